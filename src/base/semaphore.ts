@@ -1,0 +1,95 @@
+import type { AbortOptions } from './signals.ts';
+
+interface Waiter {
+  readonly weight: number;
+  readonly grant: () => void;
+}
+
+/** A first-come weighted semaphore whose waiters can be aborted. */
+export class Semaphore {
+  #free: number;
+  readonly #queue: Waiter[] = [];
+  readonly capacity: number;
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+    this.#free = capacity;
+  }
+
+  /** How many wait. */
+  get waiting(): number {
+    return this.#queue.length;
+  }
+
+  /** Takes `weight` permits (capped at the capacity); disposing gives them back. Rejects with the signal's reason. */
+  async acquire({ signal }: AbortOptions, weight = 1): Promise<Disposable> {
+    signal.throwIfAborted();
+    const wanted = Math.min(weight, this.capacity);
+    if (this.#queue.length === 0 && this.#free >= wanted) this.#free -= wanted;
+    else {
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      const waiter: Waiter = { weight: wanted, grant: resolve };
+      const onAbort = () => {
+        const at = this.#queue.indexOf(waiter);
+        if (at < 0) return;
+        this.#queue.splice(at, 1);
+        reject(signal.reason);
+        this.#grant();
+      };
+      signal.addEventListener('abort', onAbort, { once: true });
+      this.#queue.push(waiter);
+      try {
+        await promise;
+      } finally {
+        signal.removeEventListener('abort', onAbort);
+      }
+    }
+    let released = false;
+    return {
+      [Symbol.dispose]: () => {
+        if (released) return;
+        released = true;
+        this.#free += wanted;
+        this.#grant();
+      },
+    };
+  }
+
+  #grant(): void {
+    for (let next = this.#queue[0]; next !== undefined && this.#free >= next.weight; next = this.#queue[0]) {
+      this.#queue.shift();
+      this.#free -= next.weight;
+      next.grant();
+    }
+  }
+}
+
+/** One holder at a time per key, first come first served. */
+export class KeyedMutex<K = string> {
+  readonly #locks = new Map<K, { semaphore: Semaphore; users: number }>();
+
+  async acquire(key: K, options: AbortOptions): Promise<Disposable> {
+    let entry = this.#locks.get(key);
+    if (entry === undefined) {
+      entry = { semaphore: new Semaphore(1), users: 0 };
+      this.#locks.set(key, entry);
+    }
+    const held = entry;
+    held.users++;
+    const leave = () => {
+      if (--held.users === 0) this.#locks.delete(key);
+    };
+    try {
+      const permit = await held.semaphore.acquire(options);
+      return {
+        [Symbol.dispose]: () => {
+          permit[Symbol.dispose]();
+          leave();
+        },
+      };
+    } catch (error) {
+      leave();
+      throw error;
+    }
+  }
+}

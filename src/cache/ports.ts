@@ -1,0 +1,155 @@
+import type { AbortOptions, Descriptor, Digest } from '../base/index.ts';
+
+/** A mount as mount(2) takes it; `options` as in /proc/mounts, e.g. `lowerdir=…`. */
+export interface Mount {
+  readonly type: 'overlay' | 'bind' | 'tmpfs';
+  readonly source: string;
+  readonly options: readonly string[];
+}
+
+/** The containerd verbs. `key` names an active snapshot, `name` a committed one; a parent is always committed. */
+export interface Snapshotter {
+  prepare(key: string, parent: string | undefined, options: AbortOptions): Promise<void>;
+  commit(name: string, key: string, options: AbortOptions): Promise<void>;
+  /** Mounts of an active snapshot (writable) or a committed one (read-only). */
+  mounts(keyOrName: string): readonly Mount[];
+  remove(keyOrName: string, options: AbortOptions): Promise<void>;
+  /** Directory with what this snapshot alone holds, deletions in overlay form (char 0/0 whiteouts, trusted.overlay.opaque). */
+  upperDir(keyOrName: string): string;
+  usage(keyOrName: string, options: AbortOptions): Promise<{ readonly bytes: number; readonly inodes: number }>;
+  list(): readonly { readonly name: string; readonly kind: 'active' | 'committed'; readonly parent?: string }[];
+}
+
+/** Where bytes of a blob are found. `read` yields verified-on-completion bytes only where it says so. */
+export interface BlobProvider {
+  /** Streams the blob from `offset`; @throws CodedError not_found | unavailable | unauthenticated. */
+  open(
+    descriptor: Descriptor,
+    options: AbortOptions & { readonly offset?: number },
+  ): Promise<ReadableStream<Uint8Array>>;
+}
+
+/** Local content by digest: temp file, fsync, rename (design 3, Storage). */
+export interface ContentStore extends BlobProvider {
+  has(digest: Digest): boolean;
+  /** Path of the blob file, for workers; @throws not_found. */
+  path(digest: Digest): string;
+  info(digest: Digest): { readonly size: number } | undefined;
+  /** Takes bytes; commits only if digest and size fit (when given). Two writers of one digest are both right. */
+  ingest(
+    source: ReadableStream<Uint8Array> | AsyncIterable<Uint8Array> | Uint8Array,
+    expected: { readonly digest?: Digest; readonly size?: number },
+    options: AbortOptions,
+  ): Promise<{ readonly digest: Digest; readonly size: number }>;
+  /** A temp file on the store's file system for a worker to write; then {@link adopt} or dispose. */
+  temp(): Promise<{ readonly path: string } & AsyncDisposable>;
+  /** Commits a file that a worker wrote and hashed. */
+  adopt(path: string, digest: Digest, size: number, options: AbortOptions): Promise<void>;
+  remove(digest: Digest): Promise<void>;
+  list(): AsyncIterable<{ readonly digest: Digest; readonly size: number }>;
+}
+
+/** A layer of an image or ref: the compressed descriptor (annotations hold `containerd.io/uncompressed`), its diff id. */
+export interface Layer {
+  readonly descriptor: Descriptor;
+  readonly diffId: Digest;
+}
+
+export type RecordType =
+  | 'internal'
+  | 'frontend'
+  | 'source.local'
+  | 'source.git.checkout'
+  | 'exec.cachemount'
+  | 'regular';
+
+/** Something mounted; disposing unmounts. `root` is a directory path. */
+export interface Mounted extends AsyncDisposable {
+  readonly root: string;
+  readonly mounts: readonly Mount[];
+}
+
+/** A handle on a file-system state that never changes. Counted: `release` each handle once. */
+export interface ImmutableRef {
+  readonly id: string;
+  clone(): ImmutableRef;
+  release(): Promise<void>;
+  /** Whether content still lies elsewhere. */
+  readonly lazy: boolean;
+  /** Pulls and unpacks what is lazy; then the mount values of a read-only view. */
+  mounts(options: RefOptions): Promise<readonly Mount[]>;
+  /** Mounts a read-only view somewhere private. */
+  mount(options: RefOptions): Promise<Mounted>;
+  /** Blobs of the whole chain, bottom first, made where missing (diff, compress). Empty for scratch. */
+  layers(options: RefOptions & { readonly compression?: Compression }): Promise<readonly Layer[]>;
+  /** Opens a layer blob of this ref: local content, else the provider of the lazy ref. */
+  openBlob(descriptor: Descriptor, options: RefOptions): Promise<ReadableStream<Uint8Array>>;
+  /** Persistent metadata of the ref, e.g. content-hash trees; string keys. */
+  getMetadata(key: string): string | undefined;
+  setMetadata(key: string, value: string): void;
+}
+
+/** A handle on a file system being written; end with `commit` or `release` (drops it). */
+export interface MutableRef {
+  readonly id: string;
+  mounts(): readonly Mount[];
+  mount(options: AbortOptions): Promise<Mounted>;
+  commit(options: AbortOptions): Promise<ImmutableRef>;
+  release(): Promise<void>;
+}
+
+/** Session ids whose credentials may be used to pull lazy content now. */
+export interface RefOptions extends AbortOptions {
+  readonly sessions: () => readonly string[];
+  /** Told of pulling and unpacking: row id (blob digest or `extracting <digest>`), bytes so far, total. */
+  readonly onProgress?: (row: { id: string; current: number; total: number; completed: boolean }) => void;
+}
+
+export interface Compression {
+  readonly type: 'gzip' | 'zstd' | 'uncompressed';
+  readonly level?: number;
+  /** Convert blobs that exist in another form. */
+  readonly force?: boolean;
+}
+
+export interface RefManager {
+  /** A writable ref on top of `parent` (scratch when undefined). */
+  create(
+    parent: ImmutableRef | undefined,
+    options: AbortOptions & { readonly description: string; readonly recordType?: RecordType; readonly scope?: string },
+  ): Promise<MutableRef>;
+  /** A new handle on a stored ref; undefined when unknown or its content is gone. */
+  get(id: string): Promise<ImmutableRef | undefined>;
+  /** A lazy ref for a chain of layers, known by descriptors; identical chains share snapshots (chain id). */
+  fromLayers(
+    layers: readonly Layer[],
+    options: AbortOptions & {
+      readonly provider: LazyProvider;
+      readonly description: string;
+      readonly recordType?: RecordType;
+      readonly scope?: string;
+    },
+  ): Promise<ImmutableRef>;
+  /** Named writable refs that live on between builds (cache mounts, local sources, git mirrors), one holder at a time per id unless shared. */
+  openNamed(
+    name: NamedRef,
+    options: AbortOptions & {
+      readonly parent?: ImmutableRef;
+      readonly description: string;
+      readonly recordType: RecordType;
+    },
+  ): Promise<MutableRef & { keep(): Promise<void> }>;
+}
+
+export interface NamedRef {
+  readonly scope: string;
+  readonly key: string;
+  readonly sharing: 'shared' | 'private' | 'locked';
+}
+
+/** Opens blobs of a lazy ref with the credentials of a build that wants it now. */
+export interface LazyProvider {
+  /** Registry reference the layers come from, for cross-repository mounts and for reopening after a restart. */
+  readonly reference: string;
+  open(descriptor: Descriptor, options: RefOptions): Promise<ReadableStream<Uint8Array>>;
+}

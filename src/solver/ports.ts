@@ -1,0 +1,161 @@
+import type { Digest } from '../base/index.ts';
+
+/** Output `index` of a vertex. */
+export interface Edge<O = unknown> {
+  readonly vertex: Vertex<O>;
+  readonly index: number;
+}
+
+/** A node of the graph to solve. `op` is opaque to the solver: the {@link OpResolver} knows it. */
+export interface Vertex<O = unknown> {
+  /** Canonical vertex digest (design 3, Identities): its name in graph and status. */
+  readonly digest: Digest;
+  readonly name: string;
+  readonly inputs: readonly Edge<O>[];
+  readonly op: O;
+  readonly ignoreCache: boolean;
+  readonly progressGroup?: { readonly id: string; readonly name: string; readonly weak: boolean };
+}
+
+/**
+ * A value an op made: a counted handle. `release` gives this handle back; `clone` makes another. The solver clones what it hands out
+ * and releases all that it holds, on every path.
+ */
+export interface Result<T = unknown> {
+  readonly id: string;
+  readonly value: T;
+  clone(): Result<T>;
+  release(): Promise<void>;
+}
+
+/** How an op enters cache keys (research wire-facts 3.3). */
+export interface CacheMap {
+  readonly digest: Digest;
+  /** One per vertex input, in order. */
+  readonly inputs: readonly CacheMapInput[];
+}
+
+export interface CacheMapInput {
+  /** Narrows the input's keys, e.g. to the paths a COPY reads. */
+  readonly selector?: Digest;
+  /** The slow key: digest of the selected content of this input's result. Absent when content must not decide. */
+  contentDigest?(result: Result, context: OpContext): Promise<Digest>;
+}
+
+/** What an op gets while it works for one or more builds. */
+export interface OpContext {
+  /** Fires when the last build that wants the vertex is gone. */
+  readonly signal: AbortSignal;
+  /** Session ids of the builds that want the vertex now, first come first; re-read at each use, since builds join and leave. */
+  sessions(): readonly string[];
+  readonly progress: VertexProgress;
+  readonly scope: string;
+}
+
+/** Progress rows and logs of one vertex. */
+export interface VertexProgress {
+  /** Row keyed by `id`; `total` 0 is unbounded; times in ms since the epoch. */
+  status(row: {
+    id: string;
+    name?: string;
+    current?: number;
+    total?: number;
+    started?: number;
+    completed?: number;
+  }): void;
+  log(stream: 1 | 2, data: Uint8Array): void;
+  warn(warning: VertexWarning): void;
+}
+
+export interface VertexWarning {
+  readonly level: number;
+  readonly short: string;
+  readonly detail?: readonly string[];
+  readonly url?: string;
+  readonly sourceInfo?: { readonly filename: string; readonly data: Uint8Array; readonly language: string };
+  readonly ranges?: readonly { start: { line: number; character: number }; end: { line: number; character: number } }[];
+}
+
+/** An executable vertex. One instance per active vertex; `cacheMap` and `exec` are each called once at a time. */
+export interface Op<T = unknown> {
+  /** Cache map number `index` (0 first); `done` false when a later one may still match (images: digest, then chain id). */
+  cacheMap(index: number, context: OpContext): Promise<{ readonly map: CacheMap; readonly done: boolean }>;
+  /** Runs the op. Inputs stay the caller's. One result per output. */
+  exec(inputs: readonly Result<T>[], context: OpContext): Promise<readonly Result<T>[]>;
+  /** Waits for a place to run (parallelism limits) before exec. */
+  acquire?(context: OpContext): Promise<Disposable>;
+}
+
+/** Turns vertices into ops. */
+export interface OpResolver<O = unknown, T = unknown> {
+  resolve(vertex: Vertex<O>): Op<T>;
+}
+
+/** Results kept beyond the builds that made them; implemented by `cache/refs`. */
+export interface ResultStore<T = unknown> {
+  /** Persists the result (a lease on it); returns the id it is found by again. */
+  save(result: Result<T>): Promise<string>;
+  /** A handle on a stored result, or undefined when its content is gone. */
+  load(id: string): Promise<Result<T> | undefined>;
+  /** Whether load would find it, without work. */
+  exists(id: string): boolean;
+}
+
+/** One link of the key graph: reached through input `input` from a key of that input by op digest, output and selector. */
+export interface CacheLink {
+  readonly input: number;
+  readonly output: number;
+  readonly digest: Digest;
+  readonly selector: string;
+}
+
+/**
+ * The persistent link graph of cache keys: ids are the BuildKit record ids. All calls are synchronous (SQLite on the main thread, in-memory for tests);
+ * scopes tag links and results, and are not part of ids.
+ */
+export interface KeyStore {
+  /** Ids that `id` leads to by this link, in the given scopes. */
+  links(id: string, link: CacheLink, scopes: readonly string[]): readonly string[];
+  addLink(id: string, link: CacheLink, target: string, scope: string): void;
+  /** Links that lead to `id`, for export. */
+  backlinks(id: string): readonly { readonly from: string; readonly link: CacheLink }[];
+  results(id: string, scopes: readonly string[]): readonly { readonly resultId: string; readonly createdAt: number }[];
+  addResult(id: string, resultId: string, createdAt: number, scope: string): void;
+  /** Forgets a result (gone, corrupt, released) and every key that then leads nowhere. */
+  dropResult(resultId: string): void;
+  has(id: string): boolean;
+}
+
+/** What solving emits; status streams, command line, metrics and tests read this one union. Times in ms since the epoch. */
+export type VertexEvent =
+  | { readonly kind: 'vertex'; readonly vertex: VertexState }
+  | {
+      readonly kind: 'status';
+      readonly vertex: Digest;
+      readonly id: string;
+      readonly name: string;
+      readonly current: number;
+      readonly total: number;
+      readonly timestamp: number;
+      readonly started?: number;
+      readonly completed?: number;
+    }
+  | {
+      readonly kind: 'log';
+      readonly vertex: Digest;
+      readonly stream: 1 | 2;
+      readonly data: Uint8Array;
+      readonly timestamp: number;
+    }
+  | { readonly kind: 'warning'; readonly vertex: Digest; readonly warning: VertexWarning };
+
+export interface VertexState {
+  readonly digest: Digest;
+  readonly inputs: readonly Digest[];
+  readonly name: string;
+  readonly cached: boolean;
+  readonly started?: number;
+  readonly completed?: number;
+  readonly error?: string;
+  readonly progressGroup?: { readonly id: string; readonly name: string; readonly weak: boolean };
+}

@@ -1,0 +1,26 @@
+import { defineConfig } from 'vitest/config';
+
+/**
+ * Layers of tests (CONTRIBUTING.md): `unit` needs neither root nor network; `engine` needs root, overlayfs and runc and runs
+ * one file at a time; `protocol` adds the real clients; `e2e` runs whole journeys.
+ */
+const alone = { pool: 'forks' as const, fileParallelism: false, testTimeout: 300_000, hookTimeout: 300_000 };
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
+          exclude: ['**/*.engine.test.ts', '**/*.protocol.test.ts'],
+          pool: 'forks',
+          testTimeout: 30_000,
+        },
+      },
+      { test: { name: 'engine', include: ['src/**/*.engine.test.ts'], ...alone } },
+      { test: { name: 'protocol', include: ['src/**/*.protocol.test.ts'], ...alone } },
+      { test: { name: 'e2e', include: ['e2e/**/*.e2e.test.ts'], ...alone } },
+    ],
+  },
+});
