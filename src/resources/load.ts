@@ -1,0 +1,45 @@
+import { load as loadYaml, YAMLException } from 'js-yaml';
+import type { z } from 'zod';
+import { invalidArgument } from '../base/index.ts';
+import { type Build, build } from './build.ts';
+
+/** Longest manifest that is read, in characters. */
+const MAX_MANIFEST = 4 * 1024 * 1024;
+
+/**
+ * Reads one `Build` from YAML or JSON.
+ * @throws CodedError invalid_argument that names the file and the line (syntax) or the fields (content); all faults at once.
+ */
+export function parseBuild(text: string, filename: string): Build {
+  if (text.length > MAX_MANIFEST) throw invalidArgument(`${filename} is longer than ${MAX_MANIFEST} characters`);
+  let document: unknown;
+  try {
+    document = loadYaml(text, { filename });
+  } catch (error) {
+    if (!(error instanceof YAMLException)) throw error;
+    const line = error.mark === undefined ? '' : `:${error.mark.line + 1}`;
+    throw invalidArgument(`${filename}${line}: not valid YAML: ${error.reason}`, { cause: error });
+  }
+  if (typeof document !== 'object' || document === null)
+    throw invalidArgument(`${filename}: expected one Build object`);
+  const parsed = build.safeParse(document);
+  if (!parsed.success)
+    throw invalidArgument(`${filename} is not a valid Build:\n${describeIssues(parsed.error)}`, {
+      cause: parsed.error,
+    });
+  return parsed.data;
+}
+
+/** One line a fault: `  spec.outputs[0].image: …`. */
+export function describeIssues(error: z.ZodError): string {
+  return error.issues
+    .map((issue) => {
+      const path = issue.path.reduce<string>(
+        (at, part) =>
+          typeof part === 'number' ? `${at}[${part}]` : at === '' ? String(part) : `${at}.${String(part)}`,
+        '',
+      );
+      return `  ${path || '(root)'}: ${issue.message}`;
+    })
+    .join('\n');
+}

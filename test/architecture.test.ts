@@ -1,0 +1,121 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { parseSync } from 'oxc-parser';
+import { describe, expect, test } from 'vitest';
+import { forbiddenFor, ROOMS } from './rooms.ts';
+
+const root = path.resolve(import.meta.dirname, '..');
+const files = readdirSync(path.join(root, 'src'), { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.ts') && !file.split('/').includes('wire'))
+  .sort();
+
+interface Import {
+  readonly file: string;
+  readonly specifier: string;
+}
+
+function importsOf(file: string): { imports: Import[]; text: string; defaultExport: boolean } {
+  const text = readFileSync(path.join(root, 'src', file), 'utf8');
+  const { module } = parseSync(file, text);
+  const specifiers = [
+    ...module.staticImports.map((one) => one.moduleRequest.value),
+    ...module.staticExports.flatMap((one) =>
+      one.entries.flatMap((entry) => (entry.moduleRequest ? [entry.moduleRequest.value] : [])),
+    ),
+    ...module.dynamicImports.flatMap((one) => {
+      const literal = /^['"](.*)['"]$/.exec(text.slice(one.moduleRequest.start, one.moduleRequest.end));
+      return literal?.[1] === undefined ? [] : [literal[1]];
+    }),
+  ];
+  const defaultExport = module.staticExports.some((one) =>
+    one.entries.some((entry) => entry.exportName.kind === 'Default'),
+  );
+  return { imports: specifiers.map((specifier) => ({ file, specifier })), text, defaultExport };
+}
+
+const modules = files.map((file) => ({ file, room: file.split('/')[0] as string, ...importsOf(file) }));
+const isTest = (file: string) => file.includes('.test.') || file.includes('/testing/');
+
+describe('rooms', () => {
+  test('every folder of src/ is in the table', () => {
+    expect([...new Set(modules.map((module) => module.room))].filter((room) => !(room in ROOMS))).toEqual([]);
+  });
+
+  test('a room imports only what the table allows', () => {
+    const wrong = modules.flatMap(({ file, room, imports }) =>
+      imports.flatMap(({ specifier }) => {
+        if (!specifier.startsWith('.')) return [];
+        const target = path.join(path.dirname(file), specifier).split('/')[0] as string;
+        // Tests may open neighbouring rooms' testing/ folders.
+        if (isTest(file)) return [];
+        return target === room || target === 'base' || ROOMS[room]?.includes(target)
+          ? []
+          : [`${file} imports ${specifier}`];
+      }),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  test('another room is entered through an index.ts, a wire folder or ports.ts', () => {
+    const wrong = modules.flatMap(({ file, room, imports }) =>
+      imports.flatMap(({ specifier }) => {
+        if (!specifier.startsWith('.') || isTest(file)) return [];
+        const target = path.join(path.dirname(file), specifier);
+        if (target.split('/')[0] === room) return [];
+        const name = path.basename(target);
+        return name === 'index.ts' || name === 'ports.ts' || name === 'op.ts' || target.includes('/wire/')
+          ? []
+          : [`${file} imports ${specifier}`];
+      }),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  test('testing/ folders are imported by tests only', () => {
+    const wrong = modules
+      .filter(({ file }) => !isTest(file))
+      .flatMap(({ imports }) => imports.filter(({ specifier }) => specifier.includes('/testing/')));
+    expect(wrong).toEqual([]);
+  });
+
+  test('only src/sys starts processes and threads or calls the system', () => {
+    const guarded = ['node:child_process', 'node:worker_threads', 'koffi', 'child_process', 'worker_threads'];
+    const wrong = modules
+      .filter(({ file, room }) => room !== 'sys' && !isTest(file))
+      .flatMap(({ imports }) => imports.filter(({ specifier }) => guarded.includes(specifier)));
+    expect(wrong).toEqual([]);
+  });
+
+  test('only main.ts files read the environment', () => {
+    const wrong = modules
+      .filter(({ file, text }) => !isTest(file) && path.basename(file) !== 'main.ts' && /\bprocess\.env\b/.test(text))
+      .map(({ file }) => file);
+    expect(wrong).toEqual([]);
+  });
+
+  test('there are no default exports', () => {
+    expect(modules.filter((module) => module.defaultExport).map((module) => module.file)).toEqual([]);
+  });
+
+  test('files stay readable', () => {
+    const long = modules.filter(({ file }) => !isTest(file)).filter(({ text }) => text.split('\n').length > 600);
+    expect(long.map(({ file }) => file)).toEqual([]);
+  });
+});
+
+test('the lint rules say the same as the table of rooms', () => {
+  const biome = JSON.parse(readFileSync(path.join(root, 'biome.json'), 'utf8')) as {
+    overrides: {
+      includes: string[];
+      linter?: { rules?: { style?: { noRestrictedImports?: { options: { patterns: { group: string[] }[] } } } } };
+    }[];
+  };
+  for (const room of Object.keys(ROOMS)) {
+    const forbidden = forbiddenFor(room).map((other) => `**/${other}/**`);
+    const override = biome.overrides.find(({ includes }) => includes[0] === `src/${room}/**`);
+    expect({
+      room,
+      group: override?.linter?.rules?.style?.noRestrictedImports?.options.patterns[0]?.group ?? [],
+    }).toEqual({ room, group: forbidden });
+  }
+});

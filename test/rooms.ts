@@ -1,0 +1,37 @@
+/**
+ * The table of rooms (design 2) as data: what each folder of src/ may import beside `base`. The architecture test holds it for every import;
+ * biome.json repeats it as lint rules for the editor, and the same test fails when the two differ.
+ */
+export const ROOMS: Readonly<Record<string, readonly string[]>> = {
+  base: [],
+  sys: [],
+  llb: [],
+  solver: ['llb'],
+  dockerfile: ['llb'],
+  oci: ['sys'],
+  cache: ['llb', 'solver', 'oci', 'sys'],
+  'builder-api': ['llb', 'sys'],
+  'builder-pod': ['llb', 'solver', 'dockerfile', 'oci', 'cache', 'builder-api', 'sys'],
+  resources: [],
+  plan: ['resources', 'llb', 'builder-api'],
+  operator: ['resources', 'plan', 'llb', 'dockerfile', 'builder-api'],
+  cli: [
+    'sys',
+    'llb',
+    'solver',
+    'dockerfile',
+    'oci',
+    'cache',
+    'builder-api',
+    'builder-pod',
+    'resources',
+    'plan',
+    'operator',
+  ],
+};
+
+/** Rooms that `room` must not import. */
+export function forbiddenFor(room: string): readonly string[] {
+  const allowed = ROOMS[room] ?? [];
+  return Object.keys(ROOMS).filter((other) => other !== room && other !== 'base' && !allowed.includes(other));
+}
