@@ -32,14 +32,15 @@ export function parseBuild(text: string, filename: string): Build {
 
 /** One line a fault: `  spec.outputs[0].image: …`. */
 export function describeIssues(error: z.ZodError): string {
-  return error.issues
-    .map((issue) => {
-      const path = issue.path.reduce<string>(
-        (at, part) =>
-          typeof part === 'number' ? `${at}[${part}]` : at === '' ? String(part) : `${at}.${String(part)}`,
-        '',
-      );
-      return `  ${path || '(root)'}: ${issue.message}`;
-    })
-    .join('\n');
+  return error.issues.flatMap(flatten).join('\n');
+}
+
+/** A wrong key of a map hides the faults that say why: those are shown. */
+function flatten(issue: z.core.$ZodIssue): string[] {
+  const path = issue.path.reduce<string>(
+    (at, part) => (typeof part === 'number' ? `${at}[${part}]` : at === '' ? String(part) : `${at}.${String(part)}`),
+    '',
+  );
+  const messages = issue.code === 'invalid_key' ? issue.issues.map((inner) => inner.message) : [issue.message];
+  return messages.map((message) => `  ${path || '(root)'}: ${message}`);
 }
