@@ -1,0 +1,291 @@
+import { invalidArgument } from '../../base/index.ts';
+import { type ByteString, TAR_BLOCK, type TarEntry, type TarEntryType, tarPadding, textOf } from './entry.ts';
+import { MAX_PAX_SIZE } from './header.ts';
+import { type PaxRecords, parsePax } from './pax.ts';
+
+/** Who gets what {@link TarReader} finds. `data` chunks are borrowed until the call returns. */
+export interface TarHandler {
+  entry(entry: TarEntry): void;
+  data?(chunk: Uint8Array): void;
+  /** After the last content byte of each entry. */
+  end?(): void;
+}
+
+export interface TarLimits {
+  /** Most entries; default 4 million. */
+  readonly maxEntries?: number;
+  /** Longest name or link target in bytes; default 4096, as PATH_MAX. */
+  readonly maxName?: number;
+  /** Most content bytes in all; default none. */
+  readonly maxBytes?: number;
+}
+
+const TYPE_BY_FLAG: Readonly<Record<string, TarEntryType>> = {
+  '\0': 'file',
+  '0': 'file',
+  '1': 'hardlink',
+  '2': 'symlink',
+  '3': 'char',
+  '4': 'block',
+  '5': 'directory',
+  '6': 'fifo',
+  '7': 'file',
+};
+
+type Target = 'pax' | 'global' | 'longname' | 'longlink' | 'skip';
+const METADATA_BY_FLAG: Readonly<Record<string, Target>> = {
+  x: 'pax',
+  X: 'pax',
+  g: 'global',
+  L: 'longname',
+  K: 'longlink',
+  V: 'skip',
+};
+
+const MAX_ID = 0xffff_fffe;
+const NANO = 1_000_000_000n;
+
+/**
+ * A push parser for v7, USTAR, GNU and PAX archives (POSIX.1-2017 pax; GNU tar manual, "Basic Tar Format"): feed it bytes with
+ * {@link push}, then call {@link close}. Everything from the archive is bounded, nothing is trusted: paths come out as they stand.
+ * @throws CodedError invalid_argument from push and close, with reason TAR_MALFORMED, TAR_SPARSE or TAR_LIMIT
+ */
+export class TarReader {
+  readonly #handler: TarHandler;
+  readonly #maxEntries: number;
+  readonly #maxName: number;
+  readonly #maxBytes: number;
+  readonly #header = Buffer.allocUnsafeSlow(TAR_BLOCK);
+  #headerFill = 0;
+  #content = 0;
+  #padding = 0;
+  #target: Target | 'entry' | undefined;
+  #metadata: Buffer | undefined;
+  #metadataFill = 0;
+  #global: PaxRecords = {};
+  #pax: PaxRecords = {};
+  #longName: ByteString | undefined;
+  #longLink: ByteString | undefined;
+  #zeroBlocks = 0;
+  #ended = false;
+  #entries = 0;
+  #bytes = 0;
+
+  constructor(handler: TarHandler, limits: TarLimits = {}) {
+    this.#handler = handler;
+    this.#maxEntries = limits.maxEntries ?? 4_000_000;
+    this.#maxName = limits.maxName ?? 4096;
+    this.#maxBytes = limits.maxBytes ?? Number.MAX_SAFE_INTEGER;
+  }
+
+  /** Entries seen so far. */
+  get entries(): number {
+    return this.#entries;
+  }
+
+  push(chunk: Uint8Array): void {
+    let at = 0;
+    while (at < chunk.length && !this.#ended) {
+      if (this.#content > 0) at += this.#takeContent(chunk, at);
+      else if (this.#padding > 0) {
+        const count = Math.min(this.#padding, chunk.length - at);
+        this.#padding -= count;
+        at += count;
+      } else {
+        const count = Math.min(TAR_BLOCK - this.#headerFill, chunk.length - at);
+        this.#header.set(chunk.subarray(at, at + count), this.#headerFill);
+        this.#headerFill += count;
+        at += count;
+        if (this.#headerFill === TAR_BLOCK) {
+          this.#headerFill = 0;
+          this.#takeHeader();
+        }
+      }
+    }
+  }
+
+  /** The input is over: fails when it stopped inside an entry. */
+  close(): void {
+    if (this.#ended) return;
+    if (this.#content > 0 || this.#headerFill > 0 || this.#padding > 0) throw malformed('it is cut off');
+    if (this.#pax.path !== undefined || this.#longName !== undefined) throw malformed('it is cut off');
+  }
+
+  #takeContent(chunk: Uint8Array, at: number): number {
+    const count = Math.min(this.#content, chunk.length - at);
+    const part = at === 0 && count === chunk.length ? chunk : chunk.subarray(at, at + count);
+    this.#content -= count;
+    if (this.#target === 'entry') this.#handler.data?.(part);
+    else if (this.#metadata !== undefined) {
+      this.#metadata.set(part, this.#metadataFill);
+      this.#metadataFill += count;
+    }
+    if (this.#content === 0) this.#finishContent();
+    return count;
+  }
+
+  #finishContent(): void {
+    const body = this.#metadata;
+    this.#metadata = undefined;
+    switch (this.#target) {
+      case 'entry':
+        this.#handler.end?.();
+        break;
+      case 'pax':
+        parsePax(body!, this.#pax);
+        break;
+      case 'global':
+        parsePax(body!, this.#global);
+        break;
+      case 'longname':
+        this.#longName = this.#cString(body!, 0, body!.length);
+        break;
+      case 'longlink':
+        this.#longLink = this.#cString(body!, 0, body!.length);
+        break;
+    }
+    this.#target = undefined;
+  }
+
+  #takeHeader(): void {
+    const block = this.#header;
+    if (block[0] === 0 && isZero(block)) {
+      this.#zeroBlocks++;
+      if (this.#zeroBlocks === 2) this.#ended = true;
+      return;
+    }
+    if (this.#zeroBlocks > 0) throw malformed('data follows a zero block');
+    checkSum(block);
+    const flag = block.toString('latin1', 156, 157);
+    const size = number(block, 124, 12, 'size');
+    const metadata = METADATA_BY_FLAG[flag];
+    if (metadata !== undefined) return this.#startMetadata(metadata, size);
+    const type = TYPE_BY_FLAG[flag];
+    if (type === undefined) {
+      if (flag === 'S')
+        throw invalidArgument('sparse members of tar archives are not supported', {
+          reason: 'TAR_SPARSE',
+          hint: 'write the archive without --sparse',
+        });
+      throw malformed(`unknown entry type ${JSON.stringify(flag)}`);
+    }
+    this.#startEntry(type, size);
+  }
+
+  #startMetadata(target: Target, size: number): void {
+    if (size > MAX_PAX_SIZE) throw limit(`an extended header has ${size} bytes`);
+    this.#target = target;
+    this.#metadata = target === 'skip' ? undefined : Buffer.allocUnsafe(size);
+    this.#metadataFill = 0;
+    this.#content = size;
+    this.#padding = tarPadding(size);
+    if (size === 0) this.#finishContent();
+  }
+
+  #startEntry(flagType: TarEntryType, headerSize: number): void {
+    const block = this.#header;
+    const pax: PaxRecords = { ...this.#global, ...this.#pax };
+    if (++this.#entries > this.#maxEntries) throw limit(`it has more than ${this.#maxEntries} entries`);
+    const rawName = pax.path ?? this.#longName ?? this.#headerName(block);
+    const linkname = pax.linkpath ?? this.#longLink ?? this.#cString(block, 157, 257);
+    this.#pax = {};
+    this.#longName = undefined;
+    this.#longLink = undefined;
+    if (rawName.length > this.#maxName || linkname.length > this.#maxName)
+      throw limit(`a name is longer than ${this.#maxName} bytes`);
+    if (rawName === '') throw malformed('an entry has no name');
+    // v7 archives have no directory flag: a trailing slash says it.
+    const type = flagType === 'file' && rawName.endsWith('/') ? 'directory' : flagType;
+    const name = rawName.length > 1 ? rawName.replace(/\/+$/, '') || '/' : rawName;
+    const size = type === 'file' ? (pax.size ?? headerSize) : 0;
+    this.#bytes += size;
+    if (this.#bytes > this.#maxBytes) throw limit(`its content is larger than ${this.#maxBytes} bytes`);
+    const uid = pax.uid ?? number(block, 108, 8, 'uid');
+    const gid = pax.gid ?? number(block, 116, 8, 'gid');
+    if (uid > MAX_ID || gid > MAX_ID) throw malformed(`owner of ${JSON.stringify(textOf(name))} is out of range`);
+    if ((type === 'symlink' || type === 'hardlink') && linkname === '')
+      throw malformed(`link ${JSON.stringify(textOf(name))} has no target`);
+    const isDevice = type === 'char' || type === 'block';
+    this.#handler.entry({
+      type,
+      name,
+      mode: number(block, 100, 8, 'mode') & 0o7777,
+      uid,
+      gid,
+      size,
+      mtime: pax.mtime ?? BigInt(signedNumber(block, 136, 12, 'mtime')) * NANO,
+      ...(type === 'symlink' || type === 'hardlink' ? { linkname } : {}),
+      ...(isDevice ? { devmajor: number(block, 329, 8, 'devmajor'), devminor: number(block, 337, 8, 'devminor') } : {}),
+      ...(pax.xattrs === undefined ? {} : { xattrs: pax.xattrs }),
+    });
+    this.#target = 'entry';
+    this.#content = size;
+    this.#padding = tarPadding(size);
+    if (size === 0) this.#finishContent();
+  }
+
+  /** Name field, with the prefix where the magic is that of POSIX (GNU uses those bytes otherwise). */
+  #headerName(block: Buffer): ByteString {
+    const name = this.#cString(block, 0, 100);
+    if (block.toString('latin1', 257, 263) !== 'ustar\0') return name;
+    const prefix = this.#cString(block, 345, 500);
+    return prefix === '' ? name : `${prefix}/${name}`;
+  }
+
+  #cString(block: Buffer, from: number, to: number): ByteString {
+    const nul = block.subarray(from, to).indexOf(0);
+    return block.toString('latin1', from, nul < 0 ? to : from + nul);
+  }
+}
+
+function isZero(block: Buffer): boolean {
+  for (let i = 0; i < TAR_BLOCK; i++) if (block[i] !== 0) return false;
+  return true;
+}
+
+/** Unsigned as POSIX has it, or signed as old writers summed. */
+function checkSum(block: Buffer): void {
+  let unsigned = 0;
+  let signed = 0;
+  for (let i = 0; i < TAR_BLOCK; i++) {
+    const byte = i >= 148 && i < 156 ? 0x20 : (block[i] ?? 0);
+    unsigned += byte;
+    signed += byte > 127 ? byte - 256 : byte;
+  }
+  const stored = number(block, 148, 8, 'checksum');
+  if (stored !== unsigned && stored !== signed)
+    throw malformed('a header checksum is wrong: this is no tar archive, or a damaged one');
+}
+
+function number(block: Buffer, at: number, width: number, what: string): number {
+  const value = signedNumber(block, at, width, what);
+  if (value < 0) throw malformed(`${what} is negative`);
+  return value;
+}
+
+/** Octal digits, or base 256 where the first byte's top bit is set (GNU). */
+function signedNumber(block: Buffer, at: number, width: number, what: string): number {
+  const first = block[at] ?? 0;
+  if (first >= 0x80) {
+    let value = first & 0x40 ? -1n : 0n;
+    value = (value << 6n) | BigInt(first & 0x3f);
+    for (let i = at + 1; i < at + width; i++) value = (value << 8n) | BigInt(block[i] ?? 0);
+    const result = Number(value);
+    if (!Number.isSafeInteger(result)) throw malformed(`${what} is out of range`);
+    return result;
+  }
+  const text = block
+    .toString('latin1', at, at + width)
+    .replace(/^ +/, '')
+    .replace(/[ \0].*$/s, '');
+  if (!/^[0-7]*$/.test(text)) throw malformed(`${what} is no octal number`);
+  return text === '' ? 0 : Number.parseInt(text, 8);
+}
+
+function malformed(why: string): Error {
+  return invalidArgument(`malformed tar archive: ${why}`, { reason: 'TAR_MALFORMED' });
+}
+
+function limit(why: string): Error {
+  return invalidArgument(`refusing tar archive: ${why}`, { reason: 'TAR_LIMIT' });
+}

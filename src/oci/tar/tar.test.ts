@@ -1,0 +1,266 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  byteString,
+  encodeTarHeader,
+  TAR_BLOCK,
+  type TarEntry,
+  type TarLimits,
+  TarReader,
+  TarWriter,
+  textOf,
+} from './index.ts';
+
+interface Member {
+  readonly entry: TarEntry;
+  readonly content: Buffer;
+}
+
+function pack(members: readonly Member[]): Buffer {
+  const writer = new TarWriter();
+  for (const { entry, content } of members) {
+    writer.header(entry);
+    if (entry.type === 'file' && content.length > 0) writer.write(content);
+  }
+  writer.finish();
+  const chunks: Buffer[] = [];
+  for (let chunk = writer.take(); chunk !== undefined; chunk = writer.take()) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+function unpack(archive: Uint8Array, cuts: readonly number[] = [], limits?: TarLimits): Member[] {
+  const members: { entry: TarEntry; content: Buffer }[] = [];
+  const reader = new TarReader(
+    {
+      entry: (entry) => void members.push({ entry, content: Buffer.alloc(0) }),
+      data: (chunk) => {
+        const last = members.at(-1)!;
+        last.content = Buffer.concat([last.content, chunk]);
+      },
+    },
+    limits,
+  );
+  let at = 0;
+  for (const cut of cuts) {
+    reader.push(archive.subarray(at, at + cut));
+    at = Math.min(archive.length, at + cut);
+  }
+  reader.push(archive.subarray(at));
+  reader.close();
+  return members;
+}
+
+const file = (name: string, extra: Partial<TarEntry> = {}): TarEntry => ({
+  type: 'file',
+  name,
+  mode: 0o644,
+  uid: 0,
+  gid: 0,
+  size: 0,
+  mtime: 0n,
+  ...extra,
+});
+
+const names = fc
+  .array(fc.uint8Array({ minLength: 1, maxLength: 120 }), { minLength: 1, maxLength: 4 })
+  .map((parts) =>
+    parts.map((part) => Buffer.from(part).toString('latin1').replaceAll('\0', 'n').replaceAll('/', 's')).join('/'),
+  );
+
+const xattrs = fc
+  .array(fc.tuple(fc.stringMatching(/^user\.[a-z=]{1,20}$/), fc.uint8Array({ maxLength: 60 })), { maxLength: 3 })
+  .map((pairs) => new Map(pairs.filter(([key]) => !key.includes('='))));
+
+const members: fc.Arbitrary<Member> = fc
+  .record({
+    type: fc.constantFrom('file', 'hardlink', 'symlink', 'char', 'block', 'directory', 'fifo') as fc.Arbitrary<
+      TarEntry['type']
+    >,
+    name: names,
+    linkname: names,
+    mode: fc.integer({ min: 0, max: 0o7777 }),
+    uid: fc.integer({ min: 0, max: 0xffff_fffe }),
+    gid: fc.constantFrom(0, 1000, 0o7777777, 0o10000000, 3_000_000),
+    mtime: fc.bigInt({ min: -(10n ** 18n), max: 10n ** 20n }),
+    devmajor: fc.integer({ min: 0, max: 0o7777777 }),
+    devminor: fc.integer({ min: 0, max: 0o7777777 }),
+    xattrs,
+    content: fc.uint8Array({ maxLength: 1500 }),
+  })
+  .map(({ type, linkname, devmajor, devminor, xattrs: attributes, content, ...rest }) => ({
+    entry: {
+      type,
+      ...rest,
+      size: type === 'file' ? content.length : 0,
+      ...(type === 'symlink' || type === 'hardlink' ? { linkname } : {}),
+      ...(type === 'char' || type === 'block' ? { devmajor, devminor } : {}),
+      ...(attributes.size === 0 ? {} : { xattrs: attributes }),
+    },
+    content: type === 'file' ? Buffer.from(content) : Buffer.alloc(0),
+  }));
+
+describe('tar', () => {
+  test('what is written is read back, wherever the input is cut', () => {
+    fc.assert(
+      fc.property(
+        fc.array(members, { maxLength: 6 }),
+        fc.array(fc.integer({ min: 0, max: 1000 }), { maxLength: 10 }),
+        (list, cuts) => {
+          const archive = pack(list);
+          expect(archive.length % TAR_BLOCK).toBe(0);
+          const back = unpack(archive, cuts);
+          expect(back.map(({ entry }) => entry)).toEqual(list.map(({ entry }) => entry));
+          expect(back.map(({ content }) => content.toString('hex'))).toEqual(
+            list.map(({ content }) => content.toString('hex')),
+          );
+        },
+      ),
+    );
+  });
+
+  test('plain entries have one header block and no extended header', () => {
+    expect(encodeTarHeader(file('usr/bin/env', { uid: 1000, mtime: 1_700_000_000_000_000_000n }))).toHaveLength(512);
+    const long = `${'d'.repeat(90)}/${'e'.repeat(60)}/${'f'.repeat(90)}`;
+    const header = encodeTarHeader(file(long));
+    expect(header).toHaveLength(512);
+    expect(header.toString('latin1', 345, 345 + 151)).toBe(`${'d'.repeat(90)}/${'e'.repeat(60)}`);
+  });
+
+  test('directories end in a slash in the archive and not in the entry', () => {
+    const archive = pack([{ entry: { ...file('etc'), type: 'directory', mode: 0o755 }, content: Buffer.alloc(0) }]);
+    expect(archive.toString('latin1', 0, 5)).toBe('etc/\0');
+    expect(unpack(archive)[0]?.entry.name).toBe('etc');
+  });
+
+  test('names are bytes: UTF-8 and invalid UTF-8 both survive', () => {
+    const name = byteString('tést/ü\u{1f600}');
+    expect(textOf(unpack(pack([{ entry: file(name), content: Buffer.alloc(0) }]))[0]!.entry.name)).toBe(
+      'tést/ü\u{1f600}',
+    );
+    const invalid = 'a\xff\xfe';
+    expect(unpack(pack([{ entry: file(invalid), content: Buffer.alloc(0) }]))[0]!.entry.name).toBe(invalid);
+  });
+
+  test('GNU long names and links are read', () => {
+    const longName = `${'n'.repeat(300)}`;
+    const longLink = `${'l'.repeat(299)}`;
+    const raw = (flag: string, body: string) => {
+      const block = encodeTarHeader({ ...file('././@LongLink'), size: body.length + 1 });
+      block.write(flag, 156, 'latin1');
+      return Buffer.concat([fixChecksum(block), pad(Buffer.from(`${body}\0`))]);
+    };
+    const archive = Buffer.concat([
+      raw('K', longLink),
+      raw('L', longName),
+      encodeTarHeader({ ...file('short'), type: 'symlink', linkname: 'short' }),
+      Buffer.alloc(1024),
+    ]);
+    expect(unpack(archive)[0]?.entry).toMatchObject({ name: longName, linkname: longLink, type: 'symlink' });
+  });
+
+  test('content of several chunks keeps its place', () => {
+    const content = Buffer.alloc((3 << 20) + 17, 'abcdefg');
+    const [first, second] = unpack(
+      pack([
+        { entry: file('big', { size: content.length }), content },
+        { entry: file('after', { size: 1 }), content: Buffer.from('x') },
+      ]),
+    );
+    expect(first?.content.equals(content)).toBe(true);
+    expect(second?.content.toString()).toBe('x');
+  });
+});
+
+describe('hostile archives', () => {
+  const one = () => pack([{ entry: file('a', { size: 600 }), content: Buffer.alloc(600, 1) }]);
+
+  test('random bytes never do anything but fail with a coded error or parse', () => {
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ maxLength: 3000 }),
+        fc.integer({ min: 0, max: 1535 }),
+        fc.nat(255),
+        (noise, at, byte) => {
+          for (const input of [Buffer.from(noise), Buffer.from(one()).fill(byte, at, at + 1)]) {
+            try {
+              unpack(input);
+            } catch (error) {
+              expect(error).toMatchObject({ code: 'invalid_argument' });
+            }
+          }
+        },
+      ),
+    );
+  });
+
+  test.each([
+    ['cut inside a header', (archive: Buffer) => archive.subarray(0, 300), 'TAR_MALFORMED'],
+    ['cut inside content', (archive: Buffer) => archive.subarray(0, 700), 'TAR_MALFORMED'],
+    ['a wrong checksum', (archive: Buffer) => Buffer.from(archive).fill(0x37, 148, 149), 'TAR_MALFORMED'],
+    ['a sparse member', (archive: Buffer) => retype(archive, 'S'), 'TAR_SPARSE'],
+    ['an unknown type', (archive: Buffer) => retype(archive, 'Q'), 'TAR_MALFORMED'],
+    ['an endless extended header', (archive: Buffer) => retype(resize(archive, '77777777777'), 'x'), 'TAR_LIMIT'],
+    ['an endless long name', (archive: Buffer) => retype(resize(archive, '77777777777'), 'L'), 'TAR_LIMIT'],
+  ])('%s is refused', (_, spoil, reason) => {
+    expect(() => unpack(spoil(one()))).toThrow(expect.objectContaining({ reason }));
+  });
+
+  test.each([
+    ['too many entries', { maxEntries: 1 }],
+    ['too much content', { maxBytes: 500 }],
+    ['too long a name', { maxName: 10 }],
+  ])('%s are refused', (_, limits) => {
+    const archive = pack([
+      { entry: file('first', { size: 300 }), content: Buffer.alloc(300) },
+      { entry: file('second-with-a-name', { size: 300 }), content: Buffer.alloc(300) },
+    ]);
+    expect(() => unpack(archive, [], limits)).toThrow(expect.objectContaining({ reason: 'TAR_LIMIT' }));
+    expect(unpack(archive)).toHaveLength(2);
+  });
+
+  test('sparse members in PAX form are refused', () => {
+    const body = '22 GNU.sparse.major=1\n';
+    const pax = fixChecksum(retype(encodeTarHeader(file('p', { size: body.length })), 'x'));
+    const archive = Buffer.concat([pax, pad(Buffer.from(body)), one()]);
+    expect(() => unpack(archive)).toThrow(expect.objectContaining({ reason: 'TAR_SPARSE' }));
+  });
+
+  test.each([
+    '5 a\n',
+    '99 path=x\n',
+    '9 path\0x=\n',
+    'x',
+    '9 uid=-1\n\n',
+    '12 path=a\0b\n',
+    '0 path=\n',
+  ])('malformed extended record %j is refused', (body) => {
+    const pax = fixChecksum(retype(encodeTarHeader(file('p', { size: body.length })), 'x'));
+    expect(() => unpack(Buffer.concat([pax, pad(Buffer.from(body)), one()]))).toThrow(
+      expect.objectContaining({ reason: 'TAR_MALFORMED' }),
+    );
+  });
+});
+
+function retype(archive: Buffer, flag: string): Buffer {
+  const copy = Buffer.from(archive);
+  copy.write(flag, 156, 'latin1');
+  return fixChecksum(copy);
+}
+
+function resize(archive: Buffer, octal: string): Buffer {
+  const copy = Buffer.from(archive);
+  copy.write(octal, 124, 'latin1');
+  return copy;
+}
+
+function fixChecksum(block: Buffer): Buffer {
+  block.fill(0x20, 148, 156);
+  let sum = 0;
+  for (let i = 0; i < 512; i++) sum += block[i] ?? 0;
+  block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+  return block;
+}
+
+function pad(content: Buffer): Buffer {
+  return Buffer.concat([content, Buffer.alloc(-content.length & 511)]);
+}
