@@ -1,0 +1,2 @@
+export { type RegistryAccess, refreshToken } from './access.ts';
+export { RegistryServer, type RegistryServerOptions } from './server.ts';
