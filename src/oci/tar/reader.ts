@@ -159,7 +159,10 @@ export class TarReader {
     const flag = block.toString('latin1', 156, 157);
     const size = number(block, 124, 12, 'size');
     const metadata = METADATA_BY_FLAG[flag];
-    if (metadata !== undefined) return this.#startMetadata(metadata, size);
+    if (metadata !== undefined) {
+      this.#startMetadata(metadata, size);
+      return;
+    }
     const type = TYPE_BY_FLAG[flag];
     if (type === undefined) {
       if (flag === 'S')
