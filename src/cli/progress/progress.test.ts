@@ -1,0 +1,118 @@
+import { describe, expect, test } from 'vitest';
+import { type Digest, digestOf } from '../../base/index.ts';
+import type { VertexEvent, VertexState } from '../../solver/ports.ts';
+import { openDisplay } from './display.ts';
+import { ProgressModel } from './model.ts';
+import { renderSummary } from './summary.ts';
+import { formatBytes, formatSeconds, printable, truncate } from './text.ts';
+import { renderTree } from './tree.ts';
+
+const vertex = (name: string, state: Partial<VertexState> = {}): VertexEvent => ({
+  kind: 'vertex',
+  vertex: { digest: digestOf(name), inputs: [], name, cached: false, ...state },
+});
+const log = (name: string, text: string, timestamp = 1500): VertexEvent => ({
+  kind: 'log',
+  vertex: digestOf(name) as Digest,
+  stream: 1,
+  data: Buffer.from(text),
+  timestamp,
+});
+
+const events: VertexEvent[] = [
+  vertex('[base 1/2] FROM scratch'),
+  vertex('[base 2/2] RUN make', { started: 1000 }),
+  log('[base 2/2] RUN make', 'compil'),
+  log('[base 2/2] RUN make', 'ing\nlinking\n'),
+  vertex('[base 1/2] FROM scratch', { started: 1000, completed: 1000, cached: true }),
+];
+
+function plain(list: readonly VertexEvent[]): string {
+  const out: string[] = [];
+  using display = openDisplay(
+    'plain',
+    { write: (text) => out.push(text), isTTY: false, columns: 80, rows: 24 },
+    () => 0,
+  );
+  for (const event of list) display.event(event);
+  return out.join('');
+}
+
+describe('plain progress', () => {
+  test('announces a step, prints whole lines of its output with times, then how it ended', () => {
+    const out = plain([...events, vertex('[base 2/2] RUN make', { started: 1000, completed: 3500 })]);
+    expect(out).toBe(
+      '#2 [base 2/2] RUN make\n#2 0.500 compiling\n#2 0.500 linking\n#1 [base 1/2] FROM scratch\n#1 CACHED\n\n#2 DONE 2.5s\n\n',
+    );
+  });
+
+  test('says why a step failed, and does not call a cancelled one failed', () => {
+    expect(plain([vertex('a', { started: 1, completed: 2, error: 'exit code: 1' })])).toContain(
+      '#1 ERROR: exit code: 1\n',
+    );
+    expect(plain([vertex('a', { started: 1, completed: 2, error: 'context canceled' })])).toContain('#1 CANCELED\n');
+  });
+
+  test('a step that never starts is not shown', () => {
+    expect(plain([vertex('a')])).toBe('');
+  });
+});
+
+describe('tree', () => {
+  const render = (list: readonly VertexEvent[], height = 20) => {
+    const model = new ProgressModel();
+    for (const event of list) model.apply(event);
+    return renderTree(model, { width: 50, height, now: 3000, color: false });
+  };
+
+  test('shows stages with their steps, times on the right and the output of what runs', () => {
+    expect(render(events)).toEqual([
+      'Building 0.5s (1/2 steps, 1 cached)',
+      '└─ base',
+      `${'   ├─ ● 1/2 FROM scratch (cached)             0.0s'
+        .padEnd(50)
+        .slice(0, 50)
+        .replace(/ +0\.0s *$/, '')
+        .padEnd(45)} 0.0s`,
+      `${'   └─ … 2/2 RUN make'.padEnd(45)} 2.0s`,
+      '        compiling',
+      '        linking',
+    ]);
+  });
+
+  test('never exceeds the height of the terminal', () => {
+    const many = Array.from({ length: 50 }, (_, at) => vertex(`[s${at} 1/1] RUN ${at}`, { started: 1, completed: 2 }));
+    expect(render(many, 10)).toHaveLength(10);
+  });
+
+  test('a terminal cannot be taken over by output', () => {
+    const out = render([vertex('x', { started: 1 }), log('x', '\u001b[2J\u001b]0;title\u0007evil\n')]);
+    expect(out.join('\n')).not.toContain('\u001b');
+    expect(out.at(-1)).toContain('evil');
+  });
+});
+
+test('the summary names the slowest steps and what came from the cache', () => {
+  const model = new ProgressModel();
+  for (const event of [...events, vertex('[base 2/2] RUN make', { started: 1000, completed: 3500 })])
+    model.apply(event);
+  expect(renderSummary(model, 80)).toEqual([
+    '2 steps, 1 from the cache, 2.5s from first to last',
+    '     2.5s 100%  [base 2/2] RUN make',
+  ]);
+});
+
+test('several intervals of one step add up', () => {
+  const model = new ProgressModel();
+  model.apply(vertex('a', { started: 0, completed: 1000 }));
+  model.apply(vertex('a', { started: 2000 }));
+  model.apply(vertex('a', { started: 2000, completed: 2500 }));
+  expect([...model.steps.values()][0]?.spent).toBe(1500);
+});
+
+test('texts', () => {
+  expect([0, 59_900, 125_000].map(formatSeconds)).toEqual(['0.0s', '59.9s', '2m05s']);
+  expect([0, 999, 12_300, 4_500_000].map(formatBytes)).toEqual(['0B', '999B', '12.3kB', '4.50MB']);
+  expect(printable('a\tb\u0007c\u001b[31md')).toBe('a    bcd');
+  expect(truncate('abcdef', 4)).toBe('abc…');
+});
