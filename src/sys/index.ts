@@ -1,0 +1,27 @@
+/**
+ * The only room that names a system call or starts a process or thread. Its calls are synchronous unless they return a promise: use them in
+ * worker threads, or for a few calls.
+ */
+export * from './dir.ts';
+export * from './files.ts';
+export * from './flock.ts';
+export { errnoName, hasErrno, sysError } from './libc.ts';
+export * from './mount.ts';
+export * from './mountinfo.ts';
+export type { ExitStatus } from './process/reaper.ts';
+export * from './process/run.ts';
+export * from './process/spawn.ts';
+export * from './root.ts';
+export * from './stat.ts';
+export {
+  createPools,
+  type PoolOptions,
+  type Pools,
+  type Task,
+  type TaskContext,
+  type TaskOptions,
+  WorkerPool,
+} from './threads/pool.ts';
+export * from './threads/sibling-module.ts';
+export { startThread, type Thread, type ThreadOptions, type ThreadPort } from './threads/thread.ts';
+export * from './xattr.ts';

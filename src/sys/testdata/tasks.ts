@@ -1,0 +1,39 @@
+import { CodedError } from '../../base/index.ts';
+import type { TaskContext } from '../threads/pool.ts';
+
+export function double(value: number): number {
+  return value * 2;
+}
+
+export function failCoded(): never {
+  throw new CodedError('not_found', 'no such thing', { reason: 'X_GONE', hint: 'look again', cause: new Error('why') });
+}
+
+export async function failErrno(): Promise<never> {
+  const { readFileSync } = await import('node:fs');
+  readFileSync('/no/such/file');
+  throw new Error('unreachable');
+}
+
+export function spin(_: unknown, context: TaskContext): void {
+  for (;;) context.throwIfAborted();
+}
+
+export function spinDeaf(): void {
+  for (;;);
+}
+
+export function crash(): void {
+  process.exit(7);
+}
+
+export async function waitForAbort(_: unknown, { signal, post }: TaskContext): Promise<void> {
+  post('waiting');
+  await new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+}
+
+export function bytes(size: number, context: TaskContext): Uint8Array {
+  const value = new Uint8Array(size).fill(7);
+  context.transfer(value.buffer);
+  return value;
+}

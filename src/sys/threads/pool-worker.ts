@@ -1,0 +1,44 @@
+import { parentPort, type Transferable } from 'node:worker_threads';
+import { cancelledError } from '../../base/index.ts';
+import { toPlainError } from './error-transfer.ts';
+import type { FromWorker, ToWorker } from './messages.ts';
+import type { TaskContext } from './pool.ts';
+
+/** What runs in each thread of a pool: one task at a time, each a named function of a module. */
+if (parentPort === null) throw new Error('this module runs in a worker thread only');
+const port = parentPort;
+let current: { readonly id: number; readonly controller: AbortController } | undefined;
+
+port.on('message', (message: ToWorker) => {
+  if (message.kind === 'run') void runTask(message);
+  else if (current?.id === message.id) current.controller.abort(cancelledError());
+});
+
+async function runTask(task: ToWorker & { kind: 'run' }): Promise<void> {
+  const flag = new Int32Array(task.abortFlag);
+  const controller = new AbortController();
+  current = { id: task.id, controller };
+  const transfers: Transferable[] = [];
+  const send = (message: FromWorker, transfer: readonly Transferable[] = []) =>
+    port.postMessage(message, [...transfer]);
+  const context: TaskContext = {
+    signal: controller.signal,
+    aborted: () => Atomics.load(flag, 0) !== 0,
+    throwIfAborted: () => {
+      if (Atomics.load(flag, 0) !== 0) throw cancelledError();
+    },
+    post: (message, transfer) => send({ kind: 'post', id: task.id, message }, transfer),
+    transfer: (...values) => void transfers.push(...values),
+  };
+  try {
+    const module = (await import(task.module)) as Record<string, unknown>;
+    const fn = module[task.fn];
+    if (typeof fn !== 'function') throw new Error(`${task.module} exports no function ${task.fn}`);
+    const value: unknown = await fn(task.args, context);
+    send({ kind: 'result', id: task.id, value }, transfers);
+  } catch (error) {
+    send({ kind: 'error', id: task.id, error: toPlainError(error) });
+  } finally {
+    current = undefined;
+  }
+}

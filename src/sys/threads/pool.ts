@@ -1,0 +1,188 @@
+import { type ResourceLimits, type Transferable, Worker } from 'node:worker_threads';
+import { type AbortOptions, CodedError, cancelledError, Semaphore } from '../../base/index.ts';
+import { fromPlainError } from './error-transfer.ts';
+import type { FromWorker, ToWorker } from './messages.ts';
+import { siblingModule } from './sibling-module.ts';
+
+/** An exported function of a module; the module URL comes from {@link siblingModule}. */
+export interface Task {
+  readonly module: URL;
+  readonly fn: string;
+}
+
+/** What a task function gets as its second argument: `export function f(args, context) {…}`, synchronous or not. */
+export interface TaskContext {
+  /** For waits inside the task. Fires only when the task gives way to its event loop. */
+  readonly signal: AbortSignal;
+  /** For synchronous loops: true at once, without the event loop. */
+  aborted(): boolean;
+  throwIfAborted(): void;
+  /** To the caller's `onMessage`, in order and before the result. */
+  post(message: unknown, transfer?: readonly Transferable[]): void;
+  /** Values to move, not copy, with the result. */
+  transfer(...values: readonly Transferable[]): void;
+}
+
+export interface TaskOptions extends AbortOptions {
+  readonly transfer?: readonly Transferable[];
+  readonly onMessage?: (message: unknown) => void;
+}
+
+export interface PoolOptions {
+  /** For thread names and errors. */
+  readonly name: string;
+  readonly threads: number;
+  readonly resourceLimits?: ResourceLimits;
+  /** How long an aborted task may go on before its thread is ended; 5,000 ms by default. */
+  readonly abortGraceMs?: number;
+}
+
+interface Running {
+  readonly id: number;
+  readonly onMessage: ((message: unknown) => void) | undefined;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface Slot {
+  worker: Worker;
+  running: Running | undefined;
+}
+
+/**
+ * A bounded set of threads, started when first needed, one task each at a time; further calls wait for a place, first come first served.
+ * A thread that dies takes only its own task with it.
+ */
+export class WorkerPool implements AsyncDisposable {
+  readonly #options: PoolOptions;
+  readonly #places: Semaphore;
+  readonly #idle: Slot[] = [];
+  readonly #all = new Set<Slot>();
+  #nextId = 1;
+  #closed = false;
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+    this.#places = new Semaphore(options.threads);
+  }
+
+  get threads(): number {
+    return this.#options.threads;
+  }
+
+  /** Tasks that wait for a thread. */
+  get waiting(): number {
+    return this.#places.waiting;
+  }
+
+  /** Runs the task; settles only once it truly ended. An abort rejects with the signal's reason. */
+  async run<T>(task: Task, args: unknown, options: TaskOptions): Promise<T> {
+    const { signal } = options;
+    using _place = await this.#places.acquire({ signal });
+    if (this.#closed) throw this.#closedError();
+    const slot = this.#idle.pop() ?? this.#start();
+    const id = this.#nextId++;
+    const flag = new Int32Array(new SharedArrayBuffer(4));
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    slot.running = { id, onMessage: options.onMessage, resolve, reject };
+    slot.worker.ref();
+    let grace: NodeJS.Timeout | undefined;
+    const onAbort = () => {
+      Atomics.store(flag, 0, 1);
+      this.#send(slot, { kind: 'abort', id });
+      grace = setTimeout(() => void slot.worker.terminate(), this.#options.abortGraceMs ?? 5000);
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      const message = { kind: 'run', id, module: task.module.href, fn: task.fn, args, abortFlag: flag.buffer } as const;
+      this.#send(slot, message, options.transfer);
+      return (await promise) as T;
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      throw error;
+    } finally {
+      clearTimeout(grace);
+      signal.removeEventListener('abort', onAbort);
+      slot.running = undefined;
+      if (this.#all.has(slot)) {
+        slot.worker.unref();
+        this.#idle.push(slot);
+      }
+    }
+  }
+
+  /** Ends all threads; their tasks reject as cancelled. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.#all].map((slot) => slot.worker.terminate()));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #send(slot: Slot, message: ToWorker, transfer: readonly Transferable[] = []): void {
+    slot.worker.postMessage(message, [...transfer]);
+  }
+
+  #closedError(): CodedError {
+    return cancelledError(`worker pool ${this.#options.name} is closed`, { reason: 'SYS_POOL_CLOSED' });
+  }
+
+  #start(): Slot {
+    const worker = new Worker(siblingModule(import.meta.url, './pool-worker'), {
+      name: this.#options.name,
+      execArgv: [],
+      ...(this.#options.resourceLimits === undefined ? {} : { resourceLimits: this.#options.resourceLimits }),
+    });
+    const slot: Slot = { worker, running: undefined };
+    this.#all.add(slot);
+    let failure: Error | undefined;
+    worker.on('message', (message: FromWorker) => {
+      const { running } = slot;
+      if (running === undefined || running.id !== message.id) return;
+      if (message.kind === 'post') running.onMessage?.(message.message);
+      else if (message.kind === 'result') running.resolve(message.value);
+      else running.reject(fromPlainError(message.error));
+    });
+    worker.on('error', (error: unknown) => {
+      failure = error instanceof Error ? error : new Error(String(error));
+    });
+    worker.on('exit', (code) => {
+      this.#all.delete(slot);
+      const at = this.#idle.indexOf(slot);
+      if (at >= 0) this.#idle.splice(at, 1);
+      slot.running?.reject(this.#closed ? this.#closedError() : crashError(this.#options.name, code, failure));
+    });
+    return slot;
+  }
+}
+
+/** The error of a thread that ended under its work. */
+export function crashError(name: string, code: number, failure: Error | undefined): CodedError {
+  const outOfMemory = (failure as NodeJS.ErrnoException | undefined)?.code === 'ERR_WORKER_OUT_OF_MEMORY';
+  const why = outOfMemory ? 'ran out of its memory limit' : (failure?.message ?? `exit code ${code}`);
+  return new CodedError(outOfMemory ? 'resource_exhausted' : 'internal', `worker thread ${name} ended: ${why}`, {
+    reason: outOfMemory ? 'SYS_THREAD_MEMORY' : 'SYS_THREAD_ENDED',
+    ...(failure === undefined ? {} : { cause: failure }),
+  });
+}
+
+/** The two pools of a process: `short` for work of milliseconds, `bulk` for packing, hashing and walking, so that neither waits for the other's kind. */
+export interface Pools extends AsyncDisposable {
+  readonly short: WorkerPool;
+  readonly bulk: WorkerPool;
+}
+
+/** Made once by whoever composes the process (a `main.ts` or a test), and passed on. */
+export function createPools(threads: { readonly short: number; readonly bulk: number }): Pools {
+  const short = new WorkerPool({ name: 'short', threads: threads.short });
+  const bulk = new WorkerPool({ name: 'bulk', threads: threads.bulk });
+  return {
+    short,
+    bulk,
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all([short.close(), bulk.close()]);
+    },
+  };
+}

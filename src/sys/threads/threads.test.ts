@@ -1,0 +1,131 @@
+import { afterAll, describe, expect, test } from 'vitest';
+import { cancelledError, neverAborted } from '../../base/index.ts';
+import { createPools, WorkerPool } from './pool.ts';
+import { siblingModule } from './sibling-module.ts';
+import { startThread } from './thread.ts';
+
+const tasks = siblingModule(import.meta.url, '../testdata/tasks');
+const signal = neverAborted;
+const pool = new WorkerPool({ name: 'test', threads: 2, abortGraceMs: 200 });
+afterAll(() => pool.close());
+
+test('a sibling module keeps the extension of its caller', () => {
+  expect(siblingModule('file:///x/dist/a.js', './b').href).toBe('file:///x/dist/b.js');
+  expect(siblingModule('file:///x/src/a.ts', './b').href).toBe('file:///x/src/b.ts');
+});
+
+describe('a worker pool', () => {
+  test('runs more tasks than it has threads', async () => {
+    const results = await Promise.all(
+      Array.from({ length: 50 }, (_, at) => pool.run<number>({ module: tasks, fn: 'double' }, at, { signal })),
+    );
+    expect(results).toEqual(Array.from({ length: 50 }, (_, at) => at * 2));
+  });
+
+  test('moves results instead of copying them', async () => {
+    const value = await pool.run<Uint8Array>({ module: tasks, fn: 'bytes' }, 1 << 20, { signal });
+    expect(value.length).toBe(1 << 20);
+    expect(value[99]).toBe(7);
+  });
+
+  test('keeps code, reason, hint and cause of an error', async () => {
+    const failed = pool.run({ module: tasks, fn: 'failCoded' }, undefined, { signal });
+    await expect(failed).rejects.toMatchObject({
+      name: 'CodedError',
+      code: 'not_found',
+      fault: 'user',
+      reason: 'X_GONE',
+      hint: 'look again',
+      cause: { message: 'why' },
+    });
+  });
+
+  test('keeps errno, system call and path of an error', async () => {
+    const failed = pool.run({ module: tasks, fn: 'failErrno' }, undefined, { signal });
+    await expect(failed).rejects.toMatchObject({ code: 'ENOENT', syscall: 'open', path: '/no/such/file' });
+  });
+
+  test('aborts a synchronous task through its flag, with the reason of the signal', async () => {
+    const controller = new AbortController();
+    const running = pool.run({ module: tasks, fn: 'spin' }, undefined, { signal: controller.signal });
+    setTimeout(() => controller.abort(cancelledError('no longer wanted')), 50);
+    await expect(running).rejects.toMatchObject({ code: 'cancelled', message: 'no longer wanted' });
+  });
+
+  test('aborts an asynchronous task through its signal', async () => {
+    const controller = new AbortController();
+    const running = pool.run({ module: tasks, fn: 'waitForAbort' }, undefined, {
+      signal: controller.signal,
+      onMessage: (message) => message === 'waiting' && controller.abort(cancelledError()),
+    });
+    await expect(running).rejects.toMatchObject({ code: 'cancelled' });
+  });
+
+  test('ends the thread of a task that does not listen, and replaces it', async () => {
+    const controller = new AbortController();
+    const running = pool.run({ module: tasks, fn: 'spinDeaf' }, undefined, { signal: controller.signal });
+    setTimeout(() => controller.abort(cancelledError()), 20);
+    await expect(running).rejects.toMatchObject({ code: 'cancelled' });
+    expect(await pool.run({ module: tasks, fn: 'double' }, 4, { signal })).toBe(8);
+  });
+
+  test('a thread that dies takes only its own task with it', async () => {
+    const crashed = pool.run({ module: tasks, fn: 'crash' }, undefined, { signal });
+    const others = Array.from({ length: 10 }, (_, at) => pool.run({ module: tasks, fn: 'double' }, at, { signal }));
+    await expect(crashed).rejects.toMatchObject({ code: 'internal', reason: 'SYS_THREAD_ENDED' });
+    expect(await Promise.all(others)).toHaveLength(10);
+  });
+
+  test('one that waits for a place can be aborted before it starts', async () => {
+    await using busy = new WorkerPool({ name: 'busy', threads: 1, abortGraceMs: 50 });
+    const stop = new AbortController();
+    const first = busy.run({ module: tasks, fn: 'spin' }, undefined, { signal: stop.signal });
+    const controller = new AbortController();
+    const second = busy.run({ module: tasks, fn: 'double' }, 1, { signal: controller.signal });
+    controller.abort(cancelledError('gone'));
+    await expect(second).rejects.toThrow('gone');
+    expect(busy.waiting).toBe(0);
+    stop.abort(cancelledError());
+    await expect(first).rejects.toMatchObject({ code: 'cancelled' });
+  });
+
+  test('closing rejects what runs', async () => {
+    const pools = createPools({ short: 1, bulk: 1 });
+    const running = pools.bulk.run({ module: tasks, fn: 'spin' }, undefined, { signal });
+    expect(await pools.short.run({ module: tasks, fn: 'double' }, 2, { signal })).toBe(4);
+    const rejected = expect(running).rejects.toMatchObject({ code: 'cancelled', reason: 'SYS_POOL_CLOSED' });
+    await pools[Symbol.asyncDispose]();
+    await rejected;
+  });
+});
+
+describe('a dedicated thread', () => {
+  const module = siblingModule(import.meta.url, '../testdata/echo-thread');
+
+  test('talks both ways and ends by itself', async () => {
+    await using thread = startThread<string, string>({ module, name: 'echo', data: 'data' });
+    const seen: string[] = [];
+    const { promise, resolve } = Promise.withResolvers<void>();
+    thread.onMessage((message) => {
+      seen.push(message);
+      if (seen.length === 2) resolve();
+    });
+    thread.post('one');
+    await promise;
+    expect(seen).toEqual(['hello data', 'echo one']);
+    thread.post('end');
+    await thread.ended;
+  });
+
+  test('its failure rejects `ended`', async () => {
+    await using thread = startThread<string, string>({ module, name: 'echo' });
+    thread.post('fail');
+    await expect(thread.ended).rejects.toThrow('asked to fail');
+  });
+
+  test('terminating it is no failure', async () => {
+    const thread = startThread({ module, name: 'echo' });
+    await thread.terminate();
+    await thread.ended;
+  });
+});

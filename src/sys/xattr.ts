@@ -1,0 +1,52 @@
+import { checkPath, hasErrno, lastErrno, libc, sysError } from './libc.ts';
+
+const buffer = Buffer.alloc(65_536);
+
+/** Names of a file's extended attributes, symlinks not followed, sorted. Empty where the file system has none. */
+export function listXattrs(path: string): string[] {
+  const size = libc.llistxattr(checkPath(path), buffer, buffer.length);
+  if (size < 0) {
+    if (lastErrno() === 'EOPNOTSUPP') return [];
+    throw sysError('llistxattr', path);
+  }
+  if (size === 0) return [];
+  return buffer
+    .toString('utf8', 0, size - 1)
+    .split('\0')
+    .sort();
+}
+
+/** The value, or undefined when the attribute is not there. */
+export function getXattr(path: string, name: string): Buffer | undefined {
+  const size = libc.lgetxattr(checkPath(path), name, buffer, buffer.length);
+  if (size < 0) {
+    const error = sysError('lgetxattr', path);
+    if (hasErrno(error, 'ENODATA', 'EOPNOTSUPP')) return undefined;
+    throw error;
+  }
+  return Buffer.from(buffer.subarray(0, size));
+}
+
+export function setXattr(path: string, name: string, value: Uint8Array): void {
+  // koffi takes no pointer of an empty view.
+  const bytes = value.length === 0 ? buffer : value;
+  if (libc.lsetxattr(checkPath(path), name, bytes, value.length, 0) < 0) throw sysError('lsetxattr', path);
+}
+
+/** Removing what is not there is no error. */
+export function removeXattr(path: string, name: string): void {
+  if (libc.lremovexattr(checkPath(path), name) < 0) {
+    const error = sysError('lremovexattr', path);
+    if (!hasErrno(error, 'ENODATA', 'EOPNOTSUPP')) throw error;
+  }
+}
+
+/** All attributes with their values, by name. */
+export function readXattrs(path: string): ReadonlyMap<string, Buffer> {
+  const values = new Map<string, Buffer>();
+  for (const name of listXattrs(path)) {
+    const value = getXattr(path, name);
+    if (value !== undefined) values.set(name, value);
+  }
+  return values;
+}
