@@ -6,13 +6,11 @@ export type ByteString = string;
 
 /** UTF-8 bytes of a text as a {@link ByteString}. */
 export function byteString(text: string): ByteString {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: the ASCII test is the point
   return /^[\x00-\x7f]*$/.test(text) ? text : Buffer.from(text, 'utf8').toString('latin1');
 }
 
 /** The text of UTF-8 bytes; invalid sequences become U+FFFD, so use it for messages and known-ASCII names only. */
 export function textOf(bytes: ByteString): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: the ASCII test is the point
   return /^[\x00-\x7f]*$/.test(bytes) ? bytes : Buffer.from(bytes, 'latin1').toString('utf8');
 }
 

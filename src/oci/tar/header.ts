@@ -140,7 +140,6 @@ function floorDiv(value: bigint, by: bigint): bigint {
   return value % by < 0n ? quotient - 1n : quotient;
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: the ASCII test is the point
 const PLAIN = /^[\x01-\x7f]*$/;
 
 function isPlain(text: ByteString): boolean {
@@ -148,7 +147,6 @@ function isPlain(text: ByteString): boolean {
 }
 
 function toAscii(text: ByteString): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: the ASCII test is the point
   return isPlain(text) ? text : text.replace(/[^\x01-\x7f]/g, '');
 }
 

@@ -1,0 +1,50 @@
+import { promisify } from 'node:util';
+import { constants, deflateRaw } from 'node:zlib';
+import { type IsalLevel, openIsalDeflater } from '../../sys/isal.ts';
+
+/** Input bytes of one block; each sees the 32 KiB before it as its dictionary. */
+export const DEFLATE_BLOCK = 1 << 18;
+export const DEFLATE_DICTIONARY = 1 << 15;
+
+/** Makes byte-aligned raw deflate blocks without a final one; equal ids make equal bytes, whatever the timing. */
+export interface BlockDeflater {
+  readonly id: string;
+  /** How many blocks may be in work at once. */
+  readonly parallelism: number;
+  /** A result given at once is borrowed until the next call. */
+  deflate(input: Uint8Array, dictionary: Uint8Array | undefined): Uint8Array | Promise<Uint8Array>;
+}
+
+const deflateRawAsync = promisify(deflateRaw) as (
+  data: Uint8Array,
+  options: { level: number; dictionary?: Uint8Array; finishFlush: number; chunkSize: number },
+) => Promise<Buffer>;
+
+const DEFAULT_ISAL_LEVEL: IsalLevel = 2;
+const DEFAULT_ZLIB_LEVEL = 4;
+
+/**
+ * ISA-L level 2 where the library is there and no level is asked for, else zlib on libuv's threads (level 4 unless said): the measured choices.
+ * `use` overrides the choice, for tests and for reproducing another builder's bytes.
+ */
+export function openBlockDeflater(options: {
+  level?: number | undefined;
+  use?: 'isal' | 'zlib' | undefined;
+}): BlockDeflater {
+  if (options.use !== 'zlib' && options.level === undefined) {
+    const isal = openIsalDeflater(DEFAULT_ISAL_LEVEL);
+    if (isal !== undefined) return { id: isal.id, parallelism: 1, deflate: isal.deflate };
+  }
+  const level = Math.min(9, Math.max(1, options.level ?? DEFAULT_ZLIB_LEVEL));
+  return {
+    id: `zlib-${process.versions.zlib}-l${level}`,
+    parallelism: 4,
+    deflate: (input, dictionary) =>
+      deflateRawAsync(input, {
+        level,
+        finishFlush: constants.Z_SYNC_FLUSH,
+        chunkSize: DEFLATE_BLOCK,
+        ...(dictionary === undefined ? {} : { dictionary }),
+      }),
+  };
+}

@@ -1,0 +1,139 @@
+import { execFileSync } from 'node:child_process';
+import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { type CompressionChoice, compressorId, decompress, detectCompression, openCompressor } from './index.ts';
+
+async function pack(choice: CompressionChoice, data: Uint8Array, cut = data.length || 1): Promise<Buffer> {
+  const out: Buffer[] = [];
+  const compressor = openCompressor(choice, (bytes) => void out.push(Buffer.from(bytes)));
+  for (let at = 0; at < data.length; at += cut) await compressor.write(Buffer.from(data.subarray(at, at + cut)));
+  await compressor.finish();
+  return Buffer.concat(out);
+}
+
+async function* cut(data: Uint8Array, size: number) {
+  for (let at = 0; at < data.length; at += size) yield data.subarray(at, at + size);
+}
+
+async function unpack(source: AsyncIterable<Uint8Array>, maxBytes?: number): Promise<Buffer> {
+  const out: Uint8Array[] = [];
+  for await (const chunk of decompress(source, { maxBytes })) out.push(chunk);
+  return Buffer.concat(out);
+}
+
+function sample(size: number): Buffer {
+  const data = Buffer.alloc(size);
+  let state = 7;
+  for (let i = 0; i < size; i++) {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+    data[i] = (i >> 16) % 2 ? state >>> 24 : (i * 31) & 0x3f;
+  }
+  return data;
+}
+
+const choices: CompressionChoice[] = [
+  { type: 'gzip' },
+  { type: 'gzip', implementation: 'zlib' },
+  { type: 'gzip', level: 9 },
+  { type: 'zstd' },
+  { type: 'zstd', level: 1 },
+  { type: 'uncompressed' },
+];
+
+describe.each(choices)('compressing as %o', (choice) => {
+  test('gives back the input, and the same bytes for every cut of it', async () => {
+    const data = sample(1_500_123);
+    const packed = await pack(choice, data);
+    expect((await unpack(cut(packed, 70_001))).equals(data)).toBe(true);
+    for (const size of [1 << 18, 999, 1_000_000]) expect((await pack(choice, data, size)).equals(packed)).toBe(true);
+  });
+
+  test('takes nothing at all', async () => {
+    expect(await unpack(cut(await pack(choice, Buffer.alloc(0)), 5))).toHaveLength(0);
+  });
+});
+
+test('gzip output is valid for other tools', async () => {
+  for (const implementation of [undefined, 'zlib'] as const) {
+    const data = sample(700_000);
+    const packed = await pack({ type: 'gzip', implementation }, data);
+    expect(gunzipSync(packed).equals(data)).toBe(true);
+    expect(execFileSync('gzip', ['-dc'], { input: packed, maxBuffer: 1 << 24 }).equals(data)).toBe(true);
+  }
+  const data = sample(700_000);
+  expect(zstdDecompressSync(await pack({ type: 'zstd' }, data)).equals(data)).toBe(true);
+});
+
+test('compressor ids tell implementations and levels apart', () => {
+  const ids = choices.map(compressorId);
+  expect(ids[1]).toMatch(/^gzip\/zlib-.*-l4$/);
+  expect(ids[3]).toMatch(/^zstd\/.*-l3$/);
+  expect(new Set(ids.slice(1)).size).toBe(ids.length - 1);
+});
+
+test('concatenated gzip members and zstd frames are one stream', async () => {
+  const [a, b] = [Buffer.from('first '), Buffer.from('second')];
+  expect((await unpack(cut(Buffer.concat([gzipSync(a), gzipSync(b)]), 7))).toString()).toBe('first second');
+  const skippable = Buffer.from('502a4d1804000000deadbeef', 'hex');
+  const frames = Buffer.concat([zstdCompressSync(a), zstdCompressSync(b), skippable]);
+  expect((await unpack(cut(frames, 7))).toString()).toBe('first second');
+});
+
+test('round trip property', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.uint8Array({ maxLength: 5000 }),
+      fc.integer({ min: 1, max: 600 }),
+      fc.constantFrom(...choices),
+      async (data, size, choice) => {
+        const packed = await pack(choice, data, size);
+        // Plain data that happens to look packed is told by its magic: not what is tested here.
+        if (choice.type === 'uncompressed' && detectCompression(data) !== 'uncompressed') return;
+        expect((await unpack(cut(packed, size))).equals(data)).toBe(true);
+      },
+    ),
+    { numRuns: 60 },
+  );
+});
+
+describe('hostile streams', () => {
+  test('a bomb is cut at the bound', async () => {
+    const bomb = gzipSync(Buffer.alloc(50 << 20));
+    await expect(unpack(cut(bomb, 1 << 16), 1 << 20)).rejects.toMatchObject({ reason: 'COMPRESSION_TOO_LARGE' });
+  });
+
+  test.each([
+    ['truncated gzip', gzipSync(sample(100_000)).subarray(0, 5000)],
+    ['flipped gzip', Buffer.from(gzipSync(sample(100_000))).fill(0x55, 3000, 3020)],
+    ['truncated zstd', zstdCompressSync(sample(100_000)).subarray(0, 5000)],
+  ])('%s fails as damaged', async (_, data) => {
+    await expect(unpack(cut(data, 1 << 12))).rejects.toMatchObject({ reason: 'COMPRESSION_CORRUPT' });
+  });
+
+  test('xz and bzip2 are named in the refusal', async () => {
+    const xz = execFileSync('xz', ['-c'], { input: 'hello' });
+    await expect(unpack(cut(xz, 100))).rejects.toMatchObject({ code: 'unimplemented', message: /xz/ });
+    expect(detectCompression(execFileSync('bzip2', ['-c'], { input: 'hello' }))).toBe('bzip2');
+  });
+
+  test('an error of the source comes through as it is, and the source is closed when reading stops early', async () => {
+    const failure = new Error('cut connection');
+    const packed = gzipSync(sample(300_000));
+    const failing = (async function* () {
+      yield packed.subarray(0, 4000);
+      throw failure;
+    })();
+    await expect(unpack(failing)).rejects.toBe(failure);
+    let closed = false;
+    const endless = (async function* () {
+      try {
+        for (;;) yield packed;
+      } finally {
+        closed = true;
+      }
+    })();
+    for await (const _ of decompress(endless)) break;
+    expect(closed).toBe(true);
+  });
+});

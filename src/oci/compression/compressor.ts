@@ -1,0 +1,179 @@
+import { once } from 'node:events';
+import { crc32, createZstdCompress, constants as zlib } from 'node:zlib';
+import { type BlockDeflater, DEFLATE_BLOCK, DEFLATE_DICTIONARY, openBlockDeflater } from './block-deflate.ts';
+
+/** Level is that of the algorithm; without one, the engine's measured choice. */
+export interface CompressionChoice {
+  readonly type: 'gzip' | 'zstd' | 'uncompressed';
+  readonly level?: number | undefined;
+  /** Pins gzip's implementation; default: ISA-L where it is present. */
+  readonly implementation?: 'isal' | 'zlib' | undefined;
+}
+
+/** Compresses chunks into a sink, in order. For workers. The output depends on the bytes alone, not on chunk sizes, timing or threads. */
+export interface Compressor {
+  /** Takes the chunk over; wait for a promise before the next call. */
+  write(chunk: Uint8Array): Promise<void> | undefined;
+  finish(): Promise<void>;
+}
+
+/** Gets compressed bytes, in order; they are borrowed until it returns. */
+export type Sink = (bytes: Uint8Array) => void;
+
+const DEFAULT_ZSTD_LEVEL = 3;
+
+export function openCompressor(choice: CompressionChoice, sink: Sink): Compressor {
+  switch (choice.type) {
+    case 'gzip':
+      return new GzipCompressor(openBlockDeflater({ level: choice.level, use: choice.implementation }), sink);
+    case 'zstd':
+      return zstdCompressor(zstdLevel(choice), sink);
+    case 'uncompressed':
+      return {
+        write: (chunk) => {
+          sink(chunk);
+          return undefined;
+        },
+        finish: async () => {},
+      };
+  }
+}
+
+/** Names what makes the bytes of a layer: builders with equal ids make equal layers. Goes into the record of a reproducible build. */
+export function compressorId(choice: CompressionChoice): string {
+  switch (choice.type) {
+    case 'gzip':
+      return `gzip/${openBlockDeflater({ level: choice.level, use: choice.implementation }).id}`;
+    case 'zstd':
+      return `zstd/${process.versions.zstd ?? 'unknown'}-l${zstdLevel(choice)}`;
+    case 'uncompressed':
+      return 'uncompressed';
+  }
+}
+
+function zstdLevel(choice: CompressionChoice): number {
+  return Math.min(22, Math.max(1, choice.level ?? DEFAULT_ZSTD_LEVEL));
+}
+
+/** Magic, deflate, no flags, no time, unknown system (RFC 1952). */
+const GZIP_HEADER = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff);
+
+/** Cuts chunks of any size into blocks of {@link DEFLATE_BLOCK} bytes, so that output never depends on the cuts of the input. */
+class BlockCutter {
+  #carry: Uint8Array[] = [];
+  #carried = 0;
+
+  *cut(chunk: Uint8Array): Generator<Uint8Array> {
+    let at = 0;
+    if (this.#carried > 0) {
+      at = Math.min(DEFLATE_BLOCK - this.#carried, chunk.length);
+      this.#keep(chunk.subarray(0, at));
+      if (this.#carried === DEFLATE_BLOCK) yield* this.rest();
+    }
+    for (; chunk.length - at >= DEFLATE_BLOCK; at += DEFLATE_BLOCK) yield chunk.subarray(at, at + DEFLATE_BLOCK);
+    if (at < chunk.length) this.#keep(chunk.subarray(at));
+  }
+
+  /** What is left at the end: one block or none. */
+  *rest(): Generator<Uint8Array> {
+    if (this.#carried === 0) return;
+    const [first] = this.#carry;
+    const block = this.#carry.length === 1 && first !== undefined ? first : Buffer.concat(this.#carry);
+    this.#carry = [];
+    this.#carried = 0;
+    yield block;
+  }
+
+  #keep(part: Uint8Array): void {
+    this.#carry.push(part);
+    this.#carried += part.length;
+  }
+}
+
+/** One gzip member out of independent blocks. */
+class GzipCompressor implements Compressor {
+  readonly #deflater: BlockDeflater;
+  readonly #sink: Sink;
+  readonly #pending: Promise<Uint8Array>[] = [];
+  readonly #cutter = new BlockCutter();
+  #dictionary: Uint8Array | undefined;
+  #crc = 0;
+  #size = 0;
+
+  constructor(deflater: BlockDeflater, sink: Sink) {
+    this.#deflater = deflater;
+    this.#sink = sink;
+    sink(GZIP_HEADER);
+  }
+
+  write(chunk: Uint8Array): Promise<void> | undefined {
+    this.#crc = crc32(chunk, this.#crc);
+    this.#size += chunk.length;
+    for (const block of this.#cutter.cut(chunk)) this.#block(block);
+    return this.#pending.length > this.#deflater.parallelism ? this.#drain(this.#deflater.parallelism) : undefined;
+  }
+
+  async finish(): Promise<void> {
+    for (const block of this.#cutter.rest()) this.#block(block);
+    await this.#drain(0);
+    const trailer = Buffer.alloc(10);
+    // An empty final block with fixed codes, then CRC and length.
+    trailer.writeUInt16LE(0x0003, 0);
+    trailer.writeUInt32LE(this.#crc, 2);
+    trailer.writeUInt32LE(this.#size % 0x1_0000_0000, 6);
+    this.#sink(trailer);
+  }
+
+  #block(input: Uint8Array): void {
+    const made = this.#deflater.deflate(input, this.#dictionary);
+    this.#dictionary = input.subarray(Math.max(0, input.length - DEFLATE_DICTIONARY));
+    if (made instanceof Promise) {
+      // Handled when it is its turn in #drain.
+      made.catch(() => {});
+      this.#pending.push(made);
+    } else this.#sink(made);
+  }
+
+  async #drain(downTo: number): Promise<void> {
+    while (this.#pending.length > downTo) this.#sink(await this.#pending.shift()!);
+  }
+}
+
+function zstdCompressor(level: number, sink: Sink): Compressor {
+  const stream = createZstdCompress({
+    chunkSize: DEFLATE_BLOCK,
+    params: { [zlib.ZSTD_c_compressionLevel]: level, [zlib.ZSTD_c_checksumFlag]: 1 },
+  });
+  let failure: unknown;
+  stream.on('data', (bytes: Buffer) => {
+    // A throw in here would escape as an uncaught exception.
+    try {
+      sink(bytes);
+    } catch (error) {
+      stream.destroy(error as Error);
+    }
+  });
+  stream.on('error', (error) => {
+    failure = error;
+  });
+  const check = () => {
+    if (failure !== undefined) throw failure;
+  };
+  const cutter = new BlockCutter();
+  return {
+    write: (chunk) => {
+      check();
+      let hasRoom = true;
+      for (const block of cutter.cut(chunk)) hasRoom = stream.write(block);
+      return hasRoom ? undefined : once(stream, 'drain').then(check);
+    },
+    finish: async () => {
+      check();
+      for (const block of cutter.rest()) stream.write(block);
+      const ended = once(stream, 'end');
+      stream.end();
+      await ended;
+      check();
+    },
+  };
+}
