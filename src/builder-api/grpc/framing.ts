@@ -1,0 +1,96 @@
+import { gunzipSync } from 'node:zlib';
+import { CodedError } from '../../base/index.ts';
+
+/** Largest message either way, as BuildKit's clients have it. */
+export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
+
+/** One message as a gRPC frame: a flag byte, four bytes of length, the message. Never compressed. */
+export function frameMessage(message: Uint8Array): Buffer {
+  const frame = Buffer.allocUnsafe(5 + message.length);
+  frame[0] = 0;
+  frame.writeUInt32BE(message.length, 1);
+  frame.set(message, 5);
+  return frame;
+}
+
+/** @throws CodedError resource_exhausted for a message that no peer would take. */
+export function assertSendable(message: Uint8Array, limit = MAX_MESSAGE_BYTES): void {
+  if (message.length > limit)
+    throw new CodedError(
+      'resource_exhausted',
+      `trying to send message larger than max (${message.length} vs. ${limit})`,
+    );
+}
+
+/** Cuts a byte stream into messages. A message that lies in one chunk is a view of it. */
+export class FrameParser {
+  readonly #limit: number;
+  readonly #gzip: boolean;
+  #parts: Uint8Array[] = [];
+  #have = 0;
+
+  /** `encoding` is the peer's grpc-encoding. @throws CodedError unimplemented when it is unknown. */
+  constructor(encoding: string | undefined, limit = MAX_MESSAGE_BYTES) {
+    if (encoding !== undefined && encoding !== 'gzip' && encoding !== 'identity')
+      throw new CodedError('unimplemented', `grpc-encoding ${encoding} is not supported`, { hint: 'use gzip or none' });
+    this.#gzip = encoding === 'gzip';
+    this.#limit = limit;
+  }
+
+  /** Whether a message is incomplete. */
+  get pending(): boolean {
+    return this.#have > 0;
+  }
+
+  /** Calls `onMessage` for each message that this chunk completes. @throws CodedError resource_exhausted | internal */
+  push(chunk: Uint8Array, onMessage: (message: Uint8Array) => void): void {
+    let bytes = chunk;
+    if (this.#have > 0) {
+      this.#parts.push(chunk);
+      this.#have += chunk.length;
+      const need = this.#need();
+      if (this.#have < need) return;
+      bytes = Buffer.concat(this.#parts, this.#have);
+      this.#parts = [];
+      this.#have = 0;
+    }
+    let at = 0;
+    while (bytes.length - at >= 5) {
+      const length = this.#lengthAt(bytes, at);
+      if (bytes.length - at - 5 < length) break;
+      const body = bytes.subarray(at + 5, at + 5 + length);
+      const flag = bytes[at]!;
+      at += 5 + length;
+      onMessage(flag === 0 ? body : this.#inflate(flag, body));
+    }
+    if (at < bytes.length) {
+      this.#parts = [bytes.subarray(at)];
+      this.#have = bytes.length - at;
+    }
+  }
+
+  /** Bytes needed before parsing goes on: the header, or header and body. */
+  #need(): number {
+    if (this.#have < 5) return 5;
+    const first = this.#parts[0]!;
+    if (first.length >= 5) return 5 + this.#lengthAt(first, 0);
+    this.#parts = [Buffer.concat(this.#parts, this.#have)];
+    return 5 + this.#lengthAt(this.#parts[0]!, 0);
+  }
+
+  #lengthAt(bytes: Uint8Array, at: number): number {
+    const length = bytes[at + 1]! * 0x1000000 + ((bytes[at + 2]! << 16) | (bytes[at + 3]! << 8) | bytes[at + 4]!);
+    if (length > this.#limit)
+      throw new CodedError('resource_exhausted', `received message larger than max (${length} vs. ${this.#limit})`);
+    return length;
+  }
+
+  #inflate(flag: number, body: Uint8Array): Uint8Array {
+    if (flag !== 1 || !this.#gzip) throw new CodedError('internal', 'compressed message without a known grpc-encoding');
+    try {
+      return gunzipSync(body, { maxOutputLength: this.#limit });
+    } catch (cause) {
+      throw new CodedError('resource_exhausted', 'a compressed message is broken or larger than max', { cause });
+    }
+  }
+}

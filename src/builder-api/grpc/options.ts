@@ -1,0 +1,58 @@
+import type { Http2Session, SessionOptions } from 'node:http2';
+import type { Duplex } from 'node:stream';
+
+/** Largest header list taken, as BuildKit's own endpoints have it. */
+export const MAX_HEADER_LIST_BYTES = 1_048_896;
+const STREAM_WINDOW = 1024 * 1024;
+const CONNECTION_WINDOW = 4 * 1024 * 1024;
+
+/**
+ * The fixed http2 options of both roles (tunnel-facts 2 and 7.2): node's defaults refuse long ignore lists (128 pairs, 64 KB blocks)
+ * and end a connection whose peer reads slowly (10 MB of session memory). Queues are bounded by flow control instead.
+ */
+export function http2Options(): SessionOptions {
+  return {
+    maxSendHeaderBlockLength: 4 * 1024 * 1024,
+    maxSessionMemory: 1000,
+    maxHeaderListPairs: 8000,
+    settings: {
+      enablePush: false,
+      initialWindowSize: STREAM_WINDOW,
+      maxConcurrentStreams: 250,
+      maxHeaderListSize: MAX_HEADER_LIST_BYTES,
+      maxFrameSize: 256 * 1024,
+    },
+  };
+}
+
+/** Widens the connection's window; call in 'session' (server) or after 'connect' (client). */
+export function widenConnectionWindow(session: Http2Session): void {
+  if (!session.destroyed) session.setLocalWindowSize(CONNECTION_WINDOW);
+}
+
+/** What is known of the other end. */
+export interface Peer {
+  readonly transport: 'unix' | 'tcp' | 'tunnel';
+  /** `host:port`, or the socket's path as far as known. */
+  readonly address: string;
+  /** Common name of the client certificate, when mutual TLS verified one. */
+  readonly commonName?: string;
+}
+
+/** Reads peer data of an accepted socket. */
+export function peerOf(socket: Duplex): Peer {
+  const s = socket as Duplex & {
+    remoteAddress?: string;
+    remotePort?: number;
+    authorized?: boolean;
+    getPeerCertificate?: () => { subject?: { CN?: string | string[] } };
+  };
+  if (s.remoteAddress === undefined) return { transport: 'unix', address: 'unix' };
+  const name = s.authorized === true ? s.getPeerCertificate?.().subject?.CN : undefined;
+  const commonName = Array.isArray(name) ? name[0] : name;
+  return {
+    transport: 'tcp',
+    address: `${s.remoteAddress}:${s.remotePort ?? 0}`,
+    ...(commonName === undefined ? {} : { commonName }),
+  };
+}

@@ -1,0 +1,280 @@
+import { chmodSync, chownSync, rmSync } from 'node:fs';
+import http2, {
+  type Http2SecureServer,
+  type Http2Server,
+  type IncomingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { CodedError, type Logger, silentLogger, toCodedError } from '../../base/index.ts';
+import { MessageQueue } from './messages.ts';
+import { http2Options, type Peer, peerOf, widenConnectionWindow } from './options.ts';
+import { failureOf, ServerCall } from './server-call.ts';
+import {
+  type AnyMethod,
+  type CallContext,
+  type Handlers,
+  type MessageClass,
+  methodPath,
+  type ServiceDefinition,
+} from './service.ts';
+
+/** PEM texts. With `ca`, clients must show a certificate that it signed. */
+export interface TlsOptions {
+  readonly cert: string | Buffer;
+  readonly key: string | Buffer;
+  readonly ca?: string | Buffer;
+}
+
+type RawHandler = (call: ServerCall) => void;
+type Loose = MessageClass<unknown, unknown>;
+
+/** A gRPC server on node:http2: unix sockets, TCP with or without TLS, and connections handed to it. */
+export class GrpcServer implements AsyncDisposable {
+  readonly #handlers = new Map<string, RawHandler>();
+  readonly #listeners = new Set<Http2Server | Http2SecureServer>();
+  readonly #sessions = new Set<ServerHttp2Session>();
+  readonly #log: Logger;
+  #calls = 0;
+
+  constructor(options: { readonly logger?: Logger } = {}) {
+    this.#log = options.logger ?? silentLogger;
+  }
+
+  /** Calls in progress. */
+  get activeCalls(): number {
+    return this.#calls;
+  }
+
+  /** Serves a service. Methods without a handler answer `unimplemented`. */
+  register<S extends ServiceDefinition>(definition: S, handlers: Handlers<S>): void {
+    for (const [key, method] of Object.entries(definition.methods)) {
+      const handler = handlers[key as keyof S['methods']] as unknown;
+      if (handler !== undefined) this.registerRaw(methodPath(definition, method), adapt(method, handler));
+    }
+  }
+
+  /** Serves one method in bytes: for streams where every message counts, such as a session's tunnel. */
+  registerRaw(path: string, handler: RawHandler): void {
+    this.#handlers.set(path, handler);
+  }
+
+  /** Every registered method, as `/package.Service/Method`. */
+  methods(): readonly string[] {
+    return [...this.#handlers.keys()];
+  }
+
+  /** Listens on a unix socket, replacing a stale one; `mode` and `gid` say who may connect. */
+  async listenUnix(path: string, options: { readonly mode?: number; readonly gid?: number } = {}): Promise<void> {
+    rmSync(path, { force: true });
+    await this.#listen(http2.createServer(http2Options()), { path });
+    if (options.gid !== undefined) chownSync(path, process.getuid?.() ?? 0, options.gid);
+    chmodSync(path, options.mode ?? 0o660);
+  }
+
+  /** Listens on TCP; without `tls` it is HTTP/2 by prior knowledge. Returns the port. */
+  async listenTcp(host: string, port: number, tls?: TlsOptions): Promise<number> {
+    const server =
+      tls === undefined
+        ? http2.createServer(http2Options())
+        : http2.createSecureServer({
+            ...http2Options(),
+            ...tls,
+            requestCert: tls.ca !== undefined,
+            rejectUnauthorized: tls.ca !== undefined,
+            ALPNProtocols: ['h2'],
+            minVersion: 'TLSv1.2',
+          });
+    await this.#listen(server, { host, port });
+    return (server.address() as AddressInfo).port;
+  }
+
+  /** Serves one connection that exists already: a pipe, or a session's tunnel. */
+  serveConnection(socket: Duplex, peer: Peer = { transport: 'tunnel', address: 'tunnel' }): ServerHttp2Session {
+    const session = http2.performServerHandshake(socket, http2Options());
+    this.#adopt(session, peer);
+    return session;
+  }
+
+  /** Takes no new connection or call, lets running calls end for `graceMs`, then cuts what is left. */
+  async close(options: { readonly graceMs?: number } = {}): Promise<void> {
+    const { promise: quiet, resolve } = Promise.withResolvers<void>();
+    const closed = [...this.#listeners].map((server) => {
+      const { promise, resolve: done } = Promise.withResolvers<void>();
+      server.close(() => done());
+      return promise;
+    });
+    this.#listeners.clear();
+    const sessions = [...this.#sessions];
+    let open = sessions.length;
+    if (open === 0) resolve();
+    for (const session of sessions) {
+      session.once('close', () => {
+        if (--open === 0) resolve();
+      });
+      session.close();
+    }
+    const timer = setTimeout(() => {
+      for (const session of this.#sessions) session.destroy();
+    }, options.graceMs ?? 0);
+    await quiet;
+    clearTimeout(timer);
+    await Promise.all(closed);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #listen(server: Http2Server | Http2SecureServer, where: { path: string } | { host: string; port: number }) {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    server.once('error', reject);
+    server.listen(where, resolve);
+    try {
+      await promise;
+    } catch (error) {
+      const coded = toCodedError(error);
+      const name = 'path' in where ? where.path : `${where.host}:${where.port}`;
+      throw new CodedError(coded.code, `cannot listen on ${name}: ${coded.message}`, { cause: error });
+    }
+    server.off('error', reject);
+    server.on('error', (error) => this.#log.warn('listener failed', { err: error }));
+    server.on('sessionError', (error) => this.#log.debug('connection failed', { err: error }));
+    if ('requestCert' in server || server.listenerCount('tlsClientError') === 0)
+      server.on('tlsClientError', (error: unknown) => this.#log.debug('TLS handshake failed', { err: error }));
+    server.on('session', (session) => this.#adopt(session, peerOf(session.socket)));
+    this.#listeners.add(server);
+  }
+
+  #adopt(session: ServerHttp2Session, peer: Peer): void {
+    this.#sessions.add(session);
+    session.on('close', () => this.#sessions.delete(session));
+    session.on('error', (error) => this.#log.debug('connection failed', { err: error }));
+    session.on('frameError', (type, code) => this.#log.debug('frame not sent', { type, code }));
+    widenConnectionWindow(session);
+    session.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, raw: string[]) =>
+      this.#onStream(stream, headers, raw, peer),
+    );
+  }
+
+  #onStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, raw: readonly string[], peer: Peer): void {
+    const contentType = headers['content-type'];
+    if (headers[':method'] !== 'POST' || !contentType?.startsWith('application/grpc')) {
+      stream.on('error', () => {});
+      stream.resume();
+      stream.respond({ ':status': headers[':method'] === 'POST' ? 415 : 405 }, { endStream: true });
+      return;
+    }
+    const call = new ServerCall(stream, headers, raw, peer, this.#log);
+    this.#calls++;
+    stream.once('close', () => this.#calls--);
+    const handler = this.#handlers.get(call.path);
+    try {
+      if (handler === undefined) throw unknownMethod(call.path, this.#handlers);
+      const timeout = headers['grpc-timeout'];
+      call.startDeadline(typeof timeout === 'string' ? timeout : undefined);
+      handler(call);
+    } catch (error) {
+      call.end(error);
+    }
+  }
+}
+
+function unknownMethod(path: string, handlers: ReadonlyMap<string, RawHandler>): CodedError {
+  const [, service = '', method = ''] = path.split('/');
+  const known = [...handlers.keys()].some((key) => key.startsWith(`/${service}/`));
+  return new CodedError(
+    'unimplemented',
+    known ? `unknown method ${method} for service ${service}` : `unknown service ${service}`,
+  );
+}
+
+/** A typed handler as one in bytes. */
+function adapt(method: AnyMethod, handler: unknown): RawHandler {
+  const request = method.request as Loose;
+  const response = method.response as Loose;
+  const decode = (message: Uint8Array): unknown => {
+    try {
+      return request.decode(message);
+    } catch (cause) {
+      throw new CodedError('internal', `${method.name}: the request cannot be decoded`, { cause, fault: 'user' });
+    }
+  };
+  const encode = (message: unknown): Uint8Array => response.encode(message).finish();
+  if (method.kind === 'bidi') {
+    const typed = handler as (requests: AsyncIterable<unknown>, context: CallContext) => AsyncIterable<unknown>;
+    return (call) => {
+      const queue = new MessageQueue<unknown>(call);
+      call.signal.addEventListener('abort', () => queue.finish(call.signal.reason, true), { once: true });
+      call.read({
+        onMessage: (message) => queue.push(decode(message), message.length),
+        onEnd: () => queue.finish(),
+        onError: (error) => queue.finish(error),
+      });
+      void stream(call, () => typed(queue, contextOf(call)), encode);
+    };
+  }
+  const respond =
+    method.kind === 'unary'
+      ? async (call: ServerCall, message: unknown) => {
+          try {
+            const typed = handler as (request: unknown, context: CallContext) => Promise<unknown> | unknown;
+            call.write(encode(await typed(message, contextOf(call))));
+            call.end();
+          } catch (error) {
+            call.end(failureOf(error, call.signal));
+          }
+        }
+      : (call: ServerCall, message: unknown) => {
+          const typed = handler as (request: unknown, context: CallContext) => AsyncIterable<unknown>;
+          return stream(call, () => typed(message, contextOf(call)), encode);
+        };
+  return (call) => {
+    let first: Uint8Array | undefined;
+    let count = 0;
+    call.read({
+      onMessage: (message) => {
+        count++;
+        first ??= message;
+        if (count > 1) call.end(new CodedError('internal', 'more than one request message for a unary request'));
+      },
+      onEnd: () => {
+        if (count > 1) return;
+        try {
+          if (first === undefined) throw new CodedError('internal', 'the call ended without a request message');
+          void respond(call, decode(first));
+        } catch (error) {
+          call.end(error);
+        }
+      },
+      onError: (error) => call.end(error),
+    });
+  };
+}
+
+async function stream(
+  call: ServerCall,
+  open: () => AsyncIterable<unknown>,
+  encode: (message: unknown) => Uint8Array,
+): Promise<void> {
+  try {
+    for await (const message of open()) {
+      if (!call.write(encode(message))) await call.drained();
+      if (call.signal.aborted) break;
+    }
+    call.end(call.signal.aborted ? call.signal.reason : undefined);
+  } catch (error) {
+    call.end(failureOf(error, call.signal));
+  }
+}
+
+function contextOf(call: ServerCall): CallContext {
+  return {
+    signal: call.signal,
+    metadata: call.metadata,
+    peer: call.peer,
+    sendHeaders: (metadata) => call.sendHeaders(metadata),
+  };
+}

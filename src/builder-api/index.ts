@@ -1,0 +1,4 @@
+export * from './grpc/index.ts';
+export * from './services/index.ts';
+/** The messages themselves, by their protobuf package. */
+export * as wire from './wire/messages.js';

@@ -1,0 +1,5 @@
+export * from './common.ts';
+export * from './control.ts';
+export * from './gateway.ts';
+export * from './integers.ts';
+export * from './session-side.ts';

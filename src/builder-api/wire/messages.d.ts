@@ -1,0 +1,10967 @@
+import * as $protobuf from "protobufjs/minimal.js";
+import Long = require("long");
+
+/** Namespace moby. */
+export namespace moby {
+
+    /** Namespace buildkit. */
+    namespace buildkit {
+
+        /** Namespace v1. */
+        namespace v1 {
+
+            /**
+             * Properties of a BytesMessage.
+             * @deprecated Use moby.buildkit.v1.BytesMessage.$Properties instead.
+             */
+            interface IBytesMessage extends moby.buildkit.v1.BytesMessage.$Properties {
+            }
+
+            /** Represents a BytesMessage. */
+            class BytesMessage {
+
+                /**
+                 * Constructs a new BytesMessage.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: moby.buildkit.v1.BytesMessage.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** BytesMessage data. */
+                data: Uint8Array;
+
+                /**
+                 * Encodes the specified BytesMessage message. Does not implicitly {@link moby.buildkit.v1.BytesMessage.verify|verify} messages.
+                 * @param message BytesMessage message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: moby.buildkit.v1.BytesMessage.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a BytesMessage message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {moby.buildkit.v1.BytesMessage & moby.buildkit.v1.BytesMessage.$Shape} BytesMessage
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.BytesMessage & moby.buildkit.v1.BytesMessage.$Shape;
+            }
+
+            namespace BytesMessage {
+
+                /** Properties of a BytesMessage. */
+                interface $Properties {
+
+                    /** BytesMessage data */
+                    data?: (Uint8Array|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a BytesMessage. */
+                type $Shape = moby.buildkit.v1.BytesMessage.$Properties;
+            }
+
+            /**
+             * Properties of a DiskUsageRequest.
+             * @deprecated Use moby.buildkit.v1.DiskUsageRequest.$Properties instead.
+             */
+            interface IDiskUsageRequest extends moby.buildkit.v1.DiskUsageRequest.$Properties {
+            }
+
+            /** Represents a DiskUsageRequest. */
+            class DiskUsageRequest {
+
+                /**
+                 * Constructs a new DiskUsageRequest.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: moby.buildkit.v1.DiskUsageRequest.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** DiskUsageRequest filter. */
+                filter: string[];
+
+                /** DiskUsageRequest ageLimit. */
+                ageLimit: (number|Long);
+
+                /**
+                 * Encodes the specified DiskUsageRequest message. Does not implicitly {@link moby.buildkit.v1.DiskUsageRequest.verify|verify} messages.
+                 * @param message DiskUsageRequest message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: moby.buildkit.v1.DiskUsageRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a DiskUsageRequest message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {moby.buildkit.v1.DiskUsageRequest & moby.buildkit.v1.DiskUsageRequest.$Shape} DiskUsageRequest
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.DiskUsageRequest & moby.buildkit.v1.DiskUsageRequest.$Shape;
+            }
+
+            namespace DiskUsageRequest {
+
+                /** Properties of a DiskUsageRequest. */
+                interface $Properties {
+
+                    /** DiskUsageRequest filter */
+                    filter?: (string[]|null);
+
+                    /** DiskUsageRequest ageLimit */
+                    ageLimit?: (number|Long|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a DiskUsageRequest. */
+                type $Shape = moby.buildkit.v1.DiskUsageRequest.$Properties;
+            }
+
+            /**
+             * Properties of a DiskUsageResponse.
+             * @deprecated Use moby.buildkit.v1.DiskUsageResponse.$Properties instead.
+             */
+            interface IDiskUsageResponse extends moby.buildkit.v1.DiskUsageResponse.$Properties {
+            }
+
+            /** Represents a DiskUsageResponse. */
+            class DiskUsageResponse {
+
+                /**
+                 * Constructs a new DiskUsageResponse.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: moby.buildkit.v1.DiskUsageResponse.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** DiskUsageResponse record. */
+                record: moby.buildkit.v1.UsageRecord.$Properties[];
+
+                /**
+                 * Encodes the specified DiskUsageResponse message. Does not implicitly {@link moby.buildkit.v1.DiskUsageResponse.verify|verify} messages.
+                 * @param message DiskUsageResponse message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: moby.buildkit.v1.DiskUsageResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a DiskUsageResponse message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {moby.buildkit.v1.DiskUsageResponse & moby.buildkit.v1.DiskUsageResponse.$Shape} DiskUsageResponse
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.DiskUsageResponse & moby.buildkit.v1.DiskUsageResponse.$Shape;
+            }
+
+            namespace DiskUsageResponse {
+
+                /** Properties of a DiskUsageResponse. */
+                interface $Properties {
+
+                    /** DiskUsageResponse record */
+                    record?: (moby.buildkit.v1.UsageRecord.$Properties[]|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a DiskUsageResponse. */
+                type $Shape = moby.buildkit.v1.DiskUsageResponse.$Properties;
+            }
+
+            /**
+             * Properties of a PruneRequest.
+             * @deprecated Use moby.buildkit.v1.PruneRequest.$Properties instead.
+             */
+            interface IPruneRequest extends moby.buildkit.v1.PruneRequest.$Properties {
+            }
+
+            /** Represents a PruneRequest. */
+            class PruneRequest {
+
+                /**
+                 * Constructs a new PruneRequest.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: moby.buildkit.v1.PruneRequest.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** PruneRequest filter. */
+                filter: string[];
+
+                /** PruneRequest all. */
+                all: boolean;
+
+                /** PruneRequest keepDuration. */
+                keepDuration: (number|Long);
+
+                /** PruneRequest reservedSpace. */
+                reservedSpace: (number|Long);
+
+                /** PruneRequest maxUsedSpace. */
+                maxUsedSpace: (number|Long);
+
+                /** PruneRequest minFreeSpace. */
+                minFreeSpace: (number|Long);
+
+                /**
+                 * Encodes the specified PruneRequest message. Does not implicitly {@link moby.buildkit.v1.PruneRequest.verify|verify} messages.
+                 * @param message PruneRequest message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: moby.buildkit.v1.PruneRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a PruneRequest message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {moby.buildkit.v1.PruneRequest & moby.buildkit.v1.PruneRequest.$Shape} PruneRequest
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.PruneRequest & moby.buildkit.v1.PruneRequest.$Shape;
+            }
+
+            namespace PruneRequest {
+
+                /** Properties of a PruneRequest. */
+                interface $Properties {
+
+                    /** PruneRequest filter */
+                    filter?: (string[]|null);
+
+                    /** PruneRequest all */
+                    all?: (boolean|null);
+
+                    /** PruneRequest keepDuration */
+                    keepDuration?: (number|Long|null);
+
+                    /** PruneRequest reservedSpace */
+                    reservedSpace?: (number|Long|null);
+
+                    /** PruneRequest maxUsedSpace */
+                    maxUsedSpace?: (number|Long|null);
+
+                    /** PruneRequest minFreeSpace */
+                    minFreeSpace?: (number|Long|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a PruneRequest. */
+                type $Shape = moby.buildkit.v1.PruneRequest.$Properties;
+            }
+
+            /**
+             * Properties of a UsageRecord.
+             * @deprecated Use moby.buildkit.v1.UsageRecord.$Properties instead.
+             */
+            interface IUsageRecord extends moby.buildkit.v1.UsageRecord.$Properties {
+            }
+
+            /** Represents a UsageRecord. */
+            class UsageRecord {
+
+                /**
+                 * Constructs a new UsageRecord.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: moby.buildkit.v1.UsageRecord.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** UsageRecord id. */
+                id: string;
+
+                /** UsageRecord mutable. */
+                mutable: boolean;
+
+                /** UsageRecord inUse. */
+                inUse: boolean;
+
+                /** UsageRecord size. */
+                size: (number|Long);
+
+                /** UsageRecord parent. */
+                parent: string;
+
+                /** UsageRecord createdAt. */
+                createdAt?: (google.protobuf.Timestamp.$Properties|null);
+
+                /** UsageRecord lastUsedAt. */
+                lastUsedAt?: (google.protobuf.Timestamp.$Properties|null);
+
+                /** UsageRecord usageCount. */
+                usageCount: (number|Long);
+
+                /** UsageRecord description. */
+                description: string;
+
+                /** UsageRecord recordType. */
+                recordType: string;
+
+                /** UsageRecord shared. */
+                shared: boolean;
+
+                /** UsageRecord parents. */
+                parents: string[];
+
+                /**
+                 * Encodes the specified UsageRecord message. Does not implicitly {@link moby.buildkit.v1.UsageRecord.verify|verify} messages.
+                 * @param message UsageRecord message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: moby.buildkit.v1.UsageRecord.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a UsageRecord message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {moby.buildkit.v1.UsageRecord & moby.buildkit.v1.UsageRecord.$Shape} UsageRecord
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.UsageRecord & moby.buildkit.v1.UsageRecord.$Shape;
+            }
+
+            namespace UsageRecord {
+
+                /** Properties of a UsageRecord. */
+                interface $Properties {
+
+                    /** UsageRecord id */
+                    id?: (string|null);
+
+                    /** UsageRecord mutable */
+                    mutable?: (boolean|null);
+
+                    /** UsageRecord inUse */
+                    inUse?: (boolean|null);
+
+                    /** UsageRecord size */
+                    size?: (number|Long|null);
+
+                    /** UsageRecord parent */
+                    parent?: (string|null);
+
+                    /** UsageRecord createdAt */
+                    createdAt?: (google.protobuf.Timestamp.$Properties|null);
+
+                    /** UsageRecord lastUsedAt */
+                    lastUsedAt?: (google.protobuf.Timestamp.$Properties|null);
+
+                    /** UsageRecord usageCount */
+                    usageCount?: (number|Long|null);
+
+                    /** UsageRecord description */
+                    description?: (string|null);
+
+                    /** UsageRecord recordType */
+                    recordType?: (string|null);
+
+                    /** UsageRecord shared */
+                    shared?: (boolean|null);
+
+                    /** UsageRecord parents */
+                    parents?: (string[]|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a UsageRecord. */
+                type $Shape = moby.buildkit.v1.UsageRecord.$Properties;
+            }
+
+            /**
+             * Properties of a SolveRequest.
+             * @deprecated Use moby.buildkit.v1.SolveRequest.$Properties instead.
+             */
+            interface ISolveRequest extends moby.buildkit.v1.SolveRequest.$Properties {
+            }
+
+            /** Represents a SolveRequest. */
+            class SolveRequest {
+
+                /**
+                 * Constructs a new SolveRequest.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: moby.buildkit.v1.SolveRequest.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** SolveRequest ref. */
+                ref: string;
+
+                /** SolveRequest definition. */
+                definition: Uint8Array;
+
+                /** SolveRequest exporterDeprecated. */
+                exporterDeprecated: string;
+
+                /** SolveRequest exporterAttrsDeprecated. */
+                exporterAttrsDeprecated: { [k: string]: string };
+
+                /** SolveRequest session. */
+                session: string;
+
+                /** SolveRequest frontend. */
+                frontend: string;
+
+                /** SolveRequest frontendAttrs. */
+                frontendAttrs: { [k: string]: string };
+
+                /** SolveRequest cache. */
+                cache?: (moby.buildkit.v1.CacheOptions.$Properties|null);
+
+                /** SolveRequest entitlements. */
+                entitlements: string[];
+
+                /** SolveRequest frontendInputs. */
+                frontendInputs: { [k: string]: Uint8Array };
+
+                /** SolveRequest internal. */
+                internal: boolean;
+
+                /** SolveRequest sourcePolicy. */
+                sourcePolicy?: (moby.buildkit.v1.sourcepolicy.Policy.$Properties|null);
+
+                /** SolveRequest exporters. */
+                exporters: moby.buildkit.v1.Exporter.$Properties[];
+
+                /** SolveRequest enableSessionExporter. */
+                enableSessionExporter: boolean;
+
+                /** SolveRequest sourcePolicySession. */
+                sourcePolicySession: string;
+
+                /** SolveRequest compatibilityVersion. */
+                compatibilityVersion: (number|Long);
+
+                /** SolveRequest proxyNetwork. */
+                proxyNetwork: boolean;
+
+                /**
+                 * Encodes the specified SolveRequest message. Does not implicitly {@link moby.buildkit.v1.SolveRequest.verify|verify} messages.
+                 * @param message SolveRequest message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: moby.buildkit.v1.SolveRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a SolveRequest message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {moby.buildkit.v1.SolveRequest & moby.buildkit.v1.SolveRequest.$Shape} SolveRequest
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.SolveRequest & moby.buildkit.v1.SolveRequest.$Shape;
+            }
+
+            namespace SolveRequest {
+
+                /** Properties of a SolveRequest. */
+                interface $Properties {
+
+                    /** SolveRequest ref */
+                    ref?: (string|null);
+
+                    /** SolveRequest definition */
+                    definition?: (Uint8Array|null);
+
+                    /** SolveRequest exporterDeprecated */
+                    exporterDeprecated?: (string|null);
+
+                    /** SolveRequest exporterAttrsDeprecated */
+                    exporterAttrsDeprecated?: ({ [k: string]: string }|null);
+
+                    /** SolveRequest session */
+                    session?: (string|null);
+
+                    /** SolveRequest frontend */
+                    frontend?: (string|null);
+
+                    /** SolveRequest frontendAttrs */
+                    frontendAttrs?: ({ [k: string]: string }|null);
+
+                    /** SolveRequest cache */
+                    cache?: (moby.buildkit.v1.CacheOptions.$Properties|null);
+
+                    /** SolveRequest entitlements */
+                    entitlements?: (string[]|null);
+
+                    /** SolveRequest frontendInputs */
+                    frontendInputs?: ({ [k: string]: Uint8Array }|null);
+
+                    /** SolveRequest internal */
+                    internal?: (boolean|null);
+
+                    /** SolveRequest sourcePolicy */
+                    sourcePolicy?: (moby.buildkit.v1.sourcepolicy.Policy.$Properties|null);
+
+                    /** SolveRequest exporters */
+                    exporters?: (moby.buildkit.v1.Exporter.$Properties[]|null);
+
+                    /** SolveRequest enableSessionExporter */
+                    enableSessionExporter?: (boolean|null);
+
+                    /** SolveRequest sourcePolicySession */
+                    sourcePolicySession?: (string|null);
+
+                    /** SolveRequest compatibilityVersion */
+                    compatibilityVersion?: (number|Long|null);
+
+                    /** SolveRequest proxyNetwork */
+                    proxyNetwork?: (boolean|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a SolveRequest. */
+                type $Shape = moby.buildkit.v1.SolveRequest.$Properties;
+            }
+
+            /**
+             * Properties of a CacheOptions.
+             * @deprecated Use moby.buildkit.v1.CacheOptions.$Properties instead.
+             */
+            interface ICacheOptions extends moby.buildkit.v1.CacheOptions.$Properties {
+            }
+
+            /** Represents a CacheOptions. */
+            class CacheOptions {
+
+                /**
+                 * Constructs a new CacheOptions.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: moby.buildkit.v1.CacheOptions.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** CacheOptions exportRefDeprecated. */
+                exportRefDeprecated: string;
+
+                /** CacheOptions importRefsDeprecated. */
+                importRefsDeprecated: string[];
+
+                /** CacheOptions exportAttrsDeprecated. */
+                exportAttrsDeprecated: { [k: string]: string };
+
+                /** CacheOptions exports. */
+                exports: moby.buildkit.v1.CacheOptionsEntry.$Properties[];
+
+                /** CacheOptions imports. */
+                imports: moby.buildkit.v1.CacheOptionsEntry.$Properties[];
+
+                /**
+                 * Encodes the specified CacheOptions message. Does not implicitly {@link moby.buildkit.v1.CacheOptions.verify|verify} messages.
+                 * @param message CacheOptions message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: moby.buildkit.v1.CacheOptions.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a CacheOptions message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {moby.buildkit.v1.CacheOptions & moby.buildkit.v1.CacheOptions.$Shape} CacheOptions
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.CacheOptions & moby.buildkit.v1.CacheOptions.$Shape;
+            }
+
+            namespace CacheOptions {
+
+                /** Properties of a CacheOptions. */
+                interface $Properties {
+
+                    /** CacheOptions exportRefDeprecated */
+                    exportRefDeprecated?: (string|null);
+
+                    /** CacheOptions importRefsDeprecated */
+                    importRefsDeprecated?: (string[]|null);
+
+                    /** CacheOptions exportAttrsDeprecated */
+                    exportAttrsDeprecated?: ({ [k: string]: string }|null);
+
+                    /** CacheOptions exports */
+                    exports?: (moby.buildkit.v1.CacheOptionsEntry.$Properties[]|null);
+
+                    /** CacheOptions imports */
+                    imports?: (moby.buildkit.v1.CacheOptionsEntry.$Properties[]|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a CacheOptions. */
+                type $Shape = moby.buildkit.v1.CacheOptions.$Properties;
+            }
+
+            /**
+             * Properties of a CacheOptionsEntry.
+             * @deprecated Use moby.buildkit.v1.CacheOptionsEntry.$Properties instead.
+             */
+            interface ICacheOptionsEntry extends moby.buildkit.v1.CacheOptionsEntry.$Properties {
+            }
+
+            /** Represents a CacheOptionsEntry. */
+            class CacheOptionsEntry {
+
+                /**
+                 * Constructs a new CacheOptionsEntry.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: moby.buildkit.v1.CacheOptionsEntry.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** CacheOptionsEntry type. */
+                type: string;
+
+                /** CacheOptionsEntry attrs. */
+                attrs: { [k: string]: string };
+
+                /**
+                 * Encodes the specified CacheOptionsEntry message. Does not implicitly {@link moby.buildkit.v1.CacheOptionsEntry.verify|verify} messages.
+                 * @param message CacheOptionsEntry message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: moby.buildkit.v1.CacheOptionsEntry.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a CacheOptionsEntry message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {moby.buildkit.v1.CacheOptionsEntry & moby.buildkit.v1.CacheOptionsEntry.$Shape} CacheOptionsEntry
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.CacheOptionsEntry & moby.buildkit.v1.CacheOptionsEntry.$Shape;
+            }
+
+            namespace CacheOptionsEntry {
+
+                /** Properties of a CacheOptionsEntry. */
+                interface $Properties {
+
+                    /** CacheOptionsEntry type */
+                    type?: (string|null);
+
+                    /** CacheOptionsEntry attrs */
+                    attrs?: ({ [k: string]: string }|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a CacheOptionsEntry. */
+                type $Shape = moby.buildkit.v1.CacheOptionsEntry.$Properties;
+            }
+
+            /**
+             * Properties of a SolveResponse.
+             * @deprecated Use moby.buildkit.v1.SolveResponse.$Properties instead.
+             */
+            interface ISolveResponse extends moby.buildkit.v1.SolveResponse.$Properties {
+            }
+
+            /** Represents a SolveResponse. */
+            class SolveResponse {
+
+                /**
+                 * Constructs a new SolveResponse.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: moby.buildkit.v1.SolveResponse.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** SolveResponse exporterResponse. */
+                exporterResponse: { [k: string]: string };
+
+                /**
+                 * Encodes the specified SolveResponse message. Does not implicitly {@link moby.buildkit.v1.SolveResponse.verify|verify} messages.
+                 * @param message SolveResponse message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: moby.buildkit.v1.SolveResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a SolveResponse message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {moby.buildkit.v1.SolveResponse & moby.buildkit.v1.SolveResponse.$Shape} SolveResponse
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.SolveResponse & moby.buildkit.v1.SolveResponse.$Shape;
+            }
+
+            namespace SolveResponse {
+
+                /** Properties of a SolveResponse. */
+                interface $Properties {
+
+                    /** SolveResponse exporterResponse */
+                    exporterResponse?: ({ [k: string]: string }|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a SolveResponse. */
+                type $Shape = moby.buildkit.v1.SolveResponse.$Properties;
+            }
+
+            /**
+             * Properties of an Exporter.
+             * @deprecated Use moby.buildkit.v1.Exporter.$Properties instead.
+             */
+            interface IExporter extends moby.buildkit.v1.Exporter.$Properties {
+            }
+
+            /** Represents an Exporter. */
+            class Exporter {
+
+                /**
+                 * Constructs a new Exporter.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: moby.buildkit.v1.Exporter.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** Exporter type. */
+                type: string;
+
+                /** Exporter attrs. */
+                attrs: { [k: string]: string };
+
+                /**
+                 * Encodes the specified Exporter message. Does not implicitly {@link moby.buildkit.v1.Exporter.verify|verify} messages.
+                 * @param message Exporter message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: moby.buildkit.v1.Exporter.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes an Exporter message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {moby.buildkit.v1.Exporter & moby.buildkit.v1.Exporter.$Shape} Exporter
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.Exporter & moby.buildkit.v1.Exporter.$Shape;
+            }
+
+            namespace Exporter {
+
+                /** Properties of an Exporter. */
+                interface $Properties {
+
+                    /** Exporter type */
+                    type?: (string|null);
+
+                    /** Exporter attrs */
+                    attrs?: ({ [k: string]: string }|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of an Exporter. */
+                type $Shape = moby.buildkit.v1.Exporter.$Properties;
+            }
+
+            /**
+             * Properties of a StatusRequest.
+             * @deprecated Use moby.buildkit.v1.StatusRequest.$Properties instead.
+             */
+            interface IStatusRequest extends moby.buildkit.v1.StatusRequest.$Properties {
+            }
+
+            /** Represents a StatusRequest. */
+            class StatusRequest {
+
+                /**
+                 * Constructs a new StatusRequest.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: moby.buildkit.v1.StatusRequest.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** StatusRequest ref. */
+                ref: string;
+
+                /**
+                 * Encodes the specified StatusRequest message. Does not implicitly {@link moby.buildkit.v1.StatusRequest.verify|verify} messages.
+                 * @param message StatusRequest message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: moby.buildkit.v1.StatusRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a StatusRequest message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {moby.buildkit.v1.StatusRequest & moby.buildkit.v1.StatusRequest.$Shape} StatusRequest
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.StatusRequest & moby.buildkit.v1.StatusRequest.$Shape;
+            }
+
+            namespace StatusRequest {
+
+                /** Properties of a StatusRequest. */
+                interface $Properties {
+
+                    /** StatusRequest ref */
+                    ref?: (string|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a StatusRequest. */
+                type $Shape = moby.buildkit.v1.StatusRequest.$Properties;
+            }
+
+            /**
+             * Properties of a StatusResponse.
+             * @deprecated Use moby.buildkit.v1.StatusResponse.$Properties instead.
+             */
+            interface IStatusResponse extends moby.buildkit.v1.StatusResponse.$Properties {
+            }
+
+            /** Represents a StatusResponse. */
+            class StatusResponse {
+
+                /**
+                 * Constructs a new StatusResponse.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: moby.buildkit.v1.StatusResponse.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** StatusResponse vertexes. */
+                vertexes: moby.buildkit.v1.Vertex.$Properties[];
+
+                /** StatusResponse statuses. */
+                statuses: moby.buildkit.v1.VertexStatus.$Properties[];
+
+                /** StatusResponse logs. */
+                logs: moby.buildkit.v1.VertexLog.$Properties[];
+
+                /** StatusResponse warnings. */
+                warnings: moby.buildkit.v1.VertexWarning.$Properties[];
+
+                /**
+                 * Encodes the specified StatusResponse message. Does not implicitly {@link moby.buildkit.v1.StatusResponse.verify|verify} messages.
+                 * @param message StatusResponse message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: moby.buildkit.v1.StatusResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a StatusResponse message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {moby.buildkit.v1.StatusResponse & moby.buildkit.v1.StatusResponse.$Shape} StatusResponse
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.StatusResponse & moby.buildkit.v1.StatusResponse.$Shape;
+            }
+
+            namespace StatusResponse {
+
+                /** Properties of a StatusResponse. */
+                interface $Properties {
+
+                    /** StatusResponse vertexes */
+                    vertexes?: (moby.buildkit.v1.Vertex.$Properties[]|null);
+
+                    /** StatusResponse statuses */
+                    statuses?: (moby.buildkit.v1.VertexStatus.$Properties[]|null);
+
+                    /** StatusResponse logs */
+                    logs?: (moby.buildkit.v1.VertexLog.$Properties[]|null);
+
+                    /** StatusResponse warnings */
+                    warnings?: (moby.buildkit.v1.VertexWarning.$Properties[]|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a StatusResponse. */
+                type $Shape = moby.buildkit.v1.StatusResponse.$Properties;
+            }
+
+            /**
+             * Properties of a Vertex.
+             * @deprecated Use moby.buildkit.v1.Vertex.$Properties instead.
+             */
+            interface IVertex extends moby.buildkit.v1.Vertex.$Properties {
+            }
+
+            /** Represents a Vertex. */
+            class Vertex {
+
+                /**
+                 * Constructs a new Vertex.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: moby.buildkit.v1.Vertex.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** Vertex digest. */
+                digest: string;
+
+                /** Vertex inputs. */
+                inputs: string[];
+
+                /** Vertex name. */
+                name: string;
+
+                /** Vertex cached. */
+                cached: boolean;
+
+                /** Vertex started. */
+                started?: (google.protobuf.Timestamp.$Properties|null);
+
+                /** Vertex completed. */
+                completed?: (google.protobuf.Timestamp.$Properties|null);
+
+                /** Vertex error. */
+                error: string;
+
+                /** Vertex progressGroup. */
+                progressGroup?: (pb.ProgressGroup.$Properties|null);
+
+                /**
+                 * Encodes the specified Vertex message. Does not implicitly {@link moby.buildkit.v1.Vertex.verify|verify} messages.
+                 * @param message Vertex message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: moby.buildkit.v1.Vertex.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a Vertex message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {moby.buildkit.v1.Vertex & moby.buildkit.v1.Vertex.$Shape} Vertex
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.Vertex & moby.buildkit.v1.Vertex.$Shape;
+            }
+
+            namespace Vertex {
+
+                /** Properties of a Vertex. */
+                interface $Properties {
+
+                    /** Vertex digest */
+                    digest?: (string|null);
+
+                    /** Vertex inputs */
+                    inputs?: (string[]|null);
+
+                    /** Vertex name */
+                    name?: (string|null);
+
+                    /** Vertex cached */
+                    cached?: (boolean|null);
+
+                    /** Vertex started */
+                    started?: (google.protobuf.Timestamp.$Properties|null);
+
+                    /** Vertex completed */
+                    completed?: (google.protobuf.Timestamp.$Properties|null);
+
+                    /** Vertex error */
+                    error?: (string|null);
+
+                    /** Vertex progressGroup */
+                    progressGroup?: (pb.ProgressGroup.$Properties|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a Vertex. */
+                type $Shape = moby.buildkit.v1.Vertex.$Properties;
+            }
+
+            /**
+             * Properties of a VertexStatus.
+             * @deprecated Use moby.buildkit.v1.VertexStatus.$Properties instead.
+             */
+            interface IVertexStatus extends moby.buildkit.v1.VertexStatus.$Properties {
+            }
+
+            /** Represents a VertexStatus. */
+            class VertexStatus {
+
+                /**
+                 * Constructs a new VertexStatus.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: moby.buildkit.v1.VertexStatus.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** VertexStatus id. */
+                id: string;
+
+                /** VertexStatus vertex. */
+                vertex: string;
+
+                /** VertexStatus name. */
+                name: string;
+
+                /** VertexStatus current. */
+                current: (number|Long);
+
+                /** VertexStatus total. */
+                total: (number|Long);
+
+                /** VertexStatus timestamp. */
+                timestamp?: (google.protobuf.Timestamp.$Properties|null);
+
+                /** VertexStatus started. */
+                started?: (google.protobuf.Timestamp.$Properties|null);
+
+                /** VertexStatus completed. */
+                completed?: (google.protobuf.Timestamp.$Properties|null);
+
+                /**
+                 * Encodes the specified VertexStatus message. Does not implicitly {@link moby.buildkit.v1.VertexStatus.verify|verify} messages.
+                 * @param message VertexStatus message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: moby.buildkit.v1.VertexStatus.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a VertexStatus message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {moby.buildkit.v1.VertexStatus & moby.buildkit.v1.VertexStatus.$Shape} VertexStatus
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.VertexStatus & moby.buildkit.v1.VertexStatus.$Shape;
+            }
+
+            namespace VertexStatus {
+
+                /** Properties of a VertexStatus. */
+                interface $Properties {
+
+                    /** VertexStatus id */
+                    id?: (string|null);
+
+                    /** VertexStatus vertex */
+                    vertex?: (string|null);
+
+                    /** VertexStatus name */
+                    name?: (string|null);
+
+                    /** VertexStatus current */
+                    current?: (number|Long|null);
+
+                    /** VertexStatus total */
+                    total?: (number|Long|null);
+
+                    /** VertexStatus timestamp */
+                    timestamp?: (google.protobuf.Timestamp.$Properties|null);
+
+                    /** VertexStatus started */
+                    started?: (google.protobuf.Timestamp.$Properties|null);
+
+                    /** VertexStatus completed */
+                    completed?: (google.protobuf.Timestamp.$Properties|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a VertexStatus. */
+                type $Shape = moby.buildkit.v1.VertexStatus.$Properties;
+            }
+
+            /**
+             * Properties of a VertexLog.
+             * @deprecated Use moby.buildkit.v1.VertexLog.$Properties instead.
+             */
+            interface IVertexLog extends moby.buildkit.v1.VertexLog.$Properties {
+            }
+
+            /** Represents a VertexLog. */
+            class VertexLog {
+
+                /**
+                 * Constructs a new VertexLog.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: moby.buildkit.v1.VertexLog.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** VertexLog vertex. */
+                vertex: string;
+
+                /** VertexLog timestamp. */
+                timestamp?: (google.protobuf.Timestamp.$Properties|null);
+
+                /** VertexLog stream. */
+                stream: (number|Long);
+
+                /** VertexLog msg. */
+                msg: Uint8Array;
+
+                /**
+                 * Encodes the specified VertexLog message. Does not implicitly {@link moby.buildkit.v1.VertexLog.verify|verify} messages.
+                 * @param message VertexLog message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: moby.buildkit.v1.VertexLog.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a VertexLog message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {moby.buildkit.v1.VertexLog & moby.buildkit.v1.VertexLog.$Shape} VertexLog
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.VertexLog & moby.buildkit.v1.VertexLog.$Shape;
+            }
+
+            namespace VertexLog {
+
+                /** Properties of a VertexLog. */
+                interface $Properties {
+
+                    /** VertexLog vertex */
+                    vertex?: (string|null);
+
+                    /** VertexLog timestamp */
+                    timestamp?: (google.protobuf.Timestamp.$Properties|null);
+
+                    /** VertexLog stream */
+                    stream?: (number|Long|null);
+
+                    /** VertexLog msg */
+                    msg?: (Uint8Array|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a VertexLog. */
+                type $Shape = moby.buildkit.v1.VertexLog.$Properties;
+            }
+
+            /**
+             * Properties of a VertexWarning.
+             * @deprecated Use moby.buildkit.v1.VertexWarning.$Properties instead.
+             */
+            interface IVertexWarning extends moby.buildkit.v1.VertexWarning.$Properties {
+            }
+
+            /** Represents a VertexWarning. */
+            class VertexWarning {
+
+                /**
+                 * Constructs a new VertexWarning.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: moby.buildkit.v1.VertexWarning.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** VertexWarning vertex. */
+                vertex: string;
+
+                /** VertexWarning level. */
+                level: (number|Long);
+
+                /** VertexWarning short. */
+                short: Uint8Array;
+
+                /** VertexWarning detail. */
+                detail: Uint8Array[];
+
+                /** VertexWarning url. */
+                url: string;
+
+                /** VertexWarning info. */
+                info?: (pb.SourceInfo.$Properties|null);
+
+                /** VertexWarning ranges. */
+                ranges: pb.Range.$Properties[];
+
+                /**
+                 * Encodes the specified VertexWarning message. Does not implicitly {@link moby.buildkit.v1.VertexWarning.verify|verify} messages.
+                 * @param message VertexWarning message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: moby.buildkit.v1.VertexWarning.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a VertexWarning message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {moby.buildkit.v1.VertexWarning & moby.buildkit.v1.VertexWarning.$Shape} VertexWarning
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.VertexWarning & moby.buildkit.v1.VertexWarning.$Shape;
+            }
+
+            namespace VertexWarning {
+
+                /** Properties of a VertexWarning. */
+                interface $Properties {
+
+                    /** VertexWarning vertex */
+                    vertex?: (string|null);
+
+                    /** VertexWarning level */
+                    level?: (number|Long|null);
+
+                    /** VertexWarning short */
+                    short?: (Uint8Array|null);
+
+                    /** VertexWarning detail */
+                    detail?: (Uint8Array[]|null);
+
+                    /** VertexWarning url */
+                    url?: (string|null);
+
+                    /** VertexWarning info */
+                    info?: (pb.SourceInfo.$Properties|null);
+
+                    /** VertexWarning ranges */
+                    ranges?: (pb.Range.$Properties[]|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a VertexWarning. */
+                type $Shape = moby.buildkit.v1.VertexWarning.$Properties;
+            }
+
+            /**
+             * Properties of a ListWorkersRequest.
+             * @deprecated Use moby.buildkit.v1.ListWorkersRequest.$Properties instead.
+             */
+            interface IListWorkersRequest extends moby.buildkit.v1.ListWorkersRequest.$Properties {
+            }
+
+            /** Represents a ListWorkersRequest. */
+            class ListWorkersRequest {
+
+                /**
+                 * Constructs a new ListWorkersRequest.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: moby.buildkit.v1.ListWorkersRequest.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** ListWorkersRequest filter. */
+                filter: string[];
+
+                /**
+                 * Encodes the specified ListWorkersRequest message. Does not implicitly {@link moby.buildkit.v1.ListWorkersRequest.verify|verify} messages.
+                 * @param message ListWorkersRequest message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: moby.buildkit.v1.ListWorkersRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a ListWorkersRequest message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {moby.buildkit.v1.ListWorkersRequest & moby.buildkit.v1.ListWorkersRequest.$Shape} ListWorkersRequest
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.ListWorkersRequest & moby.buildkit.v1.ListWorkersRequest.$Shape;
+            }
+
+            namespace ListWorkersRequest {
+
+                /** Properties of a ListWorkersRequest. */
+                interface $Properties {
+
+                    /** ListWorkersRequest filter */
+                    filter?: (string[]|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a ListWorkersRequest. */
+                type $Shape = moby.buildkit.v1.ListWorkersRequest.$Properties;
+            }
+
+            /**
+             * Properties of a ListWorkersResponse.
+             * @deprecated Use moby.buildkit.v1.ListWorkersResponse.$Properties instead.
+             */
+            interface IListWorkersResponse extends moby.buildkit.v1.ListWorkersResponse.$Properties {
+            }
+
+            /** Represents a ListWorkersResponse. */
+            class ListWorkersResponse {
+
+                /**
+                 * Constructs a new ListWorkersResponse.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: moby.buildkit.v1.ListWorkersResponse.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** ListWorkersResponse record. */
+                record: moby.buildkit.v1.types.WorkerRecord.$Properties[];
+
+                /**
+                 * Encodes the specified ListWorkersResponse message. Does not implicitly {@link moby.buildkit.v1.ListWorkersResponse.verify|verify} messages.
+                 * @param message ListWorkersResponse message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: moby.buildkit.v1.ListWorkersResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a ListWorkersResponse message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {moby.buildkit.v1.ListWorkersResponse & moby.buildkit.v1.ListWorkersResponse.$Shape} ListWorkersResponse
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.ListWorkersResponse & moby.buildkit.v1.ListWorkersResponse.$Shape;
+            }
+
+            namespace ListWorkersResponse {
+
+                /** Properties of a ListWorkersResponse. */
+                interface $Properties {
+
+                    /** ListWorkersResponse record */
+                    record?: (moby.buildkit.v1.types.WorkerRecord.$Properties[]|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a ListWorkersResponse. */
+                type $Shape = moby.buildkit.v1.ListWorkersResponse.$Properties;
+            }
+
+            /**
+             * Properties of an InfoRequest.
+             * @deprecated Use moby.buildkit.v1.InfoRequest.$Properties instead.
+             */
+            interface IInfoRequest extends moby.buildkit.v1.InfoRequest.$Properties {
+            }
+
+            /** Represents an InfoRequest. */
+            class InfoRequest {
+
+                /**
+                 * Constructs a new InfoRequest.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: moby.buildkit.v1.InfoRequest.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /**
+                 * Encodes the specified InfoRequest message. Does not implicitly {@link moby.buildkit.v1.InfoRequest.verify|verify} messages.
+                 * @param message InfoRequest message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: moby.buildkit.v1.InfoRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes an InfoRequest message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {moby.buildkit.v1.InfoRequest & moby.buildkit.v1.InfoRequest.$Shape} InfoRequest
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.InfoRequest & moby.buildkit.v1.InfoRequest.$Shape;
+            }
+
+            namespace InfoRequest {
+
+                /** Properties of an InfoRequest. */
+                interface $Properties {
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of an InfoRequest. */
+                type $Shape = moby.buildkit.v1.InfoRequest.$Properties;
+            }
+
+            /**
+             * Properties of an InfoResponse.
+             * @deprecated Use moby.buildkit.v1.InfoResponse.$Properties instead.
+             */
+            interface IInfoResponse extends moby.buildkit.v1.InfoResponse.$Properties {
+            }
+
+            /** Represents an InfoResponse. */
+            class InfoResponse {
+
+                /**
+                 * Constructs a new InfoResponse.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: moby.buildkit.v1.InfoResponse.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** InfoResponse buildkitVersion. */
+                buildkitVersion?: (moby.buildkit.v1.types.BuildkitVersion.$Properties|null);
+
+                /**
+                 * Encodes the specified InfoResponse message. Does not implicitly {@link moby.buildkit.v1.InfoResponse.verify|verify} messages.
+                 * @param message InfoResponse message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: moby.buildkit.v1.InfoResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes an InfoResponse message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {moby.buildkit.v1.InfoResponse & moby.buildkit.v1.InfoResponse.$Shape} InfoResponse
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.InfoResponse & moby.buildkit.v1.InfoResponse.$Shape;
+            }
+
+            namespace InfoResponse {
+
+                /** Properties of an InfoResponse. */
+                interface $Properties {
+
+                    /** InfoResponse buildkitVersion */
+                    buildkitVersion?: (moby.buildkit.v1.types.BuildkitVersion.$Properties|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of an InfoResponse. */
+                type $Shape = moby.buildkit.v1.InfoResponse.$Properties;
+            }
+
+            /**
+             * Properties of a BuildHistoryRequest.
+             * @deprecated Use moby.buildkit.v1.BuildHistoryRequest.$Properties instead.
+             */
+            interface IBuildHistoryRequest extends moby.buildkit.v1.BuildHistoryRequest.$Properties {
+            }
+
+            /** Represents a BuildHistoryRequest. */
+            class BuildHistoryRequest {
+
+                /**
+                 * Constructs a new BuildHistoryRequest.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: moby.buildkit.v1.BuildHistoryRequest.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** BuildHistoryRequest activeOnly. */
+                activeOnly: boolean;
+
+                /** BuildHistoryRequest ref. */
+                ref: string;
+
+                /** BuildHistoryRequest earlyExit. */
+                earlyExit: boolean;
+
+                /** BuildHistoryRequest filter. */
+                filter: string[];
+
+                /** BuildHistoryRequest limit. */
+                limit: number;
+
+                /**
+                 * Encodes the specified BuildHistoryRequest message. Does not implicitly {@link moby.buildkit.v1.BuildHistoryRequest.verify|verify} messages.
+                 * @param message BuildHistoryRequest message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: moby.buildkit.v1.BuildHistoryRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a BuildHistoryRequest message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {moby.buildkit.v1.BuildHistoryRequest & moby.buildkit.v1.BuildHistoryRequest.$Shape} BuildHistoryRequest
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.BuildHistoryRequest & moby.buildkit.v1.BuildHistoryRequest.$Shape;
+            }
+
+            namespace BuildHistoryRequest {
+
+                /** Properties of a BuildHistoryRequest. */
+                interface $Properties {
+
+                    /** BuildHistoryRequest activeOnly */
+                    activeOnly?: (boolean|null);
+
+                    /** BuildHistoryRequest ref */
+                    ref?: (string|null);
+
+                    /** BuildHistoryRequest earlyExit */
+                    earlyExit?: (boolean|null);
+
+                    /** BuildHistoryRequest filter */
+                    filter?: (string[]|null);
+
+                    /** BuildHistoryRequest limit */
+                    limit?: (number|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a BuildHistoryRequest. */
+                type $Shape = moby.buildkit.v1.BuildHistoryRequest.$Properties;
+            }
+
+            /** BuildHistoryEventType enum. */
+            enum BuildHistoryEventType {
+
+                /** STARTED value */
+                STARTED = 0,
+
+                /** COMPLETE value */
+                COMPLETE = 1,
+
+                /** DELETED value */
+                DELETED = 2
+            }
+
+            /**
+             * Properties of a BuildHistoryEvent.
+             * @deprecated Use moby.buildkit.v1.BuildHistoryEvent.$Properties instead.
+             */
+            interface IBuildHistoryEvent extends moby.buildkit.v1.BuildHistoryEvent.$Properties {
+            }
+
+            /** Represents a BuildHistoryEvent. */
+            class BuildHistoryEvent {
+
+                /**
+                 * Constructs a new BuildHistoryEvent.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: moby.buildkit.v1.BuildHistoryEvent.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** BuildHistoryEvent type. */
+                type: moby.buildkit.v1.BuildHistoryEventType;
+
+                /** BuildHistoryEvent record. */
+                record?: (moby.buildkit.v1.BuildHistoryRecord.$Properties|null);
+
+                /**
+                 * Encodes the specified BuildHistoryEvent message. Does not implicitly {@link moby.buildkit.v1.BuildHistoryEvent.verify|verify} messages.
+                 * @param message BuildHistoryEvent message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: moby.buildkit.v1.BuildHistoryEvent.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a BuildHistoryEvent message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {moby.buildkit.v1.BuildHistoryEvent & moby.buildkit.v1.BuildHistoryEvent.$Shape} BuildHistoryEvent
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.BuildHistoryEvent & moby.buildkit.v1.BuildHistoryEvent.$Shape;
+            }
+
+            namespace BuildHistoryEvent {
+
+                /** Properties of a BuildHistoryEvent. */
+                interface $Properties {
+
+                    /** BuildHistoryEvent type */
+                    type?: (moby.buildkit.v1.BuildHistoryEventType|null);
+
+                    /** BuildHistoryEvent record */
+                    record?: (moby.buildkit.v1.BuildHistoryRecord.$Properties|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a BuildHistoryEvent. */
+                type $Shape = moby.buildkit.v1.BuildHistoryEvent.$Properties;
+            }
+
+            /**
+             * Properties of a BuildHistoryRecord.
+             * @deprecated Use moby.buildkit.v1.BuildHistoryRecord.$Properties instead.
+             */
+            interface IBuildHistoryRecord extends moby.buildkit.v1.BuildHistoryRecord.$Properties {
+            }
+
+            /** Represents a BuildHistoryRecord. */
+            class BuildHistoryRecord {
+
+                /**
+                 * Constructs a new BuildHistoryRecord.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: moby.buildkit.v1.BuildHistoryRecord.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** BuildHistoryRecord ref. */
+                ref: string;
+
+                /** BuildHistoryRecord frontend. */
+                frontend: string;
+
+                /** BuildHistoryRecord frontendAttrs. */
+                frontendAttrs: { [k: string]: string };
+
+                /** BuildHistoryRecord exporters. */
+                exporters: moby.buildkit.v1.Exporter.$Properties[];
+
+                /** BuildHistoryRecord error. */
+                error?: (google.rpc.Status.$Properties|null);
+
+                /** BuildHistoryRecord createdAt. */
+                createdAt?: (google.protobuf.Timestamp.$Properties|null);
+
+                /** BuildHistoryRecord completedAt. */
+                completedAt?: (google.protobuf.Timestamp.$Properties|null);
+
+                /** BuildHistoryRecord logs. */
+                logs?: (moby.buildkit.v1.Descriptor.$Properties|null);
+
+                /** BuildHistoryRecord exporterResponse. */
+                exporterResponse: { [k: string]: string };
+
+                /** BuildHistoryRecord result. */
+                result?: (moby.buildkit.v1.BuildResultInfo.$Properties|null);
+
+                /** BuildHistoryRecord results. */
+                results: { [k: string]: moby.buildkit.v1.BuildResultInfo.$Properties };
+
+                /** BuildHistoryRecord generation. */
+                generation: number;
+
+                /** BuildHistoryRecord trace. */
+                trace?: (moby.buildkit.v1.Descriptor.$Properties|null);
+
+                /** BuildHistoryRecord pinned. */
+                pinned: boolean;
+
+                /** BuildHistoryRecord numCachedSteps. */
+                numCachedSteps: number;
+
+                /** BuildHistoryRecord numTotalSteps. */
+                numTotalSteps: number;
+
+                /** BuildHistoryRecord numCompletedSteps. */
+                numCompletedSteps: number;
+
+                /** BuildHistoryRecord externalError. */
+                externalError?: (moby.buildkit.v1.Descriptor.$Properties|null);
+
+                /** BuildHistoryRecord numWarnings. */
+                numWarnings: number;
+
+                /**
+                 * Encodes the specified BuildHistoryRecord message. Does not implicitly {@link moby.buildkit.v1.BuildHistoryRecord.verify|verify} messages.
+                 * @param message BuildHistoryRecord message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: moby.buildkit.v1.BuildHistoryRecord.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a BuildHistoryRecord message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {moby.buildkit.v1.BuildHistoryRecord & moby.buildkit.v1.BuildHistoryRecord.$Shape} BuildHistoryRecord
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.BuildHistoryRecord & moby.buildkit.v1.BuildHistoryRecord.$Shape;
+            }
+
+            namespace BuildHistoryRecord {
+
+                /** Properties of a BuildHistoryRecord. */
+                interface $Properties {
+
+                    /** BuildHistoryRecord ref */
+                    ref?: (string|null);
+
+                    /** BuildHistoryRecord frontend */
+                    frontend?: (string|null);
+
+                    /** BuildHistoryRecord frontendAttrs */
+                    frontendAttrs?: ({ [k: string]: string }|null);
+
+                    /** BuildHistoryRecord exporters */
+                    exporters?: (moby.buildkit.v1.Exporter.$Properties[]|null);
+
+                    /** BuildHistoryRecord error */
+                    error?: (google.rpc.Status.$Properties|null);
+
+                    /** BuildHistoryRecord createdAt */
+                    createdAt?: (google.protobuf.Timestamp.$Properties|null);
+
+                    /** BuildHistoryRecord completedAt */
+                    completedAt?: (google.protobuf.Timestamp.$Properties|null);
+
+                    /** BuildHistoryRecord logs */
+                    logs?: (moby.buildkit.v1.Descriptor.$Properties|null);
+
+                    /** BuildHistoryRecord exporterResponse */
+                    exporterResponse?: ({ [k: string]: string }|null);
+
+                    /** BuildHistoryRecord result */
+                    result?: (moby.buildkit.v1.BuildResultInfo.$Properties|null);
+
+                    /** BuildHistoryRecord results */
+                    results?: ({ [k: string]: moby.buildkit.v1.BuildResultInfo.$Properties }|null);
+
+                    /** BuildHistoryRecord generation */
+                    generation?: (number|null);
+
+                    /** BuildHistoryRecord trace */
+                    trace?: (moby.buildkit.v1.Descriptor.$Properties|null);
+
+                    /** BuildHistoryRecord pinned */
+                    pinned?: (boolean|null);
+
+                    /** BuildHistoryRecord numCachedSteps */
+                    numCachedSteps?: (number|null);
+
+                    /** BuildHistoryRecord numTotalSteps */
+                    numTotalSteps?: (number|null);
+
+                    /** BuildHistoryRecord numCompletedSteps */
+                    numCompletedSteps?: (number|null);
+
+                    /** BuildHistoryRecord externalError */
+                    externalError?: (moby.buildkit.v1.Descriptor.$Properties|null);
+
+                    /** BuildHistoryRecord numWarnings */
+                    numWarnings?: (number|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a BuildHistoryRecord. */
+                type $Shape = moby.buildkit.v1.BuildHistoryRecord.$Properties;
+            }
+
+            /**
+             * Properties of an UpdateBuildHistoryRequest.
+             * @deprecated Use moby.buildkit.v1.UpdateBuildHistoryRequest.$Properties instead.
+             */
+            interface IUpdateBuildHistoryRequest extends moby.buildkit.v1.UpdateBuildHistoryRequest.$Properties {
+            }
+
+            /** Represents an UpdateBuildHistoryRequest. */
+            class UpdateBuildHistoryRequest {
+
+                /**
+                 * Constructs a new UpdateBuildHistoryRequest.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: moby.buildkit.v1.UpdateBuildHistoryRequest.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** UpdateBuildHistoryRequest ref. */
+                ref: string;
+
+                /** UpdateBuildHistoryRequest pinned. */
+                pinned: boolean;
+
+                /** UpdateBuildHistoryRequest delete. */
+                delete: boolean;
+
+                /** UpdateBuildHistoryRequest finalize. */
+                finalize: boolean;
+
+                /**
+                 * Encodes the specified UpdateBuildHistoryRequest message. Does not implicitly {@link moby.buildkit.v1.UpdateBuildHistoryRequest.verify|verify} messages.
+                 * @param message UpdateBuildHistoryRequest message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: moby.buildkit.v1.UpdateBuildHistoryRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes an UpdateBuildHistoryRequest message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {moby.buildkit.v1.UpdateBuildHistoryRequest & moby.buildkit.v1.UpdateBuildHistoryRequest.$Shape} UpdateBuildHistoryRequest
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.UpdateBuildHistoryRequest & moby.buildkit.v1.UpdateBuildHistoryRequest.$Shape;
+            }
+
+            namespace UpdateBuildHistoryRequest {
+
+                /** Properties of an UpdateBuildHistoryRequest. */
+                interface $Properties {
+
+                    /** UpdateBuildHistoryRequest ref */
+                    ref?: (string|null);
+
+                    /** UpdateBuildHistoryRequest pinned */
+                    pinned?: (boolean|null);
+
+                    /** UpdateBuildHistoryRequest delete */
+                    "delete"?: (boolean|null);
+
+                    /** UpdateBuildHistoryRequest finalize */
+                    finalize?: (boolean|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of an UpdateBuildHistoryRequest. */
+                type $Shape = moby.buildkit.v1.UpdateBuildHistoryRequest.$Properties;
+            }
+
+            /**
+             * Properties of an UpdateBuildHistoryResponse.
+             * @deprecated Use moby.buildkit.v1.UpdateBuildHistoryResponse.$Properties instead.
+             */
+            interface IUpdateBuildHistoryResponse extends moby.buildkit.v1.UpdateBuildHistoryResponse.$Properties {
+            }
+
+            /** Represents an UpdateBuildHistoryResponse. */
+            class UpdateBuildHistoryResponse {
+
+                /**
+                 * Constructs a new UpdateBuildHistoryResponse.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: moby.buildkit.v1.UpdateBuildHistoryResponse.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /**
+                 * Encodes the specified UpdateBuildHistoryResponse message. Does not implicitly {@link moby.buildkit.v1.UpdateBuildHistoryResponse.verify|verify} messages.
+                 * @param message UpdateBuildHistoryResponse message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: moby.buildkit.v1.UpdateBuildHistoryResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes an UpdateBuildHistoryResponse message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {moby.buildkit.v1.UpdateBuildHistoryResponse & moby.buildkit.v1.UpdateBuildHistoryResponse.$Shape} UpdateBuildHistoryResponse
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.UpdateBuildHistoryResponse & moby.buildkit.v1.UpdateBuildHistoryResponse.$Shape;
+            }
+
+            namespace UpdateBuildHistoryResponse {
+
+                /** Properties of an UpdateBuildHistoryResponse. */
+                interface $Properties {
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of an UpdateBuildHistoryResponse. */
+                type $Shape = moby.buildkit.v1.UpdateBuildHistoryResponse.$Properties;
+            }
+
+            /**
+             * Properties of a Descriptor.
+             * @deprecated Use moby.buildkit.v1.Descriptor.$Properties instead.
+             */
+            interface IDescriptor extends moby.buildkit.v1.Descriptor.$Properties {
+            }
+
+            /** Represents a Descriptor. */
+            class Descriptor {
+
+                /**
+                 * Constructs a new Descriptor.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: moby.buildkit.v1.Descriptor.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** Descriptor mediaType. */
+                mediaType: string;
+
+                /** Descriptor digest. */
+                digest: string;
+
+                /** Descriptor size. */
+                size: (number|Long);
+
+                /** Descriptor annotations. */
+                annotations: { [k: string]: string };
+
+                /**
+                 * Encodes the specified Descriptor message. Does not implicitly {@link moby.buildkit.v1.Descriptor.verify|verify} messages.
+                 * @param message Descriptor message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: moby.buildkit.v1.Descriptor.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a Descriptor message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {moby.buildkit.v1.Descriptor & moby.buildkit.v1.Descriptor.$Shape} Descriptor
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.Descriptor & moby.buildkit.v1.Descriptor.$Shape;
+            }
+
+            namespace Descriptor {
+
+                /** Properties of a Descriptor. */
+                interface $Properties {
+
+                    /** Descriptor mediaType */
+                    mediaType?: (string|null);
+
+                    /** Descriptor digest */
+                    digest?: (string|null);
+
+                    /** Descriptor size */
+                    size?: (number|Long|null);
+
+                    /** Descriptor annotations */
+                    annotations?: ({ [k: string]: string }|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a Descriptor. */
+                type $Shape = moby.buildkit.v1.Descriptor.$Properties;
+            }
+
+            /**
+             * Properties of a BuildResultInfo.
+             * @deprecated Use moby.buildkit.v1.BuildResultInfo.$Properties instead.
+             */
+            interface IBuildResultInfo extends moby.buildkit.v1.BuildResultInfo.$Properties {
+            }
+
+            /** Represents a BuildResultInfo. */
+            class BuildResultInfo {
+
+                /**
+                 * Constructs a new BuildResultInfo.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: moby.buildkit.v1.BuildResultInfo.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** BuildResultInfo resultDeprecated. */
+                resultDeprecated?: (moby.buildkit.v1.Descriptor.$Properties|null);
+
+                /** BuildResultInfo attestations. */
+                attestations: moby.buildkit.v1.Descriptor.$Properties[];
+
+                /** BuildResultInfo results. */
+                results: { [k: string]: moby.buildkit.v1.Descriptor.$Properties };
+
+                /**
+                 * Encodes the specified BuildResultInfo message. Does not implicitly {@link moby.buildkit.v1.BuildResultInfo.verify|verify} messages.
+                 * @param message BuildResultInfo message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: moby.buildkit.v1.BuildResultInfo.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a BuildResultInfo message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {moby.buildkit.v1.BuildResultInfo & moby.buildkit.v1.BuildResultInfo.$Shape} BuildResultInfo
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.BuildResultInfo & moby.buildkit.v1.BuildResultInfo.$Shape;
+            }
+
+            namespace BuildResultInfo {
+
+                /** Properties of a BuildResultInfo. */
+                interface $Properties {
+
+                    /** BuildResultInfo resultDeprecated */
+                    resultDeprecated?: (moby.buildkit.v1.Descriptor.$Properties|null);
+
+                    /** BuildResultInfo attestations */
+                    attestations?: (moby.buildkit.v1.Descriptor.$Properties[]|null);
+
+                    /** BuildResultInfo results */
+                    results?: ({ [k: string]: moby.buildkit.v1.Descriptor.$Properties }|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a BuildResultInfo. */
+                type $Shape = moby.buildkit.v1.BuildResultInfo.$Properties;
+            }
+
+            /** Namespace types. */
+            namespace types {
+
+                /**
+                 * Properties of a WorkerRecord.
+                 * @deprecated Use moby.buildkit.v1.types.WorkerRecord.$Properties instead.
+                 */
+                interface IWorkerRecord extends moby.buildkit.v1.types.WorkerRecord.$Properties {
+                }
+
+                /** Represents a WorkerRecord. */
+                class WorkerRecord {
+
+                    /**
+                     * Constructs a new WorkerRecord.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.types.WorkerRecord.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** WorkerRecord id. */
+                    id: string;
+
+                    /** WorkerRecord labels. */
+                    labels: { [k: string]: string };
+
+                    /** WorkerRecord platforms. */
+                    platforms: pb.Platform.$Properties[];
+
+                    /** WorkerRecord gcPolicy. */
+                    gcPolicy: moby.buildkit.v1.types.GCPolicy.$Properties[];
+
+                    /** WorkerRecord buildkitVersion. */
+                    buildkitVersion?: (moby.buildkit.v1.types.BuildkitVersion.$Properties|null);
+
+                    /** WorkerRecord cdiDevices. */
+                    cdiDevices: moby.buildkit.v1.types.CDIDevice.$Properties[];
+
+                    /**
+                     * Encodes the specified WorkerRecord message. Does not implicitly {@link moby.buildkit.v1.types.WorkerRecord.verify|verify} messages.
+                     * @param message WorkerRecord message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.types.WorkerRecord.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a WorkerRecord message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.types.WorkerRecord & moby.buildkit.v1.types.WorkerRecord.$Shape} WorkerRecord
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.types.WorkerRecord & moby.buildkit.v1.types.WorkerRecord.$Shape;
+                }
+
+                namespace WorkerRecord {
+
+                    /** Properties of a WorkerRecord. */
+                    interface $Properties {
+
+                        /** WorkerRecord id */
+                        id?: (string|null);
+
+                        /** WorkerRecord labels */
+                        labels?: ({ [k: string]: string }|null);
+
+                        /** WorkerRecord platforms */
+                        platforms?: (pb.Platform.$Properties[]|null);
+
+                        /** WorkerRecord gcPolicy */
+                        gcPolicy?: (moby.buildkit.v1.types.GCPolicy.$Properties[]|null);
+
+                        /** WorkerRecord buildkitVersion */
+                        buildkitVersion?: (moby.buildkit.v1.types.BuildkitVersion.$Properties|null);
+
+                        /** WorkerRecord cdiDevices */
+                        cdiDevices?: (moby.buildkit.v1.types.CDIDevice.$Properties[]|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a WorkerRecord. */
+                    type $Shape = moby.buildkit.v1.types.WorkerRecord.$Properties;
+                }
+
+                /**
+                 * Properties of a GCPolicy.
+                 * @deprecated Use moby.buildkit.v1.types.GCPolicy.$Properties instead.
+                 */
+                interface IGCPolicy extends moby.buildkit.v1.types.GCPolicy.$Properties {
+                }
+
+                /** Represents a GCPolicy. */
+                class GCPolicy {
+
+                    /**
+                     * Constructs a new GCPolicy.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.types.GCPolicy.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** GCPolicy all. */
+                    all: boolean;
+
+                    /** GCPolicy keepDuration. */
+                    keepDuration: (number|Long);
+
+                    /** GCPolicy reservedSpace. */
+                    reservedSpace: (number|Long);
+
+                    /** GCPolicy filters. */
+                    filters: string[];
+
+                    /** GCPolicy maxUsedSpace. */
+                    maxUsedSpace: (number|Long);
+
+                    /** GCPolicy minFreeSpace. */
+                    minFreeSpace: (number|Long);
+
+                    /**
+                     * Encodes the specified GCPolicy message. Does not implicitly {@link moby.buildkit.v1.types.GCPolicy.verify|verify} messages.
+                     * @param message GCPolicy message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.types.GCPolicy.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a GCPolicy message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.types.GCPolicy & moby.buildkit.v1.types.GCPolicy.$Shape} GCPolicy
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.types.GCPolicy & moby.buildkit.v1.types.GCPolicy.$Shape;
+                }
+
+                namespace GCPolicy {
+
+                    /** Properties of a GCPolicy. */
+                    interface $Properties {
+
+                        /** GCPolicy all */
+                        all?: (boolean|null);
+
+                        /** GCPolicy keepDuration */
+                        keepDuration?: (number|Long|null);
+
+                        /** GCPolicy reservedSpace */
+                        reservedSpace?: (number|Long|null);
+
+                        /** GCPolicy filters */
+                        filters?: (string[]|null);
+
+                        /** GCPolicy maxUsedSpace */
+                        maxUsedSpace?: (number|Long|null);
+
+                        /** GCPolicy minFreeSpace */
+                        minFreeSpace?: (number|Long|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a GCPolicy. */
+                    type $Shape = moby.buildkit.v1.types.GCPolicy.$Properties;
+                }
+
+                /**
+                 * Properties of a BuildkitVersion.
+                 * @deprecated Use moby.buildkit.v1.types.BuildkitVersion.$Properties instead.
+                 */
+                interface IBuildkitVersion extends moby.buildkit.v1.types.BuildkitVersion.$Properties {
+                }
+
+                /** Represents a BuildkitVersion. */
+                class BuildkitVersion {
+
+                    /**
+                     * Constructs a new BuildkitVersion.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.types.BuildkitVersion.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** BuildkitVersion package. */
+                    package: string;
+
+                    /** BuildkitVersion version. */
+                    version: string;
+
+                    /** BuildkitVersion revision. */
+                    revision: string;
+
+                    /**
+                     * Encodes the specified BuildkitVersion message. Does not implicitly {@link moby.buildkit.v1.types.BuildkitVersion.verify|verify} messages.
+                     * @param message BuildkitVersion message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.types.BuildkitVersion.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a BuildkitVersion message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.types.BuildkitVersion & moby.buildkit.v1.types.BuildkitVersion.$Shape} BuildkitVersion
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.types.BuildkitVersion & moby.buildkit.v1.types.BuildkitVersion.$Shape;
+                }
+
+                namespace BuildkitVersion {
+
+                    /** Properties of a BuildkitVersion. */
+                    interface $Properties {
+
+                        /** BuildkitVersion package */
+                        "package"?: (string|null);
+
+                        /** BuildkitVersion version */
+                        version?: (string|null);
+
+                        /** BuildkitVersion revision */
+                        revision?: (string|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a BuildkitVersion. */
+                    type $Shape = moby.buildkit.v1.types.BuildkitVersion.$Properties;
+                }
+
+                /**
+                 * Properties of a CDIDevice.
+                 * @deprecated Use moby.buildkit.v1.types.CDIDevice.$Properties instead.
+                 */
+                interface ICDIDevice extends moby.buildkit.v1.types.CDIDevice.$Properties {
+                }
+
+                /** Represents a CDIDevice. */
+                class CDIDevice {
+
+                    /**
+                     * Constructs a new CDIDevice.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.types.CDIDevice.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** CDIDevice name. */
+                    name: string;
+
+                    /** CDIDevice autoAllow. */
+                    autoAllow: boolean;
+
+                    /** CDIDevice annotations. */
+                    annotations: { [k: string]: string };
+
+                    /** CDIDevice onDemand. */
+                    onDemand: boolean;
+
+                    /**
+                     * Encodes the specified CDIDevice message. Does not implicitly {@link moby.buildkit.v1.types.CDIDevice.verify|verify} messages.
+                     * @param message CDIDevice message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.types.CDIDevice.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a CDIDevice message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.types.CDIDevice & moby.buildkit.v1.types.CDIDevice.$Shape} CDIDevice
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.types.CDIDevice & moby.buildkit.v1.types.CDIDevice.$Shape;
+                }
+
+                namespace CDIDevice {
+
+                    /** Properties of a CDIDevice. */
+                    interface $Properties {
+
+                        /** CDIDevice name */
+                        name?: (string|null);
+
+                        /** CDIDevice autoAllow */
+                        autoAllow?: (boolean|null);
+
+                        /** CDIDevice annotations */
+                        annotations?: ({ [k: string]: string }|null);
+
+                        /** CDIDevice onDemand */
+                        onDemand?: (boolean|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a CDIDevice. */
+                    type $Shape = moby.buildkit.v1.types.CDIDevice.$Properties;
+                }
+            }
+
+            /** Namespace sourcepolicy. */
+            namespace sourcepolicy {
+
+                /** PolicyAction enum. */
+                enum PolicyAction {
+
+                    /** ALLOW value */
+                    ALLOW = 0,
+
+                    /** DENY value */
+                    DENY = 1,
+
+                    /** CONVERT value */
+                    CONVERT = 2
+                }
+
+                /** AttrMatch enum. */
+                enum AttrMatch {
+
+                    /** EQUAL value */
+                    EQUAL = 0,
+
+                    /** NOTEQUAL value */
+                    NOTEQUAL = 1,
+
+                    /** MATCHES value */
+                    MATCHES = 2
+                }
+
+                /** MatchType enum. */
+                enum MatchType {
+
+                    /** WILDCARD value */
+                    WILDCARD = 0,
+
+                    /** EXACT value */
+                    EXACT = 1,
+
+                    /** REGEX value */
+                    REGEX = 2
+                }
+
+                /**
+                 * Properties of a Policy.
+                 * @deprecated Use moby.buildkit.v1.sourcepolicy.Policy.$Properties instead.
+                 */
+                interface IPolicy extends moby.buildkit.v1.sourcepolicy.Policy.$Properties {
+                }
+
+                /** Represents a Policy. */
+                class Policy {
+
+                    /**
+                     * Constructs a new Policy.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.sourcepolicy.Policy.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** Policy version. */
+                    version: (number|Long);
+
+                    /** Policy rules. */
+                    rules: moby.buildkit.v1.sourcepolicy.Rule.$Properties[];
+
+                    /**
+                     * Encodes the specified Policy message. Does not implicitly {@link moby.buildkit.v1.sourcepolicy.Policy.verify|verify} messages.
+                     * @param message Policy message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.sourcepolicy.Policy.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a Policy message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.sourcepolicy.Policy & moby.buildkit.v1.sourcepolicy.Policy.$Shape} Policy
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.sourcepolicy.Policy & moby.buildkit.v1.sourcepolicy.Policy.$Shape;
+                }
+
+                namespace Policy {
+
+                    /** Properties of a Policy. */
+                    interface $Properties {
+
+                        /** Policy version */
+                        version?: (number|Long|null);
+
+                        /** Policy rules */
+                        rules?: (moby.buildkit.v1.sourcepolicy.Rule.$Properties[]|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a Policy. */
+                    type $Shape = moby.buildkit.v1.sourcepolicy.Policy.$Properties;
+                }
+
+                /**
+                 * Properties of a Rule.
+                 * @deprecated Use moby.buildkit.v1.sourcepolicy.Rule.$Properties instead.
+                 */
+                interface IRule extends moby.buildkit.v1.sourcepolicy.Rule.$Properties {
+                }
+
+                /** Represents a Rule. */
+                class Rule {
+
+                    /**
+                     * Constructs a new Rule.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.sourcepolicy.Rule.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** Rule action. */
+                    action: moby.buildkit.v1.sourcepolicy.PolicyAction;
+
+                    /** Rule selector. */
+                    selector?: (moby.buildkit.v1.sourcepolicy.Selector.$Properties|null);
+
+                    /** Rule updates. */
+                    updates?: (moby.buildkit.v1.sourcepolicy.Update.$Properties|null);
+
+                    /**
+                     * Encodes the specified Rule message. Does not implicitly {@link moby.buildkit.v1.sourcepolicy.Rule.verify|verify} messages.
+                     * @param message Rule message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.sourcepolicy.Rule.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a Rule message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.sourcepolicy.Rule & moby.buildkit.v1.sourcepolicy.Rule.$Shape} Rule
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.sourcepolicy.Rule & moby.buildkit.v1.sourcepolicy.Rule.$Shape;
+                }
+
+                namespace Rule {
+
+                    /** Properties of a Rule. */
+                    interface $Properties {
+
+                        /** Rule action */
+                        action?: (moby.buildkit.v1.sourcepolicy.PolicyAction|null);
+
+                        /** Rule selector */
+                        selector?: (moby.buildkit.v1.sourcepolicy.Selector.$Properties|null);
+
+                        /** Rule updates */
+                        updates?: (moby.buildkit.v1.sourcepolicy.Update.$Properties|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a Rule. */
+                    type $Shape = moby.buildkit.v1.sourcepolicy.Rule.$Properties;
+                }
+
+                /**
+                 * Properties of a Selector.
+                 * @deprecated Use moby.buildkit.v1.sourcepolicy.Selector.$Properties instead.
+                 */
+                interface ISelector extends moby.buildkit.v1.sourcepolicy.Selector.$Properties {
+                }
+
+                /** Represents a Selector. */
+                class Selector {
+
+                    /**
+                     * Constructs a new Selector.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.sourcepolicy.Selector.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** Selector identifier. */
+                    identifier: string;
+
+                    /** Selector matchType. */
+                    matchType: moby.buildkit.v1.sourcepolicy.MatchType;
+
+                    /** Selector constraints. */
+                    constraints: moby.buildkit.v1.sourcepolicy.AttrConstraint.$Properties[];
+
+                    /**
+                     * Encodes the specified Selector message. Does not implicitly {@link moby.buildkit.v1.sourcepolicy.Selector.verify|verify} messages.
+                     * @param message Selector message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.sourcepolicy.Selector.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a Selector message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.sourcepolicy.Selector & moby.buildkit.v1.sourcepolicy.Selector.$Shape} Selector
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.sourcepolicy.Selector & moby.buildkit.v1.sourcepolicy.Selector.$Shape;
+                }
+
+                namespace Selector {
+
+                    /** Properties of a Selector. */
+                    interface $Properties {
+
+                        /** Selector identifier */
+                        identifier?: (string|null);
+
+                        /** Selector matchType */
+                        matchType?: (moby.buildkit.v1.sourcepolicy.MatchType|null);
+
+                        /** Selector constraints */
+                        constraints?: (moby.buildkit.v1.sourcepolicy.AttrConstraint.$Properties[]|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a Selector. */
+                    type $Shape = moby.buildkit.v1.sourcepolicy.Selector.$Properties;
+                }
+
+                /**
+                 * Properties of an AttrConstraint.
+                 * @deprecated Use moby.buildkit.v1.sourcepolicy.AttrConstraint.$Properties instead.
+                 */
+                interface IAttrConstraint extends moby.buildkit.v1.sourcepolicy.AttrConstraint.$Properties {
+                }
+
+                /** Represents an AttrConstraint. */
+                class AttrConstraint {
+
+                    /**
+                     * Constructs a new AttrConstraint.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.sourcepolicy.AttrConstraint.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** AttrConstraint key. */
+                    key: string;
+
+                    /** AttrConstraint value. */
+                    value: string;
+
+                    /** AttrConstraint condition. */
+                    condition: moby.buildkit.v1.sourcepolicy.AttrMatch;
+
+                    /**
+                     * Encodes the specified AttrConstraint message. Does not implicitly {@link moby.buildkit.v1.sourcepolicy.AttrConstraint.verify|verify} messages.
+                     * @param message AttrConstraint message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.sourcepolicy.AttrConstraint.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes an AttrConstraint message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.sourcepolicy.AttrConstraint & moby.buildkit.v1.sourcepolicy.AttrConstraint.$Shape} AttrConstraint
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.sourcepolicy.AttrConstraint & moby.buildkit.v1.sourcepolicy.AttrConstraint.$Shape;
+                }
+
+                namespace AttrConstraint {
+
+                    /** Properties of an AttrConstraint. */
+                    interface $Properties {
+
+                        /** AttrConstraint key */
+                        key?: (string|null);
+
+                        /** AttrConstraint value */
+                        value?: (string|null);
+
+                        /** AttrConstraint condition */
+                        condition?: (moby.buildkit.v1.sourcepolicy.AttrMatch|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of an AttrConstraint. */
+                    type $Shape = moby.buildkit.v1.sourcepolicy.AttrConstraint.$Properties;
+                }
+
+                /**
+                 * Properties of an Update.
+                 * @deprecated Use moby.buildkit.v1.sourcepolicy.Update.$Properties instead.
+                 */
+                interface IUpdate extends moby.buildkit.v1.sourcepolicy.Update.$Properties {
+                }
+
+                /** Represents an Update. */
+                class Update {
+
+                    /**
+                     * Constructs a new Update.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.sourcepolicy.Update.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** Update identifier. */
+                    identifier: string;
+
+                    /** Update attrs. */
+                    attrs: { [k: string]: string };
+
+                    /**
+                     * Encodes the specified Update message. Does not implicitly {@link moby.buildkit.v1.sourcepolicy.Update.verify|verify} messages.
+                     * @param message Update message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.sourcepolicy.Update.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes an Update message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.sourcepolicy.Update & moby.buildkit.v1.sourcepolicy.Update.$Shape} Update
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.sourcepolicy.Update & moby.buildkit.v1.sourcepolicy.Update.$Shape;
+                }
+
+                namespace Update {
+
+                    /** Properties of an Update. */
+                    interface $Properties {
+
+                        /** Update identifier */
+                        identifier?: (string|null);
+
+                        /** Update attrs */
+                        attrs?: ({ [k: string]: string }|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of an Update. */
+                    type $Shape = moby.buildkit.v1.sourcepolicy.Update.$Properties;
+                }
+
+                /** Namespace policysession. */
+                namespace policysession {
+
+                    /**
+                     * Properties of a CheckPolicyRequest.
+                     * @deprecated Use moby.buildkit.v1.sourcepolicy.policysession.CheckPolicyRequest.$Properties instead.
+                     */
+                    interface ICheckPolicyRequest extends moby.buildkit.v1.sourcepolicy.policysession.CheckPolicyRequest.$Properties {
+                    }
+
+                    /** Represents a CheckPolicyRequest. */
+                    class CheckPolicyRequest {
+
+                        /**
+                         * Constructs a new CheckPolicyRequest.
+                         * @param [properties] Properties to set
+                         */
+                        constructor(properties?: moby.buildkit.v1.sourcepolicy.policysession.CheckPolicyRequest.$Properties);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+
+                        /** CheckPolicyRequest platform. */
+                        platform?: (pb.Platform.$Properties|null);
+
+                        /** CheckPolicyRequest source. */
+                        source?: (moby.buildkit.v1.frontend.ResolveSourceMetaResponse.$Properties|null);
+
+                        /** CheckPolicyRequest caps. */
+                        caps: { [k: string]: boolean };
+
+                        /**
+                         * Encodes the specified CheckPolicyRequest message. Does not implicitly {@link moby.buildkit.v1.sourcepolicy.policysession.CheckPolicyRequest.verify|verify} messages.
+                         * @param message CheckPolicyRequest message or plain object to encode
+                         * @param [writer] Writer to encode to
+                         * @returns Writer
+                         */
+                        static encode(message: moby.buildkit.v1.sourcepolicy.policysession.CheckPolicyRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                        /**
+                         * Decodes a CheckPolicyRequest message from the specified reader or buffer.
+                         * @param reader Reader or buffer to decode from
+                         * @param [length] Message length if known beforehand
+                         * @returns {moby.buildkit.v1.sourcepolicy.policysession.CheckPolicyRequest & moby.buildkit.v1.sourcepolicy.policysession.CheckPolicyRequest.$Shape} CheckPolicyRequest
+                         * @throws {Error} If the payload is not a reader or valid buffer
+                         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                         */
+                        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.sourcepolicy.policysession.CheckPolicyRequest & moby.buildkit.v1.sourcepolicy.policysession.CheckPolicyRequest.$Shape;
+                    }
+
+                    namespace CheckPolicyRequest {
+
+                        /** Properties of a CheckPolicyRequest. */
+                        interface $Properties {
+
+                            /** CheckPolicyRequest platform */
+                            platform?: (pb.Platform.$Properties|null);
+
+                            /** CheckPolicyRequest source */
+                            source?: (moby.buildkit.v1.frontend.ResolveSourceMetaResponse.$Properties|null);
+
+                            /** CheckPolicyRequest caps */
+                            caps?: ({ [k: string]: boolean }|null);
+
+                            /** Unknown fields preserved while decoding when enabled */
+                            $unknowns?: Uint8Array[];
+                        }
+
+                        /** Shape of a CheckPolicyRequest. */
+                        type $Shape = moby.buildkit.v1.sourcepolicy.policysession.CheckPolicyRequest.$Properties;
+                    }
+
+                    /**
+                     * Properties of a CheckPolicyResponse.
+                     * @deprecated Use moby.buildkit.v1.sourcepolicy.policysession.CheckPolicyResponse.$Properties instead.
+                     */
+                    interface ICheckPolicyResponse extends moby.buildkit.v1.sourcepolicy.policysession.CheckPolicyResponse.$Properties {
+                    }
+
+                    /** Represents a CheckPolicyResponse. */
+                    class CheckPolicyResponse {
+
+                        /**
+                         * Constructs a new CheckPolicyResponse.
+                         * @param [properties] Properties to set
+                         */
+                        constructor(properties?: moby.buildkit.v1.sourcepolicy.policysession.CheckPolicyResponse.$Properties);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+
+                        /** CheckPolicyResponse decision. */
+                        decision?: (moby.buildkit.v1.sourcepolicy.policysession.DecisionResponse.$Properties|null);
+
+                        /** CheckPolicyResponse request. */
+                        request?: (moby.buildkit.v1.frontend.ResolveSourceMetaRequest.$Properties|null);
+
+                        /** CheckPolicyResponse result. */
+                        result?: ("decision"|"request");
+
+                        /**
+                         * Encodes the specified CheckPolicyResponse message. Does not implicitly {@link moby.buildkit.v1.sourcepolicy.policysession.CheckPolicyResponse.verify|verify} messages.
+                         * @param message CheckPolicyResponse message or plain object to encode
+                         * @param [writer] Writer to encode to
+                         * @returns Writer
+                         */
+                        static encode(message: moby.buildkit.v1.sourcepolicy.policysession.CheckPolicyResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                        /**
+                         * Decodes a CheckPolicyResponse message from the specified reader or buffer.
+                         * @param reader Reader or buffer to decode from
+                         * @param [length] Message length if known beforehand
+                         * @returns {moby.buildkit.v1.sourcepolicy.policysession.CheckPolicyResponse & moby.buildkit.v1.sourcepolicy.policysession.CheckPolicyResponse.$Shape} CheckPolicyResponse
+                         * @throws {Error} If the payload is not a reader or valid buffer
+                         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                         */
+                        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.sourcepolicy.policysession.CheckPolicyResponse & moby.buildkit.v1.sourcepolicy.policysession.CheckPolicyResponse.$Shape;
+                    }
+
+                    namespace CheckPolicyResponse {
+
+                        /** Properties of a CheckPolicyResponse. */
+                        interface $Properties {
+
+                            /** CheckPolicyResponse decision */
+                            decision?: (moby.buildkit.v1.sourcepolicy.policysession.DecisionResponse.$Properties|null);
+
+                            /** CheckPolicyResponse request */
+                            request?: (moby.buildkit.v1.frontend.ResolveSourceMetaRequest.$Properties|null);
+
+                            /** CheckPolicyResponse result */
+                            result?: ("decision"|"request");
+
+                            /** Unknown fields preserved while decoding when enabled */
+                            $unknowns?: Uint8Array[];
+                        }
+
+                        /** Narrowed shape of a CheckPolicyResponse. */
+                        type $Shape = {
+                          decision?: moby.buildkit.v1.sourcepolicy.policysession.DecisionResponse.$Shape|null;
+                          request?: moby.buildkit.v1.frontend.ResolveSourceMetaRequest.$Shape|null;
+                          $unknowns?: Uint8Array[];
+                        } & (
+                          ({ result?: undefined; decision?: null; request?: null }|{ result?: "decision"; decision: moby.buildkit.v1.sourcepolicy.policysession.DecisionResponse.$Shape; request?: null }|{ result?: "request"; decision?: null; request: moby.buildkit.v1.frontend.ResolveSourceMetaRequest.$Shape })
+                        );
+                    }
+
+                    /**
+                     * Properties of a DecisionResponse.
+                     * @deprecated Use moby.buildkit.v1.sourcepolicy.policysession.DecisionResponse.$Properties instead.
+                     */
+                    interface IDecisionResponse extends moby.buildkit.v1.sourcepolicy.policysession.DecisionResponse.$Properties {
+                    }
+
+                    /** Represents a DecisionResponse. */
+                    class DecisionResponse {
+
+                        /**
+                         * Constructs a new DecisionResponse.
+                         * @param [properties] Properties to set
+                         */
+                        constructor(properties?: moby.buildkit.v1.sourcepolicy.policysession.DecisionResponse.$Properties);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+
+                        /** DecisionResponse action. */
+                        action: moby.buildkit.v1.sourcepolicy.PolicyAction;
+
+                        /** DecisionResponse denyMessages. */
+                        denyMessages: moby.buildkit.v1.sourcepolicy.policysession.DenyMessage.$Properties[];
+
+                        /** DecisionResponse update. */
+                        update?: (pb.SourceOp.$Properties|null);
+
+                        /**
+                         * Encodes the specified DecisionResponse message. Does not implicitly {@link moby.buildkit.v1.sourcepolicy.policysession.DecisionResponse.verify|verify} messages.
+                         * @param message DecisionResponse message or plain object to encode
+                         * @param [writer] Writer to encode to
+                         * @returns Writer
+                         */
+                        static encode(message: moby.buildkit.v1.sourcepolicy.policysession.DecisionResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                        /**
+                         * Decodes a DecisionResponse message from the specified reader or buffer.
+                         * @param reader Reader or buffer to decode from
+                         * @param [length] Message length if known beforehand
+                         * @returns {moby.buildkit.v1.sourcepolicy.policysession.DecisionResponse & moby.buildkit.v1.sourcepolicy.policysession.DecisionResponse.$Shape} DecisionResponse
+                         * @throws {Error} If the payload is not a reader or valid buffer
+                         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                         */
+                        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.sourcepolicy.policysession.DecisionResponse & moby.buildkit.v1.sourcepolicy.policysession.DecisionResponse.$Shape;
+                    }
+
+                    namespace DecisionResponse {
+
+                        /** Properties of a DecisionResponse. */
+                        interface $Properties {
+
+                            /** DecisionResponse action */
+                            action?: (moby.buildkit.v1.sourcepolicy.PolicyAction|null);
+
+                            /** DecisionResponse denyMessages */
+                            denyMessages?: (moby.buildkit.v1.sourcepolicy.policysession.DenyMessage.$Properties[]|null);
+
+                            /** DecisionResponse update */
+                            update?: (pb.SourceOp.$Properties|null);
+
+                            /** Unknown fields preserved while decoding when enabled */
+                            $unknowns?: Uint8Array[];
+                        }
+
+                        /** Shape of a DecisionResponse. */
+                        type $Shape = moby.buildkit.v1.sourcepolicy.policysession.DecisionResponse.$Properties;
+                    }
+
+                    /**
+                     * Properties of a DenyMessage.
+                     * @deprecated Use moby.buildkit.v1.sourcepolicy.policysession.DenyMessage.$Properties instead.
+                     */
+                    interface IDenyMessage extends moby.buildkit.v1.sourcepolicy.policysession.DenyMessage.$Properties {
+                    }
+
+                    /** Represents a DenyMessage. */
+                    class DenyMessage {
+
+                        /**
+                         * Constructs a new DenyMessage.
+                         * @param [properties] Properties to set
+                         */
+                        constructor(properties?: moby.buildkit.v1.sourcepolicy.policysession.DenyMessage.$Properties);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+
+                        /** DenyMessage message. */
+                        message: string;
+
+                        /**
+                         * Encodes the specified DenyMessage message. Does not implicitly {@link moby.buildkit.v1.sourcepolicy.policysession.DenyMessage.verify|verify} messages.
+                         * @param message DenyMessage message or plain object to encode
+                         * @param [writer] Writer to encode to
+                         * @returns Writer
+                         */
+                        static encode(message: moby.buildkit.v1.sourcepolicy.policysession.DenyMessage.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                        /**
+                         * Decodes a DenyMessage message from the specified reader or buffer.
+                         * @param reader Reader or buffer to decode from
+                         * @param [length] Message length if known beforehand
+                         * @returns {moby.buildkit.v1.sourcepolicy.policysession.DenyMessage & moby.buildkit.v1.sourcepolicy.policysession.DenyMessage.$Shape} DenyMessage
+                         * @throws {Error} If the payload is not a reader or valid buffer
+                         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                         */
+                        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.sourcepolicy.policysession.DenyMessage & moby.buildkit.v1.sourcepolicy.policysession.DenyMessage.$Shape;
+                    }
+
+                    namespace DenyMessage {
+
+                        /** Properties of a DenyMessage. */
+                        interface $Properties {
+
+                            /** DenyMessage message */
+                            message?: (string|null);
+
+                            /** Unknown fields preserved while decoding when enabled */
+                            $unknowns?: Uint8Array[];
+                        }
+
+                        /** Shape of a DenyMessage. */
+                        type $Shape = moby.buildkit.v1.sourcepolicy.policysession.DenyMessage.$Properties;
+                    }
+                }
+            }
+
+            /** Namespace frontend. */
+            namespace frontend {
+
+                /**
+                 * Properties of a Result.
+                 * @deprecated Use moby.buildkit.v1.frontend.Result.$Properties instead.
+                 */
+                interface IResult extends moby.buildkit.v1.frontend.Result.$Properties {
+                }
+
+                /** Represents a Result. */
+                class Result {
+
+                    /**
+                     * Constructs a new Result.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.Result.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** Result refDeprecated. */
+                    refDeprecated?: (string|null);
+
+                    /** Result refsDeprecated. */
+                    refsDeprecated?: (moby.buildkit.v1.frontend.RefMapDeprecated.$Properties|null);
+
+                    /** Result ref. */
+                    ref?: (moby.buildkit.v1.frontend.Ref.$Properties|null);
+
+                    /** Result refs. */
+                    refs?: (moby.buildkit.v1.frontend.RefMap.$Properties|null);
+
+                    /** Result metadata. */
+                    metadata: { [k: string]: Uint8Array };
+
+                    /** Result attestations. */
+                    attestations: { [k: string]: moby.buildkit.v1.frontend.Attestations.$Properties };
+
+                    /** Result result. */
+                    result?: ("refDeprecated"|"refsDeprecated"|"ref"|"refs");
+
+                    /**
+                     * Encodes the specified Result message. Does not implicitly {@link moby.buildkit.v1.frontend.Result.verify|verify} messages.
+                     * @param message Result message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.Result.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a Result message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.Result & moby.buildkit.v1.frontend.Result.$Shape} Result
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.Result & moby.buildkit.v1.frontend.Result.$Shape;
+                }
+
+                namespace Result {
+
+                    /** Properties of a Result. */
+                    interface $Properties {
+
+                        /** Result refDeprecated */
+                        refDeprecated?: (string|null);
+
+                        /** Result refsDeprecated */
+                        refsDeprecated?: (moby.buildkit.v1.frontend.RefMapDeprecated.$Properties|null);
+
+                        /** Result ref */
+                        ref?: (moby.buildkit.v1.frontend.Ref.$Properties|null);
+
+                        /** Result refs */
+                        refs?: (moby.buildkit.v1.frontend.RefMap.$Properties|null);
+
+                        /** Result metadata */
+                        metadata?: ({ [k: string]: Uint8Array }|null);
+
+                        /** Result attestations */
+                        attestations?: ({ [k: string]: moby.buildkit.v1.frontend.Attestations.$Properties }|null);
+
+                        /** Result result */
+                        result?: ("refDeprecated"|"refsDeprecated"|"ref"|"refs");
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Narrowed shape of a Result. */
+                    type $Shape = {
+                      refDeprecated?: string|null;
+                      refsDeprecated?: moby.buildkit.v1.frontend.RefMapDeprecated.$Shape|null;
+                      ref?: moby.buildkit.v1.frontend.Ref.$Shape|null;
+                      refs?: moby.buildkit.v1.frontend.RefMap.$Shape|null;
+                      metadata?: { [k: string]: Uint8Array }|null;
+                      attestations?: { [k: string]: moby.buildkit.v1.frontend.Attestations.$Shape }|null;
+                      $unknowns?: Uint8Array[];
+                    } & (
+                      ({ result?: undefined; refDeprecated?: null; refsDeprecated?: null; ref?: null; refs?: null }|{ result?: "refDeprecated"; refDeprecated: string; refsDeprecated?: null; ref?: null; refs?: null }|{ result?: "refsDeprecated"; refDeprecated?: null; refsDeprecated: moby.buildkit.v1.frontend.RefMapDeprecated.$Shape; ref?: null; refs?: null }|{ result?: "ref"; refDeprecated?: null; refsDeprecated?: null; ref: moby.buildkit.v1.frontend.Ref.$Shape; refs?: null }|{ result?: "refs"; refDeprecated?: null; refsDeprecated?: null; ref?: null; refs: moby.buildkit.v1.frontend.RefMap.$Shape })
+                    );
+                }
+
+                /**
+                 * Properties of a RefMapDeprecated.
+                 * @deprecated Use moby.buildkit.v1.frontend.RefMapDeprecated.$Properties instead.
+                 */
+                interface IRefMapDeprecated extends moby.buildkit.v1.frontend.RefMapDeprecated.$Properties {
+                }
+
+                /** Represents a RefMapDeprecated. */
+                class RefMapDeprecated {
+
+                    /**
+                     * Constructs a new RefMapDeprecated.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.RefMapDeprecated.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** RefMapDeprecated refs. */
+                    refs: { [k: string]: string };
+
+                    /**
+                     * Encodes the specified RefMapDeprecated message. Does not implicitly {@link moby.buildkit.v1.frontend.RefMapDeprecated.verify|verify} messages.
+                     * @param message RefMapDeprecated message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.RefMapDeprecated.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a RefMapDeprecated message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.RefMapDeprecated & moby.buildkit.v1.frontend.RefMapDeprecated.$Shape} RefMapDeprecated
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.RefMapDeprecated & moby.buildkit.v1.frontend.RefMapDeprecated.$Shape;
+                }
+
+                namespace RefMapDeprecated {
+
+                    /** Properties of a RefMapDeprecated. */
+                    interface $Properties {
+
+                        /** RefMapDeprecated refs */
+                        refs?: ({ [k: string]: string }|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a RefMapDeprecated. */
+                    type $Shape = moby.buildkit.v1.frontend.RefMapDeprecated.$Properties;
+                }
+
+                /**
+                 * Properties of a Ref.
+                 * @deprecated Use moby.buildkit.v1.frontend.Ref.$Properties instead.
+                 */
+                interface IRef extends moby.buildkit.v1.frontend.Ref.$Properties {
+                }
+
+                /** Represents a Ref. */
+                class Ref {
+
+                    /**
+                     * Constructs a new Ref.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.Ref.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** Ref id. */
+                    id: string;
+
+                    /** Ref def. */
+                    def: Uint8Array;
+
+                    /**
+                     * Encodes the specified Ref message. Does not implicitly {@link moby.buildkit.v1.frontend.Ref.verify|verify} messages.
+                     * @param message Ref message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.Ref.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a Ref message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.Ref & moby.buildkit.v1.frontend.Ref.$Shape} Ref
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.Ref & moby.buildkit.v1.frontend.Ref.$Shape;
+                }
+
+                namespace Ref {
+
+                    /** Properties of a Ref. */
+                    interface $Properties {
+
+                        /** Ref id */
+                        id?: (string|null);
+
+                        /** Ref def */
+                        def?: (Uint8Array|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a Ref. */
+                    type $Shape = moby.buildkit.v1.frontend.Ref.$Properties;
+                }
+
+                /**
+                 * Properties of a RefMap.
+                 * @deprecated Use moby.buildkit.v1.frontend.RefMap.$Properties instead.
+                 */
+                interface IRefMap extends moby.buildkit.v1.frontend.RefMap.$Properties {
+                }
+
+                /** Represents a RefMap. */
+                class RefMap {
+
+                    /**
+                     * Constructs a new RefMap.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.RefMap.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** RefMap refs. */
+                    refs: { [k: string]: moby.buildkit.v1.frontend.Ref.$Properties };
+
+                    /**
+                     * Encodes the specified RefMap message. Does not implicitly {@link moby.buildkit.v1.frontend.RefMap.verify|verify} messages.
+                     * @param message RefMap message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.RefMap.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a RefMap message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.RefMap & moby.buildkit.v1.frontend.RefMap.$Shape} RefMap
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.RefMap & moby.buildkit.v1.frontend.RefMap.$Shape;
+                }
+
+                namespace RefMap {
+
+                    /** Properties of a RefMap. */
+                    interface $Properties {
+
+                        /** RefMap refs */
+                        refs?: ({ [k: string]: moby.buildkit.v1.frontend.Ref.$Properties }|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a RefMap. */
+                    type $Shape = moby.buildkit.v1.frontend.RefMap.$Properties;
+                }
+
+                /**
+                 * Properties of an Attestations.
+                 * @deprecated Use moby.buildkit.v1.frontend.Attestations.$Properties instead.
+                 */
+                interface IAttestations extends moby.buildkit.v1.frontend.Attestations.$Properties {
+                }
+
+                /** Represents an Attestations. */
+                class Attestations {
+
+                    /**
+                     * Constructs a new Attestations.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.Attestations.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** Attestations attestation. */
+                    attestation: moby.buildkit.v1.frontend.Attestation.$Properties[];
+
+                    /**
+                     * Encodes the specified Attestations message. Does not implicitly {@link moby.buildkit.v1.frontend.Attestations.verify|verify} messages.
+                     * @param message Attestations message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.Attestations.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes an Attestations message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.Attestations & moby.buildkit.v1.frontend.Attestations.$Shape} Attestations
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.Attestations & moby.buildkit.v1.frontend.Attestations.$Shape;
+                }
+
+                namespace Attestations {
+
+                    /** Properties of an Attestations. */
+                    interface $Properties {
+
+                        /** Attestations attestation */
+                        attestation?: (moby.buildkit.v1.frontend.Attestation.$Properties[]|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of an Attestations. */
+                    type $Shape = moby.buildkit.v1.frontend.Attestations.$Properties;
+                }
+
+                /** AttestationKind enum. */
+                enum AttestationKind {
+
+                    /** InToto value */
+                    InToto = 0,
+
+                    /** Bundle value */
+                    Bundle = 1
+                }
+
+                /**
+                 * Properties of an Attestation.
+                 * @deprecated Use moby.buildkit.v1.frontend.Attestation.$Properties instead.
+                 */
+                interface IAttestation extends moby.buildkit.v1.frontend.Attestation.$Properties {
+                }
+
+                /** Represents an Attestation. */
+                class Attestation {
+
+                    /**
+                     * Constructs a new Attestation.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.Attestation.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** Attestation kind. */
+                    kind: moby.buildkit.v1.frontend.AttestationKind;
+
+                    /** Attestation metadata. */
+                    metadata: { [k: string]: Uint8Array };
+
+                    /** Attestation ref. */
+                    ref?: (moby.buildkit.v1.frontend.Ref.$Properties|null);
+
+                    /** Attestation path. */
+                    path: string;
+
+                    /** Attestation inTotoPredicateType. */
+                    inTotoPredicateType: string;
+
+                    /** Attestation inTotoSubjects. */
+                    inTotoSubjects: moby.buildkit.v1.frontend.InTotoSubject.$Properties[];
+
+                    /**
+                     * Encodes the specified Attestation message. Does not implicitly {@link moby.buildkit.v1.frontend.Attestation.verify|verify} messages.
+                     * @param message Attestation message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.Attestation.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes an Attestation message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.Attestation & moby.buildkit.v1.frontend.Attestation.$Shape} Attestation
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.Attestation & moby.buildkit.v1.frontend.Attestation.$Shape;
+                }
+
+                namespace Attestation {
+
+                    /** Properties of an Attestation. */
+                    interface $Properties {
+
+                        /** Attestation kind */
+                        kind?: (moby.buildkit.v1.frontend.AttestationKind|null);
+
+                        /** Attestation metadata */
+                        metadata?: ({ [k: string]: Uint8Array }|null);
+
+                        /** Attestation ref */
+                        ref?: (moby.buildkit.v1.frontend.Ref.$Properties|null);
+
+                        /** Attestation path */
+                        path?: (string|null);
+
+                        /** Attestation inTotoPredicateType */
+                        inTotoPredicateType?: (string|null);
+
+                        /** Attestation inTotoSubjects */
+                        inTotoSubjects?: (moby.buildkit.v1.frontend.InTotoSubject.$Properties[]|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of an Attestation. */
+                    type $Shape = moby.buildkit.v1.frontend.Attestation.$Properties;
+                }
+
+                /** InTotoSubjectKind enum. */
+                enum InTotoSubjectKind {
+
+                    /** Self value */
+                    Self = 0,
+
+                    /** Raw value */
+                    Raw = 1
+                }
+
+                /**
+                 * Properties of an InTotoSubject.
+                 * @deprecated Use moby.buildkit.v1.frontend.InTotoSubject.$Properties instead.
+                 */
+                interface IInTotoSubject extends moby.buildkit.v1.frontend.InTotoSubject.$Properties {
+                }
+
+                /** Represents an InTotoSubject. */
+                class InTotoSubject {
+
+                    /**
+                     * Constructs a new InTotoSubject.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.InTotoSubject.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** InTotoSubject kind. */
+                    kind: moby.buildkit.v1.frontend.InTotoSubjectKind;
+
+                    /** InTotoSubject digest. */
+                    digest: string[];
+
+                    /** InTotoSubject name. */
+                    name: string;
+
+                    /**
+                     * Encodes the specified InTotoSubject message. Does not implicitly {@link moby.buildkit.v1.frontend.InTotoSubject.verify|verify} messages.
+                     * @param message InTotoSubject message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.InTotoSubject.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes an InTotoSubject message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.InTotoSubject & moby.buildkit.v1.frontend.InTotoSubject.$Shape} InTotoSubject
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.InTotoSubject & moby.buildkit.v1.frontend.InTotoSubject.$Shape;
+                }
+
+                namespace InTotoSubject {
+
+                    /** Properties of an InTotoSubject. */
+                    interface $Properties {
+
+                        /** InTotoSubject kind */
+                        kind?: (moby.buildkit.v1.frontend.InTotoSubjectKind|null);
+
+                        /** InTotoSubject digest */
+                        digest?: (string[]|null);
+
+                        /** InTotoSubject name */
+                        name?: (string|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of an InTotoSubject. */
+                    type $Shape = moby.buildkit.v1.frontend.InTotoSubject.$Properties;
+                }
+
+                /**
+                 * Properties of a ReturnRequest.
+                 * @deprecated Use moby.buildkit.v1.frontend.ReturnRequest.$Properties instead.
+                 */
+                interface IReturnRequest extends moby.buildkit.v1.frontend.ReturnRequest.$Properties {
+                }
+
+                /** Represents a ReturnRequest. */
+                class ReturnRequest {
+
+                    /**
+                     * Constructs a new ReturnRequest.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.ReturnRequest.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** ReturnRequest result. */
+                    result?: (moby.buildkit.v1.frontend.Result.$Properties|null);
+
+                    /** ReturnRequest error. */
+                    error?: (google.rpc.Status.$Properties|null);
+
+                    /**
+                     * Encodes the specified ReturnRequest message. Does not implicitly {@link moby.buildkit.v1.frontend.ReturnRequest.verify|verify} messages.
+                     * @param message ReturnRequest message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.ReturnRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a ReturnRequest message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.ReturnRequest & moby.buildkit.v1.frontend.ReturnRequest.$Shape} ReturnRequest
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.ReturnRequest & moby.buildkit.v1.frontend.ReturnRequest.$Shape;
+                }
+
+                namespace ReturnRequest {
+
+                    /** Properties of a ReturnRequest. */
+                    interface $Properties {
+
+                        /** ReturnRequest result */
+                        result?: (moby.buildkit.v1.frontend.Result.$Properties|null);
+
+                        /** ReturnRequest error */
+                        error?: (google.rpc.Status.$Properties|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a ReturnRequest. */
+                    type $Shape = {
+                      result?: moby.buildkit.v1.frontend.Result.$Shape|null;
+                      error?: google.rpc.Status.$Shape|null;
+                      $unknowns?: Uint8Array[];
+                    };
+                }
+
+                /**
+                 * Properties of a ReturnResponse.
+                 * @deprecated Use moby.buildkit.v1.frontend.ReturnResponse.$Properties instead.
+                 */
+                interface IReturnResponse extends moby.buildkit.v1.frontend.ReturnResponse.$Properties {
+                }
+
+                /** Represents a ReturnResponse. */
+                class ReturnResponse {
+
+                    /**
+                     * Constructs a new ReturnResponse.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.ReturnResponse.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /**
+                     * Encodes the specified ReturnResponse message. Does not implicitly {@link moby.buildkit.v1.frontend.ReturnResponse.verify|verify} messages.
+                     * @param message ReturnResponse message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.ReturnResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a ReturnResponse message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.ReturnResponse & moby.buildkit.v1.frontend.ReturnResponse.$Shape} ReturnResponse
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.ReturnResponse & moby.buildkit.v1.frontend.ReturnResponse.$Shape;
+                }
+
+                namespace ReturnResponse {
+
+                    /** Properties of a ReturnResponse. */
+                    interface $Properties {
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a ReturnResponse. */
+                    type $Shape = moby.buildkit.v1.frontend.ReturnResponse.$Properties;
+                }
+
+                /**
+                 * Properties of an InputsRequest.
+                 * @deprecated Use moby.buildkit.v1.frontend.InputsRequest.$Properties instead.
+                 */
+                interface IInputsRequest extends moby.buildkit.v1.frontend.InputsRequest.$Properties {
+                }
+
+                /** Represents an InputsRequest. */
+                class InputsRequest {
+
+                    /**
+                     * Constructs a new InputsRequest.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.InputsRequest.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /**
+                     * Encodes the specified InputsRequest message. Does not implicitly {@link moby.buildkit.v1.frontend.InputsRequest.verify|verify} messages.
+                     * @param message InputsRequest message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.InputsRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes an InputsRequest message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.InputsRequest & moby.buildkit.v1.frontend.InputsRequest.$Shape} InputsRequest
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.InputsRequest & moby.buildkit.v1.frontend.InputsRequest.$Shape;
+                }
+
+                namespace InputsRequest {
+
+                    /** Properties of an InputsRequest. */
+                    interface $Properties {
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of an InputsRequest. */
+                    type $Shape = moby.buildkit.v1.frontend.InputsRequest.$Properties;
+                }
+
+                /**
+                 * Properties of an InputsResponse.
+                 * @deprecated Use moby.buildkit.v1.frontend.InputsResponse.$Properties instead.
+                 */
+                interface IInputsResponse extends moby.buildkit.v1.frontend.InputsResponse.$Properties {
+                }
+
+                /** Represents an InputsResponse. */
+                class InputsResponse {
+
+                    /**
+                     * Constructs a new InputsResponse.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.InputsResponse.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** InputsResponse definitions. */
+                    definitions: { [k: string]: Uint8Array };
+
+                    /**
+                     * Encodes the specified InputsResponse message. Does not implicitly {@link moby.buildkit.v1.frontend.InputsResponse.verify|verify} messages.
+                     * @param message InputsResponse message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.InputsResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes an InputsResponse message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.InputsResponse & moby.buildkit.v1.frontend.InputsResponse.$Shape} InputsResponse
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.InputsResponse & moby.buildkit.v1.frontend.InputsResponse.$Shape;
+                }
+
+                namespace InputsResponse {
+
+                    /** Properties of an InputsResponse. */
+                    interface $Properties {
+
+                        /** InputsResponse definitions */
+                        definitions?: ({ [k: string]: Uint8Array }|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of an InputsResponse. */
+                    type $Shape = moby.buildkit.v1.frontend.InputsResponse.$Properties;
+                }
+
+                /**
+                 * Properties of a ResolveImageConfigRequest.
+                 * @deprecated Use moby.buildkit.v1.frontend.ResolveImageConfigRequest.$Properties instead.
+                 */
+                interface IResolveImageConfigRequest extends moby.buildkit.v1.frontend.ResolveImageConfigRequest.$Properties {
+                }
+
+                /** Represents a ResolveImageConfigRequest. */
+                class ResolveImageConfigRequest {
+
+                    /**
+                     * Constructs a new ResolveImageConfigRequest.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.ResolveImageConfigRequest.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** ResolveImageConfigRequest ref. */
+                    ref: string;
+
+                    /** ResolveImageConfigRequest platform. */
+                    platform?: (pb.Platform.$Properties|null);
+
+                    /** ResolveImageConfigRequest resolveMode. */
+                    resolveMode: string;
+
+                    /** ResolveImageConfigRequest logName. */
+                    logName: string;
+
+                    /** ResolveImageConfigRequest resolverType. */
+                    resolverType: number;
+
+                    /** ResolveImageConfigRequest sessionId. */
+                    sessionId: string;
+
+                    /** ResolveImageConfigRequest storeId. */
+                    storeId: string;
+
+                    /** ResolveImageConfigRequest sourcePolicies. */
+                    sourcePolicies: moby.buildkit.v1.sourcepolicy.Policy.$Properties[];
+
+                    /**
+                     * Encodes the specified ResolveImageConfigRequest message. Does not implicitly {@link moby.buildkit.v1.frontend.ResolveImageConfigRequest.verify|verify} messages.
+                     * @param message ResolveImageConfigRequest message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.ResolveImageConfigRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a ResolveImageConfigRequest message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.ResolveImageConfigRequest & moby.buildkit.v1.frontend.ResolveImageConfigRequest.$Shape} ResolveImageConfigRequest
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.ResolveImageConfigRequest & moby.buildkit.v1.frontend.ResolveImageConfigRequest.$Shape;
+                }
+
+                namespace ResolveImageConfigRequest {
+
+                    /** Properties of a ResolveImageConfigRequest. */
+                    interface $Properties {
+
+                        /** ResolveImageConfigRequest ref */
+                        ref?: (string|null);
+
+                        /** ResolveImageConfigRequest platform */
+                        platform?: (pb.Platform.$Properties|null);
+
+                        /** ResolveImageConfigRequest resolveMode */
+                        resolveMode?: (string|null);
+
+                        /** ResolveImageConfigRequest logName */
+                        logName?: (string|null);
+
+                        /** ResolveImageConfigRequest resolverType */
+                        resolverType?: (number|null);
+
+                        /** ResolveImageConfigRequest sessionId */
+                        sessionId?: (string|null);
+
+                        /** ResolveImageConfigRequest storeId */
+                        storeId?: (string|null);
+
+                        /** ResolveImageConfigRequest sourcePolicies */
+                        sourcePolicies?: (moby.buildkit.v1.sourcepolicy.Policy.$Properties[]|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a ResolveImageConfigRequest. */
+                    type $Shape = moby.buildkit.v1.frontend.ResolveImageConfigRequest.$Properties;
+                }
+
+                /**
+                 * Properties of a ResolveImageConfigResponse.
+                 * @deprecated Use moby.buildkit.v1.frontend.ResolveImageConfigResponse.$Properties instead.
+                 */
+                interface IResolveImageConfigResponse extends moby.buildkit.v1.frontend.ResolveImageConfigResponse.$Properties {
+                }
+
+                /** Represents a ResolveImageConfigResponse. */
+                class ResolveImageConfigResponse {
+
+                    /**
+                     * Constructs a new ResolveImageConfigResponse.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.ResolveImageConfigResponse.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** ResolveImageConfigResponse digest. */
+                    digest: string;
+
+                    /** ResolveImageConfigResponse config. */
+                    config: Uint8Array;
+
+                    /** ResolveImageConfigResponse ref. */
+                    ref: string;
+
+                    /**
+                     * Encodes the specified ResolveImageConfigResponse message. Does not implicitly {@link moby.buildkit.v1.frontend.ResolveImageConfigResponse.verify|verify} messages.
+                     * @param message ResolveImageConfigResponse message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.ResolveImageConfigResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a ResolveImageConfigResponse message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.ResolveImageConfigResponse & moby.buildkit.v1.frontend.ResolveImageConfigResponse.$Shape} ResolveImageConfigResponse
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.ResolveImageConfigResponse & moby.buildkit.v1.frontend.ResolveImageConfigResponse.$Shape;
+                }
+
+                namespace ResolveImageConfigResponse {
+
+                    /** Properties of a ResolveImageConfigResponse. */
+                    interface $Properties {
+
+                        /** ResolveImageConfigResponse digest */
+                        digest?: (string|null);
+
+                        /** ResolveImageConfigResponse config */
+                        config?: (Uint8Array|null);
+
+                        /** ResolveImageConfigResponse ref */
+                        ref?: (string|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a ResolveImageConfigResponse. */
+                    type $Shape = moby.buildkit.v1.frontend.ResolveImageConfigResponse.$Properties;
+                }
+
+                /**
+                 * Properties of a ResolveSourceMetaRequest.
+                 * @deprecated Use moby.buildkit.v1.frontend.ResolveSourceMetaRequest.$Properties instead.
+                 */
+                interface IResolveSourceMetaRequest extends moby.buildkit.v1.frontend.ResolveSourceMetaRequest.$Properties {
+                }
+
+                /** Represents a ResolveSourceMetaRequest. */
+                class ResolveSourceMetaRequest {
+
+                    /**
+                     * Constructs a new ResolveSourceMetaRequest.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.ResolveSourceMetaRequest.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** ResolveSourceMetaRequest source. */
+                    source?: (pb.SourceOp.$Properties|null);
+
+                    /** ResolveSourceMetaRequest platform. */
+                    platform?: (pb.Platform.$Properties|null);
+
+                    /** ResolveSourceMetaRequest logName. */
+                    logName: string;
+
+                    /** ResolveSourceMetaRequest resolveMode. */
+                    resolveMode: string;
+
+                    /** ResolveSourceMetaRequest git. */
+                    git?: (moby.buildkit.v1.frontend.ResolveSourceGitRequest.$Properties|null);
+
+                    /** ResolveSourceMetaRequest image. */
+                    image?: (moby.buildkit.v1.frontend.ResolveSourceImageRequest.$Properties|null);
+
+                    /** ResolveSourceMetaRequest http. */
+                    http?: (moby.buildkit.v1.frontend.ResolveSourceHTTPRequest.$Properties|null);
+
+                    /** ResolveSourceMetaRequest sourcePolicies. */
+                    sourcePolicies: moby.buildkit.v1.sourcepolicy.Policy.$Properties[];
+
+                    /**
+                     * Encodes the specified ResolveSourceMetaRequest message. Does not implicitly {@link moby.buildkit.v1.frontend.ResolveSourceMetaRequest.verify|verify} messages.
+                     * @param message ResolveSourceMetaRequest message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.ResolveSourceMetaRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a ResolveSourceMetaRequest message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.ResolveSourceMetaRequest & moby.buildkit.v1.frontend.ResolveSourceMetaRequest.$Shape} ResolveSourceMetaRequest
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.ResolveSourceMetaRequest & moby.buildkit.v1.frontend.ResolveSourceMetaRequest.$Shape;
+                }
+
+                namespace ResolveSourceMetaRequest {
+
+                    /** Properties of a ResolveSourceMetaRequest. */
+                    interface $Properties {
+
+                        /** ResolveSourceMetaRequest source */
+                        source?: (pb.SourceOp.$Properties|null);
+
+                        /** ResolveSourceMetaRequest platform */
+                        platform?: (pb.Platform.$Properties|null);
+
+                        /** ResolveSourceMetaRequest logName */
+                        logName?: (string|null);
+
+                        /** ResolveSourceMetaRequest resolveMode */
+                        resolveMode?: (string|null);
+
+                        /** ResolveSourceMetaRequest git */
+                        git?: (moby.buildkit.v1.frontend.ResolveSourceGitRequest.$Properties|null);
+
+                        /** ResolveSourceMetaRequest image */
+                        image?: (moby.buildkit.v1.frontend.ResolveSourceImageRequest.$Properties|null);
+
+                        /** ResolveSourceMetaRequest http */
+                        http?: (moby.buildkit.v1.frontend.ResolveSourceHTTPRequest.$Properties|null);
+
+                        /** ResolveSourceMetaRequest sourcePolicies */
+                        sourcePolicies?: (moby.buildkit.v1.sourcepolicy.Policy.$Properties[]|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a ResolveSourceMetaRequest. */
+                    type $Shape = moby.buildkit.v1.frontend.ResolveSourceMetaRequest.$Properties;
+                }
+
+                /**
+                 * Properties of a ResolveSourceMetaResponse.
+                 * @deprecated Use moby.buildkit.v1.frontend.ResolveSourceMetaResponse.$Properties instead.
+                 */
+                interface IResolveSourceMetaResponse extends moby.buildkit.v1.frontend.ResolveSourceMetaResponse.$Properties {
+                }
+
+                /** Represents a ResolveSourceMetaResponse. */
+                class ResolveSourceMetaResponse {
+
+                    /**
+                     * Constructs a new ResolveSourceMetaResponse.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.ResolveSourceMetaResponse.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** ResolveSourceMetaResponse source. */
+                    source?: (pb.SourceOp.$Properties|null);
+
+                    /** ResolveSourceMetaResponse image. */
+                    image?: (moby.buildkit.v1.frontend.ResolveSourceImageResponse.$Properties|null);
+
+                    /** ResolveSourceMetaResponse git. */
+                    git?: (moby.buildkit.v1.frontend.ResolveSourceGitResponse.$Properties|null);
+
+                    /** ResolveSourceMetaResponse http. */
+                    http?: (moby.buildkit.v1.frontend.ResolveSourceHTTPResponse.$Properties|null);
+
+                    /**
+                     * Encodes the specified ResolveSourceMetaResponse message. Does not implicitly {@link moby.buildkit.v1.frontend.ResolveSourceMetaResponse.verify|verify} messages.
+                     * @param message ResolveSourceMetaResponse message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.ResolveSourceMetaResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a ResolveSourceMetaResponse message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.ResolveSourceMetaResponse & moby.buildkit.v1.frontend.ResolveSourceMetaResponse.$Shape} ResolveSourceMetaResponse
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.ResolveSourceMetaResponse & moby.buildkit.v1.frontend.ResolveSourceMetaResponse.$Shape;
+                }
+
+                namespace ResolveSourceMetaResponse {
+
+                    /** Properties of a ResolveSourceMetaResponse. */
+                    interface $Properties {
+
+                        /** ResolveSourceMetaResponse source */
+                        source?: (pb.SourceOp.$Properties|null);
+
+                        /** ResolveSourceMetaResponse image */
+                        image?: (moby.buildkit.v1.frontend.ResolveSourceImageResponse.$Properties|null);
+
+                        /** ResolveSourceMetaResponse git */
+                        git?: (moby.buildkit.v1.frontend.ResolveSourceGitResponse.$Properties|null);
+
+                        /** ResolveSourceMetaResponse http */
+                        http?: (moby.buildkit.v1.frontend.ResolveSourceHTTPResponse.$Properties|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a ResolveSourceMetaResponse. */
+                    type $Shape = moby.buildkit.v1.frontend.ResolveSourceMetaResponse.$Properties;
+                }
+
+                /**
+                 * Properties of a ResolveSourceImageRequest.
+                 * @deprecated Use moby.buildkit.v1.frontend.ResolveSourceImageRequest.$Properties instead.
+                 */
+                interface IResolveSourceImageRequest extends moby.buildkit.v1.frontend.ResolveSourceImageRequest.$Properties {
+                }
+
+                /** Represents a ResolveSourceImageRequest. */
+                class ResolveSourceImageRequest {
+
+                    /**
+                     * Constructs a new ResolveSourceImageRequest.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.ResolveSourceImageRequest.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** ResolveSourceImageRequest noConfig. */
+                    noConfig: boolean;
+
+                    /** ResolveSourceImageRequest attestationChain. */
+                    attestationChain: boolean;
+
+                    /** ResolveSourceImageRequest resolveAttestations. */
+                    resolveAttestations: string[];
+
+                    /**
+                     * Encodes the specified ResolveSourceImageRequest message. Does not implicitly {@link moby.buildkit.v1.frontend.ResolveSourceImageRequest.verify|verify} messages.
+                     * @param message ResolveSourceImageRequest message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.ResolveSourceImageRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a ResolveSourceImageRequest message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.ResolveSourceImageRequest & moby.buildkit.v1.frontend.ResolveSourceImageRequest.$Shape} ResolveSourceImageRequest
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.ResolveSourceImageRequest & moby.buildkit.v1.frontend.ResolveSourceImageRequest.$Shape;
+                }
+
+                namespace ResolveSourceImageRequest {
+
+                    /** Properties of a ResolveSourceImageRequest. */
+                    interface $Properties {
+
+                        /** ResolveSourceImageRequest noConfig */
+                        noConfig?: (boolean|null);
+
+                        /** ResolveSourceImageRequest attestationChain */
+                        attestationChain?: (boolean|null);
+
+                        /** ResolveSourceImageRequest resolveAttestations */
+                        resolveAttestations?: (string[]|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a ResolveSourceImageRequest. */
+                    type $Shape = moby.buildkit.v1.frontend.ResolveSourceImageRequest.$Properties;
+                }
+
+                /**
+                 * Properties of a ResolveSourceImageResponse.
+                 * @deprecated Use moby.buildkit.v1.frontend.ResolveSourceImageResponse.$Properties instead.
+                 */
+                interface IResolveSourceImageResponse extends moby.buildkit.v1.frontend.ResolveSourceImageResponse.$Properties {
+                }
+
+                /** Represents a ResolveSourceImageResponse. */
+                class ResolveSourceImageResponse {
+
+                    /**
+                     * Constructs a new ResolveSourceImageResponse.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.ResolveSourceImageResponse.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** ResolveSourceImageResponse digest. */
+                    digest: string;
+
+                    /** ResolveSourceImageResponse config. */
+                    config: Uint8Array;
+
+                    /** ResolveSourceImageResponse attestationChain. */
+                    attestationChain?: (moby.buildkit.v1.frontend.AttestationChain.$Properties|null);
+
+                    /**
+                     * Encodes the specified ResolveSourceImageResponse message. Does not implicitly {@link moby.buildkit.v1.frontend.ResolveSourceImageResponse.verify|verify} messages.
+                     * @param message ResolveSourceImageResponse message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.ResolveSourceImageResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a ResolveSourceImageResponse message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.ResolveSourceImageResponse & moby.buildkit.v1.frontend.ResolveSourceImageResponse.$Shape} ResolveSourceImageResponse
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.ResolveSourceImageResponse & moby.buildkit.v1.frontend.ResolveSourceImageResponse.$Shape;
+                }
+
+                namespace ResolveSourceImageResponse {
+
+                    /** Properties of a ResolveSourceImageResponse. */
+                    interface $Properties {
+
+                        /** ResolveSourceImageResponse digest */
+                        digest?: (string|null);
+
+                        /** ResolveSourceImageResponse config */
+                        config?: (Uint8Array|null);
+
+                        /** ResolveSourceImageResponse attestationChain */
+                        attestationChain?: (moby.buildkit.v1.frontend.AttestationChain.$Properties|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a ResolveSourceImageResponse. */
+                    type $Shape = moby.buildkit.v1.frontend.ResolveSourceImageResponse.$Properties;
+                }
+
+                /**
+                 * Properties of an AttestationChain.
+                 * @deprecated Use moby.buildkit.v1.frontend.AttestationChain.$Properties instead.
+                 */
+                interface IAttestationChain extends moby.buildkit.v1.frontend.AttestationChain.$Properties {
+                }
+
+                /** Represents an AttestationChain. */
+                class AttestationChain {
+
+                    /**
+                     * Constructs a new AttestationChain.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.AttestationChain.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** AttestationChain root. */
+                    root: string;
+
+                    /** AttestationChain imageManifest. */
+                    imageManifest: string;
+
+                    /** AttestationChain attestationManifest. */
+                    attestationManifest: string;
+
+                    /** AttestationChain signatureManifests. */
+                    signatureManifests: string[];
+
+                    /** AttestationChain blobs. */
+                    blobs: { [k: string]: moby.buildkit.v1.frontend.Blob.$Properties };
+
+                    /**
+                     * Encodes the specified AttestationChain message. Does not implicitly {@link moby.buildkit.v1.frontend.AttestationChain.verify|verify} messages.
+                     * @param message AttestationChain message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.AttestationChain.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes an AttestationChain message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.AttestationChain & moby.buildkit.v1.frontend.AttestationChain.$Shape} AttestationChain
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.AttestationChain & moby.buildkit.v1.frontend.AttestationChain.$Shape;
+                }
+
+                namespace AttestationChain {
+
+                    /** Properties of an AttestationChain. */
+                    interface $Properties {
+
+                        /** AttestationChain root */
+                        root?: (string|null);
+
+                        /** AttestationChain imageManifest */
+                        imageManifest?: (string|null);
+
+                        /** AttestationChain attestationManifest */
+                        attestationManifest?: (string|null);
+
+                        /** AttestationChain signatureManifests */
+                        signatureManifests?: (string[]|null);
+
+                        /** AttestationChain blobs */
+                        blobs?: ({ [k: string]: moby.buildkit.v1.frontend.Blob.$Properties }|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of an AttestationChain. */
+                    type $Shape = moby.buildkit.v1.frontend.AttestationChain.$Properties;
+                }
+
+                /**
+                 * Properties of a Blob.
+                 * @deprecated Use moby.buildkit.v1.frontend.Blob.$Properties instead.
+                 */
+                interface IBlob extends moby.buildkit.v1.frontend.Blob.$Properties {
+                }
+
+                /** Represents a Blob. */
+                class Blob {
+
+                    /**
+                     * Constructs a new Blob.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.Blob.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** Blob descriptor. */
+                    descriptor?: (moby.buildkit.v1.frontend.Descriptor.$Properties|null);
+
+                    /** Blob data. */
+                    data: Uint8Array;
+
+                    /**
+                     * Encodes the specified Blob message. Does not implicitly {@link moby.buildkit.v1.frontend.Blob.verify|verify} messages.
+                     * @param message Blob message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.Blob.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a Blob message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.Blob & moby.buildkit.v1.frontend.Blob.$Shape} Blob
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.Blob & moby.buildkit.v1.frontend.Blob.$Shape;
+                }
+
+                namespace Blob {
+
+                    /** Properties of a Blob. */
+                    interface $Properties {
+
+                        /** Blob descriptor */
+                        descriptor?: (moby.buildkit.v1.frontend.Descriptor.$Properties|null);
+
+                        /** Blob data */
+                        data?: (Uint8Array|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a Blob. */
+                    type $Shape = moby.buildkit.v1.frontend.Blob.$Properties;
+                }
+
+                /**
+                 * Properties of a Descriptor.
+                 * @deprecated Use moby.buildkit.v1.frontend.Descriptor.$Properties instead.
+                 */
+                interface IDescriptor extends moby.buildkit.v1.frontend.Descriptor.$Properties {
+                }
+
+                /** Represents a Descriptor. */
+                class Descriptor {
+
+                    /**
+                     * Constructs a new Descriptor.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.Descriptor.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** Descriptor mediaType. */
+                    mediaType: string;
+
+                    /** Descriptor digest. */
+                    digest: string;
+
+                    /** Descriptor size. */
+                    size: (number|Long);
+
+                    /** Descriptor annotations. */
+                    annotations: { [k: string]: string };
+
+                    /**
+                     * Encodes the specified Descriptor message. Does not implicitly {@link moby.buildkit.v1.frontend.Descriptor.verify|verify} messages.
+                     * @param message Descriptor message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.Descriptor.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a Descriptor message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.Descriptor & moby.buildkit.v1.frontend.Descriptor.$Shape} Descriptor
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.Descriptor & moby.buildkit.v1.frontend.Descriptor.$Shape;
+                }
+
+                namespace Descriptor {
+
+                    /** Properties of a Descriptor. */
+                    interface $Properties {
+
+                        /** Descriptor mediaType */
+                        mediaType?: (string|null);
+
+                        /** Descriptor digest */
+                        digest?: (string|null);
+
+                        /** Descriptor size */
+                        size?: (number|Long|null);
+
+                        /** Descriptor annotations */
+                        annotations?: ({ [k: string]: string }|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a Descriptor. */
+                    type $Shape = moby.buildkit.v1.frontend.Descriptor.$Properties;
+                }
+
+                /**
+                 * Properties of a ResolveSourceGitRequest.
+                 * @deprecated Use moby.buildkit.v1.frontend.ResolveSourceGitRequest.$Properties instead.
+                 */
+                interface IResolveSourceGitRequest extends moby.buildkit.v1.frontend.ResolveSourceGitRequest.$Properties {
+                }
+
+                /** Represents a ResolveSourceGitRequest. */
+                class ResolveSourceGitRequest {
+
+                    /**
+                     * Constructs a new ResolveSourceGitRequest.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.ResolveSourceGitRequest.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** ResolveSourceGitRequest returnObject. */
+                    returnObject: boolean;
+
+                    /**
+                     * Encodes the specified ResolveSourceGitRequest message. Does not implicitly {@link moby.buildkit.v1.frontend.ResolveSourceGitRequest.verify|verify} messages.
+                     * @param message ResolveSourceGitRequest message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.ResolveSourceGitRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a ResolveSourceGitRequest message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.ResolveSourceGitRequest & moby.buildkit.v1.frontend.ResolveSourceGitRequest.$Shape} ResolveSourceGitRequest
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.ResolveSourceGitRequest & moby.buildkit.v1.frontend.ResolveSourceGitRequest.$Shape;
+                }
+
+                namespace ResolveSourceGitRequest {
+
+                    /** Properties of a ResolveSourceGitRequest. */
+                    interface $Properties {
+
+                        /** ResolveSourceGitRequest returnObject */
+                        returnObject?: (boolean|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a ResolveSourceGitRequest. */
+                    type $Shape = moby.buildkit.v1.frontend.ResolveSourceGitRequest.$Properties;
+                }
+
+                /**
+                 * Properties of a ResolveSourceGitResponse.
+                 * @deprecated Use moby.buildkit.v1.frontend.ResolveSourceGitResponse.$Properties instead.
+                 */
+                interface IResolveSourceGitResponse extends moby.buildkit.v1.frontend.ResolveSourceGitResponse.$Properties {
+                }
+
+                /** Represents a ResolveSourceGitResponse. */
+                class ResolveSourceGitResponse {
+
+                    /**
+                     * Constructs a new ResolveSourceGitResponse.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.ResolveSourceGitResponse.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** ResolveSourceGitResponse checksum. */
+                    checksum: string;
+
+                    /** ResolveSourceGitResponse ref. */
+                    ref: string;
+
+                    /** ResolveSourceGitResponse commitChecksum. */
+                    commitChecksum: string;
+
+                    /** ResolveSourceGitResponse commitObject. */
+                    commitObject: Uint8Array;
+
+                    /** ResolveSourceGitResponse tagObject. */
+                    tagObject: Uint8Array;
+
+                    /**
+                     * Encodes the specified ResolveSourceGitResponse message. Does not implicitly {@link moby.buildkit.v1.frontend.ResolveSourceGitResponse.verify|verify} messages.
+                     * @param message ResolveSourceGitResponse message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.ResolveSourceGitResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a ResolveSourceGitResponse message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.ResolveSourceGitResponse & moby.buildkit.v1.frontend.ResolveSourceGitResponse.$Shape} ResolveSourceGitResponse
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.ResolveSourceGitResponse & moby.buildkit.v1.frontend.ResolveSourceGitResponse.$Shape;
+                }
+
+                namespace ResolveSourceGitResponse {
+
+                    /** Properties of a ResolveSourceGitResponse. */
+                    interface $Properties {
+
+                        /** ResolveSourceGitResponse checksum */
+                        checksum?: (string|null);
+
+                        /** ResolveSourceGitResponse ref */
+                        ref?: (string|null);
+
+                        /** ResolveSourceGitResponse commitChecksum */
+                        commitChecksum?: (string|null);
+
+                        /** ResolveSourceGitResponse commitObject */
+                        commitObject?: (Uint8Array|null);
+
+                        /** ResolveSourceGitResponse tagObject */
+                        tagObject?: (Uint8Array|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a ResolveSourceGitResponse. */
+                    type $Shape = moby.buildkit.v1.frontend.ResolveSourceGitResponse.$Properties;
+                }
+
+                /**
+                 * Properties of a ResolveSourceHTTPRequest.
+                 * @deprecated Use moby.buildkit.v1.frontend.ResolveSourceHTTPRequest.$Properties instead.
+                 */
+                interface IResolveSourceHTTPRequest extends moby.buildkit.v1.frontend.ResolveSourceHTTPRequest.$Properties {
+                }
+
+                /** Represents a ResolveSourceHTTPRequest. */
+                class ResolveSourceHTTPRequest {
+
+                    /**
+                     * Constructs a new ResolveSourceHTTPRequest.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.ResolveSourceHTTPRequest.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** ResolveSourceHTTPRequest checksumRequest. */
+                    checksumRequest?: (moby.buildkit.v1.frontend.ChecksumRequest.$Properties|null);
+
+                    /**
+                     * Encodes the specified ResolveSourceHTTPRequest message. Does not implicitly {@link moby.buildkit.v1.frontend.ResolveSourceHTTPRequest.verify|verify} messages.
+                     * @param message ResolveSourceHTTPRequest message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.ResolveSourceHTTPRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a ResolveSourceHTTPRequest message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.ResolveSourceHTTPRequest & moby.buildkit.v1.frontend.ResolveSourceHTTPRequest.$Shape} ResolveSourceHTTPRequest
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.ResolveSourceHTTPRequest & moby.buildkit.v1.frontend.ResolveSourceHTTPRequest.$Shape;
+                }
+
+                namespace ResolveSourceHTTPRequest {
+
+                    /** Properties of a ResolveSourceHTTPRequest. */
+                    interface $Properties {
+
+                        /** ResolveSourceHTTPRequest checksumRequest */
+                        checksumRequest?: (moby.buildkit.v1.frontend.ChecksumRequest.$Properties|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a ResolveSourceHTTPRequest. */
+                    type $Shape = moby.buildkit.v1.frontend.ResolveSourceHTTPRequest.$Properties;
+                }
+
+                /**
+                 * Properties of a ResolveSourceHTTPResponse.
+                 * @deprecated Use moby.buildkit.v1.frontend.ResolveSourceHTTPResponse.$Properties instead.
+                 */
+                interface IResolveSourceHTTPResponse extends moby.buildkit.v1.frontend.ResolveSourceHTTPResponse.$Properties {
+                }
+
+                /** Represents a ResolveSourceHTTPResponse. */
+                class ResolveSourceHTTPResponse {
+
+                    /**
+                     * Constructs a new ResolveSourceHTTPResponse.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.ResolveSourceHTTPResponse.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** ResolveSourceHTTPResponse checksum. */
+                    checksum: string;
+
+                    /** ResolveSourceHTTPResponse filename. */
+                    filename: string;
+
+                    /** ResolveSourceHTTPResponse lastModified. */
+                    lastModified?: (google.protobuf.Timestamp.$Properties|null);
+
+                    /** ResolveSourceHTTPResponse checksumResponse. */
+                    checksumResponse?: (moby.buildkit.v1.frontend.ChecksumResponse.$Properties|null);
+
+                    /**
+                     * Encodes the specified ResolveSourceHTTPResponse message. Does not implicitly {@link moby.buildkit.v1.frontend.ResolveSourceHTTPResponse.verify|verify} messages.
+                     * @param message ResolveSourceHTTPResponse message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.ResolveSourceHTTPResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a ResolveSourceHTTPResponse message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.ResolveSourceHTTPResponse & moby.buildkit.v1.frontend.ResolveSourceHTTPResponse.$Shape} ResolveSourceHTTPResponse
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.ResolveSourceHTTPResponse & moby.buildkit.v1.frontend.ResolveSourceHTTPResponse.$Shape;
+                }
+
+                namespace ResolveSourceHTTPResponse {
+
+                    /** Properties of a ResolveSourceHTTPResponse. */
+                    interface $Properties {
+
+                        /** ResolveSourceHTTPResponse checksum */
+                        checksum?: (string|null);
+
+                        /** ResolveSourceHTTPResponse filename */
+                        filename?: (string|null);
+
+                        /** ResolveSourceHTTPResponse lastModified */
+                        lastModified?: (google.protobuf.Timestamp.$Properties|null);
+
+                        /** ResolveSourceHTTPResponse checksumResponse */
+                        checksumResponse?: (moby.buildkit.v1.frontend.ChecksumResponse.$Properties|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a ResolveSourceHTTPResponse. */
+                    type $Shape = moby.buildkit.v1.frontend.ResolveSourceHTTPResponse.$Properties;
+                }
+
+                /**
+                 * Properties of a ChecksumRequest.
+                 * @deprecated Use moby.buildkit.v1.frontend.ChecksumRequest.$Properties instead.
+                 */
+                interface IChecksumRequest extends moby.buildkit.v1.frontend.ChecksumRequest.$Properties {
+                }
+
+                /** Represents a ChecksumRequest. */
+                class ChecksumRequest {
+
+                    /**
+                     * Constructs a new ChecksumRequest.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.ChecksumRequest.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** ChecksumRequest algo. */
+                    algo: moby.buildkit.v1.frontend.ChecksumRequest.ChecksumAlgo;
+
+                    /** ChecksumRequest suffix. */
+                    suffix: Uint8Array;
+
+                    /**
+                     * Encodes the specified ChecksumRequest message. Does not implicitly {@link moby.buildkit.v1.frontend.ChecksumRequest.verify|verify} messages.
+                     * @param message ChecksumRequest message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.ChecksumRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a ChecksumRequest message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.ChecksumRequest & moby.buildkit.v1.frontend.ChecksumRequest.$Shape} ChecksumRequest
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.ChecksumRequest & moby.buildkit.v1.frontend.ChecksumRequest.$Shape;
+                }
+
+                namespace ChecksumRequest {
+
+                    /** Properties of a ChecksumRequest. */
+                    interface $Properties {
+
+                        /** ChecksumRequest algo */
+                        algo?: (moby.buildkit.v1.frontend.ChecksumRequest.ChecksumAlgo|null);
+
+                        /** ChecksumRequest suffix */
+                        suffix?: (Uint8Array|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a ChecksumRequest. */
+                    type $Shape = moby.buildkit.v1.frontend.ChecksumRequest.$Properties;
+
+                    /** ChecksumAlgo enum. */
+                    enum ChecksumAlgo {
+
+                        /** CHECKSUM_ALGO_SHA256 value */
+                        CHECKSUM_ALGO_SHA256 = 0,
+
+                        /** CHECKSUM_ALGO_SHA384 value */
+                        CHECKSUM_ALGO_SHA384 = 1,
+
+                        /** CHECKSUM_ALGO_SHA512 value */
+                        CHECKSUM_ALGO_SHA512 = 2
+                    }
+                }
+
+                /**
+                 * Properties of a ChecksumResponse.
+                 * @deprecated Use moby.buildkit.v1.frontend.ChecksumResponse.$Properties instead.
+                 */
+                interface IChecksumResponse extends moby.buildkit.v1.frontend.ChecksumResponse.$Properties {
+                }
+
+                /** Represents a ChecksumResponse. */
+                class ChecksumResponse {
+
+                    /**
+                     * Constructs a new ChecksumResponse.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.ChecksumResponse.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** ChecksumResponse digest. */
+                    digest: string;
+
+                    /** ChecksumResponse suffix. */
+                    suffix: Uint8Array;
+
+                    /**
+                     * Encodes the specified ChecksumResponse message. Does not implicitly {@link moby.buildkit.v1.frontend.ChecksumResponse.verify|verify} messages.
+                     * @param message ChecksumResponse message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.ChecksumResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a ChecksumResponse message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.ChecksumResponse & moby.buildkit.v1.frontend.ChecksumResponse.$Shape} ChecksumResponse
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.ChecksumResponse & moby.buildkit.v1.frontend.ChecksumResponse.$Shape;
+                }
+
+                namespace ChecksumResponse {
+
+                    /** Properties of a ChecksumResponse. */
+                    interface $Properties {
+
+                        /** ChecksumResponse digest */
+                        digest?: (string|null);
+
+                        /** ChecksumResponse suffix */
+                        suffix?: (Uint8Array|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a ChecksumResponse. */
+                    type $Shape = moby.buildkit.v1.frontend.ChecksumResponse.$Properties;
+                }
+
+                /**
+                 * Properties of a SolveRequest.
+                 * @deprecated Use moby.buildkit.v1.frontend.SolveRequest.$Properties instead.
+                 */
+                interface ISolveRequest extends moby.buildkit.v1.frontend.SolveRequest.$Properties {
+                }
+
+                /** Represents a SolveRequest. */
+                class SolveRequest {
+
+                    /**
+                     * Constructs a new SolveRequest.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.SolveRequest.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** SolveRequest definition. */
+                    definition: Uint8Array;
+
+                    /** SolveRequest frontend. */
+                    frontend: string;
+
+                    /** SolveRequest frontendOpt. */
+                    frontendOpt: { [k: string]: string };
+
+                    /** SolveRequest allowResultReturn. */
+                    allowResultReturn: boolean;
+
+                    /** SolveRequest allowResultArrayRef. */
+                    allowResultArrayRef: boolean;
+
+                    /** SolveRequest final. */
+                    final: boolean;
+
+                    /** SolveRequest exporterAttr. */
+                    exporterAttr: Uint8Array;
+
+                    /** SolveRequest cacheImports. */
+                    cacheImports: moby.buildkit.v1.frontend.CacheOptionsEntry.$Properties[];
+
+                    /** SolveRequest frontendInputs. */
+                    frontendInputs: { [k: string]: Uint8Array };
+
+                    /** SolveRequest evaluate. */
+                    evaluate: boolean;
+
+                    /** SolveRequest sourcePolicies. */
+                    sourcePolicies: moby.buildkit.v1.sourcepolicy.Policy.$Properties[];
+
+                    /**
+                     * Encodes the specified SolveRequest message. Does not implicitly {@link moby.buildkit.v1.frontend.SolveRequest.verify|verify} messages.
+                     * @param message SolveRequest message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.SolveRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a SolveRequest message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.SolveRequest & moby.buildkit.v1.frontend.SolveRequest.$Shape} SolveRequest
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.SolveRequest & moby.buildkit.v1.frontend.SolveRequest.$Shape;
+                }
+
+                namespace SolveRequest {
+
+                    /** Properties of a SolveRequest. */
+                    interface $Properties {
+
+                        /** SolveRequest definition */
+                        definition?: (Uint8Array|null);
+
+                        /** SolveRequest frontend */
+                        frontend?: (string|null);
+
+                        /** SolveRequest frontendOpt */
+                        frontendOpt?: ({ [k: string]: string }|null);
+
+                        /** SolveRequest allowResultReturn */
+                        allowResultReturn?: (boolean|null);
+
+                        /** SolveRequest allowResultArrayRef */
+                        allowResultArrayRef?: (boolean|null);
+
+                        /** SolveRequest final */
+                        final?: (boolean|null);
+
+                        /** SolveRequest exporterAttr */
+                        exporterAttr?: (Uint8Array|null);
+
+                        /** SolveRequest cacheImports */
+                        cacheImports?: (moby.buildkit.v1.frontend.CacheOptionsEntry.$Properties[]|null);
+
+                        /** SolveRequest frontendInputs */
+                        frontendInputs?: ({ [k: string]: Uint8Array }|null);
+
+                        /** SolveRequest evaluate */
+                        evaluate?: (boolean|null);
+
+                        /** SolveRequest sourcePolicies */
+                        sourcePolicies?: (moby.buildkit.v1.sourcepolicy.Policy.$Properties[]|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a SolveRequest. */
+                    type $Shape = moby.buildkit.v1.frontend.SolveRequest.$Properties;
+                }
+
+                /**
+                 * Properties of a CacheOptionsEntry.
+                 * @deprecated Use moby.buildkit.v1.frontend.CacheOptionsEntry.$Properties instead.
+                 */
+                interface ICacheOptionsEntry extends moby.buildkit.v1.frontend.CacheOptionsEntry.$Properties {
+                }
+
+                /** Represents a CacheOptionsEntry. */
+                class CacheOptionsEntry {
+
+                    /**
+                     * Constructs a new CacheOptionsEntry.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.CacheOptionsEntry.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** CacheOptionsEntry type. */
+                    type: string;
+
+                    /** CacheOptionsEntry attrs. */
+                    attrs: { [k: string]: string };
+
+                    /**
+                     * Encodes the specified CacheOptionsEntry message. Does not implicitly {@link moby.buildkit.v1.frontend.CacheOptionsEntry.verify|verify} messages.
+                     * @param message CacheOptionsEntry message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.CacheOptionsEntry.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a CacheOptionsEntry message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.CacheOptionsEntry & moby.buildkit.v1.frontend.CacheOptionsEntry.$Shape} CacheOptionsEntry
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.CacheOptionsEntry & moby.buildkit.v1.frontend.CacheOptionsEntry.$Shape;
+                }
+
+                namespace CacheOptionsEntry {
+
+                    /** Properties of a CacheOptionsEntry. */
+                    interface $Properties {
+
+                        /** CacheOptionsEntry type */
+                        type?: (string|null);
+
+                        /** CacheOptionsEntry attrs */
+                        attrs?: ({ [k: string]: string }|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a CacheOptionsEntry. */
+                    type $Shape = moby.buildkit.v1.frontend.CacheOptionsEntry.$Properties;
+                }
+
+                /**
+                 * Properties of a SolveResponse.
+                 * @deprecated Use moby.buildkit.v1.frontend.SolveResponse.$Properties instead.
+                 */
+                interface ISolveResponse extends moby.buildkit.v1.frontend.SolveResponse.$Properties {
+                }
+
+                /** Represents a SolveResponse. */
+                class SolveResponse {
+
+                    /**
+                     * Constructs a new SolveResponse.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.SolveResponse.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** SolveResponse ref. */
+                    ref: string;
+
+                    /** SolveResponse result. */
+                    result?: (moby.buildkit.v1.frontend.Result.$Properties|null);
+
+                    /**
+                     * Encodes the specified SolveResponse message. Does not implicitly {@link moby.buildkit.v1.frontend.SolveResponse.verify|verify} messages.
+                     * @param message SolveResponse message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.SolveResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a SolveResponse message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.SolveResponse & moby.buildkit.v1.frontend.SolveResponse.$Shape} SolveResponse
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.SolveResponse & moby.buildkit.v1.frontend.SolveResponse.$Shape;
+                }
+
+                namespace SolveResponse {
+
+                    /** Properties of a SolveResponse. */
+                    interface $Properties {
+
+                        /** SolveResponse ref */
+                        ref?: (string|null);
+
+                        /** SolveResponse result */
+                        result?: (moby.buildkit.v1.frontend.Result.$Properties|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a SolveResponse. */
+                    type $Shape = {
+                      ref?: string|null;
+                      result?: moby.buildkit.v1.frontend.Result.$Shape|null;
+                      $unknowns?: Uint8Array[];
+                    };
+                }
+
+                /**
+                 * Properties of a FileRange.
+                 * @deprecated Use moby.buildkit.v1.frontend.FileRange.$Properties instead.
+                 */
+                interface IFileRange extends moby.buildkit.v1.frontend.FileRange.$Properties {
+                }
+
+                /** Represents a FileRange. */
+                class FileRange {
+
+                    /**
+                     * Constructs a new FileRange.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.FileRange.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** FileRange offset. */
+                    offset: (number|Long);
+
+                    /** FileRange length. */
+                    length: (number|Long);
+
+                    /**
+                     * Encodes the specified FileRange message. Does not implicitly {@link moby.buildkit.v1.frontend.FileRange.verify|verify} messages.
+                     * @param message FileRange message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.FileRange.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a FileRange message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.FileRange & moby.buildkit.v1.frontend.FileRange.$Shape} FileRange
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.FileRange & moby.buildkit.v1.frontend.FileRange.$Shape;
+                }
+
+                namespace FileRange {
+
+                    /** Properties of a FileRange. */
+                    interface $Properties {
+
+                        /** FileRange offset */
+                        offset?: (number|Long|null);
+
+                        /** FileRange length */
+                        length?: (number|Long|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a FileRange. */
+                    type $Shape = moby.buildkit.v1.frontend.FileRange.$Properties;
+                }
+
+                /**
+                 * Properties of a ReadFileRequest.
+                 * @deprecated Use moby.buildkit.v1.frontend.ReadFileRequest.$Properties instead.
+                 */
+                interface IReadFileRequest extends moby.buildkit.v1.frontend.ReadFileRequest.$Properties {
+                }
+
+                /** Represents a ReadFileRequest. */
+                class ReadFileRequest {
+
+                    /**
+                     * Constructs a new ReadFileRequest.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.ReadFileRequest.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** ReadFileRequest ref. */
+                    ref: string;
+
+                    /** ReadFileRequest filePath. */
+                    filePath: string;
+
+                    /** ReadFileRequest range. */
+                    range?: (moby.buildkit.v1.frontend.FileRange.$Properties|null);
+
+                    /** ReadFileRequest mountIndex. */
+                    mountIndex: number;
+
+                    /**
+                     * Encodes the specified ReadFileRequest message. Does not implicitly {@link moby.buildkit.v1.frontend.ReadFileRequest.verify|verify} messages.
+                     * @param message ReadFileRequest message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.ReadFileRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a ReadFileRequest message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.ReadFileRequest & moby.buildkit.v1.frontend.ReadFileRequest.$Shape} ReadFileRequest
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.ReadFileRequest & moby.buildkit.v1.frontend.ReadFileRequest.$Shape;
+                }
+
+                namespace ReadFileRequest {
+
+                    /** Properties of a ReadFileRequest. */
+                    interface $Properties {
+
+                        /** ReadFileRequest ref */
+                        ref?: (string|null);
+
+                        /** ReadFileRequest filePath */
+                        filePath?: (string|null);
+
+                        /** ReadFileRequest range */
+                        range?: (moby.buildkit.v1.frontend.FileRange.$Properties|null);
+
+                        /** ReadFileRequest mountIndex */
+                        mountIndex?: (number|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a ReadFileRequest. */
+                    type $Shape = moby.buildkit.v1.frontend.ReadFileRequest.$Properties;
+                }
+
+                /**
+                 * Properties of a ReadFileResponse.
+                 * @deprecated Use moby.buildkit.v1.frontend.ReadFileResponse.$Properties instead.
+                 */
+                interface IReadFileResponse extends moby.buildkit.v1.frontend.ReadFileResponse.$Properties {
+                }
+
+                /** Represents a ReadFileResponse. */
+                class ReadFileResponse {
+
+                    /**
+                     * Constructs a new ReadFileResponse.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.ReadFileResponse.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** ReadFileResponse data. */
+                    data: Uint8Array;
+
+                    /**
+                     * Encodes the specified ReadFileResponse message. Does not implicitly {@link moby.buildkit.v1.frontend.ReadFileResponse.verify|verify} messages.
+                     * @param message ReadFileResponse message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.ReadFileResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a ReadFileResponse message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.ReadFileResponse & moby.buildkit.v1.frontend.ReadFileResponse.$Shape} ReadFileResponse
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.ReadFileResponse & moby.buildkit.v1.frontend.ReadFileResponse.$Shape;
+                }
+
+                namespace ReadFileResponse {
+
+                    /** Properties of a ReadFileResponse. */
+                    interface $Properties {
+
+                        /** ReadFileResponse data */
+                        data?: (Uint8Array|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a ReadFileResponse. */
+                    type $Shape = moby.buildkit.v1.frontend.ReadFileResponse.$Properties;
+                }
+
+                /**
+                 * Properties of a ReadDirRequest.
+                 * @deprecated Use moby.buildkit.v1.frontend.ReadDirRequest.$Properties instead.
+                 */
+                interface IReadDirRequest extends moby.buildkit.v1.frontend.ReadDirRequest.$Properties {
+                }
+
+                /** Represents a ReadDirRequest. */
+                class ReadDirRequest {
+
+                    /**
+                     * Constructs a new ReadDirRequest.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.ReadDirRequest.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** ReadDirRequest ref. */
+                    ref: string;
+
+                    /** ReadDirRequest dirPath. */
+                    dirPath: string;
+
+                    /** ReadDirRequest includePattern. */
+                    includePattern: string;
+
+                    /** ReadDirRequest mountIndex. */
+                    mountIndex: number;
+
+                    /**
+                     * Encodes the specified ReadDirRequest message. Does not implicitly {@link moby.buildkit.v1.frontend.ReadDirRequest.verify|verify} messages.
+                     * @param message ReadDirRequest message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.ReadDirRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a ReadDirRequest message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.ReadDirRequest & moby.buildkit.v1.frontend.ReadDirRequest.$Shape} ReadDirRequest
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.ReadDirRequest & moby.buildkit.v1.frontend.ReadDirRequest.$Shape;
+                }
+
+                namespace ReadDirRequest {
+
+                    /** Properties of a ReadDirRequest. */
+                    interface $Properties {
+
+                        /** ReadDirRequest ref */
+                        ref?: (string|null);
+
+                        /** ReadDirRequest dirPath */
+                        dirPath?: (string|null);
+
+                        /** ReadDirRequest includePattern */
+                        includePattern?: (string|null);
+
+                        /** ReadDirRequest mountIndex */
+                        mountIndex?: (number|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a ReadDirRequest. */
+                    type $Shape = moby.buildkit.v1.frontend.ReadDirRequest.$Properties;
+                }
+
+                /**
+                 * Properties of a ReadDirResponse.
+                 * @deprecated Use moby.buildkit.v1.frontend.ReadDirResponse.$Properties instead.
+                 */
+                interface IReadDirResponse extends moby.buildkit.v1.frontend.ReadDirResponse.$Properties {
+                }
+
+                /** Represents a ReadDirResponse. */
+                class ReadDirResponse {
+
+                    /**
+                     * Constructs a new ReadDirResponse.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.ReadDirResponse.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** ReadDirResponse entries. */
+                    entries: fsutil.types.Stat.$Properties[];
+
+                    /**
+                     * Encodes the specified ReadDirResponse message. Does not implicitly {@link moby.buildkit.v1.frontend.ReadDirResponse.verify|verify} messages.
+                     * @param message ReadDirResponse message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.ReadDirResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a ReadDirResponse message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.ReadDirResponse & moby.buildkit.v1.frontend.ReadDirResponse.$Shape} ReadDirResponse
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.ReadDirResponse & moby.buildkit.v1.frontend.ReadDirResponse.$Shape;
+                }
+
+                namespace ReadDirResponse {
+
+                    /** Properties of a ReadDirResponse. */
+                    interface $Properties {
+
+                        /** ReadDirResponse entries */
+                        entries?: (fsutil.types.Stat.$Properties[]|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a ReadDirResponse. */
+                    type $Shape = moby.buildkit.v1.frontend.ReadDirResponse.$Properties;
+                }
+
+                /**
+                 * Properties of a StatFileRequest.
+                 * @deprecated Use moby.buildkit.v1.frontend.StatFileRequest.$Properties instead.
+                 */
+                interface IStatFileRequest extends moby.buildkit.v1.frontend.StatFileRequest.$Properties {
+                }
+
+                /** Represents a StatFileRequest. */
+                class StatFileRequest {
+
+                    /**
+                     * Constructs a new StatFileRequest.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.StatFileRequest.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** StatFileRequest ref. */
+                    ref: string;
+
+                    /** StatFileRequest path. */
+                    path: string;
+
+                    /** StatFileRequest mountIndex. */
+                    mountIndex: number;
+
+                    /**
+                     * Encodes the specified StatFileRequest message. Does not implicitly {@link moby.buildkit.v1.frontend.StatFileRequest.verify|verify} messages.
+                     * @param message StatFileRequest message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.StatFileRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a StatFileRequest message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.StatFileRequest & moby.buildkit.v1.frontend.StatFileRequest.$Shape} StatFileRequest
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.StatFileRequest & moby.buildkit.v1.frontend.StatFileRequest.$Shape;
+                }
+
+                namespace StatFileRequest {
+
+                    /** Properties of a StatFileRequest. */
+                    interface $Properties {
+
+                        /** StatFileRequest ref */
+                        ref?: (string|null);
+
+                        /** StatFileRequest path */
+                        path?: (string|null);
+
+                        /** StatFileRequest mountIndex */
+                        mountIndex?: (number|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a StatFileRequest. */
+                    type $Shape = moby.buildkit.v1.frontend.StatFileRequest.$Properties;
+                }
+
+                /**
+                 * Properties of a StatFileResponse.
+                 * @deprecated Use moby.buildkit.v1.frontend.StatFileResponse.$Properties instead.
+                 */
+                interface IStatFileResponse extends moby.buildkit.v1.frontend.StatFileResponse.$Properties {
+                }
+
+                /** Represents a StatFileResponse. */
+                class StatFileResponse {
+
+                    /**
+                     * Constructs a new StatFileResponse.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.StatFileResponse.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** StatFileResponse stat. */
+                    stat?: (fsutil.types.Stat.$Properties|null);
+
+                    /**
+                     * Encodes the specified StatFileResponse message. Does not implicitly {@link moby.buildkit.v1.frontend.StatFileResponse.verify|verify} messages.
+                     * @param message StatFileResponse message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.StatFileResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a StatFileResponse message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.StatFileResponse & moby.buildkit.v1.frontend.StatFileResponse.$Shape} StatFileResponse
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.StatFileResponse & moby.buildkit.v1.frontend.StatFileResponse.$Shape;
+                }
+
+                namespace StatFileResponse {
+
+                    /** Properties of a StatFileResponse. */
+                    interface $Properties {
+
+                        /** StatFileResponse stat */
+                        stat?: (fsutil.types.Stat.$Properties|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a StatFileResponse. */
+                    type $Shape = moby.buildkit.v1.frontend.StatFileResponse.$Properties;
+                }
+
+                /**
+                 * Properties of an EvaluateRequest.
+                 * @deprecated Use moby.buildkit.v1.frontend.EvaluateRequest.$Properties instead.
+                 */
+                interface IEvaluateRequest extends moby.buildkit.v1.frontend.EvaluateRequest.$Properties {
+                }
+
+                /** Represents an EvaluateRequest. */
+                class EvaluateRequest {
+
+                    /**
+                     * Constructs a new EvaluateRequest.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.EvaluateRequest.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** EvaluateRequest ref. */
+                    ref: string;
+
+                    /**
+                     * Encodes the specified EvaluateRequest message. Does not implicitly {@link moby.buildkit.v1.frontend.EvaluateRequest.verify|verify} messages.
+                     * @param message EvaluateRequest message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.EvaluateRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes an EvaluateRequest message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.EvaluateRequest & moby.buildkit.v1.frontend.EvaluateRequest.$Shape} EvaluateRequest
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.EvaluateRequest & moby.buildkit.v1.frontend.EvaluateRequest.$Shape;
+                }
+
+                namespace EvaluateRequest {
+
+                    /** Properties of an EvaluateRequest. */
+                    interface $Properties {
+
+                        /** EvaluateRequest ref */
+                        ref?: (string|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of an EvaluateRequest. */
+                    type $Shape = moby.buildkit.v1.frontend.EvaluateRequest.$Properties;
+                }
+
+                /**
+                 * Properties of an EvaluateResponse.
+                 * @deprecated Use moby.buildkit.v1.frontend.EvaluateResponse.$Properties instead.
+                 */
+                interface IEvaluateResponse extends moby.buildkit.v1.frontend.EvaluateResponse.$Properties {
+                }
+
+                /** Represents an EvaluateResponse. */
+                class EvaluateResponse {
+
+                    /**
+                     * Constructs a new EvaluateResponse.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.EvaluateResponse.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /**
+                     * Encodes the specified EvaluateResponse message. Does not implicitly {@link moby.buildkit.v1.frontend.EvaluateResponse.verify|verify} messages.
+                     * @param message EvaluateResponse message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.EvaluateResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes an EvaluateResponse message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.EvaluateResponse & moby.buildkit.v1.frontend.EvaluateResponse.$Shape} EvaluateResponse
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.EvaluateResponse & moby.buildkit.v1.frontend.EvaluateResponse.$Shape;
+                }
+
+                namespace EvaluateResponse {
+
+                    /** Properties of an EvaluateResponse. */
+                    interface $Properties {
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of an EvaluateResponse. */
+                    type $Shape = moby.buildkit.v1.frontend.EvaluateResponse.$Properties;
+                }
+
+                /**
+                 * Properties of a PingRequest.
+                 * @deprecated Use moby.buildkit.v1.frontend.PingRequest.$Properties instead.
+                 */
+                interface IPingRequest extends moby.buildkit.v1.frontend.PingRequest.$Properties {
+                }
+
+                /** Represents a PingRequest. */
+                class PingRequest {
+
+                    /**
+                     * Constructs a new PingRequest.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.PingRequest.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /**
+                     * Encodes the specified PingRequest message. Does not implicitly {@link moby.buildkit.v1.frontend.PingRequest.verify|verify} messages.
+                     * @param message PingRequest message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.PingRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a PingRequest message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.PingRequest & moby.buildkit.v1.frontend.PingRequest.$Shape} PingRequest
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.PingRequest & moby.buildkit.v1.frontend.PingRequest.$Shape;
+                }
+
+                namespace PingRequest {
+
+                    /** Properties of a PingRequest. */
+                    interface $Properties {
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a PingRequest. */
+                    type $Shape = moby.buildkit.v1.frontend.PingRequest.$Properties;
+                }
+
+                /**
+                 * Properties of a PongResponse.
+                 * @deprecated Use moby.buildkit.v1.frontend.PongResponse.$Properties instead.
+                 */
+                interface IPongResponse extends moby.buildkit.v1.frontend.PongResponse.$Properties {
+                }
+
+                /** Represents a PongResponse. */
+                class PongResponse {
+
+                    /**
+                     * Constructs a new PongResponse.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.PongResponse.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** PongResponse frontendApiCaps. */
+                    frontendApiCaps: moby.buildkit.v1.apicaps.APICap.$Properties[];
+
+                    /** PongResponse llbCaps. */
+                    llbCaps: moby.buildkit.v1.apicaps.APICap.$Properties[];
+
+                    /** PongResponse workers. */
+                    workers: moby.buildkit.v1.types.WorkerRecord.$Properties[];
+
+                    /**
+                     * Encodes the specified PongResponse message. Does not implicitly {@link moby.buildkit.v1.frontend.PongResponse.verify|verify} messages.
+                     * @param message PongResponse message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.PongResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a PongResponse message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.PongResponse & moby.buildkit.v1.frontend.PongResponse.$Shape} PongResponse
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.PongResponse & moby.buildkit.v1.frontend.PongResponse.$Shape;
+                }
+
+                namespace PongResponse {
+
+                    /** Properties of a PongResponse. */
+                    interface $Properties {
+
+                        /** PongResponse frontendApiCaps */
+                        frontendApiCaps?: (moby.buildkit.v1.apicaps.APICap.$Properties[]|null);
+
+                        /** PongResponse llbCaps */
+                        llbCaps?: (moby.buildkit.v1.apicaps.APICap.$Properties[]|null);
+
+                        /** PongResponse workers */
+                        workers?: (moby.buildkit.v1.types.WorkerRecord.$Properties[]|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a PongResponse. */
+                    type $Shape = moby.buildkit.v1.frontend.PongResponse.$Properties;
+                }
+
+                /**
+                 * Properties of a WarnRequest.
+                 * @deprecated Use moby.buildkit.v1.frontend.WarnRequest.$Properties instead.
+                 */
+                interface IWarnRequest extends moby.buildkit.v1.frontend.WarnRequest.$Properties {
+                }
+
+                /** Represents a WarnRequest. */
+                class WarnRequest {
+
+                    /**
+                     * Constructs a new WarnRequest.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.WarnRequest.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** WarnRequest digest. */
+                    digest: string;
+
+                    /** WarnRequest level. */
+                    level: (number|Long);
+
+                    /** WarnRequest short. */
+                    short: Uint8Array;
+
+                    /** WarnRequest detail. */
+                    detail: Uint8Array[];
+
+                    /** WarnRequest url. */
+                    url: string;
+
+                    /** WarnRequest info. */
+                    info?: (pb.SourceInfo.$Properties|null);
+
+                    /** WarnRequest ranges. */
+                    ranges: pb.Range.$Properties[];
+
+                    /**
+                     * Encodes the specified WarnRequest message. Does not implicitly {@link moby.buildkit.v1.frontend.WarnRequest.verify|verify} messages.
+                     * @param message WarnRequest message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.WarnRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a WarnRequest message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.WarnRequest & moby.buildkit.v1.frontend.WarnRequest.$Shape} WarnRequest
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.WarnRequest & moby.buildkit.v1.frontend.WarnRequest.$Shape;
+                }
+
+                namespace WarnRequest {
+
+                    /** Properties of a WarnRequest. */
+                    interface $Properties {
+
+                        /** WarnRequest digest */
+                        digest?: (string|null);
+
+                        /** WarnRequest level */
+                        level?: (number|Long|null);
+
+                        /** WarnRequest short */
+                        short?: (Uint8Array|null);
+
+                        /** WarnRequest detail */
+                        detail?: (Uint8Array[]|null);
+
+                        /** WarnRequest url */
+                        url?: (string|null);
+
+                        /** WarnRequest info */
+                        info?: (pb.SourceInfo.$Properties|null);
+
+                        /** WarnRequest ranges */
+                        ranges?: (pb.Range.$Properties[]|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a WarnRequest. */
+                    type $Shape = moby.buildkit.v1.frontend.WarnRequest.$Properties;
+                }
+
+                /**
+                 * Properties of a WarnResponse.
+                 * @deprecated Use moby.buildkit.v1.frontend.WarnResponse.$Properties instead.
+                 */
+                interface IWarnResponse extends moby.buildkit.v1.frontend.WarnResponse.$Properties {
+                }
+
+                /** Represents a WarnResponse. */
+                class WarnResponse {
+
+                    /**
+                     * Constructs a new WarnResponse.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.WarnResponse.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /**
+                     * Encodes the specified WarnResponse message. Does not implicitly {@link moby.buildkit.v1.frontend.WarnResponse.verify|verify} messages.
+                     * @param message WarnResponse message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.WarnResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a WarnResponse message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.WarnResponse & moby.buildkit.v1.frontend.WarnResponse.$Shape} WarnResponse
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.WarnResponse & moby.buildkit.v1.frontend.WarnResponse.$Shape;
+                }
+
+                namespace WarnResponse {
+
+                    /** Properties of a WarnResponse. */
+                    interface $Properties {
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a WarnResponse. */
+                    type $Shape = moby.buildkit.v1.frontend.WarnResponse.$Properties;
+                }
+
+                /**
+                 * Properties of a NewContainerRequest.
+                 * @deprecated Use moby.buildkit.v1.frontend.NewContainerRequest.$Properties instead.
+                 */
+                interface INewContainerRequest extends moby.buildkit.v1.frontend.NewContainerRequest.$Properties {
+                }
+
+                /** Represents a NewContainerRequest. */
+                class NewContainerRequest {
+
+                    /**
+                     * Constructs a new NewContainerRequest.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.NewContainerRequest.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** NewContainerRequest containerId. */
+                    containerId: string;
+
+                    /** NewContainerRequest mounts. */
+                    mounts: pb.Mount.$Properties[];
+
+                    /** NewContainerRequest network. */
+                    network: pb.NetMode;
+
+                    /** NewContainerRequest platform. */
+                    platform?: (pb.Platform.$Properties|null);
+
+                    /** NewContainerRequest constraints. */
+                    constraints?: (pb.WorkerConstraints.$Properties|null);
+
+                    /** NewContainerRequest extraHosts. */
+                    extraHosts: pb.HostIP.$Properties[];
+
+                    /** NewContainerRequest hostname. */
+                    hostname: string;
+
+                    /**
+                     * Encodes the specified NewContainerRequest message. Does not implicitly {@link moby.buildkit.v1.frontend.NewContainerRequest.verify|verify} messages.
+                     * @param message NewContainerRequest message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.NewContainerRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a NewContainerRequest message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.NewContainerRequest & moby.buildkit.v1.frontend.NewContainerRequest.$Shape} NewContainerRequest
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.NewContainerRequest & moby.buildkit.v1.frontend.NewContainerRequest.$Shape;
+                }
+
+                namespace NewContainerRequest {
+
+                    /** Properties of a NewContainerRequest. */
+                    interface $Properties {
+
+                        /** NewContainerRequest containerId */
+                        containerId?: (string|null);
+
+                        /** NewContainerRequest mounts */
+                        mounts?: (pb.Mount.$Properties[]|null);
+
+                        /** NewContainerRequest network */
+                        network?: (pb.NetMode|null);
+
+                        /** NewContainerRequest platform */
+                        platform?: (pb.Platform.$Properties|null);
+
+                        /** NewContainerRequest constraints */
+                        constraints?: (pb.WorkerConstraints.$Properties|null);
+
+                        /** NewContainerRequest extraHosts */
+                        extraHosts?: (pb.HostIP.$Properties[]|null);
+
+                        /** NewContainerRequest hostname */
+                        hostname?: (string|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a NewContainerRequest. */
+                    type $Shape = moby.buildkit.v1.frontend.NewContainerRequest.$Properties;
+                }
+
+                /**
+                 * Properties of a NewContainerResponse.
+                 * @deprecated Use moby.buildkit.v1.frontend.NewContainerResponse.$Properties instead.
+                 */
+                interface INewContainerResponse extends moby.buildkit.v1.frontend.NewContainerResponse.$Properties {
+                }
+
+                /** Represents a NewContainerResponse. */
+                class NewContainerResponse {
+
+                    /**
+                     * Constructs a new NewContainerResponse.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.NewContainerResponse.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /**
+                     * Encodes the specified NewContainerResponse message. Does not implicitly {@link moby.buildkit.v1.frontend.NewContainerResponse.verify|verify} messages.
+                     * @param message NewContainerResponse message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.NewContainerResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a NewContainerResponse message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.NewContainerResponse & moby.buildkit.v1.frontend.NewContainerResponse.$Shape} NewContainerResponse
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.NewContainerResponse & moby.buildkit.v1.frontend.NewContainerResponse.$Shape;
+                }
+
+                namespace NewContainerResponse {
+
+                    /** Properties of a NewContainerResponse. */
+                    interface $Properties {
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a NewContainerResponse. */
+                    type $Shape = moby.buildkit.v1.frontend.NewContainerResponse.$Properties;
+                }
+
+                /**
+                 * Properties of a ReleaseContainerRequest.
+                 * @deprecated Use moby.buildkit.v1.frontend.ReleaseContainerRequest.$Properties instead.
+                 */
+                interface IReleaseContainerRequest extends moby.buildkit.v1.frontend.ReleaseContainerRequest.$Properties {
+                }
+
+                /** Represents a ReleaseContainerRequest. */
+                class ReleaseContainerRequest {
+
+                    /**
+                     * Constructs a new ReleaseContainerRequest.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.ReleaseContainerRequest.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** ReleaseContainerRequest containerId. */
+                    containerId: string;
+
+                    /**
+                     * Encodes the specified ReleaseContainerRequest message. Does not implicitly {@link moby.buildkit.v1.frontend.ReleaseContainerRequest.verify|verify} messages.
+                     * @param message ReleaseContainerRequest message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.ReleaseContainerRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a ReleaseContainerRequest message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.ReleaseContainerRequest & moby.buildkit.v1.frontend.ReleaseContainerRequest.$Shape} ReleaseContainerRequest
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.ReleaseContainerRequest & moby.buildkit.v1.frontend.ReleaseContainerRequest.$Shape;
+                }
+
+                namespace ReleaseContainerRequest {
+
+                    /** Properties of a ReleaseContainerRequest. */
+                    interface $Properties {
+
+                        /** ReleaseContainerRequest containerId */
+                        containerId?: (string|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a ReleaseContainerRequest. */
+                    type $Shape = moby.buildkit.v1.frontend.ReleaseContainerRequest.$Properties;
+                }
+
+                /**
+                 * Properties of a ReleaseContainerResponse.
+                 * @deprecated Use moby.buildkit.v1.frontend.ReleaseContainerResponse.$Properties instead.
+                 */
+                interface IReleaseContainerResponse extends moby.buildkit.v1.frontend.ReleaseContainerResponse.$Properties {
+                }
+
+                /** Represents a ReleaseContainerResponse. */
+                class ReleaseContainerResponse {
+
+                    /**
+                     * Constructs a new ReleaseContainerResponse.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.ReleaseContainerResponse.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /**
+                     * Encodes the specified ReleaseContainerResponse message. Does not implicitly {@link moby.buildkit.v1.frontend.ReleaseContainerResponse.verify|verify} messages.
+                     * @param message ReleaseContainerResponse message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.ReleaseContainerResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a ReleaseContainerResponse message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.ReleaseContainerResponse & moby.buildkit.v1.frontend.ReleaseContainerResponse.$Shape} ReleaseContainerResponse
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.ReleaseContainerResponse & moby.buildkit.v1.frontend.ReleaseContainerResponse.$Shape;
+                }
+
+                namespace ReleaseContainerResponse {
+
+                    /** Properties of a ReleaseContainerResponse. */
+                    interface $Properties {
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a ReleaseContainerResponse. */
+                    type $Shape = moby.buildkit.v1.frontend.ReleaseContainerResponse.$Properties;
+                }
+
+                /**
+                 * Properties of an ExecMessage.
+                 * @deprecated Use moby.buildkit.v1.frontend.ExecMessage.$Properties instead.
+                 */
+                interface IExecMessage extends moby.buildkit.v1.frontend.ExecMessage.$Properties {
+                }
+
+                /** Represents an ExecMessage. */
+                class ExecMessage {
+
+                    /**
+                     * Constructs a new ExecMessage.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.ExecMessage.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** ExecMessage processId. */
+                    processId: string;
+
+                    /** ExecMessage init. */
+                    init?: (moby.buildkit.v1.frontend.InitMessage.$Properties|null);
+
+                    /** ExecMessage file. */
+                    file?: (moby.buildkit.v1.frontend.FdMessage.$Properties|null);
+
+                    /** ExecMessage resize. */
+                    resize?: (moby.buildkit.v1.frontend.ResizeMessage.$Properties|null);
+
+                    /** ExecMessage started. */
+                    started?: (moby.buildkit.v1.frontend.StartedMessage.$Properties|null);
+
+                    /** ExecMessage exit. */
+                    exit?: (moby.buildkit.v1.frontend.ExitMessage.$Properties|null);
+
+                    /** ExecMessage done. */
+                    done?: (moby.buildkit.v1.frontend.DoneMessage.$Properties|null);
+
+                    /** ExecMessage signal. */
+                    signal?: (moby.buildkit.v1.frontend.SignalMessage.$Properties|null);
+
+                    /** ExecMessage input. */
+                    input?: ("init"|"file"|"resize"|"started"|"exit"|"done"|"signal");
+
+                    /**
+                     * Encodes the specified ExecMessage message. Does not implicitly {@link moby.buildkit.v1.frontend.ExecMessage.verify|verify} messages.
+                     * @param message ExecMessage message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.ExecMessage.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes an ExecMessage message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.ExecMessage & moby.buildkit.v1.frontend.ExecMessage.$Shape} ExecMessage
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.ExecMessage & moby.buildkit.v1.frontend.ExecMessage.$Shape;
+                }
+
+                namespace ExecMessage {
+
+                    /** Properties of an ExecMessage. */
+                    interface $Properties {
+
+                        /** ExecMessage processId */
+                        processId?: (string|null);
+
+                        /** ExecMessage init */
+                        init?: (moby.buildkit.v1.frontend.InitMessage.$Properties|null);
+
+                        /** ExecMessage file */
+                        file?: (moby.buildkit.v1.frontend.FdMessage.$Properties|null);
+
+                        /** ExecMessage resize */
+                        resize?: (moby.buildkit.v1.frontend.ResizeMessage.$Properties|null);
+
+                        /** ExecMessage started */
+                        started?: (moby.buildkit.v1.frontend.StartedMessage.$Properties|null);
+
+                        /** ExecMessage exit */
+                        exit?: (moby.buildkit.v1.frontend.ExitMessage.$Properties|null);
+
+                        /** ExecMessage done */
+                        done?: (moby.buildkit.v1.frontend.DoneMessage.$Properties|null);
+
+                        /** ExecMessage signal */
+                        signal?: (moby.buildkit.v1.frontend.SignalMessage.$Properties|null);
+
+                        /** ExecMessage input */
+                        input?: ("init"|"file"|"resize"|"started"|"exit"|"done"|"signal");
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Narrowed shape of an ExecMessage. */
+                    type $Shape = {
+                      processId?: string|null;
+                      init?: moby.buildkit.v1.frontend.InitMessage.$Shape|null;
+                      file?: moby.buildkit.v1.frontend.FdMessage.$Shape|null;
+                      resize?: moby.buildkit.v1.frontend.ResizeMessage.$Shape|null;
+                      started?: moby.buildkit.v1.frontend.StartedMessage.$Shape|null;
+                      exit?: moby.buildkit.v1.frontend.ExitMessage.$Shape|null;
+                      done?: moby.buildkit.v1.frontend.DoneMessage.$Shape|null;
+                      signal?: moby.buildkit.v1.frontend.SignalMessage.$Shape|null;
+                      $unknowns?: Uint8Array[];
+                    } & (
+                      ({ input?: undefined; init?: null; file?: null; resize?: null; started?: null; exit?: null; done?: null; signal?: null }|{ input?: "init"; init: moby.buildkit.v1.frontend.InitMessage.$Shape; file?: null; resize?: null; started?: null; exit?: null; done?: null; signal?: null }|{ input?: "file"; init?: null; file: moby.buildkit.v1.frontend.FdMessage.$Shape; resize?: null; started?: null; exit?: null; done?: null; signal?: null }|{ input?: "resize"; init?: null; file?: null; resize: moby.buildkit.v1.frontend.ResizeMessage.$Shape; started?: null; exit?: null; done?: null; signal?: null }|{ input?: "started"; init?: null; file?: null; resize?: null; started: moby.buildkit.v1.frontend.StartedMessage.$Shape; exit?: null; done?: null; signal?: null }|{ input?: "exit"; init?: null; file?: null; resize?: null; started?: null; exit: moby.buildkit.v1.frontend.ExitMessage.$Shape; done?: null; signal?: null }|{ input?: "done"; init?: null; file?: null; resize?: null; started?: null; exit?: null; done: moby.buildkit.v1.frontend.DoneMessage.$Shape; signal?: null }|{ input?: "signal"; init?: null; file?: null; resize?: null; started?: null; exit?: null; done?: null; signal: moby.buildkit.v1.frontend.SignalMessage.$Shape })
+                    );
+                }
+
+                /**
+                 * Properties of an InitMessage.
+                 * @deprecated Use moby.buildkit.v1.frontend.InitMessage.$Properties instead.
+                 */
+                interface IInitMessage extends moby.buildkit.v1.frontend.InitMessage.$Properties {
+                }
+
+                /** Represents an InitMessage. */
+                class InitMessage {
+
+                    /**
+                     * Constructs a new InitMessage.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.InitMessage.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** InitMessage containerId. */
+                    containerId: string;
+
+                    /** InitMessage meta. */
+                    meta?: (pb.Meta.$Properties|null);
+
+                    /** InitMessage fds. */
+                    fds: number[];
+
+                    /** InitMessage tty. */
+                    tty: boolean;
+
+                    /** InitMessage security. */
+                    security: pb.SecurityMode;
+
+                    /** InitMessage secretenv. */
+                    secretenv: pb.SecretEnv.$Properties[];
+
+                    /**
+                     * Encodes the specified InitMessage message. Does not implicitly {@link moby.buildkit.v1.frontend.InitMessage.verify|verify} messages.
+                     * @param message InitMessage message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.InitMessage.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes an InitMessage message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.InitMessage & moby.buildkit.v1.frontend.InitMessage.$Shape} InitMessage
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.InitMessage & moby.buildkit.v1.frontend.InitMessage.$Shape;
+                }
+
+                namespace InitMessage {
+
+                    /** Properties of an InitMessage. */
+                    interface $Properties {
+
+                        /** InitMessage containerId */
+                        containerId?: (string|null);
+
+                        /** InitMessage meta */
+                        meta?: (pb.Meta.$Properties|null);
+
+                        /** InitMessage fds */
+                        fds?: (number[]|null);
+
+                        /** InitMessage tty */
+                        tty?: (boolean|null);
+
+                        /** InitMessage security */
+                        security?: (pb.SecurityMode|null);
+
+                        /** InitMessage secretenv */
+                        secretenv?: (pb.SecretEnv.$Properties[]|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of an InitMessage. */
+                    type $Shape = moby.buildkit.v1.frontend.InitMessage.$Properties;
+                }
+
+                /**
+                 * Properties of an ExitMessage.
+                 * @deprecated Use moby.buildkit.v1.frontend.ExitMessage.$Properties instead.
+                 */
+                interface IExitMessage extends moby.buildkit.v1.frontend.ExitMessage.$Properties {
+                }
+
+                /** Represents an ExitMessage. */
+                class ExitMessage {
+
+                    /**
+                     * Constructs a new ExitMessage.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.ExitMessage.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** ExitMessage code. */
+                    code: number;
+
+                    /** ExitMessage error. */
+                    error?: (google.rpc.Status.$Properties|null);
+
+                    /**
+                     * Encodes the specified ExitMessage message. Does not implicitly {@link moby.buildkit.v1.frontend.ExitMessage.verify|verify} messages.
+                     * @param message ExitMessage message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.ExitMessage.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes an ExitMessage message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.ExitMessage & moby.buildkit.v1.frontend.ExitMessage.$Shape} ExitMessage
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.ExitMessage & moby.buildkit.v1.frontend.ExitMessage.$Shape;
+                }
+
+                namespace ExitMessage {
+
+                    /** Properties of an ExitMessage. */
+                    interface $Properties {
+
+                        /** ExitMessage code */
+                        code?: (number|null);
+
+                        /** ExitMessage error */
+                        error?: (google.rpc.Status.$Properties|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of an ExitMessage. */
+                    type $Shape = moby.buildkit.v1.frontend.ExitMessage.$Properties;
+                }
+
+                /**
+                 * Properties of a StartedMessage.
+                 * @deprecated Use moby.buildkit.v1.frontend.StartedMessage.$Properties instead.
+                 */
+                interface IStartedMessage extends moby.buildkit.v1.frontend.StartedMessage.$Properties {
+                }
+
+                /** Represents a StartedMessage. */
+                class StartedMessage {
+
+                    /**
+                     * Constructs a new StartedMessage.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.StartedMessage.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /**
+                     * Encodes the specified StartedMessage message. Does not implicitly {@link moby.buildkit.v1.frontend.StartedMessage.verify|verify} messages.
+                     * @param message StartedMessage message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.StartedMessage.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a StartedMessage message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.StartedMessage & moby.buildkit.v1.frontend.StartedMessage.$Shape} StartedMessage
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.StartedMessage & moby.buildkit.v1.frontend.StartedMessage.$Shape;
+                }
+
+                namespace StartedMessage {
+
+                    /** Properties of a StartedMessage. */
+                    interface $Properties {
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a StartedMessage. */
+                    type $Shape = moby.buildkit.v1.frontend.StartedMessage.$Properties;
+                }
+
+                /**
+                 * Properties of a DoneMessage.
+                 * @deprecated Use moby.buildkit.v1.frontend.DoneMessage.$Properties instead.
+                 */
+                interface IDoneMessage extends moby.buildkit.v1.frontend.DoneMessage.$Properties {
+                }
+
+                /** Represents a DoneMessage. */
+                class DoneMessage {
+
+                    /**
+                     * Constructs a new DoneMessage.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.DoneMessage.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /**
+                     * Encodes the specified DoneMessage message. Does not implicitly {@link moby.buildkit.v1.frontend.DoneMessage.verify|verify} messages.
+                     * @param message DoneMessage message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.DoneMessage.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a DoneMessage message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.DoneMessage & moby.buildkit.v1.frontend.DoneMessage.$Shape} DoneMessage
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.DoneMessage & moby.buildkit.v1.frontend.DoneMessage.$Shape;
+                }
+
+                namespace DoneMessage {
+
+                    /** Properties of a DoneMessage. */
+                    interface $Properties {
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a DoneMessage. */
+                    type $Shape = moby.buildkit.v1.frontend.DoneMessage.$Properties;
+                }
+
+                /**
+                 * Properties of a FdMessage.
+                 * @deprecated Use moby.buildkit.v1.frontend.FdMessage.$Properties instead.
+                 */
+                interface IFdMessage extends moby.buildkit.v1.frontend.FdMessage.$Properties {
+                }
+
+                /** Represents a FdMessage. */
+                class FdMessage {
+
+                    /**
+                     * Constructs a new FdMessage.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.FdMessage.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** FdMessage fd. */
+                    fd: number;
+
+                    /** FdMessage eof. */
+                    eof: boolean;
+
+                    /** FdMessage data. */
+                    data: Uint8Array;
+
+                    /**
+                     * Encodes the specified FdMessage message. Does not implicitly {@link moby.buildkit.v1.frontend.FdMessage.verify|verify} messages.
+                     * @param message FdMessage message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.FdMessage.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a FdMessage message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.FdMessage & moby.buildkit.v1.frontend.FdMessage.$Shape} FdMessage
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.FdMessage & moby.buildkit.v1.frontend.FdMessage.$Shape;
+                }
+
+                namespace FdMessage {
+
+                    /** Properties of a FdMessage. */
+                    interface $Properties {
+
+                        /** FdMessage fd */
+                        fd?: (number|null);
+
+                        /** FdMessage eof */
+                        eof?: (boolean|null);
+
+                        /** FdMessage data */
+                        data?: (Uint8Array|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a FdMessage. */
+                    type $Shape = moby.buildkit.v1.frontend.FdMessage.$Properties;
+                }
+
+                /**
+                 * Properties of a ResizeMessage.
+                 * @deprecated Use moby.buildkit.v1.frontend.ResizeMessage.$Properties instead.
+                 */
+                interface IResizeMessage extends moby.buildkit.v1.frontend.ResizeMessage.$Properties {
+                }
+
+                /** Represents a ResizeMessage. */
+                class ResizeMessage {
+
+                    /**
+                     * Constructs a new ResizeMessage.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.ResizeMessage.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** ResizeMessage rows. */
+                    rows: number;
+
+                    /** ResizeMessage cols. */
+                    cols: number;
+
+                    /**
+                     * Encodes the specified ResizeMessage message. Does not implicitly {@link moby.buildkit.v1.frontend.ResizeMessage.verify|verify} messages.
+                     * @param message ResizeMessage message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.ResizeMessage.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a ResizeMessage message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.ResizeMessage & moby.buildkit.v1.frontend.ResizeMessage.$Shape} ResizeMessage
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.ResizeMessage & moby.buildkit.v1.frontend.ResizeMessage.$Shape;
+                }
+
+                namespace ResizeMessage {
+
+                    /** Properties of a ResizeMessage. */
+                    interface $Properties {
+
+                        /** ResizeMessage rows */
+                        rows?: (number|null);
+
+                        /** ResizeMessage cols */
+                        cols?: (number|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a ResizeMessage. */
+                    type $Shape = moby.buildkit.v1.frontend.ResizeMessage.$Properties;
+                }
+
+                /**
+                 * Properties of a SignalMessage.
+                 * @deprecated Use moby.buildkit.v1.frontend.SignalMessage.$Properties instead.
+                 */
+                interface ISignalMessage extends moby.buildkit.v1.frontend.SignalMessage.$Properties {
+                }
+
+                /** Represents a SignalMessage. */
+                class SignalMessage {
+
+                    /**
+                     * Constructs a new SignalMessage.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.frontend.SignalMessage.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** SignalMessage name. */
+                    name: string;
+
+                    /**
+                     * Encodes the specified SignalMessage message. Does not implicitly {@link moby.buildkit.v1.frontend.SignalMessage.verify|verify} messages.
+                     * @param message SignalMessage message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.frontend.SignalMessage.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a SignalMessage message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.frontend.SignalMessage & moby.buildkit.v1.frontend.SignalMessage.$Shape} SignalMessage
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.frontend.SignalMessage & moby.buildkit.v1.frontend.SignalMessage.$Shape;
+                }
+
+                namespace SignalMessage {
+
+                    /** Properties of a SignalMessage. */
+                    interface $Properties {
+
+                        /** SignalMessage name */
+                        name?: (string|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a SignalMessage. */
+                    type $Shape = moby.buildkit.v1.frontend.SignalMessage.$Properties;
+                }
+            }
+
+            /** Namespace apicaps. */
+            namespace apicaps {
+
+                /**
+                 * Properties of a APICap.
+                 * @deprecated Use moby.buildkit.v1.apicaps.APICap.$Properties instead.
+                 */
+                interface IAPICap extends moby.buildkit.v1.apicaps.APICap.$Properties {
+                }
+
+                /** Represents a APICap. */
+                class APICap {
+
+                    /**
+                     * Constructs a new APICap.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.v1.apicaps.APICap.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** APICap id. */
+                    id: string;
+
+                    /** APICap enabled. */
+                    enabled: boolean;
+
+                    /** APICap deprecated. */
+                    deprecated: boolean;
+
+                    /** APICap disabledReason. */
+                    disabledReason: string;
+
+                    /** APICap disabledReasonMsg. */
+                    disabledReasonMsg: string;
+
+                    /** APICap disabledAlternative. */
+                    disabledAlternative: string;
+
+                    /**
+                     * Encodes the specified APICap message. Does not implicitly {@link moby.buildkit.v1.apicaps.APICap.verify|verify} messages.
+                     * @param message APICap message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.v1.apicaps.APICap.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a APICap message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.v1.apicaps.APICap & moby.buildkit.v1.apicaps.APICap.$Shape} APICap
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.apicaps.APICap & moby.buildkit.v1.apicaps.APICap.$Shape;
+                }
+
+                namespace APICap {
+
+                    /** Properties of a APICap. */
+                    interface $Properties {
+
+                        /** APICap id */
+                        id?: (string|null);
+
+                        /** APICap enabled */
+                        enabled?: (boolean|null);
+
+                        /** APICap deprecated */
+                        deprecated?: (boolean|null);
+
+                        /** APICap disabledReason */
+                        disabledReason?: (string|null);
+
+                        /** APICap disabledReasonMsg */
+                        disabledReasonMsg?: (string|null);
+
+                        /** APICap disabledAlternative */
+                        disabledAlternative?: (string|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a APICap. */
+                    type $Shape = moby.buildkit.v1.apicaps.APICap.$Properties;
+                }
+            }
+        }
+
+        /** Namespace secrets. */
+        namespace secrets {
+
+            /** Namespace v1. */
+            namespace v1 {
+
+                /**
+                 * Properties of a GetSecretRequest.
+                 * @deprecated Use moby.buildkit.secrets.v1.GetSecretRequest.$Properties instead.
+                 */
+                interface IGetSecretRequest extends moby.buildkit.secrets.v1.GetSecretRequest.$Properties {
+                }
+
+                /** Represents a GetSecretRequest. */
+                class GetSecretRequest {
+
+                    /**
+                     * Constructs a new GetSecretRequest.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.secrets.v1.GetSecretRequest.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** GetSecretRequest id. */
+                    id: string;
+
+                    /** GetSecretRequest annotations. */
+                    annotations: { [k: string]: string };
+
+                    /**
+                     * Encodes the specified GetSecretRequest message. Does not implicitly {@link moby.buildkit.secrets.v1.GetSecretRequest.verify|verify} messages.
+                     * @param message GetSecretRequest message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.secrets.v1.GetSecretRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a GetSecretRequest message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.secrets.v1.GetSecretRequest & moby.buildkit.secrets.v1.GetSecretRequest.$Shape} GetSecretRequest
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.secrets.v1.GetSecretRequest & moby.buildkit.secrets.v1.GetSecretRequest.$Shape;
+                }
+
+                namespace GetSecretRequest {
+
+                    /** Properties of a GetSecretRequest. */
+                    interface $Properties {
+
+                        /** GetSecretRequest id */
+                        id?: (string|null);
+
+                        /** GetSecretRequest annotations */
+                        annotations?: ({ [k: string]: string }|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a GetSecretRequest. */
+                    type $Shape = moby.buildkit.secrets.v1.GetSecretRequest.$Properties;
+                }
+
+                /**
+                 * Properties of a GetSecretResponse.
+                 * @deprecated Use moby.buildkit.secrets.v1.GetSecretResponse.$Properties instead.
+                 */
+                interface IGetSecretResponse extends moby.buildkit.secrets.v1.GetSecretResponse.$Properties {
+                }
+
+                /** Represents a GetSecretResponse. */
+                class GetSecretResponse {
+
+                    /**
+                     * Constructs a new GetSecretResponse.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: moby.buildkit.secrets.v1.GetSecretResponse.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** GetSecretResponse data. */
+                    data: Uint8Array;
+
+                    /**
+                     * Encodes the specified GetSecretResponse message. Does not implicitly {@link moby.buildkit.secrets.v1.GetSecretResponse.verify|verify} messages.
+                     * @param message GetSecretResponse message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: moby.buildkit.secrets.v1.GetSecretResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a GetSecretResponse message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {moby.buildkit.secrets.v1.GetSecretResponse & moby.buildkit.secrets.v1.GetSecretResponse.$Shape} GetSecretResponse
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.secrets.v1.GetSecretResponse & moby.buildkit.secrets.v1.GetSecretResponse.$Shape;
+                }
+
+                namespace GetSecretResponse {
+
+                    /** Properties of a GetSecretResponse. */
+                    interface $Properties {
+
+                        /** GetSecretResponse data */
+                        data?: (Uint8Array|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a GetSecretResponse. */
+                    type $Shape = moby.buildkit.secrets.v1.GetSecretResponse.$Properties;
+                }
+            }
+        }
+    }
+
+    /** Namespace filesync. */
+    namespace filesync {
+
+        /** Namespace v1. */
+        namespace v1 {
+
+            /**
+             * Properties of a BytesMessage.
+             * @deprecated Use moby.filesync.v1.BytesMessage.$Properties instead.
+             */
+            interface IBytesMessage extends moby.filesync.v1.BytesMessage.$Properties {
+            }
+
+            /** Represents a BytesMessage. */
+            class BytesMessage {
+
+                /**
+                 * Constructs a new BytesMessage.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: moby.filesync.v1.BytesMessage.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** BytesMessage data. */
+                data: Uint8Array;
+
+                /**
+                 * Encodes the specified BytesMessage message. Does not implicitly {@link moby.filesync.v1.BytesMessage.verify|verify} messages.
+                 * @param message BytesMessage message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: moby.filesync.v1.BytesMessage.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a BytesMessage message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {moby.filesync.v1.BytesMessage & moby.filesync.v1.BytesMessage.$Shape} BytesMessage
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.filesync.v1.BytesMessage & moby.filesync.v1.BytesMessage.$Shape;
+            }
+
+            namespace BytesMessage {
+
+                /** Properties of a BytesMessage. */
+                interface $Properties {
+
+                    /** BytesMessage data */
+                    data?: (Uint8Array|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a BytesMessage. */
+                type $Shape = moby.filesync.v1.BytesMessage.$Properties;
+            }
+
+            /**
+             * Properties of a CredentialsRequest.
+             * @deprecated Use moby.filesync.v1.CredentialsRequest.$Properties instead.
+             */
+            interface ICredentialsRequest extends moby.filesync.v1.CredentialsRequest.$Properties {
+            }
+
+            /** Represents a CredentialsRequest. */
+            class CredentialsRequest {
+
+                /**
+                 * Constructs a new CredentialsRequest.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: moby.filesync.v1.CredentialsRequest.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** CredentialsRequest host. */
+                host: string;
+
+                /**
+                 * Encodes the specified CredentialsRequest message. Does not implicitly {@link moby.filesync.v1.CredentialsRequest.verify|verify} messages.
+                 * @param message CredentialsRequest message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: moby.filesync.v1.CredentialsRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a CredentialsRequest message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {moby.filesync.v1.CredentialsRequest & moby.filesync.v1.CredentialsRequest.$Shape} CredentialsRequest
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.filesync.v1.CredentialsRequest & moby.filesync.v1.CredentialsRequest.$Shape;
+            }
+
+            namespace CredentialsRequest {
+
+                /** Properties of a CredentialsRequest. */
+                interface $Properties {
+
+                    /** CredentialsRequest host */
+                    host?: (string|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a CredentialsRequest. */
+                type $Shape = moby.filesync.v1.CredentialsRequest.$Properties;
+            }
+
+            /**
+             * Properties of a CredentialsResponse.
+             * @deprecated Use moby.filesync.v1.CredentialsResponse.$Properties instead.
+             */
+            interface ICredentialsResponse extends moby.filesync.v1.CredentialsResponse.$Properties {
+            }
+
+            /** Represents a CredentialsResponse. */
+            class CredentialsResponse {
+
+                /**
+                 * Constructs a new CredentialsResponse.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: moby.filesync.v1.CredentialsResponse.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** CredentialsResponse username. */
+                username: string;
+
+                /** CredentialsResponse secret. */
+                secret: string;
+
+                /**
+                 * Encodes the specified CredentialsResponse message. Does not implicitly {@link moby.filesync.v1.CredentialsResponse.verify|verify} messages.
+                 * @param message CredentialsResponse message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: moby.filesync.v1.CredentialsResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a CredentialsResponse message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {moby.filesync.v1.CredentialsResponse & moby.filesync.v1.CredentialsResponse.$Shape} CredentialsResponse
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.filesync.v1.CredentialsResponse & moby.filesync.v1.CredentialsResponse.$Shape;
+            }
+
+            namespace CredentialsResponse {
+
+                /** Properties of a CredentialsResponse. */
+                interface $Properties {
+
+                    /** CredentialsResponse username */
+                    username?: (string|null);
+
+                    /** CredentialsResponse secret */
+                    secret?: (string|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a CredentialsResponse. */
+                type $Shape = moby.filesync.v1.CredentialsResponse.$Properties;
+            }
+
+            /**
+             * Properties of a FetchTokenRequest.
+             * @deprecated Use moby.filesync.v1.FetchTokenRequest.$Properties instead.
+             */
+            interface IFetchTokenRequest extends moby.filesync.v1.FetchTokenRequest.$Properties {
+            }
+
+            /** Represents a FetchTokenRequest. */
+            class FetchTokenRequest {
+
+                /**
+                 * Constructs a new FetchTokenRequest.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: moby.filesync.v1.FetchTokenRequest.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** FetchTokenRequest clientId. */
+                clientId: string;
+
+                /** FetchTokenRequest host. */
+                host: string;
+
+                /** FetchTokenRequest realm. */
+                realm: string;
+
+                /** FetchTokenRequest service. */
+                service: string;
+
+                /** FetchTokenRequest scopes. */
+                scopes: string[];
+
+                /**
+                 * Encodes the specified FetchTokenRequest message. Does not implicitly {@link moby.filesync.v1.FetchTokenRequest.verify|verify} messages.
+                 * @param message FetchTokenRequest message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: moby.filesync.v1.FetchTokenRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a FetchTokenRequest message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {moby.filesync.v1.FetchTokenRequest & moby.filesync.v1.FetchTokenRequest.$Shape} FetchTokenRequest
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.filesync.v1.FetchTokenRequest & moby.filesync.v1.FetchTokenRequest.$Shape;
+            }
+
+            namespace FetchTokenRequest {
+
+                /** Properties of a FetchTokenRequest. */
+                interface $Properties {
+
+                    /** FetchTokenRequest clientId */
+                    clientId?: (string|null);
+
+                    /** FetchTokenRequest host */
+                    host?: (string|null);
+
+                    /** FetchTokenRequest realm */
+                    realm?: (string|null);
+
+                    /** FetchTokenRequest service */
+                    service?: (string|null);
+
+                    /** FetchTokenRequest scopes */
+                    scopes?: (string[]|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a FetchTokenRequest. */
+                type $Shape = moby.filesync.v1.FetchTokenRequest.$Properties;
+            }
+
+            /**
+             * Properties of a FetchTokenResponse.
+             * @deprecated Use moby.filesync.v1.FetchTokenResponse.$Properties instead.
+             */
+            interface IFetchTokenResponse extends moby.filesync.v1.FetchTokenResponse.$Properties {
+            }
+
+            /** Represents a FetchTokenResponse. */
+            class FetchTokenResponse {
+
+                /**
+                 * Constructs a new FetchTokenResponse.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: moby.filesync.v1.FetchTokenResponse.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** FetchTokenResponse token. */
+                token: string;
+
+                /** FetchTokenResponse expiresIn. */
+                expiresIn: (number|Long);
+
+                /** FetchTokenResponse issuedAt. */
+                issuedAt: (number|Long);
+
+                /**
+                 * Encodes the specified FetchTokenResponse message. Does not implicitly {@link moby.filesync.v1.FetchTokenResponse.verify|verify} messages.
+                 * @param message FetchTokenResponse message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: moby.filesync.v1.FetchTokenResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a FetchTokenResponse message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {moby.filesync.v1.FetchTokenResponse & moby.filesync.v1.FetchTokenResponse.$Shape} FetchTokenResponse
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.filesync.v1.FetchTokenResponse & moby.filesync.v1.FetchTokenResponse.$Shape;
+            }
+
+            namespace FetchTokenResponse {
+
+                /** Properties of a FetchTokenResponse. */
+                interface $Properties {
+
+                    /** FetchTokenResponse token */
+                    token?: (string|null);
+
+                    /** FetchTokenResponse expiresIn */
+                    expiresIn?: (number|Long|null);
+
+                    /** FetchTokenResponse issuedAt */
+                    issuedAt?: (number|Long|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a FetchTokenResponse. */
+                type $Shape = moby.filesync.v1.FetchTokenResponse.$Properties;
+            }
+
+            /**
+             * Properties of a GetTokenAuthorityRequest.
+             * @deprecated Use moby.filesync.v1.GetTokenAuthorityRequest.$Properties instead.
+             */
+            interface IGetTokenAuthorityRequest extends moby.filesync.v1.GetTokenAuthorityRequest.$Properties {
+            }
+
+            /** Represents a GetTokenAuthorityRequest. */
+            class GetTokenAuthorityRequest {
+
+                /**
+                 * Constructs a new GetTokenAuthorityRequest.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: moby.filesync.v1.GetTokenAuthorityRequest.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** GetTokenAuthorityRequest host. */
+                host: string;
+
+                /** GetTokenAuthorityRequest salt. */
+                salt: Uint8Array;
+
+                /**
+                 * Encodes the specified GetTokenAuthorityRequest message. Does not implicitly {@link moby.filesync.v1.GetTokenAuthorityRequest.verify|verify} messages.
+                 * @param message GetTokenAuthorityRequest message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: moby.filesync.v1.GetTokenAuthorityRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a GetTokenAuthorityRequest message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {moby.filesync.v1.GetTokenAuthorityRequest & moby.filesync.v1.GetTokenAuthorityRequest.$Shape} GetTokenAuthorityRequest
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.filesync.v1.GetTokenAuthorityRequest & moby.filesync.v1.GetTokenAuthorityRequest.$Shape;
+            }
+
+            namespace GetTokenAuthorityRequest {
+
+                /** Properties of a GetTokenAuthorityRequest. */
+                interface $Properties {
+
+                    /** GetTokenAuthorityRequest host */
+                    host?: (string|null);
+
+                    /** GetTokenAuthorityRequest salt */
+                    salt?: (Uint8Array|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a GetTokenAuthorityRequest. */
+                type $Shape = moby.filesync.v1.GetTokenAuthorityRequest.$Properties;
+            }
+
+            /**
+             * Properties of a GetTokenAuthorityResponse.
+             * @deprecated Use moby.filesync.v1.GetTokenAuthorityResponse.$Properties instead.
+             */
+            interface IGetTokenAuthorityResponse extends moby.filesync.v1.GetTokenAuthorityResponse.$Properties {
+            }
+
+            /** Represents a GetTokenAuthorityResponse. */
+            class GetTokenAuthorityResponse {
+
+                /**
+                 * Constructs a new GetTokenAuthorityResponse.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: moby.filesync.v1.GetTokenAuthorityResponse.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** GetTokenAuthorityResponse publicKey. */
+                publicKey: Uint8Array;
+
+                /**
+                 * Encodes the specified GetTokenAuthorityResponse message. Does not implicitly {@link moby.filesync.v1.GetTokenAuthorityResponse.verify|verify} messages.
+                 * @param message GetTokenAuthorityResponse message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: moby.filesync.v1.GetTokenAuthorityResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a GetTokenAuthorityResponse message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {moby.filesync.v1.GetTokenAuthorityResponse & moby.filesync.v1.GetTokenAuthorityResponse.$Shape} GetTokenAuthorityResponse
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.filesync.v1.GetTokenAuthorityResponse & moby.filesync.v1.GetTokenAuthorityResponse.$Shape;
+            }
+
+            namespace GetTokenAuthorityResponse {
+
+                /** Properties of a GetTokenAuthorityResponse. */
+                interface $Properties {
+
+                    /** GetTokenAuthorityResponse publicKey */
+                    publicKey?: (Uint8Array|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a GetTokenAuthorityResponse. */
+                type $Shape = moby.filesync.v1.GetTokenAuthorityResponse.$Properties;
+            }
+
+            /**
+             * Properties of a VerifyTokenAuthorityRequest.
+             * @deprecated Use moby.filesync.v1.VerifyTokenAuthorityRequest.$Properties instead.
+             */
+            interface IVerifyTokenAuthorityRequest extends moby.filesync.v1.VerifyTokenAuthorityRequest.$Properties {
+            }
+
+            /** Represents a VerifyTokenAuthorityRequest. */
+            class VerifyTokenAuthorityRequest {
+
+                /**
+                 * Constructs a new VerifyTokenAuthorityRequest.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: moby.filesync.v1.VerifyTokenAuthorityRequest.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** VerifyTokenAuthorityRequest host. */
+                host: string;
+
+                /** VerifyTokenAuthorityRequest payload. */
+                payload: Uint8Array;
+
+                /** VerifyTokenAuthorityRequest salt. */
+                salt: Uint8Array;
+
+                /**
+                 * Encodes the specified VerifyTokenAuthorityRequest message. Does not implicitly {@link moby.filesync.v1.VerifyTokenAuthorityRequest.verify|verify} messages.
+                 * @param message VerifyTokenAuthorityRequest message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: moby.filesync.v1.VerifyTokenAuthorityRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a VerifyTokenAuthorityRequest message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {moby.filesync.v1.VerifyTokenAuthorityRequest & moby.filesync.v1.VerifyTokenAuthorityRequest.$Shape} VerifyTokenAuthorityRequest
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.filesync.v1.VerifyTokenAuthorityRequest & moby.filesync.v1.VerifyTokenAuthorityRequest.$Shape;
+            }
+
+            namespace VerifyTokenAuthorityRequest {
+
+                /** Properties of a VerifyTokenAuthorityRequest. */
+                interface $Properties {
+
+                    /** VerifyTokenAuthorityRequest host */
+                    host?: (string|null);
+
+                    /** VerifyTokenAuthorityRequest payload */
+                    payload?: (Uint8Array|null);
+
+                    /** VerifyTokenAuthorityRequest salt */
+                    salt?: (Uint8Array|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a VerifyTokenAuthorityRequest. */
+                type $Shape = moby.filesync.v1.VerifyTokenAuthorityRequest.$Properties;
+            }
+
+            /**
+             * Properties of a VerifyTokenAuthorityResponse.
+             * @deprecated Use moby.filesync.v1.VerifyTokenAuthorityResponse.$Properties instead.
+             */
+            interface IVerifyTokenAuthorityResponse extends moby.filesync.v1.VerifyTokenAuthorityResponse.$Properties {
+            }
+
+            /** Represents a VerifyTokenAuthorityResponse. */
+            class VerifyTokenAuthorityResponse {
+
+                /**
+                 * Constructs a new VerifyTokenAuthorityResponse.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: moby.filesync.v1.VerifyTokenAuthorityResponse.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** VerifyTokenAuthorityResponse signed. */
+                signed: Uint8Array;
+
+                /**
+                 * Encodes the specified VerifyTokenAuthorityResponse message. Does not implicitly {@link moby.filesync.v1.VerifyTokenAuthorityResponse.verify|verify} messages.
+                 * @param message VerifyTokenAuthorityResponse message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: moby.filesync.v1.VerifyTokenAuthorityResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a VerifyTokenAuthorityResponse message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {moby.filesync.v1.VerifyTokenAuthorityResponse & moby.filesync.v1.VerifyTokenAuthorityResponse.$Shape} VerifyTokenAuthorityResponse
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.filesync.v1.VerifyTokenAuthorityResponse & moby.filesync.v1.VerifyTokenAuthorityResponse.$Shape;
+            }
+
+            namespace VerifyTokenAuthorityResponse {
+
+                /** Properties of a VerifyTokenAuthorityResponse. */
+                interface $Properties {
+
+                    /** VerifyTokenAuthorityResponse signed */
+                    signed?: (Uint8Array|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a VerifyTokenAuthorityResponse. */
+                type $Shape = moby.filesync.v1.VerifyTokenAuthorityResponse.$Properties;
+            }
+        }
+    }
+
+    /** Namespace sshforward. */
+    namespace sshforward {
+
+        /** Namespace v1. */
+        namespace v1 {
+
+            /**
+             * Properties of a BytesMessage.
+             * @deprecated Use moby.sshforward.v1.BytesMessage.$Properties instead.
+             */
+            interface IBytesMessage extends moby.sshforward.v1.BytesMessage.$Properties {
+            }
+
+            /** Represents a BytesMessage. */
+            class BytesMessage {
+
+                /**
+                 * Constructs a new BytesMessage.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: moby.sshforward.v1.BytesMessage.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** BytesMessage data. */
+                data: Uint8Array;
+
+                /**
+                 * Encodes the specified BytesMessage message. Does not implicitly {@link moby.sshforward.v1.BytesMessage.verify|verify} messages.
+                 * @param message BytesMessage message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: moby.sshforward.v1.BytesMessage.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a BytesMessage message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {moby.sshforward.v1.BytesMessage & moby.sshforward.v1.BytesMessage.$Shape} BytesMessage
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.sshforward.v1.BytesMessage & moby.sshforward.v1.BytesMessage.$Shape;
+            }
+
+            namespace BytesMessage {
+
+                /** Properties of a BytesMessage. */
+                interface $Properties {
+
+                    /** BytesMessage data */
+                    data?: (Uint8Array|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a BytesMessage. */
+                type $Shape = moby.sshforward.v1.BytesMessage.$Properties;
+            }
+
+            /**
+             * Properties of a CheckAgentRequest.
+             * @deprecated Use moby.sshforward.v1.CheckAgentRequest.$Properties instead.
+             */
+            interface ICheckAgentRequest extends moby.sshforward.v1.CheckAgentRequest.$Properties {
+            }
+
+            /** Represents a CheckAgentRequest. */
+            class CheckAgentRequest {
+
+                /**
+                 * Constructs a new CheckAgentRequest.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: moby.sshforward.v1.CheckAgentRequest.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** CheckAgentRequest id. */
+                id: string;
+
+                /**
+                 * Encodes the specified CheckAgentRequest message. Does not implicitly {@link moby.sshforward.v1.CheckAgentRequest.verify|verify} messages.
+                 * @param message CheckAgentRequest message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: moby.sshforward.v1.CheckAgentRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a CheckAgentRequest message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {moby.sshforward.v1.CheckAgentRequest & moby.sshforward.v1.CheckAgentRequest.$Shape} CheckAgentRequest
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.sshforward.v1.CheckAgentRequest & moby.sshforward.v1.CheckAgentRequest.$Shape;
+            }
+
+            namespace CheckAgentRequest {
+
+                /** Properties of a CheckAgentRequest. */
+                interface $Properties {
+
+                    /** CheckAgentRequest id */
+                    id?: (string|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a CheckAgentRequest. */
+                type $Shape = moby.sshforward.v1.CheckAgentRequest.$Properties;
+            }
+
+            /**
+             * Properties of a CheckAgentResponse.
+             * @deprecated Use moby.sshforward.v1.CheckAgentResponse.$Properties instead.
+             */
+            interface ICheckAgentResponse extends moby.sshforward.v1.CheckAgentResponse.$Properties {
+            }
+
+            /** Represents a CheckAgentResponse. */
+            class CheckAgentResponse {
+
+                /**
+                 * Constructs a new CheckAgentResponse.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: moby.sshforward.v1.CheckAgentResponse.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /**
+                 * Encodes the specified CheckAgentResponse message. Does not implicitly {@link moby.sshforward.v1.CheckAgentResponse.verify|verify} messages.
+                 * @param message CheckAgentResponse message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: moby.sshforward.v1.CheckAgentResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a CheckAgentResponse message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {moby.sshforward.v1.CheckAgentResponse & moby.sshforward.v1.CheckAgentResponse.$Shape} CheckAgentResponse
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.sshforward.v1.CheckAgentResponse & moby.sshforward.v1.CheckAgentResponse.$Shape;
+            }
+
+            namespace CheckAgentResponse {
+
+                /** Properties of a CheckAgentResponse. */
+                interface $Properties {
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a CheckAgentResponse. */
+                type $Shape = moby.sshforward.v1.CheckAgentResponse.$Properties;
+            }
+        }
+    }
+
+    /** Namespace upload. */
+    namespace upload {
+
+        /** Namespace v1. */
+        namespace v1 {
+
+            /**
+             * Properties of a BytesMessage.
+             * @deprecated Use moby.upload.v1.BytesMessage.$Properties instead.
+             */
+            interface IBytesMessage extends moby.upload.v1.BytesMessage.$Properties {
+            }
+
+            /** Represents a BytesMessage. */
+            class BytesMessage {
+
+                /**
+                 * Constructs a new BytesMessage.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: moby.upload.v1.BytesMessage.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** BytesMessage data. */
+                data: Uint8Array;
+
+                /**
+                 * Encodes the specified BytesMessage message. Does not implicitly {@link moby.upload.v1.BytesMessage.verify|verify} messages.
+                 * @param message BytesMessage message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: moby.upload.v1.BytesMessage.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a BytesMessage message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {moby.upload.v1.BytesMessage & moby.upload.v1.BytesMessage.$Shape} BytesMessage
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.upload.v1.BytesMessage & moby.upload.v1.BytesMessage.$Shape;
+            }
+
+            namespace BytesMessage {
+
+                /** Properties of a BytesMessage. */
+                interface $Properties {
+
+                    /** BytesMessage data */
+                    data?: (Uint8Array|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a BytesMessage. */
+                type $Shape = moby.upload.v1.BytesMessage.$Properties;
+            }
+        }
+    }
+
+    /** Namespace exporter. */
+    namespace exporter {
+
+        /** Namespace v1. */
+        namespace v1 {
+
+            /**
+             * Properties of a FindExportersRequest.
+             * @deprecated Use moby.exporter.v1.FindExportersRequest.$Properties instead.
+             */
+            interface IFindExportersRequest extends moby.exporter.v1.FindExportersRequest.$Properties {
+            }
+
+            /** Represents a FindExportersRequest. */
+            class FindExportersRequest {
+
+                /**
+                 * Constructs a new FindExportersRequest.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: moby.exporter.v1.FindExportersRequest.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** FindExportersRequest metadata. */
+                metadata: { [k: string]: Uint8Array };
+
+                /** FindExportersRequest refs. */
+                refs: string[];
+
+                /**
+                 * Encodes the specified FindExportersRequest message. Does not implicitly {@link moby.exporter.v1.FindExportersRequest.verify|verify} messages.
+                 * @param message FindExportersRequest message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: moby.exporter.v1.FindExportersRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a FindExportersRequest message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {moby.exporter.v1.FindExportersRequest & moby.exporter.v1.FindExportersRequest.$Shape} FindExportersRequest
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.exporter.v1.FindExportersRequest & moby.exporter.v1.FindExportersRequest.$Shape;
+            }
+
+            namespace FindExportersRequest {
+
+                /** Properties of a FindExportersRequest. */
+                interface $Properties {
+
+                    /** FindExportersRequest metadata */
+                    metadata?: ({ [k: string]: Uint8Array }|null);
+
+                    /** FindExportersRequest refs */
+                    refs?: (string[]|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a FindExportersRequest. */
+                type $Shape = moby.exporter.v1.FindExportersRequest.$Properties;
+            }
+
+            /**
+             * Properties of a FindExportersResponse.
+             * @deprecated Use moby.exporter.v1.FindExportersResponse.$Properties instead.
+             */
+            interface IFindExportersResponse extends moby.exporter.v1.FindExportersResponse.$Properties {
+            }
+
+            /** Represents a FindExportersResponse. */
+            class FindExportersResponse {
+
+                /**
+                 * Constructs a new FindExportersResponse.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: moby.exporter.v1.FindExportersResponse.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** FindExportersResponse exporters. */
+                exporters: moby.exporter.v1.ExporterRequest.$Properties[];
+
+                /**
+                 * Encodes the specified FindExportersResponse message. Does not implicitly {@link moby.exporter.v1.FindExportersResponse.verify|verify} messages.
+                 * @param message FindExportersResponse message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: moby.exporter.v1.FindExportersResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a FindExportersResponse message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {moby.exporter.v1.FindExportersResponse & moby.exporter.v1.FindExportersResponse.$Shape} FindExportersResponse
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.exporter.v1.FindExportersResponse & moby.exporter.v1.FindExportersResponse.$Shape;
+            }
+
+            namespace FindExportersResponse {
+
+                /** Properties of a FindExportersResponse. */
+                interface $Properties {
+
+                    /** FindExportersResponse exporters */
+                    exporters?: (moby.exporter.v1.ExporterRequest.$Properties[]|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a FindExportersResponse. */
+                type $Shape = moby.exporter.v1.FindExportersResponse.$Properties;
+            }
+
+            /**
+             * Properties of an ExporterRequest.
+             * @deprecated Use moby.exporter.v1.ExporterRequest.$Properties instead.
+             */
+            interface IExporterRequest extends moby.exporter.v1.ExporterRequest.$Properties {
+            }
+
+            /** Represents an ExporterRequest. */
+            class ExporterRequest {
+
+                /**
+                 * Constructs a new ExporterRequest.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: moby.exporter.v1.ExporterRequest.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** ExporterRequest type. */
+                type: string;
+
+                /** ExporterRequest attrs. */
+                attrs: { [k: string]: string };
+
+                /**
+                 * Encodes the specified ExporterRequest message. Does not implicitly {@link moby.exporter.v1.ExporterRequest.verify|verify} messages.
+                 * @param message ExporterRequest message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: moby.exporter.v1.ExporterRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes an ExporterRequest message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {moby.exporter.v1.ExporterRequest & moby.exporter.v1.ExporterRequest.$Shape} ExporterRequest
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.exporter.v1.ExporterRequest & moby.exporter.v1.ExporterRequest.$Shape;
+            }
+
+            namespace ExporterRequest {
+
+                /** Properties of an ExporterRequest. */
+                interface $Properties {
+
+                    /** ExporterRequest type */
+                    type?: (string|null);
+
+                    /** ExporterRequest attrs */
+                    attrs?: ({ [k: string]: string }|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of an ExporterRequest. */
+                type $Shape = moby.exporter.v1.ExporterRequest.$Properties;
+            }
+
+            /**
+             * Properties of a FinalizeExportRequest.
+             * @deprecated Use moby.exporter.v1.FinalizeExportRequest.$Properties instead.
+             */
+            interface IFinalizeExportRequest extends moby.exporter.v1.FinalizeExportRequest.$Properties {
+            }
+
+            /** Represents a FinalizeExportRequest. */
+            class FinalizeExportRequest {
+
+                /**
+                 * Constructs a new FinalizeExportRequest.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: moby.exporter.v1.FinalizeExportRequest.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** FinalizeExportRequest exporterResponse. */
+                exporterResponse: { [k: string]: string };
+
+                /**
+                 * Encodes the specified FinalizeExportRequest message. Does not implicitly {@link moby.exporter.v1.FinalizeExportRequest.verify|verify} messages.
+                 * @param message FinalizeExportRequest message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: moby.exporter.v1.FinalizeExportRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a FinalizeExportRequest message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {moby.exporter.v1.FinalizeExportRequest & moby.exporter.v1.FinalizeExportRequest.$Shape} FinalizeExportRequest
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.exporter.v1.FinalizeExportRequest & moby.exporter.v1.FinalizeExportRequest.$Shape;
+            }
+
+            namespace FinalizeExportRequest {
+
+                /** Properties of a FinalizeExportRequest. */
+                interface $Properties {
+
+                    /** FinalizeExportRequest exporterResponse */
+                    exporterResponse?: ({ [k: string]: string }|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a FinalizeExportRequest. */
+                type $Shape = moby.exporter.v1.FinalizeExportRequest.$Properties;
+            }
+
+            /**
+             * Properties of a FinalizeExportResponse.
+             * @deprecated Use moby.exporter.v1.FinalizeExportResponse.$Properties instead.
+             */
+            interface IFinalizeExportResponse extends moby.exporter.v1.FinalizeExportResponse.$Properties {
+            }
+
+            /** Represents a FinalizeExportResponse. */
+            class FinalizeExportResponse {
+
+                /**
+                 * Constructs a new FinalizeExportResponse.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: moby.exporter.v1.FinalizeExportResponse.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /**
+                 * Encodes the specified FinalizeExportResponse message. Does not implicitly {@link moby.exporter.v1.FinalizeExportResponse.verify|verify} messages.
+                 * @param message FinalizeExportResponse message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: moby.exporter.v1.FinalizeExportResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a FinalizeExportResponse message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {moby.exporter.v1.FinalizeExportResponse & moby.exporter.v1.FinalizeExportResponse.$Shape} FinalizeExportResponse
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.exporter.v1.FinalizeExportResponse & moby.exporter.v1.FinalizeExportResponse.$Shape;
+            }
+
+            namespace FinalizeExportResponse {
+
+                /** Properties of a FinalizeExportResponse. */
+                interface $Properties {
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a FinalizeExportResponse. */
+                type $Shape = moby.exporter.v1.FinalizeExportResponse.$Properties;
+            }
+        }
+    }
+}
+
+/** Namespace pb. */
+export namespace pb {
+
+    /**
+     * Properties of a Platform.
+     * @deprecated Use pb.Platform.$Properties instead.
+     */
+    interface IPlatform extends pb.Platform.$Properties {
+    }
+
+    /** Represents a Platform. */
+    class Platform {
+
+        /**
+         * Constructs a new Platform.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: pb.Platform.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** Platform Architecture. */
+        Architecture: string;
+
+        /** Platform OS. */
+        OS: string;
+
+        /** Platform Variant. */
+        Variant: string;
+
+        /** Platform OSVersion. */
+        OSVersion: string;
+
+        /** Platform OSFeatures. */
+        OSFeatures: string[];
+
+        /**
+         * Encodes the specified Platform message. Does not implicitly {@link pb.Platform.verify|verify} messages.
+         * @param message Platform message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: pb.Platform.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a Platform message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {pb.Platform & pb.Platform.$Shape} Platform
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): pb.Platform & pb.Platform.$Shape;
+    }
+
+    namespace Platform {
+
+        /** Properties of a Platform. */
+        interface $Properties {
+
+            /** Platform Architecture */
+            Architecture?: (string|null);
+
+            /** Platform OS */
+            OS?: (string|null);
+
+            /** Platform Variant */
+            Variant?: (string|null);
+
+            /** Platform OSVersion */
+            OSVersion?: (string|null);
+
+            /** Platform OSFeatures */
+            OSFeatures?: (string[]|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a Platform. */
+        type $Shape = pb.Platform.$Properties;
+    }
+
+    /**
+     * Properties of a ProgressGroup.
+     * @deprecated Use pb.ProgressGroup.$Properties instead.
+     */
+    interface IProgressGroup extends pb.ProgressGroup.$Properties {
+    }
+
+    /** Represents a ProgressGroup. */
+    class ProgressGroup {
+
+        /**
+         * Constructs a new ProgressGroup.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: pb.ProgressGroup.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** ProgressGroup id. */
+        id: string;
+
+        /** ProgressGroup name. */
+        name: string;
+
+        /** ProgressGroup weak. */
+        weak: boolean;
+
+        /**
+         * Encodes the specified ProgressGroup message. Does not implicitly {@link pb.ProgressGroup.verify|verify} messages.
+         * @param message ProgressGroup message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: pb.ProgressGroup.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a ProgressGroup message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {pb.ProgressGroup & pb.ProgressGroup.$Shape} ProgressGroup
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): pb.ProgressGroup & pb.ProgressGroup.$Shape;
+    }
+
+    namespace ProgressGroup {
+
+        /** Properties of a ProgressGroup. */
+        interface $Properties {
+
+            /** ProgressGroup id */
+            id?: (string|null);
+
+            /** ProgressGroup name */
+            name?: (string|null);
+
+            /** ProgressGroup weak */
+            weak?: (boolean|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a ProgressGroup. */
+        type $Shape = pb.ProgressGroup.$Properties;
+    }
+
+    /**
+     * Properties of a SourceInfo.
+     * @deprecated Use pb.SourceInfo.$Properties instead.
+     */
+    interface ISourceInfo extends pb.SourceInfo.$Properties {
+    }
+
+    /** Represents a SourceInfo. */
+    class SourceInfo {
+
+        /**
+         * Constructs a new SourceInfo.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: pb.SourceInfo.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** SourceInfo filename. */
+        filename: string;
+
+        /** SourceInfo data. */
+        data: Uint8Array;
+
+        /** SourceInfo definition. */
+        definition: Uint8Array;
+
+        /** SourceInfo language. */
+        language: string;
+
+        /**
+         * Encodes the specified SourceInfo message. Does not implicitly {@link pb.SourceInfo.verify|verify} messages.
+         * @param message SourceInfo message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: pb.SourceInfo.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a SourceInfo message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {pb.SourceInfo & pb.SourceInfo.$Shape} SourceInfo
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): pb.SourceInfo & pb.SourceInfo.$Shape;
+    }
+
+    namespace SourceInfo {
+
+        /** Properties of a SourceInfo. */
+        interface $Properties {
+
+            /** SourceInfo filename */
+            filename?: (string|null);
+
+            /** SourceInfo data */
+            data?: (Uint8Array|null);
+
+            /** SourceInfo definition */
+            definition?: (Uint8Array|null);
+
+            /** SourceInfo language */
+            language?: (string|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a SourceInfo. */
+        type $Shape = pb.SourceInfo.$Properties;
+    }
+
+    /**
+     * Properties of a Position.
+     * @deprecated Use pb.Position.$Properties instead.
+     */
+    interface IPosition extends pb.Position.$Properties {
+    }
+
+    /** Represents a Position. */
+    class Position {
+
+        /**
+         * Constructs a new Position.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: pb.Position.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** Position line. */
+        line: number;
+
+        /** Position character. */
+        character: number;
+
+        /**
+         * Encodes the specified Position message. Does not implicitly {@link pb.Position.verify|verify} messages.
+         * @param message Position message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: pb.Position.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a Position message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {pb.Position & pb.Position.$Shape} Position
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): pb.Position & pb.Position.$Shape;
+    }
+
+    namespace Position {
+
+        /** Properties of a Position. */
+        interface $Properties {
+
+            /** Position line */
+            line?: (number|null);
+
+            /** Position character */
+            character?: (number|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a Position. */
+        type $Shape = pb.Position.$Properties;
+    }
+
+    /**
+     * Properties of a Range.
+     * @deprecated Use pb.Range.$Properties instead.
+     */
+    interface IRange extends pb.Range.$Properties {
+    }
+
+    /** Represents a Range. */
+    class Range {
+
+        /**
+         * Constructs a new Range.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: pb.Range.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** Range start. */
+        start?: (pb.Position.$Properties|null);
+
+        /** Range end. */
+        end?: (pb.Position.$Properties|null);
+
+        /**
+         * Encodes the specified Range message. Does not implicitly {@link pb.Range.verify|verify} messages.
+         * @param message Range message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: pb.Range.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a Range message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {pb.Range & pb.Range.$Shape} Range
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): pb.Range & pb.Range.$Shape;
+    }
+
+    namespace Range {
+
+        /** Properties of a Range. */
+        interface $Properties {
+
+            /** Range start */
+            start?: (pb.Position.$Properties|null);
+
+            /** Range end */
+            end?: (pb.Position.$Properties|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a Range. */
+        type $Shape = pb.Range.$Properties;
+    }
+
+    /**
+     * Properties of a SourceOp.
+     * @deprecated Use pb.SourceOp.$Properties instead.
+     */
+    interface ISourceOp extends pb.SourceOp.$Properties {
+    }
+
+    /** Represents a SourceOp. */
+    class SourceOp {
+
+        /**
+         * Constructs a new SourceOp.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: pb.SourceOp.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** SourceOp identifier. */
+        identifier: string;
+
+        /** SourceOp attrs. */
+        attrs: { [k: string]: string };
+
+        /**
+         * Encodes the specified SourceOp message. Does not implicitly {@link pb.SourceOp.verify|verify} messages.
+         * @param message SourceOp message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: pb.SourceOp.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a SourceOp message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {pb.SourceOp & pb.SourceOp.$Shape} SourceOp
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): pb.SourceOp & pb.SourceOp.$Shape;
+    }
+
+    namespace SourceOp {
+
+        /** Properties of a SourceOp. */
+        interface $Properties {
+
+            /** SourceOp identifier */
+            identifier?: (string|null);
+
+            /** SourceOp attrs */
+            attrs?: ({ [k: string]: string }|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a SourceOp. */
+        type $Shape = pb.SourceOp.$Properties;
+    }
+
+    /**
+     * Properties of a Mount.
+     * @deprecated Use pb.Mount.$Properties instead.
+     */
+    interface IMount extends pb.Mount.$Properties {
+    }
+
+    /** Represents a Mount. */
+    class Mount {
+
+        /**
+         * Constructs a new Mount.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: pb.Mount.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** Mount input. */
+        input: (number|Long);
+
+        /** Mount selector. */
+        selector: string;
+
+        /** Mount dest. */
+        dest: string;
+
+        /** Mount output. */
+        output: (number|Long);
+
+        /** Mount readonly. */
+        readonly: boolean;
+
+        /** Mount mountType. */
+        mountType: number;
+
+        /** Mount resultID. */
+        resultID: string;
+
+        /**
+         * Encodes the specified Mount message. Does not implicitly {@link pb.Mount.verify|verify} messages.
+         * @param message Mount message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: pb.Mount.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a Mount message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {pb.Mount & pb.Mount.$Shape} Mount
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): pb.Mount & pb.Mount.$Shape;
+    }
+
+    namespace Mount {
+
+        /** Properties of a Mount. */
+        interface $Properties {
+
+            /** Mount input */
+            input?: (number|Long|null);
+
+            /** Mount selector */
+            selector?: (string|null);
+
+            /** Mount dest */
+            dest?: (string|null);
+
+            /** Mount output */
+            output?: (number|Long|null);
+
+            /** Mount readonly */
+            readonly?: (boolean|null);
+
+            /** Mount mountType */
+            mountType?: (number|null);
+
+            /** Mount resultID */
+            resultID?: (string|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a Mount. */
+        type $Shape = pb.Mount.$Properties;
+    }
+
+    /** NetMode enum. */
+    enum NetMode {
+
+        /** UNSET value */
+        UNSET = 0,
+
+        /** HOST value */
+        HOST = 1,
+
+        /** NONE value */
+        NONE = 2
+    }
+
+    /**
+     * Properties of a WorkerConstraints.
+     * @deprecated Use pb.WorkerConstraints.$Properties instead.
+     */
+    interface IWorkerConstraints extends pb.WorkerConstraints.$Properties {
+    }
+
+    /** Represents a WorkerConstraints. */
+    class WorkerConstraints {
+
+        /**
+         * Constructs a new WorkerConstraints.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: pb.WorkerConstraints.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** WorkerConstraints filter. */
+        filter: string[];
+
+        /**
+         * Encodes the specified WorkerConstraints message. Does not implicitly {@link pb.WorkerConstraints.verify|verify} messages.
+         * @param message WorkerConstraints message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: pb.WorkerConstraints.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a WorkerConstraints message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {pb.WorkerConstraints & pb.WorkerConstraints.$Shape} WorkerConstraints
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): pb.WorkerConstraints & pb.WorkerConstraints.$Shape;
+    }
+
+    namespace WorkerConstraints {
+
+        /** Properties of a WorkerConstraints. */
+        interface $Properties {
+
+            /** WorkerConstraints filter */
+            filter?: (string[]|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a WorkerConstraints. */
+        type $Shape = pb.WorkerConstraints.$Properties;
+    }
+
+    /**
+     * Properties of a HostIP.
+     * @deprecated Use pb.HostIP.$Properties instead.
+     */
+    interface IHostIP extends pb.HostIP.$Properties {
+    }
+
+    /** Represents a HostIP. */
+    class HostIP {
+
+        /**
+         * Constructs a new HostIP.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: pb.HostIP.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** HostIP Host. */
+        Host: string;
+
+        /** HostIP IP. */
+        IP: string;
+
+        /**
+         * Encodes the specified HostIP message. Does not implicitly {@link pb.HostIP.verify|verify} messages.
+         * @param message HostIP message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: pb.HostIP.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a HostIP message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {pb.HostIP & pb.HostIP.$Shape} HostIP
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): pb.HostIP & pb.HostIP.$Shape;
+    }
+
+    namespace HostIP {
+
+        /** Properties of a HostIP. */
+        interface $Properties {
+
+            /** HostIP Host */
+            Host?: (string|null);
+
+            /** HostIP IP */
+            IP?: (string|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a HostIP. */
+        type $Shape = pb.HostIP.$Properties;
+    }
+
+    /**
+     * Properties of a Meta.
+     * @deprecated Use pb.Meta.$Properties instead.
+     */
+    interface IMeta extends pb.Meta.$Properties {
+    }
+
+    /** Represents a Meta. */
+    class Meta {
+
+        /**
+         * Constructs a new Meta.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: pb.Meta.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** Meta args. */
+        args: string[];
+
+        /** Meta env. */
+        env: string[];
+
+        /** Meta cwd. */
+        cwd: string;
+
+        /** Meta user. */
+        user: string;
+
+        /**
+         * Encodes the specified Meta message. Does not implicitly {@link pb.Meta.verify|verify} messages.
+         * @param message Meta message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: pb.Meta.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a Meta message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {pb.Meta & pb.Meta.$Shape} Meta
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): pb.Meta & pb.Meta.$Shape;
+    }
+
+    namespace Meta {
+
+        /** Properties of a Meta. */
+        interface $Properties {
+
+            /** Meta args */
+            args?: (string[]|null);
+
+            /** Meta env */
+            env?: (string[]|null);
+
+            /** Meta cwd */
+            cwd?: (string|null);
+
+            /** Meta user */
+            user?: (string|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a Meta. */
+        type $Shape = pb.Meta.$Properties;
+    }
+
+    /** SecurityMode enum. */
+    enum SecurityMode {
+
+        /** SANDBOX value */
+        SANDBOX = 0,
+
+        /** INSECURE value */
+        INSECURE = 1
+    }
+
+    /**
+     * Properties of a SecretEnv.
+     * @deprecated Use pb.SecretEnv.$Properties instead.
+     */
+    interface ISecretEnv extends pb.SecretEnv.$Properties {
+    }
+
+    /** Represents a SecretEnv. */
+    class SecretEnv {
+
+        /**
+         * Constructs a new SecretEnv.
+         * @param [properties] Properties to set
+         */
+        constructor(properties?: pb.SecretEnv.$Properties);
+
+        /** Unknown fields preserved while decoding when enabled */
+        $unknowns?: Uint8Array[];
+
+        /** SecretEnv ID. */
+        ID: string;
+
+        /** SecretEnv name. */
+        name: string;
+
+        /** SecretEnv optional. */
+        optional: boolean;
+
+        /**
+         * Encodes the specified SecretEnv message. Does not implicitly {@link pb.SecretEnv.verify|verify} messages.
+         * @param message SecretEnv message or plain object to encode
+         * @param [writer] Writer to encode to
+         * @returns Writer
+         */
+        static encode(message: pb.SecretEnv.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+        /**
+         * Decodes a SecretEnv message from the specified reader or buffer.
+         * @param reader Reader or buffer to decode from
+         * @param [length] Message length if known beforehand
+         * @returns {pb.SecretEnv & pb.SecretEnv.$Shape} SecretEnv
+         * @throws {Error} If the payload is not a reader or valid buffer
+         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+         */
+        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): pb.SecretEnv & pb.SecretEnv.$Shape;
+    }
+
+    namespace SecretEnv {
+
+        /** Properties of a SecretEnv. */
+        interface $Properties {
+
+            /** SecretEnv ID */
+            ID?: (string|null);
+
+            /** SecretEnv name */
+            name?: (string|null);
+
+            /** SecretEnv optional */
+            optional?: (boolean|null);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+        }
+
+        /** Shape of a SecretEnv. */
+        type $Shape = pb.SecretEnv.$Properties;
+    }
+}
+
+/** Namespace google. */
+export namespace google {
+
+    /** Namespace rpc. */
+    namespace rpc {
+
+        /**
+         * Properties of an Any.
+         * @deprecated Use google.rpc.Any.$Properties instead.
+         */
+        interface IAny extends google.rpc.Any.$Properties {
+        }
+
+        /** Represents an Any. */
+        class Any {
+
+            /**
+             * Constructs a new Any.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: google.rpc.Any.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** Any typeUrl. */
+            typeUrl: string;
+
+            /** Any value. */
+            value: Uint8Array;
+
+            /**
+             * Encodes the specified Any message. Does not implicitly {@link google.rpc.Any.verify|verify} messages.
+             * @param message Any message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: google.rpc.Any.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes an Any message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {google.rpc.Any & google.rpc.Any.$Shape} Any
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): google.rpc.Any & google.rpc.Any.$Shape;
+        }
+
+        namespace Any {
+
+            /** Properties of an Any. */
+            interface $Properties {
+
+                /** Any typeUrl */
+                typeUrl?: (string|null);
+
+                /** Any value */
+                value?: (Uint8Array|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of an Any. */
+            type $Shape = google.rpc.Any.$Properties;
+        }
+
+        /**
+         * Properties of a Status.
+         * @deprecated Use google.rpc.Status.$Properties instead.
+         */
+        interface IStatus extends google.rpc.Status.$Properties {
+        }
+
+        /** Represents a Status. */
+        class Status {
+
+            /**
+             * Constructs a new Status.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: google.rpc.Status.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** Status code. */
+            code: number;
+
+            /** Status message. */
+            message: string;
+
+            /** Status details. */
+            details: google.rpc.Any.$Properties[];
+
+            /**
+             * Encodes the specified Status message. Does not implicitly {@link google.rpc.Status.verify|verify} messages.
+             * @param message Status message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: google.rpc.Status.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a Status message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {google.rpc.Status & google.rpc.Status.$Shape} Status
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): google.rpc.Status & google.rpc.Status.$Shape;
+        }
+
+        namespace Status {
+
+            /** Properties of a Status. */
+            interface $Properties {
+
+                /** Status code */
+                code?: (number|null);
+
+                /** Status message */
+                message?: (string|null);
+
+                /** Status details */
+                details?: (google.rpc.Any.$Properties[]|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a Status. */
+            type $Shape = google.rpc.Status.$Properties;
+        }
+    }
+
+    /** Namespace protobuf. */
+    namespace protobuf {
+
+        /**
+         * Properties of a Timestamp.
+         * @deprecated Use google.protobuf.Timestamp.$Properties instead.
+         */
+        interface ITimestamp extends google.protobuf.Timestamp.$Properties {
+        }
+
+        /** Represents a Timestamp. */
+        class Timestamp {
+
+            /**
+             * Constructs a new Timestamp.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: google.protobuf.Timestamp.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** Timestamp seconds. */
+            seconds: (number|Long);
+
+            /** Timestamp nanos. */
+            nanos: number;
+
+            /**
+             * Encodes the specified Timestamp message. Does not implicitly {@link google.protobuf.Timestamp.verify|verify} messages.
+             * @param message Timestamp message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: google.protobuf.Timestamp.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a Timestamp message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {google.protobuf.Timestamp & google.protobuf.Timestamp.$Shape} Timestamp
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): google.protobuf.Timestamp & google.protobuf.Timestamp.$Shape;
+        }
+
+        namespace Timestamp {
+
+            /** Properties of a Timestamp. */
+            interface $Properties {
+
+                /** Timestamp seconds */
+                seconds?: (number|Long|null);
+
+                /** Timestamp nanos */
+                nanos?: (number|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a Timestamp. */
+            type $Shape = google.protobuf.Timestamp.$Properties;
+        }
+
+        /**
+         * Properties of an Empty.
+         * @deprecated Use google.protobuf.Empty.$Properties instead.
+         */
+        interface IEmpty extends google.protobuf.Empty.$Properties {
+        }
+
+        /** Represents an Empty. */
+        class Empty {
+
+            /**
+             * Constructs a new Empty.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: google.protobuf.Empty.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /**
+             * Encodes the specified Empty message. Does not implicitly {@link google.protobuf.Empty.verify|verify} messages.
+             * @param message Empty message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: google.protobuf.Empty.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes an Empty message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {google.protobuf.Empty & google.protobuf.Empty.$Shape} Empty
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): google.protobuf.Empty & google.protobuf.Empty.$Shape;
+        }
+
+        namespace Empty {
+
+            /** Properties of an Empty. */
+            interface $Properties {
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of an Empty. */
+            type $Shape = google.protobuf.Empty.$Properties;
+        }
+    }
+}
+
+/** Namespace fsutil. */
+export namespace fsutil {
+
+    /** Namespace types. */
+    namespace types {
+
+        /**
+         * Properties of a Stat.
+         * @deprecated Use fsutil.types.Stat.$Properties instead.
+         */
+        interface IStat extends fsutil.types.Stat.$Properties {
+        }
+
+        /** Represents a Stat. */
+        class Stat {
+
+            /**
+             * Constructs a new Stat.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: fsutil.types.Stat.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** Stat path. */
+            path: string;
+
+            /** Stat mode. */
+            mode: number;
+
+            /** Stat uid. */
+            uid: number;
+
+            /** Stat gid. */
+            gid: number;
+
+            /** Stat size. */
+            size: (number|Long);
+
+            /** Stat modTime. */
+            modTime: (number|Long);
+
+            /** Stat linkname. */
+            linkname: string;
+
+            /** Stat devmajor. */
+            devmajor: (number|Long);
+
+            /** Stat devminor. */
+            devminor: (number|Long);
+
+            /** Stat xattrs. */
+            xattrs: { [k: string]: Uint8Array };
+
+            /**
+             * Encodes the specified Stat message. Does not implicitly {@link fsutil.types.Stat.verify|verify} messages.
+             * @param message Stat message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: fsutil.types.Stat.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a Stat message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {fsutil.types.Stat & fsutil.types.Stat.$Shape} Stat
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): fsutil.types.Stat & fsutil.types.Stat.$Shape;
+        }
+
+        namespace Stat {
+
+            /** Properties of a Stat. */
+            interface $Properties {
+
+                /** Stat path */
+                path?: (string|null);
+
+                /** Stat mode */
+                mode?: (number|null);
+
+                /** Stat uid */
+                uid?: (number|null);
+
+                /** Stat gid */
+                gid?: (number|null);
+
+                /** Stat size */
+                size?: (number|Long|null);
+
+                /** Stat modTime */
+                modTime?: (number|Long|null);
+
+                /** Stat linkname */
+                linkname?: (string|null);
+
+                /** Stat devmajor */
+                devmajor?: (number|Long|null);
+
+                /** Stat devminor */
+                devminor?: (number|Long|null);
+
+                /** Stat xattrs */
+                xattrs?: ({ [k: string]: Uint8Array }|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a Stat. */
+            type $Shape = fsutil.types.Stat.$Properties;
+        }
+
+        /**
+         * Properties of a Packet.
+         * @deprecated Use fsutil.types.Packet.$Properties instead.
+         */
+        interface IPacket extends fsutil.types.Packet.$Properties {
+        }
+
+        /** Represents a Packet. */
+        class Packet {
+
+            /**
+             * Constructs a new Packet.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: fsutil.types.Packet.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** Packet type. */
+            type: fsutil.types.Packet.PacketType;
+
+            /** Packet stat. */
+            stat?: (fsutil.types.Stat.$Properties|null);
+
+            /** Packet id. */
+            id: number;
+
+            /** Packet data. */
+            data: Uint8Array;
+
+            /**
+             * Encodes the specified Packet message. Does not implicitly {@link fsutil.types.Packet.verify|verify} messages.
+             * @param message Packet message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: fsutil.types.Packet.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a Packet message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {fsutil.types.Packet & fsutil.types.Packet.$Shape} Packet
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): fsutil.types.Packet & fsutil.types.Packet.$Shape;
+        }
+
+        namespace Packet {
+
+            /** Properties of a Packet. */
+            interface $Properties {
+
+                /** Packet type */
+                type?: (fsutil.types.Packet.PacketType|null);
+
+                /** Packet stat */
+                stat?: (fsutil.types.Stat.$Properties|null);
+
+                /** Packet id */
+                id?: (number|null);
+
+                /** Packet data */
+                data?: (Uint8Array|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a Packet. */
+            type $Shape = fsutil.types.Packet.$Properties;
+
+            /** PacketType enum. */
+            enum PacketType {
+
+                /** PACKET_STAT value */
+                PACKET_STAT = 0,
+
+                /** PACKET_REQ value */
+                PACKET_REQ = 1,
+
+                /** PACKET_DATA value */
+                PACKET_DATA = 2,
+
+                /** PACKET_FIN value */
+                PACKET_FIN = 3,
+
+                /** PACKET_ERR value */
+                PACKET_ERR = 4
+            }
+        }
+    }
+}
+
+/** Namespace grpc. */
+export namespace grpc {
+
+    /** Namespace health. */
+    namespace health {
+
+        /** Namespace v1. */
+        namespace v1 {
+
+            /**
+             * Properties of a HealthCheckRequest.
+             * @deprecated Use grpc.health.v1.HealthCheckRequest.$Properties instead.
+             */
+            interface IHealthCheckRequest extends grpc.health.v1.HealthCheckRequest.$Properties {
+            }
+
+            /** Represents a HealthCheckRequest. */
+            class HealthCheckRequest {
+
+                /**
+                 * Constructs a new HealthCheckRequest.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: grpc.health.v1.HealthCheckRequest.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** HealthCheckRequest service. */
+                service: string;
+
+                /**
+                 * Encodes the specified HealthCheckRequest message. Does not implicitly {@link grpc.health.v1.HealthCheckRequest.verify|verify} messages.
+                 * @param message HealthCheckRequest message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: grpc.health.v1.HealthCheckRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a HealthCheckRequest message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {grpc.health.v1.HealthCheckRequest & grpc.health.v1.HealthCheckRequest.$Shape} HealthCheckRequest
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): grpc.health.v1.HealthCheckRequest & grpc.health.v1.HealthCheckRequest.$Shape;
+            }
+
+            namespace HealthCheckRequest {
+
+                /** Properties of a HealthCheckRequest. */
+                interface $Properties {
+
+                    /** HealthCheckRequest service */
+                    service?: (string|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a HealthCheckRequest. */
+                type $Shape = grpc.health.v1.HealthCheckRequest.$Properties;
+            }
+
+            /**
+             * Properties of a HealthCheckResponse.
+             * @deprecated Use grpc.health.v1.HealthCheckResponse.$Properties instead.
+             */
+            interface IHealthCheckResponse extends grpc.health.v1.HealthCheckResponse.$Properties {
+            }
+
+            /** Represents a HealthCheckResponse. */
+            class HealthCheckResponse {
+
+                /**
+                 * Constructs a new HealthCheckResponse.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: grpc.health.v1.HealthCheckResponse.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** HealthCheckResponse status. */
+                status: grpc.health.v1.HealthCheckResponse.ServingStatus;
+
+                /**
+                 * Encodes the specified HealthCheckResponse message. Does not implicitly {@link grpc.health.v1.HealthCheckResponse.verify|verify} messages.
+                 * @param message HealthCheckResponse message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: grpc.health.v1.HealthCheckResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a HealthCheckResponse message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {grpc.health.v1.HealthCheckResponse & grpc.health.v1.HealthCheckResponse.$Shape} HealthCheckResponse
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): grpc.health.v1.HealthCheckResponse & grpc.health.v1.HealthCheckResponse.$Shape;
+            }
+
+            namespace HealthCheckResponse {
+
+                /** Properties of a HealthCheckResponse. */
+                interface $Properties {
+
+                    /** HealthCheckResponse status */
+                    status?: (grpc.health.v1.HealthCheckResponse.ServingStatus|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a HealthCheckResponse. */
+                type $Shape = grpc.health.v1.HealthCheckResponse.$Properties;
+
+                /** ServingStatus enum. */
+                enum ServingStatus {
+
+                    /** UNKNOWN value */
+                    UNKNOWN = 0,
+
+                    /** SERVING value */
+                    SERVING = 1,
+
+                    /** NOT_SERVING value */
+                    NOT_SERVING = 2,
+
+                    /** SERVICE_UNKNOWN value */
+                    SERVICE_UNKNOWN = 3
+                }
+            }
+        }
+    }
+}
+
+/** Namespace containerd. */
+export namespace containerd {
+
+    /** Namespace services. */
+    namespace services {
+
+        /** Namespace content. */
+        namespace content {
+
+            /** Namespace v1. */
+            namespace v1 {
+
+                /**
+                 * Properties of an Info.
+                 * @deprecated Use containerd.services.content.v1.Info.$Properties instead.
+                 */
+                interface IInfo extends containerd.services.content.v1.Info.$Properties {
+                }
+
+                /** Represents an Info. */
+                class Info {
+
+                    /**
+                     * Constructs a new Info.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: containerd.services.content.v1.Info.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** Info digest. */
+                    digest: string;
+
+                    /** Info size. */
+                    size: (number|Long);
+
+                    /** Info createdAt. */
+                    createdAt?: (google.protobuf.Timestamp.$Properties|null);
+
+                    /** Info updatedAt. */
+                    updatedAt?: (google.protobuf.Timestamp.$Properties|null);
+
+                    /** Info labels. */
+                    labels: { [k: string]: string };
+
+                    /**
+                     * Encodes the specified Info message. Does not implicitly {@link containerd.services.content.v1.Info.verify|verify} messages.
+                     * @param message Info message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: containerd.services.content.v1.Info.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes an Info message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {containerd.services.content.v1.Info & containerd.services.content.v1.Info.$Shape} Info
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): containerd.services.content.v1.Info & containerd.services.content.v1.Info.$Shape;
+                }
+
+                namespace Info {
+
+                    /** Properties of an Info. */
+                    interface $Properties {
+
+                        /** Info digest */
+                        digest?: (string|null);
+
+                        /** Info size */
+                        size?: (number|Long|null);
+
+                        /** Info createdAt */
+                        createdAt?: (google.protobuf.Timestamp.$Properties|null);
+
+                        /** Info updatedAt */
+                        updatedAt?: (google.protobuf.Timestamp.$Properties|null);
+
+                        /** Info labels */
+                        labels?: ({ [k: string]: string }|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of an Info. */
+                    type $Shape = containerd.services.content.v1.Info.$Properties;
+                }
+
+                /**
+                 * Properties of an InfoRequest.
+                 * @deprecated Use containerd.services.content.v1.InfoRequest.$Properties instead.
+                 */
+                interface IInfoRequest extends containerd.services.content.v1.InfoRequest.$Properties {
+                }
+
+                /** Represents an InfoRequest. */
+                class InfoRequest {
+
+                    /**
+                     * Constructs a new InfoRequest.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: containerd.services.content.v1.InfoRequest.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** InfoRequest digest. */
+                    digest: string;
+
+                    /**
+                     * Encodes the specified InfoRequest message. Does not implicitly {@link containerd.services.content.v1.InfoRequest.verify|verify} messages.
+                     * @param message InfoRequest message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: containerd.services.content.v1.InfoRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes an InfoRequest message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {containerd.services.content.v1.InfoRequest & containerd.services.content.v1.InfoRequest.$Shape} InfoRequest
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): containerd.services.content.v1.InfoRequest & containerd.services.content.v1.InfoRequest.$Shape;
+                }
+
+                namespace InfoRequest {
+
+                    /** Properties of an InfoRequest. */
+                    interface $Properties {
+
+                        /** InfoRequest digest */
+                        digest?: (string|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of an InfoRequest. */
+                    type $Shape = containerd.services.content.v1.InfoRequest.$Properties;
+                }
+
+                /**
+                 * Properties of an InfoResponse.
+                 * @deprecated Use containerd.services.content.v1.InfoResponse.$Properties instead.
+                 */
+                interface IInfoResponse extends containerd.services.content.v1.InfoResponse.$Properties {
+                }
+
+                /** Represents an InfoResponse. */
+                class InfoResponse {
+
+                    /**
+                     * Constructs a new InfoResponse.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: containerd.services.content.v1.InfoResponse.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** InfoResponse info. */
+                    info?: (containerd.services.content.v1.Info.$Properties|null);
+
+                    /**
+                     * Encodes the specified InfoResponse message. Does not implicitly {@link containerd.services.content.v1.InfoResponse.verify|verify} messages.
+                     * @param message InfoResponse message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: containerd.services.content.v1.InfoResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes an InfoResponse message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {containerd.services.content.v1.InfoResponse & containerd.services.content.v1.InfoResponse.$Shape} InfoResponse
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): containerd.services.content.v1.InfoResponse & containerd.services.content.v1.InfoResponse.$Shape;
+                }
+
+                namespace InfoResponse {
+
+                    /** Properties of an InfoResponse. */
+                    interface $Properties {
+
+                        /** InfoResponse info */
+                        info?: (containerd.services.content.v1.Info.$Properties|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of an InfoResponse. */
+                    type $Shape = containerd.services.content.v1.InfoResponse.$Properties;
+                }
+
+                /**
+                 * Properties of a FieldMask.
+                 * @deprecated Use containerd.services.content.v1.FieldMask.$Properties instead.
+                 */
+                interface IFieldMask extends containerd.services.content.v1.FieldMask.$Properties {
+                }
+
+                /** Represents a FieldMask. */
+                class FieldMask {
+
+                    /**
+                     * Constructs a new FieldMask.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: containerd.services.content.v1.FieldMask.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** FieldMask paths. */
+                    paths: string[];
+
+                    /**
+                     * Encodes the specified FieldMask message. Does not implicitly {@link containerd.services.content.v1.FieldMask.verify|verify} messages.
+                     * @param message FieldMask message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: containerd.services.content.v1.FieldMask.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a FieldMask message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {containerd.services.content.v1.FieldMask & containerd.services.content.v1.FieldMask.$Shape} FieldMask
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): containerd.services.content.v1.FieldMask & containerd.services.content.v1.FieldMask.$Shape;
+                }
+
+                namespace FieldMask {
+
+                    /** Properties of a FieldMask. */
+                    interface $Properties {
+
+                        /** FieldMask paths */
+                        paths?: (string[]|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a FieldMask. */
+                    type $Shape = containerd.services.content.v1.FieldMask.$Properties;
+                }
+
+                /**
+                 * Properties of an UpdateRequest.
+                 * @deprecated Use containerd.services.content.v1.UpdateRequest.$Properties instead.
+                 */
+                interface IUpdateRequest extends containerd.services.content.v1.UpdateRequest.$Properties {
+                }
+
+                /** Represents an UpdateRequest. */
+                class UpdateRequest {
+
+                    /**
+                     * Constructs a new UpdateRequest.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: containerd.services.content.v1.UpdateRequest.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** UpdateRequest info. */
+                    info?: (containerd.services.content.v1.Info.$Properties|null);
+
+                    /** UpdateRequest updateMask. */
+                    updateMask?: (containerd.services.content.v1.FieldMask.$Properties|null);
+
+                    /**
+                     * Encodes the specified UpdateRequest message. Does not implicitly {@link containerd.services.content.v1.UpdateRequest.verify|verify} messages.
+                     * @param message UpdateRequest message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: containerd.services.content.v1.UpdateRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes an UpdateRequest message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {containerd.services.content.v1.UpdateRequest & containerd.services.content.v1.UpdateRequest.$Shape} UpdateRequest
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): containerd.services.content.v1.UpdateRequest & containerd.services.content.v1.UpdateRequest.$Shape;
+                }
+
+                namespace UpdateRequest {
+
+                    /** Properties of an UpdateRequest. */
+                    interface $Properties {
+
+                        /** UpdateRequest info */
+                        info?: (containerd.services.content.v1.Info.$Properties|null);
+
+                        /** UpdateRequest updateMask */
+                        updateMask?: (containerd.services.content.v1.FieldMask.$Properties|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of an UpdateRequest. */
+                    type $Shape = containerd.services.content.v1.UpdateRequest.$Properties;
+                }
+
+                /**
+                 * Properties of an UpdateResponse.
+                 * @deprecated Use containerd.services.content.v1.UpdateResponse.$Properties instead.
+                 */
+                interface IUpdateResponse extends containerd.services.content.v1.UpdateResponse.$Properties {
+                }
+
+                /** Represents an UpdateResponse. */
+                class UpdateResponse {
+
+                    /**
+                     * Constructs a new UpdateResponse.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: containerd.services.content.v1.UpdateResponse.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** UpdateResponse info. */
+                    info?: (containerd.services.content.v1.Info.$Properties|null);
+
+                    /**
+                     * Encodes the specified UpdateResponse message. Does not implicitly {@link containerd.services.content.v1.UpdateResponse.verify|verify} messages.
+                     * @param message UpdateResponse message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: containerd.services.content.v1.UpdateResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes an UpdateResponse message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {containerd.services.content.v1.UpdateResponse & containerd.services.content.v1.UpdateResponse.$Shape} UpdateResponse
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): containerd.services.content.v1.UpdateResponse & containerd.services.content.v1.UpdateResponse.$Shape;
+                }
+
+                namespace UpdateResponse {
+
+                    /** Properties of an UpdateResponse. */
+                    interface $Properties {
+
+                        /** UpdateResponse info */
+                        info?: (containerd.services.content.v1.Info.$Properties|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of an UpdateResponse. */
+                    type $Shape = containerd.services.content.v1.UpdateResponse.$Properties;
+                }
+
+                /**
+                 * Properties of a ListContentRequest.
+                 * @deprecated Use containerd.services.content.v1.ListContentRequest.$Properties instead.
+                 */
+                interface IListContentRequest extends containerd.services.content.v1.ListContentRequest.$Properties {
+                }
+
+                /** Represents a ListContentRequest. */
+                class ListContentRequest {
+
+                    /**
+                     * Constructs a new ListContentRequest.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: containerd.services.content.v1.ListContentRequest.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** ListContentRequest filters. */
+                    filters: string[];
+
+                    /**
+                     * Encodes the specified ListContentRequest message. Does not implicitly {@link containerd.services.content.v1.ListContentRequest.verify|verify} messages.
+                     * @param message ListContentRequest message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: containerd.services.content.v1.ListContentRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a ListContentRequest message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {containerd.services.content.v1.ListContentRequest & containerd.services.content.v1.ListContentRequest.$Shape} ListContentRequest
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): containerd.services.content.v1.ListContentRequest & containerd.services.content.v1.ListContentRequest.$Shape;
+                }
+
+                namespace ListContentRequest {
+
+                    /** Properties of a ListContentRequest. */
+                    interface $Properties {
+
+                        /** ListContentRequest filters */
+                        filters?: (string[]|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a ListContentRequest. */
+                    type $Shape = containerd.services.content.v1.ListContentRequest.$Properties;
+                }
+
+                /**
+                 * Properties of a ListContentResponse.
+                 * @deprecated Use containerd.services.content.v1.ListContentResponse.$Properties instead.
+                 */
+                interface IListContentResponse extends containerd.services.content.v1.ListContentResponse.$Properties {
+                }
+
+                /** Represents a ListContentResponse. */
+                class ListContentResponse {
+
+                    /**
+                     * Constructs a new ListContentResponse.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: containerd.services.content.v1.ListContentResponse.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** ListContentResponse info. */
+                    info: containerd.services.content.v1.Info.$Properties[];
+
+                    /**
+                     * Encodes the specified ListContentResponse message. Does not implicitly {@link containerd.services.content.v1.ListContentResponse.verify|verify} messages.
+                     * @param message ListContentResponse message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: containerd.services.content.v1.ListContentResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a ListContentResponse message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {containerd.services.content.v1.ListContentResponse & containerd.services.content.v1.ListContentResponse.$Shape} ListContentResponse
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): containerd.services.content.v1.ListContentResponse & containerd.services.content.v1.ListContentResponse.$Shape;
+                }
+
+                namespace ListContentResponse {
+
+                    /** Properties of a ListContentResponse. */
+                    interface $Properties {
+
+                        /** ListContentResponse info */
+                        info?: (containerd.services.content.v1.Info.$Properties[]|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a ListContentResponse. */
+                    type $Shape = containerd.services.content.v1.ListContentResponse.$Properties;
+                }
+
+                /**
+                 * Properties of a DeleteContentRequest.
+                 * @deprecated Use containerd.services.content.v1.DeleteContentRequest.$Properties instead.
+                 */
+                interface IDeleteContentRequest extends containerd.services.content.v1.DeleteContentRequest.$Properties {
+                }
+
+                /** Represents a DeleteContentRequest. */
+                class DeleteContentRequest {
+
+                    /**
+                     * Constructs a new DeleteContentRequest.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: containerd.services.content.v1.DeleteContentRequest.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** DeleteContentRequest digest. */
+                    digest: string;
+
+                    /**
+                     * Encodes the specified DeleteContentRequest message. Does not implicitly {@link containerd.services.content.v1.DeleteContentRequest.verify|verify} messages.
+                     * @param message DeleteContentRequest message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: containerd.services.content.v1.DeleteContentRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a DeleteContentRequest message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {containerd.services.content.v1.DeleteContentRequest & containerd.services.content.v1.DeleteContentRequest.$Shape} DeleteContentRequest
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): containerd.services.content.v1.DeleteContentRequest & containerd.services.content.v1.DeleteContentRequest.$Shape;
+                }
+
+                namespace DeleteContentRequest {
+
+                    /** Properties of a DeleteContentRequest. */
+                    interface $Properties {
+
+                        /** DeleteContentRequest digest */
+                        digest?: (string|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a DeleteContentRequest. */
+                    type $Shape = containerd.services.content.v1.DeleteContentRequest.$Properties;
+                }
+
+                /**
+                 * Properties of a ReadContentRequest.
+                 * @deprecated Use containerd.services.content.v1.ReadContentRequest.$Properties instead.
+                 */
+                interface IReadContentRequest extends containerd.services.content.v1.ReadContentRequest.$Properties {
+                }
+
+                /** Represents a ReadContentRequest. */
+                class ReadContentRequest {
+
+                    /**
+                     * Constructs a new ReadContentRequest.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: containerd.services.content.v1.ReadContentRequest.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** ReadContentRequest digest. */
+                    digest: string;
+
+                    /** ReadContentRequest offset. */
+                    offset: (number|Long);
+
+                    /** ReadContentRequest size. */
+                    size: (number|Long);
+
+                    /**
+                     * Encodes the specified ReadContentRequest message. Does not implicitly {@link containerd.services.content.v1.ReadContentRequest.verify|verify} messages.
+                     * @param message ReadContentRequest message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: containerd.services.content.v1.ReadContentRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a ReadContentRequest message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {containerd.services.content.v1.ReadContentRequest & containerd.services.content.v1.ReadContentRequest.$Shape} ReadContentRequest
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): containerd.services.content.v1.ReadContentRequest & containerd.services.content.v1.ReadContentRequest.$Shape;
+                }
+
+                namespace ReadContentRequest {
+
+                    /** Properties of a ReadContentRequest. */
+                    interface $Properties {
+
+                        /** ReadContentRequest digest */
+                        digest?: (string|null);
+
+                        /** ReadContentRequest offset */
+                        offset?: (number|Long|null);
+
+                        /** ReadContentRequest size */
+                        size?: (number|Long|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a ReadContentRequest. */
+                    type $Shape = containerd.services.content.v1.ReadContentRequest.$Properties;
+                }
+
+                /**
+                 * Properties of a ReadContentResponse.
+                 * @deprecated Use containerd.services.content.v1.ReadContentResponse.$Properties instead.
+                 */
+                interface IReadContentResponse extends containerd.services.content.v1.ReadContentResponse.$Properties {
+                }
+
+                /** Represents a ReadContentResponse. */
+                class ReadContentResponse {
+
+                    /**
+                     * Constructs a new ReadContentResponse.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: containerd.services.content.v1.ReadContentResponse.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** ReadContentResponse offset. */
+                    offset: (number|Long);
+
+                    /** ReadContentResponse data. */
+                    data: Uint8Array;
+
+                    /**
+                     * Encodes the specified ReadContentResponse message. Does not implicitly {@link containerd.services.content.v1.ReadContentResponse.verify|verify} messages.
+                     * @param message ReadContentResponse message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: containerd.services.content.v1.ReadContentResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a ReadContentResponse message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {containerd.services.content.v1.ReadContentResponse & containerd.services.content.v1.ReadContentResponse.$Shape} ReadContentResponse
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): containerd.services.content.v1.ReadContentResponse & containerd.services.content.v1.ReadContentResponse.$Shape;
+                }
+
+                namespace ReadContentResponse {
+
+                    /** Properties of a ReadContentResponse. */
+                    interface $Properties {
+
+                        /** ReadContentResponse offset */
+                        offset?: (number|Long|null);
+
+                        /** ReadContentResponse data */
+                        data?: (Uint8Array|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a ReadContentResponse. */
+                    type $Shape = containerd.services.content.v1.ReadContentResponse.$Properties;
+                }
+
+                /**
+                 * Properties of a Status.
+                 * @deprecated Use containerd.services.content.v1.Status.$Properties instead.
+                 */
+                interface IStatus extends containerd.services.content.v1.Status.$Properties {
+                }
+
+                /** Represents a Status. */
+                class Status {
+
+                    /**
+                     * Constructs a new Status.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: containerd.services.content.v1.Status.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** Status startedAt. */
+                    startedAt?: (google.protobuf.Timestamp.$Properties|null);
+
+                    /** Status updatedAt. */
+                    updatedAt?: (google.protobuf.Timestamp.$Properties|null);
+
+                    /** Status ref. */
+                    ref: string;
+
+                    /** Status offset. */
+                    offset: (number|Long);
+
+                    /** Status total. */
+                    total: (number|Long);
+
+                    /** Status expected. */
+                    expected: string;
+
+                    /**
+                     * Encodes the specified Status message. Does not implicitly {@link containerd.services.content.v1.Status.verify|verify} messages.
+                     * @param message Status message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: containerd.services.content.v1.Status.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a Status message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {containerd.services.content.v1.Status & containerd.services.content.v1.Status.$Shape} Status
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): containerd.services.content.v1.Status & containerd.services.content.v1.Status.$Shape;
+                }
+
+                namespace Status {
+
+                    /** Properties of a Status. */
+                    interface $Properties {
+
+                        /** Status startedAt */
+                        startedAt?: (google.protobuf.Timestamp.$Properties|null);
+
+                        /** Status updatedAt */
+                        updatedAt?: (google.protobuf.Timestamp.$Properties|null);
+
+                        /** Status ref */
+                        ref?: (string|null);
+
+                        /** Status offset */
+                        offset?: (number|Long|null);
+
+                        /** Status total */
+                        total?: (number|Long|null);
+
+                        /** Status expected */
+                        expected?: (string|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a Status. */
+                    type $Shape = containerd.services.content.v1.Status.$Properties;
+                }
+
+                /**
+                 * Properties of a StatusRequest.
+                 * @deprecated Use containerd.services.content.v1.StatusRequest.$Properties instead.
+                 */
+                interface IStatusRequest extends containerd.services.content.v1.StatusRequest.$Properties {
+                }
+
+                /** Represents a StatusRequest. */
+                class StatusRequest {
+
+                    /**
+                     * Constructs a new StatusRequest.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: containerd.services.content.v1.StatusRequest.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** StatusRequest ref. */
+                    ref: string;
+
+                    /**
+                     * Encodes the specified StatusRequest message. Does not implicitly {@link containerd.services.content.v1.StatusRequest.verify|verify} messages.
+                     * @param message StatusRequest message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: containerd.services.content.v1.StatusRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a StatusRequest message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {containerd.services.content.v1.StatusRequest & containerd.services.content.v1.StatusRequest.$Shape} StatusRequest
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): containerd.services.content.v1.StatusRequest & containerd.services.content.v1.StatusRequest.$Shape;
+                }
+
+                namespace StatusRequest {
+
+                    /** Properties of a StatusRequest. */
+                    interface $Properties {
+
+                        /** StatusRequest ref */
+                        ref?: (string|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a StatusRequest. */
+                    type $Shape = containerd.services.content.v1.StatusRequest.$Properties;
+                }
+
+                /**
+                 * Properties of a StatusResponse.
+                 * @deprecated Use containerd.services.content.v1.StatusResponse.$Properties instead.
+                 */
+                interface IStatusResponse extends containerd.services.content.v1.StatusResponse.$Properties {
+                }
+
+                /** Represents a StatusResponse. */
+                class StatusResponse {
+
+                    /**
+                     * Constructs a new StatusResponse.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: containerd.services.content.v1.StatusResponse.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** StatusResponse status. */
+                    status?: (containerd.services.content.v1.Status.$Properties|null);
+
+                    /**
+                     * Encodes the specified StatusResponse message. Does not implicitly {@link containerd.services.content.v1.StatusResponse.verify|verify} messages.
+                     * @param message StatusResponse message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: containerd.services.content.v1.StatusResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a StatusResponse message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {containerd.services.content.v1.StatusResponse & containerd.services.content.v1.StatusResponse.$Shape} StatusResponse
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): containerd.services.content.v1.StatusResponse & containerd.services.content.v1.StatusResponse.$Shape;
+                }
+
+                namespace StatusResponse {
+
+                    /** Properties of a StatusResponse. */
+                    interface $Properties {
+
+                        /** StatusResponse status */
+                        status?: (containerd.services.content.v1.Status.$Properties|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a StatusResponse. */
+                    type $Shape = containerd.services.content.v1.StatusResponse.$Properties;
+                }
+
+                /**
+                 * Properties of a ListStatusesRequest.
+                 * @deprecated Use containerd.services.content.v1.ListStatusesRequest.$Properties instead.
+                 */
+                interface IListStatusesRequest extends containerd.services.content.v1.ListStatusesRequest.$Properties {
+                }
+
+                /** Represents a ListStatusesRequest. */
+                class ListStatusesRequest {
+
+                    /**
+                     * Constructs a new ListStatusesRequest.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: containerd.services.content.v1.ListStatusesRequest.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** ListStatusesRequest filters. */
+                    filters: string[];
+
+                    /**
+                     * Encodes the specified ListStatusesRequest message. Does not implicitly {@link containerd.services.content.v1.ListStatusesRequest.verify|verify} messages.
+                     * @param message ListStatusesRequest message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: containerd.services.content.v1.ListStatusesRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a ListStatusesRequest message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {containerd.services.content.v1.ListStatusesRequest & containerd.services.content.v1.ListStatusesRequest.$Shape} ListStatusesRequest
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): containerd.services.content.v1.ListStatusesRequest & containerd.services.content.v1.ListStatusesRequest.$Shape;
+                }
+
+                namespace ListStatusesRequest {
+
+                    /** Properties of a ListStatusesRequest. */
+                    interface $Properties {
+
+                        /** ListStatusesRequest filters */
+                        filters?: (string[]|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a ListStatusesRequest. */
+                    type $Shape = containerd.services.content.v1.ListStatusesRequest.$Properties;
+                }
+
+                /**
+                 * Properties of a ListStatusesResponse.
+                 * @deprecated Use containerd.services.content.v1.ListStatusesResponse.$Properties instead.
+                 */
+                interface IListStatusesResponse extends containerd.services.content.v1.ListStatusesResponse.$Properties {
+                }
+
+                /** Represents a ListStatusesResponse. */
+                class ListStatusesResponse {
+
+                    /**
+                     * Constructs a new ListStatusesResponse.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: containerd.services.content.v1.ListStatusesResponse.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** ListStatusesResponse statuses. */
+                    statuses: containerd.services.content.v1.Status.$Properties[];
+
+                    /**
+                     * Encodes the specified ListStatusesResponse message. Does not implicitly {@link containerd.services.content.v1.ListStatusesResponse.verify|verify} messages.
+                     * @param message ListStatusesResponse message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: containerd.services.content.v1.ListStatusesResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a ListStatusesResponse message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {containerd.services.content.v1.ListStatusesResponse & containerd.services.content.v1.ListStatusesResponse.$Shape} ListStatusesResponse
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): containerd.services.content.v1.ListStatusesResponse & containerd.services.content.v1.ListStatusesResponse.$Shape;
+                }
+
+                namespace ListStatusesResponse {
+
+                    /** Properties of a ListStatusesResponse. */
+                    interface $Properties {
+
+                        /** ListStatusesResponse statuses */
+                        statuses?: (containerd.services.content.v1.Status.$Properties[]|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a ListStatusesResponse. */
+                    type $Shape = containerd.services.content.v1.ListStatusesResponse.$Properties;
+                }
+
+                /** WriteAction enum. */
+                enum WriteAction {
+
+                    /** STAT value */
+                    STAT = 0,
+
+                    /** WRITE value */
+                    WRITE = 1,
+
+                    /** COMMIT value */
+                    COMMIT = 2
+                }
+
+                /**
+                 * Properties of a WriteContentRequest.
+                 * @deprecated Use containerd.services.content.v1.WriteContentRequest.$Properties instead.
+                 */
+                interface IWriteContentRequest extends containerd.services.content.v1.WriteContentRequest.$Properties {
+                }
+
+                /** Represents a WriteContentRequest. */
+                class WriteContentRequest {
+
+                    /**
+                     * Constructs a new WriteContentRequest.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: containerd.services.content.v1.WriteContentRequest.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** WriteContentRequest action. */
+                    action: containerd.services.content.v1.WriteAction;
+
+                    /** WriteContentRequest ref. */
+                    ref: string;
+
+                    /** WriteContentRequest total. */
+                    total: (number|Long);
+
+                    /** WriteContentRequest expected. */
+                    expected: string;
+
+                    /** WriteContentRequest offset. */
+                    offset: (number|Long);
+
+                    /** WriteContentRequest data. */
+                    data: Uint8Array;
+
+                    /** WriteContentRequest labels. */
+                    labels: { [k: string]: string };
+
+                    /**
+                     * Encodes the specified WriteContentRequest message. Does not implicitly {@link containerd.services.content.v1.WriteContentRequest.verify|verify} messages.
+                     * @param message WriteContentRequest message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: containerd.services.content.v1.WriteContentRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a WriteContentRequest message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {containerd.services.content.v1.WriteContentRequest & containerd.services.content.v1.WriteContentRequest.$Shape} WriteContentRequest
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): containerd.services.content.v1.WriteContentRequest & containerd.services.content.v1.WriteContentRequest.$Shape;
+                }
+
+                namespace WriteContentRequest {
+
+                    /** Properties of a WriteContentRequest. */
+                    interface $Properties {
+
+                        /** WriteContentRequest action */
+                        action?: (containerd.services.content.v1.WriteAction|null);
+
+                        /** WriteContentRequest ref */
+                        ref?: (string|null);
+
+                        /** WriteContentRequest total */
+                        total?: (number|Long|null);
+
+                        /** WriteContentRequest expected */
+                        expected?: (string|null);
+
+                        /** WriteContentRequest offset */
+                        offset?: (number|Long|null);
+
+                        /** WriteContentRequest data */
+                        data?: (Uint8Array|null);
+
+                        /** WriteContentRequest labels */
+                        labels?: ({ [k: string]: string }|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a WriteContentRequest. */
+                    type $Shape = containerd.services.content.v1.WriteContentRequest.$Properties;
+                }
+
+                /**
+                 * Properties of a WriteContentResponse.
+                 * @deprecated Use containerd.services.content.v1.WriteContentResponse.$Properties instead.
+                 */
+                interface IWriteContentResponse extends containerd.services.content.v1.WriteContentResponse.$Properties {
+                }
+
+                /** Represents a WriteContentResponse. */
+                class WriteContentResponse {
+
+                    /**
+                     * Constructs a new WriteContentResponse.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: containerd.services.content.v1.WriteContentResponse.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** WriteContentResponse action. */
+                    action: containerd.services.content.v1.WriteAction;
+
+                    /** WriteContentResponse startedAt. */
+                    startedAt?: (google.protobuf.Timestamp.$Properties|null);
+
+                    /** WriteContentResponse updatedAt. */
+                    updatedAt?: (google.protobuf.Timestamp.$Properties|null);
+
+                    /** WriteContentResponse offset. */
+                    offset: (number|Long);
+
+                    /** WriteContentResponse total. */
+                    total: (number|Long);
+
+                    /** WriteContentResponse digest. */
+                    digest: string;
+
+                    /**
+                     * Encodes the specified WriteContentResponse message. Does not implicitly {@link containerd.services.content.v1.WriteContentResponse.verify|verify} messages.
+                     * @param message WriteContentResponse message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: containerd.services.content.v1.WriteContentResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a WriteContentResponse message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {containerd.services.content.v1.WriteContentResponse & containerd.services.content.v1.WriteContentResponse.$Shape} WriteContentResponse
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): containerd.services.content.v1.WriteContentResponse & containerd.services.content.v1.WriteContentResponse.$Shape;
+                }
+
+                namespace WriteContentResponse {
+
+                    /** Properties of a WriteContentResponse. */
+                    interface $Properties {
+
+                        /** WriteContentResponse action */
+                        action?: (containerd.services.content.v1.WriteAction|null);
+
+                        /** WriteContentResponse startedAt */
+                        startedAt?: (google.protobuf.Timestamp.$Properties|null);
+
+                        /** WriteContentResponse updatedAt */
+                        updatedAt?: (google.protobuf.Timestamp.$Properties|null);
+
+                        /** WriteContentResponse offset */
+                        offset?: (number|Long|null);
+
+                        /** WriteContentResponse total */
+                        total?: (number|Long|null);
+
+                        /** WriteContentResponse digest */
+                        digest?: (string|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a WriteContentResponse. */
+                    type $Shape = containerd.services.content.v1.WriteContentResponse.$Properties;
+                }
+
+                /**
+                 * Properties of an AbortRequest.
+                 * @deprecated Use containerd.services.content.v1.AbortRequest.$Properties instead.
+                 */
+                interface IAbortRequest extends containerd.services.content.v1.AbortRequest.$Properties {
+                }
+
+                /** Represents an AbortRequest. */
+                class AbortRequest {
+
+                    /**
+                     * Constructs a new AbortRequest.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: containerd.services.content.v1.AbortRequest.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** AbortRequest ref. */
+                    ref: string;
+
+                    /**
+                     * Encodes the specified AbortRequest message. Does not implicitly {@link containerd.services.content.v1.AbortRequest.verify|verify} messages.
+                     * @param message AbortRequest message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: containerd.services.content.v1.AbortRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes an AbortRequest message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {containerd.services.content.v1.AbortRequest & containerd.services.content.v1.AbortRequest.$Shape} AbortRequest
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): containerd.services.content.v1.AbortRequest & containerd.services.content.v1.AbortRequest.$Shape;
+                }
+
+                namespace AbortRequest {
+
+                    /** Properties of an AbortRequest. */
+                    interface $Properties {
+
+                        /** AbortRequest ref */
+                        ref?: (string|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of an AbortRequest. */
+                    type $Shape = containerd.services.content.v1.AbortRequest.$Properties;
+                }
+            }
+        }
+    }
+}
+
+/** Namespace opentelemetry. */
+export namespace opentelemetry {
+
+    /** Namespace proto. */
+    namespace proto {
+
+        /** Namespace collector. */
+        namespace collector {
+
+            /** Namespace trace. */
+            namespace trace {
+
+                /** Namespace v1. */
+                namespace v1 {
+
+                    /**
+                     * Properties of an ExportTraceServiceRequest.
+                     * @deprecated Use opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest.$Properties instead.
+                     */
+                    interface IExportTraceServiceRequest extends opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest.$Properties {
+                    }
+
+                    /** Represents an ExportTraceServiceRequest. */
+                    class ExportTraceServiceRequest {
+
+                        /**
+                         * Constructs a new ExportTraceServiceRequest.
+                         * @param [properties] Properties to set
+                         */
+                        constructor(properties?: opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest.$Properties);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+
+                        /** ExportTraceServiceRequest resourceSpans. */
+                        resourceSpans: Uint8Array[];
+
+                        /**
+                         * Encodes the specified ExportTraceServiceRequest message. Does not implicitly {@link opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest.verify|verify} messages.
+                         * @param message ExportTraceServiceRequest message or plain object to encode
+                         * @param [writer] Writer to encode to
+                         * @returns Writer
+                         */
+                        static encode(message: opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                        /**
+                         * Decodes an ExportTraceServiceRequest message from the specified reader or buffer.
+                         * @param reader Reader or buffer to decode from
+                         * @param [length] Message length if known beforehand
+                         * @returns {opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest & opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest.$Shape} ExportTraceServiceRequest
+                         * @throws {Error} If the payload is not a reader or valid buffer
+                         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                         */
+                        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest & opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest.$Shape;
+                    }
+
+                    namespace ExportTraceServiceRequest {
+
+                        /** Properties of an ExportTraceServiceRequest. */
+                        interface $Properties {
+
+                            /** ExportTraceServiceRequest resourceSpans */
+                            resourceSpans?: (Uint8Array[]|null);
+
+                            /** Unknown fields preserved while decoding when enabled */
+                            $unknowns?: Uint8Array[];
+                        }
+
+                        /** Shape of an ExportTraceServiceRequest. */
+                        type $Shape = opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest.$Properties;
+                    }
+
+                    /**
+                     * Properties of an ExportTraceServiceResponse.
+                     * @deprecated Use opentelemetry.proto.collector.trace.v1.ExportTraceServiceResponse.$Properties instead.
+                     */
+                    interface IExportTraceServiceResponse extends opentelemetry.proto.collector.trace.v1.ExportTraceServiceResponse.$Properties {
+                    }
+
+                    /** Represents an ExportTraceServiceResponse. */
+                    class ExportTraceServiceResponse {
+
+                        /**
+                         * Constructs a new ExportTraceServiceResponse.
+                         * @param [properties] Properties to set
+                         */
+                        constructor(properties?: opentelemetry.proto.collector.trace.v1.ExportTraceServiceResponse.$Properties);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+
+                        /**
+                         * Encodes the specified ExportTraceServiceResponse message. Does not implicitly {@link opentelemetry.proto.collector.trace.v1.ExportTraceServiceResponse.verify|verify} messages.
+                         * @param message ExportTraceServiceResponse message or plain object to encode
+                         * @param [writer] Writer to encode to
+                         * @returns Writer
+                         */
+                        static encode(message: opentelemetry.proto.collector.trace.v1.ExportTraceServiceResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                        /**
+                         * Decodes an ExportTraceServiceResponse message from the specified reader or buffer.
+                         * @param reader Reader or buffer to decode from
+                         * @param [length] Message length if known beforehand
+                         * @returns {opentelemetry.proto.collector.trace.v1.ExportTraceServiceResponse & opentelemetry.proto.collector.trace.v1.ExportTraceServiceResponse.$Shape} ExportTraceServiceResponse
+                         * @throws {Error} If the payload is not a reader or valid buffer
+                         * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                         */
+                        static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): opentelemetry.proto.collector.trace.v1.ExportTraceServiceResponse & opentelemetry.proto.collector.trace.v1.ExportTraceServiceResponse.$Shape;
+                    }
+
+                    namespace ExportTraceServiceResponse {
+
+                        /** Properties of an ExportTraceServiceResponse. */
+                        interface $Properties {
+
+                            /** Unknown fields preserved while decoding when enabled */
+                            $unknowns?: Uint8Array[];
+                        }
+
+                        /** Shape of an ExportTraceServiceResponse. */
+                        type $Shape = opentelemetry.proto.collector.trace.v1.ExportTraceServiceResponse.$Properties;
+                    }
+                }
+            }
+        }
+    }
+}
