@@ -1,0 +1,236 @@
+import type { IncomingMessage } from 'node:http';
+import { type AbortOptions, CodedError, type Digest } from '../../base/index.ts';
+import type { CredentialProvider } from './credentials.ts';
+import type { Endpoint } from './endpoint.ts';
+import { RegistryError } from './errors.ts';
+import { withRetry } from './retry.ts';
+import { discard } from './transport.ts';
+
+/** A blob to push whose digest and size (bytes) are known. */
+export interface BlobSource {
+  readonly digest: Digest;
+  readonly size: number;
+  /** Opens the content from its beginning; called again for every new attempt unless `once`. */
+  open(options: AbortOptions): Promise<ReadableStream<Uint8Array>>;
+  /** The content can be read one time only, so an upload cut in the middle is not tried again. */
+  readonly once?: boolean;
+}
+
+export interface UploadOptions extends AbortOptions {
+  /** Repositories of the same registry that may hold the blob: it is mounted from there and no byte moves. */
+  readonly mountFrom?: readonly string[];
+  readonly onProgress?: (sent: number) => void;
+}
+
+export type UploadOutcome = 'exists' | 'mounted' | 'uploaded';
+
+interface Target {
+  readonly endpoint: Endpoint;
+  readonly path: string;
+  readonly credentials: CredentialProvider;
+  readonly scopes: readonly string[];
+}
+
+const OCTETS = { 'content-type': 'application/octet-stream' };
+/** Chunk of an upload of unknown size, held in memory so that it can be sent again. */
+const CHUNK = 8 << 20;
+
+/** Puts a blob into a repository by POST and one PUT, unless it is there or can be mounted. */
+export async function uploadBlob(target: Target, source: BlobSource, options: UploadOptions): Promise<UploadOutcome> {
+  const { endpoint, path, credentials, scopes } = target;
+  const { signal } = options;
+  for (const from of options.mountFrom ?? []) {
+    if (from === path) continue;
+    const query = `mount=${encodeURIComponent(source.digest)}&from=${encodeURIComponent(from)}`;
+    const response = await mount(target, `${path}/blobs/uploads/?${query}`, from, { signal });
+    if (response === undefined) continue;
+    discard(response);
+    if (response.statusCode === 201) return 'mounted';
+    await cancelUpload(target, response, { signal });
+  }
+  using _permit = await endpoint.pushes.acquire({ signal });
+  let consumed = false;
+  await withRetry(
+    endpoint.options.retry,
+    endpoint.options.logger,
+    { signal, replayable: () => source.once !== true || !consumed },
+    async () => {
+      const location = await beginUpload(target, { signal });
+      const stream = await source.open({ signal });
+      consumed = true;
+      try {
+        const response = await endpoint.requestOnce(
+          {
+            method: 'PUT',
+            target: withDigest(location, source.digest),
+            headers: OCTETS,
+            body:
+              source.size === 0 ? new Uint8Array() : { length: source.size, stream, onProgress: options.onProgress },
+            expect: [201, 204],
+            scopes,
+          },
+          credentials,
+          { signal },
+        );
+        discard(response);
+      } finally {
+        // The transport lets go of the stream on every path; this one was perhaps never given to it.
+        if (!stream.locked) await stream.cancel().catch(() => {});
+      }
+    },
+  );
+  return 'uploaded';
+}
+
+/** A refusal (no right to read the other repository) only means that the bytes are sent. */
+async function mount(
+  target: Target,
+  path: string,
+  from: string,
+  options: AbortOptions,
+): Promise<IncomingMessage | undefined> {
+  try {
+    return await target.endpoint.request(
+      {
+        method: 'POST',
+        target: path,
+        expect: [201, 202],
+        scopes: [...target.scopes, `repository:${from}:pull`],
+      },
+      target.credentials,
+      options,
+    );
+  } catch (error) {
+    if (error instanceof RegistryError && error.status >= 400 && error.status < 500) return undefined;
+    throw error;
+  }
+}
+
+async function beginUpload({ endpoint, path, credentials, scopes }: Target, options: AbortOptions): Promise<URL> {
+  const target = `${path}/blobs/uploads/`;
+  const response = await endpoint.requestOnce({ method: 'POST', target, expect: [202], scopes }, credentials, options);
+  discard(response);
+  return endpoint.locate(response.headers.location, endpoint.urlOf(target));
+}
+
+async function cancelUpload(target: Target, begun: IncomingMessage, options: AbortOptions): Promise<void> {
+  const { endpoint, path, credentials, scopes } = target;
+  try {
+    const location = endpoint.locate(begun.headers.location, endpoint.urlOf(`${path}/blobs/uploads/`));
+    discard(
+      await endpoint.requestOnce(
+        { method: 'DELETE', target: location, expect: [200, 202, 204], scopes },
+        credentials,
+        options,
+      ),
+    );
+  } catch {
+    options.signal.throwIfAborted();
+    // The registry lets it expire.
+  }
+}
+
+/** The query of a Location is the registry's own: it is extended, never written anew. */
+function withDigest(location: URL, digest: Digest): URL {
+  const url = new URL(location);
+  url.search = `${url.search === '' ? '?' : `${url.search}&`}digest=${encodeURIComponent(digest)}`;
+  return url;
+}
+
+/**
+ * Puts a blob of unknown size by PATCH, 8 MiB at a time. A chunk is kept until it is acknowledged, so a cut connection costs at most one.
+ * `digest` is asked once the stream has ended. Returns the size in bytes.
+ */
+export async function uploadStream(
+  target: Target,
+  stream: ReadableStream<Uint8Array>,
+  digest: () => Digest | Promise<Digest>,
+  options: UploadOptions,
+): Promise<{ readonly digest: Digest; readonly size: number }> {
+  const { endpoint, path, credentials, scopes } = target;
+  const { signal } = options;
+  using _permit = await endpoint.pushes.acquire({ signal });
+  const begin = `${path}/blobs/uploads/`;
+  const begun = await endpoint.request({ method: 'POST', target: begin, expect: [202], scopes }, credentials, {
+    signal,
+  });
+  discard(begun);
+  let location = endpoint.locate(begun.headers.location, endpoint.urlOf(begin));
+  const least = Number(begun.headers['oci-chunk-min-length'] ?? 0);
+  const chunkSize = Math.min(Math.max(CHUNK, Number.isSafeInteger(least) ? least : 0), 256 << 20);
+  let offset = 0;
+
+  const sendChunk = async (chunk: Uint8Array) => {
+    let rest = chunk;
+    let resumed = false;
+    await withRetry(endpoint.options.retry, endpoint.options.logger, { signal }, async () => {
+      if (resumed) {
+        const have = await status();
+        if (have < offset || have > offset + rest.length)
+          throw new CodedError('unavailable', `the registry lost the upload (it has ${have} of ${offset} bytes)`);
+        rest = rest.subarray(have - offset);
+        offset = have;
+      }
+      resumed = true;
+      if (rest.length === 0) return;
+      const headers = { ...OCTETS, 'content-range': `${offset}-${offset + rest.length - 1}` };
+      const response = await endpoint.requestOnce(
+        { method: 'PATCH', target: location, headers, body: rest, expect: [202], scopes },
+        credentials,
+        { signal },
+      );
+      discard(response);
+      if (response.headers.location !== undefined) location = endpoint.locate(response.headers.location, location);
+      offset += rest.length;
+      rest = rest.subarray(rest.length);
+    });
+    options.onProgress?.(offset);
+  };
+
+  const status = async (): Promise<number> => {
+    const response = await endpoint.requestOnce(
+      { method: 'GET', target: location, expect: [200, 204], scopes },
+      credentials,
+      { signal },
+    );
+    discard(response);
+    if (response.headers.location !== undefined) location = endpoint.locate(response.headers.location, location);
+    const range = /^(?:bytes=)?0-(\d+)$/.exec(response.headers.range ?? '');
+    // "0-0" is how registries say both nothing and one byte; chunks are never one byte long.
+    return range === null || range[1] === '0' ? 0 : Number(range[1]) + 1;
+  };
+
+  try {
+    for await (const chunk of rechunk(stream, chunkSize)) await sendChunk(chunk);
+    const final = await digest();
+    const response = await endpoint.request(
+      { method: 'PUT', target: withDigest(location, final), headers: OCTETS, expect: [201, 204], scopes },
+      credentials,
+      { signal },
+    );
+    discard(response);
+    return { digest: final, size: offset };
+  } finally {
+    if (!stream.locked) await stream.cancel().catch(() => {});
+  }
+}
+
+/** The same bytes in pieces of exactly `size`, the last one shorter. Each piece is a buffer of its own. */
+async function* rechunk(stream: ReadableStream<Uint8Array>, size: number): AsyncGenerator<Uint8Array> {
+  let buffer = Buffer.allocUnsafe(size);
+  let filled = 0;
+  for await (const chunk of stream) {
+    for (let at = 0; at < chunk.length; ) {
+      const taken = Math.min(chunk.length - at, size - filled);
+      buffer.set(chunk.subarray(at, at + taken), filled);
+      filled += taken;
+      at += taken;
+      if (filled === size) {
+        yield buffer;
+        buffer = Buffer.allocUnsafe(size);
+        filled = 0;
+      }
+    }
+  }
+  if (filled > 0) yield buffer.subarray(0, filled);
+}

@@ -1,0 +1,42 @@
+import type { AbortOptions } from '../../base/index.ts';
+
+/** What one may show to a registry. */
+export type Credentials =
+  | { readonly kind: 'anonymous' }
+  | { readonly kind: 'basic'; readonly username: string; readonly secret: string }
+  /** A refresh token for the registry's token endpoint. */
+  | { readonly kind: 'identity-token'; readonly token: string }
+  /** A bearer token ready for use. */
+  | { readonly kind: 'registry-token'; readonly token: string };
+
+export interface TokenRequest {
+  readonly host: string;
+  readonly realm: string;
+  readonly service: string;
+  readonly scopes: readonly string[];
+}
+
+/** `expiresIn` seconds (0: 60), `issuedAt` Unix seconds (0: now). */
+export interface IssuedToken {
+  readonly token: string;
+  readonly expiresIn: number;
+  readonly issuedAt: number;
+}
+
+/**
+ * Gives credentials for registry hosts. One object stands for one identity: tokens got with it are shared among its users and with no
+ * other object, so make one a session and reuse it.
+ */
+export interface CredentialProvider {
+  /** `host` as in image names, but `registry-1.docker.io` for Docker Hub. */
+  credentials(host: string, options: AbortOptions): Promise<Credentials>;
+  /** Fetches a token so that the secret need not be told (wire-facts 7.1); undefined: use {@link credentials}. */
+  fetchToken?(request: TokenRequest, options: AbortOptions): Promise<IssuedToken | undefined>;
+}
+
+export const anonymous: CredentialProvider = { credentials: async () => ({ kind: 'anonymous' }) };
+
+/** The same user name and secret for every host; for tests and simple tools. */
+export function staticCredentials(username: string, secret: string): CredentialProvider {
+  return { credentials: async () => ({ kind: 'basic', username, secret }) };
+}

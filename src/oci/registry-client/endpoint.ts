@@ -1,0 +1,211 @@
+import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
+import { type AbortOptions, CodedError, type Logger, Semaphore } from '../../base/index.ts';
+import { Authorizer } from './authorizer.ts';
+import type { CredentialProvider } from './credentials.ts';
+import { errorFromResponse } from './errors.ts';
+import { type AgentPool, isLocalAddress, isLoopback, type RegistryHostOptions } from './hosts.ts';
+import { type RetryPolicy, withRetry } from './retry.ts';
+import { discard, type RequestBody, send } from './transport.ts';
+
+const MAX_REDIRECTS = 5;
+
+/** One request to a registry. */
+export interface RegistryCall {
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** Below /v2/, or a whole URL that the registry gave. */
+  readonly target: string | URL;
+  readonly headers?: OutgoingHttpHeaders;
+  readonly body?: RequestBody;
+  /** Statuses that are answers; all others are thrown as {@link RegistryError}. */
+  readonly expect: readonly number[];
+  /** `repository:NAME:pull[,push]`. */
+  readonly scopes: readonly string[];
+}
+
+export interface EndpointOptions {
+  /** As in image names. */
+  readonly host: string;
+  /** Before the repository name, for mirrors below a path: '' or `prefix/`. */
+  readonly prefix: string;
+  readonly config: RegistryHostOptions;
+  /** Options of hosts that redirects and token endpoints name. */
+  readonly configOf: (host: string) => RegistryHostOptions;
+  readonly agents: AgentPool;
+  readonly retry: RetryPolicy;
+  readonly idleTimeoutMs: number;
+  readonly userAgent: string;
+  readonly logger: Logger;
+}
+
+/** A registry host as it is talked to: addresses, connections, authorization, retries, limits. */
+export class Endpoint {
+  readonly options: EndpointOptions;
+  /** Blobs on their way; two semaphores, so that a copy that waits to push never blocks the pulls it waits for. */
+  readonly pulls: Semaphore;
+  readonly pushes: Semaphore;
+  readonly #realHost: string;
+  readonly #authorizers = new WeakMap<CredentialProvider, Authorizer>();
+  #plain: boolean;
+
+  constructor(options: EndpointOptions) {
+    this.options = options;
+    const { config, host } = options;
+    this.#realHost = host === 'docker.io' ? 'registry-1.docker.io' : host;
+    const hostname = new URL(`http://${this.#realHost}`).hostname;
+    const tlsAsked = config.insecure === true || config.ca !== undefined || config.client !== undefined;
+    this.#plain = config.plainHttp ?? (isLoopback(hostname) && !tlsAsked);
+    this.pulls = new Semaphore(config.concurrency ?? 4);
+    this.pushes = new Semaphore(config.concurrency ?? 4);
+  }
+
+  get host(): string {
+    return this.options.host;
+  }
+
+  /** Sends with authorization and, where the body can be sent again, with retries. */
+  async request(
+    call: RegistryCall,
+    credentials: CredentialProvider,
+    { signal }: AbortOptions,
+  ): Promise<IncomingMessage> {
+    const replayable = call.body === undefined || call.body instanceof Uint8Array;
+    return await withRetry(this.options.retry, this.options.logger, { signal, replayable: () => replayable }, () =>
+      this.requestOnce(call, credentials, { signal }),
+    );
+  }
+
+  /** One attempt: authorization, redirects, plain-HTTP fallback, but no waiting. */
+  async requestOnce(
+    call: RegistryCall,
+    credentials: CredentialProvider,
+    options: AbortOptions,
+  ): Promise<IncomingMessage> {
+    const authorizer = this.#authorizer(credentials);
+    const replayable = call.body === undefined || call.body instanceof Uint8Array;
+    const scopes = call.scopes.map((scope) => scope.replace(/^repository:/, `repository:${this.options.prefix}`));
+    for (let attempt = 0; ; attempt++) {
+      const url = this.#url(call.target);
+      // Upload locations may lie on another host, which is not told our secrets.
+      const authorization = this.#isOwn(url) ? await authorizer.header(scopes, options) : undefined;
+      let response: IncomingMessage;
+      try {
+        response = await this.#follow(call, url, authorization, options);
+      } catch (error) {
+        if (replayable && this.#fallBackToPlain(error)) continue;
+        throw error;
+      }
+      const status = response.statusCode ?? 0;
+      if (call.expect.includes(status)) return response;
+      if (status === 401 && attempt < 2 && replayable && this.#isOwn(url)) {
+        const again = authorizer.challenged(response, authorization, scopes);
+        if (again && (await authorizer.header(scopes, options)) !== undefined) {
+          discard(response);
+          continue;
+        }
+      }
+      throw await errorFromResponse(call.method, url, response);
+    }
+  }
+
+  #authorizer(provider: CredentialProvider): Authorizer {
+    let authorizer = this.#authorizers.get(provider);
+    if (authorizer === undefined) {
+      authorizer = new Authorizer({
+        host: this.#realHost,
+        provider,
+        plainRealmAllowed: this.#plain || this.options.config.insecure === true,
+        now: () => Date.now(),
+        send: (call, options) =>
+          send(
+            { ...call, headers: { ...call.headers, 'user-agent': this.options.userAgent } },
+            { ...options, agent: this.options.agents.for(call.url, this.#configFor(call.url)), idleTimeoutMs: 60_000 },
+          ),
+      });
+      this.#authorizers.set(provider, authorizer);
+    }
+    return authorizer;
+  }
+
+  get #origin(): string {
+    return `${this.#plain ? 'http' : 'https'}://${this.#realHost}`;
+  }
+
+  #url(target: string | URL): URL {
+    if (target instanceof URL) return target;
+    return new URL(`${this.#origin}/v2/${target === '' ? '' : `${this.options.prefix}${target}`}`);
+  }
+
+  #isOwn(url: URL): boolean {
+    return url.origin === new URL(this.#origin).origin;
+  }
+
+  #configFor(url: URL): RegistryHostOptions {
+    return url.host === new URL(this.#origin).host ? this.options.config : this.options.configOf(url.host);
+  }
+
+  /** Resolves a Location (a redirect, or where an upload goes on) and refuses what would leak or leap. */
+  locate(location: string | undefined, base: URL): URL {
+    const url = location !== undefined && URL.canParse(location, base) ? new URL(location, base) : undefined;
+    if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:'))
+      throw new CodedError('unavailable', `${this.host} gave no valid Location`, { reason: 'REGISTRY_LOCATION' });
+    // Registries behind a TLS proxy often name themselves by http.
+    if (url.protocol === 'http:' && base.protocol === 'https:' && url.hostname === base.hostname) {
+      url.protocol = 'https:';
+      if (url.port === '80') url.port = base.port;
+    }
+    if (url.protocol === 'http:' && base.protocol === 'https:' && this.options.config.insecure !== true)
+      throw new CodedError('permission_denied', `${this.host} redirects to plain HTTP at ${url.host}`, {
+        reason: 'REGISTRY_LOCATION',
+        hint: 'mark the registry as insecure if that is meant',
+      });
+    if (isLocalAddress(url.hostname) && !isLocalAddress(base.hostname))
+      throw new CodedError('permission_denied', `${this.host} redirects to a local address (${url.host})`, {
+        reason: 'REGISTRY_LOCATION',
+      });
+    url.username = '';
+    url.password = '';
+    return url;
+  }
+
+  async #follow(
+    call: RegistryCall,
+    first: URL,
+    authorization: string | undefined,
+    { signal }: AbortOptions,
+  ): Promise<IncomingMessage> {
+    let url = first;
+    for (let hops = 0; ; hops++) {
+      const headers: OutgoingHttpHeaders = { 'user-agent': this.options.userAgent, ...call.headers };
+      if (authorization !== undefined && url.origin === first.origin) headers['authorization'] = authorization;
+      const response = await send(
+        { method: call.method, url, headers, body: call.body },
+        {
+          signal,
+          agent: this.options.agents.for(url, this.#configFor(url)),
+          idleTimeoutMs: this.options.idleTimeoutMs,
+        },
+      );
+      const status = response.statusCode ?? 0;
+      const redirect = [301, 302, 303, 307, 308].includes(status) && (call.method === 'GET' || call.method === 'HEAD');
+      if (!redirect) return response;
+      discard(response);
+      if (hops === MAX_REDIRECTS)
+        throw new CodedError('unavailable', `${this.host} redirects in circles`, { reason: 'REGISTRY_LOCATION' });
+      url = this.locate(response.headers.location, url);
+    }
+  }
+
+  /** `insecure` hosts that speak no TLS are talked to in plain from now on. */
+  #fallBackToPlain(error: unknown): boolean {
+    const code = (error as NodeJS.ErrnoException).code ?? '';
+    const noTls = code === 'EPROTO' || code.startsWith('ERR_SSL_') || code === 'ECONNREFUSED';
+    if (this.#plain || this.options.config.insecure !== true || !noTls) return false;
+    this.#plain = true;
+    return true;
+  }
+
+  /** The URL a relative target stands for, to resolve Locations against. */
+  urlOf(target: string | URL): URL {
+    return this.#url(target);
+  }
+}

@@ -1,0 +1,417 @@
+import { createHash } from 'node:crypto';
+import {
+  type AbortOptions,
+  CodedError,
+  type Descriptor,
+  type Digest,
+  digestAlgorithm,
+  digestHex,
+  digestOf,
+  isCancelled,
+  isDigest,
+} from '../../base/index.ts';
+import { downloadBlob } from './blob-download.ts';
+import { type BlobSource, type UploadOptions, type UploadOutcome, uploadBlob, uploadStream } from './blob-upload.ts';
+import type { CredentialProvider } from './credentials.ts';
+import type { Endpoint, RegistryCall } from './endpoint.ts';
+import { RegistryError } from './errors.ts';
+import { ACCEPT_MANIFESTS } from './media-types.ts';
+import { discard, readBody } from './transport.ts';
+
+/** Bytes of a manifest taken from a registry when the caller sets no other bound. */
+export const MAX_MANIFEST_BYTES = 8 << 20;
+
+const MAX_TAGS = 100_000;
+
+/** What takes the bytes of a blob and verifies them, e.g. the content store (hashing and writing in its workers). */
+export interface BlobSink {
+  ingest(
+    source: ReadableStream<Uint8Array>,
+    expected: { readonly digest: Digest; readonly size: number },
+    options: AbortOptions,
+  ): Promise<{ readonly digest: Digest; readonly size: number }>;
+}
+
+export interface Manifest {
+  readonly descriptor: Descriptor;
+  readonly bytes: Uint8Array;
+}
+
+/** One repository of a registry, seen with one identity. Pulls try the mirrors first; all that changes goes to the registry itself. */
+export class Repository {
+  readonly host: string;
+  readonly path: string;
+  readonly #origin: Endpoint;
+  readonly #mirrors: readonly Endpoint[];
+  readonly #credentials: CredentialProvider;
+
+  constructor(origin: Endpoint, mirrors: readonly Endpoint[], path: string, credentials: CredentialProvider) {
+    this.host = origin.host;
+    this.path = path;
+    this.#origin = origin;
+    this.#mirrors = mirrors;
+    this.#credentials = credentials;
+  }
+
+  /** What a tag or digest names: by HEAD, or by GET where the registry's HEAD says too little. @throws not_found */
+  async resolve(reference: string, options: AbortOptions): Promise<Descriptor> {
+    return await this.#pull(options, async (endpoint) => {
+      let response: Awaited<ReturnType<Endpoint['request']>>;
+      try {
+        response = await endpoint.request(this.#manifestCall('HEAD', reference, 'pull'), this.#credentials, options);
+      } catch (error) {
+        // Not every registry serves HEAD; what these say is to be believed.
+        if (!(error instanceof RegistryError) || [401, 403, 404, 429].includes(error.status) || error.status >= 500)
+          throw error;
+        return (await this.#getManifest(endpoint, reference, options)).descriptor;
+      }
+      discard(response);
+      const digest = isDigest(reference) ? reference : response.headers['docker-content-digest'];
+      const mediaType = mediaTypeOf(response.headers['content-type']);
+      const size = Number(response.headers['content-length'] ?? Number.NaN);
+      if (typeof digest === 'string' && isDigest(digest) && mediaType !== '' && Number.isSafeInteger(size) && size > 0)
+        return { mediaType, digest, size };
+      return (await this.#getManifest(endpoint, reference, options)).descriptor;
+    });
+  }
+
+  /** A manifest by tag or digest, verified against the digest. @throws resource_exhausted above `maxBytes` */
+  async getManifest(reference: string, options: AbortOptions & { readonly maxBytes?: number }): Promise<Manifest> {
+    return await this.#pull(options, (endpoint) => this.#getManifest(endpoint, reference, options));
+  }
+
+  async #getManifest(
+    endpoint: Endpoint,
+    reference: string,
+    options: AbortOptions & { readonly maxBytes?: number },
+  ): Promise<Manifest> {
+    const response = await endpoint.request(this.#manifestCall('GET', reference, 'pull'), this.#credentials, options);
+    const bytes = await readBody(
+      response,
+      options.maxBytes ?? MAX_MANIFEST_BYTES,
+      `the manifest ${this.#name(reference)}`,
+      options,
+    );
+    const said = response.headers['docker-content-digest'];
+    const wanted = isDigest(reference)
+      ? reference
+      : typeof said === 'string' && isDigest(said)
+        ? said
+        : digestOf(bytes);
+    if (!digestMatches(bytes, wanted))
+      throw new CodedError('data_loss', `the manifest ${this.#name(reference)} is not what its digest ${wanted} says`, {
+        reason: 'OCI_DIGEST_MISMATCH',
+        hint: 'the registry or something between changed it',
+      });
+    let mediaType = mediaTypeOf(response.headers['content-type']);
+    if (mediaType === '' || mediaType === 'application/json' || mediaType === 'text/plain') {
+      const inner = mediaTypeInside(bytes);
+      if (inner !== undefined) mediaType = inner;
+    }
+    return { descriptor: { mediaType, digest: wanted, size: bytes.length }, bytes };
+  }
+
+  /** Size of a blob in bytes, or undefined when the repository does not hold it. */
+  async hasBlob(digest: Digest, options: AbortOptions): Promise<{ readonly size: number } | undefined> {
+    try {
+      const response = await this.#origin.request(
+        { method: 'HEAD', target: `${this.path}/blobs/${digest}`, expect: [200], scopes: this.#scopes('pull') },
+        this.#credentials,
+        options,
+      );
+      discard(response);
+      return { size: Number(response.headers['content-length'] ?? 0) };
+    } catch (error) {
+      if (error instanceof RegistryError && error.status === 404) return undefined;
+      throw error;
+    }
+  }
+
+  /**
+   * A blob's bytes from `offset`. Goes on after cut connections; ends only after exactly the descriptor's size. The digest is not checked here:
+   * give the stream to something that does ({@link fetchBlobTo}), or use {@link getBlob}. Cancel the stream or abort the signal to let go.
+   */
+  async openBlob(
+    descriptor: Descriptor,
+    options: AbortOptions & { readonly offset?: number },
+  ): Promise<ReadableStream<Uint8Array>> {
+    return await this.#pull(options, async (endpoint) => {
+      const permit = await endpoint.pulls.acquire(options);
+      let first = true;
+      return await downloadBlob({
+        signal: options.signal,
+        size: descriptor.size,
+        offset: options.offset ?? 0,
+        retry: endpoint.options.retry,
+        onClose: () => permit[Symbol.dispose](),
+        open: async (offset) => {
+          const call: RegistryCall = {
+            method: 'GET',
+            target: `${this.path}/blobs/${descriptor.digest}`,
+            expect: [200, 206],
+            scopes: this.#scopes('pull'),
+            headers: offset > 0 ? { range: `bytes=${offset}-` } : {},
+          };
+          // The stream has retries of its own once it runs.
+          const request = first
+            ? endpoint.request(call, this.#credentials, options)
+            : endpoint.requestOnce(call, this.#credentials, options);
+          first = false;
+          return await request;
+        },
+      });
+    });
+  }
+
+  /** A small blob in memory, verified. @throws resource_exhausted above `maxBytes`, data_loss when it is not what it says */
+  async getBlob(descriptor: Descriptor, options: AbortOptions & { readonly maxBytes: number }): Promise<Uint8Array> {
+    if (descriptor.size > options.maxBytes)
+      throw new CodedError(
+        'resource_exhausted',
+        `the blob ${descriptor.digest} is larger than ${options.maxBytes} bytes`,
+        {
+          reason: 'REGISTRY_TOO_LARGE',
+          fault: 'user',
+        },
+      );
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of await this.openBlob(descriptor, options)) chunks.push(chunk);
+    const bytes = Buffer.concat(chunks);
+    if (!digestMatches(bytes, descriptor.digest)) throw blobMismatch(descriptor);
+    return bytes;
+  }
+
+  /** Streams a blob into a store that verifies it. */
+  async fetchBlobTo(sink: BlobSink, descriptor: Descriptor, options: AbortOptions): Promise<void> {
+    const stream = await this.openBlob(descriptor, options);
+    try {
+      await sink.ingest(stream, { digest: descriptor.digest, size: descriptor.size }, options);
+    } finally {
+      if (!stream.locked) await stream.cancel().catch(() => {});
+    }
+  }
+
+  /** Puts a blob there unless it is: looks, mounts from other repositories of the registry, uploads. */
+  async pushBlob(source: BlobSource, options: UploadOptions): Promise<UploadOutcome> {
+    if (await this.#present(source.digest, options)) return 'exists';
+    return await uploadBlob(this.#uploadTarget(), source, options);
+  }
+
+  /** Uploads content whose size and digest are known only at its end. */
+  async pushStream(
+    stream: ReadableStream<Uint8Array>,
+    digest: () => Digest | Promise<Digest>,
+    options: UploadOptions,
+  ): Promise<{ readonly digest: Digest; readonly size: number }> {
+    return await uploadStream(this.#uploadTarget(), stream, digest, options);
+  }
+
+  /** Whether the blob is there already, asked with the right to push so that one token serves all. */
+  async #present(digest: Digest, options: AbortOptions): Promise<boolean> {
+    try {
+      const response = await this.#origin.request(
+        { method: 'HEAD', target: `${this.path}/blobs/${digest}`, expect: [200], scopes: this.#scopes('pull,push') },
+        this.#credentials,
+        options,
+      );
+      discard(response);
+      return true;
+    } catch (error) {
+      // One who may push but not pull is refused here with 403.
+      if (error instanceof RegistryError && (error.status === 404 || error.status === 403)) return false;
+      throw error;
+    }
+  }
+
+  #uploadTarget() {
+    return {
+      endpoint: this.#origin,
+      path: this.path,
+      credentials: this.#credentials,
+      scopes: this.#scopes('pull,push'),
+    };
+  }
+
+  /** Puts a manifest under a tag, or under its digest alone. */
+  async putManifest(
+    reference: string,
+    manifest: { readonly mediaType: string; readonly bytes: Uint8Array },
+    options: AbortOptions,
+  ): Promise<Descriptor> {
+    const digest = isDigest(reference) ? reference : digestOf(manifest.bytes);
+    const response = await this.#origin.request(
+      {
+        ...this.#manifestCall('PUT', reference, 'pull,push'),
+        headers: { 'content-type': manifest.mediaType },
+        body: manifest.bytes,
+        expect: [200, 201, 202],
+      },
+      this.#credentials,
+      options,
+    );
+    discard(response);
+    const said = response.headers['docker-content-digest'];
+    if (said !== undefined && said !== digest)
+      throw new CodedError('data_loss', `the registry stored ${this.#name(reference)} as ${said}, not ${digest}`, {
+        reason: 'OCI_DIGEST_MISMATCH',
+      });
+    return { mediaType: manifest.mediaType, digest, size: manifest.bytes.length };
+  }
+
+  /** Removes a tag or manifest; whether it was there. */
+  async deleteManifest(reference: string, options: AbortOptions): Promise<boolean> {
+    try {
+      const call = { ...this.#manifestCall('DELETE', reference, 'delete'), expect: [200, 202, 204] };
+      discard(await this.#origin.request(call, this.#credentials, options));
+      return true;
+    } catch (error) {
+      if (error instanceof RegistryError && error.status === 404) return false;
+      throw error;
+    }
+  }
+
+  /** Manifests that name this one as their subject; by the referrers API, else by the fallback tag (distribution-spec 1.1). */
+  async referrers(
+    digest: Digest,
+    options: AbortOptions & { readonly artifactType?: string },
+  ): Promise<readonly Descriptor[]> {
+    const filter = options.artifactType;
+    const query = filter === undefined ? '' : `?artifactType=${encodeURIComponent(filter)}`;
+    const found: Descriptor[] = [];
+    let target: string | URL | undefined = `${this.path}/referrers/${digest}${query}`;
+    for (let page = 0; target !== undefined && page < 100; page++) {
+      let body: Buffer;
+      try {
+        const response = await this.#origin.request(
+          {
+            method: 'GET',
+            target,
+            headers: { accept: 'application/vnd.oci.image.index.v1+json' },
+            expect: [200],
+            scopes: this.#scopes('pull'),
+          },
+          this.#credentials,
+          options,
+        );
+        body = await readBody(response, MAX_MANIFEST_BYTES, 'the list of referrers', options);
+        target = this.#nextPage(response.headers.link, target);
+      } catch (error) {
+        if (!(error instanceof RegistryError) || error.status !== 404) throw error;
+        body = Buffer.from((await this.#fallbackReferrers(digest, options)) ?? '{"manifests":[]}');
+        target = undefined;
+      }
+      found.push(...descriptorsOf(body));
+    }
+    return filter === undefined ? found : found.filter((entry) => entry.artifactType === filter);
+  }
+
+  async #fallbackReferrers(digest: Digest, options: AbortOptions): Promise<Uint8Array | undefined> {
+    try {
+      return (await this.#getManifest(this.#origin, digest.replace(':', '-').slice(0, 128), options)).bytes;
+    } catch (error) {
+      if (error instanceof RegistryError && error.status === 404) return undefined;
+      throw error;
+    }
+  }
+
+  /** All tags, at most 100,000. @throws not_found for an unknown repository */
+  async tags(options: AbortOptions): Promise<readonly string[]> {
+    const tags: string[] = [];
+    let target: string | URL | undefined = `${this.path}/tags/list?n=1000`;
+    while (target !== undefined && tags.length < MAX_TAGS) {
+      const response = await this.#origin.request(
+        { method: 'GET', target, expect: [200], scopes: this.#scopes('pull') },
+        this.#credentials,
+        options,
+      );
+      const body = parseJson(await readBody(response, MAX_MANIFEST_BYTES, 'the list of tags', options)) as {
+        tags?: unknown;
+      };
+      const page = Array.isArray(body?.tags) ? body.tags.filter((tag) => typeof tag === 'string') : [];
+      tags.push(...page);
+      target = page.length === 0 ? undefined : this.#nextPage(response.headers.link, target);
+    }
+    return tags;
+  }
+
+  /** The URL of a Link header's rel="next" (RFC 8288), on this registry only. */
+  #nextPage(header: string | string[] | undefined, target: string | URL): URL | undefined {
+    const match = /<([^>]+)>\s*;[^,]*\brel="?next"?/.exec(String(header ?? ''));
+    return match === null ? undefined : this.#origin.locate(match[1], this.#origin.urlOf(target));
+  }
+
+  #manifestCall(method: 'GET' | 'HEAD' | 'PUT' | 'DELETE', reference: string, action: string): RegistryCall {
+    return {
+      method,
+      target: `${this.path}/manifests/${reference}`,
+      headers: { accept: ACCEPT_MANIFESTS },
+      expect: [200],
+      scopes: this.#scopes(action),
+    };
+  }
+
+  #scopes(action: string): readonly string[] {
+    return [`repository:${this.path}:${action}`];
+  }
+
+  #name(reference: string): string {
+    return `${this.host}/${this.path}${isDigest(reference) ? '@' : ':'}${reference}`;
+  }
+
+  /** Mirrors in order, then the registry, whose error is the one that counts. */
+  async #pull<T>({ signal }: AbortOptions, work: (endpoint: Endpoint) => Promise<T>): Promise<T> {
+    for (const mirror of this.#mirrors) {
+      try {
+        return await work(mirror);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (isCancelled(error)) throw error;
+        mirror.options.logger.info('a mirror failed, the next host is asked', { host: mirror.host, err: error });
+      }
+    }
+    return await work(this.#origin);
+  }
+}
+
+function mediaTypeOf(header: string | undefined): string {
+  return (header ?? '').split(';')[0]?.trim() ?? '';
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(bytes).toString());
+  } catch (error) {
+    throw new CodedError('unavailable', 'the registry answered with something that is no JSON', {
+      cause: error,
+      reason: 'REGISTRY_BODY',
+    });
+  }
+}
+
+function mediaTypeInside(bytes: Uint8Array): string | undefined {
+  const { mediaType } = (parseJson(bytes) ?? {}) as { mediaType?: unknown };
+  return typeof mediaType === 'string' ? mediaType : undefined;
+}
+
+function descriptorsOf(bytes: Uint8Array): Descriptor[] {
+  const { manifests } = (parseJson(bytes) ?? {}) as { manifests?: unknown };
+  if (!Array.isArray(manifests)) return [];
+  return manifests.filter(
+    (entry): entry is Descriptor =>
+      typeof entry?.digest === 'string' &&
+      isDigest(entry.digest) &&
+      typeof entry.mediaType === 'string' &&
+      Number.isSafeInteger(entry.size),
+  );
+}
+
+function digestMatches(bytes: Uint8Array, digest: Digest): boolean {
+  return createHash(digestAlgorithm(digest)).update(bytes).digest('hex') === digestHex(digest);
+}
+
+function blobMismatch(descriptor: Descriptor): CodedError {
+  return new CodedError('data_loss', `the blob ${descriptor.digest} is not what its digest says`, {
+    reason: 'OCI_DIGEST_MISMATCH',
+    hint: 'the registry or something between changed it',
+  });
+}

@@ -1,0 +1,178 @@
+import { addAbortListener } from 'node:events';
+import { type Agent, type IncomingMessage, type OutgoingHttpHeaders, request as requestHttp } from 'node:http';
+import { request as requestHttps } from 'node:https';
+import { type AbortOptions, CodedError } from '../../base/index.ts';
+
+/** A body whose length is known: bytes that can be sent again, or a stream that is read once. */
+export type RequestBody =
+  | Uint8Array
+  | {
+      readonly length: number;
+      readonly stream: ReadableStream<Uint8Array>;
+      readonly onProgress?: ((sent: number) => void) | undefined;
+    };
+
+export interface HttpCall {
+  readonly method: string;
+  readonly url: URL;
+  readonly headers: OutgoingHttpHeaders;
+  readonly body?: RequestBody | undefined;
+}
+
+export interface TransportOptions extends AbortOptions {
+  readonly agent: Agent;
+  /** A connection on which nothing moves for so long is given up, in ms. */
+  readonly idleTimeoutMs: number;
+}
+
+/**
+ * Sends one request and returns once the answer's headers are there. The signal ends the body too. A pooled connection that the
+ * server had already closed is replaced once without a word, when what was sent can be sent again.
+ */
+export async function send(call: HttpCall, options: TransportOptions): Promise<IncomingMessage> {
+  const replayable = call.body === undefined || call.body instanceof Uint8Array;
+  let reused = false;
+  try {
+    return await sendOnce(call, options, (wasReused) => {
+      reused = wasReused;
+    });
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (!replayable || !reused || options.signal.aborted || (code !== 'ECONNRESET' && code !== 'EPIPE')) throw error;
+    return await sendOnce(call, options, () => {});
+  }
+}
+
+async function sendOnce(
+  call: HttpCall,
+  { signal, agent, idleTimeoutMs }: TransportOptions,
+  onReused: (reused: boolean) => void,
+): Promise<IncomingMessage> {
+  signal.throwIfAborted();
+  const { method, url, body } = call;
+  const headers: OutgoingHttpHeaders = { ...call.headers };
+  if (body !== undefined) headers['content-length'] = body.length;
+  else if (method !== 'GET' && method !== 'HEAD') headers['content-length'] = 0;
+  const request = (url.protocol === 'https:' ? requestHttps : requestHttp)(url, { method, headers, agent });
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+  request.once('response', resolve);
+  request.on('error', (error) => {
+    onReused(request.reusedSocket);
+    reject(signal.aborted ? signal.reason : error);
+  });
+  // A socket can end without an error event, e.g. when it is destroyed before it is connected.
+  request.once('close', () =>
+    reject(new CodedError('unavailable', 'the connection ended before an answer', { reason: 'REGISTRY_CUT' })),
+  );
+  request.setTimeout(idleTimeoutMs, () =>
+    request.destroy(Object.assign(new Error(`nothing received for ${idleTimeoutMs / 1000} s`), { code: 'ETIMEDOUT' })),
+  );
+  const listener = addAbortListener(signal, () => request.destroy(toError(signal.reason)));
+  request.once('close', () => listener[Symbol.dispose]());
+  if (body === undefined) request.end();
+  else if (body instanceof Uint8Array) request.end(body);
+  else {
+    let answered = false;
+    promise.then(
+      () => {
+        answered = true;
+      },
+      () => {
+        answered = true;
+      },
+    );
+    void writeBody(request, body, () => answered).catch((error: unknown) => {
+      reject(error);
+      request.destroy(toError(error));
+    });
+  }
+  return await promise;
+}
+
+async function writeBody(
+  request: ReturnType<typeof requestHttp>,
+  body: Exclude<RequestBody, Uint8Array>,
+  answered: () => boolean,
+): Promise<void> {
+  const reader = body.stream.getReader();
+  let sent = 0;
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      // An answer before the end is a refusal: the rest is not sent.
+      if (answered() || request.destroyed) return;
+      sent += value.length;
+      if (sent > body.length) throw wrongLength(body.length, 'more');
+      if (!request.write(value)) await drained(request);
+      body.onProgress?.(sent);
+    }
+    if (sent < body.length && !answered() && !request.destroyed) throw wrongLength(body.length, `only ${sent}`);
+    request.end();
+  } finally {
+    await reader.cancel().catch(() => {});
+    reader.releaseLock();
+  }
+}
+
+function drained(request: ReturnType<typeof requestHttp>): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const done = () => {
+    request.off('drain', done);
+    request.off('close', done);
+    request.off('response', done);
+    resolve();
+  };
+  request.once('drain', done);
+  request.once('close', done);
+  request.once('response', done);
+  if (request.destroyed) done();
+  return promise;
+}
+
+function wrongLength(expected: number, got: string): CodedError {
+  return new CodedError('data_loss', `the content to send was announced as ${expected} bytes, but gave ${got}`, {
+    reason: 'REGISTRY_BODY_LENGTH',
+  });
+}
+
+function toError(value: unknown): Error {
+  return value instanceof Error ? value : new Error(String(value));
+}
+
+/** Lets the connection go back to the pool by reading what is left, or closes it when that is much. */
+export function discard(response: IncomingMessage): void {
+  response.on('error', () => {});
+  if (Number(response.headers['content-length'] ?? 0) > 64 << 10) response.destroy();
+  else response.resume();
+}
+
+/** Reads a body into memory. @throws CodedError resource_exhausted above `limit` bytes. */
+export async function readBody(
+  response: IncomingMessage,
+  limit: number,
+  what: string,
+  { signal }: AbortOptions,
+): Promise<Buffer> {
+  const tooLarge = () => {
+    response.destroy();
+    return new CodedError('resource_exhausted', `${what} is larger than ${limit} bytes`, {
+      reason: 'REGISTRY_TOO_LARGE',
+      fault: 'user',
+    });
+  };
+  if (Number(response.headers['content-length'] ?? 0) > limit) throw tooLarge();
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      size += chunk.length;
+      if (size > limit) throw tooLarge();
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  }
+  return Buffer.concat(chunks, size);
+}
