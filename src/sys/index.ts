@@ -2,17 +2,23 @@
  * The only room that names a system call or starts a process or thread. Its calls are synchronous unless they return a promise: use them in
  * worker threads, or for a few calls.
  */
+
+export { Cgroup, type CgroupHierarchy, type CgroupLayout, cgroupLayout } from './cgroup.ts';
 export * from './dir.ts';
 export * from './files.ts';
 export * from './flock.ts';
+export { startGuardian } from './guardian.ts';
 export { errnoName, hasErrno, sysError } from './libc.ts';
 export * from './mount.ts';
+export { type MountTaskArgs, mountTasks } from './mount-tasks.ts';
 export * from './mountinfo.ts';
 export type { ExitStatus } from './process/reaper.ts';
 export * from './process/run.ts';
 export * from './process/spawn.ts';
 export * from './root.ts';
 export * from './stat.ts';
+export { type LifeMark, lifeCgroup, markEnvironment, sweep } from './sweep.ts';
+export * from './syncfs.ts';
 export {
   createPools,
   type PoolOptions,

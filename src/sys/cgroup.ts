@@ -1,0 +1,182 @@
+import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { CodedError } from '../base/index.ts';
+import { hasErrno, libc } from './libc.ts';
+import { listMounts, type MountInfo } from './mountinfo.ts';
+
+/** One mounted cgroup tree. A v2 tree has no name of a controller in it. */
+export interface CgroupHierarchy {
+  readonly version: 1 | 2;
+  readonly path: string;
+  /** v1: controllers, or `name=systemd`. */
+  readonly controllers: readonly string[];
+}
+
+/** `v2`: one tree. `v1`: trees by controller. `hybrid`: those, and a v2 tree without controllers beside them. */
+export interface CgroupLayout {
+  readonly kind: 'none' | 'v1' | 'hybrid' | 'v2';
+  readonly hierarchies: readonly CgroupHierarchy[];
+}
+
+const V1_CONTROLLERS = new Set([
+  ...['blkio', 'cpu', 'cpuacct', 'cpuset', 'devices', 'freezer', 'hugetlb', 'memory', 'misc'],
+  ...['net_cls', 'net_prio', 'perf_event', 'pids', 'rdma'],
+]);
+
+/** The cgroup trees as mounted here. */
+export function cgroupLayout(mounts: readonly MountInfo[] = listMounts()): CgroupLayout {
+  const hierarchies: CgroupHierarchy[] = [];
+  for (const { type, target, superOptions } of mounts) {
+    // Copies elsewhere (in container roots) are not ours to use.
+    if (target !== '/sys/fs/cgroup' && !target.startsWith('/sys/fs/cgroup/')) continue;
+    if (type === 'cgroup2') hierarchies.push({ version: 2, path: target, controllers: [] });
+    if (type === 'cgroup') {
+      const controllers = superOptions.filter((option) => V1_CONTROLLERS.has(option) || option.startsWith('name='));
+      hierarchies.push({ version: 1, path: target, controllers });
+    }
+  }
+  const hasV1 = hierarchies.some(({ version }) => version === 1);
+  const hasV2 = hierarchies.some(({ version }) => version === 2);
+  return { kind: hasV1 ? (hasV2 ? 'hybrid' : 'v1') : hasV2 ? 'v2' : 'none', hierarchies };
+}
+
+/** A cgroup by its path from the roots of all trees, e.g. `/slipway/<state id>`. */
+export class Cgroup {
+  readonly name: string;
+  readonly #layout: CgroupLayout;
+
+  constructor(name: string, layout: CgroupLayout) {
+    if (!/^(\/[A-Za-z0-9_.:@-]+)+$/.test(name) || name.split('/').includes('..')) {
+      throw new CodedError('invalid_argument', `invalid cgroup name ${JSON.stringify(name)}`);
+    }
+    this.name = name;
+    this.#layout = layout;
+  }
+
+  /** Its directory in every tree, existing or not. */
+  get directories(): readonly string[] {
+    return this.#layout.hierarchies.map(({ path }) => path + this.name);
+  }
+
+  /** Makes it in every tree. */
+  create(): void {
+    for (const directory of this.directories) {
+      try {
+        mkdirSync(directory, { recursive: true });
+      } catch (error) {
+        // A tree that is mounted read-only is one that the runtime does without, too.
+        if (!hasErrno(error, 'EROFS', 'EACCES', 'EPERM')) throw error;
+      }
+    }
+  }
+
+  /** Names of the groups right below it. */
+  children(): string[] {
+    const names = new Set<string>();
+    for (const directory of this.directories) for (const name of subdirectories(directory)) names.add(name);
+    return [...names].sort();
+  }
+
+  /** All processes in it and below. */
+  pids(): number[] {
+    const pids = new Set<number>();
+    for (const directory of this.directories) collectPids(directory, pids);
+    return [...pids];
+  }
+
+  /** SIGKILLs all in it and below until none is left. @throws CodedError deadline_exceeded after `timeoutMs` (10 s). */
+  async killAll(timeoutMs = 10_000): Promise<number> {
+    const killed = new Set<number>();
+    const end = performance.now() + timeoutMs;
+    for (let pids = this.pids(); pids.length > 0; pids = this.pids()) {
+      if (performance.now() > end) {
+        throw new CodedError('deadline_exceeded', `cgroup ${this.name}: processes ${pids.join(', ')} do not end`, {
+          reason: 'SYS_UNKILLABLE',
+          hint: 'they wait in the kernel, e.g. on a dead network file system',
+        });
+      }
+      for (const pid of pids) {
+        killed.add(pid);
+        libc.kill(pid, SIGKILL);
+      }
+      await delay(5);
+    }
+    return killed.size;
+  }
+
+  /** Removes it and what is below in every tree, once empty; a group that is still dying is tried again for a while. */
+  async remove(): Promise<void> {
+    for (const directory of this.directories) {
+      for (let attempt = 0; ; attempt++) {
+        try {
+          removeTree(directory);
+          break;
+        } catch (error) {
+          if (!hasErrno(error, 'EBUSY') || attempt >= 100) throw error;
+          await delay(10);
+        }
+      }
+    }
+  }
+
+  /**
+   * How many processes in it and below the kernel killed for want of memory (v2; v1 counts the group alone). Undefined where nothing counts.
+   */
+  oomKills(): number | undefined {
+    for (const { version, path, controllers } of this.#layout.hierarchies) {
+      if (version === 1 && !controllers.includes('memory')) continue;
+      const file = `${path}${this.name}/${version === 1 ? 'memory.oom_control' : 'memory.events'}`;
+      try {
+        const count = /^oom_kill (\d+)$/m.exec(readFileSync(file, 'utf8'))?.[1];
+        if (count !== undefined) return Number(count);
+      } catch (error) {
+        if (!hasErrno(error, 'ENOENT', 'ENODEV')) throw error;
+      }
+    }
+    return undefined;
+  }
+
+  /** Moves a process in. */
+  add(pid: number): void {
+    for (const directory of this.directories) {
+      try {
+        writeFileSync(`${directory}/cgroup.procs`, String(pid));
+      } catch (error) {
+        if (!hasErrno(error, 'ENOENT', 'EROFS', 'ENOSPC')) throw error;
+      }
+    }
+  }
+}
+
+const SIGKILL = 9;
+
+function subdirectories(directory: string): string[] {
+  try {
+    return readdirSync(directory, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => name);
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT', 'ENODEV')) return [];
+    throw error;
+  }
+}
+
+function collectPids(directory: string, into: Set<number>): void {
+  try {
+    for (const pid of readFileSync(`${directory}/cgroup.procs`, 'utf8').split('\n'))
+      if (pid !== '') into.add(Number(pid));
+  } catch (error) {
+    // EOPNOTSUPP: a threaded group, whose processes its parent lists.
+    if (!hasErrno(error, 'ENOENT', 'ENODEV', 'EOPNOTSUPP')) throw error;
+  }
+  for (const name of subdirectories(directory)) collectPids(`${directory}/${name}`, into);
+}
+
+function removeTree(directory: string): void {
+  for (const name of subdirectories(directory)) removeTree(`${directory}/${name}`);
+  try {
+    rmdirSync(directory);
+  } catch (error) {
+    if (!hasErrno(error, 'ENOENT')) throw error;
+  }
+}
