@@ -36,6 +36,7 @@ class GrpcJsCall implements RawCall {
   readonly responses: AsyncIterable<Uint8Array>;
   readonly #call: grpc.ClientDuplexStream<Uint8Array, Uint8Array> | undefined;
   #over = false;
+  #room: PromiseWithResolvers<void> | undefined;
 
   constructor(client: grpc.Client, path: string, options: CallOptions) {
     const headers = Promise.withResolvers<Metadata>();
@@ -62,10 +63,17 @@ class GrpcJsCall implements RawCall {
       },
     );
     this.#call = call;
+    const release = () => {
+      this.#room?.resolve();
+      this.#room = undefined;
+    };
+    call.on('drain', release);
+    call.on('close', release);
     const settle = (error: CodedError | undefined, now: boolean) => {
       this.#over = true;
       signal.removeEventListener('abort', onAbort);
       headers.resolve(new Metadata());
+      release();
       queue.finish(error, now);
     };
     const onAbort = () => {
@@ -90,17 +98,8 @@ class GrpcJsCall implements RawCall {
     const call = this.#call;
     if (call === undefined || this.#over || call.writableEnded) return undefined;
     if (call.write(message)) return undefined;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const done = () => {
-      call.off('drain', done);
-      call.off('close', done);
-      call.off('status', done);
-      resolve();
-    };
-    call.on('drain', done);
-    call.on('close', done);
-    call.on('status', done);
-    return promise;
+    this.#room ??= Promise.withResolvers<void>();
+    return this.#room.promise;
   }
 
   end(): void {

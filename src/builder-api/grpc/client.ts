@@ -7,6 +7,7 @@ import http2, {
 import type { Duplex } from 'node:stream';
 import { CodedError, cancelledError, type Logger, silentLogger, toCodedError } from '../../base/index.ts';
 import { type CallOptions, type Channel, type RawCall, requestHeaders } from './channel.ts';
+import { Drain } from './drain.ts';
 import { assertSendable, frameMessage } from './framing.ts';
 import { MessageQueue, pumpMessages } from './messages.ts';
 import { headerListSize, Metadata } from './metadata.ts';
@@ -82,6 +83,7 @@ class ClientCall implements RawCall {
   readonly #log: Logger;
   readonly #onAbort = () => this.#cancel(this.#signal.reason);
   #stream: ClientHttp2Stream | undefined;
+  #drain: Drain | undefined;
   #timer: NodeJS.Timeout | undefined;
   #status: { code: number; message: string; details: Uint8Array | undefined } | undefined;
   #httpStatus = 200;
@@ -117,6 +119,7 @@ class ClientCall implements RawCall {
           },
         );
       this.#stream = session.request(headers);
+      this.#drain = new Drain(this.#stream);
     } catch (error) {
       this.#settle(connectionError(error));
       return;
@@ -135,15 +138,7 @@ class ClientCall implements RawCall {
     const stream = this.#stream;
     if (stream === undefined || this.#settled || stream.destroyed || stream.writableEnded) return undefined;
     if (stream.write(frameMessage(message))) return undefined;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const done = () => {
-      stream.off('drain', done);
-      stream.off('close', done);
-      resolve();
-    };
-    stream.on('drain', done);
-    stream.on('close', done);
-    return promise;
+    return this.#drain?.wait();
   }
 
   end(): void {

@@ -1,5 +1,6 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import { CodedError, cancelledError, isCancelled, type Logger } from '../../base/index.ts';
+import { Drain } from './drain.ts';
 import { assertSendable, frameMessage } from './framing.ts';
 import { type MessageSink, pumpMessages } from './messages.ts';
 import { Metadata } from './metadata.ts';
@@ -32,6 +33,7 @@ export class ServerCall {
   readonly #stream: ServerHttp2Stream;
   readonly #encoding: string | undefined;
   readonly #userAgent: string;
+  readonly #drain: Drain;
   readonly #controller = new AbortController();
   #deadline: NodeJS.Timeout | undefined;
   #trailers: Record<string, string> = { 'grpc-status': '0' };
@@ -46,6 +48,7 @@ export class ServerCall {
     log: Logger,
   ) {
     this.#stream = stream;
+    this.#drain = new Drain(stream);
     this.metadata = Metadata.fromRawHeaders(raw);
     this.peer = peer;
     this.path = String(headers[':path'] ?? '');
@@ -125,16 +128,7 @@ export class ServerCall {
 
   /** Settles when more may be written, or when the call is over. */
   drained(): Promise<void> {
-    if (this.#gone() || !this.#stream.writableNeedDrain) return Promise.resolve();
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const done = () => {
-      this.#stream.off('drain', done);
-      this.#stream.off('close', done);
-      resolve();
-    };
-    this.#stream.on('drain', done);
-    this.#stream.on('close', done);
-    return promise;
+    return this.#drain.wait() ?? Promise.resolve();
   }
 
   /** Ends the call: OK, or with the status of `error`. */

@@ -1,5 +1,5 @@
 import { type Code, CodedError, type ErrorDetail, type Fault, toCodedError } from '../../base/index.ts';
-import { google } from '../wire/messages.js';
+import { google } from '../wire/core.js';
 
 const CODES: readonly (Code | 'ok')[] = [
   'ok',

@@ -13171,21 +13171,199 @@ export const pb = $root.pb = (() => {
 
     const pb = {};
 
-    pb.Platform = (function() {
+    pb.Op = (function() {
 
-        const Platform = function (properties) {
-            this.OSFeatures = [];
+        const Op = function (properties) {
+            this.inputs = [];
             if (properties)
                 for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
                     if (properties[keys[i]] != null && keys[i] !== "__proto__")
                         this[keys[i]] = properties[keys[i]];
         };
 
-        Platform.prototype.Architecture = "";
-        Platform.prototype.OS = "";
-        Platform.prototype.Variant = "";
-        Platform.prototype.OSVersion = "";
-        Platform.prototype.OSFeatures = $util.emptyArray;
+        Op.prototype.inputs = $util.emptyArray;
+        Op.prototype.exec = null;
+        Op.prototype.source = null;
+        Op.prototype.file = null;
+        Op.prototype.build = null;
+        Op.prototype.merge = null;
+        Op.prototype.diff = null;
+        Op.prototype.passthrough = null;
+        Op.prototype.platform = null;
+        Op.prototype.constraints = null;
+
+        let $oneOfFields;
+
+        $Object.defineProperty(Op.prototype, "op", {
+            get: $util.oneOfGetter($oneOfFields = ["exec", "source", "file", "build", "merge", "diff", "passthrough"]),
+            set: $util.oneOfSetter($oneOfFields)
+        });
+
+        Op.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.inputs != null && message.inputs.length)
+                for (let i = 0; i < message.inputs.length; ++i)
+                    $root.pb.Input.encode(message.inputs[i], writer.uint32(10).fork(), _depth + 1).ldelim();
+            if (message.exec != null && $Object.hasOwnProperty.call(message, "exec"))
+                $root.pb.ExecOp.encode(message.exec, writer.uint32(18).fork(), _depth + 1).ldelim();
+            if (message.source != null && $Object.hasOwnProperty.call(message, "source"))
+                $root.pb.SourceOp.encode(message.source, writer.uint32(26).fork(), _depth + 1).ldelim();
+            if (message.file != null && $Object.hasOwnProperty.call(message, "file"))
+                $root.pb.FileOp.encode(message.file, writer.uint32(34).fork(), _depth + 1).ldelim();
+            if (message.build != null && $Object.hasOwnProperty.call(message, "build"))
+                $root.pb.BuildOp.encode(message.build, writer.uint32(42).fork(), _depth + 1).ldelim();
+            if (message.merge != null && $Object.hasOwnProperty.call(message, "merge"))
+                $root.pb.MergeOp.encode(message.merge, writer.uint32(50).fork(), _depth + 1).ldelim();
+            if (message.diff != null && $Object.hasOwnProperty.call(message, "diff"))
+                $root.pb.DiffOp.encode(message.diff, writer.uint32(58).fork(), _depth + 1).ldelim();
+            if (message.passthrough != null && $Object.hasOwnProperty.call(message, "passthrough"))
+                $root.pb.PassthroughOp.encode(message.passthrough, writer.uint32(66).fork(), _depth + 1).ldelim();
+            if (message.platform != null && $Object.hasOwnProperty.call(message, "platform"))
+                $root.pb.Platform.encode(message.platform, writer.uint32(82).fork(), _depth + 1).ldelim();
+            if (message.constraints != null && $Object.hasOwnProperty.call(message, "constraints"))
+                $root.pb.WorkerConstraints.encode(message.constraints, writer.uint32(90).fork(), _depth + 1).ldelim();
+            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                for (let i = 0; i < message.$unknowns.length; ++i)
+                    writer.raw(message.$unknowns[i]);
+            return writer;
+        };
+
+        Op.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message, value;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.pb.Op();
+            while (reader.pos < end) {
+                let start = reader.pos;
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        if (!(message.inputs && message.inputs.length))
+                            message.inputs = [];
+                        message.inputs.push($root.pb.Input.decode(reader, reader.size(), $undefined, _depth + 1));
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 2)
+                            break;
+                        message.exec = $root.pb.ExecOp.decode(reader, reader.size(), $undefined, _depth + 1, message.exec);
+                        message.op = "exec";
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 2)
+                            break;
+                        message.source = $root.pb.SourceOp.decode(reader, reader.size(), $undefined, _depth + 1, message.source);
+                        message.op = "source";
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 2)
+                            break;
+                        message.file = $root.pb.FileOp.decode(reader, reader.size(), $undefined, _depth + 1, message.file);
+                        message.op = "file";
+                        continue;
+                    }
+                case 5: {
+                        if (wireType !== 2)
+                            break;
+                        message.build = $root.pb.BuildOp.decode(reader, reader.size(), $undefined, _depth + 1, message.build);
+                        message.op = "build";
+                        continue;
+                    }
+                case 6: {
+                        if (wireType !== 2)
+                            break;
+                        message.merge = $root.pb.MergeOp.decode(reader, reader.size(), $undefined, _depth + 1, message.merge);
+                        message.op = "merge";
+                        continue;
+                    }
+                case 7: {
+                        if (wireType !== 2)
+                            break;
+                        message.diff = $root.pb.DiffOp.decode(reader, reader.size(), $undefined, _depth + 1, message.diff);
+                        message.op = "diff";
+                        continue;
+                    }
+                case 8: {
+                        if (wireType !== 2)
+                            break;
+                        message.passthrough = $root.pb.PassthroughOp.decode(reader, reader.size(), $undefined, _depth + 1, message.passthrough);
+                        message.op = "passthrough";
+                        continue;
+                    }
+                case 10: {
+                        if (wireType !== 2)
+                            break;
+                        message.platform = $root.pb.Platform.decode(reader, reader.size(), $undefined, _depth + 1, message.platform);
+                        continue;
+                    }
+                case 11: {
+                        if (wireType !== 2)
+                            break;
+                        message.constraints = $root.pb.WorkerConstraints.decode(reader, reader.size(), $undefined, _depth + 1, message.constraints);
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+                if (!reader.discardUnknown) {
+                    $util.makeProp(message, "$unknowns", false);
+                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                }
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return Op;
+    })();
+
+    pb.Platform = (function() {
+
+        const Platform = function (properties) {
+            this.osFeatures = [];
+            if (properties)
+                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                        this[keys[i]] = properties[keys[i]];
+        };
+
+        Platform.prototype.architecture = "";
+        Platform.prototype.os = "";
+        Platform.prototype.variant = "";
+        Platform.prototype.osVersion = "";
+        Platform.prototype.osFeatures = $util.emptyArray;
 
         Platform.encode = function (message, writer, _depth) {
             if (!writer)
@@ -13194,17 +13372,17 @@ export const pb = $root.pb = (() => {
                 _depth = 0;
             if (_depth > $util.recursionLimit)
                 throw $Error("max depth exceeded");
-            if (message.Architecture != null && $Object.hasOwnProperty.call(message, "Architecture") && message.Architecture !== "")
-                writer.uint32(10).string(message.Architecture);
-            if (message.OS != null && $Object.hasOwnProperty.call(message, "OS") && message.OS !== "")
-                writer.uint32(18).string(message.OS);
-            if (message.Variant != null && $Object.hasOwnProperty.call(message, "Variant") && message.Variant !== "")
-                writer.uint32(26).string(message.Variant);
-            if (message.OSVersion != null && $Object.hasOwnProperty.call(message, "OSVersion") && message.OSVersion !== "")
-                writer.uint32(34).string(message.OSVersion);
-            if (message.OSFeatures != null && message.OSFeatures.length)
-                for (let i = 0; i < message.OSFeatures.length; ++i)
-                    writer.uint32(42).string(message.OSFeatures[i]);
+            if (message.architecture != null && $Object.hasOwnProperty.call(message, "architecture") && message.architecture !== "")
+                writer.uint32(10).string(message.architecture);
+            if (message.os != null && $Object.hasOwnProperty.call(message, "os") && message.os !== "")
+                writer.uint32(18).string(message.os);
+            if (message.variant != null && $Object.hasOwnProperty.call(message, "variant") && message.variant !== "")
+                writer.uint32(26).string(message.variant);
+            if (message.osVersion != null && $Object.hasOwnProperty.call(message, "osVersion") && message.osVersion !== "")
+                writer.uint32(34).string(message.osVersion);
+            if (message.osFeatures != null && message.osFeatures.length)
+                for (let i = 0; i < message.osFeatures.length; ++i)
+                    writer.uint32(42).string(message.osFeatures[i]);
             if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                 for (let i = 0; i < message.$unknowns.length; ++i)
                     writer.raw(message.$unknowns[i]);
@@ -13242,44 +13420,44 @@ export const pb = $root.pb = (() => {
                         if (wireType !== 2)
                             break;
                         if ((value = reader.stringVerify()).length)
-                            message.Architecture = value;
+                            message.architecture = value;
                         else
-                            delete message.Architecture;
+                            delete message.architecture;
                         continue;
                     }
                 case 2: {
                         if (wireType !== 2)
                             break;
                         if ((value = reader.stringVerify()).length)
-                            message.OS = value;
+                            message.os = value;
                         else
-                            delete message.OS;
+                            delete message.os;
                         continue;
                     }
                 case 3: {
                         if (wireType !== 2)
                             break;
                         if ((value = reader.stringVerify()).length)
-                            message.Variant = value;
+                            message.variant = value;
                         else
-                            delete message.Variant;
+                            delete message.variant;
                         continue;
                     }
                 case 4: {
                         if (wireType !== 2)
                             break;
                         if ((value = reader.stringVerify()).length)
-                            message.OSVersion = value;
+                            message.osVersion = value;
                         else
-                            delete message.OSVersion;
+                            delete message.osVersion;
                         continue;
                     }
                 case 5: {
                         if (wireType !== 2)
                             break;
-                        if (!(message.OSFeatures && message.OSFeatures.length))
-                            message.OSFeatures = [];
-                        message.OSFeatures.push(reader.stringVerify());
+                        if (!(message.osFeatures && message.osFeatures.length))
+                            message.osFeatures = [];
+                        message.osFeatures.push(reader.stringVerify());
                         continue;
                     }
                 }
@@ -13302,39 +13480,36 @@ export const pb = $root.pb = (() => {
         return Platform;
     })();
 
-    pb.ProgressGroup = (function() {
+    pb.Input = (function() {
 
-        const ProgressGroup = function (properties) {
+        const Input = function (properties) {
             if (properties)
                 for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
                     if (properties[keys[i]] != null && keys[i] !== "__proto__")
                         this[keys[i]] = properties[keys[i]];
         };
 
-        ProgressGroup.prototype.id = "";
-        ProgressGroup.prototype.name = "";
-        ProgressGroup.prototype.weak = false;
+        Input.prototype.digest = "";
+        Input.prototype.index = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
 
-        ProgressGroup.encode = function (message, writer, _depth) {
+        Input.encode = function (message, writer, _depth) {
             if (!writer)
                 writer = $Writer.create();
             if (_depth === $undefined)
                 _depth = 0;
             if (_depth > $util.recursionLimit)
                 throw $Error("max depth exceeded");
-            if (message.id != null && $Object.hasOwnProperty.call(message, "id") && message.id !== "")
-                writer.uint32(10).string(message.id);
-            if (message.name != null && $Object.hasOwnProperty.call(message, "name") && message.name !== "")
-                writer.uint32(18).string(message.name);
-            if (message.weak != null && $Object.hasOwnProperty.call(message, "weak") && message.weak !== false)
-                writer.uint32(24).bool(message.weak);
+            if (message.digest != null && $Object.hasOwnProperty.call(message, "digest") && message.digest !== "")
+                writer.uint32(10).string(message.digest);
+            if (message.index != null && $Object.hasOwnProperty.call(message, "index") && (typeof message.index === "object" ? message.index.low || message.index.high : message.index !== 0))
+                writer.uint32(16).int64(message.index);
             if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                 for (let i = 0; i < message.$unknowns.length; ++i)
                     writer.raw(message.$unknowns[i]);
             return writer;
         };
 
-        ProgressGroup.decode = function (reader, length, _end, _depth, _target) {
+        Input.decode = function (reader, length, _end, _depth, _target) {
             if (!(reader instanceof $Reader))
                 reader = $Reader.create(reader);
             if (_depth === $undefined)
@@ -13351,7 +13526,670 @@ export const pb = $root.pb = (() => {
                 length = reader.len;
                 reader.len = end;
             }
-            message = _target || new $root.pb.ProgressGroup();
+            message = _target || new $root.pb.Input();
+            while (reader.pos < end) {
+                let start = reader.pos;
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.stringVerify()).length)
+                            message.digest = value;
+                        else
+                            delete message.digest;
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 0)
+                            break;
+                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+                            message.index = value;
+                        else
+                            delete message.index;
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+                if (!reader.discardUnknown) {
+                    $util.makeProp(message, "$unknowns", false);
+                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                }
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return Input;
+    })();
+
+    pb.ExecOp = (function() {
+
+        const ExecOp = function (properties) {
+            this.mounts = [];
+            this.secretenv = [];
+            this.cdiDevices = [];
+            if (properties)
+                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                        this[keys[i]] = properties[keys[i]];
+        };
+
+        ExecOp.prototype.meta = null;
+        ExecOp.prototype.mounts = $util.emptyArray;
+        ExecOp.prototype.network = 0;
+        ExecOp.prototype.security = 0;
+        ExecOp.prototype.secretenv = $util.emptyArray;
+        ExecOp.prototype.cdiDevices = $util.emptyArray;
+
+        ExecOp.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.meta != null && $Object.hasOwnProperty.call(message, "meta"))
+                $root.pb.Meta.encode(message.meta, writer.uint32(10).fork(), _depth + 1).ldelim();
+            if (message.mounts != null && message.mounts.length)
+                for (let i = 0; i < message.mounts.length; ++i)
+                    $root.pb.Mount.encode(message.mounts[i], writer.uint32(18).fork(), _depth + 1).ldelim();
+            if (message.network != null && $Object.hasOwnProperty.call(message, "network") && message.network !== 0)
+                writer.uint32(24).int32(message.network);
+            if (message.security != null && $Object.hasOwnProperty.call(message, "security") && message.security !== 0)
+                writer.uint32(32).int32(message.security);
+            if (message.secretenv != null && message.secretenv.length)
+                for (let i = 0; i < message.secretenv.length; ++i)
+                    $root.pb.SecretEnv.encode(message.secretenv[i], writer.uint32(42).fork(), _depth + 1).ldelim();
+            if (message.cdiDevices != null && message.cdiDevices.length)
+                for (let i = 0; i < message.cdiDevices.length; ++i)
+                    $root.pb.CDIDevice.encode(message.cdiDevices[i], writer.uint32(50).fork(), _depth + 1).ldelim();
+            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                for (let i = 0; i < message.$unknowns.length; ++i)
+                    writer.raw(message.$unknowns[i]);
+            return writer;
+        };
+
+        ExecOp.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message, value;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.pb.ExecOp();
+            while (reader.pos < end) {
+                let start = reader.pos;
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        message.meta = $root.pb.Meta.decode(reader, reader.size(), $undefined, _depth + 1, message.meta);
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 2)
+                            break;
+                        if (!(message.mounts && message.mounts.length))
+                            message.mounts = [];
+                        message.mounts.push($root.pb.Mount.decode(reader, reader.size(), $undefined, _depth + 1));
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.int32())
+                            message.network = value;
+                        else
+                            delete message.network;
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.int32())
+                            message.security = value;
+                        else
+                            delete message.security;
+                        continue;
+                    }
+                case 5: {
+                        if (wireType !== 2)
+                            break;
+                        if (!(message.secretenv && message.secretenv.length))
+                            message.secretenv = [];
+                        message.secretenv.push($root.pb.SecretEnv.decode(reader, reader.size(), $undefined, _depth + 1));
+                        continue;
+                    }
+                case 6: {
+                        if (wireType !== 2)
+                            break;
+                        if (!(message.cdiDevices && message.cdiDevices.length))
+                            message.cdiDevices = [];
+                        message.cdiDevices.push($root.pb.CDIDevice.decode(reader, reader.size(), $undefined, _depth + 1));
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+                if (!reader.discardUnknown) {
+                    $util.makeProp(message, "$unknowns", false);
+                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                }
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return ExecOp;
+    })();
+
+    pb.Meta = (function() {
+
+        const Meta = function (properties) {
+            this.args = [];
+            this.env = [];
+            this.extraHosts = [];
+            this.ulimit = [];
+            this.validExitCodes = [];
+            if (properties)
+                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                        this[keys[i]] = properties[keys[i]];
+        };
+
+        Meta.prototype.args = $util.emptyArray;
+        Meta.prototype.env = $util.emptyArray;
+        Meta.prototype.cwd = "";
+        Meta.prototype.user = "";
+        Meta.prototype.proxyEnv = null;
+        Meta.prototype.extraHosts = $util.emptyArray;
+        Meta.prototype.hostname = "";
+        Meta.prototype.ulimit = $util.emptyArray;
+        Meta.prototype.cgroupParent = "";
+        Meta.prototype.removeMountStubsRecursive = false;
+        Meta.prototype.validExitCodes = $util.emptyArray;
+
+        Meta.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.args != null && message.args.length)
+                for (let i = 0; i < message.args.length; ++i)
+                    writer.uint32(10).string(message.args[i]);
+            if (message.env != null && message.env.length)
+                for (let i = 0; i < message.env.length; ++i)
+                    writer.uint32(18).string(message.env[i]);
+            if (message.cwd != null && $Object.hasOwnProperty.call(message, "cwd") && message.cwd !== "")
+                writer.uint32(26).string(message.cwd);
+            if (message.user != null && $Object.hasOwnProperty.call(message, "user") && message.user !== "")
+                writer.uint32(34).string(message.user);
+            if (message.proxyEnv != null && $Object.hasOwnProperty.call(message, "proxyEnv"))
+                $root.pb.ProxyEnv.encode(message.proxyEnv, writer.uint32(42).fork(), _depth + 1).ldelim();
+            if (message.extraHosts != null && message.extraHosts.length)
+                for (let i = 0; i < message.extraHosts.length; ++i)
+                    $root.pb.HostIP.encode(message.extraHosts[i], writer.uint32(50).fork(), _depth + 1).ldelim();
+            if (message.hostname != null && $Object.hasOwnProperty.call(message, "hostname") && message.hostname !== "")
+                writer.uint32(58).string(message.hostname);
+            if (message.ulimit != null && message.ulimit.length)
+                for (let i = 0; i < message.ulimit.length; ++i)
+                    $root.pb.Ulimit.encode(message.ulimit[i], writer.uint32(74).fork(), _depth + 1).ldelim();
+            if (message.cgroupParent != null && $Object.hasOwnProperty.call(message, "cgroupParent") && message.cgroupParent !== "")
+                writer.uint32(82).string(message.cgroupParent);
+            if (message.removeMountStubsRecursive != null && $Object.hasOwnProperty.call(message, "removeMountStubsRecursive") && message.removeMountStubsRecursive !== false)
+                writer.uint32(88).bool(message.removeMountStubsRecursive);
+            if (message.validExitCodes != null && message.validExitCodes.length)
+                writer.uint32(98).int32s(message.validExitCodes);
+            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                for (let i = 0; i < message.$unknowns.length; ++i)
+                    writer.raw(message.$unknowns[i]);
+            return writer;
+        };
+
+        Meta.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message, value;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.pb.Meta();
+            while (reader.pos < end) {
+                let start = reader.pos;
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        if (!(message.args && message.args.length))
+                            message.args = [];
+                        message.args.push(reader.stringVerify());
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 2)
+                            break;
+                        if (!(message.env && message.env.length))
+                            message.env = [];
+                        message.env.push(reader.stringVerify());
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.stringVerify()).length)
+                            message.cwd = value;
+                        else
+                            delete message.cwd;
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.stringVerify()).length)
+                            message.user = value;
+                        else
+                            delete message.user;
+                        continue;
+                    }
+                case 5: {
+                        if (wireType !== 2)
+                            break;
+                        message.proxyEnv = $root.pb.ProxyEnv.decode(reader, reader.size(), $undefined, _depth + 1, message.proxyEnv);
+                        continue;
+                    }
+                case 6: {
+                        if (wireType !== 2)
+                            break;
+                        if (!(message.extraHosts && message.extraHosts.length))
+                            message.extraHosts = [];
+                        message.extraHosts.push($root.pb.HostIP.decode(reader, reader.size(), $undefined, _depth + 1));
+                        continue;
+                    }
+                case 7: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.stringVerify()).length)
+                            message.hostname = value;
+                        else
+                            delete message.hostname;
+                        continue;
+                    }
+                case 9: {
+                        if (wireType !== 2)
+                            break;
+                        if (!(message.ulimit && message.ulimit.length))
+                            message.ulimit = [];
+                        message.ulimit.push($root.pb.Ulimit.decode(reader, reader.size(), $undefined, _depth + 1));
+                        continue;
+                    }
+                case 10: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.stringVerify()).length)
+                            message.cgroupParent = value;
+                        else
+                            delete message.cgroupParent;
+                        continue;
+                    }
+                case 11: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.bool())
+                            message.removeMountStubsRecursive = value;
+                        else
+                            delete message.removeMountStubsRecursive;
+                        continue;
+                    }
+                case 12: {
+                        if (wireType === 2) {
+                            if (!(message.validExitCodes && message.validExitCodes.length))
+                                message.validExitCodes = [];
+                            reader.int32s(message.validExitCodes);
+                            continue;
+                        }
+                        if (wireType !== 0)
+                            break;
+                        if (!(message.validExitCodes && message.validExitCodes.length))
+                            message.validExitCodes = [];
+                        message.validExitCodes.push(reader.int32());
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+                if (!reader.discardUnknown) {
+                    $util.makeProp(message, "$unknowns", false);
+                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                }
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return Meta;
+    })();
+
+    pb.HostIP = (function() {
+
+        const HostIP = function (properties) {
+            if (properties)
+                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                        this[keys[i]] = properties[keys[i]];
+        };
+
+        HostIP.prototype.host = "";
+        HostIP.prototype.ip = "";
+
+        HostIP.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.host != null && $Object.hasOwnProperty.call(message, "host") && message.host !== "")
+                writer.uint32(10).string(message.host);
+            if (message.ip != null && $Object.hasOwnProperty.call(message, "ip") && message.ip !== "")
+                writer.uint32(18).string(message.ip);
+            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                for (let i = 0; i < message.$unknowns.length; ++i)
+                    writer.raw(message.$unknowns[i]);
+            return writer;
+        };
+
+        HostIP.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message, value;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.pb.HostIP();
+            while (reader.pos < end) {
+                let start = reader.pos;
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.stringVerify()).length)
+                            message.host = value;
+                        else
+                            delete message.host;
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.stringVerify()).length)
+                            message.ip = value;
+                        else
+                            delete message.ip;
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+                if (!reader.discardUnknown) {
+                    $util.makeProp(message, "$unknowns", false);
+                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                }
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return HostIP;
+    })();
+
+    pb.Ulimit = (function() {
+
+        const Ulimit = function (properties) {
+            if (properties)
+                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                        this[keys[i]] = properties[keys[i]];
+        };
+
+        Ulimit.prototype.name = "";
+        Ulimit.prototype.soft = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+        Ulimit.prototype.hard = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+
+        Ulimit.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.name != null && $Object.hasOwnProperty.call(message, "name") && message.name !== "")
+                writer.uint32(10).string(message.name);
+            if (message.soft != null && $Object.hasOwnProperty.call(message, "soft") && (typeof message.soft === "object" ? message.soft.low || message.soft.high : message.soft !== 0))
+                writer.uint32(16).int64(message.soft);
+            if (message.hard != null && $Object.hasOwnProperty.call(message, "hard") && (typeof message.hard === "object" ? message.hard.low || message.hard.high : message.hard !== 0))
+                writer.uint32(24).int64(message.hard);
+            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                for (let i = 0; i < message.$unknowns.length; ++i)
+                    writer.raw(message.$unknowns[i]);
+            return writer;
+        };
+
+        Ulimit.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message, value;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.pb.Ulimit();
+            while (reader.pos < end) {
+                let start = reader.pos;
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.stringVerify()).length)
+                            message.name = value;
+                        else
+                            delete message.name;
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 0)
+                            break;
+                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+                            message.soft = value;
+                        else
+                            delete message.soft;
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 0)
+                            break;
+                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+                            message.hard = value;
+                        else
+                            delete message.hard;
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+                if (!reader.discardUnknown) {
+                    $util.makeProp(message, "$unknowns", false);
+                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                }
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return Ulimit;
+    })();
+
+    pb.NetMode = (function() {
+        const valuesById = $Object.create(null), values = $Object.create(valuesById);
+        values[valuesById[0] = "NET_MODE_UNSET"] = 0;
+        values[valuesById[1] = "NET_MODE_HOST"] = 1;
+        values[valuesById[2] = "NET_MODE_NONE"] = 2;
+        return values;
+    })();
+
+    pb.SecurityMode = (function() {
+        const valuesById = $Object.create(null), values = $Object.create(valuesById);
+        values[valuesById[0] = "SECURITY_MODE_SANDBOX"] = 0;
+        values[valuesById[1] = "SECURITY_MODE_INSECURE"] = 1;
+        return values;
+    })();
+
+    pb.SecretEnv = (function() {
+
+        const SecretEnv = function (properties) {
+            if (properties)
+                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                        this[keys[i]] = properties[keys[i]];
+        };
+
+        SecretEnv.prototype.id = "";
+        SecretEnv.prototype.name = "";
+        SecretEnv.prototype.optional = false;
+
+        SecretEnv.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.id != null && $Object.hasOwnProperty.call(message, "id") && message.id !== "")
+                writer.uint32(10).string(message.id);
+            if (message.name != null && $Object.hasOwnProperty.call(message, "name") && message.name !== "")
+                writer.uint32(18).string(message.name);
+            if (message.optional != null && $Object.hasOwnProperty.call(message, "optional") && message.optional !== false)
+                writer.uint32(24).bool(message.optional);
+            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                for (let i = 0; i < message.$unknowns.length; ++i)
+                    writer.raw(message.$unknowns[i]);
+            return writer;
+        };
+
+        SecretEnv.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message, value;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.pb.SecretEnv();
             while (reader.pos < end) {
                 let start = reader.pos;
                 let tag = reader.tag();
@@ -13383,9 +14221,9 @@ export const pb = $root.pb = (() => {
                         if (wireType !== 0)
                             break;
                         if (value = reader.bool())
-                            message.weak = value;
+                            message.optional = value;
                         else
-                            delete message.weak;
+                            delete message.optional;
                         continue;
                     }
                 }
@@ -13405,45 +14243,39 @@ export const pb = $root.pb = (() => {
             return message;
         };
 
-        return ProgressGroup;
+        return SecretEnv;
     })();
 
-    pb.SourceInfo = (function() {
+    pb.CDIDevice = (function() {
 
-        const SourceInfo = function (properties) {
+        const CDIDevice = function (properties) {
             if (properties)
                 for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
                     if (properties[keys[i]] != null && keys[i] !== "__proto__")
                         this[keys[i]] = properties[keys[i]];
         };
 
-        SourceInfo.prototype.filename = "";
-        SourceInfo.prototype.data = $util.newBuffer([]);
-        SourceInfo.prototype.definition = $util.newBuffer([]);
-        SourceInfo.prototype.language = "";
+        CDIDevice.prototype.name = "";
+        CDIDevice.prototype.optional = false;
 
-        SourceInfo.encode = function (message, writer, _depth) {
+        CDIDevice.encode = function (message, writer, _depth) {
             if (!writer)
                 writer = $Writer.create();
             if (_depth === $undefined)
                 _depth = 0;
             if (_depth > $util.recursionLimit)
                 throw $Error("max depth exceeded");
-            if (message.filename != null && $Object.hasOwnProperty.call(message, "filename") && message.filename !== "")
-                writer.uint32(10).string(message.filename);
-            if (message.data != null && $Object.hasOwnProperty.call(message, "data") && message.data.length)
-                writer.uint32(18).bytes(message.data);
-            if (message.definition != null && $Object.hasOwnProperty.call(message, "definition") && message.definition.length)
-                writer.uint32(26).bytes(message.definition);
-            if (message.language != null && $Object.hasOwnProperty.call(message, "language") && message.language !== "")
-                writer.uint32(34).string(message.language);
+            if (message.name != null && $Object.hasOwnProperty.call(message, "name") && message.name !== "")
+                writer.uint32(10).string(message.name);
+            if (message.optional != null && $Object.hasOwnProperty.call(message, "optional") && message.optional !== false)
+                writer.uint32(16).bool(message.optional);
             if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                 for (let i = 0; i < message.$unknowns.length; ++i)
                     writer.raw(message.$unknowns[i]);
             return writer;
         };
 
-        SourceInfo.decode = function (reader, length, _end, _depth, _target) {
+        CDIDevice.decode = function (reader, length, _end, _depth, _target) {
             if (!(reader instanceof $Reader))
                 reader = $Reader.create(reader);
             if (_depth === $undefined)
@@ -13460,7 +14292,7 @@ export const pb = $root.pb = (() => {
                 length = reader.len;
                 reader.len = end;
             }
-            message = _target || new $root.pb.SourceInfo();
+            message = _target || new $root.pb.CDIDevice();
             while (reader.pos < end) {
                 let start = reader.pos;
                 let tag = reader.tag();
@@ -13474,36 +14306,220 @@ export const pb = $root.pb = (() => {
                         if (wireType !== 2)
                             break;
                         if ((value = reader.stringVerify()).length)
-                            message.filename = value;
+                            message.name = value;
                         else
-                            delete message.filename;
+                            delete message.name;
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.bool())
+                            message.optional = value;
+                        else
+                            delete message.optional;
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+                if (!reader.discardUnknown) {
+                    $util.makeProp(message, "$unknowns", false);
+                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                }
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return CDIDevice;
+    })();
+
+    pb.Mount = (function() {
+
+        const Mount = function (properties) {
+            if (properties)
+                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                        this[keys[i]] = properties[keys[i]];
+        };
+
+        Mount.prototype.input = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+        Mount.prototype.selector = "";
+        Mount.prototype.dest = "";
+        Mount.prototype.output = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+        Mount.prototype.readonly = false;
+        Mount.prototype.mountType = 0;
+        Mount.prototype.tmpfsOpt = null;
+        Mount.prototype.cacheOpt = null;
+        Mount.prototype.secretOpt = null;
+        Mount.prototype.sshOpt = null;
+        Mount.prototype.resultId = "";
+        Mount.prototype.contentCache = 0;
+
+        Mount.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.input != null && $Object.hasOwnProperty.call(message, "input") && (typeof message.input === "object" ? message.input.low || message.input.high : message.input !== 0))
+                writer.uint32(8).int64(message.input);
+            if (message.selector != null && $Object.hasOwnProperty.call(message, "selector") && message.selector !== "")
+                writer.uint32(18).string(message.selector);
+            if (message.dest != null && $Object.hasOwnProperty.call(message, "dest") && message.dest !== "")
+                writer.uint32(26).string(message.dest);
+            if (message.output != null && $Object.hasOwnProperty.call(message, "output") && (typeof message.output === "object" ? message.output.low || message.output.high : message.output !== 0))
+                writer.uint32(32).int64(message.output);
+            if (message.readonly != null && $Object.hasOwnProperty.call(message, "readonly") && message.readonly !== false)
+                writer.uint32(40).bool(message.readonly);
+            if (message.mountType != null && $Object.hasOwnProperty.call(message, "mountType") && message.mountType !== 0)
+                writer.uint32(48).int32(message.mountType);
+            if (message.tmpfsOpt != null && $Object.hasOwnProperty.call(message, "tmpfsOpt"))
+                $root.pb.TmpfsOpt.encode(message.tmpfsOpt, writer.uint32(154).fork(), _depth + 1).ldelim();
+            if (message.cacheOpt != null && $Object.hasOwnProperty.call(message, "cacheOpt"))
+                $root.pb.CacheOpt.encode(message.cacheOpt, writer.uint32(162).fork(), _depth + 1).ldelim();
+            if (message.secretOpt != null && $Object.hasOwnProperty.call(message, "secretOpt"))
+                $root.pb.SecretOpt.encode(message.secretOpt, writer.uint32(170).fork(), _depth + 1).ldelim();
+            if (message.sshOpt != null && $Object.hasOwnProperty.call(message, "sshOpt"))
+                $root.pb.SSHOpt.encode(message.sshOpt, writer.uint32(178).fork(), _depth + 1).ldelim();
+            if (message.resultId != null && $Object.hasOwnProperty.call(message, "resultId") && message.resultId !== "")
+                writer.uint32(186).string(message.resultId);
+            if (message.contentCache != null && $Object.hasOwnProperty.call(message, "contentCache") && message.contentCache !== 0)
+                writer.uint32(192).int32(message.contentCache);
+            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                for (let i = 0; i < message.$unknowns.length; ++i)
+                    writer.raw(message.$unknowns[i]);
+            return writer;
+        };
+
+        Mount.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message, value;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.pb.Mount();
+            while (reader.pos < end) {
+                let start = reader.pos;
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 0)
+                            break;
+                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+                            message.input = value;
+                        else
+                            delete message.input;
                         continue;
                     }
                 case 2: {
                         if (wireType !== 2)
                             break;
-                        if ((value = reader.bytes()).length)
-                            message.data = value;
+                        if ((value = reader.stringVerify()).length)
+                            message.selector = value;
                         else
-                            delete message.data;
+                            delete message.selector;
                         continue;
                     }
                 case 3: {
                         if (wireType !== 2)
                             break;
-                        if ((value = reader.bytes()).length)
-                            message.definition = value;
+                        if ((value = reader.stringVerify()).length)
+                            message.dest = value;
                         else
-                            delete message.definition;
+                            delete message.dest;
                         continue;
                     }
                 case 4: {
+                        if (wireType !== 0)
+                            break;
+                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+                            message.output = value;
+                        else
+                            delete message.output;
+                        continue;
+                    }
+                case 5: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.bool())
+                            message.readonly = value;
+                        else
+                            delete message.readonly;
+                        continue;
+                    }
+                case 6: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.int32())
+                            message.mountType = value;
+                        else
+                            delete message.mountType;
+                        continue;
+                    }
+                case 19: {
+                        if (wireType !== 2)
+                            break;
+                        message.tmpfsOpt = $root.pb.TmpfsOpt.decode(reader, reader.size(), $undefined, _depth + 1, message.tmpfsOpt);
+                        continue;
+                    }
+                case 20: {
+                        if (wireType !== 2)
+                            break;
+                        message.cacheOpt = $root.pb.CacheOpt.decode(reader, reader.size(), $undefined, _depth + 1, message.cacheOpt);
+                        continue;
+                    }
+                case 21: {
+                        if (wireType !== 2)
+                            break;
+                        message.secretOpt = $root.pb.SecretOpt.decode(reader, reader.size(), $undefined, _depth + 1, message.secretOpt);
+                        continue;
+                    }
+                case 22: {
+                        if (wireType !== 2)
+                            break;
+                        message.sshOpt = $root.pb.SSHOpt.decode(reader, reader.size(), $undefined, _depth + 1, message.sshOpt);
+                        continue;
+                    }
+                case 23: {
                         if (wireType !== 2)
                             break;
                         if ((value = reader.stringVerify()).length)
-                            message.language = value;
+                            message.resultId = value;
                         else
-                            delete message.language;
+                            delete message.resultId;
+                        continue;
+                    }
+                case 24: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.int32())
+                            message.contentCache = value;
+                        else
+                            delete message.contentCache;
                         continue;
                     }
                 }
@@ -13523,39 +14539,54 @@ export const pb = $root.pb = (() => {
             return message;
         };
 
-        return SourceInfo;
+        return Mount;
     })();
 
-    pb.Position = (function() {
+    pb.MountType = (function() {
+        const valuesById = $Object.create(null), values = $Object.create(valuesById);
+        values[valuesById[0] = "MOUNT_TYPE_BIND"] = 0;
+        values[valuesById[1] = "MOUNT_TYPE_SECRET"] = 1;
+        values[valuesById[2] = "MOUNT_TYPE_SSH"] = 2;
+        values[valuesById[3] = "MOUNT_TYPE_CACHE"] = 3;
+        values[valuesById[4] = "MOUNT_TYPE_TMPFS"] = 4;
+        return values;
+    })();
 
-        const Position = function (properties) {
+    pb.MountContentCache = (function() {
+        const valuesById = $Object.create(null), values = $Object.create(valuesById);
+        values[valuesById[0] = "MOUNT_CONTENT_CACHE_DEFAULT"] = 0;
+        values[valuesById[1] = "MOUNT_CONTENT_CACHE_ON"] = 1;
+        values[valuesById[2] = "MOUNT_CONTENT_CACHE_OFF"] = 2;
+        return values;
+    })();
+
+    pb.TmpfsOpt = (function() {
+
+        const TmpfsOpt = function (properties) {
             if (properties)
                 for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
                     if (properties[keys[i]] != null && keys[i] !== "__proto__")
                         this[keys[i]] = properties[keys[i]];
         };
 
-        Position.prototype.line = 0;
-        Position.prototype.character = 0;
+        TmpfsOpt.prototype.size = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
 
-        Position.encode = function (message, writer, _depth) {
+        TmpfsOpt.encode = function (message, writer, _depth) {
             if (!writer)
                 writer = $Writer.create();
             if (_depth === $undefined)
                 _depth = 0;
             if (_depth > $util.recursionLimit)
                 throw $Error("max depth exceeded");
-            if (message.line != null && $Object.hasOwnProperty.call(message, "line") && message.line !== 0)
-                writer.uint32(8).int32(message.line);
-            if (message.character != null && $Object.hasOwnProperty.call(message, "character") && message.character !== 0)
-                writer.uint32(16).int32(message.character);
+            if (message.size != null && $Object.hasOwnProperty.call(message, "size") && (typeof message.size === "object" ? message.size.low || message.size.high : message.size !== 0))
+                writer.uint32(8).int64(message.size);
             if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                 for (let i = 0; i < message.$unknowns.length; ++i)
                     writer.raw(message.$unknowns[i]);
             return writer;
         };
 
-        Position.decode = function (reader, length, _end, _depth, _target) {
+        TmpfsOpt.decode = function (reader, length, _end, _depth, _target) {
             if (!(reader instanceof $Reader))
                 reader = $Reader.create(reader);
             if (_depth === $undefined)
@@ -13572,7 +14603,7 @@ export const pb = $root.pb = (() => {
                 length = reader.len;
                 reader.len = end;
             }
-            message = _target || new $root.pb.Position();
+            message = _target || new $root.pb.TmpfsOpt();
             while (reader.pos < end) {
                 let start = reader.pos;
                 let tag = reader.tag();
@@ -13585,19 +14616,10 @@ export const pb = $root.pb = (() => {
                 case 1: {
                         if (wireType !== 0)
                             break;
-                        if (value = reader.int32())
-                            message.line = value;
+                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+                            message.size = value;
                         else
-                            delete message.line;
-                        continue;
-                    }
-                case 2: {
-                        if (wireType !== 0)
-                            break;
-                        if (value = reader.int32())
-                            message.character = value;
-                        else
-                            delete message.character;
+                            delete message.size;
                         continue;
                     }
                 }
@@ -13617,39 +14639,39 @@ export const pb = $root.pb = (() => {
             return message;
         };
 
-        return Position;
+        return TmpfsOpt;
     })();
 
-    pb.Range = (function() {
+    pb.CacheOpt = (function() {
 
-        const Range = function (properties) {
+        const CacheOpt = function (properties) {
             if (properties)
                 for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
                     if (properties[keys[i]] != null && keys[i] !== "__proto__")
                         this[keys[i]] = properties[keys[i]];
         };
 
-        Range.prototype.start = null;
-        Range.prototype.end = null;
+        CacheOpt.prototype.id = "";
+        CacheOpt.prototype.sharing = 0;
 
-        Range.encode = function (message, writer, _depth) {
+        CacheOpt.encode = function (message, writer, _depth) {
             if (!writer)
                 writer = $Writer.create();
             if (_depth === $undefined)
                 _depth = 0;
             if (_depth > $util.recursionLimit)
                 throw $Error("max depth exceeded");
-            if (message.start != null && $Object.hasOwnProperty.call(message, "start"))
-                $root.pb.Position.encode(message.start, writer.uint32(10).fork(), _depth + 1).ldelim();
-            if (message.end != null && $Object.hasOwnProperty.call(message, "end"))
-                $root.pb.Position.encode(message.end, writer.uint32(18).fork(), _depth + 1).ldelim();
+            if (message.id != null && $Object.hasOwnProperty.call(message, "id") && message.id !== "")
+                writer.uint32(10).string(message.id);
+            if (message.sharing != null && $Object.hasOwnProperty.call(message, "sharing") && message.sharing !== 0)
+                writer.uint32(16).int32(message.sharing);
             if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                 for (let i = 0; i < message.$unknowns.length; ++i)
                     writer.raw(message.$unknowns[i]);
             return writer;
         };
 
-        Range.decode = function (reader, length, _end, _depth, _target) {
+        CacheOpt.decode = function (reader, length, _end, _depth, _target) {
             if (!(reader instanceof $Reader))
                 reader = $Reader.create(reader);
             if (_depth === $undefined)
@@ -13666,7 +14688,7 @@ export const pb = $root.pb = (() => {
                 length = reader.len;
                 reader.len = end;
             }
-            message = _target || new $root.pb.Range();
+            message = _target || new $root.pb.CacheOpt();
             while (reader.pos < end) {
                 let start = reader.pos;
                 let tag = reader.tag();
@@ -13679,13 +14701,19 @@ export const pb = $root.pb = (() => {
                 case 1: {
                         if (wireType !== 2)
                             break;
-                        message.start = $root.pb.Position.decode(reader, reader.size(), $undefined, _depth + 1, message.start);
+                        if ((value = reader.stringVerify()).length)
+                            message.id = value;
+                        else
+                            delete message.id;
                         continue;
                     }
                 case 2: {
-                        if (wireType !== 2)
+                        if (wireType !== 0)
                             break;
-                        message.end = $root.pb.Position.decode(reader, reader.size(), $undefined, _depth + 1, message.end);
+                        if (value = reader.int32())
+                            message.sharing = value;
+                        else
+                            delete message.sharing;
                         continue;
                     }
                 }
@@ -13705,7 +14733,275 @@ export const pb = $root.pb = (() => {
             return message;
         };
 
-        return Range;
+        return CacheOpt;
+    })();
+
+    pb.CacheSharingOpt = (function() {
+        const valuesById = $Object.create(null), values = $Object.create(valuesById);
+        values[valuesById[0] = "CACHE_SHARING_OPT_SHARED"] = 0;
+        values[valuesById[1] = "CACHE_SHARING_OPT_PRIVATE"] = 1;
+        values[valuesById[2] = "CACHE_SHARING_OPT_LOCKED"] = 2;
+        return values;
+    })();
+
+    pb.SecretOpt = (function() {
+
+        const SecretOpt = function (properties) {
+            if (properties)
+                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                        this[keys[i]] = properties[keys[i]];
+        };
+
+        SecretOpt.prototype.id = "";
+        SecretOpt.prototype.uid = 0;
+        SecretOpt.prototype.gid = 0;
+        SecretOpt.prototype.mode = 0;
+        SecretOpt.prototype.optional = false;
+
+        SecretOpt.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.id != null && $Object.hasOwnProperty.call(message, "id") && message.id !== "")
+                writer.uint32(10).string(message.id);
+            if (message.uid != null && $Object.hasOwnProperty.call(message, "uid") && message.uid !== 0)
+                writer.uint32(16).uint32(message.uid);
+            if (message.gid != null && $Object.hasOwnProperty.call(message, "gid") && message.gid !== 0)
+                writer.uint32(24).uint32(message.gid);
+            if (message.mode != null && $Object.hasOwnProperty.call(message, "mode") && message.mode !== 0)
+                writer.uint32(32).uint32(message.mode);
+            if (message.optional != null && $Object.hasOwnProperty.call(message, "optional") && message.optional !== false)
+                writer.uint32(40).bool(message.optional);
+            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                for (let i = 0; i < message.$unknowns.length; ++i)
+                    writer.raw(message.$unknowns[i]);
+            return writer;
+        };
+
+        SecretOpt.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message, value;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.pb.SecretOpt();
+            while (reader.pos < end) {
+                let start = reader.pos;
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.stringVerify()).length)
+                            message.id = value;
+                        else
+                            delete message.id;
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.uint32())
+                            message.uid = value;
+                        else
+                            delete message.uid;
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.uint32())
+                            message.gid = value;
+                        else
+                            delete message.gid;
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.uint32())
+                            message.mode = value;
+                        else
+                            delete message.mode;
+                        continue;
+                    }
+                case 5: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.bool())
+                            message.optional = value;
+                        else
+                            delete message.optional;
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+                if (!reader.discardUnknown) {
+                    $util.makeProp(message, "$unknowns", false);
+                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                }
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return SecretOpt;
+    })();
+
+    pb.SSHOpt = (function() {
+
+        const SSHOpt = function (properties) {
+            if (properties)
+                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                        this[keys[i]] = properties[keys[i]];
+        };
+
+        SSHOpt.prototype.id = "";
+        SSHOpt.prototype.uid = 0;
+        SSHOpt.prototype.gid = 0;
+        SSHOpt.prototype.mode = 0;
+        SSHOpt.prototype.optional = false;
+
+        SSHOpt.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.id != null && $Object.hasOwnProperty.call(message, "id") && message.id !== "")
+                writer.uint32(10).string(message.id);
+            if (message.uid != null && $Object.hasOwnProperty.call(message, "uid") && message.uid !== 0)
+                writer.uint32(16).uint32(message.uid);
+            if (message.gid != null && $Object.hasOwnProperty.call(message, "gid") && message.gid !== 0)
+                writer.uint32(24).uint32(message.gid);
+            if (message.mode != null && $Object.hasOwnProperty.call(message, "mode") && message.mode !== 0)
+                writer.uint32(32).uint32(message.mode);
+            if (message.optional != null && $Object.hasOwnProperty.call(message, "optional") && message.optional !== false)
+                writer.uint32(40).bool(message.optional);
+            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                for (let i = 0; i < message.$unknowns.length; ++i)
+                    writer.raw(message.$unknowns[i]);
+            return writer;
+        };
+
+        SSHOpt.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message, value;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.pb.SSHOpt();
+            while (reader.pos < end) {
+                let start = reader.pos;
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.stringVerify()).length)
+                            message.id = value;
+                        else
+                            delete message.id;
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.uint32())
+                            message.uid = value;
+                        else
+                            delete message.uid;
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.uint32())
+                            message.gid = value;
+                        else
+                            delete message.gid;
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.uint32())
+                            message.mode = value;
+                        else
+                            delete message.mode;
+                        continue;
+                    }
+                case 5: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.bool())
+                            message.optional = value;
+                        else
+                            delete message.optional;
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+                if (!reader.discardUnknown) {
+                    $util.makeProp(message, "$unknowns", false);
+                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                }
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return SSHOpt;
     })();
 
     pb.SourceOp = (function() {
@@ -13831,58 +15127,55 @@ export const pb = $root.pb = (() => {
         return SourceOp;
     })();
 
-    pb.Mount = (function() {
+    pb.BuildOp = (function() {
 
-        const Mount = function (properties) {
+        const BuildOp = function (properties) {
+            this.inputs = {};
+            this.attrs = {};
             if (properties)
                 for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
                     if (properties[keys[i]] != null && keys[i] !== "__proto__")
                         this[keys[i]] = properties[keys[i]];
         };
 
-        Mount.prototype.input = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
-        Mount.prototype.selector = "";
-        Mount.prototype.dest = "";
-        Mount.prototype.output = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
-        Mount.prototype.readonly = false;
-        Mount.prototype.mountType = 0;
-        Mount.prototype.resultID = "";
+        BuildOp.prototype.builder = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+        BuildOp.prototype.inputs = $util.emptyObject;
+        BuildOp.prototype.def = null;
+        BuildOp.prototype.attrs = $util.emptyObject;
 
-        Mount.encode = function (message, writer, _depth) {
+        BuildOp.encode = function (message, writer, _depth) {
             if (!writer)
                 writer = $Writer.create();
             if (_depth === $undefined)
                 _depth = 0;
             if (_depth > $util.recursionLimit)
                 throw $Error("max depth exceeded");
-            if (message.input != null && $Object.hasOwnProperty.call(message, "input") && (typeof message.input === "object" ? message.input.low || message.input.high : message.input !== 0))
-                writer.uint32(8).int64(message.input);
-            if (message.selector != null && $Object.hasOwnProperty.call(message, "selector") && message.selector !== "")
-                writer.uint32(18).string(message.selector);
-            if (message.dest != null && $Object.hasOwnProperty.call(message, "dest") && message.dest !== "")
-                writer.uint32(26).string(message.dest);
-            if (message.output != null && $Object.hasOwnProperty.call(message, "output") && (typeof message.output === "object" ? message.output.low || message.output.high : message.output !== 0))
-                writer.uint32(32).int64(message.output);
-            if (message.readonly != null && $Object.hasOwnProperty.call(message, "readonly") && message.readonly !== false)
-                writer.uint32(40).bool(message.readonly);
-            if (message.mountType != null && $Object.hasOwnProperty.call(message, "mountType") && message.mountType !== 0)
-                writer.uint32(48).int32(message.mountType);
-            if (message.resultID != null && $Object.hasOwnProperty.call(message, "resultID") && message.resultID !== "")
-                writer.uint32(186).string(message.resultID);
+            if (message.builder != null && $Object.hasOwnProperty.call(message, "builder") && (typeof message.builder === "object" ? message.builder.low || message.builder.high : message.builder !== 0))
+                writer.uint32(8).int64(message.builder);
+            if (message.inputs != null && $Object.hasOwnProperty.call(message, "inputs"))
+                for (let keys = $Object.keys(message.inputs), i = 0; i < keys.length; ++i) {
+                    writer.uint32(18).fork().uint32(10).string(keys[i]);
+                    $root.pb.BuildInput.encode(message.inputs[keys[i]], writer.uint32(18).fork(), _depth + 1).ldelim().ldelim();
+                }
+            if (message.def != null && $Object.hasOwnProperty.call(message, "def"))
+                $root.pb.Definition.encode(message.def, writer.uint32(26).fork(), _depth + 1).ldelim();
+            if (message.attrs != null && $Object.hasOwnProperty.call(message, "attrs"))
+                for (let keys = $Object.keys(message.attrs), i = 0; i < keys.length; ++i)
+                    writer.uint32(34).fork().uint32(10).string(keys[i]).uint32(18).string(message.attrs[keys[i]]).ldelim();
             if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                 for (let i = 0; i < message.$unknowns.length; ++i)
                     writer.raw(message.$unknowns[i]);
             return writer;
         };
 
-        Mount.decode = function (reader, length, _end, _depth, _target) {
+        BuildOp.decode = function (reader, length, _end, _depth, _target) {
             if (!(reader instanceof $Reader))
                 reader = $Reader.create(reader);
             if (_depth === $undefined)
                 _depth = 0;
             if (_depth > $Reader.recursionLimit)
                 throw $Error("max depth exceeded");
-            let end, message, value;
+            let end, message, key, value;
             if (length === $undefined)
                 end = reader.len;
             else {
@@ -13892,7 +15185,7 @@ export const pb = $root.pb = (() => {
                 length = reader.len;
                 reader.len = end;
             }
-            message = _target || new $root.pb.Mount();
+            message = _target || new $root.pb.BuildOp();
             while (reader.pos < end) {
                 let start = reader.pos;
                 let tag = reader.tag();
@@ -13906,63 +15199,87 @@ export const pb = $root.pb = (() => {
                         if (wireType !== 0)
                             break;
                         if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
-                            message.input = value;
+                            message.builder = value;
                         else
-                            delete message.input;
+                            delete message.builder;
                         continue;
                     }
                 case 2: {
                         if (wireType !== 2)
                             break;
-                        if ((value = reader.stringVerify()).length)
-                            message.selector = value;
-                        else
-                            delete message.selector;
+                        if (message.inputs === $util.emptyObject)
+                            message.inputs = {};
+                        let end2 = reader.size() + reader.pos;
+                        if (end2 > reader.len)
+                            throw $RangeError("index out of range");
+                        reader.len = end2;
+                        key = "";
+                        value = null;
+                        while (reader.pos < end2) {
+                            let tag2 = reader.tag();
+                            wireType = tag2 & 7;
+                            switch (tag2 >>>= 3) {
+                            case 1:
+                                if (wireType !== 2)
+                                    break;
+                                key = reader.stringVerify();
+                                continue;
+                            case 2:
+                                if (wireType !== 2)
+                                    break;
+                                value = $root.pb.BuildInput.decode(reader, reader.size(), $undefined, _depth + 1, value);
+                                continue;
+                            }
+                            reader.skipType(wireType, _depth, tag2);
+                        }
+                        if (reader.pos !== end2)
+                            throw $RangeError("index out of range");
+                        reader.len = end;
+                        if (key === "__proto__")
+                            $util.makeProp(message.inputs, key);
+                        message.inputs[key] = value || new $root.pb.BuildInput();
                         continue;
                     }
                 case 3: {
                         if (wireType !== 2)
                             break;
-                        if ((value = reader.stringVerify()).length)
-                            message.dest = value;
-                        else
-                            delete message.dest;
+                        message.def = $root.pb.Definition.decode(reader, reader.size(), $undefined, _depth + 1, message.def);
                         continue;
                     }
                 case 4: {
-                        if (wireType !== 0)
-                            break;
-                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
-                            message.output = value;
-                        else
-                            delete message.output;
-                        continue;
-                    }
-                case 5: {
-                        if (wireType !== 0)
-                            break;
-                        if (value = reader.bool())
-                            message.readonly = value;
-                        else
-                            delete message.readonly;
-                        continue;
-                    }
-                case 6: {
-                        if (wireType !== 0)
-                            break;
-                        if (value = reader.int32())
-                            message.mountType = value;
-                        else
-                            delete message.mountType;
-                        continue;
-                    }
-                case 23: {
                         if (wireType !== 2)
                             break;
-                        if ((value = reader.stringVerify()).length)
-                            message.resultID = value;
-                        else
-                            delete message.resultID;
+                        if (message.attrs === $util.emptyObject)
+                            message.attrs = {};
+                        let end2 = reader.size() + reader.pos;
+                        if (end2 > reader.len)
+                            throw $RangeError("index out of range");
+                        reader.len = end2;
+                        key = "";
+                        value = "";
+                        while (reader.pos < end2) {
+                            let tag2 = reader.tag();
+                            wireType = tag2 & 7;
+                            switch (tag2 >>>= 3) {
+                            case 1:
+                                if (wireType !== 2)
+                                    break;
+                                key = reader.stringVerify();
+                                continue;
+                            case 2:
+                                if (wireType !== 2)
+                                    break;
+                                value = reader.stringVerify();
+                                continue;
+                            }
+                            reader.skipType(wireType, _depth, tag2);
+                        }
+                        if (reader.pos !== end2)
+                            throw $RangeError("index out of range");
+                        reader.len = end;
+                        if (key === "__proto__")
+                            $util.makeProp(message.attrs, key);
+                        message.attrs[key] = value;
                         continue;
                     }
                 }
@@ -13982,15 +15299,1353 @@ export const pb = $root.pb = (() => {
             return message;
         };
 
-        return Mount;
+        return BuildOp;
     })();
 
-    pb.NetMode = (function() {
-        const valuesById = $Object.create(null), values = $Object.create(valuesById);
-        values[valuesById[0] = "UNSET"] = 0;
-        values[valuesById[1] = "HOST"] = 1;
-        values[valuesById[2] = "NONE"] = 2;
-        return values;
+    pb.BuildInput = (function() {
+
+        const BuildInput = function (properties) {
+            if (properties)
+                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                        this[keys[i]] = properties[keys[i]];
+        };
+
+        BuildInput.prototype.input = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+
+        BuildInput.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.input != null && $Object.hasOwnProperty.call(message, "input") && (typeof message.input === "object" ? message.input.low || message.input.high : message.input !== 0))
+                writer.uint32(8).int64(message.input);
+            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                for (let i = 0; i < message.$unknowns.length; ++i)
+                    writer.raw(message.$unknowns[i]);
+            return writer;
+        };
+
+        BuildInput.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message, value;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.pb.BuildInput();
+            while (reader.pos < end) {
+                let start = reader.pos;
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 0)
+                            break;
+                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+                            message.input = value;
+                        else
+                            delete message.input;
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+                if (!reader.discardUnknown) {
+                    $util.makeProp(message, "$unknowns", false);
+                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                }
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return BuildInput;
+    })();
+
+    pb.OpMetadata = (function() {
+
+        const OpMetadata = function (properties) {
+            this.description = {};
+            this.caps = {};
+            if (properties)
+                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                        this[keys[i]] = properties[keys[i]];
+        };
+
+        OpMetadata.prototype.ignoreCache = false;
+        OpMetadata.prototype.description = $util.emptyObject;
+        OpMetadata.prototype.exportCache = null;
+        OpMetadata.prototype.caps = $util.emptyObject;
+        OpMetadata.prototype.progressGroup = null;
+        OpMetadata.prototype.linuxResources = null;
+
+        OpMetadata.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.ignoreCache != null && $Object.hasOwnProperty.call(message, "ignoreCache") && message.ignoreCache !== false)
+                writer.uint32(8).bool(message.ignoreCache);
+            if (message.description != null && $Object.hasOwnProperty.call(message, "description"))
+                for (let keys = $Object.keys(message.description), i = 0; i < keys.length; ++i)
+                    writer.uint32(18).fork().uint32(10).string(keys[i]).uint32(18).string(message.description[keys[i]]).ldelim();
+            if (message.exportCache != null && $Object.hasOwnProperty.call(message, "exportCache"))
+                $root.pb.ExportCache.encode(message.exportCache, writer.uint32(34).fork(), _depth + 1).ldelim();
+            if (message.caps != null && $Object.hasOwnProperty.call(message, "caps"))
+                for (let keys = $Object.keys(message.caps), i = 0; i < keys.length; ++i)
+                    writer.uint32(42).fork().uint32(10).string(keys[i]).uint32(16).bool(message.caps[keys[i]]).ldelim();
+            if (message.progressGroup != null && $Object.hasOwnProperty.call(message, "progressGroup"))
+                $root.pb.ProgressGroup.encode(message.progressGroup, writer.uint32(50).fork(), _depth + 1).ldelim();
+            if (message.linuxResources != null && $Object.hasOwnProperty.call(message, "linuxResources"))
+                $root.pb.LinuxResources.encode(message.linuxResources, writer.uint32(58).fork(), _depth + 1).ldelim();
+            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                for (let i = 0; i < message.$unknowns.length; ++i)
+                    writer.raw(message.$unknowns[i]);
+            return writer;
+        };
+
+        OpMetadata.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message, key, value;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.pb.OpMetadata();
+            while (reader.pos < end) {
+                let start = reader.pos;
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.bool())
+                            message.ignoreCache = value;
+                        else
+                            delete message.ignoreCache;
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 2)
+                            break;
+                        if (message.description === $util.emptyObject)
+                            message.description = {};
+                        let end2 = reader.size() + reader.pos;
+                        if (end2 > reader.len)
+                            throw $RangeError("index out of range");
+                        reader.len = end2;
+                        key = "";
+                        value = "";
+                        while (reader.pos < end2) {
+                            let tag2 = reader.tag();
+                            wireType = tag2 & 7;
+                            switch (tag2 >>>= 3) {
+                            case 1:
+                                if (wireType !== 2)
+                                    break;
+                                key = reader.stringVerify();
+                                continue;
+                            case 2:
+                                if (wireType !== 2)
+                                    break;
+                                value = reader.stringVerify();
+                                continue;
+                            }
+                            reader.skipType(wireType, _depth, tag2);
+                        }
+                        if (reader.pos !== end2)
+                            throw $RangeError("index out of range");
+                        reader.len = end;
+                        if (key === "__proto__")
+                            $util.makeProp(message.description, key);
+                        message.description[key] = value;
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 2)
+                            break;
+                        message.exportCache = $root.pb.ExportCache.decode(reader, reader.size(), $undefined, _depth + 1, message.exportCache);
+                        continue;
+                    }
+                case 5: {
+                        if (wireType !== 2)
+                            break;
+                        if (message.caps === $util.emptyObject)
+                            message.caps = {};
+                        let end2 = reader.size() + reader.pos;
+                        if (end2 > reader.len)
+                            throw $RangeError("index out of range");
+                        reader.len = end2;
+                        key = "";
+                        value = false;
+                        while (reader.pos < end2) {
+                            let tag2 = reader.tag();
+                            wireType = tag2 & 7;
+                            switch (tag2 >>>= 3) {
+                            case 1:
+                                if (wireType !== 2)
+                                    break;
+                                key = reader.stringVerify();
+                                continue;
+                            case 2:
+                                if (wireType !== 0)
+                                    break;
+                                value = reader.bool();
+                                continue;
+                            }
+                            reader.skipType(wireType, _depth, tag2);
+                        }
+                        if (reader.pos !== end2)
+                            throw $RangeError("index out of range");
+                        reader.len = end;
+                        if (key === "__proto__")
+                            $util.makeProp(message.caps, key);
+                        message.caps[key] = value;
+                        continue;
+                    }
+                case 6: {
+                        if (wireType !== 2)
+                            break;
+                        message.progressGroup = $root.pb.ProgressGroup.decode(reader, reader.size(), $undefined, _depth + 1, message.progressGroup);
+                        continue;
+                    }
+                case 7: {
+                        if (wireType !== 2)
+                            break;
+                        message.linuxResources = $root.pb.LinuxResources.decode(reader, reader.size(), $undefined, _depth + 1, message.linuxResources);
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+                if (!reader.discardUnknown) {
+                    $util.makeProp(message, "$unknowns", false);
+                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                }
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return OpMetadata;
+    })();
+
+    pb.Source = (function() {
+
+        const Source = function (properties) {
+            this.locations = {};
+            this.infos = [];
+            if (properties)
+                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                        this[keys[i]] = properties[keys[i]];
+        };
+
+        Source.prototype.locations = $util.emptyObject;
+        Source.prototype.infos = $util.emptyArray;
+
+        Source.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.locations != null && $Object.hasOwnProperty.call(message, "locations"))
+                for (let keys = $Object.keys(message.locations), i = 0; i < keys.length; ++i) {
+                    writer.uint32(10).fork().uint32(10).string(keys[i]);
+                    $root.pb.Locations.encode(message.locations[keys[i]], writer.uint32(18).fork(), _depth + 1).ldelim().ldelim();
+                }
+            if (message.infos != null && message.infos.length)
+                for (let i = 0; i < message.infos.length; ++i)
+                    $root.pb.SourceInfo.encode(message.infos[i], writer.uint32(18).fork(), _depth + 1).ldelim();
+            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                for (let i = 0; i < message.$unknowns.length; ++i)
+                    writer.raw(message.$unknowns[i]);
+            return writer;
+        };
+
+        Source.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message, key, value;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.pb.Source();
+            while (reader.pos < end) {
+                let start = reader.pos;
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        if (message.locations === $util.emptyObject)
+                            message.locations = {};
+                        let end2 = reader.size() + reader.pos;
+                        if (end2 > reader.len)
+                            throw $RangeError("index out of range");
+                        reader.len = end2;
+                        key = "";
+                        value = null;
+                        while (reader.pos < end2) {
+                            let tag2 = reader.tag();
+                            wireType = tag2 & 7;
+                            switch (tag2 >>>= 3) {
+                            case 1:
+                                if (wireType !== 2)
+                                    break;
+                                key = reader.stringVerify();
+                                continue;
+                            case 2:
+                                if (wireType !== 2)
+                                    break;
+                                value = $root.pb.Locations.decode(reader, reader.size(), $undefined, _depth + 1, value);
+                                continue;
+                            }
+                            reader.skipType(wireType, _depth, tag2);
+                        }
+                        if (reader.pos !== end2)
+                            throw $RangeError("index out of range");
+                        reader.len = end;
+                        if (key === "__proto__")
+                            $util.makeProp(message.locations, key);
+                        message.locations[key] = value || new $root.pb.Locations();
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 2)
+                            break;
+                        if (!(message.infos && message.infos.length))
+                            message.infos = [];
+                        message.infos.push($root.pb.SourceInfo.decode(reader, reader.size(), $undefined, _depth + 1));
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+                if (!reader.discardUnknown) {
+                    $util.makeProp(message, "$unknowns", false);
+                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                }
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return Source;
+    })();
+
+    pb.Locations = (function() {
+
+        const Locations = function (properties) {
+            this.locations = [];
+            if (properties)
+                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                        this[keys[i]] = properties[keys[i]];
+        };
+
+        Locations.prototype.locations = $util.emptyArray;
+
+        Locations.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.locations != null && message.locations.length)
+                for (let i = 0; i < message.locations.length; ++i)
+                    $root.pb.Location.encode(message.locations[i], writer.uint32(10).fork(), _depth + 1).ldelim();
+            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                for (let i = 0; i < message.$unknowns.length; ++i)
+                    writer.raw(message.$unknowns[i]);
+            return writer;
+        };
+
+        Locations.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.pb.Locations();
+            while (reader.pos < end) {
+                let start = reader.pos;
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        if (!(message.locations && message.locations.length))
+                            message.locations = [];
+                        message.locations.push($root.pb.Location.decode(reader, reader.size(), $undefined, _depth + 1));
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+                if (!reader.discardUnknown) {
+                    $util.makeProp(message, "$unknowns", false);
+                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                }
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return Locations;
+    })();
+
+    pb.SourceInfo = (function() {
+
+        const SourceInfo = function (properties) {
+            if (properties)
+                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                        this[keys[i]] = properties[keys[i]];
+        };
+
+        SourceInfo.prototype.filename = "";
+        SourceInfo.prototype.data = $util.newBuffer([]);
+        SourceInfo.prototype.definition = null;
+        SourceInfo.prototype.language = "";
+
+        SourceInfo.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.filename != null && $Object.hasOwnProperty.call(message, "filename") && message.filename !== "")
+                writer.uint32(10).string(message.filename);
+            if (message.data != null && $Object.hasOwnProperty.call(message, "data") && message.data.length)
+                writer.uint32(18).bytes(message.data);
+            if (message.definition != null && $Object.hasOwnProperty.call(message, "definition"))
+                $root.pb.Definition.encode(message.definition, writer.uint32(26).fork(), _depth + 1).ldelim();
+            if (message.language != null && $Object.hasOwnProperty.call(message, "language") && message.language !== "")
+                writer.uint32(34).string(message.language);
+            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                for (let i = 0; i < message.$unknowns.length; ++i)
+                    writer.raw(message.$unknowns[i]);
+            return writer;
+        };
+
+        SourceInfo.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message, value;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.pb.SourceInfo();
+            while (reader.pos < end) {
+                let start = reader.pos;
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.stringVerify()).length)
+                            message.filename = value;
+                        else
+                            delete message.filename;
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.bytes()).length)
+                            message.data = value;
+                        else
+                            delete message.data;
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 2)
+                            break;
+                        message.definition = $root.pb.Definition.decode(reader, reader.size(), $undefined, _depth + 1, message.definition);
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.stringVerify()).length)
+                            message.language = value;
+                        else
+                            delete message.language;
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+                if (!reader.discardUnknown) {
+                    $util.makeProp(message, "$unknowns", false);
+                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                }
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return SourceInfo;
+    })();
+
+    pb.Location = (function() {
+
+        const Location = function (properties) {
+            this.ranges = [];
+            if (properties)
+                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                        this[keys[i]] = properties[keys[i]];
+        };
+
+        Location.prototype.sourceIndex = 0;
+        Location.prototype.ranges = $util.emptyArray;
+
+        Location.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.sourceIndex != null && $Object.hasOwnProperty.call(message, "sourceIndex") && message.sourceIndex !== 0)
+                writer.uint32(8).int32(message.sourceIndex);
+            if (message.ranges != null && message.ranges.length)
+                for (let i = 0; i < message.ranges.length; ++i)
+                    $root.pb.Range.encode(message.ranges[i], writer.uint32(18).fork(), _depth + 1).ldelim();
+            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                for (let i = 0; i < message.$unknowns.length; ++i)
+                    writer.raw(message.$unknowns[i]);
+            return writer;
+        };
+
+        Location.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message, value;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.pb.Location();
+            while (reader.pos < end) {
+                let start = reader.pos;
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.int32())
+                            message.sourceIndex = value;
+                        else
+                            delete message.sourceIndex;
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 2)
+                            break;
+                        if (!(message.ranges && message.ranges.length))
+                            message.ranges = [];
+                        message.ranges.push($root.pb.Range.decode(reader, reader.size(), $undefined, _depth + 1));
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+                if (!reader.discardUnknown) {
+                    $util.makeProp(message, "$unknowns", false);
+                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                }
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return Location;
+    })();
+
+    pb.Range = (function() {
+
+        const Range = function (properties) {
+            if (properties)
+                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                        this[keys[i]] = properties[keys[i]];
+        };
+
+        Range.prototype.start = null;
+        Range.prototype.end = null;
+
+        Range.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.start != null && $Object.hasOwnProperty.call(message, "start"))
+                $root.pb.Position.encode(message.start, writer.uint32(10).fork(), _depth + 1).ldelim();
+            if (message.end != null && $Object.hasOwnProperty.call(message, "end"))
+                $root.pb.Position.encode(message.end, writer.uint32(18).fork(), _depth + 1).ldelim();
+            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                for (let i = 0; i < message.$unknowns.length; ++i)
+                    writer.raw(message.$unknowns[i]);
+            return writer;
+        };
+
+        Range.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message, value;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.pb.Range();
+            while (reader.pos < end) {
+                let start = reader.pos;
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        message.start = $root.pb.Position.decode(reader, reader.size(), $undefined, _depth + 1, message.start);
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 2)
+                            break;
+                        message.end = $root.pb.Position.decode(reader, reader.size(), $undefined, _depth + 1, message.end);
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+                if (!reader.discardUnknown) {
+                    $util.makeProp(message, "$unknowns", false);
+                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                }
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return Range;
+    })();
+
+    pb.Position = (function() {
+
+        const Position = function (properties) {
+            if (properties)
+                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                        this[keys[i]] = properties[keys[i]];
+        };
+
+        Position.prototype.line = 0;
+        Position.prototype.character = 0;
+
+        Position.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.line != null && $Object.hasOwnProperty.call(message, "line") && message.line !== 0)
+                writer.uint32(8).int32(message.line);
+            if (message.character != null && $Object.hasOwnProperty.call(message, "character") && message.character !== 0)
+                writer.uint32(16).int32(message.character);
+            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                for (let i = 0; i < message.$unknowns.length; ++i)
+                    writer.raw(message.$unknowns[i]);
+            return writer;
+        };
+
+        Position.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message, value;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.pb.Position();
+            while (reader.pos < end) {
+                let start = reader.pos;
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.int32())
+                            message.line = value;
+                        else
+                            delete message.line;
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.int32())
+                            message.character = value;
+                        else
+                            delete message.character;
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+                if (!reader.discardUnknown) {
+                    $util.makeProp(message, "$unknowns", false);
+                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                }
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return Position;
+    })();
+
+    pb.ExportCache = (function() {
+
+        const ExportCache = function (properties) {
+            if (properties)
+                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                        this[keys[i]] = properties[keys[i]];
+        };
+
+        ExportCache.prototype.value = false;
+
+        ExportCache.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.value != null && $Object.hasOwnProperty.call(message, "value") && message.value !== false)
+                writer.uint32(8).bool(message.value);
+            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                for (let i = 0; i < message.$unknowns.length; ++i)
+                    writer.raw(message.$unknowns[i]);
+            return writer;
+        };
+
+        ExportCache.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message, value;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.pb.ExportCache();
+            while (reader.pos < end) {
+                let start = reader.pos;
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.bool())
+                            message.value = value;
+                        else
+                            delete message.value;
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+                if (!reader.discardUnknown) {
+                    $util.makeProp(message, "$unknowns", false);
+                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                }
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return ExportCache;
+    })();
+
+    pb.ProgressGroup = (function() {
+
+        const ProgressGroup = function (properties) {
+            if (properties)
+                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                        this[keys[i]] = properties[keys[i]];
+        };
+
+        ProgressGroup.prototype.id = "";
+        ProgressGroup.prototype.name = "";
+        ProgressGroup.prototype.weak = false;
+
+        ProgressGroup.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.id != null && $Object.hasOwnProperty.call(message, "id") && message.id !== "")
+                writer.uint32(10).string(message.id);
+            if (message.name != null && $Object.hasOwnProperty.call(message, "name") && message.name !== "")
+                writer.uint32(18).string(message.name);
+            if (message.weak != null && $Object.hasOwnProperty.call(message, "weak") && message.weak !== false)
+                writer.uint32(24).bool(message.weak);
+            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                for (let i = 0; i < message.$unknowns.length; ++i)
+                    writer.raw(message.$unknowns[i]);
+            return writer;
+        };
+
+        ProgressGroup.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message, value;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.pb.ProgressGroup();
+            while (reader.pos < end) {
+                let start = reader.pos;
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.stringVerify()).length)
+                            message.id = value;
+                        else
+                            delete message.id;
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.stringVerify()).length)
+                            message.name = value;
+                        else
+                            delete message.name;
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.bool())
+                            message.weak = value;
+                        else
+                            delete message.weak;
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+                if (!reader.discardUnknown) {
+                    $util.makeProp(message, "$unknowns", false);
+                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                }
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return ProgressGroup;
+    })();
+
+    pb.LinuxResources = (function() {
+
+        const LinuxResources = function (properties) {
+            if (properties)
+                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                        this[keys[i]] = properties[keys[i]];
+        };
+
+        LinuxResources.prototype.memory = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+        LinuxResources.prototype.memorySwap = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+        LinuxResources.prototype.cpuShares = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+        LinuxResources.prototype.cpuPeriod = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+        LinuxResources.prototype.cpuQuota = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+        LinuxResources.prototype.cpusetCpus = "";
+        LinuxResources.prototype.cpusetMems = "";
+
+        LinuxResources.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.memory != null && $Object.hasOwnProperty.call(message, "memory") && (typeof message.memory === "object" ? message.memory.low || message.memory.high : message.memory !== 0))
+                writer.uint32(8).int64(message.memory);
+            if (message.memorySwap != null && $Object.hasOwnProperty.call(message, "memorySwap") && (typeof message.memorySwap === "object" ? message.memorySwap.low || message.memorySwap.high : message.memorySwap !== 0))
+                writer.uint32(16).int64(message.memorySwap);
+            if (message.cpuShares != null && $Object.hasOwnProperty.call(message, "cpuShares") && (typeof message.cpuShares === "object" ? message.cpuShares.low || message.cpuShares.high : message.cpuShares !== 0))
+                writer.uint32(24).uint64(message.cpuShares);
+            if (message.cpuPeriod != null && $Object.hasOwnProperty.call(message, "cpuPeriod") && (typeof message.cpuPeriod === "object" ? message.cpuPeriod.low || message.cpuPeriod.high : message.cpuPeriod !== 0))
+                writer.uint32(32).uint64(message.cpuPeriod);
+            if (message.cpuQuota != null && $Object.hasOwnProperty.call(message, "cpuQuota") && (typeof message.cpuQuota === "object" ? message.cpuQuota.low || message.cpuQuota.high : message.cpuQuota !== 0))
+                writer.uint32(40).int64(message.cpuQuota);
+            if (message.cpusetCpus != null && $Object.hasOwnProperty.call(message, "cpusetCpus") && message.cpusetCpus !== "")
+                writer.uint32(50).string(message.cpusetCpus);
+            if (message.cpusetMems != null && $Object.hasOwnProperty.call(message, "cpusetMems") && message.cpusetMems !== "")
+                writer.uint32(58).string(message.cpusetMems);
+            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                for (let i = 0; i < message.$unknowns.length; ++i)
+                    writer.raw(message.$unknowns[i]);
+            return writer;
+        };
+
+        LinuxResources.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message, value;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.pb.LinuxResources();
+            while (reader.pos < end) {
+                let start = reader.pos;
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 0)
+                            break;
+                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+                            message.memory = value;
+                        else
+                            delete message.memory;
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 0)
+                            break;
+                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+                            message.memorySwap = value;
+                        else
+                            delete message.memorySwap;
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 0)
+                            break;
+                        if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                            message.cpuShares = value;
+                        else
+                            delete message.cpuShares;
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 0)
+                            break;
+                        if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                            message.cpuPeriod = value;
+                        else
+                            delete message.cpuPeriod;
+                        continue;
+                    }
+                case 5: {
+                        if (wireType !== 0)
+                            break;
+                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+                            message.cpuQuota = value;
+                        else
+                            delete message.cpuQuota;
+                        continue;
+                    }
+                case 6: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.stringVerify()).length)
+                            message.cpusetCpus = value;
+                        else
+                            delete message.cpusetCpus;
+                        continue;
+                    }
+                case 7: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.stringVerify()).length)
+                            message.cpusetMems = value;
+                        else
+                            delete message.cpusetMems;
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+                if (!reader.discardUnknown) {
+                    $util.makeProp(message, "$unknowns", false);
+                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                }
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return LinuxResources;
+    })();
+
+    pb.ProxyEnv = (function() {
+
+        const ProxyEnv = function (properties) {
+            if (properties)
+                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                        this[keys[i]] = properties[keys[i]];
+        };
+
+        ProxyEnv.prototype.httpProxy = "";
+        ProxyEnv.prototype.httpsProxy = "";
+        ProxyEnv.prototype.ftpProxy = "";
+        ProxyEnv.prototype.noProxy = "";
+        ProxyEnv.prototype.allProxy = "";
+
+        ProxyEnv.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.httpProxy != null && $Object.hasOwnProperty.call(message, "httpProxy") && message.httpProxy !== "")
+                writer.uint32(10).string(message.httpProxy);
+            if (message.httpsProxy != null && $Object.hasOwnProperty.call(message, "httpsProxy") && message.httpsProxy !== "")
+                writer.uint32(18).string(message.httpsProxy);
+            if (message.ftpProxy != null && $Object.hasOwnProperty.call(message, "ftpProxy") && message.ftpProxy !== "")
+                writer.uint32(26).string(message.ftpProxy);
+            if (message.noProxy != null && $Object.hasOwnProperty.call(message, "noProxy") && message.noProxy !== "")
+                writer.uint32(34).string(message.noProxy);
+            if (message.allProxy != null && $Object.hasOwnProperty.call(message, "allProxy") && message.allProxy !== "")
+                writer.uint32(42).string(message.allProxy);
+            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                for (let i = 0; i < message.$unknowns.length; ++i)
+                    writer.raw(message.$unknowns[i]);
+            return writer;
+        };
+
+        ProxyEnv.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message, value;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.pb.ProxyEnv();
+            while (reader.pos < end) {
+                let start = reader.pos;
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.stringVerify()).length)
+                            message.httpProxy = value;
+                        else
+                            delete message.httpProxy;
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.stringVerify()).length)
+                            message.httpsProxy = value;
+                        else
+                            delete message.httpsProxy;
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.stringVerify()).length)
+                            message.ftpProxy = value;
+                        else
+                            delete message.ftpProxy;
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.stringVerify()).length)
+                            message.noProxy = value;
+                        else
+                            delete message.noProxy;
+                        continue;
+                    }
+                case 5: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.stringVerify()).length)
+                            message.allProxy = value;
+                        else
+                            delete message.allProxy;
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+                if (!reader.discardUnknown) {
+                    $util.makeProp(message, "$unknowns", false);
+                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                }
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return ProxyEnv;
     })();
 
     pb.WorkerConstraints = (function() {
@@ -14076,43 +16731,52 @@ export const pb = $root.pb = (() => {
         return WorkerConstraints;
     })();
 
-    pb.HostIP = (function() {
+    pb.Definition = (function() {
 
-        const HostIP = function (properties) {
+        const Definition = function (properties) {
+            this.def = [];
+            this.metadata = {};
             if (properties)
                 for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
                     if (properties[keys[i]] != null && keys[i] !== "__proto__")
                         this[keys[i]] = properties[keys[i]];
         };
 
-        HostIP.prototype.Host = "";
-        HostIP.prototype.IP = "";
+        Definition.prototype.def = $util.emptyArray;
+        Definition.prototype.metadata = $util.emptyObject;
+        Definition.prototype.source = null;
 
-        HostIP.encode = function (message, writer, _depth) {
+        Definition.encode = function (message, writer, _depth) {
             if (!writer)
                 writer = $Writer.create();
             if (_depth === $undefined)
                 _depth = 0;
             if (_depth > $util.recursionLimit)
                 throw $Error("max depth exceeded");
-            if (message.Host != null && $Object.hasOwnProperty.call(message, "Host") && message.Host !== "")
-                writer.uint32(10).string(message.Host);
-            if (message.IP != null && $Object.hasOwnProperty.call(message, "IP") && message.IP !== "")
-                writer.uint32(18).string(message.IP);
+            if (message.def != null && message.def.length)
+                for (let i = 0; i < message.def.length; ++i)
+                    writer.uint32(10).bytes(message.def[i]);
+            if (message.metadata != null && $Object.hasOwnProperty.call(message, "metadata"))
+                for (let keys = $Object.keys(message.metadata), i = 0; i < keys.length; ++i) {
+                    writer.uint32(18).fork().uint32(10).string(keys[i]);
+                    $root.pb.OpMetadata.encode(message.metadata[keys[i]], writer.uint32(18).fork(), _depth + 1).ldelim().ldelim();
+                }
+            if (message.source != null && $Object.hasOwnProperty.call(message, "source"))
+                $root.pb.Source.encode(message.source, writer.uint32(26).fork(), _depth + 1).ldelim();
             if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                 for (let i = 0; i < message.$unknowns.length; ++i)
                     writer.raw(message.$unknowns[i]);
             return writer;
         };
 
-        HostIP.decode = function (reader, length, _end, _depth, _target) {
+        Definition.decode = function (reader, length, _end, _depth, _target) {
             if (!(reader instanceof $Reader))
                 reader = $Reader.create(reader);
             if (_depth === $undefined)
                 _depth = 0;
             if (_depth > $Reader.recursionLimit)
                 throw $Error("max depth exceeded");
-            let end, message, value;
+            let end, message, key, value;
             if (length === $undefined)
                 end = reader.len;
             else {
@@ -14122,7 +16786,7 @@ export const pb = $root.pb = (() => {
                 length = reader.len;
                 reader.len = end;
             }
-            message = _target || new $root.pb.HostIP();
+            message = _target || new $root.pb.Definition();
             while (reader.pos < end) {
                 let start = reader.pos;
                 let tag = reader.tag();
@@ -14135,139 +16799,51 @@ export const pb = $root.pb = (() => {
                 case 1: {
                         if (wireType !== 2)
                             break;
-                        if ((value = reader.stringVerify()).length)
-                            message.Host = value;
-                        else
-                            delete message.Host;
+                        if (!(message.def && message.def.length))
+                            message.def = [];
+                        message.def.push(reader.bytes());
                         continue;
                     }
                 case 2: {
                         if (wireType !== 2)
                             break;
-                        if ((value = reader.stringVerify()).length)
-                            message.IP = value;
-                        else
-                            delete message.IP;
-                        continue;
-                    }
-                }
-                reader.skipType(wireType, _depth, tag);
-                if (!reader.discardUnknown) {
-                    $util.makeProp(message, "$unknowns", false);
-                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                }
-            }
-            if (length !== $undefined) {
-                if (reader.pos !== end)
-                    throw $RangeError("index out of range");
-                reader.len = length;
-            }
-            if (_end !== $undefined)
-                throw $Error("missing end group");
-            return message;
-        };
-
-        return HostIP;
-    })();
-
-    pb.Meta = (function() {
-
-        const Meta = function (properties) {
-            this.args = [];
-            this.env = [];
-            if (properties)
-                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
-                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
-                        this[keys[i]] = properties[keys[i]];
-        };
-
-        Meta.prototype.args = $util.emptyArray;
-        Meta.prototype.env = $util.emptyArray;
-        Meta.prototype.cwd = "";
-        Meta.prototype.user = "";
-
-        Meta.encode = function (message, writer, _depth) {
-            if (!writer)
-                writer = $Writer.create();
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $util.recursionLimit)
-                throw $Error("max depth exceeded");
-            if (message.args != null && message.args.length)
-                for (let i = 0; i < message.args.length; ++i)
-                    writer.uint32(10).string(message.args[i]);
-            if (message.env != null && message.env.length)
-                for (let i = 0; i < message.env.length; ++i)
-                    writer.uint32(18).string(message.env[i]);
-            if (message.cwd != null && $Object.hasOwnProperty.call(message, "cwd") && message.cwd !== "")
-                writer.uint32(26).string(message.cwd);
-            if (message.user != null && $Object.hasOwnProperty.call(message, "user") && message.user !== "")
-                writer.uint32(34).string(message.user);
-            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
-                for (let i = 0; i < message.$unknowns.length; ++i)
-                    writer.raw(message.$unknowns[i]);
-            return writer;
-        };
-
-        Meta.decode = function (reader, length, _end, _depth, _target) {
-            if (!(reader instanceof $Reader))
-                reader = $Reader.create(reader);
-            if (_depth === $undefined)
-                _depth = 0;
-            if (_depth > $Reader.recursionLimit)
-                throw $Error("max depth exceeded");
-            let end, message, value;
-            if (length === $undefined)
-                end = reader.len;
-            else {
-                end = reader.pos + length;
-                if (end > reader.len)
-                    throw $RangeError("index out of range");
-                length = reader.len;
-                reader.len = end;
-            }
-            message = _target || new $root.pb.Meta();
-            while (reader.pos < end) {
-                let start = reader.pos;
-                let tag = reader.tag();
-                if (tag === _end) {
-                    _end = $undefined;
-                    break;
-                }
-                let wireType = tag & 7;
-                switch (tag >>>= 3) {
-                case 1: {
-                        if (wireType !== 2)
-                            break;
-                        if (!(message.args && message.args.length))
-                            message.args = [];
-                        message.args.push(reader.stringVerify());
-                        continue;
-                    }
-                case 2: {
-                        if (wireType !== 2)
-                            break;
-                        if (!(message.env && message.env.length))
-                            message.env = [];
-                        message.env.push(reader.stringVerify());
+                        if (message.metadata === $util.emptyObject)
+                            message.metadata = {};
+                        let end2 = reader.size() + reader.pos;
+                        if (end2 > reader.len)
+                            throw $RangeError("index out of range");
+                        reader.len = end2;
+                        key = "";
+                        value = null;
+                        while (reader.pos < end2) {
+                            let tag2 = reader.tag();
+                            wireType = tag2 & 7;
+                            switch (tag2 >>>= 3) {
+                            case 1:
+                                if (wireType !== 2)
+                                    break;
+                                key = reader.stringVerify();
+                                continue;
+                            case 2:
+                                if (wireType !== 2)
+                                    break;
+                                value = $root.pb.OpMetadata.decode(reader, reader.size(), $undefined, _depth + 1, value);
+                                continue;
+                            }
+                            reader.skipType(wireType, _depth, tag2);
+                        }
+                        if (reader.pos !== end2)
+                            throw $RangeError("index out of range");
+                        reader.len = end;
+                        if (key === "__proto__")
+                            $util.makeProp(message.metadata, key);
+                        message.metadata[key] = value || new $root.pb.OpMetadata();
                         continue;
                     }
                 case 3: {
                         if (wireType !== 2)
                             break;
-                        if ((value = reader.stringVerify()).length)
-                            message.cwd = value;
-                        else
-                            delete message.cwd;
-                        continue;
-                    }
-                case 4: {
-                        if (wireType !== 2)
-                            break;
-                        if ((value = reader.stringVerify()).length)
-                            message.user = value;
-                        else
-                            delete message.user;
+                        message.source = $root.pb.Source.decode(reader, reader.size(), $undefined, _depth + 1, message.source);
                         continue;
                     }
                 }
@@ -14287,49 +16863,147 @@ export const pb = $root.pb = (() => {
             return message;
         };
 
-        return Meta;
+        return Definition;
     })();
 
-    pb.SecurityMode = (function() {
-        const valuesById = $Object.create(null), values = $Object.create(valuesById);
-        values[valuesById[0] = "SANDBOX"] = 0;
-        values[valuesById[1] = "INSECURE"] = 1;
-        return values;
-    })();
+    pb.FileOp = (function() {
 
-    pb.SecretEnv = (function() {
-
-        const SecretEnv = function (properties) {
+        const FileOp = function (properties) {
+            this.actions = [];
             if (properties)
                 for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
                     if (properties[keys[i]] != null && keys[i] !== "__proto__")
                         this[keys[i]] = properties[keys[i]];
         };
 
-        SecretEnv.prototype.ID = "";
-        SecretEnv.prototype.name = "";
-        SecretEnv.prototype.optional = false;
+        FileOp.prototype.actions = $util.emptyArray;
 
-        SecretEnv.encode = function (message, writer, _depth) {
+        FileOp.encode = function (message, writer, _depth) {
             if (!writer)
                 writer = $Writer.create();
             if (_depth === $undefined)
                 _depth = 0;
             if (_depth > $util.recursionLimit)
                 throw $Error("max depth exceeded");
-            if (message.ID != null && $Object.hasOwnProperty.call(message, "ID") && message.ID !== "")
-                writer.uint32(10).string(message.ID);
-            if (message.name != null && $Object.hasOwnProperty.call(message, "name") && message.name !== "")
-                writer.uint32(18).string(message.name);
-            if (message.optional != null && $Object.hasOwnProperty.call(message, "optional") && message.optional !== false)
-                writer.uint32(24).bool(message.optional);
+            if (message.actions != null && message.actions.length)
+                for (let i = 0; i < message.actions.length; ++i)
+                    $root.pb.FileAction.encode(message.actions[i], writer.uint32(18).fork(), _depth + 1).ldelim();
             if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                 for (let i = 0; i < message.$unknowns.length; ++i)
                     writer.raw(message.$unknowns[i]);
             return writer;
         };
 
-        SecretEnv.decode = function (reader, length, _end, _depth, _target) {
+        FileOp.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.pb.FileOp();
+            while (reader.pos < end) {
+                let start = reader.pos;
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 2: {
+                        if (wireType !== 2)
+                            break;
+                        if (!(message.actions && message.actions.length))
+                            message.actions = [];
+                        message.actions.push($root.pb.FileAction.decode(reader, reader.size(), $undefined, _depth + 1));
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+                if (!reader.discardUnknown) {
+                    $util.makeProp(message, "$unknowns", false);
+                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                }
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return FileOp;
+    })();
+
+    pb.FileAction = (function() {
+
+        const FileAction = function (properties) {
+            if (properties)
+                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                        this[keys[i]] = properties[keys[i]];
+        };
+
+        FileAction.prototype.input = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+        FileAction.prototype.secondaryInput = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+        FileAction.prototype.output = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+        FileAction.prototype.copy = null;
+        FileAction.prototype.mkfile = null;
+        FileAction.prototype.mkdir = null;
+        FileAction.prototype.rm = null;
+        FileAction.prototype.symlink = null;
+
+        let $oneOfFields;
+
+        $Object.defineProperty(FileAction.prototype, "action", {
+            get: $util.oneOfGetter($oneOfFields = ["copy", "mkfile", "mkdir", "rm", "symlink"]),
+            set: $util.oneOfSetter($oneOfFields)
+        });
+
+        FileAction.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.input != null && $Object.hasOwnProperty.call(message, "input") && (typeof message.input === "object" ? message.input.low || message.input.high : message.input !== 0))
+                writer.uint32(8).int64(message.input);
+            if (message.secondaryInput != null && $Object.hasOwnProperty.call(message, "secondaryInput") && (typeof message.secondaryInput === "object" ? message.secondaryInput.low || message.secondaryInput.high : message.secondaryInput !== 0))
+                writer.uint32(16).int64(message.secondaryInput);
+            if (message.output != null && $Object.hasOwnProperty.call(message, "output") && (typeof message.output === "object" ? message.output.low || message.output.high : message.output !== 0))
+                writer.uint32(24).int64(message.output);
+            if (message.copy != null && $Object.hasOwnProperty.call(message, "copy"))
+                $root.pb.FileActionCopy.encode(message.copy, writer.uint32(34).fork(), _depth + 1).ldelim();
+            if (message.mkfile != null && $Object.hasOwnProperty.call(message, "mkfile"))
+                $root.pb.FileActionMkFile.encode(message.mkfile, writer.uint32(42).fork(), _depth + 1).ldelim();
+            if (message.mkdir != null && $Object.hasOwnProperty.call(message, "mkdir"))
+                $root.pb.FileActionMkDir.encode(message.mkdir, writer.uint32(50).fork(), _depth + 1).ldelim();
+            if (message.rm != null && $Object.hasOwnProperty.call(message, "rm"))
+                $root.pb.FileActionRm.encode(message.rm, writer.uint32(58).fork(), _depth + 1).ldelim();
+            if (message.symlink != null && $Object.hasOwnProperty.call(message, "symlink"))
+                $root.pb.FileActionSymlink.encode(message.symlink, writer.uint32(66).fork(), _depth + 1).ldelim();
+            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                for (let i = 0; i < message.$unknowns.length; ++i)
+                    writer.raw(message.$unknowns[i]);
+            return writer;
+        };
+
+        FileAction.decode = function (reader, length, _end, _depth, _target) {
             if (!(reader instanceof $Reader))
                 reader = $Reader.create(reader);
             if (_depth === $undefined)
@@ -14346,7 +17020,193 @@ export const pb = $root.pb = (() => {
                 length = reader.len;
                 reader.len = end;
             }
-            message = _target || new $root.pb.SecretEnv();
+            message = _target || new $root.pb.FileAction();
+            while (reader.pos < end) {
+                let start = reader.pos;
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 0)
+                            break;
+                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+                            message.input = value;
+                        else
+                            delete message.input;
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 0)
+                            break;
+                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+                            message.secondaryInput = value;
+                        else
+                            delete message.secondaryInput;
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 0)
+                            break;
+                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+                            message.output = value;
+                        else
+                            delete message.output;
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 2)
+                            break;
+                        message.copy = $root.pb.FileActionCopy.decode(reader, reader.size(), $undefined, _depth + 1, message.copy);
+                        message.action = "copy";
+                        continue;
+                    }
+                case 5: {
+                        if (wireType !== 2)
+                            break;
+                        message.mkfile = $root.pb.FileActionMkFile.decode(reader, reader.size(), $undefined, _depth + 1, message.mkfile);
+                        message.action = "mkfile";
+                        continue;
+                    }
+                case 6: {
+                        if (wireType !== 2)
+                            break;
+                        message.mkdir = $root.pb.FileActionMkDir.decode(reader, reader.size(), $undefined, _depth + 1, message.mkdir);
+                        message.action = "mkdir";
+                        continue;
+                    }
+                case 7: {
+                        if (wireType !== 2)
+                            break;
+                        message.rm = $root.pb.FileActionRm.decode(reader, reader.size(), $undefined, _depth + 1, message.rm);
+                        message.action = "rm";
+                        continue;
+                    }
+                case 8: {
+                        if (wireType !== 2)
+                            break;
+                        message.symlink = $root.pb.FileActionSymlink.decode(reader, reader.size(), $undefined, _depth + 1, message.symlink);
+                        message.action = "symlink";
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+                if (!reader.discardUnknown) {
+                    $util.makeProp(message, "$unknowns", false);
+                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                }
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return FileAction;
+    })();
+
+    pb.FileActionCopy = (function() {
+
+        const FileActionCopy = function (properties) {
+            this.includePatterns = [];
+            this.excludePatterns = [];
+            this.requiredPaths = [];
+            if (properties)
+                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                        this[keys[i]] = properties[keys[i]];
+        };
+
+        FileActionCopy.prototype.src = "";
+        FileActionCopy.prototype.dest = "";
+        FileActionCopy.prototype.owner = null;
+        FileActionCopy.prototype.mode = 0;
+        FileActionCopy.prototype.followSymlink = false;
+        FileActionCopy.prototype.dirCopyContents = false;
+        FileActionCopy.prototype.attemptUnpackDockerCompatibility = false;
+        FileActionCopy.prototype.createDestPath = false;
+        FileActionCopy.prototype.allowWildcard = false;
+        FileActionCopy.prototype.allowEmptyWildcard = false;
+        FileActionCopy.prototype.timestamp = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+        FileActionCopy.prototype.includePatterns = $util.emptyArray;
+        FileActionCopy.prototype.excludePatterns = $util.emptyArray;
+        FileActionCopy.prototype.alwaysReplaceExistingDestPaths = false;
+        FileActionCopy.prototype.modeStr = "";
+        FileActionCopy.prototype.requiredPaths = $util.emptyArray;
+
+        FileActionCopy.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.src != null && $Object.hasOwnProperty.call(message, "src") && message.src !== "")
+                writer.uint32(10).string(message.src);
+            if (message.dest != null && $Object.hasOwnProperty.call(message, "dest") && message.dest !== "")
+                writer.uint32(18).string(message.dest);
+            if (message.owner != null && $Object.hasOwnProperty.call(message, "owner"))
+                $root.pb.ChownOpt.encode(message.owner, writer.uint32(26).fork(), _depth + 1).ldelim();
+            if (message.mode != null && $Object.hasOwnProperty.call(message, "mode") && message.mode !== 0)
+                writer.uint32(32).int32(message.mode);
+            if (message.followSymlink != null && $Object.hasOwnProperty.call(message, "followSymlink") && message.followSymlink !== false)
+                writer.uint32(40).bool(message.followSymlink);
+            if (message.dirCopyContents != null && $Object.hasOwnProperty.call(message, "dirCopyContents") && message.dirCopyContents !== false)
+                writer.uint32(48).bool(message.dirCopyContents);
+            if (message.attemptUnpackDockerCompatibility != null && $Object.hasOwnProperty.call(message, "attemptUnpackDockerCompatibility") && message.attemptUnpackDockerCompatibility !== false)
+                writer.uint32(56).bool(message.attemptUnpackDockerCompatibility);
+            if (message.createDestPath != null && $Object.hasOwnProperty.call(message, "createDestPath") && message.createDestPath !== false)
+                writer.uint32(64).bool(message.createDestPath);
+            if (message.allowWildcard != null && $Object.hasOwnProperty.call(message, "allowWildcard") && message.allowWildcard !== false)
+                writer.uint32(72).bool(message.allowWildcard);
+            if (message.allowEmptyWildcard != null && $Object.hasOwnProperty.call(message, "allowEmptyWildcard") && message.allowEmptyWildcard !== false)
+                writer.uint32(80).bool(message.allowEmptyWildcard);
+            if (message.timestamp != null && $Object.hasOwnProperty.call(message, "timestamp") && (typeof message.timestamp === "object" ? message.timestamp.low || message.timestamp.high : message.timestamp !== 0))
+                writer.uint32(88).int64(message.timestamp);
+            if (message.includePatterns != null && message.includePatterns.length)
+                for (let i = 0; i < message.includePatterns.length; ++i)
+                    writer.uint32(98).string(message.includePatterns[i]);
+            if (message.excludePatterns != null && message.excludePatterns.length)
+                for (let i = 0; i < message.excludePatterns.length; ++i)
+                    writer.uint32(106).string(message.excludePatterns[i]);
+            if (message.alwaysReplaceExistingDestPaths != null && $Object.hasOwnProperty.call(message, "alwaysReplaceExistingDestPaths") && message.alwaysReplaceExistingDestPaths !== false)
+                writer.uint32(112).bool(message.alwaysReplaceExistingDestPaths);
+            if (message.modeStr != null && $Object.hasOwnProperty.call(message, "modeStr") && message.modeStr !== "")
+                writer.uint32(122).string(message.modeStr);
+            if (message.requiredPaths != null && message.requiredPaths.length)
+                for (let i = 0; i < message.requiredPaths.length; ++i)
+                    writer.uint32(130).string(message.requiredPaths[i]);
+            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                for (let i = 0; i < message.$unknowns.length; ++i)
+                    writer.raw(message.$unknowns[i]);
+            return writer;
+        };
+
+        FileActionCopy.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message, value;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.pb.FileActionCopy();
             while (reader.pos < end) {
                 let start = reader.pos;
                 let tag = reader.tag();
@@ -14360,12 +17220,877 @@ export const pb = $root.pb = (() => {
                         if (wireType !== 2)
                             break;
                         if ((value = reader.stringVerify()).length)
-                            message.ID = value;
+                            message.src = value;
                         else
-                            delete message.ID;
+                            delete message.src;
                         continue;
                     }
                 case 2: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.stringVerify()).length)
+                            message.dest = value;
+                        else
+                            delete message.dest;
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 2)
+                            break;
+                        message.owner = $root.pb.ChownOpt.decode(reader, reader.size(), $undefined, _depth + 1, message.owner);
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.int32())
+                            message.mode = value;
+                        else
+                            delete message.mode;
+                        continue;
+                    }
+                case 5: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.bool())
+                            message.followSymlink = value;
+                        else
+                            delete message.followSymlink;
+                        continue;
+                    }
+                case 6: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.bool())
+                            message.dirCopyContents = value;
+                        else
+                            delete message.dirCopyContents;
+                        continue;
+                    }
+                case 7: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.bool())
+                            message.attemptUnpackDockerCompatibility = value;
+                        else
+                            delete message.attemptUnpackDockerCompatibility;
+                        continue;
+                    }
+                case 8: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.bool())
+                            message.createDestPath = value;
+                        else
+                            delete message.createDestPath;
+                        continue;
+                    }
+                case 9: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.bool())
+                            message.allowWildcard = value;
+                        else
+                            delete message.allowWildcard;
+                        continue;
+                    }
+                case 10: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.bool())
+                            message.allowEmptyWildcard = value;
+                        else
+                            delete message.allowEmptyWildcard;
+                        continue;
+                    }
+                case 11: {
+                        if (wireType !== 0)
+                            break;
+                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+                            message.timestamp = value;
+                        else
+                            delete message.timestamp;
+                        continue;
+                    }
+                case 12: {
+                        if (wireType !== 2)
+                            break;
+                        if (!(message.includePatterns && message.includePatterns.length))
+                            message.includePatterns = [];
+                        message.includePatterns.push(reader.stringVerify());
+                        continue;
+                    }
+                case 13: {
+                        if (wireType !== 2)
+                            break;
+                        if (!(message.excludePatterns && message.excludePatterns.length))
+                            message.excludePatterns = [];
+                        message.excludePatterns.push(reader.stringVerify());
+                        continue;
+                    }
+                case 14: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.bool())
+                            message.alwaysReplaceExistingDestPaths = value;
+                        else
+                            delete message.alwaysReplaceExistingDestPaths;
+                        continue;
+                    }
+                case 15: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.stringVerify()).length)
+                            message.modeStr = value;
+                        else
+                            delete message.modeStr;
+                        continue;
+                    }
+                case 16: {
+                        if (wireType !== 2)
+                            break;
+                        if (!(message.requiredPaths && message.requiredPaths.length))
+                            message.requiredPaths = [];
+                        message.requiredPaths.push(reader.stringVerify());
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+                if (!reader.discardUnknown) {
+                    $util.makeProp(message, "$unknowns", false);
+                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                }
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return FileActionCopy;
+    })();
+
+    pb.FileActionMkFile = (function() {
+
+        const FileActionMkFile = function (properties) {
+            if (properties)
+                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                        this[keys[i]] = properties[keys[i]];
+        };
+
+        FileActionMkFile.prototype.path = "";
+        FileActionMkFile.prototype.mode = 0;
+        FileActionMkFile.prototype.data = $util.newBuffer([]);
+        FileActionMkFile.prototype.owner = null;
+        FileActionMkFile.prototype.timestamp = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+
+        FileActionMkFile.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.path != null && $Object.hasOwnProperty.call(message, "path") && message.path !== "")
+                writer.uint32(10).string(message.path);
+            if (message.mode != null && $Object.hasOwnProperty.call(message, "mode") && message.mode !== 0)
+                writer.uint32(16).int32(message.mode);
+            if (message.data != null && $Object.hasOwnProperty.call(message, "data") && message.data.length)
+                writer.uint32(26).bytes(message.data);
+            if (message.owner != null && $Object.hasOwnProperty.call(message, "owner"))
+                $root.pb.ChownOpt.encode(message.owner, writer.uint32(34).fork(), _depth + 1).ldelim();
+            if (message.timestamp != null && $Object.hasOwnProperty.call(message, "timestamp") && (typeof message.timestamp === "object" ? message.timestamp.low || message.timestamp.high : message.timestamp !== 0))
+                writer.uint32(40).int64(message.timestamp);
+            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                for (let i = 0; i < message.$unknowns.length; ++i)
+                    writer.raw(message.$unknowns[i]);
+            return writer;
+        };
+
+        FileActionMkFile.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message, value;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.pb.FileActionMkFile();
+            while (reader.pos < end) {
+                let start = reader.pos;
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.stringVerify()).length)
+                            message.path = value;
+                        else
+                            delete message.path;
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.int32())
+                            message.mode = value;
+                        else
+                            delete message.mode;
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.bytes()).length)
+                            message.data = value;
+                        else
+                            delete message.data;
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 2)
+                            break;
+                        message.owner = $root.pb.ChownOpt.decode(reader, reader.size(), $undefined, _depth + 1, message.owner);
+                        continue;
+                    }
+                case 5: {
+                        if (wireType !== 0)
+                            break;
+                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+                            message.timestamp = value;
+                        else
+                            delete message.timestamp;
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+                if (!reader.discardUnknown) {
+                    $util.makeProp(message, "$unknowns", false);
+                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                }
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return FileActionMkFile;
+    })();
+
+    pb.FileActionSymlink = (function() {
+
+        const FileActionSymlink = function (properties) {
+            if (properties)
+                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                        this[keys[i]] = properties[keys[i]];
+        };
+
+        FileActionSymlink.prototype.oldpath = "";
+        FileActionSymlink.prototype.newpath = "";
+        FileActionSymlink.prototype.owner = null;
+        FileActionSymlink.prototype.timestamp = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+
+        FileActionSymlink.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.oldpath != null && $Object.hasOwnProperty.call(message, "oldpath") && message.oldpath !== "")
+                writer.uint32(10).string(message.oldpath);
+            if (message.newpath != null && $Object.hasOwnProperty.call(message, "newpath") && message.newpath !== "")
+                writer.uint32(18).string(message.newpath);
+            if (message.owner != null && $Object.hasOwnProperty.call(message, "owner"))
+                $root.pb.ChownOpt.encode(message.owner, writer.uint32(26).fork(), _depth + 1).ldelim();
+            if (message.timestamp != null && $Object.hasOwnProperty.call(message, "timestamp") && (typeof message.timestamp === "object" ? message.timestamp.low || message.timestamp.high : message.timestamp !== 0))
+                writer.uint32(32).int64(message.timestamp);
+            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                for (let i = 0; i < message.$unknowns.length; ++i)
+                    writer.raw(message.$unknowns[i]);
+            return writer;
+        };
+
+        FileActionSymlink.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message, value;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.pb.FileActionSymlink();
+            while (reader.pos < end) {
+                let start = reader.pos;
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.stringVerify()).length)
+                            message.oldpath = value;
+                        else
+                            delete message.oldpath;
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.stringVerify()).length)
+                            message.newpath = value;
+                        else
+                            delete message.newpath;
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 2)
+                            break;
+                        message.owner = $root.pb.ChownOpt.decode(reader, reader.size(), $undefined, _depth + 1, message.owner);
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 0)
+                            break;
+                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+                            message.timestamp = value;
+                        else
+                            delete message.timestamp;
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+                if (!reader.discardUnknown) {
+                    $util.makeProp(message, "$unknowns", false);
+                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                }
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return FileActionSymlink;
+    })();
+
+    pb.FileActionMkDir = (function() {
+
+        const FileActionMkDir = function (properties) {
+            if (properties)
+                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                        this[keys[i]] = properties[keys[i]];
+        };
+
+        FileActionMkDir.prototype.path = "";
+        FileActionMkDir.prototype.mode = 0;
+        FileActionMkDir.prototype.makeParents = false;
+        FileActionMkDir.prototype.owner = null;
+        FileActionMkDir.prototype.timestamp = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+
+        FileActionMkDir.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.path != null && $Object.hasOwnProperty.call(message, "path") && message.path !== "")
+                writer.uint32(10).string(message.path);
+            if (message.mode != null && $Object.hasOwnProperty.call(message, "mode") && message.mode !== 0)
+                writer.uint32(16).int32(message.mode);
+            if (message.makeParents != null && $Object.hasOwnProperty.call(message, "makeParents") && message.makeParents !== false)
+                writer.uint32(24).bool(message.makeParents);
+            if (message.owner != null && $Object.hasOwnProperty.call(message, "owner"))
+                $root.pb.ChownOpt.encode(message.owner, writer.uint32(34).fork(), _depth + 1).ldelim();
+            if (message.timestamp != null && $Object.hasOwnProperty.call(message, "timestamp") && (typeof message.timestamp === "object" ? message.timestamp.low || message.timestamp.high : message.timestamp !== 0))
+                writer.uint32(40).int64(message.timestamp);
+            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                for (let i = 0; i < message.$unknowns.length; ++i)
+                    writer.raw(message.$unknowns[i]);
+            return writer;
+        };
+
+        FileActionMkDir.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message, value;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.pb.FileActionMkDir();
+            while (reader.pos < end) {
+                let start = reader.pos;
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.stringVerify()).length)
+                            message.path = value;
+                        else
+                            delete message.path;
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.int32())
+                            message.mode = value;
+                        else
+                            delete message.mode;
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.bool())
+                            message.makeParents = value;
+                        else
+                            delete message.makeParents;
+                        continue;
+                    }
+                case 4: {
+                        if (wireType !== 2)
+                            break;
+                        message.owner = $root.pb.ChownOpt.decode(reader, reader.size(), $undefined, _depth + 1, message.owner);
+                        continue;
+                    }
+                case 5: {
+                        if (wireType !== 0)
+                            break;
+                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+                            message.timestamp = value;
+                        else
+                            delete message.timestamp;
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+                if (!reader.discardUnknown) {
+                    $util.makeProp(message, "$unknowns", false);
+                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                }
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return FileActionMkDir;
+    })();
+
+    pb.FileActionRm = (function() {
+
+        const FileActionRm = function (properties) {
+            if (properties)
+                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                        this[keys[i]] = properties[keys[i]];
+        };
+
+        FileActionRm.prototype.path = "";
+        FileActionRm.prototype.allowNotFound = false;
+        FileActionRm.prototype.allowWildcard = false;
+
+        FileActionRm.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.path != null && $Object.hasOwnProperty.call(message, "path") && message.path !== "")
+                writer.uint32(10).string(message.path);
+            if (message.allowNotFound != null && $Object.hasOwnProperty.call(message, "allowNotFound") && message.allowNotFound !== false)
+                writer.uint32(16).bool(message.allowNotFound);
+            if (message.allowWildcard != null && $Object.hasOwnProperty.call(message, "allowWildcard") && message.allowWildcard !== false)
+                writer.uint32(24).bool(message.allowWildcard);
+            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                for (let i = 0; i < message.$unknowns.length; ++i)
+                    writer.raw(message.$unknowns[i]);
+            return writer;
+        };
+
+        FileActionRm.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message, value;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.pb.FileActionRm();
+            while (reader.pos < end) {
+                let start = reader.pos;
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.stringVerify()).length)
+                            message.path = value;
+                        else
+                            delete message.path;
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.bool())
+                            message.allowNotFound = value;
+                        else
+                            delete message.allowNotFound;
+                        continue;
+                    }
+                case 3: {
+                        if (wireType !== 0)
+                            break;
+                        if (value = reader.bool())
+                            message.allowWildcard = value;
+                        else
+                            delete message.allowWildcard;
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+                if (!reader.discardUnknown) {
+                    $util.makeProp(message, "$unknowns", false);
+                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                }
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return FileActionRm;
+    })();
+
+    pb.ChownOpt = (function() {
+
+        const ChownOpt = function (properties) {
+            if (properties)
+                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                        this[keys[i]] = properties[keys[i]];
+        };
+
+        ChownOpt.prototype.user = null;
+        ChownOpt.prototype.group = null;
+
+        ChownOpt.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.user != null && $Object.hasOwnProperty.call(message, "user"))
+                $root.pb.UserOpt.encode(message.user, writer.uint32(10).fork(), _depth + 1).ldelim();
+            if (message.group != null && $Object.hasOwnProperty.call(message, "group"))
+                $root.pb.UserOpt.encode(message.group, writer.uint32(18).fork(), _depth + 1).ldelim();
+            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                for (let i = 0; i < message.$unknowns.length; ++i)
+                    writer.raw(message.$unknowns[i]);
+            return writer;
+        };
+
+        ChownOpt.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message, value;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.pb.ChownOpt();
+            while (reader.pos < end) {
+                let start = reader.pos;
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        message.user = $root.pb.UserOpt.decode(reader, reader.size(), $undefined, _depth + 1, message.user);
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 2)
+                            break;
+                        message.group = $root.pb.UserOpt.decode(reader, reader.size(), $undefined, _depth + 1, message.group);
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+                if (!reader.discardUnknown) {
+                    $util.makeProp(message, "$unknowns", false);
+                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                }
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return ChownOpt;
+    })();
+
+    pb.UserOpt = (function() {
+
+        const UserOpt = function (properties) {
+            if (properties)
+                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                        this[keys[i]] = properties[keys[i]];
+        };
+
+        UserOpt.prototype.byName = null;
+        UserOpt.prototype.byId = null;
+
+        let $oneOfFields;
+
+        $Object.defineProperty(UserOpt.prototype, "user", {
+            get: $util.oneOfGetter($oneOfFields = ["byName", "byId"]),
+            set: $util.oneOfSetter($oneOfFields)
+        });
+
+        UserOpt.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.byName != null && $Object.hasOwnProperty.call(message, "byName"))
+                $root.pb.NamedUserOpt.encode(message.byName, writer.uint32(10).fork(), _depth + 1).ldelim();
+            if (message.byId != null && $Object.hasOwnProperty.call(message, "byId"))
+                writer.uint32(16).uint32(message.byId);
+            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                for (let i = 0; i < message.$unknowns.length; ++i)
+                    writer.raw(message.$unknowns[i]);
+            return writer;
+        };
+
+        UserOpt.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.pb.UserOpt();
+            while (reader.pos < end) {
+                let start = reader.pos;
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        message.byName = $root.pb.NamedUserOpt.decode(reader, reader.size(), $undefined, _depth + 1, message.byName);
+                        message.user = "byName";
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 0)
+                            break;
+                        message.byId = reader.uint32();
+                        message.user = "byId";
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+                if (!reader.discardUnknown) {
+                    $util.makeProp(message, "$unknowns", false);
+                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                }
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return UserOpt;
+    })();
+
+    pb.NamedUserOpt = (function() {
+
+        const NamedUserOpt = function (properties) {
+            if (properties)
+                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                        this[keys[i]] = properties[keys[i]];
+        };
+
+        NamedUserOpt.prototype.name = "";
+        NamedUserOpt.prototype.input = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+
+        NamedUserOpt.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.name != null && $Object.hasOwnProperty.call(message, "name") && message.name !== "")
+                writer.uint32(10).string(message.name);
+            if (message.input != null && $Object.hasOwnProperty.call(message, "input") && (typeof message.input === "object" ? message.input.low || message.input.high : message.input !== 0))
+                writer.uint32(16).int64(message.input);
+            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                for (let i = 0; i < message.$unknowns.length; ++i)
+                    writer.raw(message.$unknowns[i]);
+            return writer;
+        };
+
+        NamedUserOpt.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message, value;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.pb.NamedUserOpt();
+            while (reader.pos < end) {
+                let start = reader.pos;
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
                         if (wireType !== 2)
                             break;
                         if ((value = reader.stringVerify()).length)
@@ -14374,13 +18099,13 @@ export const pb = $root.pb = (() => {
                             delete message.name;
                         continue;
                     }
-                case 3: {
+                case 2: {
                         if (wireType !== 0)
                             break;
-                        if (value = reader.bool())
-                            message.optional = value;
+                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+                            message.input = value;
                         else
-                            delete message.optional;
+                            delete message.input;
                         continue;
                     }
                 }
@@ -14400,7 +18125,524 @@ export const pb = $root.pb = (() => {
             return message;
         };
 
-        return SecretEnv;
+        return NamedUserOpt;
+    })();
+
+    pb.MergeInput = (function() {
+
+        const MergeInput = function (properties) {
+            if (properties)
+                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                        this[keys[i]] = properties[keys[i]];
+        };
+
+        MergeInput.prototype.input = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+
+        MergeInput.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.input != null && $Object.hasOwnProperty.call(message, "input") && (typeof message.input === "object" ? message.input.low || message.input.high : message.input !== 0))
+                writer.uint32(8).int64(message.input);
+            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                for (let i = 0; i < message.$unknowns.length; ++i)
+                    writer.raw(message.$unknowns[i]);
+            return writer;
+        };
+
+        MergeInput.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message, value;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.pb.MergeInput();
+            while (reader.pos < end) {
+                let start = reader.pos;
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 0)
+                            break;
+                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+                            message.input = value;
+                        else
+                            delete message.input;
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+                if (!reader.discardUnknown) {
+                    $util.makeProp(message, "$unknowns", false);
+                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                }
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return MergeInput;
+    })();
+
+    pb.MergeOp = (function() {
+
+        const MergeOp = function (properties) {
+            this.inputs = [];
+            if (properties)
+                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                        this[keys[i]] = properties[keys[i]];
+        };
+
+        MergeOp.prototype.inputs = $util.emptyArray;
+
+        MergeOp.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.inputs != null && message.inputs.length)
+                for (let i = 0; i < message.inputs.length; ++i)
+                    $root.pb.MergeInput.encode(message.inputs[i], writer.uint32(10).fork(), _depth + 1).ldelim();
+            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                for (let i = 0; i < message.$unknowns.length; ++i)
+                    writer.raw(message.$unknowns[i]);
+            return writer;
+        };
+
+        MergeOp.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.pb.MergeOp();
+            while (reader.pos < end) {
+                let start = reader.pos;
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        if (!(message.inputs && message.inputs.length))
+                            message.inputs = [];
+                        message.inputs.push($root.pb.MergeInput.decode(reader, reader.size(), $undefined, _depth + 1));
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+                if (!reader.discardUnknown) {
+                    $util.makeProp(message, "$unknowns", false);
+                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                }
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return MergeOp;
+    })();
+
+    pb.LowerDiffInput = (function() {
+
+        const LowerDiffInput = function (properties) {
+            if (properties)
+                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                        this[keys[i]] = properties[keys[i]];
+        };
+
+        LowerDiffInput.prototype.input = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+
+        LowerDiffInput.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.input != null && $Object.hasOwnProperty.call(message, "input") && (typeof message.input === "object" ? message.input.low || message.input.high : message.input !== 0))
+                writer.uint32(8).int64(message.input);
+            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                for (let i = 0; i < message.$unknowns.length; ++i)
+                    writer.raw(message.$unknowns[i]);
+            return writer;
+        };
+
+        LowerDiffInput.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message, value;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.pb.LowerDiffInput();
+            while (reader.pos < end) {
+                let start = reader.pos;
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 0)
+                            break;
+                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+                            message.input = value;
+                        else
+                            delete message.input;
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+                if (!reader.discardUnknown) {
+                    $util.makeProp(message, "$unknowns", false);
+                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                }
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return LowerDiffInput;
+    })();
+
+    pb.UpperDiffInput = (function() {
+
+        const UpperDiffInput = function (properties) {
+            if (properties)
+                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                        this[keys[i]] = properties[keys[i]];
+        };
+
+        UpperDiffInput.prototype.input = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+
+        UpperDiffInput.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.input != null && $Object.hasOwnProperty.call(message, "input") && (typeof message.input === "object" ? message.input.low || message.input.high : message.input !== 0))
+                writer.uint32(8).int64(message.input);
+            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                for (let i = 0; i < message.$unknowns.length; ++i)
+                    writer.raw(message.$unknowns[i]);
+            return writer;
+        };
+
+        UpperDiffInput.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message, value;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.pb.UpperDiffInput();
+            while (reader.pos < end) {
+                let start = reader.pos;
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 0)
+                            break;
+                        if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+                            message.input = value;
+                        else
+                            delete message.input;
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+                if (!reader.discardUnknown) {
+                    $util.makeProp(message, "$unknowns", false);
+                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                }
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return UpperDiffInput;
+    })();
+
+    pb.DiffOp = (function() {
+
+        const DiffOp = function (properties) {
+            if (properties)
+                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                        this[keys[i]] = properties[keys[i]];
+        };
+
+        DiffOp.prototype.lower = null;
+        DiffOp.prototype.upper = null;
+
+        DiffOp.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.lower != null && $Object.hasOwnProperty.call(message, "lower"))
+                $root.pb.LowerDiffInput.encode(message.lower, writer.uint32(10).fork(), _depth + 1).ldelim();
+            if (message.upper != null && $Object.hasOwnProperty.call(message, "upper"))
+                $root.pb.UpperDiffInput.encode(message.upper, writer.uint32(18).fork(), _depth + 1).ldelim();
+            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                for (let i = 0; i < message.$unknowns.length; ++i)
+                    writer.raw(message.$unknowns[i]);
+            return writer;
+        };
+
+        DiffOp.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message, value;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.pb.DiffOp();
+            while (reader.pos < end) {
+                let start = reader.pos;
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        message.lower = $root.pb.LowerDiffInput.decode(reader, reader.size(), $undefined, _depth + 1, message.lower);
+                        continue;
+                    }
+                case 2: {
+                        if (wireType !== 2)
+                            break;
+                        message.upper = $root.pb.UpperDiffInput.decode(reader, reader.size(), $undefined, _depth + 1, message.upper);
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+                if (!reader.discardUnknown) {
+                    $util.makeProp(message, "$unknowns", false);
+                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                }
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return DiffOp;
+    })();
+
+    pb.PassthroughOp = (function() {
+
+        const PassthroughOp = function (properties) {
+            this.outputs = [];
+            if (properties)
+                for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                    if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                        this[keys[i]] = properties[keys[i]];
+        };
+
+        PassthroughOp.prototype.id = "";
+        PassthroughOp.prototype.outputs = $util.emptyArray;
+
+        PassthroughOp.encode = function (message, writer, _depth) {
+            if (!writer)
+                writer = $Writer.create();
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $util.recursionLimit)
+                throw $Error("max depth exceeded");
+            if (message.id != null && $Object.hasOwnProperty.call(message, "id") && message.id !== "")
+                writer.uint32(10).string(message.id);
+            if (message.outputs != null && message.outputs.length)
+                writer.uint32(18).int64s(message.outputs);
+            if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                for (let i = 0; i < message.$unknowns.length; ++i)
+                    writer.raw(message.$unknowns[i]);
+            return writer;
+        };
+
+        PassthroughOp.decode = function (reader, length, _end, _depth, _target) {
+            if (!(reader instanceof $Reader))
+                reader = $Reader.create(reader);
+            if (_depth === $undefined)
+                _depth = 0;
+            if (_depth > $Reader.recursionLimit)
+                throw $Error("max depth exceeded");
+            let end, message, value;
+            if (length === $undefined)
+                end = reader.len;
+            else {
+                end = reader.pos + length;
+                if (end > reader.len)
+                    throw $RangeError("index out of range");
+                length = reader.len;
+                reader.len = end;
+            }
+            message = _target || new $root.pb.PassthroughOp();
+            while (reader.pos < end) {
+                let start = reader.pos;
+                let tag = reader.tag();
+                if (tag === _end) {
+                    _end = $undefined;
+                    break;
+                }
+                let wireType = tag & 7;
+                switch (tag >>>= 3) {
+                case 1: {
+                        if (wireType !== 2)
+                            break;
+                        if ((value = reader.stringVerify()).length)
+                            message.id = value;
+                        else
+                            delete message.id;
+                        continue;
+                    }
+                case 2: {
+                        if (wireType === 2) {
+                            if (!(message.outputs && message.outputs.length))
+                                message.outputs = [];
+                            reader.int64s(message.outputs);
+                            continue;
+                        }
+                        if (wireType !== 0)
+                            break;
+                        if (!(message.outputs && message.outputs.length))
+                            message.outputs = [];
+                        message.outputs.push(reader.int64());
+                        continue;
+                    }
+                }
+                reader.skipType(wireType, _depth, tag);
+                if (!reader.discardUnknown) {
+                    $util.makeProp(message, "$unknowns", false);
+                    (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                }
+            }
+            if (length !== $undefined) {
+                if (reader.pos !== end)
+                    throw $RangeError("index out of range");
+                reader.len = length;
+            }
+            if (_end !== $undefined)
+                throw $Error("missing end group");
+            return message;
+        };
+
+        return PassthroughOp;
     })();
 
     return pb;

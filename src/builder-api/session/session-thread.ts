@@ -1,0 +1,232 @@
+import { Duplex } from 'node:stream';
+import { CodedError, cancelledError } from '../../base/index.ts';
+import type { ThreadPort } from '../../sys/index.ts';
+import type { Channel, RawCall } from '../grpc/channel.ts';
+import { ConnectionChannel } from '../grpc/client.ts';
+import { Metadata } from '../grpc/metadata.ts';
+import { statusOfError } from '../grpc/status.ts';
+import { CREDIT_BYTES, type FromSession, type ToSession } from './protocol.ts';
+
+/** What a task in a session's thread gets beside its arguments. */
+export interface SessionTaskContext {
+  /** The client's services. */
+  readonly channel: Channel;
+  readonly signal: AbortSignal;
+  /** To the caller's `onMessage`, in order and before the result. */
+  post(message: unknown): void;
+}
+
+type Port = ThreadPort<ToSession, FromSession>;
+
+/** The tunnel's end in this thread: bytes come as messages and are acknowledged when read, which is the credit. */
+class TunnelEnd extends Duplex {
+  readonly #port: Port;
+  readonly #inbound: Uint8Array[] = [];
+  #wanting = false;
+  #ended = false;
+  #outstanding = 0;
+  #held: (() => void) | undefined;
+
+  constructor(port: Port) {
+    super({ readableHighWaterMark: 256 * 1024, writableHighWaterMark: 256 * 1024 });
+    this.#port = port;
+  }
+
+  deliver(data: Uint8Array): void {
+    this.#inbound.push(data);
+    this.#feed();
+  }
+
+  deliverEnd(): void {
+    this.#ended = true;
+    this.#feed();
+  }
+
+  sent(bytes: number): void {
+    this.#outstanding -= bytes;
+    if (this.#held === undefined || this.#outstanding > CREDIT_BYTES / 2) return;
+    const held = this.#held;
+    this.#held = undefined;
+    held();
+  }
+
+  override _read(): void {
+    this.#wanting = true;
+    this.#feed();
+  }
+
+  override _write(chunk: Uint8Array, _encoding: BufferEncoding, done: () => void): void {
+    this.#post([chunk], chunk.length, done);
+  }
+
+  override _writev(chunks: { chunk: Uint8Array }[], done: () => void): void {
+    this.#post(
+      chunks.map(({ chunk }) => chunk),
+      chunks.reduce((sum, { chunk }) => sum + chunk.length, 0),
+      done,
+    );
+  }
+
+  override _final(done: () => void): void {
+    this.#port.post({ t: 'eof' });
+    done();
+  }
+
+  #feed(): void {
+    let bytes = 0;
+    while (this.#wanting) {
+      const chunk = this.#inbound.shift();
+      if (chunk === undefined) break;
+      bytes += chunk.length;
+      this.#wanting = this.push(chunk);
+    }
+    if (bytes > 0) this.#port.post({ t: 'read', bytes });
+    if (this.#wanting && this.#ended && this.#inbound.length === 0) {
+      this.#wanting = false;
+      this.push(null);
+    }
+  }
+
+  #post(chunks: readonly Uint8Array[], bytes: number, done: () => void): void {
+    const data = new Uint8Array(bytes);
+    let at = 0;
+    for (const chunk of chunks) {
+      data.set(chunk, at);
+      at += chunk.length;
+    }
+    this.#outstanding += bytes;
+    this.#port.post({ t: 'bytes', data }, [data.buffer]);
+    if (this.#outstanding > CREDIT_BYTES) this.#held = done;
+    else done();
+  }
+}
+
+interface ProxiedCall {
+  readonly call: RawCall;
+  readonly controller: AbortController;
+  gate: PromiseWithResolvers<void> | undefined;
+}
+
+/** The thread of one session: the nested HTTP/2 client, and the tasks that use it. */
+export function start(port: Port): void {
+  const tunnel = new TunnelEnd(port);
+  tunnel.on('error', () => {});
+  const channel = new ConnectionChannel(tunnel);
+  const calls = new Map<number, ProxiedCall>();
+  const tasks = new Map<number, AbortController>();
+  let closing = false;
+
+  const end = () => {
+    if (!closing || tasks.size > 0) return;
+    channel.destroy();
+    tunnel.destroy();
+    port.close();
+  };
+  void channel.closed.then(() => {
+    port.post({ t: 'gone' });
+    const reason = new CodedError('unavailable', 'the session is closed');
+    for (const task of tasks.values()) task.abort(reason);
+  });
+
+  port.onMessage((message) => {
+    switch (message.t) {
+      case 'bytes':
+        return tunnel.deliver(message.data);
+      case 'eof':
+        return tunnel.deliverEnd();
+      case 'sent':
+        return tunnel.sent(message.bytes);
+      case 'open':
+        return open(message);
+      case 'write': {
+        const bytes = message.data.length;
+        const wait = calls.get(message.id)?.call.write(message.data);
+        const wrote = () => port.post({ t: 'wrote', id: message.id, bytes });
+        if (wait === undefined) wrote();
+        else void wait.then(wrote);
+        return;
+      }
+      case 'half':
+        return calls.get(message.id)?.call.end();
+      case 'pause': {
+        const call = calls.get(message.id);
+        if (call !== undefined) call.gate ??= Promise.withResolvers();
+        return;
+      }
+      case 'resume': {
+        const call = calls.get(message.id);
+        call?.gate?.resolve();
+        if (call !== undefined) call.gate = undefined;
+        return;
+      }
+      case 'cancel': {
+        const call = calls.get(message.id);
+        call?.controller.abort(cancelledError());
+        call?.gate?.resolve();
+        return;
+      }
+      case 'task':
+        return void runTask(message);
+      case 'abort':
+        return tasks.get(message.id)?.abort(cancelledError());
+      case 'close':
+        closing = true;
+        for (const task of tasks.values()) task.abort(cancelledError());
+        return end();
+    }
+  });
+
+  function open(message: ToSession & { t: 'open' }): void {
+    const { id, path, timeoutMs } = message;
+    const controller = new AbortController();
+    const call = channel.open(path, {
+      signal: controller.signal,
+      metadata: Metadata.fromPairs(message.metadata),
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    });
+    const proxied: ProxiedCall = { call, controller, gate: undefined };
+    calls.set(id, proxied);
+    void call.headers.then((headers) => port.post({ t: 'headers', id, metadata: headers.pairs() }));
+    void (async () => {
+      try {
+        for await (const response of call.responses) {
+          const data = Uint8Array.from(response);
+          port.post({ t: 'message', id, data }, [data.buffer]);
+          if (proxied.gate !== undefined) await proxied.gate.promise;
+        }
+        port.post({ t: 'done', id, error: undefined });
+      } catch (error) {
+        port.post({ t: 'done', id, error: statusOfError(error) });
+      } finally {
+        calls.delete(id);
+      }
+    })();
+  }
+
+  async function runTask({ id, module, fn, args }: ToSession & { t: 'task' }): Promise<void> {
+    const controller = new AbortController();
+    tasks.set(id, controller);
+    try {
+      const loaded = (await import(module)) as Record<string, unknown>;
+      const run = loaded[fn];
+      if (typeof run !== 'function') throw new CodedError('internal', `${module} exports no function ${fn}`);
+      controller.signal.throwIfAborted();
+      const context: SessionTaskContext = {
+        channel,
+        signal: controller.signal,
+        post: (posted) => port.post({ t: 'post', id, message: posted }),
+      };
+      const value: unknown = await run(args, context);
+      port.post({ t: 'result', id, value });
+    } catch (error) {
+      port.post({
+        t: 'failed',
+        id,
+        error: statusOfError(controller.signal.aborted ? controller.signal.reason : error),
+      });
+    } finally {
+      tasks.delete(id);
+      end();
+    }
+  }
+}

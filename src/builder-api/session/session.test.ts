@@ -1,0 +1,188 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, describe, expect, test } from 'vitest';
+import { neverAborted, toCodedError } from '../../base/index.ts';
+import { siblingModule } from '../../sys/index.ts';
+import { type Channel, ConnectionChannel, clientOf, GrpcServer, type Handlers } from '../grpc/index.ts';
+import { Secrets, Upload } from '../services/index.ts';
+import { decodeBytesMessage, encodeBytesMessage } from './bytes-message.ts';
+import { type HostedSession, hostSession, SessionRegistry } from './index.ts';
+
+const signal = neverAborted;
+const cleanups: (() => PromiseLike<void> | void)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+async function daemon(): Promise<{ registry: SessionRegistry; connect: () => ConnectionChannel }> {
+  const dir = mkdtempSync(join(tmpdir(), 'session-'));
+  const path = join(dir, 'sock');
+  const server = new GrpcServer();
+  const registry = new SessionRegistry();
+  registry.register(server);
+  await server.listenUnix(path);
+  cleanups.push(
+    () => rmSync(dir, { recursive: true }),
+    () => server.close(),
+    () => registry[Symbol.asyncDispose](),
+  );
+  return {
+    registry,
+    connect: () => {
+      const channel = new ConnectionChannel(connect(path));
+      cleanups.push(() => channel.destroy());
+      return channel;
+    },
+  };
+}
+
+function host(
+  channel: Channel,
+  handlers: { secrets?: Handlers<typeof Secrets>; upload?: Handlers<typeof Upload> },
+): HostedSession {
+  const session = hostSession(channel, {
+    signal,
+    sharedKey: 'place',
+    register: (server) => {
+      if (handlers.secrets !== undefined) server.register(Secrets, handlers.secrets);
+      if (handlers.upload !== undefined) server.register(Upload, handlers.upload);
+    },
+  });
+  cleanups.push(() => session[Symbol.asyncDispose]());
+  return session;
+}
+
+test.each([0, 1, 127, 128, 16_383, 16_384, 3_000_000])('a BytesMessage of %i bytes comes back', (length) => {
+  const data = Buffer.alloc(length, 7);
+  expect(Buffer.from(decodeBytesMessage(encodeBytesMessage(data))).equals(data)).toBe(true);
+});
+
+describe('a session through the tunnel', () => {
+  test('is found by id, also before it connects; knows its methods; answers calls and errors', async () => {
+    const { registry, connect } = await daemon();
+    const channel = connect();
+    const waiting = registry.get('prefix:abc', { signal });
+    hostedWithId(channel, 'abc');
+    const session = await waiting;
+    expect(session.sharedKey).toBe('place');
+    expect(session.supports(Secrets, Secrets.methods.getSecret)).toBe(true);
+    expect(session.supports(Upload, Upload.methods.pull)).toBe(false);
+    const secrets = clientOf(Secrets, session);
+    const answer = await secrets.getSecret({ id: 'token' }, { signal });
+    expect(Buffer.from(answer.data!).toString()).toBe('value of token');
+    await expect(secrets.getSecret({ id: 'none' }, { signal })).rejects.toMatchObject({ code: 'not_found' });
+  });
+
+  function hostedWithId(channel: Channel, id: string) {
+    const session = hostSession(channel, {
+      id,
+      sharedKey: 'place',
+      signal,
+      register: (server) =>
+        server.register(Secrets, {
+          getSecret: (request) => {
+            if (request.id === 'none') throw Object.assign(new Error('no such secret'), { code: 'ENOENT' });
+            return { data: Buffer.from(`value of ${request.id}`) };
+          },
+        }),
+    });
+    cleanups.push(() => session[Symbol.asyncDispose]());
+  }
+
+  test('carries 40 MB each way at once, and a slow reader holds the sender back', async () => {
+    const { registry, connect } = await daemon();
+    let sent = 0;
+    const hosted = host(connect(), {
+      upload: {
+        async *pull(requests) {
+          for await (const message of requests) {
+            sent++;
+            yield message;
+          }
+        },
+      },
+    });
+    const session = await registry.get(hosted.id, { signal });
+    const call = clientOf(Upload, session).pull({ signal });
+    let written = 0;
+    const writing = (async () => {
+      for (let i = 0; i < 400; i++) {
+        await call.write({ data: Buffer.alloc(100_000, i) });
+        written++;
+      }
+      call.end();
+    })();
+    await delay(500);
+    expect(written).toBeLessThan(350);
+    let count = 0;
+    for await (const message of call.responses) {
+      expect(message.data![5]).toBe(count & 255);
+      count++;
+    }
+    await writing;
+    expect(count).toBe(400);
+    expect(sent).toBe(400);
+  });
+
+  test('runs tasks in its thread, which can call the client, report, fail and be aborted', async () => {
+    const { registry, connect } = await daemon();
+    const hosted = host(connect(), { secrets: { getSecret: (r) => ({ data: Buffer.from(r.id ?? '') }) } });
+    const session = await registry.get(hosted.id, { signal });
+    const module = siblingModule(import.meta.url, './testdata/task');
+    const messages: unknown[] = [];
+    const value = await session.run({ module, fn: 'ask' }, 'x', { signal, onMessage: (m) => messages.push(m) });
+    expect(value).toBe('secret x');
+    expect(messages).toEqual(['asking']);
+    await expect(session.run({ module, fn: 'fail' }, {}, { signal })).rejects.toMatchObject({
+      code: 'data_loss',
+      reason: 'TEST',
+    });
+    const controller = new AbortController();
+    const hanging = session.run({ module, fn: 'hang' }, {}, { signal: controller.signal });
+    setTimeout(() => controller.abort(new Error('stop')), 50);
+    await expect(hanging).rejects.toThrow('stop');
+  });
+
+  test('its end fails what is under way, and lookups', async () => {
+    const { registry, connect } = await daemon();
+    const channel = connect();
+    const hosted = host(channel, {
+      upload: {
+        async *pull(_r, { signal: s }) {
+          yield { data: Buffer.from('x') };
+          await new Promise((resolve) => s.addEventListener('abort', resolve));
+        },
+      },
+    });
+    const session = await registry.get(hosted.id, { signal });
+    const call = clientOf(Upload, session).pull({ signal });
+    const iterator = call.responses[Symbol.asyncIterator]();
+    await iterator.next();
+    channel.destroy();
+    await expect(iterator.next()).rejects.toMatchObject({ code: 'unavailable' });
+    expect(toCodedError(session.closed.reason).code).toBe('unavailable');
+    await expect(registry.get(hosted.id, { signal, waitMs: 10 })).rejects.toMatchObject({ code: 'not_found' });
+    await expect(
+      clientOf(Upload, session).pull({ signal }).responses[Symbol.asyncIterator]().next(),
+    ).rejects.toMatchObject({
+      code: 'unavailable',
+    });
+  });
+
+  test('a garbage tunnel closes the session and nothing else', async () => {
+    const { registry, connect } = await daemon();
+    const channel = connect();
+    const { Metadata } = await import('../grpc/index.ts');
+    const call = channel.open('/moby.buildkit.v1.Control/Session', {
+      signal,
+      metadata: new Metadata().add('x-docker-expose-session-uuid', 'bad'),
+    });
+    const session = await registry.get('bad', { signal });
+    await call.write(encodeBytesMessage(Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'.repeat(10))));
+    await new Promise((resolve) => session.closed.addEventListener('abort', resolve));
+    expect(registry.ids()).toEqual([]);
+  });
+});

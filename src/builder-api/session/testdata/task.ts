@@ -1,0 +1,19 @@
+import { CodedError, onAbort } from '../../../base/index.ts';
+import { clientOf } from '../../grpc/channel.ts';
+import { Secrets } from '../../services/session-side.ts';
+import type { SessionTaskContext } from '../session-thread.ts';
+
+export async function ask(id: string, context: SessionTaskContext): Promise<string> {
+  context.post('asking');
+  const answer = await clientOf(Secrets, context.channel).getSecret({ id }, { signal: context.signal });
+  return `secret ${Buffer.from(answer.data ?? []).toString()}`;
+}
+
+export function fail(): never {
+  throw new CodedError('data_loss', 'no good', { reason: 'TEST' });
+}
+
+export async function hang(_args: unknown, { signal }: SessionTaskContext): Promise<void> {
+  using aborted = onAbort(signal);
+  await aborted.promise;
+}

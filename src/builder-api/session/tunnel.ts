@@ -1,0 +1,338 @@
+import { type AbortOptions, CodedError, cancelledError, type Logger, silentLogger } from '../../base/index.ts';
+import { siblingModule, startThread, type Thread } from '../../sys/index.ts';
+import type { CallOptions, Channel, RawCall } from '../grpc/channel.ts';
+import { assertSendable } from '../grpc/framing.ts';
+import { MessageQueue } from '../grpc/messages.ts';
+import { Metadata } from '../grpc/metadata.ts';
+import type { ServerCall } from '../grpc/server-call.ts';
+import { errorOfStatus } from '../grpc/status.ts';
+import { decodeBytesMessage, encodeBytesMessage } from './bytes-message.ts';
+import { BATCH_BYTES, CREDIT_BYTES, type FromSession, type ToSession } from './protocol.ts';
+
+/** How long a closed session's thread may take to end its tasks. */
+const END_GRACE_MS = 5000;
+const WRITE_WINDOW = 1024 * 1024;
+/** Largest piece of the tunnel in one message. */
+const OUT_PIECE = 128 * 1024;
+
+/** Work in a session's thread: an exported `fn(args, context: SessionTaskContext)`; the URL comes from `siblingModule`. */
+export interface SessionTask {
+  readonly module: URL;
+  readonly fn: string;
+}
+
+interface PendingTask {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
+  readonly onMessage: ((message: unknown) => void) | undefined;
+}
+
+/**
+ * The daemon's end of one session: forwards the tunnel's bytes between the Control.Session call and the session's thread, and carries calls
+ * and tasks to that thread. `closed` fires, with a CodedError, once the client can no longer be reached.
+ */
+export class SessionTunnel implements Channel, AsyncDisposable {
+  readonly #call: ServerCall;
+  readonly #thread: Thread<ToSession, FromSession>;
+  readonly #log: Logger;
+  readonly #closed = new AbortController();
+  readonly #calls = new Map<number, ProxyCall>();
+  readonly #tasks = new Map<number, PendingTask>();
+  #nextId = 1;
+  #batch: Uint8Array[] = [];
+  #batchBytes = 0;
+  #flushing = false;
+  #unread = 0;
+  #paused = false;
+  #sending: Promise<void> = Promise.resolve();
+
+  constructor(call: ServerCall, options: { readonly name: string; readonly logger?: Logger }) {
+    this.#call = call;
+    this.#log = options.logger ?? silentLogger;
+    this.#thread = startThread<ToSession, FromSession>({
+      module: siblingModule(import.meta.url, './session-thread'),
+      name: options.name,
+    });
+    this.#thread.onMessage((message) => this.#onMessage(message));
+    this.#thread.ended.then(
+      () => this.#close(sessionClosed()),
+      (error: unknown) => {
+        this.#log.warn('session thread failed', { err: error });
+        this.#close(sessionClosed(error));
+      },
+    );
+    call.sendHeaders();
+    call.signal.addEventListener('abort', () => this.#close(sessionClosed(call.signal.reason)), { once: true });
+    call.read({
+      onMessage: (message) => this.#receive(message),
+      onEnd: () => {
+        this.#flush();
+        this.#thread.post({ t: 'eof' });
+        // A half-close is the client's goodbye: nothing more can be asked of it.
+        this.#close(sessionClosed());
+      },
+      onError: (error) => this.#close(sessionClosed(error)),
+    });
+  }
+
+  /** Fires when the session is gone. */
+  get closed(): AbortSignal {
+    return this.#closed.signal;
+  }
+
+  open(path: string, options: CallOptions): RawCall {
+    const id = this.#nextId++;
+    const call = new ProxyCall(id, this.#thread, options, this.#closed.signal, () => this.#calls.delete(id));
+    if (!call.over) {
+      this.#calls.set(id, call);
+      this.#thread.post({
+        t: 'open',
+        id,
+        path,
+        metadata: options.metadata?.pairs() ?? [],
+        timeoutMs: options.timeoutMs,
+      });
+    }
+    return call;
+  }
+
+  /** Runs a task in the session's thread. Settles only once it ended there, or the session is gone. */
+  async run<T>(
+    task: SessionTask,
+    args: unknown,
+    options: AbortOptions & { readonly onMessage?: (message: unknown) => void },
+  ): Promise<T> {
+    options.signal.throwIfAborted();
+    this.closed.throwIfAborted();
+    const id = this.#nextId++;
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    this.#tasks.set(id, { resolve, reject, onMessage: options.onMessage });
+    const onAbort = () => this.#thread.post({ t: 'abort', id });
+    options.signal.addEventListener('abort', onAbort, { once: true });
+    this.#thread.post({ t: 'task', id, module: task.module.href, fn: task.fn, args });
+    try {
+      return (await promise) as T;
+    } catch (error) {
+      throw options.signal.aborted ? options.signal.reason : error;
+    } finally {
+      options.signal.removeEventListener('abort', onAbort);
+      this.#tasks.delete(id);
+    }
+  }
+
+  /** Ends the session from our side. */
+  close(reason: CodedError = sessionClosed()): void {
+    this.#close(reason);
+  }
+
+  /** Ends the session and waits for its thread. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#close(sessionClosed());
+    await this.#thread.ended.catch(() => {});
+  }
+
+  #receive(message: Uint8Array): void {
+    const data = decodeBytesMessage(message);
+    if (data.length === 0) return;
+    // A view of the connection's buffer, which is shared: copied once, when the batch is posted.
+    this.#batch.push(data);
+    this.#batchBytes += data.length;
+    this.#unread += data.length;
+    if (!this.#paused && this.#unread > CREDIT_BYTES) {
+      this.#paused = true;
+      this.#call.pause();
+    }
+    if (this.#batchBytes >= BATCH_BYTES) this.#flush();
+    else if (!this.#flushing) {
+      this.#flushing = true;
+      setImmediate(() => {
+        this.#flushing = false;
+        this.#flush();
+      });
+    }
+  }
+
+  #flush(): void {
+    if (this.#batchBytes === 0) return;
+    const data = new Uint8Array(this.#batchBytes);
+    let at = 0;
+    for (const piece of this.#batch) {
+      data.set(piece, at);
+      at += piece.length;
+    }
+    this.#batch = [];
+    this.#batchBytes = 0;
+    this.#thread.post({ t: 'bytes', data }, [data.buffer]);
+  }
+
+  #onMessage(message: FromSession): void {
+    switch (message.t) {
+      case 'bytes':
+        this.#send(message.data);
+        return;
+      case 'eof':
+        void this.#sending.then(() => this.#call.end());
+        return;
+      case 'read':
+        this.#unread -= message.bytes;
+        if (this.#paused && this.#unread < CREDIT_BYTES / 2) {
+          this.#paused = false;
+          this.#call.resume();
+        }
+        return;
+      case 'headers':
+      case 'message':
+      case 'wrote':
+      case 'done':
+        this.#calls.get(message.id)?.take(message);
+        return;
+      case 'post':
+        this.#tasks.get(message.id)?.onMessage?.(message.message);
+        return;
+      case 'result':
+        this.#tasks.get(message.id)?.resolve(message.value);
+        return;
+      case 'failed':
+        this.#tasks.get(message.id)?.reject(errorOfStatus(message.error));
+        return;
+      case 'gone':
+        this.#close(sessionClosed());
+    }
+  }
+
+  #send(data: Uint8Array): void {
+    let flowing = true;
+    for (let at = 0; at < data.length; at += OUT_PIECE)
+      flowing = this.#call.write(encodeBytesMessage(data.subarray(at, at + OUT_PIECE)));
+    const sent = () => this.#thread.post({ t: 'sent', bytes: data.length });
+    if (flowing) sent();
+    else {
+      this.#sending = this.#call.drained();
+      void this.#sending.then(sent);
+    }
+  }
+
+  #close(reason: CodedError): void {
+    if (this.#closed.signal.aborted) return;
+    this.#closed.abort(reason);
+    for (const call of this.#calls.values()) call.fail(reason);
+    this.#calls.clear();
+    this.#thread.post({ t: 'close' });
+    const timer = setTimeout(() => void this.#thread.terminate(), END_GRACE_MS);
+    void this.#thread.ended
+      .catch(() => {})
+      .then(() => {
+        clearTimeout(timer);
+        for (const task of this.#tasks.values()) task.reject(reason);
+        this.#call.end();
+      });
+  }
+}
+
+/** A call whose other half is in the session's thread. */
+class ProxyCall implements RawCall {
+  readonly headers: Promise<Metadata>;
+  readonly responses: AsyncIterable<Uint8Array>;
+  readonly #id: number;
+  readonly #thread: Thread<ToSession, FromSession>;
+  readonly #headers = Promise.withResolvers<Metadata>();
+  readonly #queue: MessageQueue<Uint8Array>;
+  readonly #signal: AbortSignal;
+  readonly #onOver: () => void;
+  readonly #onAbort = () => this.#cancel(this.#signal.reason);
+  #over = false;
+  #unwritten = 0;
+  #room: PromiseWithResolvers<void> | undefined;
+
+  constructor(
+    id: number,
+    thread: Thread<ToSession, FromSession>,
+    options: CallOptions,
+    closed: AbortSignal,
+    onOver: () => void,
+  ) {
+    this.#id = id;
+    this.#thread = thread;
+    this.#signal = options.signal;
+    this.#onOver = onOver;
+    this.headers = this.#headers.promise;
+    this.#queue = new MessageQueue<Uint8Array>(
+      { pause: () => thread.post({ t: 'pause', id }), resume: () => thread.post({ t: 'resume', id }) },
+      () => this.#cancel(cancelledError()),
+    );
+    this.responses = this.#queue;
+    if (options.signal.aborted) this.#finish(options.signal.reason, true);
+    else if (closed.aborted) this.#finish(closed.reason, true);
+    else options.signal.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  get over(): boolean {
+    return this.#over;
+  }
+
+  write(message: Uint8Array): Promise<void> | undefined {
+    assertSendable(message);
+    if (this.#over) return undefined;
+    const data = Uint8Array.from(message);
+    this.#unwritten += data.length;
+    this.#thread.post({ t: 'write', id: this.#id, data }, [data.buffer]);
+    if (this.#unwritten <= WRITE_WINDOW) return undefined;
+    this.#room ??= Promise.withResolvers<void>();
+    return this.#room.promise;
+  }
+
+  end(): void {
+    if (!this.#over) this.#thread.post({ t: 'half', id: this.#id });
+  }
+
+  take(message: FromSession & { t: 'headers' | 'message' | 'wrote' | 'done' }): void {
+    switch (message.t) {
+      case 'headers':
+        this.#headers.resolve(Metadata.fromPairs(message.metadata));
+        return;
+      case 'message':
+        this.#queue.push(message.data, message.data.length);
+        return;
+      case 'wrote':
+        this.#unwritten -= message.bytes;
+        if (this.#unwritten <= WRITE_WINDOW / 2) this.#release();
+        return;
+      case 'done':
+        this.#finish(message.error === undefined ? undefined : errorOfStatus(message.error), false);
+    }
+  }
+
+  /** The session is gone. */
+  fail(reason: CodedError): void {
+    this.#finish(reason, false);
+  }
+
+  #cancel(reason: unknown): void {
+    if (this.#over) return;
+    this.#thread.post({ t: 'cancel', id: this.#id });
+    this.#finish(reason, true);
+  }
+
+  #finish(error: unknown, now: boolean): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#signal.removeEventListener('abort', this.#onAbort);
+    this.#headers.resolve(new Metadata());
+    this.#release();
+    this.#queue.finish(error, now);
+    this.#onOver();
+  }
+
+  #release(): void {
+    this.#room?.resolve();
+    this.#room = undefined;
+  }
+}
+
+function sessionClosed(cause?: unknown): CodedError {
+  return new CodedError('unavailable', 'no active session: the build client has left', {
+    reason: 'SESSION_CLOSED',
+    hint: 'keep the build client running until the build ends',
+    ...(cause === undefined ? {} : { cause }),
+  });
+}
