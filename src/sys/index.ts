@@ -9,6 +9,7 @@ export * from './files.ts';
 export * from './flock.ts';
 export { startGuardian } from './guardian.ts';
 export { errnoName, hasErrno, sysError } from './libc.ts';
+export * from './isal.ts';
 export * from './mount.ts';
 export { type MountTaskArgs, mountTasks } from './mount-tasks.ts';
 export * from './mountinfo.ts';
