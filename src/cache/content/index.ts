@@ -1,0 +1,1 @@
+export { FsContentStore, type FsContentStoreOptions } from './store.ts';

@@ -1,0 +1,258 @@
+import { createReadStream, existsSync, mkdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import {
+  type AbortOptions,
+  CodedError,
+  type Descriptor,
+  type Digest,
+  digestAlgorithm,
+  digestHex,
+  neverAborted,
+  newId,
+  onAbort,
+  parseDigest,
+  toCodedError,
+} from '../../base/index.ts';
+import { type Pools, siblingModule, startThread, type Thread } from '../../sys/index.ts';
+import type { ContentStore } from '../ports.ts';
+import type { FromWriter, ToWriter } from './writer-thread.ts';
+
+export interface FsContentStoreOptions {
+  /** Directory of committed blobs, `<algorithm>/<hex>` (the layout of OCI image layouts). */
+  readonly blobs: string;
+  /** Directory of temp files on the same file system; its owner empties it at start. */
+  readonly tmp: string;
+  readonly pools: Pools;
+}
+
+type Source = ReadableStream<Uint8Array> | AsyncIterable<Uint8Array> | Uint8Array;
+
+interface Ingest {
+  /** Bytes sent and not yet written. */
+  pending: number;
+  failure: Error | undefined;
+  wake: () => void;
+  readonly done: PromiseWithResolvers<{ hex: string; committed: boolean }>;
+}
+
+const TASKS = siblingModule(import.meta.url, './tasks');
+/** Bytes of one ingest under way to the writer thread. */
+const WINDOW = 4 << 20;
+
+/** Blobs in a directory. The file system is the only truth: no index that could disagree with it. */
+export class FsContentStore implements ContentStore, AsyncDisposable {
+  readonly #options: FsContentStoreOptions;
+  readonly #ingests = new Map<number, Ingest>();
+  #writer: Thread<ToWriter, FromWriter> | undefined;
+  #nextId = 1;
+
+  constructor(options: FsContentStoreOptions) {
+    this.#options = options;
+    mkdirSync(join(options.blobs, 'sha256'), { recursive: true });
+    mkdirSync(options.tmp, { recursive: true });
+  }
+
+  has(digest: Digest): boolean {
+    return existsSync(this.#file(digest));
+  }
+
+  path(digest: Digest): string {
+    const path = this.#file(digest);
+    if (!existsSync(path)) throw notFound(digest);
+    return path;
+  }
+
+  info(digest: Digest): { readonly size: number } | undefined {
+    const stat = statSync(this.#file(digest), { throwIfNoEntry: false });
+    return stat === undefined ? undefined : { size: stat.size };
+  }
+
+  async open(
+    descriptor: Descriptor,
+    { signal, offset = 0 }: AbortOptions & { readonly offset?: number },
+  ): Promise<ReadableStream<Uint8Array>> {
+    signal.throwIfAborted();
+    const info = this.info(descriptor.digest);
+    if (info === undefined) throw notFound(descriptor.digest);
+    if (info.size !== descriptor.size) {
+      throw new CodedError('data_loss', `blob ${descriptor.digest} has ${info.size} bytes, ${descriptor.size} expected`, {
+        reason: 'CONTENT_SIZE_MISMATCH',
+      });
+    }
+    const file = createReadStream(this.#file(descriptor.digest), { start: offset, highWaterMark: 1 << 18, signal });
+    return Readable.toWeb(file, { type: 'bytes' }) as ReadableStream<Uint8Array>;
+  }
+
+  async ingest(
+    source: Source,
+    expected: { readonly digest?: Digest; readonly size?: number },
+    { signal }: AbortOptions,
+  ): Promise<{ readonly digest: Digest; readonly size: number }> {
+    signal.throwIfAborted();
+    const chunks = chunksOf(source);
+    const algorithm = expected.digest === undefined ? 'sha256' : digestAlgorithm(parseDigest(expected.digest));
+    const known = expected.digest === undefined ? undefined : this.info(expected.digest);
+    if (expected.digest !== undefined && known !== undefined) {
+      void chunks.return?.().catch(() => {});
+      checkSize(expected, known.size);
+      return { digest: expected.digest, size: known.size };
+    }
+    const writer = this.#start();
+    const id = this.#nextId++;
+    const ingest: Ingest = { pending: 0, failure: undefined, wake: () => {}, done: Promise.withResolvers() };
+    ingest.done.promise.catch(() => {});
+    this.#ingests.set(id, ingest);
+    if (this.#ingests.size === 1) writer.ref();
+    using aborted = onAbort(signal);
+    let finished = false;
+    try {
+      let size = 0;
+      writer.post({ kind: 'open', id, path: this.#tempPath(), algorithm });
+      for (;;) {
+        const { done, value } = await Promise.race([chunks.next(), aborted.promise]);
+        if (done) break;
+        size += value.length;
+        if (expected.size !== undefined && size > expected.size) checkSize(expected, size);
+        ingest.pending += value.length;
+        writer.post({ kind: 'data', id, bytes: value });
+        while (ingest.pending > WINDOW && ingest.failure === undefined) {
+          const { promise, resolve } = Promise.withResolvers<void>();
+          ingest.wake = resolve;
+          await Promise.race([promise, aborted.promise]);
+        }
+        if (ingest.failure !== undefined) throw ingest.failure;
+      }
+      finished = true;
+      checkSize(expected, size);
+      const hex = expected.digest === undefined ? undefined : digestHex(expected.digest);
+      writer.post({ kind: 'end', id, blobs: this.#options.blobs, hex });
+      // Not raced with the abort: the blob is then there, or not, when this settles.
+      const result = await ingest.done.promise;
+      const digest = parseDigest(`${algorithm}:${result.hex}`);
+      if (!result.committed) {
+        throw new CodedError('data_loss', `content has digest ${digest}, ${expected.digest} expected`, {
+          reason: 'CONTENT_DIGEST_MISMATCH',
+          hint: 'the bytes were changed on their way or at their origin; nothing was kept',
+        });
+      }
+      return { digest, size };
+    } catch (error) {
+      writer.post({ kind: 'cancel', id });
+      if (!finished) void chunks.return?.().catch(() => {});
+      throw error;
+    } finally {
+      this.#ingests.delete(id);
+      if (this.#ingests.size === 0) writer.unref();
+    }
+  }
+
+  async temp(): Promise<{ readonly path: string } & AsyncDisposable> {
+    const path = this.#tempPath();
+    return { path, [Symbol.asyncDispose]: () => this.#removeFile(path) };
+  }
+
+  async adopt(path: string, digest: Digest, size: number, { signal }: AbortOptions): Promise<void> {
+    const target = this.#file(digest);
+    await this.#options.pools.short.run({ module: TASKS, fn: 'adopt' }, { path, target, size }, { signal });
+  }
+
+  async remove(digest: Digest): Promise<void> {
+    await this.#removeFile(this.#file(digest));
+  }
+
+  /** {@link ContentStore.list}, with the time each blob was written (ms since the epoch). */
+  async *list(): AsyncGenerator<{ readonly digest: Digest; readonly size: number; readonly writtenAt: number }> {
+    const task = { module: TASKS, fn: 'listBlobs' };
+    yield* await this.#options.pools.bulk.run<{ digest: Digest; size: number; writtenAt: number }[]>(
+      task,
+      { blobs: this.#options.blobs },
+      { signal: neverAborted },
+    );
+  }
+
+  async close(): Promise<void> {
+    await this.#writer?.terminate();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #file(digest: Digest): string {
+    parseDigest(digest);
+    return join(this.#options.blobs, digestAlgorithm(digest), digestHex(digest));
+  }
+
+  #tempPath(): string {
+    return join(this.#options.tmp, `blob-${newId()}`);
+  }
+
+  async #removeFile(path: string): Promise<void> {
+    if (!existsSync(path)) return;
+    await this.#options.pools.short.run({ module: TASKS, fn: 'removeFiles' }, { paths: [path] }, { signal: neverAborted });
+  }
+
+  #start(): Thread<ToWriter, FromWriter> {
+    if (this.#writer !== undefined) return this.#writer;
+    const module = siblingModule(import.meta.url, './writer-thread');
+    const writer = startThread<ToWriter, FromWriter>({ module, name: 'blob-writer' });
+    writer.onMessage((message) => {
+      const ingest = this.#ingests.get(message.id);
+      if (ingest === undefined) return;
+      if (message.kind === 'wrote') ingest.pending -= message.bytes;
+      else if (message.kind === 'done') ingest.done.resolve(message);
+      else {
+        ingest.failure = toCodedError(Object.assign(new Error(message.message), { code: message.errno }));
+        ingest.done.reject(ingest.failure);
+      }
+      ingest.wake();
+    });
+    const gone = (error?: unknown) => {
+      if (this.#writer === writer) this.#writer = undefined;
+      for (const ingest of this.#ingests.values()) {
+        ingest.failure = new CodedError('unavailable', 'the blob writer ended', { cause: error });
+        ingest.done.reject(ingest.failure);
+        ingest.wake();
+      }
+    };
+    writer.ended.then(gone, gone);
+    this.#writer = writer;
+    return writer;
+  }
+}
+
+function notFound(digest: Digest): CodedError {
+  return new CodedError('not_found', `blob ${digest} is not in the content store`, {
+    reason: 'CONTENT_NOT_FOUND',
+    fault: 'infrastructure',
+  });
+}
+
+function checkSize({ digest, size }: { readonly digest?: Digest; readonly size?: number }, actual: number): void {
+  if (size === undefined || size === actual) return;
+  const what = digest === undefined ? 'content' : `blob ${digest}`;
+  const many = actual > size ? `more than ${size}` : `${actual}`;
+  throw new CodedError('data_loss', `${what} has ${many} bytes, ${size} expected`, { reason: 'CONTENT_SIZE_MISMATCH' });
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += 1 << 20) yield bytes.subarray(at, at + (1 << 20));
+}
+
+function chunksOf(source: Source): AsyncIterator<Uint8Array> {
+  if (source instanceof Uint8Array) return once(source);
+  if (!(source instanceof ReadableStream)) return source[Symbol.asyncIterator]();
+  // Not the stream's own iterator: its return() waits for a read that may never come.
+  const reader = source.getReader();
+  return {
+    next: async () => {
+      const { done, value } = await reader.read();
+      return done ? { done: true, value: undefined } : { done: false, value };
+    },
+    return: async () => {
+      await reader.cancel();
+      return { done: true, value: undefined };
+    },
+  };
+}

@@ -1,0 +1,37 @@
+import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { CodedError, type Digest, isDigest } from '../../base/index.ts';
+
+/** Worker task: makes a file that a worker wrote a blob. */
+export function adopt({ path, target, size }: { path: string; target: string; size: number }): void {
+  const fd = openSync(path, 'r');
+  try {
+    const actual = statSync(path).size;
+    if (actual !== size) {
+      throw new CodedError('data_loss', `${path}: has ${actual} bytes, ${size} expected`, { reason: 'CONTENT_SIZE_MISMATCH' });
+    }
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  mkdirSync(dirname(target), { recursive: true });
+  renameSync(path, target);
+}
+
+/** Worker task: removes files; those already gone are no error. */
+export function removeFiles({ paths }: { paths: readonly string[] }): void {
+  for (const path of paths) rmSync(path, { force: true });
+}
+
+/** Worker task: every blob below `blobs/<algorithm>/`, with its size and the time it was written (ms since the epoch). */
+export function listBlobs({ blobs }: { blobs: string }): { digest: Digest; size: number; writtenAt: number }[] {
+  const found: { digest: Digest; size: number; writtenAt: number }[] = [];
+  for (const algorithm of readdirSync(blobs)) {
+    for (const hex of readdirSync(join(blobs, algorithm))) {
+      const digest = `${algorithm}:${hex}`;
+      const stat = statSync(join(blobs, algorithm, hex), { throwIfNoEntry: false });
+      if (isDigest(digest) && stat?.isFile()) found.push({ digest, size: stat.size, writtenAt: stat.mtimeMs });
+    }
+  }
+  return found;
+}
