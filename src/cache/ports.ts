@@ -18,6 +18,13 @@ export interface Snapshotter {
   upperDir(keyOrName: string): string;
   usage(keyOrName: string, options: AbortOptions): Promise<{ readonly bytes: number; readonly inodes: number }>;
   list(): readonly { readonly name: string; readonly kind: 'active' | 'committed'; readonly parent?: string }[];
+  has(keyOrName: string): boolean;
+  /** An active snapshot that lives on between builds is not being written now: it may be marked durable. */
+  settle(key: string): void;
+  /** Opposite of {@link settle}: until settled again, a power loss loses it. */
+  unsettle(key: string): void;
+  /** Makes a committed snapshot without children active again under `key`; the caller knows that nobody reads it. */
+  thaw(name: string, key: string): void;
 }
 
 /** Where bytes of a blob are found. `read` yields verified-on-completion bytes only where it says so. */
