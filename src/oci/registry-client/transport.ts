@@ -27,10 +27,12 @@ export interface TransportOptions extends AbortOptions {
 
 /**
  * Sends one request and returns once the answer's headers are there. The signal ends the body too. A pooled connection that the
- * server had already closed is replaced once without a word, when what was sent can be sent again.
+ * server had already closed is replaced once without a word, when sending the same
+ * again changes nothing.
  */
 export async function send(call: HttpCall, options: TransportOptions): Promise<IncomingMessage> {
-  const replayable = call.body === undefined || call.body instanceof Uint8Array;
+  const idempotent = call.method !== 'POST' && call.method !== 'PATCH';
+  const replayable = idempotent && (call.body === undefined || call.body instanceof Uint8Array);
   let reused = false;
   try {
     return await sendOnce(call, options, (wasReused) => {

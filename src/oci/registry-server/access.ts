@@ -162,7 +162,7 @@ export async function readText(request: IncomingMessage, limit: number): Promise
 export async function readBytes(request: IncomingMessage, limit: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
+  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     size += chunk.length;
     if (size > limit) throw new Problem(413, 'SIZE_INVALID', `the body is larger than ${limit} bytes`);
     chunks.push(chunk);

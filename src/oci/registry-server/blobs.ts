@@ -96,7 +96,7 @@ export async function serveUpload(parts: RegistryParts, exchange: Exchange): Pro
   parts.access.check(request, [{ repository: name, action: 'push' }]);
   switch (request.method) {
     case 'GET':
-      response.writeHead(204, state(name, id, parts.uploads.offset(name, id))).end();
+      response.writeHead(204, state(name, id, await parts.uploads.offset(name, id))).end();
       return;
     case 'DELETE':
       await parts.uploads.cancel(name, id);
@@ -126,14 +126,14 @@ async function append(parts: RegistryParts, { request, name, reference: id }: Ex
     throw new Problem(416, 'BLOB_UPLOAD_INVALID', `invalid Content-Range ${JSON.stringify(range)}`);
   const from = match === null ? undefined : Number(match[1]);
   try {
-    const before = parts.uploads.offset(name, id);
+    const before = await parts.uploads.offset(name, id);
     const after = await parts.uploads.append(name, id, from, request);
     if (match !== null && after - before !== Number(match[2]) - Number(match[1]) + 1)
       throw new Problem(400, 'SIZE_INVALID', 'the chunk has not the length its Content-Range says');
     return after;
   } catch (error) {
     if (error instanceof Problem && error.status === 416)
-      throw new Problem(416, error.code, error.message, state(name, id, parts.uploads.offset(name, id)));
+      throw new Problem(416, error.code, error.message, state(name, id, await parts.uploads.offset(name, id)));
     throw error;
   }
 }

@@ -31,6 +31,8 @@ export interface RegistryServerOptions {
   readonly maxUploads?: number;
 }
 
+const DRAIN_LIMIT = 16 << 20;
+
 type Handler = (parts: RegistryParts, exchange: Exchange) => Promise<void>;
 
 /** Longest first where one pattern contains another. */
@@ -125,11 +127,20 @@ async function serve(
       ...problem.headers,
       'content-type': 'application/json',
       'content-length': body.length,
-      // The rest of a refused body is not worth reading.
-      ...(request.complete ? {} : { connection: 'close' }),
     });
     response.end(request.method === 'HEAD' ? undefined : body);
+    if (!request.complete) drain(request);
   }
+}
+
+/** Reads over what is left of a refused body, since closing at once could take the answer from the client; much of it ends the connection. */
+function drain(request: IncomingMessage): void {
+  let size = 0;
+  request.on('error', () => {});
+  request.on('data', (chunk: Buffer) => {
+    size += chunk.length;
+    if (size > DRAIN_LIMIT) request.destroy();
+  });
 }
 
 async function route(parts: RegistryParts, request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -1,7 +1,8 @@
 import { createHash, type Hash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open, rm } from 'node:fs/promises';
-import { type Digest, digestAlgorithm, digestHex } from '../../base/index.ts';
+import type { Readable } from 'node:stream';
+import { type Digest, digestAlgorithm, digestHex, Semaphore } from '../../base/index.ts';
 import { Problem } from './problem.ts';
 import type { RegistryStorage } from './storage.ts';
 
@@ -13,9 +14,14 @@ interface Session {
   readonly file: FileHandle;
   readonly hash: Hash;
   offset: number;
-  busy: boolean;
+  /** One request at a time. After a cut the client is often back before the old connection is known to be dead, and waits for it. */
+  readonly turn: Semaphore;
+  writing: boolean;
   touched: number;
 }
+
+/** How long a request waits for another one on the same upload, in ms. */
+const BUSY_WAIT_MS = 10_000;
 
 export interface UploadLimits {
   /** Bytes of one blob. */
@@ -38,7 +44,7 @@ export class Uploads implements AsyncDisposable {
   /** Begins a session and returns its id. */
   async begin(repository: string): Promise<string> {
     if (this.#sessions.size >= this.#limits.maxUploads) {
-      const idle = [...this.#sessions.values()].filter((s) => !s.busy).sort((a, b) => a.touched - b.touched)[0];
+      const idle = [...this.#sessions.values()].filter((s) => !s.writing).sort((a, b) => a.touched - b.touched)[0];
       if (idle === undefined)
         throw new Problem(429, 'TOOMANYREQUESTS', 'too many uploads at once', { 'retry-after': '1' });
       await this.#end(idle);
@@ -51,7 +57,8 @@ export class Uploads implements AsyncDisposable {
       file: await open(path, 'wx', 0o644),
       hash: createHash('sha256'),
       offset: 0,
-      busy: false,
+      turn: new Semaphore(1),
+      writing: false,
       touched: Date.now(),
     };
     this.#sessions.set(session.id, session);
@@ -65,50 +72,66 @@ export class Uploads implements AsyncDisposable {
     return session;
   }
 
-  /** Bytes received so far. */
-  offset(repository: string, id: string): number {
-    return this.#find(repository, id).offset;
+  /** Bytes received so far, once no request writes any more. */
+  async offset(repository: string, id: string): Promise<number> {
+    const session = this.#find(repository, id);
+    using _turn = await this.#turn(session);
+    return session.offset;
+  }
+
+  async #turn(session: Session): Promise<Disposable> {
+    let permit: Disposable;
+    try {
+      permit = await session.turn.acquire({ signal: AbortSignal.timeout(BUSY_WAIT_MS) });
+    } catch {
+      throw new Problem(409, 'BLOB_UPLOAD_INVALID', 'this upload is being written by another request');
+    }
+    if (this.#sessions.get(session.id) === session) {
+      session.writing = true;
+      return {
+        [Symbol.dispose]: () => {
+          session.writing = false;
+          session.touched = Date.now();
+          permit[Symbol.dispose]();
+        },
+      };
+    }
+    permit[Symbol.dispose]();
+    throw new Problem(404, 'BLOB_UPLOAD_UNKNOWN', 'this upload has ended');
   }
 
   /**
    * Appends what the client sends. `from`, where given, must be the present offset (416 otherwise). A cut connection keeps what came,
    * so that the client can go on from there.
    */
-  async append(repository: string, id: string, from: number | undefined, body: AsyncIterable<Buffer>): Promise<number> {
+  async append(repository: string, id: string, from: number | undefined, body: Readable): Promise<number> {
     const session = this.#find(repository, id);
-    if (session.busy) throw new Problem(409, 'BLOB_UPLOAD_INVALID', 'this upload is being written by another request');
+    using _turn = await this.#turn(session);
     if (from !== undefined && from !== session.offset)
       throw new Problem(416, 'BLOB_UPLOAD_INVALID', `the chunk begins at ${from}, expected ${session.offset}`);
-    session.busy = true;
-    try {
-      for await (const chunk of body) {
-        if (session.offset + chunk.length > this.#limits.maxBlobBytes)
-          throw new Problem(413, 'SIZE_INVALID', `the blob is larger than ${this.#limits.maxBlobBytes} bytes`);
-        let written = 0;
-        while (written < chunk.length) {
-          const { bytesWritten } = await session.file.write(
-            chunk,
-            written,
-            chunk.length - written,
-            session.offset + written,
-          );
-          written += bytesWritten;
-        }
-        session.hash.update(chunk);
-        session.offset += chunk.length;
+    for await (const chunk of body.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      if (session.offset + chunk.length > this.#limits.maxBlobBytes)
+        throw new Problem(413, 'SIZE_INVALID', `the blob is larger than ${this.#limits.maxBlobBytes} bytes`);
+      let written = 0;
+      while (written < chunk.length) {
+        const { bytesWritten } = await session.file.write(
+          chunk,
+          written,
+          chunk.length - written,
+          session.offset + written,
+        );
+        written += bytesWritten;
       }
-      return session.offset;
-    } finally {
-      session.busy = false;
-      session.touched = Date.now();
+      session.hash.update(chunk);
+      session.offset += chunk.length;
     }
+    return session.offset;
   }
 
   /** Ends the session: the blob is there if its digest fits, and nothing is otherwise. */
   async commit(repository: string, id: string, digest: Digest): Promise<void> {
     const session = this.#find(repository, id);
-    if (session.busy) throw new Problem(409, 'BLOB_UPLOAD_INVALID', 'this upload is being written by another request');
-    session.busy = true;
+    using _turn = await this.#turn(session);
     try {
       const algorithm = digestAlgorithm(digest);
       const actual = algorithm === 'sha256' ? session.hash.digest('hex') : await hashFile(session.path, algorithm);

@@ -1,0 +1,441 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { cancelledError, type Digest, digestOf, neverAborted } from '../../base/index.ts';
+import { type RegistryAccess, RegistryServer, refreshToken } from '../registry-server/index.ts';
+import {
+  anonymous,
+  type BlobSource,
+  type CredentialProvider,
+  RegistryClient,
+  RegistryError,
+  staticCredentials,
+} from './index.ts';
+import { OCI_MANIFEST } from './media-types.ts';
+import { FaultProxy } from './testing/fault-proxy.ts';
+
+const signal = neverAborted;
+const quick = { retry: { delaysMs: [1, 1, 1] } };
+const users = { ada: 'lovelace' };
+const ada = staticCredentials('ada', 'lovelace');
+
+let root: string;
+let cleanup: AsyncDisposableStack;
+beforeEach(async () => {
+  cleanup = new AsyncDisposableStack();
+  root = await mkdtemp(join(tmpdir(), 'slipway-registry-'));
+  cleanup.defer(() => rm(root, { recursive: true, force: true }));
+});
+afterEach(() => cleanup.disposeAsync());
+
+async function serve(access?: RegistryAccess): Promise<RegistryServer> {
+  return cleanup.use(
+    await RegistryServer.start({
+      root: join(root, 'registry'),
+      durable: false,
+      ...(access === undefined ? {} : { access }),
+    }),
+  );
+}
+
+async function proxied(access?: RegistryAccess): Promise<FaultProxy> {
+  return cleanup.use(await FaultProxy.start((await serve(access)).url));
+}
+
+function client(options: ConstructorParameters<typeof RegistryClient>[0] = quick): RegistryClient {
+  return cleanup.use(new RegistryClient(options));
+}
+
+function blob(bytes: Uint8Array, piece = 64 << 10): BlobSource & { bytes: Uint8Array; opened: number } {
+  return {
+    bytes,
+    digest: digestOf(bytes),
+    size: bytes.length,
+    opened: 0,
+    async open() {
+      this.opened++;
+      return ReadableStream.from(pieces(bytes, piece));
+    },
+  };
+}
+
+function* pieces(bytes: Uint8Array, piece: number): Generator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += piece) yield bytes.subarray(at, at + piece);
+}
+
+async function read(stream: ReadableStream<Uint8Array>): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+function image(config: BlobSource, layers: readonly BlobSource[], more: object = {}) {
+  const descriptor = ({ digest, size }: BlobSource, mediaType: string) => ({ mediaType, digest, size });
+  const value = {
+    schemaVersion: 2,
+    mediaType: OCI_MANIFEST,
+    config: descriptor(config, 'application/vnd.oci.image.config.v1+json'),
+    layers: layers.map((layer) => descriptor(layer, 'application/vnd.oci.image.layer.v1.tar')),
+    ...more,
+  };
+  return { mediaType: OCI_MANIFEST, bytes: Buffer.from(JSON.stringify(value)) };
+}
+
+const octets = (source: BlobSource) => ({
+  mediaType: 'application/octet-stream',
+  digest: source.digest,
+  size: source.size,
+});
+
+describe('pushing and pulling', () => {
+  const withIdentityToken: CredentialProvider = {
+    credentials: async () => ({ kind: 'identity-token', token: refreshToken('ada', 'lovelace') }),
+  };
+  test.each<[string, RegistryAccess | undefined, CredentialProvider]>([
+    ['an open registry', undefined, anonymous],
+    ['basic authentication', { kind: 'basic', users }, ada],
+    ['bearer tokens', { kind: 'token', users }, ada],
+    ['tokens by POST where GET is not served (404)', { kind: 'token', users, refuseGet: 404 }, ada],
+    ['tokens by POST where GET refuses (401)', { kind: 'token', users, refuseGet: 401 }, ada],
+    ['an identity token', { kind: 'token', users }, withIdentityToken],
+  ])('%s', async (_name, access, credentials) => {
+    const server = await serve(access);
+    const repository = client().repository({ domain: server.host, path: 'team/app' }, credentials);
+    const config = blob(Buffer.from('{}'));
+    const layer = blob(randomBytes(3_000_000));
+    const empty = blob(Buffer.alloc(0));
+    for (const source of [config, layer, empty]) expect(await repository.pushBlob(source, { signal })).toBe('uploaded');
+    expect(await repository.pushBlob(layer, { signal })).toBe('exists');
+    expect(layer.opened).toBe(1);
+    const manifest = image(config, [layer, empty]);
+    const pushed = await repository.putManifest('v1', manifest, { signal });
+    expect(await repository.resolve('v1', { signal })).toEqual(pushed);
+    expect((await repository.getManifest(pushed.digest, { signal })).bytes).toEqual(manifest.bytes);
+    expect((await read(await repository.openBlob(octets(layer), { signal }))).equals(layer.bytes)).toBe(true);
+    expect(await read(await repository.openBlob(octets(empty), { signal }))).toHaveLength(0);
+    expect(await repository.hasBlob(digestOf('nothing'), { signal })).toBeUndefined();
+    expect(await repository.tags({ signal })).toEqual(['v1']);
+    const other = client().repository({ domain: server.host, path: 'team/other' }, credentials);
+    expect(await other.pushBlob(layer, { signal, mountFrom: ['team/nothing', 'team/app'] })).toBe('mounted');
+    expect(layer.opened).toBe(1);
+  });
+
+  test('wrong credentials are refused once, with a hint and without the secret', async () => {
+    const proxy = await proxied({ kind: 'token', users });
+    const repository = client().repository({ domain: proxy.host, path: 'app' }, staticCredentials('ada', 'hunter22'));
+    const error = await repository.resolve('latest', { signal }).catch((e: unknown) => e);
+    expect(error).toMatchObject({ code: 'unauthenticated', hint: expect.stringContaining('credentials') });
+    expect(JSON.stringify(error) + String(error)).not.toContain('hunter22');
+    expect(proxy.requests.length).toBeLessThan(4);
+  });
+
+  test('content of unknown size goes in chunks, and a cut chunk goes on where it was cut', async () => {
+    const proxy = await proxied();
+    const bytes = randomBytes(20 << 20);
+    let cuts = 0;
+    proxy.fault = (req, _res, forward) => {
+      if (req.method !== 'PATCH' || cuts === 2) return false;
+      cuts++;
+      let seen = 0;
+      req.on('data', (chunk: Buffer) => {
+        seen += chunk.length;
+        if (seen > 3 << 20) req.socket.destroy();
+      });
+      forward();
+      return true;
+    };
+    const repository = client().repository({ domain: proxy.host, path: 'app' }, anonymous);
+    const hash = createHash('sha256');
+    const stream = ReadableStream.from(
+      (function* () {
+        for (const piece of pieces(bytes, 100_000)) {
+          hash.update(piece);
+          yield piece;
+        }
+      })(),
+    );
+    const pushed = await repository.pushStream(stream, () => `sha256:${hash.digest('hex')}` as Digest, { signal });
+    expect(cuts).toBe(2);
+    expect(pushed).toEqual({ digest: digestOf(bytes), size: bytes.length });
+    expect(await repository.hasBlob(pushed.digest, { signal })).toEqual({ size: bytes.length });
+  });
+
+  test('tags come in pages and in full', async () => {
+    const server = await serve();
+    const repository = client().repository({ domain: server.host, path: 'app' }, anonymous);
+    const config = blob(Buffer.from('{}'));
+    await repository.pushBlob(config, { signal });
+    const tags = Array.from({ length: 25 }, (_, i) => `t${String(i).padStart(2, '0')}`);
+    for (const tag of tags) await repository.putManifest(tag, image(config, []), { signal });
+    expect(await repository.tags({ signal })).toEqual(tags);
+    const page = await fetch(`${server.url}/v2/app/tags/list?n=10&last=t04`);
+    expect(await page.json()).toEqual({ name: 'app', tags: tags.slice(5, 15) });
+    expect(page.headers.get('link')).toBe('</v2/app/tags/list?n=10&last=t14>; rel="next"');
+  });
+
+  test('referrers are found by subject and type, and go with their manifest', async () => {
+    const server = await serve();
+    const repository = client().repository({ domain: server.host, path: 'app' }, anonymous);
+    const config = blob(Buffer.from('{}'));
+    await repository.pushBlob(config, { signal });
+    const subject = await repository.putManifest('v1', image(config, []), { signal });
+    const attach = (artifactType: string) =>
+      repository.putManifest(
+        digestOf(image(config, [], { artifactType, subject }).bytes),
+        image(config, [], { artifactType, subject }),
+        { signal },
+      );
+    const sbom = await attach('application/spdx+json');
+    const signature = await attach('application/x.signature');
+    const digests = async (artifactType?: string) =>
+      (await repository.referrers(subject.digest, { signal, ...(artifactType === undefined ? {} : { artifactType }) }))
+        .map(({ digest }) => digest)
+        .sort();
+    expect(await digests()).toEqual([sbom.digest, signature.digest].sort());
+    expect(await digests('application/spdx+json')).toEqual([sbom.digest]);
+    expect(await repository.deleteManifest(sbom.digest, { signal })).toBe(true);
+    expect(await digests()).toEqual([signature.digest]);
+    expect(await repository.deleteManifest(sbom.digest, { signal })).toBe(false);
+  });
+});
+
+describe('faults', () => {
+  test('a server error is tried again after 1, 2 and 4 steps, then told with what the registry said', async () => {
+    const proxy = await proxied();
+    let failures = 2;
+    proxy.fault = (_req, res) => {
+      if (failures-- <= 0) return false;
+      res.writeHead(500, { 'content-type': 'application/json' });
+      res.end('{"errors":[{"code":"UNKNOWN","message":"disk on fire"}]}');
+      return true;
+    };
+    const repository = client().repository({ domain: proxy.host, path: 'app' }, anonymous);
+    const config = blob(Buffer.from('{}'));
+    expect(await repository.pushBlob(config, { signal })).toBe('uploaded');
+    failures = 100;
+    proxy.requests.length = 0;
+    const error = await repository.getManifest('v1', { signal }).catch((e: unknown) => e);
+    expect(proxy.requests).toHaveLength(4);
+    expect(error).toBeInstanceOf(RegistryError);
+    expect(error).toMatchObject({
+      code: 'unavailable',
+      status: 500,
+      diagnostics: [{ code: 'UNKNOWN', message: 'disk on fire' }],
+      url: `http://${proxy.host}/v2/app/manifests/v1`,
+    });
+  });
+
+  test('429 waits as long as the registry asks, and gives up when that is too long', async () => {
+    const proxy = await proxied();
+    let retryAfter = '0';
+    let refusals = 1;
+    proxy.fault = (_req, res) => {
+      if (refusals-- <= 0) return false;
+      res.writeHead(429, { 'retry-after': retryAfter }).end();
+      return true;
+    };
+    const repository = client({ retry: { delaysMs: [600_000] } }).repository(
+      { domain: proxy.host, path: 'app' },
+      anonymous,
+    );
+    expect(await repository.hasBlob(digestOf('x'), { signal })).toBeUndefined();
+    refusals = 1;
+    retryAfter = '3600';
+    await expect(repository.hasBlob(digestOf('x'), { signal })).rejects.toMatchObject({
+      status: 429,
+      retryAfterMs: 3_600_000,
+    });
+  });
+
+  test('a token endpoint that fails is not tried again', async () => {
+    const proxy = await proxied({ kind: 'token', users });
+    let tokens = 0;
+    proxy.fault = (req, res) => {
+      if (req.url === '/v2/app/tags/list?n=1000') {
+        res.writeHead(401, { 'www-authenticate': `Bearer realm="http://${proxy.host}/token",service="s"` }).end();
+        return true;
+      }
+      if (!req.url?.startsWith('/token')) return false;
+      tokens++;
+      res.writeHead(503).end();
+      return true;
+    };
+    const repository = client().repository({ domain: proxy.host, path: 'app' }, ada);
+    await expect(repository.tags({ signal })).rejects.toMatchObject({ code: 'unavailable', reason: 'REGISTRY_TOKEN' });
+    expect(tokens).toBe(1);
+  });
+
+  test.each([true, false])('a blob cut in the middle goes on by Range (ranges served: %s)', async (ranges) => {
+    const proxy = await proxied();
+    const repository = client().repository({ domain: proxy.host, path: 'app' }, anonymous);
+    const layer = blob(randomBytes(6 << 20));
+    await repository.pushBlob(layer, { signal });
+    let cuts = 0;
+    proxy.requests.length = 0;
+    proxy.fault = (req, res) => {
+      if (cuts++ > 5) return false;
+      const from = ranges ? Number(/bytes=(\d+)-/.exec(req.headers.range ?? '')?.[1] ?? 0) : 0;
+      res.writeHead(from > 0 ? 206 : 200, {
+        'content-length': layer.size - from,
+        ...(from > 0 ? { 'content-range': `bytes ${from}-${layer.size - 1}/${layer.size}` } : {}),
+      });
+      res.write(layer.bytes.subarray(from, from + cuts * 900_000), () => res.destroy());
+      return true;
+    };
+    const stream = await repository.openBlob(octets(layer), { signal });
+    expect((await read(stream)).equals(layer.bytes)).toBe(true);
+    expect(proxy.requests.length).toBeGreaterThan(1);
+    expect(proxy.requests[1]?.headers.range).toMatch(/^bytes=[1-9]\d*-$/);
+  });
+
+  test('a blob that ends early for good fails; one of the wrong size is refused at once', async () => {
+    const proxy = await proxied();
+    const layer = blob(randomBytes(100_000));
+    proxy.fault = (_req, res) => {
+      res.writeHead(200);
+      res.end(layer.bytes.subarray(0, 50_000));
+      return true;
+    };
+    const repository = client().repository({ domain: proxy.host, path: 'app' }, anonymous);
+    await expect(repository.openBlob(octets(layer), { signal }).then(read)).rejects.toMatchObject({
+      reason: 'REGISTRY_CUT',
+    });
+    await expect(repository.openBlob({ ...octets(layer), size: 10 }, { signal }).then(read)).rejects.toMatchObject({
+      reason: 'OCI_SIZE_MISMATCH',
+    });
+  });
+
+  test('an upload cut in the middle is opened and sent anew, but not what can be read only once', async () => {
+    const proxy = await proxied();
+    const repository = client().repository({ domain: proxy.host, path: 'app' }, anonymous);
+    let cuts = 2;
+    proxy.fault = (req, _res, forward) => {
+      if (req.method !== 'PUT' || cuts === 0) return false;
+      cuts--;
+      let seen = 0;
+      req.on('data', (chunk: Buffer) => {
+        seen += chunk.length;
+        if (seen > 1 << 20) req.socket.destroy();
+      });
+      forward();
+      return true;
+    };
+    const layer = blob(randomBytes(8 << 20));
+    expect(await repository.pushBlob(layer, { signal })).toBe('uploaded');
+    expect(layer.opened).toBe(3);
+    cuts = 1;
+    const onceOnly = Object.assign(blob(randomBytes(8 << 20)), { once: true });
+    await expect(repository.pushBlob(onceOnly, { signal })).rejects.toThrow();
+    expect(onceOnly.opened).toBe(1);
+    expect(await repository.hasBlob(onceOnly.digest, { signal })).toBeUndefined();
+  });
+
+  test('content that is not what its digest says is refused both ways', async () => {
+    const proxy = await proxied();
+    const repository = client().repository({ domain: proxy.host, path: 'app' }, anonymous);
+    const wrong = { ...blob(Buffer.from('hello')), digest: digestOf('other') };
+    await expect(repository.pushBlob(wrong, { signal })).rejects.toMatchObject({
+      status: 400,
+      diagnostics: [{ code: 'DIGEST_INVALID' }],
+    });
+    expect(await repository.hasBlob(wrong.digest, { signal })).toBeUndefined();
+    proxy.fault = (_req, res) => {
+      res.writeHead(200, { 'content-type': OCI_MANIFEST }).end('{"a":1}');
+      return true;
+    };
+    const mismatch = { code: 'data_loss', reason: 'OCI_DIGEST_MISMATCH' };
+    await expect(repository.getManifest(digestOf('{}'), { signal })).rejects.toMatchObject(mismatch);
+    const descriptor = { mediaType: 'x/y', digest: digestOf('1234567'), size: 7 };
+    await expect(repository.getBlob(descriptor, { signal, maxBytes: 100 })).rejects.toMatchObject(mismatch);
+    await expect(repository.getManifest('v1', { signal, maxBytes: 3 })).rejects.toMatchObject({
+      code: 'resource_exhausted',
+    });
+  });
+
+  test('a source that gives less than it says fails the push', async () => {
+    const server = await serve();
+    const repository = client().repository({ domain: server.host, path: 'app' }, anonymous);
+    for (const size of [4, 6])
+      await expect(repository.pushBlob({ ...blob(Buffer.from('hello')), size }, { signal })).rejects.toMatchObject({
+        reason: 'REGISTRY_BODY_LENGTH',
+      });
+  });
+
+  test('aborting ends a slow download at once, with the reason, and gives its place to others', async () => {
+    const proxy = await proxied();
+    const closed: Promise<void>[] = [];
+    proxy.fault = (_req, res) => {
+      closed.push(new Promise((resolve) => res.on('close', resolve)));
+      res.writeHead(200, { 'content-length': 1000 });
+      res.write('x');
+      return true;
+    };
+    const descriptor = { mediaType: 'x/y', digest: digestOf('slow'), size: 1000 };
+    const repository = client().repository({ domain: proxy.host, path: 'app' }, anonymous);
+    const controller = new AbortController();
+    const streams = await Promise.all(
+      [1, 2, 3, 4].map(() => repository.openBlob(descriptor, { signal: controller.signal })),
+    );
+    const reads = streams.map(read);
+    const fifth = repository.openBlob(descriptor, { signal });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(proxy.requests).toHaveLength(4);
+    const reason = cancelledError('enough');
+    controller.abort(reason);
+    for (const result of await Promise.allSettled(reads)) expect(result).toMatchObject({ status: 'rejected', reason });
+    await Promise.all(closed.slice(0, 4));
+    await (await fifth).cancel();
+    await closed[4];
+  });
+
+  test('a connection on which nothing moves is given up', async () => {
+    const proxy = await proxied();
+    proxy.fault = () => true;
+    const repository = client({ ...quick, idleTimeoutMs: 30 }).repository(
+      { domain: proxy.host, path: 'app' },
+      anonymous,
+    );
+    await expect(repository.tags({ signal })).rejects.toMatchObject({ code: 'ETIMEDOUT' });
+    expect(proxy.requests).toHaveLength(4);
+  });
+
+  test('a redirect to another host is followed without our credentials', async () => {
+    const proxy = await proxied({ kind: 'basic', users });
+    const layer = blob(randomBytes(1000));
+    const store = cleanup.use(await FaultProxy.start());
+    store.fault = (_req, res) => {
+      res.writeHead(200, { 'content-length': layer.size }).end(layer.bytes);
+      return true;
+    };
+    proxy.fault = (req, res) => {
+      if (req.headers.authorization === undefined || !req.url?.includes('/blobs/')) return false;
+      res.writeHead(307, { location: `http://${store.host}/object?X-Signature=abc` }).end();
+      return true;
+    };
+    const repository = client().repository({ domain: proxy.host, path: 'app' }, ada);
+    expect((await repository.getBlob(octets(layer), { signal, maxBytes: 5000 })).length).toBe(1000);
+    expect(store.requests).toHaveLength(1);
+    expect(store.requests[0]?.headers.authorization).toBeUndefined();
+    store.fault = (_req, res) => {
+      res.writeHead(403).end();
+      return true;
+    };
+    const error = await repository.getBlob(octets(layer), { signal, maxBytes: 5000 }).catch((e: unknown) => e);
+    expect(String(error)).not.toContain('abc');
+  });
+
+  test('a mirror is asked first; when it fails the registry answers', async () => {
+    const server = await serve();
+    const mirror = cleanup.use(await FaultProxy.start());
+    const registries = client({ ...quick, hosts: { [server.host]: { mirrors: [`${mirror.host}/cache`] } } });
+    const repository = registries.repository({ domain: server.host, path: 'app' }, anonymous);
+    const config = blob(Buffer.from('{}'));
+    await repository.pushBlob(config, { signal });
+    const pushed = await repository.putManifest('v1', image(config, []), { signal });
+    expect(mirror.requests).toHaveLength(0);
+    expect(await repository.resolve('v1', { signal })).toEqual(pushed);
+    expect(mirror.requests.map(({ path }) => path)).toEqual(['/v2/cache/app/manifests/v1']);
+  });
+});
