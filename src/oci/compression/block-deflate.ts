@@ -1,6 +1,6 @@
 import { promisify } from 'node:util';
 import { constants, deflateRaw } from 'node:zlib';
-import { type IsalLevel, openIsalDeflater } from '../../sys/isal.ts';
+import { type IsalLevel, openIsalDeflater } from '../../sys/index.ts';
 
 /** Input bytes of one block; each sees the 32 KiB before it as its dictionary. */
 export const DEFLATE_BLOCK = 1 << 18;

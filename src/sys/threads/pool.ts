@@ -133,6 +133,8 @@ export class WorkerPool implements AsyncDisposable {
     const worker = new Worker(siblingModule(import.meta.url, './pool-worker'), {
       name: this.#options.name,
       execArgv: [],
+      // Descriptors from openat and friends are closed through node:fs, which would take each for a mistake.
+      trackUnmanagedFds: false,
       ...(this.#options.resourceLimits === undefined ? {} : { resourceLimits: this.#options.resourceLimits }),
     });
     const slot: Slot = { worker, running: undefined };

@@ -44,6 +44,7 @@ export function startThread<In = unknown, Out = unknown>(options: ThreadOptions)
   const worker = new Worker(siblingModule(import.meta.url, './thread-worker'), {
     name: options.name,
     execArgv: [],
+    trackUnmanagedFds: false,
     workerData: { module: options.module.href, data: options.data },
     transferList: [...(options.transfer ?? [])],
     ...(options.resourceLimits === undefined ? {} : { resourceLimits: options.resourceLimits }),

@@ -1,0 +1,176 @@
+import { closeSync, openSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type AbortOptions, CodedError, type Digest, invalidArgument } from '../../base/index.ts';
+import { siblingModule, spawnProcess, type WorkerPool } from '../../sys/index.ts';
+import type { CompressionChoice, StreamCompression } from '../compression/index.ts';
+import { streamToPort } from './stream-port.ts';
+import type { ConvertArgs, PackArgs, PackedLayer, UnpackArgs, Unpacked } from './task.ts';
+
+export type { PackedLayer, Unpacked } from './task.ts';
+
+const module = siblingModule(import.meta.url, './task');
+
+export interface PackLayerOptions extends AbortOptions {
+  /** An overlay upper directory, or any tree. Nothing may change it meanwhile. */
+  readonly directory: string;
+  /** Where the blob goes: a temp file of the content store, written anew. */
+  readonly into: string;
+  readonly compression: CompressionChoice;
+  /** Clamps modification times, in seconds since the epoch. */
+  readonly sourceDateEpoch?: number | undefined;
+}
+
+/** Makes the layer blob of a directory in one pass of a bulk worker. */
+export function packLayer(pool: WorkerPool, options: PackLayerOptions): Promise<PackedLayer> {
+  const { directory, into, compression, sourceDateEpoch, signal } = options;
+  const maxMtime = sourceDateEpoch === undefined ? undefined : BigInt(sourceDateEpoch) * 1_000_000_000n;
+  const args: PackArgs = { directory, into, compression, maxMtime };
+  return pool.run({ module, fn: 'packLayerTask' }, args, { signal });
+}
+
+export interface ConvertLayerOptions extends AbortOptions {
+  /** Path of the blob. */
+  readonly blob: string;
+  /** Verified while reading, when given. */
+  readonly digest?: Digest | undefined;
+  readonly into: string;
+  readonly compression: CompressionChoice;
+}
+
+/** The same tar in another compression. @throws CodedError data_loss when the blob does not fit its digest */
+export function convertLayer(pool: WorkerPool, options: ConvertLayerOptions): Promise<PackedLayer> {
+  const { signal, ...args } = options;
+  return pool.run({ module, fn: 'convertLayerTask' }, args satisfies ConvertArgs, { signal });
+}
+
+export interface ApplyLayerOptions extends AbortOptions {
+  /** The blob's path, or its bytes as they come. */
+  readonly blob: string | ReadableStream<Uint8Array>;
+  /** An empty overlay upper directory. */
+  readonly directory: string;
+  /** Upper directories of the layers below, top first. */
+  readonly lowers?: readonly string[] | undefined;
+  readonly digest?: Digest | undefined;
+  readonly diffId?: Digest | undefined;
+  /** Most bytes of the unpacked tar. */
+  readonly maxBytes?: number | undefined;
+  /** Bytes of the blob read so far, now and then. */
+  readonly onProgress?: ((bytes: number) => void) | undefined;
+}
+
+/**
+ * Unpacks a layer (gzip, zstd or plain, told by its bytes) into an overlay upper directory, deletions in overlay form, digests verified on the way. When it
+ * rejects, the directory holds a part: drop it. @throws CodedError data_loss (digests), invalid_argument (malformed or hostile archive)
+ */
+export function applyLayer(pool: WorkerPool, options: ApplyLayerOptions): Promise<Unpacked> {
+  const { directory, lowers, digest, diffId, maxBytes } = options;
+  return unpack(pool, options, { directory, whiteouts: 'overlay', lowers, digest, diffId, maxBytes });
+}
+
+export interface ExtractArchiveOptions extends AbortOptions {
+  /** Path of the archive. */
+  readonly archive: string;
+  /** An existing directory; the archive cannot leave it. Existing entries are replaced, directories merged. */
+  readonly directory: string;
+  /** Replaces all owners. */
+  readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
+  readonly maxBytes?: number | undefined;
+  /** A directory for the unpacked form of xz and bzip2 archives. */
+  readonly tempDirectory: string;
+}
+
+/**
+ * Unpacks a tar archive (plain, gzip, zstd, or xz and bzip2 through their programs) as ADD does: no whiteouts. False, and nothing written, when the file
+ * is no such archive.
+ */
+export async function extractArchive(pool: WorkerPool, options: ExtractArchiveOptions): Promise<boolean> {
+  const { archive, directory, owner, maxBytes, tempDirectory, signal } = options;
+  const compression = await probeArchive(pool, archive, { signal });
+  if (compression === undefined) return false;
+  if (compression !== 'xz' && compression !== 'bzip2') {
+    await unpack(pool, { blob: archive, signal }, { directory, whiteouts: 'plain', owner, maxBytes });
+    return true;
+  }
+  const temp = await mkdtemp(join(tempDirectory, 'unpack-'));
+  try {
+    const plain = join(temp, 'archive.tar');
+    await decompressByProgram(compression, archive, plain, { signal });
+    if ((await probeArchive(pool, plain, { signal })) !== 'uncompressed') return false;
+    await unpack(pool, { blob: plain, signal }, { directory, whiteouts: 'plain', owner, maxBytes });
+    return true;
+  } finally {
+    await rm(temp, { recursive: true, force: true });
+  }
+}
+
+/** How a tar archive is packed; undefined when the file is none (xz and bzip2 are told without a look inside). */
+export function probeArchive(
+  pool: WorkerPool,
+  path: string,
+  { signal }: AbortOptions,
+): Promise<StreamCompression | undefined> {
+  return pool.run({ module, fn: 'probeArchiveTask' }, { path }, { signal });
+}
+
+async function unpack(
+  pool: WorkerPool,
+  options: Pick<ApplyLayerOptions, 'blob' | 'signal' | 'onProgress'>,
+  args: Omit<UnpackArgs, 'source'>,
+): Promise<Unpacked> {
+  const { blob, signal, onProgress } = options;
+  const onMessage = (bytes: unknown) => onProgress?.(bytes as number);
+  const task = { module, fn: 'unpackTask' };
+  if (typeof blob === 'string') return pool.run(task, { ...args, source: { path: blob } }, { signal, onMessage });
+  const { port, pump, close } = streamToPort(blob, { signal });
+  try {
+    return await pool.run(task, { ...args, source: { port } }, { signal, onMessage, transfer: [port] });
+  } catch (error) {
+    close();
+    // The stream's own failure says more than what the worker made of it.
+    await pump;
+    throw error;
+  } finally {
+    close();
+  }
+}
+
+/** Bytes that a packed archive may become on disk; the programs are stopped there. */
+const MAX_PROGRAM_OUTPUT = 64 * 2 ** 30;
+
+async function decompressByProgram(
+  compression: 'xz' | 'bzip2',
+  from: string,
+  to: string,
+  { signal }: AbortOptions,
+): Promise<void> {
+  signal.throwIfAborted();
+  const input = openSync(from, 'r');
+  const output = openSync(to, 'w', 0o600);
+  try {
+    await using child = spawnProcess({
+      path: 'prlimit',
+      args: [`--fsize=${MAX_PROGRAM_OUTPUT}`, compression, '-dc'],
+      stdin: input,
+      stdout: output,
+      stderr: 'null',
+      dieWithParent: true,
+    });
+    const stop = () => child.kill();
+    signal.addEventListener('abort', stop, { once: true });
+    const status = await child.exited;
+    signal.removeEventListener('abort', stop);
+    signal.throwIfAborted();
+    if (status.code === 127)
+      throw new CodedError('failed_precondition', `${compression} is not installed on this builder`, {
+        fault: 'infrastructure',
+        reason: 'COMPRESSION_UNSUPPORTED',
+        hint: `install ${compression}, or compress the archive with gzip or zstd`,
+      });
+    if (status.code !== 0)
+      throw invalidArgument(`the ${compression} archive is damaged`, { reason: 'COMPRESSION_CORRUPT' });
+  } finally {
+    closeSync(input);
+    closeSync(output);
+  }
+}

@@ -1,0 +1,492 @@
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  createReadStream,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { gunzipSync } from 'node:zlib';
+import { afterAll, describe, expect, test } from 'vitest';
+import { neverAborted } from '../../base/index.ts';
+import { createPools, lstat, lutimensNs, mknod, mount, setXattr, unmount } from '../../sys/index.ts';
+import type { CompressionChoice } from '../compression/index.ts';
+import { encodeTarHeader, type TarEntry, TarReader, tarPadding } from '../tar/index.ts';
+import { applyLayer, convertLayer, extractArchive, packLayer } from './index.ts';
+import { describeTree, tempDirectory } from './testing.ts';
+
+const pools = createPools({ short: 1, bulk: 2 });
+afterAll(() => pools[Symbol.asyncDispose]());
+const signal = neverAborted;
+const gzip: CompressionChoice = { type: 'gzip' };
+
+/** A tree with all that a layer can hold. */
+function fillTree(root: string): void {
+  mkdirSync(join(root, 'bin'));
+  writeFileSync(join(root, 'bin/su'), 'setuid program');
+  chownSync(join(root, 'bin/su'), 0, 12);
+  chmodSync(join(root, 'bin/su'), 0o4755);
+  linkSync(join(root, 'bin/su'), join(root, 'bin/su-too'));
+  symlinkSync('../bin/su', join(root, 'link'));
+  linkSync(join(root, 'link'), join(root, 'link-too'));
+  mkdirSync(join(root, 'tmp'));
+  chmodSync(join(root, 'tmp'), 0o1777);
+  mkdirSync(join(root, 'shared'));
+  chownSync(join(root, 'shared'), 70_000, 3_000_000);
+  chmodSync(join(root, 'shared'), 0o2770);
+  writeFileSync(join(root, 'shared/ünï\u{1f6a2}'), Buffer.alloc(3_000_000, 'pattern'));
+  writeFileSync(join(root, 'shared/empty'), '');
+  setXattr(join(root, 'shared/empty'), 'user.binary', Buffer.from([0, 0xff, 0xfe, 0x0a, 0x3d]));
+  setXattr(join(root, 'shared/empty'), 'user.nothing', Buffer.alloc(0));
+  // A file capability: cap_net_raw+ep, little-endian vfs_cap_data.
+  setXattr(join(root, 'bin/su'), 'security.capability', Buffer.from('0100000200200000000000000000000000000000', 'hex'));
+  setXattr(join(root, 'tmp'), 'trusted.note', Buffer.from('kept'));
+  mknod(join(root, 'null'), 0o020666, 1, 3);
+  mknod(join(root, 'disk'), 0o060640, 259, 65_537);
+  mknod(join(root, 'pipe'), 0o010600);
+  const long = join(root, 'd'.repeat(120), 'e'.repeat(120));
+  mkdirSync(long, { recursive: true });
+  writeFileSync(join(long, 'f'.repeat(200)), 'deep');
+  symlinkSync('x'.repeat(300), join(root, 'long-link'));
+  for (const [index, path] of [
+    'bin/su',
+    'link',
+    'shared/empty',
+    'null',
+    'pipe',
+    'tmp',
+    'shared',
+    'bin',
+    'd'.repeat(120),
+  ].entries())
+    lutimensNs(join(root, path), 1_700_000_000_000_000_000n, 1_600_000_000_123_456_789n + BigInt(index));
+  lutimensNs(join(root, 'disk'), 0n, -5_500_000_000n);
+}
+
+const sha256 = (data: Uint8Array) => `sha256:${createHash('sha256').update(data).digest('hex')}`;
+
+describe('packing and unpacking', () => {
+  test('a layer gives the same tree back, and its digests are those of its bytes', async () => {
+    using temp = tempDirectory();
+    const [tree, back] = [join(temp.path, 'tree'), join(temp.path, 'back')];
+    mkdirSync(tree);
+    mkdirSync(back);
+    fillTree(tree);
+    for (const compression of [gzip, { type: 'zstd' }, { type: 'uncompressed' }] as const) {
+      rmSync(back, { recursive: true });
+      mkdirSync(back);
+      const blob = join(temp.path, 'blob');
+      const layer = await packLayer(pools.bulk, { directory: tree, into: blob, compression, signal });
+      const bytes = readFileSync(blob);
+      expect(layer).toMatchObject({ digest: sha256(bytes), size: bytes.length });
+      if (compression.type === 'gzip') expect(layer.diffId).toBe(sha256(gunzipSync(bytes)));
+      const { digest, diffId } = layer;
+      const unpacked = await applyLayer(pools.bulk, { blob, directory: back, digest, diffId, signal });
+      expect(unpacked.diffSize).toBe(layer.diffSize);
+      expect(describeTree(back)).toEqual(describeTree(tree));
+    }
+  });
+
+  test('GNU tar reads what is packed, to the same tree', async () => {
+    using temp = tempDirectory();
+    const [tree, back, blob] = [join(temp.path, 'tree'), join(temp.path, 'back'), join(temp.path, 'blob.tgz')];
+    mkdirSync(tree);
+    mkdirSync(back);
+    fillTree(tree);
+    await packLayer(pools.bulk, { directory: tree, into: blob, compression: gzip, signal });
+    execFileSync('gzip', ['-t', '-S', '.tgz', blob]);
+    execFileSync('tar', ['-xzpf', blob, '-C', back, '--xattrs', '--xattrs-include=*', '--numeric-owner'], {
+      stdio: 'pipe',
+    });
+    expect(describeTree(back)).toEqual(describeTree(tree));
+  });
+
+  test.each(['pax', 'gnu'])('what GNU tar packs (%s) is read, to the same tree', async (format) => {
+    using temp = tempDirectory();
+    const [tree, back, blob] = [join(temp.path, 'tree'), join(temp.path, 'back'), join(temp.path, 'a.tar')];
+    mkdirSync(tree);
+    mkdirSync(back);
+    fillTree(tree);
+    const attributes = format === 'pax' ? ['--xattrs', '--xattrs-include=*'] : [];
+    execFileSync('tar', ['-cf', blob, `--format=${format}`, ...attributes, '-C', tree, '.'], { stdio: 'pipe' });
+    if (format === 'gnu') {
+      // This form holds whole seconds and no attributes.
+      const other = join(temp.path, 'other');
+      mkdirSync(other);
+      execFileSync('tar', ['-xpf', blob, '-C', other, '--numeric-owner']);
+      expect(
+        await extractArchive(pools.bulk, { archive: blob, directory: back, tempDirectory: temp.path, signal }),
+      ).toBe(true);
+      expect(describeTree(back)).toEqual(describeTree(other));
+      return;
+    }
+    await applyLayer(pools.bulk, { blob, directory: back, signal });
+    expect(describeTree(back)).toEqual(describeTree(tree));
+  });
+
+  test('bytes are the same from any thread, and for any copy of the tree made in another order', async () => {
+    using temp = tempDirectory();
+    const tree = join(temp.path, 'tree');
+    mkdirSync(tree);
+    for (const name of ['b', 'a', 'a-b', 'a.c', 'Z']) mkdirSync(join(tree, name));
+    for (let i = 0; i < 300; i++) writeFileSync(join(tree, `a/${i}`), Buffer.alloc(i * 50, `${i}`));
+    const copy = join(temp.path, 'copy');
+    mkdirSync(copy);
+    execFileSync('sh', [
+      '-c',
+      `cd ${tree} && find . -depth -print | sort -r | cpio --quiet -pdm ${copy} 2>/dev/null || cp -a ${tree}/. ${copy}`,
+    ]);
+    const sourceDateEpoch = 1_000_000_000;
+    const pack = (directory: string, name: string, implementation?: 'zlib') =>
+      packLayer(pools.bulk, {
+        directory,
+        into: join(temp.path, name),
+        compression: { ...gzip, implementation },
+        sourceDateEpoch,
+        signal,
+      });
+    const layers = await Promise.all([pack(tree, '1'), pack(tree, '2'), pack(copy, '3'), pack(copy, '4')]);
+    expect(new Set(layers.map(({ digest }) => digest)).size).toBe(1);
+    const slow = await Promise.all([pack(tree, '5', 'zlib'), pack(tree, '6', 'zlib')]);
+    expect(slow[0]?.digest).toBe(slow[1]?.digest);
+    expect(slow[0]?.diffId).toBe(layers[0]?.diffId);
+    const times = new Set<bigint>();
+    const reader = new TarReader({ entry: ({ mtime }) => void times.add(mtime) });
+    reader.push(gunzipSync(readFileSync(join(temp.path, '1'))));
+    expect([...times]).toEqual([1_000_000_000_000_000_000n]);
+  });
+
+  test('names that are not UTF-8 survive or are refused by name, never changed', async () => {
+    using temp = tempDirectory();
+    const tree = join(temp.path, 'tree');
+    mkdirSync(tree);
+    closeSync(openSync(Buffer.concat([Buffer.from(`${tree}/`), Buffer.from([0x61, 0xff])]), 'w'));
+    const packing = packLayer(pools.bulk, {
+      directory: tree,
+      into: join(temp.path, 'blob'),
+      compression: gzip,
+      signal,
+    });
+    await expect(packing).rejects.toMatchObject({ reason: 'LAYER_NAME_ENCODING' });
+  });
+
+  test('a blob is converted to another compression with the same diff id', async () => {
+    using temp = tempDirectory();
+    const [tree, blob, other] = [join(temp.path, 'tree'), join(temp.path, 'blob'), join(temp.path, 'other')];
+    mkdirSync(tree);
+    fillTree(tree);
+    const layer = await packLayer(pools.bulk, { directory: tree, into: blob, compression: gzip, signal });
+    const { digest } = layer;
+    const made = await convertLayer(pools.bulk, { blob, digest, into: other, compression: { type: 'zstd' }, signal });
+    expect(made.diffId).toBe(layer.diffId);
+    expect(made.digest).toBe(sha256(readFileSync(other)));
+    const wrong = sha256(Buffer.from('x')) as `sha256:${string}`;
+    const lying = convertLayer(pools.bulk, { blob, digest: wrong, into: other, compression: gzip, signal });
+    await expect(lying).rejects.toMatchObject({ reason: 'OCI_DIGEST_MISMATCH' });
+  });
+});
+
+describe('overlay', () => {
+  test('changes of a real overlay come back through a layer: deletions, opaque directories, links, attributes', async () => {
+    using temp = tempDirectory();
+    const at = (name: string) => join(temp.path, name);
+    for (const name of ['lower', 'upper', 'work', 'merged', 'upper2', 'merged2', 'work2']) mkdirSync(at(name));
+    fillTree(at('lower'));
+    mkdirSync(at('lower/replaced/inner'), { recursive: true });
+    writeFileSync(at('lower/replaced/old'), 'old');
+    const overlay = (upper: string, work: string, merged: string) =>
+      mount(
+        {
+          type: 'overlay',
+          source: 'overlay',
+          options: [
+            `lowerdir=${at('lower')}`,
+            `upperdir=${at(upper)}`,
+            `workdir=${at(work)}`,
+            'redirect_dir=off',
+            'metacopy=off',
+            'index=off',
+          ],
+        },
+        at(merged),
+      );
+    overlay('upper', 'work', 'merged');
+    let wanted: Record<string, unknown>;
+    try {
+      rmSync(at('merged/bin/su-too'));
+      rmSync(at('merged/null'));
+      rmSync(at('merged/replaced'), { recursive: true });
+      mkdirSync(at('merged/replaced'));
+      writeFileSync(at('merged/replaced/new'), 'new');
+      writeFileSync(at('merged/shared/one'), 'one');
+      linkSync(at('merged/shared/one'), at('merged/shared/two'));
+      chmodSync(at('merged/bin/su'), 0o6711);
+      rmSync(at('merged/tmp'), { recursive: true });
+      writeFileSync(at('merged/tmp'), 'a file now');
+      setXattr(at('merged/shared'), 'user.changed', Buffer.from('yes'));
+      wanted = describeTree(at('merged'));
+    } finally {
+      unmount(at('merged'));
+    }
+    const layer = await packLayer(pools.bulk, { directory: at('upper'), into: at('blob'), compression: gzip, signal });
+    const names: string[] = [];
+    const reader = new TarReader({ entry: ({ name }) => void names.push(name) });
+    reader.push(gunzipSync(readFileSync(at('blob'))));
+    expect(names).toEqual(
+      expect.arrayContaining(['bin/.wh.su-too', '.wh.null', 'replaced/.wh..wh..opq', 'replaced/new']),
+    );
+    const { digest, diffId } = layer;
+    await applyLayer(pools.bulk, {
+      blob: at('blob'),
+      directory: at('upper2'),
+      lowers: [at('lower')],
+      digest,
+      diffId,
+      signal,
+    });
+    overlay('upper2', 'work2', 'merged2');
+    try {
+      expect(describeTree(at('merged2'))).toEqual(wanted);
+    } finally {
+      unmount(at('merged2'));
+    }
+    const again = await packLayer(pools.bulk, {
+      directory: at('upper2'),
+      into: at('blob2'),
+      compression: gzip,
+      signal,
+    });
+    expect(again.digest).toBe(layer.digest);
+  });
+
+  const tar = (...entries: (Partial<TarEntry> & { name: string; content?: string })[]) =>
+    Buffer.concat([
+      ...entries.flatMap(({ content = '', ...entry }) => [
+        encodeTarHeader({ type: 'file', mode: 0o644, uid: 0, gid: 0, mtime: 0n, ...entry, size: content.length }),
+        Buffer.from(content),
+        Buffer.alloc(tarPadding(content.length)),
+      ]),
+      Buffer.alloc(1024),
+    ]);
+
+  async function apply(temp: string, archive: Buffer, lowers: string[] = []): Promise<string> {
+    const [blob, upper] = [join(temp, `blob-${archive.length}`), join(temp, `upper-${Math.random()}`)];
+    writeFileSync(blob, archive);
+    mkdirSync(upper);
+    await applyLayer(pools.bulk, { blob, directory: upper, lowers, signal });
+    return upper;
+  }
+
+  test('a whiteout and an entry of one name in one layer: the entry stays, what was below is hidden', async () => {
+    using temp = tempDirectory();
+    for (const order of [0, 1]) {
+      const parts = [{ name: 'dir/.wh.x' }, { name: 'dir/x', type: 'directory' as const, mode: 0o755 }];
+      const upper = await apply(temp.path, tar(...(order ? parts.reverse() : parts)));
+      expect(describeTree(upper)).toMatchObject({
+        'dir/x': { type: 'dir', xattrs: { 'trusted.overlay.opaque': Buffer.from('y').toString('hex') } },
+      });
+    }
+    const upper = await apply(temp.path, tar({ name: '.wh.f' }, { name: 'f', content: 'new' }));
+    expect(readFileSync(join(upper, 'f'), 'utf8')).toBe('new');
+  });
+
+  test('missing parents take their metadata from the layers below, and links there are followed', async () => {
+    using temp = tempDirectory();
+    const lower = join(temp.path, 'lower');
+    mkdirSync(join(lower, 'usr/lib'), { recursive: true });
+    symlinkSync('/usr/lib', join(lower, 'lib'));
+    chownSync(join(lower, 'usr'), 7, 8);
+    chmodSync(join(lower, 'usr'), 0o711);
+    writeFileSync(join(lower, 'usr/lib/a'), 'from below');
+    const upper = await apply(
+      temp.path,
+      tar({ name: 'lib/b', content: 'b' }, { name: 'linked', type: 'hardlink', linkname: 'lib/a' }),
+      [lower],
+    );
+    expect(existsSync(join(upper, 'usr/lib/b'))).toBe(true);
+    expect(describeTree(upper)).toMatchObject({ usr: { owner: '7:8', mode: '40711' } });
+    expect(readFileSync(join(upper, 'linked'), 'utf8')).toBe('from below');
+    expect(lstat(join(upper, 'linked')).ino).toBe(lstat(join(upper, 'usr/lib/a')).ino);
+  });
+
+  test('overlay attributes in a layer are dropped, aufs leftovers and unknown metadata too', async () => {
+    using temp = tempDirectory();
+    const xattrs = new Map([
+      ['trusted.overlay.redirect', Buffer.from('/etc')],
+      ['user.fine', Buffer.from('1')],
+    ]);
+    const upper = await apply(
+      temp.path,
+      tar(
+        { name: 'd', type: 'directory', mode: 0o755, xattrs },
+        { name: '.wh..wh.plnk/1', content: 'x' },
+        { name: '.wh..wh.aufs' },
+      ),
+    );
+    expect(describeTree(upper)).toMatchObject({ d: { xattrs: { 'user.fine': '31' } } });
+    expect(existsSync(join(upper, '.wh..wh.aufs'))).toBe(false);
+  });
+
+  describe('hostile layers', () => {
+    test.each([
+      ['a name above the root', [{ name: '../escape', content: 'x' }], 'LAYER_ESCAPE'],
+      ['a name above the root, later', [{ name: 'a/../../escape', content: 'x' }], 'LAYER_ESCAPE'],
+      [
+        'a hard link to a path above the root',
+        [{ name: 'h', type: 'hardlink', linkname: '../../etc/passwd' }],
+        'LAYER_ESCAPE',
+      ],
+      ['a hard link to nothing', [{ name: 'h', type: 'hardlink', linkname: 'missing' }], 'LAYER_HARDLINK'],
+      [
+        'a symlink loop',
+        [
+          { name: 'l', type: 'symlink', linkname: 'l' },
+          { name: 'l/x', content: 'x' },
+        ],
+        'LAYER_SYMLINK_LOOP',
+      ],
+      [
+        'a file as a directory',
+        [
+          { name: 'f', content: 'x' },
+          { name: 'f/x', content: 'x' },
+        ],
+        'LAYER_NOT_A_DIRECTORY',
+      ],
+    ] as const)('%s is refused', async (_, entries, reason) => {
+      using temp = tempDirectory();
+      await expect(apply(temp.path, tar(...entries))).rejects.toMatchObject({ reason });
+      expect(existsSync(join(temp.path, 'escape'))).toBe(false);
+    });
+
+    test('links to outside lead to the inside', async () => {
+      using temp = tempDirectory();
+      const outside = join(temp.path, 'outside');
+      mkdirSync(outside);
+      writeFileSync(join(outside, 'secret'), 'secret');
+      const upper = await apply(
+        temp.path,
+        tar(
+          { name: 'a', type: 'symlink', linkname: outside },
+          { name: 'a/pwned', content: 'x' },
+          { name: 'b', type: 'symlink', linkname: '../../../../../../etc' },
+          { name: 'b/pwned', content: 'x' },
+          { name: 'c', type: 'directory', mode: 0o755 },
+          { name: 'c/x', content: 'first' },
+          { name: 'c', type: 'symlink', linkname: outside },
+          { name: 'c/y', content: 'second' },
+          { name: '/absolute', content: 'x' },
+          { name: 'secret-link', type: 'symlink', linkname: join(outside, 'secret') },
+          { name: 'secret-link', content: 'replaced' },
+        ),
+      );
+      expect(Object.keys(describeTree(outside))).toEqual(['secret']);
+      expect(readFileSync(join(outside, 'secret'), 'utf8')).toBe('secret');
+      expect(existsSync(join(upper, outside, 'y'))).toBe(true);
+      expect(existsSync(join(upper, 'etc/pwned'))).toBe(true);
+      expect(readFileSync(join(upper, 'secret-link'), 'utf8')).toBe('replaced');
+      expect(existsSync(join(upper, 'absolute'))).toBe(true);
+    });
+
+    test('damage, lies about digests, and bombs are found; the stream form fails as its source does', async () => {
+      using temp = tempDirectory();
+      const [tree, blob] = [join(temp.path, 'tree'), join(temp.path, 'blob')];
+      mkdirSync(tree);
+      fillTree(tree);
+      const layer = await packLayer(pools.bulk, { directory: tree, into: blob, compression: gzip, signal });
+      const fresh = () => {
+        const directory = join(temp.path, `${Math.random()}`);
+        mkdirSync(directory);
+        return directory;
+      };
+      const wrong = sha256(Buffer.from('wrong')) as `sha256:${string}`;
+      const { digest, diffId } = layer;
+      for (const lie of [
+        { digest: wrong, diffId },
+        { digest, diffId: wrong },
+      ])
+        await expect(applyLayer(pools.bulk, { blob, directory: fresh(), ...lie, signal })).rejects.toMatchObject({
+          code: 'data_loss',
+          reason: 'OCI_DIGEST_MISMATCH',
+        });
+      await expect(
+        applyLayer(pools.bulk, { blob, directory: fresh(), maxBytes: 1 << 20, signal }),
+      ).rejects.toMatchObject({
+        reason: 'COMPRESSION_TOO_LARGE',
+      });
+      const directory = fresh();
+      const stream = () =>
+        Readable.toWeb(createReadStream(blob, { highWaterMark: 5000 })) as ReadableStream<Uint8Array>;
+      await applyLayer(pools.bulk, { blob: stream(), directory, digest, diffId, signal });
+      expect(describeTree(directory)).toEqual(describeTree(tree));
+      const cut = new ReadableStream<Uint8Array>({
+        start: (controller) => {
+          controller.enqueue(readFileSync(blob).subarray(0, 4000));
+          controller.error(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }));
+        },
+      });
+      await expect(applyLayer(pools.bulk, { blob: cut, directory: fresh(), digest, signal })).rejects.toMatchObject({
+        code: 'ECONNRESET',
+      });
+      const controller = new AbortController();
+      const endless = new ReadableStream<Uint8Array>({ pull: () => new Promise(() => {}) });
+      const applying = applyLayer(pools.bulk, { blob: endless, directory: fresh(), signal: controller.signal });
+      setTimeout(() => controller.abort(new Error('enough')), 50);
+      await expect(applying).rejects.toThrow('enough');
+    });
+  });
+});
+
+describe('archives that ADD unpacks', () => {
+  test.each(['gz', 'xz', 'bz2', 'plain'])('%s, with whiteout names kept as files and owners replaced', async (kind) => {
+    using temp = tempDirectory();
+    const [tree, out] = [join(temp.path, 'tree'), join(temp.path, 'out')];
+    mkdirSync(tree);
+    mkdirSync(out);
+    writeFileSync(join(tree, '.wh.kept'), 'not a deletion');
+    const archive = join(temp.path, 'a');
+    const flag = { gz: '-z', xz: '-J', bz2: '-j', plain: '--format=gnu' }[kind] as string;
+    execFileSync('tar', [flag, '-cf', archive, '-C', tree, '.wh.kept']);
+    const owner = { uid: 12, gid: 34 };
+    expect(await extractArchive(pools.bulk, { archive, directory: out, owner, tempDirectory: temp.path, signal })).toBe(
+      true,
+    );
+    expect(describeTree(out)).toMatchObject({ '.wh.kept': { type: 'file', owner: '12:34' } });
+  });
+
+  test('what is no archive is left alone', async () => {
+    using temp = tempDirectory();
+    const out = join(temp.path, 'out');
+    mkdirSync(out);
+    for (const content of ['just text', '', 'x'.repeat(5000)]) {
+      writeFileSync(join(temp.path, 'f'), content);
+      expect(
+        await extractArchive(pools.bulk, {
+          archive: join(temp.path, 'f'),
+          directory: out,
+          tempDirectory: temp.path,
+          signal,
+        }),
+      ).toBe(false);
+    }
+    execFileSync('sh', ['-c', `echo text | gzip > ${temp.path}/f`]);
+    expect(
+      await extractArchive(pools.bulk, {
+        archive: join(temp.path, 'f'),
+        directory: out,
+        tempDirectory: temp.path,
+        signal,
+      }),
+    ).toBe(false);
+  });
+});

@@ -1,0 +1,50 @@
+import { CodedError, invalidArgument } from '../../base/index.ts';
+import { type ByteString, textOf } from '../tar/index.ts';
+
+/** Prefix of a whiteout entry, and the name that makes a directory opaque (OCI image spec, layer.md "Whiteouts"). */
+export const WHITEOUT_PREFIX = '.wh.';
+export const OPAQUE_MARKER = '.wh..wh..opq';
+/** Names that aufs kept for itself; they mean nothing in a layer. */
+export const AUFS_PREFIX = '.wh..wh.';
+
+const OVERLAY_XATTR = /^(?:trusted|user)\.overlay\./;
+
+/** Attributes that never leave or enter a layer: overlayfs's own (a foreign one could redirect a directory), and the host's labels. */
+export function isPrivateXattr(name: string): boolean {
+  return OVERLAY_XATTR.test(name) || name === 'security.selinux';
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** A file name for calls that take text. @throws CodedError unimplemented for names that are no UTF-8 */
+export function fsName(name: ByteString): string {
+  if (!/[\x80-\xff]/.test(name)) return name;
+  try {
+    return utf8.decode(Buffer.from(name, 'latin1'));
+  } catch (cause) {
+    throw new CodedError('unimplemented', `file name ${JSON.stringify(textOf(name))} is not valid UTF-8`, {
+      cause,
+      fault: 'user',
+      reason: 'LAYER_NAME_ENCODING',
+      hint: 'rename the file, or remove it in the step that makes it',
+    });
+  }
+}
+
+/**
+ * Components of an archive path below its root: leading slashes and `.` mean nothing, `..` is resolved lexically.
+ * @throws CodedError invalid_argument when it points above the root
+ */
+export function pathComponents(path: ByteString): string[] {
+  const parts: string[] = [];
+  for (const part of path.split('/')) {
+    if (part === '' || part === '.') continue;
+    if (part === '..') {
+      if (parts.pop() === undefined)
+        throw invalidArgument(`refusing archive entry ${JSON.stringify(textOf(path))}: it leaves the root`, {
+          reason: 'LAYER_ESCAPE',
+        });
+    } else parts.push(fsName(part));
+  }
+  return parts;
+}

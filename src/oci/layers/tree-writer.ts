@@ -1,0 +1,304 @@
+import { closeSync, constants, fchmodSync, fchownSync, openSync, writeSync } from 'node:fs';
+import { type CodedError, invalidArgument } from '../../base/index.ts';
+import {
+  copyFd,
+  Dir,
+  futimensNs,
+  hasErrno,
+  O_PATH,
+  openRoot,
+  type Root,
+  S_IFBLK,
+  S_IFCHR,
+  S_IFIFO,
+} from '../../sys/index.ts';
+import { type TarEntry, type TarHandler, textOf } from '../tar/index.ts';
+import { Directories, isWhiteoutStat } from './directories.ts';
+import { AUFS_PREFIX, fsName, isPrivateXattr, OPAQUE_MARKER, pathComponents, WHITEOUT_PREFIX } from './names.ts';
+
+export interface TreeWriterOptions {
+  /** `overlay`: whiteout entries become char 0/0 nodes and opaque attributes. `plain`: they are files like others. */
+  readonly whiteouts: 'overlay' | 'plain';
+  /** Upper directories of the layers below, top first: for metadata of missing parents, links through them, hard link targets. */
+  readonly lowers?: readonly string[] | undefined;
+  /** Replaces all owners. */
+  readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
+}
+
+const OPAQUE_XATTR = 'trusted.overlay.opaque';
+const YES = Buffer.from('y');
+
+/**
+ * Writes archive entries below a directory, owners, modes, times and attributes exactly. Nothing an archive says leads outside: paths are resolved
+ * component by component against descriptors. Directory times are set by {@link finish}.
+ */
+export class TreeWriter implements TarHandler, Disposable {
+  readonly #options: TreeWriterOptions;
+  readonly #root: Dir;
+  readonly #lowers: Root[] = [];
+  readonly #directories: Directories;
+  /** Times of directories, by path without symlinks. */
+  readonly #times = new Map<string, bigint>();
+  #file: { readonly fd: number; readonly dir: Dir; readonly name: string; readonly entry: TarEntry } | undefined;
+  #rootTime: bigint | undefined;
+  /** Something on the way of a kept directory descriptor was removed. */
+  #stale = false;
+  /** Content bytes written. */
+  bytes = 0;
+
+  constructor(directory: string, options: TreeWriterOptions) {
+    this.#options = options;
+    this.#root = new Dir(openSync(directory, O_PATH | constants.O_DIRECTORY));
+    try {
+      for (const lower of options.lowers ?? []) this.#lowers.push(openRoot(lower));
+    } catch (error) {
+      this[Symbol.dispose]();
+      throw error;
+    }
+    this.#directories = new Directories(this.#root, this.#lowers, (parent, name, replacedWhiteout) => {
+      if (replacedWhiteout) parent.setXattr(name, OPAQUE_XATTR, YES);
+    });
+  }
+
+  entry(entry: TarEntry): void {
+    if (this.#stale) this.#directories.forget();
+    else this.#directories.trim();
+    this.#stale = false;
+    const parts = pathComponents(entry.name);
+    const name = parts.pop();
+    if (name === undefined) {
+      this.#rootEntry(entry);
+      return;
+    }
+    if (this.#options.whiteouts === 'overlay' && name.startsWith(WHITEOUT_PREFIX)) {
+      this.#whiteout(parts, name);
+      return;
+    }
+    const { dir, path } = this.#directories.open(parts);
+    if (entry.type === 'directory') this.#directory(dir, name, path === '' ? name : `${path}/${name}`, entry);
+    else this.#leaf(dir, name, entry);
+  }
+
+  data(chunk: Uint8Array): void {
+    if (this.#file === undefined) return;
+    for (let at = 0; at < chunk.length; ) at += writeSync(this.#file.fd, chunk, at, chunk.length - at);
+    this.bytes += chunk.length;
+  }
+
+  end(): void {
+    const file = this.#file;
+    if (file === undefined) return;
+    this.#file = undefined;
+    try {
+      const { uid, gid } = this.#owner(file.entry);
+      // Changing the owner clears setuid and capabilities: they follow.
+      fchownSync(file.fd, uid, gid);
+      fchmodSync(file.fd, file.entry.mode);
+      this.#xattrs(file.dir, file.name, file.entry);
+      futimensNs(file.fd, file.entry.mtime, file.entry.mtime);
+    } finally {
+      closeSync(file.fd);
+    }
+  }
+
+  /** Sets the times of directories, now that nothing changes them any more. */
+  finish(): void {
+    this.#directories.forget();
+    for (const [path, mtime] of this.#times) {
+      this.#directories.trim();
+      const parts = path.split('/');
+      const name = parts.pop() as string;
+      const { dir } = this.#directories.open(parts);
+      // A later entry may have put something else there.
+      if (dir.lstatIfAny(name)?.type === 'dir') dir.utimens(name, mtime, mtime);
+    }
+    this.#times.clear();
+    if (this.#rootTime !== undefined) futimens(this.#root, this.#rootTime);
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#file !== undefined) closeSync(this.#file.fd);
+    this.#file = undefined;
+    this.#directories?.[Symbol.dispose]();
+    for (const lower of this.#lowers) lower[Symbol.dispose]();
+    this.#root[Symbol.dispose]();
+  }
+
+  #owner(entry: TarEntry): { uid: number; gid: number } {
+    return this.#options.owner ?? entry;
+  }
+
+  #rootEntry(entry: TarEntry): void {
+    if (entry.type !== 'directory')
+      throw invalidArgument(`archive entry ${JSON.stringify(textOf(entry.name))} has no name`);
+    const { uid, gid } = this.#owner(entry);
+    const fd = openSync(this.#root.procPath, constants.O_RDONLY | constants.O_DIRECTORY);
+    try {
+      fchownSync(fd, uid, gid);
+      fchmodSync(fd, entry.mode);
+    } finally {
+      closeSync(fd);
+    }
+    this.#rootTime = entry.mtime;
+  }
+
+  #whiteout(parts: readonly string[], marker: string): void {
+    if (marker === OPAQUE_MARKER) {
+      if (parts.length === 0) {
+        // Lower layers of an image root cannot be hidden by an attribute of the upper directory itself.
+        throw invalidArgument('the layer makes the root directory opaque', { reason: 'LAYER_OPAQUE_ROOT' });
+      }
+      const name = parts.at(-1) as string;
+      this.#directories.open(parts);
+      const { dir } = this.#directories.open(parts.slice(0, -1));
+      dir.setXattr(name, OPAQUE_XATTR, YES);
+      return;
+    }
+    if (marker.startsWith(AUFS_PREFIX)) return;
+    const name = marker.slice(WHITEOUT_PREFIX.length);
+    if (name === '' || name === '.' || name === '..')
+      throw invalidArgument(`malformed whiteout ${JSON.stringify(marker)}`);
+    const { dir } = this.#directories.open(parts);
+    const there = dir.lstatIfAny(name);
+    // What this layer itself holds stays: a whiteout is about the layers below (OCI image spec, layer.md).
+    if (there === undefined) dir.mknod(name, S_IFCHR, 0, 0);
+    else if (there.type === 'dir') dir.setXattr(name, OPAQUE_XATTR, YES);
+  }
+
+  #directory(dir: Dir, name: string, path: string, entry: TarEntry): void {
+    const there = dir.lstatIfAny(name);
+    let hidesLower = false;
+    if (there !== undefined && there.type !== 'dir') {
+      hidesLower = this.#options.whiteouts === 'overlay' && isWhiteoutStat(there);
+      this.#clear(dir, name);
+    }
+    if (there?.type !== 'dir') dir.mkdir(name, 0o700);
+    if (hidesLower) dir.setXattr(name, OPAQUE_XATTR, YES);
+    const { uid, gid } = this.#owner(entry);
+    dir.chown(name, uid, gid);
+    dir.chmod(name, entry.mode);
+    this.#xattrs(dir, name, entry);
+    this.#times.set(path, entry.mtime);
+  }
+
+  #leaf(dir: Dir, name: string, entry: TarEntry): void {
+    switch (entry.type) {
+      case 'file':
+        this.#create(dir, name, () => {
+          const fd = dir.open(name, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600);
+          this.#file = { fd, dir, name, entry };
+        });
+        return;
+      case 'hardlink':
+        this.#hardlink(dir, name, entry);
+        return;
+      case 'symlink':
+        this.#create(dir, name, () => dir.symlink(fsName(entry.linkname ?? ''), name));
+        break;
+      case 'fifo':
+        this.#create(dir, name, () => dir.mknod(name, S_IFIFO | entry.mode));
+        break;
+      default: {
+        const type = entry.type === 'char' ? S_IFCHR : S_IFBLK;
+        this.#create(dir, name, () => dir.mknod(name, type | entry.mode, entry.devmajor ?? 0, entry.devminor ?? 0));
+      }
+    }
+    const { uid, gid } = this.#owner(entry);
+    dir.chown(name, uid, gid);
+    if (entry.type !== 'symlink') dir.chmod(name, entry.mode);
+    this.#xattrs(dir, name, entry);
+    dir.utimens(name, entry.mtime, entry.mtime);
+  }
+
+  #hardlink(dir: Dir, name: string, entry: TarEntry): void {
+    const parts = pathComponents(entry.linkname ?? '');
+    const targetName = parts.pop();
+    if (targetName === undefined) throw this.#badLink(entry);
+    const { dir: from } = this.#directories.open(parts);
+    const there = from.lstatIfAny(targetName);
+    const isGone = there === undefined || (this.#options.whiteouts === 'overlay' && isWhiteoutStat(there));
+    if (there?.type === 'dir' || (isGone && !this.#copyUp(from, targetName, [...parts, targetName].join('/'))))
+      throw this.#badLink(entry);
+    // A link to itself would otherwise remove what it links to.
+    const own = dir.lstatIfAny(name);
+    const target = from.lstat(targetName);
+    if (own !== undefined && own.ino === target.ino && own.dev === target.dev) return;
+    this.#create(dir, name, () => dir.link(from, targetName, name));
+  }
+
+  /** Brings a file of a lower layer here, so that it can be linked; false when no lower layer has it. */
+  #copyUp(dir: Dir, name: string, path: string): boolean {
+    for (const lower of this.#lowers) {
+      const stat = lower.lstatIfAny(path);
+      if (stat === undefined) continue;
+      if (stat.type !== 'file') return false;
+      const from = lower.open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+      try {
+        const to = dir.open(name, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600);
+        try {
+          copyFd(from, to);
+          fchownSync(to, stat.uid, stat.gid);
+          fchmodSync(to, stat.mode & 0o7777);
+          for (const key of lower.listXattrs(path))
+            if (!isPrivateXattr(key)) dir.setXattr(name, key, lower.getXattr(path, key) ?? YES);
+          futimensNs(to, stat.mtimeNs, stat.mtimeNs);
+        } finally {
+          closeSync(to);
+        }
+      } finally {
+        closeSync(from);
+      }
+      return true;
+    }
+    return false;
+  }
+
+  #badLink(entry: TarEntry): CodedError {
+    const [name, target] = [textOf(entry.name), textOf(entry.linkname ?? '')].map((text) => JSON.stringify(text));
+    return invalidArgument(`hard link ${name} leads to ${target}, which is no file of this archive`, {
+      reason: 'LAYER_HARDLINK',
+    });
+  }
+
+  /** Makes an entry; what stands there goes first. The usual case, nothing there, costs no look. */
+  #create(dir: Dir, name: string, make: () => void): void {
+    try {
+      make();
+    } catch (error) {
+      if (!hasErrno(error, 'EEXIST')) throw error;
+      this.#clear(dir, name);
+      make();
+    }
+  }
+
+  #clear(dir: Dir, name: string): void {
+    const type = dir.lstatIfAny(name)?.type;
+    dir.removeAll(name);
+    // Kept descriptors may have led through it.
+    if (type === 'dir' || type === 'symlink') this.#stale = true;
+  }
+
+  #xattrs(dir: Dir, name: string, entry: TarEntry): void {
+    if (entry.xattrs === undefined) return;
+    for (const [bytes, value] of entry.xattrs) {
+      const key = fsName(bytes);
+      if (isPrivateXattr(key)) continue;
+      try {
+        dir.setXattr(name, key, value);
+      } catch (error) {
+        // The file system has no such attributes, or not on this kind of file: as other unpackers, go on without.
+        if (hasErrno(error, 'EOPNOTSUPP') || (key.startsWith('user.') && hasErrno(error, 'EPERM'))) continue;
+        throw error;
+      }
+    }
+  }
+}
+
+function futimens(dir: Dir, mtime: bigint): void {
+  const fd = openSync(dir.procPath, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    futimensNs(fd, mtime, mtime);
+  } finally {
+    closeSync(fd);
+  }
+}
