@@ -1,0 +1,312 @@
+import { existsSync, mkdirSync, readdirSync, rmdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { type AbortOptions, CodedError, cancelledError, invalidArgument } from '../../base/index.ts';
+import type { Database } from '../../cache/metadata/index.ts';
+import type { Mount, Snapshotter } from '../../cache/ports.ts';
+import type { Trash } from '../../cache/snapshots/index.ts';
+import { type Pools, siblingModule } from '../../sys/index.ts';
+
+export interface OverlaySnapshotterOptions {
+  readonly db: Database;
+  /** Absolute path of the directory of snapshots: `<number>/{fs,work}`. */
+  readonly directory: string;
+  /** On the same file system. */
+  readonly trash: Trash;
+  readonly pools: Pools;
+  /** The machine started anew since the last life: what is not marked durable may be torn, and is dropped. */
+  readonly rebooted: boolean;
+  /** Wait from the first commit to the sync that marks it durable; 3,000 ms by default. */
+  readonly syncDelayMs?: number;
+}
+
+interface Row {
+  readonly id: number;
+  readonly name: string;
+  readonly kind: 'active' | 'committed';
+  readonly parent: number | null;
+}
+
+const MIGRATIONS = [
+  `CREATE TABLE snapshots (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    kind TEXT NOT NULL,
+    parent INTEGER,
+    settled INTEGER NOT NULL DEFAULT 0,
+    synced INTEGER NOT NULL DEFAULT 0,
+    touched INTEGER NOT NULL,
+    bytes INTEGER,
+    inodes INTEGER
+  );
+  CREATE INDEX snapshots_parent ON snapshots (parent);
+  CREATE INDEX snapshots_unsynced ON snapshots (touched) WHERE synced = 0;`,
+];
+
+const TASKS = siblingModule(import.meta.url, './tasks');
+/** The kernel takes 500 lower layers (fs/overlayfs/params.h). */
+const MAX_LAYERS = 500;
+/** `volatile`: no sync at unmount, since the sync mark is what makes a snapshot durable. The others fix what a diff of the upper directory relies on. */
+const OPTIONS = ['index=off', 'redirect_dir=off', 'metacopy=off', 'volatile'];
+const CHAIN = `WITH RECURSIVE chain (id, parent, depth) AS (
+  SELECT id, parent, 0 FROM snapshots WHERE id = ?
+  UNION ALL SELECT s.id, s.parent, depth + 1 FROM snapshots s JOIN chain c ON s.id = c.parent
+) SELECT id FROM chain ORDER BY depth`;
+const DROP_TREE = `WITH RECURSIVE tree (id) AS (
+  SELECT id FROM snapshots WHERE id = ? UNION ALL SELECT s.id FROM snapshots s JOIN tree t ON s.parent = t.id
+) DELETE FROM snapshots WHERE id IN (SELECT id FROM tree)`;
+
+/**
+ * Snapshots as overlayfs layers: `<id>/fs` is what a snapshot alone holds. The index is in SQLite and is written last, so that a crash leaves at most
+ * directories that no row names, which the next start sweeps. Directory numbers are never used twice.
+ */
+export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
+  readonly #options: OverlaySnapshotterOptions;
+  readonly #db: Database;
+  readonly #stop = new AbortController();
+  #nextId: number;
+  #touched = 1;
+  #timer: NodeJS.Timeout | undefined;
+  #syncing: Promise<void> | undefined;
+
+  /** Opens, and drops what an earlier life left half done. */
+  constructor(options: OverlaySnapshotterOptions) {
+    this.#options = options;
+    this.#db = options.db;
+    const { directory } = options;
+    // An option string has no room for these, and one layer's path has 256 bytes (fsconfig(2)).
+    if (/[:,\\\s]/.test(directory) || directory.length > 220) {
+      throw invalidArgument(`state directory ${directory}: overlayfs cannot name layers below it`, {
+        reason: 'SNAPSHOT_DIRECTORY',
+        hint: 'use a path of at most 200 characters without spaces, commas, colons and backslashes',
+      });
+    }
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    this.#db.migrate('snapshots', MIGRATIONS);
+    this.#nextId = this.#sweep();
+    this.#touched = (this.#db.get<{ n: number | null }>('SELECT max(touched) AS n FROM snapshots')?.n ?? 0) + 1;
+    if (this.#db.get('SELECT 1 FROM snapshots WHERE synced = 0') !== undefined) this.#scheduleSync();
+  }
+
+  async prepare(key: string, parent: string | undefined, { signal }: AbortOptions): Promise<void> {
+    if (this.has(key)) throw exists(key);
+    const below = parent === undefined ? undefined : this.#committed(parent);
+    const id = this.#nextId++;
+    const directory = this.#directory(id);
+    const args = { directory, ...(below === undefined ? {} : { parent: this.#fs(below.id) }) };
+    try {
+      await this.#options.pools.short.run({ module: TASKS, fn: 'makeSnapshot' }, args, { signal });
+      this.#db.transaction(() => {
+        if (this.has(key)) throw exists(key);
+        if (parent !== undefined && this.#committed(parent).id !== below?.id) throw notFound(parent);
+        this.#db.run(
+          'INSERT INTO snapshots (id, name, kind, parent, touched) VALUES (?, ?, ?, ?, ?)',
+          ...[id, key, 'active', below?.id ?? null, this.#touched++],
+        );
+      });
+    } catch (error) {
+      this.#options.trash.discard(directory);
+      throw error;
+    }
+  }
+
+  async commit(name: string, key: string, { signal }: AbortOptions): Promise<void> {
+    const row = this.#active(key);
+    if (name !== key && this.has(name)) throw exists(name);
+    const task = { module: TASKS, fn: 'finishSnapshot' };
+    await this.#options.pools.short.run(task, { directory: this.#directory(row.id) }, { signal });
+    const changed = this.#db.run(
+      `UPDATE snapshots SET name = ?, kind = 'committed', settled = 1, synced = 0, touched = ? WHERE id = ? AND kind = 'active'`,
+      ...[name, this.#touched++, row.id],
+    );
+    if (changed === 0) throw notFound(key);
+    this.#scheduleSync();
+  }
+
+  mounts(keyOrName: string): readonly Mount[] {
+    const row = this.#row(keyOrName);
+    const layers = this.#db.all<{ id: number }>(CHAIN, row.id).map(({ id }) => this.#fs(id));
+    if (layers.length > MAX_LAYERS) {
+      throw new CodedError('failed_precondition', `snapshot ${keyOrName} has ${layers.length} layers, overlayfs takes ${MAX_LAYERS}`, {
+        reason: 'SNAPSHOT_TOO_DEEP',
+        hint: 'join steps, or copy the files into a stage from scratch',
+      });
+    }
+    const active = row.kind === 'active';
+    const [top = '', ...lower] = layers;
+    if (lower.length === 0) return [{ type: 'bind', source: top, options: active ? ['rbind', 'rw'] : ['rbind', 'ro'] }];
+    if (!active) {
+      return [{ type: 'overlay', source: 'overlay', options: [...OPTIONS.slice(0, 3), `lowerdir=${layers.join(':')}`, 'ro'] }];
+    }
+    const work = join(this.#directory(row.id), 'work');
+    allowRemount(work);
+    const options = [...OPTIONS, `lowerdir=${lower.join(':')}`, `upperdir=${top}`, `workdir=${work}`];
+    return [{ type: 'overlay', source: 'overlay', options }];
+  }
+
+  async remove(keyOrName: string, { signal }: AbortOptions): Promise<void> {
+    signal.throwIfAborted();
+    const row = this.#row(keyOrName);
+    if (this.#hasChildren(row.id)) {
+      throw new CodedError('failed_precondition', `snapshot ${keyOrName} is the parent of others`, { reason: 'SNAPSHOT_IN_USE' });
+    }
+    this.#db.run('DELETE FROM snapshots WHERE id = ?', row.id);
+    this.#options.trash.discard(this.#directory(row.id));
+  }
+
+  upperDir(keyOrName: string): string {
+    return this.#fs(this.#row(keyOrName).id);
+  }
+
+  async usage(keyOrName: string, { signal }: AbortOptions): Promise<{ readonly bytes: number; readonly inodes: number }> {
+    const row = this.#row(keyOrName);
+    const known = this.#db.get<{ bytes: number | null; inodes: number }>('SELECT bytes, inodes FROM snapshots WHERE id = ?', row.id);
+    if (known !== undefined && known.bytes !== null) return { bytes: known.bytes, inodes: known.inodes };
+    const task = { module: TASKS, fn: 'usage' };
+    const used = await this.#options.pools.bulk.run<{ bytes: number; inodes: number }>(task, { directory: this.#fs(row.id) }, { signal });
+    if (row.kind === 'committed') {
+      const values = [used.bytes, used.inodes, row.id] as const;
+      this.#db.run(`UPDATE snapshots SET bytes = ?, inodes = ? WHERE id = ? AND kind = 'committed'`, ...values);
+    }
+    return used;
+  }
+
+  list(): readonly { readonly name: string; readonly kind: 'active' | 'committed'; readonly parent?: string }[] {
+    const sql = `SELECT s.name, s.kind, p.name AS parent FROM snapshots s LEFT JOIN snapshots p ON p.id = s.parent ORDER BY s.id`;
+    return this.#db
+      .all<{ name: string; kind: 'active' | 'committed'; parent: string | null }>(sql)
+      .map(({ name, kind, parent }) => ({ name, kind, ...(parent === null ? {} : { parent }) }));
+  }
+
+  has(keyOrName: string): boolean {
+    return this.#db.get('SELECT 1 FROM snapshots WHERE name = ?', keyOrName) !== undefined;
+  }
+
+  settle(key: string): void {
+    const { id } = this.#active(key);
+    this.#db.run('UPDATE snapshots SET settled = 1, synced = 0, touched = ? WHERE id = ?', this.#touched++, id);
+    this.#scheduleSync();
+  }
+
+  unsettle(key: string): void {
+    const { id } = this.#active(key);
+    this.#db.run('UPDATE snapshots SET settled = 0, synced = 0, touched = ? WHERE id = ?', this.#touched++, id);
+  }
+
+  thaw(name: string, key: string): void {
+    const { id } = this.#committed(name);
+    if (this.#hasChildren(id)) {
+      throw new CodedError('failed_precondition', `snapshot ${name} is the parent of others`, { reason: 'SNAPSHOT_IN_USE' });
+    }
+    if (name !== key && this.has(key)) throw exists(key);
+    mkdirSync(join(this.#directory(id), 'work'), { recursive: true, mode: 0o700 });
+    this.#db.run(
+      `UPDATE snapshots SET name = ?, kind = 'active', settled = 0, synced = 0, bytes = NULL, touched = ? WHERE id = ?`,
+      ...[key, this.#touched++, id],
+    );
+  }
+
+  /** Makes all committed and settled snapshots durable and marks them so. */
+  async sync(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    await this.#syncing;
+    this.#syncing = this.#markDurable().finally(() => {
+      this.#syncing = undefined;
+    });
+    await this.#syncing;
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#timer);
+    await this.#syncing?.catch(() => {});
+    this.#stop.abort(cancelledError());
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #markDurable(): Promise<void> {
+    const until = this.#touched - 1;
+    const task = { module: TASKS, fn: 'sync' };
+    await this.#options.pools.bulk.run(task, { path: this.#options.directory }, { signal: this.#stop.signal });
+    // Whatever was touched since then is younger than the sync.
+    this.#db.run('UPDATE snapshots SET synced = 1 WHERE synced = 0 AND settled = 1 AND touched <= ?', until);
+  }
+
+  #scheduleSync(): void {
+    if (this.#timer !== undefined || this.#stop.signal.aborted) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.sync().catch(() => {});
+    }, this.#options.syncDelayMs ?? 3_000);
+    this.#timer.unref();
+  }
+
+  /** Rows without directories and directories without rows go; the next free number. */
+  #sweep(): number {
+    const { directory, trash, rebooted } = this.#options;
+    const onDisk = new Set(readdirSync(directory));
+    const rows = this.#db.all<{ id: number; synced: number }>('SELECT id, synced FROM snapshots');
+    this.#db.transaction(() => {
+      for (const { id, synced } of rows) {
+        if (!onDisk.has(String(id)) || (rebooted && synced === 0)) this.#db.run(DROP_TREE, id);
+      }
+    });
+    const kept = new Set(this.#db.all<{ id: number }>('SELECT id FROM snapshots').map(({ id }) => String(id)));
+    let highest = 0;
+    for (const name of onDisk) {
+      if (/^\d+$/.test(name)) highest = Math.max(highest, Number(name));
+      if (!kept.has(name)) trash.discard(join(directory, name));
+    }
+    return highest + 1;
+  }
+
+  #directory(id: number): string {
+    return join(this.#options.directory, String(id));
+  }
+
+  #fs(id: number): string {
+    return join(this.#directory(id), 'fs');
+  }
+
+  #row(name: string): Row {
+    const row = this.#db.get<Row>('SELECT id, name, kind, parent FROM snapshots WHERE name = ?', name);
+    if (row === undefined) throw notFound(name);
+    return row;
+  }
+
+  #committed(name: string): Row {
+    const row = this.#row(name);
+    if (row.kind !== 'committed') throw wrongKind(name, 'committed');
+    return row;
+  }
+
+  #active(key: string): Row {
+    const row = this.#row(key);
+    if (row.kind !== 'active') throw wrongKind(key, 'active');
+    return row;
+  }
+
+  #hasChildren(id: number): boolean {
+    return this.#db.get('SELECT 1 FROM snapshots WHERE parent = ?', id) !== undefined;
+  }
+}
+
+/** A volatile mount leaves a mark that refuses the next one, lest a crash of the machine goes unseen; our sync mark covers that. */
+function allowRemount(work: string): void {
+  const mark = join(work, 'work', 'incompat', 'volatile');
+  if (existsSync(mark)) rmdirSync(mark);
+}
+
+function notFound(name: string): CodedError {
+  return new CodedError('not_found', `snapshot ${name} does not exist`, { reason: 'SNAPSHOT_NOT_FOUND', fault: 'infrastructure' });
+}
+
+function exists(name: string): CodedError {
+  return new CodedError('already_exists', `snapshot ${name} exists already`, { fault: 'infrastructure' });
+}
+
+function wrongKind(name: string, wanted: string): CodedError {
+  return new CodedError('failed_precondition', `snapshot ${name} is not ${wanted}`, { fault: 'infrastructure' });
+}

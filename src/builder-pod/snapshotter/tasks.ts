@@ -1,0 +1,56 @@
+import { chmodSync, lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { lchown, lstat, lutimensNs, readXattrs, setXattr, syncFileSystem, type TaskContext } from '../../sys/index.ts';
+
+/**
+ * Worker task: the directories of a new snapshot. The top directory of an overlay shows the upper one's attributes, so it takes the parent's.
+ */
+export function makeSnapshot({ directory, parent }: { readonly directory: string; readonly parent?: string }): void {
+  mkdirSync(directory, { mode: 0o700 });
+  mkdirSync(join(directory, 'work'), { mode: 0o700 });
+  const fs = join(directory, 'fs');
+  mkdirSync(fs, { mode: 0o755 });
+  if (parent === undefined) {
+    chmodSync(fs, 0o755);
+    return;
+  }
+  const stat = lstat(parent);
+  lchown(fs, stat.uid, stat.gid);
+  chmodSync(fs, stat.mode & 0o7777);
+  for (const [name, value] of readXattrs(parent)) if (!name.startsWith('trusted.overlay.')) setXattr(fs, name, value);
+  lutimensNs(fs, stat.atimeNs, stat.mtimeNs);
+}
+
+/** Worker task: a committed snapshot needs no work directory. */
+export function finishSnapshot({ directory }: { readonly directory: string }): void {
+  rmSync(join(directory, 'work'), { recursive: true, force: true });
+}
+
+
+/** Worker task: blocks and inodes of a tree, hard links once. */
+export function usage({ directory }: { readonly directory: string }, context: TaskContext): { bytes: number; inodes: number } {
+  const linked = new Set<number>();
+  let bytes = 0;
+  let inodes = 0;
+  const queue = [directory];
+  for (let path = queue.pop(); path !== undefined; path = queue.pop()) {
+    context.throwIfAborted();
+    for (const name of readdirSync(path)) {
+      const entry = join(path, name);
+      const stat = lstatSync(entry);
+      if (stat.isDirectory()) queue.push(entry);
+      else if (stat.nlink > 1) {
+        if (linked.has(stat.ino)) continue;
+        linked.add(stat.ino);
+      }
+      inodes++;
+      bytes += stat.blocks * 512;
+    }
+  }
+  return { bytes, inodes };
+}
+
+/** Worker task: waits until all of the file system is on disk. */
+export function sync({ path }: { readonly path: string }): void {
+  syncFileSystem(path);
+}

@@ -1,0 +1,67 @@
+import { mkdirSync, readdirSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import { cancelledError, newId } from '../../base/index.ts';
+import { hasErrno, type Pools, siblingModule } from '../../sys/index.ts';
+
+const TASK = { module: siblingModule(import.meta.url, './trash-task'), fn: 'emptyTrash' };
+
+/**
+ * Where trees go to be removed in the background: a rename now, the work in a bulk worker. Before anything is removed the file system is synced once, so
+ * that a power loss never brings back a record whose tree is half gone: either the tree lies whole in the trash, or both are gone.
+ */
+export class Trash implements AsyncDisposable {
+  readonly #directory: string;
+  readonly #pools: Pools;
+  readonly #stop = new AbortController();
+  #emptying: Promise<void> | undefined;
+  #again = false;
+
+  /** What an earlier life left in `directory` is removed too. */
+  constructor(directory: string, pools: Pools) {
+    this.#directory = directory;
+    this.#pools = pools;
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    if (readdirSync(directory).length > 0) this.#empty();
+  }
+
+  /** Takes a file or tree on the same file system out of its place; one that is not there is no error. */
+  discard(path: string): void {
+    try {
+      renameSync(path, join(this.#directory, newId()));
+    } catch (error) {
+      if (hasErrno(error, 'ENOENT')) return;
+      throw error;
+    }
+    this.#empty();
+  }
+
+  /** Resolves when nothing is left to remove. */
+  async idle(): Promise<void> {
+    while (this.#emptying !== undefined) await this.#emptying;
+  }
+
+  /** Stops; the next life removes the rest. */
+  async close(): Promise<void> {
+    this.#stop.abort(cancelledError());
+    await this.idle();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #empty(): void {
+    this.#again = true;
+    this.#emptying ??= this.#run().finally(() => {
+      this.#emptying = undefined;
+    });
+  }
+
+  async #run(): Promise<void> {
+    while (this.#again && !this.#stop.signal.aborted) {
+      this.#again = false;
+      // What could not be removed (an I/O error) stays for the next life.
+      await this.#pools.bulk.run(TASK, { directory: this.#directory }, { signal: this.#stop.signal }).catch(() => {});
+    }
+  }
+}
