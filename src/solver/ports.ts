@@ -1,5 +1,7 @@
 import type { Digest } from '../base/index.ts';
 
+export { findLostResult, LostResultError } from './lost-result.ts';
+
 /** Output `index` of a vertex. */
 export interface Edge<O = unknown> {
   readonly vertex: Vertex<O>;
@@ -84,6 +86,18 @@ export interface Op<T = unknown> {
   exec(inputs: readonly Result<T>[], context: OpContext): Promise<readonly Result<T>[]>;
   /** Waits for a place to run (parallelism limits) before exec. */
   acquire?(context: OpContext): Promise<Disposable>;
+}
+
+/** The finished result of an edge: a handle the receiver releases, and the ids of its cache keys (for cache export). */
+export interface BuiltResult<T = unknown> {
+  readonly result: Result<T>;
+  readonly keys: readonly string[];
+}
+
+/** Which cache records a build may read, and which scope it writes (design 3, Scopes). `read` is taken to include `write`. */
+export interface CacheScope {
+  readonly write: string;
+  readonly read: readonly string[];
 }
 
 /** Turns vertices into ops. */

@@ -1,0 +1,87 @@
+import { type Clock, invalidArgument } from '../base/index.ts';
+import type { EdgeState } from './edge.ts';
+import type { CacheScope, Edge, OpResolver, Vertex } from './ports.ts';
+import type { BuildProgress } from './progress.ts';
+import type { Run } from './run.ts';
+import type { Scheduler } from './scheduler.ts';
+import { ActiveVertex, activeKey, type VertexBuild } from './vertex.ts';
+
+/** A build that loads vertices. */
+export interface GraphBuild extends VertexBuild {
+  readonly scope: CacheScope;
+  readonly progress: BuildProgress;
+  readonly vertices: Set<ActiveVertex>;
+}
+
+/** The one graph of all vertices that any build has loaded; equal vertices of one scope are one. */
+export class ActiveGraph {
+  readonly #resolver: OpResolver;
+  readonly #scheduler: Scheduler;
+  readonly #clock: Clock;
+  readonly #vertices = new Map<string, ActiveVertex>();
+
+  constructor(resolver: OpResolver, scheduler: Scheduler, clock: Clock) {
+    this.#resolver = resolver;
+    this.#scheduler = scheduler;
+    this.#clock = clock;
+  }
+
+  get size(): number {
+    return this.#vertices.size;
+  }
+
+  /** Enters an edge and all below it for a build, inputs first. */
+  load(edge: Edge, build: GraphBuild): EdgeState {
+    const scopeKey = JSON.stringify([build.scope.write, ...build.scope.read]);
+    const loaded = new Map<Vertex, ActiveVertex>();
+    const entered = new Set<Vertex>();
+    const open: Vertex[] = [edge.vertex];
+    while (open.length > 0) {
+      const vertex = open.at(-1)!;
+      if (loaded.has(vertex)) {
+        open.pop();
+        continue;
+      }
+      if (!entered.has(vertex)) {
+        entered.add(vertex);
+        for (const input of vertex.inputs) {
+          if (loaded.has(input.vertex)) continue;
+          if (entered.has(input.vertex))
+            throw invalidArgument(`the graph has a cycle through ${JSON.stringify(vertex.name)}`);
+          open.push(input.vertex);
+        }
+        continue;
+      }
+      open.pop();
+      const inputs = vertex.inputs.map((input) => loaded.get(input.vertex)!.edge(input.index));
+      loaded.set(vertex, this.#enter(vertex, inputs, build, scopeKey));
+    }
+    return loaded.get(edge.vertex)!.edge(edge.index);
+  }
+
+  #enter(vertex: Vertex, inputs: readonly EdgeState[], build: GraphBuild, scopeKey: string): ActiveVertex {
+    const key = activeKey(vertex, inputs);
+    const slot = `${key} ${scopeKey}`;
+    let active = this.#vertices.get(slot);
+    if (active === undefined) {
+      const resolve = () => this.#resolver.resolve(vertex);
+      active = new ActiveVertex(key, vertex, inputs, build.scope, scopeKey, resolve, this.#clock);
+      this.#vertices.set(slot, active);
+    }
+    if (!active.builds.has(build)) {
+      active.builds.add(build);
+      build.vertices.add(active);
+      build.progress.add(active.history);
+    }
+    return active;
+  }
+
+  /** Takes a build off a vertex; the last one to leave ends it. Returns the work that has yet to end. */
+  leave(vertex: ActiveVertex, build: GraphBuild): readonly Run[] {
+    vertex.builds.delete(build);
+    if (vertex.builds.size > 0 || vertex.retired) return [];
+    vertex.retired = true;
+    this.#vertices.delete(`${vertex.key} ${vertex.scopeKey}`);
+    return [...vertex.edges.values()].flatMap((edge) => this.#scheduler.retire(edge));
+  }
+}

@@ -1,0 +1,191 @@
+import {
+  type AbortOptions,
+  type Clock,
+  type CodedError,
+  cancelledError,
+  type Digest,
+  digestOf,
+  onAbort,
+} from '../base/index.ts';
+import type { Demand, EdgeState } from './edge.ts';
+import type { ActiveGraph } from './graph.ts';
+import { Level } from './level.ts';
+import type {
+  BuiltResult,
+  CacheScope,
+  Edge,
+  VertexEvent,
+  VertexProgress,
+  VertexState,
+  VertexWarning,
+} from './ports.ts';
+import { findLostResult } from './ports.ts';
+import { BuildProgress, VertexHistory } from './progress.ts';
+import type { Run } from './run.ts';
+import type { Scheduler } from './scheduler.ts';
+import type { ActiveVertex } from './vertex.ts';
+
+export interface JobOptions {
+  readonly id: string;
+  /** Session ids that serve the job's vertices, first come first; read at each use. */
+  readonly sessions: () => readonly string[];
+  readonly scope: CacheScope;
+}
+
+/** One build's hold on the active graph. Closing it lets go of all it wanted; what no other build wants then stops. */
+export class Job<O = unknown, T = unknown> implements AsyncDisposable {
+  readonly id: string;
+  readonly scope: CacheScope;
+  readonly progress = new BuildProgress();
+  readonly sessions: () => readonly string[];
+  readonly vertices = new Set<ActiveVertex>();
+  readonly #graph: ActiveGraph;
+  readonly #scheduler: Scheduler;
+  readonly #clock: Clock;
+  readonly #demands = new Set<{ cancel(reason: unknown): void }>();
+  #closing: Promise<void> | undefined;
+
+  constructor(options: JobOptions, graph: ActiveGraph, scheduler: Scheduler, clock: Clock) {
+    this.id = options.id;
+    this.sessions = options.sessions;
+    this.scope = { write: options.scope.write, read: [...new Set([options.scope.write, ...options.scope.read])] };
+    this.#graph = graph;
+    this.#scheduler = scheduler;
+    this.#clock = clock;
+  }
+
+  /** The result of an edge, from the cache or made. Release the handle. */
+  async build(edge: Edge<O>, { signal }: AbortOptions): Promise<BuiltResult<T>> {
+    signal.throwIfAborted();
+    if (this.#closing !== undefined) throw cancelledError();
+    const state = this.#graph.load(edge as Edge, this);
+    const { promise, resolve, reject } = Promise.withResolvers<BuiltResult<T>>();
+    const scheduler = this.#scheduler;
+    const demand: Demand & { cancel(reason: unknown): void } = {
+      wake: () => {
+        if (state.level < Level.result) return;
+        resolve(handOut<T>(state));
+        end();
+      },
+      fail: (error: CodedError) => {
+        reject(error);
+        end();
+      },
+      cancel: (reason) => {
+        reject(reason);
+        end();
+      },
+    };
+    const end = () => {
+      scheduler.withdraw(state, demand);
+      this.#demands.delete(demand);
+    };
+    using aborted = onAbort(signal);
+    aborted.promise.catch((reason: unknown) => demand.cancel(reason));
+    this.#demands.add(demand);
+    scheduler.ask(state, demand, Level.result);
+    demand.wake(); // it may be there already
+    return await promise;
+  }
+
+  /**
+   * Builds edges and hands their results to a consumer. A consumer that finds a result lost ({@link LostResultError}) is run again on
+   * what is made in its place. The results are released when it ends.
+   */
+  async use<R>(
+    edges: readonly Edge<O>[],
+    consumer: (results: readonly BuiltResult<T>[]) => Promise<R>,
+    { signal }: AbortOptions,
+  ): Promise<R> {
+    while (true) {
+      const built = await this.#buildAll(edges, signal);
+      try {
+        return await consumer(built);
+      } catch (error) {
+        const lost = findLostResult(error);
+        if (lost === undefined || !this.#scheduler.dropLost(lost.resultId)) throw error;
+      } finally {
+        for (const { result } of built) await result.release();
+      }
+    }
+  }
+
+  async #buildAll(edges: readonly Edge<O>[], signal: AbortSignal): Promise<readonly BuiltResult<T>[]> {
+    const others = new AbortController();
+    const all = AbortSignal.any([signal, others.signal]);
+    const outcomes = await Promise.allSettled(
+      edges.map((edge) =>
+        this.build(edge, { signal: all }).catch((error: unknown) => {
+          others.abort(error); // the first failure is the one that counts
+          throw error;
+        }),
+      ),
+    );
+    if (outcomes.every((outcome) => outcome.status === 'fulfilled')) return outcomes.map((outcome) => outcome.value);
+    for (const outcome of outcomes) if (outcome.status === 'fulfilled') await outcome.value.result.release();
+    signal.throwIfAborted();
+    throw others.signal.reason;
+  }
+
+  /** Work of the build itself, shown as a vertex of its own: exports, image configs. `id` gives the vertex digest, else the name does. */
+  async inVertex<R>(
+    vertex: { readonly name: string; readonly id?: string; readonly progressGroup?: VertexState['progressGroup'] },
+    work: (progress: VertexProgress) => Promise<R>,
+  ): Promise<R> {
+    const digest: Digest = digestOf(vertex.id ?? vertex.name);
+    const group = vertex.progressGroup;
+    const history = new VertexHistory(
+      {
+        digest,
+        inputs: [],
+        name: vertex.name,
+        cached: false,
+        ...(group === undefined ? {} : { progressGroup: group }),
+      },
+      this.#clock,
+    );
+    this.progress.add(history);
+    history.start();
+    try {
+      const value = await work(history.progress);
+      history.complete();
+      return value;
+    } catch (error) {
+      history.complete({ error });
+      throw error;
+    }
+  }
+
+  warn(vertex: Digest, warning: VertexWarning): void {
+    this.progress.warn(vertex, warning);
+  }
+
+  /** All that happened and happens in this build, in batches, until it is closed. */
+  watch(options: AbortOptions): AsyncGenerator<readonly VertexEvent[], void> {
+    return this.progress.watch(options);
+  }
+
+  /** Ends when all work that only this build wanted has ended. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    for (const demand of [...this.#demands]) demand.cancel(cancelledError());
+    const runs: Run[] = [];
+    for (const vertex of this.vertices) runs.push(...this.#graph.leave(vertex, this));
+    this.vertices.clear();
+    await Promise.all(runs.filter((run) => run.aborted).map((run) => run.settled));
+    this.progress.close();
+  }
+}
+
+function handOut<T>(state: EdgeState): BuiltResult<T> {
+  const held = state.held!;
+  return { result: held.result.clone() as BuiltResult<T>['result'], keys: held.keys };
+}

@@ -1,0 +1,180 @@
+import type { EdgeState } from './edge.ts';
+import { CONTENT_OUTPUT, isVolatile, linkedKey, rootKey } from './key.ts';
+import { Level } from './level.ts';
+import type { CacheLink, KeyStore } from './ports.ts';
+
+/** An alternative way into an input slot, with the stored keys it leads to. */
+interface Alternative {
+  readonly id: string;
+  readonly selector: string;
+  readonly targets: Set<string>;
+}
+
+/**
+ * The search for an edge's stored keys. A linked key is one that every input slot leads to from some key which that input has: its
+ * definition keys through the selector, or its content. Slots only ever gain alternatives, so each is looked up once.
+ */
+export class Lookup {
+  readonly #edge: EdgeState;
+  readonly #slots: Map<string, Alternative>[];
+  #candidates = new Set<string>();
+  #roots = 0;
+
+  constructor(edge: EdgeState) {
+    this.#edge = edge;
+    this.#slots = edge.inputs.map(() => new Map());
+  }
+
+  /** Stored keys of the edge, as far as known. */
+  get candidates(): ReadonlySet<string> {
+    return this.#candidates;
+  }
+
+  /** Ids by which consumers look for links. */
+  readonly keys: string[] = [];
+
+  /** Looks up what inputs have newly come up with; true when the edge has new keys. */
+  update(store: KeyStore): boolean {
+    const before = this.#candidates.size;
+    if (this.#slots.length === 0) this.#updateRoot();
+    else {
+      let changed = false;
+      for (let i = 0; i < this.#slots.length; i++) changed = this.#updateSlot(store, i) || changed;
+      if (changed) this.#intersect();
+    }
+    return this.#candidates.size > before;
+  }
+
+  /** Looks everything up again, since others may have stored more. */
+  refresh(store: KeyStore): boolean {
+    for (const slot of this.#slots) slot.clear();
+    return this.update(store);
+  }
+
+  /** No key of the inputs that can still come makes a match: a slot (or several together) is exhausted and leads nowhere. */
+  hopeless(): boolean {
+    const { vertex } = this.#edge;
+    const map = vertex.maps[0];
+    if (map === undefined || this.#slots.length === 0) return false;
+    const exhausted = this.#slots.filter(
+      (_, i) =>
+        vertex.inputs[i]!.level >= Level.slow &&
+        (map.inputs[i]?.contentDigest === undefined || vertex.contents[i] !== undefined),
+    );
+    return exhausted.length > 0 && intersection(exhausted).size === 0;
+  }
+
+  /** Adds a key that others know this edge by. */
+  know(id: string): void {
+    if (!this.keys.includes(id)) this.keys.push(id);
+  }
+
+  /** Lets every stored way into the slots lead to `target`, so that the next build finds it at the first look. */
+  link(store: KeyStore, target: string): void {
+    const { vertex } = this.#edge;
+    const map = vertex.maps[0];
+    if (map === undefined) return;
+    this.#slots.forEach((slot, i) => {
+      const selector = map.inputs[i]?.selector ?? '';
+      for (const id of vertex.inputs[i]!.held?.keys ?? []) this.#alternative(slot, id, selector);
+      for (const alternative of slot.values()) {
+        if (alternative.targets.has(target) || isVolatile(alternative.id)) continue;
+        store.addLink(alternative.id, this.#link(i, alternative.selector), target, vertex.scope.write);
+        alternative.targets.add(target);
+      }
+    });
+  }
+
+  /**
+   * A new name for output `output`, from content where content decides and else from the keys of the inputs' results: `stored`, as
+   * a later build will come to it, or `fresh`, which is volatile where an input was made anew in spite of the cache.
+   */
+  name(output: number, kind: 'stored' | 'fresh'): string {
+    const { vertex } = this.#edge;
+    const map = vertex.maps[0]!;
+    if (this.#slots.length === 0) return rootKey(map.digest, output);
+    const inputs = vertex.inputs.map((input, i) => {
+      const content = vertex.contents[i];
+      if (content !== undefined) return { id: content, selector: '' };
+      const held = input.held!;
+      const id = (kind === 'stored' ? held.keys[0] : undefined) ?? held.joinKey;
+      return { id, selector: map.inputs[i]?.selector ?? '' };
+    });
+    return linkedKey(map.digest, output, inputs);
+  }
+
+  /** What an execution is joined by: the op's key and those of the results it runs on. */
+  joinKey(): string {
+    const { vertex } = this.#edge;
+    const inputs = vertex.inputs.map((input, i) => ({ id: vertex.contents[i] ?? input.held!.joinKey, selector: '' }));
+    const unshared = vertex.vertex.ignoreCache ? vertex.key : '';
+    return `${vertex.scopeKey} ${unshared} ${linkedKey(vertex.maps[0]!.digest, 'any', inputs)}`;
+  }
+
+  #updateRoot(): void {
+    const { maps } = this.#edge.vertex;
+    for (; this.#roots < maps.length; this.#roots++) {
+      const id = rootKey(maps[this.#roots]!.digest, this.#edge.index);
+      this.#found(id);
+      if (!isVolatile(id)) this.#candidates.add(id);
+    }
+  }
+
+  #updateSlot(store: KeyStore, i: number): boolean {
+    const { vertex } = this.#edge;
+    const slot = this.#slots[i]!;
+    const before = slot.size;
+    const selector = vertex.maps[0]!.inputs[i]?.selector ?? '';
+    for (const id of vertex.inputs[i]!.lookup.keys) this.#search(store, slot, i, id, selector);
+    const content = vertex.contents[i];
+    if (content !== undefined) this.#search(store, slot, i, content, '');
+    return slot.size > before;
+  }
+
+  #search(store: KeyStore, slot: Map<string, Alternative>, i: number, id: string, selector: string): void {
+    if (slot.has(id)) return;
+    const { targets } = this.#alternative(slot, id, selector);
+    if (isVolatile(id)) return;
+    for (const target of store.links(id, this.#link(i, selector), this.#edge.vertex.scope.read)) targets.add(target);
+  }
+
+  #alternative(slot: Map<string, Alternative>, id: string, selector: string): Alternative {
+    let alternative = slot.get(id);
+    if (alternative === undefined) {
+      alternative = { id, selector, targets: new Set() };
+      slot.set(id, alternative);
+    }
+    return alternative;
+  }
+
+  #intersect(): void {
+    for (const id of intersection(this.#slots)) {
+      this.#candidates.add(id);
+      this.#found(id);
+    }
+  }
+
+  #found(id: string): void {
+    if (!this.#edge.vertex.vertex.ignoreCache) this.know(id);
+  }
+
+  #link(input: number, selector: string): CacheLink {
+    return { input, output: this.#edge.index, digest: this.#edge.vertex.maps[0]!.digest, selector };
+  }
+}
+
+function intersection(slots: readonly Map<string, Alternative>[]): Set<string> {
+  let common: Set<string> | undefined;
+  for (const slot of slots) {
+    const targets = new Set<string>();
+    for (const alternative of slot.values()) for (const id of alternative.targets) targets.add(id);
+    common = common === undefined ? targets : common.intersection(targets);
+    if (common.size === 0) break;
+  }
+  return common ?? new Set();
+}
+
+/** The id of the slow key of a content digest. */
+export function contentKey(digest: string): string {
+  return rootKey(digest, CONTENT_OUTPUT);
+}

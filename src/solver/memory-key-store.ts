@@ -1,0 +1,90 @@
+import { isVolatile } from './key.ts';
+import type { CacheLink, KeyStore } from './ports.ts';
+
+interface Target {
+  readonly link: CacheLink;
+  readonly scopes: Map<string, Set<string>>;
+}
+
+/** A {@link KeyStore} that lives as long as the process: tests and throw-away solves. */
+export class MemoryKeyStore implements KeyStore {
+  /** Links of an id: targets by link, each with its scopes. */
+  readonly #links = new Map<string, Map<string, Target>>();
+  readonly #back = new Map<string, Map<string, { readonly from: string; readonly link: CacheLink }>>();
+  readonly #results = new Map<string, Map<string, { createdAt: number; readonly scopes: Set<string> }>>();
+  readonly #keysOf = new Map<string, Set<string>>();
+
+  links(id: string, link: CacheLink, scopes: readonly string[]): readonly string[] {
+    const found = this.#links.get(id)?.get(linkName(link))?.scopes;
+    if (found === undefined) return [];
+    return [...found].filter(([, tags]) => scopes.some((scope) => tags.has(scope))).map(([target]) => target);
+  }
+
+  addLink(id: string, link: CacheLink, target: string, scope: string): void {
+    if (isVolatile(id) || isVolatile(target)) return;
+    const name = linkName(link);
+    const byLink = getOrAdd(this.#links, id, () => new Map<string, Target>());
+    const entry = getOrAdd(byLink, name, () => ({ link, scopes: new Map() }));
+    getOrAdd(entry.scopes, target, () => new Set<string>()).add(scope);
+    getOrAdd(this.#back, target, () => new Map()).set(`${id} ${name}`, { from: id, link });
+  }
+
+  backlinks(id: string): readonly { readonly from: string; readonly link: CacheLink }[] {
+    return [...(this.#back.get(id)?.values() ?? [])];
+  }
+
+  results(id: string, scopes: readonly string[]): readonly { readonly resultId: string; readonly createdAt: number }[] {
+    return [...(this.#results.get(id) ?? [])]
+      .filter(([, record]) => scopes.some((scope) => record.scopes.has(scope)))
+      .map(([resultId, { createdAt }]) => ({ resultId, createdAt }))
+      .sort((a, b) => b.createdAt - a.createdAt);
+  }
+
+  addResult(id: string, resultId: string, createdAt: number, scope: string): void {
+    if (isVolatile(id)) return;
+    const records = getOrAdd(this.#results, id, () => new Map());
+    const record = getOrAdd(records, resultId, () => ({ createdAt, scopes: new Set<string>() }));
+    record.createdAt = Math.max(record.createdAt, createdAt);
+    record.scopes.add(scope);
+    getOrAdd(this.#keysOf, resultId, () => new Set<string>()).add(id);
+  }
+
+  dropResult(resultId: string): void {
+    const bare = [...(this.#keysOf.get(resultId) ?? [])];
+    this.#keysOf.delete(resultId);
+    for (const id of bare) {
+      const records = this.#results.get(id);
+      records?.delete(resultId);
+      if (records?.size === 0) this.#results.delete(id);
+    }
+    for (let id = bare.pop(); id !== undefined; id = bare.pop()) {
+      if (this.#results.has(id) || this.#links.has(id)) continue;
+      for (const { from, link } of this.backlinks(id)) {
+        const byLink = this.#links.get(from);
+        const entry = byLink?.get(linkName(link));
+        entry?.scopes.delete(id);
+        if (entry?.scopes.size === 0) byLink?.delete(linkName(link));
+        if (byLink?.size === 0) this.#links.delete(from);
+        bare.push(from);
+      }
+      this.#back.delete(id);
+    }
+  }
+
+  has(id: string): boolean {
+    return this.#links.has(id) || this.#back.has(id) || this.#results.has(id);
+  }
+}
+
+function linkName(link: CacheLink): string {
+  return `${link.input} ${link.output} ${link.digest} ${link.selector}`;
+}
+
+function getOrAdd<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  let value = map.get(key);
+  if (value === undefined) {
+    value = make();
+    map.set(key, value);
+  }
+  return value;
+}

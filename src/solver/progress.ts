@@ -1,0 +1,212 @@
+import type { AbortOptions, Clock, Digest } from '../base/index.ts';
+import { cancelledError, onAbort, toCodedError } from '../base/index.ts';
+import type { VertexEvent, VertexProgress, VertexState } from './ports.ts';
+
+/** Log bytes kept of one vertex for late watchers, and log bytes that wait for one slow watcher. */
+const HISTORY_LOG_BYTES = 2 << 20;
+const WATCHER_LOG_BYTES = 16 << 20;
+const MAX_ROWS = 20_000;
+
+/**
+ * Events in order, bounded: an unread progress row is replaced by its newer state, and the oldest log bytes go when there are too
+ * many. States of vertices are never dropped.
+ */
+export class EventBuffer {
+  readonly #events = new Map<string | number, VertexEvent>();
+  readonly #logBytesLimit: number;
+  #logs: number[] = [];
+  #logBytes = 0;
+  #next = 0;
+
+  constructor(logBytesLimit: number) {
+    this.#logBytesLimit = logBytesLimit;
+  }
+
+  get empty(): boolean {
+    return this.#events.size === 0;
+  }
+
+  push(event: VertexEvent): void {
+    if (event.kind === 'status') {
+      const key = `${event.vertex} ${event.id}`;
+      this.#events.delete(key);
+      if (this.#events.size < MAX_ROWS || event.completed !== undefined) this.#events.set(key, event);
+      return;
+    }
+    const key = this.#next++;
+    this.#events.set(key, event);
+    if (event.kind !== 'log') return;
+    this.#logs.push(key);
+    this.#logBytes += event.data.length;
+    let dropped = 0;
+    while (this.#logBytes > this.#logBytesLimit && dropped < this.#logs.length - 1) {
+      const oldest = this.#logs[dropped++]!;
+      this.#logBytes -= (this.#events.get(oldest) as { data: Uint8Array }).data.length;
+      this.#events.delete(oldest);
+    }
+    if (dropped > 0) this.#logs.splice(0, dropped);
+  }
+
+  all(): readonly VertexEvent[] {
+    return [...this.#events.values()];
+  }
+
+  take(): readonly VertexEvent[] {
+    const events = this.all();
+    this.#events.clear();
+    this.#logs = [];
+    this.#logBytes = 0;
+    return events;
+  }
+}
+
+/** All that is known of one vertex, told on to the builds that have it. */
+export class VertexHistory {
+  state: VertexState;
+  readonly #events = new EventBuffer(HISTORY_LOG_BYTES);
+  readonly #builds = new Set<BuildProgress>();
+  readonly #clock: Clock;
+
+  constructor(state: VertexState, clock: Clock) {
+    this.state = state;
+    this.#clock = clock;
+    this.#events.push({ kind: 'vertex', vertex: state });
+  }
+
+  get running(): boolean {
+    return this.state.started !== undefined && this.state.completed === undefined;
+  }
+
+  /** Begins an interval of work. */
+  start(cached = false): void {
+    const { completed: _, error: __, ...rest } = this.state;
+    this.#become({ ...rest, started: this.#clock.now(), cached });
+  }
+
+  /** Ends it. */
+  complete(options: { readonly error?: unknown; readonly cached?: boolean } = {}): void {
+    const now = this.#clock.now();
+    this.#become({
+      ...this.state,
+      started: this.state.started ?? now,
+      completed: now,
+      cached: options.cached ?? this.state.cached,
+      ...(options.error === undefined ? {} : { error: toCodedError(options.error).message }),
+    });
+  }
+
+  /** A vertex that did not have to do anything. */
+  markCached(): void {
+    const now = this.#clock.now();
+    this.#become({ ...this.state, cached: true, started: now, completed: now });
+  }
+
+  readonly progress: VertexProgress = {
+    status: (row) =>
+      this.emit({
+        kind: 'status',
+        vertex: this.state.digest,
+        id: row.id,
+        name: row.name ?? '',
+        current: row.current ?? 0,
+        total: row.total ?? 0,
+        timestamp: this.#clock.now(),
+        ...(row.started === undefined ? {} : { started: row.started }),
+        ...(row.completed === undefined ? {} : { completed: row.completed }),
+      }),
+    log: (stream, data) =>
+      this.emit({ kind: 'log', vertex: this.state.digest, stream, data, timestamp: this.#clock.now() }),
+    warn: (warning) => this.emit({ kind: 'warning', vertex: this.state.digest, warning }),
+  };
+
+  emit(event: VertexEvent): void {
+    this.#events.push(event);
+    for (const build of this.#builds) build.publish(event);
+  }
+
+  #become(state: VertexState): void {
+    this.state = state;
+    this.emit({ kind: 'vertex', vertex: state });
+  }
+
+  subscribe(build: BuildProgress): void {
+    this.#builds.add(build);
+    for (const event of this.#events.all()) build.publish(event);
+  }
+
+  unsubscribe(build: BuildProgress): void {
+    this.#builds.delete(build);
+  }
+
+  replay(): readonly VertexEvent[] {
+    return this.#events.all();
+  }
+}
+
+/** The vertices of one build, watched by any number of watchers, each of which first hears all that was. */
+export class BuildProgress {
+  readonly #histories = new Set<VertexHistory>();
+  readonly #watchers = new Set<{ readonly buffer: EventBuffer; wake(): void }>();
+  #closed = false;
+
+  add(history: VertexHistory): void {
+    if (this.#closed || this.#histories.has(history)) return;
+    this.#histories.add(history);
+    history.subscribe(this);
+  }
+
+  publish(event: VertexEvent): void {
+    for (const watcher of this.#watchers) {
+      watcher.buffer.push(event);
+      watcher.wake();
+    }
+  }
+
+  /** States now, e.g. to count steps. */
+  states(): readonly VertexState[] {
+    return [...this.#histories].map((history) => history.state);
+  }
+
+  warn(vertex: Digest, warning: Parameters<VertexProgress['warn']>[0]): void {
+    for (const history of this.#histories) {
+      if (history.state.digest !== vertex) continue;
+      history.progress.warn(warning);
+      return;
+    }
+    this.publish({ kind: 'warning', vertex, warning });
+  }
+
+  /** The build is over: watchers end after what they have yet to hear. What is still open is shown as cancelled. */
+  close(): void {
+    if (this.#closed) return;
+    for (const history of this.#histories) {
+      history.unsubscribe(this);
+      if (!history.running) continue;
+      const now = Date.now();
+      this.publish({ kind: 'vertex', vertex: { ...history.state, completed: now, error: cancelledError().message } });
+    }
+    this.#closed = true;
+    for (const watcher of this.#watchers) watcher.wake();
+  }
+
+  /** Batches of events until the build ends. A watcher that reads slowly loses intermediate rows and the oldest log bytes. */
+  async *watch({ signal }: AbortOptions): AsyncGenerator<readonly VertexEvent[], void> {
+    const buffer = new EventBuffer(WATCHER_LOG_BYTES);
+    for (const history of this.#histories) for (const event of history.replay()) buffer.push(event);
+    let wake = Promise.withResolvers<void>();
+    const watcher = { buffer, wake: () => wake.resolve() };
+    this.#watchers.add(watcher);
+    using aborted = onAbort(signal);
+    try {
+      while (true) {
+        signal.throwIfAborted();
+        wake = Promise.withResolvers<void>();
+        if (!buffer.empty) yield buffer.take();
+        else if (this.#closed) return;
+        else await Promise.race([wake.promise, aborted.promise]);
+      }
+    } finally {
+      this.#watchers.delete(watcher);
+    }
+  }
+}

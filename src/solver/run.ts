@@ -1,0 +1,57 @@
+import { cancelledError } from '../base/index.ts';
+import type { EdgeState } from './edge.ts';
+import type { ActiveVertex } from './vertex.ts';
+
+/** Work under way, shared by the edges that wait for it; aborted when the last of them has left. */
+export class Run {
+  /** Every vertex that ever waited: whose sessions serve the work and whose watchers see it. */
+  readonly vertices = new Set<ActiveVertex>();
+  readonly #users = new Set<EdgeState>();
+  readonly #controller = new AbortController();
+  settled: Promise<void> = Promise.resolve();
+  /** The op itself has begun (it got its place to run). */
+  began = false;
+  /** The record being loaded. */
+  loads: string | undefined;
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  get aborted(): boolean {
+    return this.#controller.signal.aborted;
+  }
+
+  get users(): ReadonlySet<EdgeState> {
+    return this.#users;
+  }
+
+  /** Waits for this run. One that was aborted is waited for too: its successor starts only when it has ended. */
+  join(edge: EdgeState): void {
+    this.#users.add(edge);
+    this.vertices.add(edge.vertex);
+    edge.runs.add(this);
+  }
+
+  leave(edge: EdgeState): void {
+    this.#users.delete(edge);
+    edge.runs.delete(this);
+    if (this.#users.size === 0 && !this.aborted) this.#controller.abort(cancelledError());
+  }
+
+  /** Ends the run for all who wait. */
+  finish(): readonly EdgeState[] {
+    const users = [...this.#users];
+    for (const edge of users) edge.runs.delete(this);
+    this.#users.clear();
+    return users;
+  }
+
+  /** Sessions of the builds that want this now. */
+  sessions(): readonly string[] {
+    const ids = new Set<string>();
+    for (const vertex of this.vertices)
+      for (const build of vertex.builds) for (const id of build.sessions()) ids.add(id);
+    return [...ids];
+  }
+}

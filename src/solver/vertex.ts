@@ -1,0 +1,101 @@
+import { assertInvariant, type Clock, digestOf } from '../base/index.ts';
+import { EdgeState, type Held } from './edge.ts';
+import type { CacheMap, CacheScope, Op, Vertex } from './ports.ts';
+import { type BuildProgress, VertexHistory } from './progress.ts';
+import type { Run } from './run.ts';
+
+/** A build as vertices know it. */
+export interface VertexBuild {
+  readonly progress: BuildProgress;
+  sessions(): readonly string[];
+}
+
+/** A vertex that at least one build has loaded, with all that was found out about it. */
+export class ActiveVertex {
+  /** Unlike the digest it also tells apart what ignores the cache, or has an input that does. */
+  readonly key: string;
+  readonly vertex: Vertex;
+  readonly inputs: readonly EdgeState[];
+  readonly scope: CacheScope;
+  readonly scopeKey: string;
+  readonly history: VertexHistory;
+  readonly builds = new Set<VertexBuild>();
+  readonly edges = new Map<number, EdgeState>();
+  readonly maps: CacheMap[] = [];
+  mapsDone = false;
+  mapRun: Run | undefined;
+  /** Ids of the slow keys, by input. */
+  readonly contents: (string | undefined)[] = [];
+  readonly contentRuns: (Run | undefined)[] = [];
+  /** What exec made, by output. */
+  readonly outputs: (Held | undefined)[] = [];
+  retired = false;
+  /** Something was shown of it beyond the look-up of its keys. */
+  #worked = false;
+  readonly #resolve: () => Op;
+  #op: Op | undefined;
+
+  constructor(
+    key: string,
+    vertex: Vertex,
+    inputs: readonly EdgeState[],
+    scope: CacheScope,
+    scopeKey: string,
+    resolve: () => Op,
+    clock: Clock,
+  ) {
+    this.key = key;
+    this.vertex = vertex;
+    this.inputs = inputs;
+    this.scope = scope;
+    this.scopeKey = scopeKey;
+    this.#resolve = resolve;
+    this.history = new VertexHistory(
+      {
+        digest: vertex.digest,
+        inputs: [...new Set(vertex.inputs.map((input) => input.vertex.digest))],
+        name: vertex.name,
+        cached: false,
+        ...(vertex.progressGroup === undefined ? {} : { progressGroup: vertex.progressGroup }),
+      },
+      clock,
+    );
+  }
+
+  get op(): Op {
+    this.#op ??= this.#resolve();
+    return this.#op;
+  }
+
+  edge(index: number): EdgeState {
+    let edge = this.edges.get(index);
+    if (edge === undefined) {
+      assertInvariant(Number.isInteger(index) && index >= 0, `output index ${index}`);
+      edge = new EdgeState(this, index);
+      this.edges.set(index, edge);
+    }
+    return edge;
+  }
+
+  /** Shows that this vertex runs or is loaded; inputs that never had to are shown as cached. */
+  started(cached: boolean): void {
+    this.#worked = true;
+    this.history.start(cached);
+    const open = [...this.inputs];
+    for (let edge = open.pop(); edge !== undefined; edge = open.pop()) {
+      const { vertex } = edge;
+      if (vertex.#worked) continue;
+      vertex.#worked = true;
+      vertex.history.markCached();
+      open.push(...vertex.inputs);
+    }
+  }
+}
+
+/** The name of a vertex in the active graph: its digest, unless something below it (or it) ignores the cache. */
+export function activeKey(vertex: Vertex, inputs: readonly EdgeState[]): string {
+  const plain = inputs.every((input) => input.vertex.key === input.vertex.vertex.digest);
+  if (plain && !vertex.ignoreCache) return vertex.digest;
+  const inputKeys = inputs.map((input) => input.vertex.key).join(',');
+  return digestOf(`${vertex.digest}${vertex.ignoreCache ? '-ignorecache' : ''}(${inputKeys})`);
+}
