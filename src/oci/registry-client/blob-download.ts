@@ -1,6 +1,6 @@
 import { addAbortListener } from 'node:events';
 import type { IncomingMessage } from 'node:http';
-import { type AbortOptions, CodedError, sleep } from '../../base/index.ts';
+import { type AbortOptions, annotate, CodedError, sleep } from '../../base/index.ts';
 import { delayBefore, type RetryPolicy } from './retry.ts';
 
 /** Progress after which a cut connection gets its full number of retries again. */
@@ -88,7 +88,8 @@ export async function downloadBlob(options: DownloadOptions): Promise<ReadableSt
         current = undefined;
         signal.throwIfAborted();
         const wait = delayBefore(retry, retries++, error);
-        if (wait === undefined) throw error;
+        if (wait === undefined)
+          throw error instanceof CodedError ? error : annotate(error, `after ${position} of ${size} bytes`);
         await sleep(wait, { signal });
       }
     }

@@ -397,7 +397,7 @@ describe('faults', () => {
       { domain: proxy.host, path: 'app' },
       anonymous,
     );
-    await expect(repository.tags({ signal })).rejects.toMatchObject({ code: 'ETIMEDOUT' });
+    await expect(repository.tags({ signal })).rejects.toMatchObject({ code: 'unavailable' });
     expect(proxy.requests).toHaveLength(4);
   });
 

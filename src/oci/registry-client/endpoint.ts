@@ -2,7 +2,7 @@ import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import { type AbortOptions, CodedError, type Logger, Semaphore } from '../../base/index.ts';
 import { Authorizer } from './authorizer.ts';
 import type { CredentialProvider } from './credentials.ts';
-import { errorFromResponse } from './errors.ts';
+import { connectionError, errorFromResponse } from './errors.ts';
 import { type AgentPool, isLocalAddress, isLoopback, type RegistryHostOptions } from './hosts.ts';
 import { type RetryPolicy, withRetry } from './retry.ts';
 import { discard, type RequestBody, send } from './transport.ts';
@@ -91,8 +91,9 @@ export class Endpoint {
       try {
         response = await this.#follow(call, url, authorization, options);
       } catch (error) {
+        options.signal.throwIfAborted();
         if (replayable && this.#fallBackToPlain(error)) continue;
-        throw error;
+        throw connectionError(call.method, url, error);
       }
       const status = response.statusCode ?? 0;
       if (call.expect.includes(status)) return response;
@@ -198,7 +199,9 @@ export class Endpoint {
   /** `insecure` hosts that speak no TLS are talked to in plain from now on. */
   #fallBackToPlain(error: unknown): boolean {
     const code = (error as NodeJS.ErrnoException).code ?? '';
-    const noTls = code === 'EPROTO' || code.startsWith('ERR_SSL_') || code === 'ECONNREFUSED';
+    // Without a port in its name the host may serve port 80 alone.
+    const refused = code === 'ECONNREFUSED' && !/:\d+$/.test(this.#realHost);
+    const noTls = code === 'EPROTO' || code.startsWith('ERR_SSL_') || refused;
     if (this.#plain || this.options.config.insecure !== true || !noTls) return false;
     this.#plain = true;
     return true;

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { type Code, CodedError, type CodedErrorOptions } from '../../base/index.ts';
+import { type Code, CodedError, type CodedErrorOptions, toCodedError } from '../../base/index.ts';
 
 /** One entry of a registry's own error body. */
 export interface RegistryDiagnostic {
@@ -120,4 +120,20 @@ export function parseRetryAfter(header: string | undefined): number | undefined 
   const seconds = Number(header);
   const ms = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(header) - Date.now();
   return Number.isNaN(ms) ? undefined : Math.max(0, ms);
+}
+
+/** A failure of the connection as one of ours: which request, and for untrusted certificates what to do. */
+export function connectionError(method: string, url: URL, error: unknown): CodedError {
+  if (error instanceof CodedError && error.reason !== 'REGISTRY_CUT') return error;
+  const { code = '' } = error as NodeJS.ErrnoException;
+  const certificate = /CERT|SELF_SIGNED|UNABLE_TO_/.test(code);
+  return new CodedError(
+    certificate ? 'failed_precondition' : 'unavailable',
+    `${method} ${redactUrl(url)}: ${toCodedError(error).message}`,
+    {
+      cause: error,
+      reason: certificate ? 'REGISTRY_CERTIFICATE' : 'REGISTRY_CONNECTION',
+      ...(certificate ? { hint: "add the registry's CA certificate to its host configuration" } : {}),
+    },
+  );
 }

@@ -1,0 +1,224 @@
+import { execFile, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { digestOf, neverAborted } from '../../base/index.ts';
+import { type RegistryAccess, RegistryServer } from '../registry-server/index.ts';
+import { anonymous, RegistryClient, staticCredentials } from './index.ts';
+import { OCI_MANIFEST } from './media-types.ts';
+
+const run = promisify(execFile);
+const signal = neverAborted;
+const users = { ada: 'lovelace' };
+const ada = staticCredentials('ada', 'lovelace');
+
+let folder: string;
+let cleanup: AsyncDisposableStack;
+beforeEach(async () => {
+  cleanup = new AsyncDisposableStack();
+  folder = await mkdtemp(join(tmpdir(), 'slipway-interop-'));
+  cleanup.defer(() => rm(folder, { recursive: true, force: true }));
+});
+afterEach(() => cleanup.disposeAsync());
+
+const content = {
+  config: Buffer.from(JSON.stringify({ architecture: 'amd64', os: 'linux', rootfs: { type: 'layers', diff_ids: [] } })),
+  layer: randomBytes(5 << 20),
+};
+
+function manifest(): Buffer {
+  const descriptor = (mediaType: string, bytes: Buffer) => ({ mediaType, digest: digestOf(bytes), size: bytes.length });
+  return Buffer.from(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: OCI_MANIFEST,
+      config: descriptor('application/vnd.oci.image.config.v1+json', content.config),
+      layers: [descriptor('application/vnd.oci.image.layer.v1.tar', content.layer)],
+    }),
+  );
+}
+
+/** An OCI layout with one image, for other tools to push. */
+async function layout(): Promise<string> {
+  const root = join(folder, 'layout');
+  await mkdir(join(root, 'blobs/sha256'), { recursive: true });
+  await writeFile(join(root, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
+  for (const bytes of [content.config, content.layer, manifest()])
+    await writeFile(join(root, 'blobs/sha256', digestOf(bytes).slice(7)), bytes);
+  const annotations = { 'org.opencontainers.image.ref.name': 'v1' };
+  const entry = { mediaType: OCI_MANIFEST, digest: digestOf(manifest()), size: manifest().length, annotations };
+  await writeFile(join(root, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests: [entry] }));
+  return root;
+}
+
+const blob = (bytes: Buffer) => ({
+  digest: digestOf(bytes),
+  size: bytes.length,
+  open: async () => ReadableStream.from([bytes.subarray(0, 1 << 20), bytes.subarray(1 << 20)]),
+});
+
+describe('skopeo and the embedded registry', () => {
+  test.each<[string, RegistryAccess | undefined]>([
+    ['open', undefined],
+    ['basic', { kind: 'basic', users }],
+    ['tokens', { kind: 'token', users }],
+  ])('%s: pushes, our client and skopeo pull', async (_name, access) => {
+    const server = cleanup.use(
+      await RegistryServer.start({
+        root: join(folder, 'registry'),
+        durable: false,
+        ...(access === undefined ? {} : { access }),
+      }),
+    );
+    const creds = access === undefined ? [] : ['ada:lovelace'];
+    const image = `docker://${server.host}/team/app:v1`;
+    const pushFlags = ['--dest-tls-verify=false', ...creds.flatMap((c) => ['--dest-creds', c])];
+    await run('skopeo', [
+      '--insecure-policy',
+      'copy',
+      '--preserve-digests',
+      ...pushFlags,
+      `oci:${await layout()}:v1`,
+      image,
+    ]);
+    const repository = cleanup
+      .use(new RegistryClient())
+      .repository({ domain: server.host, path: 'team/app' }, access === undefined ? anonymous : ada);
+    const found = await repository.getManifest('v1', { signal });
+    expect(Buffer.from(found.bytes).equals(manifest())).toBe(true);
+    const layer = { mediaType: 'x/y', digest: digestOf(content.layer), size: content.layer.length };
+    expect((await repository.getBlob(layer, { signal, maxBytes: 10 << 20 })).length).toBe(content.layer.length);
+    await repository.putManifest('v2', { mediaType: OCI_MANIFEST, bytes: manifest() }, { signal });
+    const pullFlags = ['--src-tls-verify=false', ...creds.flatMap((c) => ['--src-creds', c])];
+    await run('skopeo', [
+      '--insecure-policy',
+      'copy',
+      '--preserve-digests',
+      ...pullFlags,
+      `docker://${server.host}/team/app:v2`,
+      `oci:${folder}/pulled:v2`,
+    ]);
+    expect((await readFile(join(folder, 'pulled/blobs/sha256', layer.digest.slice(7)))).equals(content.layer)).toBe(
+      true,
+    );
+    const flags = ['--tls-verify=false', ...creds.flatMap((c) => ['--creds', c])];
+    const { stdout } = await run('skopeo', ['list-tags', ...flags, `docker://${server.host}/team/app`]);
+    expect(JSON.parse(stdout)).toMatchObject({ Tags: ['v1', 'v2'] });
+    await run('skopeo', ['delete', ...flags, `docker://${server.host}/team/app:v2`]);
+    await expect(repository.resolve('v1', { signal })).rejects.toMatchObject({ code: 'not_found' });
+  });
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+/** Debian's docker-registry on a port of its own. */
+async function dockerRegistry(auth: string): Promise<string> {
+  const port = await freePort();
+  const config = join(folder, 'config.yml');
+  await writeFile(
+    config,
+    `version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: ${folder}/data\n  delete:\n    enabled: true\nhttp:\n  addr: 127.0.0.1:${port}\n${auth}`,
+  );
+  const child = spawn('docker-registry', ['serve', config], { stdio: 'ignore' });
+  cleanup.defer(async () => {
+    const exited = once(child, 'exit');
+    if (child.exitCode === null && child.signalCode === null && child.kill()) await exited;
+  });
+  for (;;) {
+    if (child.exitCode !== null) throw new Error('docker-registry ended');
+    const answered = await fetch(`http://127.0.0.1:${port}/v2/`).catch(() => undefined);
+    await answered?.body?.cancel();
+    if (answered !== undefined) return `127.0.0.1:${port}`;
+    await delay(50);
+  }
+}
+
+describe("our client and Debian's docker-registry", () => {
+  test.each([
+    ['open', undefined],
+    ['htpasswd', 'ada'],
+  ])('%s', async (_name, user) => {
+    let auth = '';
+    if (user !== undefined) {
+      await run('htpasswd', ['-Bbc', join(folder, 'htpasswd'), 'ada', 'lovelace']);
+      auth = `auth:\n  htpasswd:\n    realm: test\n    path: ${folder}/htpasswd\n`;
+    }
+    const host = await dockerRegistry(auth);
+    const client = cleanup.use(new RegistryClient());
+    const repository = client.repository({ domain: host, path: 'team/app' }, user === undefined ? anonymous : ada);
+    await client.ping(host, user === undefined ? anonymous : ada, { signal });
+    if (user !== undefined)
+      await expect(
+        client.repository({ domain: host, path: 'team/app' }, staticCredentials('ada', 'wrong')).tags({ signal }),
+      ).rejects.toMatchObject({ code: 'unauthenticated' });
+    expect(await repository.pushBlob(blob(content.layer), { signal })).toBe('uploaded');
+    expect(await repository.pushBlob(blob(content.layer), { signal })).toBe('exists');
+    const streamed = await repository.pushStream(
+      ReadableStream.from([content.config]),
+      () => digestOf(content.config),
+      { signal },
+    );
+    expect(streamed).toEqual({ digest: digestOf(content.config), size: content.config.length });
+    const pushed = await repository.putManifest('v1', { mediaType: OCI_MANIFEST, bytes: manifest() }, { signal });
+    expect(await repository.resolve('v1', { signal })).toEqual(pushed);
+    const layer = { mediaType: 'x/y', digest: digestOf(content.layer), size: content.layer.length };
+    expect(Buffer.from(await repository.getBlob(layer, { signal, maxBytes: 10 << 20 })).equals(content.layer)).toBe(
+      true,
+    );
+    const tail: Uint8Array[] = [];
+    for await (const chunk of await repository.openBlob(layer, { signal, offset: layer.size - 100 })) tail.push(chunk);
+    expect(Buffer.concat(tail).equals(content.layer.subarray(-100))).toBe(true);
+    const other = client.repository({ domain: host, path: 'team/other' }, user === undefined ? anonymous : ada);
+    expect(await other.pushBlob(blob(content.layer), { signal, mountFrom: ['team/app'] })).toBe('mounted');
+    expect(await repository.tags({ signal })).toEqual(['v1']);
+    expect(await repository.referrers(pushed.digest, { signal })).toEqual([]);
+    const creds = user === undefined ? [] : ['--src-creds', 'ada:lovelace'];
+    await run('skopeo', [
+      '--insecure-policy',
+      'copy',
+      '--preserve-digests',
+      '--src-tls-verify=false',
+      ...creds,
+      `docker://${host}/team/app:v1`,
+      `oci:${folder}/pulled:v1`,
+    ]);
+    await repository.deleteManifest(pushed.digest, { signal });
+    await expect(repository.resolve('v1', { signal })).rejects.toMatchObject({ code: 'not_found' });
+  });
+});
+
+describe('TLS', () => {
+  test('a private CA is trusted when configured; insecure skips it; otherwise the error says what to do', async () => {
+    const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
+    const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'];
+    const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+    await run('openssl', ['req', '-x509', ...curve, '-keyout', key, '-out', cert, '-days', '2', ...subject]);
+    const pem = { key: await readFile(key, 'utf8'), cert: await readFile(cert, 'utf8') };
+    const server = cleanup.use(
+      await RegistryServer.start({ root: join(folder, 'registry'), tls: pem, durable: false }),
+    );
+    const ping = (hosts: ConstructorParameters<typeof RegistryClient>[0]) =>
+      cleanup.use(new RegistryClient({ retry: { delaysMs: [] }, ...hosts })).ping(server.host, anonymous, { signal });
+    await ping({ hosts: { [server.host]: { ca: [pem.cert] } } });
+    await ping({ hosts: { [server.host]: { insecure: true } } });
+    await expect(ping({ hosts: { [server.host]: { plainHttp: false } } })).rejects.toMatchObject({
+      reason: 'REGISTRY_CERTIFICATE',
+      hint: expect.stringContaining('CA'),
+    });
+    const plain = cleanup.use(await RegistryServer.start({ root: join(folder, 'plain'), durable: false }));
+    const insecure = cleanup.use(new RegistryClient({ hosts: { [plain.host]: { insecure: true } } }));
+    await insecure.ping(plain.host, anonymous, { signal });
+  });
+});
