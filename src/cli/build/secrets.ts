@@ -1,0 +1,54 @@
+import { readFileSync, statSync } from 'node:fs';
+import { invalidArgument } from '../../base/index.ts';
+import type { PlannedSecret } from '../../plan/index.ts';
+import type { SecretFlag } from '../command-line.ts';
+
+/** Longest value that the protocol carries (wire-facts 7.2). */
+const MAX_SECRET = 500 * 1024;
+
+/**
+ * Values for the secrets that a Build names. On a cluster they come from Secrets; here each is given by a flag.
+ * @throws CodedError invalid_argument that names every id without a value, and flags that nothing asks for.
+ */
+export function resolveSecrets(
+  planned: readonly PlannedSecret[],
+  flags: readonly SecretFlag[],
+  env: Readonly<Record<string, string | undefined>>,
+): ReadonlyMap<string, Uint8Array> {
+  const values = new Map<string, Uint8Array>();
+  const wanted = new Set(planned.map(({ id }) => id));
+  for (const flag of flags) {
+    if (!wanted.has(flag.id))
+      throw invalidArgument(`--secret ${flag.id}: the manifest has no secret of this id in spec.secrets`);
+    values.set(flag.id, secretValue(flag, env));
+  }
+  const missing = planned.filter(({ id }) => !values.has(id));
+  if (missing.length > 0)
+    throw invalidArgument(
+      `no value for ${missing.map(({ id, secretRef }) => `secret ${id} (Secret ${secretRef.name} on a cluster)`).join(', ')}`,
+      {
+        hint: `give it with ${missing.map(({ id }) => `--secret id=${id},src=FILE`).join(' ')}`,
+      },
+    );
+  return values;
+}
+
+function secretValue(flag: SecretFlag, env: Readonly<Record<string, string | undefined>>): Uint8Array {
+  if ('env' in flag.from) {
+    const value = env[flag.from.env];
+    if (value === undefined)
+      throw invalidArgument(`--secret ${flag.id}: the environment variable ${flag.from.env} is not set`);
+    return Buffer.from(value);
+  }
+  const { file } = flag.from;
+  try {
+    const { size } = statSync(file);
+    if (size > MAX_SECRET)
+      throw invalidArgument(`--secret ${flag.id}: ${file} has ${size} bytes; at most ${MAX_SECRET} are possible`);
+    return readFileSync(file);
+  } catch (error) {
+    if (error instanceof Error && 'errno' in error)
+      throw invalidArgument(`--secret ${flag.id}: ${file} cannot be read: ${error.message}`, { cause: error });
+    throw error;
+  }
+}

@@ -1,0 +1,113 @@
+import { describe, expect, test } from 'vitest';
+import { CodedError, cancelledError, invalidArgument } from '../base/index.ts';
+import { resolveSecrets } from './build/secrets.ts';
+import { parseCommandLine } from './command-line.ts';
+import { exitCodeOf, renderError } from './print-error.ts';
+
+const failure = (...args: string[]) => {
+  try {
+    parseCommandLine(args);
+  } catch (error) {
+    return (error as Error).message;
+  }
+  return 'no error';
+};
+
+describe('parseCommandLine', () => {
+  test('reads a build with folders and secrets', () => {
+    expect(
+      parseCommandLine([
+        'build',
+        '-f',
+        'b.yaml',
+        '--context',
+        '.',
+        '--context',
+        'lib=../lib',
+        '--secret',
+        'id=a,src=/f',
+        '--secret',
+        'id=b,env=B',
+      ]),
+    ).toMatchObject({
+      kind: 'build',
+      file: 'b.yaml',
+      contexts: new Map([
+        ['context', '.'],
+        ['lib', '../lib'],
+      ]),
+      secrets: [
+        { id: 'a', from: { file: '/f' } },
+        { id: 'b', from: { env: 'B' } },
+      ],
+      progress: 'auto',
+    });
+  });
+
+  test.each([
+    [['build'], 'name the manifest'],
+    [['build', '-f', 'x', '--progress', 'loud'], 'must be auto, plain, tty, rawjson or quiet'],
+    [['build', '-f', 'x', '--nope'], "Unknown option '--nope'"],
+    [['build', '-f', 'x', '--secret', 'src=/f'], 'id is missing'],
+    [['build', '-f', 'x', '--secret', 'id=a,file=/f'], 'unknown key file'],
+    [['build', '-f', 'x', '--context', 'a', '--context', 'b'], '--context context is given twice'],
+    [['biuld'], 'unknown command "biuld"'],
+  ])('%j is refused', (args, message) => {
+    expect(failure(...args)).toContain(message);
+  });
+
+  test('help needs no manifest', () => {
+    expect(parseCommandLine(['build', '--help'])).toEqual({ kind: 'help', topic: 'build' });
+    expect(parseCommandLine([])).toEqual({ kind: 'help', topic: undefined });
+  });
+});
+
+describe('resolveSecrets', () => {
+  const planned = [{ id: 'token', secretRef: { name: 'ci' } }];
+
+  test('takes a value from the environment', () => {
+    const values = resolveSecrets(planned, [{ id: 'token', from: { env: 'T' } }], { T: 'v' });
+    expect(Buffer.from(values.get('token') ?? []).toString()).toBe('v');
+  });
+
+  test('names what is missing, and the flag that gives it', () => {
+    expect(() => resolveSecrets(planned, [], {})).toThrow(
+      expect.objectContaining({ hint: 'give it with --secret id=token,src=FILE' }),
+    );
+  });
+
+  test('refuses a flag that nothing asks for', () => {
+    expect(() => resolveSecrets([], [{ id: 'x', from: { env: 'T' } }], {})).toThrow('has no secret of this id');
+  });
+
+  test('says why a file cannot be read', () => {
+    expect(() => resolveSecrets(planned, [{ id: 'token', from: { file: '/nonexistent' } }], {})).toThrow(
+      'cannot be read',
+    );
+  });
+});
+
+describe('errors', () => {
+  test('show the lines they are about, and what to do next', () => {
+    const data = Buffer.from('FROM scratch\nRUN false\nCMD x').toString('base64');
+    const error = invalidArgument('boom', {
+      hint: 'try again',
+      details: [
+        {
+          type: 'errdefs.Source',
+          value: { info: { filename: 'Dockerfile', data }, ranges: [{ start: { line: 2 }, end: { line: 2 } }] },
+        },
+      ],
+    });
+    expect(renderError(error)).toBe(
+      'error: boom\nDockerfile:2\n--------------------\n   1 |     FROM scratch\n   2 | >>> RUN false\n   3 |     CMD x\n--------------------\nhint: try again\n',
+    );
+  });
+
+  test('have exit codes by whose fault they are', () => {
+    expect(exitCodeOf(invalidArgument('x'), 'command-line')).toBe(2);
+    expect(exitCodeOf(invalidArgument('x'), 'run')).toBe(1);
+    expect(exitCodeOf(cancelledError(), 'run')).toBe(130);
+    expect(exitCodeOf(new CodedError('unavailable', 'x'), 'run')).toBe(3);
+  });
+});

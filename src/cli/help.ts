@@ -1,0 +1,36 @@
+const GENERAL = `slipway: container builds as Kubernetes resources
+
+Usage:
+  slipway build -f build.yaml    build a Build manifest on this machine (or a named builder) and push its image
+  slipway builderd [flags]       run the builder daemon (the same as buildkitd)
+  slipway stop                   end the private builder that 'build' started
+  slipway version
+  slipway help build
+`;
+
+const BUILD = `slipway build: build a Build manifest
+
+Usage:
+  slipway build -f build.yaml [flags]
+
+Without --builder, a private builder is started (root is needed) or joined if it runs already; it has a registry of its own on loopback, named
+slipway.localhost in manifests, where images go whose names have no registry host.
+
+Flags:
+  -f, --file FILE                the manifest; - reads standard input
+      --context DIR              folder for a source of kind upload; NAME=DIR for a named context
+      --secret id=ID,src=FILE    value of a build secret; or id=ID,env=NAME; one for each of spec.secrets
+      --builder ADDRESS          a running builder, e.g. unix:///run/buildkit/buildkitd.sock or tcp://host:1234
+      --progress MODE            auto, plain, tty, rawjson or quiet (default auto)
+      --no-cache                 run every step again
+      --default-registry HOST    registry for image names without a host (default: slipway.localhost)
+      --metadata-file FILE       write digest, names and figures of the build as JSON
+
+Environment:
+  SLIPWAY_ROOT                   state of the private builder (default /var/lib/slipway)
+  DOCKER_CONFIG                  folder of the config.json with registry credentials (default ~/.docker)
+`;
+
+export function helpText(topic: string | undefined): string {
+  return topic === 'build' ? BUILD : GENERAL;
+}

@@ -1,0 +1,35 @@
+import { familiarImageName, formatImageReference, invalidArgument, parseImageReference } from '../base/index.ts';
+import type { BuildSpec } from '../resources/index.ts';
+import type { PlannedExporter, PlanOptions } from './plan.ts';
+
+/** One `image` exporter an output, that pushes every tag. */
+export function outputExporters(spec: BuildSpec, options: PlanOptions): PlannedExporter[] {
+  return (spec.outputs ?? []).map((output) => {
+    const attrs: Record<string, string> = {
+      name: outputNames(output, options.defaultRegistry).join(','),
+      push: 'true',
+    };
+    if (output.compression !== undefined) attrs['compression'] = output.compression;
+    if (output.insecure) attrs['registry.insecure'] = 'true';
+    for (const [key, value] of Object.entries(output.annotations ?? {})) attrs[`annotation.${key}`] = value;
+    if (spec.sourceDateEpoch !== undefined) attrs['source-date-epoch'] = String(spec.sourceDateEpoch);
+    return { type: 'image', attrs };
+  });
+}
+
+/** Full names that an output is pushed under. A name without a registry host goes to the default registry, never to Docker Hub's library. */
+export function outputNames(
+  output: { readonly image: string; readonly tags?: readonly string[] | undefined },
+  defaultRegistry: string,
+): string[] {
+  const given = parseImageReference(output.image);
+  if (given.digest !== undefined)
+    throw invalidArgument(`spec.outputs: ${output.image} names a digest; an output has tags`);
+  const first = output.image.split('/')[0] as string;
+  const hasHost = output.image.includes('/') && (first.includes('.') || first.includes(':') || first === 'localhost');
+  const reference = hasHost ? given : parseImageReference(`${defaultRegistry}/${familiarImageName(given)}`);
+  const { tag, ...repository } = reference;
+  const tags = new Set([...(tag === undefined ? [] : [tag]), ...(output.tags ?? [])]);
+  if (tags.size === 0) tags.add('latest');
+  return [...tags].map((each) => formatImageReference({ ...repository, tag: each }));
+}

@@ -1,0 +1,23 @@
+import { CodedError } from '../base/index.ts';
+import type { BuildSpec } from '../resources/index.ts';
+
+/** Fields of the resource whose silence would mislead: what they ask for is not built yet, so a Build that uses one is refused by name. */
+const UNBUILT: readonly (readonly [string, (spec: BuildSpec) => boolean])[] = [
+  ['spec.attestations', (spec) => spec.attestations !== undefined],
+  ['spec.sign', (spec) => spec.sign !== undefined],
+  ['spec.llb.graph', (spec) => spec.llb?.graph !== undefined],
+  ['spec.llb.ref', (spec) => spec.llb?.ref !== undefined],
+  ['spec.trust', (spec) => spec.trust !== undefined],
+  ['spec.ssh', (spec) => (spec.ssh?.length ?? 0) > 0],
+  ['spec.cache.from', (spec) => (spec.cache?.from?.length ?? 0) > 0],
+  ['spec.cache.to', (spec) => (spec.cache?.to?.length ?? 0) > 0],
+];
+
+export function refuseUnbuilt(spec: BuildSpec): void {
+  const used = UNBUILT.filter(([, uses]) => uses(spec)).map(([name]) => name);
+  if (used.length > 0)
+    throw new CodedError('unimplemented', `${used.join(', ')}: not built yet`, {
+      reason: 'FIELD_NOT_BUILT',
+      hint: 'remove the field; docs/unproven.md and the changelog say what exists',
+    });
+}
