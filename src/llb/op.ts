@@ -7,7 +7,8 @@ import type { Digest, Platform } from '../base/index.ts';
 export interface Op {
   readonly inputs: readonly Input[];
   readonly platform?: Platform;
-  readonly constraints: readonly string[];
+  /** Worker filters; an absent list and an empty one are different bytes. */
+  readonly constraints?: readonly string[];
   readonly body: OpBody;
 }
 

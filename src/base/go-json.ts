@@ -1,0 +1,21 @@
+/**
+ * JSON text as Go's encoding/json writes it, for what peers hash or compare byte by byte: no spaces, members in insertion order, undefined left out,
+ * `<`, `>`, `&`, U+2028 and U+2029 escaped, bigint as a number, bytes as base64.
+ */
+export function goJson(value: unknown): string {
+  if (value === null || value === undefined) return 'null';
+  if (typeof value === 'string') return goJsonString(value);
+  if (typeof value === 'bigint' || typeof value === 'boolean' || typeof value === 'number') return String(value);
+  if (value instanceof Uint8Array) return `"${Buffer.from(value).toString('base64')}"`;
+  if (Array.isArray(value)) return `[${value.map(goJson).join(',')}]`;
+  const members = Object.entries(value).filter(([, member]) => member !== undefined);
+  return `{${members.map(([key, member]) => `${goJsonString(key)}:${goJson(member)}`).join(',')}}`;
+}
+
+function goJsonString(text: string): string {
+  // Go writes U+FFFD for what is no character.
+  return JSON.stringify(text.toWellFormed()).replace(
+    /[<>&\u2028\u2029]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}

@@ -1,0 +1,59 @@
+import { type Digest, digestOf } from '../../base/index.ts';
+import type { Definition, Op, SourceInfo } from '../op.ts';
+import { definitionFromWire, definitionToWire } from './definition-convert.ts';
+import * as pb from './messages.ts';
+import { opFromWire, opToWire } from './op-convert.ts';
+import { decodeMessage, encodeMessage, type WireMessage } from './schema.ts';
+
+export { countUnknown, UNKNOWN, type WireMessage } from './schema.ts';
+
+/** Upper bounds for a definition from outside. */
+export interface DefinitionLimits {
+  readonly maxBytes: number;
+  readonly maxOps: number;
+}
+export const DEFAULT_LIMITS: DefinitionLimits = { maxBytes: 64 * 1024 * 1024, maxOps: 200_000 };
+
+/** A `pb.Definition` from its bytes. @throws CodedError invalid_argument when malformed, resource_exhausted above the limits. */
+export function decodeDefinition(bytes: Uint8Array): Definition {
+  return definitionFromWire(decodeMessage(pb.Definition, bytes));
+}
+
+/** Canonical bytes of a definition. */
+export function encodeDefinition(definition: Definition): Uint8Array {
+  return encodeMessage(pb.Definition, definitionToWire(definition));
+}
+
+/** One op of a definition. @throws CodedError invalid_argument */
+export function decodeOp(bytes: Uint8Array): Op {
+  return opFromWire(decodeWireOp(bytes));
+}
+
+/** Canonical bytes: what BuildKit's Go clients write for the same op. */
+export function encodeOp(op: Op): Uint8Array {
+  return encodeWireOp(opToWire(op));
+}
+
+/** The loss-free form, with the fields that this version does not know. */
+export function decodeWireOp(bytes: Uint8Array): WireMessage {
+  return decodeMessage(pb.Op, bytes);
+}
+
+export function encodeWireOp(wire: WireMessage): Uint8Array {
+  return encodeMessage(pb.Op, wire);
+}
+
+/** The digest that a definition's inputs, metadata and source map refer to an op by. */
+export function wireDigest(opBytes: Uint8Array): Digest {
+  return digestOf(opBytes);
+}
+
+/** Canonical bytes of one source file of a map, as error details carry it. */
+export function encodeSourceInfo(info: SourceInfo): Uint8Array {
+  return encodeMessage(pb.SourceInfo, {
+    filename: info.filename,
+    data: info.data,
+    definition: info.definition && definitionToWire(info.definition),
+    language: info.language,
+  });
+}

@@ -1,0 +1,254 @@
+import { malformed, WireReader } from './reader.ts';
+import { WireWriter } from './writer.ts';
+
+export type ScalarType = 'string' | 'bytes' | 'bool' | 'int32' | 'int64' | 'uint32' | 'uint64';
+export type FieldType = ScalarType | (() => Schema);
+
+export interface Field {
+  readonly number: number;
+  readonly name: string;
+  readonly type: FieldType;
+  readonly cardinality: 'one' | 'many' | 'map' | 'oneof';
+  /** Name of the oneof group. */
+  readonly group?: string;
+}
+
+export interface Schema {
+  readonly name: string;
+  /** By ascending field number, which is the order they are written in. */
+  readonly fields: readonly Field[];
+  readonly byNumber: ReadonlyMap<number, Field>;
+}
+
+/** Fields that this version does not know, as received, tag included; they are written back after the known ones. */
+export const UNKNOWN = Symbol('unknown fields');
+
+/** A decoded message by field name; what was not on the wire is absent. 64-bit integers are bigint where a number is not exact. */
+export interface WireMessage {
+  [field: string]: WireValue | undefined;
+  [UNKNOWN]?: Uint8Array[];
+}
+export type WireValue =
+  | string
+  | Uint8Array
+  | boolean
+  | number
+  | bigint
+  | WireMessage
+  | readonly WireValue[]
+  | ReadonlyMap<string, WireValue>;
+
+export function message(name: string, fields: readonly Field[]): Schema {
+  const sorted = fields.toSorted((a, b) => a.number - b.number);
+  return { name, fields: sorted, byNumber: new Map(sorted.map((field) => [field.number, field])) };
+}
+export const one = (number: number, name: string, type: FieldType): Field => ({
+  number,
+  name,
+  type,
+  cardinality: 'one',
+});
+export const many = (number: number, name: string, type: FieldType): Field => ({
+  number,
+  name,
+  type,
+  cardinality: 'many',
+});
+/** Keys are always strings here. */
+export const map = (number: number, name: string, type: FieldType): Field => ({
+  number,
+  name,
+  type,
+  cardinality: 'map',
+});
+export const oneof = (number: number, name: string, type: FieldType, group: string): Field => ({
+  number,
+  name,
+  type,
+  cardinality: 'oneof',
+  group,
+});
+
+/** Definitions nest in source maps and build ops; deeper than this is an attack. */
+const MAX_DEPTH = 64;
+
+/** @throws CodedError invalid_argument on malformed input. */
+export function decodeMessage(schema: Schema, bytes: Uint8Array): WireMessage {
+  return decodeInto(schema, {}, bytes, 0);
+}
+
+function decodeInto(schema: Schema, target: WireMessage, bytes: Uint8Array, depth: number): WireMessage {
+  if (depth > MAX_DEPTH) throw malformed(`nested deeper than ${MAX_DEPTH} messages`);
+  const reader = new WireReader(bytes);
+  while (!reader.done) {
+    const start = reader.at;
+    const tag = reader.uint32();
+    const wireType = tag & 7;
+    const number = tag >>> 3;
+    if (number === 0) throw malformed('field number 0');
+    const field = schema.byNumber.get(number);
+    const packed =
+      field?.cardinality === 'many' && wireType === 2 && field.type !== 'bytes' && wireTypeOf(field.type) === 0;
+    if (!field || (!packed && wireType !== (field.cardinality === 'map' ? 2 : wireTypeOf(field.type)))) {
+      reader.skip(wireType);
+      target[UNKNOWN] ??= [];
+      target[UNKNOWN].push(bytes.subarray(start, reader.at));
+      continue;
+    }
+    if (field.group !== undefined) {
+      for (const other of schema.fields) if (other.group === field.group && other !== field) delete target[other.name];
+    }
+    if (field.cardinality === 'map') {
+      const entry = readMapEntry(field, reader.delimited(), depth);
+      const entries = (target[field.name] ?? new Map()) as Map<string, WireValue>;
+      entries.set(entry[0], entry[1]);
+      target[field.name] = entries;
+    } else if (field.cardinality === 'many') {
+      const list = (target[field.name] ?? []) as WireValue[];
+      if (packed) {
+        const values = new WireReader(reader.delimited());
+        while (!values.done) list.push(readScalar(field.type as ScalarType, values));
+      } else list.push(readValue(field.type, reader, depth, undefined));
+      target[field.name] = list;
+    } else target[field.name] = readValue(field.type, reader, depth, target[field.name]);
+  }
+  return target;
+}
+
+function readMapEntry(field: Field, bytes: Uint8Array, depth: number): [string, WireValue] {
+  const reader = new WireReader(bytes);
+  let key = '';
+  let value: WireValue | undefined;
+  while (!reader.done) {
+    const tag = reader.uint32();
+    if (tag === 0x0a) key = reader.string();
+    else if (tag === 16 + wireTypeOf(field.type)) value = readValue(field.type, reader, depth, undefined);
+    else reader.skip(tag & 7);
+  }
+  return [key, value ?? zero(field.type)];
+}
+
+function readValue(type: FieldType, reader: WireReader, depth: number, before: WireValue | undefined): WireValue {
+  if (typeof type === 'string') return readScalar(type, reader);
+  // A singular message that comes twice is merged (protobuf encoding, "Last One Wins").
+  return decodeInto(type(), (before as WireMessage | undefined) ?? {}, reader.delimited(), depth + 1);
+}
+
+function readScalar(type: ScalarType, reader: WireReader): WireValue {
+  switch (type) {
+    case 'string':
+      return reader.string();
+    case 'bytes':
+      return reader.delimited();
+    case 'bool':
+      return Number(reader.varint()) !== 0;
+    case 'int32':
+      return reader.int32();
+    case 'uint32':
+      return reader.uint32();
+    case 'int64':
+      return reader.int64();
+    case 'uint64':
+      return reader.varint();
+  }
+}
+
+function wireTypeOf(type: FieldType): 0 | 2 {
+  return typeof type === 'function' || type === 'string' || type === 'bytes' ? 2 : 0;
+}
+
+function zero(type: FieldType): WireValue {
+  if (typeof type === 'function') return {};
+  if (type === 'string') return '';
+  if (type === 'bytes') return new Uint8Array();
+  return type === 'bool' ? false : 0;
+}
+
+/** The canonical encoding: ascending field numbers, defaults left out, map entries by key bytes, unknown fields last in the order received. */
+export function encodeMessage(schema: Schema, value: WireMessage): Uint8Array {
+  const writer = new WireWriter();
+  writeMessage(schema, value, writer);
+  return writer.finish();
+}
+
+function writeMessage(schema: Schema, value: WireMessage, writer: WireWriter): void {
+  for (const field of schema.fields) {
+    const item = value[field.name];
+    if (item === undefined) continue;
+    if (field.cardinality === 'map') writeMap(field, item as ReadonlyMap<string, WireValue>, writer);
+    else if (field.cardinality === 'many') writeMany(field, item as readonly WireValue[], writer);
+    else if (field.cardinality === 'oneof' || typeof field.type === 'function' || !isZero(item))
+      writeField(field.number, field.type, item, writer);
+  }
+  for (const bytes of value[UNKNOWN] ?? []) writer.raw(bytes);
+}
+
+function writeMany(field: Field, items: readonly WireValue[], writer: WireWriter): void {
+  if (items.length === 0) return;
+  if (wireTypeOf(field.type) === 0) {
+    writer.tag(field.number, 2);
+    writer.delimited(() => {
+      for (const item of items) writeScalar(field.type as ScalarType, item, writer);
+    });
+  } else for (const item of items) writeField(field.number, field.type, item, writer);
+}
+
+function writeMap(field: Field, entries: ReadonlyMap<string, WireValue>, writer: WireWriter): void {
+  for (const key of [...entries.keys()].sort(compareUtf8)) {
+    writer.tag(field.number, 2);
+    writer.delimited(() => {
+      writeField(1, 'string', key, writer);
+      writeField(2, field.type, entries.get(key)!, writer);
+    });
+  }
+}
+
+function writeField(number: number, type: FieldType, value: WireValue, writer: WireWriter): void {
+  writer.tag(number, wireTypeOf(type));
+  if (typeof type === 'function') writer.delimited(() => writeMessage(type(), value as WireMessage, writer));
+  else writeScalar(type, value, writer);
+}
+
+function writeScalar(type: ScalarType, value: WireValue, writer: WireWriter): void {
+  if (type === 'string') writer.string(value as string);
+  else if (type === 'bytes') writer.bytes(value as Uint8Array);
+  else if (type === 'bool') writer.varint(value ? 1 : 0);
+  else writer.varint(value as number | bigint);
+}
+
+function isZero(value: WireValue): boolean {
+  if (value instanceof Uint8Array) return value.length === 0;
+  return value === 0 || value === '' || value === false || value === 0n;
+}
+
+/** Order of the UTF-8 bytes: as code units, but astral characters sort last. */
+export function compareUtf8(a: string, b: string): number {
+  const length = Math.min(a.length, b.length);
+  for (let i = 0; i < length; i++) {
+    const x = a.charCodeAt(i);
+    const y = b.charCodeAt(i);
+    if (x === y) continue;
+    const xSurrogate = x >= 0xd800 && x < 0xe000;
+    const ySurrogate = y >= 0xd800 && y < 0xe000;
+    return xSurrogate === ySurrogate ? x - y : xSurrogate ? 1 : -1;
+  }
+  return a.length - b.length;
+}
+
+/** How many fields of this message and those within are unknown. */
+export function countUnknown(schema: Schema, value: WireMessage): number {
+  let count = value[UNKNOWN]?.length ?? 0;
+  for (const field of schema.fields) {
+    const item = value[field.name];
+    if (item === undefined || typeof field.type !== 'function') continue;
+    const inner = field.type();
+    const values =
+      field.cardinality === 'map'
+        ? [...(item as ReadonlyMap<string, WireValue>).values()]
+        : field.cardinality === 'many'
+          ? (item as readonly WireValue[])
+          : [item];
+    for (const each of values) count += countUnknown(inner, each as WireMessage);
+  }
+  return count;
+}

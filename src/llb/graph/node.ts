@@ -1,0 +1,64 @@
+import type { Platform } from '../../base/index.ts';
+import type { Input, Op, OpMetadata } from '../op.ts';
+import type { StepOptions } from './options.ts';
+
+/** An op under construction; its bytes are made when the graph is marshalled, since they hold its inputs' digests. */
+export interface GraphNode {
+  /** In the order that the op lists them; the same output may come twice. */
+  inputs(): readonly Output[];
+  build(context: MarshalContext): { readonly op: Op; readonly metadata: OpMetadata };
+  readonly options: StepOptions;
+}
+
+/** Output `index` of a node. The index may only be known once all mounts are there. */
+export interface Output {
+  readonly node: GraphNode;
+  index(): number;
+  readonly platform?: Platform;
+}
+
+export interface MarshalContext {
+  /** Digest and index of an output whose node is marshalled already. */
+  input(output: Output): Input;
+  /** Platform of steps that name none. */
+  readonly platform: Platform;
+  readonly constraints: readonly string[];
+  /** What the builder supports, when known. */
+  readonly caps: ReadonlySet<string> | undefined;
+  /** `local.unique` of local sources without a session. */
+  readonly localUniqueId: string;
+}
+
+/** The inputs of an op, each once, and where each output landed. */
+export class InputList {
+  readonly list: Input[] = [];
+  readonly #context: MarshalContext;
+  readonly #indexes = new Map<string, number>();
+
+  constructor(context: MarshalContext) {
+    this.#context = context;
+  }
+
+  /** Index of the output among the op's inputs; -1 for scratch. */
+  add(output: Output | undefined): number {
+    if (!output) return -1;
+    const input = this.#context.input(output);
+    const key = `${input.digest}#${input.index}`;
+    const known = this.#indexes.get(key);
+    if (known !== undefined) return known;
+    this.#indexes.set(key, this.list.length);
+    return this.list.push(input) - 1;
+  }
+}
+
+/** Platform and worker filters of an op. */
+export function envelope(
+  context: MarshalContext,
+  options: StepOptions,
+  platform?: Platform,
+): { readonly platform: Platform; readonly constraints: readonly string[] } {
+  return {
+    platform: options.platform ?? platform ?? context.platform,
+    constraints: [...context.constraints, ...(options.constraints ?? [])],
+  };
+}
