@@ -1,3 +1,6 @@
+export * from './client/builder-client.ts';
+export { GrpcJsChannel } from './client/grpc-js-channel.ts';
+export * from './fsutil/index.ts';
 export * from './grpc/index.ts';
 export * from './services/index.ts';
 export * from './session/index.ts';

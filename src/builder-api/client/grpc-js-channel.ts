@@ -1,5 +1,5 @@
 import * as grpc from '@grpc/grpc-js';
-import { type CodedError, toCodedError } from '../../base/index.ts';
+import { CodedError, toCodedError } from '../../base/index.ts';
 import type { CallOptions, Channel, RawCall } from '../grpc/channel.ts';
 import { assertSendable, MAX_MESSAGE_BYTES } from '../grpc/framing.ts';
 import { MessageQueue } from '../grpc/messages.ts';
@@ -24,6 +24,16 @@ export class GrpcJsChannel implements Channel {
 
   open(path: string, options: CallOptions): RawCall {
     return new GrpcJsCall(this.#client, path, options);
+  }
+
+  /** Settles when the connection stands. @throws CodedError unavailable after the time given */
+  async ready(timeoutMs: number): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#client.waitForReady(Date.now() + timeoutMs, (error) => {
+      if (error === undefined || error === null) resolve();
+      else reject(new CodedError('unavailable', `the builder does not answer: ${error.message}`, { cause: error }));
+    });
+    await promise;
   }
 
   close(): void {

@@ -1,0 +1,342 @@
+import {
+  chmodSync,
+  linkSync,
+  lstatSync,
+  lutimesSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import fc from 'fast-check';
+import { afterEach, describe, expect, test } from 'vitest';
+import { neverAborted } from '../../base/index.ts';
+import { lstat, openRoot } from '../../sys/index.ts';
+import { MessageQueue } from '../grpc/messages.ts';
+import { Metadata } from '../grpc/metadata.ts';
+import { directoryMetadata, readDirectoryMetadata } from './metadata.ts';
+import { fromGoMode, toGoMode } from './mode.ts';
+import { assertCleanPath, comparePaths } from './order.ts';
+import { decodePacket, encodePacket, type FileStat, type FsPacket, type PacketStream } from './packets.ts';
+import { type ReceiveOptions, type ReceiveProgress, receiveTree } from './receive.ts';
+import { type SendOptions, sendTree } from './send.ts';
+import { walkTree } from './walk.ts';
+
+const signal = neverAborted;
+const dirs: string[] = [];
+afterEach(() => {
+  for (const dir of dirs.splice(0)) rmSync(dir, { recursive: true, force: true });
+});
+
+function tempDir(): string {
+  const dir = mkdtempSync(join(tmpdir(), 'fsutil-'));
+  dirs.push(dir);
+  return dir;
+}
+
+/** Two ends of one stream, through the encoding. */
+function pair(): [PacketStream & { end(): void }, PacketStream & { end(): void }] {
+  const flow = { pause: () => {}, resume: () => {} };
+  const a = new MessageQueue<FsPacket>(flow);
+  const b = new MessageQueue<FsPacket>(flow);
+  const make = (from: MessageQueue<FsPacket>, to: MessageQueue<FsPacket>) => ({
+    packets: from,
+    send: (packet: FsPacket) => void to.push(decodePacket(encodePacket(packet)), 1),
+    end: () => to.finish(),
+  });
+  return [make(a, b), make(b, a)];
+}
+
+const me = { ignoreOwners: process.getuid?.() !== 0 };
+
+async function transfer(
+  from: string,
+  to: string,
+  send: Partial<SendOptions> = {},
+  receive: Partial<ReceiveOptions> = {},
+): Promise<ReceiveProgress> {
+  const [left, right] = pair();
+  using source = openRoot(from);
+  using target = openRoot(to);
+  const sending = sendTree(left, { root: source, signal, ...send }).finally(() => left.end());
+  const [progress] = await Promise.all([
+    receiveTree(right, { root: target, differ: 'metadata', signal, ...me, ...receive }),
+    sending,
+  ]);
+  return progress;
+}
+
+/** Everything a user could tell apart. */
+function snapshot(dir: string): Record<string, unknown> {
+  using root = openRoot(dir);
+  const out: Record<string, unknown> = {};
+  for (const stat of walkTree({ root })) {
+    const full = join(dir, stat.path);
+    out[stat.path] = { ...stat, content: lstatSync(full).isFile() ? readFileSync(full, 'utf8') : undefined };
+  }
+  return out;
+}
+
+function write(dir: string, path: string, content: string, mode = 0o644): void {
+  mkdirSync(dirname(join(dir, path)), { recursive: true });
+  writeFileSync(join(dir, path), content);
+  chmodSync(join(dir, path), mode);
+}
+
+function exampleTree(): string {
+  const dir = tempDir();
+  write(dir, 'a/b', 'under a');
+  write(dir, 'a-b', 'beside a');
+  write(dir, 'empty', '');
+  write(dir, 'big', 'x'.repeat(300_000), 0o600);
+  write(dir, 'setuid', '#!', 0o4755);
+  write(dir, 'ü/日本', 'names');
+  symlinkSync('../outside', join(dir, 'a/link'));
+  lutimesSync(join(dir, 'a/link'), 1000, 1000.25);
+  linkSync(join(dir, 'a/b'), join(dir, 'hard'));
+  utimesSync(join(dir, 'a/b'), 1_000_000_000, 1_000_000_000.123456);
+  utimesSync(join(dir, 'a'), 5, 5);
+  return dir;
+}
+
+describe('a transfer', () => {
+  test('brings over content, modes, links, and times to the nanosecond; a second one sends nothing', async () => {
+    const from = exampleTree();
+    const to = tempDir();
+    write(to, 'stale/file', 'goes');
+    write(to, 'a', 'a file where a directory comes');
+    const first = await transfer(from, to);
+    expect(snapshot(to)).toEqual(snapshot(from));
+    expect(lstat(join(to, 'hard')).ino).toBe(lstat(join(to, 'a/b')).ino);
+    expect(first).toMatchObject({ requested: 6, removed: 1 });
+    const second = await transfer(from, to);
+    expect(second).toMatchObject({ requested: 0, bytes: 0, removed: 0 });
+    expect(snapshot(to)).toEqual(snapshot(from));
+  });
+
+  test('asks only for what changed; a mode alone needs no content; what is gone goes', async () => {
+    const from = exampleTree();
+    const to = tempDir();
+    await transfer(from, to);
+    write(from, 'a-b', 'changed');
+    chmodSync(join(from, 'big'), 0o755);
+    rmSync(join(from, 'ü'), { recursive: true });
+    const changes: [string, boolean][] = [];
+    const removed: string[] = [];
+    const progress = await transfer(
+      from,
+      to,
+      {},
+      {
+        onEntry: (stat, unchanged) => {
+          if (!unchanged) changes.push([stat.path, unchanged]);
+        },
+        onRemoved: (path) => removed.push(path),
+      },
+    );
+    expect(progress).toMatchObject({ requested: 1, bytes: 7 });
+    expect(changes.map(([path]) => path)).toEqual(['a-b', 'big']);
+    expect(removed).toEqual(['ü']);
+    expect(snapshot(to)).toEqual(snapshot(from));
+    expect((await transfer(from, to, {}, { differ: 'none' })).requested).toBe(5);
+  });
+
+  test('hashes what arrives', async () => {
+    const from = exampleTree();
+    const sizes = new Map<string, number>();
+    await transfer(
+      from,
+      tempDir(),
+      {},
+      {
+        hashFile: (stat) => {
+          let size = 0;
+          return {
+            update: (data) => {
+              size += data.length;
+            },
+            end: () => sizes.set(stat.path, size),
+          };
+        },
+      },
+    );
+    expect(Object.fromEntries(sizes)).toMatchObject({ big: 300_000, empty: 0, 'a/b': 7 });
+  });
+
+  test('include, exclude and follow select; parents come along', async () => {
+    const from = tempDir();
+    write(from, 'src/lib/keep.ts', '1');
+    write(from, 'src/lib/drop.js', '2');
+    write(from, 'node_modules/x/y', '3');
+    write(from, 'node_modules/keep/z', '4');
+    write(from, 'real/Dockerfile', '5');
+    symlinkSync('real/Dockerfile', join(from, 'Dockerfile'));
+    const list = (options: Partial<SendOptions>) => {
+      const to = tempDir();
+      return transfer(from, to, options).then(() => Object.keys(snapshot(to)));
+    };
+    expect(await list({ includePatterns: ['src/**/*.ts'] })).toEqual(['src', 'src/lib', 'src/lib/keep.ts']);
+    expect(
+      await list({ excludePatterns: ['node_modules', '!node_modules/keep', '**/*.js', 'real', 'Dockerfile'] }),
+    ).toEqual(['node_modules', 'node_modules/keep', 'node_modules/keep/z', 'src', 'src/lib', 'src/lib/keep.ts']);
+    expect(await list({ followPaths: ['Dockerfile', 'missing'] })).toEqual(['Dockerfile', 'real', 'real/Dockerfile']);
+  });
+
+  test('a tree under a prefix merges with what is there', async () => {
+    const from = exampleTree();
+    const to = tempDir();
+    write(to, 'mine', 'stays');
+    const prefix: FileStat = {
+      path: 'linux_amd64',
+      mode: toGoMode(0o040755),
+      uid: process.getuid?.() ?? 0,
+      gid: process.getgid?.() ?? 0,
+      size: 0,
+      modTime: 7n,
+      linkname: '',
+      devmajor: 0,
+      devminor: 0,
+      xattrs: {},
+    };
+    await transfer(from, to, { prefix }, { merge: true });
+    expect(readFileSync(join(to, 'mine'), 'utf8')).toBe('stays');
+    expect(readFileSync(join(to, 'linux_amd64/a-b'), 'utf8')).toBe('beside a');
+    expect(lstat(join(to, 'linux_amd64')).mtimeNs).toBe(7n);
+  });
+
+  test('random trees arrive as they are, over whatever was there', async () => {
+    const name = fc.stringMatching(/^[a-c.é😀-]{1,3}$/u).filter((n) => n !== '.' && n !== '..');
+    const path = fc.array(name, { minLength: 1, maxLength: 3 }).map((parts) => parts.join('/'));
+    const tree = fc.dictionary(path, fc.oneof(fc.string({ maxLength: 5 }), fc.constant(undefined)), { maxKeys: 12 });
+    const make = (entries: Record<string, string | undefined>) => {
+      const dir = tempDir();
+      for (const [at, content] of Object.entries(entries)) {
+        try {
+          if (content === undefined) mkdirSync(join(dir, at), { recursive: true });
+          else write(dir, at, content);
+        } catch {
+          // A file where a directory is wanted: not this tree then.
+        }
+      }
+      return dir;
+    };
+    await fc.assert(
+      fc.asyncProperty(tree, tree, async (wanted, before) => {
+        const from = make(wanted);
+        const to = make(before);
+        await transfer(from, to);
+        expect(snapshot(to)).toEqual(snapshot(from));
+        expect((await transfer(from, to)).requested).toBe(0);
+      }),
+      { numRuns: 30 },
+    );
+  });
+});
+
+describe('a hostile sender', () => {
+  const stat = (path: string, more: Partial<FileStat> = {}): FsPacket => ({
+    type: 'stat',
+    stat: {
+      path,
+      mode: 0o644,
+      uid: process.getuid?.() ?? 0,
+      gid: process.getgid?.() ?? 0,
+      size: 1,
+      modTime: 0n,
+      linkname: '',
+      devmajor: 0,
+      devminor: 0,
+      xattrs: {},
+      ...more,
+    },
+  });
+  const directory = toGoMode(0o040755);
+  const symlink = toGoMode(0o120777);
+
+  async function receive(packets: FsPacket[]): Promise<string> {
+    const to = tempDir();
+    const [left, right] = pair();
+    for (const packet of packets) void left.send(packet);
+    left.end();
+    using root = openRoot(to);
+    await receiveTree(right, { root, differ: 'metadata', signal, ...me });
+    return to;
+  }
+
+  test.each<[string, FsPacket[]]>([
+    ['an absolute path', [stat('/etc/passwd')]],
+    ['a path with ..', [stat('a', { mode: directory }), stat('a/../../x')]],
+    ['an unclean path', [stat('a', { mode: directory }), stat('a//x')]],
+    ['a path with NUL', [stat('a\0b')]],
+    ['paths out of order', [stat('b'), stat('a')]],
+    ['a path twice', [stat('b'), stat('b')]],
+    ['a child before its parent', [stat('a/b')]],
+    ['a child of a file', [stat('a'), stat('a/b')]],
+    ['a child of a symlink', [stat('a', { mode: symlink, linkname: '/tmp' }), stat('a/b')]],
+    ['a hard link to an unseen path', [stat('a', { linkname: 'z' })]],
+    ['a hard link outside', [stat('a', { linkname: '../../etc/passwd' })]],
+    ['content not asked for', [{ type: 'data', id: 5, data: Buffer.from('x') }]],
+    ['an early end', [stat('a'), { type: 'fin' }]],
+    ['two ends of the listing', [stat('a'), { type: 'statEnd' }, { type: 'statEnd' }]],
+    ['its own failure', [{ type: 'error', message: 'no' }]],
+    ['silence', []],
+  ])('%s is refused', async (_name, packets) => {
+    await expect(receive(packets)).rejects.toMatchObject({ name: 'CodedError' });
+  });
+
+  test('a symlink that points outside is kept as text and never followed', async () => {
+    const outside = tempDir();
+    const to = tempDir();
+    symlinkSync(outside, join(to, 'a'));
+    const from = tempDir();
+    write(from, 'a/b', 'x');
+    await transfer(from, to);
+    expect(lstatSync(join(to, 'a')).isDirectory()).toBe(true);
+    expect(lstatSync(join(outside)).isDirectory()).toBe(true);
+    expect(() => lstatSync(join(outside, 'b'))).toThrow();
+  });
+
+  test('a directory that is served never shows what its symlinks point to', async () => {
+    const from = tempDir();
+    symlinkSync('/etc', join(from, 'etc'));
+    const to = tempDir();
+    await transfer(from, to);
+    expect(readlinkSync(join(to, 'etc'))).toBe('/etc');
+  });
+});
+
+test('the order of a listing: a directory’s entries follow it at once; bytes decide', () => {
+  const sorted = ['a', 'a/b', 'a/b/c', 'a-b', 'a.b', 'b', '\uffee', '😀'];
+  expect([...sorted].reverse().sort(comparePaths)).toEqual(sorted);
+});
+
+test('paths outside are refused', () => {
+  for (const bad of ['', '/', '/a', '..', 'a/..', './a', 'a/', 'a//b', 'a\0'])
+    expect(() => assertCleanPath(bad)).toThrow();
+  for (const good of ['a', '..a', 'a/b..', 'a b/ü']) assertCleanPath(good);
+});
+
+test('every mode survives Go’s layout', () => {
+  for (const type of [0o100000, 0o040000, 0o120000, 0o020000, 0o060000, 0o010000])
+    for (const bits of [0, 0o644, 0o777, 0o4755, 0o2755, 0o1777, 0o7777])
+      expect(fromGoMode(toGoMode(type | bits))).toBe(type | bits);
+});
+
+test('names and patterns outside ASCII survive metadata', () => {
+  const request = {
+    name: 'kontext ü',
+    includePatterns: ['日本/*', 'a b+c%'],
+    excludePatterns: ['plain %41'],
+    followPaths: [],
+  };
+  const metadata = directoryMetadata(request);
+  expect(metadata.get('include-patterns-encoded')).toBe('1');
+  expect(metadata.get('exclude-patterns-encoded')).toBeUndefined();
+  expect(readDirectoryMetadata(Metadata.fromPairs(metadata.pairs()))).toEqual(request);
+});

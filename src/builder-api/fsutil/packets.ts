@@ -1,0 +1,109 @@
+import type Long from 'long';
+import { CodedError } from '../../base/index.ts';
+import { fsutil } from '../wire/core.js';
+
+const { Packet } = fsutil.types;
+const { PACKET_STAT, PACKET_REQ, PACKET_DATA, PACKET_FIN, PACKET_ERR } = Packet.PacketType;
+
+/** One entry of a tree as fsutil tells it. `mode` is Go's os.FileMode (mode.ts), `modTime` nanoseconds since the epoch. */
+export interface FileStat {
+  readonly path: string;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Bytes; 0 for anything but a regular file, and for a hard link. */
+  readonly size: number;
+  readonly modTime: bigint;
+  /** Target of a symlink; for a regular file: the path, within the transfer, that it is a hard link to. */
+  readonly linkname: string;
+  readonly devmajor: number;
+  readonly devminor: number;
+  readonly xattrs: Readonly<Record<string, Uint8Array>>;
+}
+
+export type FsPacket =
+  | { readonly type: 'stat'; readonly stat: FileStat }
+  /** End of the listing. */
+  | { readonly type: 'statEnd' }
+  | { readonly type: 'request'; readonly id: number }
+  /** Empty data ends the file. */
+  | { readonly type: 'data'; readonly id: number; readonly data: Uint8Array }
+  | { readonly type: 'fin' }
+  | { readonly type: 'error'; readonly message: string };
+
+/** A stream of packets, either way; whoever made the stream half-closes it. */
+export interface PacketStream {
+  readonly packets: AsyncIterable<FsPacket>;
+  /** A promise where the sender has to wait before the next. */
+  send(packet: FsPacket): Promise<void> | undefined;
+}
+
+export function encodePacket(packet: FsPacket): Uint8Array {
+  switch (packet.type) {
+    case 'stat': {
+      const { stat } = packet;
+      return Packet.encode({ type: PACKET_STAT, stat: { ...stat, modTime: longOf(stat.modTime) } }).finish();
+    }
+    case 'statEnd':
+      // All fields at their defaults: an empty message.
+      return new Uint8Array();
+    case 'request':
+      return Packet.encode({ type: PACKET_REQ, id: packet.id }).finish();
+    case 'data':
+      return Packet.encode({ type: PACKET_DATA, id: packet.id, data: packet.data }).finish();
+    case 'fin':
+      return Packet.encode({ type: PACKET_FIN }).finish();
+    case 'error':
+      return Packet.encode({ type: PACKET_ERR, data: Buffer.from(packet.message) }).finish();
+  }
+}
+
+/** @throws CodedError internal for what is no packet */
+export function decodePacket(bytes: Uint8Array): FsPacket {
+  let packet: fsutil.types.Packet;
+  try {
+    packet = Packet.decode(bytes);
+  } catch (cause) {
+    throw new CodedError('internal', 'file transfer: a packet cannot be decoded', { cause, fault: 'user' });
+  }
+  switch (packet.type) {
+    case PACKET_STAT:
+      return packet.stat == null ? { type: 'statEnd' } : { type: 'stat', stat: fromWire(packet.stat) };
+    case PACKET_REQ:
+      return { type: 'request', id: packet.id };
+    case PACKET_DATA:
+      return { type: 'data', id: packet.id, data: packet.data };
+    case PACKET_FIN:
+      return { type: 'fin' };
+    case PACKET_ERR:
+      return { type: 'error', message: Buffer.from(packet.data).toString() };
+    default:
+      throw new CodedError('internal', `file transfer: unknown packet type ${packet.type}`, { fault: 'user' });
+  }
+}
+
+function fromWire(stat: fsutil.types.Stat.$Properties): FileStat {
+  return {
+    path: stat.path ?? '',
+    mode: stat.mode ?? 0,
+    uid: stat.uid ?? 0,
+    gid: stat.gid ?? 0,
+    size: Number(stat.size ?? 0),
+    modTime: bigOf(stat.modTime),
+    linkname: stat.linkname ?? '',
+    devmajor: Number(stat.devmajor ?? 0),
+    devminor: Number(stat.devminor ?? 0),
+    xattrs: stat.xattrs ?? {},
+  };
+}
+
+function bigOf(value: number | Long | null | undefined): bigint {
+  if (value == null) return 0n;
+  return typeof value === 'number' ? BigInt(value) : (BigInt(value.high) << 32n) | BigInt(value.low >>> 0);
+}
+
+/** The parts of a Long that the encoder reads. */
+function longOf(value: bigint): Long {
+  const bits = BigInt.asIntN(64, value);
+  return { low: Number(BigInt.asIntN(32, bits)), high: Number(bits >> 32n), unsigned: false } as Long;
+}

@@ -1,0 +1,409 @@
+import { closeSync, fchmodSync, fchownSync, constants as fs, writeSync } from 'node:fs';
+import { type AbortOptions, CodedError, invalidArgument, toCodedError } from '../../base/index.ts';
+import { type Dir, futimensNs, type Root, type Stat } from '../../sys/index.ts';
+import { fromGoMode, typeOfGoMode } from './mode.ts';
+import { assertCleanPath, comparePaths } from './order.ts';
+import type { FileStat, PacketStream } from './packets.ts';
+
+/** Files whose content is being written at once; a sane sender interleaves a handful. */
+const MAX_OPEN_FILES = 512;
+/** First pieces held back so that a small file is written in one go. */
+const MAX_HELD_BYTES = 8 * 1024 * 1024;
+const DIR_CACHE = 32;
+
+/** A hash over one file as it arrives. */
+export interface FileHasher {
+  update(data: Uint8Array): void;
+  /** Called once when the file is whole. */
+  end(): void;
+}
+
+export interface ReceiveOptions extends AbortOptions {
+  /** The directory to bring in line. */
+  readonly root: Root;
+  /** `metadata`: an entry with equal type, size, time and links keeps its content; `none`: all content is asked for. */
+  readonly differ: 'metadata' | 'none';
+  /** Keep what the sender does not name. */
+  readonly merge?: boolean;
+  /** Owners are not applied (receiver without privileges). */
+  readonly ignoreOwners?: boolean;
+  /** Told of every entry in order, with whether its content stays. */
+  readonly onEntry?: (stat: FileStat, unchanged: boolean) => void;
+  /** Told of every path removed, with all below it. */
+  readonly onRemoved?: (path: string) => void;
+  /** Hashes a file's content while it arrives. */
+  readonly hashFile?: (stat: FileStat) => FileHasher | undefined;
+  readonly onProgress?: (progress: ReceiveProgress) => void;
+}
+
+export interface ReceiveProgress {
+  readonly entries: number;
+  /** Files whose content was asked for. */
+  readonly requested: number;
+  /** Bytes of content so far. */
+  readonly bytes: number;
+  readonly removed: number;
+}
+
+interface Level {
+  readonly path: string;
+  readonly dir: Dir;
+  /** Names there before that have not been named yet. */
+  readonly left: Set<string>;
+}
+
+interface Arriving {
+  readonly stat: FileStat;
+  hasher: FileHasher | undefined;
+  /** The only piece so far, not written yet. */
+  held: Uint8Array | undefined;
+  fd: number;
+}
+
+/**
+ * The receiving side of an fsutil transfer: brings `root` in line with what the sender lists, asking only for content that differs. Synchronous
+ * on the file system: for a worker. Half-written files never look finished: times are set last. @throws CodedError
+ */
+export async function receiveTree(stream: PacketStream, options: ReceiveOptions): Promise<ReceiveProgress> {
+  using receiver = new Receiver(stream, options);
+  try {
+    return await receiver.run();
+  } catch (error) {
+    const failure = options.signal.aborted ? options.signal.reason : error;
+    void stream.send({ type: 'error', message: toCodedError(failure).message });
+    throw failure;
+  }
+}
+
+class Receiver implements Disposable {
+  readonly #stream: PacketStream;
+  readonly #options: ReceiveOptions;
+  readonly #root: Root;
+  readonly #levels: Level[] = [];
+  readonly #arriving = new Map<number, Arriving>();
+  readonly #dirs = new Map<string, Dir>();
+  /** Applied at the end, innermost first: later writes inside would change the times. */
+  readonly #directories: FileStat[] = [];
+  readonly #hardlinks: FileStat[] = [];
+  readonly #files = new Set<string>();
+  #last: string | undefined;
+  #nextId = 0;
+  #listed = false;
+  #finished = false;
+  #open = 0;
+  #heldBytes = 0;
+  #requested = 0;
+  #bytes = 0;
+  #removed = 0;
+
+  constructor(stream: PacketStream, options: ReceiveOptions) {
+    this.#stream = stream;
+    this.#options = options;
+    this.#root = options.root;
+  }
+
+  async run(): Promise<ReceiveProgress> {
+    const { signal } = this.#options;
+    this.#enter('', this.#root.openDir('/'), true);
+    for await (const packet of this.#stream.packets) {
+      signal.throwIfAborted();
+      switch (packet.type) {
+        case 'stat': {
+          const wait = this.#onStat(packet.stat);
+          if (wait !== undefined) await wait;
+          break;
+        }
+        case 'statEnd':
+          if (this.#listed) throw invalidArgument('file transfer: the listing ended twice');
+          this.#listed = true;
+          this.#leaveTo('', true);
+          break;
+        case 'data':
+          this.#onData(packet.id, packet.data);
+          break;
+        case 'error':
+          throw new CodedError('unknown', `file transfer: the sender failed: ${packet.message}`, { fault: 'user' });
+        case 'fin':
+          if (!this.#finished) throw invalidArgument('file transfer: the sender finished too early');
+          return this.#progress();
+        case 'request':
+          throw invalidArgument('file transfer: unexpected request from the sender');
+      }
+      if (this.#listed && this.#arriving.size === 0 && !this.#finished) {
+        this.#finish();
+        this.#finished = true;
+        void this.#stream.send({ type: 'fin' });
+      }
+      this.#options.onProgress?.(this.#progress());
+    }
+    signal.throwIfAborted();
+    throw new CodedError('unavailable', 'file transfer: the stream ended before the files were there');
+  }
+
+  [Symbol.dispose](): void {
+    for (const level of this.#levels) level.dir[Symbol.dispose]();
+    for (const dir of this.#dirs.values()) dir[Symbol.dispose]();
+    for (const file of this.#arriving.values()) if (file.fd >= 0) closeSync(file.fd);
+  }
+
+  #progress(): ReceiveProgress {
+    return { entries: this.#nextId, requested: this.#requested, bytes: this.#bytes, removed: this.#removed };
+  }
+
+  #onStat(stat: FileStat): Promise<void> | undefined {
+    const { path } = stat;
+    if (this.#listed) throw invalidArgument('file transfer: an entry after the end of the listing');
+    assertCleanPath(path);
+    if (this.#last !== undefined && comparePaths(this.#last, path) >= 0)
+      throw invalidArgument(`file transfer: ${JSON.stringify(path)} is out of order`);
+    this.#last = path;
+    const id = this.#nextId++;
+    const slash = path.lastIndexOf('/');
+    const parent = slash < 0 ? '' : path.slice(0, slash);
+    const level = this.#leaveTo(parent, false);
+    const name = path.slice(slash + 1);
+    const existing = level.left.delete(name) || this.#options.merge === true ? level.dir.lstatIfAny(name) : undefined;
+    switch (typeOfGoMode(stat.mode)) {
+      case 'dir':
+        this.#onDirectory(level, name, stat, existing);
+        return undefined;
+      case 'file':
+        return this.#onFile(level, name, stat, existing, id);
+      default:
+        this.#onSpecial(level, name, stat, existing);
+        return undefined;
+    }
+  }
+
+  #onDirectory(level: Level, name: string, stat: FileStat, existing: Stat | undefined): void {
+    const keeps = existing?.type === 'dir';
+    if (!keeps) {
+      if (existing !== undefined) this.#remove(level, name);
+      level.dir.mkdir(name, 0o700);
+    }
+    this.#options.onEntry?.(stat, keeps);
+    this.#directories.push(stat);
+    this.#enter(stat.path, level.dir.openDir(name), keeps);
+  }
+
+  #onFile(
+    level: Level,
+    name: string,
+    stat: FileStat,
+    existing: Stat | undefined,
+    id: number,
+  ): Promise<void> | undefined {
+    if (stat.linkname !== '') {
+      assertCleanPath(stat.linkname);
+      if (!this.#files.has(stat.linkname))
+        throw invalidArgument(
+          `file transfer: ${JSON.stringify(stat.path)} is a hard link to ${JSON.stringify(stat.linkname)}, which was not sent before`,
+        );
+      this.#hardlinks.push(stat);
+      return undefined;
+    }
+    this.#files.add(stat.path);
+    if (existing?.type === 'file' && this.#options.differ === 'metadata') {
+      const sameContent = existing.size === stat.size && existing.mtimeNs === stat.modTime;
+      const sameMetadata = this.#sameMetadata(level.dir, name, stat, existing);
+      // Metadata of an inode with several names cannot be changed for one of them alone.
+      if (sameContent && (sameMetadata || existing.nlink === 1)) {
+        if (!sameMetadata) this.#applyMetadata(level.dir, name, stat);
+        this.#options.onEntry?.(stat, sameMetadata);
+        return undefined;
+      }
+    }
+    if (existing !== undefined) this.#remove(level, name);
+    this.#options.onEntry?.(stat, false);
+    this.#requested++;
+    const arriving: Arriving = { stat, hasher: undefined, held: undefined, fd: -1 };
+    if (stat.size === 0) {
+      this.#write(arriving, level.dir, name);
+      return undefined;
+    }
+    this.#arriving.set(id, arriving);
+    return this.#stream.send({ type: 'request', id });
+  }
+
+  #onSpecial(level: Level, name: string, stat: FileStat, existing: Stat | undefined): void {
+    const type = typeOfGoMode(stat.mode);
+    const keeps =
+      existing?.type === type &&
+      (type === 'symlink'
+        ? level.dir.readlink(name) === stat.linkname
+        : existing.rdevMajor === stat.devmajor && existing.rdevMinor === stat.devminor);
+    if (!keeps) {
+      if (existing !== undefined) this.#remove(level, name);
+      if (type === 'symlink') level.dir.symlink(stat.linkname, name);
+      else level.dir.mknod(name, fromGoMode(stat.mode), stat.devmajor, stat.devminor);
+    }
+    const same = keeps && existing.mtimeNs === stat.modTime && this.#sameMetadata(level.dir, name, stat, existing);
+    if (!same) {
+      this.#applyMetadata(level.dir, name, stat);
+      level.dir.utimens(name, stat.modTime, stat.modTime);
+    }
+    this.#options.onEntry?.(stat, same);
+  }
+
+  #onData(id: number, data: Uint8Array): void {
+    const file = this.#arriving.get(id);
+    if (file === undefined) throw invalidArgument('file transfer: content that was not asked for');
+    if (data.length === 0) {
+      this.#arriving.delete(id);
+      const { dir, name } = this.#parentOf(file.stat.path);
+      this.#write(file, dir, name);
+      return;
+    }
+    this.#bytes += data.length;
+    file.hasher ??= this.#options.hashFile?.(file.stat);
+    file.hasher?.update(data);
+    if (file.fd < 0 && file.held === undefined && this.#heldBytes + data.length <= MAX_HELD_BYTES) {
+      // A view of a bigger buffer: most files are whole with this piece, and written in the same turn.
+      file.held = data;
+      this.#heldBytes += data.length;
+      return;
+    }
+    if (file.fd < 0) {
+      if (++this.#open > MAX_OPEN_FILES)
+        throw new CodedError('resource_exhausted', 'file transfer: too many files are sent at the same time', {
+          fault: 'user',
+        });
+      const { dir, name } = this.#parentOf(file.stat.path);
+      file.fd = dir.open(name, fs.O_CREAT | fs.O_EXCL | fs.O_WRONLY, 0o600);
+      this.#writeHeld(file);
+    }
+    writeAll(file.fd, data);
+  }
+
+  /** Ends a file: content that is held, owner, mode, attributes, and the time last. */
+  #write(file: Arriving, dir: Dir, name: string): void {
+    const { stat } = file;
+    if (file.fd < 0) {
+      this.#open++;
+      file.fd = dir.open(name, fs.O_CREAT | fs.O_EXCL | fs.O_WRONLY, 0o600);
+    }
+    const { fd } = file;
+    try {
+      this.#writeHeld(file);
+      if (this.#options.ignoreOwners !== true) fchownSync(fd, stat.uid, stat.gid);
+      fchmodSync(fd, fromGoMode(stat.mode) & 0o7777);
+      for (const [key, value] of Object.entries(stat.xattrs)) this.#setXattr(dir, name, key, value);
+      futimensNs(fd, stat.modTime, stat.modTime);
+    } finally {
+      closeSync(fd);
+      file.fd = -1;
+      this.#open--;
+    }
+    file.hasher ??= this.#options.hashFile?.(stat);
+    file.hasher?.end();
+  }
+
+  #writeHeld(file: Arriving): void {
+    if (file.held === undefined) return;
+    writeAll(file.fd, file.held);
+    this.#heldBytes -= file.held.length;
+    file.held = undefined;
+  }
+
+  /** Makes hard links, then sets metadata of directories from the inside out. */
+  #finish(): void {
+    for (const link of this.#hardlinks) {
+      const target = this.#root.lstat(link.linkname);
+      const existing = this.#root.lstatIfAny(link.path);
+      const keeps = existing !== undefined && existing.ino === target.ino && existing.dev === target.dev;
+      if (!keeps) {
+        if (existing !== undefined) this.#root.removeAll(link.path);
+        this.#root.link(link.linkname, link.path);
+      }
+      this.#options.onEntry?.(link, keeps);
+    }
+    for (const stat of this.#directories.reverse()) {
+      const { dir, name } = this.#parentOf(stat.path);
+      const existing = dir.lstat(name);
+      if (!this.#sameMetadata(dir, name, stat, existing)) this.#applyMetadata(dir, name, stat);
+      if (existing.mtimeNs !== stat.modTime) dir.utimens(name, stat.modTime, stat.modTime);
+    }
+  }
+
+  #enter(path: string, dir: Dir, existed: boolean): void {
+    this.#levels.push({ path, dir, left: new Set(existed && this.#options.merge !== true ? dir.readdir() : []) });
+  }
+
+  /** Leaves directories until `parent` is the innermost; what they had and nobody named is removed. */
+  #leaveTo(parent: string, rootToo: boolean): Level {
+    while (true) {
+      const level = this.#levels.at(-1);
+      if (level === undefined)
+        throw invalidArgument(`file transfer: an entry of ${JSON.stringify(parent)} came before it`);
+      if (level.path === parent && !(rootToo && level.path === '')) return level;
+      for (const name of level.left) {
+        this.#remove(level, name);
+        this.#removed++;
+        this.#options.onRemoved?.(level.path === '' ? name : `${level.path}/${name}`);
+      }
+      level.left.clear();
+      if (level.path === '') {
+        if (rootToo) return level;
+        throw invalidArgument(`file transfer: an entry of ${JSON.stringify(parent)} came before it`);
+      }
+      this.#levels.pop();
+      level.dir[Symbol.dispose]();
+    }
+  }
+
+  #remove(level: Level, name: string): void {
+    level.dir.removeAll(name);
+    const path = level.path === '' ? name : `${level.path}/${name}`;
+    for (const [key, dir] of this.#dirs)
+      if (key === path || key.startsWith(`${path}/`)) {
+        dir[Symbol.dispose]();
+        this.#dirs.delete(key);
+      }
+  }
+
+  /** The open directory of a path: content mostly arrives directory by directory. */
+  #parentOf(path: string): { dir: Dir; name: string } {
+    const slash = path.lastIndexOf('/');
+    const parent = slash < 0 ? '' : path.slice(0, slash);
+    let dir = this.#dirs.get(parent);
+    if (dir === undefined) {
+      dir = this.#root.openDir(`/${parent}`);
+      this.#dirs.set(parent, dir);
+      if (this.#dirs.size > DIR_CACHE) {
+        const [oldest, stale] = this.#dirs.entries().next().value!;
+        this.#dirs.delete(oldest);
+        stale[Symbol.dispose]();
+      }
+    }
+    return { dir, name: path.slice(slash + 1) };
+  }
+
+  #sameMetadata(dir: Dir, name: string, stat: FileStat, existing: Stat): boolean {
+    if (existing.type !== 'symlink' && (existing.mode & 0o7777) !== (fromGoMode(stat.mode) & 0o7777)) return false;
+    if (this.#options.ignoreOwners !== true && (existing.uid !== stat.uid || existing.gid !== stat.gid)) return false;
+    const wanted = Object.entries(stat.xattrs).filter(([key]) => isCarried(key));
+    const there = new Map([...dir.readXattrs(name)].filter(([key]) => isCarried(key)));
+    return there.size === wanted.length && wanted.every(([key, value]) => there.get(key)?.equals(value) === true);
+  }
+
+  #applyMetadata(dir: Dir, name: string, stat: FileStat): void {
+    if (this.#options.ignoreOwners !== true) dir.chown(name, stat.uid, stat.gid);
+    if (typeOfGoMode(stat.mode) !== 'symlink') dir.chmod(name, fromGoMode(stat.mode) & 0o7777);
+    for (const key of dir.listXattrs(name))
+      if (isCarried(key) && !Object.hasOwn(stat.xattrs, key)) dir.removeXattr(name, key);
+    for (const [key, value] of Object.entries(stat.xattrs)) this.#setXattr(dir, name, key, value);
+  }
+
+  #setXattr(dir: Dir, name: string, key: string, value: Uint8Array): void {
+    if (isCarried(key)) dir.setXattr(name, key, value);
+  }
+}
+
+/** Another machine's security labels and overlay's own marks mean nothing here, or worse. */
+function isCarried(key: string): boolean {
+  return !key.startsWith('trusted.') && key !== 'security.selinux';
+}
+
+function writeAll(fd: number, data: Uint8Array): void {
+  for (let at = 0; at < data.length; ) at += writeSync(fd, data, at, data.length - at);
+}

@@ -1,0 +1,149 @@
+import { closeSync, constants as fs, readSync } from 'node:fs';
+import { setImmediate as turn } from 'node:timers/promises';
+import { type AbortOptions, CodedError, invalidArgument, toCodedError } from '../../base/index.ts';
+import type { Root } from '../../sys/index.ts';
+import { followLinks } from './follow-links.ts';
+import { typeOfGoMode } from './mode.ts';
+import type { FileStat, FsPacket, PacketStream } from './packets.ts';
+import { walkTree } from './walk.ts';
+
+/** Largest piece of content in one packet. */
+const PIECE = 32 * 1024;
+/** Entries listed before other work gets its turn. */
+const LIST_BATCH = 256;
+const MAX_REQUESTS = 10_000_000;
+
+export interface SendOptions extends AbortOptions {
+  readonly root: Root;
+  readonly includePatterns?: readonly string[];
+  readonly excludePatterns?: readonly string[];
+  readonly followPaths?: readonly string[];
+  readonly resetOwners?: boolean;
+  /** Puts all entries below this directory, which is sent first. */
+  readonly prefix?: FileStat;
+  readonly onProgress?: (bytes: number) => void;
+}
+
+/** The sending side of an fsutil transfer: lists the tree, then sends what is asked for, until the receiver is done. @throws CodedError */
+export async function sendTree(stream: PacketStream, options: SendOptions): Promise<void> {
+  const files = new Map<number, string>();
+  const requests: number[] = [];
+  let wake: (() => void) | undefined;
+  let finished = false;
+  let failure: unknown;
+  let bytes = 0;
+
+  const notify = () => {
+    wake?.();
+    wake = undefined;
+  };
+  const reading = (async () => {
+    try {
+      for await (const packet of stream.packets) {
+        if (packet.type === 'request') {
+          if (requests.length > MAX_REQUESTS) throw invalidArgument('file transfer: too many requests');
+          requests.push(packet.id);
+        } else if (packet.type === 'fin') {
+          finished = true;
+          return;
+        } else if (packet.type === 'error')
+          throw new CodedError('unknown', `file transfer: the receiver failed: ${packet.message}`);
+        else throw invalidArgument(`file transfer: unexpected ${packet.type} packet from the receiver`);
+        notify();
+      }
+      throw new CodedError('unavailable', 'file transfer: the receiver left before it was done');
+    } catch (error) {
+      failure = error;
+    } finally {
+      notify();
+    }
+  })();
+
+  const check = () => {
+    options.signal.throwIfAborted();
+    if (failure !== undefined) throw failure;
+  };
+  const send = async (packet: FsPacket) => {
+    await stream.send(packet);
+  };
+
+  try {
+    let id = 0;
+    for (const stat of entries(options)) {
+      if (typeOfGoMode(stat.mode) === 'file') files.set(id, sourcePath(stat.path, options.prefix));
+      const wait = stream.send({ type: 'stat', stat });
+      if (wait !== undefined) await wait;
+      if (++id % LIST_BATCH === 0) await turn();
+      check();
+    }
+    await send({ type: 'statEnd' });
+    for (let at = 0; ; ) {
+      check();
+      const next = requests[at];
+      if (next !== undefined) {
+        at++;
+        if (at % LIST_BATCH === 0) await turn();
+        await sendFile(next);
+      } else if (finished) break;
+      else {
+        const { promise, resolve } = Promise.withResolvers<void>();
+        wake = resolve;
+        const onAbort = () => resolve();
+        options.signal.addEventListener('abort', onAbort, { once: true });
+        await promise;
+        options.signal.removeEventListener('abort', onAbort);
+      }
+    }
+    await reading;
+    await send({ type: 'fin' });
+  } catch (error) {
+    const cause = options.signal.aborted ? options.signal.reason : error;
+    void stream.send({ type: 'error', message: toCodedError(cause).message });
+    throw cause;
+  }
+
+  async function sendFile(id: number): Promise<void> {
+    const path = files.get(id);
+    if (path === undefined) throw invalidArgument(`file transfer: file ${id} was asked for twice or is none`);
+    files.delete(id);
+    const fd = options.root.open(path, fs.O_RDONLY | fs.O_NOFOLLOW | fs.O_NONBLOCK);
+    try {
+      while (true) {
+        const data = Buffer.allocUnsafe(PIECE);
+        const length = readSync(fd, data, 0, PIECE, null);
+        if (length === 0) break;
+        bytes += length;
+        const wait = stream.send({ type: 'data', id, data: data.subarray(0, length) });
+        if (wait !== undefined) await wait;
+        check();
+      }
+    } finally {
+      closeSync(fd);
+    }
+    await send({ type: 'data', id, data: new Uint8Array() });
+    options.onProgress?.(bytes);
+  }
+}
+
+function* entries(options: SendOptions): Generator<FileStat> {
+  const { followPaths = [], includePatterns = [], prefix } = options;
+  const followed = followPaths.length === 0 ? [] : followLinks(options.root, followPaths);
+  const all = { ...options, includePatterns: [...includePatterns, ...followed] };
+  if (prefix === undefined) {
+    yield* walkTree(all);
+    return;
+  }
+  yield prefix;
+  for (const stat of walkTree(all)) {
+    const hardlink = typeOfGoMode(stat.mode) === 'file' && stat.linkname !== '';
+    yield {
+      ...stat,
+      path: `${prefix.path}/${stat.path}`,
+      ...(hardlink ? { linkname: `${prefix.path}/${stat.linkname}` } : {}),
+    };
+  }
+}
+
+function sourcePath(path: string, prefix: FileStat | undefined): string {
+  return prefix === undefined ? path : path.slice(prefix.path.length + 1);
+}
