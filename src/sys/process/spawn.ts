@@ -43,6 +43,7 @@ export interface ChildProcess extends AsyncDisposable {
   readonly stderr: Socket | undefined;
   /** Never rejects. Output may still be in the pipes. */
   readonly exited: Promise<ExitStatus>;
+  readonly isRunning: boolean;
   /** Signals the process, or its group when it leads one; nothing once it is reaped. */
   kill(signal?: NodeJS.Signals): void;
 }
@@ -114,6 +115,9 @@ export function spawnProcess(options: SpawnOptions): ChildProcess {
       stdout: streams[1],
       stderr: streams[2],
       exited,
+      get isRunning() {
+        return isUnreaped(pid);
+      },
       kill,
       [Symbol.asyncDispose]: async () => {
         kill();

@@ -1,0 +1,66 @@
+import { type AbortOptions, CodedError, newId } from '../../base/index.ts';
+import type { ExecMeta } from '../../llb/op.ts';
+import { Executor, type ExecutorOptions } from './executor.ts';
+import { findRuntime, isCrunCandidate, type Runtime } from './runtime.ts';
+
+export interface CreateExecutorOptions extends Omit<ExecutorOptions, 'runtime'> {
+  /** A runtime the operator of the daemon wants, without a trial. */
+  readonly runtime?: Runtime;
+}
+
+/**
+ * The executor on the runtime that does best here: a crun with a filter cache where a trial container shows that it works fully, runc otherwise.
+ * @throws CodedError failed_precondition when there is none.
+ */
+export async function createExecutor(options: CreateExecutorOptions, abort: AbortOptions): Promise<Executor> {
+  if (options.runtime !== undefined) return new Executor({ ...options, runtime: options.runtime });
+  const crun = await findRuntime('crun', abort);
+  if (crun !== undefined && isCrunCandidate(crun.version)) {
+    const executor = new Executor({ ...options, runtime: crun });
+    const failure = await trial(executor, abort);
+    if (failure === undefined) return executor;
+    options.log?.info('crun does not work fully here, runc is used', { version: crun.version, why: failure });
+    await executor[Symbol.asyncDispose]();
+  }
+  const runc = await findRuntime('runc', abort);
+  if (runc !== undefined) return new Executor({ ...options, runtime: runc });
+  throw new CodedError('failed_precondition', 'no container runtime found', {
+    fault: 'infrastructure',
+    reason: 'EXEC_NO_RUNTIME',
+    hint: 'install runc',
+  });
+}
+
+/** What a sandboxed step must see of itself: the capabilities, and a filter. */
+const EXPECTED = [/^CapEff:\s*00000000a80425fb$/m, /^Seccomp:\s*2$/m];
+
+/** Runs a container on the machine's own root, read-only; why it did not work, or undefined. */
+async function trial(executor: Executor, abort: AbortOptions): Promise<string | undefined> {
+  const chunks: Uint8Array[] = [];
+  const keep = (chunk: Uint8Array) => void chunks.push(chunk);
+  const meta = { ...EMPTY_META, args: ['/bin/cat', '/proc/self/status'], cwd: '/' };
+  try {
+    const root = { mounts: [{ type: 'bind', source: '/', options: ['bind', 'ro'] }], readonly: true };
+    const step = { id: `trial-${newId()}`, root, mounts: [], meta, stdout: keep, stderr: keep };
+    await executor.run({ ...step, network: 'none', security: 'sandbox' }, abort);
+  } catch (error) {
+    abort.signal.throwIfAborted();
+    return `${error instanceof Error ? error.message : String(error)}: ${Buffer.concat(chunks).toString().slice(0, 500)}`;
+  }
+  const output = Buffer.concat(chunks).toString();
+  const missing = EXPECTED.find((line) => !line.test(output));
+  return missing === undefined ? undefined : `${missing.source} not seen`;
+}
+
+export const EMPTY_META: ExecMeta = {
+  args: [],
+  env: [],
+  cwd: '/',
+  user: '',
+  extraHosts: [],
+  hostname: '',
+  ulimits: [],
+  cgroupParent: '',
+  removeMountStubsRecursive: false,
+  validExitCodes: [],
+};

@@ -1,0 +1,221 @@
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { openRoot, type Root } from '../../sys/index.ts';
+import { stepEnvironment } from './environment.ts';
+import { ExecError } from './exec-error.ts';
+import { hostsFile } from './network-files.ts';
+import { isCrunCandidate } from './runtime.ts';
+import { reduceSeccomp } from './seccomp.ts';
+import { StepLog } from './step-log.ts';
+import { makeStubs, removeStubs } from './stubs.ts';
+import { lookupUser } from './user.ts';
+
+let directory: string;
+let root: Root;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'slipway-exec-'));
+  mkdirSync(join(directory, 'etc'));
+  root = openRoot(directory);
+});
+afterEach(() => {
+  root[Symbol.dispose]();
+  rmSync(directory, { recursive: true });
+});
+
+describe('who a step runs as', () => {
+  beforeEach(() => {
+    writeFileSync(
+      join(directory, 'etc/passwd'),
+      '# c\nroot:x:0:0::/root:/bin/sh\nann:x:1000:1001::/:\nbroken\n77:x:5:6::/:\n',
+    );
+    writeFileSync(join(directory, 'etc/group'), 'root:x:0:\nann:x:1001:\nwheel:x:10:root,ann\n');
+  });
+
+  test.each([
+    ['', { uid: 0, gid: 0, additionalGids: [0, 10] }],
+    ['ann', { uid: 1000, gid: 1001, additionalGids: [1001, 10] }],
+    ['1000', { uid: 1000, gid: 1001, additionalGids: [1001, 10] }],
+    ['ann:wheel', { uid: 1000, gid: 10, additionalGids: [10] }],
+    ['ann:99', { uid: 1000, gid: 99, additionalGids: [99] }],
+    ['4000', { uid: 4000, gid: 0, additionalGids: [0] }],
+    ['4000:ann', { uid: 4000, gid: 1001, additionalGids: [1001] }],
+    ['77', { uid: 5, gid: 6, additionalGids: [6] }],
+    [':ann', { uid: 0, gid: 1001, additionalGids: [1001] }],
+  ])('%j', (spec, expected) => {
+    expect(lookupUser(root, spec)).toEqual(expected);
+  });
+
+  test('unknown names and impossible numbers are the user’s fault', () => {
+    expect(() => lookupUser(root, 'bob')).toThrow('unable to find user bob: no matching entries in passwd file');
+    expect(() => lookupUser(root, 'ann:bobs')).toThrow('unable to find group bobs: no matching entries in group file');
+    expect(() => lookupUser(root, '4294967296')).toThrow(/out of range/);
+  });
+
+  test('a root without the files knows numbers; a hostile passwd link stays inside', () => {
+    rmSync(join(directory, 'etc/passwd'));
+    rmSync(join(directory, 'etc/group'));
+    expect(lookupUser(root, '')).toEqual({ uid: 0, gid: 0, additionalGids: [0] });
+    symlinkSync('/../../../../../../etc/passwd', join(directory, 'etc/passwd'));
+    expect(() => lookupUser(root, 'daemon')).toThrow(/not a readable file|unable to find user/);
+  });
+});
+
+describe('mount stubs', () => {
+  const target = (destination: string, isDirectory = true) => ({ destination, isDirectory });
+
+  test('leave no trace, not even in times', () => {
+    utimesSync(join(directory, 'etc'), 1000, 2000);
+    utimesSync(directory, 1000, 2000);
+    const stubs = makeStubs(root, [target('/etc/hosts', false), target('/cache'), target('/etc')], false);
+    expect(stubs.map(({ path }) => path)).toEqual(['/etc/hosts', '/cache']);
+    expect(root.lstat('/etc').mtimeNs).toBe(2_000_000_000_000n);
+    removeStubs(root, stubs);
+    expect(root.readdir('/')).toEqual(['etc']);
+    expect(root.lstat('/').mtimeNs).toBe(2_000_000_000_000n);
+    expect(root.lstat('/etc').mtimeNs).toBe(2_000_000_000_000n);
+  });
+
+  test('what the step used stays', () => {
+    const stubs = makeStubs(root, [target('/etc/hosts', false), target('/cache'), target('/gone')], false);
+    writeFileSync(join(directory, 'etc/hosts'), 'x');
+    writeFileSync(join(directory, 'cache/x'), 'x');
+    root.rmdir('/gone');
+    root.symlink('/etc', '/gone');
+    removeStubs(root, stubs);
+    expect(root.readdir('/').sort()).toEqual(['cache', 'etc', 'gone']);
+  });
+
+  test('directories above go only when asked', () => {
+    removeStubs(root, makeStubs(root, [target('/a/b/c')], false));
+    expect(root.readdir('/a/b')).toEqual([]);
+    removeStubs(root, makeStubs(root, [target('/d/e/f')], true));
+    expect(root.lstatIfAny('/d')).toBeUndefined();
+  });
+
+  test('a dangling link is followed inside the root', () => {
+    root.symlink('/../run/resolv.conf', '/etc/resolv.conf');
+    const stubs = makeStubs(root, [target('/etc/resolv.conf', false)], true);
+    expect(root.stat('/run/resolv.conf').type).toBe('file');
+    removeStubs(root, stubs);
+    expect(root.lstatIfAny('/run')).toBeUndefined();
+    expect(root.lstat('/etc/resolv.conf').type).toBe('symlink');
+  });
+});
+
+describe('the step log', () => {
+  function make(limits: { maxSize: number; maxSpeed: number }) {
+    let text = '';
+    let time = 0;
+    const log = new StepLog(
+      (_, data) => (text += Buffer.from(data).toString()),
+      limits,
+      () => time,
+    );
+    return {
+      write: (chunk: string) => log.write(1, Buffer.from(chunk)),
+      log,
+      text: () => text,
+      wait: (ms: number) => (time += ms),
+    };
+  }
+
+  test('clips by size, once', () => {
+    const { write, text } = make({ maxSize: 1 << 20, maxSpeed: -1 });
+    write('a'.repeat((1 << 20) - 3));
+    write('bbbbbb');
+    write('c');
+    expect(text().slice(-60)).toMatch(/abbb\n\[output clipped, log limit 1MiB reached\]\n$/);
+  });
+
+  test('clips by speed and goes on when there is room', () => {
+    const { write, text, wait } = make({ maxSize: -1, maxSpeed: 1024 });
+    write('a'.repeat(1024));
+    write('b');
+    write('c');
+    wait(1500);
+    write('d');
+    expect(text().replaceAll('a', '')).toBe('\n[output clipped, log limit 1KiB/s reached]\nd');
+  });
+
+  test('shows the end of what was clipped when the step fails', () => {
+    const { write, text, log } = make({ maxSize: 4, maxSpeed: -1 });
+    write('1234');
+    for (let at = 0; at < 40; at++) write(String(at % 10).repeat(10_000));
+    write('the reason');
+    log.flushTail();
+    expect(text().endsWith('the reason')).toBe(true);
+    expect(text().length).toBeGreaterThan(256 << 10);
+    expect(text().length).toBeLessThan((256 << 10) + 20_000);
+  });
+
+  test('-1 is unbounded', () => {
+    const { write, text } = make({ maxSize: -1, maxSpeed: -1 });
+    write('x'.repeat(5 << 20));
+    expect(text().length).toBe(5 << 20);
+  });
+});
+
+test('the environment has PATH and proxies; own values come first', () => {
+  const proxyEnv = { httpProxy: 'http://p', httpsProxy: '', ftpProxy: '', noProxy: 'x', allProxy: '' };
+  expect(stepEnvironment({ env: ['http_proxy=mine'], proxyEnv })).toEqual([
+    'http_proxy=mine',
+    'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+    'HTTP_PROXY=http://p',
+    'http_proxy=http://p',
+    'NO_PROXY=x',
+    'no_proxy=x',
+  ]);
+  expect(stepEnvironment({ env: ['PATH=/x'] })).toEqual(['PATH=/x']);
+});
+
+test('extra hosts are checked', () => {
+  expect(hostsFile('h', [{ host: 'a', ip: '1.2.3.4' }])).toContain('127.0.0.1\tlocalhost h\n');
+  expect(hostsFile('h', [{ host: 'a', ip: '::2' }])).toMatch(/\n::2\ta\n$/);
+  expect(() => hostsFile('h', [{ host: 'a\n6.6.6.6 bank', ip: '1.2.3.4' }])).toThrow(/invalid extra host/);
+  expect(() => hostsFile('h', [{ host: 'a', ip: 'x' }])).toThrow(/invalid extra host/);
+});
+
+test('messages of a failed process', () => {
+  const args = ['/bin/sh', '-c', 'false'];
+  expect(new ExecError(args, 1)).toMatchObject({
+    message: 'process "/bin/sh -c false" did not complete successfully: exit code: 1',
+    fault: 'user',
+    exitCode: 1,
+    signal: undefined,
+  });
+  expect(new ExecError(args, 137, { outOfMemory: true })).toMatchObject({
+    message: 'process "/bin/sh -c false" did not complete successfully: exit code: 137: cannot allocate memory',
+    signal: 9,
+    reason: 'EXEC_OUT_OF_MEMORY',
+  });
+});
+
+test('the seccomp profile is reduced by capability and machine', () => {
+  const rule = (name: string, includes = {}, excludes = {}) => ({ names: [name], action: 'A', includes, excludes });
+  const profile = {
+    defaultAction: 'SCMP_ACT_ERRNO',
+    defaultErrnoRet: 38,
+    syscalls: [
+      rule('always'),
+      rule('with', { caps: ['CAP_X'] }),
+      rule('without', {}, { caps: ['CAP_X'] }),
+      rule('arm', { arches: ['arm64'] }),
+      rule('amd', { arches: ['amd64', 'x32'] }),
+    ],
+  };
+  const names = (caps: string[], machine: string) =>
+    reduceSeccomp(profile, caps, machine).syscalls.flatMap((s) => s.names);
+  expect(names([], 'x64')).toEqual(['always', 'without', 'amd']);
+  expect(names(['CAP_X'], 'arm64')).toEqual(['always', 'with', 'arm']);
+  expect(reduceSeccomp(profile, [], 'x64').architectures).toEqual(['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86']);
+});
+
+test('crun is tried only where it is known to do better', () => {
+  const layout = (kind: 'v2' | 'hybrid') => ({ kind, hierarchies: [] });
+  expect(isCrunCandidate('1.28', layout('v2'))).toBe(true);
+  expect(isCrunCandidate('2.0.1', layout('v2'))).toBe(true);
+  expect(isCrunCandidate('1.8.1', layout('v2'))).toBe(false);
+  expect(isCrunCandidate('1.28', layout('hybrid'))).toBe(false);
+});

@@ -1,0 +1,68 @@
+import { readFileSync } from 'node:fs';
+import type { AbortOptions } from '../../base/index.ts';
+import { cgroupLayout, findProgram, run } from '../../sys/index.ts';
+
+/** An OCI runtime's program and how it is called. */
+export interface Runtime {
+  readonly name: 'runc' | 'crun';
+  readonly path: string;
+  readonly version: string;
+}
+
+/** The first crun that keeps compiled seccomp filters, as far as is known (research floor-facts A). */
+const CRUN_WITH_FILTER_CACHE = [1, 28] as const;
+
+/** The runtime on PATH, or undefined; asks it for its version. */
+export async function findRuntime(name: Runtime['name'], options: AbortOptions): Promise<Runtime | undefined> {
+  let path: string;
+  try {
+    path = findProgram(name);
+  } catch {
+    return undefined;
+  }
+  const { code, stdout } = await run(path, ['--version'], options);
+  const version = /version (\S+)/.exec(stdout.toString())?.[1];
+  return code === 0 && version !== undefined ? { name, path, version } : undefined;
+}
+
+/** Whether a crun is worth a trial container here: recent enough to be faster than runc, on a cgroup tree that it knows. */
+export function isCrunCandidate(version: string, layout = cgroupLayout()): boolean {
+  if (layout.kind !== 'v2') return false;
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const [wantedMajor, wantedMinor] = CRUN_WITH_FILTER_CACHE;
+  return major > wantedMajor || (major === wantedMajor && minor >= wantedMinor);
+}
+
+/** Arguments of a plain foreground run; the container is deleted at its end unless kept. */
+export function runArguments(
+  runtime: Runtime,
+  options: { readonly state: string; readonly bundle: string; readonly id: string; readonly keep: boolean },
+): string[] {
+  const log = `${options.bundle}/runtime.log`;
+  return [
+    ...['--root', options.state, '--log', runtime.name === 'crun' ? `file:${log}` : log, '--log-format', 'json'],
+    ...['run', '--bundle', options.bundle],
+    ...(options.keep ? ['--keep'] : []),
+    options.id,
+  ];
+}
+
+/** The runtime's own error in a bundle's log, when it (and not the step) failed. */
+export function runtimeError(bundle: string): string | undefined {
+  let text: string;
+  try {
+    text = readFileSync(`${bundle}/runtime.log`, 'utf8');
+  } catch {
+    return undefined;
+  }
+  let message: string | undefined;
+  for (const line of text.split('\n')) {
+    try {
+      const entry = JSON.parse(line) as { level?: string; msg?: string };
+      if (entry.level === 'error' || entry.level === 'fatal') message = entry.msg;
+    } catch {
+      // Not an entry.
+    }
+  }
+  return message;
+}

@@ -1,0 +1,152 @@
+import { readFileSync, statSync } from 'node:fs';
+import type { ExecOp, LinuxResources } from '../../llb/op.ts';
+import type { OciDevice, OciMount, OciProcess, OciResources, OciSeccomp, OciSpec } from './oci-spec.ts';
+
+/** Capabilities of a sandboxed step (research wire-facts 16). */
+export const SANDBOX_CAPABILITIES: readonly string[] = [
+  ...['CAP_CHOWN', 'CAP_DAC_OVERRIDE', 'CAP_FSETID', 'CAP_FOWNER', 'CAP_MKNOD', 'CAP_NET_RAW', 'CAP_SETGID'],
+  ...[
+    'CAP_SETUID',
+    'CAP_SETFCAP',
+    'CAP_SETPCAP',
+    'CAP_NET_BIND_SERVICE',
+    'CAP_SYS_CHROOT',
+    'CAP_KILL',
+    'CAP_AUDIT_WRITE',
+  ],
+];
+
+const MASKED_PATHS = [
+  ...['/proc/acpi', '/proc/asound', '/proc/interrupts', '/proc/kcore', '/proc/keys', '/proc/latency_stats'],
+  ...['/proc/timer_list', '/proc/timer_stats', '/proc/sched_debug', '/proc/scsi', '/sys/firmware'],
+  '/sys/devices/virtual/powercap',
+];
+const READONLY_PATHS = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
+
+/** Mounts that every step has, by destination. */
+export function defaultMounts(security: ExecOp['security']): OciMount[] {
+  const access = security === 'insecure' ? 'rw' : 'ro';
+  const quiet = ['nosuid', 'noexec', 'nodev'];
+  const mount = (destination: string, type: string, source: string, options: readonly string[]) => ({
+    destination,
+    type,
+    source,
+    options,
+  });
+  return [
+    mount('/proc', 'proc', 'proc', quiet),
+    mount('/dev', 'tmpfs', 'tmpfs', ['nosuid', 'strictatime', 'mode=755', 'size=65536k']),
+    mount('/dev/pts', 'devpts', 'devpts', ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5']),
+    mount('/dev/shm', 'tmpfs', 'shm', [...quiet, 'mode=1777', 'size=65536k']),
+    mount('/dev/mqueue', 'mqueue', 'mqueue', quiet),
+    mount('/sys', 'sysfs', 'sysfs', [...quiet, access]),
+    mount('/sys/fs/cgroup', 'cgroup', 'cgroup', [...quiet, 'relatime', access]),
+  ];
+}
+
+export interface SpecInput {
+  readonly rootPath: string;
+  readonly readonlyRoot: boolean;
+  readonly hostname: string;
+  readonly args: readonly string[];
+  readonly env: readonly string[];
+  readonly cwd: string;
+  readonly user: OciProcess['user'];
+  readonly ulimits: readonly { readonly name: string; readonly soft: number; readonly hard: number }[];
+  /** In order, after the default ones; a default one with the same destination is left out. */
+  readonly mounts: readonly OciMount[];
+  readonly network: 'host' | 'none';
+  readonly security: ExecOp['security'];
+  readonly cgroupPath: string;
+  readonly cgroupNamespace: boolean;
+  readonly seccomp: OciSeccomp | undefined;
+  readonly resources: LinuxResources | undefined;
+}
+
+export function buildSpec(input: SpecInput): OciSpec {
+  const insecure = input.security === 'insecure';
+  const capabilities = insecure ? ownCapabilities() : SANDBOX_CAPABILITIES;
+  const taken = new Set(input.mounts.map(({ destination }) => destination));
+  const namespaces = ['pid', 'ipc', 'uts', 'mount'];
+  if (input.network === 'none') namespaces.push('network');
+  if (input.cgroupNamespace) namespaces.push('cgroup');
+  return {
+    ociVersion: '1.0.2',
+    process: {
+      terminal: false,
+      user: input.user,
+      args: input.args,
+      env: input.env,
+      cwd: input.cwd,
+      capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
+      rlimits: input.ulimits.map(({ name, soft, hard }) => ({ type: `RLIMIT_${name.toUpperCase()}`, soft, hard })),
+      // Builds use setuid programs.
+      noNewPrivileges: false,
+    },
+    root: { path: input.rootPath, readonly: input.readonlyRoot },
+    hostname: input.hostname,
+    mounts: [...defaultMounts(input.security).filter(({ destination }) => !taken.has(destination)), ...input.mounts],
+    linux: {
+      cgroupsPath: input.cgroupPath,
+      namespaces: namespaces.map((type) => ({ type })),
+      ...(insecure ? { devices: insecureDevices() } : {}),
+      resources: resourcesOf(input.resources, insecure),
+      ...(insecure || input.seccomp === undefined ? {} : { seccomp: input.seccomp }),
+      maskedPaths: insecure ? [] : MASKED_PATHS,
+      readonlyPaths: insecure ? [] : READONLY_PATHS,
+    },
+  };
+}
+
+/** Zero and empty mean unset, as in LLB. */
+function resourcesOf(resources: LinuxResources | undefined, insecure: boolean): OciResources {
+  const devices = [{ allow: insecure, access: 'rwm' }];
+  if (resources === undefined) return { devices };
+  const { memory, memorySwap, cpuShares, cpuPeriod, cpuQuota, cpusetCpus, cpusetMems } = resources;
+  return {
+    devices,
+    memory: { ...(memory === 0 ? {} : { limit: memory }), ...(memorySwap === 0 ? {} : { swap: memorySwap }) },
+    cpu: {
+      ...(cpuShares === 0 ? {} : { shares: cpuShares }),
+      ...(cpuPeriod === 0 ? {} : { period: cpuPeriod }),
+      ...(cpuQuota === 0 ? {} : { quota: cpuQuota }),
+      ...(cpusetCpus === '' ? {} : { cpus: cpusetCpus }),
+      ...(cpusetMems === '' ? {} : { mems: cpusetMems }),
+    },
+  };
+}
+
+const CAPABILITY_NAMES = [
+  ...['CHOWN', 'DAC_OVERRIDE', 'DAC_READ_SEARCH', 'FOWNER', 'FSETID', 'KILL', 'SETGID', 'SETUID', 'SETPCAP'],
+  ...['LINUX_IMMUTABLE', 'NET_BIND_SERVICE', 'NET_BROADCAST', 'NET_ADMIN', 'NET_RAW', 'IPC_LOCK', 'IPC_OWNER'],
+  ...['SYS_MODULE', 'SYS_RAWIO', 'SYS_CHROOT', 'SYS_PTRACE', 'SYS_PACCT', 'SYS_ADMIN', 'SYS_BOOT', 'SYS_NICE'],
+  ...['SYS_RESOURCE', 'SYS_TIME', 'SYS_TTY_CONFIG', 'MKNOD', 'LEASE', 'AUDIT_WRITE', 'AUDIT_CONTROL', 'SETFCAP'],
+  ...['MAC_OVERRIDE', 'MAC_ADMIN', 'SYSLOG', 'WAKE_ALARM', 'BLOCK_SUSPEND', 'AUDIT_READ', 'PERFMON', 'BPF'],
+  'CHECKPOINT_RESTORE',
+];
+
+/** What the daemon itself may: an insecure step gets all of it. Bit numbers as in capabilities(7). */
+function ownCapabilities(): string[] {
+  const bounding = /^CapBnd:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
+  const bits = BigInt(`0x${bounding}`);
+  return CAPABILITY_NAMES.filter((_, bit) => (bits >> BigInt(bit)) & 1n).map((name) => `CAP_${name}`);
+}
+
+/** Device nodes that insecure steps are used to finding, where the machine has them. */
+function insecureDevices(): OciDevice[] {
+  const paths = [
+    '/dev/fuse',
+    '/dev/kvm',
+    '/dev/loop-control',
+    ...Array.from({ length: 8 }, (_, at) => `/dev/loop${at}`),
+  ];
+  const devices: OciDevice[] = [];
+  for (const path of paths) {
+    const stat = statSync(path, { throwIfNoEntry: false });
+    if (stat === undefined || !(stat.isBlockDevice() || stat.isCharacterDevice())) continue;
+    const major = Number(((BigInt(stat.rdev) >> 8n) & 0xfffn) | ((BigInt(stat.rdev) >> 32n) & ~0xfffn));
+    const minor = Number((BigInt(stat.rdev) & 0xffn) | ((BigInt(stat.rdev) >> 12n) & 0xffffff00n));
+    devices.push({ path, type: stat.isBlockDevice() ? 'b' : 'c', major, minor, fileMode: stat.mode & 0o7777 });
+  }
+  return devices;
+}

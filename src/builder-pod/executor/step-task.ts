@@ -1,0 +1,261 @@
+import { chmodSync, chownSync, closeSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { posix } from 'node:path';
+import { CodedError, invalidArgument } from '../../base/index.ts';
+import type { ExecMeta, ExecOp, LinuxResources } from '../../llb/op.ts';
+import {
+  bind,
+  fstat,
+  hasErrno,
+  type MountSpec,
+  mountAll,
+  O_PATH,
+  openRoot,
+  type Root,
+  siblingModule,
+  type Task,
+  unmountBelow,
+} from '../../sys/index.ts';
+import { stepEnvironment } from './environment.ts';
+import { DEFAULT_HOSTNAME, hostsFile } from './network-files.ts';
+import type { OciMount, OciSeccomp } from './oci-spec.ts';
+import { loadSeccomp } from './seccomp.ts';
+import { buildSpec, SANDBOX_CAPABILITIES } from './spec.ts';
+import { makeStubs, removeStubs, type Stub } from './stubs.ts';
+import { lookupUser } from './user.ts';
+
+/** What is mounted into a step beside its root. `dest` is absolute, or relative to the step's directory. */
+export type StepMount =
+  | {
+      readonly kind: 'mounts';
+      readonly dest: string;
+      readonly mounts: readonly MountSpec[];
+      readonly readonly: boolean;
+      /** A path inside what is mounted; empty or `/` is the whole. */
+      readonly selector: string;
+    }
+  | {
+      /** A file in memory, e.g. a secret: it is never written to a disk. */
+      readonly kind: 'file';
+      readonly dest: string;
+      readonly data: Uint8Array;
+      readonly uid: number;
+      readonly gid: number;
+      readonly mode: number;
+    }
+  | {
+      /** A file or directory of the daemon's own, e.g. a socket. */
+      readonly kind: 'path';
+      readonly dest: string;
+      readonly source: string;
+      readonly readonly: boolean;
+    };
+
+export interface PrepareArgs {
+  /** The bundle, made here. */
+  readonly bundle: string;
+  readonly root: { readonly mounts: readonly MountSpec[]; readonly readonly: boolean };
+  readonly mounts: readonly StepMount[];
+  readonly meta: ExecMeta;
+  readonly network: 'host' | 'none';
+  readonly security: ExecOp['security'];
+  readonly cgroupPath: string;
+  readonly cgroupNamespace: boolean;
+  readonly seccompProfile: string;
+  readonly resources: LinuxResources | undefined;
+}
+
+export interface Prepared {
+  readonly stubs: readonly Stub[];
+}
+
+const module = siblingModule(import.meta.url, './step-task');
+/** Disk and mount work around a step, for the short pool. */
+export const stepTasks = {
+  prepare: { module, fn: 'prepareStep' },
+  finish: { module, fn: 'finishStep' },
+} as const satisfies Record<string, Task>;
+
+/** Mounts the root, makes what the step finds there, writes the bundle. Undoes everything when it fails. */
+export function prepareStep(args: PrepareArgs): Prepared {
+  mkdirSync(args.bundle, { recursive: true, mode: 0o700 });
+  try {
+    return prepare(args);
+  } catch (error) {
+    finishStep({ bundle: args.bundle, stubs: [] });
+    throw error;
+  }
+}
+
+function prepare(args: PrepareArgs): Prepared {
+  const { bundle, meta, security } = args;
+  const rootPath = `${bundle}/rootfs`;
+  mkdirSync(rootPath);
+  mountAll(args.root.mounts, rootPath);
+  using root = openRoot(rootPath);
+  const user = lookupUser(root, meta.user);
+  const cwd = posix.join('/', meta.cwd);
+  if (!args.root.readonly) makeWorkingDirectory(root, cwd);
+  const hostname = meta.hostname === '' ? DEFAULT_HOSTNAME : meta.hostname;
+  writeFileSync(`${bundle}/hosts`, hostsFile(hostname, meta.extraHosts), { mode: 0o644 });
+  writeFileSync(`${bundle}/resolv.conf`, hostResolvConf(), { mode: 0o644 });
+  const targets: { destination: string; isDirectory: boolean }[] = [];
+  const mounts: OciMount[] = [];
+  const add = (dest: string, isDirectory: boolean, mount: Omit<OciMount, 'destination'>) => {
+    const destination = posix.join('/', dest.startsWith('/') ? dest : posix.join(cwd, dest));
+    if (destination === '/') throw invalidArgument('a second mount at / of a step');
+    if (!targets.some((other) => destination.startsWith(`${other.destination}/`)) && !isBelowDefault(destination)) {
+      targets.push({ destination, isDirectory });
+    }
+    mounts.push({ destination, ...mount });
+  };
+  const own = (name: string) => ({
+    type: 'bind',
+    source: `${bundle}/${name}`,
+    options: ['rbind', 'ro', 'nosuid', 'nodev', 'noexec'],
+  });
+  add('/etc/hosts', false, own('hosts'));
+  add('/etc/resolv.conf', false, own('resolv.conf'));
+  for (const [index, mount] of args.mounts.entries()) {
+    const { isDirectory, ...oci } = prepareMount(bundle, index, mount);
+    add(mount.dest, isDirectory, oci);
+  }
+  const stubs = args.root.readonly ? [] : makeStubs(root, targets, meta.removeMountStubsRecursive);
+  const spec = buildSpec({
+    rootPath,
+    readonlyRoot: args.root.readonly,
+    hostname,
+    args: meta.args,
+    env: stepEnvironment(meta),
+    cwd,
+    user,
+    ulimits: meta.ulimits,
+    mounts,
+    network: args.network,
+    security,
+    cgroupPath: args.cgroupPath,
+    cgroupNamespace: args.cgroupNamespace,
+    seccomp: security === 'insecure' ? undefined : sandboxSeccomp(args.seccompProfile),
+    resources: args.resources,
+  });
+  writeFileSync(`${bundle}/config.json`, JSON.stringify(spec), { mode: 0o600 });
+  return { stubs };
+}
+
+/** Mount points of their own that every step has: what is below them is not in the root. */
+function isBelowDefault(destination: string): boolean {
+  return ['/dev/', '/proc/', '/sys/'].some((prefix) => destination.startsWith(prefix));
+}
+
+function makeWorkingDirectory(root: Root, cwd: string): void {
+  try {
+    root.mkdirAll(cwd);
+  } catch (error) {
+    if (!hasErrno(error, 'ENOTDIR', 'ELOOP')) throw error;
+    throw invalidArgument(`working directory ${cwd} of the step is not a directory`, { cause: error });
+  }
+}
+
+function prepareMount(
+  bundle: string,
+  index: number,
+  mount: StepMount,
+): Omit<OciMount, 'destination'> & { isDirectory: boolean } {
+  if (mount.kind === 'file') return memoryFile(bundle, index, mount);
+  if (mount.kind === 'path') {
+    const access = mount.readonly ? 'ro' : 'rw';
+    return { isDirectory: false, type: 'bind', source: mount.source, options: ['rbind', access] };
+  }
+  const { mounts, readonly } = mount;
+  const selector = posix.join('/', mount.selector);
+  const only = mounts[0];
+  if (only === undefined) throw invalidArgument(`mount at ${mount.dest} has no content`);
+  const text = only.options.join(',');
+  if (mounts.length === 1 && selector === '/' && (only.type !== 'overlay' || Buffer.byteLength(text) < 3500)) {
+    // The runtime mounts it in the step's own namespace: it ends with the step.
+    const options = readonly && !only.options.includes('ro') ? [...only.options, 'ro'] : only.options;
+    return { isDirectory: true, type: only.type, source: only.source, options };
+  }
+  const whole = `${bundle}/mount-${index}`;
+  mkdirSync(whole);
+  mountAll(mounts, whole);
+  using root = openRoot(whole);
+  const selected = openSelected(root, selector);
+  try {
+    const isDirectory = fstat(selected).type === 'dir';
+    const source = `${bundle}/selected-${index}`;
+    if (isDirectory) mkdirSync(source);
+    else writeFileSync(source, '');
+    // Through the descriptor: whoever may write there cannot swap the path for a symlink in between.
+    bind(`/proc/self/fd/${selected}`, source, { readonly });
+    return { isDirectory, type: 'bind', source, options: ['rbind', readonly ? 'ro' : 'rw'] };
+  } finally {
+    closeSync(selected);
+  }
+}
+
+function openSelected(root: Root, selector: string): number {
+  try {
+    return root.open(selector, O_PATH);
+  } catch (error) {
+    if (!hasErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) throw error;
+    throw new CodedError('not_found', `${JSON.stringify(selector)}: not found`, {
+      cause: error,
+      reason: 'EXEC_MOUNT_SOURCE_MISSING',
+      hint: 'the source path of the mount must exist in what it mounts',
+    });
+  }
+}
+
+function memoryFile(bundle: string, index: number, mount: StepMount & { kind: 'file' }) {
+  const directory = `${bundle}/memory-${index}`;
+  mkdirSync(directory, { mode: 0o700 });
+  const size = Math.ceil((mount.data.length + 1) / 4096) * 4096 + 8192;
+  mountAll(
+    [{ type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'nodev', 'noexec', 'mode=700', `size=${size}`] }],
+    directory,
+  );
+  const source = `${directory}/file`;
+  writeFileSync(source, mount.data, { mode: 0o600 });
+  chownSync(source, mount.uid, mount.gid);
+  chmodSync(source, mount.mode & 0o777);
+  const options = ['rbind', 'ro', 'nosuid', 'nodev', 'noexec'];
+  return { isDirectory: false, type: 'bind', source, options };
+}
+
+const profiles = new Map<string, OciSeccomp>();
+
+function sandboxSeccomp(path: string): OciSeccomp {
+  let profile = profiles.get(path);
+  if (profile === undefined) {
+    profile = loadSeccomp(SANDBOX_CAPABILITIES, path);
+    profiles.set(path, profile);
+  }
+  return profile;
+}
+
+function hostResolvConf(): string {
+  try {
+    return readFileSync('/etc/resolv.conf', 'utf8');
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return '';
+    throw error;
+  }
+}
+
+export interface FinishArgs {
+  readonly bundle: string;
+  readonly stubs: readonly Stub[];
+}
+
+/** Takes the stubs away, unmounts, removes the bundle. Works on what a failed preparation left, too. */
+export function finishStep({ bundle, stubs }: FinishArgs): void {
+  try {
+    if (stubs.length > 0) {
+      using root = openRoot(`${bundle}/rootfs`);
+      removeStubs(root, stubs);
+    }
+  } finally {
+    unmountBelow(bundle);
+    rmSync(bundle, { recursive: true, force: true });
+  }
+}
