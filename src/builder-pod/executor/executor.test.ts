@@ -136,7 +136,7 @@ describe('the step log', () => {
     write('c');
     wait(1500);
     write('d');
-    expect(text().replaceAll('a', '')).toBe('\n[output clipped, log limit 1KiB/s reached]\nd');
+    expect(text().replace(/^a+/, '')).toBe('\n[output clipped, log limit 1KiB/s reached]\nd');
   });
 
   test('shows the end of what was clipped when the step fails', () => {
@@ -206,10 +206,21 @@ test('the seccomp profile is reduced by capability and machine', () => {
     ],
   };
   const names = (caps: string[], machine: string) =>
-    reduceSeccomp(profile, caps, machine).syscalls.flatMap((s) => s.names);
+    reduceSeccomp(profile, ['CAP_SYS_ADMIN', ...caps], machine).syscalls.flatMap((s) => s.names);
   expect(names([], 'x64')).toEqual(['always', 'without', 'amd']);
   expect(names(['CAP_X'], 'arm64')).toEqual(['always', 'with', 'arm']);
   expect(reduceSeccomp(profile, [], 'x64').architectures).toEqual(['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86']);
+});
+
+test('without CAP_SYS_ADMIN nothing makes or joins a namespace', () => {
+  const allow = { names: ['read', 'clone', 'clone3', 'unshare', 'mount', 'keyctl'], action: 'SCMP_ACT_ALLOW' };
+  const { syscalls } = reduceSeccomp({ defaultAction: 'SCMP_ACT_ERRNO', syscalls: [allow] }, [], 'x64');
+  expect(syscalls.filter(({ action, args }) => action === 'SCMP_ACT_ALLOW' && args === undefined)).toEqual([
+    { names: ['read'], action: 'SCMP_ACT_ALLOW' },
+  ]);
+  expect(syscalls.find(({ names }) => names.includes('clone'))).toMatchObject({
+    args: [{ value: 0x7e020000, op: 'SCMP_CMP_MASKED_EQ' }],
+  });
 });
 
 test('crun is tried only where it is known to do better', () => {

@@ -42,6 +42,45 @@ export function loadSeccomp(capabilities: readonly string[], path = SECCOMP_PROF
   return reduceSeccomp(JSON.parse(text) as Profile, capabilities, process.arch);
 }
 
+/**
+ * Calls that make or join namespaces, change mounts, or reach what no namespace holds (keyrings, the kernel's log). The profile file leaves some of them open for
+ * nested containers; a step has no CAP_SYS_ADMIN and gets none of them, so that kernel bugs behind user namespaces stay out of its reach.
+ */
+const ADMIN_CALLS: ReadonlySet<string> = new Set([
+  ...['unshare', 'setns', 'mount', 'umount', 'umount2', 'pivot_root', 'mount_setattr', 'move_mount', 'open_tree'],
+  ...[
+    'fsopen',
+    'fsconfig',
+    'fsmount',
+    'fspick',
+    'bpf',
+    'perf_event_open',
+    'fanotify_init',
+    'lookup_dcookie',
+    'quotactl',
+  ],
+  ...['keyctl', 'add_key', 'request_key', 'syslog', 'reboot', 'sethostname', 'setdomainname'],
+]);
+/** CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET (clone(2)). */
+const CLONE_NAMESPACES = 0x7e02_0000;
+const EPERM = 1;
+const ENOSYS = 38;
+
+/** Rules without {@link ADMIN_CALLS}: clone makes processes and threads only; clone3, whose flags a filter cannot see, is answered as unknown, so that libc falls back. */
+function withoutNamespaces(syscalls: readonly OciSyscall[]): OciSyscall[] {
+  const isTaken = (name: string) => ADMIN_CALLS.has(name) || name === 'clone' || name === 'clone3';
+  const kept = syscalls
+    .map((rule) => ({ ...rule, names: rule.names.filter((name) => !isTaken(name)) }))
+    .filter(({ names }) => names.length > 0);
+  const noNamespaces = { index: 0, value: CLONE_NAMESPACES, valueTwo: 0, op: 'SCMP_CMP_MASKED_EQ' };
+  return [
+    ...kept,
+    { names: ['clone'], action: 'SCMP_ACT_ALLOW', args: [noNamespaces] },
+    { names: ['clone3'], action: 'SCMP_ACT_ERRNO', errnoRet: ENOSYS },
+    { names: [...ADMIN_CALLS], action: 'SCMP_ACT_ERRNO', errnoRet: EPERM },
+  ];
+}
+
 export function reduceSeccomp(profile: Profile, capabilities: readonly string[], machine: string): OciSeccomp {
   const architecture = ARCHITECTURES[machine];
   if (architecture === undefined) throw new CodedError('unimplemented', `no seccomp architecture for ${machine}`);
@@ -63,6 +102,6 @@ export function reduceSeccomp(profile: Profile, capabilities: readonly string[],
     defaultAction: profile.defaultAction,
     ...(profile.defaultErrnoRet === undefined ? {} : { defaultErrnoRet: profile.defaultErrnoRet }),
     architectures: architecture.names,
-    syscalls,
+    syscalls: capabilities.includes('CAP_SYS_ADMIN') ? syscalls : withoutNamespaces(syscalls),
   };
 }
