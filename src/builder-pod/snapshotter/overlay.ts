@@ -126,16 +126,22 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
     const row = this.#row(keyOrName);
     const layers = this.#db.all<{ id: number }>(CHAIN, row.id).map(({ id }) => this.#fs(id));
     if (layers.length > MAX_LAYERS) {
-      throw new CodedError('failed_precondition', `snapshot ${keyOrName} has ${layers.length} layers, overlayfs takes ${MAX_LAYERS}`, {
-        reason: 'SNAPSHOT_TOO_DEEP',
-        hint: 'join steps, or copy the files into a stage from scratch',
-      });
+      throw new CodedError(
+        'failed_precondition',
+        `snapshot ${keyOrName} has ${layers.length} layers, overlayfs takes ${MAX_LAYERS}`,
+        {
+          reason: 'SNAPSHOT_TOO_DEEP',
+          hint: 'join steps, or copy the files into a stage from scratch',
+        },
+      );
     }
     const active = row.kind === 'active';
     const [top = '', ...lower] = layers;
     if (lower.length === 0) return [{ type: 'bind', source: top, options: active ? ['rbind', 'rw'] : ['rbind', 'ro'] }];
     if (!active) {
-      return [{ type: 'overlay', source: 'overlay', options: [...OPTIONS.slice(0, 3), `lowerdir=${layers.join(':')}`, 'ro'] }];
+      return [
+        { type: 'overlay', source: 'overlay', options: [...OPTIONS.slice(0, 3), `lowerdir=${layers.join(':')}`, 'ro'] },
+      ];
     }
     const work = join(this.#directory(row.id), 'work');
     allowRemount(work);
@@ -147,7 +153,9 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
     signal.throwIfAborted();
     const row = this.#row(keyOrName);
     if (this.#hasChildren(row.id)) {
-      throw new CodedError('failed_precondition', `snapshot ${keyOrName} is the parent of others`, { reason: 'SNAPSHOT_IN_USE' });
+      throw new CodedError('failed_precondition', `snapshot ${keyOrName} is the parent of others`, {
+        reason: 'SNAPSHOT_IN_USE',
+      });
     }
     this.#db.run('DELETE FROM snapshots WHERE id = ?', row.id);
     this.#options.trash.discard(this.#directory(row.id));
@@ -157,12 +165,22 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
     return this.#fs(this.#row(keyOrName).id);
   }
 
-  async usage(keyOrName: string, { signal }: AbortOptions): Promise<{ readonly bytes: number; readonly inodes: number }> {
+  async usage(
+    keyOrName: string,
+    { signal }: AbortOptions,
+  ): Promise<{ readonly bytes: number; readonly inodes: number }> {
     const row = this.#row(keyOrName);
-    const known = this.#db.get<{ bytes: number | null; inodes: number }>('SELECT bytes, inodes FROM snapshots WHERE id = ?', row.id);
+    const known = this.#db.get<{ bytes: number | null; inodes: number }>(
+      'SELECT bytes, inodes FROM snapshots WHERE id = ?',
+      row.id,
+    );
     if (known !== undefined && known.bytes !== null) return { bytes: known.bytes, inodes: known.inodes };
     const task = { module: TASKS, fn: 'usage' };
-    const used = await this.#options.pools.bulk.run<{ bytes: number; inodes: number }>(task, { directory: this.#fs(row.id) }, { signal });
+    const used = await this.#options.pools.bulk.run<{ bytes: number; inodes: number }>(
+      task,
+      { directory: this.#fs(row.id) },
+      { signal },
+    );
     if (row.kind === 'committed') {
       const values = [used.bytes, used.inodes, row.id] as const;
       this.#db.run(`UPDATE snapshots SET bytes = ?, inodes = ? WHERE id = ? AND kind = 'committed'`, ...values);
@@ -195,7 +213,9 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
   thaw(name: string, key: string): void {
     const { id } = this.#committed(name);
     if (this.#hasChildren(id)) {
-      throw new CodedError('failed_precondition', `snapshot ${name} is the parent of others`, { reason: 'SNAPSHOT_IN_USE' });
+      throw new CodedError('failed_precondition', `snapshot ${name} is the parent of others`, {
+        reason: 'SNAPSHOT_IN_USE',
+      });
     }
     if (name !== key && this.has(key)) throw exists(key);
     mkdirSync(join(this.#directory(id), 'work'), { recursive: true, mode: 0o700 });
@@ -300,7 +320,10 @@ function allowRemount(work: string): void {
 }
 
 function notFound(name: string): CodedError {
-  return new CodedError('not_found', `snapshot ${name} does not exist`, { reason: 'SNAPSHOT_NOT_FOUND', fault: 'infrastructure' });
+  return new CodedError('not_found', `snapshot ${name} does not exist`, {
+    reason: 'SNAPSHOT_NOT_FOUND',
+    fault: 'infrastructure',
+  });
 }
 
 function exists(name: string): CodedError {

@@ -26,9 +26,11 @@ export function finishSnapshot({ directory }: { readonly directory: string }): v
   rmSync(join(directory, 'work'), { recursive: true, force: true });
 }
 
-
 /** Worker task: blocks and inodes of a tree, hard links once. */
-export function usage({ directory }: { readonly directory: string }, context: TaskContext): { bytes: number; inodes: number } {
+export function usage(
+  { directory }: { readonly directory: string },
+  context: TaskContext,
+): { bytes: number; inodes: number } {
   const linked = new Set<number>();
   let bytes = 0;
   let inodes = 0;

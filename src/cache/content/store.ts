@@ -76,9 +76,13 @@ export class FsContentStore implements ContentStore, AsyncDisposable {
     const info = this.info(descriptor.digest);
     if (info === undefined) throw notFound(descriptor.digest);
     if (info.size !== descriptor.size) {
-      throw new CodedError('data_loss', `blob ${descriptor.digest} has ${info.size} bytes, ${descriptor.size} expected`, {
-        reason: 'CONTENT_SIZE_MISMATCH',
-      });
+      throw new CodedError(
+        'data_loss',
+        `blob ${descriptor.digest} has ${info.size} bytes, ${descriptor.size} expected`,
+        {
+          reason: 'CONTENT_SIZE_MISMATCH',
+        },
+      );
     }
     const file = createReadStream(this.#file(descriptor.digest), { start: offset, highWaterMark: 1 << 18, signal });
     return Readable.toWeb(file, { type: 'bytes' }) as ReadableStream<Uint8Array>;
@@ -190,7 +194,11 @@ export class FsContentStore implements ContentStore, AsyncDisposable {
 
   async #removeFile(path: string): Promise<void> {
     if (!existsSync(path)) return;
-    await this.#options.pools.short.run({ module: TASKS, fn: 'removeFiles' }, { paths: [path] }, { signal: neverAborted });
+    await this.#options.pools.short.run(
+      { module: TASKS, fn: 'removeFiles' },
+      { paths: [path] },
+      { signal: neverAborted },
+    );
   }
 
   #start(): Thread<ToWriter, FromWriter> {

@@ -8,7 +8,9 @@ export function adopt({ path, target, size }: { path: string; target: string; si
   try {
     const actual = statSync(path).size;
     if (actual !== size) {
-      throw new CodedError('data_loss', `${path}: has ${actual} bytes, ${size} expected`, { reason: 'CONTENT_SIZE_MISMATCH' });
+      throw new CodedError('data_loss', `${path}: has ${actual} bytes, ${size} expected`, {
+        reason: 'CONTENT_SIZE_MISMATCH',
+      });
     }
     fsyncSync(fd);
   } finally {

@@ -61,16 +61,24 @@ export class Database implements AsyncDisposable {
   migrate(room: string, steps: readonly string[]): void {
     const at = this.get<{ version: number }>('SELECT version FROM schema_version WHERE room = ?', room)?.version ?? 0;
     if (at > steps.length) {
-      throw new CodedError('failed_precondition', `${this.path}: tables of ${room} have version ${at}, this Slipway knows ${steps.length}`, {
-        reason: 'METADATA_NEWER',
-        hint: 'run the newer version of Slipway that wrote this state, or use another state directory',
-      });
+      throw new CodedError(
+        'failed_precondition',
+        `${this.path}: tables of ${room} have version ${at}, this Slipway knows ${steps.length}`,
+        {
+          reason: 'METADATA_NEWER',
+          hint: 'run the newer version of Slipway that wrote this state, or use another state directory',
+        },
+      );
     }
     for (const [n, sql] of steps.entries()) {
       if (n < at) continue;
       this.transaction(() => {
         this.#db.exec(sql);
-        this.run('INSERT INTO schema_version VALUES (?, ?) ON CONFLICT (room) DO UPDATE SET version = excluded.version', room, n + 1);
+        this.run(
+          'INSERT INTO schema_version VALUES (?, ?) ON CONFLICT (room) DO UPDATE SET version = excluded.version',
+          room,
+          n + 1,
+        );
       });
     }
   }
@@ -112,11 +120,9 @@ export class Database implements AsyncDisposable {
   async checkpoint(): Promise<void> {
     const { pool } = this.#options;
     if (pool === undefined) return;
-    this.#checkpointing ??= pool
-      .run<void>(CHECKPOINT, { path: this.path }, { signal: neverAborted })
-      .finally(() => {
-        this.#checkpointing = undefined;
-      });
+    this.#checkpointing ??= pool.run<void>(CHECKPOINT, { path: this.path }, { signal: neverAborted }).finally(() => {
+      this.#checkpointing = undefined;
+    });
     await this.#checkpointing;
   }
 

@@ -133,7 +133,9 @@ export function contentStoreSuite(
       {
         await using temp = await store.temp();
         writeFileSync(temp.path, 'packed');
-        await expect(store.adopt(temp.path, digest, 7, options)).rejects.toMatchObject({ reason: 'CONTENT_SIZE_MISMATCH' });
+        await expect(store.adopt(temp.path, digest, 7, options)).rejects.toMatchObject({
+          reason: 'CONTENT_SIZE_MISMATCH',
+        });
         await store.adopt(temp.path, digest, 6, options);
       }
       {

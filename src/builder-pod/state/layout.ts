@@ -1,0 +1,66 @@
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CodedError } from '../../base/index.ts';
+
+/** Format of the directory as a whole; the database's tables have versions of their own. */
+const FORMAT = 1;
+
+/** Paths in a state directory. */
+export interface Layout {
+  readonly root: string;
+  /** Content store: `<algorithm>/<hex>`. */
+  readonly blobs: string;
+  readonly snapshots: string;
+  /** Temp files on the same file system; emptied at start. */
+  readonly tmp: string;
+  /** Sockets, bundles, mount points of this life; emptied at start. */
+  readonly run: string;
+  readonly mounts: string;
+  readonly database: string;
+}
+
+export function layoutOf(root: string): Layout {
+  return {
+    root,
+    blobs: join(root, 'blobs'),
+    snapshots: join(root, 'snapshots'),
+    tmp: join(root, 'tmp'),
+    run: join(root, 'run'),
+    mounts: join(root, 'run', 'mounts'),
+    database: join(root, 'slipway.db'),
+  };
+}
+
+/** Checks the format file, or writes it into a directory that holds nothing of its kind. @throws CodedError failed_precondition */
+export function checkFormat({ root, blobs, snapshots, database }: Layout): void {
+  const file = join(root, 'slipway-state');
+  if (existsSync(file)) {
+    const text = readFileSync(file, 'utf8').trim();
+    if (text === String(FORMAT)) return;
+    throw new CodedError(
+      'failed_precondition',
+      `state directory ${root} has format ${JSON.stringify(text)}, this Slipway knows ${FORMAT}`,
+      {
+        reason: 'STATE_FORMAT',
+        hint: 'run the version of Slipway that wrote it, or use another directory',
+      },
+    );
+  }
+  const foreign = [blobs, snapshots, database].find((path) => existsSync(path));
+  if (foreign !== undefined) {
+    throw new CodedError('failed_precondition', `${root} is no state directory of Slipway, but ${foreign} is there`, {
+      reason: 'STATE_FOREIGN',
+      hint: 'use an empty or a new directory',
+    });
+  }
+  // By rename, so that a crash leaves no empty format file.
+  writeFileSync(`${file}.tmp`, `${FORMAT}\n`);
+  renameSync(`${file}.tmp`, file);
+}
+
+export function makeDirectories(layout: Layout): void {
+  for (const path of [layout.blobs, layout.snapshots, layout.tmp, layout.run, layout.mounts]) {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  }
+  chmodSync(layout.snapshots, 0o700);
+}

@@ -1,0 +1,94 @@
+import { mkdirSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Logger, newId, silentLogger } from '../../base/index.ts';
+import { FsContentStore } from '../../cache/content/index.ts';
+import { Database } from '../../cache/metadata/index.ts';
+import type { LazyProvider } from '../../cache/ports.ts';
+import { type LayerTools, layerTools, RefResultStore, Refs } from '../../cache/refs/index.ts';
+import { Trash } from '../../cache/snapshots/index.ts';
+import { lockFile, type Pools, unmountBelow } from '../../sys/index.ts';
+import { OverlaySnapshotter } from '../snapshotter/index.ts';
+import { checkFormat, type Layout, layoutOf, makeDirectories } from './layout.ts';
+
+export interface StateOptions {
+  /** Made if missing. */
+  readonly root: string;
+  readonly pools: Pools;
+  readonly log?: Logger;
+  readonly providerFor?: (reference: string, scope: string) => LazyProvider | undefined;
+  readonly onResultDropped?: (resultId: string) => void;
+  /** For tests. */
+  readonly tools?: LayerTools;
+  readonly syncDelayMs?: number;
+  readonly bootId?: string;
+}
+
+/** All that a builder keeps, open. Disposing closes it in order: a later life finds everything finished. */
+export interface State extends AsyncDisposable {
+  /** Names this directory for good: containers, cgroups and namespaces of its builders carry it. */
+  readonly id: string;
+  readonly layout: Layout;
+  readonly db: Database;
+  readonly content: FsContentStore;
+  readonly snapshotter: OverlaySnapshotter;
+  readonly refs: Refs;
+  readonly results: RefResultStore;
+  readonly trash: Trash;
+  readonly pools: Pools;
+}
+
+const STATE_TABLES = ['CREATE TABLE state (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID'];
+
+/**
+ * Opens a state directory, alone: takes its lock, checks its format, unmounts and sweeps what an earlier life left, and after a restart of the machine
+ * drops what was not yet durable (design 3, Storage). @throws CodedError failed_precondition when in use, foreign or of another version
+ */
+export async function openState(options: StateOptions): Promise<State> {
+  const { pools, log = silentLogger } = options;
+  await using opened = new AsyncDisposableStack();
+  mkdirSync(options.root, { recursive: true, mode: 0o711 });
+  const layout = layoutOf(realpathSync(options.root));
+  opened.use(lockFile(join(layout.root, 'lock')));
+  checkFormat(layout);
+  makeDirectories(layout);
+  unmountBelow(layout.root);
+
+  const trash = opened.use(new Trash(join(layout.tmp, 'trash'), pools));
+  for (const name of readdirSync(layout.tmp)) if (name !== 'trash') trash.discard(join(layout.tmp, name));
+  for (const name of readdirSync(layout.run)) if (name !== 'mounts') trash.discard(join(layout.run, name));
+  for (const name of readdirSync(layout.mounts)) trash.discard(join(layout.mounts, name));
+
+  const db = opened.use(new Database(layout.database, { pool: pools.bulk }));
+  db.migrate('state', STATE_TABLES);
+  const value = (key: string) => db.get<{ value: string }>('SELECT value FROM state WHERE key = ?', key)?.value;
+  const setValue = (key: string, text: string) => db.run('INSERT OR REPLACE INTO state VALUES (?, ?)', key, text);
+  const bootId = options.bootId ?? readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  const rebooted = value('boot') !== undefined && value('boot') !== bootId;
+  const id = value('id') ?? newId();
+  setValue('id', id);
+
+  const { syncDelayMs } = options;
+  const snapshotter = opened.use(
+    new OverlaySnapshotter({
+      ...{ db, directory: layout.snapshots, trash, pools, rebooted },
+      ...(syncDelayMs === undefined ? {} : { syncDelayMs }),
+    }),
+  );
+  // Only now: had the sweep been cut short, the next start must do it again.
+  setValue('boot', bootId);
+  const content = opened.use(new FsContentStore({ blobs: layout.blobs, tmp: layout.tmp, pools }));
+  const refs = opened.use(
+    await Refs.open({
+      ...{ db, content, snapshotter, pools, log, mountDirectory: layout.mounts },
+      tools: options.tools ?? layerTools(pools),
+      ...(options.providerFor === undefined ? {} : { providerFor: options.providerFor }),
+      ...(options.onResultDropped === undefined ? {} : { onResultDropped: options.onResultDropped }),
+    }),
+  );
+  const results = new RefResultStore(refs);
+  const closing = opened.move();
+  return {
+    ...{ id, layout, db, content, snapshotter, refs, results, trash, pools },
+    [Symbol.asyncDispose]: () => closing.disposeAsync(),
+  };
+}

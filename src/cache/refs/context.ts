@@ -1,0 +1,54 @@
+import type { AbortOptions, Digest, Logger } from '../../base/index.ts';
+import type { Pools } from '../../sys/index.ts';
+import type { Database } from '../metadata/index.ts';
+import type { Compression, ContentStore, LazyProvider, Snapshotter } from '../ports.ts';
+
+export interface PackedBlob {
+  readonly digest: Digest;
+  readonly size: number;
+  readonly diffId: Digest;
+}
+
+/** Packing and unpacking of layers; `src/oci/layers` in a bulk worker. Paths are files and directories of ours. */
+export interface LayerTools {
+  /** Unpacks a blob into an empty overlay upper directory, `lowers` top first; verifies digest and diff id. */
+  apply(
+    args: {
+      readonly blob: string;
+      readonly directory: string;
+      readonly lowers: readonly string[];
+      readonly digest: Digest;
+      readonly diffId: Digest;
+      readonly onProgress: (bytes: number) => void;
+    },
+    options: AbortOptions,
+  ): Promise<void>;
+  /** Packs an overlay upper directory into the file `into`. */
+  pack(
+    args: { readonly directory: string; readonly into: string; readonly compression: Compression },
+    options: AbortOptions,
+  ): Promise<PackedBlob>;
+  /** The same tar in another compression. */
+  convert(
+    args: { readonly blob: string; readonly digest: Digest; readonly into: string; readonly compression: Compression },
+    options: AbortOptions,
+  ): Promise<PackedBlob>;
+}
+
+/** What the parts of this room share. */
+export interface RefsOptions {
+  readonly db: Database;
+  readonly content: ContentStore;
+  readonly snapshotter: Snapshotter;
+  readonly pools: Pools;
+  /** Where views are mounted; emptied by its owner at start. */
+  readonly mountDirectory: string;
+  readonly tools: LayerTools;
+  readonly log: Logger;
+  /** Reopens a lazy ref of an earlier life by its registry reference; without it such a ref is gone. */
+  readonly providerFor?: (reference: string, scope: string) => LazyProvider | undefined;
+  /** Told when a stored result is removed, so that cache keys forget it. */
+  readonly onResultDropped?: (resultId: string) => void;
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number;
+}

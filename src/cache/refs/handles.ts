@@ -1,0 +1,182 @@
+import { type AbortOptions, CodedError, type Descriptor, type Digest } from '../../base/index.ts';
+import type { Compression, ImmutableRef, Layer, Mount, Mounted, MutableRef, RefOptions } from '../ports.ts';
+import type { LayerBlobs } from './layer-blobs.ts';
+import { mountPrivately } from './mounting.ts';
+import type { RefRecords } from './records.ts';
+import type { RefRow } from './schema.ts';
+import type { Unlazier } from './unlazy.ts';
+
+/** What handles need of their manager. */
+export interface Engine {
+  readonly records: RefRecords;
+  readonly unlazier: Unlazier;
+  readonly blobs: LayerBlobs;
+}
+
+const DEFAULT_COMPRESSION: Compression = { type: 'gzip' };
+
+function released(id: string): CodedError {
+  return new CodedError('internal', `ref ${id} was used after its release`, { reason: 'REF_RELEASED' });
+}
+
+/** One counted handle on an immutable ref. */
+export class ImmutableHandle implements ImmutableRef {
+  readonly id: string;
+  readonly #engine: Engine;
+  #open = true;
+
+  constructor(engine: Engine, id: string) {
+    this.id = id;
+    this.#engine = engine;
+    engine.records.hold(id);
+  }
+
+  clone(): ImmutableRef {
+    this.#row();
+    return new ImmutableHandle(this.#engine, this.id);
+  }
+
+  async release(): Promise<void> {
+    if (!this.#open) return;
+    this.#open = false;
+    const { records } = this.#engine;
+    if (records.letGo(this.id)) records.touch(this.id);
+  }
+
+  get lazy(): boolean {
+    return this.#row().snapshot === null;
+  }
+
+  async mounts(options: RefOptions): Promise<readonly Mount[]> {
+    this.#row();
+    await this.#engine.unlazier.unlazy(this.id, options);
+    return this.#engine.records.options.snapshotter.mounts(this.#row().snapshot as string);
+  }
+
+  async mount(options: RefOptions): Promise<Mounted> {
+    const mounts = await this.mounts(options);
+    const { pools, mountDirectory } = this.#engine.records.options;
+    // A handle of the view's own: the ref stays while it is mounted.
+    const held = this.clone();
+    try {
+      const mounted = await mountPrivately(pools, mountDirectory, mounts, options);
+      return {
+        root: mounted.root,
+        mounts: mounted.mounts,
+        [Symbol.asyncDispose]: async () => {
+          await mounted[Symbol.asyncDispose]();
+          await held.release();
+        },
+      };
+    } catch (error) {
+      await held.release();
+      throw error;
+    }
+  }
+
+  layers(options: RefOptions & { readonly compression?: Compression }): Promise<readonly Layer[]> {
+    this.#row();
+    return this.#engine.blobs.layers(this.id, options.compression ?? DEFAULT_COMPRESSION, options);
+  }
+
+  async openBlob(descriptor: Descriptor, options: RefOptions): Promise<ReadableStream<Uint8Array>> {
+    const { records } = this.#engine;
+    const { content } = records.options;
+    this.#row();
+    for (const row of records.chain(this.id)) {
+      const blob = records.blobs(row.id).find(({ digest }) => digest === descriptor.digest);
+      if (blob === undefined) continue;
+      if (content.has(descriptor.digest) && (blob.held === 1 || records.heldInScope(blob.digest, row.scope))) {
+        return content.open(descriptor, options);
+      }
+      const provider = records.provider(row);
+      if (provider !== undefined) return provider.open(descriptor, options);
+    }
+    throw new CodedError('not_found', `blob ${descriptor.digest} belongs to no layer of ref ${this.id}, or is gone`, {
+      reason: 'REF_CONTENT_GONE',
+      fault: 'infrastructure',
+    });
+  }
+
+  /** Registry reference that a layer blob of this ref can be mounted or pulled from; undefined for blobs made here. */
+  sourceOf(digest: Digest): string | undefined {
+    const { records } = this.#engine;
+    const row = records
+      .chain(this.id)
+      .find(({ id }) => records.blobs(id).some((b) => b.digest === digest && b.origin === 'given'));
+    return row?.provider ?? undefined;
+  }
+
+  getMetadata(key: string): string | undefined {
+    const sql = 'SELECT value FROM ref_metadata WHERE ref = ? AND key = ?';
+    return this.#engine.records.options.db.get<{ value: string }>(sql, this.#row().id, key)?.value;
+  }
+
+  setMetadata(key: string, value: string): void {
+    const sql = 'INSERT OR REPLACE INTO ref_metadata (ref, key, value) VALUES (?, ?, ?)';
+    this.#engine.records.options.db.run(sql, this.#row().id, key, value);
+  }
+
+  #row(): RefRow {
+    if (!this.#open) throw released(this.id);
+    const row = this.#engine.records.row(this.id);
+    if (row === undefined) throw released(this.id);
+    return row;
+  }
+}
+
+/** The one handle on a new mutable ref. Its snapshot's key is its id, kept by the ref it becomes. */
+export class MutableHandle implements MutableRef {
+  readonly id: string;
+  readonly #engine: Engine;
+  readonly #parent: string | undefined;
+  #open = true;
+
+  /** `parent` is held until the end. */
+  constructor(engine: Engine, id: string, parent: string | undefined) {
+    this.id = id;
+    this.#engine = engine;
+    this.#parent = parent;
+    engine.records.hold(id);
+    if (parent !== undefined) engine.records.hold(parent);
+  }
+
+  mounts(): readonly Mount[] {
+    this.#check();
+    return this.#engine.records.options.snapshotter.mounts(this.id);
+  }
+
+  mount(options: AbortOptions): Promise<Mounted> {
+    const { pools, mountDirectory } = this.#engine.records.options;
+    return mountPrivately(pools, mountDirectory, this.mounts(), options);
+  }
+
+  async commit(options: AbortOptions): Promise<ImmutableRef> {
+    this.#check();
+    const { records } = this.#engine;
+    const { snapshotter, db } = records.options;
+    await snapshotter.commit(this.id, this.id, options);
+    db.run(`UPDATE refs SET kind = 'immutable', snapshot = id WHERE id = ?`, this.id);
+    const committed = new ImmutableHandle(this.#engine, this.id);
+    this.#end();
+    return committed;
+  }
+
+  async release(): Promise<void> {
+    if (!this.#open) return;
+    const { records } = this.#engine;
+    this.#end();
+    records.delete(this.id);
+    await records.options.snapshotter.remove(this.id, { signal: new AbortController().signal });
+  }
+
+  #end(): void {
+    this.#open = false;
+    this.#engine.records.letGo(this.id);
+    if (this.#parent !== undefined) this.#engine.records.letGo(this.#parent);
+  }
+
+  #check(): void {
+    if (!this.#open) throw released(this.id);
+  }
+}

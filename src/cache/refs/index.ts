@@ -1,0 +1,6 @@
+export { chainIds } from './chain-id.ts';
+export type { LayerTools, PackedBlob, RefsOptions } from './context.ts';
+export { layerTools } from './layer-tools.ts';
+export { Refs } from './manager.ts';
+export { RefResultStore, refResult } from './result-store.ts';
+export { SharedWork } from './shared-work.ts';

@@ -1,0 +1,116 @@
+import {
+  type AbortOptions,
+  ANNOTATION_UNCOMPRESSED,
+  CodedError,
+  type Descriptor,
+  type Digest,
+} from '../../base/index.ts';
+import type { Compression, Layer, RefOptions } from '../ports.ts';
+import type { PackedBlob } from './context.ts';
+import type { RefRecords } from './records.ts';
+import type { BlobRow, RefRow } from './schema.ts';
+import { SharedWork } from './shared-work.ts';
+import type { Unlazier } from './unlazy.ts';
+
+const SUFFIX = { gzip: '+gzip', zstd: '+zstd', uncompressed: '' } as const;
+const LAYER_TYPE = 'application/vnd.oci.image.layer.v1.tar';
+
+/** How a layer's media type says it is compressed (OCI image-spec layer.md; Docker's schema 2). */
+export function compressionOf(mediaType: string): BlobRow['type'] {
+  if (mediaType.endsWith('+zstd') || mediaType.endsWith('.zstd')) return 'zstd';
+  return mediaType.endsWith('+gzip') || mediaType.endsWith('.gzip') ? 'gzip' : 'uncompressed';
+}
+
+/** The descriptor of a row, with the annotation that names the diff id. */
+function layerOf(blob: BlobRow): Layer {
+  const descriptor = JSON.parse(blob.descriptor) as Descriptor;
+  const annotations = { ...descriptor.annotations, [ANNOTATION_UNCOMPRESSED]: blob.diff_id };
+  return { descriptor: { ...descriptor, annotations }, diffId: blob.diff_id as Digest };
+}
+
+/** Makes blobs of refs' layers where they are missing, each once. */
+export class LayerBlobs {
+  readonly #records: RefRecords;
+  readonly #unlazier: Unlazier;
+  readonly #work = new SharedWork<Layer, RefOptions>();
+
+  constructor(records: RefRecords, unlazier: Unlazier) {
+    this.#records = records;
+    this.#unlazier = unlazier;
+  }
+
+  /** Blobs of the chain, bottom first. */
+  layers(id: string, compression: Compression, options: RefOptions): Promise<Layer[]> {
+    return Promise.all(this.#records.chain(id).map((row) => this.#layer(row, compression, options)));
+  }
+
+  async #layer(row: RefRow, compression: Compression, options: RefOptions): Promise<Layer> {
+    const fits = this.#find(row, compression);
+    if (fits !== undefined) return layerOf(fits);
+    const key = `${row.id} ${compression.type} ${compression.level ?? ''} ${compression.force ?? false}`;
+    return this.#work.run(key, { ...options }, options, ({ signal, participants }) => {
+      const sessions = () => [...new Set([...participants].flatMap((p) => p.sessions()))];
+      return this.#make(row, compression, { signal, sessions });
+    });
+  }
+
+  /** A blob that is there, or can be had from where it came, and is as wanted. */
+  #find(row: RefRow, { type, force }: Compression): BlobRow | undefined {
+    const usable = this.#usable(row);
+    return (
+      usable.find((blob) => blob.type === type) ??
+      (force ? undefined : (usable.find((b) => b.origin === 'given') ?? usable[0]))
+    );
+  }
+
+  #usable(row: RefRow): BlobRow[] {
+    const { content } = this.#records.options;
+    return this.#records.blobs(row.id).filter((blob) => {
+      if (blob.held === 1 && content.has(blob.digest as Digest)) return true;
+      return blob.origin === 'given' && this.#records.provider(row) !== undefined;
+    });
+  }
+
+  async #make(row: RefRow, compression: Compression, options: RefOptions): Promise<Layer> {
+    const { content, snapshotter, tools } = this.#records.options;
+    const again = this.#find(row, compression);
+    if (again !== undefined) return layerOf(again);
+    await using temp = await content.temp();
+    const source = this.#usable(row)[0];
+    let packed: PackedBlob;
+    if (source !== undefined) {
+      const blob = await this.#unlazier.pull(row, source.digest, options);
+      const args = { blob, digest: source.digest as Digest, into: temp.path, compression };
+      packed = await tools.convert(args, options);
+      if (packed.diffId !== source.diff_id) {
+        throw new CodedError(
+          'data_loss',
+          `layer ${source.digest} has diff id ${packed.diffId}, ${source.diff_id} expected`,
+        );
+      }
+    } else {
+      if (row.snapshot === null)
+        throw new CodedError('not_found', `ref ${row.id}: its layer can no longer be had`, { fault: 'infrastructure' });
+      packed = await tools.pack(
+        { directory: snapshotter.upperDir(row.snapshot), into: temp.path, compression },
+        options,
+      );
+    }
+    await this.#adopt(temp.path, packed, options);
+    const descriptor: Descriptor = {
+      mediaType: `${LAYER_TYPE}${SUFFIX[compression.type]}`,
+      digest: packed.digest,
+      size: packed.size,
+    };
+    const blob: BlobRow = {
+      ...{ ref: row.id, digest: packed.digest, descriptor: JSON.stringify(descriptor), type: compression.type },
+      ...{ diff_id: packed.diffId, origin: 'made', held: 1 },
+    };
+    this.#records.addBlob(blob);
+    return layerOf(blob);
+  }
+
+  async #adopt(path: string, { digest, size }: PackedBlob, options: AbortOptions): Promise<void> {
+    await this.#records.options.content.adopt(path, digest, size, options);
+  }
+}

@@ -1,0 +1,16 @@
+import { applyLayer, convertLayer, packLayer } from '../../oci/layers/index.ts';
+import type { Pools } from '../../sys/index.ts';
+import type { LayerTools } from './context.ts';
+
+/** Layers packed and unpacked in the bulk workers. */
+export function layerTools({ bulk }: Pools): LayerTools {
+  return {
+    apply: async (args, { signal }) => {
+      await applyLayer(bulk, { ...args, signal });
+    },
+    pack: ({ directory, into, compression: { type, level } }, { signal }) =>
+      packLayer(bulk, { directory, into, compression: { type, level }, signal }),
+    convert: ({ blob, digest, into, compression: { type, level } }, { signal }) =>
+      convertLayer(bulk, { blob, digest, into, compression: { type, level }, signal }),
+  };
+}

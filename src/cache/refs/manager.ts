@@ -1,0 +1,162 @@
+import { type AbortOptions, CodedError, invalidArgument, neverAborted, newId } from '../../base/index.ts';
+import type {
+  ImmutableRef,
+  Layer,
+  LazyProvider,
+  MutableRef,
+  NamedRef,
+  RecordType,
+  RefManager,
+  RefOptions,
+} from '../ports.ts';
+import { chainIds } from './chain-id.ts';
+import type { RefsOptions } from './context.ts';
+import { type Engine, ImmutableHandle, MutableHandle } from './handles.ts';
+import { compressionOf, LayerBlobs } from './layer-blobs.ts';
+import { NamedRefs } from './named.ts';
+import { RefRecords } from './records.ts';
+import { recover } from './recovery.ts';
+import { MIGRATIONS } from './schema.ts';
+import { Unlazier } from './unlazy.ts';
+
+interface Describing {
+  readonly description: string;
+  readonly recordType?: RecordType;
+  readonly scope?: string;
+}
+
+/** The refs of a state directory (design 3, Storage). */
+export class Refs implements RefManager, AsyncDisposable {
+  readonly records: RefRecords;
+  readonly #engine: Engine;
+  readonly #named: NamedRefs;
+
+  private constructor(records: RefRecords) {
+    this.records = records;
+    const unlazier = new Unlazier(records);
+    this.#engine = { records, unlazier, blobs: new LayerBlobs(records, unlazier) };
+    this.#named = new NamedRefs(this.#engine);
+  }
+
+  /** Opens, after dropping what an earlier life left half done and records whose content is gone. */
+  static async open(options: RefsOptions): Promise<Refs> {
+    options.db.migrate('refs', MIGRATIONS);
+    const refs = new Refs(new RefRecords(options));
+    await recover(refs.records);
+    return refs;
+  }
+
+  async create(
+    parent: ImmutableRef | undefined,
+    options: AbortOptions & Describing & Partial<RefOptions>,
+  ): Promise<MutableRef> {
+    const { signal } = options;
+    const { snapshotter } = this.records.options;
+    using below = parent === undefined ? undefined : this.#keep(parent.id);
+    if (below !== undefined) await this.#engine.unlazier.unlazy(below.id, { sessions: () => [], ...options });
+    const parentSnapshot = below === undefined ? undefined : (this.records.row(below.id)?.snapshot ?? undefined);
+    const id = newId();
+    await snapshotter.prepare(id, parentSnapshot, { signal });
+    try {
+      this.records.insert({
+        ...options,
+        kind: 'mutable',
+        id,
+        parent: below?.id,
+        recordType: options.recordType,
+        scope: options.scope,
+      });
+    } catch (error) {
+      await snapshotter.remove(id, { signal: neverAborted }).catch(() => {});
+      throw error;
+    }
+    return new MutableHandle(this.#engine, id, below?.id);
+  }
+
+  async get(id: string): Promise<ImmutableRef | undefined> {
+    return this.exists(id) ? new ImmutableHandle(this.#engine, id) : undefined;
+  }
+
+  /** Whether {@link get} would find it. */
+  exists(id: string): boolean {
+    const row = this.records.row(id);
+    return row?.kind === 'immutable' && this.records.obtainable(row);
+  }
+
+  async fromLayers(
+    layers: readonly Layer[],
+    options: AbortOptions & Describing & { readonly provider: LazyProvider },
+  ): Promise<ImmutableRef> {
+    options.signal.throwIfAborted();
+    if (layers.length === 0) throw invalidArgument('a ref from layers needs one layer at least');
+    const { provider, description, recordType, scope = '' } = options;
+    const { db } = this.records.options;
+    const chain = chainIds(layers.map(({ diffId }) => diffId));
+    let parent: string | undefined;
+    db.transaction(() => {
+      for (const [n, layer] of layers.entries()) {
+        const chainId = chain[n] as NonNullable<(typeof chain)[number]>;
+        const known = db.get<{ id: string }>(
+          'SELECT id FROM refs WHERE scope = ? AND chain_id = ?',
+          scope,
+          chainId,
+        )?.id;
+        const id: string =
+          known ??
+          this.records.insert({
+            ...{ kind: 'immutable', parent, description, recordType, scope },
+            ...{ chainId, diffId: layer.diffId, provider: provider.reference },
+          });
+        const { digest, mediaType } = layer.descriptor;
+        if (!this.records.blobs(id).some((blob) => blob.digest === digest)) {
+          this.records.addBlob({
+            ...{ ref: id, digest, descriptor: JSON.stringify(layer.descriptor), type: compressionOf(mediaType) },
+            ...{ diff_id: layer.diffId, origin: 'given', held: 0 },
+          });
+        }
+        this.records.setProvider(id, provider);
+        parent = id;
+      }
+    });
+    return new ImmutableHandle(this.#engine, parent as unknown as string);
+  }
+
+  openNamed(
+    name: NamedRef,
+    options: AbortOptions & {
+      readonly parent?: ImmutableRef;
+      readonly description: string;
+      readonly recordType: RecordType;
+    } & Partial<RefOptions>,
+  ): Promise<MutableRef & { keep(): Promise<void> }> {
+    return this.#named.open(name, options);
+  }
+
+  /** Removes a ref that nothing holds, with its snapshot; false when something does. */
+  async remove(id: string): Promise<boolean> {
+    const { records } = this;
+    const row = records.row(id);
+    if (row === undefined) return true;
+    if (records.inUse(id) || records.hasChildren(id) || records.leased(id) || this.#named.isOpen(id)) return false;
+    records.options.db.transaction(() => {
+      records.options.db.run('DELETE FROM named_refs WHERE ref = ?', id);
+      records.delete(id);
+    });
+    if (row.stored === 1) records.options.onResultDropped?.(id);
+    const snapshot = row.kind === 'mutable' ? id : row.snapshot;
+    const { snapshotter } = records.options;
+    if (snapshot !== null && snapshotter.has(snapshot)) await snapshotter.remove(snapshot, { signal: neverAborted });
+    return true;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#named.close();
+  }
+
+  #keep(id: string): { readonly id: string } & Disposable {
+    if (this.records.row(id) === undefined)
+      throw new CodedError('not_found', `ref ${id} is gone`, { fault: 'infrastructure' });
+    this.records.hold(id);
+    return { id, [Symbol.dispose]: () => void this.records.letGo(id) };
+  }
+}

@@ -1,0 +1,152 @@
+import { type Digest, newId } from '../../base/index.ts';
+import type { LazyProvider, RecordType } from '../ports.ts';
+import type { RefsOptions } from './context.ts';
+import { type BlobRow, CHAIN_SQL, type RefRow } from './schema.ts';
+
+export interface NewRef {
+  readonly kind: 'mutable' | 'immutable';
+  readonly id?: string;
+  readonly parent?: string | undefined;
+  readonly snapshot?: string;
+  readonly description: string;
+  readonly recordType: RecordType | undefined;
+  readonly scope: string | undefined;
+  readonly chainId?: Digest;
+  readonly diffId?: Digest;
+  readonly provider?: string;
+}
+
+/** The stored rows of refs, and what only this life knows of them: open handles and providers. No wait in here: every method is one step. */
+export class RefRecords {
+  readonly options: RefsOptions;
+  readonly #handles = new Map<string, number>();
+  readonly #providers = new Map<string, LazyProvider>();
+
+  constructor(options: RefsOptions) {
+    this.options = options;
+  }
+
+  now(): number {
+    return Math.round(this.options.now?.() ?? Date.now());
+  }
+
+  row(id: string): RefRow | undefined {
+    return this.options.db.get<RefRow>('SELECT * FROM refs WHERE id = ?', id);
+  }
+
+  /** The ref and those below it, bottom first. */
+  chain(id: string): RefRow[] {
+    return this.options.db.all<RefRow>(CHAIN_SQL, id);
+  }
+
+  insert(ref: NewRef): string {
+    const id = ref.id ?? newId();
+    const now = this.now();
+    this.options.db.run(
+      `INSERT INTO refs (id, kind, parent, snapshot, description, record_type, scope, created_at, last_used_at, chain_id, diff_id, provider)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      ...[
+        id,
+        ref.kind,
+        ref.parent ?? null,
+        ref.snapshot ?? null,
+        ref.description,
+        ref.recordType ?? 'regular',
+        ref.scope ?? '',
+      ],
+      ...[now, now, ref.chainId ?? null, ref.diffId ?? null, ref.provider ?? null],
+    );
+    return id;
+  }
+
+  /** Deletes the row (blobs, metadata and leases' entries go with it); the caller removes the snapshot. */
+  delete(id: string): void {
+    this.options.db.transaction(() => {
+      this.options.db.run(`DELETE FROM lease_resources WHERE kind = 'ref' AND resource = ?`, id);
+      this.options.db.run('DELETE FROM refs WHERE id = ?', id);
+    });
+    this.#providers.delete(id);
+  }
+
+  /** Opens one more handle. */
+  hold(id: string): void {
+    this.#handles.set(id, (this.#handles.get(id) ?? 0) + 1);
+  }
+
+  /** Closes one; true when it was the last. */
+  letGo(id: string): boolean {
+    const left = (this.#handles.get(id) ?? 0) - 1;
+    if (left > 0) {
+      this.#handles.set(id, left);
+      return false;
+    }
+    this.#handles.delete(id);
+    return true;
+  }
+
+  inUse(id: string): boolean {
+    return this.#handles.has(id);
+  }
+
+  hasChildren(id: string): boolean {
+    return this.options.db.get('SELECT 1 FROM refs WHERE parent = ?', id) !== undefined;
+  }
+
+  leased(id: string): boolean {
+    return this.options.db.get(`SELECT 1 FROM lease_resources WHERE kind = 'ref' AND resource = ?`, id) !== undefined;
+  }
+
+  touch(id: string): void {
+    this.options.db.run('UPDATE refs SET last_used_at = ?, usage_count = usage_count + 1 WHERE id = ?', this.now(), id);
+  }
+
+  setProvider(id: string, provider: LazyProvider): void {
+    this.#providers.set(id, provider);
+  }
+
+  /** Where the layer of a ref may be pulled from. */
+  provider(row: RefRow): LazyProvider | undefined {
+    const known = this.#providers.get(row.id);
+    if (known !== undefined || row.provider === null) return known;
+    const reopened = this.options.providerFor?.(row.provider, row.scope);
+    if (reopened !== undefined) this.#providers.set(row.id, reopened);
+    return reopened;
+  }
+
+  blobs(ref: string): BlobRow[] {
+    return this.options.db.all<BlobRow>('SELECT * FROM ref_blobs WHERE ref = ?', ref);
+  }
+
+  addBlob(row: BlobRow): void {
+    this.options.db.run(
+      'INSERT OR REPLACE INTO ref_blobs (ref, digest, descriptor, type, diff_id, origin, held) VALUES (?, ?, ?, ?, ?, ?, ?)',
+      ...[row.ref, row.digest, row.descriptor, row.type, row.diff_id, row.origin, row.held],
+    );
+    this.options.db.run('UPDATE refs SET size = NULL WHERE id = ?', row.ref);
+  }
+
+  setHeld(ref: string, digest: string, held: boolean): void {
+    this.options.db.run('UPDATE ref_blobs SET held = ? WHERE ref = ? AND digest = ?', held ? 1 : 0, ref, digest);
+    this.options.db.run('UPDATE refs SET size = NULL WHERE id = ?', ref);
+  }
+
+  /** Whether some ref of the scope brought this blob here: only then may the scope read it without asking its registry. */
+  heldInScope(digest: string, scope: string): boolean {
+    const sql =
+      'SELECT 1 FROM ref_blobs b JOIN refs r ON r.id = b.ref WHERE b.digest = ? AND b.held = 1 AND r.scope = ?';
+    return this.options.db.get(sql, digest, scope) !== undefined;
+  }
+
+  /** Whether the content of a ref can be had: unpacked here, or lazy with a way to get it. */
+  obtainable(row: RefRow): boolean {
+    for (const link of this.chain(row.id).reverse()) {
+      if (link.snapshot !== null) return this.options.snapshotter.has(link.snapshot);
+      if (this.provider(link) === undefined && !this.#blobHere(link)) return false;
+    }
+    return true;
+  }
+
+  #blobHere(row: RefRow): boolean {
+    return this.blobs(row.id).some((blob) => blob.held === 1 && this.options.content.has(blob.digest as Digest));
+  }
+}

@@ -1,0 +1,63 @@
+import { type Digest, neverAborted } from '../../base/index.ts';
+import type { RefRecords } from './records.ts';
+
+/**
+ * At start, when nothing is open: drops mutable refs of the earlier life, refs whose snapshot is gone (with what stands on them: a miss, not an error),
+ * and snapshots that no ref names. A few set statements, whatever the number of refs.
+ */
+export async function recover(records: RefRecords): Promise<void> {
+  const { db, snapshotter, content, log, onResultDropped } = records.options;
+  const snapshots = snapshotter.list();
+  const dropped = db.transaction(() => {
+    db.run('DELETE FROM leases WHERE persistent = 0');
+    db.run('CREATE TEMP TABLE IF NOT EXISTS present (name TEXT PRIMARY KEY) WITHOUT ROWID');
+    db.run('DELETE FROM present');
+    for (const { name } of snapshots) db.run('INSERT INTO present VALUES (?)', name);
+    const gone = db.all<{ id: string; stored: number }>(
+      `WITH RECURSIVE gone (id) AS (
+        SELECT id FROM refs WHERE kind = 'immutable' AND snapshot IS NOT NULL AND snapshot NOT IN (SELECT name FROM present)
+        UNION SELECT id FROM refs WHERE kind = 'mutable'
+          AND (id NOT IN (SELECT ref FROM named_refs WHERE kept = 1)
+            OR (id NOT IN (SELECT name FROM present) AND id NOT IN (SELECT ref FROM named_refs WHERE base IS NOT NULL)))
+        UNION SELECT r.id FROM refs r JOIN gone g ON r.parent = g.id
+      ) SELECT refs.id, refs.stored FROM gone JOIN refs ON refs.id = gone.id`,
+    );
+    // Children before parents.
+    db.run('PRAGMA defer_foreign_keys = ON');
+    for (const { id } of gone) {
+      db.run('DELETE FROM named_refs WHERE ref = ?', id);
+      records.delete(id);
+    }
+    return gone;
+  });
+  for (const { id, stored } of dropped) if (stored === 1) onResultDropped?.(id);
+
+  const named = new Set(
+    db
+      .all<{ name: string }>(
+        `SELECT coalesce(snapshot, id) AS name FROM refs WHERE kind = 'mutable' OR snapshot IS NOT NULL`,
+      )
+      .map(({ name }) => name),
+  );
+  let swept = 0;
+  // Newest first, so that children go before their parents.
+  for (const { name } of snapshots.toReversed()) {
+    if (named.has(name)) continue;
+    await snapshotter.remove(name, { signal: neverAborted });
+    swept++;
+  }
+
+  const blobs = new Set<string>();
+  for await (const { digest } of content.list()) blobs.add(digest);
+  const held = db.all<{ ref: string; digest: Digest }>('SELECT ref, digest FROM ref_blobs WHERE held = 1');
+  const lost = held.filter(({ digest }) => !blobs.has(digest));
+  db.transaction(() => {
+    for (const { ref, digest } of lost) {
+      db.run(`DELETE FROM ref_blobs WHERE ref = ? AND digest = ? AND origin = 'made'`, ref, digest);
+      records.setHeld(ref, digest, false);
+    }
+  });
+  if (dropped.length + swept + lost.length > 0) {
+    log.info('swept what an earlier life left', { refs: dropped.length, snapshots: swept, blobs: lost.length });
+  }
+}

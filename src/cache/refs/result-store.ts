@@ -1,0 +1,37 @@
+import { CodedError } from '../../base/index.ts';
+import type { Result, ResultStore } from '../../solver/ports.ts';
+import type { ImmutableRef } from '../ports.ts';
+import type { Refs } from './manager.ts';
+
+/** A solver's result that is a ref; takes over the handle. */
+export function refResult(ref: ImmutableRef): Result<ImmutableRef> {
+  return { id: ref.id, value: ref, clone: () => refResult(ref.clone()), release: () => ref.release() };
+}
+
+/** Results by the ids of their refs. Stored results are what the cache is made of: they stay until pruned, and `onResultDropped` tells of that. */
+export class RefResultStore implements ResultStore<ImmutableRef> {
+  readonly #refs: Refs;
+
+  constructor(refs: Refs) {
+    this.#refs = refs;
+  }
+
+  async save(result: Result<ImmutableRef>): Promise<string> {
+    const { id } = result.value;
+    const changed = this.#refs.records.options.db.run(
+      `UPDATE refs SET stored = 1 WHERE id = ? AND kind = 'immutable'`,
+      id,
+    );
+    if (changed === 0) throw new CodedError('internal', `result ${id} is no committed ref`);
+    return id;
+  }
+
+  async load(id: string): Promise<Result<ImmutableRef> | undefined> {
+    const ref = await this.#refs.get(id);
+    return ref === undefined ? undefined : refResult(ref);
+  }
+
+  exists(id: string): boolean {
+    return this.#refs.exists(id);
+  }
+}

@@ -1,0 +1,106 @@
+/** Tables of refs and leases; steps are only appended. */
+export const MIGRATIONS: readonly string[] = [
+  `CREATE TABLE refs (
+    id TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    parent TEXT REFERENCES refs (id),
+    snapshot TEXT,
+    description TEXT NOT NULL,
+    record_type TEXT NOT NULL,
+    scope TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    last_used_at INTEGER NOT NULL,
+    usage_count INTEGER NOT NULL DEFAULT 0,
+    size INTEGER,
+    chain_id TEXT,
+    diff_id TEXT,
+    provider TEXT,
+    stored INTEGER NOT NULL DEFAULT 0
+  ) WITHOUT ROWID;
+  CREATE INDEX refs_parent ON refs (parent);
+  CREATE UNIQUE INDEX refs_chain ON refs (scope, chain_id) WHERE chain_id IS NOT NULL;
+  CREATE INDEX refs_mutable ON refs (kind) WHERE kind = 'mutable';
+
+  CREATE TABLE ref_blobs (
+    ref TEXT NOT NULL REFERENCES refs (id) ON DELETE CASCADE,
+    digest TEXT NOT NULL,
+    descriptor TEXT NOT NULL,
+    type TEXT NOT NULL,
+    diff_id TEXT NOT NULL,
+    origin TEXT NOT NULL,
+    held INTEGER NOT NULL,
+    PRIMARY KEY (ref, digest)
+  ) WITHOUT ROWID;
+  CREATE INDEX ref_blobs_digest ON ref_blobs (digest);
+
+  CREATE TABLE ref_metadata (
+    ref TEXT NOT NULL REFERENCES refs (id) ON DELETE CASCADE,
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (ref, key)
+  );
+
+  CREATE TABLE named_refs (
+    id TEXT PRIMARY KEY,
+    scope TEXT NOT NULL,
+    key TEXT NOT NULL,
+    kept INTEGER NOT NULL DEFAULT 0,
+    base TEXT,
+    ref TEXT NOT NULL REFERENCES refs (id)
+  ) WITHOUT ROWID;
+  CREATE INDEX named_refs_key ON named_refs (scope, key);
+  CREATE INDEX named_refs_ref ON named_refs (ref);
+
+  CREATE TABLE leases (
+    id TEXT PRIMARY KEY,
+    owner TEXT NOT NULL,
+    persistent INTEGER NOT NULL,
+    created_at INTEGER NOT NULL
+  ) WITHOUT ROWID;
+  CREATE TABLE lease_resources (
+    lease TEXT NOT NULL REFERENCES leases (id) ON DELETE CASCADE,
+    kind TEXT NOT NULL,
+    resource TEXT NOT NULL,
+    PRIMARY KEY (lease, kind, resource)
+  ) WITHOUT ROWID;
+  CREATE INDEX lease_resources_resource ON lease_resources (kind, resource);`,
+];
+
+/** A row of `refs`. Times in ms since the epoch, size in bytes. */
+export interface RefRow {
+  readonly id: string;
+  readonly kind: 'mutable' | 'immutable';
+  readonly parent: string | null;
+  /** Name of its snapshot; null while it is lazy. */
+  readonly snapshot: string | null;
+  readonly description: string;
+  readonly record_type: string;
+  readonly scope: string;
+  readonly created_at: number;
+  readonly last_used_at: number;
+  readonly usage_count: number;
+  readonly size: number | null;
+  readonly chain_id: string | null;
+  readonly diff_id: string | null;
+  /** Registry reference to reopen a lazy layer from. */
+  readonly provider: string | null;
+  readonly stored: number;
+}
+
+/** A row of `ref_blobs`: a blob known to hold a ref's own layer. */
+export interface BlobRow {
+  readonly ref: string;
+  readonly digest: string;
+  /** Descriptor as JSON. */
+  readonly descriptor: string;
+  readonly type: 'gzip' | 'zstd' | 'uncompressed';
+  readonly diff_id: string;
+  readonly origin: 'given' | 'made';
+  /** Whether this ref brought the bytes into the content store (a blob of the same digest from another scope does not count). */
+  readonly held: number;
+}
+
+export const CHAIN_SQL = `WITH RECURSIVE chain (id, depth) AS (
+  SELECT id, 0 FROM refs WHERE id = ?
+  UNION ALL SELECT r.parent, depth + 1 FROM refs r JOIN chain c ON r.id = c.id WHERE r.parent IS NOT NULL
+) SELECT refs.* FROM chain JOIN refs ON refs.id = chain.id ORDER BY depth DESC`;

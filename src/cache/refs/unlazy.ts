@@ -1,0 +1,151 @@
+import { type AbortOptions, CodedError, type Descriptor, type Digest, newId, Semaphore } from '../../base/index.ts';
+import type { RefOptions } from '../ports.ts';
+import type { RefRecords } from './records.ts';
+import type { BlobRow, RefRow } from './schema.ts';
+import { SharedWork } from './shared-work.ts';
+
+/** Blobs pulled at once by one builder. */
+const MAX_PULLS = 6;
+
+type Participants = ReadonlySet<RefOptions>;
+
+/** Brings lazy refs here: each blob is pulled once and each layer unpacked once, however many builds wait for it. */
+export class Unlazier {
+  readonly #records: RefRecords;
+  readonly #pulls = new SharedWork<string, RefOptions>();
+  readonly #unpacks = new SharedWork<void, RefOptions>();
+  readonly #places = new Semaphore(MAX_PULLS);
+
+  constructor(records: RefRecords) {
+    this.#records = records;
+  }
+
+  /** Afterwards the ref and all below it have snapshots. @throws CodedError not_found when a blob can no longer be had */
+  async unlazy(id: string, options: RefOptions): Promise<void> {
+    const lazy = this.#records.chain(id).filter((row) => row.snapshot === null);
+    if (lazy.length === 0) return;
+    const stop = new AbortController();
+    const signal = AbortSignal.any([options.signal, stop.signal]);
+    // Pulls run ahead of unpacking, which goes bottom up.
+    const pulls = lazy.map((row) => this.pull(row, undefined, { ...options, signal }));
+    for (const pull of pulls) pull.catch(() => {});
+    try {
+      for (const [n, row] of lazy.entries()) {
+        const path = (await pulls[n]) as string;
+        await this.#unpacks.run(row.id, { ...options }, { signal }, (shared) => this.#unpack(row.id, path, shared));
+      }
+    } catch (error) {
+      stop.abort(error);
+      await Promise.allSettled(pulls);
+      throw error;
+    }
+  }
+
+  /** Path of a blob of this ref's layer in the content store, pulled if need be; the given one unless `digest` names another. */
+  pull(row: RefRow, digest: string | undefined, options: RefOptions): Promise<string> {
+    const blobs = this.#records.blobs(row.id);
+    const blob = blobs.find((b) =>
+      digest === undefined ? b.origin === 'given' || blobs.length === 1 : b.digest === digest,
+    );
+    if (blob === undefined) throw gone(row, digest ?? 'its layer');
+    const key = `${row.scope} ${blob.digest}`;
+    const work = (shared: AbortOptions & { participants: Participants }) => this.#pull(row, blob, shared);
+    const pulled = this.#pulls.run(key, { ...options }, options, work);
+    return pulled.then((path) => {
+      // Another ref of the same scope may have done the work.
+      if (blob.held === 0) this.#records.setHeld(row.id, blob.digest, true);
+      return path;
+    });
+  }
+
+  async #pull(
+    row: RefRow,
+    blob: BlobRow,
+    { signal, participants }: AbortOptions & { participants: Participants },
+  ): Promise<string> {
+    const records = this.#records;
+    const { content } = records.options;
+    const digest = blob.digest as Digest;
+    const descriptor = JSON.parse(blob.descriptor) as Descriptor;
+    const isHere = content.info(digest)?.size === descriptor.size;
+    if (isHere && (blob.held === 1 || records.heldInScope(digest, row.scope))) return content.path(digest);
+    const provider = records.provider(row);
+    if (provider === undefined) throw gone(row, digest);
+    using _place = await this.#places.acquire({ signal });
+    const report = (current: number, completed: boolean) => {
+      for (const { onProgress } of participants)
+        onProgress?.({ id: digest, current, total: descriptor.size, completed });
+    };
+    const sessions = () => [...new Set([...participants].flatMap((p) => p.sessions()))];
+    report(0, false);
+    const stream = await provider.open(descriptor, { signal, sessions });
+    const counted = stream.pipeThrough(counter((bytes) => report(bytes, false)));
+    await content.ingest(counted, { digest, size: descriptor.size }, { signal });
+    // A blob that another scope had brought is in the store already, so that ingest does not read: opening it was the proof of access.
+    report(descriptor.size, true);
+    return content.path(digest);
+  }
+
+  async #unpack(
+    id: string,
+    blob: string,
+    { signal, participants }: AbortOptions & { participants: Participants },
+  ): Promise<void> {
+    const records = this.#records;
+    const { snapshotter, tools, db } = records.options;
+    const rows = records.chain(id);
+    const row = rows.at(-1);
+    if (row === undefined) throw new CodedError('not_found', `ref ${id} is gone`, { fault: 'infrastructure' });
+    if (row.snapshot !== null) return;
+    const below = rows.slice(0, -1).map(({ snapshot }) => snapshot as string);
+    const given = records.blobs(id).find((b) => b.origin === 'given') ?? records.blobs(id)[0];
+    if (given === undefined) throw gone(row, 'its layer');
+    const digest = given.digest as Digest;
+    const total = (JSON.parse(given.descriptor) as Descriptor).size;
+    const report = (current: number, completed: boolean) => {
+      for (const { onProgress } of participants)
+        onProgress?.({ id: `extracting ${digest}`, current, total, completed });
+    };
+    report(0, false);
+    const key = `unpack-${newId()}`;
+    await snapshotter.prepare(key, below.at(-1), { signal });
+    try {
+      const lowers = below.map((name) => snapshotter.upperDir(name)).reverse();
+      const diffId = given.diff_id as Digest;
+      const args = {
+        blob,
+        directory: snapshotter.upperDir(key),
+        lowers,
+        digest,
+        diffId,
+        onProgress: (n: number) => report(n, false),
+      };
+      await tools.apply(args, { signal });
+      await snapshotter.commit(id, key, { signal });
+    } catch (error) {
+      await snapshotter.remove(key, { signal: new AbortController().signal }).catch(() => {});
+      throw error;
+    }
+    db.run('UPDATE refs SET snapshot = ?, size = NULL WHERE id = ?', id, id);
+    report(total, true);
+  }
+}
+
+function gone(row: RefRow, what: string): CodedError {
+  return new CodedError('not_found', `ref ${row.id} (${row.description}): ${what} can no longer be had`, {
+    reason: 'REF_CONTENT_GONE',
+    fault: 'infrastructure',
+    hint: 'build it again, or give the registry it came from',
+  });
+}
+
+function counter(report: (bytes: number) => void): TransformStream<Uint8Array, Uint8Array> {
+  let bytes = 0;
+  return new TransformStream({
+    transform(chunk, controller) {
+      bytes += chunk.length;
+      report(bytes);
+      controller.enqueue(chunk);
+    },
+  });
+}
