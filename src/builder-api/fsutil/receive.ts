@@ -43,6 +43,8 @@ export interface ReceiveProgress {
   /** Bytes of content so far. */
   readonly bytes: number;
   readonly removed: number;
+  /** Whatever was made, replaced, removed, or given other metadata: 0 means the directory was the same already. */
+  readonly changes: number;
 }
 
 interface Level {
@@ -95,6 +97,7 @@ class Receiver implements Disposable {
   #requested = 0;
   #bytes = 0;
   #removed = 0;
+  #changes = 0;
 
   constructor(stream: PacketStream, options: ReceiveOptions) {
     this.#stream = stream;
@@ -147,7 +150,13 @@ class Receiver implements Disposable {
   }
 
   #progress(): ReceiveProgress {
-    return { entries: this.#nextId, requested: this.#requested, bytes: this.#bytes, removed: this.#removed };
+    return {
+      entries: this.#nextId,
+      requested: this.#requested,
+      bytes: this.#bytes,
+      removed: this.#removed,
+      changes: this.#changes,
+    };
   }
 
   #onStat(stat: FileStat): Promise<void> | undefined {
@@ -180,6 +189,7 @@ class Receiver implements Disposable {
     if (!keeps) {
       if (existing !== undefined) this.#remove(level, name);
       level.dir.mkdir(name, 0o700);
+      this.#changes++;
     }
     this.#options.onEntry?.(stat, keeps);
     this.#directories.push(stat);
@@ -216,6 +226,7 @@ class Receiver implements Disposable {
     if (existing !== undefined) this.#remove(level, name);
     this.#options.onEntry?.(stat, false);
     this.#requested++;
+    this.#changes++;
     const arriving: Arriving = { stat, hasher: undefined, held: undefined, fd: -1 };
     if (stat.size === 0) {
       this.#write(arriving, level.dir, name);
@@ -314,6 +325,7 @@ class Receiver implements Disposable {
       if (!keeps) {
         if (existing !== undefined) this.#root.removeAll(link.path);
         this.#root.link(link.linkname, link.path);
+        this.#changes++;
       }
       this.#options.onEntry?.(link, keeps);
     }
@@ -321,7 +333,10 @@ class Receiver implements Disposable {
       const { dir, name } = this.#parentOf(stat.path);
       const existing = dir.lstat(name);
       if (!this.#sameMetadata(dir, name, stat, existing)) this.#applyMetadata(dir, name, stat);
-      if (existing.mtimeNs !== stat.modTime) dir.utimens(name, stat.modTime, stat.modTime);
+      if (existing.mtimeNs !== stat.modTime) {
+        dir.utimens(name, stat.modTime, stat.modTime);
+        this.#changes++;
+      }
     }
   }
 
@@ -352,6 +367,7 @@ class Receiver implements Disposable {
   }
 
   #remove(level: Level, name: string): void {
+    this.#changes++;
     level.dir.removeAll(name);
     const path = level.path === '' ? name : `${level.path}/${name}`;
     for (const [key, dir] of this.#dirs)
@@ -387,6 +403,7 @@ class Receiver implements Disposable {
   }
 
   #applyMetadata(dir: Dir, name: string, stat: FileStat): void {
+    this.#changes++;
     if (this.#options.ignoreOwners !== true) dir.chown(name, stat.uid, stat.gid);
     if (typeOfGoMode(stat.mode) !== 'symlink') dir.chmod(name, fromGoMode(stat.mode) & 0o7777);
     for (const key of dir.listXattrs(name))

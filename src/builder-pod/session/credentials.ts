@@ -1,0 +1,82 @@
+import { createPublicKey, randomBytes, verify } from 'node:crypto';
+import { type AbortOptions, toCodedError } from '../../base/index.ts';
+import { Auth, clientOf, type Session, type SessionRegistry, toNumber } from '../../builder-api/index.ts';
+import type { CredentialProvider, Credentials, IssuedToken, TokenRequest } from '../../oci/registry-client/index.ts';
+import { type SessionIds, withAnySession } from './group.ts';
+
+const TIMEOUT_MS = 60_000;
+const CLIENT_ID = 'buildkit-client';
+/** Names this process to clients that derive a key for it. */
+const SALT = randomBytes(32);
+const ED25519_PREFIX = Buffer.from('302a300506032b6570032100', 'hex');
+
+/**
+ * Registry credentials from the clients of one build (wire-facts 7.1). A client that fetches tokens itself keeps its secrets to itself;
+ * otherwise it tells user name and secret. Make one a build and keep it: tokens are shared among its users only.
+ */
+export class SessionCredentials implements CredentialProvider {
+  readonly #registry: SessionRegistry;
+  readonly #sessions: SessionIds;
+
+  constructor(registry: SessionRegistry, sessions: SessionIds) {
+    this.#registry = registry;
+    this.#sessions = sessions;
+  }
+
+  async credentials(host: string, { signal }: AbortOptions): Promise<Credentials> {
+    if (this.#sessions().length === 0) return { kind: 'anonymous' };
+    return await withAnySession(
+      this.#registry,
+      this.#sessions,
+      async (session) => {
+        if (!session.supports(Auth, Auth.methods.credentials)) return { kind: 'anonymous' };
+        const answer = await clientOf(Auth, session).credentials({ host }, { signal, timeoutMs: TIMEOUT_MS });
+        if (answer.secret === '') return { kind: 'anonymous' };
+        if (answer.username === '') return { kind: 'identity-token', token: answer.secret };
+        return { kind: 'basic', username: answer.username, secret: answer.secret };
+      },
+      { signal },
+    );
+  }
+
+  async fetchToken(request: TokenRequest, { signal }: AbortOptions): Promise<IssuedToken | undefined> {
+    if (this.#sessions().length === 0) return undefined;
+    return await withAnySession(
+      this.#registry,
+      this.#sessions,
+      async (session) => {
+        if (!(await hasTokenAuthority(session, request.host, signal))) return undefined;
+        const { host, realm, service, scopes } = request;
+        const answer = await clientOf(Auth, session).fetchToken(
+          { clientId: CLIENT_ID, host, realm, service, scopes: [...scopes] },
+          { signal, timeoutMs: TIMEOUT_MS },
+        );
+        return { token: answer.token, expiresIn: toNumber(answer.expiresIn), issuedAt: toNumber(answer.issuedAt) };
+      },
+      { signal },
+    );
+  }
+}
+
+/** Whether the client has a key for tokens of this host, and proves it. */
+async function hasTokenAuthority(session: Session, host: string, signal: AbortSignal): Promise<boolean> {
+  const { fetchToken, getTokenAuthority, verifyTokenAuthority } = Auth.methods;
+  if (![fetchToken, getTokenAuthority, verifyTokenAuthority].every((method) => session.supports(Auth, method)))
+    return false;
+  const auth = clientOf(Auth, session);
+  const options = { signal, timeoutMs: TIMEOUT_MS };
+  try {
+    const { publicKey } = await auth.getTokenAuthority({ host, salt: SALT }, options);
+    if (publicKey.length !== 32) return false;
+    const payload = randomBytes(32);
+    const { signed } = await auth.verifyTokenAuthority({ host, payload, salt: SALT }, options);
+    // NaCl's sign: the signature, then the message.
+    if (signed.length !== 64 + payload.length || !payload.equals(signed.subarray(64))) return false;
+    const key = createPublicKey({ key: Buffer.concat([ED25519_PREFIX, publicKey]), format: 'der', type: 'spki' });
+    return verify(null, payload, key, signed.subarray(0, 64));
+  } catch (error) {
+    const { code } = toCodedError(error);
+    if (code === 'unavailable' || code === 'unimplemented') return false;
+    throw error;
+  }
+}

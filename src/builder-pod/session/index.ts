@@ -1,0 +1,5 @@
+/** What a build asks of its clients: secrets, registry credentials, and places for results. */
+export * from './credentials.ts';
+export * from './file-sender.ts';
+export * from './group.ts';
+export * from './secrets.ts';

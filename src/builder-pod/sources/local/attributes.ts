@@ -1,0 +1,79 @@
+import { digestOf, invalidArgument } from '../../../base/index.ts';
+
+/** A `local://` source op, read (features-engine A.2). */
+export interface LocalSource {
+  readonly name: string;
+  readonly sessionId: string | undefined;
+  readonly unique: boolean;
+  readonly sharedKeyHint: string;
+  readonly includePatterns: readonly string[];
+  readonly excludePatterns: readonly string[];
+  readonly followPaths: readonly string[];
+  readonly differ: 'none' | 'metadata';
+}
+
+const PREFIX = 'local://';
+
+/** @throws CodedError invalid_argument | unimplemented */
+export function parseLocalSource(identifier: string, attrs: Readonly<Record<string, string>>): LocalSource {
+  if (!identifier.startsWith(PREFIX) || identifier.length === PREFIX.length)
+    throw invalidArgument(`local source ${JSON.stringify(identifier)} names no directory`);
+  if (attrs['local.metadatatransfer'] === 'true')
+    throw invalidArgument('local source: metadata-only transfer is not supported', {
+      reason: 'UNSUPPORTED_ATTRIBUTE',
+      hint: 'leave local.metadatatransfer out',
+    });
+  const differ = attrs['local.differ'] ?? 'metadata';
+  if (differ !== 'none' && differ !== 'metadata')
+    throw invalidArgument(`local source: unknown local.differ ${JSON.stringify(differ)}`);
+  const sessionId = attrs['local.session'] ?? attrs['local.sessionid'];
+  return {
+    name: identifier.slice(PREFIX.length),
+    sessionId: sessionId === '' ? undefined : sessionId,
+    unique: attrs['local.unique'] !== undefined && attrs['local.unique'] !== '',
+    sharedKeyHint: attrs['local.sharedkeyhint'] ?? '',
+    includePatterns: list(attrs, 'local.includepattern'),
+    excludePatterns: list(attrs, 'local.excludepatterns'),
+    followPaths: list(attrs, 'local.followpaths'),
+    differ,
+  };
+}
+
+/**
+ * Digest for the cache map: what a client has now is nobody's key, so it is random by name and never exported; consumers match by content
+ * (wire-facts 3.3).
+ */
+export function localCacheDigest(source: LocalSource, sessionId: string): `random:${string}` {
+  const { name, includePatterns, excludePatterns, followPaths, differ } = source;
+  const key = digestOf(JSON.stringify({ sessionId, includePatterns, excludePatterns, followPaths, differ }));
+  const digest = digestOf(`buildkit.source.v0:session:${name}:${key}`);
+  return `random:${digest.slice('sha256:'.length)}`;
+}
+
+/** Under this name the last state of the directory is found again, to receive only what changed. */
+export function sharedKeyOf(source: LocalSource, session: { readonly id: string; readonly sharedKey: string }): string {
+  const { name, sharedKeyHint, includePatterns, excludePatterns, followPaths, unique } = source;
+  return digestOf(
+    JSON.stringify({
+      name,
+      hint: sharedKeyHint,
+      client: session.sharedKey,
+      ...(unique ? { session: session.id } : {}),
+      includePatterns,
+      excludePatterns,
+      followPaths,
+    }),
+  );
+}
+
+function list(attrs: Readonly<Record<string, string>>, key: string): readonly string[] {
+  const text = attrs[key];
+  if (text === undefined || text === '') return [];
+  try {
+    const value: unknown = JSON.parse(text);
+    if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value;
+  } catch {
+    // Told below.
+  }
+  throw invalidArgument(`local source: ${key} is no JSON list of strings`);
+}

@@ -1,0 +1,131 @@
+import { type AbortOptions, CodedError } from '../../../base/index.ts';
+import { FileSync, type ReceiveProgress, type Session, type SessionRegistry } from '../../../builder-api/index.ts';
+import type { ImmutableRef, RefManager } from '../../../cache/ports.ts';
+import type { VertexProgress } from '../../../solver/ports.ts';
+import { siblingModule } from '../../../sys/index.ts';
+import { withAnySession } from '../../session/index.ts';
+import { type LocalSource, sharedKeyOf } from './attributes.ts';
+import type { ReceiveDirectoryArgs } from './receive-task.ts';
+
+/** Each changed transfer is a layer on the last; above so many the next starts from nothing. */
+const MAX_DEPTH = 24;
+const DEPTH_KEY = 'local.depth';
+
+/** Remembers, over restarts, which ref last held a directory's state. */
+export interface LocalStates {
+  get(scope: string, key: string): string | undefined;
+  set(scope: string, key: string, refId: string): void;
+}
+
+export interface ReceiveLocalOptions extends AbortOptions {
+  readonly scope: string;
+  readonly sessions: () => readonly string[];
+  readonly progress: VertexProgress;
+}
+
+/**
+ * Receives directories of build clients. The state that a directory had at its last transfer is an immutable ref; a new transfer writes
+ * the difference into a fresh layer on top of it, which becomes the next state. So no build waits for another's transfer, a state that a
+ * build reads never changes, a transfer that is cut off leaves the old state, and when nothing changed the old ref itself is the answer.
+ */
+export class LocalReceiver {
+  readonly #registry: SessionRegistry;
+  readonly #refs: RefManager;
+  readonly #states: LocalStates;
+
+  constructor(registry: SessionRegistry, refs: RefManager, states: LocalStates) {
+    this.#registry = registry;
+    this.#refs = refs;
+    this.#states = states;
+  }
+
+  /** The directory as the client has it now. @throws CodedError not_found when the client does not offer it or is gone */
+  async receive(source: LocalSource, options: ReceiveLocalOptions): Promise<ImmutableRef> {
+    const { sessionId } = source;
+    const ids = sessionId === undefined ? options.sessions : () => [sessionId];
+    return await withAnySession(this.#registry, ids, (session) => this.#from(session, source, options), options);
+  }
+
+  async #from(session: Session, source: LocalSource, options: ReceiveLocalOptions): Promise<ImmutableRef> {
+    if (!session.supports(FileSync, FileSync.methods.diffCopy))
+      throw new CodedError(
+        'failed_precondition',
+        `the build client offers no directories, but the build needs ${source.name}`,
+        {
+          hint: `give it one, e.g. --local ${source.name}=.`,
+        },
+      );
+    const { scope, signal } = options;
+    const key = sharedKeyOf(source, session);
+    const base = await this.#base(scope, key);
+    const depth = base === undefined ? 0 : Number(base.getMetadata(DEPTH_KEY) ?? 0);
+    const description = `local source for ${source.name}`;
+    const mutable = await this.#refs
+      .create(base, { signal, description, recordType: 'source.local', scope })
+      .catch(async (error: unknown) => {
+        await base?.release();
+        throw error;
+      });
+    let received: ReceiveProgress;
+    try {
+      await using mounted = await mutable.mount({ signal });
+      received = await this.#transfer(session, source, mounted.root, options);
+    } catch (error) {
+      await mutable.release();
+      await base?.release();
+      throw error;
+    }
+    if (base !== undefined && received.changes === 0) {
+      await mutable.release();
+      return base;
+    }
+    await base?.release();
+    const state = await mutable.commit({ signal });
+    state.setMetadata(DEPTH_KEY, String(depth + 1));
+    this.#states.set(scope, key, state.id);
+    return state;
+  }
+
+  async #base(scope: string, key: string): Promise<ImmutableRef | undefined> {
+    const id = this.#states.get(scope, key);
+    const base = id === undefined ? undefined : await this.#refs.get(id);
+    if (base === undefined || Number(base.getMetadata(DEPTH_KEY) ?? 0) < MAX_DEPTH) return base;
+    await base.release();
+    return undefined;
+  }
+
+  async #transfer(
+    session: Session,
+    source: LocalSource,
+    directory: string,
+    { signal, progress }: ReceiveLocalOptions,
+  ): Promise<ReceiveProgress> {
+    const id = `transferring ${source.name}:`;
+    const started = Date.now();
+    const { name, includePatterns, excludePatterns, followPaths, differ } = source;
+    const args: ReceiveDirectoryArgs = {
+      directory,
+      differ,
+      request: { name, includePatterns, excludePatterns, followPaths },
+    };
+    let bytes = 0;
+    progress.status({ id, started, current: 0 });
+    try {
+      const received = await session.run<ReceiveProgress>(
+        { module: siblingModule(import.meta.url, './receive-task'), fn: 'receiveDirectory' },
+        args,
+        {
+          signal,
+          onMessage: (message) => {
+            bytes = (message as ReceiveProgress).bytes;
+            progress.status({ id, started, current: bytes });
+          },
+        },
+      );
+      bytes = received.bytes;
+      return received;
+    } finally {
+      progress.status({ id, started, current: bytes, completed: Date.now() });
+    }
+  }
+}
