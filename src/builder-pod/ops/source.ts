@@ -1,0 +1,35 @@
+import { type Digest, digestHex, digestOf, type Platform, type Semaphore } from '../../base/index.ts';
+import type { ImmutableRef } from '../../cache/ports.ts';
+import type { SourceOp } from '../../llb/op.ts';
+import type { CacheMap, Op, OpContext, Result } from '../../solver/ports.ts';
+import type { SourceInstance, SourceRegistry } from '../sources/source.ts';
+
+export interface SourceOpOptions {
+  readonly sources: SourceRegistry;
+  /** How many sources work at once. */
+  readonly places: Semaphore;
+  readonly resultOf: (ref: ImmutableRef) => Result<ImmutableRef>;
+}
+
+/** The source op: content from outside, resolved by the {@link SourceRegistry} of the builder. */
+export function sourceOp(source: SourceOp, platform: Platform | undefined, options: SourceOpOptions): Op<ImmutableRef> {
+  // Made when first asked, so that a bad attribute fails the vertex and not the load of the graph.
+  let instance: SourceInstance | undefined;
+  const resolved = () => (instance ??= options.sources.resolve(source.identifier, source.attrs, platform));
+  return {
+    async cacheMap(_index: number, context: OpContext): Promise<{ map: CacheMap; done: boolean }> {
+      const { key } = await resolved().cacheKey(context);
+      return { map: { digest: sourceKeyDigest(key), inputs: [] }, done: true };
+    },
+    async exec(_inputs, context) {
+      return [options.resultOf(await resolved().snapshot(context))];
+    },
+    acquire: (context) => options.places.acquire(context),
+  };
+}
+
+/** The cache-map digest of a source key (wire-facts 3.3). Keys that say nothing about content become `random:`, which is never exported. */
+export function sourceKeyDigest(key: string): Digest {
+  const digest = digestOf(`buildkit.source.v0:${key}`);
+  return key.startsWith('session:') ? `random:${digestHex(digest)}` : digest;
+}

@@ -1,0 +1,42 @@
+import type { Descriptor, Digest } from '../../../base/index.ts';
+
+export interface CachedBytes {
+  readonly descriptor: Descriptor;
+  readonly bytes: Uint8Array;
+}
+
+/** Small blobs by scope and digest, least recently used first out. */
+export class ByteCache {
+  readonly #entries = new Map<string, CachedBytes>();
+  readonly #limit: number;
+  #size = 0;
+
+  /** `limit`: bytes of content kept. */
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  find(scope: string, digest: string): CachedBytes | undefined {
+    const key = `${scope}\0${digest}`;
+    const entry = this.#entries.get(key);
+    if (entry !== undefined) {
+      this.#entries.delete(key);
+      this.#entries.set(key, entry);
+    }
+    return entry;
+  }
+
+  add(scope: string, digest: Digest, entry: CachedBytes): void {
+    const key = `${scope}\0${digest}`;
+    const old = this.#entries.get(key);
+    if (old !== undefined) this.#size -= old.bytes.length;
+    this.#entries.delete(key);
+    this.#entries.set(key, entry);
+    this.#size += entry.bytes.length;
+    for (const [oldest, { bytes }] of this.#entries) {
+      if (this.#size <= this.#limit) break;
+      this.#entries.delete(oldest);
+      this.#size -= bytes.length;
+    }
+  }
+}

@@ -1,0 +1,128 @@
+import { digestOf, hostPlatform, invalidArgument, type Platform, parseImageReference } from '../../../base/index.ts';
+import type { ImmutableRef, LazyProvider, RecordType, RefManager } from '../../../cache/ports.ts';
+import type { OpContext } from '../../../solver/ports.ts';
+import {
+  goJson,
+  numberAttr,
+  type SourceFactory,
+  type SourceInstance,
+  type SourceKey,
+  type SourceRequest,
+} from '../source.ts';
+import type { ImageResolver, ResolutionMemo, ResolvedImage, ResolveMode } from './resolver.ts';
+
+export interface ImageSourceOptions {
+  readonly resolver: ImageResolver;
+  readonly refs: RefManager;
+  /** The names that the builds of these sessions have looked up. */
+  readonly memo?: (sessions: readonly string[]) => ResolutionMemo | undefined;
+}
+
+const MODES: Readonly<Record<string, ResolveMode>> = { default: 'default', pull: 'pull', local: 'local' };
+const RECORD_TYPES: ReadonlySet<string> = new Set(['internal', 'frontend', 'regular']);
+
+/** `docker-image://`: an image of a registry. Its layers stay where they are until something mounts the ref. */
+export function imageSource(options: ImageSourceOptions): SourceFactory {
+  return (request) => new ImageSource(options, request);
+}
+
+/** Reads layers of `reference` with the credentials of a build that wants them now; also for refs known from an earlier life. */
+export function layerProvider(resolver: ImageResolver, reference: string): LazyProvider {
+  return {
+    reference,
+    open: (descriptor, { sessions, signal }) =>
+      resolver.repository(reference, sessions()).openBlob(descriptor, { signal }),
+  };
+}
+
+class ImageSource implements SourceInstance {
+  readonly #options: ImageSourceOptions;
+  readonly #reference: string;
+  readonly #platform: Platform;
+  readonly #mode: ResolveMode;
+  readonly #recordType: RecordType | undefined;
+  readonly #layerLimit: number | undefined;
+  readonly #checksum: string | undefined;
+  #resolved: ResolvedImage | undefined;
+
+  constructor(options: ImageSourceOptions, { identifier, attrs, platform }: SourceRequest) {
+    this.#options = options;
+    parseImageReference(identifier);
+    this.#reference = identifier;
+    this.#platform = platform ?? hostPlatform();
+    const mode = attrs['image.resolvemode'] ?? 'default';
+    const known = Object.hasOwn(MODES, mode) ? MODES[mode] : undefined;
+    if (known === undefined)
+      throw invalidArgument(`source attribute image.resolvemode: unknown mode ${JSON.stringify(mode)}`);
+    this.#mode = known;
+    const recordType = attrs['image.recordtype'] || undefined;
+    if (recordType !== undefined && !RECORD_TYPES.has(recordType))
+      throw invalidArgument(`source attribute image.recordtype: unknown type ${JSON.stringify(recordType)}`);
+    this.#recordType = recordType as RecordType | undefined;
+    this.#layerLimit = numberAttr(attrs, 'image.layerlimit');
+    if (this.#layerLimit === 0) throw invalidArgument('source attribute image.layerlimit: must be above 0');
+    this.#checksum = attrs['image.checksum'] || undefined;
+  }
+
+  /**
+   * The root digest with the platform. The chain id of the config's diff ids is no second key: it is verified only once layers are unpacked, and
+   * a lying image must not take the place of the one it names (BuildKit dropped that key for the same reason).
+   */
+  async cacheKey(context: OpContext): Promise<SourceKey> {
+    const { root } = await this.#resolve(context);
+    const { os, architecture, variant } = this.#platform;
+    const version = this.#platform['os.version'];
+    const features = this.#platform['os.features'];
+    const text = goJson({
+      Digest: root.digest,
+      OS: os,
+      Arch: architecture,
+      ...(variant ? { Variant: variant } : {}),
+      ...(version ? { OSVersion: version } : {}),
+      ...(features?.length ? { OSFeatures: features } : {}),
+      ...(this.#layerLimit === undefined ? {} : { Limit: this.#layerLimit }),
+    });
+    return { key: digestOf(text), pin: root.digest };
+  }
+
+  async snapshot(context: OpContext): Promise<ImmutableRef> {
+    const { layers, reference, root } = await this.#resolve(context);
+    const { resolver, refs } = this.#options;
+    const pinned = reference.includes('@') ? reference : `${reference}@${root.digest}`;
+    return await refs.fromLayers(this.#layerLimit === undefined ? layers : layers.slice(0, this.#layerLimit), {
+      signal: context.signal,
+      provider: layerProvider(resolver, pinned),
+      description: `pulled from ${pinned}`,
+      scope: context.scope,
+      ...(this.#recordType === undefined ? {} : { recordType: this.#recordType }),
+    });
+  }
+
+  async #resolve(context: OpContext): Promise<ResolvedImage> {
+    if (this.#resolved !== undefined) return this.#resolved;
+    const { signal, scope } = context;
+    const id = `resolve docker-image://${this.#reference}`;
+    const started = Date.now();
+    context.progress.status({ id, started });
+    const memo = this.#options.memo?.(context.sessions());
+    const image = await this.#options.resolver.resolve(this.#reference, {
+      signal,
+      scope,
+      platform: this.#platform,
+      mode: this.#mode,
+      sessions: () => context.sessions(),
+      ...(memo === undefined ? {} : { memo }),
+    });
+    if (this.#checksum !== undefined && image.root.digest !== this.#checksum)
+      throw invalidArgument(
+        `image ${this.#reference} is ${image.root.digest}, not ${this.#checksum} as image.checksum says`,
+      );
+    if (this.#layerLimit !== undefined && this.#layerLimit > image.layers.length)
+      throw invalidArgument(
+        `source attribute image.layerlimit: ${this.#layerLimit} is more than the image's ${image.layers.length} layers`,
+      );
+    this.#resolved = image;
+    context.progress.status({ id, started, completed: Date.now() });
+    return image;
+  }
+}

@@ -1,0 +1,9 @@
+export { type ImageSourceOptions, imageSource, layerProvider } from './image-source.ts';
+export {
+  ImageResolver,
+  type ImageResolverOptions,
+  type ResolutionMemo,
+  type ResolvedImage,
+  type ResolveImageOptions,
+  type ResolveMode,
+} from './resolver.ts';

@@ -1,0 +1,212 @@
+import {
+  type AbortOptions,
+  ANNOTATION_UNCOMPRESSED,
+  CodedError,
+  type Descriptor,
+  type Digest,
+  formatImageReference,
+  KeyedMutex,
+  type Platform,
+  parseImageReference,
+  platformMatches,
+  withDefaultTag,
+} from '../../../base/index.ts';
+import type { Layer } from '../../../cache/ports.ts';
+import {
+  type CredentialProvider,
+  MAX_MANIFEST_BYTES,
+  type RegistryClient,
+  type Repository,
+} from '../../../oci/registry-client/index.ts';
+import { ByteCache } from './byte-cache.ts';
+import { candidatesOf, manifestKind, parseImageConfig, parseImageManifest } from './manifest.ts';
+
+/** Bytes of an image config that are taken. */
+const MAX_CONFIG_BYTES = 8 << 20;
+const MAX_INDEX_DEPTH = 3;
+
+/** `default` and `pull` ask the registry; `local` is taken as `default`, as there is no image store apart from it. */
+export type ResolveMode = 'default' | 'pull' | 'local';
+
+/** Names already looked up by one build: a tag means the same image from its start to its end. */
+export type ResolutionMemo = Map<string, Promise<Descriptor>>;
+
+export interface ResolveImageOptions extends AbortOptions {
+  readonly platform: Platform;
+  readonly mode: ResolveMode;
+  readonly scope: string;
+  /** Sessions whose credentials may be used. */
+  readonly sessions: () => readonly string[];
+  readonly memo?: ResolutionMemo;
+}
+
+export interface ResolvedImage {
+  /** The full name, with the tag or digest that was asked for. */
+  readonly reference: string;
+  /** What the name names: an index or a manifest. */
+  readonly root: Descriptor;
+  readonly manifest: Descriptor;
+  readonly config: Uint8Array;
+  /** Bottom first. */
+  readonly layers: readonly Layer[];
+}
+
+export interface ImageResolverOptions {
+  readonly client: RegistryClient;
+  /** One object a session list, the same one each time, so that tokens are reused. */
+  readonly credentials: (sessions: readonly string[]) => CredentialProvider;
+}
+
+/**
+ * Resolves image names to manifests and configs. Manifests and configs are kept in memory by scope and digest (32 MiB), so that no scope reads what
+ * another's credentials fetched; a tag is looked up anew for each build.
+ */
+export class ImageResolver {
+  readonly #options: ImageResolverOptions;
+  readonly #bytes = new ByteCache(32 << 20);
+  readonly #fetching = new KeyedMutex();
+
+  constructor(options: ImageResolverOptions) {
+    this.#options = options;
+  }
+
+  /** For frontends: the config of an image for one platform, and the digest to pin the name with. */
+  async resolveImageConfig(
+    reference: string,
+    options: ResolveImageOptions,
+  ): Promise<{ readonly reference: string; readonly digest: Digest; readonly config: Uint8Array }> {
+    const image = await this.resolve(reference, options);
+    return { reference: image.reference, digest: image.root.digest, config: image.config };
+  }
+
+  /** @throws CodedError not_found, unauthenticated, failed_precondition… naming the image */
+  async resolve(reference: string, options: ResolveImageOptions): Promise<ResolvedImage> {
+    const parsed = withDefaultTag(parseImageReference(reference));
+    const name = formatImageReference(parsed);
+    const repository = () => this.#options.client.repository(parsed, this.#options.credentials(options.sessions()));
+    const root = await this.#root(parsed.digest ?? parsed.tag ?? 'latest', name, repository, options);
+    const found = await this.#descend(root, name, repository, options, 0);
+    if (found === undefined)
+      throw new CodedError(
+        'not_found',
+        `${name} has no image for ${options.platform.os}/${options.platform.architecture}`,
+        {
+          reason: 'OCI_NO_PLATFORM',
+        },
+      );
+    return { reference: name, root, ...found };
+  }
+
+  /** The repository of a reference with the credentials of these sessions, for reading its layers. */
+  repository(reference: string, sessions: readonly string[]): Repository {
+    return this.#options.client.repository(parseImageReference(reference), this.#options.credentials(sessions));
+  }
+
+  async #root(
+    reference: string,
+    name: string,
+    repository: () => Repository,
+    { signal, scope, memo }: ResolveImageOptions,
+  ): Promise<Descriptor> {
+    const cached = this.#bytes.find(scope, reference);
+    if (cached !== undefined) return cached.descriptor;
+    for (;;) {
+      const known = memo?.get(name);
+      if (known === undefined) break;
+      try {
+        return await known;
+      } catch {
+        // Whoever asked first may have been cancelled; a refusal will come again.
+        signal.throwIfAborted();
+        if (memo?.get(name) === known) memo.delete(name);
+      }
+    }
+    const asked = repository().resolve(reference, { signal });
+    memo?.set(name, asked);
+    return await asked;
+  }
+
+  /** Follows indexes down to the image for the platform. */
+  async #descend(
+    descriptor: Descriptor,
+    name: string,
+    repository: () => Repository,
+    options: ResolveImageOptions,
+    depth: number,
+  ): Promise<Omit<ResolvedImage, 'reference' | 'root'> | undefined> {
+    const what = `image ${name}`;
+    const { bytes, descriptor: actual } = await this.#manifest(descriptor, repository, options);
+    if (manifestKind(actual.mediaType, what) === 'image') {
+      const manifest = parseImageManifest(bytes, what);
+      const config = await this.#config(manifest.config, repository, options);
+      const parsed = parseImageConfig(config, what);
+      // A name that names one image means that one, whatever it was made for; an entry of an index must fit.
+      if (depth > 0 && descriptor.platform === undefined) {
+        if (parsed.platform === undefined || !platformMatches(options.platform, parsed.platform)) return undefined;
+      }
+      return { manifest: actual, config, layers: pairLayers(manifest.layers, parsed.diffIds, what) };
+    }
+    if (depth === MAX_INDEX_DEPTH)
+      throw new CodedError('failed_precondition', `${what} nests indexes too deeply`, {
+        reason: 'OCI_MANIFEST_INVALID',
+      });
+    for (const candidate of candidatesOf(bytes, options.platform, what)) {
+      const found = await this.#descend(candidate, name, repository, options, depth + 1);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  async #manifest(descriptor: Descriptor, repository: () => Repository, { signal, scope }: ResolveImageOptions) {
+    return await this.#once(scope, descriptor.digest, signal, async () => {
+      const maxBytes = Math.min(MAX_MANIFEST_BYTES, descriptor.size > 0 ? descriptor.size : MAX_MANIFEST_BYTES);
+      return await repository().getManifest(descriptor.digest, { signal, maxBytes });
+    });
+  }
+
+  async #config(
+    descriptor: Descriptor,
+    repository: () => Repository,
+    { signal, scope }: ResolveImageOptions,
+  ): Promise<Uint8Array> {
+    const { bytes } = await this.#once(scope, descriptor.digest, signal, async () => ({
+      descriptor,
+      bytes: await repository().getBlob(descriptor, { signal, maxBytes: MAX_CONFIG_BYTES }),
+    }));
+    return bytes;
+  }
+
+  async #once(
+    scope: string,
+    digest: Digest,
+    signal: AbortSignal,
+    fetch: () => Promise<{ readonly descriptor: Descriptor; readonly bytes: Uint8Array }>,
+  ) {
+    const cached = this.#bytes.find(scope, digest);
+    if (cached !== undefined) return cached;
+    using _turn = await this.#fetching.acquire(`${scope}\0${digest}`, { signal });
+    const meanwhile = this.#bytes.find(scope, digest);
+    if (meanwhile !== undefined) return meanwhile;
+    const fetched = await fetch();
+    this.#bytes.add(scope, digest, fetched);
+    return fetched;
+  }
+}
+
+function pairLayers(layers: readonly Descriptor[], diffIds: readonly Digest[], what: string): readonly Layer[] {
+  if (layers.length !== diffIds.length)
+    throw new CodedError(
+      'failed_precondition',
+      `${what} is broken: ${layers.length} layers, but ${diffIds.length} diff ids`,
+      {
+        reason: 'OCI_MANIFEST_INVALID',
+      },
+    );
+  return layers.map((layer, i) => {
+    const diffId = diffIds[i] as Digest;
+    return {
+      diffId,
+      descriptor: { ...layer, annotations: { ...layer.annotations, [ANNOTATION_UNCOMPRESSED]: diffId } },
+    };
+  });
+}

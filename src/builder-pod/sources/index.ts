@@ -1,0 +1,10 @@
+export * from './image/index.ts';
+export {
+  noSecrets,
+  type SourceFactory,
+  type SourceInstance,
+  type SourceKey,
+  SourceRegistry,
+  type SourceRequest,
+  type SourceSecrets,
+} from './source.ts';

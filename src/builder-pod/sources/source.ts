@@ -1,0 +1,95 @@
+import { type AbortOptions, CodedError, invalidArgument, type Platform } from '../../base/index.ts';
+import type { ImmutableRef } from '../../cache/ports.ts';
+import type { OpContext } from '../../solver/ports.ts';
+
+/** A source op taken apart: `scheme://identifier` and its attributes. */
+export interface SourceRequest {
+  readonly scheme: string;
+  /** What follows `://`. */
+  readonly identifier: string;
+  readonly attrs: Readonly<Record<string, string>>;
+  readonly platform: Platform | undefined;
+}
+
+/** The key of a source's content, before `buildkit.source.v0:` is put in front and all is hashed (wire-facts 3.3). */
+export interface SourceKey {
+  /** Text that begins with `session:` is a key that says nothing about content (local directories). */
+  readonly key: string;
+  /** What the source was resolved to, e.g. an image digest or a commit, for provenance. */
+  readonly pin?: string;
+}
+
+/** One source op of one active vertex. `cacheKey` comes first; the signal and sessions of the context serve all waits. */
+export interface SourceInstance {
+  /** The key; the same object may be asked again and answers the same. */
+  cacheKey(context: OpContext): Promise<SourceKey>;
+  /** The content as a ref, which is the caller's to release. */
+  snapshot(context: OpContext): Promise<ImmutableRef>;
+}
+
+/** Makes instances for one scheme. @throws CodedError invalid_argument naming the attribute that is wrong. */
+export type SourceFactory = (request: SourceRequest) => SourceInstance;
+
+/** The sources that a builder knows, by scheme. */
+export class SourceRegistry {
+  readonly #factories = new Map<string, SourceFactory>();
+
+  register(scheme: string, factory: SourceFactory): void {
+    this.#factories.set(scheme, factory);
+  }
+
+  get schemes(): readonly string[] {
+    return [...this.#factories.keys()];
+  }
+
+  /** @throws CodedError invalid_argument or unimplemented */
+  resolve(identifier: string, attrs: Readonly<Record<string, string>>, platform: Platform | undefined): SourceInstance {
+    const at = identifier.indexOf('://');
+    if (at <= 0) throw invalidArgument(`invalid source ${JSON.stringify(identifier)}: expected scheme://…`);
+    const scheme = identifier.slice(0, at);
+    const factory = this.#factories.get(scheme);
+    if (factory === undefined)
+      throw new CodedError('unimplemented', `sources of the scheme ${JSON.stringify(scheme)} are not supported`, {
+        hint: `known schemes: ${this.schemes.join(', ')}`,
+        fault: 'user',
+      });
+    return factory({ scheme, identifier: identifier.slice(at + 3), attrs, platform });
+  }
+}
+
+/** Secrets of the builds that want a source now, by session ids; implemented by the daemon's sessions. */
+export interface SourceSecrets {
+  /** The first session's answer; undefined when none has it. */
+  secret(id: string, sessions: readonly string[], options: AbortOptions): Promise<Uint8Array | undefined>;
+  /** A socket at which the client's ssh agent `id` answers; undefined when no session forwards it. */
+  sshAgent(
+    id: string,
+    sessions: readonly string[],
+    options: AbortOptions,
+  ): Promise<({ readonly path: string } & AsyncDisposable) | undefined>;
+}
+
+/** No build brings secrets. */
+export const noSecrets: SourceSecrets = { secret: async () => undefined, sshAgent: async () => undefined };
+
+/** An attribute that must be a whole number. `base` 8 for modes. */
+export function numberAttr(
+  attrs: Readonly<Record<string, string>>,
+  name: string,
+  base: 0 | 10 = 10,
+): number | undefined {
+  const text = attrs[name];
+  if (text === undefined || text === '') return undefined;
+  const value = base === 0 && /^0o?[0-7]+$/.test(text) ? Number.parseInt(text.replace('o', ''), 8) : Number(text);
+  if (!Number.isSafeInteger(value) || value < 0)
+    throw invalidArgument(`source attribute ${name}: invalid number ${JSON.stringify(text)}`);
+  return value;
+}
+
+/** JSON as Go's encoder writes it: `<`, `>`, `&` and the line separators escaped. Key texts depend on it. */
+export function goJson(value: unknown): string {
+  return JSON.stringify(value).replace(
+    /[<>&\u2028\u2029]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
