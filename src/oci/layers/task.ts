@@ -142,9 +142,11 @@ export async function probeArchiveTask(args: { path: string }): Promise<StreamCo
   let entries = 0;
   const reader = new TarReader({ entry: () => void entries++ });
   let compression = 'uncompressed' as StreamCompression;
-  const options = { maxBytes: 8 << 20, onDetected: (found: StreamCompression) => void (compression = found) };
+  const onDetected = (found: StreamCompression) => {
+    compression = found;
+  };
   try {
-    for await (const chunk of decompress(readFileChunks(args.path), options)) {
+    for await (const chunk of decompress(readFileChunks(args.path), { maxBytes: 8 << 20, onDetected })) {
       reader.push(chunk.length > 1 << 16 ? chunk.subarray(0, 1 << 16) : chunk);
       if (entries > 0) return compression;
     }

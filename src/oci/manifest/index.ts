@@ -1,0 +1,65 @@
+export {
+  chainId,
+  chainIds,
+  describe as describeDocument,
+  descriptorJson,
+  type EncodedDocument,
+  encodeIndex,
+  encodeManifest,
+  goJson,
+  historyJson,
+  sortedMap,
+} from './encode.ts';
+export {
+  type AssembledImage,
+  alignHistory,
+  configPlatform,
+  EMPTY_DIFF_ID,
+  emptyConfig,
+  epochTime,
+  type FinishConfigOptions,
+  finishConfig,
+  historyOf,
+  type ImageLayer,
+  pairLayers,
+  withPlatform,
+} from './image-config.ts';
+export {
+  ANNOTATION_CREATED,
+  ANNOTATION_IMAGE_NAME,
+  ANNOTATION_REF_NAME,
+  blobPath,
+  type DockerImage,
+  type LayoutBlob,
+  type LayoutFile,
+  layoutFiles,
+  layoutTar,
+} from './layout.ts';
+export {
+  findInLayout,
+  openLayoutBlob,
+  readLayoutBlob,
+  readLayoutIndex,
+  writeLayoutDirectory,
+} from './layout-directory.ts';
+export {
+  isConfigType,
+  isIndexType,
+  isLayerType,
+  isManifestType,
+  type LayerCompression,
+  layerCompression,
+  layerMediaType,
+  MEDIA_TYPE,
+} from './media-types.ts';
+export {
+  MAX_CONFIG_BYTES,
+  MAX_MANIFEST_BYTES,
+  parseDescriptor,
+  parseImageConfig,
+  parseIndex,
+  parseManifest,
+  parseManifestOrIndex,
+} from './parse.ts';
+export { requirePlatform, selectPlatform } from './select-platform.ts';
+export type { HistoryEntry, ImageConfig, ImageIndex, ImageManifest, RuntimeConfig } from './types.ts';

@@ -1,0 +1,226 @@
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { type Descriptor, type Digest, digestOf, neverAborted } from '../../base/index.ts';
+import {
+  alignHistory,
+  chainIds,
+  EMPTY_DIFF_ID,
+  encodeManifest,
+  findInLayout,
+  finishConfig,
+  type ImageLayer,
+  layerCompression,
+  layerMediaType,
+  layoutFiles,
+  layoutTar,
+  MEDIA_TYPE,
+  pairLayers,
+  parseImageConfig,
+  parseManifestOrIndex,
+  readLayoutBlob,
+  readLayoutIndex,
+  requirePlatform,
+  selectPlatform,
+  writeLayoutDirectory,
+} from './index.ts';
+
+const descriptor = (text: string, extra: Partial<Descriptor> = {}): Descriptor => ({
+  mediaType: MEDIA_TYPE.ociLayerGzip,
+  digest: digestOf(text),
+  size: text.length,
+  ...extra,
+});
+const layer = (text: string, createdAt?: string, description?: string): ImageLayer => ({
+  descriptor: descriptor(text),
+  diffId: digestOf(`tar of ${text}`),
+  createdAt,
+  description,
+});
+const json = (value: unknown) => Buffer.from(JSON.stringify(value));
+
+test('every layer type names its compression and comes back from it', () => {
+  for (const compression of ['gzip', 'zstd', 'uncompressed'] as const)
+    for (const oci of [true, false]) expect(layerCompression(layerMediaType(compression, oci))).toBe(compression);
+  expect(layerCompression(MEDIA_TYPE.dockerForeignLayerGzip)).toBe('gzip');
+  expect(layerCompression('application/vnd.oci.image.layer.nondistributable.v1.tar+zstd')).toBe('zstd');
+  expect(layerCompression(MEDIA_TYPE.ociConfig)).toBeUndefined();
+});
+
+test('chain ids follow the spec', () => {
+  const [a, b] = [digestOf('a'), digestOf('b')];
+  expect(chainIds([a, b])).toEqual([a, digestOf(`${a} ${b}`)]);
+});
+
+test('the empty layer is that of an empty tar', () => {
+  expect(EMPTY_DIFF_ID).toBe(`sha256:${createHash('sha256').update(Buffer.alloc(1024)).digest('hex')}`);
+});
+
+test('a manifest is written as Go writes it, and read back', () => {
+  const manifest = {
+    schemaVersion: 2 as const,
+    mediaType: MEDIA_TYPE.ociManifest,
+    config: descriptor('config', { mediaType: MEDIA_TYPE.ociConfig }),
+    layers: [descriptor('layer', { annotations: { 'z<': '&', a: 'b' } })],
+  };
+  const { bytes, descriptor: own } = encodeManifest(manifest);
+  const text = Buffer.from(bytes).toString();
+  expect(text).toMatch(/^\{\n {2}"schemaVersion": 2,\n {2}"mediaType": "[^"]+",\n {2}"config": \{\n {4}"mediaType"/);
+  expect(text).toContain('"a": "b",\n        "z\\u003c": "\\u0026"');
+  expect(own).toEqual({ mediaType: MEDIA_TYPE.ociManifest, digest: digestOf(bytes), size: bytes.length });
+  expect(parseManifestOrIndex(bytes)).toEqual({ kind: 'manifest', manifest });
+});
+
+describe('hostile documents', () => {
+  const config = descriptor('c');
+  test.each([
+    ['both kinds at once', { schemaVersion: 2, manifests: [], layers: [], config }],
+    ['no digest', { schemaVersion: 2, config: { ...config, digest: 'sha256:../../etc' }, layers: [] }],
+    ['a negative size', { schemaVersion: 2, config: { ...config, size: -1 }, layers: [] }],
+    ['endless layers', { schemaVersion: 2, config, layers: Array.from({ length: 5000 }, () => config) }],
+    ['another schema', { schemaVersion: 1, config, layers: [] }],
+    ['a list', []],
+  ])('%s is refused', (_, value) => {
+    expect(() => parseManifestOrIndex(json(value))).toThrow(expect.objectContaining({ reason: 'OCI_MALFORMED' }));
+  });
+
+  test('an unknown type is named; a document larger than its bound is not parsed', () => {
+    expect(() => parseManifestOrIndex(json({}), 'text/html')).toThrow(/text\/html/);
+    expect(() => parseManifestOrIndex(Buffer.alloc(9 << 20))).toThrow(
+      expect.objectContaining({ reason: 'OCI_TOO_LARGE' }),
+    );
+  });
+
+  test('layers and diff ids must agree', () => {
+    const parsed = parseImageConfig(
+      json({ architecture: 'amd64', os: 'linux', rootfs: { type: 'layers', diff_ids: [] } }),
+    );
+    expect(() => pairLayers([descriptor('x')], parsed)).toThrow(expect.objectContaining({ reason: 'OCI_LAYER_COUNT' }));
+  });
+});
+
+describe('choosing a platform', () => {
+  const entry = (os: string, architecture: string, variant?: string, annotations?: Record<string, string>) =>
+    descriptor(`${os}/${architecture}/${variant}${JSON.stringify(annotations)}`, {
+      mediaType: MEDIA_TYPE.ociManifest,
+      platform: { os, architecture, ...(variant === undefined ? {} : { variant }) },
+      ...(annotations === undefined ? {} : { annotations }),
+    });
+  const index = (...manifests: Descriptor[]) => ({
+    schemaVersion: 2 as const,
+    mediaType: MEDIA_TYPE.ociIndex,
+    manifests,
+  });
+
+  test('exact variants win, then the highest arm variant that runs', () => {
+    const [v5, v6, v7, arm64, amd64] = [
+      entry('linux', 'arm', 'v5'),
+      entry('linux', 'arm', 'v6'),
+      entry('linux', 'arm', 'v7'),
+      entry('linux', 'arm64', 'v8'),
+      entry('linux', 'amd64'),
+    ];
+    const all = index(v5, v7, v6, arm64, amd64);
+    expect(selectPlatform(all, { os: 'linux', architecture: 'arm', variant: 'v6' })).toBe(v6);
+    expect(selectPlatform(index(v5, v6), { os: 'linux', architecture: 'arm', variant: 'v7' })).toBe(v6);
+    expect(selectPlatform(all, { os: 'linux', architecture: 'arm64' })).toBe(arm64);
+    expect(selectPlatform(all, { os: 'linux', architecture: 'x86_64' })).toBe(amd64);
+  });
+
+  test('attestations are no images; what is missing is told with what is there', () => {
+    const attestation = entry('linux', 'amd64', undefined, { 'vnd.docker.reference.type': 'attestation-manifest' });
+    const wanted = { os: 'linux', architecture: 'amd64' };
+    expect(selectPlatform(index(attestation), wanted)).toBeUndefined();
+    expect(() => requirePlatform(index(entry('linux', 's390x')), wanted, 'busybox')).toThrow(
+      expect.objectContaining({ code: 'not_found', hint: expect.stringContaining('linux/s390x') }),
+    );
+  });
+});
+
+describe('history and configuration', () => {
+  const [t1, t2, t3] = ['2020-01-01T00:00:00Z', '2021-01-01T00:00:00Z', '2022-01-01T00:00:00.5Z'];
+
+  test('history is aligned with layers: missing entries added, empty layers marked, times filled', () => {
+    const empty: ImageLayer = { ...layer('e', t2), diffId: EMPTY_DIFF_ID };
+    const image = alignHistory(
+      [layer('a', t1), empty, layer('b', t3, 'RUN b')],
+      [{ created: t1, created_by: 'base' }, { created_by: 'CMD x', empty_layer: true }, { created_by: 'RUN nothing' }],
+    );
+    expect(image.layers.map(({ descriptor: { digest } }) => digest)).toEqual([digestOf('a'), digestOf('b')]);
+    expect(image.history).toEqual([
+      { created: t1, created_by: 'base' },
+      { created: t2, created_by: 'CMD x', empty_layer: true },
+      { created: t2, created_by: 'RUN nothing', empty_layer: true },
+      { created: t3, created_by: 'RUN b', comment: 'buildkit.exporter.image.v0' },
+    ]);
+  });
+
+  test('more history than layers leaves no layer unaccounted', () => {
+    const image = alignHistory([layer('a', t1)], [{ created_by: '1' }, { created_by: '2' }]);
+    expect(image.history.filter((entry) => !entry.empty_layer)).toHaveLength(1);
+  });
+
+  test('a configuration keeps what it has, and gets rootfs, history and creation time', () => {
+    const image = alignHistory([layer('a', t1)], []);
+    const config = json({
+      os: 'linux',
+      architecture: 'amd64',
+      config: { Zeta: 1, Cmd: ['a<b'] },
+      unknown: { kept: true },
+    });
+    const text = Buffer.from(finishConfig(config, image)).toString();
+    expect(text).toBe(
+      `{"architecture":"amd64","config":{"Zeta":1,"Cmd":["a\\u003cb"]},"created":"${t1}","history":[{"created":"${t1}","comment":"buildkit.exporter.image.v0"}],"os":"linux","rootfs":{"type":"layers","diff_ids":["${digestOf('tar of a')}"]},"unknown":{"kept":true}}`,
+    );
+  });
+
+  test('a source date epoch clamps times, but not those of the base', () => {
+    const base = [{ created: t3, created_by: 'base' }];
+    const image = alignHistory([layer('a'), layer('b', t3)], [...base, { created_by: 'RUN', created: t3 }]);
+    const config = finishConfig(json({ created: t3 }), image, { sourceDateEpoch: 1_600_000_000, baseHistory: base });
+    expect(parseImageConfig(config)).toMatchObject({
+      created: '2020-09-13T12:26:40Z',
+      history: [{ created: t3 }, { created: '2020-09-13T12:26:40Z' }],
+    });
+  });
+});
+
+test('a layout directory is written, read by name, verified, and is the same as its tar', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'slipway-layout-'));
+  try {
+    const blob = Buffer.from('{"blob":true}');
+    const root: Descriptor = {
+      mediaType: MEDIA_TYPE.ociManifest,
+      digest: digestOf(blob),
+      size: blob.length,
+      annotations: { 'org.opencontainers.image.ref.name': 'v1' },
+    };
+    const open = async () => ReadableStream.from([blob.subarray(0, 4), blob.subarray(4)]);
+    const files = layoutFiles(
+      [root],
+      [
+        { descriptor: root, content: open },
+        { descriptor: root, content: blob },
+      ],
+    );
+    await writeLayoutDirectory(directory, files, { signal: neverAborted });
+    const found = findInLayout(await readLayoutIndex(directory), 'v1');
+    expect(found).toEqual(root);
+    expect(Buffer.from(await readLayoutBlob(directory, found)).equals(blob)).toBe(true);
+    expect(() => findInLayout({ schemaVersion: 2, mediaType: '', manifests: [root] }, 'v2')).toThrow(/v2/);
+    const path = join(directory, 'blobs/sha256', (root.digest as Digest).slice(7));
+    expect(readFileSync(path).equals(blob)).toBe(true);
+    writeFileSync(path, 'tampered');
+    await expect(readLayoutBlob(directory, found)).rejects.toMatchObject({ reason: 'OCI_DIGEST_MISMATCH' });
+    const tars = await Promise.all(
+      [files, files.toReversed().sort((a, b) => (a.path < b.path ? -1 : 1))].map(async (list) =>
+        Buffer.concat(await Array.fromAsync(layoutTar(list))),
+      ),
+    );
+    expect(tars[0]?.equals(tars[1]!)).toBe(true);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+});
