@@ -1,0 +1,194 @@
+import { CodedError, type ErrorDetail, formatPlatform, normalizePlatform, type Platform } from '../base/index.ts';
+import type { SourceInfo } from '../llb/op.ts';
+import { BuildContexts, type Entrypoint } from './contexts.ts';
+import { type Conversion, convertDockerfile } from './conversion.ts';
+import { detectSyntax, findDirective, type SyntaxRequest } from './directives.ts';
+import type { CallOptions, DockerfileClient, FrontendRef, FrontendResult } from './frontend-interface.ts';
+import { definitionOf } from './graph.ts';
+import { encodeImageConfig } from './image-config.ts';
+import { Linter, type LintFinding, parseLintOptions } from './lint.ts';
+import { DockerfileError, located, rangesOf } from './location.ts';
+import { type BuildOptions, readOptions } from './options.ts';
+import { answerSubrequest } from './subrequests.ts';
+
+/** Frontend capabilities that callers may ask for in `frontend.caps`. */
+const FRONTEND_CAPS = new Set([
+  'moby.buildkit.frontend.inputs',
+  'moby.buildkit.frontend.subrequests',
+  'moby.buildkit.frontend.contexts',
+  'moby.buildkit.frontend.gitquerystring',
+]);
+
+/** Everything of one request that its parts share. */
+export interface BuildRequest {
+  readonly client: DockerfileClient;
+  readonly contexts: BuildContexts;
+  readonly options: BuildOptions;
+  readonly dockerfile: Entrypoint;
+}
+
+/**
+ * The `dockerfile.v0` frontend: reads the Dockerfile through the client, converts it for each platform, and has the graphs solved. A
+ * `# syntax=` line hands the build to another frontend. @throws CodedError; faults of the Dockerfile carry `errdefs.Source` details
+ */
+export async function buildDockerfile(client: DockerfileClient, call: CallOptions): Promise<FrontendResult> {
+  const missing = missingCap(client.options.get('frontend.caps') ?? '');
+  if (missing !== undefined && !missing.forwardable) throw unsupportedCap(missing.name);
+  const options = readOptions(client.options);
+  const build = client.buildPlatforms[0];
+  if (build === undefined) throw new CodedError('internal', 'the builder announced no platform');
+  const contexts = new BuildContexts(client, options.keepGitDir, build);
+  const dockerfile = await contexts.readDockerfile(call);
+  const request: BuildRequest = { client, contexts, options, dockerfile };
+  try {
+    const forwarded = await forward(request, call);
+    if (forwarded !== undefined) return forwarded;
+    if (missing !== undefined) throw unsupportedCap(missing.name);
+    return (await answerSubrequest(request, call)) ?? (await buildAll(request, call));
+  } catch (error) {
+    throw withSource(error, dockerfile.source);
+  }
+}
+
+/** `context.caps+forward` asks for what only a frontend further on must know. */
+function missingCap(text: string): { name: string; forwardable: boolean } | undefined {
+  for (const cap of text.split(',')) {
+    const [name, suffix] = cap.split('+', 2);
+    if (name !== '' && !FRONTEND_CAPS.has(name!)) return { name: name!, forwardable: suffix === 'forward' };
+  }
+  return undefined;
+}
+
+function unsupportedCap(name: string): CodedError {
+  return new CodedError('unimplemented', `unsupported frontend capability ${name}`, {
+    details: [{ type: 'errdefs.FrontendCap', value: { name } }],
+  });
+}
+
+/** Another frontend named by build argument or in the file, unless this build was already handed on. */
+async function forward(request: BuildRequest, call: CallOptions): Promise<FrontendResult | undefined> {
+  const { client, dockerfile } = request;
+  if (client.options.has('cmdline')) return undefined;
+  const argument = client.options.get('build-arg:BUILDKIT_SYNTAX');
+  const syntax: SyntaxRequest | undefined =
+    argument === undefined
+      ? detectSyntax(dockerfile.text)
+      : { reference: argument.trim().split(' ', 1)[0]!, commandLine: argument, location: { startLine: 0, endLine: 0 } };
+  if (syntax === undefined) return undefined;
+  const options = new Map(client.options).set('cmdline', syntax.commandLine).set('source', syntax.reference);
+  try {
+    const inputs = await client.inputs(call);
+    return await client.forward({ frontend: 'gateway.v0', options, inputs }, call);
+  } catch (error) {
+    if (error instanceof CodedError && error.reason === USE_BUILT_IN) return undefined;
+    throw argument === undefined ? located(error, syntax.location) : error;
+  }
+}
+
+/** Reason of the error by which a client says that this frontend itself stands for the one asked for. */
+export const USE_BUILT_IN = 'FRONTEND_IS_BUILT_IN';
+
+interface PlatformBuild {
+  readonly id: string;
+  readonly platform: Platform;
+  readonly ref: FrontendRef | undefined;
+  readonly conversion: Conversion;
+}
+
+async function buildAll(request: BuildRequest, call: CallOptions): Promise<FrontendResult> {
+  const { options } = request;
+  const wanted: readonly (Platform | undefined)[] = options.platforms.length > 0 ? options.platforms : [undefined];
+  const failure = new AbortController();
+  const signal = AbortSignal.any([call.signal, failure.signal]);
+  const builds = await Promise.allSettled(
+    wanted.map((platform, i) =>
+      buildOne(request, platform, i === 0, { signal }).catch((error: unknown) => {
+        failure.abort(error);
+        throw error;
+      }),
+    ),
+  );
+  call.signal.throwIfAborted();
+  if (failure.signal.aborted) throw failure.signal.reason;
+  return resultOf(
+    builds.flatMap((build) => (build.status === 'fulfilled' ? [build.value] : [])),
+    options.multiPlatform,
+  );
+}
+
+async function buildOne(
+  request: BuildRequest,
+  targetPlatform: Platform | undefined,
+  isFirst: boolean,
+  call: CallOptions,
+): Promise<PlatformBuild> {
+  const { client, contexts, options, dockerfile } = request;
+  const lint = isFirst ? linterOf(request, (finding) => warn(request, finding)) : Linter.silent;
+  const conversion = await convertDockerfile(
+    { text: dockerfile.text, source: dockerfile.source, client, contexts, options, targetPlatform, lint },
+    call,
+  );
+  const definition = definitionOf(conversion.target.output, {
+    platform: conversion.platform,
+    source: dockerfile.source,
+  });
+  const ref = await client.solve({ definition, cacheImports: options.cacheImports }, call);
+  const platform = normalizePlatform(targetPlatform ?? client.buildPlatforms[0]!);
+  return { id: formatPlatform(platform), platform, ref, conversion };
+}
+
+/** The linter that the build argument or the file's check directive asks for. */
+export function linterOf(request: BuildRequest, report: (finding: LintFinding) => void): Linter {
+  const directive = findDirective('check', request.dockerfile.text);
+  const options = request.options.lint ?? parseLintOptions((directive?.value ?? '').split(' ', 1)[0]!);
+  return new Linter(options, report);
+}
+
+function warn({ client, dockerfile }: BuildRequest, { rule, message, location }: LintFinding): void {
+  client.warn({
+    vertex: dockerfile.vertex,
+    level: 1,
+    message: `${rule.name}: ${message}${location === undefined ? '' : ` (line ${location.startLine})`}`,
+    detail: [rule.description],
+    url: rule.url,
+    source: dockerfile.source,
+    ranges: location === undefined ? [] : rangesOf(location),
+  });
+}
+
+function resultOf(builds: readonly PlatformBuild[], multiPlatform: boolean): FrontendResult {
+  const metadata = new Map<string, Uint8Array>();
+  const encoder = new TextEncoder();
+  for (const { id, conversion } of builds) {
+    const suffix = multiPlatform ? `/${id}` : '';
+    const { image, baseImage } = conversion.target;
+    metadata.set(`containerimage.config${suffix}`, encodeImageConfig(image));
+    if (baseImage !== undefined) metadata.set(`containerimage.base.config${suffix}`, encodeImageConfig(baseImage));
+    if (conversion.epoch !== undefined)
+      metadata.set(`source.date.epoch${suffix}`, encoder.encode(String(conversion.epoch)));
+  }
+  const platforms = builds.map(({ id, platform }) => ({ ID: id, Platform: platform }));
+  metadata.set('refs.platforms', encoder.encode(JSON.stringify({ Platforms: platforms })));
+  if (!multiPlatform) return { ref: builds[0]?.ref, metadata };
+  return { refs: new Map(builds.map(({ id, ref }) => [id, ref])), metadata };
+}
+
+/** The error with what is needed to show the lines at fault. */
+function withSource(error: unknown, source: SourceInfo): unknown {
+  if (!(error instanceof DockerfileError)) return error;
+  const info = {
+    filename: source.filename,
+    data: Buffer.from(source.data).toString('base64'),
+    language: source.language,
+  };
+  const details = error.locations
+    .filter(({ startLine }) => startLine > 0)
+    .map((location): ErrorDetail => ({ type: 'errdefs.Source', value: { info, ranges: rangesOf(location) } }));
+  return new DockerfileError(error.code, error.message, error.locations, {
+    cause: error.cause,
+    fault: error.fault,
+    details: [...error.details, ...details],
+    ...(error.reason === undefined ? {} : { reason: error.reason }),
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+  });
+}

@@ -1,0 +1,485 @@
+import {
+  annotate,
+  CodedError,
+  invalidArgument,
+  normalizePlatform,
+  PatternMatcher,
+  type Platform,
+  parsePlatform,
+  Semaphore,
+} from '../base/index.ts';
+import type { ProxyEnv, SourceInfo } from '../llb/op.ts';
+import { resolveBase } from './base-image.ts';
+import type { BuildContexts } from './contexts.ts';
+import { type DispatchContext, dispatch, setDirectory } from './dispatch.ts';
+import type { CallOptions, DockerfileClient } from './frontend-interface.ts';
+import { applyGlobalArgs, checkBaseNames, platformArgs } from './global-args.ts';
+import type { Output, Vertex } from './graph.ts';
+import { DEFAULT_PATH, type ImageConfig } from './image-config.ts';
+import type { Command, CommandOf, Stage } from './instructions.ts';
+import type { Linter } from './lint.ts';
+import { LINT_RULES } from './lint-rules.ts';
+import { type Location, located, relocated } from './location.ts';
+import { findNamedContext } from './named-context.ts';
+import type { BuildOptions } from './options.ts';
+import { type ParsedDockerfile, parseDockerfile } from './parser.ts';
+import { readCommand } from './read-instruction.ts';
+import { EMPTY_ENV, type Expansion, expand } from './shell-lex.ts';
+import { checkCasing, checkFromArgs, checkPlatformFlag, checkStageNames } from './stage-lint.ts';
+import {
+  type Environment,
+  OutlineNotes,
+  type PlannedCommand,
+  reachableFrom,
+  StageState,
+  StageTable,
+} from './stage-state.ts';
+import { readStages } from './stages.ts';
+import { didYouMean } from './suggest.ts';
+import { quote } from './text.ts';
+
+/** Registry lookups at once. */
+const MAX_LOOKUPS = 16;
+
+export interface ConversionInput {
+  readonly text: string;
+  readonly source: SourceInfo;
+  readonly client: DockerfileClient;
+  readonly contexts: BuildContexts;
+  readonly options: BuildOptions;
+  /** Undefined: the builder's, or whatever a base image turns out to be. */
+  readonly targetPlatform: Platform | undefined;
+  readonly lint: Linter;
+  /** Read stages that the target does not need, too: for checks. */
+  readonly allStages?: boolean;
+}
+
+/** The target stage, every stage read. */
+export interface Conversion {
+  readonly target: StageState;
+  readonly globalOutline: OutlineNotes;
+  readonly platform: Platform;
+  /** Seconds since the epoch. */
+  readonly epoch: number | undefined;
+}
+
+/** Turns a Dockerfile into stages with graphs. @throws DockerfileError with the lines at fault */
+export async function convertDockerfile(input: ConversionInput, options: CallOptions): Promise<Conversion> {
+  if (input.text === '') throw invalidArgument('the Dockerfile cannot be empty');
+  const parsed = parseDockerfile(input.text);
+  const { lint } = input;
+  for (const location of parsed.emptyContinuations)
+    lint.run(LINT_RULES.noEmptyContinuation, location, 'Empty continuation line');
+  const { stages, globalArgs } = readStages(parsed, lint);
+  if (stages.length === 0) throw invalidArgument('dockerfile contains no stages to build');
+  checkStageNames(stages, lint);
+  checkCasing(stages, lint);
+  return await new Converter(input, parsed, stages, globalArgs, options).run();
+}
+
+class Converter {
+  readonly #input: ConversionInput;
+  readonly #parsed: ParsedDockerfile;
+  readonly #stages: readonly Stage[];
+  readonly #table = new StageTable();
+  readonly #args: Environment;
+  readonly #outline = new OutlineNotes();
+  readonly #target: Platform;
+  readonly #call: CallOptions;
+  readonly #epoch: number | undefined;
+
+  constructor(
+    input: ConversionInput,
+    parsed: ParsedDockerfile,
+    stages: readonly Stage[],
+    globalArgs: readonly CommandOf<'arg'>[],
+    call: CallOptions,
+  ) {
+    this.#input = input;
+    this.#parsed = parsed;
+    this.#stages = stages;
+    this.#call = call;
+    const build = input.client.buildPlatforms[0]!;
+    this.#target = input.targetPlatform ?? build;
+    const { buildArgs, target } = input.options;
+    this.#args = platformArgs(build, this.#target, buildArgs, target || stages.at(-1)!.name);
+    checkBaseNames(stages, this.#args, globalArgs, parsed.escape, input.lint);
+    applyGlobalArgs(this.#args, globalArgs, buildArgs, parsed.escape, this.#outline);
+    this.#epoch = epochOf(buildArgs.get('SOURCE_DATE_EPOCH') ?? this.#args.get('SOURCE_DATE_EPOCH') ?? '');
+  }
+
+  async run(): Promise<Conversion> {
+    for (const [i, stage] of this.#stages.entries()) this.#addStage(stage, i);
+    const target = this.#findTarget();
+    for (const state of [...this.#table.all]) this.#planCommands(state);
+    checkCycles(this.#table.all);
+    if (this.#table.all.length === 1) this.#table.all[0]!.displayName = '';
+    const reachable = await this.#resolve(target);
+    await this.#dispatchAll(reachable, target);
+    this.#finish(target);
+    return { target, globalOutline: this.#outline, platform: this.#target, epoch: this.#epoch };
+  }
+
+  #expand(text: string): Expansion {
+    return expand(text, this.#args, { escape: this.#parsed.escape });
+  }
+
+  #addStage(stage: Stage, index: number): void {
+    const lint = this.#input.lint.within(stage.comments);
+    const known = new Set([...this.#outline.args.keys(), ...this.#args.keys()]);
+    let base: Expansion;
+    let platform: Platform | undefined;
+    const used = new Set<string>();
+    try {
+      base = this.#expand(stage.base);
+      checkFromArgs(base.unmatched, known, stage.location, lint);
+      if (base.result === '') throw invalidArgument(`base name (${stage.base}) should not be blank`);
+      if (stage.platform !== '') {
+        const asked = this.#expand(stage.platform);
+        checkFromArgs(asked.unmatched, known, stage.location, lint);
+        checkPlatformFlag(stage, asked, this.#args, lint);
+        platform = this.#platformOf(stage, asked);
+        for (const name of asked.matched) used.add(name);
+      }
+    } catch (error) {
+      throw located(error, stage.location);
+    }
+    const state = new StageState(stage, base.result);
+    state.platform = platform;
+    if (stage.name !== '') {
+      state.namedContext = findNamedContext(this.#input.client, stage.name, platform ?? this.#target, () =>
+        followPaths(state.paths),
+      );
+      if (state.namedContext !== undefined) {
+        this.#table.add(state);
+        state.base = undefined;
+        return;
+      }
+    } else state.displayName = `stage-${index}`;
+    this.#table.add(state);
+    for (const name of [...base.matched, ...used]) state.outline.usedArgs.add(name);
+    const pulls = state.baseName !== 'scratch' && state.base === undefined;
+    const steps = stage.commands.filter(({ kind }) => ['add', 'copy', 'run', 'workdir'].includes(kind)).length;
+    state.stepsTotal = steps + (pulls ? 1 : 0);
+    state.ignoreCache = this.#ignoresCache(stage.name);
+  }
+
+  #platformOf(stage: Stage, asked: Expansion): Platform {
+    const suggestion = () => [...asked.unmatched].map((name) => didYouMean(name, this.#args.keys())).join('');
+    if (asked.result === '')
+      throw invalidArgument(`empty platform value from expression ${stage.platform}${suggestion()}`);
+    try {
+      return parsePlatform(asked.result);
+    } catch (error) {
+      throw annotate(error, `failed to parse platform ${stage.platform}${suggestion()}`);
+    }
+  }
+
+  #ignoresCache(name: string): boolean {
+    const { noCache } = this.#input.options;
+    if (noCache === undefined) return false;
+    return noCache.length === 0 || noCache.some((stage) => stage.toLowerCase() === name.toLowerCase());
+  }
+
+  #findTarget(): StageState {
+    const wanted = this.#input.options.target;
+    if (wanted === '') return this.#table.all.at(-1)!;
+    const found = this.#table.byName(wanted);
+    if (found !== undefined) return found;
+    throw new CodedError(
+      'invalid_argument',
+      `target stage ${quote(wanted)} could not be found${didYouMean(wanted, this.#table.names())}`,
+      { reason: 'DOCKERFILE_TARGET_NOT_FOUND', hint: 'Name a stage that a FROM … AS line of the Dockerfile gives.' },
+    );
+  }
+
+  #planCommands(state: StageState): void {
+    state.commands = state.stage.commands.map((command) => this.#plan(state, command, false));
+  }
+
+  /** Finds what an instruction takes files from; an image that no stage names becomes a state of its own. */
+  #plan(state: StageState, command: Command, onBuild: boolean): PlannedCommand {
+    const sources = this.#sourcesOf(command);
+    for (const source of sources) {
+      state.dependencies.set(source, command.location);
+      if (source.unregistered && !this.#table.all.includes(source)) this.#table.add(source);
+    }
+    return { command, sources, onBuild };
+  }
+
+  #sourcesOf(command: Command): StageState[] {
+    if (command.kind === 'run')
+      return command.mountSources.map((from) => {
+        const name = from || 'scratch';
+        return this.#table.byName(name) ?? imageState(name, command);
+      });
+    if (command.kind !== 'copy' || command.from === '') return [];
+    const { from } = command;
+    if (expand(from, EMPTY_ENV, { escape: this.#parsed.escape }).result !== from)
+      throw located(
+        invalidArgument(
+          'variable expansion is not supported for --from, define a new stage with FROM using ARG from global scope as a workaround',
+        ),
+        command.location,
+      );
+    if (!/^[+-]?\d+$/.test(from)) return [this.#table.byName(from) ?? imageState(from, command)];
+    const byIndex = this.#table.all[Number(from)];
+    if (byIndex === undefined) throw located(invalidArgument(`invalid stage index ${from}`), command.location);
+    return [byIndex];
+  }
+
+  /** Resolves the images that the target needs, again when their ONBUILD triggers need more. */
+  async #resolve(target: StageState): Promise<Set<StageState>> {
+    for (;;) {
+      const reachable = reachableFrom(target);
+      const wanted = this.#table.all.filter(
+        (state) =>
+          (reachable.has(state) || this.#input.allStages) &&
+          state.base === undefined &&
+          !state.resolved &&
+          !state.dispatched,
+      );
+      await this.#resolveBases(wanted);
+      let more = false;
+      for (const state of [...this.#table.all]) {
+        if (!reachable.has(state)) continue;
+        state.inherit();
+        more = this.#addTriggers(state) || more;
+      }
+      if (!more) return reachable;
+    }
+  }
+
+  async #resolveBases(states: readonly StageState[]): Promise<void> {
+    const slots = new Semaphore(MAX_LOOKUPS);
+    const failure = new AbortController();
+    const signal = AbortSignal.any([this.#call.signal, failure.signal]);
+    const results = await Promise.allSettled(
+      states.map(async (state) => {
+        state.resolved = true;
+        using _ = await slots.acquire({ signal });
+        try {
+          await resolveBase(
+            state,
+            {
+              client: this.#input.client,
+              contexts: this.#input.contexts,
+              options: this.#input.options,
+              targetPlatform: this.#target,
+              implicitTarget: this.#input.targetPlatform === undefined,
+              lint: this.#input.lint,
+              stageNames: this.#table.names(),
+            },
+            { signal },
+          );
+        } catch (error) {
+          failure.abort(error);
+          throw error;
+        }
+      }),
+    );
+    this.#call.signal.throwIfAborted();
+    if (failure.signal.aborted) throw failure.signal.reason;
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
+  }
+
+  /** Puts the triggers of the base before the stage's own instructions. True when they need other stages or images. */
+  #addTriggers(state: StageState): boolean {
+    const triggers = [...state.image.config.onBuild];
+    if (state.base !== undefined && !state.onBuildRead) {
+      state.onBuildRead = true;
+      for (const { command } of state.base.commands) if (command.kind === 'onbuild') triggers.push(command.expression);
+    }
+    state.image.config.onBuild = [];
+    if (triggers.length === 0) return false;
+    let added: PlannedCommand[];
+    try {
+      added = triggers.map((trigger) => this.#trigger(state, trigger));
+    } catch (error) {
+      throw relocated(error, [state.stage.location]);
+    }
+    state.commands = [...added, ...state.commands];
+    state.stepsTotal += added.length;
+    return added.some(({ sources }) => sources.length > 0);
+  }
+
+  #trigger(state: StageState, trigger: string): PlannedCommand {
+    const [node, ...others] = parseDockerfile(trigger).nodes;
+    if (node === undefined || others.length > 0) throw invalidArgument('onbuild trigger should be a single expression');
+    const { location } = state.stage;
+    return this.#plan(state, readCommand({ ...node, location }, this.#input.lint), true);
+  }
+
+  async #dispatchAll(reachable: ReadonlySet<StageState>, target: StageState): Promise<void> {
+    const ignorePatterns = await this.#input.contexts.ignorePatterns(this.#call);
+    const buildContext = new LateOutput();
+    const { options, client, lint } = this.#input;
+    const shared: DispatchContext = {
+      options,
+      globalArgs: this.#args,
+      targetPlatform: this.#target,
+      escape: this.#parsed.escape,
+      buildContext,
+      ignore: ignorePatterns.length > 0 ? new PatternMatcher(ignorePatterns) : undefined,
+      ignorePatterns,
+      proxy: proxyOf(options.buildArgs),
+      epoch: this.#epoch,
+      lint,
+      llbCaps: client.llbCaps,
+    };
+    const contextPaths = new Set<string>();
+    for (const state of this.#table.all) {
+      if (!this.#input.allStages && !reachable.has(state)) continue;
+      if (state.dispatched) continue;
+      this.#dispatchStage(state, shared);
+      for (const path of state.contextPaths) contextPaths.add(path);
+    }
+    target.paths.add('/');
+    const { options: buildOptions } = this.#input;
+    if (Object.keys(buildOptions.labels).length > 0 || buildOptions.labels.size > 0)
+      target.image.config.labels = { ...target.image.config.labels, ...Object.fromEntries(buildOptions.labels) };
+    lint.assertClean();
+    buildContext.bind(await this.#input.contexts.mainContext(followPaths(contextPaths), this.#call));
+  }
+
+  #dispatchStage(state: StageState, shared: DispatchContext): void {
+    state.inherit();
+    state.dispatched = true;
+    state.platform ??= this.#target;
+    const { config } = state.image;
+    if (!config.env.some((entry) => entry === 'PATH' || entry.startsWith('PATH=')) && state.platform.os !== 'windows')
+      config.env.push(`PATH=${DEFAULT_PATH}`);
+    for (const entry of config.env) {
+      const equals = entry.indexOf('=');
+      state.env.set(equals < 0 ? entry : entry.slice(0, equals), equals < 0 ? '' : entry.slice(equals + 1));
+    }
+    if (shared.options.hostname !== '') state.hostname = shared.options.hostname;
+    if (config.workingDir !== '') setDirectory(state, config.workingDir);
+    if (config.user !== '') state.user = config.user;
+    for (const planned of state.commands) {
+      try {
+        dispatch(state, planned, shared);
+      } catch (error) {
+        throw located(error, planned.command.location);
+      }
+    }
+  }
+
+  /** The image says what was asked for, and what the base image was where nothing was. */
+  #finish({ image }: StageState): void {
+    if (this.#input.targetPlatform !== undefined) {
+      const target = this.#target;
+      const same = target.os === image.os && target.architecture === image.architecture;
+      image.os = target.os;
+      image.architecture = target.architecture;
+      if (target.variant !== undefined) image.variant = target.variant;
+      else if (!same) delete image.variant;
+      if (target['os.version'] !== undefined) image.osVersion = target['os.version'];
+      else if (!same) delete image.osVersion;
+    }
+    normalizeImagePlatform(image);
+  }
+}
+
+function normalizeImagePlatform(image: ImageConfig): void {
+  const normal = normalizePlatform({
+    os: image.os,
+    architecture: image.architecture,
+    ...(image.variant === undefined ? {} : { variant: image.variant }),
+  });
+  image.os = normal.os;
+  image.architecture = normal.architecture;
+  if (normal.variant === undefined) delete image.variant;
+  else image.variant = normal.variant;
+}
+
+/** The build context, whose paths are known once every stage has been read. */
+class LateOutput implements Output {
+  readonly index = 0;
+  #bound: Output | undefined;
+
+  bind(output: Output): void {
+    this.#bound = output;
+  }
+
+  vertex(): Vertex | undefined {
+    return this.#bound?.vertex();
+  }
+}
+
+function imageState(name: string, command: Command): StageState {
+  const stage: Stage = {
+    keyword: '',
+    code: '',
+    location: command.location,
+    comments: [],
+    name: '',
+    description: '',
+    base: name,
+    platform: '',
+    commands: [],
+  };
+  return new StageState(stage, name, true);
+}
+
+/** Paths relative to a root, sorted; none when the whole is wanted. */
+function followPaths(paths: ReadonlySet<string>): string[] {
+  if (paths.has('/')) return [];
+  return [...paths].map((path) => path.replace(/^\/+/, '')).sort();
+}
+
+function proxyOf(buildArgs: ReadonlyMap<string, string>): ProxyEnv | undefined {
+  const proxy = { httpProxy: '', httpsProxy: '', ftpProxy: '', noProxy: '', allProxy: '' };
+  const members: Readonly<Record<string, keyof ProxyEnv>> = {
+    http_proxy: 'httpProxy',
+    https_proxy: 'httpsProxy',
+    ftp_proxy: 'ftpProxy',
+    no_proxy: 'noProxy',
+    all_proxy: 'allProxy',
+  };
+  let given = false;
+  for (const key of [...buildArgs.keys()].sort()) {
+    const member = Object.hasOwn(members, key.toLowerCase()) ? members[key.toLowerCase()] : undefined;
+    if (member === undefined) continue;
+    proxy[member] = buildArgs.get(key)!;
+    given = true;
+  }
+  return given ? proxy : undefined;
+}
+
+/** @throws CodedError when the value is no number of seconds */
+function epochOf(text: string): number | undefined {
+  if (text === '') return undefined;
+  if (!/^-?\d{1,12}$/.test(text))
+    throw invalidArgument(`invalid SOURCE_DATE_EPOCH: ${text}`, {
+      hint: 'Give seconds since 1970; taking the time from a context or stage is not supported yet.',
+    });
+  return Number(text);
+}
+
+/** @throws CodedError naming the stage that needs itself */
+function checkCycles(states: readonly StageState[]): void {
+  const done = new Set<StageState>();
+  for (const start of states) {
+    const open: { state: StageState; rest: Iterator<[StageState, Location]> }[] = [];
+    const onPath = new Set<StageState>();
+    const enter = (state: StageState) => {
+      onPath.add(state);
+      open.push({ state, rest: state.dependencies.entries() });
+    };
+    if (!done.has(start)) enter(start);
+    for (let top = open.at(-1); top !== undefined; top = open.at(-1)) {
+      const next = top.rest.next();
+      if (next.done) {
+        open.pop();
+        onPath.delete(top.state);
+        done.add(top.state);
+        continue;
+      }
+      const [dependency, location] = next.value;
+      if (onPath.has(dependency))
+        throw located(invalidArgument(`circular dependency detected on stage: ${start.displayName}`), location);
+      if (!done.has(dependency)) enter(dependency);
+    }
+  }
+}

@@ -1,0 +1,259 @@
+import { posix } from 'node:path';
+import { invalidArgument, newId, parseDigest } from '../base/index.ts';
+import type { DispatchContext } from './dispatch.ts';
+import { type FileStep, fileVertex, type Owner, parseOwner } from './file-op.ts';
+import { type GitRef, parseGitRef } from './git-ref.ts';
+import { type Output, outputOf, type VertexNotes } from './graph.ts';
+import { addHistory } from './image-config.ts';
+import type { CopyCommand } from './instructions.ts';
+import { LINT_RULES } from './lint-rules.ts';
+import { displayText, stepName } from './names.ts';
+import { gitSource, httpFilename, httpSource } from './sources.ts';
+import type { PlannedCommand, StageState } from './stage-state.ts';
+import { cut, quote } from './text.ts';
+
+interface Chmod {
+  readonly mode: number;
+  readonly modeStr: string;
+}
+
+/** COPY and ADD */
+export function dispatchCopy(
+  state: StageState,
+  command: CopyCommand,
+  planned: PlannedCommand,
+  context: DispatchContext,
+): void {
+  const [from] = planned.sources;
+  if (from !== undefined && !from.dispatched)
+    throw invalidArgument(
+      `cannot copy from stage ${quote(command.from)}, it needs to be defined before current stage ${quote(state.displayName)}`,
+    );
+  const platform = state.platform ?? context.targetPlatform;
+  const owner = ownerOf(command);
+  const chmod = chmodOf(command.chmod);
+  checkChecksum(command);
+  const text = displayText(command.code, state.env, { escape: context.escape });
+  const firstStep = state.step;
+  const nameOptions = { onBuild: planned.onBuild, multiPlatform: context.options.multiPlatform };
+  const name = stepName(state, text, platform, nameOptions);
+
+  const plan: CopyPlan = {
+    command,
+    context,
+    name,
+    destination: destinationOf(state, command.sources.destination),
+    common: { ...chmod, createDestPath: true, excludePatterns: command.excludes },
+    owner,
+    source: from === undefined ? context.buildContext : from.output,
+    checked: from === undefined,
+  };
+  const steps = [
+    ...command.sources.paths.map((path) => pathStep(path, plan)),
+    ...command.sources.files.map((file) => fileStep(file, plan)),
+  ];
+  const notes: VertexNotes = { name, location: command.location, ignoreCache: state.ignoreCache };
+  if (command.link && command.chmod === '' && context.llbCaps.has('mergeop')) {
+    const group = { id: newId(), name };
+    const layer = fileVertex(undefined, steps, { ...notes, progressGroup: { ...group, weak: true } });
+    state.step = firstStep;
+    const linkName = stepName(state, `LINK ${text}`, platform, nameOptions);
+    state.output = mergeVertex(state.output, layer, {
+      ...notes,
+      name: linkName,
+      progressGroup: { ...group, weak: false },
+    });
+  } else state.output = fileVertex(state.output, steps, notes);
+
+  for (const path of command.sources.paths) {
+    if (from !== undefined) from.paths.add(posix.join('/', path));
+    else if (command.kind === 'copy' || !/^https?:\/\//.test(path)) state.contextPaths.add(posix.join('/', path));
+  }
+  addHistory(state.image, `${historyText(command)} # buildkit`, true, context.epoch);
+}
+
+interface CopyPlan {
+  readonly command: CopyCommand;
+  readonly context: DispatchContext;
+  readonly name: string;
+  readonly destination: string;
+  readonly common: Chmod & { readonly createDestPath: boolean; readonly excludePatterns: readonly string[] };
+  readonly owner: Owner | undefined;
+  /** The build context, or the file system that --from names. */
+  readonly source: Output | undefined;
+  /** The ignore file applies. */
+  readonly checked: boolean;
+}
+
+/** Absolute, with what a slash or dot at the end says kept. */
+function destinationOf(state: StageState, path: string): string {
+  const text = path === '' || path === '.' ? './' : path;
+  const normal = posix.resolve('/', state.directory, text);
+  if (text.endsWith('/')) return normal === '/' ? normal : `${normal}/`;
+  if (text.endsWith('/.')) return normal === '/' ? '/.' : `${normal}/.`;
+  return normal;
+}
+
+function ownerOf(command: CopyCommand): Owner | undefined {
+  if (command.chown === '') return undefined;
+  const owner = parseOwner(command.chown);
+  const byName = [owner.user, owner.group].some((id) => typeof id === 'string' && id !== '');
+  if (command.link && byName)
+    throw invalidArgument(
+      `--chown=${command.chown}: user and group names can't be resolved when used with --link, use numeric uid[:gid] instead`,
+    );
+  return owner;
+}
+
+const SYMBOLIC_MODE = /^[ugoa]*(?:[-+=](?:[rwxXst]*|[ugo]))+(?:,[ugoa]*(?:[-+=](?:[rwxXst]*|[ugo]))+)*$/;
+
+function chmodOf(text: string): Chmod {
+  if (text === '') return { mode: -1, modeStr: '' };
+  if (/^[0-7]+$/.test(text) && Number.parseInt(text, 8) <= 0o7777)
+    return { mode: Number.parseInt(text, 8), modeStr: '' };
+  if (/^[0-9]/.test(text) || text.length > 100)
+    throw invalidArgument(`invalid chmod parameter: '${text}'. it should be octal string and between 0 and 07777`);
+  if (!SYMBOLIC_MODE.test(text)) throw invalidArgument(`invalid chmod parameter: '${text}'`);
+  return { mode: 0, modeStr: text };
+}
+
+function checkChecksum(command: CopyCommand): void {
+  if (command.checksum === '') return;
+  if (command.sources.paths.length !== 1) throw invalidArgument("checksum can't be specified for multiple sources");
+  const [path] = command.sources.paths;
+  if (!isHttp(path!) && remoteGit(path!) === undefined)
+    throw invalidArgument('checksum requires HTTP(S) or Git sources');
+}
+
+function isHttp(path: string): boolean {
+  return /^https?:\/\//.test(path);
+}
+
+/** A git source that is no local path. */
+function remoteGit(path: string): GitRef | undefined {
+  const git = parseGitRef(path);
+  return git === undefined || git.maybeLocal ? undefined : git;
+}
+
+function pathStep(path: string, plan: CopyPlan): FileStep {
+  const { command } = plan;
+  const git = remoteGit(path);
+  if (git !== undefined) {
+    if (command.kind === 'copy') throw invalidArgument("source can't be a git ref for COPY");
+    return copyStep(plan, gitOutput(git, plan), { src: '/' });
+  }
+  if (isHttp(path)) {
+    if (command.kind === 'copy') throw invalidArgument("source can't be a URL for COPY");
+    const filename = httpFilename(path);
+    const checksum = command.checksum === '' ? '' : parseDigest(command.checksum);
+    const from = httpSource(path, filename, checksum, { name: plan.name, instruction: '' });
+    return copyStep(plan, from, { src: posix.join('/', filename), attemptUnpack: command.unpack ?? false });
+  }
+  if (plan.checked) checkIgnored(path, plan);
+  return localStep(path, plan);
+}
+
+function copyStep(
+  plan: CopyPlan,
+  from: Output | undefined,
+  copy: Partial<Extract<FileStep, { kind: 'copy' }>['copy']> & { readonly src: string },
+): FileStep {
+  return {
+    kind: 'copy',
+    from,
+    owner: plan.owner,
+    copy: { ...plan.common, dest: plan.destination, ...copy },
+  };
+}
+
+function localStep(path: string, plan: CopyPlan): FileStep {
+  const { command } = plan;
+  let root = path;
+  let includePatterns: string[] = [];
+  let requiredPaths: string[] = [];
+  if (command.parents) {
+    // `/./` parts the path that is left out from the one that is kept.
+    const [parent, rest] = cut(path, '/./');
+    root = rest === undefined ? '/' : parent;
+    const pattern = posix.resolve('/', rest ?? path);
+    includePatterns = [pattern.slice(1)];
+    if (!hasWildcard(root) && !hasWildcard(pattern)) requiredPaths = [posix.resolve('/', posix.join(root, pattern))];
+  }
+  return copyStep(plan, plan.source, {
+    src: posix.resolve('/', root),
+    followSymlink: true,
+    dirCopyContents: true,
+    allowWildcard: true,
+    allowEmptyWildcard: true,
+    includePatterns,
+    requiredPaths,
+    attemptUnpack: command.unpack ?? command.kind === 'add',
+  });
+}
+
+function fileStep(file: CopyCommand['sources']['files'][number], plan: CopyPlan): FileStep {
+  const from = fileVertex(undefined, [{ kind: 'mkfile', path: file.name, mode: 0o644, data: file.data }], {
+    name: '[internal] preparing inline document',
+  });
+  return copyStep(plan, from, { src: posix.join('/', file.name) });
+}
+
+function gitOutput(git: GitRef, { command, name }: CopyPlan): Output {
+  const { keepGitDir } = command;
+  if (keepGitDir !== undefined && git.keepGitDir !== undefined && keepGitDir !== git.keepGitDir)
+    throw invalidArgument('inconsistent keep-git-dir configuration');
+  if (command.checksum !== '' && git.checksum !== '' && command.checksum !== git.checksum)
+    throw invalidArgument(`checksum mismatch ${quote(command.checksum)} != ${quote(git.checksum)}`);
+  const options = {
+    keepGitDir: git.keepGitDir ?? keepGitDir ?? false,
+    checksum: git.checksum || command.checksum,
+    mtime: '',
+  };
+  return gitSource(git, options, { name });
+}
+
+function mergeVertex(base: Output | undefined, layer: Output, notes: VertexNotes): Output {
+  if (base === undefined) return layer;
+  return outputOf({
+    inputs: [base, layer],
+    platform: 'none',
+    notes: { ...notes, caps: ['mergeop'] },
+    body: (indexOf) => ({ kind: 'merge', merge: { inputs: [indexOf(base), indexOf(layer)] } }),
+  });
+}
+
+function hasWildcard(path: string): boolean {
+  for (let i = 0; i < path.length; i += 1) {
+    if ('*?['.includes(path[i]!)) return true;
+    if (path[i] === '\\') i += 1;
+  }
+  return false;
+}
+
+/** Warns when the ignore file keeps the source away for sure: with `!` patterns in it, nobody can tell. */
+function checkIgnored(path: string, { command, context }: CopyPlan): void {
+  const { ignore } = context;
+  if (ignore === undefined || ignore.hasNegated) return;
+  const source = posix.normalize(path).replace(/(?<=.)\/$/, '');
+  const isRoot = source === '.' || source === '/';
+  if (isRoot && !context.ignorePatterns.some((pattern) => ['*', '**', '**/*'].includes(pattern))) return;
+  const relative = source.replace(/^\//, '');
+  if (!ignore.matches(source) && !(relative !== '' && ignore.matches(relative))) return;
+  context.lint.run(
+    LINT_RULES.copyIgnoredFile,
+    command.location,
+    `Attempting to ${command.kind === 'add' ? 'Add' : 'Copy'} file ${quote(source)} that is excluded by .dockerignore`,
+  );
+}
+
+function historyText({ kind, parents, chown, chmod, sources }: CopyCommand): string {
+  return [
+    kind.toUpperCase(),
+    ...(parents ? ['--parents'] : []),
+    ...(chown === '' ? [] : [`--chown=${chown}`]),
+    ...(chmod === '' ? [] : [`--chmod=${chmod}`]),
+    ...sources.paths,
+    ...sources.files.map(({ name }) => `<<${name}`),
+    sources.destination,
+  ].join(' ');
+}

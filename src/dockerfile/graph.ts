@@ -1,0 +1,189 @@
+import { type Digest, digestOf, type Platform } from '../base/index.ts';
+import { decodeOp, encodeOp } from '../llb/index.ts';
+import type {
+  Definition,
+  Input,
+  LinuxResources,
+  Op,
+  OpBody,
+  OpMetadata,
+  ProgressGroup,
+  SourceInfo,
+  SourceLocation,
+} from '../llb/op.ts';
+import { type Location, rangesOf } from './location.ts';
+
+/** An output of a vertex that may be decided later: the build context's paths are known only when every stage has been read. */
+export interface Output {
+  /** Undefined is scratch. */
+  vertex(): Vertex | undefined;
+  readonly index: number;
+}
+
+/** What goes with an op but not into its digest. */
+export interface VertexNotes {
+  readonly name?: string;
+  /** The Dockerfile instruction, as the description `com.docker.dockerfile.v1.command`. */
+  readonly instruction?: string;
+  readonly location?: Location | undefined;
+  readonly ignoreCache?: boolean;
+  readonly caps?: readonly string[];
+  readonly progressGroup?: ProgressGroup;
+  readonly linuxResources?: LinuxResources | undefined;
+}
+
+/** Index of an output among the op's inputs; -1 for scratch. Asked in the order in which inputs are to be listed. */
+export type InputIndex = (output: Output | undefined) => number;
+
+export interface Vertex {
+  readonly inputs: readonly Output[];
+  /** Set on ops whose platform counts (exec, images); undefined takes the definition's. */
+  readonly platform: Platform | undefined | 'none';
+  readonly notes: VertexNotes;
+  body(indexOf: InputIndex): OpBody;
+  /** The bytes as they came, for vertices of a graph made elsewhere. */
+  readonly wire?: { readonly bytes: Uint8Array; readonly metadata: OpMetadata | undefined };
+}
+
+export function outputOf(vertex: Vertex, index = 0): Output {
+  return { vertex: () => vertex, index };
+}
+
+interface Encoded {
+  readonly digest: Digest;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * The definition whose result is `output`: inputs before users, the pointer last. Equal ops become one entry.
+ * Depth does not matter: chains of ten thousand steps are walked without recursion.
+ */
+export function definitionOf(
+  output: Output | undefined,
+  options: { readonly platform: Platform; readonly source: SourceInfo | undefined },
+): Definition {
+  const head = output?.vertex();
+  if (output === undefined || head === undefined) return { ops: [], metadata: new Map() };
+  const encoded = new Map<Vertex, Encoded>();
+  const ops = new Map<Digest, Uint8Array>();
+  const metadata = new Map<Digest, OpMetadata>();
+  const locations = new Map<Digest, SourceLocation[]>();
+  for (const vertex of inDependencyOrder(head)) {
+    const entry = encode(vertex, encoded, options.platform);
+    encoded.set(vertex, entry);
+    ops.set(entry.digest, entry.bytes);
+    metadata.set(entry.digest, mergeMetadata(metadata.get(entry.digest), metadataOf(vertex)));
+    const known = locations.get(entry.digest) ?? [];
+    if (vertex.notes.location !== undefined && options.source !== undefined)
+      known.push({ sourceIndex: 0, ranges: rangesOf(vertex.notes.location) });
+    locations.set(entry.digest, known);
+  }
+  const pointer = encodeOp({
+    inputs: [{ digest: encoded.get(head)!.digest, index: output.index }],
+    constraints: [],
+    body: { kind: 'pointer' },
+  });
+  metadata.set(digestOf(pointer), pointerMetadata(metadata.values()));
+  const hasLocations = [...locations.values()].some((list) => list.length > 0);
+  return {
+    ops: [...ops.values(), pointer],
+    metadata,
+    source: { infos: hasLocations && options.source !== undefined ? [options.source] : [], locations },
+  };
+}
+
+/** The outputs of a graph made elsewhere, its ops kept byte for byte. */
+export function outputOfDefinition(definition: Definition): Output | undefined {
+  const vertices = new Map<Digest, Vertex>();
+  let last: Op | undefined;
+  for (const bytes of definition.ops) {
+    const op = decodeOp(bytes);
+    last = op;
+    const digest = digestOf(bytes);
+    vertices.set(digest, {
+      inputs: op.inputs.map((input) => ({ vertex: () => vertices.get(input.digest), index: input.index })),
+      platform: op.platform ?? 'none',
+      notes: {},
+      body: () => op.body,
+      wire: { bytes, metadata: definition.metadata.get(digest) },
+    });
+  }
+  const pointer = last?.inputs[0];
+  if (last?.body.kind !== 'pointer' || pointer === undefined) return undefined;
+  return { vertex: () => vertices.get(pointer.digest), index: pointer.index };
+}
+
+/** Every vertex below `head`, each after its inputs. */
+function* inDependencyOrder(head: Vertex): Generator<Vertex> {
+  const done = new Set<Vertex>();
+  const open: { vertex: Vertex; next: number }[] = [{ vertex: head, next: 0 }];
+  const entered = new Set([head]);
+  for (let top = open.at(-1); top !== undefined; top = open.at(-1)) {
+    const output = top.vertex.inputs[top.next];
+    if (output === undefined) {
+      open.pop();
+      done.add(top.vertex);
+      yield top.vertex;
+      continue;
+    }
+    top.next += 1;
+    const vertex = output.vertex();
+    if (vertex === undefined || entered.has(vertex)) continue;
+    entered.add(vertex);
+    open.push({ vertex, next: 0 });
+  }
+}
+
+function encode(vertex: Vertex, encoded: ReadonlyMap<Vertex, Encoded>, platform: Platform): Encoded {
+  if (vertex.wire !== undefined) return { digest: digestOf(vertex.wire.bytes), bytes: vertex.wire.bytes };
+  const inputs: Input[] = [];
+  const indexOf = (output: Output | undefined): number => {
+    const producer = output?.vertex();
+    if (output === undefined || producer === undefined) return -1;
+    const { digest } = encoded.get(producer)!;
+    const known = inputs.findIndex((input) => input.digest === digest && input.index === output.index);
+    if (known >= 0) return known;
+    inputs.push({ digest, index: output.index });
+    return inputs.length - 1;
+  };
+  const body = vertex.body(indexOf);
+  const own = vertex.platform === 'none' ? undefined : (vertex.platform ?? platform);
+  const bytes = encodeOp({ inputs, constraints: [], body, ...(own === undefined ? {} : { platform: own }) });
+  return { digest: digestOf(bytes), bytes };
+}
+
+function metadataOf({ notes, wire }: Vertex): OpMetadata {
+  if (wire !== undefined) return wire.metadata ?? { ignoreCache: false, description: {}, caps: {} };
+  const description: Record<string, string> = {};
+  if (notes.instruction !== undefined) description['com.docker.dockerfile.v1.command'] = notes.instruction;
+  if (notes.name !== undefined) description['llb.customname'] = notes.name;
+  return {
+    ignoreCache: notes.ignoreCache ?? false,
+    description,
+    caps: Object.fromEntries((notes.caps ?? []).map((cap) => [cap, true])),
+    ...(notes.progressGroup === undefined ? {} : { progressGroup: notes.progressGroup }),
+    ...(notes.linuxResources === undefined ? {} : { linuxResources: notes.linuxResources }),
+  };
+}
+
+function mergeMetadata(first: OpMetadata | undefined, second: OpMetadata): OpMetadata {
+  if (first === undefined) return second;
+  return {
+    ...first,
+    ...second,
+    ignoreCache: first.ignoreCache || second.ignoreCache,
+    description: { ...first.description, ...second.description },
+    caps: { ...first.caps, ...second.caps },
+  };
+}
+
+/** The capabilities that the definition as a whole needs. */
+function pointerMetadata(all: Iterable<OpMetadata>): OpMetadata {
+  const caps: Record<string, boolean> = { constraints: true, platform: true };
+  for (const metadata of all) {
+    if (metadata.ignoreCache) caps['meta.ignorecache'] = true;
+    if (Object.keys(metadata.description).length > 0) caps['meta.description'] = true;
+    if (metadata.exportCache !== undefined) caps['meta.exportcache'] = true;
+  }
+  return { ignoreCache: false, description: {}, caps };
+}
