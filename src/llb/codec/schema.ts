@@ -15,7 +15,7 @@ export interface Field {
 
 export interface Schema {
   readonly name: string;
-  /** By ascending field number, which is the order they are written in. */
+  /** In the order they are written in: by number, members of a oneof after all others (as Go's protobuf library has it). */
   readonly fields: readonly Field[];
   readonly byNumber: ReadonlyMap<number, Field>;
 }
@@ -39,7 +39,9 @@ export type WireValue =
   | ReadonlyMap<string, WireValue>;
 
 export function message(name: string, fields: readonly Field[]): Schema {
-  const sorted = fields.toSorted((a, b) => a.number - b.number);
+  const sorted = fields.toSorted(
+    (a, b) => Number(a.group !== undefined) - Number(b.group !== undefined) || a.number - b.number,
+  );
   return { name, fields: sorted, byNumber: new Map(sorted.map((field) => [field.number, field])) };
 }
 export const one = (number: number, name: string, type: FieldType): Field => ({
@@ -164,7 +166,7 @@ function zero(type: FieldType): WireValue {
   return type === 'bool' ? false : 0;
 }
 
-/** The canonical encoding: ascending field numbers, defaults left out, map entries by key bytes, unknown fields last in the order received. */
+/** The canonical encoding: fields in the schema's order, defaults left out, map entries by key bytes, unknown fields last in the order received. */
 export function encodeMessage(schema: Schema, value: WireMessage): Uint8Array {
   const writer = new WireWriter();
   writeMessage(schema, value, writer);

@@ -1,0 +1,115 @@
+import { invalidArgument } from '../base/index.ts';
+
+/**
+ * Capability ids of LLB that a builder advertises, all enabled (research wire-facts 3.2). `soruce.http.uidgid` is spelled as the clients spell it.
+ */
+export const LLB_CAPS: readonly string[] = [
+  'source.image',
+  'source.image.resolvemode',
+  'source.image.layerlimit',
+  'source.image.checksum',
+  'source.imageblob',
+  'source.local',
+  'source.local.unique',
+  'source.local.sessionid',
+  'source.local.includepatterns',
+  'source.local.followpaths',
+  'source.local.excludepatterns',
+  'source.local.sharedkeyhint',
+  'source.local.differ',
+  'source.local.metadatatransfer',
+  'source.git',
+  'source.git.keepgitdir',
+  'source.git.fullurl',
+  'source.git.httpauth',
+  'source.git.knownsshhosts',
+  'source.git.mountsshsock',
+  'source.git.subdir',
+  'source.git.checksum',
+  'source.git.skipsubmodules',
+  'source.git.signatureverify',
+  'source.git.mtime',
+  'source.git.fetchbycommit',
+  'source.git.bundle',
+  'source.git.checkoutbundle',
+  'source.http',
+  'source.http.auth',
+  'source.http.checksum',
+  'source.http.perm',
+  'soruce.http.uidgid** (the misspelling is the real id)',
+  'source.http.header',
+  'source.http.signatureverify',
+  'source.ocilayout',
+  'source.buildop.llbfilename',
+  'exec.meta.base',
+  'exec.meta.cgroup.parent',
+  'exec.meta.network',
+  'exec.meta.network.proxy',
+  'exec.meta.proxyenv',
+  'exec.meta.security',
+  'exec.meta.security.devices.v1',
+  'exec.meta.setsdefaultpath',
+  'exec.meta.ulimit',
+  'exec.meta.cdi',
+  'exec.meta.linux.resources',
+  'exec.mount.bind',
+  'exec.mount.bind.readwrite-nooutput',
+  'exec.mount.cache',
+  'exec.mount.cache.sharing',
+  'exec.mount.selector',
+  'exec.mount.tmpfs',
+  'exec.mount.tmpfs.size',
+  'exec.mount.secret',
+  'exec.mount.ssh',
+  'exec.mount.cache.content',
+  'exec.cgroup',
+  'exec.secretenv',
+  'exec.validexitcode',
+  'file.base',
+  'file.rm.wildcard',
+  'file.copy.includeexcludepatterns',
+  'file.copy.requiredpaths',
+  'file.rm.nofollowsymlink',
+  'file.copy.alwaysreplaceexistingdestpaths',
+  'file.symlink.create',
+  'constraints',
+  'platform',
+  'meta.ignorecache',
+  'meta.description',
+  'meta.exportcache',
+  'cache.gha',
+  'cache.s3',
+  'cache.azblob',
+  'mergeop',
+  'diffop',
+  'passthroughop',
+  'exporter.image.annotations',
+  'exporter.image.attestations',
+  'exporter.sourcedateepoch',
+  'exporter.multiple',
+  'exporter.session',
+  'source.policy',
+  'source.policy.session',
+  'gc.freespacefilter',
+  'history.filter',
+  'soruce.http.uidgid',
+];
+
+/** Accepted though never advertised: clients of newer kinds may name them. */
+const ACCEPTED = ['file.copy.modestring', 'exec.meta.removemountstubs.recursive'];
+
+const known = new Set([...LLB_CAPS, ...ACCEPTED]);
+
+/** @throws CodedError invalid_argument for a capability that this builder lacks. */
+export function assertKnownCaps(caps: Iterable<string>): void {
+  for (const cap of caps) {
+    if (!known.has(cap))
+      throw invalidArgument(
+        `requested experimental feature ${cap} has been disabled or is not supported by build server`,
+        {
+          reason: 'UNKNOWN_CAPABILITY',
+          hint: 'The client is newer than this builder: update the builder, or do without the feature.',
+        },
+      );
+  }
+}
