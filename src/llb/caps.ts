@@ -104,12 +104,9 @@ const known = new Set([...LLB_CAPS, ...ACCEPTED]);
 export function assertKnownCaps(caps: Iterable<string>): void {
   for (const cap of caps) {
     if (!known.has(cap))
-      throw invalidArgument(
-        `requested experimental feature ${cap} has been disabled or is not supported by build server`,
-        {
-          reason: 'UNKNOWN_CAPABILITY',
-          hint: 'The client is newer than this builder: update the builder, or do without the feature.',
-        },
-      );
+      throw invalidArgument(`requested experimental feature ${cap} is not supported by build server`, {
+        reason: 'UNKNOWN_CAPABILITY',
+        hint: 'The client is newer than this builder: update the builder, or do without the feature.',
+      });
   }
 }

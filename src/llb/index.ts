@@ -1,4 +1,9 @@
 /** LLB, the build graph: its ops and their bytes, loading and validating graphs, and a typed way to make them. */
+export { LLB_CAPS } from './caps.ts';
 export * from './codec/index.ts';
 export * from './graph/index.ts';
+export { type LoadOptions, loadDefinition } from './load/load.ts';
+export type { LlbEdge, LlbGraph, LlbVertex, VertexOp } from './load/vertex.ts';
 export * from './op.ts';
+export { definitionToDot } from './text/dot.ts';
+export { definitionFromJson, definitionToJson } from './text/json.ts';

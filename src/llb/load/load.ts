@@ -1,0 +1,188 @@
+import {
+  CodedError,
+  type Digest,
+  digestOf,
+  hostPlatform,
+  invalidArgument,
+  isDigest,
+  normalizePlatform,
+  type Platform,
+} from '../../base/index.ts';
+import { assertKnownCaps } from '../caps.ts';
+import { DEFAULT_LIMITS, type DefinitionLimits, decodeDefinition } from '../codec/index.ts';
+import * as pb from '../codec/messages.ts';
+import { opFromWire } from '../codec/op-convert.ts';
+import { countUnknown, decodeMessage, encodeMessage, type WireMessage } from '../codec/schema.ts';
+import { EMPTY_METADATA } from '../graph/options.ts';
+import type { Definition, Op, OpMetadata, SourceMap } from '../op.ts';
+import { vertexName } from './names.ts';
+import { outputCount, validateOp } from './validate.ts';
+import type { LlbEdge, LlbGraph, LlbVertex, VertexOp } from './vertex.ts';
+
+export interface LoadOptions {
+  /** Platform of ops that name none; this machine's when left out. */
+  readonly platform?: Platform;
+  readonly limits?: DefinitionLimits;
+  /** Off for definitions whose capabilities were checked when they came in. On when left out. */
+  readonly checkCaps?: boolean;
+}
+
+/**
+ * Turns a definition into the graph to solve: checks it, renames inputs to vertex digests, fills in platforms (research wire-facts 3.1). The input may be
+ * hostile. Undefined for a definition without ops, which is scratch.
+ * @throws CodedError invalid_argument for what is wrong with it, resource_exhausted above the limits.
+ */
+export function loadDefinition(input: Uint8Array | Definition, options: LoadOptions = {}): LlbGraph | undefined {
+  const limits = options.limits ?? DEFAULT_LIMITS;
+  if (input instanceof Uint8Array && input.length > limits.maxBytes) throw tooLarge(`${input.length} bytes`, limits);
+  const definition = input instanceof Uint8Array ? decodeDefinition(input) : input;
+  if (definition.ops.length === 0) return undefined;
+  if (definition.ops.length > limits.maxOps) throw tooLarge(`${definition.ops.length} ops`, limits);
+  checkLocations(definition.source);
+
+  const ops = new Map<Digest, WireMessage>();
+  let last: Digest | undefined;
+  let bytes = 0;
+  for (const op of definition.ops) {
+    bytes += op.length;
+    if (bytes > limits.maxBytes) throw tooLarge(`more than ${limits.maxBytes} bytes of ops`, limits);
+    last = digestOf(op);
+    ops.set(last, decodeMessage(pb.Op, op));
+  }
+  if (ops.size < 2) throw invalidArgument(`invalid LLB with ${ops.size} vertexes`);
+  const pointer = ops.get(last!)!;
+  const target = inputsOf(pointer)[0];
+  if (!target) throw invalidArgument('invalid LLB with no inputs on last vertex');
+  if (options.checkCaps !== false) {
+    for (const metadata of definition.metadata.values()) assertKnownCaps(Object.keys(metadata.caps));
+  }
+
+  const defaultPlatform = normalizePlatform(options.platform ?? hostPlatform());
+  const loaded = new Map<Digest, LlbVertex>();
+  const vertices = new Map<Digest, LlbVertex>();
+  let unknownFields = 0;
+  for (const digest of inputsFirst(ops, target.digest)) {
+    const wire = ops.get(digest)!;
+    unknownFields += countUnknown(pb.Op, wire);
+    const vertex = makeVertex(digest, wire, loaded, definition, defaultPlatform);
+    loaded.set(digest, vertex);
+    // Two encodings of one op are one vertex.
+    if (!vertices.has(vertex.digest)) vertices.set(vertex.digest, vertex);
+  }
+  return {
+    root: edgeTo(loaded, target),
+    vertices: [...vertices.values()],
+    digests: new Map(Array.from(loaded, ([wire, vertex]) => [wire, vertex.digest])),
+    unknownFields,
+  };
+}
+
+interface WireInput {
+  readonly digest: Digest;
+  readonly index: number;
+}
+
+function inputsOf(wire: WireMessage): readonly WireInput[] {
+  return ((wire['inputs'] ?? []) as readonly WireMessage[]).map((input, i) => {
+    const digest = (input['digest'] as string | undefined) ?? '';
+    const index = Number(input['index'] ?? 0);
+    if (!isDigest(digest)) throw invalidArgument(`invalid input ${i} digest ${JSON.stringify(digest)}`);
+    if (!Number.isSafeInteger(index) || index < 0) throw invalidArgument(`invalid input ${i} output index ${index}`);
+    return { digest, index };
+  });
+}
+
+/** Digests of all that `root` needs, inputs before users; by an own stack, since a chain may be 100,000 long. */
+function inputsFirst(ops: ReadonlyMap<Digest, WireMessage>, root: Digest): Digest[] {
+  const order: Digest[] = [];
+  const state = new Map<Digest, 'open' | 'done'>();
+  const stack: { digest: Digest; inputs: readonly WireInput[]; next: number }[] = [];
+  const push = (digest: Digest) => {
+    const op = ops.get(digest);
+    if (!op) throw invalidArgument(`invalid missing input digest ${digest}`);
+    state.set(digest, 'open');
+    stack.push({ digest, inputs: inputsOf(op), next: 0 });
+  };
+  push(root);
+  for (let top = stack.at(-1); top; top = stack.at(-1)) {
+    const input = top.inputs[top.next++];
+    if (!input) {
+      stack.pop();
+      state.set(top.digest, 'done');
+      order.push(top.digest);
+    } else if (!state.has(input.digest)) push(input.digest);
+    else if (state.get(input.digest) === 'open') throw invalidArgument(`invalid LLB: ${input.digest} needs itself`);
+  }
+  return order;
+}
+
+function makeVertex(
+  wireDigest: Digest,
+  wire: WireMessage,
+  loaded: ReadonlyMap<Digest, LlbVertex>,
+  definition: Definition,
+  defaultPlatform: Platform,
+): LlbVertex {
+  const inputs = inputsOf(wire).map((input) => edgeTo(loaded, input));
+  const renamed: WireMessage = { ...wire };
+  if (inputs.length > 0) {
+    renamed['inputs'] = (wire['inputs'] as readonly WireMessage[]).map((input, i) => ({
+      ...input,
+      digest: inputs[i]!.vertex.digest,
+    }));
+  }
+  const op = opFromWire(renamed);
+  validateOp(op);
+  const metadata: OpMetadata = definition.metadata.get(wireDigest) ?? EMPTY_METADATA;
+  const name = metadata.description['llb.customname'] ?? vertexName(op, inputs);
+  const platform = platformOf(op, defaultPlatform);
+  const vertexOp: VertexOp = {
+    op,
+    metadata,
+    ...(platform ? { platform } : {}),
+    locations: (definition.source?.locations.get(wireDigest) ?? []).map(({ sourceIndex, ranges }) => ({
+      info: definition.source!.infos[sourceIndex]!,
+      ranges,
+    })),
+  };
+  return {
+    digest: digestOf(encodeMessage(pb.Op, renamed)),
+    name,
+    inputs,
+    op: vertexOp,
+    ignoreCache: metadata.ignoreCache,
+    ...(metadata.progressGroup ? { progressGroup: metadata.progressGroup } : {}),
+  };
+}
+
+function edgeTo(loaded: ReadonlyMap<Digest, LlbVertex>, { digest, index }: WireInput): LlbEdge {
+  const vertex = loaded.get(digest)!;
+  const count = outputCount(vertex.op.op);
+  if (index >= count) throw invalidArgument(`invalid output index ${index}: ${vertex.name} has ${count} outputs`);
+  return { vertex, index };
+}
+
+/** Other ops do the same on every platform and share their vertices. */
+function platformOf({ body, platform }: Op, defaultPlatform: Platform): Platform | undefined {
+  const wanted =
+    body.kind === 'exec' ||
+    (body.kind === 'source' && /^(?:docker-image|oci-layout):\/\//.test(body.source.identifier));
+  if (!wanted) return undefined;
+  return platform ? normalizePlatform(platform) : defaultPlatform;
+}
+
+function checkLocations(source: SourceMap | undefined): void {
+  for (const [digest, locations] of source?.locations ?? []) {
+    for (const { sourceIndex } of locations)
+      if (sourceIndex < 0 || sourceIndex >= source!.infos.length)
+        throw invalidArgument(`invalid source index ${sourceIndex} for vertex ${digest}`);
+  }
+}
+
+function tooLarge(what: string, limits: DefinitionLimits): CodedError {
+  return new CodedError(
+    'resource_exhausted',
+    `definition of ${what} is above the limit of ${limits.maxOps} ops and ${limits.maxBytes} bytes`,
+    { fault: 'user', reason: 'DEFINITION_TOO_LARGE' },
+  );
+}
