@@ -61,7 +61,7 @@ describe('rooms', () => {
       imports.flatMap(({ specifier }) => {
         if (!specifier.startsWith('.') || isTest(file)) return [];
         const target = path.join(path.dirname(file), specifier);
-        if (target.split('/')[0] === room) return [];
+        if (target.split('/')[0] === room || target.startsWith('base/')) return [];
         const name = path.basename(target);
         return name === 'index.ts' || name === 'ports.ts' || name === 'op.ts' || target.includes('/wire/')
           ? []

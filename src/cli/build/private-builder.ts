@@ -1,7 +1,7 @@
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { type AbortOptions, CodedError, sleep } from '../../base/index.ts';
-import { Control, clientOf, GrpcJsChannel } from '../../builder-api/index.ts';
+import { openBuilderClient } from '../../builder-api/index.ts';
 import { spawnProcess } from '../../sys/index.ts';
 import type { CliIo } from '../io.ts';
 
@@ -29,17 +29,15 @@ export function embeddedRegistryAddress(root: string): string | undefined {
 
 /** Whether a builder answers at this address. */
 export async function answers(address: string, { signal }: AbortOptions): Promise<boolean> {
-  const channel = new GrpcJsChannel(address);
+  await using client = openBuilderClient(address);
   try {
-    await clientOf(Control, channel).info({}, { signal, timeoutMs: 2000 });
+    await client.control.info({}, { signal, timeoutMs: 2000 });
     return true;
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof CodedError && ['unavailable', 'deadline_exceeded', 'cancelled'].includes(error.code))
       return false;
     throw error;
-  } finally {
-    channel.close();
   }
 }
 

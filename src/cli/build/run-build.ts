@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
 import { type AbortOptions, type CodedError, invalidArgument, newId, systemClock } from '../../base/index.ts';
-import { Control, clientOf, GrpcJsChannel, hostSession, type wire } from '../../builder-api/index.ts';
+import { type BuilderClient, openBuilderClient, type wire } from '../../builder-api/index.ts';
 import { planBuild, type SolvePlan } from '../../plan/index.ts';
 import { parseBuild } from '../../resources/index.ts';
 import type { BuildCommand } from '../command-line.ts';
@@ -13,8 +13,6 @@ import { EMBEDDED_REGISTRY, embeddedRegistryAddress, openPrivateBuilder } from '
 import { resolveSecrets } from './secrets.ts';
 import { registerSessionServices } from './session-services.ts';
 import { statusEvents } from './status-events.ts';
-
-type Channel = GrpcJsChannel;
 
 /** `slipway build`: manifest → plan → solve on a builder, with progress on stderr. @throws CodedError */
 export async function runBuild(command: BuildCommand, io: CliIo): Promise<void> {
@@ -28,23 +26,19 @@ export async function runBuild(command: BuildCommand, io: CliIo): Promise<void> 
     command.builder === undefined ? await openPrivateBuilder(io) : { address: command.builder, root: undefined };
   const timeout = plan.timeoutMs === undefined ? [] : [AbortSignal.timeout(plan.timeoutMs)];
   const signal = AbortSignal.any([io.signal, ...timeout]);
-  const channel = new GrpcJsChannel(builder.address.replace(/^tcp:\/\//, ''));
+  await using client = openBuilderClient(builder.address);
+  await using session = client.hostSession({
+    signal,
+    register: (server) => registerSessionServices(server, { folders, secrets, dockerConfig: readDockerConfig(io) }),
+  });
+  const display = openDisplay(command.progress, io.stderr, systemClock.now);
+  let response: Readonly<Record<string, string>>;
   try {
-    await using session = hostSession(channel, {
-      signal,
-      register: (server) => registerSessionServices(server, { folders, secrets, dockerConfig: readDockerConfig(io) }),
-    });
-    const display = openDisplay(command.progress, io.stderr, systemClock.now);
-    let response: Readonly<Record<string, string>>;
-    try {
-      response = await solve(channel, plan, session.id, display, { signal });
-    } finally {
-      display[Symbol.dispose]();
-    }
-    report(command, io, display, response, builder.root);
+    response = await solve(client, plan, session.id, display, { signal });
   } finally {
-    channel.close();
+    display[Symbol.dispose]();
   }
+  report(command, io, display, response, builder.root);
 }
 
 function readManifest(file: string): string {
@@ -83,16 +77,15 @@ function readDockerConfig(io: CliIo): string | undefined {
 
 /** One Control.Solve with its Status stream beside it; the stream is read to its end, so that the last lines are seen. */
 async function solve(
-  channel: Channel,
+  client: BuilderClient,
   plan: SolvePlan,
   session: string,
   display: ProgressDisplay,
   { signal }: AbortOptions,
 ): Promise<Readonly<Record<string, string>>> {
-  const control = clientOf(Control, channel);
   const ref = newId();
   const watching = (async () => {
-    for await (const response of control.status({ ref }, { signal }))
+    for await (const response of client.control.status({ ref }, { signal }))
       for (const event of statusEvents(response)) display.event(event);
   })();
   // Its failure matters only where the solve itself does not fail.
@@ -113,7 +106,7 @@ async function solve(
   };
   let failure: CodedError | undefined;
   try {
-    return (await control.solve(request, { signal })).exporterResponse;
+    return (await client.control.solve(request, { signal })).exporterResponse;
   } catch (error) {
     failure = error as CodedError;
     throw error;

@@ -1,0 +1,107 @@
+import { describe, expect, test } from 'vitest';
+import { decodeDefinition, decodeOp } from '../llb/index.ts';
+import { parseBuild } from '../resources/index.ts';
+import { parseDuration, planBuild, type SolvePlan } from './index.ts';
+
+const plan = (spec: string): SolvePlan =>
+  planBuild(
+    parseBuild(`apiVersion: slipway.build/v1alpha1\nkind: Build\nmetadata: { name: x }\nspec: ${spec}\n`, 'build.yaml'),
+    {
+      defaultRegistry: 'slipway.localhost',
+    },
+  );
+
+/** Paths and contents that a definition of inline files writes. */
+function written(bytes: Uint8Array | undefined): string[] {
+  return decodeDefinition(bytes ?? new Uint8Array())
+    .ops.map(decodeOp)
+    .flatMap(({ body }) => (body.kind === 'file' ? body.file.actions : []))
+    .map(({ body }) =>
+      body.kind === 'mkfile'
+        ? `${body.mkfile.path}=${Buffer.from(body.mkfile.data)}`
+        : body.kind === 'mkdir'
+          ? `${body.mkdir.path}/`
+          : body.kind,
+    );
+}
+
+describe('planBuild', () => {
+  test('inline files become the context, and the Dockerfile among them', () => {
+    const planned = plan(
+      '{ source: { inline: { files: { Dockerfile: "FROM scratch", "a/b/c.txt": hi } } }, outputs: [{ image: hello }] }',
+    );
+    expect(planned.frontend).toBe('dockerfile.v0');
+    expect(written(planned.frontendInputs['context'])).toEqual([
+      '/Dockerfile=FROM scratch',
+      '/a/',
+      '/a/b/',
+      '/a/b/c.txt=hi',
+    ]);
+    expect(planned.frontendInputs['dockerfile']).toEqual(planned.frontendInputs['context']);
+    expect(planned.exporters).toEqual([
+      { type: 'image', attrs: { name: 'slipway.localhost/hello:latest', push: 'true' } },
+    ]);
+  });
+
+  test('an inline Dockerfile wins over the source’s', () => {
+    const planned = plan(
+      '{ source: { git: { url: "https://example.com/r.git", ref: v1, subPath: app } }, dockerfile: { inline: "FROM scratch" } }',
+    );
+    expect(planned.frontendAttrs['context']).toBe('https://example.com/r.git#v1:app');
+    expect(written(planned.frontendInputs['dockerfile'])).toEqual(['/Dockerfile=FROM scratch']);
+  });
+
+  test('an inline Dockerfile needs no source', () => {
+    expect(written(plan('{ dockerfile: { inline: "FROM scratch" } }').frontendInputs['context'])).toEqual([]);
+  });
+
+  test('args, target, platforms, contexts and secrets are the frontend’s attributes', () => {
+    const planned = plan(`{
+      source: { upload: {} }, dockerfile: { path: build/Dockerfile, target: final },
+      args: [{ name: A, value: "1" }, { name: B }], platforms: [linux/amd64, linux/arm64],
+      contexts: [{ name: base, oci: { image: debian } }, { name: lib, upload: {} }, { name: conf, inline: { files: { x: y } } }],
+      secrets: [{ id: token, secretRef: { name: ci, key: token } }], sourceDateEpoch: 5, timeout: 1h30m, cache: { noCache: true } }`);
+    expect(planned.frontendAttrs).toEqual({
+      filename: 'build/Dockerfile',
+      target: 'final',
+      'build-arg:A': '1',
+      'build-arg:B': '',
+      'build-arg:SOURCE_DATE_EPOCH': '5',
+      platform: 'linux/amd64,linux/arm64',
+      'context:base': 'docker-image://debian',
+      'context:lib': 'local:lib',
+      'context:conf': 'input:conf',
+      'no-cache': '',
+    });
+    expect(planned.uploads).toEqual(['context', 'dockerfile', 'lib']);
+    expect(planned.secrets).toEqual([{ id: 'token', secretRef: { name: 'ci', key: 'token' } }]);
+    expect(planned.timeoutMs).toBe(5_400_000);
+  });
+
+  test('is the same for the same spec in another order of keys', () => {
+    const one = plan('{ source: { inline: { files: { a: "1", b: "2", Dockerfile: "FROM scratch" } } } }');
+    const other = plan('{ source: { inline: { files: { Dockerfile: "FROM scratch", b: "2", a: "1" } } } }');
+    expect(one).toEqual(other);
+  });
+
+  test('refuses by name what is not built yet', () => {
+    expect(() =>
+      plan(
+        '{ dockerfile: { inline: "FROM scratch" }, sign: { secretRef: { name: k } }, attestations: { sbom: true } }',
+      ),
+    ).toThrow('spec.attestations, spec.sign: not built yet');
+  });
+
+  test('a definition must be base64', () => {
+    expect(() => plan('{ llb: { definition: "***" } }')).toThrow('spec.llb.definition: not base64');
+    expect(plan('{ llb: { definition: "AQID" } }').definition).toEqual(Buffer.from([1, 2, 3]));
+  });
+
+  test('a git url hides no second ref', () => {
+    expect(() => plan('{ source: { git: { url: "https://example.com/r.git#evil" } } }')).toThrow('fields of their own');
+  });
+});
+
+test('durations', () => {
+  expect(['90s', '1h30m', '1.5s', '200ms'].map(parseDuration)).toEqual([90_000, 5_400_000, 1500, 200]);
+});
