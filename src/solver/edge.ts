@@ -35,6 +35,7 @@ export class EdgeState {
   held: Held | undefined;
   error: CodedError | undefined;
   queued = false;
+  loading: Run | undefined;
   /** Records that turned out to be gone, and results that were reported lost. */
   readonly gone = new Set<string>();
   /** Work under way that this edge waits for. */

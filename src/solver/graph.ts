@@ -82,6 +82,8 @@ export class ActiveGraph {
     if (vertex.builds.size > 0 || vertex.retired) return [];
     vertex.retired = true;
     this.#vertices.delete(`${vertex.key} ${vertex.scopeKey}`);
-    return [...vertex.edges.values()].flatMap((edge) => this.#scheduler.retire(edge));
+    for (const edge of vertex.edges.values()) this.#scheduler.retire(edge);
+    for (const run of vertex.work) run.abortIfIdle();
+    return [...vertex.work].filter((run) => run.aborted);
   }
 }

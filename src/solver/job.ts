@@ -97,13 +97,14 @@ export class Job<O = unknown, T = unknown> implements AsyncDisposable {
     consumer: (results: readonly BuiltResult<T>[]) => Promise<R>,
     { signal }: AbortOptions,
   ): Promise<R> {
+    const reported = new Set<string>();
     while (true) {
       const built = await this.#buildAll(edges, signal);
       try {
         return await consumer(built);
       } catch (error) {
         const lost = findLostResult(error);
-        if (lost === undefined || !this.#scheduler.dropLost(lost.resultId)) throw error;
+        if (lost === undefined || !this.#scheduler.stepBack(lost.resultId, reported)) throw error;
       } finally {
         for (const { result } of built) await result.release();
       }
@@ -180,7 +181,7 @@ export class Job<O = unknown, T = unknown> implements AsyncDisposable {
     const runs: Run[] = [];
     for (const vertex of this.vertices) runs.push(...this.#graph.leave(vertex, this));
     this.vertices.clear();
-    await Promise.all(runs.filter((run) => run.aborted).map((run) => run.settled));
+    await Promise.all(runs.map((run) => run.settled));
     this.progress.close();
   }
 }

@@ -11,8 +11,6 @@ export class Run {
   settled: Promise<void> = Promise.resolve();
   /** The op itself has begun (it got its place to run). */
   began = false;
-  /** The record being loaded. */
-  loads: string | undefined;
 
   get signal(): AbortSignal {
     return this.#controller.signal;
@@ -33,9 +31,15 @@ export class Run {
     edge.runs.add(this);
   }
 
-  leave(edge: EdgeState): void {
+  /** Returns whether nobody waits any more. */
+  leave(edge: EdgeState): boolean {
     this.#users.delete(edge);
     edge.runs.delete(this);
+    return this.#users.size === 0;
+  }
+
+  /** Stops the work if nobody waits for it. */
+  abortIfIdle(): void {
     if (this.#users.size === 0 && !this.aborted) this.#controller.abort(cancelledError());
   }
 

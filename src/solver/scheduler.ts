@@ -22,6 +22,8 @@ export class Scheduler {
   #scheduled = false;
   /** Executions under way by what they make. */
   readonly #executions = new Map<string, Run>();
+  /** Work that nobody waits for at the moment. */
+  readonly #idle = new Set<Run>();
   /** Active edges by the id of the result they hold. */
   readonly #holders = new Map<string, Set<EdgeState>>();
 
@@ -39,20 +41,21 @@ export class Scheduler {
     if (edge.withdrawn(asker)) this.#wake(edge);
   }
 
-  /** Gives up all that an edge does and holds, at once. Returns the work that still has to end. */
-  retire(edge: EdgeState): readonly Run[] {
+  /** Gives up all that an edge does and holds, at once. */
+  retire(edge: EdgeState): void {
     const runs = [...edge.runs];
     this.#rest(edge);
     this.#release(edge);
-    return runs;
+    for (const run of runs) run.abortIfIdle();
   }
 
   /**
-   * The step back: forgets a record whose content is lost and takes the result from the edges that hold it; who still wants them has
-   * them made anew. False when nothing holds it (any more), so that a loss is answered once.
+   * The step back: forgets the record of a result that a consumer found lost, and takes it from the edges that hold it; who still
+   * wants them has them made anew. True when the consumer may try again: once a result, which `reported` keeps.
    */
-  dropLost(resultId: string): boolean {
-    let dropped = false;
+  stepBack(resultId: string, reported: Set<string>): boolean {
+    if (reported.has(resultId)) return false;
+    reported.add(resultId);
     for (const edge of [...(this.#holders.get(resultId) ?? [])]) {
       if (edge.gone.has(resultId)) continue;
       edge.gone.add(resultId);
@@ -60,9 +63,8 @@ export class Scheduler {
       this.#release(edge);
       edge.level = Level.slow;
       this.#wake(edge);
-      dropped = true;
     }
-    return dropped;
+    return true;
   }
 
   #wake(edge: EdgeState): void {
@@ -92,6 +94,9 @@ export class Scheduler {
     }
     this.#queue = [];
     this.#scheduled = false;
+    // Only now is it sure that nobody goes on where another left off.
+    for (const run of this.#idle) run.abortIfIdle();
+    this.#idle.clear();
   }
 
   /** The algorithm: keys by definition, keys by content, result; each only if what came before was not enough. */
@@ -136,7 +141,7 @@ export class Scheduler {
   /** The edge is as far as it has to be: inputs and work are let go. */
   #rest(edge: EdgeState): void {
     for (const input of edge.inputs) this.withdraw(input, edge);
-    for (const run of [...edge.runs]) run.leave(edge);
+    for (const run of [...edge.runs]) if (run.leave(edge)) this.#idle.add(run);
   }
 
   /** The edge has got to `level`; true when that is all that is wanted of it. */
@@ -291,8 +296,11 @@ export class Scheduler {
 
   #load(edge: EdgeState, key: string, record: string): void {
     const { vertex } = edge;
-    for (const run of edge.runs) if (run.loads === record) return;
-    const run = this.#start(
+    if (edge.loading !== undefined) {
+      edge.loading.join(edge);
+      return;
+    }
+    edge.loading = this.#start(
       edge,
       async () => {
         const result = await this.#results.load(record);
@@ -307,9 +315,10 @@ export class Scheduler {
         else if (edge.held !== undefined || vertex.retired) discard(result);
         else this.#hold(edge, { result, record, keys: [key], joinKey: key });
       },
-      () => {},
+      () => {
+        edge.loading = undefined;
+      },
     );
-    run.loads = record;
   }
 
   /** Runs the op on the inputs' results, unless another edge is just making the same. */
@@ -381,7 +390,6 @@ export class Scheduler {
   /** Enters an execution's results into the keys of one of its vertices. */
   #made(vertex: ActiveVertex, results: readonly Result[], records: readonly (string | undefined)[]): void {
     const now = this.#clock.now();
-    const unique = volatileKey(newId());
     results.forEach((result, index) => {
       if (vertex.outputs[index] !== undefined) return;
       const edge = vertex.edge(index);
@@ -398,7 +406,7 @@ export class Scheduler {
         }
       }
       // Consumers of an execution that ignored the cache, or stands on one, must not find what was made of an older one.
-      const fresh = vertex.vertex.ignoreCache ? unique : edge.lookup.name(index, 'fresh');
+      const fresh = vertex.vertex.ignoreCache ? volatileKey(newId()) : edge.lookup.name(index, 'fresh');
       const stale = isVolatile(fresh);
       for (const key of stale ? [fresh] : [...keys, name]) edge.lookup.know(key);
       vertex.outputs[index] = { result: result.clone(), record, keys, joinKey: stale ? fresh : (keys[0] ?? name) };
@@ -438,6 +446,7 @@ export class Scheduler {
   ): Run {
     const run = new Run();
     run.join(edge);
+    edge.vertex.work.add(run);
     const context: OpContext = {
       signal: run.signal,
       sessions: () => run.sessions(),
@@ -459,8 +468,10 @@ export class Scheduler {
         ended();
         const lost = findLostResult(error);
         if (run.aborted) failure = undefined;
-        else if (lost === undefined || !this.dropLost(lost.resultId)) failure = this.#blame(error, edge.vertex);
+        else if (lost === undefined || !this.stepBack(lost.resultId, edge.vertex.lost))
+          failure = this.#blame(error, edge.vertex);
       }
+      edge.vertex.work.delete(run);
       const users = run.finish();
       if (failure !== undefined) this.#fail(users, failure);
       for (const user of users) this.#wake(user);

@@ -29,6 +29,10 @@ export class ActiveVertex {
   readonly contentRuns: (Run | undefined)[] = [];
   /** What exec made, by output. */
   readonly outputs: (Held | undefined)[] = [];
+  /** Work begun for this vertex that has not ended, aborted or not. */
+  readonly work = new Set<Run>();
+  /** Results that its work reported lost. */
+  readonly lost = new Set<string>();
   retired = false;
   /** Something was shown of it beyond the look-up of its keys. */
   #worked = false;

@@ -1,0 +1,52 @@
+import type { Digest } from '../../base/index.ts';
+import { type KeyStore, recordDigest } from '../../solver/index.ts';
+
+/** A key with all that a cache manifest says of it (research wire-facts 11.1). */
+export interface KeyRecord {
+  readonly id: string;
+  /** BuildKit's record digest. */
+  readonly digest: string;
+  /** By input slot the alternatives that lead here; empty for a root. */
+  readonly inputs: readonly (readonly { readonly selector: string; readonly from: string }[])[];
+  readonly results: readonly { readonly resultId: string; readonly createdAt: number }[];
+}
+
+/**
+ * The keys from which `roots` are reached, each once, inputs before what they lead to. A key that is the target of links has the
+ * digest of those links; a root has its own id.
+ */
+export function walkKeys(store: KeyStore, roots: readonly string[], scopes: readonly string[]): readonly KeyRecord[] {
+  const records: KeyRecord[] = [];
+  const state = new Map<string, 'open' | 'done'>();
+  const open = [...roots];
+  while (open.length > 0) {
+    const id = open.at(-1)!;
+    const at = state.get(id);
+    if (at === 'done') {
+      open.pop();
+      continue;
+    }
+    const backlinks = store.backlinks(id);
+    if (at === undefined) {
+      state.set(id, 'open');
+      for (const { from } of backlinks) if (!state.has(from)) open.push(from);
+      continue;
+    }
+    open.pop();
+    state.set(id, 'done');
+    const inputs: { selector: string; from: string }[][] = [];
+    for (const { from, link } of backlinks) {
+      if (state.get(from) === 'open') continue; // a looping link is invalid in a manifest
+      while (inputs.length <= link.input) inputs.push([]);
+      inputs[link.input]!.push({ selector: link.selector, from });
+    }
+    const link = backlinks[0]?.link;
+    records.push({
+      id,
+      digest: link === undefined ? id : recordDigest(link as { digest: Digest; output: number }),
+      inputs,
+      results: store.results(id, scopes),
+    });
+  }
+  return records;
+}

@@ -1,0 +1,158 @@
+import { type CacheLink, isVolatile, type KeyStore } from '../../solver/index.ts';
+import type { Database } from '../metadata/index.ts';
+
+const MIGRATIONS = [
+  // Ids are numbered, so that a link costs two integers and not two digests.
+  `
+  CREATE TABLE cache_key (num INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE);
+  CREATE TABLE cache_link_kind (
+    num INTEGER PRIMARY KEY, input INTEGER NOT NULL, output INTEGER NOT NULL, digest TEXT NOT NULL, selector TEXT NOT NULL,
+    UNIQUE (digest, input, output, selector));
+  CREATE TABLE cache_link (
+    source INTEGER NOT NULL, kind INTEGER NOT NULL, target INTEGER NOT NULL, scope TEXT NOT NULL,
+    PRIMARY KEY (source, kind, target, scope)) WITHOUT ROWID;
+  CREATE INDEX cache_link_target ON cache_link (target);
+  CREATE INDEX cache_link_kind_use ON cache_link (kind);
+  CREATE TABLE cache_result (
+    key INTEGER NOT NULL, result TEXT NOT NULL, scope TEXT NOT NULL, created REAL NOT NULL,
+    PRIMARY KEY (key, result, scope)) WITHOUT ROWID;
+  CREATE INDEX cache_result_id ON cache_result (result);
+  `,
+];
+
+interface LinkRow {
+  readonly source: string;
+  readonly input: number;
+  readonly output: number;
+  readonly digest: CacheLink['digest'];
+  readonly selector: string;
+}
+
+/** The key graph in the metadata database. */
+export class SqliteKeyStore implements KeyStore {
+  readonly #db: Database;
+
+  constructor(db: Database) {
+    this.#db = db;
+    db.migrate('keys', MIGRATIONS);
+  }
+
+  links(id: string, link: CacheLink, scopes: readonly string[]): readonly string[] {
+    return this.#db
+      .all<{ id: string }>(
+        `SELECT DISTINCT t.id FROM cache_key s
+           JOIN cache_link_kind k ON k.digest = ? AND k.input = ? AND k.output = ? AND k.selector = ?
+           JOIN cache_link l ON l.source = s.num AND l.kind = k.num
+           JOIN cache_key t ON t.num = l.target
+         WHERE s.id = ? AND l.scope IN (SELECT value FROM json_each(?))`,
+        link.digest,
+        link.input,
+        link.output,
+        link.selector,
+        id,
+        JSON.stringify(scopes),
+      )
+      .map((row) => row.id);
+  }
+
+  addLink(id: string, link: CacheLink, target: string, scope: string): void {
+    if (isVolatile(id) || isVolatile(target)) return;
+    this.#db.transaction(() => {
+      this.#db.run(
+        'INSERT OR IGNORE INTO cache_link_kind (input, output, digest, selector) VALUES (?, ?, ?, ?)',
+        link.input,
+        link.output,
+        link.digest,
+        link.selector,
+      );
+      const kind = this.#db.get<{ num: number }>(
+        'SELECT num FROM cache_link_kind WHERE digest = ? AND input = ? AND output = ? AND selector = ?',
+        link.digest,
+        link.input,
+        link.output,
+        link.selector,
+      )!;
+      this.#db.run(
+        'INSERT OR IGNORE INTO cache_link VALUES (?, ?, ?, ?)',
+        this.#enter(id),
+        kind.num,
+        this.#enter(target),
+        scope,
+      );
+    });
+  }
+
+  backlinks(id: string): readonly { readonly from: string; readonly link: CacheLink }[] {
+    return this.#db
+      .all<LinkRow>(
+        `SELECT DISTINCT s.id AS source, k.input, k.output, k.digest, k.selector FROM cache_key t
+           JOIN cache_link l ON l.target = t.num JOIN cache_link_kind k ON k.num = l.kind JOIN cache_key s ON s.num = l.source
+         WHERE t.id = ?`,
+        id,
+      )
+      .map(({ source, ...link }) => ({ from: source, link }));
+  }
+
+  results(id: string, scopes: readonly string[]): readonly { readonly resultId: string; readonly createdAt: number }[] {
+    return this.#db.all(
+      `SELECT r.result AS resultId, max(r.created) AS createdAt FROM cache_key k JOIN cache_result r ON r.key = k.num
+       WHERE k.id = ? AND r.scope IN (SELECT value FROM json_each(?)) GROUP BY r.result ORDER BY createdAt DESC`,
+      id,
+      JSON.stringify(scopes),
+    );
+  }
+
+  addResult(id: string, resultId: string, createdAt: number, scope: string): void {
+    if (isVolatile(id)) return;
+    this.#db.transaction(() => {
+      this.#db.run(
+        `INSERT INTO cache_result VALUES (?, ?, ?, ?)
+         ON CONFLICT (key, result, scope) DO UPDATE SET created = max(created, excluded.created)`,
+        this.#enter(id),
+        resultId,
+        scope,
+        createdAt,
+      );
+    });
+  }
+
+  dropResult(resultId: string): void {
+    this.#db.transaction(() => {
+      const bare = this.#db
+        .all<{ key: number }>('SELECT DISTINCT key FROM cache_result WHERE result = ?', resultId)
+        .map((row) => row.key);
+      if (bare.length === 0) return;
+      this.#db.run('DELETE FROM cache_result WHERE result = ?', resultId);
+      for (let key = bare.pop(); key !== undefined; key = bare.pop()) {
+        const used = this.#db.get(
+          `SELECT 1 FROM cache_result WHERE key = ?1 UNION ALL SELECT 1 FROM cache_link WHERE source = ?1 LIMIT 1`,
+          key,
+        );
+        if (used !== undefined) continue;
+        const before = this.#db.all<{ source: number; kind: number }>(
+          'SELECT DISTINCT source, kind FROM cache_link WHERE target = ?',
+          key,
+        );
+        this.#db.run('DELETE FROM cache_link WHERE target = ?', key);
+        this.#db.run('DELETE FROM cache_key WHERE num = ?', key);
+        for (const { source, kind } of before) {
+          bare.push(source);
+          this.#db.run(
+            'DELETE FROM cache_link_kind WHERE num = ?1 AND NOT EXISTS (SELECT 1 FROM cache_link WHERE kind = ?1)',
+            kind,
+          );
+        }
+      }
+    });
+  }
+
+  has(id: string): boolean {
+    return this.#db.get('SELECT 1 FROM cache_key WHERE id = ?', id) !== undefined;
+  }
+
+  #enter(id: string): number {
+    const known = this.#db.get<{ num: number }>('SELECT num FROM cache_key WHERE id = ?', id);
+    if (known !== undefined) return known.num;
+    return this.#db.get<{ num: number }>('INSERT INTO cache_key (id) VALUES (?) RETURNING num', id)!.num;
+  }
+}
