@@ -14,6 +14,7 @@ import {
   siblingModule,
   type Task,
   unmountBelow,
+  unmountOrDetach,
 } from '../../sys/index.ts';
 import { stepEnvironment } from './environment.ts';
 import { DEFAULT_HOSTNAME, hostsFile } from './network-files.ts';
@@ -48,6 +49,8 @@ export type StepMount =
       readonly dest: string;
       readonly source: string;
       readonly readonly: boolean;
+      /** Given to the source before it is mounted. */
+      readonly owner?: { readonly uid: number; readonly gid: number; readonly mode: number };
     };
 
 export interface PrepareArgs {
@@ -79,6 +82,8 @@ export const stepTasks = {
 export function prepareStep(args: PrepareArgs): Prepared {
   mkdirSync(args.bundle, { recursive: true, mode: 0o700 });
   try {
+    // In memory: the configuration holds secret environment variables, and the bundle secret files.
+    mountAll([{ type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'nodev', 'noexec', 'mode=700'] }], args.bundle);
     return prepare(args);
   } catch (error) {
     finishStep({ bundle: args.bundle, stubs: [] });
@@ -163,6 +168,10 @@ function prepareMount(
   if (mount.kind === 'file') return memoryFile(bundle, index, mount);
   if (mount.kind === 'path') {
     const access = mount.readonly ? 'ro' : 'rw';
+    if (mount.owner !== undefined) {
+      chownSync(mount.source, mount.owner.uid, mount.owner.gid);
+      chmodSync(mount.source, mount.owner.mode & 0o777);
+    }
     return { isDirectory: false, type: 'bind', source: mount.source, options: ['rbind', access] };
   }
   const { mounts, readonly } = mount;
@@ -207,14 +216,7 @@ function openSelected(root: Root, selector: string): number {
 }
 
 function memoryFile(bundle: string, index: number, mount: StepMount & { kind: 'file' }) {
-  const directory = `${bundle}/memory-${index}`;
-  mkdirSync(directory, { mode: 0o700 });
-  const size = Math.ceil((mount.data.length + 1) / 4096) * 4096 + 8192;
-  mountAll(
-    [{ type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'nodev', 'noexec', 'mode=700', `size=${size}`] }],
-    directory,
-  );
-  const source = `${directory}/file`;
+  const source = `${bundle}/memory-${index}`;
   writeFileSync(source, mount.data, { mode: 0o600 });
   chownSync(source, mount.uid, mount.gid);
   chmodSync(source, mount.mode & 0o777);
@@ -256,6 +258,7 @@ export function finishStep({ bundle, stubs }: FinishArgs): void {
     }
   } finally {
     unmountBelow(bundle);
+    unmountOrDetach(bundle);
     rmSync(bundle, { recursive: true, force: true });
   }
 }
