@@ -1,0 +1,391 @@
+import { execFileSync, spawn } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test } from 'vitest';
+import { CodedError, neverAborted } from '../../../base/index.ts';
+import {
+  BUILD_ID_METADATA,
+  type CallContext,
+  Control,
+  errorOfStatus,
+  GrpcServer,
+  Health,
+  LLBBridge,
+  SessionRegistry,
+  timestampOf,
+} from '../../../builder-api/index.ts';
+import type { ImmutableRef, MutableRef, RefManager } from '../../../cache/ports.ts';
+import { FileSender, SecretProvider, SessionCredentials } from '../../session/index.ts';
+import { LocalReceiver, type LocalSource, parseLocalSource } from './index.ts';
+
+const cache =
+  process.env['SLIPWAY_CACHE'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'slipway');
+const buildctl = join(cache, 'tools', 'buildctl');
+const signal = neverAborted;
+/** Without these the client falls back to a call that nobody serves any more. */
+const CAPS = ['solve.base', 'return', 'returnmap', 'proto.refarray', 'reference.output', 'readfile', 'resolveimage'];
+
+const cleanups: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+function tempDir(): string {
+  const dir = mkdtempSync(join(tmpdir(), 'buildctl-'));
+  cleanups.push(() => rmSync(dir, { recursive: true, force: true }));
+  return dir;
+}
+
+/** Refs as plain directories: what matters here is what is written into them. */
+class PlainRefs implements Pick<RefManager, 'create' | 'get'> {
+  readonly #dir = tempDir();
+  readonly #metadata = new Map<string, Map<string, string>>();
+  #next = 0;
+
+  path(id: string): string {
+    return join(this.#dir, id);
+  }
+
+  async create(parent: ImmutableRef | undefined): Promise<MutableRef> {
+    const id = String(this.#next++);
+    const root = this.path(id);
+    if (parent === undefined) mkdirSync(root);
+    else execFileSync('cp', ['-a', this.path(parent.id), root]);
+    return {
+      id,
+      mounts: () => [],
+      mount: async () => ({ root, mounts: [], [Symbol.asyncDispose]: async () => {} }),
+      commit: async () => this.#immutable(id),
+      release: async () => rmSync(root, { recursive: true }),
+    };
+  }
+
+  async get(id: string): Promise<ImmutableRef | undefined> {
+    return this.#immutable(id);
+  }
+
+  #immutable(id: string): ImmutableRef {
+    const metadata = this.#metadata.get(id) ?? new Map<string, string>();
+    this.#metadata.set(id, metadata);
+    return {
+      id,
+      lazy: false,
+      clone: () => this.#immutable(id),
+      release: async () => {},
+      mounts: async () => [],
+      mount: async () => ({ root: this.path(id), mounts: [], [Symbol.asyncDispose]: async () => {} }),
+      layers: async () => [],
+      openBlob: async () => new ReadableStream(),
+      getMetadata: (key) => metadata.get(key),
+      setMetadata: (key, value) => void metadata.set(key, value),
+    };
+  }
+}
+
+interface Build {
+  readonly receive: (source: LocalSource) => Promise<string>;
+  readonly secrets: SecretProvider;
+  readonly credentials: SessionCredentials;
+  readonly sender: () => Promise<FileSender>;
+  readonly sessions: () => readonly string[];
+  readonly signal: AbortSignal;
+  readonly opts: Readonly<Record<string, string>>;
+}
+
+/** A daemon just large enough for `buildctl build --frontend`: each build runs `run` inside LLBBridge.Solve. */
+async function daemon(run: (build: Build) => Promise<void>) {
+  const address = `unix://${join(tempDir(), 'sock')}`;
+  const server = new GrpcServer();
+  const registry = new SessionRegistry();
+  const refs = new PlainRefs();
+  const states = new Map<string, string>();
+  const rows: { id: string; current?: number; completed?: number }[] = [];
+  const receiver = new LocalReceiver(registry, refs as unknown as RefManager, {
+    get: (scope, key) => states.get(`${scope} ${key}`),
+    set: (scope, key, id) => void states.set(`${scope} ${key}`, id),
+  });
+  interface Running {
+    readonly session: string;
+    readonly returned: PromiseWithResolvers<void>;
+  }
+  const builds = new Map<string, PromiseWithResolvers<Running>>();
+  const buildOf = (ref: string) => {
+    let found = builds.get(ref);
+    if (found === undefined) builds.set(ref, (found = Promise.withResolvers<Running>()));
+    return found;
+  };
+  const idOf = (context: CallContext) => context.metadata.get(BUILD_ID_METADATA) ?? '';
+
+  registry.register(server);
+  server.register(Health, { check: () => ({ status: 1 }) });
+  server.register(Control, {
+    info: () => ({ buildkitVersion: { version: 'v0.0.0' } }),
+    listWorkers: () => ({
+      record: [{ id: 'one', labels: {}, platforms: [{ OS: 'linux', Architecture: 'amd64' }] as never }],
+    }),
+    solve: async (request, context) => {
+      const returned = Promise.withResolvers<void>();
+      returned.promise.catch(() => {});
+      context.signal.addEventListener('abort', () => returned.reject(context.signal.reason));
+      buildOf(request.ref).resolve({ session: request.session, returned });
+      await returned.promise;
+      return { exporterResponse: { 'containerimage.digest': 'sha256:0' } };
+    },
+    async *status(request) {
+      const running = await buildOf(request.ref ?? '').promise;
+      const now = timestampOf(Date.now());
+      const vertex = { digest: `sha256:${'0'.repeat(64)}`, name: '[internal] load build context', started: now };
+      yield { vertexes: [vertex] };
+      await running.returned.promise.catch(() => {});
+      yield {
+        statuses: rows.map((row) => ({
+          id: row.id,
+          vertex: vertex.digest,
+          current: row.current ?? 0,
+          started: now,
+          completed: now,
+          timestamp: now,
+        })),
+        vertexes: [{ ...vertex, completed: timestampOf(Date.now()) }],
+      };
+    },
+  });
+  server.register(LLBBridge, {
+    ping: () => ({ frontendApiCaps: CAPS.map((id) => ({ id, enabled: true })) }),
+    solve: async (request, context) => {
+      const { session } = await buildOf(idOf(context)).promise;
+      const sessions = () => [session];
+      const progress = {
+        status: (row: (typeof rows)[number]) => void rows.push(row),
+        log: () => {},
+        warning: () => {},
+      };
+      await run({
+        receive: async (source) => {
+          const options = { scope: 'test', sessions, signal: context.signal, progress: progress as never };
+          return refs.path((await receiver.receive(source, options)).id);
+        },
+        secrets: new SecretProvider(registry),
+        credentials: new SessionCredentials(registry, sessions),
+        sender: async () => new FileSender(await registry.get(session, { signal })),
+        sessions,
+        signal: context.signal,
+        opts: request.frontendOpt,
+      });
+      return { result: { ref: { id: 'result' } } };
+    },
+    return: async (request, context) => {
+      const { returned } = await buildOf(idOf(context)).promise;
+      if (request.error == null) returned.resolve();
+      else returned.reject(errorOfStatus(request.error));
+      return {};
+    },
+  });
+  await server.listenUnix(address.slice('unix://'.length));
+  cleanups.push(
+    () => server.close(),
+    () => registry[Symbol.asyncDispose](),
+  );
+  return { address, registry, rows };
+}
+
+interface Outcome {
+  readonly code: number | null;
+  readonly output: string;
+}
+
+function build(
+  address: string,
+  args: readonly string[],
+  onStart?: (kill: (signal: NodeJS.Signals) => void) => void,
+): Promise<Outcome> {
+  const child = spawn(
+    buildctl,
+    ['--addr', address, 'build', '--progress', 'plain', '--frontend', 'dockerfile.v0', ...args],
+    {
+      env: { ...process.env, HOME: tempDir(), DOCKER_CONFIG: dockerConfig() },
+    },
+  );
+  let output = '';
+  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  onStart?.((name) => child.kill(name));
+  return new Promise((resolve) => child.on('close', (code) => resolve({ code, output })));
+}
+
+function dockerConfig(): string {
+  const dir = tempDir();
+  const auth = Buffer.from('me:pass word').toString('base64');
+  writeFileSync(join(dir, 'config.json'), JSON.stringify({ auths: { 'registry.example': { auth } } }));
+  return dir;
+}
+
+function context(files: number): string {
+  const dir = tempDir();
+  for (let i = 0; i < files; i++) {
+    const sub = join(dir, `d${i % 20}`);
+    if (i < 20) mkdirSync(sub);
+    writeFileSync(join(sub, `f${i}`), `file ${i} ${'x'.repeat(i % 1000)}`);
+  }
+  writeFileSync(join(dir, 'Dockerfile'), 'FROM scratch\n');
+  writeFileSync(join(dir, 'big'), Buffer.alloc(8_000_000, 7));
+  chmodSync(join(dir, 'big'), 0o4750);
+  symlinkSync('big', join(dir, 'link'));
+  return dir;
+}
+
+const whole = (name: string) => parseLocalSource(`local://${name}`, {});
+
+describe('buildctl', () => {
+  test('sends its context; the second time only what changed; and shows the transfer', async () => {
+    const received: string[] = [];
+    const { address, rows } = await daemon(async (b) => void received.push(await b.receive(whole('context'))));
+    const dir = context(2000);
+    const args = ['--local', `context=${dir}`, '--local', `dockerfile=${dir}`];
+    const first = await build(address, args);
+    expect(first.code, first.output).toBe(0);
+    expect(first.output).toContain('transferring context:');
+    expect(execFileSync('diff', ['-r', dir, received[0]!]).toString()).toBe('');
+    expect(statSync(join(received[0]!, 'big')).mode & 0o7777).toBe(0o4750);
+    const firstBytes = rows.at(-1)!.current!;
+    expect(firstBytes).toBeGreaterThan(8_000_000);
+
+    writeFileSync(join(dir, 'd1/f1'), 'changed');
+    rmSync(join(dir, 'd2'), { recursive: true });
+    expect((await build(address, args)).code).toBe(0);
+    expect(rows.at(-1)!.current).toBe('changed'.length);
+    expect(execFileSync('diff', ['-r', dir, received[1]!]).toString()).toBe('');
+    // What the first build saw is still as it was.
+    expect(existsSync(join(received[0]!, 'd2'))).toBe(true);
+
+    expect((await build(address, args)).code).toBe(0);
+    expect(received[2]).toBe(received[1]);
+  });
+
+  test('applies include, exclude and follow patterns, thousands of them too', async () => {
+    const exclude = ['**/f1*', '!d1/f10', ...Array.from({ length: 3000 }, (_, i) => `no/such/${i}/${'p'.repeat(100)}`)];
+    const listed: string[][] = [];
+    const { address } = await daemon(async (b) => {
+      const all = parseLocalSource('local://context', { 'local.excludepatterns': JSON.stringify(exclude) });
+      const only = parseLocalSource('local://context', { 'local.followpaths': '["link","Dockerfile","größe"]' });
+      for (const source of [all, only])
+        listed.push(readdirSync(await b.receive(source), { recursive: true }) as string[]);
+    });
+    const dir = context(40);
+    expect((await build(address, ['--local', `context=${dir}`])).code).toBe(0);
+    expect(listed[0]).toContain('d1/f21');
+    expect(listed[0]).not.toContain('d1/f1');
+    expect(listed[0]).not.toContain('d11/f11');
+    expect(listed[1]?.sort()).toEqual(['Dockerfile', 'big', 'link']);
+  });
+
+  test('is asked for secrets and credentials', async () => {
+    const seen: unknown[] = [];
+    const { address } = await daemon(async (b) => {
+      seen.push(Buffer.from((await b.secrets.get('token', b.sessions, b)) ?? []).toString());
+      seen.push(await b.secrets.get('absent', b.sessions, b));
+      seen.push(await b.credentials.credentials('registry.example', b));
+      seen.push(await b.credentials.credentials('other.example', b));
+    });
+    const file = join(tempDir(), 'secret');
+    writeFileSync(file, 'hush');
+    const outcome = await build(address, ['--secret', `id=token,src=${file}`]);
+    expect(outcome.code, outcome.output).toBe(0);
+    expect(seen).toEqual([
+      'hush',
+      undefined,
+      { kind: 'basic', username: 'me', secret: 'pass word' },
+      { kind: 'anonymous' },
+    ]);
+    expect(outcome.output).not.toContain('hush');
+  });
+
+  test('takes a tarball of 60 MB and a tree', async () => {
+    const tree = context(300);
+    const tar = async (b: Build) => {
+      const sender = await b.sender();
+      async function* source() {
+        for (let i = 0; i < 60; i++) yield Buffer.alloc(1_000_000, i);
+      }
+      expect(await sender.sendFile({ exporterId: 0, response: { a: 'b' } }, source(), { signal: b.signal })).toBe(true);
+    };
+    const out = tempDir();
+    const { address } = await daemon(async (b) => {
+      if (b.opts['kind'] === 'tar') return tar(b);
+      const prefix = { name: 'linux_amd64', mtimeNs: 5_000_000_000n };
+      await (await b.sender()).sendTree({ exporterId: 0, response: {} }, tree, { signal: b.signal, prefix });
+    });
+    const first = await build(address, ['--opt', 'kind=tar', '--output', `type=tar,dest=${join(out, 'x.tar')}`]);
+    expect(first.code, first.output).toBe(0);
+    expect(statSync(join(out, 'x.tar')).size).toBe(60_000_000);
+    expect(readFileSync(join(out, 'x.tar'))[59_500_000]).toBe(59);
+    const second = await build(address, ['--output', `type=local,dest=${join(out, 'tree')}`]);
+    expect(second).toMatchObject({ code: 0 });
+    expect(execFileSync('diff', ['-r', tree, join(out, 'tree/linux_amd64')]).toString()).toBe('');
+  });
+
+  test('prints the lines of the Dockerfile that an error names', async () => {
+    const data = Buffer.from(`FROM scratch\nRUN false\n# ${'x'.repeat(300_000)}\n`).toString('base64');
+    const { address } = await daemon(async () => {
+      throw new CodedError('unknown', 'process "false" did not complete successfully: exit code: 1', {
+        details: [
+          { type: 'errdefs.Vertex', value: { digest: `sha256:${'0'.repeat(64)}` } },
+          {
+            type: 'errdefs.Source',
+            value: { info: { filename: 'Dockerfile', data }, ranges: [{ start: { line: 2 }, end: { line: 2 } }] },
+          },
+        ],
+      });
+    });
+    const outcome = await build(address, []);
+    expect(outcome.code).toBe(1);
+    expect(outcome.output).toContain('>>> RUN false');
+    expect(outcome.output).toContain('did not complete successfully: exit code: 1');
+  });
+
+  test('a directory that is not offered is named in the error', async () => {
+    const { address } = await daemon(async (b) => void (await b.receive(whole('nosuch'))));
+    const outcome = await build(address, ['--local', `context=${tempDir()}`]);
+    expect(outcome.code).toBe(1);
+    expect(outcome.output).toContain('nosuch');
+  });
+
+  test.each(['SIGINT', 'SIGKILL'] as const)('%s in mid-transfer ends the build and the session', async (name) => {
+    let kill: (signal: NodeJS.Signals) => void = () => {};
+    const failures: unknown[] = [];
+    const { address, registry, rows } = await daemon(async (b) => {
+      const poll = setInterval(() => {
+        if (rows.length > 1) kill(name);
+      }, 5);
+      try {
+        await b.receive(whole('context'));
+      } catch (error) {
+        failures.push(error);
+        throw error;
+      } finally {
+        clearInterval(poll);
+      }
+    });
+    const dir = tempDir();
+    for (let i = 0; i < 10_000; i++) writeFileSync(join(dir, `f${i}`), 'x'.repeat(5000));
+    const outcome = await build(address, ['--local', `context=${dir}`], (k) => {
+      kill = k;
+    });
+    expect(outcome.code).not.toBe(0);
+    await expect.poll(() => registry.ids()).toEqual([]);
+    await expect.poll(() => failures).toHaveLength(1);
+    expect(failures[0]).toMatchObject({ code: expect.stringMatching(/cancelled|unavailable/) });
+  });
+});
