@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { type AbortOptions, CodedError, type Digest, invalidArgument } from '../../base/index.ts';
 import { siblingModule, spawnProcess, type WorkerPool } from '../../sys/index.ts';
 import type { CompressionChoice, StreamCompression } from '../compression/index.ts';
-import { streamToPort } from './stream-port.ts';
-import type { ConvertArgs, PackArgs, PackedLayer, UnpackArgs, Unpacked } from './task.ts';
+import { portToStream, streamToPort } from './stream-port.ts';
+import type { ConvertArgs, PackArgs, PackedLayer, TreesArgs, UnpackArgs, Unpacked } from './task.ts';
 
 export type { PackedLayer, Unpacked } from './task.ts';
 
@@ -27,6 +27,23 @@ export function packLayer(pool: WorkerPool, options: PackLayerOptions): Promise<
   const maxMtime = sourceDateEpoch === undefined ? undefined : BigInt(sourceDateEpoch) * 1_000_000_000n;
   const args: PackArgs = { directory, into, compression, maxMtime };
   return pool.run({ module, fn: 'packLayerTask' }, args, { signal });
+}
+
+export interface TarTreesOptions extends AbortOptions {
+  /** Each below its prefix, one path component, or at the top. */
+  readonly trees: readonly { readonly directory: string; readonly prefix?: string | undefined }[];
+  readonly sourceDateEpoch?: number | undefined;
+}
+
+/** Trees as one tar stream, made by a bulk worker as fast as it is read. Cancel it to stop. */
+export function tarTrees(pool: WorkerPool, options: TarTreesOptions): ReadableStream<Uint8Array> {
+  const { trees, sourceDateEpoch, signal } = options;
+  const maxMtime = sourceDateEpoch === undefined ? undefined : BigInt(sourceDateEpoch) * 1_000_000_000n;
+  return portToStream((port) =>
+    pool
+      .run({ module, fn: 'tarTreesTask' }, { trees, maxMtime, port } satisfies TreesArgs, { signal, transfer: [port] })
+      .finally(() => port.close()),
+  );
 }
 
 export interface ConvertLayerOptions extends AbortOptions {

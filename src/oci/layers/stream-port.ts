@@ -98,3 +98,69 @@ export async function* readPort(port: MessagePort): AsyncGenerator<Uint8Array> {
     port.close();
   }
 }
+
+/** The worker's end of {@link portToStream}: writes chunks to the other side, waiting while too much is under way. */
+export async function writePort(port: MessagePort, chunks: Iterable<Uint8Array>): Promise<void> {
+  let outstanding = 0;
+  let closed = false;
+  let wake: (() => void) | undefined;
+  port.on('message', (bytes: number) => {
+    outstanding -= bytes;
+    wake?.();
+  });
+  port.on('close', () => {
+    closed = true;
+    wake?.();
+  });
+  try {
+    for (const chunk of chunks) {
+      while (outstanding > CREDIT && !closed) {
+        const { promise, resolve } = Promise.withResolvers<void>();
+        wake = resolve;
+        await promise;
+      }
+      // The reader went away: nothing is wanted any more.
+      if (closed) return;
+      outstanding += chunk.length;
+      port.postMessage({ chunk } satisfies Down);
+    }
+    port.postMessage({ done: true } satisfies Down);
+  } finally {
+    port.close();
+  }
+}
+
+/** Bytes that a worker task writes with {@link writePort}, as a stream; `run` starts the task with the port and settles with it. */
+export function portToStream(run: (port: MessagePort) => Promise<unknown>): ReadableStream<Uint8Array> {
+  const { port1, port2 } = new MessageChannel();
+  const chunks = readPort(port1);
+  const failed = run(port2).then(
+    () => undefined,
+    (error: unknown) => ({ error }),
+  );
+  return new ReadableStream<Uint8Array>(
+    {
+      pull: async (controller) => {
+        try {
+          const next = await chunks.next();
+          if (!next.done) {
+            controller.enqueue(next.value);
+            return;
+          }
+          const failure = await failed;
+          if (failure === undefined) controller.close();
+          else controller.error(failure.error);
+        } catch (error) {
+          const failure = await failed;
+          controller.error(failure === undefined ? error : failure.error);
+        }
+      },
+      cancel: async () => {
+        port1.close();
+        await chunks.return(undefined);
+        await failed;
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}

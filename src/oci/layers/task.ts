@@ -11,9 +11,9 @@ import {
   type StreamCompression,
 } from '../compression/index.ts';
 import { TarReader } from '../tar/index.ts';
-import { readPort } from './stream-port.ts';
+import { readPort, writePort } from './stream-port.ts';
 import { TreeWriter } from './tree-writer.ts';
-import { packTree } from './walk.ts';
+import { packTree, packTrees } from './walk.ts';
 
 /** What runs in a bulk worker; {@link file://./index.ts} has the face. */
 
@@ -40,6 +40,17 @@ export interface PackArgs {
 export async function packLayerTask(args: PackArgs, context: TaskContext): Promise<PackedLayer> {
   const chunks = packTree(args.directory, { maxMtime: args.maxMtime, check: () => context.throwIfAborted() });
   return writeLayer(chunks, args.into, args.compression, context);
+}
+
+export interface TreesArgs {
+  readonly trees: readonly { readonly directory: string; readonly prefix?: string | undefined }[];
+  readonly maxMtime?: bigint | undefined;
+  readonly port: MessagePort;
+}
+
+export async function tarTreesTask(args: TreesArgs, context: TaskContext): Promise<void> {
+  const options = { maxMtime: args.maxMtime, check: () => context.throwIfAborted() };
+  await writePort(args.port, packTrees(args.trees, options));
 }
 
 export interface ConvertArgs {

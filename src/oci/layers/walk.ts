@@ -18,13 +18,23 @@ const METACOPY = 'overlay.metacopy';
  * The tar of an overlay upper directory (or of any tree), chunk by chunk: names sorted bytewise within each directory, parents first, without the root
  * itself; whiteouts and opaque marks in OCI form, hard links after their first name, sockets left out.
  */
-export function* packTree(directory: string, options: WalkOptions = {}): Generator<Buffer, { entries: number }> {
-  using root = new Dir(openSync(directory, O_PATH | constants.O_DIRECTORY));
+export function* packTree(directory: string, options: WalkOptions = {}): Generator<Buffer> {
+  yield* packTrees([{ directory }], options);
+}
+
+/** One archive of several trees, each below its prefix (a single component), which gets an entry of its own. */
+export function* packTrees(
+  trees: readonly { readonly directory: string; readonly prefix?: string | undefined }[],
+  options: WalkOptions = {},
+): Generator<Buffer> {
   const packer = new TreePacker(options);
-  yield* packer.directory(root, '');
+  for (const { directory, prefix } of trees) {
+    using root = new Dir(openSync(directory, O_PATH | constants.O_DIRECTORY));
+    if (prefix !== undefined) packer.prefix(byteString(prefix));
+    yield* packer.directory(root, prefix === undefined ? '' : `${byteString(prefix)}/`);
+  }
   packer.writer.finish();
   yield* packer.drain();
-  return { entries: packer.entries };
 }
 
 class TreePacker {
@@ -32,7 +42,6 @@ class TreePacker {
   readonly #options: WalkOptions;
   /** First archive name by device and inode. */
   readonly #linked = new Map<string, ByteString>();
-  entries = 0;
 
   constructor(options: WalkOptions) {
     this.#options = options;
@@ -40,6 +49,10 @@ class TreePacker {
 
   *drain(): Generator<Buffer> {
     for (let chunk = this.writer.take(); chunk !== undefined; chunk = this.writer.take()) yield chunk;
+  }
+
+  prefix(name: ByteString): void {
+    this.writer.header({ type: 'directory', name, mode: 0o755, uid: 0, gid: 0, size: 0, mtime: 0n });
   }
 
   *directory(dir: Dir, prefix: ByteString): Generator<Buffer> {
@@ -107,7 +120,6 @@ class TreePacker {
 
   #header(name: ByteString, stat: Stat, entry: Partial<TarEntry> & Pick<TarEntry, 'type'>): void {
     const { maxMtime } = this.#options;
-    this.entries++;
     this.writer.header({
       name,
       mode: stat.mode & 0o7777,
@@ -121,7 +133,6 @@ class TreePacker {
 
   /** An empty file that means something by its name; without a time, so that it is the same each time. */
   #marker(name: ByteString): void {
-    this.entries++;
     this.writer.header({ type: 'file', name, mode: 0, uid: 0, gid: 0, size: 0, mtime: 0n });
   }
 }

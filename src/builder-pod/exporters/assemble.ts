@@ -1,0 +1,220 @@
+import { CodedError, type Descriptor, type Platform } from '../../base/index.ts';
+import type { Compression, Layer } from '../../cache/ports.ts';
+import {
+  ANNOTATION_CREATED,
+  alignHistory,
+  type DockerImage,
+  describeDocument,
+  type EncodedDocument,
+  emptyConfig,
+  encodeIndex,
+  encodeManifest,
+  epochTime,
+  finishConfig,
+  historyOf,
+  type ImageLayer,
+  layerCompression,
+  layerMediaType,
+  MEDIA_TYPE,
+  withPlatform,
+} from '../../oci/manifest/index.ts';
+import { type Annotation, annotationsFor } from './attributes.ts';
+import type { ExportInputs, PlatformInput } from './inputs.ts';
+import type { ExportContext } from './ports.ts';
+import { withRow } from './progress.ts';
+
+/** A layer blob and how to get at it. */
+export interface LayerSource {
+  /** As the manifest names it. */
+  readonly descriptor: Descriptor;
+  /** Repositories by registry host that may hold it already. */
+  readonly sources: Readonly<Record<string, readonly string[]>>;
+  open(context: Pick<ExportContext, 'signal' | 'sessions'>): Promise<ReadableStream<Uint8Array>>;
+}
+
+/** An image ready to be stored, pushed or sent. */
+export interface AssembledExport {
+  /** The manifest or index, with the annotations for whoever refers to it. */
+  readonly root: Descriptor;
+  readonly rootDocument: EncodedDocument;
+  /** Configurations, then manifests, then the index: in the order they may be pushed. */
+  readonly configs: readonly EncodedDocument[];
+  readonly manifests: readonly EncodedDocument[];
+  readonly layers: readonly LayerSource[];
+  /** Of the only configuration, when there is one. */
+  readonly configDigest: string | undefined;
+  readonly images: readonly DockerImage[];
+}
+
+export interface AssembleOptions {
+  readonly oci: boolean;
+  readonly compression: Compression;
+  readonly sourceDateEpoch: number | undefined;
+  readonly annotations: readonly Annotation[];
+}
+
+const DISTRIBUTION_SOURCE = 'containerd.io/distribution.source.';
+const CREATED_AT = 'buildkit/createdat';
+const DESCRIPTION = 'buildkit/description';
+
+interface PlatformImage {
+  readonly input: PlatformInput;
+  readonly config: EncodedDocument;
+  readonly manifest: EncodedDocument;
+  readonly layers: readonly LayerSource[];
+}
+
+/** Makes layers, configurations, manifests and, for several platforms, the index. Nothing is stored yet. */
+export async function assembleImage(
+  { platforms, isMap }: ExportInputs,
+  options: AssembleOptions,
+  context: ExportContext,
+): Promise<AssembledExport> {
+  const layered = await withRow(context, 'exporting layers', () =>
+    Promise.all(platforms.map(async (input) => ({ input, layers: await layersOf(input, options, context) }))),
+  );
+  const images: PlatformImage[] = [];
+  for (const { input, layers } of layered) images.push(await platformImage(input, layers, options, context));
+  const created = epochTime(options.sourceDateEpoch ?? Math.floor(Date.now() / 1000));
+  const layers = new Map(
+    images.flatMap((image) => image.layers.map((layer) => [layer.descriptor.digest, layer] as const)),
+  );
+  const configs = new Map(images.map(({ config }) => [config.descriptor.digest, config] as const));
+  const common = {
+    configs: [...configs.values()],
+    layers: [...layers.values()],
+    images: images.map((image) => ({
+      config: image.config.descriptor.digest,
+      repoTags: [],
+      layers: image.layers.map(({ descriptor }) => descriptor.digest),
+    })),
+  };
+  const [first] = images;
+  if (!isMap && first !== undefined) {
+    const annotations = annotationsFor(options.annotations, 'manifest-descriptor', first.input.id);
+    return {
+      ...common,
+      root: { ...first.manifest.descriptor, annotations: { ...annotations, [ANNOTATION_CREATED]: created } },
+      rootDocument: first.manifest,
+      manifests: [first.manifest],
+      configDigest: first.config.descriptor.digest,
+    };
+  }
+  const index = await indexOf(images, options, context);
+  const annotations = annotationsFor(options.annotations, 'index-descriptor');
+  const manifests = new Map(images.map(({ manifest }) => [manifest.descriptor.digest, manifest] as const));
+  return {
+    ...common,
+    root: { ...index.descriptor, annotations: { ...annotations, [ANNOTATION_CREATED]: created } },
+    rootDocument: index,
+    manifests: [...manifests.values(), index],
+    configDigest: undefined,
+  };
+}
+
+async function layersOf(
+  { ref }: PlatformInput,
+  { compression }: AssembleOptions,
+  { signal, sessions }: ExportContext,
+): Promise<readonly Layer[]> {
+  return ref === undefined ? [] : ref.layers({ signal, sessions, compression });
+}
+
+async function platformImage(
+  input: PlatformInput,
+  layers: readonly Layer[],
+  options: AssembleOptions,
+  context: ExportContext,
+): Promise<PlatformImage> {
+  const { oci, sourceDateEpoch } = options;
+  const given = input.config === undefined ? emptyConfig(input.platform) : withPlatform(input.config, input.platform);
+  const image = alignHistory(layers.map(toImageLayer), historyOf(given));
+  const baseHistory = input.baseConfig === undefined ? undefined : historyOf(input.baseConfig);
+  const bytes = finishConfig(given, image, { sourceDateEpoch, baseHistory });
+  const config = describeDocument(oci ? MEDIA_TYPE.ociConfig : MEDIA_TYPE.dockerConfig, bytes);
+  const sources = image.layers.map(({ descriptor }) => layerSource(descriptor, input, oci));
+  const annotations = annotationsFor(options.annotations, 'manifest', input.id);
+  const manifest = encodeManifest({
+    schemaVersion: 2,
+    mediaType: oci ? MEDIA_TYPE.ociManifest : MEDIA_TYPE.dockerManifest,
+    config: config.descriptor,
+    layers: sources.map(({ descriptor }) => descriptor),
+    ...(annotations === undefined ? {} : { annotations }),
+  });
+  await withRow(context, `exporting manifest ${manifest.descriptor.digest}`, () => {});
+  await withRow(context, `exporting config ${config.descriptor.digest}`, () => {});
+  return { input, config, manifest, layers: sources };
+}
+
+async function indexOf(
+  images: readonly PlatformImage[],
+  { oci, annotations: all }: AssembleOptions,
+  context: ExportContext,
+): Promise<EncodedDocument> {
+  const annotations = annotationsFor(all, 'index');
+  if (!oci && (annotations !== undefined || all.some(({ target }) => target.endsWith('-descriptor'))))
+    throw new CodedError('invalid_argument', 'annotations of an index need OCI media types', {
+      reason: 'EXPORT_ANNOTATION',
+      hint: 'set oci-mediatypes=true',
+    });
+  const index = encodeIndex({
+    schemaVersion: 2,
+    mediaType: oci ? MEDIA_TYPE.ociIndex : MEDIA_TYPE.dockerList,
+    manifests: images.map(({ manifest, input }) => {
+      const own = annotationsFor(all, 'manifest-descriptor', input.id);
+      return {
+        ...manifest.descriptor,
+        platform: input.platform as Platform,
+        ...(own === undefined ? {} : { annotations: own }),
+      };
+    }),
+    ...(annotations === undefined ? {} : { annotations }),
+  });
+  await withRow(context, `exporting manifest list ${index.descriptor.digest}`, () => {});
+  return index;
+}
+
+function toImageLayer({ descriptor, diffId }: Layer): ImageLayer {
+  const { [CREATED_AT]: createdAt, [DESCRIPTION]: description } = descriptor.annotations ?? {};
+  return { descriptor, diffId, createdAt, description };
+}
+
+/** The layer under its final type, without the annotations that are the builder's own business. */
+function layerSource(layer: Descriptor, { ref }: PlatformInput, oci: boolean): LayerSource {
+  const { annotations = {}, mediaType, digest, size } = layer;
+  const compression = layerCompression(mediaType);
+  const kept = Object.entries(annotations).filter(
+    ([key]) =>
+      !key.startsWith('buildkit/') &&
+      (!key.startsWith('containerd.io/') || key.startsWith('containerd.io/snapshot/stargz/')),
+  );
+  const sources = Object.entries(annotations)
+    .filter(([key]) => key.startsWith(DISTRIBUTION_SOURCE))
+    .map(([key, value]) => [key.slice(DISTRIBUTION_SOURCE.length), value.split(',').filter(Boolean)] as const);
+  return {
+    descriptor: {
+      mediaType: compression === undefined ? mediaType : layerMediaType(compression, oci),
+      digest,
+      size,
+      ...(kept.length === 0 ? {} : { annotations: Object.fromEntries(kept) }),
+    },
+    sources: Object.fromEntries(sources),
+    open: ({ signal, sessions }) => {
+      if (ref === undefined) throw new CodedError('internal', `layer ${digest} belongs to no ref`);
+      return ref.openBlob(layer, { signal, sessions });
+    },
+  };
+}
+
+/** What the client is told about an image (wire-facts 5.3). */
+export function imageResponse(
+  { root, configDigest }: AssembledExport,
+  names: readonly string[],
+): Record<string, string> {
+  return {
+    'containerimage.digest': root.digest,
+    'containerimage.descriptor': Buffer.from(JSON.stringify(root)).toString('base64'),
+    ...(configDigest === undefined ? {} : { 'containerimage.config.digest': configDigest }),
+    ...(names.length === 0 ? {} : { 'image.name': names.join(',') }),
+  };
+}

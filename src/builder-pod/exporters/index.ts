@@ -1,0 +1,44 @@
+import { CodedError } from '../../base/index.ts';
+import type { Attributes } from './attributes.ts';
+import { localExporter, tarExporter } from './files.ts';
+import { imageExporter } from './image.ts';
+import { layoutExporter } from './layout.ts';
+import type { Exporter, ExporterDeps } from './ports.ts';
+
+export type { Attributes } from './attributes.ts';
+export type {
+  ExportContext,
+  Exporter,
+  ExporterDeps,
+  ExporterType,
+  ExportResponse,
+  ExportResult,
+  ExportSource,
+  PushRepository,
+  SendTarget,
+  SessionContentSink,
+  SessionFileSender,
+} from './ports.ts';
+export { frontendResponse } from './result.ts';
+
+/** An exporter by its type and attributes as clients send them. Bad attributes are found here, before anything is built. @throws CodedError */
+export function openExporter(type: string, attributes: Attributes, deps: ExporterDeps): Exporter {
+  switch (type) {
+    case 'image':
+    case 'registry':
+      return imageExporter(type === 'registry' ? { push: 'true', ...attributes } : attributes, deps);
+    case 'oci':
+    case 'docker':
+      return layoutExporter(type, attributes, deps);
+    case 'local':
+      return localExporter(attributes, deps);
+    case 'tar':
+      return tarExporter(attributes, deps);
+    default:
+      throw new CodedError('not_found', `exporter ${JSON.stringify(type)} could not be found`, {
+        fault: 'user',
+        reason: 'EXPORT_TYPE',
+        hint: 'types are image, oci, docker, local and tar',
+      });
+  }
+}

@@ -1,0 +1,98 @@
+import type { AbortOptions, Descriptor, ImageReference } from '../../base/index.ts';
+import type { ContentStore, ImmutableRef } from '../../cache/ports.ts';
+import type { BlobSource, UploadOptions, UploadOutcome } from '../../oci/registry-client/index.ts';
+import type { VertexProgress } from '../../solver/ports.ts';
+import type { WorkerPool } from '../../sys/index.ts';
+
+/** What a build made. One ref, or one for each platform id (`linux/amd64`) as `refs.platforms` in the metadata lists them. */
+export interface ExportSource {
+  readonly ref?: ImmutableRef | undefined;
+  readonly refs?: ReadonlyMap<string, ImmutableRef | undefined> | undefined;
+  /** Result metadata (wire-facts 8.4), e.g. `containerimage.config` or `containerimage.config/linux/amd64`. */
+  readonly metadata: ReadonlyMap<string, Uint8Array>;
+}
+
+export interface ExportContext extends AbortOptions {
+  /** Of the exporter's own vertex. */
+  readonly progress: VertexProgress;
+  /** Sessions whose credentials may be used. */
+  readonly sessions: () => readonly string[];
+  /** Position among the exporters of the solve; the client's files go there. */
+  readonly exporterId: number;
+}
+
+/** Keys of the solve response (wire-facts 5.3). */
+export type ExportResponse = Readonly<Record<string, string>>;
+
+export interface ExportResult {
+  readonly response: ExportResponse;
+  /** The manifest or index made, for build history. */
+  readonly descriptor?: Descriptor | undefined;
+}
+
+/** One output of a build, its attributes already checked. */
+export interface Exporter {
+  readonly type: ExporterType;
+  /** Name of its vertex, e.g. `exporting to image`. */
+  readonly name: string;
+  /** How layers should be compressed, when it makes layers: a cache export can use the same. */
+  export(source: ExportSource, context: ExportContext): Promise<ExportResult>;
+}
+
+export type ExporterType = 'image' | 'oci' | 'docker' | 'local' | 'tar';
+
+/** Where in the client a result goes. */
+export interface SendTarget {
+  readonly exporterId: number;
+  readonly response: ExportResponse;
+  readonly multiPlatform?: boolean;
+}
+
+/** Sends files to the client of the build (wire-facts 6.5); the session room implements it. */
+export interface SessionFileSender {
+  /** False when the client has it already. */
+  sendFile(
+    target: SendTarget,
+    source: AsyncIterable<Uint8Array>,
+    options: AbortOptions & { readonly onProgress?: (bytes: number) => void },
+  ): Promise<boolean>;
+  sendTree(
+    target: SendTarget,
+    directory: string,
+    options: AbortOptions & {
+      readonly onProgress?: (bytes: number) => void;
+      readonly prefix?: { readonly name: string; readonly mtimeNs: bigint };
+    },
+  ): Promise<void>;
+}
+
+/** The client's content store `export`, for layouts that are no tar (wire-facts 6.5). */
+export interface SessionContentSink {
+  has(descriptor: Descriptor, options: AbortOptions): Promise<boolean>;
+  write(descriptor: Descriptor, content: ReadableStream<Uint8Array>, options: AbortOptions): Promise<void>;
+}
+
+/** A repository to push to; the registry client's `Repository` is one. */
+export interface PushRepository {
+  pushBlob(source: BlobSource, options: UploadOptions): Promise<UploadOutcome>;
+  putManifest(
+    reference: string,
+    manifest: { readonly mediaType: string; readonly bytes: Uint8Array },
+    options: AbortOptions,
+  ): Promise<Descriptor>;
+}
+
+export interface ExporterDeps {
+  readonly content: ContentStore;
+  readonly bulk: WorkerPool;
+  /** For empty trees and other short-lived things of ours. */
+  readonly tempDirectory: string;
+  /** `insecure`: TLS is not verified, plain HTTP is allowed. */
+  readonly openRepository: (
+    reference: ImageReference,
+    options: { readonly insecure: boolean; readonly sessions: () => readonly string[] },
+  ) => PushRepository;
+  /** The client that asked for the build; undefined when it takes no files. */
+  readonly fileSender?: ((sessions: readonly string[]) => SessionFileSender | undefined) | undefined;
+  readonly contentSink?: ((sessions: readonly string[]) => SessionContentSink | undefined) | undefined;
+}

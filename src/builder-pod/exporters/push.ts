@@ -1,0 +1,99 @@
+import { annotate, familiarImageName, formatImageReference, type ImageReference } from '../../base/index.ts';
+import type { AssembledExport } from './assemble.ts';
+import type { ExportContext, ExporterDeps, PushRepository } from './ports.ts';
+import { withRow } from './progress.ts';
+
+/** Blobs in flight to one registry; its client bounds them again. */
+const PARALLEL = 8;
+
+/** Pushes an image under its names: blobs of each repository once, then manifests, the index last, then each tag. */
+export async function pushImage(
+  image: AssembledExport,
+  names: readonly ImageReference[],
+  { insecure, byDigest }: { readonly insecure: boolean; readonly byDigest: boolean },
+  deps: Pick<ExporterDeps, 'openRepository'>,
+  context: ExportContext,
+): Promise<void> {
+  const byRepository = Map.groupBy(names, ({ domain, path }) => `${domain}/${path}`);
+  for (const [repositoryName, references] of byRepository) {
+    const reference = references[0] as ImageReference;
+    const repository = deps.openRepository(reference, { insecure, sessions: context.sessions });
+    try {
+      await withRow(context, 'pushing layers', (update) => pushBlobs(image, reference, repository, update, context));
+      for (const document of image.manifests.slice(0, -1))
+        await repository.putManifest(document.descriptor.digest, toPush(document), { signal: context.signal });
+      for (const name of references) {
+        const shown = `${formatImageReference(name)}${byDigest ? '' : `@${image.root.digest}`}`;
+        await withRow(context, `pushing manifest for ${shown}`, () =>
+          repository.putManifest(
+            byDigest ? image.root.digest : (name.tag ?? image.root.digest),
+            toPush(image.rootDocument),
+            {
+              signal: context.signal,
+            },
+          ),
+        );
+      }
+    } catch (error) {
+      context.signal.throwIfAborted();
+      throw annotate(error, `failed to push ${familiarImageName(reference) || repositoryName}`);
+    }
+  }
+}
+
+function toPush({ descriptor, bytes }: AssembledExport['rootDocument']): { mediaType: string; bytes: Uint8Array } {
+  return { mediaType: descriptor.mediaType, bytes };
+}
+
+async function pushBlobs(
+  image: AssembledExport,
+  { domain, path }: ImageReference,
+  repository: PushRepository,
+  update: (current: number, total: number) => void,
+  context: ExportContext,
+): Promise<void> {
+  const total = image.layers.reduce((sum, { descriptor }) => sum + descriptor.size, 0);
+  const sent = new Map<string, number>();
+  const show = () =>
+    update(
+      sent.values().reduce((sum, bytes) => sum + bytes, 0),
+      total,
+    );
+  // The first failure stops the others, and all have ended before it is told.
+  const failed = new AbortController();
+  const signal = AbortSignal.any([context.signal, failed.signal]);
+  const work: (() => Promise<unknown>)[] = [
+    ...image.layers.map((layer) => async () => {
+      const { digest, size } = layer.descriptor;
+      await repository.pushBlob(
+        { digest, size, open: () => layer.open({ signal, sessions: context.sessions }) },
+        {
+          signal,
+          mountFrom: (layer.sources[domain] ?? []).filter((from) => from !== path),
+          onProgress: (bytes) => {
+            sent.set(digest, bytes);
+            show();
+          },
+        },
+      );
+      sent.set(digest, size);
+      show();
+    }),
+    ...image.configs.map(
+      ({ descriptor: { digest, size }, bytes }) =>
+        () =>
+          repository.pushBlob({ digest, size, open: async () => ReadableStream.from([bytes]) }, { signal }),
+    ),
+  ];
+  const queue = work.values();
+  const workers = Array.from({ length: Math.min(PARALLEL, work.length) }, async () => {
+    for (const push of queue) {
+      signal.throwIfAborted();
+      await push();
+    }
+  });
+  for (const worker of workers) worker.catch((error: unknown) => failed.abort(error));
+  await Promise.allSettled(workers);
+  context.signal.throwIfAborted();
+  if (failed.signal.aborted) throw failed.signal.reason;
+}
