@@ -1,3 +1,4 @@
+export * from './git/index.ts';
 export * from './image/index.ts';
 export {
   noSecrets,

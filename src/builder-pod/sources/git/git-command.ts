@@ -1,0 +1,126 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { AbortOptions } from '../../../base/index.ts';
+import { run } from '../../../sys/index.ts';
+import { gitError } from './remote.ts';
+
+/** Settings of one git process, all through its environment so that no secret stands in an argument list. */
+export interface GitSettings {
+  readonly gitDir?: string;
+  readonly workTree?: string;
+  readonly indexFile?: string;
+  readonly cwd?: string;
+  /** Transports that may be used, `file` only for our own mirror. */
+  readonly protocols?: readonly string[];
+  readonly config?: Readonly<Record<string, string>>;
+}
+
+export interface GitAccess {
+  /** Configuration keys with secrets: `http.<url>.extraheader`. */
+  readonly config: Readonly<Record<string, string>>;
+  readonly knownHosts?: string;
+  /** The socket of an ssh agent. */
+  readonly agentSocket?: string;
+  /** HTTP_PROXY and its kin. */
+  readonly proxy?: Readonly<Record<string, string>>;
+}
+
+const NETWORK = ['https', 'http', 'ssh', 'git'];
+
+/** Nothing of the machine's or a user's configuration counts, no hook, helper or prompt runs. */
+const CONFIG: Readonly<Record<string, string>> = {
+  'core.hooksPath': '/dev/null',
+  'core.fsmonitor': 'false',
+  'credential.helper': '',
+  'safe.directory': '*',
+  'gc.auto': '0',
+  'maintenance.auto': 'false',
+  'protocol.version': '2',
+  'advice.detachedHead': 'false',
+  'init.defaultBranch': 'main',
+  'fetch.recurseSubmodules': 'false',
+};
+
+/** Runs the machine's git, shut off from its configuration. Holds a private home directory: dispose it. */
+export class Git implements AsyncDisposable {
+  readonly #home: string;
+  readonly #access: GitAccess;
+  readonly #options: AbortOptions;
+
+  private constructor(home: string, access: GitAccess, options: AbortOptions) {
+    this.#home = home;
+    this.#access = access;
+    this.#options = options;
+  }
+
+  static async open(access: GitAccess, options: AbortOptions): Promise<Git> {
+    const home = await mkdtemp(join(tmpdir(), 'slipway-git-'));
+    if (access.knownHosts !== undefined) await writeFile(join(home, 'known_hosts'), access.knownHosts);
+    return new Git(home, access, options);
+  }
+
+  /** Standard output. @throws CodedError by what git said, with `what` before it */
+  async run(what: string, args: readonly string[], settings: GitSettings = {}): Promise<string> {
+    const result = await this.try(args, settings);
+    if (result.code !== 0) throw gitError(what, result.stderr);
+    return result.stdout;
+  }
+
+  /** Like {@link run}, but a failure is an answer. */
+  async try(args: readonly string[], settings: GitSettings = {}) {
+    // The umask is a part of the content: file modes must not depend on the daemon's.
+    const result = await run('/bin/sh', ['-c', 'umask 0022 && exec git "$@"', 'git', ...args], {
+      signal: this.#options.signal,
+      env: this.#environment(settings),
+      cwd: settings.cwd ?? settings.workTree ?? '/',
+      dieWithParent: true,
+      maxOutput: 16 << 20,
+    });
+    return { code: result.code, stdout: result.stdout.toString(), stderr: result.stderr.toString() };
+  }
+
+  #environment(settings: GitSettings): Record<string, string> {
+    const { knownHosts, agentSocket, proxy } = this.#access;
+    const env: Record<string, string> = {
+      ...proxy,
+      PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+      HOME: this.#home,
+      XDG_CONFIG_HOME: this.#home,
+      LC_ALL: 'C',
+      TZ: 'UTC',
+      GIT_CONFIG_NOSYSTEM: '1',
+      GIT_CONFIG_GLOBAL: '/dev/null',
+      GIT_TERMINAL_PROMPT: '0',
+      GIT_ASKPASS: '/bin/false',
+      SSH_ASKPASS: '/bin/false',
+      GIT_ALLOW_PROTOCOL: (settings.protocols ?? NETWORK).join(':'),
+      GIT_SSH_COMMAND: [
+        'ssh -F /dev/null -o BatchMode=yes -o StrictHostKeyChecking=yes -o ConnectTimeout=30',
+        `-o UserKnownHostsFile=${knownHosts === undefined ? '/dev/null' : `${this.#home}/known_hosts`}`,
+        '-o IdentityFile=/dev/null',
+      ].join(' '),
+      GIT_SSH_VARIANT: 'ssh',
+    };
+    if (agentSocket !== undefined) env['SSH_AUTH_SOCK'] = agentSocket;
+    if (settings.gitDir !== undefined) env['GIT_DIR'] = settings.gitDir;
+    if (settings.workTree !== undefined) env['GIT_WORK_TREE'] = settings.workTree;
+    if (settings.indexFile !== undefined) env['GIT_INDEX_FILE'] = settings.indexFile;
+    const entries = Object.entries({ ...CONFIG, ...this.#access.config, ...settings.config });
+    env['GIT_CONFIG_COUNT'] = String(entries.length);
+    for (const [i, [key, value]] of entries.entries()) {
+      env[`GIT_CONFIG_KEY_${i}`] = key;
+      env[`GIT_CONFIG_VALUE_${i}`] = value;
+    }
+    return env;
+  }
+
+  /** A path in the private home. */
+  path(name: string): string {
+    return join(this.#home, name);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await rm(this.#home, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,201 @@
+import { CodedError, invalidArgument } from '../../../base/index.ts';
+import type { ImmutableRef, RefManager } from '../../../cache/ports.ts';
+import type { OpContext } from '../../../solver/ports.ts';
+import type { SourceFactory, SourceInstance, SourceKey, SourceRequest, SourceSecrets } from '../source.ts';
+import { checkout } from './checkout.ts';
+import { Git, type GitAccess } from './git-command.ts';
+import { checkChecksum, fetchInto, openMirror, type ResolvedRef, resolveRef } from './mirror.ts';
+import {
+  checkRefName,
+  cleanSubdir,
+  type GitRemote,
+  isCommit,
+  isTransport,
+  parseRemote,
+  sameRepository,
+} from './remote.ts';
+
+export interface GitSourceOptions {
+  readonly refs: RefManager;
+  readonly secrets: SourceSecrets;
+  /** HTTP_PROXY and its kin, for git. */
+  readonly proxy?: Readonly<Record<string, string>>;
+}
+
+const UNBUILT = ['git.bundle', 'git.checkoutbundle', 'git.sig.pubkey', 'git.sig.requiresignedtag'];
+
+/** `git://`: files of a commit. One bare mirror a remote and scope keeps what was fetched; each checkout is a ref of its own. */
+export function gitSource(options: GitSourceOptions): SourceFactory {
+  return (request) => new GitSource(options, request);
+}
+
+class GitSource implements SourceInstance {
+  readonly #options: GitSourceOptions;
+  readonly #attrs: Readonly<Record<string, string>>;
+  readonly #remote: GitRemote;
+  readonly #ref: string;
+  readonly #subdir: string;
+  readonly #checksum: string;
+  readonly #keepGitDir: boolean;
+  readonly #skipSubmodules: boolean;
+  readonly #mtime: string;
+  #resolved: ResolvedRef | undefined;
+
+  constructor(options: GitSourceOptions, { identifier, attrs }: SourceRequest) {
+    this.#options = options;
+    this.#attrs = attrs;
+    for (const name of UNBUILT)
+      if (attrs[name])
+        throw new CodedError('unimplemented', `source attribute ${name} is not supported yet`, { fault: 'user' });
+    const hash = identifier.indexOf('#');
+    const [address, fragment] = hash < 0 ? [identifier, ''] : [identifier.slice(0, hash), identifier.slice(hash + 1)];
+    const named = parseRemote(isTransport(address) ? address : `https://${address}`);
+    const full = attrs['git.fullurl'];
+    this.#remote = full ? parseRemote(isTransport(full) ? full : `https://${full}`) : named;
+    if (full && !sameRepository(this.#remote, named))
+      throw invalidArgument('source attribute git.fullurl names another repository than the source');
+    const colon = fragment.indexOf(':');
+    this.#ref = colon < 0 ? fragment : fragment.slice(0, colon);
+    this.#subdir = cleanSubdir(colon < 0 ? '' : fragment.slice(colon + 1));
+    if (this.#ref !== '') checkRefName(this.#ref);
+    this.#checksum = (attrs['git.checksum'] ?? '').toLowerCase();
+    if (!/^[0-9a-f]*$/.test(this.#checksum))
+      throw invalidArgument('source attribute git.checksum: expected hexadecimal digits');
+    this.#keepGitDir = attrs['git.keepgitdir'] === 'true';
+    this.#skipSubmodules = attrs['git.skipsubmodules'] === 'true';
+    this.#mtime = attrs['git.mtime'] || 'checkout';
+    if (this.#mtime !== 'checkout' && this.#mtime !== 'commit')
+      throw invalidArgument(`source attribute git.mtime: unknown value ${JSON.stringify(this.#mtime)}`);
+    if (attrs['git.fetchbycommit'] === 'true' && !isCommit(this.#ref) && !isCommit(this.#checksum))
+      throw invalidArgument('source attribute git.fetchbycommit needs a full commit as ref or git.checksum');
+  }
+
+  async cacheKey(context: OpContext): Promise<SourceKey> {
+    const resolved = await this.#resolve(context);
+    const { ref, object, tagged } = resolved;
+    let key = this.#keepGitDir ? `${object}.git${ref === '' ? '' : `#${ref}`}` : (tagged ?? object);
+    if (this.#subdir !== '') key += `:${this.#subdir}`;
+    if (this.#skipSubmodules) key += '(skip-submodules)';
+    if (this.#mtime !== 'checkout') key += `(mtime=${this.#mtime})`;
+    return { key, pin: object };
+  }
+
+  async #resolve(context: OpContext): Promise<ResolvedRef> {
+    if (this.#resolved !== undefined) return this.#resolved;
+    let resolved: ResolvedRef;
+    if (isCommit(this.#ref)) resolved = { ref: this.#ref, object: this.#ref };
+    else if (this.#attrs['git.fetchbycommit'] === 'true') {
+      const ref = this.#ref;
+      const full = ref === '' ? this.#checksum : ref.startsWith('refs/') ? ref : `refs/heads/${ref}`;
+      resolved = { ref: full, object: this.#checksum };
+    } else {
+      await using access = await this.#open(context);
+      resolved = await resolveRef(access.git, this.#remote.url, this.#ref);
+    }
+    checkChecksum(resolved, this.#checksum);
+    this.#resolved = resolved;
+    return resolved;
+  }
+
+  async snapshot(context: OpContext): Promise<ImmutableRef> {
+    const { signal, scope } = context;
+    const { refs } = this.#options;
+    const resolved = await this.#resolve(context);
+    await using access = await this.#open(context);
+    const { git } = access;
+    const mirror = await refs.openNamed(
+      { scope, key: `git-mirror:${this.#remote.url}`, sharing: 'locked' },
+      { signal, description: `git mirror of ${this.#remote.url}`, recordType: 'regular' },
+    );
+    await using _kept = { [Symbol.asyncDispose]: () => mirror.keep() };
+    await using store = await mirror.mount({ signal });
+    const gitDir = await openMirror(git, store.root, resolved.object.length === 64);
+    await fetchInto(git, gitDir, this.#remote.url, resolved);
+    const target = await refs.create(undefined, {
+      signal,
+      scope,
+      description: `git snapshot of ${this.#remote.url}#${this.#ref}`,
+      recordType: 'source.git.checkout',
+    });
+    try {
+      {
+        await using files = await target.mount({ signal });
+        await checkout(git, gitDir, files.root, {
+          signal,
+          url: this.#remote.url,
+          resolved: await peel(git, gitDir, resolved),
+          subdir: this.#subdir,
+          keepGitDir: this.#keepGitDir,
+          submodules: !this.#skipSubmodules,
+          commitTimes: this.#mtime === 'commit',
+        });
+      }
+      return await target.commit({ signal });
+    } catch (error) {
+      await target.release();
+      throw error;
+    }
+  }
+
+  /** git with the credentials of the builds that want this source. */
+  async #open(context: OpContext): Promise<{ readonly git: Git } & AsyncDisposable> {
+    const { signal } = context;
+    await using stack = new AsyncDisposableStack();
+    const header = await this.#authorization(context);
+    const agentId = this.#attrs['git.mountsshsock'] || (this.#remote.scheme === 'ssh' ? 'default' : '');
+    const agent =
+      this.#remote.scheme === 'ssh'
+        ? await this.#options.secrets.sshAgent(agentId, context.sessions(), { signal })
+        : undefined;
+    if (agent !== undefined) stack.use(agent);
+    const knownHosts = this.#attrs['git.knownsshhosts'];
+    const access: GitAccess = {
+      // For this host alone: submodules elsewhere and redirects get nothing.
+      config:
+        header === undefined
+          ? {}
+          : { [`http.${new URL(this.#remote.url).origin}/.extraheader`]: `Authorization: ${header}` },
+      ...(knownHosts ? { knownHosts } : {}),
+      ...(agent === undefined ? {} : { agentSocket: agent.path }),
+      ...(this.#options.proxy === undefined ? {} : { proxy: this.#options.proxy }),
+    };
+    const git = stack.use(await Git.open(access, { signal }));
+    const owned = stack.move();
+    return { git, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  }
+
+  async #authorization(context: OpContext): Promise<string | undefined> {
+    const { scheme, userInfo, host } = this.#remote;
+    if (scheme !== 'https' && scheme !== 'http') return undefined;
+    const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`;
+    if (userInfo !== undefined) return basic(userInfo);
+    const ask = async (name: string | undefined): Promise<string | undefined> => {
+      if (!name) return undefined;
+      for (const id of [`${name}.${host}`, name]) {
+        const value = await this.#options.secrets.secret(id, context.sessions(), { signal: context.signal });
+        if (value !== undefined) return Buffer.from(value).toString().trim();
+      }
+      return undefined;
+    };
+    const header = await ask(this.#attrs['git.authheadersecret']);
+    if (header !== undefined) return oneLine(header);
+    const token = await ask(this.#attrs['git.authtokensecret']);
+    return token === undefined ? undefined : basic(`x-access-token:${oneLine(token)}`);
+  }
+}
+
+/** A full commit given as the ref may turn out to be a tag object. */
+async function peel(git: Git, gitDir: string, resolved: ResolvedRef): Promise<ResolvedRef> {
+  if (resolved.tagged !== undefined) return resolved;
+  const commit = (
+    await git.run('read the commit', ['rev-parse', '--verify', '--end-of-options', `${resolved.object}^{commit}`], {
+      gitDir,
+    })
+  ).trim();
+  return commit === resolved.object ? resolved : { ...resolved, tagged: commit };
+}
+
+function oneLine(secret: string): string {
+  if (/[\r\n\0]/.test(secret)) throw invalidArgument('the git secret must be one line');
+  return secret;
+}

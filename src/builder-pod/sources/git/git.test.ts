@@ -1,0 +1,277 @@
+import { execFile, spawn } from 'node:child_process';
+import { lstat, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { neverAborted } from '../../../base/index.ts';
+import { checkout } from './checkout.ts';
+import { Git, type GitAccess } from './git-command.ts';
+import { checkChecksum, fetchInto, openMirror, type ResolvedRef, resolveRef } from './mirror.ts';
+import { checkRefName, cleanSubdir, parseRemote, sameRepository } from './remote.ts';
+
+const signal = neverAborted;
+const run = promisify(execFile);
+
+describe('addresses', () => {
+  test.each([
+    '--upload-pack=/bin/sh',
+    '-oProxyCommand=id',
+    'ext::sh -c id',
+    'file:///etc',
+    '/etc',
+    'ssh://-oProxyCommand=id/x',
+    'ssh://-user@host/x',
+    'git@host:-x',
+    '-u@host:x',
+    'https://host/a b',
+    'https://host/\n',
+    'fd::17',
+    'https://',
+  ])('%s is refused', (text) => {
+    expect(() => parseRemote(text)).toThrow(/invalid git URL/);
+  });
+  test('user names and passwords are kept apart', () => {
+    expect(parseRemote('https://ada:s%40cret@host:8443/a/b.git#x')).toEqual({
+      url: 'https://host:8443/a/b.git',
+      scheme: 'https',
+      host: 'host:8443',
+      path: '/a/b.git',
+      userInfo: 'ada:s@cret',
+    });
+    expect(parseRemote('git@github.com:org/repo.git').url).toBe('git@github.com:org/repo.git');
+    expect(sameRepository(parseRemote('git@h:org/repo.git'), parseRemote('https://H/org/repo'))).toBe(true);
+    expect(sameRepository(parseRemote('https://evil/org/repo'), parseRemote('https://h/org/repo'))).toBe(false);
+  });
+  test.each(['-x', 'a b', 'a..b', 'a^{}', 'x:y', 'a\n', 'x.lock', '/a', 'a/', '@{x'])('ref %j is refused', (ref) => {
+    expect(() => checkRefName(ref)).toThrow(/invalid git ref/);
+  });
+  test('subdirectories stay inside', () => {
+    expect(cleanSubdir('/../../a/./b/')).toBe('a/b');
+    expect(() => cleanSubdir('a/.GIT/hooks')).toThrow(/\.git/);
+  });
+});
+
+let folder: string;
+let cleanup: AsyncDisposableStack;
+beforeEach(async () => {
+  cleanup = new AsyncDisposableStack();
+  folder = await mkdtemp(join(tmpdir(), 'slipway-git-test-'));
+  cleanup.defer(() => rm(folder, { recursive: true, force: true }));
+});
+afterEach(() => cleanup.disposeAsync());
+
+const identity = {
+  GIT_AUTHOR_NAME: 'Ada',
+  GIT_AUTHOR_EMAIL: 'ada@example.com',
+  GIT_COMMITTER_NAME: 'Ada',
+  GIT_COMMITTER_EMAIL: 'ada@example.com',
+  GIT_AUTHOR_DATE: '1700000000 +0000',
+  GIT_COMMITTER_DATE: '1700000000 +0000',
+  GIT_CONFIG_GLOBAL: '/dev/null',
+  PATH: process.env['PATH'] ?? '',
+};
+
+async function author(repository: string, ...args: string[]): Promise<string> {
+  const { stdout } = await run('git', ['-c', 'protocol.file.allow=always', ...args], {
+    cwd: repository,
+    env: identity,
+  });
+  return stdout.trim();
+}
+
+async function repository(name: string, files: Record<string, string>): Promise<string> {
+  const path = join(folder, 'srv', name);
+  await mkdir(path, { recursive: true });
+  await author(path, 'init', '-q', '-b', 'main');
+  for (const [file, text] of Object.entries(files)) {
+    await mkdir(join(path, file, '..'), { recursive: true });
+    await writeFile(join(path, file), text);
+  }
+  await author(path, 'add', '-A');
+  await author(path, 'commit', '-qm', 'one');
+  return path;
+}
+
+/** git's own HTTP backend over the repositories, which may ask for an Authorization header. */
+async function serve(authorization?: string): Promise<string> {
+  const server = createServer((req, res) => {
+    if (authorization !== undefined && req.headers.authorization !== authorization) {
+      res.writeHead(401, { 'www-authenticate': 'Basic realm="git"' }).end();
+      return;
+    }
+    const url = new URL(req.url ?? '/', 'http://x');
+    const child = spawn('git', ['http-backend'], {
+      env: {
+        PATH: process.env['PATH'],
+        GIT_PROJECT_ROOT: join(folder, 'srv'),
+        GIT_HTTP_EXPORT_ALL: '1',
+        GIT_CONFIG_COUNT: '2',
+        GIT_CONFIG_KEY_0: 'safe.directory',
+        GIT_CONFIG_VALUE_0: '*',
+        GIT_CONFIG_KEY_1: 'uploadpack.allowReachableSHA1InWant',
+        GIT_CONFIG_VALUE_1: 'true',
+        GIT_PROTOCOL: String(req.headers['git-protocol'] ?? ''),
+        REQUEST_METHOD: req.method,
+        PATH_INFO: url.pathname,
+        QUERY_STRING: url.search.slice(1),
+        CONTENT_TYPE: req.headers['content-type'] ?? '',
+        HTTP_CONTENT_ENCODING: String(req.headers['content-encoding'] ?? ''),
+        CONTENT_LENGTH: req.headers['content-length'] ?? '',
+      },
+    });
+    req.pipe(child.stdin);
+    const chunks: Buffer[] = [];
+    child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
+    child.stdout.on('end', () => {
+      const all = Buffer.concat(chunks);
+      const end = all.indexOf('\r\n\r\n');
+      const headers = Object.fromEntries(
+        all
+          .toString('utf8', 0, end)
+          .split('\r\n')
+          .map((line) => line.split(': ') as [string, string]),
+      );
+      const { Status, ...rest } = headers;
+      res.writeHead(Number.parseInt(Status ?? '200', 10), rest);
+      res.end(all.subarray(end + 4));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  cleanup.defer(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+async function openGit(access: Partial<GitAccess> = {}): Promise<Git> {
+  return cleanup.use(await Git.open({ config: {}, ...access }, { signal }));
+}
+
+interface Wanted {
+  readonly ref?: string;
+  readonly subdir?: string;
+  readonly keepGitDir?: boolean;
+  readonly submodules?: boolean;
+  readonly commitTimes?: boolean;
+}
+
+let checkouts = 0;
+async function fetchAndCheckOut(
+  git: Git,
+  url: string,
+  wanted: Wanted = {},
+): Promise<{ target: string; resolved: ResolvedRef }> {
+  const resolved = await resolveRef(git, url, wanted.ref ?? '');
+  await mkdir(join(folder, 'mirror'), { recursive: true });
+  const gitDir = await openMirror(git, join(folder, 'mirror'), false);
+  await fetchInto(git, gitDir, url, resolved);
+  const target = join(folder, `checkout-${checkouts++}`);
+  await mkdir(target);
+  await checkout(git, gitDir, target, {
+    signal,
+    url,
+    resolved,
+    subdir: wanted.subdir ?? '',
+    keepGitDir: wanted.keepGitDir ?? false,
+    submodules: wanted.submodules ?? true,
+    commitTimes: wanted.commitTimes ?? false,
+  });
+  return { target, resolved };
+}
+
+describe('repositories over http', () => {
+  test('branches, tags, commits, subdirectories, and the mirror that grows with them', async () => {
+    const path = await repository('app.git', { 'a.txt': 'one', 'sub/dir/b.txt': 'b', 'run.sh': '#!/bin/sh\n' });
+    const first = await author(path, 'rev-parse', 'HEAD');
+    await author(path, 'tag', '-a', 'v1', '-m', 'first');
+    await author(path, 'checkout', '-q', '-b', 'next');
+    await writeFile(join(path, 'a.txt'), 'two');
+    await author(path, 'commit', '-qam', 'two');
+    const second = await author(path, 'rev-parse', 'HEAD');
+    await author(path, 'checkout', '-q', 'main');
+    const url = `${await serve()}/app.git`;
+    const git = await openGit();
+
+    const main = await fetchAndCheckOut(git, url);
+    expect(main.resolved).toEqual({ ref: 'refs/heads/main', object: first });
+    expect((await readdir(main.target)).sort()).toEqual(['a.txt', 'run.sh', 'sub']);
+    const next = await fetchAndCheckOut(git, url, { ref: 'next' });
+    expect(next.resolved.object).toBe(second);
+    expect(await readFile(join(next.target, 'a.txt'), 'utf8')).toBe('two');
+    const tag = await fetchAndCheckOut(git, url, { ref: 'v1', subdir: 'sub/dir', commitTimes: true });
+    expect(tag.resolved).toMatchObject({ ref: 'refs/tags/v1', tagged: first });
+    expect(await readdir(tag.target)).toEqual(['b.txt']);
+    expect((await stat(join(tag.target, 'b.txt'))).mtimeMs).toBe(1_700_000_000_000);
+    const commit = await fetchAndCheckOut(git, url, { ref: first });
+    expect(await readFile(join(commit.target, 'a.txt'), 'utf8')).toBe('one');
+    expect((await lstat(join(commit.target, 'a.txt'))).mode & 0o777).toBe(0o644);
+
+    checkChecksum(tag.resolved, first.slice(0, 8));
+    expect(() => checkChecksum(tag.resolved, second)).toThrow(/expected/);
+    await expect(resolveRef(git, url, 'missing')).rejects.toMatchObject({ code: 'not_found' });
+    await expect(resolveRef(git, url, first.slice(0, 7))).rejects.toMatchObject({
+      hint: expect.stringContaining('full'),
+    });
+    await expect(fetchAndCheckOut(git, url, { subdir: 'a.txt' })).rejects.toThrow(/no directory/);
+    await expect(fetchAndCheckOut(git, url, { ref: '0'.repeat(40) })).rejects.toMatchObject({ code: 'not_found' });
+    await expect(resolveRef(git, `${new URL(url).origin}/nothing.git`, 'main')).rejects.toMatchObject({
+      code: 'not_found',
+    });
+  });
+
+  test('a kept .git is a repository of that commit, without secrets or hooks', async () => {
+    await repository('app.git', { 'a.txt': 'one' });
+    const base = await serve();
+    const git = await openGit({ config: { [`http.${base}/.extraheader`]: 'Authorization: Basic c2VjcmV0' } });
+    const { target, resolved } = await fetchAndCheckOut(git, `${base}/app.git`, { keepGitDir: true });
+    expect(await author(target, '-c', 'safe.directory=*', 'rev-parse', 'HEAD')).toBe(resolved.object);
+    expect(await author(target, 'status', '--porcelain')).toBe('');
+    expect(await author(target, 'branch', '--show-current')).toBe('main');
+    expect(await readFile(join(target, '.git/config'), 'utf8')).not.toContain('c2VjcmV0');
+    expect(await author(target, 'remote', 'get-url', 'origin')).toBe(`${base}/app.git`);
+  });
+
+  test('submodules come along unless skipped, never by a local path', async () => {
+    await repository('lib.git', { 'lib.txt': 'lib' });
+    const app = await repository('app.git', { 'a.txt': 'one' });
+    const base = await serve();
+    await author(app, 'submodule', '--quiet', 'add', `${base}/lib.git`, 'vendor/lib');
+    await author(app, 'config', '-f', '.gitmodules', 'submodule.vendor/lib.url', '../lib.git');
+    await author(app, 'commit', '-qam', 'submodule');
+    const git = await openGit();
+    const whole = await fetchAndCheckOut(git, `${base}/app.git`);
+    expect(await readdir(join(whole.target, 'vendor/lib'))).toEqual(['lib.txt']);
+    expect(await readdir(whole.target)).not.toContain('.git');
+    const skipped = await fetchAndCheckOut(git, `${base}/app.git`, { submodules: false });
+    expect(await readdir(join(skipped.target, 'vendor/lib'))).toEqual([]);
+    await author(app, 'config', '-f', '.gitmodules', 'submodule.vendor/lib.url', join(folder, 'srv/lib.git'));
+    await author(app, 'commit', '-qam', 'local');
+    await expect(fetchAndCheckOut(git, `${base}/app.git`)).rejects.toMatchObject({ code: 'permission_denied' });
+  });
+
+  test('a secret goes as a header to that host, and its lack is told as such', async () => {
+    await repository('app.git', { 'a.txt': 'one' });
+    const base = await serve('Basic c2VjcmV0');
+    const url = `${base}/app.git`;
+    await expect(resolveRef(await openGit(), url, 'main')).rejects.toMatchObject({
+      code: 'unauthenticated',
+      hint: expect.stringContaining('GIT_AUTH_TOKEN'),
+    });
+    const git = await openGit({ config: { [`http.${base}/.extraheader`]: 'Authorization: Basic c2VjcmV0' } });
+    expect(await readdir((await fetchAndCheckOut(git, url)).target)).toEqual(['a.txt']);
+  });
+
+  test('a symlink as subdirectory is refused', async () => {
+    const path = await repository('app.git', { 'a.txt': 'one' });
+    await run('ln', ['-s', '/etc', join(path, 'etc')]);
+    await author(path, 'add', 'etc');
+    await author(path, 'commit', '-qm', 'link');
+    await expect(fetchAndCheckOut(await openGit(), `${await serve()}/app.git`, { subdir: 'etc' })).rejects.toThrow(
+      /no directory/,
+    );
+  });
+});

@@ -1,0 +1,131 @@
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CodedError, invalidArgument } from '../../../base/index.ts';
+import type { Git } from './git-command.ts';
+import { isCommit } from './remote.ts';
+
+/** What a ref of the remote is now. */
+export interface ResolvedRef {
+  /** Full name, e.g. refs/heads/main, or the commit itself. */
+  readonly ref: string;
+  /** What the ref names: a commit or an annotated tag. */
+  readonly object: string;
+  /** The commit that an annotated tag leads to; undefined when the object is one itself. */
+  readonly tagged?: string;
+}
+
+/** Asks the remote for a ref; the default branch when `ref` is empty. Branches win over tags of the same name. */
+export async function resolveRef(git: Git, url: string, ref: string): Promise<ResolvedRef> {
+  if (isCommit(ref)) return { ref, object: ref };
+  const what = `resolve ${ref === '' ? 'the default branch' : ref} of ${url}`;
+  let wanted = ref;
+  if (wanted === '') {
+    const head = await git.run(what, ['ls-remote', '--symref', '--end-of-options', url, 'HEAD']);
+    wanted = /^ref: (\S+)\tHEAD$/m.exec(head)?.[1] ?? '';
+    if (wanted === '') throw new CodedError('not_found', `${what}: the remote names none`, { reason: 'GIT_NOT_FOUND' });
+  }
+  const output = await git.run(what, ['ls-remote', '--end-of-options', url, wanted, `${wanted}^{}`]);
+  const refs = new Map(
+    output
+      .split('\n')
+      .map((line) => line.split('\t'))
+      .flatMap(([sha, name]) =>
+        sha !== undefined && name !== undefined && isCommit(sha) ? [[name, sha] as const] : [],
+      ),
+  );
+  const names = [`refs/${wanted.replace(/^refs\//, '')}`, `refs/heads/${wanted.replace(/^refs\/heads\//, '')}`];
+  for (const name of names) {
+    const object = refs.get(name);
+    if (object === undefined) continue;
+    const peeled = refs.get(`${name}^{}`);
+    return { ref: name, object, ...(peeled === undefined ? {} : { tagged: peeled }) };
+  }
+  const tag = `refs/tags/${wanted.replace(/^refs\/tags\//, '')}`;
+  const object = refs.get(tag);
+  if (object === undefined) {
+    throw new CodedError('not_found', `${what}: the repository has no such ref`, {
+      reason: 'GIT_NOT_FOUND',
+      hint: isAbbreviation(wanted)
+        ? 'commits must be given in full (40 hex digits)'
+        : 'check the name of the branch or tag',
+    });
+  }
+  const tagged = refs.get(`${tag}^{}`);
+  return { ref: tag, object, ...(tagged === undefined ? {} : { tagged }) };
+}
+
+function isAbbreviation(text: string): boolean {
+  return /^[0-9a-f]{4,39}$/.test(text);
+}
+
+/** @throws invalid_argument when what the ref leads to does not begin with the checksum that was asked for. */
+export function checkChecksum(resolved: ResolvedRef, checksum: string): void {
+  if (checksum === '' || resolved.object.startsWith(checksum) || resolved.tagged?.startsWith(checksum)) return;
+  throw invalidArgument(
+    `git checksum: expected ${checksum}, but ${resolved.ref} is ${resolved.tagged ?? resolved.object}`,
+    {
+      reason: 'GIT_CHECKSUM',
+    },
+  );
+}
+
+/** The bare repository below `root` that keeps what was fetched from one remote. */
+export async function openMirror(git: Git, root: string, sha256: boolean): Promise<string> {
+  const gitDir = join(root, sha256 ? 'mirror-sha256.git' : 'mirror.git');
+  const there = await access(join(gitDir, 'HEAD')).then(
+    () => true,
+    () => false,
+  );
+  if (!there)
+    await git.run('prepare a git mirror', [
+      'init',
+      '--quiet',
+      '--bare',
+      ...(sha256 ? ['--object-format=sha256'] : []),
+      '--end-of-options',
+      gitDir,
+    ]);
+  return gitDir;
+}
+
+/** Brings the object into the mirror, by as little as possible: nothing, one commit, or all that the remote shows. */
+export async function fetchInto(git: Git, gitDir: string, url: string, { ref, object }: ResolvedRef): Promise<void> {
+  const has = async () =>
+    (await git.try(['cat-file', '-e', '--end-of-options', `${object}^{commit}`], { gitDir })).code === 0;
+  const keep = () => git.run('keep what was fetched', ['update-ref', `refs/slipway/${object}`, object], { gitDir });
+  if (await has()) return;
+  const fetch = ['fetch', '--quiet', '--no-tags', '--force', '--no-write-fetch-head', '--update-head-ok'];
+  const shallow = (source: string) =>
+    git.try([...fetch, '--depth=1', '--end-of-options', url, `${source}:refs/slipway/incoming`], { gitDir });
+  const attempts = ref === object ? [object] : [ref, object];
+  let said = '';
+  for (const source of attempts) {
+    const result = await shallow(source);
+    if (result.code === 0 && (await has())) {
+      await keep();
+      return;
+    }
+    said ||= result.stderr;
+  }
+  // Servers that give no commits by name: everything, until the commit is there.
+  const all = [...fetch, ...((await isShallow(git, gitDir)) ? ['--unshallow'] : [])];
+  await git.run(
+    `fetch ${url}`,
+    [...all, '--end-of-options', url, '+refs/heads/*:refs/remotes/origin/*', '+refs/tags/*:refs/tags/*'],
+    { gitDir },
+  );
+  if (!(await has()))
+    throw new CodedError(
+      'not_found',
+      `fetch ${url}: the repository has no commit ${object}${said === '' ? '' : ` (${said.trim().slice(-300)})`}`,
+      {
+        reason: 'GIT_NOT_FOUND',
+        hint: 'the branch may have been rewritten meanwhile: try again',
+      },
+    );
+  await keep();
+}
+
+async function isShallow(git: Git, gitDir: string): Promise<boolean> {
+  return (await git.run('read the mirror', ['rev-parse', '--is-shallow-repository'], { gitDir })).trim() === 'true';
+}
