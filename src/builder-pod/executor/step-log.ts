@@ -52,7 +52,11 @@ export class StepLog {
 
   /** Shows the end of what was clipped last. */
   flushTail(): void {
-    for (const { stream, data } of this.#tail) this.#sink(stream, data);
+    let excess = Math.max(0, this.#tailSize - TAIL);
+    for (const { stream, data } of this.#tail) {
+      this.#sink(stream, data.subarray(excess));
+      excess = 0;
+    }
     this.#dropTail();
   }
 

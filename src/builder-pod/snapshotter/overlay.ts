@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, rmdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type AbortOptions, CodedError, cancelledError, invalidArgument } from '../../base/index.ts';
 import type { Database } from '../../cache/metadata/index.ts';
@@ -316,7 +316,8 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
 /** A volatile mount leaves a mark that refuses the next one, lest a crash of the machine goes unseen; our sync mark covers that. */
 function allowRemount(work: string): void {
   const mark = join(work, 'work', 'incompat', 'volatile');
-  if (existsSync(mark)) rmdirSync(mark);
+  // A directory with a file in it: the kernel's "dirty".
+  rmSync(mark, { recursive: true, force: true });
 }
 
 function notFound(name: string): CodedError {

@@ -1,0 +1,119 @@
+import { CodedError, newId, type Semaphore } from '../../../base/index.ts';
+import type { ImmutableRef, RefManager, RefOptions } from '../../../cache/ports.ts';
+import type { ExecOp, LinuxResources } from '../../../llb/op.ts';
+import type { Op, OpContext, Result } from '../../../solver/ports.ts';
+import { DEFAULT_LOG_LIMITS, ExecError, type Executor, type LogLimits, StepLog } from '../../executor/index.ts';
+import type { SourceSecrets } from '../../sources/index.ts';
+import { type MountEnvironment, type Output, prepareMounts } from './mounts.ts';
+import { secretEnvironment } from './secrets.ts';
+
+export interface ExecOpOptions {
+  readonly refs: RefManager;
+  readonly executor: Pick<Executor, 'run'>;
+  readonly secrets: SourceSecrets;
+  /** How many steps run at once. */
+  readonly places: Semaphore;
+  readonly resultOf: (ref: ImmutableRef) => Result<ImmutableRef>;
+  /** The op's cache map: `execCacheMap` of `ops/cache-map`, bound to this op and platform. */
+  readonly cacheMap: Op<ImmutableRef>['cacheMap'];
+  /** From the vertex's metadata: limits that are no part of keys. */
+  readonly resources?: LinuxResources;
+  readonly logLimits?: LogLimits;
+}
+
+/** The exec op: a process in a container on the inputs' file systems; a result for each mount with an output. */
+export function execOp(exec: ExecOp, options: ExecOpOptions): Op<ImmutableRef> {
+  return {
+    cacheMap: options.cacheMap,
+    acquire: ({ signal }) => options.places.acquire({ signal }),
+    exec: (inputs, context) =>
+      runExec(
+        exec,
+        inputs.map(({ value }) => value),
+        context,
+        options,
+      ),
+  };
+}
+
+async function runExec(
+  exec: ExecOp,
+  inputs: readonly ImmutableRef[],
+  context: OpContext,
+  options: ExecOpOptions,
+): Promise<readonly Result<ImmutableRef>[]> {
+  refuseUnbuilt(exec);
+  const { signal } = context;
+  const { refs, secrets } = options;
+  // Releases on every path; a ref that was committed has nothing left to release.
+  await using stack = new AsyncDisposableStack();
+  const env: MountEnvironment = { refs, secrets, context, refOptions: refOptionsOf(context), stack };
+  const secretEnv = await secretEnvironment(exec.secretEnv, secrets, context);
+  const { root, mounts, outputs } = await prepareMounts(exec, inputs, env);
+  const log = new StepLog(
+    (stream, data) => context.progress.log(stream, data),
+    options.logLimits ?? DEFAULT_LOG_LIMITS,
+  );
+  try {
+    await options.executor.run(
+      {
+        id: newId(),
+        root,
+        mounts,
+        meta: { ...exec.meta, env: [...exec.meta.env, ...secretEnv] },
+        network: exec.network,
+        security: exec.security,
+        ...(options.resources === undefined ? {} : { resources: options.resources }),
+        stdout: (chunk) => log.write(1, chunk),
+        stderr: (chunk) => log.write(2, chunk),
+      },
+      { signal },
+    );
+  } catch (error) {
+    if (error instanceof ExecError) log.flushTail();
+    throw error;
+  }
+  // Awaited here: what is returned unawaited would come after the releases.
+  return await commitAll(outputs, signal, options.resultOf);
+}
+
+/** All or none: what was committed before a failure is released again. */
+async function commitAll(
+  outputs: readonly Output[],
+  signal: AbortSignal,
+  resultOf: ExecOpOptions['resultOf'],
+): Promise<readonly Result<ImmutableRef>[]> {
+  const results: Result<ImmutableRef>[] = [];
+  try {
+    for (const output of outputs) {
+      results.push(resultOf(output.kind === 'passed' ? output.ref.clone() : await output.ref.commit({ signal })));
+    }
+    return results;
+  } catch (error) {
+    for (const result of results) await result.release();
+    throw error;
+  }
+}
+
+function refuseUnbuilt(exec: ExecOp): void {
+  const device = exec.cdiDevices.find(({ optional }) => !optional);
+  if (device === undefined) return;
+  throw new CodedError('unimplemented', `device ${device.name}: devices for steps are not supported`, {
+    hint: 'make the device optional, or build without it',
+  });
+}
+
+/** Lets refs pull what is lazy with the credentials of whoever wants the step now, shown as rows of its vertex. */
+function refOptionsOf(context: OpContext): RefOptions {
+  const started = new Map<string, number>();
+  return {
+    signal: context.signal,
+    sessions: () => context.sessions(),
+    onProgress: ({ id, current, total, completed }) => {
+      const now = performance.timeOrigin + performance.now();
+      const since = started.get(id) ?? now;
+      started.set(id, since);
+      context.progress.status({ id, current, total, started: since, ...(completed ? { completed: now } : {}) });
+    },
+  };
+}

@@ -1,0 +1,320 @@
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { CodedError, cancelledError, neverAborted, newId, Semaphore } from '../../../base/index.ts';
+import type { ImmutableRef } from '../../../cache/ports.ts';
+import { refResult } from '../../../cache/refs/index.ts';
+import { openTestState } from '../../../cache/testing/open-state.ts';
+import type { ExecMount, ExecOp } from '../../../llb/op.ts';
+import type { OpContext, Result } from '../../../solver/ports.ts';
+import { createPools, lifeCgroup, mountsBelow, type Pools, sweep } from '../../../sys/index.ts';
+import { createExecutor, EMPTY_META, type Executor } from '../../executor/index.ts';
+import { makeBusyboxRoot } from '../../executor/testing/busybox.ts';
+import { noSecrets, type SourceSecrets } from '../../sources/index.ts';
+import { execOp } from './exec-op.ts';
+
+const options = { signal: neverAborted, sessions: () => [] };
+const stateId = `test-${newId()}`;
+let state: Awaited<ReturnType<typeof openTestState>>;
+let pools: Pools;
+let executor: Executor;
+let base: ImmutableRef;
+let root: string;
+
+beforeAll(async () => {
+  state = await openTestState();
+  root = join(state.layout.mounts, '..');
+  pools = createPools({ short: 2, bulk: 1 });
+  executor = await createExecutor({ directory: join(root, 'exec'), stateId, pools }, options);
+  base = await make((directory) => makeBusyboxRoot(directory));
+});
+afterAll(async () => {
+  await base?.release();
+  await executor?.[Symbol.asyncDispose]();
+  await pools?.[Symbol.asyncDispose]();
+  await sweep({ stateId, directory: root });
+  expect(mountsBelow(root)).toEqual([]);
+  await state?.[Symbol.asyncDispose]();
+});
+
+async function make(fill: (directory: string) => void): Promise<ImmutableRef> {
+  const ref = await state.refs.create(undefined, { ...options, description: 'test' });
+  {
+    await using view = await ref.mount(options);
+    fill(view.root);
+  }
+  return ref.commit(options);
+}
+
+function mount(dest: string, input: number, overrides: Partial<ExecMount> = {}): ExecMount {
+  const plain = {
+    selector: '',
+    output: -1,
+    readonly: false,
+    type: 'bind',
+    resultId: '',
+    contentCache: 'default',
+  } as const;
+  return { ...plain, dest, input, ...overrides };
+}
+
+interface Run {
+  readonly mounts?: readonly ExecMount[];
+  readonly exec?: Partial<ExecOp>;
+  readonly inputs?: readonly ImmutableRef[];
+  readonly secrets?: SourceSecrets;
+  readonly signal?: AbortSignal;
+  readonly onLog?: (text: string) => unknown;
+}
+
+async function sh(
+  script: string,
+  { mounts = [], exec = {}, inputs = [], secrets = noSecrets, signal = neverAborted, onLog }: Run = {},
+) {
+  let log = '';
+  const context: OpContext = {
+    signal,
+    sessions: () => ['s1'],
+    scope: 'test',
+    progress: {
+      status: () => {},
+      warn: () => {},
+      log: (_, data) => {
+        log += Buffer.from(data).toString();
+        onLog?.(Buffer.from(data).toString());
+      },
+    },
+  };
+  const op = execOp(
+    {
+      meta: { ...EMPTY_META, args: ['/bin/sh', '-c', script] },
+      mounts: [mount('/', 0, { output: 0 }), ...mounts],
+      network: 'unset',
+      security: 'sandbox',
+      secretEnv: [],
+      cdiDevices: [],
+      ...exec,
+    },
+    {
+      refs: state.refs,
+      executor,
+      secrets,
+      places: new Semaphore(8),
+      resultOf: refResult,
+      cacheMap: () => Promise.reject(new CodedError('internal', 'not asked here')),
+    },
+  );
+  const results = await op.exec(
+    [base, ...inputs].map((ref) => refResult(ref)),
+    context,
+  );
+  return { log, results };
+}
+
+async function filesOf(result: Result<ImmutableRef> | undefined): Promise<string[]> {
+  await using view = await (result as Result<ImmutableRef>).value.mount(options);
+  return readdirSync(view.root).sort();
+}
+
+async function release(results: readonly Result<ImmutableRef>[]): Promise<void> {
+  for (const result of results) await result.release();
+}
+
+test('a chain of steps builds upon what was committed', async () => {
+  const first = await sh('echo one > /one');
+  const second = await sh('cat /one > /two; rm /one', {
+    exec: { mounts: [mount('/', 1, { output: 0 })] },
+    inputs: [first.results[0]!.value],
+  });
+  expect(await filesOf(first.results[0])).toContain('one');
+  const files = await filesOf(second.results[0]);
+  expect(files).toContain('two');
+  expect(files).not.toContain('one');
+  await release([...first.results, ...second.results]);
+});
+
+test('several outputs, a throw-away mount, a passed-through one and a selector', async () => {
+  const data = await make((directory) => {
+    mkdirSync(join(directory, 'sub'));
+    writeFileSync(join(directory, 'sub/file'), 'selected');
+  });
+  const { log, results } = await sh(
+    'cat /in/file; touch /out/made; touch /scratch/x; touch /discarded/sub/y && echo; touch /passed/z || echo read-only',
+    {
+      inputs: [data],
+      mounts: [
+        mount('/in', 1, { selector: '/sub', readonly: true }),
+        mount('/out', 1, { output: 1 }),
+        mount('/scratch', -1, { output: 2 }),
+        mount('/discarded', 1),
+        mount('/passed', 1, { output: 3, readonly: true }),
+      ],
+    },
+  );
+  expect(log).toContain('selected\n');
+  expect(log).toContain('read-only');
+  expect(results).toHaveLength(4);
+  expect(await filesOf(results[1])).toEqual(['made', 'sub']);
+  expect(await filesOf(results[2])).toEqual(['x']);
+  expect(results[3]?.value.id).toBe(data.id);
+  expect(await filesOf(results[0])).toEqual(
+    expect.not.arrayContaining(['in', 'out', 'scratch', 'discarded', 'passed']),
+  );
+  await release(results);
+  expect(await filesOf(refResult(data))).toEqual(['sub']);
+  await data.release();
+});
+
+describe('cache mounts', () => {
+  const cache = (id: string, sharing: 'shared' | 'private' | 'locked', overrides: Partial<ExecMount> = {}) =>
+    mount('/cache', -1, { type: 'cache', cache: { id, sharing }, ...overrides });
+
+  test('live on between steps, also failed ones, and are in no layer', async () => {
+    const first = await sh('echo 1 >> /cache/log', { mounts: [cache('a', 'shared')] });
+    await expect(sh('echo 2 >> /cache/log; false', { mounts: [cache('a', 'shared')] })).rejects.toMatchObject({
+      exitCode: 1,
+    });
+    const third = await sh('cat /cache/log', { mounts: [cache('a', 'shared')] });
+    expect(third.log).toBe('1\n2\n');
+    expect(await filesOf(first.results[0])).not.toContain('cache');
+    await release([...first.results, ...third.results]);
+  });
+
+  test('shared is one for all at once, locked is one after the other, private is apart', async () => {
+    const script = 'echo x >> /cache/log; sleep 0.3; wc -l < /cache/log';
+    const both = async (sharing: 'shared' | 'private' | 'locked') => {
+      const ran = await Promise.all([0, 1].map(() => sh(script, { mounts: [cache(`b-${sharing}`, sharing)] })));
+      for (const { results } of ran) await release(results);
+      return ran.map(({ log }) => Number(log)).sort();
+    };
+    expect(await both('shared')).toEqual([2, 2]);
+    expect(await both('locked')).toEqual([1, 2]);
+    expect(await both('private')).toEqual([1, 1]);
+  });
+
+  test('locked twice in one step is one; two steps that lock two the other way round both end', async () => {
+    const lock = (dest: string, id: string) => cache(id, 'locked', { dest });
+    const twice = await sh('touch /p/x; ls /q', { mounts: [lock('/p', 'same'), lock('/q', 'same')] });
+    expect(twice.log).toBe('x\n');
+    const [one, two] = await Promise.all([
+      sh('sleep 0.1', { mounts: [lock('/p', 'l1'), lock('/q', 'l2')] }),
+      sh('sleep 0.1', { mounts: [lock('/p', 'l2'), lock('/q', 'l1')] }),
+    ]);
+    await release([...twice.results, ...one.results, ...two.results]);
+  });
+
+  test('an aborted wait for a locked one leaves nothing open', async () => {
+    const held = Promise.withResolvers<void>();
+    const stop = new AbortController();
+    const holder = sh('echo go; sleep 100', {
+      mounts: [cache('c', 'locked')],
+      signal: stop.signal,
+      onLog: () => held.resolve(),
+    });
+    await held.promise;
+    const controller = new AbortController();
+    const waiter = sh('true', { mounts: [cache('c', 'locked')], signal: controller.signal });
+    await delay(50);
+    controller.abort(cancelledError('not any more'));
+    await expect(waiter).rejects.toThrow('not any more');
+    stop.abort(cancelledError());
+    await expect(holder).rejects.toMatchObject({ code: 'cancelled' });
+    const after = await sh('echo free', { mounts: [cache('c', 'locked')] });
+    expect(after.log).toBe('free\n');
+    await release(after.results);
+  });
+
+  test('an input seeds it once, and is not changed', async () => {
+    const seed = await make((directory) => writeFileSync(join(directory, 'seed'), 's'));
+    const seeded = cache('d', 'shared', { input: 1 });
+    const first = await sh('ls /cache; touch /cache/more', { mounts: [seeded], inputs: [seed] });
+    const second = await sh('ls /cache', { mounts: [seeded], inputs: [seed] });
+    expect([first.log, second.log]).toEqual(['seed\n', 'more\nseed\n']);
+    expect(await filesOf(refResult(seed))).toEqual(['seed']);
+    await release([...first.results, ...second.results]);
+    await seed.release();
+  });
+});
+
+test('tmpfs has its size and is in no layer', async () => {
+  const { log, results } = await sh('df -m /t | tail -1 | tr -s " " | cut -d" " -f2; touch /t/x', {
+    mounts: [mount('/t', -1, { type: 'tmpfs', tmpfs: { size: 3 << 20 } })],
+  });
+  expect(log).toBe('3\n');
+  expect(await filesOf(results[0])).not.toContain('t');
+  await release(results);
+});
+
+describe('secrets', () => {
+  const value = `the-value-${newId()}`;
+  const secrets: SourceSecrets = {
+    ...noSecrets,
+    secret: async (id, sessions) => (id === 'token' && sessions[0] === 's1' ? Buffer.from(value) : undefined),
+  };
+  const secret = (id: string, optional: boolean) =>
+    mount(`/run/secrets/${id}`, -1, { type: 'secret', secret: { id, uid: 0, gid: 7, mode: 0o440, optional } });
+
+  test('as file and as variable; the value is in no file of the state', async () => {
+    const { log, results } = await sh(
+      'stat -c %g:%a /run/secrets/token; wc -c < /run/secrets/token; [ "$TOKEN" = "$(cat /run/secrets/token)" ] && echo same; ls /run/secrets',
+      {
+        mounts: [secret('token', false), secret('none', true)],
+        exec: {
+          secretEnv: [
+            { id: 'token', name: 'TOKEN', optional: false },
+            { id: 'none', name: 'NONE', optional: true },
+          ],
+        },
+        secrets,
+      },
+    );
+    expect(log).toBe(`7:440\n${value.length}\nsame\ntoken\n`);
+    await release(results);
+    const found = readdirSync(root, { recursive: true, withFileTypes: true }).filter(
+      (entry) => entry.isFile() && readFileSync(join(entry.parentPath, entry.name)).includes(value),
+    );
+    expect(found).toEqual([]);
+  });
+
+  test('a missing one that is required says what to pass', async () => {
+    await expect(sh('true', { mounts: [secret('other', false)], secrets })).rejects.toMatchObject({
+      code: 'not_found',
+      message: 'secret other: not found',
+      hint: expect.stringContaining('--secret id=other'),
+    });
+  });
+});
+
+describe('what fails', () => {
+  test('leaves no ref behind and tells the exit code', async () => {
+    const count = () => state.db.all<{ id: string }>('SELECT id FROM refs').length;
+    const before = count();
+    await expect(sh('exit 3', { mounts: [mount('/out', -1, { output: 1 })] })).rejects.toMatchObject({
+      exitCode: 3,
+      message: 'process "/bin/sh -c exit 3" did not complete successfully: exit code: 3',
+    });
+    await expect(sh('true', { exec: { mounts: [] } })).rejects.toThrow('no mount at /');
+    await expect(sh('true', { mounts: [mount('/x', 5)] })).rejects.toThrow('has no input 5');
+    await expect(sh('true', { mounts: [mount('/x', -1, { output: 2 })] })).rejects.toThrow('no mount for its output 1');
+    await expect(sh('true', { mounts: [mount('/x', -1, { output: 0 })] })).rejects.toThrow('two mounts');
+    await expect(
+      sh('true', { exec: { cdiDevices: [{ name: 'vendor.com/gpu=0', optional: false }] } }),
+    ).rejects.toMatchObject({ code: 'unimplemented' });
+    expect(count()).toBe(before);
+  });
+
+  test('shows the end of a clipped log', async () => {
+    let log = '';
+    const failed = sh('head -c 5000000 /dev/zero | tr "\\0" x; echo the reason; exit 1', {
+      onLog: (text) => (log += text),
+    });
+    await expect(failed).rejects.toMatchObject({ exitCode: 1 });
+    expect(log).toMatch(/\[output clipped, log limit 200KiB\/s reached\]\nx+the reason\n$/);
+    expect(log.length).toBeLessThan(500_000);
+  });
+});
+
+test('no step left a cgroup', () => {
+  expect(lifeCgroup(stateId).children()).toEqual([]);
+});

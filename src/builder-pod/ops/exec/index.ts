@@ -1,0 +1,1 @@
+export { type ExecOpOptions, execOp } from './exec-op.ts';

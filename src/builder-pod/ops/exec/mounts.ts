@@ -1,0 +1,196 @@
+import { posix } from 'node:path';
+import { CodedError, invalidArgument } from '../../../base/index.ts';
+import type { ImmutableRef, MutableRef, RefManager, RefOptions } from '../../../cache/ports.ts';
+import { EMPTY_INPUT, type ExecMount, type ExecOp, SKIP_OUTPUT } from '../../../llb/op.ts';
+import type { OpContext } from '../../../solver/ports.ts';
+import type { MountSpec } from '../../../sys/index.ts';
+import type { Step, StepMount } from '../../executor/index.ts';
+import type { SourceSecrets } from '../../sources/index.ts';
+import { requireSecret } from './secrets.ts';
+
+/** A result slot of an exec op: a ref still being written, or an input passed through. */
+export type Output =
+  | { readonly kind: 'written'; readonly ref: MutableRef }
+  | { readonly kind: 'passed'; readonly ref: ImmutableRef };
+
+export interface PreparedMounts {
+  readonly root: Step['root'];
+  readonly mounts: readonly StepMount[];
+  /** By output index; all are set. */
+  readonly outputs: readonly Output[];
+}
+
+export interface MountEnvironment {
+  readonly refs: RefManager;
+  readonly secrets: SourceSecrets;
+  readonly context: OpContext;
+  readonly refOptions: RefOptions;
+  /** Owns everything that is opened, save outputs that are taken out of it by committing. */
+  readonly stack: AsyncDisposableStack;
+}
+
+/**
+ * Opens what the mounts of an exec op need: views of inputs, new refs on top of them for what is written, named refs for caches, secrets and agents. Root apart, in the
+ * order of their destinations, so that outer ones come first.
+ */
+export async function prepareMounts(
+  exec: ExecOp,
+  inputs: readonly ImmutableRef[],
+  env: MountEnvironment,
+): Promise<PreparedMounts> {
+  const absolute = (dest: string) => posix.join('/', dest.startsWith('/') ? dest : posix.join(exec.meta.cwd, dest));
+  const rootMount = exec.mounts.find(({ dest, type }) => dest === '/' && type === 'bind');
+  if (rootMount === undefined) throw invalidArgument('exec op has no mount at /');
+  const outputs: Output[] = [];
+  const caches = new CacheMounts(env);
+  // Locked caches are taken in one order by all steps, so that two steps never wait for each other.
+  await caches.open(
+    exec.mounts.filter(({ type }) => type === 'cache'),
+    (mount) => inputOf(mount, inputs),
+  );
+  const root = await bindOf(rootMount, inputs, env, exec, outputs);
+  if (posix.join('/', rootMount.selector) !== '/') {
+    throw new CodedError('unimplemented', 'a selector on the root mount of a step is not supported', { fault: 'user' });
+  }
+  const prepared: { readonly dest: string; readonly mount: StepMount }[] = [];
+  for (const mount of exec.mounts) {
+    if (mount === rootMount) continue;
+    const dest = absolute(mount.dest);
+    const step =
+      mount.type === 'cache' ? caches.mountOf(mount, dest) : await otherMount(mount, dest, inputs, env, exec, outputs);
+    if (step !== undefined) prepared.push({ dest, mount: step });
+  }
+  for (let index = 0; index < outputs.length; index++) {
+    if (outputs[index] === undefined) throw invalidArgument(`exec op has no mount for its output ${index}`);
+  }
+  prepared.sort((a, b) => (a.dest < b.dest ? -1 : a.dest > b.dest ? 1 : 0));
+  return { root, mounts: prepared.map(({ mount }) => mount), outputs };
+}
+
+async function otherMount(
+  mount: ExecMount,
+  dest: string,
+  inputs: readonly ImmutableRef[],
+  env: MountEnvironment,
+  exec: ExecOp,
+  outputs: Output[],
+): Promise<StepMount | undefined> {
+  switch (mount.type) {
+    case 'bind': {
+      const { mounts, readonly } = await bindOf(mount, inputs, env, exec, outputs);
+      return { kind: 'mounts', dest, mounts, readonly, selector: mount.selector };
+    }
+    case 'tmpfs':
+      return { kind: 'mounts', dest, mounts: [tmpfs(mount.tmpfs?.size ?? 0)], readonly: mount.readonly, selector: '' };
+    case 'secret': {
+      const { secret } = mount;
+      if (secret === undefined) throw invalidArgument(`secret mount at ${mount.dest} names no secret`);
+      const data = await requireSecret(secret, env.secrets, env.context);
+      if (data === undefined) return undefined;
+      return { kind: 'file', dest, data, uid: secret.uid, gid: secret.gid, mode: secret.mode };
+    }
+    case 'ssh': {
+      const { ssh } = mount;
+      if (ssh === undefined) throw invalidArgument(`ssh mount at ${mount.dest} names no agent`);
+      const { context, secrets, stack } = env;
+      const agent = await secrets.sshAgent(ssh.id, context.sessions(), { signal: context.signal });
+      if (agent === undefined) {
+        if (ssh.optional) return undefined;
+        throw new CodedError('not_found', `ssh agent ${ssh.id || 'default'} is not forwarded by the client`, {
+          reason: 'EXEC_SSH_MISSING',
+          hint: `pass --ssh ${ssh.id || 'default'} to the build`,
+        });
+      }
+      stack.use(agent);
+      return { kind: 'path', dest, source: agent.path, readonly: false, owner: ssh };
+    }
+    default:
+      throw new CodedError('unimplemented', `mounts of the type ${JSON.stringify(mount.type)} are not supported`);
+  }
+}
+
+function tmpfs(size: number): MountSpec {
+  return { type: 'tmpfs', source: 'tmpfs', options: ['nosuid', ...(size > 0 ? [`size=${size}`] : [])] };
+}
+
+function inputOf(mount: ExecMount, inputs: readonly ImmutableRef[]): ImmutableRef | undefined {
+  if (mount.input === EMPTY_INPUT) return undefined;
+  const input = inputs[mount.input];
+  if (input === undefined) throw invalidArgument(`mount at ${mount.dest}: the op has no input ${mount.input}`);
+  return input;
+}
+
+/** A bind mount: with an output, a ref on top of the input that is committed; else a read-only view, or a writable one that is thrown away. */
+async function bindOf(
+  mount: ExecMount,
+  inputs: readonly ImmutableRef[],
+  { refs, context, refOptions, stack }: MountEnvironment,
+  exec: ExecOp,
+  outputs: Output[],
+): Promise<Step['root']> {
+  const input = inputOf(mount, inputs);
+  const hasOutput = mount.output !== SKIP_OUTPUT;
+  if (hasOutput && outputs[mount.output] !== undefined) {
+    throw invalidArgument(`two mounts of an exec op have the output ${mount.output}`);
+  }
+  if (input !== undefined && mount.readonly && (!hasOutput || mount.dest !== '/')) {
+    if (hasOutput) outputs[mount.output] = { kind: 'passed', ref: input };
+    return { mounts: await input.mounts(refOptions), readonly: true };
+  }
+  // What is lazy is pulled here, with the sessions of this step; create would find it unpacked.
+  if (input?.lazy) await input.mounts(refOptions);
+  const ref = await refs.create(input, {
+    signal: context.signal,
+    description: `mount ${mount.dest} from exec ${exec.meta.args.join(' ')}`.slice(0, 4096),
+    scope: context.scope,
+  });
+  stack.defer(() => ref.release());
+  if (hasOutput) outputs[mount.output] = { kind: 'written', ref };
+  return { mounts: ref.mounts(), readonly: mount.readonly && !hasOutput };
+}
+
+/** The cache mounts of one step: one named ref for all mounts of one key, except private ones. */
+class CacheMounts {
+  readonly #env: MountEnvironment;
+  readonly #opened = new Map<ExecMount, MutableRef>();
+
+  constructor(env: MountEnvironment) {
+    this.#env = env;
+  }
+
+  async open(mounts: readonly ExecMount[], inputOf: (mount: ExecMount) => ImmutableRef | undefined): Promise<void> {
+    const wanted = mounts.map((mount) => {
+      const parent = inputOf(mount);
+      const key = `cache-dir:${mount.cache?.id ?? mount.dest}${parent === undefined ? '' : `:${parent.id}`}`;
+      return { mount, parent, key, sharing: mount.cache?.sharing ?? 'shared' };
+    });
+    wanted.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+    const { refs, context, refOptions, stack } = this.#env;
+    const byKey = new Map<string, MutableRef>();
+    for (const { mount, parent, key, sharing } of wanted) {
+      let ref = sharing === 'private' ? undefined : byKey.get(key);
+      if (ref === undefined) {
+        if (parent?.lazy) await parent.mounts(refOptions);
+        const named = await refs.openNamed(
+          { scope: context.scope, key, sharing },
+          {
+            signal: context.signal,
+            description: `cached mount ${mount.dest}`,
+            recordType: 'exec.cachemount',
+            ...(parent === undefined ? {} : { parent }),
+          },
+        );
+        stack.defer(() => named.release());
+        await named.keep();
+        ref = named;
+        byKey.set(key, ref);
+      }
+      this.#opened.set(mount, ref);
+    }
+  }
+
+  mountOf(mount: ExecMount, dest: string): StepMount {
+    const ref = this.#opened.get(mount) as MutableRef;
+    return { kind: 'mounts', dest, mounts: ref.mounts(), readonly: mount.readonly, selector: mount.selector };
+  }
+}
