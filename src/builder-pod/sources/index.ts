@@ -1,4 +1,5 @@
 export * from './git/index.ts';
+export * from './http/index.ts';
 export * from './image/index.ts';
 export {
   noSecrets,

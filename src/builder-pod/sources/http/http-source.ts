@@ -1,0 +1,276 @@
+import { CodedError, type Digest, digestOf, invalidArgument, KeyedMutex, parseDigest } from '../../../base/index.ts';
+import type { ImmutableRef, RefManager } from '../../../cache/ports.ts';
+import type { OpContext } from '../../../solver/ports.ts';
+import { siblingModule, type WorkerPool } from '../../../sys/index.ts';
+import {
+  goJson,
+  numberAttr,
+  type SourceFactory,
+  type SourceInstance,
+  type SourceKey,
+  type SourceRequest,
+  type SourceSecrets,
+} from '../source.ts';
+import type { DownloadArgs, DownloadResult } from './download-task.ts';
+import { fileNameOf } from './file-name.ts';
+
+export interface HttpSourceOptions {
+  readonly refs: RefManager;
+  readonly secrets: SourceSecrets;
+  /** Where downloads are received, hashed and written. */
+  readonly pool: WorkerPool;
+  /** Bytes of one file, 16 GiB when absent. */
+  readonly maxBytes?: number;
+  /** A download on which nothing moves for so long is given up, in ms; 60,000 when absent. */
+  readonly idleTimeoutMs?: number;
+}
+
+/** What the key is made of. */
+interface Answer {
+  readonly filename: string;
+  readonly digest: Digest;
+  readonly lastModified: string | undefined;
+}
+
+/** An earlier answer; the ref may be gone. */
+interface Known extends Answer {
+  readonly refId: string;
+  readonly etag: string;
+}
+
+const MAX_KNOWN = 1000;
+const TASK = { module: siblingModule(import.meta.url, './download-task'), fn: 'download' };
+const PLAIN_HEADERS = ['accept', 'user-agent'];
+
+/** `http://` and `https://`: a file. Answers with an ETag are remembered while the process lives, and asked about before they are fetched again. */
+export function httpSource(options: HttpSourceOptions): SourceFactory {
+  const known = new Map<string, Known>();
+  const mutex = new KeyedMutex();
+  return (request) => new HttpSource(options, known, mutex, request);
+}
+
+class HttpSource implements SourceInstance {
+  readonly #options: HttpSourceOptions;
+  readonly #known: Map<string, Known>;
+  readonly #mutex: KeyedMutex;
+  readonly #url: URL;
+  readonly #checksum: Digest | undefined;
+  readonly #filename: string;
+  readonly #perm: number;
+  readonly #uid: number;
+  readonly #gid: number;
+  readonly #authSecret: string;
+  readonly #headers: readonly { readonly Name: string; readonly Value: string }[];
+  #answer:
+    | { readonly filename: string; readonly digest: Digest; readonly lastModified: string | undefined }
+    | undefined;
+  #ref: ImmutableRef | undefined;
+
+  constructor(
+    options: HttpSourceOptions,
+    known: Map<string, Known>,
+    mutex: KeyedMutex,
+    { scheme, identifier, attrs }: SourceRequest,
+  ) {
+    this.#options = options;
+    this.#known = known;
+    this.#mutex = mutex;
+    const text = `${scheme}://${identifier}`;
+    if (!URL.canParse(text)) throw invalidArgument(`invalid URL ${JSON.stringify(text)}`);
+    this.#url = new URL(text);
+    this.#url.hash = '';
+    if (this.#url.hostname === 'buildkit-session')
+      throw new CodedError('unimplemented', 'uploads of the client as http sources are not supported yet', {
+        fault: 'user',
+      });
+    this.#checksum = attrs['http.checksum'] ? parseDigest(attrs['http.checksum']) : undefined;
+    if (this.#checksum !== undefined && !this.#checksum.startsWith('sha256:'))
+      throw invalidArgument('source attribute http.checksum: only sha256 is supported');
+    this.#filename = attrs['http.filename'] ?? '';
+    this.#perm = numberAttr(attrs, 'http.perm', 0) ?? 0;
+    this.#uid = numberAttr(attrs, 'http.uid') ?? 0;
+    this.#gid = numberAttr(attrs, 'http.gid') ?? 0;
+    this.#authSecret = attrs['http.authheadersecret'] ?? '';
+    if (attrs['http.sig.pubkey'])
+      throw new CodedError('unimplemented', 'source attribute http.sig.pubkey is not supported yet', { fault: 'user' });
+    this.#headers = Object.entries(attrs)
+      .filter(([name]) => name.startsWith('http.header.'))
+      .map(([name, value]) => ({ Name: name.slice('http.header.'.length).toLowerCase(), Value: value }))
+      .sort((a, b) => (a.Name < b.Name ? -1 : 1));
+    for (const { Name, Value } of this.#headers)
+      if (!PLAIN_HEADERS.includes(Name) || /[\r\n\0]/.test(Value))
+        throw invalidArgument(`source attribute http.header.${Name} is not allowed`);
+  }
+
+  async cacheKey(context: OpContext): Promise<SourceKey> {
+    if (this.#answer === undefined) {
+      if (this.#checksum !== undefined) {
+        const filename = fileNameOf(this.#filename, undefined, this.#url.href);
+        this.#answer = { filename, digest: this.#checksum, lastModified: undefined };
+      } else await this.#fetch(context);
+    }
+    const { filename, digest, lastModified } = this.#answer as Answer;
+    const text = goJson({
+      Filename: filename,
+      Perm: this.#perm,
+      UID: this.#uid,
+      GID: this.#gid,
+      Checksum: digest,
+      ...(lastModified === undefined ? {} : { LastModTime: lastModified }),
+      ...(this.#authSecret === '' ? {} : { AuthHeaderSecret: this.#authSecret }),
+      ...(this.#headers.length === 0 ? {} : { Header: this.#headers }),
+    });
+    return { key: digestOf(text), pin: digest };
+  }
+
+  async snapshot(context: OpContext): Promise<ImmutableRef> {
+    const keyed = this.#answer;
+    if (this.#ref === undefined) await this.#fetch(context);
+    const now = this.#answer;
+    if (keyed !== undefined && now !== undefined && (keyed.digest !== now.digest || keyed.filename !== now.filename)) {
+      await this.#drop();
+      throw new CodedError('failed_precondition', `${this.#shown} is ${now.digest}, not ${keyed.digest}`, {
+        reason: 'HTTP_CHECKSUM',
+        fault: 'user',
+        hint:
+          this.#checksum === undefined
+            ? 'the file changed during the build: try again'
+            : 'the file changed, or the checksum is wrong',
+      });
+    }
+    const ref = this.#ref as ImmutableRef;
+    this.#ref = undefined;
+    return ref;
+  }
+
+  get #shown(): string {
+    return `${this.#url.origin}${this.#url.pathname}`;
+  }
+
+  async #drop(): Promise<void> {
+    const ref = this.#ref;
+    this.#ref = undefined;
+    await ref?.release();
+  }
+
+  /** Downloads, or finds unchanged, and keeps the ref for {@link snapshot}. */
+  async #fetch(context: OpContext): Promise<void> {
+    const { signal, scope } = context;
+    const { refs } = this.#options;
+    const id = digestOf(
+      goJson([
+        scope,
+        this.#url.href,
+        this.#filename,
+        this.#perm,
+        this.#uid,
+        this.#gid,
+        this.#authSecret,
+        this.#headers,
+      ]),
+    );
+    using _turn = await this.#mutex.acquire(id, { signal });
+    const known = this.#known.get(id);
+    const earlier = known === undefined ? undefined : await refs.get(known.refId);
+    const target = await refs.create(undefined, {
+      signal,
+      scope,
+      description: `http url ${this.#shown}`,
+      recordType: 'regular',
+    });
+    try {
+      const result = await this.#download(target, earlier === undefined ? undefined : known?.etag, context);
+      if (result.status === 'unchanged') {
+        await target.release();
+        this.#accept(known as Known, earlier as ImmutableRef);
+        return;
+      }
+      const ref = await target.commit({ signal });
+      await earlier?.release();
+      const answer = { filename: result.filename, digest: result.digest, lastModified: result.lastModified };
+      this.#accept(answer, ref);
+      if (result.etag !== undefined && this.#checksum === undefined) {
+        this.#known.delete(id);
+        this.#known.set(id, { ...answer, etag: result.etag, refId: ref.id });
+        for (const oldest of this.#known.keys()) {
+          if (this.#known.size <= MAX_KNOWN) break;
+          this.#known.delete(oldest);
+        }
+      }
+    } catch (error) {
+      await target.release().catch(() => {});
+      await earlier?.release().catch(() => {});
+      throw error;
+    }
+  }
+
+  #accept(
+    { filename, digest, lastModified }: { filename: string; digest: Digest; lastModified: string | undefined },
+    ref: ImmutableRef,
+  ): void {
+    this.#answer = { filename, digest, lastModified };
+    this.#ref = ref;
+  }
+
+  async #download(
+    target: Awaited<ReturnType<RefManager['create']>>,
+    etag: string | undefined,
+    context: OpContext,
+  ): Promise<DownloadResult> {
+    const authorization = await this.#authorization(context);
+    await using mounted = await target.mount({ signal: context.signal });
+    const args: DownloadArgs = {
+      url: withoutUser(this.#url),
+      headers: Object.fromEntries(this.#headers.map(({ Name, Value }) => [Name, Value])),
+      directory: mounted.root,
+      filename: this.#filename,
+      mode: this.#perm === 0 ? 0o600 : this.#perm & 0o7777,
+      uid: this.#uid,
+      gid: this.#gid,
+      maxBytes: this.#options.maxBytes ?? 16 * 2 ** 30,
+      idleTimeoutMs: this.#options.idleTimeoutMs ?? 60_000,
+      ...(authorization === undefined ? {} : { authorization }),
+      ...(etag === undefined ? {} : { etag }),
+    };
+    const started = Date.now();
+    return await this.#options.pool.run<DownloadResult>(TASK, args, {
+      signal: context.signal,
+      onMessage: (message) => {
+        const { current, total } = message as { current: number; total: number };
+        const completed = current === total ? { completed: Date.now() } : {};
+        context.progress.status({ id: `download ${this.#shown}`, current, total, started, ...completed });
+      },
+    });
+  }
+
+  async #authorization(context: OpContext): Promise<string | undefined> {
+    const { signal } = context;
+    const ask = async (id: string) => {
+      const value = await this.#options.secrets.secret(id, context.sessions(), { signal });
+      return value === undefined ? undefined : Buffer.from(value).toString().trim();
+    };
+    if (this.#authSecret !== '') {
+      const value = await ask(this.#authSecret);
+      if (value === undefined)
+        throw new CodedError('not_found', `the secret ${this.#authSecret} for ${this.#url.host} is missing`, {
+          fault: 'user',
+          hint: 'give the build this secret',
+        });
+      return value;
+    }
+    const { hostname, username, password } = this.#url;
+    const header = await ask(`HTTP_AUTH_HEADER_${hostname}`);
+    if (header !== undefined) return header;
+    const token = await ask(`HTTP_AUTH_TOKEN_${hostname}`);
+    if (token !== undefined) return `Bearer ${token}`;
+    if (username === '') return undefined;
+    return `Basic ${Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64')}`;
+  }
+}
+
+function withoutUser(url: URL): string {
+  const copy = new URL(url);
+  copy.username = '';
+  copy.password = '';
+  return copy.href;
+}
