@@ -66,8 +66,8 @@ export function dispatchCopy(
   } else state.output = fileVertex(state.output, steps, notes);
 
   for (const path of command.sources.paths) {
-    if (from !== undefined) from.paths.add(posix.join('/', path));
-    else if (command.kind === 'copy' || !/^https?:\/\//.test(path)) state.contextPaths.add(posix.join('/', path));
+    if (from !== undefined) from.paths.add(posix.resolve('/', path));
+    else if (command.kind === 'copy' || !/^https?:\/\//.test(path)) state.contextPaths.add(posix.resolve('/', path));
   }
   addHistory(state.image, `${historyText(command)} # buildkit`, true, context.epoch);
 }

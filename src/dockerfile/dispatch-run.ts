@@ -122,7 +122,7 @@ function planMount(
   if (target === '/') throw invalidArgument(`invalid mount target ${quote(target)}`);
   let from = fromContext ? context.buildContext : source.output;
   if (mount.type === 'tmpfs') from = undefined;
-  let selector = posix.join('/', mount.source);
+  let selector = posix.resolve('/', mount.source);
   if (selector === '/') {
     selector = '';
     if (mount.uid !== undefined || mount.gid !== undefined || mount.mode !== undefined) {
@@ -139,7 +139,7 @@ function planMount(
     ...(mount.type === 'tmpfs' ? { tmpfs: mount.size } : {}),
     ...(mount.type === 'cache' ? { cache: cacheOf(mount, context) } : {}),
   });
-  (fromContext ? state.contextPaths : source.paths).add(posix.join('/', mount.source));
+  (fromContext ? state.contextPaths : source.paths).add(posix.resolve('/', mount.source));
 }
 
 function cacheOf(mount: Mount, context: DispatchContext): NonNullable<ExecMount['cache']> {

@@ -58,7 +58,7 @@ export function parseGitRef(text: string): GitRef | undefined {
 }
 
 function parseUrl(text: string): Url | undefined {
-  const scheme = SCHEME.exec(text)?.[1]!.toLowerCase();
+  const scheme = SCHEME.exec(text)?.[1]?.toLowerCase();
   if (scheme === undefined) {
     const scp = SCP.exec(text);
     if (scp === null) return undefined;

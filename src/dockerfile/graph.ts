@@ -80,7 +80,6 @@ export function definitionOf(
   }
   const pointer = encodeOp({
     inputs: [{ digest: encoded.get(head)!.digest, index: output.index }],
-    constraints: [],
     body: { kind: 'pointer' },
   });
   metadata.set(digestOf(pointer), pointerMetadata(metadata.values()));

@@ -1,0 +1,4 @@
+FROM scratch
+COPY busybox /bin/busybox
+ONBUILD COPY . /onbuild
+ONBUILD RUN trigger $PATH
