@@ -1,0 +1,71 @@
+import { type AbortOptions, newId } from '../../base/index.ts';
+import type { ImmutableRef } from '../../cache/ports.ts';
+import type { FileRange, FileStat, FrontendRef } from '../../dockerfile/frontend-interface.ts';
+import type { Definition, LlbEdge, VertexOp } from '../../llb/index.ts';
+import type { Edge, Job } from '../../solver/index.ts';
+import { type Pools, siblingModule } from '../../sys/index.ts';
+import type { FoundEntry } from './read-task.ts';
+
+const MODULE = siblingModule(import.meta.url, './read-task');
+
+export type EngineJob = Job<VertexOp, ImmutableRef>;
+
+export interface RefContext {
+  readonly job: EngineJob;
+  readonly pools: Pools;
+  readonly sessions: () => readonly string[];
+  /** Adds to an error what the build knows of where it came from. */
+  readonly explain: (error: unknown) => unknown;
+}
+
+/** A graph that a frontend has asked to solve: solved once something of it is asked for. */
+export class BuildRef implements FrontendRef {
+  readonly id = newId();
+  readonly definition: Definition;
+  readonly edge: Edge<VertexOp>;
+  readonly #context: RefContext;
+
+  constructor(definition: Definition, edge: LlbEdge, context: RefContext) {
+    this.definition = definition;
+    this.edge = edge;
+    this.#context = context;
+  }
+
+  /** Solves now, so that failures show. */
+  async evaluate(options: AbortOptions): Promise<void> {
+    await this.#use(options, async () => {});
+  }
+
+  async readFile(path: string, range: FileRange | undefined, options: AbortOptions): Promise<Uint8Array> {
+    const wanted = { offset: range?.offset ?? 0, length: range?.length };
+    return await this.#read<Uint8Array>('readFile', { path, ...wanted }, options);
+  }
+
+  async statFile(path: string, options: AbortOptions): Promise<FileStat> {
+    return { size: (await this.stat(path, options)).stat.size };
+  }
+
+  async stat(path: string, options: AbortOptions): Promise<FoundEntry> {
+    return await this.#read<FoundEntry>('statFile', { path }, options);
+  }
+
+  async readDirectory(path: string, options: AbortOptions): Promise<readonly FoundEntry[]> {
+    return await this.#read<readonly FoundEntry[]>('readDirectory', { path }, options);
+  }
+
+  #read<T>(fn: string, args: { readonly path: string }, options: AbortOptions): Promise<T> {
+    const { pools, sessions } = this.#context;
+    return this.#use(options, async (ref) => {
+      await using mounted = await ref.mount({ ...options, sessions });
+      return await pools.short.run<T>({ module: MODULE, fn }, { ...args, root: mounted.root }, options);
+    });
+  }
+
+  async #use<T>(options: AbortOptions, work: (ref: ImmutableRef) => Promise<T>): Promise<T> {
+    try {
+      return await this.#context.job.use([this.edge], ([built]) => work(built!.result.value), options);
+    } catch (error) {
+      throw this.#context.explain(error);
+    }
+  }
+}

@@ -1,0 +1,48 @@
+import { CodedError } from '../../base/index.ts';
+import type { LlbGraph } from '../../llb/index.ts';
+
+const KNOWN = ['network.host', 'security.insecure'];
+
+/** What a build may use: what it asks for and the daemon allows. @throws CodedError invalid_argument | permission_denied */
+export function grantEntitlements(asked: readonly string[], allowed: ReadonlySet<string>): ReadonlySet<string> {
+  for (const entitlement of asked) {
+    const name = entitlement.split('=')[0]!;
+    if (!KNOWN.includes(name)) {
+      throw new CodedError('invalid_argument', `invalid entitlement ${entitlement}`, {
+        reason: 'ENTITLEMENT_UNKNOWN',
+        hint: `there are ${KNOWN.join(' and ')}`,
+      });
+    }
+    if (!allowed.has(name)) {
+      throw new CodedError(
+        'permission_denied',
+        `granting entitlement ${entitlement} is not allowed by build daemon configuration`,
+        {
+          reason: 'ENTITLEMENT_NOT_ALLOWED',
+          hint: `start the daemon with --allow-insecure-entitlement ${name}`,
+        },
+      );
+    }
+  }
+  return new Set(asked);
+}
+
+/** @throws CodedError permission_denied for a step that needs more than was granted. */
+export function checkEntitlements(graph: LlbGraph, granted: ReadonlySet<string>): void {
+  for (const { op, digest } of graph.vertices) {
+    const { body } = op.op;
+    if (body.kind !== 'exec') continue;
+    const needs = [
+      ...(body.exec.network === 'host' ? ['network.host'] : []),
+      ...(body.exec.security === 'insecure' ? ['security.insecure'] : []),
+    ];
+    for (const name of needs) {
+      if (granted.has(name)) continue;
+      throw new CodedError('permission_denied', `${name} is not allowed`, {
+        reason: 'ENTITLEMENT_MISSING',
+        hint: `ask for it: buildctl build --allow ${name}`,
+        details: [{ type: 'errdefs.Vertex', value: { digest } }],
+      });
+    }
+  }
+}

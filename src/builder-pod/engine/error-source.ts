@@ -1,0 +1,39 @@
+import { CodedError, type Digest, toCodedError } from '../../base/index.ts';
+import type { LlbGraph, VertexOp } from '../../llb/index.ts';
+
+/** Where in the user's files the steps of a build stand; tells errors of a step by `errdefs.Source` (research wire-facts 14). */
+export class SourceLocations {
+  readonly #locations = new Map<string, VertexOp['locations']>();
+
+  add(graph: LlbGraph): void {
+    for (const { digest, op } of graph.vertices) if (op.locations.length > 0) this.#locations.set(digest, op.locations);
+  }
+
+  explain(error: unknown): CodedError {
+    const coded = toCodedError(error);
+    if (coded.details.some((detail) => detail.type === 'errdefs.Source')) return coded;
+    const vertex = coded.details.find((detail) => detail.type === 'errdefs.Vertex')?.value as
+      | { readonly digest: Digest }
+      | undefined;
+    const locations = vertex === undefined ? undefined : this.#locations.get(vertex.digest);
+    if (locations === undefined) return coded;
+    const sources = locations.map(({ info, ranges }) => ({
+      type: 'errdefs.Source',
+      value: {
+        info: {
+          filename: info.filename,
+          data: Buffer.from(info.data).toString('base64'),
+          ...(info.language === '' ? {} : { language: info.language }),
+        },
+        ranges,
+      },
+    }));
+    return new CodedError(coded.code, coded.message, {
+      cause: error,
+      fault: coded.fault,
+      ...(coded.reason === undefined ? {} : { reason: coded.reason }),
+      ...(coded.hint === undefined ? {} : { hint: coded.hint }),
+      details: [...coded.details, ...sources],
+    });
+  }
+}
