@@ -4,6 +4,7 @@ import {
   CodedError,
   type Descriptor,
   type Digest,
+  parseImageReference,
 } from '../../base/index.ts';
 import type { Compression, Layer, RefOptions } from '../ports.ts';
 import type { PackedBlob } from './context.ts';
@@ -21,11 +22,30 @@ export function compressionOf(mediaType: string): BlobRow['type'] {
   return mediaType.endsWith('+gzip') || mediaType.endsWith('.gzip') ? 'gzip' : 'uncompressed';
 }
 
-/** The descriptor of a row, with the annotation that names the diff id. */
-function layerOf(blob: BlobRow): Layer {
+/**
+ * The descriptor of a row, with annotations for the diff id, when and why the layer was made (an image's history), and the repository that it came from
+ * (a push to the same registry mounts it). Exporters take them off again.
+ */
+function layerOf(blob: BlobRow, row: RefRow): Layer {
   const descriptor = JSON.parse(blob.descriptor) as Descriptor;
-  const annotations = { ...descriptor.annotations, [ANNOTATION_UNCOMPRESSED]: blob.diff_id };
+  const annotations = {
+    ...descriptor.annotations,
+    [ANNOTATION_UNCOMPRESSED]: blob.diff_id,
+    'buildkit/createdat': new Date(row.created_at).toISOString(),
+    'buildkit/description': row.description,
+    ...(blob.origin === 'given' && row.provider !== null ? distributionSource(row.provider) : {}),
+  };
   return { descriptor: { ...descriptor, annotations }, diffId: blob.diff_id as Digest };
+}
+
+function distributionSource(reference: string): Record<string, string> {
+  try {
+    const { domain, path } = parseImageReference(reference);
+    return { [`containerd.io/distribution.source.${domain}`]: path };
+  } catch {
+    // Lazy content of another kind (a client's store, a cache): nothing to mount from.
+    return {};
+  }
 }
 
 /** Makes blobs of refs' layers where they are missing, each once. */
@@ -46,7 +66,7 @@ export class LayerBlobs {
 
   async #layer(row: RefRow, compression: Compression, options: RefOptions): Promise<Layer> {
     const fits = this.#find(row, compression);
-    if (fits !== undefined) return layerOf(fits);
+    if (fits !== undefined) return layerOf(fits, row);
     const key = `${row.id} ${compression.type} ${compression.level ?? ''} ${compression.force ?? false}`;
     return this.#work.run(key, { ...options }, options, ({ signal, participants }) => {
       const sessions = () => [...new Set([...participants].flatMap((p) => p.sessions()))];
@@ -74,7 +94,7 @@ export class LayerBlobs {
   async #make(row: RefRow, compression: Compression, options: RefOptions): Promise<Layer> {
     const { content, snapshotter, tools } = this.#records.options;
     const again = this.#find(row, compression);
-    if (again !== undefined) return layerOf(again);
+    if (again !== undefined) return layerOf(again, row);
     await using temp = await content.temp();
     const source = this.#usable(row)[0];
     let packed: PackedBlob;
@@ -107,7 +127,7 @@ export class LayerBlobs {
       ...{ diff_id: packed.diffId, origin: 'made', held: 1 },
     };
     this.#records.addBlob(blob);
-    return layerOf(blob);
+    return layerOf(blob, row);
   }
 
   async #adopt(path: string, { digest, size }: PackedBlob, options: AbortOptions): Promise<void> {
