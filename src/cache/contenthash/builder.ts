@@ -1,0 +1,69 @@
+import { type Digest, invalidArgument } from '../../base/index.ts';
+import { ContentTree, keyPath, receivedRoot, type TreeNode } from './tree.ts';
+import { decodeTree, encodeTree } from './tree-bytes.ts';
+
+/** An entry as it was received; `digest` is that of {@link entryHash}. */
+export interface ReceivedEntry {
+  readonly type: 'file' | 'dir' | 'symlink' | 'char' | 'block' | 'fifo' | 'socket';
+  readonly digest: Digest;
+  /** Target of a symlink. */
+  readonly linkname?: string;
+}
+
+/**
+ * The content tree of files that are received, so that they need not be read again. Starts from the tree of what was there before; parents come before children;
+ * changes make only the digests of the directories above them unknown.
+ */
+export class ContentTreeBuilder {
+  readonly #root: TreeNode;
+
+  constructor(before?: Uint8Array) {
+    this.#root = before ? decodeTree(before) : receivedRoot();
+  }
+
+  /** @throws CodedError invalid_argument when the parent is no directory that was received. */
+  set(path: string, entry: ReceivedEntry): void {
+    const { parent, name } = this.#parent(path);
+    const before = parent.children!.get(name);
+    if (entry.type === 'dir') {
+      const children = before?.kind === 'dir' ? before.children! : new Map<string, TreeNode>();
+      parent.children!.set(name, { kind: 'dir', digest: entry.digest, children, complete: true });
+    } else if (entry.type === 'symlink')
+      parent.children!.set(name, { kind: 'symlink', digest: entry.digest, link: entry.linkname ?? '' });
+    else parent.children!.set(name, { kind: 'file', digest: entry.digest });
+  }
+
+  /** A hardlink has the digest of the file it names, which came before. */
+  setHardlink(path: string, target: string): void {
+    const node = new ContentTree(this.#root).get(keyPath(target));
+    if (!node?.digest || node.kind === 'dir') throw invalidArgument(`hardlink ${path} to unknown file ${target}`);
+    this.set(path, { type: 'file', digest: node.digest });
+  }
+
+  /** Removes an entry with all in it; nothing where there is none. */
+  delete(path: string): void {
+    const { parent, name } = this.#parent(path);
+    parent.children!.delete(name);
+  }
+
+  /** For `ContentHasher.setTree`. */
+  finish(): Uint8Array {
+    new ContentTree(this.#root).contentDigest(this.#root, '');
+    return encodeTree(this.#root);
+  }
+
+  #parent(path: string): { readonly parent: TreeNode; readonly name: string } {
+    const parts = keyPath(path).split('/').filter(Boolean);
+    const name = parts.pop();
+    if (name === undefined) throw invalidArgument('the root of a received tree has no entry of its own');
+    let parent = this.#root;
+    delete parent.content;
+    for (const part of parts) {
+      const child = parent.children!.get(part);
+      if (child?.kind !== 'dir') throw invalidArgument(`${path} came before its directory`);
+      delete child.content;
+      parent = child;
+    }
+    return { parent, name };
+  }
+}

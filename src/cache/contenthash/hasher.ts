@@ -1,0 +1,110 @@
+import { annotate, CodedError, type Digest, digestOf } from '../../base/index.ts';
+import { siblingModule, type WorkerPool } from '../../sys/index.ts';
+import type { ImmutableRef, RefOptions } from '../ports.ts';
+import type { ContentSelector } from './checksum.ts';
+import type { ChecksumAnswer, ChecksumArgs } from './task.ts';
+
+const TASK = { module: siblingModule(import.meta.url, './task'), fn: 'checksum' };
+const METADATA_KEY = 'contenthash.tree';
+/** A bigger tree is kept in memory only: it is cheaper to scan again than to write with each ref. */
+const MAX_STORED = 8 << 20;
+const MEMORY = 64 << 20;
+
+/**
+ * Content digests of refs. What is learned of a ref's files is kept with it, so that later selectors cost no reading; a ref is only mounted for what is
+ * not known yet. One calculation a ref at a time.
+ */
+export class ContentHasher {
+  readonly #pool: WorkerPool;
+  /** By ref id, least recently used first. */
+  readonly #trees = new Map<string, Uint8Array>();
+  #treeBytes = 0;
+  readonly #running = new Map<string, Promise<unknown>>();
+
+  constructor(options: { readonly pool: WorkerPool }) {
+    this.#pool = options.pool;
+  }
+
+  /**
+   * The slow key of an op's input: one digest over what the selectors take of `ref`, all of it without selectors. No ref is scratch.
+   * @throws CodedError not_found, with BuildKit's text, for a path that is not there.
+   */
+  async checksum(
+    ref: ImmutableRef | undefined,
+    selectors: readonly ContentSelector[],
+    options: RefOptions,
+  ): Promise<Digest> {
+    if (!ref) return scratchDigest(selectors);
+    const before = this.#running.get(ref.id);
+    const run = (before ?? Promise.resolve()).then(
+      () => this.#checksum(ref, selectors, options),
+      () => this.#checksum(ref, selectors, options),
+    );
+    this.#running.set(ref.id, run);
+    try {
+      return await run;
+    } catch (error) {
+      throw annotate(error, `failed to calculate checksum of ref ${ref.id}`);
+    } finally {
+      if (this.#running.get(ref.id) === run) this.#running.delete(ref.id);
+    }
+  }
+
+  /** Gives a ref the tree of its files, made while they were received. */
+  setTree(ref: ImmutableRef, tree: Uint8Array): void {
+    this.#remember(ref.id, tree);
+    if (tree.length <= MAX_STORED) ref.setMetadata(METADATA_KEY, Buffer.from(tree).toString('base64'));
+  }
+
+  async #checksum(ref: ImmutableRef, selectors: readonly ContentSelector[], options: RefOptions): Promise<Digest> {
+    options.signal.throwIfAborted();
+    const tree = this.#treeOf(ref);
+    if (tree) {
+      const { digest } = await this.#run({ tree, selectors }, options);
+      if (digest) return digest;
+    }
+    await using mounted = await ref.mount(options);
+    const answer = await this.#run({ directory: mounted.root, selectors, ...(tree ? { tree } : {}) }, options);
+    if (answer.tree) this.setTree(ref, answer.tree);
+    if (!answer.digest) throw new CodedError('internal', 'content digest task gave no digest');
+    return answer.digest;
+  }
+
+  #run(args: ChecksumArgs, options: RefOptions): Promise<ChecksumAnswer> {
+    return this.#pool.run<ChecksumAnswer>(TASK, args, { signal: options.signal });
+  }
+
+  #treeOf(ref: ImmutableRef): Uint8Array | undefined {
+    const known = this.#trees.get(ref.id);
+    if (known) {
+      this.#trees.delete(ref.id);
+      this.#trees.set(ref.id, known);
+      return known;
+    }
+    const stored = ref.getMetadata(METADATA_KEY);
+    if (stored === undefined) return undefined;
+    const tree = new Uint8Array(Buffer.from(stored, 'base64'));
+    this.#remember(ref.id, tree);
+    return tree;
+  }
+
+  #remember(id: string, tree: Uint8Array): void {
+    this.#treeBytes += tree.length - (this.#trees.get(id)?.length ?? 0);
+    this.#trees.delete(id);
+    this.#trees.set(id, tree);
+    for (const [oldest, bytes] of this.#trees) {
+      if (this.#treeBytes <= MEMORY || oldest === id) break;
+      this.#trees.delete(oldest);
+      this.#treeBytes -= bytes.length;
+    }
+  }
+}
+
+function scratchDigest(selectors: readonly ContentSelector[]): Digest {
+  const all = selectors.length === 0 ? [{ path: '/' }] : selectors;
+  const digests = all.map(({ path }) => {
+    if (path !== '' && path !== '/') throw new CodedError('not_found', `${path}: no such file or directory`);
+    return digestOf('');
+  });
+  return digestOf(digests.join('\0'));
+}

@@ -1,0 +1,107 @@
+import { CodedError, type Digest } from '../../base/index.ts';
+import type { TreeNode } from './tree.ts';
+
+const VERSION = 1;
+const KINDS = ['file', 'dir', 'symlink'] as const;
+const HAS_DIGEST = 4;
+const HAS_CONTENT = 8;
+const COMPLETE = 16;
+
+/**
+ * A tree as compact bytes, about 40 a file: version, then each node as flags, digests (32 bytes each), link, and for directories the number of children, each with
+ * its name before it.
+ */
+export function encodeTree(root: TreeNode): Uint8Array {
+  let bytes = Buffer.allocUnsafe(64 * 1024);
+  let at = 0;
+  const reserve = (more: number) => {
+    if (at + more <= bytes.length) return;
+    const grown = Buffer.allocUnsafe(Math.max(bytes.length * 2, at + more));
+    bytes.copy(grown, 0, 0, at);
+    bytes = grown;
+  };
+  const text = (value: string) => {
+    const length = Buffer.byteLength(value);
+    reserve(4 + length);
+    at = bytes.writeUInt32LE(length, at);
+    at += bytes.write(value, at);
+  };
+  const digest = (value: Digest | undefined) => {
+    if (value === undefined) return;
+    reserve(32);
+    at += bytes.write(value.slice('sha256:'.length), at, 'hex');
+  };
+  const stack: (readonly [string | undefined, TreeNode])[] = [[undefined, root]];
+  at = bytes.writeUInt8(VERSION, at);
+  for (let next = stack.pop(); next; next = stack.pop()) {
+    const [name, node] = next;
+    if (name !== undefined) text(name);
+    reserve(8);
+    const flags =
+      KINDS.indexOf(node.kind) |
+      (node.digest === undefined ? 0 : HAS_DIGEST) |
+      (node.content === undefined ? 0 : HAS_CONTENT) |
+      (node.complete ? COMPLETE : 0);
+    at = bytes.writeUInt8(flags, at);
+    digest(node.digest);
+    digest(node.content);
+    if (node.kind === 'symlink') text(node.link ?? '');
+    if (node.kind !== 'dir') continue;
+    reserve(4);
+    at = bytes.writeUInt32LE(node.children?.size ?? 0, at);
+    for (const child of [...(node.children ?? [])].reverse()) stack.push(child);
+  }
+  return new Uint8Array(bytes.subarray(0, at));
+}
+
+/** @throws CodedError data_loss when the bytes are damaged or of another version: the tree is then scanned again. */
+export function decodeTree(input: Uint8Array): TreeNode {
+  const bytes = Buffer.from(input.buffer, input.byteOffset, input.byteLength);
+  let at = 0;
+  try {
+    if (bytes.readUInt8(at++) !== VERSION) throw new RangeError('another version');
+    const text = () => {
+      const length = bytes.readUInt32LE(at);
+      at += 4 + length;
+      if (at > bytes.length) throw new RangeError('truncated');
+      return bytes.toString('utf8', at - length, at);
+    };
+    const digest = (): Digest => {
+      at += 32;
+      if (at > bytes.length) throw new RangeError('truncated');
+      return `sha256:${bytes.toString('hex', at - 32, at)}`;
+    };
+    const open: { children: Map<string, TreeNode>; left: number }[] = [];
+    const read = (): TreeNode => {
+      const flags = bytes.readUInt8(at++);
+      const kind = KINDS[flags & 3];
+      if (!kind) throw new RangeError('unknown kind');
+      const node: TreeNode = {
+        kind,
+        ...(flags & HAS_DIGEST ? { digest: digest() } : {}),
+        ...(flags & HAS_CONTENT ? { content: digest() } : {}),
+        ...(kind === 'symlink' ? { link: text() } : {}),
+        ...(kind === 'dir' ? { children: new Map() } : {}),
+        ...(flags & COMPLETE ? { complete: true } : {}),
+      };
+      if (node.children) {
+        open.push({ children: node.children, left: bytes.readUInt32LE(at) });
+        at += 4;
+      }
+      return node;
+    };
+    const root = read();
+    for (let top = open.at(-1); top; top = open.at(-1)) {
+      if (top.left-- === 0) {
+        open.pop();
+        continue;
+      }
+      const { children } = top;
+      const name = text();
+      children.set(name, read());
+    }
+    return root;
+  } catch (error) {
+    throw new CodedError('data_loss', 'stored content digests are damaged', { cause: error });
+  }
+}
