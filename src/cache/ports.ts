@@ -53,7 +53,8 @@ export interface ContentStore extends BlobProvider {
   /** Commits a file that a worker wrote and hashed. */
   adopt(path: string, digest: Digest, size: number, options: AbortOptions): Promise<void>;
   remove(digest: Digest): Promise<void>;
-  list(): AsyncIterable<{ readonly digest: Digest; readonly size: number }>;
+  /** Every blob; `writtenAt` in ms since the epoch. */
+  list(): AsyncIterable<{ readonly digest: Digest; readonly size: number; readonly writtenAt: number }>;
 }
 
 /** A layer of an image or ref: the compressed descriptor (annotations hold `containerd.io/uncompressed`), its diff id. */

@@ -1,0 +1,72 @@
+import type { AbortOptions } from '../../base/index.ts';
+import { fileSystemUsage } from '../../sys/index.ts';
+import type { Refs } from '../refs/index.ts';
+import { collectBlobs } from './blobs.ts';
+import { parseFilters } from './filter.ts';
+import { Heap } from './heap.ts';
+import { type GcRule, keepBytes } from './policy.ts';
+import { type DiskUsage, diskUsage, filterRecords } from './usage.ts';
+
+export interface PruneOptions extends AbortOptions, GcRule {
+  /** Records of this scope only. */
+  readonly scope?: string;
+  /** Told of each record removed. */
+  readonly onRecord?: (record: DiskUsage) => void;
+  /** Blobs that no ref or lease names go when older than this; 10 minutes by default, since what was just taken may be named next. */
+  readonly blobGraceMs?: number;
+}
+
+const BLOB_GRACE_MS = 600_000;
+/** What a use weighs against time since the last one. */
+const USE_WEIGHT_MS = 3_600_000;
+const MAX_USES = 48;
+
+/**
+ * Removes what a rule names, least worth first, one record at a time, until the rule's limit is met; what is in use, leased, or under something that
+ * stays, stays. @returns the records removed
+ */
+export async function prune(refs: Refs, options: PruneOptions): Promise<DiskUsage[]> {
+  const { records } = refs;
+  const filter = parseFilters(options.filters ?? []);
+  const all = await diskUsage(refs, options);
+  const used = all.reduce((sum, { size }) => sum + size, 0);
+  const { free } = fileSystemUsage(records.options.mountDirectory);
+  const keep = keepBytes(options, used, free);
+  const removed: DiskUsage[] = [];
+  if (keep === undefined || used > keep) {
+    const until = records.now() - (options.keepDurationMs ?? 0);
+    const named = await filterRecords(refs, all, filter, options);
+    const candidates = named.filter((record) => {
+      if (record.inUse || record.shared || (options.keepDurationMs !== undefined && record.lastUsedAt > until))
+        return false;
+      return options.all || (record.recordType !== 'internal' && record.recordType !== 'frontend');
+    });
+    await removeUntil(refs, candidates, used - (keep ?? 0), options, removed);
+  }
+  await collectBlobs(refs, { ...options, graceMs: options.blobGraceMs ?? BLOB_GRACE_MS });
+  return removed;
+}
+
+async function removeUntil(
+  refs: Refs,
+  candidates: readonly DiskUsage[],
+  excess: number,
+  { signal, onRecord }: PruneOptions,
+  removed: DiskUsage[],
+): Promise<void> {
+  const byId = new Map(candidates.map((record) => [record.id, record]));
+  const worth = ({ lastUsedAt, usageCount }: DiskUsage) => lastUsedAt + Math.min(usageCount, MAX_USES) * USE_WEIGHT_MS;
+  // Leaves only: a parent becomes one when its last child goes.
+  const leaves = new Heap<DiskUsage>((a, b) => worth(a) - worth(b));
+  for (const record of candidates) if (!refs.records.hasChildren(record.id)) leaves.push(record);
+  let freed = 0;
+  for (let record = leaves.pop(); record !== undefined && freed < excess; record = leaves.pop()) {
+    signal.throwIfAborted();
+    if (!(await refs.remove(record.id))) continue;
+    freed += record.size;
+    removed.push(record);
+    onRecord?.(record);
+    const parent = byId.get(record.parents[0] ?? '');
+    if (parent !== undefined && !refs.records.hasChildren(parent.id)) leaves.push(parent);
+  }
+}

@@ -1,0 +1,111 @@
+import { type AbortOptions, CodedError } from '../../base/index.ts';
+import { siblingModule } from '../../sys/index.ts';
+import type { RecordType } from '../ports.ts';
+import type { Refs } from '../refs/index.ts';
+import { type Filter, hasPattern, matchesFilter } from './filter.ts';
+
+/** One record of what the cache takes. Sizes in bytes, times in ms since the epoch. */
+export interface DiskUsage {
+  readonly id: string;
+  readonly mutable: boolean;
+  readonly inUse: boolean;
+  /** Own snapshot and own blobs, without parents. */
+  readonly size: number;
+  readonly parents: readonly string[];
+  readonly createdAt: number;
+  readonly lastUsedAt: number;
+  readonly usageCount: number;
+  readonly description: string;
+  readonly recordType: RecordType;
+  /** Something beside the cache (a lease) needs it. */
+  readonly shared: boolean;
+  readonly scope: string;
+}
+
+interface Row {
+  readonly id: string;
+  readonly kind: string;
+  readonly parent: string | null;
+  readonly snapshot: string | null;
+  readonly size: number | null;
+  readonly created_at: number;
+  readonly last_used_at: number;
+  readonly usage_count: number;
+  readonly description: string;
+  readonly record_type: RecordType;
+  readonly leased: number;
+  readonly scope: string;
+}
+
+const FILTER_TASK = { module: siblingModule(import.meta.url, './filter-task'), fn: 'match' };
+const FILTER_TIMEOUT_MS = 2_000;
+
+/** All records, or those that match. Sizes not known yet are measured in workers and remembered. */
+export async function diskUsage(
+  refs: Refs,
+  options: AbortOptions & { readonly filter?: Filter; readonly scope?: string },
+): Promise<DiskUsage[]> {
+  const { db } = refs.records.options;
+  const rows = db.all<Row>(
+    `SELECT r.*, EXISTS (SELECT 1 FROM lease_resources l WHERE l.kind = 'ref' AND l.resource = r.id) AS leased FROM refs r`,
+  );
+  const records: DiskUsage[] = [];
+  for (const row of rows) {
+    if (options.scope !== undefined && row.scope !== options.scope) continue;
+    records.push({
+      id: row.id,
+      mutable: row.kind === 'mutable',
+      inUse: refs.records.inUse(row.id),
+      size: row.size ?? (await measure(refs, row, options)),
+      parents: row.parent === null ? [] : [row.parent],
+      createdAt: row.created_at,
+      lastUsedAt: row.last_used_at,
+      usageCount: row.usage_count,
+      description: row.description,
+      recordType: row.record_type,
+      shared: row.leased === 1,
+      scope: row.scope,
+    });
+  }
+  return options.filter === undefined ? records : filterRecords(refs, records, options.filter, options);
+}
+
+/** The records that match; patterns are tried in a worker, for a bounded time. */
+export async function filterRecords(
+  refs: Refs,
+  records: readonly DiskUsage[],
+  filter: Filter,
+  { signal }: AbortOptions,
+): Promise<DiskUsage[]> {
+  if (!hasPattern(filter)) return records.filter((record) => matchesFilter(filter, record));
+  const timeout = AbortSignal.timeout(FILTER_TIMEOUT_MS);
+  try {
+    const { short } = refs.records.options.pools;
+    const indexes = await short.run<number[]>(
+      FILTER_TASK,
+      { filter, records },
+      { signal: AbortSignal.any([signal, timeout]) },
+    );
+    return indexes.map((index) => records[index] as DiskUsage);
+  } catch (error) {
+    if (signal.aborted || !timeout.aborted) throw error;
+    throw new CodedError('deadline_exceeded', 'a pattern of the filter takes too long', {
+      fault: 'user',
+      cause: error,
+    });
+  }
+}
+
+async function measure(refs: Refs, row: Row, options: AbortOptions): Promise<number> {
+  const { db, snapshotter, content } = refs.records.options;
+  const snapshot = row.kind === 'mutable' ? row.id : row.snapshot;
+  let size = 0;
+  if (snapshot !== null && snapshotter.has(snapshot)) size += (await snapshotter.usage(snapshot, options)).bytes;
+  for (const blob of refs.records.blobs(row.id)) {
+    if (blob.held === 1) size += content.info(blob.digest as `sha256:${string}`)?.size ?? 0;
+  }
+  // What is being written changes on.
+  if (row.kind !== 'mutable' || !refs.records.inUse(row.id))
+    db.run('UPDATE refs SET size = ? WHERE id = ?', size, row.id);
+  return size;
+}

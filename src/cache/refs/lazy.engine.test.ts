@@ -1,0 +1,208 @@
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { CodedError, type Digest, neverAborted } from '../../base/index.ts';
+import type { State } from '../../builder-pod/state/index.ts';
+import type { ImmutableRef, Layer, LazyProvider, RefOptions } from '../ports.ts';
+import { openTestState } from '../testing/open-state.ts';
+
+const options = { signal: neverAborted, sessions: () => [] };
+const describing = { ...options, description: 'test' };
+
+async function build(
+  state: State,
+  parent: ImmutableRef | undefined,
+  write: (root: string) => void,
+): Promise<ImmutableRef> {
+  const mutable = await state.refs.create(parent, describing);
+  {
+    await using view = await mutable.mount(options);
+    write(view.root);
+  }
+  return mutable.commit(options);
+}
+
+/** A registry: the layers of an image, made in a state of its own. */
+async function image(): Promise<{ layers: readonly Layer[]; bytes: Map<Digest, Buffer> }> {
+  await using state = await openTestState();
+  const one = await build(state, undefined, (root) => {
+    writeFileSync(join(root, 'a'), 'one');
+    writeFileSync(join(root, 'gone'), 'one');
+  });
+  const two = await build(state, one, (root) => {
+    writeFileSync(join(root, 'b'), 'two');
+    rmSync(join(root, 'gone'));
+  });
+  const layers = await two.layers(options);
+  const bytes = new Map(layers.map(({ descriptor: { digest } }) => [digest, readFileSync(state.content.path(digest))]));
+  return { layers, bytes };
+}
+
+function provider(
+  bytes: Map<Digest, Buffer>,
+): LazyProvider & { opened: Digest[]; sessions: string[][]; fail?: Error; hang?: boolean } {
+  const made: ReturnType<typeof provider> = {
+    reference: 'registry.example/image',
+    opened: [],
+    sessions: [],
+    async open({ digest }, { sessions }) {
+      made.opened.push(digest);
+      made.sessions.push([...sessions()]);
+      if (made.fail) throw made.fail;
+      return new ReadableStream({
+        async start(controller) {
+          const all = bytes.get(digest) as Buffer;
+          controller.enqueue(all.subarray(0, 10));
+          await new Promise((resolve) => setTimeout(resolve, 20));
+          if (made.hang) return;
+          controller.enqueue(all.subarray(10));
+          controller.close();
+        },
+      });
+    },
+  };
+  return made;
+}
+
+/** A layer without annotations, which tell of the ref and not of the bytes. */
+function withoutNotes({ descriptor: { digest, size, mediaType }, diffId }: Layer) {
+  return { digest, size, mediaType, diffId };
+}
+
+describe('lazy refs', () => {
+  test('nothing is pulled until it is mounted; then each blob once, for all that wait', async () => {
+    const { layers, bytes } = await image();
+    await using state = await openTestState();
+    const from = provider(bytes);
+    const ref = await state.refs.fromLayers(layers, { ...describing, provider: from });
+    const same = await state.refs.fromLayers(layers, { ...describing, provider: from });
+    expect(same.id).toBe(ref.id);
+    expect(ref.lazy).toBe(true);
+    expect((await ref.layers(options)).map(withoutNotes)).toEqual(layers.map(withoutNotes));
+    expect(from.opened).toEqual([]);
+
+    const rows: string[] = [];
+    const watching: RefOptions = {
+      signal: neverAborted,
+      sessions: () => ['s1'],
+      onProgress: ({ id, completed }) => completed && rows.push(id),
+    };
+    await Promise.all([ref.mounts(watching), same.mounts({ ...options, sessions: () => ['s2'] }), ref.mounts(options)]);
+    const digests = layers.map(({ descriptor }) => descriptor.digest);
+    expect(from.opened.toSorted()).toEqual(digests.toSorted());
+    expect(from.sessions[0]).toEqual(['s1', 's2']);
+    expect(rows.toSorted()).toEqual([...digests, ...digests.map((digest) => `extracting ${digest}`)].toSorted());
+    expect(ref.lazy).toBe(false);
+    await using view = await ref.mount(options);
+    expect(readdirSync(view.root).sort()).toEqual(['a', 'b']);
+
+    // A chain that shares its lower part shares the snapshot.
+    const lower = await state.refs.fromLayers(layers.slice(0, 1), { ...describing, provider: from });
+    expect(lower.lazy).toBe(false);
+  });
+
+  test('a failed or aborted pull leaves nothing half, and the next one succeeds', async () => {
+    const { layers, bytes } = await image();
+    await using state = await openTestState();
+    const from = provider(bytes);
+    const ref = await state.refs.fromLayers(layers, { ...describing, provider: from });
+    from.fail = new CodedError('unauthenticated', 'no access');
+    await expect(ref.mounts(options)).rejects.toMatchObject({ code: 'unauthenticated' });
+    delete from.fail;
+    from.hang = true;
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(new Error('gone')), 100);
+    await expect(ref.mounts({ ...options, signal: controller.signal })).rejects.toThrow('gone');
+    expect(ref.lazy).toBe(true);
+    from.hang = false;
+    const right = bytes.get(layers[1]?.descriptor.digest as Digest) as Buffer;
+    bytes.set(layers[1]?.descriptor.digest as Digest, Buffer.alloc(right.length));
+    await expect(ref.mounts(options)).rejects.toMatchObject({ code: 'data_loss' });
+    await expect.poll(() => readdirSync(state.layout.tmp)).toEqual(['trash']);
+    bytes.set(layers[1]?.descriptor.digest as Digest, right);
+    await ref.mounts(options);
+    expect(state.snapshotter.list().map(({ kind }) => kind)).toEqual(['committed', 'committed']);
+  });
+
+  test('one of several that wait may leave', async () => {
+    const { layers, bytes } = await image();
+    await using state = await openTestState();
+    const from = provider(bytes);
+    const ref = await state.refs.fromLayers(layers, { ...describing, provider: from });
+    const controller = new AbortController();
+    const leaving = expect(ref.mounts({ ...options, signal: controller.signal })).rejects.toThrow('left');
+    const staying = ref.mounts(options);
+    setTimeout(() => controller.abort(new Error('left')), 5);
+    await leaving;
+    await staying;
+    expect(from.opened).toHaveLength(2);
+  });
+
+  test('another scope gets neither the snapshot nor the blob without asking the registry', async () => {
+    const { layers, bytes } = await image();
+    await using state = await openTestState();
+    const mine = await state.refs.fromLayers(layers, { ...describing, scope: 'a', provider: provider(bytes) });
+    await mine.mounts(options);
+    const theirs = provider(bytes);
+    theirs.fail = new CodedError('permission_denied', 'not yours');
+    const other = await state.refs.fromLayers(layers, { ...describing, scope: 'b', provider: theirs });
+    expect(other.lazy).toBe(true);
+    await expect(other.mounts(options)).rejects.toMatchObject({ code: 'permission_denied' });
+    await expect(other.openBlob(layers[0]!.descriptor, options)).rejects.toMatchObject({ code: 'permission_denied' });
+    delete theirs.fail;
+    await other.mounts(options);
+    expect(other.lazy).toBe(false);
+  });
+
+  test('compression: blobs are converted only when forced, and keep their diff id', async () => {
+    const { layers, bytes } = await image();
+    await using state = await openTestState();
+    const ref = await state.refs.fromLayers(layers, { ...describing, provider: provider(bytes) });
+    const kept = await ref.layers({ ...options, compression: { type: 'zstd' } });
+    expect(kept.map(withoutNotes)).toEqual(layers.map(withoutNotes));
+    const forced = await ref.layers({ ...options, compression: { type: 'zstd', force: true } });
+    expect(forced.map(({ descriptor }) => descriptor.mediaType)).toEqual([
+      'application/vnd.oci.image.layer.v1.tar+zstd',
+      'application/vnd.oci.image.layer.v1.tar+zstd',
+    ]);
+    expect(forced.map(({ diffId }) => diffId)).toEqual(layers.map(({ diffId }) => diffId));
+    const stream = await ref.openBlob(forced[0]!.descriptor, options);
+    expect(Buffer.concat(await Array.fromAsync(stream))).toHaveLength(forced[0]!.descriptor.size);
+    expect(ref.lazy).toBe(true);
+  });
+
+  test('after a restart a lazy ref is there with a provider, gone without', async () => {
+    const { layers, bytes } = await image();
+    const { mkdtempSync } = await import('node:fs');
+    const { tmpdir } = await import('node:os');
+    const root = mkdtempSync(join(tmpdir(), 'slipway-state-'));
+    try {
+      let id: string;
+      {
+        await using state = await openTestState({ root });
+        const ref = await state.refs.fromLayers(layers, { ...describing, provider: provider(bytes) });
+        ref.setMetadata('digest', 'x');
+        id = await state.results.save({
+          id: ref.id,
+          value: ref,
+          clone: () => {
+            throw new Error();
+          },
+          release: async () => {},
+        });
+      }
+      {
+        await using state = await openTestState({ root });
+        expect(state.results.exists(id)).toBe(false);
+        expect(await state.results.load(id)).toBeUndefined();
+      }
+      await using state = await openTestState({ root, providerFor: () => provider(bytes) });
+      const ref = (await state.results.load(id))?.value as ImmutableRef;
+      expect(ref.getMetadata('digest')).toBe('x');
+      await using view = await ref.mount(options);
+      expect(readdirSync(view.root).sort()).toEqual(['a', 'b']);
+    } finally {
+      rmSync(root, { recursive: true });
+    }
+  });
+});

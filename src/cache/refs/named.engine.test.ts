@@ -1,0 +1,130 @@
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { neverAborted } from '../../base/index.ts';
+import type { State } from '../../builder-pod/state/index.ts';
+import type { MutableRef, NamedRef } from '../ports.ts';
+import { openTestState } from '../testing/open-state.ts';
+
+const options = { signal: neverAborted, sessions: () => [] };
+const describing = { ...options, description: 'cache', recordType: 'exec.cachemount' as const };
+const named = (sharing: NamedRef['sharing'], key = 'k'): NamedRef => ({ scope: '', key, sharing });
+
+async function write(ref: MutableRef, name: string): Promise<string[]> {
+  await using view = await ref.mount(options);
+  writeFileSync(join(view.root, name), '');
+  return readdirSync(view.root);
+}
+
+async function used(state: State, sharing: NamedRef['sharing'], name: string): Promise<string[]> {
+  const ref = await state.refs.openNamed(named(sharing), describing);
+  const files = await write(ref, name);
+  await ref.keep();
+  await ref.release();
+  return files;
+}
+
+test('what was kept is there the next time, what was not is gone', async () => {
+  await using state = await openTestState();
+  const dropped = await state.refs.openNamed(named('shared'), describing);
+  await write(dropped, 'x');
+  await dropped.release();
+  expect(await used(state, 'shared', 'a')).toEqual(['a']);
+  expect(await used(state, 'locked', 'b')).toEqual(['a', 'b']);
+  expect(await used(state, 'private', 'c')).toEqual(['a', 'b', 'c']);
+  expect(state.snapshotter.list()).toHaveLength(1);
+});
+
+test('shared holders see one file system, also above a parent', async () => {
+  await using state = await openTestState();
+  const seed = await state.refs.create(undefined, describing);
+  await write(seed, 'seed');
+  const parent = await seed.commit(options);
+  const one = await state.refs.openNamed(named('shared'), { ...describing, parent });
+  const two = await state.refs.openNamed(named('shared'), { ...describing, parent });
+  expect(two.id).toBe(one.id);
+  {
+    await using a = await one.mount(options);
+    await using b = await two.mount(options);
+    writeFileSync(join(a.root, 'from-a'), '');
+    expect(readdirSync(b.root)).toEqual(['from-a', 'seed']);
+  }
+  await one.keep();
+  await one.release();
+  expect(await write(two, 'from-b')).toEqual(['from-a', 'from-b', 'seed']);
+  await two.release();
+  expect(readdirSync(state.layout.mounts)).toEqual([]);
+});
+
+test('private gives another when in use, locked waits its turn or until aborted', async () => {
+  await using state = await openTestState();
+  const first = await state.refs.openNamed(named('private'), describing);
+  const second = await state.refs.openNamed(named('private'), describing);
+  expect(second.id).not.toBe(first.id);
+  await second.release();
+
+  const controller = new AbortController();
+  const aborted = state.refs.openNamed(named('locked'), { ...describing, signal: controller.signal });
+  const waiting = state.refs.openNamed(named('locked'), describing);
+  let got = false;
+  void waiting.then(() => {
+    got = true;
+  });
+  controller.abort(new Error('no longer wanted'));
+  await expect(aborted).rejects.toThrow('no longer wanted');
+  expect(got).toBe(false);
+  await first.keep();
+  await first.release();
+  const third = await waiting;
+  expect(third.id).toBe(first.id);
+  await third.release();
+});
+
+test('a committed name goes on from what it held: in place, or on top while that is in use', async () => {
+  await using state = await openTestState();
+  const one = await state.refs.openNamed(named('locked'), describing);
+  await write(one, '1');
+  await one.keep();
+  const first = await one.commit(options);
+
+  const two = await state.refs.openNamed(named('locked'), describing);
+  expect(await write(two, '2')).toEqual(['1', '2']);
+  const second = await two.commit(options);
+  {
+    await using view = await first.mount(options);
+    expect(readdirSync(view.root)).toEqual(['1']);
+  }
+  expect(await second.layers(options)).toHaveLength(2);
+  await first.release();
+  await second.release();
+
+  const three = await state.refs.openNamed(named('locked'), describing);
+  expect(await write(three, '3')).toEqual(['1', '2', '3']);
+  expect(await state.refs.get(second.id)).toBeUndefined();
+  expect(await state.refs.get(first.id)).toBeDefined();
+  await three.release();
+});
+
+test('kept names outlive the process; after a power loss only if they were on disk', async () => {
+  const root = mkdtempSync(join(tmpdir(), 'slipway-state-'));
+  try {
+    {
+      await using state = await openTestState({ root, bootId: '1', syncDelayMs: 1e6 });
+      await used(state, 'shared', 'a');
+    }
+    {
+      await using state = await openTestState({ root, bootId: '1', syncDelayMs: 1e6 });
+      expect(await used(state, 'shared', 'b')).toEqual(['a', 'b']);
+      await state.snapshotter.sync();
+    }
+    {
+      await using state = await openTestState({ root, bootId: '2', syncDelayMs: 1e6 });
+      expect(await used(state, 'shared', 'c')).toEqual(['a', 'b', 'c']);
+    }
+    await using state = await openTestState({ root, bootId: '3', syncDelayMs: 1e6 });
+    expect(await used(state, 'shared', 'd')).toEqual(['d']);
+  } finally {
+    rmSync(root, { recursive: true });
+  }
+});
