@@ -84,6 +84,13 @@ export class Cgroup {
     return [...pids];
   }
 
+  /** SIGKILLs what is in it and below now; how many there were. */
+  killOnce(): number {
+    const pids = this.pids();
+    for (const pid of pids) libc.kill(pid, SIGKILL);
+    return pids.length;
+  }
+
   /** SIGKILLs all in it and below until none is left. @throws CodedError deadline_exceeded after `timeoutMs` (10 s). */
   async killAll(timeoutMs = 10_000): Promise<number> {
     const killed = new Set<number>();

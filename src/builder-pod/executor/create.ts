@@ -2,6 +2,7 @@ import { type AbortOptions, CodedError, newId } from '../../base/index.ts';
 import type { ExecMeta } from '../../llb/op.ts';
 import { Executor, type ExecutorOptions } from './executor.ts';
 import { findRuntime, isCrunCandidate, type Runtime } from './runtime.ts';
+import { clearDirectory } from './step-task.ts';
 
 export interface CreateExecutorOptions extends Omit<ExecutorOptions, 'runtime'> {
   /** A runtime the operator of the daemon wants, without a trial. */
@@ -10,9 +11,11 @@ export interface CreateExecutorOptions extends Omit<ExecutorOptions, 'runtime'> 
 
 /**
  * The executor on the runtime that does best here: a crun with a filter cache where a trial container shows that it works fully, runc otherwise.
+ * Call it under the state directory's lock and after its sweep: what an earlier life left in the executor's directory goes.
  * @throws CodedError failed_precondition when there is none.
  */
 export async function createExecutor(options: CreateExecutorOptions, abort: AbortOptions): Promise<Executor> {
+  clearDirectory(options.directory);
   if (options.runtime !== undefined) return new Executor({ ...options, runtime: options.runtime });
   const crun = await findRuntime('crun', abort);
   if (crun !== undefined && isCrunCandidate(crun.version)) {

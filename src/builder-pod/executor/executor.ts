@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, realpathSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { type AbortOptions, CodedError, type Logger, neverAborted, silentLogger, sleep } from '../../base/index.ts';
 import type { ExecMeta, ExecOp, LinuxResources } from '../../llb/op.ts';
@@ -22,7 +22,7 @@ import { SECCOMP_PROFILE } from './seccomp.ts';
 import { type PrepareArgs, type Prepared, type StepMount, stepTasks } from './step-task.ts';
 
 export interface ExecutorOptions {
-  /** Bundles and the runtime's state; below the state directory, so that a sweep finds what is mounted there. */
+  /** Bundles and the runtime's state, this executor's alone; below the state directory, so that a sweep finds what is mounted there. */
   readonly directory: string;
   readonly stateId: string;
   readonly pools: Pools;
@@ -54,6 +54,7 @@ export interface Step {
 export class Executor implements AsyncDisposable {
   readonly runtime: Runtime;
   readonly #options: ExecutorOptions;
+  readonly #directory: string;
   readonly #layout: CgroupLayout;
   readonly #guardian: ChildProcess;
   readonly #log: Logger;
@@ -63,12 +64,15 @@ export class Executor implements AsyncDisposable {
     this.#log = options.log ?? silentLogger;
     this.runtime = options.runtime;
     this.#layout = cgroupLayout();
+    mkdirSync(options.directory, { recursive: true, mode: 0o700 });
+    // Mounts are found again by their real paths.
+    this.#directory = realpathSync(options.directory);
     mkdirSync(this.#stateDirectory, { recursive: true, mode: 0o700 });
     this.#guardian = startGuardian(lifeCgroup(options.stateId, options.cgroupParent));
   }
 
   get #stateDirectory(): string {
-    return `${this.#options.directory}/${this.runtime.name}`;
+    return `${this.#directory}/${this.runtime.name}`;
   }
 
   /**
@@ -80,7 +84,7 @@ export class Executor implements AsyncDisposable {
     signal.throwIfAborted();
     if (!/^[A-Za-z0-9_-]+$/.test(step.id)) throw new CodedError('internal', `invalid step id ${step.id}`);
     if (step.meta.args.length === 0) throw new CodedError('invalid_argument', 'a step has no arguments to run');
-    const bundle = `${this.#options.directory}/${step.id}`;
+    const bundle = `${this.#directory}/${step.id}`;
     const group = this.#cgroupOf(step);
     const isV2 = this.#layout.kind === 'v2';
     // In a v2 tree the group above outlives the container and counts what was killed below it.
@@ -215,16 +219,8 @@ async function endStep(group: Cgroup, child: ChildProcess): Promise<void> {
       child.kill();
       await child.exited;
     } else {
-      for (const pid of group.pids()) killQuietly(pid);
+      group.killOnce();
       await Promise.race([child.exited, sleep(KILL_AGAIN_MS, { signal: neverAborted })]);
     }
-  }
-}
-
-function killQuietly(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // Already gone.
   }
 }

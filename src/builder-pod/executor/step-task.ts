@@ -1,4 +1,14 @@
-import { chmodSync, chownSync, closeSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { posix } from 'node:path';
 import { CodedError, invalidArgument } from '../../base/index.ts';
 import type { ExecMeta, ExecOp, LinuxResources } from '../../llb/op.ts';
@@ -8,6 +18,7 @@ import {
   hasErrno,
   type MountSpec,
   mountAll,
+  mountsBelow,
   O_PATH,
   openRoot,
   type Root,
@@ -259,6 +270,18 @@ export function finishStep({ bundle, stubs }: FinishArgs): void {
   } finally {
     unmountBelow(bundle);
     unmountOrDetach(bundle);
-    rmSync(bundle, { recursive: true, force: true });
+    // The bundle was the mount: what is left is an empty directory, and nothing else is ever removed here.
+    rmdirSync(bundle);
   }
+}
+
+/** Forgets what an earlier life left in an executor's directory; its processes and mounts were swept before. */
+export function clearDirectory(directory: string): void {
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const real = realpathSync(directory);
+  unmountBelow(real);
+  // Removing a tree goes through mounts, and what is mounted here are snapshots.
+  const left = mountsBelow(real);
+  if (left.length > 0) throw new CodedError('failed_precondition', `${left[0]?.target} cannot be unmounted`);
+  rmSync(real, { recursive: true });
 }

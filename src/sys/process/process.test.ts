@@ -95,6 +95,25 @@ test('an abort kills the whole group', async () => {
   }
 });
 
+test('one that shall die with its parent does', async () => {
+  const script = `import { spawnProcess } from ${JSON.stringify(new URL('./spawn.ts', import.meta.url).href)};
+    const child = spawnProcess({ path: '/bin/sleep', args: ['1000'], dieWithParent: true });
+    process.stdout.write(String(child.pid)); setInterval(() => {}, 1000);`;
+  const parent = spawnProcess({ path: process.execPath, args: ['--input-type=module', '-e', script], stdout: 'pipe' });
+  const pid = Number(String((await parent.stdout?.[Symbol.asyncIterator]().next())?.value));
+  const command = () => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+    } catch {
+      return '';
+    }
+  };
+  while (!command().startsWith('/bin/sleep')) await new Promise((resolve) => setTimeout(resolve, 5));
+  process.kill(parent.pid, 'SIGKILL');
+  await parent.exited;
+  while (command() !== '') await new Promise((resolve) => setTimeout(resolve, 5));
+});
+
 test('tells a signal from an exit code', async () => {
   const child = spawnProcess({ path: '/bin/sleep', args: ['1000'] });
   child.kill('SIGTERM');

@@ -1,4 +1,5 @@
 import { CodedError } from '../../base/index.ts';
+import { runOrThrow } from '../process/run.ts';
 import type { TaskContext } from '../threads/pool.ts';
 
 export function double(value: number): number {
@@ -36,4 +37,8 @@ export function bytes(size: number, context: TaskContext): Uint8Array {
   const value = new Uint8Array(size).fill(7);
   context.transfer(value.buffer);
   return value;
+}
+
+export async function runEcho(text: string, { signal }: TaskContext): Promise<string> {
+  return runOrThrow('/bin/echo', [text], { signal });
 }

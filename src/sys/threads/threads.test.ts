@@ -22,6 +22,12 @@ describe('a worker pool', () => {
     expect(results).toEqual(Array.from({ length: 50 }, (_, at) => at * 2));
   });
 
+  test('a task may start processes: they are reaped where no signals come', async () => {
+    const texts = Array.from({ length: 20 }, (_, at) => `text ${at}`);
+    const said = await Promise.all(texts.map((text) => pool.run({ module: tasks, fn: 'runEcho' }, text, { signal })));
+    expect(said).toEqual(texts.map((text) => `${text}\n`));
+  });
+
   test('moves results instead of copying them', async () => {
     const value = await pool.run<Uint8Array>({ module: tasks, fn: 'bytes' }, 1 << 20, { signal });
     expect(value.length).toBe(1 << 20);
