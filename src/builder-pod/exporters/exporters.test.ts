@@ -1,0 +1,394 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { CodedError, type Digest, neverAborted } from '../../base/index.ts';
+import { parseImageConfig, parseIndex, parseManifest } from '../../oci/manifest/index.ts';
+import { anonymous, RegistryClient } from '../../oci/registry-client/index.ts';
+import { RegistryServer } from '../../oci/registry-server/index.ts';
+import { TarReader } from '../../oci/tar/index.ts';
+import { createPools } from '../../sys/index.ts';
+import { type ExporterDeps, type ExportSource, openExporter } from './index.ts';
+import { FakeSender, fakeContent, fakeContext, fakeDeps, fakeRef } from './testing/fakes.ts';
+
+const signal = neverAborted;
+let cleanup: AsyncDisposableStack;
+let temp: string;
+beforeEach(() => {
+  cleanup = new AsyncDisposableStack();
+  temp = mkdtempSync(join(tmpdir(), 'slipway-export-'));
+  cleanup.defer(() => rmSync(temp, { recursive: true, force: true }));
+});
+afterEach(() => cleanup.disposeAsync());
+
+const json = (value: unknown) => Buffer.from(JSON.stringify(value));
+const amd64 = json({ architecture: 'amd64', os: 'linux', config: { Cmd: ['sh'] }, history: [] });
+const single = (ref = fakeRef([{ files: { a: 'first' } }, { files: { b: 'second' }, description: 'RUN b' }])) => ({
+  ref,
+  metadata: new Map([['containerimage.config', amd64]]),
+});
+const multi = (): ExportSource => ({
+  refs: new Map([
+    ['linux/amd64', fakeRef([{ files: { a: 'amd64' } }])],
+    ['linux/arm64', fakeRef([{ files: { a: 'arm64' } }])],
+  ]),
+  metadata: new Map([
+    ['containerimage.config/linux/amd64', amd64],
+    ['containerimage.config/linux/arm64', json({ architecture: 'arm64', os: 'linux' })],
+    [
+      'refs.platforms',
+      json({
+        Platforms: [
+          { ID: 'linux/amd64', Platform: { architecture: 'amd64', os: 'linux' } },
+          { ID: 'linux/arm64', Platform: { architecture: 'arm64', os: 'linux' } },
+        ],
+      }),
+    ],
+  ]),
+});
+
+async function registry() {
+  const server = cleanup.use(await RegistryServer.start({ root: join(temp, 'registry'), durable: false }));
+  const client = cleanup.use(new RegistryClient({ retry: { delaysMs: [1] } }));
+  const openRepository: ExporterDeps['openRepository'] = (reference) => client.repository(reference, anonymous);
+  const at = (path: string) => client.repository({ domain: server.host, path }, anonymous);
+  return { server, openRepository, at };
+}
+
+describe('image', () => {
+  test('is pushed under each name, and pulled back it is what the client was told', async () => {
+    const { server, openRepository, at } = await registry();
+    const { store, blobs } = fakeContent();
+    const name = `${server.host}/team/app:v1,${server.host}/team/app:v2,${server.host}/other`;
+    const context = fakeContext();
+    const source = single();
+    const exporter = openExporter('image', { name, push: 'true' }, fakeDeps({ content: store, openRepository }));
+    expect(exporter.name).toBe('exporting to image');
+    const { response, descriptor } = await exporter.export(source, context);
+    for (const [path, tag] of [
+      ['team/app', 'v1'],
+      ['team/app', 'v2'],
+      ['other', 'latest'],
+    ] as const) {
+      const { bytes, descriptor: pulled } = await at(path).getManifest(tag, { signal });
+      expect(pulled.digest).toBe(response['containerimage.digest']);
+      const manifest = parseManifest(bytes, pulled.mediaType);
+      expect(manifest.config.digest).toBe(response['containerimage.config.digest']);
+      for (const { digest } of manifest.layers) expect(await at(path).hasBlob(digest, { signal })).toBeDefined();
+      // What is the builder's own business stays with it.
+      expect(manifest.layers.every(({ annotations }) => annotations === undefined)).toBe(true);
+      const config = parseImageConfig(await at(path).getBlob(manifest.config, { signal, maxBytes: 1e6 }));
+      expect(config.rootfs.diff_ids).toHaveLength(2);
+      expect(config.history).toMatchObject([{}, { created_by: 'RUN b' }]);
+      expect(config.config).toEqual({ Cmd: ['sh'] });
+    }
+    expect(blobs.has(descriptor?.digest as Digest)).toBe(true);
+    expect(JSON.parse(Buffer.from(response['containerimage.descriptor'] ?? '', 'base64').toString())).toMatchObject({
+      digest: descriptor?.digest,
+      annotations: { 'org.opencontainers.image.created': expect.stringMatching(/^\d{4}-.*Z$/) },
+    });
+    expect(response['image.name']).toBe(name.replace(/other$/, 'other:latest'));
+    const digest = response['containerimage.digest'];
+    expect(context.rows).toEqual([
+      'exporting layers',
+      `exporting manifest ${digest}`,
+      `exporting config ${response['containerimage.config.digest']}`,
+      `naming to ${server.host}/team/app:v1`,
+      `naming to ${server.host}/team/app:v2`,
+      `naming to ${server.host}/other:latest`,
+      'pushing layers',
+      `pushing manifest for ${server.host}/team/app:v1@${digest}`,
+      `pushing manifest for ${server.host}/team/app:v2@${digest}`,
+      'pushing layers',
+      `pushing manifest for ${server.host}/other:latest@${digest}`,
+    ]);
+    expect(context.open.size).toBe(0);
+  });
+
+  test('present blobs are not read again, and those of a sister repository are mounted', async () => {
+    const { server, openRepository } = await registry();
+    const deps = fakeDeps({ openRepository });
+    const layers = [
+      { files: { a: 'base' }, annotations: { [`containerd.io/distribution.source.${server.host}`]: 'base' } },
+    ];
+    const base = fakeRef(layers);
+    await openExporter('image', { name: `${server.host}/base`, push: '' }, deps).export(single(base), fakeContext());
+    expect(base.opened).toHaveLength(1);
+    const mounted = fakeRef(layers);
+    await openExporter('image', { name: `${server.host}/app`, push: '' }, deps).export(single(mounted), fakeContext());
+    const again = fakeRef(layers);
+    await openExporter('image', { name: `${server.host}/app:two`, push: '' }, deps).export(
+      single(again),
+      fakeContext(),
+    );
+    expect([...mounted.opened, ...again.opened]).toEqual([]);
+  });
+
+  test('several platforms become an index, with annotations where they were asked for', async () => {
+    const { server, openRepository, at } = await registry();
+    const attributes = {
+      name: `${server.host}/app`,
+      push: 'true',
+      'annotation.all': '1',
+      'annotation[linux/arm64].arm': '2',
+      'annotation-index.top': '3',
+      'annotation-manifest-descriptor[linux/amd64].entry': '4',
+    };
+    const { response } = await openExporter('image', attributes, fakeDeps({ openRepository })).export(
+      multi(),
+      fakeContext(),
+    );
+    const { bytes } = await at('app').getManifest('latest', { signal });
+    const index = parseIndex(bytes);
+    expect(index.annotations).toEqual({ top: '3' });
+    expect(index.manifests).toMatchObject([
+      { platform: { architecture: 'amd64', os: 'linux' }, annotations: { entry: '4' } },
+      { platform: { architecture: 'arm64', os: 'linux' } },
+    ]);
+    const arm = await at('app').getManifest(index.manifests[1]?.digest ?? '', { signal });
+    expect(parseManifest(arm.bytes).annotations).toEqual({ all: '1', arm: '2' });
+    expect(response).not.toHaveProperty('containerimage.config.digest');
+  });
+
+  test('by digest no tag is written; with an epoch the same build has the same digest', async () => {
+    const { server, openRepository, at } = await registry();
+    const attributes = {
+      name: `${server.host}/app`,
+      push: 'true',
+      'push-by-digest': 'true',
+      'source-date-epoch': '1000',
+    };
+    const exporter = openExporter('image', attributes, fakeDeps({ openRepository }));
+    const first = await exporter.export(single(), fakeContext());
+    await expect(at('app').tags({ signal })).resolves.toEqual([]);
+    const digest = first.response['containerimage.digest'] as Digest;
+    const { bytes } = await at('app').getManifest(digest, { signal });
+    expect(bytes.length).toBeGreaterThan(0);
+    const second = await exporter.export(single(), fakeContext());
+    expect(second.response).toEqual(first.response);
+  });
+
+  test('Docker media types where asked for; an image without layers and configuration too', async () => {
+    const { server, openRepository, at } = await registry();
+    const attributes = { name: `${server.host}/app`, push: 'true', 'oci-mediatypes': 'false' };
+    const exporter = openExporter('image', attributes, fakeDeps({ openRepository }));
+    await exporter.export(single(), fakeContext());
+    const docker = await at('app').getManifest('latest', { signal });
+    expect(docker.descriptor.mediaType).toBe('application/vnd.docker.distribution.manifest.v2+json');
+    expect(parseManifest(docker.bytes).layers[0]?.mediaType).toBe('application/vnd.docker.image.rootfs.diff.tar.gzip');
+    await exporter.export({ metadata: new Map() }, fakeContext());
+    expect(parseManifest((await at('app').getManifest('latest', { signal })).bytes).layers).toEqual([]);
+  });
+
+  test('a failing blob stops the push before any manifest, all uploads ended', async () => {
+    const puts: string[] = [];
+    let running = 0;
+    const ref = fakeRef(Array.from({ length: 12 }, (_, i) => ({ files: { [`f${i}`]: `${i}` } })));
+    const openRepository: ExporterDeps['openRepository'] = () => ({
+      pushBlob: async ({ digest }, { signal: stop }) => {
+        running++;
+        try {
+          if (digest === (await ref.layers({ signal, sessions: () => [] }))[3]?.descriptor.digest)
+            throw new CodedError('unavailable', 'the registry is on fire');
+          await new Promise((_, reject) =>
+            stop.addEventListener('abort', () => setTimeout(() => reject(stop.reason), 5)),
+          );
+          return 'uploaded';
+        } finally {
+          running--;
+        }
+      },
+      putManifest: async (reference) => {
+        puts.push(reference);
+        throw new Error('too early');
+      },
+    });
+    const pushing = openExporter('image', { name: 'r.example/app', push: '' }, fakeDeps({ openRepository })).export(
+      single(ref),
+      fakeContext(),
+    );
+    await expect(pushing).rejects.toMatchObject({
+      code: 'unavailable',
+      message: /failed to push .*r\.example\/app.*: .*on fire/,
+    });
+    expect(puts).toEqual([]);
+    expect(running).toBe(0);
+  });
+
+  test.each([
+    [{ push: 'true' }, /no name/],
+    [{ push: 'maybe' }, /non-bool value "maybe" specified for push/],
+    [{ name: 'team/UPPER' }, /invalid image reference/],
+    [{ name: 'a:1,a:1' }, /given twice/],
+    [{ name: 'a:1', 'push-by-digest': 'true' }, /can't push tagged ref/],
+    [{ compression: 'lzma' }, /unsupported layer compression/],
+    [{ compression: 'estargz' }, /estargz is not supported/],
+    [{ 'source-date-epoch': 'yesterday' }, /SOURCE_DATE_EPOCH/],
+    [{ 'rewrite-timestamp': 'true' }, /rewrite-timestamp is not supported/],
+  ])('attributes %j are refused before the build', (attributes, message) => {
+    expect(() => openExporter('image', attributes as Record<string, string>, fakeDeps({}))).toThrow(message);
+  });
+
+  test('unknown attributes are passed over, unknown types are not', () => {
+    openExporter('image', { 'prefer-image-digest': 'x', store: 'true', unpack: 'false' }, fakeDeps({}));
+    expect(() => openExporter('zip', {}, fakeDeps({}))).toThrow(/exporter "zip" could not be found/);
+  });
+});
+
+describe('layouts', () => {
+  function entries(tar: Buffer): Map<string, Buffer> {
+    const found = new Map<string, Buffer>();
+    let last = '';
+    const reader = new TarReader({
+      entry: ({ name }) => {
+        last = name;
+        found.set(name, Buffer.alloc(0));
+      },
+      data: (chunk) => void found.set(last, Buffer.concat([found.get(last) as Buffer, chunk])),
+    });
+    reader.push(tar);
+    reader.close();
+    return found;
+  }
+
+  test.each(['oci', 'docker'] as const)('%s: a tar that names the image and holds its blobs', async (type) => {
+    const sender = new FakeSender();
+    const deps = fakeDeps({ fileSender: () => sender });
+    const exporter = openExporter(type, { name: 'example.org/app:v1' }, deps);
+    const { response } = await exporter.export(single(), fakeContext());
+    const [sent] = sender.files;
+    expect(sent?.target).toEqual({ exporterId: 0, response });
+    const files = entries(sent?.bytes as Buffer);
+    const index = parseIndex(files.get('index.json') as Buffer);
+    expect(index.manifests).toMatchObject([
+      {
+        digest: response['containerimage.digest'],
+        annotations: { 'io.containerd.image.name': 'example.org/app:v1', 'org.opencontainers.image.ref.name': 'v1' },
+      },
+    ]);
+    expect(files.has('manifest.json')).toBe(type === 'docker');
+    if (type === 'docker')
+      expect(JSON.parse((files.get('manifest.json') as Buffer).toString())).toMatchObject([
+        { RepoTags: ['example.org/app:v1'] },
+      ]);
+  });
+
+  test('docker takes no index; a client without files is told so', async () => {
+    const deps = fakeDeps({ fileSender: () => new FakeSender() });
+    await expect(openExporter('docker', {}, deps).export(multi(), fakeContext())).rejects.toThrow(/manifest lists/);
+    await expect(openExporter('oci', {}, fakeDeps({})).export(single(), fakeContext())).rejects.toMatchObject({
+      code: 'failed_precondition',
+      hint: expect.stringContaining('dest='),
+    });
+  });
+
+  test('tar=false writes each blob that the client lacks, referrers last', async () => {
+    const written: string[] = [];
+    const contentSink = () => ({
+      has: async () => written.length === 0 && false,
+      write: async ({ digest }: { digest: string }, content: ReadableStream<Uint8Array>) => {
+        await Array.fromAsync(content);
+        written.push(digest);
+      },
+    });
+    const { response } = await openExporter('oci', { tar: 'false' }, fakeDeps({ contentSink })).export(
+      multi(),
+      fakeContext(),
+    );
+    expect(written).toHaveLength(7);
+    expect(written.at(-1)).toBe(response['containerimage.digest']);
+  });
+});
+
+describe('files', () => {
+  const trees = () => {
+    const [a, b] = [join(temp, 'a'), join(temp, 'b')];
+    for (const [directory, name] of [
+      [a, 'one'],
+      [b, 'two'],
+    ] as const) {
+      mkdirSync(join(directory, 'sub'), { recursive: true });
+      writeFileSync(join(directory, 'sub', name), name);
+    }
+    const refs = [fakeRef([], a), fakeRef([], b)] as const;
+    return { refs, directories: [a, b] as const };
+  };
+
+  test('local: one tree, or one for each platform in its directory; nothing stays mounted', async () => {
+    const { refs, directories } = trees();
+    const sender = new FakeSender();
+    const deps = fakeDeps({ fileSender: () => sender, tempDirectory: temp });
+    const context = fakeContext();
+    await openExporter('local', {}, deps).export({ ref: refs[0], metadata: new Map() }, context);
+    const map = {
+      refs: new Map([
+        ['linux/amd64', refs[0]],
+        ['linux/arm/v7', refs[1]],
+      ]),
+      metadata: new Map(),
+    };
+    await openExporter('local', {}, deps).export(map, context);
+    expect(sender.trees.map(({ directory, prefix }) => [directory, prefix])).toEqual([
+      [directories[0], undefined],
+      [directories[0], 'linux_amd64'],
+      [directories[1], 'linux_arm_v7'],
+    ]);
+    expect(context.rows).toEqual(['copying files', 'copying files linux/amd64', 'copying files linux/arm/v7']);
+    expect(refs.map((ref) => ref.mounted())).toEqual([0, 0]);
+    expect(() => openExporter('local', { mode: 'delete' }, deps)).toThrow(/"delete" is not supported/);
+  });
+
+  test('tar: the files of the result in one archive; scratch is an empty one', async () => {
+    const { refs } = trees();
+    const sender = new FakeSender();
+    const { bulk } = cleanup.use(createPools({ short: 1, bulk: 1 }));
+    const deps = fakeDeps({ fileSender: () => sender, tempDirectory: temp, bulk });
+    const map = {
+      refs: new Map([
+        ['linux/amd64', refs[0]],
+        ['linux/arm64', refs[1]],
+      ]),
+      metadata: new Map(),
+    };
+    const exporter = openExporter('tar', { 'source-date-epoch': '1' }, deps);
+    await exporter.export(map, fakeContext());
+    await exporter.export({ metadata: new Map() }, fakeContext());
+    const names: string[] = [];
+    const reader = new TarReader({ entry: ({ name }) => void names.push(name) });
+    reader.push(sender.files[0]?.bytes as Buffer);
+    expect(names).toEqual([
+      'linux_amd64',
+      'linux_amd64/sub',
+      'linux_amd64/sub/one',
+      'linux_arm64',
+      'linux_arm64/sub',
+      'linux_arm64/sub/two',
+    ]);
+    expect(sender.files[1]?.bytes.equals(Buffer.alloc(1024))).toBe(true);
+    expect(refs.map((ref) => ref.mounted())).toEqual([0, 0]);
+  });
+
+  test('tar: a client that goes away in the middle ends the worker and unmounts', async () => {
+    const directory = join(temp, 'big');
+    mkdirSync(directory);
+    for (let i = 0; i < 40; i++) writeFileSync(join(directory, `${i}`), Buffer.alloc(1 << 20, i));
+    const ref = fakeRef([], directory);
+    const { bulk } = cleanup.use(createPools({ short: 1, bulk: 1 }));
+    const sender = new FakeSender();
+    sender.sendFile = async (_target, source) => {
+      for await (const _ of source) throw new CodedError('unavailable', 'the client went away');
+      return true;
+    };
+    const deps = fakeDeps({ fileSender: () => sender, tempDirectory: temp, bulk });
+    const exporting = openExporter('tar', {}, deps).export({ ref, metadata: new Map() }, fakeContext());
+    await expect(exporting).rejects.toThrow('the client went away');
+    expect(ref.mounted()).toBe(0);
+    // The only thread is free again.
+    const next = new FakeSender();
+    await openExporter('tar', {}, { ...deps, fileSender: () => next }).export(
+      { ref, metadata: new Map() },
+      fakeContext(),
+    );
+    expect(next.files[0]?.bytes.length).toBeGreaterThan(40 << 20);
+  });
+});

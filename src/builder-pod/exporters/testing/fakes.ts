@@ -1,0 +1,155 @@
+import { createHash } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
+import { type Digest, digestOf, neverAborted } from '../../../base/index.ts';
+import type { ContentStore, ImmutableRef, Layer } from '../../../cache/ports.ts';
+import { byteString, TarWriter } from '../../../oci/tar/index.ts';
+import type { VertexProgress } from '../../../solver/ports.ts';
+import type { ExportContext, ExporterDeps, SendTarget, SessionFileSender } from '../ports.ts';
+
+export interface FakeRef extends ImmutableRef {
+  /** Blobs opened so far. */
+  readonly opened: Digest[];
+  readonly mounted: () => number;
+}
+
+export interface FakeLayer {
+  readonly files: Readonly<Record<string, string>>;
+  readonly createdAt?: string;
+  readonly description?: string;
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+/** A ref of layers made in memory; `directory` is what its mount shows. */
+export function fakeRef(layers: readonly FakeLayer[], directory = '/nonexistent'): FakeRef {
+  const opened: Digest[] = [];
+  let mounted = 0;
+  const blobs = new Map<Digest, Buffer>();
+  const made: Layer[] = layers.map(({ files, createdAt, description, annotations }) => {
+    const writer = new TarWriter();
+    for (const [name, content] of Object.entries(files)) {
+      const bytes = Buffer.from(content);
+      writer.header({
+        type: 'file',
+        name: byteString(name),
+        mode: 0o644,
+        uid: 0,
+        gid: 0,
+        size: bytes.length,
+        mtime: 0n,
+      });
+      if (bytes.length > 0) writer.write(bytes);
+    }
+    writer.finish();
+    const tar = writer.take() as Buffer;
+    const blob = gzipSync(tar);
+    const digest = digestOf(blob);
+    blobs.set(digest, blob);
+    const diffId: Digest = `sha256:${createHash('sha256').update(tar).digest('hex')}`;
+    return {
+      diffId,
+      descriptor: {
+        mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip',
+        digest,
+        size: blob.length,
+        annotations: {
+          'containerd.io/uncompressed': diffId,
+          ...(createdAt === undefined ? {} : { 'buildkit/createdat': createdAt }),
+          ...(description === undefined ? {} : { 'buildkit/description': description }),
+          ...annotations,
+        },
+      },
+    };
+  });
+  const ref: FakeRef = {
+    id: 'fake',
+    lazy: false,
+    opened,
+    mounted: () => mounted,
+    clone: () => ref,
+    release: async () => {},
+    mounts: async () => [],
+    mount: async () => {
+      mounted++;
+      return {
+        root: directory,
+        mounts: [],
+        [Symbol.asyncDispose]: async () => {
+          mounted--;
+        },
+      };
+    },
+    layers: async () => made,
+    openBlob: async ({ digest }) => {
+      opened.push(digest);
+      return ReadableStream.from([blobs.get(digest) as Buffer]);
+    },
+    getMetadata: () => undefined,
+    setMetadata: () => {},
+  };
+  return ref;
+}
+
+/** Collects what is sent to the client. */
+export class FakeSender implements SessionFileSender {
+  readonly files: { target: SendTarget; bytes: Buffer }[] = [];
+  readonly trees: { target: SendTarget; directory: string; prefix: string | undefined }[] = [];
+
+  async sendFile(target: SendTarget, source: AsyncIterable<Uint8Array>): Promise<boolean> {
+    this.files.push({ target, bytes: Buffer.concat(await Array.fromAsync(source)) });
+    return true;
+  }
+
+  async sendTree(
+    target: SendTarget,
+    directory: string,
+    { prefix }: { readonly prefix?: { readonly name: string } },
+  ): Promise<void> {
+    this.trees.push({ target, directory, prefix: prefix?.name });
+  }
+}
+
+/** Rows that were completed, in order, and the context that shows them. */
+export function fakeContext(
+  signal = neverAborted,
+): ExportContext & { readonly rows: string[]; readonly open: Set<string> } {
+  const rows: string[] = [];
+  const open = new Set<string>();
+  const progress: VertexProgress = {
+    status: ({ id, completed }) => {
+      open.add(id);
+      if (completed === undefined) return;
+      open.delete(id);
+      rows.push(id);
+    },
+    log: () => {},
+    warn: () => {},
+  };
+  return { signal, progress, sessions: () => ['s1'], exporterId: 0, rows, open };
+}
+
+/** Only what exporters use of a store: it keeps small blobs in memory. */
+export function fakeContent(): { readonly store: ContentStore; readonly blobs: Map<Digest, Uint8Array> } {
+  const blobs = new Map<Digest, Uint8Array>();
+  const ingest: ContentStore['ingest'] = async (source) => {
+    if (!(source instanceof Uint8Array)) throw new Error('not needed here');
+    const digest = digestOf(source);
+    blobs.set(digest, source);
+    return { digest, size: source.length };
+  };
+  return { store: { ingest } as ContentStore, blobs };
+}
+
+export function fakeDeps(deps: Partial<ExporterDeps>): ExporterDeps {
+  const missing = () => {
+    throw new Error('not needed here');
+  };
+  return {
+    content: fakeContent().store,
+    get bulk() {
+      return missing();
+    },
+    tempDirectory: '/tmp',
+    openRepository: missing,
+    ...deps,
+  };
+}
