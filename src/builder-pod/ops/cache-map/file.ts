@@ -1,0 +1,139 @@
+import { posix } from 'node:path';
+import { digestOf, goJson, hasGlob, invalidArgument } from '../../../base/index.ts';
+import type { ContentSelector } from '../../../cache/contenthash/index.ts';
+import type { ChownOpt, FileAction, FileOp, UserOpt } from '../../../llb/index.ts';
+import {
+  compareBytes,
+  dedupePaths,
+  jsonDigest,
+  type OpCacheInput,
+  type OpCacheMap,
+  omitEmpty,
+} from './op-cache-map.ts';
+
+/** Keys of a file op. An input that is only read enters by the content of what is read of it. @throws CodedError invalid_argument */
+export function fileCacheMap(file: FileOp, inputCount: number): OpCacheMap {
+  const reads = Array.from({ length: inputCount }, (): ContentSelector[] => []);
+  const changed = new Set<number>();
+  const actions = file.actions.map((action) => {
+    changed.add(action.input);
+    return Buffer.from(goJson(actionJson(action, reads)));
+  });
+  const indexes = file.actions.map(({ input, secondaryInput, output }) => [input, secondaryInput, output]);
+  return {
+    digest: jsonDigest({
+      Type: 'buildkit.file.v0',
+      Actions: actions,
+      indexes: isPlainChain(indexes) ? undefined : indexes,
+    }),
+    inputs: reads.map((selectors, index) => (changed.has(index) ? {} : inputOf(selectors))),
+  };
+}
+
+function inputOf(selectors: readonly ContentSelector[]): OpCacheInput {
+  if (selectors.length === 0) return {};
+  const paths = selectors.map((selector) => selector.path).sort(compareBytes);
+  return { selector: digestOf(paths.reverse().join('\0')), content: dedupeSelectors(selectors) };
+}
+
+function actionJson({ body, secondaryInput }: FileAction, reads: ContentSelector[][]): unknown {
+  switch (body.kind) {
+    case 'copy': {
+      const { copy } = body;
+      const owner = ownerJson(copy.owner, reads);
+      const read = reads[secondaryInput];
+      read?.push({
+        path: copy.src,
+        followLinks: copy.followSymlink,
+        wildcard: copy.allowWildcard && hasGlob(copy.src),
+        includePatterns: copy.includePatterns,
+        excludePatterns: copy.excludePatterns,
+        requiredPaths: copy.requiredPaths,
+      });
+      return omitEmpty({
+        // Where it lay in an input does not matter; what the copy is called may.
+        src: read ? posix.basename(copy.src) || '/' : copy.src,
+        dest: copy.dest,
+        owner,
+        mode: copy.mode,
+        followSymlink: copy.followSymlink,
+        dirCopyContents: copy.dirCopyContents,
+        attemptUnpackDockerCompatibility: copy.attemptUnpack,
+        createDestPath: copy.createDestPath,
+        allowWildcard: copy.allowWildcard,
+        allowEmptyWildcard: copy.allowEmptyWildcard,
+        timestamp: copy.timestamp,
+        include_patterns: copy.includePatterns,
+        exclude_patterns: copy.excludePatterns,
+        alwaysReplaceExistingDestPaths: copy.alwaysReplaceExistingDestPaths,
+        modeStr: copy.modeStr,
+        required_paths: copy.requiredPaths,
+      });
+    }
+    case 'mkfile': {
+      const { path, mode, data, owner, timestamp } = body.mkfile;
+      return omitEmpty({ path, mode, data, owner: ownerJson(owner, reads), timestamp });
+    }
+    case 'mkdir': {
+      const { path, mode, makeParents, owner, timestamp } = body.mkdir;
+      return omitEmpty({ path, mode, makeParents, owner: ownerJson(owner, reads), timestamp });
+    }
+    case 'rm': {
+      const { path, allowNotFound, allowWildcard } = body.rm;
+      return omitEmpty({ path, allowNotFound, allowWildcard });
+    }
+    case 'symlink': {
+      const { oldPath, newPath, owner, timestamp } = body.symlink;
+      return omitEmpty({ oldpath: oldPath, newpath: newPath, owner: ownerJson(owner, reads), timestamp });
+    }
+  }
+}
+
+function ownerJson(owner: ChownOpt | undefined, reads: ContentSelector[][]) {
+  return (
+    owner &&
+    omitEmpty({ user: userJson(owner.user, '/etc/passwd', reads), group: userJson(owner.group, '/etc/group', reads) })
+  );
+}
+
+/** A name makes the file it is looked up in part of what is read. */
+function userJson(user: UserOpt | undefined, path: string, reads: ContentSelector[][]) {
+  if (!user) return undefined;
+  if ('id' in user) return { User: omitEmpty({ byId: user.id }) };
+  if (user.input < 0) throw invalidArgument(`invalid user index ${user.input}`);
+  const read = reads[user.input];
+  if (!read) throw invalidArgument(`invalid input index ${user.input} in file op with ${reads.length} inputs`);
+  read.push({ path, followLinks: true });
+  return { User: { byName: omitEmpty({ name: user.name, input: user.input }) } };
+}
+
+/** Selectors without those that a plain one above covers, by path. */
+function dedupeSelectors(selectors: readonly ContentSelector[]): readonly ContentSelector[] {
+  const filtered = (selector: ContentSelector) =>
+    Boolean(selector.wildcard || selector.includePatterns?.length || selector.excludePatterns?.length);
+  const plain = (followLinks: boolean) =>
+    dedupePaths(
+      selectors
+        .filter((each) => !filtered(each) && (each.followLinks ?? false) === followLinks)
+        .map((each) => each.path),
+    );
+  const result: ContentSelector[] = [
+    ...plain(false).map((path) => ({ path })),
+    ...plain(true).map((path) => ({ path, followLinks: true })),
+    ...selectors.filter(filtered),
+  ];
+  return result.sort((a, b) => compareBytes(a.path, b.path));
+}
+
+/** The shape that Dockerfiles make: keys from before indexes were part of them stay valid. (It counts actions where inputs would be meant; kept.) */
+function isPlainChain(indexes: readonly (readonly number[])[]): boolean {
+  return (
+    indexes.length > 0 &&
+    indexes.every(
+      ([input, secondary, output], i) =>
+        input === (i === 0 ? 0 : indexes.length + i - 1) &&
+        (secondary === -1 || secondary === 1) &&
+        output === (i === indexes.length - 1 ? 0 : -1),
+    )
+  );
+}

@@ -1,0 +1,11 @@
+export { execCacheMap } from './exec.ts';
+export { fileCacheMap } from './file.ts';
+export { bindCacheMap, type OpCacheInput, type OpCacheMap } from './op-cache-map.ts';
+export {
+  buildCacheMap,
+  diffCacheMap,
+  imageManifestKey,
+  mergeCacheMap,
+  passthroughCacheMap,
+  sourceCacheDigest,
+} from './others.ts';

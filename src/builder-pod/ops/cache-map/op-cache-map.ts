@@ -1,0 +1,64 @@
+import { type Digest, digestOf, goJson } from '../../../base/index.ts';
+import type { ContentHasher, ContentSelector } from '../../../cache/contenthash/index.ts';
+import type { ImmutableRef } from '../../../cache/ports.ts';
+import type { CacheMap } from '../../../solver/ports.ts';
+
+/** How an op enters cache keys, before anything is read: pure data, see {@link bindCacheMap}. */
+export interface OpCacheMap {
+  readonly digest: Digest;
+  /** One for each input of the op. */
+  readonly inputs: readonly OpCacheInput[];
+}
+
+export interface OpCacheInput {
+  readonly selector?: Digest;
+  /** The content of these decides too; an empty list is all of the input. Absent when content must not decide. */
+  readonly content?: readonly ContentSelector[];
+}
+
+/** The cache map that the solver takes: content is read through the hasher. `refOf` finds the ref in an input's result value, undefined for scratch. */
+export function bindCacheMap<T>(
+  map: OpCacheMap,
+  hasher: ContentHasher,
+  refOf: (value: T) => ImmutableRef | undefined,
+): CacheMap {
+  return {
+    digest: map.digest,
+    inputs: map.inputs.map(({ selector, content }) => ({
+      ...(selector === undefined ? {} : { selector }),
+      ...(content === undefined
+        ? {}
+        : {
+            contentDigest: (result, { signal, sessions }) =>
+              hasher.checksum(refOf(result.value as T), content, { signal, sessions }),
+          }),
+    })),
+  };
+}
+
+/** Digest of a value's JSON as Go writes it: that JSON is what BuildKit hashes. */
+export function jsonDigest(value: unknown): Digest {
+  return digestOf(goJson(value));
+}
+
+/** Drops members that Go's `omitempty` drops: zero, empty, absent. */
+export function omitEmpty<T extends Record<string, unknown>>(value: T): Partial<T> {
+  const kept = Object.entries(value).filter(([, member]) => {
+    if (member === undefined || member === 0 || member === 0n || member === '' || member === false) return false;
+    return !((Array.isArray(member) || member instanceof Uint8Array) && member.length === 0);
+  });
+  return Object.fromEntries(kept) as Partial<T>;
+}
+
+/** Paths without those that lie beneath another one, sorted. */
+export function dedupePaths(paths: readonly string[]): readonly string[] {
+  if (paths.length <= 1) return paths;
+  const all = [...new Set(paths)];
+  const beneath = (path: string, other: string) =>
+    path !== other && path.startsWith(other.endsWith('/') ? other : `${other}/`);
+  return all.filter((path) => !all.some((other) => beneath(path, other))).sort(compareBytes);
+}
+
+export function compareBytes(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}

@@ -1,0 +1,90 @@
+import { type Digest, digestOf } from '../../../base/index.ts';
+import type { BuildOp } from '../../../llb/index.ts';
+import { encodeDefinition } from '../../../llb/index.ts';
+import { jsonDigest, type OpCacheMap, omitEmpty } from './op-cache-map.ts';
+
+/**
+ * Digest of a source by its key (research wire-facts 3.3): the resolved thing, e.g. a commit. Keys that begin with `session:` name what only one client has; they are
+ * never exported.
+ */
+export function sourceCacheDigest(key: string): Digest {
+  const digest = digestOf(`buildkit.source.v0:${key}`);
+  return key.startsWith('session:') ? `random:${digest.slice('sha256:'.length)}` : digest;
+}
+
+/** First key of an image: its manifest and the platform taken from it. `limit` is the layer limit. */
+export function imageManifestKey(
+  manifest: Digest,
+  platform: {
+    readonly os: string;
+    readonly architecture: string;
+    readonly variant?: string;
+    readonly 'os.version'?: string;
+    readonly 'os.features'?: readonly string[];
+  },
+  limit?: number,
+): Digest {
+  return jsonDigest({
+    Digest: manifest,
+    OS: platform.os,
+    Arch: platform.architecture,
+    ...omitEmpty({
+      Variant: platform.variant,
+      OSVersion: platform['os.version'],
+      OSFeatures: platform['os.features'],
+      Limit: limit,
+    }),
+  });
+}
+
+export function mergeCacheMap(inputs: readonly number[], inputCount: number): OpCacheMap {
+  return plain(
+    jsonDigest({
+      Type: 'buildkit.merge.v0',
+      Merge: omitEmpty({ inputs: inputs.map((input) => omitEmpty({ input })) }),
+    }),
+    inputCount,
+  );
+}
+
+export function diffCacheMap(diff: { readonly lower: number; readonly upper: number }): OpCacheMap {
+  return plain(
+    jsonDigest({
+      Type: 'buildkit.diff.v0',
+      Diff: { lower: omitEmpty({ input: diff.lower }), upper: omitEmpty({ input: diff.upper }) },
+    }),
+    [diff.lower, diff.upper].filter((input) => input >= 0).length,
+  );
+}
+
+export function passthroughCacheMap(
+  passthrough: { readonly id: string; readonly outputs: readonly number[] },
+  inputCount: number,
+): OpCacheMap {
+  return plain(jsonDigest({ Type: 'buildkit.passthrough.v0', Passthrough: omitEmpty({ ...passthrough }) }), inputCount);
+}
+
+/** Nested definitions enter by their bytes, not in BuildKit's form: clients do not send them. */
+export function buildCacheMap(build: BuildOp, inputCount: number): OpCacheMap {
+  const sorted = <T>(values: Readonly<Record<string, T>>) =>
+    Object.keys(values).length === 0
+      ? undefined
+      : Object.fromEntries(Object.entries(values).sort(([a], [b]) => (a < b ? -1 : 1)));
+  const inputs = Object.entries(build.inputs).map(([name, input]) => [name, omitEmpty({ input })]);
+  return plain(
+    jsonDigest({
+      Type: 'buildkit.build.v0',
+      Exec: omitEmpty({
+        builder: build.builder,
+        inputs: sorted(Object.fromEntries(inputs)),
+        def: build.definition && encodeDefinition(build.definition),
+        attrs: sorted(build.attrs),
+      }),
+    }),
+    inputCount,
+  );
+}
+
+function plain(digest: Digest, inputCount: number): OpCacheMap {
+  return { digest, inputs: Array.from({ length: inputCount }, () => ({})) };
+}
