@@ -85,8 +85,12 @@ async function forward(request: BuildRequest, call: CallOptions): Promise<Fronte
   }
 }
 
-/** Reason of the error by which a client says that this frontend itself stands for the one asked for. */
-export const USE_BUILT_IN = 'FRONTEND_IS_BUILT_IN';
+const USE_BUILT_IN = 'FRONTEND_IS_BUILT_IN';
+
+/** What a client's `forward` throws to say that this frontend itself stands for the one asked for. */
+export function syntaxIsBuiltIn(reference: string): CodedError {
+  return new CodedError('already_exists', `${reference} is built in`, { reason: USE_BUILT_IN });
+}
 
 interface PlatformBuild {
   readonly id: string;

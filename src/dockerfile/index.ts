@@ -1,4 +1,4 @@
-export { buildDockerfile, USE_BUILT_IN } from './build.ts';
+export { buildDockerfile, syntaxIsBuiltIn } from './build.ts';
 export { checkDockerfile, type DockerfileCheck } from './check.ts';
 export { detectSyntax, type SyntaxRequest } from './directives.ts';
 export type * from './frontend-interface.ts';

@@ -20,6 +20,7 @@ export * from './root.ts';
 export * from './stat.ts';
 export { type LifeMark, lifeCgroup, markEnvironment, sweep } from './sweep.ts';
 export * from './syncfs.ts';
+export { fromPlainError, type PlainError, toPlainError } from './threads/error-transfer.ts';
 export {
   createPools,
   type PoolOptions,
@@ -30,5 +31,6 @@ export {
   WorkerPool,
 } from './threads/pool.ts';
 export * from './threads/sibling-module.ts';
+export { type MessagePort, portToStream, readPort, streamToPort, writePort } from './threads/stream-port.ts';
 export { startThread, type Thread, type ThreadOptions, type ThreadPort } from './threads/thread.ts';
 export * from './xattr.ts';

@@ -41,4 +41,27 @@ for entry in "$here"/corpus/*/; do
     skopeo inspect --config --raw "oci:$work/oci/$name" >"$here/golden/$name.config.json" 2>/dev/null || true
   fi
 done
+
+# errors.json: the message of each file of errors.in.json. lint.json: the findings of each file of lint.in.json.
+python3 - "$tools" "$work" "$here" <<'PY'
+import json, os, subprocess, sys
+tools, work, here = sys.argv[1:]
+def buildctl(text, *more):
+    os.makedirs(f"{work}/one", exist_ok=True)
+    with open(f"{work}/one/Dockerfile", "w") as f: f.write(text)
+    return subprocess.run([f"{tools}/buildctl", "--addr", f"unix://{work}/sock", "build", "--progress=quiet", "--frontend", "dockerfile.v0",
+        "--local", f"context={work}/one", "--local", f"dockerfile={work}/one", *more], capture_output=True, text=True)
+errors = []
+for text in json.load(open(f"{here}/errors.in.json")):
+    err = buildctl(text, "--opt", "requestid=frontend.convertllb").stderr
+    line = [l for l in err.splitlines() if l.startswith("error: ")]
+    errors.append({"dockerfile": text, "message": line[-1].removeprefix("error: failed to solve: ") if line else None})
+json.dump(errors, open(f"{here}/golden/errors.json", "w"), indent=1, ensure_ascii=False)
+lint = []
+for name, text in json.load(open(f"{here}/lint.in.json")).items():
+    out = buildctl(text, "--opt", "requestid=frontend.lint").stdout
+    found = json.loads(out[out.index("{"):out.rindex("}") + 1])
+    lint.append({"name": name, "dockerfile": text, "findings": sorted([w["location"]["ranges"][0]["start"]["line"], w["ruleName"], w["detail"]] for w in found.get("warnings") or [])})
+json.dump(lint, open(f"{here}/golden/lint.json", "w"), indent=1, ensure_ascii=False)
+PY
 ls "$here/golden"

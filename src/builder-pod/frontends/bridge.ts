@@ -1,0 +1,154 @@
+import type { Digest, Platform } from '../../base/index.ts';
+import type { Definition, SourceInfo, SourceOp, SourceRange } from '../../llb/index.ts';
+
+/**
+ * What a frontend may ask of the solve that runs it: LLBBridge's calls (research wire-facts 8.2) as plain values. The engine implements
+ * it once for each solve; built-in frontends reach it from their thread, frontend images and clients over gRPC.
+ * Refs are ids within the solve; an empty id is scratch.
+ */
+export interface FrontendBridge {
+  /** The session whose local directories a `local://` source reads unless it names another. */
+  readonly sessionId: string;
+  /** At least one. */
+  readonly workers: readonly BridgeWorker[];
+  /** LLB capability ids that the engine has. */
+  readonly llbCaps: readonly string[];
+  solve(request: BridgeSolveRequest, options: BridgeCall): Promise<BridgeResult>;
+  /** Without `length` up to the end. Bounded by one message (16 MiB); longer ranges fail with out_of_range. */
+  readFile(ref: string, path: string, range: BridgeRange | undefined, options: BridgeCall): Promise<Uint8Array>;
+  readDir(
+    ref: string,
+    path: string,
+    includePattern: string | undefined,
+    options: BridgeCall,
+  ): Promise<readonly BridgeStat[]>;
+  statFile(ref: string, path: string, options: BridgeCall): Promise<BridgeStat>;
+  /** Computes a lazy ref. */
+  evaluate(ref: string, options: BridgeCall): Promise<void>;
+  resolveImageConfig(request: BridgeImageRequest, options: BridgeCall): Promise<BridgeImage>;
+  resolveSourceMeta(request: BridgeSourceMetaRequest, options: BridgeCall): Promise<BridgeSourceMeta>;
+  /** Graphs given with this frontend's request. */
+  inputs(options: BridgeCall): Promise<ReadonlyMap<string, Definition>>;
+  warn(warning: BridgeWarning): void;
+}
+
+export interface BridgeCall {
+  readonly signal: AbortSignal;
+}
+
+export interface BridgeWorker {
+  readonly id: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly platforms: readonly Platform[];
+}
+
+/** A graph, or another frontend with its options and inputs. */
+export interface BridgeSolveRequest {
+  readonly definition?: Definition;
+  readonly frontend?: string;
+  readonly frontendOptions?: ReadonlyMap<string, string>;
+  readonly frontendInputs?: ReadonlyMap<string, Definition>;
+  /** Compute the result before returning; otherwise faults show at the first use of a ref. */
+  readonly evaluate?: boolean;
+  readonly cacheImports?: readonly BridgeCacheImport[];
+}
+
+export interface BridgeCacheImport {
+  readonly type: string;
+  readonly attrs: Readonly<Record<string, string>>;
+}
+
+export interface BridgeRef {
+  readonly id: string;
+  readonly definition?: Definition;
+}
+
+/** One ref or one for each platform; neither for answers that are metadata only. */
+export interface BridgeResult {
+  readonly ref?: BridgeRef;
+  readonly refs?: ReadonlyMap<string, BridgeRef>;
+  readonly metadata: ReadonlyMap<string, Uint8Array>;
+  readonly attestations?: ReadonlyMap<string, readonly BridgeAttestation[]>;
+}
+
+export interface BridgeAttestation {
+  readonly kind: 'in-toto' | 'bundle';
+  readonly metadata: ReadonlyMap<string, Uint8Array>;
+  readonly ref: BridgeRef | undefined;
+  readonly path: string;
+  readonly inTotoPredicateType: string;
+  readonly inTotoSubjects: readonly {
+    readonly kind: 'self' | 'raw';
+    readonly digests: readonly string[];
+    readonly name: string;
+  }[];
+}
+
+export interface BridgeRange {
+  readonly offset: number;
+  readonly length?: number;
+}
+
+/** `fsutil.types.Stat`: `mode` in Go's FileMode layout, `modTime` in nanoseconds since the epoch. */
+export interface BridgeStat {
+  readonly path: string;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly size: number;
+  readonly modTime: bigint;
+  readonly linkname: string;
+}
+
+export interface BridgeImageRequest {
+  readonly reference: string;
+  readonly platform?: Platform;
+  /** `default`, `pull` or `local`. */
+  readonly resolveMode: string;
+  /** Name of the vertex that shows the lookup. */
+  readonly logName: string;
+  /** Look in a content store of the client instead of a registry. */
+  readonly ociLayout?: { readonly sessionId: string; readonly storeId: string };
+}
+
+export interface BridgeImage {
+  /** The name, perhaps rewritten by policy. */
+  readonly reference: string;
+  readonly digest: Digest | '';
+  readonly config: Uint8Array;
+}
+
+export interface BridgeSourceMetaRequest {
+  readonly source: SourceOp;
+  readonly platform?: Platform;
+  readonly resolveMode: string;
+  readonly logName: string;
+  /** Git: return the commit and tag objects too. */
+  readonly gitObject?: boolean;
+  /** Image: the digest alone. */
+  readonly noConfig?: boolean;
+}
+
+export interface BridgeSourceMeta {
+  readonly source: SourceOp;
+  readonly image?: { readonly digest: Digest; readonly config: Uint8Array };
+  readonly git?: {
+    readonly checksum: string;
+    readonly ref: string;
+    readonly commitChecksum: string;
+    readonly commitObject: Uint8Array;
+    readonly tagObject: Uint8Array;
+  };
+  /** `lastModified` in milliseconds since the epoch. */
+  readonly http?: { readonly checksum: Digest; readonly filename: string; readonly lastModified?: number };
+}
+
+export interface BridgeWarning {
+  readonly vertex: Digest;
+  readonly level: number;
+  readonly message: string;
+  readonly detail: readonly string[];
+  readonly url: string;
+  readonly source?: SourceInfo;
+  readonly ranges: readonly SourceRange[];
+}

@@ -1,0 +1,4 @@
+/** A frontend that computes without end. */
+export function start(): void {
+  for (;;);
+}

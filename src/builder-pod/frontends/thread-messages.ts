@@ -1,0 +1,36 @@
+import type { Definition } from '../../llb/index.ts';
+import type { PlainError } from '../../sys/index.ts';
+import type { BridgeResult, BridgeWarning, BridgeWorker, FrontendBridge } from './bridge.ts';
+
+/** What a built-in frontend's thread is started with. */
+export interface ThreadData {
+  readonly options: ReadonlyMap<string, string>;
+  readonly inputs: ReadonlyMap<string, Definition>;
+  readonly sessionId: string;
+  readonly workers: readonly BridgeWorker[];
+  readonly llbCaps: readonly string[];
+}
+
+/** The bridge's calls that cross as request and reply. */
+export type CallName =
+  | 'solve'
+  | 'readFile'
+  | 'readDir'
+  | 'statFile'
+  | 'evaluate'
+  | 'resolveImageConfig'
+  | 'resolveSourceMeta';
+
+/** A call's arguments without the signal: the thread itself ends when the solve does. */
+export type CallArguments<N extends CallName> = Parameters<FrontendBridge[N]> extends [...infer A, unknown] ? A : never;
+
+export type FromFrontend =
+  | { readonly kind: 'call'; readonly id: number; readonly name: CallName; readonly args: readonly unknown[] }
+  | { readonly kind: 'abandon'; readonly id: number }
+  | { readonly kind: 'warn'; readonly warning: BridgeWarning }
+  | { readonly kind: 'notice'; readonly message: string; readonly fields: Readonly<Record<string, string>> }
+  | { readonly kind: 'done'; readonly result: BridgeResult };
+
+export type ToFrontend =
+  | { readonly kind: 'reply'; readonly id: number; readonly value: unknown }
+  | { readonly kind: 'failed'; readonly id: number; readonly error: PlainError };
