@@ -40,6 +40,22 @@ export function cgroupLayout(mounts: readonly MountInfo[] = listMounts()): Cgrou
   return { kind: hasV1 ? (hasV2 ? 'hybrid' : 'v1') : hasV2 ? 'v2' : 'none', hierarchies };
 }
 
+/** Paths of all groups with this last name, wherever they are, outermost first; one tree tells, since runtimes make a group in all of them. */
+export function findCgroups(lastName: string, layout: CgroupLayout = cgroupLayout()): string[] {
+  const { hierarchies } = layout;
+  const tree = hierarchies.find(({ controllers }) => controllers.includes('pids')) ?? hierarchies[0];
+  if (tree === undefined) return [];
+  const found: string[] = [];
+  const walk = (name: string) => {
+    for (const child of subdirectories(tree.path + name)) {
+      if (child === lastName) found.push(`${name}/${child}`);
+      else walk(`${name}/${child}`);
+    }
+  };
+  walk('');
+  return found;
+}
+
 /** A cgroup by its path from the roots of all trees, e.g. `/slipway/<state id>`. */
 export class Cgroup {
   readonly name: string;

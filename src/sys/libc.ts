@@ -36,6 +36,13 @@ export const libc = {
     list: Pointer,
     size: number,
   ) => number,
+  flistxattr: lib.func('int64_t flistxattr(int, void*, size_t)') as (fd: number, list: Pointer, size: number) => number,
+  fgetxattr: lib.func('int64_t fgetxattr(int, const char*, void*, size_t)') as (
+    fd: number,
+    name: string,
+    value: Pointer,
+    size: number,
+  ) => number,
   lremovexattr: lib.func('int lremovexattr(const char*, const char*)') as (path: string, name: string) => number,
   openat: lib.func('int openat(int, const char*, int, unsigned int)') as (
     dir: number,

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, realpathSync } from 'node:fs';
-import { Cgroup, cgroupLayout } from './cgroup.ts';
+import { Cgroup, cgroupLayout, findCgroups } from './cgroup.ts';
 import { hasErrno, libc } from './libc.ts';
 import { unmountBelow } from './mountinfo.ts';
 
@@ -53,7 +53,13 @@ export async function sweep(
   const marked = markedProcesses(stateId);
   for (const pid of marked) libc.kill(pid, 9);
   const cgroup = lifeCgroup(stateId, cgroupParent);
-  const steps = await cgroup.killAll();
+  let steps = await cgroup.killAll();
+  // Steps may have asked for a parent group of their own; the state id is in their path, too.
+  for (const name of findCgroups(stateId)) {
+    const other = new Cgroup(name, cgroupLayout());
+    steps += await other.killAll();
+    await other.remove();
+  }
   const mounts = unmountBelow(realpathSync(directory));
   await cgroup.remove();
   return { processes: marked.length + steps, mounts };

@@ -50,3 +50,23 @@ export function readXattrs(path: string): ReadonlyMap<string, Buffer> {
   }
   return values;
 }
+
+const NO_XATTRS: ReadonlyMap<string, Buffer> = new Map();
+
+/** {@link readXattrs} of an open file, which needs no way to it: half the cost of a path through /proc. */
+export function readXattrsOf(fd: number): ReadonlyMap<string, Buffer> {
+  const size = libc.flistxattr(fd, buffer, buffer.length);
+  if (size === 0) return NO_XATTRS;
+  if (size < 0) {
+    if (lastErrno() === 'EOPNOTSUPP') return NO_XATTRS;
+    throw sysError('flistxattr');
+  }
+  const names = buffer.toString('utf8', 0, size - 1).split('\0');
+  const values = new Map<string, Buffer>();
+  for (const name of names.sort()) {
+    const length = libc.fgetxattr(fd, name, buffer, buffer.length);
+    if (length >= 0) values.set(name, Buffer.from(buffer.subarray(0, length)));
+    else if (lastErrno() !== 'ENODATA') throw sysError('fgetxattr', name);
+  }
+  return values;
+}

@@ -1,5 +1,5 @@
 import { type AbortOptions, CodedError, newId } from '../../base/index.ts';
-import type { ExecMeta } from '../../llb/op.ts';
+import type { ExecMeta } from '../../llb/index.ts';
 import { Executor, type ExecutorOptions } from './executor.ts';
 import { findRuntime, isCrunCandidate, type Runtime } from './runtime.ts';
 import { clearDirectory } from './step-task.ts';

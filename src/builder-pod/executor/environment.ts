@@ -1,4 +1,4 @@
-import type { ExecMeta } from '../../llb/op.ts';
+import type { ExecMeta } from '../../llb/index.ts';
 
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 

@@ -1,7 +1,7 @@
 import { mkdirSync, realpathSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { type AbortOptions, CodedError, type Logger, neverAborted, silentLogger, sleep } from '../../base/index.ts';
-import type { ExecMeta, ExecOp, LinuxResources } from '../../llb/op.ts';
+import type { ExecMeta, ExecOp, LinuxResources } from '../../llb/index.ts';
 import {
   Cgroup,
   type CgroupLayout,

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { invalidArgument } from '../../base/index.ts';
-import type { ExecMeta } from '../../llb/op.ts';
+import type { ExecMeta } from '../../llb/index.ts';
 
 export const DEFAULT_HOSTNAME = 'buildkitsandbox';
 

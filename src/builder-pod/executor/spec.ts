@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
-import type { ExecOp, LinuxResources } from '../../llb/op.ts';
+import type { ExecOp, LinuxResources } from '../../llb/index.ts';
 import type { OciDevice, OciMount, OciProcess, OciResources, OciSeccomp, OciSpec } from './oci-spec.ts';
 
 /** Capabilities of a sandboxed step (research wire-facts 16). */

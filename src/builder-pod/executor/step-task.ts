@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { posix } from 'node:path';
 import { CodedError, invalidArgument } from '../../base/index.ts';
-import type { ExecMeta, ExecOp, LinuxResources } from '../../llb/op.ts';
+import type { ExecMeta, ExecOp, LinuxResources } from '../../llb/index.ts';
 import {
   bind,
   fstat,

@@ -1,6 +1,6 @@
 import { CodedError, newId, type Semaphore } from '../../../base/index.ts';
 import type { ImmutableRef, RefManager, RefOptions } from '../../../cache/ports.ts';
-import type { ExecOp, LinuxResources } from '../../../llb/op.ts';
+import type { ExecOp, LinuxResources } from '../../../llb/index.ts';
 import type { Op, OpContext, Result } from '../../../solver/ports.ts';
 import { DEFAULT_LOG_LIMITS, ExecError, type Executor, type LogLimits, StepLog } from '../../executor/index.ts';
 import type { SourceSecrets } from '../../sources/index.ts';

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -6,9 +8,9 @@ import { CodedError, cancelledError, neverAborted, newId, Semaphore } from '../.
 import type { ImmutableRef } from '../../../cache/ports.ts';
 import { refResult } from '../../../cache/refs/index.ts';
 import { openTestState } from '../../../cache/testing/open-state.ts';
-import type { ExecMount, ExecOp } from '../../../llb/op.ts';
+import type { ExecMount, ExecOp } from '../../../llb/index.ts';
 import type { OpContext, Result } from '../../../solver/ports.ts';
-import { createPools, lifeCgroup, mountsBelow, type Pools, sweep } from '../../../sys/index.ts';
+import { Cgroup, cgroupLayout, createPools, lifeCgroup, mountsBelow, type Pools, sweep } from '../../../sys/index.ts';
 import { createExecutor, EMPTY_META, type Executor } from '../../executor/index.ts';
 import { makeBusyboxRoot } from '../../executor/testing/busybox.ts';
 import { noSecrets, type SourceSecrets } from '../../sources/index.ts';
@@ -284,6 +286,55 @@ describe('secrets', () => {
       hint: expect.stringContaining('--secret id=other'),
     });
   });
+});
+
+describe('ssh agents', () => {
+  const ssh = (optional: boolean) =>
+    mount('/run/agent', -1, { type: 'ssh', ssh: { id: 'default', uid: 3, gid: 4, mode: 0o600, optional } });
+
+  test('are sockets with an owner and a mode, closed after the step', async () => {
+    const path = join(root, `agent-${newId()}`);
+    const server = createServer().listen(path);
+    await once(server, 'listening');
+    let closed = 0;
+    const secrets: SourceSecrets = {
+      ...noSecrets,
+      sshAgent: async () => ({
+        path,
+        [Symbol.asyncDispose]: async () => {
+          closed++;
+          server.close();
+        },
+      }),
+    };
+    const { log, results } = await sh('[ -S /run/agent ] && stat -c %u:%g:%a /run/agent', {
+      mounts: [ssh(false)],
+      secrets,
+    });
+    expect(log).toBe('3:4:600\n');
+    expect(closed).toBe(1);
+    expect(await filesOf(results[0])).not.toContain('agent');
+    await release(results);
+  });
+
+  test('are required unless optional', async () => {
+    await expect(sh('true', { mounts: [ssh(false)] })).rejects.toMatchObject({
+      code: 'not_found',
+      hint: 'pass --ssh default to the build',
+    });
+    const { log, results } = await sh('ls /run/agent 2>/dev/null || echo none', { mounts: [ssh(true)] });
+    expect(log).toBe('none\n');
+    await release(results);
+  });
+});
+
+test('a parent cgroup of the step’s own is used and left empty', async () => {
+  const meta = { ...EMPTY_META, cgroupParent: 'slipway-test-parent', args: ['/bin/sh', '-c', 'true'] };
+  await release((await sh('', { exec: { meta } })).results);
+  await sweep({ stateId, directory: join(root, 'exec') });
+  const parent = new Cgroup('/slipway-test-parent', cgroupLayout());
+  expect(parent.children()).toEqual(cgroupLayout().kind === 'none' ? [] : expect.not.arrayContaining([stateId]));
+  await parent.remove();
 });
 
 describe('what fails', () => {

@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import { CodedError, invalidArgument } from '../../../base/index.ts';
 import type { ImmutableRef, MutableRef, RefManager, RefOptions } from '../../../cache/ports.ts';
-import { EMPTY_INPUT, type ExecMount, type ExecOp, SKIP_OUTPUT } from '../../../llb/op.ts';
+import { EMPTY_INPUT, type ExecMount, type ExecOp, SKIP_OUTPUT } from '../../../llb/index.ts';
 import type { OpContext } from '../../../solver/ports.ts';
 import type { MountSpec } from '../../../sys/index.ts';
 import type { Step, StepMount } from '../../executor/index.ts';

@@ -1,5 +1,5 @@
 import { CodedError } from '../../../base/index.ts';
-import type { ExecOp } from '../../../llb/op.ts';
+import type { ExecOp } from '../../../llb/index.ts';
 import type { OpContext } from '../../../solver/ports.ts';
 import type { SourceSecrets } from '../../sources/index.ts';
 

@@ -1,0 +1,108 @@
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { CodedError } from '../base/index.ts';
+import { Cgroup, cgroupLayout, copyFd, hasErrno, lockFile, openRoot, parseMountinfo, runOrThrow } from './index.ts';
+import { fromPlainError, toPlainError } from './threads/error-transfer.ts';
+
+test('mountinfo: optional fields, escaped names, options', () => {
+  const text = [
+    '36 35 98:0 /mnt1 /mnt/a\\040b rw,noatime shared:1 master:2 - ext3 /dev/root rw,errors=continue',
+    '37 35 0:5 / /ü\\134x ro - overlay overlay rw,lowerdir=/a:/b',
+    '',
+  ].join('\n');
+  expect(parseMountinfo(text)).toEqual([
+    {
+      ...{ id: 36, parentId: 35, root: '/mnt1', target: '/mnt/a b', type: 'ext3', source: '/dev/root' },
+      ...{ options: ['rw', 'noatime'], superOptions: ['rw', 'errors=continue'] },
+    },
+    expect.objectContaining({ target: '/ü\\x', superOptions: ['rw', 'lowerdir=/a:/b'] }),
+  ]);
+});
+
+test('cgroup trees: hybrid, v2, none', () => {
+  const mount = (type: string, target: string, superOptions = '') =>
+    parseMountinfo(`1 1 0:1 / ${target} rw - ${type} ${type} rw,${superOptions}`);
+  const v1 = mount('cgroup', '/sys/fs/cgroup/cpu,cpuacct', 'cpu,cpuacct');
+  const v2 = mount('cgroup2', '/sys/fs/cgroup');
+  expect(cgroupLayout([...v1, ...mount('cgroup2', '/sys/fs/cgroup/unified')])).toMatchObject({
+    kind: 'hybrid',
+    hierarchies: [{ version: 1, controllers: ['cpu', 'cpuacct'] }, { version: 2 }],
+  });
+  expect(cgroupLayout([...v2, ...mount('cgroup2', '/some/container/sys/fs/cgroup')]).kind).toBe('v2');
+  expect(cgroupLayout([]).kind).toBe('none');
+  expect(new Cgroup('/slipway/x', cgroupLayout(v2)).directories).toEqual(['/sys/fs/cgroup/slipway/x']);
+  for (const name of ['', '/', '/..', '/a/../../b', 'relative', '/a b', '/a//b', '/a\n']) {
+    expect(() => new Cgroup(name, cgroupLayout(v2)), name).toThrow(/invalid cgroup name/);
+  }
+});
+
+test('errors cross threads with their causes, and endless causes end', () => {
+  const inner = Object.assign(new Error('disk'), { code: 'ENOSPC', errno: -28, syscall: 'write', path: '/x' });
+  const outer = new CodedError('resource_exhausted', 'full', {
+    cause: inner,
+    reason: 'R',
+    details: [{ type: 't', value: 1 }],
+  });
+  const back = fromPlainError(structuredClone(toPlainError(outer)));
+  expect(back).toBeInstanceOf(CodedError);
+  expect(back).toMatchObject({ code: 'resource_exhausted', reason: 'R', details: [{ type: 't', value: 1 }] });
+  expect(hasErrno(back.cause, 'ENOSPC')).toBe(true);
+  const loop = new Error('loop');
+  loop.cause = loop;
+  expect(fromPlainError(toPlainError(loop)).message).toBe('loop');
+  expect(fromPlainError(toPlainError('text')).message).toBe('text');
+});
+
+test('a lock is held against other processes and dies with them', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'slipway-lock-'));
+  try {
+    const file = join(directory, 'lock');
+    const script = `import { lockFile } from ${JSON.stringify(new URL('./flock.ts', import.meta.url).href)}; lockFile(${JSON.stringify(file)});`;
+    const signal = AbortSignal.timeout(20_000);
+    const attempt = () => runOrThrow(process.execPath, ['--input-type=module', '-e', script], { signal, env: {} });
+    {
+      using _lock = lockFile(file);
+      await expect(attempt()).rejects.toThrow(`in use by process ${process.pid}`);
+    }
+    await attempt();
+    using _again = lockFile(file);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
+
+test('copies whole files, empty ones and those of /proc', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'slipway-copy-'));
+  try {
+    writeFileSync(join(directory, 'big'), Buffer.alloc(3_000_000, 7));
+    writeFileSync(join(directory, 'empty'), '');
+    for (const source of [join(directory, 'big'), join(directory, 'empty'), '/proc/self/cgroup']) {
+      const from = openSync(source, 'r');
+      const to = openSync(join(directory, 'copy'), 'w');
+      expect(copyFd(from, to)).toBe(readFileSync(source).length);
+      closeSync(from);
+      closeSync(to);
+      expect(readFileSync(join(directory, 'copy')).equals(readFileSync(source))).toBe(true);
+    }
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
+
+test('a very deep tree is made and removed', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'slipway-deep-'));
+  using root = openRoot(directory);
+  // Far longer than PATH_MAX in one piece, so it is made level by level.
+  const open = [root.openDir('/')];
+  for (let depth = 0; depth < 400; depth++) {
+    const dir = open.at(-1)!;
+    dir.mkdir('some-long-name', 0o755);
+    open.push(dir.openDir('some-long-name'));
+  }
+  for (const dir of open) dir[Symbol.dispose]();
+  expect(root.removeAll('/')).toBe(true);
+  expect(root.readdir('/')).toEqual([]);
+  rmSync(directory, { recursive: true });
+});

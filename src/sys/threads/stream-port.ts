@@ -1,0 +1,168 @@
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import type { AbortOptions } from '../../base/index.ts';
+import { toCodedError } from '../../base/index.ts';
+
+export type { MessagePort };
+
+type Down = { readonly chunk: Uint8Array } | { readonly done: true } | { readonly failure: string };
+
+/** Bytes on their way between the threads at most. */
+const CREDIT = 4 << 20;
+
+/**
+ * Feeds a stream to a worker over a message port with bounded memory. Give `port` to the task as a transferred argument; `pump` settles when the
+ * stream is read to its end, or rejects with its failure, or when the worker stops reading.
+ */
+export function streamToPort(
+  stream: ReadableStream<Uint8Array>,
+  { signal }: AbortOptions,
+): { readonly port: MessagePort; readonly pump: Promise<void>; close(): void } {
+  const { port1, port2 } = new MessageChannel();
+  let outstanding = 0;
+  let closed = false;
+  let wake: (() => void) | undefined;
+  port1.on('message', (bytes: number) => {
+    outstanding -= bytes;
+    wake?.();
+  });
+  port1.on('close', () => {
+    closed = true;
+    wake?.();
+  });
+  const send = (message: Down) => port1.postMessage(message);
+  const reader = stream.getReader();
+  const pump = (async () => {
+    const stop = () => void reader.cancel(signal.reason).catch(() => {});
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+      while (!closed) {
+        const { done, value } = await reader.read();
+        signal.throwIfAborted();
+        if (done) {
+          send({ done: true });
+          return;
+        }
+        outstanding += value.length;
+        send({ chunk: value });
+        while (outstanding > CREDIT && !closed) {
+          const { promise, resolve } = Promise.withResolvers<void>();
+          wake = resolve;
+          await promise;
+        }
+      }
+    } catch (error) {
+      if (!closed) send({ failure: toCodedError(error).message });
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', stop);
+    }
+  })();
+  pump.catch(() => {});
+  return {
+    port: port2,
+    pump,
+    close: () => {
+      closed = true;
+      wake?.();
+      void reader.cancel().catch(() => {});
+      port1.close();
+    },
+  };
+}
+
+/** The worker's end. */
+export async function* readPort(port: MessagePort): AsyncGenerator<Uint8Array> {
+  const queue: Down[] = [];
+  let wake: (() => void) | undefined;
+  port.on('message', (message: Down) => {
+    queue.push(message);
+    wake?.();
+  });
+  port.on('close', () => {
+    queue.push({ failure: 'the stream was closed' });
+    wake?.();
+  });
+  try {
+    for (;;) {
+      const message = queue.shift();
+      if (message === undefined) {
+        const { promise, resolve } = Promise.withResolvers<void>();
+        wake = resolve;
+        if (queue.length === 0) await promise;
+        continue;
+      }
+      if ('done' in message) return;
+      if ('failure' in message) throw new Error(message.failure);
+      yield message.chunk;
+      port.postMessage(message.chunk.length);
+    }
+  } finally {
+    port.close();
+  }
+}
+
+/** The worker's end of {@link portToStream}: writes chunks to the other side, waiting while too much is under way. */
+export async function writePort(port: MessagePort, chunks: Iterable<Uint8Array>): Promise<void> {
+  let outstanding = 0;
+  let closed = false;
+  let wake: (() => void) | undefined;
+  port.on('message', (bytes: number) => {
+    outstanding -= bytes;
+    wake?.();
+  });
+  port.on('close', () => {
+    closed = true;
+    wake?.();
+  });
+  try {
+    for (const chunk of chunks) {
+      while (outstanding > CREDIT && !closed) {
+        const { promise, resolve } = Promise.withResolvers<void>();
+        wake = resolve;
+        await promise;
+      }
+      // The reader went away: nothing is wanted any more.
+      if (closed) return;
+      outstanding += chunk.length;
+      port.postMessage({ chunk } satisfies Down);
+    }
+    port.postMessage({ done: true } satisfies Down);
+  } finally {
+    port.close();
+  }
+}
+
+/** Bytes that a worker task writes with {@link writePort}, as a stream; `run` starts the task with the port and settles with it. */
+export function portToStream(run: (port: MessagePort) => Promise<unknown>): ReadableStream<Uint8Array> {
+  const { port1, port2 } = new MessageChannel();
+  const chunks = readPort(port1);
+  const failed = run(port2).then(
+    () => undefined,
+    (error: unknown) => ({ error }),
+  );
+  return new ReadableStream<Uint8Array>(
+    {
+      pull: async (controller) => {
+        try {
+          const next = await chunks.next();
+          if (!next.done) {
+            controller.enqueue(next.value);
+            return;
+          }
+          const failure = await failed;
+          if (failure === undefined) controller.close();
+          else controller.error(failure.error);
+        } catch (error) {
+          const failure = await failed;
+          controller.error(failure === undefined ? error : failure.error);
+        }
+      },
+      cancel: async () => {
+        port1.close();
+        await chunks.return(undefined);
+        await failed;
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}
