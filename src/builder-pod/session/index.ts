@@ -1,5 +1,7 @@
-/** What a build asks of its clients: secrets, registry credentials, and places for results. */
+/** What a build asks of its clients: secrets, ssh agents, registry credentials, and places for results. */
 export * from './credentials.ts';
 export * from './file-sender.ts';
 export * from './group.ts';
 export * from './secrets.ts';
+export * from './source-secrets.ts';
+export * from './ssh-agent.ts';

@@ -12,12 +12,9 @@ export interface LocalSource {
   readonly differ: 'none' | 'metadata';
 }
 
-const PREFIX = 'local://';
-
-/** @throws CodedError invalid_argument | unimplemented */
-export function parseLocalSource(identifier: string, attrs: Readonly<Record<string, string>>): LocalSource {
-  if (!identifier.startsWith(PREFIX) || identifier.length === PREFIX.length)
-    throw invalidArgument(`local source ${JSON.stringify(identifier)} names no directory`);
+/** `name` is what follows `local://`. @throws CodedError invalid_argument */
+export function parseLocalSource(name: string, attrs: Readonly<Record<string, string>>): LocalSource {
+  if (name === '') throw invalidArgument('local source: local:// names no directory');
   if (attrs['local.metadatatransfer'] === 'true')
     throw invalidArgument('local source: metadata-only transfer is not supported', {
       reason: 'UNSUPPORTED_ATTRIBUTE',
@@ -28,7 +25,7 @@ export function parseLocalSource(identifier: string, attrs: Readonly<Record<stri
     throw invalidArgument(`local source: unknown local.differ ${JSON.stringify(differ)}`);
   const sessionId = attrs['local.session'] ?? attrs['local.sessionid'];
   return {
-    name: identifier.slice(PREFIX.length),
+    name,
     sessionId: sessionId === '' ? undefined : sessionId,
     unique: attrs['local.unique'] !== undefined && attrs['local.unique'] !== '',
     sharedKeyHint: attrs['local.sharedkeyhint'] ?? '',
@@ -40,14 +37,12 @@ export function parseLocalSource(identifier: string, attrs: Readonly<Record<stri
 }
 
 /**
- * Digest for the cache map: what a client has now is nobody's key, so it is random by name and never exported; consumers match by content
- * (wire-facts 3.3).
+ * The source's key. What a client has now is nobody's key: by its `session:` it becomes `random:`, which is never exported, and consumers
+ * match by content (wire-facts 3.3).
  */
-export function localCacheDigest(source: LocalSource, sessionId: string): `random:${string}` {
+export function localSourceKey(source: LocalSource, sessionId: string): string {
   const { name, includePatterns, excludePatterns, followPaths, differ } = source;
-  const key = digestOf(JSON.stringify({ sessionId, includePatterns, excludePatterns, followPaths, differ }));
-  const digest = digestOf(`buildkit.source.v0:session:${name}:${key}`);
-  return `random:${digest.slice('sha256:'.length)}`;
+  return `session:${name}:${digestOf(JSON.stringify({ sessionId, includePatterns, excludePatterns, followPaths, differ }))}`;
 }
 
 /** Under this name the last state of the directory is found again, to receive only what changed. */

@@ -11,6 +11,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { connect, createServer } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -26,9 +27,10 @@ import {
   SessionRegistry,
   timestampOf,
 } from '../../../builder-api/index.ts';
+import { Database } from '../../../cache/metadata/index.ts';
 import type { ImmutableRef, MutableRef, RefManager } from '../../../cache/ports.ts';
-import { FileSender, SecretProvider, SessionCredentials } from '../../session/index.ts';
-import { LocalReceiver, type LocalSource, parseLocalSource } from './index.ts';
+import { AgentForwarder, FileSender, SecretProvider, SessionCredentials } from '../../session/index.ts';
+import { DatabaseLocalStates, LocalReceiver, type LocalSource, parseLocalSource } from './index.ts';
 
 const cache =
   process.env['SLIPWAY_CACHE'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'slipway');
@@ -98,6 +100,7 @@ interface Build {
   readonly receive: (source: LocalSource) => Promise<string>;
   readonly secrets: SecretProvider;
   readonly credentials: SessionCredentials;
+  readonly agents: AgentForwarder;
   readonly sender: () => Promise<FileSender>;
   readonly sessions: () => readonly string[];
   readonly signal: AbortSignal;
@@ -110,20 +113,18 @@ async function daemon(run: (build: Build) => Promise<void>) {
   const server = new GrpcServer();
   const registry = new SessionRegistry();
   const refs = new PlainRefs();
-  const states = new Map<string, string>();
+  const database = new Database(join(tempDir(), 'db'));
+  cleanups.push(() => database[Symbol.asyncDispose]());
   const rows: { id: string; current?: number; completed?: number }[] = [];
-  const receiver = new LocalReceiver(registry, refs as unknown as RefManager, {
-    get: (scope, key) => states.get(`${scope} ${key}`),
-    set: (scope, key, id) => void states.set(`${scope} ${key}`, id),
-  });
+  const receiver = new LocalReceiver(registry, refs as unknown as RefManager, new DatabaseLocalStates(database));
   interface Running {
     readonly session: string;
     readonly returned: PromiseWithResolvers<void>;
   }
   const builds = new Map<string, PromiseWithResolvers<Running>>();
   const buildOf = (ref: string) => {
-    let found = builds.get(ref);
-    if (found === undefined) builds.set(ref, (found = Promise.withResolvers<Running>()));
+    const found = builds.get(ref) ?? Promise.withResolvers<Running>();
+    builds.set(ref, found);
     return found;
   };
   const idOf = (context: CallContext) => context.metadata.get(BUILD_ID_METADATA) ?? '';
@@ -179,6 +180,7 @@ async function daemon(run: (build: Build) => Promise<void>) {
         },
         secrets: new SecretProvider(registry),
         credentials: new SessionCredentials(registry, sessions),
+        agents: new AgentForwarder(registry, tempDir()),
         sender: async () => new FileSender(await registry.get(session, { signal })),
         sessions,
         signal: context.signal,
@@ -246,7 +248,7 @@ function context(files: number): string {
   return dir;
 }
 
-const whole = (name: string) => parseLocalSource(`local://${name}`, {});
+const whole = (name: string) => parseLocalSource(name, {});
 
 describe('buildctl', () => {
   test('sends its context; the second time only what changed; and shows the transfer', async () => {
@@ -278,8 +280,8 @@ describe('buildctl', () => {
     const exclude = ['**/f1*', '!d1/f10', ...Array.from({ length: 3000 }, (_, i) => `no/such/${i}/${'p'.repeat(100)}`)];
     const listed: string[][] = [];
     const { address } = await daemon(async (b) => {
-      const all = parseLocalSource('local://context', { 'local.excludepatterns': JSON.stringify(exclude) });
-      const only = parseLocalSource('local://context', { 'local.followpaths': '["link","Dockerfile","größe"]' });
+      const all = parseLocalSource('context', { 'local.excludepatterns': JSON.stringify(exclude) });
+      const only = parseLocalSource('context', { 'local.followpaths': '["link","Dockerfile","größe"]' });
       for (const source of [all, only])
         listed.push(readdirSync(await b.receive(source), { recursive: true }) as string[]);
     });
@@ -310,6 +312,30 @@ describe('buildctl', () => {
       { kind: 'anonymous' },
     ]);
     expect(outcome.output).not.toContain('hush');
+  });
+
+  test('forwards its ssh agent; an id that it does not have is absent', async () => {
+    const dir = tempDir();
+    // The agent protocol: "which identities?" (11) is answered with an empty list (12).
+    const question = Buffer.from([0, 0, 0, 1, 11]);
+    const noIdentities = Buffer.from([0, 0, 0, 5, 12, 0, 0, 0, 0]);
+    const agent = createServer((socket) => socket.on('data', () => socket.write(noIdentities)));
+    await new Promise<void>((listening) => agent.listen(join(dir, 'agent'), listening));
+    cleanups.push(() => void agent.close());
+    const seen: unknown[] = [];
+    const { address } = await daemon(async (b) => {
+      await using socket = await b.agents.open('default', b.sessions, b);
+      for (let i = 0; i < 2; i++) {
+        const client = connect(socket!.path);
+        client.write(question);
+        seen.push(await new Promise((answer) => client.once('data', answer)));
+        client.end();
+      }
+      seen.push(await b.agents.open('other', b.sessions, b));
+    });
+    const outcome = await build(address, ['--ssh', `default=${join(dir, 'agent')}`]);
+    expect(outcome.code, outcome.output).toBe(0);
+    expect(seen).toEqual([noIdentities, noIdentities, undefined]);
   });
 
   test('takes a tarball of 60 MB and a tree', async () => {

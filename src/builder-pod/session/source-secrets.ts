@@ -1,0 +1,24 @@
+import type { AbortOptions } from '../../base/index.ts';
+import type { SessionRegistry } from '../../builder-api/index.ts';
+import { SecretProvider } from './secrets.ts';
+import { AgentForwarder, type AgentSocket } from './ssh-agent.ts';
+
+/** Secrets and agents in the form that sources ask for them. */
+export class SessionSecrets {
+  readonly #secrets: SecretProvider;
+  readonly #agents: AgentForwarder;
+
+  /** Agent sockets are made below `directory`. */
+  constructor(registry: SessionRegistry, directory: string) {
+    this.#secrets = new SecretProvider(registry);
+    this.#agents = new AgentForwarder(registry, directory);
+  }
+
+  async secret(id: string, sessions: readonly string[], options: AbortOptions): Promise<Uint8Array | undefined> {
+    return sessions.length === 0 ? undefined : await this.#secrets.get(id, () => sessions, options);
+  }
+
+  async sshAgent(id: string, sessions: readonly string[], options: AbortOptions): Promise<AgentSocket | undefined> {
+    return sessions.length === 0 ? undefined : await this.#agents.open(id, () => sessions, options);
+  }
+}

@@ -1,0 +1,29 @@
+import { CodedError } from '../../../base/index.ts';
+import type { SourceFactory } from '../source.ts';
+import { localSourceKey, parseLocalSource } from './attributes.ts';
+import type { LocalReceiver } from './local-source.ts';
+
+/** The `local` scheme for the builder's sources. */
+export function localSourceFactory(receiver: LocalReceiver): SourceFactory {
+  return ({ identifier, attrs }) => {
+    const source = parseLocalSource(identifier, attrs);
+    return {
+      cacheKey: async (context) => {
+        const session = source.sessionId ?? context.sessions()[0];
+        if (session === undefined)
+          throw new CodedError('failed_precondition', `local source ${source.name}: the build has no client`, {
+            reason: 'NO_SESSION',
+            fault: 'user',
+          });
+        return { key: localSourceKey(source, session) };
+      },
+      snapshot: (context) =>
+        receiver.receive(source, {
+          scope: context.scope,
+          sessions: () => context.sessions(),
+          progress: context.progress,
+          signal: context.signal,
+        }),
+    };
+  };
+}
