@@ -1,28 +1,31 @@
 import { type Digest, digestHex, digestOf, type Platform, type Semaphore } from '../../base/index.ts';
 import type { ImmutableRef } from '../../cache/ports.ts';
+import { refResult } from '../../cache/refs/index.ts';
 import type { SourceOp } from '../../llb/op.ts';
-import type { CacheMap, Op, OpContext, Result } from '../../solver/ports.ts';
+import type { CacheMap, Op, OpContext } from '../../solver/ports.ts';
 import type { SourceInstance, SourceRegistry } from '../sources/source.ts';
 
 export interface SourceOpOptions {
   readonly sources: SourceRegistry;
   /** How many sources work at once. */
   readonly places: Semaphore;
-  readonly resultOf: (ref: ImmutableRef) => Result<ImmutableRef>;
 }
 
 /** The source op: content from outside, resolved by the {@link SourceRegistry} of the builder. */
 export function sourceOp(source: SourceOp, platform: Platform | undefined, options: SourceOpOptions): Op<ImmutableRef> {
   // Made when first asked, so that a bad attribute fails the vertex and not the load of the graph.
   let instance: SourceInstance | undefined;
-  const resolved = () => (instance ??= options.sources.resolve(source.identifier, source.attrs, platform));
+  const resolved = () => {
+    instance ??= options.sources.resolve(source.identifier, source.attrs, platform);
+    return instance;
+  };
   return {
     async cacheMap(_index: number, context: OpContext): Promise<{ map: CacheMap; done: boolean }> {
       const { key } = await resolved().cacheKey(context);
       return { map: { digest: sourceKeyDigest(key), inputs: [] }, done: true };
     },
     async exec(_inputs, context) {
-      return [options.resultOf(await resolved().snapshot(context))];
+      return [refResult(await resolved().snapshot(context))];
     },
     acquire: (context) => options.places.acquire(context),
   };

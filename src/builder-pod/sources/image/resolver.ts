@@ -24,6 +24,7 @@ import { candidatesOf, manifestKind, parseImageConfig, parseImageManifest } from
 /** Bytes of an image config that are taken. */
 const MAX_CONFIG_BYTES = 8 << 20;
 const MAX_INDEX_DEPTH = 3;
+const MAX_PROVIDERS = 1000;
 
 /** `default` and `pull` ask the registry; `local` is taken as `default`, as there is no image store apart from it. */
 export type ResolveMode = 'default' | 'pull' | 'local';
@@ -53,7 +54,7 @@ export interface ResolvedImage {
 
 export interface ImageResolverOptions {
   readonly client: RegistryClient;
-  /** One object a session list, the same one each time, so that tokens are reused. */
+  /** Asked once for each list of sessions while it is in use, so that tokens are reused. */
   readonly credentials: (sessions: readonly string[]) => CredentialProvider;
 }
 
@@ -65,6 +66,7 @@ export class ImageResolver {
   readonly #options: ImageResolverOptions;
   readonly #bytes = new ByteCache(32 << 20);
   readonly #fetching = new KeyedMutex();
+  readonly #providers = new Map<string, CredentialProvider>();
 
   constructor(options: ImageResolverOptions) {
     this.#options = options;
@@ -83,7 +85,7 @@ export class ImageResolver {
   async resolve(reference: string, options: ResolveImageOptions): Promise<ResolvedImage> {
     const parsed = withDefaultTag(parseImageReference(reference));
     const name = formatImageReference(parsed);
-    const repository = () => this.#options.client.repository(parsed, this.#options.credentials(options.sessions()));
+    const repository = () => this.#options.client.repository(parsed, this.#credentials(options.sessions()));
     const root = await this.#root(parsed.digest ?? parsed.tag ?? 'latest', name, repository, options);
     const found = await this.#descend(root, name, repository, options, 0);
     if (found === undefined)
@@ -99,7 +101,19 @@ export class ImageResolver {
 
   /** The repository of a reference with the credentials of these sessions, for reading its layers. */
   repository(reference: string, sessions: readonly string[]): Repository {
-    return this.#options.client.repository(parseImageReference(reference), this.#options.credentials(sessions));
+    return this.#options.client.repository(parseImageReference(reference), this.#credentials(sessions));
+  }
+
+  #credentials(sessions: readonly string[]): CredentialProvider {
+    const key = sessions.join(' ');
+    const provider = this.#providers.get(key) ?? this.#options.credentials(sessions);
+    this.#providers.delete(key);
+    this.#providers.set(key, provider);
+    for (const oldest of this.#providers.keys()) {
+      if (this.#providers.size <= MAX_PROVIDERS) break;
+      this.#providers.delete(oldest);
+    }
+    return provider;
   }
 
   async #root(
