@@ -2,9 +2,8 @@ import { closeSync, openSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type AbortOptions, CodedError, type Digest, invalidArgument } from '../../base/index.ts';
-import { siblingModule, spawnProcess, type WorkerPool } from '../../sys/index.ts';
+import { portToStream, siblingModule, spawnProcess, streamToPort, type WorkerPool } from '../../sys/index.ts';
 import type { CompressionChoice, StreamCompression } from '../compression/index.ts';
-import { portToStream, streamToPort } from './stream-port.ts';
 import type { ConvertArgs, PackArgs, PackedLayer, TreesArgs, UnpackArgs, Unpacked } from './task.ts';
 
 export type { PackedLayer, Unpacked } from './task.ts';

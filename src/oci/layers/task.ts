@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
-import type { MessagePort } from 'node:worker_threads';
 import { CodedError, type Digest } from '../../base/index.ts';
-import type { TaskContext } from '../../sys/index.ts';
+import { type MessagePort, readPort, type TaskContext, writePort } from '../../sys/index.ts';
 import {
   type CompressionChoice,
   compressorId,
@@ -11,7 +10,6 @@ import {
   type StreamCompression,
 } from '../compression/index.ts';
 import { TarReader } from '../tar/index.ts';
-import { readPort, writePort } from './stream-port.ts';
 import { TreeWriter } from './tree-writer.ts';
 import { packTree, packTrees } from './walk.ts';
 

@@ -1,6 +1,6 @@
 import { closeSync, constants, openSync, readdirSync } from 'node:fs';
 import { CodedError } from '../../base/index.ts';
-import { Dir, O_PATH, type Stat } from '../../sys/index.ts';
+import { Dir, O_PATH, readXattrsOf, type Stat } from '../../sys/index.ts';
 import { type ByteString, byteString, type TarEntry, TarWriter } from '../tar/index.ts';
 import { fsName, isPrivateXattr, OPAQUE_MARKER, WHITEOUT_PREFIX } from './names.ts';
 
@@ -85,11 +85,12 @@ class TreePacker {
       }
       this.#linked.set(key, path);
     }
+    if (stat.type === 'file') {
+      yield* this.#file(dir, name, path, stat);
+      return;
+    }
     const xattrs = withXattrs(dir.readXattrs(name), path);
     switch (stat.type) {
-      case 'file':
-        yield* this.#file(dir, name, path, stat, xattrs);
-        break;
       case 'symlink':
         this.#header(path, stat, { type: 'symlink', linkname: byteString(dir.readlink(name)), ...xattrs });
         break;
@@ -107,11 +108,10 @@ class TreePacker {
     }
   }
 
-  *#file(dir: Dir, name: string, path: ByteString, stat: Stat, xattrs: Partial<TarEntry>): Generator<Buffer> {
-    this.#header(path, stat, { type: 'file', size: stat.size, ...xattrs });
-    if (stat.size === 0) return;
+  *#file(dir: Dir, name: string, path: ByteString, stat: Stat): Generator<Buffer> {
     const fd = dir.open(name, constants.O_RDONLY);
     try {
+      this.#header(path, stat, { type: 'file', size: stat.size, ...withXattrs(readXattrsOf(fd), path) });
       while (!this.writer.readFrom(fd)) yield* this.drain();
     } finally {
       closeSync(fd);

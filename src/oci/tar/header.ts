@@ -26,6 +26,15 @@ export const MAX_PAX_SIZE = 1 << 20;
  * @throws CodedError invalid_argument when the extended header would be larger than readers take
  */
 export function encodeTarHeader(entry: TarEntry): Buffer {
+  const { block, length } = renderTarHeader(entry);
+  return Buffer.from(block.subarray(0, length));
+}
+
+/** Headers of nearly all entries fit; it spares an allocation for each. */
+const scratch = Buffer.alloc(8192);
+
+/** {@link encodeTarHeader} into memory that the next call uses again. */
+export function renderTarHeader(entry: TarEntry): { readonly block: Buffer; readonly length: number } {
   const name = entry.type === 'directory' && !entry.name.endsWith('/') ? `${entry.name}/` : entry.name;
   const link = entry.linkname ?? '';
   const seconds = floorDiv(entry.mtime, NANO);
@@ -38,10 +47,11 @@ export function encodeTarHeader(entry: TarEntry): Buffer {
     if (split === undefined) records.push(['path', name]);
     else ({ prefix, name: shortName } = split);
   }
-  const extended = records.length === 0 ? undefined : encodePax(name, records);
-  const at = extended?.length ?? 0;
-  const block = Buffer.alloc(at + TAR_BLOCK);
-  extended?.copy(block);
+  const body = records.length === 0 ? '' : paxBody(name, records);
+  const at = body === '' ? 0 : TAR_BLOCK + body.length + tarPadding(body.length);
+  const length = at + TAR_BLOCK;
+  const block = length <= scratch.length ? scratch.fill(0, 0, length) : Buffer.alloc(length);
+  if (body !== '') writePax(block, name, body);
   block.write(toAscii(shortName), at, NAME_SIZE, 'latin1');
   writeOctal(block, at + 100, 8, entry.mode & 0o7777);
   writeOctal(block, at + 108, 8, entry.uid > OCTAL_7 ? 0 : entry.uid);
@@ -55,7 +65,7 @@ export function encodeTarHeader(entry: TarEntry): Buffer {
   writeOctal(block, at + 337, 8, entry.devminor ?? 0);
   if (prefix !== '') block.write(prefix, at + 345, PREFIX_SIZE, 'latin1');
   writeChecksum(block, at);
-  return block;
+  return { block, length };
 }
 
 function paxRecords(
@@ -79,7 +89,7 @@ function paxRecords(
   return records;
 }
 
-function encodePax(name: ByteString, records: [ByteString, ByteString][]): Buffer {
+function paxBody(name: ByteString, records: [ByteString, ByteString][]): ByteString {
   records.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
   let body = '';
   for (const [key, value] of records) body += paxRecord(key, value);
@@ -88,7 +98,11 @@ function encodePax(name: ByteString, records: [ByteString, ByteString][]): Buffe
       reason: 'TAR_PAX_TOO_LARGE',
       hint: 'remove large extended attributes',
     });
-  const block = Buffer.alloc(TAR_BLOCK + body.length + tarPadding(body.length));
+  return body;
+}
+
+/** An extended header at the start of a zeroed block. */
+function writePax(block: Buffer, name: ByteString, body: ByteString): void {
   block.write(toAscii(paxHeaderName(name)).slice(0, NAME_SIZE).replace(/\/+$/, ''), 0, NAME_SIZE, 'latin1');
   writeOctal(block, 100, 8, 0);
   writeOctal(block, 108, 8, 0);
@@ -99,7 +113,6 @@ function encodePax(name: ByteString, records: [ByteString, ByteString][]): Buffe
   writeMagic(block, 0);
   writeChecksum(block, 0);
   block.write(body, TAR_BLOCK, 'latin1');
-  return block;
 }
 
 /** `<length> <key>=<value>\n`, the length counting itself. */
@@ -150,9 +163,14 @@ function toAscii(text: ByteString): string {
   return isPlain(text) ? text : text.replace(/[^\x01-\x7f]/g, '');
 }
 
-/** Zero-padded octal digits and a NUL in `width` bytes. */
+/** Zero-padded octal digits in `width` bytes, the last of them NUL already. */
 function writeOctal(block: Buffer, at: number, width: number, value: number): void {
-  block.write(value.toString(8).padStart(width - 1, '0'), at, width - 1, 'latin1');
+  let rest = value;
+  for (let i = at + width - 2; i >= at; i--) {
+    const next = Math.floor(rest / 8);
+    block[i] = 0x30 + rest - next * 8;
+    rest = next;
+  }
 }
 
 function writeMagic(block: Buffer, at: number): void {
@@ -160,8 +178,8 @@ function writeMagic(block: Buffer, at: number): void {
 }
 
 function writeChecksum(block: Buffer, at: number): void {
-  block.fill(0x20, at + 148, at + 156);
-  let sum = 0;
-  for (let i = at; i < at + TAR_BLOCK; i++) sum += block[i] ?? 0;
-  block.write(`${sum.toString(8).padStart(6, '0')}\0 `, at + 148, 8, 'latin1');
+  let sum = 8 * 0x20;
+  for (let i = at; i < at + TAR_BLOCK; i++) sum += block[i] as number;
+  writeOctal(block, at + 148, 7, sum);
+  block[at + 155] = 0x20;
 }

@@ -248,16 +248,14 @@ function isZero(block: Buffer): boolean {
 
 /** Unsigned as POSIX has it, or signed as old writers summed. */
 function checkSum(block: Buffer): void {
-  let unsigned = 0;
-  let signed = 0;
-  for (let i = 0; i < TAR_BLOCK; i++) {
-    const byte = i >= 148 && i < 156 ? 0x20 : (block[i] ?? 0);
-    unsigned += byte;
-    signed += byte > 127 ? byte - 256 : byte;
-  }
   const stored = number(block, 148, 8, 'checksum');
-  if (stored !== unsigned && stored !== signed)
-    throw malformed('a header checksum is wrong: this is no tar archive, or a damaged one');
+  // The field itself counts as eight spaces.
+  let sum = 8 * 0x20;
+  for (let i = 0; i < 148; i++) sum += block[i] as number;
+  for (let i = 156; i < TAR_BLOCK; i++) sum += block[i] as number;
+  if (stored === sum) return;
+  for (let i = 0; i < TAR_BLOCK; i++) if ((i < 148 || i >= 156) && (block[i] as number) > 127) sum -= 256;
+  if (stored !== sum) throw malformed('a header checksum is wrong: this is no tar archive, or a damaged one');
 }
 
 function number(block: Buffer, at: number, width: number, what: string): number {
@@ -277,12 +275,18 @@ function signedNumber(block: Buffer, at: number, width: number, what: string): n
     if (!Number.isSafeInteger(result)) throw malformed(`${what} is out of range`);
     return result;
   }
-  const text = block
-    .toString('latin1', at, at + width)
-    .replace(/^ +/, '')
-    .replace(/[ \0].*$/s, '');
-  if (!/^[0-7]*$/.test(text)) throw malformed(`${what} is no octal number`);
-  return text === '' ? 0 : Number.parseInt(text, 8);
+  let value = 0;
+  let i = at;
+  const end = at + width;
+  while (i < end && block[i] === 0x20) i++;
+  for (; i < end; i++) {
+    const digit = block[i] as number;
+    // NUL or space ends it.
+    if (digit === 0 || digit === 0x20) break;
+    if (digit < 0x30 || digit > 0x37) throw malformed(`${what} is no octal number`);
+    value = value * 8 + (digit - 0x30);
+  }
+  return value;
 }
 
 function malformed(why: string): Error {

@@ -1,7 +1,7 @@
 import { readSync } from 'node:fs';
 import { assertInvariant, CodedError } from '../../base/index.ts';
 import { TAR_BLOCK, type TarEntry, tarPadding } from './entry.ts';
-import { encodeTarHeader } from './header.ts';
+import { renderTarHeader } from './header.ts';
 
 /** Bytes of a full chunk. */
 const CHUNK = 1 << 20;
@@ -33,7 +33,12 @@ export class TarWriter {
   header(entry: TarEntry): void {
     assertInvariant(this.#missing === 0, `content of ${this.#name} is incomplete`);
     const size = entry.type === 'file' ? entry.size : 0;
-    this.#append(encodeTarHeader(size === entry.size ? entry : { ...entry, size }));
+    const { block, length } = renderTarHeader(size === entry.size ? entry : { ...entry, size });
+    if (length <= CHUNK - this.#used) {
+      block.copy(this.#buffer, this.#used, 0, length);
+      this.#used += length;
+      if (this.#used === CHUNK) this.#flip();
+    } else this.#append(block.subarray(0, length));
     this.#missing = size;
     this.#size = size;
     this.#name = entry.name;
