@@ -139,11 +139,15 @@ export class RefRecords {
 
   /** Whether the content of a ref can be had: unpacked here, or lazy with a way to get it. */
   obtainable(row: RefRow): boolean {
-    for (const link of this.chain(row.id).reverse()) {
+    for (let link: RefRow | undefined = row; link !== undefined; link = this.#below(link)) {
       if (link.snapshot !== null) return this.options.snapshotter.has(link.snapshot);
       if (this.provider(link) === undefined && !this.#blobHere(link)) return false;
     }
     return true;
+  }
+
+  #below({ parent }: RefRow): RefRow | undefined {
+    return parent === null ? undefined : this.row(parent);
   }
 
   #blobHere(row: RefRow): boolean {
