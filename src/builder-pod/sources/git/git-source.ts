@@ -107,7 +107,8 @@ class GitSource implements SourceInstance {
       { scope, key: `git-mirror:${this.#remote.url}`, sharing: 'locked' },
       { signal, description: `git mirror of ${this.#remote.url}`, recordType: 'regular' },
     );
-    await using _kept = { [Symbol.asyncDispose]: () => mirror.keep() };
+    await using _held = { [Symbol.asyncDispose]: () => mirror.release() };
+    await mirror.keep();
     await using store = await mirror.mount({ signal });
     const gitDir = await openMirror(git, store.root, resolved.object.length === 64);
     await fetchInto(git, gitDir, this.#remote.url, resolved);
