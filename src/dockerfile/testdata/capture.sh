@@ -44,7 +44,7 @@ done
 
 # errors.json: the message of each file of errors.in.json. lint.json: the findings of each file of lint.in.json.
 python3 - "$tools" "$work" "$here" <<'PY'
-import json, os, subprocess, sys
+import json, os, re, subprocess, sys
 tools, work, here = sys.argv[1:]
 def buildctl(text, *more):
     os.makedirs(f"{work}/one", exist_ok=True)
@@ -60,8 +60,8 @@ json.dump(errors, open(f"{here}/golden/errors.json", "w"), indent=1, ensure_asci
 lint = []
 for name, text in json.load(open(f"{here}/lint.in.json")).items():
     out = buildctl(text, "--opt", "requestid=frontend.lint").stdout
-    found = json.loads(out[out.index("{"):out.rindex("}") + 1])
-    lint.append({"name": name, "dockerfile": text, "findings": sorted([w["location"]["ranges"][0]["start"]["line"], w["ruleName"], w["detail"]] for w in found.get("warnings") or [])})
+    found = re.findall(r"WARNING: (\w+)(?: - \S+)?\n(.*)\n(?:Dockerfile:(\d+))?", out)
+    lint.append({"name": name, "dockerfile": text, "findings": sorted([int(line or 0), rule, detail] for rule, detail, line in found)})
 json.dump(lint, open(f"{here}/golden/lint.json", "w"), indent=1, ensure_ascii=False)
 PY
 ls "$here/golden"
