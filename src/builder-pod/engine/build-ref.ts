@@ -1,9 +1,9 @@
 import { type AbortOptions, newId } from '../../base/index.ts';
 import type { ImmutableRef } from '../../cache/ports.ts';
-import type { FileRange, FileStat, FrontendRef } from '../../dockerfile/frontend-interface.ts';
 import type { Definition, LlbEdge, VertexOp } from '../../llb/index.ts';
 import type { Edge, Job } from '../../solver/index.ts';
 import { type Pools, siblingModule } from '../../sys/index.ts';
+import type { BridgeRange } from '../frontends/index.ts';
 import type { FoundEntry } from './read-task.ts';
 
 const MODULE = siblingModule(import.meta.url, './read-task');
@@ -19,7 +19,7 @@ export interface RefContext {
 }
 
 /** A graph that a frontend has asked to solve: solved once something of it is asked for. */
-export class BuildRef implements FrontendRef {
+export class BuildRef {
   readonly id = newId();
   readonly definition: Definition;
   readonly edge: Edge<VertexOp>;
@@ -36,13 +36,9 @@ export class BuildRef implements FrontendRef {
     await this.#use(options, async () => {});
   }
 
-  async readFile(path: string, range: FileRange | undefined, options: AbortOptions): Promise<Uint8Array> {
+  async readFile(path: string, range: BridgeRange | undefined, options: AbortOptions): Promise<Uint8Array> {
     const wanted = { offset: range?.offset ?? 0, length: range?.length };
     return await this.#read<Uint8Array>('readFile', { path, ...wanted }, options);
-  }
-
-  async statFile(path: string, options: AbortOptions): Promise<FileStat> {
-    return { size: (await this.stat(path, options)).stat.size };
   }
 
   async stat(path: string, options: AbortOptions): Promise<FoundEntry> {

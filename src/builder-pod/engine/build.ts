@@ -1,30 +1,34 @@
-import { type AbortOptions, CodedError, type Digest, formatPlatform, type Platform } from '../../base/index.ts';
-import type { Session, SessionRegistry } from '../../builder-api/index.ts';
-import type {
-  CallOptions,
-  DockerfileClient,
-  ForwardRequest,
-  FrontendResult,
-  FrontendSolveRequest,
-  FrontendWarning,
-  ImageConfigRequest,
-  ResolvedImage,
-} from '../../dockerfile/frontend-interface.ts';
+import { type AbortOptions, CodedError, formatPlatform, type Platform } from '../../base/index.ts';
+import { toGoMode } from '../../builder-api/index.ts';
 import { type Definition, LLB_CAPS, loadDefinition } from '../../llb/index.ts';
 import type { Pools } from '../../sys/index.ts';
+import type {
+  BridgeCall,
+  BridgeImage,
+  BridgeImageRequest,
+  BridgeRef,
+  BridgeResult,
+  BridgeSolveRequest,
+  BridgeSourceMeta,
+  BridgeSourceMetaRequest,
+  BridgeStat,
+  BridgeWarning,
+  BridgeWorker,
+  FrontendBridge,
+  FrontendRegistry,
+} from '../frontends/index.ts';
 import type { ImageResolver, ResolutionMemo } from '../sources/index.ts';
 import { BuildRef, type EngineJob } from './build-ref.ts';
 import { checkEntitlements } from './entitlements.ts';
 import { SourceLocations } from './error-source.ts';
-import type { Frontend } from './ports.ts';
+import type { FoundEntry } from './read-task.ts';
 
 export interface BuildServices {
   readonly pools: Pools;
-  readonly sessions: SessionRegistry;
   readonly images: ImageResolver;
-  readonly frontends: ReadonlyMap<string, Frontend>;
-  /** The first is the builder's own. */
-  readonly platforms: readonly Platform[];
+  readonly frontends: FrontendRegistry;
+  /** The builder as frontends see it; its first platform is its own. */
+  readonly worker: BridgeWorker;
 }
 
 export interface BuildRequest {
@@ -37,6 +41,9 @@ export interface BuildRequest {
   readonly entitlements: ReadonlySet<string>;
 }
 
+const SCRATCH: BridgeRef = { id: '' };
+const IMAGE_SCHEME = 'docker-image://';
+
 /** A build under way: what its frontends may do, whether they run here or in the client. */
 export class Build {
   readonly request: BuildRequest;
@@ -48,7 +55,7 @@ export class Build {
   readonly #services: BuildServices;
   readonly #locations = new SourceLocations();
   readonly #refs = new Map<string, BuildRef>();
-  readonly #returned = Promise.withResolvers<FrontendResult>();
+  readonly #returned = Promise.withResolvers<BridgeResult>();
   #returnedOnce = false;
 
   constructor(request: BuildRequest, job: EngineJob, services: BuildServices, signal: AbortSignal) {
@@ -59,18 +66,10 @@ export class Build {
     this.#returned.promise.catch(() => {});
   }
 
-  get platforms(): readonly Platform[] {
-    return this.#services.platforms;
-  }
-
-  session(options: AbortOptions): Promise<Session> {
-    return this.#services.sessions.get(this.request.session, options);
-  }
-
   /** A graph to solve when something of it is wanted. Undefined for an empty one. @throws CodedError */
   load(definition: Definition): BuildRef | undefined {
     this.signal.throwIfAborted();
-    const platform = this.#services.platforms[0];
+    const platform: Platform | undefined = this.#services.worker.platforms[0];
     const graph = loadDefinition(definition, platform === undefined ? {} : { platform });
     if (graph === undefined) return undefined;
     this.#locations.add(graph);
@@ -89,81 +88,117 @@ export class Build {
     return ref;
   }
 
-  /** @throws CodedError not_found */
-  ref(id: string): BuildRef {
+  /** Undefined for scratch, whose id is empty. @throws CodedError not_found */
+  find(id: string): BuildRef | undefined {
+    if (id === '') return undefined;
     const ref = this.#refs.get(id);
     if (ref === undefined) throw new CodedError('not_found', `no such ref: ${id}`, { fault: 'user' });
     return ref;
   }
 
+  /** The error with the place in the source of the step that failed. */
   explain(error: unknown): CodedError {
     return this.#locations.explain(error);
   }
 
-  /** Runs a frontend of ours. @throws CodedError unimplemented for others */
+  /** @throws CodedError not_found for a frontend that is not there */
   async runFrontend(
     name: string,
-    attrs: ReadonlyMap<string, string>,
+    options: ReadonlyMap<string, string>,
     inputs: ReadonlyMap<string, Definition>,
-    options: AbortOptions,
-  ): Promise<FrontendResult> {
-    // The image's own name for what is built in.
+    call: BridgeCall,
+  ): Promise<BridgeResult> {
+    // The name under which clients ask for the image of what is built in.
     const builtIn =
-      name === 'gateway.v0' && attrs.get('source') === 'dockerfile.v0' && !attrs.has('context:dockerfile.v0');
-    const frontend = this.#services.frontends.get(builtIn ? 'dockerfile.v0' : name);
-    if (frontend === undefined) {
-      throw new CodedError('unimplemented', `frontend ${name} is not supported`, {
-        fault: 'user',
-        reason: 'FRONTEND_UNKNOWN',
-        hint: `built in: ${[...this.#services.frontends.keys()].join(', ')}`,
-      });
-    }
+      name === 'gateway.v0' && options.get('source') === 'dockerfile.v0' && !options.has('context:dockerfile.v0');
+    const frontend = builtIn ? 'dockerfile.v0' : name;
     try {
-      return await frontend(this.client(attrs, inputs), options);
+      return await this.#services.frontends.run(frontend, { options, inputs }, this.bridge(inputs), this.#bound(call));
     } catch (error) {
       throw this.explain(error);
     }
   }
 
-  /** What a frontend sees of the build. */
-  client(attrs: ReadonlyMap<string, string>, inputs: ReadonlyMap<string, Definition>): DockerfileClient {
+  /** What a frontend with these inputs may ask. */
+  bridge(inputs: ReadonlyMap<string, Definition>): FrontendBridge {
+    const read = <T>(id: string, work: (ref: BuildRef) => Promise<T>): Promise<T> => {
+      const ref = this.find(id);
+      if (ref === undefined)
+        throw new CodedError('not_found', 'no such file or directory: the ref is scratch', { fault: 'user' });
+      return work(ref);
+    };
     return {
-      options: attrs,
       sessionId: this.request.session,
-      buildPlatforms: this.#services.platforms,
-      llbCaps: new Set(LLB_CAPS),
-      solve: (request, options) => this.solve(request, options),
-      resolveImageConfig: (reference, request, options) => this.resolveImageConfig(reference, request, options),
-      forward: (request: ForwardRequest, options) =>
-        this.runFrontend(request.frontend, request.options, request.inputs, options),
+      workers: [this.#services.worker],
+      llbCaps: LLB_CAPS,
+      solve: (request, call) => this.#solve(request, call),
+      readFile: (id, path, range, call) => read(id, (ref) => ref.readFile(path, range, this.#bound(call))),
+      readDir: async (id, path, includePattern, call) => {
+        if (includePattern) {
+          throw new CodedError('unimplemented', 'reading a directory with an include pattern is not supported yet', {
+            fault: 'user',
+          });
+        }
+        return (await read(id, (ref) => ref.readDirectory(path, this.#bound(call)))).map(bridgeStat);
+      },
+      statFile: async (id, path, call) => bridgeStat(await read(id, (ref) => ref.stat(path, this.#bound(call)))),
+      evaluate: async (id, call) => {
+        await this.find(id)?.evaluate(this.#bound(call));
+      },
+      resolveImageConfig: (request, call) => this.#resolveImageConfig(request, call),
+      resolveSourceMeta: (request, call) => this.#resolveSourceMeta(request, call),
       inputs: async () => inputs,
-      warn: (warning) => this.warn(warning),
+      warn: (warning) => this.#warn(warning),
     };
   }
 
-  async solve(request: FrontendSolveRequest, options: CallOptions): Promise<BuildRef | undefined> {
-    const ref = this.load(request.definition);
-    if (request.evaluate === true) await ref?.evaluate(options);
-    return ref;
+  /** What a frontend in the client came to (LLBBridge Return): once only. */
+  giveResult(outcome: { readonly result: BridgeResult } | { readonly error: unknown }): void {
+    if (this.#returnedOnce) {
+      throw new CodedError('failed_precondition', 'the build has returned already', { fault: 'user' });
+    }
+    this.#returnedOnce = true;
+    if ('error' in outcome) this.#returned.reject(outcome.error);
+    else this.#returned.resolve(outcome.result);
   }
 
-  async resolveImageConfig(
-    reference: string,
-    request: ImageConfigRequest,
-    { signal }: CallOptions,
-  ): Promise<ResolvedImage> {
+  get returned(): Promise<BridgeResult> {
+    return this.#returned.promise;
+  }
+
+  #bound({ signal }: AbortOptions): AbortOptions {
+    return { signal: AbortSignal.any([signal, this.signal]) };
+  }
+
+  async #solve(request: BridgeSolveRequest, call: BridgeCall): Promise<BridgeResult> {
+    if (request.frontend !== undefined && request.frontend !== '') {
+      const { frontend, frontendOptions = new Map(), frontendInputs = new Map() } = request;
+      const result = await this.runFrontend(frontend, frontendOptions, frontendInputs, call);
+      if (request.evaluate === true) {
+        const refs = [result.ref, ...(result.refs?.values() ?? [])];
+        for (const ref of refs) if (ref !== undefined) await this.find(ref.id)?.evaluate(this.#bound(call));
+      }
+      return result;
+    }
+    const ref = request.definition === undefined ? undefined : this.load(request.definition);
+    if (request.evaluate === true) await ref?.evaluate(this.#bound(call));
+    return { ref: ref ?? SCRATCH, metadata: new Map() };
+  }
+
+  async #resolveImageConfig(request: BridgeImageRequest, call: BridgeCall): Promise<BridgeImage> {
+    const { reference, resolveMode, logName } = request;
     if (request.ociLayout !== undefined) {
       throw new CodedError('unimplemented', 'images in a content store of the client are not supported yet', {
         fault: 'user',
       });
     }
-    const platform = request.platform ?? this.#services.platforms[0]!;
-    const mode = request.resolveMode === 'pull' || request.resolveMode === 'local' ? request.resolveMode : 'default';
-    const name = request.logName === '' ? `resolve image config for docker-image://${reference}` : request.logName;
+    const platform = request.platform ?? this.#services.worker.platforms[0]!;
+    const mode = resolveMode === 'pull' || resolveMode === 'local' ? resolveMode : 'default';
+    const name = logName === '' ? `resolve image config for ${IMAGE_SCHEME}${reference}` : logName;
     const id = `${name} ${formatPlatform(platform)}`;
     return await this.job.inVertex({ name, id }, () =>
       this.#services.images.resolveImageConfig(reference, {
-        signal: AbortSignal.any([signal, this.signal]),
+        ...this.#bound(call),
         platform,
         mode,
         scope: this.job.scope.write,
@@ -173,24 +208,27 @@ export class Build {
     );
   }
 
-  warn({ vertex, level, message, detail, url, source, ranges }: FrontendWarning): void {
-    this.job.warn(vertex, { level, short: message, detail, url, sourceInfo: source, ranges });
+  /** Sources other than images are known by what they are asked for until they are fetched. */
+  async #resolveSourceMeta(request: BridgeSourceMetaRequest, call: BridgeCall): Promise<BridgeSourceMeta> {
+    const { source, platform, resolveMode, logName } = request;
+    if (!source.identifier.startsWith(IMAGE_SCHEME)) return { source };
+    const reference = source.identifier.slice(IMAGE_SCHEME.length);
+    const { digest, config } = await this.#resolveImageConfig(
+      { reference, resolveMode, logName, ...(platform === undefined ? {} : { platform }) },
+      call,
+    );
+    if (digest === '') return { source };
+    return { source, image: { digest, config: request.noConfig === true ? new Uint8Array() : config } };
   }
 
-  warnVertex(vertex: Digest, warning: Parameters<EngineJob['warn']>[1]): void {
-    this.job.warn(vertex, warning);
+  #warn({ vertex, level, message, detail, url, source, ranges }: BridgeWarning): void {
+    const info = source === undefined ? {} : { sourceInfo: source };
+    this.job.warn(vertex, { level, short: message, detail, url, ranges, ...info });
   }
+}
 
-  /** What a frontend in the client came to (LLBBridge Return): once only. */
-  giveResult(outcome: { readonly result: FrontendResult } | { readonly error: unknown }): void {
-    if (this.#returnedOnce)
-      throw new CodedError('failed_precondition', 'the build has returned already', { fault: 'user' });
-    this.#returnedOnce = true;
-    if ('error' in outcome) this.#returned.reject(outcome.error);
-    else this.#returned.resolve(outcome.result);
-  }
-
-  get returned(): Promise<FrontendResult> {
-    return this.#returned.promise;
-  }
+function bridgeStat({ path, stat, linkname }: FoundEntry): BridgeStat {
+  const { uid, gid, mtimeNs } = stat;
+  const size = stat.type === 'file' ? stat.size : 0;
+  return { path, mode: toGoMode(stat.mode), uid, gid, size, modTime: mtimeNs, linkname };
 }

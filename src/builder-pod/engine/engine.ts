@@ -6,13 +6,10 @@ import {
   invalidArgument,
   type Logger,
   onAbort,
-  type Platform,
-  parsePlatform,
   systemClock,
   toCodedError,
 } from '../../base/index.ts';
 import type { ImmutableRef } from '../../cache/ports.ts';
-import type { FrontendResult } from '../../dockerfile/frontend-interface.ts';
 import type { Definition, VertexOp } from '../../llb/index.ts';
 import {
   type BuiltResult,
@@ -22,10 +19,11 @@ import {
   type ResultStore,
   Solver,
 } from '../../solver/index.ts';
+import { type Exporter, type ExportSource, frontendResponse } from '../exporters/index.ts';
+import type { BridgeResult } from '../frontends/index.ts';
 import { Build, type BuildServices } from './build.ts';
-import { BuildRef } from './build-ref.ts';
+import type { BuildRef } from './build-ref.ts';
 import { grantEntitlements } from './entitlements.ts';
-import type { ExporterFactory, ExportInput, ExportRef } from './ports.ts';
 
 /** How long a build that is over is still known, for watchers that come late. */
 const KEEP_MS = 10_000;
@@ -34,7 +32,8 @@ export interface EngineOptions extends BuildServices {
   readonly resolver: OpResolver<VertexOp, ImmutableRef>;
   readonly keys: KeyStore;
   readonly results: ResultStore<ImmutableRef>;
-  readonly exporters: ReadonlyMap<string, ExporterFactory>;
+  /** @throws CodedError for an unknown type or bad attributes */
+  readonly openExporter: (type: string, attrs: Readonly<Record<string, string>>) => Exporter;
   /** Entitlements that builds may ask for. */
   readonly allowedEntitlements: ReadonlySet<string>;
   readonly log: Logger;
@@ -122,16 +121,9 @@ export class Engine {
     if (ref === '') throw invalidArgument('the build has no ref');
     if (this.#builds.has(ref)) throw new CodedError('already_exists', `job ID ${ref} exists`, { fault: 'user' });
     const entitlements = grantEntitlements(request.entitlements, this.#options.allowedEntitlements);
-    const exporters = request.exporters.map(({ type, attrs }) => {
-      const factory = this.#options.exporters.get(type);
-      if (factory === undefined) {
-        throw new CodedError('not_found', `exporter ${JSON.stringify(type)} could not be found`, {
-          fault: 'user',
-          hint: `there are ${[...this.#options.exporters.keys()].join(', ')}`,
-        });
-      }
-      return factory(withEpoch(attrs, request.frontendAttrs));
-    });
+    const exporters = request.exporters.map(({ type, attrs }) =>
+      this.#options.openExporter(type, withEpoch(attrs, request.frontendAttrs)),
+    );
     const over = new AbortController();
     const buildSignal = AbortSignal.any([signal, over.signal]);
     const sessions = () => (session === '' ? [] : [session]);
@@ -148,33 +140,23 @@ export class Engine {
     for (const waiter of this.#waiters) waiter();
     try {
       const result = await this.#result(build, request, buildSignal);
-      const { edges, input } = inputOf(result);
-      const responses = await job.use(
+      const { edges, source } = planExport(build, result);
+      const made = await job.use(
         edges,
-        (built) => {
-          const refs = input(built);
-          return Promise.all(
+        async (built) => {
+          const input = source(built);
+          return await Promise.all(
             exporters.map((exporter, exporterId) =>
               job.inVertex({ name: exporter.name, id: `${session || ref}-export-${exporterId}` }, (progress) =>
-                exporter.export(refs, {
-                  signal: buildSignal,
-                  progress,
-                  sessions,
-                  session,
-                  exporterId,
-                  scope: job.scope.write,
-                }),
+                exporter.export(input, { signal: buildSignal, progress, sessions, exporterId }),
               ),
             ),
           );
         },
         { signal: buildSignal },
       );
-      const exporterResponse: Record<string, string> = {};
-      for (const [key, value] of result.metadata) {
-        if (key.startsWith('frontend.')) exporterResponse[key] = Buffer.from(value).toString('utf8');
-      }
-      for (const response of responses) Object.assign(exporterResponse, response);
+      const exporterResponse: Record<string, string> = { ...frontendResponse({ metadata: result.metadata }) };
+      for (const { response } of made) Object.assign(exporterResponse, response);
       return { exporterResponse };
     } catch (error) {
       throw signal.aborted ? toCodedError(signal.reason) : build.explain(error);
@@ -186,8 +168,11 @@ export class Engine {
     }
   }
 
-  async #result(build: Build, request: SolveRequest, signal: AbortSignal): Promise<FrontendResult> {
-    if (request.definition !== undefined) return { ref: build.load(request.definition), metadata: new Map() };
+  async #result(build: Build, request: SolveRequest, signal: AbortSignal): Promise<BridgeResult> {
+    if (request.definition !== undefined) {
+      const ref = build.load(request.definition);
+      return { ...(ref === undefined ? {} : { ref }), metadata: new Map() };
+    }
     if (request.frontend !== undefined && request.frontend !== '') {
       return await build.runFrontend(request.frontend, request.frontendAttrs, request.frontendInputs, { signal });
     }
@@ -198,59 +183,25 @@ export class Engine {
 
 interface ExportPlan {
   readonly edges: readonly BuildRef['edge'][];
-  readonly input: (built: readonly BuiltResult<ImmutableRef>[]) => ExportInput;
+  readonly source: (built: readonly BuiltResult<ImmutableRef>[]) => ExportSource;
 }
 
-/** The edges that a result stands for, and how their results are put back together. */
-function inputOf(result: FrontendResult): ExportPlan {
-  const named: readonly (readonly [string, unknown])[] =
-    result.refs === undefined ? [['', result.ref]] : [...result.refs];
+/** The edges that a result stands for, and how their results are put back in its place. */
+function planExport(build: Build, result: BridgeResult): ExportPlan {
   const edges: BuildRef['edge'][] = [];
-  const places = named.map(([id, ref]) => {
-    if (ref === undefined) return { id, at: undefined };
-    if (!(ref instanceof BuildRef))
-      throw new CodedError('internal', 'a frontend returned a ref that is not the build’s');
-    return { id, at: edges.push(ref.edge) - 1 };
-  });
-  const platforms = platformsOf(result);
-  return {
-    edges,
-    input: (built) => ({
-      multiPlatform: result.refs !== undefined,
-      metadata: result.metadata,
-      refs: places.map(
-        ({ id, at }): ExportRef => ({
-          id,
-          platform: platforms.get(id),
-          ref: at === undefined ? undefined : built[at]!.result.value,
-        }),
-      ),
-    }),
+  const place = (id: string | undefined): number | undefined => {
+    const ref = id === undefined ? undefined : build.find(id);
+    return ref === undefined ? undefined : edges.push(ref.edge) - 1;
   };
-}
-
-/** Platforms by ref id, from `refs.platforms`; an id that is a platform's name needs no entry. */
-function platformsOf(result: FrontendResult): ReadonlyMap<string, Platform> {
-  const platforms = new Map<string, Platform>();
-  for (const id of result.refs?.keys() ?? []) {
-    try {
-      platforms.set(id, parsePlatform(id));
-    } catch {
-      // An id may be any text.
-    }
+  const { metadata } = result;
+  const at = (built: readonly BuiltResult<ImmutableRef>[], n: number | undefined) =>
+    n === undefined ? undefined : built[n]!.result.value;
+  if (result.refs === undefined) {
+    const only = place(result.ref?.id);
+    return { edges, source: (built) => ({ ref: at(built, only), metadata }) };
   }
-  const json = result.metadata.get('refs.platforms');
-  if (json === undefined) return platforms;
-  let parsed: { Platforms?: { ID?: string; Platform?: Platform & { 'os.version'?: string } }[] };
-  try {
-    parsed = JSON.parse(Buffer.from(json).toString('utf8')) as typeof parsed;
-  } catch (error) {
-    throw invalidArgument('result metadata refs.platforms is no JSON', { cause: error });
-  }
-  for (const { ID, Platform } of parsed.Platforms ?? []) {
-    if (typeof ID === 'string' && Platform !== undefined) platforms.set(ID, Platform);
-  }
-  return platforms;
+  const places = [...result.refs].map(([id, ref]) => [id, place(ref.id)] as const);
+  return { edges, source: (built) => ({ refs: new Map(places.map(([id, n]) => [id, at(built, n)])), metadata }) };
 }
 
 /** SOURCE_DATE_EPOCH given as a build argument holds for every output that names none. */

@@ -1,0 +1,32 @@
+import type { wire } from '../../builder-api/index.ts';
+import { LLB_CAPS } from '../../llb/index.ts';
+
+type Cap = wire.moby.buildkit.v1.apicaps.APICap.$Properties;
+
+/** What frontends may call (research wire-facts 8.2). Running containers for a frontend (`gateway.exec…`) is not built. */
+const FRONTEND_CAPS = [
+  'solve.base',
+  'solve.inlinereturn',
+  'resolveimage',
+  'resolveimage.resolvemode',
+  'readfile',
+  'return',
+  'returnmap',
+  'readdir',
+  'statfile',
+  'importcaches',
+  'proto.refarray',
+  'reference.output',
+  'frontend.inputs',
+  'gateway.solve.metadata',
+  'frontend.caps',
+  'gateway.solve.evaluate',
+  'gateway.evaluate',
+  'gateway.warnings',
+  'source.metaresolver',
+];
+
+const enabled = (id: string): Cap => ({ id, enabled: true });
+
+export const frontendCaps: readonly Cap[] = FRONTEND_CAPS.map(enabled);
+export const llbCaps: readonly Cap[] = LLB_CAPS.map(enabled);

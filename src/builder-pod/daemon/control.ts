@@ -1,0 +1,197 @@
+import { CodedError, invalidArgument, type Logger, onAbort, toCodedError } from '../../base/index.ts';
+import {
+  Control,
+  CURRENT_TIMESTAMP_METADATA,
+  type GrpcServer,
+  Health,
+  Metadata,
+  statusOfError,
+  TraceService,
+  timestampOf,
+  toNumber,
+  wire,
+} from '../../builder-api/index.ts';
+import { type DiskUsage, diskUsage, type GarbageCollector, parseFilters, prune } from '../../cache/gc/index.ts';
+import type { Refs } from '../../cache/refs/index.ts';
+import { decodeDefinition } from '../../llb/index.ts';
+import type { Engine, SolveRequest } from '../engine/index.ts';
+import { BuildHistory } from './history.ts';
+import { decodeInputs } from './llb-bridge.ts';
+import { statusMessages } from './status-messages.ts';
+import { BUILDKIT_VERSION } from './worker.ts';
+
+/** How long a status stream may come before its Solve. */
+const STATUS_WAIT_MS = 6000;
+const COMPATIBILITY_VERSIONS: ReadonlySet<number> = new Set([0, 10, 20, 30]);
+/** The one scope of a stand-alone builder. */
+const SCOPE = { write: 'default', read: ['default'] };
+
+const v1 = wire.moby.buildkit.v1;
+type SolveMessage = wire.moby.buildkit.v1.SolveRequest.$Properties;
+type UsageRecord = wire.moby.buildkit.v1.UsageRecord.$Properties;
+
+export interface ControlOptions {
+  readonly engine: Engine;
+  readonly worker: wire.moby.buildkit.v1.types.WorkerRecord.$Properties;
+  readonly refs: Refs;
+  readonly gc: GarbageCollector;
+  readonly log: Logger;
+}
+
+/** The Control service, health, and spans taken and dropped. Sessions are registered by their registry. */
+export function registerControl(server: GrpcServer, options: ControlOptions): void {
+  const { engine, refs, log } = options;
+  const history = new BuildHistory();
+
+  server.register(Health, { check: () => ({ status: 1 }) });
+  server.register(TraceService, { export: () => ({}) });
+  server.register(Control, {
+    info: () => ({ buildkitVersion: BUILDKIT_VERSION }),
+
+    listWorkers: () => ({ record: [options.worker] }),
+
+    solve: async (message, { signal }) => {
+      const request = solveRequest(message);
+      const known = message.internal !== true;
+      const { ref, frontend = '', frontendAttrs, exporters } = request;
+      if (known) {
+        history.start({
+          ref,
+          frontend,
+          frontendAttrs: Object.fromEntries(frontendAttrs),
+          exporters: exporters.map(({ type, attrs }) => ({ type, attrs: { ...attrs } })),
+        });
+      }
+      try {
+        const { exporterResponse } = await engine.solve(request, { signal });
+        if (known) history.complete(ref, { exporterResponse: { ...exporterResponse } });
+        return { exporterResponse: { ...exporterResponse } };
+      } catch (error) {
+        const coded = toCodedError(error);
+        log.info('build failed', { build: ref, err: coded });
+        if (known) history.complete(ref, { error: statusOfError(coded) });
+        throw coded;
+      } finally {
+        options.gc.trigger();
+      }
+    },
+
+    status: async function* (request, context) {
+      const build = await engine.build(request.ref ?? '', { signal: context.signal, waitMs: STATUS_WAIT_MS });
+      context.sendHeaders(new Metadata().add(CURRENT_TIMESTAMP_METADATA, new Date().toISOString()));
+      for await (const events of build.job.watch({ signal: context.signal })) yield* statusMessages(events);
+    },
+
+    diskUsage: async (request, { signal }) => {
+      const filter = parseFilters(request.filter ?? []);
+      const records = await diskUsage(refs, { signal, filter });
+      const ageLimit = toNumber(request.ageLimit) / 1e6;
+      const until = ageLimit > 0 ? Date.now() - ageLimit : Number.POSITIVE_INFINITY;
+      return { record: records.filter((record) => record.lastUsedAt <= until).map(usageMessage) };
+    },
+
+    prune: async function* (request, { signal }) {
+      const keepDurationMs = toNumber(request.keepDuration) / 1e6;
+      const removed = await prune(refs, {
+        signal,
+        all: request.all === true,
+        filters: request.filter ?? [],
+        ...(keepDurationMs > 0 ? { keepDurationMs } : {}),
+        reservedSpace: toNumber(request.reservedSpace),
+        maxUsedSpace: toNumber(request.maxUsedSpace),
+        minFreeSpace: toNumber(request.minFreeSpace),
+        blobGraceMs: 0,
+      });
+      for (const record of removed) yield usageMessage(record);
+    },
+
+    listenBuildHistory: async function* (request, context) {
+      if ((request.filter ?? []).length > 0) {
+        throw new CodedError('unimplemented', 'filters on build history are not supported yet', { fault: 'user' });
+      }
+      context.sendHeaders(new Metadata().add(CURRENT_TIMESTAMP_METADATA, new Date().toISOString()));
+      const ref = request.ref ?? '';
+      const activeOnly = request.activeOnly === true;
+      const waiting = [...history.list({ activeOnly, ref, limit: request.limit ?? 0 })];
+      if (request.earlyExit === true) {
+        yield* waiting;
+        return;
+      }
+      let wake = Promise.withResolvers<void>();
+      using _listening = history.listen((event) => {
+        if (ref !== '' && event.record?.ref !== ref) return;
+        if (activeOnly && event.type !== v1.BuildHistoryEventType.STARTED) return;
+        waiting.push(event);
+        wake.resolve();
+      });
+      using aborted = onAbort(context.signal);
+      while (true) {
+        wake = Promise.withResolvers<void>();
+        yield* waiting.splice(0);
+        await Promise.race([wake.promise, aborted.promise]);
+      }
+    },
+
+    updateBuildHistory: (request) => {
+      const ref = request.ref ?? '';
+      if (request.delete === true) history.delete(ref);
+      else if (request.finalize !== true) history.pin(ref, request.pinned === true);
+      return {};
+    },
+  });
+}
+
+/** @throws CodedError for what is malformed, and for what is not built and would mislead if it were ignored. */
+function solveRequest(message: SolveMessage): SolveRequest {
+  const version = toNumber(message.compatibilityVersion);
+  if (!COMPATIBILITY_VERSIONS.has(version)) throw invalidArgument(`unsupported compatibility version ${version}`);
+  refuse((message.sourcePolicy?.rules ?? []).length > 0, 'source policies');
+  refuse((message.sourcePolicySession ?? '') !== '', 'source policies of a session');
+  refuse(message.proxyNetwork === true, 'proxied networking');
+  const cache = message.cache ?? {};
+  const exports = cache.exports ?? [];
+  refuse(exports.length > 0 || (cache.exportRefDeprecated ?? '') !== '', 'cache exports (--export-cache)');
+  const { definition, exporterDeprecated } = message;
+  const exporters =
+    (message.exporters ?? []).length > 0
+      ? (message.exporters ?? []).map(({ type, attrs }) => ({ type: type ?? '', attrs: attrs ?? {} }))
+      : exporterDeprecated
+        ? [{ type: exporterDeprecated, attrs: message.exporterAttrsDeprecated ?? {} }]
+        : [];
+  return {
+    ref: message.ref ?? '',
+    session: message.session ?? '',
+    ...(definition != null && definition.length > 0 ? { definition: decodeDefinition(definition) } : {}),
+    frontend: message.frontend ?? '',
+    frontendAttrs: new Map(Object.entries(message.frontendAttrs ?? {})),
+    frontendInputs: decodeInputs(message.frontendInputs),
+    exporters,
+    entitlements: message.entitlements ?? [],
+    scope: SCOPE,
+  };
+}
+
+function refuse(asked: boolean, what: string): void {
+  if (!asked) return;
+  throw new CodedError('unimplemented', `${what} are not supported by this builder yet`, {
+    fault: 'user',
+    reason: 'NOT_BUILT',
+  });
+}
+
+function usageMessage(record: DiskUsage): UsageRecord {
+  return {
+    id: record.id,
+    mutable: record.mutable,
+    inUse: record.inUse,
+    size: record.size,
+    parent: record.parents[0] ?? '',
+    parents: [...record.parents],
+    createdAt: timestampOf(record.createdAt),
+    lastUsedAt: timestampOf(record.lastUsedAt),
+    usageCount: record.usageCount,
+    description: record.description,
+    recordType: record.recordType,
+    shared: record.shared,
+  };
+}

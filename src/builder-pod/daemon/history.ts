@@ -1,0 +1,64 @@
+import { timestampOf, wire } from '../../builder-api/index.ts';
+
+const v1 = wire.moby.buildkit.v1;
+type Record_ = wire.moby.buildkit.v1.BuildHistoryRecord.$Properties;
+type Event = wire.moby.buildkit.v1.BuildHistoryEvent.$Properties;
+
+const MAX_RECORDS = 50;
+const { STARTED, COMPLETE, DELETED } = v1.BuildHistoryEventType;
+
+/** Builds of this life of the daemon (research wire-facts 13): kept in memory, the newest 50 and what is pinned. */
+export class BuildHistory {
+  readonly #records = new Map<string, Record_>();
+  readonly #listeners = new Set<(event: Event) => void>();
+
+  start(record: Record_ & { readonly ref: string }): void {
+    this.#records.set(record.ref, { ...record, createdAt: timestampOf(Date.now()), generation: 1 });
+    this.#tell(STARTED, record.ref);
+  }
+
+  complete(ref: string, outcome: Record_): void {
+    const record = this.#records.get(ref);
+    if (record === undefined) return;
+    this.#update(ref, { ...outcome, completedAt: timestampOf(Date.now()) });
+    this.#tell(COMPLETE, ref);
+    const removable = [...this.#records].filter(([, one]) => one.completedAt != null && one.pinned !== true);
+    for (const [old] of removable.slice(0, Math.max(0, this.#records.size - MAX_RECORDS))) this.delete(old);
+  }
+
+  pin(ref: string, pinned: boolean): void {
+    if (!this.#records.has(ref)) return;
+    this.#update(ref, { pinned });
+    this.#tell(COMPLETE, ref);
+  }
+
+  delete(ref: string): void {
+    if (this.#records.get(ref)?.completedAt == null) return;
+    this.#records.delete(ref);
+    for (const listener of this.#listeners) listener({ type: DELETED, record: { ref } });
+  }
+
+  /** What is active, then what is over, newest first when limited. */
+  list(options: { readonly activeOnly: boolean; readonly ref: string; readonly limit: number }): readonly Event[] {
+    const all = [...this.#records.values()].filter((record) => options.ref === '' || record.ref === options.ref);
+    const active = all.filter((record) => record.completedAt == null).map((record) => ({ type: STARTED, record }));
+    if (options.activeOnly) return active;
+    const done = all.filter((record) => record.completedAt != null).map((record) => ({ type: COMPLETE, record }));
+    return [...active, ...(options.limit > 0 ? done.reverse().slice(0, options.limit) : done)];
+  }
+
+  listen(listener: (event: Event) => void): Disposable {
+    this.#listeners.add(listener);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
+  }
+
+  #update(ref: string, change: Record_): void {
+    const record = this.#records.get(ref)!;
+    this.#records.set(ref, { ...record, ...change, generation: (record.generation ?? 0) + 1 });
+  }
+
+  #tell(type: number, ref: string): void {
+    const record = this.#records.get(ref)!;
+    for (const listener of this.#listeners) listener({ type, record } as Event);
+  }
+}

@@ -1,0 +1,201 @@
+import { invalidArgument, isDigest, type Platform } from '../../base/index.ts';
+import {
+  BUILD_ID_METADATA,
+  type CallContext,
+  errorOfStatus,
+  type GrpcServer,
+  LLBBridge,
+  toNumber,
+  type wire,
+} from '../../builder-api/index.ts';
+import { type Definition, decodeDefinition, encodeDefinition } from '../../llb/index.ts';
+import type { Build, Engine } from '../engine/index.ts';
+import type { BridgeRef, BridgeResult, BridgeStat, FrontendBridge } from '../frontends/index.ts';
+import { frontendCaps, llbCaps } from './caps.ts';
+import { platformOf } from './worker.ts';
+
+/** How long a call may come before the Solve that it belongs to. */
+const BUILD_WAIT_MS = 3000;
+
+type Result = wire.moby.buildkit.v1.frontend.Result.$Properties;
+type Stat = wire.fsutil.types.Stat.$Properties;
+type WorkerRecord = wire.moby.buildkit.v1.types.WorkerRecord.$Properties;
+
+/**
+ * LLBBridge (research wire-facts 8): how frontends in the client drive a build. Calls name their build in metadata and may come on any
+ * connection.
+ */
+export function registerLlbBridge(server: GrpcServer, engine: Engine, worker: WorkerRecord): void {
+  const buildOf = (context: CallContext): Promise<Build> => {
+    const ref = context.metadata.get(BUILD_ID_METADATA);
+    if (ref === undefined || ref === '') throw invalidArgument(`metadata ${BUILD_ID_METADATA} is missing`);
+    return engine.build(ref, { signal: context.signal, waitMs: BUILD_WAIT_MS });
+  };
+  const bridgeOf = async (context: CallContext): Promise<FrontendBridge> => {
+    const build = await buildOf(context);
+    return build.bridge(build.request.frontendInputs);
+  };
+
+  server.register(LLBBridge, {
+    ping: async (_, context) => {
+      await buildOf(context);
+      return { frontendApiCaps: [...frontendCaps], llbCaps: [...llbCaps], workers: [worker] };
+    },
+
+    solve: async (request, context) => {
+      const bridge = await bridgeOf(context);
+      const { definition, frontend } = request;
+      const result = await bridge.solve(
+        {
+          ...(definition?.length ? { definition: decodeDefinition(definition) } : {}),
+          ...(frontend ? { frontend, frontendOptions: new Map(Object.entries(request.frontendOpt ?? {})) } : {}),
+          frontendInputs: decodeInputs(request.frontendInputs),
+          evaluate: request.evaluate === true,
+        },
+        context,
+      );
+      return request.allowResultReturn === true ? { result: resultMessage(result) } : { ref: result.ref?.id ?? '' };
+    },
+
+    resolveImageConfig: async (request, context) => {
+      const bridge = await bridgeOf(context);
+      const { sessionId, storeId } = request;
+      const ociLayout = { sessionId: sessionId ?? '', storeId: storeId ?? '' };
+      const { reference, digest, config } = await bridge.resolveImageConfig(
+        {
+          reference: request.ref ?? '',
+          ...platformOption(platformOf(request.platform)),
+          resolveMode: request.resolveMode ?? '',
+          logName: request.logName ?? '',
+          ...(request.resolverType === 1 ? { ociLayout } : {}),
+        },
+        context,
+      );
+      return { ref: reference, digest, config };
+    },
+
+    resolveSourceMeta: async (request, context) => {
+      const bridge = await bridgeOf(context);
+      const { source, image } = await bridge.resolveSourceMeta(
+        {
+          source: { identifier: request.source?.identifier ?? '', attrs: request.source?.attrs ?? {} },
+          ...platformOption(platformOf(request.platform)),
+          resolveMode: request.resolveMode ?? '',
+          logName: request.logName ?? '',
+          noConfig: request.image?.noConfig === true,
+        },
+        context,
+      );
+      return {
+        source: { identifier: source.identifier, attrs: { ...source.attrs } },
+        ...(image === undefined ? {} : { image }),
+      };
+    },
+
+    readFile: async (request, context) => {
+      const bridge = await bridgeOf(context);
+      const offset = toNumber(request.range?.offset);
+      const length = toNumber(request.range?.length);
+      // A length of 0 means up to the end.
+      const range = request.range == null ? undefined : { offset, ...(length > 0 ? { length } : {}) };
+      return { data: await bridge.readFile(request.ref ?? '', request.filePath ?? '', range, context) };
+    },
+
+    readDir: async (request, context) => {
+      const bridge = await bridgeOf(context);
+      const { ref, dirPath, includePattern } = request;
+      const entries = await bridge.readDir(ref ?? '', dirPath ?? '', includePattern || undefined, context);
+      return { entries: entries.map(statMessage) };
+    },
+
+    statFile: async (request, context) => {
+      const bridge = await bridgeOf(context);
+      return { stat: statMessage(await bridge.statFile(request.ref ?? '', request.path ?? '', context)) };
+    },
+
+    evaluate: async (request, context) => {
+      const bridge = await bridgeOf(context);
+      await bridge.evaluate(request.ref ?? '', context);
+      return {};
+    },
+
+    return: async (request, context) => {
+      const build = await buildOf(context);
+      if (request.error != null) build.giveResult({ error: errorOfStatus(request.error) });
+      else build.giveResult({ result: resultOf(request.result ?? {}) });
+      return {};
+    },
+
+    inputs: async (_, context) => {
+      const build = await buildOf(context);
+      const definitions: Record<string, Uint8Array> = {};
+      for (const [name, definition] of build.request.frontendInputs) definitions[name] = encodeDefinition(definition);
+      return { definitions };
+    },
+
+    warn: async (request, context) => {
+      const bridge = await bridgeOf(context);
+      const digest = request.digest ?? '';
+      if (!isDigest(digest)) throw invalidArgument(`invalid vertex digest ${JSON.stringify(digest)}`);
+      const { info } = request;
+      const source = {
+        filename: info?.filename ?? '',
+        data: info?.data ?? new Uint8Array(),
+        language: info?.language ?? '',
+      };
+      bridge.warn({
+        vertex: digest,
+        level: toNumber(request.level),
+        message: text(request.short),
+        detail: (request.detail ?? []).map(text),
+        url: request.url ?? '',
+        ...(info == null ? {} : { source }),
+        ranges: (request.ranges ?? []).map(({ start, end }) => ({ start: position(start), end: position(end) })),
+      });
+      return {};
+    },
+  });
+}
+
+function text(bytes: Uint8Array | null | undefined): string {
+  return Buffer.from(bytes ?? []).toString('utf8');
+}
+
+function position(message: wire.pb.Position.$Properties | null | undefined) {
+  return { line: message?.line ?? 0, character: message?.character ?? 0 };
+}
+
+function platformOption(platform: Platform | undefined): { readonly platform?: Platform } {
+  return platform === undefined ? {} : { platform };
+}
+
+/** Definitions by name, as frontends take them. */
+export function decodeInputs(inputs: Readonly<Record<string, Uint8Array>> | null | undefined): Map<string, Definition> {
+  return new Map(Object.entries(inputs ?? {}).map(([name, bytes]) => [name, decodeDefinition(bytes)]));
+}
+
+function refMessage({ id, definition }: BridgeRef): wire.moby.buildkit.v1.frontend.Ref.$Properties {
+  return { id, ...(definition === undefined ? {} : { def: encodeDefinition(definition) }) };
+}
+
+function resultMessage(result: BridgeResult): Result {
+  const metadata = Object.fromEntries(result.metadata);
+  if (result.refs === undefined) return { ref: refMessage(result.ref ?? { id: '' }), metadata };
+  const refs = Object.fromEntries([...result.refs].map(([id, ref]) => [id, refMessage(ref)]));
+  return { refs: { refs }, metadata };
+}
+
+function resultOf(message: Result): BridgeResult {
+  const metadata = new Map(Object.entries(message.metadata ?? {}));
+  const many = message.refs?.refs ?? undefined;
+  if (many !== undefined) {
+    return { refs: new Map(Object.entries(many).map(([key, { id }]) => [key, { id: id ?? '' }])), metadata };
+  }
+  const old = message.refsDeprecated?.refs ?? undefined;
+  if (old !== undefined) return { refs: new Map(Object.entries(old).map(([key, id]) => [key, { id }])), metadata };
+  return { ref: { id: message.ref?.id ?? message.refDeprecated ?? '' }, metadata };
+}
+
+function statMessage(stat: BridgeStat): Stat {
+  return { ...stat, modTime: Number(stat.modTime) };
+}

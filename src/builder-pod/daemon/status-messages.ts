@@ -1,0 +1,94 @@
+import { timestampOf, type wire } from '../../builder-api/index.ts';
+import type { VertexEvent } from '../../solver/index.ts';
+
+type Status = wire.moby.buildkit.v1.StatusResponse.$Properties;
+
+/** Log bytes in one message: clients take 16 MiB at most, and BuildKit's daemon splits here. */
+const MAX_LOG_BYTES = 1 << 20;
+const MAX_ROWS = 4096;
+
+const optional = <K extends string>(key: K, ms: number | undefined) =>
+  ms === undefined ? {} : ({ [key]: timestampOf(ms) } as Record<K, ReturnType<typeof timestampOf>>);
+
+/** Events as messages of the Status stream (research wire-facts 2.1, 10). */
+export function* statusMessages(events: readonly VertexEvent[]): Generator<Status> {
+  let message = empty();
+  let bytes = 0;
+  let rows = 0;
+  for (const event of events) {
+    const size = event.kind === 'log' ? event.data.length : 0;
+    if (rows >= MAX_ROWS || (bytes > 0 && bytes + size > MAX_LOG_BYTES)) {
+      yield message;
+      message = empty();
+      bytes = 0;
+      rows = 0;
+    }
+    rows++;
+    bytes += size;
+    add(message, event);
+  }
+  if (rows > 0) yield message;
+}
+
+interface Building {
+  readonly vertexes: wire.moby.buildkit.v1.Vertex.$Properties[];
+  readonly statuses: wire.moby.buildkit.v1.VertexStatus.$Properties[];
+  readonly logs: wire.moby.buildkit.v1.VertexLog.$Properties[];
+  readonly warnings: wire.moby.buildkit.v1.VertexWarning.$Properties[];
+}
+
+function empty(): Building {
+  return { vertexes: [], statuses: [], logs: [], warnings: [] };
+}
+
+function add(message: Building, event: VertexEvent): void {
+  switch (event.kind) {
+    case 'vertex': {
+      const { digest, inputs, name, cached, started, completed, error, progressGroup } = event.vertex;
+      message.vertexes.push({
+        digest,
+        inputs: [...inputs],
+        name,
+        cached,
+        ...optional('started', started),
+        ...optional('completed', completed),
+        ...(error === undefined ? {} : { error }),
+        ...(progressGroup === undefined ? {} : { progressGroup }),
+      });
+      return;
+    }
+    case 'status': {
+      const { vertex, id, name, current, total, timestamp, started, completed } = event;
+      message.statuses.push({
+        vertex,
+        id,
+        name,
+        current: Math.round(current),
+        total: Math.round(total),
+        timestamp: timestampOf(timestamp),
+        ...optional('started', started),
+        ...optional('completed', completed),
+      });
+      return;
+    }
+    case 'log': {
+      const { vertex, stream, data, timestamp } = event;
+      message.logs.push({ vertex, stream, msg: data, timestamp: timestampOf(timestamp) });
+      return;
+    }
+    case 'warning': {
+      const { level, short, detail = [], url = '', sourceInfo, ranges = [] } = event.warning;
+      message.warnings.push({
+        vertex: event.vertex,
+        level,
+        short: Buffer.from(short),
+        detail: detail.map((line) => Buffer.from(line)),
+        url,
+        ranges: ranges.map(({ start, end }) => ({ start, end })),
+        ...(sourceInfo === undefined
+          ? {}
+          : { info: { filename: sourceInfo.filename, data: sourceInfo.data, language: sourceInfo.language } }),
+      });
+    }
+  }
+}
