@@ -1,0 +1,63 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { leftovers } from './support/leftovers.ts';
+import { root, slipway } from './support/paths.ts';
+import { must, run } from './support/run.ts';
+import { tempFolder } from './support/temp-folder.ts';
+
+const work = tempFolder('demo');
+const env = { SLIPWAY_ROOT: path.join(work.path, 'root') };
+
+afterAll(async () => {
+  await run(slipway, ['stop'], { env });
+  work[Symbol.dispose]();
+});
+
+test('the demo builds, pushes, runs the image, and finds every step cached the second time', async () => {
+  const ran = await must('sh', [path.join(root, 'scripts/demo.sh')], { env });
+  expect(ran.stdout).toContain('HELLO FROM SLIPWAY.\nBuilt for you.\n');
+  const again = /again +(\d+) of (\d+) steps from the cache, in (\d+)% of the first time/.exec(ran.stdout);
+  expect(again, ran.stdout).not.toBeNull();
+  expect(Number(again?.[3])).toBeLessThan(34);
+  expect(ran.stdout).toMatch(/digest {2}sha256:[0-9a-f]{64} \(both times\)/);
+});
+
+test('a Build that fails shows the lines it is about and ends with 1', async () => {
+  const manifest = path.join(work.path, 'failing.yaml');
+  writeFileSync(
+    manifest,
+    readFileSync(path.join(root, 'examples/hello/build.yaml'), 'utf8').replace(
+      'sh words.sh',
+      'echo about to fail && exit 7',
+    ),
+  );
+  const ran = await run(slipway, ['build', '-f', manifest, '--progress', 'plain'], { env });
+  expect(ran.code).toBe(1);
+  expect(ran.stderr).toContain('about to fail');
+  expect(ran.stderr).toContain('exit code: 7');
+  expect(ran.stderr).toMatch(/>>> RUN mkdir -p \/out && echo about to fail/);
+});
+
+test('Ctrl-C ends a build within seconds and says so', async () => {
+  const manifest = path.join(work.path, 'slow.yaml');
+  writeFileSync(
+    manifest,
+    readFileSync(path.join(root, 'examples/hello/build.yaml'), 'utf8').replace(
+      'sh words.sh',
+      'echo sleeping && sleep 600',
+    ),
+  );
+  const ran = await run(slipway, ['build', '-f', manifest, '--progress', 'plain'], {
+    env,
+    onStart: (child) =>
+      child.stderr?.on('data', (chunk: Buffer) => chunk.includes(' sleeping\n') && child.kill('SIGINT')),
+  });
+  expect(ran.code).toBe(130);
+});
+
+test('stop ends the private builder and leaves nothing', async () => {
+  await must(slipway, ['stop'], { env });
+  expect(leftovers(env.SLIPWAY_ROOT)).toEqual([]);
+  expect((await must(slipway, ['stop'], { env })).stdout).toBe('no private builder runs\n');
+});
