@@ -3,6 +3,7 @@ import { constants as os } from 'node:os';
 import { makeDevice, utimensAt } from './files.ts';
 import { AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW, check, hasErrno, libc, sysError } from './libc.ts';
 import { O_PATH } from './mount.ts';
+import { cName, decodeName } from './names.ts';
 import { lstatAt, type Stat } from './stat.ts';
 import { getXattr, listXattrs, readXattrs, removeXattr, setXattr } from './xattr.ts';
 
@@ -28,7 +29,8 @@ export class Dir implements Disposable {
 
   /** A path of an entry; only for calls that do not follow a last symlink. */
   procPathOf(name: string): string {
-    return `${this.procPath}/${checkName(name)}`;
+    checkName(name);
+    return `${this.procPath}/${name}`;
   }
 
   lstat(name: string): Stat {
@@ -46,7 +48,9 @@ export class Dir implements Disposable {
   }
 
   readdir(): string[] {
-    return readdirSync(this.procPath);
+    // One byte a character, so that only names beyond ASCII cost a decoding.
+    const names = readdirSync(this.procPath, { encoding: 'latin1' });
+    return names.map((name) => (/[\x80-\xff]/.test(name) ? decodeName(Buffer.from(name, 'latin1')) : name));
   }
 
   /** A sub-directory that is no symlink. */
@@ -75,12 +79,12 @@ export class Dir implements Disposable {
 
   symlink(target: string, name: string): void {
     if (target.includes('\0')) throw sysError('symlink', name, os.errno.EINVAL);
-    check(libc.symlinkat(target, this.fd, checkName(name)), 'symlink', name);
+    check(libc.symlinkat(cName(target), this.fd, checkName(name)), 'symlink', name);
   }
 
   readlink(name: string): string {
     const size = check(libc.readlinkat(this.fd, checkName(name), linkBuffer, linkBuffer.length), 'readlink', name);
-    return linkBuffer.toString('utf8', 0, size);
+    return decodeName(linkBuffer.subarray(0, size));
   }
 
   /** Hard link to an entry of `from`; a symlink itself is linked. */
@@ -169,5 +173,5 @@ function checkName(name: string): string {
   if (name === '' || name === '.' || name === '..' || name.includes('/') || name.includes('\0')) {
     throw sysError('name', name.replaceAll('\0', '\\0'), os.errno.EINVAL);
   }
-  return name;
+  return cName(name);
 }

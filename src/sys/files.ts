@@ -1,5 +1,5 @@
 import { closeSync, constants, fsyncSync, openSync, readSync, statfsSync, writeSync } from 'node:fs';
-import { AT_FDCWD, AT_SYMLINK_NOFOLLOW, check, checkPath, hasErrno, libc, sysError } from './libc.ts';
+import { AT_FDCWD, AT_SYMLINK_NOFOLLOW, check, cPath, hasErrno, libc, sysError } from './libc.ts';
 
 const times = Buffer.alloc(32);
 
@@ -24,7 +24,7 @@ export function utimensAt(dir: number, name: string, atimeNs: bigint, mtimeNs: b
 
 /** {@link utimensAt} of a path of ours. */
 export function lutimensNs(path: string, atimeNs: bigint, mtimeNs: bigint): void {
-  utimensAt(AT_FDCWD, checkPath(path), atimeNs, mtimeNs);
+  utimensAt(AT_FDCWD, cPath(path), atimeNs, mtimeNs);
 }
 
 export function futimensNs(fd: number, atimeNs: bigint, mtimeNs: bigint): void {
@@ -32,7 +32,7 @@ export function futimensNs(fd: number, atimeNs: bigint, mtimeNs: bigint): void {
 }
 
 export function lchown(path: string, uid: number, gid: number): void {
-  check(libc.fchownat(AT_FDCWD, checkPath(path), uid, gid, AT_SYMLINK_NOFOLLOW), 'lchown', path);
+  check(libc.fchownat(AT_FDCWD, cPath(path), uid, gid, AT_SYMLINK_NOFOLLOW), 'lchown', path);
 }
 
 /** A device number as mknod takes it (makedev(3)). */
@@ -44,7 +44,7 @@ export function makeDevice(major: number, minor: number): bigint {
 
 /** Makes a node of any type; `mode` with its type bits. The process's umask applies. */
 export function mknod(path: string, mode: number, major = 0, minor = 0): void {
-  check(libc.mknodat(AT_FDCWD, checkPath(path), mode, makeDevice(major, minor)), 'mknod', path);
+  check(libc.mknodat(AT_FDCWD, cPath(path), mode, makeDevice(major, minor)), 'mknod', path);
 }
 
 /** Makes a directory's entries durable. */

@@ -1,5 +1,6 @@
 import type { Cgroup } from './cgroup.ts';
-import { type ChildProcess, spawnProcess } from './process/spawn.ts';
+import { type ChildProcess, DEFAULT_PATH, spawnProcess } from './process/spawn.ts';
+import { markEnvironment } from './sweep.ts';
 
 /**
  * Reads its input until the end, which comes when the daemon dies in whatever way; then kills what is in the given cgroup directories. It goes on for a
@@ -16,11 +17,15 @@ while [ $quiet -lt 10 ] && [ $round -lt 300 ]; do
 done
 `;
 
-/** Starts the process that takes the steps in `cgroup` down when this one dies. Dispose it after the last step's end. */
-export function startGuardian(cgroup: Cgroup): ChildProcess {
+/**
+ * Starts the process that takes the steps in `cgroup` down when this one dies. Dispose it after the last step's end. It carries the mark, so that
+ * the sweep of the next life ends it before that life has steps in the same group.
+ */
+export function startGuardian(cgroup: Cgroup, stateId: string): ChildProcess {
   return spawnProcess({
     path: '/bin/sh',
     args: ['-c', SCRIPT, 'slipway-guardian', ...cgroup.directories],
+    env: { PATH: DEFAULT_PATH, ...markEnvironment(stateId) },
     stdin: 'pipe',
     cwd: '/',
     lead: 'session',

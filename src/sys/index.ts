@@ -13,6 +13,7 @@ export { errnoName, hasErrno, sysError } from './libc.ts';
 export * from './mount.ts';
 export { type MountTaskArgs, mountTasks } from './mount-tasks.ts';
 export * from './mountinfo.ts';
+export { decodeName, encodeName } from './names.ts';
 export type { ExitStatus } from './process/reaper.ts';
 export * from './process/run.ts';
 export * from './process/spawn.ts';

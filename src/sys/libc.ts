@@ -1,5 +1,6 @@
 import { constants } from 'node:os';
 import koffi from 'koffi';
+import { cName } from './names.ts';
 
 /**
  * libc through koffi's synchronous calls (asynchronous ones lose errno and can starve libuv's threads). Private to this room: nothing outside
@@ -228,4 +229,9 @@ export function hasErrno(error: unknown, ...codes: readonly string[]): boolean {
 export function checkPath(path: string): string {
   if (path.includes('\0')) throw sysError('path', path.replaceAll('\0', '\\0'), constants.errno.EINVAL);
   return path;
+}
+
+/** {@link checkPath}, as koffi is to be given it. */
+export function cPath(path: string): string {
+  return cName(checkPath(path));
 }

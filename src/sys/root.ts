@@ -5,6 +5,7 @@ import { Dir, O_CLOEXEC } from './dir.ts';
 import { utimensAt } from './files.ts';
 import { check, checkPath, hasErrno, lastErrno, libc, SYS, sysError } from './libc.ts';
 import { O_PATH } from './mount.ts';
+import { cName } from './names.ts';
 import { fstat, type Stat } from './stat.ts';
 
 const RESOLVE_NO_MAGICLINKS = 0x02;
@@ -38,7 +39,17 @@ export class Root implements Disposable {
     this.#how.writeBigUInt64LE((flags & fs.O_CREAT) === 0 ? 0n : BigInt(mode & 0o7777), 8);
     this.#how.writeBigUInt64LE(BigInt(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS), 16);
     for (let attempt = 0; ; attempt++) {
-      const fd = libc.syscall(SYS.openat2, 'int', this.fd, 'const char*', inside, 'void*', this.#how, 'size_t', 24);
+      const fd = libc.syscall(
+        SYS.openat2,
+        'int',
+        this.fd,
+        'const char*',
+        cName(inside),
+        'void*',
+        this.#how,
+        'size_t',
+        24,
+      );
       if (fd >= 0) return fd;
       // EAGAIN: a rename elsewhere raced with `..` in a symlink; the kernel asks to try again.
       if (lastErrno() !== 'EAGAIN' || attempt >= 128) throw sysError('openat2', path);

@@ -1,4 +1,4 @@
-import { AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW, check, checkPath, libc } from './libc.ts';
+import { AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW, check, cPath, libc } from './libc.ts';
 
 export type FileType = 'file' | 'dir' | 'symlink' | 'char' | 'block' | 'fifo' | 'socket';
 
@@ -83,7 +83,7 @@ export function lstatAt(dir: number, name: string): Stat {
 
 /** lstat with nanoseconds, faster than node:fs with bigint. Not for paths inside a snapshot: those go through a {@link Root}. */
 export function lstat(path: string): Stat {
-  return lstatAt(AT_FDCWD, checkPath(path));
+  return lstatAt(AT_FDCWD, cPath(path));
 }
 
 export function fstat(fd: number): Stat {

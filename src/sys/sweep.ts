@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, realpathSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Cgroup, cgroupLayout, findCgroups } from './cgroup.ts';
 import { hasErrno, libc } from './libc.ts';
 import { unmountBelow } from './mountinfo.ts';
@@ -50,8 +51,16 @@ export async function sweep(
   { stateId, directory }: LifeMark,
   cgroupParent?: string,
 ): Promise<{ readonly processes: number; readonly mounts: number }> {
-  const marked = markedProcesses(stateId);
-  for (const pid of marked) libc.kill(pid, 9);
+  const marked = new Set<number>();
+  // Again until none is left, since one may just have started another. A killed one has no environment any more.
+  for (let found = markedProcesses(stateId), round = 0; found.length > 0 && round < 100; round++) {
+    for (const pid of found) {
+      marked.add(pid);
+      libc.kill(pid, 9);
+    }
+    await delay(5);
+    found = markedProcesses(stateId);
+  }
   const cgroup = lifeCgroup(stateId, cgroupParent);
   let steps = await cgroup.killAll();
   // Steps may have asked for a parent group of their own; the state id is in their path, too.
@@ -62,5 +71,5 @@ export async function sweep(
   }
   const mounts = unmountBelow(realpathSync(directory));
   await cgroup.remove();
-  return { processes: marked.length + steps, mounts };
+  return { processes: marked.size + steps, mounts };
 }

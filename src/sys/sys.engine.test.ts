@@ -192,7 +192,7 @@ describe('what a killed daemon leaves', () => {
     try {
       await using step = spawnProcess({ path: '/bin/sleep', args: ['1000'] });
       cgroup.add(step.pid);
-      await using guardian = startGuardian(cgroup);
+      await using guardian = startGuardian(cgroup, stateId);
       await delay(100);
       expect(process.kill(step.pid, 0)).toBe(true);
       guardian.stdin?.destroy();
@@ -203,6 +203,15 @@ describe('what a killed daemon leaves', () => {
       await cgroup.remove();
     }
   });
+});
+
+test('a sweep ends the guardian of the life before, lest it kills the steps of the next', async () => {
+  const stateId = `test-${newId()}`;
+  const guardian = startGuardian(lifeCgroup(stateId), stateId);
+  guardian.stdin?.destroy();
+  // With what it may just have started.
+  expect((await sweep({ stateId, directory })).processes).toBeGreaterThanOrEqual(1);
+  expect(await guardian.exited).toMatchObject({ signal: 9 });
 });
 
 test('the launcher gives a mount namespace of its own and stays the same process', async () => {

@@ -1,10 +1,10 @@
-import { checkPath, hasErrno, lastErrno, libc, sysError } from './libc.ts';
+import { cPath, hasErrno, lastErrno, libc, sysError } from './libc.ts';
 
 const buffer = Buffer.alloc(65_536);
 
 /** Names of a file's extended attributes, symlinks not followed, sorted. Empty where the file system has none. */
 export function listXattrs(path: string): string[] {
-  const size = libc.llistxattr(checkPath(path), buffer, buffer.length);
+  const size = libc.llistxattr(cPath(path), buffer, buffer.length);
   if (size < 0) {
     if (lastErrno() === 'EOPNOTSUPP') return [];
     throw sysError('llistxattr', path);
@@ -18,7 +18,7 @@ export function listXattrs(path: string): string[] {
 
 /** The value, or undefined when the attribute is not there. */
 export function getXattr(path: string, name: string): Buffer | undefined {
-  const size = libc.lgetxattr(checkPath(path), name, buffer, buffer.length);
+  const size = libc.lgetxattr(cPath(path), name, buffer, buffer.length);
   if (size < 0) {
     const error = sysError('lgetxattr', path);
     if (hasErrno(error, 'ENODATA', 'EOPNOTSUPP')) return undefined;
@@ -30,12 +30,12 @@ export function getXattr(path: string, name: string): Buffer | undefined {
 export function setXattr(path: string, name: string, value: Uint8Array): void {
   // koffi takes no pointer of an empty view.
   const bytes = value.length === 0 ? buffer : value;
-  if (libc.lsetxattr(checkPath(path), name, bytes, value.length, 0) < 0) throw sysError('lsetxattr', path);
+  if (libc.lsetxattr(cPath(path), name, bytes, value.length, 0) < 0) throw sysError('lsetxattr', path);
 }
 
 /** Removing what is not there is no error. */
 export function removeXattr(path: string, name: string): void {
-  if (libc.lremovexattr(checkPath(path), name) < 0) {
+  if (libc.lremovexattr(cPath(path), name) < 0) {
     const error = sysError('lremovexattr', path);
     if (!hasErrno(error, 'ENODATA', 'EOPNOTSUPP')) throw error;
   }

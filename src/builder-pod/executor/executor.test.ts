@@ -6,7 +6,7 @@ import { openRoot, type Root } from '../../sys/index.ts';
 import { stepEnvironment } from './environment.ts';
 import { ExecError } from './exec-error.ts';
 import { hostsFile } from './network-files.ts';
-import { isCrunCandidate } from './runtime.ts';
+import { isCrunCandidate, isStepsFault } from './runtime.ts';
 import { reduceSeccomp } from './seccomp.ts';
 import { StepLog } from './step-log.ts';
 import { makeStubs, removeStubs } from './stubs.ts';
@@ -221,6 +221,23 @@ test('without CAP_SYS_ADMIN nothing makes or joins a namespace', () => {
   expect(syscalls.find(({ names }) => names.includes('clone'))).toMatchObject({
     args: [{ value: 0x7e020000, op: 'SCMP_CMP_MASKED_EQ' }],
   });
+});
+
+test('a runtime’s error is the step’s fault only where it is about the step', () => {
+  for (const message of [
+    'runc create failed: unable to start container process: exec: "/no": stat /no: no such file or directory',
+    'executable file `foo` not found in $PATH: No such file or directory',
+    'exec /x: exec format error',
+    'error mounting "/a" to rootfs at "/etc/passwd/x": mkdir /etc/passwd: not a directory',
+  ]) {
+    expect(isStepsFault(message), message).toBe(true);
+  }
+  for (const message of [
+    'unable to apply cgroup configuration: cannot allocate memory',
+    'runc: fork/exec: resource busy',
+  ]) {
+    expect(isStepsFault(message), message).toBe(false);
+  }
 });
 
 test('crun is tried only where it is known to do better', () => {

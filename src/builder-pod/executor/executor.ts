@@ -17,7 +17,7 @@ import {
   startGuardian,
 } from '../../sys/index.ts';
 import { ExecError } from './exec-error.ts';
-import { type Runtime, runArguments, runtimeError } from './runtime.ts';
+import { isStepsFault, type Runtime, runArguments, runtimeError } from './runtime.ts';
 import { SECCOMP_PROFILE } from './seccomp.ts';
 import { type PrepareArgs, type Prepared, type StepMount, stepTasks } from './step-task.ts';
 
@@ -68,7 +68,7 @@ export class Executor implements AsyncDisposable {
     // Mounts are found again by their real paths.
     this.#directory = realpathSync(options.directory);
     mkdirSync(this.#stateDirectory, { recursive: true, mode: 0o700 });
-    this.#guardian = startGuardian(lifeCgroup(options.stateId, options.cgroupParent));
+    this.#guardian = startGuardian(lifeCgroup(options.stateId, options.cgroupParent), options.stateId);
   }
 
   get #stateDirectory(): string {
@@ -168,6 +168,9 @@ export class Executor implements AsyncDisposable {
     const { validExitCodes, args } = step.meta;
     if (validExitCodes.length === 0 ? exitCode === 0 : validExitCodes.includes(exitCode)) return { exitCode };
     const runtimeMessage = outOfMemory ? undefined : runtimeError(bundle);
+    if (runtimeMessage !== undefined && !isStepsFault(runtimeMessage)) {
+      throw new CodedError('internal', `container of the step: ${runtimeMessage}`, { reason: 'EXEC_RUNTIME' });
+    }
     throw new ExecError(args, exitCode, { outOfMemory, ...(runtimeMessage === undefined ? {} : { runtimeMessage }) });
   }
 
@@ -188,6 +191,7 @@ export class Executor implements AsyncDisposable {
   /** Call when no step runs. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#guardian[Symbol.asyncDispose]();
+    await lifeCgroup(this.#options.stateId, this.#options.cgroupParent).remove();
   }
 }
 

@@ -66,3 +66,10 @@ export function runtimeError(bundle: string): string | undefined {
   }
   return message;
 }
+
+/** Whether a runtime's error is about what the step asked for: its program, directory or mount targets; anything else is the platform's. */
+export function isStepsFault(message: string): boolean {
+  return /exec: "|exec format error|executable file|no such file or directory|not a directory|permission denied|\bcwd\b/i.test(
+    message,
+  );
+}

@@ -1,9 +1,11 @@
-import { CodedError, newId, type Semaphore } from '../../../base/index.ts';
+import { CodedError, newId, type Platform, type Semaphore } from '../../../base/index.ts';
+import type { ContentHasher } from '../../../cache/contenthash/index.ts';
 import type { ImmutableRef, RefManager, RefOptions } from '../../../cache/ports.ts';
 import type { ExecOp, LinuxResources } from '../../../llb/index.ts';
 import type { Op, OpContext, Result } from '../../../solver/ports.ts';
 import { DEFAULT_LOG_LIMITS, ExecError, type Executor, type LogLimits, StepLog } from '../../executor/index.ts';
 import type { SourceSecrets } from '../../sources/index.ts';
+import { bindCacheMap, execCacheMap } from '../cache-map/index.ts';
 import { type MountEnvironment, type Output, prepareMounts } from './mounts.ts';
 import { secretEnvironment } from './secrets.ts';
 
@@ -14,17 +16,19 @@ export interface ExecOpOptions {
   /** How many steps run at once. */
   readonly places: Semaphore;
   readonly resultOf: (ref: ImmutableRef) => Result<ImmutableRef>;
-  /** The op's cache map: `execCacheMap` of `ops/cache-map`, bound to this op and platform. */
-  readonly cacheMap: Op<ImmutableRef>['cacheMap'];
+  readonly hasher: ContentHasher;
   /** From the vertex's metadata: limits that are no part of keys. */
   readonly resources?: LinuxResources;
   readonly logLimits?: LogLimits;
 }
 
 /** The exec op: a process in a container on the inputs' file systems; a result for each mount with an output. */
-export function execOp(exec: ExecOp, options: ExecOpOptions): Op<ImmutableRef> {
+export function execOp(exec: ExecOp, platform: Platform, inputCount: number, options: ExecOpOptions): Op<ImmutableRef> {
   return {
-    cacheMap: options.cacheMap,
+    cacheMap: async () => {
+      const map = execCacheMap(exec, platform, inputCount);
+      return { map: bindCacheMap<ImmutableRef>(map, options.hasher, (ref) => ref), done: true };
+    },
     acquire: ({ signal }) => options.places.acquire({ signal }),
     exec: (inputs, context) =>
       runExec(

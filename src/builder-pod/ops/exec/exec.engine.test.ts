@@ -4,7 +4,8 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { CodedError, cancelledError, neverAborted, newId, Semaphore } from '../../../base/index.ts';
+import { cancelledError, neverAborted, newId, Semaphore } from '../../../base/index.ts';
+import { ContentHasher } from '../../../cache/contenthash/index.ts';
 import type { ImmutableRef } from '../../../cache/ports.ts';
 import { refResult } from '../../../cache/refs/index.ts';
 import { openTestState } from '../../../cache/testing/open-state.ts';
@@ -98,15 +99,19 @@ async function sh(
       cdiDevices: [],
       ...exec,
     },
+    { os: 'linux', architecture: 'amd64' },
+    1 + inputs.length,
     {
       refs: state.refs,
       executor,
       secrets,
       places: new Semaphore(8),
       resultOf: refResult,
-      cacheMap: () => Promise.reject(new CodedError('internal', 'not asked here')),
+      hasher: new ContentHasher({ pool: pools.bulk }),
     },
   );
+  const { map } = await op.cacheMap(0, context);
+  expect(map.inputs).toHaveLength(1 + inputs.length);
   const results = await op.exec(
     [base, ...inputs].map((ref) => refResult(ref)),
     context,
