@@ -416,8 +416,8 @@ class Receiver implements Disposable {
   }
 }
 
-/** Another machine's security labels and overlay's own marks mean nothing here, or worse. */
-function isCarried(key: string): boolean {
+/** Whether an attribute is applied: another machine's security labels and overlay's own marks mean nothing here, or worse. */
+export function isCarried(key: string): boolean {
   return !key.startsWith('trusted.') && key !== 'security.selinux';
 }
 

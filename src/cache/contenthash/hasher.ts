@@ -58,7 +58,7 @@ export class ContentHasher {
 
   async #checksum(ref: ImmutableRef, selectors: readonly ContentSelector[], options: RefOptions): Promise<Digest> {
     options.signal.throwIfAborted();
-    const tree = this.#treeOf(ref);
+    const tree = this.treeOf(ref);
     if (tree) {
       const { digest } = await this.#run({ tree, selectors }, options);
       if (digest) return digest;
@@ -74,7 +74,8 @@ export class ContentHasher {
     return this.#pool.run<ChecksumAnswer>(TASK, args, { signal: options.signal });
   }
 
-  #treeOf(ref: ImmutableRef): Uint8Array | undefined {
+  /** What is known of a ref's files, e.g. to receive the next state of a directory on top of it. */
+  treeOf(ref: ImmutableRef): Uint8Array | undefined {
     const known = this.#trees.get(ref.id);
     if (known) {
       this.#trees.delete(ref.id);

@@ -1,11 +1,12 @@
 import { type AbortOptions, CodedError } from '../../../base/index.ts';
 import { FileSync, type ReceiveProgress, type Session, type SessionRegistry } from '../../../builder-api/index.ts';
+import type { ContentHasher } from '../../../cache/contenthash/index.ts';
 import type { ImmutableRef, RefManager } from '../../../cache/ports.ts';
 import type { VertexProgress } from '../../../solver/ports.ts';
 import { siblingModule } from '../../../sys/index.ts';
 import { withAnySession } from '../../session/index.ts';
 import { type LocalSource, sharedKeyOf } from './attributes.ts';
-import type { ReceiveDirectoryArgs } from './receive-task.ts';
+import type { ReceiveDirectoryArgs, ReceivedDirectory } from './receive-task.ts';
 
 /** Each changed transfer is a layer on the last; above so many the next starts from nothing. */
 const MAX_DEPTH = 24;
@@ -16,6 +17,9 @@ export interface LocalStates {
   get(scope: string, key: string): string | undefined;
   set(scope: string, key: string, refId: string): void;
 }
+
+/** Where content trees of refs are kept ({@link ContentHasher}). */
+export type ContentTrees = Pick<ContentHasher, 'treeOf' | 'setTree'>;
 
 export interface ReceiveLocalOptions extends AbortOptions {
   readonly scope: string;
@@ -32,11 +36,14 @@ export class LocalReceiver {
   readonly #registry: SessionRegistry;
   readonly #refs: RefManager;
   readonly #states: LocalStates;
+  readonly #trees: ContentTrees | undefined;
 
-  constructor(registry: SessionRegistry, refs: RefManager, states: LocalStates) {
+  /** With `trees`, content digests are made while files arrive and handed there. */
+  constructor(registry: SessionRegistry, refs: RefManager, states: LocalStates, trees?: ContentTrees) {
     this.#registry = registry;
     this.#refs = refs;
     this.#states = states;
+    this.#trees = trees;
   }
 
   /** The directory as the client has it now. @throws CodedError not_found when the client does not offer it or is gone */
@@ -66,22 +73,23 @@ export class LocalReceiver {
         await base?.release();
         throw error;
       });
-    let received: ReceiveProgress;
+    let received: ReceivedDirectory;
     try {
       await using mounted = await mutable.mount({ signal });
-      received = await this.#transfer(session, source, mounted.root, options);
+      received = await this.#transfer(session, source, mounted.root, base, options);
     } catch (error) {
       await mutable.release();
       await base?.release();
       throw error;
     }
-    if (base !== undefined && received.changes === 0) {
+    if (base !== undefined && received.progress.changes === 0) {
       await mutable.release();
       return base;
     }
     await base?.release();
     const state = await mutable.commit({ signal });
     state.setMetadata(DEPTH_KEY, String(depth + 1));
+    if (received.tree !== undefined) this.#trees?.setTree(state, received.tree);
     this.#states.set(scope, key, state.id);
     return state;
   }
@@ -98,20 +106,23 @@ export class LocalReceiver {
     session: Session,
     source: LocalSource,
     directory: string,
+    base: ImmutableRef | undefined,
     { signal, progress }: ReceiveLocalOptions,
-  ): Promise<ReceiveProgress> {
+  ): Promise<ReceivedDirectory> {
     const id = `transferring ${source.name}:`;
     const started = Date.now();
     const { name, includePatterns, excludePatterns, followPaths, differ } = source;
     const args: ReceiveDirectoryArgs = {
       directory,
       differ,
+      tree: base === undefined ? undefined : this.#trees?.treeOf(base),
+      empty: base === undefined,
       request: { name, includePatterns, excludePatterns, followPaths },
     };
     let bytes = 0;
     progress.status({ id, started, current: 0 });
     try {
-      const received = await session.run<ReceiveProgress>(
+      const received = await session.run<ReceivedDirectory>(
         { module: siblingModule(import.meta.url, './receive-task'), fn: 'receiveDirectory' },
         args,
         {
@@ -122,7 +133,7 @@ export class LocalReceiver {
           },
         },
       );
-      bytes = received.bytes;
+      bytes = received.progress.bytes;
       return received;
     } finally {
       progress.status({ id, started, current: bytes, completed: Date.now() });

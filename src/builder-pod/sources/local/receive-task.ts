@@ -9,6 +9,7 @@ import {
   type SessionTaskContext,
 } from '../../../builder-api/index.ts';
 import { openRoot } from '../../../sys/index.ts';
+import { TreeTracker } from './tree-tracker.ts';
 
 const REPORT_MS = 100;
 
@@ -16,22 +17,36 @@ export interface ReceiveDirectoryArgs {
   readonly directory: string;
   readonly request: DirectoryRequest;
   readonly differ: 'none' | 'metadata';
+  /** The content tree of what is in the directory; absent when it is not known. */
+  readonly tree: Uint8Array | undefined;
+  /** Whether the directory is empty, so that its tree is known without one. */
+  readonly empty: boolean;
+}
+
+export interface ReceivedDirectory {
+  readonly progress: ReceiveProgress;
+  /** The content tree, as far as it could be kept. */
+  readonly tree: Uint8Array | undefined;
 }
 
 /** Session task: brings a directory in line with the client's. Posts a {@link ReceiveProgress} now and then. */
 export async function receiveDirectory(
   args: ReceiveDirectoryArgs,
   context: SessionTaskContext,
-): Promise<ReceiveProgress> {
+): Promise<ReceivedDirectory> {
   const call = context.channel.open(methodPath(FileSync, FileSync.methods.diffCopy), {
     signal: context.signal,
     metadata: directoryMetadata(args.request),
   });
   using root = openRoot(args.directory);
+  const tracker = args.empty || args.tree !== undefined ? new TreeTracker(root, args.tree) : undefined;
   let reported = 0;
   try {
-    return await receiveTree(packetsOfCall(call), {
+    const progress = await receiveTree(packetsOfCall(call), {
       root,
+      ...(tracker === undefined
+        ? {}
+        : { onEntry: tracker.onEntry, onRemoved: tracker.onRemoved, hashFile: tracker.hashFile }),
       differ: args.differ,
       signal: context.signal,
       onProgress: (progress) => {
@@ -41,6 +56,7 @@ export async function receiveDirectory(
         context.post(progress);
       },
     });
+    return { progress, tree: tracker?.finish() };
   } finally {
     call.end();
   }
