@@ -1,15 +1,15 @@
 import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import {
   chmodSync,
   chownSync,
-  closeSync,
   createReadStream,
   existsSync,
   linkSync,
   mkdirSync,
-  openSync,
+  readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -19,7 +19,7 @@ import { Readable } from 'node:stream';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, describe, expect, test } from 'vitest';
 import { neverAborted } from '../../base/index.ts';
-import { createPools, lstat, lutimensNs, mknod, mount, setXattr, unmount } from '../../sys/index.ts';
+import { createPools, decodeName, lstat, lutimensNs, mknod, mount, setXattr, unmount } from '../../sys/index.ts';
 import type { CompressionChoice } from '../compression/index.ts';
 import { encodeTarHeader, type TarEntry, TarReader, tarPadding } from '../tar/index.ts';
 import { applyLayer, convertLayer, extractArchive, packLayer } from './index.ts';
@@ -166,18 +166,59 @@ describe('packing and unpacking', () => {
     expect([...times]).toEqual([1_000_000_000_000_000_000n]);
   });
 
-  test('names that are not UTF-8 survive or are refused by name, never changed', async () => {
+  test('names and link targets that are not UTF-8 survive byte for byte', async () => {
     using temp = tempDirectory();
-    const tree = join(temp.path, 'tree');
+    const [tree, back, blob] = [join(temp.path, 'tree'), join(temp.path, 'back'), join(temp.path, 'blob')];
+    const at = (directory: string, ...bytes: number[]) =>
+      Buffer.concat([Buffer.from(`${directory}/`), Buffer.from(bytes)]);
     mkdirSync(tree);
-    closeSync(openSync(Buffer.concat([Buffer.from(`${tree}/`), Buffer.from([0x61, 0xff])]), 'w'));
+    mkdirSync(back);
+    mkdirSync(at(tree, 0x64, 0xe9));
+    writeFileSync(at(tree, 0x64, 0xe9, 0x2f, 0xff, 0xc3, 0xa9), 'odd');
+    symlinkSync(Buffer.from([0xfe, 0x2f, 0x61]), at(tree, 0x6c));
+    setXattr(
+      join(tree, decodeName(Buffer.from([0x64, 0xe9])), decodeName(Buffer.from([0xff, 0xc3, 0xa9]))),
+      'user.x',
+      Buffer.from('y'),
+    );
+    const { digest, diffId } = await packLayer(pools.bulk, { directory: tree, into: blob, compression: gzip, signal });
+    await applyLayer(pools.bulk, { blob, directory: back, digest, diffId, signal });
+    expect(readFileSync(at(back, 0x64, 0xe9, 0x2f, 0xff, 0xc3, 0xa9), 'utf8')).toBe('odd');
+    expect(readlinkSync(at(back, 0x6c), { encoding: 'buffer' })).toEqual(Buffer.from([0xfe, 0x2f, 0x61]));
+    const again = await packLayer(pools.bulk, { directory: back, into: blob, compression: gzip, signal });
+    expect(again.digest).toBe(digest);
+  });
+
+  test('a full disk fails with its error, and an abort stops the work with its reason', async () => {
+    using temp = tempDirectory();
+    const [tree, small] = [join(temp.path, 'tree'), join(temp.path, 'small')];
+    mkdirSync(tree);
+    mkdirSync(small);
+    writeFileSync(join(tree, 'noise'), randomBytes(8 << 20));
+    mount({ type: 'tmpfs', source: 'tmpfs', options: ['size=2m'] }, small);
+    try {
+      const full = packLayer(pools.bulk, { directory: tree, into: join(small, 'blob'), compression: gzip, signal });
+      await expect(full).rejects.toMatchObject({ code: 'ENOSPC' });
+      const blob = join(temp.path, 'blob');
+      await packLayer(pools.bulk, { directory: tree, into: blob, compression: gzip, signal });
+      await expect(applyLayer(pools.bulk, { blob, directory: small, signal })).rejects.toMatchObject({
+        code: 'ENOSPC',
+      });
+    } finally {
+      unmount(small);
+    }
+    const before = readdirSync('/proc/self/fd').length;
+    const controller = new AbortController();
+    const reason = new Error('no longer wanted');
     const packing = packLayer(pools.bulk, {
-      directory: tree,
-      into: join(temp.path, 'blob'),
+      directory: '/usr',
+      into: join(temp.path, 'x'),
       compression: gzip,
-      signal,
+      signal: controller.signal,
     });
-    await expect(packing).rejects.toMatchObject({ reason: 'LAYER_NAME_ENCODING' });
+    setTimeout(() => controller.abort(reason), 30);
+    await expect(packing).rejects.toBe(reason);
+    expect(readdirSync('/proc/self/fd').length).toBeLessThanOrEqual(before);
   });
 
   test('a blob is converted to another compression with the same diff id', async () => {

@@ -1,4 +1,5 @@
-import { CodedError, invalidArgument } from '../../base/index.ts';
+import { invalidArgument } from '../../base/index.ts';
+import { decodeName, encodeName } from '../../sys/index.ts';
 import { type ByteString, textOf } from '../tar/index.ts';
 
 /** Prefix of a whiteout entry, and the name that makes a directory opaque (OCI image spec, layer.md "Whiteouts"). */
@@ -14,21 +15,14 @@ export function isPrivateXattr(name: string): boolean {
   return OVERLAY_XATTR.test(name) || name === 'security.selinux';
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
-/** A file name for calls that take text. @throws CodedError unimplemented for names that are no UTF-8 */
+/** A file name for calls that take strings; bytes that are no UTF-8 survive (see sys). */
 export function fsName(name: ByteString): string {
-  if (!/[\x80-\xff]/.test(name)) return name;
-  try {
-    return utf8.decode(Buffer.from(name, 'latin1'));
-  } catch (cause) {
-    throw new CodedError('unimplemented', `file name ${JSON.stringify(textOf(name))} is not valid UTF-8`, {
-      cause,
-      fault: 'user',
-      reason: 'LAYER_NAME_ENCODING',
-      hint: 'rename the file, or remove it in the step that makes it',
-    });
-  }
+  return /[\x80-\xff]/.test(name) ? decodeName(Buffer.from(name, 'latin1')) : name;
+}
+
+/** {@link fsName} back. */
+export function archiveName(name: string): ByteString {
+  return /[^\0-\x7f]/.test(name) ? encodeName(name).toString('latin1') : name;
 }
 
 /**

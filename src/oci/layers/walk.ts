@@ -2,7 +2,7 @@ import { closeSync, constants, openSync, readdirSync } from 'node:fs';
 import { CodedError } from '../../base/index.ts';
 import { Dir, O_PATH, readXattrsOf, type Stat } from '../../sys/index.ts';
 import { type ByteString, byteString, type TarEntry, TarWriter } from '../tar/index.ts';
-import { fsName, isPrivateXattr, OPAQUE_MARKER, WHITEOUT_PREFIX } from './names.ts';
+import { archiveName, fsName, isPrivateXattr, OPAQUE_MARKER, WHITEOUT_PREFIX } from './names.ts';
 
 export interface WalkOptions {
   /** Modification times are at most this, in nanoseconds (SOURCE_DATE_EPOCH). */
@@ -92,7 +92,7 @@ class TreePacker {
     const xattrs = withXattrs(dir.readXattrs(name), path);
     switch (stat.type) {
       case 'symlink':
-        this.#header(path, stat, { type: 'symlink', linkname: byteString(dir.readlink(name)), ...xattrs });
+        this.#header(path, stat, { type: 'symlink', linkname: archiveName(dir.readlink(name)), ...xattrs });
         break;
       case 'char':
       case 'block':
