@@ -17,7 +17,7 @@ import { stepName } from './names.ts';
 import type { BuildOptions } from './options.ts';
 import { imageSource } from './sources.ts';
 import { checkImagePlatform } from './stage-lint.ts';
-import type { StageState } from './stage-state.ts';
+import { followPaths, type StageState } from './stage-state.ts';
 import { didYouMean } from './suggest.ts';
 
 export interface BaseImageContext {
@@ -65,7 +65,7 @@ async function resolveImage(state: StageState, context: BaseImageContext, call: 
     }
     return;
   }
-  const named = findNamedContext(client, name, platform, () => followOf(state));
+  const named = findNamedContext(client, name, platform, () => followPaths(state.paths));
   if (named !== undefined) {
     const loaded = await loadNamedContext(named, client, contexts, options.resolveMode, call);
     state.image = loaded.image ?? emptyImageConfig(platform);
@@ -134,8 +134,4 @@ function withSuggestion(error: unknown, name: string, stageNames: readonly strin
     ...(annotated.reason === undefined ? {} : { reason: annotated.reason }),
     ...(annotated.hint === undefined ? {} : { hint: annotated.hint }),
   });
-}
-
-function followOf(state: StageState): string[] {
-  return state.paths.has('/') ? [] : [...state.paths].map((path) => path.replace(/^\/+/, '')).sort();
 }

@@ -2,24 +2,24 @@ import {
   annotate,
   CodedError,
   invalidArgument,
-  normalizePlatform,
   PatternMatcher,
   type Platform,
   parsePlatform,
   Semaphore,
 } from '../base/index.ts';
-import type { ProxyEnv, SourceInfo } from '../llb/op.ts';
+import type { SourceInfo } from '../llb/op.ts';
 import { resolveBase } from './base-image.ts';
 import type { BuildContexts } from './contexts.ts';
+import { checkCycles } from './cycles.ts';
 import { type DispatchContext, dispatch, setDirectory } from './dispatch.ts';
 import type { CallOptions, DockerfileClient } from './frontend-interface.ts';
 import { applyGlobalArgs, checkBaseNames, platformArgs } from './global-args.ts';
-import type { Output, Vertex } from './graph.ts';
-import { DEFAULT_PATH, type ImageConfig } from './image-config.ts';
+import { LateOutput } from './graph.ts';
+import { DEFAULT_PATH, normalizeImagePlatform } from './image-config.ts';
 import type { Command, CommandOf, Stage } from './instructions.ts';
 import type { Linter } from './lint.ts';
 import { LINT_RULES } from './lint-rules.ts';
-import { type Location, located, relocated } from './location.ts';
+import { located, relocated } from './location.ts';
 import { findNamedContext } from './named-context.ts';
 import type { BuildOptions } from './options.ts';
 import { type ParsedDockerfile, parseDockerfile } from './parser.ts';
@@ -28,6 +28,7 @@ import { EMPTY_ENV, type Expansion, expand } from './shell-lex.ts';
 import { checkCasing, checkFromArgs, checkPlatformFlag, checkStageNames } from './stage-lint.ts';
 import {
   type Environment,
+  followPaths,
   OutlineNotes,
   type PlannedCommand,
   reachableFrom,
@@ -35,6 +36,7 @@ import {
   StageTable,
 } from './stage-state.ts';
 import { readStages } from './stages.ts';
+import { epochOf, proxyOf } from './steering-args.ts';
 import { didYouMean } from './suggest.ts';
 import { quote } from './text.ts';
 
@@ -335,9 +337,8 @@ class Converter {
       for (const path of state.contextPaths) contextPaths.add(path);
     }
     target.paths.add('/');
-    const { options: buildOptions } = this.#input;
-    if (Object.keys(buildOptions.labels).length > 0 || buildOptions.labels.size > 0)
-      target.image.config.labels = { ...target.image.config.labels, ...Object.fromEntries(buildOptions.labels) };
+    if (options.labels.size > 0)
+      target.image.config.labels = { ...target.image.config.labels, ...Object.fromEntries(options.labels) };
     lint.assertClean();
     buildContext.bind(await this.#input.contexts.mainContext(followPaths(contextPaths), this.#call));
   }
@@ -381,32 +382,6 @@ class Converter {
   }
 }
 
-function normalizeImagePlatform(image: ImageConfig): void {
-  const normal = normalizePlatform({
-    os: image.os,
-    architecture: image.architecture,
-    ...(image.variant === undefined ? {} : { variant: image.variant }),
-  });
-  image.os = normal.os;
-  image.architecture = normal.architecture;
-  if (normal.variant === undefined) delete image.variant;
-  else image.variant = normal.variant;
-}
-
-/** The build context, whose paths are known once every stage has been read. */
-class LateOutput implements Output {
-  readonly index = 0;
-  #bound: Output | undefined;
-
-  bind(output: Output): void {
-    this.#bound = output;
-  }
-
-  vertex(): Vertex | undefined {
-    return this.#bound?.vertex();
-  }
-}
-
 function imageState(name: string, command: Command): StageState {
   const stage: Stage = {
     keyword: '',
@@ -420,66 +395,4 @@ function imageState(name: string, command: Command): StageState {
     commands: [],
   };
   return new StageState(stage, name, true);
-}
-
-/** Paths relative to a root, sorted; none when the whole is wanted. */
-function followPaths(paths: ReadonlySet<string>): string[] {
-  if (paths.has('/')) return [];
-  return [...paths].map((path) => path.replace(/^\/+/, '')).sort();
-}
-
-function proxyOf(buildArgs: ReadonlyMap<string, string>): ProxyEnv | undefined {
-  const proxy = { httpProxy: '', httpsProxy: '', ftpProxy: '', noProxy: '', allProxy: '' };
-  const members: Readonly<Record<string, keyof ProxyEnv>> = {
-    http_proxy: 'httpProxy',
-    https_proxy: 'httpsProxy',
-    ftp_proxy: 'ftpProxy',
-    no_proxy: 'noProxy',
-    all_proxy: 'allProxy',
-  };
-  let given = false;
-  for (const key of [...buildArgs.keys()].sort()) {
-    const member = Object.hasOwn(members, key.toLowerCase()) ? members[key.toLowerCase()] : undefined;
-    if (member === undefined) continue;
-    proxy[member] = buildArgs.get(key)!;
-    given = true;
-  }
-  return given ? proxy : undefined;
-}
-
-/** @throws CodedError when the value is no number of seconds */
-function epochOf(text: string): number | undefined {
-  if (text === '') return undefined;
-  if (!/^-?\d{1,12}$/.test(text))
-    throw invalidArgument(`invalid SOURCE_DATE_EPOCH: ${text}`, {
-      hint: 'Give seconds since 1970; taking the time from a context or stage is not supported yet.',
-    });
-  return Number(text);
-}
-
-/** @throws CodedError naming the stage that needs itself */
-function checkCycles(states: readonly StageState[]): void {
-  const done = new Set<StageState>();
-  for (const start of states) {
-    const open: { state: StageState; rest: Iterator<[StageState, Location]> }[] = [];
-    const onPath = new Set<StageState>();
-    const enter = (state: StageState) => {
-      onPath.add(state);
-      open.push({ state, rest: state.dependencies.entries() });
-    };
-    if (!done.has(start)) enter(start);
-    for (let top = open.at(-1); top !== undefined; top = open.at(-1)) {
-      const next = top.rest.next();
-      if (next.done) {
-        open.pop();
-        onPath.delete(top.state);
-        done.add(top.state);
-        continue;
-      }
-      const [dependency, location] = next.value;
-      if (onPath.has(dependency))
-        throw located(invalidArgument(`circular dependency detected on stage: ${start.displayName}`), location);
-      if (!done.has(dependency)) enter(dependency);
-    }
-  }
 }

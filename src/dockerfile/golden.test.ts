@@ -5,7 +5,7 @@ import { digestOf } from '../base/index.ts';
 import { decodeOp } from '../llb/index.ts';
 import type { Definition } from '../llb/op.ts';
 import { buildDockerfile } from './build.ts';
-import { FakeClient } from './fake-client.ts';
+import { FakeClient } from './testing/fake-client.ts';
 
 /** What buildkitd v0.34.2 makes of each Dockerfile of the corpus; testdata/capture.sh writes it. */
 const testdata = join(import.meta.dirname, 'testdata');

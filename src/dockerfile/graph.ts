@@ -186,3 +186,17 @@ function pointerMetadata(all: Iterable<OpMetadata>): OpMetadata {
   }
   return { ignoreCache: false, description: {}, caps };
 }
+
+/** An output that is decided later, before the graph is made: the build context, whose paths are known once every stage has been read. */
+export class LateOutput implements Output {
+  readonly index = 0;
+  #bound: Output | undefined;
+
+  bind(output: Output): void {
+    this.#bound = output;
+  }
+
+  vertex(): Vertex | undefined {
+    return this.#bound?.vertex();
+  }
+}

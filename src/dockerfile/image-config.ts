@@ -1,4 +1,4 @@
-import { invalidArgument, type Platform } from '../base/index.ts';
+import { invalidArgument, normalizePlatform, type Platform } from '../base/index.ts';
 import type { Healthcheck } from './instructions.ts';
 
 /** OCI image config with Docker's additions, as the frontend edits it (image-spec config.md, docker image spec v1.3). */
@@ -69,6 +69,19 @@ export function platformOfImage(image: ImageConfig): Platform | undefined {
     ...(image.osVersion === undefined ? {} : { 'os.version': image.osVersion }),
     ...(image.osFeatures === undefined ? {} : { 'os.features': image.osFeatures }),
   };
+}
+
+/** The platform in its normal form. */
+export function normalizeImagePlatform(image: ImageConfig): void {
+  const normal = normalizePlatform({
+    os: image.os,
+    architecture: image.architecture,
+    ...(image.variant === undefined ? {} : { variant: image.variant }),
+  });
+  image.os = normal.os;
+  image.architecture = normal.architecture;
+  if (normal.variant === undefined) delete image.variant;
+  else image.variant = normal.variant;
 }
 
 /** Adds what an instruction did. `created` is in seconds since the epoch. */

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { buildDockerfile } from './build.ts';
-import { FakeClient } from './fake-client.ts';
 import { DockerfileError } from './location.ts';
+import { FakeClient } from './testing/fake-client.ts';
 
 const golden = join(import.meta.dirname, 'testdata/golden');
 const call = { signal: new AbortController().signal };

@@ -163,3 +163,9 @@ export function reachableFrom(state: StageState): Set<StageState> {
   }
   return found;
 }
+
+/** Paths relative to a root, sorted; none when the whole is wanted. */
+export function followPaths(paths: ReadonlySet<string>): string[] {
+  if (paths.has('/')) return [];
+  return [...paths].map((path) => path.replace(/^\/+/, '')).sort();
+}

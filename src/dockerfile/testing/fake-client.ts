@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CodedError, type Digest, type Platform } from '../base/index.ts';
-import { LLB_CAPS } from '../llb/index.ts';
+import { CodedError, type Digest, type Platform } from '../../base/index.ts';
+import { LLB_CAPS } from '../../llb/index.ts';
 import type {
   Definition,
   DockerfileClient,
@@ -12,7 +12,7 @@ import type {
   FrontendWarning,
   ImageConfigRequest,
   ResolvedImage,
-} from './frontend-interface.ts';
+} from '../frontend-interface.ts';
 
 /** An image that the fake registry has. */
 export interface FakeImage {
@@ -89,7 +89,7 @@ export class FakeClient implements DockerfileClient {
   /** Adds the images of testdata. */
   async addTestImages(): Promise<void> {
     for (const name of ['base', 'onbuild']) {
-      const folder = join(import.meta.dirname, 'testdata/images');
+      const folder = join(import.meta.dirname, '../testdata/images');
       const digest = (await readFile(join(folder, `${name}.digest`), 'utf8')).trim() as Digest;
       this.images.set(`localhost:5955/${name}:1`, {
         digest,

@@ -1,0 +1,264 @@
+import { describe, expect, test } from 'vitest';
+import { CodedError, digestOf } from '../base/index.ts';
+import { decodeOp } from '../llb/index.ts';
+import type { Definition, OpBody } from '../llb/op.ts';
+import { buildDockerfile, syntaxIsBuiltIn } from './build.ts';
+import { FakeClient } from './testing/fake-client.ts';
+
+const call = { signal: new AbortController().signal };
+
+function bodies(definition: Definition): OpBody[] {
+  return definition.ops.map((bytes) => decodeOp(bytes).body);
+}
+
+function localAttrs(definition: Definition, name: string): Readonly<Record<string, string>> | undefined {
+  for (const body of bodies(definition))
+    if (body.kind === 'source' && body.source.identifier === `local://${name}`) return body.source.attrs;
+  return undefined;
+}
+
+async function failure(client: FakeClient): Promise<CodedError> {
+  const error: unknown = await buildDockerfile(client, call).catch((thrown: unknown) => thrown);
+  expect(error).toBeInstanceOf(CodedError);
+  return error as CodedError;
+}
+
+function json(bytes: Uint8Array | undefined): Record<string, never> {
+  return JSON.parse(new TextDecoder().decode(bytes)) as Record<string, never>;
+}
+
+describe('where the Dockerfile comes from', () => {
+  test('the named one, with its ignore file in the same transfer', async () => {
+    const client = new FakeClient(
+      {
+        'sub/My.Dockerfile': 'FROM scratch\nCOPY . /\n',
+        'sub/My.Dockerfile.dockerignore': 'own\n',
+        '.dockerignore': 'general\n',
+      },
+      { filename: 'sub/My.Dockerfile' },
+    );
+    await buildDockerfile(client, call);
+    const first = localAttrs(client.solved[0]!.definition, 'dockerfile');
+    expect(first?.['local.followpaths']).toBe('["sub/My.Dockerfile","sub/My.Dockerfile.dockerignore"]');
+    expect(localAttrs(client.definition, 'context')?.['local.excludepatterns']).toBe('["own"]');
+  });
+
+  test('without one of its own, the ignore file of the context', async () => {
+    const client = new FakeClient({ Dockerfile: 'FROM scratch\nCOPY . /\n', '.dockerignore': '# c\n/a\n!b\n' });
+    await buildDockerfile(client, call);
+    expect(localAttrs(client.definition, 'context')?.['local.excludepatterns']).toBe('["a","!b"]');
+  });
+
+  test('the lower-case name is taken where the usual one is missing', async () => {
+    const client = new FakeClient({ dockerfile: 'FROM scratch\nCOPY a /\n' });
+    await expect(buildDockerfile(client, call)).resolves.toBeDefined();
+  });
+
+  test('none at all is a fault of the user, with a way out', async () => {
+    const error = await failure(new FakeClient({}));
+    expect(error).toMatchObject({ code: 'invalid_argument', reason: 'DOCKERFILE_NOT_FOUND', fault: 'user' });
+    expect(error.message).toMatch(/^failed to read dockerfile: open Dockerfile: no such file/);
+    expect(error.hint).toContain('filename');
+  });
+
+  test('too large a file is refused unread', async () => {
+    const error = await failure(new FakeClient({ Dockerfile: '#'.repeat(16 * 1024 * 1024 + 1) }));
+    expect(error.message).toContain('exceeds maximum allowed size');
+  });
+
+  test('a git context brings both, and no ignore file is asked for', async () => {
+    const context = 'https://example.com/repo.git?branch=main#:sub';
+    const client = new FakeClient({ Dockerfile: 'FROM scratch\nCOPY a /a\n' }, { context });
+    await buildDockerfile(client, call);
+    const sources = client.solved.flatMap(({ definition }) =>
+      bodies(definition).flatMap((body) => (body.kind === 'source' ? [body.source.identifier] : [])),
+    );
+    expect(new Set(sources)).toEqual(new Set(['git://example.com/repo.git#refs/heads/main:sub']));
+  });
+
+  test('a context by http is a Dockerfile, or an archive to unpack', async () => {
+    const plain = new FakeClient(
+      { context: 'FROM scratch\nCOPY context /a\n' },
+      { context: 'http://example.com/Dockerfile' },
+    );
+    await buildDockerfile(plain, call);
+    expect(bodies(plain.definition).map(({ kind }) => kind)).toEqual(['source', 'file', 'pointer']);
+    const gzip = new Uint8Array([0x1f, 0x8b, 8, 0]);
+    const archive = new FakeClient(
+      { context: gzip, Dockerfile: 'FROM scratch\nCOPY a /a\n' },
+      { context: 'http://example.com/c.tgz' },
+    );
+    await buildDockerfile(archive, call);
+    const [, unpack] = bodies(archive.definition);
+    expect(unpack?.kind === 'file' && unpack.file.actions[0]?.body).toMatchObject({ copy: { attemptUnpack: true } });
+  });
+
+  test('an option names the session that serves a local directory', async () => {
+    const client = new FakeClient({ Dockerfile: 'FROM scratch\nCOPY . /\n' }, { 'local-sessionid:context': 'other' });
+    await buildDockerfile(client, call);
+    expect(localAttrs(client.solved[0]!.definition, 'dockerfile')?.['local.session']).toBe('session');
+    expect(localAttrs(client.definition, 'context')?.['local.session']).toBe('other');
+  });
+});
+
+describe('what is built', () => {
+  test('only what the target needs is looked up and built', async () => {
+    const text = 'FROM example.com/never AS a\nRUN false\nFROM scratch AS b\nCOPY b /b\nFROM a\n';
+    const client = new FakeClient({ Dockerfile: text }, { target: 'b' });
+    await buildDockerfile(client, call);
+    expect(client.lookups).toEqual([]);
+    expect(bodies(client.definition).map(({ kind }) => kind)).toEqual(['source', 'file', 'pointer']);
+  });
+
+  test('a target that is not there is named, with the nearest', async () => {
+    const error = await failure(
+      new FakeClient({ Dockerfile: 'FROM scratch AS builder\nFROM scratch\n' }, { target: 'bulder' }),
+    );
+    expect(error.message).toBe('target stage "bulder" could not be found (did you mean builder?)');
+  });
+
+  test('one image is asked for each platform, by its vertex name', async () => {
+    const client = new FakeClient(
+      { Dockerfile: 'FROM localhost:5955/base:1\nRUN x\n' },
+      { platform: 'linux/amd64,linux/arm64' },
+    );
+    await client.addTestImages();
+    const { refs, metadata } = await buildDockerfile(client, call);
+    expect([...refs!.keys()]).toEqual(['linux/amd64', 'linux/arm64']);
+    expect(client.lookups.map(({ request }) => request.logName).sort()).toEqual([
+      '[linux/amd64 internal] load metadata for localhost:5955/base:1',
+      '[linux/arm64 internal] load metadata for localhost:5955/base:1',
+    ]);
+    expect(json(metadata.get('containerimage.config/linux/arm64'))).toMatchObject({ architecture: 'arm64' });
+    expect(json(metadata.get('refs.platforms'))).toEqual({
+      Platforms: [
+        { ID: 'linux/amd64', Platform: { architecture: 'amd64', os: 'linux' } },
+        { ID: 'linux/arm64', Platform: { architecture: 'arm64', os: 'linux' } },
+      ],
+    });
+  });
+
+  test('an image that cannot be resolved fails at its line with a suggestion', async () => {
+    const error = await failure(new FakeClient({ Dockerfile: 'FROM scratch\nFROM alpin\n' }));
+    expect(error.message).toContain('(did you mean alpine?)');
+    expect(error.details[0]?.value).toMatchObject({ ranges: [{ start: { line: 2 } }] });
+  });
+
+  test('a cancelled build throws the reason it was given', async () => {
+    const controller = new AbortController();
+    const client = new FakeClient({ Dockerfile: 'FROM example.com/a\nFROM example.com/b\n' });
+    const reason = new CodedError('cancelled', 'no longer wanted');
+    client.resolveImageConfig = async () => {
+      controller.abort(reason);
+      throw reason;
+    };
+    await expect(buildDockerfile(client, { signal: controller.signal })).rejects.toBe(reason);
+  });
+
+  test('failing checks fail the build before anything is solved', async () => {
+    const client = new FakeClient({ Dockerfile: '# check=error=true\nFROM scratch AS Up\nCOPY a /a\n' });
+    expect((await failure(client)).message).toBe('lint violation found for rules: StageNameCasing');
+    expect(client.solved).toHaveLength(2);
+  });
+});
+
+describe('handing on', () => {
+  test('another syntax goes to its frontend with all options', async () => {
+    const client = new FakeClient({ Dockerfile: '# syntax=example.com/fe:1 extra\nwhatever\n' }, { target: 't' });
+    client.onForward = async () => ({ metadata: new Map([['k', new Uint8Array([1])]]) });
+    const result = await buildDockerfile(client, call);
+    expect(result.metadata.has('k')).toBe(true);
+    const [request] = client.forwarded;
+    expect(request?.frontend).toBe('gateway.v0');
+    expect(Object.fromEntries(request!.options)).toEqual({
+      target: 't',
+      source: 'example.com/fe:1',
+      cmdline: 'example.com/fe:1 extra',
+    });
+  });
+
+  test('a build that was handed on is not handed on again', async () => {
+    const client = new FakeClient(
+      { Dockerfile: '# syntax=example.com/fe:1\nFROM scratch\nCOPY a /\n' },
+      { cmdline: 'x' },
+    );
+    await buildDockerfile(client, call);
+    expect(client.forwarded).toEqual([]);
+  });
+
+  test('the build argument wins over the file; a built-in syntax is built here', async () => {
+    const client = new FakeClient(
+      { Dockerfile: '# syntax=example.com/fe:1\nFROM scratch\nCOPY a /\n' },
+      { 'build-arg:BUILDKIT_SYNTAX': 'docker/dockerfile:1' },
+    );
+    client.onForward = async ({ options }) => {
+      throw syntaxIsBuiltIn(options.get('source')!);
+    };
+    await expect(buildDockerfile(client, call)).resolves.toBeDefined();
+    expect(client.forwarded[0]?.options.get('source')).toBe('docker/dockerfile:1');
+  });
+
+  test('what a caller needs and this frontend lacks is refused', async () => {
+    const error = await failure(
+      new FakeClient({ Dockerfile: 'FROM scratch\n' }, { 'frontend.caps': 'moby.buildkit.frontend.new' }),
+    );
+    expect(error).toMatchObject({ code: 'unimplemented', details: [{ type: 'errdefs.FrontendCap' }] });
+  });
+});
+
+describe('questions about the Dockerfile', () => {
+  const text = `ARG VERSION=1
+# base holds the tools
+FROM scratch AS base
+ARG VERSION
+# LEVEL is how much
+ARG LEVEL=\${VERSION}2
+RUN --mount=type=secret,id=token,required --mount=type=ssh x
+FROM base
+COPY a /a
+`;
+
+  async function ask(requestid: string): Promise<ReadonlyMap<string, Uint8Array>> {
+    return (await buildDockerfile(new FakeClient({ Dockerfile: text }, { requestid }), call)).metadata;
+  }
+
+  test('its targets', async () => {
+    const { targets } = json((await ask('frontend.targets')).get('result.json')) as unknown as { targets: unknown[] };
+    expect(targets).toMatchObject([
+      { name: 'base', description: 'holds the tools', base: 'scratch' },
+      { default: true, base: 'base' },
+    ]);
+  });
+
+  test('its arguments and secrets', async () => {
+    expect(json((await ask('frontend.outline')).get('result.json'))).toMatchObject({
+      args: [
+        { name: 'VERSION', value: '1' },
+        { name: 'LEVEL', value: '12', description: 'is how much' },
+      ],
+      secrets: [{ name: 'token', required: true }],
+      ssh: [{ name: 'default' }],
+    });
+  });
+
+  test('a question it does not know is refused', async () => {
+    const error = await failure(new FakeClient({ Dockerfile: text }, { requestid: 'frontend.new' }));
+    expect(error).toMatchObject({
+      code: 'unimplemented',
+      details: [{ type: 'errdefs.Subrequest', value: { name: 'frontend.new' } }],
+    });
+  });
+});
+
+test('a graph given as input keeps its bytes', async () => {
+  const given = new FakeClient({ Dockerfile: 'FROM scratch\nCOPY given /g\n' });
+  await buildDockerfile(given, call);
+  const client = new FakeClient(
+    { Dockerfile: 'FROM scratch\nCOPY --from=in /g /h\n' },
+    { 'context:in': 'input:graph' },
+  );
+  client.definitions.set('graph', given.definition);
+  await buildDockerfile(client, call);
+  const ours = client.definition.ops.map((bytes) => digestOf(bytes));
+  for (const bytes of given.definition.ops.slice(0, -1)) expect(ours).toContain(digestOf(bytes));
+});

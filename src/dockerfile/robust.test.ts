@@ -1,0 +1,243 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: shell substitutions are what is tested
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { CodedError } from '../base/index.ts';
+import { buildDockerfile } from './build.ts';
+import { checkDockerfile } from './check.ts';
+import { parseDockerfile } from './parser.ts';
+import { EMPTY_ENV, envLookup, expand } from './shell-lex.ts';
+import { ShellPattern } from './shell-pattern.ts';
+import { FakeClient } from './testing/fake-client.ts';
+
+const call = { signal: new AbortController().signal };
+
+/** Pieces that Dockerfiles are made of, so that random text gets past the first line. */
+const piece = fc.oneof(
+  fc.constantFrom(
+    ...[
+      'FROM',
+      'RUN',
+      'COPY',
+      'ADD',
+      'ENV',
+      'ARG',
+      'ONBUILD',
+      'HEALTHCHECK',
+      'EXPOSE',
+      'CMD',
+      'SHELL',
+      'WORKDIR',
+      'VOLUME',
+      'LABEL',
+    ],
+    ...[
+      ' ',
+      '\n',
+      '\\\n',
+      '\t',
+      '# ',
+      '=',
+      '"',
+      "'",
+      '\\',
+      '$',
+      '${',
+      '}',
+      ':-',
+      '##',
+      '/',
+      '<<EOF',
+      'EOF\n',
+      '<<-"X"',
+      '[',
+    ],
+    ...[
+      'scratch',
+      ' AS a\n',
+      '--from=a',
+      '--mount=type=cache,target=/x',
+      '--mount=type=secret,id=a',
+      '--chown=',
+      'http://x/y',
+      'git@h:p',
+    ],
+    ...['\r\n', '\u0000', '\ufeff', '# escape=`\n', '# syntax-', ']', ',', '--', '80/tcp', '{', '`'],
+  ),
+  fc.string({ maxLength: 8 }),
+);
+const dockerfile = fc.array(piece, { maxLength: 60 }).map((parts) => parts.join(''));
+
+function failsOnlyWithCodes(action: () => unknown): void {
+  try {
+    action();
+  } catch (error) {
+    if (!(error instanceof CodedError)) throw error;
+    expect(error.code).not.toBe('internal');
+  }
+}
+
+test('no text makes the parser or the instruction reader throw anything but a coded error', () => {
+  fc.assert(
+    fc.property(dockerfile, (text) => {
+      failsOnlyWithCodes(() => parseDockerfile(text));
+      failsOnlyWithCodes(() => checkDockerfile(`FROM scratch\n${text}`));
+    }),
+    { numRuns: 1500 },
+  );
+});
+
+test('no text makes a build throw anything but a fault of the user', async () => {
+  await fc.assert(
+    fc.asyncProperty(dockerfile, async (text) => {
+      const client = new FakeClient({ Dockerfile: `FROM scratch\n${text}` });
+      try {
+        await buildDockerfile(client, call);
+      } catch (error) {
+        if (!(error instanceof CodedError)) throw error;
+        expect(error.fault).toBe('user');
+      }
+    }),
+    { numRuns: 600 },
+  );
+});
+
+test('every instruction lies on lines of the file, in order', () => {
+  fc.assert(
+    fc.property(dockerfile, (text) => {
+      let parsed: ReturnType<typeof parseDockerfile>;
+      try {
+        parsed = parseDockerfile(text);
+      } catch {
+        return;
+      }
+      const lines = text.split('\n').length;
+      let last = 0;
+      for (const { location } of parsed.nodes) {
+        expect(location.startLine).toBeGreaterThan(last);
+        expect(location.endLine).toBeGreaterThanOrEqual(location.startLine);
+        expect(location.endLine).toBeLessThanOrEqual(lines);
+        last = location.endLine;
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
+const value = fc.string({ unit: fc.constantFrom('a', 'b', 'c', '/', '.', '\n', 'é', '😀'), maxLength: 12 });
+const pattern = fc.string({ unit: fc.constantFrom('a', 'b', '*', '?', '/', '.'), maxLength: 6 });
+
+/** The same pattern as a regular expression, for reference. */
+function regex(source: string, longest: boolean): string {
+  return [...source]
+    .map((character) =>
+      character === '*'
+        ? longest
+          ? '[^\\n]*'
+          : '[^\\n]*?'
+        : character === '?'
+          ? '[^\\n]'
+          : character.replace(/[./]/, '\\$&'),
+    )
+    .join('');
+}
+
+test('patterns take off and replace what the equal regular expression matches', () => {
+  fc.assert(
+    fc.property(value, pattern, fc.boolean(), (text, source, longest) => {
+      const parsed = ShellPattern.parse(source);
+      expect(parsed.trimPrefix(text, longest)).toBe(text.replace(new RegExp(`^${regex(source, longest)}`, 'u'), ''));
+      expect(parsed.replace(text, '<>', false)).toBe(text.replace(new RegExp(regex(source, true), 'u'), '<>'));
+      const reversed = [...text].reverse().join('');
+      const backwards = regex([...source].reverse().join(''), longest);
+      const trimmed = reversed.replace(new RegExp(`^${backwards}`, 'u'), '');
+      expect(parsed.trimSuffix(text, longest)).toBe([...trimmed].reverse().join(''));
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+test('a single-quoted text comes out as it went in', () => {
+  fc.assert(
+    fc.property(
+      fc.string().filter((text) => !text.includes("'")),
+      (text) => {
+        expect(expand(`'${text}'`, EMPTY_ENV).result).toBe(text);
+      },
+    ),
+  );
+});
+
+test('what has nothing to expand stays as it is', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: fc.constantFrom('a', ' ', '{', '}', ':', '#', '/', 'é') }), (text) => {
+      expect(expand(text, EMPTY_ENV).result).toBe(text);
+    }),
+  );
+});
+
+test('a variable stands for its value, whatever is in it', () => {
+  fc.assert(
+    fc.property(fc.string(), (text) => {
+      const env = envLookup([`V=${text}`]);
+      for (const word of [
+        '$V',
+        '${V}',
+        '"$V"',
+        '${V:-x$V}'.replace('x$V', text === '' ? '' : 'x'),
+        '${V-x}',
+        '${N:-$V}',
+        '${V:+$V}',
+      ])
+        expect(expand(word, env).result).toBe(text);
+    }),
+  );
+});
+
+test.each([
+  ['${V:-d}', 'd'],
+  ['${V-d}', ''],
+  ['${V:+s}', ''],
+  ['${V+s}', 's'],
+  ['${N:-d}', 'd'],
+  ['${N-d}', 'd'],
+  ['${N+s}', ''],
+  ['${P#/usr}', '/local/bin'],
+  ['${P#*/}', 'usr/local/bin'],
+  ['${P##*/}', 'bin'],
+  ['${P%/*}', '/usr/local'],
+  ['${P%%/*}', ''],
+  ['${P/local/share}', '/usr/share/bin'],
+  ['${P/\\//-}', '-usr/local/bin'],
+  ['${P//\\//-}', '-usr-local-bin'],
+  ['\\$P', '$P'],
+  ['"\\$P"', '$P'],
+  ["'$P'", '$P'],
+  ['a"b c"d', 'ab cd'],
+  ['$', '$'],
+  ['$1x', 'x'],
+  ['${N:-${V:-${P}}}', '/usr/local/bin'],
+])('%s becomes %s', (word, expected) => {
+  expect(expand(word, envLookup(['V=', 'P=/usr/local/bin'])).result).toBe(expected);
+});
+
+test('nesting without end is an error, not an overflow', () => {
+  expect(() => expand('${a:-'.repeat(100_000), EMPTY_ENV)).toThrow(CodedError);
+});
+
+test('ten thousand instructions in a chain become one graph', async () => {
+  const steps = Array.from({ length: 10_000 }, (_, i) => `RUN step ${i}`).join('\n');
+  const client = new FakeClient({ Dockerfile: `FROM scratch\n${steps}\n` });
+  await buildDockerfile(client, call);
+  expect(client.definition.ops).toHaveLength(10_001);
+});
+
+test('two thousand stages are read, those not needed are left out', async () => {
+  const stages = Array.from(
+    { length: 2000 },
+    (_, i) => `FROM ${i === 0 ? 'scratch' : `s${i - 1}`} AS s${i}\nCOPY f${i} /`,
+  );
+  const client = new FakeClient({ Dockerfile: `${stages.join('\n')}\nFROM scratch\nCOPY --from=s3 /f0 /\n` });
+  await buildDockerfile(client, call);
+  // The context, four copies, the last one, the pointer.
+  expect(client.definition.ops).toHaveLength(7);
+});

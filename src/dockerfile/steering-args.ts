@@ -1,0 +1,32 @@
+import { invalidArgument } from '../base/index.ts';
+import type { ProxyEnv } from '../llb/op.ts';
+
+/** The proxies that build arguments set, in either case; they reach steps without becoming part of the cache key. */
+export function proxyOf(buildArgs: ReadonlyMap<string, string>): ProxyEnv | undefined {
+  const proxy = { httpProxy: '', httpsProxy: '', ftpProxy: '', noProxy: '', allProxy: '' };
+  const members: Readonly<Record<string, keyof ProxyEnv>> = {
+    http_proxy: 'httpProxy',
+    https_proxy: 'httpsProxy',
+    ftp_proxy: 'ftpProxy',
+    no_proxy: 'noProxy',
+    all_proxy: 'allProxy',
+  };
+  let given = false;
+  for (const key of [...buildArgs.keys()].sort()) {
+    const member = Object.hasOwn(members, key.toLowerCase()) ? members[key.toLowerCase()] : undefined;
+    if (member === undefined) continue;
+    proxy[member] = buildArgs.get(key)!;
+    given = true;
+  }
+  return given ? proxy : undefined;
+}
+
+/** SOURCE_DATE_EPOCH. @throws CodedError when the value is no number of seconds */
+export function epochOf(text: string): number | undefined {
+  if (text === '') return undefined;
+  if (!/^-?\d{1,12}$/.test(text))
+    throw invalidArgument(`invalid SOURCE_DATE_EPOCH: ${text}`, {
+      hint: 'Give seconds since 1970; taking the time from a context or stage is not supported yet.',
+    });
+  return Number(text);
+}
