@@ -5,6 +5,7 @@ import {
   type Descriptor,
   type Digest,
   formatImageReference,
+  isDigest,
   KeyedMutex,
   type Platform,
   parseImageReference,
@@ -122,8 +123,10 @@ export class ImageResolver {
     repository: () => Repository,
     { signal, scope, memo }: ResolveImageOptions,
   ): Promise<Descriptor> {
-    const cached = this.#bytes.find(scope, reference);
-    if (cached !== undefined) return cached.descriptor;
+    if (isDigest(reference)) {
+      const fetched = await this.#once(scope, reference, signal, () => repository().getManifest(reference, { signal }));
+      return fetched.descriptor;
+    }
     for (;;) {
       const known = memo?.get(name);
       if (known === undefined) break;
