@@ -1,0 +1,119 @@
+import { parse } from 'smol-toml';
+import { z } from 'zod';
+import { CodedError, invalidArgument } from '../../base/index.ts';
+
+const size = z.union([z.number(), z.string()]);
+const duration = z.union([z.number(), z.string()]);
+
+const gcPolicy = z.strictObject({
+  all: z.boolean().optional(),
+  filters: z.array(z.string()).optional(),
+  keepDuration: duration.optional(),
+  keepBytes: size.optional(),
+  reservedSpace: size.optional(),
+  maxUsedSpace: size.optional(),
+  minFreeSpace: size.optional(),
+});
+
+const ociWorker = z.strictObject({
+  enabled: z.boolean().optional(),
+  labels: z.record(z.string(), z.string()).optional(),
+  platforms: z.array(z.string()).optional(),
+  snapshotter: z.string().optional(),
+  rootless: z.boolean().optional(),
+  noProcessSandbox: z.boolean().optional(),
+  binary: z.string().optional(),
+  proxySnapshotterPath: z.string().optional(),
+  defaultCgroupParent: z.string().optional(),
+  'apparmor-profile': z.string().optional(),
+  selinux: z.boolean().optional(),
+  'max-parallelism': z.number().int().optional(),
+  stargzSnapshotter: z.unknown().optional(),
+  userRemapUnsupported: z.string().optional(),
+  networkMode: z.string().optional(),
+  cniConfigPath: z.string().optional(),
+  cniBinaryPath: z.string().optional(),
+  cniPoolSize: z.number().optional(),
+  bridgeName: z.string().optional(),
+  bridgeSubnet: z.string().optional(),
+  gc: z.boolean().optional(),
+  gckeepstorage: size.optional(),
+  reservedSpace: size.optional(),
+  maxUsedSpace: size.optional(),
+  minFreeSpace: size.optional(),
+  gcpolicy: z.array(gcPolicy).optional(),
+});
+
+const registry = z.strictObject({
+  mirrors: z.array(z.string()).optional(),
+  http: z.boolean().optional(),
+  insecure: z.boolean().optional(),
+  ca: z.array(z.string()).optional(),
+  keypair: z.array(z.strictObject({ key: z.string(), cert: z.string() })).optional(),
+  tlsconfigdir: z.array(z.string()).optional(),
+});
+
+/** buildkitd.toml (research features-engine J). */
+const config = z.strictObject({
+  debug: z.boolean().optional(),
+  trace: z.boolean().optional(),
+  root: z.string().optional(),
+  'insecure-entitlements': z.array(z.string()).optional(),
+  proxyNetwork: z.boolean().optional(),
+  provenanceEnvDir: z.string().optional(),
+  log: z.strictObject({ format: z.string().optional(), level: z.string().optional() }).optional(),
+  grpc: z
+    .strictObject({
+      address: z.array(z.string()).optional(),
+      debugAddress: z.string().optional(),
+      uid: z.number().optional(),
+      gid: z.number().optional(),
+      securityDescriptor: z.string().optional(),
+      tls: z
+        .strictObject({ cert: z.string().optional(), key: z.string().optional(), ca: z.string().optional() })
+        .optional(),
+    })
+    .optional(),
+  otel: z.strictObject({ socketPath: z.string().optional() }).optional(),
+  cdi: z.unknown().optional(),
+  worker: z
+    .strictObject({
+      oci: ociWorker.optional(),
+      containerd: z.looseObject({ enabled: z.boolean().optional() }).optional(),
+    })
+    .optional(),
+  registry: z.record(z.string(), registry).optional(),
+  dns: z
+    .strictObject({
+      nameservers: z.array(z.string()).optional(),
+      options: z.array(z.string()).optional(),
+      searchDomains: z.array(z.string()).optional(),
+    })
+    .optional(),
+  history: z.strictObject({ maxAge: duration.optional(), maxEntries: z.number().optional() }).optional(),
+  frontend: z.record(z.string(), z.looseObject({ enabled: z.boolean().optional() })).optional(),
+  system: z
+    .strictObject({ platformsCacheMaxAge: duration.optional(), maxRegistryConcurrency: z.number().optional() })
+    .optional(),
+  cache: z.unknown().optional(),
+});
+
+export type ConfigFile = z.infer<typeof config>;
+
+/** @throws CodedError invalid_argument naming the line, or the key and what is wrong with it */
+export function parseConfigFile(text: string, file: string): ConfigFile {
+  let raw: unknown;
+  try {
+    raw = parse(text);
+  } catch (error) {
+    throw invalidArgument(`${file}: ${(error as Error).message}`, { cause: error });
+  }
+  const parsed = config.safeParse(raw);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0]!;
+  const key = issue.path.map(String).join('.');
+  throw new CodedError('invalid_argument', `${file}: ${key === '' ? '' : `${key}: `}${issue.message}`, {
+    reason: 'CONFIG_INVALID',
+    hint: 'the keys are those of buildkitd.toml',
+  });
+}

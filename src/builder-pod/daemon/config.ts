@@ -1,0 +1,267 @@
+import { existsSync, readFileSync } from 'node:fs';
+import {
+  CodedError,
+  hostPlatform,
+  invalidArgument,
+  normalizePlatform,
+  type Platform,
+  parsePlatform,
+} from '../../base/index.ts';
+import { defaultGcPolicy, type GcRule } from '../../cache/gc/index.ts';
+import type { RegistryHosts } from '../../oci/registry-client/index.ts';
+import { type ConfigFile, parseConfigFile } from './config-file.ts';
+import type { Flags } from './flags.ts';
+import { parseDuration, parseSize } from './units.ts';
+
+export type ListenAddress =
+  | { readonly kind: 'unix'; readonly path: string }
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number };
+
+export interface DaemonConfig {
+  readonly root: string;
+  readonly addresses: readonly ListenAddress[];
+  readonly gid: number | undefined;
+  readonly tls: { readonly cert: string; readonly key: string; readonly ca?: string } | undefined;
+  readonly entitlements: ReadonlySet<string>;
+  readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error';
+  readonly logFormat: 'text' | 'json';
+  readonly platforms: readonly Platform[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly network: 'host' | 'none';
+  readonly maxParallelism: number;
+  readonly cgroupParent: string | undefined;
+  /** From the size of the disk; empty for no collection. */
+  readonly gcPolicy: (diskBytes: number) => readonly GcRule[];
+  readonly registries: RegistryHosts;
+  readonly embeddedRegistry: { readonly host: string; readonly port: number } | undefined;
+  readonly idleTimeoutMs: number | undefined;
+}
+
+const DEFAULT_ROOT = '/var/lib/buildkit';
+const DEFAULT_ADDRESS = 'unix:///run/buildkit/buildkitd.sock';
+const DEFAULT_CONFIG = '/etc/buildkit/buildkitd.toml';
+const ENTITLEMENTS: ReadonlySet<string> = new Set(['network.host', 'security.insecure']);
+
+/**
+ * What the daemon is to do, from its flags and its file; flags win. What is not built is refused by name where it would mislead.
+ * @throws CodedError
+ */
+export function readConfig(flags: Flags): DaemonConfig {
+  const path = flags.config ?? DEFAULT_CONFIG;
+  if (flags.config !== undefined && !existsSync(path)) throw invalidArgument(`--config: ${path} is not there`);
+  const file = existsSync(path) ? parseConfigFile(readFileSync(path, 'utf8'), path) : {};
+  refuseUnbuilt(flags, file);
+  const oci = file.worker?.oci ?? {};
+  const addresses = flags.addr ?? file.grpc?.address ?? [DEFAULT_ADDRESS];
+  const debug = flags.debug === true || file.debug === true;
+  const platforms = (flags['oci-worker-platform'] ?? oci.platforms ?? []).flatMap((text) => text.split(','));
+  return {
+    root: flags.root ?? file.root ?? DEFAULT_ROOT,
+    addresses: addresses.map(parseAddress),
+    gid: flags.group === undefined ? file.grpc?.gid : groupId(flags.group),
+    tls: readTls(flags, file),
+    entitlements: new Set(
+      (flags['allow-insecure-entitlement'] ?? file['insecure-entitlements'] ?? []).map(entitlement),
+    ),
+    logLevel: level(flags['log-level'] ?? file.log?.level ?? (debug ? 'debug' : 'info')),
+    logFormat: (flags['log-format'] ?? file.log?.format) === 'json' ? 'json' : 'text',
+    platforms:
+      platforms.length > 0 ? platforms.map((text) => parsePlatform(text)) : [normalizePlatform(hostPlatform())],
+    labels: { ...oci.labels, ...labels(flags['oci-worker-labels'] ?? []) },
+    network: networkMode(flags['oci-worker-net'] ?? oci.networkMode ?? 'auto'),
+    maxParallelism: parallelism(flags['oci-max-parallelism'] ?? oci['max-parallelism']),
+    cgroupParent: oci.defaultCgroupParent,
+    gcPolicy: (disk) => gcPolicy(flags, oci, disk),
+    registries: registryHosts(file),
+    embeddedRegistry:
+      flags['embedded-registry'] === undefined
+        ? undefined
+        : hostPort(flags['embedded-registry'], '--embedded-registry'),
+    idleTimeoutMs:
+      flags['idle-timeout'] === undefined ? undefined : parseDuration(flags['idle-timeout'], '--idle-timeout'),
+  };
+}
+
+function refuseUnbuilt(flags: Flags, file: ConfigFile): void {
+  const oci = file.worker?.oci ?? {};
+  const refused: readonly (readonly [boolean, string])[] = [
+    [flags['containerd-worker'] === 'true' || file.worker?.containerd?.enabled === true, 'the containerd worker'],
+    [flags['oci-worker'] === 'false' || oci.enabled === false, 'running without the OCI worker'],
+    [flags.rootless === true || flags['oci-worker-rootless'] === 'true' || oci.rootless === true, 'rootless mode'],
+    [flags['oci-worker-no-process-sandbox'] === true || oci.noProcessSandbox === true, 'noProcessSandbox'],
+    [flags['proxy-network'] === true || file.proxyNetwork === true, 'proxied networking'],
+    [(flags['oci-worker-selinux'] ?? 'false') !== 'false' || oci.selinux === true, 'SELinux labels'],
+    [((flags['oci-worker-apparmor-profile'] ?? oci['apparmor-profile']) || '') !== '', 'AppArmor profiles'],
+    [(flags['oci-worker-proxy-snapshotter-path'] ?? oci.proxySnapshotterPath ?? '') !== '', 'proxy snapshotters'],
+    [
+      !['auto', 'overlayfs'].includes(flags['oci-worker-snapshotter'] ?? oci.snapshotter ?? 'auto'),
+      'snapshotters other than overlayfs',
+    ],
+    [(file.dns?.nameservers ?? []).length > 0, 'own name servers ([dns])'],
+    [(flags.debugaddr ?? file.grpc?.debugAddress ?? '') !== '', 'the debug address'],
+  ];
+  for (const [asked, what] of refused) {
+    if (!asked) continue;
+    throw new CodedError('unimplemented', `${what}: not supported by this builder yet`, {
+      fault: 'user',
+      reason: 'NOT_BUILT',
+    });
+  }
+}
+
+/** @throws CodedError invalid_argument */
+export function parseAddress(text: string): ListenAddress {
+  if (text.startsWith('unix://')) {
+    const path = text.slice('unix://'.length);
+    if (!path.startsWith('/')) throw invalidArgument(`--addr ${text}: the path of the socket must be absolute`);
+    return { kind: 'unix', path };
+  }
+  if (text.startsWith('tcp://')) return { kind: 'tcp', ...hostPort(text.slice('tcp://'.length), '--addr') };
+  throw invalidArgument(`--addr ${text}: expected unix:///path or tcp://host:port`);
+}
+
+function hostPort(text: string, name: string): { readonly host: string; readonly port: number } {
+  const at = text.lastIndexOf(':');
+  const port = Number(text.slice(at + 1));
+  if (at < 0 || !Number.isInteger(port) || port < 0 || port > 65_535) {
+    throw invalidArgument(`${name} ${text}: expected host:port`);
+  }
+  return { host: text.slice(0, at).replace(/^\[|\]$/g, '') || '0.0.0.0', port };
+}
+
+function readTls(flags: Flags, file: ConfigFile): DaemonConfig['tls'] {
+  const cert = flags.tlscert ?? file.grpc?.tls?.cert;
+  const key = flags.tlskey ?? file.grpc?.tls?.key;
+  const ca = flags.tlscacert ?? file.grpc?.tls?.ca;
+  if (!cert && !key && !ca) return undefined;
+  if (!cert || !key) throw invalidArgument('TLS needs both --tlscert and --tlskey');
+  const read = (path: string) => {
+    try {
+      return readFileSync(path, 'utf8');
+    } catch (cause) {
+      throw invalidArgument(`cannot read ${path}: ${(cause as Error).message}`, { cause });
+    }
+  };
+  return { cert: read(cert), key: read(key), ...(ca ? { ca: read(ca) } : {}) };
+}
+
+function groupId(group: string): number {
+  if (/^\d+$/.test(group)) return Number(group);
+  const line = readFileSync('/etc/group', 'utf8')
+    .split('\n')
+    .find((one) => one.startsWith(`${group}:`));
+  if (line === undefined) throw invalidArgument(`--group: there is no group ${group}`);
+  return Number(line.split(':')[2]);
+}
+
+function entitlement(name: string): string {
+  if (!ENTITLEMENTS.has(name))
+    throw invalidArgument(`invalid entitlement ${name}: there are ${[...ENTITLEMENTS].join(', ')}`);
+  return name;
+}
+
+function level(text: string): DaemonConfig['logLevel'] {
+  const known = {
+    trace: 'trace',
+    debug: 'debug',
+    info: 'info',
+    warn: 'warn',
+    warning: 'warn',
+    error: 'error',
+  } as const;
+  const found = Object.hasOwn(known, text) ? known[text as keyof typeof known] : undefined;
+  if (found === undefined) throw invalidArgument(`unknown log level ${text}`);
+  return found;
+}
+
+function labels(pairs: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const at = pair.indexOf('=');
+      if (at <= 0) throw invalidArgument(`label ${JSON.stringify(pair)}: expected key=value`);
+      return [pair.slice(0, at), pair.slice(at + 1)];
+    }),
+  );
+}
+
+function networkMode(mode: string): 'host' | 'none' {
+  if (mode === 'auto' || mode === 'host') return 'host';
+  if (mode === 'none') return 'none';
+  throw new CodedError('unimplemented', `network mode ${mode} is not supported by this builder yet`, {
+    fault: 'user',
+    reason: 'NOT_BUILT',
+    hint: 'modes are auto, host and none',
+  });
+}
+
+function parallelism(value: string | number | undefined): number {
+  if (value === undefined) return 0;
+  const count = value === 'num-cpu' ? 0 : Number(value);
+  if (!Number.isInteger(count) || count < 0)
+    throw invalidArgument(`max-parallelism: ${JSON.stringify(value)} is no number`);
+  return count;
+}
+
+function gcPolicy(
+  flags: Flags,
+  oci: NonNullable<NonNullable<ConfigFile['worker']>['oci']>,
+  disk: number,
+): readonly GcRule[] {
+  if (flags['oci-worker-gc'] === 'false' || (flags['oci-worker-gc'] === undefined && oci.gc === false)) return [];
+  const bytes = (name: string, value: string | number | undefined) =>
+    value === undefined || value === '' ? undefined : parseSize(value, name, disk);
+  if (oci.gcpolicy !== undefined) {
+    return oci.gcpolicy.map((rule) => ({
+      ...(rule.all === undefined ? {} : { all: rule.all }),
+      ...(rule.filters === undefined ? {} : { filters: rule.filters }),
+      ...(rule.keepDuration === undefined ? {} : { keepDurationMs: parseDuration(rule.keepDuration, 'keepDuration') }),
+      ...limit('reservedSpace', bytes('reservedSpace', rule.reservedSpace ?? rule.keepBytes)),
+      ...limit('maxUsedSpace', bytes('maxUsedSpace', rule.maxUsedSpace)),
+      ...limit('minFreeSpace', bytes('minFreeSpace', rule.minFreeSpace)),
+    }));
+  }
+  const reserved =
+    flags['oci-worker-gc-reserved-space'] ??
+    flags['oci-worker-gc-keepstorage'] ??
+    oci.reservedSpace ??
+    oci.gckeepstorage;
+  const limits = {
+    ...limit('reservedSpace', megabytes(bytes('reservedSpace', reserved), flags['oci-worker-gc-keepstorage'])),
+    ...limit('maxUsedSpace', bytes('maxUsedSpace', flags['oci-worker-gc-max-used-space'] ?? oci.maxUsedSpace)),
+    ...limit('minFreeSpace', bytes('minFreeSpace', flags['oci-worker-gc-min-free-space'] ?? oci.minFreeSpace)),
+  };
+  return defaultGcPolicy({ total: disk }).map((rule, i) => (i === 0 ? rule : { ...rule, ...limits }));
+}
+
+/** The old keepstorage flag counts in megabytes when it is a bare number. */
+function megabytes(bytes: number | undefined, keepStorage: string | undefined): number | undefined {
+  return bytes !== undefined && keepStorage !== undefined && /^\d+$/.test(keepStorage)
+    ? Number(keepStorage) * 1e6
+    : bytes;
+}
+
+function limit<K extends string>(key: K, value: number | undefined): { readonly [P in K]?: number } {
+  return (value === undefined ? {} : { [key]: value }) as { readonly [P in K]?: number };
+}
+
+function registryHosts(file: ConfigFile): RegistryHosts {
+  const concurrency = file.system?.maxRegistryConcurrency;
+  return Object.fromEntries(
+    Object.entries(file.registry ?? {}).map(([host, options]) => {
+      const pair = options.keypair?.[0];
+      return [
+        host,
+        {
+          ...(options.http === undefined ? {} : { plainHttp: options.http }),
+          ...(options.insecure === undefined ? {} : { insecure: options.insecure }),
+          ...(options.ca === undefined ? {} : { ca: options.ca.map((path) => readFileSync(path, 'utf8')) }),
+          ...(pair === undefined
+            ? {}
+            : { client: { cert: readFileSync(pair.cert, 'utf8'), key: readFileSync(pair.key, 'utf8') } }),
+          ...(options.mirrors === undefined ? {} : { mirrors: options.mirrors }),
+          ...(concurrency === undefined ? {} : { concurrency }),
+        },
+      ];
+    }),
+  );
+}

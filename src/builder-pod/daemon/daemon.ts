@@ -1,0 +1,110 @@
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { AbortOptions, Logger } from '../../base/index.ts';
+import { GrpcServer, SessionRegistry } from '../../builder-api/index.ts';
+import { GarbageCollector } from '../../cache/gc/index.ts';
+import { RegistryServer } from '../../oci/registry-server/index.ts';
+import { fileSystemUsage } from '../../sys/index.ts';
+import { openBuilder } from '../engine/index.ts';
+import type { DaemonConfig, ListenAddress } from './config.ts';
+import { registerControl } from './control.ts';
+import { registerLlbBridge } from './llb-bridge.ts';
+import { workerRecord } from './worker.ts';
+
+/** How long running calls may wind up when the daemon ends. */
+const CLOSE_GRACE_MS = 3000;
+const IDLE_CHECK_MS = 5000;
+
+/** A daemon that listens. Disposing ends it within seconds, with nothing left mounted or running. */
+export interface Daemon extends AsyncDisposable {
+  /** As it listens: ports that were 0 are filled in. */
+  readonly addresses: readonly string[];
+  /** `host:port` of the embedded registry. */
+  readonly registry: string | undefined;
+  /** Settles when nobody used the daemon for its idle timeout. */
+  readonly idle: Promise<void>;
+}
+
+/** Starts the builder and listens. @throws CodedError, e.g. failed_precondition when another daemon has the state directory */
+export async function startDaemon(config: DaemonConfig, log: Logger, { signal }: AbortOptions): Promise<Daemon> {
+  await using opened = new AsyncDisposableStack();
+  const server = new GrpcServer({ logger: log });
+  const sessions = opened.use(new SessionRegistry({ logger: log }));
+  const { root, registries, labels, platforms, entitlements, maxParallelism, network, cgroupParent } = config;
+  const builder = opened.use(
+    await openBuilder(
+      {
+        ...{ root, sessions, registries, labels, platforms, entitlements, maxParallelism, network, log },
+        ...(cgroupParent === undefined ? {} : { cgroupParent }),
+      },
+      { signal },
+    ),
+  );
+  const { engine, state } = builder;
+  const pidFile = join(state.layout.root, 'builderd.pid');
+  writeFileSync(pidFile, `${process.pid}\n`);
+  opened.defer(() => rmSync(pidFile, { force: true }));
+
+  const gcPolicy = config.gcPolicy(fileSystemUsage(state.layout.root).total);
+  const gc = opened.use(new GarbageCollector({ refs: state.refs, policy: gcPolicy, log }));
+  gc.trigger();
+  const worker = workerRecord({ id: state.id, platforms, labels, gcPolicy });
+  sessions.register(server);
+  registerControl(server, { engine, worker, refs: state.refs, gc, log });
+  registerLlbBridge(server, engine, worker);
+
+  const registry = await startRegistry(config, state.layout.root, log, opened);
+  opened.defer(() => server.close({ graceMs: CLOSE_GRACE_MS }));
+  const addresses: string[] = [];
+  for (const address of config.addresses) addresses.push(await listen(server, address, config, opened));
+  const idle = watchIdle(config.idleTimeoutMs, () => engine.activeBuilds + server.activeCalls, opened);
+  const closing = opened.move();
+  return { addresses, registry, idle, [Symbol.asyncDispose]: () => closing.disposeAsync() };
+}
+
+async function listen(
+  server: GrpcServer,
+  address: ListenAddress,
+  { gid, tls }: DaemonConfig,
+  opened: AsyncDisposableStack,
+): Promise<string> {
+  if (address.kind === 'tcp') {
+    const port = await server.listenTcp(address.host, address.port, tls);
+    return `tcp://${address.host}:${port}`;
+  }
+  mkdirSync(dirname(address.path), { recursive: true, mode: 0o755 });
+  await server.listenUnix(address.path, { mode: 0o660, ...(gid === undefined ? {} : { gid }) });
+  opened.defer(() => rmSync(address.path, { force: true }));
+  return `unix://${address.path}`;
+}
+
+async function startRegistry(
+  { embeddedRegistry }: DaemonConfig,
+  root: string,
+  log: Logger,
+  opened: AsyncDisposableStack,
+): Promise<string | undefined> {
+  if (embeddedRegistry === undefined) return undefined;
+  const registry = opened.use(
+    await RegistryServer.start({ root: join(root, 'registry'), ...embeddedRegistry, logger: log }),
+  );
+  const file = join(root, 'registry-address');
+  writeFileSync(file, `${registry.host}\n`);
+  opened.defer(() => rmSync(file, { force: true }));
+  return registry.host;
+}
+
+function watchIdle(timeoutMs: number | undefined, busy: () => number, opened: AsyncDisposableStack): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  if (timeoutMs === undefined) return promise;
+  let lastUse = performance.now();
+  const timer = setInterval(
+    () => {
+      if (busy() > 0) lastUse = performance.now();
+      else if (performance.now() - lastUse >= timeoutMs) resolve();
+    },
+    Math.min(IDLE_CHECK_MS, Math.max(50, timeoutMs / 4)),
+  );
+  opened.defer(() => clearInterval(timer));
+  return promise;
+}

@@ -1,0 +1,57 @@
+import { cancelledError, toCodedError } from '../../base/index.ts';
+import { readConfig } from './config.ts';
+import { startDaemon } from './daemon.ts';
+import { parseFlags, USAGE } from './flags.ts';
+import { pinoLogger } from './logger.ts';
+import { BUILDKIT_VERSION } from './worker.ts';
+
+export interface DaemonProcess {
+  readonly args: readonly string[];
+  readonly stdout: (text: string) => void;
+  readonly stderr: (text: string) => void;
+  /** Fires on SIGTERM or SIGINT. */
+  readonly stop: AbortSignal;
+}
+
+/** The daemon as a process: flags to exit code. */
+export async function runDaemon({ args, stdout, stderr, stop }: DaemonProcess): Promise<number> {
+  try {
+    const flags = parseFlags(args);
+    if (flags.help === true) {
+      stdout(USAGE);
+      return 0;
+    }
+    if (flags.version === true) {
+      stdout(`buildkitd ${BUILDKIT_VERSION.package} ${BUILDKIT_VERSION.version}\n`);
+      return 0;
+    }
+    const config = readConfig(flags);
+    const log = pinoLogger({ level: config.logLevel, format: config.logFormat });
+    await using daemon = await startDaemon(config, log, { signal: stop });
+    for (const address of daemon.addresses) log.info('running server', { address });
+    if (daemon.registry !== undefined) log.info('running registry', { address: daemon.registry });
+    const { promise: stopped, resolve } = Promise.withResolvers<void>();
+    if (stop.aborted) resolve();
+    stop.addEventListener('abort', () => resolve(), { once: true });
+    await Promise.race([stopped, daemon.idle]);
+    log.info('stopping');
+    return 0;
+  } catch (error) {
+    const coded = toCodedError(error);
+    if (stop.aborted && coded.code === 'cancelled') return 0;
+    stderr(`buildkitd: ${coded.message}\n${coded.hint === undefined ? '' : `hint: ${coded.hint}\n`}`);
+    return 1;
+  }
+}
+
+/** Fires on the first SIGTERM or SIGINT; a second ends the process at once. */
+export function stopSignal(process: NodeJS.Process): AbortSignal {
+  const controller = new AbortController();
+  const onSignal = (name: NodeJS.Signals) => {
+    if (controller.signal.aborted) process.exit(name === 'SIGINT' ? 130 : 143);
+    controller.abort(cancelledError(`stopped by ${name}`));
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+  return controller.signal;
+}

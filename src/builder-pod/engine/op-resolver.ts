@@ -1,0 +1,58 @@
+import { CodedError, hostPlatform, type Semaphore } from '../../base/index.ts';
+import type { ContentHasher } from '../../cache/contenthash/index.ts';
+import type { ImmutableRef, RefManager } from '../../cache/ports.ts';
+import { refResult } from '../../cache/refs/index.ts';
+import type { VertexOp } from '../../llb/index.ts';
+import type { Op, OpResolver, Vertex } from '../../solver/index.ts';
+import type { Pools } from '../../sys/index.ts';
+import type { Executor } from '../executor/index.ts';
+import { execOp } from '../ops/exec/index.ts';
+import { fileOp } from '../ops/file/index.ts';
+import { sourceOp } from '../ops/source.ts';
+import type { SourceRegistry, SourceSecrets } from '../sources/index.ts';
+
+export interface OpResolverOptions {
+  readonly refs: RefManager;
+  readonly hasher: ContentHasher;
+  readonly executor: Executor;
+  readonly sources: SourceRegistry;
+  readonly secrets: SourceSecrets;
+  readonly pools: Pools;
+  readonly tempDirectory: string;
+  /** How many steps, file ops and sources work at once. */
+  readonly places: { readonly exec: Semaphore; readonly file: Semaphore; readonly source: Semaphore };
+}
+
+/** The ops that this builder runs. */
+export function opResolver(options: OpResolverOptions): OpResolver<VertexOp, ImmutableRef> {
+  return { resolve: (vertex) => resolveOp(vertex, options) };
+}
+
+function resolveOp(vertex: Vertex<VertexOp>, options: OpResolverOptions): Op<ImmutableRef> {
+  const { op, platform, metadata } = vertex.op;
+  const { refs, hasher, executor, secrets, sources, places, pools, tempDirectory } = options;
+  const inputCount = vertex.inputs.length;
+  switch (op.body.kind) {
+    case 'source':
+      return sourceOp(op.body.source, platform, { sources, places: places.source });
+    case 'exec': {
+      const { linuxResources } = metadata;
+      return execOp(op.body.exec, platform ?? hostPlatform(), inputCount, {
+        ...{ refs, executor, secrets, hasher, places: places.exec, resultOf: refResult },
+        ...(linuxResources === undefined ? {} : { resources: linuxResources }),
+      });
+    }
+    case 'file':
+      return fileOp(op.body.file, inputCount, {
+        ...{ refs, hasher, tempDirectory, resultOf: refResult },
+        pool: pools.bulk,
+        places: places.file,
+        name: vertex.name,
+      });
+    default:
+      throw new CodedError('unimplemented', `ops of the kind ${op.body.kind} are not supported by this builder yet`, {
+        fault: 'user',
+        reason: 'NOT_BUILT',
+      });
+  }
+}

@@ -1,0 +1,124 @@
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { type AbortOptions, type Logger, type Platform, Semaphore } from '../../base/index.ts';
+import type { SessionRegistry } from '../../builder-api/index.ts';
+import { ContentHasher } from '../../cache/contenthash/index.ts';
+import { SqliteKeyStore } from '../../cache/keys/index.ts';
+import { type CredentialProvider, RegistryClient, type RegistryHosts } from '../../oci/registry-client/index.ts';
+import { createPools, sweep } from '../../sys/index.ts';
+import { createExecutor } from '../executor/index.ts';
+import { openExporter } from '../exporters/index.ts';
+import { dockerfileFrontend, FrontendRegistry, gatewayFrontend } from '../frontends/index.ts';
+import { FileSender, SessionCredentials, SessionSecrets } from '../session/index.ts';
+import { gitSource, httpSource, ImageResolver, imageSource, layerProvider, SourceRegistry } from '../sources/index.ts';
+import { DatabaseLocalStates, LocalReceiver, localSourceFactory } from '../sources/local/index.ts';
+import { openState, type State } from '../state/index.ts';
+import { Engine } from './engine.ts';
+import { opResolver } from './op-resolver.ts';
+
+export interface BuilderOptions {
+  readonly root: string;
+  readonly sessions: SessionRegistry;
+  readonly platforms: readonly Platform[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly entitlements: ReadonlySet<string>;
+  readonly registries: RegistryHosts;
+  /** Steps at once; 0 for as many as there are processors and half as many again. */
+  readonly maxParallelism: number;
+  readonly network: 'host' | 'none';
+  readonly cgroupParent?: string;
+  readonly log: Logger;
+}
+
+/** A builder on its state directory. Disposing closes it in order. */
+export interface Builder extends AsyncDisposable {
+  readonly state: State;
+  readonly engine: Engine;
+}
+
+/** Distinct session lists whose tokens are kept. */
+const MAX_CREDENTIALS = 256;
+
+/** Opens the state directory (alone), sweeps what an earlier life left, and puts the engine together. @throws CodedError */
+export async function openBuilder(options: BuilderOptions, { signal }: AbortOptions): Promise<Builder> {
+  const { sessions, log, cgroupParent } = options;
+  await using opened = new AsyncDisposableStack();
+  const threads = availableParallelism();
+  const pools = opened.use(createPools({ short: Math.max(2, threads), bulk: Math.max(2, threads) }));
+  const client = opened.use(new RegistryClient({ hosts: options.registries, logger: log, userAgent: 'slipway' }));
+  const credentials = credentialsOf(sessions);
+  const images = new ImageResolver({ client, credentials });
+  let keys: SqliteKeyStore | undefined;
+  const state = opened.use(
+    await openState({
+      ...{ root: options.root, pools, log },
+      providerFor: (reference) => layerProvider(images, reference),
+      onResultDropped: (id) => keys?.dropResult(id),
+    }),
+  );
+  const { layout, refs, content } = state;
+  const swept = await sweep({ stateId: state.id, directory: layout.root }, cgroupParent);
+  if (swept.processes + swept.mounts > 0) log.info('swept what an earlier life left', swept);
+  keys = new SqliteKeyStore(state.db);
+
+  const executor = opened.use(
+    await createExecutor(
+      {
+        ...{ stateId: state.id, pools, log, defaultNetwork: options.network },
+        directory: join(layout.run, 'exec'),
+        ...(cgroupParent === undefined ? {} : { cgroupParent }),
+      },
+      { signal },
+    ),
+  );
+  const hasher = new ContentHasher({ pool: pools.bulk });
+  const secrets = new SessionSecrets(sessions, join(layout.run, 'agents'));
+  const receiver = new LocalReceiver(sessions, refs, new DatabaseLocalStates(state.db), hasher);
+  const sources = new SourceRegistry();
+  sources.register('docker-image', imageSource({ resolver: images, refs, memo: (ids) => engine.resolutionsOf(ids) }));
+  sources.register('local', localSourceFactory(receiver));
+  sources.register('git', gitSource({ refs, secrets }));
+  const http = httpSource({ refs, secrets, pool: pools.bulk });
+  sources.register('http', http);
+  sources.register('https', http);
+
+  const parallel = options.maxParallelism > 0 ? options.maxParallelism : Math.ceil(threads * 1.5);
+  const engine: Engine = new Engine({
+    ...{ pools, images, keys, results: state.results, log, allowedEntitlements: options.entitlements },
+    frontends: new FrontendRegistry([dockerfileFrontend({ log }), gatewayFrontend()]),
+    worker: { id: state.id, labels: options.labels, platforms: options.platforms },
+    resolver: opResolver({
+      ...{ refs, hasher, executor, sources, secrets, pools, tempDirectory: layout.tmp },
+      places: { exec: new Semaphore(parallel), file: new Semaphore(threads * 2), source: new Semaphore(16) },
+    }),
+    openExporter: (type, attrs) =>
+      openExporter(type, attrs, {
+        ...{ content, bulk: pools.bulk, tempDirectory: layout.tmp },
+        // TODO(insecure): the registry client takes it a host, not a push.
+        openRepository: (reference, push) => client.repository(reference, credentials(push.sessions())),
+        fileSender: (ids) => {
+          const session = ids.map((id) => sessions.peek(id)).find((one) => one !== undefined);
+          return session === undefined ? undefined : new FileSender(session);
+        },
+      }),
+  });
+  const closing = opened.move();
+  return { state, engine, [Symbol.asyncDispose]: () => closing.disposeAsync() };
+}
+
+/** One object for each list of sessions, so that tokens are reused; the ones longest unused are forgotten. */
+function credentialsOf(registry: SessionRegistry): (sessions: readonly string[]) => CredentialProvider {
+  const known = new Map<string, SessionCredentials>();
+  return (sessions) => {
+    const ids = [...sessions];
+    const key = ids.join(' ');
+    const found = known.get(key) ?? new SessionCredentials(registry, () => ids);
+    known.delete(key);
+    known.set(key, found);
+    for (const oldest of known.keys()) {
+      if (known.size <= MAX_CREDENTIALS) break;
+      known.delete(oldest);
+    }
+    return found;
+  };
+}
