@@ -1,0 +1,218 @@
+import { join } from 'node:path';
+import { CodedError, invalidArgument, type Semaphore } from '../../../base/index.ts';
+import type { ContentHasher } from '../../../cache/contenthash/index.ts';
+import type { ImmutableRef, Mounted, MutableRef, RefManager } from '../../../cache/ports.ts';
+import type { ChownOpt, FileAction, FileCopy, FileOp } from '../../../llb/index.ts';
+import { extractArchive, probeArchive } from '../../../oci/layers/index.ts';
+import type { Op, OpContext, Result } from '../../../solver/ports.ts';
+import { siblingModule, type WorkerPool } from '../../../sys/index.ts';
+import { bindCacheMap, fileCacheMap } from '../cache-map/index.ts';
+import type { FileTaskArgs, UnpackCandidate } from './file-task.ts';
+import type { Ids } from './owner.ts';
+
+export interface FileOpOptions {
+  readonly refs: RefManager;
+  readonly hasher: ContentHasher;
+  /** The bulk pool. */
+  readonly pool: WorkerPool;
+  /** How many file ops work at once. */
+  readonly places: Semaphore;
+  readonly resultOf: (ref: ImmutableRef) => Result<ImmutableRef>;
+  /** For archives that are unpacked in two steps. */
+  readonly tempDirectory: string;
+  /** Of the vertex, for descriptions of refs. */
+  readonly name: string;
+}
+
+const module = siblingModule(import.meta.url, './file-task');
+
+/** The file op: copies, files, directories, removals, symlinks, without a container. A result for each action with an output. */
+export function fileOp(file: FileOp, inputCount: number, options: FileOpOptions): Op<ImmutableRef> {
+  return {
+    cacheMap: async () => ({
+      map: bindCacheMap<ImmutableRef>(fileCacheMap(file, inputCount), options.hasher, (ref) => ref),
+      done: true,
+    }),
+    acquire: ({ signal }) => options.places.acquire({ signal }),
+    exec: async (inputs, context) => {
+      await using run = new FileRun(
+        file,
+        inputs.map((input) => input.value),
+        context,
+        options,
+      );
+      return await run.all();
+    },
+  };
+}
+
+/** Something being written, mounted as long as actions go on with it. */
+interface Work {
+  readonly ref: MutableRef;
+  readonly mounted: Mounted;
+}
+
+class FileRun implements AsyncDisposable {
+  readonly #file: FileOp;
+  readonly #inputs: readonly ImmutableRef[];
+  readonly #context: OpContext;
+  readonly #options: FileOpOptions;
+  /** By action: its result, still writable or committed. */
+  readonly #work = new Map<number, Work>();
+  readonly #committed = new Map<number, ImmutableRef>();
+
+  constructor(file: FileOp, inputs: readonly ImmutableRef[], context: OpContext, options: FileOpOptions) {
+    this.#file = file;
+    this.#inputs = inputs;
+    this.#context = context;
+    this.#options = options;
+  }
+
+  async all(): Promise<readonly Result<ImmutableRef>[]> {
+    const { actions } = this.#file;
+    for (const [index, action] of actions.entries()) await this.#run(index, action);
+    const outputs: ImmutableRef[] = [];
+    for (const [index, action] of actions.entries())
+      if (action.output >= 0) outputs[action.output] = await this.#commit(index);
+    return Array.from(outputs, (ref) => {
+      if (!ref) throw invalidArgument('file op with an output that no action makes');
+      return this.#options.resultOf(ref.clone());
+    });
+  }
+
+  async #run(index: number, action: FileAction): Promise<void> {
+    const { signal } = this.#context;
+    signal.throwIfAborted();
+    const target = await this.#target(index, action);
+    this.#work.set(index, target);
+    await using stack = new AsyncDisposableStack();
+    const mount = async (input: number): Promise<string> => {
+      const ref = await this.#readable(input);
+      if (!ref) throw invalidArgument(`file action ${index} reads from scratch`);
+      return stack.use(await ref.mount(this.#refOptions())).root;
+    };
+    const { body } = action;
+    const owner = ownerOf(body);
+    const args: FileTaskArgs = {
+      body,
+      target: target.mounted.root,
+      ...(body.kind === 'copy' ? { source: await mount(action.secondaryInput) } : {}),
+      ...(owner?.user && 'name' in owner.user ? { userRoot: await mount(owner.user.input) } : {}),
+      ...(owner?.group && 'name' in owner.group ? { groupRoot: await mount(owner.group.input) } : {}),
+    };
+    if (body.kind === 'copy' && body.copy.attemptUnpack) await this.#unpack(args, body.copy);
+    else await this.#task('fileAction', args);
+  }
+
+  /** Archives are unpacked, all else is copied. */
+  async #unpack(args: FileTaskArgs, copy: FileCopy): Promise<void> {
+    const { pool, tempDirectory } = this.#options;
+    const { signal } = this.#context;
+    const source = args.source!;
+    const candidates = await this.#task<UnpackCandidate[]>('unpackCandidates', { source, copy });
+    for (const { path, archive } of candidates) {
+      if (archive !== undefined && (await this.#isArchive(join(source, archive)))) {
+        const { directory, owner } = await this.#task<{ directory: string; owner?: Ids }>('prepareUnpack', args);
+        const options = {
+          archive: join(source, archive),
+          directory: join(args.target, directory),
+          tempDirectory,
+          signal,
+        };
+        if (await extractArchive(pool, { ...options, ...(owner ? { owner } : {}) })) continue;
+      }
+      await this.#task('fileAction', { ...args, paths: [path] });
+    }
+  }
+
+  async #isArchive(path: string): Promise<boolean> {
+    return (await probeArchive(this.#options.pool, path, { signal: this.#context.signal })) !== undefined;
+  }
+
+  /** What the action writes to: the action before goes on where nobody else needs its result, else a new ref on top. */
+  async #target(index: number, { input }: FileAction): Promise<Work> {
+    const { signal } = this.#context;
+    const before = input - this.#inputs.length;
+    const going = this.#work.get(before);
+    if (before >= 0 && going && !this.#neededElsewhere(before, index)) {
+      this.#work.delete(before);
+      return going;
+    }
+    const parent = await this.#readable(input);
+    const ref = await this.#options.refs.create(parent, {
+      signal,
+      description: this.#options.name,
+      scope: this.#context.scope,
+    });
+    try {
+      return { ref, mounted: await ref.mount({ signal }) };
+    } catch (error) {
+      await ref.release();
+      throw error;
+    }
+  }
+
+  #neededElsewhere(action: number, user: number): boolean {
+    const id = action + this.#inputs.length;
+    if (this.#file.actions[action]!.output >= 0) return true;
+    return this.#file.actions.some(({ input, secondaryInput, body }, index) => {
+      const owner = ownerOf(body);
+      const named = [owner?.user, owner?.group].some((part) => part && 'name' in part && part.input === id);
+      return (input === id && index !== user) || secondaryInput === id || named;
+    });
+  }
+
+  /** An input, or the result of an action; undefined for scratch. */
+  async #readable(input: number): Promise<ImmutableRef | undefined> {
+    if (input < 0) return undefined;
+    return this.#inputs[input] ?? (await this.#commit(input - this.#inputs.length));
+  }
+
+  async #commit(action: number): Promise<ImmutableRef> {
+    const done = this.#committed.get(action);
+    if (done) return done;
+    const work = this.#work.get(action);
+    if (!work) throw new CodedError('invalid_argument', `result of file action ${action} is not there`);
+    await work.mounted[Symbol.asyncDispose]();
+    const ref = await work.ref.commit({ signal: this.#context.signal });
+    this.#work.delete(action);
+    this.#committed.set(action, ref);
+    return ref;
+  }
+
+  #refOptions() {
+    const { signal, sessions } = this.#context;
+    return { signal, sessions };
+  }
+
+  #task<R>(fn: string, args: unknown): Promise<R> {
+    const { signal, progress } = this.#context;
+    const onMessage = (warning: unknown) => progress.warn({ level: 1, short: String(warning) });
+    return this.#options.pool.run<R>({ module, fn }, args, { signal, onMessage });
+  }
+
+  /** Drops what was not handed out. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await using stack = new AsyncDisposableStack();
+    for (const { ref, mounted } of this.#work.values()) {
+      stack.defer(() => ref.release());
+      stack.use(mounted);
+    }
+    for (const ref of this.#committed.values()) stack.defer(() => ref.release());
+  }
+}
+
+function ownerOf(body: FileAction['body']): ChownOpt | undefined {
+  switch (body.kind) {
+    case 'copy':
+      return body.copy.owner;
+    case 'mkfile':
+      return body.mkfile.owner;
+    case 'mkdir':
+      return body.mkdir.owner;
+    case 'symlink':
+      return body.symlink.owner;
+    case 'rm':
+      return undefined;
+  }
+}

@@ -1,0 +1,1 @@
+export { type FileOpOptions, fileOp } from './file-op.ts';
