@@ -21,8 +21,8 @@ export function markEnvironment(stateId: string): Readonly<Record<string, string
 }
 
 /** The cgroup that holds all steps of a daemon; `parent` from its configuration. */
-export function lifeCgroup(stateId: string, parent = '/slipway'): Cgroup {
-  return new Cgroup(`${parent}/${stateId}`, cgroupLayout());
+export function lifeCgroup(stateId: string, parent = '/slipway', layout = cgroupLayout()): Cgroup {
+  return new Cgroup(`${parent}/${stateId}`, layout);
 }
 
 /** Live processes that carry the mark, ours aside. */

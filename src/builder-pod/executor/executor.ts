@@ -89,37 +89,42 @@ export class Executor implements AsyncDisposable {
     const isV2 = this.#layout.kind === 'v2';
     // In a v2 tree the group above outlives the container and counts what was killed below it.
     const inner = isV2 ? `${group.name}/step` : group.name;
-    const prepared = await this.#options.pools.short.run<Prepared>(
-      stepTasks.prepare,
-      {
-        bundle,
-        root: step.root,
-        mounts: step.mounts,
-        meta: step.meta,
-        network: step.network === 'unset' ? (this.#options.defaultNetwork ?? 'host') : step.network,
-        security: step.security,
-        cgroupPath: inner,
-        cgroupNamespace: isV2,
-        seccompProfile: this.#options.seccompProfile ?? SECCOMP_PROFILE,
-        resources: step.resources,
-      } satisfies PrepareArgs,
-      { signal },
-    );
+    const prepareArgs: PrepareArgs = {
+      bundle,
+      root: step.root,
+      mounts: step.mounts,
+      meta: step.meta,
+      network: step.network === 'unset' ? (this.#options.defaultNetwork ?? 'host') : step.network,
+      security: step.security,
+      cgroupPath: inner,
+      cgroupNamespace: isV2,
+      seccompProfile: this.#options.seccompProfile ?? SECCOMP_PROFILE,
+      resources: step.resources,
+    };
+    const { short } = this.#options.pools;
+    let stubs: Prepared['stubs'] = [];
     try {
+      ({ stubs } = await short.run<Prepared>(stepTasks.prepare, prepareArgs, { signal }));
+      signal.throwIfAborted();
       if (isV2) group.create();
       return await this.#runPrepared(step, bundle, group, signal);
     } finally {
-      await this.#options.pools.short.run(
-        stepTasks.finish,
-        { bundle, stubs: prepared.stubs },
-        { signal: neverAborted },
-      );
-      if (isV2) await group.remove();
+      // A failure here is the step's: what it wrote may not be whole.
+      await short.run(stepTasks.finish, { bundle, stubs }, { signal: neverAborted });
+      if (isV2) await this.#removeGroup(group);
+    }
+  }
+
+  async #removeGroup(group: Cgroup): Promise<void> {
+    try {
+      await group.remove();
+    } catch (error) {
+      this.#log.warn('a cgroup could not be removed', { err: error, cgroup: group.name });
     }
   }
 
   #cgroupOf(step: Step): Cgroup {
-    const life = lifeCgroup(this.#options.stateId, this.#options.cgroupParent);
+    const life = lifeCgroup(this.#options.stateId, this.#options.cgroupParent, this.#layout);
     const { cgroupParent } = step.meta;
     if (cgroupParent === '') return new Cgroup(`${life.name}/${step.id}`, this.#layout);
     return new Cgroup(`/${cgroupParent.replace(/^\/+|\/+$/g, '')}${life.name}/${step.id}`, this.#layout);

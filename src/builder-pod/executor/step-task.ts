@@ -2,6 +2,7 @@ import {
   chmodSync,
   chownSync,
   closeSync,
+  existsSync,
   mkdirSync,
   readFileSync,
   realpathSync,
@@ -89,20 +90,11 @@ export const stepTasks = {
   finish: { module, fn: 'finishStep' },
 } as const satisfies Record<string, Task>;
 
-/** Mounts the root, makes what the step finds there, writes the bundle. Undoes everything when it fails. */
+/** Mounts the root, makes what the step finds there, writes the bundle. Whatever comes of it, {@link finishStep} undoes it. */
 export function prepareStep(args: PrepareArgs): Prepared {
   mkdirSync(args.bundle, { recursive: true, mode: 0o700 });
-  try {
-    // In memory: the configuration holds secret environment variables, and the bundle secret files.
-    mountAll([{ type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'nodev', 'noexec', 'mode=700'] }], args.bundle);
-    return prepare(args);
-  } catch (error) {
-    finishStep({ bundle: args.bundle, stubs: [] });
-    throw error;
-  }
-}
-
-function prepare(args: PrepareArgs): Prepared {
+  // In memory: the configuration holds secret environment variables, and the bundle secret files.
+  mountAll([{ type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'nodev', 'noexec', 'mode=700'] }], args.bundle);
   const { bundle, meta, security } = args;
   const rootPath = `${bundle}/rootfs`;
   mkdirSync(rootPath);
@@ -262,6 +254,7 @@ export interface FinishArgs {
 
 /** Takes the stubs away, unmounts, removes the bundle. Works on what a failed preparation left, too. */
 export function finishStep({ bundle, stubs }: FinishArgs): void {
+  if (!existsSync(bundle)) return;
   try {
     if (stubs.length > 0) {
       using root = openRoot(`${bundle}/rootfs`);

@@ -189,15 +189,19 @@ describe('cache mounts', () => {
   });
 
   test('shared is one for all at once, locked is one after the other, private is apart', async () => {
-    const script = 'echo x >> /cache/log; sleep 0.3; wc -l < /cache/log';
-    const both = async (sharing: 'shared' | 'private' | 'locked') => {
-      const ran = await Promise.all([0, 1].map(() => sh(script, { mounts: [cache(`b-${sharing}`, sharing)] })));
+    // Two steps at once: each goes on when it has seen both in the shared /sync, so that they do overlap.
+    const meet = 'echo x >> /sync/log; until [ "$(wc -l < /sync/log)" = 2 ]; do sleep 0.02; done;';
+    const both = async (sharing: 'shared' | 'private' | 'locked', script: string) => {
+      const sync = cache(`sync-${sharing}`, 'shared', { dest: '/sync' });
+      const mounts = [cache(`b-${sharing}`, sharing), sync];
+      const ran = await Promise.all([0, 1].map(() => sh(script, { mounts })));
       for (const { results } of ran) await release(results);
-      return ran.map(({ log }) => Number(log)).sort();
+      return ran.map(({ log }) => log.trim()).sort();
     };
-    expect(await both('shared')).toEqual([2, 2]);
-    expect(await both('locked')).toEqual([1, 2]);
-    expect(await both('private')).toEqual([1, 1]);
+    expect(await both('shared', `echo x >> /cache/log; ${meet} wc -l < /cache/log`)).toEqual(['2', '2']);
+    expect(await both('private', `echo x >> /cache/log; ${meet} wc -l < /cache/log`)).toEqual(['1', '1']);
+    const alone = 'mkdir /cache/busy && sleep 0.1 && rmdir /cache/busy && echo alone';
+    expect(await both('locked', alone)).toEqual(['alone', 'alone']);
   });
 
   test('locked twice in one step is one; two steps that lock two the other way round both end', async () => {
