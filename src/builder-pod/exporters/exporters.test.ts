@@ -8,7 +8,7 @@ import { anonymous, RegistryClient } from '../../oci/registry-client/index.ts';
 import { RegistryServer } from '../../oci/registry-server/index.ts';
 import { TarReader } from '../../oci/tar/index.ts';
 import { createPools } from '../../sys/index.ts';
-import { type ExporterDeps, type ExportSource, openExporter } from './index.ts';
+import { type ExporterDeps, type ExportSource, openExporter, PushRepositories } from './index.ts';
 import { FakeSender, fakeContent, fakeContext, fakeDeps, fakeRef } from './testing/fakes.ts';
 
 const signal = neverAborted;
@@ -178,6 +178,40 @@ describe('image', () => {
     expect(parseManifest(docker.bytes).layers[0]?.mediaType).toBe('application/vnd.docker.image.rootfs.diff.tar.gzip');
     await exporter.export({ metadata: new Map() }, fakeContext());
     expect(parseManifest((await at('app').getManifest('latest', { signal })).bytes).layers).toEqual([]);
+  });
+
+  test('registry.insecure reaches a registry without TLS, and only that output does', async () => {
+    const server = cleanup.use(await RegistryServer.start({ root: join(temp, 'plain'), durable: false }));
+    // Told to speak TLS with it, the client alone cannot.
+    const clientOptions = { retry: { delaysMs: [] }, hosts: { [server.host]: { plainHttp: false } } };
+    const client = cleanup.use(new RegistryClient(clientOptions));
+    const repositories = cleanup.use(new PushRepositories({ client, clientOptions, credentials: () => anonymous }));
+    const deps = fakeDeps({ openRepository: repositories.open });
+    const attributes = { name: `${server.host}/app`, push: 'true' };
+    await expect(openExporter('image', attributes, deps).export(single(), fakeContext())).rejects.toMatchObject({
+      code: 'unavailable',
+    });
+    const insecure = { ...attributes, 'registry.insecure': 'true' };
+    await openExporter('image', insecure, deps).export(single(), fakeContext());
+    const plain = cleanup.use(new RegistryClient());
+    const pushed = plain.repository({ domain: server.host, path: 'app' }, anonymous);
+    expect(await pushed.tags({ signal })).toEqual(['latest']);
+  });
+
+  test('an abort ends a push with its reason', async () => {
+    const controller = new AbortController();
+    const reason = new CodedError('cancelled', 'superseded');
+    const openRepository: ExporterDeps['openRepository'] = () => ({
+      pushBlob: (_source, { signal: stop }) => {
+        setTimeout(() => controller.abort(reason), 5);
+        return new Promise((_, reject) => stop.addEventListener('abort', () => reject(stop.reason)));
+      },
+      putManifest: async () => {
+        throw new Error('too early');
+      },
+    });
+    const exporter = openExporter('image', { name: 'r.example/app', push: '' }, fakeDeps({ openRepository }));
+    await expect(exporter.export(single(), fakeContext(controller.signal))).rejects.toBe(reason);
   });
 
   test('a failing blob stops the push before any manifest, all uploads ended', async () => {

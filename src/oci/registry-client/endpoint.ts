@@ -92,7 +92,7 @@ export class Endpoint {
         response = await this.#follow(call, url, authorization, options);
       } catch (error) {
         options.signal.throwIfAborted();
-        if (replayable && this.#fallBackToPlain(error)) continue;
+        if (replayable && this.#fallBackToPlain(error, url)) continue;
         throw connectionError(call.method, url, error);
       }
       const status = response.statusCode ?? 0;
@@ -197,12 +197,13 @@ export class Endpoint {
   }
 
   /** `insecure` hosts that speak no TLS are talked to in plain from now on. */
-  #fallBackToPlain(error: unknown): boolean {
+  #fallBackToPlain(error: unknown, { protocol }: URL): boolean {
     const code = (error as NodeJS.ErrnoException).code ?? '';
     // Without a port in its name the host may serve port 80 alone.
     const refused = code === 'ECONNREFUSED' && !/:\d+$/.test(this.#realHost);
     const noTls = code === 'EPROTO' || code.startsWith('ERR_SSL_') || refused;
-    if (this.#plain || this.options.config.insecure !== true || !noTls) return false;
+    // Another request may have found it out already: what counts is how this one was made.
+    if (protocol !== 'https:' || this.options.config.insecure !== true || !noTls) return false;
     this.#plain = true;
     return true;
   }
