@@ -57,7 +57,8 @@ export async function downloadBlob(options: DownloadOptions): Promise<ReadableSt
       // The server knows no ranges: what is there already is read over.
       skip = position;
     }
-    current = { response, chunks: skipping(response, skip) };
+    const chunks: AsyncIterable<Buffer> = skip === 0 ? response : skipping(response, skip);
+    current = { response, chunks: chunks[Symbol.asyncIterator]() };
   };
 
   const wrongSize = (why: string) =>

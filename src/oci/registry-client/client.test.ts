@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { cancelledError, type Digest, digestOf, neverAborted } from '../../base/index.ts';
+import { MEDIA_TYPE } from '../manifest/index.ts';
 import { type RegistryAccess, RegistryServer, refreshToken } from '../registry-server/index.ts';
 import {
   anonymous,
@@ -13,9 +14,9 @@ import {
   RegistryError,
   staticCredentials,
 } from './index.ts';
-import { OCI_MANIFEST } from './media-types.ts';
 import { FaultProxy } from './testing/fault-proxy.ts';
 
+const OCI_MANIFEST = MEDIA_TYPE.ociManifest;
 const signal = neverAborted;
 const quick = { retry: { delaysMs: [1, 1, 1] } };
 const users = { ada: 'lovelace' };

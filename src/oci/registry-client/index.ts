@@ -11,5 +11,5 @@ export {
 export { type CredentialHelper, dockerConfigCredentials } from './docker-config.ts';
 export { type RegistryDiagnostic, RegistryError, redactUrl } from './errors.ts';
 export type { RegistryHostOptions, RegistryHosts } from './hosts.ts';
-export { type BlobSink, MAX_MANIFEST_BYTES, type Manifest, Repository } from './repository.ts';
+export { type BlobSink, type Manifest, Repository } from './repository.ts';
 export { defaultRetryPolicy, isTransient, type RetryPolicy } from './retry.ts';

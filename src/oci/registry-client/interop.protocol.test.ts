@@ -9,11 +9,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { digestOf, neverAborted } from '../../base/index.ts';
+import { MEDIA_TYPE } from '../manifest/index.ts';
 import { type RegistryAccess, RegistryServer } from '../registry-server/index.ts';
 import { anonymous, RegistryClient, staticCredentials } from './index.ts';
-import { OCI_MANIFEST } from './media-types.ts';
 
 const run = promisify(execFile);
+const OCI_MANIFEST = MEDIA_TYPE.ociManifest;
 const signal = neverAborted;
 const users = { ada: 'lovelace' };
 const ada = staticCredentials('ada', 'lovelace');

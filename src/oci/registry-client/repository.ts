@@ -10,16 +10,21 @@ import {
   isCancelled,
   isDigest,
 } from '../../base/index.ts';
+import { MAX_MANIFEST_BYTES, MEDIA_TYPE } from '../manifest/index.ts';
 import { downloadBlob } from './blob-download.ts';
 import { type BlobSource, type UploadOptions, type UploadOutcome, uploadBlob, uploadStream } from './blob-upload.ts';
 import type { CredentialProvider } from './credentials.ts';
 import type { Endpoint, RegistryCall } from './endpoint.ts';
 import { RegistryError } from './errors.ts';
-import { ACCEPT_MANIFESTS } from './media-types.ts';
 import { discard, readBody } from './transport.ts';
 
-/** Bytes of a manifest taken from a registry when the caller sets no other bound. */
-export const MAX_MANIFEST_BYTES = 8 << 20;
+const ACCEPT_MANIFESTS = [
+  MEDIA_TYPE.ociIndex,
+  MEDIA_TYPE.dockerList,
+  MEDIA_TYPE.ociManifest,
+  MEDIA_TYPE.dockerManifest,
+  '*/*;q=0.1',
+].join(', ');
 
 const MAX_TAGS = 100_000;
 
@@ -75,7 +80,7 @@ export class Repository {
     });
   }
 
-  /** A manifest by tag or digest, verified against the digest. @throws resource_exhausted above `maxBytes` */
+  /** A manifest by tag or digest, verified against the digest. @throws resource_exhausted above `maxBytes` (8 MiB when absent) */
   async getManifest(reference: string, options: AbortOptions & { readonly maxBytes?: number }): Promise<Manifest> {
     return await this.#pull(options, (endpoint) => this.#getManifest(endpoint, reference, options));
   }
@@ -286,7 +291,7 @@ export class Repository {
           {
             method: 'GET',
             target,
-            headers: { accept: 'application/vnd.oci.image.index.v1+json' },
+            headers: { accept: MEDIA_TYPE.ociIndex },
             expect: [200],
             scopes: this.#scopes('pull'),
           },

@@ -1,17 +1,11 @@
 import { createHash } from 'node:crypto';
 import { type Digest, digestAlgorithm, digestHex, digestOf, isDigest } from '../../base/index.ts';
+import { isIndexType, isManifestType, MEDIA_TYPE } from '../manifest/index.ts';
 import { readBytes } from './access.ts';
 import { methodRefused } from './blobs.ts';
 import { answerJson, digestParameter, type Exchange, type RegistryParts, validTag } from './exchange.ts';
 import { Problem } from './problem.ts';
 import type { ReferrerDescriptor } from './storage.ts';
-
-const OCI_INDEX = 'application/vnd.oci.image.index.v1+json';
-const IMAGES = new Set([
-  'application/vnd.oci.image.manifest.v1+json',
-  'application/vnd.docker.distribution.manifest.v2+json',
-]);
-const INDEXES = new Set([OCI_INDEX, 'application/vnd.docker.distribution.manifest.list.v2+json']);
 
 interface ParsedManifest {
   readonly mediaType?: unknown;
@@ -73,13 +67,13 @@ async function put(parts: RegistryParts, { request, response, name, reference }:
   const mediaType = header ?? (typeof manifest.mediaType === 'string' ? manifest.mediaType : '');
   if (typeof manifest.mediaType === 'string' && manifest.mediaType !== mediaType)
     throw invalid(`the manifest says it is ${manifest.mediaType}, the Content-Type ${mediaType}`);
-  if (!IMAGES.has(mediaType) && !INDEXES.has(mediaType))
+  if (!isManifestType(mediaType) && !isIndexType(mediaType))
     throw invalid(`unsupported manifest type ${JSON.stringify(mediaType)}`);
   const digest = reference.includes(':') ? digestParameter(reference) : digestOf(bytes);
   const algorithm = digestAlgorithm(digest);
   if (createHash(algorithm).update(bytes).digest('hex') !== digestHex(digest))
     throw new Problem(400, 'DIGEST_INVALID', `the manifest's digest is not ${digest}`);
-  await checkContent(parts, name, manifest, INDEXES.has(mediaType));
+  await checkContent(parts, name, manifest, isIndexType(mediaType));
   const subject = subjectOf(manifest);
   await parts.storage.putManifest(name, digest, { mediaType, bytes });
   if (subject !== undefined)
@@ -178,8 +172,8 @@ export async function serveReferrers(parts: RegistryParts, exchange: Exchange): 
   const manifests = filter === null ? all : all.filter((entry) => entry.artifactType === filter);
   answerJson(
     exchange,
-    { schemaVersion: 2, mediaType: OCI_INDEX, manifests },
-    { 'content-type': OCI_INDEX, ...(filter === null ? {} : { 'oci-filters-applied': 'artifactType' }) },
+    { schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex, manifests },
+    { 'content-type': MEDIA_TYPE.ociIndex, ...(filter === null ? {} : { 'oci-filters-applied': 'artifactType' }) },
   );
 }
 

@@ -2,7 +2,7 @@ import { createHash, type Hash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import { type Digest, digestAlgorithm, digestHex, Semaphore } from '../../base/index.ts';
+import { type Digest, digestAlgorithm, digestHex, neverAborted, Semaphore } from '../../base/index.ts';
 import { Problem } from './problem.ts';
 import type { RegistryStorage } from './storage.ts';
 
@@ -35,6 +35,8 @@ export class Uploads implements AsyncDisposable {
   readonly #sessions = new Map<string, Session>();
   readonly #storage: RegistryStorage;
   readonly #limits: UploadLimits;
+  /** One begins at a time, so that the limit holds. */
+  readonly #beginning = new Semaphore(1);
 
   constructor(storage: RegistryStorage, limits: UploadLimits) {
     this.#storage = storage;
@@ -43,6 +45,7 @@ export class Uploads implements AsyncDisposable {
 
   /** Begins a session and returns its id. */
   async begin(repository: string): Promise<string> {
+    using _turn = await this.#beginning.acquire({ signal: neverAborted });
     if (this.#sessions.size >= this.#limits.maxUploads) {
       const idle = [...this.#sessions.values()].filter((s) => !s.writing).sort((a, b) => a.touched - b.touched)[0];
       if (idle === undefined)

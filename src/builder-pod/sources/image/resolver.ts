@@ -1,29 +1,28 @@
 import {
   type AbortOptions,
   ANNOTATION_UNCOMPRESSED,
-  CodedError,
+  annotate,
   type Descriptor,
   type Digest,
   formatImageReference,
+  invalidArgument,
   isDigest,
   KeyedMutex,
   type Platform,
   parseImageReference,
-  platformMatches,
   withDefaultTag,
 } from '../../../base/index.ts';
 import type { Layer } from '../../../cache/ports.ts';
 import {
-  type CredentialProvider,
+  MAX_CONFIG_BYTES,
   MAX_MANIFEST_BYTES,
-  type RegistryClient,
-  type Repository,
-} from '../../../oci/registry-client/index.ts';
+  parseImageConfig,
+  parseManifestOrIndex,
+  requirePlatform,
+} from '../../../oci/manifest/index.ts';
+import type { CredentialProvider, RegistryClient, Repository } from '../../../oci/registry-client/index.ts';
 import { ByteCache } from './byte-cache.ts';
-import { candidatesOf, manifestKind, parseImageConfig, parseImageManifest } from './manifest.ts';
 
-/** Bytes of an image config that are taken. */
-const MAX_CONFIG_BYTES = 8 << 20;
 const MAX_INDEX_DEPTH = 3;
 const MAX_PROVIDERS = 1000;
 
@@ -88,16 +87,7 @@ export class ImageResolver {
     const name = formatImageReference(parsed);
     const repository = () => this.#options.client.repository(parsed, this.#credentials(options.sessions()));
     const root = await this.#root(parsed.digest ?? parsed.tag ?? 'latest', name, repository, options);
-    const found = await this.#descend(root, name, repository, options, 0);
-    if (found === undefined)
-      throw new CodedError(
-        'not_found',
-        `${name} has no image for ${options.platform.os}/${options.platform.architecture}`,
-        {
-          reason: 'OCI_NO_PLATFORM',
-        },
-      );
-    return { reference: name, root, ...found };
+    return { reference: name, root, ...(await this.#descend(root, name, repository, options)) };
   }
 
   /** The repository of a reference with the credentials of these sessions, for reading its layers. */
@@ -143,35 +133,29 @@ export class ImageResolver {
     return await asked;
   }
 
-  /** Follows indexes down to the image for the platform. */
+  /** Follows indexes down to the image for the platform. A name of one image means that one, whatever it was made for. */
   async #descend(
-    descriptor: Descriptor,
+    root: Descriptor,
     name: string,
     repository: () => Repository,
     options: ResolveImageOptions,
-    depth: number,
-  ): Promise<Omit<ResolvedImage, 'reference' | 'root'> | undefined> {
-    const what = `image ${name}`;
-    const { bytes, descriptor: actual } = await this.#manifest(descriptor, repository, options);
-    if (manifestKind(actual.mediaType, what) === 'image') {
-      const manifest = parseImageManifest(bytes, what);
-      const config = await this.#config(manifest.config, repository, options);
-      const parsed = parseImageConfig(config, what);
-      // A name that names one image means that one, whatever it was made for; an entry of an index must fit.
-      if (depth > 0 && descriptor.platform === undefined) {
-        if (parsed.platform === undefined || !platformMatches(options.platform, parsed.platform)) return undefined;
+  ): Promise<Omit<ResolvedImage, 'reference' | 'root'>> {
+    let wanted = root;
+    for (let depth = 0; depth <= MAX_INDEX_DEPTH; depth++) {
+      const { bytes, descriptor } = await this.#manifest(wanted, repository, options);
+      try {
+        const parsed = parseManifestOrIndex(bytes, descriptor.mediaType);
+        if (parsed.kind === 'manifest') {
+          const config = await this.#config(parsed.manifest.config, repository, options);
+          const { diff_ids } = parseImageConfig(config).rootfs;
+          return { manifest: descriptor, config, layers: pairLayers(parsed.manifest.layers, diff_ids) };
+        }
+        wanted = requirePlatform(parsed.index, options.platform, name);
+      } catch (error) {
+        throw annotate(error, `image ${name}`);
       }
-      return { manifest: actual, config, layers: pairLayers(manifest.layers, parsed.diffIds, what) };
     }
-    if (depth === MAX_INDEX_DEPTH)
-      throw new CodedError('failed_precondition', `${what} nests indexes too deeply`, {
-        reason: 'OCI_MANIFEST_INVALID',
-      });
-    for (const candidate of candidatesOf(bytes, options.platform, what)) {
-      const found = await this.#descend(candidate, name, repository, options, depth + 1);
-      if (found !== undefined) return found;
-    }
-    return undefined;
+    throw invalidArgument(`image ${name} nests indexes too deeply`, { reason: 'OCI_MALFORMED' });
   }
 
   async #manifest(descriptor: Descriptor, repository: () => Repository, { signal, scope }: ResolveImageOptions) {
@@ -210,15 +194,11 @@ export class ImageResolver {
   }
 }
 
-function pairLayers(layers: readonly Descriptor[], diffIds: readonly Digest[], what: string): readonly Layer[] {
+function pairLayers(layers: readonly Descriptor[], diffIds: readonly Digest[]): readonly Layer[] {
   if (layers.length !== diffIds.length)
-    throw new CodedError(
-      'failed_precondition',
-      `${what} is broken: ${layers.length} layers, but ${diffIds.length} diff ids`,
-      {
-        reason: 'OCI_MANIFEST_INVALID',
-      },
-    );
+    throw invalidArgument(`malformed manifest: ${layers.length} layers, but ${diffIds.length} diff ids`, {
+      reason: 'OCI_MALFORMED',
+    });
   return layers.map((layer, i) => {
     const diffId = diffIds[i] as Digest;
     return {
