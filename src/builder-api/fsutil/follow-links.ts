@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import { matchGlob } from '../../base/glob.ts';
+import { matchGlob } from '../../base/index.ts';
 import type { Root } from '../../sys/index.ts';
 
 const MAX_STEPS = 10_000;

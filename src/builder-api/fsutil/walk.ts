@@ -1,4 +1,4 @@
-import { type ParentMatches, PatternMatcher } from '../../base/pattern-matcher.ts';
+import { type ParentMatches, PatternMatcher } from '../../base/index.ts';
 import { type Dir, hasErrno, type Root, type Stat } from '../../sys/index.ts';
 import { toGoMode } from './mode.ts';
 import { comparePaths } from './order.ts';

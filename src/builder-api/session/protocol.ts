@@ -47,5 +47,5 @@ export type FromSession =
 
 /** Most bytes of the tunnel in flight between the two threads, each way. */
 export const CREDIT_BYTES = 4 * 1024 * 1024;
-/** Bytes gathered before a message to the other thread is posted without waiting for the turn's end. */
+/** Bytes gathered before a message to the other thread is posted without waiting for the turn's end; also the step of acknowledgements. */
 export const BATCH_BYTES = 256 * 1024;

@@ -5,7 +5,7 @@ import type { Channel, RawCall } from '../grpc/channel.ts';
 import { ConnectionChannel } from '../grpc/client.ts';
 import { Metadata } from '../grpc/metadata.ts';
 import { statusOfError } from '../grpc/status.ts';
-import { CREDIT_BYTES, type FromSession, type ToSession } from './protocol.ts';
+import { BATCH_BYTES, CREDIT_BYTES, type FromSession, type ToSession } from './protocol.ts';
 
 /** What a task in a session's thread gets beside its arguments. */
 export interface SessionTaskContext {
@@ -26,6 +26,10 @@ class TunnelEnd extends Duplex {
   #ended = false;
   #outstanding = 0;
   #held: (() => void) | undefined;
+  #read = 0;
+  #batch: Uint8Array[] = [];
+  #batchBytes = 0;
+  #scheduled = false;
 
   constructor(port: Port) {
     super({ readableHighWaterMark: 256 * 1024, writableHighWaterMark: 256 * 1024 });
@@ -56,48 +60,69 @@ class TunnelEnd extends Duplex {
   }
 
   override _write(chunk: Uint8Array, _encoding: BufferEncoding, done: () => void): void {
-    this.#post([chunk], chunk.length, done);
+    this.#gather([chunk], done);
   }
 
   override _writev(chunks: { chunk: Uint8Array }[], done: () => void): void {
-    this.#post(
+    this.#gather(
       chunks.map(({ chunk }) => chunk),
-      chunks.reduce((sum, { chunk }) => sum + chunk.length, 0),
       done,
     );
   }
 
   override _final(done: () => void): void {
+    this.#flush();
     this.#port.post({ t: 'eof' });
     done();
   }
 
   #feed(): void {
-    let bytes = 0;
     while (this.#wanting) {
       const chunk = this.#inbound.shift();
       if (chunk === undefined) break;
-      bytes += chunk.length;
+      this.#read += chunk.length;
       this.#wanting = this.push(chunk);
     }
-    if (bytes > 0) this.#port.post({ t: 'read', bytes });
+    if (this.#read >= BATCH_BYTES) {
+      this.#port.post({ t: 'read', bytes: this.#read });
+      this.#read = 0;
+    }
     if (this.#wanting && this.#ended && this.#inbound.length === 0) {
       this.#wanting = false;
       this.push(null);
     }
   }
 
-  #post(chunks: readonly Uint8Array[], bytes: number, done: () => void): void {
-    const data = new Uint8Array(bytes);
-    let at = 0;
+  /** Requests for files are tiny and many: one message to the other thread carries all of a turn. */
+  #gather(chunks: readonly Uint8Array[], done: () => void): void {
     for (const chunk of chunks) {
+      this.#batch.push(chunk);
+      this.#batchBytes += chunk.length;
+    }
+    if (this.#batchBytes >= BATCH_BYTES) this.#flush();
+    else if (!this.#scheduled) {
+      this.#scheduled = true;
+      setImmediate(() => {
+        this.#scheduled = false;
+        this.#flush();
+      });
+    }
+    if (this.#outstanding > CREDIT_BYTES) this.#held = done;
+    else done();
+  }
+
+  #flush(): void {
+    if (this.#batchBytes === 0) return;
+    const data = new Uint8Array(this.#batchBytes);
+    let at = 0;
+    for (const chunk of this.#batch) {
       data.set(chunk, at);
       at += chunk.length;
     }
-    this.#outstanding += bytes;
+    this.#batch = [];
+    this.#batchBytes = 0;
+    this.#outstanding += data.length;
     this.#port.post({ t: 'bytes', data }, [data.buffer]);
-    if (this.#outstanding > CREDIT_BYTES) this.#held = done;
-    else done();
   }
 }
 

@@ -44,6 +44,7 @@ export class SessionTunnel implements Channel, AsyncDisposable {
   #flushing = false;
   #unread = 0;
   #paused = false;
+  #sent = 0;
   #sending: Promise<void> = Promise.resolve();
 
   constructor(call: ServerCall, options: { readonly name: string; readonly logger?: Logger }) {
@@ -204,7 +205,12 @@ export class SessionTunnel implements Channel, AsyncDisposable {
     let flowing = true;
     for (let at = 0; at < data.length; at += OUT_PIECE)
       flowing = this.#call.write(encodeBytesMessage(data.subarray(at, at + OUT_PIECE)));
-    const sent = () => this.#thread.post({ t: 'sent', bytes: data.length });
+    this.#sent += data.length;
+    const sent = () => {
+      if (this.#sent < BATCH_BYTES) return;
+      this.#thread.post({ t: 'sent', bytes: this.#sent });
+      this.#sent = 0;
+    };
     if (flowing) sent();
     else {
       this.#sending = this.#call.drained();
