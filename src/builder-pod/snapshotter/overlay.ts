@@ -4,7 +4,7 @@ import { type AbortOptions, CodedError, cancelledError, invalidArgument } from '
 import type { Database } from '../../cache/metadata/index.ts';
 import type { Mount, Snapshotter } from '../../cache/ports.ts';
 import type { Trash } from '../../cache/snapshots/index.ts';
-import { type Pools, siblingModule } from '../../sys/index.ts';
+import { type Pools, siblingModule, type WorkerPool } from '../../sys/index.ts';
 
 export interface OverlaySnapshotterOptions {
   readonly db: Database;
@@ -13,6 +13,8 @@ export interface OverlaySnapshotterOptions {
   /** On the same file system. */
   readonly trash: Trash;
   readonly pools: Pools;
+  /** For syncs, which wait for the disk and nobody for them. */
+  readonly background: WorkerPool;
   /** The machine started anew since the last life: what is not marked durable may be torn, and is dropped. */
   readonly rebooted: boolean;
   /** Wait from the first commit to the sync that marks it durable; 3,000 ms by default. */
@@ -249,7 +251,7 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
   async #markDurable(): Promise<void> {
     const until = this.#touched - 1;
     const task = { module: TASKS, fn: 'sync' };
-    await this.#options.pools.bulk.run(task, { path: this.#options.directory }, { signal: this.#stop.signal });
+    await this.#options.background.run(task, { path: this.#options.directory }, { signal: this.#stop.signal });
     // Whatever was touched since then is younger than the sync.
     this.#db.run('UPDATE snapshots SET synced = 1 WHERE synced = 0 AND settled = 1 AND touched <= ?', until);
   }

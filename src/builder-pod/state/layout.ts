@@ -1,6 +1,6 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CodedError } from '../../base/index.ts';
+import { CodedError, newId } from '../../base/index.ts';
 
 /** Format of the directory as a whole; the database's tables have versions of their own. */
 const FORMAT = 1;
@@ -31,12 +31,15 @@ export function layoutOf(root: string): Layout {
   };
 }
 
-/** Checks the format file, or writes it into a directory that holds nothing of its kind. @throws CodedError failed_precondition */
-export function checkFormat({ root, blobs, snapshots, database }: Layout): void {
+/**
+ * Checks the format file (format, then the directory's id, a line each), or writes it into a directory that holds nothing of its kind; the id.
+ * @throws CodedError failed_precondition
+ */
+export function checkFormat({ root, blobs, snapshots, database }: Layout): string {
   const file = join(root, 'slipway-state');
   if (existsSync(file)) {
-    const text = readFileSync(file, 'utf8').trim();
-    if (text === String(FORMAT)) return;
+    const [text = '', id] = readFileSync(file, 'utf8').split('\n');
+    if (text === String(FORMAT) && id) return id;
     throw new CodedError(
       'failed_precondition',
       `state directory ${root} has format ${JSON.stringify(text)}, this Slipway knows ${FORMAT}`,
@@ -54,8 +57,10 @@ export function checkFormat({ root, blobs, snapshots, database }: Layout): void 
     });
   }
   // By rename, so that a crash leaves no empty format file.
-  writeFileSync(`${file}.tmp`, `${FORMAT}\n`);
+  const id = newId();
+  writeFileSync(`${file}.tmp`, `${FORMAT}\n${id}\n`);
   renameSync(`${file}.tmp`, file);
+  return id;
 }
 
 export function makeDirectories(layout: Layout): void {

@@ -50,7 +50,7 @@ describe('opening', () => {
     writeFileSync(join(root, 'slipway-state'), '99\n');
     await expect(openTestState({ root })).rejects.toMatchObject({ reason: 'STATE_FORMAT' });
     // Both leave the lock free.
-    writeFileSync(join(root, 'slipway-state'), '1\n');
+    writeFileSync(join(root, 'slipway-state'), '1\nabc\n');
     await using _state = await openTestState({ root });
   });
 

@@ -1,12 +1,12 @@
 import { mkdirSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Logger, newId, silentLogger } from '../../base/index.ts';
+import { type Logger, silentLogger } from '../../base/index.ts';
 import { FsContentStore } from '../../cache/content/index.ts';
 import { Database } from '../../cache/metadata/index.ts';
 import type { LazyProvider } from '../../cache/ports.ts';
 import { type LayerTools, layerTools, RefResultStore, Refs } from '../../cache/refs/index.ts';
 import { Trash } from '../../cache/snapshots/index.ts';
-import { lockFile, type Pools, unmountBelow } from '../../sys/index.ts';
+import { lockFile, type Pools, sweep, WorkerPool } from '../../sys/index.ts';
 import { OverlaySnapshotter } from '../snapshotter/index.ts';
 import { checkFormat, type Layout, layoutOf, makeDirectories } from './layout.ts';
 
@@ -17,6 +17,8 @@ export interface StateOptions {
   readonly log?: Logger;
   readonly providerFor?: (reference: string, scope: string) => LazyProvider | undefined;
   readonly onResultDropped?: (resultId: string) => void;
+  /** The cgroup above those of this builder's steps, as the executor has it. */
+  readonly cgroupParent?: string;
   /** For tests. */
   readonly tools?: LayerTools;
   readonly syncDelayMs?: number;
@@ -49,28 +51,29 @@ export async function openState(options: StateOptions): Promise<State> {
   mkdirSync(options.root, { recursive: true, mode: 0o711 });
   const layout = layoutOf(realpathSync(options.root));
   opened.use(lockFile(join(layout.root, 'lock')));
-  checkFormat(layout);
+  const id = checkFormat(layout);
+  // First of all: a step of the earlier life may still be writing.
+  const swept = await sweep({ stateId: id, directory: layout.root }, options.cgroupParent);
+  if (swept.processes + swept.mounts > 0) log.info('ended what an earlier life left', swept);
   makeDirectories(layout);
-  unmountBelow(layout.root);
+  const background = opened.use(new WorkerPool({ name: 'background', threads: 2 }));
 
-  const trash = opened.use(new Trash(join(layout.tmp, 'trash'), pools));
+  const trash = opened.use(new Trash(join(layout.tmp, 'trash'), background));
   for (const name of readdirSync(layout.tmp)) if (name !== 'trash') trash.discard(join(layout.tmp, name));
   for (const name of readdirSync(layout.run)) if (name !== 'mounts') trash.discard(join(layout.run, name));
   for (const name of readdirSync(layout.mounts)) trash.discard(join(layout.mounts, name));
 
-  const db = opened.use(new Database(layout.database, { pool: pools.bulk }));
+  const db = opened.use(new Database(layout.database, { pool: background }));
   db.migrate('state', STATE_TABLES);
   const value = (key: string) => db.get<{ value: string }>('SELECT value FROM state WHERE key = ?', key)?.value;
   const setValue = (key: string, text: string) => db.run('INSERT OR REPLACE INTO state VALUES (?, ?)', key, text);
   const bootId = options.bootId ?? readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
   const rebooted = value('boot') !== undefined && value('boot') !== bootId;
-  const id = value('id') ?? newId();
-  setValue('id', id);
 
   const { syncDelayMs } = options;
   const snapshotter = opened.use(
     new OverlaySnapshotter({
-      ...{ db, directory: layout.snapshots, trash, pools, rebooted },
+      ...{ db, directory: layout.snapshots, trash, pools, background, rebooted },
       ...(syncDelayMs === undefined ? {} : { syncDelayMs }),
     }),
   );

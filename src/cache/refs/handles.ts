@@ -1,4 +1,4 @@
-import { type AbortOptions, CodedError, type Descriptor, type Digest } from '../../base/index.ts';
+import { type AbortOptions, CodedError, type Descriptor } from '../../base/index.ts';
 import type { Compression, ImmutableRef, Layer, Mount, Mounted, MutableRef, RefOptions } from '../ports.ts';
 import type { LayerBlobs } from './layer-blobs.ts';
 import { mountPrivately } from './mounting.ts';
@@ -89,22 +89,13 @@ export class ImmutableHandle implements ImmutableRef {
       if (content.has(descriptor.digest) && (blob.held === 1 || records.heldInScope(blob.digest, row.scope))) {
         return content.open(descriptor, options);
       }
-      const provider = records.provider(row);
+      const provider = records.provider(blob, row.scope);
       if (provider !== undefined) return provider.open(descriptor, options);
     }
     throw new CodedError('not_found', `blob ${descriptor.digest} belongs to no layer of ref ${this.id}, or is gone`, {
       reason: 'REF_CONTENT_GONE',
       fault: 'infrastructure',
     });
-  }
-
-  /** Registry reference that a layer blob of this ref can be mounted or pulled from; undefined for blobs made here. */
-  sourceOf(digest: Digest): string | undefined {
-    const { records } = this.#engine;
-    const row = records
-      .chain(this.id)
-      .find(({ id }) => records.blobs(id).some((b) => b.digest === digest && b.origin === 'given'));
-    return row?.provider ?? undefined;
   }
 
   getMetadata(key: string): string | undefined {

@@ -33,7 +33,7 @@ function layerOf(blob: BlobRow, row: RefRow): Layer {
     [ANNOTATION_UNCOMPRESSED]: blob.diff_id,
     'buildkit/createdat': new Date(row.created_at).toISOString(),
     'buildkit/description': row.description,
-    ...(blob.origin === 'given' && row.provider !== null ? distributionSource(row.provider) : {}),
+    ...(blob.provider === null ? {} : distributionSource(blob.provider)),
   };
   return { descriptor: { ...descriptor, annotations }, diffId: blob.diff_id as Digest };
 }
@@ -76,19 +76,11 @@ export class LayerBlobs {
 
   /** A blob that is there, or can be had from where it came, and is as wanted. */
   #find(row: RefRow, { type, force }: Compression): BlobRow | undefined {
-    const usable = this.#usable(row);
+    const usable = this.#records.usableBlobs(row);
     return (
       usable.find((blob) => blob.type === type) ??
       (force ? undefined : (usable.find((b) => b.origin === 'given') ?? usable[0]))
     );
-  }
-
-  #usable(row: RefRow): BlobRow[] {
-    const { content } = this.#records.options;
-    return this.#records.blobs(row.id).filter((blob) => {
-      if (blob.held === 1 && content.has(blob.digest as Digest)) return true;
-      return blob.origin === 'given' && this.#records.provider(row) !== undefined;
-    });
   }
 
   async #make(row: RefRow, compression: Compression, options: RefOptions): Promise<Layer> {
@@ -96,10 +88,10 @@ export class LayerBlobs {
     const again = this.#find(row, compression);
     if (again !== undefined) return layerOf(again, row);
     await using temp = await content.temp();
-    const source = this.#usable(row)[0];
+    const source = this.#records.usableBlobs(row)[0];
     let packed: PackedBlob;
     if (source !== undefined) {
-      const blob = await this.#unlazier.pull(row, source.digest, options);
+      const blob = await this.#unlazier.pull(row, source, options);
       const args = { blob, digest: source.digest as Digest, into: temp.path, compression };
       packed = await tools.convert(args, options);
       if (packed.diffId !== source.diff_id) {
@@ -124,7 +116,7 @@ export class LayerBlobs {
     };
     const blob: BlobRow = {
       ...{ ref: row.id, digest: packed.digest, descriptor: JSON.stringify(descriptor), type: compression.type },
-      ...{ diff_id: packed.diffId, origin: 'made', held: 1 },
+      ...{ diff_id: packed.diffId, origin: 'made', held: 1, provider: null },
     };
     this.#records.addBlob(blob);
     return layerOf(blob, row);

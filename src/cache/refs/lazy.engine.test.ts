@@ -171,6 +171,39 @@ describe('lazy refs', () => {
     expect(ref.lazy).toBe(true);
   });
 
+  test('a blob that went bad here is fetched again', async () => {
+    const { layers, bytes } = await image();
+    await using state = await openTestState();
+    const from = provider(bytes);
+    const ref = await state.refs.fromLayers(layers, { ...describing, provider: from });
+    await ref.layers({ ...options, compression: { type: 'uncompressed', force: true } });
+    const { digest, size } = layers[0]!.descriptor;
+    writeFileSync(state.content.path(digest), Buffer.alloc(size));
+    // What was made of it is the better blob while it is there.
+    state.db.run(`DELETE FROM ref_blobs WHERE origin = 'made'`);
+    await expect(ref.mounts(options)).rejects.toMatchObject({ code: 'data_loss' });
+    await ref.mounts(options);
+    expect(from.opened.filter((one) => one === digest)).toHaveLength(2);
+  });
+
+  test('a chain that comes from another registry in another form is pulled from there', async () => {
+    const { layers, bytes } = await image();
+    await using state = await openTestState();
+    const first = provider(bytes);
+    const ref = await state.refs.fromLayers(layers, { ...describing, provider: first });
+    const zstd = await ref.layers({ ...options, compression: { type: 'zstd', force: true } });
+    const others = new Map(
+      zstd.map(({ descriptor: { digest } }) => [digest, readFileSync(state.content.path(digest))] as const),
+    );
+    await using fresh = await openTestState();
+    const gone = provider(bytes);
+    gone.fail = new CodedError('unavailable', 'registry is gone');
+    await fresh.refs.fromLayers(layers, { ...describing, provider: gone });
+    const second = await fresh.refs.fromLayers(zstd, { ...describing, provider: provider(others) });
+    await second.mounts(options);
+    expect(second.lazy).toBe(false);
+  });
+
   test('after a restart a lazy ref is there with a provider, gone without', async () => {
     const { layers, bytes } = await image();
     const { mkdtempSync } = await import('node:fs');

@@ -105,16 +105,16 @@ export class Refs implements RefManager, AsyncDisposable {
           known ??
           this.records.insert({
             ...{ kind: 'immutable', parent, description, recordType, scope },
-            ...{ chainId, diffId: layer.diffId, provider: provider.reference },
+            ...{ chainId, diffId: layer.diffId },
           });
         const { digest, mediaType } = layer.descriptor;
         if (!this.records.blobs(id).some((blob) => blob.digest === digest)) {
           this.records.addBlob({
             ...{ ref: id, digest, descriptor: JSON.stringify(layer.descriptor), type: compressionOf(mediaType) },
-            ...{ diff_id: layer.diffId, origin: 'given', held: 0 },
+            ...{ diff_id: layer.diffId, origin: 'given', held: 0, provider: provider.reference },
           });
         }
-        this.records.setProvider(id, provider);
+        this.records.setProvider(id, digest, provider);
         parent = id;
       }
     });

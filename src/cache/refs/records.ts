@@ -13,14 +13,14 @@ export interface NewRef {
   readonly scope: string | undefined;
   readonly chainId?: Digest;
   readonly diffId?: Digest;
-  readonly provider?: string;
 }
 
 /** The stored rows of refs, and what only this life knows of them: open handles and providers. No wait in here: every method is one step. */
 export class RefRecords {
   readonly options: RefsOptions;
   readonly #handles = new Map<string, number>();
-  readonly #providers = new Map<string, LazyProvider>();
+  /** By ref, then digest; the newest last. */
+  readonly #providers = new Map<string, Map<string, LazyProvider>>();
 
   constructor(options: RefsOptions) {
     this.options = options;
@@ -43,8 +43,8 @@ export class RefRecords {
     const id = ref.id ?? newId();
     const now = this.now();
     this.options.db.run(
-      `INSERT INTO refs (id, kind, parent, snapshot, description, record_type, scope, created_at, last_used_at, chain_id, diff_id, provider)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO refs (id, kind, parent, snapshot, description, record_type, scope, created_at, last_used_at, chain_id, diff_id)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       ...[
         id,
         ref.kind,
@@ -54,7 +54,7 @@ export class RefRecords {
         ref.recordType ?? 'regular',
         ref.scope ?? '',
       ],
-      ...[now, now, ref.chainId ?? null, ref.diffId ?? null, ref.provider ?? null],
+      ...[now, now, ref.chainId ?? null, ref.diffId ?? null],
     );
     return id;
   }
@@ -100,17 +100,34 @@ export class RefRecords {
     this.options.db.run('UPDATE refs SET last_used_at = ?, usage_count = usage_count + 1 WHERE id = ?', this.now(), id);
   }
 
-  setProvider(id: string, provider: LazyProvider): void {
-    this.#providers.set(id, provider);
+  /** From now on the blob of the ref is pulled from here, and before others of the same layer. */
+  setProvider(id: string, digest: string, provider: LazyProvider): void {
+    const known = this.#providers.get(id) ?? new Map<string, LazyProvider>();
+    known.delete(digest);
+    this.#providers.set(id, known.set(digest, provider));
   }
 
-  /** Where the layer of a ref may be pulled from. */
-  provider(row: RefRow): LazyProvider | undefined {
-    const known = this.#providers.get(row.id);
-    if (known !== undefined || row.provider === null) return known;
-    const reopened = this.options.providerFor?.(row.provider, row.scope);
-    if (reopened !== undefined) this.#providers.set(row.id, reopened);
+  /** Where a given blob may be pulled from. */
+  provider(blob: BlobRow, scope: string): LazyProvider | undefined {
+    const known = this.#providers.get(blob.ref)?.get(blob.digest);
+    if (known !== undefined || blob.provider === null) return known;
+    const reopened = this.options.providerFor?.(blob.provider, scope);
+    if (reopened !== undefined) this.setProvider(blob.ref, blob.digest, reopened);
     return reopened;
+  }
+
+  /** The blobs of a ref's layer that can be had, best first: here, then by the newest provider. */
+  usableBlobs({ id, scope }: RefRow): BlobRow[] {
+    const blobs = this.blobs(id);
+    const here = blobs.filter(
+      ({ digest, held }) =>
+        (held === 1 || this.heldInScope(digest, scope)) && this.options.content.has(digest as Digest),
+    );
+    const order = [...(this.#providers.get(id)?.keys() ?? [])];
+    const away = blobs
+      .filter((blob) => !here.includes(blob) && this.provider(blob, scope) !== undefined)
+      .sort((a, b) => order.indexOf(b.digest) - order.indexOf(a.digest));
+    return [...here, ...away];
   }
 
   blobs(ref: string): BlobRow[] {
@@ -119,8 +136,8 @@ export class RefRecords {
 
   addBlob(row: BlobRow): void {
     this.options.db.run(
-      'INSERT OR REPLACE INTO ref_blobs (ref, digest, descriptor, type, diff_id, origin, held) VALUES (?, ?, ?, ?, ?, ?, ?)',
-      ...[row.ref, row.digest, row.descriptor, row.type, row.diff_id, row.origin, row.held],
+      'INSERT OR REPLACE INTO ref_blobs (ref, digest, descriptor, type, diff_id, origin, held, provider) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+      ...[row.ref, row.digest, row.descriptor, row.type, row.diff_id, row.origin, row.held, row.provider],
     );
     this.options.db.run('UPDATE refs SET size = NULL WHERE id = ?', row.ref);
   }
@@ -141,16 +158,12 @@ export class RefRecords {
   obtainable(row: RefRow): boolean {
     for (let link: RefRow | undefined = row; link !== undefined; link = this.#below(link)) {
       if (link.snapshot !== null) return this.options.snapshotter.has(link.snapshot);
-      if (this.provider(link) === undefined && !this.#blobHere(link)) return false;
+      if (this.usableBlobs(link).length === 0) return false;
     }
     return true;
   }
 
   #below({ parent }: RefRow): RefRow | undefined {
     return parent === null ? undefined : this.row(parent);
-  }
-
-  #blobHere(row: RefRow): boolean {
-    return this.blobs(row.id).some((blob) => blob.held === 1 && this.options.content.has(blob.digest as Digest));
   }
 }

@@ -14,7 +14,6 @@ export const MIGRATIONS: readonly string[] = [
     size INTEGER,
     chain_id TEXT,
     diff_id TEXT,
-    provider TEXT,
     stored INTEGER NOT NULL DEFAULT 0
   ) WITHOUT ROWID;
   CREATE INDEX refs_parent ON refs (parent);
@@ -29,6 +28,7 @@ export const MIGRATIONS: readonly string[] = [
     diff_id TEXT NOT NULL,
     origin TEXT NOT NULL,
     held INTEGER NOT NULL,
+    provider TEXT,
     PRIMARY KEY (ref, digest)
   ) WITHOUT ROWID;
   CREATE INDEX ref_blobs_digest ON ref_blobs (digest);
@@ -82,8 +82,6 @@ export interface RefRow {
   readonly size: number | null;
   readonly chain_id: string | null;
   readonly diff_id: string | null;
-  /** Registry reference to reopen a lazy layer from. */
-  readonly provider: string | null;
   readonly stored: number;
 }
 
@@ -98,6 +96,8 @@ export interface BlobRow {
   readonly origin: 'given' | 'made';
   /** Whether this ref brought the bytes into the content store (a blob of the same digest from another scope does not count). */
   readonly held: number;
+  /** Registry reference that a given blob can be had from. */
+  readonly provider: string | null;
 }
 
 export const CHAIN_SQL = `WITH RECURSIVE chain (id, depth) AS (

@@ -1,4 +1,12 @@
-import { type AbortOptions, CodedError, type Descriptor, type Digest, newId, Semaphore } from '../../base/index.ts';
+import {
+  type AbortOptions,
+  CodedError,
+  type Descriptor,
+  type Digest,
+  newId,
+  Semaphore,
+  toCodedError,
+} from '../../base/index.ts';
 import type { RefOptions } from '../ports.ts';
 import type { RefRecords } from './records.ts';
 import type { BlobRow, RefRow } from './schema.ts';
@@ -27,12 +35,19 @@ export class Unlazier {
     const stop = new AbortController();
     const signal = AbortSignal.any([options.signal, stop.signal]);
     // Pulls run ahead of unpacking, which goes bottom up.
-    const pulls = lazy.map((row) => this.pull(row, undefined, { ...options, signal }));
+    const chosen = lazy.map((row) => {
+      const blob = this.#records.usableBlobs(row)[0];
+      if (blob === undefined) throw gone(row, 'its layer');
+      return { row, blob };
+    });
+    const pulls = chosen.map(({ row, blob }) => this.pull(row, blob, { ...options, signal }));
     for (const pull of pulls) pull.catch(() => {});
     try {
-      for (const [n, row] of lazy.entries()) {
+      for (const [n, { row, blob }] of chosen.entries()) {
         const path = (await pulls[n]) as string;
-        await this.#unpacks.run(row.id, { ...options }, { signal }, (shared) => this.#unpack(row.id, path, shared));
+        await this.#unpacks.run(row.id, { ...options }, { signal }, (shared) =>
+          this.#unpack(row.id, blob, path, shared),
+        );
       }
     } catch (error) {
       stop.abort(error);
@@ -41,13 +56,8 @@ export class Unlazier {
     }
   }
 
-  /** Path of a blob of this ref's layer in the content store, pulled if need be; the given one unless `digest` names another. */
-  pull(row: RefRow, digest: string | undefined, options: RefOptions): Promise<string> {
-    const blobs = this.#records.blobs(row.id);
-    const blob = blobs.find((b) =>
-      digest === undefined ? b.origin === 'given' || blobs.length === 1 : b.digest === digest,
-    );
-    if (blob === undefined) throw gone(row, digest ?? 'its layer');
+  /** Path of a blob of this ref's layer in the content store, pulled if need be. */
+  pull(row: RefRow, blob: BlobRow, options: RefOptions): Promise<string> {
     const key = `${row.scope} ${blob.digest}`;
     const work = (shared: AbortOptions & { participants: Participants }) => this.#pull(row, blob, shared);
     const pulled = this.#pulls.run(key, { ...options }, options, work);
@@ -69,7 +79,7 @@ export class Unlazier {
     const descriptor = JSON.parse(blob.descriptor) as Descriptor;
     const isHere = content.info(digest)?.size === descriptor.size;
     if (isHere && (blob.held === 1 || records.heldInScope(digest, row.scope))) return content.path(digest);
-    const provider = records.provider(row);
+    const provider = records.provider(blob, row.scope);
     if (provider === undefined) throw gone(row, digest);
     using _place = await this.#places.acquire({ signal });
     const report = (current: number, completed: boolean) => {
@@ -88,6 +98,7 @@ export class Unlazier {
 
   async #unpack(
     id: string,
+    layer: BlobRow,
     blob: string,
     { signal, participants }: AbortOptions & { participants: Participants },
   ): Promise<void> {
@@ -98,10 +109,8 @@ export class Unlazier {
     if (row === undefined) throw new CodedError('not_found', `ref ${id} is gone`, { fault: 'infrastructure' });
     if (row.snapshot !== null) return;
     const below = rows.slice(0, -1).map(({ snapshot }) => snapshot as string);
-    const given = records.blobs(id).find((b) => b.origin === 'given') ?? records.blobs(id)[0];
-    if (given === undefined) throw gone(row, 'its layer');
-    const digest = given.digest as Digest;
-    const total = (JSON.parse(given.descriptor) as Descriptor).size;
+    const digest = layer.digest as Digest;
+    const total = (JSON.parse(layer.descriptor) as Descriptor).size;
     const report = (current: number, completed: boolean) => {
       for (const { onProgress } of participants)
         onProgress?.({ id: `extracting ${digest}`, current, total, completed });
@@ -111,7 +120,7 @@ export class Unlazier {
     await snapshotter.prepare(key, below.at(-1), { signal });
     try {
       const lowers = below.map((name) => snapshotter.upperDir(name)).reverse();
-      const diffId = given.diff_id as Digest;
+      const diffId = layer.diff_id as Digest;
       const args = {
         blob,
         directory: snapshotter.upperDir(key),
@@ -124,10 +133,19 @@ export class Unlazier {
       await snapshotter.commit(id, key, { signal });
     } catch (error) {
       await snapshotter.remove(key, { signal: new AbortController().signal }).catch(() => {});
+      if (toCodedError(error).code === 'data_loss') await this.#discard(layer);
       throw error;
     }
     db.run('UPDATE refs SET snapshot = ?, size = NULL WHERE id = ?', id, id);
     report(total, true);
+  }
+
+  /** Bytes that do not fit what they claim to be are fetched again, from elsewhere if the layer has another blob. */
+  async #discard({ ref, digest }: BlobRow): Promise<void> {
+    const { db, content } = this.#records.options;
+    await content.remove(digest as Digest);
+    this.#records.setHeld(ref, digest, false);
+    if (this.#records.blobs(ref).length > 1) db.run('DELETE FROM ref_blobs WHERE ref = ? AND digest = ?', ref, digest);
   }
 }
 

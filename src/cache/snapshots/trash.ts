@@ -1,25 +1,25 @@
 import { mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { cancelledError, newId } from '../../base/index.ts';
-import { hasErrno, type Pools, siblingModule } from '../../sys/index.ts';
+import { hasErrno, siblingModule, type WorkerPool } from '../../sys/index.ts';
 
 const TASK = { module: siblingModule(import.meta.url, './trash-task'), fn: 'emptyTrash' };
 
 /**
- * Where trees go to be removed in the background: a rename now, the work in a bulk worker. Before anything is removed the file system is synced once, so
+ * Where trees go to be removed in the background: a rename now, the work in a worker. Before anything is removed the file system is synced once, so
  * that a power loss never brings back a record whose tree is half gone: either the tree lies whole in the trash, or both are gone.
  */
 export class Trash implements AsyncDisposable {
   readonly #directory: string;
-  readonly #pools: Pools;
+  readonly #pool: WorkerPool;
   readonly #stop = new AbortController();
   #emptying: Promise<void> | undefined;
   #again = false;
 
-  /** What an earlier life left in `directory` is removed too. */
-  constructor(directory: string, pools: Pools) {
+  /** What an earlier life left in `directory` is removed too. `pool` is for work that nobody waits for. */
+  constructor(directory: string, pool: WorkerPool) {
     this.#directory = directory;
-    this.#pools = pools;
+    this.#pool = pool;
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     if (readdirSync(directory).length > 0) this.#empty();
   }
@@ -61,7 +61,7 @@ export class Trash implements AsyncDisposable {
     while (this.#again && !this.#stop.signal.aborted) {
       this.#again = false;
       // What could not be removed (an I/O error) stays for the next life.
-      await this.#pools.bulk.run(TASK, { directory: this.#directory }, { signal: this.#stop.signal }).catch(() => {});
+      await this.#pool.run(TASK, { directory: this.#directory }, { signal: this.#stop.signal }).catch(() => {});
     }
   }
 }
