@@ -20,11 +20,19 @@ export class ExecError extends CodedError {
     super('unknown', `process ${JSON.stringify(args.join(' '))} did not complete successfully: ${why.join(': ')}`, {
       fault: 'user',
       reason: outOfMemory ? 'EXEC_OUT_OF_MEMORY' : 'EXEC_FAILED',
-      ...(outOfMemory ? { hint: 'give the build more memory, or let the step use less at once' } : {}),
+      ...hintOf(outOfMemory, options.runtimeMessage),
       details: [{ type: 'gatewayapi.ExitMessage', value: { Code: exitCode } }],
     });
     this.exitCode = exitCode;
     this.signal = exitCode > 128 && exitCode < 128 + 65 ? exitCode - 128 : undefined;
     this.outOfMemory = outOfMemory;
   }
+}
+
+function hintOf(outOfMemory: boolean, runtimeMessage: string | undefined): { readonly hint?: string } {
+  if (outOfMemory) return { hint: 'give the build more memory, or let the step use less at once' };
+  if (runtimeMessage === undefined || !/exec format error/i.test(runtimeMessage)) return {};
+  return {
+    hint: 'the program is for another CPU: build for this platform, or install its emulator (binfmt_misc, qemu)',
+  };
 }

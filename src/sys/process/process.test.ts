@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -93,6 +93,22 @@ test('an abort kills the whole group', async () => {
   } finally {
     rmSync(directory, { recursive: true });
   }
+});
+
+test('an abort does not wait for one that left the group and holds the pipes', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'slipway-proc-'));
+  const controller = new AbortController();
+  const script = `setsid sh -c 'echo $$ > ${directory}/pid; exec sleep 1000' & sleep 1000`;
+  const running = run('/bin/sh', ['-c', script], { signal: controller.signal });
+  let left = 0;
+  while (left === 0) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    left = existsSync(`${directory}/pid`) ? Number(readFileSync(`${directory}/pid`, 'utf8')) : 0;
+  }
+  controller.abort(cancelledError('stop'));
+  await expect(running).rejects.toThrow('stop');
+  process.kill(left, 'SIGKILL');
+  rmSync(directory, { recursive: true });
 });
 
 test('one that shall die with its parent does', async () => {

@@ -28,7 +28,14 @@ export async function run(command: string, args: readonly string[], options: Run
     stdout: 'pipe',
     stderr: 'pipe',
   });
-  const abort = () => child.kill();
+  const abort = () => {
+    child.kill();
+    // Whoever left the group may hold the pipes open for ever.
+    void child.exited.then(() => {
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+    });
+  };
   signal.addEventListener('abort', abort, { once: true });
   try {
     if (input !== undefined) child.stdin?.end(input);
@@ -39,6 +46,9 @@ export async function run(command: string, args: readonly string[], options: Run
     ]);
     signal.throwIfAborted();
     return { ...status, stdout: stdout.data, stderr: stderr.data, truncated: stdout.truncated || stderr.truncated };
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
   } finally {
     signal.removeEventListener('abort', abort);
   }
