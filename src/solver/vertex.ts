@@ -84,15 +84,18 @@ export class ActiveVertex {
   /** Shows that this vertex runs or is loaded; inputs that never had to are shown as cached. */
   started(cached: boolean): void {
     this.#worked = true;
-    this.history.start(cached);
+    const idle: ActiveVertex[] = [];
     const open = [...this.inputs];
     for (let edge = open.pop(); edge !== undefined; edge = open.pop()) {
       const { vertex } = edge;
       if (vertex.#worked) continue;
       vertex.#worked = true;
-      vertex.history.markCached();
+      idle.push(vertex);
       open.push(...vertex.inputs);
     }
+    // Inputs are told of first, as they would have run.
+    for (const vertex of idle.reverse()) vertex.history.markCached();
+    this.history.start(cached);
   }
 }
 
