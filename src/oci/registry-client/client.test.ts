@@ -391,6 +391,41 @@ describe('faults', () => {
     await closed[4];
   });
 
+  test('a refusal before the end stops the upload, and an abort lets go of content that does not come', async () => {
+    const proxy = await proxied();
+    const repository = client().repository({ domain: proxy.host, path: 'app' }, anonymous);
+    let cancelled = 0;
+    const slow = (first: Uint8Array): BlobSource => ({
+      digest: digestOf('slow'),
+      size: 10 << 20,
+      open: async () =>
+        new ReadableStream<Uint8Array>({
+          start: (controller) => controller.enqueue(first),
+          cancel: () => {
+            cancelled++;
+          },
+        }),
+    });
+    proxy.fault = (req, res) => {
+      if (req.method !== 'PUT') return false;
+      res
+        .writeHead(403, { 'content-type': 'application/json' })
+        .end('{"errors":[{"code":"DENIED","message":"quota"}]}');
+      return true;
+    };
+    await expect(repository.pushBlob(slow(new Uint8Array(1000)), { signal })).rejects.toMatchObject({
+      code: 'permission_denied',
+      diagnostics: [{ code: 'DENIED', message: 'quota' }],
+    });
+    expect(cancelled).toBe(1);
+    proxy.fault = () => undefined;
+    const controller = new AbortController();
+    const pushing = repository.pushBlob(slow(new Uint8Array(1000)), { signal: controller.signal });
+    setTimeout(() => controller.abort(cancelledError('enough')), 30);
+    await expect(pushing).rejects.toMatchObject({ code: 'cancelled', message: 'enough' });
+    expect(cancelled).toBe(2);
+  });
+
   test('a connection on which nothing moves is given up', async () => {
     const proxy = await proxied();
     proxy.fault = () => true;

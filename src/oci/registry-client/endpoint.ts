@@ -50,7 +50,7 @@ export class Endpoint {
   constructor(options: EndpointOptions) {
     this.options = options;
     const { config, host } = options;
-    this.#realHost = host === 'docker.io' ? 'registry-1.docker.io' : host;
+    this.#realHost = config.address ?? (host === 'docker.io' ? 'registry-1.docker.io' : host);
     const hostname = new URL(`http://${this.#realHost}`).hostname;
     const tlsAsked = config.insecure === true || config.ca !== undefined || config.client !== undefined;
     this.#plain = config.plainHttp ?? (isLoopback(hostname) && !tlsAsked);

@@ -5,6 +5,8 @@ import { getCACertificates } from 'node:tls';
 
 /** How to reach one registry host. */
 export interface RegistryHostOptions {
+  /** `host:port` to connect to in place of the host that names it, e.g. for the embedded registry. */
+  readonly address?: string;
   /** Plain HTTP. Default: true for loopback names and addresses for which no TLS option is set. */
   readonly plainHttp?: boolean;
   /** TLS without verification, and plain HTTP where the server speaks no TLS. */

@@ -74,47 +74,49 @@ async function sendOnce(
   if (body === undefined) request.end();
   else if (body instanceof Uint8Array) request.end(body);
   else {
-    let answered = false;
-    promise.then(
-      () => {
-        answered = true;
-      },
-      () => {
-        answered = true;
-      },
-    );
-    void writeBody(request, body, () => answered).catch((error: unknown) => {
-      reject(error);
-      request.destroy(toError(error));
-    });
+    const reader = body.stream.getReader();
+    let sent = false;
+    const stop = () => void reader.cancel().catch(() => {});
+    promise.then((response) => {
+      // An answer before the end is a refusal: the rest is not sent, and the connection is of no more use.
+      if (!sent) response.once('end', () => request.destroy());
+      stop();
+    }, stop);
+    void writeBody(request, reader, body)
+      .then((whole) => {
+        sent = whole;
+      })
+      .catch((error: unknown) => {
+        reject(error);
+        request.destroy(toError(error));
+      });
   }
   return await promise;
 }
 
+/** Whether all was sent; false when the reader was cancelled from outside, because nothing more is wanted. */
 async function writeBody(
   request: ReturnType<typeof requestHttp>,
+  reader: ReadableStreamDefaultReader<Uint8Array>,
   body: Exclude<RequestBody, Uint8Array>,
-  answered: () => boolean,
-): Promise<void> {
-  const reader = body.stream.getReader();
+): Promise<boolean> {
   let sent = 0;
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) break;
-      // An answer before the end is a refusal: the rest is not sent.
-      if (answered() || request.destroyed) return;
-      sent += value.length;
-      if (sent > body.length) throw wrongLength(body.length, 'more');
-      if (!request.write(value)) await drained(request);
-      body.onProgress?.(sent);
-    }
-    if (sent < body.length && !answered() && !request.destroyed) throw wrongLength(body.length, `only ${sent}`);
-    request.end();
-  } finally {
-    await reader.cancel().catch(() => {});
-    reader.releaseLock();
+  let answered = false;
+  request.once('response', () => {
+    answered = true;
+  });
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (answered || request.destroyed) return false;
+    if (done) break;
+    sent += value.length;
+    if (sent > body.length) throw wrongLength(body.length, 'more');
+    if (!request.write(value)) await drained(request);
+    body.onProgress?.(sent);
   }
+  if (sent < body.length) throw wrongLength(body.length, `only ${sent}`);
+  request.end();
+  return true;
 }
 
 function drained(request: ReturnType<typeof requestHttp>): Promise<void> {
