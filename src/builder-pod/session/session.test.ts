@@ -1,0 +1,166 @@
+import { generateKeyPairSync, sign } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, expect, test } from 'vitest';
+import { CodedError, neverAborted } from '../../base/index.ts';
+import {
+  Auth,
+  ConnectionChannel,
+  GrpcServer,
+  hostSession,
+  Secrets,
+  SessionRegistry,
+  serveExports,
+} from '../../builder-api/index.ts';
+import { FileSender, SecretProvider, SessionCredentials, withAnySession } from './index.ts';
+
+const signal = neverAborted;
+const cleanups: (() => PromiseLike<void> | void)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+function tempDir(): string {
+  const dir = mkdtempSync(join(tmpdir(), 'session-'));
+  cleanups.push(() => rmSync(dir, { recursive: true }));
+  return dir;
+}
+
+/** A registry, and a way to join it with what `register` serves. */
+async function daemon() {
+  const path = join(tempDir(), 'sock');
+  const server = new GrpcServer();
+  const registry = new SessionRegistry();
+  registry.register(server);
+  await server.listenUnix(path);
+  cleanups.push(
+    () => server.close(),
+    () => registry[Symbol.asyncDispose](),
+  );
+  const join_ = (register: (server: GrpcServer) => void): string => {
+    const channel = new ConnectionChannel(connect(path));
+    const session = hostSession(channel, { signal, register });
+    cleanups.push(
+      () => channel.destroy(),
+      () => session[Symbol.asyncDispose](),
+    );
+    return session.id;
+  };
+  return { registry, join: join_ };
+}
+
+test('secrets: the first client that has it answers; absent and too large are told apart', async () => {
+  const { registry, join } = await daemon();
+  const serve = (values: Record<string, Buffer>) => (server: GrpcServer) =>
+    server.register(Secrets, {
+      getSecret: ({ id }) => {
+        const data = values[id];
+        if (data === undefined) throw new CodedError('not_found', 'no such secret');
+        return { data };
+      },
+    });
+  const without = join(() => {});
+  const one = join(serve({ a: Buffer.from('1') }));
+  const two = join(serve({ a: Buffer.from('2'), b: Buffer.alloc(0), big: Buffer.alloc(512_001) }));
+  const secrets = new SecretProvider(registry);
+  const all = () => [without, one, two];
+  expect(Buffer.from((await secrets.get('a', all, { signal }))!).toString()).toBe('1');
+  expect(await secrets.get('b', all, { signal })).toHaveLength(0);
+  expect(await secrets.get('c', all, { signal })).toBeUndefined();
+  await expect(secrets.require('c', all, { signal })).rejects.toMatchObject({
+    code: 'not_found',
+    reason: 'SECRET_MISSING',
+  });
+  await expect(secrets.get('big', () => [two], { signal })).rejects.toMatchObject({ code: 'resource_exhausted' });
+  await expect(secrets.get('a', () => [], { signal })).rejects.toMatchObject({ reason: 'NO_SESSION' });
+});
+
+test('what several builds share goes on with the next client when one leaves', async () => {
+  const { registry, join } = await daemon();
+  const ids = [join(() => {}), join(() => {})];
+  const tried: string[] = [];
+  const result = await withAnySession(
+    registry,
+    () => ids,
+    async (session) => {
+      tried.push(session.id);
+      if (tried.length === 1) throw new CodedError('unavailable', 'left');
+      return 'done';
+    },
+    { signal },
+  );
+  expect(result).toBe('done');
+  expect(tried).toEqual(ids);
+});
+
+test('a client with a token authority is asked for tokens, and only once it proved its key', async () => {
+  const { registry, join } = await daemon();
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+  const other = generateKeyPairSync('ed25519').privateKey;
+  const serve = (key: typeof privateKey) => (server: GrpcServer) =>
+    server.register(Auth, {
+      credentials: () => ({ username: '', secret: 'refresh' }),
+      getTokenAuthority: () => ({ publicKey: publicKey.export({ format: 'der', type: 'spki' }).subarray(-32) }),
+      verifyTokenAuthority: ({ payload }) => ({ signed: Buffer.concat([sign(null, payload, key), payload]) }),
+      fetchToken: ({ scopes, clientId }) => ({ token: `${clientId} ${scopes.join()}`, expiresIn: 300 }),
+    });
+  const request = { host: 'h', realm: 'https://h/token', service: 's', scopes: ['repository:x:pull'] };
+  const honest = join(serve(privateKey));
+  const token = await new SessionCredentials(registry, () => [honest]).fetchToken(request, { signal });
+  expect(token).toEqual({ token: 'buildkit-client repository:x:pull', expiresIn: 300, issuedAt: 0 });
+  const liar = join(serve(other));
+  const credentials = new SessionCredentials(registry, () => [liar]);
+  expect(await credentials.fetchToken(request, { signal })).toBeUndefined();
+  expect(await credentials.credentials('h', { signal })).toEqual({ kind: 'identity-token', token: 'refresh' });
+});
+
+test('files and trees reach their destinations; a client without one refuses', async () => {
+  const { registry, join: attend } = await daemon();
+  const out = tempDir();
+  const id = attend((server) =>
+    serveExports(
+      server,
+      new Map([
+        [0, { kind: 'file', path: join(out, 'x.tar') }],
+        [1, { kind: 'directory', path: join(out, 'tree') }],
+      ]),
+    ),
+  );
+  const sender = new FileSender(await registry.get(id, { signal }));
+  async function* source() {
+    for (let i = 0; i < 10; i++) yield Buffer.alloc(700_000, i);
+  }
+  expect(await sender.sendFile({ exporterId: 0, response: {} }, source(), { signal })).toBe(true);
+  expect(readFileSync(join(out, 'x.tar'))).toHaveLength(7_000_000);
+  const tree = tempDir();
+  mkdirSync(join(tree, 'bin'));
+  writeFileSync(join(tree, 'bin/app'), 'run');
+  await sender.sendTree({ exporterId: 1, response: {} }, tree, {
+    signal,
+    prefix: { name: 'linux_arm64', mtimeNs: 0n },
+  });
+  expect(readFileSync(join(out, 'tree/linux_arm64/bin/app'), 'utf8')).toBe('run');
+  await expect(sender.sendFile({ exporterId: 7, response: {} }, source(), { signal })).rejects.toMatchObject({
+    code: 'not_found',
+  });
+  async function* broken() {
+    yield Buffer.alloc(100_000);
+    throw new CodedError('data_loss', 'blob is gone');
+  }
+  await expect(sender.sendFile({ exporterId: 0, response: {} }, broken(), { signal })).rejects.toMatchObject({
+    code: 'data_loss',
+  });
+  await expect.poll(() => readdirSync(out).sort()).toEqual(['tree', 'x.tar']);
+  const none = new FileSender(
+    await registry.get(
+      attend(() => {}),
+      { signal },
+    ),
+  );
+  expect(none.available).toBe(false);
+  await expect(none.sendTree({ exporterId: 0, response: {} }, tree, { signal })).rejects.toMatchObject({
+    code: 'failed_precondition',
+  });
+});
