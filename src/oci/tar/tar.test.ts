@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { digestOf } from '../../base/index.ts';
 import {
   byteString,
   encodeTarHeader,
@@ -20,7 +21,7 @@ function pack(members: readonly Member[]): Buffer {
   const writer = new TarWriter();
   for (const { entry, content } of members) {
     writer.header(entry);
-    if (entry.type === 'file' && content.length > 0) writer.write(content);
+    if (entry.type === 'file' && entry.size > 0) writer.write(content);
   }
   writer.finish();
   const chunks: Buffer[] = [];
@@ -139,6 +140,42 @@ describe('tar', () => {
     );
     const invalid = 'a\xff\xfe';
     expect(unpack(pack([{ entry: file(invalid), content: Buffer.alloc(0) }]))[0]!.entry.name).toBe(invalid);
+  });
+
+  test("bytes are those that Go's archive/tar writes in its PAX format (golden)", () => {
+    const mtime = 1_600_000_000_000_000_000n;
+    const [d, f, p, q] = ['d', 'f', 'p', 'q'].map((letter) => (count: number) => letter.repeat(count)) as [
+      (count: number) => string,
+      (count: number) => string,
+      (count: number) => string,
+      (count: number) => string,
+    ];
+    const capability = Buffer.from([1, 0, 0, 2, 0xff, 0xfe]);
+    const entries: TarEntry[] = [
+      file('plain', { uid: 1000, gid: 1000, mtime, size: 5 }),
+      file('dir', { type: 'directory', mode: 0o1777, mtime: mtime + 123_456_789n }),
+      file(`${d(90)}/${f(90)}`, { mode: 0o4755, mtime, size: 1 }),
+      file(`${d(90)}/${f(90)}`, { mode: 0o4755, mtime: mtime + 500_000_000n, size: 1 }),
+      file('n'.repeat(150), { mtime }),
+      file(`${p(99)}/${q(99)}`, { type: 'directory', mode: 0o755, mtime }),
+      file(`${p(120)}/${q(120)}`, { type: 'directory', mode: 0o755, mtime }),
+      file(byteString('tést/ü'), { mtime }),
+      file('link', { type: 'symlink', linkname: 'l'.repeat(200), mode: 0o777, mtime }),
+      file('hard', { type: 'hardlink', linkname: 'plain', mtime }),
+      file('null', { type: 'char', mode: 0o666, devmajor: 1, devminor: 3, mtime }),
+      file('pipe', { type: 'fifo', mode: 0o600, uid: 3_000_000, gid: 70_000, mtime }),
+      file('xattrs', {
+        mode: 0o755,
+        mtime: -5_500_000_000n,
+        xattrs: new Map([
+          ['security.capability', capability],
+          ['user.a', Buffer.alloc(0)],
+        ]),
+      }),
+    ];
+    const archive = pack(entries.map((entry) => ({ entry, content: Buffer.from(entry.size === 5 ? 'hello' : 'x') })));
+    expect(archive).toHaveLength(17_408);
+    expect(digestOf(archive)).toBe('sha256:54cd27f2e5e9cc88b652593b3f11edd22b1ac23a179528cfb0a19f39d8b5bf9b');
   });
 
   test('GNU long names and links are read', () => {

@@ -1,0 +1,30 @@
+import { inflateRawSync } from 'node:zlib';
+import { expect, test } from 'vitest';
+import { ISAL_BLOCK, ISAL_DICTIONARY, openIsalDeflater } from './isal.ts';
+
+const levels = [1, 2] as const;
+const END = Buffer.from([0x03, 0x00]);
+const data = Buffer.from(Array.from({ length: ISAL_BLOCK }, (_, i) => (i * i) >> 5));
+
+test.runIf(openIsalDeflater(1) !== undefined).each(levels)(
+  'level %d: blocks join to one stream, each from its own dictionary',
+  (level) => {
+    const deflater = openIsalDeflater(level)!;
+    expect(deflater.id).toMatch(new RegExp(`^isal-[\\w.]+-l${level}-[0-9a-f]{8}$`));
+    expect(openIsalDeflater(level)).toBe(deflater);
+    const first = Buffer.from(deflater.deflate(data));
+    const second = Buffer.from(deflater.deflate(data.subarray(0, 1000), data.subarray(-ISAL_DICTIONARY)));
+    expect(
+      inflateRawSync(Buffer.concat([first, second, END])).equals(Buffer.concat([data, data.subarray(0, 1000)])),
+    ).toBe(true);
+    // What was compressed before leaves no trace.
+    expect(Buffer.from(deflater.deflate(data)).equals(first)).toBe(true);
+    expect(() => deflater.deflate(Buffer.alloc(ISAL_BLOCK + 1))).toThrow(RangeError);
+  },
+);
+
+test.runIf(openIsalDeflater(2) !== undefined)('the ids name the bytes: those of 2.30 are pinned', () => {
+  const ids = levels.map((level) => openIsalDeflater(level)?.id ?? '');
+  for (const [index, id] of ids.entries())
+    if (id.startsWith('isal-2.0.30-')) expect(id).toBe(['isal-2.0.30-l1-ece3b8f8', 'isal-2.0.30-l2-901106e5'][index]);
+});
