@@ -5,6 +5,7 @@ import { fileVertex } from './file-op.ts';
 import type { CallOptions, DockerfileClient, FrontendRef } from './frontend-interface.ts';
 import { parseGitRef } from './git-ref.ts';
 import { definitionOf, type Output, outputOfDefinition } from './graph.ts';
+import { joinPath } from './paths.ts';
 import { gitSource, httpSource, localSource } from './sources.ts';
 
 /** Bigger files are refused before they are read. */
@@ -69,7 +70,7 @@ export class BuildContexts {
     const main = await this.#mainContext(options);
     const { filename } = main;
     const isDefaultName = posix.basename(filename) === 'Dockerfile';
-    const lowerCase = posix.join(posix.dirname(filename), 'dockerfile');
+    const lowerCase = joinPath(posix.dirname(filename), 'dockerfile');
     const remote = this.#client.options.has('dockerfilekey') ? undefined : main.dockerfile;
     const output =
       remote ??
@@ -164,7 +165,7 @@ export class BuildContexts {
         {
           kind: 'copy',
           from: found.remote,
-          copy: { src: posix.join('/', sub), dest: '/', dirCopyContents: true },
+          copy: { src: joinPath('/', sub), dest: '/', dirCopyContents: true },
         },
       ],
       {},

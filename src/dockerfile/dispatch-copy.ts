@@ -8,6 +8,7 @@ import { addHistory } from './image-config.ts';
 import type { CopyCommand } from './instructions.ts';
 import { LINT_RULES } from './lint-rules.ts';
 import { displayText, stepName } from './names.ts';
+import { cleanPath, joinPath } from './paths.ts';
 import { gitSource, httpFilename, httpSource } from './sources.ts';
 import type { PlannedCommand, StageState } from './stage-state.ts';
 import { cut, quote } from './text.ts';
@@ -147,7 +148,7 @@ function pathStep(path: string, plan: CopyPlan): FileStep {
     const filename = httpFilename(path);
     const checksum = command.checksum === '' ? '' : parseDigest(command.checksum);
     const from = httpSource(path, filename, checksum, { name: plan.name, instruction: '' });
-    return copyStep(plan, from, { src: posix.join('/', filename), attemptUnpack: command.unpack ?? false });
+    return copyStep(plan, from, { src: joinPath('/', filename), attemptUnpack: command.unpack ?? false });
   }
   if (plan.checked) checkIgnored(path, plan);
   return localStep(path, plan);
@@ -177,7 +178,7 @@ function localStep(path: string, plan: CopyPlan): FileStep {
     root = rest === undefined ? '/' : parent;
     const pattern = posix.resolve('/', rest ?? path);
     includePatterns = [pattern.slice(1)];
-    if (!hasWildcard(root) && !hasWildcard(pattern)) requiredPaths = [posix.resolve('/', posix.join(root, pattern))];
+    if (!hasWildcard(root) && !hasWildcard(pattern)) requiredPaths = [posix.resolve('/', joinPath(root, pattern))];
   }
   return copyStep(plan, plan.source, {
     src: posix.resolve('/', root),
@@ -195,7 +196,7 @@ function fileStep(file: CopyCommand['sources']['files'][number], plan: CopyPlan)
   const from = fileVertex(undefined, [{ kind: 'mkfile', path: file.name, mode: 0o644, data: file.data }], {
     name: '[internal] preparing inline document',
   });
-  return copyStep(plan, from, { src: posix.join('/', file.name) });
+  return copyStep(plan, from, { src: joinPath('/', file.name) });
 }
 
 function gitOutput(git: GitRef, { command, name }: CopyPlan): Output {
@@ -234,7 +235,7 @@ function hasWildcard(path: string): boolean {
 function checkIgnored(path: string, { command, context }: CopyPlan): void {
   const { ignore } = context;
   if (ignore === undefined || ignore.hasNegated) return;
-  const source = posix.normalize(path).replace(/(?<=.)\/$/, '');
+  const source = cleanPath(path);
   const isRoot = source === '.' || source === '/';
   if (isRoot && !context.ignorePatterns.some((pattern) => ['*', '**', '**/*'].includes(pattern))) return;
   const relative = source.replace(/^\//, '');

@@ -9,6 +9,7 @@ import { addHistory } from './image-config.ts';
 import type { RunCommand } from './instructions.ts';
 import type { Mount } from './mount.ts';
 import { displayText, stepName } from './names.ts';
+import { cleanPath, joinPath } from './paths.ts';
 import type { EnvLookup } from './shell-lex.ts';
 import type { PlannedCommand, StageState } from './stage-state.ts';
 import { quote } from './text.ts';
@@ -92,7 +93,7 @@ function scriptOf(
     name: '[internal] preparing inline document',
   });
   plan.places.push({ ...PLAIN, target: '/dev/pipes/', from, selector: '/', readonly: true });
-  return { args: [posix.join('/dev/pipes/', first.name)], summary };
+  return { args: [joinPath('/dev/pipes/', first.name)], summary };
 }
 
 function planMount(
@@ -116,9 +117,9 @@ function planMount(
     throw invalidArgument(
       `cannot mount from stage ${quote(mount.from)} to ${quote(mount.target)}, stage needs to be defined before current command`,
     );
-  const target = posix.isAbsolute(posix.normalize(mount.target))
+  const target = posix.isAbsolute(cleanPath(mount.target))
     ? mount.target
-    : posix.join('/', state.directory, mount.target);
+    : joinPath('/', state.directory, mount.target);
   if (target === '/') throw invalidArgument(`invalid mount target ${quote(target)}`);
   let from = fromContext ? context.buildContext : source.output;
   if (mount.type === 'tmpfs') from = undefined;
@@ -143,7 +144,7 @@ function planMount(
 }
 
 function cacheOf(mount: Mount, context: DispatchContext): NonNullable<ExecMount['cache']> {
-  const id = mount.id === '' ? posix.normalize(mount.target) : mount.id;
+  const id = mount.id === '' ? cleanPath(mount.target) : mount.id;
   return { id: `${context.options.cacheNamespace}/${id}`, sharing: mount.sharing || 'shared' };
 }
 

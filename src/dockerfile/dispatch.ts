@@ -15,6 +15,7 @@ import type { Linter } from './lint.ts';
 import { LINT_RULES } from './lint-rules.ts';
 import { displayText, stepName } from './names.ts';
 import type { BuildOptions } from './options.ts';
+import { joinPath } from './paths.ts';
 import { expand } from './shell-lex.ts';
 import type { Environment, PlannedCommand, StageState } from './stage-state.ts';
 import { nearest } from './suggest.ts';
@@ -209,7 +210,7 @@ function valueOfArg(
 export function setDirectory(state: StageState, path: string): string {
   const current = state.image.config.workingDir || '/';
   const text = path === '' ? current : path;
-  const absolute = text.startsWith('/') ? text : posix.join('/', current, text);
+  const absolute = text.startsWith('/') ? text : joinPath('/', current, text);
   state.image.config.workingDir = absolute;
   state.directory = absolute;
   return absolute;

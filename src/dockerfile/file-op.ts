@@ -1,6 +1,6 @@
-import { posix } from 'node:path';
 import type { ChownOpt, FileAction, FileCopy, OpBody, UserOpt } from '../llb/op.ts';
 import { type InputIndex, type Output, outputOf, type VertexNotes } from './graph.ts';
+import { joinPath } from './paths.ts';
 
 /** Who shall own a file: numbers, or names that the file system being written to knows. */
 export interface Owner {
@@ -101,7 +101,7 @@ function actionBody(step: FileStep, baseIndex: number): FileAction['body'] {
     }
     case 'mkfile': {
       const data = new TextEncoder().encode(step.data);
-      const path = posix.join('/', step.path);
+      const path = joinPath('/', step.path);
       return { kind: 'mkfile', mkfile: { path, mode: step.mode, data, timestamp, ...owner } };
     }
     case 'copy':

@@ -1,5 +1,5 @@
-import { posix } from 'node:path';
 import { invalidArgument } from '../base/index.ts';
+import { joinPath } from './paths.ts';
 import { cut, parseBoolean, quote } from './text.ts';
 
 /** A git source as Dockerfiles and contexts write it. */
@@ -48,7 +48,7 @@ export function parseGitRef(text: string): GitRef | undefined {
     path: url.path,
     ref,
     checksum: '',
-    subdir: posix.join('/', subdir ?? '').slice(1),
+    subdir: joinPath('/', subdir ?? '').slice(1),
     keepGitDir: undefined,
     submodules: undefined,
     mtime: '',

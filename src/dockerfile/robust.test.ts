@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { CodedError } from '../base/index.ts';
+import { decodeOp } from '../llb/index.ts';
 import { buildDockerfile } from './build.ts';
 import { checkDockerfile } from './check.ts';
 import { parseDockerfile } from './parser.ts';
@@ -240,4 +241,14 @@ test('two thousand stages are read, those not needed are left out', async () => 
   await buildDockerfile(client, call);
   // The context, four copies, the last one, the pointer.
   expect(client.definition.ops).toHaveLength(7);
+});
+
+test('a relative workdir with a slash at the end is cleaned', async () => {
+  const client = new FakeClient({ Dockerfile: 'FROM scratch\nWORKDIR a/\nRUN --mount=type=cache,target=c/ x\n' });
+  await buildDockerfile(client, call);
+  const [, exec] = client.definition.ops.map((bytes) => decodeOp(bytes).body);
+  expect(exec?.kind === 'exec' && exec.exec).toMatchObject({
+    meta: { cwd: '/a' },
+    mounts: [{ dest: '/' }, { dest: '/a/c', cache: { id: '/c' } }],
+  });
 });

@@ -2,6 +2,7 @@ import { posix } from 'node:path';
 import type { Platform } from '../base/index.ts';
 import type { GitRef } from './git-ref.ts';
 import { type Output, outputOf, type VertexNotes } from './graph.ts';
+import { joinPath } from './paths.ts';
 
 /** A source op with the capabilities that its attributes need. */
 function source(
@@ -140,7 +141,7 @@ export function gitSource(git: GitRef, options: GitOptions, notes: VertexNotes):
   if (git.submodules === false) set('git.skipsubmodules', 'true', 'source.git.skipsubmodules');
   if (options.mtime !== '') set('git.mtime', options.mtime, 'source.git.mtime');
   if (git.fetchByCommit) set('git.fetchbycommit', 'true', 'source.git.fetchbycommit');
-  let identifier = `git://${git.host}${posix.join('/', git.path)}`;
+  let identifier = `git://${git.host}${joinPath('/', git.path)}`;
   if (git.ref !== '' || git.subdir !== '') identifier += `#${git.ref}${git.subdir === '' ? '' : `:${git.subdir}`}`;
   return source(identifier, attrs, caps, notes);
 }
