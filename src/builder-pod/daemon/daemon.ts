@@ -14,6 +14,8 @@ import { workerRecord } from './worker.ts';
 /** How long running calls may wind up when the daemon ends. */
 const CLOSE_GRACE_MS = 3000;
 const IDLE_CHECK_MS = 5000;
+/** Host that names the embedded registry in manifests and image references. */
+const EMBEDDED_REGISTRY = 'slipway.localhost';
 
 /** A daemon that listens. Disposing ends it within seconds, with nothing left mounted or running. */
 export interface Daemon extends AsyncDisposable {
@@ -30,7 +32,12 @@ export async function startDaemon(config: DaemonConfig, log: Logger, { signal }:
   await using opened = new AsyncDisposableStack();
   const server = new GrpcServer({ logger: log });
   const sessions = opened.use(new SessionRegistry({ logger: log }));
-  const { root, registries, labels, platforms, entitlements, maxParallelism, network, cgroupParent } = config;
+  const registry = await startRegistry(config, log, opened);
+  const { root, labels, platforms, entitlements, maxParallelism, network, cgroupParent } = config;
+  const registries = {
+    ...config.registries,
+    ...(registry === undefined ? {} : { [EMBEDDED_REGISTRY]: { address: registry.host, plainHttp: true } }),
+  };
   const builder = opened.use(
     await openBuilder(
       {
@@ -53,13 +60,17 @@ export async function startDaemon(config: DaemonConfig, log: Logger, { signal }:
   registerControl(server, { engine, worker, refs: state.refs, gc, log });
   registerLlbBridge(server, engine, worker);
 
-  const registry = await startRegistry(config, state.layout.root, log, opened);
+  if (registry !== undefined) {
+    const file = join(root, 'registry-address');
+    writeFileSync(file, `${registry.host}\n`);
+    opened.defer(() => rmSync(file, { force: true }));
+  }
   opened.defer(() => server.close({ graceMs: CLOSE_GRACE_MS }));
   const addresses: string[] = [];
   for (const address of config.addresses) addresses.push(await listen(server, address, config, opened));
   const idle = watchIdle(config.idleTimeoutMs, () => engine.activeBuilds + server.activeCalls, opened);
   const closing = opened.move();
-  return { addresses, registry, idle, [Symbol.asyncDispose]: () => closing.disposeAsync() };
+  return { addresses, registry: registry?.host, idle, [Symbol.asyncDispose]: () => closing.disposeAsync() };
 }
 
 async function listen(
@@ -78,20 +89,14 @@ async function listen(
   return `unix://${address.path}`;
 }
 
+/** Before the engine, whose registry client needs its address. Its folder is its own, so the state directory's lock is not needed yet. */
 async function startRegistry(
-  { embeddedRegistry }: DaemonConfig,
-  root: string,
+  { embeddedRegistry, root }: DaemonConfig,
   log: Logger,
   opened: AsyncDisposableStack,
-): Promise<string | undefined> {
+): Promise<RegistryServer | undefined> {
   if (embeddedRegistry === undefined) return undefined;
-  const registry = opened.use(
-    await RegistryServer.start({ root: join(root, 'registry'), ...embeddedRegistry, logger: log }),
-  );
-  const file = join(root, 'registry-address');
-  writeFileSync(file, `${registry.host}\n`);
-  opened.defer(() => rmSync(file, { force: true }));
-  return registry.host;
+  return opened.use(await RegistryServer.start({ root: join(root, 'registry'), ...embeddedRegistry, logger: log }));
 }
 
 function watchIdle(timeoutMs: number | undefined, busy: () => number, opened: AsyncDisposableStack): Promise<void> {
