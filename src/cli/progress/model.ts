@@ -23,6 +23,8 @@ export interface Step {
 }
 
 const TAIL_LINES = 40;
+/** Names of what is no step of the graph that was asked for. */
+const AROUND = /^(\[internal\]|\[auth\]|exporting |importing |resolve )|^\[[^\]]*\] load metadata for /;
 
 /** What is known of a build from its events; feeds every display and the summary. */
 export class ProgressModel {
@@ -69,8 +71,9 @@ export class ProgressModel {
     return [...this.steps.values()].filter((step) => step.state.started !== undefined);
   }
 
+  /** Of the build's own steps; what frontends and exporters do around them does not count. */
   counts(): { total: number; completed: number; cached: number } {
-    const all = [...this.steps.values()];
+    const all = [...this.steps.values()].filter((step) => !AROUND.test(step.state.name));
     return {
       total: all.length,
       completed: all.filter((step) => step.state.completed !== undefined).length,
