@@ -1,5 +1,5 @@
-import { createReadStream } from 'node:fs';
-import { mkdir, open, readFile, rename, stat } from 'node:fs/promises';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -68,14 +68,19 @@ export async function writeLayoutDirectory(
     if (path.startsWith('blobs/') && (await sizeOf(target)) === size) continue;
     await mkdir(dirname(target), { recursive: true });
     const temp = `${target}.tmp`;
-    await using file = await open(temp, 'w');
-    if (content instanceof Uint8Array) await file.writeFile(content);
-    else
-      await pipeline(Readable.fromWeb((await content()) as never), file.createWriteStream({ autoClose: false }), {
-        signal,
-      });
-    await rename(temp, target);
+    try {
+      await writeContent(temp, content, { signal });
+      await rename(temp, target);
+    } catch (error) {
+      await rm(temp, { force: true });
+      throw error;
+    }
   }
+}
+
+async function writeContent(path: string, content: LayoutFile['content'], { signal }: AbortOptions): Promise<void> {
+  if (content instanceof Uint8Array) await writeFile(path, content, { signal });
+  else await pipeline(await content(), createWriteStream(path), { signal });
 }
 
 async function sizeOf(path: string): Promise<number | undefined> {

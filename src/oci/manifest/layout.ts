@@ -1,4 +1,4 @@
-import { type Descriptor, type Digest, digestAlgorithm, digestHex } from '../../base/index.ts';
+import { CodedError, type Descriptor, type Digest, digestAlgorithm, digestHex } from '../../base/index.ts';
 import { encodeTarHeader, tarPadding } from '../tar/index.ts';
 import { descriptorJson, goJson } from './encode.ts';
 import { MEDIA_TYPE } from './media-types.ts';
@@ -82,7 +82,14 @@ export async function* layoutTar(files: readonly LayoutFile[]): AsyncGenerator<U
         if (left < 0) break;
         yield chunk;
       }
-      if (left !== 0) throw new Error(`content of ${path} does not have the ${size} bytes announced`);
+      if (left !== 0)
+        throw new CodedError(
+          'data_loss',
+          `the content of ${path} does not have the ${size} bytes that its descriptor says`,
+          {
+            reason: 'OCI_SIZE_MISMATCH',
+          },
+        );
     }
     if (tarPadding(size) > 0) yield new Uint8Array(tarPadding(size));
   }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -210,6 +210,14 @@ test('a layout directory is written, read by name, verified, and is the same as 
     expect(found).toEqual(root);
     expect(Buffer.from(await readLayoutBlob(directory, found)).equals(blob)).toBe(true);
     expect(() => findInLayout({ schemaVersion: 2, mediaType: '', manifests: [root] }, 'v2')).toThrow(/v2/);
+    const short = { ...root, digest: digestOf('other') };
+    const failing = async () =>
+      new ReadableStream<Uint8Array>({ start: (controller) => controller.error(new Error('cut')) });
+    const broken = layoutFiles([root], [{ descriptor: short, content: failing }]);
+    await expect(writeLayoutDirectory(directory, broken, { signal: neverAborted })).rejects.toThrow('cut');
+    expect(readdirSync(join(directory, 'blobs/sha256'))).toEqual([root.digest.slice(7)]);
+    const lying = layoutFiles([root], [{ descriptor: { ...root, size: 99 }, content: open }]);
+    await expect(Array.fromAsync(layoutTar(lying))).rejects.toMatchObject({ reason: 'OCI_SIZE_MISMATCH' });
     const path = join(directory, 'blobs/sha256', (root.digest as Digest).slice(7));
     expect(readFileSync(path).equals(blob)).toBe(true);
     writeFileSync(path, 'tampered');
