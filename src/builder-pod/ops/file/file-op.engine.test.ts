@@ -1,0 +1,214 @@
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { CodedError, cancelledError, digestOf, neverAborted, Semaphore } from '../../../base/index.ts';
+import { ContentHasher } from '../../../cache/contenthash/index.ts';
+import type { ImmutableRef } from '../../../cache/ports.ts';
+import { refResult } from '../../../cache/refs/index.ts';
+import { openTestState } from '../../../cache/testing/open-state.ts';
+import { FileActions, type FileOp, image, loadDefinition, type State, scratch } from '../../../llb/index.ts';
+import type { OpContext } from '../../../solver/ports.ts';
+import { mountsBelow, setXattr } from '../../../sys/index.ts';
+import { fileCacheMap } from '../cache-map/index.ts';
+import { CONTEXT, onContext, SCAN_SCENARIOS } from '../cache-map/testing/scenarios.ts';
+import { fileOp } from './index.ts';
+
+interface CacheRecord {
+  readonly digest: string;
+  readonly inputs?: readonly (readonly { readonly link: number }[])[];
+}
+const records = (
+  JSON.parse(readFileSync(new URL('../cache-map/testdata/records.json', import.meta.url), 'utf8')) as {
+    scenarios: Record<string, { records: CacheRecord[] }>;
+  }
+).scenarios;
+
+const options = { signal: neverAborted, sessions: () => [] };
+const files = new FileActions();
+let state: Awaited<ReturnType<typeof openTestState>>;
+let hasher: ContentHasher;
+let context: ImmutableRef;
+const warnings: string[] = [];
+
+beforeAll(async () => {
+  state = await openTestState();
+  hasher = new ContentHasher({ pool: state.pools.bulk });
+  context = await make((root) => {
+    for (const [name, content] of Object.entries(CONTEXT)) {
+      const [path, mode = '0644'] = name.split('#') as [string, string?];
+      const full = join(root, path);
+      mkdirSync(path.endsWith('/') ? full : dirname(full), { recursive: true });
+      if (path.endsWith('/')) chmodSync(full, 0o755);
+      else if (content.startsWith('->')) symlinkSync(content.slice(2), full);
+      else {
+        writeFileSync(full, content);
+        chmodSync(full, Number.parseInt(mode, 8));
+      }
+    }
+  });
+});
+afterAll(async () => {
+  await context?.release();
+  const { root } = { root: join(state.layout.mounts, '..') };
+  expect(mountsBelow(root)).toEqual([]);
+  await state?.[Symbol.asyncDispose]();
+});
+
+async function make(fill: (root: string) => void): Promise<ImmutableRef> {
+  const ref = await state.refs.create(undefined, { ...options, description: 'test' });
+  {
+    await using view = await ref.mount(options);
+    fill(view.root);
+  }
+  return ref.commit(options);
+}
+
+function opContext(signal: AbortSignal = neverAborted): OpContext {
+  const progress = { status() {}, log() {}, warn: (warning: { short: string }) => void warnings.push(warning.short) };
+  return { signal, sessions: () => [], scope: '', progress };
+}
+
+function opOf(graph: State): { file: FileOp; inputs: number } {
+  const { vertex } = loadDefinition(graph.marshal())!.root;
+  if (vertex.op.op.body.kind !== 'file') throw new Error('not a file op');
+  return { file: vertex.op.op.body.file, inputs: vertex.inputs.length };
+}
+
+async function run(graph: State, inputs: readonly ImmutableRef[], signal?: AbortSignal): Promise<ImmutableRef> {
+  const { file, inputs: count } = opOf(graph);
+  const op = fileOp(file, count, {
+    refs: state.refs,
+    hasher,
+    pool: state.pools.bulk,
+    places: new Semaphore(1),
+    resultOf: refResult,
+    tempDirectory: state.layout.mounts,
+    name: 'test',
+  });
+  const results = await op.exec(inputs.map(refResult), opContext(signal));
+  return results[0]!.value;
+}
+
+async function look<T>(ref: ImmutableRef, at: (root: string) => T): Promise<T> {
+  await using view = await ref.mount(options);
+  return at(view.root);
+}
+
+test.each(
+  Object.entries(SCAN_SCENARIOS),
+)('%s: content digests of a snapshot are those of buildkitd', async (name, graph) => {
+  const snapshot = await run(onContext, [context]);
+  const { file, inputs } = opOf(graph);
+  const map = fileCacheMap(file, inputs);
+  const digest = await hasher.checksum(snapshot, map.inputs[0]!.content!, options);
+  const known = records[name]!.records;
+  const record = known.find((each) => each.digest === digestOf(`${map.digest}@0`));
+  expect(record?.inputs?.[0]?.map(({ link }) => known[link]?.digest)).toContain(digestOf(`${digest}@-1`));
+  // Asked again, by a hasher that knows nothing, of what was stored with the ref.
+  const again = new ContentHasher({ pool: state.pools.short });
+  expect(await again.checksum(snapshot, map.inputs[0]!.content!, options)).toBe(digest);
+  await snapshot.release();
+});
+
+test('a path that is not there: the error of BuildKit', async () => {
+  await expect(hasher.checksum(context, [{ path: '/nosuch' }], options)).rejects.toMatchObject({
+    code: 'not_found',
+    message: `failed to calculate checksum of ref ${context.id}: "/nosuch": not found`,
+  });
+  await expect(hasher.checksum(undefined, [{ path: '/x' }], options)).rejects.toThrow('no such file or directory');
+});
+
+test('several actions are one snapshot; owners, xattrs, hardlinks and deletions arrive', async () => {
+  const source = await make((root) => {
+    mkdirSync(join(root, 'd'));
+    writeFileSync(join(root, 'd/a'), 'same');
+    linkSync(join(root, 'd/a'), join(root, 'd/b'));
+    chownSync(join(root, 'd/a'), 7, 8);
+    setXattr(join(root, 'd/a'), 'user.note', Buffer.from('kept'));
+    chmodSync(join(root, 'd/a'), 0o6755);
+    execFileSync('mknod', [join(root, 'd/null'), 'c', '1', '3']);
+  });
+  const base = await make((root) => {
+    mkdirSync(join(root, 'etc'));
+    writeFileSync(join(root, 'etc/passwd'), 'app:x:1000:1001::/:/bin/sh\n');
+    writeFileSync(join(root, 'etc/group'), 'staff:x:50:\n');
+    writeFileSync(join(root, 'gone'), '');
+  });
+  const [baseState, sourceState] = [image('base'), image('source')];
+  const result = await run(
+    baseState.file(
+      files
+        .copy(sourceState, '/d', '/d')
+        .copy(sourceState, '/d/a', '/owned', { owner: 'app:staff' })
+        .mkdir('/new', 0o711, { owner: 'app' })
+        .rm('/gone'),
+    ),
+    [base, source],
+  );
+  await look(result, (root) => {
+    expect(lstatSync(join(root, 'd/a'))).toMatchObject({ uid: 7, gid: 8, mode: 0o106755, nlink: 2 });
+    expect(lstatSync(join(root, 'd/null')).rdev).toBe(0x103);
+    expect(execFileSync('getfattr', ['-n', 'user.note', '--only-values', 'd/b'], { cwd: root }).toString()).toBe(
+      'kept',
+    );
+    expect(lstatSync(join(root, 'owned'))).toMatchObject({ uid: 1000, gid: 50 });
+    expect(lstatSync(join(root, 'new'))).toMatchObject({ uid: 1000, gid: 1001 });
+    expect(existsSync(join(root, 'gone'))).toBe(false);
+  });
+  expect(await look(base, (root) => existsSync(join(root, 'gone')))).toBe(true);
+  for (const ref of [result, base, source]) await ref.release();
+});
+
+test('an archive is unpacked when asked for, other files are copied', async () => {
+  const source = await make((root) => {
+    mkdirSync(join(root, 'in'));
+    writeFileSync(join(root, 'in/f'), 'packed');
+    execFileSync('tar', ['-C', join(root, 'in'), '-czf', join(root, 'a.tgz'), '.']);
+    execFileSync('tar', ['-C', join(root, 'in'), '-cJf', join(root, 'a.txz'), '.']);
+    writeFileSync(join(root, 'plain'), 'not an archive');
+  });
+  const add = { attemptUnpack: true, createDestPath: true };
+  const graph = scratch().file(
+    files
+      .copy(image('source'), '/a.tgz', '/gz', add)
+      .copy(image('source'), '/a.txz', '/xz', { ...add, owner: { uid: 5, gid: 6 } })
+      .copy(image('source'), '/plain', '/dir/', add),
+  );
+  const result = await run(graph, [source]);
+  await look(result, (root) => {
+    expect(readFileSync(join(root, 'gz/f'), 'utf8')).toBe('packed');
+    expect(lstatSync(join(root, 'xz/f'))).toMatchObject({ uid: 5, gid: 6 });
+    expect(readdirSync(join(root, 'dir'))).toEqual(['plain']);
+  });
+  for (const ref of [result, source]) await ref.release();
+});
+
+test('a name that is nobody is root, and said', async () => {
+  const result = await run(image('base').file(files.mkdir('/x', 0o755, { owner: 'nobody-here' })), [context]);
+  expect(await look(result, (root) => lstatSync(join(root, 'x')).uid)).toBe(0);
+  expect(warnings).toContain('user nobody-here is not in /etc/passwd: root is taken');
+  await result.release();
+});
+
+test('a failed or cancelled op leaves no ref and no mount behind', async () => {
+  const before = state.snapshotter.list().length;
+  const failing = image('base').file(files.mkdir('/ok', 0o755).rm('/nosuch'));
+  await expect(run(failing, [context])).rejects.toThrow('lstat /nosuch: no such file or directory');
+  const controller = new AbortController();
+  controller.abort(cancelledError());
+  await expect(run(failing, [context], controller.signal)).rejects.toBeInstanceOf(CodedError);
+  expect(mountsBelow(join(state.layout.mounts, '..'))).toEqual([]);
+  await expect.poll(() => state.snapshotter.list().length).toBe(before);
+});
