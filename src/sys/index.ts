@@ -21,7 +21,6 @@ export * from './root.ts';
 export * from './stat.ts';
 export { type LifeMark, lifeCgroup, markEnvironment, sweep } from './sweep.ts';
 export * from './syncfs.ts';
-export { fromPlainError, type PlainError, toPlainError } from './threads/error-transfer.ts';
 export {
   createPools,
   type PoolOptions,

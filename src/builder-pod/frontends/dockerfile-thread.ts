@@ -12,9 +12,10 @@ import { isBuiltInSyntax } from './syntax.ts';
 import { BridgeClient } from './thread-client.ts';
 import type { FromFrontend, ThreadData, ToFrontend } from './thread-messages.ts';
 
-/** Entry of the thread: builds one Dockerfile and ends. */
-export async function start(port: ThreadPort<ToFrontend, FromFrontend>, data: ThreadData): Promise<void> {
+/** Entry of the thread: waits for a run, builds one Dockerfile and ends. */
+export async function start(port: ThreadPort<ToFrontend, FromFrontend>): Promise<void> {
   const bridge = new BridgeClient(port);
+  const data = await bridge.begun;
   // Cancelling ends the whole thread, so nothing in it is ever told.
   const { signal } = new AbortController();
   bridge.done(fromResult(await buildDockerfile(clientOf(bridge, data), { signal })));

@@ -87,6 +87,16 @@ test('warnings reach the bridge', async () => {
   ]);
 });
 
+test('a thread started ahead serves one run, and the next run gets another', async () => {
+  await using frontend = dockerfileFrontend({ prewarm: true });
+  for (const path of ['a', 'b']) {
+    const bridge = new FakeBridge({ Dockerfile: `FROM scratch\nCOPY ${path} /\n` });
+    const result = await frontend.run(request, bridge, { signal: never });
+    const history = JSON.parse(new TextDecoder().decode(result.metadata.get('containerimage.config'))).history;
+    expect(history[0].created_by).toBe(`COPY ${path} / # buildkit`);
+  }
+});
+
 const testing = (name: string) => siblingModule(import.meta.url, `./testing/${name}`);
 
 test('a frontend that takes too much memory fails its own run', async () => {

@@ -1,21 +1,32 @@
-import { fromPlainError, type ThreadPort } from '../../sys/index.ts';
+import { CodedError } from '../../base/index.ts';
+import type { ThreadPort } from '../../sys/index.ts';
 import type { BridgeCall, BridgeResult, BridgeWarning, FrontendBridge } from './bridge.ts';
-import type { CallArguments, CallName, FromFrontend, ToFrontend } from './thread-messages.ts';
+import type { CallArguments, CallFailure, CallName, FromFrontend, ThreadData, ToFrontend } from './thread-messages.ts';
 
 /** The thread's end of the bridge. */
 export class BridgeClient {
   readonly #port: ThreadPort<ToFrontend, FromFrontend>;
   readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>();
+  readonly #begun = Promise.withResolvers<ThreadData>();
   #next = 1;
 
   constructor(port: ThreadPort<ToFrontend, FromFrontend>) {
     this.#port = port;
     port.onMessage((message) => {
+      if (message.kind === 'begin') {
+        this.#begun.resolve(message.data);
+        return;
+      }
       const waiting = this.#waiting.get(message.id);
       this.#waiting.delete(message.id);
       if (message.kind === 'reply') waiting?.resolve(message.value);
-      else waiting?.reject(fromPlainError(message.error));
+      else waiting?.reject(errorOf(message.error));
     });
+  }
+
+  /** Resolves when there is a run to do: a thread may be started before it is needed. */
+  get begun(): Promise<ThreadData> {
+    return this.#begun.promise;
   }
 
   async call<N extends CallName>(
@@ -55,4 +66,13 @@ export class BridgeClient {
     this.#port.post({ kind: 'done', result });
     this.#port.close();
   }
+}
+
+function errorOf({ code, message, fault, reason, hint, details }: CallFailure): CodedError {
+  return new CodedError(code, message, {
+    fault,
+    details,
+    ...(reason === undefined ? {} : { reason }),
+    ...(hint === undefined ? {} : { hint }),
+  });
 }

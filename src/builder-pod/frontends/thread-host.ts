@@ -1,5 +1,5 @@
-import { CodedError, type Logger } from '../../base/index.ts';
-import { startThread, type Thread, toPlainError } from '../../sys/index.ts';
+import { CodedError, type Logger, toCodedError } from '../../base/index.ts';
+import { startThread, type Thread } from '../../sys/index.ts';
 import type { BridgeCall, BridgeResult, FrontendBridge } from './bridge.ts';
 import type { FrontendRequest } from './frontend.ts';
 import type { FromFrontend, ThreadData, ToFrontend } from './thread-messages.ts';
@@ -20,6 +20,51 @@ const DEFAULT_SILENCE_MS = 120_000;
 /** Calls in flight at once; more mean a frontend gone wrong. */
 const MAX_CALLS = 10_000;
 
+type FrontendThread = Thread<ToFrontend, FromFrontend>;
+
+function start(options: ThreadFrontendOptions): FrontendThread {
+  return startThread<ToFrontend, FromFrontend>({
+    module: options.module,
+    name: options.name,
+    resourceLimits: { maxOldGenerationSizeMb: options.heapMib ?? DEFAULT_HEAP_MIB, maxYoungGenerationSizeMb: 32 },
+  });
+}
+
+/** Keeps one thread started ahead, so that a run does not wait for its code to load. A thread serves one run only. */
+export class ThreadStock implements AsyncDisposable {
+  readonly #options: ThreadFrontendOptions;
+  #spare: FrontendThread | undefined;
+  #closed = false;
+
+  constructor(options: ThreadFrontendOptions) {
+    this.#options = options;
+  }
+
+  take(): FrontendThread {
+    const thread = this.#spare ?? start(this.#options);
+    this.#spare = undefined;
+    thread.ref();
+    return thread;
+  }
+
+  /** Starts the next spare, which does not keep the process alive. */
+  refill(): void {
+    if (this.#closed || this.#spare !== undefined) return;
+    const thread = start(this.#options);
+    thread.unref();
+    this.#spare = thread;
+    const forget = () => {
+      if (this.#spare === thread) this.#spare = undefined;
+    };
+    thread.ended.then(forget, forget);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    await this.#spare?.terminate();
+  }
+}
+
 /**
  * Runs a frontend in a thread of its own, which ends with the solve. A thread that runs out of memory, computes without end or throws
  * fails this run and nothing else.
@@ -29,8 +74,10 @@ export async function runInThread(
   request: FrontendRequest,
   bridge: FrontendBridge,
   call: BridgeCall,
+  stock?: ThreadStock,
 ): Promise<BridgeResult> {
   call.signal.throwIfAborted();
+  await using thread = stock?.take() ?? start(options);
   const data: ThreadData = {
     options: request.options,
     inputs: request.inputs,
@@ -38,12 +85,7 @@ export async function runInThread(
     workers: bridge.workers,
     llbCaps: bridge.llbCaps,
   };
-  await using thread = startThread<ToFrontend, FromFrontend>({
-    module: options.module,
-    name: options.name,
-    data,
-    resourceLimits: { maxOldGenerationSizeMb: options.heapMib ?? DEFAULT_HEAP_MIB, maxYoungGenerationSizeMb: 32 },
-  });
+  thread.post({ kind: 'begin', data });
   return await new BridgeServer(thread, bridge, options, call.signal).result();
 }
 
@@ -120,7 +162,8 @@ class BridgeServer {
       const value = await method.call(this.#bridge, ...args, { signal });
       reply = { kind: 'reply', id, value };
     } catch (error) {
-      reply = { kind: 'failed', id, error: toPlainError(error) };
+      const { code, message, fault, reason, hint, details } = toCodedError(error);
+      reply = { kind: 'failed', id, error: { code, message, fault, reason, hint, details } };
     }
     this.#calls.delete(id);
     try {

@@ -1,8 +1,8 @@
+import type { Code, ErrorDetail, Fault } from '../../base/index.ts';
 import type { Definition } from '../../llb/index.ts';
-import type { PlainError } from '../../sys/index.ts';
 import type { BridgeResult, BridgeWarning, BridgeWorker, FrontendBridge } from './bridge.ts';
 
-/** What a built-in frontend's thread is started with. */
+/** What a built-in frontend's thread begins its run with. */
 export interface ThreadData {
   readonly options: ReadonlyMap<string, string>;
   readonly inputs: ReadonlyMap<string, Definition>;
@@ -31,6 +31,17 @@ export type FromFrontend =
   | { readonly kind: 'notice'; readonly message: string; readonly fields: Readonly<Record<string, string>> }
   | { readonly kind: 'done'; readonly result: BridgeResult };
 
+/** A CodedError's members; its class does not cross between threads. */
+export interface CallFailure {
+  readonly code: Code;
+  readonly message: string;
+  readonly fault: Fault;
+  readonly reason: string | undefined;
+  readonly hint: string | undefined;
+  readonly details: readonly ErrorDetail[];
+}
+
 export type ToFrontend =
+  | { readonly kind: 'begin'; readonly data: ThreadData }
   | { readonly kind: 'reply'; readonly id: number; readonly value: unknown }
-  | { readonly kind: 'failed'; readonly id: number; readonly error: PlainError };
+  | { readonly kind: 'failed'; readonly id: number; readonly error: CallFailure };
