@@ -64,7 +64,8 @@ class HttpSource implements SourceInstance {
   #answer:
     | { readonly filename: string; readonly digest: Digest; readonly lastModified: string | undefined }
     | undefined;
-  #ref: ImmutableRef | undefined;
+  /** What the key was made from. No handle is held: a hit never asks for the content. */
+  #refId: string | undefined;
 
   constructor(
     options: HttpSourceOptions,
@@ -107,7 +108,7 @@ class HttpSource implements SourceInstance {
       if (this.#checksum !== undefined) {
         const filename = fileNameOf(this.#filename, undefined, this.#url.href);
         this.#answer = { filename, digest: this.#checksum, lastModified: undefined };
-      } else await this.#fetch(context);
+      } else await (await this.#fetch(context)).release();
     }
     const { filename, digest, lastModified } = this.#answer as Answer;
     const text = goJson({
@@ -125,36 +126,29 @@ class HttpSource implements SourceInstance {
 
   async snapshot(context: OpContext): Promise<ImmutableRef> {
     const keyed = this.#answer;
-    if (this.#ref === undefined) await this.#fetch(context);
+    const kept = this.#refId === undefined ? undefined : await this.#options.refs.get(this.#refId);
+    const ref = kept ?? (await this.#fetch(context));
     const now = this.#answer;
-    if (keyed !== undefined && now !== undefined && (keyed.digest !== now.digest || keyed.filename !== now.filename)) {
-      await this.#drop();
-      throw new CodedError('failed_precondition', `${this.#shown} is ${now.digest}, not ${keyed.digest}`, {
-        reason: 'HTTP_CHECKSUM',
-        fault: 'user',
-        hint:
-          this.#checksum === undefined
-            ? 'the file changed during the build: try again'
-            : 'the file changed, or the checksum is wrong',
-      });
-    }
-    const ref = this.#ref as ImmutableRef;
-    this.#ref = undefined;
-    return ref;
+    if (keyed === undefined || (keyed.digest === now?.digest && keyed.filename === now.filename)) return ref;
+    this.#answer = keyed;
+    this.#refId = undefined;
+    await ref.release();
+    throw new CodedError('failed_precondition', `${this.#shown} is ${now?.digest}, not ${keyed.digest}`, {
+      reason: 'HTTP_CHECKSUM',
+      fault: 'user',
+      hint:
+        this.#checksum === undefined
+          ? 'the file changed during the build: try again'
+          : 'the file changed, or the checksum is wrong',
+    });
   }
 
   get #shown(): string {
     return `${this.#url.origin}${this.#url.pathname}`;
   }
 
-  async #drop(): Promise<void> {
-    const ref = this.#ref;
-    this.#ref = undefined;
-    await ref?.release();
-  }
-
-  /** Downloads, or finds unchanged, and keeps the ref for {@link snapshot}. */
-  async #fetch(context: OpContext): Promise<void> {
+  /** Downloads, or finds unchanged. */
+  async #fetch(context: OpContext): Promise<ImmutableRef> {
     const { signal, scope } = context;
     const { refs } = this.#options;
     const id = digestOf(
@@ -182,13 +176,11 @@ class HttpSource implements SourceInstance {
       const result = await this.#download(target, earlier === undefined ? undefined : known?.etag, context);
       if (result.status === 'unchanged') {
         await target.release();
-        this.#accept(known as Known, earlier as ImmutableRef);
-        return;
+        return this.#accept(known as Known, earlier as ImmutableRef);
       }
       const ref = await target.commit({ signal });
       await earlier?.release();
       const answer = { filename: result.filename, digest: result.digest, lastModified: result.lastModified };
-      this.#accept(answer, ref);
       if (result.etag !== undefined && this.#checksum === undefined) {
         this.#known.delete(id);
         this.#known.set(id, { ...answer, etag: result.etag, refId: ref.id });
@@ -197,6 +189,7 @@ class HttpSource implements SourceInstance {
           this.#known.delete(oldest);
         }
       }
+      return this.#accept(answer, ref);
     } catch (error) {
       await target.release().catch(() => {});
       await earlier?.release().catch(() => {});
@@ -204,12 +197,10 @@ class HttpSource implements SourceInstance {
     }
   }
 
-  #accept(
-    { filename, digest, lastModified }: { filename: string; digest: Digest; lastModified: string | undefined },
-    ref: ImmutableRef,
-  ): void {
+  #accept({ filename, digest, lastModified }: Answer, ref: ImmutableRef): ImmutableRef {
     this.#answer = { filename, digest, lastModified };
-    this.#ref = ref;
+    this.#refId = ref.id;
+    return ref;
   }
 
   async #download(
