@@ -121,10 +121,11 @@ export interface Compression {
 }
 
 export interface RefManager {
-  /** A writable ref on top of `parent` (scratch when undefined). */
+  /** A writable ref on top of `parent` (scratch when undefined); a lazy parent is pulled with the given sessions. */
   create(
     parent: ImmutableRef | undefined,
-    options: AbortOptions & { readonly description: string; readonly recordType?: RecordType; readonly scope?: string },
+    options: AbortOptions &
+      Partial<RefOptions> & { readonly description: string; readonly recordType?: RecordType; readonly scope?: string },
   ): Promise<MutableRef>;
   /** A new handle on a stored ref; undefined when unknown or its content is gone. */
   get(id: string): Promise<ImmutableRef | undefined>;
@@ -138,7 +139,10 @@ export interface RefManager {
       readonly scope?: string;
     },
   ): Promise<ImmutableRef>;
-  /** Named writable refs that live on between builds (cache mounts, local sources, git mirrors), one holder at a time per id unless shared. */
+  /**
+   * Named writable refs that live on between builds (cache mounts, local sources, git mirrors), one holder at a time per id unless shared. Without a first
+   * `keep` it is dropped at its release; once kept it stays. After a `commit` the name goes on from what was committed.
+   */
   openNamed(
     name: NamedRef,
     options: AbortOptions & {

@@ -2,6 +2,8 @@ import { mkdirSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Logger, silentLogger } from '../../base/index.ts';
 import { FsContentStore } from '../../cache/content/index.ts';
+import { SqliteKeyStore } from '../../cache/keys/index.ts';
+import { Leases } from '../../cache/leases/index.ts';
 import { Database } from '../../cache/metadata/index.ts';
 import type { LazyProvider } from '../../cache/ports.ts';
 import { type LayerTools, layerTools, RefResultStore, Refs } from '../../cache/refs/index.ts';
@@ -35,6 +37,9 @@ export interface State extends AsyncDisposable {
   readonly snapshotter: OverlaySnapshotter;
   readonly refs: Refs;
   readonly results: RefResultStore;
+  /** Forgets by itself the results that are pruned or found gone. */
+  readonly keys: SqliteKeyStore;
+  readonly leases: Leases;
   readonly trash: Trash;
   readonly pools: Pools;
 }
@@ -80,18 +85,22 @@ export async function openState(options: StateOptions): Promise<State> {
   // Only now: had the sweep been cut short, the next start must do it again.
   setValue('boot', bootId);
   const content = opened.use(new FsContentStore({ blobs: layout.blobs, tmp: layout.tmp, pools }));
+  const keys = new SqliteKeyStore(db);
   const refs = opened.use(
     await Refs.open({
       ...{ db, content, snapshotter, pools, log, mountDirectory: layout.mounts },
       tools: options.tools ?? layerTools(pools),
       ...(options.providerFor === undefined ? {} : { providerFor: options.providerFor }),
-      ...(options.onResultDropped === undefined ? {} : { onResultDropped: options.onResultDropped }),
+      onResultDropped: (id) => {
+        keys.dropResult(id);
+        options.onResultDropped?.(id);
+      },
     }),
   );
   const results = new RefResultStore(refs);
   const closing = opened.move();
   return {
-    ...{ id, layout, db, content, snapshotter, refs, results, trash, pools },
+    ...{ id, layout, db, content, snapshotter, refs, results, keys, leases: new Leases(db), trash, pools },
     [Symbol.asyncDispose]: () => closing.disposeAsync(),
   };
 }

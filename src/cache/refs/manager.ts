@@ -108,7 +108,7 @@ export class Refs implements RefManager, AsyncDisposable {
             ...{ chainId, diffId: layer.diffId },
           });
         const { digest, mediaType } = layer.descriptor;
-        if (!this.records.blobs(id).some((blob) => blob.digest === digest)) {
+        if (known === undefined || !this.records.blobs(id).some((blob) => blob.digest === digest)) {
           this.records.addBlob({
             ...{ ref: id, digest, descriptor: JSON.stringify(layer.descriptor), type: compressionOf(mediaType) },
             ...{ diff_id: layer.diffId, origin: 'given', held: 0, provider: provider.reference },
