@@ -11,7 +11,7 @@ generate() {
   shift 2
   mkdir -p "$(dirname "$out")"
   pbjs="sh scripts/with-node.sh node_modules/protobufjs-cli/bin/pbjs -t static-module -w esm --es6 -r $root --dependency protobufjs/minimal.js
-    --no-create --no-verify --no-convert --no-delimited --no-typeurl --no-service -p proto ${PROTO_EXTRA:+-p $PROTO_EXTRA}"
+    --no-create --no-verify --no-convert --no-delimited --no-typeurl --no-service -p proto"
   $pbjs -d -o "$out" "$@"
   $pbjs --no-comments -o "$out" "$@"
 }
@@ -22,5 +22,5 @@ if [ "$room" = all ] || [ "$room" = builder-api ]; then
     proto/secrets.proto proto/sshforward.proto proto/upload.proto proto/exporter.proto proto/policysession.proto proto/health.proto \
     proto/content.proto proto/trace.proto
   # What a session's worker thread needs, so that it starts fast.
-  generate src/builder-api/wire/fsutil.js slipway-fsutil proto/fsutil.proto
+  generate src/builder-api/wire/core.js slipway-core proto/status.proto proto/fsutil.proto
 fi

@@ -423,7 +423,7 @@ describe('buildctl', () => {
       }
     });
     const dir = tempDir();
-    for (let i = 0; i < 10_000; i++) writeFileSync(join(dir, `f${i}`), 'x'.repeat(5000));
+    for (let i = 0; i < 4000; i++) writeFileSync(join(dir, `f${i}`), 'x'.repeat(5000));
     const outcome = await build(address, ['--local', `context=${dir}`], (k) => {
       kill = k;
     });
