@@ -1,0 +1,273 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  chownSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { encodeDefinition, FileActions, scratch } from '../../llb/index.ts';
+
+const cache =
+  process.env['SLIPWAY_CACHE'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'slipway');
+const buildctl = join(cache, 'tools', 'buildctl');
+const buildkitd = join(import.meta.dirname, '../../../bin/buildkitd');
+
+const temp = mkdtempSync(join(tmpdir(), 'slipway-daemon-'));
+afterAll(() => rmSync(temp, { recursive: true, force: true }));
+
+interface Output {
+  readonly code: number;
+  readonly text: string;
+}
+
+async function outcome(child: ChildProcess): Promise<Output> {
+  let text = '';
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { code: code ?? -1, text };
+}
+
+/** A daemon of its own on a root of its own. */
+class TestDaemon {
+  readonly root: string;
+  readonly address: string;
+  readonly #process: ChildProcess;
+  readonly #outcome: Promise<Output>;
+
+  constructor(name: string, args: readonly string[] = []) {
+    this.root = join(temp, name);
+    this.address = `unix://${join(temp, `${name}.sock`)}`;
+    this.#process = spawn(buildkitd, ['--root', this.root, '--addr', this.address, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.#outcome = outcome(this.#process);
+  }
+
+  async ready(): Promise<this> {
+    for (let tries = 0; tries < 400; tries++) {
+      if (existsSync(this.address.slice('unix://'.length))) return this;
+      const ended = await Promise.race([
+        this.#outcome,
+        new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), 100)),
+      ]);
+      if (ended !== undefined) throw new Error(`the daemon ended: ${ended.text}`);
+    }
+    throw new Error('the daemon does not listen');
+  }
+
+  spawn(args: readonly string[], options: { readonly input?: Uint8Array } = {}): ChildProcess {
+    const child = spawn(buildctl, ['--addr', this.address, ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
+    child.stdin?.on('error', () => {});
+    child.stdin?.end(options.input);
+    return child;
+  }
+
+  run(args: readonly string[], options: { readonly input?: Uint8Array } = {}): Promise<Output> {
+    return outcome(this.spawn(args, options));
+  }
+
+  build(context: string, ...args: readonly string[]): Promise<Output> {
+    return this.run([
+      ...['build', '--progress', 'plain', '--frontend', 'dockerfile.v0'],
+      ...['--local', `context=${context}`, '--local', `dockerfile=${context}`, ...args],
+    ]);
+  }
+
+  get registry(): string {
+    return readFileSync(join(this.root, 'registry-address'), 'utf8').trim();
+  }
+
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<Output> {
+    this.#process.kill(signal);
+    return await this.#outcome;
+  }
+}
+
+function context(name: string, files: Readonly<Record<string, string>>): string {
+  const directory = join(temp, name);
+  mkdirSync(directory, { recursive: true });
+  copyFileSync('/bin/busybox', join(directory, 'busybox'));
+  for (const [file, text] of Object.entries(files)) writeFileSync(join(directory, file), text);
+  return directory;
+}
+
+const BASE = `FROM scratch AS base
+COPY busybox /bin/busybox
+RUN ["/bin/busybox", "--install", "-s", "/bin"]
+`;
+
+/** Names of the steps by how they ended. */
+function steps(text: string): { readonly cached: readonly string[]; readonly ran: readonly string[] } {
+  const names = new Map<string, string>();
+  const cached: string[] = [];
+  const ran: string[] = [];
+  for (const line of text.split('\n')) {
+    const [, number = '', rest = ''] = /^#(\d+) (.*)$/.exec(line) ?? [];
+    if (rest === 'CACHED') cached.push(names.get(number) ?? '');
+    else if (rest.startsWith('DONE')) ran.push(names.get(number) ?? '');
+    else if (!names.has(number)) names.set(number, rest);
+  }
+  const isStep = (name: string) => /^\[.* ?\d+\/\d+\]/.test(name);
+  return { cached: cached.filter(isStep), ran: ran.filter(isStep) };
+}
+
+describe('buildctl', () => {
+  let daemon: TestDaemon;
+  beforeAll(async () => {
+    daemon = await new TestDaemon('main', ['--embedded-registry', '127.0.0.1:0']).ready();
+  });
+  afterAll(async () => {
+    const { code } = await daemon.stop();
+    expect(code).toBe(0);
+    const mounts = readFileSync('/proc/mounts', 'utf8').split('\n');
+    expect(mounts.filter((line) => line.includes(temp))).toEqual([]);
+    expect(readdirSync(temp)).not.toContain('main.sock');
+  });
+
+  test('builds, pushes, caches, and rebuilds what changed', async () => {
+    const directory = context('app', {
+      Dockerfile: `${BASE}FROM base\nWORKDIR /work\nCOPY a.txt .\nRUN cat a.txt a.txt > b.txt\nCMD ["cat", "/work/b.txt"]\n`,
+      'a.txt': 'one\n',
+    });
+    const image = `${daemon.registry}/app:1`;
+    const push = ['--output', `type=image,name=${image},push=true`];
+    const first = await daemon.build(directory, ...push);
+    expect(first.text).toContain('pushing manifest for');
+    expect(steps(first.text).ran).toHaveLength(5);
+    const inspect = execFileSync('skopeo', ['inspect', '--tls-verify=false', '--config', `docker://${image}`]);
+    expect(JSON.parse(inspect.toString())).toMatchObject({
+      os: 'linux',
+      config: { Cmd: ['cat', '/work/b.txt'], WorkingDir: '/work' },
+    });
+
+    // A touched file and another comment change nothing…
+    utimesSync(join(directory, 'a.txt'), 1, 1);
+    writeFileSync(join(directory, 'Dockerfile'), `# comment\n${readFileSync(join(directory, 'Dockerfile'), 'utf8')}`);
+    const second = await daemon.build(directory, ...push);
+    expect(steps(second.text)).toMatchObject({ ran: [], cached: { length: 5 } });
+
+    // …new content does, from where it is used.
+    writeFileSync(join(directory, 'a.txt'), 'two\n');
+    const out = join(temp, 'out');
+    const third = await daemon.build(directory, '--output', `type=local,dest=${out}`);
+    expect(steps(third.text).ran).toEqual(['[stage-1 2/3] COPY a.txt .', '[stage-1 3/3] RUN cat a.txt a.txt > b.txt']);
+    expect(readFileSync(join(out, 'work/b.txt'), 'utf8')).toBe('two\ntwo\n');
+
+    const fourth = await daemon.build(directory, '--no-cache');
+    expect(steps(fourth.text)).toMatchObject({ cached: [], ran: { length: 5 } });
+  });
+
+  test('an owner or a mode is content', async () => {
+    const directory = context('owner', { Dockerfile: 'FROM scratch\nCOPY a.txt /\n', 'a.txt': 'one\n' });
+    await daemon.build(directory);
+    expect(steps((await daemon.build(directory)).text).cached).toHaveLength(1);
+    execFileSync('chmod', ['600', join(directory, 'a.txt')]);
+    expect(steps((await daemon.build(directory)).text).ran).toHaveLength(1);
+    chownSync(join(directory, 'a.txt'), 1234, 1234); // the client sends files as root’s
+    expect(steps((await daemon.build(directory)).text).cached).toHaveLength(1);
+  });
+
+  test('shows a failing step with its line and its log, and never runs a stage that nothing needs', async () => {
+    const directory = context('fail', {
+      Dockerfile: `${BASE}FROM base AS bad\nRUN echo telling && exit 3\nFROM base\nRUN true\n`,
+    });
+    expect((await daemon.build(directory)).code).toBe(0);
+    const { code, text } = await daemon.build(directory, '--opt', 'target=bad');
+    expect(code).toBe(1);
+    expect(text).toMatch(/Dockerfile:5\n/);
+    expect(text).toMatch(/>>> RUN echo telling && exit 3/);
+    expect(text).toMatch(/ telling\n/);
+    expect(text).toContain('exit code: 3');
+  });
+
+  test('solves a graph from standard input', async () => {
+    const files = new FileActions().mkfile('/greeting', 0o644, Buffer.from('hello'));
+    const definition = encodeDefinition(scratch().file(files).marshal());
+    const out = join(temp, 'graph');
+    const { code, text } = await daemon.run(['build', '--output', `type=local,dest=${out}`], { input: definition });
+    expect(text).not.toContain('error');
+    expect(code).toBe(0);
+    expect(readFileSync(join(out, 'greeting'), 'utf8')).toBe('hello');
+  });
+
+  test('a secret is given to the step and kept nowhere', async () => {
+    const value = `very-secret-${process.pid}-value`;
+    const directory = context('secret', {
+      Dockerfile: `${BASE}FROM base\nRUN --mount=type=secret,id=token wc -c /run/secrets/token > /size\n`,
+    });
+    const file = join(temp, 'token');
+    writeFileSync(file, value);
+    const out = join(temp, 'secret-out');
+    const { code, text } = await daemon.build(
+      directory,
+      ...['--secret', `id=token,src=${file}`, '--output', `type=local,dest=${out}`],
+    );
+    expect(code).toBe(0);
+    expect(readFileSync(join(out, 'size'), 'utf8')).toContain(String(value.length));
+    expect(text).not.toContain(value);
+    const grep = () => execFileSync('grep', ['-r', '-l', '-a', value, daemon.root], { stdio: 'pipe' });
+    expect(grep).toThrow(expect.objectContaining({ status: 1 }));
+  });
+
+  test('a cancelled build ends its step, and the others go on', async () => {
+    const directory = context('cancel', { Dockerfile: `${BASE}FROM base\nRUN echo begun && sleep 4321\n` });
+    const other = context('other', { Dockerfile: `${BASE}FROM base\nRUN sleep 1 && echo fine\n` });
+    const child = daemon.spawn([
+      ...['build', '--progress', 'plain', '--frontend', 'dockerfile.v0'],
+      ...['--local', `context=${directory}`, '--local', `dockerfile=${directory}`],
+    ]);
+    const { promise: begun, resolve } = Promise.withResolvers<void>();
+    child.stderr?.on('data', (chunk: Buffer) => {
+      if (/ begun\n/.test(chunk.toString())) resolve();
+    });
+    const ended = outcome(child);
+    await begun;
+    const unharmed = daemon.build(other);
+    child.kill('SIGINT');
+    expect((await ended).text).toMatch(/context canceled/);
+    expect((await unharmed).code).toBe(0);
+    expect(() => execFileSync('pgrep', ['-f', 'sleep 4321'])).toThrow();
+  });
+
+  test('tells of workers and disk usage, and prunes', async () => {
+    expect((await daemon.run(['debug', 'workers'])).text).toMatch(/linux\/amd64|linux\/arm64/);
+    expect((await daemon.run(['du'])).text).toMatch(/Total:\s+[1-9]/);
+    expect((await daemon.run(['prune', '--all'])).code).toBe(0);
+    expect((await daemon.run(['du'])).text).toMatch(/Total:\s+0B/);
+    const directory = join(temp, 'app');
+    expect(steps((await daemon.build(directory)).text)).toMatchObject({ cached: [], ran: { length: 5 } });
+  });
+
+  test('refuses by name what is not built', async () => {
+    const directory = join(temp, 'app');
+    const { code, text } = await daemon.build(directory, '--export-cache', 'type=local,dest=/nowhere');
+    expect(code).toBe(1);
+    expect(text).toContain('cache exports');
+    expect((await daemon.build(directory, '--output', 'type=nonsense')).text).toContain('nonsense');
+  });
+});
+
+test('daemons run side by side, each on its own root; one root has one daemon; a killed one is taken over', async () => {
+  const directory = context('side', { Dockerfile: `${BASE}FROM base\nRUN echo built > /x\n` });
+  const [one, two] = await Promise.all([new TestDaemon('one').ready(), new TestDaemon('two').ready()]);
+  const built = await Promise.all([one.build(directory), two.build(directory)]);
+  expect(built.map(({ code }) => code)).toEqual([0, 0]);
+  const second = spawn(buildkitd, ['--root', one.root, '--addr', `unix://${join(temp, 'second.sock')}`]);
+  expect(await outcome(second)).toMatchObject({ code: 1, text: expect.stringContaining('in use') });
+  expect((await one.stop()).code).toBe(0);
+  await two.stop('SIGKILL');
+  rmSync(join(temp, 'two.sock'), { force: true });
+  const again = await new TestDaemon('two').ready();
+  expect(steps((await again.build(directory)).text)).toMatchObject({ ran: [], cached: { length: 3 } });
+  expect((await again.stop()).code).toBe(0);
+});
