@@ -1,6 +1,15 @@
-import { chmodSync, lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync, readdirSync, rmSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
-import { lchown, lstat, lutimensNs, readXattrs, setXattr, syncFileSystem, type TaskContext } from '../../sys/index.ts';
+import {
+  hasErrno,
+  lchown,
+  lstat,
+  lutimensNs,
+  readXattrs,
+  setXattr,
+  syncFileSystem,
+  type TaskContext,
+} from '../../sys/index.ts';
 
 /**
  * Worker task: the directories of a new snapshot. The top directory of an overlay shows the upper one's attributes, so it takes the parent's.
@@ -26,7 +35,7 @@ export function finishSnapshot({ directory }: { readonly directory: string }): v
   rmSync(join(directory, 'work'), { recursive: true, force: true });
 }
 
-/** Worker task: blocks and inodes of a tree, hard links once. */
+/** Worker task: blocks and inodes of a tree, hard links once. Something may be writing there: what vanishes meanwhile does not count. */
 export function usage(
   { directory }: { readonly directory: string },
   context: TaskContext,
@@ -37,9 +46,10 @@ export function usage(
   const queue = [directory];
   for (let path = queue.pop(); path !== undefined; path = queue.pop()) {
     context.throwIfAborted();
-    for (const name of readdirSync(path)) {
+    for (const name of entriesOf(path)) {
       const entry = join(path, name);
-      const stat = lstatSync(entry);
+      const stat = lstatIfAny(entry);
+      if (stat === undefined) continue;
       if (stat.isDirectory()) queue.push(entry);
       else if (stat.nlink > 1) {
         if (linked.has(stat.ino)) continue;
@@ -50,6 +60,27 @@ export function usage(
     }
   }
   return { bytes, inodes };
+}
+
+/** Gone, no directory any more, or deeper than a path can name. */
+const UNCOUNTED = ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG'];
+
+function entriesOf(path: string): string[] {
+  try {
+    return readdirSync(path);
+  } catch (error) {
+    if (hasErrno(error, ...UNCOUNTED)) return [];
+    throw error;
+  }
+}
+
+function lstatIfAny(path: string): Stats | undefined {
+  try {
+    return lstatSync(path);
+  } catch (error) {
+    if (hasErrno(error, ...UNCOUNTED)) return undefined;
+    throw error;
+  }
 }
 
 /** Worker task: waits until all of the file system is on disk. */

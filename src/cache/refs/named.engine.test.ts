@@ -57,6 +57,17 @@ test('shared holders see one file system, also above a parent', async () => {
   expect(readdirSync(state.layout.mounts)).toEqual([]);
 });
 
+test('whoever opens while the last holder leaves gets a whole one', async () => {
+  await using state = await openTestState();
+  for (let n = 0; n < 20; n++) {
+    const leaving = await state.refs.openNamed(named('shared'), describing);
+    if (n % 2 === 0) await leaving.keep();
+    const [, opened] = await Promise.all([leaving.release(), state.refs.openNamed(named('shared'), describing)]);
+    expect(await write(opened, `${n}`)).toContain(`${n}`);
+    await opened.release();
+  }
+});
+
 test('private gives another when in use, locked waits its turn or until aborted', async () => {
   await using state = await openTestState();
   const first = await state.refs.openNamed(named('private'), describing);

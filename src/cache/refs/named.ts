@@ -14,6 +14,8 @@ interface Row {
 /** An instance that someone has open. */
 interface Open {
   readonly row: Row;
+  /** Of the lock under which holders come and go. */
+  readonly lock: string;
   readonly sharing: NamedRef['sharing'];
   holders: number;
   /** One overlay for all holders: two mounts of one upper directory are undefined. */
@@ -53,7 +55,7 @@ export class NamedRefs {
     for (;;) {
       let busy: Promise<void>;
       {
-        using _choosing = await this.#choosing.acquire(`${name.scope}\0${name.key}`, { signal });
+        using _choosing = await this.#choosing.acquire(lockOf(name), { signal });
         const rows = this.#engine.records.options.db.all<Row>(
           'SELECT id, ref, kept, base FROM named_refs WHERE scope = ? AND key = ? ORDER BY id',
           ...[name.scope, name.key],
@@ -68,8 +70,14 @@ export class NamedRefs {
         const first = rows[0] === undefined ? undefined : this.#open.get(rows[0].id);
         if (name.sharing !== 'locked' || first === undefined) {
           const free = rows.find(({ id }) => !this.#open.has(id));
-          const open = await this.#take(free, name, options);
-          return new NamedHandle(this, this.#engine, open);
+          // From here on, so that no prune takes it meanwhile.
+          if (free !== undefined) this.#openRefs.add(free.ref);
+          try {
+            return new NamedHandle(this, this.#engine, await this.#take(free, name, options));
+          } catch (error) {
+            if (free !== undefined) this.#openRefs.delete(free.ref);
+            throw error;
+          }
         }
         busy = first.free.promise;
       }
@@ -84,7 +92,14 @@ export class NamedRefs {
     if (options.parent !== undefined && free === undefined)
       await unlazier.unlazy(options.parent.id, { sessions: () => [], ...options });
     const row = free === undefined ? await this.#make(name, options) : await this.#reuse(free, options);
-    const open: Open = { row, sharing: name.sharing, holders: 1, mounted: undefined, free: Promise.withResolvers() };
+    const open: Open = {
+      row,
+      lock: lockOf(name),
+      sharing: name.sharing,
+      holders: 1,
+      mounted: undefined,
+      free: Promise.withResolvers(),
+    };
     const mounts = snapshotter.mounts(row.ref);
     if (name.sharing === 'shared' && mounts.some(({ type }) => type === 'overlay')) {
       open.mounted = await mountPrivately(pools, mountDirectory, mounts, options);
@@ -130,7 +145,12 @@ export class NamedRefs {
       if (base.stored === 1) onResultDropped?.(base.id);
     } else {
       const deep = records.chain(base.id).length >= MAX_DEPTH;
-      await snapshotter.prepare(row.ref, deep ? undefined : base.snapshot, options);
+      records.hold(base.id);
+      try {
+        await snapshotter.prepare(row.ref, deep ? undefined : base.snapshot, options);
+      } finally {
+        records.letGo(base.id);
+      }
       db.run('UPDATE refs SET parent = ? WHERE id = ?', deep ? null : base.id, row.ref);
     }
     db.run('UPDATE named_refs SET base = NULL WHERE id = ?', row.id);
@@ -144,6 +164,7 @@ export class NamedRefs {
   /** The snapshot becomes an immutable ref; the name remembers it. */
   async commit(open: Open, options: AbortOptions): Promise<ImmutableRef> {
     const { row } = open;
+    using _lock = await this.#choosing.acquire(open.lock, options);
     if (open.holders > 1)
       throw new CodedError('failed_precondition', 'a named ref with several holders cannot be committed');
     const { records } = this.#engine;
@@ -170,12 +191,17 @@ export class NamedRefs {
       db.run('UPDATE refs SET parent = NULL, size = NULL WHERE id = ?', row.ref);
     });
     const committed = new ImmutableHandle(this.#engine, id);
-    await this.leave(open);
+    await this.#leave(open);
     return committed;
   }
 
   /** One holder goes; what was never kept goes with the last. */
   async leave(open: Open): Promise<void> {
+    using _lock = await this.#choosing.acquire(open.lock, { signal: neverAborted });
+    await this.#leave(open);
+  }
+
+  async #leave(open: Open): Promise<void> {
     if (--open.holders > 0) return;
     const { row } = open;
     const { records } = this.#engine;
@@ -206,6 +232,10 @@ export class NamedRefs {
   async close(): Promise<void> {
     for (const open of this.#open.values()) await open.mounted?.[Symbol.asyncDispose]();
   }
+}
+
+function lockOf({ scope, key }: NamedRef): string {
+  return `${scope}\0${key}`;
 }
 
 /** One holder's handle. */
