@@ -36,7 +36,7 @@ export const LLB_CAPS: readonly string[] = [
   'source.http.auth',
   'source.http.checksum',
   'source.http.perm',
-  'soruce.http.uidgid** (the misspelling is the real id)',
+  'soruce.http.uidgid',
   'source.http.header',
   'source.http.signatureverify',
   'source.ocilayout',
@@ -92,7 +92,6 @@ export const LLB_CAPS: readonly string[] = [
   'source.policy.session',
   'gc.freespacefilter',
   'history.filter',
-  'soruce.http.uidgid',
 ];
 
 /** Accepted though never advertised: clients of newer kinds may name them. */

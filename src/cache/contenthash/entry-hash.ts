@@ -25,23 +25,26 @@ export interface EntryHash {
   digest(): Digest;
 }
 
-/** The tarsum v1 header of an entry with an empty name, hashed (research wire-facts 3.3, last bullets). */
+/** The digest of an entry, its header hashed already. */
 export function entryHash(entry: EntryHeader): EntryHash {
-  const hash = createHash('sha256');
-  const size = entry.type === 'file' ? entry.size : 0;
-  hash.update(
-    `namemode${entry.mode & 0o7777}uid${entry.uid}gid${entry.gid}size${size}typeflag${TYPE_FLAGS[entry.type]}`,
-  );
-  hash.update(`linkname${entry.type === 'symlink' ? entry.linkname : ''}unamegname`);
-  hash.update(`devmajor${entry.devMajor}devminor${entry.devMinor}`);
-  for (const name of [...entry.xattrs.keys()].filter(countsAsContent).sort()) {
-    hash.update(name);
-    hash.update(entry.xattrs.get(name)!);
-  }
+  const hash = createHash('sha256').update(headerBytes(entry));
   return {
     update: (data) => void hash.update(data),
     digest: () => `sha256:${hash.digest('hex')}`,
   };
+}
+
+/** The tarsum v1 header of an entry with an empty name (research wire-facts 3.3, last bullets); the file's bytes follow it. */
+export function headerBytes(entry: EntryHeader): Buffer {
+  const size = entry.type === 'file' ? entry.size : 0;
+  const link = entry.type === 'symlink' ? entry.linkname : '';
+  const text =
+    `namemode${entry.mode & 0o7777}uid${entry.uid}gid${entry.gid}size${size}typeflag${TYPE_FLAGS[entry.type]}linkname${link}` +
+    `unamegnamedevmajor${entry.devMajor}devminor${entry.devMinor}`;
+  const parts: Uint8Array[] = [Buffer.from(text)];
+  for (const name of [...entry.xattrs.keys()].filter(countsAsContent).sort())
+    parts.push(Buffer.from(name), entry.xattrs.get(name)!);
+  return parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
 }
 
 function countsAsContent(xattr: string): boolean {

@@ -1,8 +1,8 @@
 import { closeSync, constants as fs, readSync } from 'node:fs';
 import { posix } from 'node:path';
-import type { Digest } from '../../base/index.ts';
-import type { Dir, Root, Stat } from '../../sys/index.ts';
-import { entryHash } from './entry-hash.ts';
+import { type Digest, digestOf } from '../../base/index.ts';
+import { type Dir, type Root, readXattrsOf, type Stat } from '../../sys/index.ts';
+import { entryHash, headerBytes } from './entry-hash.ts';
 import { newDirectory, type TreeNode, type TreeReader } from './tree.ts';
 
 const CHUNK = 1 << 20;
@@ -13,7 +13,7 @@ export class ScanReader implements TreeReader, Disposable {
   readonly #throwIfAborted: () => void;
   readonly #buffer = Buffer.allocUnsafe(CHUNK);
   /** The directory used last: files come directory by directory. */
-  #open: { readonly path: string; readonly dir: Dir } | undefined;
+  #open: { readonly path: string; readonly dir: Dir; readonly stats: Map<string, Stat> } | undefined;
 
   constructor(root: Root, throwIfAborted: () => void) {
     this.#root = root;
@@ -30,7 +30,12 @@ export class ScanReader implements TreeReader, Disposable {
   *children(path: string): Iterable<readonly [string, TreeNode]> {
     this.#throwIfAborted();
     const dir = this.#dir(path === '' ? '/' : path);
-    for (const name of dir.readdir()) yield [name, nodeOf(dir, name, dir.lstat(name))];
+    const stats = this.#open!.stats;
+    for (const name of dir.readdir()) {
+      const stat = dir.lstat(name);
+      stats.set(name, stat);
+      yield [name, nodeOf(dir, name, stat)];
+    }
   }
 
   digest(path: string): Digest {
@@ -38,25 +43,33 @@ export class ScanReader implements TreeReader, Disposable {
     if (path === '') return entryHash({ ...headerOf(this.#root.lstat('/')), linkname: '', xattrs: new Map() }).digest();
     const dir = this.#dir(posix.dirname(path));
     const name = posix.basename(path);
-    const stat = dir.lstat(name);
-    const hash = entryHash({
-      ...headerOf(stat),
-      linkname: stat.type === 'symlink' ? dir.readlink(name) : '',
-      xattrs: dir.readXattrs(name),
-    });
-    if (stat.type === 'file' && stat.size > 0) this.#readInto(dir, name, hash.update);
-    return hash.digest();
+    const stat = this.#open?.stats.get(name) ?? dir.lstat(name);
+    if (stat.type === 'file') return this.#fileDigest(dir, name, stat);
+    const linkname = stat.type === 'symlink' ? dir.readlink(name) : '';
+    return entryHash({ ...headerOf(stat), linkname, xattrs: dir.readXattrs(name) }).digest();
   }
 
-  #readInto(dir: Dir, name: string, update: (data: Uint8Array) => void): void {
+  #fileDigest(dir: Dir, name: string, stat: Stat): Digest {
     const fd = dir.open(name, fs.O_RDONLY);
     try {
-      for (;;) {
-        const length = readSync(fd, this.#buffer, 0, CHUNK, null);
-        if (length === 0) return;
-        update(this.#buffer.subarray(0, length));
-        if (length === CHUNK) this.#throwIfAborted();
+      const header = { ...headerOf(stat), linkname: '', xattrs: readXattrsOf(fd) };
+      const start = headerBytes(header);
+      if (start.length + stat.size < CHUNK) {
+        // Header and file in one go: most files are small.
+        start.copy(this.#buffer);
+        let at = start.length;
+        for (let length = 1; length > 0 && at < CHUNK; at += length)
+          length = readSync(fd, this.#buffer, at, CHUNK - at, null);
+        if (at < CHUNK) return digestOf(this.#buffer.subarray(0, at));
+        throw new Error(`${name} grew while it was read`);
       }
+      const hash = entryHash(header);
+      for (let length = readSync(fd, this.#buffer, 0, CHUNK, null); length > 0; ) {
+        hash.update(this.#buffer.subarray(0, length));
+        this.#throwIfAborted();
+        length = readSync(fd, this.#buffer, 0, CHUNK, null);
+      }
+      return hash.digest();
     } finally {
       closeSync(fd);
     }
@@ -66,7 +79,7 @@ export class ScanReader implements TreeReader, Disposable {
     if (this.#open?.path === path) return this.#open.dir;
     const dir = this.#root.openDir(path);
     this.#open?.dir[Symbol.dispose]();
-    this.#open = { path, dir };
+    this.#open = { path, dir, stats: new Map() };
     return dir;
   }
 

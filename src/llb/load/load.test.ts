@@ -9,6 +9,7 @@ import { diff, FileActions, image, merge, scratch } from '../graph/index.ts';
 import type { Definition, Op, OpMetadata } from '../op.ts';
 import { definitionToDot } from '../text/dot.ts';
 import { definitionFromJson, definitionToJson } from '../text/json.ts';
+import { definitionFromYaml, definitionToYaml } from '../text/yaml.ts';
 import { loadDefinition } from './load.ts';
 
 const vectors: { definitions: Record<string, { wire: string }> } = JSON.parse(
@@ -181,8 +182,20 @@ test('the readable form gives back the same ops, the drawing names them', () => 
     const definition = decodeDefinition(bytes);
     const json = JSON.parse(JSON.stringify(definitionToJson(definition)));
     expect(definitionFromJson(json).ops.map(digestOf)).toEqual(definition.ops.map(digestOf));
+    expect(definitionFromYaml(definitionToYaml(definition)).ops.map(digestOf)).toEqual(definition.ops.map(digestOf));
     expect(definitionToDot(definition)).toMatch(/^digraph \{/);
   }
+});
+
+test.each<[string, string, string]>([
+  ['no YAML', 'a: [', 'invalid YAML'],
+  ['no graph', 'a: 1', 'a graph needs `steps`'],
+  ['an input that is not there', 'steps: [{id: a, inputs: [b], op: {}}]\nresult: a', 'unknown step "b"'],
+  ['an id used twice', 'steps: [{id: a, op: {body: {kind: pointer}}}, {id: a, op: {}}]\nresult: a', 'there twice'],
+  ['an op that is none', 'steps: [{id: a, op: 3}]\nresult: a', 'step "a"'],
+  ['an op with members missing', 'steps: [{id: a, op: {body: {kind: exec}}}]\nresult: a', 'step "a"'],
+])('the readable form refuses %s', (_, text, message) => {
+  expect(() => definitionFromYaml(text)).toThrow(message);
 });
 
 test('proto/ops.proto and the codec have the same field numbers', () => {

@@ -64,7 +64,13 @@ export function definitionFromJson(json: JsonDefinition): Definition {
   };
   for (const step of json.steps) {
     if (digests.has(step.id)) throw invalidArgument(`step ${JSON.stringify(step.id)} is there twice`);
-    const digest = add({ ...(fromPlain(step.op) as Op), inputs: (step.inputs ?? []).map(input) });
+    const inputs = (step.inputs ?? []).map(input);
+    let digest: Digest;
+    try {
+      digest = add({ ...(fromPlain(step.op) as Op), inputs });
+    } catch (error) {
+      throw invalidArgument(`step ${JSON.stringify(step.id)} is no valid op`, { cause: error });
+    }
     digests.set(step.id, digest);
     if (step.metadata) metadata.set(digest, step.metadata);
   }
