@@ -51,7 +51,13 @@ export function registerControl(server: GrpcServer, options: ControlOptions): vo
     listWorkers: () => ({ record: [options.worker] }),
 
     solve: async (message, { signal }) => {
-      const request = solveRequest(message);
+      let request: SolveRequest;
+      try {
+        request = solveRequest(message);
+      } catch (error) {
+        engine.refuse(message.ref ?? '', error);
+        throw error;
+      }
       const known = message.internal !== true;
       const { ref, frontend = '', frontendAttrs, exporters } = request;
       if (known) {
@@ -68,6 +74,7 @@ export function registerControl(server: GrpcServer, options: ControlOptions): vo
         return { exporterResponse: { ...exporterResponse } };
       } catch (error) {
         const coded = toCodedError(error);
+        engine.refuse(ref, coded);
         log.info('build failed', { build: ref, err: coded });
         if (known) history.complete(ref, { error: statusOfError(coded) });
         throw coded;

@@ -3,12 +3,12 @@ import { dirname, join } from 'node:path';
 import type { AbortOptions, Logger } from '../../base/index.ts';
 import { GrpcServer, SessionRegistry } from '../../builder-api/index.ts';
 import { GarbageCollector } from '../../cache/gc/index.ts';
-import { RegistryServer } from '../../oci/registry-server/index.ts';
 import { fileSystemUsage } from '../../sys/index.ts';
 import { openBuilder } from '../engine/index.ts';
 import type { DaemonConfig, ListenAddress } from './config.ts';
 import { registerControl } from './control.ts';
 import { registerLlbBridge } from './llb-bridge.ts';
+import { type RegistryThread, startRegistryThread } from './registry-thread.ts';
 import { workerRecord } from './worker.ts';
 
 /** How long running calls may wind up when the daemon ends. */
@@ -94,9 +94,9 @@ async function startRegistry(
   { embeddedRegistry, root }: DaemonConfig,
   log: Logger,
   opened: AsyncDisposableStack,
-): Promise<RegistryServer | undefined> {
+): Promise<RegistryThread | undefined> {
   if (embeddedRegistry === undefined) return undefined;
-  return opened.use(await RegistryServer.start({ root: join(root, 'registry'), ...embeddedRegistry, logger: log }));
+  return opened.use(await startRegistryThread({ root: join(root, 'registry'), ...embeddedRegistry }, log));
 }
 
 function watchIdle(timeoutMs: number | undefined, busy: () => number, opened: AsyncDisposableStack): Promise<void> {

@@ -66,6 +66,8 @@ export class Engine {
   readonly #options: EngineOptions;
   readonly #solver: Solver<VertexOp, ImmutableRef>;
   readonly #builds = new Map<string, Build>();
+  /** Builds that failed before they began, by ref: whoever comes to watch them is told at once. */
+  readonly #refused = new Map<string, CodedError>();
   readonly #waiters = new Set<() => void>();
   readonly #clock: Clock;
   #active = 0;
@@ -100,6 +102,8 @@ export class Engine {
       while (true) {
         const build = this.#builds.get(ref);
         if (build !== undefined) return build;
+        const refused = this.#refused.get(ref);
+        if (refused !== undefined) throw refused;
         const started = Promise.withResolvers<boolean>();
         const waiter = () => started.resolve(false);
         this.#waiters.add(waiter);
@@ -113,6 +117,14 @@ export class Engine {
       clearTimeout(timer);
     }
     throw new CodedError('not_found', `no such job ${ref}`, { fault: 'user', reason: 'BUILD_UNKNOWN' });
+  }
+
+  /** A build of this ref will not begin: ends the waits for it. */
+  refuse(ref: string, error: unknown): void {
+    if (this.#builds.has(ref) || this.#refused.has(ref)) return;
+    this.#refused.set(ref, toCodedError(error));
+    setTimeout(() => this.#refused.delete(ref), KEEP_MS).unref();
+    for (const waiter of this.#waiters) waiter();
   }
 
   /** Runs a build to its end. @throws CodedError with the step and its place in the source, where there is one */

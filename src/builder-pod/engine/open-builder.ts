@@ -82,6 +82,19 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
   sources.register('http', http);
   sources.register('https', http);
 
+  // What one push may do without verification, another to the same registry may not.
+  let closing: AsyncDisposableStack = opened;
+  const insecureClients = new Map<string, RegistryClient>();
+  const insecureClient = (host: string) => {
+    let found = insecureClients.get(host);
+    if (found === undefined) {
+      const hosts = { ...options.registries, [host]: { ...options.registries[host], insecure: true } };
+      found = closing.use(new RegistryClient({ hosts, logger: log, userAgent: 'slipway' }));
+      insecureClients.set(host, found);
+    }
+    return found;
+  };
+
   const parallel = options.maxParallelism > 0 ? options.maxParallelism : Math.ceil(threads * 1.5);
   const engine: Engine = new Engine({
     ...{ pools, images, keys, results: state.results, log, allowedEntitlements: options.entitlements },
@@ -94,16 +107,17 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
     openExporter: (type, attrs) =>
       openExporter(type, attrs, {
         ...{ content, bulk: pools.bulk, tempDirectory: layout.tmp },
-        // TODO(insecure): the registry client takes it a host, not a push.
-        openRepository: (reference, push) => client.repository(reference, credentials(push.sessions())),
+        openRepository: (reference, { insecure, sessions: ids }) =>
+          (insecure ? insecureClient(reference.domain) : client).repository(reference, credentials(ids())),
         fileSender: (ids) => {
           const session = ids.map((id) => sessions.peek(id)).find((one) => one !== undefined);
           return session === undefined ? undefined : new FileSender(session);
         },
       }),
   });
-  const closing = opened.move();
-  return { state, engine, [Symbol.asyncDispose]: () => closing.disposeAsync() };
+  closing = opened.move();
+  const all = closing;
+  return { state, engine, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }
 
 /** One object for each list of sessions, so that tokens are reused; the ones longest unused are forgotten. */

@@ -1,0 +1,115 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { readConfig } from './config.ts';
+import { parseFlags } from './flags.ts';
+import { parseDuration, parseSize } from './units.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'slipway-config-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+let next = 0;
+function config(toml: string, ...args: readonly string[]) {
+  const file = join(folder, `${next++}.toml`);
+  writeFileSync(file, toml);
+  return readConfig(parseFlags(['--config', file, ...args]));
+}
+
+describe('flags and file', () => {
+  test('flags win over the file, the file over what is usual', () => {
+    expect(config('')).toMatchObject({
+      root: '/var/lib/buildkit',
+      addresses: [{ kind: 'unix', path: '/run/buildkit/buildkitd.sock' }],
+      logLevel: 'info',
+      network: 'host',
+    });
+    const toml = `root = "/file"\ndebug = true\n[grpc]\naddress = ["tcp://[::1]:1234", "unix:///x"]\n[worker.oci]\nmax-parallelism = 3\n`;
+    expect(config(toml)).toMatchObject({
+      root: '/file',
+      logLevel: 'debug',
+      maxParallelism: 3,
+      addresses: [
+        { kind: 'tcp', host: '::1', port: 1234 },
+        { kind: 'unix', path: '/x' },
+      ],
+    });
+    expect(config(toml, '--root', '/flag', '--addr', 'unix:///y')).toMatchObject({
+      root: '/flag',
+      addresses: [{ path: '/y' }],
+    });
+  });
+
+  test('flags are written as Go programs take them', () => {
+    expect(
+      parseFlags([
+        '-debug',
+        '--oci-worker=true',
+        '--containerd-worker=false',
+        '--addr=unix:///a',
+        '--addr',
+        'unix:///b',
+      ]),
+    ).toMatchObject({
+      debug: true,
+      'oci-worker': 'true',
+      addr: ['unix:///a', 'unix:///b'],
+    });
+    expect(() => parseFlags(['--nonsense'])).toThrow(/nonsense/);
+  });
+
+  test('garbage collection from policies, or from limits', () => {
+    const toml =
+      '[worker.oci]\n[[worker.oci.gcpolicy]]\nfilters = ["type==source.local"]\nkeepDuration = "48h"\nmaxUsedSpace = "10%"\n[[worker.oci.gcpolicy]]\nall = true\nreservedSpace = "1GB"\n';
+    expect(config(toml).gcPolicy(1000)).toEqual([
+      { filters: ['type==source.local'], keepDurationMs: 172_800_000, maxUsedSpace: 100 },
+      { all: true, reservedSpace: 1_000_000_000 },
+    ]);
+    expect(config('', '--oci-worker-gc=false').gcPolicy(1000)).toEqual([]);
+    expect(config('[worker.oci]\nmaxUsedSpace = 7\n').gcPolicy(1e12).at(-1)).toMatchObject({
+      all: true,
+      maxUsedSpace: 7,
+    });
+  });
+
+  test('registries are read with their keys', () => {
+    const hosts = config(
+      '[registry."docker.io"]\nmirrors = ["mirror.example"]\n[registry."r.example:5000"]\nhttp = true\ninsecure = true\n',
+    ).registries;
+    expect(hosts).toEqual({
+      'docker.io': { mirrors: ['mirror.example'] },
+      'r.example:5000': { plainHttp: true, insecure: true },
+    });
+  });
+
+  test.each([
+    ['[worker.containerd]\nenabled = true\n', /containerd worker/],
+    ['proxyNetwork = true\n', /proxied networking/],
+    ['[worker.oci]\nrootless = true\n', /rootless/],
+    ['[worker.oci]\nsnapshotter = "native"\n', /snapshotters other than overlayfs/],
+    ['[worker.oci]\nnetworkMode = "cni"\n', /network mode cni/],
+    ['[dns]\nnameservers = ["10.0.0.1"]\n', /name servers/],
+    ['nonsense = 1\n', /nonsense/],
+    ['root = 1\n', /root/],
+    ['root = \n', /toml|invalid|expected/i],
+    ['insecure-entitlements = ["everything"]\n', /everything/],
+    ['[grpc]\naddress = ["http://x"]\n', /unix:\/\//],
+  ])('refuses %j by name', (toml, message) => {
+    expect(() => config(toml)).toThrow(message);
+  });
+
+  test('a missing file is an error only when it was named', () => {
+    expect(() => readConfig(parseFlags(['--config', '/nowhere/x.toml']))).toThrow('/nowhere/x.toml');
+  });
+});
+
+test('durations and sizes', () => {
+  expect(['90s', '1h30m', '250ms', '60', 5].map((text) => parseDuration(text, 'x'))).toEqual([
+    90_000, 5_400_000, 250, 60_000, 5000,
+  ]);
+  expect(() => parseDuration('soon', 'keepDuration')).toThrow(/keepDuration/);
+  expect(['10', '1KB', '1KiB', '2.5GB', '20%', 7].map((text) => parseSize(text, 'x', 1000))).toEqual([
+    10, 1000, 1024, 2.5e9, 200, 7,
+  ]);
+  expect(() => parseSize('much', 'maxUsedSpace', 1)).toThrow(/maxUsedSpace/);
+});
