@@ -18,8 +18,9 @@ export function leftovers(stateRoot: string): string[] {
   }
   for (const folder of ['tmp', 'run']) {
     try {
-      for (const entry of readdirSync(path.join(stateRoot, folder), { recursive: true, encoding: 'utf8' }))
-        found.push(`file ${folder}/${entry}`);
+      // Empty folders are the layout; whatever is left lies in one.
+      for (const entry of readdirSync(path.join(stateRoot, folder), { recursive: true, withFileTypes: true }))
+        if (!entry.isDirectory()) found.push(`file ${path.join(entry.parentPath, entry.name)}`);
     } catch {
       // No such folder is as clean as an empty one.
     }
