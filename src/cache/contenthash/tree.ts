@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import { type Digest, digester } from '../../base/index.ts';
+import { type Digest, digester, invalidArgument } from '../../base/index.ts';
 
 /** An entry of a content tree. Digests and children are found as they are asked for and then kept. */
 export interface TreeNode {
@@ -82,7 +82,7 @@ export class ContentTree {
         current = next;
         continue;
       }
-      if (++links > MAX_LINKS) throw new Error(`too many links found while resolving ${JSON.stringify(path)}`);
+      if (++links > MAX_LINKS) throw invalidArgument(`too many links found while resolving ${JSON.stringify(path)}`);
       const target = node.link ?? '';
       rest = rest === '' ? target : `${target}/${rest}`;
       if (target.startsWith('/')) current = '';

@@ -71,13 +71,12 @@ class FileRun implements AsyncDisposable {
   async all(): Promise<readonly Result<ImmutableRef>[]> {
     const { actions } = this.#file;
     for (const [index, action] of actions.entries()) await this.#run(index, action);
-    const outputs: ImmutableRef[] = [];
+    const outputs: (ImmutableRef | undefined)[] = [];
     for (const [index, action] of actions.entries())
       if (action.output >= 0) outputs[action.output] = await this.#commit(index);
-    return Array.from(outputs, (ref) => {
-      if (!ref) throw invalidArgument('file op with an output that no action makes');
-      return this.#options.resultOf(ref.clone());
-    });
+    const refs = Array.from(outputs).filter((ref) => ref !== undefined);
+    if (refs.length < outputs.length) throw invalidArgument('file op with an output that no action makes');
+    return refs.map((ref) => this.#options.resultOf(ref.clone()));
   }
 
   async #run(index: number, action: FileAction): Promise<void> {
