@@ -4,8 +4,6 @@ export { bindCacheMap, type OpCacheInput, type OpCacheMap } from './op-cache-map
 export {
   buildCacheMap,
   diffCacheMap,
-  imageManifestKey,
   mergeCacheMap,
   passthroughCacheMap,
-  sourceCacheDigest,
 } from './others.ts';

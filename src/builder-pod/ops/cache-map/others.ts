@@ -1,41 +1,7 @@
-import { type Digest, digestOf } from '../../../base/index.ts';
+import type { Digest } from '../../../base/index.ts';
 import type { BuildOp } from '../../../llb/index.ts';
 import { encodeDefinition } from '../../../llb/index.ts';
 import { jsonDigest, type OpCacheMap, omitEmpty } from './op-cache-map.ts';
-
-/**
- * Digest of a source by its key (research wire-facts 3.3): the resolved thing, e.g. a commit. Keys that begin with `session:` name what only one client has; they are
- * never exported.
- */
-export function sourceCacheDigest(key: string): Digest {
-  const digest = digestOf(`buildkit.source.v0:${key}`);
-  return key.startsWith('session:') ? `random:${digest.slice('sha256:'.length)}` : digest;
-}
-
-/** First key of an image: its manifest and the platform taken from it. `limit` is the layer limit. */
-export function imageManifestKey(
-  manifest: Digest,
-  platform: {
-    readonly os: string;
-    readonly architecture: string;
-    readonly variant?: string;
-    readonly 'os.version'?: string;
-    readonly 'os.features'?: readonly string[];
-  },
-  limit?: number,
-): Digest {
-  return jsonDigest({
-    Digest: manifest,
-    OS: platform.os,
-    Arch: platform.architecture,
-    ...omitEmpty({
-      Variant: platform.variant,
-      OSVersion: platform['os.version'],
-      OSFeatures: platform['os.features'],
-      Limit: limit,
-    }),
-  });
-}
 
 export function mergeCacheMap(inputs: readonly number[], inputCount: number): OpCacheMap {
   return plain(
