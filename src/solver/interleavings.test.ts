@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { constant, type IntegerVertex, IntegerWorld, solveOnce, vertex } from './testing.ts';
+import { constant, type IntegerVertex, IntegerWorld, solveOnce, vertex } from './testing/integer-world.ts';
 
 /** A random graph: node i takes inputs from nodes before it; `content` marks inputs whose content decides. */
 interface Plan {

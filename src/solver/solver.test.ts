@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { CodedError, neverAborted } from '../base/index.ts';
 import type { VertexEvent } from './ports.ts';
-import { constant, IntegerWorld, newJob, solveOnce, sum, vertex } from './testing.ts';
+import { constant, IntegerWorld, newJob, solveOnce, sum, vertex } from './testing/integer-world.ts';
 
 const signal = neverAborted;
 

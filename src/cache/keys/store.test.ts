@@ -5,8 +5,8 @@ import { afterAll, expect, test } from 'vitest';
 import { digestOf } from '../../base/index.ts';
 import { MemoryKeyStore } from '../../solver/index.ts';
 import { Database } from '../metadata/index.ts';
+import { keyStoreSuite } from '../testing/key-store-suite.ts';
 import { SqliteKeyStore } from './store.ts';
-import { keyStoreSuite } from './suite.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'slipway-keys-'));
 const databases: Database[] = [];

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { digestOf } from '../../base/index.ts';
 import { type CacheLink, type KeyStore, recordDigest, rootKey } from '../../solver/index.ts';
-import { walkKeys } from './export-walk.ts';
+import { walkKeys } from '../keys/export-walk.ts';
 
 const link = (name: string, input = 0, selector = ''): CacheLink => ({
   input,

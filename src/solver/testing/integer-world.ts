@@ -1,6 +1,6 @@
-import { type Digest, digestOf, neverAborted } from '../base/index.ts';
-import type { Job } from './job.ts';
-import { MemoryKeyStore } from './memory-key-store.ts';
+import { type Digest, digestOf, neverAborted } from '../../base/index.ts';
+import type { Job } from '../job.ts';
+import { MemoryKeyStore } from '../memory-key-store.ts';
 import {
   type CacheMapInput,
   LostResultError,
@@ -9,8 +9,8 @@ import {
   type Result,
   type ResultStore,
   type Vertex,
-} from './ports.ts';
-import { Solver } from './solver.ts';
+} from '../ports.ts';
+import { Solver } from '../solver.ts';
 
 /** Integer vertices: what tests of the solver build graphs from. */
 export interface IntegerOp {
