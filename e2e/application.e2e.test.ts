@@ -125,7 +125,7 @@ spec:
       `type=image,name=${registry.host}/fortune:v2,push=true`,
     ]);
     expect(ran, ran.output).toMatchObject({ code: 0 });
-    expect(ran.output).toMatch(/\[modules 3\/3\][^\n]*\n(#\d+ CACHED)/);
+    expect(ran.output).toMatch(/\[modules \d\/\d\] RUN[^\n]*\n(#\d+ CACHED)/);
     expect((await runImage(`${registry.host}/fortune:v2`, work.path)).stdout).toContain(
       'a slipway is where ships begin',
     );
@@ -148,16 +148,12 @@ spec:
       '--progress',
       'plain',
     ]);
-    expect(ran.stderr).toMatch(/\[modules 3\/3\] RUN[^\n]*\n#\d+ CACHED/);
-    expect(ran.stderr).not.toMatch(/\[build 2\/2\] RUN[^\n]*\n#\d+ CACHED/);
+    expect(ran.stderr).toMatch(/\[modules \d\/\d\] RUN[^\n]*\n#\d+ CACHED/);
+    expect(ran.stderr).not.toMatch(/\[build \d\/\d\] RUN[^\n]*\n#\d+ CACHED/);
     expect((await runImage(`${registry.host}/fortune:v1`, work.path)).stdout).toContain('launched');
   });
 
   test('the secret is in no file of the builder’s state', async () => {
-    // A line from the middle of the bundle, long enough to be nothing else's.
-    const lines = readFileSync(caFile, 'utf8').split('\n');
-    const needle = lines[Math.floor(lines.length / 2)] as string;
-    expect(needle.length).toBeGreaterThan(40);
     const secret = path.join(work.path, 'secret.txt');
     const value = `s3cr3t-${process.pid}-${Date.now()}-value-of-a-secret`;
     writeFileSync(secret, value);
@@ -166,7 +162,7 @@ spec:
     copyFileSync('/bin/busybox', path.join(context, 'sh'));
     writeFileSync(
       path.join(context, 'Dockerfile'),
-      'FROM scratch\nCOPY sh /bin/sh\nRUN --mount=type=secret,id=s read -r line < /run/secrets/s; [ ${#line} -gt 20 ] && : > /seen\n',
+      'FROM scratch\nCOPY sh /bin/sh\nRUN --mount=type=secret,id=s read -r line < /run/secrets/s; case $line in s3cr3t-*) : > /seen ;; *) exit 1 ;; esac\n',
     );
     const ran = await builder.buildctl([
       'build',
