@@ -7,7 +7,7 @@ import type { CacheLink, KeyStore } from './ports.ts';
 interface Alternative {
   readonly id: string;
   readonly selector: string;
-  readonly targets: Set<string>;
+  readonly targets: string[];
 }
 
 /**
@@ -78,9 +78,9 @@ export class Lookup {
       const selector = map.inputs[i]?.selector ?? '';
       for (const id of vertex.inputs[i]!.held?.keys ?? []) this.#alternative(slot, id, selector);
       for (const alternative of slot.values()) {
-        if (alternative.targets.has(target) || isVolatile(alternative.id)) continue;
+        if (alternative.targets.includes(target) || isVolatile(alternative.id)) continue;
         store.addLink(alternative.id, this.#link(i, alternative.selector), target, vertex.scope.write);
-        alternative.targets.add(target);
+        alternative.targets.push(target);
       }
     });
   }
@@ -135,13 +135,13 @@ export class Lookup {
     if (slot.has(id)) return;
     const { targets } = this.#alternative(slot, id, selector);
     if (isVolatile(id)) return;
-    for (const target of store.links(id, this.#link(i, selector), this.#edge.vertex.scope.read)) targets.add(target);
+    for (const target of store.links(id, this.#link(i, selector), this.#edge.vertex.scope.read)) targets.push(target);
   }
 
   #alternative(slot: Map<string, Alternative>, id: string, selector: string): Alternative {
     let alternative = slot.get(id);
     if (alternative === undefined) {
-      alternative = { id, selector, targets: new Set() };
+      alternative = { id, selector, targets: [] };
       slot.set(id, alternative);
     }
     return alternative;

@@ -101,23 +101,32 @@ export class VertexHistory {
     this.#become({ ...this.state, cached: true, started: now, completed: now });
   }
 
-  readonly progress: VertexProgress = {
-    status: (row) =>
-      this.emit({
-        kind: 'status',
-        vertex: this.state.digest,
-        id: row.id,
-        name: row.name ?? '',
-        current: row.current ?? 0,
-        total: row.total ?? 0,
-        timestamp: this.#clock.now(),
-        ...(row.started === undefined ? {} : { started: row.started }),
-        ...(row.completed === undefined ? {} : { completed: row.completed }),
-      }),
-    log: (stream, data) =>
-      this.emit({ kind: 'log', vertex: this.state.digest, stream, data, timestamp: this.#clock.now() }),
-    warn: (warning) => this.emit({ kind: 'warning', vertex: this.state.digest, warning }),
-  };
+  #progress: VertexProgress | undefined;
+
+  get progress(): VertexProgress {
+    this.#progress ??= this.#makeProgress();
+    return this.#progress;
+  }
+
+  #makeProgress(): VertexProgress {
+    return {
+      status: (row) =>
+        this.emit({
+          kind: 'status',
+          vertex: this.state.digest,
+          id: row.id,
+          name: row.name ?? '',
+          current: row.current ?? 0,
+          total: row.total ?? 0,
+          timestamp: this.#clock.now(),
+          ...(row.started === undefined ? {} : { started: row.started }),
+          ...(row.completed === undefined ? {} : { completed: row.completed }),
+        }),
+      log: (stream, data) =>
+        this.emit({ kind: 'log', vertex: this.state.digest, stream, data, timestamp: this.#clock.now() }),
+      warn: (warning) => this.emit({ kind: 'warning', vertex: this.state.digest, warning }),
+    };
+  }
 
   emit(event: VertexEvent): void {
     this.#events.push(event);

@@ -7,17 +7,20 @@ export class Run {
   /** Every vertex that ever waited: whose sessions serve the work and whose watchers see it. */
   readonly vertices = new Set<ActiveVertex>();
   readonly #users = new Set<EdgeState>();
-  readonly #controller = new AbortController();
+  #controller: AbortController | undefined;
+  #aborted = false;
   settled: Promise<void> = Promise.resolve();
   /** The op itself has begun (it got its place to run). */
   began = false;
 
   get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#aborted) this.#controller.abort(cancelledError());
     return this.#controller.signal;
   }
 
   get aborted(): boolean {
-    return this.#controller.signal.aborted;
+    return this.#aborted;
   }
 
   get users(): ReadonlySet<EdgeState> {
@@ -40,7 +43,9 @@ export class Run {
 
   /** Stops the work if nobody waits for it. */
   abortIfIdle(): void {
-    if (this.#users.size === 0 && !this.aborted) this.#controller.abort(cancelledError());
+    if (this.#users.size > 0 || this.#aborted) return;
+    this.#aborted = true;
+    this.#controller?.abort(cancelledError());
   }
 
   /** Ends the run for all who wait. */

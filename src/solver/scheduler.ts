@@ -448,7 +448,9 @@ export class Scheduler {
     run.join(edge);
     edge.vertex.work.add(run);
     const context: OpContext = {
-      signal: run.signal,
+      get signal() {
+        return run.signal;
+      },
       sessions: () => run.sessions(),
       scope: edge.vertex.scope.write,
       progress: {

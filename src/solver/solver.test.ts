@@ -397,22 +397,15 @@ describe('progress', () => {
 });
 
 describe('size', () => {
-  test('a chain of 10,000 and 100,000 vertices end, cold and cached', async () => {
+  test('a chain of 10,000 ends, cold and cached', async () => {
     const world = new IntegerWorld();
     let chain = constant(1);
     for (let i = 0; i < 10_000; i++) chain = sum(`step ${i}`, [chain]);
     expect(await solveOnce(world.solver(), chain)).toBe(1);
     expect(await solveOnce(world.solver(), chain)).toBe(1);
     expect(world.ran).toHaveLength(10_001);
-
-    let layer = Array.from({ length: 1000 }, (_, i) => constant(i));
-    for (let depth = 0; depth < 99; depth++) {
-      layer = layer.map((below, i) => sum(`${depth} ${i}`, [below, layer[(i + 1) % 1000]!], { compute: ([n]) => n! }));
-    }
-    const all = sum('all', layer);
-    expect(await solveOnce(world.solver(), all)).toBe(499_500);
     expect(world.open).toBe(0);
-  }, 120_000);
+  });
 
   test('cancelling a deep chain ends', async () => {
     const world = new IntegerWorld();
