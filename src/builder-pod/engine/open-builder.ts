@@ -9,7 +9,7 @@ import { createPools, sweep } from '../../sys/index.ts';
 import { createExecutor } from '../executor/index.ts';
 import { openExporter } from '../exporters/index.ts';
 import { dockerfileFrontend, FrontendRegistry, gatewayFrontend } from '../frontends/index.ts';
-import { FileSender, SessionCredentials, SessionSecrets } from '../session/index.ts';
+import { contentSink, FileSender, SessionCredentials, SessionSecrets } from '../session/index.ts';
 import { gitSource, httpSource, ImageResolver, imageSource, layerProvider, SourceRegistry } from '../sources/index.ts';
 import { DatabaseLocalStates, LocalReceiver, localSourceFactory } from '../sources/local/index.ts';
 import { openState, type State } from '../state/index.ts';
@@ -95,6 +95,8 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
     return found;
   };
 
+  const clientFrom = (ids: readonly string[]) =>
+    ids.map((id) => sessions.peek(id)).find((session) => session !== undefined);
   const parallel = options.maxParallelism > 0 ? options.maxParallelism : Math.ceil(threads * 1.5);
   const engine: Engine = new Engine({
     ...{ pools, images, keys, results: state.results, log, allowedEntitlements: options.entitlements },
@@ -110,8 +112,12 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
         openRepository: (reference, { insecure, sessions: ids }) =>
           (insecure ? insecureClient(reference.domain) : client).repository(reference, credentials(ids())),
         fileSender: (ids) => {
-          const session = ids.map((id) => sessions.peek(id)).find((one) => one !== undefined);
+          const session = clientFrom(ids);
           return session === undefined ? undefined : new FileSender(session);
+        },
+        contentSink: (ids) => {
+          const session = clientFrom(ids);
+          return session === undefined ? undefined : contentSink(session);
         },
       }),
   });

@@ -1,11 +1,12 @@
 import { CodedError, newId, type Platform, type Semaphore } from '../../../base/index.ts';
 import type { ContentHasher } from '../../../cache/contenthash/index.ts';
-import type { ImmutableRef, RefManager, RefOptions } from '../../../cache/ports.ts';
+import type { ImmutableRef, RefManager } from '../../../cache/ports.ts';
 import type { ExecOp, LinuxResources } from '../../../llb/index.ts';
 import type { Op, OpContext, Result } from '../../../solver/ports.ts';
 import { DEFAULT_LOG_LIMITS, ExecError, type Executor, type LogLimits, StepLog } from '../../executor/index.ts';
 import type { SourceSecrets } from '../../sources/index.ts';
 import { bindCacheMap, execCacheMap } from '../cache-map/index.ts';
+import { refOptionsOf } from '../ref-options.ts';
 import { type MountEnvironment, type Output, prepareMounts } from './mounts.ts';
 import { secretEnvironment } from './secrets.ts';
 
@@ -105,19 +106,4 @@ function refuseUnbuilt(exec: ExecOp): void {
   throw new CodedError('unimplemented', `device ${device.name}: devices for steps are not supported`, {
     hint: 'make the device optional, or build without it',
   });
-}
-
-/** Lets refs pull what is lazy with the credentials of whoever wants the step now, shown as rows of its vertex. */
-function refOptionsOf(context: OpContext): RefOptions {
-  const started = new Map<string, number>();
-  return {
-    signal: context.signal,
-    sessions: () => context.sessions(),
-    onProgress: ({ id, current, total, completed }) => {
-      const now = performance.timeOrigin + performance.now();
-      const since = started.get(id) ?? now;
-      started.set(id, since);
-      context.progress.status({ id, current, total, started: since, ...(completed ? { completed: now } : {}) });
-    },
-  };
 }

@@ -1,12 +1,13 @@
 import { join } from 'node:path';
 import { CodedError, invalidArgument, type Semaphore } from '../../../base/index.ts';
 import type { ContentHasher } from '../../../cache/contenthash/index.ts';
-import type { ImmutableRef, Mounted, MutableRef, RefManager } from '../../../cache/ports.ts';
+import type { ImmutableRef, Mounted, MutableRef, RefManager, RefOptions } from '../../../cache/ports.ts';
 import type { ChownOpt, FileAction, FileCopy, FileOp } from '../../../llb/index.ts';
 import { extractArchive, probeArchive } from '../../../oci/layers/index.ts';
 import type { Op, OpContext, Result } from '../../../solver/ports.ts';
 import { siblingModule, type WorkerPool } from '../../../sys/index.ts';
 import { bindCacheMap, fileCacheMap } from '../cache-map/index.ts';
+import { refOptionsOf } from '../ref-options.ts';
 import type { FileTaskArgs, UnpackCandidate } from './file-task.ts';
 import type { Ids } from './owner.ts';
 
@@ -57,6 +58,7 @@ class FileRun implements AsyncDisposable {
   readonly #inputs: readonly ImmutableRef[];
   readonly #context: OpContext;
   readonly #options: FileOpOptions;
+  readonly #refOptions: RefOptions;
   /** By action: its result, still writable or committed. */
   readonly #work = new Map<number, Work>();
   readonly #committed = new Map<number, ImmutableRef>();
@@ -66,6 +68,7 @@ class FileRun implements AsyncDisposable {
     this.#inputs = inputs;
     this.#context = context;
     this.#options = options;
+    this.#refOptions = refOptionsOf(context);
   }
 
   async all(): Promise<readonly Result<ImmutableRef>[]> {
@@ -88,7 +91,7 @@ class FileRun implements AsyncDisposable {
     const mount = async (input: number): Promise<string> => {
       const ref = await this.#readable(input);
       if (!ref) throw invalidArgument(`file action ${index} reads from scratch`);
-      return stack.use(await ref.mount(this.#refOptions())).root;
+      return stack.use(await ref.mount(this.#refOptions)).root;
     };
     const { body } = action;
     const owner = ownerOf(body);
@@ -139,7 +142,7 @@ class FileRun implements AsyncDisposable {
     }
     const parent = await this.#readable(input);
     const ref = await this.#options.refs.create(parent, {
-      signal,
+      ...this.#refOptions,
       description: this.#options.name,
       scope: this.#context.scope,
     });
@@ -177,11 +180,6 @@ class FileRun implements AsyncDisposable {
     this.#work.delete(action);
     this.#committed.set(action, ref);
     return ref;
-  }
-
-  #refOptions() {
-    const { signal, sessions } = this.#context;
-    return { signal, sessions };
   }
 
   #task<R>(fn: string, args: unknown): Promise<R> {

@@ -1,0 +1,17 @@
+import type { RefOptions } from '../../cache/ports.ts';
+import type { OpContext } from '../../solver/ports.ts';
+
+/** Lets refs pull what is lazy with the credentials of whoever wants the step now, shown as rows of its vertex. */
+export function refOptionsOf(context: OpContext): RefOptions {
+  const started = new Map<string, number>();
+  return {
+    signal: context.signal,
+    sessions: () => context.sessions(),
+    onProgress: ({ id, current, total, completed }) => {
+      const now = performance.timeOrigin + performance.now();
+      const since = started.get(id) ?? now;
+      started.set(id, since);
+      context.progress.status({ id, current, total, started: since, ...(completed ? { completed: now } : {}) });
+    },
+  };
+}
