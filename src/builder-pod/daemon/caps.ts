@@ -1,5 +1,5 @@
 import type { wire } from '../../builder-api/index.ts';
-import { LLB_CAPS } from '../../llb/index.ts';
+import { BUILDER_LLB_CAPS } from '../engine/index.ts';
 
 type Cap = wire.moby.buildkit.v1.apicaps.APICap.$Properties;
 
@@ -29,4 +29,4 @@ const FRONTEND_CAPS = [
 const enabled = (id: string): Cap => ({ id, enabled: true });
 
 export const frontendCaps: readonly Cap[] = FRONTEND_CAPS.map(enabled);
-export const llbCaps: readonly Cap[] = LLB_CAPS.map(enabled);
+export const llbCaps: readonly Cap[] = BUILDER_LLB_CAPS.map(enabled);

@@ -3,12 +3,13 @@ import { dirname, join } from 'node:path';
 import type { AbortOptions, Logger } from '../../base/index.ts';
 import { GrpcServer, SessionRegistry } from '../../builder-api/index.ts';
 import { GarbageCollector } from '../../cache/gc/index.ts';
+import { type RegistryThread, startRegistryThread } from '../../oci/registry-server/index.ts';
 import { fileSystemUsage } from '../../sys/index.ts';
 import { openBuilder } from '../engine/index.ts';
 import type { DaemonConfig, ListenAddress } from './config.ts';
 import { registerControl } from './control.ts';
 import { registerLlbBridge } from './llb-bridge.ts';
-import { type RegistryThread, startRegistryThread } from './registry-thread.ts';
+
 import { workerRecord } from './worker.ts';
 
 /** How long running calls may wind up when the daemon ends. */

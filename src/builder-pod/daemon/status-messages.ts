@@ -3,8 +3,8 @@ import type { VertexEvent } from '../../solver/index.ts';
 
 type Status = wire.moby.buildkit.v1.StatusResponse.$Properties;
 
-/** Log bytes in one message: clients take 16 MiB at most, and BuildKit's daemon splits here. */
-const MAX_LOG_BYTES = 1 << 20;
+/** Of one message: clients take 16 MiB at most, and BuildKit's daemon splits logs here. */
+const MAX_BYTES = 1 << 20;
 const MAX_ROWS = 4096;
 
 const optional = <K extends string>(key: K, ms: number | undefined) =>
@@ -16,8 +16,8 @@ export function* statusMessages(events: readonly VertexEvent[]): Generator<Statu
   let bytes = 0;
   let rows = 0;
   for (const event of events) {
-    const size = event.kind === 'log' ? event.data.length : 0;
-    if (rows >= MAX_ROWS || (bytes > 0 && bytes + size > MAX_LOG_BYTES)) {
+    const size = sizeOf(event);
+    if (rows >= MAX_ROWS || (bytes > 0 && bytes + size > MAX_BYTES)) {
       yield message;
       message = empty();
       bytes = 0;
@@ -28,6 +28,22 @@ export function* statusMessages(events: readonly VertexEvent[]): Generator<Statu
     add(message, event);
   }
   if (rows > 0) yield message;
+}
+
+/** What an event may take of a message, roughly: the parts whose length is not ours to choose. */
+function sizeOf(event: VertexEvent): number {
+  switch (event.kind) {
+    case 'log':
+      return event.data.length;
+    case 'status':
+      return event.id.length + event.name.length;
+    case 'vertex':
+      return event.vertex.name.length + (event.vertex.error?.length ?? 0) + event.vertex.inputs.length * 80;
+    case 'warning': {
+      const { short, detail = [], sourceInfo } = event.warning;
+      return detail.reduce((sum, line) => sum + line.length, short.length) + (sourceInfo?.data.length ?? 0);
+    }
+  }
 }
 
 interface Building {

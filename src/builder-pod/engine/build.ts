@@ -1,6 +1,6 @@
 import { type AbortOptions, CodedError, formatPlatform, type Platform } from '../../base/index.ts';
 import { toGoMode } from '../../builder-api/index.ts';
-import { type Definition, LLB_CAPS, loadDefinition } from '../../llb/index.ts';
+import { type Definition, loadDefinition } from '../../llb/index.ts';
 import type { Pools } from '../../sys/index.ts';
 import type {
   BridgeCall,
@@ -19,6 +19,7 @@ import type {
 } from '../frontends/index.ts';
 import type { ImageResolver, ResolutionMemo } from '../sources/index.ts';
 import { BuildRef, type EngineJob } from './build-ref.ts';
+import { BUILDER_LLB_CAPS } from './capabilities.ts';
 import { checkEntitlements } from './entitlements.ts';
 import { SourceLocations } from './error-source.ts';
 import type { FoundEntry } from './read-task.ts';
@@ -130,7 +131,7 @@ export class Build {
     return {
       sessionId: this.request.session,
       workers: [this.#services.worker],
-      llbCaps: LLB_CAPS,
+      llbCaps: BUILDER_LLB_CAPS,
       solve: (request, call) => this.#solve(request, call),
       readFile: (id, path, range, call) => read(id, (ref) => ref.readFile(path, range, this.#bound(call))),
       readDir: async (id, path, includePattern, call) => {
