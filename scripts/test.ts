@@ -44,7 +44,15 @@ function check(name: string, args: readonly string[]): void {
 function project(name: string): void {
   const file = path.join(work, `${name}.json`);
   print(`--- ${name}`);
-  const { ok, seconds } = node(['node_modules/vitest/vitest.mjs', 'run', '--project', name, '--reporter=dot', '--reporter=json', `--outputFile.json=${file}`]);
+  const { ok, seconds } = node([
+    'node_modules/vitest/vitest.mjs',
+    'run',
+    '--project',
+    name,
+    '--reporter=dot',
+    '--reporter=json',
+    `--outputFile.json=${file}`,
+  ]);
   let report: Report;
   try {
     report = JSON.parse(readFileSync(file, 'utf8')) as Report;
@@ -62,7 +70,10 @@ function project(name: string): void {
     failedHere += bad.length + (loadFailed ? 1 : 0);
     for (const test of bad) failures.push(`${short}: ${test.fullName} (${test.status})`);
     if (loadFailed) failures.push(`${short}: ${suite.message?.split('\n')[0] || 'no test ran'}`);
-    if (name !== 'unit') print(`${bad.length === 0 && !loadFailed ? 'ok  ' : 'FAIL'} ${short} ${((suite.endTime - suite.startTime) / 1000).toFixed(1)}s`);
+    if (name !== 'unit')
+      print(
+        `${bad.length === 0 && !loadFailed ? 'ok  ' : 'FAIL'} ${short} ${((suite.endTime - suite.startTime) / 1000).toFixed(1)}s`,
+      );
   }
   if (!ok && failedHere === 0) {
     failedHere++;
