@@ -127,7 +127,8 @@ async function buildOne(
   call: CallOptions,
 ): Promise<PlatformBuild> {
   const { client, contexts, options, dockerfile } = request;
-  const lint = isFirst ? linterOf(request, (finding) => warn(request, finding)) : Linter.silent;
+  const warnings = new Warnings(request);
+  const lint = isFirst ? linterOf(request, (finding) => warnings.add(finding)) : Linter.silent;
   const conversion = await convertDockerfile(
     { text: dockerfile.text, source: dockerfile.source, client, contexts, options, targetPlatform, lint },
     call,
@@ -148,16 +149,40 @@ export function linterOf(request: BuildRequest, report: (finding: LintFinding) =
   return new Linter(options, report);
 }
 
-function warn({ client, dockerfile }: BuildRequest, { rule, message, location }: LintFinding): void {
-  client.warn({
-    vertex: dockerfile.vertex,
-    level: 1,
-    message: `${rule.name}: ${message}${location === undefined ? '' : ` (line ${location.startLine})`}`,
-    detail: [rule.description],
-    url: rule.url,
-    source: dockerfile.source,
-    ranges: location === undefined ? [] : rangesOf(location),
-  });
+/** Findings of one build that are shown; the next one says that there are more. */
+const MAX_WARNINGS = 200;
+/** Bytes of the Dockerfile that all warnings together carry, each a whole copy. */
+const MAX_WARNED_SOURCE = 8 << 20;
+
+/** Tells findings to the client, a bounded number of them: a generated Dockerfile can have one in each of many thousand lines. */
+class Warnings {
+  readonly #request: BuildRequest;
+  #count = 0;
+
+  constructor(request: BuildRequest) {
+    this.#request = request;
+  }
+
+  add({ rule, message, location }: LintFinding): void {
+    this.#count += 1;
+    if (this.#count > MAX_WARNINGS + 1) return;
+    const { client, dockerfile } = this.#request;
+    const { vertex, source } = dockerfile;
+    if (this.#count > MAX_WARNINGS) {
+      const text = `More than ${MAX_WARNINGS} warnings: the others are not shown`;
+      client.warn({ vertex, level: 1, message: text, detail: [], url: '', ranges: [] });
+      return;
+    }
+    client.warn({
+      vertex,
+      level: 1,
+      message: `${rule.name}: ${message}${location === undefined ? '' : ` (line ${location.startLine})`}`,
+      detail: [rule.description],
+      url: rule.url,
+      ...(this.#count * source.data.length > MAX_WARNED_SOURCE ? {} : { source }),
+      ranges: location === undefined ? [] : rangesOf(location),
+    });
+  }
 }
 
 function resultOf(builds: readonly PlatformBuild[], multiPlatform: boolean): FrontendResult {

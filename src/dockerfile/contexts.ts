@@ -9,7 +9,7 @@ import { joinPath } from './paths.ts';
 import { gitSource, httpSource, localSource } from './sources.ts';
 
 /** Bigger files are refused before they are read. */
-const MAX_FILE_BYTES = 16 * 1024 * 1024;
+const MAX_FILE_BYTES = 4 * 1024 * 1024;
 const IGNORE_FILE = '.dockerignore';
 
 /** The Dockerfile as read, and the vertex that brought it. */

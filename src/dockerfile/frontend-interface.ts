@@ -88,7 +88,7 @@ export interface FrontendWarning {
   readonly message: string;
   readonly detail: readonly string[];
   readonly url: string;
-  readonly source: SourceInfo;
+  readonly source?: SourceInfo;
   readonly ranges: readonly SourceRange[];
 }
 

@@ -117,11 +117,12 @@ describe.each(names)('the Dockerfile %s', (name) => {
   });
 
   const configPath = join(testdata, 'golden', `${name}.config.json`);
-  test.runIf(existsSync(configPath))('gives the image config of a real build', async () => {
-    const { config } = await convert();
-    const ours = comparable(JSON.parse(new TextDecoder().decode(config)));
-    expect(ours).toEqual(comparable(JSON.parse(readFileSync(configPath, 'utf8'))));
-  });
+  if (existsSync(configPath))
+    test('gives the image config of a real build', async () => {
+      const { config } = await convert();
+      const ours = comparable(JSON.parse(new TextDecoder().decode(config)));
+      expect(ours).toEqual(comparable(JSON.parse(readFileSync(configPath, 'utf8'))));
+    });
 });
 
 /** Without what only an exporter knows: layers, and times of steps. */

@@ -56,8 +56,9 @@ export function emptyImageConfig(platform: Platform): ImageConfig {
   };
 }
 
-export function cloneImageConfig(image: ImageConfig): ImageConfig {
-  return structuredClone(image);
+/** A copy to go on editing. History entries are never changed, so both share them: a copy for each of 5,000 stages stays small. */
+export function cloneImageConfig({ history, ...image }: ImageConfig): ImageConfig {
+  return { ...structuredClone(image), history: [...history] };
 }
 
 export function platformOfImage(image: ImageConfig): Platform | undefined {

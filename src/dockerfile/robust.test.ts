@@ -252,3 +252,38 @@ test('a relative workdir with a slash at the end is cleaned', async () => {
     mounts: [{ dest: '/' }, { dest: '/a/c', cache: { id: '/c' } }],
   });
 });
+
+test('five thousand stages on one another share their history', async () => {
+  const stages = Array.from({ length: 4999 }, (_, i) => `FROM s${i} AS s${i + 1}\nENV A${i % 50}=${i}\n`);
+  const client = new FakeClient({ Dockerfile: `FROM scratch AS s0\nCOPY a /b\n${stages.join('')}` });
+  const { metadata } = await buildDockerfile(client, call);
+  const config = JSON.parse(new TextDecoder().decode(metadata.get('containerimage.config'))) as { history: unknown[] };
+  expect(config.history).toHaveLength(5000);
+});
+
+test.each([
+  [
+    'arguments',
+    ['ARG A0=0123456789', ...Array.from({ length: 60 }, (_, i) => `ARG A${i + 1}=\${A${i}}\${A${i}}`), 'FROM scratch'],
+  ],
+  ['variables', ['FROM scratch', 'ENV A=0123456789', ...Array.from({ length: 60 }, () => 'ENV A=${A}${A}')]],
+])('%s that double from line to line are refused', async (_, lines) => {
+  const client = new FakeClient({ Dockerfile: lines.join('\n') });
+  await expect(buildDockerfile(client, call)).rejects.toMatchObject({
+    code: 'invalid_argument',
+    message: expect.stringContaining('come to more than 1048576 characters'),
+  });
+});
+
+test('warnings are bounded', async () => {
+  const lines = Array.from({ length: 3000 }, (_, i) => `COPY a$NONE /${i}`);
+  const client = new FakeClient({ Dockerfile: `FROM scratch\n${lines.join('\n')}\n` });
+  await buildDockerfile(client, call);
+  expect(client.warnings).toHaveLength(201);
+  expect(client.warnings.at(-1)?.message).toContain('the others are not shown');
+});
+
+test('a Dockerfile of many megabytes is refused before it is read', async () => {
+  const client = new FakeClient({ Dockerfile: `FROM scratch\n#${'x'.repeat(5 << 20)}` });
+  await expect(buildDockerfile(client, call)).rejects.toMatchObject({ code: 'out_of_range' });
+});

@@ -44,6 +44,8 @@ export interface Expansion {
 
 /** Substitutions nested deeper than any person writes. */
 const MAX_NESTING = 200;
+/** Characters that the substitutions of one word may come to: values that double in each line must end somewhere. */
+const MAX_SUBSTITUTED = 1 << 20;
 
 /**
  * Shell word expansion as the Dockerfile reference describes it: quotes, escapes and `${name<modifier>word}`.
@@ -90,6 +92,7 @@ class ExpansionRun {
   readonly #escape: string;
   #at = 0;
   #depth = 0;
+  #substituted = 0;
   #rawEscapes = false;
 
   constructor(word: string, env: EnvLookup, options: LexOptions) {
@@ -215,6 +218,14 @@ class ExpansionRun {
   }
 
   #dollar(): string {
+    const value = this.#substitution();
+    this.#substituted += value.length;
+    if (this.#substituted > MAX_SUBSTITUTED)
+      throw invalidArgument(`variables come to more than ${MAX_SUBSTITUTED} characters`);
+    return value;
+  }
+
+  #substitution(): string {
     this.#at += 1;
     if (this.#peek() !== '{') {
       const name = this.#name();

@@ -340,3 +340,14 @@ test('names and patterns outside ASCII survive metadata', () => {
   expect(metadata.get('exclude-patterns-encoded')).toBeUndefined();
   expect(readDirectoryMetadata(Metadata.fromPairs(metadata.pairs()))).toEqual(request);
 });
+
+test('a name that is not UTF-8 is told, since it cannot be kept', () => {
+  const name = Buffer.from('bad\xff', 'latin1');
+  const stat = Buffer.concat([Buffer.from([0x0a, name.length]), name]);
+  expect(() => decodePacket(Buffer.concat([Buffer.from([0x12, stat.length]), stat]))).toThrow(
+    expect.objectContaining({
+      code: 'invalid_argument',
+      message: expect.stringContaining('"bad\uFFFD" is not valid UTF-8'),
+    }),
+  );
+});

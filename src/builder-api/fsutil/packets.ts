@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type Long from 'long';
 import { CodedError } from '../../base/index.ts';
 import { fsutil } from '../wire/core.js';
@@ -64,6 +65,14 @@ export function decodePacket(bytes: Uint8Array): FsPacket {
   try {
     packet = Packet.decode(bytes);
   } catch (cause) {
+    const name = unreadableName(bytes);
+    if (name !== undefined) {
+      throw new CodedError('invalid_argument', `file transfer: the name ${JSON.stringify(name)} is not valid UTF-8`, {
+        cause,
+        fault: 'user',
+        hint: 'rename the file, or name it in .dockerignore',
+      });
+    }
     throw new CodedError('internal', 'file transfer: a packet cannot be decoded', { cause, fault: 'user' });
   }
   switch (packet.type) {
@@ -80,6 +89,26 @@ export function decodePacket(bytes: Uint8Array): FsPacket {
     default:
       throw new CodedError('internal', `file transfer: unknown packet type ${packet.type}`, { fault: 'user' });
   }
+}
+
+/** The path in the stat of a packet, where that is what is not text: length-delimited field 2 of the packet, field 1 of the stat. */
+function unreadableName(bytes: Uint8Array): string | undefined {
+  let at = bytes[0] === 0x08 ? 2 : 0;
+  const length = (): number => {
+    let value = 0;
+    for (let shift = 0; shift < 28; shift += 7) {
+      const byte = bytes[at++] ?? 0;
+      value |= (byte & 0x7f) << shift;
+      if (byte < 0x80) break;
+    }
+    return value;
+  };
+  if (bytes[at++] !== 0x12) return undefined;
+  length();
+  if (bytes[at++] !== 0x0a) return undefined;
+  const size = length();
+  const name = bytes.subarray(at, at + size);
+  return isUtf8(name) ? undefined : Buffer.from(name).toString('utf8');
 }
 
 function fromWire(stat: fsutil.types.Stat.$Properties): FileStat {
