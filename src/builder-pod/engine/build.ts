@@ -43,6 +43,8 @@ export interface BuildRequest {
 }
 
 const SCRATCH: BridgeRef = { id: '' };
+/** Warnings of one build that are kept: its watchers hold them all. */
+const MAX_WARNINGS = 1000;
 const IMAGE_SCHEME = 'docker-image://';
 
 /** A build under way: what its frontends may do, whether they run here or in the client. */
@@ -58,6 +60,7 @@ export class Build {
   readonly #refs = new Map<string, BuildRef>();
   readonly #returned = Promise.withResolvers<BridgeResult>();
   #returnedOnce = false;
+  #warnings = 0;
 
   constructor(request: BuildRequest, job: EngineJob, services: BuildServices, signal: AbortSignal) {
     this.request = request;
@@ -223,6 +226,8 @@ export class Build {
   }
 
   #warn({ vertex, level, message, detail, url, source, ranges }: BridgeWarning): void {
+    this.#warnings += 1;
+    if (this.#warnings > MAX_WARNINGS) return;
     const info = source === undefined ? {} : { sourceInfo: source };
     this.job.warn(vertex, { level, short: message, detail, url, ranges, ...info });
   }
