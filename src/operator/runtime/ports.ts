@@ -1,0 +1,127 @@
+/** What controllers need of a cluster, and nothing of Builds. */
+import type { AbortOptions } from '../../base/index.ts';
+
+/** A kind of object by its place in the API, e.g. `{ group: 'slipway.build', version: 'v1alpha1', plural: 'builds', kind: 'Build', namespaced: true }`. Core is the empty group. */
+export interface ResourceType<T extends KubeObject = KubeObject> {
+  readonly group: string;
+  readonly version: string;
+  readonly plural: string;
+  readonly kind: string;
+  readonly namespaced: boolean;
+  /** Checks and types what the server sent. @throws for what does not fit */
+  readonly parse: (value: unknown) => T;
+}
+
+export interface ObjectMeta {
+  readonly name: string;
+  readonly namespace?: string | undefined;
+  readonly uid?: string | undefined;
+  readonly resourceVersion?: string | undefined;
+  readonly generation?: number | undefined;
+  readonly creationTimestamp?: string | undefined;
+  readonly deletionTimestamp?: string | undefined;
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+  readonly annotations?: Readonly<Record<string, string>> | undefined;
+  readonly ownerReferences?: readonly OwnerReference[] | undefined;
+}
+
+export interface OwnerReference {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly controller?: boolean | undefined;
+  readonly blockOwnerDeletion?: boolean | undefined;
+}
+
+export interface KubeObject {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: ObjectMeta;
+}
+
+export interface ObjectKey {
+  readonly namespace?: string | undefined;
+  readonly name: string;
+}
+
+/** `namespace/name`, or `name` of what is cluster-scoped. */
+export type KeyText = string;
+
+export interface ApplyOptions extends AbortOptions {
+  readonly fieldManager: string;
+  /** Takes fields from other managers. */
+  readonly force?: boolean;
+}
+
+/**
+ * The API server, typed by {@link ResourceType}. All failures are CodedErrors: not_found, already_exists, aborted (409 conflict), permission_denied, invalid_argument
+ * (422, with the fields), out_of_range (410 Gone), unavailable (5xx, 429, connection); a 429's Retry-After is kept to.
+ */
+export interface KubeClient {
+  get<T extends KubeObject>(type: ResourceType<T>, key: ObjectKey, options: AbortOptions): Promise<T>;
+  create<T extends KubeObject>(
+    type: ResourceType<T>,
+    object: T,
+    options: AbortOptions & { readonly fieldManager: string },
+  ): Promise<T>;
+  /** Server-side apply. */
+  apply<T extends KubeObject>(type: ResourceType<T>, object: KubeObject, options: ApplyOptions): Promise<T>;
+  /** Replaces the status; the object's resourceVersion is the precondition. @throws CodedError aborted when the object changed since */
+  updateStatus<T extends KubeObject>(
+    type: ResourceType<T>,
+    object: T,
+    options: AbortOptions & { readonly fieldManager: string },
+  ): Promise<T>;
+  /** JSON merge patch of the object (not its status). */
+  patch<T extends KubeObject>(
+    type: ResourceType<T>,
+    key: ObjectKey,
+    patch: object,
+    options: AbortOptions & { readonly fieldManager: string },
+  ): Promise<T>;
+  delete(
+    type: ResourceType,
+    key: ObjectKey,
+    options: AbortOptions & { readonly uid?: string; readonly propagation?: 'Background' | 'Foreground' },
+  ): Promise<void>;
+}
+
+/** A local copy of all objects of one type, kept current by list and watch. */
+export interface Informer<T extends KubeObject> extends AsyncDisposable {
+  /** Settles when the first list is in. */
+  readonly synced: Promise<void>;
+  get(key: KeyText): T | undefined;
+  list(): readonly T[];
+  /** Objects whose index function gave `value`. */
+  byIndex(index: string, value: string): readonly T[];
+  /** Tells of an object that was just written, so that a reconcile never acts on something older than its own writes. Older news are dropped. */
+  wrote(object: T): void;
+  /** Tells of an object that was just deleted (404 or a successful delete). */
+  gone(key: KeyText, uid: string | undefined): void;
+  onChange(handler: (change: Change<T>) => void): Disposable;
+}
+
+export type Change<T> =
+  | { readonly kind: 'set'; readonly object: T; readonly previous: T | undefined }
+  | { readonly kind: 'gone'; readonly object: T };
+
+/** Keys to reconcile: each at most once in the queue and once in work; failures come again with exponential back-off and jitter. */
+export interface WorkQueue {
+  add(key: KeyText): void;
+  addAfter(key: KeyText, delayMs: number): void;
+  readonly size: number;
+}
+
+/** What a reconcile wants: nothing more, or to be called again. Throwing means back-off. */
+export type ReconcileResult = { readonly requeueAfterMs?: number } | undefined;
+
+/** Makes the world fit the object of this key. Level-based: reads the present state, whatever the event was. */
+export type Reconcile = (key: KeyText, options: AbortOptions) => Promise<ReconcileResult>;
+
+export type EventType = 'Normal' | 'Warning';
+
+/** Events about an object, same ones counted together and bounded in rate; never fails its caller. */
+export interface EventRecorder {
+  record(about: KubeObject, type: EventType, reason: string, message: string): void;
+}
