@@ -20,7 +20,7 @@ room=${1:-all}
 if [ "$room" = all ] || [ "$room" = builder-api ]; then
   generate src/builder-api/wire/messages.js slipway-builder-api proto/control.proto proto/gateway.proto proto/filesync.proto \
     proto/secrets.proto proto/sshforward.proto proto/upload.proto proto/exporter.proto proto/policysession.proto proto/health.proto \
-    proto/content.proto proto/trace.proto
+    proto/content.proto proto/trace.proto proto/builder.proto
   # What a session's worker thread needs, so that it starts fast.
   generate src/builder-api/wire/core.js slipway-core proto/status.proto proto/fsutil.proto
 fi

@@ -3,17 +3,21 @@ import * as grpc from '@grpc/grpc-js';
 import { type AbortOptions, invalidArgument } from '../../base/index.ts';
 import type { Channel } from '../grpc/channel.ts';
 import { type Client, clientOf } from '../grpc/channel.ts';
+import { Builder } from '../services/builder.ts';
 import { Health } from '../services/common.ts';
 import { Control } from '../services/control.ts';
 import { LLBBridge } from '../services/gateway.ts';
 import { type HostedSession, type HostSessionOptions, hostSession } from '../session/host.ts';
 import { GrpcJsChannel } from './grpc-js-channel.ts';
 
-/** PEM files: the builder's CA, and our certificate where the builder wants one. */
+/** PEM, as the path of a file or as its contents. */
+export type Pem = string | Uint8Array;
+
+/** The builder's CA, and our certificate where the builder wants one. */
 export interface ClientTls {
-  readonly ca?: string;
-  readonly cert?: string;
-  readonly key?: string;
+  readonly ca?: Pem;
+  readonly cert?: Pem;
+  readonly key?: Pem;
   /** Name to expect in the builder's certificate instead of its host. */
   readonly serverName?: string;
 }
@@ -24,19 +28,19 @@ export interface BuilderClient extends AsyncDisposable {
   readonly control: Client<typeof Control>;
   readonly gateway: Client<typeof LLBBridge>;
   readonly health: Client<typeof Health>;
+  /** Slipway's own protocol. */
+  readonly builder: Client<typeof Builder>;
   /** Opens a session and serves in it what `register` registers. */
   hostSession(options: HostSessionOptions): HostedSession;
   /** Settles once the builder answers. */
   ready(options: AbortOptions & { readonly timeoutMs: number }): Promise<void>;
 }
 
-/** Connects to `unix://path` or `tcp://host:port` when first used, and again after a loss. @throws CodedError invalid_argument */
+/** Connects to `unix://path` or `tcp://host:port` when first used, and again after a loss. @throws CodedError invalid_argument, also for bad PEM */
 export function openBuilderClient(address: string, tls?: ClientTls): BuilderClient {
   const channel = new GrpcJsChannel(
     targetOf(address),
-    tls === undefined
-      ? grpc.credentials.createInsecure()
-      : grpc.credentials.createSsl(read(tls.ca), read(tls.key), read(tls.cert)),
+    tls === undefined ? grpc.credentials.createInsecure() : sslCredentials(tls),
     {
       ...(tls?.serverName === undefined ? {} : { 'grpc.ssl_target_name_override': tls.serverName }),
       ...(address.startsWith('unix:') ? { 'grpc.default_authority': 'localhost' } : {}),
@@ -47,6 +51,7 @@ export function openBuilderClient(address: string, tls?: ClientTls): BuilderClie
     control: clientOf(Control, channel),
     gateway: clientOf(LLBBridge, channel),
     health: clientOf(Health, channel),
+    builder: clientOf(Builder, channel),
     hostSession: (options) => hostSession(channel, options),
     ready: (options) => channel.ready(options.timeoutMs),
     [Symbol.asyncDispose]: async () => channel.close(),
@@ -61,6 +66,18 @@ function targetOf(address: string): string {
   });
 }
 
-function read(path: string | undefined): Buffer | null {
-  return path === undefined ? null : readFileSync(path);
+function sslCredentials({ ca, key, cert }: ClientTls): grpc.ChannelCredentials {
+  try {
+    return grpc.credentials.createSsl(read(ca), read(key), read(cert));
+  } catch (cause) {
+    throw invalidArgument(`the certificates for the builder cannot be used: ${(cause as Error).message}`, {
+      cause,
+      hint: 'give CA, certificate and key as PEM; a certificate needs its key',
+    });
+  }
+}
+
+function read(pem: Pem | undefined): Buffer | null {
+  if (pem === undefined) return null;
+  return typeof pem === 'string' ? readFileSync(pem) : Buffer.from(pem);
 }

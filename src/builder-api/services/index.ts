@@ -1,3 +1,4 @@
+export * from './builder.ts';
 export * from './common.ts';
 export * from './control.ts';
 export * from './gateway.ts';

@@ -13706,3 +13706,1219 @@ export namespace opentelemetry {
         }
     }
 }
+
+/** Namespace slipway. */
+export namespace slipway {
+
+    /** Namespace builder. */
+    namespace builder {
+
+        /** Namespace v1. */
+        namespace v1 {
+
+            /**
+             * Properties of a SolveId.
+             * @deprecated Use slipway.builder.v1.SolveId.$Properties instead.
+             */
+            interface ISolveId extends slipway.builder.v1.SolveId.$Properties {
+            }
+
+            /** Represents a SolveId. */
+            class SolveId {
+
+                /**
+                 * Constructs a new SolveId.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: slipway.builder.v1.SolveId.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** SolveId runUid. */
+                runUid: string;
+
+                /** SolveId attempt. */
+                attempt: number;
+
+                /**
+                 * Encodes the specified SolveId message. Does not implicitly {@link slipway.builder.v1.SolveId.verify|verify} messages.
+                 * @param message SolveId message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: slipway.builder.v1.SolveId.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a SolveId message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {slipway.builder.v1.SolveId & slipway.builder.v1.SolveId.$Shape} SolveId
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): slipway.builder.v1.SolveId & slipway.builder.v1.SolveId.$Shape;
+            }
+
+            namespace SolveId {
+
+                /** Properties of a SolveId. */
+                interface $Properties {
+
+                    /** SolveId runUid */
+                    runUid?: (string|null);
+
+                    /** SolveId attempt */
+                    attempt?: (number|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a SolveId. */
+                type $Shape = slipway.builder.v1.SolveId.$Properties;
+            }
+
+            /**
+             * Properties of a StartRequest.
+             * @deprecated Use slipway.builder.v1.StartRequest.$Properties instead.
+             */
+            interface IStartRequest extends slipway.builder.v1.StartRequest.$Properties {
+            }
+
+            /** Represents a StartRequest. */
+            class StartRequest {
+
+                /**
+                 * Constructs a new StartRequest.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: slipway.builder.v1.StartRequest.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** StartRequest id. */
+                id?: (slipway.builder.v1.SolveId.$Properties|null);
+
+                /** StartRequest solve. */
+                solve?: (moby.buildkit.v1.SolveRequest.$Properties|null);
+
+                /** StartRequest sessionId. */
+                sessionId: string;
+
+                /** StartRequest writeScope. */
+                writeScope: string;
+
+                /** StartRequest readScopes. */
+                readScopes: string[];
+
+                /** StartRequest timeoutMs. */
+                timeoutMs: (number|Long);
+
+                /** StartRequest subject. */
+                subject: string;
+
+                /**
+                 * Encodes the specified StartRequest message. Does not implicitly {@link slipway.builder.v1.StartRequest.verify|verify} messages.
+                 * @param message StartRequest message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: slipway.builder.v1.StartRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a StartRequest message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {slipway.builder.v1.StartRequest & slipway.builder.v1.StartRequest.$Shape} StartRequest
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): slipway.builder.v1.StartRequest & slipway.builder.v1.StartRequest.$Shape;
+            }
+
+            namespace StartRequest {
+
+                /** Properties of a StartRequest. */
+                interface $Properties {
+
+                    /** StartRequest id */
+                    id?: (slipway.builder.v1.SolveId.$Properties|null);
+
+                    /** StartRequest solve */
+                    solve?: (moby.buildkit.v1.SolveRequest.$Properties|null);
+
+                    /** StartRequest sessionId */
+                    sessionId?: (string|null);
+
+                    /** StartRequest writeScope */
+                    writeScope?: (string|null);
+
+                    /** StartRequest readScopes */
+                    readScopes?: (string[]|null);
+
+                    /** StartRequest timeoutMs */
+                    timeoutMs?: (number|Long|null);
+
+                    /** StartRequest subject */
+                    subject?: (string|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a StartRequest. */
+                type $Shape = slipway.builder.v1.StartRequest.$Properties;
+            }
+
+            /** SolveState enum. */
+            enum SolveState {
+
+                /** UNKNOWN value */
+                UNKNOWN = 0,
+
+                /** RUNNING value */
+                RUNNING = 1,
+
+                /** SUCCEEDED value */
+                SUCCEEDED = 2,
+
+                /** FAILED value */
+                FAILED = 3,
+
+                /** CANCELLED value */
+                CANCELLED = 4
+            }
+
+            /**
+             * Properties of a StartResponse.
+             * @deprecated Use slipway.builder.v1.StartResponse.$Properties instead.
+             */
+            interface IStartResponse extends slipway.builder.v1.StartResponse.$Properties {
+            }
+
+            /** Represents a StartResponse. */
+            class StartResponse {
+
+                /**
+                 * Constructs a new StartResponse.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: slipway.builder.v1.StartResponse.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** StartResponse state. */
+                state: slipway.builder.v1.SolveState;
+
+                /** StartResponse alreadyKnown. */
+                alreadyKnown: boolean;
+
+                /**
+                 * Encodes the specified StartResponse message. Does not implicitly {@link slipway.builder.v1.StartResponse.verify|verify} messages.
+                 * @param message StartResponse message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: slipway.builder.v1.StartResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a StartResponse message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {slipway.builder.v1.StartResponse & slipway.builder.v1.StartResponse.$Shape} StartResponse
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): slipway.builder.v1.StartResponse & slipway.builder.v1.StartResponse.$Shape;
+            }
+
+            namespace StartResponse {
+
+                /** Properties of a StartResponse. */
+                interface $Properties {
+
+                    /** StartResponse state */
+                    state?: (slipway.builder.v1.SolveState|null);
+
+                    /** StartResponse alreadyKnown */
+                    alreadyKnown?: (boolean|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a StartResponse. */
+                type $Shape = slipway.builder.v1.StartResponse.$Properties;
+            }
+
+            /**
+             * Properties of an AttachRequest.
+             * @deprecated Use slipway.builder.v1.AttachRequest.$Properties instead.
+             */
+            interface IAttachRequest extends slipway.builder.v1.AttachRequest.$Properties {
+            }
+
+            /** Represents an AttachRequest. */
+            class AttachRequest {
+
+                /**
+                 * Constructs a new AttachRequest.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: slipway.builder.v1.AttachRequest.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** AttachRequest id. */
+                id?: (slipway.builder.v1.SolveId.$Properties|null);
+
+                /**
+                 * Encodes the specified AttachRequest message. Does not implicitly {@link slipway.builder.v1.AttachRequest.verify|verify} messages.
+                 * @param message AttachRequest message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: slipway.builder.v1.AttachRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes an AttachRequest message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {slipway.builder.v1.AttachRequest & slipway.builder.v1.AttachRequest.$Shape} AttachRequest
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): slipway.builder.v1.AttachRequest & slipway.builder.v1.AttachRequest.$Shape;
+            }
+
+            namespace AttachRequest {
+
+                /** Properties of an AttachRequest. */
+                interface $Properties {
+
+                    /** AttachRequest id */
+                    id?: (slipway.builder.v1.SolveId.$Properties|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of an AttachRequest. */
+                type $Shape = slipway.builder.v1.AttachRequest.$Properties;
+            }
+
+            /**
+             * Properties of a CancelRequest.
+             * @deprecated Use slipway.builder.v1.CancelRequest.$Properties instead.
+             */
+            interface ICancelRequest extends slipway.builder.v1.CancelRequest.$Properties {
+            }
+
+            /** Represents a CancelRequest. */
+            class CancelRequest {
+
+                /**
+                 * Constructs a new CancelRequest.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: slipway.builder.v1.CancelRequest.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** CancelRequest id. */
+                id?: (slipway.builder.v1.SolveId.$Properties|null);
+
+                /** CancelRequest reason. */
+                reason: string;
+
+                /**
+                 * Encodes the specified CancelRequest message. Does not implicitly {@link slipway.builder.v1.CancelRequest.verify|verify} messages.
+                 * @param message CancelRequest message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: slipway.builder.v1.CancelRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a CancelRequest message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {slipway.builder.v1.CancelRequest & slipway.builder.v1.CancelRequest.$Shape} CancelRequest
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): slipway.builder.v1.CancelRequest & slipway.builder.v1.CancelRequest.$Shape;
+            }
+
+            namespace CancelRequest {
+
+                /** Properties of a CancelRequest. */
+                interface $Properties {
+
+                    /** CancelRequest id */
+                    id?: (slipway.builder.v1.SolveId.$Properties|null);
+
+                    /** CancelRequest reason */
+                    reason?: (string|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a CancelRequest. */
+                type $Shape = slipway.builder.v1.CancelRequest.$Properties;
+            }
+
+            /**
+             * Properties of a CancelResponse.
+             * @deprecated Use slipway.builder.v1.CancelResponse.$Properties instead.
+             */
+            interface ICancelResponse extends slipway.builder.v1.CancelResponse.$Properties {
+            }
+
+            /** Represents a CancelResponse. */
+            class CancelResponse {
+
+                /**
+                 * Constructs a new CancelResponse.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: slipway.builder.v1.CancelResponse.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** CancelResponse state. */
+                state: slipway.builder.v1.SolveState;
+
+                /**
+                 * Encodes the specified CancelResponse message. Does not implicitly {@link slipway.builder.v1.CancelResponse.verify|verify} messages.
+                 * @param message CancelResponse message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: slipway.builder.v1.CancelResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a CancelResponse message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {slipway.builder.v1.CancelResponse & slipway.builder.v1.CancelResponse.$Shape} CancelResponse
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): slipway.builder.v1.CancelResponse & slipway.builder.v1.CancelResponse.$Shape;
+            }
+
+            namespace CancelResponse {
+
+                /** Properties of a CancelResponse. */
+                interface $Properties {
+
+                    /** CancelResponse state */
+                    state?: (slipway.builder.v1.SolveState|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a CancelResponse. */
+                type $Shape = slipway.builder.v1.CancelResponse.$Properties;
+            }
+
+            /**
+             * Properties of a ResultRequest.
+             * @deprecated Use slipway.builder.v1.ResultRequest.$Properties instead.
+             */
+            interface IResultRequest extends slipway.builder.v1.ResultRequest.$Properties {
+            }
+
+            /** Represents a ResultRequest. */
+            class ResultRequest {
+
+                /**
+                 * Constructs a new ResultRequest.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: slipway.builder.v1.ResultRequest.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** ResultRequest id. */
+                id?: (slipway.builder.v1.SolveId.$Properties|null);
+
+                /** ResultRequest wait. */
+                wait: boolean;
+
+                /**
+                 * Encodes the specified ResultRequest message. Does not implicitly {@link slipway.builder.v1.ResultRequest.verify|verify} messages.
+                 * @param message ResultRequest message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: slipway.builder.v1.ResultRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a ResultRequest message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {slipway.builder.v1.ResultRequest & slipway.builder.v1.ResultRequest.$Shape} ResultRequest
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): slipway.builder.v1.ResultRequest & slipway.builder.v1.ResultRequest.$Shape;
+            }
+
+            namespace ResultRequest {
+
+                /** Properties of a ResultRequest. */
+                interface $Properties {
+
+                    /** ResultRequest id */
+                    id?: (slipway.builder.v1.SolveId.$Properties|null);
+
+                    /** ResultRequest wait */
+                    wait?: (boolean|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a ResultRequest. */
+                type $Shape = slipway.builder.v1.ResultRequest.$Properties;
+            }
+
+            /**
+             * Properties of a ResultResponse.
+             * @deprecated Use slipway.builder.v1.ResultResponse.$Properties instead.
+             */
+            interface IResultResponse extends slipway.builder.v1.ResultResponse.$Properties {
+            }
+
+            /** Represents a ResultResponse. */
+            class ResultResponse {
+
+                /**
+                 * Constructs a new ResultResponse.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: slipway.builder.v1.ResultResponse.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** ResultResponse state. */
+                state: slipway.builder.v1.SolveState;
+
+                /** ResultResponse startedMs. */
+                startedMs: (number|Long);
+
+                /** ResultResponse completedMs. */
+                completedMs: (number|Long);
+
+                /** ResultResponse outputs. */
+                outputs: slipway.builder.v1.Output.$Properties[];
+
+                /** ResultResponse vertices. */
+                vertices: number;
+
+                /** ResultResponse hits. */
+                hits: number;
+
+                /** ResultResponse slowestSteps. */
+                slowestSteps: slipway.builder.v1.Step.$Properties[];
+
+                /** ResultResponse commit. */
+                commit: string;
+
+                /** ResultResponse baseImages. */
+                baseImages: slipway.builder.v1.BaseImage.$Properties[];
+
+                /** ResultResponse error. */
+                error?: (google.rpc.Status.$Properties|null);
+
+                /** ResultResponse fault. */
+                fault: string;
+
+                /** ResultResponse reason. */
+                reason: string;
+
+                /** ResultResponse hint. */
+                hint: string;
+
+                /** ResultResponse exitCode. */
+                exitCode: number;
+
+                /** ResultResponse failedStep. */
+                failedStep: string;
+
+                /** ResultResponse logTail. */
+                logTail: Uint8Array;
+
+                /** ResultResponse committed. */
+                committed: boolean;
+
+                /**
+                 * Encodes the specified ResultResponse message. Does not implicitly {@link slipway.builder.v1.ResultResponse.verify|verify} messages.
+                 * @param message ResultResponse message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: slipway.builder.v1.ResultResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a ResultResponse message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {slipway.builder.v1.ResultResponse & slipway.builder.v1.ResultResponse.$Shape} ResultResponse
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): slipway.builder.v1.ResultResponse & slipway.builder.v1.ResultResponse.$Shape;
+            }
+
+            namespace ResultResponse {
+
+                /** Properties of a ResultResponse. */
+                interface $Properties {
+
+                    /** ResultResponse state */
+                    state?: (slipway.builder.v1.SolveState|null);
+
+                    /** ResultResponse startedMs */
+                    startedMs?: (number|Long|null);
+
+                    /** ResultResponse completedMs */
+                    completedMs?: (number|Long|null);
+
+                    /** ResultResponse outputs */
+                    outputs?: (slipway.builder.v1.Output.$Properties[]|null);
+
+                    /** ResultResponse vertices */
+                    vertices?: (number|null);
+
+                    /** ResultResponse hits */
+                    hits?: (number|null);
+
+                    /** ResultResponse slowestSteps */
+                    slowestSteps?: (slipway.builder.v1.Step.$Properties[]|null);
+
+                    /** ResultResponse commit */
+                    commit?: (string|null);
+
+                    /** ResultResponse baseImages */
+                    baseImages?: (slipway.builder.v1.BaseImage.$Properties[]|null);
+
+                    /** ResultResponse error */
+                    error?: (google.rpc.Status.$Properties|null);
+
+                    /** ResultResponse fault */
+                    fault?: (string|null);
+
+                    /** ResultResponse reason */
+                    reason?: (string|null);
+
+                    /** ResultResponse hint */
+                    hint?: (string|null);
+
+                    /** ResultResponse exitCode */
+                    exitCode?: (number|null);
+
+                    /** ResultResponse failedStep */
+                    failedStep?: (string|null);
+
+                    /** ResultResponse logTail */
+                    logTail?: (Uint8Array|null);
+
+                    /** ResultResponse committed */
+                    committed?: (boolean|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a ResultResponse. */
+                type $Shape = slipway.builder.v1.ResultResponse.$Properties;
+            }
+
+            /**
+             * Properties of an Output.
+             * @deprecated Use slipway.builder.v1.Output.$Properties instead.
+             */
+            interface IOutput extends slipway.builder.v1.Output.$Properties {
+            }
+
+            /** Represents an Output. */
+            class Output {
+
+                /**
+                 * Constructs a new Output.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: slipway.builder.v1.Output.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** Output names. */
+                names: string[];
+
+                /** Output digest. */
+                digest: string;
+
+                /** Output mediaType. */
+                mediaType: string;
+
+                /** Output size. */
+                size: (number|Long);
+
+                /** Output platforms. */
+                platforms: string[];
+
+                /**
+                 * Encodes the specified Output message. Does not implicitly {@link slipway.builder.v1.Output.verify|verify} messages.
+                 * @param message Output message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: slipway.builder.v1.Output.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes an Output message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {slipway.builder.v1.Output & slipway.builder.v1.Output.$Shape} Output
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): slipway.builder.v1.Output & slipway.builder.v1.Output.$Shape;
+            }
+
+            namespace Output {
+
+                /** Properties of an Output. */
+                interface $Properties {
+
+                    /** Output names */
+                    names?: (string[]|null);
+
+                    /** Output digest */
+                    digest?: (string|null);
+
+                    /** Output mediaType */
+                    mediaType?: (string|null);
+
+                    /** Output size */
+                    size?: (number|Long|null);
+
+                    /** Output platforms */
+                    platforms?: (string[]|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of an Output. */
+                type $Shape = slipway.builder.v1.Output.$Properties;
+            }
+
+            /**
+             * Properties of a Step.
+             * @deprecated Use slipway.builder.v1.Step.$Properties instead.
+             */
+            interface IStep extends slipway.builder.v1.Step.$Properties {
+            }
+
+            /** Represents a Step. */
+            class Step {
+
+                /**
+                 * Constructs a new Step.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: slipway.builder.v1.Step.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** Step name. */
+                name: string;
+
+                /** Step durationMs. */
+                durationMs: (number|Long);
+
+                /** Step cached. */
+                cached: boolean;
+
+                /**
+                 * Encodes the specified Step message. Does not implicitly {@link slipway.builder.v1.Step.verify|verify} messages.
+                 * @param message Step message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: slipway.builder.v1.Step.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a Step message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {slipway.builder.v1.Step & slipway.builder.v1.Step.$Shape} Step
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): slipway.builder.v1.Step & slipway.builder.v1.Step.$Shape;
+            }
+
+            namespace Step {
+
+                /** Properties of a Step. */
+                interface $Properties {
+
+                    /** Step name */
+                    name?: (string|null);
+
+                    /** Step durationMs */
+                    durationMs?: (number|Long|null);
+
+                    /** Step cached */
+                    cached?: (boolean|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a Step. */
+                type $Shape = slipway.builder.v1.Step.$Properties;
+            }
+
+            /**
+             * Properties of a BaseImage.
+             * @deprecated Use slipway.builder.v1.BaseImage.$Properties instead.
+             */
+            interface IBaseImage extends slipway.builder.v1.BaseImage.$Properties {
+            }
+
+            /** Represents a BaseImage. */
+            class BaseImage {
+
+                /**
+                 * Constructs a new BaseImage.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: slipway.builder.v1.BaseImage.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** BaseImage name. */
+                name: string;
+
+                /** BaseImage digest. */
+                digest: string;
+
+                /**
+                 * Encodes the specified BaseImage message. Does not implicitly {@link slipway.builder.v1.BaseImage.verify|verify} messages.
+                 * @param message BaseImage message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: slipway.builder.v1.BaseImage.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a BaseImage message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {slipway.builder.v1.BaseImage & slipway.builder.v1.BaseImage.$Shape} BaseImage
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): slipway.builder.v1.BaseImage & slipway.builder.v1.BaseImage.$Shape;
+            }
+
+            namespace BaseImage {
+
+                /** Properties of a BaseImage. */
+                interface $Properties {
+
+                    /** BaseImage name */
+                    name?: (string|null);
+
+                    /** BaseImage digest */
+                    digest?: (string|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a BaseImage. */
+                type $Shape = slipway.builder.v1.BaseImage.$Properties;
+            }
+
+            /**
+             * Properties of a CommitRequest.
+             * @deprecated Use slipway.builder.v1.CommitRequest.$Properties instead.
+             */
+            interface ICommitRequest extends slipway.builder.v1.CommitRequest.$Properties {
+            }
+
+            /** Represents a CommitRequest. */
+            class CommitRequest {
+
+                /**
+                 * Constructs a new CommitRequest.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: slipway.builder.v1.CommitRequest.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** CommitRequest id. */
+                id?: (slipway.builder.v1.SolveId.$Properties|null);
+
+                /**
+                 * Encodes the specified CommitRequest message. Does not implicitly {@link slipway.builder.v1.CommitRequest.verify|verify} messages.
+                 * @param message CommitRequest message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: slipway.builder.v1.CommitRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a CommitRequest message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {slipway.builder.v1.CommitRequest & slipway.builder.v1.CommitRequest.$Shape} CommitRequest
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): slipway.builder.v1.CommitRequest & slipway.builder.v1.CommitRequest.$Shape;
+            }
+
+            namespace CommitRequest {
+
+                /** Properties of a CommitRequest. */
+                interface $Properties {
+
+                    /** CommitRequest id */
+                    id?: (slipway.builder.v1.SolveId.$Properties|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a CommitRequest. */
+                type $Shape = slipway.builder.v1.CommitRequest.$Properties;
+            }
+
+            /**
+             * Properties of a CommitResponse.
+             * @deprecated Use slipway.builder.v1.CommitResponse.$Properties instead.
+             */
+            interface ICommitResponse extends slipway.builder.v1.CommitResponse.$Properties {
+            }
+
+            /** Represents a CommitResponse. */
+            class CommitResponse {
+
+                /**
+                 * Constructs a new CommitResponse.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: slipway.builder.v1.CommitResponse.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** CommitResponse outputs. */
+                outputs: slipway.builder.v1.Output.$Properties[];
+
+                /**
+                 * Encodes the specified CommitResponse message. Does not implicitly {@link slipway.builder.v1.CommitResponse.verify|verify} messages.
+                 * @param message CommitResponse message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: slipway.builder.v1.CommitResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a CommitResponse message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {slipway.builder.v1.CommitResponse & slipway.builder.v1.CommitResponse.$Shape} CommitResponse
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): slipway.builder.v1.CommitResponse & slipway.builder.v1.CommitResponse.$Shape;
+            }
+
+            namespace CommitResponse {
+
+                /** Properties of a CommitResponse. */
+                interface $Properties {
+
+                    /** CommitResponse outputs */
+                    outputs?: (slipway.builder.v1.Output.$Properties[]|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a CommitResponse. */
+                type $Shape = slipway.builder.v1.CommitResponse.$Properties;
+            }
+
+            /**
+             * Properties of an AcknowledgeRequest.
+             * @deprecated Use slipway.builder.v1.AcknowledgeRequest.$Properties instead.
+             */
+            interface IAcknowledgeRequest extends slipway.builder.v1.AcknowledgeRequest.$Properties {
+            }
+
+            /** Represents an AcknowledgeRequest. */
+            class AcknowledgeRequest {
+
+                /**
+                 * Constructs a new AcknowledgeRequest.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: slipway.builder.v1.AcknowledgeRequest.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** AcknowledgeRequest id. */
+                id?: (slipway.builder.v1.SolveId.$Properties|null);
+
+                /**
+                 * Encodes the specified AcknowledgeRequest message. Does not implicitly {@link slipway.builder.v1.AcknowledgeRequest.verify|verify} messages.
+                 * @param message AcknowledgeRequest message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: slipway.builder.v1.AcknowledgeRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes an AcknowledgeRequest message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {slipway.builder.v1.AcknowledgeRequest & slipway.builder.v1.AcknowledgeRequest.$Shape} AcknowledgeRequest
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): slipway.builder.v1.AcknowledgeRequest & slipway.builder.v1.AcknowledgeRequest.$Shape;
+            }
+
+            namespace AcknowledgeRequest {
+
+                /** Properties of an AcknowledgeRequest. */
+                interface $Properties {
+
+                    /** AcknowledgeRequest id */
+                    id?: (slipway.builder.v1.SolveId.$Properties|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of an AcknowledgeRequest. */
+                type $Shape = slipway.builder.v1.AcknowledgeRequest.$Properties;
+            }
+
+            /**
+             * Properties of an AcknowledgeResponse.
+             * @deprecated Use slipway.builder.v1.AcknowledgeResponse.$Properties instead.
+             */
+            interface IAcknowledgeResponse extends slipway.builder.v1.AcknowledgeResponse.$Properties {
+            }
+
+            /** Represents an AcknowledgeResponse. */
+            class AcknowledgeResponse {
+
+                /**
+                 * Constructs a new AcknowledgeResponse.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: slipway.builder.v1.AcknowledgeResponse.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /**
+                 * Encodes the specified AcknowledgeResponse message. Does not implicitly {@link slipway.builder.v1.AcknowledgeResponse.verify|verify} messages.
+                 * @param message AcknowledgeResponse message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: slipway.builder.v1.AcknowledgeResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes an AcknowledgeResponse message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {slipway.builder.v1.AcknowledgeResponse & slipway.builder.v1.AcknowledgeResponse.$Shape} AcknowledgeResponse
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): slipway.builder.v1.AcknowledgeResponse & slipway.builder.v1.AcknowledgeResponse.$Shape;
+            }
+
+            namespace AcknowledgeResponse {
+
+                /** Properties of an AcknowledgeResponse. */
+                interface $Properties {
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of an AcknowledgeResponse. */
+                type $Shape = slipway.builder.v1.AcknowledgeResponse.$Properties;
+            }
+
+            /**
+             * Properties of a LoadRequest.
+             * @deprecated Use slipway.builder.v1.LoadRequest.$Properties instead.
+             */
+            interface ILoadRequest extends slipway.builder.v1.LoadRequest.$Properties {
+            }
+
+            /** Represents a LoadRequest. */
+            class LoadRequest {
+
+                /**
+                 * Constructs a new LoadRequest.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: slipway.builder.v1.LoadRequest.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /**
+                 * Encodes the specified LoadRequest message. Does not implicitly {@link slipway.builder.v1.LoadRequest.verify|verify} messages.
+                 * @param message LoadRequest message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: slipway.builder.v1.LoadRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a LoadRequest message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {slipway.builder.v1.LoadRequest & slipway.builder.v1.LoadRequest.$Shape} LoadRequest
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): slipway.builder.v1.LoadRequest & slipway.builder.v1.LoadRequest.$Shape;
+            }
+
+            namespace LoadRequest {
+
+                /** Properties of a LoadRequest. */
+                interface $Properties {
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a LoadRequest. */
+                type $Shape = slipway.builder.v1.LoadRequest.$Properties;
+            }
+
+            /**
+             * Properties of a LoadResponse.
+             * @deprecated Use slipway.builder.v1.LoadResponse.$Properties instead.
+             */
+            interface ILoadResponse extends slipway.builder.v1.LoadResponse.$Properties {
+            }
+
+            /** Represents a LoadResponse. */
+            class LoadResponse {
+
+                /**
+                 * Constructs a new LoadResponse.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: slipway.builder.v1.LoadResponse.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** LoadResponse running. */
+                running: number;
+
+                /** LoadResponse capacity. */
+                capacity: number;
+
+                /** LoadResponse draining. */
+                draining: boolean;
+
+                /** LoadResponse builderId. */
+                builderId: string;
+
+                /** LoadResponse platforms. */
+                platforms: string[];
+
+                /** LoadResponse version. */
+                version: string;
+
+                /**
+                 * Encodes the specified LoadResponse message. Does not implicitly {@link slipway.builder.v1.LoadResponse.verify|verify} messages.
+                 * @param message LoadResponse message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: slipway.builder.v1.LoadResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a LoadResponse message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {slipway.builder.v1.LoadResponse & slipway.builder.v1.LoadResponse.$Shape} LoadResponse
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): slipway.builder.v1.LoadResponse & slipway.builder.v1.LoadResponse.$Shape;
+            }
+
+            namespace LoadResponse {
+
+                /** Properties of a LoadResponse. */
+                interface $Properties {
+
+                    /** LoadResponse running */
+                    running?: (number|null);
+
+                    /** LoadResponse capacity */
+                    capacity?: (number|null);
+
+                    /** LoadResponse draining */
+                    draining?: (boolean|null);
+
+                    /** LoadResponse builderId */
+                    builderId?: (string|null);
+
+                    /** LoadResponse platforms */
+                    platforms?: (string[]|null);
+
+                    /** LoadResponse version */
+                    version?: (string|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a LoadResponse. */
+                type $Shape = slipway.builder.v1.LoadResponse.$Properties;
+            }
+        }
+    }
+}
