@@ -14,6 +14,7 @@ import type {
   BuiltResult,
   CacheScope,
   Edge,
+  Op,
   VertexEvent,
   VertexProgress,
   VertexState,
@@ -155,6 +156,11 @@ export class Job<O = unknown, T = unknown> implements AsyncDisposable {
       history.complete({ error });
       throw error;
     }
+  }
+
+  /** The vertices of the graphs that this build has loaded, in that order, with the ops of those that were asked anything. Empty once closed. */
+  *loaded(): Generator<{ readonly state: VertexState; readonly op: Op<T> | undefined }> {
+    for (const { history, opened } of this.vertices) yield { state: history.state, op: opened as Op<T> | undefined };
   }
 
   warn(vertex: Digest, warning: VertexWarning): void {

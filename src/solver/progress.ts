@@ -176,6 +176,15 @@ export class BuildProgress {
     return [...this.#histories].map((history) => history.state);
   }
 
+  /** What a vertex has printed, as far as it is kept, in order. */
+  logsOf(vertex: Digest): readonly Uint8Array[] {
+    for (const history of this.#histories) {
+      if (history.state.digest !== vertex) continue;
+      return history.replay().flatMap((event) => (event.kind === 'log' ? [event.data] : []));
+    }
+    return [];
+  }
+
   warn(vertex: Digest, warning: Parameters<VertexProgress['warn']>[0]): void {
     for (const history of this.#histories) {
       if (history.state.digest !== vertex) continue;

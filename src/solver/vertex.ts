@@ -71,6 +71,11 @@ export class ActiveVertex {
     return this.#op;
   }
 
+  /** The op, if anything was asked of it yet. */
+  get opened(): Op | undefined {
+    return this.#op;
+  }
+
   edge(index: number): EdgeState {
     let edge = this.edges.get(index);
     if (edge === undefined) {

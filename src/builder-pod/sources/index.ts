@@ -3,6 +3,7 @@ export * from './http/index.ts';
 export * from './image/index.ts';
 export {
   noSecrets,
+  type ResolvedSource,
   type SourceFactory,
   type SourceInstance,
   type SourceKey,

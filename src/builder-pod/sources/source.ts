@@ -1,4 +1,4 @@
-import { type AbortOptions, CodedError, invalidArgument, type Platform } from '../../base/index.ts';
+import { type AbortOptions, CodedError, type Digest, invalidArgument, type Platform } from '../../base/index.ts';
 import type { ImmutableRef } from '../../cache/ports.ts';
 import type { OpContext } from '../../solver/ports.ts';
 
@@ -11,12 +11,18 @@ export interface SourceRequest {
   readonly platform: Platform | undefined;
 }
 
+/** What a source turned out to be, for the record of a build. */
+export type ResolvedSource =
+  | { readonly kind: 'git'; readonly host: string; readonly path: string; readonly commit: string }
+  | { readonly kind: 'image'; readonly name: string; readonly digest: Digest };
+
 /** The key of a source's content, before `buildkit.source.v0:` is put in front and all is hashed (wire-facts 3.3). */
 export interface SourceKey {
   /** Text that begins with `session:` is a key that says nothing about content (local directories). */
   readonly key: string;
   /** What the source was resolved to, e.g. an image digest or a commit, for provenance. */
   readonly pin?: string;
+  readonly resolved?: ResolvedSource;
 }
 
 /** One source op of one active vertex. `cacheKey` comes first; the signal and sessions of the context serve all waits. */

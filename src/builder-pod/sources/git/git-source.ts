@@ -77,7 +77,8 @@ class GitSource implements SourceInstance {
     if (this.#subdir !== '') key += `:${this.#subdir}`;
     if (this.#skipSubmodules) key += '(skip-submodules)';
     if (this.#mtime !== 'checkout') key += `(mtime=${this.#mtime})`;
-    return { key, pin: object };
+    const { host, path } = this.#remote;
+    return { key, pin: object, resolved: { kind: 'git', host, path, commit: tagged ?? object } };
   }
 
   async #resolve(context: OpContext): Promise<ResolvedRef> {

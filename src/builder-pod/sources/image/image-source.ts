@@ -1,4 +1,11 @@
-import { digestOf, hostPlatform, invalidArgument, type Platform, parseImageReference } from '../../../base/index.ts';
+import {
+  digestOf,
+  formatImageReference,
+  hostPlatform,
+  invalidArgument,
+  type Platform,
+  parseImageReference,
+} from '../../../base/index.ts';
 import type { ImmutableRef, LazyProvider, RecordType, RefManager } from '../../../cache/ports.ts';
 import type { OpContext } from '../../../solver/ports.ts';
 import {
@@ -69,7 +76,7 @@ class ImageSource implements SourceInstance {
    * a lying image must not take the place of the one it names (BuildKit dropped that key for the same reason).
    */
   async cacheKey(context: OpContext): Promise<SourceKey> {
-    const { root } = await this.#resolve(context);
+    const { root, reference } = await this.#resolve(context);
     const { os, architecture, variant } = this.#platform;
     const version = this.#platform['os.version'];
     const features = this.#platform['os.features'];
@@ -82,7 +89,9 @@ class ImageSource implements SourceInstance {
       ...(features?.length ? { OSFeatures: features } : {}),
       ...(this.#layerLimit === undefined ? {} : { Limit: this.#layerLimit }),
     });
-    return { key: digestOf(text), pin: root.digest };
+    const { digest: _pinned, ...named } = parseImageReference(reference);
+    const resolved = { kind: 'image', name: formatImageReference(named), digest: root.digest } as const;
+    return { key: digestOf(text), pin: root.digest, resolved };
   }
 
   async snapshot(context: OpContext): Promise<ImmutableRef> {
