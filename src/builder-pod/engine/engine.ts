@@ -19,7 +19,7 @@ import {
   type ResultStore,
   Solver,
 } from '../../solver/index.ts';
-import { type Exporter, type ExportSource, frontendResponse } from '../exporters/index.ts';
+import { type ExportedImage, type Exporter, type ExportSource, frontendResponse } from '../exporters/index.ts';
 import type { BridgeResult } from '../frontends/index.ts';
 import { Build, type BuildServices } from './build.ts';
 import type { BuildRef } from './build-ref.ts';
@@ -33,7 +33,11 @@ export interface EngineOptions extends BuildServices {
   readonly keys: KeyStore;
   readonly results: ResultStore<ImmutableRef>;
   /** @throws CodedError for an unknown type or bad attributes */
-  readonly openExporter: (type: string, attrs: Readonly<Record<string, string>>) => Exporter;
+  readonly openExporter: (
+    type: string,
+    attrs: Readonly<Record<string, string>>,
+    options: { readonly deferTags: boolean },
+  ) => Exporter;
   /** Entitlements that builds may ask for. */
   readonly allowedEntitlements: ReadonlySet<string>;
   readonly log: Logger;
@@ -54,11 +58,23 @@ export interface SolveRequest {
   readonly exporters: readonly { readonly type: string; readonly attrs: Readonly<Record<string, string>> }[];
   readonly entitlements: readonly string[];
   readonly scope: CacheScope;
+  /** Images are pushed by digest only; who asked writes the tags. */
+  readonly deferTags?: boolean;
+  readonly observer?: BuildObserver;
+}
+
+/** Who keeps a build's record. */
+export interface BuildObserver {
+  /** Called before anything is solved. */
+  began(build: Build): void;
+  /** Called when all is done, while what the graph holds can still be read. */
+  ending(build: Build): void;
 }
 
 export interface SolveOutcome {
   /** Research wire-facts 5.3. */
   readonly exporterResponse: Readonly<Record<string, string>>;
+  readonly images: readonly ExportedImage[];
 }
 
 /** Composes solves: frontends, the solver, exporters. One for a builder. */
@@ -134,7 +150,9 @@ export class Engine {
     if (this.#builds.has(ref)) throw new CodedError('already_exists', `job ID ${ref} exists`, { fault: 'user' });
     const entitlements = grantEntitlements(request.entitlements, this.#options.allowedEntitlements);
     const exporters = request.exporters.map(({ type, attrs }) =>
-      this.#options.openExporter(type, withEpoch(attrs, request.frontendAttrs)),
+      this.#options.openExporter(type, withEpoch(attrs, request.frontendAttrs), {
+        deferTags: request.deferTags === true,
+      }),
     );
     const over = new AbortController();
     const buildSignal = AbortSignal.any([signal, over.signal]);
@@ -150,6 +168,7 @@ export class Engine {
     this.#builds.set(ref, build);
     this.#active++;
     for (const waiter of this.#waiters) waiter();
+    request.observer?.began(build);
     try {
       const result = await this.#result(build, request, buildSignal);
       const { edges, source } = planExport(build, result);
@@ -169,10 +188,11 @@ export class Engine {
       );
       const exporterResponse: Record<string, string> = { ...frontendResponse({ metadata: result.metadata }) };
       for (const { response } of made) Object.assign(exporterResponse, response);
-      return { exporterResponse };
+      return { exporterResponse, images: made.flatMap(({ image }) => (image === undefined ? [] : [image])) };
     } catch (error) {
       throw signal.aborted ? toCodedError(signal.reason) : build.explain(error);
     } finally {
+      request.observer?.ending(build);
       over.abort(cancelledError('the build is over'));
       this.#active--;
       await job.close();

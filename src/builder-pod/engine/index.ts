@@ -1,4 +1,5 @@
 export { Build, type BuildRequest, type BuildServices } from './build.ts';
 export { BUILDER_LLB_CAPS } from './capabilities.ts';
-export { Engine, type EngineOptions, type SolveOutcome, type SolveRequest } from './engine.ts';
+export { type BuildObserver, Engine, type EngineOptions, type SolveOutcome, type SolveRequest } from './engine.ts';
+export { type BuildFacts, factsOf, type StepFact } from './facts.ts';
 export { type Builder, type BuilderOptions, openBuilder } from './open-builder.ts';

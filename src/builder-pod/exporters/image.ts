@@ -1,5 +1,5 @@
 import { familiarImageName, formatImageReference, invalidArgument } from '../../base/index.ts';
-import { assembleImage, imageResponse } from './assemble.ts';
+import { type AssembledExport, assembleImage, imageResponse } from './assemble.ts';
 import {
   type Attributes,
   booleanAttribute,
@@ -15,8 +15,17 @@ import { withRow } from './progress.ts';
 import { pushImage } from './push.ts';
 import { epochOf, metadataText, resultAnnotations } from './result.ts';
 
+export interface ImageExporterOptions {
+  /** Push by digest only: the tags are written by whoever asked. */
+  readonly deferTags?: boolean;
+}
+
 /** The `image` exporter: into the builder's content store, and pushed where asked. @throws CodedError for attributes that cannot be met */
-export function imageExporter(attributes: Attributes, deps: ExporterDeps): Exporter {
+export function imageExporter(
+  attributes: Attributes,
+  deps: ExporterDeps,
+  { deferTags = false }: ImageExporterOptions = {},
+): Exporter {
   const push = booleanAttribute(attributes, 'push', false);
   const byDigest = booleanAttribute(attributes, 'push-by-digest', false);
   const insecure = booleanAttribute(attributes, 'registry.insecure', false);
@@ -35,8 +44,9 @@ export function imageExporter(attributes: Attributes, deps: ExporterDeps): Expor
 
   async function run(source: ExportSource, context: ExportContext): Promise<ExportResult> {
     const names = imageNames(attributes['name'], metadataText(source, 'image.name'), byDigest);
+    const inputs = exportInputs(source);
     const image = await assembleImage(
-      exportInputs(source),
+      inputs,
       {
         oci,
         compression,
@@ -48,14 +58,25 @@ export function imageExporter(attributes: Attributes, deps: ExporterDeps): Expor
     for (const { descriptor, bytes } of [...image.configs, ...image.manifests])
       await deps.content.ingest(bytes, descriptor, { signal: context.signal });
     for (const name of names) await withRow(context, `naming to ${formatImageReference(name)}`, () => {});
-    if (push) await pushImage(image, names, { insecure, byDigest }, deps, context);
+    if (push) await pushImage(image, names, { insecure, byDigest: byDigest || deferTags }, deps, context);
     return {
       response: imageResponse(
         image,
         names.map((name) => (byDigest ? familiarImageName(name) : formatImageReference(name))),
       ),
       descriptor: image.root,
+      image: {
+        root: image.root,
+        names: push ? names.map(formatImageReference) : [],
+        insecure,
+        size: sizeOf(image),
+        platforms: inputs.platforms.map(({ id }) => id),
+      },
     };
   }
   return { type: 'image', name: 'exporting to image', export: run };
+}
+
+function sizeOf({ layers, configs, manifests }: AssembledExport): number {
+  return [...layers, ...configs, ...manifests].reduce((sum, { descriptor }) => sum + descriptor.size, 0);
 }

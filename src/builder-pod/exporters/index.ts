@@ -1,13 +1,14 @@
 import { CodedError } from '../../base/index.ts';
 import type { Attributes } from './attributes.ts';
 import { localExporter, tarExporter } from './files.ts';
-import { imageExporter } from './image.ts';
+import { type ImageExporterOptions, imageExporter } from './image.ts';
 import { layoutExporter } from './layout.ts';
 import type { Exporter, ExporterDeps } from './ports.ts';
 
 export type { Attributes } from './attributes.ts';
 export type {
   ExportContext,
+  ExportedImage,
   Exporter,
   ExporterDeps,
   ExporterType,
@@ -23,11 +24,16 @@ export { PushRepositories, type PushRepositoriesOptions } from './repositories.t
 export { frontendResponse } from './result.ts';
 
 /** An exporter by its type and attributes as clients send them. Bad attributes are found here, before anything is built. @throws CodedError */
-export function openExporter(type: string, attributes: Attributes, deps: ExporterDeps): Exporter {
+export function openExporter(
+  type: string,
+  attributes: Attributes,
+  deps: ExporterDeps,
+  options: ImageExporterOptions = {},
+): Exporter {
   switch (type) {
     case 'image':
     case 'registry':
-      return imageExporter(type === 'registry' ? { push: 'true', ...attributes } : attributes, deps);
+      return imageExporter(type === 'registry' ? { push: 'true', ...attributes } : attributes, deps, options);
     case 'oci':
     case 'docker':
       return layoutExporter(type, attributes, deps);

@@ -28,6 +28,21 @@ export interface ExportResult {
   readonly response: ExportResponse;
   /** The manifest or index made, for build history. */
   readonly descriptor?: Descriptor | undefined;
+  readonly image?: ExportedImage;
+}
+
+/** An image that was made, and pushed where asked. */
+export interface ExportedImage {
+  /** The manifest or index. */
+  readonly root: Descriptor;
+  /** Full names with tags that it is to have in registries; empty when it was not pushed. */
+  readonly names: readonly string[];
+  /** Whether its registries may be spoken to without verification. */
+  readonly insecure: boolean;
+  /** Bytes of documents, configurations and layers together. */
+  readonly size: number;
+  /** E.g. `linux/amd64`. */
+  readonly platforms: readonly string[];
 }
 
 /** One output of a build, its attributes already checked. */

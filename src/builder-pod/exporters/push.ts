@@ -6,7 +6,7 @@ import { withRow } from './progress.ts';
 /** Blobs in flight to one registry; its client bounds them again. */
 const PARALLEL = 8;
 
-/** Pushes an image under its names: blobs of each repository once, then manifests, the index last, then each tag. */
+/** Pushes an image under its names: blobs of each repository once, then manifests, the index last, then each tag unless by digest. */
 export async function pushImage(
   image: AssembledExport,
   names: readonly ImageReference[],
@@ -22,8 +22,9 @@ export async function pushImage(
       await withRow(context, 'pushing layers', (update) => pushBlobs(image, reference, repository, update, context));
       for (const document of image.manifests.slice(0, -1))
         await repository.putManifest(document.descriptor.digest, toPush(document), { signal: context.signal });
-      for (const name of references) {
-        const shown = `${formatImageReference(name)}${byDigest ? '' : `@${image.root.digest}`}`;
+      for (const name of byDigest ? references.slice(0, 1) : references) {
+        const { tag: _deferred, ...untagged } = name;
+        const shown = `${formatImageReference(byDigest ? untagged : name)}@${image.root.digest}`;
         await withRow(context, `pushing manifest for ${shown}`, () =>
           repository.putManifest(
             byDigest ? image.root.digest : (name.tag ?? image.root.digest),

@@ -13,6 +13,9 @@ export interface GitRemote {
   readonly userInfo?: string;
 }
 
+/** What tells repositories apart. */
+export type RepositoryName = Pick<GitRemote, 'host' | 'path'>;
+
 const SCP = /^([A-Za-z0-9_][\w.-]*)@([A-Za-z0-9][A-Za-z0-9.-]*):([^-\s].*)$/;
 
 /** Whether the text says how to reach the repository by itself. */
@@ -58,9 +61,9 @@ function decode(text: string): string {
 }
 
 /** Whether two addresses name the same repository of the same host, however they are written. */
-export function sameRepository(a: GitRemote, b: GitRemote): boolean {
-  const path = (remote: GitRemote) => posix.join('/', remote.path).replace(/\.git$/, '');
-  const host = (remote: GitRemote) => remote.host.toLowerCase();
+export function sameRepository(a: RepositoryName, b: RepositoryName): boolean {
+  const path = (remote: RepositoryName) => posix.join('/', remote.path).replace(/\.git$/, '');
+  const host = (remote: RepositoryName) => remote.host.toLowerCase();
   return host(a) === host(b) && path(a) === path(b);
 }
 
