@@ -1,4 +1,4 @@
-import { CodedError, invalidArgument, type Logger, onAbort, toCodedError } from '../../base/index.ts';
+import { CodedError, type Logger, onAbort, toCodedError } from '../../base/index.ts';
 import {
   Control,
   CURRENT_TIMESTAMP_METADATA,
@@ -13,21 +13,18 @@ import {
 } from '../../builder-api/index.ts';
 import { type DiskUsage, diskUsage, type GarbageCollector, parseFilters, prune } from '../../cache/gc/index.ts';
 import type { Refs } from '../../cache/refs/index.ts';
-import { decodeDefinition } from '../../llb/index.ts';
 import type { Engine, SolveRequest } from '../engine/index.ts';
 import { BuildHistory } from './history.ts';
-import { decodeInputs } from './llb-bridge.ts';
+import { solveRequest } from './solve-request.ts';
 import { statusMessages } from './status-messages.ts';
 import { BUILDKIT_VERSION } from './worker.ts';
 
 /** How long a status stream may come before its Solve. */
 const STATUS_WAIT_MS = 6000;
-const COMPATIBILITY_VERSIONS: ReadonlySet<number> = new Set([0, 10, 20, 30]);
 /** The one scope of a stand-alone builder. */
 const SCOPE = { write: 'default', read: ['default'] };
 
 const v1 = wire.moby.buildkit.v1;
-type SolveMessage = wire.moby.buildkit.v1.SolveRequest.$Properties;
 type UsageRecord = wire.moby.buildkit.v1.UsageRecord.$Properties;
 
 export interface ControlOptions {
@@ -53,7 +50,7 @@ export function registerControl(server: GrpcServer, options: ControlOptions): vo
     solve: async (message, { signal }) => {
       let request: SolveRequest;
       try {
-        request = solveRequest(message);
+        request = solveRequest(message, SCOPE);
       } catch (error) {
         engine.refuse(message.ref ?? '', error);
         throw error;
@@ -145,44 +142,6 @@ export function registerControl(server: GrpcServer, options: ControlOptions): vo
       else if (request.finalize !== true) history.pin(ref, request.pinned === true);
       return {};
     },
-  });
-}
-
-/** @throws CodedError for what is malformed, and for what is not built and would mislead if it were ignored. */
-function solveRequest(message: SolveMessage): SolveRequest {
-  const version = toNumber(message.compatibilityVersion);
-  if (!COMPATIBILITY_VERSIONS.has(version)) throw invalidArgument(`unsupported compatibility version ${version}`);
-  refuse((message.sourcePolicy?.rules ?? []).length > 0, 'source policies');
-  refuse((message.sourcePolicySession ?? '') !== '', 'source policies of a session');
-  refuse(message.proxyNetwork === true, 'proxied networking');
-  const cache = message.cache ?? {};
-  const exports = cache.exports ?? [];
-  refuse(exports.length > 0 || (cache.exportRefDeprecated ?? '') !== '', 'cache exports (--export-cache)');
-  const { definition, exporterDeprecated } = message;
-  const exporters =
-    (message.exporters ?? []).length > 0
-      ? (message.exporters ?? []).map(({ type, attrs }) => ({ type: type ?? '', attrs: attrs ?? {} }))
-      : exporterDeprecated
-        ? [{ type: exporterDeprecated, attrs: message.exporterAttrsDeprecated ?? {} }]
-        : [];
-  return {
-    ref: message.ref ?? '',
-    session: message.session ?? '',
-    ...(definition != null && definition.length > 0 ? { definition: decodeDefinition(definition) } : {}),
-    frontend: message.frontend ?? '',
-    frontendAttrs: new Map(Object.entries(message.frontendAttrs ?? {})),
-    frontendInputs: decodeInputs(message.frontendInputs),
-    exporters,
-    entitlements: message.entitlements ?? [],
-    scope: SCOPE,
-  };
-}
-
-function refuse(asked: boolean, what: string): void {
-  if (!asked) return;
-  throw new CodedError('unimplemented', `${what} are not supported by this builder yet`, {
-    fault: 'user',
-    reason: 'NOT_BUILT',
   });
 }
 

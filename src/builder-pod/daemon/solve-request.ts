@@ -1,0 +1,48 @@
+import { CodedError, invalidArgument } from '../../base/index.ts';
+import { toNumber, type wire } from '../../builder-api/index.ts';
+import { decodeDefinition } from '../../llb/index.ts';
+import type { CacheScope } from '../../solver/index.ts';
+import type { SolveRequest } from '../engine/index.ts';
+import { decodeInputs } from './llb-bridge.ts';
+
+const COMPATIBILITY_VERSIONS: ReadonlySet<number> = new Set([0, 10, 20, 30]);
+
+type SolveMessage = wire.moby.buildkit.v1.SolveRequest.$Properties;
+
+/** A client's request as the engine takes it. @throws CodedError for what is malformed, and for what is not built and would mislead if it were ignored. */
+export function solveRequest(message: SolveMessage, scope: CacheScope): SolveRequest {
+  const version = toNumber(message.compatibilityVersion);
+  if (!COMPATIBILITY_VERSIONS.has(version)) throw invalidArgument(`unsupported compatibility version ${version}`);
+  refuse((message.sourcePolicy?.rules ?? []).length > 0, 'source policies');
+  refuse((message.sourcePolicySession ?? '') !== '', 'source policies of a session');
+  refuse(message.proxyNetwork === true, 'proxied networking');
+  const cache = message.cache ?? {};
+  const exports = cache.exports ?? [];
+  refuse(exports.length > 0 || (cache.exportRefDeprecated ?? '') !== '', 'cache exports (--export-cache)');
+  const { definition, exporterDeprecated } = message;
+  const exporters =
+    (message.exporters ?? []).length > 0
+      ? (message.exporters ?? []).map(({ type, attrs }) => ({ type: type ?? '', attrs: attrs ?? {} }))
+      : exporterDeprecated
+        ? [{ type: exporterDeprecated, attrs: message.exporterAttrsDeprecated ?? {} }]
+        : [];
+  return {
+    ref: message.ref ?? '',
+    session: message.session ?? '',
+    ...(definition != null && definition.length > 0 ? { definition: decodeDefinition(definition) } : {}),
+    frontend: message.frontend ?? '',
+    frontendAttrs: new Map(Object.entries(message.frontendAttrs ?? {})),
+    frontendInputs: decodeInputs(message.frontendInputs),
+    exporters,
+    entitlements: message.entitlements ?? [],
+    scope,
+  };
+}
+
+function refuse(asked: boolean, what: string): void {
+  if (!asked) return;
+  throw new CodedError('unimplemented', `${what} are not supported by this builder yet`, {
+    fault: 'user',
+    reason: 'NOT_BUILT',
+  });
+}
