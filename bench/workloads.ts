@@ -46,7 +46,7 @@ export const WORKLOADS: readonly Workload[] = [
   },
   {
     name: 'the same, fully cached',
-    rounds: 8,
+    rounds: 12,
     warm: true,
     push: false,
     prepare: (folder) => {

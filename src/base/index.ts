@@ -1,3 +1,4 @@
+export * from './afterwork.ts';
 export * from './clock.ts';
 export * from './descriptor.ts';
 export * from './digest.ts';

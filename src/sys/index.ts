@@ -31,6 +31,7 @@ export {
   WorkerPool,
 } from './threads/pool.ts';
 export * from './threads/sibling-module.ts';
+export * from './threads/spare-threads.ts';
 export { type MessagePort, portToStream, readPort, streamToPort, writePort } from './threads/stream-port.ts';
 export { startThread, type Thread, type ThreadOptions, type ThreadPort } from './threads/thread.ts';
 export * from './xattr.ts';

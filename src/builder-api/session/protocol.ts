@@ -7,6 +7,8 @@ export type PlainMetadata = readonly (readonly [string, string | Uint8Array])[];
 
 /** From the serving thread to a session's thread. */
 export type ToSession =
+  /** To a thread that waits for its session. */
+  | { readonly t: 'warm' }
   /** Bytes of the tunnel, and their end. */
   | { readonly t: 'bytes'; readonly data: Uint8Array }
   | { readonly t: 'eof' }

@@ -6,7 +6,7 @@ import { methodPath } from '../grpc/service.ts';
 import { Control } from '../services/control.ts';
 import { watchHealth } from './health.ts';
 import { SESSION_HEALTH_TIMEOUT, SESSION_ID, SESSION_METHOD, SESSION_SHARED_KEY } from './metadata-names.ts';
-import { SessionTunnel } from './tunnel.ts';
+import { SessionTunnel, sessionThreads } from './tunnel.ts';
 
 /** A connected build client: a channel to what it serves. */
 export interface Session extends Pick<SessionTunnel, 'open' | 'run' | 'closed' | 'close'> {
@@ -18,21 +18,41 @@ export interface Session extends Pick<SessionTunnel, 'open' | 'run' | 'closed' |
 }
 
 interface Waiter {
-  readonly id: string;
+  readonly ids: readonly string[];
   readonly resolve: (session: Session) => void;
 }
 
 const MAX_SESSION_ID = 256;
 const LOOKUP_WAIT_MS = 5000;
+/** How long a logical session may be away. */
+const LOGICAL_GRACE_MS = 120_000;
 
 /** The sessions of a daemon, by id. */
 export class SessionRegistry implements AsyncDisposable {
   readonly #sessions = new Map<string, { session: Session; tunnel: SessionTunnel }>();
   readonly #waiters = new Set<Waiter>();
+  /** Ids that are expected to come back, with how many solves expect it. */
+  readonly #logical = new Map<string, number>();
+  readonly #logicalGraceMs: number;
   readonly #log: Logger;
+  readonly #threads: ReturnType<typeof sessionThreads>;
 
-  constructor(options: { readonly logger?: Logger } = {}) {
+  /**
+   * `spareThreads` are kept ready for the next sessions, with the modules `preload` of the tasks that sessions run. A logical session that is
+   * away is waited for for `logicalGraceMs`.
+   */
+  constructor(
+    options: {
+      readonly logger?: Logger;
+      readonly spareThreads?: number;
+      readonly preload?: readonly URL[];
+      readonly logicalGraceMs?: number;
+    } = {},
+  ) {
     this.#log = options.logger ?? silentLogger;
+    this.#logicalGraceMs = options.logicalGraceMs ?? LOGICAL_GRACE_MS;
+    this.#threads = sessionThreads(options.spareThreads ?? 0, options.preload ?? []);
+    this.#threads.refill();
   }
 
   /** Serves Control.Session on `server`. */
@@ -45,10 +65,12 @@ export class SessionRegistry implements AsyncDisposable {
     const id = call.metadata.get(SESSION_ID) ?? '';
     if (id === '' || id.length > MAX_SESSION_ID)
       throw new CodedError('invalid_argument', `metadata ${SESSION_ID} is missing or too long`);
-    if (this.#sessions.has(id)) throw new CodedError('already_exists', `session ${id} is connected already`);
+    const older = this.#sessions.get(id);
+    if (older !== undefined && !this.isLogical(id))
+      throw new CodedError('already_exists', `session ${id} is connected already`);
     const methods = new Set(call.metadata.getAll(SESSION_METHOD).map((method) => method.toLowerCase()));
     const log = this.#log.child({ session: id });
-    const tunnel = new SessionTunnel(call, { name: `session ${id}`, logger: log });
+    const tunnel = new SessionTunnel(call, { threads: this.#threads, logger: log });
     const session: Session = {
       id,
       sharedKey: call.metadata.get(SESSION_SHARED_KEY) ?? '',
@@ -59,17 +81,21 @@ export class SessionRegistry implements AsyncDisposable {
       close: (reason) => tunnel.close(reason),
     };
     this.#sessions.set(id, { session, tunnel });
+    older?.tunnel.close(
+      new CodedError('unavailable', `session ${id} has connected anew`, { reason: 'SESSION_REPLACED' }),
+    );
     log.debug('session connected', { methods: methods.size, peer: call.peer.address });
     tunnel.closed.addEventListener(
       'abort',
       () => {
         if (this.#sessions.get(id)?.tunnel === tunnel) this.#sessions.delete(id);
+        this.#threads.refill();
         log.debug('session closed', { err: tunnel.closed.reason });
       },
       { once: true },
     );
     watchHealth(session, { customTimeoutMs: customTimeout(call.metadata.get(SESSION_HEALTH_TIMEOUT)), logger: log });
-    for (const waiter of [...this.#waiters]) if (waiter.id === id) waiter.resolve(session);
+    for (const waiter of [...this.#waiters]) if (waiter.ids.includes(id)) waiter.resolve(session);
   }
 
   /** The session, if it is connected now. */
@@ -77,27 +103,61 @@ export class SessionRegistry implements AsyncDisposable {
     return this.#sessions.get(stripPrefix(id))?.session;
   }
 
-  /** The session; one that is about to connect is waited for. @throws CodedError not_found */
+  /**
+   * Says that a session id belongs to a solve and not to a connection: whoever needs it waits for it to come back, and a newer connection takes
+   * an older one's place. Until disposed.
+   */
+  declareLogical(id: string): Disposable {
+    this.#logical.set(id, (this.#logical.get(id) ?? 0) + 1);
+    let declared = true;
+    return {
+      [Symbol.dispose]: () => {
+        if (!declared) return;
+        declared = false;
+        const left = (this.#logical.get(id) ?? 1) - 1;
+        if (left > 0) this.#logical.set(id, left);
+        else this.#logical.delete(id);
+      },
+    };
+  }
+
+  isLogical(id: string): boolean {
+    return this.#logical.has(stripPrefix(id));
+  }
+
+  /** The first of these that is connected; waits for logical ones as long as they may be away. Undefined when none comes. */
+  async anyLogical(ids: readonly string[], { signal }: AbortOptions): Promise<Session | undefined> {
+    const wanted = ids.map(stripPrefix);
+    const there = wanted.map((id) => this.peek(id)).find((session) => session !== undefined);
+    return there ?? (await this.#wait(wanted, signal, this.#logicalGraceMs));
+  }
+
+  /** The session; one that is about to connect is waited for, a logical one for its grace time. @throws CodedError not_found */
   async get(id: string, options: AbortOptions & { readonly waitMs?: number }): Promise<Session> {
     const wanted = stripPrefix(id);
     const there = this.peek(wanted);
     if (there !== undefined) return there;
-    const { promise, resolve } = Promise.withResolvers<Session | undefined>();
-    const waiter: Waiter = { id: wanted, resolve };
-    this.#waiters.add(waiter);
-    const timer = setTimeout(() => resolve(undefined), options.waitMs ?? LOOKUP_WAIT_MS);
-    using aborted = onAbort(options.signal);
-    try {
-      const session = await Promise.race([promise, aborted.promise]);
-      if (session !== undefined) return session;
-    } finally {
-      clearTimeout(timer);
-      this.#waiters.delete(waiter);
-    }
+    const waitMs = options.waitMs ?? (this.isLogical(wanted) ? this.#logicalGraceMs : LOOKUP_WAIT_MS);
+    const session = await this.#wait([wanted], options.signal, waitMs);
+    if (session !== undefined) return session;
     throw new CodedError('not_found', `no active session for ${wanted}`, {
       reason: 'NO_SESSION',
       hint: 'the build client is gone; run the build again',
     });
+  }
+
+  async #wait(ids: readonly string[], signal: AbortSignal, waitMs: number): Promise<Session | undefined> {
+    const { promise, resolve } = Promise.withResolvers<Session | undefined>();
+    const waiter: Waiter = { ids, resolve };
+    this.#waiters.add(waiter);
+    const timer = setTimeout(() => resolve(undefined), waitMs);
+    using aborted = onAbort(signal);
+    try {
+      return await Promise.race([promise, aborted.promise]);
+    } finally {
+      clearTimeout(timer);
+      this.#waiters.delete(waiter);
+    }
   }
 
   ids(): readonly string[] {
@@ -106,6 +166,7 @@ export class SessionRegistry implements AsyncDisposable {
 
   /** Ends all sessions. */
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#threads[Symbol.asyncDispose]();
     await Promise.all([...this.#sessions.values()].map(({ tunnel }) => tunnel[Symbol.asyncDispose]()));
   }
 }

@@ -1,7 +1,7 @@
-import { Duplex } from 'node:stream';
+import { Duplex, duplexPair } from 'node:stream';
 import { CodedError, cancelledError } from '../../base/index.ts';
 import type { ThreadPort } from '../../sys/index.ts';
-import type { Channel, RawCall } from '../grpc/channel.ts';
+import { type Channel, clientOf, type RawCall } from '../grpc/channel.ts';
 import { ConnectionChannel } from '../grpc/client.ts';
 import { Metadata } from '../grpc/metadata.ts';
 import { statusOfError } from '../grpc/status.ts';
@@ -126,6 +126,25 @@ class TunnelEnd extends Duplex {
   }
 }
 
+/** One call over a connection to nobody else: what it compiles, the session's first need not. */
+async function warmUp(): Promise<void> {
+  // Loaded here alone: a session that finds no spare thread need not wait for them.
+  const [{ GrpcServer }, { Health }] = await Promise.all([
+    import('../grpc/server.ts'),
+    import('../services/common.ts'),
+  ]);
+  const [ours, theirs] = duplexPair();
+  const server = new GrpcServer();
+  server.register(Health, { check: () => ({ status: 1 }) });
+  server.serveConnection(theirs);
+  await using channel = new ConnectionChannel(ours);
+  const { signal } = new AbortController();
+  await clientOf(Health, channel)
+    .check({}, { signal, timeoutMs: 5000 })
+    .catch(() => {});
+  await server.close();
+}
+
 interface ProxiedCall {
   readonly call: RawCall;
   readonly controller: AbortController;
@@ -155,6 +174,8 @@ export function start(port: Port): void {
 
   port.onMessage((message) => {
     switch (message.t) {
+      case 'warm':
+        return void warmUp();
       case 'bytes':
         return tunnel.deliver(message.data);
       case 'eof':

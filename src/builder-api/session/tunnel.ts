@@ -1,5 +1,5 @@
 import { type AbortOptions, CodedError, cancelledError, type Logger, silentLogger } from '../../base/index.ts';
-import { siblingModule, startThread, type Thread } from '../../sys/index.ts';
+import { SpareThreads, siblingModule, type Thread } from '../../sys/index.ts';
 import type { CallOptions, Channel, RawCall } from '../grpc/channel.ts';
 import { assertSendable } from '../grpc/framing.ts';
 import { MessageQueue } from '../grpc/messages.ts';
@@ -19,6 +19,14 @@ const OUT_PIECE = 128 * 1024;
 export interface SessionTask {
   readonly module: URL;
   readonly fn: string;
+}
+
+/** Threads for sessions, `spares` of them ready; `preload` are the modules of their tasks. */
+export function sessionThreads(spares: number, preload: readonly URL[]): SpareThreads<ToSession, FromSession> {
+  return new SpareThreads(
+    { module: siblingModule(import.meta.url, './session-thread'), name: 'session', preload },
+    { count: spares, warm: { t: 'warm' } },
+  );
 }
 
 interface PendingTask {
@@ -47,13 +55,13 @@ export class SessionTunnel implements Channel, AsyncDisposable {
   #sent = 0;
   #sending: Promise<void> = Promise.resolve();
 
-  constructor(call: ServerCall, options: { readonly name: string; readonly logger?: Logger }) {
+  constructor(
+    call: ServerCall,
+    options: { readonly threads: SpareThreads<ToSession, FromSession>; readonly logger?: Logger },
+  ) {
     this.#call = call;
     this.#log = options.logger ?? silentLogger;
-    this.#thread = startThread<ToSession, FromSession>({
-      module: siblingModule(import.meta.url, './session-thread'),
-      name: options.name,
-    });
+    this.#thread = options.threads.take();
     this.#thread.onMessage((message) => this.#onMessage(message));
     this.#thread.ended.then(
       () => this.#close(sessionClosed()),

@@ -6,6 +6,7 @@ import { GarbageCollector } from '../../cache/gc/index.ts';
 import { type RegistryThread, startRegistryThread } from '../../oci/registry-server/index.ts';
 import { fileSystemUsage } from '../../sys/index.ts';
 import { openBuilder } from '../engine/index.ts';
+import { receiveModule } from '../sources/local/index.ts';
 import type { DaemonConfig, ListenAddress } from './config.ts';
 import { registerControl } from './control.ts';
 import { registerLlbBridge } from './llb-bridge.ts';
@@ -15,6 +16,8 @@ import { workerRecord } from './worker.ts';
 /** How long running calls may wind up when the daemon ends. */
 const CLOSE_GRACE_MS = 3000;
 const IDLE_CHECK_MS = 5000;
+/** Session threads kept ready. */
+const SPARE_SESSIONS = 1;
 /** Host that names the embedded registry in manifests and image references. */
 const EMBEDDED_REGISTRY = 'slipway.localhost';
 
@@ -32,7 +35,9 @@ export interface Daemon extends AsyncDisposable {
 export async function startDaemon(config: DaemonConfig, log: Logger, { signal }: AbortOptions): Promise<Daemon> {
   await using opened = new AsyncDisposableStack();
   const server = new GrpcServer({ logger: log });
-  const sessions = opened.use(new SessionRegistry({ logger: log }));
+  const sessions = opened.use(
+    new SessionRegistry({ logger: log, spareThreads: SPARE_SESSIONS, preload: [receiveModule] }),
+  );
   const registry = await startRegistry(config, log, opened);
   const { root, labels, platforms, entitlements, maxParallelism, network, cgroupParent } = config;
   const registries = {

@@ -1,4 +1,4 @@
-import { type AbortOptions, newId } from '../../base/index.ts';
+import { type AbortOptions, type Afterwork, newId } from '../../base/index.ts';
 import type { ImmutableRef } from '../../cache/ports.ts';
 import type { Definition, LlbEdge, VertexOp } from '../../llb/index.ts';
 import type { Edge, Job } from '../../solver/index.ts';
@@ -13,6 +13,7 @@ export type EngineJob = Job<VertexOp, ImmutableRef>;
 export interface RefContext {
   readonly job: EngineJob;
   readonly pools: Pools;
+  readonly afterwork: Afterwork;
   readonly sessions: () => readonly string[];
   /** Adds to an error what the build knows of where it came from. */
   readonly explain: (error: unknown) => unknown;
@@ -50,10 +51,15 @@ export class BuildRef {
   }
 
   #read<T>(fn: string, args: { readonly path: string }, options: AbortOptions): Promise<T> {
-    const { pools, sessions } = this.#context;
+    const { pools, sessions, afterwork } = this.#context;
     return this.#use(options, async (ref) => {
-      await using mounted = await ref.mount({ ...options, sessions });
-      return await pools.short.run<T>({ module: MODULE, fn }, { ...args, root: mounted.root }, options);
+      const mounted = await ref.mount({ ...options, sessions });
+      try {
+        return await pools.short.run<T>({ module: MODULE, fn }, { ...args, root: mounted.root }, options);
+      } finally {
+        // The kernel takes its time to unmount, and the view holds the ref by itself.
+        afterwork.run(() => Promise.resolve(mounted[Symbol.asyncDispose]()));
+      }
     });
   }
 

@@ -1,4 +1,4 @@
-import { type AbortOptions, CodedError, formatPlatform, type Platform } from '../../base/index.ts';
+import { type AbortOptions, type Afterwork, CodedError, formatPlatform, type Platform } from '../../base/index.ts';
 import { toGoMode } from '../../builder-api/index.ts';
 import { type Definition, loadDefinition } from '../../llb/index.ts';
 import type { Pools } from '../../sys/index.ts';
@@ -26,6 +26,8 @@ import type { FoundEntry } from './read-task.ts';
 
 export interface BuildServices {
   readonly pools: Pools;
+  /** Unmounts and the like that builds do not wait for. */
+  readonly afterwork: Afterwork;
   readonly images: ImageResolver;
   readonly frontends: FrontendRegistry;
   /** The builder as frontends see it; its first platform is its own. */
@@ -85,6 +87,7 @@ export class Build {
     const ref = new BuildRef(definition, graph.root, {
       job: this.job,
       pools: this.#services.pools,
+      afterwork: this.#services.afterwork,
       sessions: this.job.sessions,
       explain: (error) => this.explain(error),
     });

@@ -1,10 +1,22 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { type AbortOptions, type Logger, type Platform, Semaphore } from '../../base/index.ts';
+import {
+  type AbortOptions,
+  Afterwork,
+  type ImageReference,
+  type Logger,
+  type Platform,
+  Semaphore,
+} from '../../base/index.ts';
 import type { SessionRegistry } from '../../builder-api/index.ts';
 import { ContentHasher } from '../../cache/contenthash/index.ts';
 import { SqliteKeyStore } from '../../cache/keys/index.ts';
-import { type CredentialProvider, RegistryClient, type RegistryHosts } from '../../oci/registry-client/index.ts';
+import {
+  type CredentialProvider,
+  RegistryClient,
+  type RegistryHosts,
+  type Repository,
+} from '../../oci/registry-client/index.ts';
 import { createPools, sweep } from '../../sys/index.ts';
 import { createExecutor } from '../executor/index.ts';
 import { openExporter } from '../exporters/index.ts';
@@ -34,8 +46,17 @@ export interface BuilderOptions {
 export interface Builder extends AsyncDisposable {
   readonly state: State;
   readonly engine: Engine;
+  /** A repository to write to, as outputs do; `insecure` for this host alone. */
+  readonly openRepository: (
+    reference: ImageReference,
+    options: { readonly insecure: boolean; readonly sessions: () => readonly string[] },
+  ) => Repository;
+  /** Steps that run at once. */
+  readonly parallelSteps: number;
 }
 
+/** Frontend threads kept ready. */
+const SPARE_FRONTENDS = 1;
 /** Distinct session lists whose tokens are kept. */
 const MAX_CREDENTIALS = 256;
 
@@ -57,6 +78,7 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
     }),
   );
   const { layout, refs, content } = state;
+  const afterwork = opened.use(new Afterwork(log));
   const swept = await sweep({ stateId: state.id, directory: layout.root }, cgroupParent);
   if (swept.processes + swept.mounts > 0) log.info('swept what an earlier life left', swept);
   keys = new SqliteKeyStore(state.db);
@@ -73,7 +95,7 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
   );
   const hasher = new ContentHasher({ pool: pools.bulk });
   const secrets = new SessionSecrets(sessions, join(layout.run, 'agents'));
-  const receiver = new LocalReceiver(sessions, refs, new DatabaseLocalStates(state.db), hasher);
+  const receiver = new LocalReceiver(sessions, refs, new DatabaseLocalStates(state.db), afterwork, hasher);
   const sources = new SourceRegistry();
   sources.register('docker-image', imageSource({ resolver: images, refs, memo: (ids) => engine.resolutionsOf(ids) }));
   sources.register('local', localSourceFactory(receiver));
@@ -95,35 +117,44 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
     return found;
   };
 
+  const openRepository: Builder['openRepository'] = (reference, { insecure, sessions: ids }) =>
+    (insecure ? insecureClient(reference.domain) : client).repository(reference, credentials(ids()));
   const clientFrom = (ids: readonly string[]) =>
     ids.map((id) => sessions.peek(id)).find((session) => session !== undefined);
   const parallel = options.maxParallelism > 0 ? options.maxParallelism : Math.ceil(threads * 1.5);
   const engine: Engine = new Engine({
-    ...{ pools, images, keys, results: state.results, log, allowedEntitlements: options.entitlements },
-    frontends: new FrontendRegistry([dockerfileFrontend({ log }), gatewayFrontend()]),
+    ...{ pools, afterwork, images, keys, results: state.results, log, allowedEntitlements: options.entitlements },
+    frontends: new FrontendRegistry([
+      opened.use(dockerfileFrontend({ log, spares: SPARE_FRONTENDS })),
+      gatewayFrontend(),
+    ]),
     worker: { id: state.id, labels: options.labels, platforms: options.platforms },
     resolver: opResolver({
       ...{ refs, hasher, executor, sources, secrets, pools, tempDirectory: layout.tmp },
       places: { exec: new Semaphore(parallel), file: new Semaphore(threads * 2), source: new Semaphore(16) },
     }),
-    openExporter: (type, attrs) =>
-      openExporter(type, attrs, {
-        ...{ content, bulk: pools.bulk, tempDirectory: layout.tmp },
-        openRepository: (reference, { insecure, sessions: ids }) =>
-          (insecure ? insecureClient(reference.domain) : client).repository(reference, credentials(ids())),
-        fileSender: (ids) => {
-          const session = clientFrom(ids);
-          return session === undefined ? undefined : new FileSender(session);
+    openExporter: (type, attrs, exporterOptions) =>
+      openExporter(
+        type,
+        attrs,
+        {
+          ...{ content, bulk: pools.bulk, tempDirectory: layout.tmp },
+          openRepository,
+          fileSender: (ids) => {
+            const session = clientFrom(ids);
+            return session === undefined ? undefined : new FileSender(session);
+          },
+          contentSink: (ids) => {
+            const session = clientFrom(ids);
+            return session === undefined ? undefined : contentSink(session);
+          },
         },
-        contentSink: (ids) => {
-          const session = clientFrom(ids);
-          return session === undefined ? undefined : contentSink(session);
-        },
-      }),
+        exporterOptions,
+      ),
   });
   closing = opened.move();
   const all = closing;
-  return { state, engine, [Symbol.asyncDispose]: () => all.disposeAsync() };
+  return { state, engine, openRepository, parallelSteps: parallel, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }
 
 /** One object for each list of sessions, so that tokens are reused; the ones longest unused are forgotten. */

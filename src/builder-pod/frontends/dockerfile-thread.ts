@@ -1,3 +1,4 @@
+import { CodedError, hostPlatform } from '../../base/index.ts';
 import {
   buildDockerfile,
   type CallOptions,
@@ -14,11 +15,38 @@ import type { FromFrontend, ThreadData, ToFrontend } from './thread-messages.ts'
 
 /** Entry of the thread: waits for a run, builds one Dockerfile and ends. */
 export async function start(port: ThreadPort<ToFrontend, FromFrontend>): Promise<void> {
-  const bridge = new BridgeClient(port);
+  const bridge = new BridgeClient(port, () => void warmUp());
   const data = await bridge.begun;
   // Cancelling ends the whole thread, so nothing in it is ever told.
   const { signal } = new AbortController();
   bridge.done(fromResult(await buildDockerfile(clientOf(bridge, data), { signal })));
+}
+
+/** A small build of nothing: what it compiles, the real one need not. */
+async function warmUp(): Promise<void> {
+  const text = new TextEncoder().encode(
+    'FROM scratch AS a\nARG N=1\nCOPY f /f\nRUN echo $N\nFROM a\nCOPY --from=a /f /g\n',
+  );
+  const ref: FrontendRef = {
+    id: 'warm',
+    readFile: async () => text,
+    statFile: async () => ({ size: text.length }),
+  };
+  const { signal } = new AbortController();
+  await buildDockerfile(
+    {
+      options: new Map(),
+      sessionId: 'warm',
+      buildPlatforms: [hostPlatform()],
+      llbCaps: new Set(),
+      solve: async () => ref,
+      resolveImageConfig: () => Promise.reject(new CodedError('not_found', 'no images')),
+      forward: () => Promise.reject(new CodedError('unimplemented', 'no frontends')),
+      inputs: async () => new Map(),
+      warn: () => {},
+    },
+    { signal },
+  ).catch(() => {});
 }
 
 function clientOf(bridge: BridgeClient, data: ThreadData): DockerfileClient {

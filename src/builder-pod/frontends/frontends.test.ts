@@ -88,7 +88,7 @@ test('warnings reach the bridge', async () => {
 });
 
 test('a thread started ahead serves one run, and the next run gets another', async () => {
-  await using frontend = dockerfileFrontend({ prewarm: true });
+  await using frontend = dockerfileFrontend({ spares: 1 });
   for (const path of ['a', 'b']) {
     const bridge = new FakeBridge({ Dockerfile: `FROM scratch\nCOPY ${path} /\n` });
     const result = await frontend.run(request, bridge, { signal: never });

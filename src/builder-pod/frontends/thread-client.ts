@@ -10,9 +10,14 @@ export class BridgeClient {
   readonly #begun = Promise.withResolvers<ThreadData>();
   #next = 1;
 
-  constructor(port: ThreadPort<ToFrontend, FromFrontend>) {
+  /** `warm`: called in a thread that has time before its run. */
+  constructor(port: ThreadPort<ToFrontend, FromFrontend>, warm: () => void = () => {}) {
     this.#port = port;
     port.onMessage((message) => {
+      if (message.kind === 'warm') {
+        warm();
+        return;
+      }
       if (message.kind === 'begin') {
         this.#begun.resolve(message.data);
         return;

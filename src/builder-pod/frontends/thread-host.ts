@@ -1,5 +1,5 @@
 import { CodedError, type Logger, toCodedError } from '../../base/index.ts';
-import { startThread, type Thread } from '../../sys/index.ts';
+import { SpareThreads, type Thread } from '../../sys/index.ts';
 import type { BridgeCall, BridgeResult, FrontendBridge } from './bridge.ts';
 import type { FrontendRequest } from './frontend.ts';
 import type { FromFrontend, ThreadData, ToFrontend } from './thread-messages.ts';
@@ -20,49 +20,19 @@ const DEFAULT_SILENCE_MS = 120_000;
 /** Calls in flight at once; more mean a frontend gone wrong. */
 const MAX_CALLS = 10_000;
 
-type FrontendThread = Thread<ToFrontend, FromFrontend>;
+/** Threads started ahead of the runs that they serve; one serves one run only. */
+export type FrontendThreads = SpareThreads<ToFrontend, FromFrontend>;
 
-function start(options: ThreadFrontendOptions): FrontendThread {
-  return startThread<ToFrontend, FromFrontend>({
-    module: options.module,
-    name: options.name,
-    resourceLimits: { maxOldGenerationSizeMb: options.heapMib ?? DEFAULT_HEAP_MIB, maxYoungGenerationSizeMb: 32 },
-  });
-}
-
-/** Keeps one thread started ahead, so that a run does not wait for its code to load. A thread serves one run only. */
-export class ThreadStock implements AsyncDisposable {
-  readonly #options: ThreadFrontendOptions;
-  #spare: FrontendThread | undefined;
-  #closed = false;
-
-  constructor(options: ThreadFrontendOptions) {
-    this.#options = options;
-  }
-
-  take(): FrontendThread {
-    const thread = this.#spare ?? start(this.#options);
-    this.#spare = undefined;
-    thread.ref();
-    return thread;
-  }
-
-  /** Starts the next spare, which does not keep the process alive. */
-  refill(): void {
-    if (this.#closed || this.#spare !== undefined) return;
-    const thread = start(this.#options);
-    thread.unref();
-    this.#spare = thread;
-    const forget = () => {
-      if (this.#spare === thread) this.#spare = undefined;
-    };
-    thread.ended.then(forget, forget);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#closed = true;
-    await this.#spare?.terminate();
-  }
+/** `spares` threads are kept ready once {@link SpareThreads.refill} was called. */
+export function frontendThreads(options: ThreadFrontendOptions, spares: number): FrontendThreads {
+  return new SpareThreads(
+    {
+      module: options.module,
+      name: options.name,
+      resourceLimits: { maxOldGenerationSizeMb: options.heapMib ?? DEFAULT_HEAP_MIB, maxYoungGenerationSizeMb: 32 },
+    },
+    { count: spares, warm: { kind: 'warm' } },
+  );
 }
 
 /**
@@ -74,10 +44,10 @@ export async function runInThread(
   request: FrontendRequest,
   bridge: FrontendBridge,
   call: BridgeCall,
-  stock?: ThreadStock,
+  threads: FrontendThreads = frontendThreads(options, 0),
 ): Promise<BridgeResult> {
   call.signal.throwIfAborted();
-  await using thread = stock?.take() ?? start(options);
+  await using thread = threads.take();
   const data: ThreadData = {
     options: request.options,
     inputs: request.inputs,

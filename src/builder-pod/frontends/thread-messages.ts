@@ -42,6 +42,8 @@ export interface CallFailure {
 }
 
 export type ToFrontend =
+  /** To a thread that waits for its run. */
+  | { readonly kind: 'warm' }
   | { readonly kind: 'begin'; readonly data: ThreadData }
   | { readonly kind: 'reply'; readonly id: number; readonly value: unknown }
   | { readonly kind: 'failed'; readonly id: number; readonly error: CallFailure };

@@ -37,6 +37,8 @@ export interface ThreadOptions {
   readonly data?: unknown;
   readonly transfer?: readonly Transferable[];
   readonly resourceLimits?: ResourceLimits;
+  /** Modules that the thread will import when it works: loaded as soon as it has started. */
+  readonly preload?: readonly URL[];
 }
 
 /** Starts a dedicated thread (a session, a frontend). */
@@ -45,7 +47,11 @@ export function startThread<In = unknown, Out = unknown>(options: ThreadOptions)
     name: options.name,
     execArgv: [],
     trackUnmanagedFds: false,
-    workerData: { module: options.module.href, data: options.data },
+    workerData: {
+      module: options.module.href,
+      data: options.data,
+      preload: options.preload?.map((url) => url.href) ?? [],
+    },
     transferList: [...(options.transfer ?? [])],
     ...(options.resourceLimits === undefined ? {} : { resourceLimits: options.resourceLimits }),
   });

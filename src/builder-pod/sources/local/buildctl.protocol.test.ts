@@ -15,7 +15,7 @@ import { connect, createServer } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { CodedError, neverAborted } from '../../../base/index.ts';
+import { Afterwork, CodedError, neverAborted } from '../../../base/index.ts';
 import {
   BUILD_ID_METADATA,
   type CallContext,
@@ -121,7 +121,13 @@ async function daemon(run: (build: Build) => Promise<void>) {
   const pool = new WorkerPool({ name: 'test', threads: 1 });
   cleanups.push(() => pool.close());
   const trees = new ContentHasher({ pool });
-  const receiver = new LocalReceiver(registry, refs as unknown as RefManager, new DatabaseLocalStates(database), trees);
+  const receiver = new LocalReceiver(
+    registry,
+    refs as unknown as RefManager,
+    new DatabaseLocalStates(database),
+    new Afterwork(),
+    trees,
+  );
   interface Running {
     readonly session: string;
     readonly returned: PromiseWithResolvers<void>;

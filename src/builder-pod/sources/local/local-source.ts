@@ -1,4 +1,4 @@
-import { type AbortOptions, CodedError } from '../../../base/index.ts';
+import { type AbortOptions, type Afterwork, CodedError } from '../../../base/index.ts';
 import { FileSync, type ReceiveProgress, type Session, type SessionRegistry } from '../../../builder-api/index.ts';
 import type { ContentHasher } from '../../../cache/contenthash/index.ts';
 import type { ImmutableRef, RefManager } from '../../../cache/ports.ts';
@@ -7,6 +7,9 @@ import { siblingModule } from '../../../sys/index.ts';
 import { withAnySession } from '../../session/index.ts';
 import { type LocalSource, sharedKeyOf } from './attributes.ts';
 import type { ReceiveDirectoryArgs, ReceivedDirectory } from './receive-task.ts';
+
+/** What session threads load to receive directories. */
+export const receiveModule = siblingModule(import.meta.url, './receive-task');
 
 /** Each changed transfer is a layer on the last; above so many the next starts from nothing. */
 const MAX_DEPTH = 24;
@@ -37,10 +40,18 @@ export class LocalReceiver {
   readonly #refs: RefManager;
   readonly #states: LocalStates;
   readonly #trees: ContentTrees | undefined;
+  readonly #afterwork: Afterwork;
 
   /** With `trees`, content digests are made while files arrive and handed there. */
-  constructor(registry: SessionRegistry, refs: RefManager, states: LocalStates, trees?: ContentTrees) {
+  constructor(
+    registry: SessionRegistry,
+    refs: RefManager,
+    states: LocalStates,
+    afterwork: Afterwork,
+    trees?: ContentTrees,
+  ) {
     this.#registry = registry;
+    this.#afterwork = afterwork;
     this.#refs = refs;
     this.#states = states;
     this.#trees = trees;
@@ -75,16 +86,21 @@ export class LocalReceiver {
       });
     let received: ReceivedDirectory;
     try {
-      await using mounted = await mutable.mount({ signal });
+      await using stack = new AsyncDisposableStack();
+      const mounted = stack.use(await mutable.mount({ signal }));
       received = await this.#transfer(session, source, mounted.root, base, options);
+      if (base !== undefined && received.progress.changes === 0) {
+        const rest = stack.move();
+        this.#afterwork.run(async () => {
+          await rest.disposeAsync();
+          await mutable.release();
+        });
+        return base;
+      }
     } catch (error) {
       await mutable.release();
       await base?.release();
       throw error;
-    }
-    if (base !== undefined && received.progress.changes === 0) {
-      await mutable.release();
-      return base;
     }
     await base?.release();
     const state = await mutable.commit({ signal });
@@ -122,17 +138,13 @@ export class LocalReceiver {
     let bytes = 0;
     progress.status({ id, started, current: 0 });
     try {
-      const received = await session.run<ReceivedDirectory>(
-        { module: siblingModule(import.meta.url, './receive-task'), fn: 'receiveDirectory' },
-        args,
-        {
-          signal,
-          onMessage: (message) => {
-            bytes = (message as ReceiveProgress).bytes;
-            progress.status({ id, started, current: bytes });
-          },
+      const received = await session.run<ReceivedDirectory>({ module: receiveModule, fn: 'receiveDirectory' }, args, {
+        signal,
+        onMessage: (message) => {
+          bytes = (message as ReceiveProgress).bytes;
+          progress.status({ id, started, current: bytes });
         },
-      );
+      });
       bytes = received.progress.bytes;
       return received;
     } finally {
