@@ -35,11 +35,16 @@ export interface DaemonConfig {
   readonly registries: RegistryHosts;
   readonly embeddedRegistry: { readonly host: string; readonly port: number } | undefined;
   readonly idleTimeoutMs: number | undefined;
+  /** Solves of `slipway.builder.v1` at once; undefined for as many as steps. */
+  readonly maxRuns: number | undefined;
+  readonly unattachedMs: number;
+  readonly sessionGraceMs: number;
 }
 
 const DEFAULT_ROOT = '/var/lib/buildkit';
 const DEFAULT_ADDRESS = 'unix:///run/buildkit/buildkitd.sock';
 const DEFAULT_CONFIG = '/etc/buildkit/buildkitd.toml';
+const MAX_GRACE_MS = 14 * 24 * 3600 * 1000;
 const ENTITLEMENTS: ReadonlySet<string> = new Set(['network.host', 'security.insecure']);
 
 /**
@@ -79,6 +84,9 @@ export function readConfig(flags: Flags): DaemonConfig {
         : hostPort(flags['embedded-registry'], '--embedded-registry'),
     idleTimeoutMs:
       flags['idle-timeout'] === undefined ? undefined : parseDuration(flags['idle-timeout'], '--idle-timeout'),
+    maxRuns: maxRuns(flags['max-runs']),
+    unattachedMs: grace(flags['unattached-timeout'] ?? '5m', '--unattached-timeout'),
+    sessionGraceMs: grace(flags['session-grace'] ?? '2m', '--session-grace'),
   };
 }
 
@@ -200,6 +208,22 @@ function parallelism(value: string | number | undefined): number {
   if (!Number.isInteger(count) || count < 0)
     throw invalidArgument(`max-parallelism: ${JSON.stringify(value)} is no number`);
   return count;
+}
+
+function maxRuns(value: string | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  const count = Number(value);
+  if (!Number.isInteger(count) || count < 1)
+    throw invalidArgument(`--max-runs ${JSON.stringify(value)}: expected a number from 1`);
+  return count;
+}
+
+/** A duration that a timer can hold. */
+function grace(value: string, name: string): number {
+  const ms = parseDuration(value, name);
+  if (!(ms > 0 && ms <= MAX_GRACE_MS))
+    throw invalidArgument(`${name} ${value}: expected more than nothing and at most 14 days`);
+  return ms;
 }
 
 function gcPolicy(

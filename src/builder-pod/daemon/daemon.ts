@@ -5,13 +5,14 @@ import { GrpcServer, SessionRegistry } from '../../builder-api/index.ts';
 import { GarbageCollector } from '../../cache/gc/index.ts';
 import { type RegistryThread, startRegistryThread } from '../../oci/registry-server/index.ts';
 import { fileSystemUsage } from '../../sys/index.ts';
-import { openBuilder } from '../engine/index.ts';
+import { type Builder, openBuilder } from '../engine/index.ts';
+import { RunStore, Runs, type RunsOptions, registerBuilder, tagWriter } from '../runs/index.ts';
 import { receiveModule } from '../sources/local/index.ts';
 import type { DaemonConfig, ListenAddress } from './config.ts';
 import { registerControl } from './control.ts';
 import { registerLlbBridge } from './llb-bridge.ts';
 
-import { workerRecord } from './worker.ts';
+import { BUILDKIT_VERSION, workerRecord } from './worker.ts';
 
 /** How long running calls may wind up when the daemon ends. */
 const CLOSE_GRACE_MS = 3000;
@@ -36,7 +37,12 @@ export async function startDaemon(config: DaemonConfig, log: Logger, { signal }:
   await using opened = new AsyncDisposableStack();
   const server = new GrpcServer({ logger: log });
   const sessions = opened.use(
-    new SessionRegistry({ logger: log, spareThreads: SPARE_SESSIONS, preload: [receiveModule] }),
+    new SessionRegistry({
+      logger: log,
+      spareThreads: SPARE_SESSIONS,
+      preload: [receiveModule],
+      logicalGraceMs: config.sessionGraceMs,
+    }),
   );
   const registry = await startRegistry(config, log, opened);
   const { root, labels, platforms, entitlements, maxParallelism, network, cgroupParent } = config;
@@ -72,11 +78,32 @@ export async function startDaemon(config: DaemonConfig, log: Logger, { signal }:
     opened.defer(() => rmSync(file, { force: true }));
   }
   opened.defer(() => server.close({ graceMs: CLOSE_GRACE_MS }));
+  opened.use(serveRuns(server, builder, config, { sessions, log, onOver: () => gc.trigger() }));
   const addresses: string[] = [];
   for (const address of config.addresses) addresses.push(await listen(server, address, config, opened));
   const idle = watchIdle(config.idleTimeoutMs, () => engine.activeBuilds + server.activeCalls, opened);
   const closing = opened.move();
   return { addresses, registry: registry?.host, idle, [Symbol.asyncDispose]: () => closing.disposeAsync() };
+}
+
+/** Solves for an operator. They end before the server does, so that whoever is attached is told. */
+function serveRuns(
+  server: GrpcServer,
+  { engine, state, openRepository, parallelSteps }: Builder,
+  { maxRuns, unattachedMs, platforms }: DaemonConfig,
+  others: Pick<RunsOptions, 'sessions' | 'log' | 'onOver'>,
+): Runs {
+  const runs = new Runs({
+    ...others,
+    solve: (request, options) => engine.solve(request, options),
+    store: new RunStore({ db: state.db, leases: state.leases }),
+    writeTags: tagWriter(state.content, openRepository),
+    capacity: maxRuns ?? parallelSteps,
+    unattachedMs,
+  });
+  const { package: name, version } = BUILDKIT_VERSION;
+  registerBuilder(server, runs, { id: state.id, platforms, version: `${name} ${version}` });
+  return runs;
 }
 
 async function listen(

@@ -59,6 +59,9 @@ const FLAGS = {
   // Ours.
   'embedded-registry': text,
   'idle-timeout': text,
+  'max-runs': text,
+  'unattached-timeout': text,
+  'session-grace': text,
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean', short: 'v' },
 } as const;
@@ -101,5 +104,9 @@ export const USAGE = `buildkitd: the Slipway builder daemon, for BuildKit's clie
   --oci-max-parallelism N     steps that run at once
   --embedded-registry HOST:PORT
                               serve a registry below the root; port 0 picks one, see registry-address there
+  --max-runs N                solves of an operator at once (default: as many as steps); Start of more is refused
+  --unattached-timeout DURATION
+                              end an operator's solve after so long with nobody attached (default 5m)
+  --session-grace DURATION    wait so long for the session of an operator's solve to come back (default 2m)
   --idle-timeout DURATION     end after so long without a build or client, e.g. 15m
 `;

@@ -2,7 +2,14 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { type AbortOptions, cancelledError, toCodedError } from '../../base/index.ts';
-import { clientOf, Metadata, type SessionRegistry, SSH, SSH_ID_METADATA } from '../../builder-api/index.ts';
+import {
+  clientOf,
+  Metadata,
+  type Session,
+  type SessionRegistry,
+  SSH,
+  SSH_ID_METADATA,
+} from '../../builder-api/index.ts';
 import { type SessionIds, withAnySession } from './group.ts';
 
 const TIMEOUT_MS = 15_000;
@@ -40,7 +47,7 @@ export class AgentForwarder {
           if (!session.supports(SSH, SSH.methods.forwardAgent)) return undefined;
           const ssh = clientOf(SSH, session);
           await ssh.checkAgent({ id }, { signal, timeoutMs: TIMEOUT_MS });
-          return await this.#listen(id, ssh, options.mode ?? 0o600);
+          return await this.#listen(id, session.id, options.mode ?? 0o600);
         },
         { signal },
       );
@@ -52,7 +59,7 @@ export class AgentForwarder {
     }
   }
 
-  async #listen(id: string, ssh: ReturnType<typeof clientOf<typeof SSH>>, mode: number): Promise<AgentSocket> {
+  async #listen(id: string, sessionId: string, mode: number): Promise<AgentSocket> {
     const directory = await mkdtemp(join(this.#directory, 'agent-'));
     const path = join(directory, 'sock');
     const closed = new AbortController();
@@ -61,7 +68,7 @@ export class AgentForwarder {
       sockets.add(socket);
       socket.on('close', () => sockets.delete(socket));
       socket.on('error', () => {});
-      void forward(socket, id, ssh, closed.signal);
+      void forward(socket, id, (options) => this.#registry.get(sessionId, options), closed.signal);
     });
     server.maxConnections = MAX_CONNECTIONS;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -87,25 +94,27 @@ export class AgentForwarder {
   }
 }
 
+/** One connection of a step to the agent; the session is looked up for each, as a logical one may be another connection by then. */
 async function forward(
   socket: Socket,
   id: string,
-  ssh: ReturnType<typeof clientOf<typeof SSH>>,
+  find: (options: AbortOptions) => Promise<Session>,
   closed: AbortSignal,
 ): Promise<void> {
   const over = new AbortController();
   socket.on('close', () => over.abort(cancelledError()));
-  const call = ssh.forwardAgent({
-    signal: AbortSignal.any([closed, over.signal]),
-    metadata: new Metadata().add(SSH_ID_METADATA, id),
-  });
-  const outward = (async () => {
-    for await (const chunk of socket as AsyncIterable<Buffer>)
-      for (let at = 0; at < chunk.length; at += PIECE) await call.write({ data: chunk.subarray(at, at + PIECE) });
-    call.end();
-  })();
-  outward.catch(() => {});
+  const signal = AbortSignal.any([closed, over.signal]);
   try {
+    const call = clientOf(SSH, await find({ signal })).forwardAgent({
+      signal,
+      metadata: new Metadata().add(SSH_ID_METADATA, id),
+    });
+    const outward = (async () => {
+      for await (const chunk of socket as AsyncIterable<Buffer>)
+        for (let at = 0; at < chunk.length; at += PIECE) await call.write({ data: chunk.subarray(at, at + PIECE) });
+      call.end();
+    })();
+    outward.catch(() => {});
     for await (const { data } of call.responses)
       if (!socket.write(data)) await new Promise<void>((resume) => socket.once('drain', resume).once('close', resume));
     socket.end();

@@ -1,0 +1,75 @@
+import { z } from 'zod';
+import { invalidArgument } from '../../base/index.ts';
+import { toNumber, type wire } from '../../builder-api/index.ts';
+import { solveRequest } from '../daemon/solve-request.ts';
+import type { SolveRequest } from '../engine/index.ts';
+import { type RunId, runId } from './id.ts';
+
+/** A Start, checked. */
+export interface RunRequest {
+  readonly id: RunId;
+  /** Logical; empty for none. */
+  readonly session: string;
+  /** 0 for none. */
+  readonly timeoutMs: number;
+  /** For logs. */
+  readonly subject: string;
+  readonly solve: SolveRequest;
+}
+
+const MAX_TIMEOUT_MS = 14 * 24 * 3600 * 1000;
+
+const scope = z.string().min(1).max(256);
+const attributes = z
+  .record(z.string().min(1).max(1024), z.string().max(1 << 20))
+  .refine((all) => Object.keys(all).length <= 1000, 'more than 1000 entries');
+const inputs = z.custom<object>().refine((all) => Object.keys(all).length <= 200, 'more than 200 entries');
+
+/** Bounds of what the protocol leaves open; the whole is at most one gRPC message. */
+const schema = z.object({
+  sessionId: z.string().regex(/^[\w.-]{0,200}$/),
+  writeScope: scope,
+  readScopes: z.array(scope).max(64),
+  timeoutMs: z.number().int().min(0).max(MAX_TIMEOUT_MS),
+  subject: z.string().max(600),
+  solve: z.object({
+    frontend: z.string().max(1024),
+    frontendAttrs: attributes,
+    frontendInputs: inputs,
+    exporters: z.array(z.object({ type: z.string().max(64), attrs: attributes })).max(20),
+    entitlements: z.array(z.string().max(64)).max(20),
+  }),
+});
+
+/** @throws CodedError invalid_argument naming the field; unimplemented for what is not built */
+export function readStart(message: wire.slipway.builder.v1.StartRequest.$Properties): RunRequest {
+  const id = runId(message.id);
+  const given = message.solve ?? {};
+  const checked = schema.safeParse({
+    sessionId: message.sessionId ?? '',
+    writeScope: message.writeScope ?? '',
+    readScopes: message.readScopes ?? [],
+    timeoutMs: toNumber(message.timeoutMs),
+    subject: message.subject ?? '',
+    solve: {
+      frontend: given.frontend ?? '',
+      frontendAttrs: given.frontendAttrs ?? {},
+      frontendInputs: given.frontendInputs ?? {},
+      exporters: (given.exporters ?? []).map(({ type, attrs }) => ({ type: type ?? '', attrs: attrs ?? {} })),
+      entitlements: given.entitlements ?? [],
+    },
+  });
+  if (!checked.success) {
+    const [issue] = checked.error.issues;
+    throw invalidArgument(`${issue?.path.join('.')}: ${issue?.message}`, {
+      reason: 'RUN_REQUEST',
+      cause: checked.error,
+    });
+  }
+  const { sessionId: session, writeScope, readScopes, timeoutMs, subject } = checked.data;
+  const ref = `run-${id.uid}-${id.attempt}`;
+  const solve = solveRequest({ ...given, ref, session }, { write: writeScope, read: readScopes });
+  if (solve.frontend === '' && solve.definition === undefined)
+    throw invalidArgument('solve: neither a frontend nor a definition', { reason: 'RUN_REQUEST' });
+  return { id, session, timeoutMs, subject, solve: { ...solve, deferTags: true } };
+}

@@ -1,0 +1,163 @@
+import { type AbortOptions, CodedError, onAbort, toCodedError } from '../../base/index.ts';
+import { wire } from '../../builder-api/index.ts';
+import type { VertexEvent } from '../../solver/ports.ts';
+import { type Build, type BuildFacts, factsOf, type SolveOutcome, type SolveRequest } from '../engine/index.ts';
+import type { RunId } from './id.ts';
+import type { RunRequest } from './request.ts';
+import { errorFields, factFields, outputsOf } from './result.ts';
+import type { RunResult, StoredRun } from './store.ts';
+
+const { RUNNING, SUCCEEDED, FAILED, CANCELLED } = wire.slipway.builder.v1.SolveState;
+
+export type Solve = (request: SolveRequest, options: AbortOptions) => Promise<SolveOutcome>;
+
+/** Why a run was ended from outside: `cancelled` holds whatever came of it, `stopped` leaves nothing behind. */
+type EndKind = 'cancelled' | 'failed' | 'stopped';
+
+/** One solve under way, or just over. */
+export class Run {
+  readonly id: RunId;
+  readonly request: RunRequest;
+  readonly #startedMs: number;
+  readonly #unattachedMs: number;
+  readonly #controller = new AbortController();
+  readonly #over = Promise.withResolvers<void>();
+  #build: Build | undefined;
+  #facts: BuildFacts | undefined;
+  #ended: { readonly kind: EndKind; readonly error: CodedError } | undefined;
+  #attached = 0;
+  #unattached: NodeJS.Timeout | undefined;
+  #isOver = false;
+
+  constructor(request: RunRequest, options: { readonly startedMs: number; readonly unattachedMs: number }) {
+    this.id = request.id;
+    this.request = request;
+    this.#startedMs = options.startedMs;
+    this.#unattachedMs = options.unattachedMs;
+  }
+
+  /** Settles when the solve has ended. */
+  get over(): Promise<void> {
+    return this.#over.promise;
+  }
+
+  /** Set when the builder stopped it, which says nothing about the solve. */
+  get stopped(): CodedError | undefined {
+    return this.#ended?.kind === 'stopped' ? this.#ended.error : undefined;
+  }
+
+  /** Solves; what is to be kept of it, or undefined when the builder stopped it. Call {@link finish} once that is kept. */
+  async solve(solve: Solve, now: () => number): Promise<StoredRun | undefined> {
+    const { timeoutMs, solve: request, session } = this.request;
+    const timer = timeoutMs === 0 ? undefined : setTimeout(() => this.end('failed', timedOut(timeoutMs)), timeoutMs);
+    this.#watchAttachments();
+    const observer = {
+      began: (build: Build) => {
+        this.#build = build;
+      },
+      ending: (build: Build) => {
+        this.#facts = this.#readFacts(build);
+      },
+    };
+    let outcome: SolveOutcome | undefined;
+    let failure: CodedError | undefined;
+    try {
+      outcome = await solve({ ...request, observer }, { signal: this.#controller.signal });
+    } catch (error) {
+      failure = toCodedError(error);
+    } finally {
+      clearTimeout(timer);
+      clearTimeout(this.#unattached);
+    }
+    const ended = this.#ended;
+    const common = { startedMs: this.#startedMs, completedMs: now(), ...factFields(this.#facts) };
+    if (outcome !== undefined && ended?.kind !== 'cancelled') {
+      const result = { ...common, state: SUCCEEDED, outputs: outputsOf(outcome) };
+      return { state: SUCCEEDED, session, insecure: outcome.images.map(({ insecure }) => insecure), result };
+    }
+    if (ended?.kind === 'stopped') return undefined;
+    const state = ended?.kind === 'cancelled' ? CANCELLED : FAILED;
+    const error = ended?.error ?? notOurs(failure!);
+    const step = ended === undefined ? this.#build : undefined;
+    return { state, session, insecure: [], result: { ...common, state, ...errorFields(error, step) } };
+  }
+
+  finish(): void {
+    this.#isOver = true;
+    this.#over.resolve();
+  }
+
+  /** How it stands while it runs. */
+  progress(): RunResult {
+    const facts = this.#facts ?? (this.#build === undefined ? undefined : this.#readFacts(this.#build));
+    return { state: RUNNING, startedMs: this.#startedMs, ...factFields(facts) };
+  }
+
+  /** Ends it; the first reason counts, but that a cancellation comes before all others. */
+  end(kind: EndKind, error: CodedError): void {
+    if (this.#isOver) return;
+    if (this.#ended === undefined || (kind === 'cancelled' && this.#ended.kind !== 'cancelled'))
+      this.#ended = { kind, error };
+    this.#controller.abort(error);
+  }
+
+  /** Somebody is there who wants the solve, until disposed. */
+  attach(): Disposable {
+    this.#attached++;
+    clearTimeout(this.#unattached);
+    let attached = true;
+    return {
+      [Symbol.dispose]: () => {
+        if (!attached) return;
+        attached = false;
+        this.#attached--;
+        this.#watchAttachments();
+      },
+    };
+  }
+
+  /** All events from the beginning, as far as they are kept, until the solve is over. @throws CodedError when the builder stopped it */
+  async *events({ signal }: AbortOptions): AsyncGenerator<readonly VertexEvent[], void> {
+    using _attached = this.attach();
+    if (this.#build !== undefined) yield* this.#build.job.watch({ signal });
+    using aborted = onAbort(signal);
+    await Promise.race([this.over, aborted.promise]);
+    if (this.stopped !== undefined) throw this.stopped;
+  }
+
+  #watchAttachments(): void {
+    if (this.#attached > 0 || this.#isOver || this.#ended !== undefined) return;
+    clearTimeout(this.#unattached);
+    this.#unattached = setTimeout(() => this.end('failed', unattached(this.#unattachedMs)), this.#unattachedMs);
+  }
+
+  #readFacts(build: Build): BuildFacts {
+    return factsOf(build.job, this.request.solve.frontendAttrs.get('context'));
+  }
+}
+
+/** A cancellation that nobody here asked for is a failure of the platform. */
+function notOurs(error: CodedError): CodedError {
+  if (error.fault !== 'cancelled') return error;
+  return new CodedError('unavailable', `the solve was interrupted: ${error.message}`, {
+    cause: error,
+    reason: error.reason ?? 'RUN_INTERRUPTED',
+    details: error.details,
+  });
+}
+
+function timedOut(ms: number): CodedError {
+  return new CodedError('deadline_exceeded', `the build took longer than ${ms / 1000} s`, {
+    fault: 'user',
+    reason: 'RUN_TIMEOUT',
+    hint: 'give the build more time, or let it do less',
+  });
+}
+
+function unattached(ms: number): CodedError {
+  return new CodedError('aborted', `nobody was attached to the solve for ${ms / 1000} s`, {
+    fault: 'infrastructure',
+    reason: 'RUN_UNATTACHED',
+    hint: 'run it again; whoever started it was away',
+  });
+}

@@ -1,0 +1,52 @@
+import { formatPlatform, type Platform } from '../../base/index.ts';
+import { Builder, type GrpcServer } from '../../builder-api/index.ts';
+import { statusMessages } from '../daemon/status-messages.ts';
+import { runId } from './id.ts';
+import { readStart } from './request.ts';
+import type { Runs } from './runs.ts';
+
+const MAX_REASON = 1024;
+
+export interface BuilderIdentity {
+  readonly id: string;
+  readonly platforms: readonly Platform[];
+  readonly version: string;
+}
+
+/** Serves `slipway.builder.v1`. */
+export function registerBuilder(server: GrpcServer, runs: Runs, identity: BuilderIdentity): void {
+  server.register(Builder, {
+    start: (request) => runs.start(readStart(request)),
+
+    attach: async function* (request, { signal }) {
+      const run = runs.watchable(runId(request.id));
+      if (run === undefined) return;
+      for await (const events of run.events({ signal })) yield* statusMessages(events);
+    },
+
+    cancel: async (request, options) => ({
+      state: await runs.cancel(runId(request.id), (request.reason ?? '').slice(0, MAX_REASON), options),
+    }),
+
+    result: (request, { signal }) => runs.result(runId(request.id), { signal, wait: request.wait === true }),
+
+    commit: async (request, options) => {
+      const { outputs = [] } = await runs.commit(runId(request.id), options);
+      return { outputs };
+    },
+
+    acknowledge: async (request, options) => {
+      await runs.acknowledge(runId(request.id), options);
+      return {};
+    },
+
+    load: () => ({
+      running: runs.running,
+      capacity: runs.capacity,
+      draining: runs.draining,
+      builderId: identity.id,
+      platforms: identity.platforms.map((platform) => formatPlatform(platform)),
+      version: identity.version,
+    }),
+  });
+}
