@@ -53,6 +53,8 @@ export interface ContentStore extends BlobProvider {
   /** Commits a file that a worker wrote and hashed. */
   adopt(path: string, digest: Digest, size: number, options: AbortOptions): Promise<void>;
   remove(digest: Digest): Promise<void>;
+  /** Reads the whole blob: whether it is here and its bytes are what the digest says. */
+  verify(digest: Digest, options: AbortOptions): Promise<boolean>;
   /** Every blob; `writtenAt` in ms since the epoch. */
   list(): AsyncIterable<{ readonly digest: Digest; readonly size: number; readonly writtenAt: number }>;
 }
@@ -84,14 +86,19 @@ export interface ImmutableRef {
   release(): Promise<void>;
   /** Whether content still lies elsewhere. */
   readonly lazy: boolean;
-  /** Pulls and unpacks what is lazy; then the mount values of a read-only view. */
+  /** Pulls and unpacks what is lazy; then the mount values of a read-only view. @throws LostResultError when its content cannot be had */
   mounts(options: RefOptions): Promise<readonly Mount[]>;
-  /** Mounts a read-only view somewhere private. */
+  /** Mounts a read-only view somewhere private. @throws LostResultError */
   mount(options: RefOptions): Promise<Mounted>;
-  /** Blobs of the whole chain, bottom first, made where missing (diff, compress). Empty for scratch. */
+  /** Blobs of the whole chain, bottom first, made where missing (diff, compress). Empty for scratch. @throws LostResultError */
   layers(options: RefOptions & { readonly compression?: Compression }): Promise<readonly Layer[]>;
-  /** Opens a layer blob of this ref: local content, else the provider of the lazy ref. */
+  /** Opens a layer blob of this ref: local content, else the provider of the lazy ref. @throws LostResultError */
   openBlob(descriptor: Descriptor, options: RefOptions): Promise<ReadableStream<Uint8Array>>;
+  /**
+   * For who failed on this ref's content, or is about to hand it on unread: looks whether the snapshots are there and the bytes of `blob`, if it is
+   * here, are what its digest says. @throws LostResultError when not; what is damaged is forgotten, so that it is had anew.
+   */
+  check(options: RefOptions & { readonly blob?: Descriptor }): Promise<void>;
   /** Persistent metadata of the ref, e.g. content-hash trees; string keys. */
   getMetadata(key: string): string | undefined;
   setMetadata(key: string, value: string): void;

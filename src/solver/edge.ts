@@ -38,6 +38,8 @@ export class EdgeState {
   loading: Run | undefined;
   /** Records that turned out to be gone, and results that were reported lost. */
   readonly gone = new Set<string>();
+  /** How often its result was reported lost. */
+  stepsBack = 0;
   /** Work under way that this edge waits for. */
   readonly runs = new Set<Run>();
   readonly #asks = new Map<Asker, Level>();

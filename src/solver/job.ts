@@ -105,7 +105,7 @@ export class Job<O = unknown, T = unknown> implements AsyncDisposable {
         return await consumer(built);
       } catch (error) {
         const lost = findLostResult(error);
-        if (lost === undefined || !this.#scheduler.stepBack(lost.resultId, reported)) throw error;
+        if (lost === undefined || !this.#scheduler.stepBack(lost, reported)) throw error;
       } finally {
         for (const { result } of built) await result.release();
       }

@@ -1,16 +1,30 @@
-import { CodedError } from '../base/index.ts';
+import { CodedError, toCodedError } from '../base/index.ts';
+
+export interface LostResultOptions {
+  /** Why it is lost. Its code, fault, reason and hint are what a user is told when the result cannot be made again. */
+  readonly cause?: unknown;
+  /** Results that the lost one stands on and that are lost with it. */
+  readonly below?: readonly string[];
+}
 
 /**
  * A consumer could not materialise a result that the cache promised: its blob is gone, corrupt or forbidden. Thrown by ops, content
  * digests and exporters; the solver answers by dropping the record and making the result again (design 3, the step back).
  */
 export class LostResultError extends CodedError {
-  /** {@link Result.id} of the result that is lost. */
-  readonly resultId: string;
+  /** {@link Result.id} of what is lost: first what the consumer held, then what that stands on. */
+  readonly resultIds: readonly string[];
 
-  constructor(resultId: string, message: string, options: { readonly cause?: unknown } = {}) {
-    super('data_loss', message, { ...options, reason: 'SOLVER_RESULT_LOST', fault: 'infrastructure' });
-    this.resultId = resultId;
+  constructor(resultId: string, message: string, { cause, below = [] }: LostResultOptions = {}) {
+    const known = cause === undefined ? undefined : toCodedError(cause);
+    super(known?.code ?? 'data_loss', message, {
+      ...(cause === undefined ? {} : { cause }),
+      reason: known?.reason ?? 'SOLVER_RESULT_LOST',
+      fault: known?.fault ?? 'infrastructure',
+      ...(known?.hint === undefined ? {} : { hint: known.hint }),
+      details: known?.details ?? [],
+    });
+    this.resultIds = [resultId, ...below];
   }
 }
 

@@ -3,12 +3,21 @@ import { type Asker, EdgeState, type Held } from './edge.ts';
 import { isVolatile, volatileKey } from './key.ts';
 import { Level } from './level.ts';
 import { contentKey } from './lookup.ts';
-import { findLostResult, type KeyStore, type OpContext, type Result, type ResultStore } from './ports.ts';
+import {
+  findLostResult,
+  type KeyStore,
+  type LostResultError,
+  type OpContext,
+  type Result,
+  type ResultStore,
+} from './ports.ts';
 import { Run } from './run.ts';
 import type { ActiveVertex } from './vertex.ts';
 
 /** How long edges are advanced before other work of the thread gets its turn. */
 const SLICE_MS = 10;
+/** How often one edge is made anew because its result was lost: a hit, and what was made in its place. */
+const MAX_STEPS_BACK = 2;
 
 /**
  * Advances edges. `#advance` is the whole algorithm: it looks at one edge as it now is and does the next thing that what is wanted
@@ -53,13 +62,18 @@ export class Scheduler {
    * The step back: forgets the record of a result that a consumer found lost, and takes it from the edges that hold it; who still
    * wants them has them made anew. True when the consumer may try again: once a result, which `reported` keeps.
    */
-  stepBack(resultId: string, reported: Set<string>): boolean {
-    if (reported.has(resultId)) return false;
-    reported.add(resultId);
-    for (const edge of [...(this.#holders.get(resultId) ?? [])]) {
-      if (edge.gone.has(resultId)) continue;
-      edge.gone.add(resultId);
-      if (edge.held?.record !== undefined) this.#forget(edge, edge.held.record);
+  stepBack({ resultIds }: LostResultError, reported: Set<string>): boolean {
+    const [first = ''] = resultIds;
+    if (reported.has(first)) return false;
+    reported.add(first);
+    const lost = resultIds.flatMap((id) => [...(this.#holders.get(id) ?? [])]);
+    if (lost.some((edge) => edge.stepsBack >= MAX_STEPS_BACK)) return false;
+    for (const edge of lost) {
+      const { held } = edge;
+      if (held === undefined || edge.gone.has(held.result.id)) continue;
+      edge.stepsBack++;
+      edge.gone.add(held.result.id);
+      if (held.record !== undefined) this.#forget(edge, held.record);
       this.#release(edge);
       edge.level = Level.slow;
       this.#wake(edge);
@@ -351,7 +365,8 @@ export class Scheduler {
             throw error;
           }
         } catch (error) {
-          for (const each of run.vertices) if (each.history.running) each.history.complete({ error });
+          // Whether a lost input is a failure of this vertex is not known yet.
+          if (findLostResult(error) === undefined) endVertices(run, { error });
           throw error;
         } finally {
           for (const input of inputs) await input.release();
@@ -469,9 +484,9 @@ export class Scheduler {
       } catch (error) {
         ended();
         const lost = findLostResult(error);
-        if (run.aborted) failure = undefined;
-        else if (lost === undefined || !this.stepBack(lost.resultId, edge.vertex.lost))
-          failure = this.#blame(error, edge.vertex);
+        const again = lost !== undefined && !run.aborted && this.stepBack(lost, edge.vertex.lost);
+        if (!run.aborted && !again) failure = this.#blame(error, edge.vertex);
+        if (lost !== undefined) endVertices(run, again ? {} : { error });
       }
       edge.vertex.work.delete(run);
       const users = run.finish();
@@ -507,6 +522,11 @@ export class Scheduler {
       }
     }
   }
+}
+
+/** Ends what is shown of a run's vertices. */
+function endVertices(run: Run, outcome: { readonly error?: unknown }): void {
+  for (const { history } of run.vertices) if (history.running) history.complete(outcome);
 }
 
 /** Releases a handle nobody waits for; a handle that cannot be released is the store's to sweep. */

@@ -8,6 +8,7 @@ import type { Pools } from '../../sys/index.ts';
 import type { Executor } from '../executor/index.ts';
 import { execOp } from '../ops/exec/index.ts';
 import { fileOp } from '../ops/file/index.ts';
+import { reportingLostInputs } from '../ops/lost-inputs.ts';
 import { sourceOp } from '../ops/source.ts';
 import type { SourceRegistry, SourceSecrets } from '../sources/index.ts';
 
@@ -37,18 +38,22 @@ function resolveOp(vertex: Vertex<VertexOp>, options: OpResolverOptions): Op<Imm
       return sourceOp(op.body.source, platform, { sources, places: places.source });
     case 'exec': {
       const { linuxResources } = metadata;
-      return execOp(op.body.exec, platform ?? hostPlatform(), inputCount, {
-        ...{ refs, executor, secrets, hasher, places: places.exec, resultOf: refResult },
-        ...(linuxResources === undefined ? {} : { resources: linuxResources }),
-      });
+      return reportingLostInputs(
+        execOp(op.body.exec, platform ?? hostPlatform(), inputCount, {
+          ...{ refs, executor, secrets, hasher, places: places.exec, resultOf: refResult },
+          ...(linuxResources === undefined ? {} : { resources: linuxResources }),
+        }),
+      );
     }
     case 'file':
-      return fileOp(op.body.file, inputCount, {
-        ...{ refs, hasher, tempDirectory, resultOf: refResult },
-        pool: pools.bulk,
-        places: places.file,
-        name: vertex.name,
-      });
+      return reportingLostInputs(
+        fileOp(op.body.file, inputCount, {
+          ...{ refs, hasher, tempDirectory, resultOf: refResult },
+          pool: pools.bulk,
+          places: places.file,
+          name: vertex.name,
+        }),
+      );
     default:
       throw new CodedError('unimplemented', `ops of the kind ${op.body.kind} are not supported by this builder yet`, {
         fault: 'user',

@@ -30,6 +30,8 @@ export interface LayerSource {
   /** Repositories by registry host that may hold it already. */
   readonly sources: Readonly<Record<string, readonly string[]>>;
   open(context: Pick<ExportContext, 'signal' | 'sessions'>): Promise<ReadableStream<Uint8Array>>;
+  /** Whether what is here of it is what the digest says. @throws LostResultError when not, so that it is made anew */
+  check(context: Pick<ExportContext, 'signal' | 'sessions'>): Promise<void>;
 }
 
 /** An image ready to be stored, pushed or sent. */
@@ -202,6 +204,9 @@ function layerSource(layer: Descriptor, { ref }: PlatformInput, oci: boolean): L
     open: ({ signal, sessions }) => {
       if (ref === undefined) throw new CodedError('internal', `layer ${digest} belongs to no ref`);
       return ref.openBlob(layer, { signal, sessions });
+    },
+    check: async ({ signal, sessions }) => {
+      await ref?.check({ signal, sessions, blob: layer });
     },
   };
 }

@@ -90,7 +90,14 @@ function namedRoots(root: Descriptor, names: readonly ImageReference[]): Descrip
 
 function blobsOf(image: AssembledExport, context: ExportContext): LayoutBlob[] {
   return [
-    ...image.layers.map((layer) => ({ descriptor: layer.descriptor, content: () => layer.open(context) })),
+    ...image.layers.map((layer) => ({
+      descriptor: layer.descriptor,
+      content: async () => {
+        // Nobody behind us looks at the bytes before they are in the user's file.
+        await layer.check(context);
+        return await layer.open(context);
+      },
+    })),
     ...[...image.configs, ...image.manifests].map(({ descriptor, bytes }) => ({ descriptor, content: bytes })),
   ];
 }

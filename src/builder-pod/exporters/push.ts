@@ -66,17 +66,24 @@ async function pushBlobs(
   const work: (() => Promise<unknown>)[] = [
     ...image.layers.map((layer) => async () => {
       const { digest, size } = layer.descriptor;
-      await repository.pushBlob(
-        { digest, size, open: () => layer.open({ signal, sessions: context.sessions }) },
-        {
-          signal,
-          mountFrom: (layer.sources[domain] ?? []).filter((from) => from !== path),
-          onProgress: (bytes) => {
-            sent.set(digest, bytes);
-            show();
+      const access = { signal, sessions: context.sessions };
+      try {
+        await repository.pushBlob(
+          { digest, size, open: () => layer.open(access) },
+          {
+            signal,
+            mountFrom: (layer.sources[domain] ?? []).filter((from) => from !== path),
+            onProgress: (bytes) => {
+              sent.set(digest, bytes);
+              show();
+            },
           },
-        },
-      );
+        );
+      } catch (error) {
+        // A registry refuses bytes that are not what their digest says.
+        if (!signal.aborted) await layer.check(access);
+        throw error;
+      }
       sent.set(digest, size);
       show();
     }),

@@ -165,6 +165,14 @@ export class FsContentStore implements ContentStore, AsyncDisposable {
     await this.#removeFile(this.#file(digest));
   }
 
+  async verify(digest: Digest, { signal }: AbortOptions): Promise<boolean> {
+    const args = { path: this.#file(digest), algorithm: digestAlgorithm(digest) };
+    const hex = await this.#options.pools.bulk.run<string | undefined>({ module: TASKS, fn: 'hashFile' }, args, {
+      signal,
+    });
+    return hex === digestHex(digest);
+  }
+
   /** {@link ContentStore.list}, with the time each blob was written (ms since the epoch). */
   async *list(): AsyncGenerator<{ readonly digest: Digest; readonly size: number; readonly writtenAt: number }> {
     const task = { module: TASKS, fn: 'listBlobs' };

@@ -1,6 +1,18 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { CodedError, type Digest, isDigest } from '../../base/index.ts';
+import { hasErrno, type TaskContext } from '../../sys/index.ts';
 
 /** Worker task: makes a file that a worker wrote a blob. */
 export function adopt({ path, target, size }: { path: string; target: string; size: number }): void {
@@ -18,6 +30,31 @@ export function adopt({ path, target, size }: { path: string; target: string; si
   }
   mkdirSync(dirname(target), { recursive: true });
   renameSync(path, target);
+}
+
+/** Worker task: the digest of a file's bytes as hex; undefined when there is no such file. */
+export function hashFile(
+  { path, algorithm }: { readonly path: string; readonly algorithm: string },
+  context: TaskContext,
+): string | undefined {
+  let fd: number;
+  try {
+    fd = openSync(path, 'r');
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+  try {
+    const hash = createHash(algorithm);
+    const buffer = Buffer.allocUnsafe(1 << 20);
+    for (let read = readSync(fd, buffer); read > 0; read = readSync(fd, buffer)) {
+      context.throwIfAborted();
+      hash.update(buffer.subarray(0, read));
+    }
+    return hash.digest('hex');
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** Worker task: removes files; those already gone are no error. */

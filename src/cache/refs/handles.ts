@@ -1,6 +1,7 @@
 import { type AbortOptions, CodedError, type Descriptor } from '../../base/index.ts';
 import type { Compression, ImmutableRef, Layer, Mount, Mounted, MutableRef, RefOptions } from '../ports.ts';
 import type { LayerBlobs } from './layer-blobs.ts';
+import { type Losses, layerFailure } from './losses.ts';
 import { mountPrivately } from './mounting.ts';
 import type { RefRecords } from './records.ts';
 import type { RefRow } from './schema.ts';
@@ -11,12 +12,20 @@ export interface Engine {
   readonly records: RefRecords;
   readonly unlazier: Unlazier;
   readonly blobs: LayerBlobs;
+  readonly losses: Losses;
 }
 
 const DEFAULT_COMPRESSION: Compression = { type: 'gzip' };
 
 function released(id: string): CodedError {
   return new CodedError('internal', `ref ${id} was used after its release`, { reason: 'REF_RELEASED' });
+}
+
+function blobGone({ digest }: Descriptor, id: string): CodedError {
+  return new CodedError('not_found', `blob ${digest} belongs to no layer of ref ${id}, or is gone`, {
+    reason: 'REF_CONTENT_GONE',
+    fault: 'infrastructure',
+  });
 }
 
 /** One counted handle on an immutable ref. */
@@ -49,7 +58,7 @@ export class ImmutableHandle implements ImmutableRef {
 
   async mounts(options: RefOptions): Promise<readonly Mount[]> {
     this.#row();
-    await this.#engine.unlazier.unlazy(this.id, options);
+    await this.#guard(options, () => this.#engine.unlazier.unlazy(this.id, options));
     return this.#engine.records.options.snapshotter.mounts(this.#row().snapshot as string);
   }
 
@@ -59,7 +68,7 @@ export class ImmutableHandle implements ImmutableRef {
     // A handle of the view's own: the ref stays while it is mounted.
     const held = this.clone();
     try {
-      const mounted = await mountPrivately(pools, mountDirectory, mounts, options);
+      const mounted = await this.#guard(options, () => mountPrivately(pools, mountDirectory, mounts, options));
       return {
         root: mounted.root,
         mounts: mounted.mounts,
@@ -76,26 +85,41 @@ export class ImmutableHandle implements ImmutableRef {
 
   layers(options: RefOptions & { readonly compression?: Compression }): Promise<readonly Layer[]> {
     this.#row();
-    return this.#engine.blobs.layers(this.id, options.compression ?? DEFAULT_COMPRESSION, options);
+    const compression = options.compression ?? DEFAULT_COMPRESSION;
+    return this.#guard(options, () => this.#engine.blobs.layers(this.id, compression, options));
   }
 
-  async openBlob(descriptor: Descriptor, options: RefOptions): Promise<ReadableStream<Uint8Array>> {
+  openBlob(descriptor: Descriptor, options: RefOptions): Promise<ReadableStream<Uint8Array>> {
+    this.#row();
+    return this.#guard(options, () => this.#openBlob(descriptor, options));
+  }
+
+  check({ blob, ...options }: RefOptions & { readonly blob?: Descriptor }): Promise<void> {
+    this.#row();
+    return this.#engine.losses.check(this.id, blob, options);
+  }
+
+  #guard<T>(options: RefOptions, work: () => Promise<T>): Promise<T> {
+    return this.#engine.losses.guard(this.id, options, work);
+  }
+
+  async #openBlob(descriptor: Descriptor, options: RefOptions): Promise<ReadableStream<Uint8Array>> {
     const { records } = this.#engine;
     const { content } = records.options;
-    this.#row();
     for (const row of records.chain(this.id)) {
       const blob = records.blobs(row.id).find(({ digest }) => digest === descriptor.digest);
       if (blob === undefined) continue;
-      if (content.has(descriptor.digest) && (blob.held === 1 || records.heldInScope(blob.digest, row.scope))) {
-        return content.open(descriptor, options);
+      const isHere = content.info(descriptor.digest)?.size === descriptor.size;
+      try {
+        if (isHere && (blob.held === 1 || records.heldInScope(blob.digest, row.scope)))
+          return await content.open(descriptor, options);
+        const provider = records.provider(blob, row.scope);
+        if (provider !== undefined) return await provider.open(descriptor, options);
+      } catch (error) {
+        throw layerFailure(row.id, error, options);
       }
-      const provider = records.provider(blob, row.scope);
-      if (provider !== undefined) return provider.open(descriptor, options);
     }
-    throw new CodedError('not_found', `blob ${descriptor.digest} belongs to no layer of ref ${this.id}, or is gone`, {
-      reason: 'REF_CONTENT_GONE',
-      fault: 'infrastructure',
-    });
+    throw layerFailure(this.id, blobGone(descriptor, this.id), options);
   }
 
   getMetadata(key: string): string | undefined {

@@ -5,9 +5,11 @@ import {
   type Descriptor,
   type Digest,
   parseImageReference,
+  toCodedError,
 } from '../../base/index.ts';
 import type { Compression, Layer, RefOptions } from '../ports.ts';
 import type { PackedBlob } from './context.ts';
+import { type Losses, layerFailure } from './losses.ts';
 import type { RefRecords } from './records.ts';
 import type { BlobRow, RefRow } from './schema.ts';
 import { SharedWork } from './shared-work.ts';
@@ -48,15 +50,21 @@ function distributionSource(reference: string): Record<string, string> {
   }
 }
 
+function layerGone({ id }: RefRow): CodedError {
+  return new CodedError('not_found', `ref ${id}: its layer can no longer be had`, { fault: 'infrastructure' });
+}
+
 /** Makes blobs of refs' layers where they are missing, each once. */
 export class LayerBlobs {
   readonly #records: RefRecords;
   readonly #unlazier: Unlazier;
+  readonly #losses: Losses;
   readonly #work = new SharedWork<Layer, RefOptions>();
 
-  constructor(records: RefRecords, unlazier: Unlazier) {
+  constructor(records: RefRecords, unlazier: Unlazier, losses: Losses) {
     this.#records = records;
     this.#unlazier = unlazier;
+    this.#losses = losses;
   }
 
   /** Blobs of the chain, bottom first. */
@@ -93,7 +101,12 @@ export class LayerBlobs {
     if (source !== undefined) {
       const blob = await this.#unlazier.pull(row, source, options);
       const args = { blob, digest: source.digest as Digest, into: temp.path, compression };
-      packed = await tools.convert(args, options);
+      try {
+        packed = await tools.convert(args, options);
+      } catch (error) {
+        if (toCodedError(error).code === 'data_loss') await this.#losses.discard(source);
+        throw layerFailure(row.id, error, options);
+      }
       if (packed.diffId !== source.diff_id) {
         throw new CodedError(
           'data_loss',
@@ -101,8 +114,7 @@ export class LayerBlobs {
         );
       }
     } else {
-      if (row.snapshot === null)
-        throw new CodedError('not_found', `ref ${row.id}: its layer can no longer be had`, { fault: 'infrastructure' });
+      if (row.snapshot === null) throw layerFailure(row.id, layerGone(row), options);
       packed = await tools.pack(
         { directory: snapshotter.upperDir(row.snapshot), into: temp.path, compression },
         options,

@@ -13,6 +13,7 @@ import { chainIds } from './chain-id.ts';
 import type { RefsOptions } from './context.ts';
 import { type Engine, ImmutableHandle, MutableHandle } from './handles.ts';
 import { compressionOf, LayerBlobs } from './layer-blobs.ts';
+import { Losses } from './losses.ts';
 import { NamedRefs } from './named.ts';
 import { RefRecords } from './records.ts';
 import { recover } from './recovery.ts';
@@ -33,8 +34,9 @@ export class Refs implements RefManager, AsyncDisposable {
 
   private constructor(records: RefRecords) {
     this.records = records;
-    const unlazier = new Unlazier(records);
-    this.#engine = { records, unlazier, blobs: new LayerBlobs(records, unlazier) };
+    const losses = new Losses(records);
+    const unlazier = new Unlazier(records, losses);
+    this.#engine = { records, unlazier, losses, blobs: new LayerBlobs(records, unlazier, losses) };
     this.#named = new NamedRefs(this.#engine);
   }
 
@@ -53,10 +55,13 @@ export class Refs implements RefManager, AsyncDisposable {
     const { signal } = options;
     const { snapshotter } = this.records.options;
     using below = parent === undefined ? undefined : this.#keep(parent.id);
-    if (below !== undefined) await this.#engine.unlazier.unlazy(below.id, { sessions: () => [], ...options });
-    const parentSnapshot = below === undefined ? undefined : (this.records.row(below.id)?.snapshot ?? undefined);
     const id = newId();
-    await snapshotter.prepare(id, parentSnapshot, { signal });
+    const prepare = async () => {
+      if (below !== undefined) await this.#engine.unlazier.unlazy(below.id, { sessions: () => [], ...options });
+      const parentSnapshot = below === undefined ? undefined : (this.records.row(below.id)?.snapshot ?? undefined);
+      await snapshotter.prepare(id, parentSnapshot, { signal });
+    };
+    await (below === undefined ? prepare() : this.#engine.losses.guard(below.id, options, prepare));
     try {
       this.records.insert({
         ...options,

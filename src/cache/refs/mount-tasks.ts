@@ -1,4 +1,4 @@
-import { mkdirSync, rmdirSync } from 'node:fs';
+import { mkdirSync, rmdirSync, statSync } from 'node:fs';
 import { type MountSpec, mount, unmountOrDetach } from '../../sys/index.ts';
 
 /** Worker task: mounts one above the other at a new directory; all or nothing. */
@@ -20,6 +20,12 @@ export function mountView({
     unmountView({ target, count });
     throw error;
   }
+}
+
+/** Worker task: the positions of those paths that are no directories. */
+export function missingDirectories({ paths }: { readonly paths: readonly string[] }): number[] {
+  const isThere = (path: string) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+  return paths.flatMap((path, n) => (isThere(path) ? [] : [n]));
 }
 
 /** Worker task: takes them down and removes the directory. */

@@ -87,11 +87,11 @@ export class NamedRefs {
   }
 
   async #take(free: Row | undefined, name: NamedRef, options: OpenOptions): Promise<Open> {
-    const { records, unlazier } = this.#engine;
+    const { records } = this.#engine;
     const { snapshotter, pools, mountDirectory } = records.options;
-    if (options.parent !== undefined && free === undefined)
-      await unlazier.unlazy(options.parent.id, { sessions: () => [], ...options });
-    const row = free === undefined ? await this.#make(name, options) : await this.#reuse(free, options);
+    const usable = free !== undefined && (await this.#isWhole(free, options)) ? free : undefined;
+    if (free !== undefined && usable === undefined) await this.#drop(free);
+    const row = usable === undefined ? await this.#start(name, options) : await this.#reuse(usable, options);
     const open: Open = {
       row,
       lock: lockOf(name),
@@ -109,6 +109,39 @@ export class NamedRefs {
     this.#open.set(row.id, open);
     this.#openRefs.add(row.ref);
     return open;
+  }
+
+  /** Whether the files of a free instance, and what they lie on, are still there. */
+  async #isWhole({ ref, base }: Row, options: AbortOptions): Promise<boolean> {
+    const { records, losses } = this.#engine;
+    const { snapshotter } = records.options;
+    const snapshots = [ref, ...(base === null ? [] : [base])]
+      .flatMap((id) => records.chain(id))
+      .flatMap(({ id, kind, snapshot }) => (kind === 'mutable' ? [id] : snapshot === null ? [] : [snapshot]))
+      .filter((one) => snapshotter.has(one));
+    return (await losses.missing(snapshots, options)).size === 0;
+  }
+
+  async #drop({ id, ref }: Row): Promise<void> {
+    const { db, snapshotter, log } = this.#engine.records.options;
+    log.warn('the files of a named ref are gone; it starts empty', { ref });
+    db.transaction(() => {
+      db.run('DELETE FROM named_refs WHERE id = ?', id);
+      this.#engine.records.delete(ref);
+    });
+    this.#openRefs.delete(ref);
+    if (snapshotter.has(ref)) await snapshotter.remove(ref, { signal: neverAborted });
+  }
+
+  /** A new instance, on its parent where it has one. */
+  async #start(name: NamedRef, options: OpenOptions): Promise<Row> {
+    const { unlazier, losses } = this.#engine;
+    const { parent } = options;
+    if (parent === undefined) return await this.#make(name, options);
+    return await losses.guard(parent.id, options, async () => {
+      await unlazier.unlazy(parent.id, { sessions: () => [], ...options });
+      return await this.#make(name, options);
+    });
   }
 
   async #make(name: NamedRef, options: OpenOptions): Promise<Row> {

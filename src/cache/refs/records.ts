@@ -1,4 +1,4 @@
-import { type Digest, newId } from '../../base/index.ts';
+import { type Descriptor, type Digest, newId } from '../../base/index.ts';
 import type { LazyProvider, RecordType } from '../ports.ts';
 import type { RefsOptions } from './context.ts';
 import { type BlobRow, CHAIN_SQL, type RefRow } from './schema.ts';
@@ -120,8 +120,9 @@ export class RefRecords {
   usableBlobs({ id, scope }: RefRow): BlobRow[] {
     const blobs = this.blobs(id);
     const here = blobs.filter(
-      ({ digest, held }) =>
-        (held === 1 || this.heldInScope(digest, scope)) && this.options.content.has(digest as Digest),
+      ({ digest, descriptor, held }) =>
+        (held === 1 || this.heldInScope(digest, scope)) &&
+        this.options.content.info(digest as Digest)?.size === (JSON.parse(descriptor) as Descriptor).size,
     );
     const order = [...(this.#providers.get(id)?.keys() ?? [])];
     const away = blobs

@@ -8,6 +8,7 @@ import {
   toCodedError,
 } from '../../base/index.ts';
 import type { RefOptions } from '../ports.ts';
+import { type Losses, layerFailure } from './losses.ts';
 import type { RefRecords } from './records.ts';
 import type { BlobRow, RefRow } from './schema.ts';
 import { SharedWork } from './shared-work.ts';
@@ -20,12 +21,14 @@ type Participants = ReadonlySet<RefOptions>;
 /** Brings lazy refs here: each blob is pulled once and each layer unpacked once, however many builds wait for it. */
 export class Unlazier {
   readonly #records: RefRecords;
+  readonly #losses: Losses;
   readonly #pulls = new SharedWork<string, RefOptions>();
   readonly #unpacks = new SharedWork<void, RefOptions>();
   readonly #places = new Semaphore(MAX_PULLS);
 
-  constructor(records: RefRecords) {
+  constructor(records: RefRecords, losses: Losses) {
     this.#records = records;
+    this.#losses = losses;
   }
 
   /** Afterwards the ref and all below it have snapshots. @throws CodedError not_found when a blob can no longer be had */
@@ -37,7 +40,7 @@ export class Unlazier {
     // Pulls run ahead of unpacking, which goes bottom up.
     const chosen = lazy.map((row) => {
       const blob = this.#records.usableBlobs(row)[0];
-      if (blob === undefined) throw gone(row, 'its layer');
+      if (blob === undefined) throw layerFailure(row.id, gone(row, 'its layer'), options);
       return { row, blob };
     });
     const pulls = chosen.map(({ row, blob }) => this.pull(row, blob, { ...options, signal }));
@@ -45,9 +48,11 @@ export class Unlazier {
     try {
       for (const [n, { row, blob }] of chosen.entries()) {
         const path = (await pulls[n]) as string;
-        await this.#unpacks.run(row.id, { ...options }, { signal }, (shared) =>
-          this.#unpack(row.id, blob, path, shared),
-        );
+        await this.#unpacks
+          .run(row.id, { ...options }, { signal }, (shared) => this.#unpack(row.id, blob, path, shared))
+          .catch((error: unknown) => {
+            throw layerFailure(row.id, error, options);
+          });
       }
     } catch (error) {
       stop.abort(error);
@@ -61,11 +66,16 @@ export class Unlazier {
     const key = `${row.scope} ${blob.digest}`;
     const work = (shared: AbortOptions & { participants: Participants }) => this.#pull(row, blob, shared);
     const pulled = this.#pulls.run(key, { ...options }, options, work);
-    return pulled.then((path) => {
-      // Another ref of the same scope may have done the work.
-      if (blob.held === 0) this.#records.setHeld(row.id, blob.digest, true);
-      return path;
-    });
+    return pulled.then(
+      (path) => {
+        // Another ref of the same scope may have done the work.
+        if (blob.held === 0) this.#records.setHeld(row.id, blob.digest, true);
+        return path;
+      },
+      (error: unknown) => {
+        throw layerFailure(row.id, error, options);
+      },
+    );
   }
 
   async #pull(
@@ -77,7 +87,9 @@ export class Unlazier {
     const { content } = records.options;
     const digest = blob.digest as Digest;
     const descriptor = JSON.parse(blob.descriptor) as Descriptor;
-    const isHere = content.info(digest)?.size === descriptor.size;
+    const size = content.info(digest)?.size;
+    const isHere = size === descriptor.size;
+    if (!isHere && size !== undefined) await content.remove(digest); // cut short, or worse
     if (isHere && (blob.held === 1 || records.heldInScope(digest, row.scope))) return content.path(digest);
     const provider = records.provider(blob, row.scope);
     if (provider === undefined) throw gone(row, digest);
@@ -117,6 +129,8 @@ export class Unlazier {
     };
     report(0, false);
     const key = `unpack-${newId()}`;
+    // One that was found damaged may still be there under the first name.
+    const name = snapshotter.has(id) ? newId() : id;
     await snapshotter.prepare(key, below.at(-1), { signal });
     try {
       const lowers = below.map((name) => snapshotter.upperDir(name)).reverse();
@@ -130,22 +144,31 @@ export class Unlazier {
         onProgress: (n: number) => report(n, false),
       };
       await tools.apply(args, { signal });
-      await snapshotter.commit(id, key, { signal });
+      await snapshotter.commit(name, key, { signal });
     } catch (error) {
       await snapshotter.remove(key, { signal: new AbortController().signal }).catch(() => {});
-      if (toCodedError(error).code === 'data_loss') await this.#discard(layer);
-      throw error;
+      throw await this.#blameBlob(layer, error, { signal });
     }
-    db.run('UPDATE refs SET snapshot = ?, size = NULL WHERE id = ?', id, id);
+    db.run('UPDATE refs SET snapshot = ?, size = NULL WHERE id = ?', name, id);
     report(total, true);
   }
 
-  /** Bytes that do not fit what they claim to be are fetched again, from elsewhere if the layer has another blob. */
-  async #discard({ ref, digest }: BlobRow): Promise<void> {
-    const { db, content } = this.#records.options;
-    await content.remove(digest as Digest);
-    this.#records.setHeld(ref, digest, false);
-    if (this.#records.blobs(ref).length > 1) db.run('DELETE FROM ref_blobs WHERE ref = ? AND digest = ?', ref, digest);
+  /** A layer that cannot be read may lie about its bytes, or they went bad here: these are dropped. The failure to tell. */
+  async #blameBlob(layer: BlobRow, error: unknown, { signal }: AbortOptions): Promise<unknown> {
+    if (signal.aborted) return error;
+    const { code } = toCodedError(error);
+    if (code === 'data_loss') await this.#losses.discard(layer);
+    else if (code === 'invalid_argument') {
+      const { content } = this.#records.options;
+      const digest = layer.digest as Digest;
+      if (await content.verify(digest, { signal })) return error;
+      await this.#losses.discard(layer);
+      return new CodedError('data_loss', `blob ${digest} is damaged in the content store`, {
+        cause: error,
+        reason: 'CONTENT_DIGEST_MISMATCH',
+      });
+    }
+    return error;
   }
 }
 

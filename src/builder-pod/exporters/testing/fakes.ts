@@ -79,6 +79,7 @@ export function fakeRef(layers: readonly FakeLayer[], directory = '/nonexistent'
       };
     },
     layers: async () => made,
+    check: async () => {},
     openBlob: async ({ digest }) => {
       opened.push(digest);
       return ReadableStream.from([blobs.get(digest) as Buffer]);

@@ -90,6 +90,7 @@ class PlainRefs implements Pick<RefManager, 'create' | 'get'> {
       release: async () => {},
       mounts: async () => [],
       mount: async () => ({ root: this.path(id), mounts: [], [Symbol.asyncDispose]: async () => {} }),
+      check: async () => {},
       layers: async () => [],
       openBlob: async () => new ReadableStream(),
       getMetadata: (key) => metadata.get(key),

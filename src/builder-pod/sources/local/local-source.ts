@@ -80,10 +80,7 @@ export class LocalReceiver {
     const description = `local source for ${source.name}`;
     const mutable = await this.#refs
       .create(base, { signal, description, recordType: 'source.local', scope })
-      .catch(async (error: unknown) => {
-        await base?.release();
-        throw error;
-      });
+      .catch((error: unknown) => giveUp(base, error, options));
     let received: ReceivedDirectory;
     try {
       await using stack = new AsyncDisposableStack();
@@ -99,8 +96,7 @@ export class LocalReceiver {
       }
     } catch (error) {
       await mutable.release();
-      await base?.release();
-      throw error;
+      return await giveUp(base, error, options);
     }
     await base?.release();
     const state = await mutable.commit({ signal });
@@ -151,4 +147,14 @@ export class LocalReceiver {
       progress.status({ id, started, current: bytes, completed: Date.now() });
     }
   }
+}
+
+/** Had the last state's files gone, that is the failure: they are forgotten, and the next try receives all anew. */
+async function giveUp(base: ImmutableRef | undefined, error: unknown, options: ReceiveLocalOptions): Promise<never> {
+  try {
+    if (!options.signal.aborted) await base?.check(options);
+  } finally {
+    await base?.release();
+  }
+  throw error;
 }

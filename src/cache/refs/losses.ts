@@ -1,0 +1,180 @@
+import {
+  type AbortOptions,
+  CodedError,
+  type Descriptor,
+  type Digest,
+  neverAborted,
+  toCodedError,
+} from '../../base/index.ts';
+import { findLostResult, LostResultError } from '../../solver/ports.ts';
+import { siblingModule } from '../../sys/index.ts';
+import type { RefRecords } from './records.ts';
+import type { BlobRow, RefRow } from './schema.ts';
+
+const TASKS = siblingModule(import.meta.url, './mount-tasks');
+/** Failures that say that content is not to be had from where it was, be it for now: another place may have it. */
+const LOST_CODES: ReadonlySet<string> = new Set([
+  'not_found',
+  'permission_denied',
+  'unauthenticated',
+  'data_loss',
+  'unavailable',
+]);
+
+/** The layer of one ref cannot be had; as the failure itself to whoever does not care whose layer it was. */
+export class LayerLostError extends CodedError {
+  readonly ref: string;
+
+  constructor(ref: string, cause: unknown) {
+    const { code, message, fault, reason, hint, details } = toCodedError(cause);
+    super(code, message, {
+      ...{ cause, fault, details },
+      ...(reason === undefined ? {} : { reason }),
+      ...(hint === undefined ? {} : { hint }),
+    });
+    this.ref = ref;
+  }
+}
+
+/** Names the ref in a failure to have its layer; a cancellation and failures of another kind stay what they are. */
+export function layerFailure(ref: string, error: unknown, { signal }: AbortOptions): unknown {
+  if (signal.aborted || error instanceof LayerLostError) return error;
+  return LOST_CODES.has(toCodedError(error).code) ? new LayerLostError(ref, error) : error;
+}
+
+/**
+ * What became of content that records promise (design 3, the step back). Whoever works on a ref and fails on its content gets a
+ * {@link LostResultError} for it; cache keys forget it, and what stands on it, so that all of it is made or fetched again.
+ */
+export class Losses {
+  readonly #records: RefRecords;
+
+  constructor(records: RefRecords) {
+    this.#records = records;
+  }
+
+  /** Runs work that needs the content of a ref. @throws LostResultError when that content turned out lost */
+  async guard<T>(id: string, { signal }: AbortOptions, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (signal.aborted || findLostResult(error) !== undefined) throw error;
+      await this.#checkSnapshots(id, { signal }, error);
+      const layer = findLayer(error);
+      if (layer === undefined) throw error;
+      throw this.#lost(id, layer.ref, error);
+    }
+  }
+
+  /** {@link ImmutableRef.check} */
+  async check(id: string, blob: Descriptor | undefined, { signal }: AbortOptions): Promise<void> {
+    await this.#checkSnapshots(id, { signal });
+    if (blob === undefined) return;
+    const { content } = this.#records.options;
+    const row = this.#records.chain(id).findLast((one) => this.#blobOf(one, blob.digest) !== undefined);
+    if (row === undefined || !content.has(blob.digest) || (await content.verify(blob.digest, { signal }))) return;
+    await this.discard(this.#blobOf(row, blob.digest) as BlobRow);
+    throw this.#lost(id, row.id, damaged(blob.digest));
+  }
+
+  /** Bytes that do not fit what they claim to be are had again: from where they came, or made anew. */
+  async discard({ ref, digest, origin }: BlobRow): Promise<void> {
+    const { db, content } = this.#records.options;
+    await content.remove(digest as Digest);
+    this.#records.setHeld(ref, digest, false);
+    if (origin === 'made' || this.#records.blobs(ref).length > 1)
+      db.run('DELETE FROM ref_blobs WHERE ref = ? AND digest = ?', ref, digest);
+  }
+
+  /** Those of these snapshots whose directory is not there. */
+  async missing(snapshots: readonly string[], { signal }: AbortOptions): Promise<ReadonlySet<string>> {
+    const { snapshotter, pools } = this.#records.options;
+    const known = snapshots.filter((name) => snapshotter.has(name));
+    const paths = known.map((name) => snapshotter.upperDir(name));
+    const found = await pools.short.run<number[]>({ module: TASKS, fn: 'missingDirectories' }, { paths }, { signal });
+    return new Set([...snapshots.filter((name) => !known.includes(name)), ...found.map((n) => known[n] as string)]);
+  }
+
+  async #checkSnapshots(id: string, options: AbortOptions, cause?: unknown): Promise<void> {
+    const chain = this.#records.chain(id);
+    const missing = await this.missing(
+      chain.flatMap(({ snapshot }) => (snapshot === null ? [] : [snapshot])),
+      options,
+    );
+    const lowest = chain.find(({ snapshot }) => snapshot !== null && missing.has(snapshot));
+    if (lowest === undefined) return;
+    await this.#forgetSnapshots(lowest);
+    const gone = new CodedError('data_loss', `the files of ref ${lowest.id} (${lowest.description}) are gone`, {
+      reason: 'REF_CONTENT_GONE',
+      fault: 'infrastructure',
+      cause,
+      hint: 'something removed files below the state directory: build again, or prune all',
+    });
+    throw this.#lost(id, lowest.id, gone);
+  }
+
+  /** What was unpacked of a ref and of all that stands on it is worth nothing without it. Layers whose blobs can be had are lazy again. */
+  async #forgetSnapshots(lowest: RefRow): Promise<void> {
+    const { db, snapshotter, onResultDropped, log } = this.#records.options;
+    const above = db.all<RefRow>(
+      `WITH RECURSIVE above (id, depth) AS (
+        SELECT id, 0 FROM refs WHERE id = ?
+        UNION ALL SELECT r.id, depth + 1 FROM refs r JOIN above a ON r.parent = a.id WHERE r.kind = 'immutable'
+      ) SELECT refs.* FROM above JOIN refs ON refs.id = above.id ORDER BY depth`,
+      lowest.id,
+    );
+    log.warn('the files of a ref are gone', {
+      ref: lowest.id,
+      description: lowest.description,
+      above: above.length - 1,
+    });
+    db.transaction(() => {
+      for (const { id } of above) db.run('UPDATE refs SET snapshot = NULL, size = NULL WHERE id = ?', id);
+    });
+    for (const row of above)
+      if (row.stored === 1 && !this.#records.obtainable({ ...row, snapshot: null })) onResultDropped?.(row.id);
+    const records = this.#records;
+    for (const { id, snapshot } of above.toReversed()) {
+      if (records.inUse(id)) continue;
+      // One that is still a parent goes at the next start.
+      if (snapshot !== null) await snapshotter.remove(snapshot, { signal: neverAborted }).catch(() => {});
+      const row = records.row(id);
+      if (row === undefined || row.snapshot !== null || records.inUse(id) || records.obtainable(row)) continue;
+      if (!records.hasChildren(id) && !records.leased(id)) records.delete(id);
+    }
+  }
+
+  /** Drops the records of the chain that stand on a lost layer. */
+  #lost(id: string, layer: string, cause: unknown): LostResultError {
+    const chain = this.#records.chain(id);
+    const stored = chain
+      .slice(
+        Math.max(
+          0,
+          chain.findIndex((row) => row.id === layer),
+        ),
+      )
+      .filter((row) => row.stored === 1);
+    for (const row of stored) this.#records.options.onResultDropped?.(row.id);
+    const below = stored.map((row) => row.id).filter((one) => one !== id);
+    return new LostResultError(id, toCodedError(cause).message, { cause, below });
+  }
+
+  #blobOf(row: RefRow, digest: Digest): BlobRow | undefined {
+    return this.#records.blobs(row.id).find((blob) => blob.digest === digest);
+  }
+}
+
+function damaged(digest: Digest): CodedError {
+  return new CodedError('data_loss', `blob ${digest} is damaged in the content store`, {
+    reason: 'CONTENT_DIGEST_MISMATCH',
+    hint: 'check the disk of the builder; it was dropped, so build again',
+  });
+}
+
+function findLayer(error: unknown): LayerLostError | undefined {
+  for (let at: unknown = error, depth = 0; at instanceof Error && depth < 32; at = at.cause, depth++) {
+    if (at instanceof LayerLostError) return at;
+  }
+  return undefined;
+}
