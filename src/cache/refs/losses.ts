@@ -73,8 +73,17 @@ export class Losses {
     const { content } = this.#records.options;
     const row = this.#records.chain(id).findLast((one) => this.#blobOf(one, blob.digest) !== undefined);
     if (row === undefined || !content.has(blob.digest) || (await content.verify(blob.digest, { signal }))) return;
-    await this.discard(this.#blobOf(row, blob.digest) as BlobRow);
+    await this.discardDamaged(id, { signal });
     throw this.#lost(id, row.id, damaged(blob.digest));
+  }
+
+  /** Where one blob went bad others may have too: reads all that are here of a ref's layers. */
+  async discardDamaged(id: string, { signal }: AbortOptions): Promise<void> {
+    const { content } = this.#records.options;
+    for (const blob of this.#records.chain(id).flatMap((row) => this.#records.blobs(row.id))) {
+      const digest = blob.digest as Digest;
+      if (content.has(digest) && !(await content.verify(digest, { signal }))) await this.discard(blob);
+    }
   }
 
   /** Bytes that do not fit what they claim to be are had again: from where they came, or made anew. */

@@ -57,6 +57,8 @@ export class Unlazier {
     } catch (error) {
       stop.abort(error);
       await Promise.allSettled(pulls);
+      if (!options.signal.aborted && toCodedError(error).code === 'data_loss')
+        await this.#losses.discardDamaged(id, options);
       throw error;
     }
   }
