@@ -51,6 +51,10 @@ export function registerLlbBridge(server: GrpcServer, engine: Engine, worker: Wo
           ...(frontend ? { frontend, frontendOptions: new Map(Object.entries(request.frontendOpt ?? {})) } : {}),
           frontendInputs: decodeInputs(request.frontendInputs),
           evaluate: request.evaluate === true,
+          cacheImports: (request.cacheImports ?? []).map(({ type, attrs }) => ({
+            type: type ?? '',
+            attrs: attrs ?? {},
+          })),
         },
         context,
       );

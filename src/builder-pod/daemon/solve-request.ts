@@ -35,6 +35,10 @@ export function solveRequest(message: SolveMessage, scope: CacheScope): SolveReq
     frontendInputs: decodeInputs(message.frontendInputs),
     exporters,
     entitlements: message.entitlements ?? [],
+    cacheImports: [
+      ...(cache.imports ?? []).map(({ type, attrs }) => ({ type: type ?? '', attrs: attrs ?? {} })),
+      ...(cache.importRefsDeprecated ?? []).map((ref) => ({ type: 'registry', attrs: { ref } })),
+    ],
     scope,
   };
 }

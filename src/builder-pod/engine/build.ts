@@ -3,6 +3,7 @@ import { toGoMode } from '../../builder-api/index.ts';
 import { type Definition, loadDefinition } from '../../llb/index.ts';
 import type { Pools } from '../../sys/index.ts';
 import type {
+  BridgeCacheImport,
   BridgeCall,
   BridgeImage,
   BridgeImageRequest,
@@ -19,6 +20,7 @@ import type {
 } from '../frontends/index.ts';
 import type { ImageResolver, ResolutionMemo } from '../sources/index.ts';
 import { BuildRef, type EngineJob } from './build-ref.ts';
+import { UnreadCacheImports } from './cache-imports.ts';
 import { BUILDER_LLB_CAPS } from './capabilities.ts';
 import { checkEntitlements } from './entitlements.ts';
 import { SourceLocations } from './error-source.ts';
@@ -42,6 +44,7 @@ export interface BuildRequest {
   readonly frontendAttrs: ReadonlyMap<string, string>;
   readonly frontendInputs: ReadonlyMap<string, Definition>;
   readonly entitlements: ReadonlySet<string>;
+  readonly cacheImports?: readonly BridgeCacheImport[];
 }
 
 const SCRATCH: BridgeRef = { id: '' };
@@ -61,6 +64,7 @@ export class Build {
   readonly #locations = new SourceLocations();
   readonly #refs = new Map<string, BuildRef>();
   readonly #returned = Promise.withResolvers<BridgeResult>();
+  readonly #cacheImports: UnreadCacheImports;
   #returnedOnce = false;
   #warnings = 0;
 
@@ -70,6 +74,9 @@ export class Build {
     this.signal = signal;
     this.#services = services;
     this.#returned.promise.catch(() => {});
+    this.#cacheImports = new UnreadCacheImports(job);
+    this.#cacheImports.tell(request.cacheImports ?? []);
+    this.#cacheImports.tellOptions(request.frontendAttrs);
   }
 
   /** A graph to solve when something of it is wanted. Undefined for an empty one. @throws CodedError */
@@ -178,6 +185,8 @@ export class Build {
   }
 
   async #solve(request: BridgeSolveRequest, call: BridgeCall): Promise<BridgeResult> {
+    this.#cacheImports.tell(request.cacheImports ?? []);
+    this.#cacheImports.tellOptions(request.frontendOptions ?? new Map());
     if (request.frontend !== undefined && request.frontend !== '') {
       const { frontend, frontendOptions = new Map(), frontendInputs = new Map() } = request;
       const result = await this.runFrontend(frontend, frontendOptions, frontendInputs, call);

@@ -20,7 +20,7 @@ import {
   Solver,
 } from '../../solver/index.ts';
 import { type ExportedImage, type Exporter, type ExportSource, frontendResponse } from '../exporters/index.ts';
-import type { BridgeResult } from '../frontends/index.ts';
+import type { BridgeCacheImport, BridgeResult } from '../frontends/index.ts';
 import { Build, type BuildServices } from './build.ts';
 import type { BuildRef } from './build-ref.ts';
 import { grantEntitlements } from './entitlements.ts';
@@ -57,6 +57,8 @@ export interface SolveRequest {
   readonly frontendInputs: ReadonlyMap<string, Definition>;
   readonly exporters: readonly { readonly type: string; readonly attrs: Readonly<Record<string, string>> }[];
   readonly entitlements: readonly string[];
+  /** Remote caches to read: the user is told that this builder does not. */
+  readonly cacheImports?: readonly BridgeCacheImport[];
   readonly scope: CacheScope;
   /** Images are pushed by digest only; who asked writes the tags. */
   readonly deferTags?: boolean;
@@ -158,9 +160,9 @@ export class Engine {
     const buildSignal = AbortSignal.any([signal, over.signal]);
     const sessions = () => (session === '' ? [] : [session]);
     const job = this.#solver.job({ id: ref, sessions, scope: request.scope });
-    const { frontendAttrs, frontendInputs } = request;
+    const { frontendAttrs, frontendInputs, cacheImports = [] } = request;
     const build = new Build(
-      { ref, session, frontendAttrs, frontendInputs, entitlements },
+      { ref, session, frontendAttrs, frontendInputs, entitlements, cacheImports },
       job,
       this.#options,
       buildSignal,
