@@ -1,5 +1,13 @@
 import { posix } from 'node:path';
-import { CodedError, type Digest, digestOf, invalidArgument, type Platform, parseIgnoreFile } from '../base/index.ts';
+import {
+  annotate,
+  CodedError,
+  type Digest,
+  digestOf,
+  invalidArgument,
+  type Platform,
+  parseIgnoreFile,
+} from '../base/index.ts';
 import type { Definition, SourceInfo } from '../llb/op.ts';
 import { fileVertex } from './file-op.ts';
 import type { CallOptions, DockerfileClient, FrontendRef } from './frontend-interface.ts';
@@ -89,7 +97,8 @@ export class BuildContexts {
     try {
       data = await readWhole(ref, filename, options);
     } catch (error) {
-      const other = isDefaultName && !isTooLarge(error) ? await readOptional(ref, lowerCase, options) : undefined;
+      const mayBeOther = isDefaultName && !isTooLarge(error) && !isSourceFailure(error);
+      const other = mayBeOther ? await readOptional(ref, lowerCase, options) : undefined;
       if (other === undefined) throw unreadable(error, filename);
       data = other;
     }
@@ -237,8 +246,8 @@ async function readWhole(ref: FrontendRef, path: string, options: CallOptions): 
     ({ size } = await ref.statFile(path, options));
   } catch (error) {
     options.signal.throwIfAborted();
-    // Reading reports what is wrong.
-    void error;
+    // Otherwise reading reports what is wrong.
+    if (isSourceFailure(error)) throw error;
   }
   if (size > MAX_FILE_BYTES) throw tooLarge();
   const data = await ref.readFile(path, { offset: 0, length: MAX_FILE_BYTES + 1 }, options);
@@ -248,6 +257,11 @@ async function readWhole(ref: FrontendRef, path: string, options: CallOptions): 
 
 function isTooLarge(error: unknown): boolean {
   return error instanceof CodedError && error.reason === 'DOCKERFILE_TOO_LARGE';
+}
+
+/** Whether there is no telling what files there are: the source itself could not be had. */
+function isSourceFailure(error: unknown): boolean {
+  return error instanceof CodedError && error.details.some(({ type }) => type === 'errdefs.Vertex');
 }
 
 /** Undefined when it is not there; too large a file is no reason to do as if it were not. */
@@ -260,24 +274,20 @@ export async function readOptional(
     return await readWhole(ref, path, options);
   } catch (error) {
     options.signal.throwIfAborted();
-    if (isTooLarge(error)) throw error;
+    if (isTooLarge(error) || isSourceFailure(error)) throw error;
     return undefined;
   }
 }
 
 function unreadable(error: unknown, filename: string): CodedError {
-  const message = `failed to read dockerfile: ${(error as Error).message}`;
-  if (error instanceof CodedError && error.code === 'not_found')
-    return invalidArgument(message, {
+  if (error instanceof CodedError && error.code === 'not_found' && !isSourceFailure(error))
+    return invalidArgument(`failed to read dockerfile: ${error.message}`, {
       cause: error,
       details: error.details,
       reason: 'DOCKERFILE_NOT_FOUND',
       hint: `Is there a ${filename} where the build looks for it? Its name is set with the option filename.`,
     });
-  return new CodedError(error instanceof CodedError ? error.code : 'unknown', message, {
-    cause: error,
-    ...(error instanceof CodedError ? { fault: error.fault, details: error.details } : {}),
-  });
+  return annotate(error, 'failed to read dockerfile');
 }
 
 const MAGIC: readonly (readonly number[])[] = [

@@ -26,13 +26,14 @@ const MAX_SESSION_ID = 256;
 const LOOKUP_WAIT_MS = 5000;
 /** How long a logical session may be away. */
 const LOGICAL_GRACE_MS = 120_000;
+const LAST_CHANCE_MS = 1000;
 
 /** The sessions of a daemon, by id. */
 export class SessionRegistry implements AsyncDisposable {
   readonly #sessions = new Map<string, { session: Session; tunnel: SessionTunnel }>();
   readonly #waiters = new Set<Waiter>();
-  /** Ids that are expected to come back, with how many solves expect it. */
-  readonly #logical = new Map<string, number>();
+  /** Ids that are expected to come back: how many solves expect it, and since when it is away. */
+  readonly #logical = new Map<string, { count: number; awaySince: number }>();
   readonly #logicalGraceMs: number;
   readonly #log: Logger;
   readonly #threads: ReturnType<typeof sessionThreads>;
@@ -88,7 +89,11 @@ export class SessionRegistry implements AsyncDisposable {
     tunnel.closed.addEventListener(
       'abort',
       () => {
-        if (this.#sessions.get(id)?.tunnel === tunnel) this.#sessions.delete(id);
+        if (this.#sessions.get(id)?.tunnel === tunnel) {
+          this.#sessions.delete(id);
+          const logical = this.#logical.get(id);
+          if (logical !== undefined) logical.awaySince = performance.now();
+        }
         this.#threads.refill();
         log.debug('session closed', { err: tunnel.closed.reason });
       },
@@ -108,15 +113,15 @@ export class SessionRegistry implements AsyncDisposable {
    * an older one's place. Until disposed.
    */
   declareLogical(id: string): Disposable {
-    this.#logical.set(id, (this.#logical.get(id) ?? 0) + 1);
+    const logical = this.#logical.get(id) ?? { count: 0, awaySince: performance.now() };
+    this.#logical.set(id, logical);
+    logical.count++;
     let declared = true;
     return {
       [Symbol.dispose]: () => {
         if (!declared) return;
         declared = false;
-        const left = (this.#logical.get(id) ?? 1) - 1;
-        if (left > 0) this.#logical.set(id, left);
-        else this.#logical.delete(id);
+        if (--logical.count === 0) this.#logical.delete(id);
       },
     };
   }
@@ -129,7 +134,14 @@ export class SessionRegistry implements AsyncDisposable {
   async anyLogical(ids: readonly string[], { signal }: AbortOptions): Promise<Session | undefined> {
     const wanted = ids.map(stripPrefix);
     const there = wanted.map((id) => this.peek(id)).find((session) => session !== undefined);
-    return there ?? (await this.#wait(wanted, signal, this.#logicalGraceMs));
+    return there ?? (await this.#wait(wanted, signal, Math.max(0, ...wanted.map((id) => this.#graceLeft(id)))));
+  }
+
+  /** Milliseconds that a session may still be away; a little even when its time is up, so that one that connects just now is found. */
+  #graceLeft(id: string): number {
+    const logical = this.#logical.get(id);
+    if (logical === undefined) return 0;
+    return Math.max(LAST_CHANCE_MS, logical.awaySince + this.#logicalGraceMs - performance.now());
   }
 
   /** The session; one that is about to connect is waited for, a logical one for its grace time. @throws CodedError not_found */
@@ -137,7 +149,7 @@ export class SessionRegistry implements AsyncDisposable {
     const wanted = stripPrefix(id);
     const there = this.peek(wanted);
     if (there !== undefined) return there;
-    const waitMs = options.waitMs ?? (this.isLogical(wanted) ? this.#logicalGraceMs : LOOKUP_WAIT_MS);
+    const waitMs = options.waitMs ?? (this.isLogical(wanted) ? this.#graceLeft(wanted) : LOOKUP_WAIT_MS);
     const session = await this.#wait([wanted], options.signal, waitMs);
     if (session !== undefined) return session;
     throw new CodedError('not_found', `no active session for ${wanted}`, {

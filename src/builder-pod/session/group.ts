@@ -30,7 +30,8 @@ export async function withAnySession<T>(
       tried.add(next);
       let session: Session | undefined;
       try {
-        session = await registry.get(next, { signal, waitMs: WAIT_MS });
+        // A logical one that is away is waited for once the others were asked.
+        session = await registry.get(next, { signal, waitMs: registry.isLogical(next) ? 0 : WAIT_MS });
         return await use(session);
       } catch (error) {
         if (signal.aborted) throw signal.reason;

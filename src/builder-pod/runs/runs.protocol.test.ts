@@ -1,0 +1,394 @@
+import { readFileSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startBuilder } from '../../../e2e/support/builder.ts';
+import { makeAuthority } from '../../../e2e/support/certificates.ts';
+import { freePort } from '../../../e2e/support/ports.ts';
+import { tempFolder } from '../../../e2e/support/temp-folder.ts';
+import { newId } from '../../base/index.ts';
+import { openBuilderClient } from '../../builder-api/index.ts';
+import { encodeDefinition, FileActions, scratch } from '../../llb/index.ts';
+import {
+  CANCELLED,
+  collectLogs,
+  FAILED,
+  RUNNING,
+  RunWorld,
+  SUCCEEDED,
+  serveSecrets,
+  signal,
+  UNKNOWN,
+} from './testing/world.ts';
+
+/** Says something, waits at the gate, says more. */
+const GATED = `ARG GATE
+ARG NAME
+RUN echo before-the-gate && wget -q -O- $GATE/$NAME && echo after-the-gate
+`;
+
+let world: RunWorld;
+beforeAll(async () => {
+  world = await RunWorld.open(['--session-grace', '15s', '--max-runs', '4']);
+});
+afterAll(() => world[Symbol.asyncDispose]());
+
+const builder = () => world.client.builder;
+
+describe('a solve', () => {
+  test('started twice is solved once, and its tags are there after Commit only', async () => {
+    const commit = await world.repository('twice', GATED);
+    const outputs = [['twice/a:one', 'twice/a:two'], ['twice/b:latest']];
+    const request = world.request('twice', { outputs, attrs: { 'build-arg:NAME': 'twice' } });
+    const { id } = request;
+    expect(await builder().start(request, { signal })).toMatchObject({ state: RUNNING, alreadyKnown: false });
+    await world.gate.reached('twice');
+    expect(await builder().start(request, { signal })).toMatchObject({ state: RUNNING, alreadyKnown: true });
+    expect(await builder().result({ id: id! }, { signal })).toMatchObject({ state: RUNNING, commit });
+    await expect(builder().commit({ id: id! }, { signal })).rejects.toMatchObject({ reason: 'RUN_NOT_OVER' });
+    expect(await builder().load({}, { signal })).toMatchObject({ running: 1, capacity: 4, draining: false });
+    world.gate.open('twice');
+    const result = await world.result(id);
+    expect(result.error?.message).toBe(undefined);
+    expect(result).toMatchObject({ state: SUCCEEDED, commit, committed: false });
+    expect(world.gate.visits('twice')).toBe(1);
+    expect(result.slowestSteps.map(({ name }) => name)).toContainEqual(expect.stringContaining('RUN echo before'));
+    expect(result.vertices).toBeGreaterThan(2);
+    const [a, b] = result.outputs;
+    expect(a).toMatchObject({ names: ['slipway.localhost/twice/a:one', 'slipway.localhost/twice/a:two'] });
+    expect(a?.platforms).toHaveLength(1);
+    expect(Number(a?.size)).toBeGreaterThan(500_000);
+    expect(await world.digestOf(`twice/a@${a?.digest}`)).toBe(a?.digest);
+    expect(await world.digestOf(`twice/b@${b?.digest}`)).toBe(b?.digest);
+    for (const name of ['twice/a:one', 'twice/a:two', 'twice/b:latest'])
+      expect(await world.digestOf(name)).toBe(undefined);
+
+    const commits = await Promise.all([1, 2, 3].map(() => builder().commit({ id: id! }, { signal })));
+    expect(commits[0]?.outputs.map(({ digest }) => digest)).toEqual([a?.digest, b?.digest]);
+    for (const name of ['twice/a:one', 'twice/a:two']) expect(await world.digestOf(name)).toBe(a?.digest);
+    expect(await world.digestOf('twice/b:latest')).toBe(b?.digest);
+    expect(await builder().result({ id: id! }, { signal })).toMatchObject({ state: SUCCEEDED, committed: true });
+
+    expect(await builder().start(request, { signal })).toMatchObject({ state: SUCCEEDED, alreadyKnown: true });
+    await builder().acknowledge({ id: id! }, { signal });
+    await builder().acknowledge({ id: id! }, { signal });
+    expect(await builder().result({ id: id! }, { signal })).toMatchObject({ state: UNKNOWN });
+    await expect(builder().start(request, { signal })).rejects.toMatchObject({ reason: 'RUN_OVER' });
+    expect(world.gate.visits('twice')).toBe(1);
+  });
+
+  test('that is all cached still tells its commit and base images', async () => {
+    await world.repository('base', 'RUN echo made > /made\n');
+    const first = world.request('base', { outputs: [['base:1']] });
+    await builder().start(first, { signal });
+    const base = (await world.result(first.id)).outputs[0];
+    await builder().commit({ id: first.id! }, { signal });
+    const commit = await world.repository('app', 'FROM slipway.localhost/base:1\nRUN cat /made > /copy\n');
+    for (const expected of ['built', 'cached']) {
+      const request = world.request('app', { outputs: [['app:1']] });
+      await builder().start(request, { signal });
+      const result = await world.result(request.id);
+      expect(result).toMatchObject({ state: SUCCEEDED, commit });
+      expect(result.baseImages).toMatchObject([{ name: 'slipway.localhost/base:1', digest: base?.digest }]);
+      if (expected === 'cached') expect(result.hits).toBeGreaterThan(0);
+    }
+  });
+
+  test('that fails tells whose fault it was, the step, its exit code and the end of its log', async () => {
+    await world.repository('fails', 'RUN yes überlang | head -c 9000 && echo the-end && exit 7\n');
+    const request = world.request('fails', { outputs: [['fails:1']] });
+    await builder().start(request, { signal });
+    const result = await world.result(request.id);
+    expect(result).toMatchObject({ state: FAILED, fault: 'user', reason: 'EXEC_FAILED', exitCode: 7 });
+    expect(result.failedStep).toMatch(/RUN yes/);
+    expect(result.error?.details?.map(({ typeUrl }) => typeUrl)).toEqual(
+      expect.arrayContaining([expect.stringContaining('errdefs.Vertex'), expect.stringContaining('errdefs.Source')]),
+    );
+    const tail = new TextDecoder('utf-8', { fatal: true }).decode(result.logTail);
+    expect(tail).toMatch(/the-end\n$/);
+    expect(result.logTail.length).toBeLessThanOrEqual(2048);
+    expect(result.logTail.length).toBeGreaterThan(2000);
+    await expect(builder().commit({ id: request.id! }, { signal })).rejects.toMatchObject({ reason: 'RUN_FAILED' });
+  });
+
+  test('of a ref that the repository does not have says so', async () => {
+    await world.repository('wrong', 'RUN true\n');
+    const request = world.request('wrong', { attrs: { context: `${world.git.url}/wrong.git#no-such-branch` } });
+    await builder().start(request, { signal });
+    const result = await world.result(request.id);
+    expect(result).toMatchObject({ state: FAILED, fault: 'user', reason: 'GIT_NOT_FOUND' });
+  });
+
+  test('ends at its timeout', async () => {
+    await world.repository('slow', GATED);
+    const request = world.request('slow', { attrs: { 'build-arg:NAME': 'slow' }, timeoutMs: 3000 });
+    await builder().start(request, { signal });
+    expect(await world.result(request.id)).toMatchObject({ state: FAILED, reason: 'RUN_TIMEOUT', fault: 'user' });
+  });
+});
+
+test('a client that dies in mid-solve is replaced by another, which sees all logs and the result', async () => {
+  await world.repository('reattach', GATED);
+  const request = world.request('reattach', { attrs: { 'build-arg:NAME': 'reattach' } });
+  {
+    await using first = world.connect();
+    await first.builder.start(request, { signal });
+    const logs = collectLogs(first.builder.attach({ id: request.id! }, { signal }));
+    await logs.has('before-the-gate');
+    await world.gate.reached('reattach');
+  }
+  await using second = world.connect();
+  const logs = collectLogs(second.builder.attach({ id: request.id! }, { signal }));
+  await logs.has('before-the-gate');
+  world.gate.open('reattach');
+  const text = await logs.done;
+  expect(text.match(/before-the-gate/g)).toHaveLength(1);
+  expect(text).toContain('after-the-gate');
+  expect(await second.builder.result({ id: request.id! }, { signal })).toMatchObject({ state: SUCCEEDED });
+  // Late watchers get the same.
+  expect(await collectLogs(second.builder.attach({ id: request.id! }, { signal })).done).toContain('after-the-gate');
+});
+
+describe('what must not be', () => {
+  test('tags of a cancelled solve never appear, whenever it was cancelled', async () => {
+    await world.repository('cancel', GATED);
+    const running = world.request('cancel', { outputs: [['cancel:running']], attrs: { 'build-arg:NAME': 'cancel' } });
+    await builder().start(running, { signal });
+    await world.gate.reached('cancel');
+    await builder().cancel({ id: running.id!, reason: 'superseded by a newer Build' }, { signal });
+    const result = await world.result(running.id);
+    expect(result).toMatchObject({ state: CANCELLED, fault: 'cancelled', reason: 'RUN_CANCELLED' });
+    expect(result.error?.message).toContain('superseded by a newer Build');
+    world.gate.open('cancel');
+    const after = world.request('cancel', { outputs: [['cancel:after']], attrs: { 'build-arg:NAME': 'cancel' } });
+    await builder().start(after, { signal });
+    expect(await world.result(after.id)).toMatchObject({ state: SUCCEEDED });
+    expect(await builder().cancel({ id: after.id! }, { signal })).toMatchObject({ state: CANCELLED });
+    const before = world.request('cancel', { outputs: [['cancel:before']] });
+    expect(await builder().cancel({ id: before.id! }, { signal })).toMatchObject({ state: CANCELLED });
+    expect(await builder().start(before, { signal })).toMatchObject({ state: CANCELLED, alreadyKnown: true });
+    for (const { id } of [running, after, before])
+      await expect(builder().commit({ id: id! }, { signal })).rejects.toMatchObject({ reason: 'RUN_CANCELLED' });
+    for (const name of ['cancel:running', 'cancel:after', 'cancel:before'])
+      expect(await world.digestOf(name)).toBe(undefined);
+  });
+
+  test('an attempt is fenced by a newer one', async () => {
+    await world.repository('fence', GATED);
+    const uid = newId();
+    const attempt = (n: number, name: string) =>
+      world.request('fence', { uid, attempt: n, outputs: [[`fence:${n}`]], attrs: { 'build-arg:NAME': name } });
+    world.gate.open('fence-1');
+    await builder().start(attempt(1, 'fence-1'), { signal });
+    expect(await world.result({ runUid: uid, attempt: 1 })).toMatchObject({ state: SUCCEEDED });
+    await builder().start(attempt(3, 'fence-3'), { signal });
+    await world.gate.reached('fence-3');
+    await expect(builder().commit({ id: { runUid: uid, attempt: 1 } }, { signal })).rejects.toMatchObject({
+      reason: 'RUN_SUPERSEDED',
+    });
+    await expect(builder().start(attempt(2, 'fence-2'), { signal })).rejects.toMatchObject({
+      reason: 'RUN_SUPERSEDED',
+    });
+    world.gate.open('fence-4');
+    await builder().start(attempt(4, 'fence-4'), { signal });
+    expect(await world.result({ runUid: uid, attempt: 3 })).toMatchObject({
+      state: CANCELLED,
+      reason: 'RUN_SUPERSEDED',
+    });
+    expect(await world.result({ runUid: uid, attempt: 4 })).toMatchObject({ state: SUCCEEDED });
+    await builder().commit({ id: { runUid: uid, attempt: 4 } }, { signal });
+    expect(await world.digestOf('fence:4')).toBeDefined();
+    for (const n of [1, 3]) expect(await world.digestOf(`fence:${n}`)).toBe(undefined);
+  });
+
+  test('hostile requests are refused by field', async () => {
+    const refused = async (change: (request: ReturnType<RunWorld['request']>) => void, message: RegExp) => {
+      const request = world.request('none');
+      change(request);
+      await expect(builder().start(request, { signal })).rejects.toMatchObject({
+        code: 'invalid_argument',
+        message: expect.stringMatching(message),
+      });
+    };
+    await refused((request) => (request.id = { runUid: 'a'.repeat(1000), attempt: 1 }), /run_uid/);
+    await refused((request) => (request.id = { runUid: '../../x', attempt: 1 }), /run_uid/);
+    await refused((request) => (request.id = { runUid: 'a', attempt: 0 }), /attempt/);
+    await refused((request) => (request.id = { runUid: 'a', attempt: -5 }), /attempt/);
+    await refused((request) => (request.sessionId = 'x'.repeat(300)), /sessionId/);
+    await refused((request) => (request.sessionId = 'other:session'), /sessionId/);
+    await refused((request) => (request.writeScope = ''), /writeScope/);
+    await refused((request) => (request.readScopes = Array.from({ length: 100 }, () => 'x')), /readScopes/);
+    await refused((request) => (request.timeoutMs = -1), /timeoutMs/);
+    await refused((request) => (request.timeoutMs = Number.MAX_SAFE_INTEGER), /timeoutMs/);
+    await refused((request) => (request.subject = 'x'.repeat(10_000)), /subject/);
+    await refused(
+      (request) => (request.solve!.exporters = Array.from({ length: 50 }, () => ({ type: 'image' }))),
+      /exporters/,
+    );
+    await refused((request) => (request.solve!.frontendAttrs = { x: 'y'.repeat(2 << 20) }), /frontendAttrs/);
+    await refused((request) => (request.solve = {}), /frontend/);
+    await expect(builder().result({ id: null }, { signal })).rejects.toMatchObject({ code: 'invalid_argument' });
+    await expect(
+      collectLogs(builder().attach({ id: { runUid: 'nobody', attempt: 1 } }, { signal })).done,
+    ).rejects.toMatchObject({ code: 'not_found', reason: 'RUN_UNKNOWN' });
+    expect(await builder().load({}, { signal })).toMatchObject({ running: 0 });
+  });
+});
+
+describe('the session of a solve', () => {
+  const NEEDS_SECRET = 'RUN --mount=type=secret,id=token,required cat /run/secrets/token > /told\n';
+
+  test('may be lost while a step waits for its secret, and come back', async () => {
+    await world.repository('secret', NEEDS_SECRET);
+    const session = newId();
+    const request = world.request('secret', { session, outputs: [['secret:1']] });
+    const asked = Promise.withResolvers<void>();
+    const first = world.connect();
+    const silent = serveSecrets(first, session, () => {
+      asked.resolve();
+      return new Promise(() => {});
+    });
+    await builder().start(request, { signal });
+    await asked.promise;
+    await first[Symbol.asyncDispose]();
+    await sleep(500);
+    expect(await builder().result({ id: request.id! }, { signal })).toMatchObject({ state: RUNNING });
+    await using second = world.connect();
+    await using _session = serveSecrets(second, session, async (id) => `value of ${id}`);
+    const result = await world.result(request.id);
+    expect(result.error?.message).toBe(undefined);
+    expect(result).toMatchObject({ state: SUCCEEDED });
+    void silent.ended.catch(() => {});
+  });
+
+  test('is taken over by a newer connection, though the older one still stands', async () => {
+    await world.repository('takeover', `${NEEDS_SECRET}RUN echo takeover\n`);
+    const session = newId();
+    const request = world.request('takeover', { session, attrs: { 'no-cache': '' } });
+    const asked = Promise.withResolvers<void>();
+    await using first = world.connect();
+    await using _older = serveSecrets(first, session, () => {
+      asked.resolve();
+      return new Promise(() => {});
+    });
+    await builder().start(request, { signal });
+    await asked.promise;
+    await using second = world.connect();
+    await using _newer = serveSecrets(second, session, async () => 'new');
+    expect(await world.result(request.id)).toMatchObject({ state: SUCCEEDED });
+  });
+
+  test("that stays away is the platform's failure", async () => {
+    await world.repository('away', 'RUN echo away\n');
+    const request = world.request('away', { session: newId() });
+    await builder().start(request, { signal });
+    const result = await world.result(request.id);
+    expect(result).toMatchObject({ state: FAILED, fault: 'infrastructure', reason: 'NO_SESSION' });
+  });
+
+  test('is not missed by a solve that does not need it', async () => {
+    const request = world.request('alone', { session: newId() });
+    const files = new FileActions().mkfile('/Dockerfile', 0o644, Buffer.from('FROM scratch\nCOPY Dockerfile /\n'));
+    const context = encodeDefinition(scratch().file(files).marshal());
+    request.solve = { frontend: 'dockerfile.v0', frontendInputs: { context, dockerfile: context } };
+    await builder().start(request, { signal });
+    expect(await world.result(request.id)).toMatchObject({ state: SUCCEEDED });
+  });
+});
+
+test('results and tags to write outlive a builder that is killed; what ran is unknown then', async () => {
+  await world.repository('restart', GATED);
+  world.gate.open('restart');
+  const uid = newId();
+  const done = world.request('restart', { uid, outputs: [['restart:1']], attrs: { 'build-arg:NAME': 'restart' } });
+  const other = world.request('restart', { outputs: [['restart:2']], attrs: { 'build-arg:NAME': 'restart' } });
+  const cut = world.request('restart', { attempt: 2, attrs: { 'build-arg:NAME': 'restart-cut' } });
+  const never = world.request('restart');
+  for (const request of [done, other]) {
+    await builder().start(request, { signal });
+    expect(await world.result(request.id)).toMatchObject({ state: SUCCEEDED });
+  }
+  await builder().cancel({ id: never.id! }, { signal });
+  await builder().start(cut, { signal });
+  await world.gate.reached('restart-cut');
+  await world.stop('SIGKILL');
+  await world.start();
+  expect(await builder().result({ id: cut.id! }, { signal })).toMatchObject({ state: UNKNOWN });
+  await expect(builder().start({ ...cut, id: { ...cut.id!, attempt: 1 } }, { signal })).rejects.toMatchObject({
+    reason: 'RUN_SUPERSEDED',
+  });
+  expect(await builder().start(never, { signal })).toMatchObject({ state: CANCELLED, alreadyKnown: true });
+  const result = await builder().result({ id: done.id! }, { signal });
+  expect(result).toMatchObject({ state: SUCCEEDED, committed: false });
+  expect(await builder().start(done, { signal })).toMatchObject({ state: SUCCEEDED, alreadyKnown: true });
+  expect(await collectLogs(builder().attach({ id: done.id! }, { signal })).done).toBe('');
+  await builder().commit({ id: done.id! }, { signal });
+  expect(await world.digestOf('restart:1')).toBe(result.outputs[0]?.digest);
+  // Without the builder's own copy the manifest is what lies under its digest.
+  const digest = (await builder().result({ id: other.id! }, { signal })).outputs[0]?.digest ?? '';
+  rmSync(path.join(world.root, 'blobs', digest.replace(':', '/')));
+  await builder().commit({ id: other.id! }, { signal });
+  expect(await world.digestOf('restart:2')).toBe(digest);
+  expect(world.gate.visits('restart')).toBe(1);
+});
+
+test('a solve that nobody is attached to ends itself; a busy builder takes no more; one that stops says so', async () => {
+  await using small = await RunWorld.open(['--max-runs', '1', '--unattached-timeout', '2s']);
+  await small.repository('busy', GATED);
+  const build = (name: string) => small.request('busy', { attrs: { 'build-arg:NAME': name } });
+  const { builder } = small.client;
+  const [attended, refused, alone, stopped] = [build('attended'), build('refused'), build('alone'), build('stopped')];
+  await builder.start(attended, { signal });
+  const logs = collectLogs(builder.attach({ id: attended.id! }, { signal }));
+  await small.gate.reached('attended');
+  await expect(builder.start(refused, { signal })).rejects.toMatchObject({
+    code: 'resource_exhausted',
+    reason: 'BUILDER_BUSY',
+    fault: 'infrastructure',
+  });
+  await sleep(3000);
+  small.gate.open('attended');
+  expect(await logs.done).toContain('after-the-gate');
+
+  await builder.start(alone, { signal });
+  await small.gate.reached('alone');
+  let state = RUNNING;
+  while (state === RUNNING) {
+    await sleep(200);
+    state = (await builder.result({ id: alone.id! }, { signal })).state;
+  }
+  expect(await small.result(alone.id)).toMatchObject({
+    state: FAILED,
+    reason: 'RUN_UNATTACHED',
+    fault: 'infrastructure',
+  });
+
+  await builder.start(stopped, { signal });
+  const cut = collectLogs(builder.attach({ id: stopped.id! }, { signal }));
+  await cut.has('before-the-gate');
+  const ended = expect(cut.done).rejects.toMatchObject({ code: 'unavailable' });
+  await small.stop('SIGTERM');
+  await ended;
+});
+
+test('a client with the contents of its certificates is let in, one without is not', async () => {
+  using folder = tempFolder('runs-tls');
+  const authority = await makeAuthority(folder.path, 'ca');
+  const [server, client] = await Promise.all([
+    authority.issue('builder', { names: ['builder.test'] }),
+    authority.issue('operator'),
+  ]);
+  const port = await freePort();
+  const tls = ['--tlscert', server.cert, '--tlskey', server.key, '--tlscacert', authority.cert];
+  await using _daemon = await startBuilder(folder.path, ['--addr', `tcp://127.0.0.1:${port}`, ...tls]);
+  const ca = readFileSync(authority.cert);
+  const own = { cert: readFileSync(client.cert), key: readFileSync(client.key) };
+  const address = `tcp://127.0.0.1:${port}`;
+  await using good = openBuilderClient(address, { ca, ...own, serverName: 'builder.test' });
+  expect(await good.builder.load({}, { signal })).toMatchObject({ running: 0, draining: false });
+  await using unnamed = openBuilderClient(address, { ca, ...own });
+  await expect(unnamed.builder.load({}, { signal })).rejects.toMatchObject({ code: 'unavailable' });
+  await using nobody = openBuilderClient(address, { ca, serverName: 'builder.test' });
+  await expect(nobody.builder.load({}, { signal })).rejects.toMatchObject({ code: 'unavailable' });
+  expect(() => openBuilderClient(address, { ca, cert: own.cert })).toThrow(/certificates/);
+});
