@@ -10,6 +10,8 @@ import { LLBBridge } from '../services/gateway.ts';
 import { type HostedSession, type HostSessionOptions, hostSession } from '../session/host.ts';
 import { GrpcJsChannel } from './grpc-js-channel.ts';
 
+const KEEPALIVE_MS = 20_000;
+
 /** PEM, as the path of a file or as its contents. */
 export type Pem = string | Uint8Array;
 
@@ -43,6 +45,10 @@ export function openBuilderClient(address: string, tls?: ClientTls): BuilderClie
     tls === undefined ? grpc.credentials.createInsecure() : sslCredentials(tls),
     {
       ...(tls?.serverName === undefined ? {} : { 'grpc.ssl_target_name_override': tls.serverName }),
+      // A builder whose machine is gone does not say so: calls that wait for it must end.
+      ...(address.startsWith('tcp:')
+        ? { 'grpc.keepalive_time_ms': KEEPALIVE_MS, 'grpc.keepalive_timeout_ms': KEEPALIVE_MS }
+        : {}),
       ...(address.startsWith('unix:') ? { 'grpc.default_authority': 'localhost' } : {}),
     },
   );

@@ -9,6 +9,7 @@ import http2, {
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { CodedError, type Logger, silentLogger, toCodedError } from '../../base/index.ts';
+import { watchPeer } from './keepalive.ts';
 import { MessageQueue } from './messages.ts';
 import { http2Options, type Peer, peerOf, widenConnectionWindow } from './options.ts';
 import { failureOf, ServerCall } from './server-call.ts';
@@ -154,6 +155,7 @@ export class GrpcServer implements AsyncDisposable {
     session.on('error', (error) => this.#log.debug('connection failed', { err: error }));
     session.on('frameError', (type, code) => this.#log.debug('frame not sent', { type, code }));
     widenConnectionWindow(session);
+    if (peer.transport === 'tcp') watchPeer(session);
     session.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, raw: string[]) =>
       this.#onStream(stream, headers, raw, peer),
     );
