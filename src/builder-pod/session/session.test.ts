@@ -3,12 +3,14 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, expect, test } from 'vitest';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, describe, expect, test } from 'vitest';
 import { CodedError, neverAborted } from '../../base/index.ts';
 import {
   Auth,
   ConnectionChannel,
   GrpcServer,
+  type HostedSession,
   hostSession,
   Secrets,
   SessionRegistry,
@@ -29,27 +31,75 @@ function tempDir(): string {
 }
 
 /** A registry, and a way to join it with what `register` serves. */
-async function daemon() {
+async function daemon(options: { readonly logicalGraceMs?: number } = {}) {
   const path = join(tempDir(), 'sock');
   const server = new GrpcServer();
-  const registry = new SessionRegistry();
+  const registry = new SessionRegistry(options);
   registry.register(server);
   await server.listenUnix(path);
   cleanups.push(
     () => server.close(),
     () => registry[Symbol.asyncDispose](),
   );
-  const join_ = (register: (server: GrpcServer) => void): string => {
+  const hosted: { readonly channel: ConnectionChannel; readonly session: HostedSession }[] = [];
+  const join_ = (register: (server: GrpcServer) => void, id?: string): string => {
     const channel = new ConnectionChannel(connect(path));
-    const session = hostSession(channel, { signal, register });
+    const session = hostSession(channel, { signal, register, ...(id === undefined ? {} : { id }) });
+    hosted.push({ channel, session });
     cleanups.push(
       () => channel.destroy(),
       () => session[Symbol.asyncDispose](),
     );
     return session.id;
   };
-  return { registry, join: join_ };
+  return { registry, join: join_, hosted };
 }
+
+describe('a logical session', () => {
+  const serving = (value: string | Promise<never>) => (server: GrpcServer) =>
+    server.register(Secrets, {
+      getSecret: async () => ({ data: Buffer.from(await value) }),
+    });
+
+  test('cut in a call is waited for, and the call made again; others are asked meanwhile', async () => {
+    const { registry, join, hosted } = await daemon();
+    using _declared = registry.declareLogical('solve');
+    const secrets = new SecretProvider(registry);
+    join(serving(new Promise(() => {})), 'solve');
+    const asked = secrets.get('token', () => ['solve'], { signal });
+    await registry.get('solve', { signal });
+    await delay(50);
+    hosted[0]!.channel.destroy();
+    await delay(50);
+    const other = join(serving('of another'));
+    const shared = secrets.get('token', () => ['solve', other], { signal });
+    expect(Buffer.from((await shared)!).toString()).toBe('of another');
+    join(serving('come back'), 'solve');
+    expect(Buffer.from((await asked)!).toString()).toBe('come back');
+  });
+
+  test("that does not come back within its grace is the platform's failure, told at once the next time", async () => {
+    const { registry } = await daemon({ logicalGraceMs: 50 });
+    using _declared = registry.declareLogical('solve');
+    const secrets = new SecretProvider(registry);
+    const failed = { code: 'unavailable', reason: 'NO_SESSION', fault: 'infrastructure' };
+    await expect(secrets.get('token', () => ['solve'], { signal })).rejects.toMatchObject(failed);
+    await expect(secrets.get('token', () => ['solve'], { signal })).rejects.toMatchObject(failed);
+  });
+
+  test('is taken over by a newer connection; one that is not logical is not', async () => {
+    const { registry, join, hosted } = await daemon();
+    join(serving('old'), 'solve');
+    await registry.get('solve', { signal });
+    join(serving('refused'), 'solve');
+    await expect(hosted[1]!.session.ended).rejects.toMatchObject({ code: 'already_exists' });
+    using _declared = registry.declareLogical('solve');
+    join(serving('new'), 'solve');
+    await hosted[0]!.session.ended.catch(() => {});
+    const value = await new SecretProvider(registry).get('token', () => ['solve'], { signal });
+    expect(Buffer.from(value!).toString()).toBe('new');
+  });
+});
 
 test('secrets: the first client that has it answers; absent and too large are told apart', async () => {
   const { registry, join } = await daemon();
