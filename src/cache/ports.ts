@@ -95,8 +95,8 @@ export interface ImmutableRef {
   /** Opens a layer blob of this ref: local content, else the provider of the lazy ref. @throws LostResultError */
   openBlob(descriptor: Descriptor, options: RefOptions): Promise<ReadableStream<Uint8Array>>;
   /**
-   * For who failed on this ref's content, or is about to hand it on unread: looks whether the snapshots are there and the bytes of `blob`, if it is
-   * here, are what its digest says. @throws LostResultError when not; what is damaged is forgotten, so that it is had anew.
+   * For who failed on this ref's content, or is about to hand it on unread: looks whether the snapshots are there and the bytes of `blob`, fetched if
+   * they are not here, are what its digest says. @throws LostResultError when not; what is damaged is forgotten, so that it is had anew.
    */
   check(options: RefOptions & { readonly blob?: Descriptor }): Promise<void>;
   /** Persistent metadata of the ref, e.g. content-hash trees; string keys. */

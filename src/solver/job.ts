@@ -43,6 +43,7 @@ export class Job<O = unknown, T = unknown> implements AsyncDisposable {
   readonly #graph: ActiveGraph;
   readonly #scheduler: Scheduler;
   readonly #clock: Clock;
+  readonly #undecided: { readonly history: VertexHistory; readonly error: unknown }[] = [];
   readonly #demands = new Set<{ cancel(reason: unknown): void }>();
   #closing: Promise<void> | undefined;
 
@@ -105,7 +106,9 @@ export class Job<O = unknown, T = unknown> implements AsyncDisposable {
         return await consumer(built);
       } catch (error) {
         const lost = findLostResult(error);
-        if (lost === undefined || !this.#scheduler.stepBack(lost, reported)) throw error;
+        const again = lost !== undefined && this.#scheduler.stepBack(lost, reported);
+        this.#decide(again);
+        if (!again) throw error;
       } finally {
         for (const { result } of built) await result.release();
       }
@@ -153,9 +156,15 @@ export class Job<O = unknown, T = unknown> implements AsyncDisposable {
       history.complete();
       return value;
     } catch (error) {
-      history.complete({ error });
+      if (findLostResult(error) === undefined) history.complete({ error });
+      else this.#undecided.push({ history, error });
       throw error;
     }
+  }
+
+  /** Work that found a result lost has failed only if it is not done again. */
+  #decide(again: boolean): void {
+    for (const { history, error } of this.#undecided.splice(0)) history.complete(again ? {} : { error });
   }
 
   /** The vertices of the graphs that this build has loaded, in that order, with the ops of those that were asked anything. Empty once closed. */
@@ -188,6 +197,7 @@ export class Job<O = unknown, T = unknown> implements AsyncDisposable {
     for (const vertex of this.vertices) runs.push(...this.#graph.leave(vertex, this));
     this.vertices.clear();
     await Promise.all(runs.map((run) => run.settled));
+    this.#decide(false);
     this.progress.close();
   }
 }

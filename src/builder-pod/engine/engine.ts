@@ -14,12 +14,19 @@ import type { Definition, VertexOp } from '../../llb/index.ts';
 import {
   type BuiltResult,
   type CacheScope,
+  findLostResult,
   type KeyStore,
   type OpResolver,
   type ResultStore,
   Solver,
 } from '../../solver/index.ts';
-import { type ExportedImage, type Exporter, type ExportSource, frontendResponse } from '../exporters/index.ts';
+import {
+  type ExportedImage,
+  type Exporter,
+  type ExportResult,
+  type ExportSource,
+  frontendResponse,
+} from '../exporters/index.ts';
 import type { BridgeCacheImport, BridgeResult } from '../frontends/index.ts';
 import { Build, type BuildServices } from './build.ts';
 import type { BuildRef } from './build-ref.ts';
@@ -174,23 +181,35 @@ export class Engine {
     try {
       const result = await this.#result(build, request, buildSignal);
       const { edges, source } = planExport(build, result);
-      const made = await job.use(
+      const results: ExportResult[] = [];
+      // The first failure ends the other exports; a lost result does not.
+      const failed = new AbortController();
+      const exportSignal = AbortSignal.any([buildSignal, failed.signal]);
+      await job.use(
         edges,
         async (built) => {
           const input = source(built);
-          return await Promise.all(
-            exporters.map((exporter, exporterId) =>
-              job.inVertex({ name: exporter.name, id: `${session || ref}-export-${exporterId}` }, (progress) =>
-                exporter.export(input, { signal: buildSignal, progress, sessions, exporterId }),
-              ),
-            ),
+          const outcomes = await Promise.allSettled(
+            exporters.map(async (exporter, exporterId) => {
+              // One that has ended is not done again for the sake of another: the client takes a file only once.
+              results[exporterId] ??= await job
+                .inVertex({ name: exporter.name, id: `${session || ref}-export-${exporterId}` }, (progress) =>
+                  exporter.export(input, { signal: exportSignal, progress, sessions, exporterId }),
+                )
+                .catch((error: unknown) => {
+                  if (findLostResult(error) === undefined) failed.abort(error);
+                  throw error;
+                });
+            }),
           );
+          if (failed.signal.aborted) throw failed.signal.reason;
+          for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
         },
         { signal: buildSignal },
       );
       const exporterResponse: Record<string, string> = { ...frontendResponse({ metadata: result.metadata }) };
-      for (const { response } of made) Object.assign(exporterResponse, response);
-      return { exporterResponse, images: made.flatMap(({ image }) => (image === undefined ? [] : [image])) };
+      for (const { response } of results) Object.assign(exporterResponse, response);
+      return { exporterResponse, images: results.flatMap(({ image }) => (image === undefined ? [] : [image])) };
     } catch (error) {
       throw signal.aborted ? toCodedError(signal.reason) : build.explain(error);
     } finally {

@@ -58,6 +58,8 @@ export function layoutExporter(type: 'oci' | 'docker', attributes: Attributes, d
     );
     const shown = names.map(formatImageReference);
     const response = imageResponse(image, shown);
+    // Nobody behind us looks at the bytes before they are in the user's file, which the client takes only once.
+    await Promise.all(image.layers.map((layer) => layer.check(context)));
     const blobs = blobsOf(image, context);
     if (asTar) {
       const docker = type === 'docker' ? image.images.map((one) => ({ ...one, repoTags: shown })) : undefined;
@@ -90,14 +92,7 @@ function namedRoots(root: Descriptor, names: readonly ImageReference[]): Descrip
 
 function blobsOf(image: AssembledExport, context: ExportContext): LayoutBlob[] {
   return [
-    ...image.layers.map((layer) => ({
-      descriptor: layer.descriptor,
-      content: async () => {
-        // Nobody behind us looks at the bytes before they are in the user's file.
-        await layer.check(context);
-        return await layer.open(context);
-      },
-    })),
+    ...image.layers.map((layer) => ({ descriptor: layer.descriptor, content: () => layer.open(context) })),
     ...[...image.configs, ...image.manifests].map(({ descriptor, bytes }) => ({ descriptor, content: bytes })),
   ];
 }

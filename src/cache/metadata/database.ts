@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { existsSync, rmSync, statSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { CodedError, neverAborted } from '../../base/index.ts';
 import { siblingModule, type WorkerPool } from '../../sys/index.ts';
@@ -12,13 +12,18 @@ export interface DatabaseOptions {
   readonly checkpointBytes?: number;
 }
 
-const CHECKPOINT = { module: siblingModule(import.meta.url, './checkpoint-task'), fn: 'checkpoint' };
+const TASKS = siblingModule(import.meta.url, './checkpoint-task');
+const CHECKPOINT = { module: TASKS, fn: 'checkpoint' };
+const FILL_RESERVE = { module: TASKS, fn: 'fillReserve' };
+/** Room kept for the database: on a full disk nothing could be removed otherwise, since that is written down too. */
+const RESERVE_BYTES = 4 << 20;
+const SQLITE_FULL = 13;
 const CHECK_INTERVAL_MS = 5_000;
 
 /**
  * The one SQLite database of a state directory (design 3, Storage). Calls are synchronous, on the serving thread: microseconds each, since a WAL commit
  * at synchronous=NORMAL writes to the page cache only; what waits for the disk (checkpoints) runs in a worker. A killed process loses no commit; a power
- * loss may take the last ones, in order, never one without those before it.
+ * loss may take the last ones, in order, never one without those before it. On a full disk the reserve file beside it makes room for what frees more.
  */
 export class Database implements AsyncDisposable {
   readonly path: string;
@@ -28,6 +33,7 @@ export class Database implements AsyncDisposable {
   readonly #timer: NodeJS.Timeout;
   #depth = 0;
   #checkpointing: Promise<void> | undefined;
+  #reserving: Promise<void> | undefined;
 
   /** @throws CodedError data_loss when the file is no database of ours. */
   constructor(path: string, options: DatabaseOptions = {}) {
@@ -50,8 +56,12 @@ export class Database implements AsyncDisposable {
         hint: 'move the state directory away to start with an empty cache',
       });
     }
-    this.#timer = setInterval(() => this.#checkpointIfLarge(), CHECK_INTERVAL_MS);
+    this.#timer = setInterval(() => {
+      this.#checkpointIfLarge();
+      this.#reserve();
+    }, CHECK_INTERVAL_MS);
     this.#timer.unref();
+    this.#reserve();
   }
 
   /**
@@ -94,12 +104,16 @@ export class Database implements AsyncDisposable {
 
   /** Runs a change; how many rows it touched. */
   run(sql: string, ...parameters: readonly Parameter[]): number {
-    return Number(this.#statement(sql).run(...parameters).changes);
+    const change = () => Number(this.#statement(sql).run(...parameters).changes);
+    return this.#depth > 0 ? change() : this.#makingRoom(change);
   }
 
   /** Runs `fn` (synchronous) as one transaction; an inner call joins the outer one. */
   transaction<T>(fn: () => T): T {
-    if (this.#depth > 0) return fn();
+    return this.#depth > 0 ? fn() : this.#makingRoom(() => this.#transaction(fn));
+  }
+
+  #transaction<T>(fn: () => T): T {
     this.#db.exec('BEGIN IMMEDIATE');
     this.#depth++;
     try {
@@ -114,6 +128,39 @@ export class Database implements AsyncDisposable {
     } finally {
       this.#depth--;
     }
+  }
+
+  /** A change that found the disk full is made again in the room of the reserve. */
+  #makingRoom<T>(change: () => T): T {
+    try {
+      return change();
+    } catch (error) {
+      if (!isFull(error)) throw error;
+      if (!existsSync(this.#reserveFile)) throw full(error);
+    }
+    rmSync(this.#reserveFile, { force: true });
+    try {
+      return change();
+    } catch (error) {
+      throw isFull(error) ? full(error) : error;
+    }
+  }
+
+  get #reserveFile(): string {
+    return `${this.path}-reserve`;
+  }
+
+  #reserve(): void {
+    const { pool } = this.#options;
+    if (pool === undefined || this.#reserving !== undefined || existsSync(this.#reserveFile)) return;
+    const args = { path: this.#reserveFile, bytes: RESERVE_BYTES };
+    // Without it a full disk is only harder to clear: the next interval tries again.
+    this.#reserving = pool
+      .run<void>(FILL_RESERVE, args, { signal: neverAborted })
+      .catch(() => {})
+      .finally(() => {
+        this.#reserving = undefined;
+      });
   }
 
   /** Moves the log into the database file, in a worker. */
@@ -144,6 +191,7 @@ export class Database implements AsyncDisposable {
   async close(): Promise<void> {
     clearInterval(this.#timer);
     await this.#checkpointing?.catch(() => {});
+    await this.#reserving;
     this.#statements.clear();
     if (this.#db.isOpen) this.#db.close();
   }
@@ -151,4 +199,18 @@ export class Database implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+function isFull(error: unknown): boolean {
+  return error instanceof Error && 'errcode' in error && error.errcode === SQLITE_FULL;
+}
+
+/** A full disk in the words in which every other part of the builder tells of it. */
+function full(cause: unknown): CodedError {
+  return new CodedError('resource_exhausted', 'no space left on device: the builder cannot write its database', {
+    cause,
+    fault: 'infrastructure',
+    reason: 'METADATA_FULL',
+    hint: 'free space below the state directory of the builder, e.g. with buildctl prune',
+  });
 }

@@ -21,7 +21,7 @@ function released(id: string): CodedError {
   return new CodedError('internal', `ref ${id} was used after its release`, { reason: 'REF_RELEASED' });
 }
 
-function blobGone({ digest }: Descriptor, id: string): CodedError {
+function blobGone(digest: string, id: string): CodedError {
   return new CodedError('not_found', `blob ${digest} belongs to no layer of ref ${id}, or is gone`, {
     reason: 'REF_CONTENT_GONE',
     fault: 'infrastructure',
@@ -94,9 +94,22 @@ export class ImmutableHandle implements ImmutableRef {
     return this.#guard(options, () => this.#openBlob(descriptor, options));
   }
 
-  check({ blob, ...options }: RefOptions & { readonly blob?: Descriptor }): Promise<void> {
+  async check({ blob, ...options }: RefOptions & { readonly blob?: Descriptor }): Promise<void> {
     this.#row();
-    return this.#engine.losses.check(this.id, blob, options);
+    await this.#engine.losses.check(this.id, blob, options);
+    if (blob !== undefined) await this.#guard(options, () => this.#fetch(blob, options));
+  }
+
+  async #fetch({ digest, size }: Descriptor, options: RefOptions): Promise<void> {
+    const { records, unlazier } = this.#engine;
+    if (records.options.content.info(digest)?.size === size) return;
+    for (const row of records.chain(this.id)) {
+      const blob = records.blobs(row.id).find((one) => one.digest === digest);
+      if (blob === undefined) continue;
+      await unlazier.pull(row, blob, options);
+      return;
+    }
+    throw layerFailure(this.id, blobGone(digest, this.id), options);
   }
 
   #guard<T>(options: RefOptions, work: () => Promise<T>): Promise<T> {
@@ -119,7 +132,7 @@ export class ImmutableHandle implements ImmutableRef {
         throw layerFailure(row.id, error, options);
       }
     }
-    throw layerFailure(this.id, blobGone(descriptor, this.id), options);
+    throw layerFailure(this.id, blobGone(descriptor.digest, this.id), options);
   }
 
   getMetadata(key: string): string | undefined {
