@@ -1,0 +1,104 @@
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startBuilder, type TestBuilder } from './support/builder.ts';
+import { BASE, building, makeContext, steps } from './support/context.ts';
+import { tempFolder } from './support/temp-folder.ts';
+
+describe('what buildctl’s user reads when a build fails, or is not done as asked', () => {
+  const work = tempFolder('daemon-errors');
+  const folder = work.path;
+  let builder: TestBuilder;
+  const { succeeds, fails } = building(() => builder);
+  const context = (name: string, dockerfile: string) =>
+    makeContext(path.join(folder, name), { Dockerfile: dockerfile, 'a.txt': 'one\n' });
+
+  beforeAll(async () => {
+    builder = await startBuilder(folder);
+  });
+  afterAll(async () => {
+    await builder?.stop();
+    work[Symbol.dispose]();
+  });
+
+  test('a failing RUN: its output, exit code, file, line, and the lines around it', async () => {
+    const at = context('run', `${BASE}FROM base\nWORKDIR /w\nRUN echo telling && \\\n  exit 7\nRUN echo never\n`);
+    const { code, output } = await fails(at);
+    expect(code).toBe(1);
+    expect(output).toMatch(/ telling\n/);
+    expect(output).toMatch(/Dockerfile:6\n-+\n +5 \| +WORKDIR \/w\n +6 \| >>> RUN echo telling/);
+    expect(output).toMatch(/ +7 \| >>> +exit 7\n +8 \| +RUN echo never\n/);
+    expect(output).toMatch(/error: failed to solve: process .*exit code: 7/);
+  });
+
+  test.each([
+    ['an unknown instruction', 'FROM scratch\nCOPI a.txt /\n', 2, /unknown instruction: COPI \(did you mean COPY\?\)/],
+    ['a flag that is not there', 'FROM scratch\nCOPY --form=x a.txt /\n', 2, /unknown flag: --form/],
+    ['a stage that is not there', 'FROM scratch\nCOPY a.txt /\nCOPY --from=9 /a /\n', 3, /9/],
+    ['a heredoc without an end', 'FROM scratch\nCOPY <<EOF /x\nfor ever\n', 2, /EOF|unterminated/],
+    ['a file that is not there', 'FROM scratch\nCOPY a.txt nosuch.txt /\n', 2, /"?\/nosuch\.txt"?: not found/],
+    ['a user that is not there', `${BASE}FROM base\nUSER nobody-here\nRUN true\n`, 6, /nobody-here/],
+  ])('a bad Dockerfile: %s', async (_, dockerfile, line, message) => {
+    const { code, output } = await fails(context('bad', dockerfile));
+    expect(code).toBe(1);
+    expect(output).toMatch(message);
+    expect(output).toMatch(new RegExp(`Dockerfile:${line}\\n-+\\n`));
+    expect(output).toMatch(new RegExp(`\\n +${line} \\| >>> `));
+  });
+
+  test('a base that is not there, a target that is not there, no Dockerfile, an empty one', async () => {
+    const base = await fails(context('base', 'FROM localhost:1/no/such:base\nRUN true\n'));
+    expect(base.output).toMatch(/Dockerfile:1\n-+\n +1 \| >>> FROM localhost:1\/no\/such:base/);
+    expect(base.output).toContain('ECONNREFUSED');
+    const target = await fails(context('target', 'FROM scratch AS one\nCOPY a.txt /\n'), ['--opt', 'target=two']);
+    expect(target.output).toMatch(/target stage "?two"? could not be found/);
+    const none = await fails(context('none', ''), ['--opt', 'filename=Other.Dockerfile']);
+    expect(none.output).toMatch(/failed to read dockerfile: .*Other\.Dockerfile.*no such file/);
+    expect((await fails(context('empty', '# nothing\n'))).output).toMatch(/file with no instructions/);
+  });
+
+  test('a cache import is named in a warning, and the build goes on', async () => {
+    const at = context('imports', 'FROM scratch\nCOPY a.txt /\n');
+    const asked = ['--import-cache', 'type=registry,ref=localhost:1/cache:main'];
+    const told = /WARN: the cache localhost:1\/cache:main is not used: this builder does not read remote caches yet/;
+    const { output } = await succeeds(at, asked);
+    expect(output).toMatch(told);
+    expect(steps(output).ran).toEqual(['COPY a.txt /']);
+    const again = await succeeds(at, ['--opt', 'cache-from=localhost:1/cache:main']);
+    expect(again.output).toMatch(told);
+    expect(steps(again.output).cached).toEqual(['COPY a.txt /']);
+    // As raw events, once.
+    const raw = await succeeds(at, [...asked, '--progress=rawjson']);
+    expect(raw.stderr.match(/"warnings":/g)).toHaveLength(1);
+  });
+
+  test('instructions that only a real build shows: .dockerignore, heredocs, SHELL, ADD, network=none', async () => {
+    const at = context(
+      'journey',
+      `${BASE}FROM base
+SHELL ["/bin/sh", "-euc"]
+ADD --chmod=640 --chown=7:8 archive.tar a.txt /from/
+COPY . /all/
+COPY <<"EOF" /literal
+$HOME is not expanded
+EOF
+RUN <<EOF
+test ! -e /all/ignored.txt
+test -e /all/kept/ignored.txt
+test "$(stat -c %u:%g:%a /from/a.txt)" = 7:8:640
+cat /literal > /out
+EOF
+RUN --network=none ls /sys/class/net > /nets
+RUN --mount=type=bind,from=base,source=/bin,target=/mnt test -e /mnt/sh && ! touch /mnt/x 2>/dev/null
+`,
+    );
+    writeFileSync(path.join(at, '.dockerignore'), '*.txt\n!a.txt\n!kept/*\n');
+    makeContext(at, { 'ignored.txt': 'x', 'kept/ignored.txt': 'x', 'archive.tar': 'no archive' });
+    const out = path.join(folder, 'journey-out');
+    await succeeds(at, ['--output', `type=tar,dest=${out}`]);
+    const { must } = await import('./support/run.ts');
+    expect((await must('tar', ['-xOf', out, 'out', 'nets'])).stdout.split('\n').sort()).toEqual(
+      ['', '$HOME is not expanded', 'lo'].sort(),
+    );
+  });
+});

@@ -1,0 +1,114 @@
+import { existsSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { startBuilder } from './support/builder.ts';
+import { makeAuthority } from './support/certificates.ts';
+import { BASE, dockerfileArgs, makeContext, steps } from './support/context.ts';
+import { leftovers } from './support/leftovers.ts';
+import { buildctl } from './support/paths.ts';
+import { freePort } from './support/ports.ts';
+import { run } from './support/run.ts';
+import { tempFolder } from './support/temp-folder.ts';
+
+describe('the life of a daemon', () => {
+  const work = tempFolder('daemon-life');
+  afterAll(() => work[Symbol.dispose]());
+  const folder = (name: string) => path.dirname(makeContext(path.join(work.path, name, 'context'), {}));
+
+  test('TCP with mutual TLS: a client of the authority builds, none and others are refused', {
+    timeout: 120_000,
+  }, async () => {
+    const at = folder('tls');
+    const authority = await makeAuthority(at, 'ours');
+    const stranger = await makeAuthority(at, 'theirs');
+    const server = await authority.issue('builder', { names: ['localhost', '127.0.0.1'] });
+    const good = await authority.issue('client');
+    const bad = await stranger.issue('client');
+    const address = `tcp://127.0.0.1:${await freePort()}`;
+    await using _builder = await startBuilder(at, [
+      ...['--addr', address, '--tlscert', server.cert, '--tlskey', server.key, '--tlscacert', authority.cert],
+    ]);
+    makeContext(path.join(at, 'context'), { Dockerfile: 'FROM scratch\nCOPY a.txt /\n', 'a.txt': 'over tls\n' });
+    const client = (args: readonly string[], ca = authority.cert, own: typeof good | 'none' = good) =>
+      run(buildctl, [
+        ...['--addr', address, '--tlscacert', ca, '--tlsservername', 'localhost', '--timeout', '10'],
+        ...(own === 'none' ? [] : ['--tlscert', own.cert, '--tlskey', own.key]),
+        ...args,
+      ]);
+    const out = path.join(at, 'out');
+    const built = await client(dockerfileArgs(path.join(at, 'context'), ['--output', `type=local,dest=${out}`]));
+    expect(built.code, built.output).toBe(0);
+    expect(existsSync(path.join(out, 'a.txt'))).toBe(true);
+    expect((await client(['debug', 'workers'])).code).toBe(0);
+
+    const refused = async (ran: Promise<{ code: number | null; output: string }>) => {
+      const { code, output } = await ran;
+      expect(code, output).not.toBe(0);
+      return output;
+    };
+    await refused(client(['debug', 'workers'], authority.cert, 'none'));
+    await refused(client(['debug', 'workers'], authority.cert, bad));
+    expect(await refused(client(['debug', 'workers'], stranger.cert))).toMatch(/certificate|authority/);
+    await refused(run(buildctl, ['--addr', address, 'debug', 'workers']));
+    // Nobody who was refused did any harm.
+    expect((await client(['debug', 'workers'])).code).toBe(0);
+  });
+
+  test('a certificate that is not there and a flag that is none are named, and nothing is started', async () => {
+    const at = folder('half');
+    const start = (flags: readonly string[]) => startBuilder(at, flags);
+    await expect(start(['--tlscert', '/nonexistent.pem', '--tlskey', '/nonexistent.key'])).rejects.toThrow(
+      /nonexistent\.pem/,
+    );
+    await expect(start(['--no-such-flag'])).rejects.toThrow(/no-such-flag/);
+  });
+
+  test('SIGTERM in mid-build ends it, its steps and its mounts; what was finished is there in the next life', {
+    timeout: 120_000,
+  }, async () => {
+    const at = folder('term');
+    const context = makeContext(path.join(at, 'context'), {
+      Dockerfile: `${BASE}FROM base\nRUN echo kept > /kept\nRUN --mount=type=cache,target=/c --mount=type=tmpfs,target=/t echo begun; sleep 4322\n`,
+    });
+    const builder = await startBuilder(at);
+    const begun = Promise.withResolvers<void>();
+    let text = '';
+    const building = builder.buildctl(dockerfileArgs(context), {
+      onOutput: (chunk) => {
+        text += chunk;
+        if (/ begun\n/.test(text)) begun.resolve();
+      },
+    });
+    await begun.promise;
+    expect(await builder.stop('SIGTERM')).toBe(0);
+    expect((await building).code).not.toBe(0);
+    expect(leftovers(builder.root)).toEqual([]);
+    expect((await run('pgrep', ['-f', 'sleep 4322'])).code).toBe(1);
+
+    writeFileSync(path.join(context, 'Dockerfile'), `${BASE}FROM base\nRUN echo kept > /kept\n`);
+    await using next = await startBuilder(at);
+    const { code, output } = await next.buildctl(dockerfileArgs(context));
+    expect(code, output).toBe(0);
+    expect(steps(output).ran).toEqual([]);
+  });
+
+  test('three side by side, each with its own cache, none in the way of the others', { timeout: 120_000 }, async () => {
+    const context = makeContext(path.join(work.path, 'shared-context'), {
+      Dockerfile: `${BASE}FROM base\nRUN --mount=type=cache,target=/c echo x >> /c/runs; wc -l < /c/runs > /count\n`,
+    });
+    await using stack = new AsyncDisposableStack();
+    const builders = [];
+    for (const name of ['one', 'two', 'three']) builders.push(stack.use(await startBuilder(folder(name))));
+    const built = await Promise.all(builders.map((builder) => builder.buildctl(dockerfileArgs(context))));
+    for (const { code, output } of built) {
+      expect(code, output).toBe(0);
+      expect(steps(output).cached).toEqual([]);
+    }
+    const [first, second, third] = builders as [(typeof builders)[0], (typeof builders)[0], (typeof builders)[0]];
+    expect(await first.stop()).toBe(0);
+    await second.stop('SIGKILL');
+    const { code, output } = await third.buildctl(dockerfileArgs(context));
+    expect(code, output).toBe(0);
+    expect(steps(output).ran).toEqual([]);
+  });
+});
