@@ -52,12 +52,15 @@ async function receiveFile(call: ServerCall, path: string): Promise<void> {
   });
   const partial = `${path}.partial`;
   const file = createWriteStream(partial);
+  // A full disk ends the transfer, wherever it is; so does giving up in the middle of a write, which the stream calls an error as well.
+  file.on('error', (error) => queue.finish(toCodedError(error), true));
   try {
     await once(file, 'open');
     for await (const message of queue)
       if (!file.write(decodeBytesMessage(message))) await once(file, 'drain', { signal: call.signal });
     file.end();
     await once(file, 'close');
+    if (file.errored !== null) throw file.errored;
     renameSync(partial, path);
   } catch (error) {
     file.destroy();
