@@ -5,10 +5,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startBuilder } from '../../../e2e/support/builder.ts';
 import { makeAuthority } from '../../../e2e/support/certificates.ts';
 import { freePort } from '../../../e2e/support/ports.ts';
+import { must } from '../../../e2e/support/run.ts';
 import { tempFolder } from '../../../e2e/support/temp-folder.ts';
 import { newId } from '../../base/index.ts';
-import { openBuilderClient } from '../../builder-api/index.ts';
+import { Auth, type BuilderClient, hostSession, openBuilderClient } from '../../builder-api/index.ts';
 import { encodeDefinition, FileActions, scratch } from '../../llb/index.ts';
+import { RegistryServer } from '../../oci/registry-server/index.ts';
 import {
   CANCELLED,
   collectLogs,
@@ -330,6 +332,43 @@ test('results and tags to write outlive a builder that is killed; what ran is un
   await builder().commit({ id: other.id! }, { signal });
   expect(await world.digestOf('restart:2')).toBe(digest);
   expect(world.gate.visits('restart')).toBe(1);
+});
+
+test('tags are written with the credentials of the session, once that is back, also by a builder that was restarted', async () => {
+  const users = { ada: newId() };
+  await using registry = await RegistryServer.start({
+    root: path.join(world.folder, 'private'),
+    access: { kind: 'token', users },
+  });
+  const image = `${registry.host}/private/app`;
+  await world.repository('private', 'RUN echo private\n');
+  const session = newId();
+  const request = world.request('private', { session });
+  request.solve!.exporters = [{ type: 'image', attrs: { name: `${image}:1`, push: 'true' } }];
+  const connect = (client: BuilderClient) =>
+    hostSession(client.channel, {
+      id: session,
+      signal,
+      register: (server) => server.register(Auth, { credentials: () => ({ username: 'ada', secret: users.ada }) }),
+    });
+  {
+    await using first = world.connect();
+    await using _session = connect(first);
+    await builder().start(request, { signal });
+    const result = await world.result(request.id);
+    expect(result.error?.message).toBe(undefined);
+  }
+  await world.stop('SIGTERM');
+  await world.start();
+  const commit = builder().commit({ id: request.id! }, { signal });
+  await sleep(500);
+  await using second = world.connect();
+  await using _session = connect(second);
+  const { outputs } = await commit;
+  const shown = await must('skopeo', [
+    ...['inspect', '--tls-verify=false', '--creds', `ada:${users.ada}`, `docker://${image}:1`],
+  ]);
+  expect(JSON.parse(shown.stdout)).toMatchObject({ Digest: outputs[0]?.digest });
 });
 
 test('a solve that nobody is attached to ends itself; a busy builder takes no more; one that stops says so', async () => {
