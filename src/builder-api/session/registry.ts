@@ -134,7 +134,8 @@ export class SessionRegistry implements AsyncDisposable {
   async anyLogical(ids: readonly string[], { signal }: AbortOptions): Promise<Session | undefined> {
     const wanted = ids.map(stripPrefix);
     const there = wanted.map((id) => this.peek(id)).find((session) => session !== undefined);
-    return there ?? (await this.#wait(wanted, signal, Math.max(0, ...wanted.map((id) => this.#graceLeft(id)))));
+    if (there !== undefined || wanted.length === 0) return there;
+    return await this.#wait(wanted, signal, Math.max(...wanted.map((id) => this.#graceLeft(id))));
   }
 
   /** Milliseconds that a session may still be away; a little even when its time is up, so that one that connects just now is found. */

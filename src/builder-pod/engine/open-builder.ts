@@ -119,8 +119,12 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
 
   const openRepository: Builder['openRepository'] = (reference, { insecure, sessions: ids }) =>
     (insecure ? insecureClient(reference.domain) : client).repository(reference, credentials(ids()));
-  const clientFrom = (ids: readonly string[]) =>
-    ids.map((id) => sessions.peek(id)).find((session) => session !== undefined);
+  const clientFrom = async (ids: readonly string[], { signal }: AbortOptions) =>
+    ids.map((id) => sessions.peek(id)).find((session) => session !== undefined) ??
+    (await sessions.anyLogical(
+      ids.filter((id) => sessions.isLogical(id)),
+      { signal },
+    ));
   const parallel = options.maxParallelism > 0 ? options.maxParallelism : Math.ceil(threads * 1.5);
   const engine: Engine = new Engine({
     ...{ pools, afterwork, images, keys, results: state.results, log, allowedEntitlements: options.entitlements },
@@ -140,12 +144,12 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
         {
           ...{ content, bulk: pools.bulk, tempDirectory: layout.tmp },
           openRepository,
-          fileSender: (ids) => {
-            const session = clientFrom(ids);
+          fileSender: async (ids, options) => {
+            const session = await clientFrom(ids, options);
             return session === undefined ? undefined : new FileSender(session);
           },
-          contentSink: (ids) => {
-            const session = clientFrom(ids);
+          contentSink: async (ids, options) => {
+            const session = await clientFrom(ids, options);
             return session === undefined ? undefined : contentSink(session);
           },
         },

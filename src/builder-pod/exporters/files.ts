@@ -34,7 +34,7 @@ export function localExporter(attributes: Attributes, deps: ExporterDeps): Expor
 
   async function run(source: ExportSource, context: ExportContext): Promise<ExportResult> {
     const { isMap } = exportInputs(source);
-    const sender = requireSender(deps, context);
+    const sender = await requireSender(deps, context);
     const seconds = epochOf(epoch, source);
     await using trees = await mountTrees(source, split, deps, context);
     for (const { directory, prefix, input } of trees.list)
@@ -58,7 +58,7 @@ export function tarExporter(attributes: Attributes, deps: ExporterDeps): Exporte
   const split = splitOf(attributes);
 
   async function run(source: ExportSource, context: ExportContext): Promise<ExportResult> {
-    const sender = requireSender(deps, context);
+    const sender = await requireSender(deps, context);
     await using trees = await mountTrees(source, split, deps, context);
     if (trees.list.length > 1 && trees.list.some(({ prefix }) => prefix === undefined))
       throw new CodedError('unimplemented', 'a tar of several platforms needs a directory for each', {

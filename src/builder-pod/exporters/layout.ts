@@ -64,7 +64,7 @@ export function layoutExporter(type: 'oci' | 'docker', attributes: Attributes, d
     if (asTar) {
       const docker = type === 'docker' ? image.images.map((one) => ({ ...one, repoTags: shown })) : undefined;
       const files = layoutFiles(namedRoots(image.root, names), blobs, docker);
-      const sender = requireSender(deps, context);
+      const sender = await requireSender(deps, context);
       await withRow(context, 'sending tarball', (update) =>
         sender.sendFile({ exporterId: context.exporterId, response }, layoutTar(files), {
           signal: context.signal,
@@ -99,7 +99,7 @@ function blobsOf(image: AssembledExport, context: ExportContext): LayoutBlob[] {
 
 /** Into the client's store, what refers coming after what it refers to; the client writes its index from the response. */
 async function sendBlobs(blobs: readonly LayoutBlob[], deps: ExporterDeps, context: ExportContext): Promise<void> {
-  const sink = deps.contentSink?.(context.sessions());
+  const sink = await deps.contentSink?.(context.sessions(), { signal: context.signal });
   if (sink === undefined)
     throw new CodedError('failed_precondition', 'the build client has no content store to write to', {
       fault: 'user',

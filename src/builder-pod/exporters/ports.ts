@@ -97,6 +97,9 @@ export interface PushRepository {
   ): Promise<Descriptor>;
 }
 
+/** What the first of these sessions that is there offers. */
+type FromClient<T> = (sessions: readonly string[], options: AbortOptions) => T | undefined | Promise<T | undefined>;
+
 export interface ExporterDeps {
   readonly content: ContentStore;
   readonly bulk: WorkerPool;
@@ -108,6 +111,6 @@ export interface ExporterDeps {
     options: { readonly insecure: boolean; readonly sessions: () => readonly string[] },
   ) => PushRepository;
   /** The client that asked for the build; undefined when it takes no files. */
-  readonly fileSender?: ((sessions: readonly string[]) => SessionFileSender | undefined) | undefined;
-  readonly contentSink?: ((sessions: readonly string[]) => SessionContentSink | undefined) | undefined;
+  readonly fileSender?: FromClient<SessionFileSender> | undefined;
+  readonly contentSink?: FromClient<SessionContentSink> | undefined;
 }
