@@ -12,7 +12,8 @@ const ROUNDS = Number(process.env['KILL_ROUNDS'] ?? 50);
  * The daemon is ended at random points of a build, fifty times by each signal. The next life finds no mount, process, cgroup or temp file of the last one, and has not
  * lost what was finished: a step that a build has completed is never run again.
  */
-test.each([
+// Side by side: each is mostly waiting, for starts and for the grace that a signal leaves.
+test.concurrent.each([
   'SIGINT',
   'SIGKILL',
 ] as const)(`after %s at random points the next start is clean and nothing finished is lost`, {

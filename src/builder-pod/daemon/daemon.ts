@@ -15,7 +15,7 @@ import { registerLlbBridge } from './llb-bridge.ts';
 import { BUILDKIT_VERSION, workerRecord } from './worker.ts';
 
 /** How long running calls may wind up when the daemon ends. */
-const CLOSE_GRACE_MS = 3000;
+const CLOSE_GRACE_MS = 1000;
 const IDLE_CHECK_MS = 5000;
 /** Session threads kept ready. */
 const SPARE_SESSIONS = 1;
