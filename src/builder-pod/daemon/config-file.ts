@@ -53,8 +53,8 @@ const registry = z.strictObject({
   tlsconfigdir: z.array(z.string()).optional(),
 });
 
-/** buildkitd.toml (research features-engine J). */
-const config = z.strictObject({
+/** buildkitd.toml (research features-engine J). What is done with each key stands in docs/buildkitd.md. */
+export const configFileSchema = z.strictObject({
   debug: z.boolean().optional(),
   trace: z.boolean().optional(),
   root: z.string().optional(),
@@ -98,7 +98,7 @@ const config = z.strictObject({
   cache: z.unknown().optional(),
 });
 
-export type ConfigFile = z.infer<typeof config>;
+export type ConfigFile = z.infer<typeof configFileSchema>;
 
 /** @throws CodedError invalid_argument naming the line, or the key and what is wrong with it */
 export function parseConfigFile(text: string, file: string): ConfigFile {
@@ -108,7 +108,7 @@ export function parseConfigFile(text: string, file: string): ConfigFile {
   } catch (error) {
     throw invalidArgument(`${file}: ${(error as Error).message}`, { cause: error });
   }
-  const parsed = config.safeParse(raw);
+  const parsed = configFileSchema.safeParse(raw);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0]!;
   const key = issue.path.map(String).join('.');

@@ -82,6 +82,21 @@ describe('flags and file', () => {
     });
   });
 
+  test('a directory of certificates is read as Docker keeps it', () => {
+    const at = mkdtempSync(join(folder, 'certs-'));
+    for (const name of ['one.crt', 'two.crt', 'client.cert', 'client.key', 'readme'])
+      writeFileSync(join(at, name), name);
+    expect(config(`[registry."r.example"]\ntlsconfigdir = ["${at}"]\n`).registries).toEqual({
+      'r.example': { ca: ['one.crt', 'two.crt'], client: { cert: 'client.cert', key: 'client.key' } },
+    });
+  });
+
+  test('what BuildKit’s own charts write is taken', () => {
+    const toml = `debug = true\ntrace = false\n[grpc]\nuid = 0\ngid = 0\n[worker.oci]\nenabled = true\nbinary = "buildkit-runc"\nnetworkMode = "auto"\ncniConfigPath = "/nowhere/cni.json"\n[worker.containerd]\nenabled = false\n[history]\nmaxAge = 172800\nmaxEntries = 50\n[frontend."gateway.v0"]\nenabled = true\n`;
+    expect(config(toml).logLevel).toBe('debug');
+    expect(config('', '--trace').logLevel).toBe('trace');
+  });
+
   test.each([
     ['[worker.containerd]\nenabled = true\n', /containerd worker/],
     ['proxyNetwork = true\n', /proxied networking/],
@@ -89,6 +104,13 @@ describe('flags and file', () => {
     ['[worker.oci]\nsnapshotter = "native"\n', /snapshotters other than overlayfs/],
     ['[worker.oci]\nnetworkMode = "cni"\n', /network mode cni/],
     ['[dns]\nnameservers = ["10.0.0.1"]\n', /name servers/],
+    ['[dns]\nsearchDomains = ["example.com"]\n', /name servers/],
+    ['[worker.oci]\nbinary = "/usr/bin/runsc"\n', /runtimes other than runc/],
+    [`[worker.oci]\ncniConfigPath = "/etc/passwd"\n`, /CNI networks/],
+    ['[worker.oci]\nuserRemapUnsupported = "0:100000:65536"\n', /remapping of users/],
+    ['[grpc]\nuid = 1000\n', /another user than root/],
+    ['[frontend."dockerfile.v0"]\nenabled = false\n', /Dockerfile frontend off/],
+    ['[registry."r.example"]\ntlsconfigdir = ["/nowhere/certs"]\n', /\/nowhere\/certs is not there/],
     ['nonsense = 1\n', /nonsense/],
     ['root = 1\n', /root/],
     ['root = \n', /toml|invalid|expected/i],

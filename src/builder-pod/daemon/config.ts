@@ -1,4 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import {
   CodedError,
   hostPlatform,
@@ -12,6 +13,8 @@ import type { RegistryHosts } from '../../oci/registry-client/index.ts';
 import { type ConfigFile, parseConfigFile } from './config-file.ts';
 import type { Flags } from './flags.ts';
 import { parseDuration, parseSize } from './units.ts';
+
+type OciConfig = NonNullable<NonNullable<ConfigFile['worker']>['oci']>;
 
 export type ListenAddress =
   | { readonly kind: 'unix'; readonly path: string }
@@ -45,6 +48,8 @@ const DEFAULT_ROOT = '/var/lib/buildkit';
 const DEFAULT_ADDRESS = 'unix:///run/buildkit/buildkitd.sock';
 const DEFAULT_CONFIG = '/etc/buildkit/buildkitd.toml';
 const MAX_GRACE_MS = 14 * 24 * 3600 * 1000;
+/** The names that a runtime may be asked for by; which of the two runs is the executor's choice. */
+const RUNTIMES: ReadonlySet<string> = new Set(['', 'runc', 'buildkit-runc', 'crun']);
 const ENTITLEMENTS: ReadonlySet<string> = new Set(['network.host', 'security.insecure']);
 
 /**
@@ -59,6 +64,7 @@ export function readConfig(flags: Flags): DaemonConfig {
   const oci = file.worker?.oci ?? {};
   const addresses = flags.addr ?? file.grpc?.address ?? [DEFAULT_ADDRESS];
   const debug = flags.debug === true || file.debug === true;
+  const trace = flags.trace === true || file.trace === true;
   const platforms = (flags['oci-worker-platform'] ?? oci.platforms ?? []).flatMap((text) => text.split(','));
   return {
     root: flags.root ?? file.root ?? DEFAULT_ROOT,
@@ -68,7 +74,7 @@ export function readConfig(flags: Flags): DaemonConfig {
     entitlements: new Set(
       (flags['allow-insecure-entitlement'] ?? file['insecure-entitlements'] ?? []).map(entitlement),
     ),
-    logLevel: level(flags['log-level'] ?? file.log?.level ?? (debug ? 'debug' : 'info')),
+    logLevel: level(flags['log-level'] ?? file.log?.level ?? (trace ? 'trace' : debug ? 'debug' : 'info')),
     logFormat: (flags['log-format'] ?? file.log?.format) === 'json' ? 'json' : 'text',
     platforms:
       platforms.length > 0 ? platforms.map((text) => parsePlatform(text)) : [normalizePlatform(hostPlatform())],
@@ -105,7 +111,15 @@ function refuseUnbuilt(flags: Flags, file: ConfigFile): void {
       !['auto', 'overlayfs'].includes(flags['oci-worker-snapshotter'] ?? oci.snapshotter ?? 'auto'),
       'snapshotters other than overlayfs',
     ],
-    [(file.dns?.nameservers ?? []).length > 0, 'own name servers ([dns])'],
+    [
+      [file.dns?.nameservers, file.dns?.options, file.dns?.searchDomains].some((list) => (list ?? []).length > 0),
+      'own name servers ([dns])',
+    ],
+    [!RUNTIMES.has(basename(flags['oci-worker-binary'] ?? oci.binary ?? '')), 'runtimes other than runc and crun'],
+    [wantsCni(flags, oci), 'CNI networks'],
+    [(oci.userRemapUnsupported ?? '') !== '', 'remapping of users'],
+    [(file.grpc?.uid ?? 0) !== 0, 'a socket that belongs to another user than root'],
+    [file.frontend?.['dockerfile.v0']?.enabled === false, 'switching the Dockerfile frontend off'],
     [(flags.debugaddr ?? file.grpc?.debugAddress ?? '') !== '', 'the debug address'],
   ];
   for (const [asked, what] of refused) {
@@ -115,6 +129,12 @@ function refuseUnbuilt(flags: Flags, file: ConfigFile): void {
       reason: 'NOT_BUILT',
     });
   }
+}
+
+/** In mode auto BuildKit takes CNI where its configuration is there. */
+function wantsCni(flags: Flags, oci: OciConfig): boolean {
+  const path = flags['oci-cni-config-path'] ?? oci.cniConfigPath ?? '';
+  return (flags['oci-worker-net'] ?? oci.networkMode ?? 'auto') === 'auto' && path !== '' && existsSync(path);
 }
 
 /** @throws CodedError invalid_argument */
@@ -226,11 +246,7 @@ function grace(value: string, name: string): number {
   return ms;
 }
 
-function gcPolicy(
-  flags: Flags,
-  oci: NonNullable<NonNullable<ConfigFile['worker']>['oci']>,
-  disk: number,
-): readonly GcRule[] {
+function gcPolicy(flags: Flags, oci: OciConfig, disk: number): readonly GcRule[] {
   if (flags['oci-worker-gc'] === 'false' || (flags['oci-worker-gc'] === undefined && oci.gc === false)) return [];
   const bytes = (name: string, value: string | number | undefined) =>
     value === undefined || value === '' ? undefined : parseSize(value, name, disk);
@@ -272,13 +288,15 @@ function registryHosts(file: ConfigFile): RegistryHosts {
   const concurrency = file.system?.maxRegistryConcurrency;
   return Object.fromEntries(
     Object.entries(file.registry ?? {}).map(([host, options]) => {
-      const pair = options.keypair?.[0];
+      const found = (options.tlsconfigdir ?? []).map(tlsDirectory);
+      const ca = [...(options.ca ?? []), ...found.flatMap((one) => one.ca)];
+      const pair = options.keypair?.[0] ?? found.find((one) => one.pair !== undefined)?.pair;
       return [
         host,
         {
           ...(options.http === undefined ? {} : { plainHttp: options.http }),
           ...(options.insecure === undefined ? {} : { insecure: options.insecure }),
-          ...(options.ca === undefined ? {} : { ca: options.ca.map((path) => readFileSync(path, 'utf8')) }),
+          ...(ca.length === 0 ? {} : { ca: ca.map((path) => readFileSync(path, 'utf8')) }),
           ...(pair === undefined
             ? {}
             : { client: { cert: readFileSync(pair.cert, 'utf8'), key: readFileSync(pair.key, 'utf8') } }),
@@ -288,4 +306,19 @@ function registryHosts(file: ConfigFile): RegistryHosts {
       ];
     }),
   );
+}
+
+/** A directory as Docker keeps one for each registry: authorities in `*.crt`, a client's certificate in `*.cert` with its `*.key`. */
+function tlsDirectory(directory: string): {
+  readonly ca: readonly string[];
+  readonly pair: { readonly cert: string; readonly key: string } | undefined;
+} {
+  if (!existsSync(directory)) throw invalidArgument(`tlsconfigdir: ${directory} is not there`);
+  const names = readdirSync(directory).sort();
+  const certificate = names.find((name) => name.endsWith('.cert'));
+  const pair =
+    certificate === undefined
+      ? undefined
+      : { cert: join(directory, certificate), key: join(directory, certificate.replace(/cert$/, 'key')) };
+  return { ca: names.filter((name) => name.endsWith('.crt')).map((name) => join(directory, name)), pair };
 }

@@ -5,8 +5,8 @@ const text = { type: 'string' } as const;
 const many = { type: 'string', multiple: true } as const;
 const flag = { type: 'boolean' } as const;
 
-/** buildkitd's flags, and a few of ours. */
-const FLAGS = {
+/** buildkitd's flags, and a few of ours. What is done with each stands in docs/buildkitd.md. */
+export const FLAGS = {
   config: text,
   addr: many,
   root: text,
