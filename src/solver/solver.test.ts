@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { CodedError, neverAborted } from '../base/index.ts';
-import type { VertexEvent } from './ports.ts';
+import { LostResultError, type VertexEvent } from './ports.ts';
 import { constant, IntegerWorld, newJob, solveOnce, sum, vertex } from './testing/integer-world.ts';
 
 const signal = neverAborted;
+const lost = (id: string, below: readonly string[] = []) => new LostResultError(id, `blob of ${id} is gone`, { below });
 
 describe('caching', () => {
   test('each op runs once, and a second build runs nothing and touches only the last result', async () => {
@@ -235,6 +236,49 @@ describe('the step back', () => {
       reason: 'SOLVER_RESULT_LOST',
     });
     expect(calls).toBe(3);
+    await job.close();
+    expect(world.open).toBe(0);
+  });
+
+  test('what a lost result stands on is made again with it', async () => {
+    const world = new IntegerWorld();
+    const base = constant(4);
+    const middle = sum('middle', [base]);
+    const target = sum('top', [middle]);
+    await solveOnce(world.solver(), target);
+    const job = newJob(world.solver());
+    world.ran.length = 0;
+    let calls = 0;
+    const edges = [target, base].map((each) => ({ vertex: each, index: 0 }));
+    const consumer = async ([top, bottom]: readonly { result: { id: string } }[]) => {
+      if (++calls === 1) throw new Error('told', { cause: lost(top!.result.id, [bottom!.result.id]) });
+    };
+    await job.use(edges, consumer as never, { signal });
+    // The record between them was not lost.
+    expect([...world.ran].sort()).toEqual(['constant 4', 'top']);
+    await job.close();
+    expect(world.open).toBe(0);
+  });
+
+  test('work of the build that is done again is not shown as failed; work that is given up is', async () => {
+    const world = new IntegerWorld();
+    const job = newJob(world.solver());
+    const errors = async (losses: number) => {
+      let calls = 0;
+      const name = `export ${losses}`;
+      const using = job.use(
+        [{ vertex: constant(losses), index: 0 }],
+        ([built]) =>
+          job.inVertex({ name }, async () => {
+            if (++calls <= losses) throw lost(built!.result.id);
+          }),
+        { signal },
+      );
+      await using.catch(() => {});
+      return job.progress.states().filter((state) => state.name === name && state.error !== undefined).length;
+    };
+    expect(await errors(1)).toBe(0);
+    expect(await errors(9)).toBe(1);
     await job.close();
     expect(world.open).toBe(0);
   });

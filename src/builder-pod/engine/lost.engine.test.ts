@@ -123,7 +123,7 @@ interface Outcome {
 }
 
 /** Solves, and pushes to `push`. */
-async function solve(target: Llb, push?: string): Promise<Outcome> {
+async function solve(target: Llb, push?: string, attrs: Record<string, string> = {}): Promise<Outcome> {
   const log: Buffer[] = [];
   const states = new Map<string, Extract<VertexEvent, { kind: 'vertex' }>['vertex']>();
   let watching: Promise<void> | undefined;
@@ -147,7 +147,9 @@ async function solve(target: Llb, push?: string): Promise<Outcome> {
           frontendInputs: new Map(),
         },
         exporters:
-          push === undefined ? [] : [{ type: 'image', attrs: { name: `${server.host}/${push}:latest`, push: 'true' } }],
+          push === undefined
+            ? []
+            : [{ type: 'image', attrs: { name: `${server.host}/${push}:latest`, push: 'true', ...attrs } }],
         ...{ entitlements: [], scope: { write: 'default', read: ['default'] }, observer: { began, ending: () => {} } },
       },
       { signal },
@@ -217,6 +219,12 @@ describe('files of a cached step are gone', () => {
     expect((await solve(step(three(), 'cat /two'))).log).toBe('one\ntwo\nbase\none\ntwo\n');
     await builder[Symbol.asyncDispose]();
     await open();
+    // Nor is anything kept of what was lost.
+    const hollow =
+      'SELECT id FROM refs WHERE snapshot IS NULL AND NOT EXISTS (SELECT 1 FROM ref_blobs WHERE ref = refs.id)';
+    expect(builder.state.db.all(hollow)).toEqual([]);
+    const listed = builder.state.snapshotter.list().filter(({ kind }) => kind === 'committed');
+    expect(listed.length).toBe(builder.state.db.all('SELECT id FROM refs WHERE snapshot IS NOT NULL').length);
     expect((await solve(step(three(), 'cat /two'))).ran).toEqual([]);
   });
 
@@ -262,6 +270,15 @@ describe('blobs of cached layers', () => {
     for (const digest of base.layers) damage(digest);
     expect((await solve(step(made(), 'cat /made'))).log).toBe('made\n');
   });
+
+  test('several that went bad and are to be packed anew', async () => {
+    await solve(made());
+    for (const digest of base.layers) damage(digest);
+    expect((await solve(made(), 'packed', { compression: 'zstd', 'force-compression': 'true' })).errors).toEqual([]);
+    expect(await pushed('packed')).toMatchObject(
+      Array.from({ length: 3 }, () => ({ mediaType: 'application/vnd.oci.image.layer.v1.tar+zstd' })),
+    );
+  });
 });
 
 describe('a lazy base', () => {
@@ -269,6 +286,10 @@ describe('a lazy base', () => {
     'not there (404)': (_, res) => refuse(res, 404),
     'forbidden (403)': (_, res) => refuse(res, 403),
     'not for us (401)': (_, res) => refuse(res, 401),
+    'off (cut connections)': (_, res) => {
+      res.destroy();
+      return true;
+    },
     'other bytes': (req, res) => {
       const digest = base.layers.find((one) => req.url?.endsWith(one))!;
       const size = statSync(join(folder, 'registry', 'blobs', ...digest.split(':'))).size;

@@ -5,7 +5,6 @@ import {
   type Descriptor,
   type Digest,
   parseImageReference,
-  toCodedError,
 } from '../../base/index.ts';
 import type { Compression, Layer, RefOptions } from '../ports.ts';
 import type { PackedBlob } from './context.ts';
@@ -104,8 +103,7 @@ export class LayerBlobs {
       try {
         packed = await tools.convert(args, options);
       } catch (error) {
-        if (toCodedError(error).code === 'data_loss') await this.#losses.discard(source);
-        throw layerFailure(row.id, error, options);
+        throw layerFailure(row.id, await this.#losses.blameBlob(source, error, options), options);
       }
       if (packed.diffId !== source.diff_id) {
         throw new CodedError(

@@ -62,6 +62,7 @@ export class Losses {
       await this.#checkSnapshots(id, { signal }, error);
       const layer = findLayer(error);
       if (layer === undefined) throw error;
+      if (layer.code === 'data_loss') await this.discardDamaged(id, { signal });
       throw this.#lost(id, layer.ref, error);
     }
   }
@@ -75,6 +76,18 @@ export class Losses {
     if (row === undefined || !content.has(blob.digest) || (await content.verify(blob.digest, { signal }))) return;
     await this.discardDamaged(id, { signal });
     throw this.#lost(id, row.id, damaged(blob.digest));
+  }
+
+  /** The failure to tell of work that read a blob: it may lie about its bytes, or they went bad here. Then they are dropped. */
+  async blameBlob(blob: BlobRow, error: unknown, { signal }: AbortOptions): Promise<unknown> {
+    if (signal.aborted) return error;
+    const digest = blob.digest as Digest;
+    const { code } = toCodedError(error);
+    if (code === 'invalid_argument') {
+      if (await this.#records.options.content.verify(digest, { signal })) return error;
+    } else if (code !== 'data_loss') return error;
+    await this.discard(blob);
+    return code === 'data_loss' ? error : damaged(digest, error);
   }
 
   /** Where one blob went bad others may have too: reads all that are here of a ref's layers. */
@@ -174,9 +187,11 @@ export class Losses {
   }
 }
 
-function damaged(digest: Digest): CodedError {
+function damaged(digest: Digest, cause?: unknown): CodedError {
   return new CodedError('data_loss', `blob ${digest} is damaged in the content store`, {
+    cause,
     reason: 'CONTENT_DIGEST_MISMATCH',
+    fault: 'infrastructure',
     hint: 'check the disk of the builder; it was dropped, so build again',
   });
 }

@@ -16,6 +16,8 @@ export async function recover(records: RefRecords): Promise<void> {
     const gone = db.all<{ id: string; stored: number }>(
       `WITH RECURSIVE gone (id) AS (
         SELECT id FROM refs WHERE kind = 'immutable' AND snapshot IS NOT NULL AND snapshot NOT IN (SELECT name FROM present)
+        UNION SELECT id FROM refs WHERE kind = 'immutable' AND snapshot IS NULL
+          AND NOT EXISTS (SELECT 1 FROM ref_blobs WHERE ref = refs.id)
         UNION SELECT id FROM refs WHERE kind = 'mutable'
           AND (id NOT IN (SELECT ref FROM named_refs WHERE kept = 1)
             OR (id NOT IN (SELECT name FROM present) AND id NOT IN (SELECT ref FROM named_refs WHERE base IS NOT NULL)))

@@ -1,12 +1,4 @@
-import {
-  type AbortOptions,
-  CodedError,
-  type Descriptor,
-  type Digest,
-  newId,
-  Semaphore,
-  toCodedError,
-} from '../../base/index.ts';
+import { type AbortOptions, CodedError, type Descriptor, type Digest, newId, Semaphore } from '../../base/index.ts';
 import type { RefOptions } from '../ports.ts';
 import { type Losses, layerFailure } from './losses.ts';
 import type { RefRecords } from './records.ts';
@@ -57,8 +49,6 @@ export class Unlazier {
     } catch (error) {
       stop.abort(error);
       await Promise.allSettled(pulls);
-      if (!options.signal.aborted && toCodedError(error).code === 'data_loss')
-        await this.#losses.discardDamaged(id, options);
       throw error;
     }
   }
@@ -149,28 +139,10 @@ export class Unlazier {
       await snapshotter.commit(name, key, { signal });
     } catch (error) {
       await snapshotter.remove(key, { signal: new AbortController().signal }).catch(() => {});
-      throw await this.#blameBlob(layer, error, { signal });
+      throw await this.#losses.blameBlob(layer, error, { signal });
     }
     db.run('UPDATE refs SET snapshot = ?, size = NULL WHERE id = ?', name, id);
     report(total, true);
-  }
-
-  /** A layer that cannot be read may lie about its bytes, or they went bad here: these are dropped. The failure to tell. */
-  async #blameBlob(layer: BlobRow, error: unknown, { signal }: AbortOptions): Promise<unknown> {
-    if (signal.aborted) return error;
-    const { code } = toCodedError(error);
-    if (code === 'data_loss') await this.#losses.discard(layer);
-    else if (code === 'invalid_argument') {
-      const { content } = this.#records.options;
-      const digest = layer.digest as Digest;
-      if (await content.verify(digest, { signal })) return error;
-      await this.#losses.discard(layer);
-      return new CodedError('data_loss', `blob ${digest} is damaged in the content store`, {
-        cause: error,
-        reason: 'CONTENT_DIGEST_MISMATCH',
-      });
-    }
-    return error;
   }
 }
 
