@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { encodeDefinition, FileActions, scratch } from '../src/llb/index.ts';
 import { startBuilder, type TestBuilder } from './support/builder.ts';
 import { BASE, building, makeContext, steps } from './support/context.ts';
 import { tempFolder } from './support/temp-folder.ts';
@@ -67,6 +68,13 @@ describe('what buildctl’s user reads when a build fails, or is not done as ask
     const again = await succeeds(at, ['--opt', 'cache-from=localhost:1/cache:main']);
     expect(again.output).toMatch(told);
     expect(steps(again.output).cached).toEqual(['COPY a.txt /']);
+    const definition = encodeDefinition(
+      scratch()
+        .file(new FileActions().mkfile('/x', 0o644, Buffer.from('x')))
+        .marshal(),
+    );
+    const graph = await builder.buildctl(['build', '--progress=plain', ...asked], { input: definition });
+    expect([graph.code, graph.output]).toEqual([0, expect.stringMatching(told)]);
     // As raw events, once.
     const raw = await succeeds(at, [...asked, '--progress=rawjson']);
     expect(raw.stderr.match(/"warnings":/g)).toHaveLength(1);
