@@ -1,4 +1,11 @@
-export { type Build, type BuildSpec, build, buildSpec } from './build.ts';
+export * from './build.ts';
+export * from './build-run.ts';
+export { type BuildSpec, buildSpec } from './build-spec.ts';
+export * from './builder-pool.ts';
+export { generatedFiles } from './generate.ts';
+export { buildHash, canonicalJson } from './hash.ts';
 export { describeIssues, parseBuild } from './load.ts';
 export type { NamedContext, Source } from './source.ts';
-export { API_VERSION } from './strings.ts';
+export { type Condition, type Failure, PHASES, type Phase } from './status.ts';
+export { parseStored } from './stored.ts';
+export { API_VERSION, GROUP, VERSION } from './strings.ts';

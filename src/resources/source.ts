@@ -1,13 +1,6 @@
 import { z } from 'zod';
-import { secretKeyRef, text } from './strings.ts';
-
-const relativePath = (max: number, description: string) =>
-  text(max, description).refine(
-    (path) => !path.startsWith('/') && !path.split('/').includes('..') && !path.includes('\0'),
-    {
-      message: 'must be a relative path without ".."',
-    },
-  );
+import { exactlyOneOf, rule } from './rules.ts';
+import { relativePath, secretKeyRef, text } from './strings.ts';
 
 const git = z
   .strictObject({
@@ -15,7 +8,11 @@ const git = z
     ref: text(255, 'Branch, tag or commit; the default branch when left out.').optional(),
     subPath: relativePath(1024, 'Folder of the repository that is the context.').optional(),
     submodules: z.boolean().describe('Whether submodules are fetched too (default true).').optional(),
-    secretRef: secretKeyRef.optional(),
+    secretRef: secretKeyRef
+      .describe(
+        'Credentials: a Secret of type kubernetes.io/basic-auth (username, password), kubernetes.io/ssh-auth (ssh-privatekey, and known_hosts), or one with a token under the key named.',
+      )
+      .optional(),
   })
   .describe('A git repository.');
 
@@ -28,10 +25,20 @@ const http = z
 
 const inline = z
   .strictObject({
-    files: z
-      .record(relativePath(1024, 'Path within the context.').min(1), text(262_144, 'Content of the file.'))
-      .refine((files) => Object.keys(files).length <= 64, { message: 'at most 64 files' })
-      .describe('Files by relative path.'),
+    files: rule(
+      z
+        .record(z.string().min(1).max(1024), text(262_144, 'Content of the file.'))
+        .refine((files) => Object.keys(files).length <= 64, { message: 'at most 64 files' })
+        .meta({ description: 'Files by relative path.', maxProperties: 64 }),
+      {
+        message: 'must be relative paths without ".."',
+        holds: (files) =>
+          Object.keys(files).every(
+            (path) => path !== '' && !path.startsWith('/') && !path.split('/').includes('..') && !path.includes('\0'),
+          ),
+        cel: "self.all(path, path.size() > 0 && path.size() <= 1024 && !path.startsWith('/') && !path.matches('(^|/)[.][.](/|$)'))",
+      },
+    ),
   })
   .describe('Files written in the resource itself.');
 
@@ -50,25 +57,21 @@ const sourceFields = {
   upload: z.strictObject({}).describe('A folder that the client uploads (`slipway build --context DIR`).').optional(),
 };
 
-const KINDS = ['git', 'http', 'oci', 'configMap', 'inline', 'upload'] as const;
-const exactlyOne = (value: Readonly<Record<string, unknown>>) =>
-  KINDS.filter((kind) => value[kind] !== undefined).length === 1;
-const exactlyOneMessage = { message: `exactly one of ${KINDS.join(', ')} must be set` };
+const oneKind = exactlyOneOf(['git', 'http', 'oci', 'configMap', 'inline', 'upload']);
 
-export const source = z
-  .strictObject(sourceFields)
-  .refine(exactlyOne, exactlyOneMessage)
-  .describe('Where the files come from: exactly one kind.');
+export const source = rule(z.strictObject(sourceFields), oneKind).describe(
+  'Where the files come from: exactly one kind.',
+);
 
-export const namedContext = z
-  .strictObject({
+export const namedContext = rule(
+  z.strictObject({
     name: text(128, 'Name that FROM, COPY --from and RUN --mount=from use.')
       .min(1)
       .regex(/^[A-Za-z0-9][A-Za-z0-9_./:-]*$/),
     ...sourceFields,
-  })
-  .refine(exactlyOne, exactlyOneMessage)
-  .describe('A further context by name.');
+  }),
+  oneKind,
+).describe('A further context by name.');
 
 export type Source = z.infer<typeof source>;
 export type NamedContext = z.infer<typeof namedContext>;

@@ -1,12 +1,42 @@
 import { z } from 'zod';
+import { rule } from './rules.ts';
 
 /** Group and version of every Slipway resource. */
-export const API_VERSION = 'slipway.build/v1alpha1';
+export const GROUP = 'slipway.build';
+export const VERSION = 'v1alpha1';
+export const API_VERSION = `${GROUP}/${VERSION}` as const;
 
 /** Text with the maximum that every string of a resource must have (CEL cost, etcd size). */
 export const text = (max: number, description: string) => z.string().max(max).describe(description);
 
-/** RFC 1123 label, e.g. a Secret key's owner or a context name. */
+export const list = <T extends z.ZodType>(item: T, max: number, description: string) =>
+  z.array(item).max(max).describe(description);
+
+/** A list whose items are told apart by these fields: server-side apply merges it, and no two are the same. */
+export const listMap = <T extends z.ZodType<object>>(
+  item: T,
+  keys: readonly [string, ...string[]],
+  max: number,
+  description: string,
+) => {
+  const keyOf = (one: object) => JSON.stringify(keys.map((key) => (one as Readonly<Record<string, unknown>>)[key]));
+  return z
+    .array(item)
+    .max(max)
+    .refine((items) => new Set(items.map(keyOf)).size === items.length, {
+      message: `${keys.join(', ')} must be unique`,
+    })
+    .meta({ description, 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': [...keys] });
+};
+
+/** A map of texts, as labels and annotations are. */
+export const stringMap = (description: string, { maxValue = 4096, maxProperties = 64 } = {}) =>
+  z
+    .record(z.string().max(317), z.string().max(maxValue))
+    .refine((map) => Object.keys(map).length <= maxProperties, { message: `at most ${maxProperties} entries` })
+    .meta({ description, maxProperties });
+
+/** RFC 1123 name, e.g. of a Secret. */
 export const dnsName = (description: string) =>
   z
     .string()
@@ -15,18 +45,39 @@ export const dnsName = (description: string) =>
     .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, 'must be a lower-case DNS name')
     .describe(description);
 
-/** Reference to a key of a Secret in the Build's namespace. */
+/** Reference to a Secret in the Build's namespace, or to a key of it. */
 export const secretKeyRef = z
   .strictObject({
     name: dnsName('Name of the Secret.'),
-    key: text(253, 'Key within the Secret; all keys where the user of the reference takes several.').optional(),
+    key: text(
+      253,
+      'Key within the Secret; when left out, the only key, or all keys where several are used.',
+    ).optional(),
   })
   .describe('A Secret of the same namespace.');
 
-/** Kubernetes duration, e.g. `90s`, `1h30m`. */
+/** A duration such as `90s` or `1h30m`. */
 export const duration = (description: string) =>
   z
     .string()
     .max(32)
     .regex(/^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$/, 'must be a duration such as 90s or 1h30m')
+    .describe(description);
+
+/** A path that stays below where it starts. */
+export const relativePath = (max: number, description: string) =>
+  rule(text(max, description), {
+    message: 'must be a relative path without ".."',
+    holds: (path) => !path.startsWith('/') && !path.split('/').includes('..') && !path.includes('\0'),
+    cel: "!self.startsWith('/') && !self.matches('(^|/)[.][.](/|$)')",
+  });
+
+/** RFC 3339 time. */
+export const time = (description: string) => z.string().max(64).meta({ description, format: 'date-time' });
+
+export const digest = (description: string) =>
+  z
+    .string()
+    .max(135)
+    .regex(/^[a-z0-9]+:[a-f0-9]{32,128}$/, 'must be a digest')
     .describe(description);

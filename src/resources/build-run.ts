@@ -1,0 +1,99 @@
+import { z } from 'zod';
+import { buildSpec } from './build-spec.ts';
+import { metadata } from './metadata.ts';
+import { rule } from './rules.ts';
+import { cacheStatus, conditions, count, failure, outputStatus, phase, resolved, slowestSteps } from './status.ts';
+import { API_VERSION, dnsName, list, listMap, text, time } from './strings.ts';
+
+/** Label of a run: name of its Build (cut to what a label holds). */
+export const BUILD_LABEL = 'slipway.build/build';
+
+/** Most attempts that the record holds. */
+export const MAX_ATTEMPTS = 10;
+
+const cancel = z
+  .strictObject({
+    reason: z
+      .enum(['User', 'Superseded'])
+      .describe('Why (default User; Superseded is written by the operator).')
+      .optional(),
+    message: text(1024, 'What a person should know.').optional(),
+  })
+  .describe('Ends the run. It can be set, and not be taken back.');
+
+const immutable = (field: string) => ({
+  message: `${field} is immutable`,
+  // What changes is known to the API server alone.
+  holds: () => true,
+  cel: `self.${field} == oldSelf.${field}`,
+});
+
+export const buildRunSpec = rule(
+  z.strictObject({
+    buildRef: z.strictObject({ name: dnsName('Name of the Build.') }).describe('The Build that this run is of.'),
+    number: z.number().int().min(1).max(2_147_483_647).describe('Place among the runs of the Build, from 1.'),
+    hash: text(64, 'Hash of what is built.'),
+    buildSpec: buildSpec.describe('The Build’s spec when the run was made.'),
+    cancel: cancel.optional(),
+  }),
+  immutable('buildRef'),
+  immutable('number'),
+  immutable('hash'),
+  immutable('buildSpec'),
+  {
+    message: 'cancel cannot be taken back',
+    holds: () => true,
+    cel: '!has(oldSelf.cancel) || has(self.cancel)',
+  },
+).describe('What this run builds.');
+
+const attempt = z
+  .strictObject({
+    number: z.number().int().min(1).max(MAX_ATTEMPTS).describe('From 1.'),
+    builder: text(512, 'Address of the builder.'),
+    pool: text(253, 'Name of its pool.').optional(),
+    pod: text(253, 'Its pod.').optional(),
+    node: text(253, 'Its node.').optional(),
+    startedAt: time('When it was given to the builder.'),
+    completedAt: time('When it ended.').optional(),
+    reason: text(128, 'How it ended.').optional(),
+    message: text(1024, 'What a person should know.').optional(),
+  })
+  .describe('One try on one builder.');
+export type Attempt = z.infer<typeof attempt>;
+
+export const buildRunStatus = z
+  .strictObject({
+    observedGeneration: z.number().int().min(0).describe('Generation that the status speaks of.').optional(),
+    phase: phase.optional(),
+    conditions: conditions.describe('Accepted, Scheduled, Succeeded and CacheExported.').optional(),
+    queue: z
+      .strictObject({ position: count('Place in the queue of its pool, from 1.') })
+      .describe('Its place in the queue.')
+      .optional(),
+    attempts: listMap(attempt, ['number'], MAX_ATTEMPTS, 'Tries, the newest last.').optional(),
+    queuedAt: time('When it was first seen.').optional(),
+    startedAt: time('When the first attempt started.').optional(),
+    completedAt: time('When it ended.').optional(),
+    resolved: resolved.optional(),
+    outputs: list(outputStatus, 16, 'Images that were pushed.').optional(),
+    cache: cacheStatus.optional(),
+    slowestSteps: slowestSteps.optional(),
+    failure: failure.optional(),
+  })
+  .describe('The record of the run.');
+
+/** One execution of a Build: owned by it, immutable but for `cancel`, and its record. */
+export const buildRun = z
+  .strictObject({
+    apiVersion: z.literal(API_VERSION),
+    kind: z.literal('BuildRun'),
+    metadata,
+    spec: buildRunSpec,
+    status: buildRunStatus.optional(),
+  })
+  .describe('One execution of a Build, and its record. Made by the operator.');
+
+export type BuildRunSpec = z.infer<typeof buildRunSpec>;
+export type BuildRunStatus = z.infer<typeof buildRunStatus>;
+export type BuildRun = z.infer<typeof buildRun>;

@@ -1,0 +1,183 @@
+import { z } from 'zod';
+import { exactlyOneOf, exclude, rule } from './rules.ts';
+import { namedContext, source } from './source.ts';
+import { dnsName, duration, list, listMap, secretKeyRef, stringMap, text } from './strings.ts';
+
+const dockerfile = rule(
+  z.strictObject({
+    path: text(1024, 'Path of the Dockerfile in the source (default Dockerfile).').optional(),
+    inline: text(131_072, 'The Dockerfile itself; excludes path.').optional(),
+    target: text(128, 'Stage to build (default: the last).').optional(),
+    frontend: text(512, 'Frontend image, pinned by version or digest; default the built-in dockerfile.v0.').optional(),
+  }),
+  exclude('path', 'inline'),
+).describe('Build from a Dockerfile.');
+
+const llb = rule(
+  z.strictObject({
+    graph: z.unknown().describe('The graph in readable form.').optional(),
+    definition: text(1_048_576, 'A serialized LLB Definition, base64.').optional(),
+    ref: text(512, 'An OCI artifact that holds a Definition.').optional(),
+  }),
+  exactlyOneOf(['graph', 'definition', 'ref']),
+).describe('Build from an LLB graph.');
+
+const arg = rule(
+  z.strictObject({
+    name: text(128, 'Name of the ARG.').regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be a variable name'),
+    value: text(32_768, 'Its value.').optional(),
+    valueFrom: z
+      .strictObject({
+        configMapKeyRef: z
+          .strictObject({ name: dnsName('Name of the ConfigMap.'), key: text(253, 'Key within the ConfigMap.') })
+          .describe('A key of a ConfigMap of the same namespace.'),
+      })
+      .describe('Value from elsewhere.')
+      .optional(),
+  }),
+  exclude('value', 'valueFrom'),
+);
+
+const idAndSecret = (description: string) =>
+  z.strictObject({ id: text(128, 'Id that RUN --mount names.').min(1), secretRef: secretKeyRef }).describe(description);
+
+const output = z
+  .strictObject({
+    image: text(512, 'Repository to push to; a name without a registry host goes to the default registry.').min(1),
+    tags: list(
+      text(128, 'A tag.').regex(/^\w[\w.-]{0,127}$/),
+      32,
+      'Tags to write (default: the tag in image, else latest).',
+    ).optional(),
+    compression: z.enum(['gzip', 'zstd', 'uncompressed']).describe('Layer compression (default gzip).').optional(),
+    annotations: stringMap('Annotations of the image manifest.').optional(),
+    insecure: z.boolean().describe('Push without verified TLS.').optional(),
+  })
+  .describe('An image to push.');
+
+const cache = z
+  .strictObject({
+    from: list(
+      z.strictObject({ ref: text(512, 'Registry reference.').min(1) }).describe('A cache to read.'),
+      16,
+      'Caches to read.',
+    ).optional(),
+    to: list(
+      z
+        .strictObject({
+          ref: text(512, 'Registry reference.').min(1),
+          mode: z.enum(['min', 'max']).describe('What is exported (default min).').optional(),
+        })
+        .describe('A cache to write.'),
+      8,
+      'Caches to write.',
+    ).optional(),
+    scope: text(128, 'Tenant scope of the cache (default: the namespace).').optional(),
+    noCache: z.boolean().describe('Run every step again.').optional(),
+  })
+  .describe('Cache use.');
+
+/** What is to be built, and how. */
+export const buildSpec = rule(
+  z.strictObject({
+    source: source.optional(),
+    contexts: listMap(namedContext, ['name'], 16, 'Further contexts by name.').optional(),
+    dockerfile: dockerfile.optional(),
+    llb: llb.optional(),
+    args: listMap(arg.describe('A build argument.'), ['name'], 128, 'Build arguments.').optional(),
+    platforms: list(
+      text(64, 'os/arch[/variant].').regex(
+        /^[a-z0-9]+\/[a-z0-9_]+(\/[a-z0-9]+)?$/,
+        'must be os/arch or os/arch/variant',
+      ),
+      16,
+      'Platforms to build for (default: the builder’s own).',
+    ).optional(),
+    secrets: listMap(idAndSecret('A build secret.'), ['id'], 64, 'Secrets for RUN --mount=type=secret.').optional(),
+    ssh: listMap(
+      idAndSecret('An SSH key: a Secret of type kubernetes.io/ssh-auth, or the key named.'),
+      ['id'],
+      16,
+      'Keys for RUN --mount=type=ssh.',
+    ).optional(),
+    outputs: list(output, 16, 'Images to push.').optional(),
+    attestations: z
+      .strictObject({
+        provenance: text(128, 'Mode of the provenance attestation, e.g. min or max.').optional(),
+        sbom: z.boolean().describe('Attach an SBOM.').optional(),
+      })
+      .describe('Attestations to attach.')
+      .optional(),
+    sign: z.strictObject({ secretRef: secretKeyRef }).describe('Sign the image.').optional(),
+    sourceDateEpoch: z
+      .number()
+      .int()
+      .min(0)
+      .max(253_402_300_799)
+      .describe('Seconds since the epoch that all times are set to.')
+      .optional(),
+    cache: cache.optional(),
+    registryAuth: list(
+      z.strictObject({ secretRef: secretKeyRef }).describe('A docker config JSON Secret.'),
+      16,
+      'Registry credentials (Secrets of type kubernetes.io/dockerconfigjson), first come first served.',
+    ).optional(),
+    serviceAccountName: dnsName('ServiceAccount whose image pull secrets are used.').optional(),
+    trust: z
+      .strictObject({
+        caBundle: text(262_144, 'PEM certificates to trust beside the system’s.').optional(),
+        proxy: text(2048, 'Proxy URL.').optional(),
+      })
+      .describe('Extra trust for fetching.')
+      .optional(),
+    network: z.enum(['default', 'none', 'host']).describe('Network of RUN steps.').optional(),
+    entitlements: list(
+      z.enum(['network.host', 'security.insecure', 'device']),
+      3,
+      'Entitlements asked for; the builder must allow them.',
+    ).optional(),
+    poolRef: z
+      .strictObject({ name: dnsName('Name of the BuilderPool.') })
+      .describe('Where to build (default: the pool named default).')
+      .optional(),
+    resources: z
+      .strictObject({
+        requests: stringMap('Resources wanted.', { maxValue: 64, maxProperties: 16 }).optional(),
+        limits: stringMap('Resources allowed.', { maxValue: 64, maxProperties: 16 }).optional(),
+      })
+      .describe('Resources of the build.')
+      .optional(),
+    priority: z.number().int().min(-1000).max(1000).describe('Higher goes first in the queue (default 0).').optional(),
+    timeout: duration('Longest time from the start to the end of an attempt (default 1h).').optional(),
+    queueTimeout: duration('Longest wait for what is missing and for a place (default 30m).').optional(),
+    retry: z
+      .strictObject({ limit: z.number().int().min(0).max(9).describe('Attempts after the first (default 2).') })
+      .describe('Retries after platform errors; a user’s error is never tried again.')
+      .optional(),
+    suspend: z.boolean().describe('Start no new run.').optional(),
+    triggers: z
+      .strictObject({
+        schedule: text(128, 'Cron schedule.').optional(),
+        git: z.boolean().describe('On new commits.').optional(),
+        baseImage: z.boolean().describe('On new base images.').optional(),
+      })
+      .describe('What starts a run besides a change.')
+      .optional(),
+    historyLimit: z
+      .number()
+      .int()
+      .min(0)
+      .max(100)
+      .describe('BuildRuns kept beside the newest (default 10).')
+      .optional(),
+  }),
+  exclude('dockerfile', 'llb', ['llb']),
+  {
+    message: 'a source is needed, unless the Dockerfile is inline or llb is given',
+    holds: (spec) => spec.source !== undefined || spec.llb !== undefined || spec.dockerfile?.inline !== undefined,
+    cel: 'has(self.source) || has(self.llb) || (has(self.dockerfile) && has(self.dockerfile.inline))',
+    path: ['source'],
+  },
+);
+
+export type BuildSpec = z.infer<typeof buildSpec>;

@@ -1,0 +1,73 @@
+import { z } from 'zod';
+import { metadata } from './metadata.ts';
+import { conditions, count } from './status.ts';
+import { API_VERSION, dnsName, list, listMap, text } from './strings.ts';
+
+/** The pool of Builds that name none. */
+export const DEFAULT_POOL = 'default';
+
+const endpoint = z
+  .strictObject({
+    address: text(512, 'host:port of the builder.').regex(/^(tcp:\/\/)?[^/\s]+:[0-9]{1,5}$/, 'must be host:port'),
+    tlsSecretRef: z
+      .strictObject({ name: dnsName('Name of the Secret.'), namespace: dnsName('Its namespace.') })
+      .describe('Mutual TLS: a Secret with ca.crt, tls.crt and tls.key.')
+      .optional(),
+    serverName: text(253, 'Name that the builder’s certificate must have (default: the host).').optional(),
+    capacity: z.number().int().min(1).max(1000).describe('Runs at once (default: what the builder says).').optional(),
+  })
+  .describe('A builder that runs elsewhere.');
+export type Endpoint = z.infer<typeof endpoint>;
+
+export const builderPoolSpec = z
+  .strictObject({
+    endpoints: listMap(
+      endpoint,
+      ['address'],
+      64,
+      'Builders that are run elsewhere, e.g. `slipway builderd` on machines.',
+    ),
+    allowedNamespaces: list(
+      dnsName('Name of a namespace.'),
+      256,
+      'Namespaces whose Builds may use the pool (default: all).',
+    ).optional(),
+  })
+  .describe('Which builders belong to it.');
+
+export const builderPoolStatus = z
+  .strictObject({
+    observedGeneration: z.number().int().min(0).describe('Generation that the status speaks of.').optional(),
+    conditions: conditions.describe('Ready.').optional(),
+    ready: count('Builders that answer.').optional(),
+    endpoints: listMap(
+      z
+        .strictObject({
+          address: text(512, 'host:port of the builder.'),
+          ready: z.boolean().describe('Whether it answers.'),
+          capacity: count('Runs at once.').optional(),
+          version: text(128, 'Version of the builder.').optional(),
+          platforms: list(text(64, 'os/arch[/variant].'), 16, 'Platforms that it builds for.').optional(),
+          message: text(1024, 'Why it does not answer.').optional(),
+        })
+        .describe('A builder.'),
+      ['address'],
+      64,
+      'The builders one by one.',
+    ).optional(),
+  })
+  .describe('How its builders are.');
+
+/** Builders that runs are placed on. */
+export const builderPool = z
+  .strictObject({
+    apiVersion: z.literal(API_VERSION),
+    kind: z.literal('BuilderPool'),
+    metadata,
+    spec: builderPoolSpec,
+    status: builderPoolStatus.optional(),
+  })
+  .describe('Builders that runs are placed on. The pool named default serves Builds that name none.');
+
+export type BuilderPoolStatus = z.infer<typeof builderPoolStatus>;
+export type BuilderPool = z.infer<typeof builderPool>;
