@@ -20,11 +20,11 @@ import type {
 } from '../frontends/index.ts';
 import type { ImageResolver, ResolutionMemo } from '../sources/index.ts';
 import { BuildRef, type EngineJob } from './build-ref.ts';
-import { UnreadCacheImports } from './cache-imports.ts';
 import { BUILDER_LLB_CAPS } from './capabilities.ts';
 import { checkEntitlements } from './entitlements.ts';
 import { SourceLocations } from './error-source.ts';
 import type { FoundEntry } from './read-task.ts';
+import { UnmetRequests } from './unmet-requests.ts';
 
 export interface BuildServices {
   readonly pools: Pools;
@@ -64,7 +64,7 @@ export class Build {
   readonly #locations = new SourceLocations();
   readonly #refs = new Map<string, BuildRef>();
   readonly #returned = Promise.withResolvers<BridgeResult>();
-  readonly #cacheImports: UnreadCacheImports;
+  readonly #unmet: UnmetRequests;
   #returnedOnce = false;
   #warnings = 0;
 
@@ -74,9 +74,9 @@ export class Build {
     this.signal = signal;
     this.#services = services;
     this.#returned.promise.catch(() => {});
-    this.#cacheImports = new UnreadCacheImports(job);
-    this.#cacheImports.tell(request.cacheImports ?? []);
-    this.#cacheImports.tellOptions(request.frontendAttrs);
+    this.#unmet = new UnmetRequests(job);
+    this.#unmet.tellImports(request.cacheImports ?? []);
+    this.#unmet.tellOptions(request.frontendAttrs);
   }
 
   /** A graph to solve when something of it is wanted. Undefined for an empty one. @throws CodedError */
@@ -185,8 +185,8 @@ export class Build {
   }
 
   async #solve(request: BridgeSolveRequest, call: BridgeCall): Promise<BridgeResult> {
-    this.#cacheImports.tell(request.cacheImports ?? []);
-    this.#cacheImports.tellOptions(request.frontendOptions ?? new Map());
+    this.#unmet.tellImports(request.cacheImports ?? []);
+    this.#unmet.tellOptions(request.frontendOptions ?? new Map());
     if (request.frontend !== undefined && request.frontend !== '') {
       const { frontend, frontendOptions = new Map(), frontendInputs = new Map() } = request;
       const result = await this.runFrontend(frontend, frontendOptions, frontendInputs, call);
