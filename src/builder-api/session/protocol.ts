@@ -9,6 +9,8 @@ export type PlainMetadata = readonly (readonly [string, string | Uint8Array])[];
 export type ToSession =
   /** To a thread that waits for its session. */
   | { readonly t: 'warm' }
+  /** A session begins: all that follows, up to `close`, is its own. */
+  | { readonly t: 'begin' }
   /** Bytes of the tunnel, and their end. */
   | { readonly t: 'bytes'; readonly data: Uint8Array }
   | { readonly t: 'eof' }
@@ -28,7 +30,7 @@ export type ToSession =
   /** Work beside the connection: `fn` of `module` gets the channel. */
   | { readonly t: 'task'; readonly id: number; readonly module: string; readonly fn: string; readonly args: unknown }
   | { readonly t: 'abort'; readonly id: number }
-  /** Ends the thread once its work has. */
+  /** Ends the session once its work has ended. */
   | { readonly t: 'close' };
 
 /** From a session's thread to the serving thread. */
@@ -45,7 +47,9 @@ export type FromSession =
   | { readonly t: 'result'; readonly id: number; readonly value: unknown }
   | { readonly t: 'failed'; readonly id: number; readonly error: PlainStatus }
   /** The nested connection is gone. */
-  | { readonly t: 'gone' };
+  | { readonly t: 'gone' }
+  /** The last word of a session. `reusable`: the thread may have another. */
+  | { readonly t: 'over'; readonly reusable: boolean };
 
 /** Most bytes of the tunnel in flight between the two threads, each way. */
 export const CREDIT_BYTES = 4 * 1024 * 1024;

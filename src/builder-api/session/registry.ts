@@ -94,7 +94,6 @@ export class SessionRegistry implements AsyncDisposable {
           const logical = this.#logical.get(id);
           if (logical !== undefined) logical.awaySince = performance.now();
         }
-        this.#threads.refill();
         log.debug('session closed', { err: tunnel.closed.reason });
       },
       { once: true },

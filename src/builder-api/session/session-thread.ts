@@ -1,4 +1,5 @@
 import { Duplex, duplexPair } from 'node:stream';
+import { getHeapStatistics } from 'node:v8';
 import { CodedError, cancelledError } from '../../base/index.ts';
 import type { ThreadPort } from '../../sys/index.ts';
 import { type Channel, clientOf, type RawCall } from '../grpc/channel.ts';
@@ -16,7 +17,12 @@ export interface SessionTaskContext {
   post(message: unknown): void;
 }
 
-type Port = ThreadPort<ToSession, FromSession>;
+type Port = Pick<ThreadPort<ToSession, FromSession>, 'post'>;
+
+/** A thread serves so many sessions one after the other, … */
+const MAX_SESSIONS = 64;
+/** … and none after it has grown to so much: a big transfer's memory is not kept. */
+const MAX_BYTES = 96 * 1024 * 1024;
 
 /** The tunnel's end in this thread: bytes come as messages and are acknowledged when read, which is the credit. */
 class TunnelEnd extends Duplex {
@@ -151,20 +157,49 @@ interface ProxiedCall {
   gate: PromiseWithResolvers<void> | undefined;
 }
 
-/** The thread of one session: the nested HTTP/2 client, and the tasks that use it. */
-export function start(port: Port): void {
+/** A thread for sessions, one after the other: code that has run once is fast, and starting a thread costs more than a small build. */
+export function start(port: ThreadPort<ToSession, FromSession>): void {
+  let served = 0;
+  let receive: ((message: ToSession) => void) | undefined;
+  port.onMessage((message) => {
+    if (message.t === 'warm') void warmUp();
+    else if (message.t !== 'begin') receive?.(message);
+    else {
+      served++;
+      let over = false;
+      // What an ended session still has to say concerns nobody, least of all the next.
+      const own: Port = { post: (posted, transfer) => over || port.post(posted, transfer) };
+      receive = serve(own, () => {
+        receive = undefined;
+        over = true;
+        // Whatever fails late fails in this turn, and then the thread with it.
+        setImmediate(() => {
+          const { total_heap_size, external_memory } = getHeapStatistics();
+          const reusable = served < MAX_SESSIONS && total_heap_size + external_memory < MAX_BYTES;
+          port.post({ t: 'over', reusable });
+          if (!reusable) port.close();
+        });
+      });
+    }
+  });
+}
+
+/** One session: the nested HTTP/2 client, and the tasks that use it. `onOver` is called once, when it is closed and its work has ended. */
+function serve(port: Port, onOver: () => void): (message: ToSession) => void {
   const tunnel = new TunnelEnd(port);
   tunnel.on('error', () => {});
   const channel = new ConnectionChannel(tunnel);
   const calls = new Map<number, ProxiedCall>();
   const tasks = new Map<number, AbortController>();
   let closing = false;
+  let ended = false;
 
   const end = () => {
-    if (!closing || tasks.size > 0) return;
+    if (ended || !closing || tasks.size > 0) return;
+    ended = true;
     channel.destroy();
     tunnel.destroy();
-    port.close();
+    void channel.closed.then(onOver);
   };
   void channel.closed.then(() => {
     port.post({ t: 'gone' });
@@ -172,10 +207,8 @@ export function start(port: Port): void {
     for (const task of tasks.values()) task.abort(reason);
   });
 
-  port.onMessage((message) => {
+  return (message) => {
     switch (message.t) {
-      case 'warm':
-        return void warmUp();
       case 'bytes':
         return tunnel.deliver(message.data);
       case 'eof':
@@ -220,7 +253,7 @@ export function start(port: Port): void {
         for (const task of tasks.values()) task.abort(cancelledError());
         return end();
     }
-  });
+  };
 
   function open(message: ToSession & { t: 'open' }): void {
     const { id, path, timeoutMs } = message;

@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { neverAborted, toCodedError } from '../../base/index.ts';
 import { siblingModule } from '../../sys/index.ts';
 import { type Channel, ConnectionChannel, clientOf, GrpcServer, type Handlers } from '../grpc/index.ts';
@@ -17,11 +17,13 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
-async function daemon(): Promise<{ registry: SessionRegistry; connect: () => ConnectionChannel }> {
+async function daemon(
+  options: ConstructorParameters<typeof SessionRegistry>[0] = {},
+): Promise<{ registry: SessionRegistry; connect: () => ConnectionChannel }> {
   const dir = mkdtempSync(join(tmpdir(), 'session-'));
   const path = join(dir, 'sock');
   const server = new GrpcServer();
-  const registry = new SessionRegistry();
+  const registry = new SessionRegistry(options);
   registry.register(server);
   await server.listenUnix(path);
   cleanups.push(
@@ -144,6 +146,46 @@ describe('a session through the tunnel', () => {
     const hanging = session.run({ module, fn: 'hang' }, {}, { signal: controller.signal });
     setTimeout(() => controller.abort(new Error('stop')), 50);
     await expect(hanging).rejects.toThrow('stop');
+  });
+
+  test('leaves its thread to the next one, which never hears of what it left under way', async () => {
+    const { registry, connect } = await daemon({ spareThreads: 1 });
+    const module = siblingModule(import.meta.url, './testdata/task');
+    const secrets = { getSecret: (r: { id?: string | null }) => ({ data: Buffer.from(`of ${r.id}`) }) };
+    const threads: string[] = [];
+    for (let round = 0; round < 3; round++) {
+      const channel = connect();
+      const hosted = host(channel, { secrets });
+      const session = await registry.get(hosted.id, { signal });
+      const stop = new AbortController();
+      const hanging = session.run({ module, fn: 'hang' }, {}, { signal: stop.signal });
+      threads.push(await session.run<string>({ module, fn: 'whichThread' }, {}, { signal }));
+      channel.destroy();
+      await expect(hanging).rejects.toMatchObject({ code: expect.stringMatching(/cancelled|unavailable/) });
+      // Late words of a session that is over: ids are counted from one in the next.
+      const next = connect();
+      const other = host(next, { secrets });
+      const following = await registry.get(other.id, { signal });
+      const asked = following.run({ module, fn: 'ask' }, `round ${round}`, { signal });
+      stop.abort(new Error('late'));
+      session.close();
+      expect(await asked).toBe(`secret of round ${round}`);
+      threads.push(await following.run<string>({ module, fn: 'whichThread' }, {}, { signal }));
+      next.destroy();
+      await vi.waitFor(() => expect(registry.ids()).toEqual([]));
+    }
+    // One is started ahead while the first works.
+    expect(new Set(threads).size).toBeLessThanOrEqual(2);
+  });
+
+  test('two at the same time have a thread each', async () => {
+    const { registry, connect } = await daemon({ spareThreads: 1 });
+    const module = siblingModule(import.meta.url, './testdata/task');
+    const sessions = await Promise.all(
+      [host(connect(), {}), host(connect(), {})].map(({ id }) => registry.get(id, { signal })),
+    );
+    const threads = sessions.map((session) => session.run<string>({ module, fn: 'whichThread' }, {}, { signal }));
+    expect(new Set(await Promise.all(threads)).size).toBe(2);
   });
 
   test('its end fails what is under way, and lookups', async () => {

@@ -9,7 +9,7 @@ import { errorOfStatus } from '../grpc/status.ts';
 import { decodeBytesMessage, encodeBytesMessage } from './bytes-message.ts';
 import { BATCH_BYTES, CREDIT_BYTES, type FromSession, type ToSession } from './protocol.ts';
 
-/** How long a closed session's thread may take to end its tasks. */
+/** How long a closed session may take to end its tasks before its thread is ended. */
 const END_GRACE_MS = 5000;
 const WRITE_WINDOW = 1024 * 1024;
 /** Largest piece of the tunnel in one message. */
@@ -21,11 +21,14 @@ export interface SessionTask {
   readonly fn: string;
 }
 
-/** Threads for sessions, `spares` of them ready; `preload` are the modules of their tasks. */
+/** Threads kept for the next session after one: what many sessions at once have started is ended again. */
+const MAX_IDLE = 3;
+
+/** Threads for sessions, `spares` of them started ahead; `preload` are the modules of their tasks. */
 export function sessionThreads(spares: number, preload: readonly URL[]): SpareThreads<ToSession, FromSession> {
   return new SpareThreads(
     { module: siblingModule(import.meta.url, './session-thread'), name: 'session', preload },
-    { count: spares, warm: { t: 'warm' } },
+    { count: spares, keep: spares === 0 ? 0 : MAX_IDLE, warm: { t: 'warm' } },
   );
 }
 
@@ -41,8 +44,10 @@ interface PendingTask {
  */
 export class SessionTunnel implements Channel, AsyncDisposable {
   readonly #call: ServerCall;
+  readonly #threads: SpareThreads<ToSession, FromSession>;
   readonly #thread: Thread<ToSession, FromSession>;
   readonly #log: Logger;
+  readonly #over = Promise.withResolvers<void>();
   readonly #closed = new AbortController();
   readonly #calls = new Map<number, ProxyCall>();
   readonly #tasks = new Map<number, PendingTask>();
@@ -61,22 +66,26 @@ export class SessionTunnel implements Channel, AsyncDisposable {
   ) {
     this.#call = call;
     this.#log = options.logger ?? silentLogger;
+    this.#threads = options.threads;
     this.#thread = options.threads.take();
     this.#thread.onMessage((message) => this.#onMessage(message));
+    // The thread may outlive the session, and must not keep it.
+    const watched: { onEnd: ((error?: unknown) => void) | undefined } = { onEnd: (error) => this.#threadEnded(error) };
+    void this.#over.promise.then(() => {
+      watched.onEnd = undefined;
+    });
     this.#thread.ended.then(
-      () => this.#close(sessionClosed()),
-      (error: unknown) => {
-        this.#log.warn('session thread failed', { err: error });
-        this.#close(sessionClosed(error));
-      },
+      () => watched.onEnd?.(),
+      (error: unknown) => watched.onEnd?.(error),
     );
+    this.#post({ t: 'begin' });
     call.sendHeaders();
     call.signal.addEventListener('abort', () => this.#close(sessionClosed(call.signal.reason)), { once: true });
     call.read({
       onMessage: (message) => this.#receive(message),
       onEnd: () => {
         this.#flush();
-        this.#thread.post({ t: 'eof' });
+        this.#post({ t: 'eof' });
         // A half-close is the client's goodbye: nothing more can be asked of it.
         this.#close(sessionClosed());
       },
@@ -91,10 +100,16 @@ export class SessionTunnel implements Channel, AsyncDisposable {
 
   open(path: string, options: CallOptions): RawCall {
     const id = this.#nextId++;
-    const call = new ProxyCall(id, this.#thread, options, this.#closed.signal, () => this.#calls.delete(id));
+    const call = new ProxyCall(
+      id,
+      (message, transfer) => this.#post(message, transfer),
+      options,
+      this.#closed.signal,
+      () => this.#calls.delete(id),
+    );
     if (!call.over) {
       this.#calls.set(id, call);
-      this.#thread.post({
+      this.#post({
         t: 'open',
         id,
         path,
@@ -116,9 +131,9 @@ export class SessionTunnel implements Channel, AsyncDisposable {
     const id = this.#nextId++;
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     this.#tasks.set(id, { resolve, reject, onMessage: options.onMessage });
-    const onAbort = () => this.#thread.post({ t: 'abort', id });
+    const onAbort = () => this.#post({ t: 'abort', id });
     options.signal.addEventListener('abort', onAbort, { once: true });
-    this.#thread.post({ t: 'task', id, module: task.module.href, fn: task.fn, args });
+    this.#post({ t: 'task', id, module: task.module.href, fn: task.fn, args });
     try {
       return (await promise) as T;
     } catch (error) {
@@ -134,10 +149,10 @@ export class SessionTunnel implements Channel, AsyncDisposable {
     this.#close(reason);
   }
 
-  /** Ends the session and waits for its thread. */
+  /** Ends the session and waits for its work. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#close(sessionClosed());
-    await this.#thread.ended.catch(() => {});
+    await this.#over.promise;
   }
 
   #receive(message: Uint8Array): void {
@@ -171,7 +186,7 @@ export class SessionTunnel implements Channel, AsyncDisposable {
     }
     this.#batch = [];
     this.#batchBytes = 0;
-    this.#thread.post({ t: 'bytes', data }, [data.buffer]);
+    this.#post({ t: 'bytes', data }, [data.buffer]);
   }
 
   #onMessage(message: FromSession): void {
@@ -206,7 +221,23 @@ export class SessionTunnel implements Channel, AsyncDisposable {
         return;
       case 'gone':
         this.#close(sessionClosed());
+        return;
+      case 'over':
+        // Otherwise it ends by itself.
+        if (message.reusable) void this.#threads.giveBack(this.#thread).then(() => this.#over.resolve());
     }
+  }
+
+  /** Nothing of a closed session reaches its thread any more, where another may have begun. */
+  #post(message: ToSession, transfer: readonly ArrayBuffer[] = []): void {
+    if (!this.#closed.signal.aborted) this.#thread.post(message, transfer);
+  }
+
+  #threadEnded(error: unknown): void {
+    if (error !== undefined) this.#log.warn('session thread failed', { err: error });
+    this.#close(sessionClosed(error));
+    this.#over.resolve();
+    this.#threads.refill();
   }
 
   #send(data: Uint8Array): void {
@@ -216,7 +247,7 @@ export class SessionTunnel implements Channel, AsyncDisposable {
     this.#sent += data.length;
     const sent = () => {
       if (this.#sent < BATCH_BYTES) return;
-      this.#thread.post({ t: 'sent', bytes: this.#sent });
+      this.#post({ t: 'sent', bytes: this.#sent });
       this.#sent = 0;
     };
     if (flowing) sent();
@@ -233,22 +264,22 @@ export class SessionTunnel implements Channel, AsyncDisposable {
     this.#calls.clear();
     this.#thread.post({ t: 'close' });
     const timer = setTimeout(() => void this.#thread.terminate(), END_GRACE_MS);
-    void this.#thread.ended
-      .catch(() => {})
-      .then(() => {
-        clearTimeout(timer);
-        for (const task of this.#tasks.values()) task.reject(reason);
-        this.#call.end();
-      });
+    void this.#over.promise.then(() => {
+      clearTimeout(timer);
+      for (const task of this.#tasks.values()) task.reject(reason);
+      this.#call.end();
+    });
   }
 }
+
+type PostToSession = (message: ToSession, transfer?: readonly ArrayBuffer[]) => void;
 
 /** A call whose other half is in the session's thread. */
 class ProxyCall implements RawCall {
   readonly headers: Promise<Metadata>;
   readonly responses: AsyncIterable<Uint8Array>;
   readonly #id: number;
-  readonly #thread: Thread<ToSession, FromSession>;
+  readonly #post: PostToSession;
   readonly #headers = Promise.withResolvers<Metadata>();
   readonly #queue: MessageQueue<Uint8Array>;
   readonly #signal: AbortSignal;
@@ -258,20 +289,14 @@ class ProxyCall implements RawCall {
   #unwritten = 0;
   #room: PromiseWithResolvers<void> | undefined;
 
-  constructor(
-    id: number,
-    thread: Thread<ToSession, FromSession>,
-    options: CallOptions,
-    closed: AbortSignal,
-    onOver: () => void,
-  ) {
+  constructor(id: number, post: PostToSession, options: CallOptions, closed: AbortSignal, onOver: () => void) {
     this.#id = id;
-    this.#thread = thread;
+    this.#post = post;
     this.#signal = options.signal;
     this.#onOver = onOver;
     this.headers = this.#headers.promise;
     this.#queue = new MessageQueue<Uint8Array>(
-      { pause: () => thread.post({ t: 'pause', id }), resume: () => thread.post({ t: 'resume', id }) },
+      { pause: () => post({ t: 'pause', id }), resume: () => post({ t: 'resume', id }) },
       () => this.#cancel(cancelledError()),
     );
     this.responses = this.#queue;
@@ -289,14 +314,14 @@ class ProxyCall implements RawCall {
     if (this.#over) return undefined;
     const data = Uint8Array.from(message);
     this.#unwritten += data.length;
-    this.#thread.post({ t: 'write', id: this.#id, data }, [data.buffer]);
+    this.#post({ t: 'write', id: this.#id, data }, [data.buffer]);
     if (this.#unwritten <= WRITE_WINDOW) return undefined;
     this.#room ??= Promise.withResolvers<void>();
     return this.#room.promise;
   }
 
   end(): void {
-    if (!this.#over) this.#thread.post({ t: 'half', id: this.#id });
+    if (!this.#over) this.#post({ t: 'half', id: this.#id });
   }
 
   take(message: FromSession & { t: 'headers' | 'message' | 'wrote' | 'done' }): void {
@@ -323,7 +348,7 @@ class ProxyCall implements RawCall {
 
   #cancel(reason: unknown): void {
     if (this.#over) return;
-    this.#thread.post({ t: 'cancel', id: this.#id });
+    this.#post({ t: 'cancel', id: this.#id });
     this.#finish(reason, true);
   }
 

@@ -1,9 +1,10 @@
-import { type AbortOptions, type Afterwork, newId } from '../../base/index.ts';
+import { type AbortOptions, newId } from '../../base/index.ts';
 import type { ImmutableRef } from '../../cache/ports.ts';
 import type { Definition, LlbEdge, VertexOp } from '../../llb/index.ts';
 import type { Edge, Job } from '../../solver/index.ts';
 import { type Pools, siblingModule } from '../../sys/index.ts';
 import type { BridgeRange } from '../frontends/index.ts';
+import type { KeptView } from './kept-view.ts';
 import type { FoundEntry } from './read-task.ts';
 
 const MODULE = siblingModule(import.meta.url, './read-task');
@@ -13,7 +14,7 @@ export type EngineJob = Job<VertexOp, ImmutableRef>;
 export interface RefContext {
   readonly job: EngineJob;
   readonly pools: Pools;
-  readonly afterwork: Afterwork;
+  readonly view: KeptView;
   readonly sessions: () => readonly string[];
   /** Adds to an error what the build knows of where it came from. */
   readonly explain: (error: unknown) => unknown;
@@ -51,16 +52,12 @@ export class BuildRef {
   }
 
   #read<T>(fn: string, args: { readonly path: string }, options: AbortOptions): Promise<T> {
-    const { pools, sessions, afterwork } = this.#context;
-    return this.#use(options, async (ref) => {
-      const mounted = await ref.mount({ ...options, sessions });
-      try {
-        return await pools.short.run<T>({ module: MODULE, fn }, { ...args, root: mounted.root }, options);
-      } finally {
-        // The kernel takes its time to unmount, and the view holds the ref by itself.
-        afterwork.run(() => Promise.resolve(mounted[Symbol.asyncDispose]()));
-      }
-    });
+    const { pools, sessions, view } = this.#context;
+    return this.#use(options, (ref) =>
+      view.use(ref, { ...options, sessions }, (root) =>
+        pools.short.run<T>({ module: MODULE, fn }, { ...args, root }, options),
+      ),
+    );
   }
 
   async #use<T>(options: AbortOptions, work: (ref: ImmutableRef) => Promise<T>): Promise<T> {

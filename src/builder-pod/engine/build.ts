@@ -23,6 +23,7 @@ import { BuildRef, type EngineJob } from './build-ref.ts';
 import { BUILDER_LLB_CAPS } from './capabilities.ts';
 import { checkEntitlements } from './entitlements.ts';
 import { SourceLocations } from './error-source.ts';
+import { KeptView } from './kept-view.ts';
 import type { FoundEntry } from './read-task.ts';
 import { UnmetRequests } from './unmet-requests.ts';
 
@@ -63,6 +64,7 @@ export class Build {
   readonly #services: BuildServices;
   readonly #locations = new SourceLocations();
   readonly #refs = new Map<string, BuildRef>();
+  readonly #view: KeptView;
   readonly #returned = Promise.withResolvers<BridgeResult>();
   readonly #unmet: UnmetRequests;
   #returnedOnce = false;
@@ -73,6 +75,7 @@ export class Build {
     this.job = job;
     this.signal = signal;
     this.#services = services;
+    this.#view = new KeptView(services.afterwork, signal);
     this.#returned.promise.catch(() => {});
     this.#unmet = new UnmetRequests(job);
     this.#unmet.tellImports(request.cacheImports ?? []);
@@ -94,7 +97,7 @@ export class Build {
     const ref = new BuildRef(definition, graph.root, {
       job: this.job,
       pools: this.#services.pools,
-      afterwork: this.#services.afterwork,
+      view: this.#view,
       sessions: this.job.sessions,
       explain: (error) => this.explain(error),
     });

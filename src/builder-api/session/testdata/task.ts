@@ -1,4 +1,4 @@
-import { CodedError, onAbort } from '../../../base/index.ts';
+import { CodedError, newId, onAbort } from '../../../base/index.ts';
 import { clientOf } from '../../grpc/channel.ts';
 import { Secrets } from '../../services/session-side.ts';
 import type { SessionTaskContext } from '../session-thread.ts';
@@ -8,6 +8,10 @@ export async function ask(id: string, context: SessionTaskContext): Promise<stri
   const answer = await clientOf(Secrets, context.channel).getSecret({ id }, { signal: context.signal });
   return `secret ${Buffer.from(answer.data ?? []).toString()}`;
 }
+
+const THIS_THREAD = newId();
+
+export const whichThread = (): string => THIS_THREAD;
 
 export function fail(): never {
   throw new CodedError('data_loss', 'no good', { reason: 'TEST' });

@@ -1,13 +1,14 @@
+// By their rooms, not by the whole of builder-api: a session's thread has no use for its clients.
 import {
   type DirectoryRequest,
   directoryMetadata,
-  FileSync,
-  methodPath,
   packetsOfCall,
   type ReceiveProgress,
   receiveTree,
-  type SessionTaskContext,
-} from '../../../builder-api/index.ts';
+} from '../../../builder-api/fsutil/index.ts';
+import { methodPath } from '../../../builder-api/grpc/index.ts';
+import { FileSync } from '../../../builder-api/services/index.ts';
+import type { SessionTaskContext } from '../../../builder-api/session/index.ts';
 import { openRoot } from '../../../sys/index.ts';
 import { TreeTracker } from './tree-tracker.ts';
 

@@ -6,7 +6,7 @@ import {
   isCarried,
   type ReceiveOptions,
   typeOfGoMode,
-} from '../../../builder-api/index.ts';
+} from '../../../builder-api/fsutil/index.ts';
 import { ContentTreeBuilder, type EntryHash, entryHash } from '../../../cache/contenthash/index.ts';
 import type { Root } from '../../../sys/index.ts';
 
