@@ -4,7 +4,7 @@ import { makeDevice, utimensAt } from './files.ts';
 import { AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW, check, hasErrno, libc, sysError } from './libc.ts';
 import { O_PATH } from './mount.ts';
 import { cName, decodeName } from './names.ts';
-import { lstatAt, type Stat } from './stat.ts';
+import { lstatAt, lstatAtIfAny, type Stat } from './stat.ts';
 import { getXattr, listXattrs, readXattrs, removeXattr, setXattr } from './xattr.ts';
 
 const linkBuffer = Buffer.alloc(4096);
@@ -39,12 +39,7 @@ export class Dir implements Disposable {
 
   /** lstat, or undefined when there is no such entry. */
   lstatIfAny(name: string): Stat | undefined {
-    try {
-      return this.lstat(name);
-    } catch (error) {
-      if (hasErrno(error, 'ENOENT')) return undefined;
-      throw error;
-    }
+    return lstatAtIfAny(this.fd, checkName(name));
   }
 
   readdir(): string[] {

@@ -1,5 +1,5 @@
 import { closeSync, constants, fsyncSync, openSync, readSync, statfsSync, writeSync } from 'node:fs';
-import { AT_FDCWD, AT_SYMLINK_NOFOLLOW, check, cPath, hasErrno, libc, sysError } from './libc.ts';
+import { AT_FDCWD, AT_SYMLINK_NOFOLLOW, check, cPath, lastErrno, libc, sysError } from './libc.ts';
 
 const times = Buffer.alloc(32);
 
@@ -69,6 +69,10 @@ export function fileSystemUsage(path: string): { total: number; free: number; in
 }
 
 const COPY_CHUNK = 1 << 30;
+/** What copy_file_range says of files that it cannot copy between. */
+const NOT_IN_KERNEL: ReadonlySet<string> = new Set(['EXDEV', 'EINVAL', 'ENOSYS', 'EOPNOTSUPP', 'EPERM']);
+/** One a thread, made when first needed: copying is synchronous, and a new one for each small file would cost more than the file. */
+let copyBuffer: Buffer | undefined;
 
 /** Copies the rest of one open file into another in the kernel (reflink where it can), by read and write elsewhere; bytes copied. */
 export function copyFd(from: number, to: number): number {
@@ -78,8 +82,8 @@ export function copyFd(from: number, to: number): number {
     if (copied > 0) total += copied;
     else if (copied === 0) break;
     else {
-      const error = sysError('copy_file_range');
-      if (total > 0 || !hasErrno(error, 'EXDEV', 'EINVAL', 'ENOSYS', 'EOPNOTSUPP', 'EPERM')) throw error;
+      // Between two overlay mounts this is the way of every file: no error is made of it.
+      if (total > 0 || !NOT_IN_KERNEL.has(lastErrno())) throw sysError('copy_file_range');
       return copyByReading(from, to);
     }
   }
@@ -88,7 +92,8 @@ export function copyFd(from: number, to: number): number {
 }
 
 function copyByReading(from: number, to: number): number {
-  const buffer = Buffer.allocUnsafe(1 << 18);
+  copyBuffer ??= Buffer.allocUnsafeSlow(1 << 18);
+  const buffer = copyBuffer;
   let total = 0;
   for (let size = readSync(from, buffer); size > 0; size = readSync(from, buffer)) {
     for (let at = 0; at < size; ) at += writeSync(to, buffer, at, size - at);

@@ -1,4 +1,4 @@
-import { AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW, check, cPath, libc } from './libc.ts';
+import { AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW, check, cPath, lastErrno, libc, sysError } from './libc.ts';
 
 export type FileType = 'file' | 'dir' | 'symlink' | 'char' | 'block' | 'fifo' | 'socket';
 
@@ -79,6 +79,13 @@ function decode(): Stat {
 export function lstatAt(dir: number, name: string): Stat {
   check(libc.statx(dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, buffer), 'lstat', name);
   return decode();
+}
+
+/** {@link lstatAt}, or undefined when there is no such entry: asked of every new file, so without the cost of an error. */
+export function lstatAtIfAny(dir: number, name: string): Stat | undefined {
+  if (libc.statx(dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, buffer) >= 0) return decode();
+  if (lastErrno() === 'ENOENT') return undefined;
+  throw sysError('lstat', name);
 }
 
 /** lstat with nanoseconds, faster than node:fs with bigint. Not for paths inside a snapshot: those go through a {@link Root}. */

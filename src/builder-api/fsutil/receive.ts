@@ -215,7 +215,7 @@ class Receiver implements Disposable {
     this.#files.add(stat.path);
     if (existing?.type === 'file' && this.#options.differ === 'metadata') {
       const sameContent = existing.size === stat.size && existing.mtimeNs === stat.modTime;
-      const sameMetadata = this.#sameMetadata(level.dir, name, stat, existing);
+      const sameMetadata = sameContent && this.#sameMetadata(level.dir, name, stat, existing);
       // Metadata of an inode with several names cannot be changed for one of them alone.
       if (sameContent && (sameMetadata || existing.nlink === 1)) {
         if (!sameMetadata) this.#applyMetadata(level.dir, name, stat);

@@ -1,7 +1,7 @@
-import { closeSync, constants as fs } from 'node:fs';
+import { closeSync, fchmodSync, fchownSync, constants as fs } from 'node:fs';
 import { posix } from 'node:path';
 import { CodedError, type ParentMatches, PatternMatcher } from '../../../base/index.ts';
-import { copyFd, type Dir, hasErrno, type Root, type Stat } from '../../../sys/index.ts';
+import { copyFd, type Dir, futimensNs, hasErrno, type Root, readXattrsOf, type Stat } from '../../../sys/index.ts';
 import type { Ids } from './owner.ts';
 import { applyMode } from './symbolic-mode.ts';
 
@@ -211,20 +211,44 @@ export class TreeCopy {
         return;
       }
       if (key !== undefined) this.#links.set(key, toPath);
-      copyFile(from, fromName, to, toName);
+      this.#file(from, fromName, stat, to, toName);
+      return;
     } else if (stat.type === 'symlink') to.symlink(from.readlink(fromName), toName);
     else to.mknod(toName, stat.mode, stat.rdevMajor, stat.rdevMinor);
     this.#setMetadata(to, toName, stat, from, fromName);
   }
 
-  #setMetadata(dir: Dir, name: string, source: Stat, from?: Dir, fromName?: string): void {
-    const { owner, mode } = this.#options;
-    dir.chown(name, owner?.uid ?? source.uid, owner?.gid ?? source.gid);
-    if (source.type !== 'symlink') {
-      const own = source.mode & 0o7777;
-      dir.chmod(name, typeof mode === 'string' ? applyMode(mode, own, source.type === 'dir') : (mode ?? own) & 0o7777);
+  /** All of a regular file through its descriptors: most of what is copied is small files, and a way to each costs more than what is done there. */
+  #file(from: Dir, fromName: string, stat: Stat, to: Dir, toName: string): void {
+    const { owner, time } = this.#options;
+    const source = from.open(fromName, fs.O_RDONLY);
+    try {
+      const target = to.open(toName, fs.O_CREAT | fs.O_EXCL | fs.O_WRONLY, 0o600);
+      try {
+        copyFd(source, target);
+        fchownSync(target, owner?.uid ?? stat.uid, owner?.gid ?? stat.gid);
+        fchmodSync(target, this.#modeOf(stat));
+        setXattrs(readXattrsOf(source), to, toName);
+        futimensNs(target, time ?? stat.atimeNs, time ?? stat.mtimeNs);
+      } finally {
+        closeSync(target);
+      }
+    } finally {
+      closeSync(source);
     }
-    if (from && fromName !== undefined) copyXattrs(from, fromName, dir, name);
+  }
+
+  #modeOf(source: Stat): number {
+    const { mode } = this.#options;
+    const own = source.mode & 0o7777;
+    return typeof mode === 'string' ? applyMode(mode, own, source.type === 'dir') : (mode ?? own) & 0o7777;
+  }
+
+  #setMetadata(dir: Dir, name: string, source: Stat, from?: Dir, fromName?: string): void {
+    const { owner } = this.#options;
+    dir.chown(name, owner?.uid ?? source.uid, owner?.gid ?? source.gid);
+    if (source.type !== 'symlink') dir.chmod(name, this.#modeOf(source));
+    if (from && fromName !== undefined) setXattrs(from.readXattrs(fromName), dir, name);
     this.#setTimes(dir, name, source);
   }
 
@@ -234,25 +258,11 @@ export class TreeCopy {
   }
 }
 
-function copyFile(from: Dir, fromName: string, to: Dir, toName: string): void {
-  const source = from.open(fromName, fs.O_RDONLY);
-  try {
-    const target = to.createFile(toName, 0o600);
-    try {
-      copyFd(source, target);
-    } finally {
-      closeSync(target);
-    }
-  } finally {
-    closeSync(source);
-  }
-}
-
 /** What the target's file system does not take is left out, as `cp -a` does. */
-function copyXattrs(from: Dir, fromName: string, to: Dir, toName: string): void {
-  for (const [attribute, value] of from.readXattrs(fromName)) {
+function setXattrs(xattrs: ReadonlyMap<string, Buffer>, to: Dir, name: string): void {
+  for (const [attribute, value] of xattrs) {
     try {
-      to.setXattr(toName, attribute, value);
+      to.setXattr(name, attribute, value);
     } catch (error) {
       if (!hasErrno(error, 'ENOTSUP', 'EOPNOTSUPP', 'EPERM', 'EACCES', 'EINVAL')) throw error;
     }
