@@ -5,6 +5,7 @@ import {
   lutimesSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   readlinkSync,
   rmSync,
@@ -145,6 +146,30 @@ describe('a transfer', () => {
     expect(removed).toEqual(['ü']);
     expect(snapshot(to)).toEqual(snapshot(from));
     expect((await transfer(from, to, {}, { differ: 'none' })).requested).toBe(5);
+  });
+
+  test('a file that replaces another takes its place when it is whole; a transfer that is cut leaves the old one and nothing else', async () => {
+    const target = tempDir();
+    writeFileSync(join(target, 'big'), 'old');
+    symlinkSync('/nowhere', join(target, 'link'));
+    const file = (path: string): FileStat => ({
+      ...{ path, mode: 0o644, uid: 0, gid: 0, size: 20, modTime: 1n, linkname: '' },
+      ...{ devmajor: 0, devminor: 0, xattrs: {} },
+    });
+    const [left, right] = pair();
+    using root = openRoot(target);
+    const receiving = receiveTree(right, { root, differ: 'metadata', signal, ...me });
+    left.send({ type: 'stat', stat: file('big') });
+    left.send({ type: 'stat', stat: file('link') });
+    left.send({ type: 'statEnd' });
+    for (const id of [0, 1]) for (let n = 0; n < 2; n++) left.send({ type: 'data', id, data: Buffer.alloc(10, 'n') });
+    left.send({ type: 'data', id: 1, data: new Uint8Array() });
+    left.send({ type: 'error', message: 'cut' });
+    await expect(receiving).rejects.toThrow('cut');
+    expect(readdirSync(target).toSorted()).toEqual(['big', 'link']);
+    expect(readFileSync(join(target, 'big'), 'utf8')).toBe('old');
+    expect(lstatSync(join(target, 'link')).isFile()).toBe(true);
+    expect(readFileSync(join(target, 'link'), 'utf8')).toBe('n'.repeat(20));
   });
 
   test('hashes what arrives', async () => {

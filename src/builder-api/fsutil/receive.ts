@@ -1,5 +1,5 @@
 import { closeSync, fchmodSync, fchownSync, constants as fs, writeSync } from 'node:fs';
-import { type AbortOptions, CodedError, invalidArgument, toCodedError } from '../../base/index.ts';
+import { type AbortOptions, CodedError, invalidArgument, newId, toCodedError } from '../../base/index.ts';
 import { type Dir, futimensNs, type Root, type Stat } from '../../sys/index.ts';
 import { fromGoMode, typeOfGoMode } from './mode.ts';
 import { assertCleanPath, comparePaths } from './order.ts';
@@ -56,6 +56,8 @@ interface Level {
 
 interface Arriving {
   readonly stat: FileStat;
+  /** Its name until it is whole, where it takes another's place: on overlayfs, removing that first costs more than all the rest. */
+  readonly temporary: string | undefined;
   hasher: FileHasher | undefined;
   /** The only piece so far, not written yet. */
   held: Uint8Array | undefined;
@@ -88,6 +90,8 @@ class Receiver implements Disposable {
   readonly #directories: FileStat[] = [];
   readonly #hardlinks: FileStat[] = [];
   readonly #files = new Set<string>();
+  /** Start of names that nobody else has. */
+  readonly #temporary = `.slipway-${newId()}-`;
   #last: string | undefined;
   #nextId = 0;
   #listed = false;
@@ -144,9 +148,15 @@ class Receiver implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    for (const file of this.#arriving.values()) {
+      if (file.fd < 0) continue;
+      closeSync(file.fd);
+      if (file.temporary === undefined) continue;
+      const { dir } = this.#parentOf(file.stat.path);
+      dir.removeAll(file.temporary);
+    }
     for (const level of this.#levels) level.dir[Symbol.dispose]();
     for (const dir of this.#dirs.values()) dir[Symbol.dispose]();
-    for (const file of this.#arriving.values()) if (file.fd >= 0) closeSync(file.fd);
   }
 
   #progress(): ReceiveProgress {
@@ -223,11 +233,13 @@ class Receiver implements Disposable {
         return undefined;
       }
     }
-    if (existing !== undefined) this.#remove(level, name);
+    const replaces = existing !== undefined && existing.type !== 'dir';
+    if (existing !== undefined && !replaces) this.#remove(level, name);
     this.#options.onEntry?.(stat, false);
     this.#requested++;
     this.#changes++;
-    const arriving: Arriving = { stat, hasher: undefined, held: undefined, fd: -1 };
+    const temporary = replaces ? `${this.#temporary}${id}` : undefined;
+    const arriving: Arriving = { stat, temporary, hasher: undefined, held: undefined, fd: -1 };
     if (stat.size === 0) {
       this.#write(arriving, level.dir, name);
       return undefined;
@@ -280,7 +292,7 @@ class Receiver implements Disposable {
           fault: 'user',
         });
       const { dir, name } = this.#parentOf(file.stat.path);
-      file.fd = dir.open(name, fs.O_CREAT | fs.O_EXCL | fs.O_WRONLY, 0o600);
+      file.fd = dir.open(file.temporary ?? name, fs.O_CREAT | fs.O_EXCL | fs.O_WRONLY, 0o600);
       this.#writeHeld(file);
     }
     writeAll(file.fd, data);
@@ -291,15 +303,19 @@ class Receiver implements Disposable {
     const { stat } = file;
     if (file.fd < 0) {
       this.#open++;
-      file.fd = dir.open(name, fs.O_CREAT | fs.O_EXCL | fs.O_WRONLY, 0o600);
+      file.fd = dir.open(file.temporary ?? name, fs.O_CREAT | fs.O_EXCL | fs.O_WRONLY, 0o600);
     }
-    const { fd } = file;
+    const { fd, temporary } = file;
     try {
       this.#writeHeld(file);
       if (this.#options.ignoreOwners !== true) fchownSync(fd, stat.uid, stat.gid);
       fchmodSync(fd, fromGoMode(stat.mode) & 0o7777);
-      for (const [key, value] of Object.entries(stat.xattrs)) this.#setXattr(dir, name, key, value);
+      for (const [key, value] of Object.entries(stat.xattrs)) this.#setXattr(dir, temporary ?? name, key, value);
       futimensNs(fd, stat.modTime, stat.modTime);
+      if (temporary !== undefined) dir.rename(temporary, dir, name);
+    } catch (error) {
+      if (temporary !== undefined) dir.removeAll(temporary);
+      throw error;
     } finally {
       closeSync(fd);
       file.fd = -1;
