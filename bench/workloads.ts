@@ -36,7 +36,7 @@ const manyVertices = () => {
 export const WORKLOADS: readonly Workload[] = [
   {
     name: 'ten uncached small steps in a row',
-    rounds: 6,
+    rounds: 8,
     warm: false,
     push: false,
     prepare: (folder, round) => {
@@ -46,7 +46,7 @@ export const WORKLOADS: readonly Workload[] = [
   },
   {
     name: 'the same, fully cached',
-    rounds: 12,
+    rounds: 20,
     warm: true,
     push: false,
     prepare: (folder) => {
@@ -56,7 +56,7 @@ export const WORKLOADS: readonly Workload[] = [
   },
   {
     name: '20,000 files sent, copied and pushed',
-    rounds: 4,
+    rounds: 6,
     warm: false,
     push: true,
     prepare: (folder, round) => {
@@ -73,7 +73,7 @@ export const WORKLOADS: readonly Workload[] = [
   },
   {
     name: '400 cached vertices',
-    rounds: 6,
+    rounds: 12,
     warm: true,
     push: false,
     prepare: (folder) => {

@@ -55,8 +55,8 @@ export interface Builder extends AsyncDisposable {
   readonly parallelSteps: number;
 }
 
-/** Frontend threads kept ready. */
-const SPARE_FRONTENDS = 1;
+/** Frontend threads kept ready: with two, builds that follow one another at once find one, while the other is being replaced. */
+const SPARE_FRONTENDS = 2;
 /** Distinct session lists whose tokens are kept. */
 const MAX_CREDENTIALS = 256;
 
