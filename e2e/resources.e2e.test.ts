@@ -1,0 +1,131 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Cluster, startCluster } from './support/cluster.ts';
+import { root } from './support/paths.ts';
+import { tempFolder } from './support/temp-folder.ts';
+
+/** The resources on a real API server: what it takes, what it refuses, and what it says. */
+describe('the resources', () => {
+  const work = tempFolder('resources');
+  let cluster: Cluster;
+
+  beforeAll(async () => {
+    cluster = await startCluster(work.path);
+  });
+
+  afterAll(async () => {
+    await cluster?.[Symbol.asyncDispose]();
+    work[Symbol.dispose]();
+  });
+
+  const build = (name: string, spec: object) =>
+    JSON.stringify({ apiVersion: 'slipway.build/v1alpha1', kind: 'Build', metadata: { name }, spec });
+  const run = (change: object = {}) =>
+    JSON.stringify({
+      apiVersion: 'slipway.build/v1alpha1',
+      kind: 'BuildRun',
+      metadata: { name: 'run' },
+      spec: {
+        buildRef: { name: 'app' },
+        number: 1,
+        hash: 'abc',
+        buildSpec: { dockerfile: { inline: 'FROM scratch' } },
+        ...change,
+      },
+    });
+  const outputs = [{ image: 'registry.example.com/app' }];
+  const taken = async (yaml: string) => {
+    const ran = await cluster.apply(yaml);
+    expect(ran.code, ran.output).toBe(0);
+  };
+  const refused = async (yaml: string) => {
+    const ran = await cluster.apply(yaml);
+    expect(ran.code, ran.output).not.toBe(0);
+    return ran.output;
+  };
+
+  test('install without a warning and are served', async () => {
+    const applied = await cluster.kubectl(['apply', '--server-side', '-f', path.join(root, 'crds')]);
+    expect(applied.code, applied.output).toBe(0);
+    expect(applied.stderr).toBe('');
+    await cluster.must(['wait', '--for=condition=Established', '--timeout=60s', 'crd', '--all']);
+    for (const name of ['builds.slipway.build', 'sb', 'buildruns.slipway.build', 'sbr', 'builderpools.slipway.build'])
+      expect((await cluster.kubectl(['get', name])).stderr).toContain('No resources found');
+    expect(await cluster.must(['explain', 'builds.slipway.build.spec.source.git.url'])).toContain('Clone URL');
+  });
+
+  test('the examples are taken as they stand, and shown in columns', async () => {
+    await taken(readFileSync(path.join(root, 'examples/hello/build.yaml'), 'utf8'));
+    expect(await cluster.must(['get', 'slipway'])).toMatch(/NAME +READY +REASON +RUN +IMAGE +AGE\n/);
+  });
+
+  test('a whole spec is taken', async () => {
+    await taken(
+      build('whole', {
+        source: {
+          git: { url: 'https://git.example.com/app.git', ref: 'main', subPath: 'a/b', secretRef: { name: 'git' } },
+        },
+        contexts: [{ name: 'base', oci: { image: 'debian:bookworm' } }],
+        dockerfile: { path: 'Dockerfile', target: 'final' },
+        args: [
+          { name: 'A', value: '1' },
+          { name: 'B', valueFrom: { configMapKeyRef: { name: 'c', key: 'k' } } },
+        ],
+        platforms: ['linux/amd64'],
+        secrets: [{ id: 'token', secretRef: { name: 's', key: 'k' } }],
+        outputs: [{ image: 'registry.example.com/app', tags: ['v1'], compression: 'zstd' }],
+        cache: {
+          from: [{ ref: 'registry.example.com/cache' }],
+          to: [{ ref: 'registry.example.com/cache', mode: 'max' }],
+        },
+        registryAuth: [{ secretRef: { name: 'push' } }],
+        poolRef: { name: 'default' },
+        timeout: '1h30m',
+        retry: { limit: 2 },
+        historyLimit: 3,
+      }),
+    );
+  });
+
+  test.each<[string, object, RegExp]>([
+    ['two sources', { source: { git: { url: 'x' }, upload: {} }, outputs }, /exactly one of git, http/],
+    ['no source', { outputs }, /a source is needed/],
+    [
+      'path and inline',
+      { source: { upload: {} }, dockerfile: { path: 'a', inline: 'b' } },
+      /path and inline exclude each other/,
+    ],
+    ['dockerfile and llb', { dockerfile: { inline: 'FROM scratch' }, llb: { ref: 'x' } }, /dockerfile and llb exclude/],
+    ['a duration that is none', { dockerfile: { inline: 'FROM scratch' }, timeout: 'soon' }, /spec\.timeout/],
+    ['a path that leaves', { source: { git: { url: 'x', subPath: 'a/../../b' } } }, /relative path/],
+    ['an inline file that leaves', { source: { inline: { files: { '../x': '' } } } }, /relative paths/],
+    ['an unknown field', { dockerfile: { inline: 'FROM scratch' }, unknownField: 1 }, /unknownField/],
+    ['the same argument twice', { dockerfile: { inline: 'x' }, args: [{ name: 'A' }, { name: 'A' }] }, /Duplicate/],
+    ['a text that is too long', { dockerfile: { inline: 'x'.repeat(131_073) } }, /Too long|may not be more than/],
+  ])('refused by the API server itself: %s', async (_, spec, message) => {
+    expect(await refused(build('bad', spec))).toMatch(message);
+  });
+
+  test('a run is immutable, but can be cancelled for good', async () => {
+    await taken(run());
+    expect(await refused(run({ hash: 'other' }))).toContain('hash is immutable');
+    expect(await refused(run({ buildSpec: { dockerfile: { inline: 'FROM other' } } }))).toContain(
+      'buildSpec is immutable',
+    );
+    await taken(run({ cancel: { reason: 'User' } }));
+    expect(await refused(run())).toContain('cancel cannot be taken back');
+  });
+
+  test('a pool names builders by address', async () => {
+    const pool = (address: string) =>
+      JSON.stringify({
+        apiVersion: 'slipway.build/v1alpha1',
+        kind: 'BuilderPool',
+        metadata: { name: 'default' },
+        spec: { endpoints: [{ address, tlsSecretRef: { name: 'tls', namespace: 'slipway-system' } }] },
+      });
+    await taken(pool('builder.example.com:1234'));
+    expect(await refused(pool('not an address'))).toMatch(/address/);
+  });
+});
