@@ -1,22 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { RegistryServer } from '../src/oci/registry-server/index.ts';
 import { startBuilder, type TestBuilder } from './support/builder.ts';
 import { building, makeContext } from './support/context.ts';
+import { freePort } from './support/ports.ts';
 import { must } from './support/run.ts';
 import { tempFolder } from './support/temp-folder.ts';
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 describe('pushing with the client’s credentials', () => {
   const work = tempFolder('daemon-push');

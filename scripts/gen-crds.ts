@@ -1,7 +1,7 @@
 /** Writes crds/ and docs/resources.md from src/resources. Run by `npm run crds`; a test fails while they are stale. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { generatedFiles } from '../src/resources/index.ts';
+import { generatedFiles } from '../src/resources/generate.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
 for (const [file, text] of generatedFiles()) {

@@ -10,7 +10,6 @@ export interface Gate extends AsyncDisposable {
   reached(name: string, count?: number): Promise<void>;
   /** Lets through who waits and who comes. */
   open(name: string): void;
-  close(name: string): void;
 }
 
 interface Door {
@@ -61,9 +60,6 @@ export async function startGate(): Promise<Gate> {
       const at = door(name);
       at.open = true;
       for (const response of at.waiting) response.end('open\n');
-    },
-    close: (name) => {
-      door(name).open = false;
     },
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections();

@@ -31,11 +31,10 @@ export function startService(command: string, args: readonly string[], options: 
       log.end(`${error.message}\n`);
       resolve(null);
     });
-    child.once('close', (code) => {
-      log.end();
-      resolve(code);
-    });
+    child.once('exit', (code) => resolve(code));
   });
+  // Later than its exit when a child of its own still holds the streams.
+  child.once('close', () => log.end());
   const over = () => child.exitCode !== null || child.signalCode !== null;
   const service: Service = {
     process: child,
@@ -54,7 +53,10 @@ export function startService(command: string, args: readonly string[], options: 
       const until = Date.now() + timeoutMs;
       while (!(await ready().catch(() => false))) {
         if (!service.running) throw new Error(`${command} ended:\n${service.log().slice(-6000)}`);
-        if (Date.now() > until) throw new Error(`${command} is not ready:\n${service.log().slice(-6000)}`);
+        if (Date.now() > until) {
+          child.kill('SIGKILL');
+          throw new Error(`${command} is not ready:\n${service.log().slice(-6000)}`);
+        }
         await sleep(100);
       }
     },

@@ -1,12 +1,9 @@
 import { z } from 'zod';
 import { buildSpec } from './build-spec.ts';
-import { metadata } from './metadata.ts';
+import { resource } from './resource.ts';
 import { rule } from './rules.ts';
 import { cacheStatus, conditions, count, failure, outputStatus, phase, resolved, slowestSteps } from './status.ts';
-import { API_VERSION, dnsName, list, listMap, text, time } from './strings.ts';
-
-/** Label of a run: name of its Build (cut to what a label holds). */
-export const BUILD_LABEL = 'slipway.build/build';
+import { dnsName, list, listMap, text, time } from './strings.ts';
 
 /** Most attempts that the record holds. */
 export const MAX_ATTEMPTS = 10;
@@ -84,15 +81,9 @@ export const buildRunStatus = z
   .describe('The record of the run.');
 
 /** One execution of a Build: owned by it, immutable but for `cancel`, and its record. */
-export const buildRun = z
-  .strictObject({
-    apiVersion: z.literal(API_VERSION),
-    kind: z.literal('BuildRun'),
-    metadata,
-    spec: buildRunSpec,
-    status: buildRunStatus.optional(),
-  })
-  .describe('One execution of a Build, and its record. Made by the operator.');
+export const buildRun = resource('BuildRun', buildRunSpec, buildRunStatus).describe(
+  'One execution of a Build, and its record. Made by the operator.',
+);
 
 export type BuildRunSpec = z.infer<typeof buildRunSpec>;
 export type BuildRunStatus = z.infer<typeof buildRunStatus>;

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { buildSpec } from './build-spec.ts';
-import { metadata } from './metadata.ts';
+import { resource } from './resource.ts';
 import { cacheStatus, conditions, count, failure, outputStatus, phase, resolved, slowestSteps } from './status.ts';
-import { API_VERSION, list, text, time } from './strings.ts';
+import { list, text, time } from './strings.ts';
 
 /** The annotation whose change starts a new run though the spec is the same. */
 export const RERUN_ANNOTATION = 'slipway.build/rerun';
@@ -32,15 +32,9 @@ export const buildStatus = z
   .describe('What became of it: the summary of the newest run.');
 
 /** The declaration: "this image is to exist, built from this" (design 4). */
-export const build = z
-  .strictObject({
-    apiVersion: z.literal(API_VERSION),
-    kind: z.literal('Build'),
-    metadata,
-    spec: buildSpec.describe('What is to be built, and how.'),
-    status: buildStatus.optional(),
-  })
-  .describe('An image that is to exist, and from what. A run starts when its build-relevant fields change.');
+export const build = resource('Build', buildSpec.describe('What is to be built, and how.'), buildStatus).describe(
+  'An image that is to exist, and from what. A run starts when its build-relevant fields change.',
+);
 
 export type BuildStatus = z.infer<typeof buildStatus>;
 export type Build = z.infer<typeof build>;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { metadata } from './metadata.ts';
+import { resource } from './resource.ts';
 import { conditions, count } from './status.ts';
-import { API_VERSION, dnsName, list, listMap, text } from './strings.ts';
+import { dnsName, list, listMap, text } from './strings.ts';
 
 /** The pool of Builds that name none. */
 export const DEFAULT_POOL = 'default';
@@ -59,15 +59,9 @@ export const builderPoolStatus = z
   .describe('How its builders are.');
 
 /** Builders that runs are placed on. */
-export const builderPool = z
-  .strictObject({
-    apiVersion: z.literal(API_VERSION),
-    kind: z.literal('BuilderPool'),
-    metadata,
-    spec: builderPoolSpec,
-    status: builderPoolStatus.optional(),
-  })
-  .describe('Builders that runs are placed on. The pool named default serves Builds that name none.');
+export const builderPool = resource('BuilderPool', builderPoolSpec, builderPoolStatus).describe(
+  'Builders that runs are placed on. The pool named default serves Builds that name none.',
+);
 
 export type BuilderPoolStatus = z.infer<typeof builderPoolStatus>;
 export type BuilderPool = z.infer<typeof builderPool>;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { dnsName } from './strings.ts';
+import { API_VERSION, dnsName } from './strings.ts';
 
 const owner = z.looseObject({
   apiVersion: z.string(),
@@ -10,7 +10,7 @@ const owner = z.looseObject({
 });
 
 /** What of Kubernetes' ObjectMeta is used here; the API server checks the rest. */
-export const metadata = z.looseObject({
+const metadata = z.looseObject({
   name: dnsName('Name.'),
   namespace: dnsName('Namespace.').optional(),
   uid: z.string().optional(),
@@ -25,3 +25,17 @@ export const metadata = z.looseObject({
   annotations: z.record(z.string(), z.string()).optional(),
   ownerReferences: z.array(owner).optional(),
 });
+
+/** A kind of resource by its parts: what every one has, and its own spec and status. */
+export const resource = <K extends string, Spec extends z.ZodType, Status extends z.ZodType>(
+  kind: K,
+  spec: Spec,
+  status: Status,
+) =>
+  z.strictObject({
+    apiVersion: z.literal(API_VERSION),
+    kind: z.literal(kind),
+    metadata,
+    spec,
+    status: status.optional(),
+  });
