@@ -63,7 +63,11 @@ describe('parseCommandLine', () => {
 });
 
 describe('resolveSecrets', () => {
-  const planned = [{ id: 'token', secretRef: { name: 'ci' } }];
+  const planned = {
+    secrets: [{ id: 'token', secretRef: { name: 'ci' }, field: 'spec.secrets[token]' }],
+    gitAuth: [],
+    ssh: [],
+  };
 
   test('takes a value from the environment', () => {
     const values = resolveSecrets(planned, [{ id: 'token', from: { env: 'T' } }], { T: 'v' });
@@ -77,7 +81,9 @@ describe('resolveSecrets', () => {
   });
 
   test('refuses a flag that nothing asks for', () => {
-    expect(() => resolveSecrets([], [{ id: 'x', from: { env: 'T' } }], {})).toThrow('has no secret of this id');
+    expect(() => resolveSecrets({ secrets: [], gitAuth: [], ssh: [] }, [{ id: 'x', from: { env: 'T' } }], {})).toThrow(
+      'has no secret of this id',
+    );
   });
 
   test('says why a file cannot be read', () => {

@@ -7,7 +7,10 @@ import { encodeDefinition, FileActions, scratch } from '../llb/index.ts';
 const FILE_TIME = 315_532_800_000_000_000n;
 
 /** Files by relative path as a serialized Definition: one file op of mkdir and mkfile actions, in bytewise order of paths. */
-export function inlineDefinition(files: Readonly<Record<string, string>>): Uint8Array {
+export function inlineDefinition(
+  given: Readonly<Record<string, string>> | ReadonlyMap<string, Uint8Array>,
+): Uint8Array {
+  const files = new Map<string, string | Uint8Array>(given instanceof Map ? given : Object.entries(given));
   let actions = new FileActions();
   const made = new Set<string>();
   const mkdir = (folder: string) => {
@@ -16,12 +19,12 @@ export function inlineDefinition(files: Readonly<Record<string, string>>): Uint8
     made.add(folder);
     actions = actions.mkdir(folder, 0o755, { timestamp: FILE_TIME });
   };
-  for (const path of Object.keys(files).sort()) {
+  for (const [path, content] of [...files].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const absolute = posix.join('/', path);
     mkdir(posix.dirname(absolute));
-    actions = actions.mkfile(absolute, 0o644, Buffer.from(files[path] as string), { timestamp: FILE_TIME });
+    actions = actions.mkfile(absolute, 0o644, Buffer.from(content), { timestamp: FILE_TIME });
   }
   const named = { name: '[internal] write inline files' };
-  const state = Object.keys(files).length === 0 ? scratch() : scratch().file(actions, named);
+  const state = files.size === 0 ? scratch() : scratch().file(actions, named);
   return encodeDefinition(state.marshal());
 }

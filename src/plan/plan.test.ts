@@ -1,15 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { decodeDefinition, decodeOp } from '../llb/index.ts';
 import { parseBuild } from '../resources/index.ts';
-import { parseDuration, planBuild, type SolvePlan } from './index.ts';
+import { type ClusterValues, parseDuration, planBuild, references, type SolvePlan } from './index.ts';
 
-const plan = (spec: string): SolvePlan =>
-  planBuild(
-    parseBuild(`apiVersion: slipway.build/v1alpha1\nkind: Build\nmetadata: { name: x }\nspec: ${spec}\n`, 'build.yaml'),
-    {
-      defaultRegistry: 'slipway.localhost',
-    },
-  );
+const build = (spec: string) =>
+  parseBuild(`apiVersion: slipway.build/v1alpha1\nkind: Build\nmetadata: { name: x }\nspec: ${spec}\n`, 'build.yaml');
+const plan = (spec: string, values?: ClusterValues): SolvePlan =>
+  planBuild(build(spec), { defaultRegistry: 'slipway.localhost', ...(values === undefined ? {} : { values }) });
 
 /** Paths and contents that a definition of inline files writes. */
 function written(bytes: Uint8Array | undefined): string[] {
@@ -74,7 +71,9 @@ describe('planBuild', () => {
       'no-cache': '',
     });
     expect(planned.uploads).toEqual(['context', 'dockerfile', 'lib']);
-    expect(planned.secrets).toEqual([{ id: 'token', secretRef: { name: 'ci', key: 'token' } }]);
+    expect(planned.secrets).toEqual([
+      { id: 'token', secretRef: { name: 'ci', key: 'token' }, field: 'spec.secrets[token]' },
+    ]);
     expect(planned.timeoutMs).toBe(5_400_000);
   });
 
@@ -99,6 +98,60 @@ describe('planBuild', () => {
 
   test('a git url hides no second ref', () => {
     expect(() => plan('{ source: { git: { url: "https://example.com/r.git#evil" } } }')).toThrow('fields of their own');
+  });
+});
+
+describe('what only a cluster has', () => {
+  const values: ClusterValues = {
+    configMaps: new Map([['conf', new Map([['a.txt', Buffer.from('A')]])]]),
+    knownHosts: new Map([['key', 'git.example.com ssh-ed25519 AAAA']]),
+  };
+  const spec = `{
+    source: { git: { url: "ssh://git@git.example.com/r.git", ref: v1, subPath: app, secretRef: { name: key } } },
+    contexts: [{ name: conf, configMap: { name: conf } }, { name: lib, git: { url: "https://example.com:8443/lib.git", secretRef: { name: web } } }],
+    args: [{ name: A, valueFrom: { configMapKeyRef: { name: conf, key: a.txt } } }],
+    secrets: [{ id: t, secretRef: { name: s } }], ssh: [{ id: default, secretRef: { name: deploy, key: id } }], registryAuth: [{ secretRef: { name: push } }] }`;
+
+  test('ConfigMaps become arguments and files', () => {
+    const planned = plan(spec, values);
+    expect(planned.frontendAttrs['build-arg:A']).toBe('A');
+    expect(written(planned.frontendInputs['conf'])).toEqual(['/a.txt=A']);
+    expect(() => plan('{ source: { configMap: { name: other } } }', values)).toThrow('there is no ConfigMap other');
+    expect(() => plan('{ source: { configMap: { name: other } } }')).toThrow('only a cluster has ConfigMaps');
+  });
+
+  test('git over ssh is an input that carries the host keys, and its key an agent', () => {
+    const planned = plan(spec, values);
+    const [source] = decodeDefinition(planned.frontendInputs['context'] as Uint8Array)
+      .ops.map(decodeOp)
+      .flatMap(({ body }) => (body.kind === 'source' ? [body.source] : []));
+    expect(source?.identifier).toBe('git://git.example.com/r.git#v1:app');
+    expect(source?.attrs).toMatchObject({
+      'git.knownsshhosts': 'git.example.com ssh-ed25519 AAAA',
+      'git.mountsshsock': 'git-key',
+    });
+    expect(planned.ssh.map(({ id }) => id)).toEqual(['default', 'git-key']);
+    expect(() => plan(spec, { ...values, knownHosts: new Map() })).toThrow('has no known_hosts');
+  });
+
+  test('credentials of git over http are bound to its host', () => {
+    expect(plan(spec, values).gitAuth).toEqual([
+      { host: 'example.com:8443', secretRef: { name: 'web' }, field: 'spec.contexts[lib].git.secretRef' },
+    ]);
+  });
+
+  test('a spec tells all that it names', () => {
+    expect(references(build(spec).spec).map(({ kind, name, use, field }) => `${kind} ${name} ${use} ${field}`)).toEqual(
+      [
+        'Secret key git spec.source.git.secretRef',
+        'ConfigMap conf files spec.contexts[conf].configMap',
+        'Secret web git spec.contexts[lib].git.secretRef',
+        'ConfigMap conf value spec.args[A]',
+        'Secret s value spec.secrets[t]',
+        'Secret deploy ssh spec.ssh[default]',
+        'Secret push registry spec.registryAuth[0]',
+      ],
+    );
   });
 });
 

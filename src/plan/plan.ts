@@ -1,5 +1,6 @@
 import { invalidArgument } from '../base/index.ts';
-import type { Build, BuildSpec, NamedContext, Source } from '../resources/index.ts';
+import type { Build, BuildSpec } from '../resources/index.ts';
+import { type ContextPlan, planContext, planNamedContext } from './context.ts';
 import { inlineDefinition } from './inline.ts';
 import { outputExporters } from './outputs.ts';
 import { refuseUnbuilt } from './unbuilt.ts';
@@ -20,8 +21,10 @@ export interface SolvePlan {
   readonly uploads: readonly string[];
   /** Secrets that the session must serve by id, and where they come from. */
   readonly secrets: readonly PlannedSecret[];
+  /** Credentials that git sources ask for, by host. */
+  readonly gitAuth: readonly PlannedGitAuth[];
+  /** Private keys that the session must serve as ssh agents, by id. */
   readonly ssh: readonly PlannedSecret[];
-  readonly registryAuth: readonly string[];
   readonly timeoutMs: number | undefined;
 }
 
@@ -32,33 +35,55 @@ export interface PlannedExporter {
 
 export interface PlannedSecret {
   readonly id: string;
-  readonly secretRef: { readonly name: string; readonly key?: string | undefined };
+  readonly secretRef: SecretRef;
+  /** Field of the Build that asks for it. */
+  readonly field: string;
+}
+
+interface SecretRef {
+  readonly name: string;
+  readonly key?: string | undefined;
+}
+
+export interface PlannedGitAuth {
+  /** With port, as git sources ask. */
+  readonly host: string;
+  readonly secretRef: SecretRef;
+  readonly field: string;
+}
+
+/** What the objects that a spec names hold, got by the operator: see {@link references}. */
+export interface ClusterValues {
+  /** Data of ConfigMaps, by name and key. */
+  readonly configMaps: ReadonlyMap<string, ReadonlyMap<string, Uint8Array>>;
+  /** `known_hosts` of Secrets for git over ssh, by their name. */
+  readonly knownHosts: ReadonlyMap<string, string>;
 }
 
 export interface PlanOptions {
   /** Registry host for output names that have none, e.g. `slipway.localhost`. */
   readonly defaultRegistry: string;
+  /** Undefined where there is no cluster. */
+  readonly values?: ClusterValues;
 }
 
 /**
  * Turns a Build's spec into one canonical solve request: a pure function, the same for operator and command.
  * @throws CodedError invalid_argument | unimplemented, naming the field.
  */
-export function planBuild(build: Build, options: PlanOptions): SolvePlan {
+export function planBuild(build: Pick<Build, 'spec'>, options: PlanOptions): SolvePlan {
   const { spec } = build;
   refuseUnbuilt(spec);
-  const inputs: Record<string, Uint8Array> = {};
-  const uploads: string[] = [];
-  const secrets: PlannedSecret[] = (spec.secrets ?? []).map(({ id, secretRef }) => ({ id, secretRef }));
-  const attrs: Record<string, string> = {};
-  const frontend = spec.llb === undefined ? planDockerfile(spec, attrs, inputs, uploads, secrets) : undefined;
+  const contexts: ContextPlan = { attrs: {}, inputs: {}, uploads: [], gitAuth: [], ssh: [] };
+  const { attrs } = contexts;
+  const frontend = spec.llb === undefined ? planDockerfile(spec, contexts, options.values) : undefined;
   const cacheImports = (spec.cache?.from ?? []).map(({ ref }) => ({ type: 'registry', attrs: { ref } }));
   if (frontend !== undefined && cacheImports.length > 0)
     attrs['cache-imports'] = JSON.stringify(cacheImports.map(({ type, attrs }) => ({ Type: type, Attrs: attrs })));
   return {
     frontend,
     frontendAttrs: attrs,
-    frontendInputs: inputs,
+    frontendInputs: contexts.inputs,
     definition: spec.llb?.definition === undefined ? undefined : decodeDefinitionField(spec.llb.definition),
     exporters: outputExporters(spec, options),
     cacheImports,
@@ -67,33 +92,31 @@ export function planBuild(build: Build, options: PlanOptions): SolvePlan {
       attrs: { ref, mode: mode ?? 'min' },
     })),
     entitlements: [...(spec.entitlements ?? [])].sort(),
-    uploads,
-    secrets,
-    ssh: (spec.ssh ?? []).map(({ id, secretRef }) => ({ id, secretRef })),
-    registryAuth: (spec.registryAuth ?? []).map(({ secretRef }) => secretRef.name),
+    uploads: contexts.uploads,
+    secrets: (spec.secrets ?? []).map(({ id, secretRef }) => ({ id, secretRef, field: `spec.secrets[${id}]` })),
+    gitAuth: contexts.gitAuth,
+    ssh: [
+      ...(spec.ssh ?? []).map(({ id, secretRef }) => ({ id, secretRef, field: `spec.ssh[${id}]` })),
+      ...contexts.ssh,
+    ],
     timeoutMs: spec.timeout === undefined ? undefined : parseDuration(spec.timeout),
   };
 }
 
 function planDockerfile(
   spec: BuildSpec,
-  attrs: Record<string, string>,
-  inputs: Record<string, Uint8Array>,
-  uploads: string[],
-  secrets: PlannedSecret[],
+  plan: ContextPlan,
+  values: ClusterValues | undefined,
 ): 'dockerfile.v0' | 'gateway.v0' {
+  const { attrs, inputs } = plan;
   const { dockerfile } = spec;
-  if (spec.source !== undefined) planContext(spec.source, attrs, inputs, uploads, secrets);
+  if (spec.source !== undefined) planContext(spec.source, plan, values);
   else inputs['context'] = inlineDefinition({});
   if (dockerfile?.inline !== undefined) inputs['dockerfile'] = inlineDefinition({ Dockerfile: dockerfile.inline });
   else if (dockerfile?.path !== undefined) attrs['filename'] = dockerfile.path;
   if (dockerfile?.target !== undefined) attrs['target'] = dockerfile.target;
-  for (const context of spec.contexts ?? []) planNamedContext(context, attrs, inputs, uploads);
-  for (const { name, value, valueFrom } of spec.args ?? []) {
-    if (valueFrom !== undefined)
-      throw invalidArgument(`spec.args: the value of ${name} comes from a ConfigMap, which only a cluster has`);
-    attrs[`build-arg:${name}`] = value ?? '';
-  }
+  for (const context of spec.contexts ?? []) planNamedContext(context, plan, values);
+  for (const arg of spec.args ?? []) attrs[`build-arg:${arg.name}`] = argValue(arg, values);
   if (spec.platforms?.length) attrs['platform'] = spec.platforms.join(',');
   if (spec.cache?.noCache) attrs['no-cache'] = '';
   if (spec.network === 'none' || spec.network === 'host') attrs['force-network-mode'] = spec.network;
@@ -103,61 +126,18 @@ function planDockerfile(
   return 'gateway.v0';
 }
 
-/** The main context: attribute `context` for what the builder fetches, input or local `context` else. */
-function planContext(
-  source: Source,
-  attrs: Record<string, string>,
-  inputs: Record<string, Uint8Array>,
-  uploads: string[],
-  secrets: PlannedSecret[],
-): void {
-  if (source.inline !== undefined) {
-    const files = inlineDefinition(source.inline.files);
-    inputs['context'] = files;
-    // Without a Dockerfile given apart, it is one of the files.
-    inputs['dockerfile'] = files;
-  } else if (source.upload !== undefined) {
-    uploads.push('context', 'dockerfile');
-  } else if (source.git !== undefined) {
-    attrs['context'] = gitContext(source.git);
-    if (source.git.secretRef !== undefined) secrets.push({ id: 'GIT_AUTH_TOKEN', secretRef: source.git.secretRef });
-  } else if (source.http !== undefined) {
-    attrs['context'] = source.http.url;
-  } else if (source.oci !== undefined) {
-    throw invalidArgument(
-      'spec.source.oci: an image as the main context is not supported yet; name it in spec.contexts',
-    );
-  } else {
-    throw invalidArgument('spec.source.configMap: only a cluster has ConfigMaps');
-  }
-}
-
-function planNamedContext(
-  context: NamedContext,
-  attrs: Record<string, string>,
-  inputs: Record<string, Uint8Array>,
-  uploads: string[],
-): void {
-  const key = `context:${context.name}`;
-  if (context.oci !== undefined) attrs[key] = `docker-image://${context.oci.image}`;
-  else if (context.git !== undefined) attrs[key] = gitContext(context.git);
-  else if (context.http !== undefined) attrs[key] = context.http.url;
-  else if (context.inline !== undefined) {
-    inputs[context.name] = inlineDefinition(context.inline.files);
-    attrs[key] = `input:${context.name}`;
-  } else if (context.upload !== undefined) {
-    uploads.push(context.name);
-    attrs[key] = `local:${context.name}`;
-  } else throw invalidArgument(`spec.contexts[${context.name}].configMap: only a cluster has ConfigMaps`);
-}
-
-/** `url#ref:subPath`, the form that contexts and LLB git sources share. */
-function gitContext(git: NonNullable<Source['git']>): string {
-  if (/[#\s]/.test(git.url))
-    throw invalidArgument(`git url ${JSON.stringify(git.url)}: give ref and subPath as fields of their own`);
-  const url = git.submodules === false ? `${git.url}${git.url.includes('?') ? '&' : '?'}submodules=false` : git.url;
-  const fragment = `${git.ref ?? ''}${git.subPath === undefined ? '' : `:${git.subPath}`}`;
-  return fragment === '' && /\.git$/.test(url) ? url : `${url}#${fragment}`;
+function argValue(
+  { name, value, valueFrom }: NonNullable<BuildSpec['args']>[number],
+  values: ClusterValues | undefined,
+): string {
+  if (valueFrom === undefined) return value ?? '';
+  if (values === undefined)
+    throw invalidArgument(`spec.args: the value of ${name} comes from a ConfigMap, which only a cluster has`);
+  const { name: configMap, key } = valueFrom.configMapKeyRef;
+  const found = values.configMaps.get(configMap)?.get(key);
+  if (found === undefined)
+    throw invalidArgument(`spec.args: the value of ${name}: there is no key ${key} in a ConfigMap ${configMap}`);
+  return Buffer.from(found).toString('utf8');
 }
 
 function decodeDefinitionField(text: string): Uint8Array {

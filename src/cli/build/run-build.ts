@@ -2,8 +2,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
 import { type AbortOptions, type CodedError, invalidArgument, newId, systemClock } from '../../base/index.ts';
-import { type BuilderClient, openBuilderClient, type wire } from '../../builder-api/index.ts';
-import { planBuild, type SolvePlan } from '../../plan/index.ts';
+import { type BuilderClient, openBuilderClient } from '../../builder-api/index.ts';
+import { planBuild, type SolvePlan, solveRequest } from '../../plan/index.ts';
 import { parseBuild } from '../../resources/index.ts';
 import type { BuildCommand } from '../command-line.ts';
 import type { CliIo } from '../io.ts';
@@ -20,7 +20,7 @@ export async function runBuild(command: BuildCommand, io: CliIo): Promise<void> 
   const build = parseBuild(text, command.file);
   const planned = planBuild(build, { defaultRegistry: command.defaultRegistry ?? EMBEDDED_REGISTRY });
   const plan = command.noCache ? { ...planned, frontendAttrs: { ...planned.frontendAttrs, 'no-cache': '' } } : planned;
-  const secrets = resolveSecrets(plan.secrets, command.secrets, io.env);
+  const secrets = resolveSecrets(plan, command.secrets, io.env);
   const folders = resolveFolders(plan, command, io);
   const builder =
     command.builder === undefined ? await openPrivateBuilder(io) : { address: command.builder, root: undefined };
@@ -90,20 +90,7 @@ async function solve(
   })();
   // Its failure matters only where the solve itself does not fail.
   watching.catch(() => {});
-  const request: wire.moby.buildkit.v1.SolveRequest.$Properties = {
-    ref,
-    session,
-    frontend: plan.frontend ?? '',
-    frontendAttrs: { ...plan.frontendAttrs },
-    frontendInputs: { ...plan.frontendInputs },
-    ...(plan.definition === undefined ? {} : { definition: plan.definition }),
-    exporters: plan.exporters.map(({ type, attrs }) => ({ type, attrs: { ...attrs } })),
-    cache: {
-      exports: plan.cacheExports.map(({ type, attrs }) => ({ type, attrs: { ...attrs } })),
-      imports: plan.cacheImports.map(({ type, attrs }) => ({ type, attrs: { ...attrs } })),
-    },
-    entitlements: [...plan.entitlements],
-  };
+  const request = { ...solveRequest(plan), ref, session };
   let failure: CodedError | undefined;
   try {
     return (await client.control.solve(request, { signal })).exporterResponse;

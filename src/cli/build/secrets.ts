@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { invalidArgument } from '../../base/index.ts';
-import type { PlannedSecret } from '../../plan/index.ts';
+import type { SolvePlan } from '../../plan/index.ts';
 import type { SecretFlag } from '../command-line.ts';
 
 /** Longest value that the protocol carries (wire-facts 7.2). */
@@ -11,11 +11,15 @@ const MAX_SECRET = 500 * 1024;
  * @throws CodedError invalid_argument that names every id without a value, and flags that nothing asks for.
  */
 export function resolveSecrets(
-  planned: readonly PlannedSecret[],
+  plan: Pick<SolvePlan, 'secrets' | 'gitAuth' | 'ssh'>,
   flags: readonly SecretFlag[],
   env: Readonly<Record<string, string | undefined>>,
 ): ReadonlyMap<string, Uint8Array> {
   const values = new Map<string, Uint8Array>();
+  if (plan.ssh.length > 0)
+    throw invalidArgument(`${plan.ssh.map(({ field }) => field).join(', ')}: only a cluster has the key`);
+  // Of several repositories all get the same; on a cluster each host its own.
+  const planned = [...plan.secrets, ...plan.gitAuth.slice(0, 1).map((git) => ({ ...git, id: 'GIT_AUTH_TOKEN' }))];
   const wanted = new Set(planned.map(({ id }) => id));
   for (const flag of flags) {
     if (!wanted.has(flag.id))

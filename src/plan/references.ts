@@ -1,0 +1,35 @@
+import type { BuildSpec, NamedContext, Source } from '../resources/index.ts';
+
+/** Something of the Build's namespace that a spec names, and where it does. */
+export interface Reference {
+  readonly kind: 'Secret' | 'ConfigMap';
+  readonly name: string;
+  /** A key that must be there; when left out, see `use`. */
+  readonly key?: string | undefined;
+  /** Field of the Build, e.g. `spec.secrets[token]`. */
+  readonly field: string;
+  /** `value`: the key, or the only one. `git`: credentials by the Secret's type. `ssh`: a private key. `registry`: a docker config. `files`: all keys. */
+  readonly use: 'value' | 'git' | 'ssh' | 'registry' | 'files';
+}
+
+/** All Secrets and ConfigMaps that a spec names itself, in its order. */
+export function references(spec: BuildSpec): readonly Reference[] {
+  const found: Reference[] = [];
+  const add = (use: Reference['use'], field: string, { name, key }: { name: string; key?: string | undefined }) =>
+    found.push({ kind: 'Secret', name, ...(key === undefined ? {} : { key }), field, use });
+  const addSource = (source: Source | NamedContext, field: string) => {
+    if (source.configMap !== undefined)
+      found.push({ kind: 'ConfigMap', name: source.configMap.name, field: `${field}.configMap`, use: 'files' });
+    if (source.git?.secretRef !== undefined) add('git', `${field}.git.secretRef`, source.git.secretRef);
+  };
+  if (spec.source !== undefined) addSource(spec.source, 'spec.source');
+  for (const context of spec.contexts ?? []) addSource(context, `spec.contexts[${context.name}]`);
+  for (const { name, valueFrom } of spec.args ?? [])
+    if (valueFrom !== undefined)
+      found.push({ kind: 'ConfigMap', ...valueFrom.configMapKeyRef, field: `spec.args[${name}]`, use: 'value' });
+  for (const { id, secretRef } of spec.secrets ?? []) add('value', `spec.secrets[${id}]`, secretRef);
+  for (const { id, secretRef } of spec.ssh ?? []) add('ssh', `spec.ssh[${id}]`, secretRef);
+  for (const [at, { secretRef }] of (spec.registryAuth ?? []).entries())
+    add('registry', `spec.registryAuth[${at}]`, secretRef);
+  return found;
+}
