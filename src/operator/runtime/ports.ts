@@ -48,10 +48,26 @@ export interface ObjectKey {
 /** `namespace/name`, or `name` of what is cluster-scoped. */
 export type KeyText = string;
 
-export interface ApplyOptions extends AbortOptions {
+export interface WriteOptions extends AbortOptions {
   readonly fieldManager: string;
-  /** Takes fields from other managers. */
-  readonly force?: boolean;
+}
+
+export interface ApplyOptions extends WriteOptions {
+  /** Applies to the status instead of the rest. */
+  readonly subresource?: 'status';
+}
+
+/** One page of a list, as it came: whoever reads it decides what to do with an object that does not parse. */
+export interface ListPage {
+  readonly items: readonly unknown[];
+  readonly resourceVersion: string;
+  /** Token for the next page; undefined at the end. */
+  readonly continue: string | undefined;
+}
+
+export interface WatchEvent {
+  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK';
+  readonly object: unknown;
 }
 
 /**
@@ -60,35 +76,29 @@ export interface ApplyOptions extends AbortOptions {
  */
 export interface KubeClient {
   get<T extends KubeObject>(type: ResourceType<T>, key: ObjectKey, options: AbortOptions): Promise<T>;
-  create<T extends KubeObject>(
-    type: ResourceType<T>,
-    object: T,
-    options: AbortOptions & { readonly fieldManager: string },
-  ): Promise<T>;
-  /** Server-side apply. */
+  listPage(
+    type: ResourceType,
+    options: AbortOptions & { readonly limit: number; readonly continue?: string | undefined },
+  ): Promise<ListPage>;
+  /** Events since `resourceVersion`; ends when the server ends it. @throws CodedError out_of_range when that is too old */
+  watch(type: ResourceType, options: AbortOptions & { readonly resourceVersion: string }): AsyncIterable<WatchEvent>;
+  create<T extends KubeObject>(type: ResourceType<T>, object: T, options: WriteOptions): Promise<T>;
+  /** PUT; the object's resourceVersion is the precondition. */
+  replace<T extends KubeObject>(type: ResourceType<T>, object: T, options: WriteOptions): Promise<T>;
+  /** Server-side apply, by force; a resourceVersion in the object is a precondition. @throws CodedError aborted when the object changed since */
   apply<T extends KubeObject>(type: ResourceType<T>, object: KubeObject, options: ApplyOptions): Promise<T>;
-  /** Replaces the status; the object's resourceVersion is the precondition. @throws CodedError aborted when the object changed since */
-  updateStatus<T extends KubeObject>(
-    type: ResourceType<T>,
-    object: T,
-    options: AbortOptions & { readonly fieldManager: string },
-  ): Promise<T>;
   /** JSON merge patch of the object (not its status). */
-  patch<T extends KubeObject>(
-    type: ResourceType<T>,
-    key: ObjectKey,
-    patch: object,
-    options: AbortOptions & { readonly fieldManager: string },
-  ): Promise<T>;
+  patch<T extends KubeObject>(type: ResourceType<T>, key: ObjectKey, patch: object, options: WriteOptions): Promise<T>;
+  /** In the background: what it owns goes too. With a uid only the object of that uid. */
   delete(
     type: ResourceType,
     key: ObjectKey,
-    options: AbortOptions & { readonly uid?: string; readonly propagation?: 'Background' | 'Foreground' },
+    options: AbortOptions & { readonly uid?: string | undefined },
   ): Promise<void>;
 }
 
 /** A local copy of all objects of one type, kept current by list and watch. */
-export interface Informer<T extends KubeObject> extends AsyncDisposable {
+export interface Informer<T extends KubeObject> {
   /** Settles when the first list is in. */
   readonly synced: Promise<void>;
   get(key: KeyText): T | undefined;
@@ -106,15 +116,8 @@ export type Change<T> =
   | { readonly kind: 'set'; readonly object: T; readonly previous: T | undefined }
   | { readonly kind: 'gone'; readonly object: T };
 
-/** Keys to reconcile: each at most once in the queue and once in work; failures come again with exponential back-off and jitter. */
-export interface WorkQueue {
-  add(key: KeyText): void;
-  addAfter(key: KeyText, delayMs: number): void;
-  readonly size: number;
-}
-
 /** What a reconcile wants: nothing more, or to be called again. Throwing means back-off. */
-export type ReconcileResult = { readonly requeueAfterMs?: number } | undefined;
+export type ReconcileResult = { readonly requeueAfterMs: number } | undefined;
 
 /** Makes the world fit the object of this key. Level-based: reads the present state, whatever the event was. */
 export type Reconcile = (key: KeyText, options: AbortOptions) => Promise<ReconcileResult>;
@@ -124,4 +127,12 @@ export type EventType = 'Normal' | 'Warning';
 /** Events about an object, same ones counted together and bounded in rate; never fails its caller. */
 export interface EventRecorder {
   record(about: KubeObject, type: EventType, reason: string, message: string): void;
+}
+
+export const keyOf = ({ metadata }: KubeObject): KeyText =>
+  metadata.namespace === undefined ? metadata.name : `${metadata.namespace}/${metadata.name}`;
+
+export function objectKey(key: KeyText): ObjectKey {
+  const [first, second] = key.split('/') as [string, string?];
+  return second === undefined ? { name: first } : { namespace: first, name: second };
 }

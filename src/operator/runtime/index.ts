@@ -1,0 +1,8 @@
+/** What every controller needs of a cluster. Nothing here knows a Build. */
+export { Controller, type ControllerOptions } from './controller.ts';
+export { startEventRecorder } from './events.ts';
+export { backoff, startInformer } from './informer.ts';
+export { type ClientMetrics, openKubeClient, uncheckedType } from './kube-client.ts';
+export { leadWhileHolding } from './leader.ts';
+export * from './ports.ts';
+export { startProbeServer } from './probe-server.ts';

@@ -1,0 +1,102 @@
+import { type AbortOptions, type Logger, sleep, toCodedError } from '../../base/index.ts';
+import { type Informer, type KubeClient, type KubeObject, keyOf, type ResourceType } from './ports.ts';
+import { type Indexes, ObjectStore } from './store.ts';
+
+const PAGE = 250;
+const FIRST_DELAY_MS = 200;
+const MAX_DELAY_MS = 30_000;
+
+/** Half to whole of a delay that doubles with each failure in a row. */
+export function backoff(failures: number, first: number, most: number): number {
+  return Math.min(most, first * 2 ** Math.min(failures, 30)) * (0.5 + Math.random() / 2);
+}
+
+export interface InformerOptions<T> {
+  readonly indexes?: Indexes<T>;
+  readonly log: Logger;
+}
+
+/**
+ * Lists in pages, then watches from there; a watch that ends or is cut goes on from the last version seen, and only one that is too old (410) makes it list again. An
+ * object that does not fit its type is logged and left out.
+ */
+export function startInformer<T extends KubeObject>(
+  client: KubeClient,
+  type: ResourceType<T>,
+  options: InformerOptions<T> & AbortOptions,
+): Informer<T> & { readonly ended: Promise<void> } {
+  const log = options.log.child({ resource: type.plural });
+  const { signal } = options;
+  const store = new ObjectStore<T>(options.indexes ?? {}, log);
+  const synced = Promise.withResolvers<void>();
+  synced.promise.catch(() => {});
+
+  const parse = (value: unknown): T | undefined => {
+    try {
+      return type.parse(value);
+    } catch (error) {
+      const { metadata } = value as Partial<KubeObject>;
+      log.error('an object does not fit its type', {
+        err: error,
+        namespace: metadata?.namespace,
+        name: metadata?.name,
+      });
+      return undefined;
+    }
+  };
+
+  const list = async (): Promise<string> => {
+    const objects: T[] = [];
+    let next: string | undefined;
+    let version = '';
+    do {
+      const page = await client.listPage(type, { signal, limit: PAGE, continue: next });
+      objects.push(...page.items.map(parse).filter((object) => object !== undefined));
+      // All pages show the same moment, that of the first.
+      version ||= page.resourceVersion;
+      next = page.continue;
+    } while (next !== undefined);
+    store.replace(objects, version);
+    synced.resolve();
+    return version;
+  };
+
+  const run = async (): Promise<void> => {
+    let version: string | undefined;
+    for (let failures = 0; !signal.aborted; ) {
+      try {
+        version ??= await list();
+        for await (const event of client.watch(type, { signal, resourceVersion: version })) {
+          failures = 0;
+          const { metadata } = event.object as KubeObject;
+          version = metadata.resourceVersion ?? version;
+          if (event.type === 'BOOKMARK') continue;
+          if (event.type === 'DELETED') store.remove(keyOf(event.object as KubeObject), metadata.uid);
+          else {
+            const object = parse(event.object);
+            if (object !== undefined) store.set(object);
+          }
+        }
+      } catch (error) {
+        if (signal.aborted) break;
+        if (toCodedError(error).code === 'out_of_range') {
+          log.info('the watch is too old, listing again', { err: error });
+          version = undefined;
+        } else log.warn('the watch was cut', { err: error });
+        await sleep(backoff(failures++, FIRST_DELAY_MS, MAX_DELAY_MS), options).catch(() => {});
+      }
+    }
+    synced.reject(signal.reason);
+  };
+
+  return {
+    synced: synced.promise,
+    ended: run(),
+    get: (key) => store.get(key),
+    list: () => store.list(),
+    byIndex: (index, value) => store.byIndex(index, value),
+    wrote: (object) => store.set(object),
+    gone: (key, uid) => store.remove(key, uid),
+    onChange: (handler) => store.onChange(handler),
+  };
+}
