@@ -2,7 +2,12 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
 import { type AbortOptions, type CodedError, invalidArgument, newId, systemClock } from '../../base/index.ts';
-import { type BuilderClient, openBuilderClient } from '../../builder-api/index.ts';
+import {
+  type BuilderClient,
+  dockerConfigCredentials,
+  openBuilderClient,
+  registerSessionServices,
+} from '../../builder-api/index.ts';
 import { planBuild, type SolvePlan, solveRequest } from '../../plan/index.ts';
 import { parseBuild } from '../../resources/index.ts';
 import type { BuildCommand } from '../command-line.ts';
@@ -11,7 +16,6 @@ import { openDisplay, type ProgressDisplay } from '../progress/display.ts';
 import { renderSummary } from '../progress/summary.ts';
 import { EMBEDDED_REGISTRY, embeddedRegistryAddress, openPrivateBuilder } from './private-builder.ts';
 import { resolveSecrets } from './secrets.ts';
-import { registerSessionServices } from './session-services.ts';
 import { statusEvents } from './status-events.ts';
 
 /** `slipway build`: manifest → plan → solve on a builder, with progress on stderr. @throws CodedError */
@@ -26,10 +30,12 @@ export async function runBuild(command: BuildCommand, io: CliIo): Promise<void> 
     command.builder === undefined ? await openPrivateBuilder(io) : { address: command.builder, root: undefined };
   const timeout = plan.timeoutMs === undefined ? [] : [AbortSignal.timeout(plan.timeoutMs)];
   const signal = AbortSignal.any([io.signal, ...timeout]);
+  const dockerConfig = readDockerConfig(io);
+  const credentials = dockerConfig === undefined ? undefined : dockerConfigCredentials(dockerConfig);
   await using client = openBuilderClient(builder.address);
   await using session = client.hostSession({
     signal,
-    register: (server) => registerSessionServices(server, { folders, secrets, dockerConfig: readDockerConfig(io) }),
+    register: (server) => registerSessionServices(server, { folders, secrets, credentials }),
   });
   const display = openDisplay(command.progress, io.stderr, systemClock.now);
   let response: Readonly<Record<string, string>>;

@@ -8,7 +8,6 @@ export {
   staticCredentials,
   type TokenRequest,
 } from './credentials.ts';
-export { type CredentialHelper, dockerConfigCredentials } from './docker-config.ts';
 export { type RegistryDiagnostic, RegistryError, redactUrl } from './errors.ts';
 export type { RegistryHostOptions, RegistryHosts } from './hosts.ts';
 export { type BlobSink, type Manifest, Repository } from './repository.ts';

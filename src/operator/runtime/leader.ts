@@ -77,7 +77,7 @@ export async function leadWhileHolding(
           return await client.create(leaseType, object(undefined, identity), { signal, fieldManager });
         const holder = found.spec?.holderIdentity;
         const version = found.metadata.resourceVersion;
-        if (seen?.version !== version) seen = { version, at: performance.now() };
+        if (seen === undefined || seen.version !== version) seen = { version, at: performance.now() };
         const theirsMs = (found.spec?.leaseDurationSeconds ?? durationMs / 1000) * 1000;
         if (!holder || performance.now() - seen.at > theirsMs)
           return await client.replace(leaseType, object(found, identity), { signal, fieldManager });

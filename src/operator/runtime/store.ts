@@ -47,8 +47,8 @@ export class ObjectStore<T extends KubeObject> {
     if (previous !== undefined && versionOf(object) <= versionOf(previous)) return;
     if (previous !== undefined) this.#unindex(key, previous);
     this.#objects.set(key, object);
-    for (const [name, valueOf] of Object.entries(this.#indexes)) {
-      const value = valueOf(object);
+    for (const [name, indexOf] of Object.entries(this.#indexes)) {
+      const value = indexOf(object);
       if (value === undefined) continue;
       const keys = this.#indexed.get(name) as Map<string, Set<KeyText>>;
       const set = keys.get(value);
@@ -77,8 +77,8 @@ export class ObjectStore<T extends KubeObject> {
   }
 
   #unindex(key: KeyText, object: T): void {
-    for (const [name, valueOf] of Object.entries(this.#indexes)) {
-      const value = valueOf(object);
+    for (const [name, indexOf] of Object.entries(this.#indexes)) {
+      const value = indexOf(object);
       const keys = this.#indexed.get(name);
       const set = value === undefined ? undefined : keys?.get(value);
       set?.delete(key);

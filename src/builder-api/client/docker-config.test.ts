@@ -6,7 +6,7 @@ const options = { signal: neverAborted };
 const auth = (text: string) => Buffer.from(text).toString('base64');
 
 describe('docker config.json', () => {
-  const provider = dockerConfigCredentials(
+  const credentials = dockerConfigCredentials(
     JSON.stringify({
       auths: {
         'https://index.docker.io/v1/': { auth: auth('hub:se:cret') },
@@ -24,7 +24,7 @@ describe('docker config.json', () => {
     ['localhost:5001', { kind: 'anonymous' }],
     ['empty.example.com', { kind: 'anonymous' }],
   ])('%s', async (host, expected) => {
-    expect(await provider.credentials(host, options)).toEqual(expected);
+    expect(await credentials(host, options)).toEqual(expected);
   });
 
   test('helpers go before entries, and may know nothing', async () => {
@@ -41,8 +41,8 @@ describe('docker config.json', () => {
         return 'credentials not found in native keychain';
       },
     );
-    expect(await helped.credentials('a.example.com', options)).toEqual({ kind: 'identity-token', token: 'refresh' });
-    expect(await helped.credentials('b.example.com', options)).toEqual({ kind: 'basic', username: 'b', secret: 'b' });
+    expect(await helped('a.example.com', options)).toEqual({ kind: 'identity-token', token: 'refresh' });
+    expect(await helped('b.example.com', options)).toEqual({ kind: 'basic', username: 'b', secret: 'b' });
     expect(asked).toEqual(['vault a.example.com', 'store b.example.com']);
   });
 

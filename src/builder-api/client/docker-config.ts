@@ -1,5 +1,16 @@
 import { type AbortOptions, CodedError, invalidArgument } from '../../base/index.ts';
-import type { CredentialProvider, Credentials } from './credentials.ts';
+
+/** What a docker config holds for a registry; the forms are those of its entries. */
+export type DockerCredentials =
+  | { readonly kind: 'anonymous' }
+  | { readonly kind: 'basic'; readonly username: string; readonly secret: string }
+  /** A refresh token for the registry's token endpoint. */
+  | { readonly kind: 'identity-token'; readonly token: string }
+  /** A bearer token ready for use. */
+  | { readonly kind: 'registry-token'; readonly token: string };
+
+/** Credentials by registry host as in image names; `registry-1.docker.io` is Docker Hub as well. */
+export type DockerCredentialsOf = (host: string, options: AbortOptions) => Promise<DockerCredentials>;
 
 interface AuthEntry {
   readonly auth?: unknown;
@@ -22,24 +33,22 @@ export type CredentialHelper = (helper: string, server: string, options: AbortOp
  * Credentials from the text of a docker `config.json` (auths, credHelpers, credsStore) or of a Kubernetes `.dockerconfigjson` secret.
  * Helpers are asked only when `runHelper` is given. @throws invalid_argument when the text is no such file.
  */
-export function dockerConfigCredentials(text: string, runHelper?: CredentialHelper): CredentialProvider {
+export function dockerConfigCredentials(text: string, runHelper?: CredentialHelper): DockerCredentialsOf {
   const config = parseConfig(text);
-  return {
-    async credentials(host, options) {
-      const keys = configKeys(host);
-      const server = keys[0] ?? host;
-      const helper = keys.map((key) => config.credHelpers[key]).find((name) => name !== undefined) ?? config.credsStore;
-      if (helper !== undefined && runHelper !== undefined) {
-        const found = parseHelperAnswer(await runHelper(helper, server, options), helper);
-        if (found !== undefined) return found;
-      }
-      for (const key of keys) {
-        const entry = config.auths[key];
-        const found = entry === undefined ? undefined : entryCredentials(entry);
-        if (found !== undefined) return found;
-      }
-      return { kind: 'anonymous' };
-    },
+  return async (host, options) => {
+    const keys = configKeys(host);
+    const server = keys[0] ?? host;
+    const helper = keys.map((key) => config.credHelpers[key]).find((name) => name !== undefined) ?? config.credsStore;
+    if (helper !== undefined && runHelper !== undefined) {
+      const found = parseHelperAnswer(await runHelper(helper, server, options), helper);
+      if (found !== undefined) return found;
+    }
+    for (const key of keys) {
+      const entry = config.auths[key];
+      const found = entry === undefined ? undefined : entryCredentials(entry);
+      if (found !== undefined) return found;
+    }
+    return { kind: 'anonymous' };
   };
 }
 
@@ -73,7 +82,7 @@ function configKeys(host: string): readonly string[] {
   return [host];
 }
 
-function entryCredentials(entry: AuthEntry): Credentials | undefined {
+function entryCredentials(entry: AuthEntry): DockerCredentials | undefined {
   const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value : undefined);
   const identity = text(entry.identitytoken);
   if (identity !== undefined) return { kind: 'identity-token', token: identity };
@@ -89,7 +98,7 @@ function entryCredentials(entry: AuthEntry): Credentials | undefined {
   return username === undefined ? undefined : { kind: 'basic', username, secret: text(entry.password) ?? '' };
 }
 
-function parseHelperAnswer(output: string, helper: string): Credentials | undefined {
+function parseHelperAnswer(output: string, helper: string): DockerCredentials | undefined {
   let answer: { Username?: unknown; Secret?: unknown };
   try {
     answer = JSON.parse(output) as typeof answer;
