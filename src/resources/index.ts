@@ -5,5 +5,6 @@ export * from './builder-pool.ts';
 export { buildHash } from './hash.ts';
 export { describeIssues, parseBuild } from './load.ts';
 export type { NamedContext, Source } from './source.ts';
-export { type Condition, type Failure, PHASES, type Phase } from './status.ts';
+export { type Condition, type Failure, isOver, type OutputStatus, PHASES, type Phase } from './status.ts';
 export { API_VERSION, GROUP, VERSION } from './strings.ts';
+export { parseStored } from './stored.ts';

@@ -16,6 +16,10 @@ export const PHASES = [
 export const phase = z.enum(PHASES).describe('Where the run stands; Failed is the user’s, Error the platform’s.');
 export type Phase = z.infer<typeof phase>;
 
+/** Whether a run of this phase has ended; it then never changes again. */
+export const isOver = (phase: Phase | undefined): boolean =>
+  phase === 'Succeeded' || phase === 'Failed' || phase === 'Error' || phase === 'Cancelled';
+
 const condition = z
   .strictObject({
     type: text(316, 'Type of the condition.'),
@@ -39,6 +43,7 @@ export const outputStatus = z
     platforms: list(text(64, 'os/arch[/variant].'), 16, 'Platforms of the image.').optional(),
   })
   .describe('An image that was pushed.');
+export type OutputStatus = z.infer<typeof outputStatus>;
 
 export const resolved = z
   .strictObject({

@@ -1,0 +1,155 @@
+import {
+  type Build,
+  type BuildRun,
+  type BuildStatus,
+  buildHash,
+  type Condition,
+  isOver,
+  type Phase,
+} from '../../resources/index.ts';
+import { clip, conditionOf, withCondition } from '../conditions.ts';
+
+const DEFAULT_HISTORY = 10;
+
+export interface BuildView {
+  readonly build: Build;
+  /** The runs that it owns. */
+  readonly runs: readonly BuildRun[];
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
+export type BuildAction =
+  | { readonly kind: 'create'; readonly number: number; readonly hash: string }
+  | { readonly kind: 'supersede'; readonly run: BuildRun; readonly message: string }
+  | { readonly kind: 'delete'; readonly run: BuildRun };
+
+export interface BuildDecision {
+  readonly actions: readonly BuildAction[];
+  readonly status: BuildStatus;
+}
+
+/** Which runs a Build has to have, and its summary of the newest: a pure function. */
+export function decideBuild(view: BuildView): BuildDecision {
+  const { build } = view;
+  const runs = [...view.runs].sort((a, b) => a.spec.number - b.spec.number);
+  const newest = runs.at(-1);
+  const hash = buildHash(build);
+  const actions: BuildAction[] = [];
+  const last = build.status?.lastRun;
+  // A finished run that somebody deleted is not made again, and its number is not used again.
+  const known = newest ?? (last !== undefined && isOver(build.status?.phase) ? { spec: last } : undefined);
+  const wanted = known === undefined || known.spec.hash !== hash;
+  if (wanted && !build.spec.suspend) {
+    if (newest !== undefined && !isOver(newest.status?.phase)) {
+      if (newest.spec.cancel === undefined)
+        actions.push({ kind: 'supersede', run: newest, message: `the Build has changed: it is now ${hash}` });
+    } else
+      actions.push({ kind: 'create', number: Math.max(newest?.spec.number ?? 0, last?.number ?? 0) + 1, hash });
+  }
+  for (const run of surplus(runs, build.spec.historyLimit ?? DEFAULT_HISTORY)) actions.push({ kind: 'delete', run });
+  return { actions, status: summary(view, runs, hash, wanted) };
+}
+
+/** The oldest of the runs that are over; the newest run is always kept. */
+function surplus(runs: readonly BuildRun[], limit: number): readonly BuildRun[] {
+  const over = runs.slice(0, -1).filter(({ status }) => isOver(status?.phase));
+  return over.slice(0, Math.max(0, over.length - limit));
+}
+
+function summary(
+  { build, now }: BuildView,
+  runs: readonly BuildRun[],
+  hash: string,
+  wanted: boolean,
+): BuildStatus {
+  const newest = runs.at(-1);
+  const run = newest?.status;
+  const before = build.status;
+  const succeeded = runs.findLast(({ status }) => status?.phase === 'Succeeded')?.status;
+  const outputs = succeeded?.outputs ?? before?.outputs;
+  const first = outputs?.[0];
+  const lastRun =
+    newest === undefined
+      ? before?.lastRun
+      : { name: newest.metadata.name, number: newest.spec.number, hash: newest.spec.hash };
+  const phase: Phase | undefined = newest === undefined ? before?.phase : (run?.phase ?? 'Pending');
+  const status: BuildStatus = {
+    observedGeneration: build.metadata.generation ?? 1,
+    ...(phase === undefined ? {} : { phase }),
+    ...(lastRun === undefined ? {} : { lastRun }),
+    ...(outputs === undefined ? {} : { outputs }),
+    ...(first === undefined ? {} : { image: clip(`${first.image}@${first.digest}`, 700) }),
+  };
+  // What the record of the newest run says; of a deleted one, what was read of it.
+  const source = newest === undefined ? before : run;
+  for (const field of ['startedAt', 'completedAt', 'resolved', 'cache', 'slowestSteps', 'failure'] as const)
+    if (source?.[field] !== undefined) Object.assign(status, { [field]: source[field] });
+  const ready = readiness(build, newest, phase, hash, wanted);
+  const busy = wanted ? !build.spec.suspend : !isOver(phase);
+  let conditions = withCondition(before?.conditions, ready, build.metadata.generation, now);
+  conditions = withCondition(
+    conditions,
+    {
+      type: 'Reconciling',
+      status: busy ? 'True' : 'False',
+      reason: busy ? ready.reason : 'Settled',
+      message: busy ? ready.message : '',
+    },
+    build.metadata.generation,
+    now,
+  );
+  const stalled = !wanted && (phase === 'Failed' || phase === 'Error');
+  conditions = withCondition(
+    conditions,
+    {
+      type: 'Stalled',
+      status: stalled ? 'True' : 'False',
+      reason: stalled ? ready.reason : 'NotStalled',
+      message: stalled ? 'change the Build or its annotation slipway.build/rerun to build again' : '',
+    },
+    build.metadata.generation,
+    now,
+  );
+  return { ...status, conditions };
+}
+
+function readiness(
+  build: Build,
+  newest: BuildRun | undefined,
+  phase: Phase | undefined,
+  hash: string,
+  wanted: boolean,
+): Omit<Condition, 'lastTransitionTime' | 'observedGeneration'> {
+  const ready = (status: Condition['status'], reason: string, message: string) => ({
+    type: 'Ready',
+    status,
+    reason,
+    message,
+  });
+  if (wanted)
+    return build.spec.suspend
+      ? ready('False', 'Suspended', 'spec.suspend holds back the next run')
+      : ready('Unknown', 'Pending', `${hash} is to be built`);
+  const told = conditionOf(newest?.status?.conditions, 'Succeeded') ?? conditionOf(build.status?.conditions, 'Ready');
+  switch (phase) {
+    case 'Succeeded':
+      return ready('True', 'Succeeded', told?.message ?? 'built');
+    case 'Failed':
+    case 'Error':
+    case 'Cancelled':
+      return ready('False', told?.reason ?? phase, told?.message ?? '');
+    default: {
+      const waits = ['Accepted', 'Scheduled']
+        .map((type) => conditionOf(newest?.status?.conditions, type))
+        .find((one) => one?.status === 'False');
+      return ready('Unknown', waits?.reason ?? phase ?? 'Pending', waits?.message ?? `the run is ${phase ?? 'Pending'}`);
+    }
+  }
+}
+
+/** `<build>-<number>-<hash>`: making it twice makes one. A long name is cut, so that it stays a name. */
+export function runName(build: string, number: number, hash: string): string {
+  const tail = `-${number}-${hash.slice(0, 10)}`;
+  return `${build.slice(0, 253 - tail.length).replace(/[-.]+$/, '')}${tail}`;
+}

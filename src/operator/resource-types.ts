@@ -1,0 +1,64 @@
+import {
+  API_VERSION,
+  type Build,
+  type BuilderPool,
+  type BuildRun,
+  build,
+  builderPool,
+  buildRun,
+  GROUP,
+  parseStored,
+  VERSION,
+} from '../resources/index.ts';
+import { type KubeObject, type ResourceType, uncheckedType } from './runtime/index.ts';
+
+const own = { group: GROUP, version: VERSION } as const;
+
+export const buildType: ResourceType<Build> = {
+  ...own,
+  plural: 'builds',
+  kind: 'Build',
+  namespaced: true,
+  parse: (value) => parseStored(build, value),
+};
+export const buildRunType: ResourceType<BuildRun> = {
+  ...own,
+  plural: 'buildruns',
+  kind: 'BuildRun',
+  namespaced: true,
+  parse: (value) => parseStored(buildRun, value),
+};
+export const builderPoolType: ResourceType<BuilderPool> = {
+  ...own,
+  plural: 'builderpools',
+  kind: 'BuilderPool',
+  namespaced: false,
+  parse: (value) => parseStored(builderPool, value),
+};
+
+export interface Secret extends KubeObject {
+  readonly type?: string;
+  /** Base64 by key. */
+  readonly data?: Readonly<Record<string, string>>;
+}
+export interface ConfigMap extends KubeObject {
+  readonly data?: Readonly<Record<string, string>>;
+  readonly binaryData?: Readonly<Record<string, string>>;
+}
+export interface ServiceAccount extends KubeObject {
+  readonly imagePullSecrets?: readonly { readonly name?: string }[];
+}
+
+const core = { group: '', version: 'v1', namespaced: true } as const;
+export const secretType = uncheckedType<Secret>({ ...core, plural: 'secrets', kind: 'Secret' });
+export const configMapType = uncheckedType<ConfigMap>({ ...core, plural: 'configmaps', kind: 'ConfigMap' });
+export const serviceAccountType = uncheckedType<ServiceAccount>({
+  ...core,
+  plural: 'serviceaccounts',
+  kind: 'ServiceAccount',
+});
+
+/** Who writes, in managedFields. */
+export const FIELD_MANAGER = 'slipway-operator';
+
+export { API_VERSION };

@@ -1,0 +1,103 @@
+import type { CodedError } from '../../base/index.ts';
+import type { Failure } from '../../resources/index.ts';
+import { clip } from '../conditions.ts';
+
+/** What a builder says about a failed step, beside the error. */
+export interface FailedStep {
+  readonly step?: string | undefined;
+  readonly exitCode?: number | undefined;
+  readonly logTail?: string | undefined;
+}
+
+interface SourceDetail {
+  readonly info?: { readonly filename?: string; readonly data?: string };
+  readonly ranges?: readonly {
+    readonly start?: { readonly line?: number };
+    readonly end?: { readonly line?: number };
+  }[];
+}
+
+/** Words for machines that people know from other builders, for reasons of the engine; all others are written in CamelCase as they are. */
+const WORDS: Readonly<Record<string, string>> = {
+  RUN_TIMEOUT: 'Timeout',
+  RUN_CANCELLED: 'Cancelled',
+  RUN_UNATTACHED: 'BuilderLost',
+  RUN_INTERRUPTED: 'BuilderLost',
+  GIT_REF: 'SourceNotFound',
+  GIT_NOT_FOUND: 'SourceNotFound',
+  GIT_SUBDIR: 'SourceNotFound',
+  GIT_AUTH: 'SourceDenied',
+  GIT_HOST_KEY: 'SourceHostKeyUnknown',
+  HTTP_CONNECTION: 'SourceUnavailable',
+  DOCKERFILE_NOT_FOUND: 'DockerfileNotFound',
+  SECRET_MISSING: 'SecretNotGiven',
+  EXEC_SECRET_MISSING: 'SecretNotGiven',
+};
+
+/** Why a run did not succeed, as its status tells it; every text within the bounds of the resource. */
+export function failureOf(error: CodedError, failed: FailedStep = {}): Failure {
+  const { step, exitCode, logTail } = failed;
+  const dockerfile = locationOf(error);
+  return {
+    class: error.fault,
+    reason: reasonOf(error, exitCode),
+    message: clip(error.hint === undefined ? error.message : `${error.message} (${error.hint})`, 2048),
+    ...(step ? { step: clip(step, 256) } : {}),
+    ...(dockerfile === undefined ? {} : { dockerfile }),
+    ...(exitCode === undefined || exitCode === 0 ? {} : { exitCode: Math.max(-1, Math.min(255, exitCode)) }),
+    ...(logTail ? { logTail: logTail.slice(-2048) } : {}),
+  };
+}
+
+function reasonOf(error: CodedError, exitCode: number | undefined): string {
+  const word = error.reason === undefined ? undefined : WORDS[error.reason];
+  if (word !== undefined) return word;
+  if (exitCode) return 'StepFailed';
+  if (error.reason?.startsWith('REGISTRY_') || error.reason === 'REGISTRY') {
+    const pushing = /\b(push|export)/i.test(error.message);
+    switch (error.code) {
+      case 'unauthenticated':
+      case 'permission_denied':
+        return pushing ? 'PushDenied' : 'PullDenied';
+      case 'not_found':
+        return 'ImageNotFound';
+      default:
+        return 'RegistryUnavailable';
+    }
+  }
+  return clip(camelCase(error.reason ?? error.code), 128);
+}
+
+const camelCase = (text: string): string =>
+  text
+    .toLowerCase()
+    .split(/[^a-z0-9]+/)
+    .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
+    .join('');
+
+/** The lines of the Dockerfile that an error is about, with those around them. */
+function locationOf(error: CodedError): Failure['dockerfile'] {
+  // The innermost comes last.
+  const detail = error.details.filter(({ type }) => type === 'errdefs.Source').at(-1)?.value as SourceDetail | undefined;
+  const startLine = detail?.ranges?.[0]?.start?.line;
+  if (detail === undefined || startLine === undefined) return undefined;
+  const endLine = Math.max(startLine, ...(detail.ranges ?? []).map(({ end }) => end?.line ?? startLine));
+  const path = detail.info?.filename;
+  const data = detail.info?.data;
+  return {
+    ...(path === undefined ? {} : { path: clip(path, 1024) }),
+    startLine,
+    endLine,
+    ...(data === undefined
+      ? {}
+      : { snippet: snippetOf(Buffer.from(data, 'base64').toString('utf8').split('\n'), startLine, endLine) }),
+  };
+}
+
+/** At most 1 KiB: the lines, and as many around them as there is room for. */
+export function snippetOf(lines: readonly string[], startLine: number, endLine: number): string {
+  const render = (around: number) =>
+    lines.slice(Math.max(0, startLine - 1 - around), endLine + around).join('\n');
+  for (const around of [2, 1, 0]) if (render(around).length <= 1024) return render(around);
+  return clip(render(0), 1024);
+}

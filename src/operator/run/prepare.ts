@@ -1,0 +1,220 @@
+import { type AbortOptions, toCodedError } from '../../base/index.ts';
+import {
+  type DockerCredentialsOf,
+  dockerConfigCredentials,
+  parseSshKey,
+  type SessionSources,
+  type SshKey,
+} from '../../builder-api/index.ts';
+import { checkDockerfile } from '../../dockerfile/index.ts';
+import { type ClusterValues, planBuild, type Reference, references, type SolvePlan } from '../../plan/index.ts';
+import type { BuildRun, Failure } from '../../resources/index.ts';
+import { type ConfigMap, configMapType, type Secret, secretType, serviceAccountType } from '../resource-types.ts';
+import type { KubeClient } from '../runtime/index.ts';
+import { failureOf } from './failure.ts';
+
+export interface PrepareOptions {
+  readonly client: KubeClient;
+  /** Registry host for output names that have none. */
+  readonly defaultRegistry: string;
+}
+
+/** What a run needs before it can be placed, as far as it is there. */
+export type Prepared =
+  | { readonly kind: 'ready'; readonly plan: SolvePlan; readonly sources: SessionSources }
+  /** Something that the user may still make. */
+  | { readonly kind: 'waiting'; readonly reason: string; readonly message: string }
+  | { readonly kind: 'refused'; readonly failure: Failure };
+
+type Missing = Extract<Prepared, { readonly kind: 'waiting' }>;
+
+/** A key of a Secret or ConfigMap that is not there, found while values are picked. */
+class MissingValue extends Error {
+  readonly missing: Missing;
+
+  constructor(reason: string, message: string) {
+    super(message);
+    this.missing = { kind: 'waiting', reason, message };
+  }
+}
+
+const DOCKER_CONFIG = '.dockerconfigjson';
+
+/**
+ * Plans a run and gets what it refers to. Secrets are got by name, and live no longer than what is returned here. @throws CodedError when the API server does not answer
+ */
+export async function prepareRun(run: BuildRun, options: PrepareOptions & AbortOptions): Promise<Prepared> {
+  const spec = run.spec.buildSpec;
+  try {
+    if (spec.dockerfile?.inline !== undefined) checkDockerfile(spec.dockerfile.inline);
+    const found = new Objects(run, options);
+    const named = references(spec);
+    for (const reference of named) await found.load(reference);
+    const plan = planBuild({ spec }, { defaultRegistry: options.defaultRegistry, values: clusterValues(named, found) });
+    if (plan.uploads.length > 0)
+      return {
+        kind: 'refused',
+        failure: {
+          class: 'user',
+          reason: 'UploadNotPossible',
+          message: 'spec.source.upload: nobody is there to upload it; slipway build -f uploads a folder, on a cluster use git, http, configMap or inline',
+        },
+      };
+    return { kind: 'ready', plan, sources: await sessionSources(plan, named, found, run, options) };
+  } catch (error) {
+    if (error instanceof MissingValue) return error.missing;
+    const coded = toCodedError(error);
+    if (coded.fault === 'infrastructure' || options.signal.aborted) throw error;
+    return { kind: 'refused', failure: failureOf(coded) };
+  }
+}
+
+/** The Secrets and ConfigMaps of a run's namespace that it names, each got once. */
+class Objects {
+  readonly #namespace: string;
+  readonly #options: PrepareOptions & AbortOptions;
+  readonly #values = new Map<string, { readonly type?: string; readonly keys: ReadonlyMap<string, Uint8Array> }>();
+
+  constructor(run: BuildRun, options: PrepareOptions & AbortOptions) {
+    this.#namespace = run.metadata.namespace as string;
+    this.#options = options;
+  }
+
+  /** @throws MissingValue */
+  async load({ kind, name, key, field, use }: Pick<Reference, 'kind' | 'name' | 'key' | 'field' | 'use'>): Promise<void> {
+    const id = `${kind}/${name}`;
+    if (!this.#values.has(id)) this.#values.set(id, await this.#get(kind, name, field));
+    const { keys } = this.#values.get(id)!;
+    if (key !== undefined && !keys.has(key))
+      throw new MissingValue(`${kind}KeyNotFound`, `${field}: the ${kind} ${name} has no key ${key}`);
+    if (key === undefined && (use === 'value' || use === 'ssh') && kind === 'Secret') this.only({ name, field, use });
+  }
+
+  async #get(kind: Reference['kind'], name: string, field: string) {
+    const { client, signal } = this.#options;
+    try {
+      const at = { namespace: this.#namespace, name };
+      if (kind === 'Secret') {
+        const { type, data } = await client.get<Secret>(secretType, at, { signal });
+        return { ...(type === undefined ? {} : { type }), keys: decoded(data) };
+      }
+      const { data, binaryData } = await client.get<ConfigMap>(configMapType, at, { signal });
+      const texts = Object.entries(data ?? {}).map(([key, text]) => [key, Buffer.from(text)] as const);
+      return { keys: new Map([...texts, ...decoded(binaryData)]) };
+    } catch (error) {
+      const { code } = toCodedError(error);
+      if (code === 'not_found')
+        throw new MissingValue(`${kind}NotFound`, `${field}: there is no ${kind} ${name} in namespace ${this.#namespace}`);
+      if (code === 'permission_denied')
+        throw new MissingValue(`${kind}Forbidden`, `${field}: the operator may not read the ${kind} ${name}`);
+      throw error;
+    }
+  }
+
+  keys(kind: Reference['kind'], name: string): ReadonlyMap<string, Uint8Array> {
+    return this.#values.get(`${kind}/${name}`)?.keys ?? new Map();
+  }
+
+  /** The key named, or the only one; of an ssh-auth Secret its private key. @throws MissingValue */
+  only({ name, key, field, use }: { name: string; key?: string | undefined; field: string; use?: Reference['use'] }): Uint8Array {
+    const keys = this.keys('Secret', name);
+    if (key !== undefined) return keys.get(key) as Uint8Array;
+    const privateKey = use === 'ssh' || use === 'git' ? keys.get('ssh-privatekey') : undefined;
+    if (privateKey !== undefined) return privateKey;
+    if (keys.size !== 1)
+      throw new MissingValue('SecretKeyNotFound', `${field}: the Secret ${name} has ${keys.size} keys: name one`);
+    return [...keys.values()][0] as Uint8Array;
+  }
+}
+
+const decoded = (data: Readonly<Record<string, string>> | undefined) =>
+  new Map(Object.entries(data ?? {}).map(([key, text]) => [key, Buffer.from(text, 'base64')] as const));
+
+function clusterValues(named: readonly Reference[], found: Objects): ClusterValues {
+  const configMaps = new Map<string, ReadonlyMap<string, Uint8Array>>();
+  const knownHosts = new Map<string, string>();
+  for (const { kind, name, use } of named) {
+    if (kind === 'ConfigMap') configMaps.set(name, found.keys(kind, name));
+    const hosts = use === 'git' ? found.keys(kind, name).get('known_hosts') : undefined;
+    if (hosts !== undefined) knownHosts.set(name, Buffer.from(hosts).toString('utf8'));
+  }
+  return { configMaps, knownHosts };
+}
+
+async function sessionSources(
+  plan: SolvePlan,
+  named: readonly Reference[],
+  found: Objects,
+  run: BuildRun,
+  options: PrepareOptions & AbortOptions,
+): Promise<SessionSources> {
+  const secrets = new Map<string, Uint8Array>();
+  for (const { id, secretRef, field } of plan.secrets) secrets.set(id, found.only({ ...secretRef, field }));
+  for (const { host, secretRef, field } of plan.gitAuth) {
+    const keys = found.keys('Secret', secretRef.name);
+    const [username, password] = ['username', 'password'].map((key) => keys.get(key));
+    if (secretRef.key === undefined && password !== undefined) {
+      const pair = `${Buffer.from(username ?? '').toString()}:${Buffer.from(password).toString()}`;
+      secrets.set(`GIT_AUTH_HEADER.${host}`, Buffer.from(`Basic ${Buffer.from(pair).toString('base64')}`));
+    } else secrets.set(`GIT_AUTH_TOKEN.${host}`, found.only({ ...secretRef, field }));
+  }
+  const sshKeys = new Map<string, readonly SshKey[]>();
+  for (const { id, secretRef, field } of plan.ssh) {
+    const text = Buffer.from(found.only({ ...secretRef, field, use: 'ssh' })).toString('utf8');
+    sshKeys.set(id, [await parseSshKey(text).catch((error: unknown) => refuse(error, field, secretRef.name))]);
+  }
+  const configs: DockerCredentialsOf[] = [];
+  const addConfig = (name: string, key: string, field: string) => {
+    const text = found.keys('Secret', name).get(key);
+    if (text === undefined) throw new MissingValue('SecretKeyNotFound', `${field}: the Secret ${name} has no key ${key}`);
+    try {
+      configs.push(dockerConfigCredentials(Buffer.from(text).toString('utf8')));
+    } catch (error) {
+      refuse(error, field, name);
+    }
+  };
+  for (const { use, name, key, field } of named) if (use === 'registry') addConfig(name, key ?? DOCKER_CONFIG, field);
+  for (const name of await pullSecrets(run, found, options)) addConfig(name, DOCKER_CONFIG, 'spec.serviceAccountName');
+  return { secrets, sshKeys, credentials: configs.length === 0 ? undefined : firstOf(configs) };
+}
+
+/** Names of the ServiceAccount's pull secrets that are there; as with pods, one that is not is no fault. */
+async function pullSecrets(run: BuildRun, found: Objects, options: PrepareOptions & AbortOptions): Promise<string[]> {
+  const account = run.spec.buildSpec.serviceAccountName;
+  if (account === undefined) return [];
+  const field = 'spec.serviceAccountName';
+  const at = { namespace: run.metadata.namespace, name: account };
+  const { imagePullSecrets = [] } = await options.client
+    .get(serviceAccountType, at, options)
+    .catch((error: unknown) => {
+      if (toCodedError(error).code !== 'not_found') throw error;
+      throw new MissingValue('ServiceAccountNotFound', `${field}: there is no ServiceAccount ${account} in namespace ${at.namespace}`);
+    });
+  const there: string[] = [];
+  for (const { name } of imagePullSecrets) {
+    if (name === undefined) continue;
+    try {
+      await found.load({ kind: 'Secret', name, key: DOCKER_CONFIG, field, use: 'registry' });
+      there.push(name);
+    } catch (error) {
+      if (!(error instanceof MissingValue)) throw error;
+    }
+  }
+  return there;
+}
+
+/** The first that knows the host. */
+function firstOf(configs: readonly DockerCredentialsOf[]): DockerCredentialsOf {
+  return async (host, options) => {
+    for (const config of configs) {
+      const found = await config(host, options);
+      if (found.kind !== 'anonymous') return found;
+    }
+    return { kind: 'anonymous' };
+  };
+}
+
+function refuse(error: unknown, field: string, secret: string): never {
+  const { message, hint } = toCodedError(error);
+  throw new MissingValue('SecretUnusable', `${field}: the Secret ${secret}: ${message}${hint === undefined ? '' : ` (${hint})`}`);
+}

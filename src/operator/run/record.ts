@@ -1,0 +1,82 @@
+import { type CodedError, parseImageReference } from '../../base/index.ts';
+import { errorOfStatus, type wire } from '../../builder-api/index.ts';
+import type { BuildRunStatus, Failure, OutputStatus } from '../../resources/index.ts';
+import { clip } from '../conditions.ts';
+import { failureOf } from './failure.ts';
+
+type Result = wire.slipway.builder.v1.ResultResponse;
+type Output = wire.slipway.builder.v1.Output.$Properties;
+
+/** Base images beyond these are left out, so that a record stays within 16 KiB. */
+const MAX_BASE_IMAGES = 16;
+const DIGEST = /^[a-z0-9]+:[a-f0-9]{32,128}$/;
+
+/** What of a builder's result goes into the record, whether it succeeded or not. */
+export function recordOf(result: Result): Pick<BuildRunStatus, 'resolved' | 'cache' | 'slowestSteps'> {
+  const baseImages = result.baseImages
+    .filter(({ digest }) => DIGEST.test(digest ?? ''))
+    .slice(0, MAX_BASE_IMAGES)
+    .map(({ name, digest }) => ({ name: clip(name ?? '', 512), digest: digest as string }));
+  const slowest = result.slowestSteps
+    .filter(({ cached }) => !cached)
+    .slice(0, 5)
+    .map(({ name, durationMs }) => ({ name: clip(name ?? '', 256), duration: durationText(Number(durationMs ?? 0)) }));
+  return {
+    ...(result.commit === '' && baseImages.length === 0
+      ? {}
+      : {
+          resolved: {
+            ...(result.commit === '' ? {} : { commit: clip(result.commit, 64) }),
+            ...(baseImages.length === 0 ? {} : { baseImages }),
+          },
+        }),
+    cache: { vertices: result.vertices, hits: result.hits },
+    ...(slowest.length === 0 ? {} : { slowestSteps: slowest }),
+  };
+}
+
+/** One entry a repository, with the tags that were written. */
+export function outputsOf(outputs: readonly Output[]): OutputStatus[] {
+  const found: OutputStatus[] = [];
+  for (const { names, digest, mediaType, size, platforms } of outputs) {
+    const tags = new Map<string, string[]>();
+    for (const name of names ?? []) {
+      const { domain, path, tag } = parseImageReference(name);
+      const image = `${domain}/${path}`;
+      const all = tags.get(image) ?? [];
+      if (tag !== undefined) all.push(tag);
+      tags.set(image, all);
+    }
+    for (const [image, written] of tags)
+      found.push({
+        image: clip(image, 512),
+        ...(written.length === 0 ? {} : { tags: written.slice(0, 32) }),
+        digest: digest ?? '',
+        ...(mediaType ? { mediaType: clip(mediaType, 128) } : {}),
+        ...(size == null ? {} : { size: Number(size) }),
+        ...(platforms?.length ? { platforms: platforms.slice(0, 16) } : {}),
+      });
+  }
+  return found.slice(0, 16);
+}
+
+/** The coded error of a solve that did not succeed. */
+export function errorOfResult(result: Result): CodedError {
+  return errorOfStatus(result.error ?? { code: 2, message: 'the builder gave no reason' });
+}
+
+export function failureOfResult(result: Result): Failure {
+  return failureOf(errorOfResult(result), {
+    step: result.failedStep,
+    exitCode: result.exitCode,
+    logTail: Buffer.from(result.logTail).toString('utf8'),
+  });
+}
+
+/** `850ms`, `12.3s`, `4m5s`. */
+export function durationText(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)}ms`;
+  if (ms < 60_000) return `${(ms / 1000).toFixed(1)}s`;
+  const seconds = Math.round(ms / 1000);
+  return `${Math.floor(seconds / 60)}m${seconds % 60}s`;
+}
