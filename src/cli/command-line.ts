@@ -37,8 +37,49 @@ export interface BuildCommand {
   readonly defaultRegistry: string | undefined;
 }
 
+const operatorOptions = z.object({
+  kubeconfig: z.string().optional(),
+  'lease-namespace': z
+    .string()
+    .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 'must be a namespace')
+    .optional(),
+  'lease-duration': z
+    .string()
+    .regex(/^[0-9]+s$/, 'must be seconds, e.g. 15s')
+    .default('15s')
+    .transform((text) => Number.parseInt(text, 10) * 1000)
+    .refine((ms) => ms >= 1000 && ms <= 600_000, 'must be from 1s to 600s'),
+  'metrics-addr': z
+    .string()
+    .regex(/:[0-9]{1,5}$/, 'must be host:port')
+    .default(':8080'),
+  'default-registry': z.string().min(1).optional(),
+  workers: z
+    .string()
+    .regex(/^[1-9][0-9]{0,2}$/, 'must be from 1 to 999')
+    .default('8')
+    .transform(Number),
+  'log-format': z.enum(['json', 'text'], { error: 'must be json or text' }).default('json'),
+  'log-level': z
+    .enum(['debug', 'info', 'warn', 'error'], { error: 'must be debug, info, warn or error' })
+    .default('info'),
+});
+
+export interface OperatorCommand {
+  readonly kind: 'operator';
+  readonly kubeconfig: string | undefined;
+  readonly leaseNamespace: string | undefined;
+  readonly leaseDurationMs: number;
+  readonly metricsAddress: string;
+  readonly defaultRegistry: string | undefined;
+  readonly workers: number;
+  readonly logFormat: 'json' | 'text';
+  readonly logLevel: string;
+}
+
 export type Command =
   | BuildCommand
+  | OperatorCommand
   | { readonly kind: 'stop' }
   | { readonly kind: 'version' }
   | { readonly kind: 'help'; readonly topic: string | undefined };
@@ -51,8 +92,11 @@ export function parseCommandLine(args: readonly string[]): Command {
   if (name === 'version' || name === '--version' || name === '-v') return { kind: 'version' };
   if (rest.includes('--help') || rest.includes('-h')) return { kind: 'help', topic: name };
   if (name === 'stop') return { kind: 'stop' };
+  if (name === 'operator') return parseOperatorCommand(rest);
   if (name !== 'build')
-    throw invalidArgument(`unknown command ${JSON.stringify(name)}: there are build, builderd, stop, version and help`);
+    throw invalidArgument(
+      `unknown command ${JSON.stringify(name)}: there are build, builderd, operator, stop, version and help`,
+    );
   return parseBuildCommand(rest);
 }
 
@@ -67,22 +111,7 @@ function parseBuildCommand(args: readonly string[]): BuildCommand {
     'metadata-file': { type: 'string' },
     'default-registry': { type: 'string' },
   };
-  let values: unknown;
-  try {
-    ({ values } = parseArgs({ args: [...args], options, allowPositionals: false }));
-  } catch (error) {
-    throw invalidArgument(`slipway build: ${(error as Error).message}`, {
-      hint: "'slipway help build' lists the flags",
-    });
-  }
-  const parsed = buildOptions.safeParse(values);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    throw invalidArgument(`slipway build: --${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`, {
-      hint: "'slipway help build' lists the flags",
-    });
-  }
-  const { data } = parsed;
+  const data = readFlags('build', args, options, buildOptions);
   return {
     kind: 'build',
     file: data.file,
@@ -94,6 +123,43 @@ function parseBuildCommand(args: readonly string[]): BuildCommand {
     metadataFile: data['metadata-file'],
     defaultRegistry: data['default-registry'],
   };
+}
+
+function parseOperatorCommand(args: readonly string[]): OperatorCommand {
+  const options = Object.fromEntries(
+    Object.keys(operatorOptions.shape).map((name) => [name, { type: 'string' as const }]),
+  );
+  const data = readFlags('operator', args, options, operatorOptions);
+  return {
+    kind: 'operator',
+    kubeconfig: data.kubeconfig,
+    leaseNamespace: data['lease-namespace'],
+    leaseDurationMs: data['lease-duration'],
+    metricsAddress: data['metrics-addr'],
+    defaultRegistry: data['default-registry'],
+    workers: data.workers,
+    logFormat: data['log-format'],
+    logLevel: data['log-level'],
+  };
+}
+
+function readFlags<S extends z.ZodType>(
+  command: string,
+  args: readonly string[],
+  options: ParseArgsConfig['options'],
+  schema: S,
+): z.output<S> {
+  const hint = `'slipway help ${command}' lists the flags`;
+  let values: unknown;
+  try {
+    ({ values } = parseArgs({ args: [...args], options: options ?? {}, allowPositionals: false }));
+  } catch (error) {
+    throw invalidArgument(`slipway ${command}: ${(error as Error).message}`, { hint });
+  }
+  const parsed = schema.safeParse(values);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw invalidArgument(`slipway ${command}: --${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`, { hint });
 }
 
 /** `DIR` is the main context, `NAME=DIR` a named one. */

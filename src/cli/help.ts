@@ -3,9 +3,10 @@ const GENERAL = `slipway: container builds as Kubernetes resources
 Usage:
   slipway build -f build.yaml    build a Build manifest on this machine (or a named builder) and push its image
   slipway builderd [flags]       run the builder daemon (the same as buildkitd)
+  slipway operator [flags]       run the operator of a cluster
   slipway stop                   end the private builder that 'build' started
   slipway version
-  slipway help build
+  slipway help build|operator
 `;
 
 const BUILD = `slipway build: build a Build manifest
@@ -31,6 +32,24 @@ Environment:
   DOCKER_CONFIG                  folder of the config.json with registry credentials (default ~/.docker)
 `;
 
+const OPERATOR = `slipway operator: watch a cluster's Builds and have them built
+
+Usage:
+  slipway operator [flags]
+
+In a pod it uses the pod's account; elsewhere the kubeconfig. Of several only one leads, by a Lease.
+
+Flags:
+      --kubeconfig FILE          cluster and credentials (default: $KUBECONFIG, ~/.kube/config, the pod's account)
+      --lease-namespace NS       where the Lease is (default: the pod's namespace, else slipway-system)
+      --lease-duration TIME      after which a silent leader is followed by another (default 15s)
+      --metrics-addr ADDRESS     host:port of /healthz, /readyz and /metrics (default :8080)
+      --default-registry HOST    registry for image names without a host (default: none; such names are refused)
+      --workers N                objects of each kind in work at once (default 8)
+      --log-format FORMAT        json or text (default json)
+      --log-level LEVEL          debug, info, warn or error (default info)
+`;
+
 export function helpText(topic: string | undefined): string {
-  return topic === 'build' ? BUILD : GENERAL;
+  return topic === 'build' ? BUILD : topic === 'operator' ? OPERATOR : GENERAL;
 }

@@ -25,7 +25,7 @@ function terminal(stream: NodeJS.WriteStream): Terminal {
   };
 }
 
-/** First signal: cancel the build and wait for it to wind up. Second: end at once. */
+/** First signal: cancel the work and wait for it to wind up. Second: end at once. */
 function interruptible(): AbortSignal {
   const controller = new AbortController();
   const stop = () => {
@@ -56,6 +56,11 @@ async function main(io: CliIo, args: readonly string[]): Promise<number> {
         io.stdout.write(
           (await stopPrivateBuilder(io)) ? 'the private builder has ended\n' : 'no private builder runs\n',
         );
+        return 0;
+      }
+      case 'operator': {
+        const { runOperatorCommand } = await import('./operator/run-operator.ts');
+        await runOperatorCommand(command, io);
         return 0;
       }
       case 'build': {

@@ -20,13 +20,17 @@ export function outputExporters(spec: BuildSpec, options: PlanOptions): PlannedE
 /** Full names that an output is pushed under. A name without a registry host goes to the default registry, never to Docker Hub's library. */
 export function outputNames(
   output: { readonly image: string; readonly tags?: readonly string[] | undefined },
-  defaultRegistry: string,
+  defaultRegistry: string | undefined,
 ): string[] {
   const given = parseImageReference(output.image);
   if (given.digest !== undefined)
     throw invalidArgument(`spec.outputs: ${output.image} names a digest; an output has tags`);
   const first = output.image.split('/')[0] as string;
   const hasHost = output.image.includes('/') && (first.includes('.') || first.includes(':') || first === 'localhost');
+  if (!hasHost && defaultRegistry === undefined)
+    throw invalidArgument(`spec.outputs: ${output.image} has no registry host, and no default registry is configured`, {
+      hint: 'write registry.example.com/name, or give the operator --default-registry',
+    });
   const reference = hasHost ? given : parseImageReference(`${defaultRegistry}/${familiarImageName(given)}`);
   const { tag, ...repository } = reference;
   const tags = new Set([...(tag === undefined ? [] : [tag]), ...(output.tags ?? [])]);

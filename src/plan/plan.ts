@@ -61,8 +61,8 @@ export interface ClusterValues {
 }
 
 export interface PlanOptions {
-  /** Registry host for output names that have none, e.g. `slipway.localhost`. */
-  readonly defaultRegistry: string;
+  /** Registry host for output names that have none, e.g. `slipway.localhost`; without it they are refused. */
+  readonly defaultRegistry: string | undefined;
   /** Undefined where there is no cluster. */
   readonly values?: ClusterValues;
 }

@@ -6,5 +6,5 @@ export { buildHash } from './hash.ts';
 export { describeIssues, parseBuild } from './load.ts';
 export type { NamedContext, Source } from './source.ts';
 export { type Condition, type Failure, isOver, type OutputStatus, PHASES, type Phase } from './status.ts';
-export { API_VERSION, GROUP, VERSION } from './strings.ts';
 export { parseStored } from './stored.ts';
+export { API_VERSION, GROUP, VERSION } from './strings.ts';

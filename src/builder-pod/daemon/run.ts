@@ -1,8 +1,8 @@
 import { cancelledError, toCodedError } from '../../base/index.ts';
+import { pinoLogger } from '../../base/pino-logger.ts';
 import { readConfig } from './config.ts';
 import { startDaemon } from './daemon.ts';
 import { parseFlags, USAGE } from './flags.ts';
-import { pinoLogger } from './logger.ts';
 import { BUILDKIT_VERSION } from './worker.ts';
 
 export interface DaemonProcess {

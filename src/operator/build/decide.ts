@@ -44,8 +44,7 @@ export function decideBuild(view: BuildView): BuildDecision {
     if (newest !== undefined && !isOver(newest.status?.phase)) {
       if (newest.spec.cancel === undefined)
         actions.push({ kind: 'supersede', run: newest, message: `the Build has changed: it is now ${hash}` });
-    } else
-      actions.push({ kind: 'create', number: Math.max(newest?.spec.number ?? 0, last?.number ?? 0) + 1, hash });
+    } else actions.push({ kind: 'create', number: Math.max(newest?.spec.number ?? 0, last?.number ?? 0) + 1, hash });
   }
   for (const run of surplus(runs, build.spec.historyLimit ?? DEFAULT_HISTORY)) actions.push({ kind: 'delete', run });
   return { actions, status: summary(view, runs, hash, wanted) };
@@ -57,12 +56,7 @@ function surplus(runs: readonly BuildRun[], limit: number): readonly BuildRun[] 
   return over.slice(0, Math.max(0, over.length - limit));
 }
 
-function summary(
-  { build, now }: BuildView,
-  runs: readonly BuildRun[],
-  hash: string,
-  wanted: boolean,
-): BuildStatus {
+function summary({ build, now }: BuildView, runs: readonly BuildRun[], hash: string, wanted: boolean): BuildStatus {
   const newest = runs.at(-1);
   const run = newest?.status;
   const before = build.status;
@@ -143,7 +137,11 @@ function readiness(
       const waits = ['Accepted', 'Scheduled']
         .map((type) => conditionOf(newest?.status?.conditions, type))
         .find((one) => one?.status === 'False');
-      return ready('Unknown', waits?.reason ?? phase ?? 'Pending', waits?.message ?? `the run is ${phase ?? 'Pending'}`);
+      return ready(
+        'Unknown',
+        waits?.reason ?? phase ?? 'Pending',
+        waits?.message ?? `the run is ${phase ?? 'Pending'}`,
+      );
     }
   }
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { KeyText } from '../runtime/index.ts';
 import type { Place, Waiting } from '../run/decide.ts';
+import type { KeyText } from '../runtime/index.ts';
 
 export interface QueuedRun {
   readonly uid: string;

@@ -71,7 +71,9 @@ export class SolveTask {
   /** Its end is recorded: the builder may forget it. */
   async acknowledge(): Promise<void> {
     try {
-      await this.#retry('acknowledge', CALL_MS, (builder, options) => builder.builder.acknowledge({ id: this.#id }, options));
+      await this.#retry('acknowledge', CALL_MS, (builder, options) =>
+        builder.builder.acknowledge({ id: this.#id }, options),
+      );
     } catch (error) {
       // The builder forgets by itself after some days.
       this.#options.log.debug('a result was not acknowledged', { err: error });
@@ -132,7 +134,8 @@ export class SolveTask {
           throw new CodedError('unavailable', 'the builder ended with the build, or was started again', {
             reason: 'BUILDER_LOST',
           });
-        this.#set({ kind: 'ended', result });
+        // A cancellation that was not answered, or a commit, came before.
+        if (this.#view.kind === 'running') this.#set({ kind: 'ended', result });
         return;
       }
     } catch (error) {
@@ -151,7 +154,7 @@ export class SolveTask {
   async #prepared() {
     for (let failures = 0; ; failures++)
       try {
-        return await this.#options.prepare(this.#over.signal.aborted ? { signal: this.#over.signal } : { signal: this.#over.signal });
+        return await this.#options.prepare({ signal: this.#over.signal });
       } catch (error) {
         this.#over.signal.throwIfAborted();
         if (toCodedError(error).fault === 'user' || failures >= 20) throw error;
@@ -189,7 +192,8 @@ export class SolveTask {
     const { signal } = this.#over;
     try {
       const builder = this.#options.builder();
-      if (builder !== undefined) await logEvents(builder.builder.attach({ id: this.#id }, { signal }), this.#options.log);
+      if (builder !== undefined)
+        await logEvents(builder.builder.attach({ id: this.#id }, { signal }), this.#options.log);
     } catch {
       // Its result says what matters.
     }
@@ -217,6 +221,7 @@ export class SolveTask {
 
   async #commit(): Promise<void> {
     try {
+      await this.#started.promise;
       const { outputs } = await this.#retry('commit', COMMIT_MS, (builder, { signal }) =>
         builder.builder.commit({ id: this.#id }, { signal, timeoutMs: COMMIT_MS }),
       );
@@ -239,7 +244,8 @@ export class SolveTask {
       const called = performance.now();
       try {
         const builder = this.#options.builder();
-        if (builder === undefined) throw new CodedError('unavailable', 'the builder is in no pool', { reason: 'BUILDER_GONE' });
+        if (builder === undefined)
+          throw new CodedError('unavailable', 'the builder is in no pool', { reason: 'BUILDER_GONE' });
         return await call(builder, { signal, timeoutMs: CALL_MS });
       } catch (error) {
         signal.throwIfAborted();
@@ -249,7 +255,8 @@ export class SolveTask {
           coded.reason === 'BUILDER_BUSY' ||
           coded.reason === 'BUILDER_DRAINING';
         // A call that hung for a while had a builder to talk to.
-        if (performance.now() - called > 2 * MAX_DELAY_MS && coded.code !== 'deadline_exceeded') silentSince = performance.now();
+        if (performance.now() - called > 2 * MAX_DELAY_MS && coded.code !== 'deadline_exceeded')
+          silentSince = performance.now();
         if (!again || performance.now() - silentSince > patienceMs) throw error;
         this.#options.log.debug('a call to the builder is made again', { call: what, err: coded });
         await sleep(backoff(failures, FIRST_DELAY_MS, MAX_DELAY_MS), { signal });

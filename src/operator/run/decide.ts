@@ -1,4 +1,4 @@
-import { type CodedError, CodedError as Coded } from '../../base/index.ts';
+import { CodedError as Coded, type CodedError } from '../../base/index.ts';
 import { wire } from '../../builder-api/index.ts';
 import { parseDuration } from '../../plan/index.ts';
 import {
@@ -11,8 +11,8 @@ import {
   type Phase,
 } from '../../resources/index.ts';
 import { clip, timeText, withCondition } from '../conditions.ts';
-import type { Prepared } from './prepare.ts';
 import { failureOf } from './failure.ts';
+import type { Prepared } from './prepare.ts';
 import { failureOfResult, outputsOf, recordOf } from './record.ts';
 
 const { SUCCEEDED, FAILED, CANCELLED } = wire.slipway.builder.v1.SolveState;
@@ -241,7 +241,10 @@ function over(
   failure: Failure,
 ): RunDecision {
   const { queue: _, ...rest } = before;
-  const attempts = before.attempts?.at(-1)?.completedAt === undefined ? closeAttempt(before, failure.reason, failure.message, view.now) : before.attempts;
+  const attempts =
+    before.attempts?.at(-1)?.completedAt === undefined
+      ? closeAttempt(before, failure.reason, failure.message, view.now)
+      : before.attempts;
   const status: BuildRunStatus = {
     ...rest,
     ...(attempts === undefined || attempts.length === 0 ? {} : { attempts }),

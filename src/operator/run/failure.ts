@@ -78,7 +78,9 @@ const camelCase = (text: string): string =>
 /** The lines of the Dockerfile that an error is about, with those around them. */
 function locationOf(error: CodedError): Failure['dockerfile'] {
   // The innermost comes last.
-  const detail = error.details.filter(({ type }) => type === 'errdefs.Source').at(-1)?.value as SourceDetail | undefined;
+  const detail = error.details.filter(({ type }) => type === 'errdefs.Source').at(-1)?.value as
+    | SourceDetail
+    | undefined;
   const startLine = detail?.ranges?.[0]?.start?.line;
   if (detail === undefined || startLine === undefined) return undefined;
   const endLine = Math.max(startLine, ...(detail.ranges ?? []).map(({ end }) => end?.line ?? startLine));
@@ -96,8 +98,7 @@ function locationOf(error: CodedError): Failure['dockerfile'] {
 
 /** At most 1 KiB: the lines, and as many around them as there is room for. */
 export function snippetOf(lines: readonly string[], startLine: number, endLine: number): string {
-  const render = (around: number) =>
-    lines.slice(Math.max(0, startLine - 1 - around), endLine + around).join('\n');
+  const render = (around: number) => lines.slice(Math.max(0, startLine - 1 - around), endLine + around).join('\n');
   for (const around of [2, 1, 0]) if (render(around).length <= 1024) return render(around);
   return clip(render(0), 1024);
 }

@@ -16,7 +16,7 @@ import { failureOf } from './failure.ts';
 export interface PrepareOptions {
   readonly client: KubeClient;
   /** Registry host for output names that have none. */
-  readonly defaultRegistry: string;
+  readonly defaultRegistry: string | undefined;
 }
 
 /** What a run needs before it can be placed, as far as it is there. */
@@ -57,7 +57,8 @@ export async function prepareRun(run: BuildRun, options: PrepareOptions & AbortO
         failure: {
           class: 'user',
           reason: 'UploadNotPossible',
-          message: 'spec.source.upload: nobody is there to upload it; slipway build -f uploads a folder, on a cluster use git, http, configMap or inline',
+          message:
+            'spec.source.upload: nobody is there to upload it; slipway build -f uploads a folder, on a cluster use git, http, configMap or inline',
         },
       };
     return { kind: 'ready', plan, sources: await sessionSources(plan, named, found, run, options) };
@@ -81,7 +82,13 @@ class Objects {
   }
 
   /** @throws MissingValue */
-  async load({ kind, name, key, field, use }: Pick<Reference, 'kind' | 'name' | 'key' | 'field' | 'use'>): Promise<void> {
+  async load({
+    kind,
+    name,
+    key,
+    field,
+    use,
+  }: Pick<Reference, 'kind' | 'name' | 'key' | 'field' | 'use'>): Promise<void> {
     const id = `${kind}/${name}`;
     if (!this.#values.has(id)) this.#values.set(id, await this.#get(kind, name, field));
     const { keys } = this.#values.get(id)!;
@@ -104,7 +111,10 @@ class Objects {
     } catch (error) {
       const { code } = toCodedError(error);
       if (code === 'not_found')
-        throw new MissingValue(`${kind}NotFound`, `${field}: there is no ${kind} ${name} in namespace ${this.#namespace}`);
+        throw new MissingValue(
+          `${kind}NotFound`,
+          `${field}: there is no ${kind} ${name} in namespace ${this.#namespace}`,
+        );
       if (code === 'permission_denied')
         throw new MissingValue(`${kind}Forbidden`, `${field}: the operator may not read the ${kind} ${name}`);
       throw error;
@@ -116,7 +126,17 @@ class Objects {
   }
 
   /** The key named, or the only one; of an ssh-auth Secret its private key. @throws MissingValue */
-  only({ name, key, field, use }: { name: string; key?: string | undefined; field: string; use?: Reference['use'] }): Uint8Array {
+  only({
+    name,
+    key,
+    field,
+    use,
+  }: {
+    name: string;
+    key?: string | undefined;
+    field: string;
+    use?: Reference['use'];
+  }): Uint8Array {
     const keys = this.keys('Secret', name);
     if (key !== undefined) return keys.get(key) as Uint8Array;
     const privateKey = use === 'ssh' || use === 'git' ? keys.get('ssh-privatekey') : undefined;
@@ -166,7 +186,8 @@ async function sessionSources(
   const configs: DockerCredentialsOf[] = [];
   const addConfig = (name: string, key: string, field: string) => {
     const text = found.keys('Secret', name).get(key);
-    if (text === undefined) throw new MissingValue('SecretKeyNotFound', `${field}: the Secret ${name} has no key ${key}`);
+    if (text === undefined)
+      throw new MissingValue('SecretKeyNotFound', `${field}: the Secret ${name} has no key ${key}`);
     try {
       configs.push(dockerConfigCredentials(Buffer.from(text).toString('utf8')));
     } catch (error) {
@@ -188,7 +209,10 @@ async function pullSecrets(run: BuildRun, found: Objects, options: PrepareOption
     .get(serviceAccountType, at, options)
     .catch((error: unknown) => {
       if (toCodedError(error).code !== 'not_found') throw error;
-      throw new MissingValue('ServiceAccountNotFound', `${field}: there is no ServiceAccount ${account} in namespace ${at.namespace}`);
+      throw new MissingValue(
+        'ServiceAccountNotFound',
+        `${field}: there is no ServiceAccount ${account} in namespace ${at.namespace}`,
+      );
     });
   const there: string[] = [];
   for (const { name } of imagePullSecrets) {
@@ -216,5 +240,8 @@ function firstOf(configs: readonly DockerCredentialsOf[]): DockerCredentialsOf {
 
 function refuse(error: unknown, field: string, secret: string): never {
   const { message, hint } = toCodedError(error);
-  throw new MissingValue('SecretUnusable', `${field}: the Secret ${secret}: ${message}${hint === undefined ? '' : ` (${hint})`}`);
+  throw new MissingValue(
+    'SecretUnusable',
+    `${field}: the Secret ${secret}: ${message}${hint === undefined ? '' : ` (${hint})`}`,
+  );
 }

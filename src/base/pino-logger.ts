@@ -1,5 +1,5 @@
 import pino from 'pino';
-import type { LogFields, Logger } from '../../base/index.ts';
+import type { LogFields, Logger } from './log.ts';
 
 /** The log port on pino, to standard error; written synchronously, so that a daemon that dies has said why. */
 export function pinoLogger(options: { readonly level: string; readonly format: 'text' | 'json' }): Logger {

@@ -1,0 +1,39 @@
+import { readFileSync } from 'node:fs';
+import { KubeConfig } from '@kubernetes/client-node';
+import { invalidArgument } from '../../base/index.ts';
+import { pinoLogger } from '../../base/pino-logger.ts';
+import { runOperator } from '../../operator/index.ts';
+import type { OperatorCommand } from '../command-line.ts';
+import type { CliIo } from '../io.ts';
+
+const POD_NAMESPACE = '/var/run/secrets/kubernetes.io/serviceaccount/namespace';
+const DEFAULT_NAMESPACE = 'slipway-system';
+
+/** `slipway operator`. @throws CodedError; ends with an error when another operator leads, so that whoever started it starts it again */
+export async function runOperatorCommand(command: OperatorCommand, io: CliIo): Promise<void> {
+  const config = new KubeConfig();
+  try {
+    if (command.kubeconfig === undefined) config.loadFromDefault();
+    else config.loadFromFile(command.kubeconfig);
+  } catch (cause) {
+    throw invalidArgument(`the kubeconfig cannot be used: ${(cause as Error).message}`, { cause });
+  }
+  await runOperator({
+    config,
+    log: pinoLogger({ level: command.logLevel, format: command.logFormat }),
+    leaseNamespace: command.leaseNamespace ?? podNamespace() ?? DEFAULT_NAMESPACE,
+    leaseDurationMs: command.leaseDurationMs,
+    metricsAddress: command.metricsAddress,
+    defaultRegistry: command.defaultRegistry,
+    workers: command.workers,
+    signal: io.signal,
+  });
+}
+
+function podNamespace(): string | undefined {
+  try {
+    return readFileSync(POD_NAMESPACE, 'utf8').trim() || undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,145 @@
+import type { KubeConfig } from '@kubernetes/client-node';
+import type { AbortOptions, Logger } from '../base/index.ts';
+import type { BuildRun } from '../resources/index.ts';
+import { BY_OWNER, buildReconciler, ownerOf } from './build/reconcile.ts';
+import { Dispatcher } from './dispatch/dispatcher.ts';
+import { operatorMetrics } from './metrics/metrics.ts';
+import { Builders } from './pool/builders.ts';
+import { poolReconciler } from './pool/reconcile.ts';
+import { builderPoolType, buildRunType, buildType, FIELD_MANAGER } from './resource-types.ts';
+import { RunReconciler } from './run/reconcile.ts';
+import {
+  Controller,
+  keyOf,
+  leadWhileHolding,
+  openKubeClient,
+  type Reconcile,
+  startEventRecorder,
+  startInformer,
+  startProbeServer,
+} from './runtime/index.ts';
+
+export interface OperatorOptions extends AbortOptions {
+  readonly config: KubeConfig;
+  readonly log: Logger;
+  /** Where the Lease is that only one operator holds. */
+  readonly leaseNamespace: string;
+  readonly leaseDurationMs: number;
+  /** `host:port` of probes and metrics. */
+  readonly metricsAddress: string;
+  /** Registry host for output names that have none. */
+  readonly defaultRegistry: string | undefined;
+  /** Objects of each kind that are reconciled at once. */
+  readonly workers: number;
+}
+
+const LEASE = 'slipway-operator';
+
+/** Runs until the signal, or until another operator leads. @throws CodedError aborted when the lease was lost: start again */
+export async function runOperator(options: OperatorOptions): Promise<void> {
+  const { log, signal, workers } = options;
+  const metrics = operatorMetrics();
+  using client = openKubeClient(options.config, metrics);
+  let synced = false;
+  let leading = false;
+  await using _probes = await startProbeServer({
+    address: options.metricsAddress,
+    healthy: () => true,
+    ready: () => synced,
+    metrics: () => metrics.text(),
+    signal,
+  });
+
+  const over = new AbortController();
+  const life = AbortSignal.any([signal, over.signal]);
+  const informed = { log, signal: life };
+  const builds = startInformer(client, buildType, informed);
+  const runs = startInformer(client, buildRunType, { ...informed, indexes: { [BY_OWNER]: ownerOf } });
+  const pools = startInformer(client, builderPoolType, informed);
+  // Events outlive the signal by a moment: the last ones tell of the end.
+  const eventsOver = new AbortController();
+  const events = startEventRecorder(client, { component: FIELD_MANAGER, log, signal: eventsOver.signal });
+  await using builders = new Builders(client);
+  const dispatcher = new Dispatcher(
+    {
+      builders: (pool) => (pools.get(pool) === undefined ? undefined : builders.states(pool)),
+      allows: (pool, namespace) => {
+        const allowed = pools.get(pool)?.spec.allowedNamespaces;
+        return allowed === undefined || allowed.includes(namespace);
+      },
+    },
+    (key) => runController.add(key),
+  );
+
+  const controller = (name: string, reconcile: Reconcile) =>
+    new Controller({
+      name,
+      reconcile,
+      workers,
+      log,
+      onReconcile: (outcome, seconds) => metrics.reconciled(name, outcome, seconds),
+    });
+  const runReconciler = new RunReconciler({
+    client,
+    runs,
+    builds,
+    dispatcher,
+    builders,
+    events,
+    metrics,
+    log,
+    defaultRegistry: options.defaultRegistry,
+    wake: (key) => runController.add(key),
+  });
+  const runController = controller('buildrun', runReconciler.reconcile);
+  const buildController = controller('build', buildReconciler({ client, builds, runs, log }));
+  const poolController = controller(
+    'builderpool',
+    poolReconciler({ client, pools, builders, onProbed: () => dispatcher.schedule() }),
+  );
+  const ownerKey = (run: BuildRun) => `${run.metadata.namespace}/${run.spec.buildRef.name}`;
+  builds.onChange(({ object }) => buildController.add(keyOf(object)));
+  pools.onChange(({ object }) => poolController.add(keyOf(object)));
+  runs.onChange((change) => {
+    buildController.add(ownerKey(change.object));
+    if (change.kind === 'gone') runReconciler.gone(change.object);
+    else runController.add(keyOf(change.object));
+  });
+  metrics.observe({
+    phases: () => runs.list().map(({ status }) => status?.phase ?? 'Pending'),
+    active: () => runReconciler.active,
+    queues: () => dispatcher.lengths(),
+    builders: () =>
+      new Map(
+        pools
+          .list()
+          .map(({ metadata }) => [metadata.name, builders.states(metadata.name).filter(({ ready }) => ready).length]),
+      ),
+    leading: () => leading,
+  });
+
+  try {
+    await Promise.all([builds.synced, runs.synced, pools.synced]);
+    synced = true;
+    log.info('the operator is ready', { builds: builds.list().length, runs: runs.list().length });
+    const lease = { namespace: options.leaseNamespace, name: LEASE };
+    const lead = { lease, durationMs: options.leaseDurationMs, fieldManager: FIELD_MANAGER, log, signal };
+    await leadWhileHolding(client, lead, async (leadership) => {
+      leading = true;
+      runReconciler.takeUp();
+      try {
+        await Promise.all([buildController, runController, poolController].map((one) => one.run(leadership)));
+      } finally {
+        leading = false;
+        await runReconciler.detach();
+      }
+    });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  } finally {
+    await Promise.race([events.drain(), new Promise((resolve) => setTimeout(resolve, 1000))]);
+    eventsOver.abort();
+    over.abort();
+    await Promise.allSettled([builds.ended, runs.ended, pools.ended]);
+  }
+}

@@ -1,0 +1,135 @@
+import { createHash } from 'node:crypto';
+import { type AbortOptions, CodedError, toCodedError } from '../../base/index.ts';
+import { type BuilderClient, type ClientTls, openBuilderClient } from '../../builder-api/index.ts';
+import type { BuilderPool, BuilderPoolStatus, Endpoint } from '../../resources/index.ts';
+import type { BuilderState } from '../dispatch/dispatcher.ts';
+import { secretType } from '../resource-types.ts';
+import type { KubeClient } from '../runtime/index.ts';
+
+const PROBE_MS = 5000;
+/** Certificates are read again so often, and at once when a builder does not answer. */
+const TLS_FRESH_MS = 60_000;
+
+export type EndpointStatus = NonNullable<BuilderPoolStatus['endpoints']>[number];
+
+interface Connection {
+  readonly client: BuilderClient;
+  readonly hash: string;
+}
+
+/** Connections to the builders of all pools, by address, and how each was at its last probe. */
+export class Builders implements AsyncDisposable {
+  readonly #kube: KubeClient;
+  readonly #connections = new Map<string, Connection>();
+  readonly #tlsReadAt = new Map<string, number>();
+  readonly #states = new Map<string, ReadonlyMap<string, EndpointStatus>>();
+
+  constructor(kube: KubeClient) {
+    this.#kube = kube;
+  }
+
+  /** The client of an address as it is now; undefined before its first probe and once it is in no pool. */
+  client(address: string): BuilderClient | undefined {
+    return this.#connections.get(address)?.client;
+  }
+
+  /** Builders of a pool, as last probed; none before. */
+  states(pool: string): readonly BuilderState[] {
+    return [...(this.#states.get(pool)?.values() ?? [])].map(({ address, ready, capacity }) => ({
+      address,
+      ready,
+      capacity: capacity ?? 0,
+    }));
+  }
+
+  /** Asks every endpoint of a pool how it is; connects to new ones. */
+  async probe(pool: BuilderPool, options: AbortOptions): Promise<readonly EndpointStatus[]> {
+    const all = await Promise.all(pool.spec.endpoints.map((endpoint) => this.#probeOne(endpoint, options)));
+    this.#states.set(pool.metadata.name, new Map(all.map((state) => [state.address, state])));
+    await this.#closeUnused();
+    return all;
+  }
+
+  async forget(pool: string): Promise<void> {
+    this.#states.delete(pool);
+    await this.#closeUnused();
+  }
+
+  async #probeOne(endpoint: Endpoint, { signal }: AbortOptions): Promise<EndpointStatus> {
+    const { address } = endpoint;
+    try {
+      const client = await this.#connect(endpoint, { signal });
+      const load = await client.builder.load({}, { signal, timeoutMs: PROBE_MS });
+      return {
+        address,
+        ready: !load.draining,
+        capacity: Math.min(endpoint.capacity ?? load.capacity, load.capacity),
+        ...(load.version === '' ? {} : { version: load.version.slice(0, 128) }),
+        ...(load.platforms.length === 0 ? {} : { platforms: load.platforms.slice(0, 16) }),
+        ...(load.draining ? { message: 'it takes no new builds: it is about to end' } : {}),
+      };
+    } catch (error) {
+      signal.throwIfAborted();
+      this.#tlsReadAt.delete(address);
+      return { address, ready: false, message: toCodedError(error).message.slice(0, 1024) };
+    }
+  }
+
+  async #connect(endpoint: Endpoint, options: AbortOptions): Promise<BuilderClient> {
+    const { address } = endpoint;
+    const known = this.#connections.get(address);
+    const readAt = this.#tlsReadAt.get(address);
+    if (known !== undefined && readAt !== undefined && performance.now() - readAt < TLS_FRESH_MS) return known.client;
+    const tls = await this.#tls(endpoint, options);
+    this.#tlsReadAt.set(address, performance.now());
+    const hash = createHash('sha256')
+      .update(
+        JSON.stringify(
+          tls === undefined ? null : Object.values(tls).map((part) => Buffer.from(part).toString('base64')),
+        ),
+      )
+      .digest('hex');
+    if (known?.hash === hash) return known.client;
+    const target = address.startsWith('tcp://') ? address : `tcp://${address}`;
+    const client = openBuilderClient(target, tls);
+    this.#connections.set(address, { client, hash });
+    // Calls on the old one are cut and made again on the new one.
+    await known?.client[Symbol.asyncDispose]();
+    return client;
+  }
+
+  async #tls({ tlsSecretRef, serverName }: Endpoint, options: AbortOptions): Promise<ClientTls | undefined> {
+    if (tlsSecretRef === undefined) return undefined;
+    const { data = {} } = await this.#kube.get(secretType, tlsSecretRef, options);
+    const part = (key: string): Uint8Array => {
+      const value = data[key];
+      if (value === undefined)
+        throw new CodedError(
+          'failed_precondition',
+          `the Secret ${tlsSecretRef.namespace}/${tlsSecretRef.name} has no ${key}`,
+        );
+      return Buffer.from(value, 'base64');
+    };
+    return {
+      ca: part('ca.crt'),
+      cert: part('tls.crt'),
+      key: part('tls.key'),
+      ...(serverName === undefined ? {} : { serverName }),
+    };
+  }
+
+  async #closeUnused(): Promise<void> {
+    const used = new Set([...this.#states.values()].flatMap((states) => [...states.keys()]));
+    for (const [address, { client }] of this.#connections) {
+      if (used.has(address)) continue;
+      this.#connections.delete(address);
+      this.#tlsReadAt.delete(address);
+      await client[Symbol.asyncDispose]();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#states.clear();
+    await this.#closeUnused();
+  }
+}

@@ -1,0 +1,63 @@
+import type { BuilderPool, BuilderPoolStatus } from '../../resources/index.ts';
+import { withCondition } from '../conditions.ts';
+import { builderPoolType, FIELD_MANAGER } from '../resource-types.ts';
+import type { Informer, KubeClient, Reconcile } from '../runtime/index.ts';
+import { sameStatus, statusPatch } from '../status.ts';
+import type { Builders, EndpointStatus } from './builders.ts';
+
+/** How often builders are asked how they are. */
+const PROBE_EVERY_MS = 10_000;
+const PROBE_SOON_MS = 2000;
+
+export interface PoolReconcilerParts {
+  readonly client: KubeClient;
+  readonly pools: Informer<BuilderPool>;
+  readonly builders: Builders;
+  /** Places may have come or gone. */
+  readonly onProbed: () => void;
+}
+
+/** Keeps in touch with the builders of a pool and writes how they are. */
+export function poolReconciler({ client, pools, builders, onProbed }: PoolReconcilerParts): Reconcile {
+  return async (key, { signal }) => {
+    const pool = pools.get(key);
+    if (pool === undefined) {
+      await builders.forget(key);
+      onProbed();
+      return undefined;
+    }
+    const endpoints = await builders.probe(pool, { signal });
+    onProbed();
+    const status = poolStatus(pool, endpoints, Date.now());
+    if (!sameStatus(pool.status, status))
+      pools.wrote(
+        await client.apply(builderPoolType, statusPatch(pool, status), {
+          signal,
+          fieldManager: FIELD_MANAGER,
+          subresource: 'status',
+        }),
+      );
+    return { requeueAfterMs: endpoints.every(({ ready }) => ready) ? PROBE_EVERY_MS : PROBE_SOON_MS };
+  };
+}
+
+export function poolStatus(pool: BuilderPool, endpoints: readonly EndpointStatus[], now: number): BuilderPoolStatus {
+  const ready = endpoints.filter((endpoint) => endpoint.ready).length;
+  const { generation } = pool.metadata;
+  return {
+    observedGeneration: generation ?? 1,
+    ready,
+    endpoints: [...endpoints],
+    conditions: withCondition(
+      pool.status?.conditions,
+      {
+        type: 'Ready',
+        status: ready > 0 ? 'True' : 'False',
+        reason: ready > 0 ? 'BuildersReady' : 'NoBuilderReady',
+        message: `${ready} of ${endpoints.length} builders answer`,
+      },
+      generation,
+      now,
+    ),
+  };
+}
