@@ -5,7 +5,7 @@ import { type Authority, base64File, makeAuthority } from './certificates.ts';
 import { cache } from './paths.ts';
 import { freePort } from './ports.ts';
 import { must, type Ran, type RunOptions, run } from './run.ts';
-import { startService } from './service.ts';
+import { type Service, startService } from './service.ts';
 
 /** A control plane without nodes: etcd, kube-apiserver and kube-controller-manager, on loopback. Disposing ends all three. */
 export interface Cluster extends AsyncDisposable {
@@ -18,6 +18,15 @@ export interface Cluster extends AsyncDisposable {
   must(args: readonly string[], options?: RunOptions): Promise<string>;
   /** `kubectl apply` of YAML text. */
   apply(yaml: string): Promise<Ran>;
+  /** An object, undefined when there is none. */
+  get<T = Readonly<Record<string, unknown>>>(kind: string, name: string, namespace?: string): Promise<T | undefined>;
+  /** A kubeconfig for a ServiceAccount, with a token of the API server. */
+  serviceAccountKubeconfig(namespace: string, name: string): Promise<string>;
+  /** Ends the API server and starts it again on the same port, after `downMs`. */
+  restartApiServer(downMs?: number): Promise<void>;
+  /** Drops history from etcd, so that old resourceVersions are Gone. */
+  compact(): Promise<void>;
+  log(component: 'etcd' | 'apiserver' | 'controller-manager'): string;
 }
 
 const tool = (name: string) => path.join(cache, 'tools', name);
@@ -56,8 +65,8 @@ export async function startCluster(folder: string): Promise<Cluster> {
 
   const port = await freePort();
   const url = `https://127.0.0.1:${port}`;
-  const apiServer = opened.use(
-    startService(
+  const startApiServer = async (): Promise<Service> => {
+    const service = startService(
       tool('kube-apiserver'),
       [
         ...['--etcd-servers', etcdUrl, '--bind-address', '127.0.0.1', '--advertise-address', '127.0.0.1'],
@@ -66,12 +75,15 @@ export async function startCluster(folder: string): Promise<Cluster> {
         ...['--cert-dir', pki, '--authorization-mode', 'Node,RBAC', '--endpoint-reconciler-type', 'none'],
         ...['--service-account-issuer', 'https://kubernetes.default.svc', '--service-account-key-file', accounts],
         ...['--service-account-signing-key-file', accounts, '--allow-privileged=true', '--profiling=false'],
-        ...['--v', '1'],
+        ...['--etcd-compaction-interval', '0', '--v', '1'],
       ],
       { logFile: at('apiserver.log') },
-    ),
-  );
-  await apiServer.ready(() => answers(`${url}/readyz`, ca));
+    );
+    await service.ready(() => answers(`${url}/readyz`, ca));
+    return service;
+  };
+  let apiServer = await startApiServer();
+  opened.defer(() => apiServer.stop('SIGTERM', 3000).then(() => undefined));
 
   const kubeconfigFor = async (name: string, organization: string) =>
     writeKubeconfig(at(`${name}.kubeconfig`), url, ca, await ca.issue(name, { organization }));
@@ -112,6 +124,28 @@ export async function startCluster(folder: string): Promise<Cluster> {
       return ran.stdout;
     },
     apply: (yaml) => kubectl(['apply', '-f', '-'], { input: yaml }),
+    get: async <T>(kind: string, name: string, namespace = 'default') => {
+      const ran = await kubectl(['get', kind, name, '-n', namespace, '-o', 'json', '--ignore-not-found']);
+      if (ran.code !== 0) throw new Error(ran.output);
+      return ran.stdout.trim() === '' ? undefined : (JSON.parse(ran.stdout) as T);
+    },
+    serviceAccountKubeconfig: async (namespace, name) => {
+      const token = (await cluster.must(['create', 'token', name, '-n', namespace, '--duration', '4h'])).trim();
+      const file = at(`${namespace}-${name}.kubeconfig`);
+      writeFileSync(file, kubeconfigText(url, ca, `token: ${token}`), { mode: 0o600 });
+      return file;
+    },
+    restartApiServer: async (downMs = 0) => {
+      await apiServer.stop('SIGTERM', 3000);
+      await new Promise((resolve) => setTimeout(resolve, downMs));
+      apiServer = await startApiServer();
+    },
+    compact: async () => {
+      const status = await post(`${etcdUrl}/v3/maintenance/status`, {});
+      const revision = (status as { header: { revision: string } }).header.revision;
+      await post(`${etcdUrl}/v3/kv/compaction`, { revision, physical: true });
+    },
+    log: (component) => ({ etcd, apiserver: apiServer, 'controller-manager': manager })[component].log(),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
   // Made by the controller manager: once it is there, so are the controllers.
@@ -129,6 +163,12 @@ function answers(url: string, ca: Authority): Promise<boolean> {
     request.once('error', () => resolve(false));
     request.once('timeout', () => request.destroy());
   });
+}
+
+async function post(url: string, body: object): Promise<unknown> {
+  const answer = await fetch(url, { method: 'POST', body: JSON.stringify(body) });
+  if (!answer.ok) throw new Error(`${url}: ${answer.status} ${await answer.text()}`);
+  return await answer.json();
 }
 
 function writeKubeconfig(file: string, url: string, ca: Authority, user: { cert: string; key: string }): string {

@@ -25,6 +25,8 @@ export function inlineDefinition(
     actions = actions.mkfile(absolute, 0o644, Buffer.from(content), { timestamp: FILE_TIME });
   }
   const named = { name: '[internal] write inline files' };
-  const state = files.size === 0 ? scratch() : scratch().file(actions, named);
+  // A graph of nothing would be taken for a missing input.
+  if (files.size === 0) actions = actions.mkdir('/', 0o755, { makeParents: true, timestamp: FILE_TIME });
+  const state = scratch().file(actions, named);
   return encodeDefinition(state.marshal());
 }

@@ -49,7 +49,7 @@ describe('planBuild', () => {
   });
 
   test('an inline Dockerfile needs no source', () => {
-    expect(written(plan('{ dockerfile: { inline: "FROM scratch" } }').frontendInputs['context'])).toEqual([]);
+    expect(written(plan('{ dockerfile: { inline: "FROM scratch" } }').frontendInputs['context'])).toEqual(['//']);
   });
 
   test('args, target, platforms, contexts and secrets are the frontend’s attributes', () => {

@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import * as grpc from '@grpc/grpc-js';
 import { type AbortOptions, invalidArgument } from '../../base/index.ts';
 import type { Channel } from '../grpc/channel.ts';
@@ -40,11 +42,14 @@ export interface BuilderClient extends AsyncDisposable {
 
 /** Connects to `unix://path` or `tcp://host:port` when first used, and again after a loss. @throws CodedError invalid_argument, also for bad PEM */
 export function openBuilderClient(address: string, tls?: ClientTls): BuilderClient {
+  const ip = tls === undefined || tls.serverName !== undefined ? undefined : ipOf(address);
+  // TLS has no server name for an address: the name is then only there to be, and the certificate is held against the address.
+  const serverName = ip === undefined ? tls?.serverName : 'address.invalid';
   const channel = new GrpcJsChannel(
     targetOf(address),
-    tls === undefined ? grpc.credentials.createInsecure() : sslCredentials(tls),
+    tls === undefined ? grpc.credentials.createInsecure() : sslCredentials(tls, ip),
     {
-      ...(tls?.serverName === undefined ? {} : { 'grpc.ssl_target_name_override': tls.serverName }),
+      ...(serverName === undefined ? {} : { 'grpc.ssl_target_name_override': serverName }),
       // A builder whose machine is gone does not say so: calls that wait for it must end.
       ...(address.startsWith('tcp:')
         ? { 'grpc.keepalive_time_ms': KEEPALIVE_MS, 'grpc.keepalive_timeout_ms': KEEPALIVE_MS }
@@ -72,9 +77,20 @@ function targetOf(address: string): string {
   });
 }
 
-function sslCredentials({ ca, key, cert }: ClientTls): grpc.ChannelCredentials {
+/** The host of `tcp://host:port` where it is an IP address. */
+function ipOf(address: string): string | undefined {
+  const host = /^tcp:\/\/\[?(.*?)\]?:[0-9]+$/.exec(address)?.[1];
+  return host !== undefined && isIP(host) !== 0 ? host : undefined;
+}
+
+function sslCredentials({ ca, key, cert }: ClientTls, ip: string | undefined): grpc.ChannelCredentials {
   try {
-    return grpc.credentials.createSsl(read(ca), read(key), read(cert));
+    return grpc.credentials.createSsl(
+      read(ca),
+      read(key),
+      read(cert),
+      ip === undefined ? {} : { checkServerIdentity: (_, peer) => checkServerIdentity(ip, peer as PeerCertificate) },
+    );
   } catch (cause) {
     throw invalidArgument(`the certificates for the builder cannot be used: ${(cause as Error).message}`, {
       cause,

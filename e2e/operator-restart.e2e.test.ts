@@ -1,0 +1,217 @@
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { FaultProxy } from '../src/oci/registry-client/testing/fault-proxy.ts';
+import { RegistryServer } from '../src/oci/registry-server/index.ts';
+import { type Gate, startGate } from './support/gate.ts';
+import { type OperatorWorld, type Resource, startOperatorWorld } from './support/operator.ts';
+import { tempFolder } from './support/temp-folder.ts';
+
+/** The operator or a builder killed at any point: the run ends with its true result, pushed once, solved once. */
+describe('a killed operator', () => {
+  const work = tempFolder('operator-restart');
+  let world: OperatorWorld;
+  let registry: RegistryServer;
+  /** What builders push through. */
+  let proxy: FaultProxy;
+  let gate: Gate;
+
+  beforeAll(async () => {
+    registry = await RegistryServer.start({ root: path.join(work.path, 'registry') });
+    proxy = await FaultProxy.start(registry.url);
+    gate = await startGate();
+    world = await startOperatorWorld(work.path, { builders: 2 });
+    await world.pushBase(`${registry.host}/base`);
+  });
+
+  afterAll(async () => {
+    await world?.[Symbol.asyncDispose]();
+    await Promise.all([gate, proxy, registry].map((one) => one?.[Symbol.asyncDispose]()));
+    work[Symbol.dispose]();
+  });
+
+  const apply = async (name: string, steps: string, rest: object = {}) => {
+    const ran = await world.cluster.apply(
+      JSON.stringify({
+        apiVersion: 'slipway.build/v1alpha1',
+        kind: 'Build',
+        metadata: { name },
+        spec: {
+          dockerfile: { inline: `FROM ${registry.host}/base\n${steps}\n` },
+          outputs: [{ image: `${proxy.host}/${name}`, tags: ['v1'] }],
+          ...rest,
+        },
+      }),
+    );
+    expect(ran.code, ran.output).toBe(0);
+  };
+  const step = (name: string) => `RUN wget -q -O- ${gate.url}/${name}`;
+  const onlyRun = async (name: string): Promise<Resource> => {
+    const runs = await world.runs(name);
+    expect(runs).toHaveLength(1);
+    return runs[0] as Resource;
+  };
+  const tagPushes = (name: string) =>
+    proxy.requests.filter((one) => one.method === 'PUT' && one.path === `/v2/${name}/manifests/v1`).length;
+  const tagged = async (name: string) =>
+    (await fetch(`${registry.url}/v2/${name}/manifests/v1`, { headers: { accept: '*/*' } })).status === 200;
+  /** It ended well, was solved once and its tag was pushed once. */
+  const endsWell = async (name: string) => {
+    await world.waitReady(name);
+    const run = await onlyRun(name);
+    expect(run.status?.phase).toBe('Succeeded');
+    expect(run.status?.attempts).toHaveLength(1);
+    expect(gate.visits(name)).toBe(1);
+    expect(tagPushes(name)).toBe(1);
+    expect(await tagged(name)).toBe(true);
+  };
+
+  test('before anything was dispatched', async () => {
+    await world.stopOperator('SIGKILL');
+    await apply('before', step('before'));
+    gate.open('before');
+    await world.startOperator();
+    await endsWell('before');
+  });
+
+  test('just when the run is created, at several moments', async () => {
+    for (const [at, delay] of [50, 200, 500, 1000].entries()) {
+      const name = `early-${at}`;
+      gate.open(name);
+      await apply(name, step(name));
+      await new Promise((resolve) => setTimeout(resolve, delay));
+      await world.stopOperator('SIGKILL');
+      await world.startOperator();
+      await endsWell(name);
+    }
+  });
+
+  test('in mid-step', async () => {
+    await apply('midstep', step('midstep'));
+    await gate.reached('midstep');
+    await world.stopOperator('SIGKILL');
+    await world.startOperator();
+    gate.open('midstep');
+    await endsWell('midstep');
+  });
+
+  test('in mid-push', async () => {
+    const held = Promise.withResolvers<() => void>();
+    proxy.fault = (request, _, forward) => {
+      if (request.method !== 'POST' || !request.url?.startsWith('/v2/midpush/blobs/uploads')) return false;
+      proxy.fault = () => undefined;
+      held.resolve(forward);
+      return true;
+    };
+    gate.open('midpush');
+    await apply('midpush', step('midpush'));
+    const go = await held.promise;
+    await world.stopOperator('SIGKILL');
+    await world.startOperator();
+    go();
+    await endsWell('midpush');
+  });
+
+  test('between the push and the status', async () => {
+    await apply('between', step('between'));
+    await gate.reached('between');
+    await world.stopOperator('SIGKILL');
+    gate.open('between');
+    // The builder goes on alone: it pushes the digest, and no tag.
+    await expect
+      .poll(
+        () =>
+          proxy.requests.some((one) => one.method === 'PUT' && one.path.startsWith('/v2/between/manifests/sha256:')),
+        {
+          timeout: 60_000,
+        },
+      )
+      .toBe(true);
+    expect(await tagged('between')).toBe(false);
+    await world.startOperator();
+    await endsWell('between');
+  });
+
+  test('while the tag is written', async () => {
+    const held = Promise.withResolvers<() => void>();
+    proxy.fault = (request, _, forward) => {
+      if (request.method !== 'PUT' || request.url !== '/v2/tagging/manifests/v1') return false;
+      proxy.fault = () => undefined;
+      held.resolve(forward);
+      return true;
+    };
+    gate.open('tagging');
+    await apply('tagging', step('tagging'));
+    const go = await held.promise;
+    await world.stopOperator('SIGKILL');
+    await world.startOperator();
+    go();
+    await world.waitReady('tagging');
+    expect((await onlyRun('tagging')).status?.phase).toBe('Succeeded');
+    expect(gate.visits('tagging')).toBe(1);
+    expect(await tagged('tagging')).toBe(true);
+  });
+
+  test('a step that waits for a secret goes on when the operator is back', async () => {
+    const secret = await world.cluster.apply(
+      JSON.stringify({
+        apiVersion: 'v1',
+        kind: 'Secret',
+        metadata: { name: 'word' },
+        stringData: { word: 'open sesame' },
+      }),
+    );
+    expect(secret.code, secret.output).toBe(0);
+    await apply('secretive', `${step('secretive')}\nRUN --mount=type=secret,id=word grep -q sesame /run/secrets/word`, {
+      secrets: [{ id: 'word', secretRef: { name: 'word', key: 'word' } }],
+    });
+    await gate.reached('secretive');
+    await world.stopOperator('SIGKILL');
+    gate.open('secretive');
+    // The second step now asks for the secret, and nobody is there to give it.
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    await world.startOperator();
+    await endsWell('secretive');
+  });
+
+  test('a build deleted while no operator runs ends on the builder all the same', async () => {
+    await apply('orphan', step('orphan'));
+    await gate.reached('orphan');
+    await world.stopOperator('SIGKILL');
+    await world.cluster.must(['delete', 'builds.slipway.build', 'orphan']);
+    await expect.poll(async () => (await world.runs('orphan')).length, { timeout: 60_000 }).toBe(0);
+    await world.startOperator();
+    gate.open('orphan');
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    expect(await tagged('orphan')).toBe(false);
+    expect(tagPushes('orphan')).toBe(0);
+  });
+
+  test('the API server away for a while costs nothing', async () => {
+    await apply('away', step('away'));
+    await gate.reached('away');
+    const down = world.cluster.restartApiServer(3000);
+    gate.open('away');
+    await down;
+    await endsWell('away');
+  });
+
+  test('a builder that dies loses its run, which goes on elsewhere; what the dead one pushed has no tag', async () => {
+    await apply('lost', step('lost'));
+    await gate.reached('lost');
+    const run = await onlyRun('lost');
+    const address = run.status?.attempts?.[0]?.builder ?? '';
+    const victim = world.builders.findIndex((builder) =>
+      builder.process.spawnargs.some((arg) => arg.includes(address)),
+    );
+    expect(victim, address).toBeGreaterThanOrEqual(0);
+    await world.builders[victim]!.stop('SIGKILL');
+    gate.open('lost');
+    await world.waitReady('lost', '300s');
+    const after = await onlyRun('lost');
+    expect(after.status?.phase).toBe('Succeeded');
+    expect(after.status?.attempts?.map(({ number }) => number)).toEqual([1, 2]);
+    expect(after.status?.attempts?.[0]?.reason).toBeTruthy();
+    expect(after.status?.attempts?.[1]?.builder).not.toBe(address);
+    expect(tagPushes('lost')).toBe(1);
+  });
+});
