@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { type AbortOptions, cancelledError, toCodedError } from '../../base/index.ts';
@@ -39,15 +39,16 @@ export class AgentForwarder {
     options: AbortOptions & { readonly mode?: number },
   ): Promise<AgentSocket | undefined> {
     const { signal } = options;
+    let sessionId: string | undefined;
     try {
-      return await withAnySession(
+      sessionId = await withAnySession(
         this.#registry,
         sessions,
         async (session) => {
           if (!session.supports(SSH, SSH.methods.forwardAgent)) return undefined;
           const ssh = clientOf(SSH, session);
           await ssh.checkAgent({ id }, { signal, timeoutMs: TIMEOUT_MS });
-          return await this.#listen(id, session.id, options.mode ?? 0o600);
+          return session.id;
         },
         { signal },
       );
@@ -57,9 +58,11 @@ export class AgentForwarder {
       if (reason === 'NO_SESSION' || code === 'cancelled' || code === 'unavailable') throw error;
       return undefined;
     }
+    return sessionId === undefined ? undefined : await this.#listen(id, sessionId, options.mode ?? 0o600);
   }
 
   async #listen(id: string, sessionId: string, mode: number): Promise<AgentSocket> {
+    await mkdir(this.#directory, { recursive: true, mode: 0o711 });
     const directory = await mkdtemp(join(this.#directory, 'agent-'));
     const path = join(directory, 'sock');
     const closed = new AbortController();
