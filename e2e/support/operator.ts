@@ -154,7 +154,15 @@ spec:
         slipway,
         [
           ...['operator', '--kubeconfig', kubeconfig, '--lease-namespace', NAMESPACE],
-          ...['--metrics-addr', `127.0.0.1:${port}`, '--log-format', 'json', '--lease-duration', '3s', ...(options.operatorFlags ?? [])],
+          ...[
+            '--metrics-addr',
+            `127.0.0.1:${port}`,
+            '--log-format',
+            'json',
+            '--lease-duration',
+            '3s',
+            ...(options.operatorFlags ?? []),
+          ],
         ],
         { logFile: path.join(folder, 'operator.log') },
       );
@@ -194,7 +202,7 @@ spec:
         await sleep(250);
       }
     },
-    waitReady: async (build, timeout = '180s') => {
+    waitReady: async (build, timeout = '60s') => {
       const ran = await cluster.kubectl([
         'wait',
         '--for=condition=Ready',

@@ -6,12 +6,12 @@ import {
   type SessionSources,
   type SshKey,
 } from '../../builder-api/index.ts';
-import { checkDockerfile } from '../../dockerfile/index.ts';
+import { checkDockerfile, DockerfileError } from '../../dockerfile/index.ts';
 import { type ClusterValues, planBuild, type Reference, references, type SolvePlan } from '../../plan/index.ts';
 import type { BuildRun, Failure } from '../../resources/index.ts';
 import { type ConfigMap, configMapType, type Secret, secretType, serviceAccountType } from '../resource-types.ts';
 import type { KubeClient } from '../runtime/index.ts';
-import { failureOf } from './failure.ts';
+import { failureOf, snippetOf } from './failure.ts';
 
 export interface PrepareOptions {
   readonly client: KubeClient;
@@ -45,8 +45,9 @@ const DOCKER_CONFIG = '.dockerconfigjson';
  */
 export async function prepareRun(run: BuildRun, options: PrepareOptions & AbortOptions): Promise<Prepared> {
   const spec = run.spec.buildSpec;
+  const refused = spec.dockerfile?.inline === undefined ? undefined : checkInline(spec.dockerfile.inline);
+  if (refused !== undefined) return { kind: 'refused', failure: refused };
   try {
-    if (spec.dockerfile?.inline !== undefined) checkDockerfile(spec.dockerfile.inline);
     const found = new Objects(run, options);
     const named = references(spec);
     for (const reference of named) await found.load(reference);
@@ -67,6 +68,21 @@ export async function prepareRun(run: BuildRun, options: PrepareOptions & AbortO
     const coded = toCodedError(error);
     if (coded.fault === 'infrastructure' || options.signal.aborted) throw error;
     return { kind: 'refused', failure: failureOf(coded) };
+  }
+}
+
+/** What is wrong with an inline Dockerfile, told before a builder is asked. */
+function checkInline(text: string): Failure | undefined {
+  try {
+    checkDockerfile(text);
+    return undefined;
+  } catch (error) {
+    const failure = failureOf(toCodedError(error));
+    const where = error instanceof DockerfileError ? error.locations[0] : undefined;
+    if (where === undefined) return failure;
+    const { startLine, endLine } = where;
+    const snippet = snippetOf(text.split('\n'), startLine, endLine);
+    return { ...failure, dockerfile: { path: 'Dockerfile', startLine, endLine, snippet } };
   }
 }
 

@@ -1,0 +1,204 @@
+import { describe, expect, test } from 'vitest';
+import { CodedError } from '../../base/index.ts';
+import { statusOfError, wire } from '../../builder-api/index.ts';
+import type { BuildRun, BuildRunStatus, Phase } from '../../resources/index.ts';
+import { decideRun, type RunView, retryAt } from './decide.ts';
+import type { Prepared } from './prepare.ts';
+
+const { ResultResponse, SolveState } = wire.slipway.builder.v1;
+const NOW = Date.parse('2026-01-02T03:04:05Z');
+const AT = '2026-01-02T03:04:00Z';
+const ready = { kind: 'ready' } as Prepared;
+const attempt = { number: 1, builder: 'b:1', pool: 'default', startedAt: AT };
+
+function runOf(
+  phase: Phase | undefined,
+  status: Partial<BuildRunStatus> = {},
+  spec: Partial<BuildRun['spec']> = {},
+): BuildRun {
+  return {
+    apiVersion: 'slipway.build/v1alpha1',
+    kind: 'BuildRun',
+    metadata: { name: 'app-1', namespace: 'n', uid: 'u', generation: 1 },
+    spec: {
+      buildRef: { name: 'app' },
+      number: 1,
+      hash: 'h',
+      buildSpec: { dockerfile: { inline: 'FROM scratch' } },
+      ...spec,
+    },
+    ...(phase === undefined ? {} : { status: { phase, queuedAt: AT, ...status } }),
+  };
+}
+
+function decide(run: BuildRun, view: Partial<RunView> = {}) {
+  const decision = decideRun({ run, now: NOW, ...view });
+  const condition = (type: string) => decision.status.conditions?.find((one) => one.type === type);
+  return { ...decision, condition };
+}
+
+const failed = (error: CodedError, more: object = {}) =>
+  ({
+    kind: 'ended',
+    result: new ResultResponse({ state: SolveState.FAILED, error: statusOfError(error), ...more }),
+  }) as const;
+const succeeded = {
+  kind: 'ended',
+  result: new ResultResponse({ state: SolveState.SUCCEEDED, vertices: 5, hits: 3, commit: 'c0ffee' }),
+} as const;
+const user = new CodedError('unknown', 'exit code: 7', { fault: 'user' });
+const platform = new CodedError('unavailable', 'no route', { reason: 'REGISTRY_CONNECTION' });
+const running = runOf('Running', { attempts: [attempt] });
+const cancel = { cancel: { reason: 'Superseded' as const } };
+
+describe('before a builder is asked', () => {
+  test('a run is planned, then queued', () => {
+    const { status, condition } = decide(runOf(undefined), { prepared: ready });
+    expect(status).toMatchObject({ phase: 'Queued', queuedAt: '2026-01-02T03:04:05Z', observedGeneration: 1 });
+    expect(condition('Accepted')?.status).toBe('True');
+  });
+
+  test('what is missing is waited for, less and less often, and not for ever', () => {
+    const prepared = { kind: 'waiting', reason: 'SecretNotFound', message: 'no Secret x' } as const;
+    const first = decide(runOf(undefined), { prepared });
+    expect(first.status.phase).toBe('Pending');
+    expect(first.condition('Accepted')).toMatchObject({ status: 'False', reason: 'SecretNotFound' });
+    expect(first.requeueAfterMs).toBe(500);
+    const later = decide(runOf('Pending'), { prepared, now: NOW + 60_000 });
+    expect(later.requeueAfterMs).toBeGreaterThan(5000);
+    const last = decide(runOf('Pending'), { prepared, now: NOW + 31 * 60_000 });
+    expect(last.status).toMatchObject({ phase: 'Failed', failure: { class: 'user', reason: 'SecretNotFound' } });
+  });
+
+  test('a bad plan ends it', () => {
+    const failure = { class: 'user', reason: 'InvalidArgument', message: 'm' } as const;
+    const { status, condition } = decide(runOf('Pending'), { prepared: { kind: 'refused', failure } });
+    expect(status).toMatchObject({ phase: 'Failed', failure });
+    expect(condition('Succeeded')).toMatchObject({ status: 'False', reason: 'InvalidArgument' });
+  });
+
+  test.each(['Pending', 'Queued'] as const)('cancelled while %s, it is over at once', (phase) => {
+    expect(decide(runOf(phase, {}, cancel), { prepared: ready }).status).toMatchObject({
+      phase: 'Cancelled',
+      failure: { class: 'cancelled', reason: 'Superseded' },
+    });
+  });
+
+  test('a granted place is in the record before it is used', () => {
+    const { status, condition } = decide(runOf('Queued', { queue: { position: 1 } }), {
+      place: { address: 'b:1', pool: 'default' },
+    });
+    expect(status).toMatchObject({ phase: 'Running', attempts: [{ number: 1, builder: 'b:1' }] });
+    expect(status.queue).toBeUndefined();
+    expect(condition('Scheduled')?.status).toBe('True');
+  });
+
+  test('positions are written when new or halved', () => {
+    const at = (written: number | undefined, position: number) =>
+      decide(runOf('Queued', written === undefined ? {} : { queue: { position: written } }), {
+        waiting: { kind: 'position', position },
+      }).status.queue?.position;
+    expect([at(undefined, 100), at(100, 99), at(100, 50), at(100, 51), at(2, 1)]).toEqual([100, 100, 50, 100, 1]);
+  });
+
+  test('no place: says why, and ends as the platform’s error', () => {
+    const waiting = { kind: 'impossible', reason: 'PoolNotFound', message: 'no pool p' } as const;
+    expect(decide(runOf('Queued'), { waiting }).condition('Scheduled')).toMatchObject({ reason: 'PoolNotFound' });
+    expect(decide(runOf('Queued'), { waiting, now: NOW + 3_600_000 }).status).toMatchObject({
+      phase: 'Error',
+      failure: { class: 'infrastructure', reason: 'PoolNotFound' },
+    });
+  });
+});
+
+describe('on a builder', () => {
+  test('nothing new, nothing written', () => {
+    expect(decide(running).status).toEqual({ ...running.status, observedGeneration: 1 });
+    expect(decide(running, { solve: { kind: 'running' } }).status).toEqual({
+      ...running.status,
+      observedGeneration: 1,
+    });
+  });
+
+  test('success is first to be committed', () => {
+    const { status } = decide(running, { solve: succeeded });
+    expect(status).toMatchObject({
+      phase: 'Committing',
+      cache: { vertices: 5, hits: 3 },
+      resolved: { commit: 'c0ffee' },
+    });
+    expect(status.completedAt).toBeUndefined();
+  });
+
+  test('a cancelled run commits nothing, even if it succeeded', () => {
+    const run = runOf('Running', { attempts: [attempt] }, cancel);
+    expect(decide(run, { solve: succeeded }).status).toMatchObject({ phase: 'Cancelled' });
+    expect(decide(run, { solve: failed(user) }).status).toMatchObject({ phase: 'Cancelled' });
+    expect(decide(run, { solve: { kind: 'lost', error: platform } }).status).toMatchObject({ phase: 'Cancelled' });
+    expect(decide(run, { solve: { kind: 'running' } }).status.phase).toBe('Running');
+  });
+
+  test('the user’s failure ends it', () => {
+    const { status } = decide(running, {
+      solve: failed(user, { exitCode: 7, failedStep: 'RUN x', logTail: Buffer.from('log') }),
+    });
+    expect(status).toMatchObject({
+      phase: 'Failed',
+      failure: { class: 'user', reason: 'StepFailed', exitCode: 7, step: 'RUN x', logTail: 'log' },
+      attempts: [{ number: 1, reason: 'StepFailed', completedAt: '2026-01-02T03:04:05Z' }],
+    });
+  });
+
+  test('the platform’s is tried again later, and in the end an error', () => {
+    const again = decide(running, { solve: failed(platform) });
+    expect(again.status).toMatchObject({ phase: 'Queued', attempts: [{ reason: 'RegistryUnavailable' }] });
+    expect(retryAt(again.status)).toBe(NOW + 2000);
+    const none = runOf('Running', { attempts: [attempt] }, { buildSpec: { retry: { limit: 0 } } });
+    expect(decide(none, { solve: failed(platform) }).status).toMatchObject({
+      phase: 'Error',
+      failure: { class: 'infrastructure', reason: 'RegistryUnavailable' },
+    });
+  });
+
+  test('a builder that forgot it is the platform’s failure', () => {
+    const unknown = { kind: 'ended', result: new ResultResponse({ state: SolveState.UNKNOWN }) } as const;
+    expect(decide(running, { solve: unknown }).status).toMatchObject({
+      phase: 'Queued',
+      attempts: [{ reason: 'BuilderLost' }],
+    });
+  });
+});
+
+describe('while tags are written', () => {
+  const committing = runOf('Committing', { attempts: [attempt] });
+
+  test('a cancellation comes too late', () => {
+    const run = { ...committing, spec: { ...committing.spec, ...cancel } };
+    expect(decide(run, { solve: succeeded }).status.phase).toBe('Committing');
+  });
+
+  test('its outputs are the record', () => {
+    const outputs = [
+      { names: ['r.example.com/a:v1', 'r.example.com/a:v2', 'other.example.com/b:v1'], digest: 'sha256:d', size: 5 },
+    ];
+    expect(decide(committing, { solve: { kind: 'committed', outputs } }).status).toMatchObject({
+      phase: 'Succeeded',
+      outputs: [
+        { image: 'r.example.com/a', tags: ['v1', 'v2'], digest: 'sha256:d', size: 5 },
+        { image: 'other.example.com/b', tags: ['v1'] },
+      ],
+    });
+  });
+
+  test('a registry that refuses the tag is the user’s failure', () => {
+    const error = new CodedError('permission_denied', 'push r: denied', { reason: 'REGISTRY_REFUSED' });
+    expect(decide(committing, { solve: { kind: 'commit-failed', error } }).status).toMatchObject({ phase: 'Failed' });
+  });
+});
+
+test('what is over stays as it is', () => {
+  for (const phase of ['Succeeded', 'Failed', 'Error', 'Cancelled'] as const) {
+    const run = runOf(phase, {}, cancel);
+    expect(decide(run, { solve: succeeded, prepared: ready }).status).toEqual(run.status);
+  }
+});
