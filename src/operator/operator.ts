@@ -1,5 +1,5 @@
 import type { KubeConfig } from '@kubernetes/client-node';
-import type { AbortOptions, Logger } from '../base/index.ts';
+import { type AbortOptions, type Logger, toCodedError } from '../base/index.ts';
 import type { BuildRun } from '../resources/index.ts';
 import { BY_OWNER, buildReconciler, ownerOf } from './build/reconcile.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
@@ -35,7 +35,7 @@ export interface OperatorOptions extends AbortOptions {
 
 const LEASE = 'slipway-operator';
 
-/** Runs until the signal, or until another operator leads. @throws CodedError aborted when the lease was lost: start again */
+/** Runs until the signal: reconciles while it leads, and waits for its turn while another does. */
 export async function runOperator(options: OperatorOptions): Promise<void> {
   const { log, signal, workers } = options;
   const metrics = operatorMetrics();
@@ -124,16 +124,26 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
     log.info('the operator is ready', { builds: builds.list().length, runs: runs.list().length });
     const lease = { namespace: options.leaseNamespace, name: LEASE };
     const lead = { lease, durationMs: options.leaseDurationMs, fieldManager: FIELD_MANAGER, log, signal };
-    await leadWhileHolding(client, lead, async (leadership) => {
-      leading = true;
-      runReconciler.takeUp();
+    while (!signal.aborted)
       try {
-        await Promise.all([buildController, runController, poolController].map((one) => one.run(leadership)));
-      } finally {
-        leading = false;
-        await runReconciler.detach();
+        await leadWhileHolding(client, lead, async (leadership) => {
+          leading = true;
+          runReconciler.takeUp();
+          for (const object of builds.list()) buildController.add(keyOf(object));
+          for (const object of runs.list()) runController.add(keyOf(object));
+          for (const object of pools.list()) poolController.add(keyOf(object));
+          try {
+            await Promise.all([buildController, runController, poolController].map((one) => one.run(leadership)));
+          } finally {
+            leading = false;
+            // Whoever leads next takes the solves up, and that may be this one.
+            await runReconciler.detach();
+          }
+        });
+      } catch (error) {
+        if (toCodedError(error).reason !== 'LEASE_LOST') throw error;
+        log.warn('the lease was lost: another operator may lead', { err: error });
       }
-    });
   } catch (error) {
     if (!signal.aborted) throw error;
   } finally {

@@ -9,7 +9,7 @@ import type { CliIo } from '../io.ts';
 const POD_NAMESPACE = '/var/run/secrets/kubernetes.io/serviceaccount/namespace';
 const DEFAULT_NAMESPACE = 'slipway-system';
 
-/** `slipway operator`. @throws CodedError; ends with an error when another operator leads, so that whoever started it starts it again */
+/** `slipway operator`: runs until it is told to end. @throws CodedError */
 export async function runOperatorCommand(command: OperatorCommand, io: CliIo): Promise<void> {
   const config = new KubeConfig();
   try {
