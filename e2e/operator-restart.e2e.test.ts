@@ -19,7 +19,7 @@ describe('a killed operator', () => {
     registry = await RegistryServer.start({ root: path.join(work.path, 'registry') });
     proxy = await FaultProxy.start(registry.url);
     gate = await startGate();
-    world = await startOperatorWorld(work.path, { builders: 2 });
+    world = await startOperatorWorld(work.path, { builders: 2, operatorFlags: ['--builder-grace', '10s'] });
     await world.pushBase(`${registry.host}/base`);
   });
 

@@ -37,18 +37,22 @@ export interface BuildCommand {
   readonly defaultRegistry: string | undefined;
 }
 
+const seconds = (fallback: string) =>
+  z
+    .string()
+    .regex(/^[0-9]+s$/, 'must be seconds, e.g. 15s')
+    .default(fallback)
+    .transform((text) => Number.parseInt(text, 10) * 1000)
+    .refine((ms) => ms >= 1000 && ms <= 600_000, 'must be from 1s to 600s');
+
 const operatorOptions = z.object({
   kubeconfig: z.string().optional(),
   'lease-namespace': z
     .string()
     .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 'must be a namespace')
     .optional(),
-  'lease-duration': z
-    .string()
-    .regex(/^[0-9]+s$/, 'must be seconds, e.g. 15s')
-    .default('15s')
-    .transform((text) => Number.parseInt(text, 10) * 1000)
-    .refine((ms) => ms >= 1000 && ms <= 600_000, 'must be from 1s to 600s'),
+  'lease-duration': seconds('15s'),
+  'builder-grace': seconds('60s'),
   'metrics-addr': z
     .string()
     .regex(/:[0-9]{1,5}$/, 'must be host:port')
@@ -70,6 +74,7 @@ export interface OperatorCommand {
   readonly kubeconfig: string | undefined;
   readonly leaseNamespace: string | undefined;
   readonly leaseDurationMs: number;
+  readonly builderGraceMs: number;
   readonly metricsAddress: string;
   readonly defaultRegistry: string | undefined;
   readonly workers: number;
@@ -135,6 +140,7 @@ function parseOperatorCommand(args: readonly string[]): OperatorCommand {
     kubeconfig: data.kubeconfig,
     leaseNamespace: data['lease-namespace'],
     leaseDurationMs: data['lease-duration'],
+    builderGraceMs: data['builder-grace'],
     metricsAddress: data['metrics-addr'],
     defaultRegistry: data['default-registry'],
     workers: data.workers,

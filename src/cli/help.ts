@@ -43,6 +43,7 @@ Flags:
       --kubeconfig FILE          cluster and credentials (default: $KUBECONFIG, ~/.kube/config, the pod's account)
       --lease-namespace NS       where the Lease is (default: the pod's namespace, else slipway-system)
       --lease-duration TIME      after which a silent leader is followed by another (default 15s)
+      --builder-grace TIME       how long a builder may be silent before its runs go elsewhere (default 60s)
       --metrics-addr ADDRESS     host:port of /healthz, /readyz and /metrics (default :8080)
       --default-registry HOST    registry for image names without a host (default: none; such names are refused)
       --workers N                objects of each kind in work at once (default 8)

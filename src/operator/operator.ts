@@ -29,6 +29,8 @@ export interface OperatorOptions extends AbortOptions {
   readonly metricsAddress: string;
   /** Registry host for output names that have none. */
   readonly defaultRegistry: string | undefined;
+  /** How long a builder may be silent before its runs go elsewhere. */
+  readonly builderGraceMs: number;
   /** Objects of each kind that are reconciled at once. */
   readonly workers: number;
 }
@@ -89,6 +91,7 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
     metrics,
     log,
     defaultRegistry: options.defaultRegistry,
+    builderGraceMs: options.builderGraceMs,
     wake: (key) => runController.add(key),
   });
   const runController = controller('buildrun', runReconciler.reconcile);

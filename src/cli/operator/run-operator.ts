@@ -25,6 +25,7 @@ export async function runOperatorCommand(command: OperatorCommand, io: CliIo): P
     leaseDurationMs: command.leaseDurationMs,
     metricsAddress: command.metricsAddress,
     defaultRegistry: command.defaultRegistry,
+    builderGraceMs: command.builderGraceMs,
     workers: command.workers,
     signal: io.signal,
   });

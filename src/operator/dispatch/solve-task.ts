@@ -9,8 +9,6 @@ const { UNKNOWN, RUNNING, CANCELLED } = wire.slipway.builder.v1.SolveState;
 
 const FIRST_DELAY_MS = 200;
 const MAX_DELAY_MS = 5000;
-/** A builder that does not answer for so long is given up; what it does then has no tags. */
-const LOST_AFTER_MS = 60_000;
 /** How long a cancelled run waits for its builder to say so. */
 const CANCEL_MS = 15_000;
 const COMMIT_MS = 120_000;
@@ -28,6 +26,8 @@ export interface SolveTaskOptions {
   readonly builder: () => BuilderClient | undefined;
   /** Plan, secrets and credentials; asked again when the task is taken up by another operator. */
   readonly prepare: (options: AbortOptions) => Promise<{ readonly plan: SolvePlan; readonly sources: SessionSources }>;
+  /** A builder that does not answer for so long is given up; what it does then has no tags. */
+  readonly builderGraceMs: number;
   readonly onChange: () => void;
   readonly log: Logger;
 }
@@ -110,7 +110,7 @@ export class SolveTask {
       void this.#serveSession();
       const solve = solveRequest(plan);
       const { namespace, scope, subject } = this.#options;
-      await this.#retry('start', LOST_AFTER_MS, (builder, options) =>
+      await this.#retry('start', this.#options.builderGraceMs, (builder, options) =>
         builder.builder.start(
           {
             id: this.#id,
@@ -126,7 +126,7 @@ export class SolveTask {
       this.#started.resolve();
       void this.#logSteps();
       while (!signal.aborted) {
-        const result = await this.#retry('result', LOST_AFTER_MS, (builder, { signal }) =>
+        const result = await this.#retry('result', this.#options.builderGraceMs, (builder, { signal }) =>
           builder.builder.result({ id: this.#id, wait: true }, { signal }),
         );
         if (result.state === RUNNING) continue;

@@ -26,6 +26,8 @@ export interface RunReconcilerParts extends Omit<PrepareOptions, 'client'> {
   readonly events: EventRecorder;
   readonly metrics: OperatorMetrics;
   readonly log: Logger;
+  /** How long a builder may be silent before its runs go elsewhere. */
+  readonly builderGraceMs: number;
   /** Has the run looked at again. */
   readonly wake: (key: KeyText) => void;
 }
@@ -240,6 +242,7 @@ export class RunReconciler {
           throw new CodedError('unavailable', prepared.message, { reason: 'REFERENCE_GONE' });
         throw new CodedError('failed_precondition', prepared.failure.message, { fault: 'user' });
       },
+      builderGraceMs: this.#parts.builderGraceMs,
       onChange,
       log: this.#parts.log.child({ run: keyOf(run), uid, attempt: attempt.number }),
     });
