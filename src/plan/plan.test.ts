@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { decodeDefinition, decodeOp } from '../llb/index.ts';
 import { parseBuild } from '../resources/index.ts';
-import { type ClusterValues, parseDuration, planBuild, references, type SolvePlan } from './index.ts';
+import { type ClusterValues, parseDuration, planBuild, references, type SolvePlan, solveRequest } from './index.ts';
 
 const build = (spec: string) =>
   parseBuild(`apiVersion: slipway.build/v1alpha1\nkind: Build\nmetadata: { name: x }\nspec: ${spec}\n`, 'build.yaml');
@@ -138,6 +138,13 @@ describe('what only a cluster has', () => {
     expect(plan(spec, values).gitAuth).toEqual([
       { host: 'example.com:8443', secretRef: { name: 'web' }, field: 'spec.contexts[lib].git.secretRef' },
     ]);
+  });
+
+  test('the operator and the command ask a builder for the same', () => {
+    const manifest = `{
+      source: { git: { url: "https://example.com/r.git", ref: v1, secretRef: { name: web } } }, args: [{ name: A, value: "1" }],
+      secrets: [{ id: t, secretRef: { name: s } }], registryAuth: [{ secretRef: { name: push } }], outputs: [{ image: r.example.com/a, tags: [v1] }] }`;
+    expect(solveRequest(plan(manifest, values))).toEqual(solveRequest(plan(manifest)));
   });
 
   test('a spec tells all that it names', () => {

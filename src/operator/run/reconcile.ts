@@ -32,12 +32,19 @@ export interface RunReconcilerParts extends Omit<PrepareOptions, 'client'> {
   readonly wake: (key: KeyText) => void;
 }
 
+/** Between writes that change no phase; those that do are written at once, since what follows waits for them. */
+const WRITE_EVERY_MS = 1000;
+/** Writes of a run that change no phase: beyond these its record only follows its phases. */
+const MAX_PLAIN_WRITES = 12;
+
 /**
  * BuildRun → one solve at a time, and the record. A reconcile reads what is known, lets {@link decideRun} say the next status, writes it where it differs, and only then does
  * what the written status asks for; everything it does can be done twice.
  */
 export class RunReconciler {
   readonly #parts: RunReconcilerParts;
+  /** Writes of runs that are not over, by uid. */
+  readonly #writes = new Map<string, { readonly at: number; readonly plain: number }>();
   /** The attempts that this operator follows, by run uid. */
   readonly #tasks = new Map<string, SolveTask>();
 
@@ -65,6 +72,7 @@ export class RunReconciler {
   gone(run: BuildRun): void {
     const uid = run.metadata.uid as string;
     this.#parts.dispatcher.release(uid);
+    this.#writes.delete(uid);
     const task = this.#tasks.get(uid);
     if (task === undefined) return;
     const { log } = this.#parts;
@@ -102,7 +110,11 @@ export class RunReconciler {
       solve: this.#tasks.get(uid)?.view,
     };
     const decision = decideRun(view);
-    if (!sameStatus(run.status, decision.status)) await this.#write(run, decision.status, { signal });
+    if (!sameStatus(run.status, decision.status)) {
+      const waitMs = this.#holdBack(run, decision.status);
+      if (waitMs !== undefined) return { requeueAfterMs: Math.min(waitMs, decision.requeueAfterMs ?? waitMs) };
+      await this.#write(run, decision.status, { signal });
+    }
     const written = runs.get(key);
     // Deleted meanwhile: its end is told apart.
     if (written === undefined) return undefined;
@@ -113,6 +125,22 @@ export class RunReconciler {
   async #prepared(run: BuildRun, { signal }: AbortOptions): Promise<Prepared | undefined> {
     if ((run.status?.phase ?? 'Pending') !== 'Pending' || run.spec.cancel !== undefined) return undefined;
     return await prepareRun(run, { ...this.#parts, signal });
+  }
+
+  /** How long a write that changes no phase has to wait; undefined for not at all. */
+  #holdBack(run: BuildRun, status: BuildRunStatus): number | undefined {
+    const uid = run.metadata.uid as string;
+    const before = this.#writes.get(uid);
+    const plain = status.phase === run.status?.phase;
+    const now = performance.now();
+    if (plain && before !== undefined) {
+      if (before.plain >= MAX_PLAIN_WRITES) return 30_000;
+      const waitMs = before.at + WRITE_EVERY_MS - now;
+      if (waitMs > 0) return waitMs;
+    }
+    if (isOver(status.phase)) this.#writes.delete(uid);
+    else this.#writes.set(uid, { at: now, plain: (before?.plain ?? 0) + (plain ? 1 : 0) });
+    return undefined;
   }
 
   /** Written only on what was read: a cancellation, or another operator, makes it fail, and the run is looked at again. */
