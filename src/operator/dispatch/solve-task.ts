@@ -58,9 +58,10 @@ export class SolveTask {
     return this.#view;
   }
 
-  /** Ends the solve on the builder, if it has one. */
-  cancel(reason: string): void {
+  /** Ends the solve on the builder, if it has one; settles, without failing, once the view tells of the end or the task is detached. */
+  cancel(reason: string): Promise<void> {
     this.#cancelling ??= this.#cancel(reason);
+    return this.#cancelling;
   }
 
   /** Has the tags written. */

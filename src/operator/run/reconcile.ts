@@ -77,11 +77,10 @@ export class RunReconciler {
     if (task === undefined) return;
     const { log } = this.#parts;
     log.info('the run was deleted', { run: keyOf(run) });
-    task.cancel('the BuildRun was deleted');
     void (async () => {
-      while (task.view.kind === 'running') await new Promise((resolve) => setTimeout(resolve, 100));
+      await task.cancel('the BuildRun was deleted');
       await task.acknowledge();
-      this.#tasks.delete(uid);
+      if (this.#tasks.get(uid) === task) this.#tasks.delete(uid);
     })();
   }
 
@@ -99,7 +98,7 @@ export class RunReconciler {
       return undefined;
     }
     // A run that another life of the operator left running.
-    this.#act(run, run.status, { signal });
+    this.#act(run, run.status);
     const queued = queuedRun(run);
     const view: RunView = {
       run,
@@ -118,7 +117,7 @@ export class RunReconciler {
     const written = runs.get(key);
     // Deleted meanwhile: its end is told apart.
     if (written === undefined) return undefined;
-    this.#act(written, decision.status, { signal });
+    this.#act(written, decision.status);
     return decision.requeueAfterMs === undefined ? undefined : { requeueAfterMs: decision.requeueAfterMs };
   };
 
@@ -195,7 +194,7 @@ export class RunReconciler {
   }
 
   /** What a status that is stored asks for. */
-  #act(run: BuildRun, status: BuildRunStatus | undefined, _: AbortOptions): void {
+  #act(run: BuildRun, status: BuildRunStatus | undefined): void {
     const { dispatcher, wake } = this.#parts;
     const uid = run.metadata.uid as string;
     switch (status?.phase) {
@@ -214,7 +213,7 @@ export class RunReconciler {
         this.#occupy({ ...run, status });
         const task = this.#task(run, status, () => wake(keyOf(run)));
         if (status.phase === 'Committing') task.commit();
-        else if (run.spec.cancel !== undefined) task.cancel(run.spec.cancel.message ?? 'the run was cancelled');
+        else if (run.spec.cancel !== undefined) void task.cancel(run.spec.cancel.message ?? 'the run was cancelled');
         return;
       }
       case 'Succeeded':
@@ -243,9 +242,11 @@ export class RunReconciler {
 
   #drop(uid: string, task: SolveTask): void {
     this.#tasks.delete(uid);
-    // Before a cancelled solve is forgotten, its builder must have been told.
-    if (task.view.kind === 'running') task.cancel('the run is over');
-    void task.acknowledge();
+    void (async () => {
+      // Before a cancelled solve is forgotten, its builder must have been told.
+      if (task.view.kind === 'running') await task.cancel('the run is over');
+      await task.acknowledge();
+    })();
   }
 
   #task(run: BuildRun, status: BuildRunStatus, onChange: () => void): SolveTask {

@@ -82,7 +82,8 @@ export function openKubeClient(config: KubeConfig, metrics: ClientMetrics): Kube
       },
     });
     request.once('response', resolve);
-    request.once('error', reject);
+    // Also of a connection that breaks after the answer began: its reader tells.
+    request.on('error', reject);
     request.end(body);
     return await promise;
   }

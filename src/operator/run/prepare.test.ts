@@ -1,0 +1,184 @@
+import { describe, expect, test } from 'vitest';
+import { CodedError, neverAborted } from '../../base/index.ts';
+import type { BuildRun } from '../../resources/index.ts';
+import type { KubeClient, KubeObject } from '../runtime/index.ts';
+import { prepareRun } from './prepare.ts';
+
+const signal = neverAborted;
+const base64 = (data: Readonly<Record<string, string>>) =>
+  Object.fromEntries(Object.entries(data).map(([key, text]) => [key, Buffer.from(text).toString('base64')]));
+
+/** A cluster that has these objects, by `plural/name`. */
+async function prepare(spec: object, objects: Readonly<Record<string, object>> = {}) {
+  const asked: string[] = [];
+  const client = {
+    get: async (type: { plural: string }, key: { namespace?: string; name: string }) => {
+      const id = `${type.plural}/${key.name}`;
+      asked.push(`${key.namespace} ${id}`);
+      const found = objects[id];
+      if (found instanceof CodedError) throw found;
+      if (found === undefined) throw new CodedError('not_found', id, { fault: 'infrastructure' });
+      return found as KubeObject;
+    },
+  } as unknown as KubeClient;
+  const run = {
+    metadata: { name: 'r', namespace: 'team' },
+    spec: { buildSpec: { dockerfile: { inline: 'FROM scratch' }, ...spec } },
+  } as unknown as BuildRun;
+  const prepared = await prepareRun(run, { client, defaultRegistry: undefined, signal });
+  return { prepared, asked };
+}
+
+async function sourcesOf(spec: object, objects: Readonly<Record<string, object>>) {
+  const { prepared } = await prepare(spec, objects);
+  if (prepared.kind !== 'ready') throw new Error(JSON.stringify(prepared));
+  return {
+    ...prepared,
+    secrets: Object.fromEntries(
+      [...prepared.sources.secrets].map(([id, value]) => [id, Buffer.from(value).toString()]),
+    ),
+    credentials: async (host: string) => await prepared.sources.credentials?.(host, { signal }),
+  };
+}
+
+const secret = (data: Readonly<Record<string, string>>) => ({ data: base64(data) });
+const git = (url: string, key?: string) => ({
+  source: { git: { url, secretRef: { name: 'git', ...(key === undefined ? {} : { key }) } } },
+});
+const dockerConfig = (host: string, auth: string) =>
+  secret({
+    '.dockerconfigjson': JSON.stringify({ auths: { [host]: { auth: Buffer.from(auth).toString('base64') } } }),
+  });
+
+describe('what a run refers to', () => {
+  test('secrets: the key, or the only one', async () => {
+    const spec = {
+      secrets: [
+        { id: 'a', secretRef: { name: 's', key: 'x' } },
+        { id: 'b', secretRef: { name: 'one' } },
+      ],
+    };
+    const objects = { 'secrets/s': secret({ x: 'X', y: 'Y' }), 'secrets/one': secret({ z: 'Z' }) };
+    expect((await sourcesOf(spec, objects)).secrets).toEqual({ a: 'X', b: 'Z' });
+  });
+
+  test('git over http: basic authentication as a header, a token by its key, for its host alone', async () => {
+    const basic = await sourcesOf(git('https://example.com:8443/r.git'), {
+      'secrets/git': secret({ username: 'u', password: 'p' }),
+    });
+    expect(basic.secrets).toEqual({
+      'GIT_AUTH_HEADER.example.com:8443': `Basic ${Buffer.from('u:p').toString('base64')}`,
+    });
+    const token = await sourcesOf(git('https://example.com/r.git', 'pat'), {
+      'secrets/git': secret({ pat: 't', x: 'y' }),
+    });
+    expect(token.secrets).toEqual({ 'GIT_AUTH_TOKEN.example.com': 't' });
+  });
+
+  test('registries: the first that knows the host, then those of the ServiceAccount', async () => {
+    const found = await sourcesOf(
+      {
+        registryAuth: [{ secretRef: { name: 'one' } }, { secretRef: { name: 'two' } }],
+        serviceAccountName: 'builder',
+      },
+      {
+        'secrets/one': dockerConfig('a.example.com', 'ada:1'),
+        'secrets/two': dockerConfig('a.example.com', 'bob:2'),
+        'secrets/pull': dockerConfig('b.example.com', 'eve:3'),
+        'serviceaccounts/builder': { imagePullSecrets: [{ name: 'gone' }, { name: 'pull' }] },
+      },
+    );
+    expect(await found.credentials('a.example.com')).toMatchObject({ username: 'ada' });
+    expect(await found.credentials('b.example.com')).toMatchObject({ username: 'eve' });
+    expect(await found.credentials('c.example.com')).toEqual({ kind: 'anonymous' });
+  });
+
+  test('ConfigMaps as arguments and files', async () => {
+    const { plan } = await sourcesOf(
+      {
+        args: [{ name: 'A', valueFrom: { configMapKeyRef: { name: 'conf', key: 'a' } } }],
+        contexts: [{ name: 'files', configMap: { name: 'conf' } }],
+      },
+      { 'configmaps/conf': { data: { a: 'text' }, binaryData: base64({ b: '\0' }) } },
+    );
+    expect(plan.frontendAttrs).toMatchObject({ 'build-arg:A': 'text', 'context:files': 'input:files' });
+  });
+
+  test('each object is got once, by name, in the run’s own namespace', async () => {
+    const spec = { secrets: ['a', 'b'].map((id) => ({ id, secretRef: { name: 's', key: 'x' } })) };
+    expect((await prepare(spec, { 'secrets/s': secret({ x: 'X' }) })).asked).toEqual(['team secrets/s']);
+  });
+});
+
+describe('what is missing is named', () => {
+  const one = { secrets: [{ id: 'a', secretRef: { name: 's' } }] };
+  test.each<readonly [string, object, Readonly<Record<string, object>>, string, RegExp]>([
+    ['a Secret', one, {}, 'SecretNotFound', /spec\.secrets\[a\]: there is no Secret s in namespace team/],
+    [
+      'a key',
+      { secrets: [{ id: 'a', secretRef: { name: 's', key: 'k' } }] },
+      { 'secrets/s': secret({ other: '' }) },
+      'SecretKeyNotFound',
+      /has no key k/,
+    ],
+    ['which of several', one, { 'secrets/s': secret({ a: '', b: '' }) }, 'SecretKeyNotFound', /2 keys: name one/],
+    [
+      'the right to read it',
+      one,
+      { 'secrets/s': new CodedError('permission_denied', 'forbidden') },
+      'SecretForbidden',
+      /may not read/,
+    ],
+    [
+      'a docker config',
+      { registryAuth: [{ secretRef: { name: 's' } }] },
+      { 'secrets/s': secret({ '.dockerconfigjson': 'hunter2' }) },
+      'SecretUnusable',
+      /^(?!.*hunter2)/,
+    ],
+    [
+      'a private key',
+      { ssh: [{ id: 'default', secretRef: { name: 's' } }] },
+      { 'secrets/s': secret({ 'ssh-privatekey': 'hunter2' }) },
+      'SecretUnusable',
+      /spec\.ssh\[default\].*not a private ssh key(?!.*hunter2)/,
+    ],
+    ['a ConfigMap', { source: { configMap: { name: 'c' } } }, {}, 'ConfigMapNotFound', /spec\.source\.configMap/],
+    ['a ServiceAccount', { serviceAccountName: 'x' }, {}, 'ServiceAccountNotFound', /no ServiceAccount x/],
+  ])('%s', async (_, spec, objects, reason, message) => {
+    const { prepared } = await prepare(spec, objects);
+    expect(prepared).toMatchObject({ kind: 'waiting', reason });
+    expect((prepared as { message: string }).message).toMatch(message);
+  });
+});
+
+describe('what cannot be built is refused at once', () => {
+  test.each<readonly [string, object, object]>([
+    ['an upload', { source: { upload: {} } }, { reason: 'UploadNotPossible' }],
+    ['a name without a host and no default', { outputs: [{ image: 'app' }] }, { class: 'user' }],
+    [
+      'a Dockerfile that does not parse',
+      { dockerfile: { inline: 'FROM scratch\nCOPPY a b\n' } },
+      {
+        class: 'user',
+        dockerfile: { path: 'Dockerfile', startLine: 2, endLine: 2, snippet: 'FROM scratch\nCOPPY a b\n' },
+      },
+    ],
+    ['what is not built', { sign: { secretRef: { name: 's' } } }, { reason: 'FieldNotBuilt' }],
+  ])('%s', async (_, spec, failure) => {
+    expect((await prepare(spec)).prepared).toMatchObject({ kind: 'refused', failure });
+  });
+
+  test('git over ssh without host keys', async () => {
+    const { prepared } = await prepare(git('ssh://git@example.com/r.git'), {
+      'secrets/git': secret({ 'ssh-privatekey': 'x' }),
+    });
+    expect(prepared).toMatchObject({ kind: 'refused', failure: { class: 'user', reason: 'KnownHostsMissing' } });
+  });
+
+  test('an API server that does not answer refuses nothing', async () => {
+    const away = new CodedError('unavailable', 'away');
+    const spec = { secrets: [{ id: 'a', secretRef: { name: 's' } }] };
+    await expect(prepare(spec, { 'secrets/s': away })).rejects.toBe(away);
+  });
+});
