@@ -1,5 +1,4 @@
 import {
-  API_VERSION,
   type Build,
   type BuilderPool,
   type BuildRun,
@@ -37,7 +36,6 @@ export const builderPoolType: ResourceType<BuilderPool> = {
 };
 
 export interface Secret extends KubeObject {
-  readonly type?: string;
   /** Base64 by key. */
   readonly data?: Readonly<Record<string, string>>;
 }
@@ -60,5 +58,3 @@ export const serviceAccountType = uncheckedType<ServiceAccount>({
 
 /** Who writes, in managedFields. */
 export const FIELD_MANAGER = 'slipway-operator';
-
-export { API_VERSION };

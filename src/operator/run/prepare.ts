@@ -90,7 +90,7 @@ function checkInline(text: string): Failure | undefined {
 class Objects {
   readonly #namespace: string;
   readonly #options: PrepareOptions & AbortOptions;
-  readonly #values = new Map<string, { readonly type?: string; readonly keys: ReadonlyMap<string, Uint8Array> }>();
+  readonly #values = new Map<string, ReadonlyMap<string, Uint8Array>>();
 
   constructor(run: BuildRun, options: PrepareOptions & AbortOptions) {
     this.#namespace = run.metadata.namespace as string;
@@ -107,23 +107,23 @@ class Objects {
   }: Pick<Reference, 'kind' | 'name' | 'key' | 'field' | 'use'>): Promise<void> {
     const id = `${kind}/${name}`;
     if (!this.#values.has(id)) this.#values.set(id, await this.#get(kind, name, field));
-    const { keys } = this.#values.get(id)!;
+    const keys = this.#values.get(id)!;
     if (key !== undefined && !keys.has(key))
       throw new MissingValue(`${kind}KeyNotFound`, `${field}: the ${kind} ${name} has no key ${key}`);
     if (key === undefined && (use === 'value' || use === 'ssh') && kind === 'Secret') this.only({ name, field, use });
   }
 
-  async #get(kind: Reference['kind'], name: string, field: string) {
+  async #get(kind: Reference['kind'], name: string, field: string): Promise<ReadonlyMap<string, Uint8Array>> {
     const { client, signal } = this.#options;
     try {
       const at = { namespace: this.#namespace, name };
       if (kind === 'Secret') {
-        const { type, data } = await client.get<Secret>(secretType, at, { signal });
-        return { ...(type === undefined ? {} : { type }), keys: decoded(data) };
+        const { data } = await client.get<Secret>(secretType, at, { signal });
+        return decoded(data);
       }
       const { data, binaryData } = await client.get<ConfigMap>(configMapType, at, { signal });
       const texts = Object.entries(data ?? {}).map(([key, text]) => [key, Buffer.from(text)] as const);
-      return { keys: new Map([...texts, ...decoded(binaryData)]) };
+      return new Map([...texts, ...decoded(binaryData)]);
     } catch (error) {
       const { code } = toCodedError(error);
       if (code === 'not_found')
@@ -138,7 +138,7 @@ class Objects {
   }
 
   keys(kind: Reference['kind'], name: string): ReadonlyMap<string, Uint8Array> {
-    return this.#values.get(`${kind}/${name}`)?.keys ?? new Map();
+    return this.#values.get(`${kind}/${name}`) ?? new Map();
   }
 
   /** The key named, or the only one; of an ssh-auth Secret its private key. @throws MissingValue */
