@@ -1,4 +1,5 @@
 import { annotate, familiarImageName, formatImageReference, type ImageReference } from '../../base/index.ts';
+import { RegistryError } from '../../oci/registry-client/index.ts';
 import type { AssembledExport } from './assemble.ts';
 import type { ExportContext, ExporterDeps, PushRepository } from './ports.ts';
 import { withRow } from './progress.ts';
@@ -67,8 +68,8 @@ async function pushBlobs(
     ...image.layers.map((layer) => async () => {
       const { digest, size } = layer.descriptor;
       const access = { signal, sessions: context.sessions };
-      try {
-        await repository.pushBlob(
+      const push = () =>
+        repository.pushBlob(
           { digest, size, open: () => layer.open(access) },
           {
             signal,
@@ -79,10 +80,15 @@ async function pushBlobs(
             },
           },
         );
+      try {
+        await push();
       } catch (error) {
+        if (signal.aborted) throw error;
         // A registry refuses bytes that are not what their digest says.
-        if (!signal.aborted) await layer.check(access);
-        throw error;
+        await layer.check(access);
+        if (!refusedBytes(error)) throw error;
+        // By now they are: another build found the damage and put them back while they were read.
+        await push();
       }
       sent.set(digest, size);
       show();
@@ -104,4 +110,8 @@ async function pushBlobs(
   await Promise.allSettled(workers);
   context.signal.throwIfAborted();
   if (failed.signal.aborted) throw failed.signal.reason;
+}
+
+function refusedBytes(error: unknown): boolean {
+  return error instanceof RegistryError && error.diagnostics.some(({ code }) => code === 'DIGEST_INVALID');
 }
