@@ -54,6 +54,17 @@ describe('a killed operator', () => {
     proxy.requests.filter((one) => one.method === 'PUT' && one.path === `/v2/${name}/manifests/v1`).length;
   const tagged = async (name: string) =>
     (await fetch(`${registry.url}/v2/${name}/manifests/v1`, { headers: { accept: '*/*' } })).status === 200;
+  /** Holds back the next request of this kind; settles, once it is there, with what lets it go on. */
+  const hold = (method: string, path: string): Promise<() => void> => {
+    const held = Promise.withResolvers<() => void>();
+    proxy.fault = (request, _, forward) => {
+      if (request.method !== method || !request.url?.startsWith(path)) return false;
+      proxy.fault = () => undefined;
+      held.resolve(forward);
+      return true;
+    };
+    return held.promise;
+  };
   /** It ended well, was solved once and its tag was pushed once. */
   const endsWell = async (name: string) => {
     await world.waitReady(name);
@@ -95,16 +106,10 @@ describe('a killed operator', () => {
   });
 
   test('in mid-push', async () => {
-    const held = Promise.withResolvers<() => void>();
-    proxy.fault = (request, _, forward) => {
-      if (request.method !== 'POST' || !request.url?.startsWith('/v2/midpush/blobs/uploads')) return false;
-      proxy.fault = () => undefined;
-      held.resolve(forward);
-      return true;
-    };
+    const held = hold('POST', '/v2/midpush/blobs/uploads');
     gate.open('midpush');
     await apply('midpush', step('midpush'));
-    const go = await held.promise;
+    const go = await held;
     await world.stopOperator('SIGKILL');
     await world.startOperator();
     go();
@@ -132,16 +137,10 @@ describe('a killed operator', () => {
   });
 
   test('while the tag is written', async () => {
-    const held = Promise.withResolvers<() => void>();
-    proxy.fault = (request, _, forward) => {
-      if (request.method !== 'PUT' || request.url !== '/v2/tagging/manifests/v1') return false;
-      proxy.fault = () => undefined;
-      held.resolve(forward);
-      return true;
-    };
+    const held = hold('PUT', '/v2/tagging/manifests/v1');
     gate.open('tagging');
     await apply('tagging', step('tagging'));
-    const go = await held.promise;
+    const go = await held;
     await world.stopOperator('SIGKILL');
     await world.startOperator();
     go();

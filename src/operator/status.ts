@@ -1,5 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { KubeObject } from './runtime/index.ts';
+import type { AbortOptions } from '../base/index.ts';
+import { FIELD_MANAGER } from './resource-types.ts';
+import type { Informer, KubeClient, KubeObject, ResourceType } from './runtime/index.ts';
 
 /** Whether a status says what the stored one says; undefined members do not count. */
 export function sameStatus(stored: object | undefined, wanted: object): boolean {
@@ -9,7 +11,7 @@ export function sameStatus(stored: object | undefined, wanted: object): boolean 
 const plain = (value: object): unknown => JSON.parse(JSON.stringify(value)) as unknown;
 
 /** What is applied to the status subresource. With `fence` only when the object is as it was read. */
-export function statusPatch(
+function statusPatch(
   object: KubeObject,
   status: object,
   fence?: 'unchanged',
@@ -27,4 +29,16 @@ export function statusPatch(
     },
     status,
   };
+}
+
+/** Writes a status, and tells the informer of it. With `fence` only onto the object as it was read. @throws CodedError aborted when that is another by now */
+export async function writeStatus<T extends KubeObject>(
+  to: { readonly client: KubeClient; readonly informer: Informer<T> },
+  type: ResourceType<T>,
+  object: T,
+  status: object,
+  { signal, fence }: AbortOptions & { readonly fence?: 'unchanged' },
+): Promise<void> {
+  const options = { signal, fieldManager: FIELD_MANAGER, subresource: 'status' } as const;
+  to.informer.wrote(await to.client.apply(type, statusPatch(object, status, fence), options));
 }

@@ -2,7 +2,7 @@ import { type AbortOptions, type Logger, toCodedError } from '../../base/index.t
 import { API_VERSION, type Build, type BuildRun } from '../../resources/index.ts';
 import { buildRunType, buildType, FIELD_MANAGER } from '../resource-types.ts';
 import { type Informer, type KubeClient, keyOf, type Reconcile } from '../runtime/index.ts';
-import { sameStatus, statusPatch } from '../status.ts';
+import { sameStatus, writeStatus } from '../status.ts';
 import { type BuildAction, decideBuild, runName } from './decide.ts';
 
 /** Index of runs by the uid of the Build that owns them. */
@@ -26,17 +26,12 @@ export function buildReconciler(parts: BuildReconcilerParts): Reconcile {
     if (build === undefined || build.metadata.deletionTimestamp !== undefined) return undefined;
     const uid = build.metadata.uid as string;
     const decide = () => decideBuild({ build, runs: runs.byIndex(BY_OWNER, uid), now: Date.now() });
-    for (const action of decide().actions) await carryOut(action, build, { signal });
+    const { actions, status: now } = decide();
+    for (const action of actions) await carryOut(action, build, { signal });
     // With what was just made or deleted.
-    const { status } = decide();
+    const status = actions.length === 0 ? now : decide().status;
     if (!sameStatus(build.status, status))
-      builds.wrote(
-        await client.apply(buildType, statusPatch(build, status), {
-          signal,
-          fieldManager: FIELD_MANAGER,
-          subresource: 'status',
-        }),
-      );
+      await writeStatus({ client, informer: builds }, buildType, build, status, { signal });
     return undefined;
   };
 

@@ -1,8 +1,8 @@
 import type { BuilderPool, BuilderPoolStatus } from '../../resources/index.ts';
 import { withCondition } from '../conditions.ts';
-import { builderPoolType, FIELD_MANAGER } from '../resource-types.ts';
+import { builderPoolType } from '../resource-types.ts';
 import type { Informer, KubeClient, Reconcile } from '../runtime/index.ts';
-import { sameStatus, statusPatch } from '../status.ts';
+import { sameStatus, writeStatus } from '../status.ts';
 import type { Builders, EndpointStatus } from './builders.ts';
 
 /** How often builders are asked how they are. */
@@ -30,13 +30,7 @@ export function poolReconciler({ client, pools, builders, onProbed }: PoolReconc
     onProbed();
     const status = poolStatus(pool, endpoints, Date.now());
     if (!sameStatus(pool.status, status))
-      pools.wrote(
-        await client.apply(builderPoolType, statusPatch(pool, status), {
-          signal,
-          fieldManager: FIELD_MANAGER,
-          subresource: 'status',
-        }),
-      );
+      await writeStatus({ client, informer: pools }, builderPoolType, pool, status, { signal });
     return { requeueAfterMs: endpoints.every(({ ready }) => ready) ? PROBE_EVERY_MS : PROBE_SOON_MS };
   };
 }

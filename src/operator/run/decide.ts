@@ -1,4 +1,4 @@
-import { CodedError as Coded, type CodedError } from '../../base/index.ts';
+import { CodedError } from '../../base/index.ts';
 import { wire } from '../../builder-api/index.ts';
 import { parseDuration } from '../../plan/index.ts';
 import {
@@ -180,7 +180,7 @@ function decideRunning(view: RunView, before: BuildRunStatus): RunDecision {
         view,
         status,
         failureOf(
-          new Coded('unavailable', 'the builder was started again and no longer knows the build', {
+          new CodedError('unavailable', 'the builder was started again and no longer knows the build', {
             reason: 'BUILDER_LOST',
           }),
         ),

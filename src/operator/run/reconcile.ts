@@ -4,7 +4,7 @@ import type { Dispatcher, QueuedRun } from '../dispatch/dispatcher.ts';
 import { SolveTask } from '../dispatch/solve-task.ts';
 import type { OperatorMetrics } from '../metrics/metrics.ts';
 import type { Builders } from '../pool/builders.ts';
-import { buildRunType, FIELD_MANAGER } from '../resource-types.ts';
+import { buildRunType } from '../resource-types.ts';
 import {
   type EventRecorder,
   type Informer,
@@ -13,7 +13,7 @@ import {
   keyOf,
   type Reconcile,
 } from '../runtime/index.ts';
-import { sameStatus, statusPatch } from '../status.ts';
+import { sameStatus, writeStatus } from '../status.ts';
 import { decideRun, type RunView, retryAt } from './decide.ts';
 import { type Prepared, type PrepareOptions, prepareRun } from './prepare.ts';
 
@@ -146,12 +146,7 @@ export class RunReconciler {
   async #write(run: BuildRun, status: BuildRunStatus, { signal }: AbortOptions): Promise<void> {
     const { client, runs, log } = this.#parts;
     const before = run.status?.phase;
-    const written = await client.apply(buildRunType, statusPatch(run, status, 'unchanged'), {
-      signal,
-      fieldManager: FIELD_MANAGER,
-      subresource: 'status',
-    });
-    runs.wrote(written);
+    await writeStatus({ client, informer: runs }, buildRunType, run, status, { signal, fence: 'unchanged' });
     const attempt = status.attempts?.at(-1);
     if (status.phase !== before)
       log.info('the run has another phase', {

@@ -1,4 +1,4 @@
-import { type CodedError, parseImageReference } from '../../base/index.ts';
+import { parseImageReference } from '../../base/index.ts';
 import { errorOfStatus, type wire } from '../../builder-api/index.ts';
 import type { BuildRunStatus, Failure, OutputStatus } from '../../resources/index.ts';
 import { clip } from '../conditions.ts';
@@ -60,13 +60,8 @@ export function outputsOf(outputs: readonly Output[]): OutputStatus[] {
   return found.slice(0, 16);
 }
 
-/** The coded error of a solve that did not succeed. */
-export function errorOfResult(result: Result): CodedError {
-  return errorOfStatus(result.error ?? { code: 2, message: 'the builder gave no reason' });
-}
-
 export function failureOfResult(result: Result): Failure {
-  return failureOf(errorOfResult(result), {
+  return failureOf(errorOfStatus(result.error ?? { code: 2, message: 'the builder gave no reason' }), {
     step: result.failedStep,
     exitCode: result.exitCode,
     logTail: Buffer.from(result.logTail).toString('utf8'),

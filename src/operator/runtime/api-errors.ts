@@ -2,7 +2,6 @@ import { type Code, CodedError } from '../../base/index.ts';
 
 /** What of a `Status` object is read (API concepts, "Response codes"). */
 interface StatusBody {
-  readonly kind?: string;
   readonly message?: string;
   readonly reason?: string;
   readonly details?: { readonly retryAfterSeconds?: number };
