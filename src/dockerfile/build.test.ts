@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { CodedError, digestOf } from '../base/index.ts';
-import { decodeOp } from '../llb/index.ts';
+import { decodeOp, encodeOp } from '../llb/index.ts';
 import type { Definition, OpBody } from '../llb/op.ts';
 import { buildDockerfile, syntaxIsBuiltIn } from './build.ts';
 import { FakeClient } from './testing/fake-client.ts';
@@ -98,6 +98,83 @@ describe('where the Dockerfile comes from', () => {
     await buildDockerfile(client, call);
     expect(localAttrs(client.solved[0]!.definition, 'dockerfile')?.['local.session']).toBe('session');
     expect(localAttrs(client.definition, 'context')?.['local.session']).toBe('other');
+  });
+});
+
+describe('a main context that is not there', () => {
+  const gone = new CodedError('not_found', 'no access allowed to dir "context"', {
+    fault: 'user',
+    details: [{ type: 'errdefs.Vertex', value: { digest: 'sha256:0' } }],
+  });
+
+  function withoutContext(dockerfile: string, options: Readonly<Record<string, string>> = {}): FakeClient {
+    const client = new FakeClient({ Dockerfile: dockerfile }, options);
+    const solve = client.solve.bind(client);
+    client.solve = async (request) => {
+      const ref = await solve(request);
+      const needsContext = localAttrs(request.definition, 'context') !== undefined;
+      const lost = () => Promise.reject(gone);
+      return needsContext ? { id: 'gone', readFile: lost, statFile: lost } : ref;
+    };
+    return client;
+  }
+
+  test.each([
+    'FROM scratch\nCOPY <<f /f\nx\nf\n',
+    'FROM scratch AS a\nCOPY . /\nFROM scratch\nENV A=b\n',
+    'FROM localhost:5955/base:1\nRUN true\n',
+    'FROM scratch\nADD https://example.com/a /a\n',
+  ])('does not matter to a build that needs none: %j', async (dockerfile) => {
+    const client = withoutContext(dockerfile);
+    await client.addTestImages();
+    await expect(buildDockerfile(client, call)).resolves.toBeDefined();
+  });
+
+  test.each(['COPY a /', 'ADD a /', 'RUN --mount=type=bind,target=/m x'])('fails what reads it: %s', async (line) => {
+    const client = withoutContext(`FROM localhost:5955/base:1\n${line}\n`);
+    await client.addTestImages();
+    expect(await failure(client)).toMatchObject({ code: 'not_found', message: gone.message, fault: 'user' });
+  });
+
+  test('an ignore file that is too large is no missing one', async () => {
+    const client = new FakeClient({ Dockerfile: 'FROM scratch\n', '.dockerignore': '#'.repeat(4 * 1024 * 1024 + 1) });
+    expect((await failure(client)).message).toContain('.dockerignore exceeds maximum allowed size');
+  });
+});
+
+describe('contexts that are graphs', () => {
+  async function contextOf(index: number): Promise<Definition> {
+    const client = new FakeClient({ Dockerfile: 'FROM scratch\nCOPY a /\n' });
+    await buildDockerfile(client, call);
+    const { ops, metadata } = client.definition;
+    const pointer = decodeOp(ops.at(-1)!);
+    const encoded = encodeOp({ ...pointer, inputs: [{ ...pointer.inputs[0]!, index }] });
+    const others = [...metadata].filter(([digest]) => digest !== digestOf(ops.at(-1)!));
+    return {
+      ops: [...ops.slice(0, -1), encoded],
+      metadata: new Map([...others, [digestOf(encoded), metadata.get(digestOf(ops.at(-1)!))!]]),
+    };
+  }
+
+  test.each([0, 2])('the output %i that the graph names is the one that is read', async (index) => {
+    const client = new FakeClient({ Dockerfile: 'FROM scratch\nCOPY b /b\n' });
+    const given = await contextOf(index);
+    client.definitions.set('context', given);
+    await buildDockerfile(client, call);
+    const producer = decodeOp(given.ops.at(-1)!).inputs[0]!;
+    const copies = client.definition.ops.map(decodeOp).filter(({ body }) => body.kind === 'file');
+    expect(copies.at(-1)?.inputs).toEqual([{ digest: producer.digest, index }]);
+  });
+
+  test.each([
+    ['context', {}],
+    ['graph', { 'context:base': 'input:graph' }],
+  ])('no graph at all is told, and no other place read in its stead: %s', async (name, options) => {
+    const client = new FakeClient({ Dockerfile: 'FROM base\nCOPY b /b\n' }, options);
+    client.definitions.set(name, { ops: [], metadata: new Map() });
+    const error = await failure(client);
+    expect(error.message).toContain('invalid nil input definition to definition op');
+    expect(error.fault).toBe('user');
   });
 });
 

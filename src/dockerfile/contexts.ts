@@ -12,7 +12,7 @@ import type { Definition, SourceInfo } from '../llb/op.ts';
 import { fileVertex } from './file-op.ts';
 import type { CallOptions, DockerfileClient, FrontendRef } from './frontend-interface.ts';
 import { parseGitRef } from './git-ref.ts';
-import { definitionOf, type Output, outputOfDefinition } from './graph.ts';
+import { definitionOf, missingOutput, type Output, outputOfDefinition } from './graph.ts';
 import { joinPath } from './paths.ts';
 import { gitSource, httpSource, localSource } from './sources.ts';
 
@@ -25,6 +25,12 @@ export interface Entrypoint {
   readonly text: string;
   readonly source: SourceInfo;
   readonly vertex: Digest;
+}
+
+/** What an ignore file says, or why there is no telling: then the context it belongs to cannot be used, which only those builds notice that use it. */
+interface IgnoreRules {
+  readonly patterns: readonly string[];
+  readonly failure?: unknown;
 }
 
 interface MainContext {
@@ -42,7 +48,7 @@ export class BuildContexts {
   readonly #platform: Platform;
   readonly #dockerfileLocal: string;
   #main: Promise<MainContext> | undefined;
-  #ignore: Promise<readonly string[]> | undefined;
+  #ignore: Promise<IgnoreRules> | undefined;
   #ownIgnoreFile: { readonly name: string; readonly text: string } | undefined;
 
   constructor(client: DockerfileClient, keepGitDir: boolean, platform: Platform) {
@@ -65,7 +71,8 @@ export class BuildContexts {
   ): Promise<FrontendRef & { definition: Definition }> {
     const definition = definitionOf(output, { platform: this.#platform, source: undefined });
     const ref = await this.#client.solve({ definition, evaluate }, options);
-    if (ref === undefined) throw new CodedError('internal', 'the solve of a source returned nothing');
+    if (ref === undefined)
+      throw new CodedError('not_found', 'no such file or directory: the input is scratch', { fault: 'user' });
     return {
       id: ref.id,
       definition,
@@ -112,15 +119,19 @@ export class BuildContexts {
     };
   }
 
-  /** What the ignore file keeps out of a local context; empty for remote ones. */
-  ignorePatterns(options: CallOptions): Promise<readonly string[]> {
+  /** What the ignore file keeps out of a local context; empty for remote ones, and for one that is not there. */
+  async ignorePatterns(options: CallOptions): Promise<readonly string[]> {
+    return (await this.#ignoreRules(options)).patterns;
+  }
+
+  #ignoreRules(options: CallOptions): Promise<IgnoreRules> {
     this.#ignore ??= this.#readIgnore(options);
     return this.#ignore;
   }
 
-  async #readIgnore(options: CallOptions): Promise<readonly string[]> {
+  async #readIgnore(options: CallOptions): Promise<IgnoreRules> {
     const main = await this.#mainContext(options);
-    if (main.remote !== undefined) return [];
+    if (main.remote !== undefined) return { patterns: [] };
     let file = this.#ownIgnoreFile;
     if (file === undefined) {
       const local = 'context';
@@ -134,22 +145,31 @@ export class BuildContexts {
         },
         { name: `[internal] load ${IGNORE_FILE}` },
       );
-      const data = await readOptional(await this.solve(output, options), IGNORE_FILE, options);
+      let data: Uint8Array | undefined;
+      try {
+        data = await readOptional(await this.solve(output, options), IGNORE_FILE, options);
+      } catch (failure) {
+        options.signal.throwIfAborted();
+        if (isTooLarge(failure)) throw failure;
+        return { patterns: [], failure };
+      }
       file = { name: IGNORE_FILE, text: new TextDecoder().decode(data ?? new Uint8Array()) };
     }
-    return parseIgnoreText(file.text, file.name);
+    return { patterns: parseIgnoreText(file.text, file.name) };
   }
 
-  /** The main context, with only the wanted paths when it is local. */
+  /** The main context, with only the wanted paths when it is local. One that is not there fails the graph that uses it. */
   async mainContext(followPaths: readonly string[], options: CallOptions): Promise<Output> {
     const main = await this.#mainContext(options);
     if (main.remote !== undefined) return main.remote;
+    const { patterns, failure } = await this.#ignoreRules(options);
+    if (failure !== undefined) return missingOutput(failure);
     const local = 'context';
     return localSource(
       local,
       {
         sessionId: this.sessionOf(local),
-        excludePatterns: await this.ignorePatterns(options),
+        excludePatterns: patterns,
         followPaths,
         sharedKeyHint: local,
       },
@@ -204,17 +224,23 @@ export class BuildContexts {
   }
 
   async #inputs(options: CallOptions): Promise<MainContext> {
-    const inputs = await this.#client.inputs(options);
-    const input = (name: string): Output | undefined => {
-      const definition = inputs.get(name);
-      return definition === undefined ? undefined : outputOfDefinition(definition);
+    const inputs = await inputsOf(this.#client, options);
+    return {
+      remote: inputs.get('context'),
+      dockerfile: inputs.get(this.#dockerfileLocal),
+      filename: this.#filename(),
     };
-    return { remote: input('context'), dockerfile: input(this.#dockerfileLocal), filename: this.#filename() };
   }
 
   #filename(): string {
     return this.#client.options.get('filename') ?? 'Dockerfile';
   }
+}
+
+/** The graphs given with the build. @throws CodedError for one that is none: another place must not be read in its stead */
+export async function inputsOf(client: DockerfileClient, options: CallOptions): Promise<ReadonlyMap<string, Output>> {
+  const inputs = await client.inputs(options);
+  return new Map([...inputs].map(([name, definition]) => [name, outputOfDefinition(definition)]));
 }
 
 /** A git context, or undefined when the text is none. */

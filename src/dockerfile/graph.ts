@@ -1,4 +1,4 @@
-import { type Digest, digestOf, type Platform } from '../base/index.ts';
+import { type Digest, digestOf, invalidArgument, type Platform } from '../base/index.ts';
 import { decodeOp, encodeOp } from '../llb/index.ts';
 import type {
   Definition,
@@ -91,8 +91,9 @@ export function definitionOf(
   };
 }
 
-/** The outputs of a graph made elsewhere, its ops kept byte for byte. */
-export function outputOfDefinition(definition: Definition): Output | undefined {
+/** The output of a graph made elsewhere, its ops kept byte for byte; that of a graph without ops is scratch. @throws CodedError for what is no graph */
+export function outputOfDefinition(definition: Definition): Output {
+  if (definition.metadata.size === 0) throw invalidArgument('invalid nil input definition to definition op');
   const vertices = new Map<Digest, Vertex>();
   let last: Op | undefined;
   for (const bytes of definition.ops) {
@@ -107,9 +108,20 @@ export function outputOfDefinition(definition: Definition): Output | undefined {
       wire: { bytes, metadata: definition.metadata.get(digest) },
     });
   }
-  const pointer = last?.inputs[0];
-  if (last?.body.kind !== 'pointer' || pointer === undefined) return undefined;
+  if (last === undefined) return { vertex: () => undefined, index: 0 };
+  const pointer = last.inputs[0];
+  if (pointer === undefined) throw invalidArgument('invalid definition with no inputs on last vertex');
   return { vertex: () => vertices.get(pointer.digest), index: pointer.index };
+}
+
+/** An output that cannot be had: whoever makes a graph of it gets the failure. */
+export function missingOutput(failure: unknown): Output {
+  return {
+    index: 0,
+    vertex: () => {
+      throw failure;
+    },
+  };
 }
 
 /** Every vertex below `head`, each after its inputs. */
@@ -189,8 +201,11 @@ function pointerMetadata(all: Iterable<OpMetadata>): OpMetadata {
 
 /** An output that is decided later, before the graph is made: the build context, whose paths are known once every stage has been read. */
 export class LateOutput implements Output {
-  readonly index = 0;
   #bound: Output | undefined;
+
+  get index(): number {
+    return this.#bound?.index ?? 0;
+  }
 
   bind(output: Output): void {
     this.#bound = output;

@@ -9,9 +9,9 @@ import {
   parseImageReference,
   withDefaultTag,
 } from '../base/index.ts';
-import { type BuildContexts, gitContext, parseIgnoreText, readOptional } from './contexts.ts';
+import { type BuildContexts, gitContext, inputsOf, parseIgnoreText, readOptional } from './contexts.ts';
 import type { CallOptions, DockerfileClient } from './frontend-interface.ts';
-import { type Output, outputOfDefinition, type Vertex } from './graph.ts';
+import type { Output, Vertex } from './graph.ts';
 import { type ImageConfig, parseImageConfig } from './image-config.ts';
 import { httpSource, imageSource, localSource, ociLayoutSource } from './sources.ts';
 import { cut, quote } from './text.ts';
@@ -172,9 +172,8 @@ async function loadInput(
   client: DockerfileClient,
   options: CallOptions,
 ): Promise<LoadedContext> {
-  const definition = (await client.inputs(options)).get(input);
-  if (definition === undefined) throw invalidArgument(`invalid input ${input} for ${context.name}`);
-  const output = outputOfDefinition(definition);
+  const output = (await inputsOf(client, options)).get(input);
+  if (output === undefined) throw invalidArgument(`invalid input ${input} for ${context.name}`);
   const metadata = client.options.get(`input-metadata:${input}`);
   if (metadata === undefined) return { output, image: undefined };
   let config: unknown;
