@@ -1,4 +1,6 @@
-import { existsSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { connect, type NetConnectOpts, type Socket } from 'node:net';
 import path from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { startBuilder } from './support/builder.ts';
@@ -9,6 +11,15 @@ import { buildctl } from './support/paths.ts';
 import { freePort } from './support/ports.ts';
 import { run } from './support/run.ts';
 import { tempFolder } from './support/temp-folder.ts';
+
+/** A connection that says `first` and holds on, also when the other side has said goodbye. */
+async function cling(where: NetConnectOpts, first = ''): Promise<Socket> {
+  const socket = connect({ ...where, allowHalfOpen: true });
+  socket.on('error', () => {});
+  await once(socket, 'connect');
+  if (first !== '') socket.write(first);
+  return socket;
+}
 
 describe('the life of a daemon', () => {
   const work = tempFolder('daemon-life');
@@ -63,14 +74,24 @@ describe('the life of a daemon', () => {
     await expect(start(['--no-such-flag'])).rejects.toThrow(/no-such-flag/);
   });
 
-  test('SIGTERM in mid-build ends it, its steps and its mounts; what was finished is there in the next life', {
+  test('SIGTERM ends it in mid-build, its steps and its mounts, whoever holds on; what was finished is there in the next life', {
     timeout: 120_000,
   }, async () => {
     const at = folder('term');
     const context = makeContext(path.join(at, 'context'), {
       Dockerfile: `${BASE}FROM base\nRUN echo kept > /kept\nRUN --mount=type=cache,target=/c --mount=type=tmpfs,target=/t echo begun; sleep 4322\n`,
     });
-    const builder = await startBuilder(at);
+    const builder = await startBuilder(at, ['--embedded-registry', '127.0.0.1:0']);
+    const [host = '', port = ''] = readFileSync(path.join(builder.root, 'registry-address'), 'utf8').trim().split(':');
+    const socket = { path: builder.address.slice('unix://'.length) };
+    const registry = { host, port: Number(port) };
+    const clingers = await Promise.all([
+      cling(socket),
+      cling(socket, 'PRI * HTTP/2.0\r\n'),
+      cling(registry),
+      cling(registry, 'GET /v2/ HTTP/1.1\r\n'),
+      cling(registry, 'POST /v2/a/blobs/uploads/ HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\n'),
+    ]);
     const begun = Promise.withResolvers<void>();
     let text = '';
     const building = builder.buildctl(dockerfileArgs(context), {
@@ -81,7 +102,10 @@ describe('the life of a daemon', () => {
     });
     await begun.promise;
     expect(await builder.stop('SIGTERM')).toBe(0);
-    expect((await building).code).not.toBe(0);
+    const ended = await building;
+    expect(ended.code).not.toBe(0);
+    expect(ended.output).toContain('the builder is stopping');
+    for (const clinger of clingers) clinger.destroy();
     expect(leftovers(builder.root)).toEqual([]);
     expect((await run('pgrep', ['-f', 'sleep 4322'])).code).toBe(1);
 

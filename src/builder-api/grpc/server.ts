@@ -37,6 +37,8 @@ export class GrpcServer implements AsyncDisposable {
   readonly #handlers = new Map<string, RawHandler>();
   readonly #listeners = new Set<Http2Server | Http2SecureServer>();
   readonly #sessions = new Set<ServerHttp2Session>();
+  /** Below the sessions, and without one until the peer has spoken. */
+  readonly #sockets = new Set<Duplex>();
   readonly #log: Logger;
   #calls = 0;
 
@@ -94,35 +96,35 @@ export class GrpcServer implements AsyncDisposable {
 
   /** Serves one connection that exists already: a pipe, or a session's tunnel. */
   serveConnection(socket: Duplex, peer: Peer = { transport: 'tunnel', address: 'tunnel' }): ServerHttp2Session {
+    this.#hold(socket);
     const session = http2.performServerHandshake(socket, http2Options());
     this.#adopt(session, peer);
     return session;
   }
 
-  /** Takes no new connection or call, lets running calls end for `graceMs`, then cuts what is left. */
+  /**
+   * Takes no new connection or call, lets running calls end for `graceMs`, then cuts every connection that is left, whatever it is doing: one
+   * that never spoke, or stopped half-way through a handshake, has no session that could be closed.
+   */
   async close(options: { readonly graceMs?: number } = {}): Promise<void> {
-    const { promise: quiet, resolve } = Promise.withResolvers<void>();
     const closed = [...this.#listeners].map((server) => {
-      const { promise, resolve: done } = Promise.withResolvers<void>();
-      server.close(() => done());
+      const { promise, resolve } = Promise.withResolvers<void>();
+      server.close(() => resolve());
       return promise;
     });
     this.#listeners.clear();
-    const sessions = [...this.#sessions];
-    let open = sessions.length;
-    if (open === 0) resolve();
-    for (const session of sessions) {
-      session.once('close', () => {
-        if (--open === 0) resolve();
-      });
+    for (const session of this.#sessions) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      session.once('close', resolve);
       session.close();
+      closed.push(promise);
     }
     const timer = setTimeout(() => {
       for (const session of this.#sessions) session.destroy();
+      for (const socket of this.#sockets) socket.destroy();
     }, options.graceMs ?? 0);
-    await quiet;
-    clearTimeout(timer);
     await Promise.all(closed);
+    clearTimeout(timer);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -145,8 +147,14 @@ export class GrpcServer implements AsyncDisposable {
     server.on('sessionError', (error) => this.#log.debug('connection failed', { err: error }));
     if ('requestCert' in server || server.listenerCount('tlsClientError') === 0)
       server.on('tlsClientError', (error: unknown) => this.#log.debug('TLS handshake failed', { err: error }));
+    server.on('connection', (socket: Duplex) => this.#hold(socket));
     server.on('session', (session) => this.#adopt(session, peerOf(session.socket)));
     this.#listeners.add(server);
+  }
+
+  #hold(socket: Duplex): void {
+    this.#sockets.add(socket);
+    socket.once('close', () => this.#sockets.delete(socket));
   }
 
   #adopt(session: ServerHttp2Session, peer: Peer): void {

@@ -78,6 +78,8 @@ export async function startDaemon(config: DaemonConfig, log: Logger, { signal }:
     opened.defer(() => rmSync(file, { force: true }));
   }
   opened.defer(() => server.close({ graceMs: CLOSE_GRACE_MS }));
+  // Builds end while their clients can still be told.
+  opened.use(engine);
   opened.use(serveRuns(server, builder, config, { sessions, log, onOver: () => gc.trigger() }));
   const addresses: string[] = [];
   for (const address of config.addresses) addresses.push(await listen(server, address, config, opened));

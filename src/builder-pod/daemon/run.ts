@@ -1,9 +1,12 @@
-import { cancelledError, toCodedError } from '../../base/index.ts';
+import { cancelledError, type Logger, sleep, toCodedError } from '../../base/index.ts';
 import { pinoLogger } from '../../base/pino-logger.ts';
 import { readConfig } from './config.ts';
-import { startDaemon } from './daemon.ts';
+import { type Daemon, startDaemon } from './daemon.ts';
 import { parseFlags, USAGE } from './flags.ts';
 import { BUILDKIT_VERSION } from './worker.ts';
+
+/** How long closing may take before the process ends without it; the next start sweeps what it left. */
+const CLOSE_LIMIT_MS = 20_000;
 
 export interface DaemonProcess {
   readonly args: readonly string[];
@@ -27,7 +30,9 @@ export async function runDaemon({ args, stdout, stderr, stop }: DaemonProcess): 
     }
     const config = readConfig(flags);
     const log = pinoLogger({ level: config.logLevel, format: config.logFormat });
-    await using daemon = await startDaemon(config, log, { signal: stop });
+    await using opened = new AsyncDisposableStack();
+    const daemon = await startDaemon(config, log, { signal: stop });
+    opened.defer(() => closeInTime(daemon, log));
     for (const address of daemon.addresses) log.info('running server', { address });
     if (daemon.registry !== undefined) log.info('running registry', { address: daemon.registry });
     const { promise: stopped, resolve } = Promise.withResolvers<void>();
@@ -42,6 +47,17 @@ export async function runDaemon({ args, stdout, stderr, stop }: DaemonProcess): 
     stderr(`buildkitd: ${coded.message}\n${coded.hint === undefined ? '' : `hint: ${coded.hint}\n`}`);
     return 1;
   }
+}
+
+async function closeInTime(daemon: Daemon, log: Logger): Promise<void> {
+  const limit = new AbortController();
+  const late = sleep(CLOSE_LIMIT_MS, { signal: limit.signal }).then(
+    () => log.error('closing takes too long: the process ends as it stands'),
+    () => {},
+  );
+  const closed = Promise.resolve(daemon[Symbol.asyncDispose]());
+  closed.catch(() => {});
+  await Promise.race([closed, late]).finally(() => limit.abort(cancelledError()));
 }
 
 /** Fires on the first SIGTERM or SIGINT; a second ends the process at once. */

@@ -87,7 +87,7 @@ export interface SolveOutcome {
 }
 
 /** Composes solves: frontends, the solver, exporters. One for a builder. */
-export class Engine {
+export class Engine implements AsyncDisposable {
   readonly #options: EngineOptions;
   readonly #solver: Solver<VertexOp, ImmutableRef>;
   readonly #builds = new Map<string, Build>();
@@ -95,7 +95,9 @@ export class Engine {
   readonly #refused = new Map<string, CodedError>();
   readonly #waiters = new Set<() => void>();
   readonly #clock: Clock;
-  #active = 0;
+  /** Fires when the builder stops. */
+  readonly #stop = new AbortController();
+  readonly #active = new Set<Promise<unknown>>();
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -105,7 +107,7 @@ export class Engine {
 
   /** Builds under way. */
   get activeBuilds(): number {
-    return this.#active;
+    return this.#active.size;
   }
 
   get services(): BuildServices {
@@ -152,8 +154,29 @@ export class Engine {
     for (const waiter of this.#waiters) waiter();
   }
 
+  /** Ends all builds, and waits for their ends; whoever asks for another is told. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const reason = {
+      reason: 'BUILDER_STOPPING',
+      hint: 'run the build again, on this builder once it is back or on another',
+    };
+    this.#stop.abort(new CodedError('unavailable', 'the builder is stopping', reason));
+    await Promise.allSettled(this.#active);
+  }
+
   /** Runs a build to its end. @throws CodedError with the step and its place in the source, where there is one */
   async solve(request: SolveRequest, { signal }: AbortOptions): Promise<SolveOutcome> {
+    this.#stop.signal.throwIfAborted();
+    const solving = this.#solve(request, AbortSignal.any([signal, this.#stop.signal]));
+    this.#active.add(solving);
+    try {
+      return await solving;
+    } finally {
+      this.#active.delete(solving);
+    }
+  }
+
+  async #solve(request: SolveRequest, signal: AbortSignal): Promise<SolveOutcome> {
     const { ref, session } = request;
     if (ref === '') throw invalidArgument('the build has no ref');
     if (this.#builds.has(ref)) throw new CodedError('already_exists', `job ID ${ref} exists`, { fault: 'user' });
@@ -175,7 +198,6 @@ export class Engine {
       buildSignal,
     );
     this.#builds.set(ref, build);
-    this.#active++;
     for (const waiter of this.#waiters) waiter();
     request.observer?.began(build);
     try {
@@ -215,7 +237,6 @@ export class Engine {
     } finally {
       request.observer?.ending(build);
       over.abort(cancelledError('the build is over'));
-      this.#active--;
       await job.close();
       setTimeout(() => this.#builds.delete(ref), KEEP_MS).unref();
     }
