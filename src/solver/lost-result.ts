@@ -1,6 +1,13 @@
 import { CodedError, toCodedError } from '../base/index.ts';
 
+/**
+ * How a result was lost. Only what is `gone` (missing, or proven corrupt) is lost for everybody; `refused` (these credentials) and
+ * `unavailable` (for now) are the matter of the builds that met them, and nobody else's records.
+ */
+export type LossKind = 'gone' | 'refused' | 'unavailable';
+
 export interface LostResultOptions {
+  readonly kind?: LossKind;
   /** Why it is lost. Its code, fault, reason and hint are what a user is told when the result cannot be made again. */
   readonly cause?: unknown;
   /** Results that the lost one stands on and that are lost with it. */
@@ -14,8 +21,9 @@ export interface LostResultOptions {
 export class LostResultError extends CodedError {
   /** {@link Result.id} of what is lost: first what the consumer held, then what that stands on. */
   readonly resultIds: readonly string[];
+  readonly kind: LossKind;
 
-  constructor(resultId: string, message: string, { cause, below = [] }: LostResultOptions = {}) {
+  constructor(resultId: string, message: string, { cause, kind = 'gone', below = [] }: LostResultOptions = {}) {
     const known = cause === undefined ? undefined : toCodedError(cause);
     super(known?.code ?? 'data_loss', message, {
       ...(cause === undefined ? {} : { cause }),
@@ -25,6 +33,7 @@ export class LostResultError extends CodedError {
       details: known?.details ?? [],
     });
     this.resultIds = [resultId, ...below];
+    this.kind = kind;
   }
 }
 

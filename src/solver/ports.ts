@@ -1,6 +1,6 @@
 import type { Digest } from '../base/index.ts';
 
-export { findLostResult, LostResultError } from './lost-result.ts';
+export { findLostResult, type LossKind, LostResultError } from './lost-result.ts';
 
 /** Output `index` of a vertex. */
 export interface Edge<O = unknown> {
