@@ -4,7 +4,9 @@ import { type Indexes, ObjectStore } from './store.ts';
 
 const PAGE = 250;
 const FIRST_DELAY_MS = 200;
-const MAX_DELAY_MS = 30_000;
+/** Short, since until it is over nothing is heard of. */
+const MAX_DELAY_MS = 5000;
+const SHORT_WATCH_MS = 1000;
 
 /** Half to whole of a delay that doubles with each failure in a row. */
 export function backoff(failures: number, first: number, most: number): number {
@@ -63,11 +65,19 @@ export function startInformer<T extends KubeObject>(
 
   const run = async (): Promise<void> => {
     let version: string | undefined;
-    for (let failures = 0; !signal.aborted; ) {
+    let failures = 0;
+    // Nothing has come since the last list.
+    let fresh = false;
+    while (!signal.aborted) {
       try {
-        version ??= await list();
+        if (version === undefined) {
+          version = await list();
+          fresh = true;
+        }
+        const began = performance.now();
         for await (const event of client.watch(type, { signal, resourceVersion: version })) {
           failures = 0;
+          fresh = false;
           const { metadata } = event.object as KubeObject;
           version = metadata.resourceVersion ?? version;
           if (event.type === 'BOOKMARK') continue;
@@ -77,14 +87,18 @@ export function startInformer<T extends KubeObject>(
             if (object !== undefined) store.set(object);
           }
         }
+        // Servers end watches after some minutes; one that ends them at once is not asked without a pause.
+        if (performance.now() - began > SHORT_WATCH_MS) continue;
       } catch (error) {
         if (signal.aborted) break;
         if (toCodedError(error).code === 'out_of_range') {
           log.info('the watch is too old, listing again', { err: error });
           version = undefined;
+          // At once, however long the outage was before it; a list that is too old itself is another matter.
+          if (!fresh) continue;
         } else log.warn('the watch was cut', { err: error });
-        await sleep(backoff(failures++, FIRST_DELAY_MS, MAX_DELAY_MS), options).catch(() => {});
       }
+      await sleep(backoff(failures++, FIRST_DELAY_MS, MAX_DELAY_MS), options).catch(() => {});
     }
     synced.reject(signal.reason);
   };

@@ -2,9 +2,9 @@ import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { type RequestOptions, Agent as TlsAgent, request as tlsRequest } from 'node:https';
 import { createInterface } from 'node:readline';
 import type { KubeConfig } from '@kubernetes/client-node';
-import { type AbortOptions, CodedError, Semaphore, sleep } from '../../base/index.ts';
+import { type AbortOptions, CodedError, onAbort, Semaphore, sleep } from '../../base/index.ts';
 import { apiError, retryAfterMs } from './api-errors.ts';
-import type { KubeClient, KubeObject, ObjectKey, ResourceType, WatchEvent } from './ports.ts';
+import type { CallOptions, KubeClient, KubeObject, ObjectKey, ResourceType, WatchEvent } from './ports.ts';
 
 const CALL_MS = 30_000;
 /** Bookmarks come about once a minute; a watch that is silent for longer is a dead connection. */
@@ -60,7 +60,9 @@ export function openKubeClient(config: KubeConfig, metrics: ClientMetrics): Kube
   }
 
   async function open(call: Call, signal: AbortSignal): Promise<IncomingMessage> {
-    const { headers, ...options } = await connection();
+    // Credentials may come from a program, or a file that does not answer.
+    using ended = onAbort(signal);
+    const { headers, ...options } = await Promise.race([connection(), ended.promise]);
     const url = new URL(server);
     url.pathname = `${url.pathname.replace(/\/$/, '')}${call.path}`;
     for (const [name, value] of Object.entries(call.query ?? {}))
@@ -98,9 +100,12 @@ export function openKubeClient(config: KubeConfig, metrics: ClientMetrics): Kube
     });
   };
 
-  async function once(call: Call, { signal }: AbortOptions): Promise<{ response: IncomingMessage; body: string }> {
+  async function once(
+    call: Call,
+    { signal, urgent }: CallOptions,
+  ): Promise<{ response: IncomingMessage; body: string }> {
+    using _place = urgent ? undefined : await calls.acquire({ signal });
     const timeout = AbortSignal.timeout(CALL_MS);
-    using _place = await calls.acquire({ signal });
     const started = performance.now();
     let status = 0;
     try {
@@ -114,13 +119,14 @@ export function openKubeClient(config: KubeConfig, metrics: ClientMetrics): Kube
     }
   }
 
-  async function send(call: Call, options: AbortOptions): Promise<unknown> {
+  async function send(call: Call, options: CallOptions): Promise<unknown> {
     for (let tries = 1; ; tries++) {
       const { response, body } = await once(call, options);
       const status = response.statusCode ?? 0;
       if (status >= 200 && status < 300) return body === '' ? {} : (JSON.parse(body) as unknown);
       const wait = retryAfterMs(response.headers['retry-after'], body);
-      if (status !== 429 || wait === undefined || tries > PATIENCE) throw apiError(what(call), status, body);
+      if (status !== 429 || wait === undefined || options.urgent || tries > PATIENCE)
+        throw apiError(what(call), status, body);
       await sleep(Math.min(wait, MAX_RETRY_AFTER_MS), options);
     }
   }

@@ -48,7 +48,12 @@ export interface ObjectKey {
 /** `namespace/name`, or `name` of what is cluster-scoped. */
 export type KeyText = string;
 
-export interface WriteOptions extends AbortOptions {
+export interface CallOptions extends AbortOptions {
+  /** Goes before the calls that wait for their turn, and is told of a 429 instead of waiting it out. */
+  readonly urgent?: boolean;
+}
+
+export interface WriteOptions extends CallOptions {
   readonly fieldManager: string;
 }
 
@@ -75,7 +80,7 @@ export interface WatchEvent {
  * (422, with the fields), out_of_range (410 Gone), unavailable (5xx, 429, connection); a 429's Retry-After is kept to.
  */
 export interface KubeClient {
-  get<T extends KubeObject>(type: ResourceType<T>, key: ObjectKey, options: AbortOptions): Promise<T>;
+  get<T extends KubeObject>(type: ResourceType<T>, key: ObjectKey, options: CallOptions): Promise<T>;
   listPage(
     type: ResourceType,
     options: AbortOptions & { readonly limit: number; readonly continue?: string | undefined },

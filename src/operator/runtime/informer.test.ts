@@ -1,0 +1,73 @@
+import { beforeEach, expect, test, vi } from 'vitest';
+import { CodedError, silentLogger } from '../../base/index.ts';
+import { startInformer } from './informer.ts';
+import { uncheckedType } from './kube-client.ts';
+import type { KubeClient, KubeObject, WatchEvent } from './ports.ts';
+
+/** What the informer did, in order: `list`, `watch`, `pause`. */
+let did: string[] = [];
+beforeEach(() => {
+  did = [];
+});
+vi.mock('../../base/index.ts', async (original) => ({
+  ...(await original<typeof import('../../base/index.ts')>()),
+  sleep: async () => void did.push('pause'),
+}));
+
+const things = uncheckedType({ group: '', version: 'v1', plural: 'things', kind: 'Thing', namespaced: true });
+const event = (version: number): WatchEvent => ({
+  type: 'MODIFIED',
+  object: {
+    apiVersion: 'v1',
+    kind: 'Thing',
+    metadata: { name: 'a', namespace: 'n', uid: 'a', resourceVersion: String(version) },
+  } satisfies KubeObject,
+});
+const tooOld = new CodedError('out_of_range', 'too old');
+const down = new CodedError('unavailable', 'down');
+
+/** Runs an informer through what these watches bring (events, then an error or their end), and stops it. */
+async function through(...watches: readonly (readonly (WatchEvent | CodedError)[])[]): Promise<readonly string[]> {
+  const over = new AbortController();
+  const waiting = [...watches];
+  const client = {
+    listPage: async () => {
+      did.push('list');
+      return { items: [], resourceVersion: '1', continue: undefined };
+    },
+    watch: async function* () {
+      const now = waiting.shift();
+      if (now === undefined) return over.abort(new CodedError('cancelled', 'over'));
+      did.push('watch');
+      for (const one of now)
+        if (one instanceof CodedError) throw one;
+        else yield one;
+    },
+  } as unknown as KubeClient;
+  await startInformer(client, things, { log: silentLogger, signal: over.signal }).ended;
+  return did.slice(0, did.lastIndexOf('watch') + 1);
+}
+
+test('after an outage a watch that is too old makes it list at once', async () => {
+  expect(await through([event(2), down], [down], [down], [tooOld], [])).toEqual([
+    ...['list', 'watch', 'pause', 'watch', 'pause', 'watch', 'pause'],
+    ...['watch', 'list', 'watch'],
+  ]);
+});
+
+test('a list that is too old itself is not asked for again without a pause', async () => {
+  expect(await through([tooOld], [tooOld], [])).toEqual([
+    'list',
+    'watch',
+    'pause',
+    'list',
+    'watch',
+    'pause',
+    'list',
+    'watch',
+  ]);
+});
+
+test('a watch that ends at once is begun again after a pause, from where it was', async () => {
+  expect(await through([], [event(2)], [])).toEqual(['list', 'watch', 'pause', 'watch', 'pause', 'watch']);
+});
