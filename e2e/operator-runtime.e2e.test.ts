@@ -153,7 +153,7 @@ describe('the operator’s runtime', () => {
       },
     };
     const one = stand('first', client, first.signal);
-    await expect.poll(() => log).toContain('first leads');
+    await expect.poll(() => log, { timeout: 10_000 }).toContain('first leads');
     const two = stand('second', cutOff, second.signal);
     await new Promise((resolve) => setTimeout(resolve, 4000));
     expect(log).toEqual(['first leads']);
