@@ -78,9 +78,9 @@ describe('a registry with faults', () => {
 
   test('a registry that goes on failing, or forbids, ends in its error', async () => {
     proxy.fault = (_, res) => answer(res, 500);
-    expect((await fails(context, push('3'))).output).toMatch(/failed to push .*status 500/);
+    expect((await fails(context, push('3'))).output).toMatch(/failed to push .*500 Internal Server Error/);
     proxy.fault = (req, res) => (req.method === 'GET' || req.method === 'HEAD' ? false : answer(res, 403));
-    expect((await fails(context, push('3'))).output).toMatch(/failed to push .*status 403/);
+    expect((await fails(context, push('3'))).output).toMatch(/failed to push .*403 Forbidden/);
     proxy.fault = () => undefined;
     await succeeds(context, push('3'));
   });

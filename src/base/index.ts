@@ -10,5 +10,7 @@ export * from './image-reference.ts';
 export * from './log.ts';
 export * from './pattern-matcher.ts';
 export * from './platform.ts';
+export * from './proxy.ts';
+export * from './recent-map.ts';
 export * from './semaphore.ts';
 export * from './signals.ts';

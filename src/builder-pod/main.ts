@@ -2,6 +2,7 @@ import { runDaemon, stopSignal } from './daemon/index.ts';
 
 const code = await runDaemon({
   args: process.argv.slice(2),
+  env: process.env,
   stdout: (text) => void process.stdout.write(text),
   stderr: (text) => void process.stderr.write(text),
   stop: stopSignal(process),

@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { AbortOptions, Logger } from '../../base/index.ts';
+import type { AbortOptions, Logger, OutboundSettings } from '../../base/index.ts';
 import { GrpcServer, SessionRegistry } from '../../builder-api/index.ts';
 import { GarbageCollector } from '../../cache/gc/index.ts';
 import { type RegistryThread, startRegistryThread } from '../../oci/registry-server/index.ts';
@@ -33,7 +33,12 @@ export interface Daemon extends AsyncDisposable {
 }
 
 /** Starts the builder and listens. @throws CodedError, e.g. failed_precondition when another daemon has the state directory */
-export async function startDaemon(config: DaemonConfig, log: Logger, { signal }: AbortOptions): Promise<Daemon> {
+export async function startDaemon(
+  config: DaemonConfig,
+  outbound: OutboundSettings,
+  log: Logger,
+  { signal }: AbortOptions,
+): Promise<Daemon> {
   await using opened = new AsyncDisposableStack();
   const server = new GrpcServer({ logger: log });
   const sessions = opened.use(
@@ -53,7 +58,7 @@ export async function startDaemon(config: DaemonConfig, log: Logger, { signal }:
   const builder = opened.use(
     await openBuilder(
       {
-        ...{ root, sessions, registries, labels, platforms, entitlements, maxParallelism, network, log },
+        ...{ root, sessions, registries, outbound, labels, platforms, entitlements, maxParallelism, network, log },
         ...(cgroupParent === undefined ? {} : { cgroupParent }),
       },
       { signal },

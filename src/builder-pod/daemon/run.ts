@@ -1,4 +1,4 @@
-import { cancelledError, type Logger, sleep, toCodedError } from '../../base/index.ts';
+import { cancelledError, type Logger, outboundSettings, sleep, toCodedError } from '../../base/index.ts';
 import { pinoLogger } from '../../base/pino-logger.ts';
 import { readConfig } from './config.ts';
 import { type Daemon, startDaemon } from './daemon.ts';
@@ -10,6 +10,7 @@ const CLOSE_LIMIT_MS = 20_000;
 
 export interface DaemonProcess {
   readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
   readonly stdout: (text: string) => void;
   readonly stderr: (text: string) => void;
   /** Fires on SIGTERM or SIGINT. */
@@ -17,7 +18,7 @@ export interface DaemonProcess {
 }
 
 /** The daemon as a process: flags to exit code. */
-export async function runDaemon({ args, stdout, stderr, stop }: DaemonProcess): Promise<number> {
+export async function runDaemon({ args, env, stdout, stderr, stop }: DaemonProcess): Promise<number> {
   try {
     const flags = parseFlags(args);
     if (flags.help === true) {
@@ -31,7 +32,7 @@ export async function runDaemon({ args, stdout, stderr, stop }: DaemonProcess): 
     const config = readConfig(flags);
     const log = pinoLogger({ level: config.logLevel, format: config.logFormat });
     await using opened = new AsyncDisposableStack();
-    const daemon = await startDaemon(config, log, { signal: stop });
+    const daemon = await startDaemon(config, outboundSettings(env), log, { signal: stop });
     opened.defer(() => closeInTime(daemon, log));
     for (const address of daemon.addresses) log.info('running server', { address });
     if (daemon.registry !== undefined) log.info('running registry', { address: daemon.registry });

@@ -3,9 +3,12 @@ import { join } from 'node:path';
 import {
   type AbortOptions,
   Afterwork,
+  DIRECT,
   type ImageReference,
   type Logger,
+  type OutboundSettings,
   type Platform,
+  RecentMap,
   Semaphore,
 } from '../../base/index.ts';
 import type { SessionRegistry } from '../../builder-api/index.ts';
@@ -35,6 +38,8 @@ export interface BuilderOptions {
   readonly labels: Readonly<Record<string, string>>;
   readonly entitlements: ReadonlySet<string>;
   readonly registries: RegistryHosts;
+  /** The way to registries, git servers and URLs; direct when absent. */
+  readonly outbound?: OutboundSettings;
   /** Steps at once; 0 for as many as there are processors and half as many again. */
   readonly maxParallelism: number;
   readonly network: 'host' | 'none';
@@ -66,7 +71,9 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
   await using opened = new AsyncDisposableStack();
   const threads = availableParallelism();
   const pools = opened.use(createPools({ short: Math.max(2, threads), bulk: Math.max(2, threads) }));
-  const client = opened.use(new RegistryClient({ hosts: options.registries, logger: log, userAgent: 'slipway' }));
+  const { registries: hosts, outbound = { proxies: DIRECT } } = options;
+  const { proxies } = outbound;
+  const client = opened.use(new RegistryClient({ hosts, proxies, logger: log, userAgent: 'slipway' }));
   const credentials = credentialsOf(sessions);
   const images = new ImageResolver({ client, credentials });
   let keys: SqliteKeyStore | undefined;
@@ -99,26 +106,13 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
   const sources = new SourceRegistry();
   sources.register('docker-image', imageSource({ resolver: images, refs, memo: (ids) => engine.resolutionsOf(ids) }));
   sources.register('local', localSourceFactory(receiver));
-  sources.register('git', gitSource({ refs, secrets }));
-  const http = httpSource({ refs, secrets, pool: pools.bulk });
+  sources.register('git', gitSource({ refs, secrets, outbound }));
+  const http = httpSource({ refs, secrets, proxies, pool: pools.bulk });
   sources.register('http', http);
   sources.register('https', http);
 
-  // What one push may do without verification, another to the same registry may not.
-  let closing: AsyncDisposableStack = opened;
-  const insecureClients = new Map<string, RegistryClient>();
-  const insecureClient = (host: string) => {
-    let found = insecureClients.get(host);
-    if (found === undefined) {
-      const hosts = { ...options.registries, [host]: { ...options.registries[host], insecure: true } };
-      found = closing.use(new RegistryClient({ hosts, logger: log, userAgent: 'slipway' }));
-      insecureClients.set(host, found);
-    }
-    return found;
-  };
-
   const openRepository: Builder['openRepository'] = (reference, { insecure, sessions: ids }) =>
-    (insecure ? insecureClient(reference.domain) : client).repository(reference, credentials(ids()));
+    client.repository(reference, credentials(ids()), { insecure });
   const clientFrom = async (ids: readonly string[], { signal }: AbortOptions) =>
     ids.map((id) => sessions.peek(id)).find((session) => session !== undefined) ??
     (await sessions.anyLogical(
@@ -156,24 +150,21 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
         exporterOptions,
       ),
   });
-  closing = opened.move();
-  const all = closing;
-  return { state, engine, openRepository, parallelSteps: parallel, [Symbol.asyncDispose]: () => all.disposeAsync() };
+  const closing = opened.move();
+  return {
+    state,
+    engine,
+    openRepository,
+    parallelSteps: parallel,
+    [Symbol.asyncDispose]: () => closing.disposeAsync(),
+  };
 }
 
 /** One object for each list of sessions, so that tokens are reused; the ones longest unused are forgotten. */
 function credentialsOf(registry: SessionRegistry): (sessions: readonly string[]) => CredentialProvider {
-  const known = new Map<string, SessionCredentials>();
+  const known = new RecentMap<string, SessionCredentials>(MAX_CREDENTIALS);
   return (sessions) => {
     const ids = [...sessions];
-    const key = ids.join(' ');
-    const found = known.get(key) ?? new SessionCredentials(registry, () => ids);
-    known.delete(key);
-    known.set(key, found);
-    for (const oldest of known.keys()) {
-      if (known.size <= MAX_CREDENTIALS) break;
-      known.delete(oldest);
-    }
-    return found;
+    return known.getOrMake(ids.join(' '), () => new SessionCredentials(registry, () => ids));
   };
 }

@@ -8,7 +8,7 @@ import { anonymous, RegistryClient } from '../../oci/registry-client/index.ts';
 import { RegistryServer } from '../../oci/registry-server/index.ts';
 import { TarReader } from '../../oci/tar/index.ts';
 import { createPools } from '../../sys/index.ts';
-import { type ExporterDeps, type ExportSource, openExporter, PushRepositories } from './index.ts';
+import { type ExporterDeps, type ExportSource, openExporter } from './index.ts';
 import { FakeSender, fakeContent, fakeContext, fakeDeps, fakeRef } from './testing/fakes.ts';
 
 const signal = neverAborted;
@@ -185,8 +185,9 @@ describe('image', () => {
     // Told to speak TLS with it, the client alone cannot.
     const clientOptions = { retry: { delaysMs: [] }, hosts: { [server.host]: { plainHttp: false } } };
     const client = cleanup.use(new RegistryClient(clientOptions));
-    const repositories = cleanup.use(new PushRepositories({ client, clientOptions, credentials: () => anonymous }));
-    const deps = fakeDeps({ openRepository: repositories.open });
+    const openRepository: ExporterDeps['openRepository'] = (reference, { insecure }) =>
+      client.repository(reference, anonymous, { insecure });
+    const deps = fakeDeps({ openRepository });
     const attributes = { name: `${server.host}/app`, push: 'true' };
     await expect(openExporter('image', attributes, deps).export(single(), fakeContext())).rejects.toMatchObject({
       code: 'unavailable',

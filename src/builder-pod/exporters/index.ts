@@ -20,7 +20,6 @@ export type {
   SessionContentSink,
   SessionFileSender,
 } from './ports.ts';
-export { PushRepositories, type PushRepositoriesOptions } from './repositories.ts';
 export { frontendResponse } from './result.ts';
 
 /** An exporter by its type and attributes as clients send them. Bad attributes are found here, before anything is built. @throws CodedError */

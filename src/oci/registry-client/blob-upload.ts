@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { type AbortOptions, CodedError, type Digest } from '../../base/index.ts';
 import type { CredentialProvider } from './credentials.ts';
-import type { Endpoint } from './endpoint.ts';
+import { type Endpoint, type RegistryCall, urlOf } from './endpoint.ts';
 import { RegistryError } from './errors.ts';
 import { withRetry } from './retry.ts';
 import { discard } from './transport.ts';
@@ -31,6 +31,13 @@ interface Target {
   readonly scopes: readonly string[];
 }
 
+/** What registries say once they have it: 201 by the specification, the others are met as well. */
+export const STORED: readonly number[] = [200, 201, 202, 204];
+/** An upload that has begun, likewise. */
+const BEGUN: readonly number[] = [200, 202, 204];
+const MOVED: readonly number[] = [307, 308];
+const MAX_REDIRECTS = 5;
+
 const OCTETS = { 'content-type': 'application/octet-stream' };
 /** Chunk of an upload of unknown size, held in memory so that it can be sent again. */
 const CHUNK = 8 << 20;
@@ -55,27 +62,24 @@ export async function uploadBlob(target: Target, source: BlobSource, options: Up
     endpoint.options.logger,
     { signal, replayable: () => source.once !== true || !consumed },
     async () => {
-      const location = await beginUpload(target, { signal });
-      const stream = await source.open({ signal });
-      consumed = true;
-      try {
-        const response = await endpoint.requestOnce(
-          {
-            method: 'PUT',
-            target: withDigest(location, source.digest),
-            headers: OCTETS,
-            body:
-              source.size === 0 ? new Uint8Array() : { length: source.size, stream, onProgress: options.onProgress },
-            expect: [201, 204],
-            scopes,
-          },
-          credentials,
-          { signal },
-        );
-        discard(response);
-      } finally {
-        // The transport lets go of the stream on every path; this one was perhaps never given to it.
-        if (!stream.locked) await stream.cancel().catch(() => {});
+      let location = withDigest(await beginUpload(target, { signal }), source.digest);
+      for (let hops = 0; ; hops++) {
+        const stream = await source.open({ signal });
+        consumed = true;
+        try {
+          const body =
+            source.size === 0 ? new Uint8Array() : { length: source.size, stream, onProgress: options.onProgress };
+          const mayMove = source.once !== true && hops < MAX_REDIRECTS;
+          const expect = mayMove ? [...STORED, ...MOVED] : STORED;
+          const call: RegistryCall = { method: 'PUT', target: location, headers: OCTETS, body, expect, scopes };
+          const response = await endpoint.requestOnce(call, credentials, { signal });
+          discard(response);
+          if (!MOVED.includes(response.statusCode ?? 0)) return;
+          location = endpoint.locate(response.headers.location, urlOf(response));
+        } finally {
+          // The transport lets go of the stream on every path; this one was perhaps never given to it.
+          if (!stream.locked) await stream.cancel().catch(() => {});
+        }
       }
     },
   );
@@ -94,7 +98,7 @@ async function mount(
       {
         method: 'POST',
         target: path,
-        expect: [201, 202],
+        expect: [201, ...BEGUN],
         scopes: [...target.scopes, `repository:${from}:pull`],
       },
       target.credentials,
@@ -108,15 +112,15 @@ async function mount(
 
 async function beginUpload({ endpoint, path, credentials, scopes }: Target, options: AbortOptions): Promise<URL> {
   const target = `${path}/blobs/uploads/`;
-  const response = await endpoint.requestOnce({ method: 'POST', target, expect: [202], scopes }, credentials, options);
+  const response = await endpoint.requestOnce({ method: 'POST', target, expect: BEGUN, scopes }, credentials, options);
   discard(response);
-  return endpoint.locate(response.headers.location, endpoint.urlOf(target));
+  return endpoint.locate(response.headers.location, urlOf(response));
 }
 
 async function cancelUpload(target: Target, begun: IncomingMessage, options: AbortOptions): Promise<void> {
-  const { endpoint, path, credentials, scopes } = target;
+  const { endpoint, credentials, scopes } = target;
   try {
-    const location = endpoint.locate(begun.headers.location, endpoint.urlOf(`${path}/blobs/uploads/`));
+    const location = endpoint.locate(begun.headers.location, urlOf(begun));
     discard(
       await endpoint.requestOnce(
         { method: 'DELETE', target: location, expect: [200, 202, 204], scopes },
@@ -151,11 +155,11 @@ export async function uploadStream(
   const { signal } = options;
   using _permit = await endpoint.pushes.acquire({ signal });
   const begin = `${path}/blobs/uploads/`;
-  const begun = await endpoint.request({ method: 'POST', target: begin, expect: [202], scopes }, credentials, {
+  const begun = await endpoint.request({ method: 'POST', target: begin, expect: BEGUN, scopes }, credentials, {
     signal,
   });
   discard(begun);
-  let location = endpoint.locate(begun.headers.location, endpoint.urlOf(begin));
+  let location = endpoint.locate(begun.headers.location, urlOf(begun));
   const least = Number(begun.headers['oci-chunk-min-length'] ?? 0);
   const chunkSize = Math.min(Math.max(CHUNK, Number.isSafeInteger(least) ? least : 0), 256 << 20);
   let offset = 0;
@@ -175,12 +179,13 @@ export async function uploadStream(
       if (rest.length === 0) return;
       const headers = { ...OCTETS, 'content-range': `${offset}-${offset + rest.length - 1}` };
       const response = await endpoint.requestOnce(
-        { method: 'PATCH', target: location, headers, body: rest, expect: [202], scopes },
+        { method: 'PATCH', target: location, headers, body: rest, expect: STORED, scopes },
         credentials,
         { signal },
       );
       discard(response);
-      if (response.headers.location !== undefined) location = endpoint.locate(response.headers.location, location);
+      if (response.headers.location !== undefined)
+        location = endpoint.locate(response.headers.location, urlOf(response));
       offset += rest.length;
       rest = rest.subarray(rest.length);
     });
@@ -194,7 +199,7 @@ export async function uploadStream(
       { signal },
     );
     discard(response);
-    if (response.headers.location !== undefined) location = endpoint.locate(response.headers.location, location);
+    if (response.headers.location !== undefined) location = endpoint.locate(response.headers.location, urlOf(response));
     const range = /^(?:bytes=)?0-(\d+)$/.exec(response.headers.range ?? '');
     // "0-0" is how registries say both nothing and one byte; chunks are never one byte long.
     return range === null || range[1] === '0' ? 0 : Number(range[1]) + 1;
@@ -204,7 +209,7 @@ export async function uploadStream(
     for await (const chunk of rechunk(stream, chunkSize)) await sendChunk(chunk);
     const final = await digest();
     const response = await endpoint.request(
-      { method: 'PUT', target: withDigest(location, final), headers: OCTETS, expect: [201, 204], scopes },
+      { method: 'PUT', target: withDigest(location, final), headers: OCTETS, expect: STORED, scopes },
       credentials,
       { signal },
     );

@@ -472,6 +472,7 @@ describe('faults', () => {
     const pushed = await repository.putManifest('v1', image(config, []), { signal });
     expect(mirror.requests).toHaveLength(0);
     expect(await repository.resolve('v1', { signal })).toEqual(pushed);
-    expect(mirror.requests.map(({ path }) => path)).toEqual(['/v2/cache/app/manifests/v1']);
+    const ns = `ns=${encodeURIComponent(server.host)}`;
+    expect(mirror.requests.map(({ path }) => path)).toEqual([`/v2/cache/app/manifests/v1?${ns}`]);
   });
 });

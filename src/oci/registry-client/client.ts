@@ -1,13 +1,26 @@
-import { type AbortOptions, type ImageReference, type Logger, silentLogger } from '../../base/index.ts';
+import {
+  type AbortOptions,
+  type ImageReference,
+  type Logger,
+  type ProxySettings,
+  RecentMap,
+  silentLogger,
+} from '../../base/index.ts';
+import { OutboundAgents } from '../../base/outbound-agents.ts';
 import type { CredentialProvider } from './credentials.ts';
 import { Endpoint } from './endpoint.ts';
-import { AgentPool, type RegistryHostOptions, type RegistryHosts } from './hosts.ts';
+import type { RegistryHostOptions, RegistryHosts } from './hosts.ts';
 import { Repository } from './repository.ts';
 import { defaultRetryPolicy, type RetryPolicy } from './retry.ts';
 import { discard } from './transport.ts';
 
+/** Hosts whose connections, limits and tokens are kept: their names come from whoever builds. */
+const MAX_ENDPOINTS = 512;
+
 export interface RegistryClientOptions {
   readonly hosts?: RegistryHosts;
+  /** The way out; direct when absent. */
+  readonly proxies?: ProxySettings;
   readonly retry?: Partial<RetryPolicy>;
   /** A connection on which nothing moves for so long is given up and tried anew, in ms; 60,000 when absent. */
   readonly idleTimeoutMs?: number;
@@ -18,20 +31,28 @@ export interface RegistryClientOptions {
 /** Talks to registries. One a process: it holds the connections, the limits a registry and the tokens. */
 export class RegistryClient implements Disposable {
   readonly #options: RegistryClientOptions;
-  readonly #agents = new AgentPool();
-  readonly #endpoints = new Map<string, Endpoint>();
+  readonly #agents: OutboundAgents;
+  readonly #endpoints = new RecentMap<string, Endpoint>(MAX_ENDPOINTS);
 
   constructor(options: RegistryClientOptions = {}) {
     this.#options = options;
+    this.#agents = new OutboundAgents(options.proxies);
   }
 
-  /** The repository a name lies in, seen with these credentials. Cheap: make one whenever needed. */
-  repository(reference: Pick<ImageReference, 'domain' | 'path'>, credentials: CredentialProvider): Repository {
-    const mirrors = this.#configOf(reference.domain).mirrors ?? [];
+  /**
+   * The repository a name lies in, seen with these credentials. Cheap: make one whenever needed. `insecure` holds for this repository's host and
+   * for who was given the repository alone.
+   */
+  repository(
+    { domain, path }: Pick<ImageReference, 'domain' | 'path'>,
+    credentials: CredentialProvider,
+    { insecure = false }: { readonly insecure?: boolean } = {},
+  ): Repository {
+    const mirrors = this.#configOf(domain).mirrors ?? [];
     return new Repository(
-      this.#endpoint(reference.domain),
-      mirrors.map((mirror) => this.#endpoint(mirror)),
-      reference.path,
+      this.#endpoint(domain, { insecure }),
+      mirrors.map((mirror) => this.#endpoint(mirror, { mirrorOf: domain })),
+      path,
       credentials,
     );
   }
@@ -48,15 +69,15 @@ export class RegistryClient implements Disposable {
   }
 
   /** `name` is a host, or for mirrors a host and a path below it. */
-  #endpoint(name: string): Endpoint {
-    let endpoint = this.#endpoints.get(name);
-    if (endpoint === undefined) {
+  #endpoint(name: string, { insecure = false, mirrorOf }: { insecure?: boolean; mirrorOf?: string } = {}): Endpoint {
+    return this.#endpoints.getOrMake(`${insecure ? 'insecure ' : ''}${name} ${mirrorOf ?? ''}`, () => {
       const slash = name.indexOf('/');
       const host = slash < 0 ? name : name.slice(0, slash);
-      endpoint = new Endpoint({
+      return new Endpoint({
         host,
+        mirrorOf,
         prefix: slash < 0 ? '' : `${name.slice(slash + 1).replace(/\/+$/, '')}/`,
-        config: this.#configOf(host),
+        config: { ...this.#configOf(host), ...(insecure ? { insecure } : {}) },
         configOf: (other) => this.#configOf(other),
         agents: this.#agents,
         retry: { ...defaultRetryPolicy, ...this.#options.retry },
@@ -64,9 +85,7 @@ export class RegistryClient implements Disposable {
         userAgent: this.#options.userAgent ?? 'slipway',
         logger: this.#options.logger ?? silentLogger,
       });
-      this.#endpoints.set(name, endpoint);
-    }
-    return endpoint;
+    });
   }
 
   [Symbol.dispose](): void {

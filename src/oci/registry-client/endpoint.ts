@@ -1,13 +1,19 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import { type AbortOptions, CodedError, type Logger, Semaphore } from '../../base/index.ts';
+import type { OutboundAgents } from '../../base/outbound-agents.ts';
 import { Authorizer } from './authorizer.ts';
 import type { CredentialProvider } from './credentials.ts';
 import { connectionError, errorFromResponse } from './errors.ts';
-import { type AgentPool, isLocalAddress, isLoopback, type RegistryHostOptions } from './hosts.ts';
+import { isLocalAddress, isLoopback, type RegistryHostOptions } from './hosts.ts';
 import { type RetryPolicy, withRetry } from './retry.ts';
 import { discard, type RequestBody, send } from './transport.ts';
 
 const MAX_REDIRECTS = 5;
+
+/** Where an answer came from in the end: what its Location is relative to. */
+export function urlOf(response: IncomingMessage): URL {
+  return new URL(response.url ?? '');
+}
 
 /** One request to a registry. */
 export interface RegistryCall {
@@ -25,12 +31,14 @@ export interface RegistryCall {
 export interface EndpointOptions {
   /** As in image names. */
   readonly host: string;
+  /** The host that this one stands in for, which a pull-through mirror of several must be told. */
+  readonly mirrorOf?: string | undefined;
   /** Before the repository name, for mirrors below a path: '' or `prefix/`. */
   readonly prefix: string;
   readonly config: RegistryHostOptions;
   /** Options of hosts that redirects and token endpoints name. */
   readonly configOf: (host: string) => RegistryHostOptions;
-  readonly agents: AgentPool;
+  readonly agents: OutboundAgents;
   readonly retry: RetryPolicy;
   readonly idleTimeoutMs: number;
   readonly userAgent: string;
@@ -68,7 +76,7 @@ export class Endpoint {
     credentials: CredentialProvider,
     { signal }: AbortOptions,
   ): Promise<IncomingMessage> {
-    const replayable = call.body === undefined || call.body instanceof Uint8Array;
+    const replayable = isReplayable(call);
     return await withRetry(this.options.retry, this.options.logger, { signal, replayable: () => replayable }, () =>
       this.requestOnce(call, credentials, { signal }),
     );
@@ -81,7 +89,7 @@ export class Endpoint {
     options: AbortOptions,
   ): Promise<IncomingMessage> {
     const authorizer = this.#authorizer(credentials);
-    const replayable = call.body === undefined || call.body instanceof Uint8Array;
+    const replayable = isReplayable(call);
     const scopes = call.scopes.map((scope) => scope.replace(/^repository:/, `repository:${this.options.prefix}`));
     for (let attempt = 0; ; attempt++) {
       const url = this.#url(call.target);
@@ -133,7 +141,9 @@ export class Endpoint {
 
   #url(target: string | URL): URL {
     if (target instanceof URL) return target;
-    return new URL(`${this.#origin}/v2/${target === '' ? '' : `${this.options.prefix}${target}`}`);
+    const url = new URL(`${this.#origin}/v2/${target === '' ? '' : `${this.options.prefix}${target}`}`);
+    if (this.options.mirrorOf !== undefined) url.searchParams.set('ns', this.options.mirrorOf);
+    return url;
   }
 
   #isOwn(url: URL): boolean {
@@ -186,9 +196,12 @@ export class Endpoint {
           idleTimeoutMs: this.options.idleTimeoutMs,
         },
       );
+      response.url = url.href;
       const status = response.statusCode ?? 0;
-      const redirect = [301, 302, 303, 307, 308].includes(status) && (call.method === 'GET' || call.method === 'HEAD');
-      if (!redirect) return response;
+      // Who follows with the body must have it still: a stream is opened anew by its owner ({@link RegistryCall.expect}).
+      const reads = call.method === 'GET' || call.method === 'HEAD';
+      const again = (status === 307 || status === 308) && isReplayable(call);
+      if (call.expect.includes(status) || !(again || (reads && [301, 302, 303].includes(status)))) return response;
       discard(response);
       if (hops === MAX_REDIRECTS)
         throw new CodedError('unavailable', `${this.host} redirects in circles`, { reason: 'REGISTRY_LOCATION' });
@@ -212,4 +225,8 @@ export class Endpoint {
   urlOf(target: string | URL): URL {
     return this.#url(target);
   }
+}
+
+function isReplayable({ body }: RegistryCall): boolean {
+  return body === undefined || body instanceof Uint8Array;
 }

@@ -1,15 +1,19 @@
-import type { IncomingMessage } from 'node:http';
+import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import { type Code, CodedError, type CodedErrorOptions, toCodedError } from '../../base/index.ts';
 
 /** One entry of a registry's own error body. */
 export interface RegistryDiagnostic {
   readonly code: string;
   readonly message: string;
+  /** As text. */
+  readonly detail?: string;
 }
 
 export interface RegistryErrorOptions extends CodedErrorOptions {
   readonly status: number;
   readonly url: string;
+  /** The registry's own words, '' for none. */
+  readonly said?: string;
   readonly diagnostics?: readonly RegistryDiagnostic[];
   readonly retryAfterMs?: number;
 }
@@ -18,6 +22,7 @@ export interface RegistryErrorOptions extends CodedErrorOptions {
 export class RegistryError extends CodedError {
   readonly status: number;
   readonly url: string;
+  readonly said: string;
   readonly diagnostics: readonly RegistryDiagnostic[];
   /** What the registry asked to wait, in milliseconds. */
   readonly retryAfterMs: number | undefined;
@@ -26,6 +31,7 @@ export class RegistryError extends CodedError {
     super(code, message, options);
     this.status = options.status;
     this.url = options.url;
+    this.said = options.said ?? '';
     this.diagnostics = options.diagnostics ?? [];
     this.retryAfterMs = options.retryAfterMs;
   }
@@ -49,18 +55,17 @@ const ERROR_BODY_LIMIT = 64 << 10;
 /** Reads a response's error body (at most 64 KiB) and makes the error of it. */
 export async function errorFromResponse(method: string, url: URL, response: IncomingMessage): Promise<RegistryError> {
   const status = response.statusCode ?? 0;
-  const diagnostics = method === 'HEAD' ? [] : parseDiagnostics(await readPrefix(response));
+  const body = method === 'HEAD' ? '' : await readPrefix(response);
+  const diagnostics = parseDiagnostics(body);
   const shown = redactUrl(url);
-  const said =
-    diagnostics.length > 0
-      ? diagnostics.map(({ code, message }) => (message === '' ? code : `${code}: ${message}`)).join('; ')
-      : method === 'HEAD'
-        ? 'a HEAD answer gives no reason'
-        : 'no reason given';
+  const said = diagnostics.length > 0 ? diagnostics.map(renderDiagnostic).join('; ') : readableText(body);
+  const phrase = response.statusMessage || STATUS_CODES[status] || '';
   const retryAfterMs = parseRetryAfter(response.headers['retry-after']);
-  return new RegistryError(codeOfStatus(status), `${method} ${shown}: status ${status} (${said})`, {
+  const answer = `unexpected status from ${method} request to ${shown}: ${`${status} ${phrase}`.trim()}`;
+  return new RegistryError(codeOfStatus(status), said === '' ? answer : `${answer}: ${said}`, {
     status,
     url: shown,
+    said,
     diagnostics,
     reason: 'REGISTRY_REFUSED',
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
@@ -87,13 +92,38 @@ function parseDiagnostics(text: string): RegistryDiagnostic[] {
   try {
     const { errors } = JSON.parse(text) as { errors?: unknown };
     if (!Array.isArray(errors)) return [];
-    return errors.slice(0, 10).map((entry: { code?: unknown; message?: unknown }) => ({
-      code: String(entry?.code ?? 'UNKNOWN').slice(0, 100),
-      message: String(entry?.message ?? '').slice(0, 1000),
+    return errors.slice(0, 10).map((entry: { code?: unknown; message?: unknown; detail?: unknown }) => ({
+      code: printable(String(entry?.code ?? 'UNKNOWN')).slice(0, 100),
+      message: printable(String(entry?.message ?? '')).slice(0, 1000),
+      detail: detailText(entry?.detail),
     }));
   } catch {
     return [];
   }
+}
+
+function detailText(detail: unknown): string {
+  if (detail === undefined || detail === null || detail === '') return '';
+  const text = typeof detail === 'string' ? detail : JSON.stringify(detail);
+  return text === '{}' || text === '[]' ? '' : printable(text).slice(0, 1000);
+}
+
+/** As Docker and BuildKit tell it, for who searches for their words. */
+function renderDiagnostic({ code, message, detail }: RegistryDiagnostic): string {
+  return [code.toLowerCase().replaceAll('_', ' '), message, detail].filter(Boolean).join(': ');
+}
+
+/** What a body that is no error list says, in one line: the text of a page without its tags and scripts, or as it is. */
+function readableText(body: string): string {
+  if (body.includes('\ufffd')) return '';
+  const text = /<(?:!doctype|html)\b/i.test(body)
+    ? body.replace(/<(script|style|head)\b[\s\S]*?<\/\1\s*>/gi, ' ').replace(/<[^>]*>/g, ' ')
+    : body;
+  return printable(text).slice(0, 1000);
+}
+
+function printable(text: string): string {
+  return text.replace(/[\u0000-\u0020\u007f-\u009f]+/g, ' ').trim();
 }
 
 function codeOfStatus(status: number): Code {

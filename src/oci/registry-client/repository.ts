@@ -12,7 +12,14 @@ import {
 } from '../../base/index.ts';
 import { MAX_MANIFEST_BYTES, MEDIA_TYPE } from '../manifest/index.ts';
 import { downloadBlob } from './blob-download.ts';
-import { type BlobSource, type UploadOptions, type UploadOutcome, uploadBlob, uploadStream } from './blob-upload.ts';
+import {
+  type BlobSource,
+  STORED,
+  type UploadOptions,
+  type UploadOutcome,
+  uploadBlob,
+  uploadStream,
+} from './blob-upload.ts';
 import type { CredentialProvider } from './credentials.ts';
 import type { Endpoint, RegistryCall } from './endpoint.ts';
 import { RegistryError } from './errors.ts';
@@ -65,9 +72,9 @@ export class Repository {
       try {
         response = await endpoint.request(this.#manifestCall('HEAD', reference, 'pull'), this.#credentials, options);
       } catch (error) {
-        // Not every registry serves HEAD; what these say is to be believed.
-        if (!(error instanceof RegistryError) || [401, 403, 404, 429].includes(error.status) || error.status >= 500)
-          throw error;
+        if (!(error instanceof RegistryError) || error.status === 429 || error.status >= 500) throw error;
+        // A mirror is believed. Not every registry serves HEAD, and none says by it why it refuses.
+        if (endpoint !== this.#origin && [401, 403, 404].includes(error.status)) throw error;
         return (await this.#getManifest(endpoint, reference, options)).descriptor;
       }
       discard(response);
@@ -90,7 +97,10 @@ export class Repository {
     reference: string,
     options: AbortOptions & { readonly maxBytes?: number },
   ): Promise<Manifest> {
-    const response = await endpoint.request(this.#manifestCall('GET', reference, 'pull'), this.#credentials, options);
+    const call = this.#manifestCall('GET', reference, 'pull');
+    const response = await endpoint.request(call, this.#credentials, options).catch((error: unknown) => {
+      throw error instanceof RegistryError && error.status === 404 ? this.#notFound(reference, error) : error;
+    });
     const bytes = await readBody(
       response,
       options.maxBytes ?? MAX_MANIFEST_BYTES,
@@ -249,7 +259,7 @@ export class Repository {
         ...this.#manifestCall('PUT', reference, 'pull,push'),
         headers: { 'content-type': manifest.mediaType },
         body: manifest.bytes,
-        expect: [200, 201, 202],
+        expect: STORED,
       },
       this.#credentials,
       options,
@@ -357,6 +367,15 @@ export class Repository {
 
   #scopes(action: string): readonly string[] {
     return [`repository:${this.path}:${action}`];
+  }
+
+  /** Told by the name that was asked for, whatever the registry calls it. */
+  #notFound(reference: string, { status, url, said, diagnostics }: RegistryError): RegistryError {
+    const why = said === '' ? '' : ` (${said})`;
+    return new RegistryError('not_found', `${this.#name(reference)}: not found${why}`, {
+      ...{ status, url, said, diagnostics },
+      reason: 'REGISTRY_REFUSED',
+    });
   }
 
   #name(reference: string): string {

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { AbortOptions } from '../../../base/index.ts';
+import type { AbortOptions, OutboundSettings } from '../../../base/index.ts';
 import { run } from '../../../sys/index.ts';
 import { gitError } from './remote.ts';
 
@@ -22,8 +22,8 @@ export interface GitAccess {
   readonly knownHosts?: string;
   /** The socket of an ssh agent. */
   readonly agentSocket?: string;
-  /** HTTP_PROXY and its kin. */
-  readonly proxy?: Readonly<Record<string, string>>;
+  /** Direct when absent. */
+  readonly outbound?: OutboundSettings;
 }
 
 const NETWORK = ['https', 'http', 'ssh', 'git'];
@@ -81,9 +81,9 @@ export class Git implements AsyncDisposable {
   }
 
   #environment(settings: GitSettings): Record<string, string> {
-    const { knownHosts, agentSocket, proxy } = this.#access;
+    const { knownHosts, agentSocket, outbound } = this.#access;
     const env: Record<string, string> = {
-      ...proxy,
+      ...(outbound === undefined ? {} : outboundVariables(outbound)),
       PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
       HOME: this.#home,
       XDG_CONFIG_HOME: this.#home,
@@ -123,4 +123,22 @@ export class Git implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await rm(this.#home, { recursive: true, force: true });
   }
+}
+
+/** The way out as git and its curl know it. */
+function outboundVariables({
+  proxies,
+  certificateFile,
+  certificateDirectories,
+}: OutboundSettings): Record<string, string> {
+  const { http, https, noProxy } = proxies;
+  return {
+    // curl takes http_proxy in small letters alone.
+    ...(http === undefined ? {} : { http_proxy: http }),
+    ...(https === undefined ? {} : { https_proxy: https }),
+    ...(noProxy === '' ? {} : { no_proxy: noProxy }),
+    ...(certificateFile === undefined ? {} : { GIT_SSL_CAINFO: certificateFile }),
+    // OpenSSL takes a list, curl one.
+    ...(certificateDirectories === undefined ? {} : { GIT_SSL_CAPATH: certificateDirectories.split(':')[0]! }),
+  };
 }

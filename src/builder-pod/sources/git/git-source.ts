@@ -1,4 +1,4 @@
-import { CodedError, invalidArgument } from '../../../base/index.ts';
+import { CodedError, invalidArgument, type OutboundSettings } from '../../../base/index.ts';
 import type { ImmutableRef, RefManager } from '../../../cache/ports.ts';
 import type { OpContext } from '../../../solver/ports.ts';
 import type { SourceFactory, SourceInstance, SourceKey, SourceRequest, SourceSecrets } from '../source.ts';
@@ -18,8 +18,8 @@ import {
 export interface GitSourceOptions {
   readonly refs: RefManager;
   readonly secrets: SourceSecrets;
-  /** HTTP_PROXY and its kin, for git. */
-  readonly proxy?: Readonly<Record<string, string>>;
+  /** Direct when absent. */
+  readonly outbound?: OutboundSettings;
 }
 
 const UNBUILT = ['git.bundle', 'git.checkoutbundle', 'git.sig.pubkey', 'git.sig.requiresignedtag'];
@@ -152,6 +152,7 @@ class GitSource implements SourceInstance {
     if (agent !== undefined) stack.use(agent);
     const knownHosts = this.#attrs['git.knownsshhosts'];
     const access: GitAccess = {
+      ...(this.#options.outbound === undefined ? {} : { outbound: this.#options.outbound }),
       // For this host alone: submodules elsewhere and redirects get nothing.
       config:
         header === undefined
@@ -159,7 +160,6 @@ class GitSource implements SourceInstance {
           : { [`http.${new URL(this.#remote.url).origin}/.extraheader`]: `Authorization: ${header}` },
       ...(knownHosts ? { knownHosts } : {}),
       ...(agent === undefined ? {} : { agentSocket: agent.path }),
-      ...(this.#options.proxy === undefined ? {} : { proxy: this.#options.proxy }),
     };
     const git = stack.use(await Git.open(access, { signal }));
     const owned = stack.move();

@@ -11,11 +11,12 @@ import {
   utimesSync,
   writeSync,
 } from 'node:fs';
-import { Agent as HttpAgent, type IncomingMessage, request as requestHttp } from 'node:http';
-import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
+import { type IncomingMessage, request as requestHttp } from 'node:http';
+import { request as requestHttps } from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
 import { join } from 'node:path';
-import { CodedError, type Digest } from '../../../base/index.ts';
+import { CodedError, type Digest, type ProxySettings } from '../../../base/index.ts';
+import { OutboundAgents } from '../../../base/outbound-agents.ts';
 import type { TaskContext } from '../../../sys/index.ts';
 import { fileNameOf } from './file-name.ts';
 
@@ -32,6 +33,7 @@ export interface DownloadArgs {
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
+  readonly proxies: ProxySettings;
   readonly maxBytes: number;
   readonly idleTimeoutMs: number;
 }
@@ -102,7 +104,7 @@ async function get(url: URL, args: DownloadArgs, { signal }: TaskContext): Promi
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   if (isLinkLocal(url.hostname)) throw linkLocal(url.hostname);
   const https = url.protocol === 'https:';
-  const agent = https ? new HttpsAgent({ keepAlive: false }) : new HttpAgent({ keepAlive: false });
+  const agent = new OutboundAgents(args.proxies, { keepAlive: false }).for(url);
   const request = (https ? requestHttps : requestHttp)(url, { headers, agent, signal, lookup: guardedLookup });
   request.setTimeout(args.idleTimeoutMs, () =>
     request.destroy(

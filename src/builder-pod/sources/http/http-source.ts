@@ -1,4 +1,13 @@
-import { CodedError, type Digest, digestOf, invalidArgument, KeyedMutex, parseDigest } from '../../../base/index.ts';
+import {
+  CodedError,
+  DIRECT,
+  type Digest,
+  digestOf,
+  invalidArgument,
+  KeyedMutex,
+  type ProxySettings,
+  parseDigest,
+} from '../../../base/index.ts';
 import type { ImmutableRef, RefManager } from '../../../cache/ports.ts';
 import type { OpContext } from '../../../solver/ports.ts';
 import { siblingModule, type WorkerPool } from '../../../sys/index.ts';
@@ -17,6 +26,8 @@ import { fileNameOf } from './file-name.ts';
 export interface HttpSourceOptions {
   readonly refs: RefManager;
   readonly secrets: SourceSecrets;
+  /** Direct when absent. */
+  readonly proxies?: ProxySettings;
   /** Where downloads are received, hashed and written. */
   readonly pool: WorkerPool;
   /** Bytes of one file, 16 GiB when absent. */
@@ -218,6 +229,7 @@ class HttpSource implements SourceInstance {
       mode: this.#perm === 0 ? 0o600 : this.#perm & 0o7777,
       uid: this.#uid,
       gid: this.#gid,
+      proxies: this.#options.proxies ?? DIRECT,
       maxBytes: this.#options.maxBytes ?? 16 * 2 ** 30,
       idleTimeoutMs: this.#options.idleTimeoutMs ?? 60_000,
       ...(authorization === undefined ? {} : { authorization }),

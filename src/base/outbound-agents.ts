@@ -1,0 +1,61 @@
+import { type AgentOptions, Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent, type AgentOptions as HttpsAgentOptions } from 'node:https';
+import { getCACertificates } from 'node:tls';
+import { SocksProxyAgent } from 'socks-proxy-agent';
+import { DIRECT, type ProxySettings, proxyFor } from './proxy.ts';
+
+/** Whom a TLS connection trusts, and as whom it shows itself. */
+export interface TlsTrust {
+  /** No verification. */
+  readonly insecure?: boolean;
+  /** Certificates trusted beside the machine's, PEM. */
+  readonly ca?: readonly string[];
+  /** PEM client certificate and key. */
+  readonly client?: { readonly cert: string; readonly key: string };
+}
+
+/**
+ * Where connections to the outside begin: kept-alive ones, a pool for each way out (direct, or a proxy) and kind of trust. The machine's own
+ * certificates count since Node is started with `--use-system-ca` (bin/slipway-node), SSL_CERT_FILE and SSL_CERT_DIR with them.
+ */
+export class OutboundAgents implements Disposable {
+  readonly #proxies: ProxySettings;
+  readonly #options: AgentOptions;
+  readonly #agents = new Map<string, HttpAgent>();
+
+  constructor(proxies: ProxySettings = DIRECT, options: AgentOptions = {}) {
+    this.#proxies = proxies;
+    this.#options = { keepAlive: true, maxFreeSockets: 16, scheduling: 'lifo', ...options };
+  }
+
+  for(url: URL, trust: TlsTrust = {}): HttpAgent {
+    const proxy = proxyFor(url, this.#proxies);
+    const secure = url.protocol === 'https:';
+    const key = `${url.protocol} ${proxy?.href} ${secure ? JSON.stringify([trust.insecure, trust.ca, trust.client]) : ''}`;
+    let agent = this.#agents.get(key);
+    if (agent === undefined) {
+      agent = open(proxy, secure, secure ? { ...this.#options, ...tlsOptions(trust) } : this.#options);
+      this.#agents.set(key, agent);
+    }
+    return agent;
+  }
+
+  [Symbol.dispose](): void {
+    for (const agent of this.#agents.values()) agent.destroy();
+    this.#agents.clear();
+  }
+}
+
+function open(proxy: URL | undefined, secure: boolean, options: HttpsAgentOptions): HttpAgent {
+  if (proxy?.protocol.startsWith('socks')) return new SocksProxyAgent(proxy, options);
+  const through = proxy === undefined ? {} : { proxyEnv: { HTTP_PROXY: proxy.href, HTTPS_PROXY: proxy.href } };
+  return secure ? new HttpsAgent({ ...options, ...through }) : new HttpAgent({ ...options, ...through });
+}
+
+function tlsOptions({ insecure, ca, client }: TlsTrust): HttpsAgentOptions {
+  return {
+    rejectUnauthorized: insecure !== true,
+    ...(ca === undefined ? {} : { ca: [...new Set([...getCACertificates('default'), ...ca])] }),
+    ...client,
+  };
+}
