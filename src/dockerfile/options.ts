@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { invalidArgument, type Platform, parsePlatform } from '../base/index.ts';
+import { annotate, invalidArgument, type Platform, parsePlatform } from '../base/index.ts';
 import type { LinuxResources } from '../llb/op.ts';
 import type { CacheImport } from './frontend-interface.ts';
 import { type LintOptions, parseLintOptions } from './lint.ts';
@@ -35,7 +35,7 @@ export function readOptions(options: ReadonlyMap<string, string>): BuildOptions 
   const platforms = (options.get('platform') ?? '')
     .split(',')
     .filter((text) => text !== '')
-    .map((text) => parsePlatform(text));
+    .map(targetPlatform);
   const lint = options.get('build-arg:BUILDKIT_DOCKERFILE_CHECK');
   return {
     buildArgs: withPrefix(options, 'build-arg:'),
@@ -57,6 +57,14 @@ export function readOptions(options: ReadonlyMap<string, string>): BuildOptions 
     lint: lint === undefined ? undefined : parseLintOptions(lint),
     keepGitDir: parseBoolean(options.get('build-arg:BUILDKIT_CONTEXT_KEEP_GIT_DIR') ?? '') ?? false,
   };
+}
+
+function targetPlatform(text: string): Platform {
+  try {
+    return parsePlatform(text);
+  } catch (error) {
+    throw annotate(error, `failed to parse target platform ${text}`);
+  }
 }
 
 function withPrefix(options: ReadonlyMap<string, string>, prefix: string): Map<string, string> {
