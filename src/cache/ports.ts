@@ -42,7 +42,10 @@ export interface ContentStore extends BlobProvider {
   /** Path of the blob file, for workers; @throws not_found. */
   path(digest: Digest): string;
   info(digest: Digest): { readonly size: number } | undefined;
-  /** Takes bytes; commits only if digest and size fit (when given). Two writers of one digest are both right. */
+  /**
+   * Takes bytes; commits only if digest and size fit (when given). Two writers of one digest are both right. A stream is read to its end also when the
+   * blob is here: who brings a digest is to show its bytes, and what lay here damaged is replaced.
+   */
   ingest(
     source: ReadableStream<Uint8Array> | AsyncIterable<Uint8Array> | Uint8Array,
     expected: { readonly digest?: Digest; readonly size?: number },
@@ -136,7 +139,10 @@ export interface RefManager {
   ): Promise<MutableRef>;
   /** A new handle on a stored ref; undefined when unknown or its content is gone. */
   get(id: string): Promise<ImmutableRef | undefined>;
-  /** A lazy ref for a chain of layers, known by descriptors; identical chains share snapshots (chain id). */
+  /**
+   * A lazy ref for a chain of layers, known by descriptors. What it holds is had only once the repository that `provider` reads from has delivered every
+   * byte of it to this scope, whatever lies in the store; then equal chains of the scope share snapshots.
+   */
   fromLayers(
     layers: readonly Layer[],
     options: AbortOptions & {

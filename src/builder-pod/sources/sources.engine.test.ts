@@ -162,6 +162,46 @@ describe('docker-image', () => {
     expect(proxy.requests.length).toBeGreaterThan(before);
   });
 
+  test('a digest is had only under names that served it, whatever is known of it', async () => {
+    const image = await pushImage('v1', 'one');
+    const index = await pushIndex('multi', [image]);
+    const registry = sources();
+    for (const { digest } of [image, index])
+      await mounted((await solve(registry, `docker-image://${proxy.host}/team/app@${digest}`, {}, amd64)).ref);
+    const config = (reference: string) =>
+      resolver.resolveImageConfig(reference, {
+        ...{ signal, platform: amd64, mode: 'default', scope: 'default', sessions: () => [] },
+      });
+    await config(`${proxy.host}/team/app@${index.digest}`);
+    // One that answers for any digest by HEAD, and names in an index of its own what another repository has.
+    const stolen = JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: [image] });
+    const hostile = await listen((req, res) => {
+      const mine = req.url?.endsWith('/mine') || req.url?.endsWith(digestOf(stolen));
+      if (req.method === 'HEAD' || mine)
+        res.writeHead(200, {
+          'content-type': mine ? OCI_INDEX : OCI_MANIFEST,
+          'docker-content-digest': mine ? digestOf(stolen) : image.digest,
+          'content-length': mine ? stolen.length : image.size,
+        });
+      else res.writeHead(404);
+      res.end(req.method === 'GET' && mine ? stolen : undefined);
+    });
+    for (const name of [
+      ...[image, index].flatMap(({ digest }) => [
+        `${proxy.host}/team/nosuch@${digest}`,
+        `${proxy.host}/team/app2:v1@${digest}`,
+        `${hostile}/team/app@${digest}`,
+      ]),
+      `${hostile}/team/app:v1`,
+      `${hostile}/team/app:mine`,
+    ]) {
+      await expect(solve(registry, `docker-image://${name}`, {}, amd64), name).rejects.toMatchObject({
+        code: 'not_found',
+      });
+      await expect(config(name), name).rejects.toMatchObject({ code: 'not_found' });
+    }
+  });
+
   test('an index gives the image of the platform, and never an attestation', async () => {
     const intel = await pushImage('amd64', 'intel');
     const arm = await pushImage('arm64', 'arm', { os: 'linux', architecture: 'arm64' });

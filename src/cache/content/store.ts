@@ -96,12 +96,13 @@ export class FsContentStore implements ContentStore, AsyncDisposable {
     signal.throwIfAborted();
     const chunks = chunksOf(source);
     const algorithm = expected.digest === undefined ? 'sha256' : digestAlgorithm(parseDigest(expected.digest));
-    const known = expected.digest === undefined ? undefined : this.info(expected.digest);
-    if (expected.digest !== undefined && known !== undefined) {
-      void chunks.return?.().catch(() => {});
-      checkSize(expected, known.size);
-      return { digest: expected.digest, size: known.size };
-    }
+    // What is here already is read all the same: that its bytes came is what proves that the source has them.
+    if (
+      source instanceof Uint8Array &&
+      expected.digest !== undefined &&
+      this.info(expected.digest)?.size === source.length
+    )
+      return { digest: expected.digest, size: source.length };
     const writer = this.#start();
     const id = this.#nextId++;
     const ingest: Ingest = { pending: 0, failure: undefined, wake: () => {}, done: Promise.withResolvers() };

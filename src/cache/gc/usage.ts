@@ -100,7 +100,10 @@ async function measure(refs: Refs, row: Row, options: AbortOptions): Promise<num
   const { db, snapshotter, content } = refs.records.options;
   const snapshot = row.kind === 'mutable' ? row.id : row.snapshot;
   let size = 0;
-  if (snapshot !== null && snapshotter.has(snapshot)) size += (await snapshotter.usage(snapshot, options)).bytes;
+  // One that several refs share counts for the first.
+  const first = db.get<{ id: string | null }>('SELECT min(id) AS id FROM refs WHERE snapshot = ?', snapshot)?.id;
+  if (snapshot !== null && (first ?? row.id) === row.id && snapshotter.has(snapshot))
+    size += (await snapshotter.usage(snapshot, options)).bytes;
   for (const blob of refs.records.blobs(row.id)) {
     if (blob.held === 1) size += content.info(blob.digest as `sha256:${string}`)?.size ?? 0;
   }

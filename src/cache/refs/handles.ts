@@ -100,9 +100,8 @@ export class ImmutableHandle implements ImmutableRef {
     if (blob !== undefined) await this.#guard(options, () => this.#fetch(blob, options));
   }
 
-  async #fetch({ digest, size }: Descriptor, options: RefOptions): Promise<void> {
+  async #fetch({ digest }: Descriptor, options: RefOptions): Promise<void> {
     const { records, unlazier } = this.#engine;
-    if (records.options.content.info(digest)?.size === size) return;
     for (const row of records.chain(this.id)) {
       const blob = records.blobs(row.id).find((one) => one.digest === digest);
       if (blob === undefined) continue;
@@ -122,10 +121,8 @@ export class ImmutableHandle implements ImmutableRef {
     for (const row of records.chain(this.id)) {
       const blob = records.blobs(row.id).find(({ digest }) => digest === descriptor.digest);
       if (blob === undefined) continue;
-      const isHere = content.info(descriptor.digest)?.size === descriptor.size;
       try {
-        if (isHere && (blob.held === 1 || records.heldInScope(blob.digest, row.scope)))
-          return await content.open(descriptor, options);
+        if (records.isHere(row, blob)) return await content.open(descriptor, options);
         const provider = records.provider(blob, row.scope);
         if (provider !== undefined) return await provider.open(descriptor, options);
       } catch (error) {

@@ -1,4 +1,3 @@
-export { chainIds } from './chain-id.ts';
 export type { LayerTools, PackedBlob, RefsOptions } from './context.ts';
 export { layerTools } from './layer-tools.ts';
 export { Refs } from './manager.ts';

@@ -4,11 +4,11 @@ import {
   CodedError,
   type Descriptor,
   type Digest,
-  parseImageReference,
 } from '../../base/index.ts';
 import type { Compression, Layer, RefOptions } from '../ports.ts';
 import type { PackedBlob } from './context.ts';
 import { type Losses, layerFailure } from './losses.ts';
+import { repositoryOf } from './place.ts';
 import type { RefRecords } from './records.ts';
 import type { BlobRow, RefRow } from './schema.ts';
 import { SharedWork } from './shared-work.ts';
@@ -40,13 +40,10 @@ function layerOf(blob: BlobRow, row: RefRow): Layer {
 }
 
 function distributionSource(reference: string): Record<string, string> {
-  try {
-    const { domain, path } = parseImageReference(reference);
-    return { [`containerd.io/distribution.source.${domain}`]: path };
-  } catch {
-    // Lazy content of another kind (a client's store, a cache): nothing to mount from.
-    return {};
-  }
+  const repository = repositoryOf(reference);
+  return repository === undefined
+    ? {}
+    : { [`containerd.io/distribution.source.${repository.domain}`]: repository.path };
 }
 
 function layerGone({ id }: RefRow): CodedError {
@@ -102,14 +99,10 @@ export class LayerBlobs {
       const args = { blob, digest: source.digest as Digest, into: temp.path, compression };
       try {
         packed = await tools.convert(args, options);
+        if (packed.diffId !== source.diff_id)
+          throw new CodedError('data_loss', `it has diff id ${packed.diffId}, ${source.diff_id} expected`);
       } catch (error) {
         throw layerFailure(row.id, await this.#losses.blameBlob(source, error, options), options);
-      }
-      if (packed.diffId !== source.diff_id) {
-        throw new CodedError(
-          'data_loss',
-          `layer ${source.digest} has diff id ${packed.diffId}, ${source.diff_id} expected`,
-        );
       }
     } else {
       if (row.snapshot === null) throw layerFailure(row.id, layerGone(row), options);

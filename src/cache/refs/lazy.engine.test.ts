@@ -40,9 +40,10 @@ async function image(): Promise<{ layers: readonly Layer[]; bytes: Map<Digest, B
 
 function provider(
   bytes: Map<Digest, Buffer>,
+  reference = 'registry.example/image',
 ): LazyProvider & { opened: Digest[]; sessions: string[][]; fail?: Error; hang?: boolean } {
   const made: ReturnType<typeof provider> = {
-    reference: 'registry.example/image',
+    reference,
     opened: [],
     sessions: [],
     async open({ digest }, { sessions }) {
@@ -152,6 +153,102 @@ describe('lazy refs', () => {
     delete theirs.fail;
     await other.mounts(options);
     expect(other.lazy).toBe(false);
+  });
+
+  test('whoever names a blob that others brought gets it once its own registry has delivered every byte', async () => {
+    const { layers, bytes } = await image();
+    await using state = await openTestState();
+    const mine = await state.refs.fromLayers(layers, { ...describing, scope: 'a', provider: provider(bytes) });
+    await mine.mounts(options);
+    const zeros = () => new Map([...bytes].map(([digest, { length }]) => [digest, Buffer.alloc(length)]));
+    // Another tenant's registry, another repository of the same tenant, and the same repository named by another tenant.
+    const claims = [
+      { scope: 'b', reference: 'hostile.example/x' },
+      { scope: 'a', reference: 'hostile.example/x' },
+      { scope: 'b', reference: 'registry.example/image' },
+    ];
+    for (const { scope, reference } of claims) {
+      const theirs = provider(zeros(), reference);
+      const other = await state.refs.fromLayers(layers, { ...describing, scope, provider: theirs });
+      expect(other.id).not.toBe(mine.id);
+      expect(other.lazy).toBe(true);
+      await expect(other.mounts(options)).rejects.toMatchObject({ code: 'data_loss' });
+      await expect(other.check({ ...options, blob: layers[0]!.descriptor })).rejects.toMatchObject({
+        code: 'data_loss',
+      });
+      const forced = { ...options, compression: { type: 'zstd', force: true } } as const;
+      await expect(other.layers(forced)).rejects.toMatchObject({ code: 'data_loss' });
+      const streamed = await other.openBlob(layers[0]!.descriptor, options);
+      expect(Buffer.concat(await Array.fromAsync(streamed)).every((byte) => byte === 0)).toBe(true);
+      expect(other.lazy).toBe(true);
+      // The owner has lost nothing by it.
+      for (const { descriptor } of layers) expect(await state.content.verify(descriptor.digest, options)).toBe(true);
+
+      const right = provider(bytes, reference);
+      const again = await state.refs.fromLayers(layers, { ...describing, scope, provider: right });
+      await using view = await again.mount(options);
+      expect(readdirSync(view.root).sort()).toEqual(['a', 'b']);
+      expect(right.opened).toHaveLength(layers.length);
+    }
+  });
+
+  test('one repository delivers a blob to a scope once; what two have delivered is unpacked once', async () => {
+    const { layers, bytes } = await image();
+    await using state = await openTestState();
+    const first = provider(bytes, 'registry.example/image:1');
+    const one = await state.refs.fromLayers(layers, { ...describing, scope: 'a', provider: first });
+    await one.mounts(options);
+    const second = provider(bytes, 'registry.example/image:2');
+    const swapped = await state.refs.fromLayers(layers.toReversed(), { ...describing, scope: 'a', provider: second });
+    await swapped.mounts(options);
+    expect(second.opened).toEqual([]);
+
+    const committed = () => state.snapshotter.list().length;
+    const before = committed();
+    const other = provider(bytes, 'registry.example/other');
+    const two = await state.refs.fromLayers(layers, { ...describing, scope: 'a', provider: other });
+    await two.mounts(options);
+    expect(other.opened).toHaveLength(layers.length);
+    expect(committed()).toBe(before);
+    // And stays when the one that unpacked it goes.
+    await one.release();
+    for (const { id } of state.refs.records.chain(one.id).reverse()) expect(await state.refs.remove(id)).toBe(true);
+    await using view = await two.mount(options);
+    expect(readdirSync(view.root).sort()).toEqual(['a', 'b']);
+    await swapped.release();
+  });
+
+  test('a manifest that lies about sizes or diff ids costs its own build, and nobody a blob', async () => {
+    const { layers, bytes } = await image();
+    await using state = await openTestState();
+    const mine = await state.refs.fromLayers(layers, { ...describing, scope: 'a', provider: provider(bytes) });
+    await mine.mounts(options);
+    const [bottom, top] = layers as [Layer, Layer];
+    const lies: Record<string, Layer> = {
+      smaller: { ...bottom, descriptor: { ...bottom.descriptor, size: bottom.descriptor.size - 1 } },
+      larger: { ...bottom, descriptor: { ...bottom.descriptor, size: bottom.descriptor.size + 1 } },
+      'another diff id': { ...bottom, diffId: top.diffId },
+    };
+    for (const scope of ['a', 'b']) {
+      for (const [lie, layer] of Object.entries(lies)) {
+        const theirs = provider(bytes, 'hostile.example/x');
+        const ref = await state.refs.fromLayers([layer, top], { ...describing, scope, provider: theirs });
+        await expect(ref.mounts(options), lie).rejects.toMatchObject(
+          lie === 'another diff id'
+            ? { code: 'invalid_argument', message: expect.stringContaining(top.diffId) as string }
+            : { code: 'data_loss' },
+        );
+        expect(ref.lazy).toBe(true);
+        for (const { descriptor } of layers) expect(await state.content.verify(descriptor.digest, options)).toBe(true);
+      }
+      // Nor has the scope anything to do with it that is told the truth, be it by the same repository.
+      const honest = provider(bytes, 'hostile.example/x');
+      const right = await state.refs.fromLayers(layers, { ...describing, scope, provider: honest });
+      await using view = await right.mount(options);
+      expect(readdirSync(view.root).sort()).toEqual(['a', 'b']);
+    }
+    await using view = await mine.mount(options);
+    expect(readdirSync(view.root).sort()).toEqual(['a', 'b']);
   });
 
   test('compression: blobs are converted only when forced, and keep their diff id', async () => {

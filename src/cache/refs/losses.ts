@@ -3,6 +3,7 @@ import {
   CodedError,
   type Descriptor,
   type Digest,
+  invalidArgument,
   neverAborted,
   toCodedError,
 } from '../../base/index.ts';
@@ -78,16 +79,22 @@ export class Losses {
     throw this.#lost(id, row.id, damaged(blob.digest));
   }
 
-  /** The failure to tell of work that read a blob: it may lie about its bytes, or they went bad here. Then they are dropped. */
+  /** The failure to tell of work that read a blob: its bytes went bad here, and are dropped; else what is said of them is wrong. */
   async blameBlob(blob: BlobRow, error: unknown, { signal }: AbortOptions): Promise<unknown> {
     if (signal.aborted) return error;
     const digest = blob.digest as Digest;
-    const { code } = toCodedError(error);
-    if (code === 'invalid_argument') {
-      if (await this.#records.options.content.verify(digest, { signal })) return error;
-    } else if (code !== 'data_loss') return error;
-    await this.discard(blob);
-    return code === 'data_loss' ? error : damaged(digest, error);
+    const { code, message } = toCodedError(error);
+    if (code !== 'invalid_argument' && code !== 'data_loss') return error;
+    if (!(await this.#records.options.content.verify(digest, { signal }))) {
+      await this.discard(blob);
+      return damaged(digest, error);
+    }
+    if (code === 'invalid_argument') return error;
+    return invalidArgument(`layer ${digest} is not what its image says: ${message}`, {
+      reason: 'REF_LAYER_MISDESCRIBED',
+      cause: error,
+      hint: 'the image is malformed: build or push it again',
+    });
   }
 
   /** Where one blob went bad others may have too: reads all that are here of a ref's layers. */
@@ -99,7 +106,7 @@ export class Losses {
     }
   }
 
-  /** Bytes that do not fit what they claim to be are had again: from where they came, or made anew. */
+  /** Bytes that were read and do not fit their digest are had again: from where they came, or made anew. */
   async discard({ ref, digest, origin }: BlobRow): Promise<void> {
     const { db, content } = this.#records.options;
     await content.remove(digest as Digest);
@@ -140,10 +147,10 @@ export class Losses {
     const { db, snapshotter, onResultDropped, log } = this.#records.options;
     const above = db.all<RefRow>(
       `WITH RECURSIVE above (id, depth) AS (
-        SELECT id, 0 FROM refs WHERE id = ?
+        SELECT id, 0 FROM refs WHERE snapshot = ?
         UNION ALL SELECT r.id, depth + 1 FROM refs r JOIN above a ON r.parent = a.id WHERE r.kind = 'immutable'
       ) SELECT refs.* FROM above JOIN refs ON refs.id = above.id ORDER BY depth`,
-      lowest.id,
+      lowest.snapshot,
     );
     log.warn('the files of a ref are gone', {
       ref: lowest.id,
@@ -156,10 +163,12 @@ export class Losses {
     for (const row of above)
       if (row.stored === 1 && !this.#records.obtainable({ ...row, snapshot: null })) onResultDropped?.(row.id);
     const records = this.#records;
+    const mounted = new Set(above.filter(({ id }) => records.inUse(id)).map(({ snapshot }) => snapshot));
     for (const { id, snapshot } of above.toReversed()) {
       if (records.inUse(id)) continue;
       // One that is still a parent goes at the next start.
-      if (snapshot !== null) await snapshotter.remove(snapshot, { signal: neverAborted }).catch(() => {});
+      if (snapshot !== null && !mounted.has(snapshot))
+        await snapshotter.remove(snapshot, { signal: neverAborted }).catch(() => {});
       const row = records.row(id);
       if (row === undefined || row.snapshot !== null || records.inUse(id) || records.obtainable(row)) continue;
       if (!records.hasChildren(id) && !records.leased(id)) records.delete(id);

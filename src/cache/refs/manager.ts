@@ -9,12 +9,13 @@ import type {
   RefManager,
   RefOptions,
 } from '../ports.ts';
-import { chainIds } from './chain-id.ts';
 import type { RefsOptions } from './context.ts';
 import { type Engine, ImmutableHandle, MutableHandle } from './handles.ts';
 import { compressionOf, LayerBlobs } from './layer-blobs.ts';
+import { layerChain } from './layer-chain.ts';
 import { Losses } from './losses.ts';
 import { NamedRefs } from './named.ts';
+import { placeOf } from './place.ts';
 import { RefRecords } from './records.ts';
 import { recover } from './recovery.ts';
 import { MIGRATIONS } from './schema.ts';
@@ -96,21 +97,21 @@ export class Refs implements RefManager, AsyncDisposable {
     if (layers.length === 0) throw invalidArgument('a ref from layers needs one layer at least');
     const { provider, description, recordType, scope = '' } = options;
     const { db } = this.records.options;
-    const chain = chainIds(layers.map(({ diffId }) => diffId));
+    const place = placeOf(provider.reference);
+    const chain = layerChain(layers);
     let parent: string | undefined;
     db.transaction(() => {
       for (const [n, layer] of layers.entries()) {
         const chainId = chain[n] as NonNullable<(typeof chain)[number]>;
         const known = db.get<{ id: string }>(
-          'SELECT id FROM refs WHERE scope = ? AND chain_id = ?',
-          scope,
-          chainId,
+          'SELECT id FROM refs WHERE scope = ? AND chain_id = ? AND place = ?',
+          ...[scope, chainId, place],
         )?.id;
         const id: string =
           known ??
           this.records.insert({
             ...{ kind: 'immutable', parent, description, recordType, scope },
-            ...{ chainId, diffId: layer.diffId },
+            ...{ chainId, diffId: layer.diffId, place },
           });
         const { digest, mediaType } = layer.descriptor;
         if (known === undefined || !this.records.blobs(id).some((blob) => blob.digest === digest)) {
@@ -149,8 +150,12 @@ export class Refs implements RefManager, AsyncDisposable {
     });
     if (row.stored === 1) records.options.onResultDropped?.(id);
     const snapshot = row.kind === 'mutable' ? id : row.snapshot;
-    const { snapshotter } = records.options;
-    if (snapshot !== null && snapshotter.has(snapshot)) await snapshotter.remove(snapshot, { signal: neverAborted });
+    const { snapshotter, db } = records.options;
+    // Now it counts for another ref.
+    if (snapshot !== null && records.isNamed(snapshot))
+      db.run('UPDATE refs SET size = NULL WHERE snapshot = ?', snapshot);
+    else if (snapshot !== null && snapshotter.has(snapshot))
+      await snapshotter.remove(snapshot, { signal: neverAborted });
     return true;
   }
 

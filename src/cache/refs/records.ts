@@ -13,6 +13,7 @@ export interface NewRef {
   readonly scope: string | undefined;
   readonly chainId?: Digest;
   readonly diffId?: Digest;
+  readonly place?: string;
 }
 
 /** The stored rows of refs, and what only this life knows of them: open handles and providers. No wait in here: every method is one step. */
@@ -43,8 +44,8 @@ export class RefRecords {
     const id = ref.id ?? newId();
     const now = this.now();
     this.options.db.run(
-      `INSERT INTO refs (id, kind, parent, snapshot, description, record_type, scope, created_at, last_used_at, chain_id, diff_id)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO refs (id, kind, parent, snapshot, description, record_type, scope, created_at, last_used_at, chain_id, diff_id, place)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       ...[
         id,
         ref.kind,
@@ -54,7 +55,7 @@ export class RefRecords {
         ref.recordType ?? 'regular',
         ref.scope ?? '',
       ],
-      ...[now, now, ref.chainId ?? null, ref.diffId ?? null],
+      ...[now, now, ref.chainId ?? null, ref.diffId ?? null, ref.place ?? ''],
     );
     return id;
   }
@@ -117,13 +118,10 @@ export class RefRecords {
   }
 
   /** The blobs of a ref's layer that can be had, best first: here, then by the newest provider. */
-  usableBlobs({ id, scope }: RefRow): BlobRow[] {
+  usableBlobs(row: RefRow): BlobRow[] {
+    const { id, scope } = row;
     const blobs = this.blobs(id);
-    const here = blobs.filter(
-      ({ digest, descriptor, held }) =>
-        (held === 1 || this.heldInScope(digest, scope)) &&
-        this.options.content.info(digest as Digest)?.size === (JSON.parse(descriptor) as Descriptor).size,
-    );
+    const here = blobs.filter((blob) => this.isHere(row, blob));
     const order = [...(this.#providers.get(id)?.keys() ?? [])];
     const away = blobs
       .filter((blob) => !here.includes(blob) && this.provider(blob, scope) !== undefined)
@@ -148,11 +146,31 @@ export class RefRecords {
     this.options.db.run('UPDATE refs SET size = NULL WHERE id = ?', ref);
   }
 
-  /** Whether some ref of the scope brought this blob here: only then may the scope read it without asking its registry. */
-  heldInScope(digest: string, scope: string): boolean {
-    const sql =
-      'SELECT 1 FROM ref_blobs b JOIN refs r ON r.id = b.ref WHERE b.digest = ? AND b.held = 1 AND r.scope = ?';
-    return this.options.db.get(sql, digest, scope) !== undefined;
+  /**
+   * Whether a blob of the ref may be read from the store: its bytes are there, and were made for the ref, or its place has delivered them to its scope.
+   * That another repository, or another scope, brought the same digest is no reason.
+   */
+  isHere({ scope, place }: RefRow, { digest, descriptor, held }: BlobRow): boolean {
+    if (this.options.content.info(digest as Digest)?.size !== (JSON.parse(descriptor) as Descriptor).size) return false;
+    if (held === 1) return true;
+    const delivered = `SELECT 1 FROM ref_blobs b JOIN refs r ON r.id = b.ref
+      WHERE b.digest = ? AND b.held = 1 AND b.origin = 'given' AND r.scope = ? AND r.place = ?`;
+    return this.options.db.get(delivered, digest, scope, place) !== undefined;
+  }
+
+  /** A snapshot of the scope that holds what this row is going to, on the same snapshot below: another repository's, unpacked and found right. */
+  snapshotLike({ scope, chain_id }: RefRow, below: string | undefined): string | undefined {
+    if (chain_id === null) return undefined;
+    const sql = `SELECT r.snapshot FROM refs r LEFT JOIN refs p ON p.id = r.parent
+      WHERE r.scope = ? AND r.chain_id = ? AND r.snapshot IS NOT NULL AND p.snapshot IS ?`;
+    return this.options.db
+      .all<{ snapshot: string }>(sql, scope, chain_id, below ?? null)
+      .find(({ snapshot }) => this.options.snapshotter.has(snapshot))?.snapshot;
+  }
+
+  /** Whether a ref stands for this snapshot; several may. */
+  isNamed(snapshot: string): boolean {
+    return this.options.db.get('SELECT 1 FROM refs WHERE snapshot = ?', snapshot) !== undefined;
   }
 
   /** Whether the content of a ref can be had: unpacked here, or lazy with a way to get it. */

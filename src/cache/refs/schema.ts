@@ -64,6 +64,14 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (lease, kind, resource)
   ) WITHOUT ROWID;
   CREATE INDEX lease_resources_resource ON lease_resources (kind, resource);`,
+
+  // Before this step a name could vouch for content that another had brought.
+  `ALTER TABLE refs ADD COLUMN place TEXT NOT NULL DEFAULT '';
+  DROP INDEX refs_chain;
+  UPDATE refs SET chain_id = NULL;
+  UPDATE ref_blobs SET held = 0 WHERE origin = 'given';
+  CREATE UNIQUE INDEX refs_chain ON refs (scope, chain_id, place) WHERE chain_id IS NOT NULL;
+  CREATE INDEX refs_snapshot ON refs (snapshot) WHERE snapshot IS NOT NULL;`,
 ];
 
 /** A row of `refs`. Times in ms since the epoch, size in bytes. */
@@ -80,7 +88,10 @@ export interface RefRow {
   readonly last_used_at: number;
   readonly usage_count: number;
   readonly size: number | null;
+  /** Of layers that were given: what they and those below are said to be; see {@link layerChain}. */
   readonly chain_id: string | null;
+  /** Repository that is to deliver its layer; empty where it was made here. */
+  readonly place: string;
   readonly diff_id: string | null;
   readonly stored: number;
 }
@@ -94,7 +105,7 @@ export interface BlobRow {
   readonly type: 'gzip' | 'zstd' | 'uncompressed';
   readonly diff_id: string;
   readonly origin: 'given' | 'made';
-  /** Whether this ref brought the bytes into the content store (a blob of the same digest from another scope does not count). */
+  /** Whether the bytes in the content store are this ref's: made here, or delivered by its place. Those that others brought do not count. */
   readonly held: number;
   /** Registry reference that a given blob can be had from. */
   readonly provider: string | null;

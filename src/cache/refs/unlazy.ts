@@ -55,12 +55,13 @@ export class Unlazier {
 
   /** Path of a blob of this ref's layer in the content store, pulled if need be. */
   pull(row: RefRow, blob: BlobRow, options: RefOptions): Promise<string> {
-    const key = `${row.scope} ${blob.digest}`;
+    const { size } = JSON.parse(blob.descriptor) as Descriptor;
+    const key = `${row.scope} ${row.place} ${blob.digest} ${size}`;
     const work = (shared: AbortOptions & { participants: Participants }) => this.#pull(row, blob, shared);
     const pulled = this.#pulls.run(key, { ...options }, options, work);
     return pulled.then(
       (path) => {
-        // Another ref of the same scope may have done the work.
+        // Another ref of the same scope and place may have done the work.
         if (blob.held === 0) this.#records.setHeld(row.id, blob.digest, true);
         return path;
       },
@@ -79,10 +80,7 @@ export class Unlazier {
     const { content } = records.options;
     const digest = blob.digest as Digest;
     const descriptor = JSON.parse(blob.descriptor) as Descriptor;
-    const size = content.info(digest)?.size;
-    const isHere = size === descriptor.size;
-    if (!isHere && size !== undefined) await content.remove(digest); // cut short, or worse
-    if (isHere && (blob.held === 1 || records.heldInScope(digest, row.scope))) return content.path(digest);
+    if (records.isHere(row, blob)) return content.path(digest);
     const provider = records.provider(blob, row.scope);
     if (provider === undefined) throw gone(row, digest);
     using _place = await this.#places.acquire({ signal });
@@ -95,7 +93,6 @@ export class Unlazier {
     const stream = await provider.open(descriptor, { signal, sessions });
     const counted = stream.pipeThrough(counter((bytes) => report(bytes, false)));
     await content.ingest(counted, { digest, size: descriptor.size }, { signal });
-    // A blob that another scope had brought is in the store already, so that ingest does not read: opening it was the proof of access.
     report(descriptor.size, true);
     return content.path(digest);
   }
@@ -113,6 +110,12 @@ export class Unlazier {
     if (row === undefined) throw new CodedError('not_found', `ref ${id} is gone`, { fault: 'infrastructure' });
     if (row.snapshot !== null) return;
     const below = rows.slice(0, -1).map(({ snapshot }) => snapshot as string);
+    const like = records.snapshotLike(row, below.at(-1));
+    if (like !== undefined) {
+      db.run('UPDATE refs SET snapshot = ? WHERE id = ?', like, id);
+      db.run('UPDATE refs SET size = NULL WHERE snapshot = ?', like);
+      return;
+    }
     const digest = layer.digest as Digest;
     const total = (JSON.parse(layer.descriptor) as Descriptor).size;
     const report = (current: number, completed: boolean) => {

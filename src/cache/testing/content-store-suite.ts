@@ -83,6 +83,25 @@ export function contentStoreSuite(
       await expect.poll(() => opened.leftovers()).toBe(0);
     });
 
+    test('a digest that is here is no reason to believe who names it; right bytes mend what lay here damaged', async () => {
+      await using opened = await open();
+      const { store } = opened;
+      const digest = digestOf('right');
+      await store.ingest(chunks('right'), { digest }, options);
+      for (const lie of ['\0\0\0\0\0', 'righ', 'rights', ''])
+        await expect(store.ingest(chunks(lie), { digest, size: 5 }, options)).rejects.toMatchObject({
+          code: 'data_loss',
+        });
+      const descriptor = { mediaType: 'x', digest, size: 5 };
+      expect((await read(await store.open(descriptor, options))).toString()).toBe('right');
+      const { writeFileSync } = await import('node:fs');
+      writeFileSync(store.path(digest), 'wrong');
+      await store.ingest(chunks('ri', 'ght'), { digest, size: 5 }, options);
+      expect((await read(await store.open(descriptor, options))).toString()).toBe('right');
+      expect(await store.verify(digest, options)).toBe(true);
+      await expect.poll(() => opened.leftovers()).toBe(0);
+    });
+
     test('a source that fails, and an abort while it hangs, leave nothing', async () => {
       await using opened = await open();
       const { store } = opened;

@@ -5,7 +5,7 @@ export interface CachedBytes {
   readonly bytes: Uint8Array;
 }
 
-/** Small blobs by scope and digest, least recently used first out. */
+/** Small blobs by where they are from and digest, least recently used first out. */
 export class ByteCache {
   readonly #entries = new Map<string, CachedBytes>();
   readonly #limit: number;
@@ -16,8 +16,8 @@ export class ByteCache {
     this.#limit = limit;
   }
 
-  find(scope: string, digest: string): CachedBytes | undefined {
-    const key = `${scope}\0${digest}`;
+  find(from: string, digest: string): CachedBytes | undefined {
+    const key = `${from}\0${digest}`;
     const entry = this.#entries.get(key);
     if (entry !== undefined) {
       this.#entries.delete(key);
@@ -26,8 +26,8 @@ export class ByteCache {
     return entry;
   }
 
-  add(scope: string, digest: Digest, entry: CachedBytes): void {
-    const key = `${scope}\0${digest}`;
+  add(from: string, digest: Digest, entry: CachedBytes): void {
+    const key = `${from}\0${digest}`;
     const old = this.#entries.get(key);
     if (old !== undefined) this.#size -= old.bytes.length;
     this.#entries.delete(key);

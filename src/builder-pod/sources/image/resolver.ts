@@ -21,7 +21,7 @@ import {
   requirePlatform,
 } from '../../../oci/manifest/index.ts';
 import type { CredentialProvider, RegistryClient, Repository } from '../../../oci/registry-client/index.ts';
-import { ByteCache } from './byte-cache.ts';
+import { ByteCache, type CachedBytes } from './byte-cache.ts';
 
 const MAX_INDEX_DEPTH = 3;
 const MAX_PROVIDERS = 1000;
@@ -52,6 +52,14 @@ export interface ResolvedImage {
   readonly layers: readonly Layer[];
 }
 
+/** One look-up of a name. */
+interface Query extends ResolveImageOptions {
+  readonly name: string;
+  /** Scope and repository: what one repository served to one scope is nobody else's. */
+  readonly from: string;
+  readonly repository: () => Repository;
+}
+
 export interface ImageResolverOptions {
   readonly client: RegistryClient;
   /** Asked once for each list of sessions while it is in use, so that tokens are reused. */
@@ -59,8 +67,8 @@ export interface ImageResolverOptions {
 }
 
 /**
- * Resolves image names to manifests and configs. Manifests and configs are kept in memory by scope and digest (32 MiB), so that no scope reads what
- * another's credentials fetched; a tag is looked up anew for each build.
+ * Resolves image names to manifests and configs. Manifests and configs are kept in memory (32 MiB) by scope, repository and digest: no scope reads what
+ * another's credentials fetched, and no name stands for what another repository served. A tag is looked up anew for each build.
  */
 export class ImageResolver {
   readonly #options: ImageResolverOptions;
@@ -85,9 +93,14 @@ export class ImageResolver {
   async resolve(reference: string, options: ResolveImageOptions): Promise<ResolvedImage> {
     const parsed = withDefaultTag(parseImageReference(reference));
     const name = formatImageReference(parsed);
-    const repository = () => this.#options.client.repository(parsed, this.#credentials(options.sessions()));
-    const root = await this.#root(parsed.digest ?? parsed.tag ?? 'latest', name, repository, options);
-    return { reference: name, root, ...(await this.#descend(root, name, repository, options)) };
+    const query: Query = {
+      ...options,
+      name,
+      from: `${options.scope}\0${parsed.domain}/${parsed.path}`,
+      repository: () => this.#options.client.repository(parsed, this.#credentials(options.sessions())),
+    };
+    const root = await this.#root(parsed.digest ?? parsed.tag ?? 'latest', query);
+    return { reference: name, root, ...(await this.#descend(root, query)) };
   }
 
   /** The repository of a reference with the credentials of these sessions, for reading its layers. */
@@ -107,14 +120,10 @@ export class ImageResolver {
     return provider;
   }
 
-  async #root(
-    reference: string,
-    name: string,
-    repository: () => Repository,
-    { signal, scope, memo }: ResolveImageOptions,
-  ): Promise<Descriptor> {
+  async #root(reference: string, query: Query): Promise<Descriptor> {
+    const { name, signal, memo, repository } = query;
     if (isDigest(reference)) {
-      const fetched = await this.#once(scope, reference, signal, () => repository().getManifest(reference, { signal }));
+      const fetched = await this.#once(query, reference, () => repository().getManifest(reference, { signal }));
       return fetched.descriptor;
     }
     for (;;) {
@@ -134,23 +143,19 @@ export class ImageResolver {
   }
 
   /** Follows indexes down to the image for the platform. A name of one image means that one, whatever it was made for. */
-  async #descend(
-    root: Descriptor,
-    name: string,
-    repository: () => Repository,
-    options: ResolveImageOptions,
-  ): Promise<Omit<ResolvedImage, 'reference' | 'root'>> {
+  async #descend(root: Descriptor, query: Query): Promise<Omit<ResolvedImage, 'reference' | 'root'>> {
+    const { name, platform } = query;
     let wanted = root;
     for (let depth = 0; depth <= MAX_INDEX_DEPTH; depth++) {
-      const { bytes, descriptor } = await this.#manifest(wanted, repository, options);
+      const { bytes, descriptor } = await this.#manifest(wanted, query);
       try {
         const parsed = parseManifestOrIndex(bytes, descriptor.mediaType);
         if (parsed.kind === 'manifest') {
-          const config = await this.#config(parsed.manifest.config, repository, options);
+          const config = await this.#config(parsed.manifest.config, query);
           const { diff_ids } = parseImageConfig(config).rootfs;
           return { manifest: descriptor, config, layers: pairLayers(parsed.manifest.layers, diff_ids) };
         }
-        wanted = requirePlatform(parsed.index, options.platform, name);
+        wanted = requirePlatform(parsed.index, platform, name);
       } catch (error) {
         throw annotate(error, `image ${name}`);
       }
@@ -158,38 +163,32 @@ export class ImageResolver {
     throw invalidArgument(`image ${name} nests indexes too deeply`, { reason: 'OCI_MALFORMED' });
   }
 
-  async #manifest(descriptor: Descriptor, repository: () => Repository, { signal, scope }: ResolveImageOptions) {
-    return await this.#once(scope, descriptor.digest, signal, async () => {
-      const maxBytes = Math.min(MAX_MANIFEST_BYTES, descriptor.size > 0 ? descriptor.size : MAX_MANIFEST_BYTES);
-      return await repository().getManifest(descriptor.digest, { signal, maxBytes });
+  async #manifest({ digest, size }: Descriptor, query: Query): Promise<CachedBytes> {
+    const { signal, repository } = query;
+    return await this.#once(query, digest, async () => {
+      const maxBytes = Math.min(MAX_MANIFEST_BYTES, size > 0 ? size : MAX_MANIFEST_BYTES);
+      return await repository().getManifest(digest, { signal, maxBytes });
     });
   }
 
-  async #config(
-    descriptor: Descriptor,
-    repository: () => Repository,
-    { signal, scope }: ResolveImageOptions,
-  ): Promise<Uint8Array> {
-    const { bytes } = await this.#once(scope, descriptor.digest, signal, async () => ({
+  async #config(descriptor: Descriptor, query: Query): Promise<Uint8Array> {
+    const { signal, repository } = query;
+    const { bytes } = await this.#once(query, descriptor.digest, async () => ({
       descriptor,
       bytes: await repository().getBlob(descriptor, { signal, maxBytes: MAX_CONFIG_BYTES }),
     }));
     return bytes;
   }
 
-  async #once(
-    scope: string,
-    digest: Digest,
-    signal: AbortSignal,
-    fetch: () => Promise<{ readonly descriptor: Descriptor; readonly bytes: Uint8Array }>,
-  ) {
-    const cached = this.#bytes.find(scope, digest);
+  /** What the repository has served to the scope is not asked for again. */
+  async #once({ from, signal }: Query, digest: Digest, fetch: () => Promise<CachedBytes>): Promise<CachedBytes> {
+    const cached = this.#bytes.find(from, digest);
     if (cached !== undefined) return cached;
-    using _turn = await this.#fetching.acquire(`${scope}\0${digest}`, { signal });
-    const meanwhile = this.#bytes.find(scope, digest);
+    using _turn = await this.#fetching.acquire(`${from}\0${digest}`, { signal });
+    const meanwhile = this.#bytes.find(from, digest);
     if (meanwhile !== undefined) return meanwhile;
     const fetched = await fetch();
-    this.#bytes.add(scope, digest, fetched);
+    this.#bytes.add(from, digest, fetched);
     return fetched;
   }
 }
