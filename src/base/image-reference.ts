@@ -19,7 +19,7 @@ const TAG = /^\w[\w.-]{0,127}$/;
  * No default tag is added: see {@link withDefaultTag}. @throws CodedError invalid_argument
  */
 export function parseImageReference(text: string): ImageReference {
-  const fail = (why: string) => invalidArgument(`invalid image reference ${JSON.stringify(text)}: ${why}`);
+  const fail = (why: string) => invalidArgument(`invalid reference format: ${why} (${JSON.stringify(text)})`);
   let rest = text;
   let digest: Digest | undefined;
   const at = rest.indexOf('@');
@@ -49,8 +49,8 @@ export function parseImageReference(text: string): ImageReference {
   }
   if (domain === 'docker.io' && !path.includes('/')) path = `library/${path}`;
   if (!DOMAIN.test(domain)) throw fail(`invalid registry host ${JSON.stringify(domain)}`);
-  if (path !== path.toLowerCase()) throw fail('the repository name must be lower case');
-  if (!PATH.test(path)) throw fail('invalid repository name');
+  if (path !== path.toLowerCase()) throw fail(`repository name (${path}) must be lowercase`);
+  if (!PATH.test(path)) throw fail(`invalid repository name (${path})`);
   if (path.length > 255) throw fail('the repository name is longer than 255 characters');
   return { domain, path, ...(tag === undefined ? {} : { tag }), ...(digest === undefined ? {} : { digest }) };
 }

@@ -7,4 +7,4 @@ export type { Peer } from './options.ts';
 export * from './server.ts';
 export { ServerCall } from './server-call.ts';
 export * from './service.ts';
-export { errorOfStatus, type RpcStatus, statusOfError } from './status.ts';
+export { errorOfStatus, type RpcStatus, statusOfError, type WireCode } from './status.ts';

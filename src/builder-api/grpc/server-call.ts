@@ -5,7 +5,7 @@ import { assertSendable, frameMessage } from './framing.ts';
 import { type MessageSink, pumpMessages } from './messages.ts';
 import { Metadata } from './metadata.ts';
 import type { Peer } from './options.ts';
-import { trailersOfError } from './status.ts';
+import { trailersOfError, type WireCode } from './status.ts';
 
 const TIMEOUT_UNITS: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 };
 const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -30,6 +30,8 @@ export class ServerCall {
   readonly metadata: Metadata;
   readonly peer: Peer;
   readonly path: string;
+  /** The codes that failures of this call have on the wire. */
+  wireCode: WireCode | undefined;
   readonly #stream: ServerHttp2Stream;
   readonly #encoding: string | undefined;
   readonly #userAgent: string;
@@ -143,7 +145,7 @@ export class ServerCall {
       this.#stream.end();
       return;
     }
-    const trailers = trailersOfError(error, this.#userAgent);
+    const trailers = trailersOfError(error, this.#userAgent, this.wireCode);
     if (this.#headersSent) {
       this.#trailers = trailers;
       this.#stream.end();

@@ -21,6 +21,7 @@ import {
   methodPath,
   type ServiceDefinition,
 } from './service.ts';
+import type { WireCode } from './status.ts';
 
 /** PEM texts. With `ca`, clients must show a certificate that it signed. */
 export interface TlsOptions {
@@ -51,11 +52,20 @@ export class GrpcServer implements AsyncDisposable {
     return this.#calls;
   }
 
-  /** Serves a service. Methods without a handler answer `unimplemented`. */
-  register<S extends ServiceDefinition>(definition: S, handlers: Handlers<S>): void {
+  /** Serves a service. Methods without a handler answer `unimplemented`; what handlers throw is told with the code that `wireCode` gives it. */
+  register<S extends ServiceDefinition>(
+    definition: S,
+    handlers: Handlers<S>,
+    { wireCode }: { readonly wireCode?: WireCode } = {},
+  ): void {
     for (const [key, method] of Object.entries(definition.methods)) {
       const handler = handlers[key as keyof S['methods']] as unknown;
-      if (handler !== undefined) this.registerRaw(methodPath(definition, method), adapt(method, handler));
+      if (handler === undefined) continue;
+      const serve = adapt(method, handler);
+      this.registerRaw(methodPath(definition, method), (call) => {
+        call.wireCode = wireCode;
+        serve(call);
+      });
     }
   }
 

@@ -42,25 +42,34 @@ export function codeOfGrpc(status: number): Code {
   return code === undefined || code === 'ok' ? 'unknown' : code;
 }
 
+/** The code that a failure has on the wire. Its own travels as a detail all the same. */
+export type WireCode = (error: CodedError) => Code;
+
+const ownCode: WireCode = ({ code }) => code;
+
 /** A failure as google.rpc.Status, with its typed details. */
-export function statusOfError(error: unknown): google.rpc.Status.$Properties & { code: number; message: string } {
+export function statusOfError(
+  error: unknown,
+  wireCode: WireCode = ownCode,
+): google.rpc.Status.$Properties & { code: number; message: string } {
   const coded = toCodedError(error);
   const details = coded.details.map(encodeDetail);
-  const own = { reason: coded.reason, fault: coded.fault, hint: coded.hint };
+  const own = { code: coded.code, reason: coded.reason, fault: coded.fault, hint: coded.hint };
   details.push({ typeUrl: SLIPWAY_ERROR, value: Buffer.from(JSON.stringify(own)) });
-  return { code: grpcCodeOf(coded.code), message: coded.message, details };
+  return { code: grpcCodeOf(wireCode(coded)), message: coded.message, details };
 }
 
 /** The failure that a google.rpc.Status tells of. A status without a code is `unknown`. */
 export function errorOfStatus(status: google.rpc.Status.$Properties): CodedError {
   const details: ErrorDetail[] = [];
-  let own: { reason?: string; fault?: Fault; hint?: string } = {};
+  let own: { code?: string; reason?: string; fault?: Fault; hint?: string } = {};
   for (const any of status.details ?? []) {
     const detail = decodeDetail(any);
     if (detail.type === SLIPWAY_ERROR) own = (detail.value ?? {}) as typeof own;
     else details.push(detail);
   }
-  return new CodedError(codeOfGrpc(status.code ?? 2), status.message ?? '', {
+  const code = codeOfGrpc(status.code ?? 2);
+  return new CodedError(code === 'unknown' && isCode(own.code) ? own.code : code, status.message ?? '', {
     details,
     ...(own.reason === undefined ? {} : { reason: String(own.reason) }),
     ...(own.hint === undefined ? {} : { hint: String(own.hint) }),
@@ -69,8 +78,8 @@ export function errorOfStatus(status: google.rpc.Status.$Properties): CodedError
 }
 
 /** Trailers that end a failed call. Details that the peer's header limits cannot hold are left out, largest first. */
-export function trailersOfError(error: unknown, userAgent = ''): Record<string, string> {
-  const { code, message, details = [] } = statusOfError(error);
+export function trailersOfError(error: unknown, userAgent = '', wireCode = ownCode): Record<string, string> {
+  const { code, message, details = [] } = statusOfError(error, wireCode);
   const text = message.slice(0, MAX_MESSAGE_CHARACTERS);
   const room = userAgent.includes('grpc-go') ? MAX_DETAILS_BYTES_GO : MAX_DETAILS_BYTES;
   const kept = [...(details ?? [])].sort((a, b) => size(a) - size(b));
@@ -143,6 +152,10 @@ function decodeDetail(any: google.rpc.Any.$Properties): ErrorDetail {
       // Not JSON after all: keep the bytes.
     }
   return { type: typeUrl, value: Buffer.from(value) };
+}
+
+function isCode(value: unknown): value is Code {
+  return value !== 'ok' && (CODES as readonly unknown[]).includes(value);
 }
 
 function isFault(value: unknown): value is Fault {

@@ -3,6 +3,7 @@ import {
   Control,
   CURRENT_TIMESTAMP_METADATA,
   type GrpcServer,
+  type Handlers,
   Health,
   Metadata,
   statusOfError,
@@ -17,6 +18,7 @@ import type { Engine, SolveRequest } from '../engine/index.ts';
 import { BuildHistory } from './history.ts';
 import { solveRequest } from './solve-request.ts';
 import { statusMessages } from './status-messages.ts';
+import { buildkitCode } from './wire-code.ts';
 import { BUILDKIT_VERSION } from './worker.ts';
 
 /** How long a status stream may come before its Solve. */
@@ -42,7 +44,7 @@ export function registerControl(server: GrpcServer, options: ControlOptions): vo
 
   server.register(Health, { check: () => ({ status: 1 }) });
   server.register(TraceService, { export: () => ({}) });
-  server.register(Control, {
+  const handlers: Handlers<typeof Control> = {
     info: () => ({ buildkitVersion: BUILDKIT_VERSION }),
 
     listWorkers: () => ({ record: [options.worker] }),
@@ -73,7 +75,7 @@ export function registerControl(server: GrpcServer, options: ControlOptions): vo
         const coded = toCodedError(error);
         engine.refuse(ref, coded);
         log.info('build failed', { build: ref, err: coded });
-        if (known) history.complete(ref, { error: statusOfError(coded) });
+        if (known) history.complete(ref, { error: statusOfError(coded, buildkitCode) });
         throw coded;
       } finally {
         options.gc.trigger();
@@ -81,7 +83,12 @@ export function registerControl(server: GrpcServer, options: ControlOptions): vo
     },
 
     status: async function* (request, context) {
-      const build = await engine.build(request.ref ?? '', { signal: context.signal, waitMs: STATUS_WAIT_MS });
+      const ref = request.ref ?? '';
+      const build = await engine.build(ref, { signal: context.signal, waitMs: STATUS_WAIT_MS }).catch((error) => {
+        // There is nothing to watch of a build that was refused, and Solve says why.
+        if (!engine.wasRefused(ref)) throw error;
+      });
+      if (build === undefined) return;
       context.sendHeaders(new Metadata().add(CURRENT_TIMESTAMP_METADATA, new Date().toISOString()));
       for await (const events of build.job.watch({ signal: context.signal })) yield* statusMessages(events);
     },
@@ -142,7 +149,8 @@ export function registerControl(server: GrpcServer, options: ControlOptions): vo
       else if (request.finalize !== true) history.pin(ref, request.pinned === true);
       return {};
     },
-  });
+  };
+  server.register(Control, handlers, { wireCode: buildkitCode });
 }
 
 function usageMessage(record: DiskUsage): UsageRecord {

@@ -4,6 +4,7 @@ import {
   type CallContext,
   errorOfStatus,
   type GrpcServer,
+  type Handlers,
   LLBBridge,
   toNumber,
   type wire,
@@ -12,6 +13,7 @@ import { type Definition, decodeDefinition, encodeDefinition } from '../../llb/i
 import type { Build, Engine } from '../engine/index.ts';
 import type { BridgeRef, BridgeResult, BridgeStat, FrontendBridge } from '../frontends/index.ts';
 import { frontendCaps, llbCaps } from './caps.ts';
+import { buildkitCode } from './wire-code.ts';
 import { platformOf } from './worker.ts';
 
 /** How long a call may come before the Solve that it belongs to. */
@@ -28,7 +30,7 @@ type WorkerRecord = wire.moby.buildkit.v1.types.WorkerRecord.$Properties;
 export function registerLlbBridge(server: GrpcServer, engine: Engine, worker: WorkerRecord): void {
   const buildOf = (context: CallContext): Promise<Build> => {
     const ref = context.metadata.get(BUILD_ID_METADATA);
-    if (ref === undefined || ref === '') throw invalidArgument(`metadata ${BUILD_ID_METADATA} is missing`);
+    if (ref === undefined || ref === '') throw invalidArgument('no buildid found in context');
     return engine.build(ref, { signal: context.signal, waitMs: BUILD_WAIT_MS });
   };
   const bridgeOf = async (context: CallContext): Promise<FrontendBridge> => {
@@ -36,7 +38,7 @@ export function registerLlbBridge(server: GrpcServer, engine: Engine, worker: Wo
     return build.bridge(build.request.frontendInputs);
   };
 
-  server.register(LLBBridge, {
+  const handlers: Handlers<typeof LLBBridge> = {
     ping: async (_, context) => {
       await buildOf(context);
       return { frontendApiCaps: [...frontendCaps], llbCaps: [...llbCaps], workers: [worker] };
@@ -158,7 +160,8 @@ export function registerLlbBridge(server: GrpcServer, engine: Engine, worker: Wo
       });
       return {};
     },
-  });
+  };
+  server.register(LLBBridge, handlers, { wireCode: buildkitCode });
 }
 
 function text(bytes: Uint8Array | null | undefined): string {

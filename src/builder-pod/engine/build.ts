@@ -1,6 +1,16 @@
-import { type AbortOptions, type Afterwork, CodedError, formatPlatform, type Platform } from '../../base/index.ts';
+import {
+  type AbortOptions,
+  type Afterwork,
+  annotate,
+  CodedError,
+  formatImageReference,
+  formatPlatform,
+  type Platform,
+  parseImageReference,
+  withDefaultTag,
+} from '../../base/index.ts';
 import { toGoMode } from '../../builder-api/index.ts';
-import { type Definition, loadDefinition } from '../../llb/index.ts';
+import { type Definition, type LlbGraph, loadDefinition } from '../../llb/index.ts';
 import type { Pools } from '../../sys/index.ts';
 import type {
   BridgeCacheImport,
@@ -86,13 +96,14 @@ export class Build {
   load(definition: Definition): BuildRef | undefined {
     this.signal.throwIfAborted();
     const platform: Platform | undefined = this.#services.worker.platforms[0];
-    const graph = loadDefinition(definition, platform === undefined ? {} : { platform });
-    if (graph === undefined) return undefined;
-    this.#locations.add(graph);
+    let graph: LlbGraph | undefined;
     try {
+      graph = loadDefinition(definition, platform === undefined ? {} : { platform });
+      if (graph === undefined) return undefined;
+      this.#locations.add(graph);
       checkEntitlements(graph, this.request.entitlements);
     } catch (error) {
-      throw this.explain(error);
+      throw this.explain(annotate(error, 'failed to load LLB'));
     }
     const ref = new BuildRef(definition, graph.root, {
       job: this.job,
@@ -215,7 +226,7 @@ export class Build {
     const mode = resolveMode === 'pull' || resolveMode === 'local' ? resolveMode : 'default';
     const name = logName === '' ? `resolve image config for ${IMAGE_SCHEME}${reference}` : logName;
     const id = `${name} ${formatPlatform(platform)}`;
-    return await this.job.inVertex({ name, id }, () =>
+    const resolve = () =>
       this.#services.images.resolveImageConfig(reference, {
         ...this.#bound(call),
         platform,
@@ -223,8 +234,12 @@ export class Build {
         scope: this.job.scope.write,
         sessions: this.job.sessions,
         memo: this.resolutions,
-      }),
-    );
+      });
+    try {
+      return await this.job.inVertex({ name, id }, resolve);
+    } catch (error) {
+      throw annotate(error, `failed to resolve source metadata for ${fullName(reference)}`);
+    }
   }
 
   /** Sources other than images are known by what they are asked for until they are fetched. */
@@ -245,6 +260,15 @@ export class Build {
     if (this.#warnings > MAX_WARNINGS) return;
     const info = source === undefined ? {} : { sourceInfo: source };
     this.job.warn(vertex, { level, short: message, detail, url, ranges, ...info });
+  }
+}
+
+/** With domain and tag; what is no reference stays as it is. */
+function fullName(reference: string): string {
+  try {
+    return formatImageReference(withDefaultTag(parseImageReference(reference)));
+  } catch {
+    return reference;
   }
 }
 

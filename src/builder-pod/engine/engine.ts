@@ -146,6 +146,11 @@ export class Engine implements AsyncDisposable {
     throw new CodedError('not_found', `no such job ${ref}`, { fault: 'user', reason: 'BUILD_UNKNOWN' });
   }
 
+  /** Whether {@link build} throws what the build was refused for. */
+  wasRefused(ref: string): boolean {
+    return this.#refused.has(ref);
+  }
+
   /** A build of this ref will not begin: ends the waits for it. */
   refuse(ref: string, error: unknown): void {
     if (this.#builds.has(ref) || this.#refused.has(ref)) return;

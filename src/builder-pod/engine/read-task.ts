@@ -10,13 +10,13 @@ export interface ReadArgs {
   readonly path: string;
 }
 
-function inRoot<T>(args: ReadArgs, read: (root: Root) => T): T {
+function inRoot<T>(verb: 'open' | 'stat', args: ReadArgs, read: (root: Root) => T): T {
   using root = openRoot(args.root);
   try {
     return read(root);
   } catch (error) {
     if (hasErrno(error, 'ENOENT', 'ENOTDIR'))
-      throw new CodedError('not_found', `${args.path}: no such file or directory`, { cause: error });
+      throw new CodedError('not_found', `${verb} ${args.path}: no such file or directory`, { cause: error });
     if (hasErrno(error, 'EISDIR', 'ELOOP'))
       throw new CodedError('invalid_argument', `${args.path}: ${(error as Error).message}`, { cause: error });
     throw error;
@@ -27,7 +27,7 @@ function inRoot<T>(args: ReadArgs, read: (root: Root) => T): T {
 export function readFile(
   args: ReadArgs & { readonly offset: number; readonly length: number | undefined },
 ): Uint8Array {
-  return inRoot(args, (root) => {
+  return inRoot('open', args, (root) => {
     const fd = root.open(args.path, fs.O_RDONLY | fs.O_NONBLOCK);
     try {
       const stat = fstatSync(fd);
@@ -62,7 +62,7 @@ export interface FoundEntry {
 
 /** The entry that `path` leads to, symlinks followed inside the root. */
 export function statFile(args: ReadArgs): FoundEntry {
-  return inRoot(args, (root) => ({
+  return inRoot('stat', args, (root) => ({
     path: args.path.split('/').at(-1) ?? '',
     stat: root.stat(args.path),
     linkname: '',
@@ -71,7 +71,7 @@ export function statFile(args: ReadArgs): FoundEntry {
 
 /** The entries of a directory, in order of their names. */
 export function readDirectory(args: ReadArgs): readonly FoundEntry[] {
-  return inRoot(args, (root) => {
+  return inRoot('open', args, (root) => {
     using dir = root.openDir(args.path);
     return dir
       .readdir()

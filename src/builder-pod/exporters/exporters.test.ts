@@ -253,7 +253,7 @@ describe('image', () => {
   test.each([
     [{ push: 'true' }, /no name/],
     [{ push: 'maybe' }, /non-bool value "maybe" specified for push/],
-    [{ name: 'team/UPPER' }, /invalid image reference/],
+    [{ name: 'team/UPPER' }, /invalid reference format/],
     [{ name: 'a:1,a:1' }, /given twice/],
     [{ name: 'a:1', 'push-by-digest': 'true' }, /can't push tagged ref/],
     [{ compression: 'lzma' }, /unsupported layer compression/],

@@ -30,7 +30,7 @@ export class FrontendRegistry {
   get(name: string): Frontend {
     const frontend = this.#frontends.get(name);
     if (frontend !== undefined) return frontend;
-    throw new CodedError('not_found', `failed to find frontend ${JSON.stringify(name)}`, {
+    throw new CodedError('not_found', `invalid frontend: ${name}`, {
       reason: 'FRONTEND_NOT_FOUND',
       hint: `This builder has ${this.names().join(' and ')}.`,
     });

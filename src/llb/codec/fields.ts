@@ -1,4 +1,4 @@
-import { malformed } from './reader.ts';
+import { invalidArgument } from '../../base/index.ts';
 import type { WireMessage, WireValue } from './schema.ts';
 
 // Readers of wire messages that fill in proto3 defaults, and builders that leave absent members out.
@@ -35,8 +35,9 @@ export function toMap<T>(values: Readonly<Record<string, T>>, write: (value: T) 
   return new Map(Object.entries(values).map(([key, value]) => [key, write(value)]));
 }
 
-/** A closed enum by position. @throws CodedError invalid_argument for a number that this version does not know. */
+/** A closed enum by position; `what` names it in errors. @throws CodedError invalid_argument for a number that this version does not know. */
 export function enumOf<const T extends readonly string[]>(
+  what: string,
   names: T,
 ): {
   read(message: WireMessage, field: string): T[number];
@@ -46,7 +47,7 @@ export function enumOf<const T extends readonly string[]>(
     read(message, field) {
       const value = num(message, field);
       const name = names[value];
-      if (name === undefined) throw malformed(`${field} has the unknown value ${value}`);
+      if (name === undefined) throw invalidArgument(`invalid ${what} ${value}`, { reason: 'MALFORMED_MESSAGE' });
       return name;
     },
     write: (name) => names.indexOf(name),

@@ -6,11 +6,11 @@ import { fileFromWire, fileToWire } from './file-convert.ts';
 import { malformed } from './reader.ts';
 import type { WireMessage } from './schema.ts';
 
-const networks = enumOf(['unset', 'host', 'none']);
-const securities = enumOf(['sandbox', 'insecure']);
-const mountTypes = enumOf(['bind', 'secret', 'ssh', 'cache', 'tmpfs']);
-const sharings = enumOf(['shared', 'private', 'locked']);
-const contentCaches = enumOf(['default', 'on', 'off']);
+const networks = enumOf('network mode', ['unset', 'host', 'none']);
+const securities = enumOf('security mode', ['sandbox', 'insecure']);
+const mountTypes = enumOf('mount type', ['bind', 'secret', 'ssh', 'cache', 'tmpfs']);
+const sharings = enumOf('cache sharing mode', ['shared', 'private', 'locked']);
+const contentCaches = enumOf('content cache mode', ['default', 'on', 'off']);
 
 export function opFromWire(wire: WireMessage): Op {
   const platform = sub(wire, 'platform');

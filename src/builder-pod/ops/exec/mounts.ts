@@ -96,7 +96,7 @@ async function otherMount(
       const agent = await secrets.sshAgent(ssh.id, context.sessions(), { signal: context.signal });
       if (agent === undefined) {
         if (ssh.optional) return undefined;
-        throw new CodedError('not_found', `ssh agent ${ssh.id || 'default'} is not forwarded by the client`, {
+        throw new CodedError('not_found', `no SSH key ${JSON.stringify(ssh.id)} forwarded from the client`, {
           reason: 'EXEC_SSH_MISSING',
           hint: `pass --ssh ${ssh.id || 'default'} to the build`,
         });

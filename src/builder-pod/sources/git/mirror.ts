@@ -61,12 +61,10 @@ function isAbbreviation(text: string): boolean {
 /** @throws invalid_argument when what the ref leads to does not begin with the checksum that was asked for. */
 export function checkChecksum(resolved: ResolvedRef, checksum: string): void {
   if (checksum === '' || resolved.object.startsWith(checksum) || resolved.tagged?.startsWith(checksum)) return;
-  throw invalidArgument(
-    `git checksum: expected ${checksum}, but ${resolved.ref} is ${resolved.tagged ?? resolved.object}`,
-    {
-      reason: 'GIT_CHECKSUM',
-    },
-  );
+  const got = resolved.tagged === undefined ? resolved.object : `${resolved.tagged} or ${resolved.object}`;
+  throw invalidArgument(`expected checksum to match ${checksum}, got ${got} (${resolved.ref})`, {
+    reason: 'GIT_CHECKSUM',
+  });
 }
 
 /** The bare repository below `root` that keeps what was fetched from one remote. */

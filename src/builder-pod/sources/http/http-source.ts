@@ -144,7 +144,7 @@ class HttpSource implements SourceInstance {
     this.#answer = keyed;
     this.#refId = undefined;
     await ref.release();
-    throw new CodedError('failed_precondition', `${this.#shown} is ${now?.digest}, not ${keyed.digest}`, {
+    throw new CodedError('failed_precondition', `digest mismatch ${now?.digest}: ${keyed.digest} (${this.#shown})`, {
       reason: 'HTTP_CHECKSUM',
       fault: 'user',
       hint:

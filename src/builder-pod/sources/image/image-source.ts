@@ -124,7 +124,7 @@ class ImageSource implements SourceInstance {
     });
     if (this.#checksum !== undefined && image.root.digest !== this.#checksum)
       throw invalidArgument(
-        `image ${this.#reference} is ${image.root.digest}, not ${this.#checksum} as image.checksum says`,
+        `image digest ${image.root.digest} for ${this.#reference} does not match expected checksum ${this.#checksum}`,
       );
     if (this.#layerLimit !== undefined && this.#layerLimit > image.layers.length)
       throw invalidArgument(

@@ -1,0 +1,17 @@
+import type { WireCode } from '../../builder-api/index.ts';
+
+/** Reasons and details of failures whose code clients of BuildKit look at. */
+const CODED_REASONS: ReadonlySet<string | undefined> = new Set(['BUILD_UNKNOWN']);
+const CODED_DETAILS: ReadonlySet<string> = new Set(['errdefs.FrontendCap']);
+
+/**
+ * BuildKit gives most failures no code, and its clients print every code before the text: so only cancellations and what they act upon have
+ * theirs. What a failure really is goes with its details, for clients of ours.
+ */
+export const buildkitCode: WireCode = ({ code, reason, details }) =>
+  code === 'cancelled' ||
+  code === 'deadline_exceeded' ||
+  CODED_REASONS.has(reason) ||
+  details.some(({ type }) => CODED_DETAILS.has(type))
+    ? code
+    : 'unknown';
