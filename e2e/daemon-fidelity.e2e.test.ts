@@ -1,7 +1,9 @@
 import { lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { RegistryServer } from '../src/oci/registry-server/index.ts';
+import { TarReader } from '../src/oci/tar/index.ts';
 import { startBuilder, type TestBuilder } from './support/builder.ts';
 import { BASE, building, makeContext } from './support/context.ts';
 import { must } from './support/run.ts';
@@ -18,6 +20,32 @@ RUN cp /bin/busybox /setuid && chown 5:6 /setuid && chmod 6755 /setuid && chmod 
 RUN chmod 600 /files/timed
 `;
 
+interface Descriptor {
+  readonly digest: string;
+}
+
+/** Steps on a base with /bin alone, and the names in their layers. */
+const STEPS: readonly (readonly [step: string, names: readonly string[]])[] = [
+  ['RUN true', []],
+  [
+    'RUN mkdir -p /x/y/z && echo 1 > /x/y/a && echo 2 > /x/y/z/b && mkdir /r && echo 1 > /r/1',
+    ['r', 'r/1', 'x', 'x/y', 'x/y/a', 'x/y/z', 'x/y/z/b'],
+  ],
+  ['RUN rm -rf /x/y && mkdir /x/y && echo 3 > /x/y/h', ['x', 'x/y', 'x/y/.wh.a', 'x/y/h', 'x/y/.wh.z']],
+  ['RUN mv /r /r2', ['.wh.r', 'r2', 'r2/1']],
+  ['RUN touch /q && rm /q', []],
+  // BuildKit makes two files of the two names.
+  ['RUN ln /x/y/h /x/y/h2', ['x', 'x/y', 'x/y/h2', 'x/y/h']],
+  ['RUN chmod 700 /', []],
+  [
+    'RUN test $(stat -c %a /) = 755 && echo hi > /x/y/new && chmod 600 /r2/1 && chmod 644 /r2/1',
+    ['x', 'x/y', 'x/y/new'],
+  ],
+  ['COPY busybox /bin/busybox', []],
+  ['COPY --from=base / /', []],
+  ['RUN <<EOF\n#!/bin/sh\ntrue\nEOF', []],
+];
+
 /** Layers carry exactly what steps left, seen by other tools. */
 describe('layers, pulled back by skopeo and unpacked by umoci', () => {
   const work = tempFolder('daemon-fidelity');
@@ -28,7 +56,14 @@ describe('layers, pulled back by skopeo and unpacked by umoci', () => {
   const { succeeds } = building(() => builder);
 
   beforeAll(async () => {
-    makeContext(context, { Dockerfile: DOCKERFILE, timed: 'timed\n', capable: 'capable\n', 'tree/deep/file': 'x\n' });
+    const changes = `${BASE}\nFROM base\n${STEPS.map(([step]) => step).join('\n')}\n`;
+    makeContext(context, {
+      Dockerfile: DOCKERFILE,
+      'changes.Dockerfile': changes,
+      timed: 'timed\n',
+      capable: 'capable\n',
+      'tree/deep/file': 'x\n',
+    });
     await must('touch', ['-d', '2001-02-03 04:05:06.123456789 UTC', path.join(context, 'timed')]);
     await must('setfattr', ['-n', 'user.colour', '-v', 'green', path.join(context, 'timed')]);
     await must('setcap', ['cap_net_raw+ep', path.join(context, 'capable')]);
@@ -78,9 +113,9 @@ describe('layers, pulled back by skopeo and unpacked by umoci', () => {
     expect([owner('setuid'), mode('setuid')]).toEqual(['5:6', 0o6755]);
     expect([owner('kept/b'), mode('kept')]).toEqual(['65534:65534', 0o1777]);
     expect([owner('tree'), owner('tree/deep'), owner('tree/deep/file')]).toEqual(['12:34', '12:34', '12:34']);
-    // Times to the nanosecond, extended attributes, capabilities: also after a later step changed the mode.
+    // Times to the second, as the field's layers have them, extended attributes, capabilities: also after a later step changed the mode.
     expect([mode('files/timed'), readFileSync(file('files/timed'), 'utf8')]).toEqual([0o600, 'timed\n']);
-    expect(lstatSync(file('files/timed'), { bigint: true }).mtimeNs).toBe(981_173_106_123_456_789n);
+    expect(lstatSync(file('files/timed'), { bigint: true }).mtimeNs).toBe(981_173_106_000_000_000n);
     const attributes = await must('getfattr', ['-d', '-m', '-', '--absolute-names', file('files/timed')]);
     expect(attributes.stdout).toContain('user.colour="green"');
     expect((await must('getcap', [file('files/capable')])).stdout).toMatch(/cap_net_raw[+=]ep/);
@@ -94,8 +129,26 @@ describe('layers, pulled back by skopeo and unpacked by umoci', () => {
     await must('tar', ['--xattrs', '--xattrs-include=*', '-xpf', tar, '-C', at]);
     expect(readdirSync(path.join(at, 'opaque'))).toEqual(['new']);
     expect(statSync(path.join(at, 'link-a')).nlink).toBe(2);
-    expect(lstatSync(path.join(at, 'files/timed'), { bigint: true }).mtimeNs).toBe(981_173_106_123_456_789n);
+    expect(lstatSync(path.join(at, 'files/timed'), { bigint: true }).mtimeNs).toBe(981_173_106_000_000_000n);
     expect(lstatSync(path.join(at, 'setuid')).mode & 0o7777).toBe(0o6755);
     expect((await must('getcap', [path.join(at, 'files/capable')])).stdout).toMatch(/cap_net_raw[+=]ep/);
+  });
+
+  test('a layer holds what its step changed, name by name as BuildKit does', async () => {
+    const layout = path.join(folder, 'changes-layout');
+    await succeeds(context, ['--opt', 'filename=changes.Dockerfile', '--output', `type=oci,tar=false,dest=${layout}`]);
+    const read = <T>(digest: string) => JSON.parse(readFileSync(blobPath(digest), 'utf8')) as T;
+    const blobPath = (digest: string) => path.join(layout, 'blobs', digest.replace(':', '/'));
+    const index = JSON.parse(readFileSync(path.join(layout, 'index.json'), 'utf8')) as { manifests: Descriptor[] };
+    const manifest = read<{ config: Descriptor; layers: Descriptor[] }>(index.manifests[0]!.digest);
+    const config = read<{ history: { empty_layer?: boolean }[] }>(manifest.config.digest);
+    const layers = manifest.layers.slice(2).map(({ digest }) => {
+      const names: string[] = [];
+      const reader = new TarReader({ entry: ({ name }) => void names.push(name) });
+      reader.push(gunzipSync(readFileSync(blobPath(digest))));
+      return names;
+    });
+    expect(layers).toEqual(STEPS.map(([, names]) => names));
+    expect(config.history.filter(({ empty_layer }) => empty_layer)).toEqual([]);
   });
 });

@@ -1,33 +1,21 @@
 import { chmodSync, lstatSync, mkdirSync, readdirSync, rmSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
-import {
-  hasErrno,
-  lchown,
-  lstat,
-  lutimensNs,
-  readXattrs,
-  setXattr,
-  syncFileSystem,
-  type TaskContext,
-} from '../../sys/index.ts';
+import { hasErrno, lchown, lstat, syncFileSystem, type TaskContext } from '../../sys/index.ts';
 
 /**
- * Worker task: the directories of a new snapshot. The top directory of an overlay shows the upper one's attributes, so it takes the parent's.
+ * Worker task: the directories of a new snapshot. The top directory of an overlay shows the upper one's attributes: the parent's owner goes on, mode and all
+ * else do not, as with containerd's snapshotters, and as no layer can carry them.
  */
 export function makeSnapshot({ directory, parent }: { readonly directory: string; readonly parent?: string }): void {
   mkdirSync(directory, { mode: 0o700 });
   mkdirSync(join(directory, 'work'), { mode: 0o700 });
   const fs = join(directory, 'fs');
-  mkdirSync(fs, { mode: 0o755 });
-  if (parent === undefined) {
-    chmodSync(fs, 0o755);
-    return;
+  mkdirSync(fs);
+  if (parent !== undefined) {
+    const { uid, gid } = lstat(parent);
+    lchown(fs, uid, gid);
   }
-  const stat = lstat(parent);
-  lchown(fs, stat.uid, stat.gid);
-  chmodSync(fs, stat.mode & 0o7777);
-  for (const [name, value] of readXattrs(parent)) if (!name.startsWith('trusted.overlay.')) setXattr(fs, name, value);
-  lutimensNs(fs, stat.atimeNs, stat.mtimeNs);
+  chmodSync(fs, 0o755);
 }
 
 /** Worker task: a committed snapshot needs no work directory. */

@@ -23,9 +23,14 @@ export interface LayerTools {
     },
     options: AbortOptions,
   ): Promise<void>;
-  /** Packs an overlay upper directory into the file `into`. */
+  /** Packs what an overlay upper directory changes of `below`, a view of the layers under it, into the file `into`. */
   pack(
-    args: { readonly directory: string; readonly into: string; readonly compression: Compression },
+    args: {
+      readonly directory: string;
+      readonly below: string | undefined;
+      readonly into: string;
+      readonly compression: Compression;
+    },
     options: AbortOptions,
   ): Promise<PackedBlob>;
   /** The same tar in another compression. */

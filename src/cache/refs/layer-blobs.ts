@@ -8,6 +8,7 @@ import {
 import type { Compression, Layer, RefOptions } from '../ports.ts';
 import type { PackedBlob } from './context.ts';
 import { type Losses, layerFailure } from './losses.ts';
+import { mountPrivately } from './mounting.ts';
 import { repositoryOf } from './place.ts';
 import type { RefRecords } from './records.ts';
 import type { BlobRow, RefRow } from './schema.ts';
@@ -88,7 +89,7 @@ export class LayerBlobs {
   }
 
   async #make(row: RefRow, compression: Compression, options: RefOptions): Promise<Layer> {
-    const { content, snapshotter, tools } = this.#records.options;
+    const { content, tools } = this.#records.options;
     const again = this.#find(row, compression);
     if (again !== undefined) return layerOf(again, row);
     await using temp = await content.temp();
@@ -104,13 +105,7 @@ export class LayerBlobs {
       } catch (error) {
         throw layerFailure(row.id, await this.#losses.blameBlob(source, error, options), options);
       }
-    } else {
-      if (row.snapshot === null) throw layerFailure(row.id, layerGone(row), options);
-      packed = await tools.pack(
-        { directory: snapshotter.upperDir(row.snapshot), into: temp.path, compression },
-        options,
-      );
-    }
+    } else packed = await this.#pack(row, { into: temp.path, compression }, options);
     await this.#adopt(temp.path, packed, options);
     const descriptor: Descriptor = {
       mediaType: `${LAYER_TYPE}${SUFFIX[compression.type]}`,
@@ -123,6 +118,21 @@ export class LayerBlobs {
     };
     this.#records.addBlob(blob);
     return layerOf(blob, row);
+  }
+
+  /** What a step changed, compared with what it stood on. */
+  async #pack(
+    row: RefRow,
+    args: { readonly into: string; readonly compression: Compression },
+    options: RefOptions,
+  ): Promise<PackedBlob> {
+    const { snapshotter, tools, pools, mountDirectory } = this.#records.options;
+    const parent = this.#records.chain(row.id).at(-2);
+    if (row.snapshot === null || parent?.snapshot === null) throw layerFailure(row.id, layerGone(row), options);
+    const directory = snapshotter.upperDir(row.snapshot);
+    if (parent === undefined) return tools.pack({ ...args, directory, below: undefined }, options);
+    await using view = await mountPrivately(pools, mountDirectory, snapshotter.mounts(parent.snapshot), options);
+    return await tools.pack({ ...args, directory, below: view.root }, options);
   }
 
   async #adopt(path: string, { digest, size }: PackedBlob, options: AbortOptions): Promise<void> {

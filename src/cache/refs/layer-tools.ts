@@ -8,8 +8,8 @@ export function layerTools({ bulk }: Pools): LayerTools {
     apply: async (args, { signal }) => {
       await applyLayer(bulk, { ...args, signal });
     },
-    pack: ({ directory, into, compression: { type, level } }, { signal }) =>
-      packLayer(bulk, { directory, into, compression: { type, level }, signal }),
+    pack: ({ directory, below, into, compression: { type, level } }, { signal }) =>
+      packLayer(bulk, { directory, below, into, compression: { type, level }, signal }),
     convert: ({ blob, digest, into, compression: { type, level } }, { signal }) =>
       convertLayer(bulk, { blob, digest, into, compression: { type, level }, signal }),
   };

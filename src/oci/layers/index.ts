@@ -13,6 +13,8 @@ const module = siblingModule(import.meta.url, './task');
 export interface PackLayerOptions extends AbortOptions {
   /** An overlay upper directory, or any tree. Nothing may change it meanwhile. */
   readonly directory: string;
+  /** A view of the layers below: only what differs from it is packed. */
+  readonly below?: string | undefined;
   /** Where the blob goes: a temp file of the content store, written anew. */
   readonly into: string;
   readonly compression: CompressionChoice;
@@ -22,9 +24,9 @@ export interface PackLayerOptions extends AbortOptions {
 
 /** Makes the layer blob of a directory in one pass of a bulk worker. */
 export function packLayer(pool: WorkerPool, options: PackLayerOptions): Promise<PackedLayer> {
-  const { directory, into, compression, sourceDateEpoch, signal } = options;
+  const { directory, below, into, compression, sourceDateEpoch, signal } = options;
   const maxMtime = sourceDateEpoch === undefined ? undefined : BigInt(sourceDateEpoch) * 1_000_000_000n;
-  const args: PackArgs = { directory, into, compression, maxMtime };
+  const args: PackArgs = { directory, below, into, compression, maxMtime };
   return pool.run({ module, fn: 'packLayerTask' }, args, { signal });
 }
 

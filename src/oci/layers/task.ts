@@ -30,13 +30,18 @@ export interface PackedLayer {
 
 export interface PackArgs {
   readonly directory: string;
+  readonly below?: string | undefined;
   readonly into: string;
   readonly compression: CompressionChoice;
   readonly maxMtime?: bigint | undefined;
 }
 
 export async function packLayerTask(args: PackArgs, context: TaskContext): Promise<PackedLayer> {
-  const chunks = packTree(args.directory, { maxMtime: args.maxMtime, check: () => context.throwIfAborted() });
+  const chunks = packTree(args.directory, {
+    below: args.below,
+    maxMtime: args.maxMtime,
+    check: () => context.throwIfAborted(),
+  });
   return writeLayer(chunks, args.into, args.compression, context);
 }
 

@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { lstat, readXattrs } from '../../sys/index.ts';
+import { wholeSeconds } from './compare.ts';
 
 /** A temp directory that is gone after the test. */
 export function tempDirectory(): { readonly path: string } & Disposable {
@@ -11,7 +12,10 @@ export function tempDirectory(): { readonly path: string } & Disposable {
 }
 
 /** Everything about a tree that a layer must carry, by path; hard links name their group's first path. */
-export function describeTree(root: string, options: { skipXattr?: RegExp } = {}): Record<string, unknown> {
+export function describeTree(
+  root: string,
+  options: { readonly skipXattr?: RegExp; readonly wholeSeconds?: boolean } = {},
+): Record<string, unknown> {
   const all: Record<string, unknown> = {};
   const inodes = new Map<string, string>();
   const visit = (path: string) => {
@@ -31,7 +35,7 @@ export function describeTree(root: string, options: { skipXattr?: RegExp } = {})
         type: stat.type,
         mode: stat.mode.toString(8),
         owner: `${stat.uid}:${stat.gid}`,
-        mtime: stat.mtimeNs,
+        mtime: options.wholeSeconds ? wholeSeconds(stat.mtimeNs) : stat.mtimeNs,
         xattrs,
         ...(first === undefined ? {} : { linkOf: first }),
         ...(stat.type === 'file'

@@ -2,7 +2,9 @@ import { closeSync, constants, openSync, readdirSync } from 'node:fs';
 import { CodedError } from '../../base/index.ts';
 import { Dir, O_PATH, readXattrsOf, type Stat } from '../../sys/index.ts';
 import { type ByteString, byteString, type TarEntry, TarWriter } from '../tar/index.ts';
-import { archiveName, fsName, isPrivateXattr, OPAQUE_MARKER, WHITEOUT_PREFIX } from './names.ts';
+import { saysTheSame, wholeSeconds } from './compare.ts';
+import { isWhiteoutStat } from './directories.ts';
+import { archiveName, fsName, isPrivateXattr, WHITEOUT_PREFIX } from './names.ts';
 
 export interface WalkOptions {
   /** Modification times are at most this, in nanoseconds (SOURCE_DATE_EPOCH). */
@@ -11,15 +13,24 @@ export interface WalkOptions {
   readonly check?: () => void;
 }
 
+interface PackerOptions extends WalkOptions {
+  /** To the nearest second, as BuildKit's tar exporter; else cut, as layers. */
+  readonly roundTimes?: boolean;
+}
+
 const REDIRECT = 'overlay.redirect';
 const METACOPY = 'overlay.metacopy';
 
 /**
- * The tar of an overlay upper directory (or of any tree), chunk by chunk: names sorted bytewise within each directory, parents first, without the root
- * itself; whiteouts and opaque marks in OCI form, hard links after their first name, sockets left out.
+ * The tar of what an overlay upper directory changes of `below`, a view of the layers under it (without one, of any tree), chunk by chunk: names sorted bytewise
+ * within each directory, parents of what changed first, without the root itself; a whiteout for each entry that is gone, hard links after their first name,
+ * sockets left out. An entry that is as below is no change, and neither is a directory's time: as containerd's differ for overlays has it.
  */
-export function* packTree(directory: string, options: WalkOptions = {}): Generator<Buffer> {
-  yield* packTrees([{ directory }], options);
+export function* packTree(
+  directory: string,
+  options: WalkOptions & { readonly below?: string | undefined } = {},
+): Generator<Buffer> {
+  yield* pack([{ directory }], options.below, options);
 }
 
 /** One archive of several trees, each below its prefix (a single component), which gets an entry of its own. */
@@ -27,24 +38,61 @@ export function* packTrees(
   trees: readonly { readonly directory: string; readonly prefix?: string | undefined }[],
   options: WalkOptions = {},
 ): Generator<Buffer> {
+  yield* pack(trees, undefined, { ...options, roundTimes: true });
+}
+
+function* pack(
+  trees: readonly { readonly directory: string; readonly prefix?: string | undefined }[],
+  below: string | undefined,
+  options: PackerOptions,
+): Generator<Buffer> {
   const packer = new TreePacker(options);
+  using under = below === undefined ? undefined : openDirectory(below);
   for (const { directory, prefix } of trees) {
-    using root = new Dir(openSync(directory, O_PATH | constants.O_DIRECTORY));
+    using root = openDirectory(directory);
     if (prefix !== undefined) packer.prefix(byteString(prefix));
-    yield* packer.directory(root, prefix === undefined ? '' : `${byteString(prefix)}/`);
+    yield* packer.directory(root, under, prefix === undefined ? ROOT : { ...ROOT, path: `${byteString(prefix)}/` });
   }
   packer.writer.finish();
   yield* packer.drain();
 }
 
+function openDirectory(path: string): Dir {
+  return new Dir(openSync(path, O_PATH | constants.O_DIRECTORY));
+}
+
+/** A directory on the way to what is written; its own entry comes with the first of these, unless it changed itself. */
+interface Level {
+  /** With a slash at the end; '' is the root. */
+  readonly path: ByteString;
+  /** Hides all that lies below, and so does what is inside. */
+  readonly isOpaque: boolean;
+  readonly above: Level | undefined;
+  /** Until it is written. */
+  entry: TarEntry | undefined;
+}
+
+const ROOT: Level = { path: '', isOpaque: false, above: undefined, entry: undefined };
+
+/** A name of a file that has several. */
+interface LinkName {
+  readonly level: Level;
+  readonly path: ByteString;
+  readonly stat: Stat;
+}
+
 class TreePacker {
   readonly writer = new TarWriter();
-  readonly #options: WalkOptions;
+  readonly #options: PackerOptions;
+  readonly #check: () => void;
   /** First archive name by device and inode. */
   readonly #linked = new Map<string, ByteString>();
+  /** Names that are as below: links all the same, should another name of theirs be written. */
+  readonly #unchanged = new Map<string, LinkName[]>();
 
-  constructor(options: WalkOptions) {
+  constructor(options: PackerOptions) {
     this.#options = options;
+    this.#check = options.check ?? (() => {});
   }
 
   *drain(): Generator<Buffer> {
@@ -55,36 +103,69 @@ class TreePacker {
     this.writer.header({ type: 'directory', name, mode: 0o755, uid: 0, gid: 0, size: 0, mtime: 0n });
   }
 
-  *directory(dir: Dir, prefix: ByteString): Generator<Buffer> {
-    this.#options.check?.();
-    const names = readdirSync(dir.procPath, { encoding: 'latin1' }).sort();
-    for (const bytes of names) {
+  *directory(dir: Dir, below: Dir | undefined, level: Level): Generator<Buffer> {
+    this.#check();
+    const names = new Set(entryNames(dir));
+    if (level.isOpaque && below !== undefined) for (const name of entryNames(below)) names.add(name);
+    for (const bytes of [...names].sort()) {
       const name = fsName(bytes);
-      const stat = dir.lstat(name);
-      const path = prefix + bytes;
-      if (stat.type === 'dir') {
-        const xattrs = dir.readXattrs(name);
-        this.#header(path, stat, { type: 'directory', ...withXattrs(xattrs, path) });
-        if (isOpaque(xattrs)) this.#marker(`${path}/${OPAQUE_MARKER}`);
-        using below = dir.openDir(name);
-        yield* this.directory(below, `${path}/`);
-      } else if (stat.type === 'char' && stat.rdevMajor === 0 && stat.rdevMinor === 0)
-        this.#marker(`${prefix}${WHITEOUT_PREFIX}${bytes}`);
-      else if (stat.type !== 'socket') yield* this.#leaf(dir, name, path, stat);
+      const stat = dir.lstatIfAny(name);
+      const old = below?.lstatIfAny(name);
+      if (stat === undefined || isWhiteoutStat(stat)) {
+        if (old !== undefined) this.#whiteout(level, bytes);
+      } else if (stat.type === 'dir') yield* this.#directory(dir, name, stat, below, old, level, level.path + bytes);
+      else if (stat.type !== 'socket') yield* this.#leaf(dir, name, stat, below, old, level, level.path + bytes);
       if (this.writer.ready) yield* this.drain();
     }
   }
 
-  *#leaf(dir: Dir, name: string, path: ByteString, stat: Stat): Generator<Buffer> {
-    if (stat.nlink > 1) {
-      const key = `${stat.dev}:${stat.ino}`;
-      const first = this.#linked.get(key);
-      if (first !== undefined) {
-        this.#header(path, stat, { type: 'hardlink', linkname: first });
-        return;
-      }
-      this.#linked.set(key, path);
+  *#directory(
+    dir: Dir,
+    name: string,
+    stat: Stat,
+    below: Dir | undefined,
+    old: Stat | undefined,
+    above: Level,
+    path: ByteString,
+  ): Generator<Buffer> {
+    const xattrs = dir.readXattrs(name);
+    const entry = this.#entry(path, stat, { type: 'directory', ...withXattrs(xattrs, path) });
+    const level: Level = { path: `${path}/`, isOpaque: above.isOpaque || isOpaque(xattrs), above, entry };
+    const isMerged = below !== undefined && old?.type === 'dir';
+    if (!isMerged || !saysTheSame(name, dir, stat, below, old, this.#check)) this.#enter(level);
+    using inside = dir.openDir(name);
+    using under = isMerged ? below.openDir(name) : undefined;
+    yield* this.directory(inside, under, level);
+  }
+
+  *#leaf(
+    dir: Dir,
+    name: string,
+    stat: Stat,
+    below: Dir | undefined,
+    old: Stat | undefined,
+    level: Level,
+    path: ByteString,
+  ): Generator<Buffer> {
+    const inode = stat.nlink > 1 ? `${stat.dev}:${stat.ino}` : undefined;
+    const link = { level, path, stat };
+    const first = inode === undefined ? undefined : this.#linked.get(inode);
+    if (first !== undefined) {
+      this.#link(link, first);
+      return;
     }
+    if (below !== undefined && old !== undefined && saysTheSame(name, dir, stat, below, old, this.#check)) {
+      if (inode !== undefined) this.#unchanged.set(inode, [...(this.#unchanged.get(inode) ?? []), link]);
+      return;
+    }
+    this.#enter(level);
+    yield* this.#content(dir, name, path, stat);
+    if (inode === undefined) return;
+    this.#linked.set(inode, path);
+    for (const other of this.#unchanged.get(inode) ?? []) this.#link(other, path);
+  }
+
+  *#content(dir: Dir, name: string, path: ByteString, stat: Stat): Generator<Buffer> {
     if (stat.type === 'file') {
       yield* this.#file(dir, name, path, stat);
       return;
@@ -118,23 +199,49 @@ class TreePacker {
     }
   }
 
+  #link({ level, path, stat }: LinkName, first: ByteString): void {
+    this.#enter(level);
+    this.#header(path, stat, { type: 'hardlink', linkname: first });
+  }
+
+  /** Writes the entries of a directory and of those above it that are not written yet. */
+  #enter(level: Level): void {
+    const { entry } = level;
+    if (entry === undefined) return;
+    level.entry = undefined;
+    if (level.above !== undefined) this.#enter(level.above);
+    this.writer.header(entry);
+  }
+
   #header(name: ByteString, stat: Stat, entry: Partial<TarEntry> & Pick<TarEntry, 'type'>): void {
-    const { maxMtime } = this.#options;
-    this.writer.header({
+    this.writer.header(this.#entry(name, stat, entry));
+  }
+
+  #entry(name: ByteString, stat: Stat, entry: Partial<TarEntry> & Pick<TarEntry, 'type'>): TarEntry {
+    const { maxMtime, roundTimes = false } = this.#options;
+    const mtime = maxMtime !== undefined && stat.mtimeNs > maxMtime ? maxMtime : stat.mtimeNs;
+    return {
       name,
       mode: stat.mode & 0o7777,
       uid: stat.uid,
       gid: stat.gid,
       size: 0,
-      mtime: maxMtime !== undefined && stat.mtimeNs > maxMtime ? maxMtime : stat.mtimeNs,
+      // More would cost each file an extended header.
+      mtime: wholeSeconds(roundTimes ? mtime + 500_000_000n : mtime),
       ...entry,
-    });
+    };
   }
 
   /** An empty file that means something by its name; without a time, so that it is the same each time. */
-  #marker(name: ByteString): void {
-    this.writer.header({ type: 'file', name, mode: 0, uid: 0, gid: 0, size: 0, mtime: 0n });
+  #whiteout(level: Level, name: ByteString): void {
+    this.#enter(level);
+    const path = `${level.path}${WHITEOUT_PREFIX}${name}`;
+    this.writer.header({ type: 'file', name: path, mode: 0, uid: 0, gid: 0, size: 0, mtime: 0n });
   }
+}
+
+function entryNames(dir: Dir): ByteString[] {
+  return readdirSync(dir.procPath, { encoding: 'latin1' });
 }
 
 function isOpaque(xattrs: ReadonlyMap<string, Buffer>): boolean {

@@ -3,9 +3,6 @@ import { goJson, historyJson } from './encode.ts';
 import { MAX_CONFIG_BYTES, parseImageConfig, parseJson } from './parse.ts';
 import type { HistoryEntry, ImageConfig } from './types.ts';
 
-/** Digest of a tar without entries (1,024 zero bytes): such a layer is left out of images. */
-export const EMPTY_DIFF_ID: Digest = 'sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef';
-
 /** Comment of history entries that an exporter adds, as the field has it. */
 const ADDED_COMMENT = 'buildkit.exporter.image.v0';
 
@@ -18,14 +15,14 @@ export interface ImageLayer {
 }
 
 export interface AssembledImage {
-  /** Layers that stay: those without content are gone. */
+  /** All of them: one without content is a layer like any other. */
   readonly layers: readonly ImageLayer[];
   readonly history: readonly HistoryEntry[];
 }
 
 /**
- * Aligns history with layers as BuildKit's exporter does: one non-empty entry a layer, missing ones added, entries of empty layers marked, times filled
- * from the layers, then from the neighbours.
+ * Aligns history with layers as BuildKit's exporter does: one non-empty entry a layer, missing ones added, times filled from the layers, then from the
+ * neighbours.
  */
 export function alignHistory(layers: readonly ImageLayer[], history: readonly HistoryEntry[]): AssembledImage {
   let left = layers.length;
@@ -35,16 +32,13 @@ export function alignHistory(layers: readonly ImageLayer[], history: readonly Hi
   );
   for (const layer of layers.slice(layers.length - Math.max(0, left)))
     aligned.push({ created: layer.createdAt, created_by: layer.description, comment: ADDED_COMMENT });
-  const kept: ImageLayer[] = [];
   let at = 0;
   for (const [index, entry] of aligned.entries()) {
     if (entry.empty_layer) continue;
     const layer = layers[at++] as ImageLayer;
-    const isEmpty = layer.diffId === EMPTY_DIFF_ID;
-    if (!isEmpty) kept.push(layer);
-    aligned[index] = { ...entry, created: entry.created ?? layer.createdAt, ...(isEmpty ? { empty_layer: true } : {}) };
+    aligned[index] = { ...entry, created: entry.created ?? layer.createdAt };
   }
-  return { layers: kept, history: fillTimes(aligned) };
+  return { layers, history: fillTimes(aligned) };
 }
 
 /** An entry without a time gets that of the one before it; those before any get the first new layer's. */

@@ -14,7 +14,6 @@ export {
   type AssembledImage,
   alignHistory,
   configPlatform,
-  EMPTY_DIFF_ID,
   emptyConfig,
   epochTime,
   type FinishConfigOptions,
