@@ -64,14 +64,19 @@ export class Semaphore {
   }
 }
 
-/** One holder at a time per key, first come first served. */
-export class KeyedMutex<K = string> {
+/** A {@link Semaphore} of one capacity for each key that is in use. */
+export class KeyedSemaphore<K = string> {
+  readonly capacity: number;
   readonly #locks = new Map<K, { semaphore: Semaphore; users: number }>();
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+  }
 
   async acquire(key: K, options: AbortOptions): Promise<Disposable> {
     let entry = this.#locks.get(key);
     if (entry === undefined) {
-      entry = { semaphore: new Semaphore(1), users: 0 };
+      entry = { semaphore: new Semaphore(this.capacity), users: 0 };
       this.#locks.set(key, entry);
     }
     const held = entry;
@@ -91,5 +96,12 @@ export class KeyedMutex<K = string> {
       leave();
       throw error;
     }
+  }
+}
+
+/** One holder at a time per key, first come first served. */
+export class KeyedMutex<K = string> extends KeyedSemaphore<K> {
+  constructor() {
+    super(1);
   }
 }

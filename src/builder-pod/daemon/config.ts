@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { basename, join } from 'node:path';
 import {
   CodedError,
@@ -224,7 +225,7 @@ function networkMode(mode: string): 'host' | 'none' {
 
 function parallelism(value: string | number | undefined): number {
   if (value === undefined) return 0;
-  const count = value === 'num-cpu' ? 0 : Number(value);
+  const count = value === 'num-cpu' ? availableParallelism() : Number(value);
   if (!Number.isInteger(count) || count < 0)
     throw invalidArgument(`max-parallelism: ${JSON.stringify(value)} is no number`);
   return count;

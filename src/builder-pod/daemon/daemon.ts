@@ -1,4 +1,5 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { AbortOptions, Logger, OutboundSettings } from '../../base/index.ts';
 import { GrpcServer, SessionRegistry } from '../../builder-api/index.ts';
@@ -96,7 +97,7 @@ export async function startDaemon(
 /** Solves for an operator. They end before the server does, so that whoever is attached is told. */
 function serveRuns(
   server: GrpcServer,
-  { engine, state, openRepository, parallelSteps }: Builder,
+  { engine, state, openRepository }: Builder,
   { maxRuns, unattachedMs, platforms }: DaemonConfig,
   others: Pick<RunsOptions, 'sessions' | 'log' | 'onOver'>,
 ): Runs {
@@ -105,7 +106,7 @@ function serveRuns(
     solve: (request, options) => engine.solve(request, options),
     store: new RunStore({ db: state.db, leases: state.leases }),
     writeTags: tagWriter(state.content, openRepository),
-    capacity: maxRuns ?? parallelSteps,
+    capacity: maxRuns ?? Math.ceil(availableParallelism() * 1.5),
     unattachedMs,
   });
   const { package: name, version } = BUILDKIT_VERSION;

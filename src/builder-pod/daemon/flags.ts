@@ -101,10 +101,10 @@ export const USAGE = `buildkitd: the Slipway builder daemon, for BuildKit's clie
   --oci-worker-platform P     platforms to offer, e.g. linux/amd64; repeatable
   --oci-worker-labels K=V     labels of the worker; repeatable
   --oci-worker-gc=false       no garbage collection
-  --oci-max-parallelism N     steps that run at once
+  --oci-max-parallelism N     steps that run at once (default: no limit)
   --embedded-registry HOST:PORT
                               serve a registry below the root; port 0 picks one, see registry-address there
-  --max-runs N                solves of an operator at once (default: as many as steps); Start of more is refused
+  --max-runs N                solves of an operator at once (default: half as many again as processors); Start of more is refused
   --unattached-timeout DURATION
                               end an operator's solve after so long with nobody attached (default 5m)
   --session-grace DURATION    wait so long for the session of an operator's solve to come back (default 2m)

@@ -20,8 +20,8 @@ export interface OpResolverOptions {
   readonly secrets: SourceSecrets;
   readonly pools: Pools;
   readonly tempDirectory: string;
-  /** How many steps, file ops and sources work at once. */
-  readonly places: { readonly exec: Semaphore; readonly file: Semaphore; readonly source: Semaphore };
+  /** How many steps run at once; absent, there is no limit. */
+  readonly steps?: Semaphore | undefined;
 }
 
 /** The ops that this builder runs. */
@@ -31,16 +31,16 @@ export function opResolver(options: OpResolverOptions): OpResolver<VertexOp, Imm
 
 function resolveOp(vertex: Vertex<VertexOp>, options: OpResolverOptions): Op<ImmutableRef> {
   const { op, platform, metadata } = vertex.op;
-  const { refs, hasher, executor, secrets, sources, places, pools, tempDirectory } = options;
+  const { refs, hasher, executor, secrets, sources, steps, pools, tempDirectory } = options;
   const inputCount = vertex.inputs.length;
   switch (op.body.kind) {
     case 'source':
-      return sourceOp(op.body.source, platform, { sources, places: places.source });
+      return sourceOp(op.body.source, platform, { sources });
     case 'exec': {
       const { linuxResources } = metadata;
       return reportingLostInputs(
         execOp(op.body.exec, platform ?? hostPlatform(), inputCount, {
-          ...{ refs, executor, secrets, hasher, places: places.exec, resultOf: refResult },
+          ...{ refs, executor, secrets, hasher, places: steps, resultOf: refResult },
           ...(linuxResources === undefined ? {} : { resources: linuxResources }),
         }),
       );
@@ -50,7 +50,6 @@ function resolveOp(vertex: Vertex<VertexOp>, options: OpResolverOptions): Op<Imm
         fileOp(op.body.file, inputCount, {
           ...{ refs, hasher, tempDirectory, resultOf: refResult },
           pool: pools.bulk,
-          places: places.file,
           name: vertex.name,
         }),
       );

@@ -40,7 +40,7 @@ export interface BuilderOptions {
   readonly registries: RegistryHosts;
   /** The way to registries, git servers and URLs; direct when absent. */
   readonly outbound?: OutboundSettings;
-  /** Steps at once; 0 for as many as there are processors and half as many again. */
+  /** Steps at once; 0 for no limit. */
   readonly maxParallelism: number;
   readonly network: 'host' | 'none';
   readonly cgroupParent?: string;
@@ -56,8 +56,6 @@ export interface Builder extends AsyncDisposable {
     reference: ImageReference,
     options: { readonly insecure: boolean; readonly sessions: () => readonly string[] },
   ) => Repository;
-  /** Steps that run at once. */
-  readonly parallelSteps: number;
 }
 
 /** Frontend threads kept ready: with two, builds that follow one another at once find one, while the other is being replaced. */
@@ -107,7 +105,7 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
   sources.register('docker-image', imageSource({ resolver: images, refs, memo: (ids) => engine.resolutionsOf(ids) }));
   sources.register('local', localSourceFactory(receiver));
   sources.register('git', gitSource({ refs, secrets, outbound }));
-  const http = httpSource({ refs, secrets, proxies, pool: pools.bulk });
+  const http = httpSource({ refs, secrets, proxies, pool: pools.streams });
   sources.register('http', http);
   sources.register('https', http);
 
@@ -119,7 +117,7 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
       ids.filter((id) => sessions.isLogical(id)),
       { signal },
     ));
-  const parallel = options.maxParallelism > 0 ? options.maxParallelism : Math.ceil(threads * 1.5);
+  const steps = options.maxParallelism > 0 ? new Semaphore(options.maxParallelism) : undefined;
   const engine: Engine = new Engine({
     ...{ pools, afterwork, images, keys, results: state.results, log, allowedEntitlements: options.entitlements },
     frontends: new FrontendRegistry([
@@ -128,15 +126,14 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
     ]),
     worker: { id: state.id, labels: options.labels, platforms: options.platforms },
     resolver: opResolver({
-      ...{ refs, hasher, executor, sources, secrets, pools, tempDirectory: layout.tmp },
-      places: { exec: new Semaphore(parallel), file: new Semaphore(threads * 2), source: new Semaphore(16) },
+      ...{ refs, hasher, executor, sources, secrets, pools, steps, tempDirectory: layout.tmp },
     }),
     openExporter: (type, attrs, exporterOptions) =>
       openExporter(
         type,
         attrs,
         {
-          ...{ content, bulk: pools.bulk, tempDirectory: layout.tmp },
+          ...{ content, bulk: pools.bulk, streams: pools.streams, tempDirectory: layout.tmp },
           openRepository,
           fileSender: async (ids, options) => {
             const session = await clientFrom(ids, options);
@@ -155,7 +152,6 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
     state,
     engine,
     openRepository,
-    parallelSteps: parallel,
     [Symbol.asyncDispose]: () => closing.disposeAsync(),
   };
 }

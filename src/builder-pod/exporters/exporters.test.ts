@@ -376,8 +376,8 @@ describe('files', () => {
   test('tar: the files of the result in one archive; scratch is an empty one', async () => {
     const { refs } = trees();
     const sender = new FakeSender();
-    const { bulk } = cleanup.use(createPools({ short: 1, bulk: 1 }));
-    const deps = fakeDeps({ fileSender: () => sender, tempDirectory: temp, bulk });
+    const { streams } = cleanup.use(createPools({ short: 1, bulk: 1 }));
+    const deps = fakeDeps({ fileSender: () => sender, tempDirectory: temp, streams });
     const map = {
       refs: new Map([
         ['linux/amd64', refs[0]],
@@ -408,22 +408,48 @@ describe('files', () => {
     mkdirSync(directory);
     for (let i = 0; i < 40; i++) writeFileSync(join(directory, `${i}`), Buffer.alloc(1 << 20, i));
     const ref = fakeRef([], directory);
-    const { bulk } = cleanup.use(createPools({ short: 1, bulk: 1 }));
+    const { streams } = cleanup.use(createPools({ short: 1, bulk: 1 }));
     const sender = new FakeSender();
     sender.sendFile = async (_target, source) => {
       for await (const _ of source) throw new CodedError('unavailable', 'the client went away');
       return true;
     };
-    const deps = fakeDeps({ fileSender: () => sender, tempDirectory: temp, bulk });
-    const exporting = openExporter('tar', {}, deps).export({ ref, metadata: new Map() }, fakeContext());
-    await expect(exporting).rejects.toThrow('the client went away');
+    const exportTo = (to: FakeSender) =>
+      openExporter('tar', {}, fakeDeps({ fileSender: () => to, tempDirectory: temp, streams })).export(
+        { ref, metadata: new Map() },
+        fakeContext(),
+      );
+    await expect(exportTo(sender)).rejects.toThrow('the client went away');
     expect(ref.mounted()).toBe(0);
-    // The only thread is free again.
+    // Nothing of it is left in the worker.
     const next = new FakeSender();
-    await openExporter('tar', {}, { ...deps, fileSender: () => next }).export(
-      { ref, metadata: new Map() },
-      fakeContext(),
-    );
+    await exportTo(next);
     expect(next.files[0]?.bytes.length).toBeGreaterThan(40 << 20);
+  });
+
+  test('tar: clients that stop reading keep nobody else waiting', async () => {
+    const directory = join(temp, 'large');
+    mkdirSync(directory);
+    for (let i = 0; i < 10; i++) writeFileSync(join(directory, `${i}`), Buffer.alloc(1 << 20, i));
+    const ref = fakeRef([], directory);
+    const { streams } = cleanup.use(createPools({ short: 1, bulk: 1 }));
+    const gone = Promise.withResolvers<void>();
+    const stalled = new FakeSender();
+    stalled.sendFile = async (_target, source) => {
+      for await (const _ of source) await gone.promise;
+      return true;
+    };
+    const exportTo = (sender: FakeSender) =>
+      openExporter('tar', {}, fakeDeps({ fileSender: () => sender, tempDirectory: temp, streams })).export(
+        { ref, metadata: new Map() },
+        fakeContext(),
+      );
+    const waiting = Array.from({ length: 8 }, () => exportTo(stalled));
+    const reading = new FakeSender();
+    await exportTo(reading);
+    expect(reading.files[0]?.bytes.length).toBeGreaterThan(10 << 20);
+    gone.resolve();
+    await Promise.all(waiting);
+    expect(ref.mounted()).toBe(0);
   });
 });

@@ -68,7 +68,7 @@ export function tarExporter(attributes: Attributes, deps: ExporterDeps): Exporte
       });
     await withRow(context, 'sending tarball', async (update) => {
       const { signal } = context;
-      const stream = tarTrees(deps.bulk, {
+      const stream = tarTrees(deps.streams, {
         trees: trees.list.map(({ directory, prefix }) => ({ directory, prefix })),
         sourceDateEpoch: epochOf(epoch, source),
         signal,

@@ -103,6 +103,8 @@ type FromClient<T> = (sessions: readonly string[], options: AbortOptions) => T |
 export interface ExporterDeps {
   readonly content: ContentStore;
   readonly bulk: WorkerPool;
+  /** For what goes at a client's pace. */
+  readonly streams: WorkerPool;
   /** For empty trees and other short-lived things of ours. */
   readonly tempDirectory: string;
   /** `insecure`: TLS is not verified, plain HTTP is allowed. */

@@ -1,4 +1,4 @@
-import { type Digest, digestHex, digestOf, type Platform, type Semaphore } from '../../base/index.ts';
+import { type Digest, digestHex, digestOf, type Platform } from '../../base/index.ts';
 import type { ImmutableRef } from '../../cache/ports.ts';
 import { refResult } from '../../cache/refs/index.ts';
 import type { SourceOp } from '../../llb/op.ts';
@@ -7,8 +7,6 @@ import type { ResolvedSource, SourceInstance, SourceRegistry } from '../sources/
 
 export interface SourceOpOptions {
   readonly sources: SourceRegistry;
-  /** How many sources work at once. */
-  readonly places: Semaphore;
 }
 
 const RESOLVED = new WeakMap<object, ResolvedSource>();
@@ -35,7 +33,6 @@ export function sourceOp(source: SourceOp, platform: Platform | undefined, optio
     async exec(_inputs, context) {
       return [refResult(await instanceOf().snapshot(context))];
     },
-    acquire: (context) => options.places.acquire(context),
   };
   return op;
 }

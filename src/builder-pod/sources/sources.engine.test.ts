@@ -4,14 +4,16 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'n
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type Digest, digestOf, neverAborted, type Platform, Semaphore } from '../../base/index.ts';
+import { type Digest, digestOf, neverAborted, type Platform } from '../../base/index.ts';
 import type { ImmutableRef, LazyProvider } from '../../cache/ports.ts';
 import { openTestState } from '../../cache/testing/open-state.ts';
 import { anonymous, RegistryClient, type Repository } from '../../oci/registry-client/index.ts';
 import { FaultProxy } from '../../oci/registry-client/testing/fault-proxy.ts';
 import { RegistryServer } from '../../oci/registry-server/index.ts';
 import type { OpContext } from '../../solver/ports.ts';
+import { BUILDKIT_VERSION } from '../daemon/worker.ts';
 import { sourceKeyDigest, sourceOp } from '../ops/source.ts';
 import {
   gitSource,
@@ -52,7 +54,7 @@ function sources(secrets: SourceSecrets = noSecrets): SourceRegistry {
   const registry = new SourceRegistry();
   registry.register('docker-image', imageSource({ resolver, refs: state.refs }));
   registry.register('git', gitSource({ refs: state.refs, secrets }));
-  const http = httpSource({ refs: state.refs, secrets, pool: state.pools.bulk });
+  const http = httpSource({ refs: state.refs, secrets, pool: state.pools.streams });
   registry.register('http', http);
   registry.register('https', http);
   return registry;
@@ -65,7 +67,7 @@ async function solve(
   attrs: Record<string, string> = {},
   platform?: Platform,
 ) {
-  const op = sourceOp({ identifier, attrs }, platform, { sources: registry, places: new Semaphore(1) });
+  const op = sourceOp({ identifier, attrs }, platform, { sources: registry });
   const { map, done } = await op.cacheMap(0, context);
   expect(done).toBe(true);
   const [result] = await op.exec([], context);
@@ -156,7 +158,6 @@ describe('docker-image', () => {
     const other = { ...context, scope: 'other' };
     const op = sourceOp({ identifier: `docker-image://${name}@${image.digest}`, attrs: {} }, amd64, {
       sources: sources(),
-      places: new Semaphore(1),
     });
     await op.cacheMap(0, other);
     expect(proxy.requests.length).toBeGreaterThan(before);
@@ -289,8 +290,9 @@ describe('http', () => {
     const seen: string[] = [];
     const host = await listen((req, res) => {
       const etag = `"${digestOf(body)}"`;
-      seen.push(`${req.headers['if-none-match'] === etag ? 304 : 200}`);
-      if (req.headers['if-none-match'] === etag) res.writeHead(304).end();
+      const isKnown = req.headers['if-none-match'] === etag;
+      seen.push(`${req.method} ${isKnown ? 304 : 200}`);
+      if (isKnown) res.writeHead(304).end();
       else res.writeHead(200, { etag, 'last-modified': 'Tue, 14 Nov 2023 22:13:20 GMT' }).end(body);
     });
     const registry = sources();
@@ -306,10 +308,69 @@ describe('http', () => {
     const second = await solve(registry, url, attrs);
     expect(second.key).toBe(first.key);
     expect(second.ref.id).toBe(first.ref.id);
-    expect(seen).toEqual(['200', '304']);
+    expect(seen).toEqual(['GET 200', 'HEAD 304']);
     body = 'changed';
     expect((await solve(registry, url, attrs)).key).not.toBe(first.key);
-    expect(seen).toEqual(['200', '304', '200']);
+    expect(seen).toEqual(['GET 200', 'HEAD 304', 'HEAD 200', 'GET 200']);
+  });
+
+  test('asks as BuildKit does: who it is, packed content, HEAD before a file is fetched again', async () => {
+    const seen: string[] = [];
+    const host = await listen((req, res) => {
+      const { 'user-agent': agent, 'accept-encoding': encoding, 'if-none-match': condition = '' } = req.headers;
+      seen.push(`${req.method} ${agent} ${encoding} ${condition}`.trim());
+      res.writeHead(200, { etag: 'W/"1"', 'content-encoding': 'gzip' }).end(gzipSync('unpacked'));
+    });
+    const registry = sources();
+    const { ref } = await solve(registry, `http://${host}/f`);
+    expect(readFileSync(join(await mounted(ref), 'f'), 'utf8')).toBe('unpacked');
+    // The server answers each request in full; the ETag that is the same tells.
+    expect((await solve(registry, `http://${host}/f`)).ref.id).toBe(ref.id);
+    const [, minor] = BUILDKIT_VERSION.version.split('.');
+    expect(seen).toEqual([`GET buildkit/v0.${minor} gzip`, `HEAD buildkit/v0.${minor} gzip "1"`]);
+    const named = await solve(registry, `http://${host}/f`, { 'http.header.user-agent': 'mine' });
+    expect(seen[2]).toBe('GET mine gzip');
+    expect(named.key).not.toBe((await solve(registry, `http://${host}/f`)).key);
+  });
+
+  test('an ETag that the server does not confirm costs a download, never the build', async () => {
+    let etag = '"1"';
+    let wrong = false;
+    const seen: string[] = [];
+    const host = await listen((req, res) => {
+      const conditional = req.headers['if-none-match'] !== undefined;
+      seen.push(`${req.method}${conditional ? ' if' : ''}`);
+      if (req.method === 'HEAD') res.writeHead(405).end();
+      else if (conditional && wrong) res.writeHead(304, { etag: '"another"' }).end();
+      else if (conditional) res.writeHead(304).end();
+      else res.writeHead(200, { etag }).end(etag);
+    });
+    const registry = sources();
+    const first = await solve(registry, `http://${host}/f`);
+    expect((await solve(registry, `http://${host}/f`)).ref.id).toBe(first.ref.id);
+    wrong = true;
+    etag = '"2"';
+    const second = await solve(registry, `http://${host}/f`);
+    expect(readFileSync(join(await mounted(second.ref), 'f'), 'utf8')).toBe('"2"');
+    expect(seen).toEqual(['GET', 'HEAD if', 'GET if', 'HEAD if', 'GET if', 'GET']);
+  });
+
+  test('statuses, in the words that scripts look for', async () => {
+    let status = 404;
+    const host = await listen((_req, res) => res.writeHead(status).end());
+    const registry = sources();
+    for (const [next, code] of [
+      [404, 'not_found'],
+      [403, 'permission_denied'],
+      [500, 'unavailable'],
+      [304, 'unavailable'],
+      [204, 'ok'],
+    ] as const) {
+      status = next;
+      const solved = solve(registry, `http://${host}/${status}`);
+      if (code === 'ok') await solved;
+      else await expect(solved).rejects.toMatchObject({ code, message: `invalid response status ${status}` });
+    }
   });
 
   test('a checksum is the key without a request, and is checked', async () => {
@@ -321,7 +382,6 @@ describe('http', () => {
     const registry = sources();
     const op = sourceOp({ identifier: `http://${host}/f`, attrs: { 'http.checksum': digestOf('hello') } }, undefined, {
       sources: registry,
-      places: new Semaphore(1),
     });
     await op.cacheMap(0, context);
     expect(requests).toBe(0);
@@ -376,7 +436,6 @@ describe('http', () => {
     const controller = new AbortController();
     const op = sourceOp({ identifier: `http://${host}/slow`, attrs: {} }, undefined, {
       sources: registry,
-      places: new Semaphore(1),
     });
     const work = op.cacheMap(0, { ...context, signal: controller.signal });
     setTimeout(() => controller.abort(new Error('enough')), 50);

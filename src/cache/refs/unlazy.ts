@@ -1,11 +1,18 @@
-import { type AbortOptions, CodedError, type Descriptor, type Digest, newId, Semaphore } from '../../base/index.ts';
+import {
+  type AbortOptions,
+  CodedError,
+  type Descriptor,
+  type Digest,
+  KeyedSemaphore,
+  newId,
+} from '../../base/index.ts';
 import type { RefOptions } from '../ports.ts';
 import { type Losses, layerFailure } from './losses.ts';
 import type { RefRecords } from './records.ts';
 import type { BlobRow, RefRow } from './schema.ts';
 import { SharedWork } from './shared-work.ts';
 
-/** Blobs pulled at once by one builder. */
+/** Blobs pulled at once from one registry for one scope: a registry that drips, or a tenant that pulls much, keeps nobody else waiting. */
 const MAX_PULLS = 6;
 
 type Participants = ReadonlySet<RefOptions>;
@@ -16,7 +23,7 @@ export class Unlazier {
   readonly #losses: Losses;
   readonly #pulls = new SharedWork<string, RefOptions>();
   readonly #unpacks = new SharedWork<void, RefOptions>();
-  readonly #places = new Semaphore(MAX_PULLS);
+  readonly #places = new KeyedSemaphore(MAX_PULLS);
 
   constructor(records: RefRecords, losses: Losses) {
     this.#records = records;
@@ -83,7 +90,8 @@ export class Unlazier {
     if (records.isHere(row, blob)) return content.path(digest);
     const provider = records.provider(blob, row.scope);
     if (provider === undefined) throw gone(row, digest);
-    using _place = await this.#places.acquire({ signal });
+    const [host] = provider.reference.split('/', 1);
+    using _place = await this.#places.acquire(`${row.scope} ${host}`, { signal });
     const report = (current: number, completed: boolean) => {
       for (const { onProgress } of participants)
         onProgress?.({ id: digest, current, total: descriptor.size, completed });

@@ -36,7 +36,7 @@ export interface TarTreesOptions extends AbortOptions {
   readonly sourceDateEpoch?: number | undefined;
 }
 
-/** Trees as one tar stream, made by a bulk worker as fast as it is read. Cancel it to stop. */
+/** Trees as one tar stream, made as fast as it is read: for a pool in which others do not wait for that. Cancel it to stop. */
 export function tarTrees(pool: WorkerPool, options: TarTreesOptions): ReadableStream<Uint8Array> {
   const { trees, sourceDateEpoch, signal } = options;
   const maxMtime = sourceDateEpoch === undefined ? undefined : BigInt(sourceDateEpoch) * 1_000_000_000n;

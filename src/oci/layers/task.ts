@@ -53,7 +53,7 @@ export interface TreesArgs {
 
 export async function tarTreesTask(args: TreesArgs, context: TaskContext): Promise<void> {
   const options = { maxMtime: args.maxMtime, check: () => context.throwIfAborted() };
-  await writePort(args.port, packTrees(args.trees, options));
+  await writePort(args.port, packTrees(args.trees, options), context);
 }
 
 export interface ConvertArgs {

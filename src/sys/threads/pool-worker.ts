@@ -4,20 +4,20 @@ import { toPlainError } from './error-transfer.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
 import type { TaskContext } from './pool.ts';
 
-/** What runs in each thread of a pool: one task at a time, each a named function of a module. */
+/** What runs in each thread of a pool: tasks, each a named function of a module. */
 if (parentPort === null) throw new Error('this module runs in a worker thread only');
 const port = parentPort;
-let current: { readonly id: number; readonly controller: AbortController } | undefined;
+const running = new Map<number, AbortController>();
 
 port.on('message', (message: ToWorker) => {
   if (message.kind === 'run') void runTask(message);
-  else if (current?.id === message.id) current.controller.abort(cancelledError());
+  else running.get(message.id)?.abort(cancelledError());
 });
 
 async function runTask(task: ToWorker & { kind: 'run' }): Promise<void> {
   const flag = new Int32Array(task.abortFlag);
   const controller = new AbortController();
-  current = { id: task.id, controller };
+  running.set(task.id, controller);
   const transfers: Transferable[] = [];
   const send = (message: FromWorker, transfer: readonly Transferable[] = []) =>
     port.postMessage(message, [...transfer]);
@@ -39,6 +39,6 @@ async function runTask(task: ToWorker & { kind: 'run' }): Promise<void> {
   } catch (error) {
     send({ kind: 'error', id: task.id, error: toPlainError(error) });
   } finally {
-    current = undefined;
+    running.delete(task.id);
   }
 }

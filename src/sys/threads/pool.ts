@@ -32,38 +32,40 @@ export interface PoolOptions {
   /** For thread names and errors. */
   readonly name: string;
   readonly threads: number;
+  /** Tasks that one thread works on at once, 1 by default. More is for tasks that mostly wait, and give way while they do. */
+  readonly tasksPerThread?: number;
   readonly resourceLimits?: ResourceLimits;
-  /** How long an aborted task may go on before its thread is ended; 5,000 ms by default. */
+  /** How long an aborted task may go on before its thread is ended; 5,000 ms by default. A thread that others share is never ended for one. */
   readonly abortGraceMs?: number;
 }
 
 interface Running {
-  readonly id: number;
   readonly onMessage: ((message: unknown) => void) | undefined;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
 }
 
 interface Slot {
-  worker: Worker;
-  running: Running | undefined;
+  readonly worker: Worker;
+  readonly running: Map<number, Running>;
 }
 
 /**
- * A bounded set of threads, started when first needed, one task each at a time; further calls wait for a place, first come first served.
- * A thread that dies takes only its own task with it.
+ * A bounded set of threads, started when first needed, a task (or {@link PoolOptions.tasksPerThread}) each at a time; further calls wait for a place, first
+ * come first served. A thread that dies takes only its own tasks with it.
  */
 export class WorkerPool implements AsyncDisposable {
   readonly #options: PoolOptions;
   readonly #places: Semaphore;
-  readonly #idle: Slot[] = [];
-  readonly #all = new Set<Slot>();
+  readonly #tasksPerThread: number;
+  readonly #slots = new Set<Slot>();
   #nextId = 1;
   #closed = false;
 
   constructor(options: PoolOptions) {
     this.#options = options;
-    this.#places = new Semaphore(options.threads);
+    this.#tasksPerThread = options.tasksPerThread ?? 1;
+    this.#places = new Semaphore(options.threads * this.#tasksPerThread);
   }
 
   get threads(): number {
@@ -80,16 +82,17 @@ export class WorkerPool implements AsyncDisposable {
     const { signal } = options;
     using _place = await this.#places.acquire({ signal });
     if (this.#closed) throw this.#closedError();
-    const slot = this.#idle.pop() ?? this.#start();
+    const slot = this.#slotForOne();
     const id = this.#nextId++;
     const flag = new Int32Array(new SharedArrayBuffer(4));
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-    slot.running = { id, onMessage: options.onMessage, resolve, reject };
+    slot.running.set(id, { onMessage: options.onMessage, resolve, reject });
     slot.worker.ref();
     let grace: NodeJS.Timeout | undefined;
     const onAbort = () => {
       Atomics.store(flag, 0, 1);
       this.#send(slot, { kind: 'abort', id });
+      if (this.#tasksPerThread > 1) return;
       grace = setTimeout(() => void slot.worker.terminate(), this.#options.abortGraceMs ?? 5000);
     };
     signal.addEventListener('abort', onAbort, { once: true });
@@ -103,18 +106,15 @@ export class WorkerPool implements AsyncDisposable {
     } finally {
       clearTimeout(grace);
       signal.removeEventListener('abort', onAbort);
-      slot.running = undefined;
-      if (this.#all.has(slot)) {
-        slot.worker.unref();
-        this.#idle.push(slot);
-      }
+      slot.running.delete(id);
+      if (slot.running.size === 0) slot.worker.unref();
     }
   }
 
   /** Ends all threads; their tasks reject as cancelled. */
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all([...this.#all].map((slot) => slot.worker.terminate()));
+    await Promise.all([...this.#slots].map((slot) => slot.worker.terminate()));
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -129,6 +129,14 @@ export class WorkerPool implements AsyncDisposable {
     return cancelledError(`worker pool ${this.#options.name} is closed`, { reason: 'SYS_POOL_CLOSED' });
   }
 
+  /** The thread that has least to do, a new one before any works on a second task. */
+  #slotForOne(): Slot {
+    let best: Slot | undefined;
+    for (const slot of this.#slots) if (best === undefined || slot.running.size < best.running.size) best = slot;
+    if (best !== undefined && (best.running.size === 0 || this.#slots.size >= this.#options.threads)) return best;
+    return this.#start();
+  }
+
   #start(): Slot {
     const worker = new Worker(siblingModule(import.meta.url, './pool-worker'), {
       name: this.#options.name,
@@ -137,12 +145,12 @@ export class WorkerPool implements AsyncDisposable {
       trackUnmanagedFds: false,
       ...(this.#options.resourceLimits === undefined ? {} : { resourceLimits: this.#options.resourceLimits }),
     });
-    const slot: Slot = { worker, running: undefined };
-    this.#all.add(slot);
+    const slot: Slot = { worker, running: new Map() };
+    this.#slots.add(slot);
     let failure: Error | undefined;
     worker.on('message', (message: FromWorker) => {
-      const { running } = slot;
-      if (running === undefined || running.id !== message.id) return;
+      const running = slot.running.get(message.id);
+      if (running === undefined) return;
       if (message.kind === 'post') running.onMessage?.(message.message);
       else if (message.kind === 'result') running.resolve(message.value);
       else running.reject(fromPlainError(message.error));
@@ -151,10 +159,9 @@ export class WorkerPool implements AsyncDisposable {
       failure = error instanceof Error ? error : new Error(String(error));
     });
     worker.on('exit', (code) => {
-      this.#all.delete(slot);
-      const at = this.#idle.indexOf(slot);
-      if (at >= 0) this.#idle.splice(at, 1);
-      slot.running?.reject(this.#closed ? this.#closedError() : crashError(this.#options.name, code, failure));
+      this.#slots.delete(slot);
+      const error = this.#closed ? this.#closedError() : crashError(this.#options.name, code, failure);
+      for (const { reject } of slot.running.values()) reject(error);
     });
     return slot;
   }
@@ -170,21 +177,27 @@ export function crashError(name: string, code: number, failure: Error | undefine
   });
 }
 
-/** The two pools of a process: `short` for work of milliseconds, `bulk` for packing, hashing and walking, so that neither waits for the other's kind. */
+/**
+ * The pools of a process: `short` for work of milliseconds, `bulk` for packing, hashing and walking, so that neither waits for the other's kind; `streams` for work at
+ * the pace of somebody outside (a download, a client that reads), any number at once: whoever is slow keeps nobody waiting.
+ */
 export interface Pools extends AsyncDisposable {
   readonly short: WorkerPool;
   readonly bulk: WorkerPool;
+  readonly streams: WorkerPool;
 }
 
 /** Made once by whoever composes the process (a `main.ts` or a test), and passed on. */
 export function createPools(threads: { readonly short: number; readonly bulk: number }): Pools {
   const short = new WorkerPool({ name: 'short', threads: threads.short });
   const bulk = new WorkerPool({ name: 'bulk', threads: threads.bulk });
+  const streams = new WorkerPool({ name: 'streams', threads: 1, tasksPerThread: Infinity });
   return {
     short,
     bulk,
+    streams,
     [Symbol.asyncDispose]: async () => {
-      await Promise.all([short.close(), bulk.close()]);
+      await Promise.all([short.close(), bulk.close(), streams.close()]);
     },
   };
 }

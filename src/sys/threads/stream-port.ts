@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { AbortOptions } from '../../base/index.ts';
 import { toCodedError } from '../../base/index.ts';
@@ -101,9 +102,17 @@ export async function* readPort(port: MessagePort): AsyncGenerator<Uint8Array> {
   }
 }
 
-/** The worker's end of {@link portToStream}: writes chunks to the other side, waiting while too much is under way. */
-export async function writePort(port: MessagePort, chunks: Iterable<Uint8Array>): Promise<void> {
+/** Written by {@link writePort} before it lets others of its thread have a turn. */
+const BITE = 1 << 20;
+
+/** The worker's end of {@link portToStream}: writes chunks to the other side, waiting while too much is under way, and giving way to others in between. */
+export async function writePort(
+  port: MessagePort,
+  chunks: Iterable<Uint8Array>,
+  { signal }: AbortOptions,
+): Promise<void> {
   let outstanding = 0;
+  let bitten = 0;
   let closed = false;
   let wake: (() => void) | undefined;
   port.on('message', (bytes: number) => {
@@ -114,6 +123,8 @@ export async function writePort(port: MessagePort, chunks: Iterable<Uint8Array>)
     closed = true;
     wake?.();
   });
+  const close = () => port.close();
+  signal.addEventListener('abort', close, { once: true });
   try {
     for (const chunk of chunks) {
       while (outstanding > CREDIT && !closed) {
@@ -121,13 +132,20 @@ export async function writePort(port: MessagePort, chunks: Iterable<Uint8Array>)
         wake = resolve;
         await promise;
       }
+      if (bitten >= BITE) {
+        bitten = 0;
+        await setImmediate();
+      }
+      signal.throwIfAborted();
       // The reader went away: nothing is wanted any more.
       if (closed) return;
       outstanding += chunk.length;
+      bitten += chunk.length;
       port.postMessage({ chunk } satisfies Down);
     }
     port.postMessage({ done: true } satisfies Down);
   } finally {
+    signal.removeEventListener('abort', close);
     port.close();
   }
 }

@@ -29,6 +29,24 @@ describe('a worker pool', () => {
     expect(said).toEqual(texts.map((text) => `${text}\n`));
   });
 
+  test('may have threads that many waiting tasks share', async () => {
+    await using streams = new WorkerPool({ name: 'streams', threads: 1, tasksPerThread: Infinity });
+    const controllers = Array.from({ length: 50 }, () => new AbortController());
+    const begun = controllers.map(() => Promise.withResolvers<void>());
+    const running = controllers.map(({ signal }, at) =>
+      streams.run({ module: tasks, fn: 'waitForAbort' }, undefined, { signal, onMessage: () => begun[at]?.resolve() }),
+    );
+    await Promise.all(begun.map(({ promise }) => promise));
+    expect(await streams.run({ module: tasks, fn: 'double' }, 21, { signal })).toBe(42);
+    controllers[7]?.abort(cancelledError('only this'));
+    await expect(running[7]).rejects.toThrow('only this');
+    const others = running.filter((_, at) => at !== 7);
+    const first = await Promise.race([...others, streams.run({ module: tasks, fn: 'double' }, 1, { signal })]);
+    expect(first).toBe(2);
+    const crashing = streams.run({ module: tasks, fn: 'crash' }, undefined, { signal });
+    for (const task of [crashing, ...others]) await expect(task).rejects.toMatchObject({ reason: 'SYS_THREAD_ENDED' });
+  });
+
   test('moves results instead of copying them', async () => {
     const value = await pool.run<Uint8Array>({ module: tasks, fn: 'bytes' }, 1 << 20, { signal });
     expect(value.length).toBe(1 << 20);

@@ -149,6 +149,9 @@ export function fakeDeps(deps: Partial<ExporterDeps>): ExporterDeps {
     get bulk() {
       return missing();
     },
+    get streams() {
+      return missing();
+    },
     tempDirectory: '/tmp',
     openRepository: missing,
     ...deps,

@@ -14,8 +14,8 @@ export interface ExecOpOptions {
   readonly refs: RefManager;
   readonly executor: Pick<Executor, 'run'>;
   readonly secrets: SourceSecrets;
-  /** How many steps run at once. */
-  readonly places: Semaphore;
+  /** How many steps run at once; absent, there is no limit. */
+  readonly places?: Semaphore | undefined;
   readonly resultOf: (ref: ImmutableRef) => Result<ImmutableRef>;
   readonly hasher: ContentHasher;
   /** From the vertex's metadata: limits that are no part of keys. */
@@ -30,7 +30,6 @@ export function execOp(exec: ExecOp, platform: Platform, inputCount: number, opt
       const map = execCacheMap(exec, platform, inputCount);
       return { map: bindCacheMap<ImmutableRef>(map, options.hasher, (ref) => ref), done: true };
     },
-    acquire: ({ signal }) => options.places.acquire({ signal }),
     exec: (inputs, context) =>
       runExec(
         exec,
@@ -59,6 +58,8 @@ async function runExec(
     (stream, data) => context.progress.log(stream, data),
     options.logLimits ?? DEFAULT_LOG_LIMITS,
   );
+  // Last: a step that waits for a client, a registry or a locked cache keeps no other from running.
+  using _place = await options.places?.acquire({ signal });
   try {
     await options.executor.run(
       {

@@ -69,11 +69,12 @@ interface Run {
   readonly secrets?: SourceSecrets;
   readonly signal?: AbortSignal;
   readonly onLog?: (text: string) => unknown;
+  readonly places?: Semaphore;
 }
 
 async function sh(
   script: string,
-  { mounts = [], exec = {}, inputs = [], secrets = noSecrets, signal = neverAborted, onLog }: Run = {},
+  { mounts = [], exec = {}, inputs = [], secrets = noSecrets, signal = neverAborted, onLog, places }: Run = {},
 ) {
   let log = '';
   const context: OpContext = {
@@ -105,7 +106,7 @@ async function sh(
       refs: state.refs,
       executor,
       secrets,
-      places: new Semaphore(8),
+      places,
       resultOf: refResult,
       hasher: new ContentHasher({ pool: pools.bulk }),
     },
@@ -141,6 +142,35 @@ test('a chain of steps builds upon what was committed', async () => {
   await release([...first.results, ...second.results]);
 });
 
+test('a step that waits for a client, or for a locked cache, takes no place from others', async () => {
+  const places = new Semaphore(2);
+  const asked = Promise.withResolvers<void>();
+  const answer = Promise.withResolvers<Uint8Array>();
+  const secrets = {
+    ...noSecrets,
+    secret: () => {
+      asked.resolve();
+      return answer.promise;
+    },
+  };
+  const secret = { id: 's', uid: 0, gid: 0, mode: 0o400, optional: false };
+  const waiting = sh('cat /s', { places, secrets, mounts: [mount('/s', -1, { type: 'secret', secret })] });
+  await asked.promise;
+  const cache = mount('/locked', -1, { type: 'cache', cache: { id: newId(), sharing: 'locked' } });
+  const common = mount('/common', -1, { type: 'cache', cache: { id: newId(), sharing: 'shared' } });
+  const begun = Promise.withResolvers<unknown>();
+  const holding = sh('echo begun; until [ -e /common/go ]; do sleep 0.05; done', {
+    ...{ places, onLog: begun.resolve },
+    mounts: [cache, common],
+  });
+  await begun.promise;
+  const locked = sh('true', { places, mounts: [cache] });
+  const free = await sh('touch /common/go', { places, mounts: [common] });
+  answer.resolve(Buffer.from('told'));
+  expect((await waiting).log).toBe('told');
+  for (const { results } of await Promise.all([waiting, holding, locked, free])) await release(results);
+});
+
 test('several outputs, a throw-away mount, a passed-through one and a selector', async () => {
   const data = await make((directory) => {
     mkdirSync(join(directory, 'sub'));
@@ -159,7 +189,7 @@ test('several outputs, a throw-away mount, a passed-through one and a selector',
       ],
     },
   );
-  expect(log).toContain('selected\n');
+  expect(log).toContain('selected');
   expect(log).toContain('read-only');
   expect(results).toHaveLength(4);
   expect(await filesOf(results[1])).toEqual(['made', 'sub']);

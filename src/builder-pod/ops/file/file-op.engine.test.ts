@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { CodedError, cancelledError, digestOf, neverAborted, Semaphore } from '../../../base/index.ts';
+import { CodedError, cancelledError, digestOf, neverAborted } from '../../../base/index.ts';
 import { ContentHasher } from '../../../cache/contenthash/index.ts';
 import type { ImmutableRef } from '../../../cache/ports.ts';
 import { refResult } from '../../../cache/refs/index.ts';
@@ -92,7 +92,6 @@ async function run(graph: State, inputs: readonly ImmutableRef[], signal?: Abort
     refs: state.refs,
     hasher,
     pool: state.pools.bulk,
-    places: new Semaphore(1),
     resultOf: refResult,
     tempDirectory: state.layout.mounts,
     name: 'test',

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { CodedError, invalidArgument, type Semaphore } from '../../../base/index.ts';
+import { CodedError, invalidArgument } from '../../../base/index.ts';
 import type { ContentHasher } from '../../../cache/contenthash/index.ts';
 import type { ImmutableRef, Mounted, MutableRef, RefManager, RefOptions } from '../../../cache/ports.ts';
 import type { ChownOpt, FileAction, FileCopy, FileOp } from '../../../llb/index.ts';
@@ -16,8 +16,6 @@ export interface FileOpOptions {
   readonly hasher: ContentHasher;
   /** The bulk pool. */
   readonly pool: WorkerPool;
-  /** How many file ops work at once. */
-  readonly places: Semaphore;
   readonly resultOf: (ref: ImmutableRef) => Result<ImmutableRef>;
   /** For archives that are unpacked in two steps. */
   readonly tempDirectory: string;
@@ -34,7 +32,6 @@ export function fileOp(file: FileOp, inputCount: number, options: FileOpOptions)
       map: bindCacheMap<ImmutableRef>(fileCacheMap(file, inputCount), options.hasher, (ref) => ref),
       done: true,
     }),
-    acquire: ({ signal }) => options.places.acquire({ signal }),
     exec: async (inputs, context) => {
       await using run = new FileRun(
         file,

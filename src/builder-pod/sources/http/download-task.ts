@@ -11,10 +11,12 @@ import {
   utimesSync,
   writeSync,
 } from 'node:fs';
-import { type IncomingMessage, request as requestHttp } from 'node:http';
+import { type ClientRequest, type IncomingMessage, type RequestOptions, request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream';
+import { createGunzip } from 'node:zlib';
 import { CodedError, type Digest, type ProxySettings } from '../../../base/index.ts';
 import { OutboundAgents } from '../../../base/outbound-agents.ts';
 import type { TaskContext } from '../../../sys/index.ts';
@@ -25,6 +27,7 @@ export interface DownloadArgs {
   readonly headers: Readonly<Record<string, string>>;
   /** Sent to the host of `url` alone. */
   readonly authorization?: string;
+  /** Of an earlier answer, which is not fetched again while the server still names it so. */
   readonly etag?: string;
   /** An empty directory that gets the file. */
   readonly directory: string;
@@ -49,33 +52,77 @@ export type DownloadResult =
       readonly lastModified?: string;
     };
 
+/** BuildKit's form: servers that turn unknown clients away know it. */
+export const USER_AGENT = 'buildkit/v0.34';
 const MAX_REDIRECTS = 10;
 
-/** Worker task: GET into a file, hashed on the way. Posts the bytes so far after every megabyte. */
+interface Ask {
+  readonly method: 'GET' | 'HEAD';
+  readonly etag?: string | undefined;
+}
+
+interface Answer {
+  readonly response: IncomingMessage;
+  /** Where redirects led to. */
+  readonly url: URL;
+}
+
+/**
+ * Task of the streams pool: GET into a file, hashed on the way. Posts the bytes so far after every megabyte. A file that is known is asked for by HEAD first, since
+ * some servers send ETags and yet answer each GET in full; only then by GET with the condition.
+ */
 export async function download(args: DownloadArgs, context: TaskContext): Promise<DownloadResult> {
-  let url = new URL(args.url);
-  for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
-    const response = await get(url, args, context);
-    const status = response.statusCode ?? 0;
-    if ([301, 302, 303, 307, 308].includes(status) && response.headers.location !== undefined) {
-      response.destroy();
-      if (!URL.canParse(response.headers.location, url)) break;
-      const next = new URL(response.headers.location, url);
-      if (next.protocol !== 'https:' && next.protocol !== 'http:') break;
-      url = next;
-      continue;
-    }
-    if (status === 304 && args.etag !== undefined) {
-      response.destroy();
-      return { status: 'unchanged' };
-    }
-    if (status !== 200) {
-      response.destroy();
-      throw statusError(status, url);
-    }
-    return await save(response, url, args, context);
+  const { etag } = args;
+  if (etag !== undefined && (await isUnchanged({ method: 'HEAD', etag }, args, context)))
+    return { status: 'unchanged' };
+  const { response, url } = await ask({ method: 'GET', etag }, args, context);
+  if (etag === undefined || response.statusCode !== 304) return await save(response, url, args, context);
+  response.destroy();
+  if (confirms(response, etag)) return { status: 'unchanged' };
+  // Not modified, but of something that was never asked about: the server is asked for the file itself.
+  const whole = await ask({ method: 'GET' }, args, context);
+  return await save(whole.response, whole.url, args, context);
+}
+
+/** Whatever goes wrong, and servers refuse HEAD in many ways, GET tells. */
+async function isUnchanged(head: Ask & { etag: string }, args: DownloadArgs, context: TaskContext): Promise<boolean> {
+  try {
+    const { response } = await ask(head, args, context);
+    response.destroy();
+    return confirms(response, head.etag);
+  } catch {
+    context.throwIfAborted();
+    return false;
   }
-  throw new CodedError('unavailable', `GET ${shown(new URL(args.url))}: too many or invalid redirects`, {
+}
+
+function confirms({ statusCode, headers }: IncomingMessage, etag: string): boolean {
+  const named = plainEtag(headers.etag);
+  if (statusCode === 304) return named === undefined || named === etag;
+  return statusCode === 200 && named === etag;
+}
+
+/** Whether it is weak makes no difference to who compares it with itself. */
+function plainEtag(etag: string | undefined): string | undefined {
+  return etag?.replace(/^W\//, '') || undefined;
+}
+
+/** Follows redirects. */
+async function ask(what: Ask, args: DownloadArgs, context: TaskContext): Promise<Answer> {
+  const first = new URL(args.url);
+  let url = first;
+  for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
+    const response = await request(url, what, args, context);
+    const { location } = response.headers;
+    if (![301, 302, 303, 307, 308].includes(response.statusCode ?? 0) || location === undefined)
+      return { response, url };
+    response.destroy();
+    if (!URL.canParse(location, url)) break;
+    const next = new URL(location, url);
+    if (next.protocol !== 'https:' && next.protocol !== 'http:') break;
+    url = next;
+  }
+  throw new CodedError('unavailable', `${what.method} ${shown(first)}: too many or invalid redirects`, {
     reason: 'HTTP_REDIRECT',
   });
 }
@@ -93,37 +140,55 @@ function statusError(status: number, url: URL): CodedError {
         : status === 403
           ? 'permission_denied'
           : 'unavailable';
-  return new CodedError(code, `GET ${shown(url)}: status ${status}`, { reason: 'HTTP_STATUS' });
+  // BuildKit's words, which scripts look for.
+  return new CodedError(code, `invalid response status ${status}`, {
+    reason: 'HTTP_STATUS',
+    hint: `GET ${shown(url)} was answered so`,
+  });
 }
 
-async function get(url: URL, args: DownloadArgs, { signal }: TaskContext): Promise<IncomingMessage> {
-  const headers: Record<string, string> = { 'user-agent': 'slipway', 'accept-encoding': 'identity', ...args.headers };
-  if (args.authorization !== undefined && url.origin === new URL(args.url).origin)
+/** Credentials stay with the host and port they are for (the ports of http and https being one), and are not sent in clear once they were not. */
+function mayHaveCredentials(first: URL, url: URL): boolean {
+  if (first.protocol === 'https:' && url.protocol !== 'https:') return false;
+  return url.host === first.host;
+}
+
+async function request(url: URL, what: Ask, args: DownloadArgs, { signal }: TaskContext): Promise<IncomingMessage> {
+  // Servers make ETags of what they would send, so HEAD names the same encodings as GET.
+  const headers: Record<string, string> = { 'user-agent': USER_AGENT, 'accept-encoding': 'gzip', ...args.headers };
+  if (args.authorization !== undefined && mayHaveCredentials(new URL(args.url), url))
     headers['authorization'] = args.authorization;
-  if (args.etag !== undefined) headers['if-none-match'] = args.etag;
+  if (what.etag !== undefined) headers['if-none-match'] = what.etag;
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   if (isLinkLocal(url.hostname)) throw linkLocal(url.hostname);
-  const https = url.protocol === 'https:';
-  const agent = new OutboundAgents(args.proxies, { keepAlive: false }).for(url);
-  const request = (https ? requestHttps : requestHttp)(url, { headers, agent, signal, lookup: guardedLookup });
-  request.setTimeout(args.idleTimeoutMs, () =>
-    request.destroy(
-      new CodedError('unavailable', `GET ${shown(url)}: nothing received for ${args.idleTimeoutMs / 1000} s`),
+  const sent = open(url, args.proxies, { method: what.method, headers, signal, lookup: guardedLookup });
+  sent.setTimeout(args.idleTimeoutMs, () =>
+    sent.destroy(
+      new CodedError(
+        'unavailable',
+        `${what.method} ${shown(url)}: nothing received for ${args.idleTimeoutMs / 1000} s`,
+      ),
     ),
   );
-  request.once('response', resolve);
-  request.on('error', (error) =>
+  sent.once('response', resolve);
+  sent.on('error', (error) =>
     reject(
       error instanceof CodedError
         ? error
-        : new CodedError('unavailable', `GET ${shown(url)}: ${error.message}`, {
+        : new CodedError('unavailable', `${what.method} ${shown(url)}: ${error.message}`, {
             cause: error,
             reason: 'HTTP_CONNECTION',
           }),
     ),
   );
-  request.end();
+  sent.end();
   return await promise;
+}
+
+/** Every connection of this source is opened here. */
+function open(url: URL, proxies: ProxySettings, options: RequestOptions): ClientRequest {
+  const agent = new OutboundAgents(proxies, { keepAlive: false }).for(url);
+  return (url.protocol === 'https:' ? requestHttps : requestHttp)(url, { ...options, agent });
 }
 
 /** The cloud's metadata service must not be read by a build. */
@@ -154,14 +219,22 @@ async function save(
   args: DownloadArgs,
   context: TaskContext,
 ): Promise<DownloadResult> {
+  const status = response.statusCode ?? 0;
+  if (status < 200 || status >= 400 || status === 304) {
+    response.destroy();
+    throw statusError(status, url);
+  }
   const temp = join(args.directory, '.slipway-download');
   const hash = createHash('sha256');
   let size = 0;
   let posted = 0;
-  const total = Number(response.headers['content-length'] ?? 0);
+  // Asked for by us and not by the user, so the file is what was packed. Its size is then not known.
+  const isPacked = response.headers['content-encoding']?.toLowerCase() === 'gzip';
+  const total = isPacked ? 0 : Number(response.headers['content-length'] ?? 0);
   const fd = openSync(temp, 'wx', 0o600);
   try {
-    for await (const chunk of response as AsyncIterable<Buffer>) {
+    const content = isPacked ? pipeline(response, createGunzip(), () => {}) : response;
+    for await (const chunk of content as AsyncIterable<Buffer>) {
       context.throwIfAborted();
       size += chunk.length;
       if (size > args.maxBytes)
@@ -204,7 +277,7 @@ async function save(
   const seconds = Number.isNaN(time) ? 0 : time / 1000;
   utimesSync(path, seconds, seconds);
   context.post({ current: size, total: size });
-  const { etag } = response.headers;
+  const etag = plainEtag(response.headers.etag);
   return {
     status: 'downloaded',
     digest: `sha256:${hash.digest('hex')}`,

@@ -28,7 +28,7 @@ export interface HttpSourceOptions {
   readonly secrets: SourceSecrets;
   /** Direct when absent. */
   readonly proxies?: ProxySettings;
-  /** Where downloads are received, hashed and written. */
+  /** Where downloads are received, hashed and written: many wait in it at once. */
   readonly pool: WorkerPool;
   /** Bytes of one file, 16 GiB when absent. */
   readonly maxBytes?: number;

@@ -1,0 +1,89 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { hostPlatform, neverAborted, newId, silentLogger } from '../../base/index.ts';
+import { SessionRegistry } from '../../builder-api/index.ts';
+import { FileActions, http, type State as Llb, scratch } from '../../llb/index.ts';
+import { makeBusyboxRoot } from '../executor/testing/busybox.ts';
+import { type Builder, openBuilder } from './open-builder.ts';
+
+/** Places are for computing: whoever waits keeps nobody from working. */
+const cleanup = new AsyncDisposableStack();
+let builder: Builder;
+let base: Llb;
+
+beforeAll(async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-places-'));
+  cleanup.defer(() => rmSync(folder, { recursive: true, force: true }));
+  const rootfs = join(folder, 'rootfs');
+  mkdirSync(rootfs);
+  makeBusyboxRoot(rootfs);
+  const tar = execFileSync('tar', ['-C', rootfs, '-cf', '-', '.'], { maxBuffer: 64 << 20 });
+  const address = await serve((_req, res) => res.end(tar));
+  base = scratch().file(new FileActions().copy(http(`${address}/base.tar`), '/base.tar', '/', { attemptUnpack: true }));
+  const sessions = cleanup.use(new SessionRegistry({ logger: silentLogger }));
+  builder = cleanup.use(
+    await openBuilder(
+      {
+        ...{ root: join(folder, 'root'), sessions, labels: {}, entitlements: new Set(), registries: {} },
+        ...{ platforms: [hostPlatform()], maxParallelism: 0, network: 'none', log: silentLogger },
+      },
+      { signal: neverAborted },
+    ),
+  );
+}, 60_000);
+afterAll(() => cleanup.disposeAsync());
+
+async function serve(listener: RequestListener): Promise<string> {
+  const server = createServer(listener);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  cleanup.defer(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+function solve(target: Llb, signal: AbortSignal = neverAborted) {
+  const request = { ref: newId(), session: '', frontendAttrs: new Map(), frontendInputs: new Map() };
+  return builder.engine.solve(
+    {
+      ...{ ...request, definition: target.marshal(), exporters: [], entitlements: [] },
+      scope: { write: 'default', read: ['default'] },
+    },
+    { signal },
+  );
+}
+
+test('downloads that drip, however many, do not keep another build from its work', async () => {
+  const waiting = Promise.withResolvers<void>();
+  let requests = 0;
+  const count = 20;
+  const slow = await serve((_req, res) => {
+    res.writeHead(200, { 'content-length': '1000000' });
+    res.write('x');
+    if (++requests === count) waiting.resolve();
+  });
+  const stop = new AbortController();
+  const downloads = Array.from({ length: count }, (_, n) => solve(http(`${slow}/f${n}`), stop.signal));
+  await waiting.promise;
+  const ran = base.run({ args: ['sh', '-c', 'echo hi > /hi'] }).root;
+  await solve(scratch().file(new FileActions().copy(ran, '/hi', '/b')));
+  stop.abort(new Error('enough'));
+  const ends = await Promise.allSettled(downloads);
+  expect(ends.map(({ status }) => status)).toEqual(Array(count).fill('rejected'));
+}, 60_000);
+
+test('steps that are independent all run at once', async () => {
+  const count = 12;
+  // Each ends only once all have begun.
+  const script = (n: number) => `touch /m/${n}; until [ $(ls /m | wc -l) = ${count} ]; do sleep 0.05; done`;
+  const mounts = [{ target: '/m', cache: { id: newId() } }];
+  const stages = Array.from({ length: count }, (_, n) => base.run({ args: ['sh', '-c', script(n)], mounts }).root);
+  const all = stages.reduce((actions, stage, n) => actions.copy(stage, '/etc/passwd', `/${n}`), new FileActions());
+  await solve(scratch().file(all));
+}, 60_000);
