@@ -1,7 +1,7 @@
 import { type AbortOptions, CodedError, type Descriptor } from '../../base/index.ts';
 import type { Compression, ImmutableRef, Layer, Mount, Mounted, MutableRef, RefOptions } from '../ports.ts';
 import type { LayerBlobs } from './layer-blobs.ts';
-import { type Losses, layerFailure } from './losses.ts';
+import { type Losses, layerFailure, pullFailure } from './losses.ts';
 import { mountPrivately } from './mounting.ts';
 import type { RefRecords } from './records.ts';
 import type { RefRow } from './schema.ts';
@@ -121,13 +121,15 @@ export class ImmutableHandle implements ImmutableRef {
     for (const row of records.chain(this.id)) {
       const blob = records.blobs(row.id).find(({ digest }) => digest === descriptor.digest);
       if (blob === undefined) continue;
-      try {
-        if (records.isHere(row, blob)) return await content.open(descriptor, options);
-        const provider = records.provider(blob, row.scope);
-        if (provider !== undefined) return await provider.open(descriptor, options);
-      } catch (error) {
-        throw layerFailure(row.id, error, options);
-      }
+      if (records.isHere(row, blob))
+        return await content.open(descriptor, options).catch((error: unknown) => {
+          throw layerFailure(row.id, error, options);
+        });
+      const provider = records.provider(blob, row.scope);
+      if (provider === undefined) continue;
+      return await provider.open(descriptor, options).catch((error: unknown) => {
+        throw pullFailure(row.id, error, options);
+      });
     }
     throw layerFailure(this.id, blobGone(descriptor.digest, this.id), options);
   }

@@ -3,8 +3,11 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { CodedError, type Digest, neverAborted } from '../../base/index.ts';
 import type { State } from '../../builder-pod/state/index.ts';
+import { RegistryError } from '../../oci/registry-client/index.ts';
+import { findLostResult, type LossKind } from '../../solver/ports.ts';
 import type { ImmutableRef, Layer, LazyProvider, RefOptions } from '../ports.ts';
 import { openTestState } from '../testing/open-state.ts';
+import { refResult } from './index.ts';
 
 const options = { signal: neverAborted, sessions: () => [] };
 const describing = { ...options, description: 'test' };
@@ -249,6 +252,57 @@ describe('lazy refs', () => {
     }
     await using view = await mine.mount(options);
     expect(readdirSync(view.root).sort()).toEqual(['a', 'b']);
+  });
+
+  const refusal = (status: number, code?: string) =>
+    new RegistryError(
+      status === 404 ? 'not_found' : status < 500 ? 'permission_denied' : 'unavailable',
+      `status ${status}`,
+      {
+        ...{ status, url: 'http://registry.example/v2/' },
+        diagnostics: code === undefined ? [] : [{ code, message: '' }],
+      },
+    );
+
+  test.each<[string, Error | 'wrong bytes', LossKind]>([
+    ['401', new CodedError('unauthenticated', 'log in'), 'refused'],
+    ['403', refusal(403), 'refused'],
+    ['404 of the repository', refusal(404, 'NAME_UNKNOWN'), 'refused'],
+    ['429', refusal(429), 'unavailable'],
+    ['503', refusal(503), 'unavailable'],
+    ['no connection', new CodedError('unavailable', 'cut'), 'unavailable'],
+    [
+      'no trust',
+      new CodedError('failed_precondition', 'self-signed', { reason: 'REGISTRY_CERTIFICATE' }),
+      'unavailable',
+    ],
+    ['other bytes', 'wrong bytes', 'unavailable'],
+    ['404 of the blob', refusal(404, 'BLOB_UNKNOWN'), 'gone'],
+  ])('a pull that meets %s costs that build; only what is gone is forgotten', async (_, failure, kind) => {
+    const { layers, bytes } = await image();
+    const dropped: string[] = [];
+    await using state = await openTestState({ onResultDropped: (id) => void dropped.push(id) });
+    const from = provider(
+      failure === 'wrong bytes' ? new Map([...bytes].map(([d, b]) => [d, Buffer.alloc(b.length)])) : bytes,
+    );
+    if (failure !== 'wrong bytes') from.fail = failure;
+    const ref = await state.refs.fromLayers(layers, { ...describing, provider: from });
+    await state.results.save(refResult(ref.clone()));
+    const forced = { ...options, compression: { type: 'zstd', force: true } } as const;
+    for (const work of [
+      () => ref.mounts(options),
+      () => ref.layers(forced),
+      () => ref.check({ ...options, blob: layers[0]!.descriptor }),
+    ])
+      expect(findLostResult(await work().catch((error: unknown) => error))).toMatchObject({
+        kind,
+        resultIds: [ref.id],
+      });
+    expect(new Set(dropped)).toEqual(new Set(kind === 'gone' ? [ref.id] : []));
+    const right = provider(bytes);
+    const again = await state.refs.fromLayers(layers, { ...describing, provider: right });
+    expect(again.id).toBe(ref.id);
+    await again.mounts(options);
   });
 
   test('compression: blobs are converted only when forced, and keep their diff id', async () => {

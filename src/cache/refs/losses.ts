@@ -7,26 +7,19 @@ import {
   neverAborted,
   toCodedError,
 } from '../../base/index.ts';
-import { findLostResult, LostResultError } from '../../solver/ports.ts';
+import { RegistryError } from '../../oci/registry-client/index.ts';
+import { findLostResult, type LossKind, LostResultError } from '../../solver/ports.ts';
 import { siblingModule } from '../../sys/index.ts';
 import type { RefRecords } from './records.ts';
 import type { BlobRow, RefRow } from './schema.ts';
 
 const TASKS = siblingModule(import.meta.url, './mount-tasks');
-/** Failures that say that content is not to be had from where it was, be it for now: another place may have it. */
-const LOST_CODES: ReadonlySet<string> = new Set([
-  'not_found',
-  'permission_denied',
-  'unauthenticated',
-  'data_loss',
-  'unavailable',
-]);
-
 /** The layer of one ref cannot be had; as the failure itself to whoever does not care whose layer it was. */
 export class LayerLostError extends CodedError {
   readonly ref: string;
+  readonly kind: LossKind;
 
-  constructor(ref: string, cause: unknown) {
+  constructor(ref: string, kind: LossKind, cause: unknown) {
     const { code, message, fault, reason, hint, details } = toCodedError(cause);
     super(code, message, {
       ...{ cause, fault, details },
@@ -34,13 +27,44 @@ export class LayerLostError extends CodedError {
       ...(hint === undefined ? {} : { hint }),
     });
     this.ref = ref;
+    this.kind = kind;
   }
 }
 
-/** Names the ref in a failure to have its layer; a cancellation and failures of another kind stay what they are. */
+/** Names the ref in a failure to read its layer here; a cancellation and failures of another kind stay what they are. */
 export function layerFailure(ref: string, error: unknown, { signal }: AbortOptions): unknown {
   if (signal.aborted || error instanceof LayerLostError) return error;
-  return LOST_CODES.has(toCodedError(error).code) ? new LayerLostError(ref, error) : error;
+  const { code } = toCodedError(error);
+  return code === 'not_found' || code === 'data_loss' ? new LayerLostError(ref, 'gone', error) : error;
+}
+
+/** The same of a failure to have it from its place, be it for now: another may have it. */
+export function pullFailure(ref: string, error: unknown, { signal }: AbortOptions): unknown {
+  if (signal.aborted || error instanceof LayerLostError) return error;
+  const kind = pullLoss(error);
+  return kind === undefined ? error : new LayerLostError(ref, kind, error);
+}
+
+/** What a place says is what it says to one build; only that a blob is unknown to a repository which this build can see is so for all. */
+function pullLoss(error: unknown): LossKind | undefined {
+  if (error instanceof RegistryError) {
+    const { status, diagnostics } = error;
+    if (status === 404 && diagnostics.some(({ code }) => code === 'BLOB_UNKNOWN')) return 'gone';
+    return status >= 500 || status === 408 || status === 429 ? 'unavailable' : 'refused';
+  }
+  const { code, reason } = toCodedError(error);
+  if (reason === 'REF_CONTENT_GONE') return 'gone';
+  switch (code) {
+    case 'not_found':
+    case 'permission_denied':
+    case 'unauthenticated':
+      return 'refused';
+    case 'unavailable':
+    case 'data_loss':
+      return 'unavailable';
+    default:
+      return reason === 'REGISTRY_CERTIFICATE' ? 'unavailable' : undefined;
+  }
 }
 
 /**
@@ -63,8 +87,8 @@ export class Losses {
       await this.#checkSnapshots(id, { signal }, error);
       const layer = findLayer(error);
       if (layer === undefined) throw error;
-      if (layer.code === 'data_loss') await this.discardDamaged(id, { signal });
-      throw this.#lost(id, layer.ref, error);
+      if (layer.kind === 'gone' && layer.code === 'data_loss') await this.discardDamaged(id, { signal });
+      throw this.#lost(id, layer.ref, error, layer.kind);
     }
   }
 
@@ -100,10 +124,11 @@ export class Losses {
   /** Where one blob went bad others may have too: reads all that are here of a ref's layers. */
   async discardDamaged(id: string, { signal }: AbortOptions): Promise<void> {
     const { content } = this.#records.options;
-    for (const blob of this.#records.chain(id).flatMap((row) => this.#records.blobs(row.id))) {
-      const digest = blob.digest as Digest;
-      if (content.has(digest) && !(await content.verify(digest, { signal }))) await this.discard(blob);
-    }
+    for (const row of this.#records.chain(id))
+      for (const blob of this.#records.blobs(row.id)) {
+        if (!this.#records.isHere(row, blob)) continue;
+        if (!(await content.verify(blob.digest as Digest, { signal }))) await this.discard(blob);
+      }
   }
 
   /** Bytes that were read and do not fit their digest are had again: from where they came, or made anew. */
@@ -175,8 +200,8 @@ export class Losses {
     }
   }
 
-  /** Drops the records of the chain that stand on a lost layer. */
-  #lost(id: string, layer: string, cause: unknown): LostResultError {
+  /** The loss of a ref by that of a layer. When that is gone, the records that stand on it are dropped. */
+  #lost(id: string, layer: string, cause: unknown, kind: LossKind = 'gone'): LostResultError {
     const chain = this.#records.chain(id);
     const stored = chain
       .slice(
@@ -186,9 +211,9 @@ export class Losses {
         ),
       )
       .filter((row) => row.stored === 1);
-    for (const row of stored) this.#records.options.onResultDropped?.(row.id);
+    if (kind === 'gone') for (const row of stored) this.#records.options.onResultDropped?.(row.id);
     const below = stored.map((row) => row.id).filter((one) => one !== id);
-    return new LostResultError(id, toCodedError(cause).message, { cause, below });
+    return new LostResultError(id, toCodedError(cause).message, { cause, kind, below });
   }
 
   #blobOf(row: RefRow, digest: Digest): BlobRow | undefined {

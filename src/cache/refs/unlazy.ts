@@ -7,7 +7,7 @@ import {
   newId,
 } from '../../base/index.ts';
 import type { RefOptions } from '../ports.ts';
-import { type Losses, layerFailure } from './losses.ts';
+import { type Losses, layerFailure, pullFailure } from './losses.ts';
 import type { RefRecords } from './records.ts';
 import type { BlobRow, RefRow } from './schema.ts';
 import { SharedWork } from './shared-work.ts';
@@ -73,7 +73,7 @@ export class Unlazier {
         return path;
       },
       (error: unknown) => {
-        throw layerFailure(row.id, error, options);
+        throw pullFailure(row.id, error, options);
       },
     );
   }
