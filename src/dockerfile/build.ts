@@ -1,5 +1,5 @@
-import { CodedError, type ErrorDetail, formatPlatform, normalizePlatform, type Platform } from '../base/index.ts';
-import type { SourceInfo } from '../llb/op.ts';
+import { CodedError, formatPlatform, normalizePlatform, type Platform } from '../base/index.ts';
+import { type SourceInfo, sourceDetails } from '../llb/index.ts';
 import { BuildContexts, type Entrypoint } from './contexts.ts';
 import { type Conversion, convertDockerfile } from './conversion.ts';
 import { detectSyntax, findDirective, type SyntaxRequest } from './directives.ts';
@@ -205,18 +205,13 @@ function resultOf(builds: readonly PlatformBuild[], multiPlatform: boolean): Fro
 /** The error with what is needed to show the lines at fault. */
 function withSource(error: unknown, source: SourceInfo): unknown {
   if (!(error instanceof DockerfileError)) return error;
-  const info = {
-    filename: source.filename,
-    data: Buffer.from(source.data).toString('base64'),
-    language: source.language,
-  };
-  const details = error.locations
+  const places = error.locations
     .filter(({ startLine }) => startLine > 0)
-    .map((location): ErrorDetail => ({ type: 'errdefs.Source', value: { info, ranges: rangesOf(location) } }));
+    .map((location) => ({ info: source, ranges: rangesOf(location) }));
   return new DockerfileError(error.code, error.message, error.locations, {
     cause: error.cause,
     fault: error.fault,
-    details: [...error.details, ...details],
+    details: [...sourceDetails(places), ...error.details],
     ...(error.reason === undefined ? {} : { reason: error.reason }),
     ...(error.hint === undefined ? {} : { hint: error.hint }),
   });

@@ -33,6 +33,9 @@ export interface TlsOptions {
 type RawHandler = (call: ServerCall) => void;
 type Loose = MessageClass<unknown, unknown>;
 
+/** How long the last frames of a session that is cut may take to be sent. */
+const FAREWELL_MS = 100;
+
 /** A gRPC server on node:http2: unix sockets, TCP with or without TLS, and connections handed to it. */
 export class GrpcServer implements AsyncDisposable {
   readonly #handlers = new Map<string, RawHandler>();
@@ -129,12 +132,16 @@ export class GrpcServer implements AsyncDisposable {
       session.close();
       closed.push(promise);
     }
-    const timer = setTimeout(() => {
+    const graceMs = options.graceMs ?? 0;
+    const cut = setTimeout(() => {
       for (const session of this.#sessions) session.destroy();
+    }, graceMs);
+    const drop = setTimeout(() => {
       for (const socket of this.#sockets) socket.destroy();
-    }, options.graceMs ?? 0);
+    }, graceMs + FAREWELL_MS);
     await Promise.all(closed);
-    clearTimeout(timer);
+    clearTimeout(cut);
+    clearTimeout(drop);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -143,7 +143,7 @@ export class Build {
     try {
       return await this.#services.frontends.run(frontend, { options, inputs }, this.bridge(inputs), this.#bound(call));
     } catch (error) {
-      throw this.explain(error);
+      throw fromFrontend(this.explain(error), frontend, options.get('source') ?? '');
     }
   }
 
@@ -261,6 +261,18 @@ export class Build {
     const info = source === undefined ? {} : { sourceInfo: source };
     this.job.warn(vertex, { level, short: message, detail, url, ranges, ...info });
   }
+}
+
+/** The error with the frontend that it came from; where one frontend has asked another, with the inner one. */
+function fromFrontend(error: CodedError, name: string, source: string): CodedError {
+  if (error.details.some(({ type }) => type === 'errdefs.Frontend')) return error;
+  const { code, message, fault, reason, hint, details } = error;
+  return new CodedError(code, message, {
+    ...{ cause: error, fault },
+    details: [{ type: 'errdefs.Frontend', value: { name, ...(source === '' ? {} : { source }) } }, ...details],
+    ...(reason === undefined ? {} : { reason }),
+    ...(hint === undefined ? {} : { hint }),
+  });
 }
 
 /** With domain and tag; what is no reference stays as it is. */

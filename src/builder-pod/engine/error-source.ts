@@ -1,5 +1,5 @@
 import { CodedError, type Digest, toCodedError } from '../../base/index.ts';
-import type { LlbGraph, VertexOp } from '../../llb/index.ts';
+import { type LlbGraph, sourceDetails, type VertexOp } from '../../llb/index.ts';
 
 /** Where in the user's files the steps of a build stand; tells errors of a step by `errdefs.Source` (research wire-facts 14). */
 export class SourceLocations {
@@ -17,23 +17,12 @@ export class SourceLocations {
       | undefined;
     const locations = vertex === undefined ? undefined : this.#locations.get(vertex.digest);
     if (locations === undefined) return coded;
-    const sources = locations.map(({ info, ranges }) => ({
-      type: 'errdefs.Source',
-      value: {
-        info: {
-          filename: info.filename,
-          data: Buffer.from(info.data).toString('base64'),
-          ...(info.language === '' ? {} : { language: info.language }),
-        },
-        ranges,
-      },
-    }));
     return new CodedError(coded.code, coded.message, {
       cause: error,
       fault: coded.fault,
       ...(coded.reason === undefined ? {} : { reason: coded.reason }),
       ...(coded.hint === undefined ? {} : { hint: coded.hint }),
-      details: [...coded.details, ...sources],
+      details: [...sourceDetails(locations), ...coded.details],
     });
   }
 }

@@ -155,7 +155,7 @@ test('another syntax is refused at its line, by the name of the image', async ()
   const error = await failureOf(registry.run('dockerfile.v0', request, bridge, { signal: never }));
   expect(error.code).toBe('unimplemented');
   expect(error.message).toContain('example.com/own/frontend:2');
-  expect(error.details.map(({ type }) => type)).toEqual(['errdefs.Frontend', 'errdefs.Source']);
+  expect(error.details.map(({ type }) => type)).toEqual(['errdefs.Source', 'errdefs.Frontend']);
 });
 
 test('other names are no built-in syntax', () => {

@@ -77,10 +77,8 @@ const camelCase = (text: string): string =>
 
 /** The lines of the Dockerfile that an error is about, with those around them. */
 function locationOf(error: CodedError): Failure['dockerfile'] {
-  // The innermost comes last.
-  const detail = error.details.filter(({ type }) => type === 'errdefs.Source').at(-1)?.value as
-    | SourceDetail
-    | undefined;
+  // The innermost comes first.
+  const detail = error.details.find(({ type }) => type === 'errdefs.Source')?.value as SourceDetail | undefined;
   const startLine = detail?.ranges?.[0]?.start?.line;
   if (detail === undefined || startLine === undefined) return undefined;
   const endLine = Math.max(startLine, ...(detail.ranges ?? []).map(({ end }) => end?.line ?? startLine));
