@@ -15,11 +15,16 @@ export interface TestBuilder extends AsyncDisposable {
 }
 
 /** Starts `bin/buildkitd` on `<folder>/root` and waits until it answers. */
-export async function startBuilder(folder: string, flags: readonly string[] = []): Promise<TestBuilder> {
+export async function startBuilder(
+  folder: string,
+  flags: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
+): Promise<TestBuilder> {
   const address = `unix://${folder}/buildkitd.sock`;
   const root = path.join(folder, 'root');
   const service = startService(buildkitd, ['--root', root, '--addr', address, ...flags], {
     logFile: path.join(folder, 'buildkitd.log'),
+    env,
   });
   const builder: TestBuilder = {
     address,

@@ -34,7 +34,7 @@ export class OutboundAgents implements Disposable {
     const key = `${url.protocol} ${proxy?.href} ${secure ? JSON.stringify([trust.insecure, trust.ca, trust.client]) : ''}`;
     let agent = this.#agents.get(key);
     if (agent === undefined) {
-      agent = open(proxy, secure, secure ? { ...this.#options, ...tlsOptions(trust) } : this.#options);
+      agent = openAgent(proxy, secure, secure ? { ...this.#options, ...tlsOptions(trust) } : this.#options);
       this.#agents.set(key, agent);
     }
     return agent;
@@ -46,7 +46,8 @@ export class OutboundAgents implements Disposable {
   }
 }
 
-function open(proxy: URL | undefined, secure: boolean, options: HttpsAgentOptions): HttpAgent {
+/** An agent whose connections go through `proxy`, which speaks http, https or socks; `secure` when they carry TLS to the end. */
+export function openAgent(proxy: URL | undefined, secure: boolean, options: HttpsAgentOptions): HttpAgent {
   if (proxy?.protocol.startsWith('socks')) return new SocksProxyAgent(proxy, options);
   const through = proxy === undefined ? {} : { proxyEnv: { HTTP_PROXY: proxy.href, HTTPS_PROXY: proxy.href } };
   return secure ? new HttpsAgent({ ...options, ...through }) : new HttpAgent({ ...options, ...through });

@@ -1,5 +1,5 @@
 import type { KubeConfig } from '@kubernetes/client-node';
-import { type AbortOptions, type Logger, toCodedError } from '../base/index.ts';
+import { type AbortOptions, type Logger, type ProxySettings, toCodedError } from '../base/index.ts';
 import type { BuildRun } from '../resources/index.ts';
 import { BY_OWNER, buildReconciler, ownerOf } from './build/reconcile.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
@@ -22,6 +22,8 @@ import {
 export interface OperatorOptions extends AbortOptions {
   readonly config: KubeConfig;
   readonly log: Logger;
+  /** The way to the API server, unless the kubeconfig names a proxy. */
+  readonly proxies: ProxySettings;
   /** Where the Lease is that only one operator holds. */
   readonly leaseNamespace: string;
   readonly leaseDurationMs: number;
@@ -41,7 +43,7 @@ const LEASE = 'slipway-operator';
 export async function runOperator(options: OperatorOptions): Promise<void> {
   const { log, signal, workers } = options;
   const metrics = operatorMetrics();
-  using client = openKubeClient(options.config, metrics);
+  using client = openKubeClient(options.config, metrics, options.proxies);
   let synced = false;
   let leading = false;
   await using _probes = await startProbeServer({

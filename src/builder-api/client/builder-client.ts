@@ -50,6 +50,8 @@ export function openBuilderClient(address: string, tls?: ClientTls): BuilderClie
     tls === undefined ? grpc.credentials.createInsecure() : sslCredentials(tls, ip),
     {
       ...(serverName === undefined ? {} : { 'grpc.ssl_target_name_override': serverName }),
+      // Builders are reached directly, as by BuildKit's own client: proxies lead out.
+      'grpc.enable_http_proxy': 0,
       // A builder whose machine is gone does not say so: calls that wait for it must end.
       ...(address.startsWith('tcp:')
         ? { 'grpc.keepalive_time_ms': KEEPALIVE_MS, 'grpc.keepalive_timeout_ms': KEEPALIVE_MS }

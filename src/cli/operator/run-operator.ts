@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { KubeConfig } from '@kubernetes/client-node';
-import { invalidArgument } from '../../base/index.ts';
+import { invalidArgument, proxySettings } from '../../base/index.ts';
 import { pinoLogger } from '../../base/pino-logger.ts';
 import { runOperator } from '../../operator/index.ts';
 import type { OperatorCommand } from '../command-line.ts';
@@ -20,6 +20,7 @@ export async function runOperatorCommand(command: OperatorCommand, io: CliIo): P
   }
   await runOperator({
     config,
+    proxies: proxySettings(io.env),
     log: pinoLogger({ level: command.logLevel, format: command.logFormat }),
     leaseNamespace: command.leaseNamespace ?? podNamespace() ?? DEFAULT_NAMESPACE,
     leaseDurationMs: command.leaseDurationMs,

@@ -1,8 +1,18 @@
-import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
-import { type RequestOptions, Agent as TlsAgent, request as tlsRequest } from 'node:https';
+import { type Agent, request as httpRequest, type IncomingMessage } from 'node:http';
+import { type RequestOptions, request as tlsRequest } from 'node:https';
 import { createInterface } from 'node:readline';
 import type { KubeConfig } from '@kubernetes/client-node';
-import { type AbortOptions, CodedError, onAbort, Semaphore, sleep } from '../../base/index.ts';
+import {
+  type AbortOptions,
+  CodedError,
+  DIRECT,
+  onAbort,
+  type ProxySettings,
+  proxyFor,
+  Semaphore,
+  sleep,
+} from '../../base/index.ts';
+import { openAgent } from '../../base/outbound-agents.ts';
 import { apiError, retryAfterMs } from './api-errors.ts';
 import type { CallOptions, KubeClient, KubeObject, ObjectKey, ResourceType, WatchEvent } from './ports.ts';
 
@@ -35,7 +45,11 @@ interface Call {
  * A client on the addresses and credentials of a kubeconfig or of the pod's account (tokens are read again when they turn). The library loads those; the calls are
  * made here, since it has no paging, no watch with a deadline and no server-side apply over one keep-alive agent.
  */
-export function openKubeClient(config: KubeConfig, metrics: ClientMetrics): KubeClient & Disposable {
+export function openKubeClient(
+  config: KubeConfig,
+  metrics: ClientMetrics,
+  proxies: ProxySettings = DIRECT,
+): KubeClient & Disposable {
   const server = new URL(config.getCurrentCluster()?.server ?? 'https://kubernetes.default.svc');
   const calls = new Semaphore(PARALLEL);
   let pooled: { readonly of: string; readonly agent: Agent } | undefined;
@@ -52,7 +66,8 @@ export function openKubeClient(config: KubeConfig, metrics: ClientMetrics): Kube
         const tls = { ca, cert, key, servername, rejectUnauthorized };
         const defined = Object.fromEntries(Object.entries(tls).filter(([, value]) => value !== undefined));
         const keep = { keepAlive: true, maxSockets: 2 * PARALLEL };
-        pooled = { of, agent: server.protocol === 'http:' ? new Agent(keep) : new TlsAgent({ ...keep, ...defined }) };
+        const agent = openAgent(proxyFor(server, proxies), server.protocol === 'https:', { ...keep, ...defined });
+        pooled = { of, agent };
       }
       options.agent = pooled.agent;
     }

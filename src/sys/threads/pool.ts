@@ -2,6 +2,7 @@ import { type ResourceLimits, type Transferable, Worker } from 'node:worker_thre
 import { type AbortOptions, CodedError, cancelledError, Semaphore } from '../../base/index.ts';
 import { fromPlainError } from './error-transfer.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
+import { THREAD_NODE_OPTIONS } from './node-options.ts';
 import { siblingModule } from './sibling-module.ts';
 
 /** An exported function of a module; the module URL comes from {@link siblingModule}. */
@@ -140,7 +141,7 @@ export class WorkerPool implements AsyncDisposable {
   #start(): Slot {
     const worker = new Worker(siblingModule(import.meta.url, './pool-worker'), {
       name: this.#options.name,
-      execArgv: [],
+      execArgv: [...THREAD_NODE_OPTIONS],
       // Descriptors from openat and friends are closed through node:fs, which would take each for a mistake.
       trackUnmanagedFds: false,
       ...(this.#options.resourceLimits === undefined ? {} : { resourceLimits: this.#options.resourceLimits }),

@@ -1,5 +1,6 @@
 import { type ResourceLimits, type Transferable, Worker } from 'node:worker_threads';
 import { fromPlainError, type PlainError } from './error-transfer.ts';
+import { THREAD_NODE_OPTIONS } from './node-options.ts';
 import { crashError } from './pool.ts';
 import { siblingModule } from './sibling-module.ts';
 
@@ -45,7 +46,7 @@ export interface ThreadOptions {
 export function startThread<In = unknown, Out = unknown>(options: ThreadOptions): Thread<In, Out> {
   const worker = new Worker(siblingModule(import.meta.url, './thread-worker'), {
     name: options.name,
-    execArgv: [],
+    execArgv: [...THREAD_NODE_OPTIONS],
     trackUnmanagedFds: false,
     workerData: {
       module: options.module.href,
