@@ -21,10 +21,10 @@ export interface Snapshotter {
   has(keyOrName: string): boolean;
   /** An active snapshot that lives on between builds is not being written now: it may be marked durable. */
   settle(key: string): void;
-  /** Opposite of {@link settle}: until settled again, a power loss loses it. */
-  unsettle(key: string): void;
-  /** Makes a committed snapshot without children active again under `key`; the caller knows that nobody reads it. */
-  thaw(name: string, key: string): void;
+  /** Opposite of {@link settle}: until settled again, a power loss loses it. Once this resolves it may be written. */
+  unsettle(key: string, options: AbortOptions): Promise<void>;
+  /** Resolves when what was removed takes no room any more. */
+  reclaimed(options: AbortOptions): Promise<void>;
 }
 
 /** Where bytes of a blob are found. `read` yields verified-on-completion bytes only where it says so. */
@@ -44,7 +44,8 @@ export interface ContentStore extends BlobProvider {
   info(digest: Digest): { readonly size: number } | undefined;
   /**
    * Takes bytes; commits only if digest and size fit (when given). Two writers of one digest are both right. A stream is read to its end also when the
-   * blob is here: who brings a digest is to show its bytes, and what lay here damaged is replaced.
+   * blob is here: who brings a digest is to show its bytes, and what lay here damaged is replaced. What
+   * is here is as if written anew.
    */
   ingest(
     source: ReadableStream<Uint8Array> | AsyncIterable<Uint8Array> | Uint8Array,
@@ -55,10 +56,11 @@ export interface ContentStore extends BlobProvider {
   temp(): Promise<{ readonly path: string } & AsyncDisposable>;
   /** Commits a file that a worker wrote and hashed. */
   adopt(path: string, digest: Digest, size: number, options: AbortOptions): Promise<void>;
-  remove(digest: Digest): Promise<void>;
+  /** With `before` only if it was not written or taken again since (ms since the epoch); whether it was there and is gone. */
+  remove(digest: Digest, options?: { readonly before?: number }): Promise<boolean>;
   /** Reads the whole blob: whether it is here and its bytes are what the digest says. */
   verify(digest: Digest, options: AbortOptions): Promise<boolean>;
-  /** Every blob; `writtenAt` in ms since the epoch. */
+  /** Every blob; `writtenAt` in ms since the epoch, also of the last {@link ingest} that found it here. */
   list(): AsyncIterable<{ readonly digest: Digest; readonly size: number; readonly writtenAt: number }>;
 }
 
@@ -107,13 +109,23 @@ export interface ImmutableRef {
   setMetadata(key: string, value: string): void;
 }
 
-/** A handle on a file system being written; end with `commit` or `release` (drops it). */
-export interface MutableRef {
+/** A handle on a file system being written. */
+export interface WritableRef {
   readonly id: string;
   mounts(): readonly Mount[];
   mount(options: AbortOptions): Promise<Mounted>;
-  commit(options: AbortOptions): Promise<ImmutableRef>;
   release(): Promise<void>;
+}
+
+/** One that becomes a state that never changes: end with `commit` or `release` (drops it). */
+export interface MutableRef extends WritableRef {
+  commit(options: AbortOptions): Promise<ImmutableRef>;
+}
+
+/** One with a name, under which it lives on. */
+export interface NamedWritableRef extends WritableRef {
+  /** Without a first `keep` it is dropped when its last holder releases it. */
+  keep(): Promise<void>;
 }
 
 /** Session ids whose credentials may be used to pull lazy content now. */
@@ -153,8 +165,7 @@ export interface RefManager {
     },
   ): Promise<ImmutableRef>;
   /**
-   * Named writable refs that live on between builds (cache mounts, local sources, git mirrors), one holder at a time per id unless shared. Without a first
-   * `keep` it is dropped at its release; once kept it stays. After a `commit` the name goes on from what was committed.
+   * Named writable refs that live on between builds (cache mounts, git mirrors), one holder at a time per id unless shared.
    */
   openNamed(
     name: NamedRef,
@@ -163,7 +174,7 @@ export interface RefManager {
       readonly description: string;
       readonly recordType: RecordType;
     },
-  ): Promise<MutableRef & { keep(): Promise<void> }>;
+  ): Promise<NamedWritableRef>;
 }
 
 export interface NamedRef {

@@ -22,8 +22,8 @@ export function lockFile(path: string): Disposable {
         hint: 'stop that process, or choose another state directory',
       });
     }
-    ftruncateSync(fd);
-    writeSync(fd, `${process.pid}\n`, 0);
+    // In this order the file never gives its block away, which on a full disk another would take.
+    ftruncateSync(fd, writeSync(fd, `${process.pid}\n`, 0));
   } catch (error) {
     closeSync(fd);
     throw error;

@@ -112,6 +112,7 @@ export function registerControl(server: GrpcServer, options: ControlOptions): vo
         maxUsedSpace: toNumber(request.maxUsedSpace),
         minFreeSpace: toNumber(request.minFreeSpace),
         blobGraceMs: 0,
+        busySince: () => engine.busySince,
       });
       for (const record of removed) yield usageMessage(record);
     },

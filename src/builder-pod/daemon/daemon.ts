@@ -71,7 +71,9 @@ export async function startDaemon(
   opened.defer(() => rmSync(pidFile, { force: true }));
 
   const gcPolicy = config.gcPolicy(fileSystemUsage(state.layout.root).total);
-  const gc = opened.use(new GarbageCollector({ refs: state.refs, policy: gcPolicy, log }));
+  const gc = opened.use(
+    new GarbageCollector({ refs: state.refs, policy: gcPolicy, busySince: () => engine.busySince, log }),
+  );
   gc.trigger();
   const worker = workerRecord({ id: state.id, platforms, labels, gcPolicy });
   sessions.register(server);
@@ -89,6 +91,8 @@ export async function startDaemon(
   opened.use(serveRuns(server, builder, config, { sessions, log, onOver: () => gc.trigger() }));
   const addresses: string[] = [];
   for (const address of config.addresses) addresses.push(await listen(server, address, config, opened));
+  // All files of a start are made: what is left of the reserve is taken again before any build can.
+  await state.reserve.fill();
   const idle = watchIdle(config.idleTimeoutMs, () => engine.activeBuilds + server.activeCalls, opened);
   const closing = opened.move();
   return { addresses, registry: registry?.host, idle, [Symbol.asyncDispose]: () => closing.disposeAsync() };

@@ -97,7 +97,8 @@ export class Engine implements AsyncDisposable {
   readonly #clock: Clock;
   /** Fires when the builder stops. */
   readonly #stop = new AbortController();
-  readonly #active = new Set<Promise<unknown>>();
+  /** With the time at which each began. */
+  readonly #active = new Map<Promise<unknown>, number>();
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -108,6 +109,11 @@ export class Engine implements AsyncDisposable {
   /** Builds under way. */
   get activeBuilds(): number {
     return this.#active.size;
+  }
+
+  /** When the oldest of them began (ms since the epoch); infinite for none. */
+  get busySince(): number {
+    return Math.min(...this.#active.values());
   }
 
   get services(): BuildServices {
@@ -166,14 +172,14 @@ export class Engine implements AsyncDisposable {
       hint: 'run the build again, on this builder once it is back or on another',
     };
     this.#stop.abort(new CodedError('unavailable', 'the builder is stopping', reason));
-    await Promise.allSettled(this.#active);
+    await Promise.allSettled(this.#active.keys());
   }
 
   /** Runs a build to its end. @throws CodedError with the step and its place in the source, where there is one */
   async solve(request: SolveRequest, { signal }: AbortOptions): Promise<SolveOutcome> {
     this.#stop.signal.throwIfAborted();
     const solving = this.#solve(request, AbortSignal.any([signal, this.#stop.signal]));
-    this.#active.add(solving);
+    this.#active.set(solving, Date.now());
     try {
       return await solving;
     } finally {

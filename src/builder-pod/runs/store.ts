@@ -95,7 +95,7 @@ export class RunStore {
   }
 
   save(id: RunId, run: StoredRun): void {
-    this.#db.transaction(() => {
+    this.#db.reserved(() => {
       this.#write(id, run);
       this.#hold(id, run);
       this.#prune();
@@ -104,7 +104,7 @@ export class RunStore {
 
   /** Forgets the result, if there is one, and remembers that the solve is over. */
   mark(id: RunId, state: RunState): void {
-    this.#db.transaction(() => {
+    this.#db.reserved(() => {
       this.#write(id, { state, session: '', insecure: [] });
       this.#options.leases.release(leaseOf(id));
       this.#prune();

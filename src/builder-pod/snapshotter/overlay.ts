@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { type AbortOptions, CodedError, cancelledError, invalidArgument } from '../../base/index.ts';
+import { type AbortOptions, CodedError, cancelledError, invalidArgument, onAbort } from '../../base/index.ts';
 import type { Database } from '../../cache/metadata/index.ts';
 import type { Mount, Snapshotter } from '../../cache/ports.ts';
 import type { Trash } from '../../cache/snapshots/index.ts';
@@ -159,7 +159,7 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
         reason: 'SNAPSHOT_IN_USE',
       });
     }
-    this.#db.run('DELETE FROM snapshots WHERE id = ?', row.id);
+    this.#db.reserved(() => this.#db.run('DELETE FROM snapshots WHERE id = ?', row.id));
     this.#options.trash.discard(this.#directory(row.id));
   }
 
@@ -185,7 +185,8 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
     );
     if (row.kind === 'committed') {
       const values = [used.bytes, used.inodes, row.id] as const;
-      this.#db.run(`UPDATE snapshots SET bytes = ?, inodes = ? WHERE id = ? AND kind = 'committed'`, ...values);
+      const sql = `UPDATE snapshots SET bytes = ?, inodes = ? WHERE id = ? AND kind = 'committed'`;
+      this.#db.ifRoom(() => this.#db.run(sql, ...values));
     }
     return used;
   }
@@ -207,24 +208,17 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
     this.#scheduleSync();
   }
 
-  unsettle(key: string): void {
+  async unsettle(key: string, { signal }: AbortOptions): Promise<void> {
     const { id } = this.#active(key);
+    const wasDurable = this.#db.get('SELECT 1 FROM snapshots WHERE id = ? AND synced = 1', id) !== undefined;
     this.#db.run('UPDATE snapshots SET settled = 0, synced = 0, touched = ? WHERE id = ?', this.#touched++, id);
+    // Else a power loss could bring back the mark, and with it files that were half written.
+    if (wasDurable) await this.#db.sync({ signal });
   }
 
-  thaw(name: string, key: string): void {
-    const { id } = this.#committed(name);
-    if (this.#hasChildren(id)) {
-      throw new CodedError('failed_precondition', `snapshot ${name} is the parent of others`, {
-        reason: 'SNAPSHOT_IN_USE',
-      });
-    }
-    if (name !== key && this.has(key)) throw exists(key);
-    mkdirSync(join(this.#directory(id), 'work'), { recursive: true, mode: 0o700 });
-    this.#db.run(
-      `UPDATE snapshots SET name = ?, kind = 'active', settled = 0, synced = 0, bytes = NULL, touched = ? WHERE id = ?`,
-      ...[key, this.#touched++, id],
-    );
+  async reclaimed({ signal }: AbortOptions): Promise<void> {
+    using aborted = onAbort(signal);
+    await Promise.race([this.#options.trash.idle(), aborted.promise]);
   }
 
   /** Makes all committed and settled snapshots durable and marks them so. */
@@ -260,7 +254,8 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
     if (this.#timer !== undefined || this.#stop.signal.aborted) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
-      this.sync().catch(() => {});
+      // A mark that could not be written is made at the next interval.
+      this.sync().catch(() => this.#scheduleSync());
     }, this.#options.syncDelayMs ?? 3_000);
     this.#timer.unref();
   }
@@ -270,7 +265,7 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
     const { directory, trash, rebooted } = this.#options;
     const onDisk = new Set(readdirSync(directory));
     const rows = this.#db.all<{ id: number; synced: number }>('SELECT id, synced FROM snapshots');
-    this.#db.transaction(() => {
+    this.#db.reserved(() => {
       for (const { id, synced } of rows) {
         if (!onDisk.has(String(id)) || (rebooted && synced === 0)) this.#db.run(DROP_TREE, id);
       }

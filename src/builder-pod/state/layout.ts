@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CodedError, newId } from '../../base/index.ts';
+import { fsyncDirectory } from '../../sys/index.ts';
 
 /** Format of the directory as a whole; the database's tables have versions of their own. */
 const FORMAT = 1;
@@ -17,6 +18,8 @@ export interface Layout {
   readonly run: string;
   readonly mounts: string;
   readonly database: string;
+  /** Room kept for a full disk. */
+  readonly reserve: string;
 }
 
 export function layoutOf(root: string): Layout {
@@ -28,6 +31,7 @@ export function layoutOf(root: string): Layout {
     run: join(root, 'run'),
     mounts: join(root, 'run', 'mounts'),
     database: join(root, 'slipway.db'),
+    reserve: join(root, 'reserve'),
   };
 }
 
@@ -58,8 +62,9 @@ export function checkFormat({ root, blobs, snapshots, database }: Layout): strin
   }
   // By rename, so that a crash leaves no empty format file.
   const id = newId();
-  writeFileSync(`${file}.tmp`, `${FORMAT}\n${id}\n`);
+  writeFileSync(`${file}.tmp`, `${FORMAT}\n${id}\n`, { flush: true });
   renameSync(`${file}.tmp`, file);
+  fsyncDirectory(root);
   return id;
 }
 

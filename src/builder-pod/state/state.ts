@@ -4,7 +4,7 @@ import { type Logger, silentLogger } from '../../base/index.ts';
 import { FsContentStore } from '../../cache/content/index.ts';
 import { SqliteKeyStore } from '../../cache/keys/index.ts';
 import { Leases } from '../../cache/leases/index.ts';
-import { Database } from '../../cache/metadata/index.ts';
+import { Database, Reserve } from '../../cache/metadata/index.ts';
 import type { LazyProvider } from '../../cache/ports.ts';
 import { type LayerTools, layerTools, RefResultStore, Refs } from '../../cache/refs/index.ts';
 import { Trash } from '../../cache/snapshots/index.ts';
@@ -41,6 +41,8 @@ export interface State extends AsyncDisposable {
   readonly keys: SqliteKeyStore;
   readonly leases: Leases;
   readonly trash: Trash;
+  /** Filled from time to time; by who opened the state as soon as all of its own files are there. */
+  readonly reserve: Reserve;
   readonly pools: Pools;
 }
 
@@ -60,18 +62,22 @@ export async function openState(options: StateOptions): Promise<State> {
   // First of all: a step of the earlier life may still be writing.
   const swept = await sweep({ stateId: id, directory: layout.root }, options.cgroupParent);
   if (swept.processes + swept.mounts > 0) log.info('ended what an earlier life left', swept);
-  makeDirectories(layout);
   const background = opened.use(new WorkerPool({ name: 'background', threads: 2 }));
+  const reserve = opened.use(new Reserve({ directory: layout.reserve, pool: background }));
+  // A start writes and makes files of its own; nobody else does now.
+  if (reserve.isNeeded) reserve.release();
+  makeDirectories(layout);
 
   const trash = opened.use(new Trash(join(layout.tmp, 'trash'), background));
   for (const name of readdirSync(layout.tmp)) if (name !== 'trash') trash.discard(join(layout.tmp, name));
   for (const name of readdirSync(layout.run)) if (name !== 'mounts') trash.discard(join(layout.run, name));
   for (const name of readdirSync(layout.mounts)) trash.discard(join(layout.mounts, name));
 
-  const db = opened.use(new Database(layout.database, { pool: background }));
+  const db = opened.use(new Database(layout.database, { pool: background, reserve }));
   db.migrate('state', STATE_TABLES);
   const value = (key: string) => db.get<{ value: string }>('SELECT value FROM state WHERE key = ?', key)?.value;
-  const setValue = (key: string, text: string) => db.run('INSERT OR REPLACE INTO state VALUES (?, ?)', key, text);
+  const setValue = (key: string, text: string) =>
+    db.reserved(() => db.run('INSERT OR REPLACE INTO state VALUES (?, ?)', key, text));
   const bootId = options.bootId ?? readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
   const rebooted = value('boot') !== undefined && value('boot') !== bootId;
 
@@ -100,7 +106,7 @@ export async function openState(options: StateOptions): Promise<State> {
   const results = new RefResultStore(refs);
   const closing = opened.move();
   return {
-    ...{ id, layout, db, content, snapshotter, refs, results, keys, leases: new Leases(db), trash, pools },
+    ...{ id, layout, db, content, snapshotter, refs, results, keys, leases: new Leases(db), trash, reserve, pools },
     [Symbol.asyncDispose]: () => closing.disposeAsync(),
   };
 }

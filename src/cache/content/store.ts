@@ -1,4 +1,4 @@
-import { createReadStream, existsSync, mkdirSync, statSync } from 'node:fs';
+import { createReadStream, existsSync, mkdirSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import {
@@ -28,12 +28,13 @@ export interface FsContentStoreOptions {
 
 type Source = ReadableStream<Uint8Array> | AsyncIterable<Uint8Array> | Uint8Array;
 
-interface Ingest {
+/** Work of the writer thread that is under way. */
+interface Writing {
   /** Bytes sent and not yet written. */
   pending: number;
   failure: Error | undefined;
   wake: () => void;
-  readonly done: PromiseWithResolvers<{ hex: string; committed: boolean }>;
+  readonly done: PromiseWithResolvers<{ hex?: string; isDone: boolean }>;
 }
 
 const TASKS = siblingModule(import.meta.url, './tasks');
@@ -43,7 +44,9 @@ const WINDOW = 4 << 20;
 /** Blobs in a directory. The file system is the only truth: no index that could disagree with it. */
 export class FsContentStore implements ContentStore, AsyncDisposable {
   readonly #options: FsContentStoreOptions;
-  readonly #ingests = new Map<number, Ingest>();
+  readonly #writings = new Map<number, Writing>();
+  /** Files that are being removed: they are not here any more, and nothing takes their place before they are gone. */
+  readonly #removing = new Map<string, Promise<unknown>>();
   #writer: Thread<ToWriter, FromWriter> | undefined;
   #nextId = 1;
 
@@ -54,17 +57,17 @@ export class FsContentStore implements ContentStore, AsyncDisposable {
   }
 
   has(digest: Digest): boolean {
-    return existsSync(this.#file(digest));
+    return this.info(digest) !== undefined;
   }
 
   path(digest: Digest): string {
-    const path = this.#file(digest);
-    if (!existsSync(path)) throw notFound(digest);
-    return path;
+    if (!this.has(digest)) throw notFound(digest);
+    return this.#file(digest);
   }
 
   info(digest: Digest): { readonly size: number } | undefined {
-    const stat = statSync(this.#file(digest), { throwIfNoEntry: false });
+    const path = this.#file(digest);
+    const stat = this.#removing.has(path) ? undefined : statSync(path, { throwIfNoEntry: false });
     return stat === undefined ? undefined : { size: stat.size };
   }
 
@@ -100,15 +103,10 @@ export class FsContentStore implements ContentStore, AsyncDisposable {
     if (
       source instanceof Uint8Array &&
       expected.digest !== undefined &&
-      this.info(expected.digest)?.size === source.length
+      (await this.#find(expected.digest))?.size === source.length
     )
       return { digest: expected.digest, size: source.length };
-    const writer = this.#start();
-    const id = this.#nextId++;
-    const ingest: Ingest = { pending: 0, failure: undefined, wake: () => {}, done: Promise.withResolvers() };
-    ingest.done.promise.catch(() => {});
-    this.#ingests.set(id, ingest);
-    if (this.#ingests.size === 1) writer.ref();
+    const { writer, id, ingest } = this.#begin();
     using aborted = onAbort(signal);
     let finished = false;
     try {
@@ -135,7 +133,7 @@ export class FsContentStore implements ContentStore, AsyncDisposable {
       // Not raced with the abort: the blob is then there, or not, when this settles.
       const result = await ingest.done.promise;
       const digest = parseDigest(`${algorithm}:${result.hex}`);
-      if (!result.committed) {
+      if (!result.isDone) {
         throw new CodedError('data_loss', `content has digest ${digest}, ${expected.digest} expected`, {
           reason: 'CONTENT_DIGEST_MISMATCH',
           hint: 'the bytes were changed on their way or at their origin; nothing was kept',
@@ -147,8 +145,7 @@ export class FsContentStore implements ContentStore, AsyncDisposable {
       if (!finished) void chunks.return?.().catch(() => {});
       throw error;
     } finally {
-      this.#ingests.delete(id);
-      if (this.#ingests.size === 0) writer.unref();
+      this.#end(id, writer);
     }
   }
 
@@ -159,11 +156,19 @@ export class FsContentStore implements ContentStore, AsyncDisposable {
 
   async adopt(path: string, digest: Digest, size: number, { signal }: AbortOptions): Promise<void> {
     const target = this.#file(digest);
-    await this.#options.pools.short.run({ module: TASKS, fn: 'adopt' }, { path, target, size }, { signal });
+    await this.#options.pools.short.run({ module: TASKS, fn: 'seal' }, { path, size }, { signal });
+    await this.#ask((id) => ({ kind: 'adopt', id, path, target }));
   }
 
-  async remove(digest: Digest): Promise<void> {
-    await this.#removeFile(this.#file(digest));
+  async remove(digest: Digest, { before = Number.POSITIVE_INFINITY } = {}): Promise<boolean> {
+    const path = this.#file(digest);
+    await this.#removing.get(path);
+    if (!existsSync(path)) return false;
+    const removing = this.#ask((id) => ({ kind: 'remove', id, path, before })).finally(() =>
+      this.#removing.delete(path),
+    );
+    this.#removing.set(path, removing);
+    return (await removing).isDone;
   }
 
   async verify(digest: Digest, { signal }: AbortOptions): Promise<boolean> {
@@ -174,7 +179,7 @@ export class FsContentStore implements ContentStore, AsyncDisposable {
     return hex === digestHex(digest);
   }
 
-  /** {@link ContentStore.list}, with the time each blob was written (ms since the epoch). */
+  /** {@link ContentStore.list}, with the time each blob was last written or asked for (ms since the epoch). */
   async *list(): AsyncGenerator<{ readonly digest: Digest; readonly size: number; readonly writtenAt: number }> {
     const task = { module: TASKS, fn: 'listBlobs' };
     yield* await this.#options.pools.bulk.run<{ digest: Digest; size: number; writtenAt: number }[]>(
@@ -190,6 +195,43 @@ export class FsContentStore implements ContentStore, AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** A blob that is here, and is from now on as good as new for whoever removes old ones. */
+  async #find(digest: Digest): Promise<{ readonly size: number } | undefined> {
+    const path = this.#file(digest);
+    await this.#removing.get(path)?.catch(() => {});
+    const found = this.info(digest);
+    if (found === undefined) return undefined;
+    const now = Date.now() / 1000;
+    utimesSync(path, now, now);
+    return found;
+  }
+
+  #begin() {
+    const writer = this.#start();
+    const id = this.#nextId++;
+    const ingest: Writing = { pending: 0, failure: undefined, wake: () => {}, done: Promise.withResolvers() };
+    ingest.done.promise.catch(() => {});
+    this.#writings.set(id, ingest);
+    if (this.#writings.size === 1) writer.ref();
+    return { writer, id, ingest };
+  }
+
+  #end(id: number, writer: Thread<ToWriter, FromWriter>): void {
+    this.#writings.delete(id);
+    if (this.#writings.size === 0) writer.unref();
+  }
+
+  /** One message that the writer answers. */
+  async #ask(message: (id: number) => ToWriter): Promise<{ readonly isDone: boolean }> {
+    const { writer, id, ingest } = this.#begin();
+    try {
+      writer.post(message(id));
+      return await ingest.done.promise;
+    } finally {
+      this.#end(id, writer);
+    }
   }
 
   #file(digest: Digest): string {
@@ -215,7 +257,7 @@ export class FsContentStore implements ContentStore, AsyncDisposable {
     const module = siblingModule(import.meta.url, './writer-thread');
     const writer = startThread<ToWriter, FromWriter>({ module, name: 'blob-writer' });
     writer.onMessage((message) => {
-      const ingest = this.#ingests.get(message.id);
+      const ingest = this.#writings.get(message.id);
       if (ingest === undefined) return;
       if (message.kind === 'wrote') ingest.pending -= message.bytes;
       else if (message.kind === 'done') ingest.done.resolve(message);
@@ -227,7 +269,7 @@ export class FsContentStore implements ContentStore, AsyncDisposable {
     });
     const gone = (error?: unknown) => {
       if (this.#writer === writer) this.#writer = undefined;
-      for (const ingest of this.#ingests.values()) {
+      for (const ingest of this.#writings.values()) {
         ingest.failure = new CodedError('unavailable', 'the blob writer ended', { cause: error });
         ingest.done.reject(ingest.failure);
         ingest.wake();

@@ -1,21 +1,11 @@
 import { createHash } from 'node:crypto';
-import {
-  closeSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readSync,
-  renameSync,
-  rmSync,
-  statSync,
-} from 'node:fs';
-import { dirname, join } from 'node:path';
+import { closeSync, fsyncSync, openSync, readdirSync, readSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { CodedError, type Digest, isDigest } from '../../base/index.ts';
 import { hasErrno, type TaskContext } from '../../sys/index.ts';
 
-/** Worker task: makes a file that a worker wrote a blob. */
-export function adopt({ path, target, size }: { path: string; target: string; size: number }): void {
+/** Worker task: makes a file that a worker wrote ready to be a blob. */
+export function seal({ path, size }: { path: string; size: number }): void {
   const fd = openSync(path, 'r');
   try {
     const actual = statSync(path).size;
@@ -28,8 +18,6 @@ export function adopt({ path, target, size }: { path: string; target: string; si
   } finally {
     closeSync(fd);
   }
-  mkdirSync(dirname(target), { recursive: true });
-  renameSync(path, target);
 }
 
 /** Worker task: the digest of a file's bytes as hex; undefined when there is no such file. */
@@ -62,7 +50,7 @@ export function removeFiles({ paths }: { paths: readonly string[] }): void {
   for (const path of paths) rmSync(path, { force: true });
 }
 
-/** Worker task: every blob below `blobs/<algorithm>/`, with its size and the time it was written (ms since the epoch). */
+/** Worker task: every blob below `blobs/<algorithm>/`, with its size and the time it was last written or asked for (ms since the epoch). */
 export function listBlobs({ blobs }: { blobs: string }): { digest: Digest; size: number; writtenAt: number }[] {
   const found: { digest: Digest; size: number; writtenAt: number }[] = [];
   for (const algorithm of readdirSync(blobs)) {

@@ -1,18 +1,23 @@
 import { createHash, type Hash } from 'node:crypto';
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type { ThreadPort } from '../../sys/index.ts';
+import { fsyncDirectory, type ThreadPort } from '../../sys/index.ts';
 
 export type ToWriter =
   | { readonly kind: 'open'; readonly id: number; readonly path: string; readonly algorithm: string }
   | { readonly kind: 'data'; readonly id: number; readonly bytes: Uint8Array }
   /** Commits as `<blobs>/<algorithm>/<hex>`, only if the hash is `hex` when given. */
   | { readonly kind: 'end'; readonly id: number; readonly blobs: string; readonly hex: string | undefined }
-  | { readonly kind: 'cancel'; readonly id: number };
+  | { readonly kind: 'cancel'; readonly id: number }
+  /** A finished file becomes `target`. */
+  | { readonly kind: 'adopt'; readonly id: number; readonly path: string; readonly target: string }
+  /** Only if it was last written or asked for at `before` at the latest (ms since the epoch). */
+  | { readonly kind: 'remove'; readonly id: number; readonly path: string; readonly before: number };
 
 export type FromWriter =
   | { readonly kind: 'wrote'; readonly id: number; readonly bytes: number }
-  | { readonly kind: 'done'; readonly id: number; readonly hex: string; readonly committed: boolean }
+  /** Of the last message for this id: whether it was carried out. */
+  | { readonly kind: 'done'; readonly id: number; readonly isDone: boolean; readonly hex?: string }
   | { readonly kind: 'error'; readonly id: number; readonly errno: string | undefined; readonly message: string };
 
 interface Writing {
@@ -24,7 +29,7 @@ interface Writing {
 
 /**
  * The thread that hashes and writes incoming blobs, many at once: a download that waits for the network holds no place of a pool. Main sends bytes
- * only as far as `wrote` messages allow.
+ * only as far as `wrote` messages allow. Nobody else gives blobs their names or takes them away, so that neither ever crosses the other.
  */
 export function start(port: ThreadPort<ToWriter, FromWriter>): void {
   const writings = new Map<number, Writing>();
@@ -39,6 +44,18 @@ export function start(port: ThreadPort<ToWriter, FromWriter>): void {
 
   function handle(message: ToWriter): void {
     const { id } = message;
+    if (message.kind === 'adopt') {
+      place(message.path, message.target);
+      port.post({ kind: 'done', id, isDone: true });
+      return;
+    }
+    if (message.kind === 'remove') {
+      const stat = statSync(message.path, { throwIfNoEntry: false });
+      const isDone = stat !== undefined && stat.mtimeMs <= message.before;
+      if (isDone) rmSync(message.path, { force: true });
+      port.post({ kind: 'done', id, isDone });
+      return;
+    }
     if (message.kind === 'open') {
       const fd = openSync(message.path, 'wx', 0o644);
       writings.set(id, { path: message.path, algorithm: message.algorithm, fd, hash: createHash(message.algorithm) });
@@ -58,12 +75,10 @@ export function start(port: ThreadPort<ToWriter, FromWriter>): void {
       const committed = message.hex === undefined || message.hex === hex;
       if (committed) {
         fsyncSync(writing.fd);
-        const target = `${message.blobs}/${writing.algorithm}/${hex}`;
-        mkdirSync(dirname(target), { recursive: true });
-        renameSync(writing.path, target);
+        place(writing.path, `${message.blobs}/${writing.algorithm}/${hex}`);
       }
       drop(id);
-      port.post({ kind: 'done', id, hex, committed });
+      port.post({ kind: 'done', id, hex, isDone: committed });
     }
   }
 
@@ -76,4 +91,12 @@ export function start(port: ThreadPort<ToWriter, FromWriter>): void {
       port.post({ kind: 'error', id: message.id, errno: code, message: text });
     }
   });
+}
+
+/** Gives a synced file its name, for good. */
+function place(path: string, target: string): void {
+  const folder = dirname(target);
+  mkdirSync(folder, { recursive: true });
+  renameSync(path, target);
+  fsyncDirectory(folder);
 }

@@ -1,11 +1,12 @@
 import { cancelledError, isCancelled, type Logger } from '../../base/index.ts';
 import type { Refs } from '../refs/index.ts';
 import type { GcRule } from './policy.ts';
-import { prune } from './prune.ts';
+import { type PruneOptions, prune } from './prune.ts';
 
 export interface GarbageCollectorOptions {
   readonly refs: Refs;
   readonly policy: readonly GcRule[];
+  readonly busySince?: PruneOptions['busySince'];
   readonly log: Logger;
   /** Wait from a trigger to the run, 1 s by default; and from one run to the next, 60 s by default. */
   readonly delayMs?: number;
@@ -45,12 +46,12 @@ export class GarbageCollector implements AsyncDisposable {
   }
 
   async #collect(): Promise<void> {
-    const { refs, policy, log } = this.#options;
+    const { refs, policy, log, busySince } = this.#options;
     this.#lastRun = performance.now();
     const { signal } = this.#stop;
     try {
       for (const rule of policy) {
-        const removed = await prune(refs, { ...rule, signal });
+        const removed = await prune(refs, { ...rule, ...(busySince === undefined ? {} : { busySince }), signal });
         const bytes = removed.reduce((sum, { size }) => sum + size, 0);
         if (removed.length > 0) log.info('garbage collected', { records: removed.length, bytes });
       }

@@ -1,13 +1,13 @@
 import type { AbortOptions } from '../../base/index.ts';
 import { fileSystemUsage } from '../../sys/index.ts';
 import type { Refs } from '../refs/index.ts';
-import { collectBlobs } from './blobs.ts';
+import { type CollectOptions, collectBlobs } from './blobs.ts';
 import { parseFilters } from './filter.ts';
 import { Heap } from './heap.ts';
 import { type GcRule, keepBytes } from './policy.ts';
 import { type DiskUsage, diskUsage, filterRecords } from './usage.ts';
 
-export interface PruneOptions extends AbortOptions, GcRule {
+export interface PruneOptions extends AbortOptions, GcRule, Pick<CollectOptions, 'busySince'> {
   /** Records of this scope only. */
   readonly scope?: string;
   /** Told of each record removed. */
@@ -41,9 +41,13 @@ export async function prune(refs: Refs, options: PruneOptions): Promise<DiskUsag
         return false;
       return options.all || (record.recordType !== 'internal' && record.recordType !== 'frontend');
     });
-    await removeUntil(refs, candidates, used - (keep ?? 0), options, removed);
+    // Without a limit all of them, also what takes no room.
+    const excess = keep === undefined ? Number.POSITIVE_INFINITY : used - keep;
+    await removeUntil(refs, candidates, excess, options, removed);
   }
   await collectBlobs(refs, { ...options, graceMs: options.blobGraceMs ?? BLOB_GRACE_MS });
+  // What is told as removed is free, for whoever builds next and for the next rule.
+  await records.options.snapshotter.reclaimed(options);
   return removed;
 }
 

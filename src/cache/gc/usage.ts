@@ -109,6 +109,6 @@ async function measure(refs: Refs, row: Row, options: AbortOptions): Promise<num
   }
   // What is being written changes on.
   if (row.kind !== 'mutable' || !refs.records.inUse(row.id))
-    db.run('UPDATE refs SET size = ? WHERE id = ?', size, row.id);
+    db.ifRoom(() => db.run('UPDATE refs SET size = ? WHERE id = ?', size, row.id));
   return size;
 }

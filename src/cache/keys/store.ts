@@ -117,7 +117,7 @@ export class SqliteKeyStore implements KeyStore {
   }
 
   dropResult(resultId: string): void {
-    this.#db.transaction(() => {
+    this.#db.reserved(() => {
       const bare = this.#db
         .all<{ key: number }>('SELECT DISTINCT key FROM cache_result WHERE result = ?', resultId)
         .map((row) => row.key);

@@ -44,6 +44,6 @@ export class Leases {
 
   /** Ends a lease by its id; unknown ones are no error. */
   release(id: string): void {
-    this.#db.run('DELETE FROM leases WHERE id = ?', id);
+    this.#db.reserved(() => this.#db.run('DELETE FROM leases WHERE id = ?', id));
   }
 }

@@ -1,67 +1,88 @@
-import { existsSync, rmSync, statSync } from 'node:fs';
+import { closeSync, openSync, statSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import { CodedError, neverAborted } from '../../base/index.ts';
-import { siblingModule, type WorkerPool } from '../../sys/index.ts';
+import { type AbortOptions, CodedError, neverAborted } from '../../base/index.ts';
+import { fileSystemUsage, siblingModule, type WorkerPool } from '../../sys/index.ts';
+import type { Checkpointed } from './metadata-tasks.ts';
+import type { Reserve } from './reserve.ts';
+import { isFull, logFrames } from './sqlite.ts';
 
 export type Parameter = string | number | bigint | null | Uint8Array;
 
 export interface DatabaseOptions {
   /** Where checkpoints run; without one SQLite checkpoints inline when the connection closes. */
   readonly pool?: WorkerPool;
-  /** WAL size in bytes that starts a checkpoint; 4 MiB by default. */
-  readonly checkpointBytes?: number;
+  /** Room for {@link Database.reserved} changes beside that of the log. */
+  readonly reserve?: Reserve;
+  /** Size of the log file in bytes; by default a 32nd of the disk, 1 to 16 MiB. */
+  readonly logBytes?: number;
 }
 
-const TASKS = siblingModule(import.meta.url, './checkpoint-task');
+const TASKS = siblingModule(import.meta.url, './metadata-tasks');
 const CHECKPOINT = { module: TASKS, fn: 'checkpoint' };
-const FILL_RESERVE = { module: TASKS, fn: 'fillReserve' };
-/** Room kept for the database: on a full disk nothing could be removed otherwise, since that is written down too. */
-const RESERVE_BYTES = 4 << 20;
-const SQLITE_FULL = 13;
+const SYNC_LOG = { module: TASKS, fn: 'syncLog' };
+const MiB = 1 << 20;
+const PAGE_BYTES = 4096;
 const CHECK_INTERVAL_MS = 5_000;
+/** Changes after which the log is looked at, between the intervals. */
+const CHECK_COMMITS = 64;
+/** Checkpoints in a row, each of what came during the last, until the log can start again. */
+const MAX_CHECKPOINTS = 5;
 
 /**
  * The one SQLite database of a state directory (design 3, Storage). Calls are synchronous, on the serving thread: microseconds each, since a WAL commit
  * at synchronous=NORMAL writes to the page cache only; what waits for the disk (checkpoints) runs in a worker. A killed process loses no commit; a power
- * loss may take the last ones, in order, never one without those before it. On a full disk the reserve file beside it makes room for what frees more.
+ * loss may take the last ones, in order, never one without those before it.
+ *
+ * The log is a file of one size, whose room is taken when the database is opened, and starts again at a quarter of it. So on a full disk changes
+ * still succeed; once the log cannot start again, because the database has no room to grow, the rest is for {@link reserved} changes alone.
  */
 export class Database implements AsyncDisposable {
   readonly path: string;
   readonly #db: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
   readonly #options: DatabaseOptions;
+  readonly #logBytes: number;
   readonly #timer: NodeJS.Timeout;
   #depth = 0;
+  #reserved = 0;
+  #commits = 0;
+  /** The log could not start again, since the disk was full. */
+  #isStuck = false;
   #checkpointing: Promise<void> | undefined;
-  #reserving: Promise<void> | undefined;
 
-  /** @throws CodedError data_loss when the file is no database of ours. */
+  /** @throws CodedError data_loss when the file is no database of ours, resource_exhausted when the disk has no room for it. */
   constructor(path: string, options: DatabaseOptions = {}) {
     this.path = path;
     this.#options = options;
+    const { total } = fileSystemUsage(dirname(path));
+    this.#logBytes = options.logBytes ?? Math.min(16 * MiB, Math.max(MiB, Math.floor(total / 32)));
+    let db: DatabaseSync | undefined;
     try {
-      this.#db = new DatabaseSync(path, { timeout: 5_000, enableForeignKeyConstraints: true });
-      this.#db.exec(`
+      db = new DatabaseSync(path, { timeout: 5_000, enableForeignKeyConstraints: true });
+      db.exec(`
         PRAGMA journal_mode = WAL;
         PRAGMA synchronous = NORMAL;
         PRAGMA wal_autocheckpoint = 0;
+        PRAGMA journal_size_limit = ${this.#logBytes};
         PRAGMA temp_store = MEMORY;
         PRAGMA cache_size = -16384;
         CREATE TABLE IF NOT EXISTS schema_version (room TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID;
       `);
     } catch (error) {
+      if (db?.isOpen) db.close();
+      // A path that cannot be made is told as the same by SQLite: only a disk without room is full.
+      if (isFull(error) && isLow(path)) throw full(error);
       throw new CodedError('data_loss', `${path}: cannot be opened as a database: ${(error as Error).message}`, {
         cause: error,
         reason: 'METADATA_OPEN',
         hint: 'move the state directory away to start with an empty cache',
       });
     }
-    this.#timer = setInterval(() => {
-      this.#checkpointIfLarge();
-      this.#reserve();
-    }, CHECK_INTERVAL_MS);
+    this.#db = db;
+    takeRoom(`${path}-wal`, this.#logBytes);
+    this.#timer = setInterval(() => this.#checkpointIfLarge(), CHECK_INTERVAL_MS);
     this.#timer.unref();
-    this.#reserve();
   }
 
   /**
@@ -82,7 +103,7 @@ export class Database implements AsyncDisposable {
     }
     for (const [n, sql] of steps.entries()) {
       if (n < at) continue;
-      this.transaction(() => {
+      this.reserved(() => {
         this.#db.exec(sql);
         this.run(
           'INSERT INTO schema_version VALUES (?, ?) ON CONFLICT (room) DO UPDATE SET version = excluded.version',
@@ -104,79 +125,136 @@ export class Database implements AsyncDisposable {
 
   /** Runs a change; how many rows it touched. */
   run(sql: string, ...parameters: readonly Parameter[]): number {
-    const change = () => Number(this.#statement(sql).run(...parameters).changes);
-    return this.#depth > 0 ? change() : this.#makingRoom(change);
+    return this.#change(() => Number(this.#statement(sql).run(...parameters).changes));
   }
 
-  /** Runs `fn` (synchronous) as one transaction; an inner call joins the outer one. */
+  /** Runs `fn` (synchronous) as one transaction; an inner one that throws takes back its own changes only. */
   transaction<T>(fn: () => T): T {
-    return this.#depth > 0 ? fn() : this.#makingRoom(() => this.#transaction(fn));
+    return this.#depth > 0 ? this.#savepoint(fn) : this.#change(() => this.#transaction(fn));
+  }
+
+  /**
+   * A transaction that may spend the room that is kept for a full disk: it frees more than it writes, or ends what was begun. `fn` may run twice; within
+   * another transaction it is an inner one.
+   */
+  reserved<T>(fn: () => T): T {
+    this.#reserved++;
+    try {
+      return this.transaction(fn);
+    } finally {
+      this.#reserved--;
+    }
+  }
+
+  /** A change that is left out where the disk is full: it is only remembered to save work. */
+  ifRoom(change: () => void): void {
+    try {
+      change();
+    } catch (error) {
+      if (!(error instanceof CodedError && error.reason === METADATA_FULL)) throw error;
+    }
   }
 
   #transaction<T>(fn: () => T): T {
-    this.#db.exec('BEGIN IMMEDIATE');
+    this.#exec('BEGIN IMMEDIATE');
     this.#depth++;
     try {
       const value = fn();
       if (value instanceof Promise) throw new CodedError('internal', 'a transaction must not wait');
-      this.#db.exec('COMMIT');
+      this.#exec('COMMIT');
       return value;
     } catch (error) {
       // SQLite may have rolled back by itself already (disk full).
-      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+      if (this.#db.isTransaction) this.#exec('ROLLBACK');
       throw error;
     } finally {
       this.#depth--;
     }
   }
 
-  /** A change that found the disk full is made again in the room of the reserve. */
-  #makingRoom<T>(change: () => T): T {
+  #savepoint<T>(fn: () => T): T {
+    const name = `s${this.#depth++}`;
+    this.#exec(`SAVEPOINT ${name}`);
     try {
+      const value = fn();
+      if (value instanceof Promise) throw new CodedError('internal', 'a transaction must not wait');
+      this.#exec(`RELEASE ${name}`);
+      return value;
+    } catch (error) {
+      if (this.#db.isTransaction) {
+        this.#exec(`ROLLBACK TO ${name}`);
+        this.#exec(`RELEASE ${name}`);
+      }
+      throw error;
+    } finally {
+      this.#depth--;
+    }
+  }
+
+  #exec(sql: string): void {
+    this.#statement(sql).run();
+  }
+
+  #change<T>(change: () => T): T {
+    if (this.#depth > 0) {
+      // SQLite took back the whole transaction (disk full): whoever caught that inside must not go on as if it were there.
+      if (!this.#db.isTransaction) throw full();
       return change();
+    }
+    const isReserved = this.#reserved > 0;
+    if (this.#isStuck && !isReserved && isLow(this.path)) throw full();
+    try {
+      return this.#counted(change);
     } catch (error) {
       if (!isFull(error)) throw error;
-      if (!existsSync(this.#reserveFile)) throw full(error);
+      if (!isReserved || this.#options.reserve?.release() !== true) throw full(error);
     }
-    rmSync(this.#reserveFile, { force: true });
     try {
-      return change();
+      return this.#counted(change);
     } catch (error) {
       throw isFull(error) ? full(error) : error;
     }
   }
 
-  get #reserveFile(): string {
-    return `${this.path}-reserve`;
+  #counted<T>(change: () => T): T {
+    const value = change();
+    if (++this.#commits % CHECK_COMMITS === 0) this.#checkpointIfLarge();
+    return value;
   }
 
-  #reserve(): void {
-    const { pool } = this.#options;
-    if (pool === undefined || this.#reserving !== undefined || existsSync(this.#reserveFile)) return;
-    const args = { path: this.#reserveFile, bytes: RESERVE_BYTES };
-    // Without it a full disk is only harder to clear: the next interval tries again.
-    this.#reserving = pool
-      .run<void>(FILL_RESERVE, args, { signal: neverAborted })
-      .catch(() => {})
-      .finally(() => {
-        this.#reserving = undefined;
-      });
-  }
-
-  /** Moves the log into the database file, in a worker. */
+  /** Moves the log into the database file, in a worker, so that it starts again. */
   async checkpoint(): Promise<void> {
-    const { pool } = this.#options;
-    if (pool === undefined) return;
-    this.#checkpointing ??= pool.run<void>(CHECKPOINT, { path: this.path }, { signal: neverAborted }).finally(() => {
+    this.#checkpointing ??= this.#checkpoint().finally(() => {
       this.#checkpointing = undefined;
     });
     await this.#checkpointing;
   }
 
+  async #checkpoint(): Promise<void> {
+    const { pool } = this.#options;
+    if (pool === undefined) return;
+    for (let n = 0; n < MAX_CHECKPOINTS; n++) {
+      const { full } = await pool.run<Checkpointed>(CHECKPOINT, { path: this.path }, { signal: neverAborted });
+      this.#isStuck = full;
+      if (full || !this.#db.isOpen) return;
+      const { log, checkpointed } = logFrames(this.#db, 'NOOP');
+      if (log === checkpointed) return;
+    }
+    // Changes came during each of them: the rest of it here, lest the log grow for as long as they do.
+    if (logFrames(this.#db, 'NOOP').log * PAGE_BYTES > 2 * this.#logBytes) logFrames(this.#db, 'PASSIVE');
+  }
+
+  /** Makes all changes so far durable, in a worker. */
+  async sync({ signal }: AbortOptions): Promise<void> {
+    await this.#options.pool?.run<void>(SYNC_LOG, { path: `${this.path}-wal` }, { signal });
+  }
+
   #checkpointIfLarge(): void {
-    const size = statSync(`${this.path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+    if (this.#options.pool === undefined || this.#checkpointing !== undefined) return;
+    const { log, checkpointed } = logFrames(this.#db, 'NOOP');
+    const isLarge = log > checkpointed && log * PAGE_BYTES >= this.#logBytes / 4;
     // A failed checkpoint costs nothing but log space: the next interval tries again.
-    if (size >= (this.#options.checkpointBytes ?? 4 << 20)) this.checkpoint().catch(() => {});
+    if (isLarge || this.#isStuck) this.checkpoint().catch(() => {});
   }
 
   #statement(sql: string): StatementSync {
@@ -191,7 +269,6 @@ export class Database implements AsyncDisposable {
   async close(): Promise<void> {
     clearInterval(this.#timer);
     await this.#checkpointing?.catch(() => {});
-    await this.#reserving;
     this.#statements.clear();
     if (this.#db.isOpen) this.#db.close();
   }
@@ -201,16 +278,32 @@ export class Database implements AsyncDisposable {
   }
 }
 
-function isFull(error: unknown): boolean {
-  return error instanceof Error && 'errcode' in error && error.errcode === SQLITE_FULL;
-}
+const METADATA_FULL = 'METADATA_FULL';
 
 /** A full disk in the words in which every other part of the builder tells of it. */
-function full(cause: unknown): CodedError {
+function full(cause?: unknown): CodedError {
   return new CodedError('resource_exhausted', 'no space left on device: the builder cannot write its database', {
     cause,
     fault: 'infrastructure',
-    reason: 'METADATA_FULL',
+    reason: METADATA_FULL,
     hint: 'free space below the state directory of the builder, e.g. with buildctl prune',
   });
+}
+
+function isLow(path: string): boolean {
+  const { free, inodes, freeInodes } = fileSystemUsage(dirname(path));
+  return free < 4 * MiB || (inodes > 0 && freeInodes < 8);
+}
+
+/** Lengthens a log file by what no frame is, as far as there is room; SQLite writes over it. */
+function takeRoom(path: string, bytes: number): void {
+  const fd = openSync(path, 'a', 0o644);
+  try {
+    const piece = Buffer.alloc(MiB, 0x55);
+    for (let at = statSync(path).size; at < bytes; ) at += writeSync(fd, piece, 0, Math.min(MiB, bytes - at));
+  } catch {
+    // As far as it goes: the disk is full already.
+  } finally {
+    closeSync(fd);
+  }
 }

@@ -135,9 +135,11 @@ export class Losses {
   async discard({ ref, digest, origin }: BlobRow): Promise<void> {
     const { db, content } = this.#records.options;
     await content.remove(digest as Digest);
-    this.#records.setHeld(ref, digest, false);
-    if (origin === 'made' || this.#records.blobs(ref).length > 1)
-      db.run('DELETE FROM ref_blobs WHERE ref = ? AND digest = ?', ref, digest);
+    db.reserved(() => {
+      this.#records.setHeld(ref, digest, false);
+      if (origin === 'made' || this.#records.blobs(ref).length > 1)
+        db.run('DELETE FROM ref_blobs WHERE ref = ? AND digest = ?', ref, digest);
+    });
   }
 
   /** Those of these snapshots whose directory is not there. */
@@ -182,7 +184,7 @@ export class Losses {
       description: lowest.description,
       above: above.length - 1,
     });
-    db.transaction(() => {
+    db.reserved(() => {
       for (const { id } of above) db.run('UPDATE refs SET snapshot = NULL, size = NULL WHERE id = ?', id);
     });
     for (const row of above)

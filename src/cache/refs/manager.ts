@@ -5,6 +5,7 @@ import type {
   LazyProvider,
   MutableRef,
   NamedRef,
+  NamedWritableRef,
   RecordType,
   RefManager,
   RefOptions,
@@ -134,7 +135,7 @@ export class Refs implements RefManager, AsyncDisposable {
       readonly description: string;
       readonly recordType: RecordType;
     } & Partial<RefOptions>,
-  ): Promise<MutableRef & { keep(): Promise<void> }> {
+  ): Promise<NamedWritableRef> {
     return this.#named.open(name, options);
   }
 
@@ -144,16 +145,16 @@ export class Refs implements RefManager, AsyncDisposable {
     const row = records.row(id);
     if (row === undefined) return true;
     if (records.inUse(id) || records.hasChildren(id) || records.leased(id) || this.#named.isOpen(id)) return false;
-    records.options.db.transaction(() => {
+    records.options.db.reserved(() => {
       records.options.db.run('DELETE FROM named_refs WHERE ref = ?', id);
       records.delete(id);
+      if (row.stored === 1) records.options.onResultDropped?.(id);
     });
-    if (row.stored === 1) records.options.onResultDropped?.(id);
     const snapshot = row.kind === 'mutable' ? id : row.snapshot;
     const { snapshotter, db } = records.options;
     // Now it counts for another ref.
     if (snapshot !== null && records.isNamed(snapshot))
-      db.run('UPDATE refs SET size = NULL WHERE snapshot = ?', snapshot);
+      db.reserved(() => db.run('UPDATE refs SET size = NULL WHERE snapshot = ?', snapshot));
     else if (snapshot !== null && snapshotter.has(snapshot))
       await snapshotter.remove(snapshot, { signal: neverAborted });
     return true;

@@ -4,14 +4,14 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { neverAborted } from '../../base/index.ts';
 import type { State } from '../../builder-pod/state/index.ts';
-import type { MutableRef, NamedRef } from '../ports.ts';
+import type { NamedRef, WritableRef } from '../ports.ts';
 import { openTestState } from '../testing/open-state.ts';
 
 const options = { signal: neverAborted, sessions: () => [] };
 const describing = { ...options, description: 'cache', recordType: 'exec.cachemount' as const };
 const named = (sharing: NamedRef['sharing'], key = 'k'): NamedRef => ({ scope: '', key, sharing });
 
-async function write(ref: MutableRef, name: string): Promise<string[]> {
+async function write(ref: WritableRef, name: string): Promise<string[]> {
   await using view = await ref.mount(options);
   writeFileSync(join(view.root, name), '');
   return readdirSync(view.root);
@@ -90,31 +90,6 @@ test('private gives another when in use, locked waits its turn or until aborted'
   const third = await waiting;
   expect(third.id).toBe(first.id);
   await third.release();
-});
-
-test('a committed name goes on from what it held: in place, or on top while that is in use', async () => {
-  await using state = await openTestState();
-  const one = await state.refs.openNamed(named('locked'), describing);
-  await write(one, '1');
-  await one.keep();
-  const first = await one.commit(options);
-
-  const two = await state.refs.openNamed(named('locked'), describing);
-  expect(await write(two, '2')).toEqual(['1', '2']);
-  const second = await two.commit(options);
-  {
-    await using view = await first.mount(options);
-    expect(readdirSync(view.root)).toEqual(['1']);
-  }
-  expect(await second.layers(options)).toHaveLength(2);
-  await first.release();
-  await second.release();
-
-  const three = await state.refs.openNamed(named('locked'), describing);
-  expect(await write(three, '3')).toEqual(['1', '2', '3']);
-  expect(await state.refs.get(second.id)).toBeUndefined();
-  expect(await state.refs.get(first.id)).toBeDefined();
-  await three.release();
 });
 
 test('kept names outlive the process; after a power loss only if they were on disk', async () => {

@@ -1,14 +1,12 @@
 import { type AbortOptions, CodedError, KeyedMutex, neverAborted, newId, onAbort } from '../../base/index.ts';
-import type { ImmutableRef, Mount, Mounted, MutableRef, NamedRef, RecordType, RefOptions } from '../ports.ts';
-import { type Engine, ImmutableHandle } from './handles.ts';
+import type { ImmutableRef, Mount, Mounted, NamedRef, NamedWritableRef, RecordType, RefOptions } from '../ports.ts';
+import type { Engine } from './handles.ts';
 import { mountPrivately } from './mounting.ts';
 
 interface Row {
   readonly id: string;
   readonly ref: string;
   readonly kept: number;
-  /** The immutable ref it was last committed as. */
-  readonly base: string | null;
 }
 
 /** An instance that someone has open. */
@@ -28,9 +26,6 @@ type OpenOptions = AbortOptions & {
   readonly description: string;
   readonly recordType: RecordType;
 } & Partial<RefOptions>;
-
-/** Layers that a named ref may stack up by commits before it starts empty again. */
-const MAX_DEPTH = 32;
 
 /**
  * Writable refs with a name. A name may have several instances, one holder each, except that `shared` holders use one together. `private` takes a free one or
@@ -57,7 +52,7 @@ export class NamedRefs {
       {
         using _choosing = await this.#choosing.acquire(lockOf(name), { signal });
         const rows = this.#engine.records.options.db.all<Row>(
-          'SELECT id, ref, kept, base FROM named_refs WHERE scope = ? AND key = ? ORDER BY id',
+          'SELECT id, ref, kept FROM named_refs WHERE scope = ? AND key = ? ORDER BY id',
           ...[name.scope, name.key],
         );
         const joined = rows
@@ -91,7 +86,7 @@ export class NamedRefs {
     const { snapshotter, pools, mountDirectory } = records.options;
     const usable = free !== undefined && (await this.#isWhole(free, options)) ? free : undefined;
     if (free !== undefined && usable === undefined) await this.#drop(free);
-    const row = usable === undefined ? await this.#start(name, options) : await this.#reuse(usable, options);
+    const row = usable ?? (await this.#start(name, options));
     const open: Open = {
       row,
       lock: lockOf(name),
@@ -104,7 +99,7 @@ export class NamedRefs {
     if (name.sharing === 'shared' && mounts.some(({ type }) => type === 'overlay')) {
       open.mounted = await mountPrivately(pools, mountDirectory, mounts, options);
     }
-    snapshotter.unsettle(row.ref);
+    await snapshotter.unsettle(row.ref, options);
     records.hold(row.ref);
     this.#open.set(row.id, open);
     this.#openRefs.add(row.ref);
@@ -112,20 +107,18 @@ export class NamedRefs {
   }
 
   /** Whether the files of a free instance, and what they lie on, are still there. */
-  async #isWhole({ ref, base }: Row, options: AbortOptions): Promise<boolean> {
+  async #isWhole({ ref }: Row, options: AbortOptions): Promise<boolean> {
     const { records, losses } = this.#engine;
-    const { snapshotter } = records.options;
-    const snapshots = [ref, ...(base === null ? [] : [base])]
-      .flatMap((id) => records.chain(id))
-      .flatMap(({ id, kind, snapshot }) => (kind === 'mutable' ? [id] : snapshot === null ? [] : [snapshot]))
-      .filter((one) => snapshotter.has(one));
+    const snapshots = records
+      .chain(ref)
+      .flatMap(({ id, kind, snapshot }) => (kind === 'mutable' ? [id] : snapshot === null ? [] : [snapshot]));
     return (await losses.missing(snapshots, options)).size === 0;
   }
 
   async #drop({ id, ref }: Row): Promise<void> {
     const { db, snapshotter, log } = this.#engine.records.options;
     log.warn('the files of a named ref are gone; it starts empty', { ref });
-    db.transaction(() => {
+    db.reserved(() => {
       db.run('DELETE FROM named_refs WHERE id = ?', id);
       this.#engine.records.delete(ref);
     });
@@ -150,7 +143,7 @@ export class NamedRefs {
     const parent = options.parent === undefined ? undefined : records.row(options.parent.id);
     const ref = newId();
     await snapshotter.prepare(ref, parent?.snapshot ?? undefined, options);
-    const row: Row = { id: `${records.now().toString(36).padStart(10, '0')}${newId()}`, ref, kept: 0, base: null };
+    const row: Row = { id: `${records.now().toString(36).padStart(10, '0')}${newId()}`, ref, kept: 0 };
     db.transaction(() => {
       const { description, recordType } = options;
       records.insert({ kind: 'mutable', id: ref, parent: parent?.id, description, recordType, scope: name.scope });
@@ -159,73 +152,8 @@ export class NamedRefs {
     return row;
   }
 
-  /** Makes sure that a free instance has a writable snapshot: a committed one is taken back when nobody uses it, else built upon. */
-  async #reuse(row: Row, options: AbortOptions): Promise<Row> {
-    const { records } = this.#engine;
-    const { snapshotter, db, onResultDropped } = records.options;
-    if (snapshotter.has(row.ref)) return row;
-    const base = row.base === null ? undefined : records.row(row.base);
-    if (base?.snapshot == null || !snapshotter.has(base.snapshot)) {
-      await snapshotter.prepare(row.ref, undefined, options);
-      db.run('UPDATE refs SET parent = NULL WHERE id = ?', row.ref);
-    } else if (!records.inUse(base.id) && !records.hasChildren(base.id) && !records.leased(base.id)) {
-      const { snapshot } = base;
-      db.transaction(() => {
-        records.delete(base.id);
-        snapshotter.thaw(snapshot, row.ref);
-        db.run('UPDATE refs SET parent = ? WHERE id = ?', base.parent, row.ref);
-      });
-      if (base.stored === 1) onResultDropped?.(base.id);
-    } else {
-      const deep = records.chain(base.id).length >= MAX_DEPTH;
-      records.hold(base.id);
-      try {
-        await snapshotter.prepare(row.ref, deep ? undefined : base.snapshot, options);
-      } finally {
-        records.letGo(base.id);
-      }
-      db.run('UPDATE refs SET parent = ? WHERE id = ?', deep ? null : base.id, row.ref);
-    }
-    db.run('UPDATE named_refs SET base = NULL WHERE id = ?', row.id);
-    return { ...row, base: null };
-  }
-
   keep({ row }: Open): void {
     this.#engine.records.options.db.run('UPDATE named_refs SET kept = 1 WHERE id = ?', row.id);
-  }
-
-  /** The snapshot becomes an immutable ref; the name remembers it. */
-  async commit(open: Open, options: AbortOptions): Promise<ImmutableRef> {
-    const { row } = open;
-    using _lock = await this.#choosing.acquire(open.lock, options);
-    if (open.holders > 1)
-      throw new CodedError('failed_precondition', 'a named ref with several holders cannot be committed');
-    const { records } = this.#engine;
-    const { snapshotter, db } = records.options;
-    const mutable = records.row(row.ref);
-    if (mutable === undefined) throw new CodedError('internal', `named ref ${row.ref} is gone`);
-    await open.mounted?.[Symbol.asyncDispose]();
-    open.mounted = undefined;
-    const id = newId();
-    await snapshotter.commit(id, row.ref, options);
-    db.transaction(() => {
-      const { description, scope, record_type } = mutable;
-      const recordType = record_type as RecordType;
-      records.insert({
-        kind: 'immutable',
-        id,
-        snapshot: id,
-        parent: mutable.parent ?? undefined,
-        description,
-        recordType,
-        scope,
-      });
-      db.run('UPDATE named_refs SET base = ? WHERE id = ?', id, row.id);
-      db.run('UPDATE refs SET parent = NULL, size = NULL WHERE id = ?', row.ref);
-    });
-    const committed = new ImmutableHandle(this.#engine, id);
-    await this.#leave(open);
-    return committed;
   }
 
   /** One holder goes; what was never kept goes with the last. */
@@ -242,17 +170,18 @@ export class NamedRefs {
     try {
       await open.mounted?.[Symbol.asyncDispose]();
       const kept = db.get<{ kept: number }>('SELECT kept FROM named_refs WHERE id = ?', row.id)?.kept === 1;
-      const hasSnapshot = snapshotter.has(row.ref);
       if (kept) {
         records.touch(row.ref);
-        db.run('UPDATE refs SET size = NULL WHERE id = ?', row.ref);
-        if (hasSnapshot) snapshotter.settle(row.ref);
+        db.reserved(() => {
+          db.run('UPDATE refs SET size = NULL WHERE id = ?', row.ref);
+          snapshotter.settle(row.ref);
+        });
       } else {
-        db.transaction(() => {
+        db.reserved(() => {
           db.run('DELETE FROM named_refs WHERE id = ?', row.id);
           records.delete(row.ref);
         });
-        if (hasSnapshot) await snapshotter.remove(row.ref, { signal: neverAborted });
+        await snapshotter.remove(row.ref, { signal: neverAborted });
       }
     } finally {
       records.letGo(row.ref);
@@ -272,7 +201,7 @@ function lockOf({ scope, key }: NamedRef): string {
 }
 
 /** One holder's handle. */
-class NamedHandle implements MutableRef {
+class NamedHandle implements NamedWritableRef {
   readonly id: string;
   readonly #refs: NamedRefs;
   readonly #engine: Engine;
@@ -301,13 +230,6 @@ class NamedHandle implements MutableRef {
   async keep(): Promise<void> {
     this.#check();
     this.#refs.keep(this.#instance);
-  }
-
-  async commit(options: AbortOptions): Promise<ImmutableRef> {
-    this.#check();
-    const committed = await this.#refs.commit(this.#instance, options);
-    this.#open = false;
-    return committed;
   }
 
   async release(): Promise<void> {

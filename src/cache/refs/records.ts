@@ -62,7 +62,7 @@ export class RefRecords {
 
   /** Deletes the row (blobs, metadata and leases' entries go with it); the caller removes the snapshot. */
   delete(id: string): void {
-    this.options.db.transaction(() => {
+    this.options.db.reserved(() => {
       this.options.db.run(`DELETE FROM lease_resources WHERE kind = 'ref' AND resource = ?`, id);
       this.options.db.run('DELETE FROM refs WHERE id = ?', id);
     });
@@ -98,7 +98,10 @@ export class RefRecords {
   }
 
   touch(id: string): void {
-    this.options.db.run('UPDATE refs SET last_used_at = ?, usage_count = usage_count + 1 WHERE id = ?', this.now(), id);
+    const { db } = this.options;
+    db.ifRoom(() =>
+      db.run('UPDATE refs SET last_used_at = ?, usage_count = usage_count + 1 WHERE id = ?', this.now(), id),
+    );
   }
 
   /** From now on the blob of the ref is pulled from here, and before others of the same layer. */

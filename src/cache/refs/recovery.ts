@@ -8,7 +8,7 @@ import type { RefRecords } from './records.ts';
 export async function recover(records: RefRecords): Promise<void> {
   const { db, snapshotter, content, log, onResultDropped } = records.options;
   const snapshots = snapshotter.list();
-  const dropped = db.transaction(() => {
+  const dropped = db.reserved(() => {
     db.run('DELETE FROM leases WHERE persistent = 0');
     db.run('CREATE TEMP TABLE IF NOT EXISTS present (name TEXT PRIMARY KEY) WITHOUT ROWID');
     db.run('DELETE FROM present');
@@ -20,7 +20,7 @@ export async function recover(records: RefRecords): Promise<void> {
           AND NOT EXISTS (SELECT 1 FROM ref_blobs WHERE ref = refs.id)
         UNION SELECT id FROM refs WHERE kind = 'mutable'
           AND (id NOT IN (SELECT ref FROM named_refs WHERE kept = 1)
-            OR (id NOT IN (SELECT name FROM present) AND id NOT IN (SELECT ref FROM named_refs WHERE base IS NOT NULL)))
+            OR id NOT IN (SELECT name FROM present))
         UNION SELECT r.id FROM refs r JOIN gone g ON r.parent = g.id
       ) SELECT refs.id, refs.stored FROM gone JOIN refs ON refs.id = gone.id`,
     );
@@ -53,7 +53,7 @@ export async function recover(records: RefRecords): Promise<void> {
   for await (const { digest } of content.list()) blobs.add(digest);
   const held = db.all<{ ref: string; digest: Digest }>('SELECT ref, digest FROM ref_blobs WHERE held = 1');
   const lost = held.filter(({ digest }) => !blobs.has(digest));
-  db.transaction(() => {
+  db.reserved(() => {
     for (const { ref, digest } of lost) {
       db.run(`DELETE FROM ref_blobs WHERE ref = ? AND digest = ? AND origin = 'made'`, ref, digest);
       records.setHeld(ref, digest, false);

@@ -72,6 +72,7 @@ export const MIGRATIONS: readonly string[] = [
   UPDATE ref_blobs SET held = 0 WHERE origin = 'given';
   CREATE UNIQUE INDEX refs_chain ON refs (scope, chain_id, place) WHERE chain_id IS NOT NULL;
   CREATE INDEX refs_snapshot ON refs (snapshot) WHERE snapshot IS NOT NULL;`,
+  'ALTER TABLE named_refs DROP COLUMN base',
 ];
 
 /** A row of `refs`. Times in ms since the epoch, size in bytes. */

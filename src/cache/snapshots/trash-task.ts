@@ -1,13 +1,21 @@
 import { constants, openSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { newId } from '../../base/index.ts';
 import { Dir, hasErrno, syncFileSystem, type TaskContext } from '../../sys/index.ts';
 
 /** Directory levels held open at once. */
 const MAX_DEPTH = 200;
 
-/** Worker task: removes everything in `directory`. */
-export function emptyTrash({ directory }: { readonly directory: string }, context: TaskContext): void {
+/** Worker task: removes everything in `directory`, and some trees that lie elsewhere on its file system. */
+export function emptyTrash(
+  { directory, trees }: { readonly directory: string; readonly trees: readonly string[] },
+  context: TaskContext,
+): void {
   syncFileSystem(directory);
+  for (const path of trees) {
+    using parent = new Dir(openSync(dirname(path), constants.O_RDONLY | constants.O_DIRECTORY));
+    removeEntry(parent, basename(path), parent, 0, context);
+  }
   using top = new Dir(openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY));
   // Levels beyond the limit are moved up to the top, so names are read again until none is left.
   for (let names = top.readdir(); names.length > 0; names = top.readdir()) {

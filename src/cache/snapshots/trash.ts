@@ -11,6 +11,8 @@ const TASK = { module: siblingModule(import.meta.url, './trash-task'), fn: 'empt
  */
 export class Trash implements AsyncDisposable {
   readonly #directory: string;
+  /** Trees that lie where they were: a full disk has no room for another name. Their owner finds them again should this life end first. */
+  readonly #inPlace = new Set<string>();
   readonly #pool: WorkerPool;
   readonly #stop = new AbortController();
   #emptying: Promise<void> | undefined;
@@ -24,13 +26,17 @@ export class Trash implements AsyncDisposable {
     if (readdirSync(directory).length > 0) this.#empty();
   }
 
-  /** Takes a file or tree on the same file system out of its place; one that is not there is no error. */
+  /**
+   * Takes a file or tree on the same file system out of its place; one that is not there is no error. Its name is not to be used again: on a full disk it
+   * goes where it lies.
+   */
   discard(path: string): void {
     try {
       renameSync(path, join(this.#directory, newId()));
     } catch (error) {
       if (hasErrno(error, 'ENOENT')) return;
-      throw error;
+      if (!hasErrno(error, 'ENOSPC', 'EDQUOT')) throw error;
+      this.#inPlace.add(path);
     }
     this.#empty();
   }
@@ -60,8 +66,10 @@ export class Trash implements AsyncDisposable {
   async #run(): Promise<void> {
     while (this.#again && !this.#stop.signal.aborted) {
       this.#again = false;
+      const trees = [...this.#inPlace];
+      this.#inPlace.clear();
       // What could not be removed (an I/O error) stays for the next life.
-      await this.#pool.run(TASK, { directory: this.#directory }, { signal: this.#stop.signal }).catch(() => {});
+      await this.#pool.run(TASK, { directory: this.#directory, trees }, { signal: this.#stop.signal }).catch(() => {});
     }
   }
 }

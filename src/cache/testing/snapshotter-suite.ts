@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { neverAborted } from '../../base/index.ts';
-import { lstat, mountAll } from '../../sys/index.ts';
+import { mountAll } from '../../sys/index.ts';
 import type { Mount, Snapshotter } from '../ports.ts';
 
 const options = { signal: neverAborted };
@@ -155,22 +155,6 @@ export function snapshotterSuite(
       expect(used.bytes).toBeGreaterThanOrEqual(100_000);
       expect(used.bytes).toBeLessThan(200_000);
       expect(await snapshotter.usage('base', options)).toEqual(used);
-    });
-
-    test('a committed snapshot thaws with what it held', async () => {
-      await using opened = await open();
-      const { snapshotter } = opened;
-      await layer(snapshotter, 'base', undefined, (root) => writeFileSync(join(root, 'a'), '1'));
-      await layer(snapshotter, 'top', 'base', (root) => writeFileSync(join(root, 'b'), '2'));
-      expect(() => snapshotter.thaw('base', 'key')).toThrow(expect.objectContaining({ code: 'failed_precondition' }));
-      snapshotter.thaw('top', 'key');
-      expect(snapshotter.has('top')).toBe(false);
-      withMount(snapshotter.mounts('key'), (root) => {
-        expect(readdirSync(root)).toEqual(['a', 'b']);
-        writeFileSync(join(root, 'c'), '3');
-      });
-      await snapshotter.commit('top', 'key', options);
-      expect(lstat(join(snapshotter.upperDir('top'), 'c')).type).toBe('file');
     });
   });
 }

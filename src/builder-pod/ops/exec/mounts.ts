@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import { CodedError, invalidArgument } from '../../../base/index.ts';
-import type { ImmutableRef, MutableRef, RefManager, RefOptions } from '../../../cache/ports.ts';
+import type { ImmutableRef, MutableRef, RefManager, RefOptions, WritableRef } from '../../../cache/ports.ts';
 import { EMPTY_INPUT, type ExecMount, type ExecOp, SKIP_OUTPUT } from '../../../llb/index.ts';
 import type { OpContext } from '../../../solver/ports.ts';
 import type { MountSpec } from '../../../sys/index.ts';
@@ -152,7 +152,7 @@ async function bindOf(
 /** The cache mounts of one step: one named ref for all mounts of one key, except private ones. */
 class CacheMounts {
   readonly #env: MountEnvironment;
-  readonly #opened = new Map<ExecMount, MutableRef>();
+  readonly #opened = new Map<ExecMount, WritableRef>();
 
   constructor(env: MountEnvironment) {
     this.#env = env;
@@ -166,7 +166,7 @@ class CacheMounts {
     });
     wanted.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
     const { refs, context, refOptions, stack } = this.#env;
-    const byKey = new Map<string, MutableRef>();
+    const byKey = new Map<string, WritableRef>();
     for (const { mount, parent, key, sharing } of wanted) {
       let ref = sharing === 'private' ? undefined : byKey.get(key);
       if (ref === undefined) {
@@ -190,7 +190,7 @@ class CacheMounts {
   }
 
   mountOf(mount: ExecMount, dest: string): StepMount {
-    const ref = this.#opened.get(mount) as MutableRef;
+    const ref = this.#opened.get(mount) as WritableRef;
     return { kind: 'mounts', dest, mounts: ref.mounts(), readonly: mount.readonly, selector: mount.selector };
   }
 }
