@@ -39,8 +39,8 @@ describe('the resources', () => {
     const ran = await cluster.apply(yaml);
     expect(ran.code, ran.output).toBe(0);
   };
-  const refused = async (yaml: string) => {
-    const ran = await cluster.apply(yaml);
+  const refused = async (yaml: string, verb = 'apply') => {
+    const ran = await cluster.kubectl([verb, '-f', '-'], { input: yaml });
     expect(ran.code, ran.output).not.toBe(0);
     return ran.output;
   };
@@ -102,9 +102,29 @@ describe('the resources', () => {
     ['an inline file that leaves', { source: { inline: { files: { '../x': '' } } } }, /relative paths/],
     ['an unknown field', { dockerfile: { inline: 'FROM scratch' }, unknownField: 1 }, /unknownField/],
     ['the same argument twice', { dockerfile: { inline: 'x' }, args: [{ name: 'A' }, { name: 'A' }] }, /Duplicate/],
+    ['no timeout at all', { dockerfile: { inline: 'FROM scratch' }, timeout: '0s' }, /must be from 1s to 168h/],
+    ['an endless wait', { dockerfile: { inline: 'x' }, queueTimeout: '99999999999h' }, /spec\.queueTimeout/],
+    [
+      'files that are too large together',
+      { source: { inline: { files: Object.fromEntries([1, 2, 3, 4].map((at) => [`f${at}`, 'x'.repeat(262_144)])) } } },
+      /at most 1048576 bytes/,
+    ],
+    [
+      'files, arguments and contexts that are too large together',
+      {
+        dockerfile: { inline: 'x'.repeat(131_072) },
+        args: Array.from({ length: 16 }, (_, at) => ({ name: `A${at}`, value: 'x'.repeat(32_768) })),
+        contexts: [1, 2].map((at) => ({
+          name: `c${at}`,
+          inline: { files: { a: 'x'.repeat(131_073), b: 'x'.repeat(65_536) } },
+        })),
+      },
+      /at most 1048576 bytes/,
+    ],
     ['a text that is too long', { dockerfile: { inline: 'x'.repeat(131_073) } }, /Too long|may not be more than/],
   ])('refused by the API server itself: %s', async (_, spec, message) => {
-    expect(await refused(build('bad', spec))).toMatch(message);
+    // `apply` would write all of it into an annotation, too.
+    expect(await refused(build('bad', spec), 'create')).toMatch(message);
   });
 
   test('a run is immutable, but can be cancelled for good', async () => {
@@ -127,5 +147,12 @@ describe('the resources', () => {
       });
     await taken(pool('builder.example.com:1234'));
     expect(await refused(pool('not an address'))).toMatch(/address/);
+    const limits = (maxTimeout: string) =>
+      pool('builder.example.com:1234').replace(
+        '"endpoints"',
+        `"maxTimeout":"${maxTimeout}","runsPerNamespace":2,"namespaceWeights":[{"namespace":"a","weight":3}],"endpoints"`,
+      );
+    await taken(limits('4h'));
+    expect(await refused(limits('0s'))).toMatch(/from 1s to 168h/);
   });
 });

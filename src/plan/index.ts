@@ -5,7 +5,6 @@ export {
   type PlannedGitAuth,
   type PlannedSecret,
   type PlanOptions,
-  parseDuration,
   planBuild,
   type SolvePlan,
 } from './plan.ts';

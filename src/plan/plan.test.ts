@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { decodeDefinition, decodeOp } from '../llb/index.ts';
 import { parseBuild } from '../resources/index.ts';
-import { type ClusterValues, parseDuration, planBuild, references, type SolvePlan, solveRequest } from './index.ts';
+import { type ClusterValues, planBuild, references, type SolvePlan, solveRequest } from './index.ts';
 
 const build = (spec: string) =>
   parseBuild(`apiVersion: slipway.build/v1alpha1\nkind: Build\nmetadata: { name: x }\nspec: ${spec}\n`, 'build.yaml');
@@ -160,8 +160,4 @@ describe('what only a cluster has', () => {
       ],
     );
   });
-});
-
-test('durations', () => {
-  expect(['90s', '1h30m', '1.5s', '200ms'].map(parseDuration)).toEqual([90_000, 5_400_000, 1500, 200]);
 });

@@ -1,5 +1,5 @@
 import { invalidArgument } from '../base/index.ts';
-import type { Build, BuildSpec } from '../resources/index.ts';
+import { type Build, type BuildSpec, parseDuration } from '../resources/index.ts';
 import { type ContextPlan, planContext, planNamedContext } from './context.ts';
 import { inlineDefinition } from './inline.ts';
 import { outputExporters } from './outputs.ts';
@@ -145,13 +145,4 @@ function decodeDefinitionField(text: string): Uint8Array {
   if (bytes.length === 0 || bytes.toString('base64').replace(/=+$/, '') !== text.replace(/\s|=+$/g, ''))
     throw invalidArgument('spec.llb.definition: not base64');
   return bytes;
-}
-
-/** Milliseconds of a duration that the schema has accepted. */
-export function parseDuration(text: string): number {
-  const unit: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
-  let total = 0;
-  for (const [, amount, name] of text.matchAll(/([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)/g))
-    total += Number(amount) * (unit[name as string] as number);
-  return total;
 }

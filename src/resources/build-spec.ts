@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MAX_SPEC_BYTES, MAX_SPEC_DEPTH, overLimit } from './limits.ts';
 import { exactlyOneOf, exclude, rule } from './rules.ts';
 import { namedContext, source } from './source.ts';
 import { dnsName, duration, list, listMap, secretKeyRef, stringMap, text } from './strings.ts';
@@ -40,6 +41,10 @@ const arg = rule(
 
 const idAndSecret = (description: string) =>
   z.strictObject({ id: text(128, 'Id that RUN --mount names.').min(1), secretRef: secretKeyRef }).describe(description);
+
+/** CEL for the characters of a source's inline files. */
+const inlineSize = (source: string, given: string) =>
+  `${given} ? ${source}.inline.files.map(path, size(path) + size(${source}.inline.files[path])).sum() : 0`;
 
 const output = z
   .strictObject({
@@ -177,6 +182,21 @@ export const buildSpec = rule(
     holds: (spec) => spec.source !== undefined || spec.llb !== undefined || spec.dockerfile?.inline !== undefined,
     cel: 'has(self.source) || has(self.llb) || (has(self.dockerfile) && has(self.dockerfile.inline))',
     path: ['source'],
+  },
+  {
+    message: `at most ${MAX_SPEC_BYTES} bytes, nested at most ${MAX_SPEC_DEPTH} deep`,
+    holds: (spec) => overLimit(spec) === undefined,
+    // The texts that may be long. What else a spec holds is small; the operator counts all of it, in bytes.
+    cel: `[${[
+      inlineSize('self.source', 'has(self.source) && has(self.source.inline)'),
+      `has(self.contexts) ? self.contexts.map(one, ${inlineSize('one', 'has(one.inline)')}).sum() : 0`,
+      'has(self.dockerfile) && has(self.dockerfile.inline) ? size(self.dockerfile.inline) : 0',
+      'has(self.llb) && has(self.llb.definition) ? size(self.llb.definition) : 0',
+      'has(self.args) ? self.args.map(one, has(one.value) ? size(one.value) : 0).sum() : 0',
+      'has(self.trust) && has(self.trust.caBundle) ? size(self.trust.caBundle) : 0',
+    ]
+      .map((term) => `(${term})`)
+      .join(', ')}].sum() <= ${MAX_SPEC_BYTES}`,
   },
 );
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { resource } from './resource.ts';
 import { conditions, count } from './status.ts';
-import { dnsName, list, listMap, text } from './strings.ts';
+import { dnsName, duration, list, listMap, text } from './strings.ts';
 
 /** The pool of Builds that name none. */
 export const DEFAULT_POOL = 'default';
@@ -32,6 +32,26 @@ export const builderPoolSpec = z
       256,
       'Namespaces whose Builds may use the pool (default: all).',
     ).optional(),
+    runsPerNamespace: z
+      .number()
+      .int()
+      .min(1)
+      .max(100_000)
+      .describe('Runs of one namespace at once (default: as many as there is room for).')
+      .optional(),
+    namespaceWeights: listMap(
+      z
+        .strictObject({
+          namespace: dnsName('Name of a namespace.'),
+          weight: z.number().int().min(1).max(1000).describe('Its share, beside the 1 of the others.'),
+        })
+        .describe('The share of a namespace.'),
+      ['namespace'],
+      256,
+      'Shares of namespaces that wait for places at the same time (default: 1 each).',
+    ).optional(),
+    defaultTimeout: duration('Timeout of Builds that name none (default 1h).').optional(),
+    maxTimeout: duration('Longest timeout of a Build; a longer one is cut to it (default 24h).').optional(),
   })
   .describe('Which builders belong to it.');
 

@@ -9,15 +9,20 @@ import { describeIssues } from './load.ts';
 export function parseStored<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
   const first = schema.safeParse(value);
   if (first.success) return first.data;
-  const copy = structuredClone(value);
-  for (const issue of first.error.issues) if (issue.code === 'unrecognized_keys') remove(copy, issue.path, issue.keys);
-  const second = schema.safeParse(copy);
-  if (second.success) return second.data;
-  throw new CodedError('invalid_argument', `the object does not fit its schema:\n${describeIssues(second.error)}`, {
-    cause: second.error,
+  const unknown = first.error.issues.filter(({ code }) => code === 'unrecognized_keys');
+  const known = unknown.length === 0 ? first : schema.safeParse(without(value, unknown));
+  if (known.success) return known.data;
+  throw new CodedError('invalid_argument', `the object does not fit its schema:\n${describeIssues(known.error)}`, {
+    cause: known.error,
     reason: 'OBJECT_MALFORMED',
     hint: 'do the CRDs belong to this version? Apply crds/ of it',
   });
+}
+
+function without(value: unknown, issues: readonly z.core.$ZodIssue[]): unknown {
+  const copy = structuredClone(value);
+  for (const issue of issues) if (issue.code === 'unrecognized_keys') remove(copy, issue.path, issue.keys);
+  return copy;
 }
 
 function remove(value: unknown, path: readonly PropertyKey[], keys: readonly string[]): void {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseDuration } from './duration.ts';
 import { rule } from './rules.ts';
 
 /** Group and version of every Slipway resource. */
@@ -56,13 +57,20 @@ export const secretKeyRef = z
   })
   .describe('A Secret of the same namespace.');
 
-/** A duration such as `90s` or `1h30m`. */
+/** A duration such as `90s` or `1h30m`: not none at all, which would mean "without end" to some, and no more than a week. */
 export const duration = (description: string) =>
-  z
-    .string()
-    .max(32)
-    .regex(/^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$/, 'must be a duration such as 90s or 1h30m')
-    .describe(description);
+  rule(
+    z
+      .string()
+      .max(32)
+      .regex(/^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$/, 'must be a duration such as 90s or 1h30m')
+      .describe(description),
+    {
+      message: 'must be from 1s to 168h',
+      holds: (text) => parseDuration(text) >= 1000 && parseDuration(text) <= 168 * 3_600_000,
+      cel: "duration(self) >= duration('1s') && duration(self) <= duration('168h')",
+    },
+  );
 
 /** A path that stays below where it starts. */
 export const relativePath = (max: number, description: string) =>

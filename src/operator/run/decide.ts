@@ -1,6 +1,5 @@
 import { CodedError } from '../../base/index.ts';
 import { wire } from '../../builder-api/index.ts';
-import { parseDuration } from '../../plan/index.ts';
 import {
   type Attempt,
   type BuildRun,
@@ -9,6 +8,7 @@ import {
   type Failure,
   MAX_ATTEMPTS,
   type Phase,
+  parseDuration,
 } from '../../resources/index.ts';
 import { clip, timeText, withCondition } from '../conditions.ts';
 import { failureOf } from './failure.ts';
