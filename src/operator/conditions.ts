@@ -1,10 +1,15 @@
 import type { Condition } from '../resources/index.ts';
+import { clip } from './runtime/index.ts';
 
 /** A time as resources have it: RFC 3339 to the second. */
 export const timeText = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
 
-export const clip = (text: string, length: number): string =>
-  text.length <= length ? text : `${text.slice(0, length - 1)}…`;
+/** What keeps an object from what it is for, as a condition tells it. */
+export interface Fault {
+  /** CamelCase, for machines. */
+  readonly reason: string;
+  readonly message: string;
+}
 
 type Wanted = Omit<Condition, 'lastTransitionTime' | 'observedGeneration'>;
 

@@ -1,15 +1,20 @@
 import type { KubeConfig } from '@kubernetes/client-node';
-import { type AbortOptions, type Logger, type ProxySettings, toCodedError } from '../base/index.ts';
-import type { BuildRun } from '../resources/index.ts';
+import { type AbortOptions, type CodedError, type Logger, type ProxySettings, toCodedError } from '../base/index.ts';
 import { BY_OWNER, buildReconciler, ownerOf } from './build/reconcile.ts';
+import type { Fault } from './conditions.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
+import { type KnownRun, knownBuildType, knownRunType } from './known.ts';
 import { operatorMetrics } from './metrics/metrics.ts';
 import { Builders } from './pool/builders.ts';
 import { poolReconciler } from './pool/reconcile.ts';
-import { builderPoolType, buildRunType, buildType, FIELD_MANAGER } from './resource-types.ts';
+import { builderPoolType, FIELD_MANAGER } from './resource-types.ts';
 import { RunReconciler } from './run/reconcile.ts';
 import {
   Controller,
+  type ControllerOptions,
+  type Informer,
+  type KeyText,
+  type KubeObject,
   keyOf,
   leadWhileHolding,
   openKubeClient,
@@ -57,8 +62,8 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
   const over = new AbortController();
   const life = AbortSignal.any([signal, over.signal]);
   const informed = { log, signal: life };
-  const builds = startInformer(client, buildType, informed);
-  const runs = startInformer(client, buildRunType, { ...informed, indexes: { [BY_OWNER]: ownerOf } });
+  const builds = startInformer(client, knownBuildType, informed);
+  const runs = startInformer(client, knownRunType, { ...informed, indexes: { [BY_OWNER]: ownerOf } });
   const pools = startInformer(client, builderPoolType, informed);
   // Events outlive the signal by a moment: the last ones tell of the end.
   const eventsOver = new AbortController();
@@ -75,9 +80,27 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
     (key) => runController.add(key),
   );
 
-  const controller = (name: string, reconcile: Reconcile) =>
+  const ownerKey = (run: KnownRun) => `${run.metadata.namespace}/${run.spec.buildRef.name}`;
+  /** What fails again and again is told on its object, and of a run on its Build, for as long as it does. */
+  const troubles = { build: new Map<KeyText, Fault>(), buildrun: new Map<KeyText, Fault>() };
+  const onTrouble =
+    <T extends KubeObject>(kind: keyof typeof troubles, objects: Informer<T>, tell: (object: T) => void) =>
+    (key: KeyText, error: CodedError | undefined): void => {
+      const object = objects.get(key);
+      // An API server that cannot be reached is nobody's own trouble, and could not be told of it.
+      const told = error !== undefined && object !== undefined && error.reason !== 'KUBE_CONNECTION';
+      const before = troubles[kind].get(key);
+      if (told) troubles[kind].set(key, { reason: 'ReconcileFails', message: error.message });
+      else troubles[kind].delete(key);
+      if (object === undefined || before?.message === (told ? error.message : undefined)) return;
+      if (told) events.record(object, 'Warning', 'ReconcileFails', error.message);
+      tell(object);
+    };
+
+  const controller = (name: string, reconcile: Reconcile, onTrouble?: ControllerOptions['onTrouble']) =>
     new Controller({
       name,
+      ...(onTrouble === undefined ? {} : { onTrouble }),
       reconcile,
       workers,
       log,
@@ -87,6 +110,7 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
     client,
     runs,
     builds,
+    pools,
     dispatcher,
     builders,
     events,
@@ -96,19 +120,31 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
     builderGraceMs: options.builderGraceMs,
     wake: (key) => runController.add(key),
   });
-  const runController = controller('buildrun', runReconciler.reconcile);
-  const buildController = controller('build', buildReconciler({ client, builds, runs, log }));
+  const runController = controller(
+    'buildrun',
+    runReconciler.reconcile,
+    onTrouble('buildrun', runs, (run) => buildController.add(ownerKey(run))),
+  );
+  const buildController: Controller = controller(
+    'build',
+    buildReconciler({ client, builds, runs, log, troubleOf: (kind, key) => troubles[kind].get(key) }),
+    onTrouble('build', builds, () => {}),
+  );
   const poolController = controller(
     'builderpool',
     poolReconciler({ client, pools, builders, onProbed: () => dispatcher.schedule() }),
   );
-  const ownerKey = (run: BuildRun) => `${run.metadata.namespace}/${run.spec.buildRef.name}`;
-  builds.onChange(({ object }) => buildController.add(keyOf(object)));
+  builds.onChange(({ kind, object }) => {
+    if (kind === 'gone') troubles.build.delete(keyOf(object));
+    buildController.add(keyOf(object));
+  });
   pools.onChange(({ object }) => poolController.add(keyOf(object)));
   runs.onChange((change) => {
     buildController.add(ownerKey(change.object));
-    if (change.kind === 'gone') runReconciler.gone(change.object);
-    else runController.add(keyOf(change.object));
+    if (change.kind === 'gone') {
+      troubles.buildrun.delete(keyOf(change.object));
+      runReconciler.gone(change.object);
+    } else runController.add(keyOf(change.object));
   });
   metrics.observe({
     phases: () => runs.list().map(({ status }) => status?.phase ?? 'Pending'),

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { AbortOptions } from '../base/index.ts';
+import { type AbortOptions, toCodedError } from '../base/index.ts';
 import { FIELD_MANAGER } from './resource-types.ts';
-import type { Informer, KubeClient, KubeObject, ResourceType } from './runtime/index.ts';
+import { clip, type Informer, type KubeClient, type KubeObject, type ResourceType } from './runtime/index.ts';
 
 /** Whether a status says what the stored one says; undefined members do not count. */
 export function sameStatus(stored: object | undefined, wanted: object): boolean {
@@ -31,7 +31,18 @@ function statusPatch(
   };
 }
 
-/** Writes a status, and tells the informer of it. With `fence` only onto the object as it was read. @throws CodedError aborted when that is another by now */
+/** Whether the API server refuses a write for good: the same would be refused again. */
+export function isRefused(error: unknown): boolean {
+  const { code, reason } = toCodedError(error);
+  return (
+    ['invalid_argument', 'permission_denied', 'resource_exhausted'].includes(code) && (reason ?? '').startsWith('KUBE_')
+  );
+}
+
+/**
+ * Writes a status, and tells the informer of it. With `fence` only onto the object as it was read. One that is refused as it is, e.g. since the object would be larger than what can be stored, is written with
+ * the least that must be known. @throws CodedError aborted when that is another by now
+ */
 export async function writeStatus<T extends KubeObject>(
   to: { readonly client: KubeClient; readonly informer: Informer<T> },
   type: ResourceType<T>,
@@ -40,5 +51,38 @@ export async function writeStatus<T extends KubeObject>(
   { signal, fence }: AbortOptions & { readonly fence?: 'unchanged' },
 ): Promise<void> {
   const options = { signal, fieldManager: FIELD_MANAGER, subresource: 'status' } as const;
-  to.informer.wrote(await to.client.apply(type, statusPatch(object, status, fence), options));
+  const write = (what: object) => to.client.apply(type, statusPatch(object, what, fence), options);
+  to.informer.wrote(
+    await write(status).catch(async (error: unknown) => {
+      if (!isRefused(error)) throw error;
+      return await write(leastStatus(status)).catch(() => {
+        throw error;
+      });
+    }),
+  );
+}
+
+const LEAST_FIELDS = [
+  ...['observedGeneration', 'phase', 'conditions', 'ready', 'lastRun', 'attempts', 'outputs', 'image', 'failure'],
+  ...['queuedAt', 'startedAt', 'completedAt'],
+];
+/** Messages are cut to this. */
+const LEAST_MESSAGE = 256;
+
+/** What must survive of a status. */
+function leastStatus(status: object): object {
+  const short = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(short);
+    if (typeof value !== 'object' || value === null) return value;
+    return Object.fromEntries(
+      Object.entries(value)
+        .filter(([key]) => !['logTail', 'dockerfile', 'step', 'tags', 'platforms'].includes(key))
+        .map(([key, member]) => [
+          key,
+          key === 'message' && typeof member === 'string' ? clip(member, LEAST_MESSAGE) : short(member),
+        ]),
+    );
+  };
+  const kept = Object.entries(status).filter(([key]) => LEAST_FIELDS.includes(key));
+  return Object.fromEntries(kept.map(([key, member]) => [key, short(member)]));
 }

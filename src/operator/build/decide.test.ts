@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type Build, type BuildRun, type BuildRunStatus, buildHash, type Phase } from '../../resources/index.ts';
+import type { Fault } from '../conditions.ts';
+import { knownBuildType } from '../known.ts';
 import { decideBuild, runName } from './decide.ts';
 import { newRun } from './reconcile.ts';
 
@@ -26,8 +28,8 @@ function runOf(
   return { ...newRun(build, number, hash), status: { phase, ...status } };
 }
 
-function decide(build: Build, runs: readonly BuildRun[] = []) {
-  const { actions, status } = decideBuild({ build, runs, now: NOW });
+function decide(build: Build, runs: readonly BuildRun[] = [], trouble?: Fault) {
+  const { actions, status } = decideBuild({ build: knownBuildType.parse(build), runs, now: NOW, trouble });
   return {
     status,
     actions: actions.map((action) =>
@@ -37,6 +39,7 @@ function decide(build: Build, runs: readonly BuildRun[] = []) {
   };
 }
 
+const named = (name: string): Build => ({ ...buildOf(), metadata: { name, namespace: 'n', uid: name } });
 const build = buildOf();
 const other = buildOf({ dockerfile: { inline: 'FROM other' } });
 const succeeded = (number: number, of = build) =>
@@ -136,14 +139,41 @@ describe('what the Build says', () => {
 
   test('the same when nothing changed, to the last time', () => {
     const { status } = decide(build, [succeeded(1)]);
-    expect(decideBuild({ build: { ...build, status }, runs: [succeeded(1)], now: NOW + 99_000 }).status).toEqual(
-      status,
-    );
+    const again = { ...knownBuildType.parse(build), status };
+    expect(decideBuild({ build: again, runs: [succeeded(1)], now: NOW + 99_000 }).status).toEqual(status);
+  });
+
+  test('what is wrong with its spec, and nothing is run', () => {
+    const large = buildOf({ source: { inline: { files: { a: '<'.repeat(200_000) } } } });
+    const { actions, ready, status } = decide(large);
+    expect(actions).toEqual([]);
+    expect(ready).toMatchObject({ status: 'False', reason: 'SpecTooLarge' });
+    expect(status.conditions?.find(({ type }) => type === 'Stalled')?.status).toBe('True');
+    let graph: unknown = 1;
+    for (let depth = 0; depth < 5000; depth++) graph = [graph];
+    expect(decide(buildOf({ llb: { graph } })).ready).toMatchObject({ status: 'False', reason: 'SpecTooDeep' });
+    const odd = buildOf({ timeout: '0s' });
+    expect(decide(odd).ready).toMatchObject({ status: 'False', reason: 'SpecInvalid' });
+    expect(decide(odd).ready?.message).toContain('timeout: must be from 1s');
+    // What it has is kept, and still told.
+    expect(decide(odd, [succeeded(1)])).toMatchObject({ actions: [], status: { image: expect.any(String) } });
+  });
+
+  test('what keeps it or its run from coming on', () => {
+    const trouble = { reason: 'RunRefused', message: 'exceeded quota' };
+    expect(decide(build, [], trouble).ready).toMatchObject({ status: 'False', ...trouble });
+    const { ready, status } = decide(build, [runOf(build, 1, 'Running')], trouble);
+    expect(ready).toMatchObject({ status: 'False', ...trouble });
+    expect(status.conditions?.find(({ type }) => type === 'Reconciling')?.status).toBe('True');
   });
 });
 
 test('names of runs stay names', () => {
   expect(runName('app', 3, '0123456789abcdef')).toBe('app-3-0123456789');
   expect(runName('a'.repeat(253), 1, '0123456789abcdef')).toHaveLength(253);
-  expect(runName(`${'a'.repeat(239)}.b`, 1, '0123456789abcdef')).toMatch(/a-1-0123456789$/);
+  expect(runName(`${'a'.repeat(230)}.${'b'.repeat(22)}`, 1, '0123456789abcdef')).toMatch(/a-[0-9a-f]{8}-1-0123456789$/);
+  const twins = ['x', 'y'].map((last) => runName(`${'a'.repeat(240)}${last}`, 1, '0123456789abcdef'));
+  expect(new Set(twins).size).toBe(2);
+  const labels = ['x', 'y'].map((last) => newRun(named(`${'a'.repeat(70)}${last}`), 1, 'h').metadata.labels);
+  expect(new Set(labels.map((one) => one?.['slipway.build/build'])).size).toBe(2);
 });

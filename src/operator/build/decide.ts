@@ -1,28 +1,25 @@
-import {
-  type Build,
-  type BuildRun,
-  type BuildStatus,
-  buildHash,
-  type Condition,
-  isOver,
-  type Phase,
-} from '../../resources/index.ts';
-import { clip, conditionOf, withCondition } from '../conditions.ts';
+import { createHash } from 'node:crypto';
+import { type BuildStatus, type Condition, isOver, type Phase } from '../../resources/index.ts';
+import { conditionOf, type Fault, withCondition } from '../conditions.ts';
+import type { KnownBuild, KnownRun } from '../known.ts';
+import { clip } from '../runtime/index.ts';
 
 const DEFAULT_HISTORY = 10;
 
 export interface BuildView {
-  readonly build: Build;
+  readonly build: KnownBuild;
   /** The runs that it owns. */
-  readonly runs: readonly BuildRun[];
+  readonly runs: readonly KnownRun[];
+  /** Why it, or its newest run, does not come on at the moment. */
+  readonly trouble?: Fault | undefined;
   /** Milliseconds since the epoch. */
   readonly now: number;
 }
 
 export type BuildAction =
   | { readonly kind: 'create'; readonly number: number; readonly hash: string }
-  | { readonly kind: 'supersede'; readonly run: BuildRun; readonly message: string }
-  | { readonly kind: 'delete'; readonly run: BuildRun };
+  | { readonly kind: 'supersede'; readonly run: KnownRun; readonly message: string }
+  | { readonly kind: 'delete'; readonly run: KnownRun };
 
 export interface BuildDecision {
   readonly actions: readonly BuildAction[];
@@ -34,29 +31,29 @@ export function decideBuild(view: BuildView): BuildDecision {
   const { build } = view;
   const runs = [...view.runs].sort((a, b) => a.spec.number - b.spec.number);
   const newest = runs.at(-1);
-  const hash = buildHash(build);
+  const { hash } = build;
   const actions: BuildAction[] = [];
   const last = build.status?.lastRun;
   // A finished run that somebody deleted is not made again, and its number is not used again.
   const known = newest ?? (last !== undefined && isOver(build.status?.phase) ? { spec: last } : undefined);
   const wanted = known === undefined || known.spec.hash !== hash;
-  if (wanted && !build.spec.suspend) {
+  if (wanted && hash !== undefined && !build.spec.suspend) {
     if (newest !== undefined && !isOver(newest.status?.phase)) {
       if (newest.spec.cancel === undefined)
         actions.push({ kind: 'supersede', run: newest, message: `the Build has changed: it is now ${hash}` });
     } else actions.push({ kind: 'create', number: Math.max(newest?.spec.number ?? 0, last?.number ?? 0) + 1, hash });
   }
   for (const run of surplus(runs, build.spec.historyLimit ?? DEFAULT_HISTORY)) actions.push({ kind: 'delete', run });
-  return { actions, status: summary(view, runs, hash, wanted) };
+  return { actions, status: summary(view, runs, wanted) };
 }
 
 /** The oldest of the runs that are over; the newest run is always kept. */
-function surplus(runs: readonly BuildRun[], limit: number): readonly BuildRun[] {
+function surplus(runs: readonly KnownRun[], limit: number): readonly KnownRun[] {
   const over = runs.slice(0, -1).filter(({ status }) => isOver(status?.phase));
   return over.slice(0, Math.max(0, over.length - limit));
 }
 
-function summary({ build, now }: BuildView, runs: readonly BuildRun[], hash: string, wanted: boolean): BuildStatus {
+function summary({ build, now, trouble }: BuildView, runs: readonly KnownRun[], wanted: boolean): BuildStatus {
   const newest = runs.at(-1);
   const run = newest?.status;
   const before = build.status;
@@ -79,8 +76,8 @@ function summary({ build, now }: BuildView, runs: readonly BuildRun[], hash: str
   const source = newest === undefined ? before : run;
   for (const field of ['startedAt', 'completedAt', 'resolved', 'cache', 'slowestSteps', 'failure'] as const)
     if (source?.[field] !== undefined) Object.assign(status, { [field]: source[field] });
-  const ready = readiness(build, newest, phase, hash, wanted);
-  const busy = wanted ? !build.spec.suspend : !isOver(phase);
+  const ready = readiness(build, newest, phase, wanted, trouble);
+  const busy = build.fault === undefined && (wanted ? !build.spec.suspend : !isOver(phase));
   let conditions = withCondition(before?.conditions, ready, build.metadata.generation, now);
   conditions = withCondition(
     conditions,
@@ -93,7 +90,7 @@ function summary({ build, now }: BuildView, runs: readonly BuildRun[], hash: str
     build.metadata.generation,
     now,
   );
-  const stalled = !wanted && (phase === 'Failed' || phase === 'Error');
+  const stalled = build.fault !== undefined || (!wanted && (phase === 'Failed' || phase === 'Error'));
   conditions = withCondition(
     conditions,
     {
@@ -109,11 +106,11 @@ function summary({ build, now }: BuildView, runs: readonly BuildRun[], hash: str
 }
 
 function readiness(
-  build: Build,
-  newest: BuildRun | undefined,
+  build: KnownBuild,
+  newest: KnownRun | undefined,
   phase: Phase | undefined,
-  hash: string,
   wanted: boolean,
+  trouble: Fault | undefined,
 ): Omit<Condition, 'lastTransitionTime' | 'observedGeneration'> {
   const ready = (status: Condition['status'], reason: string, message: string) => ({
     type: 'Ready',
@@ -121,6 +118,8 @@ function readiness(
     reason,
     message,
   });
+  const { hash, fault = trouble } = build;
+  if (fault !== undefined) return ready('False', fault.reason, fault.message);
   if (wanted)
     return build.spec.suspend
       ? ready('False', 'Suspended', 'spec.suspend holds back the next run')
@@ -146,8 +145,15 @@ function readiness(
   }
 }
 
-/** `<build>-<number>-<hash>`: making it twice makes one. A long name is cut, so that it stays a name. */
+/** `<build>-<number>-<hash>`: making it twice makes one. */
 export function runName(build: string, number: number, hash: string): string {
   const tail = `-${number}-${hash.slice(0, 10)}`;
-  return `${build.slice(0, 253 - tail.length).replace(/[-.]+$/, '')}${tail}`;
+  return `${shortName(build, 253 - tail.length)}${tail}`;
+}
+
+/** A name, or the first of it and a hash of all: two long names that begin the same stay two. */
+export function shortName(name: string, length: number): string {
+  if (name.length <= length) return name;
+  const hash = createHash('sha256').update(name).digest('hex').slice(0, 8);
+  return `${name.slice(0, length - 9).replace(/[-.]+$/, '')}-${hash}`;
 }

@@ -2,7 +2,6 @@ import { CodedError } from '../../base/index.ts';
 import { wire } from '../../builder-api/index.ts';
 import {
   type Attempt,
-  type BuildRun,
   type BuildRunStatus,
   type Condition,
   type Failure,
@@ -10,7 +9,9 @@ import {
   type Phase,
   parseDuration,
 } from '../../resources/index.ts';
-import { clip, timeText, withCondition } from '../conditions.ts';
+import { timeText, withCondition } from '../conditions.ts';
+import type { KnownRun } from '../known.ts';
+import { clip } from '../runtime/index.ts';
 import { failureOf } from './failure.ts';
 import type { Prepared } from './prepare.ts';
 import { failureOfResult, outputsOf, recordOf } from './record.ts';
@@ -43,7 +44,7 @@ export type SolveView =
   | { readonly kind: 'commit-failed'; readonly error: CodedError };
 
 export interface RunView {
-  readonly run: BuildRun;
+  readonly run: KnownRun;
   /** Milliseconds since the epoch. */
   readonly now: number;
   /** For a run that is not placed yet. */
@@ -268,7 +269,7 @@ function closeAttempt(status: BuildRunStatus, reason: string, message: string, n
   );
 }
 
-function queueDeadline({ spec }: BuildRun, status: BuildRunStatus): number {
+function queueDeadline({ spec }: KnownRun, status: BuildRunStatus): number {
   const { queueTimeout } = spec.buildSpec;
   const limitMs = queueTimeout === undefined ? DEFAULT_QUEUE_TIMEOUT_MS : parseDuration(queueTimeout);
   // The wait for a retry begins anew.

@@ -1,6 +1,6 @@
 import type { CodedError } from '../../base/index.ts';
 import type { Failure } from '../../resources/index.ts';
-import { clip } from '../conditions.ts';
+import { clip, plainText } from '../runtime/index.ts';
 
 /** What a builder says about a failed step, beside the error. */
 export interface FailedStep {
@@ -45,7 +45,13 @@ export function failureOf(error: CodedError, failed: FailedStep = {}): Failure {
     ...(step ? { step: clip(step, 256) } : {}),
     ...(dockerfile === undefined ? {} : { dockerfile }),
     ...(exitCode === undefined || exitCode === 0 ? {} : { exitCode: Math.max(-1, Math.min(255, exitCode)) }),
-    ...(logTail ? { logTail: logTail.slice(-2048) } : {}),
+    ...(logTail
+      ? {
+          logTail: plainText(logTail)
+            .slice(-2048)
+            .replace(/^[\udc00-\udfff]/, ''),
+        }
+      : {}),
   };
 }
 

@@ -1,7 +1,8 @@
 import { type AbortOptions, CodedError, type Logger } from '../../base/index.ts';
-import { type Build, type BuildRun, type BuildRunStatus, DEFAULT_POOL, isOver } from '../../resources/index.ts';
+import { type BuilderPool, type BuildRunStatus, DEFAULT_POOL, isOver } from '../../resources/index.ts';
 import type { Dispatcher, QueuedRun } from '../dispatch/dispatcher.ts';
 import { SolveTask } from '../dispatch/solve-task.ts';
+import { type KnownBuild, type KnownRun, knownRunType } from '../known.ts';
 import type { OperatorMetrics } from '../metrics/metrics.ts';
 import type { Builders } from '../pool/builders.ts';
 import { buildRunType } from '../resource-types.ts';
@@ -11,6 +12,7 @@ import {
   type KeyText,
   type KubeClient,
   keyOf,
+  plainTexts,
   type Reconcile,
 } from '../runtime/index.ts';
 import { sameStatus, writeStatus } from '../status.ts';
@@ -19,8 +21,9 @@ import { type Prepared, type PrepareOptions, prepareRun } from './prepare.ts';
 
 export interface RunReconcilerParts extends Omit<PrepareOptions, 'client'> {
   readonly client: KubeClient;
-  readonly runs: Informer<BuildRun>;
-  readonly builds: Informer<Build>;
+  readonly runs: Informer<KnownRun>;
+  readonly builds: Informer<KnownBuild>;
+  readonly pools: Informer<BuilderPool>;
   readonly dispatcher: Dispatcher;
   readonly builders: Builders;
   readonly events: EventRecorder;
@@ -47,14 +50,16 @@ export class RunReconciler {
   readonly #writes = new Map<string, { readonly at: number; readonly plain: number }>();
   /** The attempts that this operator follows, by run uid. */
   readonly #tasks = new Map<string, SolveTask>();
+  /** Attempts that are over, of which a builder is still told. */
+  readonly #ending = new Set<SolveTask>();
 
   constructor(parts: RunReconcilerParts) {
     this.#parts = parts;
   }
 
-  /** Runs whose attempt is followed. */
+  /** Runs whose attempt is followed, or whose end a builder is being told of. */
   get active(): number {
-    return this.#tasks.size;
+    return this.#tasks.size + this.#ending.size;
   }
 
   /** Takes the places of runs that run already, before any is granted. */
@@ -64,12 +69,12 @@ export class RunReconciler {
 
   /** Leaves all solves to themselves: the next operator takes them up. */
   async detach(): Promise<void> {
-    await Promise.all([...this.#tasks.values()].map((task) => task.detach()));
+    await Promise.all([...this.#tasks.values(), ...this.#ending].map((task) => task.detach()));
     this.#tasks.clear();
   }
 
   /** A run that is no more: its solve ends, its place is free. */
-  gone(run: BuildRun): void {
+  gone(run: KnownRun): void {
     const uid = run.metadata.uid as string;
     this.#parts.dispatcher.release(uid);
     this.#writes.delete(uid);
@@ -77,11 +82,7 @@ export class RunReconciler {
     if (task === undefined) return;
     const { log } = this.#parts;
     log.info('the run was deleted', { run: keyOf(run) });
-    void (async () => {
-      await task.cancel('the BuildRun was deleted');
-      await task.acknowledge();
-      if (this.#tasks.get(uid) === task) this.#tasks.delete(uid);
-    })();
+    this.#drop(uid, task, 'the BuildRun was deleted');
   }
 
   readonly reconcile: Reconcile = async (key, { signal }) => {
@@ -108,26 +109,41 @@ export class RunReconciler {
       waiting: dispatcher.waiting(queued),
       solve: this.#tasks.get(uid)?.view,
     };
-    const decision = decideRun(view);
-    if (!sameStatus(run.status, decision.status)) {
-      const waitMs = this.#holdBack(run, decision.status);
-      if (waitMs !== undefined) return { requeueAfterMs: Math.min(waitMs, decision.requeueAfterMs ?? waitMs) };
-      await this.#write(run, decision.status, { signal });
+    const { requeueAfterMs, ...decision } = decideRun(view);
+    const status = plainTexts(decision.status);
+    if (!sameStatus(run.status, status)) {
+      const waitMs = this.#holdBack(run, status);
+      if (waitMs !== undefined) return { requeueAfterMs: Math.min(waitMs, requeueAfterMs ?? waitMs) };
+      try {
+        await this.#write(run, status, { signal });
+      } catch (error) {
+        // A place that was granted is for others until this can be written.
+        if (view.place !== undefined) dispatcher.release(uid);
+        throw error;
+      }
     }
     const written = runs.get(key);
     // Deleted meanwhile: its end is told apart.
     if (written === undefined) return undefined;
-    this.#act(written, decision.status);
-    return decision.requeueAfterMs === undefined ? undefined : { requeueAfterMs: decision.requeueAfterMs };
+    this.#act(written, written.status);
+    return requeueAfterMs === undefined ? undefined : { requeueAfterMs };
   };
 
-  async #prepared(run: BuildRun, { signal }: AbortOptions): Promise<Prepared | undefined> {
+  async #prepared(run: KnownRun, { signal }: AbortOptions): Promise<Prepared | undefined> {
     if ((run.status?.phase ?? 'Pending') !== 'Pending' || run.spec.cancel !== undefined) return undefined;
-    return await prepareRun(run, { ...this.#parts, signal });
+    return await this.#prepare(run, { signal });
+  }
+
+  /** From the whole of the run, which is got for it. */
+  async #prepare(run: KnownRun, { signal }: AbortOptions): Promise<Prepared> {
+    if (run.fault !== undefined) return { kind: 'refused', failure: { class: 'user', ...run.fault } };
+    const whole = await this.#parts.client.get(buildRunType, run.metadata, { signal });
+    if (whole.metadata.uid !== run.metadata.uid) throw new CodedError('aborted', 'the run is another by now');
+    return await prepareRun(whole, { ...this.#parts, signal });
   }
 
   /** How long a write that changes no phase has to wait; undefined for not at all. */
-  #holdBack(run: BuildRun, status: BuildRunStatus): number | undefined {
+  #holdBack(run: KnownRun, status: BuildRunStatus): number | undefined {
     const uid = run.metadata.uid as string;
     const before = this.#writes.get(uid);
     const plain = status.phase === run.status?.phase;
@@ -143,10 +159,10 @@ export class RunReconciler {
   }
 
   /** Written only on what was read: a cancellation, or another operator, makes it fail, and the run is looked at again. */
-  async #write(run: BuildRun, status: BuildRunStatus, { signal }: AbortOptions): Promise<void> {
+  async #write(run: KnownRun, status: BuildRunStatus, { signal }: AbortOptions): Promise<void> {
     const { client, runs, log } = this.#parts;
     const before = run.status?.phase;
-    await writeStatus({ client, informer: runs }, buildRunType, run, status, { signal, fence: 'unchanged' });
+    await writeStatus({ client, informer: runs }, knownRunType, run, status, { signal, fence: 'unchanged' });
     const attempt = status.attempts?.at(-1);
     if (status.phase !== before)
       log.info('the run has another phase', {
@@ -160,7 +176,7 @@ export class RunReconciler {
   }
 
   /** Events and metrics of a change of phase. */
-  #tell(run: BuildRun, before: BuildRunStatus['phase'], status: BuildRunStatus): void {
+  #tell(run: KnownRun, before: BuildRunStatus['phase'], status: BuildRunStatus): void {
     const { events, metrics, builds } = this.#parts;
     const { phase } = status;
     if (phase === before || phase === undefined) return;
@@ -189,8 +205,8 @@ export class RunReconciler {
   }
 
   /** What a status that is stored asks for. */
-  #act(run: BuildRun, status: BuildRunStatus | undefined): void {
-    const { dispatcher, wake } = this.#parts;
+  #act(run: KnownRun, status: BuildRunStatus | undefined): void {
+    const { dispatcher } = this.#parts;
     const uid = run.metadata.uid as string;
     switch (status?.phase) {
       case 'Queued': {
@@ -205,8 +221,9 @@ export class RunReconciler {
       }
       case 'Running':
       case 'Committing': {
-        this.#occupy({ ...run, status });
-        const task = this.#task(run, status, () => wake(keyOf(run)));
+        const task = this.#task(run, status);
+        // A place is for computing: what comes after waits for others.
+        if (task.view.kind === 'running') this.#occupy({ ...run, status });
         if (status.phase === 'Committing') task.commit();
         else if (run.spec.cancel !== undefined) void task.cancel(run.spec.cancel.message ?? 'the run was cancelled');
         return;
@@ -219,7 +236,7 @@ export class RunReconciler {
     }
   }
 
-  #occupy({ metadata, status }: BuildRun): void {
+  #occupy({ metadata, status }: KnownRun): void {
     if (status?.phase !== 'Running' && status?.phase !== 'Committing') return;
     const attempt = status.attempts?.at(-1);
     if (attempt !== undefined)
@@ -235,24 +252,26 @@ export class RunReconciler {
     if (task !== undefined) this.#drop(uid, task);
   }
 
-  #drop(uid: string, task: SolveTask): void {
+  #drop(uid: string, task: SolveTask, why = 'the run is over'): void {
     this.#tasks.delete(uid);
+    this.#ending.add(task);
     void (async () => {
       // Before a cancelled solve is forgotten, its builder must have been told.
-      if (task.view.kind === 'running') await task.cancel('the run is over');
+      if (task.view.kind === 'running') await task.cancel(why);
       await task.acknowledge();
+      this.#ending.delete(task);
     })();
   }
 
-  #task(run: BuildRun, status: BuildRunStatus, onChange: () => void): SolveTask {
+  #task(run: KnownRun, status: BuildRunStatus): SolveTask {
     const uid = run.metadata.uid as string;
     const attempt = status.attempts?.at(-1);
     if (attempt === undefined) throw new CodedError('internal', `${keyOf(run)} is ${status.phase} without an attempt`);
     const known = this.#tasks.get(uid);
     if (known?.attempt === attempt.number) return known;
     if (known !== undefined) this.#drop(uid, known);
-    const { builders } = this.#parts;
-    const task = new SolveTask({
+    const { builders, dispatcher, wake } = this.#parts;
+    const task: SolveTask = new SolveTask({
       uid,
       attempt: attempt.number,
       subject: keyOf(run),
@@ -260,14 +279,17 @@ export class RunReconciler {
       scope: run.spec.buildSpec.cache?.scope,
       builder: () => builders.client(attempt.builder),
       prepare: async (options) => {
-        const prepared = await prepareRun(run, { ...this.#parts, ...options });
+        const prepared = await this.#prepare(run, options);
         if (prepared.kind === 'ready') return prepared;
         if (prepared.kind === 'waiting')
           throw new CodedError('unavailable', prepared.message, { reason: 'REFERENCE_GONE' });
         throw new CodedError('failed_precondition', prepared.failure.message, { fault: 'user' });
       },
       builderGraceMs: this.#parts.builderGraceMs,
-      onChange,
+      onChange: () => {
+        if (task.view.kind !== 'running') dispatcher.release(uid);
+        wake(keyOf(run));
+      },
       log: this.#parts.log.child({ run: keyOf(run), uid, attempt: attempt.number }),
     });
     this.#tasks.set(uid, task);
@@ -275,7 +297,7 @@ export class RunReconciler {
   }
 }
 
-function queuedRun(run: BuildRun): QueuedRun {
+function queuedRun(run: KnownRun): QueuedRun {
   const { metadata, spec, status } = run;
   const failed = (status?.attempts ?? []).filter(({ completedAt }) => completedAt !== undefined);
   return {

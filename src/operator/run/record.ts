@@ -1,7 +1,7 @@
 import { parseImageReference } from '../../base/index.ts';
 import { errorOfStatus, type wire } from '../../builder-api/index.ts';
 import type { BuildRunStatus, Failure, OutputStatus } from '../../resources/index.ts';
-import { clip } from '../conditions.ts';
+import { clip } from '../runtime/index.ts';
 import { failureOf } from './failure.ts';
 
 type Result = wire.slipway.builder.v1.ResultResponse;

@@ -29,13 +29,18 @@ export function apiError(what: string, status: number, body: string): CodedError
   } catch {
     // A proxy's page: the number says enough.
   }
+  // What etcd refuses for its size comes as an error of the server itself, in the words of etcd or of its client.
+  const tooLarge =
+    status === 413 || (status >= 500 && /request is too large|message larger than max/.test(parsed.message ?? ''));
   const code =
     parsed.reason === 'AlreadyExists'
       ? 'already_exists'
-      : (BY_HTTP[status] ?? (status >= 500 ? 'unavailable' : 'unknown'));
+      : tooLarge
+        ? 'resource_exhausted'
+        : (BY_HTTP[status] ?? (status >= 500 ? 'unavailable' : 'unknown'));
   return new CodedError(code, `${what}: ${parsed.message ?? `HTTP status ${status}`}`, {
     fault: 'infrastructure',
-    reason: `KUBE_${parsed.reason ?? status}`,
+    reason: `KUBE_${tooLarge ? 'TooLarge' : (parsed.reason ?? status)}`,
     ...(code === 'permission_denied' ? { hint: 'does the account have the role of deploy/?' } : {}),
   });
 }

@@ -1,9 +1,11 @@
-import { type AbortOptions, type Logger, toCodedError } from '../../base/index.ts';
+import { type AbortOptions, type CodedError, type Logger, toCodedError } from '../../base/index.ts';
 import { backoff } from './informer.ts';
 import type { KeyText, Reconcile } from './ports.ts';
 
 const FIRST_DELAY_MS = 50;
 const MAX_DELAY_MS = 60_000;
+/** Failures in a row after which it is told. */
+const TROUBLE = 4;
 
 export interface ControllerOptions {
   readonly name: string;
@@ -12,6 +14,8 @@ export interface ControllerOptions {
   readonly workers: number;
   readonly log: Logger;
   readonly onReconcile?: (outcome: 'ok' | 'error', seconds: number) => void;
+  /** A key that fails again and again, and, without an error, one that does no more: nothing may fail in silence. */
+  readonly onTrouble?: (key: KeyText, error: CodedError | undefined) => void;
 }
 
 /**
@@ -84,7 +88,9 @@ export class Controller {
     let outcome: 'ok' | 'error' = 'ok';
     try {
       const result = await this.#options.reconcile(key, { signal });
+      const failures = this.#failures.get(key) ?? 0;
       this.#failures.delete(key);
+      if (failures >= TROUBLE) this.#options.onTrouble?.(key, undefined);
       if (result !== undefined) this.addAfter(key, result.requeueAfterMs);
     } catch (error) {
       outcome = 'error';
@@ -106,10 +112,12 @@ export class Controller {
     this.#failures.set(key, failures + 1);
     const delayMs = backoff(failures, FIRST_DELAY_MS, MAX_DELAY_MS);
     // A conflict is how optimistic writes work, not a fault.
-    const conflict = toCodedError(error).code === 'aborted';
+    const coded = toCodedError(error);
+    const conflict = coded.code === 'aborted';
     const fields = { controller: this.#options.name, key, err: error, retryMs: Math.round(delayMs) };
     if (conflict && failures < 3) this.#options.log.debug('the object changed meanwhile', fields);
     else this.#options.log.warn('a reconcile failed', fields);
+    if (failures + 1 >= TROUBLE) this.#options.onTrouble?.(key, coded);
     this.addAfter(key, delayMs);
   }
 }

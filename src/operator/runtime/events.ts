@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type AbortOptions, type Logger, toCodedError } from '../../base/index.ts';
 import { uncheckedType } from './kube-client.ts';
+import { clip, plainText } from './plain-text.ts';
 import type { EventRecorder, EventType, KubeClient, KubeObject } from './ports.ts';
 
 interface CoreEvent extends KubeObject {
@@ -97,7 +98,7 @@ export function startEventRecorder(
         return;
       }
       const now = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
-      const text = message.length > MAX_MESSAGE ? `${message.slice(0, MAX_MESSAGE - 1)}…` : message;
+      const text = clip(plainText(message), MAX_MESSAGE);
       const hash = createHash('sha256')
         .update([metadata.uid, type, reason, text].join('\0'))
         .digest('hex')

@@ -1,8 +1,10 @@
 /** What every controller needs of a cluster. Nothing here knows a Build. */
+export { apiError } from './api-errors.ts';
 export { Controller, type ControllerOptions } from './controller.ts';
 export { startEventRecorder } from './events.ts';
 export { backoff, startInformer } from './informer.ts';
 export { type ClientMetrics, openKubeClient, uncheckedType } from './kube-client.ts';
 export { leadWhileHolding } from './leader.ts';
+export { clip, plainText, plainTexts } from './plain-text.ts';
 export * from './ports.ts';
 export { startProbeServer } from './probe-server.ts';

@@ -33,7 +33,7 @@ async function through(...watches: readonly (readonly (WatchEvent | CodedError)[
   const client = {
     listPage: async () => {
       did.push('list');
-      return { items: [], resourceVersion: '1', continue: undefined };
+      return { items: [], resourceVersion: '1', continue: undefined, bytes: 0 };
     },
     watch: async function* () {
       const now = waiting.shift();
@@ -70,4 +70,24 @@ test('a list that is too old itself is not asked for again without a pause', asy
 
 test('a watch that ends at once is begun again after a pause, from where it was', async () => {
   expect(await through([], [event(2)], [])).toEqual(['list', 'watch', 'pause', 'watch', 'pause', 'watch']);
+});
+
+test('pages grow while objects are small, and shrink to few large ones', async () => {
+  const limits: number[] = [];
+  const over = new AbortController();
+  const sizes = [50_000, 200_000, 5_000_000, 100_000_000, 100_000_000, 40_000];
+  const client = {
+    listPage: async (_: unknown, { limit }: { limit: number }) => {
+      limits.push(limit);
+      const bytes = sizes[limits.length - 1];
+      const items = Array.from({ length: limit }, (_, at) => ({ metadata: { name: String(at) } }));
+      return { items, resourceVersion: '1', continue: limits.length < sizes.length ? 'more' : undefined, bytes };
+    },
+    watch: () => {
+      over.abort(new CodedError('cancelled', 'over'));
+      throw over.signal.reason;
+    },
+  } as unknown as KubeClient;
+  await startInformer(client, things, { log: silentLogger, signal: over.signal }).ended;
+  expect(limits).toEqual([50, 100, 200, 250, 20, 1]);
 });

@@ -2,7 +2,10 @@ import { type AbortOptions, type Logger, sleep, toCodedError } from '../../base/
 import { type Informer, type KubeClient, type KubeObject, keyOf, type ResourceType } from './ports.ts';
 import { type Indexes, ObjectStore } from './store.ts';
 
-const PAGE = 250;
+/** Objects of a page: few at first, then as many as keep it below this size, since how large they are is up to others. */
+const FIRST_PAGE = 50;
+const MAX_PAGE = 250;
+const PAGE_BYTES = 8 * 1024 * 1024;
 const FIRST_DELAY_MS = 200;
 /** Short, since until it is over nothing is heard of. */
 const MAX_DELAY_MS = 5000;
@@ -51,8 +54,11 @@ export function startInformer<T extends KubeObject>(
     const objects: T[] = [];
     let next: string | undefined;
     let version = '';
+    let limit = FIRST_PAGE;
     do {
-      const page = await client.listPage(type, { signal, limit: PAGE, continue: next });
+      const page = await client.listPage(type, { signal, limit, continue: next });
+      const each = page.bytes / Math.max(1, page.items.length);
+      limit = Math.max(1, Math.min(MAX_PAGE, 2 * limit, Math.floor(PAGE_BYTES / Math.max(1, each))));
       objects.push(...page.items.map(parse).filter((object) => object !== undefined));
       // All pages show the same moment, that of the first.
       version ||= page.resourceVersion;

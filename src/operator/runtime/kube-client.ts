@@ -134,11 +134,16 @@ export function openKubeClient(
     }
   }
 
-  async function send(call: Call, options: CallOptions): Promise<unknown> {
+  const send = async (call: Call, options: CallOptions): Promise<unknown> => {
+    const body = await sendRaw(call, options);
+    return body === '' ? {} : (JSON.parse(body) as unknown);
+  };
+
+  async function sendRaw(call: Call, options: CallOptions): Promise<string> {
     for (let tries = 1; ; tries++) {
       const { response, body } = await once(call, options);
       const status = response.statusCode ?? 0;
-      if (status >= 200 && status < 300) return body === '' ? {} : (JSON.parse(body) as unknown);
+      if (status >= 200 && status < 300) return body;
       const wait = retryAfterMs(response.headers['retry-after'], body);
       if (status !== 429 || wait === undefined || options.urgent || tries > PATIENCE)
         throw apiError(what(call), status, body);
@@ -151,7 +156,8 @@ export function openKubeClient(
       type.parse(await send({ verb: 'get', method: 'GET', path: pathOf(type, key) }, options)),
     listPage: async (type, options) => {
       const query = { limit: String(options.limit), continue: options.continue };
-      const list = (await send({ verb: 'list', method: 'GET', path: pathOf(type), query }, options)) as {
+      const body = await sendRaw({ verb: 'list', method: 'GET', path: pathOf(type), query }, options);
+      const list = JSON.parse(body) as {
         items?: unknown[] | null;
         metadata?: { resourceVersion?: string; continue?: string };
       };
@@ -159,6 +165,7 @@ export function openKubeClient(
         items: list.items ?? [],
         resourceVersion: list.metadata?.resourceVersion ?? '',
         continue: list.metadata?.continue || undefined,
+        bytes: body.length,
       };
     },
     watch: (type, options) => {

@@ -68,6 +68,8 @@ export interface ListPage {
   readonly resourceVersion: string;
   /** Token for the next page; undefined at the end. */
   readonly continue: string | undefined;
+  /** As it came over the wire. */
+  readonly bytes: number;
 }
 
 export interface WatchEvent {

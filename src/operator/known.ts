@@ -1,0 +1,95 @@
+import {
+  type BuildRun,
+  type BuildRunSpec,
+  type BuildRunStatus,
+  type BuildSpec,
+  type BuildStatus,
+  buildHash,
+  buildRunSpec,
+  buildRunStatus,
+  buildSpec,
+  buildStatus,
+  overLimit,
+  parseStored,
+  RERUN_ANNOTATION,
+} from '../resources/index.ts';
+import type { Fault } from './conditions.ts';
+import { buildRunType, buildType } from './resource-types.ts';
+import type { KubeObject, ObjectMeta, ResourceType } from './runtime/index.ts';
+
+/**
+ * Builds and BuildRuns as the informers keep them: what decisions are made of, and nothing of what is built. That is the tenants' to make large, and got from the API server when a run is made or
+ * planned. What does not fit its schema is kept too, with what is wrong with it, so that somebody says so.
+ */
+export interface KnownBuild extends KubeObject {
+  readonly spec: Pick<BuildSpec, 'suspend' | 'historyLimit'>;
+  /** Of what is to be built; undefined when the spec is at fault. */
+  readonly hash?: string;
+  readonly fault?: Fault;
+  readonly status?: BuildStatus | undefined;
+}
+
+export interface KnownRun extends KubeObject {
+  readonly spec: Omit<BuildRunSpec, 'buildSpec'> & {
+    readonly buildSpec: Pick<BuildSpec, 'poolRef' | 'priority' | 'timeout' | 'queueTimeout' | 'retry' | 'cache'>;
+  };
+  readonly fault?: Fault;
+  readonly status?: BuildRunStatus | undefined;
+}
+
+export const knownBuildType: ResourceType<KnownBuild> = {
+  ...buildType,
+  parse: (value) => {
+    const { metadata, spec, status, ...head } = value as Stored;
+    const known = { ...head, metadata: knownMeta(metadata), ...knownStatus(buildStatus, status) };
+    const checked = check(() => parseStored(buildSpec, spec), spec);
+    if ('fault' in checked) return { ...known, spec: {}, fault: checked.fault };
+    const { suspend, historyLimit } = checked.spec;
+    const hash = buildHash({
+      spec: checked.spec,
+      metadata: { annotations: { [RERUN_ANNOTATION]: metadata.annotations?.[RERUN_ANNOTATION] ?? '' } },
+    });
+    return { ...known, spec: { suspend, historyLimit }, hash };
+  },
+};
+
+export const knownRunType: ResourceType<KnownRun> = {
+  ...buildRunType,
+  parse: (value) => {
+    const { metadata, spec, status, ...head } = value as Stored;
+    const known = { ...head, metadata: knownMeta(metadata), ...knownStatus(buildRunStatus, status) };
+    const { buildSpec: what, ...rest } = spec as BuildRun['spec'];
+    const checked = check(() => parseStored(buildRunSpec, spec), what);
+    if ('fault' in checked) return { ...known, spec: { ...rest, buildSpec: {} }, fault: checked.fault };
+    const { buildSpec: parsed, ...of } = checked.spec;
+    const { poolRef, priority, timeout, queueTimeout, retry, cache } = parsed;
+    const scope = cache?.scope === undefined ? undefined : { scope: cache.scope };
+    return { ...known, spec: { ...of, buildSpec: { poolRef, priority, timeout, queueTimeout, retry, cache: scope } } };
+  },
+};
+
+interface Stored extends KubeObject {
+  readonly spec: unknown;
+  readonly status?: unknown;
+}
+
+function knownMeta(metadata: ObjectMeta): ObjectMeta {
+  const { name, namespace, uid, resourceVersion, generation, creationTimestamp, deletionTimestamp } = metadata;
+  const ownerReferences = metadata.ownerReferences?.filter(({ controller }) => controller === true);
+  return { name, namespace, uid, resourceVersion, generation, creationTimestamp, deletionTimestamp, ownerReferences };
+}
+
+/** A status that does not fit is of another version: the object is better left alone. @throws CodedError */
+function knownStatus<S extends Parameters<typeof parseStored>[0]>(schema: S, status: unknown) {
+  return status === undefined ? {} : { status: parseStored(schema, status) };
+}
+
+function check<S>(parse: () => S, what: unknown): { readonly spec: S } | { readonly fault: Fault } {
+  const over = overLimit(what);
+  if (over !== undefined) return { fault: over };
+  try {
+    return { spec: parse() };
+  } catch (error) {
+    return { fault: { reason: 'SpecInvalid', message: (error as Error).message } };
+  }
+}
