@@ -21,6 +21,8 @@ export interface SendOptions extends AbortOptions {
   readonly resetOwners?: boolean;
   /** Puts all entries below this directory, which is sent first. */
   readonly prefix?: FileStat;
+  /** The modification time of everything; undefined leaves each its own. */
+  readonly mtimeNs?: bigint;
   readonly onProgress?: (bytes: number) => void;
 }
 
@@ -126,15 +128,16 @@ export async function sendTree(stream: PacketStream, options: SendOptions): Prom
 }
 
 function* entries(options: SendOptions): Generator<FileStat> {
-  const { followPaths = [], includePatterns = [], prefix } = options;
+  const { followPaths = [], includePatterns = [], prefix, mtimeNs } = options;
   const followed = followPaths.length === 0 ? [] : followLinks(options.root, followPaths);
   const all = { ...options, includePatterns: [...includePatterns, ...followed] };
-  if (prefix === undefined) {
-    yield* walkTree(all);
-    return;
-  }
-  yield prefix;
-  for (const stat of walkTree(all)) {
+  if (prefix !== undefined) yield prefix;
+  for (const own of walkTree(all)) {
+    const stat = mtimeNs === undefined ? own : { ...own, modTime: mtimeNs };
+    if (prefix === undefined) {
+      yield stat;
+      continue;
+    }
     const hardlink = typeOfGoMode(stat.mode) === 'file' && stat.linkname !== '';
     yield {
       ...stat,

@@ -1,24 +1,23 @@
-import { CodedError, type Descriptor, type Platform } from '../../base/index.ts';
+import { CodedError, type Descriptor } from '../../base/index.ts';
 import type { Compression, Layer } from '../../cache/ports.ts';
 import {
-  ANNOTATION_CREATED,
   alignHistory,
   type DockerImage,
   describeDocument,
+  descriptorJson,
   type EncodedDocument,
   emptyConfig,
   encodeIndex,
   encodeManifest,
-  epochTime,
   finishConfig,
+  goJson,
   historyOf,
   type ImageLayer,
   layerCompression,
   layerMediaType,
   MEDIA_TYPE,
-  withPlatform,
 } from '../../oci/manifest/index.ts';
-import { type Annotation, annotationsFor } from './attributes.ts';
+import { type Annotation, annotationsFor, checkAnnotations } from './attributes.ts';
 import type { ExportInputs, PlatformInput } from './inputs.ts';
 import type { ExportContext } from './ports.ts';
 import { withRow } from './progress.ts';
@@ -51,9 +50,11 @@ export interface AssembledExport {
 export interface AssembleOptions {
   readonly oci: boolean;
   readonly compression: Compression;
-  readonly sourceDateEpoch: number | undefined;
   readonly annotations: readonly Annotation[];
 }
+
+/** Why several platforms in a result that is no map are no image. */
+export const SEVERAL_PLATFORMS = 'cannot export multiple platforms without multi-platform enabled';
 
 const DISTRIBUTION_SOURCE = 'containerd.io/distribution.source.';
 const CREATED_AT = 'buildkit/createdat';
@@ -72,12 +73,13 @@ export async function assembleImage(
   options: AssembleOptions,
   context: ExportContext,
 ): Promise<AssembledExport> {
+  const { oci, annotations: all } = options;
+  checkAnnotations(all, { platforms: platforms.map(({ platform }) => platform), isIndex: isMap, oci });
   const layered = await withRow(context, 'exporting layers', () =>
     Promise.all(platforms.map(async (input) => ({ input, layers: await layersOf(input, options, context) }))),
   );
   const images: PlatformImage[] = [];
   for (const { input, layers } of layered) images.push(await platformImage(input, layers, options, context));
-  const created = epochTime(options.sourceDateEpoch ?? Math.floor(Date.now() / 1000));
   const layers = new Map(
     images.flatMap((image) => image.layers.map((layer) => [layer.descriptor.digest, layer] as const)),
   );
@@ -93,21 +95,22 @@ export async function assembleImage(
   };
   const [first] = images;
   if (!isMap && first !== undefined) {
-    const annotations = annotationsFor(options.annotations, 'manifest-descriptor', first.input.id);
+    const { platform } = first.input;
+    const annotations = annotationsFor(all, 'manifest-descriptor', platform);
     return {
       ...common,
-      root: { ...first.manifest.descriptor, annotations: { ...annotations, [ANNOTATION_CREATED]: created } },
+      root: { ...first.manifest.descriptor, ...(annotations === undefined ? {} : { annotations }), platform },
       rootDocument: first.manifest,
       manifests: [first.manifest],
       configDigest: first.config.descriptor.digest,
     };
   }
   const index = await indexOf(images, options, context);
-  const annotations = annotationsFor(options.annotations, 'index-descriptor');
+  const annotations = annotationsFor(all, 'index-descriptor');
   const manifests = new Map(images.map(({ manifest }) => [manifest.descriptor.digest, manifest] as const));
   return {
     ...common,
-    root: { ...index.descriptor, annotations: { ...annotations, [ANNOTATION_CREATED]: created } },
+    root: { ...index.descriptor, ...(annotations === undefined ? {} : { annotations }) },
     rootDocument: index,
     manifests: [...manifests.values(), index],
     configDigest: undefined,
@@ -128,14 +131,14 @@ async function platformImage(
   options: AssembleOptions,
   context: ExportContext,
 ): Promise<PlatformImage> {
-  const { oci, sourceDateEpoch } = options;
-  const given = input.config === undefined ? emptyConfig(input.platform) : withPlatform(input.config, input.platform);
+  const { oci } = options;
+  const given = input.config === undefined ? emptyConfig(input.platform) : input.config;
   const image = alignHistory(layers.map(toImageLayer), historyOf(given));
   const baseHistory = input.baseConfig === undefined ? undefined : historyOf(input.baseConfig);
-  const bytes = finishConfig(given, image, { sourceDateEpoch, baseHistory });
+  const bytes = finishConfig(given, image, { sourceDateEpoch: input.epoch, baseHistory });
   const config = describeDocument(oci ? MEDIA_TYPE.ociConfig : MEDIA_TYPE.dockerConfig, bytes);
   const sources = image.layers.map(({ descriptor }) => layerSource(descriptor, input, oci));
-  const annotations = annotationsFor(options.annotations, 'manifest', input.id);
+  const annotations = annotationsFor(options.annotations, 'manifest', input.platform);
   const manifest = encodeManifest({
     schemaVersion: 2,
     mediaType: oci ? MEDIA_TYPE.ociManifest : MEDIA_TYPE.dockerManifest,
@@ -154,19 +157,15 @@ async function indexOf(
   context: ExportContext,
 ): Promise<EncodedDocument> {
   const annotations = annotationsFor(all, 'index');
-  if (!oci && (annotations !== undefined || all.some(({ target }) => target.endsWith('-descriptor'))))
-    throw new CodedError('invalid_argument', 'annotations of an index need OCI media types', {
-      reason: 'EXPORT_ANNOTATION',
-      hint: 'set oci-mediatypes=true',
-    });
   const index = encodeIndex({
     schemaVersion: 2,
     mediaType: oci ? MEDIA_TYPE.ociIndex : MEDIA_TYPE.dockerList,
     manifests: images.map(({ manifest, input }) => {
-      const own = annotationsFor(all, 'manifest-descriptor', input.id);
+      const { platform } = input;
+      const own = annotationsFor(all, 'manifest-descriptor', platform);
       return {
         ...manifest.descriptor,
-        platform: input.platform as Platform,
+        platform,
         ...(own === undefined ? {} : { annotations: own }),
       };
     }),
@@ -213,12 +212,12 @@ function layerSource(layer: Descriptor, { ref }: PlatformInput, oci: boolean): L
 
 /** What the client is told about an image (wire-facts 5.3). */
 export function imageResponse(
-  { root, configDigest }: AssembledExport,
+  { root, configDigest }: Pick<AssembledExport, 'root' | 'configDigest'>,
   names: readonly string[],
 ): Record<string, string> {
   return {
     'containerimage.digest': root.digest,
-    'containerimage.descriptor': Buffer.from(JSON.stringify(root)).toString('base64'),
+    'containerimage.descriptor': Buffer.from(goJson(descriptorJson(root))).toString('base64'),
     ...(configDigest === undefined ? {} : { 'containerimage.config.digest': configDigest }),
     ...(names.length === 0 ? {} : { 'image.name': names.join(',') }),
   };

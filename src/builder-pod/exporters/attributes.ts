@@ -1,53 +1,161 @@
 import {
   CodedError,
   formatImageReference,
+  formatPlatform,
   type ImageReference,
   invalidArgument,
+  type Platform,
   parseImageReference,
+  parsePlatform,
   withDefaultTag,
 } from '../../base/index.ts';
 import type { Compression } from '../../cache/ports.ts';
+import type { ExportContext, ExportSource } from './ports.ts';
 
 export type Attributes = Readonly<Record<string, string>>;
 
 const TRUE = new Set(['1', 't', 'T', 'true', 'TRUE', 'True']);
 const FALSE = new Set(['0', 'f', 'F', 'false', 'FALSE', 'False']);
 
-/** A boolean as Go's strconv has it; present but empty is true. @throws CodedError invalid_argument */
-export function booleanAttribute(attributes: Attributes, key: string, fallback: boolean): boolean {
-  const value = attributes[key];
-  if (value === undefined) return fallback;
-  if (value === '' || TRUE.has(value)) return true;
-  if (FALSE.has(value)) return false;
-  throw invalidArgument(`non-bool value ${JSON.stringify(value)} specified for ${key}`, {
-    reason: 'EXPORT_ATTRIBUTE',
-    hint: `write ${key}=true or ${key}=false`,
-  });
+/** Options that the field's clients know and that change nothing here, with the reason. */
+const WITHOUT_EFFECT: Readonly<Record<string, string>> = {
+  unpack: 'this builder unpacks no images for a container engine',
+  store: 'this builder keeps no image store; what it made stays in its cache',
+  'name-canonical': 'this builder keeps no image store',
+  'dangling-name-prefix': 'this builder keeps no image store',
+  'danging-name-empty-only': 'this builder keeps no image store',
+  'unsafe-internal-store-allow-incomplete': 'this builder keeps no image store',
+  'attestation-prefix': 'the result has no attestations',
+  'attestation-inline': 'the result has no attestations',
+  'oci-artifact': 'the result has no attestations',
+};
+
+/** Metadata of a result that attributes may set, as with other builders (`containerimage.config={…}`). */
+const METADATA = /^(?:containerimage\.|refs\.platforms$|image\.name$|source\.date\.epoch|frontend\.|annotation)/;
+
+/** One output's attributes. What nobody asked for is told, so that an option that does nothing never passes in silence. */
+export class ExportOptions {
+  readonly #type: string;
+  readonly #attributes: Attributes;
+  readonly #asked = new Set<string>();
+  #applied = false;
+
+  constructor(type: string, attributes: Attributes) {
+    this.#type = type;
+    this.#attributes = attributes;
+  }
+
+  text(key: string): string | undefined {
+    this.#asked.add(key);
+    return this.#attributes[key];
+  }
+
+  /** A boolean as Go's strconv has it. @throws CodedError invalid_argument */
+  boolean(key: string, fallback: boolean, { empty, saying }: BooleanForm = {}): boolean {
+    const value = this.text(key);
+    if (value === undefined) return fallback;
+    if (value === '' && empty !== undefined) return empty;
+    if (TRUE.has(value)) return true;
+    if (FALSE.has(value)) return false;
+    const what = saying?.(value) ?? `non-bool value specified for ${key}`;
+    throw invalidArgument(`${what}: strconv.ParseBool: parsing ${JSON.stringify(value)}: invalid syntax`, {
+      reason: 'EXPORT_ATTRIBUTE',
+      hint: `write ${key}=true or ${key}=false`,
+    });
+  }
+
+  integer(key: string): number | undefined {
+    const value = this.text(key);
+    if (value === undefined) return undefined;
+    if (/^[+-]?\d{1,15}$/.test(value)) return Number(value);
+    throw invalidArgument(
+      `non-integer value ${value} specified for ${key}: strconv.ParseInt: parsing ${JSON.stringify(value)}: invalid syntax`,
+      { reason: 'EXPORT_ATTRIBUTE' },
+    );
+  }
+
+  /** The time that the output asks for; undefined where it leaves that to the frontend. @throws CodedError invalid_argument */
+  epoch(): Epoch | undefined {
+    const value = this.text('source-date-epoch');
+    return value === undefined ? undefined : parseEpoch(value, 'source-date-epoch');
+  }
+
+  /** Refuses what would silently be something else. @throws CodedError unimplemented */
+  refuse(...keys: readonly string[]): void {
+    for (const key of keys)
+      if (this.boolean(key, false))
+        throw new CodedError('unimplemented', `${key} is not supported by this builder`, {
+          fault: 'user',
+          reason: 'EXPORT_ATTRIBUTE',
+          hint: `leave ${key} out`,
+        });
+  }
+
+  /** `annotation…` attributes. @throws CodedError invalid_argument */
+  annotations(): Annotation[] {
+    return parseAnnotations(Object.entries(this.#attributes));
+  }
+
+  /** The result with what the attributes set of its metadata. */
+  applyTo(source: ExportSource): ExportSource {
+    this.#applied = true;
+    const set = Object.entries(this.#attributes).filter(([key]) => !this.#asked.has(key));
+    if (set.length === 0) return source;
+    const metadata = new Map(source.metadata);
+    for (const [key, value] of set) metadata.set(key, Buffer.from(value));
+    return { ...source, metadata };
+  }
+
+  /** Warns of each attribute that does nothing; `own` has reasons of this kind of output. */
+  tellUnused({ progress }: Pick<ExportContext, 'progress'>, own: Readonly<Record<string, string>> = {}): void {
+    const reasons = { ...WITHOUT_EFFECT, ...own };
+    for (const key of Object.keys(this.#attributes)) {
+      const reason = Object.hasOwn(reasons, key) ? reasons[key] : undefined;
+      if (reason !== undefined)
+        this.#warn(progress, `option ${key} of the ${this.#type} output does nothing: ${reason}`);
+      else if (!this.#asked.has(key) && !(this.#applied && METADATA.test(key)))
+        this.#warn(progress, `option ${key} of the ${this.#type} output is not known, so it does nothing`);
+    }
+  }
+
+  #warn(progress: ExportContext['progress'], short: string): void {
+    progress.warn({ level: 1, short });
+  }
 }
 
-export function integerAttribute(attributes: Attributes, key: string): number | undefined {
-  const value = attributes[key];
-  if (value === undefined || value === '') return undefined;
-  if (/^-?\d{1,15}$/.test(value)) return Number(value);
-  throw invalidArgument(`non-integer value ${JSON.stringify(value)} specified for ${key}`, {
-    reason: 'EXPORT_ATTRIBUTE',
-  });
+interface BooleanForm {
+  /** What an option without a value means; by default it is an error. */
+  readonly empty?: boolean;
+  readonly saying?: (value: string) => string;
 }
 
-/** Seconds since the epoch. @throws CodedError invalid_argument */
-export function parseEpoch(value: string | undefined): number | undefined {
-  if (value === undefined || value === '') return undefined;
-  if (/^\d{1,11}$/.test(value)) return Number(value);
-  throw invalidArgument(`invalid SOURCE_DATE_EPOCH: ${JSON.stringify(value)}`, {
+/** A time asked for; `seconds` undefined is the present one, whatever the frontend says. */
+export interface Epoch {
+  readonly seconds: number | undefined;
+}
+
+/** Years 0 to 9999: what the time formats of configurations can say. */
+const EPOCHS = { min: -62_167_219_200, max: 253_402_300_799 };
+
+/** Whole seconds since the epoch. @throws CodedError invalid_argument */
+export function parseEpoch(value: string, name: string): Epoch {
+  if (value === '') return { seconds: undefined };
+  const seconds = /^[+-]?\d{1,12}$/.test(value) ? Number(value) : Number.NaN;
+  if (seconds >= EPOCHS.min && seconds <= EPOCHS.max) return { seconds };
+  throw invalidArgument(`invalid ${name}: strconv.ParseInt: parsing ${JSON.stringify(value)}: invalid syntax`, {
     reason: 'EXPORT_ATTRIBUTE',
     hint: 'give whole seconds since 1970-01-01T00:00:00Z',
   });
 }
 
-export function compressionAttributes(attributes: Attributes): Compression {
-  const type = attributes['compression'] ?? 'gzip';
-  const level = integerAttribute(attributes, 'compression-level');
-  const force = booleanAttribute(attributes, 'force-compression', false);
+/** How layers shall be packed. `oci`: whether OCI media types were asked for; undefined when nothing was said. */
+export function compressionOf(options: ExportOptions, oci: boolean | undefined): Compression {
+  const type = options.text('compression') ?? 'gzip';
+  const force = options.boolean('force-compression', false, {
+    empty: true,
+    saying: (value) => `non-bool value ${value} specified for force-compression`,
+  });
+  const level = options.integer('compression-level');
   switch (type) {
     case 'gzip':
     case 'zstd':
@@ -55,27 +163,26 @@ export function compressionAttributes(attributes: Attributes): Compression {
       return { type, ...(level === undefined ? {} : { level }), ...(force ? { force } : {}) };
     case 'estargz':
     case 'nydus':
+      if (oci === false)
+        throw invalidArgument(`exporter option "compression=${type}" conflicts with "oci-mediatypes=false"`, {
+          reason: 'EXPORT_COMPRESSION',
+        });
       throw new CodedError('unimplemented', `compression ${type} is not supported`, {
         fault: 'user',
         reason: 'EXPORT_COMPRESSION',
         hint: 'use gzip, zstd or uncompressed',
       });
     default:
-      throw invalidArgument(`unsupported layer compression type: ${JSON.stringify(type)}`, {
+      throw invalidArgument(`unsupported compression type ${type}`, {
         reason: 'EXPORT_COMPRESSION',
+        hint: 'use gzip, zstd or uncompressed',
       });
   }
 }
 
-/** Refuses what would silently be something else; unknown attributes are passed over, as clients expect. */
-export function refuse(attributes: Attributes, ...keys: readonly string[]): void {
-  for (const key of keys)
-    if (booleanAttribute(attributes, key, false))
-      throw new CodedError('unimplemented', `${key} is not supported by this builder`, {
-        fault: 'user',
-        reason: 'EXPORT_ATTRIBUTE',
-        hint: `leave ${key} out`,
-      });
+/** Whether OCI media types were asked for; undefined when nothing was said. */
+export function ociTypesOf(options: ExportOptions): boolean | undefined {
+  return options.text('oci-mediatypes') === undefined ? undefined : options.boolean('oci-mediatypes', true);
 }
 
 /** Image names of a comma list, `*` standing for the frontend's; with tag `latest` where none is given, unless pushed by digest. */
@@ -107,38 +214,70 @@ export function imageNames(
 export type AnnotationTarget = 'manifest' | 'index' | 'manifest-descriptor' | 'index-descriptor';
 export interface Annotation {
   readonly target: AnnotationTarget;
-  /** Platform id that it is for; all when absent. */
+  /** Platform that it is for, as {@link formatPlatform} writes it; all when absent. */
   readonly platform?: string | undefined;
   readonly key: string;
   readonly value: string;
 }
 
-const ANNOTATION = /^annotation(?:-(manifest|index|manifest-descriptor|index-descriptor))?(?:\[([^\]]*)\])?\.(.+)$/s;
+const ANNOTATION = /^annotation(?:-([a-z-]+))?(?:\[([A-Za-z0-9_/-]+)\])?\.(\S+)$/;
+const TARGETS: ReadonlySet<string> = new Set(['manifest', 'index', 'manifest-descriptor', 'index-descriptor']);
 
 /** `annotation[-target][[platform]].KEY` of attributes or result metadata. @throws CodedError invalid_argument */
 export function parseAnnotations(entries: Iterable<readonly [string, string]>): Annotation[] {
   const found: Annotation[] = [];
   for (const [name, value] of entries) {
-    if (!name.startsWith('annotation')) continue;
     const match = ANNOTATION.exec(name);
     if (match === null) continue;
-    const [, target = 'manifest', platform, key] = match;
-    if (platform !== undefined && target.startsWith('index'))
-      throw invalidArgument(`an annotation of an index has no platform: ${name}`, { reason: 'EXPORT_ANNOTATION' });
-    found.push({ target: target as AnnotationTarget, platform, key: key as string, value });
+    const [, target = 'manifest', platform, key = ''] = match;
+    if (!TARGETS.has(target))
+      throw invalidArgument(`unrecognized annotation type ${target}`, { reason: 'EXPORT_ANNOTATION' });
+    found.push({
+      target: target as AnnotationTarget,
+      platform: platform === undefined ? undefined : formatPlatform(parsePlatform(platform)),
+      key,
+      value,
+    });
   }
   return found;
 }
 
-/** The annotations for one place, later ones winning; undefined for none. */
+/** Annotations that nothing of the image could carry are told, not dropped. @throws CodedError invalid_argument */
+export function checkAnnotations(
+  all: readonly Annotation[],
+  image: { readonly platforms: readonly Platform[]; readonly isIndex: boolean; readonly oci: boolean },
+): void {
+  const there = new Set(image.platforms.map(formatPlatform));
+  for (const { platform, target } of all) {
+    if (platform !== undefined && !there.has(platform))
+      throw invalidArgument(`invalid annotation: no platform ${platform} found in source`, {
+        reason: 'EXPORT_ANNOTATION',
+        hint: `the result has ${[...there].join(', ')}`,
+      });
+    if (!image.oci && target !== 'manifest')
+      throw invalidArgument('cannot export annotations with "oci-mediatypes=false"', {
+        reason: 'EXPORT_ANNOTATION',
+        hint: 'set oci-mediatypes=true',
+      });
+    if (!image.isIndex && target.startsWith('index'))
+      throw invalidArgument('index annotations not supported for single platform export', {
+        reason: 'EXPORT_ANNOTATION',
+        hint: 'annotate the manifest, or build for several platforms',
+      });
+  }
+}
+
+/** The annotations for one place, later ones winning; undefined for none. Those of an index hold for the whole, whatever platform they name. */
 export function annotationsFor(
   all: readonly Annotation[],
   target: AnnotationTarget,
-  platformId?: string,
+  platform?: Platform,
 ): Record<string, string> | undefined {
+  const own = platform === undefined ? undefined : formatPlatform(platform);
   const chosen = all.filter(
     (annotation) =>
-      annotation.target === target && (annotation.platform === undefined || annotation.platform === platformId),
+      annotation.target === target &&
+      (own === undefined || annotation.platform === undefined || annotation.platform === own),
   );
   return chosen.length === 0 ? undefined : Object.fromEntries(chosen.map(({ key, value }) => [key, value]));
 }

@@ -1,15 +1,15 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { CodedError, type Digest, neverAborted } from '../../base/index.ts';
+import { CodedError, type Digest, formatPlatform, hostPlatform, neverAborted } from '../../base/index.ts';
 import { parseImageConfig, parseIndex, parseManifest } from '../../oci/manifest/index.ts';
 import { anonymous, RegistryClient } from '../../oci/registry-client/index.ts';
 import { RegistryServer } from '../../oci/registry-server/index.ts';
 import { TarReader } from '../../oci/tar/index.ts';
 import { createPools } from '../../sys/index.ts';
 import { type ExporterDeps, type ExportSource, openExporter } from './index.ts';
-import { FakeSender, fakeContent, fakeContext, fakeDeps, fakeRef } from './testing/fakes.ts';
+import { type FakeRef, FakeSender, fakeContent, fakeContext, fakeDeps, fakeRef } from './testing/fakes.ts';
 
 const signal = neverAborted;
 let cleanup: AsyncDisposableStack;
@@ -21,6 +21,7 @@ beforeEach(() => {
 });
 afterEach(() => cleanup.disposeAsync());
 
+const hostPrefix = formatPlatform(hostPlatform()).replaceAll('/', '_');
 const json = (value: unknown) => Buffer.from(JSON.stringify(value));
 const amd64 = json({ architecture: 'amd64', os: 'linux', config: { Cmd: ['sh'] }, history: [] });
 const single = (ref = fakeRef([{ files: { a: 'first' } }, { files: { b: 'second' }, description: 'RUN b' }])) => ({
@@ -46,6 +47,9 @@ const multi = (): ExportSource => ({
     ],
   ]),
 });
+
+const platforms = (...all: readonly (readonly [string, string, string])[]) =>
+  JSON.stringify({ Platforms: all.map(([ID, os, architecture]) => ({ ID, Platform: { os, architecture } })) });
 
 async function registry() {
   const server = cleanup.use(await RegistryServer.start({ root: join(temp, 'registry'), durable: false }));
@@ -85,7 +89,7 @@ describe('image', () => {
     expect(blobs.has(descriptor?.digest as Digest)).toBe(true);
     expect(JSON.parse(Buffer.from(response['containerimage.descriptor'] ?? '', 'base64').toString())).toMatchObject({
       digest: descriptor?.digest,
-      annotations: { 'org.opencontainers.image.created': expect.stringMatching(/^\d{4}-.*Z$/) },
+      platform: { architecture: 'amd64', os: 'linux' },
     });
     expect(response['image.name']).toBe(name.replace(/other$/, 'other:latest'));
     const digest = response['containerimage.digest'];
@@ -252,21 +256,92 @@ describe('image', () => {
 
   test.each([
     [{ push: 'true' }, /no name/],
-    [{ push: 'maybe' }, /non-bool value "maybe" specified for push/],
+    [{ push: 'maybe' }, /non-bool value specified for push: .*"maybe"/],
     [{ name: 'team/UPPER' }, /invalid reference format/],
     [{ name: 'a:1,a:1' }, /given twice/],
     [{ name: 'a:1', 'push-by-digest': 'true' }, /can't push tagged ref/],
-    [{ compression: 'lzma' }, /unsupported layer compression/],
+    [{ compression: 'lzma' }, /^unsupported compression type lzma$/],
     [{ compression: 'estargz' }, /estargz is not supported/],
-    [{ 'source-date-epoch': 'yesterday' }, /SOURCE_DATE_EPOCH/],
+    [{ 'source-date-epoch': 'yesterday' }, /^invalid source-date-epoch: /],
+    [{ 'source-date-epoch': '253402300800' }, /^invalid source-date-epoch: /],
+    [{ 'oci-mediatypes': '' }, /^non-bool value specified for oci-mediatypes: /],
+    [{ 'force-compression': 'x' }, /^non-bool value x specified for force-compression: /],
+    [{ 'compression-level': 'x' }, /^non-integer value x specified for compression-level: /],
+    [
+      { compression: 'estargz', 'oci-mediatypes': 'false' },
+      /"compression=estargz" conflicts with "oci-mediatypes=false"/,
+    ],
+    [{ 'annotation-foo.a': 'b' }, /^unrecognized annotation type foo$/],
+    [{ 'annotation[foo/].a': 'b' }, /^"" is an invalid component of "foo\/"/],
     [{ 'rewrite-timestamp': 'true' }, /rewrite-timestamp is not supported/],
   ])('attributes %j are refused before the build', (attributes, message) => {
     expect(() => openExporter('image', attributes as Record<string, string>, fakeDeps({}))).toThrow(message);
   });
 
-  test('unknown attributes are passed over, unknown types are not', () => {
-    openExporter('image', { 'prefer-image-digest': 'x', store: 'true', unpack: 'false' }, fakeDeps({}));
+  test('what an option does not do is told; unknown types are refused', async () => {
+    const attributes = { 'prefer-image-digest': 'x', store: 'true', unpack: '', 'oci-mediatypes': 'true' };
+    const context = fakeContext();
+    await openExporter('image', attributes, fakeDeps({})).export(single(), context);
+    expect(context.warnings).toEqual([
+      expect.stringContaining('option prefer-image-digest of the image output is not known'),
+      expect.stringContaining('option store of the image output does nothing'),
+      expect.stringContaining('option unpack of the image output does nothing'),
+    ]);
     expect(() => openExporter('zip', {}, fakeDeps({}))).toThrow(/exporter "zip" could not be found/);
+  });
+
+  test.each([
+    [{ 'annotation-index.a': 'b' }, /^index annotations not supported for single platform export$/],
+    [{ 'annotation-index-descriptor.a': 'b' }, /^index annotations not supported/],
+    [{ 'annotation[linux/s390x].a': 'b' }, /^invalid annotation: no platform linux\/s390x found in source$/],
+    [{ 'annotation-manifest-descriptor.a': 'b', 'oci-mediatypes': 'false' }, /with "oci-mediatypes=false"$/],
+    [
+      { 'containerimage.config': '{"os":"linux"}' },
+      /^invalid image config: os and architecture must be specified together$/,
+    ],
+    [{ 'refs.platforms': '{}' }, /^invalid empty platforms index for exporter$/],
+    [{ 'refs.platforms': platforms(['', 'linux', 'amd64']) }, /^invalid empty platform key for exporter$/],
+    [{ 'refs.platforms': platforms(['x', '', 'amd64']) }, /^invalid platform value \{amd64 {3}\[\] \} for exporter$/],
+    [
+      { 'refs.platforms': platforms(['x', 'linux', 'amd64'], ['y', 'linux', 'arm64']) },
+      /^cannot export multiple platforms without multi-platform enabled$/,
+    ],
+  ])('a single image with %j is no image', async (attributes, message) => {
+    const exporter = openExporter('image', attributes as Record<string, string>, fakeDeps({}));
+    const failed = exporter.export(single(), fakeContext());
+    await expect(failed).rejects.toThrow(message);
+    await expect(failed).rejects.toMatchObject({ fault: 'user' });
+  });
+
+  test('several refs need the list of their platforms, and a ref for each on it', async () => {
+    const { refs, metadata } = multi();
+    const exporter = openExporter('image', {}, fakeDeps({}));
+    await expect(exporter.export({ refs, metadata: new Map() }, fakeContext())).rejects.toThrow(
+      'unable to export multiple refs, missing platforms mapping',
+    );
+    const listed = { 'refs.platforms': platforms(['linux/amd64', 'linux', 'amd64'], ['x', 'linux', 'arm64']) };
+    await expect(openExporter('image', listed, fakeDeps({})).export({ refs, metadata }, fakeContext())).rejects.toThrow(
+      'failed to find ref for ID x',
+    );
+  });
+
+  test('each platform has its own epoch from the frontend, unless the output names one', async () => {
+    const source = multi();
+    const metadata = new Map(source.metadata);
+    metadata.set('source.date.epoch/linux/amd64', Buffer.from('1000'));
+    metadata.set('source.date.epoch/linux/arm64', Buffer.from('2000'));
+    const created = async (attributes: Record<string, string>) => {
+      const { store, blobs } = fakeContent();
+      await openExporter('image', attributes, fakeDeps({ content: store })).export(
+        { ...source, metadata },
+        fakeContext(),
+      );
+      const configs = [...blobs.values()].map((bytes) => JSON.parse(Buffer.from(bytes).toString()));
+      return configs.flatMap(({ rootfs, created: time }) => (rootfs === undefined ? [] : [time])).sort();
+    };
+    expect(await created({})).toEqual(['1970-01-01T00:16:40Z', '1970-01-01T00:33:20Z']);
+    expect(await created({ 'source-date-epoch': '-5' })).toEqual(['1969-12-31T23:59:55Z', '1969-12-31T23:59:55Z']);
+    expect(await created({ 'source-date-epoch': '' })).toEqual([null, null]);
   });
 });
 
@@ -306,6 +381,26 @@ describe('layouts', () => {
       expect(JSON.parse((files.get('manifest.json') as Buffer).toString())).toMatchObject([
         { RepoTags: ['example.org/app:v1'] },
       ]);
+    expect(index.manifests[0]).toMatchObject({
+      mediaType: 'application/vnd.oci.image.manifest.v1+json',
+      platform: { architecture: 'amd64', os: 'linux' },
+      annotations: { 'org.opencontainers.image.created': expect.stringMatching(/^\d{4}-.*Z$/) },
+    });
+  });
+
+  test('names for docker load are as people write them; a time that the user gives stays', async () => {
+    const sender = new FakeSender();
+    const deps = fakeDeps({ fileSender: () => sender });
+    const created = { 'annotation-manifest-descriptor.org.opencontainers.image.created': '2011-01-01T00:00:00Z' };
+    await openExporter('docker', { name: 'x/y:z,busybox', ...created }, deps).export(single(), fakeContext());
+    const files = entries(sender.files[0]?.bytes as Buffer);
+    expect(JSON.parse((files.get('manifest.json') as Buffer).toString())).toMatchObject([
+      { RepoTags: ['x/y:z', 'busybox:latest'] },
+    ]);
+    for (const { annotations } of parseIndex(files.get('index.json') as Buffer).manifests)
+      expect(annotations).toMatchObject(
+        Object.fromEntries([['org.opencontainers.image.created', '2011-01-01T00:00:00Z']]),
+      );
   });
 
   test('docker takes no index; a client without files is told so', async () => {
@@ -348,20 +443,67 @@ describe('files', () => {
     const refs = [fakeRef([], a), fakeRef([], b)] as const;
     return { refs, directories: [a, b] as const };
   };
+  const mapOf = (...refs: readonly (readonly [string, FakeRef])[]): ExportSource => ({
+    refs: new Map(refs),
+    metadata: new Map([
+      [
+        'refs.platforms',
+        json({ Platforms: refs.map(([ID]) => ({ ID, Platform: { os: 'linux', architecture: ID.split('/')[1] } })) }),
+      ],
+    ]),
+  });
+
+  test('local: an epoch is the time of everything; a directory of the result alone, links resolved inside it', async () => {
+    const { refs, directories } = trees();
+    symlinkSync('/sub', join(directories[0], 'link'));
+    const sender = new FakeSender();
+    const { bulk } = cleanup.use(createPools({ short: 1, bulk: 1 }));
+    const deps = fakeDeps({ fileSender: () => sender, tempDirectory: temp, bulk });
+    const source = { ref: refs[0], metadata: new Map() };
+    await openExporter('local', { 'source-date-epoch': '7', src: 'link', 'platform-split': 'true' }, deps).export(
+      source,
+      fakeContext(),
+    );
+    expect(sender.trees).toMatchObject([
+      { directory: join(directories[0], 'sub'), prefix: hostPrefix, mtimeNs: 7_000_000_000n },
+    ]);
+    for (const [src, message] of [
+      ['/nope', 'src=/nope: no such file or directory'],
+      ['sub/one', 'src=sub/one: not a directory'],
+    ] as const)
+      await expect(openExporter('local', { src }, deps).export(source, fakeContext())).rejects.toMatchObject({
+        message,
+        fault: 'user',
+      });
+    expect(() => openExporter('local', { src: '' }, deps)).toThrow('empty value for src');
+    expect(refs.map((ref) => ref.mounted())).toEqual([0, 0]);
+  });
+
+  test('local: several platforms in one directory must not write over each other', async () => {
+    const { refs, directories } = trees();
+    const sender = new FakeSender();
+    const { bulk } = cleanup.use(createPools({ short: 1, bulk: 1 }));
+    const deps = fakeDeps({ fileSender: () => sender, tempDirectory: temp, bulk });
+    const map = mapOf(['linux/amd64', refs[0]], ['linux/arm64', refs[1]]);
+    const exporter = openExporter('local', { 'platform-split': 'false' }, deps);
+    await exporter.export(map, fakeContext());
+    expect(sender.trees.map(({ prefix }) => prefix)).toEqual([undefined, undefined]);
+    writeFileSync(join(directories[1], 'sub', 'one'), '');
+    await expect(exporter.export(map, fakeContext())).rejects.toMatchObject({
+      message: 'cannot overwrite sub/one from linux/amd64 with linux/arm64 when split option is disabled',
+      fault: 'user',
+    });
+    expect(sender.trees).toHaveLength(2);
+  });
 
   test('local: one tree, or one for each platform in its directory; nothing stays mounted', async () => {
     const { refs, directories } = trees();
     const sender = new FakeSender();
-    const deps = fakeDeps({ fileSender: () => sender, tempDirectory: temp });
+    const { bulk } = cleanup.use(createPools({ short: 1, bulk: 1 }));
+    const deps = fakeDeps({ fileSender: () => sender, tempDirectory: temp, bulk });
     const context = fakeContext();
     await openExporter('local', {}, deps).export({ ref: refs[0], metadata: new Map() }, context);
-    const map = {
-      refs: new Map([
-        ['linux/amd64', refs[0]],
-        ['linux/arm/v7', refs[1]],
-      ]),
-      metadata: new Map(),
-    };
+    const map = mapOf(['linux/amd64', refs[0]], ['linux/arm/v7', refs[1]]);
     await openExporter('local', {}, deps).export(map, context);
     expect(sender.trees.map(({ directory, prefix }) => [directory, prefix])).toEqual([
       [directories[0], undefined],
@@ -378,19 +520,20 @@ describe('files', () => {
     const sender = new FakeSender();
     const { streams } = cleanup.use(createPools({ short: 1, bulk: 1 }));
     const deps = fakeDeps({ fileSender: () => sender, tempDirectory: temp, streams });
-    const map = {
-      refs: new Map([
-        ['linux/amd64', refs[0]],
-        ['linux/arm64', refs[1]],
-      ]),
-      metadata: new Map(),
-    };
+    const map = mapOf(['linux/amd64', refs[0]], ['linux/arm64', refs[1]]);
     const exporter = openExporter('tar', { 'source-date-epoch': '1' }, deps);
     await exporter.export(map, fakeContext());
     await exporter.export({ metadata: new Map() }, fakeContext());
     const names: string[] = [];
-    const reader = new TarReader({ entry: ({ name }) => void names.push(name) });
+    const times = new Set<bigint>();
+    const reader = new TarReader({
+      entry: ({ name, mtime }) => {
+        names.push(name);
+        times.add(mtime);
+      },
+    });
     reader.push(sender.files[0]?.bytes as Buffer);
+    expect([...times]).toEqual([1_000_000_000n]);
     expect(names).toEqual([
       'linux_amd64',
       'linux_amd64/sub',

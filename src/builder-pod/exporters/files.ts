@@ -1,13 +1,17 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CodedError, formatPlatform } from '../../base/index.ts';
+import { CodedError, invalidArgument } from '../../base/index.ts';
 import { tarTrees } from '../../oci/layers/index.ts';
-import { type Attributes, booleanAttribute, parseEpoch } from './attributes.ts';
+import { siblingModule } from '../../sys/index.ts';
+import { type Attributes, ExportOptions } from './attributes.ts';
+import type { TreeFiles } from './files-task.ts';
 import { exportInputs, type PlatformInput } from './inputs.ts';
 import type { ExportContext, Exporter, ExporterDeps, ExportResult, ExportSource } from './ports.ts';
 import { withRow } from './progress.ts';
-import { epochOf } from './result.ts';
 import { requireSender } from './sender.ts';
+
+const tasks = siblingModule(import.meta.url, './files-task');
+const SEVERAL_PLATFORMS = 'unable to export multiple platforms without map';
 
 /** A platform's files, and the directory of the output they go to. */
 interface Tree {
@@ -18,59 +22,57 @@ interface Tree {
 
 /** The `local` exporter: the files of the result into a directory of the client. */
 export function localExporter(attributes: Attributes, deps: ExporterDeps): Exporter {
-  const epoch = parseEpoch(attributes['source-date-epoch']);
-  const split = splitOf(attributes);
-  const mode = attributes['mode'] ?? 'copy';
-  if (mode !== 'copy')
-    throw new CodedError(
-      mode === 'delete' ? 'unimplemented' : 'invalid_argument',
-      `local exporter mode ${JSON.stringify(mode)} is not supported`,
-      {
-        fault: 'user',
-        reason: 'EXPORT_ATTRIBUTE',
-        hint: 'use mode=copy into an empty directory',
-      },
-    );
+  const options = new ExportOptions('local', attributes);
+  const epoch = options.epoch();
+  const split = splitOf(options);
+  const from = sourceOf(options);
+  checkMode(options.text('mode') ?? '');
 
   async function run(source: ExportSource, context: ExportContext): Promise<ExportResult> {
-    const { isMap } = exportInputs(source);
+    options.tellUnused(context);
+    const inputs = exportInputs(source, epoch, SEVERAL_PLATFORMS);
+    const isSplit = split ?? inputs.isMap;
     const sender = await requireSender(deps, context);
-    const seconds = epochOf(epoch, source);
-    await using trees = await mountTrees(source, split, deps, context);
-    for (const { directory, prefix, input } of trees.list)
-      await withRow(context, isMap ? `copying files ${input.id}` : 'copying files', (update) =>
+    await using trees = await mountTrees(inputs.platforms, isSplit, from, deps, context);
+    if (!isSplit && trees.list.length > 1) await checkOverlap(trees.list, deps, context);
+    for (const { directory, prefix, input } of trees.list) {
+      const mtimeNs = timeOf(input);
+      await withRow(context, isSplit ? `copying files ${input.id}` : 'copying files', (update) =>
         sender.sendTree({ exporterId: context.exporterId, response: {} }, directory, {
           signal: context.signal,
           onProgress: (bytes) => update(bytes),
-          ...(prefix === undefined
-            ? {}
-            : { prefix: { name: prefix, mtimeNs: BigInt(seconds ?? Math.floor(Date.now() / 1000)) * 1_000_000_000n } }),
+          ...(mtimeNs === undefined ? {} : { mtimeNs }),
+          ...(prefix === undefined ? {} : { prefix: { name: prefix, mtimeNs: mtimeNs ?? 0n } }),
         }),
       );
+    }
     return { response: {} };
   }
   return { type: 'local', name: 'exporting to client directory', export: run };
 }
 
-/** The `tar` exporter: the files of the result as one archive to the client. */
+/** The `tar` exporter: the files of the result as one archive to the client, several platforms in a directory each. */
 export function tarExporter(attributes: Attributes, deps: ExporterDeps): Exporter {
-  const epoch = parseEpoch(attributes['source-date-epoch']);
-  const split = splitOf(attributes);
+  const options = new ExportOptions('tar', attributes);
+  const epoch = options.epoch();
+  const split = splitOf(options);
+  const from = sourceOf(options);
+  checkMode(options.text('mode') ?? '');
 
   async function run(source: ExportSource, context: ExportContext): Promise<ExportResult> {
+    const inputs = exportInputs(source, epoch, SEVERAL_PLATFORMS);
+    options.tellUnused(context, {
+      ...(split === undefined || split === inputs.isMap
+        ? {}
+        : { 'platform-split': 'several platforms have a directory each, one has none' }),
+      mode: 'an archive is always written anew',
+    });
     const sender = await requireSender(deps, context);
-    await using trees = await mountTrees(source, split, deps, context);
-    if (trees.list.length > 1 && trees.list.some(({ prefix }) => prefix === undefined))
-      throw new CodedError('unimplemented', 'a tar of several platforms needs a directory for each', {
-        fault: 'user',
-        reason: 'EXPORT_ATTRIBUTE',
-        hint: 'leave platform-split=false out',
-      });
+    await using trees = await mountTrees(inputs.platforms, inputs.isMap, from, deps, context);
     await withRow(context, 'sending tarball', async (update) => {
       const { signal } = context;
       const stream = tarTrees(deps.streams, {
-        trees: trees.list.map(({ directory, prefix }) => ({ directory, prefix })),
-        sourceDateEpoch: epochOf(epoch, source),
+        trees: trees.list.map(({ directory, prefix, input }) => ({ directory, prefix, mtimeNs: timeOf(input) })),
         signal,
       });
       try {
@@ -88,30 +90,73 @@ export function tarExporter(attributes: Attributes, deps: ExporterDeps): Exporte
   return { type: 'tar', name: 'exporting to client tarball', export: run };
 }
 
-function splitOf(attributes: Attributes): boolean | undefined {
-  return attributes['platform-split'] === undefined ? undefined : booleanAttribute(attributes, 'platform-split', true);
+/** The time that everything of the output gets, in nanoseconds. */
+function timeOf({ epoch }: PlatformInput): bigint | undefined {
+  return epoch === undefined ? undefined : BigInt(epoch) * 1_000_000_000n;
+}
+
+function splitOf(options: ExportOptions): boolean | undefined {
+  if (options.text('platform-split') === undefined) return undefined;
+  return options.boolean('platform-split', true, { saying: (value) => `non-bool value for platform-split: ${value}` });
+}
+
+/** The directory of the result that is wanted; all of it when nothing is said. */
+function sourceOf(options: ExportOptions): string | undefined {
+  const from = options.text('src');
+  if (from === '')
+    throw invalidArgument('empty value for src; omit it to export the entire filesystem', {
+      reason: 'EXPORT_ATTRIBUTE',
+    });
+  return from;
+}
+
+function checkMode(text: string): void {
+  const mode = text.trim().toLowerCase();
+  if (mode === '' || mode === 'copy') return;
+  if (mode !== 'delete')
+    throw invalidArgument(`invalid local exporter mode ${JSON.stringify(text)}`, { reason: 'EXPORT_ATTRIBUTE' });
+  throw new CodedError('unimplemented', 'local exporter mode "delete" is not supported', {
+    fault: 'user',
+    reason: 'EXPORT_ATTRIBUTE',
+    hint: 'use mode=copy into an empty directory',
+  });
+}
+
+/** A platform's id as one component of a path. */
+function directoryName(id: string): string {
+  const name = id.replace(/[/\\:]/g, '_');
+  return name === '.' || name === '..' ? '_'.repeat(name.length) : name;
 }
 
 /** Mounts the result of each platform; disposing unmounts. */
 async function mountTrees(
-  source: ExportSource,
-  split: boolean | undefined,
-  { tempDirectory }: ExporterDeps,
+  platforms: readonly PlatformInput[],
+  split: boolean,
+  from: string | undefined,
+  deps: ExporterDeps,
   { signal, sessions }: ExportContext,
 ): Promise<{ readonly list: readonly Tree[] } & AsyncDisposable> {
-  const { platforms, isMap } = exportInputs(source);
   await using stack = new AsyncDisposableStack();
   const list: Tree[] = [];
   for (const input of platforms) {
     let directory: string;
     if (input.ref === undefined) {
-      const empty = await mkdtemp(join(tempDirectory, 'empty-'));
+      const empty = await mkdtemp(join(deps.tempDirectory, 'empty-'));
       stack.defer(() => rm(empty, { recursive: true, force: true }));
       directory = empty;
     } else directory = stack.use(await input.ref.mount({ signal, sessions })).root;
-    const prefix = (split ?? isMap) ? formatPlatform(input.platform).replaceAll('/', '_') : undefined;
-    list.push({ input, directory, prefix });
+    if (from !== undefined) {
+      const inside = await deps.bulk.run<string>({ module: tasks, fn: 'findSource' }, { directory, from }, { signal });
+      directory = join(directory, inside);
+    }
+    list.push({ input, directory, prefix: split ? directoryName(input.id) : undefined });
   }
   const owned = stack.move();
   return { list, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+/** Several trees in one directory must not write over each other. */
+async function checkOverlap(trees: readonly Tree[], { bulk }: ExporterDeps, { signal }: ExportContext): Promise<void> {
+  const files: readonly TreeFiles[] = trees.map(({ directory, input }) => ({ directory, id: input.id }));
+  await bulk.run({ module: tasks, fn: 'checkOverlap' }, { trees: files }, { signal });
 }

@@ -1,19 +1,11 @@
 import { familiarImageName, formatImageReference, invalidArgument } from '../../base/index.ts';
-import { type AssembledExport, assembleImage, imageResponse } from './assemble.ts';
-import {
-  type Attributes,
-  booleanAttribute,
-  compressionAttributes,
-  imageNames,
-  parseAnnotations,
-  parseEpoch,
-  refuse,
-} from './attributes.ts';
+import { type AssembledExport, assembleImage, imageResponse, SEVERAL_PLATFORMS } from './assemble.ts';
+import { type Attributes, compressionOf, ExportOptions, imageNames, ociTypesOf } from './attributes.ts';
 import { exportInputs } from './inputs.ts';
 import type { ExportContext, Exporter, ExporterDeps, ExportResult, ExportSource } from './ports.ts';
 import { withRow } from './progress.ts';
 import { pushImage } from './push.ts';
-import { epochOf, metadataText, resultAnnotations } from './result.ts';
+import { metadataText, resultAnnotations } from './result.ts';
 
 export interface ImageExporterOptions {
   /** Push by digest only: the tags are written by whoever asked. */
@@ -26,43 +18,47 @@ export function imageExporter(
   deps: ExporterDeps,
   { deferTags = false }: ImageExporterOptions = {},
 ): Exporter {
-  const push = booleanAttribute(attributes, 'push', false);
-  const byDigest = booleanAttribute(attributes, 'push-by-digest', false);
-  const insecure = booleanAttribute(attributes, 'registry.insecure', false);
-  const oci = booleanAttribute(attributes, 'oci-mediatypes', true);
-  const compression = compressionAttributes(attributes);
-  const annotations = parseAnnotations(Object.entries(attributes));
-  const epoch = parseEpoch(attributes['source-date-epoch']);
-  refuse(attributes, 'rewrite-timestamp', 'prefer-nondist-layers');
+  const options = new ExportOptions('image', attributes);
+  const push = options.boolean('push', false, { empty: true });
+  const byDigest = options.boolean('push-by-digest', false, { empty: true });
+  const insecure = options.boolean('registry.insecure', false, { empty: true });
+  const asked = ociTypesOf(options);
+  const oci = asked ?? true;
+  const compression = compressionOf(options, asked);
+  const annotations = options.annotations();
+  const epoch = options.epoch();
+  const name = options.text('name');
+  options.refuse('rewrite-timestamp', 'prefer-nondist-layers');
   // Names known now are checked now: a typo should not cost a build.
-  if (attributes['name'] !== '*') imageNames(attributes['name'], undefined, byDigest);
-  if (push && !attributes['name'])
+  if (name !== '*') imageNames(name, undefined, byDigest);
+  if (push && !name)
     throw invalidArgument('the image is to be pushed, but has no name', {
       reason: 'EXPORT_NAME',
       hint: 'add name=<registry>/<repository>:<tag> to the output',
     });
 
-  async function run(source: ExportSource, context: ExportContext): Promise<ExportResult> {
-    const names = imageNames(attributes['name'], metadataText(source, 'image.name'), byDigest);
-    const inputs = exportInputs(source);
+  async function run(given: ExportSource, context: ExportContext): Promise<ExportResult> {
+    const source = options.applyTo(given);
+    options.tellUnused(context);
+    const names = imageNames(name, metadataText(source, 'image.name'), byDigest);
+    const inputs = exportInputs(source, epoch, SEVERAL_PLATFORMS);
     const image = await assembleImage(
       inputs,
       {
         oci,
         compression,
-        sourceDateEpoch: epochOf(epoch, source),
         annotations: [...resultAnnotations(source), ...annotations],
       },
       context,
     );
     for (const { descriptor, bytes } of [...image.configs, ...image.manifests])
       await deps.content.ingest(bytes, descriptor, { signal: context.signal });
-    for (const name of names) await withRow(context, `naming to ${formatImageReference(name)}`, () => {});
+    for (const one of names) await withRow(context, `naming to ${formatImageReference(one)}`, () => {});
     if (push) await pushImage(image, names, { insecure, byDigest: byDigest || deferTags }, deps, context);
     return {
       response: imageResponse(
         image,
-        names.map((name) => (byDigest ? familiarImageName(name) : formatImageReference(name))),
+        names.map((one) => (byDigest ? familiarImageName(one) : formatImageReference(one))),
       ),
       descriptor: image.root,
       image: {

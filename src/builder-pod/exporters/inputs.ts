@@ -1,14 +1,8 @@
-import {
-  CodedError,
-  formatPlatform,
-  hostPlatform,
-  invalidArgument,
-  normalizePlatform,
-  type Platform,
-  parsePlatform,
-} from '../../base/index.ts';
+import { formatPlatform, hostPlatform, invalidArgument, normalizePlatform, type Platform } from '../../base/index.ts';
 import type { ImmutableRef } from '../../cache/ports.ts';
+import { type Epoch, parseEpoch } from './attributes.ts';
 import type { ExportSource } from './ports.ts';
+import { metadataText } from './result.ts';
 
 /** One platform's part of a result. */
 export interface PlatformInput {
@@ -18,78 +12,124 @@ export interface PlatformInput {
   /** Image configuration from the frontend. */
   readonly config: Uint8Array | undefined;
   readonly baseConfig: Uint8Array | undefined;
+  /** Seconds since the epoch that times are to be brought down to. */
+  readonly epoch: number | undefined;
 }
 
 export interface ExportInputs {
   readonly platforms: readonly PlatformInput[];
   /** Whether the result is a map, so that an image of it is an index. */
   readonly isMap: boolean;
+  /** The time asked for where it is one for the whole result. */
+  readonly epoch: number | undefined;
 }
 
 /** Reads a result's refs with the metadata that belongs to each. @throws CodedError invalid_argument */
-export function exportInputs(source: ExportSource): ExportInputs {
+export function exportInputs(source: ExportSource, asked: Epoch | undefined, onlyOne: string): ExportInputs {
   const { metadata, refs } = source;
-  const listed = platformList(metadata.get('refs.platforms'));
-  if (refs === undefined || refs.size === 0) {
-    const config = metadata.get('containerimage.config');
-    const only = listed[0];
-    const platform = only?.platform ?? platformOfConfig(config) ?? hostPlatform();
-    const id = only?.id ?? formatPlatform(platform);
-    return {
-      isMap: false,
-      platforms: [
-        {
-          id,
-          platform,
-          ref: source.ref,
-          config: config ?? metadata.get(`containerimage.config/${id}`),
-          baseConfig: metadata.get('containerimage.base.config'),
-        },
-      ],
-    };
-  }
-  const ids = listed.length > 0 ? listed : [...refs.keys()].map((id) => ({ id, platform: parsePlatform(id) }));
-  const platforms = ids.map(({ id, platform }) => {
-    if (!refs.has(id)) throw invalidArgument(`the result has no ref for platform ${id}`, { reason: 'EXPORT_PLATFORM' });
+  const isMap = refs !== undefined && refs.size > 0;
+  if (isMap && !metadata.has('refs.platforms'))
+    throw platformError('unable to export multiple refs, missing platforms mapping');
+  const listed = platformList(source);
+  if (!isMap && listed.length > 1) throw platformError(onlyOne);
+  const ofAll = asked ?? frontendEpoch(source, 'source.date.epoch');
+  const platforms = listed.map(({ id, platform }): PlatformInput => {
+    const of = (key: string) => metadata.get(`${key}/${id}`) ?? metadata.get(key);
     return {
       id,
       platform,
-      ref: refs.get(id),
-      config: metadata.get(`containerimage.config/${id}`),
-      baseConfig: metadata.get(`containerimage.base.config/${id}`),
+      ref: isMap ? refOf(refs, id) : source.ref,
+      config: of('containerimage.config'),
+      baseConfig: of('containerimage.base.config'),
+      epoch: (ofAll ?? frontendEpoch(source, `source.date.epoch/${id}`))?.seconds,
     };
   });
-  return { isMap: true, platforms };
+  return { platforms, isMap, epoch: ofAll?.seconds };
 }
 
-/** `{"Platforms":[{"ID":"linux/amd64","Platform":{…}}]}` */
-function platformList(bytes: Uint8Array | undefined): { id: string; platform: Platform }[] {
-  if (bytes === undefined) return [];
-  try {
-    const value = JSON.parse(Buffer.from(bytes).toString('utf8')) as {
-      Platforms?: { ID?: unknown; Platform?: Platform }[] | null;
-    };
-    return (value.Platforms ?? []).map(({ ID, Platform: platform }) => {
-      if (typeof ID !== 'string' || typeof platform?.os !== 'string' || typeof platform.architecture !== 'string')
-        throw new Error('an entry lacks ID or Platform');
-      return { id: ID, platform: normalizePlatform(platform) };
-    });
-  } catch (cause) {
-    throw new CodedError('invalid_argument', 'the frontend gave a malformed refs.platforms', {
-      cause,
-      reason: 'EXPORT_PLATFORM',
-    });
+function refOf(refs: NonNullable<ExportSource['refs']>, id: string): ImmutableRef | undefined {
+  if (refs.has(id)) return refs.get(id);
+  const [only, second] = [...refs.values()];
+  if (refs.size === 1 && second === undefined) return only;
+  throw platformError(`failed to find ref for ID ${id}`);
+}
+
+function frontendEpoch(source: ExportSource, key: string): Epoch | undefined {
+  const text = metadataText(source, key);
+  return text === undefined ? undefined : parseEpoch(text, 'SOURCE_DATE_EPOCH from frontend');
+}
+
+interface ListedPlatform {
+  readonly id: string;
+  readonly platform: Platform;
+}
+
+/** `{"Platforms":[{"ID":"linux/amd64","Platform":{…}}]}`; without it the configuration says, else it is this machine's. */
+function platformList({ metadata }: ExportSource): readonly ListedPlatform[] {
+  const bytes = metadata.get('refs.platforms');
+  if (bytes === undefined) {
+    const platform = platformOfConfig(metadata.get('containerimage.config')) ?? hostPlatform();
+    return [{ id: formatPlatform(platform), platform }];
   }
+  const { Platforms } = object(parse(bytes));
+  if (!Array.isArray(Platforms) || Platforms.length === 0)
+    throw platformError('invalid empty platforms index for exporter');
+  return Platforms.map((entry) => {
+    const { ID: id, Platform: given } = object(entry);
+    if (typeof id !== 'string' || id === '') throw platformError('invalid empty platform key for exporter');
+    const platform = platformOf(object(given));
+    if (platform.os === '' || platform.architecture === '')
+      throw platformError(`invalid platform value ${shown(platform)} for exporter`);
+    return { id, platform: normalizePlatform(platform) };
+  });
+}
+
+function parse(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(bytes).toString('utf8') || '{}');
+  } catch (cause) {
+    throw platformError(`failed to parse refs.platforms: ${(cause as Error).message}`, cause);
+  }
+}
+
+function object(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {};
+}
+
+function platformOf(json: Readonly<Record<string, unknown>>): Platform {
+  const text = (key: string) => (typeof json[key] === 'string' ? json[key] : '');
+  const features = Array.isArray(json['os.features']) ? json['os.features'] : [];
+  return {
+    architecture: text('architecture'),
+    os: text('os'),
+    variant: text('variant'),
+    'os.version': text('os.version'),
+    'os.features': features.filter((feature) => typeof feature === 'string'),
+  };
+}
+
+/** As the field's programs print it. */
+function shown(platform: Platform): string {
+  const { architecture, os, variant = '' } = platform;
+  return `{${architecture} ${os} ${platform['os.version'] ?? ''} [${(platform['os.features'] ?? []).join(' ')}] ${variant}}`;
 }
 
 function platformOfConfig(config: Uint8Array | undefined): Platform | undefined {
   if (config === undefined) return undefined;
+  let json: unknown;
   try {
-    const { os, architecture, variant } = JSON.parse(Buffer.from(config).toString('utf8')) as Partial<Platform>;
-    if (!os || !architecture) return undefined;
-    return { os, architecture, ...(variant ? { variant } : {}) };
+    json = JSON.parse(Buffer.from(config).toString('utf8'));
   } catch {
     // The exporter that needs the configuration says what is wrong with it.
     return undefined;
   }
+  const platform = platformOf(object(json));
+  if (platform.os === '' && platform.architecture === '') return undefined;
+  if (platform.os === '' || platform.architecture === '')
+    throw platformError('invalid image config: os and architecture must be specified together');
+  return normalizePlatform(platform);
+}
+
+function platformError(message: string, cause?: unknown) {
+  return invalidArgument(message, { reason: 'EXPORT_PLATFORM', ...(cause === undefined ? {} : { cause }) });
 }

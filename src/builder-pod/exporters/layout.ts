@@ -1,25 +1,25 @@
-import { CodedError, type Descriptor, formatImageReference, type ImageReference } from '../../base/index.ts';
 import {
+  CodedError,
+  type Descriptor,
+  familiarImageName,
+  formatImageReference,
+  type ImageReference,
+} from '../../base/index.ts';
+import {
+  ANNOTATION_CREATED,
   ANNOTATION_IMAGE_NAME,
   ANNOTATION_REF_NAME,
+  epochTime,
   type LayoutBlob,
   layoutFiles,
   layoutTar,
 } from '../../oci/manifest/index.ts';
-import { type AssembledExport, assembleImage, imageResponse } from './assemble.ts';
-import {
-  type Attributes,
-  booleanAttribute,
-  compressionAttributes,
-  imageNames,
-  parseAnnotations,
-  parseEpoch,
-  refuse,
-} from './attributes.ts';
+import { type AssembledExport, assembleImage, imageResponse, SEVERAL_PLATFORMS } from './assemble.ts';
+import { type Attributes, compressionOf, ExportOptions, imageNames, ociTypesOf } from './attributes.ts';
 import { exportInputs } from './inputs.ts';
 import type { ExportContext, Exporter, ExporterDeps, ExportResult, ExportSource } from './ports.ts';
 import { withRow } from './progress.ts';
-import { epochOf, metadataText, resultAnnotations } from './result.ts';
+import { metadataText, resultAnnotations } from './result.ts';
 import { requireSender } from './sender.ts';
 
 /**
@@ -27,42 +27,45 @@ import { requireSender } from './sender.ts';
  * `docker load` reads and takes one platform only.
  */
 export function layoutExporter(type: 'oci' | 'docker', attributes: Attributes, deps: ExporterDeps): Exporter {
-  const oci = booleanAttribute(attributes, 'oci-mediatypes', type === 'oci');
-  const asTar = booleanAttribute(attributes, 'tar', true);
-  const compression = compressionAttributes(attributes);
-  const annotations = parseAnnotations(Object.entries(attributes));
-  const epoch = parseEpoch(attributes['source-date-epoch']);
-  refuse(attributes, 'rewrite-timestamp', 'prefer-nondist-layers');
-  if (attributes['name'] !== '*') imageNames(attributes['name'], undefined, false);
+  const options = new ExportOptions(type, attributes);
+  const asked = ociTypesOf(options);
+  const oci = asked ?? true;
+  const asTar = options.boolean('tar', true, { empty: true });
+  const compression = compressionOf(options, asked);
+  const annotations = options.annotations();
+  const epoch = options.epoch();
+  const name = options.text('name');
+  options.refuse('rewrite-timestamp', 'prefer-nondist-layers');
+  if (name !== '*') imageNames(name, undefined, false);
 
-  async function run(source: ExportSource, context: ExportContext): Promise<ExportResult> {
-    const inputs = exportInputs(source);
-    if (type === 'docker' && inputs.isMap)
-      throw new CodedError(
-        'invalid_argument',
-        'docker exporter does not support exporting manifest lists, use the oci exporter instead',
-        {
-          reason: 'EXPORT_PLATFORM',
-        },
-      );
-    const names = imageNames(attributes['name'], metadataText(source, 'image.name'), false);
-    const image = await assembleImage(
+  async function run(given: ExportSource, context: ExportContext): Promise<ExportResult> {
+    const source = options.applyTo(given);
+    options.tellUnused(context);
+    if (type === 'docker' && (source.refs?.size ?? 0) > 0)
+      throw new CodedError('invalid_argument', 'docker exporter does not currently support exporting manifest lists', {
+        reason: 'EXPORT_PLATFORM',
+        hint: 'use the oci exporter',
+      });
+    const inputs = exportInputs(source, epoch, SEVERAL_PLATFORMS);
+    const names = imageNames(name, metadataText(source, 'image.name'), false);
+    const assembled = await assembleImage(
       inputs,
       {
         oci,
         compression,
-        sourceDateEpoch: epochOf(epoch, source),
         annotations: [...resultAnnotations(source), ...annotations],
       },
       context,
     );
+    const image = { ...assembled, root: withCreated(assembled.root, inputs.epoch) };
     const shown = names.map(formatImageReference);
     const response = imageResponse(image, shown);
     // Nobody behind us looks at the bytes before they are in the user's file, which the client takes only once.
     await Promise.all(image.layers.map((layer) => layer.check(context)));
     const blobs = blobsOf(image, context);
     if (asTar) {
-      const docker = type === 'docker' ? image.images.map((one) => ({ ...one, repoTags: shown })) : undefined;
+      const docker =
+        type === 'docker' ? image.images.map((one) => ({ ...one, repoTags: names.map(familiarImageName) })) : undefined;
       const files = layoutFiles(namedRoots(image.root, names), blobs, docker);
       const sender = await requireSender(deps, context);
       await withRow(context, 'sending tarball', (update) =>
@@ -75,6 +78,12 @@ export function layoutExporter(type: 'oci' | 'docker', attributes: Attributes, d
     return { response, descriptor: image.root };
   }
   return { type, name: `exporting to ${type === 'oci' ? 'oci' : 'docker'} image format`, export: run };
+}
+
+/** When the layout was made, unless the user says so. */
+function withCreated(root: Descriptor, epoch: number | undefined): Descriptor {
+  const created = epochTime(epoch ?? Math.floor(Date.now() / 1000));
+  return { ...root, annotations: { [ANNOTATION_CREATED]: created, ...root.annotations } };
 }
 
 /** One entry a name; one without when there are none. */

@@ -77,6 +77,8 @@ export interface SessionFileSender {
     options: AbortOptions & {
       readonly onProgress?: (bytes: number) => void;
       readonly prefix?: { readonly name: string; readonly mtimeNs: bigint };
+      /** The modification time of everything; undefined leaves each its own. */
+      readonly mtimeNs?: bigint;
     },
   ): Promise<void>;
 }

@@ -1,14 +1,9 @@
-import { type Annotation, parseAnnotations, parseEpoch } from './attributes.ts';
+import { type Annotation, parseAnnotations } from './attributes.ts';
 import type { ExportResponse, ExportSource } from './ports.ts';
 
 export function metadataText({ metadata }: ExportSource, key: string): string | undefined {
   const value = metadata.get(key);
   return value === undefined ? undefined : Buffer.from(value).toString('utf8');
-}
-
-/** The epoch of the exporter's attributes, else the frontend's. */
-export function epochOf(attribute: number | undefined, source: ExportSource): number | undefined {
-  return attribute ?? parseEpoch(metadataText(source, 'source.date.epoch'));
 }
 
 /** Annotations that the frontend asks for. */

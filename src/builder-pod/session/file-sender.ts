@@ -77,10 +77,15 @@ export class FileSender {
   async sendTree(
     target: ExportTarget,
     directory: string,
-    options: SendProgress & { readonly prefix?: { readonly name: string; readonly mtimeNs: bigint } },
+    options: SendProgress & {
+      readonly prefix?: { readonly name: string; readonly mtimeNs: bigint };
+      /** The modification time of everything; undefined leaves each its own. */
+      readonly mtimeNs?: bigint;
+    },
   ): Promise<void> {
     this.#require();
-    const args: SendTreeArgs = { directory, metadata: exportMetadata(target).pairs(), prefix: options.prefix };
+    const { prefix, mtimeNs } = options;
+    const args: SendTreeArgs = { directory, metadata: exportMetadata(target).pairs(), prefix, mtimeNs };
     await this.#session.run({ module: siblingModule(import.meta.url, './send-tree-task'), fn: 'sendDirectory' }, args, {
       signal: options.signal,
       onMessage: (bytes) => options.onProgress?.(bytes as number),

@@ -14,6 +14,8 @@ export interface SendTreeArgs {
   readonly metadata: readonly (readonly [string, string | Uint8Array])[];
   /** Puts everything below a directory of this name. */
   readonly prefix: { readonly name: string; readonly mtimeNs: bigint } | undefined;
+  /** The modification time of everything. */
+  readonly mtimeNs: bigint | undefined;
 }
 
 /** Session task: sends a directory's tree to the client. Posts the bytes sent so far. */
@@ -27,6 +29,7 @@ export async function sendDirectory(args: SendTreeArgs, context: SessionTaskCont
     root,
     signal: context.signal,
     ...(args.prefix === undefined ? {} : { prefix: directoryStat(args.prefix) }),
+    ...(args.mtimeNs === undefined ? {} : { mtimeNs: args.mtimeNs }),
     onProgress: (bytes) => context.post(bytes),
   });
   call.end();

@@ -5,6 +5,7 @@ import { type AbortOptions, CodedError, type Digest, invalidArgument } from '../
 import { portToStream, siblingModule, spawnProcess, streamToPort, type WorkerPool } from '../../sys/index.ts';
 import type { CompressionChoice, StreamCompression } from '../compression/index.ts';
 import type { ConvertArgs, PackArgs, PackedLayer, TreesArgs, UnpackArgs, Unpacked } from './task.ts';
+import type { PackedTree } from './walk.ts';
 
 export type { PackedLayer, Unpacked } from './task.ts';
 
@@ -31,18 +32,14 @@ export function packLayer(pool: WorkerPool, options: PackLayerOptions): Promise<
 }
 
 export interface TarTreesOptions extends AbortOptions {
-  /** Each below its prefix, one path component, or at the top. */
-  readonly trees: readonly { readonly directory: string; readonly prefix?: string | undefined }[];
-  readonly sourceDateEpoch?: number | undefined;
+  readonly trees: readonly PackedTree[];
 }
 
 /** Trees as one tar stream, made as fast as it is read: for a pool in which others do not wait for that. Cancel it to stop. */
-export function tarTrees(pool: WorkerPool, options: TarTreesOptions): ReadableStream<Uint8Array> {
-  const { trees, sourceDateEpoch, signal } = options;
-  const maxMtime = sourceDateEpoch === undefined ? undefined : BigInt(sourceDateEpoch) * 1_000_000_000n;
+export function tarTrees(pool: WorkerPool, { trees, signal }: TarTreesOptions): ReadableStream<Uint8Array> {
   return portToStream((port) =>
     pool
-      .run({ module, fn: 'tarTreesTask' }, { trees, maxMtime, port } satisfies TreesArgs, { signal, transfer: [port] })
+      .run({ module, fn: 'tarTreesTask' }, { trees, port } satisfies TreesArgs, { signal, transfer: [port] })
       .finally(() => port.close()),
   );
 }

@@ -11,7 +11,7 @@ import {
 } from '../compression/index.ts';
 import { TarReader } from '../tar/index.ts';
 import { TreeWriter } from './tree-writer.ts';
-import { packTree, packTrees } from './walk.ts';
+import { type PackedTree, packTree, packTrees } from './walk.ts';
 
 /** What runs in a bulk worker; {@link file://./index.ts} has the face. */
 
@@ -46,14 +46,12 @@ export async function packLayerTask(args: PackArgs, context: TaskContext): Promi
 }
 
 export interface TreesArgs {
-  readonly trees: readonly { readonly directory: string; readonly prefix?: string | undefined }[];
-  readonly maxMtime?: bigint | undefined;
+  readonly trees: readonly PackedTree[];
   readonly port: MessagePort;
 }
 
 export async function tarTreesTask(args: TreesArgs, context: TaskContext): Promise<void> {
-  const options = { maxMtime: args.maxMtime, check: () => context.throwIfAborted() };
-  await writePort(args.port, packTrees(args.trees, options), context);
+  await writePort(args.port, packTrees(args.trees, { check: () => context.throwIfAborted() }), context);
 }
 
 export interface ConvertArgs {

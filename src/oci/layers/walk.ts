@@ -33,23 +33,25 @@ export function* packTree(
   yield* pack([{ directory }], options.below, options);
 }
 
-/** One archive of several trees, each below its prefix (a single component), which gets an entry of its own. */
-export function* packTrees(
-  trees: readonly { readonly directory: string; readonly prefix?: string | undefined }[],
-  options: WalkOptions = {},
-): Generator<Buffer> {
+export interface PackedTree {
+  readonly directory: string;
+  /** One path component that all of the tree is below. */
+  readonly prefix?: string | undefined;
+  /** The modification time of everything, in nanoseconds; undefined leaves each its own. */
+  readonly mtimeNs?: bigint | undefined;
+}
+
+/** One archive of several trees, each below its prefix, which gets an entry of its own. */
+export function* packTrees(trees: readonly PackedTree[], options: WalkOptions = {}): Generator<Buffer> {
   yield* pack(trees, undefined, { ...options, roundTimes: true });
 }
 
-function* pack(
-  trees: readonly { readonly directory: string; readonly prefix?: string | undefined }[],
-  below: string | undefined,
-  options: PackerOptions,
-): Generator<Buffer> {
+function* pack(trees: readonly PackedTree[], below: string | undefined, options: PackerOptions): Generator<Buffer> {
   const packer = new TreePacker(options);
   using under = below === undefined ? undefined : openDirectory(below);
-  for (const { directory, prefix } of trees) {
+  for (const { directory, prefix, mtimeNs } of trees) {
     using root = openDirectory(directory);
+    packer.mtimeNs = mtimeNs;
     if (prefix !== undefined) packer.prefix(byteString(prefix));
     yield* packer.directory(root, under, prefix === undefined ? ROOT : { ...ROOT, path: `${byteString(prefix)}/` });
   }
@@ -83,6 +85,8 @@ interface LinkName {
 
 class TreePacker {
   readonly writer = new TarWriter();
+  /** Instead of each entry's own time. */
+  mtimeNs: bigint | undefined;
   readonly #options: PackerOptions;
   readonly #check: () => void;
   /** First archive name by device and inode. */
@@ -100,7 +104,7 @@ class TreePacker {
   }
 
   prefix(name: ByteString): void {
-    this.writer.header({ type: 'directory', name, mode: 0o755, uid: 0, gid: 0, size: 0, mtime: 0n });
+    this.writer.header({ type: 'directory', name, mode: 0o755, uid: 0, gid: 0, size: 0, mtime: this.mtimeNs ?? 0n });
   }
 
   *directory(dir: Dir, below: Dir | undefined, level: Level): Generator<Buffer> {
@@ -219,7 +223,7 @@ class TreePacker {
 
   #entry(name: ByteString, stat: Stat, entry: Partial<TarEntry> & Pick<TarEntry, 'type'>): TarEntry {
     const { maxMtime, roundTimes = false } = this.#options;
-    const mtime = maxMtime !== undefined && stat.mtimeNs > maxMtime ? maxMtime : stat.mtimeNs;
+    const mtime = this.mtimeNs ?? (maxMtime !== undefined && stat.mtimeNs > maxMtime ? maxMtime : stat.mtimeNs);
     return {
       name,
       mode: stat.mode & 0o7777,

@@ -59,7 +59,8 @@ export function encodeManifest(manifest: ImageManifest): EncodedDocument {
     mediaType,
     artifactType,
     config: descriptorJson(config),
-    layers: layers.map(descriptorJson),
+    // As Go writes an empty list that nobody made.
+    layers: layers.length > 0 ? layers.map(descriptorJson) : null,
     subject: subject === undefined ? undefined : descriptorJson(subject),
     annotations: sortedMap(annotations),
   });

@@ -1,4 +1,11 @@
-import { CodedError, type Descriptor, type Digest, type Platform } from '../../base/index.ts';
+import {
+  annotate,
+  CodedError,
+  type Descriptor,
+  type Digest,
+  invalidArgument,
+  type Platform,
+} from '../../base/index.ts';
 import { goJson, historyJson } from './encode.ts';
 import { MAX_CONFIG_BYTES, parseImageConfig, parseJson } from './parse.ts';
 import type { HistoryEntry, ImageConfig } from './types.ts';
@@ -74,10 +81,10 @@ export interface FinishConfigOptions {
 
 /**
  * The final configuration: rootfs and history set, `created` filled, times clamped; all else as the frontend wrote it. Top-level keys sorted, the rest in its
- * order, so that equal input has equal bytes.
+ * order, what is empty as null, so that equal input has the bytes that BuildKit makes. @throws CodedError invalid_argument for what is no configuration
  */
 export function finishConfig(config: Uint8Array, image: AssembledImage, options: FinishConfigOptions = {}): Uint8Array {
-  const value = parseJson(config, 'image config', MAX_CONFIG_BYTES);
+  const value = checkedConfig(config);
   const { sourceDateEpoch } = options;
   const epoch = sourceDateEpoch === undefined ? undefined : epochTime(sourceDateEpoch);
   const clamp = (time: string) => (epoch !== undefined && isAfter(time, epoch) ? epoch : time);
@@ -86,22 +93,44 @@ export function finishConfig(config: Uint8Array, image: AssembledImage, options:
     const base = options.baseHistory?.[index];
     if (!diverged && base !== undefined && goJson(historyJson(base)) === goJson(historyJson(entry))) return entry;
     diverged = true;
-    return epoch === undefined ? entry : { ...entry, created: clamp(entry.created ?? epoch) };
+    return epoch === undefined
+      ? entry
+      : { ...entry, created: entry.created === undefined ? epoch : clamp(entry.created) };
   });
-  const created =
-    typeof value['created'] === 'string'
-      ? clamp(value['created'])
-      : history.findLast((entry) => entry.created !== undefined)?.created;
+  const given = value['created'];
+  const last = history.findLast((entry) => entry.created !== undefined)?.created;
+  const diffIds = image.layers.map(({ diffId }) => diffId);
   const final: Record<string, unknown> = {
     ...value,
     ...options.extra,
-    rootfs: { type: 'layers', diff_ids: image.layers.map(({ diffId }) => diffId) },
-    history: history.map(historyJson),
-    ...(created === undefined ? {} : { created }),
+    rootfs: { type: 'layers', diff_ids: diffIds.length > 0 ? diffIds : null },
+    history: history.length > 0 || Array.isArray(value['history']) ? history.map(historyJson) : null,
+    created: typeof given === 'string' ? clamp(given) : given === undefined ? (last ?? null) : given,
   };
-  if (final['created'] === null) delete final['created'];
   const sorted = Object.fromEntries(Object.entries(final).sort(([a], [b]) => (a < b ? -1 : 1)));
   return Buffer.from(goJson(sorted));
+}
+
+/** A configuration that an image can have. @throws CodedError invalid_argument */
+function checkedConfig(config: Uint8Array): Record<string, unknown> {
+  if (Buffer.from(config).toString('utf8').trim() === 'null')
+    throw invalidArgument('invalid null image config for export', { reason: 'OCI_MALFORMED' });
+  const { os, architecture } = parsed(config, 'invalid image config for export');
+  for (const [name, text] of Object.entries({ os, architecture }))
+    if (text === '')
+      throw invalidArgument(`invalid image config for export: missing ${name}`, {
+        reason: 'OCI_MALFORMED',
+        hint: 'the configuration that the frontend gives must name the platform of the image',
+      });
+  return parseJson(config, 'image config', MAX_CONFIG_BYTES);
+}
+
+function parsed(config: Uint8Array, doing: string): ImageConfig {
+  try {
+    return parseImageConfig(config);
+  } catch (error) {
+    throw annotate(error, doing);
+  }
 }
 
 /** RFC 3339 of whole seconds, as Go prints it. */
@@ -121,26 +150,16 @@ export function emptyConfig(platform: Platform): Uint8Array {
     goJson({
       architecture,
       os,
-      ...(variant === undefined ? {} : { variant }),
-      config: { Env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'] },
-      rootfs: { type: 'layers', diff_ids: [] },
+      'os.version': platform['os.version'],
+      'os.features': platform['os.features'],
+      variant,
+      config: { ...(os === 'windows' ? {} : { Env: [`PATH=${UNIX_PATH}`] }), WorkingDir: '/' },
+      rootfs: { type: 'layers', diff_ids: null },
     }),
   );
 }
 
-/** Architecture, os and variant filled where the configuration lacks them. @throws CodedError invalid_argument */
-export function withPlatform(config: Uint8Array, platform: Platform): Uint8Array {
-  const value = parseJson(config, 'image config', MAX_CONFIG_BYTES);
-  if (value['architecture'] && value['os']) return config;
-  return Buffer.from(
-    goJson({
-      ...value,
-      architecture: value['architecture'] || platform.architecture,
-      os: value['os'] || platform.os,
-      ...(platform.variant !== undefined && !value['architecture'] ? { variant: platform.variant } : {}),
-    }),
-  );
-}
+const UNIX_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** Manifest layers with the diff ids of the configuration. @throws CodedError data_loss when their numbers differ */
 export function pairLayers(
@@ -172,7 +191,8 @@ export function configPlatform(config: ImageConfig): Platform {
   };
 }
 
-/** History of a configuration; empty when it cannot be read. */
+/** History of a configuration. @throws CodedError invalid_argument when it is none */
 export function historyOf(config: Uint8Array): readonly HistoryEntry[] {
-  return parseImageConfig(config).history ?? [];
+  if (Buffer.from(config).toString('utf8').trim() === 'null') return [];
+  return parsed(config, 'failed to unmarshal history from config').history ?? [];
 }

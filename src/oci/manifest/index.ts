@@ -21,7 +21,6 @@ export {
   historyOf,
   type ImageLayer,
   pairLayers,
-  withPlatform,
 } from './image-config.ts';
 export {
   ANNOTATION_CREATED,

@@ -172,11 +172,49 @@ describe('history and configuration', () => {
   test('a source date epoch clamps times, but not those of the base', () => {
     const base = [{ created: t3, created_by: 'base' }];
     const image = alignHistory([layer('a'), layer('b', t3)], [...base, { created_by: 'RUN', created: t3 }]);
-    const config = finishConfig(json({ created: t3 }), image, { sourceDateEpoch: 1_600_000_000, baseHistory: base });
+    const config = finishConfig(json({ os: 'linux', architecture: 'amd64', created: t3 }), image, {
+      sourceDateEpoch: 1_600_000_000,
+      baseHistory: base,
+    });
     expect(parseImageConfig(config)).toMatchObject({
       created: '2020-09-13T12:26:40Z',
       history: [{ created: t3 }, { created: '2020-09-13T12:26:40Z' }],
     });
+  });
+});
+
+describe('configurations as the real exporter ends them', () => {
+  const bare = { os: 'linux', architecture: 'amd64' };
+
+  test('what is empty is null, unless the frontend gave an empty list', () => {
+    const nothing = alignHistory([], []);
+    expect(JSON.parse(Buffer.from(finishConfig(json(bare), nothing)).toString())).toEqual({
+      ...bare,
+      created: null,
+      history: null,
+      rootfs: { type: 'layers', diff_ids: null },
+    });
+    expect(Buffer.from(finishConfig(json({ ...bare, history: [] }), nothing)).toString()).toContain('"history":[]');
+  });
+
+  test('an epoch in the future is the time of what has none', () => {
+    const image = alignHistory([], [{ created_by: 'ENV a=b', empty_layer: true }]);
+    const config = parseImageConfig(finishConfig(json(bare), image, { sourceDateEpoch: 4_000_000_000 }));
+    expect(config).toMatchObject({ created: '2096-10-02T07:06:40Z', history: [{ created: '2096-10-02T07:06:40Z' }] });
+  });
+
+  test.each([
+    ['{"architecture":"amd64"}', /^invalid image config for export: missing os$/],
+    ['{"os":"linux"}', /^invalid image config for export: missing architecture$/],
+    ['{}', /missing os/],
+    ['null', /^invalid null image config for export$/],
+    ['[]', /^invalid image config for export: malformed image config/],
+    ['{', /^invalid image config for export: malformed image config/],
+    ['{"os":"linux","architecture":"amd64","config":{"Env":"A"}}', /config\.Env/],
+  ])('%s is none, and the fault of who gave it', (text, message) => {
+    const finish = () => finishConfig(Buffer.from(text), { layers: [], history: [] });
+    expect(finish).toThrow(message);
+    expect(finish).toThrow(expect.objectContaining({ fault: 'user', code: 'invalid_argument' }));
   });
 });
 

@@ -135,11 +135,10 @@ async function checkContent(
     }
     return;
   }
-  if (!Array.isArray(manifest.layers)) throw invalid('the manifest lists no layers');
-  const wanted = [
-    descriptorDigest(manifest.config, 'config'),
-    ...manifest.layers.map((l) => descriptorDigest(l, 'a layer')),
-  ];
+  // Builders write null for no layers.
+  const layers = manifest.layers === null ? [] : manifest.layers;
+  if (!Array.isArray(layers)) throw invalid('the manifest lists no layers');
+  const wanted = [descriptorDigest(manifest.config, 'config'), ...layers.map((l) => descriptorDigest(l, 'a layer'))];
   for (const { digest, urls, mediaType } of wanted) {
     if (urls || mediaType.includes('nondistributable') || mediaType.includes('.foreign.')) continue;
     if ((await parts.storage.findBlob(name, digest)) === undefined) throw missing(digest);

@@ -93,7 +93,7 @@ export function fakeRef(layers: readonly FakeLayer[], directory = '/nonexistent'
 /** Collects what is sent to the client. */
 export class FakeSender implements SessionFileSender {
   readonly files: { target: SendTarget; bytes: Buffer }[] = [];
-  readonly trees: { target: SendTarget; directory: string; prefix: string | undefined }[] = [];
+  readonly trees: { target: SendTarget; directory: string; prefix: string | undefined; mtimeNs?: bigint }[] = [];
 
   async sendFile(target: SendTarget, source: AsyncIterable<Uint8Array>): Promise<boolean> {
     this.files.push({ target, bytes: Buffer.concat(await Array.fromAsync(source)) });
@@ -103,17 +103,18 @@ export class FakeSender implements SessionFileSender {
   async sendTree(
     target: SendTarget,
     directory: string,
-    { prefix }: { readonly prefix?: { readonly name: string } },
+    { prefix, mtimeNs }: { readonly prefix?: { readonly name: string }; readonly mtimeNs?: bigint },
   ): Promise<void> {
-    this.trees.push({ target, directory, prefix: prefix?.name });
+    this.trees.push({ target, directory, prefix: prefix?.name, ...(mtimeNs === undefined ? {} : { mtimeNs }) });
   }
 }
 
 /** Rows that were completed, in order, and the context that shows them. */
 export function fakeContext(
   signal = neverAborted,
-): ExportContext & { readonly rows: string[]; readonly open: Set<string> } {
+): ExportContext & { readonly rows: string[]; readonly open: Set<string>; readonly warnings: string[] } {
   const rows: string[] = [];
+  const warnings: string[] = [];
   const open = new Set<string>();
   const progress: VertexProgress = {
     status: ({ id, completed }) => {
@@ -123,9 +124,9 @@ export function fakeContext(
       rows.push(id);
     },
     log: () => {},
-    warn: () => {},
+    warn: ({ short }) => void warnings.push(short),
   };
-  return { signal, progress, sessions: () => ['s1'], exporterId: 0, rows, open };
+  return { signal, progress, sessions: () => ['s1'], exporterId: 0, rows, open, warnings };
 }
 
 /** Only what exporters use of a store: it keeps small blobs in memory. */
