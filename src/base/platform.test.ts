@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { CodedError } from './errors.ts';
-import { formatPlatform, hostPlatform, parsePlatform } from './platform.ts';
+import { formatPlatform, hostPlatform, parsePlatform, platformRank } from './platform.ts';
 
 /** What containerd's platforms library (v1.0.0-rc.5) makes of each text: parsed and normalised, and written again. */
 test.each([
@@ -88,4 +88,36 @@ test.each(['linux(a%zz)/amd64', '/amd64', '', 'li nux', 'windows(/amd64', '*'])(
   const parse = () => parsePlatform(text);
   expect(parse).toThrow(CodedError);
   expect(parse).toThrow(expect.objectContaining({ code: 'invalid_argument', fault: 'user' }));
+});
+
+/** Candidates in the order in which the real daemon prefers them (containerd's platforms.Only); none other fits. */
+test.each([
+  ['linux/amd64', ['linux/amd64', 'linux/386']],
+  ['linux/amd64/v3', ['linux/amd64/v3', 'linux/amd64/v2', 'linux/amd64', 'linux/386']],
+  ['linux/arm/v7', ['linux/arm/v7', 'linux/arm/v6', 'linux/arm/v5']],
+  ['linux/arm/v6', ['linux/arm/v6', 'linux/arm/v5']],
+  ['linux/arm64', ['linux/arm64', 'linux/arm/v8', 'linux/arm/v7', 'linux/arm/v6', 'linux/arm/v5']],
+  [
+    'linux/arm64/v8.1',
+    ['linux/arm64/v8.1', 'linux/arm64', 'linux/arm/v8', 'linux/arm/v7', 'linux/arm/v6', 'linux/arm/v5'],
+  ],
+  ['linux/s390x', ['linux/s390x']],
+  ['linux/386', ['linux/386']],
+  ['windows(10.0.17763.1)/amd64', ['windows(10.0.17763.2)/amd64', 'windows/386']],
+] as const)('what runs on %s, best first', (wanted, best) => {
+  const others =
+    'linux/amd64 linux/amd64/v2 linux/amd64/v3 linux/amd64/v4 linux/386 linux/arm/v5 linux/arm/v6 linux/arm/v7 linux/arm/v8 linux/arm64 linux/arm64/v8.1 linux/arm64/v9 linux/s390x windows(10.0.20348.1)/amd64 windows(10.0.17763.2)/amd64 windows/386 linux(+x)/amd64';
+  const fits = others
+    .split(' ')
+    .map((text) => ({ text, rank: platformRank(parsePlatform(wanted), parsePlatform(text)) }))
+    .filter(({ rank }) => rank !== undefined)
+    .sort((a, b) => a.rank! - b.rank!);
+  expect(fits.map(({ text }) => text)).toEqual(best);
+});
+
+test('an image that names no system is for Linux; variants of 9 run those of 8', () => {
+  expect(platformRank({ os: 'linux', architecture: 'amd64' }, { os: '', architecture: 'amd64' })).toBe(0);
+  const v9 = { os: 'linux', architecture: 'arm64', variant: 'v9.1' };
+  const ranks = ['v9.1', 'v9', 'v8.6', 'v8.5', 'v8', 'v8.7'].map((variant) => platformRank(v9, { ...v9, variant }));
+  expect(ranks).toEqual([0, 1, 2, 3, 8, undefined]);
 });

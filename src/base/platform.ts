@@ -134,11 +134,57 @@ export function hostPlatform(): Platform {
   return normalizePlatform({ os: 'linux', architecture: HOST_ARCHITECTURES[process.arch] ?? process.arch });
 }
 
-/** Whether an image for `candidate` runs where `wanted` is asked (equal after normalisation; arm variants downwards). */
-export function platformMatches(wanted: Platform, candidate: Platform): boolean {
-  const a = normalizePlatform(wanted);
-  const b = normalizePlatform(candidate);
-  if (a.os !== b.os || a.architecture !== b.architecture) return false;
-  if (a.architecture === 'arm') return (b.variant ?? 'v7') <= (a.variant ?? 'v7');
-  return (a.variant ?? '') === (b.variant ?? '') || b.variant === undefined;
+/** Arm64 versions that run what was made for this one, it first; 9.x has all of 8.(x+5). */
+function arm64Variants(variant: string): string[] {
+  const [, major, minor = '0'] = /^v([89])(?:\.(\d))?$/.exec(variant || 'v8') ?? [];
+  if (major === undefined) return [variant];
+  const down = (of: string, from: number) =>
+    Array.from({ length: from + 1 }, (_, n) => (n === from ? `v${of}` : `v${of}.${from - n}`));
+  return major === '9' ? [...down('9', Number(minor)), ...down('8', Number(minor) + 5)] : down('8', Number(minor));
+}
+
+/** Numbered variants from this one down to the least. */
+function downwards(variant: string, least: number): string[] {
+  const from = Number(/^v(\d+)$/.exec(variant)?.[1] ?? Number.NaN);
+  if (!(from > least && from < 100)) return [variant];
+  return Array.from({ length: from - least + 1 }, (_, n) => `v${from - n}`);
+}
+
+/** What runs where this platform is asked, best first: older variants, then the 32-bit architecture below (containerd's rules). */
+function runnable({
+  architecture,
+  variant = '',
+}: Platform): readonly (readonly [architecture: string, variant: string])[] {
+  const of = (name: string, variants: readonly string[]) => variants.map((one) => [name, one] as const);
+  switch (architecture) {
+    case 'amd64':
+      return [...of('amd64', downwards(variant, 1)), ['386', '']];
+    case 'arm64':
+      return [...of('arm64', arm64Variants(variant)), ...of('arm', downwards('v8', 5))];
+    case 'arm':
+      return of('arm', downwards(variant, 5));
+    default:
+      return [[architecture, variant]];
+  }
+}
+
+/** How well an image for `candidate` runs where `wanted` is asked, 0 being best; undefined when not at all. */
+export function platformRank(wanted: Platform, candidate: Platform): number | undefined {
+  const host = normalizePlatform(wanted);
+  const image = normalizePlatform({ ...candidate, os: candidate.os || 'linux' });
+  const features = host['os.features'] ?? [];
+  if (host.os !== image.os || !(image['os.features'] ?? []).every((feature) => features.includes(feature)))
+    return undefined;
+  if (host.os === 'windows' && !sameBuild(host['os.version'], image['os.version'])) return undefined;
+  const rank = runnable(host).findIndex(([architecture, variant]) => {
+    const one = normalizePlatform({ os: host.os, architecture, variant });
+    return one.architecture === image.architecture && (one.variant ?? '') === (image.variant ?? '');
+  });
+  return rank < 0 ? undefined : rank;
+}
+
+/** Windows images run on the build that they were made for. */
+function sameBuild(a: string | undefined, b: string | undefined): boolean {
+  const build = (version: string) => version.split('.').slice(0, 3).join('.');
+  return !a || !b || build(a) === build(b);
 }

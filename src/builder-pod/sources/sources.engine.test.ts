@@ -221,7 +221,7 @@ describe('docker-image', () => {
     expect(x.key).not.toBe(y.key);
     await expect(solve(registry, name, {}, { os: 'linux', architecture: 's390x' })).rejects.toMatchObject({
       code: 'not_found',
-      hint: 'the image has linux/amd64, linux/arm64',
+      hint: 'the image has linux/amd64, linux/arm64, not linux/s390x',
     });
   });
 

@@ -59,5 +59,5 @@ export {
   parseManifest,
   parseManifestOrIndex,
 } from './parse.ts';
-export { requirePlatform, selectPlatform } from './select-platform.ts';
+export { manifestsFor, noMatch } from './select-platform.ts';
 export type { HistoryEntry, ImageConfig, ImageIndex, ImageManifest, RuntimeConfig } from './types.ts';

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { type Descriptor, type Digest, digestOf, neverAborted } from '../../base/index.ts';
+import { type Descriptor, type Digest, digestOf, neverAborted, type Platform } from '../../base/index.ts';
 import {
   alignHistory,
   chainIds,
@@ -15,13 +15,13 @@ import {
   layoutFiles,
   layoutTar,
   MEDIA_TYPE,
+  manifestsFor,
+  noMatch,
   pairLayers,
   parseImageConfig,
   parseManifestOrIndex,
   readLayoutBlob,
   readLayoutIndex,
-  requirePlatform,
-  selectPlatform,
   writeLayoutDirectory,
 } from './index.ts';
 
@@ -117,19 +117,28 @@ describe('choosing a platform', () => {
       entry('linux', 'amd64'),
     ];
     const all = index(v5, v7, v6, arm64, amd64);
-    expect(selectPlatform(all, { os: 'linux', architecture: 'arm', variant: 'v6' })).toBe(v6);
-    expect(selectPlatform(index(v5, v6), { os: 'linux', architecture: 'arm', variant: 'v7' })).toBe(v6);
-    expect(selectPlatform(all, { os: 'linux', architecture: 'arm64' })).toBe(arm64);
-    expect(selectPlatform(all, { os: 'linux', architecture: 'x86_64' })).toBe(amd64);
+    const best = (of: typeof all, wanted: Platform) => manifestsFor(of, wanted)[0];
+    expect(best(all, { os: 'linux', architecture: 'arm', variant: 'v6' })).toBe(v6);
+    expect(best(index(v5, v6), { os: 'linux', architecture: 'arm', variant: 'v7' })).toBe(v6);
+    expect(best(all, { os: 'linux', architecture: 'arm64' })).toBe(arm64);
+    expect(best(all, { os: 'linux', architecture: 'x86_64' })).toBe(amd64);
+    expect(manifestsFor(all, { os: 'linux', architecture: 'arm64' })).toEqual([arm64, v7, v6, v5]);
   });
 
-  test('attestations are no images; what is missing is told with what is there', () => {
+  test('entries without a platform come last; attestations and other kinds are no images', () => {
+    const { platform: _, ...unlabelled } = entry('linux', 'arm64');
     const attestation = entry('linux', 'amd64', undefined, { 'vnd.docker.reference.type': 'attestation-manifest' });
-    const wanted = { os: 'linux', architecture: 'amd64' };
-    expect(selectPlatform(index(attestation), wanted)).toBeUndefined();
-    expect(() => requirePlatform(index(entry('linux', 's390x')), wanted, 'busybox')).toThrow(
-      expect.objectContaining({ code: 'not_found', hint: expect.stringContaining('linux/s390x') }),
-    );
+    const other = { ...entry('linux', 'amd64'), mediaType: 'application/vnd.example' };
+    const [first, second] = [entry('linux', 'amd64'), entry('linux', 'amd64', 'v1')];
+    const all = index(unlabelled, attestation, other, first, entry('linux', 's390x'), second);
+    expect(manifestsFor(all, { os: 'linux', architecture: 'amd64' })).toEqual([first, second, unlabelled]);
+  });
+
+  test('what is missing is told with what is there', () => {
+    const there = [entry('linux', 's390x'), entry('unknown', 'unknown')].map(({ platform }) => platform!);
+    const error = noMatch(descriptor('x'), { os: 'linux', architecture: 'amd64' }, there);
+    expect(error).toMatchObject({ code: 'not_found', hint: 'the image has linux/s390x, not linux/amd64' });
+    expect(error.message).toBe(`no match for platform in manifest ${digestOf('x')}: not found`);
   });
 });
 

@@ -27,8 +27,9 @@ export function isManifestType(mediaType: string): boolean {
   return mediaType === MEDIA_TYPE.ociManifest || mediaType === MEDIA_TYPE.dockerManifest;
 }
 
+/** Configurations of images, by the name that early versions of Docker gave them, too. */
 export function isConfigType(mediaType: string): boolean {
-  return mediaType === MEDIA_TYPE.ociConfig || mediaType === MEDIA_TYPE.dockerConfig;
+  return [MEDIA_TYPE.ociConfig, MEDIA_TYPE.dockerConfig, 'application/octet-stream'].includes(mediaType);
 }
 
 /** Which layers an unpacker knows; the foreign and non-distributable kinds included. */

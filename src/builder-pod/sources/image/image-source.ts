@@ -1,8 +1,10 @@
 import {
+  annotate,
   digestOf,
   formatImageReference,
   hostPlatform,
   invalidArgument,
+  isCancelled,
   type Platform,
   parseImageReference,
 } from '../../../base/index.ts';
@@ -114,14 +116,18 @@ class ImageSource implements SourceInstance {
     const started = Date.now();
     context.progress.status({ id, started });
     const memo = this.#options.memo?.(context.sessions());
-    const image = await this.#options.resolver.resolve(this.#reference, {
-      signal,
-      scope,
-      platform: this.#platform,
-      mode: this.#mode,
-      sessions: () => context.sessions(),
-      ...(memo === undefined ? {} : { memo }),
-    });
+    const image = await this.#options.resolver
+      .resolve(this.#reference, {
+        signal,
+        scope,
+        platform: this.#platform,
+        mode: this.#mode,
+        sessions: () => context.sessions(),
+        ...(memo === undefined ? {} : { memo }),
+      })
+      .catch((error: unknown) => {
+        throw isCancelled(error) ? error : annotate(error, this.#reference);
+      });
     if (this.#checksum !== undefined && image.root.digest !== this.#checksum)
       throw invalidArgument(
         `image digest ${image.root.digest} for ${this.#reference} does not match expected checksum ${this.#checksum}`,

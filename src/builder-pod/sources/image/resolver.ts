@@ -1,7 +1,7 @@
 import {
   type AbortOptions,
   ANNOTATION_UNCOMPRESSED,
-  annotate,
+  type CodedError,
   type Descriptor,
   type Digest,
   formatImageReference,
@@ -10,20 +10,26 @@ import {
   KeyedMutex,
   type Platform,
   parseImageReference,
+  platformRank,
   withDefaultTag,
 } from '../../../base/index.ts';
 import type { Layer } from '../../../cache/ports.ts';
 import {
+  configPlatform,
+  isConfigType,
+  isLayerType,
   MAX_CONFIG_BYTES,
   MAX_MANIFEST_BYTES,
+  manifestsFor,
+  noMatch,
   parseImageConfig,
   parseManifestOrIndex,
-  requirePlatform,
 } from '../../../oci/manifest/index.ts';
 import type { CredentialProvider, RegistryClient, Repository } from '../../../oci/registry-client/index.ts';
 import { ByteCache, type CachedBytes } from './byte-cache.ts';
 
-const MAX_INDEX_DEPTH = 3;
+/** Manifests and indexes that are asked for to find one image. */
+const MAX_DOCUMENTS = 64;
 const MAX_PROVIDERS = 1000;
 
 /** `default` and `pull` ask the registry; `local` is taken as `default`, as there is no image store apart from it. */
@@ -58,6 +64,16 @@ interface Query extends ResolveImageOptions {
   /** Scope and repository: what one repository served to one scope is nobody else's. */
   readonly from: string;
   readonly repository: () => Repository;
+}
+
+type Found = Omit<ResolvedImage, 'reference' | 'root'>;
+
+/** The way down from what a name names. */
+interface Search extends Query {
+  readonly root: Descriptor;
+  /** Platforms that were come by. */
+  readonly there: Platform[];
+  documents: number;
 }
 
 export interface ImageResolverOptions {
@@ -143,24 +159,41 @@ export class ImageResolver {
   }
 
   /** Follows indexes down to the image for the platform. A name of one image means that one, whatever it was made for. */
-  async #descend(root: Descriptor, query: Query): Promise<Omit<ResolvedImage, 'reference' | 'root'>> {
-    const { name, platform } = query;
-    let wanted = root;
-    for (let depth = 0; depth <= MAX_INDEX_DEPTH; depth++) {
-      const { bytes, descriptor } = await this.#manifest(wanted, query);
-      try {
-        const parsed = parseManifestOrIndex(bytes, descriptor.mediaType);
-        if (parsed.kind === 'manifest') {
-          const config = await this.#config(parsed.manifest.config, query);
-          const { diff_ids } = parseImageConfig(config).rootfs;
-          return { manifest: descriptor, config, layers: pairLayers(parsed.manifest.layers, diff_ids) };
-        }
-        wanted = requirePlatform(parsed.index, platform, name);
-      } catch (error) {
-        throw annotate(error, `image ${name}`);
+  async #descend(root: Descriptor, query: Query): Promise<Found> {
+    const search: Search = { ...query, root, there: [], documents: 0 };
+    const found = await this.#find(root, search);
+    if (found === undefined) throw noMatch(root, query.platform, search.there);
+    return found;
+  }
+
+  async #find(wanted: Descriptor, search: Search): Promise<Found | undefined> {
+    const { root, platform, there } = search;
+    if (++search.documents > MAX_DOCUMENTS)
+      throw invalidArgument(`more than ${MAX_DOCUMENTS} manifests lead to the image`, { reason: 'OCI_MALFORMED' });
+    const { bytes, descriptor } = await this.#manifest(wanted, search);
+    const parsed = parseManifestOrIndex(bytes, descriptor.mediaType);
+    if (parsed.kind === 'index') {
+      there.push(...parsed.index.manifests.flatMap((one) => one.platform ?? []));
+      for (const entry of manifestsFor(parsed.index, platform)) {
+        const found = await this.#find(entry, search);
+        if (found !== undefined) return found;
       }
+      return undefined;
     }
-    throw invalidArgument(`image ${name} nests indexes too deeply`, { reason: 'OCI_MALFORMED' });
+    const { config: configured, layers } = parsed.manifest;
+    const isNamed = descriptor.digest === root.digest || wanted.platform !== undefined;
+    if (!isConfigType(configured.mediaType)) {
+      if (!isNamed) return undefined;
+      throw unsupportedType('its configuration', configured.mediaType);
+    }
+    const config = await this.#config(configured, search);
+    const image = parseImageConfig(config);
+    const of = configPlatform(image);
+    if (!isNamed && platformRank(platform, of) === undefined) {
+      there.push(of);
+      return undefined;
+    }
+    return { manifest: descriptor, config, layers: pairLayers(layers, image.rootfs.diff_ids) };
   }
 
   async #manifest({ digest, size }: Descriptor, query: Query): Promise<CachedBytes> {
@@ -193,7 +226,16 @@ export class ImageResolver {
   }
 }
 
+function unsupportedType(what: string, mediaType: string): CodedError {
+  return invalidArgument(`${what} is of the media type ${JSON.stringify(mediaType)}, which is no part of an image`, {
+    reason: 'OCI_MEDIA_TYPE',
+    hint: 'this is an artifact of another kind (a chart, a signature), or was pushed by a tool that names types of its own',
+  });
+}
+
 function pairLayers(layers: readonly Descriptor[], diffIds: readonly Digest[]): readonly Layer[] {
+  for (const { mediaType, digest } of layers)
+    if (!isLayerType(mediaType)) throw unsupportedType(`layer ${digest}`, mediaType);
   if (layers.length !== diffIds.length)
     throw invalidArgument(`malformed manifest: ${layers.length} layers, but ${diffIds.length} diff ids`, {
       reason: 'OCI_MALFORMED',
