@@ -3,7 +3,7 @@ import { Level } from './level.ts';
 import { Lookup } from './lookup.ts';
 import type { Result } from './ports.ts';
 import type { Run } from './run.ts';
-import type { ActiveVertex } from './vertex.ts';
+import type { ActiveVertex, VertexBuild } from './vertex.ts';
 
 /** Who asks for an edge: another edge, or a build's demand. */
 export type Asker = EdgeState | Demand;
@@ -20,10 +20,12 @@ export interface Held {
   readonly result: Result;
   /** The record it was loaded from or saved as. */
   readonly record: string | undefined;
-  /** Stored key ids; the first one names it. Empty when the key is volatile. */
+  /** Whether it was found rather than made. */
+  readonly hit: boolean;
+  /** Stored key ids that name this very result. */
   readonly keys: readonly string[];
-  /** What executions that use it are told apart by. */
-  readonly joinKey: string;
+  /** What it goes by in the active graph. */
+  readonly name: string;
 }
 
 /** One output of an active vertex: a memoised computation that gets as far as the furthest asker wants. */
@@ -33,15 +35,14 @@ export class EdgeState {
   readonly lookup: Lookup;
   level: Level = Level.none;
   held: Held | undefined;
-  error: CodedError | undefined;
   queued = false;
   loading: Run | undefined;
-  /** Records that turned out to be gone, and results that were reported lost. */
-  readonly gone = new Set<string>();
-  /** How often its result was reported lost. */
-  stepsBack = 0;
   /** Work under way that this edge waits for. */
   readonly runs = new Set<Run>();
+  /** Losses that its work reported since it was last done, other than of hits. */
+  losses = 0;
+  /** Records that some builds could not use, with these builds. */
+  readonly #refused = new Map<string, ReadonlySet<VertexBuild>>();
   readonly #asks = new Map<Asker, Level>();
   readonly #count: [number, number, number, number] = [0, 0, 0, 0];
 
@@ -61,7 +62,19 @@ export class EdgeState {
     return this.#count[Level.fast] > 0 ? Level.fast : Level.none;
   }
 
-  /** Asks are only ever raised, until they are withdrawn. Returns whether this edge has to do something new. */
+  /** Its result is being loaded or made; it needs nothing of its inputs then. */
+  get making(): boolean {
+    for (const run of this.runs) if (run.makes) return true;
+    return false;
+  }
+
+  /** Stored keys that name one and the same: all that a source is known by, else those of the very result that is held. */
+  get names(): readonly string[] {
+    const source = this.inputs.length === 0 && !this.vertex.vertex.ignoreCache;
+    return source ? [...this.lookup.candidates] : (this.held?.keys ?? []);
+  }
+
+  /** Asks are only ever raised, until they are withdrawn or failed. Returns whether this edge has to do something new. */
   asked(asker: Asker, level: Level): boolean {
     const before = this.#asks.get(asker) ?? Level.none;
     if (before >= level) return false;
@@ -76,11 +89,28 @@ export class EdgeState {
     if (level === undefined) return false;
     this.#asks.delete(asker);
     this.#count[level]--;
-    if (this.#asks.size === 0) this.error = undefined; // a failure is told to those who asked, and not kept
     return true;
   }
 
-  askers(): readonly (readonly [Asker, Level])[] {
-    return [...this.#asks];
+  /** A failure takes with it the asks that it fails, and is not kept: whoever asks afterwards has it tried again. Returns whose they were. */
+  failed(): readonly Asker[] {
+    const failed = [...this.#asks].filter(([, level]) => level > this.level).map(([asker]) => asker);
+    for (const asker of failed) this.withdrawn(asker);
+    return failed;
+  }
+
+  askers(): readonly Asker[] {
+    return [...this.#asks.keys()];
+  }
+
+  /** These builds cannot use a record that others may. */
+  refuse(record: string, builds: ReadonlySet<VertexBuild>): void {
+    this.#refused.set(record, new Set([...(this.#refused.get(record) ?? []), ...builds]));
+  }
+
+  /** Whether none of the builds that are here has found the record to be of no use to it. */
+  usable(record: string): boolean {
+    const refused = this.#refused.get(record);
+    return refused === undefined || refused.isDisjointFrom(this.vertex.builds);
   }
 }

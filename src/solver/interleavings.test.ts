@@ -180,7 +180,7 @@ test('whatever stored results are unusable, builds come to the right end', async
         await s.waitFor(Promise.all(graph.targets.map((target) => solveOnce(solver, target))));
         [...world.stored.keys()].forEach((id, i) => {
           if (fates[i] === 1) world.stored.delete(id);
-          if (fates[i] === 2) world.broken.add(id);
+          if (fates[i] === 2) world.lose(id);
         });
         const renamed = build(shape, ' renamed'); // sources anew, so that inner hits have consumers that run
         const values = await s.waitFor(Promise.all(renamed.targets.map((target) => solveOnce(solver, target))));

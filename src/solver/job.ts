@@ -23,7 +23,7 @@ import type {
 import { findLostResult } from './ports.ts';
 import { BuildProgress, VertexHistory } from './progress.ts';
 import type { Run } from './run.ts';
-import type { Scheduler } from './scheduler.ts';
+import { mayLose, type Scheduler } from './scheduler.ts';
 import type { ActiveVertex } from './vertex.ts';
 
 export interface JobOptions {
@@ -99,14 +99,15 @@ export class Job<O = unknown, T = unknown> implements AsyncDisposable {
     consumer: (results: readonly BuiltResult<T>[]) => Promise<R>,
     { signal }: AbortOptions,
   ): Promise<R> {
-    const reported = new Set<string>();
+    let losses = 0;
     while (true) {
       const built = await this.#buildAll(edges, signal);
       try {
         return await consumer(built);
       } catch (error) {
         const lost = findLostResult(error);
-        const again = lost !== undefined && this.#scheduler.stepBack(lost, reported);
+        if (lost !== undefined && !this.#scheduler.stepBack(lost, new Set([this]))) losses++;
+        const again = lost !== undefined && mayLose(losses, edges.length);
         this.#decide(again);
         if (!again) throw error;
       } finally {

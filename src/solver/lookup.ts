@@ -1,12 +1,10 @@
 import type { EdgeState } from './edge.ts';
-import { CONTENT_OUTPUT, isVolatile, linkedKey, rootKey } from './key.ts';
+import { CONTENT_OUTPUT, isVolatile, rootKey } from './key.ts';
 import { Level } from './level.ts';
 import type { CacheLink, KeyStore } from './ports.ts';
 
-/** An alternative way into an input slot, with the stored keys it leads to. */
+/** A way into an input slot, by the id it begins at: the stored keys it leads to. */
 interface Alternative {
-  readonly id: string;
-  readonly selector: string;
   readonly targets: string[];
 }
 
@@ -25,7 +23,7 @@ export class Lookup {
     this.#slots = edge.inputs.map(() => new Map());
   }
 
-  /** Stored keys of the edge, as far as known. */
+  /** Stored keys of the edge, as far as known. They need not name one and the same result. */
   get candidates(): ReadonlySet<string> {
     return this.#candidates;
   }
@@ -59,7 +57,7 @@ export class Lookup {
     const exhausted = this.#slots.filter(
       (_, i) =>
         vertex.inputs[i]!.level >= Level.slow &&
-        (map.inputs[i]?.contentDigest === undefined || vertex.contents[i] !== undefined),
+        (map.inputs[i]?.contentDigest === undefined || vertex.content(i) !== undefined),
     );
     return exhausted.length > 0 && intersection(exhausted).size === 0;
   }
@@ -69,46 +67,24 @@ export class Lookup {
     if (!this.keys.includes(id)) this.keys.push(id);
   }
 
-  /** Lets every stored way into the slots lead to `target`, so that the next build finds it at the first look. */
-  link(store: KeyStore, target: string): void {
+  /**
+   * Lets all names of one and the same input lead to a key that one of them leads to, so that the next build finds it at the first look. What only
+   * the definition leads to may have been made of another content than the input has now, so content is never linked here.
+   */
+  equate(store: KeyStore, target: string): void {
     const { vertex } = this.#edge;
-    const map = vertex.maps[0];
-    if (map === undefined) return;
     this.#slots.forEach((slot, i) => {
-      const selector = map.inputs[i]?.selector ?? '';
-      for (const id of vertex.inputs[i]!.held?.keys ?? []) this.#alternative(slot, id, selector);
-      for (const alternative of slot.values()) {
-        if (alternative.targets.includes(target) || isVolatile(alternative.id)) continue;
-        store.addLink(alternative.id, this.#link(i, alternative.selector), target, vertex.scope.write);
-        alternative.targets.push(target);
+      const { names, held } = vertex.inputs[i]!;
+      const content = held === undefined ? undefined : vertex.content(i);
+      const leads = (id: string) => slot.get(id)?.targets.includes(target) === true;
+      if (!names.some(leads) && (content === undefined || !leads(content))) return;
+      const selector = vertex.selector(i);
+      for (const id of names) {
+        if (leads(id)) continue;
+        store.addLink(id, this.#link(i, selector), target, vertex.scope.write);
+        slot.get(id)?.targets.push(target);
       }
     });
-  }
-
-  /**
-   * A new name for output `output`, from content where content decides and else from the keys of the inputs' results: `stored`, as
-   * a later build will come to it, or `fresh`, which is volatile where an input was made anew in spite of the cache.
-   */
-  name(output: number, kind: 'stored' | 'fresh'): string {
-    const { vertex } = this.#edge;
-    const map = vertex.maps[0]!;
-    if (this.#slots.length === 0) return rootKey(map.digest, output);
-    const inputs = vertex.inputs.map((input, i) => {
-      const content = vertex.contents[i];
-      if (content !== undefined) return { id: content, selector: '' };
-      const held = input.held!;
-      const id = (kind === 'stored' ? held.keys[0] : undefined) ?? held.joinKey;
-      return { id, selector: map.inputs[i]?.selector ?? '' };
-    });
-    return linkedKey(map.digest, output, inputs);
-  }
-
-  /** What an execution is joined by: the op's key and those of the results it runs on. */
-  joinKey(): string {
-    const { vertex } = this.#edge;
-    const inputs = vertex.inputs.map((input, i) => ({ id: vertex.contents[i] ?? input.held!.joinKey, selector: '' }));
-    const unshared = vertex.vertex.ignoreCache ? vertex.key : '';
-    return `${vertex.scopeKey} ${unshared} ${linkedKey(vertex.maps[0]!.digest, 'any', inputs)}`;
   }
 
   #updateRoot(): void {
@@ -124,27 +100,17 @@ export class Lookup {
     const { vertex } = this.#edge;
     const slot = this.#slots[i]!;
     const before = slot.size;
-    const selector = vertex.maps[0]!.inputs[i]?.selector ?? '';
+    const selector = vertex.selector(i);
     for (const id of vertex.inputs[i]!.lookup.keys) this.#search(store, slot, i, id, selector);
-    const content = vertex.contents[i];
+    const content = vertex.content(i);
     if (content !== undefined) this.#search(store, slot, i, content, '');
     return slot.size > before;
   }
 
   #search(store: KeyStore, slot: Map<string, Alternative>, i: number, id: string, selector: string): void {
     if (slot.has(id)) return;
-    const { targets } = this.#alternative(slot, id, selector);
-    if (isVolatile(id)) return;
-    for (const target of store.links(id, this.#link(i, selector), this.#edge.vertex.scope.read)) targets.push(target);
-  }
-
-  #alternative(slot: Map<string, Alternative>, id: string, selector: string): Alternative {
-    let alternative = slot.get(id);
-    if (alternative === undefined) {
-      alternative = { id, selector, targets: [] };
-      slot.set(id, alternative);
-    }
-    return alternative;
+    const targets = isVolatile(id) ? [] : store.links(id, this.#link(i, selector), this.#edge.vertex.scope.read);
+    slot.set(id, { targets: [...targets] });
   }
 
   #intersect(): void {

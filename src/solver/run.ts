@@ -1,17 +1,26 @@
 import { cancelledError } from '../base/index.ts';
 import type { EdgeState } from './edge.ts';
-import type { ActiveVertex } from './vertex.ts';
+import type { Ground } from './ground.ts';
+import type { ActiveVertex, VertexBuild } from './vertex.ts';
 
 /** Work under way, shared by the edges that wait for it; aborted when the last of them has left. */
 export class Run {
   /** Every vertex that ever waited: whose sessions serve the work and whose watchers see it. */
   readonly vertices = new Set<ActiveVertex>();
+  /** What the execution runs on, as each vertex that joined it knows that. */
+  readonly grounds = new Map<ActiveVertex, readonly Ground[]>();
+  /** Whether the edges that wait for it have their results from it. */
+  readonly makes: boolean;
   readonly #users = new Set<EdgeState>();
   #controller: AbortController | undefined;
   #aborted = false;
   settled: Promise<void> = Promise.resolve();
   /** The op itself has begun (it got its place to run). */
   began = false;
+
+  constructor(makes: boolean) {
+    this.makes = makes;
+  }
 
   get signal(): AbortSignal {
     this.#controller ??= new AbortController();
@@ -56,11 +65,13 @@ export class Run {
     return users;
   }
 
-  /** Sessions of the builds that want this now. */
+  /** The builds that want this now. */
+  builds(): ReadonlySet<VertexBuild> {
+    return new Set([...this.vertices].flatMap((vertex) => [...vertex.builds]));
+  }
+
+  /** Their sessions. */
   sessions(): readonly string[] {
-    const ids = new Set<string>();
-    for (const vertex of this.vertices)
-      for (const build of vertex.builds) for (const id of build.sessions()) ids.add(id);
-    return [...ids];
+    return [...new Set([...this.builds()].flatMap((build) => build.sessions()))];
   }
 }

@@ -1,6 +1,7 @@
-import { annotate, type Clock, CodedError, newId, toCodedError } from '../base/index.ts';
+import { annotate, type Clock, CodedError, toCodedError } from '../base/index.ts';
 import { type Asker, EdgeState, type Held } from './edge.ts';
-import { isVolatile, volatileKey } from './key.ts';
+import { activeName, type Ground, groundOf, joinKey, linkGround, stays, storedKeys } from './ground.ts';
+import { isVolatile } from './key.ts';
 import { Level } from './level.ts';
 import { contentKey } from './lookup.ts';
 import {
@@ -12,12 +13,12 @@ import {
   type ResultStore,
 } from './ports.ts';
 import { Run } from './run.ts';
-import type { ActiveVertex } from './vertex.ts';
+import type { ActiveVertex, VertexBuild } from './vertex.ts';
 
 /** How long edges are advanced before other work of the thread gets its turn. */
 const SLICE_MS = 10;
-/** How often one edge is made anew because its result was lost: a hit, and what was made in its place. */
-const MAX_STEPS_BACK = 2;
+/** How often, for each input, a consumer may lose what is no hit: a hit is found once, but what was made can be made again and again. */
+const MAX_LOSSES = 2;
 
 /**
  * Advances edges. `#advance` is the whole algorithm: it looks at one edge as it now is and does the next thing that what is wanted
@@ -54,31 +55,32 @@ export class Scheduler {
   retire(edge: EdgeState): void {
     const runs = [...edge.runs];
     this.#rest(edge);
+    this.#discardMade(edge);
     this.#release(edge);
     for (const run of runs) run.abortIfIdle();
   }
 
   /**
-   * The step back: forgets the record of a result that a consumer found lost, and takes it from the edges that hold it; who still
-   * wants them has them made anew. True when the consumer may try again: once a result, which `reported` keeps.
+   * The step back: takes a result that a consumer of these builds found lost from the edges that hold it; who still wants them has them
+   * made anew. What is gone is forgotten for good, what was refused or could not be reached is passed over for these builds alone. Returns whether a
+   * hit was taken: there are only so many of them. Losses of another kind the consumer counts, see {@link mayLose}.
    */
-  stepBack({ resultIds }: LostResultError, reported: Set<string>): boolean {
-    const [first = ''] = resultIds;
-    if (reported.has(first)) return false;
-    reported.add(first);
-    const lost = resultIds.flatMap((id) => [...(this.#holders.get(id) ?? [])]);
-    if (lost.some((edge) => edge.stepsBack >= MAX_STEPS_BACK)) return false;
-    for (const edge of lost) {
-      const { held } = edge;
-      if (held === undefined || edge.gone.has(held.result.id)) continue;
-      edge.stepsBack++;
-      edge.gone.add(held.result.id);
-      if (held.record !== undefined) this.#forget(edge, held.record);
+  stepBack({ resultIds, kind }: LostResultError, builds: ReadonlySet<VertexBuild>): boolean {
+    let hit = false;
+    for (const edge of resultIds.flatMap((id) => [...(this.#holders.get(id) ?? [])])) {
+      const { held, vertex } = edge;
+      if (held === undefined || (kind !== 'gone' && vertex.builds.isDisjointFrom(builds))) continue;
+      hit ||= held.hit;
+      if (held.record !== undefined) {
+        if (kind === 'gone') this.#keys.dropResult(held.record);
+        else edge.refuse(held.record, builds);
+      }
+      if (vertex.outputs[edge.index]?.result.id === held.result.id) this.#discardMade(edge);
       this.#release(edge);
       edge.level = Level.slow;
       this.#wake(edge);
     }
-    return true;
+    return hit;
   }
 
   #wake(edge: EdgeState): void {
@@ -117,7 +119,7 @@ export class Scheduler {
   #advance(edge: EdgeState): void {
     const { vertex, inputs } = edge;
     const { wanted } = edge;
-    if (vertex.retired || edge.error !== undefined) return;
+    if (vertex.retired) return;
     if (wanted <= edge.level) {
       this.#rest(edge);
       return;
@@ -127,6 +129,7 @@ export class Scheduler {
       this.#hold(edge, { ...made, result: made.result.clone() });
       return;
     }
+    if (edge.making) return;
 
     if (vertex.vertex.ignoreCache) {
       if (this.#reach(edge, Level.slow)) return; // no keys before there is a result
@@ -152,8 +155,14 @@ export class Scheduler {
     this.#execute(edge);
   }
 
-  /** The edge is as far as it has to be: inputs and work are let go. */
+  /** The edge is as far as it has to be, or has failed. */
   #rest(edge: EdgeState): void {
+    edge.losses = 0;
+    this.#letGo(edge);
+  }
+
+  /** Inputs and work are no longer needed. */
+  #letGo(edge: EdgeState): void {
     for (const input of edge.inputs) this.withdraw(input, edge);
     for (const run of [...edge.runs]) if (run.leave(edge)) this.#idle.add(run);
   }
@@ -170,7 +179,7 @@ export class Scheduler {
   }
 
   #tell(edge: EdgeState): void {
-    for (const [asker] of edge.askers()) {
+    for (const asker of edge.askers()) {
       if (asker instanceof EdgeState) this.#wake(asker);
       else asker.wake();
     }
@@ -180,20 +189,14 @@ export class Scheduler {
     let ready = true;
     for (const input of inputs) {
       this.ask(input, edge, level);
-      if (input.level >= level) continue;
-      if (input.error !== undefined) {
-        this.#fail([edge], input.error);
-        return false;
-      }
-      ready = false;
+      if (input.level < level) ready = false;
     }
     return ready;
   }
 
   #look(edge: EdgeState): void {
     if (!edge.lookup.update(this.#keys)) return;
-    // What was found by one key of an input is found by all of them from now on.
-    for (const key of edge.lookup.candidates) edge.lookup.link(this.#keys, key);
+    for (const key of edge.lookup.candidates) edge.lookup.equate(this.#keys, key);
     this.#tell(edge);
   }
 
@@ -212,18 +215,13 @@ export class Scheduler {
       let best: { key: string; id: string; createdAt: number } | undefined;
       for (const key of edge.lookup.candidates) {
         for (const { resultId, createdAt } of this.#keys.results(key, read)) {
-          if (edge.gone.has(resultId) || (best !== undefined && best.createdAt >= createdAt)) continue;
+          if (!edge.usable(resultId) || (best !== undefined && best.createdAt >= createdAt)) continue;
           best = { key, id: resultId, createdAt };
         }
       }
       if (best === undefined || this.#results.exists(best.id)) return best;
-      this.#forget(edge, best.id);
+      this.#keys.dropResult(best.id);
     }
-  }
-
-  #forget(edge: EdgeState, record: string): void {
-    edge.gone.add(record);
-    this.#keys.dropResult(record);
   }
 
   /** Cache maps of the vertex up to number `count`, or as many as there are. */
@@ -273,14 +271,13 @@ export class Scheduler {
     let ready = true;
     for (let i = 0; i < vertex.inputs.length; i++) {
       const contentDigest = map.inputs[i]?.contentDigest;
-      if (contentDigest === undefined || vertex.contents[i] !== undefined) continue;
+      if (contentDigest === undefined || vertex.content(i) !== undefined) continue;
       ready = false;
       const input = vertex.inputs[i]!;
       const running = vertex.contentRuns[i];
       if (running !== undefined) running.join(edge);
       else if (this.#ask(edge, [input], Level.result))
         this.#digest(edge, i, (result, context) => contentDigest.call(map.inputs[i], result, context));
-      if (edge.error !== undefined) return false;
     }
     return ready;
   }
@@ -300,7 +297,7 @@ export class Scheduler {
         }
       },
       (digest) => {
-        vertex.contents[i] = contentKey(digest);
+        vertex.contents[i] = { id: contentKey(digest), of: result.id };
       },
       () => {
         vertex.contentRuns[i] = undefined;
@@ -310,28 +307,30 @@ export class Scheduler {
 
   #load(edge: EdgeState, key: string, record: string): void {
     const { vertex } = edge;
+    this.#letGo(edge);
     if (edge.loading !== undefined) {
       edge.loading.join(edge);
       return;
     }
+    const found = () =>
+      edge.usable(record) && this.#keys.results(key, vertex.scope.read).some(({ resultId }) => resultId === record);
     edge.loading = this.#start(
       edge,
-      async () => {
-        const result = await this.#results.load(record);
-        if (result !== undefined) {
+      () => this.#results.load(record),
+      (result) => {
+        if (result === undefined) this.#keys.dropResult(record);
+        // It may have been reported lost meanwhile.
+        else if (edge.held !== undefined || vertex.retired || !found()) discard(result);
+        else {
           vertex.started(true);
           vertex.history.complete({ cached: true });
+          this.#hold(edge, { result, record, hit: true, keys: [key], name: key });
         }
-        return result;
-      },
-      (result) => {
-        if (result === undefined) this.#forget(edge, record);
-        else if (edge.held !== undefined || vertex.retired) discard(result);
-        else this.#hold(edge, { result, record, keys: [key], joinKey: key });
       },
       () => {
         edge.loading = undefined;
       },
+      true,
     );
   }
 
@@ -342,10 +341,13 @@ export class Scheduler {
       edge.lookup.refresh(this.#keys);
       if (this.#hit(edge, Level.result)) return;
     }
-    const joinKey = edge.lookup.joinKey();
-    const running = this.#executions.get(joinKey);
+    const ground = groundOf(vertex);
+    const key = joinKey(vertex, ground);
+    this.#letGo(edge);
+    const running = this.#executions.get(key);
     if (running !== undefined) {
       if (running.began && !running.vertices.has(vertex)) vertex.started(false);
+      if (!running.grounds.has(vertex)) running.grounds.set(vertex, ground);
       running.join(edge);
       return;
     }
@@ -359,7 +361,7 @@ export class Scheduler {
           for (const each of run.vertices) each.started(false);
           const results = await vertex.op.exec(inputs, context);
           try {
-            return { results, records: await this.#save(edge, results) };
+            return { results, records: await this.#save(run, results) };
           } catch (error) {
             for (const result of results) discard(result);
             throw error;
@@ -373,58 +375,56 @@ export class Scheduler {
         }
       },
       ({ results, records }) => {
-        for (const each of run.vertices) {
-          each.history.complete();
-          if (!each.retired) this.#made(each, results, records);
+        try {
+          for (const [each, itsGround] of run.grounds) {
+            each.history.complete();
+            this.#made(each, itsGround, results, records);
+          }
+        } finally {
+          for (const result of results) discard(result);
         }
-        for (const result of results) discard(result);
-        for (const { index, vertex } of run.users) {
-          if (index >= results.length)
-            throw new CodedError('invalid_argument', `${vertex.vertex.name} has no output ${index}`);
+        for (const user of [...run.users]) {
+          if (user.index < results.length) continue;
+          const { name } = user.vertex.vertex;
+          const error = new CodedError('invalid_argument', `${name} has no output ${user.index}`);
+          this.#fail([user], this.#blame(error, user.vertex));
         }
       },
-      () => this.#executions.delete(joinKey),
+      () => this.#executions.delete(key),
+      true,
     );
-    this.#executions.set(joinKey, run);
+    run.grounds.set(vertex, ground);
+    this.#executions.set(key, run);
   }
 
   /** Persists what an execution made, where a later build could find it. */
-  async #save(edge: EdgeState, results: readonly Result[]): Promise<readonly (string | undefined)[]> {
-    const { vertex } = edge;
-    const rootsStay = vertex.inputs.length > 0 || vertex.maps.some((map) => !isVolatile(map.digest));
-    if (vertex.retired) return results.map(() => undefined);
-    const stays =
-      rootsStay &&
-      vertex.inputs.every((input, i) => vertex.contents[i] !== undefined || (input.held?.keys.length ?? 0) > 0);
-    if (!stays) return results.map(() => undefined);
-    const records: string[] = [];
-    for (const result of results) records.push(await this.#results.save(result));
+  async #save(run: Run, results: readonly Result[]): Promise<readonly (string | undefined)[]> {
+    const found = [...run.grounds].some(([vertex, ground]) => !vertex.retired && stays(vertex, ground));
+    const records: (string | undefined)[] = [];
+    for (const result of results) records.push(found ? await this.#results.save(result) : undefined);
     return records;
   }
 
   /** Enters an execution's results into the keys of one of its vertices. */
-  #made(vertex: ActiveVertex, results: readonly Result[], records: readonly (string | undefined)[]): void {
+  #made(
+    vertex: ActiveVertex,
+    ground: readonly Ground[],
+    results: readonly Result[],
+    records: readonly (string | undefined)[],
+  ): void {
     const now = this.#clock.now();
     results.forEach((result, index) => {
-      if (vertex.outputs[index] !== undefined) return;
-      const edge = vertex.edge(index);
-      edge.lookup.update(this.#keys);
       const record = records[index];
-      const name = edge.lookup.name(index, 'stored');
-      const keys: string[] = [];
-      if (record !== undefined && !isVolatile(name)) {
-        const known = [...edge.lookup.candidates];
-        keys.push(...(known.length > 0 ? known : [name]));
-        for (const key of keys) {
-          edge.lookup.link(this.#keys, key);
-          this.#keys.addResult(key, record, now, vertex.scope.write);
-        }
+      const keys = record === undefined ? [] : storedKeys(this.#keys, vertex, index, ground);
+      for (const key of keys) {
+        linkGround(this.#keys, vertex, index, ground, key);
+        this.#keys.addResult(key, record!, now, vertex.scope.write);
       }
-      // Consumers of an execution that ignored the cache, or stands on one, must not find what was made of an older one.
-      const fresh = vertex.vertex.ignoreCache ? volatileKey(newId()) : edge.lookup.name(index, 'fresh');
-      const stale = isVolatile(fresh);
-      for (const key of stale ? [fresh] : [...keys, name]) edge.lookup.know(key);
-      vertex.outputs[index] = { result: result.clone(), record, keys, joinKey: stale ? fresh : (keys[0] ?? name) };
+      if (vertex.retired || vertex.outputs[index] !== undefined) return;
+      const name = activeName(vertex, index, ground, keys);
+      const { lookup } = vertex.edge(index);
+      for (const key of isVolatile(name) ? [name] : [...keys, name]) lookup.know(key);
+      vertex.outputs[index] = { result: result.clone(), record, hit: false, keys, name };
     });
   }
 
@@ -439,10 +439,13 @@ export class Scheduler {
     this.#reach(edge, Level.result);
   }
 
-  #release(edge: EdgeState): void {
-    const made = edge.vertex.outputs[edge.index];
-    edge.vertex.outputs[edge.index] = undefined;
+  #discardMade({ vertex, index }: EdgeState): void {
+    const made = vertex.outputs[index];
+    vertex.outputs[index] = undefined;
     if (made !== undefined) discard(made.result);
+  }
+
+  #release(edge: EdgeState): void {
     const { held } = edge;
     if (held === undefined) return;
     edge.held = undefined;
@@ -458,8 +461,9 @@ export class Scheduler {
     work: (context: OpContext) => Promise<R>,
     done: (value: R) => void,
     ended: () => void,
+    makes = false,
   ): Run {
-    const run = new Run();
+    const run = new Run(makes);
     run.join(edge);
     edge.vertex.work.add(run);
     const context: OpContext = {
@@ -483,10 +487,7 @@ export class Scheduler {
         done(value);
       } catch (error) {
         ended();
-        const lost = findLostResult(error);
-        const again = lost !== undefined && !run.aborted && this.stepBack(lost, edge.vertex.lost);
-        if (!run.aborted && !again) failure = this.#blame(error, edge.vertex);
-        if (lost !== undefined) endVertices(run, again ? {} : { error });
+        failure = this.#failure(run, edge.vertex, error);
       }
       edge.vertex.work.delete(run);
       const users = run.finish();
@@ -494,6 +495,32 @@ export class Scheduler {
       for (const user of users) this.#wake(user);
     })();
     return run;
+  }
+
+  /** What is told to those who wait for work that failed; nothing if they may have it done again. */
+  #failure(run: Run, vertex: ActiveVertex, error: unknown): CodedError | undefined {
+    const lost = findLostResult(error);
+    let again = false;
+    try {
+      again = lost !== undefined && !run.aborted && this.#tryAgain(run, lost);
+    } catch (another) {
+      return this.#blame(another, vertex);
+    } finally {
+      if (lost !== undefined) endVertices(run, again ? {} : { error });
+    }
+    return run.aborted || again ? undefined : this.#blame(error, vertex);
+  }
+
+  /** Whether some of those who wait for work that found a result lost have it done again. The others have lost too much. */
+  #tryAgain(run: Run, lost: LostResultError): boolean {
+    const hit = this.stepBack(lost, run.builds());
+    if (hit) return true;
+    const users = [...run.users];
+    for (const user of users) user.losses++;
+    const over = users.filter(({ losses, inputs }) => !mayLose(losses, inputs.length));
+    if (over.length === users.length) return false;
+    for (const user of over) this.#fail([user], this.#blame(lost, user.vertex));
+    return true;
   }
 
   #blame(error: unknown, vertex: ActiveVertex): CodedError {
@@ -512,16 +539,20 @@ export class Scheduler {
   #fail(edges: readonly EdgeState[], error: CodedError): void {
     const open: EdgeState[] = [...edges];
     for (let edge = open.pop(); edge !== undefined; edge = open.pop()) {
-      if (edge.error !== undefined || edge.wanted <= edge.level) continue;
-      edge.error = error;
+      if (edge.wanted <= edge.level) continue;
+      const failed = edge.failed();
       this.#rest(edge);
-      for (const [asker, level] of edge.askers()) {
-        if (level <= edge.level) continue;
+      for (const asker of failed) {
         if (asker instanceof EdgeState) open.push(asker);
         else asker.fail(error);
       }
     }
   }
+}
+
+/** Whether a consumer of so many inputs may try again after so many losses that were no hits. */
+export function mayLose(losses: number, inputs: number): boolean {
+  return losses <= MAX_LOSSES * Math.max(inputs, 1);
 }
 
 /** Ends what is shown of a run's vertices. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { CodedError, neverAborted } from '../base/index.ts';
+import { CodedError, digestOf, neverAborted } from '../base/index.ts';
+import { rootKey } from './key.ts';
 import { LostResultError, type VertexEvent } from './ports.ts';
 import { constant, IntegerWorld, newJob, solveOnce, sum, vertex } from './testing/integer-world.ts';
 
@@ -193,7 +194,7 @@ describe('the step back', () => {
     const world = new IntegerWorld();
     const middle = sum('middle', [constant(4)]);
     await solveOnce(world.solver(), middle);
-    for (const id of world.stored.keys()) world.broken.add(id);
+    for (const id of world.stored.keys()) world.lose(id);
     world.ran.length = 0;
     expect(await solveOnce(world.solver(), sum('top', [middle]))).toBe(4);
     expect(world.ran).toEqual(['top', 'middle', 'constant 4', 'middle', 'top']);
@@ -207,7 +208,7 @@ describe('the step back', () => {
     const world = new IntegerWorld();
     const graph = sum('top', [constant(4)]);
     await solveOnce(world.solver(), graph);
-    world.broken.add([...world.stored.keys()].at(-1)!);
+    world.lose([...world.stored.keys()].at(-1)!);
     const job = newJob(world.solver());
     let exports = 0;
     const value = await job.use(
@@ -229,7 +230,7 @@ describe('the step back', () => {
     let calls = 0;
     const consumer = async ([built]: readonly { result: { id: string } }[]) => {
       calls++;
-      world.broken.add(built!.result.id);
+      world.lose(built!.result.id);
       return world.use(built!.result as never);
     };
     await expect(job.use([{ vertex: constant(1), index: 0 }], consumer as never, { signal })).rejects.toMatchObject({
@@ -280,6 +281,87 @@ describe('the step back', () => {
     expect(await errors(1)).toBe(0);
     expect(await errors(9)).toBe(1);
     await job.close();
+    expect(world.open).toBe(0);
+  });
+
+  test.each([
+    'refused',
+    'unavailable',
+  ] as const)('a record that is %s to one build is there for the next', async (kind) => {
+    const world = new IntegerWorld();
+    const base = vertex({
+      cacheName: 'base',
+      compute: (_, context) => {
+        if (!context.sessions().includes('credentials')) throw new CodedError('permission_denied', 'not for you');
+        return 4;
+      },
+    });
+    const target = sum('top', [base]);
+    await solveOnce(world.solver(), base, { sessions: ['credentials'] });
+    const [id] = [...world.stored.keys()];
+    world.lose(id!, kind, 'credentials');
+    world.ran.length = 0;
+    const solver = world.solver();
+    await expect(solveOnce(solver, target, { sessions: ['other'] })).rejects.toThrow('not for you');
+    expect(world.ran).toEqual(['top', 'base']);
+    world.ran.length = 0;
+    expect(await solveOnce(solver, target, { sessions: ['credentials'] })).toBe(4);
+    expect(world.ran).toEqual(['top']);
+    expect(world.loaded).toEqual([id, id]);
+    expect(world.open).toBe(0);
+  });
+
+  test('a consumer outside the graph that is refused a result costs the build beside it nothing', async () => {
+    const world = new IntegerWorld();
+    const base = constant(4);
+    await solveOnce(world.solver(), base);
+    const [id] = [...world.stored.keys()];
+    world.lose(id!, 'refused', 'credentials');
+    const solver = world.solver();
+    await using one = newJob(solver, { sessions: ['credentials'] });
+    await using two = newJob(solver, { sessions: ['other'] });
+    const use = (job: typeof one) =>
+      job.use([{ vertex: base, index: 0 }], async ([built]) => world.use(built!.result, job.sessions()), { signal });
+    expect([await use(one), await use(two)]).toEqual([4, 4]);
+    expect(world.ran).toEqual(['constant 4', 'constant 4']);
+    await two.close();
+    expect(world.keys.results(rootKey(digestOf('constant 4'), 0), ['main'])).toHaveLength(2);
+    expect(await use(one)).toBe(4);
+  });
+
+  test('any number of records of one key may be lost: each is, once', async () => {
+    const world = new IntegerWorld();
+    const middle = (ignoreCache: boolean) => vertex({ cacheName: 'middle', compute: () => 4 }, [], { ignoreCache });
+    for (let i = 0; i < 5; i++) await solveOnce(world.solver(), middle(true));
+    for (const id of world.stored.keys()) world.lose(id);
+    world.ran.length = 0;
+    expect(await solveOnce(world.solver(), sum('top', [middle(false)]))).toBe(4);
+    expect(world.ran).toEqual([...Array.from({ length: 5 }, () => 'top'), 'middle', 'top']);
+  });
+
+  test('however long a vertex lives, a build may lose its result', async () => {
+    const world = new IntegerWorld();
+    const solver = world.solver();
+    const base = constant(4);
+    await using staying = newJob(solver);
+    await staying.build({ vertex: base, index: 0 }, { signal }).then(({ result }) => result.release());
+    for (let n = 0; n < 9; n++) {
+      for (const id of world.stored.keys()) world.lose(id);
+      expect(await solveOnce(solver, sum(`top ${n}`, [base]))).toBe(4);
+    }
+  });
+
+  test('a record that is dropped while it is being loaded is not used', async () => {
+    const world = new IntegerWorld();
+    const base = constant(4);
+    await solveOnce(world.solver(), base);
+    const [id] = [...world.stored.keys()];
+    world.gate = async (what) => {
+      if (what.startsWith('load')) world.keys.dropResult(id!);
+    };
+    world.ran.length = 0;
+    expect(await solveOnce(world.solver(), base)).toBe(4);
+    expect(world.ran).toEqual(['constant 4']);
     expect(world.open).toBe(0);
   });
 

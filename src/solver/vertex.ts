@@ -24,15 +24,13 @@ export class ActiveVertex {
   readonly maps: CacheMap[] = [];
   mapsDone = false;
   mapRun: Run | undefined;
-  /** Ids of the slow keys, by input. */
-  readonly contents: (string | undefined)[] = [];
+  /** Slow keys by input, each with the result it was computed from: a content key belongs to a result, not to a slot. */
+  readonly contents: ({ readonly id: string; readonly of: string } | undefined)[] = [];
   readonly contentRuns: (Run | undefined)[] = [];
   /** What exec made, by output. */
   readonly outputs: (Held | undefined)[] = [];
   /** Work begun for this vertex that has not ended, aborted or not. */
   readonly work = new Set<Run>();
-  /** Results that its work reported lost. */
-  readonly lost = new Set<string>();
   retired = false;
   /** Something was shown of it beyond the look-up of its keys. */
   #worked = false;
@@ -74,6 +72,18 @@ export class ActiveVertex {
   /** The op, if anything was asked of it yet. */
   get opened(): Op | undefined {
     return this.#op;
+  }
+
+  /** What narrows the keys of an input. */
+  selector(i: number): string {
+    return this.maps[0]?.inputs[i]?.selector ?? '';
+  }
+
+  /** The slow key of an input: of the result that it holds, or of the one that was last held. */
+  content(i: number): string | undefined {
+    const content = this.contents[i];
+    const held = this.inputs[i]!.held;
+    return held === undefined || held.result.id === content?.of ? content?.id : undefined;
   }
 
   edge(index: number): EdgeState {

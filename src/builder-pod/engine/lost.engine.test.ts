@@ -14,7 +14,8 @@ import {
   silentLogger,
 } from '../../base/index.ts';
 import { SessionRegistry } from '../../builder-api/index.ts';
-import { image, type State as Llb } from '../../llb/index.ts';
+import { prune } from '../../cache/gc/index.ts';
+import { FileActions, image, type State as Llb, scratch } from '../../llb/index.ts';
 import { parseManifestOrIndex } from '../../oci/manifest/index.ts';
 import { anonymous, RegistryClient, type Repository } from '../../oci/registry-client/index.ts';
 import { FaultProxy } from '../../oci/registry-client/testing/fault-proxy.ts';
@@ -239,10 +240,46 @@ describe('files of a cached step are gone', () => {
   test('content that decides about a later step is read anew', async () => {
     await solve(two());
     loseSnapshot('cat /one');
-    const { scratch, FileActions } = await import('../../llb/index.ts');
     const copied = scratch().file(new FileActions().copy(two(), '/two', '/copied'));
     expect((await solve(copied, 'copy')).errors).toEqual([]);
     expect(await topOf('copy')).toBe('one\ntwo\n');
+  });
+});
+
+describe('what a random step made of one content is never found by another', () => {
+  /** Copies of /v, each of the one before: found by content alone. */
+  const copies = (source: Llb, count: number): Llb => {
+    let at = source;
+    for (let n = 0; n < count; n++)
+      at = scratch().file(new FileActions().copy(at, n === 0 ? '/v' : `/copy${n}`, `/copy${n + 1}`));
+    return at;
+  };
+  const random = () => step(from('base'), 'cat /proc/sys/kernel/random/uuid > /v; touch -d @0 /v');
+  const certain = (text: string) => step(from('base'), `printf '%s\\n' ${text.trim()} > /v; touch -d @0 /v`);
+  const made = async (target: Llb) => {
+    await solve(target, 'made');
+    return await topOf('made');
+  };
+
+  test('when its record and that of a copy are pruned, and it runs again', async () => {
+    const first = await made(copies(random(), 2));
+    await prune(builder.state.refs, {
+      ...{ filters: ['description~=cat./proc', 'description~=^copy./v'], signal, sessions: () => [] },
+    });
+    const second = await made(copies(random(), 1));
+    expect(second).not.toBe(first);
+    expect(await made(copies(certain(first), 1))).toBe(first);
+    expect(await made(copies(certain(second), 2))).toBe(second);
+  });
+
+  test('when its files are gone while a copy works on them, and it is made anew', async () => {
+    const first = await made(copies(random(), 1));
+    loseSnapshot('cat /proc');
+    const other = (source: Llb) => scratch().file(new FileActions().copy(source, '/v', '/other'));
+    const second = await made(other(random()));
+    expect(second).not.toBe(first);
+    expect(await made(other(certain(first)))).toBe(first);
+    expect(await made(other(certain(second)))).toBe(second);
   });
 });
 

@@ -3,6 +3,7 @@ import type { Job } from '../job.ts';
 import { MemoryKeyStore } from '../memory-key-store.ts';
 import {
   type CacheMapInput,
+  type LossKind,
   LostResultError,
   type Op,
   type OpContext,
@@ -27,6 +28,15 @@ export interface IntegerOp {
 }
 
 export type IntegerVertex = Vertex<IntegerOp>;
+
+/** How a result came to be. */
+export interface Made {
+  readonly op: IntegerOp;
+  readonly output: number;
+  readonly value: number;
+  readonly inputs: readonly string[];
+  readonly scope: string;
+}
 
 export function vertex(
   op: IntegerOp,
@@ -60,8 +70,10 @@ export class IntegerWorld {
   /** Handles given out and not yet released. */
   open = 0;
   running = 0;
-  /** Stored ids that look whole but cannot be used. */
-  readonly broken = new Set<string>();
+  /** Results that look whole but cannot be used, unless by this session. */
+  readonly #broken = new Map<string, { readonly kind: LossKind; readonly unless: string | undefined }>();
+  /** What executions have made, by result id. */
+  readonly made = new Map<string, Made>();
   /** Called at each op's call, to hold it up. */
   gate: (what: string) => Promise<void> = async () => {};
   #next = 0;
@@ -129,7 +141,7 @@ export class IntegerWorld {
                         this.digested.push(op.cacheName);
                         await this.gate(`digest ${op.cacheName}`);
                         context.signal.throwIfAborted();
-                        this.#use(result);
+                        this.use(result, context.sessions());
                         return digestOf(`content ${Math.floor((result.value as number) / (op.contentDivisor ?? 1))}`);
                       },
                     }
@@ -146,12 +158,17 @@ export class IntegerWorld {
         try {
           await this.gate(`exec ${op.cacheName}`);
           context.signal.throwIfAborted();
-          for (const result of results) this.#use(result);
+          for (const result of results) this.use(result, context.sessions());
           const value = await op.compute(
             results.map((result) => result.value),
             context,
           );
-          return Array.from({ length: op.outputs ?? 1 }, (_, i) => this.result(value + i));
+          return Array.from({ length: op.outputs ?? 1 }, (_, output) => {
+            const result = this.result(value + output);
+            const inputs = results.map(({ id }) => id);
+            this.made.set(result.id, { op, output, value: result.value, inputs, scope: context.scope });
+            return result;
+          });
         } finally {
           this.running--;
         }
@@ -159,12 +176,25 @@ export class IntegerWorld {
     };
   }
 
-  #use(result: Result): void {
-    if (this.broken.has(result.id)) throw new LostResultError(result.id, `blob of ${result.id} is gone`);
+  /** From now on a result cannot be used, unless by a session. */
+  lose(id: string, kind: LossKind = 'gone', unless?: string): void {
+    this.#broken.set(id, { kind, unless });
   }
 
-  use(result: Result): number {
-    this.#use(result);
+  mend(id: string): void {
+    this.#broken.delete(id);
+  }
+
+  /** Its record and content are removed, as by GC. */
+  prune(id: string): void {
+    this.keys.dropResult(id);
+    this.stored.delete(id);
+  }
+
+  use(result: Result, sessions: readonly string[] = []): number {
+    const broken = this.#broken.get(result.id);
+    if (broken !== undefined && (broken.unless === undefined || !sessions.includes(broken.unless)))
+      throw new LostResultError(result.id, `blob of ${result.id} is ${broken.kind}`, { kind: broken.kind });
     return result.value as number;
   }
 }
@@ -173,19 +203,24 @@ export class IntegerWorld {
 export async function solveOnce(
   solver: Solver<IntegerOp, number>,
   target: IntegerVertex,
-  options: { readonly scope?: string; readonly read?: readonly string[]; readonly signal?: AbortSignal } = {},
+  options: JobSettings & { readonly signal?: AbortSignal } = {},
 ): Promise<number> {
-  await using job = newJob(solver, options.scope, options.read);
+  await using job = newJob(solver, options);
   const { result } = await job.build({ vertex: target, index: 0 }, { signal: options.signal ?? neverAborted });
   const { value } = result;
   await result.release();
   return value;
 }
 
+export interface JobSettings {
+  readonly scope?: string;
+  readonly read?: readonly string[];
+  readonly sessions?: readonly string[];
+}
+
 export function newJob(
   solver: Solver<IntegerOp, number>,
-  scope = 'main',
-  read: readonly string[] = [],
+  { scope = 'main', read = [], sessions = [] }: JobSettings = {},
 ): Job<IntegerOp, number> {
-  return solver.job({ id: 'job', sessions: () => [], scope: { write: scope, read } });
+  return solver.job({ id: 'job', sessions: () => sessions, scope: { write: scope, read } });
 }
