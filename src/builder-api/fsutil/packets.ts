@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
-import type Long from 'long';
 import { CodedError } from '../../base/index.ts';
+import { longOf, toBigInt } from '../services/integers.ts';
 import { fsutil } from '../wire/core.js';
 
 const { Packet } = fsutil.types;
@@ -118,21 +118,10 @@ function fromWire(stat: fsutil.types.Stat.$Properties): FileStat {
     uid: stat.uid ?? 0,
     gid: stat.gid ?? 0,
     size: Number(stat.size ?? 0),
-    modTime: bigOf(stat.modTime),
+    modTime: toBigInt(stat.modTime),
     linkname: stat.linkname ?? '',
     devmajor: Number(stat.devmajor ?? 0),
     devminor: Number(stat.devminor ?? 0),
     xattrs: stat.xattrs ?? {},
   };
-}
-
-function bigOf(value: number | Long | null | undefined): bigint {
-  if (value == null) return 0n;
-  return typeof value === 'number' ? BigInt(value) : (BigInt(value.high) << 32n) | BigInt(value.low >>> 0);
-}
-
-/** The parts of a Long that the encoder reads. */
-function longOf(value: bigint): Long {
-  const bits = BigInt.asIntN(64, value);
-  return { low: Number(BigInt.asIntN(32, bits)), high: Number(bits >> 32n), unsigned: false } as Long;
 }

@@ -12,6 +12,12 @@ export function toBigInt(value: number | Long | null | undefined): bigint {
   return typeof value === 'number' ? BigInt(value) : (BigInt(value.high) << 32n) | BigInt(value.low >>> 0);
 }
 
+/** A 64-bit field to encode, exactly: the parts of a Long that the encoder reads. */
+export function longOf(value: bigint): Long {
+  const bits = BigInt.asIntN(64, value);
+  return { low: Number(BigInt.asIntN(32, bits)), high: Number(bits >> 32n), unsigned: false } as Long;
+}
+
 /** A Timestamp of milliseconds since the epoch (fractions kept to the nanosecond as far as a number has them). */
 export function timestampOf(ms: number): { seconds: number; nanos: number } {
   const seconds = Math.floor(ms / 1000);

@@ -6,12 +6,14 @@ import {
   type GrpcServer,
   type Handlers,
   LLBBridge,
+  longOf,
+  timestampOf,
   toNumber,
   type wire,
 } from '../../builder-api/index.ts';
 import { type Definition, decodeDefinition, encodeDefinition } from '../../llb/index.ts';
 import type { Build, Engine } from '../engine/index.ts';
-import type { BridgeRef, BridgeResult, BridgeStat, FrontendBridge } from '../frontends/index.ts';
+import type { BridgeRef, BridgeResult, BridgeSourceMeta, BridgeStat, FrontendBridge } from '../frontends/index.ts';
 import { frontendCaps, llbCaps } from './caps.ts';
 import { buildkitCode } from './wire-code.ts';
 import { platformOf } from './worker.ts';
@@ -82,19 +84,22 @@ export function registerLlbBridge(server: GrpcServer, engine: Engine, worker: Wo
 
     resolveSourceMeta: async (request, context) => {
       const bridge = await bridgeOf(context);
-      const { source, image } = await bridge.resolveSourceMeta(
+      const { source, image, git, http } = await bridge.resolveSourceMeta(
         {
           source: { identifier: request.source?.identifier ?? '', attrs: request.source?.attrs ?? {} },
           ...platformOption(platformOf(request.platform)),
           resolveMode: request.resolveMode ?? '',
           logName: request.logName ?? '',
           noConfig: request.image?.noConfig === true,
+          gitObject: request.git?.returnObject === true,
         },
         context,
       );
       return {
         source: { identifier: source.identifier, attrs: { ...source.attrs } },
         ...(image === undefined ? {} : { image }),
+        ...(git === undefined ? {} : { git }),
+        ...(http === undefined ? {} : { http: httpMessage(http) }),
       };
     },
 
@@ -204,5 +209,9 @@ function resultOf(message: Result): BridgeResult {
 }
 
 function statMessage(stat: BridgeStat): Stat {
-  return { ...stat, modTime: Number(stat.modTime) };
+  return { ...stat, modTime: longOf(stat.modTime) };
+}
+
+function httpMessage({ checksum, filename, lastModified }: NonNullable<BridgeSourceMeta['http']>) {
+  return { checksum, filename, ...(lastModified === undefined ? {} : { lastModified: timestampOf(lastModified) }) };
 }

@@ -47,11 +47,19 @@ export class BuildRef {
     return await this.#read<FoundEntry>('statFile', { path }, options);
   }
 
-  async readDirectory(path: string, options: AbortOptions): Promise<readonly FoundEntry[]> {
-    return await this.#read<readonly FoundEntry[]>('readDirectory', { path }, options);
+  async readDirectory(
+    path: string,
+    includePattern: string | undefined,
+    options: AbortOptions,
+  ): Promise<readonly FoundEntry[]> {
+    return await this.#read<readonly FoundEntry[]>('readDirectory', { path, includePattern }, options);
   }
 
-  #read<T>(fn: string, args: { readonly path: string }, options: AbortOptions): Promise<T> {
+  #read<T>(
+    fn: string,
+    args: { readonly path: string } & Readonly<Record<string, unknown>>,
+    options: AbortOptions,
+  ): Promise<T> {
     const { pools, sessions, view } = this.#context;
     return this.#use(options, (ref) =>
       view.use(ref, { ...options, sessions }, (root) =>

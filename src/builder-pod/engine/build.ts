@@ -28,7 +28,7 @@ import type {
   FrontendBridge,
   FrontendRegistry,
 } from '../frontends/index.ts';
-import type { ImageResolver, ResolutionMemo } from '../sources/index.ts';
+import type { ImageResolver, ResolutionMemo, SourceRegistry } from '../sources/index.ts';
 import { BuildRef, type EngineJob } from './build-ref.ts';
 import { BUILDER_LLB_CAPS } from './capabilities.ts';
 import { checkEntitlements } from './entitlements.ts';
@@ -42,6 +42,7 @@ export interface BuildServices {
   /** Unmounts and the like that builds do not wait for. */
   readonly afterwork: Afterwork;
   readonly images: ImageResolver;
+  readonly sources: SourceRegistry;
   readonly frontends: FrontendRegistry;
   /** The builder as frontends see it; its first platform is its own. */
   readonly worker: BridgeWorker;
@@ -162,12 +163,8 @@ export class Build {
       solve: (request, call) => this.#solve(request, call),
       readFile: (id, path, range, call) => read(id, (ref) => ref.readFile(path, range, this.#bound(call))),
       readDir: async (id, path, includePattern, call) => {
-        if (includePattern) {
-          throw new CodedError('unimplemented', 'reading a directory with an include pattern is not supported yet', {
-            fault: 'user',
-          });
-        }
-        return (await read(id, (ref) => ref.readDirectory(path, this.#bound(call)))).map(bridgeStat);
+        const entries = await read(id, (ref) => ref.readDirectory(path, includePattern, this.#bound(call)));
+        return entries.map(bridgeStat);
       },
       statFile: async (id, path, call) => bridgeStat(await read(id, (ref) => ref.stat(path, this.#bound(call)))),
       evaluate: async (id, call) => {
@@ -203,7 +200,7 @@ export class Build {
     this.#unmet.tellOptions(request.frontendOptions ?? new Map());
     if (request.frontend !== undefined && request.frontend !== '') {
       const { frontend, frontendOptions = new Map(), frontendInputs = new Map() } = request;
-      const result = await this.runFrontend(frontend, frontendOptions, frontendInputs, call);
+      const result = this.#described(await this.runFrontend(frontend, frontendOptions, frontendInputs, call));
       if (request.evaluate === true) {
         const refs = [result.ref, ...(result.refs?.values() ?? [])];
         for (const ref of refs) if (ref !== undefined) await this.find(ref.id)?.evaluate(this.#bound(call));
@@ -218,9 +215,7 @@ export class Build {
   async #resolveImageConfig(request: BridgeImageRequest, call: BridgeCall): Promise<BridgeImage> {
     const { reference, resolveMode, logName } = request;
     if (request.ociLayout !== undefined) {
-      throw new CodedError('unimplemented', 'images in a content store of the client are not supported yet', {
-        fault: 'user',
-      });
+      throw unsupported('images in a content store of the client');
     }
     const platform = request.platform ?? this.#services.worker.platforms[0]!;
     const mode = resolveMode === 'pull' || resolveMode === 'local' ? resolveMode : 'default';
@@ -242,11 +237,26 @@ export class Build {
     }
   }
 
-  /** Sources other than images are known by what they are asked for until they are fetched. */
+  /** Images by their digest and config, other sources by what they can say of themselves; the rest are known by what they are asked for. */
   async #resolveSourceMeta(request: BridgeSourceMetaRequest, call: BridgeCall): Promise<BridgeSourceMeta> {
     const { source, platform, resolveMode, logName } = request;
-    if (!source.identifier.startsWith(IMAGE_SCHEME)) return { source };
-    const reference = source.identifier.slice(IMAGE_SCHEME.length);
+    const { identifier, attrs } = source;
+    if (!identifier.startsWith(IMAGE_SCHEME)) {
+      const instance = this.#services.sources.resolve(
+        identifier,
+        attrs,
+        platform ?? this.#services.worker.platforms[0],
+      );
+      if (instance.describe === undefined) return { source };
+      if (request.gitObject === true) throw unsupported('the objects of a git source');
+      const name = logName === '' ? `resolve image config for ${identifier}` : logName;
+      const described = await this.job.inVertex({ name, id: `${name} ${JSON.stringify(attrs)}` }, (progress) => {
+        const { sessions, scope } = this.job;
+        return instance.describe!({ ...this.#bound(call), sessions, progress, scope: scope.write });
+      });
+      return { source, ...described };
+    }
+    const reference = identifier.slice(IMAGE_SCHEME.length);
     const { digest, config } = await this.#resolveImageConfig(
       { reference, resolveMode, logName, ...(platform === undefined ? {} : { platform }) },
       call,
@@ -255,12 +265,27 @@ export class Build {
     return { source, image: { digest, config: request.noConfig === true ? new Uint8Array() : config } };
   }
 
+  /** The result with the graphs of its refs, which whoever asked may build on. */
+  #described(result: BridgeResult): BridgeResult {
+    const known = (ref: BridgeRef): BridgeRef => this.find(ref.id) ?? SCRATCH;
+    const { ref, refs } = result;
+    return {
+      ...result,
+      ...(ref === undefined ? {} : { ref: known(ref) }),
+      ...(refs === undefined ? {} : { refs: new Map([...refs].map(([id, one]) => [id, known(one)])) }),
+    };
+  }
+
   #warn({ vertex, level, message, detail, url, source, ranges }: BridgeWarning): void {
     this.#warnings += 1;
     if (this.#warnings > MAX_WARNINGS) return;
     const info = source === undefined ? {} : { sourceInfo: source };
     this.job.warn(vertex, { level, short: message, detail, url, ranges, ...info });
   }
+}
+
+function unsupported(what: string): CodedError {
+  return new CodedError('unimplemented', `${what} are not supported yet`, { fault: 'user', reason: 'NOT_BUILT' });
 }
 
 /** The error with the frontend that it came from; where one frontend has asked another, with the inner one. */
@@ -285,7 +310,8 @@ function fullName(reference: string): string {
 }
 
 function bridgeStat({ path, stat, linkname }: FoundEntry): BridgeStat {
-  const { uid, gid, mtimeNs } = stat;
-  const size = stat.type === 'file' ? stat.size : 0;
-  return { path, mode: toGoMode(stat.mode), uid, gid, size, modTime: mtimeNs, linkname };
+  const { uid, gid, mtimeNs, rdevMajor, rdevMinor } = stat;
+  const size = stat.type === 'dir' ? 0 : stat.size;
+  const mode = toGoMode(stat.mode);
+  return { path, mode, uid, gid, size, modTime: mtimeNs, linkname, devmajor: rdevMajor, devminor: rdevMinor };
 }

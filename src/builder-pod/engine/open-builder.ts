@@ -119,7 +119,16 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
     ));
   const steps = options.maxParallelism > 0 ? new Semaphore(options.maxParallelism) : undefined;
   const engine: Engine = new Engine({
-    ...{ pools, afterwork, images, keys, results: state.results, log, allowedEntitlements: options.entitlements },
+    ...{
+      pools,
+      afterwork,
+      images,
+      sources,
+      keys,
+      results: state.results,
+      log,
+      allowedEntitlements: options.entitlements,
+    },
     frontends: new FrontendRegistry([
       opened.use(dockerfileFrontend({ log, spares: SPARE_FRONTENDS })),
       gatewayFrontend(),

@@ -1,6 +1,6 @@
 import { closeSync, constants as fs, fstatSync, readSync } from 'node:fs';
-import { CodedError } from '../../base/index.ts';
-import { hasErrno, openRoot, type Root, type Stat } from '../../sys/index.ts';
+import { CodedError, type ParentMatches, PatternMatcher } from '../../base/index.ts';
+import { type Dir, hasErrno, openRoot, type Root, type Stat } from '../../sys/index.ts';
 
 /** Largest piece of a file handed to a frontend: it must fit into one message. */
 export const MAX_READ_BYTES = 15 << 20;
@@ -10,7 +10,7 @@ export interface ReadArgs {
   readonly path: string;
 }
 
-function inRoot<T>(verb: 'open' | 'stat', args: ReadArgs, read: (root: Root) => T): T {
+function inRoot<T>(verb: 'open' | 'lstat', args: ReadArgs, read: (root: Root) => T): T {
   using root = openRoot(args.root);
   try {
     return read(root);
@@ -62,23 +62,43 @@ export interface FoundEntry {
 
 /** The entry that `path` leads to, symlinks followed inside the root. */
 export function statFile(args: ReadArgs): FoundEntry {
-  return inRoot('stat', args, (root) => ({
+  return inRoot('lstat', args, (root) => ({
     path: args.path.split('/').at(-1) ?? '',
     stat: root.stat(args.path),
     linkname: '',
   }));
 }
 
-/** The entries of a directory, in order of their names. */
-export function readDirectory(args: ReadArgs): readonly FoundEntry[] {
+/**
+ * The entries of a directory, in order of their names; with a pattern those that it matches, and directories that hold something it matches.
+ */
+export function readDirectory(args: ReadArgs & { readonly includePattern: string | undefined }): readonly FoundEntry[] {
+  const { includePattern } = args;
+  const matcher = includePattern === undefined ? undefined : new PatternMatcher([includePattern]);
   return inRoot('open', args, (root) => {
     using dir = root.openDir(args.path);
     return dir
       .readdir()
       .sort()
-      .map((name) => {
-        const stat = dir.lstat(name);
-        return { path: name, stat, linkname: stat.type === 'symlink' ? dir.readlink(name) : '' };
-      });
+      .map((name) => ({ path: name, stat: dir.lstat(name) }))
+      .filter(({ path, stat }) => matcher === undefined || holdsMatch(dir, path, path, stat, [], matcher))
+      .map(({ path, stat }) => ({ path, stat, linkname: stat.type === 'symlink' ? dir.readlink(path) : '' }));
   });
+}
+
+function holdsMatch(
+  dir: Dir,
+  name: string,
+  path: string,
+  stat: Stat,
+  parents: ParentMatches,
+  matcher: PatternMatcher,
+): boolean {
+  const match = matcher.matchChild(path, parents);
+  if (match.matched) return true;
+  if (stat.type !== 'dir' || !matcher.mayMatchInside(path)) return false;
+  using below = dir.openDir(name);
+  return below
+    .readdir()
+    .some((child) => holdsMatch(below, child, `${path}/${child}`, below.lstat(child), match.parents, matcher));
 }

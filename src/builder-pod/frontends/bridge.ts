@@ -98,6 +98,9 @@ export interface BridgeStat {
   readonly size: number;
   readonly modTime: bigint;
   readonly linkname: string;
+  /** Of a device. */
+  readonly devmajor: number;
+  readonly devminor: number;
 }
 
 export interface BridgeImageRequest {
@@ -132,13 +135,7 @@ export interface BridgeSourceMetaRequest {
 export interface BridgeSourceMeta {
   readonly source: SourceOp;
   readonly image?: { readonly digest: Digest; readonly config: Uint8Array };
-  readonly git?: {
-    readonly checksum: string;
-    readonly ref: string;
-    readonly commitChecksum: string;
-    readonly commitObject: Uint8Array;
-    readonly tagObject: Uint8Array;
-  };
+  readonly git?: { readonly checksum: string; readonly ref: string; readonly commitChecksum: string };
   /** `lastModified` in milliseconds since the epoch. */
   readonly http?: { readonly checksum: Digest; readonly filename: string; readonly lastModified?: number };
 }

@@ -4,6 +4,7 @@ export * from './image/index.ts';
 export {
   noSecrets,
   type ResolvedSource,
+  type SourceDescription,
   type SourceFactory,
   type SourceInstance,
   type SourceKey,

@@ -25,12 +25,22 @@ export interface SourceKey {
   readonly resolved?: ResolvedSource;
 }
 
+/** What a source is now, for frontends that decide by it. */
+export interface SourceDescription {
+  /** `checksum` is what the ref names; `commitChecksum` the commit that an annotated tag leads to. */
+  readonly git?: { readonly checksum: string; readonly ref: string; readonly commitChecksum: string };
+  /** `lastModified` in milliseconds since the epoch. */
+  readonly http?: { readonly checksum: Digest; readonly filename: string; readonly lastModified?: number };
+}
+
 /** One source op of one active vertex. `cacheKey` comes first; the signal and sessions of the context serve all waits. */
 export interface SourceInstance {
   /** The key; the same object may be asked again and answers the same. */
   cacheKey(context: OpContext): Promise<SourceKey>;
   /** The content as a ref, which is the caller's to release. */
   snapshot(context: OpContext): Promise<ImmutableRef>;
+  /** What can be said of it before it is built with. */
+  describe?(context: OpContext): Promise<SourceDescription>;
 }
 
 /** Makes instances for one scheme. @throws CodedError invalid_argument naming the attribute that is wrong. */

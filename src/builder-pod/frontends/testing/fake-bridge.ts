@@ -62,7 +62,17 @@ export class FakeBridge implements FrontendBridge {
   async statFile(_: string, path: string): Promise<BridgeStat> {
     const text = this.#files[path];
     if (text === undefined) throw new CodedError('not_found', `stat ${path}: no such file or directory`);
-    return { path, mode: 0o644, uid: 0, gid: 0, size: text.length, modTime: 0n, linkname: '' };
+    return {
+      path,
+      mode: 0o644,
+      uid: 0,
+      gid: 0,
+      size: text.length,
+      modTime: 0n,
+      linkname: '',
+      devmajor: 0,
+      devminor: 0,
+    };
   }
 
   async evaluate(): Promise<void> {}

@@ -1,7 +1,14 @@
 import { CodedError, invalidArgument, type OutboundSettings } from '../../../base/index.ts';
 import type { ImmutableRef, RefManager } from '../../../cache/ports.ts';
 import type { OpContext } from '../../../solver/ports.ts';
-import type { SourceFactory, SourceInstance, SourceKey, SourceRequest, SourceSecrets } from '../source.ts';
+import type {
+  SourceDescription,
+  SourceFactory,
+  SourceInstance,
+  SourceKey,
+  SourceRequest,
+  SourceSecrets,
+} from '../source.ts';
 import { checkout } from './checkout.ts';
 import { Git, type GitAccess } from './git-command.ts';
 import { checkChecksum, fetchInto, openMirror, type ResolvedRef, resolveRef } from './mirror.ts';
@@ -79,6 +86,11 @@ class GitSource implements SourceInstance {
     if (this.#mtime !== 'checkout') key += `(mtime=${this.#mtime})`;
     const { host, path } = this.#remote;
     return { key, pin: object, resolved: { kind: 'git', host, path, commit: tagged ?? object } };
+  }
+
+  async describe(context: OpContext): Promise<SourceDescription> {
+    const { ref, object, tagged } = await this.#resolve(context);
+    return { git: { checksum: object, ref, commitChecksum: tagged ?? '' } };
   }
 
   async #resolve(context: OpContext): Promise<ResolvedRef> {

@@ -14,6 +14,7 @@ import { siblingModule, type WorkerPool } from '../../../sys/index.ts';
 import {
   goJson,
   numberAttr,
+  type SourceDescription,
   type SourceFactory,
   type SourceInstance,
   type SourceKey,
@@ -133,6 +134,13 @@ class HttpSource implements SourceInstance {
       ...(this.#headers.length === 0 ? {} : { Header: this.#headers }),
     });
     return { key: digestOf(text), pin: digest };
+  }
+
+  async describe(context: OpContext): Promise<SourceDescription> {
+    await this.cacheKey(context);
+    const { digest, filename, lastModified } = this.#answer as Answer;
+    const time = Date.parse(lastModified ?? '');
+    return { http: { checksum: digest, filename, ...(Number.isNaN(time) ? {} : { lastModified: time }) } };
   }
 
   async snapshot(context: OpContext): Promise<ImmutableRef> {
