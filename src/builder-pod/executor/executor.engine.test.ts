@@ -1,4 +1,5 @@
 import {
+  cpSync,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -15,6 +16,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { cancelledError, neverAborted, newId } from '../../base/index.ts';
 import { createPools, lifeCgroup, listMounts, mountsBelow, type Pools, sweep, unmountBelow } from '../../sys/index.ts';
 import { createExecutor, EMPTY_META, type Executor, type Step } from './index.ts';
+import type { StepMount } from './step-task.ts';
 import { makeBusyboxRoot } from './testing/busybox.ts';
 
 const signal = neverAborted;
@@ -123,8 +125,8 @@ test('a step can see that it is sandboxed', async () => {
   const lines = stdout.trim().split('\n');
   expect(lines).toEqual([
     'CapInh:0000000000000000',
-    expect.stringMatching(/^CapEff:00000000a80425fb$/),
-    'CapBnd:00000000a80425fb',
+    'CapEff:00000000a80405fb',
+    'CapBnd:00000000a80405fb',
     'CapAmb:0000000000000000',
     'NoNewPrivs:0',
     'Seccomp:2',
@@ -368,13 +370,43 @@ describe('mounts', () => {
     expect(existsSync(join(upper, 'run'))).toBe(false);
   });
 
-  test('a read-only root', async () => {
-    const { exitCode, stderr } = await sh('touch /x', {
-      root: { mounts: [{ type: 'bind', source: join(directory, 'base'), options: ['rbind', 'ro'] }], readonly: true },
+  test('a secret that may be executed can be', async () => {
+    const file = (dest: string, mode: number): StepMount => ({
+      ...{ kind: 'file', dest, data: Buffer.from('#!/bin/sh\necho told\n'), uid: 0, gid: 0, mode },
     });
-    // The mount points must exist in it already; busybox’s base has no /etc/hosts.
-    expect(exitCode).not.toBe(0);
-    expect(stderr).toMatch(/read-only file system|no such file/i);
+    const { stdout } = await sh('/s; /t 2>/dev/null || echo no; grep -c " /t .*noexec" /proc/self/mounts', {
+      mounts: [file('/s', 0o700), file('/t', 0o600)],
+    });
+    expect(stdout).toBe('told\nno\n1\n');
+  });
+
+  test('a tmpfs is everybody’s where it makes its own place, and as what it covers elsewhere', async () => {
+    const tmpfs = (dest: string): StepMount => ({
+      ...{ kind: 'mounts', dest, mounts: [{ type: 'tmpfs', source: 'tmpfs', options: ['nosuid'] }] },
+      ...{ readonly: false, selector: '' },
+    });
+    const { stdout } = await sh('stat -c "%a %n" /scratch /root /deep/er; touch /scratch/x && echo mine', {
+      meta: { user: '77' },
+      mounts: [tmpfs('/deep/er'), tmpfs('/root'), tmpfs('/scratch')],
+    });
+    expect(stdout).toBe('1777 /scratch\n755 /root\n1777 /deep/er\nmine\n');
+  });
+
+  test('a read-only root', async () => {
+    const bare = join(upper, '../bare');
+    for (const name of ['bin', 'etc'])
+      cpSync(join(directory, 'base', name), join(bare, name), { recursive: true, verbatimSymlinks: true });
+    const mounts = rootMounts.map((spec) => ({
+      ...spec,
+      options: spec.options.map((option) => (option.startsWith('lowerdir=') ? `lowerdir=${bare}` : option)),
+    }));
+    const { error, stdout } = await sh('touch /x 2>&1; echo x > /dev/shm/x; cat /m; ls -d /proc/self /dev/null /sys', {
+      root: { mounts, readonly: true },
+      mounts: [{ kind: 'file', dest: '/m', data: Buffer.from('mounted\n'), uid: 0, gid: 0, mode: 0o444 }],
+    });
+    expect(error).toBeUndefined();
+    expect(stdout).toBe('touch: /x: Read-only file system\nmounted\n/dev/null\n/proc/self\n/sys\n');
+    expect(existsSync(join(upper, 'm'))).toBe(false);
   });
 
   test('a default mount can be replaced', async () => {

@@ -206,21 +206,45 @@ test('the seccomp profile is reduced by capability and machine', () => {
     ],
   };
   const names = (caps: string[], machine: string) =>
-    reduceSeccomp(profile, ['CAP_SYS_ADMIN', ...caps], machine).syscalls.flatMap((s) => s.names);
+    reduceSeccomp(profile, { capabilities: ['CAP_SYS_ADMIN', ...caps], vsock: true }, machine).syscalls.flatMap(
+      (s) => s.names,
+    );
   expect(names([], 'x64')).toEqual(['always', 'without', 'amd']);
   expect(names(['CAP_X'], 'arm64')).toEqual(['always', 'with', 'arm']);
-  expect(reduceSeccomp(profile, [], 'x64').architectures).toEqual(['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86']);
+  expect(reduceSeccomp(profile, { capabilities: [], vsock: true }, 'x64').architectures).toEqual([
+    'SCMP_ARCH_X86_64',
+    'SCMP_ARCH_X86',
+  ]);
 });
 
 test('without CAP_SYS_ADMIN nothing makes or joins a namespace', () => {
   const allow = { names: ['read', 'clone', 'clone3', 'unshare', 'mount', 'keyctl'], action: 'SCMP_ACT_ALLOW' };
-  const { syscalls } = reduceSeccomp({ defaultAction: 'SCMP_ACT_ERRNO', syscalls: [allow] }, [], 'x64');
+  const { syscalls } = reduceSeccomp(
+    { defaultAction: 'SCMP_ACT_ERRNO', syscalls: [allow] },
+    { capabilities: [], vsock: true },
+    'x64',
+  );
   expect(syscalls.filter(({ action, args }) => action === 'SCMP_ACT_ALLOW' && args === undefined)).toEqual([
     { names: ['read'], action: 'SCMP_ACT_ALLOW' },
   ]);
   expect(syscalls.find(({ names }) => names.includes('clone'))).toMatchObject({
     args: [{ value: 0x7e020000, op: 'SCMP_CMP_MASKED_EQ' }],
   });
+});
+
+test('sockets to the hypervisor are a family that is not known, unless they are granted', () => {
+  const allow = { names: ['read', 'socket'], action: 'SCMP_ACT_ALLOW', args: [] };
+  const profile = { defaultAction: 'SCMP_ACT_ERRNO', syscalls: [allow] };
+  const rules = (vsock: boolean) =>
+    reduceSeccomp(profile, { capabilities: ['CAP_SYS_ADMIN'], vsock }, 'x64').syscalls.map(
+      ({ names, action, args = [] }) => `${names} ${action} ${args.map(({ op, value }) => `${op} ${value}`)}`.trim(),
+    );
+  expect(rules(true)).toEqual(['read,socket SCMP_ACT_ALLOW']);
+  expect(rules(false)).toEqual([
+    'read SCMP_ACT_ALLOW',
+    'socket SCMP_ACT_ALLOW SCMP_CMP_NE 40',
+    'socket SCMP_ACT_ERRNO SCMP_CMP_EQ 40',
+  ]);
 });
 
 test('a runtime’s error is the step’s fault only where it is about the step', () => {

@@ -1,4 +1,4 @@
-import { mkdirSync, realpathSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, realpathSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { type AbortOptions, CodedError, type Logger, neverAborted, silentLogger, sleep } from '../../base/index.ts';
 import type { ExecMeta, ExecOp, LinuxResources } from '../../llb/index.ts';
@@ -19,6 +19,7 @@ import {
 import { ExecError } from './exec-error.ts';
 import { isStepsFault, type Runtime, runArguments, runtimeError } from './runtime.ts';
 import { SECCOMP_PROFILE } from './seccomp.ts';
+import type { StepNetwork } from './spec.ts';
 import { type PrepareArgs, type Prepared, type StepMount, stepTasks } from './step-task.ts';
 
 export interface ExecutorOptions {
@@ -94,7 +95,7 @@ export class Executor implements AsyncDisposable {
       root: step.root,
       mounts: step.mounts,
       meta: step.meta,
-      network: step.network === 'unset' ? (this.#options.defaultNetwork ?? 'host') : step.network,
+      network: this.#networkOf(step),
       security: step.security,
       cgroupPath: inner,
       cgroupNamespace: isV2,
@@ -113,6 +114,11 @@ export class Executor implements AsyncDisposable {
       await short.run(stepTasks.finish, { bundle, stubs }, { signal: neverAborted });
       if (isV2) await this.#removeGroup(group);
     }
+  }
+
+  #networkOf({ network }: Step): StepNetwork {
+    if (network !== 'unset') return network;
+    return this.#options.defaultNetwork === 'none' ? 'none' : 'shared';
   }
 
   async #removeGroup(group: Cgroup): Promise<void> {
@@ -138,15 +144,7 @@ export class Executor implements AsyncDisposable {
   ): Promise<{ readonly exitCode: number }> {
     // A v1 group counts for itself alone and is gone with the container, which therefore is kept where memory is bounded.
     const keep = this.#layout.kind !== 'v2' && (step.resources?.memory ?? 0) > 0;
-    const child = spawnProcess({
-      path: this.runtime.path,
-      args: runArguments(this.runtime, { state: this.#stateDirectory, bundle, id: step.id, keep }),
-      env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', ...markEnvironment(this.#options.stateId) },
-      cwd: bundle,
-      stdout: 'pipe',
-      stderr: 'pipe',
-      lead: 'session',
-    });
+    const child = this.#spawn(step, bundle, keep);
     let outOfMemory = false;
     let needsDelete = keep;
     let status: ExitStatus;
@@ -177,6 +175,25 @@ export class Executor implements AsyncDisposable {
       throw new CodedError('internal', `container of the step: ${runtimeMessage}`, { reason: 'EXEC_RUNTIME' });
     }
     throw new ExecError(args, exitCode, { outOfMemory, ...(runtimeMessage === undefined ? {} : { runtimeMessage }) });
+  }
+
+  #spawn(step: Step, bundle: string, keep: boolean): ChildProcess {
+    // The step's own device: through a descriptor of ours it could change the mode of this machine's.
+    const stdin = openSync(`${bundle}/dev/null`, 'r');
+    try {
+      return spawnProcess({
+        path: this.runtime.path,
+        args: runArguments(this.runtime, { state: this.#stateDirectory, bundle, id: step.id, keep }),
+        env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', ...markEnvironment(this.#options.stateId) },
+        cwd: bundle,
+        stdin,
+        stdout: 'pipe',
+        stderr: 'pipe',
+        lead: 'session',
+      });
+    } finally {
+      closeSync(stdin);
+    }
   }
 
   /** Removes what a container that was kept or killed left with the runtime. */

@@ -8,7 +8,6 @@ export interface OciSpec {
   readonly linux: {
     readonly cgroupsPath: string;
     readonly namespaces: readonly { readonly type: string; readonly path?: string }[];
-    readonly devices?: readonly OciDevice[];
     readonly resources: OciResources;
     readonly seccomp?: OciSeccomp;
     readonly maskedPaths: readonly string[];
@@ -32,14 +31,6 @@ export interface OciMount {
   readonly type: string;
   readonly source: string;
   readonly options: readonly string[];
-}
-
-export interface OciDevice {
-  readonly path: string;
-  readonly type: 'c' | 'b';
-  readonly major: number;
-  readonly minor: number;
-  readonly fileMode: number;
 }
 
 export interface OciResources {

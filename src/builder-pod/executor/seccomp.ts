@@ -26,8 +26,15 @@ const ARCHITECTURES: Readonly<Record<string, { readonly names: readonly string[]
   arm64: { names: ['SCMP_ARCH_AARCH64', 'SCMP_ARCH_ARM'], goArch: 'arm64' },
 };
 
-/** The profile reduced to this machine and these capabilities. @throws CodedError failed_precondition when it is not installed. */
-export function loadSeccomp(capabilities: readonly string[], path = SECCOMP_PROFILE): OciSeccomp {
+/** What a step may beyond the ordinary. */
+export interface Grants {
+  readonly capabilities: readonly string[];
+  /** Sockets to the machine's hypervisor and to others on it: they belong to no network namespace. */
+  readonly vsock: boolean;
+}
+
+/** The profile reduced to this machine and these grants. @throws CodedError failed_precondition when it is not installed. */
+export function loadSeccomp(grants: Grants, path = SECCOMP_PROFILE): OciSeccomp {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
@@ -39,7 +46,7 @@ export function loadSeccomp(capabilities: readonly string[], path = SECCOMP_PROF
       hint: 'install golang-github-containers-common (Debian, Ubuntu) or containers-common',
     });
   }
-  return reduceSeccomp(JSON.parse(text) as Profile, capabilities, process.arch);
+  return reduceSeccomp(JSON.parse(text) as Profile, grants, process.arch);
 }
 
 /**
@@ -81,7 +88,24 @@ function withoutNamespaces(syscalls: readonly OciSyscall[]): OciSyscall[] {
   ];
 }
 
-export function reduceSeccomp(profile: Profile, capabilities: readonly string[], machine: string): OciSeccomp {
+const AF_VSOCK = 40;
+const EAFNOSUPPORT = 97;
+
+/**
+ * Rules by which a socket of this family is one that the kernel does not know. Where a rule that allows sockets looks at arguments it stands for other families. The one
+ * call by which old 32-bit programs do all with sockets hides its arguments from filters, and stays.
+ */
+function withoutVsock(syscalls: readonly OciSyscall[]): OciSyscall[] {
+  const isPlain = ({ args, names }: OciSyscall) => args === undefined && names.includes('socket');
+  const vsock = (op: string) => [{ index: 0, value: AF_VSOCK, valueTwo: 0, op }];
+  return [
+    ...syscalls.map((rule) => (isPlain(rule) ? { ...rule, names: rule.names.filter((n) => n !== 'socket') } : rule)),
+    ...syscalls.filter(isPlain).map((rule) => ({ ...rule, names: ['socket'], args: vsock('SCMP_CMP_NE') })),
+    { names: ['socket'], action: 'SCMP_ACT_ERRNO', errnoRet: EAFNOSUPPORT, args: vsock('SCMP_CMP_EQ') },
+  ].filter(({ names }) => names.length > 0);
+}
+
+export function reduceSeccomp(profile: Profile, { capabilities, vsock }: Grants, machine: string): OciSeccomp {
   const architecture = ARCHITECTURES[machine];
   if (architecture === undefined) throw new CodedError('unimplemented', `no seccomp architecture for ${machine}`);
   const syscalls: OciSyscall[] = [];
@@ -98,10 +122,11 @@ export function reduceSeccomp(profile: Profile, capabilities: readonly string[],
       ...(rule.args?.length ? { args: rule.args } : {}),
     });
   }
+  const reduced = vsock ? syscalls : withoutVsock(syscalls);
   return {
     defaultAction: profile.defaultAction,
     ...(profile.defaultErrnoRet === undefined ? {} : { defaultErrnoRet: profile.defaultErrnoRet }),
     architectures: architecture.names,
-    syscalls: capabilities.includes('CAP_SYS_ADMIN') ? syscalls : withoutNamespaces(syscalls),
+    syscalls: capabilities.includes('CAP_SYS_ADMIN') ? reduced : withoutNamespaces(reduced),
   };
 }

@@ -1,9 +1,15 @@
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import type { ExecOp, LinuxResources } from '../../llb/index.ts';
-import type { OciDevice, OciMount, OciProcess, OciResources, OciSeccomp, OciSpec } from './oci-spec.ts';
+import type { OciMount, OciProcess, OciResources, OciSeccomp, OciSpec } from './oci-spec.ts';
+
+/**
+ * Whose network a step has: none but its own loopback, the builder's together with the steps of others, or the builder's because the builder's operator allows it to
+ * whoever builds (the entitlement `network.host`).
+ */
+export type StepNetwork = 'none' | 'shared' | 'host';
 
 /** Capabilities of a sandboxed step (research wire-facts 16). */
-export const SANDBOX_CAPABILITIES: readonly string[] = [
+const SANDBOX_CAPABILITIES: readonly string[] = [
   ...['CAP_CHOWN', 'CAP_DAC_OVERRIDE', 'CAP_FSETID', 'CAP_FOWNER', 'CAP_MKNOD', 'CAP_NET_RAW', 'CAP_SETGID'],
   ...[
     'CAP_SETUID',
@@ -16,6 +22,11 @@ export const SANDBOX_CAPABILITIES: readonly string[] = [
   ],
 ];
 
+/** In a network that others share, raw sockets would show what these send. */
+export function sandboxCapabilities(network: StepNetwork): readonly string[] {
+  return network === 'shared' ? SANDBOX_CAPABILITIES.filter((name) => name !== 'CAP_NET_RAW') : SANDBOX_CAPABILITIES;
+}
+
 const MASKED_PATHS = [
   ...['/proc/acpi', '/proc/asound', '/proc/interrupts', '/proc/kcore', '/proc/keys', '/proc/latency_stats'],
   ...['/proc/timer_list', '/proc/timer_stats', '/proc/sched_debug', '/proc/scsi', '/sys/firmware'],
@@ -24,7 +35,7 @@ const MASKED_PATHS = [
 const READONLY_PATHS = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
 
 /** Mounts that every step has, by destination. */
-export function defaultMounts(security: ExecOp['security']): OciMount[] {
+function defaultMounts(security: ExecOp['security'], dev: string): OciMount[] {
   const access = security === 'insecure' ? 'rw' : 'ro';
   const quiet = ['nosuid', 'noexec', 'nodev'];
   const mount = (destination: string, type: string, source: string, options: readonly string[]) => ({
@@ -35,7 +46,8 @@ export function defaultMounts(security: ExecOp['security']): OciMount[] {
   });
   return [
     mount('/proc', 'proc', 'proc', quiet),
-    mount('/dev', 'tmpfs', 'tmpfs', ['nosuid', 'strictatime', 'mode=755', 'size=65536k']),
+    // A bind: the runtime then leaves its inside alone.
+    mount('/dev', 'bind', dev, ['rbind', 'nosuid', 'strictatime']),
     mount('/dev/pts', 'devpts', 'devpts', ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5']),
     mount('/dev/shm', 'tmpfs', 'shm', [...quiet, 'mode=1777', 'size=65536k']),
     mount('/dev/mqueue', 'mqueue', 'mqueue', quiet),
@@ -53,9 +65,11 @@ export interface SpecInput {
   readonly cwd: string;
   readonly user: OciProcess['user'];
   readonly ulimits: readonly { readonly name: string; readonly soft: number; readonly hard: number }[];
-  /** In order, after the default ones; a default one with the same destination is left out. */
+  /** In order, after the default ones; a default one with the same destination, or below it, is left out. */
   readonly mounts: readonly OciMount[];
-  readonly network: 'host' | 'none';
+  /** The step's /dev. */
+  readonly dev: string;
+  readonly network: StepNetwork;
   readonly security: ExecOp['security'];
   readonly cgroupPath: string;
   readonly cgroupNamespace: boolean;
@@ -65,8 +79,9 @@ export interface SpecInput {
 
 export function buildSpec(input: SpecInput): OciSpec {
   const insecure = input.security === 'insecure';
-  const capabilities = insecure ? ownCapabilities() : SANDBOX_CAPABILITIES;
-  const taken = new Set(input.mounts.map(({ destination }) => destination));
+  const capabilities = insecure ? ownCapabilities() : sandboxCapabilities(input.network);
+  const isTaken = ({ destination }: OciMount) =>
+    input.mounts.some((own) => destination === own.destination || destination.startsWith(`${own.destination}/`));
   const namespaces = ['pid', 'ipc', 'uts', 'mount'];
   if (input.network === 'none') namespaces.push('network');
   if (input.cgroupNamespace) namespaces.push('cgroup');
@@ -85,11 +100,10 @@ export function buildSpec(input: SpecInput): OciSpec {
     },
     root: { path: input.rootPath, readonly: input.readonlyRoot },
     hostname: input.hostname,
-    mounts: [...defaultMounts(input.security).filter(({ destination }) => !taken.has(destination)), ...input.mounts],
+    mounts: [...defaultMounts(input.security, input.dev).filter((mount) => !isTaken(mount)), ...input.mounts],
     linux: {
       cgroupsPath: input.cgroupPath,
       namespaces: namespaces.map((type) => ({ type })),
-      ...(insecure ? { devices: insecureDevices() } : {}),
       resources: resourcesOf(input.resources, insecure),
       ...(insecure || input.seccomp === undefined ? {} : { seccomp: input.seccomp }),
       maskedPaths: insecure ? [] : MASKED_PATHS,
@@ -130,23 +144,4 @@ function ownCapabilities(): string[] {
   const bounding = /^CapBnd:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
   const bits = BigInt(`0x${bounding}`);
   return CAPABILITY_NAMES.filter((_, bit) => (bits >> BigInt(bit)) & 1n).map((name) => `CAP_${name}`);
-}
-
-/** Device nodes that insecure steps are used to finding, where the machine has them. */
-function insecureDevices(): OciDevice[] {
-  const paths = [
-    '/dev/fuse',
-    '/dev/kvm',
-    '/dev/loop-control',
-    ...Array.from({ length: 8 }, (_, at) => `/dev/loop${at}`),
-  ];
-  const devices: OciDevice[] = [];
-  for (const path of paths) {
-    const stat = statSync(path, { throwIfNoEntry: false });
-    if (stat === undefined || !(stat.isBlockDevice() || stat.isCharacterDevice())) continue;
-    const major = Number(((BigInt(stat.rdev) >> 8n) & 0xfffn) | ((BigInt(stat.rdev) >> 32n) & ~0xfffn));
-    const minor = Number((BigInt(stat.rdev) & 0xffn) | ((BigInt(stat.rdev) >> 12n) & 0xffffff00n));
-    devices.push({ path, type: stat.isBlockDevice() ? 'b' : 'c', major, minor, fileMode: stat.mode & 0o7777 });
-  }
-  return devices;
 }

@@ -23,16 +23,18 @@ import {
   O_PATH,
   openRoot,
   type Root,
+  type Stat,
   siblingModule,
   type Task,
   unmountBelow,
   unmountOrDetach,
 } from '../../sys/index.ts';
+import { makeDev } from './dev.ts';
 import { stepEnvironment } from './environment.ts';
 import { DEFAULT_HOSTNAME, hostsFile } from './network-files.ts';
 import type { OciMount, OciSeccomp } from './oci-spec.ts';
 import { loadSeccomp } from './seccomp.ts';
-import { buildSpec, SANDBOX_CAPABILITIES } from './spec.ts';
+import { buildSpec, type StepNetwork, sandboxCapabilities } from './spec.ts';
 import { makeStubs, removeStubs, type Stub } from './stubs.ts';
 import { lookupUser } from './user.ts';
 
@@ -71,7 +73,7 @@ export interface PrepareArgs {
   readonly root: { readonly mounts: readonly MountSpec[]; readonly readonly: boolean };
   readonly mounts: readonly StepMount[];
   readonly meta: ExecMeta;
-  readonly network: 'host' | 'none';
+  readonly network: StepNetwork;
   readonly security: ExecOp['security'];
   readonly cgroupPath: string;
   readonly cgroupNamespace: boolean;
@@ -100,34 +102,39 @@ export function prepareStep(args: PrepareArgs): Prepared {
   mkdirSync(rootPath);
   mountAll(args.root.mounts, rootPath);
   using root = openRoot(rootPath);
+  refuseLinks(root);
+  const dev = `${bundle}/dev`;
+  makeDev(dev, { insecure: security === 'insecure' });
   const user = lookupUser(root, meta.user);
   const cwd = posix.join('/', meta.cwd);
-  if (!args.root.readonly) makeWorkingDirectory(root, cwd);
+  makeWorkingDirectory(root, cwd);
   const hostname = meta.hostname === '' ? DEFAULT_HOSTNAME : meta.hostname;
   writeFileSync(`${bundle}/hosts`, hostsFile(hostname, meta.extraHosts), { mode: 0o644 });
   writeFileSync(`${bundle}/resolv.conf`, hostResolvConf(), { mode: 0o644 });
   const targets: { destination: string; isDirectory: boolean }[] = [];
   const mounts: OciMount[] = [];
-  const add = (dest: string, isDirectory: boolean, mount: Omit<OciMount, 'destination'>) => {
-    const destination = posix.join('/', dest.startsWith('/') ? dest : posix.join(cwd, dest));
-    if (destination === '/') throw invalidArgument('a second mount at / of a step');
-    if (!targets.some((other) => destination.startsWith(`${other.destination}/`)) && !isBelowDefault(destination)) {
-      targets.push({ destination, isDirectory });
-    }
+  const isInRoot = (destination: string) =>
+    !targets.some((other) => destination.startsWith(`${other.destination}/`)) && !isBelowDefault(destination);
+  const add = (destination: string, { isDirectory, ...mount }: PreparedMount) => {
+    if (isInRoot(destination)) targets.push({ destination, isDirectory });
     mounts.push({ destination, ...mount });
   };
-  const own = (name: string) => ({
+  const own = (name: string): PreparedMount => ({
+    isDirectory: false,
     type: 'bind',
     source: `${bundle}/${name}`,
     options: ['rbind', 'ro', 'nosuid', 'nodev', 'noexec'],
   });
-  add('/etc/hosts', false, own('hosts'));
-  add('/etc/resolv.conf', false, own('resolv.conf'));
+  add('/etc/hosts', own('hosts'));
+  add('/etc/resolv.conf', own('resolv.conf'));
   for (const [index, mount] of args.mounts.entries()) {
-    const { isDirectory, ...oci } = prepareMount(bundle, index, mount);
-    add(mount.dest, isDirectory, oci);
+    const destination = posix.join('/', mount.dest.startsWith('/') ? mount.dest : posix.join(cwd, mount.dest));
+    const resolved = root.resolveMissing(destination);
+    if (resolved === '/') throw invalidArgument(`a second mount at / of a step: ${mount.dest}`);
+    const covered = isInRoot(destination) ? (root.lstatIfAny(resolved) ?? 'nothing') : undefined;
+    add(destination, prepareMount(bundle, index, mount, { destination, covered }));
   }
-  const stubs = args.root.readonly ? [] : makeStubs(root, targets, meta.removeMountStubsRecursive);
+  const stubs = makeStubs(root, targets, meta.removeMountStubsRecursive);
   const spec = buildSpec({
     rootPath,
     readonlyRoot: args.root.readonly,
@@ -138,15 +145,31 @@ export function prepareStep(args: PrepareArgs): Prepared {
     user,
     ulimits: meta.ulimits,
     mounts,
+    dev,
     network: args.network,
     security,
     cgroupPath: args.cgroupPath,
     cgroupNamespace: args.cgroupNamespace,
-    seccomp: security === 'insecure' ? undefined : sandboxSeccomp(args.seccompProfile),
+    seccomp: security === 'insecure' ? undefined : sandboxSeccomp(args),
     resources: args.resources,
   });
   writeFileSync(`${bundle}/config.json`, JSON.stringify(spec), { mode: 0o600 });
   return { stubs };
+}
+
+/**
+ * What the runtime mounts on by name must be a directory, or missing: where a link stands instead, it would follow it on this machine.
+ * @throws CodedError invalid_argument
+ */
+function refuseLinks(root: Root): void {
+  for (const path of ['/dev', '/proc', '/sys']) {
+    const type = root.lstatIfAny(path)?.type;
+    if (type !== undefined && type !== 'dir')
+      throw invalidArgument(`${path} of the step's root is no directory (${type})`, {
+        reason: 'EXEC_MOUNT_POINT',
+        hint: `every step has a file system mounted there: remove ${path} from the image, or make it a directory`,
+      });
+  }
 }
 
 /** Mount points of their own that every step has: what is below them is not in the root. */
@@ -163,11 +186,15 @@ function makeWorkingDirectory(root: Root, cwd: string): void {
   }
 }
 
-function prepareMount(
-  bundle: string,
-  index: number,
-  mount: StepMount,
-): Omit<OciMount, 'destination'> & { isDirectory: boolean } {
+type PreparedMount = Omit<OciMount, 'destination'> & { readonly isDirectory: boolean };
+
+/** Where a mount goes, and what it covers there; undefined where that is in another mount. */
+interface Place {
+  readonly destination: string;
+  readonly covered: Stat | 'nothing' | undefined;
+}
+
+function prepareMount(bundle: string, index: number, mount: StepMount, place: Place): PreparedMount {
   if (mount.kind === 'file') return memoryFile(bundle, index, mount);
   if (mount.kind === 'path') {
     const access = mount.readonly ? 'ro' : 'rw';
@@ -182,14 +209,26 @@ function prepareMount(
   const only = mounts[0];
   if (only === undefined) throw invalidArgument(`mount at ${mount.dest} has no content`);
   const text = only.options.join(',');
-  if (mounts.length === 1 && selector === '/' && (only.type !== 'overlay' || Buffer.byteLength(text) < 3500)) {
+  const { destination, covered } = place;
+  // What replaces /dev is bound like our own. A file system in memory has the mode of what it covers, and the runtime would take our stub for that.
+  const isOurs = destination === '/dev' || (only.type === 'tmpfs' && covered !== undefined);
+  if (
+    mounts.length === 1 &&
+    selector === '/' &&
+    !isOurs &&
+    (only.type !== 'overlay' || Buffer.byteLength(text) < 3500)
+  ) {
     // The runtime mounts it in the step's own namespace: it ends with the step.
     const options = readonly && !only.options.includes('ro') ? [...only.options, 'ro'] : only.options;
     return { isDirectory: true, type: only.type, source: only.source, options };
   }
   const whole = `${bundle}/mount-${index}`;
   mkdirSync(whole);
-  mountAll(mounts, whole);
+  const mode = covered === undefined || covered === 'nothing' ? 0o1777 : covered.mode & 0o7777;
+  mountAll(
+    only.type === 'tmpfs' ? [{ ...only, options: [...only.options, `mode=${mode.toString(8)}`] }] : mounts,
+    whole,
+  );
   using root = openRoot(whole);
   const selected = openSelected(root, selector);
   try {
@@ -223,17 +262,18 @@ function memoryFile(bundle: string, index: number, mount: StepMount & { kind: 'f
   writeFileSync(source, mount.data, { mode: 0o600 });
   chownSync(source, mount.uid, mount.gid);
   chmodSync(source, mount.mode & 0o777);
-  const options = ['rbind', 'ro', 'nosuid', 'nodev', 'noexec'];
+  const options = ['rbind', 'ro', 'nosuid', 'nodev', ...((mount.mode & 0o111) === 0 ? ['noexec'] : [])];
   return { isDirectory: false, type: 'bind', source, options };
 }
 
 const profiles = new Map<string, OciSeccomp>();
 
-function sandboxSeccomp(path: string): OciSeccomp {
-  let profile = profiles.get(path);
+function sandboxSeccomp({ seccompProfile, network }: PrepareArgs): OciSeccomp {
+  const key = `${network} ${seccompProfile}`;
+  let profile = profiles.get(key);
   if (profile === undefined) {
-    profile = loadSeccomp(SANDBOX_CAPABILITIES, path);
-    profiles.set(path, profile);
+    profile = loadSeccomp({ capabilities: sandboxCapabilities(network), vsock: network === 'host' }, seccompProfile);
+    profiles.set(key, profile);
   }
   return profile;
 }

@@ -171,6 +171,17 @@ test('a step that waits for a client, or for a locked cache, takes no place from
   for (const { results } of await Promise.all([waiting, holding, locked, free])) await release(results);
 });
 
+test('a read-only root is read-only to the step alone: what is mounted in it needs no place there', async () => {
+  const out = mount('/out/deep', -1, { output: 0 });
+  const exec = { mounts: [mount('/', 0, { readonly: true }), out] };
+  const { log, results } = await sh('touch /x 2>/dev/null || echo read-only; echo made > /out/deep/made', { exec });
+  expect(log).toBe('read-only\n');
+  expect(await filesOf(results[0])).toEqual(['made']);
+  await using view = await base.mount(options);
+  expect(readdirSync(view.root)).not.toContain('out');
+  await release(results);
+});
+
 test('several outputs, a throw-away mount, a passed-through one and a selector', async () => {
   const data = await make((directory) => {
     mkdirSync(join(directory, 'sub'));

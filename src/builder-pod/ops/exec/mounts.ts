@@ -133,7 +133,8 @@ async function bindOf(
   if (hasOutput && outputs[mount.output] !== undefined) {
     throw invalidArgument(`two mounts of an exec op have the output ${mount.output}`);
   }
-  if (input !== undefined && mount.readonly && (!hasOutput || mount.dest !== '/')) {
+  // The runtime makes mount points in the root, so that is always writable: what comes of it is thrown away, and the step sees it read-only.
+  if (input !== undefined && mount.readonly && mount.dest !== '/') {
     if (hasOutput) outputs[mount.output] = { kind: 'passed', ref: input };
     return { mounts: await input.mounts(refOptions), readonly: true };
   }
@@ -146,7 +147,7 @@ async function bindOf(
   });
   stack.defer(() => ref.release());
   if (hasOutput) outputs[mount.output] = { kind: 'written', ref };
-  return { mounts: ref.mounts(), readonly: mount.readonly && !hasOutput };
+  return { mounts: ref.mounts(), readonly: mount.readonly };
 }
 
 /** The cache mounts of one step: one named ref for all mounts of one key, except private ones. */
