@@ -60,6 +60,10 @@ export class Git implements AsyncDisposable {
     return new Git(home, access, options);
   }
 
+  get signal(): AbortSignal {
+    return this.#options.signal;
+  }
+
   /** Standard output. @throws CodedError by what git said, with `what` before it */
   async run(what: string, args: readonly string[], settings: GitSettings = {}): Promise<string> {
     const result = await this.try(args, settings);

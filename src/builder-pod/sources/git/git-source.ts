@@ -11,7 +11,7 @@ import type {
 } from '../source.ts';
 import { checkout } from './checkout.ts';
 import { Git, type GitAccess } from './git-command.ts';
-import { checkChecksum, fetchInto, openMirror, type ResolvedRef, resolveRef } from './mirror.ts';
+import { checkChecksum, fetchInto, type ResolvedRef, resolveRef, withMirror } from './mirror.ts';
 import {
   checkRefName,
   cleanSubdir,
@@ -123,9 +123,19 @@ class GitSource implements SourceInstance {
     await using _held = { [Symbol.asyncDispose]: () => mirror.release() };
     await mirror.keep();
     await using store = await mirror.mount({ signal });
-    const gitDir = await openMirror(git, store.root, resolved.object.length === 64);
-    await fetchInto(git, gitDir, this.#remote.url, resolved);
-    const target = await refs.create(undefined, {
+    return await withMirror(git, store.root, resolved.object.length === 64, async (gitDir) => {
+      await fetchInto(git, gitDir, this.#remote.url, resolved);
+      return await this.#checkout(git, gitDir, resolved, context);
+    });
+  }
+
+  async #checkout(
+    git: Git,
+    gitDir: string,
+    resolved: ResolvedRef,
+    { signal, scope }: OpContext,
+  ): Promise<ImmutableRef> {
+    const target = await this.#options.refs.create(undefined, {
       signal,
       scope,
       description: `git snapshot of ${this.#remote.url}#${this.#ref}`,

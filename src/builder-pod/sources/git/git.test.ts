@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
-import { lstat, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, lstat, mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -9,7 +9,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { neverAborted } from '../../../base/index.ts';
 import { checkout } from './checkout.ts';
 import { Git, type GitAccess } from './git-command.ts';
-import { checkChecksum, fetchInto, openMirror, type ResolvedRef, resolveRef } from './mirror.ts';
+import { checkChecksum, fetchInto, type ResolvedRef, resolveRef, withMirror } from './mirror.ts';
 import { checkRefName, cleanSubdir, parseRemote, sameRepository } from './remote.ts';
 
 const signal = neverAborted;
@@ -167,18 +167,20 @@ async function fetchAndCheckOut(
 ): Promise<{ target: string; resolved: ResolvedRef }> {
   const resolved = await resolveRef(git, url, wanted.ref ?? '');
   await mkdir(join(folder, 'mirror'), { recursive: true });
-  const gitDir = await openMirror(git, join(folder, 'mirror'), false);
-  await fetchInto(git, gitDir, url, resolved);
-  const target = join(folder, `checkout-${checkouts++}`);
-  await mkdir(target);
-  await checkout(git, gitDir, target, {
-    signal,
-    url,
-    resolved,
-    subdir: wanted.subdir ?? '',
-    keepGitDir: wanted.keepGitDir ?? false,
-    submodules: wanted.submodules ?? true,
-    commitTimes: wanted.commitTimes ?? false,
+  const target = await withMirror(git, join(folder, 'mirror'), false, async (gitDir) => {
+    await fetchInto(git, gitDir, url, resolved);
+    const into = join(folder, `checkout-${checkouts++}`);
+    await mkdir(into);
+    await checkout(git, gitDir, into, {
+      signal,
+      url,
+      resolved,
+      subdir: wanted.subdir ?? '',
+      keepGitDir: wanted.keepGitDir ?? false,
+      submodules: wanted.submodules ?? true,
+      commitTimes: wanted.commitTimes ?? false,
+    });
+    return into;
   });
   return { target, resolved };
 }
@@ -221,6 +223,85 @@ describe('repositories over http', () => {
     await expect(resolveRef(git, `${new URL(url).origin}/nothing.git`, 'main')).rejects.toMatchObject({
       code: 'not_found',
     });
+  });
+
+  describe('a mirror that', () => {
+    const mirror = () => join(folder, 'mirror/mirror.git');
+
+    async function fetched(): Promise<{ readonly url: string; readonly path: string }> {
+      const path = await repository('app.git', { 'a.txt': 'one', big: 'x'.repeat(100_000) });
+      const url = `${await serve()}/app.git`;
+      await fetchAndCheckOut(await openGit(), url);
+      await writeFile(join(path, 'a.txt'), 'two');
+      await author(path, 'commit', '-qam', 'two');
+      return { url, path };
+    }
+
+    test('a killed git left in the middle is cleared', async () => {
+      const { url } = await fetched();
+      // As SIGKILL leaves it: locks of what was being written, half of a pack, and our own mark.
+      for (const name of ['shallow.lock', 'packed-refs.lock', 'HEAD.lock', 'slipway-in-use'])
+        await writeFile(join(mirror(), name), '');
+      await mkdir(join(mirror(), 'refs/slipway'), { recursive: true });
+      await writeFile(join(mirror(), 'refs/slipway/incoming.lock'), '');
+      await mkdir(join(mirror(), 'objects/pack'), { recursive: true });
+      await writeFile(join(mirror(), 'objects/pack/tmp_pack_abc'), 'half');
+      const { target } = await fetchAndCheckOut(await openGit(), url);
+      expect(await readFile(join(target, 'a.txt'), 'utf8')).toBe('two');
+      const left = await readdir(mirror(), { recursive: true });
+      expect(left.filter((name) => /\.lock$|tmp_|slipway-in-use/.test(name))).toEqual([]);
+    });
+
+    test('was made by half is made anew', async () => {
+      const { url } = await fetched();
+      await rm(join(mirror(), 'config'));
+      const { target } = await fetchAndCheckOut(await openGit(), url);
+      expect(await readFile(join(target, 'a.txt'), 'utf8')).toBe('two');
+    });
+
+    test.each<[string, (file: string) => Promise<void>]>([
+      ['lost files', (file) => rm(file)],
+      ['has files cut short', (file) => truncate(file, 20)],
+      ['has files of zeros', async (file) => writeFile(file, Buffer.alloc((await stat(file)).size))],
+    ])('%s is made anew', async (_name, damage) => {
+      const { url } = await fetched();
+      const objects = await readdir(join(mirror(), 'objects'), { recursive: true, withFileTypes: true });
+      for (const entry of objects) {
+        if (!entry.isFile()) continue;
+        await chmod(join(entry.parentPath, entry.name), 0o644);
+        await damage(join(entry.parentPath, entry.name));
+      }
+      const { target } = await fetchAndCheckOut(await openGit(), url);
+      expect(await readFile(join(target, 'a.txt'), 'utf8')).toBe('two');
+      expect((await readFile(join(target, 'big'))).length).toBe(100_000);
+    });
+
+    test('is sound stays when the remote fails', async () => {
+      const { url } = await fetched();
+      const resolved = await resolveRef(await openGit(), url, '');
+      const kept = await stat(join(mirror(), 'config'));
+      const gone = withMirror(await openGit(), join(folder, 'mirror'), false, async (gitDir) =>
+        fetchInto(await openGit(), gitDir, 'http://127.0.0.1:1/app.git', resolved),
+      );
+      await expect(gone).rejects.toMatchObject({ code: 'unavailable' });
+      expect((await stat(join(mirror(), 'config'))).ino).toBe(kept.ino);
+    });
+  });
+
+  test.each([
+    'nonsense',
+    'foo://bar/x',
+    'https://',
+    'ht!tp://x/y',
+  ])('a submodule at %s is the user’s fault', async (to) => {
+    await repository('lib.git', { 'lib.txt': 'lib' });
+    const app = await repository('app.git', { 'a.txt': 'one' });
+    const base = await serve();
+    await author(app, 'submodule', '--quiet', 'add', `${base}/lib.git`, 'lib');
+    await author(app, 'config', '-f', '.gitmodules', 'submodule.lib.url', to);
+    await author(app, 'commit', '-qam', 'submodule');
+    const error = await fetchAndCheckOut(await openGit(), `${base}/app.git`).catch((e: unknown) => e);
+    expect(error).toMatchObject({ fault: expect.stringMatching(/^(user|policy)$/) });
   });
 
   test('a kept .git is a repository of that commit, without secrets or hooks', async () => {

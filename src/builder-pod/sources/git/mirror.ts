@@ -1,6 +1,7 @@
-import { access } from 'node:fs/promises';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CodedError, invalidArgument } from '../../../base/index.ts';
+import { type Code, CodedError, invalidArgument, toCodedError } from '../../../base/index.ts';
+import { runOrThrow } from '../../../sys/index.ts';
 import type { Git } from './git-command.ts';
 import { isCommit } from './remote.ts';
 
@@ -67,23 +68,57 @@ export function checkChecksum(resolved: ResolvedRef, checksum: string): void {
   });
 }
 
-/** The bare repository below `root` that keeps what was fetched from one remote. */
-export async function openMirror(git: Git, root: string, sha256: boolean): Promise<string> {
+/** What lies in a mirror while somebody works on it; who finds it there comes after one that was cut. */
+const IN_USE = 'slipway-in-use';
+/** Failures that the state of a mirror has no part in. */
+const OTHERS = new Set<Code>(['cancelled', 'not_found', 'unauthenticated', 'permission_denied', 'invalid_argument']);
+
+/**
+ * Works on the bare repository below `root` that keeps what was fetched from one remote; the caller has it alone. What a killed git left in it (locks, half of
+ * a pack) is cleared away first. A mirror that turns out damaged is made anew, and `work` done again with that.
+ */
+export async function withMirror<T>(
+  git: Git,
+  root: string,
+  sha256: boolean,
+  work: (gitDir: string) => Promise<T>,
+): Promise<T> {
   const gitDir = join(root, sha256 ? 'mirror-sha256.git' : 'mirror.git');
-  const there = await access(join(gitDir, 'HEAD')).then(
-    () => true,
-    () => false,
-  );
-  if (!there)
-    await git.run('prepare a git mirror', [
-      'init',
-      '--quiet',
-      '--bare',
-      ...(sha256 ? ['--object-format=sha256'] : []),
-      '--end-of-options',
-      gitDir,
-    ]);
-  return gitDir;
+  const inUse = join(gitDir, IN_USE);
+  for (let attempt = 0; ; attempt++) {
+    const kept = existsSync(join(gitDir, 'config'));
+    if (!kept) await makeMirror(git, gitDir, sha256);
+    else if (existsSync(inUse)) await clearLeftovers(git, gitDir);
+    writeFileSync(inUse, '');
+    try {
+      const result = await work(gitDir);
+      rmSync(inUse);
+      return result;
+    } catch (error) {
+      if (attempt > 0 || !kept || OTHERS.has(toCodedError(error).code) || (await isSound(git, gitDir))) throw error;
+      await remove(git, gitDir);
+    }
+  }
+}
+
+async function makeMirror(git: Git, gitDir: string, sha256: boolean): Promise<void> {
+  // Half of one, perhaps.
+  await remove(git, gitDir);
+  const format = sha256 ? ['--object-format=sha256'] : [];
+  await git.run('prepare a git mirror', ['init', '--quiet', '--bare', ...format, '--end-of-options', gitDir]);
+}
+
+async function clearLeftovers({ signal }: Git, gitDir: string): Promise<void> {
+  const leftovers = ['(', '-name', '*.lock', '-o', '-name', 'tmp_*', '-o', '-name', 'incoming', ')'];
+  await runOrThrow('find', [gitDir, '-type', 'f', ...leftovers, '-delete'], { signal });
+}
+
+async function isSound(git: Git, gitDir: string): Promise<boolean> {
+  return (await git.try(['fsck', '--no-dangling', '--no-progress'], { gitDir })).code === 0;
+}
+
+async function remove({ signal }: Git, gitDir: string): Promise<void> {
+  await runOrThrow('rm', ['-rf', '--', gitDir], { signal });
 }
 
 /** Brings the object into the mirror, by as little as possible: nothing, one commit, or all that the remote shows. */

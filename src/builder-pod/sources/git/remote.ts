@@ -89,8 +89,9 @@ export function isCommit(text: string): boolean {
 
 /** What git's failure means, told with the end of what it said. */
 export function gitError(what: string, stderr: string): CodedError {
-  const said = stderr.trim().split('\n').slice(-5).join('\n').slice(-1000);
-  const message = `${what}: ${said === '' ? 'git failed' : said}`;
+  const said = stderr.trim();
+  const end = said.split('\n').slice(-5).join('\n').slice(-1000);
+  const message = `${what}: ${end === '' ? 'git failed' : end}`;
   if (
     /could not read (Username|Password)|Authentication failed|Permission denied|HTTP 40[13]|error: 40[13]/i.test(said)
   )
@@ -105,6 +106,9 @@ export function gitError(what: string, stderr: string): CodedError {
     });
   if (/not found|does not (exist|appear)|couldn't find remote ref|not our ref|repository .* not exported/i.test(said))
     return new CodedError('not_found', message, { reason: 'GIT_NOT_FOUND' });
+  // Addresses come from the repository too: those of its submodules.
+  if (/no url found for submodule|remote helper|protocol '.*' is not supported|bad\/illegal format/i.test(said))
+    return invalidArgument(message, { reason: 'GIT_URL' });
   if (/transport '.*' not allowed/i.test(said))
     return new CodedError('permission_denied', message, { reason: 'GIT_TRANSPORT' });
   return new CodedError('unavailable', message, { reason: 'GIT_FAILED' });

@@ -10,7 +10,7 @@ import { startSshServer } from '../../../../e2e/support/git-ssh.ts';
 import { neverAborted } from '../../../base/index.ts';
 import { checkout } from './checkout.ts';
 import { Git } from './git-command.ts';
-import { fetchInto, openMirror, resolveRef } from './mirror.ts';
+import { fetchInto, resolveRef, withMirror } from './mirror.ts';
 
 const run = promisify(execFile);
 const signal = neverAborted;
@@ -62,18 +62,19 @@ test('a repository over ssh: by the agent, with the host key known, and not othe
   await expect(resolveRef(await open({ knownHosts }), url, 'main')).rejects.toMatchObject({ code: 'unauthenticated' });
   const access = await open({ knownHosts, agentSocket });
   const resolved = await resolveRef(access, url, '');
-  const gitDir = await openMirror(access, folder, false);
-  await fetchInto(access, gitDir, url, resolved);
   const target = join(folder, 'checkout');
   await mkdir(target);
-  await checkout(access, gitDir, target, {
-    signal,
-    url,
-    resolved,
-    subdir: '',
-    keepGitDir: false,
-    submodules: true,
-    commitTimes: false,
+  await withMirror(access, folder, false, async (gitDir) => {
+    await fetchInto(access, gitDir, url, resolved);
+    await checkout(access, gitDir, target, {
+      signal,
+      url,
+      resolved,
+      subdir: '',
+      keepGitDir: false,
+      submodules: true,
+      commitTimes: false,
+    });
   });
   expect(await readFile(join(target, 'f'), 'utf8')).toBe('one');
 });
