@@ -291,7 +291,7 @@ describe('repositories over http', () => {
   test.each([
     'nonsense',
     'foo://bar/x',
-    'https://',
+    'https://host:99999/x',
     'ht!tp://x/y',
   ])('a submodule at %s is the user’s fault', async (to) => {
     await repository('lib.git', { 'lib.txt': 'lib' });
