@@ -164,6 +164,8 @@ export interface RefManager {
       readonly scope?: string;
     },
   ): Promise<ImmutableRef>;
+  /** The file system without files, of the scope; it has no layers, nor has what is made on it any of it. */
+  empty(options: AbortOptions & { readonly scope?: string }): Promise<ImmutableRef>;
   /**
    * Named writable refs that live on between builds (cache mounts, git mirrors), one holder at a time per id unless shared.
    */

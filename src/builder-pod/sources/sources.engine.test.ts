@@ -163,6 +163,19 @@ describe('docker-image', () => {
     expect(proxy.requests.length).toBeGreaterThan(before);
   });
 
+  test('an image without layers is an empty file system', async () => {
+    const config = Buffer.from(JSON.stringify({ ...amd64, rootfs: { type: 'layers', diff_ids: null } }));
+    const manifest = {
+      ...{ schemaVersion: 2, mediaType: OCI_MANIFEST, layers: null },
+      config: { mediaType: 'application/vnd.oci.image.config.v1+json', ...(await blob(config)) },
+    };
+    const bytes = Buffer.from(JSON.stringify(manifest));
+    await repository.putManifest('none', { mediaType: OCI_MANIFEST, bytes }, { signal });
+    const { ref } = await solve(sources(), `docker-image://${proxy.host}/team/app:none`, {}, amd64);
+    expect(readdirSync(await mounted(ref))).toEqual([]);
+    expect(await ref.layers({ signal, sessions: () => [] })).toEqual([]);
+  });
+
   test('a digest is had only under names that served it, whatever is known of it', async () => {
     const image = await pushImage('v1', 'one');
     const index = await pushIndex('multi', [image]);

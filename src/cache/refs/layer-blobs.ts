@@ -7,6 +7,7 @@ import {
 } from '../../base/index.ts';
 import type { Compression, Layer, RefOptions } from '../ports.ts';
 import type { PackedBlob } from './context.ts';
+import { EMPTY_CHAIN } from './layer-chain.ts';
 import { type Losses, layerFailure } from './losses.ts';
 import { mountPrivately } from './mounting.ts';
 import { repositoryOf } from './place.ts';
@@ -66,7 +67,8 @@ export class LayerBlobs {
 
   /** Blobs of the chain, bottom first. */
   layers(id: string, compression: Compression, options: RefOptions): Promise<Layer[]> {
-    return Promise.all(this.#records.chain(id).map((row) => this.#layer(row, compression, options)));
+    const rows = this.#records.chain(id).filter(({ chain_id }) => chain_id !== EMPTY_CHAIN);
+    return Promise.all(rows.map((row) => this.#layer(row, compression, options)));
   }
 
   async #layer(row: RefRow, compression: Compression, options: RefOptions): Promise<Layer> {

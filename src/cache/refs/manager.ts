@@ -1,4 +1,4 @@
-import { type AbortOptions, CodedError, invalidArgument, neverAborted, newId } from '../../base/index.ts';
+import { type AbortOptions, CodedError, KeyedMutex, neverAborted, newId } from '../../base/index.ts';
 import type {
   ImmutableRef,
   Layer,
@@ -13,13 +13,13 @@ import type {
 import type { RefsOptions } from './context.ts';
 import { type Engine, ImmutableHandle, MutableHandle } from './handles.ts';
 import { compressionOf, LayerBlobs } from './layer-blobs.ts';
-import { layerChain } from './layer-chain.ts';
+import { EMPTY_CHAIN, layerChain } from './layer-chain.ts';
 import { Losses } from './losses.ts';
 import { NamedRefs } from './named.ts';
 import { placeOf } from './place.ts';
 import { RefRecords } from './records.ts';
 import { recover } from './recovery.ts';
-import { MIGRATIONS } from './schema.ts';
+import { MIGRATIONS, type RefRow } from './schema.ts';
 import { Unlazier } from './unlazy.ts';
 
 interface Describing {
@@ -33,6 +33,7 @@ export class Refs implements RefManager, AsyncDisposable {
   readonly records: RefRecords;
   readonly #engine: Engine;
   readonly #named: NamedRefs;
+  readonly #emptying = new KeyedMutex();
 
   private constructor(records: RefRecords) {
     this.records = records;
@@ -56,7 +57,8 @@ export class Refs implements RefManager, AsyncDisposable {
   ): Promise<MutableRef> {
     const { signal } = options;
     const { snapshotter } = this.records.options;
-    using below = parent === undefined ? undefined : this.#keep(parent.id);
+    // What stands on nothing has no layer below it.
+    using below = parent === undefined || this.records.isEmpty(parent.id) ? undefined : this.#keep(parent.id);
     const id = newId();
     const prepare = async () => {
       if (below !== undefined) await this.#engine.unlazier.unlazy(below.id, { sessions: () => [], ...options });
@@ -95,8 +97,8 @@ export class Refs implements RefManager, AsyncDisposable {
     options: AbortOptions & Describing & { readonly provider: LazyProvider },
   ): Promise<ImmutableRef> {
     options.signal.throwIfAborted();
-    if (layers.length === 0) throw invalidArgument('a ref from layers needs one layer at least');
     const { provider, description, recordType, scope = '' } = options;
+    if (layers.length === 0) return await this.empty(options);
     const { db } = this.records.options;
     const place = placeOf(provider.reference);
     const chain = layerChain(layers);
@@ -126,6 +128,31 @@ export class Refs implements RefManager, AsyncDisposable {
       }
     });
     return new ImmutableHandle(this.#engine, parent as unknown as string);
+  }
+
+  async empty({ signal, scope = '' }: AbortOptions & { readonly scope?: string }): Promise<ImmutableRef> {
+    const { db, snapshotter } = this.records.options;
+    using _turn = await this.#emptying.acquire(scope, { signal });
+    const sql = `SELECT * FROM refs WHERE scope = ? AND chain_id = '' AND place = ''`;
+    const known = db.get<RefRow>(sql, scope);
+    if (known?.snapshot != null && snapshotter.has(known.snapshot)) return new ImmutableHandle(this.#engine, known.id);
+    const snapshot = newId();
+    await snapshotter.prepare(snapshot, undefined, { signal });
+    try {
+      await snapshotter.commit(snapshot, snapshot, { signal });
+    } catch (error) {
+      await snapshotter.remove(snapshot, { signal: neverAborted }).catch(() => {});
+      throw error;
+    }
+    const again = db.get<RefRow>(sql, scope);
+    if (again !== undefined) db.run('UPDATE refs SET snapshot = ?, size = NULL WHERE id = ?', snapshot, again.id);
+    const id =
+      again?.id ??
+      this.records.insert({
+        ...{ kind: 'immutable', snapshot, description: 'an empty file system', recordType: undefined, scope },
+        chainId: EMPTY_CHAIN,
+      });
+    return new ImmutableHandle(this.#engine, id);
   }
 
   openNamed(

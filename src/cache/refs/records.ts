@@ -1,6 +1,7 @@
 import { type Descriptor, type Digest, newId } from '../../base/index.ts';
 import type { LazyProvider, RecordType } from '../ports.ts';
 import type { RefsOptions } from './context.ts';
+import { EMPTY_CHAIN } from './layer-chain.ts';
 import { type BlobRow, CHAIN_SQL, type RefRow } from './schema.ts';
 
 export interface NewRef {
@@ -11,7 +12,7 @@ export interface NewRef {
   readonly description: string;
   readonly recordType: RecordType | undefined;
   readonly scope: string | undefined;
-  readonly chainId?: Digest;
+  readonly chainId?: Digest | typeof EMPTY_CHAIN;
   readonly diffId?: Digest;
   readonly place?: string;
 }
@@ -83,6 +84,11 @@ export class RefRecords {
     }
     this.#handles.delete(id);
     return true;
+  }
+
+  /** Whether the ref is an empty file system, which is no layer. */
+  isEmpty(id: string): boolean {
+    return this.row(id)?.chain_id === EMPTY_CHAIN;
   }
 
   inUse(id: string): boolean {

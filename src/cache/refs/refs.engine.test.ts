@@ -1,8 +1,9 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { neverAborted } from '../../base/index.ts';
 import { openTestState } from '../testing/open-state.ts';
+import { refResult } from './index.ts';
 
 const options = { signal: neverAborted, sessions: () => [] };
 const describing = { ...options, description: 'test' };
@@ -36,4 +37,36 @@ test('a ref is written, committed, built upon and read', async () => {
   await top.release();
   expect(readdirSync(state.layout.mounts)).toEqual([]);
   expect(existsSync(state.layout.database)).toBe(true);
+});
+
+test('an image without layers is an empty file system, and no layer of what is made on it', async () => {
+  const dropped: string[] = [];
+  await using state = await openTestState({ onResultDropped: (id) => void dropped.push(id) });
+  const { refs } = state;
+  const provider = { reference: 'registry.example/empty', open: () => Promise.reject(new Error('nothing to open')) };
+  const empty = await refs.fromLayers([], { ...describing, scope: 'a', provider });
+  expect([empty.lazy, await empty.layers(options)]).toEqual([false, []]);
+  {
+    await using view = await empty.mount(options);
+    expect(readdirSync(view.root)).toEqual([]);
+  }
+  expect((await refs.empty({ ...options, scope: 'a' })).id).toBe(empty.id);
+  expect((await refs.empty({ ...options, scope: 'b' })).id).not.toBe(empty.id);
+
+  const above = await refs.create(empty, { ...describing, scope: 'a' });
+  {
+    await using view = await above.mount(options);
+    writeFileSync(join(view.root, 'a'), '1');
+  }
+  const made = await above.commit(options);
+  expect(await made.layers(options)).toHaveLength(1);
+
+  // Lost, it is made again.
+  await state.results.save(refResult(empty.clone()));
+  rmSync(dirname(state.snapshotter.upperDir(refs.records.row(empty.id)!.snapshot!)), { recursive: true });
+  await expect(empty.check(options)).rejects.toMatchObject({ kind: 'gone' });
+  expect(dropped).toContain(empty.id);
+  const again = await refs.empty({ ...options, scope: 'a' });
+  await using view = await again.mount(options);
+  expect(readdirSync(view.root)).toEqual([]);
 });

@@ -170,6 +170,19 @@ test('several actions are one snapshot; owners, xattrs, hardlinks and deletions 
   for (const ref of [result, base, source]) await ref.release();
 });
 
+test('scratch is a source without files', async () => {
+  const all = await run(
+    scratch().file(new FileActions().copy(scratch(), '/', '/').mkfile('/a', 0o644, Buffer.from('a'))),
+    [],
+  );
+  expect(await look(all, (root) => readdirSync(root))).toEqual(['a']);
+  expect(await all.layers(options)).toHaveLength(1);
+  await expect(run(scratch().file(new FileActions().copy(scratch(), '/a', '/b')), [])).rejects.toMatchObject({
+    code: 'not_found',
+  });
+  await all.release();
+});
+
 test('an archive is unpacked when asked for, other files are copied', async () => {
   const source = await make((root) => {
     mkdirSync(join(root, 'in'));

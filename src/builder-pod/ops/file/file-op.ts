@@ -86,8 +86,11 @@ class FileRun implements AsyncDisposable {
     this.#work.set(index, target);
     await using stack = new AsyncDisposableStack();
     const mount = async (input: number): Promise<string> => {
-      const ref = await this.#readable(input);
-      if (!ref) throw invalidArgument(`file action ${index} reads from scratch`);
+      let ref = await this.#readable(input);
+      if (ref === undefined) {
+        ref = await this.#options.refs.empty({ signal, scope: this.#context.scope });
+        stack.defer(ref.release.bind(ref));
+      }
       return stack.use(await ref.mount(this.#refOptions)).root;
     };
     const { body } = action;
