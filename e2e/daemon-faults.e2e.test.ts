@@ -1,5 +1,4 @@
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -160,52 +159,5 @@ describe('a state directory that was damaged', () => {
     expect(again.code).toBe(0);
     // Reads every blob and checks its digest.
     await must('skopeo', ['copy', '-q', `oci-archive:${tar}`, `oci:${folder}/checked:it`]);
-  });
-});
-
-describe('a full disk', () => {
-  const work = tempFolder('daemon-full');
-  const folder = work.path;
-  const root = path.join(folder, 'root');
-  let builder: TestBuilder;
-  const { succeeds, fails } = building(() => builder);
-
-  beforeAll(async () => {
-    mkdirSync(root);
-    execFileSync('truncate', ['-s', '160M', `${root}.img`]);
-    execFileSync('mkfs.ext4', ['-q', `${root}.img`]);
-    execFileSync('mount', ['-o', 'loop', `${root}.img`, root]);
-    builder = await startBuilder(folder);
-  });
-  afterAll(async () => {
-    await builder?.stop();
-    execFileSync('umount', [root]);
-    work[Symbol.dispose]();
-  });
-
-  test('ends a step, a transfer and an export with an error that says so; with room again all works', async () => {
-    const at = makeContext(path.join(folder, 'context'), {
-      Dockerfile: `${BASE}FROM base AS step\nRUN dd if=/dev/zero of=/big bs=1M count=400\nFROM base AS sent\nCOPY huge /\nFROM base AS out\nRUN dd if=/dev/urandom of=/random bs=1M count=90\n`,
-    });
-    const step = await fails(at, ['--opt', 'target=step']);
-    expect(step.output).toMatch(/No space left on device/);
-    expect(step.output).toMatch(/Dockerfile:5/);
-    // What the failed step wrote is gone: there is room for this.
-    const image = path.join(folder, 'image.tar');
-    const exported = await fails(at, ['--opt', 'target=out', '--output', `type=oci,dest=${image}`]);
-    expect(exported.output).toMatch(/no space left on device|ENOSPC/i);
-    execFileSync('truncate', ['-s', '200M', path.join(at, 'huge')]);
-    execFileSync('dd', ['if=/dev/urandom', `of=${path.join(at, 'huge')}`, 'bs=1M', 'count=100', 'status=none']);
-    const sent = await fails(at, ['--opt', 'target=sent']);
-    expect(sent.output).toMatch(/no space left on device|ENOSPC/i);
-
-    rmSync(path.join(at, 'huge'));
-    const pruned = await builder.buildctl(['prune', '--all']);
-    expect(pruned.code, pruned.output).toBe(0);
-    writeFileSync(path.join(at, 'Dockerfile'), `${BASE}FROM base\nRUN dd if=/dev/zero of=/big bs=1M count=20\n`);
-    await succeeds(at, ['--output', `type=oci,dest=${image}`]);
-    expect(await builder.stop()).toBe(0);
-    builder = await startBuilder(folder);
-    expect(steps((await succeeds(at)).output).ran).toEqual([]);
   });
 });

@@ -25,7 +25,7 @@ const MiB = 1 << 20;
 const PAGE_BYTES = 4096;
 const CHECK_INTERVAL_MS = 5_000;
 /** Changes after which the log is looked at, between the intervals. */
-const CHECK_COMMITS = 64;
+const CHECK_COMMITS = 16;
 /** Checkpoints in a row, each of what came during the last, until the log can start again. */
 const MAX_CHECKPOINTS = 5;
 
@@ -47,7 +47,7 @@ export class Database implements AsyncDisposable {
   #depth = 0;
   #reserved = 0;
   #commits = 0;
-  /** The log could not start again, since the disk was full. */
+  /** The log cannot start again, since the disk is full, and what is left of it is for reserved changes. */
   #isStuck = false;
   #checkpointing: Promise<void> | undefined;
 
@@ -250,9 +250,11 @@ export class Database implements AsyncDisposable {
   }
 
   #checkpointIfLarge(): void {
-    if (this.#options.pool === undefined || this.#checkpointing !== undefined) return;
+    if (this.#options.pool === undefined) return;
     const { log, checkpointed } = logFrames(this.#db, 'NOOP');
     const isLarge = log > checkpointed && log * PAGE_BYTES >= this.#logBytes / 4;
+    // Faster than checkpoints are: the other half is not for everybody.
+    if (log > checkpointed && log * PAGE_BYTES >= this.#logBytes / 2 && isLow(this.path)) this.#isStuck = true;
     // A failed checkpoint costs nothing but log space: the next interval tries again.
     if (isLarge || this.#isStuck) this.checkpoint().catch(() => {});
   }

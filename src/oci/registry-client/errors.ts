@@ -130,7 +130,7 @@ function codeOfStatus(status: number): Code {
   if (status === 401) return 'unauthenticated';
   if (status === 403) return 'permission_denied';
   if (status === 404) return 'not_found';
-  if (status === 413 || status === 429) return 'resource_exhausted';
+  if (status === 413 || status === 429 || status === 507) return 'resource_exhausted';
   if (status === 416) return 'out_of_range';
   if (status === 405 || status === 501) return 'unimplemented';
   if (status === 408 || status >= 500) return 'unavailable';

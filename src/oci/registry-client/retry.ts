@@ -27,7 +27,7 @@ const TRANSIENT_ERRNO = new Set([
 export function isTransient(error: unknown): boolean {
   if (error instanceof RegistryError) {
     const { status } = error;
-    return status === 408 || status === 429 || (status >= 500 && status !== 501);
+    return status === 408 || status === 429 || (status >= 500 && status !== 501 && status !== 507);
   }
   if (error instanceof CodedError)
     return error.reason === 'REGISTRY_CUT' || (error.cause !== undefined && isTransient(error.cause));

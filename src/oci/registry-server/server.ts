@@ -118,8 +118,7 @@ async function serve(
       response.destroy();
       return;
     }
-    const problem =
-      error instanceof Problem ? error : new Problem(500, 'UNKNOWN', 'the registry failed; its log says how');
+    const problem = problemOf(error);
     if (problem !== error)
       logger.error('registry request failed', { method: request.method, url: request.url, err: error });
     const body = Buffer.from(problem.body());
@@ -169,4 +168,11 @@ async function route(parts: RegistryParts, request: IncomingMessage, response: S
     return;
   }
   throw new Problem(404, 'NAME_UNKNOWN', 'no such resource');
+}
+
+function problemOf(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'ENOSPC' || code === 'EDQUOT') return new Problem(507, 'UNKNOWN', 'no space left on device');
+  return new Problem(500, 'UNKNOWN', 'the registry failed; its log says how');
 }

@@ -114,6 +114,7 @@ export class RegistryStorage {
       ),
     );
     if (linked === undefined) await ignoring(['EEXIST'], link(temp, entry));
+    await this.#keep(dirname(global), dirname(entry));
     await unlink(temp);
   }
 
@@ -125,6 +126,7 @@ export class RegistryStorage {
     await mkdir(dirname(entry), { recursive: true });
     try {
       await link(source, entry);
+      await this.#keep(dirname(entry));
     } catch (error) {
       if (errnoOf(error) === 'ENOENT') return false;
       if (errnoOf(error) !== 'EEXIST') throw error;
@@ -233,5 +235,15 @@ export class RegistryStorage {
     }
     await mkdir(dirname(path), { recursive: true });
     await rename(temp, path);
+    await this.#keep(dirname(path));
+  }
+
+  /** Flushes names, without which a file that was flushed is lost all the same. */
+  async #keep(...folders: readonly string[]): Promise<void> {
+    if (!this.#durable) return;
+    for (const folder of folders) {
+      await using handle = await open(folder, 'r');
+      await handle.sync();
+    }
   }
 }
