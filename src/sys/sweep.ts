@@ -14,6 +14,10 @@ export interface LifeMark {
 
 /** Environment variable that processes of a daemon carry. */
 const MARK = 'SLIPWAY_STATE';
+/** Of /proc/PID/stat: the same on every Linux, whatever the kernel counts in. */
+const TICKS_PER_SECOND = 100;
+/** A process without an environment that is older never had one. */
+const STARTING_SECONDS = 1;
 
 /** For the environment of every process a daemon starts outside a step's cgroup. */
 export function markEnvironment(stateId: string): Readonly<Record<string, string>> {
@@ -25,22 +29,34 @@ export function lifeCgroup(stateId: string, parent = '/slipway', layout = cgroup
   return new Cgroup(`${parent}/${stateId}`, layout);
 }
 
-/** Live processes that carry the mark, ours aside. */
-export function markedProcesses(stateId: string): number[] {
+/** Live processes that carry the mark, ours aside; and those that are just starting a program, whose environment cannot be read yet. */
+export function markedProcesses(stateId: string): { readonly marked: readonly number[]; readonly starting: number } {
   const mark = Buffer.from(`\0${MARK}=${stateId}\0`);
-  const found: number[] = [];
+  const marked: number[] = [];
+  let starting = 0;
   for (const name of readdirSync('/proc')) {
     const pid = Number(name);
     if (!Number.isInteger(pid) || pid === process.pid) continue;
     try {
       // Between two NULs, so that neither a prefix nor a suffix matches.
-      const environment = Buffer.concat([Buffer.of(0), readFileSync(`/proc/${pid}/environ`)]);
-      if (environment.includes(mark)) found.push(pid);
+      const environment = readFileSync(`/proc/${pid}/environ`);
+      if (environment.length === 0) starting += isStarting(pid) ? 1 : 0;
+      else if (Buffer.concat([Buffer.of(0), environment]).includes(mark)) marked.push(pid);
     } catch (error) {
       if (!hasErrno(error, 'ENOENT', 'ESRCH', 'EACCES', 'EPERM')) throw error;
     }
   }
-  return found;
+  return { marked, starting };
+}
+
+/** Whether a process without an environment is one that has only now begun: the kernel starts it before it puts the environment in place. */
+function isStarting(pid: number): boolean {
+  // Kernel threads and the dead have no memory.
+  if (readFileSync(`/proc/${pid}/statm`, 'latin1').startsWith('0 ')) return false;
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  const startedTicks = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]);
+  const uptime = Number.parseFloat(readFileSync('/proc/uptime', 'latin1'));
+  return uptime - startedTicks / TICKS_PER_SECOND < STARTING_SECONDS;
 }
 
 /**
@@ -53,13 +69,14 @@ export async function sweep(
 ): Promise<{ readonly processes: number; readonly mounts: number }> {
   const marked = new Set<number>();
   // Again until none is left, since one may just have started another. A killed one has no environment any more.
-  for (let found = markedProcesses(stateId), round = 0; found.length > 0 && round < 100; round++) {
-    for (const pid of found) {
+  for (let round = 0; round < 100; round++) {
+    const found = markedProcesses(stateId);
+    if (found.marked.length === 0 && found.starting === 0) break;
+    for (const pid of found.marked) {
       marked.add(pid);
       libc.kill(pid, 9);
     }
     await delay(5);
-    found = markedProcesses(stateId);
   }
   const cgroup = lifeCgroup(stateId, cgroupParent);
   let steps = await cgroup.killAll();
