@@ -60,45 +60,81 @@ export class EventBuffer {
   }
 }
 
+/** How long the end of an interval is not told, since another mostly follows. */
+const PAUSE_MS = 150;
+
 /** All that is known of one vertex, told on to the builds that have it. */
 export class VertexHistory {
-  state: VertexState;
+  #state: VertexState;
+  #paused: { readonly completed: number; readonly timer: NodeJS.Timeout } | undefined;
   readonly #events = new EventBuffer(HISTORY_LOG_BYTES);
   readonly #builds = new Set<BuildProgress>();
   readonly #clock: Clock;
 
   constructor(state: VertexState, clock: Clock) {
-    this.state = state;
+    this.#state = state;
     this.#clock = clock;
     this.#events.push({ kind: 'vertex', vertex: state });
   }
 
-  get running(): boolean {
-    return this.state.started !== undefined && this.state.completed === undefined;
+  get state(): VertexState {
+    return this.#paused === undefined ? this.#state : { ...this.#state, completed: this.#paused.completed };
   }
 
-  /** Begins an interval of work. */
+  get running(): boolean {
+    return this.#state.started !== undefined && this.#state.completed === undefined;
+  }
+
+  /** Begins an interval of work, or goes on with one that has paused. */
   start(cached = false): void {
-    const { completed: _, error: __, ...rest } = this.state;
-    this.#become({ ...rest, started: this.#clock.now(), cached });
+    const paused = this.#resume() !== undefined;
+    const { completed: _, error: __, ...rest } = this.#state;
+    if (paused && rest.cached === cached) return;
+    this.#become({ ...rest, started: (paused ? rest.started : undefined) ?? this.#clock.now(), cached });
+  }
+
+  /**
+   * Ends an interval that another follows, mostly at once: what a source is has been asked, and now it is fetched or found. So that nobody reads
+   * twice that it is done, the end is told only when nothing follows.
+   */
+  pause(): void {
+    const timer = setTimeout(() => this.settle(), PAUSE_MS);
+    timer.unref();
+    this.#paused = { completed: this.#clock.now(), timer };
+  }
+
+  /** Tells the end of an interval that has paused. */
+  settle(): void {
+    const completed = this.#resume();
+    if (completed !== undefined) this.#become({ ...this.#state, completed });
+  }
+
+  #resume(): number | undefined {
+    const paused = this.#paused;
+    this.#paused = undefined;
+    clearTimeout(paused?.timer);
+    return paused?.completed;
   }
 
   /** Ends it. */
   complete(options: { readonly error?: unknown; readonly cached?: boolean } = {}): void {
+    this.#resume();
     const now = this.#clock.now();
     this.#become({
-      ...this.state,
-      started: this.state.started ?? now,
+      ...this.#state,
+      started: this.#state.started ?? now,
       completed: now,
-      cached: options.cached ?? this.state.cached,
+      cached: options.cached ?? this.#state.cached,
       ...(options.error === undefined ? {} : { error: toCodedError(options.error).message }),
     });
   }
 
   /** A vertex that did not have to do anything. */
   markCached(): void {
+    const completed = this.#resume();
     const now = this.#clock.now();
-    this.#become({ ...this.state, cached: true, started: now, completed: now });
+    const times = completed === undefined ? { started: now, completed: now } : { completed };
+    this.#become({ ...this.#state, ...times, cached: true });
   }
 
   #progress: VertexProgress | undefined;
@@ -113,7 +149,7 @@ export class VertexHistory {
       status: (row) =>
         this.emit({
           kind: 'status',
-          vertex: this.state.digest,
+          vertex: this.#state.digest,
           id: row.id,
           name: row.name ?? '',
           current: row.current ?? 0,
@@ -123,8 +159,8 @@ export class VertexHistory {
           ...(row.completed === undefined ? {} : { completed: row.completed }),
         }),
       log: (stream, data) =>
-        this.emit({ kind: 'log', vertex: this.state.digest, stream, data, timestamp: this.#clock.now() }),
-      warn: (warning) => this.emit({ kind: 'warning', vertex: this.state.digest, warning }),
+        this.emit({ kind: 'log', vertex: this.#state.digest, stream, data, timestamp: this.#clock.now() }),
+      warn: (warning) => this.emit({ kind: 'warning', vertex: this.#state.digest, warning }),
     };
   }
 
@@ -134,7 +170,7 @@ export class VertexHistory {
   }
 
   #become(state: VertexState): void {
-    this.state = state;
+    this.#state = state;
     this.emit({ kind: 'vertex', vertex: state });
   }
 
@@ -198,6 +234,7 @@ export class BuildProgress {
   close(): void {
     if (this.#closed) return;
     for (const history of this.#histories) {
+      history.settle();
       history.unsubscribe(this);
       if (!history.running) continue;
       const now = Date.now();

@@ -1,4 +1,4 @@
-import { annotate, type Clock, CodedError, toCodedError } from '../base/index.ts';
+import { annotate, type Clock, CodedError, isCancelled, toCodedError } from '../base/index.ts';
 import { type Asker, EdgeState, type Held } from './edge.ts';
 import { activeName, type Ground, groundOf, joinKey, linkGround, stays, storedKeys } from './ground.ts';
 import { isVolatile } from './key.ts';
@@ -239,7 +239,7 @@ export class Scheduler {
         if (source) vertex.history.start();
         try {
           const answer = await vertex.op.cacheMap(vertex.maps.length, context);
-          if (source) vertex.history.complete();
+          if (source) vertex.history.pause();
           return answer;
         } catch (error) {
           if (source) vertex.history.complete({ error });
@@ -291,6 +291,7 @@ export class Scheduler {
         try {
           return await contentDigest(result, context);
         } catch (error) {
+          if (findLostResult(error) === undefined && !isCancelled(error)) vertex.history.complete({ error });
           throw annotate(error, 'failed to compute cache key');
         } finally {
           await result.release();

@@ -11,7 +11,8 @@ export function refOptionsOf(context: OpContext): RefOptions {
       const now = performance.timeOrigin + performance.now();
       const since = started.get(id) ?? now;
       started.set(id, since);
-      context.progress.status({ id, current, total, started: since, ...(completed ? { completed: now } : {}) });
+      const name = id.startsWith('extracting ') ? 'extract' : completed ? 'done' : 'downloading';
+      context.progress.status({ id, name, current, total, started: since, ...(completed ? { completed: now } : {}) });
     },
   };
 }

@@ -45,7 +45,7 @@ export class ProgressModel {
       case 'status': {
         const step = this.steps.get(event.vertex);
         step?.rows.set(event.id, {
-          id: event.name || event.id,
+          id: event.id,
           current: event.current,
           total: event.total,
           started: event.started,

@@ -35,10 +35,13 @@ export class PlainProgress {
             ? ` ${formatBytes(event.current)}`
             : '';
       const time = event.started === undefined ? '' : ` ${formatSeconds(event.completed - event.started)}`;
-      this.#write(`${tag} ${printable(event.name || event.id)}${size}${time} done\n`);
+      this.#write(`${tag} ${printable(event.id)}${size}${time} done\n`);
     }
     if (event.kind === 'warning') this.#write(`${tag} WARN: ${printable(event.warning.short)}\n`);
-    if (completed !== undefined && this.#ended.get(digest) !== completed && started !== undefined) {
+    // That a step which was said to be done is used from the cache is no news.
+    const told = this.#ended.get(digest);
+    const isNews = told !== completed && !(told !== undefined && cached);
+    if (completed !== undefined && isNews && started !== undefined) {
       this.#ended.set(digest, completed);
       this.#flush(digest, tag);
       if (error)

@@ -53,6 +53,12 @@ describe('plain progress', () => {
     expect(plain([vertex('a', { started: 1, completed: 2, error: 'context canceled' })])).toContain('#1 CANCELED\n');
   });
 
+  test('a step is said to be done once, though it is then found in the cache', () => {
+    const resolved = vertex('[1/2] FROM a', { started: 1000, completed: 1000 });
+    const found = vertex('[1/2] FROM a', { started: 2000, completed: 2000, cached: true });
+    expect(plain([resolved, resolved, found])).toBe('#1 [1/2] FROM a\n#1 DONE 0.0s\n\n');
+  });
+
   test('a step that never starts is not shown', () => {
     expect(plain([vertex('a')])).toBe('');
   });

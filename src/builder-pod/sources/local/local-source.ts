@@ -132,19 +132,19 @@ export class LocalReceiver {
       request: { name, includePatterns, excludePatterns, followPaths },
     };
     let bytes = 0;
-    progress.status({ id, started, current: 0 });
+    progress.status({ id, name: 'transferring', started, current: 0 });
     try {
       const received = await session.run<ReceivedDirectory>({ module: receiveModule, fn: 'receiveDirectory' }, args, {
         signal,
         onMessage: (message) => {
           bytes = (message as ReceiveProgress).bytes;
-          progress.status({ id, started, current: bytes });
+          progress.status({ id, name: 'transferring', started, current: bytes });
         },
       });
       bytes = received.progress.bytes;
       return received;
     } finally {
-      progress.status({ id, started, current: bytes, completed: Date.now() });
+      progress.status({ id, name: 'transferring', started, current: bytes, completed: Date.now() });
     }
   }
 }
