@@ -68,17 +68,20 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
   // Events outlive the signal by a moment: the last ones tell of the end.
   const eventsOver = new AbortController();
   const events = startEventRecorder(client, { component: FIELD_MANAGER, log, signal: eventsOver.signal });
-  await using builders = new Builders(client);
-  const dispatcher = new Dispatcher(
+  const dispatcher: Dispatcher = new Dispatcher(
     {
       builders: (pool) => (pools.get(pool) === undefined ? undefined : builders.states(pool)),
       allows: (pool, namespace) => {
         const allowed = pools.get(pool)?.spec.allowedNamespaces;
         return allowed === undefined || allowed.includes(namespace);
       },
+      weight: (pool, namespace) =>
+        pools.get(pool)?.spec.namespaceWeights?.find((one) => one.namespace === namespace)?.weight ?? 1,
+      most: (pool) => pools.get(pool)?.spec.runsPerNamespace ?? Number.POSITIVE_INFINITY,
     },
     (key) => runController.add(key),
   );
+  await using builders = new Builders(client, () => runReconciler.addresses);
 
   const ownerKey = (run: KnownRun) => `${run.metadata.namespace}/${run.spec.buildRef.name}`;
   /** What fails again and again is told on its object, and of a run on its Build, for as long as it does. */

@@ -152,7 +152,13 @@ export const buildSpec = rule(
       })
       .describe('Resources of the build.')
       .optional(),
-    priority: z.number().int().min(-1000).max(1000).describe('Higher goes first in the queue (default 0).').optional(),
+    priority: z
+      .number()
+      .int()
+      .min(-1000)
+      .max(1000)
+      .describe('Higher goes first among the runs of its namespace (default 0).')
+      .optional(),
     timeout: duration('Longest time from the start to the end of an attempt (default 1h).').optional(),
     queueTimeout: duration('Longest wait for what is missing and for a place (default 30m).').optional(),
     retry: z

@@ -6,9 +6,14 @@ const settled = () => new Promise((resolve) => setImmediate(resolve));
 
 function world(builders: BuilderState[] | undefined = [{ address: 'a', ready: true, capacity: 1 }]) {
   const granted: string[] = [];
-  const state = { builders };
+  const state = { builders, weights: {} as Record<string, number>, most: Number.POSITIVE_INFINITY };
   const dispatcher = new Dispatcher(
-    { builders: (pool) => (pool === 'p' ? state.builders : undefined), allows: (_, namespace) => namespace !== 'bad' },
+    {
+      builders: (pool) => (pool === 'p' ? state.builders : undefined),
+      allows: (_, namespace) => namespace !== 'bad',
+      weight: (_, namespace) => state.weights[namespace] ?? 1,
+      most: () => state.most,
+    },
     (key) => granted.push(key),
   );
   return { dispatcher, granted, state };
@@ -41,7 +46,7 @@ describe('places', () => {
 
   test('are as many as the builder takes, and those found running count', async () => {
     const { dispatcher, granted } = world([{ address: 'a', ready: true, capacity: 2 }]);
-    dispatcher.occupy('old', { address: 'a', pool: 'p' });
+    dispatcher.occupy('old', { address: 'a', pool: 'p' }, 'n');
     for (const uid of ['x', 'y']) dispatcher.enqueue(run(uid));
     await settled();
     expect(granted).toEqual(['x']);
@@ -81,6 +86,79 @@ describe('places', () => {
     dispatcher.enqueue(run('good', { queuedAt: 1 }));
     await settled();
     expect(granted).toEqual(['good']);
+  });
+
+  /** In which order namespaces get a place, when each is given back at once. */
+  async function turns(waiting: Readonly<Record<string, number>>, weights: Record<string, number> = {}) {
+    const { dispatcher, granted, state } = world();
+    Object.assign(state.weights, weights);
+    for (const [namespace, count] of Object.entries(waiting))
+      for (let at = 0; at < count; at++)
+        dispatcher.enqueue(
+          run(`${namespace}${at}`, { namespace, queuedAt: at, priority: namespace === 'a' ? 1000 : 0 }),
+        );
+    const positions = dispatcher.waiting(run('b0', { namespace: 'b' }));
+    let seen = 0;
+    for (await settled(); granted.length > seen; await settled()) {
+      seen = granted.length;
+      dispatcher.release(granted.at(-1) as string);
+    }
+    return { order: granted.map((key) => key.replace(/[0-9]/g, '')).join(''), granted, positions };
+  }
+
+  test('are shared by namespace, however many runs one has and whatever priority it gives them', async () => {
+    const { order, granted, positions } = await turns({ a: 50, b: 3 });
+    expect(order.slice(0, 8)).toBe('abababaa');
+    expect(granted.slice(0, 6)).toEqual(['a0', 'b0', 'a1', 'b1', 'a2', 'b2']);
+    expect(positions).toEqual({ kind: 'position', position: 1 });
+  });
+
+  test('are shared by weight', async () => {
+    const { order } = await turns({ a: 12, b: 12, c: 12 }, { b: 3 });
+    const first = order.slice(0, 10);
+    expect([...'abc'].map((name) => first.split(name).length - 1)).toEqual([2, 6, 2]);
+  });
+
+  test('that come free go to the namespace that holds the fewest', async () => {
+    const { dispatcher, granted } = world([{ address: 'a', ready: true, capacity: 4 }]);
+    for (let at = 0; at < 9; at++) dispatcher.enqueue(run(`a${at}`, { namespace: 'a', queuedAt: at }));
+    await settled();
+    expect(granted).toEqual(['a0', 'a1', 'a2', 'a3']);
+    for (let at = 0; at < 9; at++) dispatcher.enqueue(run(`b${at}`, { namespace: 'b', queuedAt: 9 + at }));
+    for (const uid of ['a0', 'a1', 'a2', 'a3']) {
+      dispatcher.release(uid);
+      await settled();
+    }
+    // Until each has half of them.
+    expect(granted.slice(4)).toEqual(['b0', 'b1', 'a4', 'a5']);
+  });
+
+  test('a namespace that comes late is not owed what it did not ask for', async () => {
+    const { dispatcher, granted } = world();
+    for (let at = 0; at < 20; at++) dispatcher.enqueue(run(`a${at}`, { namespace: 'a', queuedAt: at }));
+    for (let at = 0; at < 9; at++) {
+      await settled();
+      dispatcher.release(granted.at(-1) as string);
+    }
+    for (let at = 0; at < 20; at++) dispatcher.enqueue(run(`b${at}`, { namespace: 'b', queuedAt: at }));
+    for (let at = 0; at < 6; at++) {
+      await settled();
+      dispatcher.release(granted.at(-1) as string);
+    }
+    expect(granted.slice(-6).filter((key) => key.startsWith('b'))).toHaveLength(3);
+  });
+
+  test('are no more for one namespace than the pool says', async () => {
+    const { dispatcher, granted, state } = world([{ address: 'a', ready: true, capacity: 9 }]);
+    state.most = 2;
+    for (const namespace of ['a', 'b'])
+      for (let at = 0; at < 3; at++) dispatcher.enqueue(run(`${namespace}${at}`, { namespace }));
+    await settled();
+    expect([...granted].sort()).toEqual(['a0', 'a1', 'b0', 'b1']);
+    expect(dispatcher.waiting(run('a2', { namespace: 'a' }))).toEqual({ kind: 'position', position: 1, limited: 2 });
+    dispatcher.release('a0');
+    await settled();
+    expect(granted.at(-1)).toBe('a2');
   });
 
   test('are never more than there are, none twice, none forgotten', async () => {

@@ -27,18 +27,31 @@ export interface PoolView {
   /** Undefined when there is no such pool. */
   readonly builders: (pool: string) => readonly BuilderState[] | undefined;
   readonly allows: (pool: string, namespace: string) => boolean;
+  /** Share of a namespace beside others, from 1. */
+  readonly weight: (pool: string, namespace: string) => number;
+  /** Most places of one namespace at once. */
+  readonly most: (pool: string) => number;
+}
+
+/** Runs of a pool that wait, by namespace, each in its order. */
+interface Queue {
+  readonly namespaces: Map<string, QueuedRun[]>;
+  /** Up to when each namespace has been served, in turns of weight 1; those behind the clock are as new. */
+  readonly served: Map<string, number>;
+  clock: number;
 }
 
 /**
- * Queues of runs by pool, and who holds which place. Places belong to run uids: taken when a run is granted one or is found running, given back when its
- * attempt is over. Nothing of it is stored: a new operator finds it all in the records.
+ * Queues of runs by pool, and who holds which place. Places of a pool are shared by namespace: the next goes to the one that holds the fewest for its weight, among equals to the one
+ * whose turn it is; within a namespace priority counts, then age. Places belong to run uids: taken when a run is granted one or is found running, given back when its
+ * solve is over. Nothing of it is stored: a new operator finds it all in the records.
  */
 export class Dispatcher {
   readonly #pools: PoolView;
   readonly #onGrant: (key: KeyText) => void;
-  readonly #queues = new Map<string, QueuedRun[]>();
+  readonly #queues = new Map<string, Queue>();
   readonly #queued = new Map<string, QueuedRun>();
-  readonly #held = new Map<string, Place>();
+  readonly #held = new Map<string, Place & { readonly namespace: string }>();
   #scheduled = false;
 
   constructor(pools: PoolView, onGrant: (key: KeyText) => void) {
@@ -50,19 +63,21 @@ export class Dispatcher {
     const before = this.#queued.get(run.uid);
     if (this.#held.has(run.uid) || before !== undefined) return;
     this.#queued.set(run.uid, run);
-    const queue = this.#queues.get(run.pool) ?? [];
+    const queue = this.#queues.get(run.pool) ?? { namespaces: new Map(), served: new Map(), clock: 0 };
     this.#queues.set(run.pool, queue);
+    const runs = queue.namespaces.get(run.namespace) ?? [];
+    queue.namespaces.set(run.namespace, runs);
     // From the end: most come last.
-    let at = queue.length;
-    while (at > 0 && order(run, queue[at - 1] as QueuedRun) < 0) at--;
-    queue.splice(at, 0, run);
+    let at = runs.length;
+    while (at > 0 && order(run, runs[at - 1] as QueuedRun) < 0) at--;
+    runs.splice(at, 0, run);
     this.schedule();
   }
 
   /** A run that runs already, as its record says. */
-  occupy(uid: string, place: Place): void {
+  occupy(uid: string, place: Place, namespace: string): void {
     this.#leave(uid);
-    this.#held.set(uid, place);
+    this.#held.set(uid, { ...place, namespace });
   }
 
   /** Neither queued nor running any more. */
@@ -87,13 +102,31 @@ export class Dispatcher {
       };
     if (!builders.some(({ ready }) => ready))
       return { kind: 'impossible', reason: 'NoBuilderReady', message: `no builder of the BuilderPool ${pool} answers` };
-    const at = this.#queues.get(pool)?.findIndex((run) => run.uid === uid) ?? -1;
-    return at < 0 ? undefined : { kind: 'position', position: at + 1 };
+    return this.#position(pool, namespace, uid);
+  }
+
+  /** Its place in the queue of its namespace, and of each other one those that come before it when turns are taken by weight. */
+  #position(pool: string, namespace: string, uid: string): Waiting | undefined {
+    const namespaces = this.#queues.get(pool)?.namespaces ?? new Map<string, QueuedRun[]>();
+    const own = (namespaces.get(namespace)?.findIndex((run) => run.uid === uid) ?? -1) + 1;
+    if (own === 0) return undefined;
+    const weight = this.#pools.weight(pool, namespace);
+    let position = own;
+    for (const [other, runs] of namespaces)
+      if (other !== namespace)
+        position += Math.min(runs.length, Math.floor(((own - 1) * this.#pools.weight(pool, other)) / weight));
+    const held = this.#heldBy(pool).get(namespace) ?? 0;
+    return { kind: 'position', position, ...(held >= this.#pools.most(pool) ? { limited: held } : {}) };
   }
 
   /** How many wait, by pool. */
   lengths(): ReadonlyMap<string, number> {
-    return new Map([...this.#queues].map(([pool, queue]) => [pool, queue.length]));
+    return new Map(
+      [...this.#queues].map(([pool, { namespaces }]) => [
+        pool,
+        [...namespaces.values()].reduce((sum, runs) => sum + runs.length, 0),
+      ]),
+    );
   }
 
   /** Grants what can be granted, soon. */
@@ -106,36 +139,63 @@ export class Dispatcher {
     });
   }
 
-  #grant(pool: string, queue: QueuedRun[]): void {
+  #grant(pool: string, queue: Queue): void {
     const builders = this.#pools.builders(pool)?.filter(({ ready }) => ready) ?? [];
     const used = new Map<string, number>();
     for (const { address } of this.#held.values()) used.set(address, (used.get(address) ?? 0) + 1);
     const free = builders
       .map(({ address, capacity }) => ({ address, free: capacity - (used.get(address) ?? 0) }))
       .filter((builder) => builder.free > 0);
-    for (let at = 0; at < queue.length && free.length > 0; ) {
-      const run = queue[at] as QueuedRun;
-      if (!this.#pools.allows(pool, run.namespace)) {
-        at++;
-        continue;
-      }
-      queue.splice(at, 1);
-      this.#queued.delete(run.uid);
+    const held = this.#heldBy(pool);
+    while (free.length > 0) {
+      const namespace = this.#next(pool, queue, held);
+      if (namespace === undefined) return;
+      const run = (queue.namespaces.get(namespace) as QueuedRun[])[0] as QueuedRun;
+      this.#leave(run.uid);
       const chosen = choose(run, free);
-      this.#held.set(run.uid, { address: chosen.address, pool });
+      this.#held.set(run.uid, { address: chosen.address, pool, namespace });
+      held.set(namespace, (held.get(namespace) ?? 0) + 1);
+      queue.clock = turnOf(queue, namespace);
+      queue.served.set(namespace, queue.clock + 1 / this.#pools.weight(pool, namespace));
+      for (const [other, until] of queue.served) if (until <= queue.clock) queue.served.delete(other);
       if (--chosen.free === 0) free.splice(free.indexOf(chosen), 1);
       this.#onGrant(run.key);
     }
+  }
+
+  /** The namespace that gets the next place. */
+  #next(pool: string, queue: Queue, held: ReadonlyMap<string, number>): string | undefined {
+    let best: { readonly namespace: string; readonly share: number; readonly turn: number } | undefined;
+    for (const namespace of queue.namespaces.keys()) {
+      const holds = held.get(namespace) ?? 0;
+      if (!this.#pools.allows(pool, namespace) || holds >= this.#pools.most(pool)) continue;
+      const share = holds / this.#pools.weight(pool, namespace);
+      const turn = turnOf(queue, namespace);
+      if (best === undefined || share < best.share || (share === best.share && turn < best.turn))
+        best = { namespace, share, turn };
+    }
+    return best?.namespace;
+  }
+
+  #heldBy(pool: string): Map<string, number> {
+    const held = new Map<string, number>();
+    for (const place of this.#held.values())
+      if (place.pool === pool) held.set(place.namespace, (held.get(place.namespace) ?? 0) + 1);
+    return held;
   }
 
   #leave(uid: string): void {
     const run = this.#queued.get(uid);
     if (run === undefined) return;
     this.#queued.delete(uid);
-    const queue = this.#queues.get(run.pool);
-    queue?.splice(queue.indexOf(run), 1);
+    const namespaces = this.#queues.get(run.pool)?.namespaces;
+    const runs = namespaces?.get(run.namespace);
+    runs?.splice(runs.indexOf(run), 1);
+    if (runs?.length === 0) namespaces?.delete(run.namespace);
   }
 }
+
+const turnOf = ({ served, clock }: Queue, namespace: string): number => Math.max(served.get(namespace) ?? 0, clock);
 
 function order(a: QueuedRun, b: QueuedRun): number {
   return b.priority - a.priority || a.queuedAt - b.queuedAt || (a.key < b.key ? -1 : 1);

@@ -13,11 +13,15 @@ const MAX_DELAY_MS = 5000;
 const CANCEL_MS = 15_000;
 const COMMIT_MS = 120_000;
 const CALL_MS = 20_000;
-const DEFAULT_TIMEOUT_MS = 3_600_000;
+/** How long one question for the end waits: what hangs is found out after it. */
+const WAIT_MS = 10_000;
 
 export interface SolveTaskOptions {
   readonly uid: string;
   readonly attempt: number;
+  /** Of its builder. */
+  readonly address: string;
+  readonly timeoutMs: number;
   /** namespace/name, for logs. */
   readonly subject: string;
   readonly namespace: string;
@@ -89,6 +93,10 @@ export class SolveTask {
     this.#sources = undefined;
   }
 
+  get address(): string {
+    return this.#options.address;
+  }
+
   get #id() {
     return { runUid: this.#options.uid, attempt: this.#options.attempt };
   }
@@ -110,7 +118,7 @@ export class SolveTask {
       this.#sources = sources;
       void this.#serveSession();
       const solve = solveRequest(plan);
-      const { namespace, scope, subject } = this.#options;
+      const { namespace, scope, subject, timeoutMs } = this.#options;
       await this.#retry('start', this.#options.builderGraceMs, (builder, options) =>
         builder.builder.start(
           {
@@ -118,7 +126,7 @@ export class SolveTask {
             solve,
             sessionId: this.#session,
             writeScope: scope === undefined ? namespace : `${namespace}/${scope}`,
-            timeoutMs: plan.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+            timeoutMs,
             subject,
           },
           options,
@@ -127,9 +135,7 @@ export class SolveTask {
       this.#started.resolve();
       void this.#logSteps();
       while (!signal.aborted) {
-        const result = await this.#retry('result', this.#options.builderGraceMs, (builder, { signal }) =>
-          builder.builder.result({ id: this.#id, wait: true }, { signal }),
-        );
+        const result = await this.#result();
         if (result.state === RUNNING) continue;
         if (result.state === UNKNOWN)
           throw new CodedError('unavailable', 'the builder ended with the build, or was started again', {
@@ -149,6 +155,26 @@ export class SolveTask {
         error: coded.fault === 'cancelled' ? new CodedError('unavailable', coded.message, { cause: coded }) : coded,
       });
     }
+  }
+
+  /** The end, or how it stands after a while. A builder that does not answer at all is given up, however it does that: from a wait alone, which it need not answer, that is not seen. */
+  async #result() {
+    const { signal } = this.#over;
+    const { builder, builderGraceMs } = this.#options;
+    const since = performance.now();
+    try {
+      const waited = await builder()?.builder.result({ id: this.#id, wait: true }, { signal, timeoutMs: WAIT_MS });
+      if (waited !== undefined && waited.state !== RUNNING) return waited;
+    } catch {
+      // Whatever it was, the next question tells.
+      await sleep(FIRST_DELAY_MS, { signal });
+    }
+    return await this.#retry(
+      'result',
+      builderGraceMs,
+      (one, options) => one.builder.result({ id: this.#id, wait: false }, options),
+      since,
+    );
   }
 
   /** Whatever is missing now was there when the run was planned: it may come back. */
@@ -232,22 +258,22 @@ export class SolveTask {
     }
   }
 
-  /** Again while the builder cannot be reached or has no place. @throws what it answered, or that it stayed away for `patienceMs` */
+  /** Again while the builder cannot be reached or has no place. @throws what it answered, or that it has stayed away for `patienceMs` since `since` */
   async #retry<T>(
     what: string,
     patienceMs: number,
     call: (builder: BuilderClient, options: AbortOptions & { readonly timeoutMs: number }) => Promise<T>,
+    since = performance.now(),
   ): Promise<T> {
     const { signal } = this.#over;
-    let silentSince = performance.now();
     for (let failures = 0; ; failures++) {
       signal.throwIfAborted();
-      const called = performance.now();
+      const restMs = () => Math.round(patienceMs - (performance.now() - since));
       try {
         const builder = this.#options.builder();
         if (builder === undefined)
           throw new CodedError('unavailable', 'the builder is in no pool', { reason: 'BUILDER_GONE' });
-        return await call(builder, { signal, timeoutMs: CALL_MS });
+        return await call(builder, { signal, timeoutMs: Math.max(1000, Math.min(CALL_MS, restMs())) });
       } catch (error) {
         signal.throwIfAborted();
         const coded = toCodedError(error);
@@ -255,12 +281,9 @@ export class SolveTask {
           ['unavailable', 'cancelled', 'deadline_exceeded'].includes(coded.code) ||
           coded.reason === 'BUILDER_BUSY' ||
           coded.reason === 'BUILDER_DRAINING';
-        // A call that hung for a while had a builder to talk to.
-        if (performance.now() - called > 2 * MAX_DELAY_MS && coded.code !== 'deadline_exceeded')
-          silentSince = performance.now();
-        if (!again || performance.now() - silentSince > patienceMs) throw error;
+        if (!again || restMs() <= 0) throw error;
         this.#options.log.debug('a call to the builder is made again', { call: what, err: coded });
-        await sleep(backoff(failures, FIRST_DELAY_MS, MAX_DELAY_MS), { signal });
+        await sleep(Math.min(restMs(), backoff(failures, FIRST_DELAY_MS, MAX_DELAY_MS)), { signal });
       }
     }
   }

@@ -22,13 +22,18 @@ export class Builders implements AsyncDisposable {
   readonly #kube: KubeClient;
   readonly #connections = new Map<string, Connection>();
   readonly #tlsReadAt = new Map<string, number>();
+  #over = false;
   readonly #states = new Map<string, ReadonlyMap<string, EndpointStatus>>();
 
-  constructor(kube: KubeClient) {
+  readonly #inUse: () => ReadonlySet<string>;
+
+  /** `inUse`: addresses on which runs are followed, also of builders that are in no pool any more. */
+  constructor(kube: KubeClient, inUse: () => ReadonlySet<string>) {
     this.#kube = kube;
+    this.#inUse = inUse;
   }
 
-  /** The client of an address as it is now; undefined before its first probe and once it is in no pool. */
+  /** The client of an address as it is now; undefined before its first probe, and once it is in no pool and no run is left on it. */
   client(address: string): BuilderClient | undefined {
     return this.#connections.get(address)?.client;
   }
@@ -120,6 +125,7 @@ export class Builders implements AsyncDisposable {
 
   async #closeUnused(): Promise<void> {
     const used = new Set([...this.#states.values()].flatMap((states) => [...states.keys()]));
+    for (const address of this.#over ? [] : this.#inUse()) used.add(address);
     for (const [address, { client }] of this.#connections) {
       if (used.has(address)) continue;
       this.#connections.delete(address);
@@ -129,6 +135,7 @@ export class Builders implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#over = true;
     this.#states.clear();
     await this.#closeUnused();
   }

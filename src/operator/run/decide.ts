@@ -15,6 +15,7 @@ import { clip } from '../runtime/index.ts';
 import { failureOf } from './failure.ts';
 import type { Prepared } from './prepare.ts';
 import { failureOfResult, outputsOf, recordOf } from './record.ts';
+import type { TimeLimit } from './time-limit.ts';
 
 const { SUCCEEDED, FAILED, CANCELLED } = wire.slipway.builder.v1.SolveState;
 
@@ -31,7 +32,11 @@ export interface Place {
 
 /** How a run waits for a place: its position from 1, or why there can be none. */
 export type Waiting =
-  | { readonly kind: 'position'; readonly position: number }
+  | {
+      readonly kind: 'position';
+      readonly position: number /** Places that its namespace holds, when it may hold no more. */;
+      readonly limited?: number;
+    }
   | { readonly kind: 'impossible'; readonly reason: string; readonly message: string };
 
 /** What is known of a run's newest attempt on its builder. */
@@ -52,6 +57,8 @@ export interface RunView {
   readonly place?: Place | undefined;
   readonly waiting?: Waiting | undefined;
   readonly solve?: SolveView | undefined;
+  /** How long an attempt may take. */
+  readonly limit?: TimeLimit | undefined;
 }
 
 export interface RunDecision {
@@ -146,13 +153,31 @@ function decideQueued(view: RunView, before: BuildRunStatus): RunDecision {
     };
   const notBefore = retryAt(before);
   return {
-    status: waiting === undefined ? before : withPosition(before, waiting.position),
+    status: waiting === undefined ? before : withPosition(view, before, waiting),
     requeueAfterMs: Math.min(leftMs, notBefore > now ? notBefore - now : 30_000),
   };
 }
 
 /** Positions are written when they are new or have halved: few writes, and never far off. */
-function withPosition(status: BuildRunStatus, position: number): BuildRunStatus {
+function withPosition(
+  view: RunView,
+  before: BuildRunStatus,
+  { position, limited }: Extract<Waiting, { readonly kind: 'position' }>,
+): BuildRunStatus {
+  const retrying = before.conditions?.some(({ type, reason }) => type === 'Scheduled' && reason === 'Retrying');
+  const status =
+    limited === undefined
+      ? retrying
+        ? before
+        : condition(view, before, 'Scheduled', 'False', 'Queued', 'waits for a builder')
+      : condition(
+          view,
+          before,
+          'Scheduled',
+          'False',
+          'NamespaceLimit',
+          `its namespace has ${limited} runs on the pool, as many as runsPerNamespace lets it`,
+        );
   const written = status.queue?.position;
   return written !== undefined && position <= written && position > written / 2
     ? status
@@ -174,7 +199,9 @@ function decideRunning(view: RunView, before: BuildRunStatus): RunDecision {
       return cancelled(view, status);
     case FAILED: {
       if (run.spec.cancel !== undefined) return cancelled(view, status);
-      return attemptFailed(view, status, failureOfResult(result));
+      const failure = failureOfResult(result);
+      if (failure.reason !== 'Timeout' || view.limit === undefined) return attemptFailed(view, status, failure);
+      return attemptFailed(view, status, { ...failure, message: `${failure.message}: ${view.limit.from}` });
     }
     default:
       return attemptFailed(

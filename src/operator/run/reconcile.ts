@@ -18,6 +18,7 @@ import {
 import { sameStatus, writeStatus } from '../status.ts';
 import { decideRun, type RunView, retryAt } from './decide.ts';
 import { type Prepared, type PrepareOptions, prepareRun } from './prepare.ts';
+import { timeLimit } from './time-limit.ts';
 
 export interface RunReconcilerParts extends Omit<PrepareOptions, 'client'> {
   readonly client: KubeClient;
@@ -62,6 +63,11 @@ export class RunReconciler {
     return this.#tasks.size + this.#ending.size;
   }
 
+  /** Builders on which attempts are followed. */
+  get addresses(): ReadonlySet<string> {
+    return new Set([...this.#tasks.values(), ...this.#ending].map(({ address }) => address));
+  }
+
   /** Takes the places of runs that run already, before any is granted. */
   takeUp(): void {
     for (const run of this.#parts.runs.list()) this.#occupy(run);
@@ -98,8 +104,9 @@ export class RunReconciler {
       this.#finish(uid);
       return undefined;
     }
+    const foreign = this.#tasks.has(uid) ? undefined : this.#foreignPlace(run);
     // A run that another life of the operator left running.
-    this.#act(run, run.status);
+    if (foreign === undefined) this.#act(run, run.status);
     const queued = queuedRun(run);
     const view: RunView = {
       run,
@@ -107,7 +114,8 @@ export class RunReconciler {
       prepared: await this.#prepared(run, { signal }),
       place: run.status?.phase === 'Queued' ? dispatcher.placeOf(uid) : undefined,
       waiting: dispatcher.waiting(queued),
-      solve: this.#tasks.get(uid)?.view,
+      solve: foreign === undefined ? this.#tasks.get(uid)?.view : { kind: 'lost', error: foreign },
+      limit: timeLimit(run, this.#parts.pools.get(poolOf(run))),
     };
     const { requeueAfterMs, ...decision } = decideRun(view);
     const status = plainTexts(decision.status);
@@ -236,14 +244,42 @@ export class RunReconciler {
     }
   }
 
-  #occupy({ metadata, status }: KnownRun): void {
+  /**
+   * Why the place that a record names is none of the run's. Records are the operator's own and survive it; but should somebody else be let write them, they still open no pool that the namespace may
+   * not use.
+   */
+  #foreignPlace(run: KnownRun): CodedError | undefined {
+    const { phase, attempts } = run.status ?? {};
+    const attempt = attempts?.at(-1);
+    if ((phase !== 'Running' && phase !== 'Committing') || attempt === undefined) return undefined;
+    const name = poolOf(run);
+    const pools = this.#parts.pools.list();
+    const pool = pools.find(({ metadata }) => metadata.name === name);
+    const has = (one: BuilderPool) => one.spec.endpoints.some(({ address }) => address === attempt.builder);
+    const allowed = pool?.spec.allowedNamespaces?.includes(run.metadata.namespace as string) ?? true;
+    // One that is in no pool any more may have been taken out while the run was on it.
+    const there = pool !== undefined && has(pool) ? true : !pools.some(has);
+    if ((attempt.pool ?? DEFAULT_POOL) === name && allowed && there) return undefined;
+    return new CodedError('permission_denied', `${attempt.builder} is no builder that the run may use`, {
+      fault: 'policy',
+      reason: 'PLACE_NOT_ALLOWED',
+    });
+  }
+
+  #occupy(run: KnownRun): void {
+    const { metadata, status } = run;
     if (status?.phase !== 'Running' && status?.phase !== 'Committing') return;
+    if (!this.#tasks.has(metadata.uid as string) && this.#foreignPlace(run) !== undefined) return;
     const attempt = status.attempts?.at(-1);
     if (attempt !== undefined)
-      this.#parts.dispatcher.occupy(metadata.uid as string, {
-        address: attempt.builder,
-        pool: attempt.pool ?? DEFAULT_POOL,
-      });
+      this.#parts.dispatcher.occupy(
+        metadata.uid as string,
+        {
+          address: attempt.builder,
+          pool: attempt.pool ?? DEFAULT_POOL,
+        },
+        metadata.namespace as string,
+      );
   }
 
   #finish(uid: string): void {
@@ -274,6 +310,8 @@ export class RunReconciler {
     const task: SolveTask = new SolveTask({
       uid,
       attempt: attempt.number,
+      address: attempt.builder,
+      timeoutMs: timeLimit(run, this.#parts.pools.get(poolOf(run))).ms,
       subject: keyOf(run),
       namespace: run.metadata.namespace as string,
       scope: run.spec.buildSpec.cache?.scope,
@@ -297,6 +335,8 @@ export class RunReconciler {
   }
 }
 
+const poolOf = ({ spec }: KnownRun): string => spec.buildSpec.poolRef?.name ?? DEFAULT_POOL;
+
 function queuedRun(run: KnownRun): QueuedRun {
   const { metadata, spec, status } = run;
   const failed = (status?.attempts ?? []).filter(({ completedAt }) => completedAt !== undefined);
@@ -304,7 +344,7 @@ function queuedRun(run: KnownRun): QueuedRun {
     uid: metadata.uid as string,
     key: keyOf(run),
     namespace: metadata.namespace as string,
-    pool: spec.buildSpec.poolRef?.name ?? DEFAULT_POOL,
+    pool: poolOf(run),
     priority: spec.buildSpec.priority ?? 0,
     queuedAt: Date.parse(status?.queuedAt ?? metadata.creationTimestamp ?? new Date().toISOString()),
     affinity: `${metadata.namespace}/${spec.buildRef.name}`,

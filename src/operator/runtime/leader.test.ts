@@ -13,7 +13,7 @@ type Fate = 'done' | 'lost' | 'hangs' | 500 | 429;
 const until = async (holds: () => boolean) => {
   while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
 };
-const DURATION_MS = 900;
+const DURATION_MS = 901;
 const never = ({ signal }: AbortOptions) =>
   new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
 

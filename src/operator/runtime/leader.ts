@@ -74,7 +74,7 @@ export async function leadWhileHolding(
     until: AbortSignal,
     make: (options: WriteOptions & { readonly urgent: true }) => Promise<T>,
   ): Promise<T> => {
-    const within = AbortSignal.any([until, AbortSignal.timeout(Math.max(1, ms))]);
+    const within = AbortSignal.any([until, AbortSignal.timeout(Math.max(1, Math.round(ms)))]);
     using ended = onAbort(within);
     return await Promise.race([make({ signal: within, fieldManager, urgent: true }), ended.promise]);
   };

@@ -1,0 +1,290 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { CodedError, silentLogger } from '../../base/index.ts';
+import { statusOfError, wire } from '../../builder-api/index.ts';
+import type { Build, BuilderPool, BuildRun } from '../../resources/index.ts';
+import { newRun } from '../build/reconcile.ts';
+import { Dispatcher } from '../dispatch/dispatcher.ts';
+import { knownBuildType, knownRunType } from '../known.ts';
+import { operatorMetrics } from '../metrics/metrics.ts';
+import type { Builders } from '../pool/builders.ts';
+import { builderPoolType } from '../resource-types.ts';
+import { apiError, Controller } from '../runtime/index.ts';
+import { FakeBuilder } from '../testing/fake-builder.ts';
+import { MemoryApi } from '../testing/memory-api.ts';
+import { RunReconciler } from './reconcile.ts';
+
+const { SolveState } = wire.slipway.builder.v1;
+
+/** One builder with one place, the run reconciler on it, and an API server that can refuse. */
+class World {
+  readonly api = new MemoryApi();
+  readonly builder = new FakeBuilder();
+  readonly told: string[] = [];
+  readonly #over = new AbortController();
+  readonly #builderGraceMs: number;
+  #running: Promise<void> | undefined;
+  reconciler!: RunReconciler;
+  dispatcher!: Dispatcher;
+
+  constructor(builderGraceMs = 60_000) {
+    this.#builderGraceMs = builderGraceMs;
+  }
+
+  pool(name: string, address: string, spec: object = {}): void {
+    const endpoints = [{ address }];
+    const pool = { apiVersion: 'slipway.build/v1alpha1', kind: 'BuilderPool', metadata: { name } };
+    this.api.put('builderpools', { ...pool, spec: { endpoints, ...spec } } as BuilderPool);
+  }
+
+  async start(): Promise<void> {
+    const { api } = this;
+    const builds = await api.informer(knownBuildType);
+    const runs = await api.informer(knownRunType);
+    const pools = await api.informer(builderPoolType);
+    this.dispatcher = new Dispatcher(
+      {
+        builders: (pool) =>
+          pools.get(pool)?.spec.endpoints.map(({ address }) => ({ address, ready: true, capacity: 1 })),
+        allows: (pool, namespace) => pools.get(pool)?.spec.allowedNamespaces?.includes(namespace) ?? true,
+        weight: () => 1,
+        most: () => Number.POSITIVE_INFINITY,
+      },
+      (key) => controller.add(key),
+    );
+    this.reconciler = new RunReconciler({
+      client: api.client,
+      runs,
+      builds,
+      pools,
+      dispatcher: this.dispatcher,
+      builders: { client: () => this.builder.client } as unknown as Builders,
+      events: { record: (about, _, reason, message) => this.told.push(`${about.kind} ${reason}: ${message}`) },
+      metrics: operatorMetrics(),
+      log: silentLogger,
+      defaultRegistry: undefined,
+      builderGraceMs: this.#builderGraceMs,
+      wake: (key) => controller.add(key),
+    });
+    const controller = new Controller({
+      name: 'runs',
+      reconcile: this.reconciler.reconcile,
+      workers: 4,
+      log: silentLogger,
+    });
+    this.reconciler.takeUp();
+    for (const run of runs.list()) controller.add(`${run.metadata.namespace}/${run.metadata.name}`);
+    runs.onChange(({ object, kind }) => {
+      if (kind === 'gone') this.reconciler.gone(object);
+      else controller.add(`${object.metadata.namespace}/${object.metadata.name}`);
+    });
+    this.#running = controller.run({ signal: this.#over.signal });
+  }
+
+  run(
+    name: string,
+    { namespace = 'a', spec = {}, status }: { namespace?: string; spec?: object; status?: object } = {},
+  ) {
+    const build: Build = {
+      apiVersion: 'slipway.build/v1alpha1',
+      kind: 'Build',
+      metadata: { name, namespace, uid: `build-${name}` },
+      spec: { dockerfile: { inline: 'FROM scratch' }, ...spec },
+    };
+    const run = newRun(build, 1, 'h');
+    return this.api.put('buildruns', {
+      ...run,
+      metadata: { ...run.metadata, name, uid: name },
+      ...(status === undefined ? {} : { status }),
+    } as BuildRun);
+  }
+
+  get(name: string, namespace = 'a'): BuildRun['status'] {
+    return this.api.get<BuildRun>('buildruns', { namespace, name })?.status;
+  }
+
+  until = (name: string, phase: string, namespace = 'a') =>
+    expect.poll(() => this.get(name, namespace)?.phase, { timeout: 15_000, interval: 10 }).toBe(phase);
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#over.abort(new CodedError('cancelled', 'over'));
+    await this.#running;
+    await this.reconciler?.detach();
+    this.api[Symbol.dispose]();
+  }
+}
+
+let world: World;
+beforeEach(() => {
+  world = new World();
+  world.pool('default', 'b:1');
+});
+afterEach(() => world[Symbol.asyncDispose]());
+
+const tooLarge = apiError('PATCH x', 500, JSON.stringify({ message: 'etcdserver: request is too large' }));
+
+test('a run goes its way; its scope is its namespace, its timeout the pool’s where it names none', async () => {
+  world.pool('default', 'b:1', { defaultTimeout: '5m', maxTimeout: '10m' });
+  await world.start();
+  world.run('one');
+  await world.until('one', 'Running');
+  await expect.poll(() => world.builder.requests).toEqual([{ uid: 'one', timeoutMs: 300_000, scope: 'a' }]);
+  world.builder.end('one');
+  await world.until('one', 'Succeeded');
+  world.run('long', { spec: { timeout: '2h' } });
+  await expect.poll(() => world.builder.requests.at(-1)).toMatchObject({ uid: 'long', timeoutMs: 600_000 });
+  const error = new CodedError('deadline_exceeded', 'the build took longer than 600 s', {
+    fault: 'user',
+    reason: 'RUN_TIMEOUT',
+  });
+  world.builder.end('long', { state: SolveState.FAILED, error: statusOfError(error) });
+  await world.until('long', 'Failed');
+  expect(world.get('long')?.failure?.message).toBe(
+    'the build took longer than 600 s: maxTimeout of the BuilderPool default',
+  );
+});
+
+describe('a status that the API server refuses for good', () => {
+  test('holds no place once its solve is over, whichever write it is', async () => {
+    await world.start();
+    for (const phase of ['Committing', 'Succeeded', 'Queued', 'Running']) {
+      const name = `stuck-${phase.toLowerCase()}`;
+      world.api.refuse = ({ object }) => {
+        const { status } = object as BuildRun;
+        if (object.metadata.name.startsWith('stuck') && status?.phase === phase) throw tooLarge;
+      };
+      world.run(name);
+      const reached = () => world.api.calls.filter((call) => call === `apply buildruns ${name}`).length;
+      if (phase === 'Committing' || phase === 'Succeeded') {
+        await expect.poll(() => world.builder.calls).toContain(`start ${name}`);
+        world.builder.end(name);
+      }
+      const before = reached();
+      await expect.poll(reached, { timeout: 10_000 }).toBeGreaterThan(before + 2);
+      world.run(`after-${name}`);
+      await expect.poll(() => world.builder.calls, { timeout: 15_000 }).toContain(`start after-${name}`);
+      world.builder.end(`after-${name}`);
+      await world.until(`after-${name}`, 'Succeeded');
+    }
+  }, 60_000);
+
+  test('is written with the least that must be known, when only its size is the matter', async () => {
+    await world.start();
+    world.api.refuse = ({ object }) => {
+      if (JSON.stringify(object).length > 3000) throw tooLarge;
+    };
+    world.run('large');
+    await world.until('large', 'Running');
+    const error = new CodedError('unknown', `exit code: 1 ${'x'.repeat(4000)}`, { fault: 'user' });
+    world.builder.end('large', {
+      state: SolveState.FAILED,
+      error: statusOfError(error),
+      exitCode: 1,
+      logTail: Buffer.from('y'.repeat(4000)),
+    });
+    await world.until('large', 'Failed');
+    expect(world.get('large')?.failure).toMatchObject({ reason: 'StepFailed', class: 'user', exitCode: 1 });
+    expect(world.get('large')?.failure?.message).toHaveLength(256);
+  });
+});
+
+test('what builders and steps say comes without control characters, in status and Events', async () => {
+  await world.start();
+  world.run('odd');
+  await world.until('odd', 'Running');
+  const error = new CodedError('unknown', 'step \u001b[31mred\u001b[0m\u0000 \u202egnp.exe', { fault: 'user' });
+  world.builder.end('odd', {
+    state: SolveState.FAILED,
+    error: statusOfError(error),
+    exitCode: 1,
+    logTail: Buffer.from('\u001b]0;title\u0007one\r\ntwo\u001b[2K\rthree\u0000\t\u{1f600}\ud83d'),
+    slowestSteps: [{ name: 'a\u001b[1mb', durationMs: 1 }],
+  });
+  await world.until('odd', 'Failed');
+  const status = world.get('odd');
+  expect(status?.failure).toMatchObject({ message: 'step red gnp.exe', logTail: 'one\ntwo\nthree\t\u{1f600}\ufffd' });
+  expect(status?.slowestSteps?.[0]?.name).toBe('ab');
+  expect(`${JSON.stringify(status)}`).not.toMatch(/\\u00(?!0a)/);
+  expect(world.told.join()).not.toContain('\u001b[');
+});
+
+describe('a record that somebody else has written', () => {
+  const forged = (builder: string, pool: string, phase = 'Running') => ({
+    phase,
+    queuedAt: '2026-01-01T00:00:00Z',
+    attempts: [{ number: 1, builder, pool, startedAt: '2026-01-01T00:00:00Z' }],
+  });
+
+  test.each([
+    ['another pool than the run’s', forged('secret:1', 'secret')],
+    ['a builder of another pool as one of its own', forged('secret:1', 'default')],
+    ['tags as due on a builder of another pool', forged('secret:1', 'secret', 'Committing')],
+  ])('names %s: nothing is begun there, and no place is taken', async (_, status) => {
+    world.pool('secret', 'secret:1', { allowedNamespaces: ['a'] });
+    world.run('forger', { namespace: 'b', status });
+    await world.start();
+    await world.until('forger', 'Failed', 'b');
+    expect(world.get('forger', 'b')?.failure).toMatchObject({ class: 'policy', reason: 'PlaceNotAllowed' });
+    world.run('rightful', { spec: { poolRef: { name: 'secret' } } });
+    await expect.poll(() => world.builder.calls.filter((call) => !call.includes('rightful'))).toEqual([]);
+    await world.until('rightful', 'Running');
+  });
+
+  test('a place in a pool that its namespace may not use', async () => {
+    world.pool('secret', 'secret:1', { allowedNamespaces: ['a'] });
+    world.run('forger', {
+      namespace: 'b',
+      spec: { poolRef: { name: 'secret' } },
+      status: forged('secret:1', 'secret'),
+    });
+    await world.start();
+    await world.until('forger', 'Failed', 'b');
+    expect(world.builder.calls).toEqual([]);
+  });
+});
+
+test('a pool that goes while a run is on it does not keep the run from its end', async () => {
+  await world.start();
+  world.run('late');
+  await world.until('late', 'Running');
+  world.api.delete('builderpools', { name: 'default' });
+  expect([...world.reconciler.addresses]).toEqual(['b:1']);
+  world.builder.end('late');
+  await world.until('late', 'Succeeded');
+  await expect.poll(() => [...world.reconciler.addresses]).toEqual([]);
+});
+
+test('a builder that takes calls and answers none is given up after its grace', async () => {
+  await world[Symbol.asyncDispose]();
+  world = new World(1500);
+  world.pool('default', 'b:1');
+  await world.start();
+  world.run('frozen', { spec: { retry: { limit: 0 } } });
+
+  await expect.poll(() => world.builder.calls).toContain('result frozen');
+  world.builder.frozen = true;
+  await expect.poll(() => world.get('frozen')?.phase, { timeout: 30_000 }).toBe('Error');
+}, 40_000);
+
+test('a leader that lost its lease tells no builder any more of runs that are over or gone', async () => {
+  await world.start();
+  world.run('gone');
+  await world.until('gone', 'Running');
+  await expect.poll(() => world.builder.calls).toContain('result gone');
+  world.builder.frozen = true;
+  world.api.delete('buildruns', { namespace: 'a', name: 'gone' });
+  await expect.poll(() => world.builder.calls).toContain('cancel gone');
+  await world.reconciler.detach();
+  expect(world.reconciler.active).toBe(0);
+  const { length } = world.builder.calls;
+  world.builder.frozen = false;
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  expect(world.builder.calls).toHaveLength(length);
+});
+
+test('a spec that is too large is refused by name before a builder is asked', async () => {
+  await world.start();
+  world.run('huge', { spec: { source: { inline: { files: { a: '<'.repeat(200_000) } } } } });
+  await world.until('huge', 'Failed');
+  expect(world.get('huge')?.failure).toMatchObject({ class: 'user', reason: 'SpecTooLarge' });
+  expect(world.builder.calls).toEqual([]);
+});

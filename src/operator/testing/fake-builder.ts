@@ -1,0 +1,77 @@
+import { type AbortOptions, CodedError, onAbort } from '../../base/index.ts';
+import { type BuilderClient, wire } from '../../builder-api/index.ts';
+
+const { SolveState, ResultResponse } = wire.slipway.builder.v1;
+type Options = AbortOptions & { readonly timeoutMs?: number };
+
+/** A builder as the operator sees it: it holds solves until it is told how they end, and answers nothing while it is frozen. */
+export class FakeBuilder {
+  /** Calls in order. */
+  readonly calls: string[] = [];
+  /** What was asked of it. */
+  readonly requests: { readonly uid: string; readonly timeoutMs: number; readonly scope: string }[] = [];
+  frozen = false;
+  readonly #ends = new Map<string, PromiseWithResolvers<wire.slipway.builder.v1.ResultResponse>>();
+
+  #end(uid: string) {
+    const end = this.#ends.get(uid) ?? Promise.withResolvers<wire.slipway.builder.v1.ResultResponse>();
+    this.#ends.set(uid, end);
+    return end;
+  }
+
+  /** Has a solve end. */
+  end(
+    uid: string,
+    result: Partial<wire.slipway.builder.v1.ResultResponse.$Properties> = { state: SolveState.SUCCEEDED },
+  ) {
+    this.#end(uid).resolve(new ResultResponse(result));
+  }
+
+  async #answer<T>(
+    call: string,
+    { signal, timeoutMs }: Options,
+    act: (signal: AbortSignal) => Promise<T> | T,
+  ): Promise<T> {
+    this.calls.push(call);
+    const late = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs);
+    const within = late === undefined ? signal : AbortSignal.any([signal, late]);
+    using ended = onAbort(within);
+    try {
+      const answer = this.frozen ? new Promise<never>(() => {}) : act(within);
+      return await Promise.race([answer, ended.promise]);
+    } catch (error) {
+      if (late?.aborted) throw new CodedError('deadline_exceeded', 'no answer in time');
+      throw error;
+    }
+  }
+
+  readonly client = {
+    builder: {
+      start: (request: { id: { runUid: string }; timeoutMs: number; writeScope: string }, options: Options) =>
+        this.#answer(`start ${request.id.runUid}`, options, () => {
+          this.requests.push({ uid: request.id.runUid, timeoutMs: request.timeoutMs, scope: request.writeScope });
+          return { state: SolveState.RUNNING };
+        }),
+      result: ({ id, wait }: { id: { runUid: string }; wait: boolean }, options: Options) =>
+        this.#answer(`result ${id.runUid}`, options, () =>
+          wait
+            ? this.#end(id.runUid).promise
+            : Promise.race([this.#end(id.runUid).promise, new ResultResponse({ state: SolveState.RUNNING })]),
+        ),
+      commit: ({ id }: { id: { runUid: string } }, options: Options) =>
+        this.#answer(`commit ${id.runUid}`, options, () => ({ outputs: [] })),
+      acknowledge: ({ id }: { id: { runUid: string } }, options: Options) =>
+        this.#answer(`acknowledge ${id.runUid}`, options, () => ({})),
+      cancel: ({ id }: { id: { runUid: string } }, options: Options) =>
+        this.#answer(`cancel ${id.runUid}`, options, () => {
+          this.end(id.runUid, { state: SolveState.CANCELLED });
+          return { state: SolveState.CANCELLED };
+        }),
+      attach: async function* () {},
+    },
+    hostSession: ({ signal }: AbortOptions) => {
+      const ended = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+      return { ended, [Symbol.asyncDispose]: async () => {} };
+    },
+  } as unknown as BuilderClient;
+}
