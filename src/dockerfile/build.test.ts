@@ -239,6 +239,81 @@ describe('what is built', () => {
   });
 });
 
+describe('an image of another system', () => {
+  async function configOf(dockerfile: string, platform: string): Promise<Record<string, never>> {
+    const client = new FakeClient({ Dockerfile: dockerfile }, { platform });
+    const { metadata } = await buildDockerfile(client, call);
+    return json(metadata.get('containerimage.config'));
+  }
+
+  test('Windows has its own shell, search path and notation of paths, as the real frontend writes them', async () => {
+    const lines = ['# escape=`', 'FROM scratch', 'WORKDIR C:\\foo\\bar', 'COPY f d\\g .\\', 'WORKDIR rel', 'CMD foo'];
+    const text = `${[...lines, 'ENTRYPOINT bar'].join('\n')}\n`;
+    const { os, config, history, ...more } = await configOf(text, 'windows(10.0.17763+win32k)/amd64');
+    expect({ os, ...more }).toMatchObject({ os: 'windows', 'os.version': '10.0.17763', 'os.features': ['win32k'] });
+    expect(config).toEqual({
+      Cmd: ['cmd', '/S', '/C', 'foo'],
+      Entrypoint: ['cmd', '/S', '/C', 'bar'],
+      WorkingDir: '\\foo\\bar\\rel',
+      ArgsEscaped: true,
+    });
+    expect(history).toMatchObject([{ created_by: 'WORKDIR /foo/bar' }, {}, {}, {}, {}]);
+  });
+
+  test('copies name their files with slashes, without the drive', async () => {
+    const text = ['# escape=`', 'FROM scratch', 'COPY ["d\\\\g", "c:\\\\w\\\\"]', 'COPY f ..\\z', ''].join('\n');
+    const client = new FakeClient({ Dockerfile: text }, { platform: 'windows/amd64' });
+    await buildDockerfile(client, call);
+    const copies = bodies(client.definition).flatMap((body) => (body.kind === 'file' ? body.file.actions : []));
+    expect(copies.map(({ body }) => body)).toMatchObject([
+      { copy: { src: '/d/g', dest: '/w/' } },
+      { copy: { src: '/f', dest: '/z' } },
+    ]);
+    expect(localAttrs(client.definition, 'context')?.['local.followpaths']).toBe('["d/g","f"]');
+  });
+
+  test.each([
+    ['COPY f D:\\\\x', 'removing drive letter: The specified path is not on the system drive (C:)'],
+    ['COPY f C:', 'removing drive letter: No relative path specified in "C:"'],
+    [
+      'WORKDIR \\\\\\\\host',
+      'normalizing workdir: normalizing working directory: removing drive letter: UNC paths are not supported',
+    ],
+  ])('%s lies outside', async (line, message) => {
+    const client = new FakeClient({ Dockerfile: `FROM scratch\n${line}\n` }, { platform: 'windows/amd64' });
+    expect((await failure(client)).message).toBe(message);
+  });
+
+  test('other systems are as Linux', async () => {
+    expect((await configOf('FROM scratch\nCMD x\n', 'freebsd/amd64'))['config']).toMatchObject({
+      Cmd: ['/bin/sh', '-c', 'x'],
+      Env: [expect.stringMatching(/^PATH=\//)],
+      WorkingDir: '/',
+    });
+  });
+
+  test.each([
+    [
+      'bogus',
+      'failed to parse target platform bogus: "bogus": unknown operating system or architecture: invalid argument',
+    ],
+    ['linux/', 'failed to parse target platform linux/: "" is an invalid component of "linux/": '],
+  ])('%s is no platform', async (platform, message) => {
+    const error = await failure(new FakeClient({ Dockerfile: 'FROM scratch\n' }, { platform }));
+    expect(error.message).toContain(message);
+    expect(error.fault).toBe('user');
+  });
+
+  test.each([
+    ['bogus', 'failed to parse platform bogus: "bogus": unknown operating system or architecture: invalid argument'],
+    [`linux/$\{MYARCH}`, `failed to parse platform linux/$\{MYARCH}: "" is an invalid component of "linux/": `],
+  ])('FROM --platform=%s fails at its line', async (platform, message) => {
+    const error = await failure(new FakeClient({ Dockerfile: `FROM --platform=${platform} scratch\n` }));
+    expect(error.message).toContain(message);
+    expect(error.details[0]?.value).toMatchObject({ ranges: [{ start: { line: 1 } }] });
+  });
+});
+
 describe('handing on', () => {
   test('another syntax goes to its frontend with all options', async () => {
     const client = new FakeClient({ Dockerfile: '# syntax=example.com/fe:1 extra\nwhatever\n' }, { target: 't' });

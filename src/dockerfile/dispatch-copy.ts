@@ -11,6 +11,7 @@ import { displayText, stepName } from './names.ts';
 import { cleanPath, joinPath } from './paths.ts';
 import { gitSource, httpFilename, httpSource } from './sources.ts';
 import type { PlannedCommand, StageState } from './stage-state.ts';
+import { systemPath } from './system-path.ts';
 import { cut, quote } from './text.ts';
 
 interface Chmod {
@@ -43,7 +44,8 @@ export function dispatchCopy(
     command,
     context,
     name,
-    destination: destinationOf(state, command.sources.destination),
+    os: platform.os,
+    destination: destinationOf(state, systemPath(command.sources.destination, platform.os)),
     common: { ...chmod, createDestPath: true, excludePatterns: command.excludes },
     owner,
     source: from === undefined ? context.buildContext : from.output,
@@ -66,9 +68,11 @@ export function dispatchCopy(
     });
   } else state.output = fileVertex(state.output, steps, notes);
 
-  for (const path of command.sources.paths) {
+  for (const given of command.sources.paths) {
+    const remote = isHttp(given) || remoteGit(given) !== undefined;
+    const path = remote ? given : systemPath(given, platform.os);
     if (from !== undefined) from.paths.add(posix.resolve('/', path));
-    else if (command.kind === 'copy' || !/^https?:\/\//.test(path)) state.contextPaths.add(posix.resolve('/', path));
+    else if (command.kind === 'copy' || !isHttp(path)) state.contextPaths.add(posix.resolve('/', path));
   }
   addHistory(state.image, `${historyText(command)} # buildkit`, true, context.epoch);
 }
@@ -77,6 +81,8 @@ interface CopyPlan {
   readonly command: CopyCommand;
   readonly context: DispatchContext;
   readonly name: string;
+  /** The system whose paths the instruction names. */
+  readonly os: string;
   readonly destination: string;
   readonly common: Chmod & { readonly createDestPath: boolean; readonly excludePatterns: readonly string[] };
   readonly owner: Owner | undefined;
@@ -151,7 +157,7 @@ function pathStep(path: string, plan: CopyPlan): FileStep {
     return copyStep(plan, from, { src: joinPath('/', filename), attemptUnpack: command.unpack ?? false });
   }
   if (plan.checked) checkIgnored(path, plan);
-  return localStep(path, plan);
+  return localStep(systemPath(path, plan.os), plan);
 }
 
 function copyStep(
@@ -193,10 +199,11 @@ function localStep(path: string, plan: CopyPlan): FileStep {
 }
 
 function fileStep(file: CopyCommand['sources']['files'][number], plan: CopyPlan): FileStep {
-  const from = fileVertex(undefined, [{ kind: 'mkfile', path: file.name, mode: 0o644, data: file.data }], {
+  const path = systemPath(file.name, plan.os);
+  const from = fileVertex(undefined, [{ kind: 'mkfile', path, mode: 0o644, data: file.data }], {
     name: '[internal] preparing inline document',
   });
-  return copyStep(plan, from, { src: joinPath('/', file.name) });
+  return copyStep(plan, from, { src: joinPath('/', path) });
 }
 
 function gitOutput(git: GitRef, { command, name }: CopyPlan): Output {

@@ -12,6 +12,7 @@ import { displayText, stepName } from './names.ts';
 import { cleanPath, joinPath } from './paths.ts';
 import type { EnvLookup } from './shell-lex.ts';
 import type { PlannedCommand, StageState } from './stage-state.ts';
+import { isSystemAbsolute } from './system-path.ts';
 import { quote } from './text.ts';
 
 /** A mount with a place in the file system: bind, cache or tmpfs. */
@@ -157,8 +158,17 @@ function cacheRoot(base: Output | undefined, mount: Mount): Output {
 }
 
 function secretOf(state: StageState, command: RunCommand, mount: Mount): SecretUse {
-  const id = mount.source || mount.id || posix.basename(mount.target);
-  const target = mount.target || (mount.env === undefined ? `/run/secrets/${posix.basename(id)}` : undefined);
+  const windows = state.platform?.os === 'windows';
+  const given = windows ? mount.target.replaceAll('\\', '/') : mount.target;
+  const id = mount.source || mount.id || posix.basename(given);
+  const example = `e.g. --mount=type=secret,id=${id},target=C:/path/to/secret`;
+  if (windows && given !== '' && !isSystemAbsolute(given, 'windows'))
+    throw invalidArgument(
+      `secret target ${quote(given)} must be an absolute path with forward slashes on Windows, ${example}`,
+    );
+  if (windows && given === '' && mount.env === undefined)
+    throw invalidArgument(`secret target is required on Windows, ${example}`);
+  const target = given || (mount.env === undefined ? `/run/secrets/${posix.basename(id)}` : undefined);
   if (!state.outline.secrets.has(id))
     state.outline.secrets.set(id, { location: command.location, required: mount.required });
   return { ...ownership(mount, 0o400), id, target, env: mount.env, optional: !mount.required };

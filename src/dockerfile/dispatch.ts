@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import { posix } from 'node:path';
-import { invalidArgument, type PatternMatcher, type Platform } from '../base/index.ts';
+import { annotate, invalidArgument, type PatternMatcher, type Platform } from '../base/index.ts';
 import type { ProxyEnv } from '../llb/op.ts';
 import { dispatchCopy } from './dispatch-copy.ts';
 import { dispatchRun } from './dispatch-run.ts';
@@ -15,10 +15,10 @@ import type { Linter } from './lint.ts';
 import { LINT_RULES } from './lint-rules.ts';
 import { displayText, stepName } from './names.ts';
 import type { BuildOptions } from './options.ts';
-import { joinPath } from './paths.ts';
 import { expand } from './shell-lex.ts';
 import type { Environment, PlannedCommand, StageState } from './stage-state.ts';
 import { nearest } from './suggest.ts';
+import { isSystemAbsolute, toSystemPath, workingDirectory } from './system-path.ts';
 import { quote, quoteList } from './text.ts';
 
 /** What all stages of one conversion share. */
@@ -208,10 +208,14 @@ function valueOfArg(
 
 /** Where later relative paths start, without a layer: what the base image says. */
 export function setDirectory(state: StageState, path: string): string {
-  const current = state.image.config.workingDir || '/';
-  const text = path === '' ? current : path;
-  const absolute = text.startsWith('/') ? text : joinPath('/', current, text);
-  state.image.config.workingDir = absolute;
+  const os = state.platform?.os ?? '';
+  let absolute: string;
+  try {
+    absolute = workingDirectory(state.image.config.workingDir, path, os);
+  } catch (error) {
+    throw annotate(error, 'normalizing workdir: normalizing working directory');
+  }
+  state.image.config.workingDir = toSystemPath(absolute, os);
   state.directory = absolute;
   return absolute;
 }
@@ -222,7 +226,7 @@ function dispatchWorkdir(
   onBuild: boolean,
   context: DispatchContext,
 ): void {
-  if (!state.workdirSet && !command.value.startsWith('/'))
+  if (!state.workdirSet && !isSystemAbsolute(command.value, state.platform?.os ?? ''))
     context.lint.run(
       LINT_RULES.workdirRelativePath,
       command.location,
@@ -257,7 +261,11 @@ function dispatchWorkdir(
 export function withShell(image: ImageConfig, line: CommandLine): string[] {
   if (!line.shell) return [...line.args];
   const shell = image.config.shell ?? [];
-  return [...(shell.length > 0 ? shell : ['/bin/sh', '-c']), line.args.join(' ')];
+  return [...(shell.length > 0 ? shell : defaultShell(image.os)), line.args.join(' ')];
+}
+
+function defaultShell(os: string): readonly string[] {
+  return os === 'windows' ? ['cmd', '/S', '/C'] : ['/bin/sh', '-c'];
 }
 
 function once(state: StageState, kind: 'cmd' | 'entrypoint' | 'healthcheck', command: CommandBase, lint: Linter): void {

@@ -52,8 +52,14 @@ export function emptyImageConfig(platform: Platform): ImageConfig {
     ...(platform.variant === undefined ? {} : { variant: platform.variant }),
     diffIds: [],
     history: [],
-    config: { ...runConfigOf({}), workingDir: '/', env: [`PATH=${DEFAULT_PATH}`] },
+    // Windows knows its own.
+    config: { ...runConfigOf({}), workingDir: '/', env: platform.os === 'windows' ? [] : [`PATH=${DEFAULT_PATH}`] },
   };
+}
+
+/** The config of what is no image: a context that only brings files. */
+export function noImageConfig(): ImageConfig {
+  return { architecture: '', os: '', diffIds: [], history: [], config: runConfigOf({}) };
 }
 
 /** A copy to go on editing. History entries are never changed, so both share them: a copy for each of 5,000 stages stays small. */

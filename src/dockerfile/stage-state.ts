@@ -1,6 +1,6 @@
 import type { Platform } from '../base/index.ts';
 import type { Output } from './graph.ts';
-import { cloneImageConfig, emptyImageConfig, type ImageConfig } from './image-config.ts';
+import { cloneImageConfig, type ImageConfig, noImageConfig } from './image-config.ts';
 import type { ArgDefinition, Command, Stage } from './instructions.ts';
 import type { Location } from './location.ts';
 import type { NamedContext } from './named-context.ts';
@@ -82,7 +82,7 @@ export class StageState {
   readonly unregistered: boolean;
   readonly dependencies = new Map<StageState, Location>();
   commands: PlannedCommand[] = [];
-  image: ImageConfig = { ...emptyImageConfig({ os: '', architecture: '' }), history: [] };
+  image: ImageConfig = noImageConfig();
   baseImage: ImageConfig | undefined;
   output: Output | undefined;
   /** The platform of the state, which ops without one of their own inherit. */

@@ -3,6 +3,7 @@ import {
   type Clock,
   CodedError,
   cancelledError,
+  formatPlatform,
   invalidArgument,
   type Logger,
   onAbort,
@@ -26,6 +27,7 @@ import {
   type ExportResult,
   type ExportSource,
   frontendResponse,
+  platformWarnings,
 } from '../exporters/index.ts';
 import type { BridgeCacheImport, BridgeResult } from '../frontends/index.ts';
 import { Build, type BuildServices } from './build.ts';
@@ -214,6 +216,9 @@ export class Engine implements AsyncDisposable {
     try {
       const result = await this.#result(build, request, buildSignal);
       const { edges, source } = planExport(build, result);
+      const requested = frontendAttrs.get('platform')?.split(',') ?? [
+        formatPlatform(this.#options.worker.platforms[0]!),
+      ];
       const results: ExportResult[] = [];
       // The first failure ends the other exports; a lost result does not.
       const failed = new AbortController();
@@ -222,13 +227,15 @@ export class Engine implements AsyncDisposable {
         edges,
         async (built) => {
           const input = source(built);
+          const warnings = platformWarnings(input, requested);
           const outcomes = await Promise.allSettled(
             exporters.map(async (exporter, exporterId) => {
               // One that has ended is not done again for the sake of another: the client takes a file only once.
               results[exporterId] ??= await job
-                .inVertex({ name: exporter.name, id: `${session || ref}-export-${exporterId}` }, (progress) =>
-                  exporter.export(input, { signal: exportSignal, progress, sessions, exporterId }),
-                )
+                .inVertex({ name: exporter.name, id: `${session || ref}-export-${exporterId}` }, (progress) => {
+                  if (exporterId === 0) for (const short of warnings) progress.warn({ level: 1, short });
+                  return exporter.export(input, { signal: exportSignal, progress, sessions, exporterId });
+                })
                 .catch((error: unknown) => {
                   if (findLostResult(error) === undefined) failed.abort(error);
                   throw error;
@@ -289,12 +296,12 @@ function planExport(build: Build, result: BridgeResult): ExportPlan {
   return { edges, source: (built) => ({ refs: new Map(places.map(([id, n]) => [id, at(built, n)])), metadata }) };
 }
 
-/** SOURCE_DATE_EPOCH given as a build argument holds for every output that names none. */
+/** SOURCE_DATE_EPOCH given as a build argument holds for every output that names none; where it is no number, it is for the frontend to understand. */
 function withEpoch(
   attrs: Readonly<Record<string, string>>,
   frontendAttrs: ReadonlyMap<string, string>,
 ): Readonly<Record<string, string>> {
   const epoch = frontendAttrs.get('build-arg:SOURCE_DATE_EPOCH');
-  if (epoch === undefined || attrs['source-date-epoch'] !== undefined) return attrs;
+  if (epoch === undefined || !/^(?:[+-]?\d+)?$/.test(epoch) || attrs['source-date-epoch'] !== undefined) return attrs;
   return { ...attrs, 'source-date-epoch': epoch };
 }

@@ -6,6 +6,7 @@ import { layoutExporter } from './layout.ts';
 import type { Exporter, ExporterDeps } from './ports.ts';
 
 export type { Attributes } from './attributes.ts';
+export { platformWarnings } from './platform-check.ts';
 export type {
   ExportContext,
   ExportedImage,
