@@ -143,3 +143,56 @@ describe('refusals are told in the words of the registry', () => {
     expect(await repository().resolve('v1', { signal })).toMatchObject({ digest: digestOf('{}'), size: 2 });
   });
 });
+
+const index = JSON.stringify({ schemaVersion: 2, mediaType: 'application/vnd.oci.image.index.v1+json', manifests: [] });
+
+test.each([
+  undefined,
+  'application/json; charset=utf-8',
+  'text/plain',
+  'application/octet-stream',
+  'binary/octet-stream',
+])('a manifest of content type %s is what it says itself', async (type) => {
+  const headers = {
+    'content-length': String(index.length),
+    'docker-content-digest': digestOf(index),
+    ...(type === undefined ? {} : { 'content-type': type }),
+  };
+  answers(registry, { HEAD: { status: 200, headers }, GET: { status: 200, headers, body: index } });
+  const expected = { mediaType: 'application/vnd.oci.image.index.v1+json', digest: digestOf(index) };
+  expect(await repository().resolve('v1', { signal })).toMatchObject(expected);
+  expect((await repository().getManifest('v1', { signal })).descriptor).toMatchObject(expected);
+});
+
+test('a token that has run out is asked for anew', async () => {
+  let issued = 0;
+  registry.fault = (req, res) => {
+    if (req.url?.startsWith('/token') === true) {
+      res.end(JSON.stringify({ token: `t${++issued}`, expires_in: 3600 }));
+      return true;
+    }
+    // Only the newest is taken, and each three times.
+    const realm = `Bearer realm="http://${registry.host}/token",service="r"`;
+    const uses = registry.requests.filter(({ headers }) => headers.authorization === `Bearer t${issued}`).length;
+    if (issued === 0 || req.headers.authorization !== `Bearer t${issued}` || uses > 3)
+      res.writeHead(401, { 'www-authenticate': realm }).end();
+    else res.writeHead(200, { 'content-length': 5 }).end();
+    return true;
+  };
+  const images = repository();
+  for (let i = 0; i < 8; i++) expect(await images.hasBlob(layer.digest, { signal })).toEqual({ size: 5 });
+  expect(issued).toBe(3);
+});
+
+test.each([401, 403, 404, 405])('a mount that is refused with %i is an upload', async (status) => {
+  registry.fault = (req, res) => {
+    if (req.method === 'HEAD') res.writeHead(404).end();
+    else if (req.url?.includes('mount=') === true) res.writeHead(status).end();
+    else if (req.method === 'POST') res.writeHead(202, { location: 'uploads/1' }).end();
+    else req.resume().on('end', () => res.writeHead(201).end());
+    return true;
+  };
+  expect(await repository().pushBlob(layer, { signal, mountFrom: ['other'] })).toBe('uploaded');
+  // A Location without a path in front is relative to what was asked.
+  expect(registry.requests.at(-1)?.path).toMatch(/^\/v2\/app\/blobs\/uploads\/uploads\/1\?digest=/);
+});

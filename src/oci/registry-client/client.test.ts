@@ -420,8 +420,13 @@ describe('faults', () => {
     expect(cancelled).toBe(1);
     proxy.fault = () => undefined;
     const controller = new AbortController();
+    const begun = Promise.withResolvers<void>();
+    proxy.fault = (req) => {
+      if (req.method === 'PUT') begun.resolve();
+      return false;
+    };
     const pushing = repository.pushBlob(slow(new Uint8Array(1000)), { signal: controller.signal });
-    setTimeout(() => controller.abort(cancelledError('enough')), 30);
+    void begun.promise.then(() => controller.abort(cancelledError('enough')));
     await expect(pushing).rejects.toMatchObject({ code: 'cancelled', message: 'enough' });
     expect(cancelled).toBe(2);
   });

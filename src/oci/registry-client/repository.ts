@@ -33,6 +33,9 @@ const ACCEPT_MANIFESTS = [
   '*/*;q=0.1',
 ].join(', ');
 
+/** Content types that file servers and lax registries give, which say nothing of a manifest: what it says itself counts. */
+const UNTOLD = new Set(['', 'application/json', 'text/plain', 'application/octet-stream', 'binary/octet-stream']);
+
 const MAX_TAGS = 100_000;
 
 /** What takes the bytes of a blob and verifies them, e.g. the content store (hashing and writing in its workers). */
@@ -81,8 +84,8 @@ export class Repository {
       const digest = isDigest(reference) ? reference : response.headers['docker-content-digest'];
       const mediaType = mediaTypeOf(response.headers['content-type']);
       const size = Number(response.headers['content-length'] ?? Number.NaN);
-      if (typeof digest === 'string' && isDigest(digest) && mediaType !== '' && Number.isSafeInteger(size) && size > 0)
-        return { mediaType, digest, size };
+      const says = !UNTOLD.has(mediaType) && Number.isSafeInteger(size) && size > 0;
+      if (typeof digest === 'string' && isDigest(digest) && says) return { mediaType, digest, size };
       return (await this.#getManifest(endpoint, reference, options)).descriptor;
     });
   }
@@ -119,7 +122,7 @@ export class Repository {
         hint: 'the registry or something between changed it',
       });
     let mediaType = mediaTypeOf(response.headers['content-type']);
-    if (mediaType === '' || mediaType === 'application/json' || mediaType === 'text/plain') {
+    if (UNTOLD.has(mediaType)) {
       const inner = mediaTypeInside(bytes);
       if (inner !== undefined) mediaType = inner;
     }
