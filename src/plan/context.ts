@@ -23,9 +23,9 @@ export function planContext(source: Source, plan: ContextPlan, values: ClusterVa
     // Without a Dockerfile given apart, it is one of the files.
     plan.inputs['dockerfile'] = definition;
   };
-  if (source.inline !== undefined) asInput(inlineDefinition(source.inline.files));
+  if (source.inline !== undefined) asInput(inlineDefinition(source.inline.files, `${field}.inline.files`));
   else if (source.configMap !== undefined)
-    asInput(inlineDefinition(configMapFiles(source.configMap.name, field, values)));
+    asInput(inlineDefinition(configMapFiles(source.configMap.name, field, values), `${field}.configMap`));
   else if (source.upload !== undefined) plan.uploads.push('context', 'dockerfile');
   else if (source.git !== undefined) {
     const planned = planGit(source.git, `${field}.git`, plan, values);
@@ -51,30 +51,33 @@ export function planNamedContext(context: NamedContext, plan: ContextPlan, value
     if (typeof planned === 'string') plan.attrs[key] = planned;
     else asInput(planned);
   } else if (context.http !== undefined) plan.attrs[key] = context.http.url;
-  else if (context.inline !== undefined) asInput(inlineDefinition(context.inline.files));
+  else if (context.inline !== undefined) asInput(inlineDefinition(context.inline.files, `${field}.inline.files`));
   else if (context.configMap !== undefined)
-    asInput(inlineDefinition(configMapFiles(context.configMap.name, field, values)));
+    asInput(inlineDefinition(configMapFiles(context.configMap.name, field, values), `${field}.configMap`));
   else {
     plan.uploads.push(context.name);
     plan.attrs[key] = `local:${context.name}`;
   }
 }
 
-/** A context attribute, or the definition of a git source where a Secret has the key: the attribute has no place for host keys. */
+/** URLs that are taken for git wherever they stand. */
+const PLAINLY_GIT = /^(https?|ssh|git):\/\/.*\.git$/;
+
+/** A context attribute; or the definition of a git source where the attribute could be taken for an archive or a folder, or a Secret has the key: it has no place for host keys. */
 function planGit(
   git: GitSpec,
   field: string,
   plan: ContextPlan,
   values: ClusterValues | undefined,
 ): string | Uint8Array {
-  if (/[#\s]/.test(git.url))
+  if (/[#?\s]/.test(git.url))
     throw invalidArgument(`git url ${JSON.stringify(git.url)}: give ref and subPath as fields of their own`);
   const { secretRef } = git;
-  if (secretRef === undefined) return gitContext(git);
+  if (secretRef === undefined) return gitContext(git, plan);
   const { host, ssh } = parseGitUrl(git.url);
   if (!ssh) {
     plan.gitAuth.push({ host, secretRef, field: `${field}.secretRef` });
-    return gitContext(git);
+    return gitContext(git, plan);
   }
   if (values === undefined)
     throw invalidArgument(`${field}.secretRef: a key for git over ssh comes from a Secret, which only a cluster has`);
@@ -86,21 +89,31 @@ function planGit(
     });
   const id = `git-${secretRef.name}`;
   if (!plan.ssh.some((one) => one.id === id)) plan.ssh.push({ id, secretRef, field: `${field}.secretRef` });
+  return gitDefinition(git, plan, { knownSshHosts, mountSshSock: id });
+}
+
+function gitDefinition(
+  git: GitSpec,
+  { attrs }: ContextPlan,
+  options: { readonly knownSshHosts?: string; readonly mountSshSock?: string } = {},
+): Uint8Array {
   const state = gitSource(git.url, {
-    knownSshHosts,
-    mountSshSock: id,
+    ...options,
     ...(git.ref === undefined ? {} : { ref: git.ref }),
     ...(git.subPath === undefined ? {} : { subDir: git.subPath }),
     ...(git.submodules === false ? { skipSubmodules: true } : {}),
+    // What the frontend reads of it where the context is an attribute.
+    ...(/^(1|t|true)$/i.test(attrs['build-arg:BUILDKIT_CONTEXT_KEEP_GIT_DIR'] ?? '') ? { keepGitDir: true } : {}),
   });
   return encodeDefinition(state.marshal());
 }
 
-/** `url#ref:subPath`, the form that contexts and LLB git sources share. */
-function gitContext(git: GitSpec): string {
-  const url = git.submodules === false ? `${git.url}${git.url.includes('?') ? '&' : '?'}submodules=false` : git.url;
+/** `url#ref:subPath`, the form that contexts and LLB git sources share, where that is taken for git. */
+function gitContext(git: GitSpec, plan: ContextPlan): string | Uint8Array {
+  if (!PLAINLY_GIT.test(git.url)) return gitDefinition(git, plan);
+  const url = git.submodules === false ? `${git.url}?submodules=false` : git.url;
   const fragment = `${git.ref ?? ''}${git.subPath === undefined ? '' : `:${git.subPath}`}`;
-  return fragment === '' && /\.git$/.test(url) ? url : `${url}#${fragment}`;
+  return fragment === '' ? url : `${url}#${fragment}`;
 }
 
 function configMapFiles(

@@ -97,7 +97,44 @@ describe('planBuild', () => {
   });
 
   test('a git url hides no second ref', () => {
-    expect(() => plan('{ source: { git: { url: "https://example.com/r.git#evil" } } }')).toThrow('fields of their own');
+    for (const url of ['https://example.com/r.git#evil', 'https://example.com/r.git?ref=evil'])
+      expect(() => plan(`{ source: { git: { url: "${url}" } } }`)).toThrow('fields of their own');
+  });
+
+  test.each([
+    ['https://git.example.com/team/app', 'git://git.example.com/team/app#v1:sub', 'https://git.example.com/team/app'],
+    ['http://git.example.com/app', 'git://git.example.com/app#v1:sub', 'http://git.example.com/app'],
+    ['git.example.com/app', 'git://git.example.com/app#v1:sub', 'https://git.example.com/app'],
+    [
+      'https://git.example.com/app.tar.gz',
+      'git://git.example.com/app.tar.gz#v1:sub',
+      'https://git.example.com/app.tar.gz',
+    ],
+    ['git@git.example.com:app', 'git://git.example.com/app#v1:sub', 'git@git.example.com:app'],
+  ])('a git source is one, whatever its url looks like: %s', (url, identifier, full) => {
+    const source = `git: { url: "${url}", ref: v1, subPath: sub, submodules: false }`;
+    const planned = plan(
+      `{ source: { ${source} }, contexts: [{ name: c, ${source} }], args: [{ name: BUILDKIT_CONTEXT_KEEP_GIT_DIR, value: "1" }] }`,
+    );
+    for (const input of ['context', 'dockerfile', 'c']) {
+      const [op] = decodeDefinition(planned.frontendInputs[input] as Uint8Array)
+        .ops.map(decodeOp)
+        .flatMap(({ body }) => (body.kind === 'source' ? [body.source] : []));
+      expect(op?.identifier).toBe(identifier);
+      expect(op?.attrs).toMatchObject({ 'git.fullurl': full, 'git.skipsubmodules': 'true', 'git.keepgitdir': 'true' });
+    }
+    expect(planned.frontendAttrs['context']).toBeUndefined();
+  });
+
+  test.each([
+    ['{ a: x, "a/b": y }', 'spec.source.inline.files: a is a file, and others are below it'],
+    ['{ "a/b/c": x, "a/b": y, "a": z }', 'is a file, and others are below it'],
+    ['{ "a": x, "./a": y }', 'a is there twice'],
+    ['{ "a//b": x, "a/b": y }', 'a/b is there twice'],
+    ['{ "a/": x }', '"a/" is the name of a folder'],
+    ['{ ".": x }', '"." is the name of a folder'],
+  ])('files that cannot all be: %s', (files, message) => {
+    expect(() => plan(`{ source: { inline: { files: ${files} } } }`)).toThrow(message);
   });
 });
 

@@ -110,13 +110,15 @@ function planDockerfile(
 ): 'dockerfile.v0' | 'gateway.v0' {
   const { attrs, inputs } = plan;
   const { dockerfile } = spec;
+  // First: contexts look at them.
+  for (const arg of spec.args ?? []) attrs[`build-arg:${arg.name}`] = argValue(arg, values);
   if (spec.source !== undefined) planContext(spec.source, plan, values);
-  else inputs['context'] = inlineDefinition({});
-  if (dockerfile?.inline !== undefined) inputs['dockerfile'] = inlineDefinition({ Dockerfile: dockerfile.inline });
+  else inputs['context'] = inlineDefinition({}, 'spec.source');
+  if (dockerfile?.inline !== undefined)
+    inputs['dockerfile'] = inlineDefinition({ Dockerfile: dockerfile.inline }, 'spec.dockerfile.inline');
   else if (dockerfile?.path !== undefined) attrs['filename'] = dockerfile.path;
   if (dockerfile?.target !== undefined) attrs['target'] = dockerfile.target;
   for (const context of spec.contexts ?? []) planNamedContext(context, plan, values);
-  for (const arg of spec.args ?? []) attrs[`build-arg:${arg.name}`] = argValue(arg, values);
   if (spec.platforms?.length) attrs['platform'] = spec.platforms.join(',');
   if (spec.cache?.noCache) attrs['no-cache'] = '';
   if (spec.network === 'none' || spec.network === 'host') attrs['force-network-mode'] = spec.network;
