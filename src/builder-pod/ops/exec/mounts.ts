@@ -20,6 +20,8 @@ export interface PreparedMounts {
   readonly outputs: readonly Output[];
 }
 
+const MAX_DESCRIPTION = 4096;
+
 export interface MountEnvironment {
   readonly refs: RefManager;
   readonly secrets: SourceSecrets;
@@ -46,6 +48,7 @@ export async function prepareMounts(
   // Locked caches are taken in one order by all steps, so that two steps never wait for each other.
   await caches.open(
     exec.mounts.filter(({ type }) => type === 'cache'),
+    stepOf(exec),
     (mount) => inputOf(mount, inputs),
   );
   const root = await bindOf(rootMount, inputs, env, exec, outputs);
@@ -142,12 +145,16 @@ async function bindOf(
   if (input?.lazy) await input.mounts(refOptions);
   const ref = await refs.create(input, {
     signal: context.signal,
-    description: `mount ${mount.dest} from exec ${exec.meta.args.join(' ')}`.slice(0, 4096),
+    description: `mount ${mount.dest} from ${stepOf(exec)}`.slice(0, MAX_DESCRIPTION),
     scope: context.scope,
   });
   stack.defer(() => ref.release());
   if (hasOutput) outputs[mount.output] = { kind: 'written', ref };
   return { mounts: ref.mounts(), readonly: mount.readonly };
+}
+
+function stepOf({ meta }: ExecOp): string {
+  return `exec ${meta.args.join(' ')}`;
 }
 
 /** The cache mounts of one step: one named ref for all mounts of one key, except private ones. */
@@ -159,7 +166,11 @@ class CacheMounts {
     this.#env = env;
   }
 
-  async open(mounts: readonly ExecMount[], inputOf: (mount: ExecMount) => ImmutableRef | undefined): Promise<void> {
+  async open(
+    mounts: readonly ExecMount[],
+    step: string,
+    inputOf: (mount: ExecMount) => ImmutableRef | undefined,
+  ): Promise<void> {
     const wanted = mounts.map((mount) => {
       const parent = inputOf(mount);
       const key = `cache-dir:${mount.cache?.id ?? mount.dest}${parent === undefined ? '' : `:${parent.id}`}`;
@@ -176,7 +187,7 @@ class CacheMounts {
           { scope: context.scope, key, sharing },
           {
             signal: context.signal,
-            description: `cached mount ${mount.dest}`,
+            description: describe(mount, step),
             recordType: 'exec.cachemount',
             ...(parent === undefined ? {} : { parent }),
           },
@@ -194,4 +205,10 @@ class CacheMounts {
     const ref = this.#opened.get(mount) as WritableRef;
     return { kind: 'mounts', dest, mounts: ref.mounts(), readonly: mount.readonly, selector: mount.selector };
   }
+}
+
+/** As whoever looks for it in disk usage knows it: by the step that made it, and the id where that is a name of its own. */
+function describe({ dest, cache }: ExecMount, step: string): string {
+  const id = cache === undefined || cache.id === dest ? '' : ` with id ${JSON.stringify(cache.id)}`;
+  return `cached mount ${dest} from ${step}`.slice(0, MAX_DESCRIPTION) + id;
 }
