@@ -151,6 +151,40 @@ RUN cat /f
     expect(outputs).toEqual(['ran\n', 'ran\n', 'ran\n']);
   });
 
+  test('the same build again leaves no more records; du and prune find them by what they are; prune --all leaves nothing', async () => {
+    const run = 'RUN --mount=type=cache,target=/m --mount=type=cache,id=named,target=/n cat /b.txt > /m/x';
+    const at = makeContext(path.join(folder, 'records'), {
+      Dockerfile: `${BASE}FROM base AS r\nCOPY a.txt /\nFROM base\nCOPY --from=r /a.txt /b.txt\n${run}\n`,
+      'a.txt': 'one\n',
+      '.dockerignore': 'none\n',
+    });
+    const du = async (...args: string[]) => {
+      const { stdout } = await builder.buildctl(['du', '--verbose', ...args]);
+      return [...stdout.matchAll(/^Description:\s+(.*)$/gm)].map(([, text]) => text as string).sort();
+    };
+    await builder.buildctl(['prune', '--all']);
+    await succeeds(at);
+    const once = await du();
+    for (let n = 0; n < 3; n++) await succeeds(at);
+    expect(await du()).toEqual(once);
+
+    // As the real daemon says it.
+    expect(await du('--filter', 'type==exec.cachemount')).toEqual([
+      'cached mount /m from exec /bin/sh -c cat /b.txt > /m/x with id "//m"',
+      'cached mount /n from exec /bin/sh -c cat /b.txt > /m/x with id "/named"',
+    ]);
+    const copy = '[stage-2 1/2] COPY --from=r /a.txt /b.txt';
+    expect(await du('--filter', 'description~=COPY.--from=r')).toEqual([copy]);
+    expect(await du('--filter', 'description~="COPY --from=r .*",type==regular')).toEqual([copy]);
+    expect(await du('--filter', 'type==nothing', '--filter', 'description~=|/a.txt /b|')).toEqual([copy]);
+
+    const pruned = await builder.buildctl(['prune', '--filter', 'description~=cached.mount./n']);
+    expect(pruned.stdout.match(/^\S+\*?\s+true\s/gm)).toHaveLength(1);
+    expect((await builder.buildctl(['prune', '--all'])).code).toBe(0);
+    expect(await du()).toEqual([]);
+    expect((await builder.buildctl(['du'])).stdout).toMatch(/Total:\s+0B/);
+  });
+
   test('what was built survives the daemon', async () => {
     const at = context('restart');
     await succeeds(at);

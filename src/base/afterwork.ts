@@ -16,6 +16,11 @@ export class Afterwork implements AsyncDisposable {
     this.#running.add(running);
   }
 
+  /** Resolves once all that is under way now is over. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#running);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     while (this.#running.size > 0) await Promise.all(this.#running);
   }

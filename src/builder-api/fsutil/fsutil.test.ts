@@ -148,6 +148,28 @@ describe('a transfer', () => {
     expect((await transfer(from, to, {}, { differ: 'none' })).requested).toBe(5);
   });
 
+  test('without a differ all content is asked for, and changes nothing where it is the same', async () => {
+    const from = exampleTree();
+    const to = tempDir();
+    await transfer(from, to);
+    write(from, 'large', 'x'.repeat(200_000));
+    utimesSync(join(from, 'large'), 7, 7);
+    await transfer(from, to, {}, { differ: 'none' });
+    const inode = lstat(join(to, 'large')).ino;
+    const again = () => transfer(from, to, {}, { differ: 'none' });
+    expect(await again()).toMatchObject({ changes: 0, requested: 7 });
+    expect(lstat(join(to, 'large')).ino).toBe(inode);
+    // Of its old size and time, so that only reading tells: in its first piece, and in its last.
+    for (const text of [`y${'x'.repeat(199_999)}`, `${'x'.repeat(199_999)}y`]) {
+      writeFileSync(join(from, 'large'), text);
+      utimesSync(join(from, 'large'), 7, 7);
+      expect(await again()).toMatchObject({ changes: 1 });
+      expect(readFileSync(join(to, 'large'), 'utf8')).toBe(text);
+      expect(snapshot(to)).toEqual(snapshot(from));
+      expect(await again()).toMatchObject({ changes: 0 });
+    }
+  });
+
   test('a file that replaces another takes its place when it is whole; a transfer that is cut leaves the old one and nothing else', async () => {
     const target = tempDir();
     writeFileSync(join(target, 'big'), 'old');

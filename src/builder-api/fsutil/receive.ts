@@ -1,4 +1,4 @@
-import { closeSync, fchmodSync, fchownSync, constants as fs, writeSync } from 'node:fs';
+import { closeSync, fchmodSync, fchownSync, constants as fs, readSync, writeSync } from 'node:fs';
 import { type AbortOptions, CodedError, invalidArgument, newId, toCodedError } from '../../base/index.ts';
 import { type Dir, futimensNs, type Root, type Stat } from '../../sys/index.ts';
 import { fromGoMode, typeOfGoMode } from './mode.ts';
@@ -61,6 +61,8 @@ interface Arriving {
   hasher: FileHasher | undefined;
   /** The only piece so far, not written yet. */
   held: Uint8Array | undefined;
+  /** So many bytes are those of the file whose place it takes, and all else is the same: nothing is written until one differs. */
+  same: number | undefined;
   fd: number;
 }
 
@@ -237,9 +239,15 @@ class Receiver implements Disposable {
     if (existing !== undefined && !replaces) this.#remove(level, name);
     this.#options.onEntry?.(stat, false);
     this.#requested++;
-    this.#changes++;
+    const mayBeSame =
+      existing?.type === 'file' &&
+      existing.size === stat.size &&
+      existing.mtimeNs === stat.modTime &&
+      this.#sameMetadata(level.dir, name, stat, existing);
+    if (!mayBeSame) this.#changes++;
     const temporary = replaces ? `${this.#temporary}${id}` : undefined;
-    const arriving: Arriving = { stat, temporary, hasher: undefined, held: undefined, fd: -1 };
+    const same = mayBeSame ? 0 : undefined;
+    const arriving: Arriving = { stat, temporary, hasher: undefined, held: undefined, same, fd: -1 };
     if (stat.size === 0) {
       this.#write(arriving, level.dir, name);
       return undefined;
@@ -280,6 +288,7 @@ class Receiver implements Disposable {
     this.#bytes += data.length;
     file.hasher ??= this.#options.hashFile?.(file.stat);
     file.hasher?.update(data);
+    if (file.same !== undefined && this.#continuesSame(file, file.same, data)) return;
     if (file.fd < 0 && file.held === undefined && this.#heldBytes + data.length <= MAX_HELD_BYTES) {
       // A view of a bigger buffer: most files are whole with this piece, and written in the same turn.
       file.held = data;
@@ -287,20 +296,64 @@ class Receiver implements Disposable {
       return;
     }
     if (file.fd < 0) {
-      if (++this.#open > MAX_OPEN_FILES)
-        throw new CodedError('resource_exhausted', 'file transfer: too many files are sent at the same time', {
-          fault: 'user',
-        });
-      const { dir, name } = this.#parentOf(file.stat.path);
-      file.fd = dir.open(file.temporary ?? name, fs.O_CREAT | fs.O_EXCL | fs.O_WRONLY, 0o600);
+      this.#openNew(file);
       this.#writeHeld(file);
     }
     writeAll(file.fd, data);
   }
 
+  #openNew(file: Arriving): void {
+    if (++this.#open > MAX_OPEN_FILES)
+      throw new CodedError('resource_exhausted', 'file transfer: too many files are sent at the same time', {
+        fault: 'user',
+      });
+    const { dir, name } = this.#parentOf(file.stat.path);
+    file.fd = dir.open(file.temporary ?? name, fs.O_CREAT | fs.O_EXCL | fs.O_WRONLY, 0o600);
+  }
+
+  /** Whether the file that is there goes on with `data`. */
+  #continuesSame(file: Arriving, same: number, data: Uint8Array): boolean {
+    using there = this.#openThere(file);
+    if (!holdsAt(there.fd, same, data)) {
+      this.#endSame(file, same);
+      return false;
+    }
+    file.same = same + data.length;
+    return true;
+  }
+
+  /** What was the same is written; the rest is to follow. */
+  #endSame(file: Arriving, same: number): void {
+    file.same = undefined;
+    this.#changes++;
+    if (same === 0) return;
+    using there = this.#openThere(file);
+    this.#openNew(file);
+    const piece = Buffer.allocUnsafe(1 << 16);
+    for (let at = 0; at < same; ) {
+      const size = readSync(there.fd, piece, 0, Math.min(piece.length, same - at), at);
+      if (size === 0) throw new CodedError('aborted', 'file transfer: a file that was there became shorter');
+      writeAll(file.fd, piece.subarray(0, size));
+      at += size;
+    }
+  }
+
+  #openThere(file: Arriving): { readonly fd: number } & Disposable {
+    const { dir, name } = this.#parentOf(file.stat.path);
+    const fd = dir.open(name, fs.O_RDONLY | fs.O_NOFOLLOW);
+    return { fd, [Symbol.dispose]: () => closeSync(fd) };
+  }
+
   /** Ends a file: content that is held, owner, mode, attributes, and the time last. */
   #write(file: Arriving, dir: Dir, name: string): void {
     const { stat } = file;
+    if (file.same === stat.size) {
+      file.hasher ??= this.#options.hashFile?.(stat);
+      file.hasher?.end();
+      return;
+    }
+    // One that ends early is not the same.
+    if (file.same !== undefined) this.#endSame(file, file.same);
     if (file.fd < 0) {
       this.#open++;
       file.fd = dir.open(file.temporary ?? name, fs.O_CREAT | fs.O_EXCL | fs.O_WRONLY, 0o600);
@@ -439,4 +492,14 @@ export function isCarried(key: string): boolean {
 
 function writeAll(fd: number, data: Uint8Array): void {
   for (let at = 0; at < data.length; ) at += writeSync(fd, data, at, data.length - at);
+}
+
+function holdsAt(fd: number, position: number, data: Uint8Array): boolean {
+  const there = Buffer.allocUnsafe(data.length);
+  for (let at = 0; at < data.length; ) {
+    const size = readSync(fd, there, at, data.length - at, position + at);
+    if (size === 0) return false;
+    at += size;
+  }
+  return there.equals(data);
 }

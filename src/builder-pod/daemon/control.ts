@@ -103,6 +103,9 @@ export function registerControl(server: GrpcServer, options: ControlOptions): vo
 
     prune: async function* (request, { signal }) {
       const keepDurationMs = toNumber(request.keepDuration) / 1e6;
+      using aborted = onAbort(signal);
+      // What an ended build is still letting go of is not in use.
+      await Promise.race([engine.services.afterwork.settled(), aborted.promise]);
       const removed = await prune(refs, {
         signal,
         all: request.all === true,
