@@ -121,6 +121,18 @@ describe('what buildctl’s user reads when a build fails, or is not done as ask
     expect(raw.stderr.match(/"warnings":/g)).toHaveLength(1);
   });
 
+  test('a cache export that may fail is named in a warning, and the build goes on; another fails it', async () => {
+    const at = context('exports', 'FROM scratch\nCOPY a.txt /\n');
+    const asked = (more: string) => ['--export-cache', `type=registry,ref=localhost:1/cache:main${more}`];
+    const { output } = await succeeds(at, asked(',ignore-error=true'));
+    expect(output).toMatch(
+      /WARN: the cache localhost:1\/cache:main is not written: this builder does not write remote caches yet/,
+    );
+    expect((await fails(at, asked(''))).output).toContain(
+      'error: failed to solve: cache exports (--export-cache) are not supported',
+    );
+  });
+
   test('an attestation that is asked for is named in a warning', async () => {
     const at = context('attest', 'FROM scratch\nCOPY a.txt /\n');
     const { output } = await succeeds(at, [

@@ -93,12 +93,51 @@ export const configFileSchema = z.strictObject({
   history: z.strictObject({ maxAge: duration.optional(), maxEntries: z.number().optional() }).optional(),
   frontend: z.record(z.string(), z.looseObject({ enabled: z.boolean().optional() })).optional(),
   system: z
-    .strictObject({ platformsCacheMaxAge: duration.optional(), maxRegistryConcurrency: z.number().optional() })
+    .strictObject({
+      platformsCacheMaxAge: duration.optional(),
+      maxRegistryConcurrency: z.number().optional(),
+      sessionAuthTimeout: duration.optional(),
+    })
+    .optional(),
+  compaction: z
+    .strictObject({
+      enabled: z.boolean().optional(),
+      idleTimeout: duration.optional(),
+      minReclaimBytes: z.number().int().optional(),
+      minReclaimPercent: z.number().int().optional(),
+      minReclaimPercentFloor: z.number().int().optional(),
+      sizeGrowthPercent: z.number().int().optional(),
+      sizeWatermark: z.number().int().optional(),
+      writesPerCheck: z.number().int().optional(),
+    })
     .optional(),
   cache: z.unknown().optional(),
 });
 
 export type ConfigFile = z.infer<typeof configFileSchema>;
+
+/** Keys and tables that are taken and have no effect; whoever sets one is told so. */
+export const WITHOUT_EFFECT: readonly string[] = [
+  'provenanceEnvDir',
+  'grpc.securityDescriptor',
+  'otel.socketPath',
+  'cdi',
+  'worker.oci.stargzSnapshotter',
+  'worker.oci.cniBinaryPath',
+  'worker.oci.cniPoolSize',
+  'worker.oci.bridgeName',
+  'worker.oci.bridgeSubnet',
+  'system.platformsCacheMaxAge',
+  'compaction',
+  'cache',
+];
+
+/** Those of {@link WITHOUT_EFFECT} that the file sets. */
+export function idleKeys(file: ConfigFile): readonly string[] {
+  const at = (name: string) =>
+    name.split('.').reduce<unknown>((value, key) => (value as Record<string, unknown> | undefined)?.[key], file);
+  return WITHOUT_EFFECT.filter((name) => at(name) !== undefined);
+}
 
 /** @throws CodedError invalid_argument naming the line, or the key and what is wrong with it */
 export function parseConfigFile(text: string, file: string): ConfigFile {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { readConfig } from './config.ts';
+import { flagsWithVariables, readConfig } from './config.ts';
 import { parseFlags } from './flags.ts';
 import { parseDuration, parseSize } from './units.ts';
 
@@ -95,6 +95,35 @@ describe('flags and file', () => {
     const toml = `debug = true\ntrace = false\n[grpc]\nuid = 0\ngid = 0\n[worker.oci]\nenabled = true\nbinary = "buildkit-runc"\nnetworkMode = "auto"\ncniConfigPath = "/nowhere/cni.json"\n[worker.containerd]\nenabled = false\n[history]\nmaxAge = 172800\nmaxEntries = 50\n[frontend."gateway.v0"]\nenabled = true\n`;
     expect(config(toml).logLevel).toBe('debug');
     expect(config('', '--trace').logLevel).toBe('trace');
+  });
+
+  test('keys of BuildKit 0.34 are taken; those without an effect are told', () => {
+    const toml = `[compaction]\nenabled = true\nidleTimeout = "10m"\nminReclaimBytes = 1\nminReclaimPercent = 1\nminReclaimPercentFloor = 1\nsizeGrowthPercent = 1\nsizeWatermark = 1\nwritesPerCheck = 1\n[system]\nsessionAuthTimeout = "90s"\n[history]\nmaxEntries = 0\nmaxAge = 60\n[cdi]\ndisabled = true\n`;
+    expect(config(toml)).toMatchObject({
+      idleKeys: ['cdi', 'compaction'],
+      sessionAuthMs: 90_000,
+      history: { maxEntries: 0, maxAgeMs: 60_000 },
+    });
+    expect(config('')).toMatchObject({
+      idleKeys: [],
+      sessionAuthMs: 60_000,
+      history: { maxEntries: 50, maxAgeMs: 172_800_000 },
+    });
+    expect(() => config('[compaction]\nsizeWatermrk = 1\n')).toThrow(/sizeWatermrk/);
+  });
+
+  test('the environment stands in for flags', () => {
+    const toml = join(folder, 'variables.toml');
+    writeFileSync(toml, 'root = "/from/the/file"\n');
+    const of = (env: Record<string, string>, ...args: string[]) =>
+      readConfig(flagsWithVariables(parseFlags(args), env));
+    expect(of({ BUILDKITD_CONFIG: toml, BUILDKITD_LOG_LEVEL: 'warn' })).toMatchObject({
+      root: '/from/the/file',
+      logLevel: 'warn',
+    });
+    expect(of({ BUILDKITD_LOG_LEVEL: 'warn' }, '--log-level', 'error').logLevel).toBe('error');
+    expect(() => of({ BUILDKITD_CONFIG: '/nowhere/x.toml' })).toThrow('/nowhere/x.toml');
+    expect(() => of({ BUILDKITD_DEBUGADDR: '127.0.0.1:0' })).toThrow(/debug address/);
   });
 
   test.each([

@@ -11,8 +11,9 @@ import {
 } from '../../base/index.ts';
 import { defaultGcPolicy, type GcRule } from '../../cache/gc/index.ts';
 import type { RegistryHosts } from '../../oci/registry-client/index.ts';
-import { type ConfigFile, parseConfigFile } from './config-file.ts';
+import { type ConfigFile, idleKeys, parseConfigFile } from './config-file.ts';
 import type { Flags } from './flags.ts';
+import { DEFAULT_HISTORY, type HistoryLimits } from './history.ts';
 import { parseDuration, parseSize } from './units.ts';
 
 type OciConfig = NonNullable<NonNullable<ConfigFile['worker']>['oci']>;
@@ -43,6 +44,11 @@ export interface DaemonConfig {
   readonly maxRuns: number | undefined;
   readonly unattachedMs: number;
   readonly sessionGraceMs: number;
+  /** How long a client may take to give credentials. */
+  readonly sessionAuthMs: number;
+  readonly history: HistoryLimits;
+  /** Keys of the file that are set and have no effect. */
+  readonly idleKeys: readonly string[];
 }
 
 const DEFAULT_ROOT = '/var/lib/buildkit';
@@ -52,6 +58,22 @@ const MAX_GRACE_MS = 14 * 24 * 3600 * 1000;
 /** The names that a runtime may be asked for by; which of the two runs is the executor's choice. */
 const RUNTIMES: ReadonlySet<string> = new Set(['', 'runc', 'buildkit-runc', 'crun']);
 const ENTITLEMENTS: ReadonlySet<string> = new Set(['network.host', 'security.insecure']);
+
+/** The variables that stand in for flags, as BuildKit has them. */
+const VARIABLES = {
+  config: 'BUILDKITD_CONFIG',
+  'log-level': 'BUILDKITD_LOG_LEVEL',
+  debugaddr: 'BUILDKITD_DEBUGADDR',
+} as const;
+
+/** The flags with what the environment says where they are silent. */
+export function flagsWithVariables(flags: Flags, env: Readonly<Record<string, string | undefined>>): Flags {
+  const set = Object.entries(VARIABLES).flatMap(([flag, name]) => {
+    const value = env[name];
+    return value === undefined || value === '' ? [] : [[flag, value] as const];
+  });
+  return { ...Object.fromEntries(set), ...flags };
+}
 
 /**
  * What the daemon is to do, from its flags and its file; flags win. What is not built is refused by name where it would mislead.
@@ -94,6 +116,9 @@ export function readConfig(flags: Flags): DaemonConfig {
     maxRuns: maxRuns(flags['max-runs']),
     unattachedMs: grace(flags['unattached-timeout'] ?? '5m', '--unattached-timeout'),
     sessionGraceMs: grace(flags['session-grace'] ?? '2m', '--session-grace'),
+    sessionAuthMs: grace(file.system?.sessionAuthTimeout ?? '1m', 'system.sessionAuthTimeout'),
+    history: historyLimits(file.history),
+    idleKeys: idleKeys(file),
   };
 }
 
@@ -240,11 +265,18 @@ function maxRuns(value: string | undefined): number | undefined {
 }
 
 /** A duration that a timer can hold. */
-function grace(value: string, name: string): number {
+function grace(value: string | number, name: string): number {
   const ms = parseDuration(value, name);
   if (!(ms > 0 && ms <= MAX_GRACE_MS))
     throw invalidArgument(`${name} ${value}: expected more than nothing and at most 14 days`);
   return ms;
+}
+
+function historyLimits({ maxEntries, maxAge }: NonNullable<ConfigFile['history']> = {}): HistoryLimits {
+  return {
+    maxEntries: maxEntries ?? DEFAULT_HISTORY.maxEntries,
+    maxAgeMs: maxAge === undefined ? DEFAULT_HISTORY.maxAgeMs : parseDuration(maxAge, 'history.maxAge'),
+  };
 }
 
 function gcPolicy(flags: Flags, oci: OciConfig, disk: number): readonly GcRule[] {

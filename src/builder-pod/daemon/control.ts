@@ -14,8 +14,8 @@ import {
 } from '../../builder-api/index.ts';
 import { type DiskUsage, diskUsage, type GarbageCollector, parseFilters, prune } from '../../cache/gc/index.ts';
 import type { Refs } from '../../cache/refs/index.ts';
-import type { Engine, SolveRequest } from '../engine/index.ts';
-import { BuildHistory } from './history.ts';
+import type { Build, Engine, SolveRequest } from '../engine/index.ts';
+import { BuildHistory, countSteps, type HistoryLimits, type StepCounts } from './history.ts';
 import { solveRequest } from './solve-request.ts';
 import { statusMessages } from './status-messages.ts';
 import { buildkitCode } from './wire-code.ts';
@@ -34,13 +34,14 @@ export interface ControlOptions {
   readonly worker: wire.moby.buildkit.v1.types.WorkerRecord.$Properties;
   readonly refs: Refs;
   readonly gc: GarbageCollector;
+  readonly history: HistoryLimits;
   readonly log: Logger;
 }
 
 /** The Control service, health, and spans taken and dropped. Sessions are registered by their registry. */
 export function registerControl(server: GrpcServer, options: ControlOptions): void {
   const { engine, refs, log } = options;
-  const history = new BuildHistory();
+  const history = new BuildHistory(options.history);
 
   server.register(Health, { check: () => ({ status: 1 }) });
   server.register(TraceService, { export: () => ({}) });
@@ -67,15 +68,22 @@ export function registerControl(server: GrpcServer, options: ControlOptions): vo
           exporters: exporters.map(({ type, attrs }) => ({ type, attrs: { ...attrs } })),
         });
       }
+      let counts: StepCounts | undefined;
+      const observer = {
+        began: () => {},
+        ending: (build: Build) => {
+          counts = countSteps(build);
+        },
+      };
       try {
-        const { exporterResponse } = await engine.solve(request, { signal });
-        if (known) history.complete(ref, { exporterResponse: { ...exporterResponse } });
+        const { exporterResponse } = await engine.solve({ ...request, observer }, { signal });
+        if (known) history.complete(ref, { exporterResponse: { ...exporterResponse }, ...counts });
         return { exporterResponse: { ...exporterResponse } };
       } catch (error) {
         const coded = toCodedError(error);
         engine.refuse(ref, coded);
         log.info('build failed', { build: ref, err: coded });
-        if (known) history.complete(ref, { error: statusOfError(coded, buildkitCode) });
+        if (known) history.complete(ref, { error: statusOfError(coded, buildkitCode), ...counts });
         throw coded;
       } finally {
         options.gc.trigger();

@@ -51,7 +51,7 @@ export async function startDaemon(
     }),
   );
   const registry = await startRegistry(config, log, opened);
-  const { root, labels, platforms, entitlements, maxParallelism, network, cgroupParent } = config;
+  const { root, labels, platforms, entitlements, maxParallelism, network, cgroupParent, sessionAuthMs } = config;
   const registries = {
     ...config.registries,
     ...(registry === undefined ? {} : { [EMBEDDED_REGISTRY]: { address: registry.host, plainHttp: true } }),
@@ -59,7 +59,19 @@ export async function startDaemon(
   const builder = opened.use(
     await openBuilder(
       {
-        ...{ root, sessions, registries, outbound, labels, platforms, entitlements, maxParallelism, network, log },
+        ...{
+          root,
+          sessions,
+          registries,
+          outbound,
+          labels,
+          platforms,
+          entitlements,
+          maxParallelism,
+          network,
+          sessionAuthMs,
+        },
+        log,
         ...(cgroupParent === undefined ? {} : { cgroupParent }),
       },
       { signal },
@@ -77,7 +89,7 @@ export async function startDaemon(
   gc.trigger();
   const worker = workerRecord({ id: state.id, platforms, labels, gcPolicy });
   sessions.register(server);
-  registerControl(server, { engine, worker, refs: state.refs, gc, log });
+  registerControl(server, { engine, worker, refs: state.refs, gc, history: config.history, log });
   registerLlbBridge(server, engine, worker);
 
   if (registry !== undefined) {

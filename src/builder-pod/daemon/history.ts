@@ -1,16 +1,46 @@
-import { timestampOf, wire } from '../../builder-api/index.ts';
+import { millisecondsOf, timestampOf, wire } from '../../builder-api/index.ts';
+import type { Build } from '../engine/index.ts';
 
 const v1 = wire.moby.buildkit.v1;
 type Record_ = wire.moby.buildkit.v1.BuildHistoryRecord.$Properties;
 type Event = wire.moby.buildkit.v1.BuildHistoryEvent.$Properties;
 
-const MAX_RECORDS = 50;
+export interface HistoryLimits {
+  /** Records beyond this number go… */
+  readonly maxEntries: number;
+  /** …once they are so old. */
+  readonly maxAgeMs: number;
+}
+
+export const DEFAULT_HISTORY: HistoryLimits = { maxEntries: 50, maxAgeMs: 48 * 3600 * 1000 };
+/** Records that are kept in memory however young they are. */
+const MOST_RECORDS = 1000;
 const { STARTED, COMPLETE, DELETED } = v1.BuildHistoryEventType;
 
-/** Builds of this life of the daemon (research wire-facts 13): kept in memory, the newest 50 and what is pinned. */
+export type StepCounts = Required<
+  Pick<Record_, 'numTotalSteps' | 'numCompletedSteps' | 'numCachedSteps' | 'numWarnings'>
+>;
+
+/** How the steps of a build stand, those of frontends and exporters among them. */
+export function countSteps({ job, warnings }: Pick<Build, 'job' | 'warnings'>): StepCounts {
+  const states = job.progress.states();
+  return {
+    numTotalSteps: states.length,
+    numCompletedSteps: states.filter(({ completed, error }) => completed !== undefined && error === undefined).length,
+    numCachedSteps: states.filter(({ cached }) => cached).length,
+    numWarnings: warnings,
+  };
+}
+
+/** Builds of this life of the daemon (research wire-facts 13), kept in memory within its limits; what is pinned stays. */
 export class BuildHistory {
+  readonly #limits: HistoryLimits;
   readonly #records = new Map<string, Record_>();
   readonly #listeners = new Set<(event: Event) => void>();
+
+  constructor(limits: HistoryLimits = DEFAULT_HISTORY) {
+    this.#limits = limits;
+  }
 
   start(record: Record_ & { readonly ref: string }): void {
     this.#records.set(record.ref, { ...record, createdAt: timestampOf(Date.now()), generation: 1 });
@@ -22,8 +52,13 @@ export class BuildHistory {
     if (record === undefined) return;
     this.#update(ref, { ...outcome, completedAt: timestampOf(Date.now()) });
     this.#tell(COMPLETE, ref);
-    const removable = [...this.#records].filter(([, one]) => one.completedAt != null && one.pinned !== true);
-    for (const [old] of removable.slice(0, Math.max(0, this.#records.size - MAX_RECORDS))) this.delete(old);
+    const { maxEntries, maxAgeMs } = this.#limits;
+    const over = [...this.#records.values()].filter((one) => one.completedAt != null && one.pinned !== true);
+    const now = Date.now();
+    for (const [i, old] of over.slice(0, Math.max(0, this.#records.size - maxEntries)).entries()) {
+      const age = now - (millisecondsOf(old.completedAt) ?? now);
+      if (age >= maxAgeMs || this.#records.size - i > MOST_RECORDS) this.delete(old.ref ?? '');
+    }
   }
 
   pin(ref: string, pinned: boolean): void {

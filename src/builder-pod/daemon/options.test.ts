@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { configFileSchema } from './config-file.ts';
+import { configFileSchema, WITHOUT_EFFECT } from './config-file.ts';
 import { FLAGS } from './flags.ts';
 
 const page = readFileSync(join(import.meta.dirname, '../../../docs/buildkitd.md'), 'utf8');
@@ -37,6 +37,14 @@ describe('docs/buildkitd.md says what is done with', () => {
 
   test('every key of the file, and no other', () => {
     expect([...rows(keysPart).keys()].sort()).toEqual(leaves(configFileSchema, '').sort());
+  });
+
+  test('keys whose setting is told to have no effect', () => {
+    const of = rows(keysPart);
+    for (const name of WITHOUT_EFFECT)
+      for (const [key, outcome] of of)
+        if (key === name || key.startsWith(`${name}.`)) expect(outcome, key).toMatch(/^no effect\b/);
+    for (const name of WITHOUT_EFFECT) expect([...of.keys()].join(' '), name).toContain(name);
   });
 
   test('in the words that the page explains', () => {

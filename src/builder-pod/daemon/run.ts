@@ -1,6 +1,6 @@
 import { cancelledError, type Logger, outboundSettings, sleep, toCodedError } from '../../base/index.ts';
 import { pinoLogger } from '../../base/pino-logger.ts';
-import { readConfig } from './config.ts';
+import { flagsWithVariables, readConfig } from './config.ts';
 import { type Daemon, startDaemon } from './daemon.ts';
 import { parseFlags, USAGE } from './flags.ts';
 import { BUILDKIT_VERSION } from './worker.ts';
@@ -29,8 +29,9 @@ export async function runDaemon({ args, env, stdout, stderr, stop }: DaemonProce
       stdout(`buildkitd ${BUILDKIT_VERSION.package} ${BUILDKIT_VERSION.version}\n`);
       return 0;
     }
-    const config = readConfig(flags);
+    const config = readConfig(flagsWithVariables(flags, env));
     const log = pinoLogger({ level: config.logLevel, format: config.logFormat });
+    for (const key of config.idleKeys) log.warn('a key of the configuration has no effect in this builder', { key });
     await using opened = new AsyncDisposableStack();
     const daemon = await startDaemon(config, outboundSettings(env), log, { signal: stop });
     opened.defer(() => closeInTime(daemon, log));

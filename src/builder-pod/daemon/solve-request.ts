@@ -18,7 +18,10 @@ export function solveRequest(message: SolveMessage, scope: CacheScope): SolveReq
   refuse(message.proxyNetwork === true, 'proxied networking');
   const cache = message.cache ?? {};
   const exports = cache.exports ?? [];
-  refuse(exports.length > 0 || (cache.exportRefDeprecated ?? '') !== '', 'cache exports (--export-cache)');
+  const needed = exports.filter(({ attrs }) => attrs?.['ignore-error'] !== 'true');
+  refuse(needed.length > 0 || (cache.exportRefDeprecated ?? '') !== '', 'cache exports (--export-cache)', {
+    hint: 'leave the export out, or add ignore-error=true to it: then the build goes on without',
+  });
   const { definition, exporterDeprecated } = message;
   const exporters =
     (message.exporters ?? []).length > 0
@@ -35,6 +38,7 @@ export function solveRequest(message: SolveMessage, scope: CacheScope): SolveReq
     frontendInputs: decodeInputs(message.frontendInputs),
     exporters,
     entitlements: message.entitlements ?? [],
+    cacheExports: exports.map(({ type, attrs }) => ({ type: type ?? '', attrs: attrs ?? {} })),
     cacheImports: [
       ...(cache.imports ?? []).map(({ type, attrs }) => ({ type: type ?? '', attrs: attrs ?? {} })),
       ...(cache.importRefsDeprecated ?? []).map((ref) => ({ type: 'registry', attrs: { ref } })),
@@ -43,10 +47,11 @@ export function solveRequest(message: SolveMessage, scope: CacheScope): SolveReq
   };
 }
 
-function refuse(asked: boolean, what: string): void {
+function refuse(asked: boolean, what: string, options: { readonly hint?: string } = {}): void {
   if (!asked) return;
   throw new CodedError('unimplemented', `${what} are not supported by this builder yet`, {
     fault: 'user',
     reason: 'NOT_BUILT',
+    ...options,
   });
 }

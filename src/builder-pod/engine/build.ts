@@ -57,6 +57,7 @@ export interface BuildRequest {
   readonly frontendInputs: ReadonlyMap<string, Definition>;
   readonly entitlements: ReadonlySet<string>;
   readonly cacheImports?: readonly BridgeCacheImport[];
+  readonly cacheExports?: readonly BridgeCacheImport[];
 }
 
 const SCRATCH: BridgeRef = { id: '' };
@@ -90,6 +91,7 @@ export class Build {
     this.#returned.promise.catch(() => {});
     this.#unmet = new UnmetRequests(job);
     this.#unmet.tellImports(request.cacheImports ?? []);
+    this.#unmet.tellExports(request.cacheExports ?? []);
     this.#unmet.tellOptions(request.frontendAttrs);
   }
 
@@ -175,6 +177,11 @@ export class Build {
       inputs: async () => inputs,
       warn: (warning) => this.#warn(warning),
     };
+  }
+
+  /** How often a frontend has warned. */
+  get warnings(): number {
+    return this.#warnings;
   }
 
   /** What a frontend in the client came to (LLBBridge Return): once only. */

@@ -68,6 +68,8 @@ export interface SolveRequest {
   readonly entitlements: readonly string[];
   /** Remote caches to read: the user is told that this builder does not. */
   readonly cacheImports?: readonly BridgeCacheImport[];
+  /** Remote caches to write, if that is possible: the user is told that this builder does not. */
+  readonly cacheExports?: readonly BridgeCacheImport[];
   readonly scope: CacheScope;
   /** Images are pushed by digest only; who asked writes the tags. */
   readonly deferTags?: boolean;
@@ -203,9 +205,9 @@ export class Engine implements AsyncDisposable {
     const buildSignal = AbortSignal.any([signal, over.signal]);
     const sessions = () => (session === '' ? [] : [session]);
     const job = this.#solver.job({ id: ref, sessions, scope: request.scope });
-    const { frontendAttrs, frontendInputs, cacheImports = [] } = request;
+    const { frontendAttrs, frontendInputs, cacheImports = [], cacheExports = [] } = request;
     const build = new Build(
-      { ref, session, frontendAttrs, frontendInputs, entitlements, cacheImports },
+      { ref, session, frontendAttrs, frontendInputs, entitlements, cacheImports, cacheExports },
       job,
       this.#options,
       buildSignal,

@@ -44,6 +44,8 @@ export interface BuilderOptions {
   readonly maxParallelism: number;
   readonly network: 'host' | 'none';
   readonly cgroupParent?: string;
+  /** How long a client may take to give credentials; a minute when absent. */
+  readonly sessionAuthMs?: number;
   readonly log: Logger;
 }
 
@@ -72,7 +74,7 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
   const { registries: hosts, outbound = { proxies: DIRECT } } = options;
   const { proxies } = outbound;
   const client = opened.use(new RegistryClient({ hosts, proxies, logger: log, userAgent: 'slipway' }));
-  const credentials = credentialsOf(sessions);
+  const credentials = credentialsOf(sessions, options.sessionAuthMs);
   const images = new ImageResolver({ client, credentials });
   let keys: SqliteKeyStore | undefined;
   const state = opened.use(
@@ -166,10 +168,13 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
 }
 
 /** One object for each list of sessions, so that tokens are reused; the ones longest unused are forgotten. */
-function credentialsOf(registry: SessionRegistry): (sessions: readonly string[]) => CredentialProvider {
+function credentialsOf(
+  registry: SessionRegistry,
+  timeoutMs: number | undefined,
+): (sessions: readonly string[]) => CredentialProvider {
   const known = new RecentMap<string, SessionCredentials>(MAX_CREDENTIALS);
   return (sessions) => {
     const ids = [...sessions];
-    return known.getOrMake(ids.join(' '), () => new SessionCredentials(registry, () => ids));
+    return known.getOrMake(ids.join(' '), () => new SessionCredentials(registry, () => ids, timeoutMs));
   };
 }

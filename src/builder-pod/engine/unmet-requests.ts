@@ -10,7 +10,7 @@ const ATTEST = 'attest:';
 const attribute = z.array(z.object({ Type: z.string(), Attrs: z.record(z.string(), z.string()).nullish() }));
 
 /**
- * What a build asks for and goes on without, since its result is right all the same: remote caches are not read yet, and attestations not made. The user
+ * What a build asks for and goes on without, since its result is right all the same: remote caches are not read or written yet, and attestations not made. The user
  * is told of each, once.
  */
 export class UnmetRequests {
@@ -23,6 +23,18 @@ export class UnmetRequests {
 
   tellImports(imports: readonly BridgeCacheImport[]): void {
     for (const { type, attrs } of imports) this.#tellImport(type, attrs['ref'] ?? attrs['src'] ?? attrs['url'] ?? '');
+  }
+
+  tellExports(exports: readonly BridgeCacheImport[]): void {
+    for (const { type, attrs } of exports) {
+      const to = attrs['ref'] ?? attrs['dest'] ?? attrs['url'] ?? '';
+      const target = to === '' ? `of type ${type}` : to;
+      this.#tell(
+        `exporting cache to ${to === '' ? type : to}`,
+        `the cache ${target} is not written: this builder does not write remote caches yet`,
+        'The build goes on without it, as ignore-error=true asks.',
+      );
+    }
   }
 
   /** In a frontend's options: imports as lists (`cache-imports`) or as references (`cache-from`), and attestations. */

@@ -18,9 +18,13 @@ export class SessionCredentials implements CredentialProvider {
   readonly #registry: SessionRegistry;
   readonly #sessions: SessionIds;
 
-  constructor(registry: SessionRegistry, sessions: SessionIds) {
+  readonly #timeoutMs: number;
+
+  /** `timeoutMs`: how long a client may take for each answer. */
+  constructor(registry: SessionRegistry, sessions: SessionIds, timeoutMs = TIMEOUT_MS) {
     this.#registry = registry;
     this.#sessions = sessions;
+    this.#timeoutMs = timeoutMs;
   }
 
   async credentials(host: string, { signal }: AbortOptions): Promise<Credentials> {
@@ -30,7 +34,7 @@ export class SessionCredentials implements CredentialProvider {
       this.#sessions,
       async (session) => {
         if (!session.supports(Auth, Auth.methods.credentials)) return { kind: 'anonymous' };
-        const answer = await clientOf(Auth, session).credentials({ host }, { signal, timeoutMs: TIMEOUT_MS });
+        const answer = await clientOf(Auth, session).credentials({ host }, { signal, timeoutMs: this.#timeoutMs });
         if (answer.secret === '') return { kind: 'anonymous' };
         if (answer.username === '') return { kind: 'identity-token', token: answer.secret };
         return { kind: 'basic', username: answer.username, secret: answer.secret };
@@ -45,11 +49,11 @@ export class SessionCredentials implements CredentialProvider {
       this.#registry,
       this.#sessions,
       async (session) => {
-        if (!(await hasTokenAuthority(session, request.host, signal))) return undefined;
+        if (!(await hasTokenAuthority(session, request.host, { signal, timeoutMs: this.#timeoutMs }))) return undefined;
         const { host, realm, service, scopes } = request;
         const answer = await clientOf(Auth, session).fetchToken(
           { clientId: CLIENT_ID, host, realm, service, scopes: [...scopes] },
-          { signal, timeoutMs: TIMEOUT_MS },
+          { signal, timeoutMs: this.#timeoutMs },
         );
         return { token: answer.token, expiresIn: toNumber(answer.expiresIn), issuedAt: toNumber(answer.issuedAt) };
       },
@@ -59,12 +63,15 @@ export class SessionCredentials implements CredentialProvider {
 }
 
 /** Whether the client has a key for tokens of this host, and proves it. */
-async function hasTokenAuthority(session: Session, host: string, signal: AbortSignal): Promise<boolean> {
+async function hasTokenAuthority(
+  session: Session,
+  host: string,
+  options: AbortOptions & { readonly timeoutMs: number },
+): Promise<boolean> {
   const { fetchToken, getTokenAuthority, verifyTokenAuthority } = Auth.methods;
   if (![fetchToken, getTokenAuthority, verifyTokenAuthority].every((method) => session.supports(Auth, method)))
     return false;
   const auth = clientOf(Auth, session);
-  const options = { signal, timeoutMs: TIMEOUT_MS };
   try {
     const { publicKey } = await auth.getTokenAuthority({ host, salt: SALT }, options);
     if (publicKey.length !== 32) return false;
