@@ -13,11 +13,16 @@ export interface Authority extends Certificate {
   /** A certificate of this authority. `names` are DNS names and IP addresses; `organization` is a group towards Kubernetes. */
   issue(
     commonName: string,
-    options?: { readonly names?: readonly string[]; readonly organization?: string },
+    options?: {
+      readonly names?: readonly string[];
+      readonly organization?: string;
+      /** Negative: it has run out. */
+      readonly days?: number;
+    },
   ): Promise<Certificate>;
 }
 
-const DAYS = '2';
+const DAYS = 2;
 let serial = 0;
 
 /** Makes an authority below `folder`, which must be there. */
@@ -26,11 +31,23 @@ export async function makeAuthority(folder: string, name: string): Promise<Autho
   const cert = at(`${name}.crt`);
   const key = at(`${name}.key`);
   await must('openssl', ['ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', key]);
-  await must('openssl', ['req', '-x509', '-new', '-key', key, '-days', DAYS, '-subj', `/CN=${name}`, '-out', cert]);
+  await must('openssl', [
+    'req',
+    '-x509',
+    '-new',
+    '-key',
+    key,
+    '-days',
+    `${DAYS}`,
+    '-subj',
+    `/CN=${name}`,
+    '-out',
+    cert,
+  ]);
   return {
     cert,
     key,
-    issue: async (commonName, { names = [], organization } = {}) => {
+    issue: async (commonName, { names = [], organization, days = DAYS } = {}) => {
       const file = `${name}-${++serial}-${commonName.replace(/[^a-z0-9.-]/gi, '_')}`;
       const issued = { cert: at(`${file}.crt`), key: at(`${file}.key`) };
       await must('openssl', ['ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', issued.key]);
@@ -42,7 +59,7 @@ export async function makeAuthority(folder: string, name: string): Promise<Autho
         `extendedKeyUsage=serverAuth,clientAuth\n${names.length === 0 ? '' : `subjectAltName=${alternatives}\n`}`,
       );
       await must('openssl', [
-        ...['x509', '-req', '-in', at(`${file}.csr`), '-CA', cert, '-CAkey', key, '-days', DAYS],
+        ...['x509', '-req', '-in', at(`${file}.csr`), '-CA', cert, '-CAkey', key, '-days', `${days}`],
         ...['-set_serial', String(Date.now() * 1000 + serial), '-extfile', at(`${file}.ext`), '-out', issued.cert],
       ]);
       return issued;

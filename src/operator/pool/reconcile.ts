@@ -1,7 +1,7 @@
 import type { BuilderPool, BuilderPoolStatus } from '../../resources/index.ts';
 import { withCondition } from '../conditions.ts';
 import { builderPoolType } from '../resource-types.ts';
-import type { Informer, KubeClient, Reconcile } from '../runtime/index.ts';
+import { type Informer, type KubeClient, plainTexts, type Reconcile } from '../runtime/index.ts';
 import { sameStatus, writeStatus } from '../status.ts';
 import type { Builders, EndpointStatus } from './builders.ts';
 
@@ -28,7 +28,7 @@ export function poolReconciler({ client, pools, builders, onProbed }: PoolReconc
     }
     const endpoints = await builders.probe(pool, { signal });
     onProbed();
-    const status = poolStatus(pool, endpoints, Date.now());
+    const status = plainTexts(poolStatus(pool, endpoints, Date.now()));
     if (!sameStatus(pool.status, status))
       await writeStatus({ client, informer: pools }, builderPoolType, pool, status, { signal });
     return { requeueAfterMs: endpoints.every(({ ready }) => ready) ? PROBE_EVERY_MS : PROBE_SOON_MS };
@@ -48,10 +48,17 @@ export function poolStatus(pool: BuilderPool, endpoints: readonly EndpointStatus
         type: 'Ready',
         status: ready > 0 ? 'True' : 'False',
         reason: ready > 0 ? 'BuildersReady' : 'NoBuilderReady',
-        message: `${ready} of ${endpoints.length} builders answer`,
+        message: readyMessage(ready, endpoints),
       },
       generation,
       now,
     ),
   };
+}
+
+/** How many answer; where none does, why the first does not. */
+function readyMessage(ready: number, endpoints: readonly EndpointStatus[]): string {
+  const count = `${ready} of ${endpoints.length} builders answer`;
+  const why = ready > 0 ? undefined : endpoints.find(({ message }) => message !== undefined);
+  return why === undefined ? count : `${count}; ${why.address}: ${why.message}`;
 }

@@ -1,0 +1,103 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { KubeConfig } from '@kubernetes/client-node';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { CodedError, neverAborted } from '../../base/index.ts';
+import { openKubeClient, uncheckedType } from './kube-client.ts';
+import type { KubeClient } from './ports.ts';
+
+const things = uncheckedType({ group: '', version: 'v1', plural: 'things', kind: 'Thing', namespaced: true });
+const signal = neverAborted;
+const one = { namespace: 'n', name: 'a' };
+
+let server: Server;
+let client: KubeClient & Disposable;
+let answer: (request: IncomingMessage, response: ServerResponse) => void;
+let asked: string[];
+
+const reply = (response: ServerResponse, status: number, body: object, headers: Record<string, string> = {}) =>
+  response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
+const thing = { apiVersion: 'v1', kind: 'Thing', metadata: one };
+
+beforeEach(async () => {
+  asked = [];
+  answer = (_, response) => reply(response, 200, thing);
+  server = createServer((request, response) => {
+    asked.push(`${request.method} ${request.url}`);
+    answer(request, response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const config = new KubeConfig();
+  const { port } = server.address() as AddressInfo;
+  config.loadFromClusterAndUser({ name: 'c', server: `http://127.0.0.1:${port}`, skipTLSVerify: true }, { name: 'u' });
+  client = openKubeClient(config, { request: () => {} });
+});
+afterEach(async () => {
+  client[Symbol.dispose]();
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+});
+
+describe('an API server that is busy', () => {
+  test('is asked again when it says', async () => {
+    answer = (_, response) =>
+      asked.length < 3
+        ? reply(response, 429, { reason: 'TooManyRequests', details: { retryAfterSeconds: 0 } })
+        : reply(response, 200, thing);
+    expect(await client.get(things, one, { signal })).toEqual(thing);
+    expect(asked).toHaveLength(3);
+  });
+
+  test('is not asked without end, nor when it names no time', async () => {
+    answer = (_, response) => reply(response, 429, { reason: 'TooManyRequests' }, { 'retry-after': '0' });
+    await expect(client.get(things, one, { signal })).rejects.toMatchObject({ code: 'unavailable' });
+    expect(asked.length).toBeGreaterThan(2);
+    asked = [];
+    answer = (_, response) => reply(response, 429, { reason: 'TooManyRequests' });
+    await expect(client.get(things, one, { signal })).rejects.toMatchObject({ reason: 'KUBE_TooManyRequests' });
+    expect(asked).toHaveLength(1);
+  });
+
+  test('is not waited for by a call that is urgent', async () => {
+    answer = (_, response) => reply(response, 429, {}, { 'retry-after': '3600' });
+    await expect(client.get(things, one, { signal, urgent: true })).rejects.toMatchObject({ code: 'unavailable' });
+    expect(asked).toHaveLength(1);
+  });
+});
+
+test.each([
+  [500, { reason: 'InternalError', message: 'failed calling webhook' }, 'unavailable', 'KUBE_InternalError'],
+  [
+    500,
+    { reason: 'InternalError', message: 'etcdserver: request is too large' },
+    'resource_exhausted',
+    'KUBE_TooLarge',
+  ],
+  [413, { reason: 'RequestEntityTooLarge', message: 'limit is 3145728' }, 'resource_exhausted', 'KUBE_TooLarge'],
+  [403, { reason: 'Forbidden', message: 'exceeded quota' }, 'permission_denied', 'KUBE_Forbidden'],
+  [422, { reason: 'Invalid', message: 'spec.x' }, 'invalid_argument', 'KUBE_Invalid'],
+  [502, 'a proxy’s page', 'unavailable', 'KUBE_502'],
+])('%i %j is %s', async (status, body, code, reason) => {
+  answer = (_, response) => reply(response, status, body as object);
+  await expect(client.get(things, one, { signal })).rejects.toMatchObject({
+    code,
+    reason,
+    fault: 'infrastructure',
+  });
+});
+
+test('calls that hang keep no urgent call waiting, and end with their signal', async () => {
+  const held: ServerResponse[] = [];
+  answer = (request, response) => {
+    if (request.url?.endsWith('/lease')) reply(response, 200, thing);
+    else held.push(response);
+  };
+  const over = new AbortController();
+  const calls = Array.from({ length: 60 }, () => client.get(things, one, { signal: over.signal }));
+  const settled = Promise.allSettled(calls);
+  await expect.poll(() => held.length).toBeGreaterThan(20);
+  const lease = { ...one, name: 'lease' };
+  expect(await client.get(things, lease, { signal, urgent: true })).toEqual(thing);
+  over.abort(new CodedError('cancelled', 'over'));
+  for (const one of await settled) expect(one).toMatchObject({ status: 'rejected', reason: { code: 'cancelled' } });
+});
