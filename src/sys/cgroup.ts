@@ -142,6 +142,19 @@ export class Cgroup {
     }
   }
 
+  /** Removes it unless something is in it or below. */
+  removeEmpty(): boolean {
+    for (const directory of this.directories) {
+      try {
+        rmdirSync(directory);
+      } catch (error) {
+        if (hasErrno(error, 'EBUSY', 'ENOTEMPTY')) return false;
+        if (!hasErrno(error, 'ENOENT')) throw error;
+      }
+    }
+    return true;
+  }
+
   /**
    * How many processes in it and below the kernel killed for want of memory (v2; v1 counts the group alone). Undefined where nothing counts.
    */

@@ -4,6 +4,7 @@
  */
 
 export { Cgroup, type CgroupHierarchy, type CgroupLayout, cgroupLayout } from './cgroup.ts';
+export { CgroupBounds, type CgroupLimits } from './cgroup-bounds.ts';
 export * from './dir.ts';
 export * from './files.ts';
 export * from './flock.ts';

@@ -179,6 +179,7 @@ export const libc = {
   ) => number,
   sigfillset: lib.func('int sigfillset(void*)') as (set: Pointer) => number,
   sigemptyset: lib.func('int sigemptyset(void*)') as (set: Pointer) => number,
+  eventfd: lib.func('int eventfd(unsigned int, int)') as (initial: number, flags: number) => number,
   syscall: lib.func('long syscall(long, ...)') as (number: number, ...typed: readonly unknown[]) => number,
 };
 

@@ -28,6 +28,8 @@ const ociWorker = z.strictObject({
   'apparmor-profile': z.string().optional(),
   selinux: z.boolean().optional(),
   'max-parallelism': z.number().int().optional(),
+  'max-step-processes': z.number().int().nonnegative().optional(),
+  'max-step-memory': size.optional(),
   stargzSnapshotter: z.unknown().optional(),
   userRemapUnsupported: z.string().optional(),
   networkMode: z.string().optional(),

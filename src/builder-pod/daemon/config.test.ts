@@ -1,5 +1,5 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { flagsWithVariables, readConfig } from './config.ts';
@@ -10,6 +10,29 @@ const folder = mkdtempSync(join(tmpdir(), 'slipway-config-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 let next = 0;
+test('what one step may have leaves something for others, unless the file says otherwise', () => {
+  const { processes, memory } = config('').stepLimits;
+  expect(processes).toBeGreaterThan(1000);
+  expect(processes).toBeLessThan(Number(readFileSync('/proc/sys/kernel/pid_max', 'utf8')));
+  expect(memory).toBeGreaterThan(0);
+  expect(memory).toBeLessThan(totalmem());
+  const toml = (memory: string) => `[worker.oci]\nmax-step-processes = 100\nmax-step-memory = ${memory}\n`;
+  expect(config(toml('"2GiB"')).stepLimits).toEqual({ processes: 100, memory: 2 * 2 ** 30 });
+  expect(config(toml('0')).stepLimits.memory).toBe(0);
+  expect(() => config('[worker.oci]\nmax-step-processes = -1\n')).toThrow(/max-step-processes/);
+});
+
+test('a CNI configuration at the usual place is not passed over', () => {
+  const cniConfig = join(folder, 'cni.json');
+  const read = (...args: string[]) => readConfig(parseFlags(args), { cniConfig });
+  expect(read().network).toBe('host');
+  writeFileSync(cniConfig, '{}');
+  expect(read).toThrow(`CNI networks (${cniConfig} is there): not supported by this builder yet`);
+  expect(read('--oci-worker-net=host').network).toBe('host');
+  expect(read('--oci-worker-net=none').network).toBe('none');
+  expect(read('--oci-cni-config-path', '/nowhere/cni.json').network).toBe('host');
+});
+
 function config(toml: string, ...args: readonly string[]) {
   const file = join(folder, `${next++}.toml`);
   writeFileSync(file, toml);

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, totalmem } from 'node:os';
 import { basename, join } from 'node:path';
 import {
   CodedError,
@@ -11,6 +11,7 @@ import {
 } from '../../base/index.ts';
 import { defaultGcPolicy, type GcRule } from '../../cache/gc/index.ts';
 import type { RegistryHosts } from '../../oci/registry-client/index.ts';
+import type { StepLimits } from '../executor/index.ts';
 import { type ConfigFile, idleKeys, parseConfigFile } from './config-file.ts';
 import type { Flags } from './flags.ts';
 import { DEFAULT_HISTORY, type HistoryLimits } from './history.ts';
@@ -35,6 +36,7 @@ export interface DaemonConfig {
   readonly network: 'host' | 'none';
   readonly maxParallelism: number;
   readonly cgroupParent: string | undefined;
+  readonly stepLimits: StepLimits;
   /** From the size of the disk; empty for no collection. */
   readonly gcPolicy: (diskBytes: number) => readonly GcRule[];
   readonly registries: RegistryHosts;
@@ -54,6 +56,7 @@ export interface DaemonConfig {
 const DEFAULT_ROOT = '/var/lib/buildkit';
 const DEFAULT_ADDRESS = 'unix:///run/buildkit/buildkitd.sock';
 const DEFAULT_CONFIG = '/etc/buildkit/buildkitd.toml';
+const DEFAULT_CNI_CONFIG = '/etc/buildkit/cni.json';
 const MAX_GRACE_MS = 14 * 24 * 3600 * 1000;
 /** The names that a runtime may be asked for by; which of the two runs is the executor's choice. */
 const RUNTIMES: ReadonlySet<string> = new Set(['', 'runc', 'buildkit-runc', 'crun']);
@@ -79,11 +82,12 @@ export function flagsWithVariables(flags: Flags, env: Readonly<Record<string, st
  * What the daemon is to do, from its flags and its file; flags win. What is not built is refused by name where it would mislead.
  * @throws CodedError
  */
-export function readConfig(flags: Flags): DaemonConfig {
+export function readConfig(flags: Flags, { cniConfig = DEFAULT_CNI_CONFIG } = {}): DaemonConfig {
   const path = flags.config ?? DEFAULT_CONFIG;
   if (flags.config !== undefined && !existsSync(path)) throw invalidArgument(`--config: ${path} is not there`);
   const file = existsSync(path) ? parseConfigFile(readFileSync(path, 'utf8'), path) : {};
   refuseUnbuilt(flags, file);
+  refuseCni(flags, file.worker?.oci ?? {}, cniConfig);
   const oci = file.worker?.oci ?? {};
   const addresses = flags.addr ?? file.grpc?.address ?? [DEFAULT_ADDRESS];
   const debug = flags.debug === true || file.debug === true;
@@ -105,6 +109,7 @@ export function readConfig(flags: Flags): DaemonConfig {
     network: networkMode(flags['oci-worker-net'] ?? oci.networkMode ?? 'auto'),
     maxParallelism: parallelism(flags['oci-max-parallelism'] ?? oci['max-parallelism']),
     cgroupParent: oci.defaultCgroupParent,
+    stepLimits: stepLimits(oci),
     gcPolicy: (disk) => gcPolicy(flags, oci, disk),
     registries: registryHosts(file),
     embeddedRegistry:
@@ -142,7 +147,6 @@ function refuseUnbuilt(flags: Flags, file: ConfigFile): void {
       'own name servers ([dns])',
     ],
     [!RUNTIMES.has(basename(flags['oci-worker-binary'] ?? oci.binary ?? '')), 'runtimes other than runc and crun'],
-    [wantsCni(flags, oci), 'CNI networks'],
     [(oci.userRemapUnsupported ?? '') !== '', 'remapping of users'],
     [(file.grpc?.uid ?? 0) !== 0, 'a socket that belongs to another user than root'],
     [file.frontend?.['dockerfile.v0']?.enabled === false, 'switching the Dockerfile frontend off'],
@@ -157,10 +161,15 @@ function refuseUnbuilt(flags: Flags, file: ConfigFile): void {
   }
 }
 
-/** In mode auto BuildKit takes CNI where its configuration is there. */
-function wantsCni(flags: Flags, oci: OciConfig): boolean {
-  const path = flags['oci-cni-config-path'] ?? oci.cniConfigPath ?? '';
-  return (flags['oci-worker-net'] ?? oci.networkMode ?? 'auto') === 'auto' && path !== '' && existsSync(path);
+/** In mode auto BuildKit takes CNI where its configuration is there: whoever wrote one must not get the builder's own network instead, without a word. */
+function refuseCni(flags: Flags, oci: OciConfig, usual: string): void {
+  const path = flags['oci-cni-config-path'] ?? oci.cniConfigPath ?? usual;
+  if ((flags['oci-worker-net'] ?? oci.networkMode ?? 'auto') !== 'auto' || path === '' || !existsSync(path)) return;
+  throw new CodedError('unimplemented', `CNI networks (${path} is there): not supported by this builder yet`, {
+    fault: 'user',
+    reason: 'NOT_BUILT',
+    hint: 'choose what steps get instead: networkMode = "host" (the builder\'s own network) or "none", also as --oci-worker-net',
+  });
 }
 
 /** @throws CodedError invalid_argument */
@@ -236,6 +245,17 @@ function labels(pairs: readonly string[]): Record<string, string> {
       return [pair.slice(0, at), pair.slice(at + 1)];
     }),
   );
+}
+
+/** Generous, but such that one step cannot take the machine from all others: a tenth of the memory, and half of all processes, stay for these. */
+function stepLimits(oci: OciConfig): StepLimits {
+  const constrained = process.constrainedMemory();
+  const memory = constrained > 0 ? Math.min(totalmem(), constrained) : totalmem();
+  const all = Number(readFileSync('/proc/sys/kernel/pid_max', 'utf8'));
+  return {
+    processes: oci['max-step-processes'] ?? Math.min(32_768, Math.floor(all / 2)),
+    memory: parseSize(oci['max-step-memory'] ?? '90%', 'max-step-memory', memory),
+  };
 }
 
 function networkMode(mode: string): 'host' | 'none' {

@@ -51,7 +51,8 @@ export async function startDaemon(
     }),
   );
   const registry = await startRegistry(config, log, opened);
-  const { root, labels, platforms, entitlements, maxParallelism, network, cgroupParent, sessionAuthMs } = config;
+  const { root, labels, platforms, entitlements, maxParallelism, network, cgroupParent, sessionAuthMs, stepLimits } =
+    config;
   const registries = {
     ...config.registries,
     ...(registry === undefined ? {} : { [EMBEDDED_REGISTRY]: { address: registry.host, plainHttp: true } }),
@@ -69,6 +70,7 @@ export async function startDaemon(
           entitlements,
           maxParallelism,
           network,
+          stepLimits,
           sessionAuthMs,
         },
         log,

@@ -21,7 +21,7 @@ import {
   type Repository,
 } from '../../oci/registry-client/index.ts';
 import { createPools, sweep } from '../../sys/index.ts';
-import { createExecutor } from '../executor/index.ts';
+import { createExecutor, type StepLimits } from '../executor/index.ts';
 import { openExporter } from '../exporters/index.ts';
 import { dockerfileFrontend, FrontendRegistry, gatewayFrontend } from '../frontends/index.ts';
 import { contentSink, FileSender, SessionCredentials, SessionSecrets } from '../session/index.ts';
@@ -46,6 +46,8 @@ export interface BuilderOptions {
   readonly cgroupParent?: string;
   /** How long a client may take to give credentials; a minute when absent. */
   readonly sessionAuthMs?: number;
+  /** Of each step; none when absent. */
+  readonly stepLimits?: StepLimits;
   readonly log: Logger;
 }
 
@@ -96,6 +98,7 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
         ...{ stateId: state.id, pools, log, defaultNetwork: options.network },
         directory: join(layout.run, 'exec'),
         ...(cgroupParent === undefined ? {} : { cgroupParent }),
+        ...(options.stepLimits === undefined ? {} : { limits: options.stepLimits }),
       },
       { signal },
     ),

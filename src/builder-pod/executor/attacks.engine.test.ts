@@ -11,8 +11,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { neverAborted, newId } from '../../base/index.ts';
-import { createPools, mountsBelow, type Pools, sweep } from '../../sys/index.ts';
+import { cancelledError, neverAborted, newId } from '../../base/index.ts';
+import { createPools, lifeCgroup, mountsBelow, type Pools, sweep } from '../../sys/index.ts';
 import { createExecutor, EMPTY_META, type Executor, type Step } from './index.ts';
 import type { StepMount } from './step-task.ts';
 import { makeBusyboxRoot } from './testing/busybox.ts';
@@ -28,7 +28,10 @@ beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'slipway-attacks-'));
   makeBusyboxRoot(join(directory, 'base'));
   pools = createPools({ short: 2, bulk: 1 });
-  executor = await createExecutor({ directory: join(directory, 'exec'), stateId, pools }, { signal });
+  executor = await createExecutor(
+    { directory: join(directory, 'exec'), stateId, pools, limits: { processes: 64, memory: 100 << 20 } },
+    { signal },
+  );
 });
 afterAll(async () => {
   await executor?.[Symbol.asyncDispose]();
@@ -36,9 +39,16 @@ afterAll(async () => {
   await sweep({ stateId, directory });
   rmSync(directory, { recursive: true, force: true });
 });
-afterEach(() => expect(mountsBelow(directory)).toEqual([]));
+afterEach(() => {
+  expect(mountsBelow(directory)).toEqual([]);
+  expect(lifeCgroup(stateId).pids()).toEqual([]);
+  expect(lifeCgroup(stateId).children()).toEqual([]);
+});
 
-async function run(step: Partial<Omit<Step, 'meta'>> & Pick<Step, 'root'> & { readonly meta: Partial<Step['meta']> }) {
+async function run(
+  step: Partial<Omit<Step, 'meta'>> & Pick<Step, 'root'> & { readonly meta: Partial<Step['meta']> },
+  options = { signal },
+) {
   let output = '';
   const print = (chunk: Uint8Array) => {
     output += Buffer.from(chunk).toString();
@@ -50,7 +60,7 @@ async function run(step: Partial<Omit<Step, 'meta'>> & Pick<Step, 'root'> & { re
         ...step,
         meta: { ...EMPTY_META, ...step.meta },
       },
-      { signal },
+      options,
     )
     .then(
       () => undefined,
@@ -58,6 +68,11 @@ async function run(step: Partial<Omit<Step, 'meta'>> & Pick<Step, 'root'> & { re
     );
   return { output, error: outcome };
 }
+
+const busybox = (): Step['root'] => ({
+  mounts: [{ type: 'bind', source: join(directory, 'base'), options: ['bind', 'rw'] }],
+  readonly: false,
+});
 
 /** A perl script on the machine's own files, which are all it needs to make any system call. */
 async function perl(script: string, options: Pick<Partial<Step>, 'network' | 'security'> = {}): Promise<string[]> {
@@ -281,5 +296,68 @@ describe('a root, or a mount, that points out of itself', () => {
     });
     expect([output, error]).toEqual(['600\n', undefined]);
     expect(lstatSync('/dev/null').mode).toBe(before);
+  });
+});
+
+describe('more than a step may have', () => {
+  const sh = (
+    script: string,
+    step: Partial<Omit<Step, 'meta'>> & { meta?: Partial<Step['meta']> } = {},
+    options = { signal },
+  ) => run({ ...step, root: busybox(), meta: { args: ['/bin/sh', '-c', script], ...step.meta } }, options);
+
+  test('processes: the step fails by name, and whatever it began ends with it', async () => {
+    const { error } = await sh('for i in $(seq 100); do sleep 100 & done; wait');
+    expect(error).toMatchObject({
+      reason: 'EXEC_OUT_OF_PROCESSES',
+      fault: 'user',
+      message: expect.stringMatching(/: exit code: \d+: no more than 64 processes and threads at once$/),
+      hint: expect.stringContaining('max-step-processes'),
+    });
+  });
+
+  test('a fork bomb ends when the build is cancelled, and others run beside it', async () => {
+    const controller = new AbortController();
+    const bomb = sh('b() { b | b & }; b; echo begun; sleep 100', {}, { signal: controller.signal });
+    const beside = await sh('for i in $(seq 20); do true & done; wait; echo fine');
+    expect(beside).toEqual({ output: 'fine\n', error: undefined });
+    controller.abort(cancelledError('enough'));
+    expect((await bomb).error).toMatchObject({ message: 'enough' });
+  });
+
+  test('memory: the step is told apart from one that failed by itself', async () => {
+    const { error } = await sh('dd if=/dev/zero of=/dev/null bs=400M count=1');
+    expect(error).toMatchObject({
+      reason: 'EXEC_OUT_OF_MEMORY',
+      exitCode: 137,
+      hint: 'give the build more memory (this step had 100 MiB), or let the step use less at once',
+    });
+    expect((await sh('exit 137')).error).toMatchObject({ reason: 'EXEC_FAILED' });
+  });
+
+  test('files in memory count', async () => {
+    const { error } = await sh(
+      'dd if=/dev/zero of=/dev/shm/x bs=1M count=60 && dd if=/dev/zero of=/tmp/m/x bs=1M count=60',
+      {
+        mounts: [
+          {
+            ...{ kind: 'mounts', dest: '/tmp/m', readonly: false, selector: '' },
+            mounts: [{ type: 'tmpfs', source: 'tmpfs', options: [] }],
+          },
+        ],
+      },
+    );
+    expect(error).toMatchObject({ reason: 'EXEC_OUT_OF_MEMORY' });
+  });
+
+  test('a group of its own choice is one below ours, bounded like any, and gone afterwards', async () => {
+    const { output } = await sh('cat /proc/self/cgroup', { meta: { cgroupParent: '/some/where' } });
+    const life = lifeCgroup(stateId).name;
+    expect(output).toMatch(new RegExp(`^\\d+:pids:${life}/some/where/[a-z0-9]+/step$`, 'm'));
+    for (const line of output.trim().split('\n')) expect(line).toMatch(/^0::|:\/slipway\//);
+    for (const cgroupParent of ['../..', 'a/../../b', '/', '//'])
+      expect((await sh('true', { meta: { cgroupParent } })).error?.message ?? 'below ours').toMatch(
+        /invalid cgroup|below ours/,
+      );
   });
 });

@@ -1,5 +1,11 @@
 import { CodedError } from '../../base/index.ts';
 
+/** A bound on steps that one ran into; 0 where the machine itself had no more. */
+export interface HitLimit {
+  readonly kind: 'memory' | 'processes';
+  readonly limit: number;
+}
+
 /** A step's process that ended in a way that is no success. */
 export class ExecError extends CodedError {
   readonly exitCode: number;
@@ -11,16 +17,19 @@ export class ExecError extends CodedError {
   constructor(
     args: readonly string[],
     exitCode: number,
-    options: { outOfMemory?: boolean; runtimeMessage?: string } = {},
+    options: { hit?: HitLimit | undefined; runtimeMessage?: string } = {},
   ) {
-    const outOfMemory = options.outOfMemory ?? false;
+    const { hit } = options;
+    const outOfMemory = hit?.kind === 'memory';
     const why = [`exit code: ${exitCode}`];
     if (outOfMemory) why.push('cannot allocate memory');
+    if (hit?.kind === 'processes') why.push(`no more than ${hit.limit} processes and threads at once`);
     if (options.runtimeMessage !== undefined) why.push(options.runtimeMessage);
     super('unknown', `process ${JSON.stringify(args.join(' '))} did not complete successfully: ${why.join(': ')}`, {
       fault: 'user',
-      reason: outOfMemory ? 'EXEC_OUT_OF_MEMORY' : 'EXEC_FAILED',
-      ...hintOf(outOfMemory, options.runtimeMessage),
+      reason:
+        hit === undefined ? 'EXEC_FAILED' : hit.kind === 'memory' ? 'EXEC_OUT_OF_MEMORY' : 'EXEC_OUT_OF_PROCESSES',
+      ...hintOf(hit, options.runtimeMessage),
       details: [{ type: 'gatewayapi.ExitMessage', value: { Code: exitCode } }],
     });
     this.exitCode = exitCode;
@@ -29,8 +38,13 @@ export class ExecError extends CodedError {
   }
 }
 
-function hintOf(outOfMemory: boolean, runtimeMessage: string | undefined): { readonly hint?: string } {
-  if (outOfMemory) return { hint: 'give the build more memory, or let the step use less at once' };
+function hintOf(hit: HitLimit | undefined, runtimeMessage: string | undefined): { readonly hint?: string } {
+  if (hit?.kind === 'memory') {
+    const limit = hit.limit === 0 ? '' : ` (this step had ${Math.floor(hit.limit / 2 ** 20)} MiB)`;
+    return { hint: `give the build more memory${limit}, or let the step use less at once` };
+  }
+  if (hit?.kind === 'processes')
+    return { hint: 'let the step start fewer at once, or raise max-step-processes of the builder' };
   if (runtimeMessage === undefined || !/exec format error/i.test(runtimeMessage)) return {};
   return {
     hint: 'the program is for another CPU: build for this platform, or install its emulator (binfmt_misc, qemu)',

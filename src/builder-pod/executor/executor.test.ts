@@ -185,7 +185,7 @@ test('messages of a failed process', () => {
     exitCode: 1,
     signal: undefined,
   });
-  expect(new ExecError(args, 137, { outOfMemory: true })).toMatchObject({
+  expect(new ExecError(args, 137, { hit: { kind: 'memory', limit: 64 << 20 } })).toMatchObject({
     message: 'process "/bin/sh -c false" did not complete successfully: exit code: 137: cannot allocate memory',
     signal: 9,
     reason: 'EXEC_OUT_OF_MEMORY',

@@ -1,10 +1,13 @@
 import { closeSync, mkdirSync, openSync, realpathSync } from 'node:fs';
+import { posix } from 'node:path';
 import type { Readable } from 'node:stream';
 import { type AbortOptions, CodedError, type Logger, neverAborted, silentLogger, sleep } from '../../base/index.ts';
 import type { ExecMeta, ExecOp, LinuxResources } from '../../llb/index.ts';
 import {
   Cgroup,
+  CgroupBounds,
   type CgroupLayout,
+  type CgroupLimits,
   type ChildProcess,
   cgroupLayout,
   type ExitStatus,
@@ -16,7 +19,7 @@ import {
   spawnProcess,
   startGuardian,
 } from '../../sys/index.ts';
-import { ExecError } from './exec-error.ts';
+import { ExecError, type HitLimit } from './exec-error.ts';
 import { isStepsFault, type Runtime, runArguments, runtimeError } from './runtime.ts';
 import { SECCOMP_PROFILE } from './seccomp.ts';
 import type { StepNetwork } from './spec.ts';
@@ -31,9 +34,14 @@ export interface ExecutorOptions {
   /** Where a step's network mode is unset; `host` by default. */
   readonly defaultNetwork?: 'host' | 'none';
   readonly cgroupParent?: string;
+  /** Of each step; none when absent. */
+  readonly limits?: StepLimits;
   readonly seccompProfile?: string;
   readonly log?: Logger;
 }
+
+/** What a step may have at most, all its processes together; 0 is no limit. */
+export type StepLimits = Pick<CgroupLimits, 'processes' | 'memory'>;
 
 /** One step to run. */
 export interface Step {
@@ -59,6 +67,7 @@ export class Executor implements AsyncDisposable {
   readonly #layout: CgroupLayout;
   readonly #guardian: ChildProcess;
   readonly #log: Logger;
+  #told = false;
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
@@ -88,8 +97,6 @@ export class Executor implements AsyncDisposable {
     const bundle = `${this.#directory}/${step.id}`;
     const group = this.#cgroupOf(step);
     const isV2 = this.#layout.kind === 'v2';
-    // In a v2 tree the group above outlives the container and counts what was killed below it.
-    const inner = isV2 ? `${group.name}/step` : group.name;
     const prepareArgs: PrepareArgs = {
       bundle,
       root: step.root,
@@ -97,7 +104,8 @@ export class Executor implements AsyncDisposable {
       meta: step.meta,
       network: this.#networkOf(step),
       security: step.security,
-      cgroupPath: inner,
+      // The group above holds the bounds, and outlives the container: it tells which was hit.
+      cgroupPath: `${group.name}/step`,
       cgroupNamespace: isV2,
       seccompProfile: this.#options.seccompProfile ?? SECCOMP_PROFILE,
       resources: step.resources,
@@ -107,12 +115,14 @@ export class Executor implements AsyncDisposable {
     try {
       ({ stubs } = await short.run<Prepared>(stepTasks.prepare, prepareArgs, { signal }));
       signal.throwIfAborted();
-      if (isV2) group.create();
       return await this.#runPrepared(step, bundle, group, signal);
     } finally {
-      // A failure here is the step's: what it wrote may not be whole.
-      await short.run(stepTasks.finish, { bundle, stubs }, { signal: neverAborted });
-      if (isV2) await this.#removeGroup(group);
+      try {
+        // A failure here is the step's: what it wrote may not be whole.
+        await short.run(stepTasks.finish, { bundle, stubs }, { signal: neverAborted });
+      } finally {
+        await this.#removeGroup(group);
+      }
     }
   }
 
@@ -121,19 +131,55 @@ export class Executor implements AsyncDisposable {
     return this.#options.defaultNetwork === 'none' ? 'none' : 'shared';
   }
 
+  /** And what it may have asked for above it, as far as no other step is there. */
   async #removeGroup(group: Cgroup): Promise<void> {
     try {
       await group.remove();
+      const life = this.#life.name;
+      for (let name = posix.dirname(group.name); name.length > life.length; name = posix.dirname(name)) {
+        if (!new Cgroup(name, this.#layout).removeEmpty()) break;
+      }
     } catch (error) {
       this.#log.warn('a cgroup could not be removed', { err: error, cgroup: group.name });
     }
   }
 
-  #cgroupOf(step: Step): Cgroup {
-    const life = lifeCgroup(this.#options.stateId, this.#options.cgroupParent, this.#layout);
-    const { cgroupParent } = step.meta;
-    if (cgroupParent === '') return new Cgroup(`${life.name}/${step.id}`, this.#layout);
-    return new Cgroup(`/${cgroupParent.replace(/^\/+|\/+$/g, '')}${life.name}/${step.id}`, this.#layout);
+  get #life(): Cgroup {
+    return lifeCgroup(this.#options.stateId, this.#options.cgroupParent, this.#layout);
+  }
+
+  /** A parent that the step asks for is one below ours: it must not leave what bounds and ends it. */
+  #cgroupOf({ id, meta }: Step): Cgroup {
+    const parents = meta.cgroupParent.split('/').filter((part) => part !== '');
+    return new Cgroup([this.#life.name, ...parents, id].join('/'), this.#layout);
+  }
+
+  #limitsOf({ resources }: Step): CgroupLimits {
+    const { processes, memory } = this.#options.limits ?? { processes: 0, memory: 0 };
+    const wanted = resources?.memory ?? 0;
+    return {
+      processes,
+      memory: wanted > 0 && memory > 0 ? Math.min(wanted, memory) : Math.max(wanted, memory),
+      memorySwap: resources?.memorySwap ?? 0,
+    };
+  }
+
+  #bound(step: Step, group: Cgroup): CgroupBounds {
+    const bounds = new CgroupBounds(group, this.#layout, this.#limitsOf(step));
+    const unmet = bounds.unmet.filter((limit) => limit !== 'memorySwap');
+    if (unmet.includes('memory') && (step.resources?.memory ?? 0) > 0) {
+      bounds[Symbol.dispose]();
+      throw new CodedError('failed_precondition', 'the memory of a step cannot be limited on this builder', {
+        fault: 'infrastructure',
+        reason: 'EXEC_NO_LIMITS',
+        hint: 'give the builder a cgroup tree with the memory controller, or leave the limit out',
+      });
+    }
+    if (unmet.length > 0 && !this.#told) {
+      this.#told = true;
+      this.#log.warn('steps are not limited: this machine has no cgroup controllers for it', { limits: unmet });
+    }
+    return bounds;
   }
 
   async #runPrepared(
@@ -142,11 +188,9 @@ export class Executor implements AsyncDisposable {
     group: Cgroup,
     signal: AbortSignal,
   ): Promise<{ readonly exitCode: number }> {
-    // A v1 group counts for itself alone and is gone with the container, which therefore is kept where memory is bounded.
-    const keep = this.#layout.kind !== 'v2' && (step.resources?.memory ?? 0) > 0;
-    const child = this.#spawn(step, bundle, keep);
-    let outOfMemory = false;
-    let needsDelete = keep;
+    using bounds = this.#bound(step, group);
+    const child = this.#spawn(step, bundle);
+    let needsDelete = false;
     let status: ExitStatus;
     try {
       try {
@@ -157,7 +201,6 @@ export class Executor implements AsyncDisposable {
         ]);
         using _killing = killOnAbort(signal, group, child);
         [status] = await ended;
-        outOfMemory = (group.oomKills() ?? 0) > 0;
       } finally {
         // Only after a failure of our own (or an abort that the runtime did not follow) is anything alive here.
         if (child.isRunning || signal.aborted) needsDelete = true;
@@ -170,20 +213,27 @@ export class Executor implements AsyncDisposable {
     const exitCode = status.code ?? 128 + (status.signal ?? 0);
     const { validExitCodes, args } = step.meta;
     if (validExitCodes.length === 0 ? exitCode === 0 : validExitCodes.includes(exitCode)) return { exitCode };
-    const runtimeMessage = outOfMemory ? undefined : runtimeError(bundle);
+    const hit = await this.#hitLimit(step, bounds);
+    const runtimeMessage = hit === undefined ? runtimeError(bundle) : undefined;
     if (runtimeMessage !== undefined && !isStepsFault(runtimeMessage)) {
       throw new CodedError('internal', `container of the step: ${runtimeMessage}`, { reason: 'EXEC_RUNTIME' });
     }
-    throw new ExecError(args, exitCode, { outOfMemory, ...(runtimeMessage === undefined ? {} : { runtimeMessage }) });
+    throw new ExecError(args, exitCode, { hit, ...(runtimeMessage === undefined ? {} : { runtimeMessage }) });
   }
 
-  #spawn(step: Step, bundle: string, keep: boolean): ChildProcess {
+  async #hitLimit(step: Step, bounds: CgroupBounds): Promise<HitLimit | undefined> {
+    const { memory, processes } = this.#limitsOf(step);
+    if (bounds.outOfMemory()) return { kind: 'memory', limit: memory };
+    return (await bounds.outOfProcesses()) ? { kind: 'processes', limit: processes } : undefined;
+  }
+
+  #spawn(step: Step, bundle: string): ChildProcess {
     // The step's own device: through a descriptor of ours it could change the mode of this machine's.
     const stdin = openSync(`${bundle}/dev/null`, 'r');
     try {
       return spawnProcess({
         path: this.runtime.path,
-        args: runArguments(this.runtime, { state: this.#stateDirectory, bundle, id: step.id, keep }),
+        args: runArguments(this.runtime, { state: this.#stateDirectory, bundle, id: step.id }),
         env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', ...markEnvironment(this.#options.stateId) },
         cwd: bundle,
         stdin,
@@ -196,7 +246,7 @@ export class Executor implements AsyncDisposable {
     }
   }
 
-  /** Removes what a container that was kept or killed left with the runtime. */
+  /** Removes what a container that was killed left with the runtime. */
   async #delete(id: string, group: Cgroup): Promise<void> {
     try {
       await run(this.runtime.path, ['--root', this.#stateDirectory, 'delete', '--force', id], {
@@ -213,7 +263,7 @@ export class Executor implements AsyncDisposable {
   /** Call when no step runs. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#guardian[Symbol.asyncDispose]();
-    await lifeCgroup(this.#options.stateId, this.#options.cgroupParent).remove();
+    await this.#life.remove();
   }
 }
 

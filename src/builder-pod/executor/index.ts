@@ -1,6 +1,6 @@
 export { type CreateExecutorOptions, createExecutor, EMPTY_META } from './create.ts';
 export { ExecError } from './exec-error.ts';
-export { Executor, type ExecutorOptions, type Step } from './executor.ts';
+export { Executor, type ExecutorOptions, type Step, type StepLimits } from './executor.ts';
 export { findRuntime, type Runtime } from './runtime.ts';
 export { DEFAULT_LOG_LIMITS, type LogLimits, StepLog } from './step-log.ts';
 export type { StepMount } from './step-task.ts';

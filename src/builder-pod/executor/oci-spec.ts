@@ -35,7 +35,6 @@ export interface OciMount {
 
 export interface OciResources {
   readonly devices: readonly { readonly allow: boolean; readonly access: string }[];
-  readonly memory?: { readonly limit?: number; readonly swap?: number };
   readonly cpu?: {
     readonly shares?: number;
     readonly period?: number;

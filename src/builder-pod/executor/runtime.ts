@@ -33,16 +33,15 @@ export function isCrunCandidate(version: string, layout = cgroupLayout()): boole
   return major > wantedMajor || (major === wantedMajor && minor >= wantedMinor);
 }
 
-/** Arguments of a plain foreground run; the container is deleted at its end unless kept. */
+/** Arguments of a plain foreground run; the container is deleted at its end. */
 export function runArguments(
   runtime: Runtime,
-  options: { readonly state: string; readonly bundle: string; readonly id: string; readonly keep: boolean },
+  options: { readonly state: string; readonly bundle: string; readonly id: string },
 ): string[] {
   const log = `${options.bundle}/runtime.log`;
   return [
     ...['--root', options.state, '--log', runtime.name === 'crun' ? `file:${log}` : log, '--log-format', 'json'],
     ...['run', '--bundle', options.bundle],
-    ...(options.keep ? ['--keep'] : []),
     options.id,
   ];
 }

@@ -112,14 +112,13 @@ export function buildSpec(input: SpecInput): OciSpec {
   };
 }
 
-/** Zero and empty mean unset, as in LLB. */
+/** Zero and empty mean unset, as in LLB. Memory and processes are bounded by the group above. */
 function resourcesOf(resources: LinuxResources | undefined, insecure: boolean): OciResources {
   const devices = [{ allow: insecure, access: 'rwm' }];
   if (resources === undefined) return { devices };
-  const { memory, memorySwap, cpuShares, cpuPeriod, cpuQuota, cpusetCpus, cpusetMems } = resources;
+  const { cpuShares, cpuPeriod, cpuQuota, cpusetCpus, cpusetMems } = resources;
   return {
     devices,
-    memory: { ...(memory === 0 ? {} : { limit: memory }), ...(memorySwap === 0 ? {} : { swap: memorySwap }) },
     cpu: {
       ...(cpuShares === 0 ? {} : { shares: cpuShares }),
       ...(cpuPeriod === 0 ? {} : { period: cpuPeriod }),
