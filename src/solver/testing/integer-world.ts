@@ -74,6 +74,8 @@ export class IntegerWorld {
   readonly #broken = new Map<string, { readonly kind: LossKind; readonly unless: string | undefined }>();
   /** What executions have made, by result id. */
   readonly made = new Map<string, Made>();
+  /** Told of each execution that begins, with what it runs on. */
+  began: (what: IntegerVertex, inputs: readonly Result[], context: OpContext) => void = () => {};
   /** Called at each op's call, to hold it up. */
   gate: (what: string) => Promise<void> = async () => {};
   #next = 0;
@@ -81,6 +83,7 @@ export class IntegerWorld {
 
   readonly results: ResultStore<number> = {
     save: async (result) => {
+      await this.gate(`save ${result.id}`);
       this.stored.set(result.id, result.value);
       return result.id;
     },
@@ -120,7 +123,8 @@ export class IntegerWorld {
     };
   }
 
-  #op({ op, inputs }: IntegerVertex): Op<number> {
+  #op(each: IntegerVertex): Op<number> {
+    const { op, inputs } = each;
     return {
       cacheMap: async (index, { signal }) => {
         this.mapped.push(op.cacheName);
@@ -158,6 +162,7 @@ export class IntegerWorld {
         try {
           await this.gate(`exec ${op.cacheName}`);
           context.signal.throwIfAborted();
+          this.began(each, results, context);
           for (const result of results) this.use(result, context.sessions());
           const value = await op.compute(
             results.map((result) => result.value),
