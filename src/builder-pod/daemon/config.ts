@@ -10,6 +10,7 @@ import {
   parsePlatform,
 } from '../../base/index.ts';
 import { defaultGcPolicy, type GcRule } from '../../cache/gc/index.ts';
+import { DEFAULT_UNPACK_LIMITS, type UnpackLimits } from '../../oci/layers/index.ts';
 import type { RegistryHosts } from '../../oci/registry-client/index.ts';
 import type { StepLimits } from '../executor/index.ts';
 import { type ConfigFile, idleKeys, parseConfigFile } from './config-file.ts';
@@ -51,6 +52,8 @@ export interface DaemonConfig {
   readonly history: HistoryLimits;
   /** Keys of the file that are set and have no effect. */
   readonly idleKeys: readonly string[];
+  /** What one layer or archive may grow to when it is unpacked. */
+  readonly unpackLimits: UnpackLimits;
 }
 
 const DEFAULT_ROOT = '/var/lib/buildkit';
@@ -124,6 +127,7 @@ export function readConfig(flags: Flags, { cniConfig = DEFAULT_CNI_CONFIG } = {}
     sessionAuthMs: grace(file.system?.sessionAuthTimeout ?? '1m', 'system.sessionAuthTimeout'),
     history: historyLimits(file.history),
     idleKeys: idleKeys(file),
+    unpackLimits: unpackLimits(flags),
   };
 }
 
@@ -282,6 +286,19 @@ function maxRuns(value: string | undefined): number | undefined {
   if (!Number.isInteger(count) || count < 1)
     throw invalidArgument(`--max-runs ${JSON.stringify(value)}: expected a number from 1`);
   return count;
+}
+
+function unpackLimits(flags: Flags): UnpackLimits {
+  const read = (name: 'max-unpacked-bytes' | 'max-unpacked-entries', usual: number) => {
+    const text = flags[name];
+    const value = text === undefined ? usual : parseSize(text, `--${name}`, 0);
+    if (!(value >= 1)) throw invalidArgument(`--${name} ${text}: expected more than nothing`);
+    return value;
+  };
+  return {
+    maxUnpackedBytes: read('max-unpacked-bytes', DEFAULT_UNPACK_LIMITS.maxUnpackedBytes),
+    maxUnpackedEntries: read('max-unpacked-entries', DEFAULT_UNPACK_LIMITS.maxUnpackedEntries),
+  };
 }
 
 /** A duration that a timer can hold. */

@@ -74,6 +74,7 @@ export async function startDaemon(
           sessionAuthMs,
         },
         log,
+        unpackLimits: config.unpackLimits,
         ...(cgroupParent === undefined ? {} : { cgroupParent }),
       },
       { signal },

@@ -60,6 +60,8 @@ export const FLAGS = {
   'embedded-registry': text,
   'idle-timeout': text,
   'max-runs': text,
+  'max-unpacked-bytes': text,
+  'max-unpacked-entries': text,
   'unattached-timeout': text,
   'session-grace': text,
   help: { type: 'boolean', short: 'h' },
@@ -105,6 +107,8 @@ export const USAGE = `buildkitd: the Slipway builder daemon, for BuildKit's clie
   --embedded-registry HOST:PORT
                               serve a registry below the root; port 0 picks one, see registry-address there
   --max-runs N                solves of an operator at once (default: half as many again as processors); Start of more is refused
+  --max-unpacked-bytes SIZE   what one layer or archive may grow to when it is unpacked (default 32GiB)
+  --max-unpacked-entries N    how many entries one may have (default 2000000)
   --unattached-timeout DURATION
                               end an operator's solve after so long with nobody attached (default 5m)
   --session-grace DURATION    wait so long for the session of an operator's solve to come back (default 2m)

@@ -3,6 +3,7 @@ import type { ContentHasher } from '../../cache/contenthash/index.ts';
 import type { ImmutableRef, RefManager } from '../../cache/ports.ts';
 import { refResult } from '../../cache/refs/index.ts';
 import type { VertexOp } from '../../llb/index.ts';
+import type { UnpackLimits } from '../../oci/layers/index.ts';
 import type { Op, OpResolver, Vertex } from '../../solver/index.ts';
 import type { Pools } from '../../sys/index.ts';
 import type { Executor } from '../executor/index.ts';
@@ -20,6 +21,8 @@ export interface OpResolverOptions {
   readonly secrets: SourceSecrets;
   readonly pools: Pools;
   readonly tempDirectory: string;
+  /** Of archives that ADD unpacks. */
+  readonly unpackLimits?: UnpackLimits | undefined;
   /** How many steps run at once; absent, there is no limit. */
   readonly steps?: Semaphore | undefined;
 }
@@ -31,7 +34,7 @@ export function opResolver(options: OpResolverOptions): OpResolver<VertexOp, Imm
 
 function resolveOp(vertex: Vertex<VertexOp>, options: OpResolverOptions): Op<ImmutableRef> {
   const { op, platform, metadata } = vertex.op;
-  const { refs, hasher, executor, secrets, sources, steps, pools, tempDirectory } = options;
+  const { refs, hasher, executor, secrets, sources, steps, pools, tempDirectory, unpackLimits } = options;
   const inputCount = vertex.inputs.length;
   switch (op.body.kind) {
     case 'source':
@@ -48,7 +51,7 @@ function resolveOp(vertex: Vertex<VertexOp>, options: OpResolverOptions): Op<Imm
     case 'file':
       return reportingLostInputs(
         fileOp(op.body.file, inputCount, {
-          ...{ refs, hasher, tempDirectory, resultOf: refResult },
+          ...{ refs, hasher, tempDirectory, unpackLimits, resultOf: refResult },
           pool: pools.bulk,
           name: vertex.name,
         }),

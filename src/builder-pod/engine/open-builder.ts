@@ -14,6 +14,7 @@ import {
 import type { SessionRegistry } from '../../builder-api/index.ts';
 import { ContentHasher } from '../../cache/contenthash/index.ts';
 import { SqliteKeyStore } from '../../cache/keys/index.ts';
+import type { UnpackLimits } from '../../oci/layers/index.ts';
 import {
   type CredentialProvider,
   RegistryClient,
@@ -48,6 +49,8 @@ export interface BuilderOptions {
   readonly sessionAuthMs?: number;
   /** Of each step; none when absent. */
   readonly stepLimits?: StepLimits;
+  /** What one layer or archive may grow to when it is unpacked. */
+  readonly unpackLimits?: UnpackLimits | undefined;
   readonly log: Logger;
 }
 
@@ -81,7 +84,7 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
   let keys: SqliteKeyStore | undefined;
   const state = opened.use(
     await openState({
-      ...{ root: options.root, pools, log },
+      ...{ root: options.root, pools, log, unpackLimits: options.unpackLimits },
       providerFor: (reference) => layerProvider(images, reference),
       onResultDropped: (id) => keys?.dropResult(id),
     }),
@@ -141,6 +144,7 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
     worker: { id: state.id, labels: options.labels, platforms: options.platforms },
     resolver: opResolver({
       ...{ refs, hasher, executor, sources, secrets, pools, steps, tempDirectory: layout.tmp },
+      unpackLimits: options.unpackLimits,
     }),
     openExporter: (type, attrs, exporterOptions) =>
       openExporter(

@@ -8,6 +8,7 @@ import { Database, Reserve } from '../../cache/metadata/index.ts';
 import type { LazyProvider } from '../../cache/ports.ts';
 import { type LayerTools, layerTools, RefResultStore, Refs } from '../../cache/refs/index.ts';
 import { Trash } from '../../cache/snapshots/index.ts';
+import type { UnpackLimits } from '../../oci/layers/index.ts';
 import { lockFile, type Pools, sweep, WorkerPool } from '../../sys/index.ts';
 import { OverlaySnapshotter } from '../snapshotter/index.ts';
 import { checkFormat, type Layout, layoutOf, makeDirectories } from './layout.ts';
@@ -21,6 +22,8 @@ export interface StateOptions {
   readonly onResultDropped?: (resultId: string) => void;
   /** The cgroup above those of this builder's steps, as the executor has it. */
   readonly cgroupParent?: string;
+  /** What one layer may grow to. */
+  readonly unpackLimits?: UnpackLimits | undefined;
   /** For tests. */
   readonly tools?: LayerTools;
   readonly syncDelayMs?: number;
@@ -95,7 +98,7 @@ export async function openState(options: StateOptions): Promise<State> {
   const refs = opened.use(
     await Refs.open({
       ...{ db, content, snapshotter, pools, log, mountDirectory: layout.mounts },
-      tools: options.tools ?? layerTools(pools),
+      tools: options.tools ?? layerTools(pools, options.unpackLimits),
       ...(options.providerFor === undefined ? {} : { providerFor: options.providerFor }),
       onResultDropped: (id) => {
         keys.dropResult(id);

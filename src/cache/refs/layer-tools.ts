@@ -1,12 +1,12 @@
-import { applyLayer, convertLayer, packLayer } from '../../oci/layers/index.ts';
+import { applyLayer, convertLayer, packLayer, type UnpackLimits } from '../../oci/layers/index.ts';
 import type { Pools } from '../../sys/index.ts';
 import type { LayerTools } from './context.ts';
 
 /** Layers packed and unpacked in the bulk workers. */
-export function layerTools({ bulk }: Pools): LayerTools {
+export function layerTools({ bulk }: Pools, limits?: UnpackLimits): LayerTools {
   return {
     apply: async (args, { signal }) => {
-      await applyLayer(bulk, { ...args, signal });
+      await applyLayer(bulk, { ...args, limits, signal });
     },
     pack: ({ directory, below, into, compression: { type, level } }, { signal }) =>
       packLayer(bulk, { directory, below, into, compression: { type, level }, signal }),

@@ -97,6 +97,43 @@ test('round trip property', async () => {
   );
 });
 
+describe('what follows a gzip stream', () => {
+  const data = sample(300_000);
+  const whole = gzipSync(data);
+
+  test.each([99, 4096, 1 << 19])('is told apart after all content was given, in pieces of %i bytes', async (size) => {
+    for (const tail of ['garbage', '\x1fgarbage']) {
+      const out: Uint8Array[] = [];
+      const reading = (async () => {
+        for await (const chunk of decompress(cut(Buffer.concat([whole, Buffer.from(tail)]), size))) out.push(chunk);
+      })();
+      await expect(reading).rejects.toMatchObject({ reason: 'COMPRESSION_TRAILING' });
+      expect(Buffer.concat(out).equals(data)).toBe(true);
+    }
+    const padded = Buffer.concat([whole, Buffer.alloc(100), whole, Buffer.alloc(1)]);
+    expect((await unpack(cut(padded, size))).equals(Buffer.concat([data, data]))).toBe(true);
+  });
+
+  test('headers with all their fields are read', async () => {
+    const fields = Buffer.concat([
+      Buffer.from([0x1f, 0x8b, 8, 0x1e, 0, 0, 0, 0, 0, 3, 4, 0]),
+      Buffer.from('moreNAME\0COMMENT\0'),
+      Buffer.from([1, 2]),
+    ]);
+    expect((await unpack(cut(Buffer.concat([fields, whole.subarray(10)]), 3))).equals(data)).toBe(true);
+  });
+
+  test.each([
+    ['the trailer', whole.subarray(0, -1)],
+    ['a wrong checksum', Buffer.concat([whole.subarray(0, -8), Buffer.alloc(4), whole.subarray(-4)])],
+    ['a wrong length', Buffer.concat([whole.subarray(0, -4), Buffer.alloc(4)])],
+    ['a second member that is cut off', Buffer.concat([whole, whole.subarray(0, 5000)])],
+    ['a second member of an unknown method', Buffer.concat([whole, Buffer.from([0x1f, 0x8b, 9]), Buffer.alloc(9)])],
+  ])('%s is damage', async (_, packed) => {
+    await expect(unpack(cut(packed, 999))).rejects.toMatchObject({ reason: 'COMPRESSION_CORRUPT' });
+  });
+});
+
 describe('hostile streams', () => {
   test('a bomb is cut at the bound', async () => {
     const bomb = gzipSync(Buffer.alloc(50 << 20));
@@ -106,6 +143,7 @@ describe('hostile streams', () => {
   test.each([
     ['truncated gzip', gzipSync(sample(100_000)).subarray(0, 5000)],
     ['flipped gzip', Buffer.from(gzipSync(sample(100_000))).fill(0x55, 3000, 3020)],
+    ['zstd that asks for 2 GiB of memory', Buffer.concat([Buffer.from('28b52ffd0000a8', 'hex'), Buffer.alloc(100, 1)])],
     ['truncated zstd', zstdCompressSync(sample(100_000)).subarray(0, 5000)],
   ])('%s fails as damaged', async (_, data) => {
     await expect(unpack(cut(data, 1 << 12))).rejects.toMatchObject({ reason: 'COMPRESSION_CORRUPT' });

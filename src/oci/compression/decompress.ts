@@ -1,8 +1,9 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { createZstdDecompress, constants as zlib } from 'node:zlib';
 import { CodedError, invalidArgument } from '../../base/index.ts';
 import { DETECT_BYTES, detectCompression, type StreamCompression } from './detect.ts';
+import { gunzip } from './gunzip.ts';
 
 export interface DecompressOptions {
   /** Most bytes that may come out, against decompression bombs. */
@@ -12,10 +13,13 @@ export interface DecompressOptions {
 }
 
 const CHUNK = 1 << 18;
+/** A frame may ask for so much memory: 128 MiB, which is also the most that the zstd program takes unasked. */
+const ZSTD_WINDOW_LOG = 27;
 
 /**
  * The content of a stream whose compression is told by its first bytes: gzip (all members), zstd (all frames) or none. For workers.
- * @throws CodedError invalid_argument (damaged, reason COMPRESSION_CORRUPT), resource_exhausted (larger than `maxBytes`), unimplemented (xz, bzip2)
+ * @throws CodedError invalid_argument (damaged: COMPRESSION_CORRUPT; something else after the last gzip member: COMPRESSION_TRAILING),
+ * resource_exhausted (larger than `maxBytes`), unimplemented (xz, bzip2)
  */
 export async function* decompress(
   source: AsyncIterable<Uint8Array>,
@@ -41,14 +45,18 @@ export async function* decompress(
   }
 }
 
-function unpack(compression: StreamCompression, input: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+function unpack(compression: StreamCompression, input: AsyncGenerator<Uint8Array>): AsyncIterable<Uint8Array> {
   switch (compression) {
     case 'uncompressed':
       return input;
     case 'gzip':
-      return through(input, createGunzip({ chunkSize: CHUNK }), compression);
+      return gunzip(input);
     case 'zstd':
-      return through(input, createZstdDecompress({ chunkSize: CHUNK }), compression);
+      return through(
+        input,
+        createZstdDecompress({ chunkSize: CHUNK, params: { [zlib.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG } }),
+        compression,
+      );
     default:
       throw new CodedError('unimplemented', `${compression} compression cannot be read here`, {
         reason: 'COMPRESSION_UNSUPPORTED',
@@ -59,7 +67,7 @@ function unpack(compression: StreamCompression, input: AsyncIterable<Uint8Array>
 
 async function* through(
   input: AsyncIterable<Uint8Array>,
-  stream: ReturnType<typeof createGunzip>,
+  stream: ReturnType<typeof createZstdDecompress>,
   compression: StreamCompression,
 ): AsyncGenerator<Uint8Array> {
   let sourceError: unknown;

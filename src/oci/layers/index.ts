@@ -1,12 +1,14 @@
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type AbortOptions, CodedError, type Digest, invalidArgument } from '../../base/index.ts';
 import { portToStream, siblingModule, spawnProcess, streamToPort, type WorkerPool } from '../../sys/index.ts';
 import type { CompressionChoice, StreamCompression } from '../compression/index.ts';
+import { DEFAULT_UNPACK_LIMITS, type UnpackLimits, unpackLimit } from './limits.ts';
 import type { ConvertArgs, PackArgs, PackedLayer, TreesArgs, UnpackArgs, Unpacked } from './task.ts';
 import type { PackedTree } from './walk.ts';
 
+export { DEFAULT_UNPACK_LIMITS, type UnpackLimits } from './limits.ts';
 export type { PackedLayer, Unpacked } from './task.ts';
 
 const module = siblingModule(import.meta.url, './task');
@@ -68,8 +70,7 @@ export interface ApplyLayerOptions extends AbortOptions {
   readonly lowers?: readonly string[] | undefined;
   readonly digest?: Digest | undefined;
   readonly diffId?: Digest | undefined;
-  /** Most bytes of the unpacked tar. */
-  readonly maxBytes?: number | undefined;
+  readonly limits?: UnpackLimits | undefined;
   /** Bytes of the blob read so far, now and then. */
   readonly onProgress?: ((bytes: number) => void) | undefined;
 }
@@ -79,8 +80,8 @@ export interface ApplyLayerOptions extends AbortOptions {
  * rejects, the directory holds a part: drop it. @throws CodedError data_loss (digests), invalid_argument (malformed or hostile archive)
  */
 export function applyLayer(pool: WorkerPool, options: ApplyLayerOptions): Promise<Unpacked> {
-  const { directory, lowers, digest, diffId, maxBytes } = options;
-  return unpack(pool, options, { directory, whiteouts: 'overlay', lowers, digest, diffId, maxBytes });
+  const { directory, lowers, digest, diffId, limits = DEFAULT_UNPACK_LIMITS } = options;
+  return unpack(pool, options, { directory, whiteouts: 'overlay', lowers, digest, diffId, limits });
 }
 
 export interface ExtractArchiveOptions extends AbortOptions {
@@ -90,7 +91,7 @@ export interface ExtractArchiveOptions extends AbortOptions {
   readonly directory: string;
   /** Replaces all owners. */
   readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
-  readonly maxBytes?: number | undefined;
+  readonly limits?: UnpackLimits | undefined;
   /** A directory for the unpacked form of xz and bzip2 archives. */
   readonly tempDirectory: string;
 }
@@ -100,19 +101,21 @@ export interface ExtractArchiveOptions extends AbortOptions {
  * is no such archive.
  */
 export async function extractArchive(pool: WorkerPool, options: ExtractArchiveOptions): Promise<boolean> {
-  const { archive, directory, owner, maxBytes, tempDirectory, signal } = options;
+  const { archive, directory, owner, limits = DEFAULT_UNPACK_LIMITS, tempDirectory, signal } = options;
   const compression = await probeArchive(pool, archive, { signal });
   if (compression === undefined) return false;
+  const args = { directory, whiteouts: 'plain', owner, limits } as const;
   if (compression !== 'xz' && compression !== 'bzip2') {
-    await unpack(pool, { blob: archive, signal }, { directory, whiteouts: 'plain', owner, maxBytes });
+    await unpack(pool, { blob: archive, signal }, args);
     return true;
   }
   const temp = await mkdtemp(join(tempDirectory, 'unpack-'));
   try {
     const plain = join(temp, 'archive.tar');
-    await decompressByProgram(compression, archive, plain, { signal });
+    const damage = await decompressByProgram(compression, archive, plain, limits, { signal });
     if ((await probeArchive(pool, plain, { signal })) !== 'uncompressed') return false;
-    await unpack(pool, { blob: plain, signal }, { directory, whiteouts: 'plain', owner, maxBytes });
+    if (damage !== undefined) throw damage;
+    await unpack(pool, { blob: plain, signal }, args);
     return true;
   } finally {
     await rm(temp, { recursive: true, force: true });
@@ -150,22 +153,25 @@ async function unpack(
   }
 }
 
-/** Bytes that a packed archive may become on disk; the programs are stopped there. */
-const MAX_PROGRAM_OUTPUT = 64 * 2 ** 30;
+/** Memory that xz may take: more than its highest level needs, less than a header can ask for. */
+const XZ_MEMORY = 256 * 2 ** 20;
+const PROGRAM_ARGS = { xz: ['-dc', '--no-sparse', `--memlimit-decompress=${XZ_MEMORY}`], bzip2: ['-dc'] } as const;
 
+/** Unpacks as far as it goes; the error when that was not to the end, since only what came out tells whether it is an archive. */
 async function decompressByProgram(
   compression: 'xz' | 'bzip2',
   from: string,
   to: string,
+  limits: UnpackLimits,
   { signal }: AbortOptions,
-): Promise<void> {
+): Promise<CodedError | undefined> {
   signal.throwIfAborted();
   const input = openSync(from, 'r');
   const output = openSync(to, 'w', 0o600);
   try {
     await using child = spawnProcess({
       path: 'prlimit',
-      args: [`--fsize=${MAX_PROGRAM_OUTPUT}`, compression, '-dc'],
+      args: [`--fsize=${limits.maxUnpackedBytes}`, compression, ...PROGRAM_ARGS[compression]],
       stdin: input,
       stdout: output,
       stderr: 'null',
@@ -176,14 +182,21 @@ async function decompressByProgram(
     const status = await child.exited;
     signal.removeEventListener('abort', stop);
     signal.throwIfAborted();
+    if (status.code === 0) return undefined;
     if (status.code === 127)
       throw new CodedError('failed_precondition', `${compression} is not installed on this builder`, {
         fault: 'infrastructure',
         reason: 'COMPRESSION_UNSUPPORTED',
         hint: `install ${compression}, or compress the archive with gzip or zstd`,
       });
-    if (status.code !== 0)
-      throw invalidArgument(`the ${compression} archive is damaged`, { reason: 'COMPRESSION_CORRUPT' });
+    // The kernel cuts the last write at the bound.
+    if (fstatSync(output).size >= limits.maxUnpackedBytes) throw unpackLimit('maxUnpackedBytes', limits);
+    return invalidArgument(
+      `the ${compression} archive is damaged, or asks for more than ${XZ_MEMORY} bytes of memory`,
+      {
+        reason: 'COMPRESSION_CORRUPT',
+      },
+    );
   } finally {
     closeSync(input);
     closeSync(output);

@@ -3,11 +3,14 @@ import { createHash, randomBytes } from 'node:crypto';
 import {
   chmodSync,
   chownSync,
+  closeSync,
   cpSync,
   createReadStream,
   existsSync,
+  ftruncateSync,
   linkSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -15,16 +18,24 @@ import {
   rmSync,
   symlinkSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { gunzipSync } from 'node:zlib';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, test } from 'vitest';
-import { neverAborted } from '../../base/index.ts';
+import { type Digest, neverAborted } from '../../base/index.ts';
 import { createPools, decodeName, lstat, lutimensNs, mknod, mount, setXattr, unmount } from '../../sys/index.ts';
 import type { CompressionChoice } from '../compression/index.ts';
 import { encodeTarHeader, type TarEntry, TarReader, tarPadding } from '../tar/index.ts';
-import { applyLayer, convertLayer, extractArchive, packLayer } from './index.ts';
+import {
+  applyLayer,
+  convertLayer,
+  DEFAULT_UNPACK_LIMITS,
+  extractArchive,
+  packLayer,
+  type UnpackLimits,
+} from './index.ts';
 import { describeTree, tempDirectory } from './testing.ts';
 
 const pools = createPools({ short: 1, bulk: 2 });
@@ -83,6 +94,16 @@ function withoutDirectoryTimes(tree: Record<string, unknown>): Record<string, un
     Object.entries(tree).map(([path, entry]) => [path, strip(entry as Record<string, unknown>)]),
   );
 }
+
+const tar = (...entries: (Partial<TarEntry> & { name: string; content?: string })[]) =>
+  Buffer.concat([
+    ...entries.flatMap(({ content = '', ...entry }) => [
+      encodeTarHeader({ type: 'file', mode: 0o644, uid: 0, gid: 0, mtime: 0n, ...entry, size: content.length }),
+      Buffer.from(content),
+      Buffer.alloc(tarPadding(content.length)),
+    ]),
+    Buffer.alloc(1024),
+  ]);
 
 function namesIn(blob: string): string[] {
   const names: string[] = [];
@@ -449,16 +470,6 @@ describe('overlay', () => {
     });
   });
 
-  const tar = (...entries: (Partial<TarEntry> & { name: string; content?: string })[]) =>
-    Buffer.concat([
-      ...entries.flatMap(({ content = '', ...entry }) => [
-        encodeTarHeader({ type: 'file', mode: 0o644, uid: 0, gid: 0, mtime: 0n, ...entry, size: content.length }),
-        Buffer.from(content),
-        Buffer.alloc(tarPadding(content.length)),
-      ]),
-      Buffer.alloc(1024),
-    ]);
-
   async function apply(temp: string, archive: Buffer, lowers: string[] = []): Promise<string> {
     const [blob, upper] = [join(temp, `blob-${archive.length}`), join(temp, `upper-${Math.random()}`)];
     writeFileSync(blob, archive);
@@ -600,10 +611,11 @@ describe('overlay', () => {
           reason: 'OCI_DIGEST_MISMATCH',
         });
       await expect(
-        applyLayer(pools.bulk, { blob, directory: fresh(), maxBytes: 1 << 20, signal }),
-      ).rejects.toMatchObject({
-        reason: 'COMPRESSION_TOO_LARGE',
-      });
+        applyLayer(pools.bulk, {
+          ...{ blob, directory: fresh(), signal },
+          limits: { ...DEFAULT_UNPACK_LIMITS, maxUnpackedBytes: 1 << 20 },
+        }),
+      ).rejects.toMatchObject({ reason: 'UNPACK_LIMIT', message: expect.stringContaining('maxUnpackedBytes') });
       const directory = fresh();
       const stream = () =>
         Readable.toWeb(createReadStream(blob, { highWaterMark: 5000 })) as ReadableStream<Uint8Array>;
@@ -628,6 +640,170 @@ describe('overlay', () => {
 });
 
 describe('archives that ADD unpacks', () => {
+  /** Unpacks bytes as ADD does; the tree, or false when they are no archive. */
+  async function add(temp: string, bytes: Buffer, limits?: UnpackLimits): Promise<false | Record<string, unknown>> {
+    const [archive, directory] = [join(temp, `${Math.random()}`), join(temp, `out-${Math.random()}`)];
+    writeFileSync(archive, bytes);
+    mkdirSync(directory);
+    const options = { archive, directory, tempDirectory: temp, limits, signal };
+    return (await extractArchive(pools.bulk, options)) && describeTree(directory);
+  }
+
+  test.each([
+    ['gnu', []],
+    ['pax', ['--sparse-version=0.0']],
+    ['pax', ['--sparse-version=0.1']],
+    ['pax', ['--sparse-version=1.0']],
+  ])('sparse files of GNU tar (%s %j) get their content, holes and names', async (format, flags) => {
+    using temp = tempDirectory();
+    const tree = join(temp.path, 'tree');
+    mkdirSync(tree);
+    const sparse = (name: string, size: number, places: readonly number[]) => {
+      const fd = openSync(join(tree, name), 'w');
+      ftruncateSync(fd, size);
+      for (const place of places) writeSync(fd, `content at ${place}`, place);
+      closeSync(fd);
+    };
+    sparse('begins', 1 << 20, [0]);
+    sparse('ends', (1 << 20) + 7, [1 << 20]);
+    sparse('empty', 9 << 20, []);
+    sparse(`${'long'.repeat(40)}`, 1 << 20, [5000, 500_000]);
+    // More places than a header and three blocks of the old format hold.
+    sparse(
+      'many',
+      64 << 20,
+      Array.from({ length: 150 }, (_, n) => n * 300_000 + 4096),
+    );
+    writeFileSync(join(tree, 'plain'), 'after');
+    const archive = join(temp.path, 'a.tar');
+    execFileSync('tar', ['-S', `--format=${format}`, ...flags, '-cf', archive, '-C', tree, '.']);
+    const bytes = readFileSync(archive);
+    expect(bytes.length).toBeLessThan(2 << 20);
+    const files = (all: Record<string, unknown> | false) =>
+      Object.entries(all || {}).map(([name, entry]) => [name, (entry as { content: string }).content]);
+    expect(files(await add(temp.path, bytes))).toEqual(files(describeTree(tree)));
+    await expect(add(temp.path, bytes.subarray(0, 100_000))).rejects.toMatchObject({ reason: 'TAR_MALFORMED' });
+  });
+
+  test('whatever follows a gzip stream does not matter once the archive has ended; damage and cuts do', async () => {
+    using temp = tempDirectory();
+    const noise = randomBytes(600_000);
+    const plain = tar({ name: 'noise', content: noise.toString('latin1').replace(/[^a]/g, 'b') }, { name: 'last' });
+    const packed = gzipSync(plain);
+    const names = async (bytes: Buffer) => Object.keys((await add(temp.path, bytes)) || {});
+    expect(await names(Buffer.concat([packed, Buffer.from('garbage')]))).toEqual(['last', 'noise']);
+    expect(await names(Buffer.concat([packed, Buffer.alloc(5000)]))).toEqual(['last', 'noise']);
+    const halves = [plain.subarray(0, 700), plain.subarray(700)].map((half) => gzipSync(half));
+    expect(await names(Buffer.concat(halves))).toEqual(['last', 'noise']);
+    expect(await names(plain.subarray(0, -1024))).toEqual(['last', 'noise']);
+    for (const [bytes, reason] of [
+      [packed.subarray(0, -20), 'COMPRESSION_CORRUPT'],
+      [plain.subarray(0, 2000), 'TAR_MALFORMED'],
+      [Buffer.from(plain).fill(1, plain.length - 1500, plain.length - 1400), 'TAR_MALFORMED'],
+      [Buffer.concat([gzipSync(plain.subarray(0, -1024)), Buffer.from('garbage')]), 'COMPRESSION_TRAILING'],
+      [execFileSync('xz', ['-c'], { input: plain }).subarray(0, -30), 'COMPRESSION_CORRUPT'],
+      [execFileSync('bzip2', ['-c'], { input: plain }).subarray(0, -3), 'COMPRESSION_CORRUPT'],
+    ] as const)
+      await expect(add(temp.path, bytes)).rejects.toMatchObject({ reason });
+    // A first header that is wrong: a file like any other, packed or not.
+    for (const bytes of [
+      Buffer.from(plain).fill(1, 0, 5),
+      gzipSync(noise),
+      execFileSync('xz', { input: noise }).subarray(0, -9),
+    ])
+      expect(await add(temp.path, bytes)).toBe(false);
+  });
+
+  test.each(['gzip', 'zstd', 'xz', 'bzip2'])('a %s bomb is stopped at the bound, which is named', async (program) => {
+    using temp = tempDirectory();
+    const header = encodeTarHeader({
+      type: 'file',
+      name: 'bomb',
+      mode: 0o644,
+      uid: 0,
+      gid: 0,
+      size: 200 << 20,
+      mtime: 0n,
+    });
+    const bomb = execFileSync('sh', ['-c', `(cat; head -c ${(200 << 20) + 1024} /dev/zero) | ${program} -c`], {
+      input: header,
+      maxBuffer: 1 << 24,
+    });
+    const limits = { maxUnpackedBytes: 20 << 20, maxUnpackedEntries: 10 };
+    const stopped = {
+      code: 'resource_exhausted',
+      reason: 'UNPACK_LIMIT',
+      message: expect.stringContaining('maxUnpackedBytes'),
+    };
+    await expect(add(temp.path, bomb, limits)).rejects.toMatchObject(stopped);
+    expect(Number(execFileSync('du', ['-sb', temp.path]).toString().split('\t')[0])).toBeLessThan(60 << 20);
+    const blob = join(temp.path, 'blob');
+    writeFileSync(blob, bomb);
+    const upper = join(temp.path, 'upper');
+    mkdirSync(upper);
+    if (program === 'gzip' || program === 'zstd')
+      await expect(applyLayer(pools.bulk, { blob, directory: upper, limits, signal })).rejects.toMatchObject(stopped);
+  });
+
+  test('bounds hold for what has no bytes in the archive: holes, sizes that lie, and entries', async () => {
+    using temp = tempDirectory();
+    const limits = { maxUnpackedBytes: 20 << 20, maxUnpackedEntries: 10 };
+    const hole = join(temp.path, 'hole');
+    execFileSync('truncate', ['-s', '1T', hole]);
+    const sparse = execFileSync('tar', ['-S', '-c', '-C', temp.path, 'hole']);
+    rmSync(hole);
+    await expect(add(temp.path, sparse, limits)).rejects.toMatchObject({ reason: 'UNPACK_LIMIT' });
+    const lying = encodeTarHeader({ type: 'file', name: 'f', mode: 0o644, uid: 0, gid: 0, size: 2 ** 50, mtime: 0n });
+    await expect(add(temp.path, lying, limits)).rejects.toMatchObject({ reason: 'UNPACK_LIMIT' });
+    const many = tar(...Array.from({ length: 11 }, (_, n) => ({ name: `${n}` })));
+    const message = expect.stringContaining('maxUnpackedEntries');
+    await expect(add(temp.path, many, limits)).rejects.toMatchObject({ reason: 'UNPACK_LIMIT', message });
+  });
+
+  test('an archive that is refused leaves no descriptor', async () => {
+    using temp = tempDirectory();
+    const refusedArchive = gzipSync(tar({ name: 'fine', content: 'x'.repeat(100) }, { name: '../escape' }));
+    const blob = join(temp.path, 'blob');
+    writeFileSync(blob, refusedArchive);
+    const refused = async (n: number) => {
+      await expect(add(temp.path, refusedArchive)).rejects.toMatchObject({ reason: 'LAYER_ESCAPE' });
+      await expect(add(temp.path, refusedArchive.subarray(0, -9))).rejects.toMatchObject({ code: 'invalid_argument' });
+      const directory = join(temp.path, `upper-${n}`);
+      mkdirSync(directory);
+      const layer = applyLayer(pools.bulk, { blob, directory, signal });
+      await expect(layer).rejects.toMatchObject({ reason: 'LAYER_ESCAPE' });
+      const damaged = convertLayer(pools.bulk, {
+        blob,
+        digest: sha256(refusedArchive) as Digest,
+        into: '/dev/full',
+        compression: gzip,
+        signal,
+      });
+      await expect(damaged).rejects.toMatchObject({ code: 'ENOSPC' });
+    };
+    for (let n = 0; n < 5; n++) await refused(n);
+    const before = readdirSync('/proc/self/fd').length;
+    for (let n = 5; n < 20; n++) await refused(n);
+    expect(readdirSync('/proc/self/fd').length).toBeLessThanOrEqual(before);
+  });
+
+  test('an entry for the root changes nothing of it', async () => {
+    using temp = tempDirectory();
+    for (const name of ['.', './', '/', 'a/..']) {
+      const archive = tar({ name, type: 'directory', mode: 0o700, uid: 12, gid: 34 }, { name: './f', content: 'x' });
+      for (const whiteouts of [true, false]) {
+        const [blob, directory] = [join(temp.path, 'blob'), join(temp.path, `${Math.random()}`)];
+        writeFileSync(blob, archive);
+        mkdirSync(directory, { mode: 0o755 });
+        if (whiteouts) await applyLayer(pools.bulk, { blob, directory, signal });
+        else await extractArchive(pools.bulk, { archive: blob, directory, tempDirectory: temp.path, signal });
+        const { mode, uid, gid } = lstat(directory);
+        expect([mode & 0o7777, uid, gid]).toEqual([0o755, 0, 0]);
+        expect(readFileSync(join(directory, 'f'), 'utf8')).toBe('x');
+      }
+    }
+  });
+
   test.each(['gz', 'xz', 'bz2', 'plain'])('%s, with whiteout names kept as files and owners replaced', async (kind) => {
     using temp = tempDirectory();
     const [tree, out] = [join(temp.path, 'tree'), join(temp.path, 'out')];

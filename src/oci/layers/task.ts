@@ -9,7 +9,8 @@ import {
   openCompressor,
   type StreamCompression,
 } from '../compression/index.ts';
-import { TarReader } from '../tar/index.ts';
+import { TAR_BLOCK, TarReader } from '../tar/index.ts';
+import { limitError, type UnpackLimits } from './limits.ts';
 import { TreeWriter } from './tree-writer.ts';
 import { type PackedTree, packTree, packTrees } from './walk.ts';
 
@@ -62,7 +63,7 @@ export interface ConvertArgs {
 }
 
 export async function convertLayerTask(args: ConvertArgs, context: TaskContext): Promise<PackedLayer> {
-  const input = new HashedInput(readFileChunks(args.blob));
+  await using input = new HashedInput(readFileChunks(args.blob));
   const layer = await writeLayer(decompress(input.chunks()), args.into, args.compression, context);
   await input.verify(args.digest);
   return layer;
@@ -113,8 +114,7 @@ export interface UnpackArgs {
   /** Of the blob as it comes. */
   readonly digest?: Digest | undefined;
   readonly diffId?: Digest | undefined;
-  /** Most bytes of the unpacked archive. */
-  readonly maxBytes?: number | undefined;
+  readonly limits: UnpackLimits;
 }
 
 export interface Unpacked {
@@ -125,19 +125,33 @@ export interface Unpacked {
 }
 
 export async function unpackTask(args: UnpackArgs, context: TaskContext): Promise<Unpacked> {
-  const { source } = args;
-  const input = new HashedInput('path' in source ? readFileChunks(source.path) : readPort(source.port), (bytes) =>
+  try {
+    return await unpackInto(args, context);
+  } catch (error) {
+    throw limitError(error, args.limits);
+  }
+}
+
+async function unpackInto(args: UnpackArgs, context: TaskContext): Promise<Unpacked> {
+  const { source, limits } = args;
+  await using input = new HashedInput('path' in source ? readFileChunks(source.path) : readPort(source.port), (bytes) =>
     context.post(bytes),
   );
   const diff = args.diffId === undefined ? undefined : createHash('sha256');
   let diffSize = 0;
   using tree = new TreeWriter(args.directory, args);
-  const reader = new TarReader(tree);
-  for await (const chunk of decompress(input.chunks(), { maxBytes: args.maxBytes })) {
-    context.throwIfAborted();
-    diff?.update(chunk);
-    diffSize += chunk.length;
-    reader.push(chunk);
+  const reader = new TarReader(tree, { maxBytes: limits.maxUnpackedBytes, maxEntries: limits.maxUnpackedEntries });
+  try {
+    for await (const chunk of decompress(input.chunks(), { maxBytes: limits.maxUnpackedBytes })) {
+      context.throwIfAborted();
+      diff?.update(chunk);
+      diffSize += chunk.length;
+      reader.push(chunk);
+    }
+  } catch (error) {
+    // As other unpackers: an archive that has ended does not mind what follows its gzip stream. A layer does, whose every byte has a meaning.
+    const isWhole = args.whiteouts === 'plain' && reader.ended;
+    if (!isWhole || !(error instanceof CodedError && error.reason === 'COMPRESSION_TRAILING')) throw error;
   }
   await input.verify(args.digest);
   if (diff !== undefined) {
@@ -149,28 +163,32 @@ export async function unpackTask(args: UnpackArgs, context: TaskContext): Promis
   return { size: input.size, diffSize, entries: reader.entries };
 }
 
-/** Whether a file is a tar archive, and how it is packed; undefined when it is none. xz and bzip2 are told by their magic alone. */
+/**
+ * How a tar archive is packed; undefined when the file is none. It is one when it begins with a header whose checksum is right: what is wrong after that is
+ * damage, and fails the unpacking. xz and bzip2 are told by their magic alone.
+ */
 export async function probeArchiveTask(args: { path: string }): Promise<StreamCompression | undefined> {
-  let entries = 0;
-  const reader = new TarReader({ entry: () => void entries++ });
+  const reader = new TarReader({ entry: () => {} });
   let compression = 'uncompressed' as StreamCompression;
   const onDetected = (found: StreamCompression) => {
     compression = found;
   };
   try {
-    for await (const chunk of decompress(readFileChunks(args.path), { maxBytes: 8 << 20, onDetected })) {
-      reader.push(chunk.length > 1 << 16 ? chunk.subarray(0, 1 << 16) : chunk);
-      if (entries > 0) return compression;
+    let wanted = TAR_BLOCK;
+    for await (const chunk of decompress(readFileChunks(args.path), { onDetected })) {
+      reader.push(chunk.subarray(0, wanted));
+      wanted -= chunk.length;
+      if (wanted <= 0) break;
     }
   } catch (error) {
     if (!(error instanceof CodedError)) throw error;
-    return compression === 'xz' || compression === 'bzip2' ? compression : undefined;
+    if (compression === 'xz' || compression === 'bzip2') return compression;
   }
-  return undefined;
+  return reader.headers > 0 ? compression : undefined;
 }
 
-/** Counts and hashes what passes; `verify` reads on to the end, since decompression may stop before it. */
-class HashedInput {
+/** Counts and hashes what passes; `verify` reads on to the end, since decompression may stop before it. Disposing closes the source. */
+class HashedInput implements AsyncDisposable {
   readonly #source: AsyncIterator<Uint8Array>;
   readonly #hash = createHash('sha256');
   readonly #onBytes: ((total: number) => void) | undefined;
@@ -196,6 +214,10 @@ class HashedInput {
       this.#onBytes?.(this.size);
     }
     return next.value;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#source.return?.();
   }
 
   async verify(expected: Digest | undefined): Promise<void> {

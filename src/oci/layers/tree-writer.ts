@@ -1,4 +1,4 @@
-import { closeSync, constants, fchmodSync, fchownSync, openSync, writeSync } from 'node:fs';
+import { closeSync, constants, fchmodSync, fchownSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import { type CodedError, invalidArgument } from '../../base/index.ts';
 import {
   copyFd,
@@ -40,11 +40,10 @@ export class TreeWriter implements TarHandler, Disposable {
   /** Times of directories, by path without symlinks. */
   readonly #times = new Map<string, bigint>();
   #file: { readonly fd: number; readonly dir: Dir; readonly name: string; readonly entry: TarEntry } | undefined;
-  #rootTime: bigint | undefined;
+  /** Where the open file's content goes on. */
+  #at = 0;
   /** Something on the way of a kept directory descriptor was removed. */
   #stale = false;
-  /** Content bytes written. */
-  bytes = 0;
 
   constructor(directory: string, options: TreeWriterOptions) {
     this.#options = options;
@@ -66,10 +65,8 @@ export class TreeWriter implements TarHandler, Disposable {
     this.#stale = false;
     const parts = pathComponents(entry.name);
     const name = parts.pop();
-    if (name === undefined) {
-      this.#rootEntry(entry);
-      return;
-    }
+    // Of the root itself an archive says nothing: it is what it was before.
+    if (name === undefined) return;
     if (this.#options.whiteouts === 'overlay' && name.startsWith(WHITEOUT_PREFIX)) {
       this.#whiteout(parts, name);
       return;
@@ -81,8 +78,17 @@ export class TreeWriter implements TarHandler, Disposable {
 
   data(chunk: Uint8Array): void {
     if (this.#file === undefined) return;
-    for (let at = 0; at < chunk.length; ) at += writeSync(this.#file.fd, chunk, at, chunk.length - at);
-    this.bytes += chunk.length;
+    for (let at = 0; at < chunk.length; ) {
+      const count = writeSync(this.#file.fd, chunk, at, chunk.length - at, this.#at);
+      at += count;
+      this.#at += count;
+    }
+  }
+
+  hole(size: number): void {
+    if (this.#file === undefined) return;
+    this.#at += size;
+    ftruncateSync(this.#file.fd, this.#at);
   }
 
   end(): void {
@@ -113,7 +119,6 @@ export class TreeWriter implements TarHandler, Disposable {
       if (dir.lstatIfAny(name)?.type === 'dir') dir.utimens(name, mtime, mtime);
     }
     this.#times.clear();
-    if (this.#rootTime !== undefined) futimens(this.#root, this.#rootTime);
   }
 
   [Symbol.dispose](): void {
@@ -126,20 +131,6 @@ export class TreeWriter implements TarHandler, Disposable {
 
   #owner(entry: TarEntry): { uid: number; gid: number } {
     return this.#options.owner ?? entry;
-  }
-
-  #rootEntry(entry: TarEntry): void {
-    if (entry.type !== 'directory')
-      throw invalidArgument(`archive entry ${JSON.stringify(textOf(entry.name))} has no name`);
-    const { uid, gid } = this.#owner(entry);
-    const fd = openSync(this.#root.procPath, constants.O_RDONLY | constants.O_DIRECTORY);
-    try {
-      fchownSync(fd, uid, gid);
-      fchmodSync(fd, entry.mode);
-    } finally {
-      closeSync(fd);
-    }
-    this.#rootTime = entry.mtime;
   }
 
   #whiteout(parts: readonly string[], marker: string): void {
@@ -187,6 +178,7 @@ export class TreeWriter implements TarHandler, Disposable {
         this.#create(dir, name, () => {
           const fd = dir.open(name, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600);
           this.#file = { fd, dir, name, entry };
+          this.#at = 0;
         });
         return;
       case 'hardlink':
@@ -291,14 +283,5 @@ export class TreeWriter implements TarHandler, Disposable {
         throw error;
       }
     }
-  }
-}
-
-function futimens(dir: Dir, mtime: bigint): void {
-  const fd = openSync(dir.procPath, constants.O_RDONLY | constants.O_DIRECTORY);
-  try {
-    futimensNs(fd, mtime, mtime);
-  } finally {
-    closeSync(fd);
   }
 }

@@ -1,5 +1,6 @@
 import { invalidArgument } from '../../base/index.ts';
 import type { ByteString } from './entry.ts';
+import { extendMap, type SparseRecords } from './sparse.ts';
 
 /** What extended headers say about the next entry (or, for global ones, all following). */
 export interface PaxRecords {
@@ -10,15 +11,17 @@ export interface PaxRecords {
   gid?: number;
   mtime?: bigint;
   xattrs?: Map<ByteString, Uint8Array>;
+  sparse?: SparseRecords;
 }
 
+const SPARSE = 'GNU.sparse.';
 const XATTR = 'SCHILY.xattr.';
 const MAX_XATTR_KEY = 255;
 const MAX_XATTR_VALUE = 65536;
 
 /**
  * Parses the body of a PAX extended header (POSIX.1-2017 pax, "extended header"), bytes kept as bytes. Unknown keys are passed over; an
- * empty value takes a record back. @throws CodedError invalid_argument on malformed or sparse records
+ * empty value takes a record back. @throws CodedError invalid_argument on malformed records, and on sparse ones of other writers than GNU tar
  */
 export function parsePax(body: Buffer, into: PaxRecords): void {
   let at = 0;
@@ -55,9 +58,7 @@ function apply(key: ByteString, value: Buffer, into: PaxRecords): void {
         delete into[key];
         return;
       }
-      const number = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
-      if (!Number.isSafeInteger(number)) throw malformed(`${key} is no number`);
-      into[key] = number;
+      into[key] = parseNumber(key, text);
       return;
     }
     case 'mtime': {
@@ -67,10 +68,14 @@ function apply(key: ByteString, value: Buffer, into: PaxRecords): void {
       return;
     }
     default:
-      if (key.startsWith('GNU.sparse.') || key === 'SCHILY.realsize')
-        throw invalidArgument('sparse members of tar archives are not supported', {
+      if (key.startsWith(SPARSE)) {
+        into.sparse ??= {};
+        applySparse(key.slice(SPARSE.length), value.toString('latin1'), into.sparse);
+      } else if (key === 'SCHILY.realsize' || key === 'SUN.holesdata')
+        // Written by star: passing over it would give a file with other content.
+        throw invalidArgument(`sparse members as ${JSON.stringify(key)} marks them cannot be read`, {
           reason: 'TAR_SPARSE',
-          hint: 'write the archive without --sparse',
+          hint: 'write the archive without sparse files, or with GNU tar',
         });
       if (key.startsWith(XATTR)) {
         const name = key.slice(XATTR.length);
@@ -81,6 +86,48 @@ function apply(key: ByteString, value: Buffer, into: PaxRecords): void {
         into.xattrs.set(name, new Uint8Array(value));
       }
   }
+}
+
+function applySparse(key: string, value: string, into: SparseRecords): void {
+  switch (key) {
+    case 'major':
+    case 'minor':
+      into[key] = parseNumber(key, value);
+      return;
+    case 'name':
+      if (value === '' || value.includes('\0')) throw malformed('GNU.sparse.name is no name');
+      into.name = value;
+      return;
+    case 'size':
+    case 'realsize':
+      into.realSize = parseNumber(key, value);
+      return;
+    case 'map':
+      into.map = [];
+      if (value !== '')
+        extendMap(
+          into.map,
+          value.split(',').map((text) => parseNumber(key, text)),
+        );
+      return;
+    case 'offset':
+    case 'numbytes': {
+      into.map ??= [];
+      if (into.map.length % 2 !== (key === 'offset' ? 0 : 1)) throw malformed('a sparse map is out of order');
+      extendMap(into.map, [parseNumber(key, value)]);
+      return;
+    }
+    case 'numblocks':
+      return;
+    default:
+      throw malformed(`unknown record ${SPARSE}${key}`);
+  }
+}
+
+function parseNumber(key: string, text: string): number {
+  const number = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+  if (!Number.isSafeInteger(number)) throw malformed(`${key} is no number`);
+  return number;
 }
 
 /** Decimal seconds, maybe negative, with any number of fraction digits (cut at nanoseconds). */

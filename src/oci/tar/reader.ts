@@ -2,22 +2,25 @@ import { invalidArgument } from '../../base/index.ts';
 import { type ByteString, TAR_BLOCK, type TarEntry, type TarEntryType, tarPadding, textOf } from './entry.ts';
 import { MAX_PAX_SIZE } from './header.ts';
 import { type PaxRecords, parsePax } from './pax.ts';
+import { extendMap, SparseContent, type SparseMap } from './sparse.ts';
 
 /** Who gets what {@link TarReader} finds. `data` chunks are borrowed until the call returns. */
 export interface TarHandler {
   entry(entry: TarEntry): void;
   data?(chunk: Uint8Array): void;
+  /** So many zeros that the archive does not hold, of a sparse file. */
+  hole?(size: number): void;
   /** After the last content byte of each entry. */
   end?(): void;
 }
 
 export interface TarLimits {
   /** Most entries; default 4 million. */
-  readonly maxEntries?: number;
+  readonly maxEntries?: number | undefined;
   /** Longest name or link target in bytes; default 4096, as PATH_MAX. */
   readonly maxName?: number;
-  /** Most content bytes in all; default none. */
-  readonly maxBytes?: number;
+  /** Most content bytes in all, holes of sparse files too; default none. */
+  readonly maxBytes?: number | undefined;
 }
 
 const TYPE_BY_FLAG: Readonly<Record<string, TarEntryType>> = {
@@ -32,7 +35,7 @@ const TYPE_BY_FLAG: Readonly<Record<string, TarEntryType>> = {
   '7': 'file',
 };
 
-type Target = 'pax' | 'global' | 'longname' | 'longlink' | 'skip';
+type Target = 'pax' | 'global' | 'longname' | 'longlink' | 'skip' | 'sparse';
 const METADATA_BY_FLAG: Readonly<Record<string, Target>> = {
   x: 'pax',
   X: 'pax',
@@ -45,10 +48,18 @@ const METADATA_BY_FLAG: Readonly<Record<string, Target>> = {
 const MAX_ID = 0xffff_fffe;
 const NANO = 1_000_000_000n;
 
+/** A sparse member in GNU's old format: its header, its map so far, and the stored size. */
+interface OldSparse {
+  readonly map: number[];
+  readonly realSize: number;
+  readonly storedSize: number;
+}
+
 /**
  * A push parser for v7, USTAR, GNU and PAX archives (POSIX.1-2017 pax; GNU tar manual, "Basic Tar Format"): feed it bytes with
  * {@link push}, then call {@link close}. Everything from the archive is bounded, nothing is trusted: paths come out as they stand.
- * @throws CodedError invalid_argument from push and close, with reason TAR_MALFORMED, TAR_SPARSE or TAR_LIMIT
+ * What it cannot read rightly it refuses.
+ * @throws CodedError invalid_argument from push and close, with reason TAR_MALFORMED, TAR_SPARSE, TAR_TYPE, TAR_LIMIT, TAR_TOO_LARGE or TAR_TOO_MANY
  */
 export class TarReader {
   readonly #handler: TarHandler;
@@ -66,8 +77,11 @@ export class TarReader {
   #pax: PaxRecords = {};
   #longName: ByteString | undefined;
   #longLink: ByteString | undefined;
+  #oldSparse: OldSparse | undefined;
+  #sparse: SparseContent | undefined;
   #zeroBlocks = 0;
   #ended = false;
+  #headers = 0;
   #entries = 0;
   #bytes = 0;
 
@@ -81,6 +95,16 @@ export class TarReader {
   /** Entries seen so far. */
   get entries(): number {
     return this.#entries;
+  }
+
+  /** Header blocks seen so far whose checksum is right. */
+  get headers(): number {
+    return this.#headers;
+  }
+
+  /** Whether the end of the archive was seen. */
+  get ended(): boolean {
+    return this.#ended;
   }
 
   push(chunk: Uint8Array): void {
@@ -107,16 +131,21 @@ export class TarReader {
   /** The input is over: fails when it stopped inside an entry. */
   close(): void {
     if (this.#ended) return;
-    if (this.#content > 0 || this.#headerFill > 0 || this.#padding > 0) throw malformed('it is cut off');
-    if (this.#pax.path !== undefined || this.#longName !== undefined) throw malformed('it is cut off');
+    // The content is whole where only what fills up its last block is missing.
+    const isWhole = this.#content === 0 && this.#headerFill === 0;
+    const isAnnounced =
+      Object.keys(this.#pax).length > 0 || this.#longName !== undefined || this.#longLink !== undefined;
+    if (!isWhole || isAnnounced || this.#oldSparse !== undefined) throw malformed('it is cut off');
   }
 
   #takeContent(chunk: Uint8Array, at: number): number {
     const count = Math.min(this.#content, chunk.length - at);
     const part = at === 0 && count === chunk.length ? chunk : chunk.subarray(at, at + count);
     this.#content -= count;
-    if (this.#target === 'entry') this.#handler.data?.(part);
-    else if (this.#metadata !== undefined) {
+    if (this.#target === 'entry') {
+      if (this.#sparse !== undefined) this.#sparse.push(part);
+      else this.#handler.data?.(part);
+    } else if (this.#metadata !== undefined) {
       this.#metadata.set(part, this.#metadataFill);
       this.#metadataFill += count;
     }
@@ -126,9 +155,13 @@ export class TarReader {
 
   #finishContent(): void {
     const body = this.#metadata;
+    const target = this.#target;
     this.#metadata = undefined;
-    switch (this.#target) {
+    this.#target = undefined;
+    switch (target) {
       case 'entry':
+        this.#sparse?.end();
+        this.#sparse = undefined;
         this.#handler.end?.();
         break;
       case 'pax':
@@ -136,6 +169,7 @@ export class TarReader {
         break;
       case 'global':
         parsePax(body!, this.#global);
+        if (this.#global.sparse !== undefined) throw malformed('a global header tells of a sparse file');
         break;
       case 'longname':
         this.#longName = this.#cString(body!, 0, body!.length);
@@ -143,8 +177,10 @@ export class TarReader {
       case 'longlink':
         this.#longLink = this.#cString(body!, 0, body!.length);
         break;
+      case 'sparse':
+        this.#takeSparseBlock(body!, 0, 21);
+        break;
     }
-    this.#target = undefined;
   }
 
   #takeHeader(): void {
@@ -156,6 +192,7 @@ export class TarReader {
     }
     if (this.#zeroBlocks > 0) throw malformed('data follows a zero block');
     checkSum(block);
+    this.#headers++;
     const flag = block.toString('latin1', 156, 157);
     const size = number(block, 124, 12, 'size');
     const metadata = METADATA_BY_FLAG[flag];
@@ -163,16 +200,38 @@ export class TarReader {
       this.#startMetadata(metadata, size);
       return;
     }
-    const type = TYPE_BY_FLAG[flag];
-    if (type === undefined) {
-      if (flag === 'S')
-        throw invalidArgument('sparse members of tar archives are not supported', {
-          reason: 'TAR_SPARSE',
-          hint: 'write the archive without --sparse',
-        });
-      throw malformed(`unknown entry type ${JSON.stringify(flag)}`);
+    if (flag === 'S') {
+      const realSize = number(block, 483, 12, 'size of a sparse file');
+      this.#oldSparse = { map: [], realSize, storedSize: size };
+      this.#takeSparseBlock(block, 386, 4);
+      return;
     }
+    const type = TYPE_BY_FLAG[flag];
+    if (type === undefined)
+      throw invalidArgument(`malformed tar archive: unknown entry type ${JSON.stringify(flag)}`, {
+        reason: 'TAR_TYPE',
+        ...(flag === 'M' ? { hint: 'this is a later volume of an archive: join the volumes first' } : {}),
+      });
     this.#startEntry(type, size);
+  }
+
+  /** Pairs of a map in GNU's old format, from the header or a block of its own; either says whether one more follows. */
+  #takeSparseBlock(block: Buffer, at: number, pairs: number): void {
+    const { map, storedSize } = this.#oldSparse!;
+    for (let n = 0; n < pairs; n++) {
+      const pair = at + n * 24;
+      if (block[pair] === 0) break;
+      const [offset, size] = [pair, pair + 12].map((field) => number(block, field, 12, 'place in a sparse file'));
+      extendMap(map, [offset!, size!]);
+    }
+    if (block[at + pairs * 24] !== 0) {
+      this.#target = 'sparse';
+      this.#metadata = Buffer.alloc(TAR_BLOCK);
+      this.#metadataFill = 0;
+      this.#content = TAR_BLOCK;
+      return;
+    }
+    this.#startEntry('file', storedSize);
   }
 
   #startMetadata(target: Target, size: number): void {
@@ -188,8 +247,10 @@ export class TarReader {
   #startEntry(flagType: TarEntryType, headerSize: number): void {
     const block = this.#header;
     const pax: PaxRecords = { ...this.#global, ...this.#pax };
-    if (++this.#entries > this.#maxEntries) throw limit(`it has more than ${this.#maxEntries} entries`);
-    const rawName = pax.path ?? this.#longName ?? this.#headerName(block);
+    const oldSparse = this.#oldSparse;
+    this.#oldSparse = undefined;
+    if (++this.#entries > this.#maxEntries) throw limit(`it has more than ${this.#maxEntries} entries`, 'TAR_TOO_MANY');
+    const rawName = pax.sparse?.name ?? pax.path ?? this.#longName ?? this.#headerName(block);
     const linkname = pax.linkpath ?? this.#longLink ?? this.#cString(block, 157, 257);
     this.#pax = {};
     this.#longName = undefined;
@@ -200,9 +261,14 @@ export class TarReader {
     // v7 archives have no directory flag: a trailing slash says it.
     const type = flagType === 'file' && rawName.endsWith('/') ? 'directory' : flagType;
     const name = rawName.length > 1 ? rawName.replace(/\/+$/, '') || '/' : rawName;
-    const size = type === 'file' ? (pax.size ?? headerSize) : 0;
+    const storedSize = type === 'file' ? (pax.size ?? headerSize) : 0;
+    const sparse = oldSparse ?? sparseOf(pax, storedSize);
+    if (sparse !== undefined && type !== 'file')
+      throw malformed(`${JSON.stringify(textOf(name))} is sparse, but no file`);
+    const size = sparse?.realSize ?? storedSize;
     this.#bytes += size;
-    if (this.#bytes > this.#maxBytes) throw limit(`its content is larger than ${this.#maxBytes} bytes`);
+    if (this.#bytes > this.#maxBytes)
+      throw limit(`its content is larger than ${this.#maxBytes} bytes`, 'TAR_TOO_LARGE');
     const uid = pax.uid ?? number(block, 108, 8, 'uid');
     const gid = pax.gid ?? number(block, 116, 8, 'gid');
     if (uid > MAX_ID || gid > MAX_ID) throw malformed(`owner of ${JSON.stringify(textOf(name))} is out of range`);
@@ -221,10 +287,15 @@ export class TarReader {
       ...(isDevice ? { devmajor: number(block, 329, 8, 'devmajor'), devminor: number(block, 337, 8, 'devminor') } : {}),
       ...(pax.xattrs === undefined ? {} : { xattrs: pax.xattrs }),
     });
+    if (sparse !== undefined) {
+      const { data, hole } = this.#handler;
+      const sink = { data: data?.bind(this.#handler) ?? nothing, hole: hole?.bind(this.#handler) ?? nothing };
+      this.#sparse = new SparseContent(sink, sparse.realSize, storedSize, sparse.map);
+    }
     this.#target = 'entry';
-    this.#content = size;
-    this.#padding = tarPadding(size);
-    if (size === 0) this.#finishContent();
+    this.#content = storedSize;
+    this.#padding = tarPadding(storedSize);
+    if (storedSize === 0) this.#finishContent();
   }
 
   /** Name field, with the prefix where the magic is that of POSIX (GNU uses those bytes otherwise). */
@@ -239,6 +310,21 @@ export class TarReader {
     const nul = block.subarray(from, to).indexOf(0);
     return block.toString('latin1', from, nul < 0 ? to : from + nul);
   }
+}
+
+function nothing(): void {}
+
+/** What extended headers say of a sparse file, with its map unless the content begins with it. */
+function sparseOf(
+  { sparse }: PaxRecords,
+  storedSize: number,
+): { readonly realSize: number; readonly map: SparseMap | undefined } | undefined {
+  if (sparse === undefined) return undefined;
+  const { major = 0, minor = 0, realSize = storedSize, map = [] } = sparse;
+  if (major === 1 && minor === 0) return { realSize, map: undefined };
+  if (major !== 0 || minor > 1)
+    throw invalidArgument(`sparse members of format ${major}.${minor} cannot be read`, { reason: 'TAR_SPARSE' });
+  return { realSize, map };
 }
 
 function isZero(block: Buffer): boolean {
@@ -293,6 +379,6 @@ function malformed(why: string): Error {
   return invalidArgument(`malformed tar archive: ${why}`, { reason: 'TAR_MALFORMED' });
 }
 
-function limit(why: string): Error {
-  return invalidArgument(`refusing tar archive: ${why}`, { reason: 'TAR_LIMIT' });
+function limit(why: string, reason = 'TAR_LIMIT'): Error {
+  return invalidArgument(`refusing tar archive: ${why}`, { reason });
 }

@@ -234,8 +234,9 @@ describe('hostile archives', () => {
     ['cut inside a header', (archive: Buffer) => archive.subarray(0, 300), 'TAR_MALFORMED'],
     ['cut inside content', (archive: Buffer) => archive.subarray(0, 700), 'TAR_MALFORMED'],
     ['a wrong checksum', (archive: Buffer) => Buffer.from(archive).fill(0x37, 148, 149), 'TAR_MALFORMED'],
-    ['a sparse member', (archive: Buffer) => retype(archive, 'S'), 'TAR_SPARSE'],
-    ['an unknown type', (archive: Buffer) => retype(archive, 'Q'), 'TAR_MALFORMED'],
+    ['an unknown type', (archive: Buffer) => retype(archive, 'Q'), 'TAR_TYPE'],
+    ['a later volume', (archive: Buffer) => retype(archive, 'M'), 'TAR_TYPE'],
+    ['a sparse member without a map', (archive: Buffer) => retype(archive, 'S'), 'TAR_MALFORMED'],
     ['an endless extended header', (archive: Buffer) => retype(resize(archive, '77777777777'), 'x'), 'TAR_LIMIT'],
     ['an endless long name', (archive: Buffer) => retype(resize(archive, '77777777777'), 'L'), 'TAR_LIMIT'],
   ])('%s is refused', (_, spoil, reason) => {
@@ -243,23 +244,52 @@ describe('hostile archives', () => {
   });
 
   test.each([
-    ['too many entries', { maxEntries: 1 }],
-    ['too much content', { maxBytes: 500 }],
-    ['too long a name', { maxName: 10 }],
-  ])('%s are refused', (_, limits) => {
+    ['too many entries', { maxEntries: 1 }, 'TAR_TOO_MANY'],
+    ['too much content', { maxBytes: 500 }, 'TAR_TOO_LARGE'],
+    ['too long a name', { maxName: 10 }, 'TAR_LIMIT'],
+  ])('%s are refused', (_, limits, reason) => {
     const archive = pack([
       { entry: file('first', { size: 300 }), content: Buffer.alloc(300) },
       { entry: file('second-with-a-name', { size: 300 }), content: Buffer.alloc(300) },
     ]);
-    expect(() => unpack(archive, [], limits)).toThrow(expect.objectContaining({ reason: 'TAR_LIMIT' }));
+    expect(() => unpack(archive, [], limits)).toThrow(expect.objectContaining({ reason }));
     expect(unpack(archive)).toHaveLength(2);
   });
 
-  test('sparse members in PAX form are refused', () => {
-    const body = '22 GNU.sparse.major=1\n';
-    const pax = fixChecksum(retype(encodeTarHeader(file('p', { size: body.length })), 'x'));
-    const archive = Buffer.concat([pax, pad(Buffer.from(body)), one()]);
-    expect(() => unpack(archive)).toThrow(expect.objectContaining({ reason: 'TAR_SPARSE' }));
+  const extended = (...records: string[]) => {
+    const body = records.map((record) => `${String(record.length + 4).padStart(2, '0')} ${record}\n`).join('');
+    return Buffer.concat([
+      fixChecksum(retype(encodeTarHeader(file('p', { size: body.length })), 'x')),
+      pad(Buffer.from(body)),
+    ]);
+  };
+  const oneZero = ['GNU.sparse.major=1', 'GNU.sparse.minor=0', 'GNU.sparse.realsize=9000'];
+
+  test.each([
+    ['of an unknown version', ['GNU.sparse.major=2', 'GNU.sparse.minor=0'], '', 'TAR_SPARSE'],
+    ['of star', ['SCHILY.realsize=9'], '', 'TAR_SPARSE'],
+    ['whose map overlaps', ['GNU.sparse.size=900', 'GNU.sparse.map=0,400,300,200'], '', 'TAR_MALFORMED'],
+    ['whose map goes beyond its size', ['GNU.sparse.size=500', 'GNU.sparse.map=0,600'], '', 'TAR_MALFORMED'],
+    ['whose map names less than there is', ['GNU.sparse.size=900', 'GNU.sparse.map=0,500'], '', 'TAR_MALFORMED'],
+    ['whose map has half a pair', ['GNU.sparse.size=900', 'GNU.sparse.map=0,600,700'], '', 'TAR_MALFORMED'],
+    ['whose records are out of order', ['GNU.sparse.numbytes=600', 'GNU.sparse.offset=0'], '', 'TAR_MALFORMED'],
+    ['with a negative number', ['GNU.sparse.map=-1,600'], '', 'TAR_MALFORMED'],
+    ['whose map in the content is text', oneZero, 'text\n', 'TAR_MALFORMED'],
+    ['whose map in the content is endless', oneZero, '9999999999\n', 'TAR_MALFORMED'],
+    ['whose map in the content is cut off', oneZero, '9000\n', 'TAR_MALFORMED'],
+    ['whose map in the content names too much', oneZero, '1\n0\n600\n', 'TAR_MALFORMED'],
+  ])('a sparse member %s is refused', (_, records, content, reason) => {
+    const body = Buffer.alloc(600, 1);
+    body.write(content, 0, 'latin1');
+    const archive = pack([{ entry: file('a', { size: 600 }), content: body }]);
+    expect(() => unpack(Buffer.concat([extended(...records), archive]))).toThrow(expect.objectContaining({ reason }));
+  });
+
+  test('what fills up the last block may be missing, content not', () => {
+    const archive = one();
+    expect(unpack(archive.subarray(0, 512 + 600))[0]?.content).toHaveLength(600);
+    expect(() => unpack(archive.subarray(0, 512 + 599))).toThrow(expect.objectContaining({ reason: 'TAR_MALFORMED' }));
+    expect(() => unpack(extended('path=b'))).toThrow(expect.objectContaining({ reason: 'TAR_MALFORMED' }));
   });
 
   test.each([

@@ -3,7 +3,7 @@ import { CodedError, invalidArgument } from '../../../base/index.ts';
 import type { ContentHasher } from '../../../cache/contenthash/index.ts';
 import type { ImmutableRef, Mounted, MutableRef, RefManager, RefOptions } from '../../../cache/ports.ts';
 import type { ChownOpt, FileAction, FileCopy, FileOp } from '../../../llb/index.ts';
-import { extractArchive, probeArchive } from '../../../oci/layers/index.ts';
+import { extractArchive, probeArchive, type UnpackLimits } from '../../../oci/layers/index.ts';
 import type { Op, OpContext, Result } from '../../../solver/ports.ts';
 import { siblingModule, type WorkerPool } from '../../../sys/index.ts';
 import { bindCacheMap, fileCacheMap } from '../cache-map/index.ts';
@@ -19,6 +19,7 @@ export interface FileOpOptions {
   readonly resultOf: (ref: ImmutableRef) => Result<ImmutableRef>;
   /** For archives that are unpacked in two steps. */
   readonly tempDirectory: string;
+  readonly unpackLimits?: UnpackLimits | undefined;
   /** Of the vertex, for descriptions of refs. */
   readonly name: string;
 }
@@ -108,7 +109,7 @@ class FileRun implements AsyncDisposable {
 
   /** Archives are unpacked, all else is copied. */
   async #unpack(args: FileTaskArgs, copy: FileCopy): Promise<void> {
-    const { pool, tempDirectory } = this.#options;
+    const { pool, tempDirectory, unpackLimits: limits } = this.#options;
     const { signal } = this.#context;
     const source = args.source!;
     const candidates = await this.#task<UnpackCandidate[]>('unpackCandidates', { source, copy });
@@ -119,6 +120,7 @@ class FileRun implements AsyncDisposable {
           archive: join(source, archive),
           directory: join(args.target, directory),
           tempDirectory,
+          limits,
           signal,
         };
         if (await extractArchive(pool, { ...options, ...(owner ? { owner } : {}) })) continue;

@@ -1,0 +1,140 @@
+import { crc32, createInflateRaw } from 'node:zlib';
+import { CodedError, invalidArgument } from '../../base/index.ts';
+
+const CHUNK = 1 << 18;
+const FLAG_HEADER_CRC = 2;
+const FLAG_EXTRA = 4;
+const FLAG_NAME = 8;
+const FLAG_COMMENT = 16;
+const FLAGS_RESERVED = 0xe0;
+
+/**
+ * The content of a gzip stream, all its members (RFC 1952); zero bytes after the last are passed over. Member by member, since node:zlib loses what it has
+ * unpacked when it meets anything else there.
+ * @throws CodedError invalid_argument: COMPRESSION_CORRUPT, or COMPRESSION_TRAILING, after all content, when something else follows it
+ */
+export async function* gunzip(input: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const bytes = new Bytes(input);
+  await skipHeader(bytes);
+  for (;;) {
+    yield* member(bytes);
+    let next = await bytes.next();
+    while (next === 0) next = await bytes.next();
+    if (next === undefined) return;
+    if (next !== 0x1f || (await bytes.next()) !== 0x8b)
+      throw invalidArgument('something else follows the gzip stream', {
+        reason: 'COMPRESSION_TRAILING',
+        hint: 'cut it off, or pack the file again',
+      });
+    await skipHeader(bytes, 2);
+  }
+}
+
+async function* member(bytes: Bytes): AsyncGenerator<Uint8Array> {
+  let crc = 0;
+  let size = 0;
+  for await (const chunk of inflate(bytes)) {
+    crc = crc32(chunk, crc);
+    size = (size + chunk.length) % 0x1_0000_0000;
+    yield chunk;
+  }
+  const trailer = await bytes.read(8);
+  if (trailer.readUInt32LE(0) !== crc || trailer.readUInt32LE(4) !== size) throw corrupt('its checksum is wrong');
+}
+
+/** One deflate stream; what was read beyond its end is given back. */
+async function* inflate(bytes: Bytes): AsyncGenerator<Uint8Array> {
+  const stream = createInflateRaw({ chunkSize: CHUNK });
+  let sourceError: { readonly error: unknown } | undefined;
+  const feeding = (async () => {
+    let fed = 0;
+    for (;;) {
+      const chunk = await bytes.take().catch((error: unknown) => {
+        sourceError = { error };
+        throw error;
+      });
+      if (chunk === undefined) {
+        stream.end();
+        return;
+      }
+      await new Promise<void>((resolve) => void stream.write(chunk, () => resolve()));
+      const taken = stream.bytesWritten - fed;
+      if (taken < chunk.length) {
+        // The stream ended before.
+        bytes.giveBack(chunk.subarray(taken));
+        return;
+      }
+      fed += chunk.length;
+    }
+  })();
+  feeding.catch((error: unknown) => stream.destroy(error as Error));
+  try {
+    for await (const chunk of stream as AsyncIterable<Buffer>) yield chunk;
+    await feeding;
+  } catch (error) {
+    if (sourceError !== undefined) throw sourceError.error;
+    if (error instanceof CodedError) throw error;
+    throw corrupt((error as Error).message, error);
+  } finally {
+    stream.destroy();
+  }
+}
+
+async function skipHeader(bytes: Bytes, at = 0): Promise<void> {
+  const head = await bytes.read(10 - at);
+  const [method, flags] = [head[2 - at], head[3 - at] as number];
+  if (method !== 8 || (flags & FLAGS_RESERVED) !== 0) throw corrupt('its header is of an unknown kind');
+  if ((flags & FLAG_EXTRA) !== 0) await bytes.read((await bytes.read(2)).readUInt16LE(0));
+  for (const flag of [FLAG_NAME, FLAG_COMMENT]) {
+    if ((flags & flag) === 0) continue;
+    while ((await bytes.read(1))[0] !== 0);
+  }
+  if ((flags & FLAG_HEADER_CRC) !== 0) await bytes.read(2);
+}
+
+/** Chunks as a queue of bytes. */
+class Bytes {
+  readonly #input: AsyncIterator<Uint8Array>;
+  #chunk: Uint8Array = new Uint8Array(0);
+
+  constructor(input: AsyncIterator<Uint8Array>) {
+    this.#input = input;
+  }
+
+  /** All that is there without waiting, or the next chunk; undefined at the end. */
+  async take(): Promise<Uint8Array | undefined> {
+    while (this.#chunk.length === 0) {
+      const next = await this.#input.next();
+      if (next.done) return undefined;
+      this.#chunk = next.value;
+    }
+    const chunk = this.#chunk;
+    this.#chunk = chunk.subarray(chunk.length);
+    return chunk;
+  }
+
+  giveBack(rest: Uint8Array): void {
+    this.#chunk = rest;
+  }
+
+  async next(): Promise<number | undefined> {
+    if (this.#chunk.length === 0) this.#chunk = (await this.take()) ?? this.#chunk;
+    const byte = this.#chunk[0];
+    this.#chunk = this.#chunk.subarray(1);
+    return byte;
+  }
+
+  async read(count: number): Promise<Buffer> {
+    const out = Buffer.alloc(count);
+    for (let n = 0; n < count; n++) {
+      const byte = await this.next();
+      if (byte === undefined) throw corrupt('unexpected end of file');
+      out[n] = byte;
+    }
+    return out;
+  }
+}
+
+function corrupt(why: string, cause?: unknown): CodedError {
+  return invalidArgument(`the gzip stream is damaged: ${why}`, { cause, reason: 'COMPRESSION_CORRUPT' });
+}
