@@ -7,7 +7,7 @@ import { GarbageCollector } from '../../cache/gc/index.ts';
 import { type RegistryThread, startRegistryThread } from '../../oci/registry-server/index.ts';
 import { fileSystemUsage } from '../../sys/index.ts';
 import { type Builder, openBuilder } from '../engine/index.ts';
-import { RunStore, Runs, type RunsOptions, registerBuilder, tagWriter } from '../runs/index.ts';
+import { RunStore, Runs, type RunsOptions, registerBuilder, tagWriter, withoutOwnPaths } from '../runs/index.ts';
 import { receiveModule } from '../sources/local/index.ts';
 import type { DaemonConfig, ListenAddress } from './config.ts';
 import { registerControl } from './control.ts';
@@ -122,7 +122,10 @@ function serveRuns(
 ): Runs {
   const runs = new Runs({
     ...others,
-    solve: (request, options) => engine.solve(request, options),
+    solve: (request, options) =>
+      engine.solve(request, options).catch((error: unknown) => {
+        throw withoutOwnPaths(error, state.layout.root);
+      }),
     store: new RunStore({ db: state.db, leases: state.leases }),
     writeTags: tagWriter(state.content, openRepository),
     capacity: maxRuns ?? Math.ceil(availableParallelism() * 1.5),

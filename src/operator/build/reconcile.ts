@@ -45,7 +45,7 @@ export function buildReconciler(parts: BuildReconcilerParts): Reconcile {
         .byIndex(BY_OWNER, ownerIndex(build.metadata.namespace, build.metadata))
         .filter(({ metadata }) => metadata.deletionTimestamp === undefined);
       const troubled = owned.map((run) => troubleOf('buildrun', keyOf(run))).findLast((one) => one !== undefined);
-      return decideBuild({ build, runs: owned, now: Date.now(), trouble: trouble ?? troubled });
+      return decideBuild({ build, runs: owned, now: client.now(), trouble: trouble ?? troubled });
     };
     let { actions, status } = decide();
     let refused: unknown;

@@ -28,7 +28,7 @@ export function poolReconciler({ client, pools, builders, onProbed }: PoolReconc
     }
     const endpoints = await builders.probe(pool, { signal });
     onProbed();
-    const status = plainTexts(poolStatus(pool, endpoints, Date.now()));
+    const status = plainTexts(poolStatus(pool, endpoints, client.now()));
     if (!sameStatus(pool.status, status))
       await writeStatus({ client, informer: pools }, builderPoolType, pool, status, { signal });
     return { requeueAfterMs: endpoints.every(({ ready }) => ready) ? PROBE_EVERY_MS : PROBE_SOON_MS };

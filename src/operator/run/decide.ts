@@ -98,7 +98,7 @@ function decidePending(view: RunView, before: BuildRunStatus): RunDecision {
   }
   if (prepared.kind === 'waiting') {
     const status = condition(view, before, 'Accepted', 'False', prepared.reason, prepared.message);
-    const leftMs = queueDeadline(run, before) - now;
+    const leftMs = queueDeadline(view, before) - now;
     if (leftMs <= 0)
       return over(view, status, 'Failed', {
         class: 'user',
@@ -139,7 +139,7 @@ function decideQueued(view: RunView, before: BuildRunStatus): RunDecision {
     const scheduled = condition(view, status, 'Scheduled', 'True', 'Placed', `runs on ${place.address}`);
     return { status: condition(view, scheduled, 'Succeeded', 'Unknown', 'Running', 'the build runs') };
   }
-  const leftMs = queueDeadline(run, before) - now;
+  const leftMs = queueDeadline(view, before) - now;
   if (leftMs <= 0)
     return over(view, before, 'Error', {
       class: 'infrastructure',
@@ -296,11 +296,11 @@ function closeAttempt(status: BuildRunStatus, reason: string, message: string, n
   );
 }
 
-function queueDeadline({ spec }: KnownRun, status: BuildRunStatus): number {
+function queueDeadline({ run: { spec }, now }: RunView, status: BuildRunStatus): number {
   const { queueTimeout } = spec.buildSpec;
   const limitMs = queueTimeout === undefined ? DEFAULT_QUEUE_TIMEOUT_MS : parseDuration(queueTimeout);
   // The wait for a retry begins anew.
-  const since = status.attempts?.at(-1)?.completedAt ?? status.queuedAt ?? timeText(Date.now());
+  const since = status.attempts?.at(-1)?.completedAt ?? status.queuedAt ?? timeText(now);
   return Date.parse(since) + limitMs;
 }
 

@@ -92,7 +92,7 @@ export class RunReconciler {
   }
 
   readonly reconcile: Reconcile = async (key, { signal }) => {
-    const { runs, dispatcher } = this.#parts;
+    const { client, runs, dispatcher } = this.#parts;
     const run = runs.get(key);
     if (run === undefined) return undefined;
     if (run.metadata.deletionTimestamp !== undefined) {
@@ -110,7 +110,7 @@ export class RunReconciler {
     const queued = queuedRun(run);
     const view: RunView = {
       run,
-      now: Date.now(),
+      now: client.now(),
       prepared: await this.#prepared(run, { signal }),
       place: run.status?.phase === 'Queued' ? dispatcher.placeOf(uid) : undefined,
       waiting: dispatcher.waiting(queued),
@@ -224,7 +224,7 @@ export class RunReconciler {
           this.#drop(uid, task);
           dispatcher.release(uid);
         }
-        if (retryAt(status) <= Date.now()) dispatcher.enqueue(queuedRun({ ...run, status }));
+        if (retryAt(status) <= this.#parts.client.now()) dispatcher.enqueue(queuedRun({ ...run, status }));
         return;
       }
       case 'Running':

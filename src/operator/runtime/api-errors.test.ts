@@ -101,3 +101,16 @@ test('calls that hang keep no urgent call waiting, and end with their signal', a
   over.abort(new CodedError('cancelled', 'over'));
   for (const one of await settled) expect(one).toMatchObject({ status: 'rejected', reason: { code: 'cancelled' } });
 });
+
+test('times are the API server’s where this machine’s clock is far off, and its own else', async () => {
+  const at = (ms: number) =>
+    (answer = (_, response) => reply(response, 200, thing, { date: new Date(ms).toUTCString() }));
+  for (const offMs of [-5 * 3_600_000, 3_600_000]) {
+    at(Date.now() + offMs);
+    await client.get(things, one, { signal });
+    expect(Math.abs(client.now() - Date.now() - offMs)).toBeLessThan(60_000);
+  }
+  at(Date.now() - 1000);
+  await client.get(things, one, { signal });
+  expect(Math.abs(client.now() - Date.now())).toBeLessThan(500);
+});

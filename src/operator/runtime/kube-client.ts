@@ -26,6 +26,8 @@ const MAX_BODY = 512 * 1024 * 1024;
 /** Times that "too many requests" is waited out before the caller is told. */
 const PATIENCE = 5;
 const MAX_RETRY_AFTER_MS = 30_000;
+/** How far this machine's clock may be from the API server's: answers say seconds, and take some. */
+const SKEW_MS = 5000;
 
 export interface ClientMetrics {
   /** One call that was answered; `status` 0 for none. */
@@ -52,6 +54,7 @@ export function openKubeClient(
 ): KubeClient & Disposable {
   const server = new URL(config.getCurrentCluster()?.server ?? 'https://kubernetes.default.svc');
   const calls = new Semaphore(PARALLEL);
+  let skewMs = 0;
   let pooled: { readonly of: string; readonly agent: Agent } | undefined;
 
   /** Credentials as they are now, on one agent for as long as the certificates stay. */
@@ -98,7 +101,11 @@ export function openKubeClient(
           : { 'content-type': call.contentType ?? 'application/json', 'content-length': Buffer.byteLength(body) }),
       },
     });
-    request.once('response', resolve);
+    request.once('response', (response) => {
+      const skew = Date.parse(response.headers.date ?? '') - Date.now();
+      skewMs = Math.abs(skew) > SKEW_MS ? skew : 0;
+      resolve(response);
+    });
     // Also of a connection that breaks after the answer began: its reader tells.
     request.on('error', reject);
     request.end(body);
@@ -152,6 +159,7 @@ export function openKubeClient(
   }
 
   return {
+    now: () => Date.now() + skewMs,
     get: async (type, key, options) =>
       type.parse(await send({ verb: 'get', method: 'GET', path: pathOf(type, key) }, options)),
     listPage: async (type, options) => {

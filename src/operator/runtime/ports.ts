@@ -82,6 +82,8 @@ export interface WatchEvent {
  * (422, with the fields), out_of_range (410 Gone), unavailable (5xx, 429, connection); a 429's Retry-After is kept to.
  */
 export interface KubeClient {
+  /** Milliseconds since the epoch by the API server's clock, where this machine's is far from it: what one operator writes down another one reads. */
+  now(): number;
   get<T extends KubeObject>(type: ResourceType<T>, key: ObjectKey, options: CallOptions): Promise<T>;
   listPage(
     type: ResourceType,

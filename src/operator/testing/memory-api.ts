@@ -59,6 +59,7 @@ export class MemoryApi {
   }
 
   readonly client: KubeClient = {
+    now: () => Date.now(),
     get: async <T extends KubeObject>(type: ResourceType<T>, key: ObjectKey) => {
       const found = this.#objects.get(idOf(type.plural, key));
       if (found === undefined) throw new CodedError('not_found', `there is no ${type.kind} ${key.name}`);
