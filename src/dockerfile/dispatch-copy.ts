@@ -112,15 +112,18 @@ function ownerOf(command: CopyCommand): Owner | undefined {
   return owner;
 }
 
-const SYMBOLIC_MODE = /^[ugoa]*(?:[-+=](?:[rwxXst]*|[ugo]))+(?:,[ugoa]*(?:[-+=](?:[rwxXst]*|[ugo]))+)*$/;
+/** A mode as chmod(1) takes it: clauses of classes and actions, each with what to set or where to copy from. */
+const SYMBOLIC_MODE = /^[ugoa]*(?:[-+=][rwxXstugo]*)+(?:,[ugoa]*(?:[-+=][rwxXstugo]*)+)*$/;
+const MAX_MODE_LENGTH = 1000;
 
 function chmodOf(text: string): Chmod {
   if (text === '') return { mode: -1, modeStr: '' };
   if (/^[0-7]+$/.test(text) && Number.parseInt(text, 8) <= 0o7777)
     return { mode: Number.parseInt(text, 8), modeStr: '' };
-  if (/^[0-9]/.test(text) || text.length > 100)
+  if (/^[0-9]/.test(text) || text.length > MAX_MODE_LENGTH)
     throw invalidArgument(`invalid chmod parameter: '${text}'. it should be octal string and between 0 and 07777`);
-  if (!SYMBOLIC_MODE.test(text)) throw invalidArgument(`invalid chmod parameter: '${text}'`);
+  if (!SYMBOLIC_MODE.test(text))
+    throw invalidArgument(`invalid chmod parameter: '${text}': invalid syntax`, { hint: 'Write 0755 or u+x,go-w.' });
   return { mode: 0, modeStr: text };
 }
 

@@ -18,7 +18,6 @@ import { expect, test } from 'vitest';
 import type { FileAction, FileCopy } from '../../../llb/index.ts';
 import type { TaskContext } from '../../../sys/index.ts';
 import { fileAction } from './file-task.ts';
-import { applyMode } from './symbolic-mode.ts';
 
 const me = process.getuid!();
 const context = { throwIfAborted() {}, post() {} } as unknown as TaskContext;
@@ -250,22 +249,4 @@ test('symlink', () => {
   expect(readlinkSync(join(target.path, 'l'))).toBe('../x');
   expect(target.stat('l').mtimeMs).toBe(1000);
   expect(() => link('/there')).toThrow('file exists');
-});
-
-test.each<[string, number, boolean, number]>([
-  ['0755', 0o600, false, 0o755],
-  ['u+x', 0o644, false, 0o744],
-  ['go-w', 0o666, false, 0o644],
-  ['a=rX', 0o600, false, 0o444],
-  ['a=rX', 0o600, true, 0o555],
-  ['g=u', 0o640, false, 0o660],
-  ['u+s,+t', 0o755, false, 0o5755],
-  ['u=rw,g=r,o=', 0o777, false, 0o640],
-  ['+x', 0o600, false, 0o711],
-])('mode %s of %o', (text, mode, directory, expected) => {
-  expect(applyMode(text, mode, directory)).toBe(expected);
-});
-
-test('a mode that is none is refused', () => {
-  expect(() => applyMode('u~x', 0, false)).toThrow('invalid mode "u~x"');
 });
