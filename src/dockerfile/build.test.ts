@@ -239,6 +239,18 @@ describe('what is built', () => {
   });
 });
 
+test('without merges in the builder, what --link copies is laid over the base as a merge would lay it', async () => {
+  const client = new FakeClient({ Dockerfile: 'FROM localhost:5955/base:1\nCOPY --link --chown=5 a /deep/a\n' });
+  await client.addTestImages();
+  client.llbCaps = new Set([...client.llbCaps].filter((cap) => cap !== 'mergeop'));
+  await buildDockerfile(client, call);
+  const files = bodies(client.definition).flatMap((body) => (body.kind === 'file' ? [body.file.actions] : []));
+  expect(files).toMatchObject([
+    [{ input: -1, body: { copy: { dest: '/deep/a', owner: { user: { id: 5 } } } } }],
+    [{ body: { copy: { src: '/', dest: '/', dirCopyContents: true, alwaysReplaceExistingDestPaths: true } } }],
+  ]);
+});
+
 describe('an image of another system', () => {
   async function configOf(dockerfile: string, platform: string): Promise<Record<string, never>> {
     const client = new FakeClient({ Dockerfile: dockerfile }, { platform });

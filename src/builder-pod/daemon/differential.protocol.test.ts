@@ -1,0 +1,239 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { TarReader } from '../../oci/tar/index.ts';
+import { BASE, FAILURES, LINTED, STAGES } from './testing/differential-cases.ts';
+
+/** The same small Dockerfiles through the real daemon and through ours: what users get must be the same. */
+const cache =
+  process.env['SLIPWAY_CACHE'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'slipway');
+const buildctl = join(cache, 'tools', 'buildctl');
+const OLD = 1_500_000_000;
+
+const temp = mkdtempSync(join(tmpdir(), 'slipway-both-'));
+const context = join(temp, 'context');
+
+class Daemon {
+  readonly address: string;
+  readonly #process: ChildProcess;
+  readonly #name: string;
+  #log = '';
+
+  constructor(name: string, program: string, args: readonly string[]) {
+    this.#name = name;
+    this.address = join(temp, `${name}.sock`);
+    const common = ['--root', join(temp, name), '--addr', `unix://${this.address}`];
+    this.#process = spawn(program, [...common, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    for (const stream of [this.#process.stdout, this.#process.stderr])
+      stream?.on('data', (chunk: Buffer) => (this.#log += chunk.toString()));
+  }
+
+  async ready(): Promise<void> {
+    while (!existsSync(this.address)) {
+      if (this.#process.exitCode !== null) throw new Error(`${this.#name} ended: ${this.#log}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  async build(file: string, ...args: readonly string[]): Promise<{ readonly code: number; readonly text: string }> {
+    const child = spawn(
+      buildctl,
+      [
+        ...['--addr', `unix://${this.address}`, 'build', '--progress=plain', '--frontend=dockerfile.v0'],
+        ...['--local', `context=${context}`, '--local', `dockerfile=${temp}`, '--opt', `filename=${file}`, ...args],
+      ],
+      { stdio: ['ignore', 'pipe', 'pipe'] },
+    );
+    let text = '';
+    for (const stream of [child.stdout, child.stderr])
+      stream?.on('data', (chunk: Buffer) => (text += chunk.toString()));
+    const [code] = (await once(child, 'close')) as [number | null];
+    return { code: code ?? -1, text };
+  }
+
+  async image(target: string): Promise<Image> {
+    const dest = join(temp, `${this.#name}-${target}`);
+    const { code, text } = await this.build(
+      'Dockerfile',
+      ...['--opt', `target=${target}`, '--opt', 'build-arg:NOTHING=1', '--output', `type=oci,tar=false,dest=${dest}`],
+    );
+    if (code !== 0) throw new Error(`${this.#name} does not build ${target}:\n${text}`);
+    return readImage(dest);
+  }
+
+  async stop(): Promise<void> {
+    if (this.#process.exitCode !== null) return;
+    this.#process.kill('SIGTERM');
+    await once(this.#process, 'exit');
+  }
+}
+
+interface Image {
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly layers: readonly (readonly string[])[];
+}
+
+interface ManifestJson {
+  readonly config: { readonly digest: string };
+  readonly layers: readonly { readonly digest: string; readonly mediaType: string }[] | null;
+}
+
+/** Without what differs from build to build: digests, and times of what was made now. */
+function readImage(layout: string): Image {
+  const blob = (digest: string) => readFileSync(join(layout, 'blobs', digest.replace(':', '/')));
+  const parse = (bytes: Buffer) => JSON.parse(bytes.toString()) as Record<string, unknown>;
+  const { manifests } = parse(readFileSync(join(layout, 'index.json'))) as unknown as {
+    manifests: { digest: string }[];
+  };
+  const manifest = parse(blob(manifests[0]!.digest)) as unknown as ManifestJson;
+  const { created: _, rootfs, history, ...config } = parse(blob(manifest.config.digest));
+  return {
+    config: {
+      ...config,
+      layers: (rootfs as { diff_ids: unknown[] }).diff_ids.length,
+      history: (history as Record<string, unknown>[]).map(({ created: __, ...entry }) => entry),
+    },
+    layers: (manifest.layers ?? []).map(({ digest }) => entriesOf(gunzipSync(blob(digest)))),
+  };
+}
+
+function entriesOf(tar: Buffer): string[] {
+  const lines: string[] = [];
+  const contents: Buffer[][] = [];
+  const reader = new TarReader({
+    entry: ({ type, name, mode, uid, gid, linkname = '', mtime, xattrs = new Map() }) => {
+      const seconds = Number(mtime / 1_000_000_000n);
+      // Times of directories that COPY makes differ on purpose (docs/buildkit-differences.md).
+      const time = type === 'directory' || seconds > OLD + 1000 ? '' : String(seconds);
+      lines.push([name, type, mode.toString(8), `${uid}:${gid}`, linkname, time, [...xattrs.keys()].join()].join(' '));
+      contents.push([]);
+    },
+    data: (chunk) => void contents.at(-1)!.push(Buffer.from(chunk)),
+  });
+  reader.push(tar);
+  reader.close();
+  return lines.map((line, i) => {
+    const content = Buffer.concat(contents[i]!);
+    return content.length === 0 ? line : `${line} ${createHash('sha256').update(content).digest('hex').slice(0, 8)}`;
+  });
+}
+
+function makeContext(): void {
+  const at = (name: string) => join(context, name);
+  for (const name of ['d/sub/deep', 'links', 'empty']) mkdirSync(at(name), { recursive: true });
+  copyFileSync('/bin/busybox', at('busybox'));
+  writeFileSync(at('passwd'), 'root:x:0:0:root:/root:/bin/sh\nbob:x:7:8:bob:/home/bob:/bin/sh\n');
+  writeFileSync(at('group'), 'root:x:0:\nbob:x:8:\nstaff:x:50:bob\n');
+  for (const [name, text] of [
+    ['f', 'file\n'],
+    ['s.sh', '#!/bin/sh\n'],
+    ['d/g', 'g\n'],
+    ['d/sub/deep/h', 'h\n'],
+  ] as const)
+    writeFileSync(at(name), text);
+  chmodSync(at('s.sh'), 0o755);
+  chmodSync(at('d/g'), 0o604);
+  chmodSync(at('d/sub'), 0o711);
+  symlinkSync('../f', at('links/to-f'));
+  symlinkSync('../d', at('links/to-d'));
+  symlinkSync('/nosuch', at('links/dangling'));
+  execFileSync('tar', ['-cf', at('a.tar'), '--owner=3', '--group=4', '-C', at('d'), 'g', 'sub']);
+  execFileSync('tar', ['-czf', at('a.tgz'), '-C', at('d'), '.']);
+  for (const name of [
+    'f',
+    's.sh',
+    'd/g',
+    'd/sub/deep/h',
+    'd/sub/deep',
+    'd/sub',
+    'd',
+    'links',
+    'empty',
+    'a.tar',
+    'a.tgz',
+    'busybox',
+    'passwd',
+    'group',
+    '.',
+  ])
+    utimesSync(at(name), OLD, OLD);
+}
+
+let both: readonly [real: Daemon, ours: Daemon];
+
+beforeAll(async () => {
+  makeContext();
+  const stages = Object.entries(STAGES).map(([name, text]) => `FROM base AS ${name}\n${text}\n`);
+  writeFileSync(join(temp, 'Dockerfile'), BASE + stages.join(''));
+  both = [
+    new Daemon('real', join(cache, 'tools', 'buildkitd'), ['--containerd-worker=false', '--oci-worker-net=host']),
+    new Daemon('ours', join(import.meta.dirname, '../../../bin/buildkitd'), []),
+  ];
+  await Promise.all(both.map((daemon) => daemon.ready()));
+});
+
+afterAll(async () => {
+  await Promise.all(both.map((daemon) => daemon.stop()));
+  rmSync(temp, { recursive: true, force: true });
+});
+
+describe('images', () => {
+  test.each(Object.keys(STAGES))('of the stage %s', async (name) => {
+    const [real, ours] = await Promise.all(both.map((daemon) => daemon.image(name)));
+    expect(ours!.config).toEqual(real!.config);
+    expect(ours!.layers).toEqual(real!.layers);
+  });
+});
+
+/** What the user reads, without what names the moment. */
+function failureOf({ code, text }: { readonly code: number; readonly text: string }): string {
+  expect(code).not.toBe(0);
+  const line = text.split('\n').findLast((each) => each.startsWith('error: '));
+  return (line ?? text)
+    .replace(/[a-z0-9]{25}(?:::[a-z0-9]{25})?/g, 'ID')
+    .replace(/^error: (?:failed to solve: )?/, '')
+    .replace(/rpc error: code = \w+ desc = /g, '')
+    .replaceAll(/\/\S+\/cachemounts\/buildkit\d+/g, '');
+}
+
+/** Where ours says more, and where it leaves out what the line says anyway. */
+const SAYS_MORE = new Set(['no such program']);
+const SAYS_LESS = new Set(['no such user']);
+
+describe('failures', () => {
+  test.each(Object.entries(FAILURES))('%s', async (name, text) => {
+    const file = `failing-${name.replaceAll(' ', '-')}`;
+    writeFileSync(join(temp, file), `${BASE}FROM base\n${text}\n`);
+    const [real, ours] = await Promise.all(both.map((daemon) => daemon.build(file)));
+    if (SAYS_MORE.has(name)) expect(failureOf(ours!)).toContain(failureOf(real!));
+    else if (SAYS_LESS.has(name)) expect(failureOf(real!)).toContain(failureOf(ours!));
+    else expect(failureOf(ours!)).toBe(failureOf(real!));
+  });
+});
+
+test('checks find the same', async () => {
+  writeFileSync(join(temp, 'linted'), BASE + LINTED);
+  const found = async (daemon: Daemon) => {
+    const { text } = await daemon.build('linted', '--opt', 'requestid=frontend.lint');
+    return [...text.matchAll(/^WARNING: (\w+)[^\n]*\n([^\n]*)/gm)].map(([, rule, what]) => `${rule} ${what}`).sort();
+  };
+  const [real, ours] = await Promise.all(both.map(found));
+  expect(real!.length).toBeGreaterThan(8);
+  expect(ours).toEqual(real);
+});
