@@ -177,6 +177,10 @@ export interface RefManager {
       readonly recordType: RecordType;
     },
   ): Promise<NamedWritableRef>;
+  /**
+   * From now on the name, and those that go on from it with a colon, start empty. Who has an instance open keeps it to the end; the promise is that of removing the others.
+   */
+  forgetNamed(name: Omit<NamedRef, 'sharing'>): Promise<void>;
 }
 
 export interface NamedRef {

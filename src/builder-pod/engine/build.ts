@@ -10,6 +10,7 @@ import {
   withDefaultTag,
 } from '../../base/index.ts';
 import { toGoMode } from '../../builder-api/index.ts';
+import type { RefManager } from '../../cache/ports.ts';
 import { type Definition, type LlbGraph, loadDefinition } from '../../llb/index.ts';
 import type { Pools } from '../../sys/index.ts';
 import type {
@@ -28,6 +29,7 @@ import type {
   FrontendBridge,
   FrontendRegistry,
 } from '../frontends/index.ts';
+import { uncachedMounts } from '../ops/exec/index.ts';
 import type { ImageResolver, ResolutionMemo, SourceRegistry } from '../sources/index.ts';
 import { BuildRef, type EngineJob } from './build-ref.ts';
 import { BUILDER_LLB_CAPS } from './capabilities.ts';
@@ -41,6 +43,7 @@ export interface BuildServices {
   readonly pools: Pools;
   /** Unmounts and the like that builds do not wait for. */
   readonly afterwork: Afterwork;
+  readonly refs: Pick<RefManager, 'forgetNamed'>;
   readonly images: ImageResolver;
   readonly sources: SourceRegistry;
   readonly frontends: FrontendRegistry;
@@ -108,6 +111,9 @@ export class Build {
     } catch (error) {
       throw this.explain(annotate(error, 'failed to load LLB'));
     }
+    const { afterwork, refs } = this.#services;
+    const scope = this.job.scope.write;
+    for (const key of uncachedMounts(graph)) afterwork.run(() => refs.forgetNamed({ scope, key }));
     const ref = new BuildRef(definition, graph.root, {
       job: this.job,
       pools: this.#services.pools,

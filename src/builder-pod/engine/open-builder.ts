@@ -130,6 +130,7 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
     ...{
       pools,
       afterwork,
+      refs,
       images,
       sources,
       keys,

@@ -166,6 +166,10 @@ export class Refs implements RefManager, AsyncDisposable {
     return this.#named.open(name, options);
   }
 
+  async forgetNamed(name: Omit<NamedRef, 'sharing'>): Promise<void> {
+    for (const ref of this.#named.forget(name)) await this.remove(ref);
+  }
+
   /** Removes a ref that nothing holds, with its snapshot; false when something does. */
   async remove(id: string): Promise<boolean> {
     const { records } = this;

@@ -114,3 +114,27 @@ test('kept names outlive the process; after a power loss only if they were on di
     rmSync(root, { recursive: true });
   }
 });
+
+test('a forgotten name starts empty; who holds it goes on, and it goes with the last', async () => {
+  await using state = await openTestState();
+  await used(state, 'shared', 'a');
+  const held = await state.refs.openNamed(named('shared'), describing);
+  await used(state, 'shared', 'of-another');
+  const nested = await state.refs.openNamed(named('shared', 'k:below'), describing);
+  await nested.keep();
+  await nested.release();
+  const beside = await state.refs.openNamed(named('shared', 'kk'), describing);
+  await beside.keep();
+  await beside.release();
+  const forgotten = state.refs.forgetNamed({ scope: '', key: 'k' });
+  // At once, and whoever keeps it now keeps nothing.
+  expect(await used(state, 'shared', 'b')).toEqual(['b']);
+  await held.keep();
+  expect(await write(held, 'c')).toEqual(['a', 'c', 'of-another']);
+  await forgotten;
+  expect(state.snapshotter.list()).toHaveLength(3);
+  await held.release();
+  expect(state.snapshotter.list()).toHaveLength(2);
+  await state.refs.forgetNamed({ scope: 'other', key: 'k' });
+  expect(await used(state, 'shared', 'd')).toEqual(['b', 'd']);
+});

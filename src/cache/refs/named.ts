@@ -153,7 +153,20 @@ export class NamedRefs {
   }
 
   keep({ row }: Open): void {
-    this.#engine.records.options.db.run('UPDATE named_refs SET kept = 1 WHERE id = ?', row.id);
+    this.#engine.records.options.db.run("UPDATE named_refs SET kept = 1 WHERE id = ? AND key <> ''", row.id);
+  }
+
+  /** Takes the instances out of reach, at once; gives their refs. Those that are open go when they are left. */
+  forget({ scope, key }: Omit<NamedRef, 'sharing'>): readonly string[] {
+    const { db } = this.#engine.records.options;
+    const below = `${key}:`;
+    const of = 'scope = ? AND (key = ? OR substr(key, 1, ?) = ?)';
+    const parameters = [scope, key, below.length, below] as const;
+    return db.transaction(() => {
+      const rows = db.all<{ ref: string }>(`SELECT ref FROM named_refs WHERE ${of}`, ...parameters);
+      db.run(`UPDATE named_refs SET key = '', kept = 0 WHERE ${of}`, ...parameters);
+      return rows.map(({ ref }) => ref);
+    });
   }
 
   /** One holder goes; what was never kept goes with the last. */

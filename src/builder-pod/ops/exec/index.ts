@@ -1,1 +1,2 @@
 export { type ExecOpOptions, execOp } from './exec-op.ts';
+export { uncachedMounts } from './mounts.ts';

@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import { CodedError, invalidArgument } from '../../../base/index.ts';
 import type { ImmutableRef, MutableRef, RefManager, RefOptions, WritableRef } from '../../../cache/ports.ts';
-import { EMPTY_INPUT, type ExecMount, type ExecOp, SKIP_OUTPUT } from '../../../llb/index.ts';
+import { EMPTY_INPUT, type ExecMount, type ExecOp, type LlbGraph, SKIP_OUTPUT } from '../../../llb/index.ts';
 import type { OpContext } from '../../../solver/ports.ts';
 import type { MountSpec } from '../../../sys/index.ts';
 import type { Step, StepMount } from '../../executor/index.ts';
@@ -157,6 +157,22 @@ function stepOf({ meta }: ExecOp): string {
   return `exec ${meta.args.join(' ')}`;
 }
 
+/** Of all instances of a cache mount; those on top of an input go on from it with a colon. */
+function cacheMountKey(mount: ExecMount): string {
+  return `cache-dir:${mount.cache?.id ?? mount.dest}`;
+}
+
+/** The cache mounts of steps that are to run whatever is cached: they start empty. */
+export function uncachedMounts(graph: LlbGraph): readonly string[] {
+  const keys = new Set<string>();
+  for (const { op } of graph.vertices) {
+    const { body } = op.op;
+    if (body.kind !== 'exec' || !op.metadata.ignoreCache) continue;
+    for (const mount of body.exec.mounts) if (mount.type === 'cache') keys.add(cacheMountKey(mount));
+  }
+  return [...keys];
+}
+
 /** The cache mounts of one step: one named ref for all mounts of one key, except private ones. */
 class CacheMounts {
   readonly #env: MountEnvironment;
@@ -173,7 +189,7 @@ class CacheMounts {
   ): Promise<void> {
     const wanted = mounts.map((mount) => {
       const parent = inputOf(mount);
-      const key = `cache-dir:${mount.cache?.id ?? mount.dest}${parent === undefined ? '' : `:${parent.id}`}`;
+      const key = `${cacheMountKey(mount)}${parent === undefined ? '' : `:${parent.id}`}`;
       return { mount, parent, key, sharing: mount.cache?.sharing ?? 'shared' };
     });
     wanted.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));

@@ -9,9 +9,10 @@ import { hostPlatform, neverAborted, newId, silentLogger } from '../../base/inde
 import { SessionRegistry } from '../../builder-api/index.ts';
 import { FileActions, http, type State as Llb, scratch } from '../../llb/index.ts';
 import { makeBusyboxRoot } from '../executor/testing/busybox.ts';
+import type { Build } from './build.ts';
 import { type Builder, openBuilder } from './open-builder.ts';
 
-/** Places are for computing: whoever waits keeps nobody from working. */
+/** What the steps of several builds do to each other. */
 const cleanup = new AsyncDisposableStack();
 let builder: Builder;
 let base: Llb;
@@ -48,15 +49,26 @@ async function serve(listener: RequestListener): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-function solve(target: Llb, signal: AbortSignal = neverAborted) {
+/** What the steps printed. */
+async function solve(target: Llb, signal: AbortSignal = neverAborted): Promise<{ readonly log: string }> {
   const request = { ref: newId(), session: '', frontendAttrs: new Map(), frontendInputs: new Map() };
-  return builder.engine.solve(
+  const log: Uint8Array[] = [];
+  let watching: Promise<void> | undefined;
+  const began = ({ job }: Build) => {
+    watching = (async () => {
+      for await (const events of job.watch({ signal: neverAborted }))
+        for (const event of events) if (event.kind === 'log') log.push(event.data);
+    })();
+  };
+  await builder.engine.solve(
     {
       ...{ ...request, definition: target.marshal(), exporters: [], entitlements: [] },
-      scope: { write: 'default', read: ['default'] },
+      ...{ scope: { write: 'default', read: ['default'] }, observer: { began, ending: () => {} } },
     },
     { signal },
   );
+  await watching;
+  return { log: Buffer.concat(log).toString() };
 }
 
 test('downloads that drip, however many, do not keep another build from its work', async () => {
@@ -87,3 +99,19 @@ test('steps that are independent all run at once', async () => {
   const all = stages.reduce((actions, stage, n) => actions.copy(stage, '/etc/passwd', `/${n}`), new FileActions());
   await solve(scratch().file(all));
 }, 60_000);
+
+test('a cache mount starts empty for a build that wants no cache, once a build', async () => {
+  const cache = { id: newId() };
+  const step = (on: Llb, name: string, ignoreCache: boolean) =>
+    on.run({
+      args: ['sh', '-c', `ls /m; touch /m/${name}; : ${newId()}`],
+      mounts: [{ target: '/m', cache }],
+      ignoreCache,
+    }).root;
+  const listed = async (target: Llb) => (await solve(target, neverAborted)).log.split('\n').filter(Boolean).sort();
+  expect(await listed(step(base, 'one', false))).toEqual([]);
+  expect(await listed(step(base, 'two', false))).toEqual(['one']);
+  // The second step of the same build finds what the first left.
+  expect(await listed(step(step(base, 'three', true), 'four', true))).toEqual(['three']);
+  expect(await listed(step(base, 'five', false))).toEqual(['four', 'three']);
+});
