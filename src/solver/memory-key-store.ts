@@ -29,8 +29,10 @@ export class MemoryKeyStore implements KeyStore {
     getOrAdd(this.#back, target, () => new Map()).set(`${id} ${name}`, { from: id, link });
   }
 
-  backlinks(id: string): readonly { readonly from: string; readonly link: CacheLink }[] {
-    return [...(this.#back.get(id)?.values() ?? [])];
+  backlinks(id: string, scopes: readonly string[]): readonly { readonly from: string; readonly link: CacheLink }[] {
+    return [...(this.#back.get(id)?.values() ?? [])].filter(({ from, link }) =>
+      this.links(from, link, scopes).includes(id),
+    );
   }
 
   results(id: string, scopes: readonly string[]): readonly { readonly resultId: string; readonly createdAt: number }[] {
@@ -59,7 +61,7 @@ export class MemoryKeyStore implements KeyStore {
     }
     for (let id = bare.pop(); id !== undefined; id = bare.pop()) {
       if (this.#results.has(id) || this.#links.has(id)) continue;
-      for (const { from, link } of this.backlinks(id)) {
+      for (const { from, link } of this.#back.get(id)?.values() ?? []) {
         const byLink = this.#links.get(from);
         const entry = byLink?.get(linkName(link));
         entry?.scopes.delete(id);
@@ -71,8 +73,11 @@ export class MemoryKeyStore implements KeyStore {
     }
   }
 
-  has(id: string): boolean {
-    return this.#links.has(id) || this.#back.has(id) || this.#results.has(id);
+  has(id: string, scopes: readonly string[]): boolean {
+    const leads = [...(this.#links.get(id)?.values() ?? [])].some(({ scopes: found }) =>
+      [...found.values()].some((tags) => scopes.some((scope) => tags.has(scope))),
+    );
+    return leads || this.backlinks(id, scopes).length > 0 || this.results(id, scopes).length > 0;
   }
 }
 

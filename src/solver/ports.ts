@@ -131,13 +131,14 @@ export interface KeyStore {
   /** Ids that `id` leads to by this link, in the given scopes. */
   links(id: string, link: CacheLink, scopes: readonly string[]): readonly string[];
   addLink(id: string, link: CacheLink, target: string, scope: string): void;
-  /** Links that lead to `id`, for export. */
-  backlinks(id: string): readonly { readonly from: string; readonly link: CacheLink }[];
+  /** Links that lead to `id` in the given scopes, for export. */
+  backlinks(id: string, scopes: readonly string[]): readonly { readonly from: string; readonly link: CacheLink }[];
   results(id: string, scopes: readonly string[]): readonly { readonly resultId: string; readonly createdAt: number }[];
   addResult(id: string, resultId: string, createdAt: number, scope: string): void;
-  /** Forgets a result (gone, corrupt, released) and every key that then leads nowhere. */
+  /** Forgets a result (gone, corrupt, released), whatever the scope, and every key that then leads nowhere. */
   dropResult(resultId: string): void;
-  has(id: string): boolean;
+  /** Whether the given scopes know the key. */
+  has(id: string, scopes: readonly string[]): boolean;
 }
 
 /** What solving emits; status streams, command line, metrics and tests read this one union. Times in ms since the epoch. */

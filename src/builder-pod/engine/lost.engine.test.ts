@@ -14,7 +14,7 @@ import {
   silentLogger,
 } from '../../base/index.ts';
 import { SessionRegistry } from '../../builder-api/index.ts';
-import { prune } from '../../cache/gc/index.ts';
+import { diskUsage, prune } from '../../cache/gc/index.ts';
 import { FileActions, image, type State as Llb, scratch } from '../../llb/index.ts';
 import { parseManifestOrIndex } from '../../oci/manifest/index.ts';
 import { anonymous, RegistryClient, type Repository } from '../../oci/registry-client/index.ts';
@@ -264,7 +264,8 @@ describe('what a random step made of one content is never found by another', () 
   test('when its record and that of a copy are pruned, and it runs again', async () => {
     const first = await made(copies(random(), 2));
     await prune(builder.state.refs, {
-      ...{ filters: ['description~=cat./proc', 'description~=^copy./v'], signal, sessions: () => [] },
+      filters: ['description~=cat./proc', 'description~=^copy./v'],
+      signal,
     });
     const second = await made(copies(random(), 1));
     expect(second).not.toBe(first);
@@ -281,6 +282,20 @@ describe('what a random step made of one content is never found by another', () 
     expect(await made(other(certain(first)))).toBe(first);
     expect(await made(other(certain(second)))).toBe(second);
   });
+});
+
+test('what an earlier version knew to be cached is made anew once, and its records can be pruned', async () => {
+  const target = step(from('base'), 'echo one > /one');
+  await solve(target);
+  const records = (await diskUsage(builder.state.refs, { signal })).length;
+  builder.state.db.run(`UPDATE schema_version SET version = 1 WHERE room = 'keys'`);
+  await builder[Symbol.asyncDispose]();
+  await open();
+  expect((await solve(target)).ran).toContain('sh -ec echo one > /one');
+  expect((await solve(target)).ran).toEqual([]);
+  expect((await diskUsage(builder.state.refs, { signal })).length).toBeGreaterThan(records);
+  await prune(builder.state.refs, { all: true, signal });
+  expect(await diskUsage(builder.state.refs, { signal })).toEqual([]);
 });
 
 describe('blobs of cached layers', () => {

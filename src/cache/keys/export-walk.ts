@@ -12,7 +12,7 @@ export interface KeyRecord {
 }
 
 /**
- * The keys from which `roots` are reached, each once, inputs before what they lead to. A key that is the target of links has the
+ * The keys from which `roots` are reached in the given scopes, each once, inputs before what they lead to. A key that is the target of links has the
  * digest of those links; a root has its own id.
  */
 export function walkKeys(store: KeyStore, roots: readonly string[], scopes: readonly string[]): readonly KeyRecord[] {
@@ -26,7 +26,7 @@ export function walkKeys(store: KeyStore, roots: readonly string[], scopes: read
       open.pop();
       continue;
     }
-    const backlinks = store.backlinks(id);
+    const backlinks = store.backlinks(id, scopes);
     if (at === undefined) {
       state.set(id, 'open');
       for (const { from } of backlinks) if (!state.has(from)) open.push(from);

@@ -24,6 +24,27 @@ afterAll(async () => {
 keyStoreSuite('memory', () => new MemoryKeyStore());
 keyStoreSuite('sqlite', () => new SqliteKeyStore(openDatabase()));
 
+test('what earlier versions wrote is forgotten, once', async () => {
+  const link = { input: 0, output: 0, digest: digestOf('x'), selector: '' };
+  const fill = (store: SqliteKeyStore) => {
+    store.addLink('content', link, 'made', 'main');
+    store.addResult('made', 'result', 1, 'main');
+  };
+  const earlier = openDatabase('earlier.db');
+  fill(new SqliteKeyStore(earlier));
+  earlier.run(`UPDATE schema_version SET version = 1 WHERE room = 'keys'`); // the tables are the same
+  await earlier.close();
+  const later = openDatabase('earlier.db');
+  const store = new SqliteKeyStore(later);
+  for (const table of ['cache_key', 'cache_link', 'cache_link_kind', 'cache_result'])
+    expect(later.all(`SELECT * FROM ${table}`)).toEqual([]);
+  fill(store);
+  await later.close();
+  const next = new SqliteKeyStore(openDatabase('earlier.db'));
+  expect(next.links('content', link, ['main'])).toEqual(['made']);
+  expect(next.results('made', ['main'])).toHaveLength(1);
+});
+
 test('keys outlive the process that wrote them', async () => {
   const link = { input: 0, output: 0, digest: digestOf('x'), selector: '' };
   const first = openDatabase('kept.db');

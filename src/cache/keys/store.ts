@@ -18,6 +18,13 @@ const MIGRATIONS = [
     PRIMARY KEY (key, result, scope)) WITHOUT ROWID;
   CREATE INDEX cache_result_id ON cache_result (result);
   `,
+  // Until here links could lead from one content to what was made of another. Which do cannot be told any more, so none is kept.
+  `
+  DELETE FROM cache_result;
+  DELETE FROM cache_link;
+  DELETE FROM cache_link_kind;
+  DELETE FROM cache_key;
+  `,
 ];
 
 interface LinkRow {
@@ -82,13 +89,14 @@ export class SqliteKeyStore implements KeyStore {
     });
   }
 
-  backlinks(id: string): readonly { readonly from: string; readonly link: CacheLink }[] {
+  backlinks(id: string, scopes: readonly string[]): readonly { readonly from: string; readonly link: CacheLink }[] {
     return this.#db
       .all<LinkRow>(
         `SELECT DISTINCT s.id AS source, k.input, k.output, k.digest, k.selector FROM cache_key t
            JOIN cache_link l ON l.target = t.num JOIN cache_link_kind k ON k.num = l.kind JOIN cache_key s ON s.num = l.source
-         WHERE t.id = ?`,
+         WHERE t.id = ? AND l.scope IN (SELECT value FROM json_each(?))`,
         id,
+        JSON.stringify(scopes),
       )
       .map(({ source, ...link }) => ({ from: source, link }));
   }
@@ -146,8 +154,16 @@ export class SqliteKeyStore implements KeyStore {
     });
   }
 
-  has(id: string): boolean {
-    return this.#db.get('SELECT 1 FROM cache_key WHERE id = ?', id) !== undefined;
+  has(id: string, scopes: readonly string[]): boolean {
+    const found = this.#db.get(
+      `WITH allowed AS (SELECT value FROM json_each(?2)), key AS (SELECT num FROM cache_key WHERE id = ?1)
+       SELECT 1 FROM cache_link WHERE source IN key AND scope IN allowed
+       UNION ALL SELECT 1 FROM cache_link WHERE target IN key AND scope IN allowed
+       UNION ALL SELECT 1 FROM cache_result WHERE key IN key AND scope IN allowed LIMIT 1`,
+      id,
+      JSON.stringify(scopes),
+    );
+    return found !== undefined;
   }
 
   #enter(id: string): number {

@@ -23,7 +23,11 @@ export function keyStoreSuite(name: string, open: () => KeyStore): void {
         expect(store.links('a', other, ['main'])).toEqual([]);
       }
       expect(store.links('b', link('x'), ['main'])).toEqual([]);
-      expect([store.has('a'), store.has('b'), store.has('z')]).toEqual([true, true, false]);
+      expect([store.has('a', ['main']), store.has('b', ['main']), store.has('z', ['main'])]).toEqual([
+        true,
+        true,
+        false,
+      ]);
     });
 
     test('shows links and results only to scopes that may read them', () => {
@@ -38,6 +42,30 @@ export function keyStoreSuite(name: string, open: () => KeyStore): void {
       expect(store.results('b', ['two'])).toEqual([{ resultId: 'r', createdAt: 2 }]);
       expect(store.results('b', ['one', 'two'])).toHaveLength(1);
       expect(store.results('b', [])).toEqual([]);
+    });
+
+    test('tells no scope what another knows', () => {
+      const store = open();
+      const honest = rootKey(digestOf('content of one'), -1);
+      const forged = rootKey(digestOf('content of two'), -1);
+      store.addLink(honest, link('copy'), 'copy-key', 'one');
+      store.addResult('copy-key', 'r', 1, 'one');
+      // The other tenant says of its own scope that other content leads there too, and has a result of its own.
+      store.addLink(forged, link('copy'), 'copy-key', 'two');
+      store.addResult('copy-key', 'forged', 2, 'two');
+      const ways = (scopes: readonly string[]) => store.backlinks('copy-key', scopes).map(({ from }) => from);
+      expect(ways(['one'])).toEqual([honest]);
+      expect(ways(['two'])).toEqual([forged]);
+      expect(ways(['one', 'two']).toSorted()).toEqual([honest, forged].toSorted());
+      expect(ways(['three'])).toEqual([]);
+      expect(walkKeys(store, ['copy-key'], ['one'])).toMatchObject([
+        { id: honest, inputs: [] },
+        { id: 'copy-key', inputs: [[{ from: honest }]], results: [{ resultId: 'r' }] },
+      ]);
+      expect([honest, forged, 'copy-key'].map((id) => store.has(id, ['two']))).toEqual([false, true, true]);
+      expect(store.has('copy-key', ['three'])).toBe(false);
+      store.dropResult('r'); // gone is gone for all, but the keys still lead to what the other has
+      expect(store.results('copy-key', ['one', 'two'])).toMatchObject([{ resultId: 'forged' }]);
     });
 
     test('gives the newest result first', () => {
@@ -57,7 +85,7 @@ export function keyStoreSuite(name: string, open: () => KeyStore): void {
       store.dropResult('m');
       expect(store.links('root', link('x'), ['main'])).toEqual(['middle']);
       store.dropResult('l');
-      expect(['root', 'middle', 'leaf'].map((id) => store.has(id))).toEqual([false, false, false]);
+      expect(['root', 'middle', 'leaf'].map((id) => store.has(id, ['main']))).toEqual([false, false, false]);
       store.addLink('root', link('x'), 'middle', 'main');
       store.addResult('root', 'r', 1, 'main');
       store.addResult('middle', 'm', 1, 'main');
@@ -65,7 +93,7 @@ export function keyStoreSuite(name: string, open: () => KeyStore): void {
       store.dropResult('m');
       expect(store.results('middle', ['main'])).toHaveLength(1);
       store.dropResult('n');
-      expect([store.has('root'), store.has('middle')]).toEqual([true, false]);
+      expect([store.has('root', ['main']), store.has('middle', ['main'])]).toEqual([true, false]);
       store.dropResult('unknown');
     });
 
@@ -82,7 +110,7 @@ export function keyStoreSuite(name: string, open: () => KeyStore): void {
       const store = open();
       store.addLink('random:1', link('x'), 'b', 'main');
       store.addResult('random:1', 'r', 1, 'main');
-      expect([store.has('random:1'), store.has('b')]).toEqual([false, false]);
+      expect([store.has('random:1', ['main']), store.has('b', ['main'])]).toEqual([false, false]);
     });
 
     test('is walked from a key down to the roots, with BuildKit’s record digests', () => {
