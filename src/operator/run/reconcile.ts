@@ -325,7 +325,8 @@ export class RunReconciler {
       },
       builderGraceMs: this.#parts.builderGraceMs,
       onChange: () => {
-        if (task.view.kind !== 'running') dispatcher.release(uid);
+        // Only of the newest attempt: an older one's place is given back.
+        if (task.view.kind !== 'running' && this.#tasks.get(uid) === task) dispatcher.release(uid);
         wake(keyOf(run));
       },
       log: this.#parts.log.child({ run: keyOf(run), uid, attempt: attempt.number }),
