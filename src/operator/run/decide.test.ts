@@ -202,3 +202,35 @@ test('what is over stays as it is', () => {
     expect(decide(run, { solve: succeeded, prepared: ready }).status).toEqual(run.status);
   }
 });
+
+test.each([
+  ['EXEC_OUT_OF_MEMORY', 'OutOfMemory'],
+  ['EXEC_OUT_OF_PROCESSES', 'OutOfProcesses'],
+  ['EXEC_FAILED', 'StepFailed'],
+])('a step that met a bound is told by its name: %s', (reason, word) => {
+  const error = new CodedError('unknown', 'exit code: 137', { fault: 'user', reason });
+  expect(decide(running, { solve: failed(error, { exitCode: 137 }) }).status.failure?.reason).toBe(word);
+});
+
+describe('what a queued run waits for', () => {
+  const queued = runOf('Queued', {});
+  test('its place', () => {
+    const { condition, status } = decide(queued, { waiting: { kind: 'position', position: 3 } });
+    expect(status.queue?.position).toBe(3);
+    expect(condition('Scheduled')).toMatchObject({ status: 'False', reason: 'Queued' });
+  });
+
+  test('its namespace’s limit, and no longer once that is away', () => {
+    const limited = decide(queued, { waiting: { kind: 'position', position: 1, limited: 2 } });
+    expect(limited.condition('Scheduled')).toMatchObject({ reason: 'NamespaceLimit' });
+    expect(limited.condition('Scheduled')?.message).toContain('2 runs');
+    const free = decide(runOf('Queued', limited.status), { waiting: { kind: 'position', position: 1 } });
+    expect(free.condition('Scheduled')).toMatchObject({ reason: 'Queued' });
+  });
+
+  test('the next try, as long as that is what it waits for', () => {
+    const { status } = decide(running, { solve: failed(platform) });
+    const again = decide({ ...running, status }, { waiting: { kind: 'position', position: 1 } });
+    expect(again.condition('Scheduled')).toMatchObject({ reason: 'Retrying' });
+  });
+});

@@ -32,6 +32,8 @@ const WORDS: Readonly<Record<string, string>> = {
   DOCKERFILE_NOT_FOUND: 'DockerfileNotFound',
   SECRET_MISSING: 'SecretNotGiven',
   EXEC_SECRET_MISSING: 'SecretNotGiven',
+  EXEC_OUT_OF_MEMORY: 'OutOfMemory',
+  EXEC_OUT_OF_PROCESSES: 'OutOfProcesses',
 };
 
 /** Why a run did not succeed, as its status tells it; every text within the bounds of the resource. */
