@@ -185,6 +185,22 @@ RUN cat /f
     expect((await builder.buildctl(['du'])).stdout).toMatch(/Total:\s+0B/);
   });
 
+  test('a context that changes with each build leaves a bounded number of records', async () => {
+    const at = makeContext(path.join(folder, 'changing'), { Dockerfile: 'FROM scratch\nCOPY a.txt /\n' });
+    await builder.buildctl(['prune', '--all']);
+    for (let n = 0; n < 30; n++) {
+      writeFileSync(path.join(at, 'a.txt'), `${n}\n`);
+      await succeeds(at);
+    }
+    const { stdout } = await builder.buildctl([
+      'du',
+      '--verbose',
+      '--filter',
+      'description=="local source for context"',
+    ]);
+    expect(stdout.match(/^ID:/gm)?.length).toBeLessThan(10);
+  });
+
   test('what was built survives the daemon', async () => {
     const at = context('restart');
     await succeeds(at);

@@ -152,6 +152,11 @@ export interface RefManager {
   /** A new handle on a stored ref; undefined when unknown or its content is gone. */
   get(id: string): Promise<ImmutableRef | undefined>;
   /**
+   * Drops a stored ref that no build will ask for again, and those below it of its kind that were there for it alone; false when something still needs
+   * one of them.
+   */
+  forget(id: string): Promise<boolean>;
+  /**
    * A lazy ref for a chain of layers, known by descriptors. What it holds is had only once the repository that `provider` reads from has delivered every
    * byte of it to this scope, whatever lies in the store; then equal chains of the scope share snapshots.
    */

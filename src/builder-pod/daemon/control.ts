@@ -21,6 +21,8 @@ import { statusMessages } from './status-messages.ts';
 import { buildkitCode } from './wire-code.ts';
 import { BUILDKIT_VERSION } from './worker.ts';
 
+/** Events of the history that wait for a client to read. */
+const MAX_WAITING_EVENTS = 1000;
 /** How long a status stream may come before its Solve. */
 const STATUS_WAIT_MS = 6000;
 /** The one scope of a stand-alone builder. */
@@ -144,13 +146,15 @@ export function registerControl(server: GrpcServer, options: ControlOptions): vo
       using _listening = history.listen((event) => {
         if (ref !== '' && event.record?.ref !== ref) return;
         if (activeOnly && event.type !== v1.BuildHistoryEventType.STARTED) return;
-        waiting.push(event);
+        if (waiting.length < MAX_WAITING_EVENTS) waiting.push(event);
         wake.resolve();
       });
       using aborted = onAbort(context.signal);
       while (true) {
         wake = Promise.withResolvers<void>();
+        const isSlow = waiting.length >= MAX_WAITING_EVENTS;
         yield* waiting.splice(0);
+        if (isSlow) throw new CodedError('resource_exhausted', 'build history came faster than it was read');
         await Promise.race([wake.promise, aborted.promise]);
       }
     },

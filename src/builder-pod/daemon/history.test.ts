@@ -29,3 +29,16 @@ test('memory is bounded whatever the age', () => {
   expect(refsOf(history)).toHaveLength(1000);
   expect(refsOf(history).at(-1)).toBe('build-1099');
 });
+
+test('nor does a client move its bounds: by pins, or by long attributes', () => {
+  const history = new BuildHistory({ maxEntries: 0, maxAgeMs: 0 });
+  for (let n = 0; n < 201; n++) {
+    history.start({ ref: `${n}`, frontendAttrs: { filename: 'Dockerfile', 'build-arg:big': 'x'.repeat(1 << 20) } });
+    if (n < 200) history.pin(`${n}`, true);
+  }
+  expect(() => history.pin('200', true)).toThrow(expect.objectContaining({ code: 'resource_exhausted' }));
+  history.pin('0', false);
+  history.pin('200', true);
+  const [first] = history.list({ activeOnly: false, ref: '', limit: 0 });
+  expect(first?.record?.frontendAttrs).toEqual({ filename: 'Dockerfile' });
+});

@@ -1,3 +1,4 @@
+import { CodedError } from '../../base/index.ts';
 import { millisecondsOf, timestampOf, wire } from '../../builder-api/index.ts';
 import type { Build } from '../engine/index.ts';
 
@@ -15,6 +16,9 @@ export interface HistoryLimits {
 export const DEFAULT_HISTORY: HistoryLimits = { maxEntries: 50, maxAgeMs: 48 * 3600 * 1000 };
 /** Records that are kept in memory however young they are. */
 const MOST_RECORDS = 1000;
+const MOST_PINNED = 200;
+/** Characters of a record's attributes, which are as clients send them. */
+const MOST_ATTRIBUTES = 16 << 10;
 const { STARTED, COMPLETE, DELETED } = v1.BuildHistoryEventType;
 
 export type StepCounts = Required<
@@ -43,7 +47,8 @@ export class BuildHistory {
   }
 
   start(record: Record_ & { readonly ref: string }): void {
-    this.#records.set(record.ref, { ...record, createdAt: timestampOf(Date.now()), generation: 1 });
+    const frontendAttrs = bounded(record.frontendAttrs ?? {});
+    this.#records.set(record.ref, { ...record, frontendAttrs, createdAt: timestampOf(Date.now()), generation: 1 });
     this.#tell(STARTED, record.ref);
   }
 
@@ -61,8 +66,16 @@ export class BuildHistory {
     }
   }
 
+  /** @throws CodedError resource_exhausted when too many are pinned */
   pin(ref: string, pinned: boolean): void {
-    if (!this.#records.has(ref)) return;
+    const record = this.#records.get(ref);
+    if (record === undefined) return;
+    const kept = [...this.#records.values()].filter((one) => one.pinned === true).length;
+    if (pinned && record.pinned !== true && kept >= MOST_PINNED)
+      throw new CodedError('resource_exhausted', `${MOST_PINNED} builds are pinned already`, {
+        fault: 'user',
+        hint: 'unpin or delete some of them',
+      });
     this.#update(ref, { pinned });
     this.#tell(COMPLETE, ref);
   }
@@ -96,4 +109,17 @@ export class BuildHistory {
     const record = this.#records.get(ref)!;
     for (const listener of this.#listeners) listener({ type, record } as Event);
   }
+}
+
+/** The short ones, as many as there is room for. */
+function bounded(attributes: Readonly<Record<string, string>>): Record<string, string> {
+  let room = MOST_ATTRIBUTES;
+  const size = ([name, value]: [string, string]) => name.length + value.length;
+  const shortFirst = Object.entries(attributes).sort((a, b) => size(a) - size(b));
+  return Object.fromEntries(
+    shortFirst.filter((entry) => {
+      room -= size(entry);
+      return room >= 0;
+    }),
+  );
 }

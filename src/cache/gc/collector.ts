@@ -1,6 +1,6 @@
 import { cancelledError, isCancelled, type Logger } from '../../base/index.ts';
 import type { Refs } from '../refs/index.ts';
-import type { GcRule } from './policy.ts';
+import { type GcRule, RECORDS_RULE } from './policy.ts';
 import { type PruneOptions, prune } from './prune.ts';
 
 export interface GarbageCollectorOptions {
@@ -50,7 +50,8 @@ export class GarbageCollector implements AsyncDisposable {
     this.#lastRun = performance.now();
     const { signal } = this.#stop;
     try {
-      for (const rule of policy) {
+      const rules = refs.records.count() > RECORDS_RULE.maxRecords ? [...policy, RECORDS_RULE] : policy;
+      for (const rule of rules) {
         const removed = await prune(refs, { ...rule, ...(busySince === undefined ? {} : { busySince }), signal });
         const bytes = removed.reduce((sum, { size }) => sum + size, 0);
         if (removed.length > 0) log.info('garbage collected', { records: removed.length, bytes });

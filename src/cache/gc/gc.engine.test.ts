@@ -82,9 +82,12 @@ test('filters, age and limits choose; least recently used goes first', async () 
     now += 100_000_000;
   }
   expect(names(await prune(state.refs, { ...options, filters: ['type==internal'] }))).toEqual([]);
+  expect(names(await prune(state.refs, { ...options, maxRecords: 4 }))).toEqual([]);
   expect(names(await prune(state.refs, { ...options, maxUsedSpace: 350_000 }))).toEqual(['a']);
   expect(names(await prune(state.refs, { ...options, keepDurationMs: 250_000_000 }))).toEqual(['b']);
   expect(names(await prune(state.refs, { ...options, filters: ['description~=^d'] }))).toEqual(['d']);
+  await (await build(state, 'e')).release();
+  expect(names(await prune(state.refs, { ...options, maxRecords: 1 }))).toEqual(['c']);
   await expect(prune(state.refs, { ...options, filters: ['=='] })).rejects.toMatchObject({ code: 'invalid_argument' });
   await using collector = new GarbageCollector({
     refs: state.refs,

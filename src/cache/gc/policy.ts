@@ -12,6 +12,8 @@ export interface GcRule {
   readonly maxUsedSpace?: number;
   /** Frees the disk up to this many bytes. */
   readonly minFreeSpace?: number;
+  /** Goes down to this many records, and looks at nothing else. */
+  readonly maxRecords?: number;
 }
 
 const HOUR = 3_600_000;
@@ -36,6 +38,9 @@ export function defaultGcPolicy(disk: { readonly total: number }): readonly GcRu
     { all: true, ...limits },
   ];
 }
+
+/** Whatever the policy, since records cost room too that they are not counted by: one for each step that writes nothing. */
+export const RECORDS_RULE = { all: true, maxRecords: 100_000 } satisfies GcRule;
 
 /** How many bytes of `used` a rule lets stay; undefined when it has no limit, so that all it names goes. */
 export function keepBytes(rule: GcRule, used: number, free: number): number | undefined {

@@ -32,8 +32,13 @@ export async function prune(refs: Refs, options: PruneOptions): Promise<DiskUsag
   const used = all.reduce((sum, { size }) => sum + size, 0);
   const { free } = fileSystemUsage(records.options.mountDirectory);
   const keep = keepBytes(options, used, free);
+  const { maxRecords } = options;
   const removed: DiskUsage[] = [];
-  if (keep === undefined || used > keep) {
+  // Without a limit all of them go, also what takes no room.
+  const excess = keep === undefined ? Number.POSITIVE_INFINITY : used - keep;
+  const isEnough =
+    maxRecords === undefined ? (freed: number) => freed >= excess : () => removed.length >= all.length - maxRecords;
+  if (!isEnough(0)) {
     const until = records.now() - (options.keepDurationMs ?? 0);
     const named = await filterRecords(refs, all, filter, options);
     const candidates = named.filter((record) => {
@@ -41,9 +46,7 @@ export async function prune(refs: Refs, options: PruneOptions): Promise<DiskUsag
         return false;
       return options.all || (record.recordType !== 'internal' && record.recordType !== 'frontend');
     });
-    // Without a limit all of them, also what takes no room.
-    const excess = keep === undefined ? Number.POSITIVE_INFINITY : used - keep;
-    await removeUntil(refs, candidates, excess, options, removed);
+    await removeUntil(refs, candidates, isEnough, options, removed);
   }
   await collectBlobs(refs, { ...options, graceMs: options.blobGraceMs ?? BLOB_GRACE_MS });
   // What is told as removed is free, for whoever builds next and for the next rule.
@@ -54,7 +57,7 @@ export async function prune(refs: Refs, options: PruneOptions): Promise<DiskUsag
 async function removeUntil(
   refs: Refs,
   candidates: readonly DiskUsage[],
-  excess: number,
+  isEnough: (freed: number) => boolean,
   { signal, onRecord }: PruneOptions,
   removed: DiskUsage[],
 ): Promise<void> {
@@ -64,7 +67,7 @@ async function removeUntil(
   const leaves = new Heap<DiskUsage>((a, b) => worth(a) - worth(b));
   for (const record of candidates) if (!refs.records.hasChildren(record.id)) leaves.push(record);
   let freed = 0;
-  for (let record = leaves.pop(); record !== undefined && freed < excess; record = leaves.pop()) {
+  for (let record = leaves.pop(); record !== undefined && !isEnough(freed); record = leaves.pop()) {
     signal.throwIfAborted();
     if (!(await refs.remove(record.id))) continue;
     freed += record.size;

@@ -191,6 +191,16 @@ export class Refs implements RefManager, AsyncDisposable {
     return true;
   }
 
+  async forget(id: string): Promise<boolean> {
+    const { records } = this;
+    const kind = records.row(id)?.record_type;
+    for (let row = records.row(id); row !== undefined && row.record_type === kind; ) {
+      if (!(await this.remove(row.id))) return false;
+      row = row.parent === null ? undefined : records.row(row.parent);
+    }
+    return true;
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     return this.#named.close();
   }

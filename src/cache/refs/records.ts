@@ -4,6 +4,9 @@ import type { RefsOptions } from './context.ts';
 import { EMPTY_CHAIN } from './layer-chain.ts';
 import { type BlobRow, CHAIN_SQL, type RefRow } from './schema.ts';
 
+/** Blobs of one layer, in other compressions or from elsewhere, that are known without being here: registries may name any number. */
+const MAX_FORMS = 16;
+
 export interface NewRef {
   readonly kind: 'mutable' | 'immutable';
   readonly id?: string;
@@ -34,6 +37,10 @@ export class RefRecords {
 
   row(id: string): RefRow | undefined {
     return this.options.db.get<RefRow>('SELECT * FROM refs WHERE id = ?', id);
+  }
+
+  count(): number {
+    return this.options.db.get<{ n: number }>('SELECT count(*) AS n FROM refs')?.n ?? 0;
   }
 
   /** The ref and those below it, bottom first. */
@@ -114,6 +121,10 @@ export class RefRecords {
   setProvider(id: string, digest: string, provider: LazyProvider): void {
     const known = this.#providers.get(id) ?? new Map<string, LazyProvider>();
     known.delete(digest);
+    for (const oldest of known.keys()) {
+      if (known.size < MAX_FORMS) break;
+      known.delete(oldest);
+    }
     this.#providers.set(id, known.set(digest, provider));
   }
 
@@ -146,6 +157,11 @@ export class RefRecords {
     this.options.db.run(
       'INSERT OR REPLACE INTO ref_blobs (ref, digest, descriptor, type, diff_id, origin, held, provider) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
       ...[row.ref, row.digest, row.descriptor, row.type, row.diff_id, row.origin, row.held, row.provider],
+    );
+    this.options.db.run(
+      `DELETE FROM ref_blobs WHERE ref = ?1 AND held = 0 AND digest != ?2 AND digest NOT IN (
+         SELECT digest FROM ref_blobs WHERE ref = ?1 ORDER BY held DESC LIMIT ?3)`,
+      ...[row.ref, row.digest, MAX_FORMS],
     );
     this.options.db.run('UPDATE refs SET size = NULL WHERE id = ?', row.ref);
   }

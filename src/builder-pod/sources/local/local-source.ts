@@ -14,6 +14,8 @@ export const receiveModule = siblingModule(import.meta.url, './receive-task');
 /** Each changed transfer is a layer on the last; above so many the next starts from nothing. */
 const MAX_DEPTH = 24;
 const DEPTH_KEY = 'local.depth';
+/** Chains that are to go once the builds that read them are over. */
+const MAX_OLD = 1000;
 
 /** Remembers, over restarts, which ref last held a directory's state. */
 export interface LocalStates {
@@ -41,6 +43,8 @@ export class LocalReceiver {
   readonly #states: LocalStates;
   readonly #trees: ContentTrees | undefined;
   readonly #afterwork: Afterwork;
+  /** Last states of directories that have begun anew. */
+  readonly #old = new Set<string>();
 
   /** With `trees`, content digests are made while files arrive and handed there. */
   constructor(
@@ -103,7 +107,13 @@ export class LocalReceiver {
     state.setMetadata(DEPTH_KEY, String(depth + 1));
     if (received.tree !== undefined) this.#trees?.setTree(state, received.tree);
     this.#states.set(scope, key, state.id);
+    this.#afterwork.run(() => this.#forgetOld());
     return state;
+  }
+
+  /** Nothing finds a state again that another has taken the place of. */
+  async #forgetOld(): Promise<void> {
+    for (const id of this.#old) if (await this.#refs.forget(id)) this.#old.delete(id);
   }
 
   async #base(scope: string, key: string): Promise<ImmutableRef | undefined> {
@@ -111,6 +121,7 @@ export class LocalReceiver {
     const base = id === undefined ? undefined : await this.#refs.get(id);
     if (base === undefined || Number(base.getMetadata(DEPTH_KEY) ?? 0) < MAX_DEPTH) return base;
     await base.release();
+    if (this.#old.size < MAX_OLD) this.#old.add(base.id);
     return undefined;
   }
 
