@@ -14,3 +14,4 @@ export * from './proxy.ts';
 export * from './recent-map.ts';
 export * from './semaphore.ts';
 export * from './signals.ts';
+export * from './slices.ts';

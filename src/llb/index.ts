@@ -2,7 +2,7 @@
 export { LLB_CAPS } from './caps.ts';
 export * from './codec/index.ts';
 export * from './graph/index.ts';
-export { type LoadOptions, loadDefinition } from './load/load.ts';
+export { type LoadOptions, loadDefinition, loadDefinitionInSlices } from './load/load.ts';
 export type { LlbEdge, LlbGraph, LlbVertex, VertexOp } from './load/vertex.ts';
 export * from './op.ts';
 export { type SourcePlace, sourceDetails } from './source-detail.ts';

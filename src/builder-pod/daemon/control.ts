@@ -55,7 +55,7 @@ export function registerControl(server: GrpcServer, options: ControlOptions): vo
     solve: async (message, { signal }) => {
       let request: SolveRequest;
       try {
-        request = solveRequest(message, SCOPE);
+        request = await solveRequest(message, SCOPE, { signal });
       } catch (error) {
         engine.refuse(message.ref ?? '', error);
         throw error;

@@ -1,4 +1,4 @@
-import { invalidArgument, isDigest, type Platform } from '../../base/index.ts';
+import { type AbortOptions, invalidArgument, isDigest, type Platform } from '../../base/index.ts';
 import {
   BUILD_ID_METADATA,
   type CallContext,
@@ -11,7 +11,7 @@ import {
   toNumber,
   type wire,
 } from '../../builder-api/index.ts';
-import { type Definition, decodeDefinition, encodeDefinition } from '../../llb/index.ts';
+import { type Definition, decodeDefinitionInSlices, encodeDefinition } from '../../llb/index.ts';
 import type { Build, Engine } from '../engine/index.ts';
 import type { BridgeRef, BridgeResult, BridgeSourceMeta, BridgeStat, FrontendBridge } from '../frontends/index.ts';
 import { frontendCaps, llbCaps } from './caps.ts';
@@ -51,9 +51,9 @@ export function registerLlbBridge(server: GrpcServer, engine: Engine, worker: Wo
       const { definition, frontend } = request;
       const result = await bridge.solve(
         {
-          ...(definition?.length ? { definition: decodeDefinition(definition) } : {}),
+          ...(definition?.length ? { definition: await decodeDefinitionInSlices(definition, context) } : {}),
           ...(frontend ? { frontend, frontendOptions: new Map(Object.entries(request.frontendOpt ?? {})) } : {}),
-          frontendInputs: decodeInputs(request.frontendInputs),
+          frontendInputs: await decodeInputs(request.frontendInputs, context),
           evaluate: request.evaluate === true,
           cacheImports: (request.cacheImports ?? []).map(({ type, attrs }) => ({
             type: type ?? '',
@@ -62,7 +62,9 @@ export function registerLlbBridge(server: GrpcServer, engine: Engine, worker: Wo
         },
         context,
       );
-      return request.allowResultReturn === true ? { result: resultMessage(result) } : { ref: result.ref?.id ?? '' };
+      if (request.allowResultReturn !== true) return { ref: result.ref?.id ?? '' };
+      // A graph that was asked for goes back as it came: to encode a large one takes long.
+      return { result: resultMessage(result, definition?.length ? definition : undefined) };
     },
 
     resolveImageConfig: async (request, context) => {
@@ -182,17 +184,27 @@ function platformOption(platform: Platform | undefined): { readonly platform?: P
 }
 
 /** Definitions by name, as frontends take them. */
-export function decodeInputs(inputs: Readonly<Record<string, Uint8Array>> | null | undefined): Map<string, Definition> {
-  return new Map(Object.entries(inputs ?? {}).map(([name, bytes]) => [name, decodeDefinition(bytes)]));
+export async function decodeInputs(
+  inputs: Readonly<Record<string, Uint8Array>> | null | undefined,
+  options: AbortOptions,
+): Promise<Map<string, Definition>> {
+  const decoded = new Map<string, Definition>();
+  for (const [name, bytes] of Object.entries(inputs ?? {}))
+    decoded.set(name, await decodeDefinitionInSlices(bytes, options));
+  return decoded;
 }
 
-function refMessage({ id, definition }: BridgeRef): wire.moby.buildkit.v1.frontend.Ref.$Properties {
-  return { id, ...(definition === undefined ? {} : { def: encodeDefinition(definition) }) };
+function refMessage(
+  { id, definition }: BridgeRef,
+  encoded?: Uint8Array,
+): wire.moby.buildkit.v1.frontend.Ref.$Properties {
+  return { id, ...(definition === undefined ? {} : { def: encoded ?? encodeDefinition(definition) }) };
 }
 
-function resultMessage(result: BridgeResult): Result {
+/** `encoded`: the graph of the only ref, where its bytes are there. */
+function resultMessage(result: BridgeResult, encoded?: Uint8Array): Result {
   const metadata = Object.fromEntries(result.metadata);
-  if (result.refs === undefined) return { ref: refMessage(result.ref ?? { id: '' }), metadata };
+  if (result.refs === undefined) return { ref: refMessage(result.ref ?? { id: '' }, encoded), metadata };
   const refs = Object.fromEntries([...result.refs].map(([id, ref]) => [id, refMessage(ref)]));
   return { refs: { refs }, metadata };
 }

@@ -1,6 +1,6 @@
-import { CodedError, invalidArgument } from '../../base/index.ts';
+import { type AbortOptions, CodedError, invalidArgument } from '../../base/index.ts';
 import { toNumber, type wire } from '../../builder-api/index.ts';
-import { decodeDefinition } from '../../llb/index.ts';
+import { decodeDefinitionInSlices } from '../../llb/index.ts';
 import type { CacheScope } from '../../solver/index.ts';
 import type { SolveRequest } from '../engine/index.ts';
 import { decodeInputs } from './llb-bridge.ts';
@@ -10,7 +10,11 @@ const COMPATIBILITY_VERSIONS: ReadonlySet<number> = new Set([0, 10, 20, 30]);
 type SolveMessage = wire.moby.buildkit.v1.SolveRequest.$Properties;
 
 /** A client's request as the engine takes it. @throws CodedError for what is malformed, and for what is not built and would mislead if it were ignored. */
-export function solveRequest(message: SolveMessage, scope: CacheScope): SolveRequest {
+export async function solveRequest(
+  message: SolveMessage,
+  scope: CacheScope,
+  options: AbortOptions,
+): Promise<SolveRequest> {
   const version = toNumber(message.compatibilityVersion);
   if (!COMPATIBILITY_VERSIONS.has(version)) throw invalidArgument(`unsupported compatibility version ${version}`);
   refuse((message.sourcePolicy?.rules ?? []).length > 0, 'source policies');
@@ -32,10 +36,12 @@ export function solveRequest(message: SolveMessage, scope: CacheScope): SolveReq
   return {
     ref: message.ref ?? '',
     session: message.session ?? '',
-    ...(definition != null && definition.length > 0 ? { definition: decodeDefinition(definition) } : {}),
+    ...(definition != null && definition.length > 0
+      ? { definition: await decodeDefinitionInSlices(definition, options) }
+      : {}),
     frontend: message.frontend ?? '',
     frontendAttrs: new Map(Object.entries(message.frontendAttrs ?? {})),
-    frontendInputs: decodeInputs(message.frontendInputs),
+    frontendInputs: await decodeInputs(message.frontendInputs, options),
     exporters,
     entitlements: message.entitlements ?? [],
     cacheExports: exports.map(({ type, attrs }) => ({ type: type ?? '', attrs: attrs ?? {} })),

@@ -11,7 +11,7 @@ import {
 } from '../../base/index.ts';
 import { toGoMode } from '../../builder-api/index.ts';
 import type { RefManager } from '../../cache/ports.ts';
-import { type Definition, type LlbGraph, loadDefinition } from '../../llb/index.ts';
+import { type Definition, type LlbGraph, loadDefinitionInSlices } from '../../llb/index.ts';
 import type { Pools } from '../../sys/index.ts';
 import type {
   BridgeCacheImport,
@@ -99,12 +99,12 @@ export class Build {
   }
 
   /** A graph to solve when something of it is wanted. Undefined for an empty one. @throws CodedError */
-  load(definition: Definition): BuildRef | undefined {
+  async load(definition: Definition, { signal }: AbortOptions): Promise<BuildRef | undefined> {
     this.signal.throwIfAborted();
     const platform: Platform | undefined = this.#services.worker.platforms[0];
     let graph: LlbGraph | undefined;
     try {
-      graph = loadDefinition(definition, platform === undefined ? {} : { platform });
+      graph = await loadDefinitionInSlices(definition, { signal, ...(platform === undefined ? {} : { platform }) });
       if (graph === undefined) return undefined;
       this.#locations.add(graph);
       checkEntitlements(graph, this.request.entitlements);
@@ -220,7 +220,7 @@ export class Build {
       }
       return result;
     }
-    const ref = request.definition === undefined ? undefined : this.load(request.definition);
+    const ref = request.definition === undefined ? undefined : await this.load(request.definition, this.#bound(call));
     if (request.evaluate === true) await ref?.evaluate(this.#bound(call));
     return { ref: ref ?? SCRATCH, metadata: new Map() };
   }

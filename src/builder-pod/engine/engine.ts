@@ -264,7 +264,7 @@ export class Engine implements AsyncDisposable {
 
   async #result(build: Build, request: SolveRequest, signal: AbortSignal): Promise<BridgeResult> {
     if (request.definition !== undefined) {
-      const ref = build.load(request.definition);
+      const ref = await build.load(request.definition, { signal });
       return { ...(ref === undefined ? {} : { ref }), metadata: new Map() };
     }
     if (request.frontend !== undefined && request.frontend !== '') {

@@ -169,3 +169,19 @@ test('an unknown frontend is refused with those there are', async () => {
   const error = await failureOf(registry.run('nope.v0', request, new FakeBridge({}), { signal: never }));
   expect(error).toMatchObject({ code: 'not_found', hint: 'This builder has gateway.v0.' });
 });
+
+test('thousands of steps are a frontend’s to make: only the ids of refs reach its thread', async () => {
+  const lines = 3000;
+  const bridge = new FakeBridge({ Dockerfile: `FROM scratch\nCOPY a /a\n${'RUN ["/a"]\n'.repeat(lines)}` });
+  // What a ref stands for is nested as deep as the graph, as the engine's are.
+  let graph: object = {};
+  for (let i = 0; i < 10_000; i++) graph = { inputs: [graph] };
+  const solve = bridge.solve.bind(bridge);
+  bridge.solve = async (...args: Parameters<typeof solve>) => {
+    const result = await solve(...args);
+    return result.ref === undefined ? result : { ...result, ref: { ...result.ref, edge: graph } };
+  };
+  const result = await dockerfileFrontend().run(request, bridge, { signal: never });
+  expect(result.ref?.id).toBe(`ref${bridge.solved.length}`);
+  expect(bridge.solved.at(-1)!.definition!.ops).toHaveLength(lines + 3);
+});

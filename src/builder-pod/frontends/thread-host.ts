@@ -1,6 +1,6 @@
 import { CodedError, type Logger, toCodedError } from '../../base/index.ts';
 import { SpareThreads, type Thread } from '../../sys/index.ts';
-import type { BridgeCall, BridgeResult, FrontendBridge } from './bridge.ts';
+import type { BridgeCall, BridgeRef, BridgeResult, FrontendBridge } from './bridge.ts';
 import type { FrontendRequest } from './frontend.ts';
 import type { FromFrontend, ThreadData, ToFrontend } from './thread-messages.ts';
 
@@ -130,7 +130,7 @@ class BridgeServer {
     try {
       const method = this.#bridge[name] as (...all: unknown[]) => Promise<unknown>;
       const value = await method.call(this.#bridge, ...args, { signal });
-      reply = { kind: 'reply', id, value };
+      reply = { kind: 'reply', id, value: name === 'solve' ? idsOf(value as BridgeResult) : value };
     } catch (error) {
       const { code, message, fault, reason, hint, details } = toCodedError(error);
       reply = { kind: 'failed', id, error: { code, message, fault, reason, hint, details } };
@@ -163,4 +163,14 @@ class BridgeServer {
     }, silence);
     this.#silence.unref();
   }
+}
+
+/** A result for a frontend that knows its refs by their ids: what they stand for stays here, since to copy a graph of thousands of steps fails. */
+function idsOf({ ref, refs, metadata }: BridgeResult): BridgeResult {
+  const idOf = ({ id }: BridgeRef): BridgeRef => ({ id });
+  return {
+    metadata,
+    ...(ref === undefined ? {} : { ref: idOf(ref) }),
+    ...(refs === undefined ? {} : { refs: new Map([...refs].map(([name, one]) => [name, idOf(one)])) }),
+  };
 }

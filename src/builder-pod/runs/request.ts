@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { invalidArgument } from '../../base/index.ts';
+import { type AbortOptions, invalidArgument } from '../../base/index.ts';
 import { toNumber, type wire } from '../../builder-api/index.ts';
 import { solveRequest } from '../daemon/solve-request.ts';
 import type { SolveRequest } from '../engine/index.ts';
@@ -42,7 +42,10 @@ const schema = z.object({
 });
 
 /** @throws CodedError invalid_argument naming the field; unimplemented for what is not built */
-export function readStart(message: wire.slipway.builder.v1.StartRequest.$Properties): RunRequest {
+export async function readStart(
+  message: wire.slipway.builder.v1.StartRequest.$Properties,
+  options: AbortOptions,
+): Promise<RunRequest> {
   const id = runId(message.id);
   const given = message.solve ?? {};
   const checked = schema.safeParse({
@@ -68,7 +71,7 @@ export function readStart(message: wire.slipway.builder.v1.StartRequest.$Propert
   }
   const { sessionId: session, writeScope, readScopes, timeoutMs, subject } = checked.data;
   const ref = `run-${id.uid}-${id.attempt}`;
-  const solve = solveRequest({ ...given, ref, session }, { write: writeScope, read: readScopes });
+  const solve = await solveRequest({ ...given, ref, session }, { write: writeScope, read: readScopes }, options);
   if (solve.frontend === '' && solve.definition === undefined)
     throw invalidArgument('solve: neither a frontend nor a definition', { reason: 'RUN_REQUEST' });
   return { id, session, timeoutMs, subject, solve: { ...solve, deferTags: true } };

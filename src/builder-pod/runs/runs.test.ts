@@ -93,15 +93,18 @@ function open(options: Partial<RunsOptions> & { readonly clock?: Clock } = {}) {
     log: silentLogger,
     ...options,
   });
-  const start = (uid: string, attempt = 1, timeoutMs = 0) =>
-    runs.start(
-      readStart({
-        id: { runUid: uid, attempt },
-        sessionId: 'session-1',
-        writeScope: 'ns',
-        timeoutMs,
-        solve: { frontend: 'dockerfile.v0' },
-      }),
+  const start = async (uid: string, attempt = 1, timeoutMs = 0) =>
+    await runs.start(
+      await readStart(
+        {
+          id: { runUid: uid, attempt },
+          sessionId: 'session-1',
+          writeScope: 'ns',
+          timeoutMs,
+          solve: { frontend: 'dockerfile.v0' },
+        },
+        { signal },
+      ),
     );
   const finish = async (uid: string, attempt = 1, how: SolveOutcome | CodedError = outcome) => {
     const solve = engine.running.get(`run-${uid}-${attempt}`)!;

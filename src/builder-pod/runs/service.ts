@@ -16,7 +16,7 @@ export interface BuilderIdentity {
 /** Serves `slipway.builder.v1`. */
 export function registerBuilder(server: GrpcServer, runs: Runs, identity: BuilderIdentity): void {
   server.register(Builder, {
-    start: (request) => runs.start(readStart(request)),
+    start: async (request, options) => await runs.start(await readStart(request, options)),
 
     attach: async function* (request, { signal }) {
       const run = runs.watchable(runId(request.id));

@@ -4,12 +4,24 @@ import { bool, bytes, compact, list, num, record, str, sub, toMap } from './fiel
 import type { WireMessage, WireValue } from './schema.ts';
 
 export function definitionFromWire(wire: WireMessage): Definition {
-  const metadata = (wire['metadata'] ?? new Map()) as ReadonlyMap<string, WireMessage>;
+  const steps = definitionSteps(wire);
+  let step = steps.next();
+  while (step.done !== true) step = steps.next();
+  return step.value;
+}
+
+/** {@link definitionFromWire} that yields after each entry. */
+export function* definitionSteps(wire: WireMessage): Generator<void, Definition, void> {
+  const metadata = new Map<Digest, OpMetadata>();
+  for (const [digest, value] of (wire['metadata'] ?? new Map()) as ReadonlyMap<string, WireMessage>) {
+    metadata.set(digest as Digest, metadataFromWire(value));
+    yield;
+  }
   const source = sub(wire, 'source');
   return compact({
     ops: (wire['def'] ?? []) as readonly Uint8Array[],
-    metadata: new Map([...metadata].map(([digest, value]) => [digest as Digest, metadataFromWire(value)])),
-    source: source && sourceMapFromWire(source),
+    metadata,
+    source: source && (yield* sourceMapSteps(source)),
   });
 }
 
@@ -54,22 +66,22 @@ export function metadataToWire(metadata: OpMetadata): WireMessage {
   };
 }
 
-export function sourceMapFromWire(wire: WireMessage): SourceMap {
-  const locations = (wire['locations'] ?? new Map()) as ReadonlyMap<string, WireMessage>;
-  return {
-    infos: list(wire, 'infos').map((info) => {
-      const definition = sub(info, 'definition');
-      return compact({
-        filename: str(info, 'filename'),
-        data: bytes(info, 'data'),
-        language: str(info, 'language'),
-        definition: definition && definitionFromWire(definition),
-      });
-    }),
-    locations: new Map(
-      [...locations].map(([digest, value]) => [digest as Digest, list(value, 'locations').map(locationFromWire)]),
-    ),
-  };
+function* sourceMapSteps(wire: WireMessage): Generator<void, SourceMap, void> {
+  const locations = new Map<Digest, readonly SourceLocation[]>();
+  for (const [digest, value] of (wire['locations'] ?? new Map()) as ReadonlyMap<string, WireMessage>) {
+    locations.set(digest as Digest, list(value, 'locations').map(locationFromWire));
+    yield;
+  }
+  const infos = list(wire, 'infos').map((info) => {
+    const definition = sub(info, 'definition');
+    return compact({
+      filename: str(info, 'filename'),
+      data: bytes(info, 'data'),
+      language: str(info, 'language'),
+      definition: definition && definitionFromWire(definition),
+    });
+  });
+  return { infos, locations };
 }
 
 export function sourceMapToWire(source: SourceMap): WireMessage {

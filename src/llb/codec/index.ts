@@ -1,9 +1,9 @@
-import { type Digest, digestOf } from '../../base/index.ts';
+import { type AbortOptions, type Digest, digestOf, inSlices } from '../../base/index.ts';
 import type { Definition, Op, SourceInfo } from '../op.ts';
-import { definitionFromWire, definitionToWire } from './definition-convert.ts';
+import { definitionFromWire, definitionSteps, definitionToWire } from './definition-convert.ts';
 import * as pb from './messages.ts';
 import { opFromWire, opToWire } from './op-convert.ts';
-import { decodeMessage, encodeMessage, type WireMessage } from './schema.ts';
+import { decodeMessage, decodeSteps, encodeMessage, type WireMessage } from './schema.ts';
 
 export { countUnknown, UNKNOWN, type WireMessage } from './schema.ts';
 
@@ -12,11 +12,16 @@ export interface DefinitionLimits {
   readonly maxBytes: number;
   readonly maxOps: number;
 }
-export const DEFAULT_LIMITS: DefinitionLimits = { maxBytes: 64 * 1024 * 1024, maxOps: 200_000 };
+export const DEFAULT_LIMITS: DefinitionLimits = { maxBytes: 64 * 1024 * 1024, maxOps: 100_000 };
 
 /** A `pb.Definition` from its bytes. @throws CodedError invalid_argument when malformed, resource_exhausted above the limits. */
 export function decodeDefinition(bytes: Uint8Array): Definition {
   return definitionFromWire(decodeMessage(pb.Definition, bytes));
+}
+
+/** {@link decodeDefinition} in slices, between which others have their turn. */
+export async function decodeDefinitionInSlices(bytes: Uint8Array, options: AbortOptions): Promise<Definition> {
+  return await inSlices(definitionSteps(await inSlices(decodeSteps(pb.Definition, bytes), options)), options);
 }
 
 /** Canonical bytes of a definition. */

@@ -82,39 +82,66 @@ export function decodeMessage(schema: Schema, bytes: Uint8Array): WireMessage {
 function decodeInto(schema: Schema, target: WireMessage, bytes: Uint8Array, depth: number): WireMessage {
   if (depth > MAX_DEPTH) throw malformed(`nested deeper than ${MAX_DEPTH} messages`);
   const reader = new WireReader(bytes);
+  while (!reader.done) readField(schema, target, reader, depth);
+  return target;
+}
+
+/** {@link decodeMessage} that yields after each field, of the message and of those that it has once: what is long in them is long in entries. */
+export function* decodeSteps(
+  schema: Schema,
+  bytes: Uint8Array,
+  target: WireMessage = {},
+  depth = 0,
+): Generator<void, WireMessage, void> {
+  if (depth > MAX_DEPTH) throw malformed(`nested deeper than ${MAX_DEPTH} messages`);
+  const reader = new WireReader(bytes);
   while (!reader.done) {
     const start = reader.at;
     const tag = reader.uint32();
-    const wireType = tag & 7;
-    const number = tag >>> 3;
-    if (number === 0) throw malformed('field number 0');
-    const field = schema.byNumber.get(number);
-    const packed =
-      field?.cardinality === 'many' && wireType === 2 && field.type !== 'bytes' && wireTypeOf(field.type) === 0;
-    if (!field || (!packed && wireType !== (field.cardinality === 'map' ? 2 : wireTypeOf(field.type)))) {
-      reader.skip(wireType);
-      target[UNKNOWN] ??= [];
-      target[UNKNOWN].push(bytes.subarray(start, reader.at));
-      continue;
+    const field = schema.byNumber.get(tag >>> 3);
+    if (field?.cardinality === 'one' && typeof field.type === 'function' && (tag & 7) === 2) {
+      const inner = (target[field.name] ?? {}) as WireMessage;
+      target[field.name] = yield* decodeSteps(field.type(), reader.delimited(), inner, depth + 1);
+    } else {
+      reader.at = start;
+      readField(schema, target, reader, depth);
     }
-    if (field.group !== undefined) {
-      for (const other of schema.fields) if (other.group === field.group && other !== field) delete target[other.name];
-    }
-    if (field.cardinality === 'map') {
-      const entry = readMapEntry(field, reader.delimited(), depth);
-      const entries = (target[field.name] ?? new Map()) as Map<string, WireValue>;
-      entries.set(entry[0], entry[1]);
-      target[field.name] = entries;
-    } else if (field.cardinality === 'many') {
-      const list = (target[field.name] ?? []) as WireValue[];
-      if (packed) {
-        const values = new WireReader(reader.delimited());
-        while (!values.done) list.push(readScalar(field.type as ScalarType, values));
-      } else list.push(readValue(field.type, reader, depth, undefined));
-      target[field.name] = list;
-    } else target[field.name] = readValue(field.type, reader, depth, target[field.name]);
+    yield;
   }
   return target;
+}
+
+function readField(schema: Schema, target: WireMessage, reader: WireReader, depth: number): void {
+  const start = reader.at;
+  const tag = reader.uint32();
+  const wireType = tag & 7;
+  const number = tag >>> 3;
+  if (number === 0) throw malformed('field number 0');
+  const field = schema.byNumber.get(number);
+  const packed =
+    field?.cardinality === 'many' && wireType === 2 && field.type !== 'bytes' && wireTypeOf(field.type) === 0;
+  if (!field || (!packed && wireType !== (field.cardinality === 'map' ? 2 : wireTypeOf(field.type)))) {
+    reader.skip(wireType);
+    target[UNKNOWN] ??= [];
+    target[UNKNOWN].push(reader.bytes.subarray(start, reader.at));
+    return;
+  }
+  if (field.group !== undefined) {
+    for (const other of schema.fields) if (other.group === field.group && other !== field) delete target[other.name];
+  }
+  if (field.cardinality === 'map') {
+    const entry = readMapEntry(field, reader.delimited(), depth);
+    const entries = (target[field.name] ?? new Map()) as Map<string, WireValue>;
+    entries.set(entry[0], entry[1]);
+    target[field.name] = entries;
+  } else if (field.cardinality === 'many') {
+    const list = (target[field.name] ?? []) as WireValue[];
+    if (packed) {
+      const values = new WireReader(reader.delimited());
+      while (!values.done) list.push(readScalar(field.type as ScalarType, values));
+    } else list.push(readValue(field.type, reader, depth, undefined));
+    target[field.name] = list;
+  } else target[field.name] = readValue(field.type, reader, depth, target[field.name]);
 }
 
 function readMapEntry(field: Field, bytes: Uint8Array, depth: number): [string, WireValue] {

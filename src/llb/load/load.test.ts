@@ -1,8 +1,16 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { digestOf } from '../../base/index.ts';
-import { decodeDefinition, decodeOp, decodeWireOp, encodeDefinition, encodeOp, encodeWireOp } from '../codec/index.ts';
+import { digestOf, neverAborted as signal } from '../../base/index.ts';
+import {
+  decodeDefinition,
+  decodeDefinitionInSlices,
+  decodeOp,
+  decodeWireOp,
+  encodeDefinition,
+  encodeOp,
+  encodeWireOp,
+} from '../codec/index.ts';
 import * as schemas from '../codec/messages.ts';
 import type { Schema } from '../codec/schema.ts';
 import { diff, FileActions, image, merge, scratch } from '../graph/index.ts';
@@ -10,13 +18,37 @@ import type { Definition, Op, OpMetadata } from '../op.ts';
 import { definitionToDot } from '../text/dot.ts';
 import { definitionFromJson, definitionToJson } from '../text/json.ts';
 import { definitionFromYaml, definitionToYaml } from '../text/yaml.ts';
-import { loadDefinition } from './load.ts';
+import { loadDefinition, loadDefinitionInSlices } from './load.ts';
 
 const vectors: { definitions: Record<string, { wire: string }> } = JSON.parse(
   readFileSync(new URL('../testdata/go-client.json', import.meta.url), 'utf8'),
 );
 const definitions = Object.values(vectors.definitions).map(({ wire }) => Uint8Array.fromBase64(wire));
 const files = new FileActions();
+
+test('a large graph is taken in slices: others have their turn all the while, and it is the same graph', async () => {
+  let state = scratch();
+  for (let i = 0; i < 3000; i++) state = state.file(new FileActions().mkdir(`/${i}`, 0o755), { name: `step ${i}` });
+  const definition = state.marshal();
+  const bytes = encodeDefinition({
+    ...definition,
+    source: {
+      infos: [{ filename: 'Dockerfile', data: Buffer.from('x'), language: '' }],
+      locations: new Map(definition.ops.map((op) => [digestOf(op), [{ sourceIndex: 0, ranges: [] }]])),
+    },
+  });
+  let turns = 0;
+  const timer = setInterval(() => turns++, 1);
+  const decoded = await decodeDefinitionInSlices(bytes, { signal });
+  const graph = await loadDefinitionInSlices(decoded, { signal });
+  clearInterval(timer);
+  expect(turns).toBeGreaterThan(3);
+  expect(decoded).toEqual(decodeDefinition(bytes));
+  expect(graph?.root.vertex.digest).toBe(loadDefinition(bytes)?.root.vertex.digest);
+  expect(graph?.vertices).toHaveLength(3000);
+  const aborted = AbortSignal.abort(new Error('enough'));
+  await expect(loadDefinitionInSlices(decoded, { signal: aborted })).rejects.toThrow('enough');
+});
 
 test('what a canonical client sent keeps its digests as vertices', () => {
   for (const bytes of definitions) {

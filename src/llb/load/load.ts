@@ -1,8 +1,10 @@
 import {
+  type AbortOptions,
   CodedError,
   type Digest,
   digestOf,
   hostPlatform,
+  inSlices,
   invalidArgument,
   isDigest,
   normalizePlatform,
@@ -33,12 +35,28 @@ export interface LoadOptions {
  * @throws CodedError invalid_argument for what is wrong with it, resource_exhausted above the limits.
  */
 export function loadDefinition(input: Uint8Array | Definition, options: LoadOptions = {}): LlbGraph | undefined {
+  const steps = load(input, options);
+  let step = steps.next();
+  while (step.done !== true) step = steps.next();
+  return step.value;
+}
+
+/** {@link loadDefinition} in slices, between which others have their turn: a large graph takes seconds. */
+export async function loadDefinitionInSlices(
+  input: Uint8Array | Definition,
+  { signal, ...options }: LoadOptions & AbortOptions,
+): Promise<LlbGraph | undefined> {
+  return await inSlices(load(input, options), { signal });
+}
+
+/** Yields after each op that it has looked at. */
+function* load(input: Uint8Array | Definition, options: LoadOptions): Generator<void, LlbGraph | undefined, void> {
   const limits = options.limits ?? DEFAULT_LIMITS;
   if (input instanceof Uint8Array && input.length > limits.maxBytes) throw tooLarge(`${input.length} bytes`, limits);
   const definition = input instanceof Uint8Array ? decodeDefinition(input) : input;
   if (definition.ops.length === 0) return undefined;
   if (definition.ops.length > limits.maxOps) throw tooLarge(`${definition.ops.length} ops`, limits);
-  checkLocations(definition.source);
+  yield* checkLocations(definition.source);
 
   const ops = new Map<Digest, WireMessage>();
   let last: Digest | undefined;
@@ -48,26 +66,31 @@ export function loadDefinition(input: Uint8Array | Definition, options: LoadOpti
     if (bytes > limits.maxBytes) throw tooLarge(`more than ${limits.maxBytes} bytes of ops`, limits);
     last = digestOf(op);
     ops.set(last, decodeMessage(pb.Op, op));
+    yield;
   }
   if (ops.size < 2) throw invalidArgument(`invalid LLB with ${ops.size} vertexes`);
   const pointer = ops.get(last!)!;
   const target = inputsOf(pointer)[0];
   if (!target) throw invalidArgument('invalid LLB with no inputs on last vertex');
   if (options.checkCaps !== false) {
-    for (const metadata of definition.metadata.values()) assertKnownCaps(Object.keys(metadata.caps));
+    for (const metadata of definition.metadata.values()) {
+      assertKnownCaps(Object.keys(metadata.caps));
+      yield;
+    }
   }
 
   const defaultPlatform = normalizePlatform(options.platform ?? hostPlatform());
   const loaded = new Map<Digest, LlbVertex>();
   const vertices = new Map<Digest, LlbVertex>();
   let unknownFields = 0;
-  for (const digest of inputsFirst(ops, target.digest)) {
+  for (const digest of yield* inputsFirst(ops, target.digest)) {
     const wire = ops.get(digest)!;
     unknownFields += countUnknown(pb.Op, wire);
     const vertex = makeVertex(digest, wire, loaded, definition, defaultPlatform);
     loaded.set(digest, vertex);
     // Two encodings of one op are one vertex.
     if (!vertices.has(vertex.digest)) vertices.set(vertex.digest, vertex);
+    yield;
   }
   return {
     root: edgeTo(loaded, target),
@@ -93,7 +116,7 @@ function inputsOf(wire: WireMessage): readonly WireInput[] {
 }
 
 /** Digests of all that `root` needs, inputs before users; by an own stack, since a chain may be 100,000 long. */
-function inputsFirst(ops: ReadonlyMap<Digest, WireMessage>, root: Digest): Digest[] {
+function* inputsFirst(ops: ReadonlyMap<Digest, WireMessage>, root: Digest): Generator<void, Digest[], void> {
   const order: Digest[] = [];
   const state = new Map<Digest, 'open' | 'done'>();
   const stack: { digest: Digest; inputs: readonly WireInput[]; next: number }[] = [];
@@ -110,6 +133,7 @@ function inputsFirst(ops: ReadonlyMap<Digest, WireMessage>, root: Digest): Diges
       stack.pop();
       state.set(top.digest, 'done');
       order.push(top.digest);
+      yield;
     } else if (!state.has(input.digest)) push(input.digest);
     else if (state.get(input.digest) === 'open') throw invalidArgument(`invalid LLB: ${input.digest} needs itself`);
   }
@@ -171,11 +195,12 @@ function platformOf({ body, platform }: Op, defaultPlatform: Platform): Platform
   return platform ? normalizePlatform(platform) : defaultPlatform;
 }
 
-function checkLocations(source: SourceMap | undefined): void {
+function* checkLocations(source: SourceMap | undefined): Generator<void, void, void> {
   for (const [digest, locations] of source?.locations ?? []) {
     for (const { sourceIndex } of locations)
       if (sourceIndex < 0 || sourceIndex >= source!.infos.length)
         throw invalidArgument(`invalid source index ${sourceIndex} for vertex ${digest}`);
+    yield;
   }
 }
 
