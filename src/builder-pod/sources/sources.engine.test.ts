@@ -66,11 +66,12 @@ async function solve(
   identifier: string,
   attrs: Record<string, string> = {},
   platform?: Platform,
+  within: OpContext = context,
 ) {
   const op = sourceOp({ identifier, attrs }, platform, { sources: registry });
-  const { map, done } = await op.cacheMap(0, context);
+  const { map, done } = await op.cacheMap(0, within);
   expect(done).toBe(true);
-  const [result] = await op.exec([], context);
+  const [result] = await op.exec([], within);
   const ref = (result as { value: ImmutableRef }).value;
   cleanup.defer(() => ref.release());
   return { key: map.digest, ref };
@@ -507,4 +508,52 @@ describe('git', () => {
         code: 'invalid_argument',
       });
   });
+});
+
+test('what the secrets of one scope fetched is not had in another, whatever is known of it', async () => {
+  const work = join(state.layout.root, 'private');
+  mkdirSync(work);
+  const git = (...args: string[]) =>
+    execFileSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@example.com', ...args], {
+      ...{ cwd: work, encoding: 'utf8', env: { PATH: process.env['PATH'], GIT_CONFIG_GLOBAL: '/dev/null' } },
+    }).trim();
+  git('init', '-q', '-b', 'main');
+  writeFileSync(join(work, 'f'), 'private');
+  git('add', '-A');
+  git('commit', '-qm', 'one');
+  git('update-server-info');
+  const commit = git('rev-parse', 'HEAD');
+  const host = await listen((req, res) => {
+    if (req.headers.authorization !== 'Bearer t0ken') return void res.writeHead(401).end();
+    const { pathname } = new URL(req.url ?? '', 'http://x');
+    if (pathname === '/file') return void res.writeHead(200, { etag: '"1"' }).end('private');
+    try {
+      res.end(readFileSync(join(work, '.git', pathname.replace('/app.git', ''))));
+    } catch {
+      res.writeHead(404).end();
+    }
+  });
+  const secrets: SourceSecrets = {
+    ...noSecrets,
+    secret: async (id, sessions) => {
+      if (!sessions.includes('owner')) return undefined;
+      if (id === 'HTTP_AUTH_TOKEN_127.0.0.1') return Buffer.from('t0ken');
+      return id.startsWith('GIT_AUTH_HEADER') ? Buffer.from('Bearer t0ken') : undefined;
+    },
+  };
+  const checksum = { 'http.checksum': digestOf('private') };
+  const attrs = { 'git.fullurl': `http://${host}/app.git`, 'git.authheadersecret': 'GIT_AUTH_HEADER' };
+  const wanted: readonly [identifier: string, attrs: Record<string, string>][] = [
+    [`http://${host}/file`, {}],
+    [`http://${host}/file`, checksum],
+    [`git://${host}/app.git#main`, attrs],
+    [`git://${host}/app.git#${commit}`, attrs],
+    [`git://${host}/app.git#refs/heads/main`, { ...attrs, 'git.fetchbycommit': 'true', 'git.checksum': commit }],
+  ];
+  const registry = sources(secrets);
+  const owner = { ...context, sessions: () => ['owner'] };
+  for (const [identifier, more] of wanted) await solve(registry, identifier, more, undefined, owner);
+  const other = { ...context, scope: 'other' };
+  for (const [identifier, more] of wanted)
+    await expect(solve(registry, identifier, more, undefined, other), identifier).rejects.toThrow();
 });
