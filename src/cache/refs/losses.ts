@@ -98,7 +98,9 @@ export class Losses {
     if (blob === undefined) return;
     const { content } = this.#records.options;
     const row = this.#records.chain(id).findLast((one) => this.#blobOf(one, blob.digest) !== undefined);
-    if (row === undefined || !content.has(blob.digest) || (await content.verify(blob.digest, { signal }))) return;
+    const known = row === undefined ? undefined : this.#blobOf(row, blob.digest);
+    if (row === undefined || known === undefined || !this.#records.isHere(row, known)) return;
+    if (await content.verify(blob.digest, { signal })) return;
     await this.discardDamaged(id, { signal });
     throw this.#lost(id, row.id, damaged(blob.digest));
   }
