@@ -399,6 +399,41 @@ ${dockerConfig('push', closed.host, `ada:${users.ada}`)}`);
     expect(await world.runs('larger')).toHaveLength(0);
   });
 
+  test('a run of another namespace that names a Build as its owner is none of its runs', async () => {
+    await apply(inline('owned', 'RUN echo mine'));
+    await world.waitReady('owned');
+    const { metadata, status } = (await world.build('owned')) as Resource;
+    const owner = {
+      apiVersion: 'slipway.build/v1alpha1',
+      kind: 'Build',
+      name: 'owned',
+      uid: metadata.uid,
+      controller: true,
+    };
+    await apply('---\napiVersion: v1\nkind: Namespace\nmetadata: { name: other }\n');
+    await create(
+      `---\n${JSON.stringify({
+        apiVersion: 'slipway.build/v1alpha1',
+        kind: 'BuildRun',
+        metadata: { name: 'forged', namespace: 'other', ownerReferences: [owner] },
+        spec: {
+          buildRef: { name: 'owned' },
+          number: 99,
+          hash: 'forged',
+          buildSpec: { dockerfile: { inline: 'FROM scratch' } },
+        },
+      })}\n`,
+    );
+    // Looked at again, it says what it said, and the next run is the second.
+    await world.cluster.must(['annotate', 'builds.slipway.build', 'owned', 'slipway.build/rerun=1']);
+    const again = await world.until(
+      'builds',
+      'owned',
+      (one) => one.status?.lastRun?.hash !== status?.lastRun?.hash && over(one),
+    );
+    expect(again.status).toMatchObject({ phase: 'Succeeded', lastRun: { number: 2 } });
+  });
+
   test('many changes one after the other end in the last of them', async () => {
     const step = (value: number) => `RUN echo ${value} > /which`;
     const spec = (value: number) => ({

@@ -85,7 +85,11 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
 
   const ownerKey = (run: KnownRun) => `${run.metadata.namespace}/${run.spec.buildRef.name}`;
   /** What fails again and again is told on its object, and of a run on its Build, for as long as it does. */
-  const troubles = { build: new Map<KeyText, Fault>(), buildrun: new Map<KeyText, Fault>() };
+  const troubles = {
+    build: new Map<KeyText, Fault>(),
+    buildrun: new Map<KeyText, Fault>(),
+    builderpool: new Map<KeyText, Fault>(),
+  };
   const onTrouble =
     <T extends KubeObject>(kind: keyof typeof troubles, objects: Informer<T>, tell: (object: T) => void) =>
     (key: KeyText, error: CodedError | undefined): void => {
@@ -136,6 +140,7 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
   const poolController = controller(
     'builderpool',
     poolReconciler({ client, pools, builders, onProbed: () => dispatcher.schedule() }),
+    onTrouble('builderpool', pools, () => {}),
   );
   builds.onChange(({ kind, object }) => {
     if (kind === 'gone') troubles.build.delete(keyOf(object));

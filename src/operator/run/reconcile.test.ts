@@ -217,6 +217,7 @@ describe('a record that somebody else has written', () => {
   test.each([
     ['another pool than the run’s', forged('secret:1', 'secret')],
     ['a builder of another pool as one of its own', forged('secret:1', 'default')],
+    ['no attempt at all', { phase: 'Running', queuedAt: '2026-01-01T00:00:00Z' }],
     ['tags as due on a builder of another pool', forged('secret:1', 'secret', 'Committing')],
   ])('names %s: nothing is begun there, and no place is taken', async (_, status) => {
     world.pool('secret', 'secret:1', { allowedNamespaces: ['a'] });

@@ -251,7 +251,12 @@ export class RunReconciler {
   #foreignPlace(run: KnownRun): CodedError | undefined {
     const { phase, attempts } = run.status ?? {};
     const attempt = attempts?.at(-1);
-    if ((phase !== 'Running' && phase !== 'Committing') || attempt === undefined) return undefined;
+    if (phase !== 'Running' && phase !== 'Committing') return undefined;
+    if (attempt === undefined)
+      return new CodedError('permission_denied', `it is ${phase} without an attempt`, {
+        fault: 'policy',
+        reason: 'PLACE_NOT_ALLOWED',
+      });
     const name = poolOf(run);
     const pools = this.#parts.pools.list();
     const pool = pools.find(({ metadata }) => metadata.name === name);

@@ -107,3 +107,49 @@ test('the end waits for what is in work, and begins nothing', async () => {
   expect(done).toBe(true);
   expect(controller.size).toBe(1);
 });
+
+test('a wish that is no time, or beyond what timers know, is no endless loop', async () => {
+  let calls = 0;
+  let wish = Number.NaN;
+  const { controller } = start(async () => {
+    calls++;
+    return { requeueAfterMs: wish };
+  });
+  for (const odd of [Number.NaN, Number.POSITIVE_INFINITY, 2 ** 40]) {
+    wish = odd;
+    controller.add('a');
+    await vi.advanceTimersByTimeAsync(59 * 60_000);
+  }
+  expect(calls).toBeLessThanOrEqual(6);
+});
+
+test('what fails again and again is told, and that it does no more', async () => {
+  const told: string[] = [];
+  let error: Error | undefined = new Error('no');
+  const controller = new Controller({
+    name: 't',
+    reconcile: async () => {
+      if (error !== undefined) throw error;
+      return undefined;
+    },
+    workers: 1,
+    log: silentLogger,
+    onTrouble: (key, trouble) => told.push(`${key} ${trouble?.message ?? 'well'}`),
+  });
+  const stop = new AbortController();
+  const running = controller.run({ signal: stop.signal });
+  controller.add('a');
+  await vi.advanceTimersByTimeAsync(200);
+  expect(told).toEqual([]);
+  await vi.advanceTimersByTimeAsync(5000);
+  expect(told[0]).toBe('a no');
+  error = undefined;
+  await vi.advanceTimersByTimeAsync(120_000);
+  expect(told.at(-1)).toBe('a well');
+  const { length } = told;
+  controller.add('a');
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(told).toHaveLength(length);
+  stop.abort();
+  await running;
+});

@@ -4,6 +4,7 @@ import type { KeyText, Reconcile } from './ports.ts';
 
 const FIRST_DELAY_MS = 50;
 const MAX_DELAY_MS = 60_000;
+const MAX_WISH_MS = 3_600_000;
 /** Failures in a row after which it is told. */
 const TROUBLE = 4;
 
@@ -47,8 +48,9 @@ export class Controller {
     this.#pump();
   }
 
-  /** The earliest wish counts. */
-  addAfter(key: KeyText, delayMs: number): void {
+  /** The earliest wish counts. What is far off, or no time at all, as times in records may be, is looked at once an hour. */
+  addAfter(key: KeyText, wishMs: number): void {
+    const delayMs = wishMs < MAX_WISH_MS ? Math.max(0, wishMs) : MAX_WISH_MS;
     const at = performance.now() + delayMs;
     const before = this.#timers.get(key);
     if (before !== undefined && before.at <= at) return;
