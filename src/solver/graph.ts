@@ -1,5 +1,6 @@
 import { type Clock, invalidArgument } from '../base/index.ts';
 import type { EdgeState } from './edge.ts';
+import type { ProgressMemory } from './event-buffer.ts';
 import type { CacheScope, Edge, OpResolver, Vertex } from './ports.ts';
 import type { BuildProgress } from './progress.ts';
 import type { Run } from './run.ts';
@@ -18,9 +19,11 @@ export class ActiveGraph {
   readonly #resolver: OpResolver;
   readonly #scheduler: Scheduler;
   readonly #clock: Clock;
+  readonly #memory: ProgressMemory;
   readonly #vertices = new Map<string, ActiveVertex>();
 
-  constructor(resolver: OpResolver, scheduler: Scheduler, clock: Clock) {
+  constructor(resolver: OpResolver, scheduler: Scheduler, clock: Clock, memory: ProgressMemory) {
+    this.#memory = memory;
     this.#resolver = resolver;
     this.#scheduler = scheduler;
     this.#clock = clock;
@@ -65,7 +68,7 @@ export class ActiveGraph {
     let active = this.#vertices.get(slot);
     if (active === undefined) {
       const resolve = () => this.#resolver.resolve(vertex);
-      active = new ActiveVertex(key, vertex, inputs, build.scope, scopeKey, resolve, this.#clock);
+      active = new ActiveVertex(key, vertex, inputs, build.scope, scopeKey, resolve, this.#clock, this.#memory);
       this.#vertices.set(slot, active);
     }
     if (!active.builds.has(build)) {

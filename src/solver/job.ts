@@ -8,6 +8,7 @@ import {
   onAbort,
 } from '../base/index.ts';
 import type { Demand, EdgeState } from './edge.ts';
+import type { ProgressMemory } from './event-buffer.ts';
 import type { ActiveGraph } from './graph.ts';
 import { Level } from './level.ts';
 import type {
@@ -37,17 +38,20 @@ export interface JobOptions {
 export class Job<O = unknown, T = unknown> implements AsyncDisposable {
   readonly id: string;
   readonly scope: CacheScope;
-  readonly progress = new BuildProgress();
+  readonly progress: BuildProgress;
   readonly sessions: () => readonly string[];
   readonly vertices = new Set<ActiveVertex>();
   readonly #graph: ActiveGraph;
   readonly #scheduler: Scheduler;
   readonly #clock: Clock;
+  readonly #memory: ProgressMemory;
   readonly #undecided: { readonly history: VertexHistory; readonly error: unknown }[] = [];
   readonly #demands = new Set<{ cancel(reason: unknown): void }>();
   #closing: Promise<void> | undefined;
 
-  constructor(options: JobOptions, graph: ActiveGraph, scheduler: Scheduler, clock: Clock) {
+  constructor(options: JobOptions, graph: ActiveGraph, scheduler: Scheduler, clock: Clock, memory: ProgressMemory) {
+    this.progress = new BuildProgress(memory);
+    this.#memory = memory;
     this.id = options.id;
     this.sessions = options.sessions;
     this.scope = { write: options.scope.write, read: [...new Set([options.scope.write, ...options.scope.read])] };
@@ -149,6 +153,7 @@ export class Job<O = unknown, T = unknown> implements AsyncDisposable {
         ...(group === undefined ? {} : { progressGroup: group }),
       },
       this.#clock,
+      this.#memory,
     );
     this.progress.add(history);
     history.start();

@@ -1,64 +1,7 @@
 import type { AbortOptions, Clock, Digest } from '../base/index.ts';
 import { cancelledError, onAbort, toCodedError } from '../base/index.ts';
+import { EventBuffer, type ProgressMemory } from './event-buffer.ts';
 import type { VertexEvent, VertexProgress, VertexState } from './ports.ts';
-
-/** Log bytes kept of one vertex for late watchers, and log bytes that wait for one slow watcher. */
-const HISTORY_LOG_BYTES = 2 << 20;
-const WATCHER_LOG_BYTES = 16 << 20;
-const MAX_ROWS = 20_000;
-
-/**
- * Events in order, bounded: an unread progress row is replaced by its newer state, and the oldest log bytes go when there are too
- * many. States of vertices are never dropped.
- */
-export class EventBuffer {
-  readonly #events = new Map<string | number, VertexEvent>();
-  readonly #logBytesLimit: number;
-  #logs: number[] = [];
-  #logBytes = 0;
-  #next = 0;
-
-  constructor(logBytesLimit: number) {
-    this.#logBytesLimit = logBytesLimit;
-  }
-
-  get empty(): boolean {
-    return this.#events.size === 0;
-  }
-
-  push(event: VertexEvent): void {
-    if (event.kind === 'status') {
-      const key = `${event.vertex} ${event.id}`;
-      this.#events.delete(key);
-      if (this.#events.size < MAX_ROWS || event.completed !== undefined) this.#events.set(key, event);
-      return;
-    }
-    const key = this.#next++;
-    this.#events.set(key, event);
-    if (event.kind !== 'log') return;
-    this.#logs.push(key);
-    this.#logBytes += event.data.length;
-    let dropped = 0;
-    while (this.#logBytes > this.#logBytesLimit && dropped < this.#logs.length - 1) {
-      const oldest = this.#logs[dropped++]!;
-      this.#logBytes -= (this.#events.get(oldest) as { data: Uint8Array }).data.length;
-      this.#events.delete(oldest);
-    }
-    if (dropped > 0) this.#logs.splice(0, dropped);
-  }
-
-  all(): readonly VertexEvent[] {
-    return [...this.#events.values()];
-  }
-
-  take(): readonly VertexEvent[] {
-    const events = this.all();
-    this.#events.clear();
-    this.#logs = [];
-    this.#logBytes = 0;
-    return events;
-  }
-}
 
 /** How long the end of an interval is not told, since another mostly follows. */
 const PAUSE_MS = 150;
@@ -67,11 +10,12 @@ const PAUSE_MS = 150;
 export class VertexHistory {
   #state: VertexState;
   #paused: { readonly completed: number; readonly timer: NodeJS.Timeout } | undefined;
-  readonly #events = new EventBuffer(HISTORY_LOG_BYTES);
+  readonly #events: EventBuffer;
   readonly #builds = new Set<BuildProgress>();
   readonly #clock: Clock;
 
-  constructor(state: VertexState, clock: Clock) {
+  constructor(state: VertexState, clock: Clock, memory: ProgressMemory) {
+    this.#events = new EventBuffer(memory.histories);
     this.#state = state;
     this.#clock = clock;
     this.#events.push({ kind: 'vertex', vertex: state });
@@ -192,7 +136,12 @@ export class VertexHistory {
 export class BuildProgress {
   readonly #histories = new Set<VertexHistory>();
   readonly #watchers = new Set<{ readonly buffer: EventBuffer; wake(): void }>();
+  readonly #memory: ProgressMemory;
   #closed = false;
+
+  constructor(memory: ProgressMemory) {
+    this.#memory = memory;
+  }
 
   add(history: VertexHistory): void {
     if (this.#closed || this.#histories.has(history)) return;
@@ -244,9 +193,9 @@ export class BuildProgress {
     for (const watcher of this.#watchers) watcher.wake();
   }
 
-  /** Batches of events until the build ends. A watcher that reads slowly loses intermediate rows and the oldest log bytes. */
+  /** Batches of events until the build ends. A watcher that reads slowly loses intermediate rows and the oldest of what was printed, and is told so. */
   async *watch({ signal }: AbortOptions): AsyncGenerator<readonly VertexEvent[], void> {
-    const buffer = new EventBuffer(WATCHER_LOG_BYTES);
+    const buffer = new EventBuffer(this.#memory.watchers);
     for (const history of this.#histories) for (const event of history.replay()) buffer.push(event);
     let wake = Promise.withResolvers<void>();
     const watcher = { buffer, wake: () => wake.resolve() };

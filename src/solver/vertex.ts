@@ -1,5 +1,6 @@
 import { assertInvariant, type Clock, digestOf } from '../base/index.ts';
 import { EdgeState, type Held } from './edge.ts';
+import type { ProgressMemory } from './event-buffer.ts';
 import type { CacheMap, CacheScope, Op, Vertex } from './ports.ts';
 import { type BuildProgress, VertexHistory } from './progress.ts';
 import type { Run } from './run.ts';
@@ -45,6 +46,7 @@ export class ActiveVertex {
     scopeKey: string,
     resolve: () => Op,
     clock: Clock,
+    memory: ProgressMemory,
   ) {
     this.key = key;
     this.vertex = vertex;
@@ -61,6 +63,7 @@ export class ActiveVertex {
         ...(vertex.progressGroup === undefined ? {} : { progressGroup: vertex.progressGroup }),
       },
       clock,
+      memory,
     );
   }
 

@@ -1,4 +1,4 @@
-import { annotate, CodedError, type Digest, digestOf } from '../../base/index.ts';
+import { annotate, CodedError, type Digest, digestOf, KeyedMutex } from '../../base/index.ts';
 import { siblingModule, type WorkerPool } from '../../sys/index.ts';
 import type { ImmutableRef, RefOptions } from '../ports.ts';
 import type { ContentSelector } from './checksum.ts';
@@ -19,7 +19,7 @@ export class ContentHasher {
   /** By ref id, least recently used first. */
   readonly #trees = new Map<string, Uint8Array>();
   #treeBytes = 0;
-  readonly #running = new Map<string, Promise<unknown>>();
+  readonly #turns = new KeyedMutex();
 
   constructor(options: { readonly pool: WorkerPool }) {
     this.#pool = options.pool;
@@ -35,18 +35,11 @@ export class ContentHasher {
     options: RefOptions,
   ): Promise<Digest> {
     if (!ref) return scratchDigest(selectors);
-    const before = this.#running.get(ref.id);
-    const run = (before ?? Promise.resolve()).then(
-      () => this.#checksum(ref, selectors, options),
-      () => this.#checksum(ref, selectors, options),
-    );
-    this.#running.set(ref.id, run);
     try {
-      return await run;
+      using _turn = await this.#turns.acquire(ref.id, options);
+      return await this.#checksum(ref, selectors, options);
     } catch (error) {
       throw annotate(error, `failed to calculate checksum of ref ${ref.id}`);
-    } finally {
-      if (this.#running.get(ref.id) === run) this.#running.delete(ref.id);
     }
   }
 

@@ -1,0 +1,166 @@
+import type { Digest } from '../base/index.ts';
+import type { VertexEvent } from './ports.ts';
+
+/** What a row or a warning is taken to weigh. */
+const ROW_BYTES = 256;
+
+/**
+ * Bounds what buffers of one kind keep, each and all together: in a daemon of many builds no number of steps that print much takes all memory.
+ * Buffers are held weakly; what they kept counts until they are collected.
+ */
+export class EventMemory {
+  readonly each: number;
+  readonly #total: number;
+  #used = 0;
+  readonly #buffers = new Set<WeakRef<EventBuffer>>();
+  readonly #collected = new FinalizationRegistry<{ readonly ref: WeakRef<EventBuffer>; readonly weight: Weight }>(
+    ({ ref, weight }) => {
+      this.#buffers.delete(ref);
+      this.#used -= weight.bytes;
+    },
+  );
+
+  constructor(limits: { readonly each: number; readonly total: number }) {
+    this.each = limits.each;
+    this.#total = limits.total;
+  }
+
+  get used(): number {
+    return this.#used;
+  }
+
+  enter(buffer: EventBuffer, weight: Weight): void {
+    const ref = new WeakRef(buffer);
+    this.#buffers.add(ref);
+    this.#collected.register(buffer, { ref, weight });
+  }
+
+  /** Counts what was added or dropped; the largest buffers give way when it is too much. */
+  count(bytes: number): void {
+    this.#used += bytes;
+    if (this.#used <= this.#total) return;
+    const buffers = [...this.#buffers].flatMap((ref) => ref.deref() ?? []);
+    while (this.#used > (this.#total * 7) / 8) {
+      buffers.sort((a, b) => b.bytes - a.bytes);
+      const [largest] = buffers;
+      if (largest === undefined || !largest.trim(largest.bytes / 2)) return;
+    }
+  }
+}
+
+interface Weight {
+  bytes: number;
+}
+
+/** What a daemon keeps of progress: of vertices for late watchers, and of what waits for slow ones. */
+export interface ProgressMemory {
+  readonly histories: EventMemory;
+  readonly watchers: EventMemory;
+}
+
+export function progressMemory(): ProgressMemory {
+  return {
+    histories: new EventMemory({ each: 2 << 20, total: 64 << 20 }),
+    watchers: new EventMemory({ each: 16 << 20, total: 64 << 20 }),
+  };
+}
+
+/**
+ * Events in order, bounded: an unread progress row is replaced by its newer state, and the oldest rows, warnings and log bytes go when there are too
+ * many; of log bytes one line says so. States of vertices are never dropped.
+ */
+export class EventBuffer {
+  readonly #events = new Map<string | number, VertexEvent>();
+  /** Keys of what can be dropped, oldest first. */
+  readonly #order = new Set<string | number>();
+  /** Log bytes dropped by vertex. */
+  readonly #dropped = new Map<Digest, { readonly bytes: number; readonly timestamp: number }>();
+  readonly #memory: EventMemory;
+  readonly #weight: Weight = { bytes: 0 };
+  #entered = false;
+  #next = 0;
+
+  constructor(memory: EventMemory) {
+    this.#memory = memory;
+  }
+
+  get empty(): boolean {
+    return this.#events.size === 0 && this.#dropped.size === 0;
+  }
+
+  get bytes(): number {
+    return this.#weight.bytes;
+  }
+
+  push(event: VertexEvent): void {
+    const key = event.kind === 'status' ? `${event.vertex} ${event.id}` : this.#next++;
+    if (this.#order.has(key)) this.#drop(key);
+    this.#events.set(key, event);
+    if (event.kind === 'vertex') return;
+    this.#order.add(key);
+    if (!this.#entered) this.#memory.enter(this, this.#weight);
+    this.#entered = true;
+    this.#count(weightOf(event));
+    this.trim(this.#memory.each);
+  }
+
+  /** Drops the oldest until what is left weighs no more than `limit`, save for the newest; whether anything went. */
+  trim(limit: number): boolean {
+    let trimmed = false;
+    for (const key of this.#order) {
+      if (this.bytes <= limit || this.#order.size === 1) break;
+      const event = this.#drop(key);
+      trimmed = true;
+      if (event.kind === 'log')
+        this.#dropped.set(event.vertex, {
+          bytes: (this.#dropped.get(event.vertex)?.bytes ?? 0) + event.data.length,
+          timestamp: event.timestamp,
+        });
+    }
+    return trimmed;
+  }
+
+  all(): readonly VertexEvent[] {
+    const untold = new Map(this.#dropped);
+    const events: VertexEvent[] = [];
+    const tell = (vertex: Digest) => {
+      const dropped = untold.get(vertex);
+      if (dropped === undefined) return;
+      untold.delete(vertex);
+      const data = Buffer.from(`[${dropped.bytes} bytes of output are not kept]\n`);
+      events.push({ kind: 'log', vertex, stream: 2, data, timestamp: dropped.timestamp });
+    };
+    for (const event of this.#events.values()) {
+      if (event.kind === 'log') tell(event.vertex);
+      events.push(event);
+    }
+    for (const vertex of untold.keys()) tell(vertex);
+    return events;
+  }
+
+  take(): readonly VertexEvent[] {
+    const events = this.all();
+    this.#events.clear();
+    this.#order.clear();
+    this.#dropped.clear();
+    this.#count(-this.bytes);
+    return events;
+  }
+
+  #drop(key: string | number): VertexEvent {
+    const event = this.#events.get(key)!;
+    this.#events.delete(key);
+    this.#order.delete(key);
+    this.#count(-weightOf(event));
+    return event;
+  }
+
+  #count(bytes: number): void {
+    this.#weight.bytes += bytes;
+    this.#memory.count(bytes);
+  }
+}
+
+function weightOf(event: VertexEvent): number {
+  return event.kind === 'log' ? event.data.length + ROW_BYTES : ROW_BYTES;
+}
