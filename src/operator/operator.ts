@@ -1,7 +1,6 @@
 import type { KubeConfig } from '@kubernetes/client-node';
-import { type AbortOptions, type CodedError, type Logger, type ProxySettings, toCodedError } from '../base/index.ts';
+import { type AbortOptions, type Logger, type ProxySettings, toCodedError } from '../base/index.ts';
 import { BY_OWNER, buildReconciler, ownerOf } from './build/reconcile.ts';
-import type { Fault } from './conditions.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
 import { type KnownRun, knownBuildType, knownRunType } from './known.ts';
 import { operatorMetrics } from './metrics/metrics.ts';
@@ -12,9 +11,6 @@ import { RunReconciler } from './run/reconcile.ts';
 import {
   Controller,
   type ControllerOptions,
-  type Informer,
-  type KeyText,
-  type KubeObject,
   keyOf,
   leadWhileHolding,
   openKubeClient,
@@ -23,6 +19,7 @@ import {
   startInformer,
   startProbeServer,
 } from './runtime/index.ts';
+import { Troubles } from './troubles.ts';
 
 export interface OperatorOptions extends AbortOptions {
   readonly config: KubeConfig;
@@ -84,30 +81,12 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
   await using builders = new Builders(client, () => runReconciler.addresses);
 
   const ownerKey = (run: KnownRun) => `${run.metadata.namespace}/${run.spec.buildRef.name}`;
-  /** What fails again and again is told on its object, and of a run on its Build, for as long as it does. */
-  const troubles = {
-    build: new Map<KeyText, Fault>(),
-    buildrun: new Map<KeyText, Fault>(),
-    builderpool: new Map<KeyText, Fault>(),
-  };
-  const onTrouble =
-    <T extends KubeObject>(kind: keyof typeof troubles, objects: Informer<T>, tell: (object: T) => void) =>
-    (key: KeyText, error: CodedError | undefined): void => {
-      const object = objects.get(key);
-      // An API server that cannot be reached is nobody's own trouble, and could not be told of it.
-      const told = error !== undefined && object !== undefined && error.reason !== 'KUBE_CONNECTION';
-      const before = troubles[kind].get(key);
-      if (told) troubles[kind].set(key, { reason: 'ReconcileFails', message: error.message });
-      else troubles[kind].delete(key);
-      if (object === undefined || before?.message === (told ? error.message : undefined)) return;
-      if (told) events.record(object, 'Warning', 'ReconcileFails', error.message);
-      tell(object);
-    };
+  const troubles = new Troubles(events);
 
-  const controller = (name: string, reconcile: Reconcile, onTrouble?: ControllerOptions['onTrouble']) =>
+  const controller = (name: string, reconcile: Reconcile, onTrouble: ControllerOptions['onTrouble']) =>
     new Controller({
       name,
-      ...(onTrouble === undefined ? {} : { onTrouble }),
+      onTrouble,
       reconcile,
       workers,
       log,
@@ -130,27 +109,27 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
   const runController = controller(
     'buildrun',
     runReconciler.reconcile,
-    onTrouble('buildrun', runs, (run) => buildController.add(ownerKey(run))),
+    troubles.listener('buildrun', runs, (run) => buildController.add(ownerKey(run))),
   );
   const buildController: Controller = controller(
     'build',
-    buildReconciler({ client, builds, runs, log, troubleOf: (kind, key) => troubles[kind].get(key) }),
-    onTrouble('build', builds, () => {}),
+    buildReconciler({ client, builds, runs, log, troubleOf: (kind, key) => troubles.of(kind, key) }),
+    troubles.listener('build', builds),
   );
   const poolController = controller(
     'builderpool',
     poolReconciler({ client, pools, builders, onProbed: () => dispatcher.schedule() }),
-    onTrouble('builderpool', pools, () => {}),
+    troubles.listener('builderpool', pools),
   );
   builds.onChange(({ kind, object }) => {
-    if (kind === 'gone') troubles.build.delete(keyOf(object));
+    if (kind === 'gone') troubles.forget('build', keyOf(object));
     buildController.add(keyOf(object));
   });
   pools.onChange(({ object }) => poolController.add(keyOf(object)));
   runs.onChange((change) => {
     buildController.add(ownerKey(change.object));
     if (change.kind === 'gone') {
-      troubles.buildrun.delete(keyOf(change.object));
+      troubles.forget('buildrun', keyOf(change.object));
       runReconciler.gone(change.object);
     } else runController.add(keyOf(change.object));
   });

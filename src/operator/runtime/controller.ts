@@ -16,7 +16,7 @@ export interface ControllerOptions {
   readonly log: Logger;
   readonly onReconcile?: (outcome: 'ok' | 'error', seconds: number) => void;
   /** A key that fails again and again, and, without an error, one that does no more: nothing may fail in silence. */
-  readonly onTrouble?: (key: KeyText, error: CodedError | undefined) => void;
+  readonly onTrouble?: ((key: KeyText, error: CodedError | undefined) => void) | undefined;
 }
 
 /**
