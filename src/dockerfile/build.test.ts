@@ -405,6 +405,39 @@ COPY a /a
     });
   });
 
+  test('arguments that others are made of, as the real frontend lists them', async () => {
+    const dockerfile = `ARG A=1
+# B is b
+ARG B=\${A}2
+ARG B=\${B}x
+ARG C=\${B}3
+ARG UNUSED=$A
+FROM scratch AS base
+ARG C
+FROM base
+ARG D=$C
+COPY f /
+`;
+    const list = async (options: Record<string, string>) => {
+      const client = new FakeClient({ Dockerfile: dockerfile }, { requestid: 'frontend.outline', ...options });
+      const { args } = json((await buildDockerfile(client, call)).metadata.get('result.json')) as unknown as {
+        args: { name: string; value?: string }[];
+      };
+      return args.map(({ name, value }) => `${name}=${value ?? ''}`);
+    };
+    expect(await list({})).toEqual(['A=1', 'B=12x', 'C=12x3', 'D=12x3']);
+    expect(await list({ 'build-arg:C': 'given' })).toEqual(['C=given', 'D=given']);
+  });
+
+  test('tables have the columns that the real frontend prints', async () => {
+    const text = async (id: string) => new TextDecoder().decode((await ask(id)).get('result.txt'));
+    expect(await text('frontend.targets')).toBe('TARGET    DESCRIPTION\nbase      holds the tools\n(default) \n');
+    expect(await text('frontend.outline')).toMatch(
+      /^BUILD ARG {3}VALUE {3}DESCRIPTION\nVERSION {5}1 {7}\nLEVEL {7}12 {6}is how much\n\n/,
+    );
+    expect(await text('frontend.subrequests.describe')).toMatch(/^NAME +VERSION DESCRIPTION\noutline +1\.0\.0 {3}/);
+  });
+
   test('a question it does not know is refused', async () => {
     const error = await failure(new FakeClient({ Dockerfile: text }, { requestid: 'frontend.new' }));
     expect(error).toMatchObject({

@@ -40,13 +40,17 @@ export function applyGlobalArgs(
   for (const command of commands) {
     for (const definition of command.definitions) {
       const given = buildArgs.get(definition.key);
-      const value =
-        given ??
-        (definition.value === undefined
+      const expansion =
+        given !== undefined || definition.value === undefined
           ? undefined
-          : atLocation(command.location, () => expand(definition.value!, args, { escape: escapeToken }).result));
+          : atLocation(command.location, () => expand(definition.value!, args, { escape: escapeToken }));
+      const value = given ?? expansion?.result;
+      const dependencies = new Set(expansion?.matched);
+      // What was made of its own former value is made of what that was made of.
+      if (dependencies.delete(definition.key))
+        for (const name of outline.args.get(definition.key)?.dependencies ?? []) dependencies.add(name);
       if (value !== undefined) args.set(definition.key, value);
-      outline.args.set(definition.key, { definition, location: command.location, value: value ?? '' });
+      outline.args.set(definition.key, { definition, location: command.location, value: value ?? '', dependencies });
     }
   }
 }

@@ -51,6 +51,8 @@ export interface ArgUse {
   readonly definition: ArgDefinition;
   readonly location: Location;
   readonly value: string;
+  /** Other arguments that the value was made of. */
+  readonly dependencies?: ReadonlySet<string>;
 }
 
 export interface Requirement {

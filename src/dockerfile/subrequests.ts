@@ -19,7 +19,7 @@ export async function answerSubrequest(request: BuildRequest, call: CallOptions)
     case undefined:
       return undefined;
     case 'frontend.subrequests.describe':
-      return answer(DESCRIPTIONS, table([['NAME', 'VERSION', 'DESCRIPTION'], ...describeRows()]));
+      return answer(DESCRIPTIONS, table([['NAME', 'VERSION', 'DESCRIPTION'], ...describeRows()], 1));
     case 'frontend.targets':
       return listTargets(request);
     case 'frontend.outline':
@@ -69,7 +69,7 @@ const DESCRIPTIONS = [
 ] as const;
 
 function describeRows(): string[][] {
-  return DESCRIPTIONS.map(({ name, version, description }) => [name, version, description]);
+  return DESCRIPTIONS.map(({ name, version, description }) => [name.replace(/^frontend\./, ''), version, description]);
 }
 
 function answer(json: unknown, text: string, more: Readonly<Record<string, string>> = {}): FrontendResult {
@@ -83,11 +83,11 @@ function answer(json: unknown, text: string, more: Readonly<Record<string, strin
   return { metadata };
 }
 
-/** Columns as wide as their widest cell, three blanks between. */
-function table(rows: readonly (readonly string[])[]): string {
+/** Columns as wide as their widest cell, with blanks between. */
+function table(rows: readonly (readonly string[])[], gap: number): string {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
   return rows
-    .map((row) => `${row.map((cell, i) => (i + 1 < row.length ? cell.padEnd(widths[i]!) : cell)).join('   ')}\n`)
+    .map((row) => `${row.map((cell, i) => (i + 1 < row.length ? cell.padEnd(widths[i]! + gap) : cell)).join('')}\n`)
     .join('');
 }
 
@@ -107,7 +107,7 @@ function listTargets({ dockerfile }: BuildRequest): FrontendResult {
     return [name, target.description ?? ''];
   });
   const sources = [Buffer.from(dockerfile.source.data).toString('base64')];
-  return answer({ targets, sources }, table([['TARGET', 'DESCRIPTION'], ...rows]));
+  return answer({ targets, sources }, table([['TARGET', 'DESCRIPTION'], ...rows], 1));
 }
 
 async function outline(request: BuildRequest, call: CallOptions): Promise<FrontendResult> {
@@ -138,22 +138,28 @@ async function outline(request: BuildRequest, call: CallOptions): Promise<Fronte
   const parts: string[] = [];
   if (json.name !== undefined || json.description !== undefined)
     parts.push(
-      table([
-        ['TARGET:', json.name ?? '(default)'],
-        ...(json.description === undefined ? [] : [['DESCRIPTION:', json.description]]),
-      ]),
+      table(
+        [
+          ['TARGET:', json.name ?? '(default)'],
+          ...(json.description === undefined ? [] : [['DESCRIPTION:', json.description]]),
+        ],
+        1,
+      ),
     );
   const requirements = (all: readonly { name: string; required: boolean | undefined }[]) =>
     all.map(({ name, required }) => [name, required ? 'true' : '']);
   if (args.length > 0)
     parts.push(
-      table([
-        ['BUILD ARG', 'VALUE', 'DESCRIPTION'],
-        ...args.map(({ name, value, description }) => [name, value ?? '', description ?? '']),
-      ]),
+      table(
+        [
+          ['BUILD ARG', 'VALUE', 'DESCRIPTION'],
+          ...args.map(({ name, value, description }) => [name, value ?? '', description ?? '']),
+        ],
+        3,
+      ),
     );
-  if (secrets.length > 0) parts.push(table([['SECRET', 'REQUIRED'], ...requirements(secrets)]));
-  if (ssh.length > 0) parts.push(table([['SSH', 'REQUIRED'], ...requirements(ssh)]));
+  if (secrets.length > 0) parts.push(table([['SECRET', 'REQUIRED'], ...requirements(secrets)], 3));
+  if (ssh.length > 0) parts.push(table([['SSH', 'REQUIRED'], ...requirements(ssh)], 3));
   return answer(json, parts.map((part) => `${part}\n`).join(''));
 }
 
@@ -161,9 +167,13 @@ function argsOf(target: StageState, globals: OutlineNotes) {
   const found = new Map<string, { name: string; description?: string; value?: string; location: LocationJson }>();
   const lines = new Map<string, number>();
   for (const state of reachableFrom(target)) {
-    for (const name of state.outline.usedArgs) {
+    // Grows as arguments turn out to be made of others.
+    const used = new Set(state.outline.usedArgs);
+    for (const name of used) {
       const use = state.outline.args.get(name) ?? globals.args.get(name);
-      if (use === undefined || found.has(name)) continue;
+      if (use === undefined) continue;
+      for (const other of use.dependencies ?? []) used.add(other);
+      if (found.has(name)) continue;
       lines.set(name, use.location.startLine);
       found.set(name, {
         name,
