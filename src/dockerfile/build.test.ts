@@ -459,3 +459,22 @@ test('a graph given as input keeps its bytes', async () => {
   const ours = client.definition.ops.map((bytes) => digestOf(bytes));
   for (const bytes of given.definition.ops.slice(0, -1)) expect(ours).toContain(digestOf(bytes));
 });
+
+test('steps of a graph given as input keep their place in its own file', async () => {
+  const given = new FakeClient(
+    { 'Given.Dockerfile': 'FROM scratch\n\nCOPY given /g\n' },
+    { filename: 'Given.Dockerfile' },
+  );
+  await buildDockerfile(given, call);
+  const client = new FakeClient(
+    { Dockerfile: 'FROM scratch\nCOPY --from=in /g /h\n' },
+    { 'context:in': 'input:graph' },
+  );
+  client.definitions.set('graph', given.definition);
+  await buildDockerfile(client, call);
+  const { source } = client.definition;
+  const places = [...source!.locations.values()].flat().map(({ sourceIndex, ranges }) => {
+    return `${source!.infos[sourceIndex]!.filename}:${ranges[0]!.start.line}`;
+  });
+  expect(places.sort()).toEqual(['Dockerfile:2', 'Given.Dockerfile:3']);
+});

@@ -10,6 +10,7 @@ import type {
   ProgressGroup,
   SourceInfo,
   SourceLocation,
+  SourceRange,
 } from '../llb/op.ts';
 import { type Location, rangesOf } from './location.ts';
 
@@ -42,7 +43,17 @@ export interface Vertex {
   readonly notes: VertexNotes;
   body(indexOf: InputIndex): OpBody;
   /** The bytes as they came, for vertices of a graph made elsewhere. */
-  readonly wire?: { readonly bytes: Uint8Array; readonly metadata: OpMetadata | undefined };
+  readonly wire?: {
+    readonly bytes: Uint8Array;
+    readonly metadata: OpMetadata | undefined;
+    /** Where in the files of that graph it stands. */
+    readonly places: readonly Place[];
+  };
+}
+
+interface Place {
+  readonly info: SourceInfo;
+  readonly ranges: readonly SourceRange[];
 }
 
 export function outputOf(vertex: Vertex, index = 0): Output {
@@ -68,6 +79,11 @@ export function definitionOf(
   const ops = new Map<Digest, Uint8Array>();
   const metadata = new Map<Digest, OpMetadata>();
   const locations = new Map<Digest, SourceLocation[]>();
+  const infos: SourceInfo[] = [];
+  const indexOf = (info: SourceInfo): number => {
+    const known = infos.indexOf(info);
+    return known >= 0 ? known : infos.push(info) - 1;
+  };
   for (const vertex of inDependencyOrder(head)) {
     const entry = encode(vertex, encoded, options.platform);
     encoded.set(vertex, entry);
@@ -75,7 +91,8 @@ export function definitionOf(
     metadata.set(entry.digest, mergeMetadata(metadata.get(entry.digest), metadataOf(vertex)));
     const known = locations.get(entry.digest) ?? [];
     if (vertex.notes.location !== undefined && options.source !== undefined)
-      known.push({ sourceIndex: 0, ranges: rangesOf(vertex.notes.location) });
+      known.push({ sourceIndex: indexOf(options.source), ranges: rangesOf(vertex.notes.location) });
+    for (const { info, ranges } of vertex.wire?.places ?? []) known.push({ sourceIndex: indexOf(info), ranges });
     locations.set(entry.digest, known);
   }
   const pointer = encodeOp({
@@ -83,11 +100,10 @@ export function definitionOf(
     body: { kind: 'pointer' },
   });
   metadata.set(digestOf(pointer), pointerMetadata(metadata.values()));
-  const hasLocations = [...locations.values()].some((list) => list.length > 0);
   return {
     ops: [...ops.values(), pointer],
     metadata,
-    source: { infos: hasLocations && options.source !== undefined ? [options.source] : [], locations },
+    source: { infos, locations },
   };
 }
 
@@ -105,13 +121,20 @@ export function outputOfDefinition(definition: Definition): Output {
       platform: op.platform ?? 'none',
       notes: {},
       body: () => op.body,
-      wire: { bytes, metadata: definition.metadata.get(digest) },
+      wire: { bytes, metadata: definition.metadata.get(digest), places: placesOf(definition, digest) },
     });
   }
   if (last === undefined) return { vertex: () => undefined, index: 0 };
   const pointer = last.inputs[0];
   if (pointer === undefined) throw invalidArgument('invalid definition with no inputs on last vertex');
   return { vertex: () => vertices.get(pointer.digest), index: pointer.index };
+}
+
+function placesOf({ source }: Definition, digest: Digest): Place[] {
+  return (source?.locations.get(digest) ?? []).flatMap(({ sourceIndex, ranges }) => {
+    const info = source?.infos[sourceIndex];
+    return info === undefined ? [] : [{ info, ranges }];
+  });
 }
 
 /** An output that cannot be had: whoever makes a graph of it gets the failure. */
