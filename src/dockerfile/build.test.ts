@@ -239,6 +239,24 @@ describe('what is built', () => {
   });
 });
 
+test.each([
+  ['=y', 'invalid environment variable "=y": it has no name'],
+  ['A=1\0b', 'invalid environment variable "A=1\\x00b": it holds a null character'],
+])('a base image with the variable %j fails the step that would have it, as a fault of the user', async (entry, message) => {
+  const config = new TextEncoder().encode(
+    JSON.stringify({ os: 'linux', architecture: 'amd64', config: { Env: [entry] } }),
+  );
+  const image = { digest: digestOf(config), config };
+  const copying = new FakeClient({ Dockerfile: 'FROM example.com/odd\nCOPY a /\n' });
+  copying.images.set('example.com/odd:latest', image);
+  await expect(buildDockerfile(copying, call)).resolves.toBeDefined();
+  const running = new FakeClient({ Dockerfile: 'FROM example.com/odd\nRUN true\n' });
+  running.images.set('example.com/odd:latest', image);
+  const error = await failure(running);
+  expect(error).toMatchObject({ message, fault: 'user', hint: expect.stringContaining('base image') });
+  expect(error.details[0]?.value).toMatchObject({ ranges: [{ start: { line: 2 } }] });
+});
+
 test('without merges in the builder, what --link copies is laid over the base as a merge would lay it', async () => {
   const client = new FakeClient({ Dockerfile: 'FROM localhost:5955/base:1\nCOPY --link --chown=5 a /deep/a\n' });
   await client.addTestImages();

@@ -216,6 +216,7 @@ function execVertex(
   const places = [root, ...plan.places].sort((a, b) => (a.target < b.target ? -1 : a.target > b.target ? 1 : 0));
   const ssh = plan.ssh.map((socket, i) => ({ ...socket, target: socket.target || `/run/buildkit/ssh_agent.${i}` }));
   const env = state.env.clone();
+  for (const key of env.keys()) checkVariable(key, env.get(key) ?? '');
   if (ssh.length > 0 && env.get('SSH_AUTH_SOCK') === undefined) env.set('SSH_AUTH_SOCK', ssh[0]!.target);
   const network = command.network === 'default' ? options.network : command.network;
   const meta: ExecOp['meta'] = {
@@ -261,6 +262,15 @@ function execVertex(
       }),
     },
     rootIndex,
+  );
+}
+
+/** What no process can have in its environment; base images bring such variables, as instructions cannot. @throws CodedError */
+function checkVariable(key: string, value: string): void {
+  if (key !== '' && !key.includes('\0') && !value.includes('\0')) return;
+  throw invalidArgument(
+    `invalid environment variable ${quote(`${key}=${value}`)}: ${key === '' ? 'it has no name' : 'it holds a null character'}`,
+    { hint: 'The base image sets it: take another one, or build it anew without that variable.' },
   );
 }
 

@@ -220,6 +220,10 @@ describe('configurations as the real exporter ends them', () => {
     ['[]', /^invalid image config for export: malformed image config/],
     ['{', /^invalid image config for export: malformed image config/],
     ['{"os":"linux","architecture":"amd64","config":{"Env":"A"}}', /config\.Env/],
+    ['{"os":"linux","architecture":"amd64","created":"yesterday"}', /created: expected a time/],
+    ['{"os":"linux","architecture":"amd64","history":[{"created":"2020"}]}', /history\.0\.created: expected a time/],
+    ['{"os":"linux","architecture":"amd64","os.features":"x"}', /os\.features/],
+    ['{"os":"linux","architecture":"amd64","config":{"ArgsEscaped":"x"}}', /config\.ArgsEscaped/],
   ])('%s is none, and the fault of who gave it', (text, message) => {
     const finish = () => finishConfig(Buffer.from(text), { layers: [], history: [] });
     expect(finish).toThrow(message);

@@ -62,8 +62,13 @@ const indexSchema = z.object({
   annotations: optional(annotations),
 });
 
+/** RFC 3339, as the programs that read configurations insist on. */
+const time = z
+  .string()
+  .regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2})$/, 'expected a time');
+
 const history = z.looseObject({
-  created: optional(text),
+  created: optional(time),
   created_by: optional(z.string().max(1 << 20)),
   author: optional(text),
   comment: optional(z.string().max(1 << 20)),
@@ -72,11 +77,13 @@ const history = z.looseObject({
 
 const words = z.array(z.string()).max(65_536).nullish();
 const configSchema = z.looseObject({
-  created: optional(text),
+  created: optional(time),
   author: optional(text),
   architecture: text.nullish().transform((value) => value ?? ''),
   os: text.nullish().transform((value) => value ?? ''),
   variant: optional(text),
+  'os.version': optional(text),
+  'os.features': optional(z.array(text).max(100)),
   config: optional(
     z.looseObject({
       User: z.string().optional(),
@@ -91,6 +98,7 @@ const configSchema = z.looseObject({
       Volumes: z.record(z.string(), z.looseObject({})).nullish(),
       ExposedPorts: z.record(z.string(), z.looseObject({})).nullish(),
       Healthcheck: z.looseObject({}).nullish(),
+      ArgsEscaped: z.boolean().nullish(),
     }),
   ),
   rootfs: z

@@ -44,7 +44,7 @@ export interface RuntimeConfig {
   readonly Shell?: readonly string[] | null | undefined;
   readonly OnBuild?: readonly string[] | null | undefined;
   readonly Healthcheck?: object | null | undefined;
-  readonly ArgsEscaped?: boolean | undefined;
+  readonly ArgsEscaped?: boolean | null | undefined;
 }
 
 /** An image configuration (config.md). Keys that are not known here stay in the value. */
