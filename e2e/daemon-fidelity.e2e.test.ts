@@ -1,4 +1,4 @@
-import { lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -13,6 +13,7 @@ const DOCKERFILE = `${BASE}
 FROM base
 COPY --chown=12:34 tree /tree
 COPY timed capable /files/
+COPY odd* /odd/
 RUN mkdir -p /opaque/below /gone /kept && touch /opaque/old /opaque/below/old /gone/x /kept/a /kept/b && echo one > /replaced
 RUN rm -rf /opaque && mkdir /opaque && touch /opaque/new && rm -rf /gone /kept/a && rm /replaced && mkdir /replaced && touch /replaced/in
 RUN echo linked > /link-a && ln /link-a /link-b && ln -s ../target /symbolic && mkfifo /fifo && mknod /null c 1 3
@@ -46,6 +47,9 @@ const STEPS: readonly (readonly [step: string, names: readonly string[]])[] = [
   ['RUN <<EOF\n#!/bin/sh\ntrue\nEOF', []],
 ];
 
+/** In no UTF-8 text. */
+const ODD = Buffer.from([0xe9]);
+
 /** Layers carry exactly what steps left, seen by other tools. */
 describe('layers, pulled back by skopeo and unpacked by umoci', () => {
   const work = tempFolder('daemon-fidelity');
@@ -64,6 +68,7 @@ describe('layers, pulled back by skopeo and unpacked by umoci', () => {
       capable: 'capable\n',
       'tree/deep/file': 'x\n',
     });
+    writeFileSync(Buffer.concat([Buffer.from(`${context}/odd`), ODD]), 'odd');
     await must('touch', ['-d', '2001-02-03 04:05:06.123456789 UTC', path.join(context, 'timed')]);
     await must('setfattr', ['-n', 'user.colour', '-v', 'green', path.join(context, 'timed')]);
     await must('setcap', ['cap_net_raw+ep', path.join(context, 'capable')]);
@@ -102,6 +107,8 @@ describe('layers, pulled back by skopeo and unpacked by umoci', () => {
     expect(readdirSync(file('replaced'))).toEqual(['in']);
     expect(readdirSync(rootfs)).not.toContain('gone');
     expect(readdirSync(rootfs).filter((one) => one.startsWith('.wh.'))).toEqual([]);
+    // Names that are no text.
+    expect(readdirSync(file('odd'), { encoding: 'buffer' })).toEqual([Buffer.concat([Buffer.from('odd'), ODD])]);
     // Links.
     expect(statSync(file('link-a')).ino).toBe(statSync(file('link-b')).ino);
     expect(statSync(file('link-a')).nlink).toBe(2);
@@ -128,6 +135,7 @@ describe('layers, pulled back by skopeo and unpacked by umoci', () => {
     mkdirSync(at);
     await must('tar', ['--xattrs', '--xattrs-include=*', '-xpf', tar, '-C', at]);
     expect(readdirSync(path.join(at, 'opaque'))).toEqual(['new']);
+    expect(readdirSync(path.join(at, 'odd'), { encoding: 'latin1' })).toEqual(['odd\xe9']);
     expect(statSync(path.join(at, 'link-a')).nlink).toBe(2);
     expect(lstatSync(path.join(at, 'files/timed'), { bigint: true }).mtimeNs).toBe(981_173_106_000_000_000n);
     expect(lstatSync(path.join(at, 'setuid')).mode & 0o7777).toBe(0o6755);

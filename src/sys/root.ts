@@ -5,7 +5,7 @@ import { Dir, O_CLOEXEC } from './dir.ts';
 import { utimensAt } from './files.ts';
 import { check, checkPath, hasErrno, lastErrno, libc, SYS, sysError } from './libc.ts';
 import { O_PATH } from './mount.ts';
-import { cName } from './names.ts';
+import { cName, decodeName } from './names.ts';
 import { fstat, type Stat } from './stat.ts';
 
 const RESOLVE_NO_MAGICLINKS = 0x02;
@@ -88,8 +88,9 @@ export class Root implements Disposable {
   }
 
   #pathOf(fd: number): string {
-    const root = readlinkSync(`/proc/self/fd/${this.fd}`);
-    const full = readlinkSync(`/proc/self/fd/${fd}`);
+    const [root, full] = [this.fd, fd].map((one) =>
+      decodeName(readlinkSync(`/proc/self/fd/${one}`, { encoding: 'buffer' })),
+    ) as [string, string];
     if (root === '/') return full;
     if (full === root) return '/';
     if (!full.startsWith(`${root}/`)) throw sysError('resolved path left its root', full, os.errno.EXDEV);

@@ -18,7 +18,7 @@ import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 import { neverAborted } from '../../base/index.ts';
-import { lstat, openRoot } from '../../sys/index.ts';
+import { decodeName, lstat, openRoot } from '../../sys/index.ts';
 import { MessageQueue } from '../grpc/messages.ts';
 import { Metadata } from '../grpc/metadata.ts';
 import { directoryMetadata, readDirectoryMetadata } from './metadata.ts';
@@ -388,13 +388,37 @@ test('names and patterns outside ASCII survive metadata', () => {
   expect(readDirectoryMetadata(Metadata.fromPairs(metadata.pairs()))).toEqual(request);
 });
 
-test('a name that is not UTF-8 is told, since it cannot be kept', () => {
-  const name = Buffer.from('bad\xff', 'latin1');
-  const stat = Buffer.concat([Buffer.from([0x0a, name.length]), name]);
-  expect(() => decodePacket(Buffer.concat([Buffer.from([0x12, stat.length]), stat]))).toThrow(
-    expect.objectContaining({
-      code: 'invalid_argument',
-      message: expect.stringContaining('"bad\uFFFD" is not valid UTF-8'),
+test('names and link targets of any bytes are transferred as they are', async () => {
+  const [from, to] = [tempDir(), tempDir()];
+  const at = (dir: string, name: string) => Buffer.concat([Buffer.from(`${dir}/`), Buffer.from(name, 'latin1')]);
+  mkdirSync(at(from, 'd\xe9'));
+  writeFileSync(at(from, 'd\xe9/x\xff\xc3'), 'odd');
+  linkSync(at(from, 'd\xe9/x\xff\xc3'), at(from, 'twin\xe9'));
+  symlinkSync(Buffer.from('d\xe9', 'latin1'), at(from, 'l\xfe'));
+  writeFileSync(join(from, 'é'), 'text');
+  await transfer(from, to);
+  const names = (dir: string) =>
+    readdirSync(dir, { encoding: 'buffer' })
+      .map((name) => name.toString('latin1'))
+      .sort();
+  expect(names(to)).toEqual(['d\xe9', 'l\xfe', 'twin\xe9', '\xc3\xa9']);
+  expect(readFileSync(at(to, 'd\xe9/x\xff\xc3'), 'utf8')).toBe('odd');
+  expect(readlinkSync(at(to, 'l\xfe'), { encoding: 'latin1' })).toBe('d\xe9');
+});
+
+test('paths are in the order of their bytes, whatever these are', () => {
+  const name = fc
+    .uint8Array({ minLength: 1, maxLength: 4 })
+    .map((bytes) => Buffer.from(bytes.map((byte) => byte || 1)));
+  const mixed = fc.oneof(
+    name,
+    fc.string({ minLength: 1, unit: 'binary' }).map((text) => Buffer.from(text)),
+  );
+  const key = (bytes: Buffer) => Buffer.from(bytes.map((byte) => (byte === 0x2f ? 0 : byte)));
+  fc.assert(
+    fc.property(mixed, mixed, (a, b) => {
+      const found = Math.sign(comparePaths(decodeName(a), decodeName(b)));
+      expect(found).toBe(Math.sign(Buffer.compare(key(a), key(b))));
     }),
   );
 });

@@ -1,4 +1,5 @@
 import { invalidArgument } from '../../base/index.ts';
+import { encodeName } from '../../sys/index.ts';
 
 /** The order of a listing: bytewise with `/` below everything, so that a directory's entries follow it at once. */
 export function comparePaths(a: string, b: string): number {
@@ -9,11 +10,24 @@ export function comparePaths(a: string, b: string): number {
     if (x === y) continue;
     if (x === 0x2f) return -1;
     if (y === 0x2f) return 1;
+    // A byte that is no text, among others.
+    if (isLow(x) || isLow(y)) return compareBytes(encodeName(a), encodeName(b));
     // UTF-16 surrogates stand for code points above all others, which UTF-8 bytes put last.
     if (x >= 0xd800 && y >= 0xd800) return rank(x) - rank(y);
     return x - y;
   }
   return a.length - b.length;
+}
+
+function isLow(unit: number): boolean {
+  return unit >= 0xdc80 && unit <= 0xdcff;
+}
+
+function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const at = a.findIndex((byte, index) => byte !== b[index]);
+  if (at < 0 || at >= b.length) return a.length - b.length;
+  const [x, y] = [a[at] as number, b[at] as number];
+  return x === 0x2f ? -1 : y === 0x2f ? 1 : x - y;
 }
 
 function rank(unit: number): number {

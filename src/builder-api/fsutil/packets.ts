@@ -1,12 +1,14 @@
-import { isUtf8 } from 'node:buffer';
 import { CodedError } from '../../base/index.ts';
+import { decodeName, encodeName } from '../../sys/index.ts';
 import { longOf, toBigInt } from '../services/integers.ts';
 import { fsutil } from '../wire/core.js';
 
 const { Packet } = fsutil.types;
 const { PACKET_STAT, PACKET_REQ, PACKET_DATA, PACKET_FIN, PACKET_ERR } = Packet.PacketType;
 
-/** One entry of a tree as fsutil tells it. `mode` is Go's os.FileMode (mode.ts), `modTime` nanoseconds since the epoch. */
+/**
+ * One entry of a tree as fsutil tells it; `path` and `linkname` as sys has names, for any bytes. `mode` is Go's os.FileMode (mode.ts), `modTime` nanoseconds since the epoch.
+ */
 export interface FileStat {
   readonly path: string;
   readonly mode: number;
@@ -42,8 +44,9 @@ export interface PacketStream {
 export function encodePacket(packet: FsPacket): Uint8Array {
   switch (packet.type) {
     case 'stat': {
-      const { stat } = packet;
-      return Packet.encode({ type: PACKET_STAT, stat: { ...stat, modTime: longOf(stat.modTime) } }).finish();
+      const { path, linkname, modTime, ...stat } = packet.stat;
+      const names = { path: encodeName(path), linkname: encodeName(linkname) };
+      return Packet.encode({ type: PACKET_STAT, stat: { ...stat, ...names, modTime: longOf(modTime) } }).finish();
     }
     case 'statEnd':
       // All fields at their defaults: an empty message.
@@ -65,14 +68,6 @@ export function decodePacket(bytes: Uint8Array): FsPacket {
   try {
     packet = Packet.decode(bytes);
   } catch (cause) {
-    const name = unreadableName(bytes);
-    if (name !== undefined) {
-      throw new CodedError('invalid_argument', `file transfer: the name ${JSON.stringify(name)} is not valid UTF-8`, {
-        cause,
-        fault: 'user',
-        hint: 'rename the file, or name it in .dockerignore',
-      });
-    }
     throw new CodedError('internal', 'file transfer: a packet cannot be decoded', { cause, fault: 'user' });
   }
   switch (packet.type) {
@@ -91,37 +86,21 @@ export function decodePacket(bytes: Uint8Array): FsPacket {
   }
 }
 
-/** The path in the stat of a packet, where that is what is not text: length-delimited field 2 of the packet, field 1 of the stat. */
-function unreadableName(bytes: Uint8Array): string | undefined {
-  let at = bytes[0] === 0x08 ? 2 : 0;
-  const length = (): number => {
-    let value = 0;
-    for (let shift = 0; shift < 28; shift += 7) {
-      const byte = bytes[at++] ?? 0;
-      value |= (byte & 0x7f) << shift;
-      if (byte < 0x80) break;
-    }
-    return value;
-  };
-  if (bytes[at++] !== 0x12) return undefined;
-  length();
-  if (bytes[at++] !== 0x0a) return undefined;
-  const size = length();
-  const name = bytes.subarray(at, at + size);
-  return isUtf8(name) ? undefined : Buffer.from(name).toString('utf8');
-}
-
 function fromWire(stat: fsutil.types.Stat.$Properties): FileStat {
   return {
-    path: stat.path ?? '',
+    path: nameOf(stat.path),
     mode: stat.mode ?? 0,
     uid: stat.uid ?? 0,
     gid: stat.gid ?? 0,
     size: Number(stat.size ?? 0),
     modTime: toBigInt(stat.modTime),
-    linkname: stat.linkname ?? '',
+    linkname: nameOf(stat.linkname),
     devmajor: Number(stat.devmajor ?? 0),
     devminor: Number(stat.devminor ?? 0),
     xattrs: stat.xattrs ?? {},
   };
+}
+
+function nameOf(bytes: Uint8Array | undefined | null): string {
+  return bytes == null || bytes.length === 0 ? '' : decodeName(bytes);
 }

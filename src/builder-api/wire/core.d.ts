@@ -167,7 +167,7 @@ export namespace fsutil {
             $unknowns?: Uint8Array[];
 
             /** Stat path. */
-            path: string;
+            path: Uint8Array;
 
             /** Stat mode. */
             mode: number;
@@ -185,7 +185,7 @@ export namespace fsutil {
             modTime: (number|Long);
 
             /** Stat linkname. */
-            linkname: string;
+            linkname: Uint8Array;
 
             /** Stat devmajor. */
             devmajor: (number|Long);
@@ -221,7 +221,7 @@ export namespace fsutil {
             interface $Properties {
 
                 /** Stat path */
-                path?: (string|null);
+                path?: (Uint8Array|null);
 
                 /** Stat mode */
                 mode?: (number|null);
@@ -239,7 +239,7 @@ export namespace fsutil {
                 modTime?: (number|Long|null);
 
                 /** Stat linkname */
-                linkname?: (string|null);
+                linkname?: (Uint8Array|null);
 
                 /** Stat devmajor */
                 devmajor?: (number|Long|null);

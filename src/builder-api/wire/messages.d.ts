@@ -11994,7 +11994,7 @@ export namespace fsutil {
             $unknowns?: Uint8Array[];
 
             /** Stat path. */
-            path: string;
+            path: Uint8Array;
 
             /** Stat mode. */
             mode: number;
@@ -12012,7 +12012,7 @@ export namespace fsutil {
             modTime: (number|Long);
 
             /** Stat linkname. */
-            linkname: string;
+            linkname: Uint8Array;
 
             /** Stat devmajor. */
             devmajor: (number|Long);
@@ -12048,7 +12048,7 @@ export namespace fsutil {
             interface $Properties {
 
                 /** Stat path */
-                path?: (string|null);
+                path?: (Uint8Array|null);
 
                 /** Stat mode */
                 mode?: (number|null);
@@ -12066,7 +12066,7 @@ export namespace fsutil {
                 modTime?: (number|Long|null);
 
                 /** Stat linkname */
-                linkname?: (string|null);
+                linkname?: (Uint8Array|null);
 
                 /** Stat devmajor */
                 devmajor?: (number|Long|null);

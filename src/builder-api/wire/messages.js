@@ -19048,13 +19048,13 @@ export const fsutil = $root.fsutil = (() => {
                             this[keys[i]] = properties[keys[i]];
             };
 
-            Stat.prototype.path = "";
+            Stat.prototype.path = $util.newBuffer([]);
             Stat.prototype.mode = 0;
             Stat.prototype.uid = 0;
             Stat.prototype.gid = 0;
             Stat.prototype.size = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
             Stat.prototype.modTime = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
-            Stat.prototype.linkname = "";
+            Stat.prototype.linkname = $util.newBuffer([]);
             Stat.prototype.devmajor = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
             Stat.prototype.devminor = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
             Stat.prototype.xattrs = $util.emptyObject;
@@ -19066,8 +19066,8 @@ export const fsutil = $root.fsutil = (() => {
                     _depth = 0;
                 if (_depth > $util.recursionLimit)
                     throw $Error("max depth exceeded");
-                if (message.path != null && $Object.hasOwnProperty.call(message, "path") && message.path !== "")
-                    writer.uint32(10).string(message.path);
+                if (message.path != null && $Object.hasOwnProperty.call(message, "path") && message.path.length)
+                    writer.uint32(10).bytes(message.path);
                 if (message.mode != null && $Object.hasOwnProperty.call(message, "mode") && message.mode !== 0)
                     writer.uint32(16).uint32(message.mode);
                 if (message.uid != null && $Object.hasOwnProperty.call(message, "uid") && message.uid !== 0)
@@ -19078,8 +19078,8 @@ export const fsutil = $root.fsutil = (() => {
                     writer.uint32(40).int64(message.size);
                 if (message.modTime != null && $Object.hasOwnProperty.call(message, "modTime") && (typeof message.modTime === "object" ? message.modTime.low || message.modTime.high : message.modTime !== 0))
                     writer.uint32(48).int64(message.modTime);
-                if (message.linkname != null && $Object.hasOwnProperty.call(message, "linkname") && message.linkname !== "")
-                    writer.uint32(58).string(message.linkname);
+                if (message.linkname != null && $Object.hasOwnProperty.call(message, "linkname") && message.linkname.length)
+                    writer.uint32(58).bytes(message.linkname);
                 if (message.devmajor != null && $Object.hasOwnProperty.call(message, "devmajor") && (typeof message.devmajor === "object" ? message.devmajor.low || message.devmajor.high : message.devmajor !== 0))
                     writer.uint32(64).int64(message.devmajor);
                 if (message.devminor != null && $Object.hasOwnProperty.call(message, "devminor") && (typeof message.devminor === "object" ? message.devminor.low || message.devminor.high : message.devminor !== 0))
@@ -19123,7 +19123,7 @@ export const fsutil = $root.fsutil = (() => {
                     case 1: {
                             if (wireType !== 2)
                                 break;
-                            if ((value = reader.stringVerify()).length)
+                            if ((value = reader.bytes()).length)
                                 message.path = value;
                             else
                                 delete message.path;
@@ -19177,7 +19177,7 @@ export const fsutil = $root.fsutil = (() => {
                     case 7: {
                             if (wireType !== 2)
                                 break;
-                            if ((value = reader.stringVerify()).length)
+                            if ((value = reader.bytes()).length)
                                 message.linkname = value;
                             else
                                 delete message.linkname;

@@ -12,6 +12,7 @@ import {
   type wire,
 } from '../../builder-api/index.ts';
 import { type Definition, decodeDefinitionInSlices, encodeDefinition } from '../../llb/index.ts';
+import { encodeName } from '../../sys/index.ts';
 import type { Build, Engine } from '../engine/index.ts';
 import type { BridgeRef, BridgeResult, BridgeSourceMeta, BridgeStat, FrontendBridge } from '../frontends/index.ts';
 import { frontendCaps, llbCaps } from './caps.ts';
@@ -221,7 +222,8 @@ function resultOf(message: Result): BridgeResult {
 }
 
 function statMessage(stat: BridgeStat): Stat {
-  return { ...stat, modTime: longOf(stat.modTime) };
+  const { path, linkname, modTime } = stat;
+  return { ...stat, path: encodeName(path), linkname: encodeName(linkname), modTime: longOf(modTime) };
 }
 
 function httpMessage({ checksum, filename, lastModified }: NonNullable<BridgeSourceMeta['http']>) {

@@ -31,11 +31,11 @@ export function usage(
   const linked = new Set<number>();
   let bytes = 0;
   let inodes = 0;
-  const queue = [directory];
+  const queue: Buffer[] = [Buffer.from(directory)];
   for (let path = queue.pop(); path !== undefined; path = queue.pop()) {
     context.throwIfAborted();
     for (const name of entriesOf(path)) {
-      const entry = join(path, name);
+      const entry = Buffer.concat([path, SLASH, name]);
       const stat = lstatIfAny(entry);
       if (stat === undefined) continue;
       if (stat.isDirectory()) queue.push(entry);
@@ -50,19 +50,20 @@ export function usage(
   return { bytes, inodes };
 }
 
+const SLASH = Buffer.from('/');
 /** Gone, no directory any more, or deeper than a path can name. */
 const UNCOUNTED = ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG'];
 
-function entriesOf(path: string): string[] {
+function entriesOf(path: Buffer): Buffer[] {
   try {
-    return readdirSync(path);
+    return readdirSync(path, { encoding: 'buffer' });
   } catch (error) {
     if (hasErrno(error, ...UNCOUNTED)) return [];
     throw error;
   }
 }
 
-function lstatIfAny(path: string): Stats | undefined {
+function lstatIfAny(path: Buffer): Stats | undefined {
   try {
     return lstatSync(path);
   } catch (error) {

@@ -9,6 +9,7 @@ import {
   type ParentMatches,
   PatternMatcher,
 } from '../../base/index.ts';
+import { encodeName } from '../../sys/index.ts';
 import { type ContentTree, keyPath, type TreeNode } from './tree.ts';
 
 /** A part of a file tree that an op reads. */
@@ -46,7 +47,7 @@ export function selectorDigest(tree: ContentTree, selector: ContentSelector): Di
   const hash = digester();
   for (const [index, { path: at }] of found.entries()) {
     const key = (at.startsWith(prefix) ? at.slice(prefix.length) : at).replaceAll('/', '\0');
-    hash.update(key === '' ? '\0' : key);
+    hash.update(key === '' ? '\0' : encodeName(key));
     hash.update(digests[index]!);
   }
   return hash.digest();

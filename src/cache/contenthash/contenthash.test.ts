@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { digestOf } from '../../base/index.ts';
-import type { TaskContext } from '../../sys/index.ts';
+import { decodeName, type TaskContext } from '../../sys/index.ts';
 import { ContentTreeBuilder } from './builder.ts';
 import type { ContentSelector } from './checksum.ts';
 import { entryHash } from './entry-hash.ts';
@@ -200,4 +200,19 @@ test('100,000 files are stored small and found again', () => {
   const bytes = builder.finish();
   expect(bytes.length).toBeLessThan(100_000 * 64);
   expect(new ContentTree(decodeTree(bytes)).get('/99/999')?.digest).toBe(digestOf('f'));
+});
+
+test('names and targets of any bytes enter digests as they are', () => {
+  const [odd, other] = ['f\xe9', 'f\xea'].map((name) => Buffer.from(name, 'latin1'));
+  const digestWith = (name: Buffer, selector: ContentSelector) => {
+    using dir = tree({ 'd/plain': 'x' });
+    writeFileSync(Buffer.concat([Buffer.from(`${dir.path}/d/`), name]), 'content');
+    symlinkSync(name, join(dir.path, 'link'));
+    return digest(dir, selector);
+  };
+  for (const selector of [{ path: '/d' }, { path: '/d/*', wildcard: true }, { path: '/link' }])
+    expect(digestWith(odd!, selector)).not.toBe(digestWith(other!, selector));
+  const name = decodeName(odd!);
+  const node: TreeNode = { kind: 'dir', children: new Map([[name, { kind: 'symlink', link: name }]]) };
+  expect(decodeTree(encodeTree(node))).toEqual(node);
 });

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Digest } from '../../base/index.ts';
+import { encodeName } from '../../sys/index.ts';
 
 /** What of a file-system entry enters its content digest; times do not. */
 export interface EntryHeader {
@@ -41,9 +42,9 @@ export function headerBytes(entry: EntryHeader): Buffer {
   const text =
     `namemode${entry.mode & 0o7777}uid${entry.uid}gid${entry.gid}size${size}typeflag${TYPE_FLAGS[entry.type]}linkname${link}` +
     `unamegnamedevmajor${entry.devMajor}devminor${entry.devMinor}`;
-  const parts: Uint8Array[] = [Buffer.from(text)];
+  const parts: Uint8Array[] = [encodeName(text)];
   for (const name of [...entry.xattrs.keys()].filter(countsAsContent).sort())
-    parts.push(Buffer.from(name), entry.xattrs.get(name)!);
+    parts.push(encodeName(name), entry.xattrs.get(name)!);
   return parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
 }
 

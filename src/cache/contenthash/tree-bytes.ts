@@ -1,7 +1,8 @@
 import { CodedError, type Digest } from '../../base/index.ts';
+import { decodeName, encodeName } from '../../sys/index.ts';
 import type { TreeNode } from './tree.ts';
 
-const VERSION = 1;
+const VERSION = 2;
 const KINDS = ['file', 'dir', 'symlink'] as const;
 const HAS_DIGEST = 4;
 const HAS_CONTENT = 8;
@@ -21,10 +22,10 @@ export function encodeTree(root: TreeNode): Uint8Array {
     bytes = grown;
   };
   const text = (value: string) => {
-    const length = Buffer.byteLength(value);
-    reserve(4 + length);
-    at = bytes.writeUInt32LE(length, at);
-    at += bytes.write(value, at);
+    const name = encodeName(value);
+    reserve(4 + name.length);
+    at = bytes.writeUInt32LE(name.length, at);
+    at += name.copy(bytes, at);
   };
   const digest = (value: Digest | undefined) => {
     if (value === undefined) return;
@@ -64,7 +65,7 @@ export function decodeTree(input: Uint8Array): TreeNode {
       const length = bytes.readUInt32LE(at);
       at += 4 + length;
       if (at > bytes.length) throw new RangeError('truncated');
-      return bytes.toString('utf8', at - length, at);
+      return decodeName(bytes.subarray(at - length, at));
     };
     const digest = (): Digest => {
       at += 32;

@@ -1,5 +1,6 @@
 import { posix } from 'node:path';
 import { type Digest, digester, invalidArgument } from '../../base/index.ts';
+import { encodeName } from '../../sys/index.ts';
 
 /** An entry of a content tree. Digests and children are found as they are asked for and then kept. */
 export interface TreeNode {
@@ -96,7 +97,7 @@ export class ContentTree {
   sortedChildren(node: TreeNode, path: string): readonly (readonly [string, TreeNode])[] {
     this.#complete(node, path);
     const children = [...node.children!];
-    const sorted = children.map(([name, child]) => [Buffer.from(name), name, child] as const);
+    const sorted = children.map(([name, child]) => [encodeName(name), name, child] as const);
     sorted.sort((a, b) => Buffer.compare(a[0], b[0]));
     return sorted.map(([, name, child]) => [name, child] as const);
   }
@@ -118,7 +119,7 @@ export class ContentTree {
       hash.update('\0');
       hash.update(this.entryDigest(node, path));
       for (const [name, child] of this.sortedChildren(node, path)) {
-        hash.update(`\0${name}`);
+        hash.update(encodeName(`\0${name}`));
         hash.update(this.contentDigest(child, `${path}/${name}`));
       }
       node.content = hash.digest();

@@ -2,7 +2,14 @@ import { closeSync, fstatSync, openSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type AbortOptions, CodedError, type Digest, invalidArgument } from '../../base/index.ts';
-import { portToStream, siblingModule, spawnProcess, streamToPort, type WorkerPool } from '../../sys/index.ts';
+import {
+  encodeName,
+  portToStream,
+  siblingModule,
+  spawnProcess,
+  streamToPort,
+  type WorkerPool,
+} from '../../sys/index.ts';
 import type { CompressionChoice, StreamCompression } from '../compression/index.ts';
 import { DEFAULT_UNPACK_LIMITS, type UnpackLimits, unpackLimit } from './limits.ts';
 import type { ConvertArgs, PackArgs, PackedLayer, TreesArgs, UnpackArgs, Unpacked } from './task.ts';
@@ -166,7 +173,7 @@ async function decompressByProgram(
   { signal }: AbortOptions,
 ): Promise<CodedError | undefined> {
   signal.throwIfAborted();
-  const input = openSync(from, 'r');
+  const input = openSync(encodeName(from), 'r');
   const output = openSync(to, 'w', 0o600);
   try {
     await using child = spawnProcess({

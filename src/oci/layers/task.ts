@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { CodedError, type Digest } from '../../base/index.ts';
-import { type MessagePort, readPort, type TaskContext, writePort } from '../../sys/index.ts';
+import { encodeName, type MessagePort, readPort, type TaskContext, writePort } from '../../sys/index.ts';
 import {
   type CompressionChoice,
   compressorId,
@@ -235,7 +235,7 @@ function mismatch(what: string, expected: Digest, found: Digest): CodedError {
 }
 
 async function* readFileChunks(path: string): AsyncGenerator<Uint8Array> {
-  const fd = openSync(path, 'r');
+  const fd = openSync(encodeName(path), 'r');
   try {
     for (;;) {
       // Chunks are handed on to zlib's threads: each needs memory of its own.

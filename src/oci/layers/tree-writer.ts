@@ -3,6 +3,7 @@ import { type CodedError, invalidArgument } from '../../base/index.ts';
 import {
   copyFd,
   Dir,
+  encodeName,
   futimensNs,
   hasErrno,
   O_PATH,
@@ -47,7 +48,7 @@ export class TreeWriter implements TarHandler, Disposable {
 
   constructor(directory: string, options: TreeWriterOptions) {
     this.#options = options;
-    this.#root = new Dir(openSync(directory, O_PATH | constants.O_DIRECTORY));
+    this.#root = new Dir(openSync(encodeName(directory), O_PATH | constants.O_DIRECTORY));
     try {
       for (const lower of options.lowers ?? []) this.#lowers.push(openRoot(lower));
     } catch (error) {
