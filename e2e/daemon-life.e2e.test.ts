@@ -3,6 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
 import path from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { openBuilderClient } from '../src/builder-api/index.ts';
 import { startBuilder } from './support/builder.ts';
 import { makeAuthority } from './support/certificates.ts';
 import { BASE, dockerfileArgs, makeContext, steps } from './support/context.ts';
@@ -61,6 +62,29 @@ describe('the life of a daemon', () => {
     await refused(client(['debug', 'workers'], authority.cert, bad));
     expect(await refused(client(['debug', 'workers'], stranger.cert))).toMatch(/certificate|authority/);
     await refused(run(buildctl, ['--addr', address, 'debug', 'workers']));
+    const stale = await authority.issue('client', { days: -1 });
+    await refused(client(['debug', 'workers'], authority.cert, stale));
+    // No call of any service is open to them: neither what others build, nor their sessions, nor an operator's solves.
+    for (const own of [undefined, bad, stale]) {
+      const tls = { ca: authority.cert, serverName: 'localhost', ...own };
+      await using stranger = openBuilderClient(address, tls);
+      const options = { signal: AbortSignal.timeout(20_000), timeoutMs: 5000 };
+      const id = { runUid: 'a', attempt: 1 };
+      const all = async (messages: AsyncIterable<unknown>) => {
+        for await (const _ of messages) throw new Error('answered');
+      };
+      for (const call of [
+        stranger.control.solve({ ref: 'x' }, options),
+        all(stranger.control.status({ ref: 'x' }, options)),
+        all(stranger.control.listenBuildHistory({}, options)),
+        stranger.gateway.resolveImageConfig({ ref: 'x' }, options),
+        all(stranger.builder.attach({ id }, options)),
+        stranger.builder.result({ id }, options),
+        stranger.builder.cancel({ id }, options),
+        stranger.hostSession({ signal: options.signal, register: () => {} }).ended,
+      ])
+        await expect(call).rejects.toMatchObject({ code: expect.stringMatching(/unavailable|deadline_exceeded/) });
+    }
     // Nobody who was refused did any harm.
     expect((await client(['debug', 'workers'])).code).toBe(0);
   });

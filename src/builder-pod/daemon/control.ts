@@ -25,8 +25,9 @@ import { BUILDKIT_VERSION } from './worker.ts';
 const MAX_WAITING_EVENTS = 1000;
 /** How long a status stream may come before its Solve. */
 const STATUS_WAIT_MS = 6000;
-/** The one scope of a stand-alone builder. */
-const SCOPE = { write: 'default', read: ['default'] };
+/** The scope of all direct clients, which no solve of an operator can name: theirs begin with a namespace. */
+const DIRECT = '.direct';
+const SCOPE = { write: DIRECT, read: [DIRECT] };
 
 const v1 = wire.moby.buildkit.v1;
 type UsageRecord = wire.moby.buildkit.v1.UsageRecord.$Properties;

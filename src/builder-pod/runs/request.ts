@@ -19,7 +19,11 @@ export interface RunRequest {
 
 const MAX_TIMEOUT_MS = 14 * 24 * 3600 * 1000;
 
-const scope = z.string().min(1).max(256);
+/** A namespace, or what lies below one. Those of the builder itself begin with a dot. */
+const scope = z
+  .string()
+  .regex(/^[a-z0-9]/)
+  .max(256);
 const attributes = z
   .record(z.string().min(1).max(1024), z.string().max(1 << 20))
   .refine((all) => Object.keys(all).length <= 1000, 'more than 1000 entries');

@@ -219,6 +219,9 @@ describe('what must not be', () => {
     await refused((request) => (request.sessionId = 'x'.repeat(300)), /sessionId/);
     await refused((request) => (request.sessionId = 'other:session'), /sessionId/);
     await refused((request) => (request.writeScope = ''), /writeScope/);
+    // What direct clients of the builder have made is theirs.
+    await refused((request) => (request.writeScope = '.direct'), /writeScope/);
+    await refused((request) => (request.readScopes = ['ns', '.direct']), /readScopes/);
     await refused((request) => (request.readScopes = Array.from({ length: 100 }, () => 'x')), /readScopes/);
     await refused((request) => (request.timeoutMs = -1), /timeoutMs/);
     await refused((request) => (request.timeoutMs = Number.MAX_SAFE_INTEGER), /timeoutMs/);
@@ -229,6 +232,9 @@ describe('what must not be', () => {
     );
     await refused((request) => (request.solve!.frontendAttrs = { x: 'y'.repeat(2 << 20) }), /frontendAttrs/);
     await refused((request) => (request.solve = {}), /frontend/);
+    // Solves of an operator are no business of direct clients.
+    for await (const { record } of world.client.control.listenBuildHistory({ earlyExit: true }, { signal }))
+      expect(record?.ref).not.toMatch(/^run-/);
     await expect(builder().result({ id: null }, { signal })).rejects.toMatchObject({ code: 'invalid_argument' });
     await expect(
       collectLogs(builder().attach({ id: { runUid: 'nobody', attempt: 1 } }, { signal })).done,
