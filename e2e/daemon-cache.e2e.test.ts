@@ -94,6 +94,40 @@ RUN cat /f
     expect(cached).toEqual(expect.arrayContaining(['COPY --from=made --chown=2:1 /f /f', 'RUN cat /f']));
   });
 
+  test.each([
+    {
+      by: 'COPY',
+      copy: (from: string, file: string, to: string) => `FROM scratch AS ${to}\nCOPY --from=${from} ${file} /f`,
+    },
+    {
+      by: 'RUN --mount',
+      copy: (from: string, file: string, to: string) =>
+        `FROM base AS ${to}\nRUN --mount=from=${from},source=${file},target=/m cat /m > /f && true ${to}`,
+    },
+  ])('a random step, pruned and run again: certain steps of either content get their own, by $by', async ({
+    by,
+    copy,
+  }) => {
+    const file = (source: string) =>
+      `${BASE}FROM base AS source\nRUN ${source} > /f\n${copy('source', '/f', 'one')}\n${copy('one', '/f', 'two')}\n`;
+    const name = by.replaceAll(' ', '');
+    const at = makeContext(path.join(folder, name), {});
+    const out = path.join(folder, `${name}-out`);
+    const made = async (source: string, target: string) => {
+      writeFileSync(path.join(at, 'Dockerfile'), file(source));
+      await succeeds(at, ['--opt', `target=${target}`, '--output', `type=local,dest=${out}`]);
+      return readFileSync(path.join(out, 'f'), 'utf8').trim();
+    };
+    const random = 'cat /proc/sys/kernel/random/uuid';
+    const first = await made(random, 'two');
+    const filters = ['random/uuid', 'one.1/1', 'true.one'].flatMap((each) => ['--filter', `description~=${each}`]);
+    expect((await builder.buildctl(['prune', ...filters])).code).toBe(0);
+    const second = await made(random, 'one');
+    expect(second).not.toBe(first);
+    expect(await made(`echo ${first}`, 'one')).toBe(first);
+    expect(await made(`echo ${second}`, 'two')).toBe(second);
+  });
+
   test('equal content from another place hits: a second folder, and git', async () => {
     const one = context('place-one');
     writeFileSync(path.join(one, 'a.txt'), 'in two places\n');
