@@ -13,8 +13,8 @@ const MAX_DELAY_MS = 5000;
 const CANCEL_MS = 15_000;
 const COMMIT_MS = 120_000;
 const CALL_MS = 20_000;
-/** How long one question for the end waits: what hangs is found out after it. */
-const WAIT_MS = 10_000;
+/** Part of a builder's grace that one question for the end may wait: what hangs is found out after it. */
+const WAIT_SHARE = 1 / 6;
 
 export interface SolveTaskOptions {
   readonly uid: string;
@@ -163,7 +163,10 @@ export class SolveTask {
     const { builder, builderGraceMs } = this.#options;
     const since = performance.now();
     try {
-      const waited = await builder()?.builder.result({ id: this.#id, wait: true }, { signal, timeoutMs: WAIT_MS });
+      const waited = await builder()?.builder.result(
+        { id: this.#id, wait: true },
+        { signal, timeoutMs: Math.ceil(builderGraceMs * WAIT_SHARE) },
+      );
       if (waited !== undefined && waited.state !== RUNNING) return waited;
     } catch {
       // Whatever it was, the next question tells.

@@ -103,7 +103,7 @@ class World {
   }
 
   until = (name: string, phase: string, namespace = 'a') =>
-    expect.poll(() => this.get(name, namespace)?.phase, { timeout: 15_000, interval: 10 }).toBe(phase);
+    eventually(() => this.get(name, namespace)?.phase).toBe(phase);
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#over.abort(new CodedError('cancelled', 'over'));
@@ -112,6 +112,8 @@ class World {
     this.api[Symbol.dispose]();
   }
 }
+
+const eventually = <T>(read: () => T) => expect.poll(read, { timeout: 30_000, interval: 10 });
 
 let world: World;
 beforeEach(() => {
@@ -127,11 +129,11 @@ test('a run goes its way; its scope is its namespace, its timeout the pool’s w
   await world.start();
   world.run('one');
   await world.until('one', 'Running');
-  await expect.poll(() => world.builder.requests).toEqual([{ uid: 'one', timeoutMs: 300_000, scope: 'a' }]);
+  await eventually(() => world.builder.requests).toEqual([{ uid: 'one', timeoutMs: 300_000, scope: 'a' }]);
   world.builder.end('one');
   await world.until('one', 'Succeeded');
   world.run('long', { spec: { timeout: '2h' } });
-  await expect.poll(() => world.builder.requests.at(-1)).toMatchObject({ uid: 'long', timeoutMs: 600_000 });
+  await eventually(() => world.builder.requests.at(-1)).toMatchObject({ uid: 'long', timeoutMs: 600_000 });
   const error = new CodedError('deadline_exceeded', 'the build took longer than 600 s', {
     fault: 'user',
     reason: 'RUN_TIMEOUT',
@@ -155,13 +157,13 @@ describe('a status that the API server refuses for good', () => {
       world.run(name);
       const reached = () => world.api.calls.filter((call) => call === `apply buildruns ${name}`).length;
       if (phase === 'Committing' || phase === 'Succeeded') {
-        await expect.poll(() => world.builder.calls).toContain(`start ${name}`);
+        await eventually(() => world.builder.calls).toContain(`start ${name}`);
         world.builder.end(name);
       }
       const before = reached();
-      await expect.poll(reached, { timeout: 10_000 }).toBeGreaterThan(before + 2);
+      await eventually(reached).toBeGreaterThan(before + 2);
       world.run(`after-${name}`);
-      await expect.poll(() => world.builder.calls, { timeout: 15_000 }).toContain(`start after-${name}`);
+      await eventually(() => world.builder.calls).toContain(`start after-${name}`);
       world.builder.end(`after-${name}`);
       await world.until(`after-${name}`, 'Succeeded');
     }
@@ -226,7 +228,7 @@ describe('a record that somebody else has written', () => {
     await world.until('forger', 'Failed', 'b');
     expect(world.get('forger', 'b')?.failure).toMatchObject({ class: 'policy', reason: 'PlaceNotAllowed' });
     world.run('rightful', { spec: { poolRef: { name: 'secret' } } });
-    await expect.poll(() => world.builder.calls.filter((call) => !call.includes('rightful'))).toEqual([]);
+    await eventually(() => world.builder.calls.filter((call) => !call.includes('rightful'))).toEqual([]);
     await world.until('rightful', 'Running');
   });
 
@@ -251,7 +253,7 @@ test('a pool that goes while a run is on it does not keep the run from its end',
   expect([...world.reconciler.addresses]).toEqual(['b:1']);
   world.builder.end('late');
   await world.until('late', 'Succeeded');
-  await expect.poll(() => [...world.reconciler.addresses]).toEqual([]);
+  await eventually(() => [...world.reconciler.addresses]).toEqual([]);
 });
 
 test('a builder that takes calls and answers none is given up after its grace', async () => {
@@ -261,19 +263,19 @@ test('a builder that takes calls and answers none is given up after its grace', 
   await world.start();
   world.run('frozen', { spec: { retry: { limit: 0 } } });
 
-  await expect.poll(() => world.builder.calls).toContain('result frozen');
+  await eventually(() => world.builder.calls).toContain('result frozen');
   world.builder.frozen = true;
-  await expect.poll(() => world.get('frozen')?.phase, { timeout: 30_000 }).toBe('Error');
+  await eventually(() => world.get('frozen')?.phase).toBe('Error');
 }, 40_000);
 
 test('a leader that lost its lease tells no builder any more of runs that are over or gone', async () => {
   await world.start();
   world.run('gone');
   await world.until('gone', 'Running');
-  await expect.poll(() => world.builder.calls).toContain('result gone');
+  await eventually(() => world.builder.calls).toContain('result gone');
   world.builder.frozen = true;
   world.api.delete('buildruns', { namespace: 'a', name: 'gone' });
-  await expect.poll(() => world.builder.calls).toContain('cancel gone');
+  await eventually(() => world.builder.calls).toContain('cancel gone');
   await world.reconciler.detach();
   expect(world.reconciler.active).toBe(0);
   const { length } = world.builder.calls;

@@ -95,7 +95,7 @@ test('calls that hang keep no urgent call waiting, and end with their signal', a
   const over = new AbortController();
   const calls = Array.from({ length: 60 }, () => client.get(things, one, { signal: over.signal }));
   const settled = Promise.allSettled(calls);
-  await expect.poll(() => held.length).toBeGreaterThan(20);
+  await expect.poll(() => held.length, { timeout: 30_000 }).toBeGreaterThan(20);
   const lease = { ...one, name: 'lease' };
   expect(await client.get(things, lease, { signal, urgent: true })).toEqual(thing);
   over.abort(new CodedError('cancelled', 'over'));
