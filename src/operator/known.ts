@@ -12,6 +12,7 @@ import {
   overLimit,
   parseStored,
   RERUN_ANNOTATION,
+  storedBytes,
 } from '../resources/index.ts';
 import type { Fault } from './conditions.ts';
 import { buildRunType, buildType } from './resource-types.ts';
@@ -33,6 +34,8 @@ export interface KnownRun extends KubeObject {
   readonly spec: Omit<BuildRunSpec, 'buildSpec'> & {
     readonly buildSpec: Pick<BuildSpec, 'poolRef' | 'priority' | 'timeout' | 'queueTimeout' | 'retry' | 'cache'>;
   };
+  /** What its spec takes where it is stored. */
+  readonly bytes?: number;
   readonly fault?: Fault;
   readonly status?: BuildRunStatus | undefined;
 }
@@ -64,7 +67,8 @@ export const knownRunType: ResourceType<KnownRun> = {
     const { buildSpec: parsed, ...of } = checked.spec;
     const { poolRef, priority, timeout, queueTimeout, retry, cache } = parsed;
     const scope = cache?.scope === undefined ? undefined : { scope: cache.scope };
-    return { ...known, spec: { ...of, buildSpec: { poolRef, priority, timeout, queueTimeout, retry, cache: scope } } };
+    const kept = { ...of, buildSpec: { poolRef, priority, timeout, queueTimeout, retry, cache: scope } };
+    return { ...known, spec: kept, bytes: storedBytes(what) };
   },
 };
 

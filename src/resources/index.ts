@@ -4,7 +4,7 @@ export { type BuildSpec, buildSpec } from './build-spec.ts';
 export * from './builder-pool.ts';
 export { parseDuration } from './duration.ts';
 export { buildHash } from './hash.ts';
-export { MAX_SPEC_BYTES, MAX_SPEC_DEPTH, overLimit } from './limits.ts';
+export { MAX_SPEC_BYTES, MAX_SPEC_DEPTH, overLimit, storedBytes } from './limits.ts';
 export { describeIssues, parseBuild } from './load.ts';
 export type { NamedContext, Source } from './source.ts';
 export { type Condition, type Failure, isOver, type OutputStatus, PHASES, type Phase } from './status.ts';

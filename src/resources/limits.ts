@@ -23,7 +23,7 @@ export function overLimit(spec: unknown): OverLimit | undefined {
 }
 
 /** Bytes of a value as an API server stores it: JSON in which what means something in HTML, and two line ends, are escaped. */
-function storedBytes(value: unknown): number {
+export function storedBytes(value: unknown): number {
   const json = JSON.stringify(value) ?? '';
   let bytes = Buffer.byteLength(json);
   for (const { 0: escaped } of json.matchAll(/[<>&\u2028\u2029]/g)) bytes += 6 - Buffer.byteLength(escaped);

@@ -143,6 +143,13 @@ describe('what the Build says', () => {
     expect(decideBuild({ build: again, runs: [succeeded(1)], now: NOW + 99_000 }).status).toEqual(status);
   });
 
+  test('no more of its history than there is room for', () => {
+    const mebibyte = 1024 * 1024;
+    const history = Array.from({ length: 21 }, (_, at) => ({ ...succeeded(at + 1), bytes: mebibyte }));
+    const { actions } = decide(buildOf({ historyLimit: 100 }), history);
+    expect(actions).toEqual(Array.from({ length: 12 }, (_, at) => `delete ${at + 1}`));
+  });
+
   test('what is wrong with its spec, and nothing is run', () => {
     const large = buildOf({ source: { inline: { files: { a: '<'.repeat(200_000) } } } });
     const { actions, ready, status } = decide(large);

@@ -5,6 +5,8 @@ import type { KnownBuild, KnownRun } from '../known.ts';
 import { clip } from '../runtime/index.ts';
 
 const DEFAULT_HISTORY = 10;
+/** Of the specs of a Build's finished runs: etcd is everybody's. */
+const MAX_HISTORY_BYTES = 8 * 1024 * 1024;
 
 export interface BuildView {
   readonly build: KnownBuild;
@@ -47,10 +49,16 @@ export function decideBuild(view: BuildView): BuildDecision {
   return { actions, status: summary(view, runs, wanted) };
 }
 
-/** The oldest of the runs that are over; the newest run is always kept. */
+/** The oldest of the runs that are over, so that neither their number nor what they take is more than their limit; the newest run is always kept. */
 function surplus(runs: readonly KnownRun[], limit: number): readonly KnownRun[] {
   const over = runs.slice(0, -1).filter(({ status }) => isOver(status?.phase));
-  return over.slice(0, Math.max(0, over.length - limit));
+  let bytes = 0;
+  // From the newest on, as long as there is room.
+  const from = over.reverse().findIndex((run, at) => {
+    bytes += run.bytes ?? 0;
+    return at >= limit || bytes > MAX_HISTORY_BYTES;
+  });
+  return from < 0 ? [] : over.slice(from).reverse();
 }
 
 function summary({ build, now, trouble }: BuildView, runs: readonly KnownRun[], wanted: boolean): BuildStatus {
