@@ -9,6 +9,7 @@ import {
   mkdtempSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
@@ -236,4 +237,30 @@ test('checks find the same', async () => {
   const [real, ours] = await Promise.all(both.map(found));
   expect(real!.length).toBeGreaterThan(8);
   expect(ours).toEqual(real);
+});
+
+describe('ours alone', () => {
+  test('a changed mode of a directory renews a COPY', async () => {
+    const [, ours] = both;
+    const modes = async () => (await ours.image('copy')).layers.flat().filter((entry) => entry.startsWith('d/sub '));
+    const before = statSync(join(context, 'd/sub')).mode;
+    expect(await modes()).toEqual([expect.stringContaining(' directory 711 ')]);
+    try {
+      chmodSync(join(context, 'd/sub'), 0o700);
+      expect(await modes()).toEqual([expect.stringContaining(' directory 700 ')]);
+    } finally {
+      chmodSync(join(context, 'd/sub'), before);
+    }
+  });
+
+  test('an unknown name after --chown warns', async () => {
+    const [, ours] = both;
+    writeFileSync(join(temp, 'chown'), `${BASE}FROM base\nCOPY --chown=nobody-here f /\n`);
+    const { code, text } = await ours.build('chown', '--progress=rawjson');
+    expect(code).toBe(0);
+    const warnings = [...text.matchAll(/"short":"([^"]+)"/g)].map(([, short]) =>
+      Buffer.from(short!, 'base64').toString(),
+    );
+    expect(warnings).toContain('user nobody-here is not in /etc/passwd: root is taken');
+  });
 });

@@ -44,6 +44,7 @@ test.each<[string, (root: string) => void]>([
   ['content', (root) => writeFileSync(join(root, 'd/a'), 'other')],
   ['size alone', (root) => writeFileSync(join(root, 'd/a'), 'one\0')],
   ['a mode', (root) => chmodSync(join(root, 'd/a'), 0o751)],
+  ['the mode of a directory', (root) => chmodSync(join(root, 'd'), 0o700)],
   ['a new file', (root) => writeFileSync(join(root, 'd/new'), '')],
   ['a new directory', (root) => mkdirSync(join(root, 'd/new'))],
   ['a new symlink', (root) => symlinkSync('a', join(root, 'd/new'))],
