@@ -140,6 +140,49 @@ describe('calls that a step must not make', () => {
   });
 });
 
+test('devices of this machine can be made but not opened', async () => {
+  const nodes = {
+    ...{ disk: 'b 8 0', partition: 'b 8 1', virtual: 'b 254 0', nvme: 'b 259 0', loop: 'b 7 0', mapper: 'b 253 0' },
+    ...{
+      mem: 'c 1 1',
+      kmem: 'c 1 2',
+      port: 'c 1 4',
+      kmsg: 'c 1 11',
+      kvm: 'c 10 232',
+      fuse: 'c 10 229',
+      vsock: 'c 10 258',
+    },
+  };
+  const open = Object.entries(nodes).map(
+    ([name, node]) =>
+      `mknod /dev/${name} ${node} || echo ${name} not made; (: < /dev/${name}) 2>&1; (: > /dev/${name}) 2>&1`,
+  );
+  const { output } = await run({ root: busybox(), meta: { args: ['/bin/sh', '-c', open.join('\n')] } });
+  const lines = output.trim().split('\n');
+  expect(lines.filter((line) => !line.endsWith('Operation not permitted'))).toEqual([]);
+  expect(lines).toHaveLength(2 * Object.keys(nodes).length);
+});
+
+test('files of the kernel are not read, nor written', async () => {
+  const paths = [
+    ...['/proc/kcore', '/proc/keys', '/proc/timer_list', '/proc/sysrq-trigger', '/proc/sys/kernel/core_pattern'],
+    ...[
+      '/proc/sys/kernel/hostname',
+      '/sys/kernel/uevent_helper',
+      '/sys/fs/cgroup/pids/cgroup.procs',
+      '/sys/power/state',
+    ],
+  ];
+  const write = paths.map((path) => `(echo x > ${path}) 2>/dev/null && echo wrote ${path}`);
+  const read = ['/proc/kcore', '/proc/keys', '/proc/timer_list'].map((path) => `head -c 1 ${path} 2>/dev/null`);
+  const { output } = await run({
+    root: busybox(),
+    meta: { args: ['/bin/sh', '-c', [...write, ...read, 'echo end'].join('\n')] },
+  });
+  // What is masked by a null device takes all and keeps nothing.
+  expect(output.replaceAll(/^wrote \/proc\/(kcore|keys|timer_list)\n/gm, '')).toBe('end\n');
+});
+
 describe('the network of others', () => {
   // Families and kinds: packets of the machine, raw IP, the hypervisor's, and an ordinary one.
   const script = [
