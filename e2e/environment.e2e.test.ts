@@ -169,7 +169,7 @@ ADD https://git.${DOMAIN}:${port}/app.git /app
 });
 
 test('without the certificate every connection is refused, and the error says what to do', async () => {
-  const own = tempFolder('environment-untrusting');
+  using own = tempFolder('environment-untrusting');
   await using builder = await startBuilder(own.path, [], environment({ HTTPS_PROXY: httpProxyUrl }));
   const { fails } = building(() => builder);
   const image = `registry.${DOMAIN}:${port}/app`;
@@ -179,5 +179,4 @@ test('without the certificate every connection is refused, and the error says wh
   expect((await fails(context)).output).toMatch(/certificate/);
   writeFileSync(path.join(context, 'Dockerfile'), `FROM scratch\nADD https://git.${DOMAIN}:${port}/app.git /app\n`);
   expect((await fails(context)).output).toMatch(/certificate/);
-  own[Symbol.dispose]();
 });
