@@ -1,6 +1,7 @@
 import { writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { neverAborted } from '../../base/index.ts';
+import { prune } from '../gc/index.ts';
 import type { ImmutableRef } from '../ports.ts';
 import { refResult } from '../refs/index.ts';
 import { openTestState } from './open-state.ts';
@@ -16,6 +17,7 @@ const root = process.argv[2] as string;
 const state = await openTestState({ root, syncDelayMs: 50 });
 say('ready');
 let parent: ImmutableRef | undefined;
+let pruning: Promise<unknown> = Promise.resolve();
 for (let n = 0; ; n++) {
   const mutable = await state.refs.create(parent, { ...options, description: `step ${n}` });
   {
@@ -43,6 +45,16 @@ for (let n = 0; ; n++) {
   await parent?.release();
   parent = n % 4 === 3 ? undefined : ref;
   if (parent === undefined) await ref.release();
+  // Something to be half pruned, while the next step goes on.
+  const scrap = await state.refs.create(undefined, { ...options, description: 'scrap' });
+  await (await scrap.commit(options)).release();
+  const since = Date.now();
+  void pruning.then(() => {
+    pruning = prune(state.refs, {
+      ...{ signal: neverAborted, filters: ['description==scrap'], all: true },
+      ...{ blobGraceMs: 0, busySince: () => since },
+    }).then(() => say('pruned'));
+  });
   // Something to be half removed, too.
   if (n % 5 === 4) {
     say('removing', ref.id);

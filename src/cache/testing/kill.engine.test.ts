@@ -54,6 +54,8 @@ test('killed at any point: all that was finished is there and whole, and nothing
       }
       await using state = await openTestState({ root });
       const { refs, content, snapshotter, layout, db, trash } = state;
+      expect(db.get('PRAGMA integrity_check')).toEqual({ integrity_check: 'ok' });
+      expect(db.all('PRAGMA foreign_key_check')).toEqual([]);
       for (const [id, parent] of committed) {
         const ref = await refs.get(id);
         expect(ref, id).toBeDefined();
