@@ -3,9 +3,9 @@ import { mkdirSync, readdirSync, rmSync, truncateSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { RegistryServer } from '../src/oci/registry-server/index.ts';
-import { unmountOrDetach } from '../src/sys/index.ts';
+import { fileSystemUsage, unmountOrDetach } from '../src/sys/index.ts';
 import { startBuilder, type TestBuilder } from './support/builder.ts';
-import { BASE, building, makeContext, steps } from './support/context.ts';
+import { BASE, building, dockerfileArgs, makeContext, steps } from './support/context.ts';
 import { tempFiles } from './support/leftovers.ts';
 import { tempFolder } from './support/temp-folder.ts';
 
@@ -67,8 +67,8 @@ describe('a full disk', () => {
     mounted = true;
   };
   const context = (files: Record<string, string>) => makeContext(path.join(folder, 'context'), files);
-  const du = async () => (await must2(['du'])).stdout;
-  const must2 = async (args: string[]) => {
+  const du = async () => (await succeedsAs(['du'])).stdout;
+  const succeedsAs = async (args: string[]) => {
     const ran = await (builder as TestBuilder).buildctl(args);
     expect(ran.code, `buildctl ${args.join(' ')}: ${ran.output}\n${(builder as TestBuilder).log()}`).toBe(0);
     return ran;
@@ -88,7 +88,7 @@ describe('a full disk', () => {
     expect(await builder?.stop(), builder?.log()).toBe(0);
     await start();
     await du();
-    await must2(['prune', '--all']);
+    await succeedsAs(['prune', '--all']);
     expect(await du()).toMatch(/^ID\s+RECLAIMABLE.*\n(Reclaimable:\s+0B\n)?Total:\s+0B\n$/);
     expect(readdirSync(path.join(root, 'snapshots'))).toEqual([]);
     expect(readdirSync(path.join(root, 'tmp/trash'))).toEqual([]);
@@ -114,16 +114,7 @@ describe('a full disk', () => {
       ),
     });
     // Whether its last words still find room or not: the disk is full now.
-    const filled = await builder!.buildctl([
-      'build',
-      '--progress=plain',
-      '--frontend',
-      'dockerfile.v0',
-      '--local',
-      `context=${at}`,
-      '--local',
-      `dockerfile=${at}`,
-    ]);
+    const filled = await builder!.buildctl(dockerfileArgs(at));
     expect(filled.output).toMatch(FULL);
     for (const [name, text] of [
       ['unpacking a base', `FROM ${registry.host}/zeros:1\nRUN true\n`],
@@ -158,7 +149,7 @@ describe('a full disk', () => {
     // The room that is left, too.
     fill();
     await du();
-    await must2(['prune']);
+    await succeedsAs(['prune']);
     rmSync(filler, { force: true });
     await recovers();
   });
@@ -177,9 +168,33 @@ describe('a full disk', () => {
     expect(await builder?.stop(), builder?.log()).toBe(0);
     await start();
     await du();
-    await must2(['prune', '--all']);
+    await succeedsAs(['prune', '--all']);
     expect(await du()).toMatch(/Total:\s+0B\n$/);
     rmSync(filler);
+    await recovers();
+  });
+
+  test('a step that takes each byte as it comes free: others are told, what is not needed is pruned, and the step can be ended', async () => {
+    tmpfs();
+    await start();
+    await succeeds(context({ Dockerfile: step('RUN echo one > /one') }));
+    const at = makeContext(path.join(folder, 'greedy'), {
+      Dockerfile: step('RUN while :; do dd if=/dev/zero of=/b bs=64k oflag=append conv=notrunc; done'),
+    });
+    let end = () => {};
+    const running = builder!.buildctl(dockerfileArgs(at), {
+      onStart: (child) => {
+        end = () => child.kill('SIGINT');
+      },
+    });
+    await expect.poll(() => fileSystemUsage(root).free, { timeout: 60_000, interval: 50 }).toBe(0);
+    for (let n = 0; n < 3; n++) {
+      expect((await fails(context({ Dockerfile: step(`RUN echo ${n}`) }), ['--no-cache'])).output).toMatch(FULL);
+      await du();
+      await succeedsAs(['prune', '--all']);
+    }
+    end();
+    expect((await running).code).not.toBe(0);
     await recovers();
   });
 
@@ -187,16 +202,7 @@ describe('a full disk', () => {
     ext4('-N', '3000');
     await start();
     const files = 'mkdir -p /d && cd /d && seq 1 4000 | xargs touch; true';
-    const filled = await builder!.buildctl([
-      'build',
-      '--progress=plain',
-      '--frontend',
-      'dockerfile.v0',
-      '--local',
-      `context=${context({ Dockerfile: step(`RUN ${files}`) })}`,
-      '--local',
-      `dockerfile=${folder}/context`,
-    ]);
+    const filled = await builder!.buildctl(dockerfileArgs(context({ Dockerfile: step(`RUN ${files}`) })));
     expect(filled.output).toMatch(FULL);
     await recovers();
     expect((await fails(context({ Dockerfile: `FROM ${registry.host}/files:1\nRUN true\n` }))).output).toMatch(FULL);

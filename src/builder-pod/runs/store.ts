@@ -87,10 +87,13 @@ export class RunStore {
   }
 
   noteAttempt({ uid, attempt }: RunId): void {
-    this.#db.run(
-      `INSERT INTO run_attempts VALUES (?, ?, ?)
+    // A cancel is noted on a full disk too.
+    this.#db.reserved(() =>
+      this.#db.run(
+        `INSERT INTO run_attempts VALUES (?, ?, ?)
        ON CONFLICT (uid) DO UPDATE SET attempt = max(attempt, excluded.attempt), at = excluded.at`,
-      ...[uid, attempt, this.#now()],
+        ...[uid, attempt, this.#now()],
+      ),
     );
   }
 

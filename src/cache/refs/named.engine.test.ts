@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { neverAborted } from '../../base/index.ts';
 import type { State } from '../../builder-pod/state/index.ts';
+import { mountsBelow } from '../../sys/index.ts';
 import type { NamedRef, WritableRef } from '../ports.ts';
 import { openTestState } from '../testing/open-state.ts';
 
@@ -90,6 +91,29 @@ test('private gives another when in use, locked waits its turn or until aborted'
   const third = await waiting;
   expect(third.id).toBe(first.id);
   await third.release();
+});
+
+test('what cannot be opened leaves nothing, and the next one opens it', async () => {
+  await using state = await openTestState();
+  await used(state, 'locked', '1');
+  await state.snapshotter.sync();
+  const { unsettle } = state.snapshotter;
+  for (const key of ['k', 'new']) {
+    // The caller leaves just when it is to be written.
+    const stop = new AbortController();
+    state.snapshotter.unsettle = async (name, how) => {
+      stop.abort(new Error('left'));
+      how.signal.throwIfAborted();
+      await unsettle.call(state.snapshotter, name, how);
+    };
+    const opening = state.refs.openNamed(named('locked', key), { ...describing, signal: stop.signal });
+    await expect(opening).rejects.toThrow('left');
+  }
+  state.snapshotter.unsettle = unsettle;
+  expect(state.db.all('SELECT key FROM named_refs')).toHaveLength(1);
+  expect(state.snapshotter.list()).toHaveLength(1);
+  expect(mountsBelow(state.layout.root)).toEqual([]);
+  expect(await used(state, 'locked', '2')).toEqual(['1', '2']);
 });
 
 test('kept names outlive the process; after a power loss only if they were on disk', async () => {

@@ -85,8 +85,13 @@ export class NamedRefs {
     const { records } = this.#engine;
     const { snapshotter, pools, mountDirectory } = records.options;
     const usable = free !== undefined && (await this.#isWhole(free, options)) ? free : undefined;
-    if (free !== undefined && usable === undefined) await this.#drop(free);
+    if (free !== undefined && usable === undefined) {
+      records.options.log.warn('the files of a named ref are gone; it starts empty', { ref: free.ref });
+      await this.#drop(free);
+    }
     const row = usable ?? (await this.#start(name, options));
+    // From here on, so that no prune takes a new one meanwhile.
+    records.hold(row.ref);
     const open: Open = {
       row,
       lock: lockOf(name),
@@ -95,12 +100,16 @@ export class NamedRefs {
       mounted: undefined,
       free: Promise.withResolvers(),
     };
-    const mounts = snapshotter.mounts(row.ref);
-    if (name.sharing === 'shared' && mounts.some(({ type }) => type === 'overlay')) {
-      open.mounted = await mountPrivately(pools, mountDirectory, mounts, options);
+    try {
+      await snapshotter.unsettle(row.ref, options);
+      const mounts = snapshotter.mounts(row.ref);
+      if (name.sharing === 'shared' && mounts.some(({ type }) => type === 'overlay'))
+        open.mounted = await mountPrivately(pools, mountDirectory, mounts, options);
+    } catch (error) {
+      records.letGo(row.ref);
+      if (usable === undefined) await this.#drop(row);
+      throw error;
     }
-    await snapshotter.unsettle(row.ref, options);
-    records.hold(row.ref);
     this.#open.set(row.id, open);
     this.#openRefs.add(row.ref);
     return open;
@@ -116,8 +125,7 @@ export class NamedRefs {
   }
 
   async #drop({ id, ref }: Row): Promise<void> {
-    const { db, snapshotter, log } = this.#engine.records.options;
-    log.warn('the files of a named ref are gone; it starts empty', { ref });
+    const { db, snapshotter } = this.#engine.records.options;
     db.reserved(() => {
       db.run('DELETE FROM named_refs WHERE id = ?', id);
       this.#engine.records.delete(ref);
