@@ -382,6 +382,18 @@ describe('a lazy base', () => {
     expect((await solve(step(from('a'), 'cat /base.txt'))).log).toBe('base\n');
   });
 
+  test.each(
+    Object.keys(faults).filter((name) => !name.startsWith('not there')),
+  )('%s for one build, and the records of it stay for the others', async (name) => {
+    await pushBase('a');
+    await solve(from('a'));
+    proxy.fault = (req, res) => (isLayer(req) ? faults[name]!(req, res) : false);
+    await expect(solve(step(from('a'), 'true'))).rejects.toThrow();
+    proxy.fault = () => undefined;
+    expect((await solve(from('a'))).ran).toEqual([]);
+    expect((await solve(step(from('a'), 'cat /base.txt'))).log).toBe('base\n');
+  });
+
   test('pushed to another registry from where it still is', async () => {
     await pushBase('a');
     await pushBase('b');

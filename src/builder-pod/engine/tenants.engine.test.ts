@@ -244,6 +244,20 @@ test('the private image itself, by tag and by digest, where it lies and under ot
   await expectNothing();
 });
 
+test('what a scope has pushed it has back by that name; another scope only with its bytes', async () => {
+  isTenantA = true;
+  const use = () => step(image(`${registry.host}/a/out`), `cat /secret.txt; : ${newId()}`);
+  const bytesOf = () =>
+    registry.requests.filter(({ method, path }) => method === 'GET' && path.startsWith('/v2/a/out/blobs/'));
+  const layersOf = (paths: readonly { readonly path: string }[]) =>
+    layers.filter(({ digest }) => paths.some(({ path }) => path.endsWith(digest))).length;
+  expect(await solve('a', use())).toBe(SECRET);
+  expect(layersOf(bytesOf())).toBe(0);
+  isTenantA = false;
+  expect(await solve('b', use())).toBe(SECRET);
+  expect(layersOf(bytesOf())).toBe(layers.length);
+});
+
 test('who has the bytes may use them: they come once more and are kept once', async () => {
   const claim = serve({
     ...{ layers, diffIds },

@@ -31,6 +31,8 @@ export interface LayerSource {
   open(context: Pick<ExportContext, 'signal' | 'sessions'>): Promise<ReadableStream<Uint8Array>>;
   /** Whether what is here of it is what the digest says. @throws LostResultError when not, so that it is made anew */
   check(context: Pick<ExportContext, 'signal' | 'sessions'>): Promise<void>;
+  /** A repository has it now. */
+  givenTo(reference: string): void;
 }
 
 /** An image ready to be stored, pushed or sent. */
@@ -207,6 +209,7 @@ function layerSource(layer: Descriptor, { ref }: PlatformInput, oci: boolean): L
     check: async ({ signal, sessions }) => {
       await ref?.check({ signal, sessions, blob: layer });
     },
+    givenTo: (reference) => ref?.givenTo(layer, reference),
   };
 }
 

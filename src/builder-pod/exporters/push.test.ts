@@ -30,7 +30,7 @@ async function push(answers: readonly (Error | undefined)[], check: () => Promis
     rootDocument: document,
     configs: [],
     manifests: [document],
-    layers: [{ descriptor, sources: {}, open: async () => ReadableStream.from([bytes]), check }],
+    layers: [{ descriptor, sources: {}, open: async () => ReadableStream.from([bytes]), check, givenTo: () => {} }],
   } as unknown as AssembledExport;
   const context = {
     signal: neverAborted,

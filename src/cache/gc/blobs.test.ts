@@ -26,7 +26,10 @@ afterEach(async () => {
 /** All that the collector asks of refs: which blobs are held. */
 const refsThatHold = (held: ReadonlySet<string>): Refs =>
   ({
-    records: { options: { content, db: { get: (_: string, digest: string) => (held.has(digest) ? {} : undefined) } } },
+    records: {
+      forgetDeliveries: () => {},
+      options: { content, db: { get: (_: string, digest: string) => (held.has(digest) ? {} : undefined) } },
+    },
   }) as unknown as Refs;
 
 async function takeOld(text: string): Promise<Digest> {

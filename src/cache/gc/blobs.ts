@@ -27,7 +27,9 @@ export async function collectBlobs(
     signal.throwIfAborted();
     const before = until();
     if (writtenAt > before || isNeeded(digest)) continue;
-    if (await content.remove(digest, { before })) freed += size;
+    if (!(await content.remove(digest, { before }))) continue;
+    refs.records.forgetDeliveries(digest);
+    freed += size;
   }
   return freed;
 }

@@ -3,6 +3,7 @@ import type { Compression, ImmutableRef, Layer, Mount, Mounted, MutableRef, RefO
 import type { LayerBlobs } from './layer-blobs.ts';
 import { type Losses, layerFailure, pullFailure } from './losses.ts';
 import { mountPrivately } from './mounting.ts';
+import { placeOf } from './place.ts';
 import type { RefRecords } from './records.ts';
 import type { RefRow } from './schema.ts';
 import type { Unlazier } from './unlazy.ts';
@@ -98,6 +99,13 @@ export class ImmutableHandle implements ImmutableRef {
     this.#row();
     await this.#engine.losses.check(this.id, blob, options);
     if (blob !== undefined) await this.#guard(options, () => this.#fetch(blob, options));
+  }
+
+  givenTo({ digest }: Descriptor, reference: string): void {
+    const { records } = this.#engine;
+    for (const row of records.chain(this.id))
+      if (records.blobs(row.id).some((blob) => blob.digest === digest))
+        records.deliver(digest, row.scope, placeOf(reference));
   }
 
   async #fetch({ digest }: Descriptor, options: RefOptions): Promise<void> {

@@ -1,10 +1,11 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { CodedError, type Digest, neverAborted } from '../../base/index.ts';
+import { CodedError, type Digest, digestOf, neverAborted } from '../../base/index.ts';
 import type { State } from '../../builder-pod/state/index.ts';
 import { RegistryError } from '../../oci/registry-client/index.ts';
 import { findLostResult, type LossKind } from '../../solver/ports.ts';
+import { prune } from '../gc/index.ts';
 import type { ImmutableRef, Layer, LazyProvider, RefOptions } from '../ports.ts';
 import { openTestState } from '../testing/open-state.ts';
 import { refResult } from './index.ts';
@@ -219,6 +220,30 @@ describe('lazy refs', () => {
     await using view = await two.mount(options);
     expect(readdirSync(view.root).sort()).toEqual(['a', 'b']);
     await swapped.release();
+  });
+
+  test('what was pushed somewhere is had from there without its bytes, while the blob is here', async () => {
+    const { layers, bytes } = await image();
+    await using state = await openTestState();
+    const first = await state.refs.fromLayers(layers, { ...describing, scope: 'a', provider: provider(bytes) });
+    await first.mounts(options);
+    for (const { descriptor } of layers) first.givenTo(descriptor, 'registry.example/out:latest');
+    // Not what the ref has no layer of.
+    first.givenTo({ ...layers[0]!.descriptor, digest: digestOf('other') }, 'registry.example/out');
+    expect(state.db.all('SELECT DISTINCT digest FROM blob_deliveries')).toHaveLength(layers.length);
+    for (const [scope, opened] of [
+      ['a', 0],
+      ['b', layers.length],
+    ] as const) {
+      const out = provider(bytes, 'registry.example/out:latest');
+      const ref = await state.refs.fromLayers(layers, { ...describing, scope, provider: out });
+      await ref.mounts(options);
+      expect(out.opened).toHaveLength(opened);
+      await ref.release();
+    }
+    await first.release();
+    await prune(state.refs, { ...options, all: true, blobGraceMs: -60_000 });
+    expect(state.db.all('SELECT * FROM blob_deliveries')).toEqual([]);
   });
 
   test('a manifest that lies about sizes or diff ids costs its own build, and nobody a blob', async () => {

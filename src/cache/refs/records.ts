@@ -172,15 +172,28 @@ export class RefRecords {
   }
 
   /**
-   * Whether a blob of the ref may be read from the store: its bytes are there, and were made for the ref, or its place has delivered them to its scope.
-   * That another repository, or another scope, brought the same digest is no reason.
+   * Whether a blob of the ref may be read from the store: its bytes are there, and were made for the ref, or its place has shown that it has them. That
+   * another repository, or another scope, brought the same digest is no reason.
    */
   isHere({ scope, place }: RefRow, { digest, descriptor, held }: BlobRow): boolean {
     if (this.options.content.info(digest as Digest)?.size !== (JSON.parse(descriptor) as Descriptor).size) return false;
-    if (held === 1) return true;
-    const delivered = `SELECT 1 FROM ref_blobs b JOIN refs r ON r.id = b.ref
-      WHERE b.digest = ? AND b.held = 1 AND b.origin = 'given' AND r.scope = ? AND r.place = ?`;
-    return this.options.db.get(delivered, digest, scope, place) !== undefined;
+    const sql = 'SELECT 1 FROM blob_deliveries WHERE digest = ? AND scope = ? AND place = ?';
+    return held === 1 || this.options.db.get(sql, digest, scope, place) !== undefined;
+  }
+
+  /** From now on the scope may have the blob by the name of this place, which has delivered all its bytes, or was given them. */
+  deliver(digest: string, scope: string, place: string): void {
+    this.options.db.run(
+      'INSERT OR IGNORE INTO blob_deliveries (digest, scope, place) VALUES (?, ?, ?)',
+      digest,
+      scope,
+      place,
+    );
+  }
+
+  /** Of a blob that was removed. */
+  forgetDeliveries(digest: Digest): void {
+    if (!this.options.content.has(digest)) this.options.db.run('DELETE FROM blob_deliveries WHERE digest = ?', digest);
   }
 
   /** A snapshot of the scope that holds what this row is going to, on the same snapshot below: another repository's, unpacked and found right. */

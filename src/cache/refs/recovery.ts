@@ -59,6 +59,8 @@ export async function recover(records: RefRecords): Promise<void> {
       records.setHeld(ref, digest, false);
     }
   });
+  for (const { digest } of db.all<{ digest: Digest }>('SELECT DISTINCT digest FROM blob_deliveries'))
+    if (!blobs.has(digest)) records.forgetDeliveries(digest);
   if (dropped.length + swept + lost.length > 0) {
     log.info('swept what an earlier life left', { refs: dropped.length, snapshots: swept, blobs: lost.length });
   }

@@ -73,6 +73,16 @@ export const MIGRATIONS: readonly string[] = [
   CREATE UNIQUE INDEX refs_chain ON refs (scope, chain_id, place) WHERE chain_id IS NOT NULL;
   CREATE INDEX refs_snapshot ON refs (snapshot) WHERE snapshot IS NOT NULL;`,
   'ALTER TABLE named_refs DROP COLUMN base',
+
+  // A blob whose bytes a repository has delivered to a scope, or been given by it.
+  `CREATE TABLE blob_deliveries (
+    digest TEXT NOT NULL,
+    scope TEXT NOT NULL,
+    place TEXT NOT NULL,
+    PRIMARY KEY (digest, scope, place)
+  ) WITHOUT ROWID;
+  INSERT OR IGNORE INTO blob_deliveries
+    SELECT b.digest, r.scope, r.place FROM ref_blobs b JOIN refs r ON r.id = b.ref WHERE b.held = 1 AND b.origin = 'given';`,
 ];
 
 /** A row of `refs`. Times in ms since the epoch, size in bytes. */

@@ -101,6 +101,7 @@ export class Unlazier {
     const stream = await provider.open(descriptor, { signal, sessions });
     const counted = stream.pipeThrough(counter((bytes) => report(bytes, false)));
     await content.ingest(counted, { digest, size: descriptor.size }, { signal });
+    records.deliver(digest, row.scope, row.place);
     report(descriptor.size, true);
     return content.path(digest);
   }

@@ -66,6 +66,7 @@ export function fakeRef(layers: readonly FakeLayer[], directory = '/nonexistent'
     opened,
     mounted: () => mounted,
     clone: () => ref,
+    givenTo: () => {},
     release: async () => {},
     mounts: async () => [],
     mount: async () => {

@@ -86,6 +86,7 @@ class PlainRefs implements Pick<RefManager, 'create' | 'get'> {
     return {
       id,
       lazy: false,
+      givenTo: () => {},
       clone: () => this.#immutable(id),
       release: async () => {},
       mounts: async () => [],
