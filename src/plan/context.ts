@@ -61,7 +61,7 @@ export function planNamedContext(context: NamedContext, plan: ContextPlan, value
 }
 
 /** URLs that are taken for git wherever they stand. */
-const PLAINLY_GIT = /^(https?|ssh|git):\/\/.*\.git$/;
+const PLAINLY_GIT = /^(https?:\/\/.*\.git|(ssh|git):\/\/.*|[\w-]+@[a-zA-Z0-9.-]+:.*)$/;
 
 /** A context attribute; or the definition of a git source where the attribute could be taken for an archive or a folder, or a Secret has the key: it has no place for host keys. */
 function planGit(

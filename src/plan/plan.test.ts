@@ -110,7 +110,6 @@ describe('planBuild', () => {
       'git://git.example.com/app.tar.gz#v1:sub',
       'https://git.example.com/app.tar.gz',
     ],
-    ['git@git.example.com:app', 'git://git.example.com/app#v1:sub', 'git@git.example.com:app'],
   ])('a git source is one, whatever its url looks like: %s', (url, identifier, full) => {
     const source = `git: { url: "${url}", ref: v1, subPath: sub, submodules: false }`;
     const planned = plan(
@@ -124,6 +123,15 @@ describe('planBuild', () => {
       expect(op?.attrs).toMatchObject({ 'git.fullurl': full, 'git.skipsubmodules': 'true', 'git.keepgitdir': 'true' });
     }
     expect(planned.frontendAttrs['context']).toBeUndefined();
+  });
+
+  test.each([
+    'git@git.example.com:app',
+    'ssh://git@git.example.com/app',
+    'https://git.example.com/app.git',
+  ])('one that is plainly git stays an address: %s', (url) => {
+    const planned = plan(`{ source: { git: { url: "${url}", ref: v1 } } }`);
+    expect(planned.frontendAttrs['context']).toBe(`${url}#v1`);
   });
 
   test.each([
