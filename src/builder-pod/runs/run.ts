@@ -3,6 +3,7 @@ import { wire } from '../../builder-api/index.ts';
 import type { VertexEvent } from '../../solver/ports.ts';
 import { type Build, type BuildFacts, factsOf, type SolveOutcome, type SolveRequest } from '../engine/index.ts';
 import type { RunId } from './id.ts';
+import { mainContext } from './main-context.ts';
 import type { RunRequest } from './request.ts';
 import { errorFields, factFields, outputsOf } from './result.ts';
 import type { RunResult, StoredRun } from './store.ts';
@@ -132,7 +133,7 @@ export class Run {
   }
 
   #readFacts(build: Build): BuildFacts {
-    return factsOf(build.job, this.request.solve.frontendAttrs.get('context'));
+    return factsOf(build.job, mainContext(this.request.solve));
   }
 }
 
