@@ -37,6 +37,8 @@ export class EdgeState {
   held: Held | undefined;
   queued = false;
   loading: Run | undefined;
+  /** Its work was refused before all who wait for it were there, and is done once more. */
+  again = false;
   /** Work under way that this edge waits for. */
   readonly runs = new Set<Run>();
   /** Losses that its work reported since it was last done, other than of hits. */

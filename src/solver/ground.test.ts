@@ -175,6 +175,33 @@ describe('executions are joined', () => {
 });
 
 describe('a failure belongs to the asks that it failed', () => {
+  test('what is refused the build that began is tried again with those who joined, once', async () => {
+    const world = new IntegerWorld();
+    const solver = world.solver();
+    let hold = Promise.withResolvers<void>();
+    const base = vertex({
+      cacheName: 'base',
+      compute: async (_, context) => {
+        const asked = context.sessions();
+        await hold.promise;
+        if (!asked.includes('credentials')) throw new CodedError('unauthenticated', 'who are you');
+        return 1;
+      },
+    });
+    const joined = async (sessions: readonly string[]) => {
+      hold = Promise.withResolvers();
+      const one = outcome(solveOnce(solver, sum('one', [base])));
+      await ticks();
+      const two = outcome(solveOnce(solver, sum('two', [base]), { sessions }));
+      await ticks();
+      hold.resolve();
+      return await Promise.all([one, two]);
+    };
+    expect(await joined(['others'])).toEqual(['who are you', 'who are you']);
+    expect(await joined(['credentials'])).toEqual([1, 1]);
+    expect(world.open).toBe(0);
+  });
+
   test('whoever asks afterwards is answered, though another that wanted less is still there', async () => {
     const world = new IntegerWorld();
     const solver = world.solver();

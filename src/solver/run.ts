@@ -14,6 +14,8 @@ export class Run {
   readonly #users = new Set<EdgeState>();
   #controller: AbortController | undefined;
   #aborted = false;
+  /** The builds whose sessions served it from the beginning. */
+  first: ReadonlySet<VertexBuild> = new Set();
   settled: Promise<void> = Promise.resolve();
   /** The op itself has begun (it got its place to run). */
   began = false;

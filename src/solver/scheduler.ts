@@ -17,6 +17,13 @@ import type { ActiveVertex, VertexBuild } from './vertex.ts';
 
 /** How long edges are advanced before other work of the thread gets its turn. */
 const SLICE_MS = 10;
+/** Failures that another build's sessions may not meet: credentials, secrets, agents. */
+const MAY_DEPEND_ON_WHO_ASKS: ReadonlySet<string> = new Set([
+  'unauthenticated',
+  'permission_denied',
+  'not_found',
+  'unavailable',
+]);
 /** How often, for each input, a consumer may lose what is no hit: a hit is found once, but what was made can be made again and again. */
 const MAX_LOSSES = 2;
 
@@ -158,6 +165,7 @@ export class Scheduler {
   /** The edge is as far as it has to be, or has failed. */
   #rest(edge: EdgeState): void {
     edge.losses = 0;
+    edge.again = false;
     this.#letGo(edge);
   }
 
@@ -483,6 +491,7 @@ export class Scheduler {
       let failure: CodedError | undefined;
       try {
         await undefined; // never within the caller: `run` is in place when the work begins
+        run.first = run.builds();
         const value = await work(context);
         ended();
         done(value);
@@ -492,7 +501,7 @@ export class Scheduler {
       }
       edge.vertex.work.delete(run);
       const users = run.finish();
-      if (failure !== undefined) this.#fail(users, failure);
+      if (failure !== undefined) this.#fail(this.#refused(run, users, failure), failure);
       for (const user of users) this.#wake(user);
     })();
     return run;
@@ -510,6 +519,16 @@ export class Scheduler {
       if (lost !== undefined) endVertices(run, again ? {} : { error });
     }
     return run.aborted || again ? undefined : this.#blame(error, vertex);
+  }
+
+  /** Who is told a failure. What a service refused those who were there first it may not refuse who came later: they have it done again, once. */
+  #refused(run: Run, users: readonly EdgeState[], { code }: CodedError): readonly EdgeState[] {
+    if (!MAY_DEPEND_ON_WHO_ASKS.has(code)) return users;
+    return users.filter((user) => {
+      if (user.again || user.vertex.builds.isSubsetOf(run.first)) return true;
+      user.again = true;
+      return false;
+    });
   }
 
   /** Whether some of those who wait for work that found a result lost have it done again. The others have lost too much. */

@@ -326,7 +326,10 @@ describe('the step back', () => {
     expect(world.ran).toEqual(['constant 4', 'constant 4']);
     await two.close();
     expect(world.keys.results(rootKey(digestOf('constant 4'), 0), ['main'])).toHaveLength(2);
+    // Who was refused has left: the record is there for who has stayed.
+    world.lose([...world.stored.keys()].at(-1)!);
     expect(await use(one)).toBe(4);
+    expect(world.ran).toHaveLength(2);
   });
 
   test('any number of records of one key may be lost: each is, once', async () => {
