@@ -1,11 +1,21 @@
-import { lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { RegistryServer } from '../src/oci/registry-server/index.ts';
 import { TarReader } from '../src/oci/tar/index.ts';
 import { startBuilder, type TestBuilder } from './support/builder.ts';
-import { BASE, building, makeContext } from './support/context.ts';
+import { BASE, building, dockerfileArgs, makeContext } from './support/context.ts';
 import { must } from './support/run.ts';
 import { tempFolder } from './support/temp-folder.ts';
 
@@ -46,6 +56,16 @@ const STEPS: readonly (readonly [step: string, names: readonly string[]])[] = [
   ['COPY --from=base / /', []],
   ['RUN <<EOF\n#!/bin/sh\ntrue\nEOF', []],
 ];
+
+/** The image of an OCI layout. */
+function readImage(layout: string) {
+  const blobPath = (digest: string) => path.join(layout, 'blobs', digest.replace(':', '/'));
+  const read = <T>(digest: string) => JSON.parse(readFileSync(blobPath(digest), 'utf8')) as T;
+  const index = JSON.parse(readFileSync(path.join(layout, 'index.json'), 'utf8')) as { manifests: Descriptor[] };
+  const manifest = read<{ config: Descriptor; layers: Descriptor[] }>(index.manifests[0]!.digest);
+  const config = read<{ history: { empty_layer?: boolean }[] }>(manifest.config.digest);
+  return { manifest, config, blobPath };
+}
 
 /** In no UTF-8 text. */
 const ODD = Buffer.from([0xe9]);
@@ -145,11 +165,7 @@ describe('layers, pulled back by skopeo and unpacked by umoci', () => {
   test('a layer holds what its step changed, name by name as BuildKit does', async () => {
     const layout = path.join(folder, 'changes-layout');
     await succeeds(context, ['--opt', 'filename=changes.Dockerfile', '--output', `type=oci,tar=false,dest=${layout}`]);
-    const read = <T>(digest: string) => JSON.parse(readFileSync(blobPath(digest), 'utf8')) as T;
-    const blobPath = (digest: string) => path.join(layout, 'blobs', digest.replace(':', '/'));
-    const index = JSON.parse(readFileSync(path.join(layout, 'index.json'), 'utf8')) as { manifests: Descriptor[] };
-    const manifest = read<{ config: Descriptor; layers: Descriptor[] }>(index.manifests[0]!.digest);
-    const config = read<{ history: { empty_layer?: boolean }[] }>(manifest.config.digest);
+    const { manifest, config, blobPath } = readImage(layout);
     const layers = manifest.layers.slice(2).map(({ digest }) => {
       const names: string[] = [];
       const reader = new TarReader({ entry: ({ name }) => void names.push(name) });
@@ -158,5 +174,31 @@ describe('layers, pulled back by skopeo and unpacked by umoci', () => {
     });
     expect(layers).toEqual(STEPS.map(([, names]) => names));
     expect(config.history.filter(({ empty_layer }) => empty_layer)).toEqual([]);
+  });
+
+  test('the same build on another fresh state gives the same layers', async () => {
+    const same = path.join(folder, 'same');
+    // What a runtime mounts on is made where it is missing, and stays.
+    for (const name of ['bin', 'dev', 'etc', 'proc', 'sys'])
+      mkdirSync(path.join(same, 'root', name), { recursive: true });
+    copyFileSync('/bin/busybox', path.join(same, 'root/bin/busybox'));
+    symlinkSync('busybox', path.join(same, 'root/bin/sh'));
+    writeFileSync(path.join(same, 'root/file'), 'x');
+    writeFileSync(
+      path.join(same, 'Dockerfile'),
+      'FROM scratch\nCOPY root /\nRUN true\nRUN busybox chmod 600 /file\nCOPY root /\nRUN busybox mkdir /x && busybox rmdir /x\n',
+    );
+    const other = path.join(folder, 'other');
+    mkdirSync(other);
+    await using fresh = await startBuilder(other);
+    const digests = [];
+    for (const { buildctl } of [builder, fresh]) {
+      const layout = path.join(folder, `same-${digests.length}`);
+      const ran = await buildctl(dockerfileArgs(same, ['--output', `type=oci,tar=false,dest=${layout}`]));
+      expect(ran.output, ran.output).not.toContain('error:');
+      digests.push(readImage(layout).manifest.layers.map(({ digest }) => digest));
+    }
+    expect(digests[0]).toHaveLength(5);
+    expect(digests[1]).toEqual(digests[0]);
   });
 });

@@ -91,13 +91,18 @@ export function applyLayer(pool: WorkerPool, options: ApplyLayerOptions): Promis
   return unpack(pool, options, { directory, whiteouts: 'overlay', lowers, digest, diffId, limits });
 }
 
-export interface ExtractArchiveOptions extends AbortOptions {
-  /** Path of the archive. */
-  readonly archive: string;
+export interface ArchiveTarget {
   /** An existing directory; the archive cannot leave it. Existing entries are replaced, directories merged. */
   readonly directory: string;
   /** Replaces all owners. */
   readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
+}
+
+export interface ExtractArchiveOptions extends AbortOptions {
+  /** Path of the archive. */
+  readonly archive: string;
+  /** Asked once, when the file is known to be an archive. */
+  readonly target: () => Promise<ArchiveTarget>;
   readonly limits?: UnpackLimits | undefined;
   /** A directory for the unpacked form of xz and bzip2 archives. */
   readonly tempDirectory: string;
@@ -108,12 +113,15 @@ export interface ExtractArchiveOptions extends AbortOptions {
  * is no such archive.
  */
 export async function extractArchive(pool: WorkerPool, options: ExtractArchiveOptions): Promise<boolean> {
-  const { archive, directory, owner, limits = DEFAULT_UNPACK_LIMITS, tempDirectory, signal } = options;
+  const { archive, limits = DEFAULT_UNPACK_LIMITS, tempDirectory, signal } = options;
   const compression = await probeArchive(pool, archive, { signal });
   if (compression === undefined) return false;
-  const args = { directory, whiteouts: 'plain', owner, limits } as const;
+  const unpackFrom = async (blob: string) => {
+    const { directory, owner } = await options.target();
+    await unpack(pool, { blob, signal }, { directory, whiteouts: 'plain', owner, limits });
+  };
   if (compression !== 'xz' && compression !== 'bzip2') {
-    await unpack(pool, { blob: archive, signal }, args);
+    await unpackFrom(archive);
     return true;
   }
   const temp = await mkdtemp(join(tempDirectory, 'unpack-'));
@@ -122,7 +130,7 @@ export async function extractArchive(pool: WorkerPool, options: ExtractArchiveOp
     const damage = await decompressByProgram(compression, archive, plain, limits, { signal });
     if ((await probeArchive(pool, plain, { signal })) !== 'uncompressed') return false;
     if (damage !== undefined) throw damage;
-    await unpack(pool, { blob: plain, signal }, args);
+    await unpackFrom(plain);
     return true;
   } finally {
     await rm(temp, { recursive: true, force: true });
@@ -130,7 +138,7 @@ export async function extractArchive(pool: WorkerPool, options: ExtractArchiveOp
 }
 
 /** How a tar archive is packed; undefined when the file is none (xz and bzip2 are told without a look inside). */
-export function probeArchive(
+function probeArchive(
   pool: WorkerPool,
   path: string,
   { signal }: AbortOptions,

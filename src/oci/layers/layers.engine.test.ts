@@ -105,6 +105,9 @@ const tar = (...entries: (Partial<TarEntry> & { name: string; content?: string }
     Buffer.alloc(1024),
   ]);
 
+/** Where an archive goes. */
+const into = (directory: string, owner?: { uid: number; gid: number }) => async () => ({ directory, owner });
+
 function namesIn(blob: string): string[] {
   const names: string[] = [];
   const reader = new TarReader({ entry: ({ name }) => void names.push(name) });
@@ -164,7 +167,7 @@ describe('packing and unpacking', () => {
       mkdirSync(other);
       execFileSync('tar', ['-xpf', blob, '-C', other, '--numeric-owner']);
       expect(
-        await extractArchive(pools.bulk, { archive: blob, directory: back, tempDirectory: temp.path, signal }),
+        await extractArchive(pools.bulk, { archive: blob, target: into(back), tempDirectory: temp.path, signal }),
       ).toBe(true);
       expect(describeTree(back)).toEqual(describeTree(other));
       return;
@@ -645,7 +648,7 @@ describe('archives that ADD unpacks', () => {
     const [archive, directory] = [join(temp, `${Math.random()}`), join(temp, `out-${Math.random()}`)];
     writeFileSync(archive, bytes);
     mkdirSync(directory);
-    const options = { archive, directory, tempDirectory: temp, limits, signal };
+    const options = { archive, target: into(directory), tempDirectory: temp, limits, signal };
     return (await extractArchive(pools.bulk, options)) && describeTree(directory);
   }
 
@@ -796,7 +799,13 @@ describe('archives that ADD unpacks', () => {
         writeFileSync(blob, archive);
         mkdirSync(directory, { mode: 0o755 });
         if (whiteouts) await applyLayer(pools.bulk, { blob, directory, signal });
-        else await extractArchive(pools.bulk, { archive: blob, directory, tempDirectory: temp.path, signal });
+        else
+          await extractArchive(pools.bulk, {
+            archive: blob,
+            target: into(directory),
+            tempDirectory: temp.path,
+            signal,
+          });
         const { mode, uid, gid } = lstat(directory);
         expect([mode & 0o7777, uid, gid]).toEqual([0o755, 0, 0]);
         expect(readFileSync(join(directory, 'f'), 'utf8')).toBe('x');
@@ -814,35 +823,111 @@ describe('archives that ADD unpacks', () => {
     const flag = { gz: '-z', xz: '-J', bz2: '-j', plain: '--format=gnu' }[kind] as string;
     execFileSync('tar', [flag, '-cf', archive, '-C', tree, '.wh.kept']);
     const owner = { uid: 12, gid: 34 };
-    expect(await extractArchive(pools.bulk, { archive, directory: out, owner, tempDirectory: temp.path, signal })).toBe(
-      true,
-    );
+    expect(
+      await extractArchive(pools.bulk, { archive, target: into(out, owner), tempDirectory: temp.path, signal }),
+    ).toBe(true);
     expect(describeTree(out)).toMatchObject({ '.wh.kept': { type: 'file', owner: '12:34' } });
   });
 
-  test('what is no archive is left alone', async () => {
+  test('what is no archive is left alone, and no place is asked for', async () => {
     using temp = tempDirectory();
-    const out = join(temp.path, 'out');
-    mkdirSync(out);
-    for (const content of ['just text', '', 'x'.repeat(5000)]) {
-      writeFileSync(join(temp.path, 'f'), content);
-      expect(
-        await extractArchive(pools.bulk, {
-          archive: join(temp.path, 'f'),
-          directory: out,
-          tempDirectory: temp.path,
-          signal,
-        }),
-      ).toBe(false);
+    const archive = join(temp.path, 'f');
+    const target = () => Promise.reject(new Error('asked'));
+    const text = Buffer.from('text\n'.repeat(300));
+    const packed = ['gzip', 'zstd', 'xz', 'bzip2'].map((program) => execFileSync(program, ['-c'], { input: text }));
+    for (const content of [text, Buffer.alloc(0), Buffer.alloc(2048), ...packed]) {
+      writeFileSync(archive, content);
+      expect(await extractArchive(pools.bulk, { archive, target, tempDirectory: temp.path, signal })).toBe(false);
     }
-    execFileSync('sh', ['-c', `echo text | gzip > ${temp.path}/f`]);
-    expect(
-      await extractArchive(pools.bulk, {
-        archive: join(temp.path, 'f'),
-        directory: out,
-        tempDirectory: temp.path,
-        signal,
-      }),
-    ).toBe(false);
+  });
+});
+
+describe('hostile archives, as a layer and as what ADD unpacks', () => {
+  const file = (name: string, content = 'x') => ({ name, content });
+  const directory = (name: string) => ({ name, type: 'directory' as const, mode: 0o755 });
+  const symlink = (name: string, linkname: string) => ({ name, type: 'symlink' as const, linkname });
+  const hardlink = (name: string, linkname: string) => ({ name, type: 'hardlink' as const, linkname });
+  /** The first header with other bytes in it. */
+  const patched = (at: number, bytes: string) => {
+    const archive = tar(file('f', 'content'));
+    archive.write(bytes, at, 'latin1');
+    archive.fill(0x20, 148, 156);
+    const sum = archive.subarray(0, 512).reduce((total, byte) => total + byte, 0);
+    archive.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+    return archive;
+  };
+  /** `out` is the directory beside the root, with the file `kept`, that must not be touched. */
+  const cases: readonly (readonly [string, (out: string) => Buffer, readonly string[] | string])[] = [
+    ['a name above the root', () => tar(file('../out/pwned')), 'LAYER_ESCAPE'],
+    ['a name above the root, from inside', () => tar(file('a/../../out/pwned')), 'LAYER_ESCAPE'],
+    ['a directory above the root', () => tar(directory('../out/pwned')), 'LAYER_ESCAPE'],
+    ['an absolute name', (out) => tar(file(`${out}/pwned`)), ['tmp']],
+    ['a parent that is an absolute symlink', (out) => tar(symlink('l', out), file('l/pwned')), ['l', 'tmp']],
+    [
+      'a parent that is a relative symlink',
+      () => tar(symlink('l', '../out'), file('l/pwned')),
+      ['l', 'out', 'out/pwned'],
+    ],
+    [
+      'a parent behind two symlinks',
+      () => tar(symlink('a', '..'), symlink('b', 'a/out'), file('b/pwned')),
+      ['a', 'b', 'out', 'out/pwned'],
+    ],
+    [
+      'a directory replaced by a symlink between two files',
+      (out) => tar(directory('d'), file('d/fine'), symlink('d', out), file('d/pwned')),
+      ['d', 'tmp'],
+    ],
+    ['a file through a symlink of its own name', (out) => tar(symlink('f', `${out}/kept`), file('f')), ['f']],
+    ['a directory over a symlink', (out) => tar(symlink('d', out), directory('d'), file('d/f')), ['d', 'd/f']],
+    ['a hard link above the root', () => tar(hardlink('h', '../out/kept')), 'LAYER_ESCAPE'],
+    ['a hard link to an absolute path', (out) => tar(hardlink('h', `${out}/kept`)), 'LAYER_HARDLINK'],
+    ['a hard link through a symlink', (out) => tar(symlink('l', out), hardlink('h', 'l/kept')), 'LAYER_HARDLINK'],
+    [
+      'a hard link to a symlink, written through',
+      (out) => tar(symlink('l', `${out}/kept`), hardlink('h', 'l'), file('h')),
+      ['h', 'l'],
+    ],
+    ['a hard link to a directory', () => tar(directory('d'), hardlink('h', 'd')), 'LAYER_HARDLINK'],
+    ['a hard link to itself', () => tar(file('f'), hardlink('f', 'f')), ['f']],
+    ['a symlink loop as a parent', () => tar(symlink('a', 'b'), symlink('b', 'a'), file('a/f')), 'LAYER_SYMLINK_LOOP'],
+    ['a file as a parent', () => tar(file('f'), file('f/g')), 'LAYER_NOT_A_DIRECTORY'],
+    ['members of one name', () => tar(file('f', '1'), directory('f'), file('f/g'), file('f', '2')), ['f']],
+    ['a device', () => tar({ name: 'sda', type: 'block', mode: 0o666, devmajor: 8, devminor: 0 }), ['sda']],
+    ['a name with a NUL', () => patched(0, 'f\0../out/pwned'), ['f']],
+    ['a negative size', () => patched(124, '-0000000001'), 'TAR_MALFORMED'],
+    ['a negative size in base 256', () => patched(124, '\xff'.repeat(12)), 'TAR_MALFORMED'],
+    ['an enormous size', () => patched(124, `\x80${'\x7f'.repeat(11)}`), 'TAR_MALFORMED'],
+    ['a size beyond the archive', () => patched(124, '00000077777'), 'TAR_MALFORMED'],
+    ['an owner out of range', () => patched(108, '\xff'.repeat(8)), 'TAR_MALFORMED'],
+    ['a huge extended header', () => patched(124, `07777777777\0${' '.repeat(20)}x`), 'TAR_LIMIT'],
+    ['a huge long name', () => patched(124, `07777777777\0${' '.repeat(20)}L`), 'TAR_LIMIT'],
+    ['a name longer than any path', () => tar(file('n/'.repeat(3000))), 'TAR_LIMIT'],
+  ];
+
+  test.each(cases)('%s', async (_, archive, expected) => {
+    for (const kind of ['layer', 'ADD']) {
+      using temp = tempDirectory();
+      const out = join(temp.path, 'out');
+      const root = join(temp.path, 'root');
+      for (const path of [out, root]) mkdirSync(path);
+      writeFileSync(join(out, 'kept'), 'kept');
+      const before = describeTree(out);
+      const blob = join(temp.path, 'blob');
+      writeFileSync(blob, archive(out));
+      const work =
+        kind === 'layer'
+          ? applyLayer(pools.bulk, { blob, directory: root, signal })
+          : extractArchive(pools.bulk, { archive: blob, target: into(root), tempDirectory: temp.path, signal });
+      if (typeof expected === 'string')
+        await expect(work).rejects.toMatchObject({ code: 'invalid_argument', reason: expected });
+      else {
+        await work;
+        const names = Object.keys(describeTree(root)).filter((name) => !name.startsWith('tmp/'));
+        expect(names.sort()).toEqual(expected);
+      }
+      expect(describeTree(out)).toEqual(before);
+      expect(readdirSync(temp.path).sort()).toEqual(['blob', 'out', 'root']);
+    }
   });
 });

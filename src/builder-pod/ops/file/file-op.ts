@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import { CodedError, invalidArgument } from '../../../base/index.ts';
+import { annotate, CodedError, invalidArgument } from '../../../base/index.ts';
 import type { ContentHasher } from '../../../cache/contenthash/index.ts';
 import type { ImmutableRef, Mounted, MutableRef, RefManager, RefOptions } from '../../../cache/ports.ts';
 import type { ChownOpt, FileAction, FileCopy, FileOp } from '../../../llb/index.ts';
-import { extractArchive, probeArchive, type UnpackLimits } from '../../../oci/layers/index.ts';
+import { extractArchive, type UnpackLimits } from '../../../oci/layers/index.ts';
 import type { Op, OpContext, Result } from '../../../solver/ports.ts';
 import { siblingModule, type WorkerPool } from '../../../sys/index.ts';
 import { bindCacheMap, fileCacheMap } from '../cache-map/index.ts';
@@ -109,28 +109,28 @@ class FileRun implements AsyncDisposable {
 
   /** Archives are unpacked, all else is copied. */
   async #unpack(args: FileTaskArgs, copy: FileCopy): Promise<void> {
-    const { pool, tempDirectory, unpackLimits: limits } = this.#options;
-    const { signal } = this.#context;
     const source = args.source!;
     const candidates = await this.#task<UnpackCandidate[]>('unpackCandidates', { source, copy });
     for (const { path, archive } of candidates) {
-      if (archive !== undefined && (await this.#isArchive(join(source, archive)))) {
-        const { directory, owner } = await this.#task<{ directory: string; owner?: Ids }>('prepareUnpack', args);
-        const options = {
-          archive: join(source, archive),
-          directory: join(args.target, directory),
-          tempDirectory,
-          limits,
-          signal,
-        };
-        if (await extractArchive(pool, { ...options, ...(owner ? { owner } : {}) })) continue;
-      }
+      if (archive !== undefined && (await this.#extract(path, join(source, archive), args))) continue;
       await this.#task('fileAction', { ...args, paths: [path] });
     }
   }
 
-  async #isArchive(path: string): Promise<boolean> {
-    return (await probeArchive(this.#options.pool, path, { signal: this.#context.signal })) !== undefined;
+  /** False when the file is no archive. */
+  async #extract(path: string, archive: string, args: FileTaskArgs): Promise<boolean> {
+    const { pool, tempDirectory, unpackLimits: limits } = this.#options;
+    const { signal } = this.#context;
+    const target = async () => {
+      const { directory, owner } = await this.#task<{ directory: string; owner?: Ids }>('prepareUnpack', args);
+      return { directory: join(args.target, directory), owner };
+    };
+    try {
+      return await extractArchive(pool, { archive, target, tempDirectory, limits, signal });
+    } catch (error) {
+      signal.throwIfAborted();
+      throw annotate(error, path.replace(/^\//, ''));
+    }
   }
 
   /** What the action writes to: the action before goes on where nobody else needs its result, else a new ref on top. */
