@@ -14,9 +14,11 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { gunzipSync } from 'node:zlib';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { TarReader } from '../../oci/tar/index.ts';
 import { BASE, FAILURES, LINTED, STAGES } from './testing/differential-cases.ts';
@@ -226,6 +228,82 @@ describe('failures', () => {
     else if (SAYS_LESS.has(name)) expect(failureOf(real!)).toContain(failureOf(ours!));
     else expect(failureOf(ours!)).toBe(failureOf(real!));
   });
+});
+
+describe('what a step sees', () => {
+  const SEEN: Readonly<Record<string, string>> = {
+    'its devices': 'RUN for f in /dev/* /dev/pts/*; do stat -c "%N %F %a %t %T %u:%g" $f; done',
+    'its mounts': `RUN cut -d' ' -f2-4 /proc/self/mounts | grep -v '^/ ' | sed -E 's#^(/etc/[a-z.]+) [a-z0-9]+ (.*relatime).*#\\1 \\2#' | sort`,
+    itself:
+      'RUN id; pwd; umask; hostname; env | sort; cat /etc/hosts; ulimit -n; ls -l /proc/self/fd | grep -o "[012] -> /dev/null"; tty',
+    'its kernel files':
+      'RUN ls -d /proc/* /sys/* | grep -v "/proc/[0-9]"; for f in kcore keys timer_list scsi; do stat -c "%n %F %a" /proc/$f; done',
+    'no network': 'RUN --network=none ip addr | grep -v link; ip route; grep Cap /proc/self/status',
+    'memory of its own':
+      'RUN --mount=type=tmpfs,target=/new --mount=type=tmpfs,target=/d --mount=type=tmpfs,target=/d/x,size=1m stat -c "%n %a %u:%g" /new /d /d/x; grep -E " /(new|d|d/x) " /proc/self/mounts',
+    secrets:
+      'RUN --mount=type=secret,id=s,target=/s,mode=0700 --mount=type=secret,id=s,target=/t,uid=5 --mount=type=secret,id=s,env=S stat -c "%n %a %u:%g" /s /t; echo $S; /s; grep -E " /(s|t) " /proc/self/mounts | grep -o " /[st] .*relatime"',
+    caches:
+      'RUN --mount=type=cache,target=/c --mount=type=cache,target=/u,uid=5,gid=6,mode=0700 --mount=type=cache,target=/r,readonly stat -c "%n %a %u:%g" /c /u /r; touch /r/x || echo read-only',
+    'other stages':
+      'RUN --mount=from=other,source=/sub,target=/o --mount=from=other,target=/w,rw cat /o/g; touch /o/x || echo read-only; touch /w/x && echo writable; stat -c "%n %a" /o /w',
+  };
+  const OTHER = 'FROM scratch AS other\nCOPY d /sub\n';
+
+  test.each(Object.entries(SEEN))('%s', async (name, text) => {
+    const file = `seen-${name.replaceAll(' ', '-')}`;
+    const script = text.replace(/^(RUN (?:--\S+ )*)(.*)$/, '$1exec 2>&1; $2; true');
+    writeFileSync(join(temp, file), `${BASE}${OTHER}FROM base\n${script}\n`);
+    writeFileSync(join(temp, 'secret'), '#!/bin/sh\necho told\n');
+    const printed = async (daemon: Daemon) => {
+      const { code, text } = await daemon.build(file, '--no-cache', '--secret', `id=s,src=${join(temp, 'secret')}`);
+      expect(code, text).toBe(0);
+      return (
+        [...text.matchAll(/^#\d+ \d+\.\d+ (.*)$/gm)]
+          .map(([, line]) => line!)
+          // What its tracing is told by, where ours has none.
+          .filter((line) => !/^(OTEL_|TRACEPARENT=)|otel/.test(line))
+      );
+    };
+    const [real, ours] = await Promise.all(both.map(printed));
+    expect(ours).toEqual(real);
+  });
+});
+
+test('a server is asked the same for what is added from it', async () => {
+  const asked: string[] = [];
+  const server = createServer((req, res) => {
+    const { 'user-agent': agent, 'accept-encoding': encoding, 'if-none-match': known } = req.headers;
+    asked.push(`${req.method} ${req.url} ${agent?.replace(/\/v.*/, '')} ${encoding} ${known}`);
+    const what = req.url?.slice(1);
+    if (what === 'gone') res.writeHead(404).end();
+    else if (what === 'moved') res.writeHead(302, { location: '/weak' }).end();
+    else if (what === 'weak') res.writeHead(200, { etag: 'W/"w"' }).end('weak');
+    else if (what === 'no-head' && req.method === 'HEAD') res.writeHead(405).end();
+    else if (req.headers['if-none-match'] === '"e"') res.writeHead(304).end();
+    else if (what === 'packed') res.writeHead(200, { etag: '"p"', 'content-encoding': 'gzip' }).end(gzipSync('packed'));
+    else res.writeHead(200, { etag: '"e"', 'last-modified': 'Tue, 14 Nov 2023 22:13:20 GMT' }).end(what);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const seen = async (daemon: Daemon) => {
+    const of: string[] = [];
+    for (const name of ['plain', 'packed', 'moved', 'no-head', 'gone']) {
+      writeFileSync(join(temp, 'added'), `FROM scratch\nADD ${url}/${name} /\n`);
+      for (let round = 0; round < 2; round++) {
+        const { code, text } = await daemon.build('added');
+        of.push(...asked.splice(0), code === 0 ? 'built' : failureOf({ code, text }));
+      }
+    }
+    return of;
+  };
+  try {
+    const [real, ours] = both;
+    expect(await seen(ours)).toEqual(await seen(real));
+  } finally {
+    server.close();
+  }
 });
 
 test('checks find the same', async () => {

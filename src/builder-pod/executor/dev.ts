@@ -1,4 +1,4 @@
-import { mkdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { mountAll, openRoot } from '../../sys/index.ts';
 
 interface Device {
@@ -30,7 +30,7 @@ const LINKS: Readonly<Record<string, string>> = {
   stdout: '/proc/self/fd/1',
   stderr: '/proc/self/fd/2',
   ptmx: 'pts/ptmx',
-  core: '/proc/kcore',
+  ...(existsSync('/proc/kcore') ? { core: '/proc/kcore' } : {}),
 };
 
 /**
