@@ -43,6 +43,8 @@ test('usage tells size, parents, use and kind', async () => {
   const layers = await b.layers(options);
   const after = (await diskUsage(state.refs, options)).find(({ id }) => id === b.id)?.size;
   expect(after).toBe(before + layers[1]!.descriptor.size);
+  b.setMetadata('tree', 'x'.repeat(1000));
+  expect((await diskUsage(state.refs, options)).find(({ id }) => id === b.id)?.size).toBe((after ?? 0) + 1000);
   await b.release();
 });
 

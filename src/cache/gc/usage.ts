@@ -107,6 +107,8 @@ async function measure(refs: Refs, row: Row, options: AbortOptions): Promise<num
   for (const blob of refs.records.blobs(row.id)) {
     if (blob.held === 1) size += content.info(blob.digest as `sha256:${string}`)?.size ?? 0;
   }
+  const kept = 'SELECT coalesce(sum(length(value)), 0) AS bytes FROM ref_metadata WHERE ref = ?';
+  size += db.get<{ bytes: number }>(kept, row.id)?.bytes ?? 0;
   // What is being written changes on.
   if (row.kind !== 'mutable' || !refs.records.inUse(row.id))
     db.ifRoom(() => db.run('UPDATE refs SET size = ? WHERE id = ?', size, row.id));

@@ -52,3 +52,23 @@ test('keys outlive the process that wrote them', async () => {
   await first.close();
   expect(new SqliteKeyStore(openDatabase('kept.db')).links('a', link, ['main'])).toEqual(['b']);
 });
+
+test('a result that ever new keys lead to keeps the newest of them', () => {
+  const db = openDatabase();
+  const store = new SqliteKeyStore(db);
+  const link = { input: 0, output: 0, digest: digestOf('copy'), selector: '' };
+  store.addResult('made', 'result', 1, 'main');
+  db.transaction(() => {
+    for (let n = 0; n < 1200; n++) {
+      store.addLink('root', { ...link, digest: digestOf('fetch') }, `commit ${n}`, 'main');
+      store.addLink(`commit ${n}`, link, 'made', 'main');
+    }
+  });
+  expect(store.links('commit 1199', link, ['main'])).toEqual(['made']);
+  expect(store.links('commit 1', link, ['main'])).toEqual([]);
+  expect(db.get('SELECT count(*) AS n FROM cache_link')).toEqual({ n: 2000 });
+  expect(db.get('SELECT count(*) AS n FROM cache_key')).toEqual({ n: 1002 });
+  store.dropResult('result');
+  for (const table of ['cache_key', 'cache_link', 'cache_link_kind'])
+    expect(db.all(`SELECT * FROM ${table}`)).toEqual([]);
+});

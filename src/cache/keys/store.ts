@@ -27,6 +27,9 @@ const MIGRATIONS = [
   `,
 ];
 
+/** Keys that lead to one key by one kind of link, in one scope. */
+const MAX_LINKS = 1000;
+
 interface LinkRow {
   readonly source: string;
   readonly input: number;
@@ -79,14 +82,28 @@ export class SqliteKeyStore implements KeyStore {
         link.output,
         link.selector,
       )!;
-      this.#db.run(
+      const to = this.#enter(target);
+      const added = this.#db.run(
         'INSERT OR IGNORE INTO cache_link VALUES (?, ?, ?, ?)',
-        this.#enter(id),
-        kind.num,
-        this.#enter(target),
-        scope,
+        ...[this.#enter(id), kind.num, to, scope],
       );
+      if (added > 0) this.#boundLinks(kind.num, to, scope);
     });
+  }
+
+  /** Where each commit leads to one and the same result, the oldest make way. */
+  #boundLinks(kind: number, target: number, scope: string): void {
+    const surplus = this.#db.all<{ source: number }>(
+      'SELECT source FROM cache_link WHERE target = ? AND kind = ? AND scope = ? ORDER BY source DESC LIMIT -1 OFFSET ?',
+      ...[target, kind, scope, MAX_LINKS],
+    );
+    for (const { source } of surplus) {
+      this.#db.run(
+        'DELETE FROM cache_link WHERE source = ? AND kind = ? AND target = ? AND scope = ?',
+        ...[source, kind, target, scope],
+      );
+      this.#dropBare([source]);
+    }
   }
 
   backlinks(id: string, scopes: readonly string[]): readonly { readonly from: string; readonly link: CacheLink }[] {
@@ -131,27 +148,32 @@ export class SqliteKeyStore implements KeyStore {
         .map((row) => row.key);
       if (bare.length === 0) return;
       this.#db.run('DELETE FROM cache_result WHERE result = ?', resultId);
-      for (let key = bare.pop(); key !== undefined; key = bare.pop()) {
-        const used = this.#db.get(
-          `SELECT 1 FROM cache_result WHERE key = ?1 UNION ALL SELECT 1 FROM cache_link WHERE source = ?1 LIMIT 1`,
-          key,
-        );
-        if (used !== undefined) continue;
-        const before = this.#db.all<{ source: number; kind: number }>(
-          'SELECT DISTINCT source, kind FROM cache_link WHERE target = ?',
-          key,
-        );
-        this.#db.run('DELETE FROM cache_link WHERE target = ?', key);
-        this.#db.run('DELETE FROM cache_key WHERE num = ?', key);
-        for (const { source, kind } of before) {
-          bare.push(source);
-          this.#db.run(
-            'DELETE FROM cache_link_kind WHERE num = ?1 AND NOT EXISTS (SELECT 1 FROM cache_link WHERE kind = ?1)',
-            kind,
-          );
-        }
-      }
+      this.#dropBare(bare);
     });
+  }
+
+  /** Removes those of these keys that have no result and lead nowhere, and what led to them alone. */
+  #dropBare(bare: number[]): void {
+    for (let key = bare.pop(); key !== undefined; key = bare.pop()) {
+      const used = this.#db.get(
+        `SELECT 1 FROM cache_result WHERE key = ?1 UNION ALL SELECT 1 FROM cache_link WHERE source = ?1 LIMIT 1`,
+        key,
+      );
+      if (used !== undefined) continue;
+      const before = this.#db.all<{ source: number; kind: number }>(
+        'SELECT DISTINCT source, kind FROM cache_link WHERE target = ?',
+        key,
+      );
+      this.#db.run('DELETE FROM cache_link WHERE target = ?', key);
+      this.#db.run('DELETE FROM cache_key WHERE num = ?', key);
+      for (const { source, kind } of before) {
+        bare.push(source);
+        this.#db.run(
+          'DELETE FROM cache_link_kind WHERE num = ?1 AND NOT EXISTS (SELECT 1 FROM cache_link WHERE kind = ?1)',
+          kind,
+        );
+      }
+    }
   }
 
   has(id: string, scopes: readonly string[]): boolean {

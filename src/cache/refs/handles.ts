@@ -148,8 +148,12 @@ export class ImmutableHandle implements ImmutableRef {
   }
 
   setMetadata(key: string, value: string): void {
-    const sql = 'INSERT OR REPLACE INTO ref_metadata (ref, key, value) VALUES (?, ?, ?)';
-    this.#engine.records.options.db.run(sql, this.#row().id, key, value);
+    const { db } = this.#engine.records.options;
+    const { id } = this.#row();
+    db.transaction(() => {
+      db.run('INSERT OR REPLACE INTO ref_metadata (ref, key, value) VALUES (?, ?, ?)', id, key, value);
+      db.run('UPDATE refs SET size = NULL WHERE id = ?', id);
+    });
   }
 
   #row(): RefRow {
