@@ -240,6 +240,62 @@ describe('what is built', () => {
 });
 
 test.each([
+  ['shm-size', 'x', 'failed to parse shm size: strconv.ParseInt: parsing "x": invalid syntax'],
+  [
+    'memory',
+    'x',
+    'failed to parse resource limits: invalid memory value: x: strconv.ParseInt: parsing "x": invalid syntax',
+  ],
+  ['memory', '0', 'failed to parse resource limits: invalid memory value: 0: must be > 0'],
+  ['memswap', '0', 'failed to parse resource limits: invalid memswap value: 0: must be -1 (unlimited) or > 0'],
+  [
+    'cpushares',
+    '-1',
+    'failed to parse resource limits: invalid cpushares value: -1: strconv.ParseUint: parsing "-1": invalid syntax',
+  ],
+  ['cpusetcpus', 'a', 'failed to parse resource limits: invalid cpusetcpus value: a: invalid cpuset element "a"'],
+  ['ulimit', 'nofile=5:1', 'failed to parse ulimit: ulimit soft limit must be less than or equal to hard limit: 5 > 1'],
+  ['ulimit', 'foo=1', 'failed to parse ulimit: invalid ulimit type: foo'],
+  ['ulimit', 'nofile=x', 'failed to parse ulimit: strconv.ParseInt: parsing "x": invalid syntax'],
+  [
+    'ulimit',
+    'nofile=1:2:3',
+    'failed to parse ulimit: too many limit value arguments - 1:2:3, can only have up to two, `soft[:hard]`',
+  ],
+  [
+    'build-arg:BUILDKIT_DOCKERFILE_CHECK',
+    'foo=bar',
+    'failed to parse build-arg:BUILDKIT_DOCKERFILE_CHECK: invalid check option "foo"',
+  ],
+])('the option %s=%s fails as with the real frontend', async (option, value, message) => {
+  const error = await failure(new FakeClient({ Dockerfile: 'FROM scratch\n' }, { [option]: value }));
+  expect(error).toMatchObject({ message, fault: 'user' });
+});
+
+test.each([
+  ['# check=skip\nFROM scratch\n', 'failed to parse check options: invalid check option "skip"'],
+  ['FROM scratch\nRUN --device=foo,required true\n', 'failed to load LLB: required device "foo" is not registered'],
+  ['FROM scratch\nRUN --device=name=a,name=b x\n', 'dockerfile parse error on line 2: device name already set to a'],
+  ['FROM scratch\nRUN --device=a,required=x x\n', 'dockerfile parse error on line 2: invalid value for required: x'],
+  [
+    'FROM scratch\nRUN --device=a,nmae=x x\n',
+    "dockerfile parse error on line 2: unexpected key 'nmae' in 'nmae=x' (did you mean name?)",
+  ],
+  [
+    'FROM scratch\nRUN --device=a,foo x\n',
+    "dockerfile parse error on line 2: invalid field 'foo' must be a key=value pair",
+  ],
+])('%j fails as with the real daemon', async (dockerfile, message) => {
+  expect(await failure(new FakeClient({ Dockerfile: dockerfile }))).toMatchObject({ message, fault: 'user' });
+});
+
+test('a device that is not required may be missing', async () => {
+  const client = new FakeClient({ Dockerfile: 'FROM scratch\nRUN --device=vendor.com/dev=x true\n' });
+  await buildDockerfile(client, call);
+  expect(bodies(client.definition)[0]).toMatchObject({ kind: 'exec', exec: { cdiDevices: [] } });
+});
+
+test.each([
   ['=y', 'invalid environment variable "=y": it has no name'],
   ['A=1\0b', 'invalid environment variable "A=1\\x00b": it holds a null character'],
 ])('a base image with the variable %j fails the step that would have it, as a fault of the user', async (entry, message) => {

@@ -1,4 +1,4 @@
-import { CodedError, formatPlatform, normalizePlatform, type Platform } from '../base/index.ts';
+import { annotate, CodedError, formatPlatform, normalizePlatform, type Platform } from '../base/index.ts';
 import { type SourceInfo, sourceDetails } from '../llb/index.ts';
 import { BuildContexts, type Entrypoint } from './contexts.ts';
 import { type Conversion, convertDockerfile } from './conversion.ts';
@@ -6,7 +6,7 @@ import { detectSyntax, findDirective, type SyntaxRequest } from './directives.ts
 import type { CallOptions, DockerfileClient, FrontendRef, FrontendResult } from './frontend-interface.ts';
 import { definitionOf } from './graph.ts';
 import { encodeImageConfig } from './image-config.ts';
-import { Linter, type LintFinding, parseLintOptions } from './lint.ts';
+import { Linter, type LintFinding, type LintOptions, parseLintOptions } from './lint.ts';
 import { DockerfileError, located, rangesOf } from './location.ts';
 import { type BuildOptions, readOptions } from './options.ts';
 import { answerSubrequest } from './subrequests.ts';
@@ -145,8 +145,15 @@ async function buildOne(
 /** The linter that the build argument or the file's check directive asks for. */
 export function linterOf(request: BuildRequest, report: (finding: LintFinding) => void): Linter {
   const directive = findDirective('check', request.dockerfile.text);
-  const options = request.options.lint ?? parseLintOptions((directive?.value ?? '').split(' ', 1)[0]!);
-  return new Linter(options, report);
+  return new Linter(request.options.lint ?? checkOptions((directive?.value ?? '').split(' ', 1)[0]!), report);
+}
+
+function checkOptions(text: string): LintOptions {
+  try {
+    return parseLintOptions(text);
+  } catch (error) {
+    throw annotate(error, 'failed to parse check options');
+  }
 }
 
 /** Findings of one build that are shown; the next one says that there are more. */

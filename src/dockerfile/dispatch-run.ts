@@ -51,6 +51,11 @@ export function dispatchRun(
   const script = scriptOf(state, command, plan);
   const args = command.line.shell ? withShell(state.image, { ...command.line, args: script.args }) : [...script.args];
   if (args.length === 0) throw invalidArgument('arguments are required');
+  const device = command.devices.find(({ required }) => required);
+  if (device !== undefined)
+    throw invalidArgument(`failed to load LLB: required device ${quote(device.name)} is not registered`, {
+      hint: 'This builder has no devices to give to steps; without `required` the step runs without.',
+    });
   for (const [i, mount] of command.mounts.entries())
     planMount(state, command, mount, planned.sources[i]!, plan, context);
   if (context.options.shmSize > 0)

@@ -1,3 +1,4 @@
+import type { Device } from './device.ts';
 import type { Location } from './location.ts';
 import type { Mount } from './mount.ts';
 
@@ -70,6 +71,7 @@ export interface RunCommand extends CommandBase {
   readonly mountSources: readonly string[];
   readonly network: 'default' | 'none' | 'host';
   readonly security: 'sandbox' | 'insecure';
+  readonly devices: readonly Device[];
   /** Filled by expansion. */
   readonly mounts: readonly Mount[];
 }

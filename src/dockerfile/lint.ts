@@ -40,7 +40,10 @@ export function parseLintOptions(text: string): LintOptions {
         break;
       case 'error': {
         const error = parseBoolean(value);
-        if (error === undefined) throw invalidArgument(`failed to parse check option ${quote(part)}`);
+        if (error === undefined)
+          throw invalidArgument(
+            `failed to parse check option ${quote(part)}: strconv.ParseBool: parsing ${quote(value)}: invalid syntax`,
+          );
         options = { ...options, error };
         break;
       }

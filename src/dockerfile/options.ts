@@ -30,13 +30,15 @@ export interface BuildOptions {
   readonly keepGitDir: boolean;
 }
 
+const LINT_OPTION = 'build-arg:BUILDKIT_DOCKERFILE_CHECK';
+
 /** @throws CodedError naming the option */
 export function readOptions(options: ReadonlyMap<string, string>): BuildOptions {
   const platforms = (options.get('platform') ?? '')
     .split(',')
     .filter((text) => text !== '')
     .map(targetPlatform);
-  const lint = options.get('build-arg:BUILDKIT_DOCKERFILE_CHECK');
+  const lint = options.get(LINT_OPTION);
   return {
     buildArgs: withPrefix(options, 'build-arg:'),
     labels: withPrefix(options, 'label:'),
@@ -48,22 +50,26 @@ export function readOptions(options: ReadonlyMap<string, string>): BuildOptions 
     extraHosts: extraHostsOf(options.get('add-hosts') ?? ''),
     network: networkOf(options.get('force-network-mode') ?? ''),
     hostname: options.get('build-arg:BUILDKIT_SANDBOX_HOSTNAME') || (options.get('hostname') ?? ''),
-    shmSize: integer(options, 'shm-size') ?? 0,
-    ulimits: ulimitsOf(options.get('ulimit') ?? ''),
+    shmSize: shmSizeOf(options.get('shm-size') ?? ''),
+    ulimits: inContext('failed to parse ulimit', () => ulimitsOf(options.get('ulimit') ?? '')),
     cgroupParent: options.get('cgroup-parent') ?? '',
-    linuxResources: linuxResourcesOf(options),
+    linuxResources: inContext('failed to parse resource limits', () => linuxResourcesOf(options)),
     cacheImports: cacheImportsOf(options),
     cacheNamespace: options.get('build-arg:BUILDKIT_CACHE_MOUNT_NS') ?? '',
-    lint: lint === undefined ? undefined : parseLintOptions(lint),
+    lint: lint === undefined ? undefined : inContext(`failed to parse ${LINT_OPTION}`, () => parseLintOptions(lint)),
     keepGitDir: parseBoolean(options.get('build-arg:BUILDKIT_CONTEXT_KEEP_GIT_DIR') ?? '') ?? false,
   };
 }
 
 function targetPlatform(text: string): Platform {
+  return inContext(`failed to parse target platform ${text}`, () => parsePlatform(text));
+}
+
+function inContext<T>(context: string, read: () => T): T {
   try {
-    return parsePlatform(text);
+    return read();
   } catch (error) {
-    throw annotate(error, `failed to parse target platform ${text}`);
+    throw annotate(error, context);
   }
 }
 
@@ -116,46 +122,65 @@ function extraHostsOf(text: string): { host: string; ip: string }[] {
   });
 }
 
+/** Resources that a process can be limited in, as the field's clients name them. */
+const ULIMITS = new Set(
+  'core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack'.split(' '),
+);
+
 function ulimitsOf(text: string): { name: string; soft: number; hard: number }[] {
   return fieldsOf(text, 'ulimit').map((field) => {
-    const match = /^([a-z]+)=(-?\d+)(?::(-?\d+))?$/.exec(field);
-    if (match === null) throw invalidArgument(`failed to parse ulimit: invalid ulimit argument: ${field}`);
-    const soft = Number(match[2]);
-    const hard = match[3] === undefined ? soft : Number(match[3]);
-    if (hard !== -1 && (soft === -1 || soft > hard))
-      throw invalidArgument(`failed to parse ulimit: the soft limit is above the hard one: ${field}`);
-    return { name: match[1]!, soft, hard };
+    const [name, values] = cut(field, '=');
+    if (values === undefined) throw invalidArgument(`invalid ulimit argument: ${field}`);
+    if (!ULIMITS.has(name)) throw invalidArgument(`invalid ulimit type: ${name}`);
+    const [first = '', second, third] = values.split(':');
+    if (third !== undefined)
+      throw invalidArgument(`too many limit value arguments - ${values}, can only have up to two, \`soft[:hard]\``);
+    const soft = integer(first);
+    const hard = second === undefined ? soft : integer(second);
+    if (hard !== -1 && soft > hard)
+      throw invalidArgument(`ulimit soft limit must be less than or equal to hard limit: ${soft} > ${hard}`);
+    if (hard !== -1 && soft === -1)
+      throw invalidArgument(
+        `ulimit soft limit must be less than or equal to hard limit: soft: -1 (unlimited), hard: ${hard}`,
+      );
+    return { name, soft, hard };
   });
 }
 
-function integer(options: ReadonlyMap<string, string>, key: string): number | undefined {
-  const text = options.get(key);
-  if (text === undefined || text === '') return undefined;
-  const value = /^-?\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
-  if (!Number.isSafeInteger(value)) throw invalidArgument(`invalid ${key} value: ${text}`);
-  return value;
+function shmSizeOf(text: string): number {
+  return text === '' ? 0 : inContext('failed to parse shm size', () => integer(text));
+}
+
+/** A whole number, in the words of the field's programs when it is none. @throws CodedError */
+function integer(text: string, kind: 'Int' | 'Uint' = 'Int'): number {
+  const value = (kind === 'Int' ? /^[+-]?\d{1,16}$/ : /^\d{1,16}$/).test(text) ? Number(text) : Number.NaN;
+  if (Number.isSafeInteger(value)) return value;
+  throw invalidArgument(`strconv.Parse${kind}: parsing ${JSON.stringify(text)}: invalid syntax`);
 }
 
 function linuxResourcesOf(options: ReadonlyMap<string, string>): LinuxResources | undefined {
-  const positive = (key: string): number => {
-    const value = integer(options, key) ?? 0;
-    if (value < 0 || options.get(key) === '0') throw invalidArgument(`invalid ${key} value: ${value}: must be > 0`);
+  const given = (key: string): string => options.get(key) ?? '';
+  const number = (key: string, kind: 'Int' | 'Uint', allowed: (value: number) => boolean, range: string): number => {
+    const text = given(key);
+    if (text === '') return 0;
+    const value = inContext(`invalid ${key} value: ${text}`, () => integer(text, kind));
+    if (!allowed(value)) throw invalidArgument(`invalid ${key} value: ${text}: must be ${range}`);
     return value;
   };
-  const memorySwap = integer(options, 'memswap') ?? 0;
-  if (memorySwap < -1) throw invalidArgument(`invalid memswap value: ${memorySwap}: must be -1 (unlimited) or > 0`);
+  const positive = (key: string, kind: 'Int' | 'Uint') => number(key, kind, (value) => value > 0, '> 0');
   const set = (key: string): string => {
-    const value = options.get(key) ?? '';
-    if (value !== '' && !/^\d+(-\d+)?(,\d+(-\d+)?)*$/.test(value))
-      throw invalidArgument(`invalid ${key} value: ${value}`);
+    const value = given(key);
+    const wrong = value === '' ? undefined : value.split(',').find((element) => !/^\d+(-\d+)?$/.test(element));
+    if (wrong !== undefined)
+      throw invalidArgument(`invalid ${key} value: ${value}: invalid cpuset element ${JSON.stringify(wrong)}`);
     return value;
   };
   const resources: LinuxResources = {
-    memory: positive('memory'),
-    memorySwap,
-    cpuShares: positive('cpushares'),
-    cpuPeriod: positive('cpuperiod'),
-    cpuQuota: positive('cpuquota'),
+    memory: positive('memory', 'Int'),
+    memorySwap: number('memswap', 'Int', (value) => value === -1 || value > 0, '-1 (unlimited) or > 0'),
+    cpuShares: positive('cpushares', 'Uint'),
+    cpuPeriod: positive('cpuperiod', 'Uint'),
+    cpuQuota: positive('cpuquota', 'Int'),
     cpusetCpus: set('cpusetcpus'),
     cpusetMems: set('cpusetmems'),
   };
@@ -170,7 +195,12 @@ function cacheImportsOf(options: ReadonlyMap<string, string>): CacheImport[] {
     try {
       list = JSON.parse(text);
     } catch (error) {
-      throw invalidArgument(`failed to unmarshal cache-imports: ${(error as Error).message}`, { cause: error });
+      throw invalidArgument(
+        `failed to unmarshal cache-imports (${JSON.stringify(text)}): ${(error as Error).message}`,
+        {
+          cause: error,
+        },
+      );
     }
     for (const entry of Array.isArray(list) ? list : []) {
       const { Type, type, Attrs, attrs } = entry as Record<string, unknown>;

@@ -1,4 +1,5 @@
 import { invalidArgument } from '../base/index.ts';
+import { readDevice } from './device.ts';
 import { parseDuration } from './duration.ts';
 import { type FlagKinds, type Flags, parseFlags } from './flags.ts';
 import { chompTabs, heredocMark } from './heredoc.ts';
@@ -248,10 +249,7 @@ function copySources(node: InstructionNode): CopySources {
 
 function readRun(node: InstructionNode, base: CommandBase): RunCommand {
   const flags = parseFlags(node.flags, { mount: 'strings', network: 'string', security: 'string', device: 'strings' });
-  if (flags.strings('device').length > 0)
-    throw invalidArgument('the --device option of RUN is not supported', {
-      hint: 'Devices cannot be given to build steps yet; take the flag out.',
-    });
+  const devices = flags.strings('device').map(readDevice);
   const network = flags.string('network') || 'default';
   if (network !== 'default' && network !== 'none' && network !== 'host')
     throw invalidArgument(`invalid network mode ${quote(network)}`);
@@ -260,7 +258,17 @@ function readRun(node: InstructionNode, base: CommandBase): RunCommand {
     throw invalidArgument(`security ${quote(security)} is not valid`);
   const mountTexts = flags.strings('mount');
   const mountSources = mountTexts.map(mountSource);
-  return { ...base, kind: 'run', line: commandLine(node), mountTexts, mountSources, network, security, mounts: [] };
+  return {
+    ...base,
+    kind: 'run',
+    line: commandLine(node),
+    mountTexts,
+    mountSources,
+    network,
+    security,
+    devices,
+    mounts: [],
+  };
 }
 
 function commandLine(node: InstructionNode): CommandLine {
