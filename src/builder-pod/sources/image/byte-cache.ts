@@ -5,13 +5,16 @@ export interface CachedBytes {
   readonly bytes: Uint8Array;
 }
 
+/** What an entry takes beside its content. */
+const OVERHEAD = 1024;
+
 /** Small blobs by where they are from and digest, least recently used first out. */
 export class ByteCache {
   readonly #entries = new Map<string, CachedBytes>();
   readonly #limit: number;
   #size = 0;
 
-  /** `limit`: bytes of content kept. */
+  /** `limit`: bytes kept. */
   constructor(limit: number) {
     this.#limit = limit;
   }
@@ -29,14 +32,18 @@ export class ByteCache {
   add(from: string, digest: Digest, entry: CachedBytes): void {
     const key = `${from}\0${digest}`;
     const old = this.#entries.get(key);
-    if (old !== undefined) this.#size -= old.bytes.length;
+    if (old !== undefined) this.#size -= sizeOf(old);
     this.#entries.delete(key);
     this.#entries.set(key, entry);
-    this.#size += entry.bytes.length;
-    for (const [oldest, { bytes }] of this.#entries) {
+    this.#size += sizeOf(entry);
+    for (const [oldest, gone] of this.#entries) {
       if (this.#size <= this.#limit) break;
       this.#entries.delete(oldest);
-      this.#size -= bytes.length;
+      this.#size -= sizeOf(gone);
     }
   }
+}
+
+function sizeOf({ bytes }: CachedBytes): number {
+  return bytes.length + OVERHEAD;
 }

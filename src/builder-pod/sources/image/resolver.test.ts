@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Descriptor, digestOf, neverAborted, type Platform, parsePlatform } from '../../../base/index.ts';
 import { anonymous, RegistryClient } from '../../../oci/registry-client/index.ts';
+import { ByteCache } from './byte-cache.ts';
 import { ImageResolver } from './resolver.ts';
 
 const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
@@ -170,4 +171,24 @@ test('what an image may be made of', async () => {
     expect(await resolve(image(layer, { layer }))).toBe(layer);
   for (const config of ['application/vnd.docker.container.image.v1+json', 'application/octet-stream'])
     expect(await resolve(image(config, { config }))).toBe(config);
+});
+
+test('an image of more than a tebibyte is refused before anything of it is pulled', async () => {
+  const rootfs = { type: 'layers', diff_ids: Array.from({ length: 3 }, (_, n) => digestOf(`${n}`)) };
+  const root = put(MANIFEST, {
+    schemaVersion: 2,
+    config: put(CONFIG, { ...parsePlatform('amd64'), rootfs }),
+    layers: rootfs.diff_ids.map((digest) => ({ mediaType: LAYER, digest, size: 2 ** 39 })),
+  });
+  await expect(resolve(root)).rejects.toMatchObject({ code: 'resource_exhausted', reason: 'OCI_TOO_LARGE' });
+});
+
+test('small answers count, however many names they are kept under', () => {
+  const cache = new ByteCache(10_000);
+  const entry = { descriptor: { mediaType: '', digest: digestOf(''), size: 0 }, bytes: new Uint8Array() };
+  for (let n = 0; n < 1000; n++) cache.add(`${n}`, digestOf(''), entry);
+  const kept = Array.from({ length: 1000 }, (_, n) => cache.find(`${n}`, digestOf(''))).filter(Boolean);
+  expect(kept.length).toBeLessThan(11);
+  expect(kept.length).toBeGreaterThan(1);
+  expect(cache.find('999', digestOf(''))).toBe(entry);
 });

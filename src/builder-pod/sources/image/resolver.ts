@@ -1,7 +1,7 @@
 import {
   type AbortOptions,
   ANNOTATION_UNCOMPRESSED,
-  type CodedError,
+  CodedError,
   type Descriptor,
   type Digest,
   formatImageReference,
@@ -30,6 +30,8 @@ import { ByteCache, type CachedBytes } from './byte-cache.ts';
 
 /** Manifests and indexes that are asked for to find one image. */
 const MAX_DOCUMENTS = 64;
+/** Of all layers of an image, packed. */
+const MAX_IMAGE_BYTES = 2 ** 40;
 const MAX_PROVIDERS = 1000;
 
 /** `default` and `pull` ask the registry; `local` is taken as `default`, as there is no image store apart from it. */
@@ -236,6 +238,15 @@ function unsupportedType(what: string, mediaType: string): CodedError {
 function pairLayers(layers: readonly Descriptor[], diffIds: readonly Digest[]): readonly Layer[] {
   for (const { mediaType, digest } of layers)
     if (!isLayerType(mediaType)) throw unsupportedType(`layer ${digest}`, mediaType);
+  const total = layers.reduce((sum, { size }) => sum + size, 0);
+  if (total > MAX_IMAGE_BYTES)
+    throw new CodedError(
+      'resource_exhausted',
+      `the layers have ${total} bytes together, more than ${MAX_IMAGE_BYTES}`,
+      {
+        ...{ fault: 'user', reason: 'OCI_TOO_LARGE' },
+      },
+    );
   if (layers.length !== diffIds.length)
     throw invalidArgument(`malformed manifest: ${layers.length} layers, but ${diffIds.length} diff ids`, {
       reason: 'OCI_MALFORMED',
