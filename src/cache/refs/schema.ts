@@ -83,6 +83,9 @@ export const MIGRATIONS: readonly string[] = [
   ) WITHOUT ROWID;
   INSERT OR IGNORE INTO blob_deliveries
     SELECT b.digest, r.scope, r.place FROM ref_blobs b JOIN refs r ON r.id = b.ref WHERE b.held = 1 AND b.origin = 'given';`,
+
+  // Which repository brought what was given before places were written down is not known: each such ref is a place of its own.
+  `UPDATE refs SET place = id WHERE place = '' AND id IN (SELECT ref FROM ref_blobs WHERE origin = 'given');`,
 ];
 
 /** A row of `refs`. Times in ms since the epoch, size in bytes. */
