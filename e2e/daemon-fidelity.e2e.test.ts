@@ -76,6 +76,8 @@ describe('layers, pulled back by skopeo and unpacked by umoci', () => {
   const folder = work.path;
   const context = path.join(folder, 'context');
   let builder: TestBuilder;
+  /** Unpacks little. */
+  let small: TestBuilder;
   let registry: RegistryServer;
   const { succeeds } = building(() => builder);
 
@@ -94,9 +96,11 @@ describe('layers, pulled back by skopeo and unpacked by umoci', () => {
     await must('setcap', ['cap_net_raw+ep', path.join(context, 'capable')]);
     registry = await RegistryServer.start({ root: path.join(folder, 'registry') });
     builder = await startBuilder(folder);
+    mkdirSync(path.join(folder, 'small'));
+    small = await startBuilder(path.join(folder, 'small'), ['--max-unpacked-bytes', '16MiB']);
   });
   afterAll(async () => {
-    await builder?.stop();
+    await Promise.all([builder?.stop(), small?.stop()]);
     await registry?.[Symbol.asyncDispose]();
     work[Symbol.dispose]();
   });
@@ -188,11 +192,8 @@ describe('layers, pulled back by skopeo and unpacked by umoci', () => {
       path.join(same, 'Dockerfile'),
       'FROM scratch\nCOPY root /\nRUN true\nRUN busybox chmod 600 /file\nCOPY root /\nRUN busybox mkdir /x && busybox rmdir /x\n',
     );
-    const other = path.join(folder, 'other');
-    mkdirSync(other);
-    await using fresh = await startBuilder(other);
     const digests = [];
-    for (const { buildctl } of [builder, fresh]) {
+    for (const { buildctl } of [builder, small]) {
       const layout = path.join(folder, `same-${digests.length}`);
       const ran = await buildctl(dockerfileArgs(same, ['--output', `type=oci,tar=false,dest=${layout}`]));
       expect(ran.output, ran.output).not.toContain('error:');
@@ -200,5 +201,29 @@ describe('layers, pulled back by skopeo and unpacked by umoci', () => {
     }
     expect(digests[0]).toHaveLength(5);
     expect(digests[1]).toEqual(digests[0]);
+  });
+
+  test('a layer or an archive that grows beyond the bound fails its build by name, and that build alone', async () => {
+    const name = `${registry.host}/grown:1`;
+    const grown = makeContext(path.join(folder, 'grown'), {
+      Dockerfile: `${BASE}FROM base\nRUN head -c 20000000 /dev/zero > /zeros\n`,
+      'base.Dockerfile': `FROM ${name}\nRUN true\n`,
+      'add.Dockerfile': `${BASE}FROM base\nADD zeros.tar.gz /here/\n`,
+      'fine.Dockerfile': `${BASE}FROM base\nADD small.tar /here/\nRUN test -f /here/Dockerfile\n`,
+    });
+    await must('sh', [
+      '-c',
+      `cd ${grown} && head -c 20000000 /dev/zero > zeros && tar -czf zeros.tar.gz zeros && rm zeros`,
+    ]);
+    await must('tar', ['-cf', path.join(grown, 'small.tar'), '-C', grown, 'Dockerfile']);
+    await succeeds(grown, ['--output', `type=image,name=${name},push=true`]);
+    const build = (file: string) => small.buildctl(dockerfileArgs(grown, ['--opt', `filename=${file}`]));
+    for (const file of ['base.Dockerfile', 'add.Dockerfile']) {
+      const { code, output } = await build(file);
+      expect(code).not.toBe(0);
+      expect(output).toMatch(/it unpacks to more than 16777216 bytes \(maxUnpackedBytes\)/);
+    }
+    const { code, output } = await build('fine.Dockerfile');
+    expect(code, output).toBe(0);
   });
 });
