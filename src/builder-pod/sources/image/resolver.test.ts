@@ -173,12 +173,15 @@ test('what an image may be made of', async () => {
     expect(await resolve(image(config, { config }))).toBe(config);
 });
 
-test('an image of more than a tebibyte is refused before anything of it is pulled', async () => {
-  const rootfs = { type: 'layers', diff_ids: Array.from({ length: 3 }, (_, n) => digestOf(`${n}`)) };
+test.each([
+  ['layers of more than a tebibyte', 3, 2 ** 39],
+  ['more layers than can be mounted', 501, 1],
+])('%s are refused before anything of them is pulled', async (_, count, size) => {
+  const rootfs = { type: 'layers', diff_ids: Array.from({ length: count }, (_, n) => digestOf(`${n}`)) };
   const root = put(MANIFEST, {
     schemaVersion: 2,
     config: put(CONFIG, { ...parsePlatform('amd64'), rootfs }),
-    layers: rootfs.diff_ids.map((digest) => ({ mediaType: LAYER, digest, size: 2 ** 39 })),
+    layers: rootfs.diff_ids.map((digest) => ({ mediaType: LAYER, digest, size })),
   });
   await expect(resolve(root)).rejects.toMatchObject({ code: 'resource_exhausted', reason: 'OCI_TOO_LARGE' });
 });

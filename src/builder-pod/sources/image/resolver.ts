@@ -30,6 +30,8 @@ import { ByteCache, type CachedBytes } from './byte-cache.ts';
 
 /** Manifests and indexes that are asked for to find one image. */
 const MAX_DOCUMENTS = 64;
+/** What can be mounted: more would be found out after all of it was unpacked. */
+const MAX_LAYERS = 500;
 /** Of all layers of an image, packed. */
 const MAX_IMAGE_BYTES = 2 ** 40;
 const MAX_PROVIDERS = 1000;
@@ -238,6 +240,10 @@ function unsupportedType(what: string, mediaType: string): CodedError {
 function pairLayers(layers: readonly Descriptor[], diffIds: readonly Digest[]): readonly Layer[] {
   for (const { mediaType, digest } of layers)
     if (!isLayerType(mediaType)) throw unsupportedType(`layer ${digest}`, mediaType);
+  if (layers.length > MAX_LAYERS)
+    throw new CodedError('resource_exhausted', `the image has ${layers.length} layers, overlayfs takes ${MAX_LAYERS}`, {
+      ...{ fault: 'user', reason: 'OCI_TOO_LARGE' },
+    });
   const total = layers.reduce((sum, { size }) => sum + size, 0);
   if (total > MAX_IMAGE_BYTES)
     throw new CodedError(
