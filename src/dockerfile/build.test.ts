@@ -512,6 +512,25 @@ COPY f /
     expect(await text('frontend.subrequests.describe')).toMatch(/^NAME +VERSION DESCRIPTION\noutline +1\.0\.0 {3}/);
   });
 
+  test('findings are printed as the real frontend prints them; where they fail a build they fail its outline', async () => {
+    const dockerfile = '# check=error=true\nFROM scratch\nMAINTAINER q\n';
+    const lint = new FakeClient({ Dockerfile: dockerfile }, { requestid: 'frontend.lint' });
+    const { metadata } = await buildDockerfile(lint, call);
+    const text = new TextDecoder().decode(metadata.get('result.txt'));
+    expect(text.replace(/ - https:\S+/, '')).toBe(`
+WARNING: MaintainerDeprecated
+Maintainer instruction is deprecated in favor of using label
+Dockerfile:3
+--------------------
+   1 |     # check=error=true
+   2 |     FROM scratch
+   3 | >>> MAINTAINER q
+   4 |     \n--------------------
+`);
+    const outline = new FakeClient({ Dockerfile: dockerfile }, { requestid: 'frontend.outline' });
+    expect((await failure(outline)).message).toBe('lint violation found for rules: MaintainerDeprecated');
+  });
+
   test('a question it does not know is refused', async () => {
     const error = await failure(new FakeClient({ Dockerfile: text }, { requestid: 'frontend.new' }));
     expect(error).toMatchObject({

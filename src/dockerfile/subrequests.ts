@@ -120,7 +120,8 @@ async function outline(request: BuildRequest, call: CallOptions): Promise<Fronte
       contexts,
       options,
       targetPlatform: options.platforms[0],
-      lint: Linter.silent,
+      // Nobody is shown what it finds, but it may be told to fail.
+      lint: linterOf(request, () => {}),
     },
     call,
   );
@@ -249,7 +250,7 @@ async function lint(request: BuildRequest, call: CallOptions): Promise<FrontendR
 
 function findingText({ rule, message, location }: LintFinding, filename: string, lines: readonly string[]): string {
   const head = `\nWARNING: ${rule.name} - ${rule.url}\n${message}\n`;
-  return location === undefined ? head : `${head}\n${snippet(filename, lines, location)}`;
+  return location === undefined ? head : head + snippet(filename, lines, location);
 }
 
 /** The lines around a location, its own marked. */
