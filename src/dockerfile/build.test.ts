@@ -531,6 +531,15 @@ Dockerfile:3
     expect((await failure(outline)).message).toBe('lint violation found for rules: MaintainerDeprecated');
   });
 
+  test('targets of a file with a check comment inside, which crashes buildkitd v0.34.2', async () => {
+    const dockerfile = 'FROM scratch\n# check=skip=all\nMAINTAINER a\n';
+    const client = new FakeClient({ Dockerfile: dockerfile }, { requestid: 'frontend.targets' });
+    const { targets } = json((await buildDockerfile(client, call)).metadata.get('result.json')) as unknown as {
+      targets: unknown[];
+    };
+    expect(targets).toMatchObject([{ default: true, base: 'scratch' }]);
+  });
+
   test('a question it does not know is refused', async () => {
     const error = await failure(new FakeClient({ Dockerfile: text }, { requestid: 'frontend.new' }));
     expect(error).toMatchObject({
