@@ -25,7 +25,7 @@ import { directoryMetadata, readDirectoryMetadata } from './metadata.ts';
 import { fromGoMode, toGoMode } from './mode.ts';
 import { assertCleanPath, comparePaths } from './order.ts';
 import { decodePacket, encodePacket, type FileStat, type FsPacket, type PacketStream } from './packets.ts';
-import { type ReceiveOptions, type ReceiveProgress, receiveTree } from './receive.ts';
+import { ownBytes, type ReceiveOptions, type ReceiveProgress, receiveTree } from './receive.ts';
 import { type SendOptions, sendTree } from './send.ts';
 import { walkTree } from './walk.ts';
 
@@ -421,4 +421,14 @@ test('paths are in the order of their bytes, whatever these are', () => {
       expect(found).toBe(Math.sign(Buffer.compare(key(a), key(b))));
     }),
   );
+});
+
+test('a small piece that is kept does not keep the buffer that it came in', () => {
+  const buffer = new Uint8Array(65_536);
+  const piece = buffer.subarray(100, 110).fill(7);
+  const kept = ownBytes(piece);
+  expect(kept).toEqual(piece);
+  expect(kept.buffer.byteLength).toBe(10);
+  const large = buffer.subarray(0, 40_000);
+  expect(ownBytes(large)).toBe(large);
 });

@@ -290,8 +290,8 @@ class Receiver implements Disposable {
     file.hasher?.update(data);
     if (file.same !== undefined && this.#continuesSame(file, file.same, data)) return;
     if (file.fd < 0 && file.held === undefined && this.#heldBytes + data.length <= MAX_HELD_BYTES) {
-      // A view of a bigger buffer: most files are whole with this piece, and written in the same turn.
-      file.held = data;
+      // Most files are whole with this piece, and written in the same turn.
+      file.held = ownBytes(data);
       this.#heldBytes += data.length;
       return;
     }
@@ -502,4 +502,9 @@ function holdsAt(fd: number, position: number, data: Uint8Array): boolean {
     at += size;
   }
   return there.equals(data);
+}
+
+/** Bytes that may be kept: a small view would keep the whole buffer that it is part of. */
+export function ownBytes(data: Uint8Array): Uint8Array {
+  return data.length * 4 < data.buffer.byteLength ? Uint8Array.from(data) : data;
 }
