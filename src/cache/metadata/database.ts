@@ -34,7 +34,7 @@ const MAX_CHECKPOINTS = 5;
  * at synchronous=NORMAL writes to the page cache only; what waits for the disk (checkpoints) runs in a worker. A killed process loses no commit; a power
  * loss may take the last ones, in order, never one without those before it.
  *
- * The log is a file of one size, whose room is taken when the database is opened, and starts again at a quarter of it. So on a full disk changes
+ * The log is a file of one size, whose room is taken before it is needed, and starts again at a quarter of it. So on a full disk changes
  * still succeed; once the log cannot start again, because the database has no room to grow, the rest is for {@link reserved} changes alone.
  */
 export class Database implements AsyncDisposable {
@@ -80,8 +80,11 @@ export class Database implements AsyncDisposable {
       });
     }
     this.#db = db;
-    takeRoom(`${path}-wal`, this.#logBytes);
-    this.#timer = setInterval(() => this.#checkpointIfLarge(), CHECK_INTERVAL_MS);
+    this.#takeRoom();
+    this.#timer = setInterval(() => {
+      this.#checkpointIfLarge();
+      this.#takeRoom();
+    }, CHECK_INTERVAL_MS);
     this.#timer.unref();
   }
 
@@ -222,6 +225,14 @@ export class Database implements AsyncDisposable {
     return value;
   }
 
+  /** The log's room, unless the disk is so full that it would take that of the reserve: then changes do with that one until there is more. */
+  #takeRoom(): void {
+    const log = `${this.path}-wal`;
+    const size = statSync(log, { throwIfNoEntry: false })?.size ?? 0;
+    if (size >= this.#logBytes || fileSystemUsage(dirname(log)).free < 2 * this.#logBytes) return;
+    lengthen(log, size, this.#logBytes);
+  }
+
   /** Moves the log into the database file, in a worker, so that it starts again. */
   async checkpoint(): Promise<void> {
     this.#checkpointing ??= this.#checkpoint().finally(() => {
@@ -298,11 +309,11 @@ function isLow(path: string): boolean {
 }
 
 /** Lengthens a log file by what no frame is, as far as there is room; SQLite writes over it. */
-function takeRoom(path: string, bytes: number): void {
+function lengthen(path: string, from: number, bytes: number): void {
   const fd = openSync(path, 'a', 0o644);
   try {
     const piece = Buffer.alloc(MiB, 0x55);
-    for (let at = statSync(path).size; at < bytes; ) at += writeSync(fd, piece, 0, Math.min(MiB, bytes - at));
+    for (let at = from; at < bytes; ) at += writeSync(fd, piece, 0, Math.min(MiB, bytes - at));
   } catch {
     // As far as it goes: the disk is full already.
   } finally {
