@@ -33,9 +33,21 @@ export function census(root: string): Census {
   return counts;
 }
 
-/** What there is more of now than before. */
+/** Descriptors that each thread with an event loop has. */
+const OF_A_THREAD: Census = {
+  'descriptor anon_inode:[eventpoll]': 1,
+  'descriptor anon_inode:[eventfd]': 1,
+  'descriptor anon_inode:[io_uring]': 1,
+  'descriptor pipe': 2,
+};
+/** Threads start when there is work for them, up to bounds of their own. */
+const THREADS = 5;
+
+/** What there is more of now than before, some threads apart. */
 export function grown(before: Census, now: Census): Census {
-  const more = Object.entries(now).map(([name, count]) => [name, count - (before[name] ?? 0)] as const);
+  const growth = (name: string) => (now[name] ?? 0) - (before[name] ?? 0);
+  const threads = Math.min(THREADS, growth('descriptor anon_inode:[eventpoll]'));
+  const more = Object.keys(now).map((name) => [name, growth(name) - threads * (OF_A_THREAD[name] ?? 0)] as const);
   return Object.fromEntries(more.filter(([, count]) => count > 0));
 }
 

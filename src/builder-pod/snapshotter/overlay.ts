@@ -218,7 +218,7 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
 
   async reclaimed({ signal }: AbortOptions): Promise<void> {
     using aborted = onAbort(signal);
-    await Promise.race([this.#options.trash.idle(), aborted.promise]);
+    await Promise.race([this.#options.trash.settled(), aborted.promise]);
   }
 
   /** Makes all committed and settled snapshots durable and marks them so. */

@@ -6,25 +6,34 @@ import { Dir, hasErrno, syncFileSystem, type TaskContext } from '../../sys/index
 /** Directory levels held open at once. */
 const MAX_DEPTH = 200;
 
-/** Worker task: removes everything in `directory`, and some trees that lie elsewhere on its file system. */
+/** Worker task: removes what is in `directory` now, and some trees that lie elsewhere on its file system. */
 export function emptyTrash(
   { directory, trees }: { readonly directory: string; readonly trees: readonly string[] },
   context: TaskContext,
 ): void {
+  using top = new Dir(openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY));
+  const moved: string[] = [];
+  const remover: Remover = { top, moved, context };
+  // Before the sync: what comes later is not on disk yet as what it is.
+  const found = top.readdir();
   syncFileSystem(directory);
   for (const path of trees) {
     using parent = new Dir(openSync(dirname(path), constants.O_RDONLY | constants.O_DIRECTORY));
-    removeEntry(parent, basename(path), parent, 0, context);
+    removeEntry(parent, basename(path), 0, remover);
   }
-  using top = new Dir(openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY));
-  // Levels beyond the limit are moved up to the top, so names are read again until none is left.
-  for (let names = top.readdir(); names.length > 0; names = top.readdir()) {
-    for (const name of names) removeEntry(top, name, top, 0, context);
-  }
+  for (let names = found; names.length > 0; names = moved.splice(0))
+    for (const name of names) removeEntry(top, name, 0, remover);
 }
 
-function removeEntry(parent: Dir, name: string, top: Dir, depth: number, context: TaskContext): void {
-  context.throwIfAborted();
+interface Remover {
+  readonly top: Dir;
+  /** Levels beyond the limit, moved up to the top. */
+  readonly moved: string[];
+  readonly context: TaskContext;
+}
+
+function removeEntry(parent: Dir, name: string, depth: number, remover: Remover): void {
+  remover.context.throwIfAborted();
   try {
     parent.unlink(name);
     return;
@@ -33,12 +42,14 @@ function removeEntry(parent: Dir, name: string, top: Dir, depth: number, context
     if (!hasErrno(error, 'EISDIR', 'EPERM')) throw error;
   }
   if (depth >= MAX_DEPTH) {
-    parent.rename(name, top, newId());
+    const up = newId();
+    parent.rename(name, remover.top, up);
+    remover.moved.push(up);
     return;
   }
   {
     using below = parent.openDir(name);
-    for (const entry of below.readdir()) removeEntry(below, entry, top, depth + 1, context);
+    for (const entry of below.readdir()) removeEntry(below, entry, depth + 1, remover);
   }
   parent.rmdir(name);
 }

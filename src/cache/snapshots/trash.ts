@@ -17,6 +17,8 @@ export class Trash implements AsyncDisposable {
   readonly #stop = new AbortController();
   #emptying: Promise<void> | undefined;
   #again = false;
+  #passes = 0;
+  #pass = Promise.withResolvers<void>();
 
   /** What an earlier life left in `directory` is removed too. `pool` is for work that nobody waits for. */
   constructor(directory: string, pool: WorkerPool) {
@@ -41,6 +43,12 @@ export class Trash implements AsyncDisposable {
     this.#empty();
   }
 
+  /** Resolves when what was discarded so far is removed, whatever comes meanwhile. */
+  async settled(): Promise<void> {
+    const target = this.#passes + (this.#again ? 2 : 1);
+    while (this.#emptying !== undefined && this.#passes < target) await this.#pass.promise;
+  }
+
   /** Resolves when nothing is left to remove. */
   async idle(): Promise<void> {
     while (this.#emptying !== undefined) await this.#emptying;
@@ -60,6 +68,7 @@ export class Trash implements AsyncDisposable {
     this.#again = true;
     this.#emptying ??= this.#run().finally(() => {
       this.#emptying = undefined;
+      this.#endPass();
     });
   }
 
@@ -70,6 +79,13 @@ export class Trash implements AsyncDisposable {
       this.#inPlace.clear();
       // What could not be removed (an I/O error) stays for the next life.
       await this.#pool.run(TASK, { directory: this.#directory, trees }, { signal: this.#stop.signal }).catch(() => {});
+      this.#passes++;
+      this.#endPass();
     }
+  }
+
+  #endPass(): void {
+    this.#pass.resolve();
+    this.#pass = Promise.withResolvers();
   }
 }
