@@ -91,7 +91,7 @@ export class Lookup {
     const { maps } = this.#edge.vertex;
     for (; this.#roots < maps.length; this.#roots++) {
       const id = rootKey(maps[this.#roots]!.digest, this.#edge.index);
-      this.#found(id);
+      this.know(id);
       if (!isVolatile(id)) this.#candidates.add(id);
     }
   }
@@ -116,12 +116,8 @@ export class Lookup {
   #intersect(): void {
     for (const id of intersection(this.#slots)) {
       this.#candidates.add(id);
-      this.#found(id);
+      this.know(id);
     }
-  }
-
-  #found(id: string): void {
-    if (!this.#edge.vertex.vertex.ignoreCache) this.know(id);
   }
 
   #link(input: number, selector: string): CacheLink {

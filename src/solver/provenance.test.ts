@@ -297,6 +297,6 @@ test('a result is one that its own steps made, whoever asks is answered, and non
         expect([...trial.faults, ...trial.left()]).toEqual([]);
       },
     ),
-    { numRuns: 150, endOnFailure: true },
+    { numRuns: 100, endOnFailure: true },
   );
 });

@@ -164,6 +164,25 @@ describe('failures', () => {
     expect(world.open).toBe(0);
   });
 
+  test('stop what else they needed, though the build goes on', async () => {
+    const world = new IntegerWorld();
+    const failing = vertex({ cacheName: 'failing', compute: () => Promise.reject(new Error('no')) });
+    const stopped = Promise.withResolvers<void>();
+    const sibling = vertex({
+      cacheName: 'sibling',
+      compute: (_, context) =>
+        new Promise((_resolve, reject) => {
+          context.signal.addEventListener('abort', () => {
+            stopped.resolve();
+            reject(context.signal.reason);
+          });
+        }),
+    });
+    await using job = newJob(world.solver());
+    await expect(job.build({ vertex: sum('top', [sibling, failing]), index: 0 }, { signal })).rejects.toThrow('no');
+    await stopped.promise;
+  });
+
   test('a failing stage that nothing needs never runs', async () => {
     const world = new IntegerWorld();
     const failing = vertex({ cacheName: 'failing', compute: () => Promise.reject(new Error('no')) });
@@ -340,6 +359,30 @@ describe('the step back', () => {
     world.ran.length = 0;
     expect(await solveOnce(world.solver(), sum('top', [middle(false)]))).toBe(4);
     expect(world.ran).toEqual([...Array.from({ length: 5 }, () => 'top'), 'middle', 'top']);
+    // What is gone is forgotten.
+    expect(world.keys.results(rootKey(digestOf('middle'), 0), ['main'])).toHaveLength(1);
+  });
+
+  test('who has what another lost, and waits for more, is answered', async () => {
+    const world = new IntegerWorld();
+    const solver = world.solver();
+    const base = constant(4);
+    await solveOnce(solver, base);
+    const hold = Promise.withResolvers<void>();
+    world.gate = (what) => (what === 'exec slow' ? hold.promise : Promise.resolve());
+    const both = solveOnce(solver, sum('both', [base, vertex({ cacheName: 'slow', compute: () => 1 })]));
+    await new Promise(setImmediate);
+    const leaving = new AbortController();
+    await using job = newJob(solver);
+    const consumer = async ([built]: readonly { result: { id: string } }[]) => {
+      leaving.abort(new Error('left'));
+      throw lost(built!.result.id);
+    };
+    const using = job.use([{ vertex: base, index: 0 }], consumer as never, { signal: leaving.signal });
+    await expect(using).rejects.toThrow('left');
+    hold.resolve();
+    expect(await both).toBe(5);
+    expect(world.ran.filter((name) => name === 'constant 4')).toHaveLength(2);
   });
 
   test('however long a vertex lives, a build may lose its result', async () => {
