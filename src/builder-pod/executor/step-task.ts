@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { posix } from 'node:path';
-import { CodedError, invalidArgument } from '../../base/index.ts';
+import { annotate, CodedError, invalidArgument } from '../../base/index.ts';
 import type { ExecMeta, ExecOp, LinuxResources } from '../../llb/index.ts';
 import {
   bind,
@@ -36,7 +36,7 @@ import type { OciMount, OciSeccomp } from './oci-spec.ts';
 import { loadSeccomp } from './seccomp.ts';
 import { buildSpec, type StepNetwork, sandboxCapabilities } from './spec.ts';
 import { makeStubs, removeStubs, type Stub } from './stubs.ts';
-import { lookupUser } from './user.ts';
+import { lookupUser, type StepUser } from './user.ts';
 
 /** What is mounted into a step beside its root. `dest` is absolute, or relative to the step's directory. */
 export type StepMount =
@@ -105,7 +105,7 @@ export function prepareStep(args: PrepareArgs): Prepared {
   refuseLinks(root);
   const dev = `${bundle}/dev`;
   makeDev(dev, { insecure: security === 'insecure' });
-  const user = lookupUser(root, meta.user);
+  const user = userOf(root, meta);
   const cwd = posix.join('/', meta.cwd);
   makeWorkingDirectory(root, cwd);
   const hostname = meta.hostname === '' ? DEFAULT_HOSTNAME : meta.hostname;
@@ -276,6 +276,15 @@ function sandboxSeccomp({ seccompProfile, network }: PrepareArgs): OciSeccomp {
     profiles.set(key, profile);
   }
   return profile;
+}
+
+/** Who runs the step. @throws CodedError that names the process, as all that keeps it from running does */
+function userOf(root: Root, { user, args }: { readonly user: string; readonly args: readonly string[] }): StepUser {
+  try {
+    return lookupUser(root, user);
+  } catch (error) {
+    throw annotate(error, `process ${JSON.stringify(args.join(' '))} did not complete successfully`);
+  }
 }
 
 function hostResolvConf(): string {
