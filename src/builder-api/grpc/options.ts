@@ -1,10 +1,11 @@
-import type { Http2Session, SessionOptions } from 'node:http2';
+import { getPackedSettings, type Http2Session, type SessionOptions } from 'node:http2';
 import type { Duplex } from 'node:stream';
 
 /** Largest header list taken, as BuildKit's own endpoints have it. */
 export const MAX_HEADER_LIST_BYTES = 1_048_896;
 const STREAM_WINDOW = 1024 * 1024;
 const CONNECTION_WINDOW = 4 * 1024 * 1024;
+const SETTINGS_FRAME = 4;
 
 /**
  * The fixed http2 options of both roles (tunnel-facts 2 and 7.2): node's defaults refuse long ignore lists (128 pairs, 64 KB blocks)
@@ -23,6 +24,15 @@ export function http2Options(): SessionOptions {
       maxFrameSize: 256 * 1024,
     },
   };
+}
+
+/** What the client's end of a connection says first, byte for byte as node:http2 says it with these options: the preface and its SETTINGS. */
+export function clientPreamble(): Uint8Array {
+  const settings = getPackedSettings(http2Options().settings ?? {});
+  const header = Buffer.alloc(9);
+  header.writeUIntBE(settings.length, 0, 3);
+  header[3] = SETTINGS_FRAME;
+  return Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), header, settings]);
 }
 
 /** Widens the connection's window; call in 'session' (server) or after 'connect' (client). */

@@ -4,6 +4,7 @@ import type { CallOptions, Channel, RawCall } from '../grpc/channel.ts';
 import { assertSendable } from '../grpc/framing.ts';
 import { MessageQueue } from '../grpc/messages.ts';
 import { Metadata } from '../grpc/metadata.ts';
+import { clientPreamble } from '../grpc/options.ts';
 import type { ServerCall } from '../grpc/server-call.ts';
 import { errorOfStatus } from '../grpc/status.ts';
 import { decodeBytesMessage, encodeBytesMessage } from './bytes-message.ts';
@@ -12,6 +13,11 @@ import { BATCH_BYTES, CREDIT_BYTES, type FromSession, type ToSession } from './p
 /** How long a closed session may take to end its tasks before its thread is ended. */
 const END_GRACE_MS = 5000;
 const WRITE_WINDOW = 1024 * 1024;
+/**
+ * Said at once for the session's thread, whose own saying of it is left out: a client gives the connection up when it has heard nothing for ten
+ * seconds, and where many come at once a thread may take as long to start.
+ */
+const PREAMBLE = clientPreamble();
 /** Largest piece of the tunnel in one message. */
 const OUT_PIECE = 128 * 1024;
 
@@ -58,6 +64,8 @@ export class SessionTunnel implements Channel, AsyncDisposable {
   #unread = 0;
   #paused = false;
   #sent = 0;
+  /** Bytes of the thread's that have been said already. */
+  #said = PREAMBLE.length;
   #sending: Promise<void> = Promise.resolve();
 
   constructor(
@@ -80,6 +88,7 @@ export class SessionTunnel implements Channel, AsyncDisposable {
     );
     this.#post({ t: 'begin' });
     call.sendHeaders();
+    call.write(encodeBytesMessage(PREAMBLE));
     call.signal.addEventListener('abort', () => this.#close(sessionClosed(call.signal.reason)), { once: true });
     call.read({
       onMessage: (message) => this.#receive(message),
@@ -242,7 +251,9 @@ export class SessionTunnel implements Channel, AsyncDisposable {
 
   #send(data: Uint8Array): void {
     let flowing = true;
-    for (let at = 0; at < data.length; at += OUT_PIECE)
+    const said = Math.min(this.#said, data.length);
+    this.#said -= said;
+    for (let at = said; at < data.length; at += OUT_PIECE)
       flowing = this.#call.write(encodeBytesMessage(data.subarray(at, at + OUT_PIECE)));
     this.#sent += data.length;
     const sent = () => {
