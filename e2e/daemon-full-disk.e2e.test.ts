@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, rmSync, truncateSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { newId } from '../src/base/index.ts';
 import { RegistryServer } from '../src/oci/registry-server/index.ts';
 import { fileSystemUsage, unmountOrDetach } from '../src/sys/index.ts';
 import { startBuilder, type TestBuilder } from './support/builder.ts';
@@ -61,9 +62,11 @@ describe('a full disk', () => {
     mounted = true;
   };
   const ext4 = (...options: string[]) => {
-    execFileSync('truncate', ['-s', '100M', `${root}.img`]);
-    execFileSync('mkfs.ext4', ['-q', '-F', ...options, `${root}.img`]);
-    execFileSync('mount', ['-o', 'loop', `${root}.img`, root]);
+    // Each in a file of its own: an earlier one may still be written back.
+    const image = path.join(folder, `disk-${newId()}.img`);
+    execFileSync('truncate', ['-s', '100M', image]);
+    execFileSync('mkfs.ext4', ['-q', '-F', ...options, image]);
+    execFileSync('mount', ['-o', 'loop', image, root]);
     mounted = true;
   };
   const context = (files: Record<string, string>) => makeContext(path.join(folder, 'context'), files);
