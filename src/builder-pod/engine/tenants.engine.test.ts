@@ -193,7 +193,7 @@ const claims: Record<string, () => Claim> = {
     diffIds,
     blob: (req, res) => void res.writeHead(req.method === 'HEAD' ? 200 : 404).end(),
   }),
-  'an answer that never ends': () => ({
+  'an empty answer': () => ({
     ...{ layers, diffIds },
     blob: (_, res) => void res.writeHead(200, { 'content-length': 0 }).end(),
   }),
