@@ -30,6 +30,8 @@ const ociWorker = z.strictObject({
   'max-parallelism': z.number().int().optional(),
   'max-step-processes': z.number().int().nonnegative().optional(),
   'max-step-memory': size.optional(),
+  'max-unpacked-bytes': size.optional(),
+  'max-unpacked-entries': z.number().int().positive().optional(),
   stargzSnapshotter: z.unknown().optional(),
   userRemapUnsupported: z.string().optional(),
   networkMode: z.string().optional(),

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { DEFAULT_UNPACK_LIMITS } from '../../oci/layers/index.ts';
 import { flagsWithVariables, readConfig } from './config.ts';
 import { parseFlags } from './flags.ts';
 import { parseDuration, parseSize } from './units.ts';
@@ -20,6 +21,14 @@ test('what one step may have leaves something for others, unless the file says o
   expect(config(toml('"2GiB"')).stepLimits).toEqual({ processes: 100, memory: 2 * 2 ** 30 });
   expect(config(toml('0')).stepLimits.memory).toBe(0);
   expect(() => config('[worker.oci]\nmax-step-processes = -1\n')).toThrow(/max-step-processes/);
+});
+
+test('what a layer may grow to is bounded, by the file or by flags', () => {
+  const toml = '[worker.oci]\nmax-unpacked-bytes = "1GiB"\nmax-unpacked-entries = 50\n';
+  expect(config('').unpackLimits).toEqual(DEFAULT_UNPACK_LIMITS);
+  expect(config(toml).unpackLimits).toEqual({ maxUnpackedBytes: 2 ** 30, maxUnpackedEntries: 50 });
+  expect(config(toml, '--max-unpacked-bytes', '2GiB').unpackLimits.maxUnpackedBytes).toBe(2 * 2 ** 30);
+  expect(() => config('[worker.oci]\nmax-unpacked-bytes = 0\n')).toThrow(/max-unpacked-bytes 0/);
 });
 
 test('a CNI configuration at the usual place is not passed over', () => {

@@ -127,7 +127,7 @@ export function readConfig(flags: Flags, { cniConfig = DEFAULT_CNI_CONFIG } = {}
     sessionAuthMs: grace(file.system?.sessionAuthTimeout ?? '1m', 'system.sessionAuthTimeout'),
     history: historyLimits(file.history),
     idleKeys: idleKeys(file),
-    unpackLimits: unpackLimits(flags),
+    unpackLimits: unpackLimits(flags, oci),
   };
 }
 
@@ -288,11 +288,11 @@ function maxRuns(value: string | undefined): number | undefined {
   return count;
 }
 
-function unpackLimits(flags: Flags): UnpackLimits {
+function unpackLimits(flags: Flags, oci: OciConfig): UnpackLimits {
   const read = (name: 'max-unpacked-bytes' | 'max-unpacked-entries', usual: number) => {
-    const text = flags[name];
-    const value = text === undefined ? usual : parseSize(text, `--${name}`, 0);
-    if (!(value >= 1)) throw invalidArgument(`--${name} ${text}: expected more than nothing`);
+    const given = flags[name] ?? oci[name];
+    const value = given === undefined ? usual : parseSize(given, name, 0);
+    if (!(value >= 1)) throw invalidArgument(`${name} ${given}: expected more than nothing`);
     return value;
   };
   return {
