@@ -84,8 +84,6 @@ export interface Op<T = unknown> {
   cacheMap(index: number, context: OpContext): Promise<{ readonly map: CacheMap; readonly done: boolean }>;
   /** Runs the op. Inputs stay the caller's. One result per output. */
   exec(inputs: readonly Result<T>[], context: OpContext): Promise<readonly Result<T>[]>;
-  /** Waits for a place to run (parallelism limits) before exec. */
-  acquire?(context: OpContext): Promise<Disposable>;
 }
 
 /** The finished result of an edge: a handle the receiver releases, and the ids of its cache keys (for cache export). */

@@ -365,7 +365,6 @@ export class Scheduler {
       edge,
       async (context) => {
         try {
-          using _place = await vertex.op.acquire?.(context);
           run.began = true;
           for (const each of run.vertices) each.started(false);
           const results = await vertex.op.exec(inputs, context);
