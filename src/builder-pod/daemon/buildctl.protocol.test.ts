@@ -167,6 +167,21 @@ describe('buildctl', () => {
     expect(steps(fourth.text)).toMatchObject({ cached: [], ran: { length: 5 } });
   });
 
+  test('an image that several stages stand on is looked up, and told, once', async () => {
+    const name = `${daemon.registry}/told`;
+    const stages = (from: string) =>
+      `FROM ${from} AS a\nFROM ${from} AS b\nFROM ${from}\nCOPY --from=a /bin /a\nCOPY --from=b /bin /b\n`;
+    const directory = context('told', { Dockerfile: BASE, named: stages('told'), plain: stages(name) });
+    await daemon.build(directory, `--output=type=image,name=${name},push=true`);
+    for (const args of [['plain'], ['named', `--opt=context:told=docker-image://${name}`]]) {
+      const { text } = await daemon.build(
+        directory,
+        ...['--progress=rawjson', `--opt=filename=${args[0]}`, ...args.slice(1)],
+      );
+      expect(new Set(text.match(/load metadata for[^}]*"completed":"[^"]*"/g)).size, text).toBe(1);
+    }
+  });
+
   test('an owner or a mode is content', async () => {
     const directory = context('owner', { Dockerfile: 'FROM scratch\nCOPY a.txt /\n', 'a.txt': 'one\n' });
     await daemon.build(directory);

@@ -12,6 +12,7 @@ import {
 import { toGoMode } from '../../builder-api/index.ts';
 import type { RefManager } from '../../cache/ports.ts';
 import { type Definition, type LlbGraph, loadDefinitionInSlices } from '../../llb/index.ts';
+import type { VertexProgress } from '../../solver/index.ts';
 import type { Pools } from '../../sys/index.ts';
 import type {
   BridgeCacheImport,
@@ -67,6 +68,7 @@ const SCRATCH: BridgeRef = { id: '' };
 /** Warnings of one build that are kept: its watchers hold them all. */
 const MAX_WARNINGS = 1000;
 const IMAGE_SCHEME = 'docker-image://';
+const SILENT: VertexProgress = { status() {}, log() {}, warn() {} };
 
 /** A build under way: what its frontends may do, whether they run here or in the client. */
 export class Build {
@@ -80,6 +82,8 @@ export class Build {
   readonly #locations = new SourceLocations();
   readonly #refs = new Map<string, BuildRef>();
   readonly #view: KeptView;
+  /** Questions about sources that have been shown: whoever asks one again is answered from what was resolved. */
+  readonly #asked = new Set<string>();
   readonly #returned = Promise.withResolvers<BridgeResult>();
   readonly #unmet: UnmetRequests;
   #returnedOnce = false;
@@ -244,7 +248,7 @@ export class Build {
         memo: this.resolutions,
       });
     try {
-      return await this.job.inVertex({ name, id }, resolve);
+      return await this.#asking({ name, id }, resolve);
     } catch (error) {
       throw annotate(error, `failed to resolve source metadata for ${fullName(reference)}`);
     }
@@ -263,7 +267,7 @@ export class Build {
       if (instance.describe === undefined) return { source };
       if (request.gitObject === true) throw unsupported('the objects of a git source');
       const name = logName === '' ? `resolve image config for ${identifier}` : logName;
-      const described = await this.job.inVertex({ name, id: `${name} ${JSON.stringify(attrs)}` }, (progress) => {
+      const described = await this.#asking({ name, id: `${name} ${JSON.stringify(attrs)}` }, (progress) => {
         const { sessions, scope } = this.job;
         return instance.describe!({ ...this.#bound(call), sessions, progress, scope: scope.write });
       });
@@ -276,6 +280,16 @@ export class Build {
     );
     if (digest === '') return { source };
     return { source, image: { digest, config: request.noConfig === true ? new Uint8Array() : config } };
+  }
+
+  /** One vertex for each question, however many stages ask it. */
+  async #asking<R>(
+    vertex: { readonly name: string; readonly id: string },
+    work: (progress: VertexProgress) => Promise<R>,
+  ): Promise<R> {
+    if (this.#asked.has(vertex.id)) return await work(SILENT);
+    this.#asked.add(vertex.id);
+    return await this.job.inVertex(vertex, work);
   }
 
   /** The result with the graphs of its refs, which whoever asked may build on. */
