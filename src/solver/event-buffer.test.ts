@@ -66,3 +66,14 @@ test('all buffers together keep no more than the total: the largest give way, sm
   small.take();
   expect(memory.used).toBe(0);
 });
+
+test('one large piece makes way for itself among many small ones, in whatever number they are', () => {
+  const memory = new EventMemory({ each: 64 << 20, total: 16 << 20 });
+  const small = new EventBuffer(memory);
+  for (let n = 0; n < 60_000; n++) small.push(row(`row ${n}`));
+  const large = new EventBuffer(memory);
+  large.push(log('x'.repeat(8 << 20)));
+  expect(memory.used).toBeLessThanOrEqual(16 << 20);
+  expect(texts(large)[0]).toHaveLength(8 << 20);
+  expect(small.all().at(-1)).toMatchObject({ id: 'row 59999' });
+});

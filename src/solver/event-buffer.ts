@@ -38,14 +38,23 @@ export class EventMemory {
   /** Counts what was added or dropped; the largest buffers give way when it is too much. */
   count(bytes: number): void {
     this.#used += bytes;
-    if (this.#used <= this.#total) return;
-    const buffers = [...this.#buffers].flatMap((ref) => ref.deref() ?? []);
-    while (this.#used > (this.#total * 7) / 8) {
-      buffers.sort((a, b) => b.bytes - a.bytes);
-      const [largest] = buffers;
-      if (largest === undefined || !largest.trim(largest.bytes / 2)) return;
-    }
+    if (bytes <= 0 || this.#used <= this.#total) return;
+    const buffers = [...this.#buffers].flatMap((ref) => ref.deref() ?? []).sort((a, b) => b.bytes - a.bytes);
+    const sizes = buffers.map((buffer) => buffer.bytes);
+    const limit = commonLimit(sizes, this.#used - (this.#total * 7) / 8);
+    for (const buffer of buffers) if (buffer.bytes > limit) buffer.trim(limit);
   }
+}
+
+/** What none may be larger than for all of them, given largest first, to be smaller by `excess` together. */
+function commonLimit(sizes: readonly number[], excess: number): number {
+  let sum = 0;
+  for (const [n, size] of sizes.entries()) {
+    sum += size;
+    const limit = (sum - excess) / (n + 1);
+    if (limit >= (sizes[n + 1] ?? 0)) return limit;
+  }
+  return 0;
 }
 
 interface Weight {
@@ -104,20 +113,17 @@ export class EventBuffer {
     this.trim(this.#memory.each);
   }
 
-  /** Drops the oldest until what is left weighs no more than `limit`, save for the newest; whether anything went. */
-  trim(limit: number): boolean {
-    let trimmed = false;
+  /** Drops the oldest until what is left weighs no more than `limit`, save for the newest. */
+  trim(limit: number): void {
     for (const key of this.#order) {
       if (this.bytes <= limit || this.#order.size === 1) break;
       const event = this.#drop(key);
-      trimmed = true;
       if (event.kind === 'log')
         this.#dropped.set(event.vertex, {
           bytes: (this.#dropped.get(event.vertex)?.bytes ?? 0) + event.data.length,
           timestamp: event.timestamp,
         });
     }
-    return trimmed;
   }
 
   all(): readonly VertexEvent[] {
