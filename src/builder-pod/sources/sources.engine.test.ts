@@ -6,7 +6,9 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type Digest, digestOf, neverAborted, type Platform } from '../../base/index.ts';
+import { Afterwork, type Digest, digestOf, neverAborted, type Platform } from '../../base/index.ts';
+import type { SessionRegistry } from '../../builder-api/index.ts';
+import { diskUsage, prune } from '../../cache/gc/index.ts';
 import type { ImmutableRef, LazyProvider } from '../../cache/ports.ts';
 import { openTestState } from '../../cache/testing/open-state.ts';
 import { anonymous, RegistryClient, type Repository } from '../../oci/registry-client/index.ts';
@@ -25,6 +27,7 @@ import {
   SourceRegistry,
   type SourceSecrets,
 } from './index.ts';
+import { LocalReceiver, parseLocalSource } from './local/index.ts';
 
 const signal = neverAborted;
 const context: OpContext = {
@@ -456,7 +459,49 @@ describe('http', () => {
     await expect(work).rejects.toThrow('enough');
     expect(readdirSync(state.layout.mounts)).toEqual([]);
   });
+
+  test('a download that the builder has no room to begin keeps no hold on the last one', async () => {
+    const host = await listen((_, res) => res.writeHead(200, { etag: '"1"' }).end('x'));
+    const registry = sources();
+    const { ref } = await solve(registry, `http://${host}/file`);
+    await ref.release();
+    const create = state.refs.create;
+    state.refs.create = async () => {
+      throw new Error('no room');
+    };
+    const op = sourceOp({ identifier: `http://${host}/file`, attrs: {} }, undefined, { sources: registry });
+    await expect(op.cacheMap(0, context)).rejects.toThrow('no room');
+    state.refs.create = create;
+    expect(await state.refs.remove(ref.id)).toBe(true);
+  });
 });
+
+describe('local', () => {
+  const source = parseLocalSource('context', {});
+  const received = { progress: { bytes: 1, changes: 1 }, tree: undefined };
+  const session = { id: 's', sharedKey: '', closed: signal, supports: () => true, run: async () => received };
+  const registry = { get: async () => session, isLogical: () => false } as unknown as SessionRegistry;
+
+  test.each([
+    'commit',
+    'remember',
+  ] as const)('a directory that is received and cannot be kept goes: %s', async (step) => {
+    const set = step === 'remember' ? fails : () => {};
+    const states = { get: () => undefined, set };
+    const afterwork = cleanup.use(new Afterwork());
+    if (step === 'commit') state.snapshotter.commit = fails;
+    const receiver = new LocalReceiver(registry, state.refs, states, afterwork);
+    const work = receiver.receive(source, { ...context, sessions: () => ['s'] });
+    await expect(work).rejects.toThrow('no room');
+    for (const record of await diskUsage(state.refs, { signal })) expect(record.inUse).toBe(false);
+    await prune(state.refs, { signal, all: true });
+    expect(state.snapshotter.list()).toEqual([]);
+  });
+});
+
+function fails(): never {
+  throw new Error('no room');
+}
 
 describe('git', () => {
   test('files of a commit in a ref, by a mirror that stays', async () => {

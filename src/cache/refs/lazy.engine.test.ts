@@ -129,6 +129,19 @@ describe('lazy refs', () => {
     expect(state.snapshotter.list().map(({ kind }) => kind)).toEqual(['committed', 'committed']);
   });
 
+  test('a layer whose unpacking the database has no room for leaves no files', async () => {
+    const { layers, bytes } = await image();
+    await using state = await openTestState();
+    const ref = await state.refs.fromLayers(layers, { ...describing, provider: provider(bytes) });
+    state.db.run(
+      `CREATE TEMP TRIGGER full BEFORE UPDATE OF snapshot ON main.refs BEGIN SELECT RAISE (ABORT, 'full'); END`,
+    );
+    await expect(ref.mounts(options)).rejects.toThrow('full');
+    expect(state.snapshotter.list()).toEqual([]);
+    state.db.run('DROP TRIGGER full');
+    expect(await ref.mounts(options)).toHaveLength(1);
+  });
+
   test('one of several that wait may leave', async () => {
     const { layers, bytes } = await image();
     await using state = await openTestState();

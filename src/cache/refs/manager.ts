@@ -140,19 +140,19 @@ export class Refs implements RefManager, AsyncDisposable {
     await snapshotter.prepare(snapshot, undefined, { signal });
     try {
       await snapshotter.commit(snapshot, snapshot, { signal });
+      const again = db.get<RefRow>(sql, scope);
+      if (again !== undefined) db.run('UPDATE refs SET snapshot = ?, size = NULL WHERE id = ?', snapshot, again.id);
+      const id =
+        again?.id ??
+        this.records.insert({
+          ...{ kind: 'immutable', snapshot, description: 'an empty file system', recordType: undefined, scope },
+          chainId: EMPTY_CHAIN,
+        });
+      return new ImmutableHandle(this.#engine, id);
     } catch (error) {
       await snapshotter.remove(snapshot, { signal: neverAborted }).catch(() => {});
       throw error;
     }
-    const again = db.get<RefRow>(sql, scope);
-    if (again !== undefined) db.run('UPDATE refs SET snapshot = ?, size = NULL WHERE id = ?', snapshot, again.id);
-    const id =
-      again?.id ??
-      this.records.insert({
-        ...{ kind: 'immutable', snapshot, description: 'an empty file system', recordType: undefined, scope },
-        chainId: EMPTY_CHAIN,
-      });
-    return new ImmutableHandle(this.#engine, id);
   }
 
   openNamed(

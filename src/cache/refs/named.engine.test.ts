@@ -162,3 +162,18 @@ test('a forgotten name starts empty; who holds it goes on, and it goes with the 
   await state.refs.forgetNamed({ scope: 'other', key: 'k' });
   expect(await used(state, 'shared', 'd')).toEqual(['b', 'd']);
 });
+
+test('what the database has no room for leaves no files', async () => {
+  await using state = await openTestState();
+  for (const table of ['refs', 'named_refs'])
+    state.db.run(
+      `CREATE TEMP TRIGGER full_${table} BEFORE INSERT ON main.${table} BEGIN SELECT RAISE (ABORT, 'full'); END`,
+    );
+  await expect(state.refs.openNamed(named('shared'), describing)).rejects.toThrow('full');
+  await expect(state.refs.empty(options)).rejects.toThrow('full');
+  await expect(state.refs.create(undefined, describing)).rejects.toThrow('full');
+  expect(state.snapshotter.list()).toEqual([]);
+  state.db.run('DROP TRIGGER full_named_refs');
+  state.db.run('DROP TRIGGER full_refs');
+  expect(await used(state, 'shared', 'a')).toEqual(['a']);
+});

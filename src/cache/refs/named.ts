@@ -152,11 +152,16 @@ export class NamedRefs {
     const ref = newId();
     await snapshotter.prepare(ref, parent?.snapshot ?? undefined, options);
     const row: Row = { id: `${records.now().toString(36).padStart(10, '0')}${newId()}`, ref, kept: 0 };
-    db.transaction(() => {
-      const { description, recordType } = options;
-      records.insert({ kind: 'mutable', id: ref, parent: parent?.id, description, recordType, scope: name.scope });
-      db.run('INSERT INTO named_refs (id, scope, key, ref) VALUES (?, ?, ?, ?)', row.id, name.scope, name.key, ref);
-    });
+    try {
+      db.transaction(() => {
+        const { description, recordType } = options;
+        records.insert({ kind: 'mutable', id: ref, parent: parent?.id, description, recordType, scope: name.scope });
+        db.run('INSERT INTO named_refs (id, scope, key, ref) VALUES (?, ?, ?, ?)', row.id, name.scope, name.key, ref);
+      });
+    } catch (error) {
+      await snapshotter.remove(ref, { signal: neverAborted }).catch(() => {});
+      throw error;
+    }
     return row;
   }
 

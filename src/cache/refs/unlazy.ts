@@ -4,6 +4,7 @@ import {
   type Descriptor,
   type Digest,
   KeyedSemaphore,
+  neverAborted,
   newId,
 } from '../../base/index.ts';
 import type { RefOptions } from '../ports.ts';
@@ -136,6 +137,7 @@ export class Unlazier {
     // One that was found damaged may still be there under the first name.
     const name = snapshotter.has(id) ? newId() : id;
     await snapshotter.prepare(key, below.at(-1), { signal });
+    let snapshot = key;
     try {
       const lowers = below.map((name) => snapshotter.upperDir(name)).reverse();
       const diffId = layer.diff_id as Digest;
@@ -149,11 +151,12 @@ export class Unlazier {
       };
       await tools.apply(args, { signal });
       await snapshotter.commit(name, key, { signal });
+      snapshot = name;
+      db.run('UPDATE refs SET snapshot = ?, size = NULL WHERE id = ?', name, id);
     } catch (error) {
-      await snapshotter.remove(key, { signal: new AbortController().signal }).catch(() => {});
+      await snapshotter.remove(snapshot, { signal: neverAborted }).catch(() => {});
       throw await this.#losses.blameBlob(layer, error, { signal });
     }
-    db.run('UPDATE refs SET snapshot = ?, size = NULL WHERE id = ?', name, id);
     report(total, true);
   }
 }

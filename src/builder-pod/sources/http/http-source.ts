@@ -8,7 +8,7 @@ import {
   type ProxySettings,
   parseDigest,
 } from '../../../base/index.ts';
-import type { ImmutableRef, RefManager } from '../../../cache/ports.ts';
+import type { ImmutableRef, MutableRef, RefManager } from '../../../cache/ports.ts';
 import type { OpContext } from '../../../solver/ports.ts';
 import { siblingModule, type WorkerPool } from '../../../sys/index.ts';
 import {
@@ -185,13 +185,14 @@ class HttpSource implements SourceInstance {
     using _turn = await this.#mutex.acquire(id, { signal });
     const known = this.#known.get(id);
     const earlier = known === undefined ? undefined : await refs.get(known.refId);
-    const target = await refs.create(undefined, {
-      signal,
-      scope,
-      description: `http url ${this.#shown}`,
-      recordType: 'regular',
-    });
+    let target: MutableRef | undefined;
     try {
+      target = await refs.create(undefined, {
+        signal,
+        scope,
+        description: `http url ${this.#shown}`,
+        recordType: 'regular',
+      });
       const result = await this.#download(target, earlier === undefined ? undefined : known?.etag, context);
       if (result.status === 'unchanged') {
         await target.release();
@@ -210,7 +211,7 @@ class HttpSource implements SourceInstance {
       }
       return this.#accept(answer, ref);
     } catch (error) {
-      await target.release().catch(() => {});
+      await target?.release().catch(() => {});
       await earlier?.release().catch(() => {});
       throw error;
     }
@@ -222,11 +223,7 @@ class HttpSource implements SourceInstance {
     return ref;
   }
 
-  async #download(
-    target: Awaited<ReturnType<RefManager['create']>>,
-    etag: string | undefined,
-    context: OpContext,
-  ): Promise<DownloadResult> {
+  async #download(target: MutableRef, etag: string | undefined, context: OpContext): Promise<DownloadResult> {
     const authorization = await this.#authorization(context);
     await using mounted = await target.mount({ signal: context.signal });
     const args: DownloadArgs = {

@@ -34,7 +34,6 @@ const MAX_DOCUMENTS = 64;
 const MAX_LAYERS = 500;
 /** Of all layers of an image, packed. */
 const MAX_IMAGE_BYTES = 2 ** 40;
-const MAX_PROVIDERS = 1000;
 
 /** `default` and `pull` ask the registry; `local` is taken as `default`, as there is no image store apart from it. */
 export type ResolveMode = 'default' | 'pull' | 'local';
@@ -82,7 +81,7 @@ interface Search extends Query {
 
 export interface ImageResolverOptions {
   readonly client: RegistryClient;
-  /** Asked once for each list of sessions while it is in use, so that tokens are reused. */
+  /** Gives the same object for the same sessions, so that tokens are reused. */
   readonly credentials: (sessions: readonly string[]) => CredentialProvider;
 }
 
@@ -94,7 +93,6 @@ export class ImageResolver {
   readonly #options: ImageResolverOptions;
   readonly #bytes = new ByteCache(32 << 20);
   readonly #fetching = new KeyedMutex();
-  readonly #providers = new Map<string, CredentialProvider>();
 
   constructor(options: ImageResolverOptions) {
     this.#options = options;
@@ -117,7 +115,7 @@ export class ImageResolver {
       ...options,
       name,
       from: `${options.scope}\0${parsed.domain}/${parsed.path}`,
-      repository: () => this.#options.client.repository(parsed, this.#credentials(options.sessions())),
+      repository: () => this.#options.client.repository(parsed, this.#options.credentials(options.sessions())),
     };
     const root = await this.#root(parsed.digest ?? parsed.tag ?? 'latest', query);
     return { reference: name, root, ...(await this.#descend(root, query)) };
@@ -125,19 +123,7 @@ export class ImageResolver {
 
   /** The repository of a reference with the credentials of these sessions, for reading its layers. */
   repository(reference: string, sessions: readonly string[]): Repository {
-    return this.#options.client.repository(parseImageReference(reference), this.#credentials(sessions));
-  }
-
-  #credentials(sessions: readonly string[]): CredentialProvider {
-    const key = sessions.join(' ');
-    const provider = this.#providers.get(key) ?? this.#options.credentials(sessions);
-    this.#providers.delete(key);
-    this.#providers.set(key, provider);
-    for (const oldest of this.#providers.keys()) {
-      if (this.#providers.size <= MAX_PROVIDERS) break;
-      this.#providers.delete(oldest);
-    }
-    return provider;
+    return this.#options.client.repository(parseImageReference(reference), this.#options.credentials(sessions));
   }
 
   async #root(reference: string, query: Query): Promise<Descriptor> {

@@ -1,7 +1,7 @@
 import { type AbortOptions, type Afterwork, CodedError } from '../../../base/index.ts';
 import { FileSync, type ReceiveProgress, type Session, type SessionRegistry } from '../../../builder-api/index.ts';
 import type { ContentHasher } from '../../../cache/contenthash/index.ts';
-import type { ImmutableRef, RefManager } from '../../../cache/ports.ts';
+import type { ImmutableRef, MutableRef, RefManager } from '../../../cache/ports.ts';
 import type { VertexProgress } from '../../../solver/ports.ts';
 import { siblingModule } from '../../../sys/index.ts';
 import { withAnySession } from '../../session/index.ts';
@@ -103,12 +103,26 @@ export class LocalReceiver {
       return await giveUp(base, error, options);
     }
     await base?.release();
-    const state = await mutable.commit({ signal });
-    state.setMetadata(DEPTH_KEY, String(depth + 1));
-    if (received.tree !== undefined) this.#trees?.setTree(state, received.tree);
-    this.#states.set(scope, key, state.id);
+    const state = await this.#commit(mutable, { signal });
+    try {
+      state.setMetadata(DEPTH_KEY, String(depth + 1));
+      if (received.tree !== undefined) this.#trees?.setTree(state, received.tree);
+      this.#states.set(scope, key, state.id);
+    } catch (error) {
+      await state.release();
+      throw error;
+    }
     this.#afterwork.run(() => this.#forgetOld());
     return state;
+  }
+
+  async #commit(mutable: MutableRef, options: AbortOptions): Promise<ImmutableRef> {
+    try {
+      return await mutable.commit(options);
+    } catch (error) {
+      await mutable.release();
+      throw error;
+    }
   }
 
   /** Nothing finds a state again that another has taken the place of. */
