@@ -1,4 +1,4 @@
-import { annotate, type Clock, CodedError, isCancelled, toCodedError } from '../base/index.ts';
+import { annotate, type Clock, CodedError, isCancelled, Slice, toCodedError } from '../base/index.ts';
 import { type Asker, EdgeState, type Held } from './edge.ts';
 import { activeName, type Ground, groundOf, joinKey, linkGround, stays, storedKeys } from './ground.ts';
 import { isVolatile } from './key.ts';
@@ -15,8 +15,6 @@ import {
 import { Run } from './run.ts';
 import type { ActiveVertex, VertexBuild } from './vertex.ts';
 
-/** How long edges are advanced before other work of the thread gets its turn. */
-const SLICE_MS = 10;
 /** Failures that another build's sessions may not meet: credentials, secrets, agents. */
 const MAY_DEPEND_ON_WHO_ASKS: ReadonlySet<string> = new Set([
   'unauthenticated',
@@ -100,7 +98,7 @@ export class Scheduler {
   }
 
   #drain(): void {
-    const start = performance.now();
+    const slice = new Slice();
     for (let i = 0; i < this.#queue.length; i++) {
       const edge = this.#queue[i]!;
       edge.queued = false;
@@ -109,7 +107,7 @@ export class Scheduler {
       } catch (error) {
         this.#fail([edge], toCodedError(error));
       }
-      if (i % 32 === 31 && performance.now() - start > SLICE_MS) {
+      if (i % 32 === 31 && slice.isOver) {
         this.#queue = this.#queue.slice(i + 1);
         setImmediate(() => this.#drain());
         return;

@@ -162,7 +162,9 @@ export class FsContentStore implements ContentStore, AsyncDisposable {
 
   async remove(digest: Digest, { before = Number.POSITIVE_INFINITY } = {}): Promise<boolean> {
     const path = this.#file(digest);
-    await this.#removing.get(path);
+    // No turn passes where none is under way: whoever asks has just seen that nobody needs it.
+    for (let other = this.#removing.get(path); other !== undefined; other = this.#removing.get(path))
+      await other.catch(() => {});
     if (!existsSync(path)) return false;
     const removing = this.#ask((id) => ({ kind: 'remove', id, path, before })).finally(() =>
       this.#removing.delete(path),

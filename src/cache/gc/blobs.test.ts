@@ -81,3 +81,20 @@ test('one that was found here by an ingest is as good as new, and none that work
   await collect();
   expect(content.has(digest)).toBe(false);
 });
+
+test('others have their turn while many blobs are looked at', async () => {
+  const digests = Array.from({ length: 40 }, (_, n) => digestOf(`${n}`));
+  async function* list() {
+    for (const digest of digests) yield { digest, size: 1, writtenAt: 0 };
+  }
+  const get = () => {
+    for (const end = performance.now() + 2; performance.now() < end; );
+    return {};
+  };
+  const refs = { records: { options: { content: { list }, db: { get } } } } as unknown as Refs;
+  let turns = 0;
+  const timer = setInterval(() => turns++, 1);
+  await collectBlobs(refs, { ...options, graceMs: 0 });
+  clearInterval(timer);
+  expect(turns).toBeGreaterThan(3);
+});

@@ -141,3 +141,19 @@ test('a blob that nothing names goes once it is old; a lease keeps it, over a re
     rmSync(root, { recursive: true });
   }
 });
+
+test('others have their turn while many records are pruned', async () => {
+  await using state = await openTestState();
+  const { db, refs } = state;
+  db.transaction(() => {
+    for (let n = 0; n < 5000; n++)
+      refs.records.insert({ kind: 'immutable', description: `${n}`, recordType: 'regular', scope: '' });
+  });
+  let turns = 0;
+  const timer = setInterval(() => turns++, 1);
+  const seen: number[] = [];
+  await prune(refs, { ...options, all: true, onRecord: () => seen.push(turns) });
+  clearInterval(timer);
+  expect(seen).toHaveLength(5000);
+  expect(seen.at(-1)! - seen[0]!).toBeGreaterThan(3);
+});
