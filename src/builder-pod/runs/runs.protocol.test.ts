@@ -54,7 +54,11 @@ describe('a solve', () => {
     expect(result.error?.message).toBe(undefined);
     expect(result).toMatchObject({ state: SUCCEEDED, commit, committed: false });
     expect(world.gate.visits('twice')).toBe(1);
-    expect(result.slowestSteps.map(({ name }) => name)).toContainEqual(expect.stringContaining('RUN echo before'));
+    // Which steps are the slowest is the machine's to say.
+    const durations = result.slowestSteps.map(({ durationMs }) => Number(durationMs));
+    expect(durations).toHaveLength(5);
+    expect(durations).toEqual(durations.toSorted((left, right) => right - left));
+    expect(result.slowestSteps.map(({ name }) => name)).toContainEqual(expect.stringMatching(/^\[\d\/3\] /));
     expect(result.vertices).toBeGreaterThan(2);
     const [a, b] = result.outputs;
     expect(a).toMatchObject({ names: ['slipway.localhost/twice/a:one', 'slipway.localhost/twice/a:two'] });
