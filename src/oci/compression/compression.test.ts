@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { text } from 'node:stream/consumers';
+import { createGunzip, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type CompressionChoice, compressorId, decompress, detectCompression, openCompressor } from './index.ts';
@@ -112,6 +113,30 @@ describe('what follows a gzip stream', () => {
     }
     const padded = Buffer.concat([whole, Buffer.alloc(100), whole, Buffer.alloc(1)]);
     expect((await unpack(cut(padded, size))).equals(Buffer.concat([data, data]))).toBe(true);
+  });
+
+  test.each([1000, 70_000, 1 << 19])('members of any size are all read, in pieces of %i bytes', async (size) => {
+    const sizes = [0, 1, 60_000, 65_536, 70_000, 262_144, 262_145, 300_000, 0, 0];
+    const members = sizes.flatMap((length) => [sample(length), Buffer.alloc(length)]);
+    const all = Buffer.concat(members.map((one, n) => gzipSync(one, { level: n % 3 === 0 ? 0 : 6 })));
+    expect((await unpack(cut(all, size))).equals(Buffer.concat(members))).toBe(true);
+  });
+
+  test('a small member costs no stream of its own', async () => {
+    // An image may have a member to each file, and somebody who wants to keep a builder busy any number of them.
+    const member = gzipSync('x');
+    const count = 3000;
+    const timed = async (work: () => Promise<unknown>) => {
+      const began = performance.now();
+      await work();
+      return performance.now() - began;
+    };
+    const streams = await timed(async () => {
+      for (let n = 0; n < count; n++) await text(createGunzip().end(member));
+    });
+    const all = Buffer.concat(Array.from({ length: count }, () => member));
+    const members = await timed(async () => expect(await unpack(cut(all, 1 << 19))).toHaveLength(count));
+    expect(members).toBeLessThan(streams / 3);
   });
 
   test('headers with all their fields are read', async () => {

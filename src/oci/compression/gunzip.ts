@@ -1,7 +1,9 @@
-import { crc32, createInflateRaw } from 'node:zlib';
+import { crc32, createInflateRaw, inflateRawSync } from 'node:zlib';
 import { CodedError, invalidArgument } from '../../base/index.ts';
 
 const CHUNK = 1 << 18;
+/** Packed bytes of members that are unpacked at once. */
+const SMALL = 1 << 16;
 const FLAG_HEADER_CRC = 2;
 const FLAG_EXTRA = 4;
 const FLAG_NAME = 8;
@@ -18,8 +20,8 @@ export async function* gunzip(input: AsyncIterator<Uint8Array>): AsyncGenerator<
   await skipHeader(bytes);
   for (;;) {
     yield* member(bytes);
-    let next = await bytes.next();
-    while (next === 0) next = await bytes.next();
+    await bytes.skip((byte) => byte === 0);
+    const next = await bytes.next();
     if (next === undefined) return;
     if (next !== 0x1f || (await bytes.next()) !== 0x8b)
       throw invalidArgument('something else follows the gzip stream', {
@@ -33,13 +35,30 @@ export async function* gunzip(input: AsyncIterator<Uint8Array>): AsyncGenerator<
 async function* member(bytes: Bytes): AsyncGenerator<Uint8Array> {
   let crc = 0;
   let size = 0;
-  for await (const chunk of inflate(bytes)) {
+  const small = inflateSmall(bytes);
+  for await (const chunk of small === undefined ? inflate(bytes) : small) {
     crc = crc32(chunk, crc);
     size = (size + chunk.length) % 0x1_0000_0000;
     yield chunk;
   }
   const trailer = await bytes.read(8);
   if (trailer.readUInt32LE(0) !== crc || trailer.readUInt32LE(4) !== size) throw corrupt('its checksum is wrong');
+}
+
+/**
+ * A deflate stream that is whole in what was read already and unpacks to one chunk, which costs a tenth of a stream of its own: some layers have a member to each
+ * file, and hostile ones millions of empty members. Undefined for others, damaged ones among them.
+ */
+function inflateSmall(bytes: Bytes): readonly Buffer[] | undefined {
+  try {
+    const unpacked = inflateRawSync(bytes.peek(SMALL), { info: true, maxOutputLength: CHUNK });
+    // The types know nothing of `info`.
+    const { buffer, engine } = unpacked as unknown as { buffer: Buffer; engine: { bytesWritten: number } };
+    bytes.drop(engine.bytesWritten);
+    return buffer.length === 0 ? [] : [buffer];
+  } catch {
+    return undefined;
+  }
 }
 
 /** One deflate stream; what was read beyond its end is given back. */
@@ -87,7 +106,8 @@ async function skipHeader(bytes: Bytes, at = 0): Promise<void> {
   if ((flags & FLAG_EXTRA) !== 0) await bytes.read((await bytes.read(2)).readUInt16LE(0));
   for (const flag of [FLAG_NAME, FLAG_COMMENT]) {
     if ((flags & flag) === 0) continue;
-    while ((await bytes.read(1))[0] !== 0);
+    await bytes.skip((byte) => byte !== 0);
+    await bytes.read(1);
   }
   if ((flags & FLAG_HEADER_CRC) !== 0) await bytes.read(2);
 }
@@ -115,6 +135,25 @@ class Bytes {
 
   giveBack(rest: Uint8Array): void {
     this.#chunk = rest;
+  }
+
+  /** What is there without waiting, up to `count`. */
+  peek(count: number): Uint8Array {
+    return this.#chunk.subarray(0, count);
+  }
+
+  drop(count: number): void {
+    this.#chunk = this.#chunk.subarray(count);
+  }
+
+  /** Passes over bytes up to the first that is not so. */
+  async skip(isSo: (byte: number) => boolean): Promise<void> {
+    for (let chunk = await this.take(); chunk !== undefined; chunk = await this.take()) {
+      const end = chunk.findIndex((byte) => !isSo(byte));
+      if (end < 0) continue;
+      this.giveBack(chunk.subarray(end));
+      return;
+    }
   }
 
   async next(): Promise<number | undefined> {

@@ -63,7 +63,7 @@ export interface ConvertArgs {
 }
 
 export async function convertLayerTask(args: ConvertArgs, context: TaskContext): Promise<PackedLayer> {
-  await using input = new HashedInput(readFileChunks(args.blob));
+  await using input = new HashedInput(readFileChunks(args.blob, context));
   const layer = await writeLayer(decompress(input.chunks()), args.into, args.compression, context);
   await input.verify(args.digest);
   return layer;
@@ -134,8 +134,9 @@ export async function unpackTask(args: UnpackArgs, context: TaskContext): Promis
 
 async function unpackInto(args: UnpackArgs, context: TaskContext): Promise<Unpacked> {
   const { source, limits } = args;
-  await using input = new HashedInput('path' in source ? readFileChunks(source.path) : readPort(source.port), (bytes) =>
-    context.post(bytes),
+  await using input = new HashedInput(
+    'path' in source ? readFileChunks(source.path, context) : readPort(source.port),
+    (bytes) => context.post(bytes),
   );
   const diff = args.diffId === undefined ? undefined : createHash('sha256');
   let diffSize = 0;
@@ -167,7 +168,10 @@ async function unpackInto(args: UnpackArgs, context: TaskContext): Promise<Unpac
  * How a tar archive is packed; undefined when the file is none. It is one when it begins with a header whose checksum is right: what is wrong after that is
  * damage, and fails the unpacking. xz and bzip2 are told by their magic alone.
  */
-export async function probeArchiveTask(args: { path: string }): Promise<StreamCompression | undefined> {
+export async function probeArchiveTask(
+  args: { path: string },
+  context: TaskContext,
+): Promise<StreamCompression | undefined> {
   const reader = new TarReader({ entry: () => {} });
   let compression = 'uncompressed' as StreamCompression;
   const onDetected = (found: StreamCompression) => {
@@ -175,12 +179,13 @@ export async function probeArchiveTask(args: { path: string }): Promise<StreamCo
   };
   try {
     let wanted = TAR_BLOCK;
-    for await (const chunk of decompress(readFileChunks(args.path), { onDetected })) {
+    for await (const chunk of decompress(readFileChunks(args.path, context), { onDetected })) {
       reader.push(chunk.subarray(0, wanted));
       wanted -= chunk.length;
       if (wanted <= 0) break;
     }
   } catch (error) {
+    context.throwIfAborted();
     if (!(error instanceof CodedError)) throw error;
     if (compression === 'xz' || compression === 'bzip2') return compression;
   }
@@ -234,10 +239,12 @@ function mismatch(what: string, expected: Digest, found: Digest): CodedError {
   });
 }
 
-async function* readFileChunks(path: string): AsyncGenerator<Uint8Array> {
+async function* readFileChunks(path: string, context: TaskContext): AsyncGenerator<Uint8Array> {
   const fd = openSync(encodeName(path), 'r');
   try {
     for (;;) {
+      // Also where nothing comes out of what goes in.
+      context.throwIfAborted();
       // Chunks are handed on to zlib's threads: each needs memory of its own.
       const buffer = Buffer.allocUnsafeSlow(CHUNK);
       const count = readSync(fd, buffer, 0, CHUNK, null);
