@@ -118,7 +118,7 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
   );
   const poolController = controller(
     'builderpool',
-    poolReconciler({ client, pools, builders, onProbed: () => dispatcher.schedule() }),
+    poolReconciler({ client, pools, builders, onHeard: () => dispatcher.schedule() }),
     troubles.listener('builderpool', pools),
   );
   builds.onChange(({ kind, object }) => {

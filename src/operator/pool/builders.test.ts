@@ -1,11 +1,12 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Authority, type Certificate, makeAuthority } from '../../../e2e/support/certificates.ts';
 import { neverAborted } from '../../base/index.ts';
 import { Builder, GrpcServer } from '../../builder-api/index.ts';
-import type { BuilderPool } from '../../resources/index.ts';
+import type { BuilderPool, Endpoint } from '../../resources/index.ts';
 import type { KubeClient } from '../runtime/index.ts';
 import { Builders } from './builders.ts';
 import { poolStatus } from './reconcile.ts';
@@ -89,4 +90,34 @@ test('a connection stays while a run is on it, also when its pool is gone', asyn
   used.length = 0;
   await kept.builders.forget('p');
   expect(kept.builders.client(address)).toBeUndefined();
+});
+
+test('a builder is of use while another of its pool hangs, and keeps its connection meanwhile', async () => {
+  const sockets: Socket[] = [];
+  const hanging = createServer((socket) => void sockets.push(socket.on('error', () => {})));
+  await new Promise<void>((resolve) => hanging.listen(0, '127.0.0.1', resolve));
+  await using mixed = await world(await server(), await ca.issue('operator'));
+  const [good] = mixed.pool.spec.endpoints as readonly Endpoint[];
+  const endpoints = [{ address: `127.0.0.1:${(hanging.address() as AddressInfo).port}` }, good];
+  const pool = { metadata: { name: 'mixed' }, spec: { endpoints } } as unknown as BuilderPool;
+  const heard = Promise.withResolvers<void>();
+  const over = new AbortController();
+  const probing = mixed.builders.probe(pool, { signal: over.signal, onHeard: () => heard.resolve() });
+  probing.catch(() => {});
+  try {
+    await heard.promise;
+    const ready = { address: good?.address, ready: true, capacity: 3 };
+    expect(mixed.builders.states('mixed')).toEqual([ready]);
+    await mixed.builders.forget('another');
+    expect(await mixed.builders.client(ready.address!)?.builder.load({}, { signal })).toMatchObject({ capacity: 3 });
+    // What was known of it counts until it is heard of again.
+    const again = mixed.builders.probe(pool, { signal: over.signal });
+    again.catch(() => {});
+    expect(mixed.builders.states('mixed')).toEqual([ready]);
+  } finally {
+    over.abort(new Error('the test is over'));
+    await expect(probing).rejects.toThrow();
+    for (const socket of sockets) socket.destroy();
+    await new Promise((resolve) => hanging.close(resolve));
+  }
 });

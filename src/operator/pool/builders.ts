@@ -23,7 +23,8 @@ export class Builders implements AsyncDisposable {
   readonly #connections = new Map<string, Connection>();
   readonly #tlsReadAt = new Map<string, number>();
   #over = false;
-  readonly #states = new Map<string, ReadonlyMap<string, EndpointStatus>>();
+  /** Of the endpoints of each pool; undefined for one that has not been heard of yet. */
+  readonly #states = new Map<string, ReadonlyMap<string, EndpointStatus | undefined>>();
 
   readonly #inUse: () => ReadonlySet<string>;
 
@@ -38,19 +39,30 @@ export class Builders implements AsyncDisposable {
     return this.#connections.get(address)?.client;
   }
 
-  /** Builders of a pool, as last probed; none before. */
+  /** Builders of a pool, each as it was last heard of. */
   states(pool: string): readonly BuilderState[] {
-    return [...(this.#states.get(pool)?.values() ?? [])].map(({ address, ready, capacity }) => ({
-      address,
-      ready,
-      capacity: capacity ?? 0,
-    }));
+    return [...(this.#states.get(pool)?.values() ?? [])]
+      .filter((state) => state !== undefined)
+      .map(({ address, ready, capacity }) => ({ address, ready, capacity: capacity ?? 0 }));
   }
 
-  /** Asks every endpoint of a pool how it is; connects to new ones. */
-  async probe(pool: BuilderPool, options: AbortOptions): Promise<readonly EndpointStatus[]> {
-    const all = await Promise.all(pool.spec.endpoints.map((endpoint) => this.#probeOne(endpoint, options)));
-    this.#states.set(pool.metadata.name, new Map(all.map((state) => [state.address, state])));
+  /** Asks every endpoint of a pool how it is; connects to new ones. Each counts as soon as it is heard of, which `onHeard` tells: one that hangs keeps nobody from the others. */
+  async probe(
+    pool: BuilderPool,
+    { signal, onHeard }: AbortOptions & { readonly onHeard?: () => void },
+  ): Promise<readonly EndpointStatus[]> {
+    const { name } = pool.metadata;
+    const before = this.#states.get(name);
+    const states = new Map(pool.spec.endpoints.map(({ address }) => [address, before?.get(address)]));
+    // Before any is asked: from now on their connections are in use.
+    this.#states.set(name, states);
+    const ask = async (endpoint: Endpoint): Promise<EndpointStatus> => {
+      const state = await this.#probeOne(endpoint, { signal });
+      states.set(endpoint.address, state);
+      onHeard?.();
+      return state;
+    };
+    const all = await Promise.all(pool.spec.endpoints.map(ask));
     await this.#closeUnused();
     return all;
   }

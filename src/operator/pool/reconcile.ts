@@ -14,20 +14,19 @@ export interface PoolReconcilerParts {
   readonly pools: Informer<BuilderPool>;
   readonly builders: Builders;
   /** Places may have come or gone. */
-  readonly onProbed: () => void;
+  readonly onHeard: () => void;
 }
 
 /** Keeps in touch with the builders of a pool and writes how they are. */
-export function poolReconciler({ client, pools, builders, onProbed }: PoolReconcilerParts): Reconcile {
+export function poolReconciler({ client, pools, builders, onHeard }: PoolReconcilerParts): Reconcile {
   return async (key, { signal }) => {
     const pool = pools.get(key);
     if (pool === undefined) {
       await builders.forget(key);
-      onProbed();
+      onHeard();
       return undefined;
     }
-    const endpoints = await builders.probe(pool, { signal });
-    onProbed();
+    const endpoints = await builders.probe(pool, { signal, onHeard });
     const status = plainTexts(poolStatus(pool, endpoints, client.now()));
     if (!sameStatus(pool.status, status))
       await writeStatus({ client, informer: pools }, builderPoolType, pool, status, { signal });
