@@ -72,6 +72,16 @@ describe('places', () => {
     expect(single.placeOf('5')?.address).toBe('a');
   });
 
+  test('nothing is kept of a pool for which nobody waits, be there one or not', async () => {
+    const { dispatcher } = world();
+    for (let at = 0; at < 100; at++) dispatcher.enqueue(run(`lost-${at}`, { pool: `invented-${at}` }));
+    dispatcher.enqueue(run('placed'));
+    await settled();
+    expect(dispatcher.lengths().size).toBe(100);
+    for (let at = 0; at < 100; at++) dispatcher.release(`lost-${at}`);
+    expect(dispatcher.lengths().size).toBe(0);
+  });
+
   test('are refused with the reason', () => {
     const { dispatcher, state } = world();
     expect(dispatcher.waiting(run('x', { pool: 'none' }))).toMatchObject({ reason: 'PoolNotFound' });

@@ -192,6 +192,8 @@ export class Dispatcher {
     const runs = namespaces?.get(run.namespace);
     runs?.splice(runs.indexOf(run), 1);
     if (runs?.length === 0) namespaces?.delete(run.namespace);
+    // Whoever may create Builds names pools as they like, also ones that there are not.
+    if (namespaces?.size === 0) this.#queues.delete(run.pool);
   }
 }
 
