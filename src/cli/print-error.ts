@@ -1,19 +1,11 @@
 import { type CodedError, toCodedError } from '../base/index.ts';
-
-interface SourceDetail {
-  readonly info?: { readonly filename?: string; readonly data?: string };
-  readonly ranges?: readonly {
-    readonly start?: { readonly line?: number };
-    readonly end?: { readonly line?: number };
-  }[];
-}
+import { type ToldPlace, toldPlaces } from '../llb/index.ts';
 
 /** An error for people: what failed, the lines it is about with those around them, what to do next. */
 export function renderError(error: unknown): string {
   const coded = toCodedError(error);
   const lines = [`error: ${coded.message}`];
-  for (const detail of coded.details)
-    if (detail.type === 'errdefs.Source') lines.push(...snippet(detail.value as SourceDetail));
+  for (const place of toldPlaces(coded.details)) lines.push(...snippet(place));
   if (coded.hint !== undefined) lines.push(`hint: ${coded.hint}`);
   return `${lines.join('\n')}\n`;
 }
@@ -25,13 +17,10 @@ export function exitCodeOf(error: unknown, phase: 'command-line' | 'run'): numbe
   return fault === 'cancelled' ? 130 : fault === 'infrastructure' ? 3 : 1;
 }
 
-function snippet({ info, ranges }: SourceDetail): string[] {
-  const start = ranges?.[0]?.start?.line;
-  if (info?.data === undefined || start === undefined) return [];
-  const end = Math.max(start, ...(ranges ?? []).map((range) => range.end?.line ?? start));
-  const text = Buffer.from(info.data, 'base64').toString('utf8').split('\n');
-  const out = [`${info.filename ?? ''}:${start}`, '--------------------'];
-  for (let at = Math.max(1, start - 3); at <= Math.min(text.length, end + 3); at++)
-    out.push(`${String(at).padStart(4)} | ${at >= start && at <= end ? '>>> ' : '    '}${text[at - 1]}`);
+function snippet({ filename, lines, startLine, endLine }: ToldPlace): string[] {
+  if (lines === undefined) return [];
+  const out = [`${filename ?? ''}:${startLine}`, '--------------------'];
+  for (let at = Math.max(1, startLine - 3); at <= Math.min(lines.length, endLine + 3); at++)
+    out.push(`${String(at).padStart(4)} | ${at >= startLine && at <= endLine ? '>>> ' : '    '}${lines[at - 1]}`);
   return [...out, '--------------------'];
 }

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { ErrorDetail } from '../base/index.ts';
 import type { Definition, SourceInfo, SourceLocation, SourceRange } from './op.ts';
 
@@ -15,6 +16,37 @@ export function sourceDetails(places: readonly SourcePlace[]): ErrorDetail[] {
     type: 'errdefs.Source',
     value: { info: infoJson(info), ranges },
   }));
+}
+
+/** A place as an error tells it, for a person. */
+export interface ToldPlace {
+  readonly filename: string | undefined;
+  /** Of the whole file; undefined where it did not come with the error. */
+  readonly lines: readonly string[] | undefined;
+  /** From 1. */
+  readonly startLine: number;
+  readonly endLine: number;
+}
+
+const line = z.number().int().min(1);
+const toldPlace = z.object({
+  info: z.object({ filename: z.string().optional(), data: z.base64().optional() }).optional(),
+  ranges: z.array(z.object({ start: z.object({ line }), end: z.object({ line: line.optional() }).optional() })),
+});
+
+/** The places that the details of an error tell, in their order. What has another form, since a frontend may have made it, is left out. */
+export function toldPlaces(details: readonly ErrorDetail[]): ToldPlace[] {
+  const places: ToldPlace[] = [];
+  for (const { type, value } of details) {
+    if (type !== 'errdefs.Source') continue;
+    const { info, ranges = [] } = toldPlace.safeParse(value).data ?? {};
+    const startLine = ranges[0]?.start.line;
+    if (startLine === undefined) continue;
+    const endLine = ranges.reduce((last, { start, end }) => Math.max(last, end?.line ?? start.line), startLine);
+    const lines = info?.data === undefined ? undefined : Buffer.from(info.data, 'base64').toString('utf8').split('\n');
+    places.push({ filename: info?.filename, lines, startLine, endLine });
+  }
+  return places;
 }
 
 function infoJson({ filename, data, definition, language }: SourceInfo): object {

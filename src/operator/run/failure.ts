@@ -1,4 +1,5 @@
 import type { CodedError } from '../../base/index.ts';
+import { toldPlaces } from '../../llb/index.ts';
 import type { Failure } from '../../resources/index.ts';
 import { clip, plainText } from '../runtime/index.ts';
 
@@ -7,14 +8,6 @@ export interface FailedStep {
   readonly step?: string | undefined;
   readonly exitCode?: number | undefined;
   readonly logTail?: string | undefined;
-}
-
-interface SourceDetail {
-  readonly info?: { readonly filename?: string; readonly data?: string };
-  readonly ranges?: readonly {
-    readonly start?: { readonly line?: number };
-    readonly end?: { readonly line?: number };
-  }[];
 }
 
 /** Words for machines that people know from other builders, for reasons of the engine; all others are written in CamelCase as they are. */
@@ -86,19 +79,14 @@ const camelCase = (text: string): string =>
 /** The lines of the Dockerfile that an error is about, with those around them. */
 function locationOf(error: CodedError): Failure['dockerfile'] {
   // The innermost comes first.
-  const detail = error.details.find(({ type }) => type === 'errdefs.Source')?.value as SourceDetail | undefined;
-  const startLine = detail?.ranges?.[0]?.start?.line;
-  if (detail === undefined || startLine === undefined) return undefined;
-  const endLine = Math.max(startLine, ...(detail.ranges ?? []).map(({ end }) => end?.line ?? startLine));
-  const path = detail.info?.filename;
-  const data = detail.info?.data;
+  const [place] = toldPlaces(error.details);
+  if (place === undefined) return undefined;
+  const { filename, lines, startLine, endLine } = place;
   return {
-    ...(path === undefined ? {} : { path: clip(path, 1024) }),
+    ...(filename === undefined ? {} : { path: clip(filename, 1024) }),
     startLine,
     endLine,
-    ...(data === undefined
-      ? {}
-      : { snippet: snippetOf(Buffer.from(data, 'base64').toString('utf8').split('\n'), startLine, endLine) }),
+    ...(lines === undefined ? {} : { snippet: snippetOf(lines, startLine, endLine) }),
   };
 }
 
