@@ -90,11 +90,13 @@ class Daemon {
 interface Image {
   readonly config: Readonly<Record<string, unknown>>;
   readonly layers: readonly (readonly string[])[];
+  /** Of the compressed layers, in bytes. */
+  readonly sizes: readonly number[];
 }
 
 interface ManifestJson {
   readonly config: { readonly digest: string };
-  readonly layers: readonly { readonly digest: string; readonly mediaType: string }[] | null;
+  readonly layers: readonly { readonly digest: string; readonly size: number; readonly mediaType: string }[] | null;
 }
 
 /** Without what differs from build to build: digests, and times of what was made now. */
@@ -113,6 +115,7 @@ function readImage(layout: string): Image {
       history: (history as Record<string, unknown>[]).map(({ created: __, ...entry }) => entry),
     },
     layers: (manifest.layers ?? []).map(({ digest }) => entriesOf(gunzipSync(blob(digest)))),
+    sizes: (manifest.layers ?? []).map(({ size }) => size),
   };
 }
 
@@ -202,6 +205,13 @@ describe('images', () => {
     expect(ours!.config).toEqual(real!.config);
     expect(ours!.layers).toEqual(real!.layers);
   });
+});
+
+test('layers of small files are no larger', async () => {
+  const [real, ours] = await Promise.all(both.map((daemon) => daemon.image('small-files')));
+  expect(ours!.layers).toEqual(real!.layers);
+  // Those whose every time is set, so that equal tars were compressed.
+  for (const [i, size] of real!.sizes.slice(-3).entries()) expect(ours!.sizes.at(i - 3)).toBeLessThanOrEqual(size);
 });
 
 /** What the user reads, without what names the moment. */

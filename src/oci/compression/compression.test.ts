@@ -3,6 +3,8 @@ import { text } from 'node:stream/consumers';
 import { createGunzip, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { encodeTarHeader, tarPadding } from '../tar/index.ts';
+import { WHOLE_GZIP } from './compressor.ts';
 import { type CompressionChoice, compressorId, decompress, detectCompression, openCompressor } from './index.ts';
 
 async function pack(choice: CompressionChoice, data: Uint8Array, cut = data.length || 1): Promise<Buffer> {
@@ -68,9 +70,66 @@ test('gzip output is valid for other tools', async () => {
 
 test('compressor ids tell implementations and levels apart', () => {
   const ids = choices.map(compressorId);
-  expect(ids[1]).toMatch(/^gzip\/zlib-.*-l4$/);
+  expect(ids[0]).toMatch(/^gzip\/zlib-.*-l7-to-4194304,(isal-.*-l2-\w+|zlib-.*-l4)$/);
+  expect(ids[1]).toMatch(/^gzip\/zlib-.*-l7-to-4194304,zlib-.*-l4$/);
+  expect(ids[2]).toMatch(/^gzip\/zlib-[^,]*-l9$/);
   expect(ids[3]).toMatch(/^zstd\/.*-l3$/);
   expect(new Set(ids.slice(1)).size).toBe(ids.length - 1);
+});
+
+/** A tar of small files. */
+function smallFiles(count: number, content: (i: number) => string): Buffer {
+  const parts: Buffer[] = [];
+  for (let i = 0; i < count; i++) {
+    const data = Buffer.from(content(i));
+    const [name, mtime] = [`app/file-${i}`, 1_500_000_000_000_000_000n];
+    parts.push(
+      encodeTarHeader({ name, type: 'file', size: data.length, mode: 0o644, uid: 0, gid: 0, mtime }),
+      data,
+      Buffer.alloc(tarPadding(data.length)),
+    );
+  }
+  return Buffer.concat([...parts, Buffer.alloc(1024)]);
+}
+
+describe('gzip of small and large content', () => {
+  test.each<[string, (i: number) => string]>([
+    ['equal', () => 'hello\n'],
+    ['numbered', (i) => `content of file ${i}\n`],
+    ['empty', () => ''],
+    ['of text', (i) => `import { a${i} } from './module-${i % 7}.ts';\n`.repeat(i % 9)],
+  ])('small files, %s, are no larger than by zlib by default', async (_, content) => {
+    const tar = smallFiles(2000, content);
+    const packed = await pack({ type: 'gzip' }, tar, 1 << 16);
+    expect(packed.length).toBeLessThanOrEqual(gzipSync(tar).length);
+    // The same on a builder without ISA-L, and after other content.
+    await pack({ type: 'gzip' }, sample(300_000));
+    expect((await pack({ type: 'gzip', implementation: 'zlib' }, tar)).equals(packed)).toBe(true);
+  });
+
+  test.each([undefined, 'zlib'] as const)('the size alone decides how it is packed (by %s)', async (implementation) => {
+    const data = sample(WHOLE_GZIP + 1);
+    const choice = { type: 'gzip', implementation } as const;
+    for (const [size, isWhole] of [
+      [WHOLE_GZIP - 1, true],
+      [WHOLE_GZIP, true],
+      [WHOLE_GZIP + 1, false],
+    ] as const) {
+      const content = data.subarray(0, size);
+      const packed = await pack(choice, content, 1 << 19);
+      expect(gunzipSync(packed).equals(content)).toBe(true);
+      expect(gzipSync(content, { level: 7 }).subarray(10).equals(packed.subarray(10))).toBe(isWhole);
+      for (const cut of [65_537, size - 1, size, size + 1])
+        expect((await pack(choice, content, cut)).equals(packed)).toBe(true);
+    }
+  });
+
+  test('a level that is asked for is that of small content too', async () => {
+    const tar = smallFiles(300, (i) => `${i}\n`);
+    const [fast, best] = await Promise.all([1, 9].map((level) => pack({ type: 'gzip', level }, tar)));
+    expect(fast!.length).toBeGreaterThan((await pack({ type: 'gzip' }, tar)).length);
+    expect(best!.length).toBeLessThan(fast!.length);
+  });
 });
 
 test('concatenated gzip members and zstd frames are one stream', async () => {

@@ -1,12 +1,12 @@
 import { once } from 'node:events';
-import { crc32, createZstdCompress, constants as zlib } from 'node:zlib';
+import { crc32, createZstdCompress, deflateRawSync, constants as zlib } from 'node:zlib';
 import { type BlockDeflater, DEFLATE_BLOCK, DEFLATE_DICTIONARY, openBlockDeflater } from './block-deflate.ts';
 
 /** Level is that of the algorithm; without one, the engine's measured choice. */
 export interface CompressionChoice {
   readonly type: 'gzip' | 'zstd' | 'uncompressed';
   readonly level?: number | undefined;
-  /** Pins gzip's implementation; default: ISA-L where it is present. */
+  /** Pins what gzip's blocks are made by; default: ISA-L where it is present. */
   readonly implementation?: 'isal' | 'zlib' | undefined;
 }
 
@@ -22,10 +22,21 @@ export type Sink = (bytes: Uint8Array) => void;
 
 const DEFAULT_ZSTD_LEVEL = 3;
 
+/**
+ * Content of up to so many bytes is compressed by zlib as a whole, unless a level is asked for: as small as BuildKit makes it. What is larger goes in blocks, some ten times as fast and a
+ * tenth larger. Size alone decides, so equal content has equal bytes. Measured: 2,000 small files, 2 MB of tar, take 6 ms instead of 1, where reading them takes 25.
+ */
+export const WHOLE_GZIP = 4 << 20;
+/**
+ * Go's 6, which is BuildKit's, makes tars of small files up to half a percent smaller than zlib's 6; 7 is mostly smaller than either. 8 and 9 take seconds for a MiB of the wrong content.
+ * The bytes are the same on every x86-64 processor.
+ */
+const WHOLE_LEVEL = 7;
+
 export function openCompressor(choice: CompressionChoice, sink: Sink): Compressor {
   switch (choice.type) {
     case 'gzip':
-      return new GzipCompressor(openBlockDeflater({ level: choice.level, use: choice.implementation }), sink);
+      return new GzipCompressor(choice, sink);
     case 'zstd':
       return zstdCompressor(zstdLevel(choice), sink);
     case 'uncompressed':
@@ -42,13 +53,19 @@ export function openCompressor(choice: CompressionChoice, sink: Sink): Compresso
 /** Names what makes the bytes of a layer: builders with equal ids make equal layers. Goes into the record of a reproducible build. */
 export function compressorId(choice: CompressionChoice): string {
   switch (choice.type) {
-    case 'gzip':
-      return `gzip/${openBlockDeflater({ level: choice.level, use: choice.implementation }).id}`;
+    case 'gzip': {
+      const whole = choice.level === undefined ? `zlib-${process.versions.zlib}-l${WHOLE_LEVEL}-to-${WHOLE_GZIP},` : '';
+      return `gzip/${whole}${blockDeflater(choice).id}`;
+    }
     case 'zstd':
       return `zstd/${process.versions.zstd ?? 'unknown'}-l${zstdLevel(choice)}`;
     case 'uncompressed':
       return 'uncompressed';
   }
+}
+
+function blockDeflater(choice: CompressionChoice): BlockDeflater {
+  return openBlockDeflater({ level: choice.level, use: choice.implementation });
 }
 
 function zstdLevel(choice: CompressionChoice): number {
@@ -57,6 +74,9 @@ function zstdLevel(choice: CompressionChoice): number {
 
 /** Magic, deflate, no flags, no time, unknown system (RFC 1952). */
 const GZIP_HEADER = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff);
+
+/** An empty one with fixed codes. */
+const FINAL_BLOCK = Uint8Array.of(3, 0);
 
 /** Cuts chunks of any size into blocks of {@link DEFLATE_BLOCK} bytes, so that output never depends on the cuts of the input. */
 class BlockCutter {
@@ -90,18 +110,45 @@ class BlockCutter {
   }
 }
 
-/** One gzip member out of independent blocks. */
+/** The first bytes of a content, copied: chunks may be small parts of large buffers. */
+class Head {
+  #bytes = Buffer.allocUnsafeSlow(1 << 16);
+  #length = 0;
+
+  /** False, and nothing taken, when there would be more than {@link WHOLE_GZIP}. */
+  take(chunk: Uint8Array): boolean {
+    const length = this.#length + chunk.length;
+    if (length > WHOLE_GZIP) return false;
+    if (length > this.#bytes.length) {
+      const room = Buffer.allocUnsafeSlow(Math.min(WHOLE_GZIP, Math.max(length, this.#bytes.length * 2)));
+      room.set(this.bytes);
+      this.#bytes = room;
+    }
+    this.#bytes.set(chunk, this.#length);
+    this.#length = length;
+    return true;
+  }
+
+  get bytes(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length);
+  }
+}
+
+/** One gzip member: of small content as a whole, of what is larger, or is to have a level, out of independent blocks. */
 class GzipCompressor implements Compressor {
   readonly #deflater: BlockDeflater;
   readonly #sink: Sink;
   readonly #pending: Promise<Uint8Array>[] = [];
   readonly #cutter = new BlockCutter();
+  /** All there was so far, while that is little. */
+  #head: Head | undefined;
   #dictionary: Uint8Array | undefined;
   #crc = 0;
   #size = 0;
 
-  constructor(deflater: BlockDeflater, sink: Sink) {
-    this.#deflater = deflater;
+  constructor(choice: CompressionChoice, sink: Sink) {
+    this.#deflater = blockDeflater(choice);
+    this.#head = choice.level === undefined ? new Head() : undefined;
     this.#sink = sink;
     sink(GZIP_HEADER);
   }
@@ -109,19 +156,30 @@ class GzipCompressor implements Compressor {
   write(chunk: Uint8Array): Promise<void> | undefined {
     this.#crc = crc32(chunk, this.#crc);
     this.#size += chunk.length;
-    for (const block of this.#cutter.cut(chunk)) this.#block(block);
+    if (this.#head !== undefined) {
+      if (this.#head.take(chunk)) return undefined;
+      this.#blocks(this.#head.bytes);
+      this.#head = undefined;
+    }
+    this.#blocks(chunk);
     return this.#pending.length > this.#deflater.parallelism ? this.#drain(this.#deflater.parallelism) : undefined;
   }
 
   async finish(): Promise<void> {
-    for (const block of this.#cutter.rest()) this.#block(block);
-    await this.#drain(0);
-    const trailer = Buffer.alloc(10);
-    // An empty final block with fixed codes, then CRC and length.
-    trailer.writeUInt16LE(0x0003, 0);
-    trailer.writeUInt32LE(this.#crc, 2);
-    trailer.writeUInt32LE(this.#size % 0x1_0000_0000, 6);
+    if (this.#head !== undefined) this.#sink(deflateRawSync(this.#head.bytes, { level: WHOLE_LEVEL }));
+    else {
+      for (const block of this.#cutter.rest()) this.#block(block);
+      await this.#drain(0);
+      this.#sink(FINAL_BLOCK);
+    }
+    const trailer = Buffer.alloc(8);
+    trailer.writeUInt32LE(this.#crc, 0);
+    trailer.writeUInt32LE(this.#size % 0x1_0000_0000, 4);
     this.#sink(trailer);
+  }
+
+  #blocks(bytes: Uint8Array): void {
+    for (const block of this.#cutter.cut(bytes)) this.#block(block);
   }
 
   #block(input: Uint8Array): void {

@@ -182,6 +182,8 @@ describe('packing and unpacking', () => {
     mkdirSync(tree);
     for (const name of ['b', 'a', 'a-b', 'a.c', 'Z']) mkdirSync(join(tree, name));
     for (let i = 0; i < 300; i++) writeFileSync(join(tree, `a/${i}`), Buffer.alloc(i * 50, `${i}`));
+    // More than is compressed as a whole.
+    writeFileSync(join(tree, 'b/large'), Buffer.alloc(5_000_000, 'pattern'));
     const copy = join(temp.path, 'copy');
     mkdirSync(copy);
     execFileSync('sh', [

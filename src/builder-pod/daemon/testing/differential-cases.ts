@@ -9,6 +9,12 @@ ENV BASE=1 PATH=/bin
 /** Stages on the base by name: what is built of each must be what the real daemon builds. */
 export const STAGES: Readonly<Record<string, string>> = {
   run: 'RUN echo hi > /a && mkdir -m 750 /d && ln -s a /l && ln /a /h',
+  'small-files': ['hello', '$i', 'content of file number $i in a directory of many']
+    .map(
+      (text, at) =>
+        `RUN mkdir /m${at} && cd /m${at} && for i in $(seq 2000); do echo ${text} > f$i; done; touch -d @1500000000 * .`,
+    )
+    .join('\n'),
   'run-nothing': 'RUN true\nRUN ["/bin/true"]',
   'run-remove': 'RUN mkdir -p /x/y && echo 1 > /x/y/f && echo 2 > /x/y/g\nRUN rm /x/y/f\nRUN rm -r /x',
   'run-replace':
