@@ -104,7 +104,7 @@ export interface ImmutableRef {
    * they are not here, are what its digest says. @throws LostResultError when not; what is damaged is forgotten, so that it is had anew.
    */
   check(options: RefOptions & { readonly blob?: Descriptor }): Promise<void>;
-  /** Told of a push: a repository has been given this blob, so that the scope of the ref may have it by that name without its bytes coming back. */
+  /** Told of a push: a repository has been given this blob, so that the scope of the ref may have it by that name without its bytes coming back, if they are here. */
   givenTo(blob: Descriptor, reference: string): void;
   /** Persistent metadata of the ref, e.g. content-hash trees; string keys. */
   getMetadata(key: string): string | undefined;

@@ -244,6 +244,19 @@ test('the private image itself, by tag and by digest, where it lies and under ot
   await expectNothing();
 });
 
+test('layers of another tenant, said to be there already where they are pushed to', async () => {
+  const claim = serve(claims['nothing behind a HEAD']!());
+  hostile.fault = (req, res) => {
+    if (req.method === 'PUT') res.writeHead(201).end();
+    else req.url = req.url?.replace('/b/out/', '/b/image/') ?? '';
+    return req.method === 'PUT' || claim(req, res);
+  };
+  await solve('b', image(`${hostile.host}/b/image`), hostile.host);
+  for (const use of Object.values(uses))
+    await expect(solve('b', use(image(`${hostile.host}/b/out`)), server.host)).rejects.toThrow();
+  await expectNothing();
+});
+
 test('what a scope has pushed it has back by that name; another scope only with its bytes', async () => {
   isTenantA = true;
   const use = () => step(image(`${registry.host}/a/out`), `cat /secret.txt; : ${newId()}`);
@@ -264,10 +277,11 @@ test('who has the bytes may use them: they come once more and are kept once', as
     blob: repositoryBlob,
   });
   hostile.fault = claim;
+  const start = hostile.requests.length;
   expect(await solve('b', step(image(`${hostile.host}/b/image`), 'cat /secret.txt'))).toBe(SECRET);
-  const asked = hostile.requests.filter(
-    ({ path, method }) => method === 'GET' && layers.some(({ digest }) => path.endsWith(digest)),
-  );
+  const asked = hostile.requests
+    .slice(start)
+    .filter(({ path, method }) => method === 'GET' && layers.some(({ digest }) => path.endsWith(digest)));
   expect(new Set(asked.map(({ path }) => path)).size).toBe(layers.length);
   const before = hostile.requests.length;
   expect(await solve('b', step(image(`${hostile.host}/b/image`), `cat /secret.txt; : ${newId()}`))).toBe(SECRET);

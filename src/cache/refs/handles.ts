@@ -103,8 +103,9 @@ export class ImmutableHandle implements ImmutableRef {
 
   givenTo({ digest }: Descriptor, reference: string): void {
     const { records } = this.#engine;
+    // A registry may say that it has what the ref is only said to have: that gives the scope nothing it has not had itself.
     for (const row of records.chain(this.id))
-      if (records.blobs(row.id).some((blob) => blob.digest === digest))
+      if (records.blobs(row.id).some((blob) => blob.digest === digest && records.isHere(row, blob)))
         records.deliver(digest, row.scope, placeOf(reference));
   }
 

@@ -241,7 +241,9 @@ describe('lazy refs', () => {
     const first = await state.refs.fromLayers(layers, { ...describing, scope: 'a', provider: provider(bytes) });
     await first.mounts(options);
     for (const { descriptor } of layers) first.givenTo(descriptor, 'registry.example/out:latest');
-    // Not what the ref has no layer of.
+    // Not what the ref has no layer of, nor what the scope has never had itself: a registry may say that it has it already.
+    const lazy = await state.refs.fromLayers(layers, { ...describing, scope: 'b', provider: provider(bytes) });
+    for (const { descriptor } of layers) lazy.givenTo(descriptor, 'registry.example/out:latest');
     first.givenTo({ ...layers[0]!.descriptor, digest: digestOf('other') }, 'registry.example/out');
     expect(state.db.all('SELECT DISTINCT digest FROM blob_deliveries')).toHaveLength(layers.length);
     for (const [scope, opened] of [
