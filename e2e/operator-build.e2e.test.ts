@@ -1,4 +1,5 @@
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import http2 from 'node:http2';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -461,7 +462,7 @@ ${dockerConfig('push', closed.host, `ada:${users.ada}`)}`);
     expect([await tagged('anew', 'new'), await tagged('anew', 'old')]).toEqual([true, false]);
   });
 
-  test('builders that hang, or answer nonsense, do not keep a good one of their pool from its work', async () => {
+  test('builders that hang, drip or answer nonsense do not keep a good one of their pool from its work', async () => {
     const sockets = new Set<Socket>();
     await using listening = new AsyncDisposableStack();
     const listen = async (answer: (socket: Socket) => void) => {
@@ -482,7 +483,24 @@ ${dockerConfig('push', closed.host, `ada:${users.ada}`)}`);
     const [good] = pool.spec.endpoints;
     const hanging = await listen(() => {});
     const garbage = await listen((socket) => socket.end('HTTP/1.1 200 OK\r\n\r\nhello'));
-    const endpoints = [{ address: hanging }, { ...good, address: garbage }, good];
+    /** A SETTINGS frame, byte after byte, and again. */
+    const settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    const dripping = await listen((socket) => {
+      let sent = 0;
+      const timer = setInterval(() => socket.write(Buffer.of(settings[sent++ % settings.length] ?? 0)), 50);
+      socket.once('close', () => clearInterval(timer));
+    });
+    const answers = http2.createServer().on('stream', (stream: http2.ServerHttp2Stream) => {
+      stream.on('error', () => {});
+      stream.respond({ ':status': 200, 'content-type': 'application/grpc' });
+      // So long an answer, of which it never has more than a little.
+      stream.write(Buffer.of(0, 0, 15, 255, 255));
+      const timer = setInterval(() => stream.write(Buffer.of(0)), 50);
+      stream.once('close', () => clearInterval(timer));
+    });
+    const never = await listen((socket) => void answers.emit('connection', socket));
+    const bad = [{ address: hanging }, { ...good, address: garbage }, { address: dripping }, { address: never }];
+    const endpoints = [...bad, good];
     await apply(
       `---\n${JSON.stringify({ apiVersion: 'slipway.build/v1alpha1', kind: 'BuilderPool', metadata: { name: 'mixed' }, spec: { endpoints } })}\n` +
         inline('mixed', 'RUN echo mixed', { poolRef: { name: 'mixed' } }),

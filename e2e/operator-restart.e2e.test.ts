@@ -29,21 +29,21 @@ describe('a killed operator', () => {
     work[Symbol.dispose]();
   });
 
-  const apply = async (name: string, steps: string, rest: object = {}) => {
-    const ran = await world.cluster.apply(
-      JSON.stringify({
-        apiVersion: 'slipway.build/v1alpha1',
-        kind: 'Build',
-        metadata: { name },
-        spec: {
-          dockerfile: { inline: `FROM ${registry.host}/base\n${steps}\n` },
-          outputs: [{ image: `${proxy.host}/${name}`, tags: ['v1'] }],
-          ...rest,
-        },
-      }),
-    );
+  const build = (name: string, steps: string, rest: object = {}) => ({
+    apiVersion: 'slipway.build/v1alpha1',
+    kind: 'Build',
+    metadata: { name },
+    spec: {
+      dockerfile: { inline: `FROM ${registry.host}/base\n${steps}\n` },
+      outputs: [{ image: `${proxy.host}/${name}`, tags: ['v1'] }],
+      ...rest,
+    },
+  });
+  const applyAll = async (items: readonly object[]) => {
+    const ran = await world.cluster.apply(JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
     expect(ran.code, ran.output).toBe(0);
   };
+  const apply = (name: string, steps: string, rest: object = {}) => applyAll([build(name, steps, rest)]);
   const step = (name: string) => `RUN wget -q -O- ${gate.url}/${name}`;
   const onlyRun = async (name: string): Promise<Resource> => {
     const runs = await world.runs(name);
@@ -192,6 +192,55 @@ describe('a killed operator', () => {
     gate.open('away');
     await down;
     await endsWell('away');
+  });
+
+  test('two operators at once, also when the one that leads is frozen and comes back: nothing is done twice', async () => {
+    const names = ['pair-0', 'pair-1', 'pair-2'];
+    const rival = await world.startRival();
+    const old = world.operator.process;
+    try {
+      await applyAll(names.map((name) => build(name, step(name))));
+      await Promise.all(names.map((name) => gate.reached(name)));
+      old.kill('SIGSTOP');
+      await expect.poll(() => rival.log(), { timeout: 60_000 }).toContain('"leading"');
+      for (const name of names) gate.open(name);
+      for (const name of names) await endsWell(name);
+      old.kill('SIGCONT');
+      await expect.poll(() => world.operator.log(), { timeout: 60_000 }).toContain('the lease was lost');
+      gate.open('pair-after');
+      await apply('pair-after', step('pair-after'));
+      await endsWell('pair-after');
+    } finally {
+      old.kill('SIGCONT');
+      await rival.stop();
+    }
+    gate.open('pair-alone');
+    await apply('pair-alone', step('pair-alone'));
+    await endsWell('pair-alone');
+    expect(names.map(tagPushes)).toEqual([1, 1, 1]);
+  });
+
+  test('builders that die under many builds and come back: each of them is built, and has the tag of what its record names', async () => {
+    const names = Array.from({ length: 60 }, (_, at) => `many-${at}`);
+    for (const name of names) gate.open(name);
+    await applyAll(names.map((name) => build(name, step(name))));
+    const begun = () => names.filter((name) => gate.visits(name) > 0).length;
+    await expect.poll(begun, { timeout: 60_000 }).toBeGreaterThan(names.length / 4);
+    await Promise.all(world.builders.map((_, at) => world.restartBuilder(at)));
+    const objects = names.map((name) => `builds.slipway.build/${name}`);
+    await world.cluster.must(['wait', '--for=condition=Ready', '--timeout=240s', ...objects]);
+    const list = JSON.parse(await world.cluster.must(['get', 'buildruns.slipway.build', '-o', 'json'])) as {
+      items: readonly Resource[];
+    };
+    for (const name of names) {
+      const runs = list.items.filter(({ spec }) => (spec['buildRef'] as { name: string }).name === name);
+      expect(runs.map(({ status }) => status?.phase)).toEqual(['Succeeded']);
+      const { status } = runs[0] as Resource;
+      expect(status?.attempts?.length).toBeLessThanOrEqual(2);
+      // A tag that was being written is written again: the same.
+      const tag = await fetch(`${registry.url}/v2/${name}/manifests/v1`, { headers: { accept: '*/*' } });
+      expect(tag.headers.get('docker-content-digest')).toBe(status?.outputs?.[0]?.digest);
+    }
   });
 
   test('a builder that dies loses its run, which goes on elsewhere; what the dead one pushed has no tag', async () => {

@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startBuilder, type TestBuilder } from './builder.ts';
-import { type Authority, base64File, makeAuthority } from './certificates.ts';
+import { base64File, makeAuthority } from './certificates.ts';
 import { type Cluster, startCluster } from './cluster.ts';
 import { makeContext } from './context.ts';
 import { root, slipway } from './paths.ts';
@@ -63,12 +63,17 @@ export interface Resource {
 /** A control plane with Slipway's resources and RBAC, builder daemons with mutual TLS in a pool, and an operator under its own account. */
 export interface OperatorWorld extends AsyncDisposable {
   readonly cluster: Cluster;
+  /** As they run now. */
   readonly builders: readonly TestBuilder[];
   /** The operator that runs now. */
   readonly operator: Service;
   /** `http://127.0.0.1:port` of its probes and metrics. */
   readonly operatorUrl: string;
   startOperator(): Promise<void>;
+  /** Another operator beside it, which waits for its turn. */
+  startRival(): Promise<Service>;
+  /** Kills a builder, and starts it again on its address and state. */
+  restartBuilder(at: number): Promise<void>;
   /** Ends the operator; SIGKILL leaves it no time for anything. */
   stopOperator(signal?: NodeJS.Signals): Promise<void>;
   /** Builds `FROM scratch` with busybox and pushes it under this name, as a base with a shell. */
@@ -107,12 +112,20 @@ export async function startOperatorWorld(folder: string, options: WorldOptions =
   const pki = path.join(folder, 'builder-pki');
   mkdirSync(pki, { recursive: true });
   const ca = await makeAuthority(pki, 'builders');
+  const certificate = await ca.issue('builder', { names: ['127.0.0.1', 'localhost'] });
   const builders: TestBuilder[] = [];
+  opened.defer(async () => void (await Promise.all(builders.map((builder) => builder[Symbol.asyncDispose]()))));
   const addresses: string[] = [];
+  const startTlsBuilder = async (at: number): Promise<TestBuilder> => {
+    const state = path.join(folder, `builder-${at}`);
+    mkdirSync(state, { recursive: true });
+    const tls = ['--tlscacert', ca.cert, '--tlscert', certificate.cert, '--tlskey', certificate.key];
+    const flags = ['--addr', `tcp://${addresses[at]}`, ...tls, ...(options.builderFlags ?? [])];
+    return await startBuilder(state, flags);
+  };
   for (let at = 0; at < (options.builders ?? 1); at++) {
-    const { builder, address } = await startTlsBuilder(path.join(folder, `builder-${at}`), ca, options.builderFlags);
-    builders.push(opened.use(builder));
-    addresses.push(address);
+    addresses.push(`127.0.0.1:${await freePort()}`);
+    builders.push(await startTlsBuilder(at));
   }
   const client = await ca.issue('slipway-operator');
   await cluster
@@ -136,6 +149,19 @@ spec:
   const kubeconfig = await cluster.serviceAccountKubeconfig(NAMESPACE, ACCOUNT);
   const port = await freePort();
   const operatorUrl = `http://127.0.0.1:${port}`;
+  const startOne = async (metricsPort: number, log: string): Promise<Service> => {
+    const metrics = `127.0.0.1:${metricsPort}`;
+    const service = startService(
+      slipway,
+      [
+        ...['operator', '--kubeconfig', kubeconfig, '--lease-namespace', NAMESPACE, '--metrics-addr', metrics],
+        ...['--log-format', 'json', '--lease-duration', '3s', ...(options.operatorFlags ?? [])],
+      ],
+      { logFile: path.join(folder, log) },
+    );
+    await service.ready(async () => (await fetch(`http://${metrics}/readyz`)).ok, 60_000);
+    return service;
+  };
   let operator: Service | undefined;
   const current = (): Service => {
     if (operator === undefined) throw new Error('no operator was started');
@@ -150,23 +176,12 @@ spec:
     },
     operatorUrl,
     startOperator: async () => {
-      operator = startService(
-        slipway,
-        [
-          ...['operator', '--kubeconfig', kubeconfig, '--lease-namespace', NAMESPACE],
-          ...[
-            '--metrics-addr',
-            `127.0.0.1:${port}`,
-            '--log-format',
-            'json',
-            '--lease-duration',
-            '3s',
-            ...(options.operatorFlags ?? []),
-          ],
-        ],
-        { logFile: path.join(folder, 'operator.log') },
-      );
-      await operator.ready(async () => (await fetch(`${operatorUrl}/readyz`)).ok, 60_000);
+      operator = await startOne(port, 'operator.log');
+    },
+    startRival: async () => await startOne(await freePort(), 'rival.log'),
+    restartBuilder: async (at) => {
+      await builders[at]?.stop('SIGKILL');
+      builders[at] = await startTlsBuilder(at);
     },
     stopOperator: async (signal) => void (await current().stop(signal)),
     pushBase: async (name) => {
@@ -230,19 +245,4 @@ spec:
   await world.startOperator();
   const owned = opened.move();
   return world;
-}
-
-async function startTlsBuilder(
-  folder: string,
-  ca: Authority,
-  flags: readonly string[] = [],
-): Promise<{ readonly builder: TestBuilder; readonly address: string }> {
-  mkdirSync(folder, { recursive: true });
-  const server = await ca.issue('builder', { names: ['127.0.0.1', 'localhost'] });
-  const address = `127.0.0.1:${await freePort()}`;
-  const builder = await startBuilder(folder, [
-    ...['--addr', `tcp://${address}`, '--tlscacert', ca.cert, '--tlscert', server.cert, '--tlskey', server.key],
-    ...flags,
-  ]);
-  return { builder, address };
 }
