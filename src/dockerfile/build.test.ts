@@ -274,6 +274,21 @@ test.each([
 
 test.each([
   ['# check=skip\nFROM scratch\n', 'failed to parse check options: invalid check option "skip"'],
+  ['FROM scratch\nRUN []\n', 'failed to marshal LLB definition: arguments are required'],
+  [
+    'FROM scratch\nHEALTHCHECK --interval=5 CMD x\n',
+    'dockerfile parse error on line 2: time: missing unit in duration "5"',
+  ],
+  [
+    'FROM scratch\nHEALTHCHECK --interval=5x CMD x\n',
+    'dockerfile parse error on line 2: time: unknown unit "x" in duration "5x"',
+  ],
+  ['FROM scratch\nHEALTHCHECK --interval=x CMD x\n', 'dockerfile parse error on line 2: time: invalid duration "x"'],
+  [
+    'FROM scratch\nHEALTHCHECK --retries=x CMD x\n',
+    'dockerfile parse error on line 2: strconv.ParseInt: parsing "x": invalid syntax',
+  ],
+  ['FROM scratch\nSTOPSIGNAL 0\n', 'invalid signal: 0'],
   ['FROM scratch\nRUN --device=foo,required true\n', 'failed to load LLB: required device "foo" is not registered'],
   ['FROM scratch\nRUN --device=name=a,name=b x\n', 'dockerfile parse error on line 2: device name already set to a'],
   ['FROM scratch\nRUN --device=a,required=x x\n', 'dockerfile parse error on line 2: invalid value for required: x'],

@@ -50,7 +50,7 @@ export function dispatchRun(
   const plan: MountPlan = { places: [], secrets: [], ssh: [] };
   const script = scriptOf(state, command, plan);
   const args = command.line.shell ? withShell(state.image, { ...command.line, args: script.args }) : [...script.args];
-  if (args.length === 0) throw invalidArgument('arguments are required');
+  if (args.length === 0) throw invalidArgument('failed to marshal LLB definition: arguments are required');
   const device = command.devices.find(({ required }) => required);
   if (device !== undefined)
     throw invalidArgument(`failed to load LLB: required device ${quote(device.name)} is not registered`, {

@@ -314,7 +314,7 @@ function dispatchVolume(state: StageState, volumes: readonly string[], context: 
 
 function checkSignal(text: string): void {
   if (/^[+-]?\d+$/.test(text)) {
-    if (Number(text) > 0) return;
+    if (Number(text) !== 0) return;
   } else {
     const name = text.toUpperCase().replace(/^SIG/, '');
     if (Object.hasOwn(constants.signals, `SIG${name}`) || /^RTM(IN(\+\d+)?|AX(-\d+)?)$/.test(name)) return;

@@ -15,13 +15,24 @@ const UNITS: Readonly<Record<string, number>> = {
 /** `1h2m3.5s` in nanoseconds. @throws CodedError invalid_argument */
 export function parseDuration(text: string): number {
   const match = /^([+-]?)((?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+|0)$/u.exec(text);
-  if (match === null) throw invalidArgument(`time: invalid duration ${quote(text)}`);
+  if (match === null) throw invalidArgument(`time: ${faultOf(text)} duration ${quote(text)}`);
   let total = 0;
   for (const [, number, unit] of match[2]!.matchAll(/(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/gu))
     total += Number(number) * UNITS[unit!]!;
   const nanoseconds = Math.trunc(total);
   if (!Number.isSafeInteger(nanoseconds)) throw invalidArgument(`time: invalid duration ${quote(text)}`);
   return match[1] === '-' ? -nanoseconds : nanoseconds;
+}
+
+/** What Go's time package says of a text that is no duration. */
+function faultOf(text: string): string {
+  const unsigned = text.replace(/^[+-]/, '');
+  if (!/^\.?\d/.test(unsigned)) return 'invalid';
+  for (const [, unit = ''] of unsigned.matchAll(/(?:\d+\.?\d*|\.\d+)([^\d.]*)/gu)) {
+    if (unit === '') return 'missing unit in';
+    if (!Object.hasOwn(UNITS, unit)) return `unknown unit ${quote(unit)} in`;
+  }
+  return 'invalid';
 }
 
 /** `1h0m5s`, `1.5s`, `20ms`, `0s`. */

@@ -324,7 +324,10 @@ function healthcheckOf(node: InstructionNode): Healthcheck {
   if (args.length === 0) throw invalidArgument('Missing command after HEALTHCHECK CMD');
   const retriesText = flags.string('retries');
   const retries = /^[+-]?\d{1,10}$/.test(retriesText) ? Number(retriesText) : retriesText === '' ? 0 : Number.NaN;
-  if (!(Math.abs(retries) < 2 ** 31)) throw invalidArgument(`invalid --retries: ${quote(retriesText)} is no number`);
+  if (!(Math.abs(retries) < 2 ** 31))
+    throw invalidArgument(
+      `strconv.ParseInt: parsing ${quote(retriesText)}: ${Number.isNaN(retries) ? 'invalid syntax' : 'value out of range'}`,
+    );
   if (retries < 0) throw invalidArgument(`--retries cannot be negative (${retries})`);
   return {
     test: node.json ? ['CMD', ...args] : ['CMD-SHELL', args.join(' ')],

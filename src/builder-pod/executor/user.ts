@@ -61,9 +61,9 @@ export function lookupGroup(root: Root, group: string): number {
 }
 
 function toId(text: string): number | undefined {
-  if (!/^\d+$/.test(text)) return undefined;
+  if (!/^[+-]?\d+$/.test(text)) return undefined;
   const id = Number(text);
-  if (id > MAX_ID) throw invalidArgument(`user or group id ${text} is out of range (0 to ${MAX_ID})`);
+  if (id < 0 || id > MAX_ID) throw invalidArgument(`uids and gids must be in range 0-${MAX_ID}`);
   return id;
 }
 

@@ -53,7 +53,7 @@ export function layoutFiles(
         docker.map(({ config, repoTags, layers }) => ({
           Config: blobPath(config),
           RepoTags: repoTags.length === 0 ? null : repoTags,
-          Layers: layers.map(blobPath),
+          Layers: layers.length === 0 ? null : layers.map(blobPath),
         })),
       ),
     );
@@ -64,7 +64,15 @@ export function layoutFiles(
 export async function* layoutTar(files: readonly LayoutFile[]): AsyncGenerator<Uint8Array> {
   const made = new Set<string>();
   const header = (type: 'file' | 'directory', name: string, size: number) =>
-    encodeTarHeader({ type, name, size, mode: type === 'file' ? 0o444 : 0o755, uid: 0, gid: 0, mtime: 0n });
+    encodeTarHeader({
+      type,
+      name,
+      size,
+      mode: type === 'directory' ? 0o755 : name.endsWith('.json') ? 0o644 : 0o444,
+      uid: 0,
+      gid: 0,
+      mtime: 0n,
+    });
   for (const { path, size, content } of files) {
     const parts = path.split('/');
     for (let depth = 1; depth < parts.length; depth++) {

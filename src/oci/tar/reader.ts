@@ -258,8 +258,8 @@ export class TarReader {
     if (rawName.length > this.#maxName || linkname.length > this.#maxName)
       throw limit(`a name is longer than ${this.#maxName} bytes`);
     if (rawName === '') throw malformed('an entry has no name');
-    // v7 archives have no directory flag: a trailing slash says it.
-    const type = flagType === 'file' && rawName.endsWith('/') ? 'directory' : flagType;
+    // v7 archives have no flags: a trailing slash says that it is a directory.
+    const type = block[156] === 0 && rawName.endsWith('/') ? 'directory' : flagType;
     const name = rawName.length > 1 ? rawName.replace(/\/+$/, '') || '/' : rawName;
     const storedSize = type === 'file' ? (pax.size ?? headerSize) : 0;
     const sparse = oldSparse ?? sparseOf(pax, storedSize);

@@ -133,6 +133,25 @@ describe('tar', () => {
     expect(unpack(archive)[0]?.entry.name).toBe('etc');
   });
 
+  test('a trailing slash makes a directory of an entry without a type, not of a file', () => {
+    for (const [flag, type] of [
+      [0, 'directory'],
+      [0x30, 'file'],
+    ] as const) {
+      const archive = pack([
+        { entry: file('e', { size: 7 }), content: Buffer.from('content') },
+        { entry: file('next'), content: Buffer.alloc(0) },
+      ]);
+      archive.write('e/', 0);
+      archive[156] = flag;
+      if (type === 'directory') archive.copyWithin(512, 1024);
+      archive.write('        ', 148);
+      const sum = archive.subarray(0, 512).reduce((total, byte) => total + byte, 0);
+      archive.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
+      expect(unpack(archive).map(({ entry }) => `${entry.type} ${entry.name}`)).toEqual([`${type} e`, 'file next']);
+    }
+  });
+
   test('names are bytes: UTF-8 and invalid UTF-8 both survive', () => {
     const name = byteString('tést/ü\u{1f600}');
     expect(textOf(unpack(pack([{ entry: file(name), content: Buffer.alloc(0) }]))[0]!.entry.name)).toBe(

@@ -62,6 +62,7 @@ export const STAGES: Readonly<Record<string, string>> = {
   'config-health':
     'HEALTHCHECK --interval=5s --timeout=1m --start-period=2s --start-interval=1s --retries=3 CMD ["/bin/true"]',
   'config-health-none': 'HEALTHCHECK NONE\nSTOPSIGNAL 9',
+  'config-signal-number': 'STOPSIGNAL -1',
   'config-onbuild': 'ONBUILD RUN echo x\nONBUILD COPY f /f\nMAINTAINER me',
   'config-env': `ENV A=1 B="two words" C='$A' D=\${A:-x} E=\${F:+y} G=\\$A\nENV H legacy form here\nENV A=$H`,
   'config-args': 'ARG A B=2\nARG TARGETARCH\nARG C=$B$TARGETARCH\nLABEL x=$A$B$C',
@@ -71,11 +72,15 @@ export const STAGES: Readonly<Record<string, string>> = {
 /** Dockerfiles that do not build, by name: the text after `failed to solve: ` must be the real daemon's. */
 export const FAILURES: Readonly<Record<string, string>> = {
   'exit code': 'RUN exit 3',
+  'no program': 'RUN []',
   'no such program': 'RUN ["/nosuch"]',
   'no such user': 'USER nobody\nRUN id',
+  'negative user': 'USER -1\nRUN id',
+  'great user': 'USER 5000000000\nRUN id',
   'no such file': 'COPY nosuch /',
   'no such file from': 'COPY --from=base /nosuch /',
   'over a directory': 'RUN mkdir -p /x/f\nCOPY f /x/',
+  'links in a circle': 'RUN ln -s l /l\nCOPY f /l/x',
   'into a file': 'COPY f /f\nCOPY f /f/g',
   'directory over a file': 'COPY f /f\nCOPY d /f',
   'link by name': 'COPY --link --chown=bob f /',
@@ -94,6 +99,9 @@ export const FAILURES: Readonly<Record<string, string>> = {
   'bad substitution': `RUN true\nENV A=\${B!x}`,
   'required variable': `ENV A=\${NOPE:?is needed}`,
   'bad healthcheck': 'HEALTHCHECK --interval=x CMD true',
+  'duration without unit': 'HEALTHCHECK --interval=5 CMD true',
+  'unknown unit': 'HEALTHCHECK --interval=5d CMD true',
+  'retries that are no number': 'HEALTHCHECK --retries=x CMD true',
   'bad onbuild': 'ONBUILD FROM x',
   'bad platform': 'FROM --platform=bogus base',
   'empty base': 'ARG X\nFROM $X',

@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import { CodedError, hasGlob, matchGlob } from '../../../base/index.ts';
-import type { Root } from '../../../sys/index.ts';
+import { hasErrno, type Root } from '../../../sys/index.ts';
 import type { Ids } from './owner.ts';
 
 /** Owner and time for what an action makes. */
@@ -49,8 +49,16 @@ export function cleanPath(path: string): string {
 /** Resolves all but, unless told, the last component inside the root; nothing needs to exist. */
 export function resolvePath(root: Root, path: string, followLast: boolean): string {
   const clean = cleanPath(path);
-  if (followLast || clean === '/') return root.resolveMissing(clean);
-  return posix.join(root.resolveMissing(posix.dirname(clean)), posix.basename(clean));
+  const followed = followLast || clean === '/' ? clean : posix.dirname(clean);
+  try {
+    return posix.join(root.resolveMissing(followed), followed === clean ? '' : posix.basename(clean));
+  } catch (error) {
+    if (!hasErrno(error, 'ELOOP')) throw error;
+    throw new CodedError('failed_precondition', 'too many links', {
+      hint: `Symbolic links on the way to ${clean} lead in a circle.`,
+      cause: error,
+    });
+  }
 }
 
 /** Makes a directory and what is missing above it, with this mode, owner and time. Returns what was made, outermost first. */
