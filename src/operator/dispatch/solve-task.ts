@@ -13,8 +13,8 @@ const MAX_DELAY_MS = 5000;
 const CANCEL_MS = 15_000;
 const COMMIT_MS = 120_000;
 const CALL_MS = 20_000;
-/** Part of a builder's grace that one question for the end may wait: what hangs is found out after it. */
-const WAIT_SHARE = 1 / 6;
+/** Part of a builder's grace that one question for the end may take: what hangs is found out after it, and there is time to ask again. */
+const ASK_SHARE = 1 / 6;
 
 export interface SolveTaskOptions {
   readonly uid: string;
@@ -160,24 +160,29 @@ export class SolveTask {
   /** The end, or how it stands after a while. A builder that does not answer at all is given up, however it does that: from a wait alone, which it need not answer, that is not seen. */
   async #result() {
     const { signal } = this.#over;
-    const { builder, builderGraceMs } = this.#options;
+    const { builder, builderGraceMs, log } = this.#options;
     const since = performance.now();
+    const askMs = Math.ceil(builderGraceMs * ASK_SHARE);
     try {
-      const waited = await builder()?.builder.result(
-        { id: this.#id, wait: true },
-        { signal, timeoutMs: Math.ceil(builderGraceMs * WAIT_SHARE) },
-      );
+      const waited = await builder()?.builder.result({ id: this.#id, wait: true }, { signal, timeoutMs: askMs });
       if (waited !== undefined && waited.state !== RUNNING) return waited;
     } catch {
       // Whatever it was, the next question tells.
       await sleep(FIRST_DELAY_MS, { signal });
     }
-    return await this.#retry(
+    let asked = 0;
+    const result = await this.#retry(
       'result',
       builderGraceMs,
-      (one, options) => one.builder.result({ id: this.#id, wait: false }, options),
+      (one, { timeoutMs }) => {
+        asked++;
+        // One answer that is lost is not a builder that is.
+        return one.builder.result({ id: this.#id, wait: false }, { signal, timeoutMs: Math.min(timeoutMs, askMs) });
+      },
       since,
     );
+    if (asked > 1) log.info('the builder answered again', { asked, silentMs: Math.round(performance.now() - since) });
+    return result;
   }
 
   /** Whatever is missing now was there when the run was planned: it may come back. */

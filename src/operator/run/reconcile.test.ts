@@ -256,6 +256,18 @@ test('a pool that goes while a run is on it does not keep the run from its end',
   await eventually(() => [...world.reconciler.addresses]).toEqual([]);
 });
 
+test('answers that are lost cost a part of the grace, not the attempt', async () => {
+  await using losing = new World(3000);
+  losing.pool('default', 'b:1');
+  losing.builder.lost = 2;
+  await losing.start();
+  losing.run('one');
+  await losing.until('one', 'Running');
+  losing.builder.end('one');
+  await losing.until('one', 'Succeeded');
+  expect(losing.get('one')?.attempts).toHaveLength(1);
+});
+
 test('a builder that takes calls and answers none is given up after its grace', async () => {
   await world[Symbol.asyncDispose]();
   world = new World(1500);

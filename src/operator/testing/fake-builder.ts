@@ -11,6 +11,8 @@ export class FakeBuilder {
   /** What was asked of it. */
   readonly requests: { readonly uid: string; readonly timeoutMs: number; readonly scope: string }[] = [];
   frozen = false;
+  /** So many answers about how a solve stands are lost, and all to who waits for its end. */
+  lost: number | undefined;
   readonly #ends = new Map<string, PromiseWithResolvers<wire.slipway.builder.v1.ResultResponse>>();
 
   #end(uid: string) {
@@ -53,11 +55,12 @@ export class FakeBuilder {
           return { state: SolveState.RUNNING };
         }),
       result: ({ id, wait }: { id: { runUid: string }; wait: boolean }, options: Options) =>
-        this.#answer(`result ${id.runUid}`, options, () =>
-          wait
-            ? this.#end(id.runUid).promise
-            : Promise.race([this.#end(id.runUid).promise, new ResultResponse({ state: SolveState.RUNNING })]),
-        ),
+        this.#answer(`result ${id.runUid}`, options, () => {
+          const end = this.#end(id.runUid).promise;
+          if (this.lost === undefined)
+            return wait ? end : Promise.race([end, new ResultResponse({ state: SolveState.RUNNING })]);
+          return wait || this.lost-- > 0 ? new Promise<never>(() => {}) : end;
+        }),
       commit: ({ id }: { id: { runUid: string } }, options: Options) =>
         this.#answer(`commit ${id.runUid}`, options, () => ({ outputs: [] })),
       acknowledge: ({ id }: { id: { runUid: string } }, options: Options) =>
