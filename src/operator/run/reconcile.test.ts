@@ -1,123 +1,15 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { CodedError, silentLogger } from '../../base/index.ts';
+import { CodedError } from '../../base/index.ts';
 import { statusOfError, wire } from '../../builder-api/index.ts';
-import type { Build, BuilderPool, BuildRun } from '../../resources/index.ts';
-import { newRun } from '../build/reconcile.ts';
-import { Dispatcher } from '../dispatch/dispatcher.ts';
-import { knownBuildType, knownRunType } from '../known.ts';
-import { operatorMetrics } from '../metrics/metrics.ts';
-import type { Builders } from '../pool/builders.ts';
-import { builderPoolType } from '../resource-types.ts';
-import { apiError, Controller } from '../runtime/index.ts';
-import { FakeBuilder } from '../testing/fake-builder.ts';
-import { MemoryApi } from '../testing/memory-api.ts';
-import { RunReconciler } from './reconcile.ts';
+import type { BuildRun } from '../../resources/index.ts';
+import { apiError } from '../runtime/index.ts';
+import { eventually, RunWorld } from '../testing/run-world.ts';
 
 const { SolveState } = wire.slipway.builder.v1;
 
-/** One builder with one place, the run reconciler on it, and an API server that can refuse. */
-class World {
-  readonly api = new MemoryApi();
-  readonly builder = new FakeBuilder();
-  readonly told: string[] = [];
-  readonly #over = new AbortController();
-  readonly #builderGraceMs: number;
-  #running: Promise<void> | undefined;
-  reconciler!: RunReconciler;
-  dispatcher!: Dispatcher;
-
-  constructor(builderGraceMs = 60_000) {
-    this.#builderGraceMs = builderGraceMs;
-  }
-
-  pool(name: string, address: string, spec: object = {}): void {
-    const endpoints = [{ address }];
-    const pool = { apiVersion: 'slipway.build/v1alpha1', kind: 'BuilderPool', metadata: { name } };
-    this.api.put('builderpools', { ...pool, spec: { endpoints, ...spec } } as BuilderPool);
-  }
-
-  async start(): Promise<void> {
-    const { api } = this;
-    const builds = await api.informer(knownBuildType);
-    const runs = await api.informer(knownRunType);
-    const pools = await api.informer(builderPoolType);
-    this.dispatcher = new Dispatcher(
-      {
-        builders: (pool) =>
-          pools.get(pool)?.spec.endpoints.map(({ address }) => ({ address, ready: true, capacity: 1 })),
-        allows: (pool, namespace) => pools.get(pool)?.spec.allowedNamespaces?.includes(namespace) ?? true,
-        weight: () => 1,
-        most: () => Number.POSITIVE_INFINITY,
-      },
-      (key) => controller.add(key),
-    );
-    this.reconciler = new RunReconciler({
-      client: api.client,
-      runs,
-      builds,
-      pools,
-      dispatcher: this.dispatcher,
-      builders: { client: () => this.builder.client } as unknown as Builders,
-      events: { record: (about, _, reason, message) => this.told.push(`${about.kind} ${reason}: ${message}`) },
-      metrics: operatorMetrics(),
-      log: silentLogger,
-      defaultRegistry: undefined,
-      builderGraceMs: this.#builderGraceMs,
-      wake: (key) => controller.add(key),
-    });
-    const controller = new Controller({
-      name: 'runs',
-      reconcile: this.reconciler.reconcile,
-      workers: 4,
-      log: silentLogger,
-    });
-    this.reconciler.takeUp();
-    for (const run of runs.list()) controller.add(`${run.metadata.namespace}/${run.metadata.name}`);
-    runs.onChange(({ object, kind }) => {
-      if (kind === 'gone') this.reconciler.gone(object);
-      else controller.add(`${object.metadata.namespace}/${object.metadata.name}`);
-    });
-    this.#running = controller.run({ signal: this.#over.signal });
-  }
-
-  run(
-    name: string,
-    { namespace = 'a', spec = {}, status }: { namespace?: string; spec?: object; status?: object } = {},
-  ) {
-    const build: Build = {
-      apiVersion: 'slipway.build/v1alpha1',
-      kind: 'Build',
-      metadata: { name, namespace, uid: `build-${name}` },
-      spec: { dockerfile: { inline: 'FROM scratch' }, ...spec },
-    };
-    const run = newRun(build, 1, 'h');
-    return this.api.put('buildruns', {
-      ...run,
-      metadata: { ...run.metadata, name, uid: name },
-      ...(status === undefined ? {} : { status }),
-    } as BuildRun);
-  }
-
-  get(name: string, namespace = 'a'): BuildRun['status'] {
-    return this.api.get<BuildRun>('buildruns', { namespace, name })?.status;
-  }
-
-  until = (name: string, phase: string, namespace = 'a') =>
-    eventually(() => this.get(name, namespace)?.phase).toBe(phase);
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#over.abort(new CodedError('cancelled', 'over'));
-    await this.#running;
-    await this.reconciler?.detach();
-    this.api[Symbol.dispose]();
-  }
-}
-
-const eventually = <T>(read: () => T) => expect.poll(read, { timeout: 30_000, interval: 10 });
-
-let world: World;
+let world: RunWorld;
 beforeEach(() => {
-  world = new World();
+  world = new RunWorld();
   world.pool('default', 'b:1');
 });
 afterEach(() => world[Symbol.asyncDispose]());
@@ -257,7 +149,7 @@ test('a pool that goes while a run is on it does not keep the run from its end',
 });
 
 test('answers that are lost cost a part of the grace, not the attempt', async () => {
-  await using losing = new World(3000);
+  await using losing = new RunWorld(3000);
   losing.pool('default', 'b:1');
   losing.builder.lost = 2;
   await losing.start();
@@ -270,7 +162,7 @@ test('answers that are lost cost a part of the grace, not the attempt', async ()
 
 test('a builder that takes calls and answers none is given up after its grace', async () => {
   await world[Symbol.asyncDispose]();
-  world = new World(1500);
+  world = new RunWorld(1500);
   world.pool('default', 'b:1');
   await world.start();
   world.run('frozen', { spec: { retry: { limit: 0 } } });
