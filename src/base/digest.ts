@@ -25,8 +25,19 @@ export function isDigest(text: string): text is Digest {
 
 /** @throws CodedError invalid_argument when the text is no digest of a known algorithm. */
 export function parseDigest(text: string): Digest {
-  if (!isDigest(text)) throw invalidArgument(`invalid digest ${JSON.stringify(text)}: expected sha256:<64 hex digits>`);
-  return text;
+  if (isDigest(text)) return text;
+  throw invalidArgument(digestFault(text), {
+    hint: `${JSON.stringify(text)} should be sha256: and 64 hexadecimal digits.`,
+  });
+}
+
+/** In the words of Go's digest package. */
+function digestFault(text: string): string {
+  const [, algorithm = '', encoded = ''] = /^([a-z0-9]+(?:[+._-][a-z0-9]+)*):([a-zA-Z0-9=_-]+)$/.exec(text) ?? [];
+  if (algorithm === '') return 'invalid checksum digest format';
+  const length = ENCODED_LENGTH[algorithm];
+  if (length === undefined) return 'unsupported digest algorithm';
+  return encoded.length === length ? 'invalid checksum digest format' : 'invalid checksum digest length';
 }
 
 export function digestAlgorithm(digest: Digest): string {

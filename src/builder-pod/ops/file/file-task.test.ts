@@ -212,6 +212,11 @@ test('mkdir', () => {
   expect(target.stat('a').mtimeMs).toBe(1000);
   mkdir('/a', false);
   expect(() => mkdir('/x/y', false)).toThrow('mkdir /x/y: no such file or directory');
+  writeFileSync(join(target.path, 'f'), '');
+  expect(() => mkdir('/f/b', true)).toThrow('lstat /f/b: not a directory');
+  symlinkSync('l', join(target.path, 'l'));
+  expect(() => mkdir('/l/b', true)).toThrow('too many links');
+  expect(() => mkdir('/a\0b', true)).toThrow('lstat /a\0b: invalid argument');
 });
 
 test('mkfile replaces what is there and follows symlinks inside the root', () => {
@@ -236,7 +241,7 @@ test('rm', () => {
   rm('/a/*', true);
   expect(target.list()).toEqual(['a/', 'keep/', 'keep/f']);
   rm('/nosuch', false, true);
-  expect(() => rm('/nosuch')).toThrow('lstat /nosuch: no such file or directory');
+  expect(() => rm('/nosuch')).toThrow('stat /nosuch: no such file or directory');
   rm('/a/../keep');
   expect(target.list()).toEqual(['a/']);
 });

@@ -2,7 +2,7 @@ import type { ChownOpt, FileAction, FileCopy, UserOpt } from '../../../llb/index
 import { openRoot, type TaskContext } from '../../../sys/index.ts';
 import { archiveSource, checkDestParent, copyPath, copySources, unpackTarget } from './copy-action.ts';
 import { type Ids, lookUpOwner, type OwnerPart } from './owner.ts';
-import type { Written } from './paths.ts';
+import { cleanPath, named, type Written } from './paths.ts';
 import { mkdir, mkfile, rm, symlink } from './simple-actions.ts';
 
 export interface FileTaskArgs {
@@ -16,8 +16,27 @@ export interface FileTaskArgs {
   readonly paths?: readonly string[];
 }
 
-/** Worker task: one action of a file op. Posts warnings as text. */
+/** Worker task: one action of a file op. Posts warnings as text. Errors name the path that the action names. */
 export function fileAction(args: FileTaskArgs, context: TaskContext): void {
+  named('lstat', cleanPath(pathOf(args.body)), () => act(args, context));
+}
+
+function pathOf(body: FileAction['body']): string {
+  switch (body.kind) {
+    case 'mkdir':
+      return body.mkdir.path;
+    case 'mkfile':
+      return body.mkfile.path;
+    case 'symlink':
+      return body.symlink.newPath;
+    case 'rm':
+      return body.rm.path;
+    case 'copy':
+      return body.copy.dest;
+  }
+}
+
+function act(args: FileTaskArgs, context: TaskContext): void {
   const { body } = args;
   using root = openRoot(args.target);
   switch (body.kind) {

@@ -67,8 +67,7 @@ export function rm(
     if (path === '/') throw new CodedError('invalid_argument', `rm ${action.path}: the root cannot be removed`);
     // The entry goes, not what a symlink names.
     const removed = root.removeAll(resolvePath(root, path, false));
-    if (!removed && !action.allowNotFound)
-      throw new CodedError('not_found', `lstat ${path}: no such file or directory`);
+    if (!removed && !action.allowNotFound) throw new CodedError('not_found', `stat ${path}: no such file or directory`);
   }
 }
 

@@ -107,24 +107,25 @@ function plainEtag(etag: string | undefined): string | undefined {
   return etag?.replace(/^W\//, '') || undefined;
 }
 
-/** Follows redirects. */
+/** Follows redirects, as many as Go's client does. */
 async function ask(what: Ask, args: DownloadArgs, context: TaskContext): Promise<Answer> {
   const first = new URL(args.url);
   let url = first;
-  for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
+  const failed = (asked: string, fault: string) =>
+    new CodedError('unavailable', `${what.method} ${asked}: ${fault}`, { reason: 'HTTP_REDIRECT' });
+  for (let hops = 0; hops < MAX_REDIRECTS; hops++) {
     const response = await request(url, what, args, context);
     const { location } = response.headers;
     if (![301, 302, 303, 307, 308].includes(response.statusCode ?? 0) || location === undefined)
       return { response, url };
     response.destroy();
-    if (!URL.canParse(location, url)) break;
+    if (!URL.canParse(location, url)) throw failed(shown(url), 'redirected to what is no URL');
     const next = new URL(location, url);
-    if (next.protocol !== 'https:' && next.protocol !== 'http:') break;
+    if (next.protocol !== 'https:' && next.protocol !== 'http:')
+      throw failed(shown(first), `redirected to unsupported protocol scheme "${next.protocol.slice(0, -1)}"`);
     url = next;
   }
-  throw new CodedError('unavailable', `${what.method} ${shown(first)}: too many or invalid redirects`, {
-    reason: 'HTTP_REDIRECT',
-  });
+  throw failed(shown(first), `stopped after ${MAX_REDIRECTS} redirects`);
 }
 
 function shown(url: URL): string {
