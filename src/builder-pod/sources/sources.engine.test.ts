@@ -390,6 +390,17 @@ describe('http', () => {
     }
   });
 
+  test('nine redirects are followed, a tenth and what leads elsewhere is told', async () => {
+    const host = await listen((req, res) => {
+      const left = Number(req.url?.slice(1));
+      if (left === 0) res.end('there');
+      else res.writeHead(302, { location: Number.isNaN(left) ? 'file:///etc/passwd' : `/${left - 1}` }).end();
+    });
+    await solve(sources(), `http://${host}/9`);
+    await expect(solve(sources(), `http://${host}/10`)).rejects.toThrow(/stopped after 10 redirects$/);
+    await expect(solve(sources(), `http://${host}/x`)).rejects.toThrow(/unsupported protocol scheme "file"$/);
+  });
+
   test('a checksum is the key without a request, and is checked', async () => {
     let requests = 0;
     const host = await listen((_req, res) => {
