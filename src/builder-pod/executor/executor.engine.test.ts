@@ -392,6 +392,19 @@ describe('mounts', () => {
     expect(stdout).toBe('1777 /scratch\n755 /root\n1777 /deep/er\nmine\n');
   });
 
+  test('a mount below /dev takes the mount point of /dev along when it goes', async () => {
+    const shm: StepMount = {
+      ...{ kind: 'mounts', dest: '/dev/shm', mounts: [{ type: 'tmpfs', source: 'tmpfs', options: ['nosuid'] }] },
+      ...{ readonly: false, selector: '' },
+    };
+    const { stdout } = await sh('grep -c " /dev/shm tmpfs" /proc/self/mounts', {
+      mounts: [shm],
+      meta: { removeMountStubsRecursive: true },
+    });
+    expect(stdout).toBe('1\n');
+    expect(existsSync(join(upper, 'dev'))).toBe(false);
+  });
+
   test('a read-only root', async () => {
     const bare = join(upper, '../bare');
     for (const name of ['bin', 'etc'])

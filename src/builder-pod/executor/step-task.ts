@@ -114,9 +114,14 @@ export function prepareStep(args: PrepareArgs): Prepared {
   const targets: { destination: string; isDirectory: boolean }[] = [];
   const mounts: OciMount[] = [];
   const isInRoot = (destination: string) =>
-    !targets.some((other) => destination.startsWith(`${other.destination}/`)) && !isBelowDefault(destination);
+    !targets.some((other) => destination.startsWith(`${other.destination}/`)) &&
+    !DEFAULT_MOUNTS.some((path) => destination.startsWith(`${path}/`));
   const add = (destination: string, { isDirectory, ...mount }: PreparedMount) => {
+    const above = DEFAULT_MOUNTS.find((path) => destination.startsWith(`${path}/`));
     if (isInRoot(destination)) targets.push({ destination, isDirectory });
+    // As with BuildKit: a mount below one of them takes that one's mount point along when it goes.
+    else if (above !== undefined && meta.removeMountStubsRecursive)
+      targets.push({ destination: above, isDirectory: true });
     mounts.push({ destination, ...mount });
   };
   const own = (name: string): PreparedMount => ({
@@ -162,7 +167,7 @@ export function prepareStep(args: PrepareArgs): Prepared {
  * @throws CodedError invalid_argument
  */
 function refuseLinks(root: Root): void {
-  for (const path of ['/dev', '/proc', '/sys']) {
+  for (const path of DEFAULT_MOUNTS) {
     const type = root.lstatIfAny(path)?.type;
     if (type !== undefined && type !== 'dir')
       throw invalidArgument(`${path} of the step's root is no directory (${type})`, {
@@ -173,9 +178,7 @@ function refuseLinks(root: Root): void {
 }
 
 /** Mount points of their own that every step has: what is below them is not in the root. */
-function isBelowDefault(destination: string): boolean {
-  return ['/dev/', '/proc/', '/sys/'].some((prefix) => destination.startsWith(prefix));
-}
+const DEFAULT_MOUNTS = ['/dev', '/proc', '/sys'];
 
 function makeWorkingDirectory(root: Root, cwd: string): void {
   try {
