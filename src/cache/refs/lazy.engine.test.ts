@@ -261,6 +261,20 @@ describe('lazy refs', () => {
     expect(state.db.all('SELECT * FROM blob_deliveries')).toEqual([]);
   });
 
+  test('pushed under ever new names, a blob is remembered for the newest of them', async () => {
+    const { layers, bytes } = await image();
+    await using state = await openTestState();
+    const ref = await state.refs.fromLayers(layers, { ...describing, scope: 'a', provider: provider(bytes) });
+    await ref.mounts(options);
+    const { descriptor } = layers[0]!;
+    for (let i = 0; i < 1000; i++) ref.givenTo(descriptor, `registry.example/out${i}`);
+    const places = 'SELECT place FROM blob_deliveries WHERE digest = ?';
+    const known = state.db.all<{ place: string }>(places, descriptor.digest).map(({ place }) => place);
+    expect(known.length).toBeLessThanOrEqual(256);
+    expect(known).toContain('registry.example/out999');
+    await ref.release();
+  });
+
   test('a manifest that lies about sizes or diff ids costs its own build, and nobody a blob', async () => {
     const { layers, bytes } = await image();
     await using state = await openTestState();

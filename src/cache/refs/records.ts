@@ -6,6 +6,8 @@ import { type BlobRow, CHAIN_SQL, type RefRow } from './schema.ts';
 
 /** Blobs of one layer, in other compressions or from elsewhere, that are known without being here: registries may name any number. */
 const MAX_FORMS = 16;
+/** Repositories of a scope that one blob is remembered to have come from, or gone to. */
+const MAX_PLACES = 256;
 
 export interface NewRef {
   readonly kind: 'mutable' | 'immutable';
@@ -183,6 +185,10 @@ export class RefRecords {
 
   /** From now on the scope may have the blob by the name of this place, which has delivered all its bytes, or was given them. */
   deliver(digest: string, scope: string, place: string): void {
+    // Whoever builds chooses the names. What is forgotten is delivered again when it is wanted by that name.
+    const known = 'SELECT count(*) AS count FROM blob_deliveries WHERE digest = ? AND scope = ?';
+    if ((this.options.db.get<{ count: number }>(known, digest, scope)?.count ?? 0) >= MAX_PLACES)
+      this.options.db.run('DELETE FROM blob_deliveries WHERE digest = ? AND scope = ?', digest, scope);
     this.options.db.run(
       'INSERT OR IGNORE INTO blob_deliveries (digest, scope, place) VALUES (?, ?, ?)',
       digest,
