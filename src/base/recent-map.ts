@@ -19,8 +19,4 @@ export class RecentMap<K, V> {
     }
     return value;
   }
-
-  get size(): number {
-    return this.#entries.size;
-  }
 }

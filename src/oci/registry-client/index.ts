@@ -10,5 +10,5 @@ export {
 } from './credentials.ts';
 export { type RegistryDiagnostic, RegistryError, redactUrl } from './errors.ts';
 export type { RegistryHostOptions, RegistryHosts } from './hosts.ts';
-export { type BlobSink, type Manifest, Repository } from './repository.ts';
+export { type Manifest, Repository } from './repository.ts';
 export { defaultRetryPolicy, isTransient, type RetryPolicy } from './retry.ts';

@@ -38,15 +38,6 @@ const UNTOLD = new Set(['', 'application/json', 'text/plain', 'application/octet
 
 const MAX_TAGS = 100_000;
 
-/** What takes the bytes of a blob and verifies them, e.g. the content store (hashing and writing in its workers). */
-export interface BlobSink {
-  ingest(
-    source: ReadableStream<Uint8Array>,
-    expected: { readonly digest: Digest; readonly size: number },
-    options: AbortOptions,
-  ): Promise<{ readonly digest: Digest; readonly size: number }>;
-}
-
 export interface Manifest {
   readonly descriptor: Descriptor;
   readonly bytes: Uint8Array;
@@ -147,7 +138,7 @@ export class Repository {
 
   /**
    * A blob's bytes from `offset`. Goes on after cut connections; ends only after exactly the descriptor's size. The digest is not checked here:
-   * give the stream to something that does ({@link fetchBlobTo}), or use {@link getBlob}. Cancel the stream or abort the signal to let go.
+   * give the stream to something that does, or use {@link getBlob}. Cancel the stream or abort the signal to let go.
    */
   async openBlob(
     descriptor: Descriptor,
@@ -197,16 +188,6 @@ export class Repository {
     const bytes = Buffer.concat(chunks);
     if (!digestMatches(bytes, descriptor.digest)) throw blobMismatch(descriptor);
     return bytes;
-  }
-
-  /** Streams a blob into a store that verifies it. */
-  async fetchBlobTo(sink: BlobSink, descriptor: Descriptor, options: AbortOptions): Promise<void> {
-    const stream = await this.openBlob(descriptor, options);
-    try {
-      await sink.ingest(stream, { digest: descriptor.digest, size: descriptor.size }, options);
-    } finally {
-      if (!stream.locked) await stream.cancel().catch(() => {});
-    }
   }
 
   /** Puts a blob there unless it is: looks, mounts from other repositories of the registry, uploads. */
