@@ -13741,6 +13741,9 @@ export namespace slipway {
                 /** SolveId attempt. */
                 attempt: number;
 
+                /** SolveId part. */
+                part: string;
+
                 /**
                  * Encodes the specified SolveId message. Does not implicitly {@link slipway.builder.v1.SolveId.verify|verify} messages.
                  * @param message SolveId message or plain object to encode
@@ -13770,6 +13773,9 @@ export namespace slipway {
 
                     /** SolveId attempt */
                     attempt?: (number|null);
+
+                    /** SolveId part */
+                    part?: (string|null);
 
                     /** Unknown fields preserved while decoding when enabled */
                     $unknowns?: Uint8Array[];

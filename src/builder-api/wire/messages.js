@@ -21701,6 +21701,7 @@ export const slipway = $root.slipway = (() => {
 
                 SolveId.prototype.runUid = "";
                 SolveId.prototype.attempt = 0;
+                SolveId.prototype.part = "";
 
                 SolveId.encode = function (message, writer, _depth) {
                     if (!writer)
@@ -21713,6 +21714,8 @@ export const slipway = $root.slipway = (() => {
                         writer.uint32(10).string(message.runUid);
                     if (message.attempt != null && $Object.hasOwnProperty.call(message, "attempt") && message.attempt !== 0)
                         writer.uint32(16).int32(message.attempt);
+                    if (message.part != null && $Object.hasOwnProperty.call(message, "part") && message.part !== "")
+                        writer.uint32(26).string(message.part);
                     if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                         for (let i = 0; i < message.$unknowns.length; ++i)
                             writer.raw(message.$unknowns[i]);
@@ -21762,6 +21765,15 @@ export const slipway = $root.slipway = (() => {
                                     message.attempt = value;
                                 else
                                     delete message.attempt;
+                                continue;
+                            }
+                        case 3: {
+                                if (wireType !== 2)
+                                    break;
+                                if ((value = reader.stringVerify()).length)
+                                    message.part = value;
+                                else
+                                    delete message.part;
                                 continue;
                             }
                         }

@@ -218,6 +218,7 @@ describe('what must not be', () => {
     };
     await refused((request) => (request.id = { runUid: 'a'.repeat(1000), attempt: 1 }), /run_uid/);
     await refused((request) => (request.id = { runUid: '../../x', attempt: 1 }), /run_uid/);
+    await refused((request) => (request.id = { runUid: 'a', part: 'linux/amd64', attempt: 1 }), /part/);
     await refused((request) => (request.id = { runUid: 'a', attempt: 0 }), /attempt/);
     await refused((request) => (request.id = { runUid: 'a', attempt: -5 }), /attempt/);
     await refused((request) => (request.sessionId = 'x'.repeat(300)), /sessionId/);

@@ -93,11 +93,11 @@ function open(options: Partial<RunsOptions> & { readonly clock?: Clock } = {}) {
     log: silentLogger,
     ...options,
   });
-  const start = async (uid: string, attempt = 1, timeoutMs = 0) =>
+  const start = async (uid: string, attempt = 1, timeoutMs = 0, part = '') =>
     await runs.start(
       await readStart(
         {
-          id: { runUid: uid, attempt },
+          id: { runUid: uid, part, attempt },
           sessionId: 'session-1',
           writeScope: 'ns',
           timeoutMs,
@@ -107,15 +107,15 @@ function open(options: Partial<RunsOptions> & { readonly clock?: Clock } = {}) {
       ),
     );
   const finish = async (uid: string, attempt = 1, how: SolveOutcome | CodedError = outcome) => {
-    const solve = engine.running.get(`run-${uid}-${attempt}`)!;
+    const solve = engine.running.get(`run-${uid}:${attempt}`)!;
     if (how instanceof CodedError) solve.reject(how);
     else solve.resolve(how);
-    return await runs.result({ uid, attempt }, { signal, wait: true });
+    return await runs.result({ uid, part: '', attempt }, { signal, wait: true });
   };
   return { runs, engine, store, leases, logical, tagged, start, finish };
 }
 
-const id = (uid: string, attempt = 1): RunId => ({ uid, attempt });
+const id = (uid: string, attempt = 1, part = ''): RunId => ({ uid, part, attempt });
 
 describe('results', () => {
   test('are kept, their manifests leased until the tags are written, and go when acknowledged', async () => {
@@ -170,8 +170,8 @@ describe('results', () => {
     expect(store.find(id('d'))).toBeDefined();
     expect(store.find(id('m0'))).toBe(undefined);
     expect(store.find(id('m19'))).toMatchObject({ state: CANCELLED });
-    expect(store.newestAttempt('m19')).toBe(7);
-    expect(store.newestAttempt('m0')).toBe(0);
+    expect(store.newestAttempt(id('m19'))).toBe(7);
+    expect(store.newestAttempt(id('m0'))).toBe(0);
     now += 2000;
     save('e');
     expect(store.find(id('d'))).toBe(undefined);
@@ -227,6 +227,42 @@ describe('the fence', () => {
     });
     expect(await start('a', 2)).toEqual({ state: CANCELLED, alreadyKnown: true });
     expect(await start('a', 3)).toEqual({ state: RUNNING, alreadyKnown: false });
+  });
+
+  test('parts of one run go on side by side, each with attempts of its own', async () => {
+    const { runs, engine, start } = open();
+    await start('a', 1, 0, 'amd64');
+    await start('a', 1, 0, 'arm64');
+    await start('a', 2, 0, 'arm64');
+    expect(await runs.result(id('a', 1, 'arm64'), { signal, wait: true })).toMatchObject({ reason: 'RUN_SUPERSEDED' });
+    expect(await runs.result(id('a', 1, 'amd64'), { signal, wait: false })).toMatchObject({ state: RUNNING });
+    engine.running.get('run-a:amd64:1')!.resolve(outcome);
+    expect(await runs.result(id('a', 1, 'amd64'), { signal, wait: true })).toMatchObject({ state: SUCCEEDED });
+    expect(await runs.commit(id('a', 1, 'amd64'), { signal })).toMatchObject({ committed: true });
+    await expect(start('a', 1)).resolves.toEqual({ state: RUNNING, alreadyKnown: false });
+  });
+
+  test('and the results outlive the form of the state that knew no parts', async () => {
+    const result = wire.slipway.builder.v1.ResultResponse.encode({ state: SUCCEEDED, commit: 'c0ffee' }).finish();
+    db.migrate('runs', [
+      `CREATE TABLE runs (
+         uid TEXT NOT NULL, attempt INTEGER NOT NULL, state INTEGER NOT NULL, at INTEGER NOT NULL,
+         session TEXT NOT NULL, insecure TEXT NOT NULL, result BLOB,
+         PRIMARY KEY (uid, attempt)
+       );
+       CREATE INDEX runs_at ON runs (at);
+       CREATE TABLE run_attempts (uid TEXT PRIMARY KEY, attempt INTEGER NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;
+       CREATE INDEX run_attempts_at ON run_attempts (at);`,
+    ]);
+    const now = Date.now();
+    db.run('INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?)', 'a', 3, SUCCEEDED, now, 'session-1', '1,0', result);
+    db.run('INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, NULL)', 'b', 1, CANCELLED, now, '', '');
+    db.run('INSERT INTO run_attempts VALUES (?, ?, ?)', 'a', 3, now);
+    const { runs, store, start } = open();
+    expect(store.find(id('a', 3))).toMatchObject({ session: 'session-1', insecure: [true, false] });
+    expect(await runs.result(id('a', 3), { signal, wait: true })).toMatchObject({ commit: 'c0ffee' });
+    expect(await start('b')).toEqual({ state: CANCELLED, alreadyKnown: true });
+    await expect(start('a', 2)).rejects.toMatchObject({ reason: 'RUN_SUPERSEDED' });
   });
 
   test('a solve that succeeds while it is being cancelled is cancelled', async () => {

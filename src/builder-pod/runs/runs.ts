@@ -11,7 +11,7 @@ import {
   toCodedError,
 } from '../../base/index.ts';
 import { type SessionRegistry, wire } from '../../builder-api/index.ts';
-import { formatRunId, type RunId } from './id.ts';
+import { formatRunId, isSamePart, type RunId, supersedes } from './id.ts';
 import type { RunRequest } from './request.ts';
 import { errorFields } from './result.ts';
 import { Run, type Solve } from './run.ts';
@@ -92,7 +92,7 @@ export class Runs implements AsyncDisposable {
     if (known?.state === UNKNOWN)
       throw new CodedError('failed_precondition', `solve ${key} is over and was acknowledged`, { reason: 'RUN_OVER' });
     if (known !== undefined) return { state: known.state, alreadyKnown: true };
-    const newest = this.#options.store.newestAttempt(id.uid);
+    const newest = this.#options.store.newestAttempt(id);
     if (newest > id.attempt) throw superseded(id, newest);
     this.#assertRoom(id);
     this.#options.store.noteAttempt(id);
@@ -192,8 +192,8 @@ export class Runs implements AsyncDisposable {
         hint: 'use another builder',
       });
     }
-    // An older attempt at the same run makes room.
-    const others = [...this.#live.values()].filter((run) => run.id.uid !== id.uid).length;
+    // An older attempt at the same part makes room.
+    const others = [...this.#live.values()].filter((run) => !isSamePart(run.id, id)).length;
     if (others < this.#options.capacity) return;
     throw new CodedError('resource_exhausted', `the builder has ${others} solves, as many as it takes at once`, {
       reason: 'BUILDER_BUSY',
@@ -201,14 +201,14 @@ export class Runs implements AsyncDisposable {
     });
   }
 
-  /** Sees to it that no older attempt at the run goes on, or writes another tag. */
-  async #fence({ uid, attempt }: RunId): Promise<void> {
+  /** Sees to it that no older attempt at the part goes on, or writes another tag. */
+  async #fence(newer: RunId): Promise<void> {
     const writing: Promise<unknown>[] = [];
     for (const run of this.#live.values())
-      if (run.id.uid === uid && run.id.attempt < attempt) run.end('cancelled', superseded(run.id, attempt));
+      if (supersedes(newer, run.id)) run.end('cancelled', superseded(run.id, newer.attempt));
     for (const { id, controller, done } of this.#committing.values()) {
-      if (id.uid !== uid || id.attempt >= attempt) continue;
-      controller.abort(superseded(id, attempt));
+      if (!supersedes(newer, id)) continue;
+      controller.abort(superseded(id, newer.attempt));
       writing.push(done.catch(() => {}));
     }
     await Promise.all(writing);
@@ -273,7 +273,7 @@ export class Runs implements AsyncDisposable {
         reason: known.state === CANCELLED ? 'RUN_CANCELLED' : 'RUN_FAILED',
       });
     }
-    const newest = this.#options.store.newestAttempt(id.uid);
+    const newest = this.#options.store.newestAttempt(id);
     if (newest > id.attempt) throw superseded(id, newest);
     const controller = new AbortController();
     const done = this.#writeTags(id, known, controller).finally(() => this.#committing.delete(key));

@@ -31,7 +31,7 @@ export interface RunStoreOptions {
 }
 
 const MAX_RESULTS = 1000;
-/** Solves of which only is known that they must not start, and runs whose newest attempt is known. */
+/** Solves of which only is known that they must not start, and parts of runs whose newest attempt is known. */
 const MAX_MARKS = 20_000;
 const KEEP_MS = 7 * 24 * 3600 * 1000;
 
@@ -44,6 +44,23 @@ const MIGRATIONS = [
    CREATE INDEX runs_at ON runs (at);
    CREATE TABLE run_attempts (uid TEXT PRIMARY KEY, attempt INTEGER NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;
    CREATE INDEX run_attempts_at ON run_attempts (at);`,
+  // Solves are named by part as well.
+  `CREATE TABLE run_results (
+     uid TEXT NOT NULL, part TEXT NOT NULL, attempt INTEGER NOT NULL, state INTEGER NOT NULL, at INTEGER NOT NULL,
+     session TEXT NOT NULL, insecure TEXT NOT NULL, result BLOB,
+     PRIMARY KEY (uid, part, attempt)
+   );
+   INSERT INTO run_results SELECT uid, '', attempt, state, at, session, insecure, result FROM runs;
+   DROP TABLE runs;
+   ALTER TABLE run_results RENAME TO runs;
+   CREATE INDEX runs_at ON runs (at);
+   CREATE TABLE run_parts (
+     uid TEXT NOT NULL, part TEXT NOT NULL, attempt INTEGER NOT NULL, at INTEGER NOT NULL,
+     PRIMARY KEY (uid, part)
+   ) WITHOUT ROWID;
+   INSERT INTO run_parts SELECT uid, '', attempt, at FROM run_attempts;
+   DROP TABLE run_attempts;
+   CREATE INDEX run_parts_at ON run_parts (at);`,
 ];
 
 interface Row {
@@ -66,11 +83,10 @@ export class RunStore {
     this.#db.migrate('runs', MIGRATIONS);
   }
 
-  find({ uid, attempt }: RunId): StoredRun | undefined {
+  find({ uid, part, attempt }: RunId): StoredRun | undefined {
     const row = this.#db.get<Row>(
-      'SELECT state, session, insecure, result FROM runs WHERE uid = ? AND attempt = ?',
-      uid,
-      attempt,
+      'SELECT state, session, insecure, result FROM runs WHERE uid = ? AND part = ? AND attempt = ?',
+      ...[uid, part, attempt],
     );
     if (row === undefined) return undefined;
     return {
@@ -81,18 +97,19 @@ export class RunStore {
     };
   }
 
-  /** The highest attempt at a run that was ever told of; 0 for none. */
-  newestAttempt(uid: string): number {
-    return this.#db.get<{ attempt: number }>('SELECT attempt FROM run_attempts WHERE uid = ?', uid)?.attempt ?? 0;
+  /** The highest attempt at this part of the run that was ever told of; 0 for none. */
+  newestAttempt({ uid, part }: RunId): number {
+    const newest = 'SELECT attempt FROM run_parts WHERE uid = ? AND part = ?';
+    return this.#db.get<{ attempt: number }>(newest, uid, part)?.attempt ?? 0;
   }
 
-  noteAttempt({ uid, attempt }: RunId): void {
+  noteAttempt({ uid, part, attempt }: RunId): void {
     // A cancel is noted on a full disk too.
     this.#db.reserved(() =>
       this.#db.run(
-        `INSERT INTO run_attempts VALUES (?, ?, ?)
-       ON CONFLICT (uid) DO UPDATE SET attempt = max(attempt, excluded.attempt), at = excluded.at`,
-        ...[uid, attempt, this.#now()],
+        `INSERT INTO run_parts VALUES (?, ?, ?, ?)
+       ON CONFLICT (uid, part) DO UPDATE SET attempt = max(attempt, excluded.attempt), at = excluded.at`,
+        ...[uid, part, attempt, this.#now()],
       ),
     );
   }
@@ -126,10 +143,10 @@ export class RunStore {
     for (const digest of digests) if (isDigest(digest)) lease.addBlob(digest);
   }
 
-  #write({ uid, attempt }: RunId, { state, session, insecure, result }: StoredRun): void {
+  #write({ uid, part, attempt }: RunId, { state, session, insecure, result }: StoredRun): void {
     this.#db.run(
-      'INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?)',
-      ...[uid, attempt, state, this.#now(), session, insecure.map((one) => (one ? '1' : '0')).join(',')],
+      'INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+      ...[uid, part, attempt, state, this.#now(), session, insecure.map((one) => (one ? '1' : '0')).join(',')],
       result === undefined ? null : v1.ResultResponse.encode(result).finish(),
     );
   }
@@ -137,14 +154,14 @@ export class RunStore {
   #prune(): void {
     const { maxResults = MAX_RESULTS, maxMarks = MAX_MARKS, keepMs = KEEP_MS } = this.#options;
     const until = this.#now() - keepMs;
-    const old = this.#db.all<{ uid: string; attempt: number }>(
-      `SELECT uid, attempt FROM runs WHERE result IS NOT NULL AND (at < ? OR
+    const old = this.#db.all<RunId>(
+      `SELECT uid, part, attempt FROM runs WHERE result IS NOT NULL AND (at < ? OR
          at < (SELECT at FROM runs WHERE result IS NOT NULL ORDER BY at DESC LIMIT 1 OFFSET ?))`,
       ...[until, maxResults - 1],
     );
-    for (const { uid, attempt } of old) {
-      this.#options.leases.release(leaseOf({ uid, attempt }));
-      this.#db.run('DELETE FROM runs WHERE uid = ? AND attempt = ?', uid, attempt);
+    for (const id of old) {
+      this.#options.leases.release(leaseOf(id));
+      this.#db.run('DELETE FROM runs WHERE uid = ? AND part = ? AND attempt = ?', id.uid, id.part, id.attempt);
     }
     this.#db.run(
       `DELETE FROM runs WHERE result IS NULL AND (at < ? OR
@@ -152,7 +169,7 @@ export class RunStore {
       ...[until, maxMarks - 1],
     );
     this.#db.run(
-      'DELETE FROM run_attempts WHERE at < ? OR at < (SELECT at FROM run_attempts ORDER BY at DESC LIMIT 1 OFFSET ?)',
+      'DELETE FROM run_parts WHERE at < ? OR at < (SELECT at FROM run_parts ORDER BY at DESC LIMIT 1 OFFSET ?)',
       ...[until, maxMarks - 1],
     );
   }

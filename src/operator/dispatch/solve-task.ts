@@ -98,7 +98,8 @@ export class SolveTask {
   }
 
   get #id() {
-    return { runUid: this.#options.uid, attempt: this.#options.attempt };
+    // A run is solved whole, as one part.
+    return { runUid: this.#options.uid, part: '', attempt: this.#options.attempt };
   }
 
   get #session(): string {
