@@ -3,123 +3,136 @@ import koffi from 'koffi';
 import { cName } from './names.ts';
 
 /**
- * libc through koffi's synchronous calls (asynchronous ones lose errno and can starve libuv's threads). Private to this room: nothing outside
+ * libc through koffi's synchronous calls (asynchronous ones can starve libuv's threads). Private to this room: nothing outside
  * `src/sys` names a function of this file.
  */
 const lib = koffi.load('libc.so.6');
 
 type Pointer = Uint8Array | BigUint64Array | Int32Array | null;
 
+const readErrno = koffi.errno;
+/** The errno of the last failed call on this thread. */
+let failure = 0;
+
+/**
+ * A function of libc whose errno is kept at once. Later it may be another's: V8 waits for the helpers of a collection, and that wait leaves EAGAIN, at any
+ * allocation and at the entry of any function of ours.
+ */
+function func(prototype: string): unknown {
+  const native = lib.func(prototype) as (...args: readonly unknown[]) => number;
+  return (...args: readonly unknown[]) => {
+    const result = native(...args);
+    if (result < 0) failure = readErrno();
+    return result;
+  };
+}
+
 export const libc = {
-  mount: lib.func('int mount(const char*, const char*, const char*, unsigned long, const char*)') as (
+  mount: func('int mount(const char*, const char*, const char*, unsigned long, const char*)') as (
     source: string,
     target: string,
     type: string | null,
     flags: number,
     data: string | null,
   ) => number,
-  umount2: lib.func('int umount2(const char*, int)') as (target: string, flags: number) => number,
-  lgetxattr: lib.func('int64_t lgetxattr(const char*, const char*, void*, size_t)') as (
+  umount2: func('int umount2(const char*, int)') as (target: string, flags: number) => number,
+  lgetxattr: func('int64_t lgetxattr(const char*, const char*, void*, size_t)') as (
     path: string,
     name: string,
     value: Pointer,
     size: number,
   ) => number,
-  lsetxattr: lib.func('int lsetxattr(const char*, const char*, void*, size_t, int)') as (
+  lsetxattr: func('int lsetxattr(const char*, const char*, void*, size_t, int)') as (
     path: string,
     name: string,
     value: Pointer,
     size: number,
     flags: number,
   ) => number,
-  llistxattr: lib.func('int64_t llistxattr(const char*, void*, size_t)') as (
+  llistxattr: func('int64_t llistxattr(const char*, void*, size_t)') as (
     path: string,
     list: Pointer,
     size: number,
   ) => number,
-  flistxattr: lib.func('int64_t flistxattr(int, void*, size_t)') as (fd: number, list: Pointer, size: number) => number,
-  fgetxattr: lib.func('int64_t fgetxattr(int, const char*, void*, size_t)') as (
+  flistxattr: func('int64_t flistxattr(int, void*, size_t)') as (fd: number, list: Pointer, size: number) => number,
+  fgetxattr: func('int64_t fgetxattr(int, const char*, void*, size_t)') as (
     fd: number,
     name: string,
     value: Pointer,
     size: number,
   ) => number,
-  lremovexattr: lib.func('int lremovexattr(const char*, const char*)') as (path: string, name: string) => number,
-  openat: lib.func('int openat(int, const char*, int, unsigned int)') as (
+  lremovexattr: func('int lremovexattr(const char*, const char*)') as (path: string, name: string) => number,
+  openat: func('int openat(int, const char*, int, unsigned int)') as (
     dir: number,
     path: string,
     flags: number,
     mode: number,
   ) => number,
-  mkdirat: lib.func('int mkdirat(int, const char*, unsigned int)') as (
-    dir: number,
-    path: string,
-    mode: number,
-  ) => number,
-  mknodat: lib.func('int mknodat(int, const char*, unsigned int, uint64_t)') as (
+  mkdirat: func('int mkdirat(int, const char*, unsigned int)') as (dir: number, path: string, mode: number) => number,
+  mknodat: func('int mknodat(int, const char*, unsigned int, uint64_t)') as (
     dir: number,
     path: string,
     mode: number,
     device: bigint,
   ) => number,
-  symlinkat: lib.func('int symlinkat(const char*, int, const char*)') as (
+  symlinkat: func('int symlinkat(const char*, int, const char*)') as (
     target: string,
     dir: number,
     path: string,
   ) => number,
-  readlinkat: lib.func('int64_t readlinkat(int, const char*, void*, size_t)') as (
+  readlinkat: func('int64_t readlinkat(int, const char*, void*, size_t)') as (
     dir: number,
     path: string,
     buffer: Pointer,
     size: number,
   ) => number,
-  linkat: lib.func('int linkat(int, const char*, int, const char*, int)') as (
+  linkat: func('int linkat(int, const char*, int, const char*, int)') as (
     oldDir: number,
     oldPath: string,
     newDir: number,
     newPath: string,
     flags: number,
   ) => number,
-  renameat: lib.func('int renameat(int, const char*, int, const char*)') as (
+  renameat: func('int renameat(int, const char*, int, const char*)') as (
     oldDir: number,
     oldPath: string,
     newDir: number,
     newPath: string,
   ) => number,
-  unlinkat: lib.func('int unlinkat(int, const char*, int)') as (dir: number, path: string, flags: number) => number,
-  fchownat: lib.func('int fchownat(int, const char*, unsigned int, unsigned int, int)') as (
+  unlinkat: func('int unlinkat(int, const char*, int)') as (dir: number, path: string, flags: number) => number,
+  fchownat: func('int fchownat(int, const char*, unsigned int, unsigned int, int)') as (
     dir: number,
     path: string,
     uid: number,
     gid: number,
     flags: number,
   ) => number,
-  fchmodat: lib.func('int fchmodat(int, const char*, unsigned int, int)') as (
+  fchmodat: func('int fchmodat(int, const char*, unsigned int, int)') as (
     dir: number,
     path: string,
     mode: number,
     flags: number,
   ) => number,
-  utimensat: lib.func('int utimensat(int, const char*, void*, int)') as (
+  utimensat: func('int utimensat(int, const char*, void*, int)') as (
     dir: number,
     path: string,
     times: Pointer,
     flags: number,
   ) => number,
-  futimens: lib.func('int futimens(int, void*)') as (fd: number, times: Pointer) => number,
-  statx: lib.func('int statx(int, const char*, int, unsigned int, void*)') as (
+  futimens: func('int futimens(int, void*)') as (fd: number, times: Pointer) => number,
+  statx: func('int statx(int, const char*, int, unsigned int, void*)') as (
     dir: number,
     path: string,
     flags: number,
     mask: number,
     buffer: Pointer,
   ) => number,
-  close: lib.func('int close(int)') as (fd: number) => number,
-  dup: lib.func('int dup(int)') as (fd: number) => number,
-  fcntl: lib.func('int fcntl(int, int, int)') as (fd: number, command: number, argument: number) => number,
-  pipe2: lib.func('int pipe2(void*, int)') as (fds: Pointer, flags: number) => number,
-  flock: lib.func('int flock(int, int)') as (fd: number, operation: number) => number,
-  copyFileRange: lib.func('int64_t copy_file_range(int, void*, int, void*, size_t, unsigned int)') as (
+  close: func('int close(int)') as (fd: number) => number,
+  dup: func('int dup(int)') as (fd: number) => number,
+  fcntl: func('int fcntl(int, int, int)') as (fd: number, command: number, argument: number) => number,
+  pipe2: func('int pipe2(void*, int)') as (fds: Pointer, flags: number) => number,
+  flock: func('int flock(int, int)') as (fd: number, operation: number) => number,
+  copyFileRange: func('int64_t copy_file_range(int, void*, int, void*, size_t, unsigned int)') as (
     fdIn: number,
     offIn: Pointer,
     fdOut: number,
@@ -127,9 +140,9 @@ export const libc = {
     length: number,
     flags: number,
   ) => number,
-  kill: lib.func('int kill(int, int)') as (pid: number, signal: number) => number,
-  waitpid: lib.func('int waitpid(int, void*, int)') as (pid: number, status: Pointer, options: number) => number,
-  posixSpawn: lib.func('int posix_spawn(void*, const char*, void*, void*, const char**, const char**)') as (
+  kill: func('int kill(int, int)') as (pid: number, signal: number) => number,
+  waitpid: func('int waitpid(int, void*, int)') as (pid: number, status: Pointer, options: number) => number,
+  posixSpawn: func('int posix_spawn(void*, const char*, void*, void*, const char**, const char**)') as (
     pid: Pointer,
     path: string,
     actions: Pointer,
@@ -137,50 +150,42 @@ export const libc = {
     argv: readonly (string | null)[],
     envp: readonly (string | null)[],
   ) => number,
-  actionsInit: lib.func('int posix_spawn_file_actions_init(void*)') as (actions: Pointer) => number,
-  actionsDestroy: lib.func('int posix_spawn_file_actions_destroy(void*)') as (actions: Pointer) => number,
-  actionsDup2: lib.func('int posix_spawn_file_actions_adddup2(void*, int, int)') as (
+  actionsInit: func('int posix_spawn_file_actions_init(void*)') as (actions: Pointer) => number,
+  actionsDestroy: func('int posix_spawn_file_actions_destroy(void*)') as (actions: Pointer) => number,
+  actionsDup2: func('int posix_spawn_file_actions_adddup2(void*, int, int)') as (
     actions: Pointer,
     fd: number,
     to: number,
   ) => number,
-  actionsOpen: lib.func('int posix_spawn_file_actions_addopen(void*, int, const char*, int, unsigned int)') as (
+  actionsOpen: func('int posix_spawn_file_actions_addopen(void*, int, const char*, int, unsigned int)') as (
     actions: Pointer,
     fd: number,
     path: string,
     flags: number,
     mode: number,
   ) => number,
-  actionsChdir: lib.func('int posix_spawn_file_actions_addchdir_np(void*, const char*)') as (
+  actionsChdir: func('int posix_spawn_file_actions_addchdir_np(void*, const char*)') as (
     actions: Pointer,
     path: string,
   ) => number,
-  actionsCloseFrom: lib.func('int posix_spawn_file_actions_addclosefrom_np(void*, int)') as (
+  actionsCloseFrom: func('int posix_spawn_file_actions_addclosefrom_np(void*, int)') as (
     actions: Pointer,
     fd: number,
   ) => number,
-  attrInit: lib.func('int posix_spawnattr_init(void*)') as (attributes: Pointer) => number,
-  attrDestroy: lib.func('int posix_spawnattr_destroy(void*)') as (attributes: Pointer) => number,
-  attrSetFlags: lib.func('int posix_spawnattr_setflags(void*, short)') as (
-    attributes: Pointer,
-    flags: number,
-  ) => number,
-  attrSetPgroup: lib.func('int posix_spawnattr_setpgroup(void*, int)') as (
-    attributes: Pointer,
-    group: number,
-  ) => number,
-  attrSetSigDefault: lib.func('int posix_spawnattr_setsigdefault(void*, void*)') as (
+  attrInit: func('int posix_spawnattr_init(void*)') as (attributes: Pointer) => number,
+  attrDestroy: func('int posix_spawnattr_destroy(void*)') as (attributes: Pointer) => number,
+  attrSetFlags: func('int posix_spawnattr_setflags(void*, short)') as (attributes: Pointer, flags: number) => number,
+  attrSetPgroup: func('int posix_spawnattr_setpgroup(void*, int)') as (attributes: Pointer, group: number) => number,
+  attrSetSigDefault: func('int posix_spawnattr_setsigdefault(void*, void*)') as (
     attributes: Pointer,
     set: Pointer,
   ) => number,
-  attrSetSigMask: lib.func('int posix_spawnattr_setsigmask(void*, void*)') as (
-    attributes: Pointer,
-    set: Pointer,
-  ) => number,
-  sigfillset: lib.func('int sigfillset(void*)') as (set: Pointer) => number,
-  sigemptyset: lib.func('int sigemptyset(void*)') as (set: Pointer) => number,
-  eventfd: lib.func('int eventfd(unsigned int, int)') as (initial: number, flags: number) => number,
-  syscall: lib.func('long syscall(long, ...)') as (number: number, ...typed: readonly unknown[]) => number,
+  attrSetSigMask: func('int posix_spawnattr_setsigmask(void*, void*)') as (attributes: Pointer, set: Pointer) => number,
+  sigfillset: func('int sigfillset(void*)') as (set: Pointer) => number,
+  sigemptyset: func('int sigemptyset(void*)') as (set: Pointer) => number,
+  syncfs: func('int syncfs(int)') as (fd: number) => number,
+  eventfd: func('int eventfd(unsigned int, int)') as (initial: number, flags: number) => number,
+  syscall: func('long syscall(long, ...)') as (number: number, ...typed: readonly unknown[]) => number,
 };
 
 /** Numbers that are the same on x86_64 and aarch64. */
@@ -197,7 +202,7 @@ NAME_BY_ERRNO.set(constants.errno.EOPNOTSUPP, 'EOPNOTSUPP');
 
 /** The errno name (`ENOENT`) of the last failed call on this thread. */
 export function lastErrno(): string {
-  return errnoName(koffi.errno());
+  return errnoName(failure);
 }
 
 export function errnoName(errno: number): string {
@@ -205,7 +210,7 @@ export function errnoName(errno: number): string {
 }
 
 /** An error in Node's own shape (`code`, `errno`, `syscall`, `path`), so that one check reads both. */
-export function sysError(syscall: string, path?: string, errno = koffi.errno()): NodeJS.ErrnoException {
+export function sysError(syscall: string, path?: string, errno = failure): NodeJS.ErrnoException {
   const code = errnoName(errno);
   const error: NodeJS.ErrnoException = new Error(`${code}: ${syscall}${path === undefined ? '' : ` '${path}'`}`);
   error.code = code;

@@ -1,9 +1,12 @@
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import koffi from 'koffi';
 import { expect, test } from 'vitest';
 import { CodedError } from '../base/index.ts';
 import { Cgroup, cgroupLayout, copyFd, hasErrno, lockFile, openRoot, parseMountinfo, runOrThrow } from './index.ts';
+import { AT_FDCWD, check, lastErrno, libc } from './libc.ts';
+import { lstatAtIfAny } from './stat.ts';
 import { fromPlainError, toPlainError } from './threads/error-transfer.ts';
 
 test('mountinfo: optional fields, escaped names, options', () => {
@@ -19,6 +22,15 @@ test('mountinfo: optional fields, escaped names, options', () => {
     },
     expect.objectContaining({ target: '/ü\\x', superOptions: ['rw', 'lowerdir=/a:/b'] }),
   ]);
+});
+
+test('a failed call is told by its own errno, whatever a collection of garbage leaves there before anyone asks', () => {
+  const result = libc.close(-1);
+  // As the engine's own waits do.
+  koffi.errno(constants.errno.EAGAIN);
+  expect(lastErrno()).toBe('EBADF');
+  expect(() => check(result, 'close')).toThrow('EBADF: close');
+  expect(lstatAtIfAny(AT_FDCWD, '/no/such/file')).toBe(undefined);
 });
 
 test('cgroup trees: hybrid, v2, none', () => {
