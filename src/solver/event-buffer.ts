@@ -6,19 +6,14 @@ const ROW_BYTES = 256;
 
 /**
  * Bounds what buffers of one kind keep, each and all together: in a daemon of many builds no number of steps that print much takes all memory.
- * Buffers are held weakly; what they kept counts until they are collected.
+ * What a buffer keeps counts until it is closed.
  */
 export class EventMemory {
   readonly each: number;
   readonly #total: number;
   #used = 0;
-  readonly #buffers = new Set<WeakRef<EventBuffer>>();
-  readonly #collected = new FinalizationRegistry<{ readonly ref: WeakRef<EventBuffer>; readonly weight: Weight }>(
-    ({ ref, weight }) => {
-      this.#buffers.delete(ref);
-      this.#used -= weight.bytes;
-    },
-  );
+  /** Those that keep anything. */
+  readonly #buffers = new Set<EventBuffer>();
 
   constructor(limits: { readonly each: number; readonly total: number }) {
     this.each = limits.each;
@@ -29,20 +24,16 @@ export class EventMemory {
     return this.#used;
   }
 
-  enter(buffer: EventBuffer, weight: Weight): void {
-    const ref = new WeakRef(buffer);
-    this.#buffers.add(ref);
-    this.#collected.register(buffer, { ref, weight });
-  }
-
-  /** Counts what was added or dropped; the largest buffers give way when it is too much. */
-  count(bytes: number): void {
+  /** Counts what a buffer has added or dropped; the largest give way when it is too much. */
+  count(buffer: EventBuffer, bytes: number): void {
     this.#used += bytes;
+    if (buffer.bytes === 0) this.#buffers.delete(buffer);
+    else this.#buffers.add(buffer);
     if (bytes <= 0 || this.#used <= this.#total) return;
-    const buffers = [...this.#buffers].flatMap((ref) => ref.deref() ?? []).sort((a, b) => b.bytes - a.bytes);
-    const sizes = buffers.map((buffer) => buffer.bytes);
+    const buffers = [...this.#buffers].sort((a, b) => b.bytes - a.bytes);
+    const sizes = buffers.map((each) => each.bytes);
     const limit = commonLimit(sizes, this.#used - (this.#total * 7) / 8);
-    for (const buffer of buffers) if (buffer.bytes > limit) buffer.trim(limit);
+    for (const each of buffers) if (each.bytes > limit) each.trim(limit);
   }
 }
 
@@ -55,10 +46,6 @@ function commonLimit(sizes: readonly number[], excess: number): number {
     if (limit >= (sizes[n + 1] ?? 0)) return limit;
   }
   return 0;
-}
-
-interface Weight {
-  bytes: number;
 }
 
 /** What a daemon keeps of progress: of vertices for late watchers, and of what waits for slow ones. */
@@ -85,8 +72,8 @@ export class EventBuffer {
   /** Log bytes dropped by vertex. */
   readonly #dropped = new Map<Digest, { readonly bytes: number; readonly timestamp: number }>();
   readonly #memory: EventMemory;
-  readonly #weight: Weight = { bytes: 0 };
-  #entered = false;
+  #bytes = 0;
+  #closed = false;
   #next = 0;
 
   constructor(memory: EventMemory) {
@@ -98,17 +85,16 @@ export class EventBuffer {
   }
 
   get bytes(): number {
-    return this.#weight.bytes;
+    return this.#bytes;
   }
 
   push(event: VertexEvent): void {
+    if (this.#closed) return;
     const key = event.kind === 'status' ? `${event.vertex} ${event.id}` : this.#next++;
     if (this.#order.has(key)) this.#drop(key);
     this.#events.set(key, event);
     if (event.kind === 'vertex') return;
     this.#order.add(key);
-    if (!this.#entered) this.#memory.enter(this, this.#weight);
-    this.#entered = true;
     this.#count(weightOf(event));
     this.trim(this.#memory.each);
   }
@@ -149,8 +135,14 @@ export class EventBuffer {
     this.#events.clear();
     this.#order.clear();
     this.#dropped.clear();
-    this.#count(-this.bytes);
+    if (this.bytes > 0) this.#count(-this.bytes);
     return events;
+  }
+
+  /** Nobody reads it any more: it keeps nothing, now and from now on. */
+  close(): void {
+    this.#closed = true;
+    this.take();
   }
 
   #drop(key: string | number): VertexEvent {
@@ -162,8 +154,8 @@ export class EventBuffer {
   }
 
   #count(bytes: number): void {
-    this.#weight.bytes += bytes;
-    this.#memory.count(bytes);
+    this.#bytes += bytes;
+    this.#memory.count(this, bytes);
   }
 }
 

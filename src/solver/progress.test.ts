@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
-import { neverAborted as signal } from '../base/index.ts';
+import { digestOf, neverAborted as signal, systemClock } from '../base/index.ts';
+import { progressMemory } from './event-buffer.ts';
 import type { VertexState } from './ports.ts';
+import { BuildProgress, VertexHistory } from './progress.ts';
 import { constant, type IntegerVertex, IntegerWorld, newJob, sum } from './testing/integer-world.ts';
 
 /** States of the vertices as a watcher of one build is told them, by name. */
@@ -48,4 +50,28 @@ test('a step whose content cannot be read is shown as failed', async () => {
   };
   const states = await told(world, top);
   expect(states.get('copy')?.at(-1)).toMatchObject({ error: 'not found', completed: expect.any(Number) });
+});
+
+test('what a step has printed counts until the last build that may show it is over and retained by nobody', async () => {
+  const memory = progressMemory();
+  const state = { digest: digestOf('step'), inputs: [], name: 'step', cached: false };
+  const history = new VertexHistory(state, systemClock, memory);
+  const [first, second] = [new BuildProgress(memory), new BuildProgress(memory)];
+  for (const build of [first, second]) build.add(history);
+  const retained = first.retain();
+  history.progress.log(1, Buffer.alloc(100_000, 'x'));
+  const reading = second.watch({ signal });
+  await reading.next();
+  history.progress.log(1, Buffer.alloc(100_000, 'x'));
+  // A watcher that goes away in the middle gives back what waited for it.
+  expect(memory.watchers.used).toBeGreaterThan(100_000);
+  await reading.return();
+  expect(memory.watchers.used).toBe(0);
+  first.close();
+  expect(first.logsOf(state.digest)).toHaveLength(2);
+  retained[Symbol.dispose]();
+  expect(second.logsOf(state.digest)).toHaveLength(2);
+  second.close();
+  expect(memory.histories.used).toBe(0);
+  expect(second.states()).toMatchObject([{ name: 'step' }]);
 });

@@ -12,6 +12,8 @@ export class VertexHistory {
   #paused: { readonly completed: number; readonly timer: NodeJS.Timeout } | undefined;
   readonly #events: EventBuffer;
   readonly #builds = new Set<BuildProgress>();
+  /** Builds that may yet show it to somebody, those that are over among them. */
+  readonly #keepers = new Set<BuildProgress>();
   readonly #clock: Clock;
 
   constructor(state: VertexState, clock: Clock, memory: ProgressMemory) {
@@ -120,6 +122,7 @@ export class VertexHistory {
 
   subscribe(build: BuildProgress): void {
     this.#builds.add(build);
+    this.#keepers.add(build);
     for (const event of this.#events.all()) build.publish(event);
   }
 
@@ -127,20 +130,45 @@ export class VertexHistory {
     this.#builds.delete(build);
   }
 
+  /** A build that is over shows it to nobody any more. */
+  forget(build: BuildProgress): void {
+    this.#keepers.delete(build);
+    if (this.#keepers.size === 0) this.#events.close();
+  }
+
   replay(): readonly VertexEvent[] {
     return this.#events.all();
   }
 }
 
-/** The vertices of one build, watched by any number of watchers, each of which first hears all that was. */
+/** The vertices of one build, watched by any number of watchers, each of which first hears all that was: until it is over and nobody retains it. */
 export class BuildProgress {
   readonly #histories = new Set<VertexHistory>();
   readonly #watchers = new Set<{ readonly buffer: EventBuffer; wake(): void }>();
   readonly #memory: ProgressMemory;
   #closed = false;
+  #retained = 0;
 
   constructor(memory: ProgressMemory) {
     this.#memory = memory;
+  }
+
+  /** Keeps what happened for watchers that come when the build is over, until disposed. */
+  retain(): Disposable {
+    this.#retained++;
+    let released = false;
+    return {
+      [Symbol.dispose]: () => {
+        if (released) return;
+        released = true;
+        this.#retained--;
+        this.#forgetIfOver();
+      },
+    };
+  }
+
+  #forgetIfOver(): void {
+    if (this.#closed && this.#retained === 0) for (const history of this.#histories) history.forget(this);
   }
 
   add(history: VertexHistory): void {
@@ -191,6 +219,7 @@ export class BuildProgress {
     }
     this.#closed = true;
     for (const watcher of this.#watchers) watcher.wake();
+    this.#forgetIfOver();
   }
 
   /** Batches of events until the build ends. A watcher that reads slowly loses intermediate rows and the oldest of what was printed, and is told so. */
@@ -211,6 +240,7 @@ export class BuildProgress {
       }
     } finally {
       this.#watchers.delete(watcher);
+      buffer.close();
     }
   }
 }

@@ -548,6 +548,7 @@ describe('progress', () => {
       [base],
     );
     const first = newJob(world.solver());
+    using _retained = first.progress.retain();
     await (await first.build({ vertex: middle, index: 0 }, { signal })).result.release();
     await first.close();
     const events: VertexEvent[] = [];

@@ -213,6 +213,7 @@ export class Engine implements AsyncDisposable {
       buildSignal,
     );
     this.#builds.set(ref, build);
+    const retained = job.progress.retain();
     for (const waiter of this.#waiters) waiter();
     request.observer?.began(build);
     try {
@@ -258,7 +259,10 @@ export class Engine implements AsyncDisposable {
       request.observer?.ending(build);
       over.abort(cancelledError('the build is over'));
       await job.close();
-      setTimeout(() => this.#builds.delete(ref), KEEP_MS).unref();
+      setTimeout(() => {
+        this.#builds.delete(ref);
+        retained[Symbol.dispose]();
+      }, KEEP_MS).unref();
     }
   }
 

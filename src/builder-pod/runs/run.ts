@@ -16,7 +16,7 @@ export type Solve = (request: SolveRequest, options: AbortOptions) => Promise<So
 type EndKind = 'cancelled' | 'failed' | 'stopped';
 
 /** One solve under way, or just over. */
-export class Run {
+export class Run implements Disposable {
   readonly id: RunId;
   readonly request: RunRequest;
   readonly #startedMs: number;
@@ -24,6 +24,7 @@ export class Run {
   readonly #controller = new AbortController();
   readonly #over = Promise.withResolvers<void>();
   #build: Build | undefined;
+  #retained: Disposable | undefined;
   #facts: BuildFacts | undefined;
   #ended: { readonly kind: EndKind; readonly error: CodedError } | undefined;
   #attached = 0;
@@ -55,6 +56,7 @@ export class Run {
     const observer = {
       began: (build: Build) => {
         this.#build = build;
+        this.#retained = build.job.progress.retain();
       },
       ending: (build: Build) => {
         this.#facts = this.#readFacts(build);
@@ -86,6 +88,11 @@ export class Run {
   finish(): void {
     this.#isOver = true;
     this.#over.resolve();
+  }
+
+  /** Over, and its events will not be asked for again. */
+  [Symbol.dispose](): void {
+    this.#retained?.[Symbol.dispose]();
   }
 
   /** How it stands while it runs. */

@@ -168,7 +168,7 @@ export class Runs implements AsyncDisposable {
     using aborted = onAbort(signal);
     await Promise.race([this.#committing.get(key)?.done.catch(() => {}), aborted.promise]);
     const known = this.#find(id);
-    this.#recent.delete(key);
+    this.#dropRecent(key);
     this.#unsaved.delete(key);
     if (known?.result !== undefined) this.#options.store.mark(id, UNKNOWN);
   }
@@ -235,12 +235,17 @@ export class Runs implements AsyncDisposable {
   #keepRecent(key: string, run: Run): void {
     this.#recent.set(key, run);
     setTimeout(() => {
-      if (this.#recent.get(key) === run) this.#recent.delete(key);
+      if (this.#recent.get(key) === run) this.#dropRecent(key);
     }, KEEP_RECENT_MS).unref();
     for (const oldest of this.#recent.keys()) {
       if (this.#recent.size <= KEEP_RECENT) break;
-      this.#recent.delete(oldest);
+      this.#dropRecent(oldest);
     }
+  }
+
+  #dropRecent(key: string): void {
+    this.#recent.get(key)?.[Symbol.dispose]();
+    this.#recent.delete(key);
   }
 
   #find(id: RunId): StoredRun | undefined {

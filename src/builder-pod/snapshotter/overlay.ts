@@ -42,6 +42,22 @@ const MIGRATIONS = [
   );
   CREATE INDEX snapshots_parent ON snapshots (parent);
   CREATE INDEX snapshots_unsynced ON snapshots (touched) WHERE synced = 0;`,
+  `CREATE TABLE numbered (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE,
+    kind TEXT NOT NULL,
+    parent INTEGER,
+    settled INTEGER NOT NULL DEFAULT 0,
+    synced INTEGER NOT NULL DEFAULT 0,
+    touched INTEGER NOT NULL,
+    bytes INTEGER,
+    inodes INTEGER
+  );
+  INSERT INTO numbered SELECT id, name, kind, parent, settled, synced, touched, bytes, inodes FROM snapshots;
+  DROP TABLE snapshots;
+  ALTER TABLE numbered RENAME TO snapshots;
+  CREATE INDEX snapshots_parent ON snapshots (parent);
+  CREATE INDEX snapshots_unsynced ON snapshots (touched) WHERE synced = 0;`,
 ];
 
 const TASKS = siblingModule(import.meta.url, './tasks');
@@ -59,7 +75,8 @@ const DROP_TREE = `WITH RECURSIVE tree (id) AS (
 
 /**
  * Snapshots as overlayfs layers: `<id>/fs` is what a snapshot alone holds. The index is in SQLite and is written last, so that a crash leaves at most
- * directories that no row names, which the next start sweeps. Directory numbers are never used twice.
+ * directories that no row names, which the next start sweeps. Numbers are never used twice, by no life: a power loss may bring back the row of a snapshot
+ * that was removed, and must not find another's directory under its number.
  */
 export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
   readonly #options: OverlaySnapshotterOptions;
@@ -271,7 +288,8 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
       }
     });
     const kept = new Set(this.#db.all<{ id: number }>('SELECT id FROM snapshots').map(({ id }) => String(id)));
-    let highest = 0;
+    // The highest that a row ever had, and those that no row has had yet.
+    let highest = this.#db.get<{ n: number }>("SELECT seq AS n FROM sqlite_sequence WHERE name = 'snapshots'")?.n ?? 0;
     for (const name of onDisk) {
       if (/^\d+$/.test(name)) highest = Math.max(highest, Number(name));
       if (!kept.has(name)) trash.discard(join(directory, name));

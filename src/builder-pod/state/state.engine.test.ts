@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -128,6 +128,38 @@ test('after a restart of the machine only what was marked durable is served', as
   expect(dropped).toEqual([torn]);
   await state.trash.idle();
   expect(readdirSync(state.layout.snapshots)).toHaveLength(1);
+});
+
+test('what was removed, and is brought back by a power loss, does not stand for what was made after it', async () => {
+  const ends = ['', '-wal', '-shm'];
+  const copy = (from: string, to: string) => {
+    for (const end of ends) {
+      rmSync(`${to}${end}`, { force: true });
+      if (existsSync(`${from}${end}`)) copyFileSync(`${from}${end}`, `${to}${end}`);
+    }
+  };
+  const durable = join(root, 'durable');
+  let removed: string;
+  let database: string;
+  {
+    await using state = await openTestState({ root, bootId: 'one', syncDelayMs: 1e6 });
+    removed = (await build(state, 'removed')).id;
+    await state.snapshotter.sync();
+    // So much of the database is on disk when the power goes.
+    database = state.layout.database;
+    copy(database, durable);
+    rmSync(join(state.layout.snapshots, '1'), { recursive: true });
+  }
+  {
+    await using state = await openTestState({ root, bootId: 'one', syncDelayMs: 1e6 });
+    expect(state.results.exists(removed)).toBe(false);
+    await build(state, 'made');
+    await state.snapshotter.sync();
+  }
+  copy(durable, database);
+  await using state = await openTestState({ root, bootId: 'two' });
+  expect(state.results.exists(removed)).toBe(false);
+  expect(state.snapshotter.list()).toEqual([]);
 });
 
 test('the mark comes by itself soon after a commit', async () => {
