@@ -6,6 +6,8 @@ import { MessageQueue } from '../grpc/messages.ts';
 import { Metadata } from '../grpc/metadata.ts';
 import { errorOfTrailers } from '../grpc/status.ts';
 
+const MAX_RECONNECT_MS = 5_000;
+
 const identity = (bytes: Uint8Array): Buffer => (Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes));
 
 /** A {@link Channel} on @grpc/grpc-js, which reconnects by itself and knows TLS. `target` in grpc-js form. */
@@ -18,6 +20,9 @@ export class GrpcJsChannel implements Channel {
       'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
       'grpc-node.flow_control_window': 1024 * 1024,
       'grpc.enable_retries': 0,
+      // A builder that comes back, with another address perhaps, is found soon: the defaults are two minutes and half a one.
+      'grpc.max_reconnect_backoff_ms': MAX_RECONNECT_MS,
+      'grpc.dns_min_time_between_resolutions_ms': MAX_RECONNECT_MS,
       ...options,
     });
   }
