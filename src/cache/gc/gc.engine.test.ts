@@ -147,7 +147,7 @@ test('others have their turn while many records are pruned', async () => {
   const { db, refs } = state;
   db.transaction(() => {
     for (let n = 0; n < 5000; n++)
-      refs.records.insert({ kind: 'immutable', description: `${n}`, recordType: 'regular', scope: '' });
+      refs.records.insert({ kind: 'layer', description: `${n}`, recordType: 'regular', scope: '' });
   });
   let turns = 0;
   const timer = setInterval(() => turns++, 1);

@@ -75,7 +75,9 @@ async function removeUntil(
     freed += record.size;
     removed.push(record);
     onRecord?.(record);
-    const parent = byId.get(record.parents[0] ?? '');
-    if (parent !== undefined && !refs.records.hasChildren(parent.id)) leaves.push(parent);
+    for (const id of new Set(record.parents)) {
+      const parent = byId.get(id);
+      if (parent !== undefined && !refs.records.hasChildren(id)) leaves.push(parent);
+    }
   }
 }

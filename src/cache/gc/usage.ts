@@ -25,7 +25,6 @@ export interface DiskUsage {
 interface Row {
   readonly id: string;
   readonly kind: string;
-  readonly parent: string | null;
   readonly snapshot: string | null;
   readonly size: number | null;
   readonly created_at: number;
@@ -59,7 +58,7 @@ export async function diskUsage(
       mutable: row.kind === 'mutable',
       inUse: refs.records.inUse(row.id),
       size: row.size ?? (await measure(refs, row, options)),
-      parents: row.parent === null ? [] : [row.parent],
+      parents: refs.records.parents(row.id),
       createdAt: row.created_at,
       lastUsedAt: row.last_used_at,
       usageCount: row.usage_count,

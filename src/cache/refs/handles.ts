@@ -104,14 +104,14 @@ export class ImmutableHandle implements ImmutableRef {
   givenTo({ digest }: Descriptor, reference: string): void {
     const { records } = this.#engine;
     // A registry may say that it has what the ref is only said to have: that gives the scope nothing it has not had itself.
-    for (const row of records.chain(this.id))
+    for (const row of records.layersOf(this.id))
       if (records.blobs(row.id).some((blob) => blob.digest === digest && records.isHere(row, blob)))
         records.deliver(digest, row.scope, placeOf(reference));
   }
 
   async #fetch({ digest }: Descriptor, options: RefOptions): Promise<void> {
     const { records, unlazier } = this.#engine;
-    for (const row of records.chain(this.id)) {
+    for (const row of records.layersOf(this.id)) {
       const blob = records.blobs(row.id).find((one) => one.digest === digest);
       if (blob === undefined) continue;
       await unlazier.pull(row, blob, options);
@@ -127,7 +127,7 @@ export class ImmutableHandle implements ImmutableRef {
   async #openBlob(descriptor: Descriptor, options: RefOptions): Promise<ReadableStream<Uint8Array>> {
     const { records } = this.#engine;
     const { content } = records.options;
-    for (const row of records.chain(this.id)) {
+    for (const row of records.layersOf(this.id)) {
       const blob = records.blobs(row.id).find(({ digest }) => digest === descriptor.digest);
       if (blob === undefined) continue;
       if (records.isHere(row, blob))
@@ -196,7 +196,7 @@ export class MutableHandle implements MutableRef {
     const { records } = this.#engine;
     const { snapshotter, db } = records.options;
     await snapshotter.commit(this.id, this.id, options);
-    db.run(`UPDATE refs SET kind = 'immutable', snapshot = id WHERE id = ?`, this.id);
+    db.run(`UPDATE refs SET kind = 'layer', snapshot = id WHERE id = ?`, this.id);
     const committed = new ImmutableHandle(this.#engine, this.id);
     this.#end();
     return committed;

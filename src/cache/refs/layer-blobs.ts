@@ -67,7 +67,7 @@ export class LayerBlobs {
 
   /** Blobs of the chain, bottom first. */
   layers(id: string, compression: Compression, options: RefOptions): Promise<Layer[]> {
-    const rows = this.#records.chain(id).filter(({ chain_id }) => chain_id !== EMPTY_CHAIN);
+    const rows = this.#records.layersOf(id).filter(({ chain_id }) => chain_id !== EMPTY_CHAIN);
     return Promise.all(rows.map((row) => this.#layer(row, compression, options)));
   }
 
@@ -129,7 +129,8 @@ export class LayerBlobs {
     options: RefOptions,
   ): Promise<PackedBlob> {
     const { snapshotter, tools, pools, mountDirectory } = this.#records.options;
-    const parent = this.#records.chain(row.id).at(-2);
+    const [below] = this.#records.parents(row.id);
+    const parent = below === undefined ? undefined : this.#records.row(below);
     if (row.snapshot === null || parent?.snapshot === null) throw layerFailure(row.id, layerGone(row), options);
     const directory = snapshotter.upperDir(row.snapshot);
     if (parent === undefined) return tools.pack({ ...args, directory, below: undefined }, options);

@@ -229,7 +229,7 @@ describe('lazy refs', () => {
     expect(committed()).toBe(before);
     // And stays when the one that unpacked it goes.
     await one.release();
-    for (const { id } of state.refs.records.chain(one.id).reverse()) expect(await state.refs.remove(id)).toBe(true);
+    for (const { id } of state.refs.records.layersOf(one.id).reverse()) expect(await state.refs.remove(id)).toBe(true);
     await using view = await two.mount(options);
     expect(readdirSync(view.root).sort()).toEqual(['a', 'b']);
     await swapped.release();

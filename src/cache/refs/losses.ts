@@ -97,7 +97,7 @@ export class Losses {
     await this.#checkSnapshots(id, { signal });
     if (blob === undefined) return;
     const { content } = this.#records.options;
-    const row = this.#records.chain(id).findLast((one) => this.#blobOf(one, blob.digest) !== undefined);
+    const row = this.#records.layersOf(id).findLast((one) => this.#blobOf(one, blob.digest) !== undefined);
     const known = row === undefined ? undefined : this.#blobOf(row, blob.digest);
     if (row === undefined || known === undefined || !this.#records.isHere(row, known)) return;
     if (await content.verify(blob.digest, { signal })) return;
@@ -126,7 +126,7 @@ export class Losses {
   /** Where one blob went bad others may have too: reads all that are here of a ref's layers. */
   async discardDamaged(id: string, { signal }: AbortOptions): Promise<void> {
     const { content } = this.#records.options;
-    for (const row of this.#records.chain(id))
+    for (const row of this.#records.layersOf(id))
       for (const blob of this.#records.blobs(row.id)) {
         if (!this.#records.isHere(row, blob)) continue;
         if (!(await content.verify(blob.digest as Digest, { signal }))) await this.discard(blob);
@@ -154,7 +154,7 @@ export class Losses {
   }
 
   async #checkSnapshots(id: string, options: AbortOptions, cause?: unknown): Promise<void> {
-    const chain = this.#records.chain(id);
+    const chain = this.#records.layersOf(id);
     const missing = await this.missing(
       chain.flatMap(({ snapshot }) => (snapshot === null ? [] : [snapshot])),
       options,
@@ -177,8 +177,8 @@ export class Losses {
     const above = db.all<RefRow>(
       `WITH RECURSIVE above (id, depth) AS (
         SELECT id, 0 FROM refs WHERE snapshot = ?
-        UNION ALL SELECT r.id, depth + 1 FROM refs r JOIN above a ON r.parent = a.id WHERE r.kind = 'immutable'
-      ) SELECT refs.* FROM above JOIN refs ON refs.id = above.id ORDER BY depth`,
+        UNION ALL SELECT p.ref, depth + 1 FROM above a CROSS JOIN ref_parents p ON p.parent = a.id
+      ) SELECT refs.* FROM above CROSS JOIN refs ON refs.id = above.id WHERE refs.kind <> 'mutable' ORDER BY depth`,
       lowest.snapshot,
     );
     log.warn('the files of a ref are gone', {
@@ -206,15 +206,7 @@ export class Losses {
 
   /** The loss of a ref by that of a layer. When that is gone, the records that stand on it are dropped. */
   #lost(id: string, layer: string, cause: unknown, kind: LossKind = 'gone'): LostResultError {
-    const chain = this.#records.chain(id);
-    const stored = chain
-      .slice(
-        Math.max(
-          0,
-          chain.findIndex((row) => row.id === layer),
-        ),
-      )
-      .filter((row) => row.stored === 1);
+    const stored = this.#records.standingOn(layer, id).filter((row) => row.stored === 1);
     if (kind === 'gone') for (const row of stored) this.#records.options.onResultDropped?.(row.id);
     const below = stored.map((row) => row.id).filter((one) => one !== id);
     return new LostResultError(id, toCodedError(cause).message, { cause, kind, below });

@@ -71,7 +71,7 @@ export class Refs implements RefManager, AsyncDisposable {
         ...options,
         kind: 'mutable',
         id,
-        parent: below?.id,
+        parents: below === undefined ? [] : [below.id],
         recordType: options.recordType,
         scope: options.scope,
       });
@@ -89,7 +89,7 @@ export class Refs implements RefManager, AsyncDisposable {
   /** Whether {@link get} would find it. */
   exists(id: string): boolean {
     const row = this.records.row(id);
-    return row?.kind === 'immutable' && this.records.obtainable(row);
+    return row !== undefined && row.kind !== 'mutable' && this.records.obtainable(row);
   }
 
   async fromLayers(
@@ -113,7 +113,8 @@ export class Refs implements RefManager, AsyncDisposable {
         const id: string =
           known ??
           this.records.insert({
-            ...{ kind: 'immutable', parent, description, recordType, scope },
+            ...{ kind: 'layer', description, recordType, scope },
+            parents: parent === undefined ? [] : [parent],
             ...{ chainId, diffId: layer.diffId, place },
           });
         const { digest, mediaType } = layer.descriptor;
@@ -145,7 +146,7 @@ export class Refs implements RefManager, AsyncDisposable {
       const id =
         again?.id ??
         this.records.insert({
-          ...{ kind: 'immutable', snapshot, description: 'an empty file system', recordType: undefined, scope },
+          ...{ kind: 'layer', snapshot, description: 'an empty file system', recordType: undefined, scope },
           chainId: EMPTY_CHAIN,
         });
       return new ImmutableHandle(this.#engine, id);
@@ -194,9 +195,12 @@ export class Refs implements RefManager, AsyncDisposable {
   async forget(id: string): Promise<boolean> {
     const { records } = this;
     const kind = records.row(id)?.record_type;
-    for (let row = records.row(id); row !== undefined && row.record_type === kind; ) {
-      if (!(await this.remove(row.id))) return false;
-      row = row.parent === null ? undefined : records.row(row.parent);
+    const unwanted = [id];
+    for (let one = unwanted.pop(); one !== undefined; one = unwanted.pop()) {
+      if (records.row(one)?.record_type !== kind) continue;
+      const parents = records.parents(one);
+      if (!(await this.remove(one))) return false;
+      unwanted.push(...parents);
     }
     return true;
   }

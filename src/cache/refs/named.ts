@@ -119,7 +119,7 @@ export class NamedRefs {
   async #isWhole({ ref }: Row, options: AbortOptions): Promise<boolean> {
     const { records, losses } = this.#engine;
     const snapshots = records
-      .chain(ref)
+      .layersOf(ref)
       .flatMap(({ id, kind, snapshot }) => (kind === 'mutable' ? [id] : snapshot === null ? [] : [snapshot]));
     return (await losses.missing(snapshots, options)).size === 0;
   }
@@ -155,7 +155,14 @@ export class NamedRefs {
     try {
       db.transaction(() => {
         const { description, recordType } = options;
-        records.insert({ kind: 'mutable', id: ref, parent: parent?.id, description, recordType, scope: name.scope });
+        records.insert({
+          kind: 'mutable',
+          id: ref,
+          parents: parent === undefined ? [] : [parent.id],
+          description,
+          recordType,
+          scope: name.scope,
+        });
         db.run('INSERT INTO named_refs (id, scope, key, ref) VALUES (?, ?, ?, ?)', row.id, name.scope, name.key, ref);
       });
     } catch (error) {

@@ -2,17 +2,23 @@ import { type Descriptor, type Digest, newId } from '../../base/index.ts';
 import type { LazyProvider, RecordType } from '../ports.ts';
 import type { RefsOptions } from './context.ts';
 import { EMPTY_CHAIN } from './layer-chain.ts';
-import { type BlobRow, CHAIN_SQL, type RefRow } from './schema.ts';
+import { layersOf } from './layers-of.ts';
+import type { BlobRow, RefKind, RefRow } from './schema.ts';
 
 /** Blobs of one layer, in other compressions or from elsewhere, that are known without being here: registries may name any number. */
 const MAX_FORMS = 16;
+const STANDING_ON = `WITH RECURSIVE below (id) AS (
+  SELECT id FROM refs WHERE id = ?1 UNION SELECT p.parent FROM below b CROSS JOIN ref_parents p ON p.ref = b.id
+), above (id) AS (
+  SELECT ?2 UNION SELECT p.ref FROM above a CROSS JOIN ref_parents p ON p.parent = a.id WHERE p.ref IN (SELECT id FROM below)
+) SELECT refs.* FROM above CROSS JOIN refs ON refs.id = above.id WHERE above.id IN (SELECT id FROM below)`;
 /** Repositories of a scope that one blob is remembered to have come from, or gone to. */
 const MAX_PLACES = 256;
 
 export interface NewRef {
-  readonly kind: 'mutable' | 'immutable';
+  readonly kind: RefKind;
   readonly id?: string;
-  readonly parent?: string | undefined;
+  readonly parents?: readonly string[];
   readonly snapshot?: string;
   readonly description: string;
   readonly recordType: RecordType | undefined;
@@ -45,28 +51,36 @@ export class RefRecords {
     return this.options.db.get<{ n: number }>('SELECT count(*) AS n FROM refs')?.n ?? 0;
   }
 
-  /** The ref and those below it, bottom first. */
-  chain(id: string): RefRow[] {
-    return this.options.db.all<RefRow>(CHAIN_SQL, id);
+  /** {@link layersOf} */
+  layersOf(id: string): RefRow[] {
+    return layersOf(this.options.db, id);
+  }
+
+  /** What the ref is made of, in order. */
+  parents(id: string): string[] {
+    const sql = 'SELECT parent FROM ref_parents WHERE ref = ? ORDER BY pos';
+    return this.options.db.all<{ parent: string }>(sql, id).map(({ parent }) => parent);
+  }
+
+  /** The ref and all that it is made of, one by one, that are or stand on `layer`. */
+  standingOn(layer: string, id: string): RefRow[] {
+    return this.options.db.all<RefRow>(STANDING_ON, id, layer);
   }
 
   insert(ref: NewRef): string {
     const id = ref.id ?? newId();
     const now = this.now();
-    this.options.db.run(
-      `INSERT INTO refs (id, kind, parent, snapshot, description, record_type, scope, created_at, last_used_at, chain_id, diff_id, place)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      ...[
-        id,
-        ref.kind,
-        ref.parent ?? null,
-        ref.snapshot ?? null,
-        ref.description,
-        ref.recordType ?? 'regular',
-        ref.scope ?? '',
-      ],
-      ...[now, now, ref.chainId ?? null, ref.diffId ?? null, ref.place ?? ''],
-    );
+    const { db } = this.options;
+    db.transaction(() => {
+      db.run(
+        `INSERT INTO refs (id, kind, snapshot, description, record_type, scope, created_at, last_used_at, chain_id, diff_id, place)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        ...[id, ref.kind, ref.snapshot ?? null, ref.description, ref.recordType ?? 'regular', ref.scope ?? ''],
+        ...[now, now, ref.chainId ?? null, ref.diffId ?? null, ref.place ?? ''],
+      );
+      for (const [pos, parent] of (ref.parents ?? []).entries())
+        db.run('INSERT INTO ref_parents (ref, pos, parent) VALUES (?, ?, ?)', id, pos, parent);
+    });
     return id;
   }
 
@@ -105,7 +119,7 @@ export class RefRecords {
   }
 
   hasChildren(id: string): boolean {
-    return this.options.db.get('SELECT 1 FROM refs WHERE parent = ?', id) !== undefined;
+    return this.options.db.get('SELECT 1 FROM ref_parents WHERE parent = ?', id) !== undefined;
   }
 
   leased(id: string): boolean {
@@ -205,7 +219,7 @@ export class RefRecords {
   /** A snapshot of the scope that holds what this row is going to, on the same snapshot below: another repository's, unpacked and found right. */
   snapshotLike({ scope, chain_id }: RefRow, below: string | undefined): string | undefined {
     if (chain_id === null) return undefined;
-    const sql = `SELECT r.snapshot FROM refs r LEFT JOIN refs p ON p.id = r.parent
+    const sql = `SELECT r.snapshot FROM refs r LEFT JOIN ref_parents l ON l.ref = r.id LEFT JOIN refs p ON p.id = l.parent
       WHERE r.scope = ? AND r.chain_id = ? AND r.snapshot IS NOT NULL AND p.snapshot IS ?`;
     return this.options.db
       .all<{ snapshot: string }>(sql, scope, chain_id, below ?? null)
@@ -219,14 +233,15 @@ export class RefRecords {
 
   /** Whether the content of a ref can be had: unpacked here, or lazy with a way to get it. */
   obtainable(row: RefRow): boolean {
-    for (let link: RefRow | undefined = row; link !== undefined; link = this.#below(link)) {
-      if (link.snapshot !== null) return this.options.snapshotter.has(link.snapshot);
-      if (this.usableBlobs(link).length === 0) return false;
+    const wanted: RefRow[] = [row];
+    for (let one = wanted.pop(); one !== undefined; one = wanted.pop()) {
+      if (one.snapshot !== null) {
+        if (!this.options.snapshotter.has(one.snapshot)) return false;
+        continue;
+      }
+      if (this.usableBlobs(one).length === 0) return false;
+      for (const parent of this.parents(one.id)) wanted.push(this.row(parent) as RefRow);
     }
     return true;
-  }
-
-  #below({ parent }: RefRow): RefRow | undefined {
-    return parent === null ? undefined : this.row(parent);
   }
 }

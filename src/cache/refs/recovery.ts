@@ -15,14 +15,14 @@ export async function recover(records: RefRecords): Promise<void> {
     for (const { name } of snapshots) db.run('INSERT INTO present VALUES (?)', name);
     const gone = db.all<{ id: string; stored: number }>(
       `WITH RECURSIVE gone (id) AS (
-        SELECT id FROM refs WHERE kind = 'immutable' AND snapshot IS NOT NULL AND snapshot NOT IN (SELECT name FROM present)
-        UNION SELECT id FROM refs WHERE kind = 'immutable' AND snapshot IS NULL
+        SELECT id FROM refs WHERE kind <> 'mutable' AND snapshot IS NOT NULL AND snapshot NOT IN (SELECT name FROM present)
+        UNION SELECT id FROM refs WHERE kind <> 'mutable' AND snapshot IS NULL
           AND NOT EXISTS (SELECT 1 FROM ref_blobs WHERE ref = refs.id)
         UNION SELECT id FROM refs WHERE kind = 'mutable'
           AND (id NOT IN (SELECT ref FROM named_refs WHERE kept = 1)
             OR id NOT IN (SELECT name FROM present))
-        UNION SELECT r.id FROM refs r JOIN gone g ON r.parent = g.id
-      ) SELECT refs.id, refs.stored FROM gone JOIN refs ON refs.id = gone.id`,
+        UNION SELECT p.ref FROM gone g CROSS JOIN ref_parents p ON p.parent = g.id
+      ) SELECT refs.id, refs.stored FROM gone CROSS JOIN refs ON refs.id = gone.id`,
     );
     // Children before parents.
     db.run('PRAGMA defer_foreign_keys = ON');

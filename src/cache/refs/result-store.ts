@@ -19,7 +19,7 @@ export class RefResultStore implements ResultStore<ImmutableRef> {
   async save(result: Result<ImmutableRef>): Promise<string> {
     const { id } = result.value;
     const changed = this.#refs.records.options.db.run(
-      `UPDATE refs SET stored = 1 WHERE id = ? AND kind = 'immutable'`,
+      `UPDATE refs SET stored = 1 WHERE id = ? AND kind <> 'mutable'`,
       id,
     );
     if (changed === 0) throw new CodedError('internal', `result ${id} is no committed ref`);

@@ -79,9 +79,10 @@ test('a hundred thousand refs open again', async () => {
       const numbers = 'WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 99999)';
       state.db.transaction(() => {
         state.db.run(
-          `${numbers} INSERT INTO refs (id, kind, parent, description, record_type, scope, created_at, last_used_at)
-           SELECT 'r' || i, 'immutable', iif(i % 100 = 0, NULL, 'r' || (i - 1)), '', 'regular', '', i, i FROM n`,
+          `${numbers} INSERT INTO refs (id, kind, description, record_type, scope, created_at, last_used_at)
+           SELECT 'r' || i, 'layer', '', 'regular', '', i, i FROM n`,
         );
+        state.db.run(`${numbers} INSERT INTO ref_parents SELECT 'r' || i, 0, 'r' || (i - 1) FROM n WHERE i % 100 <> 0`);
         state.db.run(
           `${numbers} INSERT INTO ref_blobs (ref, digest, descriptor, type, diff_id, origin, held, provider)
            SELECT 'r' || i, printf('sha256:%064x', i), '{}', 'gzip', '', 'given', 0, 'r' FROM n`,

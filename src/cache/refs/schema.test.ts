@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { Database } from '../metadata/index.ts';
+import { layersOf } from './layers-of.ts';
 import { MIGRATIONS } from './schema.ts';
 
 test('what earlier versions took by its digest alone vouches for nothing any more', async () => {
@@ -30,6 +31,29 @@ test('what earlier versions took by its digest alone vouches for nothing any mor
     ]);
     expect(db.all('SELECT ref FROM ref_blobs WHERE held = 1')).toEqual([{ ref: 'made' }]);
     expect(db.all('SELECT * FROM blob_deliveries')).toEqual([]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('chains of earlier versions are read as what each layer is made of', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-schema-'));
+  try {
+    await using db = new Database(join(folder, 'db'));
+    db.migrate('refs', MIGRATIONS.slice(0, 5));
+    const sql = `INSERT INTO refs (id, kind, parent, description, record_type, scope, created_at, last_used_at) VALUES (?, ?, ?, '', 'regular', 'a', 0, 0)`;
+    db.run(sql, 'base', 'immutable', null);
+    db.run(sql, 'middle', 'immutable', 'base');
+    db.run(sql, 'written', 'mutable', 'middle');
+    db.migrate('refs', MIGRATIONS);
+    expect(layersOf(db, 'written').map(({ id, kind }) => [id, kind])).toEqual([
+      ['base', 'layer'],
+      ['middle', 'layer'],
+      ['written', 'mutable'],
+    ]);
+    expect(() => db.run("DELETE FROM refs WHERE id = 'base'")).toThrow(/FOREIGN KEY/);
+    db.run("DELETE FROM refs WHERE id = 'written'");
+    expect(db.all('SELECT * FROM ref_parents')).toEqual([{ ref: 'middle', pos: 0, parent: 'base' }]);
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -86,13 +86,28 @@ export const MIGRATIONS: readonly string[] = [
 
   // Which repository brought what was given before places were written down is not known: each such ref is a place of its own.
   `UPDATE refs SET place = id WHERE place = '' AND id IN (SELECT ref FROM ref_blobs WHERE origin = 'given');`,
+
+  // What a ref is made of: one parent or none for a layer, any number for other kinds.
+  `CREATE TABLE ref_parents (
+    ref TEXT NOT NULL REFERENCES refs (id) ON DELETE CASCADE,
+    pos INTEGER NOT NULL,
+    parent TEXT NOT NULL REFERENCES refs (id),
+    PRIMARY KEY (ref, pos)
+  ) WITHOUT ROWID;
+  INSERT INTO ref_parents SELECT id, 0, parent FROM refs WHERE parent IS NOT NULL;
+  CREATE INDEX ref_parents_parent ON ref_parents (parent);
+  DROP INDEX refs_parent;
+  ALTER TABLE refs DROP COLUMN parent;
+  UPDATE refs SET kind = 'layer' WHERE kind = 'immutable';`,
 ];
+
+/** What a ref is: being written, or a layer on its parent. */
+export type RefKind = 'mutable' | 'layer';
 
 /** A row of `refs`. Times in ms since the epoch, size in bytes. */
 export interface RefRow {
   readonly id: string;
-  readonly kind: 'mutable' | 'immutable';
-  readonly parent: string | null;
+  readonly kind: RefKind;
   /** Name of its snapshot; null while it is lazy. */
   readonly snapshot: string | null;
   readonly description: string;
@@ -124,8 +139,3 @@ export interface BlobRow {
   /** Registry reference that a given blob can be had from. */
   readonly provider: string | null;
 }
-
-export const CHAIN_SQL = `WITH RECURSIVE chain (id, depth) AS (
-  SELECT id, 0 FROM refs WHERE id = ?
-  UNION ALL SELECT r.parent, depth + 1 FROM refs r JOIN chain c ON r.id = c.id WHERE r.parent IS NOT NULL
-) SELECT refs.* FROM chain JOIN refs ON refs.id = chain.id ORDER BY depth DESC`;
