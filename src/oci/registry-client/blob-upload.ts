@@ -55,7 +55,7 @@ export async function uploadBlob(target: Target, source: BlobSource, options: Up
     if (response.statusCode === 201) return 'mounted';
     await cancelUpload(target, response, { signal });
   }
-  using _permit = await endpoint.pushes.acquire({ signal });
+  using _permit = await endpoint.push(credentials, { signal });
   let consumed = false;
   await withRetry(
     endpoint.options.retry,
@@ -153,7 +153,7 @@ export async function uploadStream(
 ): Promise<{ readonly digest: Digest; readonly size: number }> {
   const { endpoint, path, credentials, scopes } = target;
   const { signal } = options;
-  using _permit = await endpoint.pushes.acquire({ signal });
+  using _permit = await endpoint.push(credentials, { signal });
   const begin = `${path}/blobs/uploads/`;
   const begun = await endpoint.request({ method: 'POST', target: begin, expect: BEGUN, scopes }, credentials, {
     signal,

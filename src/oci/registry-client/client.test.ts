@@ -364,7 +364,7 @@ describe('faults', () => {
       });
   });
 
-  test('aborting ends a slow download at once, with the reason, and gives its place to others', async () => {
+  test('aborting ends a slow download at once, with the reason, and gives its place to others of the same user', async () => {
     const proxy = await proxied();
     const closed: Promise<void>[] = [];
     proxy.fault = (_req, res) => {
@@ -374,7 +374,9 @@ describe('faults', () => {
       return true;
     };
     const descriptor = { mediaType: 'x/y', digest: digestOf('slow'), size: 1000 };
-    const repository = client().repository({ domain: proxy.host, path: 'app' }, anonymous);
+    const one = client();
+    const repositoryOf = (user: CredentialProvider) => one.repository({ domain: proxy.host, path: 'app' }, user);
+    const repository = repositoryOf(anonymous);
     const controller = new AbortController();
     const streams = await Promise.all(
       [1, 2, 3, 4].map(() => repository.openBlob(descriptor, { signal: controller.signal })),
@@ -383,12 +385,16 @@ describe('faults', () => {
     const fifth = repository.openBlob(descriptor, { signal });
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(proxy.requests).toHaveLength(4);
+    // Who comes with an identity of his own does not wait for them.
+    const other = repositoryOf(staticCredentials('ada', 'lovelace'));
+    await (await other.openBlob(descriptor, { signal })).cancel();
+    await closed[4];
     const reason = cancelledError('enough');
     controller.abort(reason);
     for (const result of await Promise.allSettled(reads)) expect(result).toMatchObject({ status: 'rejected', reason });
     await Promise.all(closed.slice(0, 4));
     await (await fifth).cancel();
-    await closed[4];
+    await closed[5];
   });
 
   test('a refusal before the end stops the upload, and an abort lets go of content that does not come', async () => {

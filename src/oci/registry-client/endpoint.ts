@@ -45,14 +45,19 @@ export interface EndpointOptions {
   readonly logger: Logger;
 }
 
-/** A registry host as it is talked to: addresses, connections, authorization, retries, limits. */
-export class Endpoint {
-  readonly options: EndpointOptions;
+/** What one user of an endpoint has of his own: others neither use his tokens nor wait for his blobs, however slowly they move. */
+interface User {
+  readonly authorizer: Authorizer;
   /** Blobs on their way; two semaphores, so that a copy that waits to push never blocks the pulls it waits for. */
   readonly pulls: Semaphore;
   readonly pushes: Semaphore;
+}
+
+/** A registry host as it is talked to: addresses, connections, authorization, retries, limits. */
+export class Endpoint {
+  readonly options: EndpointOptions;
   readonly #realHost: string;
-  readonly #authorizers = new WeakMap<CredentialProvider, Authorizer>();
+  readonly #users = new WeakMap<CredentialProvider, User>();
   #plain: boolean;
 
   constructor(options: EndpointOptions) {
@@ -62,8 +67,16 @@ export class Endpoint {
     const hostname = new URL(`http://${this.#realHost}`).hostname;
     const tlsAsked = config.insecure === true || config.ca !== undefined || config.client !== undefined;
     this.#plain = config.plainHttp ?? (isLoopback(hostname) && !tlsAsked);
-    this.pulls = new Semaphore(config.concurrency ?? 4);
-    this.pushes = new Semaphore(config.concurrency ?? 4);
+  }
+
+  /** The right to pull one blob more, until disposed. */
+  async pull(credentials: CredentialProvider, options: AbortOptions): Promise<Disposable> {
+    return await this.#user(credentials).pulls.acquire(options);
+  }
+
+  /** The right to push one blob more, until disposed. */
+  async push(credentials: CredentialProvider, options: AbortOptions): Promise<Disposable> {
+    return await this.#user(credentials).pushes.acquire(options);
   }
 
   get host(): string {
@@ -88,7 +101,7 @@ export class Endpoint {
     credentials: CredentialProvider,
     options: AbortOptions,
   ): Promise<IncomingMessage> {
-    const authorizer = this.#authorizer(credentials);
+    const { authorizer } = this.#user(credentials);
     const replayable = isReplayable(call);
     const scopes = call.scopes.map((scope) => scope.replace(/^repository:/, `repository:${this.options.prefix}`));
     for (let attempt = 0; ; attempt++) {
@@ -116,23 +129,32 @@ export class Endpoint {
     }
   }
 
-  #authorizer(provider: CredentialProvider): Authorizer {
-    let authorizer = this.#authorizers.get(provider);
-    if (authorizer === undefined) {
-      authorizer = new Authorizer({
-        host: this.#realHost,
-        provider,
-        plainRealmAllowed: this.#plain || this.options.config.insecure === true,
-        now: () => Date.now(),
-        send: (call, options) =>
-          send(
-            { ...call, headers: { ...call.headers, 'user-agent': this.options.userAgent } },
-            { ...options, agent: this.options.agents.for(call.url, this.#configFor(call.url)), idleTimeoutMs: 60_000 },
-          ),
-      });
-      this.#authorizers.set(provider, authorizer);
+  #user(provider: CredentialProvider): User {
+    let user = this.#users.get(provider);
+    if (user === undefined) {
+      const { concurrency = 4 } = this.options.config;
+      user = {
+        authorizer: this.#authorizer(provider),
+        pulls: new Semaphore(concurrency),
+        pushes: new Semaphore(concurrency),
+      };
+      this.#users.set(provider, user);
     }
-    return authorizer;
+    return user;
+  }
+
+  #authorizer(provider: CredentialProvider): Authorizer {
+    return new Authorizer({
+      host: this.#realHost,
+      provider,
+      plainRealmAllowed: this.#plain || this.options.config.insecure === true,
+      now: () => Date.now(),
+      send: (call, options) =>
+        send(
+          { ...call, headers: { ...call.headers, 'user-agent': this.options.userAgent } },
+          { ...options, agent: this.options.agents.for(call.url, this.#configFor(call.url)), idleTimeoutMs: 60_000 },
+        ),
+    });
   }
 
   get #origin(): string {

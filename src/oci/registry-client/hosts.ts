@@ -11,7 +11,7 @@ export interface RegistryHostOptions extends TlsTrust {
   readonly insecure?: boolean;
   /** Hosts (`host[:port][/prefix]`) asked before this one when pulling, in order. */
   readonly mirrors?: readonly string[];
-  /** Blobs moved at once in each direction, 4 when absent. */
+  /** Blobs that one user of the client moves at once in each direction, 4 when absent. */
   readonly concurrency?: number;
 }
 

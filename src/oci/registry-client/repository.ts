@@ -145,7 +145,7 @@ export class Repository {
     options: AbortOptions & { readonly offset?: number },
   ): Promise<ReadableStream<Uint8Array>> {
     return await this.#pull(options, async (endpoint) => {
-      const permit = await endpoint.pulls.acquire(options);
+      const permit = await endpoint.pull(this.#credentials, options);
       let first = true;
       return await downloadBlob({
         signal: options.signal,
