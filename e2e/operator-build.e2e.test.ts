@@ -442,12 +442,12 @@ ${dockerConfig('push', closed.host, `ada:${users.ada}`)}`);
       dockerfile: { inline: `FROM ${registry.host}/base\n${step(value)}\nCMD ["cat", "/which"]\n` },
     });
     await apply(build('restless', { ...spec(0), outputs: [{ image: `${registry.host}/restless`, tags: ['v1'] }] }));
-    for (let value = 1; value <= 25; value++)
+    for (let value = 1; value <= 50; value++)
       await world.cluster.must([
         ...['patch', 'builds.slipway.build', 'restless', '--type=merge', '-p', JSON.stringify({ spec: spec(value) })],
       ]);
     await world.waitReady('restless');
-    expect((await runImage(`${registry.host}/restless:v1`, work.path)).stdout).toBe('25\n');
+    expect((await runImage(`${registry.host}/restless:v1`, work.path)).stdout).toBe('50\n');
     expect((await world.runs('restless')).filter((run) => !over(run))).toEqual([]);
   });
 
