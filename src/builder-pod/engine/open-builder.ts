@@ -26,7 +26,15 @@ import { createExecutor, type StepLimits } from '../executor/index.ts';
 import { openExporter } from '../exporters/index.ts';
 import { dockerfileFrontend, FrontendRegistry, gatewayFrontend } from '../frontends/index.ts';
 import { contentSink, FileSender, SessionCredentials, SessionSecrets } from '../session/index.ts';
-import { gitSource, httpSource, ImageResolver, imageSource, layerProvider, SourceRegistry } from '../sources/index.ts';
+import {
+  gitSource,
+  httpSource,
+  ImageResolver,
+  imageSource,
+  layerProvider,
+  MirrorUpkeep,
+  SourceRegistry,
+} from '../sources/index.ts';
 import { DatabaseLocalStates, LocalReceiver, localSourceFactory } from '../sources/local/index.ts';
 import { openState, type State } from '../state/index.ts';
 import { Engine } from './engine.ts';
@@ -112,7 +120,8 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
   const sources = new SourceRegistry();
   sources.register('docker-image', imageSource({ resolver: images, refs, memo: (ids) => engine.resolutionsOf(ids) }));
   sources.register('local', localSourceFactory(receiver));
-  sources.register('git', gitSource({ refs, secrets, outbound }));
+  const upkeep = opened.use(new MirrorUpkeep(refs, log));
+  sources.register('git', gitSource({ refs, secrets, upkeep, outbound }));
   const http = httpSource({ refs, secrets, proxies, pool: pools.streams });
   sources.register('http', http);
   sources.register('https', http);

@@ -23,6 +23,7 @@ import {
   ImageResolver,
   imageSource,
   layerProvider,
+  MirrorUpkeep,
   noSecrets,
   SourceRegistry,
   type SourceSecrets,
@@ -55,8 +56,9 @@ afterEach(() => cleanup.disposeAsync());
 
 function sources(secrets: SourceSecrets = noSecrets): SourceRegistry {
   const registry = new SourceRegistry();
+  const upkeep = cleanup.use(new MirrorUpkeep(state.refs));
   registry.register('docker-image', imageSource({ resolver, refs: state.refs }));
-  registry.register('git', gitSource({ refs: state.refs, secrets }));
+  registry.register('git', gitSource({ refs: state.refs, secrets, upkeep }));
   const http = httpSource({ refs: state.refs, secrets, pool: state.pools.streams });
   registry.register('http', http);
   registry.register('https', http);

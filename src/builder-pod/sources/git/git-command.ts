@@ -14,6 +14,8 @@ export interface GitSettings {
   /** Transports that may be used, `file` only for our own mirror. */
   readonly protocols?: readonly string[];
   readonly config?: Readonly<Record<string, string>>;
+  /** For its standard input. */
+  readonly input?: string;
 }
 
 export interface GitAccess {
@@ -80,6 +82,7 @@ export class Git implements AsyncDisposable {
       cwd: settings.cwd ?? settings.workTree ?? '/',
       dieWithParent: true,
       maxOutput: 16 << 20,
+      ...(settings.input === undefined ? {} : { input: settings.input }),
     });
     return { code: result.code, stdout: result.stdout.toString(), stderr: result.stderr.toString() };
   }

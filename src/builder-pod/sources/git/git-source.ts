@@ -12,6 +12,7 @@ import type {
 import { checkout } from './checkout.ts';
 import { Git, type GitAccess } from './git-command.ts';
 import { checkChecksum, fetchInto, type ResolvedRef, resolveRef, withMirror } from './mirror.ts';
+import { type MirrorUpkeep, mirrorKey } from './mirror-upkeep.ts';
 import {
   checkRefName,
   cleanSubdir,
@@ -25,6 +26,7 @@ import {
 export interface GitSourceOptions {
   readonly refs: RefManager;
   readonly secrets: SourceSecrets;
+  readonly upkeep: MirrorUpkeep;
   /** Direct when absent. */
   readonly outbound?: OutboundSettings;
 }
@@ -112,21 +114,29 @@ class GitSource implements SourceInstance {
 
   async snapshot(context: OpContext): Promise<ImmutableRef> {
     const { signal, scope } = context;
-    const { refs } = this.#options;
+    const { refs, upkeep } = this.#options;
+    const { url } = this.#remote;
     const resolved = await this.#resolve(context);
+    const sha256 = resolved.object.length === 64;
+    let fetched = false;
     await using access = await this.#open(context);
     const { git } = access;
-    const mirror = await refs.openNamed(
-      { scope, key: `git-mirror:${this.#remote.url}`, sharing: 'locked' },
-      { signal, description: `git mirror of ${this.#remote.url}`, recordType: 'regular' },
-    );
-    await using _held = { [Symbol.asyncDispose]: () => mirror.release() };
-    await mirror.keep();
-    await using store = await mirror.mount({ signal });
-    return await withMirror(git, store.root, resolved.object.length === 64, async (gitDir) => {
-      await fetchInto(git, gitDir, this.#remote.url, resolved);
-      return await this.#checkout(git, gitDir, resolved, context);
-    });
+    await upkeep.giveWay({ scope, url }, { signal });
+    try {
+      const mirror = await refs.openNamed(
+        { scope, key: mirrorKey(url), sharing: 'locked' },
+        { signal, description: `git mirror of ${url}`, recordType: 'regular' },
+      );
+      await using _held = { [Symbol.asyncDispose]: () => mirror.release() };
+      await mirror.keep();
+      await using store = await mirror.mount({ signal });
+      return await withMirror(git, store.root, sha256, async (gitDir) => {
+        fetched = await fetchInto(git, gitDir, url, resolved);
+        return await this.#checkout(git, gitDir, resolved, context);
+      });
+    } finally {
+      if (fetched) upkeep.fetched({ scope, url, sha256 });
+    }
   }
 
   async #checkout(

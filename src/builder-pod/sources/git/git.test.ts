@@ -10,6 +10,7 @@ import { neverAborted } from '../../../base/index.ts';
 import { checkout } from './checkout.ts';
 import { Git, type GitAccess } from './git-command.ts';
 import { checkChecksum, fetchInto, type ResolvedRef, resolveRef, withMirror } from './mirror.ts';
+import { tidyMirror } from './mirror-upkeep.ts';
 import { checkRefName, cleanSubdir, parseRemote, sameRepository } from './remote.ts';
 
 const signal = neverAborted;
@@ -250,6 +251,30 @@ describe('repositories over http', () => {
       expect(await readFile(join(target, 'a.txt'), 'utf8')).toBe('two');
       const left = await readdir(mirror(), { recursive: true });
       expect(left.filter((name) => /\.lock$|tmp_|slipway-in-use/.test(name))).toEqual([]);
+    });
+
+    test('has many commits keeps the newest in one pack, and fetches the others again', async () => {
+      const { url, path } = await fetched();
+      const git = await openGit();
+      const commits: string[] = [];
+      for (let n = 0; n < 6; n++) {
+        await writeFile(join(path, 'a.txt'), `${n} ${'y'.repeat(10_000)}`);
+        await author(path, 'commit', '-qam', `${n}`, '--date', `${1_700_000_100 + n} +0000`);
+        commits.push((await fetchAndCheckOut(git, url)).resolved.object);
+      }
+      const has = async (commit: string) =>
+        (await git.try(['cat-file', '-e', commit], { gitDir: mirror() })).code === 0;
+      await tidyMirror(git, mirror(), { most: 100, kept: 2 });
+      expect(await Promise.all(commits.map(has))).not.toContain(false);
+      const used = async () =>
+        Number((await run('du', ['-s', '--apparent-size', '-B1', mirror()])).stdout.split('\t')[0]);
+      const before = await used();
+      await tidyMirror(git, mirror(), { most: 5, kept: 2 });
+      expect((await Promise.all(commits.map(has))).filter((there) => there)).toHaveLength(2);
+      expect((await readdir(join(mirror(), 'objects/pack'))).filter((name) => name.endsWith('.pack'))).toHaveLength(1);
+      expect(await used()).toBeLessThan(before);
+      const { target } = await fetchAndCheckOut(git, url, { ref: commits[0]! });
+      expect(await readFile(join(target, 'a.txt'), 'utf8')).toMatch(/^0 y/);
     });
 
     test('was made by half is made anew', async () => {

@@ -121,12 +121,12 @@ async function remove({ signal }: Git, gitDir: string): Promise<void> {
   await runOrThrow('rm', ['-rf', '--', gitDir], { signal });
 }
 
-/** Brings the object into the mirror, by as little as possible: nothing, one commit, or all that the remote shows. */
-export async function fetchInto(git: Git, gitDir: string, url: string, { ref, object }: ResolvedRef): Promise<void> {
+/** Brings the object into the mirror, by as little as possible: nothing, one commit, or all that the remote shows. Whether it was not there. */
+export async function fetchInto(git: Git, gitDir: string, url: string, { ref, object }: ResolvedRef): Promise<boolean> {
   const has = async () =>
     (await git.try(['cat-file', '-e', '--end-of-options', `${object}^{commit}`], { gitDir })).code === 0;
   const keep = () => git.run('keep what was fetched', ['update-ref', `refs/slipway/${object}`, object], { gitDir });
-  if (await has()) return;
+  if (await has()) return false;
   const fetch = ['fetch', '--quiet', '--no-tags', '--force', '--no-write-fetch-head', '--update-head-ok'];
   const shallow = (source: string) =>
     git.try([...fetch, '--depth=1', '--end-of-options', url, `${source}:refs/slipway/incoming`], { gitDir });
@@ -136,7 +136,7 @@ export async function fetchInto(git: Git, gitDir: string, url: string, { ref, ob
     const result = await shallow(source);
     if (result.code === 0 && (await has())) {
       await keep();
-      return;
+      return true;
     }
     said ||= result.stderr;
   }
@@ -157,6 +157,7 @@ export async function fetchInto(git: Git, gitDir: string, url: string, { ref, ob
       },
     );
   await keep();
+  return true;
 }
 
 async function isShallow(git: Git, gitDir: string): Promise<boolean> {
