@@ -16,6 +16,15 @@ export class Afterwork implements AsyncDisposable {
     this.#running.add(running);
   }
 
+  /** Waits for clean-up that is quick as a rule; what takes longer than `ms` goes on by itself. */
+  async runAtMost(ms: number, work: () => Promise<void>): Promise<void> {
+    const done = Promise.withResolvers<void>();
+    this.run(() => work().finally(done.resolve));
+    const timer = setTimeout(done.resolve, ms);
+    await done.promise;
+    clearTimeout(timer);
+  }
+
   /** Resolves once all that is under way now is over. */
   async settled(): Promise<void> {
     await Promise.all(this.#running);

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CodedError } from '../base/index.ts';
-import { hasErrno, libc } from './libc.ts';
+import { hasErrno, libc, SYS } from './libc.ts';
 import { listMounts, type MountInfo } from './mountinfo.ts';
 
 /** One mounted cgroup tree. A v2 tree has no name of a controller in it. */
@@ -105,6 +105,21 @@ export class Cgroup {
     const pids = this.pids();
     for (const pid of pids) libc.kill(pid, SIGKILL);
     return pids.length;
+  }
+
+  /** Signals a process that is in it or below; false where it is not: a number that was given to another one meanwhile is not mistaken for it. */
+  signal(pid: number, signal: number): boolean {
+    const process = libc.syscall(SYS.pidfdOpen, 'int', pid, 'unsigned int', 0);
+    if (process < 0) return false;
+    try {
+      // Held by the descriptor, the number cannot change hands while we look.
+      if (!this.pids().includes(pid)) return false;
+      return (
+        libc.syscall(SYS.pidfdSendSignal, ...['int', process, 'int', signal, 'void*', null, 'unsigned int', 0]) === 0
+      );
+    } finally {
+      libc.close(process);
+    }
   }
 
   /** SIGKILLs all in it and below until none is left. @throws CodedError deadline_exceeded after `timeoutMs` (10 s). */

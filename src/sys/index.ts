@@ -18,6 +18,7 @@ export { decodeName, encodeName } from './names.ts';
 export type { ExitStatus } from './process/reaper.ts';
 export * from './process/run.ts';
 export * from './process/spawn.ts';
+export { openTerminal, type Terminal } from './process/terminal.ts';
 export * from './root.ts';
 export * from './stat.ts';
 export { type LifeMark, lifeCgroup, markEnvironment, sweep } from './sweep.ts';

@@ -8,7 +8,7 @@ import { cName } from './names.ts';
  */
 const lib = koffi.load('libc.so.6');
 
-type Pointer = Uint8Array | BigUint64Array | Int32Array | null;
+type Pointer = Uint8Array | Uint16Array | BigUint64Array | Int32Array | null;
 
 const readErrno = koffi.errno;
 /** The errno of the last failed call on this thread. */
@@ -140,6 +140,12 @@ export const libc = {
     length: number,
     flags: number,
   ) => number,
+  ioctlPointer: func('int ioctl(int, unsigned long, void*)') as (
+    fd: number,
+    request: number,
+    argument: Pointer,
+  ) => number,
+  ioctlNumber: func('int ioctl(int, unsigned long, int)') as (fd: number, request: number, argument: number) => number,
   kill: func('int kill(int, int)') as (pid: number, signal: number) => number,
   waitpid: func('int waitpid(int, void*, int)') as (pid: number, status: Pointer, options: number) => number,
   posixSpawn: func('int posix_spawn(void*, const char*, void*, void*, const char**, const char**)') as (
@@ -189,7 +195,15 @@ export const libc = {
 };
 
 /** Numbers that are the same on x86_64 and aarch64. */
-export const SYS = { moveMount: 429, fsopen: 430, fsconfig: 431, fsmount: 432, openat2: 437 } as const;
+export const SYS = {
+  pidfdSendSignal: 424,
+  moveMount: 429,
+  fsopen: 430,
+  fsconfig: 431,
+  fsmount: 432,
+  pidfdOpen: 434,
+  openat2: 437,
+} as const;
 
 export const AT_FDCWD = -100;
 export const AT_SYMLINK_NOFOLLOW = 0x100;

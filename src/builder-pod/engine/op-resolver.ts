@@ -1,4 +1,4 @@
-import { CodedError, hostPlatform, type Semaphore } from '../../base/index.ts';
+import { type Afterwork, CodedError, hostPlatform, type Semaphore } from '../../base/index.ts';
 import type { ContentHasher } from '../../cache/contenthash/index.ts';
 import type { ImmutableRef, RefManager } from '../../cache/ports.ts';
 import { refResult } from '../../cache/refs/index.ts';
@@ -17,6 +17,7 @@ export interface OpResolverOptions {
   readonly refs: RefManager;
   readonly hasher: ContentHasher;
   readonly executor: Executor;
+  readonly afterwork: Afterwork;
   readonly sources: SourceRegistry;
   readonly secrets: SourceSecrets;
   readonly pools: Pools;
@@ -34,7 +35,7 @@ export function opResolver(options: OpResolverOptions): OpResolver<VertexOp, Imm
 
 function resolveOp(vertex: Vertex<VertexOp>, options: OpResolverOptions): Op<ImmutableRef> {
   const { op, platform, metadata } = vertex.op;
-  const { refs, hasher, executor, secrets, sources, steps, pools, tempDirectory, unpackLimits } = options;
+  const { refs, hasher, executor, afterwork, secrets, sources, steps, pools, tempDirectory, unpackLimits } = options;
   const inputCount = vertex.inputs.length;
   switch (op.body.kind) {
     case 'source':
@@ -43,7 +44,7 @@ function resolveOp(vertex: Vertex<VertexOp>, options: OpResolverOptions): Op<Imm
       const { linuxResources } = metadata;
       return reportingLostInputs(
         execOp(op.body.exec, platform ?? hostPlatform(), inputCount, {
-          ...{ refs, executor, secrets, hasher, places: steps, resultOf: refResult },
+          ...{ refs, executor, afterwork, secrets, hasher, places: steps, resultOf: refResult },
           ...(linuxResources === undefined ? {} : { resources: linuxResources }),
         }),
       );

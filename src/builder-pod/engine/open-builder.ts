@@ -153,7 +153,7 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
     ]),
     worker: { id: state.id, labels: options.labels, platforms: options.platforms },
     resolver: opResolver({
-      ...{ refs, hasher, executor, sources, secrets, pools, steps, tempDirectory: layout.tmp },
+      ...{ refs, hasher, executor, afterwork, sources, secrets, pools, steps, tempDirectory: layout.tmp },
       unpackLimits: options.unpackLimits,
     }),
     openExporter: (type, attrs, exporterOptions) =>

@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { cancelledError, neverAborted, newId } from '../../base/index.ts';
 import { createPools, lifeCgroup, mountsBelow, type Pools, sweep } from '../../sys/index.ts';
-import { createExecutor, EMPTY_META, type Executor, type Step } from './index.ts';
+import { createExecutor, EMPTY_META, type OciExecutor, runStep, type Step } from './index.ts';
 import type { StepMount } from './step-task.ts';
 import { makeBusyboxRoot } from './testing/busybox.ts';
 
@@ -22,7 +22,7 @@ const signal = neverAborted;
 const stateId = `test-${newId()}`;
 let directory: string;
 let pools: Pools;
-let executor: Executor;
+let executor: OciExecutor;
 
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'slipway-attacks-'));
@@ -53,19 +53,18 @@ async function run(
   const print = (chunk: Uint8Array) => {
     output += Buffer.from(chunk).toString();
   };
-  const outcome = await executor
-    .run(
-      {
-        ...{ id: newId(), mounts: [], network: 'unset', security: 'sandbox', stdout: print, stderr: print },
-        ...step,
-        meta: { ...EMPTY_META, ...step.meta },
-      },
-      options,
-    )
-    .then(
-      () => undefined,
-      (error: Error) => error,
-    );
+  const outcome = await runStep(
+    executor,
+    {
+      ...{ id: newId(), mounts: [], network: 'unset', security: 'sandbox', stdout: print, stderr: print },
+      ...step,
+      meta: { ...EMPTY_META, ...step.meta },
+    },
+    options,
+  ).then(
+    () => undefined,
+    (error: Error) => error,
+  );
   return { output, error: outcome };
 }
 

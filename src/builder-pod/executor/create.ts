@@ -1,6 +1,8 @@
 import { type AbortOptions, CodedError, newId } from '../../base/index.ts';
 import type { ExecMeta } from '../../llb/index.ts';
-import { Executor, type ExecutorOptions } from './executor.ts';
+import { type ExecutorOptions, OciExecutor } from './executor.ts';
+import type { Executor } from './ports.ts';
+import { runStep } from './run-step.ts';
 import { findRuntime, isCrunCandidate, type Runtime } from './runtime.ts';
 import { clearDirectory } from './step-task.ts';
 
@@ -14,19 +16,19 @@ export interface CreateExecutorOptions extends Omit<ExecutorOptions, 'runtime'> 
  * Call it under the state directory's lock and after its sweep: what an earlier life left in the executor's directory goes.
  * @throws CodedError failed_precondition when there is none.
  */
-export async function createExecutor(options: CreateExecutorOptions, abort: AbortOptions): Promise<Executor> {
+export async function createExecutor(options: CreateExecutorOptions, abort: AbortOptions): Promise<OciExecutor> {
   clearDirectory(options.directory);
-  if (options.runtime !== undefined) return new Executor({ ...options, runtime: options.runtime });
+  if (options.runtime !== undefined) return new OciExecutor({ ...options, runtime: options.runtime });
   const crun = await findRuntime('crun', abort);
   if (crun !== undefined && isCrunCandidate(crun.version)) {
-    const executor = new Executor({ ...options, runtime: crun });
+    const executor = new OciExecutor({ ...options, runtime: crun });
     const failure = await trial(executor, abort);
     if (failure === undefined) return executor;
     options.log?.info('crun does not work fully here, runc is used', { version: crun.version, why: failure });
     await executor[Symbol.asyncDispose]();
   }
   const runc = await findRuntime('runc', abort);
-  if (runc !== undefined) return new Executor({ ...options, runtime: runc });
+  if (runc !== undefined) return new OciExecutor({ ...options, runtime: runc });
   throw new CodedError('failed_precondition', 'no container runtime found', {
     fault: 'infrastructure',
     reason: 'EXEC_NO_RUNTIME',
@@ -45,7 +47,7 @@ async function trial(executor: Executor, abort: AbortOptions): Promise<string | 
   try {
     const root = { mounts: [{ type: 'bind', source: '/', options: ['bind', 'ro'] }], readonly: true };
     const step = { id: `trial-${newId()}`, root, mounts: [], meta, stdout: keep, stderr: keep };
-    await executor.run({ ...step, network: 'none', security: 'sandbox' }, abort);
+    await runStep(executor, { ...step, network: 'none', security: 'sandbox' }, abort);
   } catch (error) {
     abort.signal.throwIfAborted();
     return `${error instanceof Error ? error.message : String(error)}: ${Buffer.concat(chunks).toString().slice(0, 500)}`;

@@ -15,7 +15,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { cancelledError, neverAborted, newId } from '../../base/index.ts';
 import { createPools, lifeCgroup, listMounts, mountsBelow, type Pools, sweep, unmountBelow } from '../../sys/index.ts';
-import { createExecutor, EMPTY_META, type Executor, type Step } from './index.ts';
+import { createExecutor, EMPTY_META, type OciExecutor, runStep, type Step } from './index.ts';
 import type { StepMount } from './step-task.ts';
 import { makeBusyboxRoot } from './testing/busybox.ts';
 
@@ -23,7 +23,7 @@ const signal = neverAborted;
 const stateId = `test-${newId()}`;
 let directory: string;
 let pools: Pools;
-let executor: Executor;
+let executor: OciExecutor;
 let upper: string;
 let rootMounts: Step['root']['mounts'];
 
@@ -68,29 +68,28 @@ async function sh(script: string, overrides: StepOverrides = {}) {
   let stdout = '';
   let stderr = '';
   const { signal: stepSignal = signal, meta, ...rest } = overrides;
-  const result = await executor
-    .run(
-      {
-        id: newId(),
-        root: { mounts: rootMounts, readonly: false },
-        mounts: [],
-        network: 'unset',
-        security: 'sandbox',
-        stdout: (chunk) => {
-          stdout += Buffer.from(chunk).toString();
-        },
-        stderr: (chunk) => {
-          stderr += Buffer.from(chunk).toString();
-        },
-        ...rest,
-        meta: { ...EMPTY_META, args: ['/bin/sh', '-c', script], ...meta },
+  const result = await runStep(
+    executor,
+    {
+      id: newId(),
+      root: { mounts: rootMounts, readonly: false },
+      mounts: [],
+      network: 'unset',
+      security: 'sandbox',
+      stdout: (chunk) => {
+        stdout += Buffer.from(chunk).toString();
       },
-      { signal: stepSignal },
-    )
-    .then(
-      ({ exitCode }) => ({ exitCode, error: undefined }),
-      (error: Error & { exitCode?: number }) => ({ exitCode: error.exitCode, error }),
-    );
+      stderr: (chunk) => {
+        stderr += Buffer.from(chunk).toString();
+      },
+      ...rest,
+      meta: { ...EMPTY_META, args: ['/bin/sh', '-c', script], ...meta },
+    },
+    { signal: stepSignal },
+  ).then(
+    ({ exitCode }) => ({ exitCode, error: undefined }),
+    (error: Error & { exitCode?: number }) => ({ exitCode: error.exitCode, error }),
+  );
   return { ...result, stdout, stderr };
 }
 

@@ -160,7 +160,7 @@ describe('the step log', () => {
 
 test('the environment has PATH and proxies; own values come first', () => {
   const proxyEnv = { httpProxy: 'http://p', httpsProxy: '', ftpProxy: '', noProxy: 'x', allProxy: '' };
-  expect(stepEnvironment({ env: ['http_proxy=mine'], proxyEnv })).toEqual([
+  expect(stepEnvironment({ env: ['http_proxy=mine'], proxyEnv }, { terminal: false })).toEqual([
     'http_proxy=mine',
     'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
     'HTTP_PROXY=http://p',
@@ -168,7 +168,8 @@ test('the environment has PATH and proxies; own values come first', () => {
     'NO_PROXY=x',
     'no_proxy=x',
   ]);
-  expect(stepEnvironment({ env: ['PATH=/x'] })).toEqual(['PATH=/x']);
+  expect(stepEnvironment({ env: ['PATH=/x'] }, { terminal: false })).toEqual(['PATH=/x']);
+  expect(stepEnvironment({ env: ['PATH=/x'] }, { terminal: true })).toEqual(['PATH=/x', 'TERM=xterm']);
 });
 
 test('extra hosts are checked', () => {

@@ -1,6 +1,16 @@
 export { type CreateExecutorOptions, createExecutor, EMPTY_META } from './create.ts';
 export { ExecError } from './exec-error.ts';
-export { Executor, type ExecutorOptions, type Step, type StepLimits } from './executor.ts';
+export { type ExecutorOptions, OciExecutor, type StepLimits } from './executor.ts';
+export type {
+  Container,
+  ContainerSpec,
+  Executor,
+  Process,
+  ProcessEnd,
+  ProcessSpec,
+  TerminalSize,
+} from './ports.ts';
+export { runProcess, runStep, type Step } from './run-step.ts';
 export { findRuntime, type Runtime } from './runtime.ts';
 export { DEFAULT_LOG_LIMITS, type LogLimits, StepLog } from './step-log.ts';
 export type { StepMount } from './step-task.ts';

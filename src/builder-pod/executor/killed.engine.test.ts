@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { neverAborted, newId } from '../../base/index.ts';
 import { createPools, lifeCgroup, mountsBelow, spawnProcess, sweep } from '../../sys/index.ts';
-import { createExecutor, EMPTY_META } from './index.ts';
+import { createExecutor, EMPTY_META, runStep } from './index.ts';
 import { makeBusyboxRoot } from './testing/busybox.ts';
 
 const launcher = fileURLToPath(new URL('../../../bin/slipway-launch', import.meta.url));
@@ -73,7 +73,7 @@ test.each([0, 100, 200, 300, 400, 500])('after a kill at %i ms the next life is 
   };
   const meta = { ...EMPTY_META, args: ['/bin/echo', 'again'], removeMountStubsRecursive: true };
   const step = { id: newId(), root, mounts: [], meta, stdout: print, stderr: print };
-  await executor.run({ ...step, network: 'none', security: 'sandbox' }, { signal: neverAborted });
+  await runStep(executor, { ...step, network: 'none', security: 'sandbox' }, { signal: neverAborted });
   expect(output).toBe('again\n');
   expect(readFileSync(join(directory, 'root/etc/passwd'), 'utf8')).toContain('builder');
 });

@@ -33,24 +33,39 @@ export function isCrunCandidate(version: string, layout = cgroupLayout()): boole
   return major > wantedMajor || (major === wantedMajor && minor >= wantedMinor);
 }
 
-/** Arguments of a plain foreground run; the container is deleted at its end. */
-export function runArguments(
-  runtime: Runtime,
-  options: { readonly state: string; readonly bundle: string; readonly id: string },
-): string[] {
-  const log = `${options.bundle}/runtime.log`;
-  return [
-    ...['--root', options.state, '--log', runtime.name === 'crun' ? `file:${log}` : log, '--log-format', 'json'],
-    ...['run', '--bundle', options.bundle],
-    options.id,
-  ];
+export interface RuntimeCall {
+  /** The runtime's state directory. */
+  readonly state: string;
+  readonly bundle: string;
+  /** Of the container. */
+  readonly id: string;
+  /** Of the process: its files in the bundle begin with it. */
+  readonly name: string;
 }
 
-/** The runtime's own error in a bundle's log, when it (and not the step) failed. */
-export function runtimeError(bundle: string): string | undefined {
+/** Arguments of a plain foreground run; the container is deleted at its end. */
+export function runArguments(runtime: Runtime, call: RuntimeCall): string[] {
+  const { bundle, id, name } = call;
+  return [...globalArguments(runtime, call), 'run', '--bundle', bundle, '--pid-file', `${bundle}/${name}.pid`, id];
+}
+
+/** Arguments that start another process in the foreground, which `<name>.json` describes. */
+export function execArguments(runtime: Runtime, call: RuntimeCall): string[] {
+  const { bundle, id, name } = call;
+  const files = ['--process', `${bundle}/${name}.json`, '--pid-file', `${bundle}/${name}.pid`];
+  return [...globalArguments(runtime, call), 'exec', ...files, id];
+}
+
+function globalArguments(runtime: Runtime, { state, bundle, name }: RuntimeCall): string[] {
+  const log = `${bundle}/${name}.log`;
+  return ['--root', state, '--log', runtime.name === 'crun' ? `file:${log}` : log, '--log-format', 'json'];
+}
+
+/** The runtime's own error in the log beside a process's other files, when it (and not the process) failed. */
+export function runtimeError(files: string): string | undefined {
   let text: string;
   try {
-    text = readFileSync(`${bundle}/runtime.log`, 'utf8');
+    text = readFileSync(`${files}.log`, 'utf8');
   } catch {
     return undefined;
   }

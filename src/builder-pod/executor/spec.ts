@@ -56,30 +56,45 @@ function defaultMounts(security: ExecOp['security'], dev: string): OciMount[] {
   ];
 }
 
-export interface SpecInput {
-  readonly rootPath: string;
-  readonly readonlyRoot: boolean;
-  readonly hostname: string;
+/** What a process of a container is. */
+export interface ProcessInput {
+  readonly terminal: boolean;
   readonly args: readonly string[];
   readonly env: readonly string[];
   readonly cwd: string;
   readonly user: OciProcess['user'];
   readonly ulimits: readonly { readonly name: string; readonly soft: number; readonly hard: number }[];
+  readonly network: StepNetwork;
+  readonly security: ExecOp['security'];
+}
+
+export interface SpecInput extends ProcessInput {
+  readonly rootPath: string;
+  readonly readonlyRoot: boolean;
+  readonly hostname: string;
   /** In order, after the default ones; a default one with the same destination, or below it, is left out. */
   readonly mounts: readonly OciMount[];
   /** The step's /dev. */
   readonly dev: string;
-  readonly network: StepNetwork;
-  readonly security: ExecOp['security'];
   readonly cgroupPath: string;
   readonly cgroupNamespace: boolean;
   readonly seccomp: OciSeccomp | undefined;
   readonly resources: LinuxResources | undefined;
 }
 
+export function buildProcess({ terminal, user, args, env, cwd, ulimits, network, security }: ProcessInput): OciProcess {
+  const capabilities = security === 'insecure' ? ownCapabilities() : sandboxCapabilities(network);
+  return {
+    ...{ terminal, user, args, env, cwd },
+    capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
+    rlimits: ulimits.map(({ name, soft, hard }) => ({ type: `RLIMIT_${name.toUpperCase()}`, soft, hard })),
+    // Builds use setuid programs.
+    noNewPrivileges: false,
+  };
+}
+
 export function buildSpec(input: SpecInput): OciSpec {
   const insecure = input.security === 'insecure';
-  const capabilities = insecure ? ownCapabilities() : sandboxCapabilities(input.network);
   const isTaken = ({ destination }: OciMount) =>
     input.mounts.some((own) => destination === own.destination || destination.startsWith(`${own.destination}/`));
   const namespaces = ['pid', 'ipc', 'uts', 'mount'];
@@ -87,17 +102,7 @@ export function buildSpec(input: SpecInput): OciSpec {
   if (input.cgroupNamespace) namespaces.push('cgroup');
   return {
     ociVersion: '1.0.2',
-    process: {
-      terminal: false,
-      user: input.user,
-      args: input.args,
-      env: input.env,
-      cwd: input.cwd,
-      capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
-      rlimits: input.ulimits.map(({ name, soft, hard }) => ({ type: `RLIMIT_${name.toUpperCase()}`, soft, hard })),
-      // Builds use setuid programs.
-      noNewPrivileges: false,
-    },
+    process: buildProcess(input),
     root: { path: input.rootPath, readonly: input.readonlyRoot },
     hostname: input.hostname,
     mounts: [...defaultMounts(input.security, input.dev).filter((mount) => !isTaken(mount)), ...input.mounts],

@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { posix } from 'node:path';
 import { annotate, CodedError, invalidArgument } from '../../base/index.ts';
-import type { ExecMeta, ExecOp, LinuxResources } from '../../llb/index.ts';
+import type { ExecOp, LinuxResources } from '../../llb/index.ts';
 import {
   bind,
   fstat,
@@ -33,8 +33,9 @@ import { makeDev } from './dev.ts';
 import { stepEnvironment } from './environment.ts';
 import { DEFAULT_HOSTNAME, hostsFile } from './network-files.ts';
 import type { OciMount, OciSeccomp } from './oci-spec.ts';
+import type { ContainerSpec, ProcessSpec } from './ports.ts';
 import { loadSeccomp } from './seccomp.ts';
-import { buildSpec, type StepNetwork, sandboxCapabilities } from './spec.ts';
+import { buildProcess, buildSpec, type StepNetwork, sandboxCapabilities } from './spec.ts';
 import { makeStubs, removeStubs, type Stub } from './stubs.ts';
 import { lookupUser, type StepUser } from './user.ts';
 
@@ -70,9 +71,10 @@ export type StepMount =
 export interface PrepareArgs {
   /** The bundle, made here. */
   readonly bundle: string;
-  readonly root: { readonly mounts: readonly MountSpec[]; readonly readonly: boolean };
+  readonly root: ContainerSpec['root'];
   readonly mounts: readonly StepMount[];
-  readonly meta: ExecMeta;
+  readonly meta: ContainerSpec['meta'] & ProcessSpec['meta'];
+  readonly terminal: boolean;
   readonly network: StepNetwork;
   readonly security: ExecOp['security'];
   readonly cgroupPath: string;
@@ -89,6 +91,7 @@ const module = siblingModule(import.meta.url, './step-task');
 /** Disk and mount work around a step, for the short pool. */
 export const stepTasks = {
   prepare: { module, fn: 'prepareStep' },
+  prepareProcess: { module, fn: 'prepareProcess' },
   finish: { module, fn: 'finishStep' },
 } as const satisfies Record<string, Task>;
 
@@ -144,8 +147,9 @@ export function prepareStep(args: PrepareArgs): Prepared {
     rootPath,
     readonlyRoot: args.root.readonly,
     hostname,
+    terminal: args.terminal,
     args: meta.args,
-    env: stepEnvironment(meta),
+    env: stepEnvironment(meta, args),
     cwd,
     user,
     ulimits: meta.ulimits,
@@ -160,6 +164,30 @@ export function prepareStep(args: PrepareArgs): Prepared {
   });
   writeFileSync(`${bundle}/config.json`, JSON.stringify(spec), { mode: 0o600 });
   return { stubs };
+}
+
+export interface PrepareProcessArgs {
+  /** Of the container, which runs. */
+  readonly bundle: string;
+  readonly name: string;
+  readonly meta: ProcessSpec['meta'];
+  readonly terminal: boolean;
+  readonly network: StepNetwork;
+  readonly security: ExecOp['security'];
+}
+
+/** Describes another process of a container to the runtime. */
+export function prepareProcess(process: PrepareProcessArgs): void {
+  const { bundle, name, meta, network, security, terminal } = process;
+  using root = openRoot(`${bundle}/rootfs`);
+  const user = userOf(root, meta);
+  const { args, ulimits } = meta;
+  const cwd = posix.join('/', meta.cwd);
+  const spec = buildProcess({
+    ...{ terminal, args, ulimits, cwd, user, network, security },
+    env: stepEnvironment(meta, process),
+  });
+  writeFileSync(`${bundle}/${name}.json`, JSON.stringify(spec), { mode: 0o600 });
 }
 
 /**

@@ -1,9 +1,16 @@
-import { CodedError, newId, type Platform, type Semaphore } from '../../../base/index.ts';
+import { type Afterwork, CodedError, newId, type Platform, type Semaphore } from '../../../base/index.ts';
 import type { ContentHasher } from '../../../cache/contenthash/index.ts';
 import type { ImmutableRef, RefManager } from '../../../cache/ports.ts';
 import type { ExecOp, LinuxResources } from '../../../llb/index.ts';
 import type { Op, OpContext, Result } from '../../../solver/ports.ts';
-import { DEFAULT_LOG_LIMITS, ExecError, type Executor, type LogLimits, StepLog } from '../../executor/index.ts';
+import {
+  DEFAULT_LOG_LIMITS,
+  ExecError,
+  type Executor,
+  type LogLimits,
+  runProcess,
+  StepLog,
+} from '../../executor/index.ts';
 import type { SourceSecrets } from '../../sources/index.ts';
 import { bindCacheMap, execCacheMap } from '../cache-map/index.ts';
 import { refOptionsOf } from '../ref-options.ts';
@@ -12,7 +19,8 @@ import { secretEnvironment } from './secrets.ts';
 
 export interface ExecOpOptions {
   readonly refs: RefManager;
-  readonly executor: Pick<Executor, 'run'>;
+  readonly executor: Executor;
+  readonly afterwork: Afterwork;
   readonly secrets: SourceSecrets;
   /** How many steps run at once; absent, there is no limit. */
   readonly places?: Semaphore | undefined;
@@ -40,6 +48,9 @@ export function execOp(exec: ExecOp, platform: Platform, inputCount: number, opt
   };
 }
 
+/** How long a build that was cancelled waits for the ends of its steps: what takes longer keeps its refs, and goes on without it. */
+const CANCEL_MS = 2000;
+
 async function runExec(
   exec: ExecOp,
   inputs: readonly ImmutableRef[],
@@ -48,9 +59,26 @@ async function runExec(
 ): Promise<readonly Result<ImmutableRef>[]> {
   refuseUnbuilt(exec);
   const { signal } = context;
-  const { refs, secrets } = options;
   // Releases on every path; a ref that was committed has nothing left to release.
-  await using stack = new AsyncDisposableStack();
+  const stack = new AsyncDisposableStack();
+  try {
+    return await runHolding(exec, inputs, context, options, stack);
+  } finally {
+    const release = () => stack.disposeAsync();
+    if (signal.aborted) await options.afterwork.runAtMost(CANCEL_MS, release);
+    else await release();
+  }
+}
+
+async function runHolding(
+  exec: ExecOp,
+  inputs: readonly ImmutableRef[],
+  context: OpContext,
+  options: ExecOpOptions,
+  stack: AsyncDisposableStack,
+): Promise<readonly Result<ImmutableRef>[]> {
+  const { signal } = context;
+  const { refs, secrets } = options;
   const env: MountEnvironment = { refs, secrets, context, refOptions: refOptionsOf(context), stack };
   const secretEnv = await secretEnvironment(exec.secretEnv, secrets, context);
   const { root, mounts, outputs } = await prepareMounts(exec, inputs, env);
@@ -60,25 +88,26 @@ async function runExec(
   );
   // Last: a step that waits for a client, a registry or a locked cache keeps no other from running.
   using _place = await options.places?.acquire({ signal });
+  const meta = { ...exec.meta, env: [...exec.meta.env, ...secretEnv] };
+  const { network, security } = exec;
+  const container = stack.use(
+    options.executor.container({
+      ...{ id: newId(), root, mounts, meta, network, security },
+      ...(options.resources === undefined ? {} : { resources: options.resources }),
+    }),
+  );
+  const output = {
+    stdout: (chunk: Uint8Array) => log.write(1, chunk),
+    stderr: (chunk: Uint8Array) => log.write(2, chunk),
+  };
   try {
-    await options.executor.run(
-      {
-        id: newId(),
-        root,
-        mounts,
-        meta: { ...exec.meta, env: [...exec.meta.env, ...secretEnv] },
-        network: exec.network,
-        security: exec.security,
-        ...(options.resources === undefined ? {} : { resources: options.resources }),
-        stdout: (chunk) => log.write(1, chunk),
-        stderr: (chunk) => log.write(2, chunk),
-      },
-      { signal },
-    );
+    await runProcess(container, { meta, ...output }, { signal });
   } catch (error) {
     if (error instanceof ExecError) log.flushTail();
     throw error;
   }
+  // What it wrote is whole only when nothing has it mounted.
+  await container[Symbol.asyncDispose]();
   // Awaited here: what is returned unawaited would come after the releases.
   return await commitAll(outputs, signal, options.resultOf);
 }

@@ -1,10 +1,12 @@
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { cancelledError, neverAborted, newId, Semaphore } from '../../../base/index.ts';
+import { Afterwork, cancelledError, neverAborted, newId, Semaphore } from '../../../base/index.ts';
 import { ContentHasher } from '../../../cache/contenthash/index.ts';
 import type { ImmutableRef } from '../../../cache/ports.ts';
 import { refResult } from '../../../cache/refs/index.ts';
@@ -12,7 +14,7 @@ import { openTestState } from '../../../cache/testing/open-state.ts';
 import type { ExecMount, ExecOp } from '../../../llb/index.ts';
 import type { OpContext, Result } from '../../../solver/ports.ts';
 import { Cgroup, cgroupLayout, createPools, lifeCgroup, mountsBelow, type Pools, sweep } from '../../../sys/index.ts';
-import { createExecutor, EMPTY_META, type Executor } from '../../executor/index.ts';
+import { createExecutor, EMPTY_META, type Executor, type OciExecutor } from '../../executor/index.ts';
 import { makeBusyboxRoot } from '../../executor/testing/busybox.ts';
 import { noSecrets, type SourceSecrets } from '../../sources/index.ts';
 import { execOp } from './exec-op.ts';
@@ -22,6 +24,7 @@ const stateId = `test-${newId()}`;
 let state: Awaited<ReturnType<typeof openTestState>>;
 let pools: Pools;
 let executor: Executor;
+const afterwork = new Afterwork();
 let base: ImmutableRef;
 let root: string;
 
@@ -70,11 +73,12 @@ interface Run {
   readonly signal?: AbortSignal;
   readonly onLog?: (text: string) => unknown;
   readonly places?: Semaphore;
+  readonly on?: Executor;
 }
 
 async function sh(
   script: string,
-  { mounts = [], exec = {}, inputs = [], secrets = noSecrets, signal = neverAborted, onLog, places }: Run = {},
+  { mounts = [], exec = {}, inputs = [], secrets = noSecrets, signal = neverAborted, onLog, places, on }: Run = {},
 ) {
   let log = '';
   const context: OpContext = {
@@ -104,9 +108,10 @@ async function sh(
     1 + inputs.length,
     {
       refs: state.refs,
-      executor,
+      executor: on ?? executor,
       secrets,
       places,
+      afterwork,
       resultOf: refResult,
       hasher: new ContentHasher({ pool: pools.bulk }),
     },
@@ -414,6 +419,29 @@ describe('what fails', () => {
     expect(log).toMatch(/\[output clipped, log limit 200KiB\/s reached\]\nx+the reason\n$/);
     expect(log.length).toBeLessThan(500_000);
   });
+});
+
+test('a cancelled build does not wait for a runtime that hangs; until that is over the refs are held', async () => {
+  const gate = join(root, 'gate');
+  const deleting = join(root, 'deleting');
+  execFileSync('mkfifo', [gate]);
+  const { path } = (executor as OciExecutor).runtime;
+  const script = `#!/bin/sh\ncase "$*" in *" delete "*) echo >${deleting}; read -r _ <${gate};; esac\nexec ${path} "$@"\n`;
+  writeFileSync(join(root, 'runtime'), script, { mode: 0o755 });
+  const runtime = { name: 'runc', path: join(root, 'runtime'), version: '0' } as const;
+  await using slow = await createExecutor({ directory: join(root, 'exec-slow'), stateId, pools, runtime }, options);
+  // Cache mounts are active ones, too.
+  const held = () => state.snapshotter.list().filter(({ kind }) => kind === 'active').length;
+  const before = held();
+  const controller = new AbortController();
+  const onLog = () => controller.abort(cancelledError('stop'));
+  await expect(sh('echo; sleep 1000', { on: slow, signal: controller.signal, onLog })).rejects.toThrow('stop');
+  expect(existsSync(deleting)).toBe(true);
+  expect(held()).toBe(before + 1);
+  await writeFile(gate, '\n');
+  await afterwork.settled();
+  expect(held()).toBe(before);
+  expect(mountsBelow(join(root, 'exec-slow'))).toEqual([]);
 });
 
 test('no step left a cgroup', () => {

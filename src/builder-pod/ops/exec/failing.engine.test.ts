@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { cancelledError, neverAborted, newId } from '../../../base/index.ts';
+import { Afterwork, cancelledError, neverAborted, newId } from '../../../base/index.ts';
 import { ContentHasher } from '../../../cache/contenthash/index.ts';
 import type { ImmutableRef } from '../../../cache/ports.ts';
 import { refResult } from '../../../cache/refs/index.ts';
@@ -10,7 +10,7 @@ import { openTestState } from '../../../cache/testing/open-state.ts';
 import type { ExecMount, ExecOp } from '../../../llb/index.ts';
 import type { OpContext } from '../../../solver/ports.ts';
 import { lifeCgroup, mountsBelow, sweep } from '../../../sys/index.ts';
-import { createExecutor, EMPTY_META, type Executor } from '../../executor/index.ts';
+import { createExecutor, EMPTY_META, type OciExecutor } from '../../executor/index.ts';
 import { makeBusyboxRoot } from '../../executor/testing/busybox.ts';
 import { noSecrets, type SourceSecrets } from '../../sources/index.ts';
 import { execOp } from './exec-op.ts';
@@ -26,8 +26,9 @@ let state: Awaited<ReturnType<typeof openTestState>>;
 let root: string;
 let base: ImmutableRef;
 let linked: ImmutableRef;
+const afterwork = new Afterwork();
 /** The one that works, one whose runtime cannot be started, one whose runtime fails, one without its filter profile. */
-const executors = new Map<string, Executor>();
+const executors = new Map<string, OciExecutor>();
 
 beforeAll(async () => {
   state = await openTestState();
@@ -160,7 +161,8 @@ async function fail(
     1,
     {
       ...{ refs: state.refs, secrets: { ...noSecrets, ...secrets }, resultOf: refResult },
-      executor: executors.get(executor) as Executor,
+      afterwork,
+      executor: executors.get(executor) as OciExecutor,
       hasher: new ContentHasher({ pool: state.pools.bulk }),
     },
   );

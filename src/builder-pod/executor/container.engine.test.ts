@@ -1,0 +1,175 @@
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { cancelledError, neverAborted, newId } from '../../base/index.ts';
+import { createPools, lifeCgroup, mountsBelow, type Pools, sweep } from '../../sys/index.ts';
+import { type Container, createExecutor, EMPTY_META, type OciExecutor, type ProcessSpec } from './index.ts';
+import { makeBusyboxRoot } from './testing/busybox.ts';
+
+/** One container, many processes. */
+const options = { signal: neverAborted };
+const stateId = `test-${newId()}`;
+let directory: string;
+let pools: Pools;
+let executor: OciExecutor;
+
+beforeAll(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'slipway-container-'));
+  makeBusyboxRoot(join(directory, 'base'));
+  pools = createPools({ short: 2, bulk: 1 });
+  const limits = { processes: 40, memory: 100 << 20 };
+  executor = await createExecutor({ directory: join(directory, 'exec'), stateId, pools, limits }, options);
+});
+afterAll(async () => {
+  await executor?.[Symbol.asyncDispose]();
+  await pools?.[Symbol.asyncDispose]();
+  await sweep({ stateId, directory });
+  rmSync(directory, { recursive: true, force: true });
+});
+afterEach(() => {
+  expect(mountsBelow(directory)).toEqual([]);
+  expect(lifeCgroup(stateId).pids()).toEqual([]);
+  expect(lifeCgroup(stateId).children()).toEqual([]);
+  expect(readdirSync(join(directory, 'exec'))).toEqual([executor.runtime.name]);
+  expect(readdirSync(join(directory, 'exec', executor.runtime.name))).toEqual([]);
+});
+
+function create(security: 'sandbox' | 'insecure' = 'sandbox'): Container {
+  const snapshot = mkdtempSync(join(directory, 'snapshot-'));
+  for (const name of ['upper', 'work']) mkdirSync(join(snapshot, name));
+  const layers = [`lowerdir=${directory}/base`, `upperdir=${snapshot}/upper`, `workdir=${snapshot}/work`];
+  return executor.container({
+    id: newId(),
+    root: { mounts: [{ type: 'overlay', source: 'overlay', options: layers }], readonly: false },
+    ...{ mounts: [], meta: EMPTY_META, network: 'none', security },
+  });
+}
+
+function sh(script: string, more: Partial<ProcessSpec> & { readonly user?: string } = {}): ProcessSpec {
+  const { user = '', ...rest } = more;
+  return { meta: { ...EMPTY_META, args: ['/bin/sh', '-c', script], user }, stdin: false, ...rest };
+}
+
+/** Reads until `wanted` has been said. */
+async function until(stream: Readable, wanted: string): Promise<string> {
+  let said = '';
+  for await (const chunk of stream.iterator({ destroyOnReturn: false })) {
+    said += chunk;
+    if (said.includes(wanted)) return said;
+  }
+  throw new Error(`it ended without ${JSON.stringify(wanted)}: ${JSON.stringify(said)}`);
+}
+
+async function output(container: Container, spec: ProcessSpec): Promise<string> {
+  const process = await container.exec(spec, options);
+  const [said, errors, { exitCode }] = await Promise.all([
+    text(process.stdout),
+    process.stderr === undefined ? '' : text(process.stderr),
+    process.exited,
+  ]);
+  return `${said}${errors}[${exitCode}]`;
+}
+
+test('processes of one container share its files and processes, and are kept in alike', async () => {
+  await using container = create();
+  const look = 'grep -E "^(CapEff|CapBnd|Seccomp|NoNewPrivs)" /proc/self/status; unshare -r true 2>&1 | tail -n 1';
+  const first = await container.start(sh(`${look}; echo shared > /file; echo; sleep 1000`), options);
+  const own = await until(first.stdout, '\n\n');
+  expect(own).toContain('Seccomp:\t2');
+  expect(await output(container, sh(look))).toBe(`${own.trimEnd()}\n[0]`);
+  expect(await output(container, sh('cat /file; grep -c sleep /proc/1/cmdline; exit 3'))).toBe('shared\n1\n[3]');
+  expect(await output(container, sh('id -u; id -g; pwd', { user: 'builder' }))).toBe('1000\n1001\n/\n[0]');
+  expect(await output(container, sh('', { meta: { ...EMPTY_META, args: ['/no/such'] } }))).toMatch(/\[(?!0\])\d+\]$/);
+  await expect(container.exec(sh('true', { user: 'nobody-here' }), options)).rejects.toThrow('unable to find user');
+  // More than the container may have at once.
+  const many = 'for n in $(seq 100); do sleep 5 & done';
+  const crowd = await container.exec(sh(`(${many}); exit 9`), options);
+  crowd.stdout.resume();
+  crowd.stderr?.resume();
+  expect((await crowd.exited).hit).toMatchObject({ kind: 'processes', limit: 40 });
+});
+
+test('standard input is a pipe that ends, or nothing', async () => {
+  await using container = create();
+  const first = await container.start(sh('cat; echo over', { stdin: true }), options);
+  const other = await container.exec(sh('cat > /got; wc -c < /got', { stdin: true }), options);
+  other.stdin?.write(Buffer.alloc(300_000));
+  other.stdin?.end();
+  expect(await text(other.stdout)).toBe('300000\n');
+  expect(await output(container, sh('cat; echo nothing'))).toBe('nothing\n[0]');
+  first.stdin?.end('to the end\n');
+  expect(await text(first.stdout)).toBe('to the end\nover\n');
+  expect(await first.exited).toEqual({ exitCode: 0 });
+});
+
+test('a terminal has a size, which changes, and one stream', async () => {
+  await using container = create();
+  const tty = { rows: 30, columns: 100 };
+  const script = `trap 'stty size' WINCH; test -t 0 && test -t 1 && test -t 2 && echo "$TERM"; stty size
+    while true; do read -r line && echo "<$line>"; test "$line" = end && exit 7; done`;
+  const first = await container.start(sh(script, { tty, stdin: true }), options);
+  expect(first.stderr).toBeUndefined();
+  expect(await until(first.stdout, '30 100')).toMatch(/^xterm\r\n30 100/);
+  const other = await container.exec(sh('stty size; cat', { tty: { rows: 5, columns: 6 }, stdin: true }), options);
+  await until(other.stdout, '5 6');
+  first.resize({ rows: 31, columns: 101 });
+  // The shell tells of the signal when it has read something, or at once.
+  first.stdin?.write('line\n');
+  const said = await until(first.stdout, '<line>');
+  if (!said.includes('31 101')) await until(first.stdout, '31 101');
+  other.stdin?.write('\u0004');
+  expect((await other.exited).exitCode).toBe(0);
+  first.stdin?.write('end\n');
+  expect(await first.exited).toMatchObject({ exitCode: 7 });
+});
+
+test('a signal reaches the process that it is for', async () => {
+  await using container = create();
+  const trap = `trap 'echo got it; exit 4' TERM; echo ready; while true; do sleep 0.1; done`;
+  const first = await container.start(sh(trap), options);
+  const other = await container.exec(sh(trap), options);
+  const third = await container.exec(sh(trap), options);
+  await until(other.stdout, 'ready');
+  await other.signal('SIGTERM');
+  await until(other.stdout, 'got it');
+  expect(await other.exited).toMatchObject({ exitCode: 4 });
+  await third.signal('SIGKILL');
+  expect(await third.exited).toMatchObject({ exitCode: 137 });
+  await until(first.stdout, 'ready');
+  await first.signal('SIGTERM');
+  expect(await first.exited).toMatchObject({ exitCode: 4 });
+  // To one that is over: nothing.
+  await first.signal('SIGKILL');
+});
+
+test('with the first process all others end, and no more can be started', async () => {
+  await using container = create();
+  const first = await container.start(sh('read -r line', { stdin: true }), options);
+  const other = await container.exec(sh('echo there; sleep 1000'), options);
+  await until(other.stdout, 'there');
+  first.stdin?.end('\n');
+  expect(await first.exited).toEqual({ exitCode: 0 });
+  expect((await other.exited).exitCode).toBe(137);
+  await expect(container.exec(sh('true'), options)).rejects.toMatchObject({ code: 'failed_precondition' });
+});
+
+test('disposing ends all, also what has just been started, and what was never started needs none', async () => {
+  for (const early of [true, false]) {
+    await using container = create();
+    const first = await container.start(sh('trap "" TERM; setsid sleep 999 & echo there; sleep 1000'), options);
+    if (!early) await until(first.stdout, 'there');
+    const other = early ? undefined : await container.exec(sh('sleep 1000'), options);
+    await container[Symbol.asyncDispose]();
+    await first.exited;
+    await other?.exited;
+    await expect(container.exec(sh('true'), options)).rejects.toMatchObject({ code: 'failed_precondition' });
+  }
+  await using _never = create();
+  await using refused = create();
+  const gone = new AbortController();
+  gone.abort(cancelledError('stop'));
+  await expect(refused.start(sh('true'), { signal: gone.signal })).rejects.toThrow('stop');
+});

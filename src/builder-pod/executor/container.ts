@@ -1,0 +1,324 @@
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
+import { constants as os } from 'node:os';
+import { posix } from 'node:path';
+import type { Readable } from 'node:stream';
+import { type AbortOptions, CodedError, type Logger, neverAborted, sleep } from '../../base/index.ts';
+import {
+  Cgroup,
+  CgroupBounds,
+  type CgroupLayout,
+  type CgroupLimits,
+  type ChildProcess,
+  markEnvironment,
+  openTerminal,
+  type Pools,
+  run,
+  spawnProcess,
+  type Terminal,
+} from '../../sys/index.ts';
+import type { HitLimit } from './exec-error.ts';
+import type { Container, ContainerSpec, Process, ProcessEnd, ProcessSpec } from './ports.ts';
+import { execArguments, type Runtime, type RuntimeCall, runArguments, runtimeError } from './runtime.ts';
+import type { StepNetwork } from './spec.ts';
+import { type PrepareArgs, type Prepared, type PrepareProcessArgs, stepTasks } from './step-task.ts';
+
+/** What a container needs of the executor that made it. */
+export interface ContainerHost {
+  readonly runtime: Runtime;
+  /** The runtime's. */
+  readonly stateDirectory: string;
+  readonly stateId: string;
+  readonly pools: Pools;
+  readonly layout: CgroupLayout;
+  /** The group that all groups of this life are below. */
+  readonly life: Cgroup;
+  readonly seccompProfile: string;
+  readonly log: Logger;
+  networkOf(spec: ContainerSpec): StepNetwork;
+  limitsOf(spec: ContainerSpec): CgroupLimits;
+  /** Called once for each container whose bounds cannot be held here. */
+  unlimited(limits: readonly string[]): void;
+  closed(container: OciContainer): void;
+}
+
+/** How long the runtime may take to start what was killed, and what was killed to end. */
+const LOOK_AGAIN_MS = 10;
+const KILL_RUNTIME_MS = 5000;
+const DELETE_MS = 30_000;
+const DEFAULT_TERMINAL = { rows: 24, columns: 80 };
+
+/** A container of an OCI runtime: its first process is a foreground `run`, others are `exec`. */
+export class OciContainer implements Container {
+  readonly #host: ContainerHost;
+  readonly #spec: ContainerSpec;
+  readonly #bundle: string;
+  readonly #group: Cgroup;
+  readonly #processes: OciProcess[] = [];
+  #bounds: CgroupBounds | undefined;
+  #starting: Promise<unknown> | undefined;
+  #stubs: Prepared['stubs'] = [];
+  #closing: Promise<void> | undefined;
+
+  constructor(spec: ContainerSpec, bundle: string, host: ContainerHost) {
+    this.#host = host;
+    this.#spec = spec;
+    this.#bundle = bundle;
+    // A parent that is asked for is one below ours: it must not leave what bounds and ends it.
+    const parents = spec.meta.cgroupParent.split('/').filter((part) => part !== '');
+    this.#group = new Cgroup([host.life.name, ...parents, spec.id].join('/'), host.layout);
+  }
+
+  async start(spec: ProcessSpec, options: AbortOptions): Promise<Process> {
+    if (this.#starting !== undefined) throw new CodedError('internal', 'the container has been started already');
+    if (this.#closing !== undefined) throw isOver();
+    const starting = this.#start(spec, options);
+    this.#starting = starting;
+    return await starting;
+  }
+
+  async exec(spec: ProcessSpec, { signal }: AbortOptions): Promise<Process> {
+    signal.throwIfAborted();
+    const first = this.#processes[0];
+    if (first === undefined || (await first.pid()) === undefined || this.#closing !== undefined) throw isOver();
+    const name = `process-${this.#processes.length}`;
+    const { bundle, security } = { bundle: this.#bundle, security: this.#spec.security };
+    const args: PrepareProcessArgs = {
+      ...{ bundle, name, security, meta: spec.meta, network: this.#host.networkOf(this.#spec) },
+      terminal: spec.tty !== undefined,
+    };
+    await this.#host.pools.short.run(stepTasks.prepareProcess, args, { signal });
+    signal.throwIfAborted();
+    // The first may have ended meanwhile; a runtime that is called for nothing only fails.
+    if (this.#closing !== undefined) throw isOver();
+    return this.#spawn(spec, name, execArguments);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #start(spec: ProcessSpec, { signal }: AbortOptions): Promise<Process> {
+    signal.throwIfAborted();
+    if (spec.meta.args.length === 0) throw new CodedError('invalid_argument', 'a step has no arguments to run');
+    const { root, mounts, security, resources } = this.#spec;
+    const args: PrepareArgs = {
+      ...{ bundle: this.#bundle, root, mounts, security, resources },
+      meta: { ...this.#spec.meta, ...spec.meta },
+      terminal: spec.tty !== undefined,
+      network: this.#host.networkOf(this.#spec),
+      // The group above holds the bounds, and outlives the container: it tells which was hit.
+      cgroupPath: `${this.#group.name}/step`,
+      cgroupNamespace: this.#host.layout.kind === 'v2',
+      seccompProfile: this.#host.seccompProfile,
+    };
+    const { stubs } = await this.#host.pools.short.run<Prepared>(stepTasks.prepare, args, { signal });
+    this.#stubs = stubs;
+    signal.throwIfAborted();
+    this.#bounds = this.#bound();
+    return this.#spawn(spec, 'process-0', runArguments);
+  }
+
+  #bound(): CgroupBounds {
+    const { resources } = this.#spec;
+    const bounds = new CgroupBounds(this.#group, this.#host.layout, this.#host.limitsOf(this.#spec));
+    const unmet = bounds.unmet.filter((limit) => limit !== 'memorySwap');
+    if (unmet.includes('memory') && (resources?.memory ?? 0) > 0) {
+      bounds[Symbol.dispose]();
+      throw new CodedError('failed_precondition', 'the memory of a step cannot be limited on this builder', {
+        fault: 'infrastructure',
+        reason: 'EXEC_NO_LIMITS',
+        hint: 'give the builder a cgroup tree with the memory controller, or leave the limit out',
+      });
+    }
+    if (unmet.length > 0) this.#host.unlimited(unmet);
+    return bounds;
+  }
+
+  #spawn(
+    { stdin, tty }: ProcessSpec,
+    name: string,
+    argumentsOf: (runtime: Runtime, call: RuntimeCall) => string[],
+  ): Process {
+    const { runtime, stateDirectory, stateId } = this.#host;
+    const bundle = this.#bundle;
+    const terminal = tty === undefined ? undefined : openTerminal();
+    // The container's own device: through a descriptor of ours it could change the mode of this machine's.
+    const nothing = terminal === undefined && !stdin ? openSync(`${bundle}/dev/null`, 'r') : undefined;
+    try {
+      const input = terminal?.child ?? nothing ?? 'pipe';
+      const output = terminal?.child ?? 'pipe';
+      const { rows, columns } = tty === undefined || tty.rows === 0 ? DEFAULT_TERMINAL : tty;
+      terminal?.resize(rows, columns);
+      const child = spawnProcess({
+        path: runtime.path,
+        args: argumentsOf(runtime, { state: stateDirectory, bundle, id: this.#spec.id, name }),
+        env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', ...markEnvironment(stateId) },
+        cwd: bundle,
+        ...{ stdin: input, stdout: output, stderr: output },
+        lead: 'session',
+      });
+      const process = new OciProcess(child, terminal, `${bundle}/${name}`, this.#group, () => this.#hitLimit());
+      this.#processes.push(process);
+      return process;
+    } catch (error) {
+      terminal?.[Symbol.dispose]();
+      throw error;
+    } finally {
+      if (nothing !== undefined) closeSync(nothing);
+      terminal?.closeChild();
+    }
+  }
+
+  async #hitLimit(): Promise<HitLimit | undefined> {
+    const { memory, processes } = this.#host.limitsOf(this.#spec);
+    if (this.#bounds?.outOfMemory()) return { kind: 'memory', limit: memory };
+    return (await this.#bounds?.outOfProcesses()) ? { kind: 'processes', limit: processes } : undefined;
+  }
+
+  async #close(): Promise<void> {
+    try {
+      if (this.#starting === undefined) return;
+      await this.#starting.catch(() => {});
+      // Only after a failure of our own, or where it is to end, is anything alive here.
+      const isAlive = this.#processes.some(({ isRunning }) => isRunning);
+      try {
+        await this.#end();
+        if (isAlive) await this.#delete();
+      } finally {
+        await Promise.all(this.#processes.map(({ exited }) => exited));
+        this.#bounds?.[Symbol.dispose]();
+        for (const process of this.#processes) process[Symbol.dispose]();
+        try {
+          // A failure here is the step's: what it wrote may not be whole.
+          const args = { bundle: this.#bundle, stubs: this.#stubs };
+          await this.#host.pools.short.run(stepTasks.finish, args, { signal: neverAborted });
+        } finally {
+          await this.#removeGroup();
+        }
+      }
+    } finally {
+      this.#host.closed(this);
+    }
+  }
+
+  /** SIGKILLs again and again until the runtime has ended, since it may just be starting something. */
+  async #end(): Promise<void> {
+    const end = performance.now() + KILL_RUNTIME_MS;
+    for (
+      let running = this.#processes.filter(({ isRunning }) => isRunning);
+      running.length > 0;
+      running = running.filter(({ isRunning }) => isRunning)
+    ) {
+      if (performance.now() > end) for (const process of running) process.killRuntime();
+      else this.#group.killOnce();
+      await Promise.race([
+        Promise.all(running.map(({ ended }) => ended)),
+        sleep(LOOK_AGAIN_MS, { signal: neverAborted }),
+      ]);
+    }
+  }
+
+  /** Removes what a container that was killed left with the runtime. */
+  async #delete(): Promise<void> {
+    const { runtime, stateDirectory, log } = this.#host;
+    try {
+      await run(runtime.path, ['--root', stateDirectory, 'delete', '--force', this.#spec.id], {
+        signal: AbortSignal.timeout(DELETE_MS),
+      });
+      await this.#group.killAll();
+    } catch (error) {
+      // The step's own end is what the caller must hear of; the next start sweeps.
+      log.warn('a container could not be deleted', { err: error, container: this.#spec.id });
+    }
+  }
+
+  /** And what it may have asked for above it, as far as nothing else is there. */
+  async #removeGroup(): Promise<void> {
+    const { life, layout, log } = this.#host;
+    try {
+      await this.#group.remove();
+      for (let name = posix.dirname(this.#group.name); name.length > life.name.length; name = posix.dirname(name)) {
+        if (!new Cgroup(name, layout).removeEmpty()) break;
+      }
+    } catch (error) {
+      log.warn('a cgroup could not be removed', { err: error, cgroup: this.#group.name });
+    }
+  }
+}
+
+function isOver(): CodedError {
+  return new CodedError('failed_precondition', 'the container does not run', { fault: 'user' });
+}
+
+/** A process of a container, through the runtime's call that stands for it. */
+class OciProcess implements Process, Disposable {
+  readonly stdin: Process['stdin'];
+  readonly stdout: Readable;
+  readonly stderr: Readable | undefined;
+  readonly exited: Promise<ProcessEnd>;
+  /** Without what is found out about it afterwards. */
+  readonly ended: Promise<unknown>;
+  readonly #child: ChildProcess;
+  readonly #terminal: Terminal | undefined;
+  /** Of its log and pid. */
+  readonly #files: string;
+  readonly #group: Cgroup;
+
+  constructor(
+    child: ChildProcess,
+    terminal: Terminal | undefined,
+    files: string,
+    group: Cgroup,
+    hitLimit: () => Promise<HitLimit | undefined>,
+  ) {
+    this.#child = child;
+    this.#terminal = terminal;
+    this.#files = files;
+    this.#group = group;
+    this.stdin = terminal?.input ?? child.stdin;
+    this.stdout = terminal?.output ?? (child.stdout as Readable);
+    this.stderr = terminal === undefined ? (child.stderr as Readable) : undefined;
+    this.ended = child.exited;
+    this.exited = child.exited.then(async (status) => {
+      const exitCode = status.code ?? 128 + (status.signal ?? 0);
+      if (exitCode === 0) return { exitCode };
+      const hit = await hitLimit();
+      return { exitCode, hit, runtimeMessage: hit === undefined ? runtimeError(files) : undefined };
+    });
+  }
+
+  get isRunning(): boolean {
+    return this.#child.isRunning;
+  }
+
+  resize({ rows, columns }: { readonly rows: number; readonly columns: number }): void {
+    if (this.#terminal === undefined || !this.isRunning) return;
+    this.#terminal.resize(rows, columns);
+    // The runtime stands between this terminal and the container's.
+    this.#child.kill('SIGWINCH');
+  }
+
+  async signal(name: NodeJS.Signals): Promise<void> {
+    const pid = await this.pid();
+    if (pid !== undefined) this.#group.signal(pid, os.signals[name]);
+  }
+
+  /** On this machine, once it runs; undefined when it has ended. */
+  async pid(): Promise<number | undefined> {
+    while (this.isRunning) {
+      if (existsSync(`${this.#files}.pid`)) return Number(readFileSync(`${this.#files}.pid`, 'utf8'));
+      await Promise.race([this.ended, sleep(LOOK_AGAIN_MS, { signal: neverAborted })]);
+    }
+    return undefined;
+  }
+
+  killRuntime(): void {
+    this.#child.kill();
+  }
+
+  [Symbol.dispose](): void {
+    this.#terminal?.[Symbol.dispose]();
+    for (const stream of [this.#child.stdin, this.#child.stdout, this.#child.stderr]) stream?.destroy();
+  }
+}
