@@ -1,4 +1,4 @@
-import { type Digest, isDigest } from './digest.ts';
+import { type Digest, parseDigest } from './digest.ts';
 import { invalidArgument } from './errors.ts';
 
 /** A parsed image name. `domain` may carry a port; `tag` and `digest` may both be there. */
@@ -13,46 +13,66 @@ const DOMAIN =
   /^(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*|\[[0-9a-fA-F:]+\])(?::\d+)?$/;
 const PATH = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
 const TAG = /^\w[\w.-]{0,127}$/;
+const DIGEST = /^[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}$/;
+const MAX_PATH = 255;
 
 /**
- * Parses `[domain/]path[:tag][@digest]` with the defaults docker.io and library/ (distribution reference grammar).
- * No default tag is added: see {@link withDefaultTag}. @throws CodedError invalid_argument
+ * Parses `[domain/]path[:tag][@digest]` with the defaults docker.io and library/ (distribution reference grammar), and refuses in that library's words: the hint
+ * says more. No default tag is added: see {@link withDefaultTag}. @throws CodedError invalid_argument
  */
 export function parseImageReference(text: string): ImageReference {
-  const fail = (why: string) => invalidArgument(`invalid reference format: ${why} (${JSON.stringify(text)})`);
-  let rest = text;
-  let digest: Digest | undefined;
-  const at = rest.indexOf('@');
+  const fail = (message: string, why: string) =>
+    invalidArgument(message, { hint: `${JSON.stringify(text)} is no image name: ${why}` });
+  const malformed = (why: string) => fail('invalid reference format', why);
+  if (/^[0-9a-f]{64}$/.test(text))
+    throw fail(
+      `invalid repository name (${text}), cannot specify 64-byte hexadecimal strings`,
+      'it reads as the id of an image',
+    );
+  const { domain, remainder } = splitDomain(text);
+  const name = remainder.split(':', 1)[0] as string;
+  if (name !== name.toLowerCase())
+    throw fail(
+      `invalid reference format: repository name (${name}) must be lowercase`,
+      'upper case is for tags and registry hosts',
+    );
+  let path = remainder;
+  let digest: string | undefined;
+  const at = path.indexOf('@');
   if (at >= 0) {
-    const candidate = rest.slice(at + 1);
-    if (!isDigest(candidate)) throw fail('the part after @ is no digest');
-    digest = candidate;
-    rest = rest.slice(0, at);
+    digest = path.slice(at + 1);
+    if (!DIGEST.test(digest)) throw malformed('the part after @ is no digest');
+    path = path.slice(0, at);
   }
   let tag: string | undefined;
-  const colon = rest.lastIndexOf(':');
-  if (colon > rest.lastIndexOf('/')) {
-    tag = rest.slice(colon + 1);
-    if (!TAG.test(tag)) throw fail(`invalid tag ${JSON.stringify(tag)}`);
-    rest = rest.slice(0, colon);
+  const colon = path.lastIndexOf(':');
+  if (colon > path.lastIndexOf('/')) {
+    tag = path.slice(colon + 1);
+    if (!TAG.test(tag)) throw malformed(`${JSON.stringify(tag)} is no tag`);
+    path = path.slice(0, colon);
   }
-  const slash = rest.indexOf('/');
-  const first = slash < 0 ? '' : rest.slice(0, slash);
-  let domain = 'docker.io';
-  let path = rest;
-  if (
-    first !== '' &&
-    (first.includes('.') || first.includes(':') || first === 'localhost' || first !== first.toLowerCase())
-  ) {
-    domain = first === 'index.docker.io' ? 'docker.io' : first;
-    path = rest.slice(slash + 1);
-  }
-  if (domain === 'docker.io' && !path.includes('/')) path = `library/${path}`;
-  if (!DOMAIN.test(domain)) throw fail(`invalid registry host ${JSON.stringify(domain)}`);
-  if (path !== path.toLowerCase()) throw fail(`repository name (${path}) must be lowercase`);
-  if (!PATH.test(path)) throw fail(`invalid repository name (${path})`);
-  if (path.length > 255) throw fail('the repository name is longer than 255 characters');
-  return { domain, path, ...(tag === undefined ? {} : { tag }), ...(digest === undefined ? {} : { digest }) };
+  if (!DOMAIN.test(domain)) throw malformed(`${JSON.stringify(domain)} is no registry host`);
+  if (!PATH.test(path)) throw malformed(`${JSON.stringify(path)} is no name of a repository`);
+  if (path.length > MAX_PATH)
+    throw fail(`repository name must not be more than ${MAX_PATH} characters`, `it has ${path.length}`);
+  return {
+    domain,
+    path,
+    ...(tag === undefined ? {} : { tag }),
+    ...(digest === undefined ? {} : { digest: parseDigest(digest) }),
+  };
+}
+
+/** The registry's host with its default, and what follows it. */
+function splitDomain(text: string): { readonly domain: string; readonly remainder: string } {
+  const slash = text.indexOf('/');
+  const first = text.slice(0, Math.max(slash, 0));
+  const isHost =
+    slash >= 0 &&
+    (first.includes('.') || first.includes(':') || first === 'localhost' || first !== first.toLowerCase());
+  const domain = !isHost || first === 'index.docker.io' ? 'docker.io' : first;
+  const remainder = isHost ? text.slice(slash + 1) : text;
+  return { domain, remainder: domain === 'docker.io' && !remainder.includes('/') ? `library/${remainder}` : remainder };
 }
 
 /** `latest` where neither tag nor digest is given. */

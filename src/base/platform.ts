@@ -62,7 +62,8 @@ const PART = /^[A-Za-z0-9_.-]+$/;
 
 /** `os[(version[+feature]…)]/arch[/variant]`, or one of os and arch alone. @throws CodedError invalid_argument */
 export function parsePlatform(text: string): Platform {
-  const [first = '', second, variant, more] = text.split('/', 4);
+  const [first = '', second, variant, ...beyond] = text.split('/');
+  const more = beyond.length === 0 ? undefined : beyond.join('/');
   const system = SYSTEM_PART.exec(first);
   if (system === null)
     throw invalidPlatform(

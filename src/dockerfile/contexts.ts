@@ -212,8 +212,7 @@ export class BuildContexts {
     if (!/^https?:\/\//.test(given)) return undefined;
     const filename = 'context';
     const output = httpSource(given, filename, '', { name: '[internal] load remote build context' });
-    const ref = await this.solve(output, options);
-    const head = await ref.readFile(filename, { offset: 0, length: 1024 }, options);
+    const head = await this.#headOf(output, filename, options);
     if (!isArchive(head)) return { remote: output, dockerfile: output, filename };
     const unpacked = fileVertex(
       undefined,
@@ -221,6 +220,16 @@ export class BuildContexts {
       {},
     );
     return { remote: unpacked, dockerfile: unpacked, filename: this.#filename() };
+  }
+
+  async #headOf(output: Output, filename: string, options: CallOptions): Promise<Uint8Array> {
+    try {
+      const ref = await this.solve(output, options);
+      return await ref.readFile(filename, { offset: 0, length: 1024 }, options);
+    } catch (error) {
+      options.signal.throwIfAborted();
+      throw annotate(error, 'failed to read downloaded context');
+    }
   }
 
   async #inputs(options: CallOptions): Promise<MainContext> {

@@ -26,18 +26,13 @@ const SHARING = ['shared', 'private', 'locked'] as const;
 export type MountType = (typeof TYPES)[number];
 export type Sharing = (typeof SHARING)[number];
 
+/** In the order in which they are suggested where several are as near. */
 const KEYS: Readonly<Record<string, string>> = {
   type: 'type',
   from: 'from',
   source: 'source',
-  src: 'source',
   target: 'target',
-  dst: 'target',
-  destination: 'target',
   readonly: 'readonly',
-  ro: 'readonly',
-  readwrite: 'readwrite',
-  rw: 'readwrite',
   id: 'id',
   sharing: 'sharing',
   required: 'required',
@@ -45,6 +40,12 @@ const KEYS: Readonly<Record<string, string>> = {
   mode: 'mode',
   uid: 'uid',
   gid: 'gid',
+  src: 'source',
+  dst: 'target',
+  destination: 'target',
+  ro: 'readonly',
+  rw: 'readwrite',
+  readwrite: 'readwrite',
   env: 'env',
 };
 
@@ -74,6 +75,7 @@ export function parseMount(text: string, expandValue: (value: string) => string)
 }
 
 function fieldsOf(text: string): [key: string, value: string | undefined, field: string][] {
+  if (text === '') throw invalidArgument('failed to parse csv mounts: EOF');
   const fields = csvFields(text);
   if (fields === undefined) throw invalidArgument(`failed to parse csv mounts: bad quoting in ${quote(text)}`);
   return fields.map((field) => {

@@ -1,4 +1,5 @@
 import {
+  annotate,
   familiarImageName,
   formatImageReference,
   formatPlatform,
@@ -39,13 +40,20 @@ export function findNamedContext(
 ): NamedContext | undefined {
   const reserved = name.toLowerCase();
   if (reserved === 'scratch' || reserved === 'context') return undefined;
-  if (![...client.options.keys()].some((key) => key.startsWith('context:'))) return undefined;
-  const familiar = familiarImageName(parseImageReference(name)).replace(/:latest$/, '');
+  const familiar = familiarName(name);
   for (const key of [`${familiar}::${formatPlatform(normalizePlatform(platform))}`, familiar]) {
     const value = client.options.get(`context:${key}`);
     if (value !== undefined) return { name: key, value, platform, followPaths };
   }
   return undefined;
+}
+
+function familiarName(name: string): string {
+  try {
+    return familiarImageName(parseImageReference(name)).replace(/:latest$/, '');
+  } catch (error) {
+    throw annotate(error, `invalid context name ${name}`);
+  }
 }
 
 export async function loadNamedContext(

@@ -34,10 +34,8 @@ const LINT_OPTION = 'build-arg:BUILDKIT_DOCKERFILE_CHECK';
 
 /** @throws CodedError naming the option */
 export function readOptions(options: ReadonlyMap<string, string>): BuildOptions {
-  const platforms = (options.get('platform') ?? '')
-    .split(',')
-    .filter((text) => text !== '')
-    .map(targetPlatform);
+  const wanted = options.get('platform') ?? '';
+  const platforms = wanted === '' ? [] : wanted.split(',').map(targetPlatform);
   const lint = options.get(LINT_OPTION);
   return {
     buildArgs: withPrefix(options, 'build-arg:'),

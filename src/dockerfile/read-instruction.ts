@@ -250,7 +250,7 @@ function copySources(node: InstructionNode): CopySources {
 function readRun(node: InstructionNode, base: CommandBase): RunCommand {
   const flags = parseFlags(node.flags, { mount: 'strings', network: 'string', security: 'string', device: 'strings' });
   const devices = flags.strings('device').map(readDevice);
-  const network = flags.string('network') || 'default';
+  const [network = 'default'] = flags.strings('network');
   if (network !== 'default' && network !== 'none' && network !== 'host')
     throw invalidArgument(`invalid network mode ${quote(network)}`);
   const security = flags.string('security') || 'sandbox';

@@ -221,8 +221,12 @@ test.each([
   expect(expand(word, envLookup(['V=', 'P=/usr/local/bin'])).result).toBe(expected);
 });
 
-test('nesting without end is an error, not an overflow', () => {
-  expect(() => expand('${a:-'.repeat(100_000), EMPTY_ENV)).toThrow(CodedError);
+test('substitutions may be nested as deep as a line is long', () => {
+  const nested = (depth: number, end = '') => '${a:-'.repeat(depth) + end;
+  const depth = 10_000;
+  expect(expand(nested(depth, 'x') + '}'.repeat(depth), EMPTY_ENV).result).toBe('x');
+  expect(expand(`${'"${a:-'.repeat(depth)}x${'}"'.repeat(depth)}`, EMPTY_ENV).result).toBe('x');
+  expect(() => expand(nested(100_000), EMPTY_ENV)).toThrow(/: syntax error: missing '\}'$/);
 });
 
 test('ten thousand instructions in a chain become one graph', async () => {

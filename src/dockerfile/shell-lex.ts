@@ -42,8 +42,6 @@ export interface Expansion {
   readonly unmatched: ReadonlySet<string>;
 }
 
-/** Substitutions nested deeper than any person writes. */
-const MAX_NESTING = 200;
 /** Characters that the substitutions of one word may come to: values that double in each line must end somewhere. */
 const MAX_SUBSTITUTED = 1 << 20;
 
@@ -54,10 +52,36 @@ const MAX_SUBSTITUTED = 1 << 20;
 export function expand(word: string, env: EnvLookup, options: LexOptions = {}): Expansion {
   const run = new ExpansionRun(word, env, options);
   try {
-    const { result, words } = run.until(undefined, options.rawEscapes ?? false, false);
+    const { result, words } = runNested(run.until(undefined, options.rawEscapes ?? false, false));
     return { result, words, matched: run.matched, unmatched: run.unmatched };
   } catch (error) {
     throw invalidArgument(`failed to process ${quote(word)}: ${(error as CodedError).message}`, { cause: error });
+  }
+}
+
+/** A step of an expansion: it yields one that is nested in it and is given that one's value, so that no depth of nesting takes a stack. */
+type Nested<T> = Generator<Nested<unknown>, T, unknown>;
+
+function runNested<T>(outermost: Nested<T>): T {
+  const open: Nested<unknown>[] = [outermost];
+  let resume = (step: Nested<unknown>) => step.next();
+  for (;;) {
+    const step = open.at(-1)!;
+    try {
+      const { done, value } = resume(step);
+      if (done !== true) {
+        open.push(value as Nested<unknown>);
+        resume = (nested) => nested.next();
+        continue;
+      }
+      open.pop();
+      if (open.length === 0) return value as T;
+      resume = (outer) => outer.next(value);
+    } catch (error) {
+      open.pop();
+      if (open.length === 0) throw error;
+      resume = (outer) => outer.throw(error);
+    }
   }
 }
 
@@ -91,7 +115,6 @@ class ExpansionRun {
   readonly #options: LexOptions;
   readonly #escape: string;
   #at = 0;
-  #depth = 0;
   #substituted = 0;
   #rawEscapes = false;
 
@@ -113,9 +136,11 @@ class ExpansionRun {
   }
 
   /** Expands up to `stop` (consumed) or the end. In patterns, escapes inside quotes are doubled, since the pattern is read again. */
-  until(stop: string | undefined, rawEscapes: boolean, inPattern: boolean): { result: string; words: string[] } {
-    this.#depth += 1;
-    if (this.#depth > MAX_NESTING) throw invalidArgument('substitutions are nested too deep');
+  *until(
+    stop: string | undefined,
+    rawEscapes: boolean,
+    inPattern: boolean,
+  ): Nested<{ readonly result: string; readonly words: string[] }> {
     const outerRaw = this.#rawEscapes;
     this.#rawEscapes = rawEscapes;
     const out: string[] = [];
@@ -128,7 +153,7 @@ class ExpansionRun {
           return { result: out.join(''), words: words.words };
         }
         if (character === '$') {
-          const value = this.#dollar();
+          const value = (yield this.#dollar()) as string;
           out.push(value);
           words.split(value);
         } else if (character === '<' || (!this.#options.ignoreQuotes && (character === "'" || character === '"'))) {
@@ -137,7 +162,7 @@ class ExpansionRun {
               ? this.#heredocMark()
               : character === "'"
                 ? this.#singleQuoted(inPattern)
-                : this.#doubleQuoted(inPattern);
+                : ((yield this.#doubleQuoted(inPattern)) as string);
           out.push(value);
           words.whole(value);
         } else {
@@ -159,7 +184,6 @@ class ExpansionRun {
       }
     } finally {
       this.#rawEscapes = outerRaw;
-      this.#depth -= 1;
     }
     if (stop !== undefined) throw invalidArgument(`unexpected end of statement while looking for matching ${stop}`);
     words.end();
@@ -183,7 +207,7 @@ class ExpansionRun {
     }
   }
 
-  #doubleQuoted(inPattern: boolean): string {
+  *#doubleQuoted(inPattern: boolean): Nested<string> {
     const out: string[] = [];
     const open = this.#next()!;
     if (this.#options.rawQuotes) out.push(open);
@@ -192,7 +216,7 @@ class ExpansionRun {
       if (character === undefined)
         throw invalidArgument('unexpected end of statement while looking for matching double-quote');
       if (character === '$') {
-        out.push(this.#dollar());
+        out.push((yield this.#dollar()) as string);
         continue;
       }
       this.#at += 1;
@@ -217,15 +241,15 @@ class ExpansionRun {
     }
   }
 
-  #dollar(): string {
-    const value = this.#substitution();
+  *#dollar(): Nested<string> {
+    const value = (yield this.#substitution()) as string;
     this.#substituted += value.length;
     if (this.#substituted > MAX_SUBSTITUTED)
       throw invalidArgument(`variables come to more than ${MAX_SUBSTITUTED} characters`);
     return value;
   }
 
-  #substitution(): string {
+  *#substitution(): Nested<string> {
     this.#at += 1;
     if (this.#peek() !== '{') {
       const name = this.#name();
@@ -243,7 +267,7 @@ class ExpansionRun {
       const value = this.#lookup(name);
       return value ?? (this.#options.skipUnset ? `\${${name}}` : '');
     }
-    if (modifier === '/') return this.#replacement(name);
+    if (modifier === '/') return (yield this.#replacement(name)) as string;
     let orEmpty = '';
     if (modifier === ':') {
       orEmpty = ':';
@@ -253,7 +277,7 @@ class ExpansionRun {
     if (!isPattern && !['+', '-', '?'].includes(modifier) && orEmpty === '')
       throw invalidArgument(`unsupported modifier (${modifier}) in substitution`);
     if (isPattern && orEmpty !== '') throw invalidArgument(`unsupported modifier (:${modifier}) in substitution`);
-    const word = this.#operand('}', "syntax error: missing '}'", isPattern, isPattern);
+    const word = (yield this.#operand('}', "syntax error: missing '}'", isPattern, isPattern)) as string;
     return this.#modified(name, orEmpty, modifier, word);
   }
 
@@ -282,21 +306,23 @@ class ExpansionRun {
     }
   }
 
-  #replacement(name: string): string {
+  *#replacement(name: string): Nested<string> {
     const all = this.#peek() === '/';
     if (all) this.#at += 1;
-    const pattern = this.#operand('/', `syntax error: missing '/' in \${}`, true, true);
-    const replacement = this.#operand('}', "syntax error: missing '}'", true, false);
+    const pattern = (yield this.#operand('/', `syntax error: missing '/' in \${}`, true, true)) as string;
+    const replacement = (yield this.#operand('}', "syntax error: missing '}'", true, false)) as string;
     const value = this.#lookup(name);
     if (value === undefined && this.#options.skipUnset) return `\${${name}/${pattern}/${replacement}}`;
     return ShellPattern.parse(pattern).replace(value ?? '', replacement, all);
   }
 
-  #operand(stop: string, missing: string, rawEscapes: boolean, inPattern: boolean): string {
+  *#operand(stop: string, missing: string, rawEscapes: boolean, inPattern: boolean): Nested<string> {
     try {
-      return this.until(stop, rawEscapes, inPattern).result;
+      const { result } = (yield this.until(stop, rawEscapes, inPattern)) as { readonly result: string };
+      return result;
     } catch (error) {
-      if (this.#peek() === undefined) throw invalidArgument(missing, { cause: error });
+      // Without its cause, which is as long a chain as the nesting is deep.
+      if (this.#peek() === undefined) throw invalidArgument(missing);
       throw error;
     }
   }

@@ -105,7 +105,7 @@ export function registerControl(server: GrpcServer, options: ControlOptions): vo
     },
 
     diskUsage: async (request, { signal }) => {
-      const filter = parseFilters(request.filter ?? []);
+      const filter = parseFilters(request.filter ?? [], 'diskusage');
       const records = await diskUsage(refs, { signal, filter });
       const ageLimit = toNumber(request.ageLimit) / 1e6;
       const until = ageLimit > 0 ? Date.now() - ageLimit : Number.POSITIVE_INFINITY;

@@ -216,12 +216,12 @@ function layerSource(layer: Descriptor, { ref }: PlatformInput, oci: boolean): L
 /** What the client is told about an image (wire-facts 5.3). */
 export function imageResponse(
   { root, configDigest }: Pick<AssembledExport, 'root' | 'configDigest'>,
-  names: readonly string[],
+  names: string,
 ): Record<string, string> {
   return {
     'containerimage.digest': root.digest,
     'containerimage.descriptor': Buffer.from(goJson(descriptorJson(root))).toString('base64'),
     ...(configDigest === undefined ? {} : { 'containerimage.config.digest': configDigest }),
-    ...(names.length === 0 ? {} : { 'image.name': names.join(',') }),
+    ...(names === '' ? {} : { 'image.name': names }),
   };
 }

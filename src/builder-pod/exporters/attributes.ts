@@ -1,4 +1,5 @@
 import {
+  annotate,
   CodedError,
   formatImageReference,
   formatPlatform,
@@ -62,6 +63,14 @@ export class ExportOptions {
       reason: 'EXPORT_ATTRIBUTE',
       hint: `write ${key}=true or ${key}=false`,
     });
+  }
+
+  /** Refuses what is no boolean in options that have no effect otherwise; they still count as not asked for. @throws CodedError invalid_argument */
+  checkBooleans(...keys: readonly string[]): void {
+    for (const key of keys) {
+      this.boolean(key, false, { empty: true });
+      this.#asked.delete(key);
+    }
   }
 
   integer(key: string): number | undefined {
@@ -185,20 +194,23 @@ export function ociTypesOf(options: ExportOptions): boolean | undefined {
   return options.text('oci-mediatypes') === undefined ? undefined : options.boolean('oci-mediatypes', true);
 }
 
-/** Image names of a comma list, `*` standing for the frontend's; with tag `latest` where none is given, unless pushed by digest. */
+/**
+ * Image names of a comma list, `*` standing for the frontend's; with tag `latest` where none is given, unless pushed by digest.
+ * @throws CodedError that begins with what `failing` says was to be done with the name
+ */
 export function imageNames(
   list: string | undefined,
   fromResult: string | undefined,
-  byDigest: boolean,
+  { byDigest = false, failing }: { readonly byDigest?: boolean; readonly failing: 'parse' | 'push' },
 ): ImageReference[] {
   const text = list === '*' ? fromResult : list;
   const names: ImageReference[] = [];
   const seen = new Set<string>();
   for (const name of (text ?? '').split(',').map((part) => part.trim())) {
     if (name === '') continue;
-    const reference = parseImageReference(name);
-    if (byDigest && reference.tag !== undefined)
-      throw invalidArgument(`can't push tagged ref ${name} by digest`, {
+    const reference = imageName(name, failing);
+    if (byDigest && (reference.tag !== undefined || reference.digest !== undefined))
+      throw invalidArgument(`failed to push ${name}: can't push tagged ref ${name} by digest`, {
         reason: 'EXPORT_NAME',
         hint: 'leave the tag out, or push-by-digest',
       });
@@ -209,6 +221,14 @@ export function imageNames(
     names.push(complete);
   }
   return names;
+}
+
+function imageName(name: string, failing: string): ImageReference {
+  try {
+    return parseImageReference(name);
+  } catch (error) {
+    throw annotate(error, `failed to ${failing} ${name}`);
+  }
 }
 
 export type AnnotationTarget = 'manifest' | 'index' | 'manifest-descriptor' | 'index-descriptor';

@@ -91,7 +91,7 @@ describe('image', () => {
       digest: descriptor?.digest,
       platform: { architecture: 'amd64', os: 'linux' },
     });
-    expect(response['image.name']).toBe(name.replace(/other$/, 'other:latest'));
+    expect(response['image.name']).toBe(name);
     const digest = response['containerimage.digest'];
     expect(context.rows).toEqual([
       'exporting layers',
@@ -257,7 +257,12 @@ describe('image', () => {
   test.each([
     [{ push: 'true' }, /no name/],
     [{ push: 'maybe' }, /non-bool value specified for push: .*"maybe"/],
-    [{ name: 'team/UPPER' }, /invalid reference format/],
+    [
+      { name: 'team/UPPER' },
+      /^failed to parse team\/UPPER: invalid reference format: repository name \(team\/UPPER\) must be lowercase$/,
+    ],
+    [{ name: 'a:b:c', push: 'true' }, /^failed to push a:b:c: invalid reference format$/],
+    [{ unpack: 'x' }, /^non-bool value specified for unpack: /],
     [{ name: 'a:1,a:1' }, /given twice/],
     [{ name: 'a:1', 'push-by-digest': 'true' }, /can't push tagged ref/],
     [{ compression: 'lzma' }, /^unsupported compression type lzma$/],

@@ -1,4 +1,4 @@
-import { familiarImageName, formatImageReference, invalidArgument } from '../../base/index.ts';
+import { formatImageReference, invalidArgument } from '../../base/index.ts';
 import { type AssembledExport, assembleImage, imageResponse, SEVERAL_PLATFORMS } from './assemble.ts';
 import { type Attributes, compressionOf, ExportOptions, imageNames, ociTypesOf } from './attributes.ts';
 import { exportInputs } from './inputs.ts';
@@ -29,8 +29,11 @@ export function imageExporter(
   const epoch = options.epoch();
   const name = options.text('name');
   options.refuse('rewrite-timestamp', 'prefer-nondist-layers');
+  options.checkBooleans('unpack', 'store', 'name-canonical', 'danging-name-empty-only');
+  options.checkBooleans('unsafe-internal-store-allow-incomplete', 'attestation-inline', 'oci-artifact');
+  const naming = { byDigest, failing: push ? 'push' : 'parse' } as const;
   // Names known now are checked now: a typo should not cost a build.
-  if (name !== '*') imageNames(name, undefined, byDigest);
+  if (name !== '*') imageNames(name, undefined, naming);
   if (push && !name)
     throw invalidArgument('the image is to be pushed, but has no name', {
       reason: 'EXPORT_NAME',
@@ -40,7 +43,8 @@ export function imageExporter(
   async function run(given: ExportSource, context: ExportContext): Promise<ExportResult> {
     const source = options.applyTo(given);
     options.tellUnused(context);
-    const names = imageNames(name, metadataText(source, 'image.name'), byDigest);
+    const named = name === '*' ? metadataText(source, 'image.name') : name;
+    const names = imageNames(named, undefined, naming);
     const inputs = exportInputs(source, epoch, SEVERAL_PLATFORMS);
     const image = await assembleImage(
       inputs,
@@ -56,10 +60,8 @@ export function imageExporter(
     for (const one of names) await withRow(context, `naming to ${formatImageReference(one)}`, () => {});
     if (push) await pushImage(image, names, { insecure, byDigest: byDigest || deferTags }, deps, context);
     return {
-      response: imageResponse(
-        image,
-        names.map((one) => (byDigest ? familiarImageName(one) : formatImageReference(one))),
-      ),
+      // As they were written.
+      response: imageResponse(image, names.length === 0 ? '' : (named ?? '')),
       descriptor: image.root,
       image: {
         root: image.root,

@@ -36,7 +36,8 @@ export function layoutExporter(type: 'oci' | 'docker', attributes: Attributes, d
   const epoch = options.epoch();
   const name = options.text('name');
   options.refuse('rewrite-timestamp', 'prefer-nondist-layers');
-  if (name !== '*') imageNames(name, undefined, false);
+  options.checkBooleans('attestation-inline', 'oci-artifact');
+  if (name !== '*') imageNames(name, undefined, { failing: 'parse' });
 
   async function run(given: ExportSource, context: ExportContext): Promise<ExportResult> {
     const source = options.applyTo(given);
@@ -47,7 +48,7 @@ export function layoutExporter(type: 'oci' | 'docker', attributes: Attributes, d
         hint: 'use the oci exporter',
       });
     const inputs = exportInputs(source, epoch, SEVERAL_PLATFORMS);
-    const names = imageNames(name, metadataText(source, 'image.name'), false);
+    const names = imageNames(name, metadataText(source, 'image.name'), { failing: 'parse' });
     const assembled = await assembleImage(
       inputs,
       {
@@ -59,7 +60,7 @@ export function layoutExporter(type: 'oci' | 'docker', attributes: Attributes, d
     );
     const image = { ...assembled, root: withCreated(assembled.root, inputs.epoch) };
     const shown = names.map(formatImageReference);
-    const response = imageResponse(image, shown);
+    const response = imageResponse(image, shown.join(','));
     // Nobody behind us looks at the bytes before they are in the user's file, which the client takes only once.
     await Promise.all(image.layers.map((layer) => layer.check(context)));
     const blobs = blobsOf(image, context);

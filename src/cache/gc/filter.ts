@@ -1,4 +1,4 @@
-import { invalidArgument } from '../../base/index.ts';
+import { annotate, invalidArgument } from '../../base/index.ts';
 import type { DiskUsage } from './usage.ts';
 
 interface Selector {
@@ -11,6 +11,7 @@ interface Selector {
 export type Filter = readonly (readonly Selector[])[];
 
 const MAX_LENGTH = 1024;
+const QUOTE = /["/|]/y;
 const SPACE = /\s*/y;
 const FIELD = /[\w-]+/y;
 const OPERATOR = /[=!~]+/y;
@@ -26,25 +27,33 @@ const LETTERS: Readonly<Record<string, string>> = {
 
 /**
  * Parses filters in containerd's syntax (`type==regular,inuse`): selectors `field`, `field==value`, `field!=value`, `field~=regexp` joined by commas; fields and
- * values may be quoted as in Go. The strings of a list are alternatives. @throws CodedError invalid_argument that names the filter
+ * values may be quoted as in Go. The strings of a list are alternatives; `what` they are for is told in an error. @throws CodedError invalid_argument that shows, in
+ * containerd's words, where the filter is at fault
  */
-export function parseFilters(filters: readonly string[]): Filter {
-  return filters.filter((text) => text.trim() !== '').map((text) => new FilterParser(text).parse());
+export function parseFilters(filters: readonly string[], what: string): Filter {
+  try {
+    return filters.filter((text) => text.trim() !== '').map((text) => new FilterParser(text).parse());
+  } catch (error) {
+    throw annotate(error, `failed to parse ${what} filters [${filters.join(' ').slice(0, 2 * MAX_LENGTH)}]`);
+  }
 }
 
 class FilterParser {
   readonly #text: string;
   #at = 0;
+  /** Where the last token ends: spaces follow. */
+  #end = 0;
 
   constructor(text: string) {
     this.#text = text;
-    if (text.length > MAX_LENGTH) throw this.#fail(`longer than ${MAX_LENGTH} characters`);
+    if (text.length > MAX_LENGTH)
+      throw invalidFilter(`filters: longer than ${MAX_LENGTH} characters: ${JSON.stringify(text.slice(0, 100))}`);
   }
 
   parse(): readonly Selector[] {
     const selectors = [this.#selector()];
     while (this.#take(/,/y)) selectors.push(this.#selector());
-    if (this.#at < this.#text.length) throw this.#fail(`unexpected ${JSON.stringify(this.#text[this.#at])}`);
+    if (this.#at < this.#text.length) throw this.#fail(`unexpected input: ${this.#text[this.#end]}`, this.#end);
     return selectors;
   }
 
@@ -52,21 +61,28 @@ class FilterParser {
     const field = this.#field();
     // Fields have no fields of their own, but the syntax does.
     while (this.#take(/\./y)) this.#field();
+    const at = this.#at;
     const operator = this.#take(OPERATOR);
-    if (operator === undefined) return { field, value: '' };
+    if (operator === undefined) {
+      if (this.#sees(/$|,/y)) return { field, value: '' };
+      throw this.#fail('expected an operator ("=="|"!="|"~=")');
+    }
     if (operator !== '==' && operator !== '!=' && operator !== '~=')
-      throw this.#fail(`unsupported operator ${JSON.stringify(operator)}`);
-    const quoted = this.#take(operator === '~=' ? QUOTED_PATTERN : QUOTED);
+      throw this.#fail(`unsupported operator ${JSON.stringify(operator)}`, at);
+    const isPattern = operator === '~=';
+    const quoted = this.#take(isPattern ? QUOTED_PATTERN : QUOTED);
+    if (quoted === undefined && this.#sees(QUOTE))
+      throw this.#fail(this.#sees(QUOTED_PATTERN) ? 'invalid quote encountered' : 'quoted literal not terminated');
     const value = quoted === undefined ? this.#take(VALUE) : unquote(quoted);
-    if (value === undefined) throw this.#fail(`a value after ${operator} is missing`);
-    if (operator === '~=') this.#checkPattern(value);
+    if (value === undefined) throw this.#fail('expected value or quoted');
+    if (isPattern) this.#checkPattern(value);
     return { field, operator, value };
   }
 
   #field(): string {
     const quoted = this.#take(QUOTED);
     const field = quoted === undefined ? this.#take(FIELD) : unquote(quoted);
-    if (field === undefined) throw this.#fail('a field name is missing');
+    if (field === undefined) throw this.#fail('expected field or quoted');
     return field;
   }
 
@@ -77,8 +93,14 @@ class FilterParser {
     const found = kind.exec(this.#text)?.[0];
     if (found === undefined) return undefined;
     this.#at += found.length;
+    this.#end = this.#at;
     this.#skip();
     return found;
+  }
+
+  #sees(kind: RegExp): boolean {
+    kind.lastIndex = this.#at;
+    return kind.test(this.#text);
   }
 
   #skip(): void {
@@ -90,15 +112,21 @@ class FilterParser {
     try {
       regExpOf(pattern);
     } catch {
-      throw this.#fail(`${JSON.stringify(pattern)} is no regular expression`);
+      throw this.#fail(`${JSON.stringify(pattern)} is no regular expression`, this.#text.length);
     }
   }
 
-  #fail(why: string): Error {
-    return invalidArgument(`invalid filter ${JSON.stringify(this.#text.slice(0, 100))}: ${why}`, {
-      hint: 'write field, field==value, field!=value or field~=regexp, joined by commas',
-    });
+  #fail(why: string, at = this.#at): Error {
+    const [before, character, after] = [this.#text.slice(0, at), this.#text[at], this.#text.slice(at + 1)];
+    const shown = character === undefined ? before : `${before} >|${character}|< ${after}`;
+    return invalidFilter(`filters: parse error: [${shown}]: ${why}: invalid argument`);
   }
+}
+
+function invalidFilter(message: string): Error {
+  return invalidArgument(message, {
+    hint: 'write field, field==value, field!=value or field~=regexp, joined by commas',
+  });
 }
 
 function unquote(quoted: string): string {

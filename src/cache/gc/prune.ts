@@ -27,7 +27,7 @@ const MAX_USES = 48;
  */
 export async function prune(refs: Refs, options: PruneOptions): Promise<DiskUsage[]> {
   const { records } = refs;
-  const filter = parseFilters(options.filters ?? []);
+  const filter = parseFilters(options.filters ?? [], 'prune');
   const all = await diskUsage(refs, options);
   const used = all.reduce((sum, { size }) => sum + size, 0);
   const { free } = fileSystemUsage(records.options.mountDirectory);
