@@ -32,6 +32,13 @@ export {
   type TaskOptions,
   WorkerPool,
 } from './threads/pool.ts';
+export {
+  type Lane,
+  type LaneEnd,
+  type LanePort,
+  SharedThreads,
+  type SharedThreadsOptions,
+} from './threads/shared-threads.ts';
 export * from './threads/sibling-module.ts';
 export * from './threads/spare-threads.ts';
 export { type MessagePort, portToStream, readPort, streamToPort, writePort } from './threads/stream-port.ts';

@@ -108,6 +108,7 @@ export async function startDaemon(
   for (const address of config.addresses) addresses.push(await listen(server, address, config, opened));
   // All files of a start are made: what is left of the reserve is taken again before any build can.
   await state.reserve.fill();
+  builder.startAhead();
   const idle = watchIdle(config.idleTimeoutMs, () => engine.activeBuilds + server.activeCalls, opened);
   const closing = opened.move();
   return { addresses, registry: registry?.host, idle, [Symbol.asyncDispose]: () => closing.disposeAsync() };

@@ -71,10 +71,12 @@ export interface Builder extends AsyncDisposable {
     reference: ImageReference,
     options: { readonly insecure: boolean; readonly sessions: () => readonly string[] },
   ) => Repository;
+  /** Starts what the first build would wait for. */
+  startAhead(): void;
 }
 
-/** Frontend threads kept ready: with two, builds that follow one another at once find one, while the other is being replaced. */
-const SPARE_FRONTENDS = 2;
+/** Threads that convert Dockerfiles, for so many cores each: a conversion takes milliseconds. */
+const CORES_PER_FRONTEND = 4;
 /** Distinct session lists whose tokens are kept. */
 const MAX_CREDENTIALS = 256;
 
@@ -134,6 +136,7 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
       ids.filter((id) => sessions.isLogical(id)),
       { signal },
     ));
+  const dockerfile = opened.use(dockerfileFrontend({ log, threads: Math.ceil(threads / CORES_PER_FRONTEND) }));
   const steps = options.maxParallelism > 0 ? new Semaphore(options.maxParallelism) : undefined;
   const engine: Engine = new Engine({
     ...{
@@ -147,10 +150,7 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
       log,
       allowedEntitlements: options.entitlements,
     },
-    frontends: new FrontendRegistry([
-      opened.use(dockerfileFrontend({ log, spares: SPARE_FRONTENDS })),
-      gatewayFrontend(),
-    ]),
+    frontends: new FrontendRegistry([dockerfile, gatewayFrontend()]),
     worker: { id: state.id, labels: options.labels, platforms: options.platforms },
     resolver: opResolver({
       ...{ refs, hasher, executor, afterwork, sources, secrets, pools, steps, tempDirectory: layout.tmp },
@@ -180,6 +180,7 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
     state,
     engine,
     openRepository,
+    startAhead: () => dockerfile.startAhead(),
     [Symbol.asyncDispose]: () => closing.disposeAsync(),
   };
 }

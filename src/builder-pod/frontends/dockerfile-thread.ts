@@ -7,22 +7,20 @@ import {
   type FrontendResult,
   syntaxIsBuiltIn,
 } from '../../dockerfile/index.ts';
-import type { ThreadPort } from '../../sys/index.ts';
+import type { LanePort } from '../../sys/index.ts';
 import type { BridgeRef, BridgeResult } from './bridge.ts';
 import { isBuiltInSyntax } from './syntax.ts';
 import { BridgeClient } from './thread-client.ts';
 import type { FromFrontend, ThreadData, ToFrontend } from './thread-messages.ts';
 
-/** Code that has run more often is faster still, but a spare that warms up for long is not there for the next build. */
+/** Code that has run more often is faster still, but a thread that warms up for long is not there for the next build. */
 const WARM_ROUNDS = 3;
 
-/** Entry of the thread: waits for a run, builds one Dockerfile and ends. */
-export async function start(port: ThreadPort<ToFrontend, FromFrontend>): Promise<void> {
-  const bridge = new BridgeClient(port, () => void warmUp());
+/** One run: builds one Dockerfile. */
+export async function serve(port: LanePort<ToFrontend, FromFrontend>): Promise<void> {
+  const bridge = new BridgeClient(port);
   const data = await bridge.begun;
-  // Cancelling ends the whole thread, so nothing in it is ever told.
-  const { signal } = new AbortController();
-  bridge.done(fromResult(await buildDockerfile(clientOf(bridge, data), { signal })));
+  bridge.done(fromResult(await buildDockerfile(clientOf(bridge, data), { signal: port.closed })));
 }
 
 /** What most Dockerfiles are made of. */
@@ -43,7 +41,7 @@ CMD ["/g"]
 `;
 
 /** Small builds of nothing: what they compile, the real one need not. */
-async function warmUp(): Promise<void> {
+export async function warm(): Promise<void> {
   for (let round = 0; round < WARM_ROUNDS; round++) await buildSample();
 }
 

@@ -1,32 +1,36 @@
 import type { Logger } from '../../base/index.ts';
 import { siblingModule } from '../../sys/index.ts';
 import type { Frontend } from './frontend.ts';
-import { frontendThreads, runInThread } from './thread-host.ts';
+import { FrontendThreads } from './thread-host.ts';
 
 export interface BuiltInOptions {
-  /** MiB of heap for one run. */
+  /** MiB of heap of a thread. */
   readonly heapMib?: number;
   /** Milliseconds that one run may compute without asking anything. */
   readonly silenceMs?: number;
   readonly log?: Logger;
-  /** Threads kept started ahead of the next runs: some tens of MiB each for some hundred milliseconds less a run. */
-  readonly spares?: number;
+  /** Threads at most; one by default, which is started when it is first needed or by `startAhead`. */
+  readonly threads?: number;
 }
 
-/** `dockerfile.v0`, in a thread for each run. */
-export function dockerfileFrontend(options: BuiltInOptions = {}): Frontend & AsyncDisposable {
+/** A frontend whose threads are there before it is first run. */
+export interface BuiltInFrontend extends Frontend, AsyncDisposable {
+  startAhead(): void;
+  /** How many threads were started so far. */
+  readonly threadsStarted: number;
+}
+
+/** `dockerfile.v0`, in threads that many runs share. */
+export function dockerfileFrontend(options: BuiltInOptions = {}): BuiltInFrontend {
   const name = 'dockerfile.v0';
-  const thread = { ...options, module: siblingModule(import.meta.url, './dockerfile-thread'), name };
-  const threads = frontendThreads(thread, options.spares ?? 0);
-  threads.refill();
+  const module = siblingModule(import.meta.url, './dockerfile-thread');
+  const threads = new FrontendThreads({ threads: 1, ...options, module, name });
   return {
     name,
-    run: async (request, bridge, call) => {
-      try {
-        return await runInThread(thread, request, bridge, call, threads);
-      } finally {
-        threads.refill();
-      }
+    run: (request, bridge, call) => threads.run(request, bridge, call),
+    startAhead: () => threads.startAhead(),
+    get threadsStarted() {
+      return threads.started;
     },
     [Symbol.asyncDispose]: () => threads[Symbol.asyncDispose](),
   };

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { CodedError, type Logger } from '../../base/index.ts';
 import { decodeOp } from '../../llb/index.ts';
 import { siblingModule } from '../../sys/index.ts';
@@ -7,7 +7,7 @@ import { FrontendRegistry } from './frontend.ts';
 import { gatewayFrontend } from './gateway.ts';
 import { isBuiltInSyntax } from './syntax.ts';
 import { FakeBridge } from './testing/fake-bridge.ts';
-import { runInThread } from './thread-host.ts';
+import { FrontendThreads, type ThreadFrontendOptions } from './thread-host.ts';
 
 const never = new AbortController().signal;
 const request = { options: new Map<string, string>(), inputs: new Map() };
@@ -67,7 +67,7 @@ test("the bridge's own errors keep their code through the thread", async () => {
   expect(error.details[0]?.value).toMatchObject({ ranges: [{ start: { line: 2 } }] });
 });
 
-test('cancelling ends the thread and what it waits for', async () => {
+test('cancelling ends the run and what it waits for', async () => {
   const bridge = new FakeBridge({ Dockerfile: 'FROM scratch\n' });
   bridge.hangOnSolve = true;
   const controller = new AbortController();
@@ -87,50 +87,149 @@ test('warnings reach the bridge', async () => {
   ]);
 });
 
-test('a thread started ahead serves one run, and the next run gets another', async () => {
-  await using frontend = dockerfileFrontend({ spares: 1 });
-  for (const path of ['a', 'b']) {
+test('builds share one thread, one after the other and many at once', async () => {
+  await using frontend = dockerfileFrontend();
+  frontend.startAhead();
+  const build = async (path: string) => {
     const bridge = new FakeBridge({ Dockerfile: `FROM scratch\nCOPY ${path} /\n` });
     const result = await frontend.run(request, bridge, { signal: never });
     const history = JSON.parse(new TextDecoder().decode(result.metadata.get('containerimage.config'))).history;
     expect(history[0].created_by).toBe(`COPY ${path} / # buildkit`);
+  };
+  for (const path of ['a', 'b', 'c']) await build(path);
+  await Promise.all(Array.from({ length: 30 }, (_, at) => build(`file${at}`)));
+  expect(frontend.threadsStarted).toBe(1);
+});
+
+describe('beside good neighbours', () => {
+  const module = siblingModule(import.meta.url, './testing/wild-thread');
+
+  function wild(options: Partial<ThreadFrontendOptions> = {}) {
+    return new FrontendThreads({ module, name: 'wild', threads: 1, ...options });
   }
-});
 
-const testing = (name: string) => siblingModule(import.meta.url, `./testing/${name}`);
+  /** A run that has asked for its solve and is answered when it asks again, or when it is told. */
+  async function neighbour(threads: FrontendThreads) {
+    const bridge = new FakeBridge({});
+    const asked = Promise.withResolvers<void>();
+    const answer = Promise.withResolvers<void>();
+    const solve = bridge.solve.bind(bridge);
+    bridge.solve = async (...args: Parameters<typeof solve>) => {
+      asked.resolve();
+      if (bridge.solved.length === 0) {
+        const result = await solve(...args);
+        await answer.promise;
+        return result;
+      }
+      return await solve(...args);
+    };
+    const result = threads.run(withOptions({ do: 'good' }), bridge, { signal: never });
+    await asked.promise;
+    return { bridge, result, answer: () => answer.resolve() };
+  }
 
-test('a frontend that takes too much memory fails its own run', async () => {
-  const hungry = runInThread(
-    { module: testing('hungry-thread'), name: 'hungry', heapMib: 32 },
-    request,
-    new FakeBridge({}),
-    {
-      signal: never,
-    },
-  );
-  expect((await failureOf(hungry)).code).toBe('resource_exhausted');
-  const bridge = new FakeBridge({ Dockerfile: 'FROM scratch\nCOPY a /a\n' });
-  await expect(dockerfileFrontend().run(request, bridge, { signal: never })).resolves.toBeDefined();
-});
+  const run = (threads: FrontendThreads, what: string, signal = never) =>
+    threads.run(withOptions({ do: what }), new FakeBridge({}), { signal });
+  const threadOf = ({ metadata }: { metadata: ReadonlyMap<string, Uint8Array> }) =>
+    new TextDecoder().decode(metadata.get('thread'));
 
-test('a frontend that computes without end is stopped', async () => {
-  const looping = { module: testing('looping-thread'), name: 'looping', silenceMs: 300 };
-  const error = await failureOf(runInThread(looping, request, new FakeBridge({}), { signal: never }));
-  expect(error).toMatchObject({ code: 'deadline_exceeded', reason: 'FRONTEND_STUCK' });
-});
+  test('one that computes without a pause keeps its thread until it is stopped; the others go on elsewhere', async () => {
+    await using threads = wild({ heldMs: 400, silenceMs: 3000 });
+    const good = await neighbour(threads);
+    const looping = failureOf(run(threads, 'loop'));
+    // Nobody answers the first time it asked: it is run again.
+    await good.result;
+    expect(good.bridge.solved).toHaveLength(2);
+    expect(good.bridge.warnings).toHaveLength(1);
+    await run(threads, 'good');
+    expect(threads.started).toBe(2);
+    expect(await looping).toMatchObject({ code: 'deadline_exceeded', reason: 'FRONTEND_STUCK', fault: 'user' });
+    await run(threads, 'good');
+    expect(threads.started).toBe(2);
+  });
 
-test('a frontend in an endless loop can be cancelled', async () => {
-  const controller = new AbortController();
-  const looping = { module: testing('looping-thread'), name: 'looping' };
-  const run = failureOf(runInThread(looping, request, new FakeBridge({}), { signal: controller.signal }));
-  controller.abort(new CodedError('cancelled', 'enough'));
-  expect((await run).message).toBe('enough');
-});
+  test('one that computes without a pause can be cancelled at once', async () => {
+    await using threads = wild({ heldMs: 400 });
+    const controller = new AbortController();
+    const looping = failureOf(run(threads, 'loop', controller.signal));
+    controller.abort(new CodedError('cancelled', 'enough'));
+    expect((await looping).message).toBe('enough');
+    // Its thread is found held up by nobody, and another serves.
+    await run(threads, 'good');
+    expect(threads.started).toBe(2);
+  });
 
-test('a frontend that ends without a result is an error', async () => {
-  const quitting = { module: testing('quitting-thread'), name: 'quitting' };
-  const error = await failureOf(runInThread(quitting, request, new FakeBridge({}), { signal: never }));
-  expect(error.message).toContain('without a result');
+  test('any number that compute without a pause hold a few threads, and the others go on', async () => {
+    await using threads = wild({ heldMs: 200 });
+    const controller = new AbortController();
+    const looping = Array.from({ length: 6 }, () => failureOf(run(threads, 'loop', controller.signal)));
+    await run(threads, 'good');
+    controller.abort(new CodedError('cancelled', 'enough'));
+    await Promise.all(looping);
+  });
+
+  test('one that asks nothing and computes nothing is stopped alone', async () => {
+    await using threads = wild({ silenceMs: 500 });
+    const hanging = failureOf(run(threads, 'hang'));
+    const good = await neighbour(threads);
+    expect(await hanging).toMatchObject({ code: 'deadline_exceeded', reason: 'FRONTEND_STUCK' });
+    good.answer();
+    await good.result;
+    expect(good.bridge.solved).toHaveLength(1);
+    expect(threads.started).toBe(1);
+  });
+
+  test('one that is slow lets others have their turns', async () => {
+    await using threads = wild();
+    const slow = run(threads, 'slow');
+    const good = run(threads, 'good');
+    expect(threadOf(await good)).toBe(threadOf(await slow));
+  });
+
+  test('one that takes all memory fails for itself, and the others are run again', async () => {
+    await using threads = wild({ heapMib: 32 });
+    const good = await neighbour(threads);
+    const error = await failureOf(run(threads, 'hungry'));
+    expect(error).toMatchObject({ code: 'resource_exhausted', reason: 'SYS_THREAD_MEMORY' });
+    await good.result;
+    expect(good.bridge.solved).toHaveLength(2);
+    // The shared one, the one that proved it, and what serves from now on.
+    expect(threads.started).toBe(3);
+  });
+
+  test('one that ends the thread fails for itself, and the others are run again', async () => {
+    await using threads = wild();
+    const good = await neighbour(threads);
+    expect(await failureOf(run(threads, 'exit'))).toMatchObject({ reason: 'SYS_THREAD_ENDED' });
+    await good.result;
+    expect(good.bridge.solved).toHaveLength(2);
+  });
+
+  test.each([
+    ['throw', 'no good'],
+    ['throw late', 'late'],
+    ['nothing', 'without a result'],
+  ])('one that fails (%s) takes nothing with it', async (what, says) => {
+    await using threads = wild();
+    const good = await neighbour(threads);
+    const error = await run(threads, what).then(
+      () => undefined,
+      (thrown: Error) => thrown,
+    );
+    expect(error?.message).toContain(says);
+    good.answer();
+    await good.result;
+    expect(good.bridge.solved).toHaveLength(1);
+    expect(threads.started).toBe(1);
+  });
+
+  test('closing tells whoever runs', async () => {
+    const threads = wild();
+    const good = await neighbour(threads);
+    const failed = failureOf(good.result);
+    await threads[Symbol.asyncDispose]();
+    expect((await failed).code).toBe('cancelled');
+  });
 });
 
 test.each([

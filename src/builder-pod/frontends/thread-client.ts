@@ -1,23 +1,18 @@
 import { CodedError } from '../../base/index.ts';
-import type { ThreadPort } from '../../sys/index.ts';
+import type { LanePort } from '../../sys/index.ts';
 import type { BridgeCall, BridgeResult, BridgeWarning, FrontendBridge } from './bridge.ts';
 import type { CallArguments, CallFailure, CallName, FromFrontend, ThreadData, ToFrontend } from './thread-messages.ts';
 
-/** The thread's end of the bridge. */
+/** The thread's end of the bridge, for one run. */
 export class BridgeClient {
-  readonly #port: ThreadPort<ToFrontend, FromFrontend>;
+  readonly #port: LanePort<ToFrontend, FromFrontend>;
   readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>();
   readonly #begun = Promise.withResolvers<ThreadData>();
   #next = 1;
 
-  /** `warm`: called in a thread that has time before its run. */
-  constructor(port: ThreadPort<ToFrontend, FromFrontend>, warm: () => void = () => {}) {
+  constructor(port: LanePort<ToFrontend, FromFrontend>) {
     this.#port = port;
     port.onMessage((message) => {
-      if (message.kind === 'warm') {
-        warm();
-        return;
-      }
       if (message.kind === 'begin') {
         this.#begun.resolve(message.data);
         return;
@@ -29,7 +24,7 @@ export class BridgeClient {
     });
   }
 
-  /** Resolves when there is a run to do: a thread may be started before it is needed. */
+  /** What the run is given. */
   get begun(): Promise<ThreadData> {
     return this.#begun.promise;
   }
@@ -69,7 +64,6 @@ export class BridgeClient {
 
   done(result: BridgeResult): void {
     this.#port.post({ kind: 'done', result });
-    this.#port.close();
   }
 }
 

@@ -1,94 +1,154 @@
-import { CodedError, type Logger, toCodedError } from '../../base/index.ts';
-import { SpareThreads, type Thread } from '../../sys/index.ts';
-import type { BridgeCall, BridgeRef, BridgeResult, FrontendBridge } from './bridge.ts';
+import { CodedError, type Logger, Semaphore, toCodedError } from '../../base/index.ts';
+import { type Lane, type LaneEnd, SharedThreads } from '../../sys/index.ts';
+import type { BridgeCall, BridgeRef, BridgeResult, BridgeWarning, FrontendBridge } from './bridge.ts';
 import type { FrontendRequest } from './frontend.ts';
 import type { FromFrontend, ThreadData, ToFrontend } from './thread-messages.ts';
 
 export interface ThreadFrontendOptions {
-  /** The module that the thread runs; it exports `start` (see thread-client.ts). */
+  /** The module that the threads run; it exports `serve` (see thread-client.ts). */
   readonly module: URL;
   readonly name: string;
-  /** MiB of heap. */
+  readonly threads: number;
+  /** MiB of heap of a thread. */
   readonly heapMib?: number;
-  /** How long it may compute without asking anything, in milliseconds. */
+  /** How long a run may compute without asking anything, in milliseconds. */
   readonly silenceMs?: number;
+  /** How long a run may hold up others before they are run elsewhere, in milliseconds. */
+  readonly heldMs?: number;
   readonly log?: Logger;
 }
 
 const DEFAULT_HEAP_MIB = 256;
 const DEFAULT_SILENCE_MS = 120_000;
+const DEFAULT_HELD_MS = 5000;
 /** Calls in flight at once; more mean a frontend gone wrong. */
 const MAX_CALLS = 10_000;
+/** Threads that ended under a run before it gets one for itself. */
+const MAX_CRASHES = 2;
+/** Runs at once that have a thread for themselves. */
+const MAX_ALONE = 2;
 
-/** Threads started ahead of the runs that they serve; one serves one run only. */
-export type FrontendThreads = SpareThreads<ToFrontend, FromFrontend>;
-
-/** `spares` threads are kept ready once {@link SpareThreads.refill} was called. */
-export function frontendThreads(options: ThreadFrontendOptions, spares: number): FrontendThreads {
-  return new SpareThreads(
-    {
-      module: options.module,
-      name: options.name,
-      resourceLimits: { maxOldGenerationSizeMb: options.heapMib ?? DEFAULT_HEAP_MIB, maxYoungGenerationSizeMb: 32 },
-    },
-    { count: spares, warm: { kind: 'warm' } },
-  );
-}
+type Lost = Extract<LaneEnd, { kind: 'lost' }>;
 
 /**
- * Runs a frontend in a thread of its own, which ends with the solve. A thread that runs out of memory, computes without end or throws
- * fails this run and nothing else.
+ * Runs a frontend many times at once in a few threads that live on. A run that throws or asks nothing for long fails alone. Where one ends its thread (it took all memory),
+ * all that the thread ran is run again, for a frontend makes the same of the same request; whichever may have been the one, in a thread for itself, where it fails for itself.
+ * One that computes without a pause keeps its thread, up to its time, while the others are run again elsewhere.
  */
-export async function runInThread(
-  options: ThreadFrontendOptions,
-  request: FrontendRequest,
-  bridge: FrontendBridge,
-  call: BridgeCall,
-  threads: FrontendThreads = frontendThreads(options, 0),
-): Promise<BridgeResult> {
-  call.signal.throwIfAborted();
-  await using thread = threads.take();
-  const data: ThreadData = {
-    options: request.options,
-    inputs: request.inputs,
-    sessionId: bridge.sessionId,
-    workers: bridge.workers,
-    llbCaps: bridge.llbCaps,
-  };
-  thread.post({ kind: 'begin', data });
-  return await new BridgeServer(thread, bridge, options, call.signal).result();
+export class FrontendThreads implements AsyncDisposable {
+  readonly #options: ThreadFrontendOptions;
+  readonly #threads: SharedThreads<ToFrontend, FromFrontend>;
+  readonly #alone = new Semaphore(MAX_ALONE);
+
+  constructor(options: ThreadFrontendOptions) {
+    this.#options = options;
+    const { module, name, threads, heapMib = DEFAULT_HEAP_MIB, heldMs = DEFAULT_HELD_MS } = options;
+    this.#threads = new SharedThreads({
+      ...{ module, name, threads, heldMs, whenHeld: 'leave' },
+      resourceLimits: { maxOldGenerationSizeMb: heapMib, maxYoungGenerationSizeMb: 32 },
+    });
+  }
+
+  /** How many threads were started so far. */
+  get started(): number {
+    return this.#threads.started;
+  }
+
+  /** Starts a thread before a run needs one. */
+  startAhead(): void {
+    this.#threads.startAhead();
+  }
+
+  async run(request: FrontendRequest, bridge: FrontendBridge, call: BridgeCall): Promise<BridgeResult> {
+    const data: ThreadData = {
+      options: request.options,
+      inputs: request.inputs,
+      sessionId: bridge.sessionId,
+      workers: bridge.workers,
+      llbCaps: bridge.llbCaps,
+    };
+    const warnings = new Warnings(bridge);
+    for (let crashes = 0; ; ) {
+      call.signal.throwIfAborted();
+      const alone = crashes >= MAX_CRASHES;
+      using _place = alone ? await this.#alone.acquire(call) : undefined;
+      using lane = this.#threads.open({ alone });
+      lane.post({ kind: 'begin', data });
+      const outcome = await new BridgeServer(lane, bridge, warnings, this.#options, call.signal).result();
+      if (!('kind' in outcome)) return outcome;
+      if (alone || outcome.error.code === 'cancelled') throw outcome.error;
+      this.#options.log?.warn('a frontend lost its thread and is run again', { err: outcome.error });
+      if (outcome.suspect) crashes = MAX_CRASHES;
+      else if (outcome.error.reason !== 'SYS_THREAD_HELD') crashes++;
+      warnings.again();
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#threads[Symbol.asyncDispose]();
+  }
+}
+
+/** The warnings of a run, each passed on once though the run may be run again. */
+class Warnings {
+  readonly #bridge: FrontendBridge;
+  /** How often each was passed on, and how often this time it was given. */
+  readonly #passed = new Map<string, number>();
+  #given = new Map<string, number>();
+
+  constructor(bridge: FrontendBridge) {
+    this.#bridge = bridge;
+  }
+
+  again(): void {
+    this.#given = new Map();
+  }
+
+  warn(warning: BridgeWarning): void {
+    const { vertex, message, ranges } = warning;
+    const key = JSON.stringify([vertex, message, ranges]);
+    const given = (this.#given.get(key) ?? 0) + 1;
+    this.#given.set(key, given);
+    if (given <= (this.#passed.get(key) ?? 0)) return;
+    this.#passed.set(key, given);
+    this.#bridge.warn(warning);
+  }
 }
 
 class BridgeServer {
-  readonly #thread: Thread<ToFrontend, FromFrontend>;
+  readonly #lane: Lane<ToFrontend, FromFrontend>;
   readonly #bridge: FrontendBridge;
+  readonly #warnings: Warnings;
   readonly #options: ThreadFrontendOptions;
-  readonly #outcome = Promise.withResolvers<BridgeResult>();
+  readonly #outcome = Promise.withResolvers<BridgeResult | Lost>();
   readonly #calls = new Map<number, AbortController>();
   readonly #signal: AbortSignal;
   #silence: NodeJS.Timeout | undefined;
 
   constructor(
-    thread: Thread<ToFrontend, FromFrontend>,
+    lane: Lane<ToFrontend, FromFrontend>,
     bridge: FrontendBridge,
+    warnings: Warnings,
     options: ThreadFrontendOptions,
     signal: AbortSignal,
   ) {
-    this.#thread = thread;
+    this.#lane = lane;
     this.#bridge = bridge;
+    this.#warnings = warnings;
     this.#options = options;
     this.#signal = signal;
   }
 
-  async result(): Promise<BridgeResult> {
+  async result(): Promise<BridgeResult | Lost> {
     const onAbort = () => this.#outcome.reject(this.#signal.reason);
     this.#signal.addEventListener('abort', onAbort, { once: true });
-    this.#thread.onMessage((message) => this.#receive(message));
-    this.#thread.ended.then(
-      () =>
-        this.#outcome.reject(new CodedError('internal', `the frontend ${this.#options.name} ended without a result`)),
-      (error: unknown) => this.#outcome.reject(error),
-    );
+    this.#lane.onMessage((message) => this.#receive(message));
+    void this.#lane.ended.then((end) => {
+      if (end.kind === 'lost') this.#outcome.resolve(end);
+      else if (end.kind === 'failed') this.#outcome.reject(end.error);
+      else
+        this.#outcome.reject(new CodedError('internal', `the frontend ${this.#options.name} ended without a result`));
+    });
     this.#watch();
     try {
       return await this.#outcome.promise;
@@ -106,7 +166,7 @@ class BridgeServer {
         this.#outcome.resolve(message.result);
         return;
       case 'warn':
-        this.#bridge.warn(message.warning);
+        this.#warnings.warn(message.warning);
         return;
       case 'notice':
         this.#options.log?.info(message.message, message.fields);
@@ -137,7 +197,7 @@ class BridgeServer {
     }
     this.#calls.delete(id);
     try {
-      this.#thread.post(reply);
+      this.#lane.post(reply);
     } catch (error) {
       // What cannot be copied into the thread is a fault of the bridge.
       this.#outcome.reject(error);

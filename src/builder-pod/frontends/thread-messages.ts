@@ -2,7 +2,7 @@ import type { Code, ErrorDetail, Fault } from '../../base/index.ts';
 import type { Definition } from '../../llb/index.ts';
 import type { BridgeResult, BridgeWarning, BridgeWorker, FrontendBridge } from './bridge.ts';
 
-/** What a built-in frontend's thread begins its run with. */
+/** What a built-in frontend begins its run with. */
 export interface ThreadData {
   readonly options: ReadonlyMap<string, string>;
   readonly inputs: ReadonlyMap<string, Definition>;
@@ -21,7 +21,7 @@ export type CallName =
   | 'resolveImageConfig'
   | 'resolveSourceMeta';
 
-/** A call's arguments without the signal: the thread itself ends when the solve does. */
+/** A call's arguments without the signal: calls end with the run that made them. */
 export type CallArguments<N extends CallName> = Parameters<FrontendBridge[N]> extends [...infer A, unknown] ? A : never;
 
 export type FromFrontend =
@@ -42,8 +42,6 @@ export interface CallFailure {
 }
 
 export type ToFrontend =
-  /** To a thread that waits for its run. */
-  | { readonly kind: 'warm' }
   | { readonly kind: 'begin'; readonly data: ThreadData }
   | { readonly kind: 'reply'; readonly id: number; readonly value: unknown }
   | { readonly kind: 'failed'; readonly id: number; readonly error: CallFailure };

@@ -1,4 +1,0 @@
-/** A frontend that computes without end. */
-export function start(): void {
-  for (;;);
-}
