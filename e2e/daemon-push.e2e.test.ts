@@ -46,8 +46,8 @@ describe('pushing with the client’s credentials', () => {
     };
     writeFileSync(path.join(folder, 'registry.yml'), JSON.stringify(config));
     debian = spawn('docker-registry', ['serve', path.join(folder, 'registry.yml')], { stdio: 'ignore' });
-    for (let tries = 0; tries < 200; tries++) {
-      if ((await fetch(`http://${debianHost}/v2/`).catch(() => undefined)) !== undefined) break;
+    while ((await fetch(`http://${debianHost}/v2/`).catch(() => undefined)) === undefined) {
+      if (debian.exitCode !== null) throw new Error('docker-registry ended');
       await sleep(50);
     }
     builder = await startBuilder(folder);

@@ -38,7 +38,7 @@ test.concurrent.each([
     );
     // Deleting goes on beside the first build.
     const kept = () => left.filter((file) => existsSync(file));
-    for (let tries = 0; kept().length > 0 && tries < 100; tries++) await sleep(50);
+    for (let tries = 0; kept().length > 0 && tries < 2000; tries++) await sleep(50);
     problems.push(...kept().map((file) => `round ${round}: ${file} is still there`));
     // A random number of lines of progress, and a little more: anywhere from before the first transfer to after the last step.
     let lines = Math.floor(Math.random() * 30);

@@ -177,7 +177,7 @@ describe('a killed operator', () => {
     await gate.reached('orphan');
     await world.stopOperator('SIGKILL');
     await world.cluster.must(['delete', 'builds.slipway.build', 'orphan']);
-    await expect.poll(async () => (await world.runs('orphan')).length, { timeout: 60_000 }).toBe(0);
+    await expect.poll(async () => (await world.runs('orphan')).length).toBe(0);
     await world.startOperator();
     gate.open('orphan');
     await new Promise((resolve) => setTimeout(resolve, 3000));
@@ -202,11 +202,11 @@ describe('a killed operator', () => {
       await applyAll(names.map((name) => build(name, step(name))));
       await Promise.all(names.map((name) => gate.reached(name)));
       old.kill('SIGSTOP');
-      await expect.poll(() => rival.log(), { timeout: 60_000 }).toContain('"leading"');
+      await expect.poll(() => rival.log()).toContain('"leading"');
       for (const name of names) gate.open(name);
       for (const name of names) await endsWell(name);
       old.kill('SIGCONT');
-      await expect.poll(() => world.operator.log(), { timeout: 60_000 }).toContain('the lease was lost');
+      await expect.poll(() => world.operator.log()).toContain('the lease was lost');
       gate.open('pair-after');
       await apply('pair-after', step('pair-after'));
       await endsWell('pair-after');
@@ -225,7 +225,7 @@ describe('a killed operator', () => {
     for (const name of names) gate.open(name);
     await applyAll(names.map((name) => build(name, step(name))));
     const begun = () => names.filter((name) => gate.visits(name) > 0).length;
-    await expect.poll(begun, { timeout: 60_000 }).toBeGreaterThan(names.length / 4);
+    await expect.poll(begun).toBeGreaterThan(names.length / 4);
     await Promise.all(world.builders.map((_, at) => world.restartBuilder(at)));
     const objects = names.map((name) => `builds.slipway.build/${name}`);
     await world.cluster.must(['wait', '--for=condition=Ready', '--timeout=240s', ...objects]);

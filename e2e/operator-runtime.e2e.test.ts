@@ -89,7 +89,7 @@ describe('the operator’s runtime', () => {
     await cluster.restartApiServer();
     await client.delete(configMaps, { namespace: 'default', name: 'followed' }, write());
     await create('after');
-    await expect.poll(() => informer.get('default/after'), { timeout: 60_000 }).toBeDefined();
+    await expect.poll(() => informer.get('default/after')).toBeDefined();
     expect(informer.get('default/followed')).toBeUndefined();
     expect(count('list'), 'no second list').toBe(pages);
   });
@@ -122,7 +122,7 @@ describe('the operator’s runtime', () => {
       })(),
     ).rejects.toMatchObject({ code: 'out_of_range' });
     cut = false;
-    await expect.poll(() => informer.get('default/fresh'), { timeout: 60_000 }).toBeDefined();
+    await expect.poll(() => informer.get('default/fresh')).toBeDefined();
     expect(informer.get('default/doomed')).toBeUndefined();
     expect(gone).toEqual(['doomed']);
   });
@@ -133,7 +133,7 @@ describe('the operator’s runtime', () => {
     const stand = (name: string, through: KubeClient, signal: AbortSignal) =>
       leadWhileHolding(
         through,
-        { lease, durationMs: 3000, fieldManager: 'test', log: silentLogger, signal },
+        { lease, durationMs: 9000, fieldManager: 'test', log: silentLogger, signal },
         async ({ signal: leading }) => {
           log.push(`${name} leads`);
           await new Promise<void>((resolve) => leading.addEventListener('abort', () => resolve(), { once: true }));
@@ -154,17 +154,17 @@ describe('the operator’s runtime', () => {
       },
     };
     const one = stand('first', client, first.signal);
-    await expect.poll(() => log, { timeout: 10_000 }).toContain('first leads');
+    await expect.poll(() => log).toContain('first leads');
     const two = stand('second', cutOff, second.signal);
-    await new Promise((resolve) => setTimeout(resolve, 4000));
+    await new Promise((resolve) => setTimeout(resolve, 10_000));
     expect(log).toEqual(['first leads']);
     first.abort(new CodedError('cancelled', 'over'));
     await one;
-    await expect.poll(() => log, { timeout: 10_000 }).toContain('second leads');
+    await expect.poll(() => log).toContain('second leads');
     const three = stand('third', client, third.signal);
     deaf = true;
     await two;
-    await expect.poll(() => log, { timeout: 20_000 }).toContain('third leads');
+    await expect.poll(() => log).toContain('third leads');
     // It knew that it might have lost before anybody else led.
     expect(log).toEqual([
       'first leads',

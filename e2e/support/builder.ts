@@ -35,6 +35,6 @@ export async function startBuilder(
     stop: service.stop,
     [Symbol.asyncDispose]: service[Symbol.asyncDispose],
   };
-  await service.ready(async () => (await builder.buildctl(['debug', 'workers'])).code === 0, 60_000);
+  await service.ready(async () => (await builder.buildctl(['debug', 'workers'])).code === 0);
   return builder;
 }

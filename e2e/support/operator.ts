@@ -159,7 +159,7 @@ spec:
       ],
       { logFile: path.join(folder, log) },
     );
-    await service.ready(async () => (await fetch(`http://${metrics}/readyz`)).ok, 60_000);
+    await service.ready(async () => (await fetch(`http://${metrics}/readyz`)).ok);
     return service;
   };
   let operator: Service | undefined;
@@ -205,7 +205,7 @@ spec:
         .filter((run) => (run.spec['buildRef'] as { name: string }).name === build)
         .sort((a, b) => Number(a.spec['number']) - Number(b.spec['number']));
     },
-    until: async (kind, name, holds, timeoutMs = 120_000) => {
+    until: async (kind, name, holds, timeoutMs = 240_000) => {
       const end = Date.now() + timeoutMs;
       while (true) {
         const resource = await get(`${kind}.slipway.build`, name);
@@ -217,7 +217,7 @@ spec:
         await sleep(250);
       }
     },
-    waitReady: async (build, timeout = '60s') => {
+    waitReady: async (build, timeout = '240s') => {
       const ran = await cluster.kubectl([
         'wait',
         '--for=condition=Ready',

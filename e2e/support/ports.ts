@@ -1,10 +1,24 @@
+import { randomInt } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 
-/** A TCP port of loopback that nobody used a moment ago, for programs that cannot pick one themselves. */
+const LOWEST = 10_000;
+const FIRST_GIVEN = Number.parseInt(readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8'), 10);
+
+/**
+ * A TCP port of loopback that nobody uses, for programs that cannot pick one themselves. It lies below those that the kernel gives to whoever asks for any,
+ * so that no connection takes it before that program does.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  while (true) {
+    const port = randomInt(LOWEST, Math.max(FIRST_GIVEN, 2 * LOWEST));
+    const server = createServer();
+    const isFree = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => resolve(true));
+    });
+    if (!isFree) continue;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
 }

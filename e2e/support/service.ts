@@ -42,14 +42,14 @@ export function startService(command: string, args: readonly string[], options: 
       return child.pid !== undefined && !over();
     },
     log: () => readFileSync(options.logFile, 'utf8'),
-    stop: async (signal = 'SIGTERM', graceMs = 15_000) => {
+    stop: async (signal = 'SIGTERM', graceMs = 60_000) => {
       if (!over()) child.kill(signal);
       const timer = setTimeout(() => child.kill('SIGKILL'), graceMs);
       const code = await exited;
       clearTimeout(timer);
       return code;
     },
-    ready: async (ready, timeoutMs = 120_000) => {
+    ready: async (ready, timeoutMs = 240_000) => {
       const until = Date.now() + timeoutMs;
       while (!(await ready().catch(() => false))) {
         if (!service.running) throw new Error(`${command} ended:\n${service.log().slice(-6000)}`);

@@ -72,7 +72,7 @@ test('a lock is held against other processes and dies with them', async () => {
   try {
     const file = join(directory, 'lock');
     const script = `import { lockFile } from ${JSON.stringify(new URL('./flock.ts', import.meta.url).href)}; lockFile(${JSON.stringify(file)});`;
-    const signal = AbortSignal.timeout(20_000);
+    const signal = AbortSignal.timeout(100_000);
     const attempt = () => runOrThrow(process.execPath, ['--input-type=module', '-e', script], { signal, env: {} });
     {
       using _lock = lockFile(file);

@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { neverAborted, toCodedError } from '../../base/index.ts';
 import { siblingModule } from '../../sys/index.ts';
 import { type Channel, ConnectionChannel, clientOf, GrpcServer, type Handlers } from '../grpc/index.ts';
@@ -172,7 +172,7 @@ describe('a session through the tunnel', () => {
       expect(await asked).toBe(`secret of round ${round}`);
       threads.push(await following.run<string>({ module, fn: 'whichThread' }, {}, { signal }));
       next.destroy();
-      await vi.waitFor(() => expect(registry.ids()).toEqual([]));
+      await expect.poll(() => registry.ids()).toEqual([]);
     }
     // One is started ahead while the first works.
     expect(new Set(threads).size).toBeLessThanOrEqual(2);

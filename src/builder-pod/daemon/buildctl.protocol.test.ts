@@ -54,7 +54,7 @@ class TestDaemon {
   }
 
   async ready(): Promise<this> {
-    for (let tries = 0; tries < 400; tries++) {
+    for (let tries = 0; tries < 2400; tries++) {
       if (existsSync(this.address.slice('unix://'.length))) return this;
       const ended = await Promise.race([
         this.#outcome,

@@ -36,7 +36,7 @@ beforeAll(async () => {
       { signal: neverAborted },
     ),
   );
-}, 60_000);
+});
 afterAll(() => cleanup.disposeAsync());
 
 async function serve(listener: RequestListener): Promise<string> {
@@ -88,7 +88,7 @@ test('downloads that drip, however many, do not keep another build from its work
   stop.abort(new Error('enough'));
   const ends = await Promise.allSettled(downloads);
   expect(ends.map(({ status }) => status)).toEqual(Array(count).fill('rejected'));
-}, 60_000);
+});
 
 test('steps that are independent all run at once', async () => {
   const count = 12;
@@ -98,7 +98,7 @@ test('steps that are independent all run at once', async () => {
   const stages = Array.from({ length: count }, (_, n) => base.run({ args: ['sh', '-c', script(n)], mounts }).root);
   const all = stages.reduce((actions, stage, n) => actions.copy(stage, '/etc/passwd', `/${n}`), new FileActions());
   await solve(scratch().file(all));
-}, 60_000);
+});
 
 test('a cache mount starts empty for a build that wants no cache, once a build', async () => {
   const cache = { id: newId() };

@@ -2,12 +2,12 @@ import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { freePort } from '../../../e2e/support/ports.ts';
 import { digestOf, neverAborted } from '../../base/index.ts';
 import { MEDIA_TYPE } from '../manifest/index.ts';
 import { type RegistryAccess, RegistryServer } from '../registry-server/index.ts';
@@ -115,14 +115,6 @@ describe('skopeo and the embedded registry', () => {
     await expect(repository.resolve('v1', { signal })).rejects.toMatchObject({ code: 'not_found' });
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
 
 /** Debian's docker-registry on a port of its own. */
 async function dockerRegistry(auth: string): Promise<string> {

@@ -59,7 +59,7 @@ describe('a status that the API server refuses for good', () => {
       world.builder.end(`after-${name}`);
       await world.until(`after-${name}`, 'Succeeded');
     }
-  }, 60_000);
+  });
 
   test('is written with the least that must be known, when only its size is the matter', async () => {
     await world.start();
@@ -149,7 +149,7 @@ test('a pool that goes while a run is on it does not keep the run from its end',
 });
 
 test('answers that are lost cost a part of the grace, not the attempt', async () => {
-  await using losing = new RunWorld(3000);
+  await using losing = new RunWorld({ builderGraceMs: 6000 });
   losing.pool('default', 'b:1');
   losing.builder.lost = 2;
   await losing.start();
@@ -162,7 +162,7 @@ test('answers that are lost cost a part of the grace, not the attempt', async ()
 
 test('a builder that takes calls and answers none is given up after its grace', async () => {
   await world[Symbol.asyncDispose]();
-  world = new RunWorld(1500);
+  world = new RunWorld({ builderGraceMs: 1500 });
   world.pool('default', 'b:1');
   await world.start();
   world.run('frozen', { spec: { retry: { limit: 0 } } });
@@ -170,7 +170,7 @@ test('a builder that takes calls and answers none is given up after its grace', 
   await eventually(() => world.builder.calls).toContain('result frozen');
   world.builder.frozen = true;
   await eventually(() => world.get('frozen')?.phase).toBe('Error');
-}, 40_000);
+});
 
 test('a leader that lost its lease tells no builder any more of runs that are over or gone', async () => {
   await world.start();

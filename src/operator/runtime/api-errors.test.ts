@@ -95,7 +95,7 @@ test('calls that hang keep no urgent call waiting, and end with their signal', a
   const over = new AbortController();
   const calls = Array.from({ length: 60 }, () => client.get(things, one, { signal: over.signal }));
   const settled = Promise.allSettled(calls);
-  await expect.poll(() => held.length, { timeout: 30_000 }).toBeGreaterThan(20);
+  await expect.poll(() => held.length).toBeGreaterThan(20);
   const lease = { ...one, name: 'lease' };
   expect(await client.get(things, lease, { signal, urgent: true })).toEqual(thing);
   over.abort(new CodedError('cancelled', 'over'));
@@ -112,5 +112,7 @@ test('times are the API server’s where this machine’s clock is far off, and 
   }
   at(Date.now() - 1000);
   await client.get(things, one, { signal });
-  expect(Math.abs(client.now() - Date.now())).toBeLessThan(500);
+  const before = Date.now();
+  const now = client.now();
+  expect([now >= before, now <= Date.now()]).toEqual([true, true]);
 });

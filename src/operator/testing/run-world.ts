@@ -12,6 +12,9 @@ import { Controller } from '../runtime/index.ts';
 import { FakeBuilder } from './fake-builder.ts';
 import { MemoryApi } from './memory-api.ts';
 
+/** Wishes of a run that waits for nothing but news are no shorter. */
+const PERIODIC_MS = 10_000;
+
 /** One builder with one place, the run reconciler on it, and an API server that can refuse. */
 export class RunWorld {
   readonly api = new MemoryApi();
@@ -19,12 +22,15 @@ export class RunWorld {
   readonly told: string[] = [];
   readonly #over = new AbortController();
   readonly #builderGraceMs: number;
+  readonly #periodicLooks: boolean;
   #running: Promise<void> | undefined;
   reconciler!: RunReconciler;
   dispatcher!: Dispatcher;
 
-  constructor(builderGraceMs = 60_000) {
+  /** Without periodic looks, what nothing wakes is never looked at again. */
+  constructor({ builderGraceMs = 60_000, periodicLooks = true } = {}) {
     this.#builderGraceMs = builderGraceMs;
+    this.#periodicLooks = periodicLooks;
   }
 
   pool(name: string, address: string, spec: object = {}): void {
@@ -64,7 +70,10 @@ export class RunWorld {
     });
     const controller = new Controller({
       name: 'runs',
-      reconcile: this.reconciler.reconcile,
+      reconcile: async (key, options) => {
+        const wish = await this.reconciler.reconcile(key, options);
+        return this.#periodicLooks || (wish?.requeueAfterMs ?? 0) < PERIODIC_MS ? wish : undefined;
+      },
       workers: 4,
       log: silentLogger,
     });
@@ -110,4 +119,4 @@ export class RunWorld {
   }
 }
 
-export const eventually = <T>(read: () => T) => expect.poll(read, { timeout: 30_000, interval: 10 });
+export const eventually = <T>(read: () => T) => expect.poll(read, { interval: 10 });
