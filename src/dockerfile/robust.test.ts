@@ -1,6 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: shell substitutions are what is tested
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { CodedError } from '../base/index.ts';
 import { decodeOp } from '../llb/index.ts';
 import { buildDockerfile } from './build.ts';
@@ -290,4 +290,74 @@ test('warnings are bounded', async () => {
 test('a Dockerfile of many megabytes is refused before it is read', async () => {
   const client = new FakeClient({ Dockerfile: `FROM scratch\n#${'x'.repeat(5 << 20)}` });
   await expect(buildDockerfile(client, call)).rejects.toMatchObject({ code: 'out_of_range' });
+});
+
+describe('what a base image says of itself', () => {
+  const layers = { rootfs: { type: 'layers', diff_ids: [`sha256:${'1'.repeat(64)}`] } };
+  const platform = { os: 'linux', architecture: 'amd64' };
+  const run = (config: unknown) => ({ ...platform, ...layers, config });
+  const configs: Readonly<Record<string, readonly [unknown, RegExp?]>> = {
+    'a user of spaces': [run({ User: ' a b:c\td ' })],
+    'a user of control characters': [run({ User: '\u001b[2Jroot\u0000:\n0' })],
+    'a user that is a number': [run({ User: 0 })],
+    'a user of a megabyte': [run({ User: 'u'.repeat(1 << 20) })],
+    'a relative working directory': [run({ WorkingDir: 'a/../../b' })],
+    'a working directory above the root': [run({ WorkingDir: '/../../../proc/self/root' })],
+    'a working directory with a NUL': [run({ WorkingDir: '/a\u0000b' })],
+    'a working directory that is a list': [run({ WorkingDir: ['/'] })],
+    'variables without a name': [run({ Env: ['=x', '', '=', 'A'] }), /invalid environment variable .*it has no name/],
+    'variables twice, and none': [run({ Env: ['A=1', 'A=2', 'PATH='] })],
+    'variables of wrong types': [run({ Env: [1, null, ['A=1'], { A: 1 }] })],
+    'an environment that is an object': [run({ Env: { PATH: '/bin' } })],
+    'variables that stand for one another': [run({ Env: ['A=${B}', 'B=${A}', 'PATH=$PATH:$A'] })],
+    'an entrypoint that is a text': [run({ Entrypoint: '/bin/sh -c', Cmd: 7 })],
+    'an empty shell': [run({ Shell: [] })],
+    'a shell of wrong types': [run({ Shell: [null, 1] })],
+    'labels of wrong types': [run({ Labels: { a: 1, b: null, __proto__: 'x', constructor: 'y' } })],
+    'labels of many megabytes': [run({ Labels: { a: 'x'.repeat(3 << 20) } })],
+    'labels as a list': [run({ Labels: ['a=b'] })],
+    'ports and volumes of wrong types': [run({ ExposedPorts: { 'x/y/z': 1 }, Volumes: ['/v'] })],
+    'triggers that no trigger may be': [run({ OnBuild: ['FROM other'] }), /FROM is not allowed here/],
+    'triggers that are nothing': [run({ OnBuild: ['', '#'] }), /no instructions/],
+    'a health check of wrong types': [run({ Healthcheck: { Test: 'x', Interval: 'soon', Retries: -1 } })],
+    'a configuration that is null': [run(null)],
+    'a configuration that is a list': [run([])],
+    'no rootfs': [{ ...platform, config: {} }],
+    'a rootfs that is a text': [{ ...platform, rootfs: 'layers', config: {} }],
+    'diff ids that are none': [{ ...platform, rootfs: { type: 'layers', diff_ids: ['x', 1] }, config: {} }],
+    'a history that says other than the layers': [
+      { ...run({}), history: [null, 'x', { empty_layer: 'yes' }, { created: 'never' }] },
+    ],
+    'no platform': [{ ...layers, config: {} }],
+    'a platform that is none': [{ os: ['linux'], architecture: '../..', ...layers, config: {} }],
+    'no object': [[], /no JSON object/],
+    null: [null, /no JSON object/],
+  };
+
+  test.each(Object.keys(configs))('%s', async (name) => {
+    const [json, refusal] = configs[name]!;
+    const Dockerfile = 'FROM odd\nENV X=1\nRUN id\nWORKDIR sub\nCOPY a b\nUSER 1\n';
+    const client = new FakeClient({ Dockerfile, a: '' });
+    const config = new TextEncoder().encode(JSON.stringify(json));
+    client.images.set('docker.io/library/odd:latest', { digest: `sha256:${'2'.repeat(64)}`, config });
+    const building = buildDockerfile(client, call);
+    if (refusal !== undefined) {
+      await expect(building).rejects.toMatchObject({ fault: 'user', message: expect.stringMatching(refusal) });
+      return;
+    }
+    const { metadata } = await building;
+    const built = JSON.parse(new TextDecoder().decode(metadata.get('containerimage.config'))) as {
+      config: { User: unknown; WorkingDir: string; Env: readonly unknown[] };
+    };
+    expect(built.config).toMatchObject({ User: '1', WorkingDir: expect.stringMatching(/^\/.*sub$/s) });
+    expect(built.config.WorkingDir.split('/')).not.toContain('..');
+    expect(built.config.Env).toContain('X=1');
+    for (const variable of built.config.Env) expect(typeof variable).toBe('string');
+    const execs = client.solved.flatMap(({ definition }) =>
+      definition.ops.map((bytes) => decodeOp(bytes).body).flatMap((body) => (body.kind === 'exec' ? [body.exec] : [])),
+    );
+    expect(execs).toHaveLength(1);
+    expect(execs[0]!.meta.cwd).toMatch(/^\//);
+    expect(execs[0]!.meta.args.length).toBeGreaterThan(0);
+  });
 });

@@ -8,11 +8,13 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CodedError, cancelledError, digestOf, neverAborted } from '../../../base/index.ts';
 import { ContentHasher } from '../../../cache/contenthash/index.ts';
 import type { ImmutableRef } from '../../../cache/ports.ts';
@@ -168,6 +170,180 @@ test('several actions are one snapshot; owners, xattrs, hardlinks and deletions 
   });
   expect(await look(base, (root) => existsSync(join(root, 'gone')))).toBe(true);
   for (const ref of [result, base, source]) await ref.release();
+});
+
+describe('hostile trees, copied from a context or a stage', () => {
+  /** `out` lies outside of every root and has the file `kept`, which must neither change nor be read. */
+  const out = join(tmpdir(), `slipway-out-${process.pid}`);
+  beforeAll(() => {
+    mkdirSync(out);
+    writeFileSync(join(out, 'kept'), 'kept');
+  });
+  afterAll(() => rmSync(out, { recursive: true, force: true }));
+  const up = '../'.repeat(40);
+  const link = (name: string, target: string) => (root: string) => symlinkSync(target, join(root, name));
+  const directory = (name: string) => (root: string) => void mkdirSync(join(root, name), { recursive: true });
+  const file = (name: string) => (root: string) => writeFileSync(join(root, name), 'x');
+  const namesBelow = (root: string) =>
+    execFileSync('find', [root, '-mindepth', '1', '-printf', '%P\\0']).toString().split('\0').slice(0, -1);
+  type Fill = (root: string) => unknown;
+  interface Case {
+    readonly from?: readonly Fill[];
+    readonly onto?: readonly Fill[];
+    readonly copy: readonly [src: string, dest: string, options?: Parameters<FileActions['copy']>[3]];
+    /** What is there afterwards of `onto`, or the code of the failure. */
+    readonly gives: readonly string[] | string;
+  }
+  const mkdirs = { createDestPath: true };
+  const cases: Readonly<Record<string, Case>> = {
+    'a source above the root': { from: [file('f')], copy: [`/${up}${out}/kept`, '/x'], gives: 'not_found' },
+    'a source that is a link out': { from: [link('l', out)], copy: ['/l', '/x'], gives: ['x'] },
+    'a source that is a link out, followed': {
+      from: [link('l', `${out}/kept`)],
+      copy: ['/l', '/x', { followSymlink: true }],
+      gives: 'not_found',
+    },
+    'a source behind a link out': { from: [link('l', out)], copy: ['/l/kept', '/x'], gives: 'not_found' },
+    'a source behind a chain of links out': {
+      from: [link('a', 'b'), link('b', up), directory('d'), link('d/c', '../a')],
+      copy: [`/d/c${out}/kept`, '/x'],
+      gives: 'not_found',
+    },
+    'a source that is a loop': {
+      from: [link('a', 'b'), link('b', 'a')],
+      copy: ['/a/f', '/x'],
+      gives: 'failed_precondition',
+    },
+    'a wildcard behind a link out': {
+      from: [link('l', out)],
+      copy: ['/l/k*', '/x/', { allowWildcard: true, allowEmptyWildcard: true, ...mkdirs }],
+      gives: [],
+    },
+    'the contents of links to /proc, /sys and /dev': {
+      from: [link('proc', '/proc'), link('sys', '/sys/kernel'), link('dev', '/dev')],
+      copy: ['/', '/x', { dirCopyContents: true, ...mkdirs }],
+      gives: ['x', 'x/dev', 'x/proc', 'x/sys'],
+    },
+    'a destination above the root': {
+      from: [file('f')],
+      copy: ['/f', `/${up}made`, mkdirs],
+      gives: ['made'],
+    },
+    'a destination that is a link out': {
+      from: [file('f')],
+      onto: [link('l', `${out}/kept`)],
+      copy: ['/f', '/l'],
+      gives: 'any',
+    },
+    'a destination behind a link out': {
+      from: [file('f')],
+      onto: [link('l', out)],
+      copy: ['/f', '/l/made', mkdirs],
+      gives: 'any',
+    },
+    'a destination behind a relative link out': {
+      from: [file('f')],
+      onto: [directory('a/b'), link('a/b/l', up + out.slice(1))],
+      copy: ['/f', '/a/b/l/made', mkdirs],
+      gives: 'any',
+    },
+    'a destination behind /proc/self/root': {
+      from: [file('f')],
+      onto: [link('l', `/proc/self/root${out}`)],
+      copy: ['/f', '/l/made', mkdirs],
+      gives: 'any',
+    },
+    'a directory over a link out': {
+      from: [directory('d'), file('d/kept')],
+      onto: [link('d', out)],
+      copy: ['/', '/', { dirCopyContents: true }],
+      gives: 'any',
+    },
+    'a link over a directory, then files below it': {
+      from: [link('d', out)],
+      onto: [directory('d'), file('d/f')],
+      copy: ['/', '/', { dirCopyContents: true }],
+      gives: 'any',
+    },
+    'an archive behind a link out': {
+      from: [
+        directory('in'),
+        file('in/made'),
+        (root) => execFileSync('tar', ['-C', join(root, 'in'), '-cf', join(root, 'a.tar'), '.']),
+      ],
+      onto: [link('l', out)],
+      copy: ['/a.tar', '/l/', { attemptUnpack: true, ...mkdirs }],
+      gives: 'any',
+    },
+    'names of whiteouts': {
+      from: [file('.wh.gone'), file('.wh..wh..opq'), file('.wh.')],
+      onto: [file('gone')],
+      copy: ['/', '/', { dirCopyContents: true }],
+      gives: ['.wh.', '.wh..wh..opq', '.wh.gone', 'gone'],
+    },
+    'names of newlines and control bytes': {
+      from: [file('a\nb'), file('\u001b[2J'), file(' '), file('-rf'), file('*')],
+      copy: ['/', '/', { dirCopyContents: true }],
+      gives: ['\u001b[2J', ' ', '*', '-rf', 'a\nb'],
+    },
+    'names as long as they may be, deeper than a path may be': {
+      from: [
+        (root) =>
+          execFileSync('sh', ['-c', 'n=$(printf %0255d 1); for i in $(seq 30); do mkdir $n; cd $n; done; echo x > f'], {
+            cwd: root,
+          }),
+      ],
+      copy: ['/', '/', { dirCopyContents: true }],
+      gives: 'any',
+    },
+    'devices, fifos and bits of set-id': {
+      from: [
+        (root) => execFileSync('mknod', [join(root, 'sda'), 'b', '8', '0']),
+        (root) => execFileSync('mkfifo', [join(root, 'fifo')]),
+        (root) => execFileSync('install', ['-m', '6777', '/dev/null', join(root, 'suid')]),
+      ],
+      copy: ['/', '/', { dirCopyContents: true }],
+      gives: ['fifo', 'sda', 'suid'],
+    },
+    'a fifo by its name': {
+      from: [(root) => execFileSync('mkfifo', [join(root, 'fifo')])],
+      copy: ['/fifo', '/x'],
+      gives: 'any',
+    },
+  };
+
+  test.each(Object.keys(cases))('%s', async (name) => {
+    const { from = [], onto = [], copy, gives } = cases[name]!;
+    const [source, base] = await Promise.all(
+      [from, onto].map((fills) =>
+        make((root) => {
+          for (const fill of fills) fill(root);
+        }),
+      ),
+    );
+    const before = state.snapshotter.list().length;
+    const graph = image('base').file(files.copy(image('source'), ...copy));
+    const outcome = await run(graph, [base!, source!]).catch((error: unknown) => error);
+    try {
+      if (outcome instanceof Error) {
+        expect(outcome).toBeInstanceOf(CodedError);
+        expect(outcome).toMatchObject({ fault: 'user' });
+        if (gives !== 'any') expect(outcome).toMatchObject({ code: gives });
+        await expect.poll(() => state.snapshotter.list().length).toBe(before);
+      } else {
+        const result = outcome as ImmutableRef;
+        if (gives !== 'any') expect((await look(result, namesBelow)).sort()).toEqual(gives);
+        await result.layers(options);
+        await result.release();
+      }
+    } finally {
+      for (const ref of [source!, base!]) await ref.release();
+    }
+    expect(readdirSync(out)).toEqual(['kept']);
+    expect(readFileSync(join(out, 'kept'), 'utf8')).toBe('kept');
+    expect(existsSync('/made')).toBe(false);
+    expect(mountsBelow(join(state.layout.mounts, '..'))).toEqual([]);
+  });
 });
 
 test('scratch is a source without files', async () => {
