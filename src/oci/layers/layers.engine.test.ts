@@ -904,6 +904,27 @@ describe('hostile archives, as a layer and as what ADD unpacks', () => {
     ['an owner out of range', () => patched(108, '\xff'.repeat(8)), 'TAR_MALFORMED'],
     ['a huge extended header', () => patched(124, `07777777777\0${' '.repeat(20)}x`), 'TAR_LIMIT'],
     ['a huge long name', () => patched(124, `07777777777\0${' '.repeat(20)}L`), 'TAR_LIMIT'],
+    ['a fifo', () => tar({ name: 'p', type: 'fifo', mode: 0o666 }), ['p']],
+    ['bits of set-id', () => tar({ name: 's', content: 'x', mode: 0o6777 }), ['s']],
+    [
+      'names of newlines and control bytes',
+      () => tar(file('a\nb'), file('\u001b[2J'), file(' '), file('-rf')),
+      ['\u001b[2J', ' ', '-rf', 'a\nb'],
+    ],
+    [
+      'a parent that is a symlink to /proc/self/root',
+      () => tar(symlink('p', '/proc/self/root'), file('p/pwned')),
+      ['p', 'proc', 'proc/self', 'proc/self/root', 'proc/self/root/pwned'],
+    ],
+    ['a parent that is a symlink to /dev', () => tar(symlink('d', '/dev'), file('d/null')), ['d', 'dev', 'dev/null']],
+    ['a parent that is a symlink to /sys', () => tar(symlink('d', '/sys'), file('d/f')), ['d', 'sys', 'sys/f']],
+    [
+      'a device, then a file of its name',
+      () => tar({ name: 'f', type: 'block', mode: 0o666, devmajor: 8, devminor: 0 }, file('f')),
+      ['f'],
+    ],
+    ['a fifo, then a file of its name', () => tar({ name: 'f', type: 'fifo', mode: 0o666 }, file('f')), ['f']],
+    ['a component longer than a name may be', () => tar(file('n'.repeat(256))), 'LAYER_NAME_TOO_LONG'],
     ['a name longer than any path', () => tar(file('n/'.repeat(3000))), 'TAR_LIMIT'],
   ];
 

@@ -8,6 +8,9 @@ export const OPAQUE_MARKER = '.wh..wh..opq';
 /** Names that aufs kept for itself; they mean nothing in a layer. */
 export const AUFS_PREFIX = '.wh..wh.';
 
+/** Bytes of a file name (NAME_MAX). */
+const MAX_NAME = 255;
+
 const OVERLAY_XATTR = /^(?:trusted|user)\.overlay\./;
 
 /** Attributes that never leave or enter a layer: overlayfs's own (a foreign one could redirect a directory), and the host's labels. */
@@ -27,12 +30,17 @@ export function archiveName(name: string): ByteString {
 
 /**
  * Components of an archive path below its root: leading slashes and `.` mean nothing, `..` is resolved lexically.
- * @throws CodedError invalid_argument when it points above the root
+ * @throws CodedError invalid_argument when it points above the root, or has a component that no file can be called
  */
 export function pathComponents(path: ByteString): string[] {
   const parts: string[] = [];
   for (const part of path.split('/')) {
     if (part === '' || part === '.') continue;
+    if (part.length > MAX_NAME)
+      throw invalidArgument(
+        `archive entry ${JSON.stringify(textOf(path).slice(0, MAX_NAME))}…: a name has more than ${MAX_NAME} bytes`,
+        { reason: 'LAYER_NAME_TOO_LONG' },
+      );
     if (part === '..') {
       if (parts.pop() === undefined)
         throw invalidArgument(`refusing archive entry ${JSON.stringify(textOf(path))}: it leaves the root`, {
