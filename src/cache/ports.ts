@@ -14,7 +14,7 @@ export interface Snapshotter {
   /** Mounts of an active snapshot (writable) or a committed one (read-only). */
   mounts(keyOrName: string): readonly Mount[];
   remove(keyOrName: string, options: AbortOptions): Promise<void>;
-  /** Directory with what this snapshot alone holds, deletions in overlay form (char 0/0 whiteouts, trusted.overlay.opaque). */
+  /** Directory with what this snapshot alone holds, deletions in overlay form (char 0/0 whiteouts, an attribute of opaque directories). */
   upperDir(keyOrName: string): string;
   usage(keyOrName: string, options: AbortOptions): Promise<{ readonly bytes: number; readonly inodes: number }>;
   list(): readonly { readonly name: string; readonly kind: 'active' | 'committed'; readonly parent?: string }[];

@@ -15,6 +15,7 @@ export * from './mount.ts';
 export { type MountTaskArgs, mountTasks } from './mount-tasks.ts';
 export * from './mountinfo.ts';
 export { decodeName, encodeName } from './names.ts';
+export * from './privileges.ts';
 export type { ExitStatus } from './process/reaper.ts';
 export * from './process/run.ts';
 export * from './process/spawn.ts';

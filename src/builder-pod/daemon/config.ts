@@ -12,7 +12,7 @@ import {
 import { defaultGcPolicy, type GcRule } from '../../cache/gc/index.ts';
 import { DEFAULT_UNPACK_LIMITS, type UnpackLimits } from '../../oci/layers/index.ts';
 import type { RegistryHosts } from '../../oci/registry-client/index.ts';
-import type { StepLimits } from '../executor/index.ts';
+import { NETWORK_MODES, type NetworkMode, type StepLimits } from '../executor/index.ts';
 import { type ConfigFile, idleKeys, parseConfigFile } from './config-file.ts';
 import type { Flags } from './flags.ts';
 import { DEFAULT_HISTORY, type HistoryLimits } from './history.ts';
@@ -34,7 +34,7 @@ export interface DaemonConfig {
   readonly logFormat: 'text' | 'json';
   readonly platforms: readonly Platform[];
   readonly labels: Readonly<Record<string, string>>;
-  readonly network: 'host' | 'none';
+  readonly network: NetworkMode;
   readonly maxParallelism: number;
   readonly cgroupParent: string | undefined;
   readonly stepLimits: StepLimits;
@@ -262,13 +262,14 @@ function stepLimits(oci: OciConfig): StepLimits {
   };
 }
 
-function networkMode(mode: string): 'host' | 'none' {
-  if (mode === 'auto' || mode === 'host') return 'host';
-  if (mode === 'none') return 'none';
-  throw new CodedError('unimplemented', `network mode ${mode} is not supported by this builder yet`, {
+function networkMode(text: string): NetworkMode {
+  const wanted = text === 'auto' ? 'host' : text;
+  const mode = NETWORK_MODES.find((known) => known === wanted);
+  if (mode !== undefined) return mode;
+  throw new CodedError('unimplemented', `network mode ${text} is not supported by this builder yet`, {
     fault: 'user',
     reason: 'NOT_BUILT',
-    hint: 'modes are auto, host and none',
+    hint: `modes are auto, ${NETWORK_MODES.join(' and ')}`,
   });
 }
 

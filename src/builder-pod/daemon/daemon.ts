@@ -90,7 +90,7 @@ export async function startDaemon(
     new GarbageCollector({ refs: state.refs, policy: gcPolicy, busySince: () => engine.busySince, log }),
   );
   gc.trigger();
-  const worker = workerRecord({ id: state.id, platforms, labels, gcPolicy });
+  const worker = workerRecord({ id: state.id, platforms, labels, gcPolicy, network });
   sessions.register(server);
   registerControl(server, { engine, worker, refs: state.refs, gc, history: config.history, log });
   registerLlbBridge(server, engine, worker);

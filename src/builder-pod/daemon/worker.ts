@@ -13,6 +13,8 @@ export function workerRecord(options: {
   readonly id: string;
   readonly platforms: readonly Platform[];
   readonly labels: Readonly<Record<string, string>>;
+  /** As its steps have it. */
+  readonly network: string;
   readonly gcPolicy: readonly GcRule[];
 }): Record_ {
   const prefix = 'org.mobyproject.buildkit.worker.';
@@ -21,7 +23,7 @@ export function workerRecord(options: {
     labels: {
       [`${prefix}executor`]: 'oci',
       [`${prefix}hostname`]: hostname(),
-      [`${prefix}network`]: 'host',
+      [`${prefix}network`]: options.network,
       [`${prefix}snapshotter`]: 'overlayfs',
       [`${prefix}oci.process-mode`]: 'sandbox',
       [`${prefix}selinux.enabled`]: 'false',

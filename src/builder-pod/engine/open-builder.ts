@@ -21,8 +21,8 @@ import {
   type RegistryHosts,
   type Repository,
 } from '../../oci/registry-client/index.ts';
-import { createPools, sweep } from '../../sys/index.ts';
-import { createExecutor, type StepLimits } from '../executor/index.ts';
+import { createPools, ownPrivileges, sweep } from '../../sys/index.ts';
+import { createExecutor, type NetworkMode, networksOf, type StepLimits } from '../executor/index.ts';
 import { openExporter } from '../exporters/index.ts';
 import { dockerfileFrontend, FrontendRegistry, gatewayFrontend } from '../frontends/index.ts';
 import { contentSink, FileSender, SessionCredentials, SessionSecrets } from '../session/index.ts';
@@ -51,7 +51,7 @@ export interface BuilderOptions {
   readonly outbound?: OutboundSettings;
   /** Steps at once; 0 for no limit. */
   readonly maxParallelism: number;
-  readonly network: 'host' | 'none';
+  readonly network: NetworkMode;
   readonly cgroupParent?: string;
   /** How long a client may take to give credentials; a minute when absent. */
   readonly sessionAuthMs?: number;
@@ -88,13 +88,14 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
   const pools = opened.use(createPools({ short: Math.max(2, threads), bulk: Math.max(2, threads) }));
   const { registries: hosts, outbound = { proxies: DIRECT } } = options;
   const { proxies } = outbound;
+  const privileges = ownPrivileges();
   const client = opened.use(new RegistryClient({ hosts, proxies, logger: log, userAgent: 'slipway' }));
   const credentials = credentialsOf(sessions, options.sessionAuthMs);
   const images = new ImageResolver({ client, credentials });
   let keys: SqliteKeyStore | undefined;
   const state = opened.use(
     await openState({
-      ...{ root: options.root, pools, log, unpackLimits: options.unpackLimits },
+      ...{ root: options.root, pools, log, privileges, unpackLimits: options.unpackLimits },
       providerFor: (reference) => layerProvider(images, reference),
       onResultDropped: (id) => keys?.dropResult(id),
     }),
@@ -108,7 +109,7 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
   const executor = opened.use(
     await createExecutor(
       {
-        ...{ stateId: state.id, pools, log, defaultNetwork: options.network },
+        ...{ stateId: state.id, pools, log, privileges, networks: networksOf(options.network) },
         directory: join(layout.run, 'exec'),
         ...(cgroupParent === undefined ? {} : { cgroupParent }),
         ...(options.stepLimits === undefined ? {} : { limits: options.stepLimits }),

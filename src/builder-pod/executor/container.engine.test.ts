@@ -1,12 +1,21 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { cancelledError, neverAborted, newId } from '../../base/index.ts';
-import { createPools, lifeCgroup, mountsBelow, type Pools, sweep } from '../../sys/index.ts';
-import { type Container, createExecutor, EMPTY_META, type OciExecutor, type ProcessSpec } from './index.ts';
+import { createPools, lifeCgroup, mountsBelow, type Pools, sweep, unmount } from '../../sys/index.ts';
+import {
+  type Container,
+  createExecutor,
+  EMPTY_META,
+  type NetworkProvider,
+  networksOf,
+  type OciExecutor,
+  type ProcessSpec,
+} from './index.ts';
 import { makeBusyboxRoot } from './testing/busybox.ts';
 
 /** One container, many processes. */
@@ -37,14 +46,14 @@ afterEach(() => {
   expect(readdirSync(join(directory, 'exec', executor.runtime.name))).toEqual([]);
 });
 
-function create(security: 'sandbox' | 'insecure' = 'sandbox'): Container {
+function create({ network = 'none', on = executor }: { network?: 'unset' | 'none'; on?: OciExecutor } = {}): Container {
   const snapshot = mkdtempSync(join(directory, 'snapshot-'));
   for (const name of ['upper', 'work']) mkdirSync(join(snapshot, name));
   const layers = [`lowerdir=${directory}/base`, `upperdir=${snapshot}/upper`, `workdir=${snapshot}/work`];
-  return executor.container({
+  return on.container({
     id: newId(),
     root: { mounts: [{ type: 'overlay', source: 'overlay', options: layers }], readonly: false },
-    ...{ mounts: [], meta: EMPTY_META, network: 'none', security },
+    ...{ mounts: [], meta: EMPTY_META, network, security: 'sandbox' },
   });
 }
 
@@ -156,6 +165,61 @@ test('with the first process all others end, and no more can be started', async 
   expect(await first.exited).toEqual({ exitCode: 0 });
   expect((await other.exited).exitCode).toBe(137);
   await expect(container.exec(sh('true'), options)).rejects.toMatchObject({ code: 'failed_precondition' });
+});
+
+describe.each(['host', 'none', 'a namespace of its own', 'a provider that fails'])('a network: %s', (kind) => {
+  /** One that makes a namespace for each container, and counts them. */
+  function counting() {
+    const given: string[] = [];
+    const taken: string[] = [];
+    const own: NetworkProvider = {
+      name: 'own',
+      acquire: async ({ id }) => {
+        if (kind === 'a provider that fails') throw new Error('no address left');
+        const path = join(directory, `net-${id}`);
+        writeFileSync(path, '');
+        execFileSync('unshare', [`--net=${path}`, 'true']);
+        given.push(statSync(path).ino.toString());
+        return {
+          access: { namespace: { path }, rawSockets: true, vsock: false },
+          [Symbol.asyncDispose]: async () => {
+            unmount(path);
+            taken.push(id);
+          },
+        };
+      },
+    };
+    return { given, taken, own };
+  }
+  const ends: readonly ('runs' | 'is cancelled' | 'cannot run')[] = ['runs', 'is cancelled', 'cannot run'];
+
+  test.each(ends)('is there as long as a container that %s', async (end) => {
+    const { given, taken, own } = counting();
+    const networks = kind === 'host' || kind === 'none' ? networksOf(kind) : { ...networksOf('none'), unset: own };
+    const more = { stateId: `${stateId}n`, pools, networks };
+    await using others = await createExecutor({ directory: join(directory, 'networks'), ...more }, options);
+    await using container = create({ network: 'unset', on: others });
+    const script =
+      end === 'cannot run' ? { args: ['/no/such'] } : { args: ['/bin/sh', '-c', 'ls -iL /proc/self/ns/net; sleep 9'] };
+    const starting = container.start({ meta: { ...EMPTY_META, ...script }, stdin: false }, options);
+    if (kind === 'a provider that fails') {
+      await expect(starting).rejects.toThrow('no address left');
+      return;
+    }
+    const process = await starting;
+    if (end === 'cannot run') expect((await process.exited).exitCode).not.toBe(0);
+    else {
+      const seen = (await until(process.stdout, '\n')).trim().split(' ')[0];
+      const builders = statSync('/proc/self/ns/net').ino.toString();
+      if (kind === 'host') expect(seen).toBe(builders);
+      else if (kind === 'none') expect(seen).not.toBe(builders);
+      else expect([seen]).toEqual(given);
+    }
+    expect(taken).toEqual([]);
+    if (end === 'runs') await process.signal('SIGKILL').then(() => process.exited);
+    await container[Symbol.asyncDispose]();
+    expect(taken).toHaveLength(given.length);
+  });
 });
 
 test('disposing ends all, also what has just been started, and what was never started needs none', async () => {

@@ -12,14 +12,15 @@ import {
   markEnvironment,
   openTerminal,
   type Pools,
+  type Privileges,
   run,
   spawnProcess,
   type Terminal,
 } from '../../sys/index.ts';
 import type { HitLimit } from './exec-error.ts';
+import type { Network, NetworkAccess, Networks } from './network.ts';
 import type { Container, ContainerSpec, Process, ProcessEnd, ProcessSpec } from './ports.ts';
 import { execArguments, type Runtime, type RuntimeCall, runArguments, runtimeError } from './runtime.ts';
-import type { StepNetwork } from './spec.ts';
 import { type PrepareArgs, type Prepared, type PrepareProcessArgs, stepTasks } from './step-task.ts';
 
 /** What a container needs of the executor that made it. */
@@ -33,8 +34,9 @@ export interface ContainerHost {
   /** The group that all groups of this life are below. */
   readonly life: Cgroup;
   readonly seccompProfile: string;
+  readonly privileges: Privileges;
+  readonly networks: Networks;
   readonly log: Logger;
-  networkOf(spec: ContainerSpec): StepNetwork;
   limitsOf(spec: ContainerSpec): CgroupLimits;
   /** Called once for each container whose bounds cannot be held here. */
   unlimited(limits: readonly string[]): void;
@@ -54,6 +56,7 @@ export class OciContainer implements Container {
   readonly #bundle: string;
   readonly #group: Cgroup;
   readonly #processes: OciProcess[] = [];
+  #network: Network | undefined;
   #bounds: CgroupBounds | undefined;
   #starting: Promise<unknown> | undefined;
   #stubs: Prepared['stubs'] = [];
@@ -83,7 +86,8 @@ export class OciContainer implements Container {
     const name = `process-${this.#processes.length}`;
     const { bundle, security } = { bundle: this.#bundle, security: this.#spec.security };
     const args: PrepareProcessArgs = {
-      ...{ bundle, name, security, meta: spec.meta, network: this.#host.networkOf(this.#spec) },
+      ...{ bundle, name, security, meta: spec.meta, network: (this.#network as Network).access },
+      privileges: this.#host.privileges,
       terminal: spec.tty !== undefined,
     };
     await this.#host.pools.short.run(stepTasks.prepareProcess, args, { signal });
@@ -101,12 +105,15 @@ export class OciContainer implements Container {
   async #start(spec: ProcessSpec, { signal }: AbortOptions): Promise<Process> {
     signal.throwIfAborted();
     if (spec.meta.args.length === 0) throw new CodedError('invalid_argument', 'a step has no arguments to run');
-    const { root, mounts, security, resources } = this.#spec;
+    const { id, root, mounts, security, resources } = this.#spec;
+    this.#network = await this.#host.networks[this.#spec.network].acquire({ id }, { signal });
+    const network: NetworkAccess = this.#network.access;
     const args: PrepareArgs = {
       ...{ bundle: this.#bundle, root, mounts, security, resources },
       meta: { ...this.#spec.meta, ...spec.meta },
       terminal: spec.tty !== undefined,
-      network: this.#host.networkOf(this.#spec),
+      network,
+      privileges: this.#host.privileges,
       // The group above holds the bounds, and outlives the container: it tells which was hit.
       cgroupPath: `${this.#group.name}/step`,
       cgroupNamespace: this.#host.layout.kind === 'v2',
@@ -195,6 +202,7 @@ export class OciContainer implements Container {
           await this.#host.pools.short.run(stepTasks.finish, args, { signal: neverAborted });
         } finally {
           await this.#removeGroup();
+          await this.#network?.[Symbol.asyncDispose]();
         }
       }
     } finally {

@@ -5,10 +5,13 @@ import {
   type ChildProcess,
   cgroupLayout,
   lifeCgroup,
+  ownPrivileges,
   type Pools,
+  type Privileges,
   startGuardian,
 } from '../../sys/index.ts';
 import { type ContainerHost, OciContainer } from './container.ts';
+import { type Networks, networksOf } from './network.ts';
 import type { ContainerSpec, Executor } from './ports.ts';
 import type { Runtime } from './runtime.ts';
 import { SECCOMP_PROFILE } from './seccomp.ts';
@@ -19,8 +22,10 @@ export interface ExecutorOptions {
   readonly stateId: string;
   readonly pools: Pools;
   readonly runtime: Runtime;
-  /** Where a container's network mode is unset; `host` by default. */
-  readonly defaultNetwork?: 'host' | 'none';
+  /** Those of mode `host` when absent. */
+  readonly networks?: Networks;
+  /** This process's when absent. */
+  readonly privileges?: Privileges;
   readonly cgroupParent?: string;
   /** Of each container; none when absent. */
   readonly limits?: StepLimits;
@@ -52,11 +57,9 @@ export class OciExecutor implements Executor {
     let told = false;
     this.#host = {
       ...{ runtime, stateId, stateDirectory, pools, log, layout, life },
+      networks: options.networks ?? networksOf('host'),
+      privileges: options.privileges ?? ownPrivileges(),
       seccompProfile: options.seccompProfile ?? SECCOMP_PROFILE,
-      networkOf: ({ network }) => {
-        if (network !== 'unset') return network;
-        return options.defaultNetwork === 'none' ? 'none' : 'shared';
-      },
       limitsOf: ({ resources }) => {
         const { processes, memory } = limits;
         const wanted = resources?.memory ?? 0;

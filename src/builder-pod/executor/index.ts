@@ -1,6 +1,15 @@
 export { type CreateExecutorOptions, createExecutor, EMPTY_META } from './create.ts';
 export { ExecError } from './exec-error.ts';
 export { type ExecutorOptions, OciExecutor, type StepLimits } from './executor.ts';
+export {
+  NETWORK_MODES,
+  type Network,
+  type NetworkAccess,
+  type NetworkMode,
+  type NetworkProvider,
+  type Networks,
+  networksOf,
+} from './network.ts';
 export type {
   Container,
   ContainerSpec,

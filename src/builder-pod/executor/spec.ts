@@ -1,12 +1,7 @@
-import { readFileSync } from 'node:fs';
 import type { ExecOp, LinuxResources } from '../../llb/index.ts';
+import type { Privileges } from '../../sys/index.ts';
+import type { NetworkAccess } from './network.ts';
 import type { OciMount, OciProcess, OciResources, OciSeccomp, OciSpec } from './oci-spec.ts';
-
-/**
- * Whose network a step has: none but its own loopback, the builder's together with the steps of others, or the builder's because the builder's operator allows it to
- * whoever builds (the entitlement `network.host`).
- */
-export type StepNetwork = 'none' | 'shared' | 'host';
 
 /** Capabilities of a sandboxed step (research wire-facts 16). */
 const SANDBOX_CAPABILITIES: readonly string[] = [
@@ -22,9 +17,12 @@ const SANDBOX_CAPABILITIES: readonly string[] = [
   ],
 ];
 
-/** In a network that others share, raw sockets would show what these send. */
-export function sandboxCapabilities(network: StepNetwork): readonly string[] {
-  return network === 'shared' ? SANDBOX_CAPABILITIES.filter((name) => name !== 'CAP_NET_RAW') : SANDBOX_CAPABILITIES;
+/** What a sandboxed process gets of what the daemon itself has. */
+export function sandboxCapabilities(
+  { rawSockets }: Pick<NetworkAccess, 'rawSockets'>,
+  { capabilities }: Pick<Privileges, 'capabilities'>,
+): readonly string[] {
+  return SANDBOX_CAPABILITIES.filter((name) => capabilities.includes(name) && (rawSockets || name !== 'CAP_NET_RAW'));
 }
 
 const MASKED_PATHS = [
@@ -64,8 +62,9 @@ export interface ProcessInput {
   readonly cwd: string;
   readonly user: OciProcess['user'];
   readonly ulimits: readonly { readonly name: string; readonly soft: number; readonly hard: number }[];
-  readonly network: StepNetwork;
+  readonly network: NetworkAccess;
   readonly security: ExecOp['security'];
+  readonly privileges: Pick<Privileges, 'capabilities'>;
 }
 
 export interface SpecInput extends ProcessInput {
@@ -82,8 +81,9 @@ export interface SpecInput extends ProcessInput {
   readonly resources: LinuxResources | undefined;
 }
 
-export function buildProcess({ terminal, user, args, env, cwd, ulimits, network, security }: ProcessInput): OciProcess {
-  const capabilities = security === 'insecure' ? ownCapabilities() : sandboxCapabilities(network);
+export function buildProcess(input: ProcessInput): OciProcess {
+  const { terminal, user, args, env, cwd, ulimits, network, security, privileges } = input;
+  const capabilities = security === 'insecure' ? privileges.capabilities : sandboxCapabilities(network, privileges);
   return {
     ...{ terminal, user, args, env, cwd },
     capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
@@ -97,9 +97,12 @@ export function buildSpec(input: SpecInput): OciSpec {
   const insecure = input.security === 'insecure';
   const isTaken = ({ destination }: OciMount) =>
     input.mounts.some((own) => destination === own.destination || destination.startsWith(`${own.destination}/`));
-  const namespaces = ['pid', 'ipc', 'uts', 'mount'];
-  if (input.network === 'none') namespaces.push('network');
-  if (input.cgroupNamespace) namespaces.push('cgroup');
+  const { namespace } = input.network;
+  const namespaces: OciSpec['linux']['namespaces'] = [
+    ...['pid', 'ipc', 'uts', 'mount'].map((type) => ({ type })),
+    ...(namespace === undefined ? [] : [{ type: 'network', ...namespace }]),
+    ...(input.cgroupNamespace ? [{ type: 'cgroup' }] : []),
+  ];
   return {
     ociVersion: '1.0.2',
     process: buildProcess(input),
@@ -108,7 +111,7 @@ export function buildSpec(input: SpecInput): OciSpec {
     mounts: [...defaultMounts(input.security, input.dev).filter((mount) => !isTaken(mount)), ...input.mounts],
     linux: {
       cgroupsPath: input.cgroupPath,
-      namespaces: namespaces.map((type) => ({ type })),
+      namespaces,
       resources: resourcesOf(input.resources, insecure),
       ...(insecure || input.seccomp === undefined ? {} : { seccomp: input.seccomp }),
       maskedPaths: insecure ? [] : MASKED_PATHS,
@@ -132,20 +135,4 @@ function resourcesOf(resources: LinuxResources | undefined, insecure: boolean): 
       ...(cpusetMems === '' ? {} : { mems: cpusetMems }),
     },
   };
-}
-
-const CAPABILITY_NAMES = [
-  ...['CHOWN', 'DAC_OVERRIDE', 'DAC_READ_SEARCH', 'FOWNER', 'FSETID', 'KILL', 'SETGID', 'SETUID', 'SETPCAP'],
-  ...['LINUX_IMMUTABLE', 'NET_BIND_SERVICE', 'NET_BROADCAST', 'NET_ADMIN', 'NET_RAW', 'IPC_LOCK', 'IPC_OWNER'],
-  ...['SYS_MODULE', 'SYS_RAWIO', 'SYS_CHROOT', 'SYS_PTRACE', 'SYS_PACCT', 'SYS_ADMIN', 'SYS_BOOT', 'SYS_NICE'],
-  ...['SYS_RESOURCE', 'SYS_TIME', 'SYS_TTY_CONFIG', 'MKNOD', 'LEASE', 'AUDIT_WRITE', 'AUDIT_CONTROL', 'SETFCAP'],
-  ...['MAC_OVERRIDE', 'MAC_ADMIN', 'SYSLOG', 'WAKE_ALARM', 'BLOCK_SUSPEND', 'AUDIT_READ', 'PERFMON', 'BPF'],
-  'CHECKPOINT_RESTORE',
-];
-
-/** What the daemon itself may: an insecure step gets all of it. Bit numbers as in capabilities(7). */
-function ownCapabilities(): string[] {
-  const bounding = /^CapBnd:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
-  const bits = BigInt(`0x${bounding}`);
-  return CAPABILITY_NAMES.filter((_, bit) => (bits >> BigInt(bit)) & 1n).map((name) => `CAP_${name}`);
 }

@@ -22,6 +22,7 @@ import {
   mountsBelow,
   O_PATH,
   openRoot,
+  type Privileges,
   type Root,
   type Stat,
   siblingModule,
@@ -31,11 +32,12 @@ import {
 } from '../../sys/index.ts';
 import { makeDev } from './dev.ts';
 import { stepEnvironment } from './environment.ts';
+import type { NetworkAccess } from './network.ts';
 import { DEFAULT_HOSTNAME, hostsFile } from './network-files.ts';
 import type { OciMount, OciSeccomp } from './oci-spec.ts';
 import type { ContainerSpec, ProcessSpec } from './ports.ts';
 import { loadSeccomp } from './seccomp.ts';
-import { buildProcess, buildSpec, type StepNetwork, sandboxCapabilities } from './spec.ts';
+import { buildProcess, buildSpec, sandboxCapabilities } from './spec.ts';
 import { makeStubs, removeStubs, type Stub } from './stubs.ts';
 import { lookupUser, type StepUser } from './user.ts';
 
@@ -75,8 +77,9 @@ export interface PrepareArgs {
   readonly mounts: readonly StepMount[];
   readonly meta: ContainerSpec['meta'] & ProcessSpec['meta'];
   readonly terminal: boolean;
-  readonly network: StepNetwork;
+  readonly network: NetworkAccess;
   readonly security: ExecOp['security'];
+  readonly privileges: Privileges;
   readonly cgroupPath: string;
   readonly cgroupNamespace: boolean;
   readonly seccompProfile: string;
@@ -157,6 +160,7 @@ export function prepareStep(args: PrepareArgs): Prepared {
     dev,
     network: args.network,
     security,
+    privileges: args.privileges,
     cgroupPath: args.cgroupPath,
     cgroupNamespace: args.cgroupNamespace,
     seccomp: security === 'insecure' ? undefined : sandboxSeccomp(args),
@@ -172,19 +176,20 @@ export interface PrepareProcessArgs {
   readonly name: string;
   readonly meta: ProcessSpec['meta'];
   readonly terminal: boolean;
-  readonly network: StepNetwork;
+  readonly network: NetworkAccess;
   readonly security: ExecOp['security'];
+  readonly privileges: Privileges;
 }
 
 /** Describes another process of a container to the runtime. */
 export function prepareProcess(process: PrepareProcessArgs): void {
-  const { bundle, name, meta, network, security, terminal } = process;
+  const { bundle, name, meta, network, security, privileges, terminal } = process;
   using root = openRoot(`${bundle}/rootfs`);
   const user = userOf(root, meta);
   const { args, ulimits } = meta;
   const cwd = posix.join('/', meta.cwd);
   const spec = buildProcess({
-    ...{ terminal, args, ulimits, cwd, user, network, security },
+    ...{ terminal, args, ulimits, cwd, user, network, security, privileges },
     env: stepEnvironment(meta, process),
   });
   writeFileSync(`${bundle}/${name}.json`, JSON.stringify(spec), { mode: 0o600 });
@@ -299,11 +304,13 @@ function memoryFile(bundle: string, index: number, mount: StepMount & { kind: 'f
 
 const profiles = new Map<string, OciSeccomp>();
 
-function sandboxSeccomp({ seccompProfile, network }: PrepareArgs): OciSeccomp {
-  const key = `${network} ${seccompProfile}`;
+function sandboxSeccomp({ seccompProfile, network, privileges }: PrepareArgs): OciSeccomp {
+  const { vsock } = network;
+  const capabilities = sandboxCapabilities(network, privileges);
+  const key = JSON.stringify([seccompProfile, vsock, capabilities]);
   let profile = profiles.get(key);
   if (profile === undefined) {
-    profile = loadSeccomp({ capabilities: sandboxCapabilities(network), vsock: network === 'host' }, seccompProfile);
+    profile = loadSeccomp({ capabilities, vsock }, seccompProfile);
     profiles.set(key, profile);
   }
   return profile;

@@ -4,8 +4,12 @@ import { expect, test } from 'vitest';
 import { neverAborted } from '../../base/index.ts';
 import { openTestState } from '../../cache/testing/open-state.ts';
 import { snapshotterSuite } from '../../cache/testing/snapshotter-suite.ts';
+import { inUserNamespace, ROOT } from '../../sys/index.ts';
 
 snapshotterSuite('overlay', openTestState);
+snapshotterSuite('overlay of a user namespace', () =>
+  openTestState({ privileges: inUserNamespace(ROOT.capabilities) }),
+);
 
 test('what is removed leaves the disk in the background, however deep', async () => {
   await using state = await openTestState();

@@ -4,7 +4,7 @@ import { type AbortOptions, CodedError, cancelledError, invalidArgument, onAbort
 import type { Database } from '../../cache/metadata/index.ts';
 import type { Mount, Snapshotter } from '../../cache/ports.ts';
 import type { Trash } from '../../cache/snapshots/index.ts';
-import { type Pools, siblingModule, type WorkerPool } from '../../sys/index.ts';
+import { type Pools, type Privileges, siblingModule, type WorkerPool } from '../../sys/index.ts';
 
 export interface OverlaySnapshotterOptions {
   readonly db: Database;
@@ -13,6 +13,7 @@ export interface OverlaySnapshotterOptions {
   /** On the same file system. */
   readonly trash: Trash;
   readonly pools: Pools;
+  readonly privileges: Privileges;
   /** For syncs, which wait for the disk and nobody for them. */
   readonly background: WorkerPool;
   /** The machine started anew since the last life: what is not marked durable may be torn, and is dropped. */
@@ -63,8 +64,6 @@ const MIGRATIONS = [
 const TASKS = siblingModule(import.meta.url, './tasks');
 /** The kernel takes 500 lower layers (fs/overlayfs/params.h). */
 const MAX_LAYERS = 500;
-/** `volatile`: no sync at unmount, since the sync mark is what makes a snapshot durable. The others fix what a diff of the upper directory relies on. */
-const OPTIONS = ['index=off', 'redirect_dir=off', 'metacopy=off', 'volatile'];
 const CHAIN = `WITH RECURSIVE chain (id, parent, depth) AS (
   SELECT id, parent, 0 FROM snapshots WHERE id = ?
   UNION ALL SELECT s.id, s.parent, depth + 1 FROM snapshots s JOIN chain c ON s.id = c.parent
@@ -157,15 +156,15 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
     const active = row.kind === 'active';
     const [top = '', ...lower] = layers;
     if (lower.length === 0) return [{ type: 'bind', source: top, options: active ? ['rbind', 'rw'] : ['rbind', 'ro'] }];
+    const options = ['index=off', ...this.#options.privileges.overlayOptions];
     if (!active) {
-      return [
-        { type: 'overlay', source: 'overlay', options: [...OPTIONS.slice(0, 3), `lowerdir=${layers.join(':')}`, 'ro'] },
-      ];
+      return [{ type: 'overlay', source: 'overlay', options: [...options, `lowerdir=${layers.join(':')}`, 'ro'] }];
     }
     const work = join(this.#directory(row.id), 'work');
     allowRemount(work);
-    const options = [...OPTIONS, `lowerdir=${lower.join(':')}`, `upperdir=${top}`, `workdir=${work}`];
-    return [{ type: 'overlay', source: 'overlay', options }];
+    // No sync at unmount: the sync mark is what makes a snapshot durable.
+    const upper = ['volatile', `lowerdir=${lower.join(':')}`, `upperdir=${top}`, `workdir=${work}`];
+    return [{ type: 'overlay', source: 'overlay', options: [...options, ...upper] }];
   }
 
   async remove(keyOrName: string, { signal }: AbortOptions): Promise<void> {

@@ -9,7 +9,7 @@ import type { LazyProvider } from '../../cache/ports.ts';
 import { type LayerTools, layerTools, RefResultStore, Refs } from '../../cache/refs/index.ts';
 import { Trash } from '../../cache/snapshots/index.ts';
 import type { UnpackLimits } from '../../oci/layers/index.ts';
-import { lockFile, type Pools, sweep, WorkerPool } from '../../sys/index.ts';
+import { lockFile, ownPrivileges, type Pools, type Privileges, sweep, WorkerPool } from '../../sys/index.ts';
 import { OverlaySnapshotter } from '../snapshotter/index.ts';
 import { checkFormat, type Layout, layoutOf, makeDirectories } from './layout.ts';
 
@@ -22,6 +22,8 @@ export interface StateOptions {
   readonly onResultDropped?: (resultId: string) => void;
   /** The cgroup above those of this builder's steps, as the executor has it. */
   readonly cgroupParent?: string;
+  /** This process's when absent. */
+  readonly privileges?: Privileges;
   /** What one layer may grow to. */
   readonly unpackLimits?: UnpackLimits | undefined;
   /** For tests. */
@@ -56,7 +58,7 @@ const STATE_TABLES = ['CREATE TABLE state (key TEXT PRIMARY KEY, value TEXT NOT 
  * drops what was not yet durable (design 3, Storage). @throws CodedError failed_precondition when in use, foreign or of another version
  */
 export async function openState(options: StateOptions): Promise<State> {
-  const { pools, log = silentLogger } = options;
+  const { pools, log = silentLogger, privileges = ownPrivileges() } = options;
   await using opened = new AsyncDisposableStack();
   mkdirSync(options.root, { recursive: true, mode: 0o711 });
   const layout = layoutOf(realpathSync(options.root));
@@ -87,7 +89,7 @@ export async function openState(options: StateOptions): Promise<State> {
   const { syncDelayMs } = options;
   const snapshotter = opened.use(
     new OverlaySnapshotter({
-      ...{ db, directory: layout.snapshots, trash, pools, background, rebooted },
+      ...{ db, directory: layout.snapshots, trash, pools, background, rebooted, privileges },
       ...(syncDelayMs === undefined ? {} : { syncDelayMs }),
     }),
   );
@@ -98,7 +100,7 @@ export async function openState(options: StateOptions): Promise<State> {
   const refs = opened.use(
     await Refs.open({
       ...{ db, content, snapshotter, pools, log, mountDirectory: layout.mounts },
-      tools: options.tools ?? layerTools(pools, options.unpackLimits),
+      tools: options.tools ?? layerTools(pools, privileges, options.unpackLimits),
       ...(options.providerFor === undefined ? {} : { providerFor: options.providerFor }),
       onResultDropped: (id) => {
         keys.dropResult(id);

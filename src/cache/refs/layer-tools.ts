@@ -1,15 +1,15 @@
 import { applyLayer, convertLayer, packLayer, type UnpackLimits } from '../../oci/layers/index.ts';
-import type { Pools } from '../../sys/index.ts';
+import type { Pools, Privileges } from '../../sys/index.ts';
 import type { LayerTools } from './context.ts';
 
 /** Layers packed and unpacked in the bulk workers. */
-export function layerTools({ bulk }: Pools, limits?: UnpackLimits): LayerTools {
+export function layerTools({ bulk }: Pools, privileges: Privileges, limits?: UnpackLimits): LayerTools {
   return {
     apply: async (args, { signal }) => {
-      await applyLayer(bulk, { ...args, limits, signal });
+      await applyLayer(bulk, { ...args, privileges, limits, signal });
     },
     pack: ({ directory, below, into, compression: { type, level } }, { signal }) =>
-      packLayer(bulk, { directory, below, into, compression: { type, level }, signal }),
+      packLayer(bulk, { directory, below, into, compression: { type, level }, privileges, signal }),
     convert: ({ blob, digest, into, compression: { type, level } }, { signal }) =>
       convertLayer(bulk, { blob, digest, into, compression: { type, level }, signal }),
   };

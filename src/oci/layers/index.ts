@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { type AbortOptions, CodedError, type Digest, invalidArgument } from '../../base/index.ts';
 import {
   encodeName,
+  type Privileges,
   portToStream,
+  ROOT,
   siblingModule,
   spawnProcess,
   streamToPort,
@@ -28,15 +30,18 @@ export interface PackLayerOptions extends AbortOptions {
   /** Where the blob goes: a temp file of the content store, written anew. */
   readonly into: string;
   readonly compression: CompressionChoice;
+  /** Of who made the directory; root's when absent. */
+  readonly privileges?: Privileges | undefined;
   /** Clamps modification times, in seconds since the epoch. */
   readonly sourceDateEpoch?: number | undefined;
 }
 
 /** Makes the layer blob of a directory in one pass of a bulk worker. */
 export function packLayer(pool: WorkerPool, options: PackLayerOptions): Promise<PackedLayer> {
-  const { directory, below, into, compression, sourceDateEpoch, signal } = options;
+  const { directory, below, into, compression, privileges = ROOT, sourceDateEpoch, signal } = options;
   const maxMtime = sourceDateEpoch === undefined ? undefined : BigInt(sourceDateEpoch) * 1_000_000_000n;
-  const args: PackArgs = { directory, below, into, compression, maxMtime };
+  const { overlayXattrs } = privileges;
+  const args: PackArgs = { directory, below, into, compression, overlayXattrs, maxMtime };
   return pool.run({ module, fn: 'packLayerTask' }, args, { signal });
 }
 
@@ -78,6 +83,8 @@ export interface ApplyLayerOptions extends AbortOptions {
   readonly digest?: Digest | undefined;
   readonly diffId?: Digest | undefined;
   readonly limits?: UnpackLimits | undefined;
+  /** Of who is to mount the directory; root's when absent. */
+  readonly privileges?: Privileges | undefined;
   /** Bytes of the blob read so far, now and then. */
   readonly onProgress?: ((bytes: number) => void) | undefined;
 }
@@ -87,8 +94,9 @@ export interface ApplyLayerOptions extends AbortOptions {
  * rejects, the directory holds a part: drop it. @throws CodedError data_loss (digests), invalid_argument (malformed or hostile archive)
  */
 export function applyLayer(pool: WorkerPool, options: ApplyLayerOptions): Promise<Unpacked> {
-  const { directory, lowers, digest, diffId, limits = DEFAULT_UNPACK_LIMITS } = options;
-  return unpack(pool, options, { directory, whiteouts: 'overlay', lowers, digest, diffId, limits });
+  const { directory, lowers, digest, diffId, limits = DEFAULT_UNPACK_LIMITS, privileges = ROOT } = options;
+  const whiteouts = { opaque: `${privileges.overlayXattrs}opaque` };
+  return unpack(pool, options, { directory, whiteouts, lowers, digest, diffId, limits });
 }
 
 export interface ArchiveTarget {

@@ -25,7 +25,18 @@ import { Readable } from 'node:stream';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, test } from 'vitest';
 import { type Digest, neverAborted } from '../../base/index.ts';
-import { createPools, decodeName, lstat, lutimensNs, mknod, mount, setXattr, unmount } from '../../sys/index.ts';
+import {
+  createPools,
+  decodeName,
+  inUserNamespace,
+  lstat,
+  lutimensNs,
+  mknod,
+  mount,
+  ROOT,
+  setXattr,
+  unmount,
+} from '../../sys/index.ts';
 import type { CompressionChoice } from '../compression/index.ts';
 import { encodeTarHeader, type TarEntry, TarReader, tarPadding } from '../tar/index.ts';
 import {
@@ -351,14 +362,18 @@ describe('overlay', () => {
 
   describe('a layer holds what was changed and nothing else', () => {
     /** Names in the layer of what `change` does to an overlay on `fill`'s tree, and the tree that its unpacking shows. */
-    async function changed(fill: (root: string) => void, change: (root: string) => void) {
+    async function changed(fill: (root: string) => void, change: (root: string) => void, privileges = ROOT) {
       using temp = tempDirectory();
       const at = (name: string) => join(temp.path, name);
       for (const name of ['lower', 'upper', 'work', 'merged', 'upper2']) mkdirSync(at(name));
       fill(at('lower'));
       const overlay = (options: string[]) =>
         mount(
-          { type: 'overlay', source: 'overlay', options: [...options, 'redirect_dir=off', 'metacopy=off'] },
+          {
+            type: 'overlay',
+            source: 'overlay',
+            options: [...options, ...privileges.overlayOptions],
+          },
           at('merged'),
         );
       overlay([`lowerdir=${at('lower')}`, `upperdir=${at('upper')}`, `workdir=${at('work')}`, 'index=off']);
@@ -370,8 +385,8 @@ describe('overlay', () => {
         unmount(at('merged'));
       }
       const [directory, below, blob] = [at('upper'), at('lower'), at('blob')];
-      await packLayer(pools.bulk, { directory, below, into: blob, compression: gzip, signal });
-      await applyLayer(pools.bulk, { blob, directory: at('upper2'), lowers: [below], signal });
+      await packLayer(pools.bulk, { directory, below, into: blob, compression: gzip, privileges, signal });
+      await applyLayer(pools.bulk, { blob, directory: at('upper2'), lowers: [below], privileges, signal });
       overlay([`lowerdir=${at('upper2')}:${at('lower')}`]);
       try {
         expect(withoutDirectoryTimes(describeTree(at('merged'), { wholeSeconds: true }))).toEqual(wanted);
@@ -388,6 +403,35 @@ describe('overlay', () => {
       setXattr(join(root, 'd/b'), 'user.x', Buffer.from('1'));
       linkSync(join(root, 'd/a'), join(root, 'd/twin'));
     };
+    test.each([
+      ['root', ROOT],
+      ['root of a user namespace', inUserNamespace(ROOT.capabilities)],
+    ])('a directory that was replaced, for %s', async (_, privileges) => {
+      const replace = (root: string) => {
+        rmSync(join(root, 'd'), { recursive: true });
+        mkdirSync(join(root, 'd'));
+        writeFileSync(join(root, 'd/new'), '');
+      };
+      const gone = ['a', 'b', 'e', 'link', 'twin', 'zero'].map((name) => `d/.wh.${name}`);
+      const names = await changed(fill, replace, privileges);
+      expect(names.toSorted()).toEqual(['d', 'd/new', ...gone].toSorted());
+    });
+
+    test('an attribute of overlayfs that does not count here is a file’s own, and hides nothing', async () => {
+      using temp = tempDirectory();
+      const at = (name: string) => join(temp.path, name);
+      mkdirSync(at('lower'));
+      fill(at('lower'));
+      mkdirSync(at('upper/d'), { recursive: true });
+      writeFileSync(at('upper/d/new'), '');
+      setXattr(at('upper/d'), 'user.overlay.opaque', Buffer.from('y'));
+      const options = { directory: at('upper'), below: at('lower'), into: at('blob'), compression: gzip, signal };
+      await packLayer(pools.bulk, options);
+      expect(namesIn(at('blob'))).toEqual(['d', 'd/new']);
+      await packLayer(pools.bulk, { ...options, privileges: inUserNamespace(ROOT.capabilities) });
+      expect(namesIn(at('blob'))).toContain('d/.wh.a');
+    });
+
     const rewrite = (path: string, content: string) => {
       const { atimeNs, mtimeNs } = lstat(path);
       writeFileSync(path, content);

@@ -11,7 +11,7 @@ import {
 } from '../compression/index.ts';
 import { TAR_BLOCK, TarReader } from '../tar/index.ts';
 import { limitError, type UnpackLimits } from './limits.ts';
-import { TreeWriter } from './tree-writer.ts';
+import { TreeWriter, type Whiteouts } from './tree-writer.ts';
 import { type PackedTree, packTree, packTrees } from './walk.ts';
 
 /** What runs in a bulk worker; {@link file://./index.ts} has the face. */
@@ -34,6 +34,7 @@ export interface PackArgs {
   readonly below?: string | undefined;
   readonly into: string;
   readonly compression: CompressionChoice;
+  readonly overlayXattrs: string;
   readonly maxMtime?: bigint | undefined;
 }
 
@@ -41,6 +42,7 @@ export async function packLayerTask(args: PackArgs, context: TaskContext): Promi
   const chunks = packTree(args.directory, {
     below: args.below,
     maxMtime: args.maxMtime,
+    overlayXattrs: args.overlayXattrs,
     check: () => context.throwIfAborted(),
   });
   return writeLayer(chunks, args.into, args.compression, context);
@@ -108,7 +110,7 @@ export type UnpackSource = { readonly path: string } | { readonly port: MessageP
 export interface UnpackArgs {
   readonly source: UnpackSource;
   readonly directory: string;
-  readonly whiteouts: 'overlay' | 'plain';
+  readonly whiteouts: Whiteouts;
   readonly lowers?: readonly string[] | undefined;
   readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
   /** Of the blob as it comes. */

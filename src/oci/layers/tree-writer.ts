@@ -17,16 +17,17 @@ import { type TarEntry, type TarHandler, textOf } from '../tar/index.ts';
 import { Directories, isWhiteoutStat } from './directories.ts';
 import { AUFS_PREFIX, fsName, isPrivateXattr, OPAQUE_MARKER, pathComponents, WHITEOUT_PREFIX } from './names.ts';
 
+/** Whiteout entries become char 0/0 nodes and this attribute of opaque directories. `plain`: they are files like others. */
+export type Whiteouts = 'plain' | { readonly opaque: string };
+
 export interface TreeWriterOptions {
-  /** `overlay`: whiteout entries become char 0/0 nodes and opaque attributes. `plain`: they are files like others. */
-  readonly whiteouts: 'overlay' | 'plain';
+  readonly whiteouts: Whiteouts;
   /** Upper directories of the layers below, top first: for metadata of missing parents, links through them, hard link targets. */
   readonly lowers?: readonly string[] | undefined;
   /** Replaces all owners. */
   readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
 }
 
-const OPAQUE_XATTR = 'trusted.overlay.opaque';
 const YES = Buffer.from('y');
 
 /**
@@ -56,7 +57,7 @@ export class TreeWriter implements TarHandler, Disposable {
       throw error;
     }
     this.#directories = new Directories(this.#root, this.#lowers, (parent, name, replacedWhiteout) => {
-      if (replacedWhiteout) parent.setXattr(name, OPAQUE_XATTR, YES);
+      if (replacedWhiteout) this.#makeOpaque(parent, name);
     });
   }
 
@@ -68,7 +69,7 @@ export class TreeWriter implements TarHandler, Disposable {
     const name = parts.pop();
     // Of the root itself an archive says nothing: it is what it was before.
     if (name === undefined) return;
-    if (this.#options.whiteouts === 'overlay' && name.startsWith(WHITEOUT_PREFIX)) {
+    if (this.#options.whiteouts !== 'plain' && name.startsWith(WHITEOUT_PREFIX)) {
       this.#whiteout(parts, name);
       return;
     }
@@ -134,6 +135,11 @@ export class TreeWriter implements TarHandler, Disposable {
     return this.#options.owner ?? entry;
   }
 
+  #makeOpaque(dir: Dir, name: string): void {
+    const { whiteouts } = this.#options;
+    if (whiteouts !== 'plain') dir.setXattr(name, whiteouts.opaque, YES);
+  }
+
   #whiteout(parts: readonly string[], marker: string): void {
     if (marker === OPAQUE_MARKER) {
       if (parts.length === 0) {
@@ -143,7 +149,7 @@ export class TreeWriter implements TarHandler, Disposable {
       const name = parts.at(-1) as string;
       this.#directories.open(parts);
       const { dir } = this.#directories.open(parts.slice(0, -1));
-      dir.setXattr(name, OPAQUE_XATTR, YES);
+      this.#makeOpaque(dir, name);
       return;
     }
     if (marker.startsWith(AUFS_PREFIX)) return;
@@ -154,18 +160,18 @@ export class TreeWriter implements TarHandler, Disposable {
     const there = dir.lstatIfAny(name);
     // What this layer itself holds stays: a whiteout is about the layers below (OCI image spec, layer.md).
     if (there === undefined) dir.mknod(name, S_IFCHR, 0, 0);
-    else if (there.type === 'dir') dir.setXattr(name, OPAQUE_XATTR, YES);
+    else if (there.type === 'dir') this.#makeOpaque(dir, name);
   }
 
   #directory(dir: Dir, name: string, path: string, entry: TarEntry): void {
     const there = dir.lstatIfAny(name);
     let hidesLower = false;
     if (there !== undefined && there.type !== 'dir') {
-      hidesLower = this.#options.whiteouts === 'overlay' && isWhiteoutStat(there);
+      hidesLower = this.#options.whiteouts !== 'plain' && isWhiteoutStat(there);
       this.#clear(dir, name);
     }
     if (there?.type !== 'dir') dir.mkdir(name, 0o700);
-    if (hidesLower) dir.setXattr(name, OPAQUE_XATTR, YES);
+    if (hidesLower) this.#makeOpaque(dir, name);
     const { uid, gid } = this.#owner(entry);
     dir.chown(name, uid, gid);
     dir.chmod(name, entry.mode);
@@ -209,7 +215,7 @@ export class TreeWriter implements TarHandler, Disposable {
     if (targetName === undefined) throw this.#badLink(entry);
     const { dir: from } = this.#directories.open(parts);
     const there = from.lstatIfAny(targetName);
-    const isGone = there === undefined || (this.#options.whiteouts === 'overlay' && isWhiteoutStat(there));
+    const isGone = there === undefined || (this.#options.whiteouts !== 'plain' && isWhiteoutStat(there));
     if (there?.type === 'dir' || (isGone && !this.#copyUp(from, targetName, [...parts, targetName].join('/'))))
       throw this.#badLink(entry);
     // A link to itself would otherwise remove what it links to.

@@ -1,6 +1,6 @@
 import { closeSync, constants, openSync, readdirSync } from 'node:fs';
 import { CodedError } from '../../base/index.ts';
-import { Dir, O_PATH, readXattrsOf, type Stat } from '../../sys/index.ts';
+import { Dir, O_PATH, ROOT as ROOT_PRIVILEGES, readXattrsOf, type Stat } from '../../sys/index.ts';
 import { type ByteString, byteString, type TarEntry, TarWriter } from '../tar/index.ts';
 import { saysTheSame, wholeSeconds } from './compare.ts';
 import { isWhiteoutStat } from './directories.ts';
@@ -14,6 +14,8 @@ export interface WalkOptions {
 }
 
 interface PackerOptions extends WalkOptions {
+  /** Before the names of overlayfs's attributes in the tree. */
+  readonly overlayXattrs?: string;
   /** To the nearest second, as BuildKit's tar exporter; else cut, as layers. */
   readonly roundTimes?: boolean;
 }
@@ -28,7 +30,7 @@ const METACOPY = 'overlay.metacopy';
  */
 export function* packTree(
   directory: string,
-  options: WalkOptions & { readonly below?: string | undefined } = {},
+  options: WalkOptions & Pick<PackerOptions, 'overlayXattrs'> & { readonly below?: string | undefined } = {},
 ): Generator<Buffer> {
   yield* pack([{ directory }], options.below, options);
 }
@@ -99,6 +101,12 @@ class TreePacker {
     this.#check = options.check ?? (() => {});
   }
 
+  /** A step may set the attributes that do not count here. */
+  #isOpaque(xattrs: ReadonlyMap<string, Buffer>): boolean {
+    const { overlayXattrs = ROOT_PRIVILEGES.overlayXattrs } = this.#options;
+    return xattrs.get(`${overlayXattrs}opaque`)?.toString('latin1') === 'y';
+  }
+
   *drain(): Generator<Buffer> {
     for (let chunk = this.writer.take(); chunk !== undefined; chunk = this.writer.take()) yield chunk;
   }
@@ -134,7 +142,7 @@ class TreePacker {
   ): Generator<Buffer> {
     const xattrs = dir.readXattrs(name);
     const entry = this.#entry(path, stat, { type: 'directory', ...withXattrs(xattrs, path) });
-    const level: Level = { path: `${path}/`, isOpaque: above.isOpaque || isOpaque(xattrs), above, entry };
+    const level: Level = { path: `${path}/`, isOpaque: above.isOpaque || this.#isOpaque(xattrs), above, entry };
     const isMerged = below !== undefined && old?.type === 'dir';
     if (!isMerged || !saysTheSame(name, dir, stat, below, old, this.#check)) this.#enter(level);
     using inside = dir.openDir(name);
@@ -246,11 +254,6 @@ class TreePacker {
 
 function entryNames(dir: Dir): ByteString[] {
   return readdirSync(dir.procPath, { encoding: 'latin1' });
-}
-
-function isOpaque(xattrs: ReadonlyMap<string, Buffer>): boolean {
-  const value = xattrs.get('trusted.overlay.opaque') ?? xattrs.get('user.overlay.opaque');
-  return value?.toString('latin1') === 'y';
 }
 
 function withXattrs(all: ReadonlyMap<string, Buffer>, path: ByteString): Pick<TarEntry, 'xattrs'> {
