@@ -41,7 +41,6 @@ export {
   type SharedThreadsOptions,
 } from './threads/shared-threads.ts';
 export * from './threads/sibling-module.ts';
-export * from './threads/spare-threads.ts';
 export { type MessagePort, portToStream, readPort, streamToPort, writePort } from './threads/stream-port.ts';
 export { startThread, type Thread, type ThreadOptions, type ThreadPort } from './threads/thread.ts';
 export * from './xattr.ts';

@@ -5,12 +5,8 @@ export type PlainStatus = google.rpc.Status.$Properties;
 
 export type PlainMetadata = readonly (readonly [string, string | Uint8Array])[];
 
-/** From the serving thread to a session's thread. */
+/** From the serving thread to a session's lane in its thread. */
 export type ToSession =
-  /** To a thread that waits for its session. */
-  | { readonly t: 'warm' }
-  /** A session begins: all that follows, up to `close`, is its own. */
-  | { readonly t: 'begin' }
   /** Bytes of the tunnel, and their end. */
   | { readonly t: 'bytes'; readonly data: Uint8Array }
   | { readonly t: 'eof' }
@@ -47,9 +43,7 @@ export type FromSession =
   | { readonly t: 'result'; readonly id: number; readonly value: unknown }
   | { readonly t: 'failed'; readonly id: number; readonly error: PlainStatus }
   /** The nested connection is gone. */
-  | { readonly t: 'gone' }
-  /** The last word of a session. `reusable`: the thread may have another. */
-  | { readonly t: 'over'; readonly reusable: boolean };
+  | { readonly t: 'gone' };
 
 /** Most bytes of the tunnel in flight between the two threads, each way. */
 export const CREDIT_BYTES = 4 * 1024 * 1024;

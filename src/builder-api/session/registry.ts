@@ -6,7 +6,7 @@ import { methodPath } from '../grpc/service.ts';
 import { Control } from '../services/control.ts';
 import { watchHealth } from './health.ts';
 import { SESSION_HEALTH_TIMEOUT, SESSION_ID, SESSION_METHOD, SESSION_SHARED_KEY } from './metadata-names.ts';
-import { SessionTunnel, sessionThreads } from './tunnel.ts';
+import { END_GRACE_MS, SessionTunnel, sessionThreads } from './tunnel.ts';
 
 /** A connected build client: a channel to what it serves. */
 export interface Session extends Pick<SessionTunnel, 'open' | 'run' | 'closed' | 'close'> {
@@ -39,21 +39,30 @@ export class SessionRegistry implements AsyncDisposable {
   readonly #threads: ReturnType<typeof sessionThreads>;
 
   /**
-   * `spareThreads` are kept ready for the next sessions, with the modules `preload` of the tasks that sessions run. A logical session that is
+   * Sessions share `threads` threads, one by default, that load the modules `preload` of the tasks that sessions run. A logical session that is
    * away is waited for for `logicalGraceMs`.
    */
   constructor(
     options: {
       readonly logger?: Logger;
-      readonly spareThreads?: number;
+      readonly threads?: number;
       readonly preload?: readonly URL[];
       readonly logicalGraceMs?: number;
     } = {},
   ) {
     this.#log = options.logger ?? silentLogger;
     this.#logicalGraceMs = options.logicalGraceMs ?? LOGICAL_GRACE_MS;
-    this.#threads = sessionThreads(options.spareThreads ?? 0, options.preload ?? []);
-    this.#threads.refill();
+    this.#threads = sessionThreads(options.threads ?? 1, options.preload ?? []);
+  }
+
+  /** Starts a thread before a session needs one. */
+  startAhead(): void {
+    this.#threads.startAhead();
+  }
+
+  /** How many threads were started so far. */
+  get threadsStarted(): number {
+    return this.#threads.started;
   }
 
   /** Serves Control.Session on `server`. */
@@ -176,10 +185,12 @@ export class SessionRegistry implements AsyncDisposable {
     return [...this.#sessions.keys()];
   }
 
-  /** Ends all sessions. */
+  /** Ends all sessions, and their work with the threads where it does not end in time. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#threads[Symbol.asyncDispose]();
+    const timer = setTimeout(() => void this.#threads[Symbol.asyncDispose](), END_GRACE_MS);
     await Promise.all([...this.#sessions.values()].map(({ tunnel }) => tunnel[Symbol.asyncDispose]()));
+    clearTimeout(timer);
+    await this.#threads[Symbol.asyncDispose]();
   }
 }
 

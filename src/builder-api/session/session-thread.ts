@@ -1,7 +1,6 @@
 import { Duplex, duplexPair } from 'node:stream';
-import { getHeapStatistics } from 'node:v8';
 import { CodedError, cancelledError } from '../../base/index.ts';
-import type { ThreadPort } from '../../sys/index.ts';
+import type { LanePort } from '../../sys/index.ts';
 import { type Channel, clientOf, type RawCall } from '../grpc/channel.ts';
 import { ConnectionChannel } from '../grpc/client.ts';
 import { Metadata } from '../grpc/metadata.ts';
@@ -17,12 +16,7 @@ export interface SessionTaskContext {
   post(message: unknown): void;
 }
 
-type Port = Pick<ThreadPort<ToSession, FromSession>, 'post'>;
-
-/** A thread serves so many sessions one after the other, … */
-const MAX_SESSIONS = 64;
-/** … and none after it has grown to so much: a big transfer's memory is not kept. */
-const MAX_BYTES = 96 * 1024 * 1024;
+type Port = LanePort<ToSession, FromSession>;
 
 /** The tunnel's end in this thread: bytes come as messages and are acknowledged when read, which is the credit. */
 class TunnelEnd extends Duplex {
@@ -133,7 +127,7 @@ class TunnelEnd extends Duplex {
 }
 
 /** One call over a connection to nobody else: what it compiles, the session's first need not. */
-async function warmUp(): Promise<void> {
+export async function warm(): Promise<void> {
   // Loaded here alone: a session that finds no spare thread need not wait for them.
   const [{ GrpcServer }, { Health }] = await Promise.all([
     import('../grpc/server.ts'),
@@ -157,40 +151,14 @@ interface ProxiedCall {
   gate: PromiseWithResolvers<void> | undefined;
 }
 
-/** A thread for sessions, one after the other: code that has run once is fast, and starting a thread costs more than a small build. */
-export function start(port: ThreadPort<ToSession, FromSession>): void {
-  let served = 0;
-  let receive: ((message: ToSession) => void) | undefined;
-  port.onMessage((message) => {
-    if (message.t === 'warm') void warmUp();
-    else if (message.t !== 'begin') receive?.(message);
-    else {
-      served++;
-      let over = false;
-      // What an ended session still has to say concerns nobody, least of all the next.
-      const own: Port = { post: (posted, transfer) => over || port.post(posted, transfer) };
-      receive = serve(own, () => {
-        receive = undefined;
-        over = true;
-        // Whatever fails late fails in this turn, and then the thread with it.
-        setImmediate(() => {
-          const { total_heap_size, external_memory } = getHeapStatistics();
-          const reusable = served < MAX_SESSIONS && total_heap_size + external_memory < MAX_BYTES;
-          port.post({ t: 'over', reusable });
-          if (!reusable) port.close();
-        });
-      });
-    }
-  });
-}
-
-/** One session: the nested HTTP/2 client, and the tasks that use it. `onOver` is called once, when it is closed and its work has ended. */
-function serve(port: Port, onOver: () => void): (message: ToSession) => void {
+/** One session: the nested HTTP/2 client, and the tasks that use it. Settles once it is closed and its work has ended. */
+export function serve(port: Port): Promise<void> {
   const tunnel = new TunnelEnd(port);
   tunnel.on('error', () => {});
   const channel = new ConnectionChannel(tunnel);
   const calls = new Map<number, ProxiedCall>();
   const tasks = new Map<number, AbortController>();
+  const over = Promise.withResolvers<void>();
   let closing = false;
   let ended = false;
 
@@ -199,7 +167,7 @@ function serve(port: Port, onOver: () => void): (message: ToSession) => void {
     ended = true;
     channel.destroy();
     tunnel.destroy();
-    void channel.closed.then(onOver);
+    void channel.closed.then(over.resolve);
   };
   void channel.closed.then(() => {
     port.post({ t: 'gone' });
@@ -207,7 +175,7 @@ function serve(port: Port, onOver: () => void): (message: ToSession) => void {
     for (const task of tasks.values()) task.abort(reason);
   });
 
-  return (message) => {
+  port.onMessage((message) => {
     switch (message.t) {
       case 'bytes':
         return tunnel.deliver(message.data);
@@ -253,7 +221,8 @@ function serve(port: Port, onOver: () => void): (message: ToSession) => void {
         for (const task of tasks.values()) task.abort(cancelledError());
         return end();
     }
-  };
+  });
+  return over.promise;
 
   function open(message: ToSession & { t: 'open' }): void {
     const { id, path, timeoutMs } = message;

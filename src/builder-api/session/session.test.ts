@@ -148,10 +148,12 @@ describe('a session through the tunnel', () => {
     await expect(hanging).rejects.toThrow('stop');
   });
 
-  test('leaves its thread to the next one, which never hears of what it left under way', async () => {
-    const { registry, connect } = await daemon({ spareThreads: 1 });
-    const module = siblingModule(import.meta.url, './testdata/task');
-    const secrets = { getSecret: (r: { id?: string | null }) => ({ data: Buffer.from(`of ${r.id}`) }) };
+  const module = siblingModule(import.meta.url, './testdata/task');
+  const secrets = { getSecret: (r: { id?: string | null }) => ({ data: Buffer.from(`of ${r.id}`) }) };
+
+  test('shares its thread with others, one after the other and at once, and none hears of what another left under way', async () => {
+    const { registry, connect } = await daemon();
+    registry.startAhead();
     const threads: string[] = [];
     for (let round = 0; round < 3; round++) {
       const channel = connect();
@@ -170,22 +172,75 @@ describe('a session through the tunnel', () => {
       stop.abort(new Error('late'));
       session.close();
       expect(await asked).toBe(`secret of round ${round}`);
-      threads.push(await following.run<string>({ module, fn: 'whichThread' }, {}, { signal }));
       next.destroy();
       await expect.poll(() => registry.ids()).toEqual([]);
     }
-    // One is started ahead while the first works.
-    expect(new Set(threads).size).toBeLessThanOrEqual(2);
+    const many = await Promise.all(
+      Array.from({ length: 30 }, () => registry.get(host(connect(), { secrets }).id, { signal })),
+    );
+    const answers = many.map((session, at) => session.run({ module, fn: 'ask' }, `${at}`, { signal }));
+    expect(await Promise.all(answers)).toEqual(many.map((_, at) => `secret of ${at}`));
+    expect(new Set(threads).size).toBe(1);
+    expect(registry.threadsStarted).toBe(1);
   });
 
-  test('two at the same time have a thread each', async () => {
-    const { registry, connect } = await daemon({ spareThreads: 1 });
-    const module = siblingModule(import.meta.url, './testdata/task');
-    const sessions = await Promise.all(
-      [host(connect(), {}), host(connect(), {})].map(({ id }) => registry.get(id, { signal })),
+  test('what fails late in one, or computes for long, harms no neighbour', async () => {
+    const { registry, connect } = await daemon();
+    const [bad, good] = await Promise.all(
+      [host(connect(), { secrets }), host(connect(), { secrets })].map(({ id }) => registry.get(id, { signal })),
     );
-    const threads = sessions.map((session) => session.run<string>({ module, fn: 'whichThread' }, {}, { signal }));
-    expect(new Set(await Promise.all(threads)).size).toBe(2);
+    const spinning = bad!.run({ module, fn: 'spin' }, 300, { signal });
+    expect(await good!.run({ module, fn: 'ask' }, 'a', { signal })).toBe('secret of a');
+    await spinning;
+    await expect(bad!.run({ module, fn: 'failLate' }, {}, { signal })).rejects.toMatchObject({
+      code: 'unavailable',
+      reason: 'SESSION_LOST',
+    });
+    expect(await good!.run({ module, fn: 'ask' }, 'b', { signal })).toBe('secret of b');
+    expect(registry.threadsStarted).toBe(1);
+  });
+
+  test('its thread’s end is the platform’s failure, and the next session has another', async () => {
+    const { registry, connect } = await daemon();
+    const [one, two] = await Promise.all(
+      [host(connect(), { secrets }), host(connect(), { secrets })].map(({ id }) => registry.get(id, { signal })),
+    );
+    const hanging = two!.run({ module, fn: 'hang' }, {}, { signal });
+    const lost = { code: 'unavailable', reason: 'SESSION_LOST', fault: 'infrastructure' };
+    await Promise.all([
+      expect(one!.run({ module, fn: 'exit' }, {}, { signal })).rejects.toMatchObject(lost),
+      expect(hanging).rejects.toMatchObject(lost),
+    ]);
+    await expect(clientOf(Secrets, two!).getSecret({ id: 'x' }, { signal })).rejects.toMatchObject(lost);
+    const next = await registry.get(host(connect(), { secrets }).id, { signal });
+    expect(await next.run({ module, fn: 'ask' }, 'c', { signal })).toBe('secret of c');
+  });
+
+  test('a client that sends without end, garbage or what nobody reads, does not reach its neighbours', async () => {
+    const { registry, connect } = await daemon();
+    const { Metadata } = await import('../grpc/index.ts');
+    const metadata = new Metadata().add('x-docker-expose-session-uuid', 'garbage');
+    const raw = connect().open('/moby.buildkit.v1.Control/Session', { signal, metadata });
+    let sent = 0;
+    const flooding = host(connect(), {
+      upload: {
+        async *pull() {
+          for (; sent < 1000; sent++) yield { data: Buffer.alloc(100_000) };
+        },
+      },
+    });
+    const [flood, good] = await Promise.all(
+      [flooding, host(connect(), { secrets })].map(({ id }) => registry.get(id, { signal })),
+    );
+    await registry.get('garbage', { signal });
+    void raw.write(encodeBytesMessage(Buffer.alloc(100_000, 'HTTP/1.1 ')));
+    const unread = clientOf(Upload, flood!).pull({ signal });
+    await unread.responses[Symbol.asyncIterator]().next();
+    for (let asked = 0; asked < 50; asked++)
+      expect(await good!.run({ module, fn: 'ask' }, `${asked}`, { signal })).toBe(`secret of ${asked}`);
+    expect(sent).toBeLessThan(900);
+    await expect.poll(() => registry.ids()).not.toContain('garbage');
+    expect(registry.threadsStarted).toBe(1);
   });
 
   test('its end fails what is under way, and lookups', async () => {

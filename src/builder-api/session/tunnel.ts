@@ -1,5 +1,5 @@
 import { type AbortOptions, CodedError, cancelledError, type Logger, silentLogger } from '../../base/index.ts';
-import { SpareThreads, siblingModule, type Thread } from '../../sys/index.ts';
+import { type Lane, SharedThreads, siblingModule } from '../../sys/index.ts';
 import type { CallOptions, Channel, RawCall } from '../grpc/channel.ts';
 import { assertSendable } from '../grpc/framing.ts';
 import { MessageQueue } from '../grpc/messages.ts';
@@ -10,8 +10,10 @@ import { errorOfStatus } from '../grpc/status.ts';
 import { decodeBytesMessage, encodeBytesMessage } from './bytes-message.ts';
 import { BATCH_BYTES, CREDIT_BYTES, type FromSession, type ToSession } from './protocol.ts';
 
-/** How long a closed session may take to end its tasks before its thread is ended. */
-const END_GRACE_MS = 5000;
+/** A closed session whose work goes on for longer is worth a line in the log. */
+export const END_GRACE_MS = 5000;
+/** A thread of sessions that stands still for longer is ended with all of them: a task there hangs in a call of the system. */
+const HELD_MS = 60_000;
 const WRITE_WINDOW = 1024 * 1024;
 /**
  * Said at once for the session's thread, whose own saying of it is left out: a client gives the connection up when it has heard nothing for ten
@@ -27,15 +29,10 @@ export interface SessionTask {
   readonly fn: string;
 }
 
-/** Threads kept for the next session after one: what many sessions at once have started is ended again. */
-const MAX_IDLE = 3;
-
-/** Threads for sessions, `spares` of them started ahead; `preload` are the modules of their tasks. */
-export function sessionThreads(spares: number, preload: readonly URL[]): SpareThreads<ToSession, FromSession> {
-  return new SpareThreads(
-    { module: siblingModule(import.meta.url, './session-thread'), name: 'session', preload },
-    { count: spares, keep: spares === 0 ? 0 : MAX_IDLE, warm: { t: 'warm' } },
-  );
+/** Threads that sessions share, `threads` at most; `preload` are the modules of their tasks. */
+export function sessionThreads(threads: number, preload: readonly URL[]): SharedThreads<ToSession, FromSession> {
+  const module = siblingModule(import.meta.url, './session-thread');
+  return new SharedThreads({ module, name: 'session', threads, preload, heldMs: HELD_MS, whenHeld: 'end' });
 }
 
 interface PendingTask {
@@ -50,8 +47,7 @@ interface PendingTask {
  */
 export class SessionTunnel implements Channel, AsyncDisposable {
   readonly #call: ServerCall;
-  readonly #threads: SpareThreads<ToSession, FromSession>;
-  readonly #thread: Thread<ToSession, FromSession>;
+  readonly #lane: Lane<ToSession, FromSession>;
   readonly #log: Logger;
   readonly #over = Promise.withResolvers<void>();
   readonly #closed = new AbortController();
@@ -70,23 +66,19 @@ export class SessionTunnel implements Channel, AsyncDisposable {
 
   constructor(
     call: ServerCall,
-    options: { readonly threads: SpareThreads<ToSession, FromSession>; readonly logger?: Logger },
+    options: { readonly threads: SharedThreads<ToSession, FromSession>; readonly logger?: Logger },
   ) {
     this.#call = call;
     this.#log = options.logger ?? silentLogger;
-    this.#threads = options.threads;
-    this.#thread = options.threads.take();
-    this.#thread.onMessage((message) => this.#onMessage(message));
-    // The thread may outlive the session, and must not keep it.
-    const watched: { onEnd: ((error?: unknown) => void) | undefined } = { onEnd: (error) => this.#threadEnded(error) };
-    void this.#over.promise.then(() => {
-      watched.onEnd = undefined;
+    this.#lane = options.threads.open();
+    this.#lane.onMessage((message) => this.#onMessage(message));
+    void this.#lane.ended.then((end) => {
+      if (end.kind !== 'done' && !this.closed.aborted) {
+        this.#log.warn('the work of a session failed', { err: end.error });
+        this.#close(sessionLost(end.error));
+      }
+      this.#over.resolve();
     });
-    this.#thread.ended.then(
-      () => watched.onEnd?.(),
-      (error: unknown) => watched.onEnd?.(error),
-    );
-    this.#post({ t: 'begin' });
     call.sendHeaders();
     call.write(encodeBytesMessage(PREAMBLE));
     call.signal.addEventListener('abort', () => this.#close(sessionClosed(call.signal.reason)), { once: true });
@@ -230,23 +222,11 @@ export class SessionTunnel implements Channel, AsyncDisposable {
         return;
       case 'gone':
         this.#close(sessionClosed());
-        return;
-      case 'over':
-        // Otherwise it ends by itself.
-        if (message.reusable) void this.#threads.giveBack(this.#thread).then(() => this.#over.resolve());
     }
   }
 
-  /** Nothing of a closed session reaches its thread any more, where another may have begun. */
   #post(message: ToSession, transfer: readonly ArrayBuffer[] = []): void {
-    if (!this.#closed.signal.aborted) this.#thread.post(message, transfer);
-  }
-
-  #threadEnded(error: unknown): void {
-    if (error !== undefined) this.#log.warn('session thread failed', { err: error });
-    this.#close(sessionClosed(error));
-    this.#over.resolve();
-    this.#threads.refill();
+    if (!this.#closed.signal.aborted) this.#lane.post(message, transfer);
   }
 
   #send(data: Uint8Array): void {
@@ -273,8 +253,9 @@ export class SessionTunnel implements Channel, AsyncDisposable {
     this.#closed.abort(reason);
     for (const call of this.#calls.values()) call.fail(reason);
     this.#calls.clear();
-    this.#thread.post({ t: 'close' });
-    const timer = setTimeout(() => void this.#thread.terminate(), END_GRACE_MS);
+    this.#lane.post({ t: 'close' });
+    const timer = setTimeout(() => this.#log.warn('the work of a session goes on though it is closed'), END_GRACE_MS);
+    timer.unref();
     void this.#over.promise.then(() => {
       clearTimeout(timer);
       for (const task of this.#tasks.values()) task.reject(reason);
@@ -384,5 +365,13 @@ function sessionClosed(cause?: unknown): CodedError {
     reason: 'SESSION_CLOSED',
     hint: 'keep the build client running until the build ends',
     ...(cause === undefined ? {} : { cause }),
+  });
+}
+
+function sessionLost(cause: unknown): CodedError {
+  return new CodedError('unavailable', 'the session was lost, its thread in the builder has failed', {
+    reason: 'SESSION_LOST',
+    hint: 'run the build again',
+    cause,
   });
 }

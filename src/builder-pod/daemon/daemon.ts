@@ -18,8 +18,8 @@ import { BUILDKIT_VERSION, workerRecord } from './worker.ts';
 /** How long running calls may wind up when the daemon ends. */
 const CLOSE_GRACE_MS = 1000;
 const IDLE_CHECK_MS = 5000;
-/** Session threads kept ready. */
-const SPARE_SESSIONS = 1;
+/** Threads that sessions share at most, and at least two: they receive files. */
+const MAX_SESSION_THREADS = 4;
 /** Host that names the embedded registry in manifests and image references. */
 const EMBEDDED_REGISTRY = 'slipway.localhost';
 
@@ -45,7 +45,7 @@ export async function startDaemon(
   const sessions = opened.use(
     new SessionRegistry({
       logger: log,
-      spareThreads: SPARE_SESSIONS,
+      threads: Math.max(2, Math.min(availableParallelism(), MAX_SESSION_THREADS)),
       preload: [receiveModule],
       logicalGraceMs: config.sessionGraceMs,
     }),
@@ -108,6 +108,7 @@ export async function startDaemon(
   for (const address of config.addresses) addresses.push(await listen(server, address, config, opened));
   // All files of a start are made: what is left of the reserve is taken again before any build can.
   await state.reserve.fill();
+  sessions.startAhead();
   builder.startAhead();
   const idle = watchIdle(config.idleTimeoutMs, () => engine.activeBuilds + server.activeCalls, opened);
   const closing = opened.move();

@@ -5,11 +5,7 @@ import type { ThreadFromWorker, ThreadPort, ThreadToWorker } from './thread.ts';
 /** What runs in a dedicated thread: loads its module, calls `start(port, data)`, and delivers messages. */
 if (parentPort === null) throw new Error('this module runs in a worker thread only');
 const port = parentPort;
-const { module, data, preload } = workerData as {
-  readonly module: string;
-  readonly data: unknown;
-  readonly preload: readonly string[];
-};
+const { module, data } = workerData as { readonly module: string; readonly data: unknown };
 
 const early: unknown[] = [];
 let handler: ((message: unknown) => void) | undefined;
@@ -41,10 +37,7 @@ process.on('unhandledRejection', fail);
 try {
   const { start } = (await import(module)) as { start?: (port: ThreadPort, data: unknown) => unknown };
   if (typeof start !== 'function') throw new Error(`${module} exports no function start`);
-  // What cannot be loaded fails where it is used.
-  const started = start(threadPort, data);
-  for (const url of preload) void import(url).catch(() => {});
-  await started;
+  await start(threadPort, data);
 } catch (error) {
   fail(error);
 }

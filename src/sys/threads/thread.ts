@@ -38,21 +38,15 @@ export interface ThreadOptions {
   readonly data?: unknown;
   readonly transfer?: readonly Transferable[];
   readonly resourceLimits?: ResourceLimits;
-  /** Modules that the thread will import when it works: loaded as soon as it has started. */
-  readonly preload?: readonly URL[];
 }
 
-/** Starts a dedicated thread (a session, a frontend). */
+/** Starts a dedicated thread (the registry, the writer of blobs). */
 export function startThread<In = unknown, Out = unknown>(options: ThreadOptions): Thread<In, Out> {
   const worker = new Worker(siblingModule(import.meta.url, './thread-worker'), {
     name: options.name,
     execArgv: [...THREAD_NODE_OPTIONS],
     trackUnmanagedFds: false,
-    workerData: {
-      module: options.module.href,
-      data: options.data,
-      preload: options.preload?.map((url) => url.href) ?? [],
-    },
+    workerData: { module: options.module.href, data: options.data },
     transferList: [...(options.transfer ?? [])],
     ...(options.resourceLimits === undefined ? {} : { resourceLimits: options.resourceLimits }),
   });

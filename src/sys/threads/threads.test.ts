@@ -2,7 +2,6 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { cancelledError, neverAborted } from '../../base/index.ts';
 import { createPools, WorkerPool } from './pool.ts';
 import { siblingModule } from './sibling-module.ts';
-import { SpareThreads } from './spare-threads.ts';
 import { startThread } from './thread.ts';
 
 const tasks = siblingModule(import.meta.url, '../testdata/tasks');
@@ -152,34 +151,5 @@ describe('a dedicated thread', () => {
     const thread = startThread({ module, name: 'echo' });
     await thread.terminate();
     await thread.ended;
-  });
-
-  test('spares: what is given back is given out again, as far as it is to be kept', async () => {
-    await using spares = new SpareThreads<string, string>({ module, name: 'echo' }, { count: 0, keep: 1 });
-    const [one, two] = [spares.take(), spares.take()];
-    expect(two).not.toBe(one);
-    await spares.giveBack(one);
-    await spares.giveBack(two);
-    await two.ended;
-    expect(spares.take()).toBe(one);
-    const replaced = spares.take();
-    expect(replaced).not.toBe(one);
-    await spares.giveBack(one);
-    one.post('fail');
-    await expect(one.ended).rejects.toThrow('asked to fail');
-    // One that has ended is no spare.
-    const last = spares.take();
-    expect(last).not.toBe(one);
-    await Promise.all([replaced.terminate(), last.terminate()]);
-  });
-
-  test('spares: closing ends those that are kept, and those given back later', async () => {
-    const spares = new SpareThreads<string, string>({ module, name: 'echo' }, { count: 1 });
-    const [kept, late] = [spares.take(), spares.take()];
-    await spares.giveBack(kept);
-    await spares[Symbol.asyncDispose]();
-    await kept.ended;
-    await spares.giveBack(late);
-    await late.ended;
   });
 });

@@ -13,6 +13,23 @@ const THIS_THREAD = newId();
 
 export const whichThread = (): string => THIS_THREAD;
 
+export function spin(milliseconds: number): void {
+  const until = performance.now() + milliseconds;
+  while (performance.now() < until);
+}
+
+export function exit(): never {
+  process.exit(3);
+}
+
+export async function failLate(_args: unknown, { signal }: SessionTaskContext): Promise<void> {
+  setImmediate(() => {
+    throw new Error('late');
+  });
+  using aborted = onAbort(signal);
+  await aborted.promise;
+}
+
 export function fail(): never {
   throw new CodedError('data_loss', 'no good', { reason: 'TEST' });
 }
