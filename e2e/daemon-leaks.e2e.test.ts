@@ -157,14 +157,12 @@ function contextOf(name: string): string {
 
 async function failOnce(name: string, context: string): Promise<void> {
   const { args, says, cancelAt } = INPUTS[name] as Failing;
-  let output = '';
   let stop = () => {};
   const ran = await builder.buildctl(dockerfileArgs(context, args?.()), {
     onStart: (child) => {
       stop = () => child.kill('SIGINT');
     },
-    onOutput: (text) => {
-      output += text;
+    onOutput: (output) => {
       if (cancelAt?.test(output)) stop();
     },
   });

@@ -48,10 +48,13 @@ test('Ctrl-C ends a build within seconds and says so', async () => {
       'echo sleeping && sleep 600',
     ),
   );
+  let stop = () => {};
   const ran = await run(slipway, ['build', '-f', manifest, '--progress', 'plain'], {
     env,
-    onStart: (child) =>
-      child.stderr?.on('data', (chunk: Buffer) => chunk.includes(' sleeping\n') && child.kill('SIGINT')),
+    onStart: (child) => {
+      stop = () => child.kill('SIGINT');
+    },
+    onOutput: (output) => output.includes(' sleeping\n') && stop(),
   });
   expect(ran.code).toBe(130);
 });

@@ -14,7 +14,8 @@ export interface RunOptions {
   readonly input?: string | Uint8Array;
   /** Told of the child, e.g. to kill it half way. */
   readonly onStart?: (child: ChildProcess) => void;
-  readonly onOutput?: (text: string) => void;
+  /** Told of all that was printed so far, whenever there is more: a line may come in two pieces. */
+  readonly onOutput?: (output: string) => void;
 }
 
 /** Runs a program to its end and says what it printed. */
@@ -32,7 +33,7 @@ export function run(command: string, args: readonly string[], options: RunOption
     const text = chunk.toString('utf8');
     into.push(text);
     all.push(text);
-    options.onOutput?.(text);
+    options.onOutput?.(all.join(''));
   };
   child.stdout.on('data', collect(out));
   child.stderr.on('data', collect(err));

@@ -235,15 +235,18 @@ describe('buildctl', () => {
   });
 
   test('a cancelled build ends its step, and the others go on', async () => {
-    const directory = context('cancel', { Dockerfile: `${BASE}FROM base\nRUN echo begun && sleep 4321\n` });
+    const asleep = `sleep 4${process.pid}`;
+    const directory = context('cancel', { Dockerfile: `${BASE}FROM base\nRUN echo begun && ${asleep}\n` });
     const other = context('other', { Dockerfile: `${BASE}FROM base\nRUN sleep 1 && echo fine\n` });
     const child = daemon.spawn([
       ...['build', '--progress', 'plain', '--frontend', 'dockerfile.v0'],
       ...['--local', `context=${directory}`, '--local', `dockerfile=${directory}`],
     ]);
     const { promise: begun, resolve } = Promise.withResolvers<void>();
+    let told = '';
     child.stderr?.on('data', (chunk: Buffer) => {
-      if (/ begun\n/.test(chunk.toString())) resolve();
+      told += chunk.toString();
+      if (told.includes(' begun\n')) resolve();
     });
     const ended = outcome(child);
     await begun;
@@ -251,7 +254,7 @@ describe('buildctl', () => {
     child.kill('SIGINT');
     expect((await ended).text).toMatch(/context canceled/);
     expect((await unharmed).code).toBe(0);
-    expect(() => execFileSync('pgrep', ['-f', 'sleep 4321'])).toThrow();
+    expect(() => execFileSync('pgrep', ['-f', asleep])).toThrow();
   });
 
   test('tells of workers and disk usage, and prunes', async () => {

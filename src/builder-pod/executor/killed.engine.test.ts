@@ -32,7 +32,11 @@ function start(withLauncher: boolean) {
 }
 
 async function untilStarted(child: ReturnType<typeof start>): Promise<void> {
-  for await (const chunk of child.stdout as AsyncIterable<Buffer>) if (chunk.toString().includes('started')) return;
+  let said = '';
+  for await (const chunk of child.stdout as AsyncIterable<Buffer>) {
+    said += chunk.toString();
+    if (said.includes('started')) return;
+  }
   throw new Error('the step did not start');
 }
 
