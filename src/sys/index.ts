@@ -28,6 +28,7 @@ export {
   createPools,
   type PoolOptions,
   type Pools,
+  type QueueOptions,
   type Task,
   type TaskContext,
   type TaskOptions,

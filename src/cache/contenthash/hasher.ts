@@ -63,8 +63,8 @@ export class ContentHasher {
     return answer.digest;
   }
 
-  #run(args: ChecksumArgs, options: RefOptions): Promise<ChecksumAnswer> {
-    return this.#pool.run<ChecksumAnswer>(TASK, args, { signal: options.signal });
+  #run(args: ChecksumArgs, { signal, sessions }: RefOptions): Promise<ChecksumAnswer> {
+    return this.#pool.run<ChecksumAnswer>(TASK, args, { signal, queue: sessions()[0] });
   }
 
   /** What is known of a ref's files, e.g. to receive the next state of a directory on top of it. */

@@ -1,5 +1,5 @@
-import type { AbortOptions, Digest, Logger } from '../../base/index.ts';
-import type { Pools } from '../../sys/index.ts';
+import type { Digest, Logger } from '../../base/index.ts';
+import type { Pools, QueueOptions } from '../../sys/index.ts';
 import type { Database } from '../metadata/index.ts';
 import type { Compression, ContentStore, LazyProvider, Snapshotter } from '../ports.ts';
 
@@ -21,7 +21,7 @@ export interface LayerTools {
       readonly diffId: Digest;
       readonly onProgress: (bytes: number) => void;
     },
-    options: AbortOptions,
+    options: QueueOptions,
   ): Promise<void>;
   /** Packs what an overlay upper directory changes of `below`, a view of the layers under it, into the file `into`. */
   pack(
@@ -31,12 +31,12 @@ export interface LayerTools {
       readonly into: string;
       readonly compression: Compression;
     },
-    options: AbortOptions,
+    options: QueueOptions,
   ): Promise<PackedBlob>;
   /** The same tar in another compression. */
   convert(
     args: { readonly blob: string; readonly digest: Digest; readonly into: string; readonly compression: Compression },
-    options: AbortOptions,
+    options: QueueOptions,
   ): Promise<PackedBlob>;
 }
 

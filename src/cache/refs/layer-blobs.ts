@@ -101,7 +101,7 @@ export class LayerBlobs {
       const blob = await this.#unlazier.pull(row, source, options);
       const args = { blob, digest: source.digest as Digest, into: temp.path, compression };
       try {
-        packed = await tools.convert(args, options);
+        packed = await tools.convert(args, { signal: options.signal, queue: options.sessions()[0] });
         if (packed.diffId !== source.diff_id)
           throw new CodedError('data_loss', `it has diff id ${packed.diffId}, ${source.diff_id} expected`);
       } catch (error) {
@@ -133,9 +133,10 @@ export class LayerBlobs {
     const parent = below === undefined ? undefined : this.#records.row(below);
     if (row.snapshot === null || parent?.snapshot === null) throw layerFailure(row.id, layerGone(row), options);
     const directory = snapshotter.upperDir(row.snapshot);
-    if (parent === undefined) return tools.pack({ ...args, directory, below: undefined }, options);
+    const queued = { signal: options.signal, queue: options.sessions()[0] };
+    if (parent === undefined) return tools.pack({ ...args, directory, below: undefined }, queued);
     await using view = await mountPrivately(pools, mountDirectory, snapshotter.mounts(parent.snapshot), options);
-    return await tools.pack({ ...args, directory, below: view.root }, options);
+    return await tools.pack({ ...args, directory, below: view.root }, queued);
   }
 
   async #adopt(path: string, { digest, size }: PackedBlob, options: AbortOptions): Promise<void> {

@@ -5,12 +5,12 @@ import type { LayerTools } from './context.ts';
 /** Layers packed and unpacked in the bulk workers. */
 export function layerTools({ bulk }: Pools, privileges: Privileges, limits?: UnpackLimits): LayerTools {
   return {
-    apply: async (args, { signal }) => {
-      await applyLayer(bulk, { ...args, privileges, limits, signal });
+    apply: async (args, options) => {
+      await applyLayer(bulk, { ...args, privileges, limits, ...options });
     },
-    pack: ({ directory, below, into, compression: { type, level } }, { signal }) =>
-      packLayer(bulk, { directory, below, into, compression: { type, level }, privileges, signal }),
-    convert: ({ blob, digest, into, compression: { type, level } }, { signal }) =>
-      convertLayer(bulk, { blob, digest, into, compression: { type, level }, signal }),
+    pack: ({ directory, below, into, compression: { type, level } }, options) =>
+      packLayer(bulk, { directory, below, into, compression: { type, level }, privileges, ...options }),
+    convert: ({ blob, digest, into, compression: { type, level } }, options) =>
+      convertLayer(bulk, { blob, digest, into, compression: { type, level }, ...options }),
   };
 }

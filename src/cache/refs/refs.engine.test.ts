@@ -39,6 +39,20 @@ test('a ref is written, committed, built upon and read', async () => {
   expect(existsSync(state.layout.database)).toBe(true);
 });
 
+test('layers are packed in the turns of the build that wants them', async () => {
+  const queues: unknown[] = [];
+  const told = (_: unknown, { queue }: { readonly queue?: string | undefined }) => {
+    queues.push(queue);
+    return Promise.reject(new Error('told'));
+  };
+  await using state = await openTestState({ tools: { apply: told, pack: told, convert: told } });
+  const mutable = await state.refs.create(undefined, describing);
+  const ref = await mutable.commit(options);
+  await expect(ref.layers({ ...options, sessions: () => ['of-this-build', 'other'] })).rejects.toThrow('told');
+  expect(queues).toEqual(['of-this-build']);
+  await ref.release();
+});
+
 test('an image without layers is an empty file system, and no layer of what is made on it', async () => {
   const dropped: string[] = [];
   await using state = await openTestState({ onResultDropped: (id) => void dropped.push(id) });

@@ -149,7 +149,7 @@ export class Unlazier {
         diffId,
         onProgress: (n: number) => report(n, false),
       };
-      await tools.apply(args, { signal });
+      await tools.apply(args, { signal, queue: [...participants][0]?.sessions()[0] });
       await snapshotter.commit(name, key, { signal });
       snapshot = name;
       db.run('UPDATE refs SET snapshot = ?, size = NULL WHERE id = ?', name, id);

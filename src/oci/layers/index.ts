@@ -6,6 +6,7 @@ import {
   encodeName,
   type Privileges,
   portToStream,
+  type QueueOptions,
   ROOT,
   siblingModule,
   spawnProcess,
@@ -22,7 +23,7 @@ export type { PackedLayer, Unpacked } from './task.ts';
 
 const module = siblingModule(import.meta.url, './task');
 
-export interface PackLayerOptions extends AbortOptions {
+export interface PackLayerOptions extends QueueOptions {
   /** An overlay upper directory, or any tree. Nothing may change it meanwhile. */
   readonly directory: string;
   /** A view of the layers below: only what differs from it is packed. */
@@ -38,11 +39,11 @@ export interface PackLayerOptions extends AbortOptions {
 
 /** Makes the layer blob of a directory in one pass of a bulk worker. */
 export function packLayer(pool: WorkerPool, options: PackLayerOptions): Promise<PackedLayer> {
-  const { directory, below, into, compression, privileges = ROOT, sourceDateEpoch, signal } = options;
+  const { directory, below, into, compression, privileges = ROOT, sourceDateEpoch, signal, queue } = options;
   const maxMtime = sourceDateEpoch === undefined ? undefined : BigInt(sourceDateEpoch) * 1_000_000_000n;
   const { overlayXattrs } = privileges;
   const args: PackArgs = { directory, below, into, compression, overlayXattrs, maxMtime };
-  return pool.run({ module, fn: 'packLayerTask' }, args, { signal });
+  return pool.run({ module, fn: 'packLayerTask' }, args, { signal, queue });
 }
 
 export interface TarTreesOptions extends AbortOptions {
@@ -58,7 +59,7 @@ export function tarTrees(pool: WorkerPool, { trees, signal }: TarTreesOptions): 
   );
 }
 
-export interface ConvertLayerOptions extends AbortOptions {
+export interface ConvertLayerOptions extends QueueOptions {
   /** Path of the blob. */
   readonly blob: string;
   /** Verified while reading, when given. */
@@ -69,11 +70,11 @@ export interface ConvertLayerOptions extends AbortOptions {
 
 /** The same tar in another compression. @throws CodedError data_loss when the blob does not fit its digest */
 export function convertLayer(pool: WorkerPool, options: ConvertLayerOptions): Promise<PackedLayer> {
-  const { signal, ...args } = options;
-  return pool.run({ module, fn: 'convertLayerTask' }, args satisfies ConvertArgs, { signal });
+  const { signal, queue, ...args } = options;
+  return pool.run({ module, fn: 'convertLayerTask' }, args satisfies ConvertArgs, { signal, queue });
 }
 
-export interface ApplyLayerOptions extends AbortOptions {
+export interface ApplyLayerOptions extends QueueOptions {
   /** The blob's path, or its bytes as they come. */
   readonly blob: string | ReadableStream<Uint8Array>;
   /** An empty overlay upper directory. */
@@ -106,7 +107,7 @@ export interface ArchiveTarget {
   readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
 }
 
-export interface ExtractArchiveOptions extends AbortOptions {
+export interface ExtractArchiveOptions extends QueueOptions {
   /** Path of the archive. */
   readonly archive: string;
   /** Asked once, when the file is known to be an archive. */
@@ -121,12 +122,12 @@ export interface ExtractArchiveOptions extends AbortOptions {
  * is no such archive.
  */
 export async function extractArchive(pool: WorkerPool, options: ExtractArchiveOptions): Promise<boolean> {
-  const { archive, limits = DEFAULT_UNPACK_LIMITS, tempDirectory, signal } = options;
-  const compression = await probeArchive(pool, archive, { signal });
+  const { archive, limits = DEFAULT_UNPACK_LIMITS, tempDirectory, signal, queue } = options;
+  const compression = await probeArchive(pool, archive, { signal, queue });
   if (compression === undefined) return false;
   const unpackFrom = async (blob: string) => {
     const { directory, owner } = await options.target();
-    await unpack(pool, { blob, signal }, { directory, whiteouts: 'plain', owner, limits });
+    await unpack(pool, { blob, signal, queue }, { directory, whiteouts: 'plain', owner, limits });
   };
   if (compression !== 'xz' && compression !== 'bzip2') {
     await unpackFrom(archive);
@@ -136,7 +137,7 @@ export async function extractArchive(pool: WorkerPool, options: ExtractArchiveOp
   try {
     const plain = join(temp, 'archive.tar');
     const damage = await decompressByProgram(compression, archive, plain, limits, { signal });
-    if ((await probeArchive(pool, plain, { signal })) !== 'uncompressed') return false;
+    if ((await probeArchive(pool, plain, { signal, queue })) !== 'uncompressed') return false;
     if (damage !== undefined) throw damage;
     await unpackFrom(plain);
     return true;
@@ -146,26 +147,23 @@ export async function extractArchive(pool: WorkerPool, options: ExtractArchiveOp
 }
 
 /** How a tar archive is packed; undefined when the file is none (xz and bzip2 are told without a look inside). */
-function probeArchive(
-  pool: WorkerPool,
-  path: string,
-  { signal }: AbortOptions,
-): Promise<StreamCompression | undefined> {
-  return pool.run({ module, fn: 'probeArchiveTask' }, { path }, { signal });
+function probeArchive(pool: WorkerPool, path: string, options: QueueOptions): Promise<StreamCompression | undefined> {
+  return pool.run({ module, fn: 'probeArchiveTask' }, { path }, options);
 }
 
 async function unpack(
   pool: WorkerPool,
-  options: Pick<ApplyLayerOptions, 'blob' | 'signal' | 'onProgress'>,
+  options: Pick<ApplyLayerOptions, 'blob' | 'signal' | 'queue' | 'onProgress'>,
   args: Omit<UnpackArgs, 'source'>,
 ): Promise<Unpacked> {
-  const { blob, signal, onProgress } = options;
+  const { blob, signal, queue, onProgress } = options;
   const onMessage = (bytes: unknown) => onProgress?.(bytes as number);
   const task = { module, fn: 'unpackTask' };
-  if (typeof blob === 'string') return pool.run(task, { ...args, source: { path: blob } }, { signal, onMessage });
+  if (typeof blob === 'string')
+    return pool.run(task, { ...args, source: { path: blob } }, { signal, queue, onMessage });
   const { port, pump, close } = streamToPort(blob, { signal });
   try {
-    return await pool.run(task, { ...args, source: { port } }, { signal, onMessage, transfer: [port] });
+    return await pool.run(task, { ...args, source: { port } }, { signal, queue, onMessage, transfer: [port] });
   } catch (error) {
     close();
     // The stream's own failure says more than what the worker made of it.

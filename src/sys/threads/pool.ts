@@ -1,9 +1,10 @@
 import { type ResourceLimits, type Transferable, Worker } from 'node:worker_threads';
-import { type AbortOptions, CodedError, cancelledError, Semaphore } from '../../base/index.ts';
+import { type AbortOptions, CodedError, cancelledError } from '../../base/index.ts';
 import { fromPlainError } from './error-transfer.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
 import { THREAD_NODE_OPTIONS } from './node-options.ts';
 import { siblingModule } from './sibling-module.ts';
+import { Turns } from './turns.ts';
 
 /** An exported function of a module; the module URL comes from {@link siblingModule}. */
 export interface Task {
@@ -24,7 +25,12 @@ export interface TaskContext {
   transfer(...values: readonly Transferable[]): void;
 }
 
-export interface TaskOptions extends AbortOptions {
+export interface QueueOptions extends AbortOptions {
+  /** Queues take turns, within one the oldest task comes first. It is named by who waits for the work: the session of a build. */
+  readonly queue?: string | undefined;
+}
+
+export interface TaskOptions extends QueueOptions {
   readonly transfer?: readonly Transferable[];
   readonly onMessage?: (message: unknown) => void;
 }
@@ -52,12 +58,12 @@ interface Slot {
 }
 
 /**
- * A bounded set of threads, started when first needed, a task (or {@link PoolOptions.tasksPerThread}) each at a time; further calls wait for a place, first
- * come first served. A thread that dies takes only its own tasks with it.
+ * A bounded set of threads, started when first needed, a task (or {@link PoolOptions.tasksPerThread}) each at a time; further calls wait for a place, and
+ * {@link QueueOptions.queue} says in what order. A thread that dies takes only its own tasks with it.
  */
 export class WorkerPool implements AsyncDisposable {
   readonly #options: PoolOptions;
-  readonly #places: Semaphore;
+  readonly #places: Turns;
   readonly #tasksPerThread: number;
   readonly #slots = new Set<Slot>();
   #nextId = 1;
@@ -66,7 +72,7 @@ export class WorkerPool implements AsyncDisposable {
   constructor(options: PoolOptions) {
     this.#options = options;
     this.#tasksPerThread = options.tasksPerThread ?? 1;
-    this.#places = new Semaphore(options.threads * this.#tasksPerThread);
+    this.#places = new Turns(options.threads * this.#tasksPerThread);
   }
 
   get threads(): number {
@@ -81,8 +87,10 @@ export class WorkerPool implements AsyncDisposable {
   /** Runs the task; settles only once it truly ended. An abort rejects with the signal's reason. */
   async run<T>(task: Task, args: unknown, options: TaskOptions): Promise<T> {
     const { signal } = options;
-    using _place = await this.#places.acquire({ signal });
+    using _place = await this.#places.acquire(options.queue, { signal });
     if (this.#closed) throw this.#closedError();
+    // Nobody would hear of it any more.
+    signal.throwIfAborted();
     const slot = this.#slotForOne();
     const id = this.#nextId++;
     const flag = new Int32Array(new SharedArrayBuffer(4));

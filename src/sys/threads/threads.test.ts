@@ -113,6 +113,38 @@ describe('a worker pool', () => {
     await expect(first).rejects.toMatchObject({ code: 'cancelled' });
   });
 
+  test('many tasks of one queue keep nobody behind all of them', async () => {
+    await using busy = new WorkerPool({ name: 'busy', threads: 1, abortGraceMs: 50 });
+    const stop = new AbortController();
+    const first = busy.run({ module: tasks, fn: 'spin' }, undefined, { signal: stop.signal });
+    const order: string[] = [];
+    const add = (queue: string | undefined, name: string, on = signal) =>
+      busy
+        .run({ module: tasks, fn: 'double' }, 1, { signal: on, queue })
+        .then(() => order.push(name))
+        .catch(() => {});
+    const leaving = new AbortController();
+    const all = [
+      ...Array.from({ length: 5 }, (_, n) => add('a', `a${n}`)),
+      add('gone', 'gone', leaving.signal),
+      ...['b0', 'b1'].map((name) => add('b', name)),
+      ...['x', 'y'].map((name) => add(undefined, name)),
+    ];
+    leaving.abort(cancelledError());
+    expect(busy.waiting).toBe(9);
+    stop.abort(cancelledError());
+    await Promise.all([...all, expect(first).rejects.toMatchObject({ code: 'cancelled' })]);
+    expect(order).toEqual(['a0', 'b0', 'x', 'y', 'a1', 'b1', 'a2', 'a3', 'a4']);
+    expect(busy.waiting).toBe(0);
+  });
+
+  test('an abort in the very turn that gives a task its place is heard', async () => {
+    const controller = new AbortController();
+    const running = pool.run({ module: tasks, fn: 'spin' }, undefined, { signal: controller.signal });
+    controller.abort(cancelledError('at once'));
+    await expect(running).rejects.toThrow('at once');
+  });
+
   test('closing rejects what runs', async () => {
     const pools = createPools({ short: 1, bulk: 1 });
     const running = pools.bulk.run({ module: tasks, fn: 'spin' }, undefined, { signal });

@@ -121,12 +121,13 @@ class FileRun implements AsyncDisposable {
   async #extract(path: string, archive: string, args: FileTaskArgs): Promise<boolean> {
     const { pool, tempDirectory, unpackLimits: limits } = this.#options;
     const { signal } = this.#context;
+    const queue = this.#context.sessions()[0];
     const target = async () => {
       const { directory, owner } = await this.#task<{ directory: string; owner?: Ids }>('prepareUnpack', args);
       return { directory: join(args.target, directory), owner };
     };
     try {
-      return await extractArchive(pool, { archive, target, tempDirectory, limits, signal });
+      return await extractArchive(pool, { archive, target, tempDirectory, limits, signal, queue });
     } catch (error) {
       signal.throwIfAborted();
       throw annotate(error, path.replace(/^\//, ''));
@@ -187,7 +188,7 @@ class FileRun implements AsyncDisposable {
   #task<R>(fn: string, args: unknown): Promise<R> {
     const { signal, progress } = this.#context;
     const onMessage = (warning: unknown) => progress.warn({ level: 1, short: String(warning) });
-    return this.#options.pool.run<R>({ module, fn }, args, { signal, onMessage });
+    return this.#options.pool.run<R>({ module, fn }, args, { signal, queue: this.#context.sessions()[0], onMessage });
   }
 
   /** Drops what was not handed out. */
