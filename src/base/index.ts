@@ -5,6 +5,7 @@ export * from './digest.ts';
 export * from './errors.ts';
 export { hasGlob, matchGlob } from './glob.ts';
 export * from './go-json.ts';
+export * from './go-quote.ts';
 export * from './identity.ts';
 export * from './image-reference.ts';
 export * from './log.ts';

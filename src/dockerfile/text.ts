@@ -1,3 +1,7 @@
+import { goQuote } from '../base/index.ts';
+
+export { goQuote as quote };
+
 /** Unicode white space as Dockerfiles count it (Go's unicode.IsSpace: without the byte order mark, with U+0085). */
 export function isSpace(character: string): boolean {
   return (/\s/u.test(character) && character !== '\ufeff') || character === '\u0085';
@@ -36,36 +40,9 @@ export function parseBoolean(text: string): boolean | undefined {
   return undefined;
 }
 
-/** A text in double quotes with escapes, as messages and history entries show it. */
-export function quote(text: string): string {
-  let out = '"';
-  for (const character of text) {
-    const code = character.codePointAt(0)!;
-    const short = SHORT_ESCAPES[character];
-    if (short !== undefined) out += short;
-    else if (code < 0x20 || code === 0x7f) out += `\\x${code.toString(16).padStart(2, '0')}`;
-    else if (/[\p{L}\p{M}\p{N}\p{P}\p{S} ]/u.test(character)) out += character;
-    else if (code > 0xffff) out += `\\U${code.toString(16).padStart(8, '0')}`;
-    else out += `\\u${code.toString(16).padStart(4, '0')}`;
-  }
-  return `${out}"`;
-}
-
-const SHORT_ESCAPES: Readonly<Record<string, string>> = {
-  '"': '\\"',
-  '\\': '\\\\',
-  '\n': '\\n',
-  '\r': '\\r',
-  '\t': '\\t',
-  '\x07': '\\a',
-  '\b': '\\b',
-  '\f': '\\f',
-  '\v': '\\v',
-};
-
 /** `["a" "b"]` */
 export function quoteList(items: readonly string[]): string {
-  return `[${items.map(quote).join(' ')}]`;
+  return `[${items.map(goQuote).join(' ')}]`;
 }
 
 /** The fields of one line of comma-separated values, with "…" quoting (RFC 4180). Undefined when the quoting is broken. */

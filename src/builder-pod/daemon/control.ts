@@ -1,4 +1,4 @@
-import { CodedError, type Logger, onAbort, toCodedError } from '../../base/index.ts';
+import { CodedError, type Logger, onAbort } from '../../base/index.ts';
 import {
   Control,
   CURRENT_TIMESTAMP_METADATA,
@@ -15,6 +15,7 @@ import {
 import { type DiskUsage, diskUsage, type GarbageCollector, parseFilters, prune } from '../../cache/gc/index.ts';
 import type { Refs } from '../../cache/refs/index.ts';
 import type { Build, Engine, SolveRequest } from '../engine/index.ts';
+import { withoutOwnPaths } from '../state/index.ts';
 import { BuildHistory, countSteps, type HistoryLimits, type StepCounts } from './history.ts';
 import { solveRequest } from './solve-request.ts';
 import { statusMessages } from './status-messages.ts';
@@ -33,6 +34,8 @@ const v1 = wire.moby.buildkit.v1;
 type UsageRecord = wire.moby.buildkit.v1.UsageRecord.$Properties;
 
 export interface ControlOptions {
+  /** The state directory: a path that clients are not told. */
+  readonly stateRoot: string;
   readonly engine: Engine;
   readonly worker: wire.moby.buildkit.v1.types.WorkerRecord.$Properties;
   readonly refs: Refs;
@@ -83,7 +86,7 @@ export function registerControl(server: GrpcServer, options: ControlOptions): vo
         if (known) history.complete(ref, { exporterResponse: { ...exporterResponse }, ...counts });
         return { exporterResponse: { ...exporterResponse } };
       } catch (error) {
-        const coded = toCodedError(error);
+        const coded = withoutOwnPaths(error, options.stateRoot);
         engine.refuse(ref, coded);
         log.info('build failed', { build: ref, err: coded });
         if (known) history.complete(ref, { error: statusOfError(coded, buildkitCode), ...counts });

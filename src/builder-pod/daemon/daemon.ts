@@ -7,8 +7,9 @@ import { GarbageCollector } from '../../cache/gc/index.ts';
 import { type RegistryThread, startRegistryThread } from '../../oci/registry-server/index.ts';
 import { fileSystemUsage } from '../../sys/index.ts';
 import { type Builder, openBuilder } from '../engine/index.ts';
-import { RunStore, Runs, type RunsOptions, registerBuilder, tagWriter, withoutOwnPaths } from '../runs/index.ts';
+import { RunStore, Runs, type RunsOptions, registerBuilder, tagWriter } from '../runs/index.ts';
 import { receiveModule } from '../sources/local/index.ts';
+import { withoutOwnPaths } from '../state/index.ts';
 import type { DaemonConfig, ListenAddress } from './config.ts';
 import { registerControl } from './control.ts';
 import { registerLlbBridge } from './llb-bridge.ts';
@@ -92,7 +93,8 @@ export async function startDaemon(
   gc.trigger();
   const worker = workerRecord({ id: state.id, platforms, labels, gcPolicy, network });
   sessions.register(server);
-  registerControl(server, { engine, worker, refs: state.refs, gc, history: config.history, log });
+  const stateRoot = state.layout.root;
+  registerControl(server, { engine, worker, stateRoot, refs: state.refs, gc, history: config.history, log });
   registerLlbBridge(server, engine, worker);
 
   if (registry !== undefined) {

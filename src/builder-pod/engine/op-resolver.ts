@@ -12,8 +12,11 @@ import { fileOp } from '../ops/file/index.ts';
 import { reportingLostInputs } from '../ops/lost-inputs.ts';
 import { sourceOp } from '../ops/source.ts';
 import type { SourceRegistry, SourceSecrets } from '../sources/index.ts';
+import { withoutOwnPaths } from '../state/index.ts';
 
 export interface OpResolverOptions {
+  /** The state directory: a path that no error of an op tells. */
+  readonly stateRoot: string;
   readonly refs: RefManager;
   readonly hasher: ContentHasher;
   readonly executor: Executor;
@@ -30,7 +33,19 @@ export interface OpResolverOptions {
 
 /** The ops that this builder runs. */
 export function opResolver(options: OpResolverOptions): OpResolver<VertexOp, ImmutableRef> {
-  return { resolve: (vertex) => resolveOp(vertex, options) };
+  return { resolve: (vertex) => hidingOwnPaths(resolveOp(vertex, options), options.stateRoot) };
+}
+
+/** The op, whose errors are for whoever builds: the vertex and the build show them. */
+function hidingOwnPaths(op: Op<ImmutableRef>, stateRoot: string): Op<ImmutableRef> {
+  const hide = (error: unknown): never => {
+    throw error instanceof Error && error.message.includes(stateRoot) ? withoutOwnPaths(error, stateRoot) : error;
+  };
+  return {
+    ...op,
+    cacheMap: async (...args) => await op.cacheMap(...args).catch(hide),
+    exec: async (inputs, context) => await op.exec(inputs, context).catch(hide),
+  };
 }
 
 function resolveOp(vertex: Vertex<VertexOp>, options: OpResolverOptions): Op<ImmutableRef> {

@@ -111,6 +111,7 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
       {
         ...{ stateId: state.id, pools, log, privileges, networks: networksOf(options.network) },
         directory: join(layout.run, 'exec'),
+        stateRoot: layout.root,
         ...(cgroupParent === undefined ? {} : { cgroupParent }),
         ...(options.stepLimits === undefined ? {} : { limits: options.stepLimits }),
       },
@@ -156,6 +157,7 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
     resolver: opResolver({
       ...{ refs, hasher, executor, afterwork, sources, secrets, pools, steps, tempDirectory: layout.tmp },
       unpackLimits: options.unpackLimits,
+      stateRoot: layout.root,
     }),
     openExporter: (type, attrs, exporterOptions) =>
       openExporter(

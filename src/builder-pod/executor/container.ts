@@ -20,7 +20,16 @@ import {
 import type { HitLimit } from './exec-error.ts';
 import type { Network, NetworkAccess, Networks } from './network.ts';
 import type { Container, ContainerSpec, Process, ProcessEnd, ProcessSpec } from './ports.ts';
-import { execArguments, type Runtime, type RuntimeCall, runArguments, runtimeError } from './runtime.ts';
+import {
+  execArguments,
+  hidden,
+  type OwnPaths,
+  type Runtime,
+  type RuntimeCall,
+  runArguments,
+  runtimeError,
+  withoutBundle,
+} from './runtime.ts';
 import { type PrepareArgs, type Prepared, type PrepareProcessArgs, stepTasks } from './step-task.ts';
 
 /** What a container needs of the executor that made it. */
@@ -29,6 +38,8 @@ export interface ContainerHost {
   /** The runtime's. */
   readonly stateDirectory: string;
   readonly stateId: string;
+  /** The builder's own folder, whose path is nobody else's business. */
+  readonly stateRoot?: string | undefined;
   readonly pools: Pools;
   readonly layout: CgroupLayout;
   /** The group that all groups of this life are below. */
@@ -165,7 +176,10 @@ export class OciContainer implements Container {
         ...{ stdin: input, stdout: output, stderr: output },
         lead: 'session',
       });
-      const process = new OciProcess(child, terminal, `${bundle}/${name}`, this.#group, () => this.#hitLimit());
+      const { stateRoot } = this.#host;
+      const ownPaths = { hide: withoutBundle(bundle, stateRoot), needle: stateRoot ?? bundle };
+      const files = `${bundle}/${name}`;
+      const process = new OciProcess(child, terminal, files, this.#group, ownPaths, () => this.#hitLimit());
       this.#processes.push(process);
       return process;
     } catch (error) {
@@ -278,6 +292,7 @@ class OciProcess implements Process, Disposable {
     terminal: Terminal | undefined,
     files: string,
     group: Cgroup,
+    { hide, needle }: { readonly hide: OwnPaths; readonly needle: string },
     hitLimit: () => Promise<HitLimit | undefined>,
   ) {
     this.#child = child;
@@ -286,13 +301,14 @@ class OciProcess implements Process, Disposable {
     this.#group = group;
     this.stdin = terminal?.input ?? child.stdin;
     this.stdout = terminal?.output ?? (child.stdout as Readable);
-    this.stderr = terminal === undefined ? (child.stderr as Readable) : undefined;
+    this.stderr = terminal === undefined ? hidden(child.stderr as Readable, needle, hide) : undefined;
     this.ended = child.exited;
     this.exited = child.exited.then(async (status) => {
       const exitCode = status.code ?? 128 + (status.signal ?? 0);
       if (exitCode === 0) return { exitCode };
       const hit = await hitLimit();
-      return { exitCode, hit, runtimeMessage: hit === undefined ? runtimeError(files) : undefined };
+      const message = hit === undefined ? runtimeError(files) : undefined;
+      return { exitCode, hit, runtimeMessage: message === undefined ? undefined : hide(message) };
     });
   }
 

@@ -41,11 +41,18 @@ export function makeDev(directory: string, { insecure }: { readonly insecure: bo
   mkdirSync(directory);
   const options = ['nosuid', 'strictatime', 'mode=755', 'size=65536k'];
   mountAll([{ type: 'tmpfs', source: 'tmpfs', options }], directory);
+  fillDev(directory, { insecure });
+}
+
+/** What a step finds in an empty /dev, with the mount points of what is mounted below it. */
+export function fillDev(directory: string, { insecure }: { readonly insecure: boolean }): void {
   using dev = openRoot(directory);
   for (const { path, type, major, minor, mode } of [...DEFAULT_DEVICES, ...(insecure ? insecureDevices() : [])]) {
     dev.mknod(path, (type === 'c' ? S_IFCHR : S_IFBLK) | mode, major, minor);
   }
   for (const [path, target] of Object.entries(LINKS)) dev.symlink(target, path);
+  for (const path of ['pts', 'mqueue']) dev.mkdir(path, 0o755);
+  dev.mkdir('shm', 0o1777);
 }
 
 /** Device nodes that insecure steps are used to finding, where the machine has them. */

@@ -1,4 +1,4 @@
-import { CodedError } from '../../base/index.ts';
+import { CodedError, goQuote } from '../../base/index.ts';
 
 /** A bound on steps that one ran into; 0 where the machine itself had no more. */
 export interface HitLimit {
@@ -25,7 +25,7 @@ export class ExecError extends CodedError {
     if (outOfMemory) why.push('cannot allocate memory');
     if (hit?.kind === 'processes') why.push(`no more than ${hit.limit} processes and threads at once`);
     if (options.runtimeMessage !== undefined) why.push(options.runtimeMessage);
-    super('unknown', `process ${JSON.stringify(args.join(' '))} did not complete successfully: ${why.join(': ')}`, {
+    super('unknown', `process ${goQuote(args.join(' '))} did not complete successfully: ${why.join(': ')}`, {
       fault: 'user',
       reason:
         hit === undefined ? 'EXEC_FAILED' : hit.kind === 'memory' ? 'EXEC_OUT_OF_MEMORY' : 'EXEC_OUT_OF_PROCESSES',

@@ -350,7 +350,10 @@ describe('mounts', () => {
     const evil = await sh('cat /m/shadow', {
       mounts: [{ kind: 'mounts', dest: '/m', mounts: bindOf(data), readonly: true, selector: '/evil' }],
     });
-    expect(evil.error).toMatchObject({ code: 'not_found', message: '"/evil": not found' });
+    expect(evil.error).toMatchObject({
+      code: 'not_found',
+      message: /did not complete successfully: open \/evil: no such/,
+    });
     const up = await sh('ls /m', {
       mounts: [{ kind: 'mounts', dest: '/m', mounts: bindOf(data), readonly: true, selector: '../../../etc' }],
     });
@@ -389,6 +392,25 @@ describe('mounts', () => {
       mounts: [tmpfs('/deep/er'), tmpfs('/root'), tmpfs('/scratch')],
     });
     expect(stdout).toBe('1777 /scratch\n755 /root\n1777 /deep/er\nmine\n');
+  });
+
+  test('what the runtime says names paths of the step, none of the builder', async () => {
+    const refused = await sh('true', {
+      mounts: [
+        {
+          ...{ kind: 'mounts', dest: '/sys/x', mounts: [{ type: 'tmpfs', source: 'tmpfs', options: ['nosuid'] }] },
+          ...{ readonly: false, selector: '' },
+        },
+      ],
+    });
+    const message = 'error mounting "tmpfs" to rootfs at "/sys/x": mkdir /sys/x: read-only file system';
+    expect(refused.stderr).toContain(message);
+    expect(refused.error).toMatchObject({ fault: 'user', message: expect.stringContaining(message) });
+    expect(`${refused.stderr}${(refused.error as Error).message}`).not.toContain(directory);
+    const file = await sh('true', {
+      mounts: [{ kind: 'mounts', dest: '/bin/sh/x', mounts: bindOf(directory), readonly: true, selector: '' }],
+    });
+    expect(file.error).toMatchObject({ fault: 'user', message: /: mount at \/bin\/sh\/x: not a directory$/ });
   });
 
   /** A root without the mount points that every step has. */

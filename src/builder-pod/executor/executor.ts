@@ -20,6 +20,8 @@ export interface ExecutorOptions {
   /** Bundles and the runtime's state, this executor's alone; below the state directory, so that a sweep finds what is mounted there. */
   readonly directory: string;
   readonly stateId: string;
+  /** The state directory: a path that steps are not told. */
+  readonly stateRoot?: string;
   readonly pools: Pools;
   readonly runtime: Runtime;
   /** Those of mode `host` when absent. */
@@ -45,7 +47,7 @@ export class OciExecutor implements Executor {
   readonly #open = new Set<OciContainer>();
 
   constructor(options: ExecutorOptions) {
-    const { runtime, stateId, pools, log = silentLogger, limits = { processes: 0, memory: 0 } } = options;
+    const { runtime, stateId, stateRoot, pools, log = silentLogger, limits = { processes: 0, memory: 0 } } = options;
     this.runtime = runtime;
     mkdirSync(options.directory, { recursive: true, mode: 0o700 });
     // Mounts are found again by their real paths.
@@ -56,7 +58,7 @@ export class OciExecutor implements Executor {
     const life = lifeCgroup(stateId, options.cgroupParent, layout);
     let told = false;
     this.#host = {
-      ...{ runtime, stateId, stateDirectory, pools, log, layout, life },
+      ...{ runtime, stateId, stateDirectory, stateRoot, pools, log, layout, life },
       networks: options.networks ?? networksOf('host'),
       privileges: options.privileges ?? ownPrivileges(),
       seccompProfile: options.seccompProfile ?? SECCOMP_PROFILE,

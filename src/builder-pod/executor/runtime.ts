@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { pipeline, type Readable, Transform } from 'node:stream';
 import type { AbortOptions } from '../../base/index.ts';
 import { cgroupLayout, findProgram, run } from '../../sys/index.ts';
 
@@ -61,6 +62,29 @@ function globalArguments(runtime: Runtime, { state, bundle, name }: RuntimeCall)
   return ['--root', state, '--log', runtime.name === 'crun' ? `file:${log}` : log, '--log-format', 'json'];
 }
 
+/** Rewrites what the runtime says in a step's words: paths of its root, and no other of the builder's, which help nobody whose step it is. */
+export type OwnPaths = (text: string) => string;
+
+export function withoutBundle(bundle: string, stateRoot: string | undefined): OwnPaths {
+  return (text) => {
+    const inRoot = text
+      .replaceAll(`${bundle}/rootfs/`, '/')
+      .replaceAll(`${bundle}/rootfs`, '/')
+      .replaceAll(`${bundle}/`, '');
+    return stateRoot === undefined ? inRoot : inRoot.replaceAll(stateRoot, '<builder>');
+  };
+}
+
+/** A stream without what only the builder knows. The runtime writes a message at once, so it is in one piece. */
+export function hidden(stream: Readable, needle: string, hide: OwnPaths): Readable {
+  const hiding = new Transform({
+    transform: (chunk: Buffer, _, done) =>
+      done(null, chunk.includes(needle) ? Buffer.from(hide(chunk.toString('latin1')), 'latin1') : chunk),
+  });
+  pipeline(stream, hiding, () => {});
+  return hiding;
+}
+
 /** The runtime's own error in the log beside a process's other files, when it (and not the process) failed. */
 export function runtimeError(files: string): string | undefined {
   let text: string;
@@ -83,7 +107,7 @@ export function runtimeError(files: string): string | undefined {
 
 /** Whether a runtime's error is about what the step asked for: its program, directory or mount targets; anything else is the platform's. */
 export function isStepsFault(message: string): boolean {
-  return /exec: "|exec format error|executable file|no such file or directory|not a directory|permission denied|\bcwd\b/i.test(
+  return /exec: "|exec format error|executable file|no such file or directory|not a directory|permission denied|\bcwd\b|environment variable|read-only file system|cannot be mounted because/i.test(
     message,
   );
 }

@@ -71,8 +71,10 @@ export interface SpecInput extends ProcessInput {
   readonly rootPath: string;
   readonly readonlyRoot: boolean;
   readonly hostname: string;
-  /** In order, after the default ones; a default one with the same destination, or below it, is left out. */
+  /** In order, after the default ones; a default one with the same destination, or below it, is left out… */
   readonly mounts: readonly OciMount[];
+  /** …but for these of them, which are empty file systems in memory: one takes the place of a default one, and those below stay. */
+  readonly inMemory?: readonly string[];
   /** The step's /dev. */
   readonly dev: string;
   readonly cgroupPath: string;
@@ -95,8 +97,24 @@ export function buildProcess(input: ProcessInput): OciProcess {
 
 export function buildSpec(input: SpecInput): OciSpec {
   const insecure = input.security === 'insecure';
+  const inMemory = (destination: string) => input.inMemory?.includes(destination) ?? false;
   const isTaken = ({ destination }: OciMount) =>
-    input.mounts.some((own) => destination === own.destination || destination.startsWith(`${own.destination}/`));
+    input.mounts.some(
+      (own) =>
+        destination === own.destination ||
+        (destination.startsWith(`${own.destination}/`) && !inMemory(own.destination)),
+    );
+  const defaults = defaultMounts(input.security, input.dev);
+  const inPlace = input.mounts.filter(
+    ({ destination }) => inMemory(destination) && defaults.some((mount) => mount.destination === destination),
+  );
+  const mounts = [
+    ...defaults.flatMap((mount) => {
+      const own = inPlace.filter(({ destination }) => destination === mount.destination);
+      return own.length > 0 ? own : isTaken(mount) ? [] : [mount];
+    }),
+    ...input.mounts.filter((mount) => !inPlace.includes(mount)),
+  ];
   const { namespace } = input.network;
   const namespaces: OciSpec['linux']['namespaces'] = [
     ...['pid', 'ipc', 'uts', 'mount'].map((type) => ({ type })),
@@ -108,7 +126,7 @@ export function buildSpec(input: SpecInput): OciSpec {
     process: buildProcess(input),
     root: { path: input.rootPath, readonly: input.readonlyRoot },
     hostname: input.hostname,
-    mounts: [...defaultMounts(input.security, input.dev).filter((mount) => !isTaken(mount)), ...input.mounts],
+    mounts,
     linux: {
       cgroupsPath: input.cgroupPath,
       namespaces,

@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { posix } from 'node:path';
-import { annotate, CodedError, invalidArgument } from '../../base/index.ts';
+import { annotate, CodedError, goQuote, invalidArgument } from '../../base/index.ts';
 import type { ExecOp, LinuxResources } from '../../llb/index.ts';
 import {
   bind,
@@ -30,7 +30,7 @@ import {
   unmountBelow,
   unmountOrDetach,
 } from '../../sys/index.ts';
-import { makeDev } from './dev.ts';
+import { fillDev, makeDev } from './dev.ts';
 import { stepEnvironment } from './environment.ts';
 import type { NetworkAccess } from './network.ts';
 import { DEFAULT_HOSTNAME, hostsFile } from './network-files.ts';
@@ -136,14 +136,26 @@ export function prepareStep(args: PrepareArgs): Prepared {
     source: `${bundle}/${name}`,
     options: ['rbind', 'ro', 'nosuid', 'nodev', 'noexec'],
   });
-  add('/etc/hosts', own('hosts'));
-  add('/etc/resolv.conf', own('resolv.conf'));
-  for (const [index, mount] of args.mounts.entries()) {
-    const destination = posix.join('/', mount.dest.startsWith('/') ? mount.dest : posix.join(cwd, mount.dest));
-    const resolved = root.resolveMissing(destination);
-    if (resolved === '/') throw invalidArgument(`a second mount at / of a step: ${mount.dest}`);
-    const covered = isInRoot(destination) ? (root.lstatIfAny(resolved) ?? 'nothing') : undefined;
-    add(destination, prepareMount(bundle, index, mount, { destination, covered }));
+  const placed = args.mounts.map((mount) => ({
+    mount,
+    destination: posix.resolve('/', cwd, mount.dest),
+  }));
+  for (const name of ['hosts', 'resolv.conf'])
+    if (!placed.some(({ destination }) => destination === `/etc/${name}`)) add(`/etc/${name}`, own(name));
+  const inMemory: string[] = [];
+  for (const [index, { mount, destination }] of placed.entries()) {
+    try {
+      const resolved = root.resolveMissing(destination);
+      if (resolved === '/') throw invalidArgument(`a second mount at / of a step: ${mount.dest}`);
+      const covered = isInRoot(destination) ? (root.lstatIfAny(resolved) ?? 'nothing') : undefined;
+      add(destination, prepareMount(bundle, index, mount, { destination, covered }));
+    } catch (error) {
+      throw misplaced(error, mount, meta);
+    }
+    if (!isMemory(mount)) continue;
+    inMemory.push(destination);
+    // The runtime does so only for a file system that it mounts itself.
+    if (destination === '/dev') fillDev(`${bundle}/mount-${index}`, { insecure: security === 'insecure' });
   }
   const stubs = makeStubs(root, targets, meta.removeMountStubsRecursive);
   const spec = buildSpec({
@@ -157,6 +169,7 @@ export function prepareStep(args: PrepareArgs): Prepared {
     user,
     ulimits: meta.ulimits,
     mounts,
+    inMemory,
     dev,
     network: args.network,
     security,
@@ -222,6 +235,22 @@ function makeWorkingDirectory(root: Root, cwd: string): void {
   }
 }
 
+/** Why a mount cannot be where it is wanted. @returns a CodedError that names the process, where the fault is the step's */
+function misplaced(error: unknown, mount: StepMount, meta: ProcessSpec['meta']): unknown {
+  if (hasErrno(error, 'ENOTDIR', 'ELOOP')) {
+    const why = hasErrno(error, 'ELOOP') ? 'too many levels of symbolic links' : 'not a directory';
+    return notRun(
+      invalidArgument(`mount at ${mount.dest}: ${why}`, { cause: error, reason: 'EXEC_MOUNT_POINT' }),
+      meta,
+    );
+  }
+  return error instanceof CodedError ? notRun(error, meta) : error;
+}
+
+function isMemory(mount: StepMount): boolean {
+  return mount.kind === 'mounts' && mount.mounts.length === 1 && mount.mounts[0]?.type === 'tmpfs';
+}
+
 type PreparedMount = Omit<OciMount, 'destination'> & { readonly isDirectory: boolean };
 
 /** Where a mount goes, and what it covers there; undefined where that is in another mount. */
@@ -260,7 +289,8 @@ function prepareMount(bundle: string, index: number, mount: StepMount, place: Pl
   }
   const whole = `${bundle}/mount-${index}`;
   mkdirSync(whole);
-  const mode = covered === undefined || covered === 'nothing' ? 0o1777 : covered.mode & 0o7777;
+  const mode =
+    destination === '/dev' ? 0o755 : covered === undefined || covered === 'nothing' ? 0o1777 : covered.mode & 0o7777;
   mountAll(
     only.type === 'tmpfs' ? [{ ...only, options: [...only.options, `mode=${mode.toString(8)}`] }] : mounts,
     whole,
@@ -285,7 +315,10 @@ function openSelected(root: Root, selector: string): number {
     return root.open(selector, O_PATH);
   } catch (error) {
     if (!hasErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) throw error;
-    throw new CodedError('not_found', `${JSON.stringify(selector)}: not found`, {
+    const why = hasErrno(error, 'ENOENT')
+      ? `open ${selector}: no such file or directory`
+      : `lstat ${selector}: ${hasErrno(error, 'ENOTDIR') ? 'not a directory' : 'too many levels of symbolic links'}`;
+    throw new CodedError('not_found', why, {
       cause: error,
       reason: 'EXEC_MOUNT_SOURCE_MISSING',
       hint: 'the source path of the mount must exist in what it mounts',
@@ -321,8 +354,12 @@ function userOf(root: Root, { user, args }: { readonly user: string; readonly ar
   try {
     return lookupUser(root, user);
   } catch (error) {
-    throw annotate(error, `process ${JSON.stringify(args.join(' '))} did not complete successfully`);
+    throw notRun(error, { args });
   }
+}
+
+function notRun(error: unknown, { args }: { readonly args: readonly string[] }): CodedError {
+  return annotate(error, `process ${goQuote(args.join(' '))} did not complete successfully`);
 }
 
 function hostResolvConf(): string {

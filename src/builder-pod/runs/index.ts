@@ -1,5 +1,4 @@
 /** Solves that belong to no connection: `slipway.builder.v1`. */
-export { withoutOwnPaths } from './own-paths.ts';
 export { Runs, type RunsOptions } from './runs.ts';
 export { type BuilderIdentity, registerBuilder } from './service.ts';
 export { RunStore, type RunStoreOptions } from './store.ts';

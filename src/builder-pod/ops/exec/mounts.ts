@@ -43,6 +43,8 @@ export async function prepareMounts(
   const absolute = (dest: string) => posix.join('/', dest.startsWith('/') ? dest : posix.join(exec.meta.cwd, dest));
   const rootMount = exec.mounts.find(({ dest, type }) => dest === '/' && type === 'bind');
   if (rootMount === undefined) throw invalidArgument('exec op has no mount at /');
+  const over = exec.mounts.find(({ dest, type }) => dest === '/' && type !== 'bind');
+  if (over !== undefined) throw invalidArgument(`invalid mount type ${over.type.toUpperCase()} for /`);
   const outputs: Output[] = [];
   const caches = new CacheMounts(env);
   // Locked caches are taken in one order by all steps, so that two steps never wait for each other.
@@ -84,7 +86,10 @@ async function otherMount(
       return { kind: 'mounts', dest, mounts, readonly, selector: mount.selector };
     }
     case 'tmpfs':
-      return { kind: 'mounts', dest, mounts: [tmpfs(mount.tmpfs?.size ?? 0)], readonly: mount.readonly, selector: '' };
+      return {
+        ...{ kind: 'mounts', dest, mounts: [tmpfs(mount.tmpfs?.size ?? 0)] },
+        ...{ readonly: mount.readonly, selector: mount.selector },
+      };
     case 'secret': {
       const { secret } = mount;
       if (secret === undefined) throw invalidArgument(`secret mount at ${mount.dest} names no secret`);

@@ -38,14 +38,14 @@ export async function secretEnvironment(
   const entries: string[] = [];
   for (const wanted of secretEnv) {
     const value = await requireSecret(wanted, secrets, context);
-    if (value === undefined) continue;
-    if (value.includes(0)) {
+    // An optional one that nobody has is empty, as with BuildKit.
+    if (value?.includes(0)) {
       throw new CodedError(
         'invalid_argument',
         `secret ${wanted.id}: holds a zero byte and cannot be an environment variable`,
       );
     }
-    entries.push(`${wanted.name}=${Buffer.from(value).toString('utf8')}`);
+    entries.push(`${wanted.name}=${Buffer.from(value ?? []).toString('utf8')}`);
   }
   return entries;
 }
