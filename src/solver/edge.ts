@@ -1,4 +1,5 @@
-import type { CodedError } from '../base/index.ts';
+import type { CodedError, Digest } from '../base/index.ts';
+import { recordDigest } from './key.ts';
 import { Level } from './level.ts';
 import { Lookup } from './lookup.ts';
 import type { Result } from './ports.ts';
@@ -15,11 +16,22 @@ export interface Demand {
   fail(error: CodedError): void;
 }
 
+/** A record in the cache of this id, which is empty for the own. */
+export interface Origin {
+  readonly cache: string;
+  readonly record: string;
+}
+
+/** How often what an imported cache gives may be of no use to an edge before it is asked nothing more for it. */
+const MAX_USELESS = 8;
+
 /** A finished result while its vertex is active. */
 export interface Held {
   readonly result: Result;
   /** The record it was loaded from or saved as. */
   readonly record: string | undefined;
+  /** The record of an imported cache that it was loaded from. */
+  readonly origin?: Origin | undefined;
   /** Whether it was found rather than made. */
   readonly hit: boolean;
   /** Stored key ids that name this very result. */
@@ -43,8 +55,9 @@ export class EdgeState {
   readonly runs = new Set<Run>();
   /** Losses that its work reported since it was last done, other than of hits. */
   losses = 0;
-  /** Records that some builds could not use, with these builds. */
-  readonly #refused = new Map<string, ReadonlySet<VertexBuild>>();
+  /** Records that some builds could not use, with these builds, by cache. */
+  readonly #refused = new Map<string, Map<string, ReadonlySet<VertexBuild>>>();
+  #record: Digest | undefined;
   readonly #asks = new Map<Asker, Level>();
   readonly #count: [number, number, number, number] = [0, 0, 0, 0];
 
@@ -73,7 +86,13 @@ export class EdgeState {
   /** Stored keys that name one and the same: all that a source is known by, else those of the very result that is held. */
   get names(): readonly string[] {
     const source = this.inputs.length === 0 && !this.vertex.vertex.ignoreCache;
-    return source ? [...this.lookup.candidates] : (this.held?.keys ?? []);
+    return source ? [...this.lookup.own.candidates] : (this.held?.keys ?? []);
+  }
+
+  /** What links to its keys name; asked once the vertex has a cache map. */
+  get record(): Digest {
+    this.#record ??= recordDigest(this.vertex.maps[0]!.digest, this.index);
+    return this.#record;
   }
 
   /** Asks are only ever raised, until they are withdrawn or failed. Returns whether this edge has to do something new. */
@@ -106,13 +125,16 @@ export class EdgeState {
   }
 
   /** These builds cannot use a record that others may. */
-  refuse(record: string, builds: ReadonlySet<VertexBuild>): void {
-    this.#refused.set(record, new Set([...(this.#refused.get(record) ?? []), ...builds]));
+  refuse({ cache, record }: Origin, builds: ReadonlySet<VertexBuild>): void {
+    const refused = this.#refused.get(cache) ?? new Map<string, ReadonlySet<VertexBuild>>();
+    this.#refused.set(cache, refused.set(record, new Set([...(refused.get(record) ?? []), ...builds])));
   }
 
   /** Whether none of the builds that are here has found the record to be of no use to it. */
-  usable(record: string): boolean {
-    const refused = this.#refused.get(record);
-    return refused === undefined || refused.isDisjointFrom(this.vertex.builds);
+  usable({ cache, record }: Origin): boolean {
+    const refused = this.#refused.get(cache);
+    if (refused === undefined) return true;
+    if (cache !== '' && refused.size >= MAX_USELESS) return false;
+    return refused.get(record)?.isDisjointFrom(this.vertex.builds) ?? true;
   }
 }

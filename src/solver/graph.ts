@@ -1,4 +1,5 @@
 import { type Clock, invalidArgument } from '../base/index.ts';
+import type { Caches } from './caches.ts';
 import type { EdgeState } from './edge.ts';
 import type { ProgressMemory } from './event-buffer.ts';
 import type { CacheScope, Edge, OpResolver, Vertex } from './ports.ts';
@@ -10,6 +11,7 @@ import { ActiveVertex, activeKey, type VertexBuild } from './vertex.ts';
 /** A build that loads vertices. */
 export interface GraphBuild extends VertexBuild {
   readonly scope: CacheScope;
+  readonly caches: Caches;
   readonly progress: BuildProgress;
   readonly vertices: Set<ActiveVertex>;
 }
@@ -36,6 +38,8 @@ export class ActiveGraph {
   /** Enters an edge and all below it for a build, inputs first. */
   load(edge: Edge, build: GraphBuild): EdgeState {
     const scopeKey = JSON.stringify([build.scope.write, ...build.scope.read]);
+    const caches = build.caches.imports.map(({ id }) => id);
+    const readers = caches.length === 0 ? scopeKey : `${scopeKey} ${JSON.stringify(caches)}`;
     const loaded = new Map<Vertex, ActiveVertex>();
     const entered = new Set<Vertex>();
     const open: Vertex[] = [edge.vertex];
@@ -57,18 +61,26 @@ export class ActiveGraph {
       }
       open.pop();
       const inputs = vertex.inputs.map((input) => loaded.get(input.vertex)!.edge(input.index));
-      loaded.set(vertex, this.#enter(vertex, inputs, build, scopeKey));
+      loaded.set(vertex, this.#enter(vertex, inputs, build, scopeKey, readers));
     }
     return loaded.get(edge.vertex)!.edge(edge.index);
   }
 
-  #enter(vertex: Vertex, inputs: readonly EdgeState[], build: GraphBuild, scopeKey: string): ActiveVertex {
+  #enter(
+    vertex: Vertex,
+    inputs: readonly EdgeState[],
+    build: GraphBuild,
+    scopeKey: string,
+    readers: string,
+  ): ActiveVertex {
     const key = activeKey(vertex, inputs);
-    const slot = `${key} ${scopeKey}`;
+    const slot = `${key} ${readers}`;
     let active = this.#vertices.get(slot);
     if (active === undefined) {
       const resolve = () => this.#resolver.resolve(vertex);
-      active = new ActiveVertex(key, vertex, inputs, build.scope, scopeKey, resolve, this.#clock, this.#memory);
+      const { scope, caches } = build;
+      const where = { scope, scopeKey, caches, slot };
+      active = new ActiveVertex(key, vertex, inputs, where, resolve, this.#clock, this.#memory);
       this.#vertices.set(slot, active);
     }
     if (!active.builds.has(build)) {
@@ -84,7 +96,7 @@ export class ActiveGraph {
     vertex.builds.delete(build);
     if (vertex.builds.size > 0 || vertex.retired) return [];
     vertex.retired = true;
-    this.#vertices.delete(`${vertex.key} ${vertex.scopeKey}`);
+    this.#vertices.delete(vertex.slot);
     for (const edge of vertex.edges.values()) this.#scheduler.retire(edge);
     for (const run of vertex.work) run.abortIfIdle();
     return [...vertex.work].filter((run) => run.aborted);

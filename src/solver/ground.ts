@@ -1,5 +1,5 @@
 import { newId } from '../base/index.ts';
-import { isVolatile, linkedKey, rootKey, volatileKey } from './key.ts';
+import { isVolatile, linkedKey, recordDigest, rootKey, volatileKey } from './key.ts';
 import type { KeyStore } from './ports.ts';
 import type { ActiveVertex } from './vertex.ts';
 
@@ -54,10 +54,11 @@ export function storedKeys(
   if (ground.length === 0) return maps.map(({ digest }) => rootKey(digest, output)).filter((id) => !isVolatile(id));
   if (!stays(vertex, ground)) return [];
   const { digest } = maps[0]!;
+  const record = recordDigest(digest, output);
   const targets = ground.map(({ content, keys, selector }, input) => {
     const ways = content === undefined ? keys.map((id) => ({ id, selector })) : [{ id: content, selector: '' }];
     return new Set(
-      ways.flatMap((way) => store.links(way.id, { input, output, digest, selector: way.selector }, vertex.scope.read)),
+      ways.flatMap((way) => store.links(way.id, { input, record, selector: way.selector }, vertex.scope.read)),
     );
   });
   const known = targets.reduce((common, each) => common.intersection(each));
@@ -74,9 +75,9 @@ export function linkGround(
   ground: readonly Ground[],
   target: string,
 ): void {
-  const { digest } = vertex.maps[0]!;
+  const record = recordDigest(vertex.maps[0]!.digest, output);
   ground.forEach(({ content, keys, selector }, input) => {
-    const link = { input, output, digest };
+    const link = { input, record };
     const { write } = vertex.scope;
     if (content !== undefined) store.addLink(content, { ...link, selector: '' }, target, write);
     for (const id of keys) store.addLink(id, { ...link, selector }, target, write);

@@ -7,6 +7,7 @@ import {
   digestOf,
   onAbort,
 } from '../base/index.ts';
+import type { Caches } from './caches.ts';
 import type { Demand, EdgeState } from './edge.ts';
 import type { ProgressMemory } from './event-buffer.ts';
 import type { ActiveGraph } from './graph.ts';
@@ -15,6 +16,7 @@ import type {
   BuiltResult,
   CacheScope,
   Edge,
+  ImportedCache,
   Op,
   VertexEvent,
   VertexProgress,
@@ -27,17 +29,20 @@ import type { Run } from './run.ts';
 import { mayLose, type Scheduler } from './scheduler.ts';
 import type { ActiveVertex } from './vertex.ts';
 
-export interface JobOptions {
+export interface JobOptions<T = unknown> {
   readonly id: string;
   /** Session ids that serve the job's vertices, first come first; read at each use. */
   readonly sessions: () => readonly string[];
   readonly scope: CacheScope;
+  /** Caches that it reads beside the builder's own, in that order. What is found in them the scope trusts from then on. */
+  readonly caches?: readonly ImportedCache<T>[];
 }
 
 /** One build's hold on the active graph. Closing it lets go of all it wanted; what no other build wants then stops. */
 export class Job<O = unknown, T = unknown> implements AsyncDisposable {
   readonly id: string;
   readonly scope: CacheScope;
+  readonly caches: Caches;
   readonly progress: BuildProgress;
   readonly sessions: () => readonly string[];
   readonly vertices = new Set<ActiveVertex>();
@@ -49,7 +54,15 @@ export class Job<O = unknown, T = unknown> implements AsyncDisposable {
   readonly #demands = new Set<{ cancel(reason: unknown): void }>();
   #closing: Promise<void> | undefined;
 
-  constructor(options: JobOptions, graph: ActiveGraph, scheduler: Scheduler, clock: Clock, memory: ProgressMemory) {
+  constructor(
+    options: JobOptions<T>,
+    caches: Caches,
+    graph: ActiveGraph,
+    scheduler: Scheduler,
+    clock: Clock,
+    memory: ProgressMemory,
+  ) {
+    this.caches = caches;
     this.progress = new BuildProgress(memory);
     this.#memory = memory;
     this.id = options.id;

@@ -38,6 +38,6 @@ export function volatileKey(unique: string): string {
 }
 
 /** BuildKit's digest of the record that a link leads to (research wire-facts 11.1). */
-export function recordDigest(link: { readonly digest: Digest; readonly output: number }): string {
-  return rootKey(link.digest, link.output);
+export function recordDigest(digest: Digest, output: number): Digest {
+  return rootKey(digest, output) as Digest;
 }

@@ -1,5 +1,5 @@
 import { isVolatile } from './key.ts';
-import type { CacheLink, KeyStore } from './ports.ts';
+import type { CacheLink, CacheRecord, KeyStore } from './ports.ts';
 
 interface Target {
   readonly link: CacheLink;
@@ -21,7 +21,7 @@ export class MemoryKeyStore implements KeyStore {
   }
 
   addLink(id: string, link: CacheLink, target: string, scope: string): void {
-    if (isVolatile(id) || isVolatile(target)) return;
+    if (isVolatile(id) || isVolatile(target) || isVolatile(link.record)) return;
     const name = linkName(link);
     const byLink = getOrAdd(this.#links, id, () => new Map<string, Target>());
     const entry = getOrAdd(byLink, name, () => ({ link, scopes: new Map() }));
@@ -35,7 +35,7 @@ export class MemoryKeyStore implements KeyStore {
     );
   }
 
-  results(id: string, scopes: readonly string[]): readonly { readonly resultId: string; readonly createdAt: number }[] {
+  results(id: string, scopes: readonly string[]): readonly CacheRecord[] {
     return [...(this.#results.get(id) ?? [])]
       .filter(([, record]) => scopes.some((scope) => record.scopes.has(scope)))
       .map(([resultId, { createdAt }]) => ({ resultId, createdAt }))
@@ -82,7 +82,7 @@ export class MemoryKeyStore implements KeyStore {
 }
 
 function linkName(link: CacheLink): string {
-  return `${link.input} ${link.output} ${link.digest} ${link.selector}`;
+  return `${link.input} ${link.record} ${link.selector}`;
 }
 
 function getOrAdd<K, V>(map: Map<K, V>, key: K, make: () => V): V {

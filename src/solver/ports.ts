@@ -1,6 +1,7 @@
 import type { Digest } from '../base/index.ts';
 
 export { findLostResult, type LossKind, LostResultError } from './lost-result.ts';
+export type { Miss, MissedInput, SolverObserver, VertexOutput } from './observer.ts';
 
 /** Output `index` of a vertex. */
 export interface Edge<O = unknown> {
@@ -35,6 +36,8 @@ export interface CacheMap {
   readonly digest: Digest;
   /** One per vertex input, in order. */
   readonly inputs: readonly CacheMapInput[];
+  /** What the digest was made of, for who explains keys. */
+  parts?(): unknown;
 }
 
 export interface CacheMapInput {
@@ -103,40 +106,65 @@ export interface OpResolver<O = unknown, T = unknown> {
   resolve(vertex: Vertex<O>): Op<T>;
 }
 
-/** Results kept beyond the builds that made them; implemented by `cache/refs`. */
-export interface ResultStore<T = unknown> {
-  /** Persists the result (a lease on it); returns the id it is found by again. */
-  save(result: Result<T>): Promise<string>;
-  /** A handle on a stored result, or undefined when its content is gone. */
-  load(id: string): Promise<Result<T> | undefined>;
+/** Where results lie that records name. */
+export interface ResultReader<T = unknown> {
+  /**
+   * A handle on a recorded result, or undefined when its content is gone. The context is that of the builds that want it now. Whatever it fails of, the
+   * record is passed over; a {@link LostResultError} says whether for all.
+   */
+  load(record: string, context: OpContext): Promise<Result<T> | undefined>;
   /** Whether load would find it, without work. */
-  exists(id: string): boolean;
+  exists(record: string): boolean;
 }
 
-/** One link of the key graph: reached through input `input` from a key of that input by op digest, output and selector. */
+/** Results kept beyond the builds that made them; implemented by `cache/refs`. */
+export interface ResultStore<T = unknown> extends ResultReader<T> {
+  /** Persists the result (a lease on it); returns the record it is found by again. */
+  save(result: Result<T>): Promise<string>;
+}
+
+/** One link of the key graph: reached through input `input` from a key of that input, through a selector. */
 export interface CacheLink {
   readonly input: number;
-  readonly output: number;
-  readonly digest: Digest;
+  /** BuildKit's digest of the record that the link leads to: of op cache digest and output. All that a manifest says of an op. */
+  readonly record: Digest;
   readonly selector: string;
 }
 
+/** A result that a key has. */
+export interface CacheRecord {
+  readonly resultId: string;
+  readonly createdAt: number;
+}
+
 /**
- * The persistent link graph of cache keys: ids are the BuildKit record ids. All calls are synchronous (SQLite on the main thread, in-memory for tests);
- * scopes tag links and results, and are not part of ids.
+ * A link graph of cache keys, as it stands in the builder's own store or in what another builder wrote. The id of a root (an op without inputs, a content
+ * digest) is BuildKit's record digest and the same in all of them; ids of linked keys mean something in one graph only. All calls are synchronous.
  */
-export interface KeyStore {
+export interface KeyReader {
   /** Ids that `id` leads to by this link, in the given scopes. */
   links(id: string, link: CacheLink, scopes: readonly string[]): readonly string[];
-  addLink(id: string, link: CacheLink, target: string, scope: string): void;
   /** Links that lead to `id` in the given scopes, for export. */
   backlinks(id: string, scopes: readonly string[]): readonly { readonly from: string; readonly link: CacheLink }[];
-  results(id: string, scopes: readonly string[]): readonly { readonly resultId: string; readonly createdAt: number }[];
+  results(id: string, scopes: readonly string[]): readonly CacheRecord[];
+}
+
+/** The builder's own graph, the one that is written. Scopes tag links and results, and are not part of ids. */
+export interface KeyStore extends KeyReader {
+  addLink(id: string, link: CacheLink, target: string, scope: string): void;
   addResult(id: string, resultId: string, createdAt: number, scope: string): void;
   /** Forgets a result (gone, corrupt, released), whatever the scope, and every key that then leads nowhere. */
   dropResult(resultId: string): void;
   /** Whether the given scopes know the key. */
   has(id: string, scopes: readonly string[]): boolean;
+}
+
+/** A cache that builds read beside the builder's own. What is found in it is entered in the own one. */
+export interface ImportedCache<T = unknown> {
+  /** Names what it says: sources with equal ids say the same. */
+  readonly id: string;
+  readonly keys: KeyReader;
+  readonly results: ResultReader<T>;
 }
 
 /** What solving emits; status streams, command line, metrics and tests read this one union. Times in ms since the epoch. */

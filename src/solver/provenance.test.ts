@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { neverAborted } from '../base/index.ts';
 import type { Job } from './job.ts';
-import type { LossKind, Result } from './ports.ts';
+import { type ImportedCache, type LossKind, LostResultError, type Result } from './ports.ts';
 import type { Solver } from './solver.ts';
 import {
   constant,
@@ -67,6 +68,9 @@ interface Build {
 
 class Trial {
   readonly world = new IntegerWorld();
+  /** Another builder, whose cache is imported. */
+  readonly #elsewhere = new IntegerWorld('elsewhere-', this.world.made);
+  #round = 0;
   readonly provenance = new Provenance(this.world.made);
   readonly faults: string[] = [];
   readonly #dice: (sides: number) => number;
@@ -145,6 +149,7 @@ class Trial {
 
   /** Runs builds in any order with what can come between, until all have been answered. */
   async run(targets: readonly IntegerVertex[], builds: number): Promise<void> {
+    await this.#buildElsewhere(targets);
     let left = builds;
     let idle = 0;
     while (left > 0 || this.#builds.size > 0) {
@@ -205,12 +210,66 @@ class Trial {
     ];
   }
 
+  /** What others import is what was there when the round began. */
+  async #buildElsewhere(targets: readonly IntegerVertex[]): Promise<void> {
+    this.#round++;
+    const elsewhere = this.#elsewhere;
+    for (let n = this.#dice(4); n > 0; n--) {
+      await using job = newJob(elsewhere.solver());
+      const target = this.edge(targets[this.#dice(targets.length)]!);
+      await job.build(target, { signal: neverAborted }).then(
+        ({ result }) => result.release(),
+        () => {},
+      );
+    }
+    const ids = [...elsewhere.stored.keys()];
+    for (let n = this.#dice(3); n > 0 && ids.length > 0; n--) elsewhere.prune(ids[this.#dice(ids.length)]!);
+  }
+
+  #caches(): readonly ImportedCache<number>[] {
+    const honest = this.world.importOf(this.#elsewhere, `elsewhere ${this.#round}`);
+    return [[], [], [honest], [this.#liar(honest), honest]][this.#dice(4)]!;
+  }
+
+  /** It leads anywhere, and promises what it does not have. */
+  #liar({ keys }: ImportedCache<number>): ImportedCache<number> {
+    const lie = <T>(truth: () => readonly T[], other: readonly T[]): readonly T[] => {
+      const what = this.#dice(4);
+      if (what === 0) throw new Error('no answer');
+      return what === 1 ? truth() : what === 2 ? other : [...other, ...truth()];
+    };
+    const own = [...this.world.stored.keys()];
+    return {
+      id: `liar ${this.#round}`,
+      keys: {
+        links: (id, link, scopes) => lie(() => keys.links(id, link, scopes), [id, `lie ${this.#dice(3)}`]),
+        backlinks: () => [],
+        results: (id, scopes) =>
+          lie(
+            () => keys.results(id, scopes),
+            [{ resultId: own[this.#dice(9)] ?? `lie ${this.#dice(9)}`, createdAt: 1 }],
+          ),
+      },
+      results: {
+        exists: () => this.#dice(4) > 0,
+        load: async (record) => {
+          await this.world.gate(`import ${record}`);
+          const what = this.#dice(4);
+          if (what === 0) return undefined;
+          if (what === 1) throw new Error('connection reset');
+          throw new LostResultError(record, 'lost', { kind: what === 2 ? 'gone' : 'refused' });
+        },
+      },
+    };
+  }
+
   #begin(target: Build['target']): void {
     const scope = this.#dice(3) === 0 ? 'reader' : 'main';
     const settings: JobSettings = {
       scope,
       read: scope === 'reader' ? ['main'] : [],
       sessions: this.#dice(2) === 0 ? [] : ['credentials'],
+      caches: this.#caches(),
     };
     const build = { target, settings, began: this.#time, controller: new AbortController(), ended: false };
     this.#builds.add(build);

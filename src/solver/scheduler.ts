@@ -1,9 +1,10 @@
 import { annotate, type Clock, CodedError, isCancelled, Slice, toCodedError } from '../base/index.ts';
+import type { OwnCache } from './caches.ts';
 import { type Asker, EdgeState, type Held } from './edge.ts';
 import { activeName, type Ground, groundOf, joinKey, linkGround, stays, storedKeys } from './ground.ts';
 import { isVolatile } from './key.ts';
 import { Level } from './level.ts';
-import { contentKey } from './lookup.ts';
+import type { Miss, Observers, VertexOutput } from './observer.ts';
 import {
   findLostResult,
   type KeyStore,
@@ -12,7 +13,9 @@ import {
   type Result,
   type ResultStore,
 } from './ports.ts';
+import { type Found, Records } from './records.ts';
 import { Run } from './run.ts';
+import { contentKey } from './search.ts';
 import type { ActiveVertex, VertexBuild } from './vertex.ts';
 
 /** Failures that another build's sessions may not meet: credentials, secrets, agents. */
@@ -32,6 +35,8 @@ const MAX_LOSSES = 2;
 export class Scheduler {
   readonly #keys: KeyStore;
   readonly #results: ResultStore;
+  readonly #records: Records;
+  readonly #observers: Observers;
   readonly #clock: Clock;
   #queue: EdgeState[] = [];
   #scheduled = false;
@@ -42,9 +47,11 @@ export class Scheduler {
   /** Active edges by the id of the result they hold. */
   readonly #holders = new Map<string, Set<EdgeState>>();
 
-  constructor(keys: KeyStore, results: ResultStore, clock: Clock) {
+  constructor({ keys, results }: OwnCache, clock: Clock, observers: Observers) {
     this.#keys = keys;
     this.#results = results;
+    this.#records = new Records({ keys, results }, observers, clock);
+    this.#observers = observers;
     this.#clock = clock;
   }
 
@@ -78,8 +85,9 @@ export class Scheduler {
       hit ||= held.hit;
       if (held.record !== undefined) {
         if (kind === 'gone') this.#keys.dropResult(held.record);
-        else edge.refuse(held.record, builds);
+        else edge.refuse({ cache: '', record: held.record }, builds);
       }
+      if (held.origin !== undefined) edge.refuse(held.origin, kind === 'gone' ? vertex.builds : builds);
       if (vertex.outputs[edge.index]?.result.id === held.result.id) this.#discardMade(edge);
       this.#release(edge);
       edge.level = Level.slow;
@@ -201,33 +209,16 @@ export class Scheduler {
   }
 
   #look(edge: EdgeState): void {
-    if (!edge.lookup.update(this.#keys)) return;
-    for (const key of edge.lookup.candidates) edge.lookup.equate(this.#keys, key);
-    this.#tell(edge);
+    if (edge.lookup.update()) this.#tell(edge);
   }
 
   /** A stored result ends the search: for who wants keys it is enough that there is one, else it is loaded. */
   #hit(edge: EdgeState, wanted: Level): boolean {
-    const record = this.#record(edge);
-    if (record === undefined) return false;
+    const found = this.#records.find(edge);
+    if (found === undefined) return false;
     this.#reach(edge, Level.slow);
-    if (wanted === Level.result) this.#load(edge, record.key, record.id);
+    if (wanted === Level.result) this.#load(edge, found);
     return true;
-  }
-
-  #record(edge: EdgeState): { readonly key: string; readonly id: string } | undefined {
-    const { read } = edge.vertex.scope;
-    while (true) {
-      let best: { key: string; id: string; createdAt: number } | undefined;
-      for (const key of edge.lookup.candidates) {
-        for (const { resultId, createdAt } of this.#keys.results(key, read)) {
-          if (!edge.usable(resultId) || (best !== undefined && best.createdAt >= createdAt)) continue;
-          best = { key, id: resultId, createdAt };
-        }
-      }
-      if (best === undefined || this.#results.exists(best.id)) return best;
-      this.#keys.dropResult(best.id);
-    }
   }
 
   /** Cache maps of the vertex up to number `count`, or as many as there are. */
@@ -260,6 +251,7 @@ export class Scheduler {
           );
         }
         vertex.maps.push(map);
+        this.#observers.keyed({ vertex: vertex.vertex, scope: vertex.scope.write, map });
         // Only sources have more than one map: what an op with inputs is, its definition says at once.
         vertex.mapsDone = done || !source;
       },
@@ -312,44 +304,48 @@ export class Scheduler {
     );
   }
 
-  #load(edge: EdgeState, key: string, record: string): void {
+  #load(edge: EdgeState, found: Found): void {
     const { vertex } = edge;
     this.#letGo(edge);
     if (edge.loading !== undefined) {
       edge.loading.join(edge);
       return;
     }
-    const found = () =>
-      edge.usable(record) && this.#keys.results(key, vertex.scope.read).some(({ resultId }) => resultId === record);
-    edge.loading = this.#start(
+    const run: Run = this.#start(
       edge,
-      () => this.#results.load(record),
-      (result) => {
-        if (result === undefined) this.#keys.dropResult(record);
+      (context) => this.#records.load(edge, found, context, () => run.builds()),
+      (loaded) => {
+        if (loaded === undefined) return;
+        const { result, record, key, origin } = loaded;
         // It may have been reported lost meanwhile.
-        else if (edge.held !== undefined || vertex.retired || !found()) discard(result);
-        else {
-          vertex.started(true);
-          vertex.history.complete({ cached: true });
-          this.#hold(edge, { result, record, hit: true, keys: [key], name: key });
+        if (edge.held !== undefined || vertex.retired || !this.#records.stands(edge, loaded)) {
+          discard(result);
+          return;
         }
+        vertex.started(true);
+        vertex.history.complete({ cached: true });
+        edge.lookup.own.know(key);
+        this.#observers.resulted({ ...output(edge), found: origin?.cache ?? '', result, keys: [key] });
+        this.#hold(edge, { result, record, origin, hit: true, keys: [key], name: key });
       },
       () => {
         edge.loading = undefined;
       },
       true,
     );
+    edge.loading = run;
   }
 
   /** Runs the op on the inputs' results, unless another edge is just making the same. */
   #execute(edge: EdgeState): void {
     const { vertex } = edge;
     if (!vertex.vertex.ignoreCache) {
-      edge.lookup.refresh(this.#keys);
+      edge.lookup.refresh();
       if (this.#hit(edge, Level.result)) return;
     }
     const ground = groundOf(vertex);
     const key = joinKey(vertex, ground);
+    this.#explain(edge);
     this.#letGo(edge);
     const running = this.#executions.get(key);
     if (running !== undefined) {
@@ -403,6 +399,12 @@ export class Scheduler {
     this.#executions.set(key, run);
   }
 
+  #explain(edge: EdgeState): void {
+    if (!this.#observers.explains) return;
+    const miss: Miss = edge.vertex.vertex.ignoreCache ? { kind: 'ignored' } : edge.lookup.miss;
+    this.#observers.missed({ ...output(edge), miss });
+  }
+
   /** Persists what an execution made, where a later build could find it. */
   async #save(run: Run, results: readonly Result[]): Promise<readonly (string | undefined)[]> {
     const found = [...run.grounds].some(([vertex, ground]) => !vertex.retired && stays(vertex, ground));
@@ -428,8 +430,9 @@ export class Scheduler {
       }
       if (vertex.retired || vertex.outputs[index] !== undefined) return;
       const name = activeName(vertex, index, ground, keys);
-      const { lookup } = vertex.edge(index);
-      for (const key of isVolatile(name) ? [name] : [...keys, name]) lookup.know(key);
+      const edge = vertex.edge(index);
+      for (const key of isVolatile(name) ? [name] : [...keys, name]) edge.lookup.own.know(key);
+      this.#observers.resulted({ ...output(edge), found: undefined, result, keys });
       vertex.outputs[index] = { result: result.clone(), record, hit: false, keys, name };
     });
   }
@@ -570,6 +573,11 @@ export class Scheduler {
 /** Whether a consumer of so many inputs may try again after so many losses that were no hits. */
 export function mayLose(losses: number, inputs: number): boolean {
   return losses <= MAX_LOSSES * Math.max(inputs, 1);
+}
+
+function output({ vertex, index }: EdgeState): VertexOutput {
+  const jobs = [...vertex.builds].map(({ id }) => id);
+  return { vertex: vertex.vertex, output: index, scope: vertex.scope.write, jobs };
 }
 
 /** Ends what is shown of a run's vertices. */

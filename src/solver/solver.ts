@@ -1,8 +1,10 @@
 import { type Clock, systemClock } from '../base/index.ts';
+import { Import, type OwnCache } from './caches.ts';
 import { progressMemory } from './event-buffer.ts';
 import { ActiveGraph } from './graph.ts';
 import { Job, type JobOptions } from './job.ts';
-import type { KeyStore, OpResolver, ResultStore } from './ports.ts';
+import { Observers } from './observer.ts';
+import type { ImportedCache, KeyStore, OpResolver, ResultStore, SolverObserver } from './ports.ts';
 import { Scheduler } from './scheduler.ts';
 
 export interface SolverOptions<O, T> {
@@ -10,6 +12,8 @@ export interface SolverOptions<O, T> {
   readonly keys: KeyStore;
   readonly results: ResultStore<T>;
   readonly clock?: Clock;
+  /** Are told what the solver comes to know. */
+  readonly observers?: readonly SolverObserver<O, T>[];
 }
 
 /** Solves graphs for many builds at once; see {@link Scheduler} for how. */
@@ -18,10 +22,14 @@ export class Solver<O = unknown, T = unknown> {
   readonly #scheduler: Scheduler;
   readonly #clock: Clock;
   readonly #memory = progressMemory();
+  readonly #own: OwnCache;
+  readonly #observers: Observers;
 
-  constructor({ resolver, keys, results, clock = systemClock }: SolverOptions<O, T>) {
+  constructor({ resolver, keys, results, clock = systemClock, observers = [] }: SolverOptions<O, T>) {
     this.#clock = clock;
-    this.#scheduler = new Scheduler(keys, results as ResultStore, clock);
+    this.#own = { keys, results: results as ResultStore };
+    this.#observers = new Observers(observers as readonly SolverObserver[]);
+    this.#scheduler = new Scheduler(this.#own, clock, this.#observers);
     this.#graph = new ActiveGraph(resolver as OpResolver, this.#scheduler, clock, this.#memory);
   }
 
@@ -31,7 +39,9 @@ export class Solver<O = unknown, T = unknown> {
   }
 
   /** A new build. Close it on every path. */
-  job(options: JobOptions): Job<O, T> {
-    return new Job<O, T>(options, this.#graph, this.#scheduler, this.#clock, this.#memory);
+  job(options: JobOptions<T>): Job<O, T> {
+    const imports = (options.caches ?? []).map((cache) => new Import(cache as ImportedCache, this.#observers));
+    const caches = { own: this.#own, imports };
+    return new Job<O, T>(options, caches, this.#graph, this.#scheduler, this.#clock, this.#memory);
   }
 }

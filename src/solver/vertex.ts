@@ -1,4 +1,5 @@
 import { assertInvariant, type Clock, digestOf } from '../base/index.ts';
+import type { Caches } from './caches.ts';
 import { EdgeState, type Held } from './edge.ts';
 import type { ProgressMemory } from './event-buffer.ts';
 import type { CacheMap, CacheScope, Op, Vertex } from './ports.ts';
@@ -7,8 +8,19 @@ import type { Run } from './run.ts';
 
 /** A build as vertices know it. */
 export interface VertexBuild {
+  readonly id: string;
   readonly progress: BuildProgress;
   sessions(): readonly string[];
+}
+
+/** Where a vertex belongs. */
+export interface VertexPlace {
+  readonly scope: CacheScope;
+  /** The scopes, of those who may share work. */
+  readonly scopeKey: string;
+  readonly caches: Caches;
+  /** Its name in the active graph, of those who read the same caches. */
+  readonly slot: string;
 }
 
 /** A vertex that at least one build has loaded, with all that was found out about it. */
@@ -19,6 +31,8 @@ export class ActiveVertex {
   readonly inputs: readonly EdgeState[];
   readonly scope: CacheScope;
   readonly scopeKey: string;
+  readonly slot: string;
+  readonly caches: Caches;
   readonly history: VertexHistory;
   readonly builds = new Set<VertexBuild>();
   readonly edges = new Map<number, EdgeState>();
@@ -42,8 +56,7 @@ export class ActiveVertex {
     key: string,
     vertex: Vertex,
     inputs: readonly EdgeState[],
-    scope: CacheScope,
-    scopeKey: string,
+    { scope, scopeKey, caches, slot }: VertexPlace,
     resolve: () => Op,
     clock: Clock,
     memory: ProgressMemory,
@@ -53,6 +66,8 @@ export class ActiveVertex {
     this.inputs = inputs;
     this.scope = scope;
     this.scopeKey = scopeKey;
+    this.caches = caches;
+    this.slot = slot;
     this.#resolve = resolve;
     this.history = new VertexHistory(
       {

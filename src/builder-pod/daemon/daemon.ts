@@ -76,6 +76,7 @@ export async function startDaemon(
         },
         log,
         unpackLimits: config.unpackLimits,
+        explainCache: config.logLevel === 'debug' || config.logLevel === 'trace',
         ...(cgroupParent === undefined ? {} : { cgroupParent }),
       },
       { signal },

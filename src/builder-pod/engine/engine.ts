@@ -20,6 +20,7 @@ import {
   type OpResolver,
   type ResultStore,
   Solver,
+  type SolverObserver,
 } from '../../solver/index.ts';
 import {
   type ExportedImage,
@@ -50,6 +51,8 @@ export interface EngineOptions extends BuildServices {
   /** Entitlements that builds may ask for. */
   readonly allowedEntitlements: ReadonlySet<string>;
   readonly log: Logger;
+  /** Are told what the solver comes to know, of all builds. */
+  readonly observers?: readonly SolverObserver<VertexOp, ImmutableRef>[];
   readonly clock?: Clock;
 }
 

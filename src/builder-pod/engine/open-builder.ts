@@ -37,6 +37,7 @@ import {
 } from '../sources/index.ts';
 import { DatabaseLocalStates, LocalReceiver, localSourceFactory } from '../sources/local/index.ts';
 import { openState, type State } from '../state/index.ts';
+import { cacheLog } from './cache-log.ts';
 import { Engine } from './engine.ts';
 import { opResolver } from './op-resolver.ts';
 
@@ -59,6 +60,8 @@ export interface BuilderOptions {
   readonly stepLimits?: StepLimits;
   /** What one layer or archive may grow to when it is unpacked. */
   readonly unpackLimits?: UnpackLimits | undefined;
+  /** Hits and misses of the cache go to the log (debug), misses with what differed. */
+  readonly explainCache?: boolean;
   readonly log: Logger;
 }
 
@@ -151,6 +154,7 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
       results: state.results,
       log,
       allowedEntitlements: options.entitlements,
+      observers: [cacheLog(log, { explain: options.explainCache === true })],
     },
     frontends: new FrontendRegistry([dockerfile, gatewayFrontend()]),
     worker: { id: state.id, labels: options.labels, platforms: options.platforms },

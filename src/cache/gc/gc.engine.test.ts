@@ -64,7 +64,7 @@ test('what is in use, leased, internal or below something that stays is kept; th
 
   expect(names(await prune(state.refs, { ...options, blobGraceMs: 0 }))).toEqual(['c']);
   expect(dropped).toEqual([c.id]);
-  expect(await state.results.load(c.id)).toBeUndefined();
+  expect(await state.results.load(c.id, { signal: neverAborted })).toBeUndefined();
   await b.release();
   lease.release();
   expect(names(await prune(state.refs, { ...options, blobGraceMs: 0 }))).toEqual(['a', 'b', 'leased']);

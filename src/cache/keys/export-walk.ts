@@ -1,5 +1,4 @@
-import type { Digest } from '../../base/index.ts';
-import { type KeyStore, recordDigest } from '../../solver/index.ts';
+import type { CacheRecord, KeyReader } from '../../solver/index.ts';
 
 /** A key with all that a cache manifest says of it (research wire-facts 11.1). */
 export interface KeyRecord {
@@ -8,14 +7,14 @@ export interface KeyRecord {
   readonly digest: string;
   /** By input slot the alternatives that lead here; empty for a root. */
   readonly inputs: readonly (readonly { readonly selector: string; readonly from: string }[])[];
-  readonly results: readonly { readonly resultId: string; readonly createdAt: number }[];
+  readonly results: readonly CacheRecord[];
 }
 
 /**
  * The keys from which `roots` are reached in the given scopes, each once, inputs before what they lead to. A key that is the target of links has the
  * digest of those links; a root has its own id.
  */
-export function walkKeys(store: KeyStore, roots: readonly string[], scopes: readonly string[]): readonly KeyRecord[] {
+export function walkKeys(store: KeyReader, roots: readonly string[], scopes: readonly string[]): readonly KeyRecord[] {
   const records: KeyRecord[] = [];
   const state = new Map<string, 'open' | 'done'>();
   const open = [...roots];
@@ -40,10 +39,9 @@ export function walkKeys(store: KeyStore, roots: readonly string[], scopes: read
       while (inputs.length <= link.input) inputs.push([]);
       inputs[link.input]!.push({ selector: link.selector, from });
     }
-    const link = backlinks[0]?.link;
     records.push({
       id,
-      digest: link === undefined ? id : recordDigest(link as { digest: Digest; output: number }),
+      digest: backlinks[0]?.link.record ?? id,
       inputs,
       results: store.results(id, scopes),
     });

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { digestOf } from '../../base/index.ts';
-import { MemoryKeyStore } from '../../solver/index.ts';
+import { MemoryKeyStore, recordDigest, rootKey } from '../../solver/index.ts';
 import { Database } from '../metadata/index.ts';
 import { keyStoreSuite } from '../testing/key-store-suite.ts';
 import { SqliteKeyStore } from './store.ts';
@@ -24,29 +24,60 @@ afterAll(async () => {
 keyStoreSuite('memory', () => new MemoryKeyStore());
 keyStoreSuite('sqlite', () => new SqliteKeyStore(openDatabase()));
 
-test('what earlier versions wrote is forgotten, once', async () => {
-  const link = { input: 0, output: 0, digest: digestOf('x'), selector: '' };
-  const fill = (store: SqliteKeyStore) => {
-    store.addLink('content', link, 'made', 'main');
-    store.addResult('made', 'result', 1, 'main');
-  };
-  const earlier = openDatabase('earlier.db');
-  fill(new SqliteKeyStore(earlier));
-  earlier.run(`UPDATE schema_version SET version = 1 WHERE room = 'keys'`); // the tables are the same
-  await earlier.close();
-  const later = openDatabase('earlier.db');
+/** The tables as they were at a version, with a link by op digest and output, and what it leads to. */
+async function earlier(file: string, version: number): Promise<void> {
+  const db = openDatabase(file);
+  db.migrate('keys', [
+    `CREATE TABLE cache_key (num INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE);
+     CREATE TABLE cache_link_kind (
+       num INTEGER PRIMARY KEY, input INTEGER NOT NULL, output INTEGER NOT NULL, digest TEXT NOT NULL, selector TEXT NOT NULL,
+       UNIQUE (digest, input, output, selector));
+     CREATE TABLE cache_link (
+       source INTEGER NOT NULL, kind INTEGER NOT NULL, target INTEGER NOT NULL, scope TEXT NOT NULL,
+       PRIMARY KEY (source, kind, target, scope)) WITHOUT ROWID;
+     CREATE INDEX cache_link_target ON cache_link (target);
+     CREATE INDEX cache_link_kind_use ON cache_link (kind);
+     CREATE TABLE cache_result (
+       key INTEGER NOT NULL, result TEXT NOT NULL, scope TEXT NOT NULL, created REAL NOT NULL,
+       PRIMARY KEY (key, result, scope)) WITHOUT ROWID;
+     CREATE INDEX cache_result_id ON cache_result (result);
+     INSERT INTO cache_key VALUES (1, '${rootKey(digestOf('content'), -1)}'), (2, 'made');
+     INSERT INTO cache_link_kind VALUES (7, 1, 3, '${digestOf('copy')}', 'selector');
+     INSERT INTO cache_link VALUES (1, 7, 2, 'main');
+     INSERT INTO cache_result VALUES (2, 'result', 'main', 5);`,
+  ]);
+  db.run('UPDATE schema_version SET version = ?', version);
+  await db.close();
+}
+
+const copied = { input: 1, record: recordDigest(digestOf('copy'), 3), selector: 'selector' };
+
+test('what was linked by op and output is found by the record that it leads to', async () => {
+  await earlier('by-op.db', 2);
+  const store = new SqliteKeyStore(openDatabase('by-op.db'));
+  expect(store.links(rootKey(digestOf('content'), -1), copied, ['main'])).toEqual(['made']);
+  expect(store.results('made', ['main'])).toEqual([{ resultId: 'result', createdAt: 5 }]);
+  expect(store.backlinks('made', ['main'])).toEqual([{ from: rootKey(digestOf('content'), -1), link: copied }]);
+  store.addLink('other', copied, 'made', 'main'); // the same kind, not another of its name
+  expect(store.links('other', copied, ['main'])).toEqual(['made']);
+});
+
+test('what the first versions wrote is forgotten, once', async () => {
+  await earlier('first.db', 1);
+  const later = openDatabase('first.db');
   const store = new SqliteKeyStore(later);
   for (const table of ['cache_key', 'cache_link', 'cache_link_kind', 'cache_result'])
     expect(later.all(`SELECT * FROM ${table}`)).toEqual([]);
-  fill(store);
+  store.addLink('content', copied, 'made', 'main');
+  store.addResult('made', 'result', 1, 'main');
   await later.close();
-  const next = new SqliteKeyStore(openDatabase('earlier.db'));
-  expect(next.links('content', link, ['main'])).toEqual(['made']);
+  const next = new SqliteKeyStore(openDatabase('first.db'));
+  expect(next.links('content', copied, ['main'])).toEqual(['made']);
   expect(next.results('made', ['main'])).toHaveLength(1);
 });
 
 test('keys outlive the process that wrote them', async () => {
-  const link = { input: 0, output: 0, digest: digestOf('x'), selector: '' };
+  const link = { input: 0, record: recordDigest(digestOf('x'), 0), selector: '' };
   const first = openDatabase('kept.db');
   new SqliteKeyStore(first).addLink('a', link, 'b', 'main');
   await first.close();
@@ -56,11 +87,11 @@ test('keys outlive the process that wrote them', async () => {
 test('a result that ever new keys lead to keeps the newest of them', () => {
   const db = openDatabase();
   const store = new SqliteKeyStore(db);
-  const link = { input: 0, output: 0, digest: digestOf('copy'), selector: '' };
+  const link = { input: 0, record: recordDigest(digestOf('copy'), 0), selector: '' };
   store.addResult('made', 'result', 1, 'main');
   db.transaction(() => {
     for (let n = 0; n < 1200; n++) {
-      store.addLink('root', { ...link, digest: digestOf('fetch') }, `commit ${n}`, 'main');
+      store.addLink('root', { ...link, record: recordDigest(digestOf('fetch'), 0) }, `commit ${n}`, 'main');
       store.addLink(`commit ${n}`, link, 'made', 'main');
     }
   });

@@ -1,7 +1,8 @@
-import { type CacheLink, isVolatile, type KeyStore } from '../../solver/index.ts';
-import type { Database } from '../metadata/index.ts';
+import type { Digest } from '../../base/index.ts';
+import { type CacheLink, type CacheRecord, isVolatile, type KeyStore, recordDigest } from '../../solver/index.ts';
+import type { Database, Migration } from '../metadata/index.ts';
 
-const MIGRATIONS = [
+const MIGRATIONS: readonly Migration[] = [
   // Ids are numbered, so that a link costs two integers and not two digests.
   `
   CREATE TABLE cache_key (num INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE);
@@ -25,7 +26,23 @@ const MIGRATIONS = [
   DELETE FROM cache_link_kind;
   DELETE FROM cache_key;
   `,
+  nameKindsByRecord,
 ];
+
+/** A kind of link is named by the digest of the record that it leads to, as in what other builders write, and no more by op and output. */
+function nameKindsByRecord(db: Database): void {
+  db.run(`CREATE TABLE cache_link_kind_next (
+    num INTEGER PRIMARY KEY, input INTEGER NOT NULL, record TEXT NOT NULL, selector TEXT NOT NULL, UNIQUE (record, input, selector))`);
+  const kinds = db.all<{ num: number; input: number; output: number; digest: Digest; selector: string }>(
+    'SELECT num, input, output, digest, selector FROM cache_link_kind',
+  );
+  for (const { num, input, output, digest, selector } of kinds) {
+    const record = recordDigest(digest, output);
+    db.run('INSERT INTO cache_link_kind_next VALUES (?, ?, ?, ?)', num, input, record, selector);
+  }
+  db.run('DROP TABLE cache_link_kind');
+  db.run('ALTER TABLE cache_link_kind_next RENAME TO cache_link_kind');
+}
 
 /** Keys that lead to one key by one kind of link, in one scope. */
 const MAX_LINKS = 1000;
@@ -33,8 +50,7 @@ const MAX_LINKS = 1000;
 interface LinkRow {
   readonly source: string;
   readonly input: number;
-  readonly output: number;
-  readonly digest: CacheLink['digest'];
+  readonly record: CacheLink['record'];
   readonly selector: string;
 }
 
@@ -51,13 +67,12 @@ export class SqliteKeyStore implements KeyStore {
     return this.#db
       .all<{ id: string }>(
         `SELECT DISTINCT t.id FROM cache_key s
-           JOIN cache_link_kind k ON k.digest = ? AND k.input = ? AND k.output = ? AND k.selector = ?
+           JOIN cache_link_kind k ON k.record = ? AND k.input = ? AND k.selector = ?
            JOIN cache_link l ON l.source = s.num AND l.kind = k.num
            JOIN cache_key t ON t.num = l.target
          WHERE s.id = ? AND l.scope IN (SELECT value FROM json_each(?))`,
-        link.digest,
+        link.record,
         link.input,
-        link.output,
         link.selector,
         id,
         JSON.stringify(scopes),
@@ -66,20 +81,18 @@ export class SqliteKeyStore implements KeyStore {
   }
 
   addLink(id: string, link: CacheLink, target: string, scope: string): void {
-    if (isVolatile(id) || isVolatile(target)) return;
+    if (isVolatile(id) || isVolatile(target) || isVolatile(link.record)) return;
     this.#db.transaction(() => {
       this.#db.run(
-        'INSERT OR IGNORE INTO cache_link_kind (input, output, digest, selector) VALUES (?, ?, ?, ?)',
+        'INSERT OR IGNORE INTO cache_link_kind (input, record, selector) VALUES (?, ?, ?)',
         link.input,
-        link.output,
-        link.digest,
+        link.record,
         link.selector,
       );
       const kind = this.#db.get<{ num: number }>(
-        'SELECT num FROM cache_link_kind WHERE digest = ? AND input = ? AND output = ? AND selector = ?',
-        link.digest,
+        'SELECT num FROM cache_link_kind WHERE record = ? AND input = ? AND selector = ?',
+        link.record,
         link.input,
-        link.output,
         link.selector,
       )!;
       const to = this.#enter(target);
@@ -109,7 +122,7 @@ export class SqliteKeyStore implements KeyStore {
   backlinks(id: string, scopes: readonly string[]): readonly { readonly from: string; readonly link: CacheLink }[] {
     return this.#db
       .all<LinkRow>(
-        `SELECT DISTINCT s.id AS source, k.input, k.output, k.digest, k.selector FROM cache_key t
+        `SELECT DISTINCT s.id AS source, k.input, k.record, k.selector FROM cache_key t
            JOIN cache_link l ON l.target = t.num JOIN cache_link_kind k ON k.num = l.kind JOIN cache_key s ON s.num = l.source
          WHERE t.id = ? AND l.scope IN (SELECT value FROM json_each(?))`,
         id,
@@ -118,7 +131,7 @@ export class SqliteKeyStore implements KeyStore {
       .map(({ source, ...link }) => ({ from: source, link }));
   }
 
-  results(id: string, scopes: readonly string[]): readonly { readonly resultId: string; readonly createdAt: number }[] {
+  results(id: string, scopes: readonly string[]): readonly CacheRecord[] {
     return this.#db.all(
       `SELECT r.result AS resultId, max(r.created) AS createdAt FROM cache_key k JOIN cache_result r ON r.key = k.num
        WHERE k.id = ? AND r.scope IN (SELECT value FROM json_each(?)) GROUP BY r.result ORDER BY createdAt DESC`,

@@ -18,6 +18,9 @@ export interface DatabaseOptions {
   readonly logBytes?: number;
 }
 
+/** A step of a room's tables to their next form: SQL, or a function where SQL is not enough. */
+export type Migration = string | ((db: Database) => void);
+
 const TASKS = siblingModule(import.meta.url, './metadata-tasks');
 const CHECKPOINT = { module: TASKS, fn: 'checkpoint' };
 const SYNC_LOG = { module: TASKS, fn: 'syncLog' };
@@ -92,7 +95,7 @@ export class Database implements AsyncDisposable {
    * Brings the tables of one room to the newest form: step n takes version n to n+1, each in its transaction. Steps are only ever appended.
    * @throws CodedError failed_precondition when a newer Slipway wrote them.
    */
-  migrate(room: string, steps: readonly string[]): void {
+  migrate(room: string, steps: readonly Migration[]): void {
     const at = this.get<{ version: number }>('SELECT version FROM schema_version WHERE room = ?', room)?.version ?? 0;
     if (at > steps.length) {
       throw new CodedError(
@@ -104,10 +107,11 @@ export class Database implements AsyncDisposable {
         },
       );
     }
-    for (const [n, sql] of steps.entries()) {
+    for (const [n, step] of steps.entries()) {
       if (n < at) continue;
       this.reserved(() => {
-        this.#db.exec(sql);
+        if (typeof step === 'string') this.#db.exec(step);
+        else step(this);
         this.run(
           'INSERT INTO schema_version VALUES (?, ?) ON CONFLICT (room) DO UPDATE SET version = excluded.version',
           room,

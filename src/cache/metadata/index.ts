@@ -1,2 +1,2 @@
-export { Database, type DatabaseOptions, type Parameter } from './database.ts';
+export { Database, type DatabaseOptions, type Migration, type Parameter } from './database.ts';
 export { Reserve, type ReserveOptions } from './reserve.ts';

@@ -432,10 +432,10 @@ describe('lazy refs', () => {
       {
         await using state = await openTestState({ root });
         expect(state.results.exists(id)).toBe(false);
-        expect(await state.results.load(id)).toBeUndefined();
+        expect(await state.results.load(id, { signal: neverAborted })).toBeUndefined();
       }
       await using state = await openTestState({ root, providerFor: () => provider(bytes) });
-      const ref = (await state.results.load(id))?.value as ImmutableRef;
+      const ref = (await state.results.load(id, { signal: neverAborted }))?.value as ImmutableRef;
       expect(ref.getMetadata('digest')).toBe('x');
       await using view = await ref.mount(options);
       expect(readdirSync(view.root).sort()).toEqual(['a', 'b']);

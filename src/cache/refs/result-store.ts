@@ -1,4 +1,4 @@
-import { CodedError } from '../../base/index.ts';
+import { type AbortOptions, CodedError } from '../../base/index.ts';
 import type { Result, ResultStore } from '../../solver/ports.ts';
 import type { ImmutableRef } from '../ports.ts';
 import type { Refs } from './manager.ts';
@@ -26,7 +26,9 @@ export class RefResultStore implements ResultStore<ImmutableRef> {
     return id;
   }
 
-  async load(id: string): Promise<Result<ImmutableRef> | undefined> {
+  /** What is lazy stays so: whoever mounts it pulls it, by the sessions of the builds that want it then. */
+  async load(id: string, { signal }: AbortOptions): Promise<Result<ImmutableRef> | undefined> {
+    signal.throwIfAborted();
     const ref = await this.#refs.get(id);
     return ref === undefined ? undefined : refResult(ref);
   }

@@ -5,8 +5,7 @@ import { walkKeys } from '../keys/export-walk.ts';
 
 const link = (name: string, input = 0, selector = ''): CacheLink => ({
   input,
-  output: 0,
-  digest: digestOf(name),
+  record: recordDigest(digestOf(name), 0),
   selector,
 });
 
@@ -19,7 +18,12 @@ export function keyStoreSuite(name: string, open: () => KeyStore): void {
       store.addLink('a', link('x'), 'c', 'main');
       store.addLink('a', link('x'), 'c', 'main');
       expect(store.links('a', link('x'), ['main']).toSorted()).toEqual(['b', 'c']);
-      for (const other of [link('y'), link('x', 1), link('x', 0, 's'), { ...link('x'), output: 1 }]) {
+      for (const other of [
+        link('y'),
+        link('x', 1),
+        link('x', 0, 's'),
+        { ...link('x'), record: recordDigest(digestOf('x'), 1) },
+      ]) {
         expect(store.links('a', other, ['main'])).toEqual([]);
       }
       expect(store.links('b', link('x'), ['main'])).toEqual([]);
@@ -125,7 +129,7 @@ export function keyStoreSuite(name: string, open: () => KeyStore): void {
       expect(records.map((record) => record.id).toSorted()).toEqual([base, content, 'copy-key'].toSorted());
       const top = records.at(-1)!;
       expect(top).toMatchObject({ id: 'copy-key', results: [{ resultId: 'r', createdAt: 7 }] });
-      expect(top.digest).toBe(recordDigest(link('copy')));
+      expect(top.digest).toBe(recordDigest(digestOf('copy'), 0));
       expect(top.inputs[0]).toEqual([{ selector: '', from: base }]);
       expect(top.inputs[1]!.toSorted((a, b) => a.selector.localeCompare(b.selector))).toEqual([
         { selector: '', from: content },

@@ -3,12 +3,14 @@ import type { Job } from '../job.ts';
 import { MemoryKeyStore } from '../memory-key-store.ts';
 import {
   type CacheMapInput,
+  type ImportedCache,
   type LossKind,
   LostResultError,
   type Op,
   type OpContext,
   type Result,
   type ResultStore,
+  type SolverObserver,
   type Vertex,
 } from '../ports.ts';
 import { Solver } from '../solver.ts';
@@ -73,13 +75,20 @@ export class IntegerWorld {
   /** Results that look whole but cannot be used, unless by this session. */
   readonly #broken = new Map<string, { readonly kind: LossKind; readonly unless: string | undefined }>();
   /** What executions have made, by result id. */
-  readonly made = new Map<string, Made>();
+  readonly made: Map<string, Made>;
   /** Told of each execution that begins, with what it runs on. */
   began: (what: IntegerVertex, inputs: readonly Result[], context: OpContext) => void = () => {};
   /** Called at each op's call, to hold it up. */
   gate: (what: string) => Promise<void> = async () => {};
   #next = 0;
   #now = 0;
+  readonly #name: string;
+
+  /** Worlds that import from one another have names of their own, and may share what is known of what was made. */
+  constructor(name = '', made = new Map<string, Made>()) {
+    this.#name = name;
+    this.made = made;
+  }
 
   readonly results: ResultStore<number> = {
     save: async (result) => {
@@ -96,16 +105,17 @@ export class IntegerWorld {
     exists: (id) => this.stored.has(id),
   };
 
-  solver(): Solver<IntegerOp, number> {
+  solver(observers: readonly SolverObserver<IntegerOp, number>[] = []): Solver<IntegerOp, number> {
     return new Solver<IntegerOp, number>({
       resolver: { resolve: (each) => this.#op(each) },
       keys: this.keys,
       results: this.results,
+      observers,
       clock: { now: () => ++this.#now },
     });
   }
 
-  result(value: number, id = `result-${this.#next++}`): Result<number> {
+  result(value: number, id = `${this.#name}result-${this.#next++}`): Result<number> {
     this.open++;
     let released = false;
     return {
@@ -181,6 +191,27 @@ export class IntegerWorld {
     };
   }
 
+  /** What another world has cached in a scope, as this one imports it. */
+  importOf(other: IntegerWorld, id: string, scope = 'main'): ImportedCache<number> {
+    const { keys } = other;
+    return {
+      id,
+      keys: {
+        links: (from, link) => keys.links(from, link, [scope]),
+        backlinks: (of) => keys.backlinks(of, [scope]),
+        results: (of) => keys.results(of, [scope]),
+      },
+      results: {
+        load: async (record) => {
+          await this.gate(`import ${record}`);
+          const value = other.stored.get(record);
+          return value === undefined ? undefined : this.result(value, record);
+        },
+        exists: (record) => other.stored.has(record),
+      },
+    };
+  }
+
   /** From now on a result cannot be used, unless by a session. */
   lose(id: string, kind: LossKind = 'gone', unless?: string): void {
     this.#broken.set(id, { kind, unless });
@@ -221,11 +252,12 @@ export interface JobSettings {
   readonly scope?: string;
   readonly read?: readonly string[];
   readonly sessions?: readonly string[];
+  readonly caches?: readonly ImportedCache<number>[];
 }
 
 export function newJob(
   solver: Solver<IntegerOp, number>,
-  { scope = 'main', read = [], sessions = [] }: JobSettings = {},
+  { scope = 'main', read = [], sessions = [], caches = [] }: JobSettings = {},
 ): Job<IntegerOp, number> {
-  return solver.job({ id: 'job', sessions: () => sessions, scope: { write: scope, read } });
+  return solver.job({ id: 'job', sessions: () => sessions, scope: { write: scope, read }, caches });
 }

@@ -2,7 +2,7 @@ import { posix } from 'node:path';
 import { digestOf, invalidArgument, type Platform } from '../../../base/index.ts';
 import type { ContentSelector } from '../../../cache/contenthash/index.ts';
 import type { ExecMount, ExecOp } from '../../../llb/index.ts';
-import { dedupePaths, jsonDigest, type OpCacheInput, type OpCacheMap, omitEmpty } from './op-cache-map.ts';
+import { dedupePaths, keyOf, type OpCacheInput, type OpCacheMap, omitEmpty } from './op-cache-map.ts';
 
 const NETWORKS = ['unset', 'host', 'none'];
 const SECURITIES = ['sandbox', 'insecure'];
@@ -18,7 +18,7 @@ export function execCacheMap(exec: ExecOp, platform: Platform, inputCount: numbe
   const { meta } = exec;
   const mounts = isPlainRoot(exec.mounts) ? [] : exec.mounts;
   return {
-    digest: jsonDigest({
+    ...keyOf(() => ({
       Type: 'buildkit.exec.v0',
       Exec: omitEmpty({
         meta: omitEmpty({
@@ -46,7 +46,7 @@ export function execCacheMap(exec: ExecOp, platform: Platform, inputCount: numbe
         OSVersion: platform['os.version'],
         OSFeatures: platform['os.features'],
       }),
-    }),
+    })),
     inputs: inputsOf(exec.mounts, inputCount),
   };
 }

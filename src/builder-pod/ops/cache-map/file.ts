@@ -13,19 +13,19 @@ import {
 
 /** Keys of a file op. An input that is only read enters by the content of what is read of it. @throws CodedError invalid_argument */
 export function fileCacheMap(file: FileOp, inputCount: number): OpCacheMap {
-  const reads = Array.from({ length: inputCount }, (): ContentSelector[] => []);
-  const changed = new Set<number>();
-  const actions = file.actions.map((action) => {
-    changed.add(action.input);
-    return Buffer.from(goJson(actionJson(action, reads)));
-  });
+  const noReads = () => Array.from({ length: inputCount }, (): ContentSelector[] => []);
   const indexes = file.actions.map(({ input, secondaryInput, output }) => [input, secondaryInput, output]);
+  const partsOf = (reads: ContentSelector[][]) => ({
+    Type: 'buildkit.file.v0',
+    Actions: file.actions.map((action) => actionJson(action, reads)),
+    indexes: isPlainChain(indexes) ? undefined : indexes,
+  });
+  const reads = noReads();
+  const parts = partsOf(reads);
+  const changed = new Set(file.actions.map(({ input }) => input));
   return {
-    digest: jsonDigest({
-      Type: 'buildkit.file.v0',
-      Actions: actions,
-      indexes: isPlainChain(indexes) ? undefined : indexes,
-    }),
+    digest: jsonDigest({ ...parts, Actions: parts.Actions.map((action) => Buffer.from(goJson(action))) }),
+    parts: () => partsOf(noReads()),
     inputs: reads.map((selectors, index) => (changed.has(index) ? {} : inputOf(selectors))),
   };
 }

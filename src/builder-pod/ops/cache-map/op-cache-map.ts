@@ -8,6 +8,8 @@ export interface OpCacheMap {
   readonly digest: Digest;
   /** One for each input of the op. */
   readonly inputs: readonly OpCacheInput[];
+  /** {@link CacheMap.parts}: the value whose JSON the digest is of. */
+  parts(): unknown;
 }
 
 export interface OpCacheInput {
@@ -24,6 +26,7 @@ export function bindCacheMap<T>(
 ): CacheMap {
   return {
     digest: map.digest,
+    parts: () => map.parts(),
     inputs: map.inputs.map(({ selector, content }) => ({
       ...(selector === undefined ? {} : { selector }),
       ...(content === undefined
@@ -34,6 +37,11 @@ export function bindCacheMap<T>(
           }),
     })),
   };
+}
+
+/** The digest and parts of a key; the value is made again when somebody asks for the parts, since it may hold whole files. */
+export function keyOf(parts: () => unknown): Pick<OpCacheMap, 'digest' | 'parts'> {
+  return { digest: jsonDigest(parts()), parts };
 }
 
 /** Digest of a value's JSON as Go writes it: that JSON is what BuildKit hashes. */

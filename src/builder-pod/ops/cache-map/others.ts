@@ -1,11 +1,10 @@
-import type { Digest } from '../../../base/index.ts';
 import type { BuildOp } from '../../../llb/index.ts';
 import { encodeDefinition } from '../../../llb/index.ts';
-import { jsonDigest, type OpCacheMap, omitEmpty } from './op-cache-map.ts';
+import { keyOf, type OpCacheMap, omitEmpty } from './op-cache-map.ts';
 
 export function mergeCacheMap(inputs: readonly number[], inputCount: number): OpCacheMap {
   return plain(
-    jsonDigest({
+    () => ({
       Type: 'buildkit.merge.v0',
       Merge: omitEmpty({ inputs: inputs.map((input) => omitEmpty({ input })) }),
     }),
@@ -15,7 +14,7 @@ export function mergeCacheMap(inputs: readonly number[], inputCount: number): Op
 
 export function diffCacheMap(diff: { readonly lower: number; readonly upper: number }): OpCacheMap {
   return plain(
-    jsonDigest({
+    () => ({
       Type: 'buildkit.diff.v0',
       Diff: { lower: omitEmpty({ input: diff.lower }), upper: omitEmpty({ input: diff.upper }) },
     }),
@@ -27,7 +26,8 @@ export function passthroughCacheMap(
   passthrough: { readonly id: string; readonly outputs: readonly number[] },
   inputCount: number,
 ): OpCacheMap {
-  return plain(jsonDigest({ Type: 'buildkit.passthrough.v0', Passthrough: omitEmpty({ ...passthrough }) }), inputCount);
+  const parts = () => ({ Type: 'buildkit.passthrough.v0', Passthrough: omitEmpty({ ...passthrough }) });
+  return plain(parts, inputCount);
 }
 
 /** Nested definitions enter by their bytes, not in BuildKit's form: clients do not send them. */
@@ -38,7 +38,7 @@ export function buildCacheMap(build: BuildOp, inputCount: number): OpCacheMap {
       : Object.fromEntries(Object.entries(values).sort(([a], [b]) => (a < b ? -1 : 1)));
   const inputs = Object.entries(build.inputs).map(([name, input]) => [name, omitEmpty({ input })]);
   return plain(
-    jsonDigest({
+    () => ({
       Type: 'buildkit.build.v0',
       Exec: omitEmpty({
         builder: build.builder,
@@ -51,6 +51,6 @@ export function buildCacheMap(build: BuildOp, inputCount: number): OpCacheMap {
   );
 }
 
-function plain(digest: Digest, inputCount: number): OpCacheMap {
-  return { digest, inputs: Array.from({ length: inputCount }, () => ({})) };
+function plain(parts: () => unknown, inputCount: number): OpCacheMap {
+  return { ...keyOf(parts), inputs: Array.from({ length: inputCount }, () => ({})) };
 }

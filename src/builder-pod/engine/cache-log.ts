@@ -1,0 +1,74 @@
+import { type Logger, RecentMap } from '../../base/index.ts';
+import type { VertexOp } from '../../llb/index.ts';
+import type { CacheMap, SolverObserver } from '../../solver/index.ts';
+
+/** Steps whose last key is remembered, to tell in what the next differs; and caches whose failures were told. */
+const MAX_STEPS = 1000;
+const MAX_CACHES = 100;
+
+interface LastKey {
+  map: CacheMap | undefined;
+  /** Members of the key that are not as they were when a step of this name was last seen; undefined for the first. */
+  changed: readonly string[] | undefined;
+}
+
+/** Tells the daemon's log what the cache did: failures always, and under debug every hit, and every miss with what differed. */
+export function cacheLog(log: Logger, { explain }: { readonly explain: boolean }): SolverObserver<VertexOp> {
+  const told = new RecentMap<string, { count: number }>(MAX_CACHES);
+  const failed: SolverObserver['failed'] = ({ cache, error }) => {
+    const failures = told.getOrMake(cache, () => ({ count: 0 }));
+    if (failures.count++ === 0) log.warn('a cache could not be read', { cache, err: error });
+  };
+  if (!explain) return { failed };
+  const keys = new RecentMap<string, LastKey>(MAX_STEPS);
+  const lastKey = (scope: string, name: string) =>
+    keys.getOrMake(`${scope} ${name}`, () => ({ map: undefined, changed: undefined }));
+  return {
+    failed,
+    keyed: ({ vertex, scope, map }) => {
+      const last = lastKey(scope, vertex.name);
+      const before = last.map;
+      last.map = map;
+      last.changed = before === undefined ? undefined : before.digest === map.digest ? [] : differing(before, map);
+    },
+    missed: ({ vertex, scope, jobs, miss }) => {
+      const { changed } = lastKey(scope, vertex.name);
+      log.debug('cache miss', {
+        build: jobs[0],
+        vertex: vertex.digest,
+        step: vertex.name,
+        why: miss.kind,
+        ...(miss.kind !== 'inputs'
+          ? {}
+          : { inputs: miss.inputs.map(({ input }) => vertex.inputs[input]!.vertex.name || input) }),
+        ...(changed === undefined || changed.length === 0 ? {} : { changed }),
+      });
+    },
+    resulted: ({ vertex, jobs, found }) => {
+      if (found === undefined) return;
+      const cache = found === '' ? {} : { cache: found };
+      log.debug('cache hit', { build: jobs[0], vertex: vertex.digest, step: vertex.name, ...cache });
+    },
+  };
+}
+
+/** Paths of the members in which two keys differ, down to those of the second level; values are the user's and stay out of the log. */
+function differing(a: CacheMap, b: CacheMap): readonly string[] {
+  const [before, after] = [members(a.parts?.()), members(b.parts?.())];
+  const paths = [...new Set([...before.keys(), ...after.keys()])];
+  return paths.filter((path) => before.get(path) !== after.get(path));
+}
+
+function members(value: unknown, prefix = '', depth = 3): Map<string, string> {
+  if (typeof value !== 'object' || value === null || depth === 0 || Array.isArray(value))
+    return new Map([[prefix, toText(value)]]);
+  return new Map(
+    Object.entries(value).flatMap(([name, member]) => [
+      ...members(member, `${prefix}.${name}`.replace(/^\./, ''), depth - 1),
+    ]),
+  );
+}
+
+function toText(value: unknown): string {
+  return JSON.stringify(value, (_, member) => (typeof member === 'bigint' ? `${member}` : member)) ?? '';
+}

@@ -1,0 +1,253 @@
+import { describe, expect, test } from 'vitest';
+import { neverAborted } from '../base/index.ts';
+import { type ImportedCache, LostResultError, type SolverObserver } from './ports.ts';
+import { constant, type IntegerOp, IntegerWorld, newJob, solveOnce, sum, vertex } from './testing/integer-world.ts';
+
+const signal = neverAborted;
+const chain = (value = 1) => sum('c', [sum('b', [sum('a', [constant(value)])])]);
+
+/** Another builder that has built a graph. */
+async function builtElsewhere(...graphs: ReturnType<typeof chain>[]): Promise<IntegerWorld> {
+  const elsewhere = new IntegerWorld('elsewhere-');
+  for (const graph of graphs) await solveOnce(elsewhere.solver(), graph);
+  return elsewhere;
+}
+
+describe('an imported cache', () => {
+  test('is hit, and what was found is the builder’s own from then on', async () => {
+    const elsewhere = await builtElsewhere(chain());
+    const world = new IntegerWorld();
+    const caches = [world.importOf(elsewhere, 'cache')];
+    expect(await solveOnce(world.solver(), chain(), { caches })).toBe(1);
+    expect(world.ran).toEqual([]);
+    expect(world.stored.size).toBe(1); // only what was wanted was fetched
+    // The next build needs the cache no more, and what is made on top of it is found as well.
+    expect(await solveOnce(world.solver(), sum('top', [chain()]))).toBe(1);
+    expect(await solveOnce(world.solver(), sum('top', [chain()]))).toBe(1);
+    expect(world.ran).toEqual(['top']);
+    expect(world.open).toBe(0);
+  });
+
+  test('leads by content from what is made here', async () => {
+    const copy = (source: number) =>
+      sum('last', [sum('copy', [constant(source, `random:${source}`)], { contentOf: [0], contentDivisor: 10 })]);
+    const elsewhere = await builtElsewhere(copy(40));
+    const world = new IntegerWorld();
+    const caches = [world.importOf(elsewhere, 'cache')];
+    expect(await solveOnce(world.solver(), copy(42), { caches })).toBe(40);
+    expect(world.ran).toEqual(['random:42']);
+    expect(await solveOnce(world.solver(), copy(43))).toBe(40);
+    expect(world.ran).toEqual(['random:42', 'random:43']);
+  });
+
+  test('gives what it has of a graph; the rest is made', async () => {
+    const elsewhere = await builtElsewhere(sum('b', [sum('a', [constant(1)])]));
+    const world = new IntegerWorld();
+    const caches = [world.importOf(elsewhere, 'cache')];
+    expect(await solveOnce(world.solver(), chain(), { caches })).toBe(1);
+    expect(world.ran).toEqual(['c']);
+  });
+
+  test('is asked after the own cache, and in the order of the job', async () => {
+    const [first, second] = [await builtElsewhere(chain()), new IntegerWorld('second-')];
+    await solveOnce(second.solver(), chain());
+    const world = new IntegerWorld();
+    const found: (string | undefined)[] = [];
+    const observer: SolverObserver = { resulted: (event) => void found.push(event.found) };
+    const caches = [world.importOf(first, 'first'), world.importOf(second, 'second')];
+    await solveOnce(world.solver([observer]), chain(), { caches });
+    await solveOnce(world.solver([observer]), chain(), { caches });
+    await solveOnce(world.solver([observer]), chain(2), { caches });
+    expect(found).toEqual(['first', '', undefined, undefined, undefined, undefined]);
+  });
+
+  test('is read by the builds that import it alone, though others build the same', async () => {
+    const elsewhere = await builtElsewhere(chain());
+    const world = new IntegerWorld();
+    const solver = world.solver();
+    const hold = Promise.withResolvers<void>();
+    world.gate = (what) => (what.startsWith('import') ? hold.promise : Promise.resolve());
+    const importing = solveOnce(solver, chain(), { caches: [world.importOf(elsewhere, 'cache')] });
+    expect(await solveOnce(solver, chain())).toBe(1);
+    expect(world.ran).toEqual(['constant 1', 'a', 'b', 'c']);
+    hold.resolve();
+    expect(await importing).toBe(1);
+    expect([world.open, solver.activeVertices]).toEqual([0, 0]);
+  });
+
+  test('keeps apart what was made of different contents of one definition', async () => {
+    // Elsewhere a step that gives something else each time was run twice; here its results are imported from two manifests.
+    let value = 10;
+    const moving = () => vertex({ cacheName: 'moving', compute: () => value });
+    const copy = () => sum('copy', [moving()], { contentOf: [0] });
+    const world = new IntegerWorld();
+    for (const each of [10, 20]) {
+      value = each;
+      const elsewhere = new IntegerWorld(`elsewhere-${each}-`);
+      await solveOnce(elsewhere.solver(), copy());
+      world.stored.clear(); // so that the second is imported too
+      expect(await solveOnce(world.solver(), copy(), { caches: [world.importOf(elsewhere, `cache ${each}`)] })).toBe(
+        each,
+      );
+    }
+    const certain = (n: number) => sum('copy', [constant(n, `certain ${n}`)], { contentOf: [0] });
+    expect(await solveOnce(world.solver(), certain(10))).toBe(10);
+    expect(await solveOnce(world.solver(), certain(20))).toBe(20);
+  });
+
+  test('a hit that cannot be used is made anew, and not found again', async () => {
+    const elsewhere = await builtElsewhere(chain());
+    for (const id of elsewhere.stored.keys()) {
+      const world = new IntegerWorld();
+      for (const each of elsewhere.stored.keys()) world.lose(each);
+      const caches = [world.importOf(elsewhere, `cache ${id}`)];
+      const job = newJob(world.solver(), { caches });
+      const edge = { vertex: chain(), index: 0 };
+      expect(await job.use([edge], async ([built]) => world.use(built!.result), { signal })).toBe(1);
+      expect(world.ran.at(-1)).toBe('c');
+      await job.close();
+      expect(world.open).toBe(0);
+    }
+  });
+});
+
+describe('a cache that fails or lies costs time only', () => {
+  let next = 0;
+  const lies: Record<string, (honest: ImportedCache<number>) => Partial<ImportedCache<number>>> = {
+    'throws whatever it is asked': () => {
+      const no = () => {
+        throw new Error('no');
+      };
+      return { keys: { links: no, backlinks: no, results: no }, results: { load: no, exists: no } };
+    },
+    'cannot load what it promises': ({ keys }) => ({
+      keys,
+      results: { exists: () => true, load: () => Promise.reject(new Error('connection reset')) },
+    }),
+    'has lost what it promises': ({ keys }) => ({ keys, results: { exists: () => true, load: async () => undefined } }),
+    'says it is gone': ({ keys }) => ({
+      keys,
+      results: { exists: () => true, load: (id) => Promise.reject(new LostResultError(id, 'gone')) },
+    }),
+    'promises ever new results': ({ keys }) => ({
+      keys: { ...keys, results: () => [{ resultId: `new ${next++}`, createdAt: next }] },
+      results: { exists: () => true, load: async () => undefined },
+    }),
+    'leads to ever more keys': ({ keys, results }) => ({
+      keys: { ...keys, links: () => Array.from({ length: 10_000 }, () => `key ${next++}`), results: () => [] },
+      results,
+    }),
+    'leads in circles': ({ keys, results }) => ({
+      keys: { ...keys, links: (id) => [id], results: () => [] },
+      results,
+    }),
+    'answers with rubbish': ({ results }) => ({
+      keys: {
+        links: () => [undefined, 7, {}] as never,
+        backlinks: () => undefined as never,
+        results: () => [{ resultId: 7, createdAt: 'x' }, null] as never,
+      },
+      results,
+    }),
+  };
+
+  test.each(Object.entries(lies))('one that %s', async (_, lie) => {
+    const elsewhere = await builtElsewhere(chain());
+    const world = new IntegerWorld();
+    const honest = world.importOf(elsewhere, 'honest');
+    const liar = { ...honest, ...lie(honest), id: 'liar' };
+    const failed: string[] = [];
+    const solver = world.solver([{ failed: ({ cache }) => void failed.push(cache) }]);
+    expect(await solveOnce(solver, chain(), { caches: [liar] })).toBe(1);
+    expect(world.ran).toEqual(['constant 1', 'a', 'b', 'c']);
+    expect(failed.every((cache) => cache === 'liar')).toBe(true);
+    world.ran.length = 0;
+    for (const id of [...world.stored.keys()]) world.prune(id);
+    // One that tells the truth is found behind it.
+    expect(await solveOnce(solver, chain(), { caches: [liar, honest] })).toBe(1);
+    expect([world.ran, world.open, solver.activeVertices]).toEqual([[], 0, 0]);
+  });
+
+  test('a load that a build breaks off leaves no handle and no record without a key', async () => {
+    const elsewhere = await builtElsewhere(chain());
+    for (const held of ['import', 'save']) {
+      const world = new IntegerWorld();
+      const entered: string[] = [];
+      const addResult = world.keys.addResult.bind(world.keys);
+      world.keys.addResult = (key, record, at, scope) => {
+        entered.push(record);
+        addResult(key, record, at, scope);
+      };
+      const reached = Promise.withResolvers<void>();
+      const go = Promise.withResolvers<void>();
+      world.gate = async (what) => {
+        if (!what.startsWith(held)) return;
+        reached.resolve();
+        await go.promise;
+      };
+      const controller = new AbortController();
+      const building = solveOnce(world.solver(), chain(), {
+        caches: [world.importOf(elsewhere, 'cache')],
+        signal: controller.signal,
+      });
+      await reached.promise;
+      controller.abort(new Error('left'));
+      go.resolve();
+      await expect(building).rejects.toThrow('left');
+      expect(world.open).toBe(0);
+      expect([...world.stored.keys()].filter((id) => !entered.includes(id))).toEqual([]);
+    }
+  });
+});
+
+describe('observers', () => {
+  const watch = () => {
+    const events: string[] = [];
+    const observer: SolverObserver<IntegerOp, number> = {
+      keyed: ({ vertex: { name }, map }) => void events.push(`key of ${name} (${map.inputs.length})`),
+      missed: ({ vertex: { name }, miss }) =>
+        void events.push(`${name}: ${miss.kind}${'inputs' in miss ? ` ${JSON.stringify(miss.inputs)}` : ''}`),
+      resulted: ({ vertex: { name }, found, result }) => void events.push(`${name} = ${result.value} (${found})`),
+    };
+    return { observer, events };
+  };
+
+  test('are told of keys, hits, and misses with what differed', async () => {
+    const world = new IntegerWorld();
+    const graph = (value: number, more: { ignoreCache?: boolean } = {}) =>
+      vertex({ cacheName: 'copy', compute: ([a, b]) => a! + b!, contentOf: [1] }, [constant(1), constant(value)], more);
+    const build = async (target: ReturnType<typeof graph>) => {
+      const { observer, events } = watch();
+      await solveOnce(world.solver([observer]), target);
+      return events;
+    };
+    expect((await build(graph(5))).toSorted()).toEqual([
+      'constant 1 = 1 (undefined)',
+      'constant 1: unknown',
+      'constant 5 = 5 (undefined)',
+      'constant 5: unknown',
+      'copy = 6 (undefined)',
+      'copy: inputs [{"input":0,"content":false},{"input":1,"content":true}]',
+      'key of constant 1 (0)',
+      'key of constant 5 (0)',
+      'key of copy (2)',
+    ]);
+    expect((await build(graph(5))).at(-1)).toBe('copy = 6 ()');
+    expect(await build(graph(6))).toContain('copy: inputs [{"input":1,"content":true}]');
+    expect(await build(graph(6, { ignoreCache: true }))).toContain('copy: ignored');
+    for (const id of [...world.stored.keys()]) if (world.stored.get(id) === 6) world.stored.delete(id);
+    expect(await build(graph(5))).toContain('copy: result');
+    expect(await build(constant(1, 'random:1'))).toContain('random:1: unkeyed');
+  });
+
+  test('one that throws harms nothing', async () => {
+    const world = new IntegerWorld();
+    const no = () => {
+      throw new Error('no');
+    };
+    const { observer, events } = watch();
+    const solver = world.solver([{ keyed: no, missed: no, resulted: no, failed: no }, observer]);
+    expect(await solveOnce(solver, chain())).toBe(1);
+    expect(events.filter((event) => event.includes('='))).toHaveLength(4);
+  });
+});

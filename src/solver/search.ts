@@ -1,0 +1,149 @@
+import type { EdgeState } from './edge.ts';
+import { CONTENT_OUTPUT, isVolatile, rootKey } from './key.ts';
+import { Level } from './level.ts';
+import type { Miss } from './observer.ts';
+import type { KeyReader } from './ports.ts';
+
+/** A way into an input slot, by the id it begins at: the stored keys it leads to. */
+type Slot = Map<string, string[]>;
+
+/**
+ * The search for an edge's keys in one cache. A linked key is one that every input slot leads to from some key which that input has there: its definition
+ * keys through the selector, or its content. Slots only ever gain alternatives, so each is looked up once.
+ */
+export class Search {
+  readonly #edge: EdgeState;
+  readonly #reader: KeyReader;
+  /** Its place among the caches of the vertex, which are those of its inputs. */
+  readonly #place: number;
+  readonly #maxKeys: number;
+  readonly #slots: Slot[];
+  readonly #candidates = new Set<string>();
+  #roots = 0;
+
+  constructor(edge: EdgeState, reader: KeyReader, place: number, maxKeys = Infinity) {
+    this.#edge = edge;
+    this.#reader = reader;
+    this.#place = place;
+    this.#maxKeys = maxKeys;
+    this.#slots = edge.inputs.map(() => new Map());
+  }
+
+  /** Keys of the edge there, as far as known. They need not name one and the same result. */
+  get candidates(): ReadonlySet<string> {
+    return this.#candidates;
+  }
+
+  /** Ids by which consumers look for links. */
+  readonly keys: string[] = [];
+
+  /** Looks up what inputs have newly come up with; true when the edge has new keys. */
+  update(): boolean {
+    const before = this.#candidates.size;
+    if (this.#slots.length === 0) this.#updateRoot();
+    else {
+      let changed = false;
+      for (let i = 0; i < this.#slots.length; i++) changed = this.#updateSlot(i) || changed;
+      if (changed) this.#intersect();
+    }
+    return this.#candidates.size > before;
+  }
+
+  /** Looks everything up again, since others may have stored more. */
+  refresh(): boolean {
+    for (const slot of this.#slots) slot.clear();
+    return this.update();
+  }
+
+  /** No key of the inputs that can still come makes a match: a slot (or several together) is exhausted and leads nowhere. */
+  hopeless(): boolean {
+    const { vertex } = this.#edge;
+    const map = vertex.maps[0];
+    if (map === undefined || this.#slots.length === 0) return false;
+    const exhausted = this.#slots.filter(
+      (_, i) =>
+        vertex.inputs[i]!.level >= Level.slow &&
+        (map.inputs[i]?.contentDigest === undefined || vertex.content(i) !== undefined),
+    );
+    return exhausted.length > 0 && intersection(exhausted).size === 0;
+  }
+
+  /** Adds a key that others know this edge by. */
+  know(id: string): void {
+    if (this.keys.length < this.#maxKeys && !this.keys.includes(id)) this.keys.push(id);
+  }
+
+  /** The ids from which input `i` leads to a key. */
+  ways(i: number, target: string): readonly string[] {
+    return [...this.#slots[i]!].flatMap(([id, targets]) => (targets.includes(target) ? [id] : []));
+  }
+
+  /** Notes a link from input `i` that has been stored since it was looked up. */
+  linked(i: number, id: string, target: string): void {
+    this.#slots[i]!.get(id)?.push(target);
+  }
+
+  /** Why nothing was found here, once all was looked up. */
+  get miss(): Miss {
+    const { vertex, record } = this.#edge;
+    if (this.#slots.length === 0) return { kind: this.#candidates.size > 0 ? 'unknown' : 'unkeyed' };
+    if (isVolatile(record)) return { kind: 'unkeyed' };
+    if (this.#candidates.size > 0) return { kind: 'result' };
+    const inputs = this.#slots.flatMap((slot, input) => {
+      if ([...slot.values()].some((targets) => targets.length > 0)) return [];
+      return [{ input, content: vertex.maps[0]?.inputs[input]?.contentDigest !== undefined }];
+    });
+    return inputs.length === 0 ? { kind: 'together' } : { kind: 'inputs', inputs };
+  }
+
+  #updateRoot(): void {
+    const { maps } = this.#edge.vertex;
+    for (; this.#roots < maps.length; this.#roots++) {
+      const id = rootKey(maps[this.#roots]!.digest, this.#edge.index);
+      this.know(id);
+      if (!isVolatile(id)) this.#candidates.add(id);
+    }
+  }
+
+  #updateSlot(i: number): boolean {
+    const { vertex } = this.#edge;
+    const slot = this.#slots[i]!;
+    const before = slot.size;
+    const selector = vertex.selector(i);
+    for (const id of vertex.inputs[i]!.lookup.searches[this.#place]!.keys) this.#look(slot, i, id, selector);
+    const content = vertex.content(i);
+    if (content !== undefined) this.#look(slot, i, content, '');
+    return slot.size > before;
+  }
+
+  #look(slot: Slot, input: number, id: string, selector: string): void {
+    if (slot.has(id)) return;
+    const { vertex, record } = this.#edge;
+    const unstored = isVolatile(id) || isVolatile(record);
+    slot.set(id, unstored ? [] : [...this.#reader.links(id, { input, record, selector }, vertex.scope.read)]);
+  }
+
+  #intersect(): void {
+    for (const id of intersection(this.#slots)) {
+      if (this.#candidates.size >= this.#maxKeys) break;
+      this.#candidates.add(id);
+      this.know(id);
+    }
+  }
+}
+
+function intersection(slots: readonly Slot[]): Set<string> {
+  let common: Set<string> | undefined;
+  for (const slot of slots) {
+    const targets = new Set<string>();
+    for (const alternatives of slot.values()) for (const id of alternatives) targets.add(id);
+    common = common === undefined ? targets : common.intersection(targets);
+    if (common.size === 0) break;
+  }
+  return common ?? new Set();
+}
+
+/** The id of the slow key of a content digest. */
+export function contentKey(digest: string): string {
+  return rootKey(digest, CONTENT_OUTPUT);
+}
