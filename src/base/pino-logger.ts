@@ -4,7 +4,16 @@ import type { LogFields, Logger } from './log.ts';
 /** The log port on pino, to standard error; written synchronously, so that a daemon that dies has said why. */
 export function pinoLogger(options: { readonly level: string; readonly format: 'text' | 'json' }): Logger {
   const destination = options.format === 'json' ? pino.destination({ fd: 2, sync: true }) : textDestination();
-  return wrap(pino({ level: options.level, base: null, serializers: { err: pino.stdSerializers.err } }, destination));
+  return wrap(pino({ level: options.level, base: null, serializers: { err: serializeError } }, destination));
+}
+
+/** Once each: messages of ours say their causes already, and the library adds all of them again. */
+function serializeError(error: Error): unknown {
+  if (!(error instanceof Error)) return error;
+  let message = error.message;
+  for (let cause = error.cause; cause instanceof Error; cause = cause.cause)
+    if (!message.includes(cause.message)) message += `: ${cause.message}`;
+  return { ...pino.stdSerializers.err(error), message };
 }
 
 function wrap(log: pino.Logger): Logger {
