@@ -9,6 +9,7 @@ export * from './go-quote.ts';
 export * from './identity.ts';
 export * from './image-reference.ts';
 export * from './log.ts';
+export * from './loopback.ts';
 export * from './pattern-matcher.ts';
 export * from './platform.ts';
 export * from './proxy.ts';

@@ -47,6 +47,7 @@ describe('which proxy', () => {
     'http://localhost:5000',
     'http://127.0.0.1:5000',
     'http://127.8.8.8',
+    'http://registry.localhost:5000',
     'http://[::1]:5000',
   ])('never to this machine: %s', (url) => expect(via(url)).toBeUndefined());
 

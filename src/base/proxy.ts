@@ -1,5 +1,6 @@
 import { BlockList, isIP } from 'node:net';
 import { invalidArgument } from './errors.ts';
+import { isLoopback } from './loopback.ts';
 
 /** Through which proxy connections leave the machine, as the environment says; plain data, so that it can be handed to a thread. */
 export interface ProxySettings {
@@ -69,14 +70,10 @@ export function proxyFor(url: URL, settings: ProxySettings): URL | undefined {
     .replace(/^\[|\]$/g, '')
     .replace(/\.$/, '')
     .toLowerCase();
-  if (host === 'localhost' || isLoopbackAddress(host)) return undefined;
+  if (isLoopback(host)) return undefined;
   const port = url.port || (url.protocol === 'https:' ? '443' : '80');
   const direct = settings.noProxy.split(',').some((entry) => matches(entry.trim().toLowerCase(), host, port));
   return direct ? undefined : new URL(proxy);
-}
-
-function isLoopbackAddress(host: string): boolean {
-  return host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 }
 
 /** Whether an entry of NO_PROXY names this host. */

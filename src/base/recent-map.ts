@@ -11,12 +11,22 @@ export class RecentMap<K, V> {
   getOrMake(key: K, make: () => V): V {
     const known = this.#entries.get(key);
     const value = known ?? make();
+    this.set(key, value);
+    return value;
+  }
+
+  get(key: K): V | undefined {
+    const value = this.#entries.get(key);
+    if (value !== undefined) this.set(key, value);
+    return value;
+  }
+
+  set(key: K, value: V): void {
     this.#entries.delete(key);
     this.#entries.set(key, value);
     for (const oldest of this.#entries.keys()) {
       if (this.#entries.size <= this.#limit) break;
       this.#entries.delete(oldest);
     }
-    return value;
   }
 }

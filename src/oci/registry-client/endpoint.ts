@@ -1,10 +1,10 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
-import { type AbortOptions, CodedError, type Logger, Semaphore } from '../../base/index.ts';
+import { type AbortOptions, CodedError, isLoopback, type Logger, Semaphore } from '../../base/index.ts';
 import type { OutboundAgents } from '../../base/outbound-agents.ts';
 import { Authorizer } from './authorizer.ts';
 import type { CredentialProvider } from './credentials.ts';
 import { connectionError, errorFromResponse } from './errors.ts';
-import { isLocalAddress, isLoopback, type RegistryHostOptions } from './hosts.ts';
+import { isLocalAddress, type RegistryHostOptions } from './hosts.ts';
 import { type RetryPolicy, withRetry } from './retry.ts';
 import { discard, type RequestBody, send } from './transport.ts';
 

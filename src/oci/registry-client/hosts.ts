@@ -1,4 +1,4 @@
-import { isIP } from 'node:net';
+import { isLoopback } from '../../base/index.ts';
 import type { TlsTrust } from '../../base/outbound-agents.ts';
 
 /** How to reach one registry host. */
@@ -17,16 +17,6 @@ export interface RegistryHostOptions extends TlsTrust {
 
 /** Options by host as in image names, e.g. `docker.io` or `registry.example.com:5000`. */
 export type RegistryHosts = Readonly<Record<string, RegistryHostOptions>>;
-
-export function isLoopback(hostname: string): boolean {
-  const bare = hostname.replace(/^\[|\]$/g, '');
-  return (
-    bare === 'localhost' ||
-    bare.endsWith('.localhost') ||
-    bare === '::1' ||
-    (isIP(bare) === 4 && bare.startsWith('127.'))
-  );
-}
 
 /** Loopback and link-local (cloud metadata) literals: a public registry has no business sending us there. */
 export function isLocalAddress(hostname: string): boolean {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type AbortOptions, type Logger, toCodedError } from '../../base/index.ts';
+import { type AbortOptions, type Logger, RecentMap, toCodedError } from '../../base/index.ts';
 import { uncheckedType } from './kube-client.ts';
 import { clip, plainText } from './plain-text.ts';
 import type { EventRecorder, EventType, KubeClient, KubeObject } from './ports.ts';
@@ -44,18 +44,15 @@ export function startEventRecorder(
 ): EventRecorder & { drain(): Promise<void> } {
   const { component, log, signal } = options;
   const waiting: CoreEvent[] = [];
-  const counts = new Map<string, number>();
-  const buckets = new Map<string, { tokens: number; at: number }>();
+  const counts = new RecentMap<string, number>(MAX_KNOWN);
+  const buckets = new RecentMap<string, { tokens: number; at: number }>(MAX_KNOWN);
   let writing: Promise<void> | undefined;
 
   const allowed = (uid: string): boolean => {
     const now = performance.now();
-    const bucket = buckets.get(uid) ?? { tokens: BURST, at: now };
+    const bucket = buckets.getOrMake(uid, () => ({ tokens: BURST, at: now }));
     bucket.tokens = Math.min(BURST, bucket.tokens + (now - bucket.at) / REFILL_MS);
     bucket.at = now;
-    buckets.delete(uid);
-    buckets.set(uid, bucket);
-    trim(buckets);
     if (bucket.tokens < 1) return false;
     bucket.tokens -= 1;
     return true;
@@ -65,9 +62,7 @@ export function startEventRecorder(
     try {
       const { name } = event.metadata;
       const count = (counts.get(name) ?? 0) + 1;
-      counts.delete(name);
       counts.set(name, count);
-      trim(counts);
       if (count > 1)
         try {
           const { lastTimestamp } = event;
@@ -130,10 +125,4 @@ export function startEventRecorder(
     },
     drain: async () => await writing,
   };
-}
-
-function trim(map: Map<string, unknown>): void {
-  if (map.size <= MAX_KNOWN) return;
-  const [oldest] = map.keys();
-  map.delete(oldest as string);
 }

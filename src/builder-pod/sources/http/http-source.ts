@@ -7,6 +7,7 @@ import {
   KeyedMutex,
   type ProxySettings,
   parseDigest,
+  RecentMap,
 } from '../../../base/index.ts';
 import type { ImmutableRef, MutableRef, RefManager } from '../../../cache/ports.ts';
 import type { OpContext } from '../../../solver/ports.ts';
@@ -56,14 +57,14 @@ const PLAIN_HEADERS = ['accept', 'user-agent'];
 
 /** `http://` and `https://`: a file. Answers with an ETag are remembered while the process lives, and asked about before they are fetched again. */
 export function httpSource(options: HttpSourceOptions): SourceFactory {
-  const known = new Map<string, Known>();
+  const known = new RecentMap<string, Known>(MAX_KNOWN);
   const mutex = new KeyedMutex();
   return (request) => new HttpSource(options, known, mutex, request);
 }
 
 class HttpSource implements SourceInstance {
   readonly #options: HttpSourceOptions;
-  readonly #known: Map<string, Known>;
+  readonly #known: RecentMap<string, Known>;
   readonly #mutex: KeyedMutex;
   readonly #url: URL;
   readonly #checksum: Digest | undefined;
@@ -81,7 +82,7 @@ class HttpSource implements SourceInstance {
 
   constructor(
     options: HttpSourceOptions,
-    known: Map<string, Known>,
+    known: RecentMap<string, Known>,
     mutex: KeyedMutex,
     { scheme, identifier, attrs }: SourceRequest,
   ) {
@@ -202,12 +203,7 @@ class HttpSource implements SourceInstance {
       await earlier?.release();
       const answer = { filename: result.filename, digest: result.digest, lastModified: result.lastModified };
       if (result.etag !== undefined && this.#checksum === undefined) {
-        this.#known.delete(id);
         this.#known.set(id, { ...answer, etag: result.etag, refId: ref.id });
-        for (const oldest of this.#known.keys()) {
-          if (this.#known.size <= MAX_KNOWN) break;
-          this.#known.delete(oldest);
-        }
       }
       return this.#accept(answer, ref);
     } catch (error) {
