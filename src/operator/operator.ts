@@ -11,6 +11,7 @@ import { RunReconciler } from './run/reconcile.ts';
 import {
   Controller,
   type ControllerOptions,
+  type KubeObject,
   keyOf,
   leadWhileHolding,
   openKubeClient,
@@ -58,7 +59,13 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
 
   const over = new AbortController();
   const life = AbortSignal.any([signal, over.signal]);
-  const informed = { log, signal: life };
+  const informed = {
+    log,
+    signal: life,
+    // Its status is another version's to write: it is left alone, but not in silence.
+    onMisfit: (object: KubeObject, error: Error) =>
+      events.record(object, 'Warning', 'NotUnderstood', `this operator leaves it alone: ${error.message}`),
+  };
   const builds = startInformer(client, knownBuildType, informed);
   const runs = startInformer(client, knownRunType, { ...informed, indexes: { [BY_OWNER]: ownerOf } });
   const pools = startInformer(client, builderPoolType, informed);

@@ -68,6 +68,34 @@ test('a list that is too old itself is not asked for again without a pause', asy
   ]);
 });
 
+test('an object that does not fit is told of, and what was known of it stays', async () => {
+  const over = new AbortController();
+  const told: string[] = [];
+  const client = {
+    listPage: async () => ({ items: [event(1).object], resourceVersion: '1', continue: undefined, bytes: 0 }),
+    watch: async function* () {
+      yield event(2);
+      over.abort(new CodedError('cancelled', 'over'));
+    },
+  } as unknown as KubeClient;
+  const parse = (value: unknown) => {
+    const object = value as KubeObject;
+    if (object.metadata.resourceVersion === '2') throw new Error('status.phase: unknown');
+    return object;
+  };
+  const informer = startInformer(
+    client,
+    { ...things, parse },
+    {
+      ...{ log: silentLogger, signal: over.signal },
+      onMisfit: ({ metadata }, { message }) => told.push(`${metadata.name} ${metadata.resourceVersion} ${message}`),
+    },
+  );
+  await informer.ended;
+  expect(told).toEqual(['a 2 status.phase: unknown']);
+  expect(informer.list().map(({ metadata }) => metadata.resourceVersion)).toEqual(['1']);
+});
+
 test('a watch that ends at once is begun again after a pause, from where it was', async () => {
   expect(await through([], [event(2)], [])).toEqual(['list', 'watch', 'pause', 'watch', 'pause', 'watch']);
 });

@@ -19,11 +19,13 @@ export function backoff(failures: number, first: number, most: number): number {
 export interface InformerOptions<T> {
   readonly indexes?: Indexes<T>;
   readonly log: Logger;
+  /** Told of an object that does not fit, each time that it comes. */
+  readonly onMisfit?: (object: KubeObject, error: Error) => void;
 }
 
 /**
  * Lists in pages, then watches from there; a watch that ends or is cut goes on from the last version seen, and only one that is too old (410) makes it list again. An
- * object that does not fit its type is logged and left out.
+ * object that does not fit its type is told of and left out; what was known of it before stays.
  */
 export function startInformer<T extends KubeObject>(
   client: KubeClient,
@@ -40,12 +42,13 @@ export function startInformer<T extends KubeObject>(
     try {
       return type.parse(value);
     } catch (error) {
-      const { metadata } = value as Partial<KubeObject>;
+      const { metadata } = value as KubeObject;
       log.error('an object does not fit its type', {
         err: error,
-        namespace: metadata?.namespace,
-        name: metadata?.name,
+        namespace: metadata.namespace,
+        name: metadata.name,
       });
+      options.onMisfit?.(value as KubeObject, error as Error);
       return undefined;
     }
   };
