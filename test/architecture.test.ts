@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseSync } from 'oxc-parser';
 import { describe, expect, test } from 'vitest';
-import { forbiddenFor, ROOMS } from './rooms.ts';
+import { forbiddenFor, MAY_WAIT_FOR_DISK, ROOMS } from './rooms.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
 const files = readdirSync(path.join(root, 'src'), { recursive: true, encoding: 'utf8' })
@@ -84,6 +84,19 @@ describe('rooms', () => {
       .filter(({ file, room }) => room !== 'sys' && !isTest(file))
       .flatMap(({ imports }) => imports.filter(({ specifier }) => guarded.includes(specifier)));
     expect(wrong).toEqual([]);
+  });
+
+  test('only threads and processes of their own wait for the disk', () => {
+    const allowed = ({ file }: { readonly file: string }) =>
+      isTest(file) || MAY_WAIT_FOR_DISK.some((folder) => file.startsWith(`${folder}/`));
+    const wrong = modules
+      .filter((module) => !allowed(module))
+      .filter(
+        ({ imports, text }) =>
+          imports.some(({ specifier }) => /^(?:node:)?fs\/promises$/.test(specifier)) ||
+          /\bpromises\b[^;]*\bfrom '(?:node:)?fs'|\bfs\.promises\b/.test(text),
+      );
+    expect(wrong.map(({ file }) => file)).toEqual([]);
   });
 
   test('only main.ts files read the environment', () => {

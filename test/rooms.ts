@@ -30,6 +30,9 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
+/** Folders whose code has a thread or a process to itself, and may wait for the disk in it: elsewhere a worker does (`node:fs/promises` keeps a build's thread free, but not the few that Node has for all of them). */
+export const MAY_WAIT_FOR_DISK: readonly string[] = ['sys', 'cli', 'oci/registry-server'];
+
 /** Rooms that `room` must not import. */
 export function forbiddenFor(room: string): readonly string[] {
   const allowed = ROOMS[room] ?? [];

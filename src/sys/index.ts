@@ -21,6 +21,7 @@ export * from './process/run.ts';
 export * from './process/spawn.ts';
 export { openTerminal, type Terminal } from './process/terminal.ts';
 export * from './root.ts';
+export { makeScratch, type Scratch, type ScratchOptions } from './scratch.ts';
 export * from './stat.ts';
 export { type LifeMark, lifeCgroup, markEnvironment, sweep } from './sweep.ts';
 export * from './syncfs.ts';

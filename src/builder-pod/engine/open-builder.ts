@@ -122,13 +122,13 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
     ),
   );
   const hasher = new ContentHasher({ pool: pools.bulk });
-  const secrets = new SessionSecrets(sessions, join(layout.run, 'agents'));
+  const secrets = new SessionSecrets(sessions, join(layout.run, 'agents'), pools.short);
   const receiver = new LocalReceiver(sessions, refs, new DatabaseLocalStates(state.db), afterwork, hasher);
   const sources = new SourceRegistry();
   sources.register('docker-image', imageSource({ resolver: images, refs, memo: (ids) => engine.resolutionsOf(ids) }));
   sources.register('local', localSourceFactory(receiver));
-  const upkeep = opened.use(new MirrorUpkeep(refs, log));
-  sources.register('git', gitSource({ refs, secrets, upkeep, outbound }));
+  const upkeep = opened.use(new MirrorUpkeep(refs, pools.short, log));
+  sources.register('git', gitSource({ refs, secrets, upkeep, outbound, pool: pools.short }));
   const http = httpSource({ refs, secrets, proxies, pool: pools.streams });
   sources.register('http', http);
   sources.register('https', http);

@@ -523,8 +523,8 @@ describe('files', () => {
   test('tar: the files of the result in one archive; scratch is an empty one', async () => {
     const { refs } = trees();
     const sender = new FakeSender();
-    const { streams } = cleanup.use(createPools({ short: 1, bulk: 1 }));
-    const deps = fakeDeps({ fileSender: () => sender, tempDirectory: temp, streams });
+    const { bulk, streams } = cleanup.use(createPools({ short: 1, bulk: 1 }));
+    const deps = fakeDeps({ fileSender: () => sender, tempDirectory: temp, bulk, streams });
     const map = mapOf(['linux/amd64', refs[0]], ['linux/arm64', refs[1]]);
     const exporter = openExporter('tar', { 'source-date-epoch': '1' }, deps);
     await exporter.export(map, fakeContext());

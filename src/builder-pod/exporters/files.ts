@@ -1,8 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CodedError, invalidArgument } from '../../base/index.ts';
 import { tarTrees } from '../../oci/layers/index.ts';
-import { siblingModule } from '../../sys/index.ts';
+import { makeScratch, siblingModule } from '../../sys/index.ts';
 import { type Attributes, ExportOptions } from './attributes.ts';
 import type { TreeFiles } from './files-task.ts';
 import { exportInputs, type PlatformInput } from './inputs.ts';
@@ -141,9 +140,8 @@ async function mountTrees(
   for (const input of platforms) {
     let directory: string;
     if (input.ref === undefined) {
-      const empty = await mkdtemp(join(deps.tempDirectory, 'empty-'));
-      stack.defer(() => rm(empty, { recursive: true, force: true }));
-      directory = empty;
+      const empty = await makeScratch(deps.bulk, { parent: deps.tempDirectory, prefix: 'empty-' }, { signal });
+      directory = stack.use(empty).path;
     } else directory = stack.use(await input.ref.mount({ signal, sessions })).root;
     if (from !== undefined) {
       const inside = await deps.bulk.run<string>({ module: tasks, fn: 'findSource' }, { directory, from }, { signal });

@@ -1,5 +1,6 @@
 import type { AbortOptions } from '../../base/index.ts';
 import type { SessionRegistry } from '../../builder-api/index.ts';
+import type { WorkerPool } from '../../sys/index.ts';
 import { SecretProvider } from './secrets.ts';
 import { AgentForwarder, type AgentSocket } from './ssh-agent.ts';
 
@@ -9,9 +10,9 @@ export class SessionSecrets {
   readonly #agents: AgentForwarder;
 
   /** Agent sockets are made below `directory`. */
-  constructor(registry: SessionRegistry, directory: string) {
+  constructor(registry: SessionRegistry, directory: string, pool: WorkerPool) {
     this.#secrets = new SecretProvider(registry);
-    this.#agents = new AgentForwarder(registry, directory);
+    this.#agents = new AgentForwarder(registry, directory, pool);
   }
 
   async secret(id: string, sessions: readonly string[], options: AbortOptions): Promise<Uint8Array | undefined> {

@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { chmodSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { type AbortOptions, cancelledError, toCodedError } from '../../base/index.ts';
@@ -10,6 +10,7 @@ import {
   SSH,
   SSH_ID_METADATA,
 } from '../../builder-api/index.ts';
+import { makeScratch, type WorkerPool } from '../../sys/index.ts';
 import { type SessionIds, withAnySession } from './group.ts';
 
 const TIMEOUT_MS = 15_000;
@@ -26,10 +27,12 @@ export interface AgentSocket extends AsyncDisposable {
 export class AgentForwarder {
   readonly #registry: SessionRegistry;
   readonly #directory: string;
+  readonly #pool: WorkerPool;
 
-  constructor(registry: SessionRegistry, directory: string) {
+  constructor(registry: SessionRegistry, directory: string, pool: WorkerPool) {
     this.#registry = registry;
     this.#directory = directory;
+    this.#pool = pool;
   }
 
   /** A socket for agent `id`; undefined when no client forwards it. `mode` and owner are the step's wish. */
@@ -58,13 +61,12 @@ export class AgentForwarder {
       if (reason === 'NO_SESSION' || code === 'cancelled' || code === 'unavailable') throw error;
       return undefined;
     }
-    return sessionId === undefined ? undefined : await this.#listen(id, sessionId, options.mode ?? 0o600);
+    return sessionId === undefined ? undefined : await this.#listen(id, sessionId, options.mode ?? 0o600, { signal });
   }
 
-  async #listen(id: string, sessionId: string, mode: number): Promise<AgentSocket> {
-    await mkdir(this.#directory, { recursive: true, mode: 0o711 });
-    const directory = await mkdtemp(join(this.#directory, 'agent-'));
-    const path = join(directory, 'sock');
+  async #listen(id: string, sessionId: string, mode: number, options: AbortOptions): Promise<AgentSocket> {
+    const directory = await makeScratch(this.#pool, { parent: this.#directory, prefix: 'agent-' }, options);
+    const path = join(directory.path, 'sock');
     const closed = new AbortController();
     const sockets = new Set<Socket>();
     const server = createServer((socket) => {
@@ -79,10 +81,10 @@ export class AgentForwarder {
     server.listen(path, resolve);
     try {
       await promise;
-      await chmod(path, mode);
+      chmodSync(path, mode);
     } catch (error) {
       server.close();
-      await rm(directory, { recursive: true, force: true });
+      await directory[Symbol.asyncDispose]();
       throw error;
     }
     return {
@@ -91,7 +93,7 @@ export class AgentForwarder {
         closed.abort(cancelledError('the agent socket is closed'));
         for (const socket of sockets) socket.destroy();
         server.close();
-        await rm(directory, { recursive: true, force: true });
+        await directory[Symbol.asyncDispose]();
       },
     };
   }

@@ -56,9 +56,9 @@ afterEach(() => cleanup.disposeAsync());
 
 function sources(secrets: SourceSecrets = noSecrets): SourceRegistry {
   const registry = new SourceRegistry();
-  const upkeep = cleanup.use(new MirrorUpkeep(state.refs));
+  const upkeep = cleanup.use(new MirrorUpkeep(state.refs, state.pools.short));
   registry.register('docker-image', imageSource({ resolver, refs: state.refs }));
-  registry.register('git', gitSource({ refs: state.refs, secrets, upkeep }));
+  registry.register('git', gitSource({ refs: state.refs, secrets, upkeep, pool: state.pools.short }));
   const http = httpSource({ refs: state.refs, secrets, pool: state.pools.streams });
   registry.register('http', http);
   registry.register('https', http);

@@ -1,9 +1,9 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type AbortOptions, CodedError, type Digest, invalidArgument } from '../../base/index.ts';
 import {
   encodeName,
+  makeScratch,
   type Privileges,
   portToStream,
   type QueueOptions,
@@ -133,17 +133,13 @@ export async function extractArchive(pool: WorkerPool, options: ExtractArchiveOp
     await unpackFrom(archive);
     return true;
   }
-  const temp = await mkdtemp(join(tempDirectory, 'unpack-'));
-  try {
-    const plain = join(temp, 'archive.tar');
-    const damage = await decompressByProgram(compression, archive, plain, limits, { signal });
-    if ((await probeArchive(pool, plain, { signal, queue })) !== 'uncompressed') return false;
-    if (damage !== undefined) throw damage;
-    await unpackFrom(plain);
-    return true;
-  } finally {
-    await rm(temp, { recursive: true, force: true });
-  }
+  await using temp = await makeScratch(pool, { parent: tempDirectory, prefix: 'unpack-' }, { signal });
+  const plain = join(temp.path, 'archive.tar');
+  const damage = await decompressByProgram(compression, archive, plain, limits, { signal });
+  if ((await probeArchive(pool, plain, { signal, queue })) !== 'uncompressed') return false;
+  if (damage !== undefined) throw damage;
+  await unpackFrom(plain);
+  return true;
 }
 
 /** How a tar archive is packed; undefined when the file is none (xz and bzip2 are told without a look inside). */

@@ -34,13 +34,6 @@ export {
   layoutTar,
 } from './layout.ts';
 export {
-  findInLayout,
-  openLayoutBlob,
-  readLayoutBlob,
-  readLayoutIndex,
-  writeLayoutDirectory,
-} from './layout-directory.ts';
-export {
   isConfigType,
   isIndexType,
   isLayerType,

@@ -1,8 +1,7 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AbortOptions, OutboundSettings } from '../../../base/index.ts';
-import { run } from '../../../sys/index.ts';
+import { makeScratch, run, type Scratch, type WorkerPool } from '../../../sys/index.ts';
 import { gitError } from './remote.ts';
 
 /** Settings of one git process, all through its environment so that no secret stands in an argument list. */
@@ -46,19 +45,19 @@ const CONFIG: Readonly<Record<string, string>> = {
 
 /** Runs the machine's git, shut off from its configuration. Holds a private home directory: dispose it. */
 export class Git implements AsyncDisposable {
-  readonly #home: string;
+  readonly #home: Scratch;
   readonly #access: GitAccess;
   readonly #options: AbortOptions;
 
-  private constructor(home: string, access: GitAccess, options: AbortOptions) {
+  private constructor(home: Scratch, access: GitAccess, options: AbortOptions) {
     this.#home = home;
     this.#access = access;
     this.#options = options;
   }
 
-  static async open(access: GitAccess, options: AbortOptions): Promise<Git> {
-    const home = await mkdtemp(join(tmpdir(), 'slipway-git-'));
-    if (access.knownHosts !== undefined) await writeFile(join(home, 'known_hosts'), access.knownHosts);
+  static async open(access: GitAccess, options: AbortOptions & { readonly pool: WorkerPool }): Promise<Git> {
+    const files = access.knownHosts === undefined ? {} : { known_hosts: access.knownHosts };
+    const home = await makeScratch(options.pool, { parent: tmpdir(), prefix: 'slipway-git-', files }, options);
     return new Git(home, access, options);
   }
 
@@ -92,8 +91,8 @@ export class Git implements AsyncDisposable {
     const env: Record<string, string> = {
       ...(outbound === undefined ? {} : outboundVariables(outbound)),
       PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
-      HOME: this.#home,
-      XDG_CONFIG_HOME: this.#home,
+      HOME: this.#home.path,
+      XDG_CONFIG_HOME: this.#home.path,
       LC_ALL: 'C',
       TZ: 'UTC',
       GIT_CONFIG_NOSYSTEM: '1',
@@ -104,7 +103,7 @@ export class Git implements AsyncDisposable {
       GIT_ALLOW_PROTOCOL: (settings.protocols ?? NETWORK).join(':'),
       GIT_SSH_COMMAND: [
         'ssh -F /dev/null -o BatchMode=yes -o StrictHostKeyChecking=yes -o ConnectTimeout=30',
-        `-o UserKnownHostsFile=${knownHosts === undefined ? '/dev/null' : `${this.#home}/known_hosts`}`,
+        `-o UserKnownHostsFile=${knownHosts === undefined ? '/dev/null' : this.path('known_hosts')}`,
         '-o IdentityFile=/dev/null',
       ].join(' '),
       GIT_SSH_VARIANT: 'ssh',
@@ -124,11 +123,11 @@ export class Git implements AsyncDisposable {
 
   /** A path in the private home. */
   path(name: string): string {
-    return join(this.#home, name);
+    return join(this.#home.path, name);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await rm(this.#home, { recursive: true, force: true });
+    await this.#home[Symbol.asyncDispose]();
   }
 }
 

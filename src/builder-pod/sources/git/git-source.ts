@@ -1,6 +1,7 @@
 import { CodedError, invalidArgument, type OutboundSettings } from '../../../base/index.ts';
 import type { ImmutableRef, RefManager } from '../../../cache/ports.ts';
 import type { OpContext } from '../../../solver/ports.ts';
+import type { WorkerPool } from '../../../sys/index.ts';
 import type {
   SourceDescription,
   SourceFactory,
@@ -27,6 +28,7 @@ export interface GitSourceOptions {
   readonly refs: RefManager;
   readonly secrets: SourceSecrets;
   readonly upkeep: MirrorUpkeep;
+  readonly pool: WorkerPool;
   /** Direct when absent. */
   readonly outbound?: OutboundSettings;
 }
@@ -193,7 +195,7 @@ class GitSource implements SourceInstance {
       ...(knownHosts ? { knownHosts } : {}),
       ...(agent === undefined ? {} : { agentSocket: agent.path }),
     };
-    const git = stack.use(await Git.open(access, { signal }));
+    const git = stack.use(await Git.open(access, { signal, pool: this.#options.pool }));
     const owned = stack.move();
     return { git, [Symbol.asyncDispose]: () => owned.disposeAsync() };
   }

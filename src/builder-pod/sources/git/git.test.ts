@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { neverAborted } from '../../../base/index.ts';
+import { WorkerPool } from '../../../sys/index.ts';
 import { checkout } from './checkout.ts';
 import { Git, type GitAccess } from './git-command.ts';
 import { checkChecksum, fetchInto, type ResolvedRef, resolveRef, withMirror } from './mirror.ts';
@@ -57,8 +58,10 @@ describe('addresses', () => {
 
 let folder: string;
 let cleanup: AsyncDisposableStack;
+let pool: WorkerPool;
 beforeEach(async () => {
   cleanup = new AsyncDisposableStack();
+  pool = cleanup.use(new WorkerPool({ name: 'test', threads: 1 }));
   folder = await mkdtemp(join(tmpdir(), 'slipway-git-test-'));
   cleanup.defer(() => rm(folder, { recursive: true, force: true }));
 });
@@ -149,7 +152,7 @@ async function serve(authorization?: string): Promise<string> {
 }
 
 async function openGit(access: Partial<GitAccess> = {}): Promise<Git> {
-  return cleanup.use(await Git.open({ config: {}, ...access }, { signal }));
+  return cleanup.use(await Git.open({ config: {}, ...access }, { signal, pool }));
 }
 
 interface Wanted {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { neverAborted as signal } from '../../../base/index.ts';
 import type { RefManager } from '../../../cache/ports.ts';
+import { WorkerPool } from '../../../sys/index.ts';
 import { MirrorUpkeep } from './mirror-upkeep.ts';
 
 test('a build that wants a mirror does not wait until it is packed, one that stops neither', async () => {
@@ -17,7 +18,8 @@ test('a build that wants a mirror does not wait until it is packed, one that sto
         });
       }),
   } as unknown as RefManager;
-  await using upkeep = new MirrorUpkeep(refs);
+  await using cleanup = new AsyncDisposableStack();
+  await using upkeep = new MirrorUpkeep(refs, cleanup.use(new WorkerPool({ name: 'test', threads: 1 })));
   const mirror = (url: string) => ({ scope: 'a', url, sha256: false });
   await upkeep.giveWay(mirror('one'), { signal });
   for (const url of ['one', 'two']) upkeep.fetched(mirror(url));

@@ -1,5 +1,6 @@
 import { type AbortOptions, cancelledError, type Logger, onAbort, silentLogger } from '../../../base/index.ts';
 import type { RefManager } from '../../../cache/ports.ts';
+import type { WorkerPool } from '../../../sys/index.ts';
 import { Git } from './git-command.ts';
 import { withMirror } from './mirror.ts';
 
@@ -20,12 +21,14 @@ export function mirrorKey(url: string): string {
 /** Keeps mirrors from growing with every commit that was ever built, in the background: whoever wants a mirror never waits for that. */
 export class MirrorUpkeep implements AsyncDisposable {
   readonly #refs: RefManager;
+  readonly #pool: WorkerPool;
   readonly #log: Logger;
   readonly #stop = new AbortController();
   readonly #under = new Map<string, { readonly controller: AbortController; readonly done: Promise<void> }>();
 
-  constructor(refs: RefManager, log: Logger = silentLogger) {
+  constructor(refs: RefManager, pool: WorkerPool, log: Logger = silentLogger) {
     this.#refs = refs;
+    this.#pool = pool;
     this.#log = log;
   }
 
@@ -59,7 +62,7 @@ export class MirrorUpkeep implements AsyncDisposable {
     );
     await using _held = { [Symbol.asyncDispose]: () => ref.release() };
     await using store = await ref.mount(options);
-    await using git = await Git.open({ config: {} }, options);
+    await using git = await Git.open({ config: {} }, { ...options, pool: this.#pool });
     await withMirror(git, store.root, sha256, (gitDir) => tidyMirror(git, gitDir));
   }
 

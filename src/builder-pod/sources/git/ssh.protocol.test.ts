@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { startSshServer } from '../../../../e2e/support/git-ssh.ts';
 import { neverAborted } from '../../../base/index.ts';
+import { WorkerPool } from '../../../sys/index.ts';
 import { checkout } from './checkout.ts';
 import { Git } from './git-command.ts';
 import { fetchInto, resolveRef, withMirror } from './mirror.ts';
@@ -17,8 +18,10 @@ const signal = neverAborted;
 
 let folder: string;
 let cleanup: AsyncDisposableStack;
+let pool: WorkerPool;
 beforeEach(async () => {
   cleanup = new AsyncDisposableStack();
+  pool = cleanup.use(new WorkerPool({ name: 'test', threads: 1 }));
   folder = await mkdtemp(join(tmpdir(), 'slipway-ssh-'));
   cleanup.defer(() => rm(folder, { recursive: true, force: true }));
 });
@@ -57,7 +60,7 @@ test('a repository over ssh: by the agent, with the host key known, and not othe
   const url = `${server.url}${source}`;
 
   const open = async (access: { knownHosts?: string; agentSocket?: string }) =>
-    cleanup.use(await Git.open({ config: {}, ...access }, { signal }));
+    cleanup.use(await Git.open({ config: {}, ...access }, { signal, pool }));
   await expect(resolveRef(await open({ agentSocket }), url, 'main')).rejects.toMatchObject({ reason: 'GIT_HOST_KEY' });
   await expect(resolveRef(await open({ knownHosts }), url, 'main')).rejects.toMatchObject({ code: 'unauthenticated' });
   const access = await open({ knownHosts, agentSocket });

@@ -200,7 +200,7 @@ async function daemon(run: (build: Build) => Promise<void>) {
         },
         secrets: new SecretProvider(registry),
         credentials: new SessionCredentials(registry, sessions),
-        agents: new AgentForwarder(registry, tempDir()),
+        agents: new AgentForwarder(registry, tempDir(), pool),
         sender: async () => new FileSender(await registry.get(session, { signal })),
         sessions,
         signal: context.signal,
