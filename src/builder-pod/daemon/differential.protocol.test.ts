@@ -160,6 +160,12 @@ function makeContext(): void {
   symlinkSync('../d', at('links/to-d'));
   symlinkSync('/nosuch', at('links/dangling'));
   execFileSync('tar', ['-cf', at('a.tar'), '--owner=3', '--group=4', '-C', at('d'), 'g', 'sub']);
+  for (const [how, name, time] of [
+    ['-cf', 'f', '@-5'],
+    ['-rf', 's.sh', '@9223372036'],
+    ['-rf', 'd', '@9223372040'],
+  ] as const)
+    execFileSync('tar', [how, at('times.tar'), '--format=pax', `--mtime=${time}`, '-C', context, name]);
   execFileSync('tar', ['-czf', at('a.tgz'), '-C', at('d'), '.']);
   for (const name of [
     'f',
@@ -173,6 +179,7 @@ function makeContext(): void {
     'empty',
     'a.tar',
     'a.tgz',
+    'times.tar',
     'busybox',
     'passwd',
     'group',

@@ -94,7 +94,7 @@ function fillTree(root: string): void {
     'd'.repeat(120),
   ].entries())
     lutimensNs(join(root, path), 1_700_000_000_000_000_000n, 1_600_000_000_123_456_789n + BigInt(index));
-  lutimensNs(join(root, 'disk'), 0n, -5_500_000_000n);
+  lutimensNs(join(root, 'disk'), 0n, 5_500_000_000n);
 }
 
 /** The time of a directory that did not change otherwise goes with no layer. */
@@ -697,6 +697,29 @@ describe('archives that ADD unpacks', () => {
     const options = { archive, target: into(directory), tempDirectory: temp, limits, signal };
     return (await extractArchive(pools.bulk, options)) && describeTree(directory);
   }
+
+  test('times that BuildKit does not take are 1970, of every kind of entry', async () => {
+    using temp = tempDirectory();
+    const last = (1n << 63n) - 1n;
+    const bytes = tar(
+      { name: 'd', type: 'directory', mode: 0o755, mtime: -1n },
+      { name: 'd/old', mtime: -5_000_000_000n },
+      { name: 'd/first' },
+      { name: 'd/last', mtime: last },
+      { name: 'd/late', mtime: last + 1n },
+      { name: 'd/link', type: 'symlink', linkname: 'old', mtime: 1n << 66n },
+    );
+    const mtimes = Object.entries((await add(temp.path, bytes)) as Record<string, { mtime: unknown }>);
+    const of = Object.fromEntries(mtimes.map(([name, { mtime }]) => [name, String(mtime)]));
+    expect(of).toMatchObject({
+      d: '0',
+      'd/old': '0',
+      'd/first': '0',
+      'd/last': String(last),
+      'd/late': '0',
+      'd/link': '0',
+    });
+  });
 
   test.each([
     ['gnu', []],

@@ -29,9 +29,16 @@ export interface TreeWriterOptions {
 }
 
 const YES = Buffer.from('y');
+/** The last time that fits 64 bits of nanoseconds, in April 2262. */
+const MAX_TIME = (1n << 63n) - 1n;
+
+/** Times before 1970 and after {@link MAX_TIME} become 1970, as containerd and BuildKit have them: what is packed of the files again is the same layer. */
+function withinTime(entry: TarEntry): TarEntry {
+  return entry.mtime < 0n || entry.mtime > MAX_TIME ? { ...entry, mtime: 0n } : entry;
+}
 
 /**
- * Writes archive entries below a directory, owners, modes, times and attributes exactly. Nothing an archive says leads outside: paths are resolved
+ * Writes archive entries below a directory, owners, modes, times (1970 to 2262) and attributes exactly. Nothing an archive says leads outside: paths are resolved
  * component by component against descriptors. Directory times are set by {@link finish}.
  */
 export class TreeWriter implements TarHandler, Disposable {
@@ -61,7 +68,8 @@ export class TreeWriter implements TarHandler, Disposable {
     });
   }
 
-  entry(entry: TarEntry): void {
+  entry(given: TarEntry): void {
+    const entry = withinTime(given);
     if (this.#stale) this.#directories.forget();
     else this.#directories.trim();
     this.#stale = false;

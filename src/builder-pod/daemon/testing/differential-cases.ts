@@ -53,6 +53,7 @@ export const STAGES: Readonly<Record<string, string>> = {
   'copy-nothing': 'RUN mkdir /x\nCOPY empty /x/\nCOPY nosuch* f /y/',
   add: 'ADD f /f\nADD d /d/\nADD --chown=7:8 --chmod=600 f /x/f',
   'add-tar': 'ADD a.tar /t/\nADD a.tgz /z/\nADD --chown=5:6 a.tar /o/\nADD --unpack=false a.tar /plain/',
+  'add-times': 'ADD times.tar /t/',
   'add-link': 'ADD --link --chown=5 a.tar /deep/t/\nADD --link f /deep/f',
   workdir: 'WORKDIR /a/b\nWORKDIR c\nWORKDIR /etc\nWORKDIR ../x/',
   'workdir-user': 'USER bob\nWORKDIR /home/bob/x\nUSER 7:8\nWORKDIR y',
