@@ -3,7 +3,7 @@ import { BUILDER_LLB_CAPS } from '../engine/index.ts';
 
 type Cap = wire.moby.buildkit.v1.apicaps.APICap.$Properties;
 
-/** What frontends may call (research wire-facts 8.2). Running containers for a frontend (`gateway.exec…`) is not built. */
+/** What frontends may call (research wire-facts 8.2). Reading in their containers (`gateway.exec.filesystem`) is not built. */
 const FRONTEND_CAPS = [
   'solve.base',
   'solve.inlinereturn',
@@ -19,6 +19,10 @@ const FRONTEND_CAPS = [
   'reference.output',
   'frontend.inputs',
   'gateway.solve.metadata',
+  'gateway.exec',
+  'gateway.exec.extrahosts',
+  'gateway.exec.secretenv',
+  'gateway.exec.signals',
   'frontend.caps',
   'gateway.solve.evaluate',
   'gateway.evaluate',

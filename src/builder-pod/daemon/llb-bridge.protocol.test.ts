@@ -3,7 +3,7 @@ import { createReadStream, existsSync, mkdirSync, statSync, symlinkSync, writeFi
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startBuilder } from '../../../e2e/support/builder.ts';
 import { must } from '../../../e2e/support/run.ts';
 import { tempFolder } from '../../../e2e/support/temp-folder.ts';
@@ -20,6 +20,8 @@ import {
   type wire,
 } from '../../builder-api/index.ts';
 import { encodeDefinition, local } from '../../llb/index.ts';
+import { makeBusyboxRoot } from '../executor/testing/busybox.ts';
+import { openExecStream } from './testing/exec-stream.ts';
 
 // The values are those of buildkitd 0.34 for the same calls.
 
@@ -39,6 +41,8 @@ beforeAll(async () => {
   writeFileSync(path.join(context, 'sub/deep/x.md'), 'hello');
   symlinkSync('a.txt', path.join(context, 'link'));
   await must('touch', ['-d', '2020-01-02 03:04:05.123456789Z', path.join(context, 'a.txt')]);
+  mkdirSync(path.join(folder, 'rootfs'));
+  makeBusyboxRoot(path.join(folder, 'rootfs'));
   address = stack.use(await startBuilder(folder)).address;
   client = stack.use(openBuilderClient(address));
 });
@@ -53,8 +57,9 @@ async function frontend() {
           folders: new Map([
             ['context', context],
             ['dockerfile', context],
+            ['rootfs', path.join(folder, 'rootfs')],
           ]),
-          secrets: new Map(),
+          secrets: new Map([['s', Buffer.from('hush')]]),
         }),
     }),
   );
@@ -165,6 +170,104 @@ test('what a frontend asked another for carries its graph, and can be built on',
   await expect(solve({ frontend: 'dockerfile.v0', frontendInputs: nil }, options)).rejects.toThrow(
     'invalid nil input definition to definition op',
   );
+});
+
+describe('containers', () => {
+  /** A build with a container on a small root. */
+  async function containerOf(more: wire.moby.buildkit.v1.frontend.NewContainerRequest.$Properties = {}) {
+    const { ref, session, options } = await frontend();
+    const definition = encodeDefinition(local('rootfs', { sessionId: session.id }).marshal());
+    const { id = '' } = await solve({ definition }, options);
+    const root = { dest: '/', resultId: id };
+    await client.gateway.newContainer({ containerId: 'c', mounts: [root], ...more }, options);
+    const stream = openExecStream(client.gateway, options);
+    stream.ended.catch(() => {});
+    const sh = (script: string, init: Parameters<typeof stream.start>[0] = {}) => {
+      const meta = { args: ['/bin/sh', '-c', script], cwd: '/', ...init.meta };
+      return stream.start({ containerId: 'c', fds: [0, 1, 2], ...init, meta });
+    };
+    return { ref, root, options, stream, sh };
+  }
+
+  test('have processes with input, a terminal, signals and secrets', async () => {
+    const { stream, sh, root, options } = await containerOf({
+      hostname: 'named',
+      extraHosts: [{ host: 'there', ip: '1.2.3.4' }],
+    });
+    const first = sh('hostname; grep there /etc/hosts; echo $A; echo kept > /file; cat; exit 3', {
+      meta: { env: ['A=b'] },
+    });
+    await first.until('b\n');
+    const sized = 'until stty size 2>/dev/null | grep -v "^0 0"; do :; done';
+    const terminal = sh(`echo $TERM; ${sized}; until stty size | grep "11 22"; do :; done; read -r x; echo "<$x>"`, {
+      tty: true,
+    });
+    await terminal.until('24 80');
+    terminal.resize(11, 22);
+    await terminal.until('11 22');
+    terminal.write('hi\n');
+    expect(await terminal.done).toEqual({ code: 0, error: '' });
+    expect(terminal.said()).toMatch(/^xterm\r\n24 80\r\n(.*\r\n)*11 22\r\nhi\r\n<hi>\r\n$/);
+    const trap = sh("cat /file; trap 'exit 4' TERM; echo ready; while true; do sleep 0.1; done");
+    await trap.until('ready');
+    trap.signal('TERM');
+    expect(await trap.done).toEqual({ code: 4, error: 'exit code: 4' });
+    expect(trap.said()).toBe('kept\nready\n');
+    const secret = sh('echo $S', { secretenv: [{ id: 's', name: 'S' }] });
+    await secret.done;
+    expect(secret.said()).toBe('hush\n');
+    expect(await sh('true', { meta: { user: 'nobody-here' } }).done).toMatchObject({
+      code: 255,
+      error: expect.stringContaining('unable to find user nobody-here'),
+    });
+    expect(await sh('', { meta: { args: ['/no/such'] } }).done).toMatchObject({
+      code: 255,
+      error: expect.stringContaining('no such file or directory'),
+    });
+    first.write('input\n');
+    first.eof();
+    expect(await first.done).toEqual({ code: 3, error: 'exit code: 3' });
+    expect(first.said()).toBe('named\n1.2.3.4\tthere\nb\ninput\n');
+    expect((await sh('true').done).error).toContain('does not run');
+    await client.gateway.releaseContainer({ containerId: 'c' }, options);
+    await expect(client.gateway.releaseContainer({ containerId: 'c' }, options)).rejects.toThrow(
+      'container details for c not found',
+    );
+    // What was written is gone with it; the name is free again.
+    await client.gateway.newContainer({ containerId: 'c', mounts: [{ dest: '/m', mountType: 4 }, root] }, options);
+    const fresh = sh('ls /file; grep -c " /m tmpfs" /proc/mounts');
+    expect((await fresh.done).code).toBe(0);
+    expect(fresh.said()).toBe('ls: /file: No such file or directory\n1\n');
+    stream.end();
+    await stream.ended;
+  });
+
+  test('need a root, refs that are there, ids of their own, and what a build was granted', async () => {
+    const { root, options, sh } = await containerOf();
+    const make = (request: wire.moby.buildkit.v1.frontend.NewContainerRequest.$Properties) =>
+      client.gateway.newContainer(request, options);
+    await expect(make({ containerId: 'x' })).rejects.toThrow('root mount is required');
+    await expect(make({ containerId: 'x', mounts: [{ dest: '/', resultId: 'nope' }] })).rejects.toThrow(
+      'failed to find ref nope for "/" mount',
+    );
+    await expect(make({ containerId: 'c', mounts: [root] })).rejects.toThrow('Container c already exists');
+    expect((await sh('true', { security: 1 }).done).error).toBe('security.insecure is not allowed');
+    await make({ containerId: 'h', network: 1, mounts: [root] });
+    expect((await sh('true', { containerId: 'h' }).done).error).toBe('network.host is not allowed');
+    expect((await sh('true', { containerId: 'unknown' }).done).error).toBe('container details for unknown not found');
+    const sandbox = sh('grep -E "^Seccomp:" /proc/self/status');
+    await sandbox.done;
+    expect(sandbox.said()).toBe('Seccomp:\t2\n');
+  });
+
+  test.each(['returns', 'fails'])('end with a build that %s', async (how) => {
+    const { sh, options } = await containerOf();
+    const process = sh('echo up; sleep 1000');
+    await process.until('up');
+    if (how === 'returns') await client.gateway.return({ result: {} }, options);
+    else await client.gateway.return({ error: { code: 1, message: 'enough' } }, options);
+    expect((await process.done).code).toBe(137);
+  });
 });
 
 /** Serves a folder's files by HTTP. */

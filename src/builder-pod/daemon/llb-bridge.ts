@@ -1,49 +1,83 @@
+import type { Duplex } from 'node:stream';
 import { type AbortOptions, invalidArgument, isDigest, type Platform } from '../../base/index.ts';
 import {
   BUILD_ID_METADATA,
   type CallContext,
   errorOfStatus,
-  type GrpcServer,
+  GrpcServer,
   type Handlers,
+  Health,
   LLBBridge,
   longOf,
   timestampOf,
   toNumber,
-  type wire,
+  wire,
 } from '../../builder-api/index.ts';
-import { type Definition, decodeDefinitionInSlices, encodeDefinition } from '../../llb/index.ts';
+import {
+  type Definition,
+  decodeDefinitionInSlices,
+  decodeExecOp,
+  type ExecOp,
+  encodeDefinition,
+} from '../../llb/index.ts';
 import { encodeName } from '../../sys/index.ts';
-import type { Build, Engine } from '../engine/index.ts';
+import type { Engine } from '../engine/index.ts';
 import type { BridgeRef, BridgeResult, BridgeSourceMeta, BridgeStat, FrontendBridge } from '../frontends/index.ts';
 import { frontendCaps, llbCaps } from './caps.ts';
+import { execProcesses } from './exec-processes.ts';
 import { buildkitCode } from './wire-code.ts';
 import { platformOf } from './worker.ts';
 
 /** How long a call may come before the Solve that it belongs to. */
 const BUILD_WAIT_MS = 3000;
 
+const { pb } = wire;
 type Result = wire.moby.buildkit.v1.frontend.Result.$Properties;
 type Stat = wire.fsutil.types.Stat.$Properties;
 type WorkerRecord = wire.moby.buildkit.v1.types.WorkerRecord.$Properties;
 
+/** The bridge that a frontend is served, and where its result goes. */
+export interface ServedBridge {
+  readonly bridge: FrontendBridge;
+  giveResult(outcome: { readonly result: BridgeResult } | { readonly error: unknown }): void;
+}
+
 /**
- * LLBBridge (research wire-facts 8): how frontends in the client drive a build. Calls name their build in metadata and may come on any
+ * LLBBridge on the clients' server: frontends in the client drive a build. Their calls name it in metadata and may come on any
  * connection.
  */
 export function registerLlbBridge(server: GrpcServer, engine: Engine, worker: WorkerRecord): void {
-  const buildOf = (context: CallContext): Promise<Build> => {
-    const ref = context.metadata.get(BUILD_ID_METADATA);
+  serveBridge(server, worker, async ({ metadata, signal }) => {
+    const ref = metadata.get(BUILD_ID_METADATA);
     if (ref === undefined || ref === '') throw invalidArgument('no buildid found in context');
-    return engine.build(ref, { signal: context.signal, waitMs: BUILD_WAIT_MS });
-  };
-  const bridgeOf = async (context: CallContext): Promise<FrontendBridge> => {
-    const build = await buildOf(context);
-    return build.bridge(build.request.frontendInputs);
-  };
+    const build = await engine.build(ref, { signal, waitMs: BUILD_WAIT_MS });
+    return {
+      bridge: build.bridge(build.request.frontendInputs),
+      giveResult: (outcome) => build.giveResult(outcome),
+    };
+  });
+}
+
+/** LLBBridge to whoever is at the other end of a stream of bytes, e.g. a process by its standard streams. Dispose the server when that has ended. */
+export function serveBridgeOver(stream: Duplex, worker: WorkerRecord, served: ServedBridge): GrpcServer {
+  const server = new GrpcServer();
+  server.register(Health, { check: () => ({ status: 1 }) });
+  serveBridge(server, worker, async () => served);
+  server.serveConnection(stream);
+  return server;
+}
+
+/** LLBBridge (research wire-facts 8); whose bridge a call is for, `find` says. */
+export function serveBridge(
+  server: GrpcServer,
+  worker: WorkerRecord,
+  find: (context: CallContext) => Promise<ServedBridge>,
+): void {
+  const bridgeOf = async (context: CallContext): Promise<FrontendBridge> => (await find(context)).bridge;
 
   const handlers: Handlers<typeof LLBBridge> = {
     ping: async (_, context) => {
-      await buildOf(context);
+      await find(context);
       return { frontendApiCaps: [...frontendCaps], llbCaps: [...llbCaps], workers: [worker] };
     },
 
@@ -134,17 +168,54 @@ export function registerLlbBridge(server: GrpcServer, engine: Engine, worker: Wo
     },
 
     return: async (request, context) => {
-      const build = await buildOf(context);
-      if (request.error != null) build.giveResult({ error: errorOfStatus(request.error) });
-      else build.giveResult({ result: resultOf(request.result ?? {}) });
+      const served = await find(context);
+      if (request.error != null) served.giveResult({ error: errorOfStatus(request.error) });
+      else served.giveResult({ result: resultOf(request.result ?? {}) });
       return {};
     },
 
     inputs: async (_, context) => {
-      const build = await buildOf(context);
+      const bridge = await bridgeOf(context);
       const definitions: Record<string, Uint8Array> = {};
-      for (const [name, definition] of build.request.frontendInputs) definitions[name] = encodeDefinition(definition);
+      for (const [name, definition] of await bridge.inputs(context)) definitions[name] = encodeDefinition(definition);
       return { definitions };
+    },
+
+    newContainer: async (request, context) => {
+      const bridge = await bridgeOf(context);
+      const { mounts, network, hostname, extraHosts } = request;
+      const { meta, ...exec } = execOf({ mounts, network, meta: { hostname, extraHosts } });
+      const container = {
+        mounts: exec.mounts,
+        network: exec.network,
+        hostname: meta.hostname,
+        extraHosts: meta.extraHosts,
+      };
+      await bridge.newContainer({ id: request.containerId ?? '', ...container }, context);
+      return {};
+    },
+
+    releaseContainer: async (request, context) => {
+      const bridge = await bridgeOf(context);
+      await bridge.container(request.containerId ?? '')[Symbol.asyncDispose]();
+      return {};
+    },
+
+    execProcess: async function* (requests, context) {
+      const bridge = await bridgeOf(context);
+      yield* execProcesses(requests, async (init, options) => {
+        const { fds, tty, security, secretenv } = init;
+        const exec = execOf({ meta: init.meta ?? {}, security: security ?? 0, secretenv: secretenv ?? [] });
+        const { meta, secretEnv } = exec;
+        const process = {
+          meta,
+          secretEnv,
+          security: exec.security,
+          tty: tty === true,
+          stdin: fds?.includes(0) === true,
+        };
+        return await bridge.container(init.containerId ?? '').start(process, options);
+      });
     },
 
     warn: async (request, context) => {
@@ -170,6 +241,11 @@ export function registerLlbBridge(server: GrpcServer, engine: Engine, worker: Wo
     },
   };
   server.register(LLBBridge, handlers, { wireCode: buildkitCode });
+}
+
+/** What of an exec op a container or a process has, as LLB has it. */
+function execOf(parts: wire.pb.ExecOp.$Properties): ExecOp {
+  return decodeExecOp(pb.ExecOp.encode(parts).finish());
 }
 
 function text(bytes: Uint8Array | null | undefined): string {

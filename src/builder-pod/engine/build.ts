@@ -5,6 +5,7 @@ import {
   CodedError,
   formatImageReference,
   formatPlatform,
+  invalidArgument,
   type Platform,
   parseImageReference,
   withDefaultTag,
@@ -17,6 +18,7 @@ import type { Pools } from '../../sys/index.ts';
 import type {
   BridgeCacheImport,
   BridgeCall,
+  BridgeContainerRequest,
   BridgeImage,
   BridgeImageRequest,
   BridgeRef,
@@ -32,6 +34,7 @@ import type {
 } from '../frontends/index.ts';
 import { uncachedMounts } from '../ops/exec/index.ts';
 import type { ImageResolver, ResolutionMemo, SourceRegistry } from '../sources/index.ts';
+import { BuildContainers, type ContainerServices } from './build-containers.ts';
 import { BuildRef, type EngineJob } from './build-ref.ts';
 import { BUILDER_LLB_CAPS } from './capabilities.ts';
 import { checkEntitlements } from './entitlements.ts';
@@ -48,6 +51,7 @@ export interface BuildServices {
   readonly images: ImageResolver;
   readonly sources: SourceRegistry;
   readonly frontends: FrontendRegistry;
+  readonly containers: ContainerServices;
   /** The builder as frontends see it; its first platform is its own. */
   readonly worker: BridgeWorker;
 }
@@ -86,6 +90,7 @@ export class Build {
   readonly #asked = new Set<string>();
   readonly #returned = Promise.withResolvers<BridgeResult>();
   readonly #unmet: UnmetRequests;
+  readonly #containers: BuildContainers;
   #returnedOnce = false;
   #warnings = 0;
 
@@ -96,6 +101,11 @@ export class Build {
     this.#services = services;
     this.#view = new KeptView(services.afterwork, signal);
     this.#returned.promise.catch(() => {});
+    this.#containers = new BuildContainers({
+      ...services.containers,
+      ...{ afterwork: services.afterwork, entitlements: request.entitlements, signal },
+      ...{ scope: job.scope.write, sessions: job.sessions },
+    });
     this.#unmet = new UnmetRequests(job);
     this.#unmet.tellImports(request.cacheImports ?? []);
     this.#unmet.tellExports(request.cacheExports ?? []);
@@ -186,6 +196,8 @@ export class Build {
       resolveSourceMeta: (request, call) => this.#resolveSourceMeta(request, call),
       inputs: async () => inputs,
       warn: (warning) => this.#warn(warning),
+      newContainer: (request, call) => this.#newContainer(request, call),
+      container: (id) => this.#containers.find(id),
     };
   }
 
@@ -206,6 +218,38 @@ export class Build {
 
   get returned(): Promise<BridgeResult> {
     return this.#returned.promise;
+  }
+
+  /** Ends what frontends have left running. */
+  async close(): Promise<void> {
+    await this.#containers.close();
+  }
+
+  async #newContainer(request: BridgeContainerRequest, call: BridgeCall): Promise<void> {
+    if (!request.mounts.some(({ dest }) => dest === '/')) throw invalidArgument('root mount is required');
+    using _id = this.#containers.reserve(request.id);
+    const refs = new Map<string, BuildRef>();
+    for (const { resultId, dest } of request.mounts) {
+      try {
+        const ref = this.find(resultId);
+        if (ref !== undefined) refs.set(resultId, ref);
+      } catch (error) {
+        throw annotate(error, `failed to find ref ${resultId} for ${JSON.stringify(dest)} mount`);
+      }
+    }
+    const edges = [...refs.values()].map(({ edge }) => edge);
+    try {
+      await this.job.use(
+        edges,
+        async (built) => {
+          const inputs = new Map([...refs.keys()].map((id, at) => [id, built[at]!.result.value]));
+          await this.#containers.open(request, inputs);
+        },
+        this.#bound(call),
+      );
+    } catch (error) {
+      throw this.explain(error);
+    }
   }
 
   #bound({ signal }: AbortOptions): AbortOptions {

@@ -261,6 +261,7 @@ export class Engine implements AsyncDisposable {
     } finally {
       request.observer?.ending(build);
       over.abort(cancelledError('the build is over'));
+      await build.close();
       await job.close();
       setTimeout(() => {
         this.#builds.delete(ref);

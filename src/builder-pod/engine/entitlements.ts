@@ -1,5 +1,5 @@
-import { CodedError } from '../../base/index.ts';
-import type { LlbGraph } from '../../llb/index.ts';
+import { CodedError, type ErrorDetail } from '../../base/index.ts';
+import type { ExecOp, LlbGraph } from '../../llb/index.ts';
 
 const KNOWN = ['network.host', 'security.insecure'];
 
@@ -31,18 +31,26 @@ export function grantEntitlements(asked: readonly string[], allowed: ReadonlySet
 export function checkEntitlements(graph: LlbGraph, granted: ReadonlySet<string>): void {
   for (const { op, digest } of graph.vertices) {
     const { body } = op.op;
-    if (body.kind !== 'exec') continue;
-    const needs = [
-      ...(body.exec.network === 'host' ? ['network.host'] : []),
-      ...(body.exec.security === 'insecure' ? ['security.insecure'] : []),
-    ];
-    for (const name of needs) {
-      if (granted.has(name)) continue;
-      throw new CodedError('permission_denied', `${name} is not allowed`, {
-        reason: 'ENTITLEMENT_MISSING',
-        hint: `ask for it: buildctl build --allow ${name}`,
-        details: [{ type: 'errdefs.Vertex', value: { digest } }],
-      });
-    }
+    if (body.kind === 'exec') requireEntitlements(body.exec, granted, [{ type: 'errdefs.Vertex', value: { digest } }]);
+  }
+}
+
+/** @throws CodedError permission_denied for more than was granted. */
+export function requireEntitlements(
+  { network, security }: Pick<ExecOp, 'network' | 'security'>,
+  granted: ReadonlySet<string>,
+  details: readonly ErrorDetail[] = [],
+): void {
+  const needs = [
+    ...(network === 'host' ? ['network.host'] : []),
+    ...(security === 'insecure' ? ['security.insecure'] : []),
+  ];
+  for (const name of needs) {
+    if (granted.has(name)) continue;
+    throw new CodedError('permission_denied', `${name} is not allowed`, {
+      reason: 'ENTITLEMENT_MISSING',
+      hint: `ask for it: buildctl build --allow ${name}`,
+      details,
+    });
   }
 }

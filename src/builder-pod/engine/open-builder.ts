@@ -157,6 +157,7 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
       observers: [cacheLog(log, { explain: options.explainCache === true })],
     },
     frontends: new FrontendRegistry([dockerfile, gatewayFrontend()]),
+    containers: { executor, refs, secrets },
     worker: { id: state.id, labels: options.labels, platforms: options.platforms },
     resolver: opResolver({
       ...{ refs, hasher, executor, afterwork, sources, secrets, pools, steps, tempDirectory: layout.tmp },

@@ -117,11 +117,12 @@ export class OciContainer implements Container {
     signal.throwIfAborted();
     if (spec.meta.args.length === 0) throw new CodedError('invalid_argument', 'a step has no arguments to run');
     const { id, root, mounts, security, resources } = this.#spec;
+    const { hostname, extraHosts, cgroupParent, removeMountStubsRecursive } = this.#spec.meta;
     this.#network = await this.#host.networks[this.#spec.network].acquire({ id }, { signal });
     const network: NetworkAccess = this.#network.access;
     const args: PrepareArgs = {
       ...{ bundle: this.#bundle, root, mounts, security, resources },
-      meta: { ...this.#spec.meta, ...spec.meta },
+      meta: { ...spec.meta, hostname, extraHosts, cgroupParent, removeMountStubsRecursive },
       terminal: spec.tty !== undefined,
       network,
       privileges: this.#host.privileges,

@@ -1,5 +1,6 @@
 import type { Digest, Platform } from '../../base/index.ts';
-import type { Definition, SourceInfo, SourceOp, SourceRange } from '../../llb/index.ts';
+import type { Definition, ExecMeta, ExecMount, ExecOp, SourceInfo, SourceOp, SourceRange } from '../../llb/index.ts';
+import type { Process } from '../executor/index.ts';
 
 /**
  * What a frontend may ask of the solve that runs it: LLBBridge's calls (research wire-facts 8.2) as plain values. The engine implements
@@ -30,6 +31,34 @@ export interface FrontendBridge {
   /** Graphs given with this frontend's request. */
   inputs(options: BridgeCall): Promise<ReadonlyMap<string, Definition>>;
   warn(warning: BridgeWarning): void;
+  /** Makes a container with the mounts' refs computed; nothing runs in it yet. It ends with the build if not before. */
+  newContainer(request: BridgeContainerRequest, options: BridgeCall): Promise<void>;
+  /** One that was made under this id. @throws CodedError not_found */
+  container(id: string): BridgeContainer;
+}
+
+export interface BridgeContainerRequest {
+  /** The asker's name for it. */
+  readonly id: string;
+  /** One at `/` at least. `resultId` is the ref that a mount is of; none is scratch. What is written in them is thrown away with the container. */
+  readonly mounts: readonly ExecMount[];
+  readonly network: ExecOp['network'];
+  readonly hostname: string;
+  readonly extraHosts: ExecMeta['extraHosts'];
+}
+
+export interface BridgeContainer extends AsyncDisposable {
+  /** Starts the first process, with whose end all end, or another one beside it. */
+  start(process: BridgeProcess, options: BridgeCall): Promise<Process>;
+}
+
+export interface BridgeProcess {
+  readonly meta: ExecMeta;
+  readonly stdin: boolean;
+  readonly tty: boolean;
+  /** The first one's is the container's. */
+  readonly security: ExecOp['security'];
+  readonly secretEnv: ExecOp['secretEnv'];
 }
 
 export interface BridgeCall {

@@ -1,8 +1,8 @@
 import { type AbortOptions, type Digest, digestOf, inSlices } from '../../base/index.ts';
-import type { Definition, Op, SourceInfo } from '../op.ts';
+import type { Definition, ExecOp, Op, SourceInfo } from '../op.ts';
 import { definitionFromWire, definitionSteps, definitionToWire } from './definition-convert.ts';
 import * as pb from './messages.ts';
-import { opFromWire, opToWire } from './op-convert.ts';
+import { execFromWire, opFromWire, opToWire } from './op-convert.ts';
 import { decodeMessage, decodeSteps, encodeMessage, type WireMessage } from './schema.ts';
 
 export { countUnknown, UNKNOWN, type WireMessage } from './schema.ts';
@@ -32,6 +32,11 @@ export function encodeDefinition(definition: Definition): Uint8Array {
 /** One op of a definition. @throws CodedError invalid_argument */
 export function decodeOp(bytes: Uint8Array): Op {
   return opFromWire(decodeWireOp(bytes));
+}
+
+/** A `pb.ExecOp`, whose parts gateway containers and their processes carry, too. @throws CodedError invalid_argument */
+export function decodeExecOp(bytes: Uint8Array): ExecOp {
+  return execFromWire(decodeMessage(pb.ExecOp, bytes));
 }
 
 /** Canonical bytes: what BuildKit's Go clients write for the same op. */

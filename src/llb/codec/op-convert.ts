@@ -105,7 +105,7 @@ export function sourceToWire(source: SourceOp): WireMessage {
   return { identifier: source.identifier, attrs: toMap(source.attrs, (value) => value) };
 }
 
-function execFromWire(wire: WireMessage): ExecOp {
+export function execFromWire(wire: WireMessage): ExecOp {
   const meta = sub(wire, 'meta');
   if (!meta) throw malformed('invalid exec op with no meta');
   return {

@@ -2,6 +2,7 @@ import { CodedError } from '../../../base/index.ts';
 import { type Definition, LLB_CAPS } from '../../../llb/index.ts';
 import type {
   BridgeCall,
+  BridgeContainer,
   BridgeImage,
   BridgeImageRequest,
   BridgeRange,
@@ -90,6 +91,14 @@ export class FakeBridge implements FrontendBridge {
 
   async inputs(): Promise<ReadonlyMap<string, Definition>> {
     return new Map();
+  }
+
+  async newContainer(): Promise<void> {
+    throw new CodedError('unimplemented', 'no containers here');
+  }
+
+  container(id: string): BridgeContainer {
+    throw new CodedError('not_found', `no such container: ${id}`);
   }
 
   warn(warning: BridgeWarning): void {

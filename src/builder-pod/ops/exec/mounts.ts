@@ -2,11 +2,10 @@ import { posix } from 'node:path';
 import { CodedError, invalidArgument } from '../../../base/index.ts';
 import type { ImmutableRef, MutableRef, RefManager, RefOptions, WritableRef } from '../../../cache/ports.ts';
 import { EMPTY_INPUT, type ExecMount, type ExecOp, type LlbGraph, SKIP_OUTPUT } from '../../../llb/index.ts';
-import type { OpContext } from '../../../solver/ports.ts';
 import type { MountSpec } from '../../../sys/index.ts';
 import type { Step, StepMount } from '../../executor/index.ts';
 import type { SourceSecrets } from '../../sources/index.ts';
-import { requireSecret } from './secrets.ts';
+import { type ExecContext, requireSecret } from './secrets.ts';
 
 /** A result slot of an exec op: a ref still being written, or an input passed through. */
 export type Output =
@@ -25,7 +24,7 @@ const MAX_DESCRIPTION = 4096;
 export interface MountEnvironment {
   readonly refs: RefManager;
   readonly secrets: SourceSecrets;
-  readonly context: OpContext;
+  readonly context: ExecContext;
   readonly refOptions: RefOptions;
   /** Owns everything that is opened, save outputs that are taken out of it by committing. */
   readonly stack: AsyncDisposableStack;

@@ -3,6 +3,9 @@ import type { ExecOp } from '../../../llb/index.ts';
 import type { OpContext } from '../../../solver/ports.ts';
 import type { SourceSecrets } from '../../sources/index.ts';
 
+/** On whose behalf a container is made. */
+export type ExecContext = Pick<OpContext, 'signal' | 'sessions' | 'scope'>;
+
 /** As BuildKit's clients bound them (wire-facts 7.2). */
 const MAX_SECRET = 500 << 10;
 
@@ -13,7 +16,7 @@ const MAX_SECRET = 500 << 10;
 export async function requireSecret(
   wanted: { readonly id: string; readonly optional: boolean },
   secrets: SourceSecrets,
-  context: OpContext,
+  context: ExecContext,
 ): Promise<Uint8Array | undefined> {
   const value = await secrets.secret(wanted.id, context.sessions(), { signal: context.signal });
   if (value === undefined) {
@@ -33,7 +36,7 @@ export async function requireSecret(
 export async function secretEnvironment(
   secretEnv: ExecOp['secretEnv'],
   secrets: SourceSecrets,
-  context: OpContext,
+  context: ExecContext,
 ): Promise<string[]> {
   const entries: string[] = [];
   for (const wanted of secretEnv) {
