@@ -1,4 +1,4 @@
-import { CodedError, type Logger, onAbort } from '../../base/index.ts';
+import { type AbortOptions, CodedError, type Logger, onAbort } from '../../base/index.ts';
 import {
   Control,
   CURRENT_TIMESTAMP_METADATA,
@@ -26,6 +26,8 @@ import { BUILDKIT_VERSION } from './worker.ts';
 const MAX_WAITING_EVENTS = 1000;
 /** How long a status stream may come before its Solve. */
 const STATUS_WAIT_MS = 6000;
+/** How long usage and prune wait for the clean-up of builds that have ended. */
+const LET_GO_MS = 30_000;
 /** The scope of all direct clients, which no solve of an operator can name: theirs begin with a namespace. */
 const DIRECT = '.direct';
 const SCOPE = { write: DIRECT, read: [DIRECT] };
@@ -48,6 +50,17 @@ export interface ControlOptions {
 export function registerControl(server: GrpcServer, options: ControlOptions): void {
   const { engine, refs, log } = options;
   const history = new BuildHistory(options.history);
+  /** What an ended build is still letting go of is not in use; what cannot be let go of (a step that does not die) keeps nobody waiting. */
+  const letGo = async ({ signal }: AbortOptions) => {
+    using aborted = onAbort(signal);
+    const late = Promise.withResolvers<void>();
+    const timer = setTimeout(late.resolve, LET_GO_MS);
+    try {
+      await Promise.race([engine.services.afterwork.settled(), aborted.promise, late.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
+  };
 
   server.register(Health, { check: () => ({ status: 1 }) });
   server.register(TraceService, { export: () => ({}) });
@@ -109,6 +122,7 @@ export function registerControl(server: GrpcServer, options: ControlOptions): vo
 
     diskUsage: async (request, { signal }) => {
       const filter = parseFilters(request.filter ?? [], 'diskusage');
+      await letGo({ signal });
       const records = await diskUsage(refs, { signal, filter });
       const ageLimit = toNumber(request.ageLimit) / 1e6;
       const until = ageLimit > 0 ? Date.now() - ageLimit : Number.POSITIVE_INFINITY;
@@ -117,9 +131,7 @@ export function registerControl(server: GrpcServer, options: ControlOptions): vo
 
     prune: async function* (request, { signal }) {
       const keepDurationMs = toNumber(request.keepDuration) / 1e6;
-      using aborted = onAbort(signal);
-      // What an ended build is still letting go of is not in use.
-      await Promise.race([engine.services.afterwork.settled(), aborted.promise]);
+      await letGo({ signal });
       const removed = await prune(refs, {
         signal,
         all: request.all === true,
