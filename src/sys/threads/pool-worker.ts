@@ -1,6 +1,7 @@
 import { parentPort, type Transferable } from 'node:worker_threads';
 import { cancelledError } from '../../base/index.ts';
 import { toPlainError } from './error-transfer.ts';
+import { IdleMemory } from './idle-memory.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
 import type { TaskContext } from './pool.ts';
 
@@ -8,6 +9,7 @@ import type { TaskContext } from './pool.ts';
 if (parentPort === null) throw new Error('this module runs in a worker thread only');
 const port = parentPort;
 const running = new Map<number, AbortController>();
+const memory = new IdleMemory();
 
 port.on('message', (message: ToWorker) => {
   if (message.kind === 'run') void runTask(message);
@@ -18,6 +20,7 @@ async function runTask(task: ToWorker & { kind: 'run' }): Promise<void> {
   const flag = new Int32Array(task.abortFlag);
   const controller = new AbortController();
   running.set(task.id, controller);
+  memory.busy();
   const transfers: Transferable[] = [];
   const send = (message: FromWorker, transfer: readonly Transferable[] = []) =>
     port.postMessage(message, [...transfer]);
@@ -40,5 +43,6 @@ async function runTask(task: ToWorker & { kind: 'run' }): Promise<void> {
     send({ kind: 'error', id: task.id, error: toPlainError(error) });
   } finally {
     running.delete(task.id);
+    if (running.size === 0) memory.idle();
   }
 }

@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { parentPort, workerData } from 'node:worker_threads';
 import { cancelledError } from '../../base/index.ts';
 import { toPlainError } from './error-transfer.ts';
+import { IdleMemory } from './idle-memory.ts';
 import type { FromSharedThread, LanePort, SharedThreadData, ToSharedThread } from './shared-threads.ts';
 
 /** What runs in a shared thread: loads its module and calls `serve(port)` for each lane. What a lane throws, now or later, ends the lane; what belongs to none ends the thread. */
@@ -19,6 +20,7 @@ interface InnerLane {
 type Serve = (port: LanePort) => unknown;
 
 const lanes = new Map<number, InnerLane>();
+const memory = new IdleMemory();
 /** Whose work it is that runs. */
 const current = new AsyncLocalStorage<number>();
 const send = (message: FromSharedThread, transfer: Parameters<LanePort['post']>[1] = []) =>
@@ -39,11 +41,16 @@ function uncaught(error: unknown): void {
 process.on('uncaughtException', uncaught);
 process.on('unhandledRejection', uncaught);
 
+function forget(id: number): void {
+  lanes.delete(id);
+  if (lanes.size === 0) memory.idle();
+}
+
 /** `failure` of a lane that has none is undefined. One that has ended already has no more to say. */
 function end(id: number, failure: unknown): void {
   const lane = lanes.get(id);
   if (lane === undefined) return;
-  lanes.delete(id);
+  forget(id);
   send({ t: 'ended', lane: id, error: failure === undefined ? undefined : toPlainError(failure) });
   lane.controller.abort(cancelledError());
 }
@@ -51,6 +58,7 @@ function end(id: number, failure: unknown): void {
 async function open(id: number, serve: Serve): Promise<void> {
   const lane: InnerLane = { controller: new AbortController(), handler: undefined, early: [] };
   lanes.set(id, lane);
+  memory.busy();
   try {
     await serve({
       post: (message, transfer) => {
@@ -97,7 +105,7 @@ try {
     if (lane === undefined) return;
     if (message.t === 'message') current.run(id, deliver, lane, id, message.message);
     else {
-      lanes.delete(id);
+      forget(id);
       lane.controller.abort(cancelledError());
     }
   });
@@ -105,6 +113,7 @@ try {
   // What cannot be loaded fails where it is used.
   for (const url of preload) void import(url).catch(() => {});
   if (warm) await loaded.warm?.();
+  if (lanes.size === 0) memory.idle();
 } catch (error) {
   crash(error);
 }
