@@ -2083,7 +2083,7 @@ export namespace moby {
                 attestations: moby.buildkit.v1.Descriptor.$Properties[];
 
                 /** BuildResultInfo results. */
-                results: { [k: string]: moby.buildkit.v1.Descriptor.$Properties };
+                results: moby.buildkit.v1.ResultEntry.$Properties[];
 
                 /**
                  * Encodes the specified BuildResultInfo message. Does not implicitly {@link moby.buildkit.v1.BuildResultInfo.verify|verify} messages.
@@ -2116,7 +2116,7 @@ export namespace moby {
                     attestations?: (moby.buildkit.v1.Descriptor.$Properties[]|null);
 
                     /** BuildResultInfo results */
-                    results?: ({ [k: string]: moby.buildkit.v1.Descriptor.$Properties }|null);
+                    results?: (moby.buildkit.v1.ResultEntry.$Properties[]|null);
 
                     /** Unknown fields preserved while decoding when enabled */
                     $unknowns?: Uint8Array[];
@@ -2124,6 +2124,69 @@ export namespace moby {
 
                 /** Shape of a BuildResultInfo. */
                 type $Shape = moby.buildkit.v1.BuildResultInfo.$Properties;
+            }
+
+            /**
+             * Properties of a ResultEntry.
+             * @deprecated Use moby.buildkit.v1.ResultEntry.$Properties instead.
+             */
+            interface IResultEntry extends moby.buildkit.v1.ResultEntry.$Properties {
+            }
+
+            /** Represents a ResultEntry. */
+            class ResultEntry {
+
+                /**
+                 * Constructs a new ResultEntry.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: moby.buildkit.v1.ResultEntry.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** ResultEntry exporter. */
+                exporter: (number|Long);
+
+                /** ResultEntry descriptor. */
+                descriptor?: (moby.buildkit.v1.Descriptor.$Properties|null);
+
+                /**
+                 * Encodes the specified ResultEntry message. Does not implicitly {@link moby.buildkit.v1.ResultEntry.verify|verify} messages.
+                 * @param message ResultEntry message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: moby.buildkit.v1.ResultEntry.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a ResultEntry message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {moby.buildkit.v1.ResultEntry & moby.buildkit.v1.ResultEntry.$Shape} ResultEntry
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): moby.buildkit.v1.ResultEntry & moby.buildkit.v1.ResultEntry.$Shape;
+            }
+
+            namespace ResultEntry {
+
+                /** Properties of a ResultEntry. */
+                interface $Properties {
+
+                    /** ResultEntry exporter */
+                    exporter?: (number|Long|null);
+
+                    /** ResultEntry descriptor */
+                    descriptor?: (moby.buildkit.v1.Descriptor.$Properties|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a ResultEntry. */
+                type $Shape = moby.buildkit.v1.ResultEntry.$Properties;
             }
 
             /** Namespace types. */

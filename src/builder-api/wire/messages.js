@@ -3536,7 +3536,7 @@ export const moby = $root.moby = (() => {
 
                 const BuildResultInfo = function (properties) {
                     this.attestations = [];
-                    this.results = {};
+                    this.results = [];
                     if (properties)
                         for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
                             if (properties[keys[i]] != null && keys[i] !== "__proto__")
@@ -3545,7 +3545,7 @@ export const moby = $root.moby = (() => {
 
                 BuildResultInfo.prototype.resultDeprecated = null;
                 BuildResultInfo.prototype.attestations = $util.emptyArray;
-                BuildResultInfo.prototype.results = $util.emptyObject;
+                BuildResultInfo.prototype.results = $util.emptyArray;
 
                 BuildResultInfo.encode = function (message, writer, _depth) {
                     if (!writer)
@@ -3559,11 +3559,9 @@ export const moby = $root.moby = (() => {
                     if (message.attestations != null && message.attestations.length)
                         for (let i = 0; i < message.attestations.length; ++i)
                             $root.moby.buildkit.v1.Descriptor.encode(message.attestations[i], writer.uint32(18).fork(), _depth + 1).ldelim();
-                    if (message.results != null && $Object.hasOwnProperty.call(message, "results"))
-                        for (let keys = $Object.keys(message.results), i = 0; i < keys.length; ++i) {
-                            writer.uint32(26).fork().uint32(8).int64($util.longFromKey(keys[i], false));
-                            $root.moby.buildkit.v1.Descriptor.encode(message.results[keys[i]], writer.uint32(18).fork(), _depth + 1).ldelim().ldelim();
-                        }
+                    if (message.results != null && message.results.length)
+                        for (let i = 0; i < message.results.length; ++i)
+                            $root.moby.buildkit.v1.ResultEntry.encode(message.results[i], writer.uint32(26).fork(), _depth + 1).ldelim();
                     if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                         for (let i = 0; i < message.$unknowns.length; ++i)
                             writer.raw(message.$unknowns[i]);
@@ -3577,7 +3575,7 @@ export const moby = $root.moby = (() => {
                         _depth = 0;
                     if (_depth > $Reader.recursionLimit)
                         throw $Error("max depth exceeded");
-                    let end, message, key, value;
+                    let end, message, value;
                     if (length === $undefined)
                         end = reader.len;
                     else {
@@ -3614,35 +3612,9 @@ export const moby = $root.moby = (() => {
                         case 3: {
                                 if (wireType !== 2)
                                     break;
-                                if (message.results === $util.emptyObject)
-                                    message.results = {};
-                                let end2 = reader.size() + reader.pos;
-                                if (end2 > reader.len)
-                                    throw $RangeError("index out of range");
-                                reader.len = end2;
-                                key = 0;
-                                value = null;
-                                while (reader.pos < end2) {
-                                    let tag2 = reader.tag();
-                                    wireType = tag2 & 7;
-                                    switch (tag2 >>>= 3) {
-                                    case 1:
-                                        if (wireType !== 0)
-                                            break;
-                                        key = reader.int64();
-                                        continue;
-                                    case 2:
-                                        if (wireType !== 2)
-                                            break;
-                                        value = $root.moby.buildkit.v1.Descriptor.decode(reader, reader.size(), $undefined, _depth + 1, value);
-                                        continue;
-                                    }
-                                    reader.skipType(wireType, _depth, tag2);
-                                }
-                                if (reader.pos !== end2)
-                                    throw $RangeError("index out of range");
-                                reader.len = end;
-                                message.results[typeof key === "object" ? $util.longToHash(key) : key] = value || new $root.moby.buildkit.v1.Descriptor();
+                                if (!(message.results && message.results.length))
+                                    message.results = [];
+                                message.results.push($root.moby.buildkit.v1.ResultEntry.decode(reader, reader.size(), $undefined, _depth + 1));
                                 continue;
                             }
                         }
@@ -3663,6 +3635,97 @@ export const moby = $root.moby = (() => {
                 };
 
                 return BuildResultInfo;
+            })();
+
+            v1.ResultEntry = (function() {
+
+                const ResultEntry = function (properties) {
+                    if (properties)
+                        for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                            if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                                this[keys[i]] = properties[keys[i]];
+                };
+
+                ResultEntry.prototype.exporter = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+                ResultEntry.prototype.descriptor = null;
+
+                ResultEntry.encode = function (message, writer, _depth) {
+                    if (!writer)
+                        writer = $Writer.create();
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $util.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    if (message.exporter != null && $Object.hasOwnProperty.call(message, "exporter") && (typeof message.exporter === "object" ? message.exporter.low || message.exporter.high : message.exporter !== 0))
+                        writer.uint32(8).int64(message.exporter);
+                    if (message.descriptor != null && $Object.hasOwnProperty.call(message, "descriptor"))
+                        $root.moby.buildkit.v1.Descriptor.encode(message.descriptor, writer.uint32(18).fork(), _depth + 1).ldelim();
+                    if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                        for (let i = 0; i < message.$unknowns.length; ++i)
+                            writer.raw(message.$unknowns[i]);
+                    return writer;
+                };
+
+                ResultEntry.decode = function (reader, length, _end, _depth, _target) {
+                    if (!(reader instanceof $Reader))
+                        reader = $Reader.create(reader);
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $Reader.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    let end, message, value;
+                    if (length === $undefined)
+                        end = reader.len;
+                    else {
+                        end = reader.pos + length;
+                        if (end > reader.len)
+                            throw $RangeError("index out of range");
+                        length = reader.len;
+                        reader.len = end;
+                    }
+                    message = _target || new $root.moby.buildkit.v1.ResultEntry();
+                    while (reader.pos < end) {
+                        let start = reader.pos;
+                        let tag = reader.tag();
+                        if (tag === _end) {
+                            _end = $undefined;
+                            break;
+                        }
+                        let wireType = tag & 7;
+                        switch (tag >>>= 3) {
+                        case 1: {
+                                if (wireType !== 0)
+                                    break;
+                                if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+                                    message.exporter = value;
+                                else
+                                    delete message.exporter;
+                                continue;
+                            }
+                        case 2: {
+                                if (wireType !== 2)
+                                    break;
+                                message.descriptor = $root.moby.buildkit.v1.Descriptor.decode(reader, reader.size(), $undefined, _depth + 1, message.descriptor);
+                                continue;
+                            }
+                        }
+                        reader.skipType(wireType, _depth, tag);
+                        if (!reader.discardUnknown) {
+                            $util.makeProp(message, "$unknowns", false);
+                            (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                        }
+                    }
+                    if (length !== $undefined) {
+                        if (reader.pos !== end)
+                            throw $RangeError("index out of range");
+                        reader.len = length;
+                    }
+                    if (_end !== $undefined)
+                        throw $Error("missing end group");
+                    return message;
+                };
+
+                return ResultEntry;
             })();
 
             v1.types = (function() {

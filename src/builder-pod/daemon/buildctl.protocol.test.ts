@@ -283,9 +283,38 @@ test('daemons run side by side, each on its own root; one root has one daemon; a
   const second = spawn(buildkitd, ['--root', one.root, '--addr', `unix://${join(temp, 'second.sock')}`]);
   expect(await outcome(second)).toMatchObject({ code: 1, text: expect.stringContaining('in use') });
   expect((await one.stop()).code).toBe(0);
+  // What ran when it was killed has failed; what it and the others printed can still be read.
+  const hanging = context('hanging', { Dockerfile: `${BASE}FROM base\nRUN echo tel''ling && sleep 4322\n` });
+  const ended = outcome(
+    two.spawn([
+      ...['build', '--progress', 'plain', '--frontend', 'dockerfile.v0'],
+      ...['--local', `context=${hanging}`, '--local', `dockerfile=${hanging}`],
+    ]),
+  );
+  const histories = async (daemon: TestDaemon) => {
+    const { text } = await daemon.run(['debug', 'histories']);
+    return text.split('\n').flatMap((line) => /^(STARTED|COMPLETE)\t(\S+)/.exec(line)?.slice(1, 3) ?? []);
+  };
+  const logged = async (daemon: TestDaemon, ref: string) => (await daemon.run(['debug', 'logs', ref])).text;
+  await expect
+    .poll(() => execFileSync('grep', ['-r', '-l', 'telling', join(two.root, 'history')], { encoding: 'utf8' }), {
+      timeout: 60_000,
+    })
+    .not.toBe('');
+  const before = await histories(two);
+  expect(before).toEqual(['STARTED', expect.any(String), 'COMPLETE', expect.any(String)]);
   await two.stop('SIGKILL');
+  await ended;
   rmSync(join(temp, 'two.sock'), { force: true });
   const again = await new TestDaemon('two').ready();
+  const [hung = '', done = ''] = [before[1], before[3]];
+  expect(await histories(again)).toEqual(['COMPLETE', done, 'COMPLETE', hung]);
+  expect(await logged(again, hung)).toMatch(/RUN echo tel''ling[\s\S]* telling\n/);
+  expect(await logged(again, done)).toMatch(/RUN echo built[\s\S]*#\d+ DONE/);
+  const killed = await again.run(['debug', 'histories', '--format', '{{json .}}']);
+  expect(killed.text).toContain('"error":{"code":2,"message":"the builder ended while the build ran"}');
+  expect((await again.run(['debug', 'ctl', '--delete', hung])).code).toBe(0);
+  expect(await logged(again, hung)).toContain(`no such job ${hung}`);
   expect(steps((await again.build(directory)).text)).toMatchObject({ ran: [], cached: { length: 3 } });
   expect((await again.stop()).code).toBe(0);
 });

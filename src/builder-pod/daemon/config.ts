@@ -13,9 +13,9 @@ import { defaultGcPolicy, type GcRule } from '../../cache/gc/index.ts';
 import { DEFAULT_UNPACK_LIMITS, type UnpackLimits } from '../../oci/layers/index.ts';
 import type { RegistryHosts } from '../../oci/registry-client/index.ts';
 import { NETWORK_MODES, type NetworkMode, type StepLimits } from '../executor/index.ts';
+import { DEFAULT_HISTORY, type HistoryLimits } from '../history/index.ts';
 import { type ConfigFile, idleKeys, parseConfigFile } from './config-file.ts';
 import type { Flags } from './flags.ts';
-import { DEFAULT_HISTORY, type HistoryLimits } from './history.ts';
 import { parseDuration, parseSize } from './units.ts';
 
 type OciConfig = NonNullable<NonNullable<ConfigFile['worker']>['oci']>;

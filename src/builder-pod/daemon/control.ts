@@ -6,7 +6,6 @@ import {
   type Handlers,
   Health,
   Metadata,
-  statusOfError,
   TraceService,
   timestampOf,
   toNumber,
@@ -14,9 +13,9 @@ import {
 } from '../../builder-api/index.ts';
 import { type DiskUsage, diskUsage, type GarbageCollector, parseFilters, prune } from '../../cache/gc/index.ts';
 import type { Refs } from '../../cache/refs/index.ts';
-import type { Build, Engine, SolveRequest } from '../engine/index.ts';
+import type { Engine, SolveRequest } from '../engine/index.ts';
+import type { Recorder } from '../history/index.ts';
 import { withoutOwnPaths } from '../state/index.ts';
-import { BuildHistory, countSteps, type HistoryLimits, type StepCounts } from './history.ts';
 import { solveRequest } from './solve-request.ts';
 import { statusMessages } from './status-messages.ts';
 import { buildkitCode } from './wire-code.ts';
@@ -42,14 +41,13 @@ export interface ControlOptions {
   readonly worker: wire.moby.buildkit.v1.types.WorkerRecord.$Properties;
   readonly refs: Refs;
   readonly gc: GarbageCollector;
-  readonly history: HistoryLimits;
+  readonly history: Recorder;
   readonly log: Logger;
 }
 
 /** The Control service, health, and spans taken and dropped. Sessions are registered by their registry. */
 export function registerControl(server: GrpcServer, options: ControlOptions): void {
-  const { engine, refs, log } = options;
-  const history = new BuildHistory(options.history);
+  const { engine, refs, history, log } = options;
   /** What an ended build is still letting go of is not in use; what cannot be let go of (a step that does not die) keeps nobody waiting. */
   const letGo = async ({ signal }: AbortOptions) => {
     using aborted = onAbort(signal);
@@ -77,32 +75,14 @@ export function registerControl(server: GrpcServer, options: ControlOptions): vo
         engine.refuse(message.ref ?? '', error);
         throw error;
       }
-      const known = message.internal !== true;
-      const { ref, frontend = '', frontendAttrs, exporters } = request;
-      if (known) {
-        history.start({
-          ref,
-          frontend,
-          frontendAttrs: Object.fromEntries(frontendAttrs),
-          exporters: exporters.map(({ type, attrs }) => ({ type, attrs: { ...attrs } })),
-        });
-      }
-      let counts: StepCounts | undefined;
-      const observer = {
-        began: () => {},
-        ending: (build: Build) => {
-          counts = countSteps(build);
-        },
-      };
+      const { ref } = request;
       try {
-        const { exporterResponse } = await engine.solve({ ...request, observer }, { signal });
-        if (known) history.complete(ref, { exporterResponse: { ...exporterResponse }, ...counts });
+        const { exporterResponse } = await engine.solve(request, { signal });
         return { exporterResponse: { ...exporterResponse } };
       } catch (error) {
         const coded = withoutOwnPaths(error, options.stateRoot);
         engine.refuse(ref, coded);
         log.info('build failed', { build: ref, err: coded });
-        if (known) history.complete(ref, { error: statusOfError(coded, buildkitCode), ...counts });
         throw coded;
       } finally {
         options.gc.trigger();
@@ -111,6 +91,12 @@ export function registerControl(server: GrpcServer, options: ControlOptions): vo
 
     status: async function* (request, context) {
       const ref = request.ref ?? '';
+      const past = engine.find(ref) === undefined ? history.replay(DIRECT, ref, context) : undefined;
+      if (past !== undefined) {
+        context.sendHeaders(new Metadata().add(CURRENT_TIMESTAMP_METADATA, new Date().toISOString()));
+        yield* past;
+        return;
+      }
       const build = await engine.build(ref, { signal: context.signal, waitMs: STATUS_WAIT_MS }).catch((error) => {
         // There is nothing to watch of a build that was refused, and Solve says why.
         if (!engine.wasRefused(ref)) throw error;
@@ -153,14 +139,16 @@ export function registerControl(server: GrpcServer, options: ControlOptions): vo
       context.sendHeaders(new Metadata().add(CURRENT_TIMESTAMP_METADATA, new Date().toISOString()));
       const ref = request.ref ?? '';
       const activeOnly = request.activeOnly === true;
-      const waiting = [...history.list({ activeOnly, ref, limit: request.limit ?? 0 })];
+      // A record is told whole, with its log.
+      await history.settled();
+      const waiting = [...history.list(DIRECT, { activeOnly, ref, limit: request.limit ?? 0 })];
       if (request.earlyExit === true) {
         yield* waiting;
         return;
       }
       let wake = Promise.withResolvers<void>();
-      using _listening = history.listen((event) => {
-        if (ref !== '' && event.record?.ref !== ref) return;
+      using _listening = history.listen(DIRECT, (event) => {
+        if (ref !== '' && event.record.ref !== ref) return;
         if (activeOnly && event.type !== v1.BuildHistoryEventType.STARTED) return;
         if (waiting.length < MAX_WAITING_EVENTS) waiting.push(event);
         wake.resolve();
@@ -175,10 +163,11 @@ export function registerControl(server: GrpcServer, options: ControlOptions): vo
       }
     },
 
-    updateBuildHistory: (request) => {
+    updateBuildHistory: async (request) => {
       const ref = request.ref ?? '';
-      if (request.delete === true) history.delete(ref);
-      else if (request.finalize !== true) history.pin(ref, request.pinned === true);
+      await history.settled();
+      if (request.delete === true) history.delete(DIRECT, ref);
+      else if (request.finalize !== true) history.pin(DIRECT, ref, request.pinned === true);
       return {};
     },
   };

@@ -75,7 +75,7 @@ export async function startDaemon(
           sessionAuthMs,
         },
         log,
-        unpackLimits: config.unpackLimits,
+        ...{ unpackLimits: config.unpackLimits, history: config.history },
         explainCache: config.logLevel === 'debug' || config.logLevel === 'trace',
         ...(cgroupParent === undefined ? {} : { cgroupParent }),
       },
@@ -95,7 +95,7 @@ export async function startDaemon(
   const worker = workerRecord({ id: state.id, platforms, labels, gcPolicy, network });
   sessions.register(server);
   const stateRoot = state.layout.root;
-  registerControl(server, { engine, worker, stateRoot, refs: state.refs, gc, history: config.history, log });
+  registerControl(server, { engine, worker, stateRoot, refs: state.refs, gc, history: builder.history, log });
   registerLlbBridge(server, engine, worker);
 
   if (registry !== undefined) {

@@ -32,6 +32,11 @@ const OLD = 1_500_000_000;
 const temp = mkdtempSync(join(tmpdir(), 'slipway-both-'));
 const context = join(temp, 'context');
 
+interface Output {
+  readonly code: number;
+  readonly text: string;
+}
+
 class Daemon {
   readonly address: string;
   readonly #process: ChildProcess;
@@ -54,15 +59,15 @@ class Daemon {
     }
   }
 
-  async build(file: string, ...args: readonly string[]): Promise<{ readonly code: number; readonly text: string }> {
-    const child = spawn(
-      buildctl,
-      [
-        ...['--addr', `unix://${this.address}`, 'build', '--progress=plain', '--frontend=dockerfile.v0'],
-        ...['--local', `context=${context}`, '--local', `dockerfile=${temp}`, '--opt', `filename=${file}`, ...args],
-      ],
-      { stdio: ['ignore', 'pipe', 'pipe'] },
+  build(file: string, ...args: readonly string[]): Promise<Output> {
+    return this.buildctl(
+      ...['build', '--progress=plain', '--frontend=dockerfile.v0', '--opt', `filename=${file}`],
+      ...['--local', `context=${context}`, '--local', `dockerfile=${temp}`, ...args],
     );
+  }
+
+  async buildctl(...args: readonly string[]): Promise<Output> {
+    const child = spawn(buildctl, ['--addr', `unix://${this.address}`, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
     let text = '';
     for (const stream of [child.stdout, child.stderr])
       stream?.on('data', (chunk: Buffer) => (text += chunk.toString()));
@@ -332,6 +337,69 @@ test('checks find the same', async () => {
   };
   const [real, ours] = await Promise.all(both.map(found));
   expect(real!.length).toBeGreaterThan(8);
+  expect(ours).toEqual(real);
+});
+
+interface BuildRecord {
+  readonly Ref: string;
+  readonly CreatedAt: { readonly seconds: number; readonly nanos?: number };
+  readonly error?: { readonly code: number };
+  readonly logs?: { readonly media_type: string; readonly size?: number };
+  readonly externalError?: { readonly media_type: string };
+  readonly Result?: { readonly ResultDeprecated?: { readonly media_type: string }; readonly Results?: object };
+  readonly [other: string]: unknown;
+}
+
+test('the history of builds, its logs, and what is pinned and deleted of it', async () => {
+  const past = async (daemon: Daemon) => {
+    for (const { Ref } of await history(daemon)) await daemon.buildctl('debug', 'ctl', '--delete', Ref);
+    const output = `--output=type=oci,tar=false,dest=${join(temp, `past-${createHash('md5').update(daemon.address).digest('hex')}`)}`;
+    writeFileSync(join(temp, 'past'), `${BASE}FROM base\nRUN echo hello there\nARG A\nRUN echo oh no $A; exit 3\n`);
+    writeFileSync(join(temp, 'empty'), 'FROM scratch\nCOPY f /\n');
+    await daemon.build('past', '--opt', 'build-arg:A=1', '--no-cache');
+    await daemon.build('empty', output);
+    await daemon.buildctl('build', '--frontend=nonsense');
+    await daemon.buildctl('build', '--frontend=dockerfile.v0', '--allow=security.insecure');
+    const records = await history(daemon);
+    const logs: string[][] = [];
+    for (const { Ref } of records) logs.push(told((await daemon.buildctl('debug', 'logs', Ref)).text));
+    const [first] = records;
+    const pins: unknown[] = [];
+    for (const change of ['--pin', '--unpin', '--delete']) {
+      expect((await daemon.buildctl('debug', 'ctl', change, first!.Ref)).code).toBe(0);
+      pins.push((await history(daemon)).find(({ Ref }) => Ref === first!.Ref)?.['pinned']);
+    }
+    const unknown = await Promise.all(
+      ['--pin', '--delete'].map(async (change) => (await daemon.buildctl('debug', 'ctl', change, 'nobody')).code),
+    );
+    return {
+      records: records.map((record) => ({
+        ...{ attributes: record['FrontendAttrs'], exporters: record['Exporters'], error: record.error?.code },
+        ...{ total: record['numTotalSteps'], completed: record['numCompletedSteps'], cached: record['numCachedSteps'] },
+        ...{ logs: record.logs?.media_type, whole: record.externalError?.media_type },
+        ...{ result: record.Result?.ResultDeprecated?.media_type, results: Object.keys(record.Result?.Results ?? {}) },
+      })),
+      ...{ logs, pins, unknown },
+    };
+  };
+  /** Of what is over, oldest first. */
+  const history = async (daemon: Daemon): Promise<BuildRecord[]> => {
+    const { text } = await daemon.buildctl('debug', 'histories', '--format={{json .}}');
+    const lines = text.split('\n').filter(Boolean);
+    const records = lines.map((line) => (JSON.parse(line) as { record: BuildRecord }).record);
+    const at = ({ CreatedAt: { seconds, nanos = 0 } }: BuildRecord) => seconds * 1e9 + nanos;
+    return records.sort((a, b) => at(a) - at(b));
+  };
+  /** The steps and what they printed, in their order. */
+  const told = (text: string) =>
+    text
+      .split('\n')
+      .filter((line) => /^#\d+ (\[\S*\d+\/\d+\]|\d+\.\d+ |ERROR)/.test(line))
+      .map((line) => line.replace(/^#\d+ /, '').replace(/^\d+\.\d+ /, ''))
+      .sort();
+  const [real, ours] = await Promise.all(both.map(past));
+  expect(real!.records).toHaveLength(3);
+  expect(real!.logs.flat()).toContain('oh no 1');
   expect(ours).toEqual(real);
 });
 

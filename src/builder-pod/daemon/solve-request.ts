@@ -50,6 +50,7 @@ export async function solveRequest(
       ...(cache.importRefsDeprecated ?? []).map((ref) => ({ type: 'registry', attrs: { ref } })),
     ],
     scope,
+    ...(message.internal === true ? { recorded: 'not' as const } : {}),
   };
 }
 

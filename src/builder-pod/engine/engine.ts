@@ -34,6 +34,7 @@ import type { BridgeCacheImport, BridgeResult } from '../frontends/index.ts';
 import { Build, type BuildServices } from './build.ts';
 import type { BuildRef } from './build-ref.ts';
 import { grantEntitlements } from './entitlements.ts';
+import { type BuildEnd, type BuildObserver, BuildWatches } from './observer.ts';
 
 /** How long a build that is over is still known, for watchers that come late. */
 const KEEP_MS = 10_000;
@@ -50,6 +51,8 @@ export interface EngineOptions extends BuildServices {
   ) => Exporter;
   /** Entitlements that builds may ask for. */
   readonly allowedEntitlements: ReadonlySet<string>;
+  /** Told of every solve, of whatever kind. */
+  readonly buildObservers?: readonly BuildObserver[];
   readonly log: Logger;
   /** Are told what the solver comes to know, of all builds. */
   readonly observers?: readonly SolverObserver<VertexOp, ImmutableRef>[];
@@ -76,15 +79,10 @@ export interface SolveRequest {
   readonly scope: CacheScope;
   /** Images are pushed by digest only; who asked writes the tags. */
   readonly deferTags?: boolean;
+  /** What the build's history keeps of it: all by default, nothing, or an outline without attributes, which may hold secrets. */
+  readonly recorded?: 'whole' | 'outline' | 'not';
+  /** Beside the engine's. */
   readonly observer?: BuildObserver;
-}
-
-/** Who keeps a build's record. */
-export interface BuildObserver {
-  /** Called before anything is solved. */
-  began(build: Build): void;
-  /** Called when all is done, while what the graph holds can still be read. */
-  ending(build: Build): void;
 }
 
 export interface SolveOutcome {
@@ -131,6 +129,11 @@ export class Engine implements AsyncDisposable {
   resolutionsOf(sessions: readonly string[]): Build['resolutions'] | undefined {
     for (const build of this.#builds.values()) if (sessions.includes(build.request.session)) return build.resolutions;
     return undefined;
+  }
+
+  /** A build that is under way, or was over only just now. */
+  find(ref: string): Build | undefined {
+    return this.#builds.get(ref);
   }
 
   /** A build by its ref; one that is about to start is waited for. @throws CodedError not_found */
@@ -218,7 +221,11 @@ export class Engine implements AsyncDisposable {
     this.#builds.set(ref, build);
     const retained = job.progress.retain();
     for (const waiter of this.#waiters) waiter();
-    request.observer?.began(build);
+    const { buildObservers: observers = [], log } = this.#options;
+    const { observer } = request;
+    const solve = { request, build };
+    const watches = new BuildWatches(observer === undefined ? observers : [...observers, observer], solve, log);
+    let end: BuildEnd | undefined;
     try {
       const result = await this.#result(build, request, buildSignal);
       const { edges, source } = planExport(build, result);
@@ -255,14 +262,19 @@ export class Engine implements AsyncDisposable {
       );
       const exporterResponse: Record<string, string> = { ...frontendResponse({ metadata: result.metadata }) };
       for (const { response } of results) Object.assign(exporterResponse, response);
-      return { exporterResponse, images: results.flatMap(({ image }) => (image === undefined ? [] : [image])) };
+      const images = results.flatMap(({ image }) => (image === undefined ? [] : [image]));
+      const outcome = { exporterResponse, images };
+      end = { kind: 'done', outcome, exports: results };
+      return outcome;
     } catch (error) {
-      throw signal.aborted ? toCodedError(signal.reason) : build.explain(error);
+      end = { kind: 'failed', error: signal.aborted ? toCodedError(signal.reason) : build.explain(error) };
+      throw end.error;
     } finally {
-      request.observer?.ending(build);
+      watches.ending();
       over.abort(cancelledError('the build is over'));
       await build.close();
       await job.close();
+      if (end !== undefined) watches.ended(end);
       setTimeout(() => {
         this.#builds.delete(ref);
         retained[Symbol.dispose]();

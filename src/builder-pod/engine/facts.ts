@@ -1,7 +1,6 @@
 import type { VertexState } from '../../solver/ports.ts';
-import { resolvedSource } from '../ops/source.ts';
 import { parseRemote, sameRepository } from '../sources/git/remote.ts';
-import type { ResolvedSource } from '../sources/index.ts';
+import { type ResolvedSource, resolvedSource } from '../sources/index.ts';
 import type { EngineJob } from './build-ref.ts';
 
 const SLOWEST = 5;

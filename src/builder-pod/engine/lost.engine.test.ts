@@ -22,7 +22,7 @@ import { FaultProxy } from '../../oci/registry-client/testing/fault-proxy.ts';
 import { RegistryServer } from '../../oci/registry-server/index.ts';
 import type { VertexEvent } from '../../solver/ports.ts';
 import { makeBusyboxRoot } from '../executor/testing/busybox.ts';
-import type { Build } from './build.ts';
+import type { BuildObserver } from './observer.ts';
 import { type Builder, openBuilder } from './open-builder.ts';
 
 const signal = neverAborted;
@@ -128,7 +128,7 @@ async function solve(target: Llb, push?: string, attrs: Record<string, string> =
   const log: Buffer[] = [];
   const states = new Map<string, Extract<VertexEvent, { kind: 'vertex' }>['vertex']>();
   let watching: Promise<void> | undefined;
-  const began = (build: Build) => {
+  const began: BuildObserver = ({ build }) => {
     watching = (async () => {
       for await (const events of build.job.watch({ signal }))
         for (const event of events) {
@@ -136,6 +136,7 @@ async function solve(target: Llb, push?: string, attrs: Record<string, string> =
           if (event.kind === 'vertex') states.set(event.vertex.digest, event.vertex);
         }
     })();
+    return {};
   };
   try {
     await builder.engine.solve(
@@ -151,7 +152,7 @@ async function solve(target: Llb, push?: string, attrs: Record<string, string> =
           push === undefined
             ? []
             : [{ type: 'image', attrs: { name: `${server.host}/${push}:latest`, push: 'true', ...attrs } }],
-        ...{ entitlements: [], scope: { write: 'default', read: ['default'] }, observer: { began, ending: () => {} } },
+        ...{ entitlements: [], scope: { write: 'default', read: ['default'] }, observer: began },
       },
       { signal },
     );

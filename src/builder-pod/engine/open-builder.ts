@@ -21,10 +21,11 @@ import {
   type RegistryHosts,
   type Repository,
 } from '../../oci/registry-client/index.ts';
-import { createPools, ownPrivileges, sweep } from '../../sys/index.ts';
+import { createPools, fileSystemUsage, ownPrivileges, sweep } from '../../sys/index.ts';
 import { createExecutor, type NetworkMode, networksOf, type StepLimits } from '../executor/index.ts';
 import { openExporter } from '../exporters/index.ts';
 import { dockerfileFrontend, FrontendRegistry, gatewayFrontend } from '../frontends/index.ts';
+import { DEFAULT_HISTORY, type HistoryLimits, Recorder } from '../history/index.ts';
 import { contentSink, FileSender, SessionCredentials, SessionSecrets } from '../session/index.ts';
 import {
   gitSource,
@@ -62,6 +63,8 @@ export interface BuilderOptions {
   readonly unpackLimits?: UnpackLimits | undefined;
   /** Hits and misses of the cache go to the log (debug), misses with what differed. */
   readonly explainCache?: boolean;
+  /** Of the history of builds. */
+  readonly history?: HistoryLimits | undefined;
   readonly log: Logger;
 }
 
@@ -69,6 +72,7 @@ export interface BuilderOptions {
 export interface Builder extends AsyncDisposable {
   readonly state: State;
   readonly engine: Engine;
+  readonly history: Recorder;
   /** A repository to write to, as outputs do; `insecure` for this host alone. */
   readonly openRepository: (
     reference: ImageReference,
@@ -80,6 +84,8 @@ export interface Builder extends AsyncDisposable {
 
 /** Threads that convert Dockerfiles, for so many cores each: a conversion takes milliseconds. */
 const CORES_PER_FRONTEND = 4;
+/** Of the logs in the history of builds; less on a small disk. */
+const MOST_LOG_BYTES = 1 << 30;
 /** Distinct session lists whose tokens are kept. */
 const MAX_CREDENTIALS = 256;
 
@@ -142,6 +148,14 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
       { signal },
     ));
   const dockerfile = opened.use(dockerfileFrontend({ log, threads: Math.ceil(threads / CORES_PER_FRONTEND) }));
+  const history = opened.use(
+    new Recorder({
+      ...{ db: state.db, leases: state.leases, directory: layout.history, stateRoot: layout.root },
+      ...{ pool: pools.short, log },
+      limits: options.history ?? DEFAULT_HISTORY,
+      mostLogBytes: Math.min(MOST_LOG_BYTES, fileSystemUsage(layout.root).total / 50),
+    }),
+  );
   const steps = options.maxParallelism > 0 ? new Semaphore(options.maxParallelism) : undefined;
   const engine: Engine = new Engine({
     ...{
@@ -155,6 +169,7 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
       log,
       allowedEntitlements: options.entitlements,
       observers: [cacheLog(log, { explain: options.explainCache === true })],
+      buildObservers: [history.observe],
     },
     frontends: new FrontendRegistry([dockerfile, gatewayFrontend()]),
     containers: { executor, refs, secrets },
@@ -187,6 +202,7 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
   return {
     state,
     engine,
+    history,
     openRepository,
     startAhead: () => dockerfile.startAhead(),
     [Symbol.asyncDispose]: () => closing.disposeAsync(),

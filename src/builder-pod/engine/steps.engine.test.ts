@@ -9,7 +9,7 @@ import { hostPlatform, neverAborted, newId, silentLogger } from '../../base/inde
 import { SessionRegistry } from '../../builder-api/index.ts';
 import { FileActions, http, type State as Llb, scratch } from '../../llb/index.ts';
 import { makeBusyboxRoot } from '../executor/testing/busybox.ts';
-import type { Build } from './build.ts';
+import type { BuildObserver } from './observer.ts';
 import { type Builder, openBuilder } from './open-builder.ts';
 
 /** What the steps of several builds do to each other. */
@@ -54,16 +54,17 @@ async function solve(target: Llb, signal: AbortSignal = neverAborted): Promise<{
   const request = { ref: newId(), session: '', frontendAttrs: new Map(), frontendInputs: new Map() };
   const log: Uint8Array[] = [];
   let watching: Promise<void> | undefined;
-  const began = ({ job }: Build) => {
+  const began: BuildObserver = ({ build: { job } }) => {
     watching = (async () => {
       for await (const events of job.watch({ signal: neverAborted }))
         for (const event of events) if (event.kind === 'log') log.push(event.data);
     })();
+    return {};
   };
   await builder.engine.solve(
     {
       ...{ ...request, definition: target.marshal(), exporters: [], entitlements: [] },
-      ...{ scope: { write: 'default', read: ['default'] }, observer: { began, ending: () => {} } },
+      ...{ scope: { write: 'default', read: ['default'] }, observer: began },
     },
     { signal },
   );

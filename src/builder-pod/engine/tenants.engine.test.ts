@@ -12,7 +12,7 @@ import { FaultProxy } from '../../oci/registry-client/testing/fault-proxy.ts';
 import { RegistryServer } from '../../oci/registry-server/index.ts';
 import type { VertexEvent } from '../../solver/ports.ts';
 import { makeBusyboxRoot } from '../executor/testing/busybox.ts';
-import type { Build } from './build.ts';
+import type { BuildObserver } from './observer.ts';
 import { type Builder, openBuilder } from './open-builder.ts';
 
 const signal = neverAborted;
@@ -102,11 +102,12 @@ async function push(repository: Repository, mediaType: string, bytes: Buffer): P
 async function solve(tenant: 'a' | 'b', target: Llb, pushTo?: string): Promise<string> {
   const log: Buffer[] = [];
   let watching: Promise<void> | undefined;
-  const began = (build: Build) => {
+  const began: BuildObserver = ({ build }) => {
     watching = (async () => {
       for await (const events of build.job.watch({ signal }))
         for (const event of events as VertexEvent[]) if (event.kind === 'log') log.push(Buffer.from(event.data));
     })();
+    return {};
   };
   const name = `${pushTo}/${tenant}/out:latest`;
   try {
@@ -115,7 +116,7 @@ async function solve(tenant: 'a' | 'b', target: Llb, pushTo?: string): Promise<s
         ...{ ref: newId(), session: '', definition: target.marshal() },
         ...{ frontendAttrs: new Map(), frontendInputs: new Map(), entitlements: [] },
         exporters: pushTo === undefined ? [] : [{ type: 'image', attrs: { name, push: 'true' } }],
-        ...{ scope: { write: tenant, read: [tenant] }, observer: { began, ending: () => {} } },
+        ...{ scope: { write: tenant, read: [tenant] }, observer: began },
       },
       { signal },
     );

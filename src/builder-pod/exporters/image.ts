@@ -63,6 +63,7 @@ export function imageExporter(
       // As they were written.
       response: imageResponse(image, names.length === 0 ? '' : (named ?? '')),
       descriptor: image.root,
+      kept: [...image.configs, ...image.manifests].map(({ descriptor }) => descriptor.digest),
       image: {
         root: image.root,
         names: push ? names.map(formatImageReference) : [],

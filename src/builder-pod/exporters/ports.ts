@@ -1,4 +1,4 @@
-import type { AbortOptions, Descriptor, ImageReference } from '../../base/index.ts';
+import type { AbortOptions, Descriptor, Digest, ImageReference } from '../../base/index.ts';
 import type { ContentStore, ImmutableRef } from '../../cache/ports.ts';
 import type { BlobSource, UploadOptions, UploadOutcome } from '../../oci/registry-client/index.ts';
 import type { VertexProgress } from '../../solver/ports.ts';
@@ -28,6 +28,8 @@ export interface ExportResult {
   readonly response: ExportResponse;
   /** The manifest or index made, for build history. */
   readonly descriptor?: Descriptor | undefined;
+  /** Documents and configurations of it that lie in the content store. */
+  readonly kept?: readonly Digest[];
   readonly image?: ExportedImage;
 }
 

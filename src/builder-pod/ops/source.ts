@@ -3,38 +3,38 @@ import type { ImmutableRef } from '../../cache/ports.ts';
 import { refResult } from '../../cache/refs/index.ts';
 import type { SourceOp } from '../../llb/op.ts';
 import type { CacheMap, Op, OpContext } from '../../solver/ports.ts';
-import type { ResolvedSource, SourceInstance, SourceRegistry } from '../sources/source.ts';
+import type { Resolved, ResolvedSource, SourceInstance, SourceRegistry } from '../sources/source.ts';
 
 export interface SourceOpOptions {
   readonly sources: SourceRegistry;
 }
 
-const RESOLVED = new WeakMap<object, ResolvedSource>();
-
-/** What the source of an op turned out to be; undefined for other ops, and before its key was asked for. */
-export function resolvedSource(op: object): ResolvedSource | undefined {
-  return RESOLVED.get(op);
-}
-
 /** The source op: content from outside, resolved by the {@link SourceRegistry} of the builder. */
-export function sourceOp(source: SourceOp, platform: Platform | undefined, options: SourceOpOptions): Op<ImmutableRef> {
+export function sourceOp(
+  source: SourceOp,
+  platform: Platform | undefined,
+  options: SourceOpOptions,
+): Op<ImmutableRef> & Resolved {
   // Made when first asked, so that a bad attribute fails the vertex and not the load of the graph.
   let instance: SourceInstance | undefined;
   const instanceOf = () => {
     instance ??= options.sources.resolve(source.identifier, source.attrs, platform);
     return instance;
   };
-  const op: Op<ImmutableRef> = {
+  let resolved: ResolvedSource | undefined;
+  return {
+    get resolved() {
+      return resolved;
+    },
     async cacheMap(_index: number, context: OpContext): Promise<{ map: CacheMap; done: boolean }> {
-      const { key, resolved: found } = await instanceOf().cacheKey(context);
-      if (found !== undefined) RESOLVED.set(op, found);
-      return { map: { digest: sourceKeyDigest(key), inputs: [] }, done: true };
+      const answer = await instanceOf().cacheKey(context);
+      resolved = answer.resolved ?? resolved;
+      return { map: { digest: sourceKeyDigest(answer.key), inputs: [] }, done: true };
     },
     async exec(_inputs, context) {
       return [refResult(await instanceOf().snapshot(context))];
     },
   };
-  return op;
 }
 
 /** The cache-map digest of a source key (wire-facts 3.3). Keys that say nothing about content become `random:`, which is never exported. */

@@ -78,5 +78,5 @@ export async function readStart(
   const solve = await solveRequest({ ...given, ref, session }, { write: writeScope, read: readScopes }, options);
   if (solve.frontend === '' && solve.definition === undefined)
     throw invalidArgument('solve: neither a frontend nor a definition', { reason: 'RUN_REQUEST' });
-  return { id, session, timeoutMs, subject, solve: { ...solve, deferTags: true } };
+  return { id, session, timeoutMs, subject, solve: { ...solve, deferTags: true, recorded: 'outline' } };
 }

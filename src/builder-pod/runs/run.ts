@@ -1,7 +1,14 @@
 import { type AbortOptions, CodedError, onAbort, toCodedError } from '../../base/index.ts';
 import { wire } from '../../builder-api/index.ts';
 import type { VertexEvent } from '../../solver/ports.ts';
-import { type Build, type BuildFacts, factsOf, type SolveOutcome, type SolveRequest } from '../engine/index.ts';
+import {
+  type Build,
+  type BuildFacts,
+  type BuildObserver,
+  factsOf,
+  type SolveOutcome,
+  type SolveRequest,
+} from '../engine/index.ts';
 import type { RunId } from './id.ts';
 import { mainContext } from './main-context.ts';
 import type { RunRequest } from './request.ts';
@@ -53,14 +60,14 @@ export class Run implements Disposable {
     const { timeoutMs, solve: request, session } = this.request;
     const timer = timeoutMs === 0 ? undefined : setTimeout(() => this.end('failed', timedOut(timeoutMs)), timeoutMs);
     this.#watchAttachments();
-    const observer = {
-      began: (build: Build) => {
-        this.#build = build;
-        this.#retained = build.job.progress.retain();
-      },
-      ending: (build: Build) => {
-        this.#facts = this.#readFacts(build);
-      },
+    const observer: BuildObserver = ({ build }) => {
+      this.#build = build;
+      this.#retained = build.job.progress.retain();
+      return {
+        ending: () => {
+          this.#facts = this.#readFacts(build);
+        },
+      };
     };
     let outcome: SolveOutcome | undefined;
     let failure: CodedError | undefined;

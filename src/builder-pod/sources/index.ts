@@ -3,7 +3,9 @@ export * from './http/index.ts';
 export * from './image/index.ts';
 export {
   noSecrets,
+  type Resolved,
   type ResolvedSource,
+  resolvedSource,
   type SourceDescription,
   type SourceFactory,
   type SourceInstance,

@@ -16,6 +16,17 @@ export type ResolvedSource =
   | { readonly kind: 'git'; readonly host: string; readonly path: string; readonly commit: string }
   | { readonly kind: 'image'; readonly name: string; readonly digest: Digest };
 
+/** An op that knows of a source. */
+export interface Resolved {
+  /** Undefined before its key was asked for. */
+  readonly resolved: ResolvedSource | undefined;
+}
+
+/** What the source of an op turned out to be; undefined for ops that have none. */
+export function resolvedSource(op: object): ResolvedSource | undefined {
+  return 'resolved' in op ? (op as Resolved).resolved : undefined;
+}
+
 /** The key of a source's content, before `buildkit.source.v0:` is put in front and all is hashed (wire-facts 3.3). */
 export interface SourceKey {
   /** Text that begins with `session:` is a key that says nothing about content (local directories). */

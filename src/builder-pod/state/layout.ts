@@ -18,6 +18,8 @@ export interface Layout {
   readonly run: string;
   readonly mounts: string;
   readonly database: string;
+  /** Logs of builds. */
+  readonly history: string;
   /** Room kept for a full disk. */
   readonly reserve: string;
 }
@@ -31,6 +33,7 @@ export function layoutOf(root: string): Layout {
     run: join(root, 'run'),
     mounts: join(root, 'run', 'mounts'),
     database: join(root, 'slipway.db'),
+    history: join(root, 'history'),
     reserve: join(root, 'reserve'),
   };
 }
@@ -69,7 +72,7 @@ export function checkFormat({ root, blobs, snapshots, database }: Layout): strin
 }
 
 export function makeDirectories(layout: Layout): void {
-  for (const path of [layout.blobs, layout.snapshots, layout.tmp, layout.run, layout.mounts]) {
+  for (const path of [layout.blobs, layout.snapshots, layout.history, layout.tmp, layout.run, layout.mounts]) {
     mkdirSync(path, { recursive: true, mode: 0o700 });
   }
   chmodSync(layout.snapshots, 0o700);

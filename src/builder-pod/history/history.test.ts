@@ -1,0 +1,282 @@
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { CodedError, digestOf, neverAborted, silentLogger } from '../../base/index.ts';
+import { Database } from '../../cache/metadata/index.ts';
+import type { VertexEvent } from '../../solver/ports.ts';
+import { WorkerPool } from '../../sys/index.ts';
+import type { BuildWatch, ObservedBuild } from '../engine/index.ts';
+import type { ExportResult } from '../exporters/index.ts';
+import { Recorder } from './recorder.ts';
+import type { HistoryLimits } from './store.ts';
+
+const LIMITS: HistoryLimits = { maxEntries: 50, maxAgeMs: 3_600_000 };
+const signal = neverAborted;
+
+/** Blobs held, by lease. */
+const held = new Map<string, Set<string>>();
+const leases = {
+  open: ({ id = '' }: { readonly id?: string }) => {
+    const blobs = held.get(id) ?? new Set<string>();
+    held.set(id, blobs);
+    const release = () => void held.delete(id);
+    return {
+      id,
+      addRef: () => {},
+      addBlob: (digest: string) => void blobs.add(digest),
+      release,
+      [Symbol.dispose]() {},
+    };
+  },
+  release: (id: string) => void held.delete(id),
+};
+
+let folder: string;
+let db: Database;
+let pool: WorkerPool;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'slipway-history-'));
+  db = new Database(join(folder, 'db'));
+  pool = new WorkerPool({ name: 'test', threads: 1 });
+  held.clear();
+});
+afterEach(async () => {
+  await db.close();
+  await pool[Symbol.asyncDispose]();
+  rmSync(folder, { recursive: true });
+});
+
+const directory = () => join(folder, 'history');
+const open = (limits = LIMITS, now = () => Date.now()) =>
+  new Recorder({
+    stateRoot: folder,
+    mostLogBytes: 1 << 20,
+    db,
+    leases,
+    pool,
+    directory: directory(),
+    limits,
+    clock: { now },
+    log: silentLogger,
+  });
+
+const made: ExportResult = {
+  response: {},
+  descriptor: { mediaType: 'application/vnd.oci.image.manifest.v1+json', digest: digestOf('manifest'), size: 8 },
+  kept: [digestOf('manifest'), digestOf('config')],
+};
+
+/** A build that tells one line, and goes on until it is ended. */
+function begin(recorder: Recorder, ref: string, request: Partial<ObservedBuild['request']> = {}, text = `of ${ref}\n`) {
+  const vertex = digestOf(ref);
+  const over = Promise.withResolvers<void>();
+  const events: VertexEvent[] = [
+    { kind: 'vertex', vertex: { digest: vertex, inputs: [], name: ref, cached: false } },
+    { kind: 'log', vertex, stream: 1, data: Buffer.from(text), timestamp: 1000 },
+  ];
+  const states = [{ digest: vertex, inputs: [], name: ref, cached: false, started: 1, completed: 2 }];
+  const job = {
+    progress: { states: () => states },
+    async *watch() {
+      yield events;
+      await over.promise;
+    },
+  };
+  const watch: BuildWatch = recorder.observe({
+    request: {
+      ...{ ref, session: '', frontend: 'dockerfile.v0', frontendAttrs: new Map(), frontendInputs: new Map() },
+      ...{ exporters: [], entitlements: [], scope: { write: 'a', read: ['a'] }, ...request },
+    },
+    build: { job, warnings: 3 } as unknown as ObservedBuild['build'],
+  });
+  const end = (error?: CodedError) => {
+    watch.ending?.();
+    over.resolve();
+    if (error !== undefined) watch.ended?.({ kind: 'failed', error });
+    else watch.ended?.({ kind: 'done', outcome: { exporterResponse: { k: 'v' }, images: [] }, exports: [made] });
+  };
+  return { end, stop: over.resolve };
+}
+
+const run = (recorder: Recorder, ...refs: string[]) => {
+  const builds = refs.map((ref) => begin(recorder, ref));
+  for (const { end } of builds) end();
+};
+
+/** Numbers of 64 bits as numbers. */
+const plain = (message: unknown) => JSON.parse(JSON.stringify(message, (_, value) => value?.low ?? value));
+
+const all = { activeOnly: false, ref: '', limit: 0 };
+const refsOf = (recorder: Recorder, scope = 'a') => recorder.list(scope, all).map(({ record }) => record.ref);
+
+async function logOf(recorder: Recorder, ref: string, scope = 'a'): Promise<string | undefined> {
+  const messages = recorder.replay(scope, ref, { signal });
+  if (messages === undefined) return undefined;
+  let text = '';
+  for await (const { logs } of messages) for (const { msg } of logs ?? []) text += Buffer.from(msg ?? []).toString();
+  return text;
+}
+
+test('a record and its log outlive the builder', async () => {
+  {
+    await using recorder = open();
+    begin(recorder, 'done', { frontendAttrs: new Map([['target', 'x']]) }).end();
+    begin(recorder, 'failed').end(new CodedError('internal', `no luck in ${folder}/x`, { fault: 'user' }));
+    begin(recorder, 'helper', { recorded: 'not' }).end();
+  }
+  await using recorder = open();
+  const [done, failed, ...others] = recorder.list('a', all).map(({ record }) => record);
+  expect(others).toEqual([]);
+  expect(plain(done)).toMatchObject({
+    ...{ ref: 'done', frontend: 'dockerfile.v0', frontendAttrs: { target: 'x' }, exporterResponse: { k: 'v' } },
+    ...{ numTotalSteps: 1, numCompletedSteps: 1, numWarnings: 3, generation: 0 },
+    result: { resultDeprecated: made.descriptor, results: [{ descriptor: made.descriptor }] },
+  });
+  expect(held).toEqual(new Map([['history 1', new Set(made.kept)]]));
+  expect(failed).toMatchObject({ ref: 'failed', error: { code: 2, message: 'no luck in <builder>/x' } });
+  expect(await logOf(recorder, 'done')).toBe('of done\n');
+  expect(await logOf(recorder, 'failed')).toBe('of failed\n');
+  for (const descriptor of [done?.logs, failed?.externalError]) {
+    const blob = recorder.blob('a', descriptor!.digest!)!;
+    const bytes = Buffer.concat(await Array.fromAsync(blob.read(0, { signal })));
+    expect([digestOf(bytes), bytes.length, blob.size]).toEqual([
+      descriptor?.digest,
+      descriptor?.size,
+      descriptor?.size,
+    ]);
+    expect(Buffer.concat(await Array.fromAsync(blob.read(3, { signal })))).toEqual(bytes.subarray(3));
+  }
+});
+
+test('a build that ran when the builder was killed has failed, and what it had told is there', async () => {
+  const before = open();
+  const { stop } = begin(before, 'killed');
+  await expect.poll(() => readdirSync(directory()), { timeout: 30_000 }).toHaveLength(1);
+  expect(before.list('a', all)).toMatchObject([{ type: 0, record: { ref: 'killed' } }]);
+  {
+    await using recorder = open();
+    await recorder.settled();
+    expect(recorder.list('a', all)).toMatchObject([
+      { type: 1, record: { ref: 'killed', error: { message: 'the builder ended while the build ran' } } },
+    ]);
+    expect(await logOf(recorder, 'killed')).toBe('of killed\n');
+  }
+  stop();
+});
+
+test('a scope sees its own; an operator leaves no attributes', async () => {
+  await using recorder = open();
+  const seen: unknown[] = [];
+  using _ = recorder.listen('a', (event) => seen.push(event.record.ref));
+  begin(recorder, 'mine').end();
+  const attributes = { frontendAttrs: new Map([['build-arg:TOKEN', 'secret']]), recorded: 'outline' as const };
+  begin(recorder, 'theirs', { scope: { write: 'b', read: ['b'] }, ...attributes }).end();
+  await recorder.settled();
+  expect([refsOf(recorder, 'a'), refsOf(recorder, 'b')]).toEqual([['mine'], ['theirs']]);
+  const [theirs] = recorder.list('b', all);
+  expect(theirs?.record.frontendAttrs).toEqual({});
+  const digest = theirs!.record.logs!.digest!;
+  expect(recorder.blob('b', digest)).toBeDefined();
+  expect(recorder.blob('a', digest)).toBe(undefined);
+  expect(await logOf(recorder, 'theirs')).toBe(undefined);
+  expect(() => recorder.delete('a', 'theirs')).toThrow(expect.objectContaining({ code: 'not_found' }));
+  expect(new Set(seen)).toEqual(new Set(['mine']));
+});
+
+test('credentials of addresses are not kept', async () => {
+  await using recorder = open();
+  begin(recorder, 'r', { frontendAttrs: new Map([['context', 'https://me:token@host/x.git']]) }).end();
+  expect(recorder.list('a', all)[0]?.record.frontendAttrs).toEqual({ context: 'https://xxxxx@host/x.git' });
+});
+
+describe('bounds', () => {
+  test('records beyond the number that is kept go once they are old enough, with their logs, but for pinned ones', async () => {
+    let now = 1_000_000_000_000;
+    await using recorder = open({ maxEntries: 2, maxAgeMs: 1000 }, () => now);
+    run(recorder, 'a', 'b', 'c');
+    await recorder.settled();
+    expect(refsOf(recorder)).toEqual(['a', 'b', 'c']);
+    recorder.pin('a', 'a', true);
+    now += 2000;
+    run(recorder, 'd');
+    await recorder.settled();
+    await recorder.settled();
+    expect(refsOf(recorder)).toEqual(['a', 'c', 'd']);
+    expect(readdirSync(directory())).toHaveLength(3);
+  });
+
+  test('there are a thousand at most, however young', async () => {
+    await using recorder = open({ maxEntries: 50, maxAgeMs: 3_600_000 });
+    db.transaction(() => {
+      for (let n = 0; n < 1010; n++)
+        db.run(
+          `INSERT INTO build_records (scope, ref, created_at, completed_at, record, log_digest) VALUES ('a', ?, 1, ?, x'', '')`,
+          ...[`${n}`, Date.now()],
+        );
+    });
+    run(recorder, 'last');
+    await recorder.settled();
+    await recorder.settled();
+    expect(refsOf(recorder)).toHaveLength(1000);
+    expect(refsOf(recorder).at(-1)).toBe('last');
+  });
+
+  test('all logs together are bounded, but for pinned ones', async () => {
+    await using recorder = open();
+    const text = 'x'.repeat(400 << 10);
+    for (const ref of ['a', 'b', 'c', 'd']) {
+      begin(recorder, ref, {}, text).end();
+      if (ref === 'a') recorder.pin('a', 'a', true);
+      await recorder.settled();
+    }
+    await recorder.settled();
+    expect(refsOf(recorder)).toEqual(['a', 'c', 'd']);
+  });
+
+  test('a client moves none of them: by pins, or by long attributes', async () => {
+    await using recorder = open({ maxEntries: 0, maxAgeMs: 0 });
+    const attributes = new Map([
+      ['filename', 'Dockerfile'],
+      ['build-arg:big', 'x'.repeat(1 << 20)],
+    ]);
+    for (let n = 0; n < 201; n++) {
+      begin(recorder, `${n}`, { frontendAttrs: attributes });
+      if (n < 200) recorder.pin('a', `${n}`, true);
+    }
+    expect(() => recorder.pin('a', '200', true)).toThrow(expect.objectContaining({ code: 'resource_exhausted' }));
+    recorder.pin('a', '0', false);
+    recorder.pin('a', '200', true);
+    expect(recorder.list('a', all)[0]?.record.frontendAttrs).toEqual({ filename: 'Dockerfile' });
+  });
+});
+
+test('what is deleted leaves neither log nor lease; logs without a record go at the next start', async () => {
+  {
+    await using recorder = open();
+    const running = begin(recorder, 'r');
+    expect(() => recorder.delete('a', 'r')).toThrow(expect.objectContaining({ code: 'failed_precondition' }));
+    running.end();
+    run(recorder, 'kept');
+    await recorder.settled();
+    recorder.delete('a', 'r');
+    await recorder.settled();
+    expect(refsOf(recorder)).toEqual(['kept']);
+    expect([...held.keys()]).toEqual(['history 2']);
+    expect(readdirSync(directory())).toEqual(['2']);
+    db.run('DELETE FROM build_records');
+  }
+  await using recorder = open();
+  await recorder.settled();
+  expect(readdirSync(directory())).toEqual([]);
+});
+
+test('no build fails of a history that cannot be written', async () => {
+  await using recorder = open();
+  rmSync(directory(), { recursive: true });
+  begin(recorder, 'r').end();
+  await recorder.settled();
+  expect(existsSync(directory())).toBe(false);
+  expect(refsOf(recorder)).toEqual(['r']);
+  expect(await logOf(recorder, 'r')).toBe('');
+});

@@ -1,0 +1,241 @@
+import { createReadStream, mkdirSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { type AbortOptions, CodedError, type Logger, neverAborted } from '../../base/index.ts';
+import { statusOfError, wire } from '../../builder-api/index.ts';
+import type { WorkerPool } from '../../sys/index.ts';
+import { buildkitCode } from '../daemon/wire-code.ts';
+import type { BuildEnd, BuildObserver, BuildWatch } from '../engine/index.ts';
+import { withoutOwnPaths } from '../state/own-paths.ts';
+import { readLogFrames } from './log-frames.ts';
+import { logTask, writeLog } from './log-writer.ts';
+import { countSteps, failureOf, resultFields, startFields } from './record-fields.ts';
+import { type BuildRecord, HistoryStore, type HistoryStoreOptions, type StoredRecord } from './store.ts';
+
+const v1 = wire.moby.buildkit.v1;
+const { STARTED, COMPLETE, DELETED } = v1.BuildHistoryEventType;
+
+export interface HistoryEvent {
+  readonly type: wire.moby.buildkit.v1.BuildHistoryEventType;
+  readonly record: BuildRecord;
+}
+
+export interface RecorderOptions extends HistoryStoreOptions {
+  /** Of the logs, and nothing else. */
+  readonly directory: string;
+  /** Not told to those who read records. */
+  readonly stateRoot: string;
+  readonly pool: WorkerPool;
+  readonly log: Logger;
+}
+
+type Listener = (scope: string, event: HistoryEvent) => void;
+
+const MOST_PINNED = 200;
+
+/**
+ * The history of builds (ARCHITECTURE, Build history): an observer of the engine that keeps a record and the log of every solve, over restarts. A record is
+ * there from a build's start, so that one whose builder was killed is found and ended by the next life.
+ */
+export class Recorder implements AsyncDisposable {
+  readonly #options: RecorderOptions;
+  readonly #store: HistoryStore;
+  readonly #listeners = new Set<Listener>();
+  /** Logs that are yet to be closed, and files to be removed. */
+  readonly #closing = new Set<Promise<void>>();
+
+  constructor(options: RecorderOptions) {
+    this.#options = options;
+    mkdirSync(options.directory, { recursive: true, mode: 0o700 });
+    this.#store = new HistoryStore(options);
+    const killed = new CodedError('unavailable', 'the builder ended while the build ran', {
+      reason: 'BUILD_INTERRUPTED',
+      hint: 'run the build again',
+    });
+    for (const { id, isOver } of this.#store.unfinished()) {
+      if (!isOver) this.#store.complete(id, failureOf(statusOfError(killed, buildkitCode)));
+      this.#defer(() => this.#seal(id));
+    }
+    this.#removeAll(this.#store.prune());
+    this.#defer(() => this.#sweep());
+  }
+
+  readonly observe: BuildObserver = ({ request, build }): BuildWatch => {
+    if (request.recorded === 'not') return {};
+    const scope = request.scope.write;
+    const { ref } = request;
+    const earlier = this.#store.find(scope, ref);
+    if (earlier !== undefined) this.#remove(earlier);
+    const id = this.#store.start(scope, ref, startFields(request));
+    if (id === undefined) return {};
+    const over = new AbortController();
+    const { pool, log } = this.#options;
+    const path = this.#path(id);
+    const written = writeLog(build.job.watch({ signal: neverAborted }), { path, pool, log, over: over.signal });
+    this.#tell(STARTED, id);
+    let counts: BuildRecord = {};
+    return {
+      ending: () => {
+        counts = countSteps(build);
+      },
+      ended: (end) => {
+        over.abort();
+        this.#complete(id, end, counts, written);
+      },
+    };
+  };
+
+  /** Resolves once what has ended until now is recorded whole. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#closing);
+  }
+
+  /** What is active, then what is over, newest first when limited. */
+  list(
+    scope: string,
+    options: { readonly activeOnly: boolean; readonly ref: string; readonly limit: number },
+  ): readonly HistoryEvent[] {
+    const { activeOnly, ref, limit } = options;
+    const all = this.#store.list(scope).filter((one) => ref === '' || one.ref === ref);
+    const active = all.flatMap(({ isOver, record }) => (isOver ? [] : [{ type: STARTED, record }]));
+    if (activeOnly) return active;
+    const done = all.flatMap(({ isOver, record }) => (isOver ? [{ type: COMPLETE, record }] : []));
+    return [...active, ...(limit > 0 ? done.reverse().slice(0, limit) : done)];
+  }
+
+  listen(scope: string, listener: (event: HistoryEvent) => void): Disposable {
+    const own: Listener = (its, event) => {
+      if (its === scope) listener(event);
+    };
+    this.#listeners.add(own);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(own) };
+  }
+
+  /** @throws CodedError not_found; resource_exhausted when too many are pinned */
+  pin(scope: string, ref: string, pinned: boolean): void {
+    const { id, isPinned } = this.#find(scope, ref);
+    if (pinned && !isPinned && this.#store.pinned >= MOST_PINNED)
+      throw new CodedError('resource_exhausted', `${MOST_PINNED} builds are pinned already`, {
+        fault: 'user',
+        hint: 'unpin or delete some of them',
+      });
+    this.#store.pin(id, pinned);
+    this.#tell(COMPLETE, id);
+  }
+
+  /** @throws CodedError not_found; failed_precondition while the build runs */
+  delete(scope: string, ref: string): void {
+    const found = this.#find(scope, ref);
+    if (!found.isOver) throw new CodedError('failed_precondition', `build ${ref} is still running`, { fault: 'user' });
+    this.#remove(found);
+  }
+
+  /** All that was told of a build that is over; undefined where there is none. */
+  replay(scope: string, ref: string, { signal }: AbortOptions) {
+    const found = this.#store.find(scope, ref);
+    if (found === undefined || !found.isOver) return undefined;
+    return readLogFrames(this.#readLog(found.id, 0, signal));
+  }
+
+  /** A blob that belongs to a record of this scope. */
+  blob(scope: string, digest: string) {
+    const found = this.#store.blob(scope, digest);
+    if (found === undefined) return undefined;
+    if (!('log' in found)) {
+      const bytes = found;
+      return {
+        size: bytes.length,
+        read: async function* (offset: number, _: AbortOptions) {
+          yield bytes.subarray(offset);
+        },
+      };
+    }
+    const { log, size } = found;
+    return { size, read: (offset: number, { signal }: AbortOptions) => this.#readLog(log, offset, signal) };
+  }
+
+  /** Ends when all that is over is recorded. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    while (this.#closing.size > 0) await this.settled();
+  }
+
+  #find(scope: string, ref: string): StoredRecord {
+    const found = this.#store.find(scope, ref);
+    if (found === undefined) throw new CodedError('not_found', `no build record of ${ref}`, { fault: 'user' });
+    return found;
+  }
+
+  #complete(id: number, end: BuildEnd, counts: BuildRecord, written: Promise<void>): void {
+    const told = end.kind === 'done' ? resultFields(end) : failureOf(this.#status(end.error));
+    this.#store.complete(id, { ...told, fields: { ...counts, ...told.fields } });
+    this.#defer(async () => {
+      await written;
+      await this.#seal(id);
+      this.#tell(COMPLETE, id);
+      this.#removeAll(this.#store.prune());
+    });
+  }
+
+  #status(error: CodedError) {
+    return statusOfError(withoutOwnPaths(error, this.#options.stateRoot), buildkitCode);
+  }
+
+  async #seal(id: number): Promise<void> {
+    const { pool } = this.#options;
+    const path = this.#path(id);
+    const log = await pool.run<{ digest: string; size: number }>(logTask('seal'), { path }, { signal: neverAborted });
+    this.#store.setLog(id, log);
+  }
+
+  #removeAll(records: readonly StoredRecord[]): void {
+    if (records.length === 0) return;
+    const paths = records.map(({ id }) => this.#path(id));
+    this.#defer(() => this.#options.pool.run(logTask('remove'), { paths }, { signal: neverAborted }));
+    for (const { scope, ref } of records) this.#emit(scope, { type: DELETED, record: { ref } });
+  }
+
+  #remove(record: StoredRecord): void {
+    this.#store.remove(record.id);
+    this.#removeAll([record]);
+  }
+
+  /** Removes logs without a record: their removal was cut short. */
+  async #sweep(): Promise<void> {
+    const { pool, directory } = this.#options;
+    const files = await pool.run<string[]>(logTask('list'), { directory }, { signal: neverAborted });
+    const paths = files.filter((file) => !this.#store.has(Number(basename(file))));
+    if (paths.length > 0) await pool.run(logTask('remove'), { paths }, { signal: neverAborted });
+  }
+
+  #defer(work: () => Promise<unknown>): void {
+    const closing = work()
+      .then(
+        () => {},
+        (error: unknown) => this.#options.log.error('the history of a build was not written', { err: error }),
+      )
+      .finally(() => this.#closing.delete(closing));
+    this.#closing.add(closing);
+  }
+
+  #tell(type: HistoryEvent['type'], id: number): void {
+    const found = this.#store.byId(id);
+    if (found !== undefined) this.#emit(found.scope, { type, record: found.record });
+  }
+
+  #emit(scope: string, event: HistoryEvent): void {
+    for (const listener of this.#listeners) listener(scope, event);
+  }
+
+  #path(id: number): string {
+    return join(this.#options.directory, String(id));
+  }
+
+  async *#readLog(id: number, start: number, signal: AbortSignal): AsyncGenerator<Uint8Array, void> {
+    try {
+      yield* createReadStream(this.#path(id), { start, highWaterMark: 1 << 18, signal });
+    } catch (error) {
+      signal.throwIfAborted();
+      // Nothing was ever told of it, or the file went with its record.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+  }
+}
