@@ -6,7 +6,7 @@ import { type AbortOptions, invalidArgument } from '../../base/index.ts';
 import type { Channel } from '../grpc/channel.ts';
 import { type Client, clientOf } from '../grpc/channel.ts';
 import { Builder } from '../services/builder.ts';
-import { Health } from '../services/common.ts';
+import { Content, Health } from '../services/common.ts';
 import { Control } from '../services/control.ts';
 import { LLBBridge } from '../services/gateway.ts';
 import { type HostedSession, type HostSessionOptions, hostSession } from '../session/host.ts';
@@ -32,6 +32,8 @@ export interface BuilderClient extends AsyncDisposable {
   readonly control: Client<typeof Control>;
   readonly gateway: Client<typeof LLBBridge>;
   readonly health: Client<typeof Health>;
+  /** Blobs of the builder, to read. */
+  readonly content: Client<typeof Content>;
   /** Slipway's own protocol. */
   readonly builder: Client<typeof Builder>;
   /** Opens a session and serves in it what `register` registers. */
@@ -64,6 +66,7 @@ export function openBuilderClient(address: string, tls?: ClientTls): BuilderClie
     control: clientOf(Control, channel),
     gateway: clientOf(LLBBridge, channel),
     health: clientOf(Health, channel),
+    content: clientOf(Content, channel),
     builder: clientOf(Builder, channel),
     hostSession: (options) => hostSession(channel, options),
     ready: (options) => channel.ready(options.timeoutMs),

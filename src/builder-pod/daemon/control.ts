@@ -28,7 +28,7 @@ const STATUS_WAIT_MS = 6000;
 /** How long usage and prune wait for the clean-up of builds that have ended. */
 const LET_GO_MS = 30_000;
 /** The scope of all direct clients, which no solve of an operator can name: theirs begin with a namespace. */
-const DIRECT = '.direct';
+export const DIRECT = '.direct';
 const SCOPE = { write: DIRECT, read: [DIRECT] };
 
 const v1 = wire.moby.buildkit.v1;

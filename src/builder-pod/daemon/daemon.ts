@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import type { AbortOptions, Logger, OutboundSettings } from '../../base/index.ts';
 import { GrpcServer, SessionRegistry } from '../../builder-api/index.ts';
 import { GarbageCollector } from '../../cache/gc/index.ts';
+import { VisibleBlobs } from '../../cache/refs/index.ts';
 import { type RegistryThread, startRegistryThread } from '../../oci/registry-server/index.ts';
 import { fileSystemUsage } from '../../sys/index.ts';
 import { type Builder, openBuilder } from '../engine/index.ts';
@@ -11,7 +12,8 @@ import { RunStore, Runs, type RunsOptions, registerBuilder, tagWriter } from '..
 import { receiveModule } from '../sources/local/index.ts';
 import { withoutOwnPaths } from '../state/index.ts';
 import type { DaemonConfig, ListenAddress } from './config.ts';
-import { registerControl } from './control.ts';
+import { registerContent } from './content-service.ts';
+import { DIRECT, registerControl } from './control.ts';
 import { registerLlbBridge } from './llb-bridge.ts';
 
 import { BUILDKIT_VERSION, workerRecord } from './worker.ts';
@@ -97,6 +99,11 @@ export async function startDaemon(
   const stateRoot = state.layout.root;
   registerControl(server, { engine, worker, stateRoot, refs: state.refs, gc, history: builder.history, log });
   registerLlbBridge(server, engine, worker);
+  const { content, db } = state;
+  registerContent(server, {
+    ...{ content, history: builder.history, scope: DIRECT },
+    visible: new VisibleBlobs(db, DIRECT),
+  });
 
   if (registry !== undefined) {
     const file = join(root, 'registry-address');

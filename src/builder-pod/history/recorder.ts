@@ -1,6 +1,6 @@
 import { createReadStream, mkdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { type AbortOptions, CodedError, type Logger, neverAborted } from '../../base/index.ts';
+import { type AbortOptions, CodedError, type Digest, type Logger, neverAborted } from '../../base/index.ts';
 import { statusOfError, wire } from '../../builder-api/index.ts';
 import type { WorkerPool } from '../../sys/index.ts';
 import { buildkitCode } from '../daemon/wire-code.ts';
@@ -151,6 +151,16 @@ export class Recorder implements AsyncDisposable {
     }
     const { log, size } = found;
     return { size, read: (offset: number, { signal }: AbortOptions) => this.#readLog(log, offset, signal) };
+  }
+
+  /** Whether a result of this scope's builds consists of the blob, which lies in the content store. */
+  names(scope: string, digest: Digest): boolean {
+    return this.#store.names(scope, digest);
+  }
+
+  /** All blobs of this scope's records. */
+  digests(scope: string): readonly Digest[] {
+    return this.#store.digests(scope);
   }
 
   /** Ends when all that is over is recorded. */

@@ -183,6 +183,22 @@ export class HistoryStore {
     return this.#db.get<{ error: Uint8Array | null }>(failed, digest, scope)?.error ?? undefined;
   }
 
+  /** Whether a result of this scope's builds consists of the blob, which lies in the content store. */
+  names(scope: string, digest: Digest): boolean {
+    const sql = `SELECT 1 FROM lease_resources WHERE kind = 'blob' AND resource = ? AND lease IN (
+      SELECT 'history ' || id FROM build_records WHERE scope = ?)`;
+    return this.#db.get(sql, digest, scope) !== undefined;
+  }
+
+  /** All blobs of this scope's records. */
+  digests(scope: string): readonly Digest[] {
+    const sql = `SELECT log_digest AS digest FROM build_records WHERE scope = ?1 AND log_digest IS NOT NULL
+      UNION SELECT error_digest FROM build_records WHERE scope = ?1 AND error_digest IS NOT NULL
+      UNION SELECT resource FROM lease_resources WHERE kind = 'blob' AND lease IN (
+        SELECT 'history ' || id FROM build_records WHERE scope = ?1)`;
+    return this.#db.all<{ digest: Digest }>(sql, scope).map((row) => row.digest);
+  }
+
   /** Removes what is beyond the limits; what went. */
   prune(): readonly StoredRecord[] {
     const { limits, mostLogBytes } = this.#options;

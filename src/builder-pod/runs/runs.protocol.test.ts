@@ -7,13 +7,14 @@ import { makeAuthority } from '../../../e2e/support/certificates.ts';
 import { freePort } from '../../../e2e/support/ports.ts';
 import { must } from '../../../e2e/support/run.ts';
 import { tempFolder } from '../../../e2e/support/temp-folder.ts';
-import { newId } from '../../base/index.ts';
-import { Auth, type BuilderClient, hostSession, openBuilderClient } from '../../builder-api/index.ts';
+import { digestOf, newId } from '../../base/index.ts';
+import { Auth, type BuilderClient, hostSession, openBuilderClient, toNumber } from '../../builder-api/index.ts';
 import { encodeDefinition, FileActions, scratch } from '../../llb/index.ts';
 import { RegistryServer } from '../../oci/registry-server/index.ts';
 import {
   CANCELLED,
   collectLogs,
+  EMBEDDED,
   FAILED,
   RUNNING,
   RunWorld,
@@ -205,6 +206,62 @@ describe('what must not be', () => {
     await builder().commit({ id: { runUid: uid, attempt: 4 } }, { signal });
     expect(await world.digestOf('fence:4')).toBeDefined();
     for (const n of [1, 3]) expect(await world.digestOf(`fence:${n}`)).toBe(undefined);
+  });
+
+  test('direct clients read the blobs of their own builds, and nothing that a solve of another scope brought', async () => {
+    const { content, control } = world.client;
+    const read = async (digest: string, range: { offset?: number; size?: number } = {}) => {
+      const parts: Uint8Array[] = [];
+      for await (const { data } of content.read({ digest, ...range }, { signal })) parts.push(data);
+      return Buffer.concat(parts);
+    };
+    const all = async () => {
+      const digests: string[] = [];
+      for await (const { info } of content.list({}, { signal })) digests.push(...info.map((one) => one.digest ?? ''));
+      return digests;
+    };
+    const documents = async (digest: string, from: (digest: string) => Promise<Buffer>) => {
+      const { config, layers } = JSON.parse((await from(digest)).toString()) as Record<string, { digest: string }[]> & {
+        config: { digest: string };
+      };
+      return [digest, config.digest, ...layers!.map((layer) => layer.digest)];
+    };
+    await world.repository('theirs', 'RUN echo theirs > /theirs\n');
+    const run = world.request('theirs', { outputs: [['theirs:1']] });
+    await builder().start(run, { signal });
+    const theirs = (await world.result(run.id)).outputs[0]!.digest ?? '';
+    const inStore = async (digest: string) => readFileSync(path.join(world.root, 'blobs', digest.replace(':', '/')));
+    const hidden = await documents(theirs, inStore);
+    for (const digest of hidden) {
+      await expect(content.info({ digest }, { signal })).rejects.toMatchObject({ code: 'not_found' });
+      await expect(read(digest)).rejects.toMatchObject({ code: 'not_found' });
+    }
+
+    await world.repository('mine', 'RUN echo mine > /mine\n');
+    const frontendAttrs = { context: `${world.git.url}/mine.git#main` };
+    const exporters = [{ type: 'image', attrs: { name: `${EMBEDDED}/mine:1`, push: 'true' } }];
+    const ref = newId();
+    await control.solve({ ref, frontend: 'dockerfile.v0', frontendAttrs, exporters }, { signal });
+    const events = await Array.fromAsync(control.listenBuildHistory({ ref, earlyExit: true }, { signal }));
+    const { result, logs } = events[0]!.record!;
+    const log = logs!.digest ?? '';
+    const shown = await documents(result!.resultDeprecated!.digest ?? '', read);
+    for (const digest of [...shown, log]) {
+      const bytes = await read(digest);
+      expect(digestOf(bytes)).toBe(digest);
+      const { info } = await content.info({ digest }, { signal });
+      expect(toNumber(info?.size)).toBe(bytes.length);
+      expect(await read(digest, { offset: 2, size: 3 })).toEqual(bytes.subarray(2, 5));
+    }
+    const listed = await all();
+    expect(listed).toEqual(expect.arrayContaining([...shown, log]));
+    for (const digest of hidden) expect(shown.includes(digest) || !listed.includes(digest)).toBe(true);
+    await expect(read(log, { offset: 1 << 30 })).rejects.toMatchObject({ code: 'out_of_range' });
+    await expect(content.delete({ digest: theirs }, { signal })).rejects.toMatchObject({ code: 'unimplemented' });
+
+    await control.updateBuildHistory({ ref, delete: true }, { signal });
+    for await (const _ of control.prune({ all: true }, { signal }));
+    expect(await all()).toEqual([]);
   });
 
   test('hostile requests are refused by field', async () => {

@@ -3,3 +3,4 @@ export { layerTools } from './layer-tools.ts';
 export { Refs } from './manager.ts';
 export { RefResultStore, refResult } from './result-store.ts';
 export { SharedWork } from './shared-work.ts';
+export { VisibleBlobs } from './visible-blobs.ts';

@@ -213,7 +213,10 @@ export class RefRecords {
 
   /** Of a blob that was removed. */
   forgetDeliveries(digest: Digest): void {
-    if (!this.options.content.has(digest)) this.options.db.run('DELETE FROM blob_deliveries WHERE digest = ?', digest);
+    const { db, content } = this.options;
+    if (content.has(digest)) return;
+    // A part of making room.
+    db.reserved(() => db.run('DELETE FROM blob_deliveries WHERE digest = ?', digest));
   }
 
   /** A snapshot of the scope that holds what this row is going to, on the same snapshot below: another repository's, unpacked and found right. */

@@ -23,7 +23,7 @@ type StartRequest = wire.slipway.builder.v1.StartRequest.$Properties;
 type StatusResponse = wire.moby.buildkit.v1.StatusResponse.$Properties;
 
 /** Host under which builders know their embedded registry. */
-const EMBEDDED = 'slipway.localhost';
+export const EMBEDDED = 'slipway.localhost';
 
 /** A builder with its registry, a git server and a gate, and clients of its own protocol. */
 export class RunWorld implements AsyncDisposable {
