@@ -20,6 +20,26 @@ export function append({ path, bytes }: { readonly path: string; readonly bytes:
   }
 }
 
+/** Of a log, at a time. */
+const CHUNK = 256 << 10;
+
+/** Worker task: what a log holds from `offset` on, a part of it; nothing at its end, and of one that is not there. */
+export function read({ path, offset }: { readonly path: string; readonly offset: number }): Uint8Array {
+  let fd: number;
+  try {
+    fd = openSync(path, 'r');
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return new Uint8Array();
+    throw error;
+  }
+  try {
+    const buffer = Buffer.alloc(CHUNK);
+    return new Uint8Array(buffer.subarray(0, readSync(fd, buffer, 0, CHUNK, offset)));
+  } finally {
+    closeSync(fd);
+  }
+}
+
 /** Worker task: what a log consists of; one that was never written is empty. */
 export function seal({ path }: { readonly path: string }): { digest: Digest; size: number } {
   const hash = createHash('sha256');

@@ -4,7 +4,7 @@ import { siblingModule, type WorkerPool } from '../../sys/index.ts';
 import { logFrames } from './log-frames.ts';
 
 const TASKS = siblingModule(import.meta.url, './log-tasks');
-export const logTask = (fn: 'append' | 'seal' | 'remove' | 'list') => ({ module: TASKS, fn });
+export const logTask = (fn: 'append' | 'read' | 'seal' | 'remove' | 'list') => ({ module: TASKS, fn });
 
 /** Between two writings, so that many small events are one. */
 const PAUSE_MS = 200;

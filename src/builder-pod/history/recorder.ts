@@ -1,4 +1,4 @@
-import { createReadStream, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type AbortOptions, CodedError, type Digest, type Logger, neverAborted } from '../../base/index.ts';
 import { statusOfError, wire } from '../../builder-api/index.ts';
@@ -240,12 +240,13 @@ export class Recorder implements AsyncDisposable {
   }
 
   async *#readLog(id: number, start: number, signal: AbortSignal): AsyncGenerator<Uint8Array, void> {
-    try {
-      yield* createReadStream(this.#path(id), { start, highWaterMark: 1 << 18, signal });
-    } catch (error) {
-      signal.throwIfAborted();
-      // Nothing was ever told of it, or the file went with its record.
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    const { pool } = this.#options;
+    const path = this.#path(id);
+    for (let offset = start; ; ) {
+      const bytes = await pool.run<Uint8Array>(logTask('read'), { path, offset }, { signal });
+      if (bytes.length === 0) return;
+      yield bytes;
+      offset += bytes.length;
     }
   }
 }

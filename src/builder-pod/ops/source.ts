@@ -23,9 +23,7 @@ export function sourceOp(
   };
   let resolved: ResolvedSource | undefined;
   return {
-    get resolved() {
-      return resolved;
-    },
+    resolved: () => resolved,
     async cacheMap(_index: number, context: OpContext): Promise<{ map: CacheMap; done: boolean }> {
       const answer = await instanceOf().cacheKey(context);
       resolved = answer.resolved ?? resolved;

@@ -19,12 +19,12 @@ export type ResolvedSource =
 /** An op that knows of a source. */
 export interface Resolved {
   /** Undefined before its key was asked for. */
-  readonly resolved: ResolvedSource | undefined;
+  resolved(): ResolvedSource | undefined;
 }
 
 /** What the source of an op turned out to be; undefined for ops that have none. */
 export function resolvedSource(op: object): ResolvedSource | undefined {
-  return 'resolved' in op ? (op as Resolved).resolved : undefined;
+  return 'resolved' in op ? (op as Resolved).resolved() : undefined;
 }
 
 /** The key of a source's content, before `buildkit.source.v0:` is put in front and all is hashed (wire-facts 3.3). */
