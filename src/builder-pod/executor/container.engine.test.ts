@@ -137,6 +137,26 @@ test('a terminal has a size, which changes, and one stream', async () => {
   expect(await first.exited).toMatchObject({ exitCode: 7 });
 });
 
+test('many at once are each what was asked for, and leave nothing beside the first', async () => {
+  await using container = create();
+  const first = await container.start(sh('echo up; sleep 1000'), options);
+  await until(first.stdout, 'up');
+  const numbers = [0, 1, 2, 3];
+  const round = async () => {
+    const said = numbers.map((n) => output(container, sh(`echo ${n}; exit ${n}`, { stdin: n % 2 === 0 })));
+    expect(await Promise.all(said)).toEqual(numbers.map((n) => `${n}\n[${n}]`));
+  };
+  const descriptors = () => readdirSync('/proc/self/fd').length;
+  const bundle = readdirSync(join(directory, 'exec')).find((name) => name !== executor.runtime.name) ?? '';
+  const files = () => readdirSync(join(directory, 'exec', bundle)).filter((name) => name.startsWith('process-'));
+  // The first round starts threads.
+  await round();
+  const before = descriptors();
+  for (let n = 0; n < 3; n++) await round();
+  await expect.poll(files, { timeout: 20_000 }).toEqual(['process-0.log', 'process-0.pid']);
+  await expect.poll(descriptors, { timeout: 20_000 }).toBeLessThanOrEqual(before);
+});
+
 test('a signal reaches the process that it is for', async () => {
   await using container = create();
   const trap = `trap 'echo got it; exit 4' TERM; echo ready; while true; do sleep 0.1; done`;

@@ -1,8 +1,9 @@
-import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { constants as os } from 'node:os';
 import { posix } from 'node:path';
 import type { Readable } from 'node:stream';
-import { type AbortOptions, CodedError, type Logger, neverAborted, sleep } from '../../base/index.ts';
+import { finished } from 'node:stream/promises';
+import { type AbortOptions, CodedError, type Logger, neverAborted, onAbort, sleep } from '../../base/index.ts';
 import {
   Cgroup,
   CgroupBounds,
@@ -66,8 +67,13 @@ export class OciContainer implements Container {
   readonly #spec: ContainerSpec;
   readonly #bundle: string;
   readonly #group: Cgroup;
-  readonly #processes: OciProcess[] = [];
+  /** Those that run, or whose output is not all read; and the first. */
+  readonly #processes = new Set<OciProcess>();
+  #first: OciProcess | undefined;
+  #count = 0;
   #network: Network | undefined;
+  /** Work in the bundle for further processes. */
+  readonly #preparing = new Set<Promise<void>>();
   #bounds: CgroupBounds | undefined;
   #starting: Promise<unknown> | undefined;
   #stubs: Prepared['stubs'] = [];
@@ -92,18 +98,22 @@ export class OciContainer implements Container {
 
   async exec(spec: ProcessSpec, { signal }: AbortOptions): Promise<Process> {
     signal.throwIfAborted();
-    const first = this.#processes[0];
-    if (first === undefined || (await first.pid()) === undefined || this.#closing !== undefined) throw isOver();
-    const name = `process-${this.#processes.length}`;
+    const first = this.#first;
+    using aborted = onAbort(signal);
+    const pid = first === undefined ? undefined : await Promise.race([first.pid(), aborted.promise]);
+    if (pid === undefined || this.#closing !== undefined) throw isOver();
+    const name = this.#nextName();
     const { bundle, security } = { bundle: this.#bundle, security: this.#spec.security };
     const args: PrepareProcessArgs = {
       ...{ bundle, name, security, meta: spec.meta, network: (this.#network as Network).access },
       privileges: this.#host.privileges,
       terminal: spec.tty !== undefined,
     };
-    await this.#host.pools.short.run(stepTasks.prepareProcess, args, { signal });
+    const preparing = this.#host.pools.short.run<void>(stepTasks.prepareProcess, args, { signal });
+    this.#preparing.add(preparing);
+    await preparing.finally(() => this.#preparing.delete(preparing));
     signal.throwIfAborted();
-    // The first may have ended meanwhile; a runtime that is called for nothing only fails.
+    // The first process may have ended meanwhile; a runtime that is called for nothing only fails.
     if (this.#closing !== undefined) throw isOver();
     return this.#spawn(spec, name, execArguments);
   }
@@ -135,7 +145,12 @@ export class OciContainer implements Container {
     this.#stubs = stubs;
     signal.throwIfAborted();
     this.#bounds = this.#bound();
-    return this.#spawn(spec, 'process-0', runArguments);
+    this.#first = this.#spawn(spec, this.#nextName(), runArguments);
+    return this.#first;
+  }
+
+  #nextName(): string {
+    return `process-${this.#count++}`;
   }
 
   #bound(): CgroupBounds {
@@ -158,7 +173,7 @@ export class OciContainer implements Container {
     { stdin, tty }: ProcessSpec,
     name: string,
     argumentsOf: (runtime: Runtime, call: RuntimeCall) => string[],
-  ): Process {
+  ): OciProcess {
     const { runtime, stateDirectory, stateId } = this.#host;
     const bundle = this.#bundle;
     const terminal = tty === undefined ? undefined : openTerminal();
@@ -181,7 +196,11 @@ export class OciContainer implements Container {
       const ownPaths = { hide: withoutBundle(bundle, stateRoot), needle: stateRoot ?? bundle };
       const files = `${bundle}/${name}`;
       const process = new OciProcess(child, terminal, files, this.#group, ownPaths, () => this.#hitLimit());
-      this.#processes.push(process);
+      this.#processes.add(process);
+      void process.closed.then(() => {
+        process[Symbol.dispose]();
+        if (process !== this.#first) this.#processes.delete(process);
+      });
       return process;
     } catch (error) {
       terminal?.[Symbol.dispose]();
@@ -201,14 +220,14 @@ export class OciContainer implements Container {
   async #close(): Promise<void> {
     try {
       if (this.#starting === undefined) return;
-      await this.#starting.catch(() => {});
+      await Promise.allSettled([this.#starting, ...this.#preparing]);
       // Only after a failure of our own, or where it is to end, is anything alive here.
-      const isAlive = this.#processes.some(({ isRunning }) => isRunning);
+      const isAlive = [...this.#processes].some(({ isRunning }) => isRunning);
       try {
         await this.#end();
         if (isAlive) await this.#delete();
       } finally {
-        await Promise.all(this.#processes.map(({ exited }) => exited));
+        await Promise.all([...this.#processes].map(({ exited }) => exited));
         this.#bounds?.[Symbol.dispose]();
         for (const process of this.#processes) process[Symbol.dispose]();
         try {
@@ -229,7 +248,7 @@ export class OciContainer implements Container {
   async #end(): Promise<void> {
     const end = performance.now() + KILL_RUNTIME_MS;
     for (
-      let running = this.#processes.filter(({ isRunning }) => isRunning);
+      let running = [...this.#processes].filter(({ isRunning }) => isRunning);
       running.length > 0;
       running = running.filter(({ isRunning }) => isRunning)
     ) {
@@ -282,6 +301,8 @@ class OciProcess implements Process, Disposable {
   readonly exited: Promise<ProcessEnd>;
   /** Without what is found out about it afterwards. */
   readonly ended: Promise<unknown>;
+  /** It has ended, and its output is read to the end or given up. */
+  readonly closed: Promise<unknown>;
   readonly #child: ChildProcess;
   readonly #terminal: Terminal | undefined;
   /** Of its log and pid. */
@@ -311,6 +332,8 @@ class OciProcess implements Process, Disposable {
       const message = hit === undefined ? runtimeError(files) : undefined;
       return { exitCode, hit, runtimeMessage: message === undefined ? undefined : hide(message) };
     });
+    const outputs = [this.stdout, this.stderr].map((stream) => (stream === undefined ? undefined : finished(stream)));
+    this.closed = Promise.allSettled([this.exited, ...outputs]);
   }
 
   get isRunning(): boolean {
@@ -345,5 +368,6 @@ class OciProcess implements Process, Disposable {
   [Symbol.dispose](): void {
     this.#terminal?.[Symbol.dispose]();
     for (const stream of [this.#child.stdin, this.#child.stdout, this.#child.stderr]) stream?.destroy();
+    for (const kind of ['json', 'log', 'pid']) rmSync(`${this.#files}.${kind}`, { force: true });
   }
 }

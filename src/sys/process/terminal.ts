@@ -37,9 +37,10 @@ export function openTerminal(): Terminal {
     if (child !== undefined) closeSync(child);
     child = undefined;
   };
+  const output = Readable.from(untilHungUp(stream), { objectMode: false });
   return {
     child,
-    output: Readable.from(untilHungUp(stream), { objectMode: false }),
+    output,
     input: new Writable({
       write: (chunk: Uint8Array, _, done) => void stream.write(chunk, done),
     }).on('error', () => {}),
@@ -52,6 +53,7 @@ export function openTerminal(): Terminal {
     [Symbol.dispose]: () => {
       closeChild();
       stream.destroy();
+      output.destroy();
     },
   };
 }
