@@ -121,7 +121,8 @@ export interface WritableRef {
 
 /** One that becomes a state that never changes: end with `commit` or `release` (drops it). */
 export interface MutableRef extends WritableRef {
-  commit(options: AbortOptions): Promise<ImmutableRef>;
+  /** With `whole` it is one layer of all that is in it, whatever it was written on. */
+  commit(options: AbortOptions & { readonly whole?: boolean }): Promise<ImmutableRef>;
 }
 
 /** One with a name, under which it lives on. */

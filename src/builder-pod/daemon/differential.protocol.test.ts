@@ -40,11 +40,11 @@ interface Output {
 class Daemon {
   readonly address: string;
   readonly #process: ChildProcess;
-  readonly #name: string;
+  readonly name: string;
   #log = '';
 
   constructor(name: string, program: string, args: readonly string[]) {
-    this.#name = name;
+    this.name = name;
     this.address = join(temp, `${name}.sock`);
     const common = ['--root', join(temp, name), '--addr', `unix://${this.address}`];
     this.#process = spawn(program, [...common, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -54,7 +54,7 @@ class Daemon {
 
   async ready(): Promise<void> {
     while (!existsSync(this.address)) {
-      if (this.#process.exitCode !== null) throw new Error(`${this.#name} ended: ${this.#log}`);
+      if (this.#process.exitCode !== null) throw new Error(`${this.name} ended: ${this.#log}`);
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
@@ -76,12 +76,12 @@ class Daemon {
   }
 
   async image(target: string): Promise<Image> {
-    const dest = join(temp, `${this.#name}-${target}`);
+    const dest = join(temp, `${this.name}-${target}`);
     const { code, text } = await this.build(
       'Dockerfile',
       ...['--opt', `target=${target}`, '--opt', 'build-arg:NOTHING=1', '--output', `type=oci,tar=false,dest=${dest}`],
     );
-    if (code !== 0) throw new Error(`${this.#name} does not build ${target}:\n${text}`);
+    if (code !== 0) throw new Error(`${this.name} does not build ${target}:\n${text}`);
     return readImage(dest);
   }
 
@@ -97,6 +97,12 @@ interface Image {
   readonly layers: readonly (readonly string[])[];
   /** Of the compressed layers, in bytes. */
   readonly sizes: readonly number[];
+}
+
+function diffIdsOf(layout: string): readonly string[] {
+  const parse = (path: string) => JSON.parse(readFileSync(join(layout, path)).toString());
+  const manifest = parse(`blobs/${parse('index.json').manifests[0].digest.replace(':', '/')}`) as ManifestJson;
+  return parse(`blobs/${manifest.config.digest.replace(':', '/')}`).rootfs.diff_ids as string[];
 }
 
 interface ManifestJson {
@@ -224,6 +230,43 @@ test('layers of small files are no larger', async () => {
   expect(ours!.layers).toEqual(real!.layers);
   // Those whose every time is set, so that equal tars were compressed.
   for (const [i, size] of real!.sizes.slice(-3).entries()) expect(ours!.sizes.at(i - 3)).toBeLessThanOrEqual(size);
+});
+
+test('a stage from a directory of the client is one layer of what is in it now', async () => {
+  const directory = join(temp, 'named');
+  mkdirSync(join(directory, 'd/gone'), { recursive: true });
+  const write = (files: Readonly<Record<string, string>>) => {
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text);
+    for (const name of ['d/gone', 'd', '.']) if (existsSync(join(directory, name))) age(join(directory, name));
+    for (const name of Object.keys(files)) age(join(directory, name));
+  };
+  const age = (path: string) => utimesSync(path, OLD, OLD);
+  writeFileSync(join(temp, 'from-named'), 'FROM named\nCOPY f /d/copied\n');
+  const layers = async (daemon: Daemon, round: number) => {
+    const dest = join(temp, `${daemon.name}-named-${round}`);
+    const { code, text } = await daemon.build(
+      'from-named',
+      ...['--local', `named=${directory}`, '--opt', 'context:named=local:named'],
+      ...['--output', `type=oci,tar=false,dest=${dest}`],
+    );
+    if (code !== 0) throw new Error(text);
+    return { image: readImage(dest), diffIds: diffIdsOf(dest) };
+  };
+  const rounds: (() => void)[] = [
+    () => write({ a: '1', 'd/b': '2', 'd/gone/c': '3' }),
+    () => {
+      rmSync(join(directory, 'd/gone'), { recursive: true });
+      write({ a: 'other' });
+    },
+    () => write({ 'd/b': 'other' }),
+  ];
+  for (const [round, change] of rounds.entries()) {
+    change();
+    const [real, ours] = await Promise.all(both.map((daemon) => layers(daemon, round)));
+    expect(ours!.image).toMatchObject({ layers: real!.image.layers, config: real!.image.config });
+    expect(ours!.image.layers).toHaveLength(2);
+    expect(ours!.diffIds[0]).toBe(real!.diffIds[0]);
+  }
 });
 
 /** What the user reads, without what names the moment. */

@@ -191,12 +191,12 @@ export class MutableHandle implements MutableRef {
     return mountPrivately(pools, mountDirectory, this.mounts(), options);
   }
 
-  async commit(options: AbortOptions): Promise<ImmutableRef> {
+  async commit({ whole = false, ...options }: AbortOptions & { readonly whole?: boolean }): Promise<ImmutableRef> {
     this.#check();
     const { records } = this.#engine;
     const { snapshotter, db } = records.options;
     await snapshotter.commit(this.id, this.id, options);
-    db.run(`UPDATE refs SET kind = 'layer', snapshot = id WHERE id = ?`, this.id);
+    db.run('UPDATE refs SET kind = ?, snapshot = id WHERE id = ?', whole ? 'whole' : 'layer', this.id);
     const committed = new ImmutableHandle(this.#engine, this.id);
     this.#end();
     return committed;

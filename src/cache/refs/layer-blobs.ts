@@ -67,7 +67,7 @@ export class LayerBlobs {
 
   /** Blobs of the chain, bottom first. */
   layers(id: string, compression: Compression, options: RefOptions): Promise<Layer[]> {
-    const rows = this.#records.layersOf(id).filter(({ chain_id }) => chain_id !== EMPTY_CHAIN);
+    const rows = this.#records.imageLayersOf(id).filter(({ chain_id }) => chain_id !== EMPTY_CHAIN);
     return Promise.all(rows.map((row) => this.#layer(row, compression, options)));
   }
 
@@ -122,7 +122,7 @@ export class LayerBlobs {
     return layerOf(blob, row);
   }
 
-  /** What a step changed, compared with what it stood on. */
+  /** What a step changed, compared with what it stood on; all that there is of a whole one. */
   async #pack(
     row: RefRow,
     args: { readonly into: string; readonly compression: Compression },
@@ -135,6 +135,10 @@ export class LayerBlobs {
     const directory = snapshotter.upperDir(row.snapshot);
     const queued = { signal: options.signal, queue: options.sessions()[0] };
     if (parent === undefined) return tools.pack({ ...args, directory, below: undefined }, queued);
+    if (row.kind === 'whole') {
+      await using all = await mountPrivately(pools, mountDirectory, snapshotter.mounts(row.snapshot), options);
+      return await tools.pack({ ...args, directory: all.root, below: undefined }, queued);
+    }
     await using view = await mountPrivately(pools, mountDirectory, snapshotter.mounts(parent.snapshot), options);
     return await tools.pack({ ...args, directory, below: view.root }, queued);
   }

@@ -2,7 +2,7 @@ import { type Descriptor, type Digest, newId } from '../../base/index.ts';
 import type { LazyProvider, RecordType } from '../ports.ts';
 import type { RefsOptions } from './context.ts';
 import { EMPTY_CHAIN } from './layer-chain.ts';
-import { layersOf } from './layers-of.ts';
+import { imageLayersOf, layersOf } from './layers-of.ts';
 import type { BlobRow, RefKind, RefRow } from './schema.ts';
 
 /** Blobs of one layer, in other compressions or from elsewhere, that are known without being here: registries may name any number. */
@@ -54,6 +54,11 @@ export class RefRecords {
   /** {@link layersOf} */
   layersOf(id: string): RefRow[] {
     return layersOf(this.options.db, id);
+  }
+
+  /** {@link imageLayersOf} */
+  imageLayersOf(id: string): RefRow[] {
+    return imageLayersOf(this.options.db, id);
   }
 
   /** What the ref is made of, in order. */
@@ -243,7 +248,7 @@ export class RefRecords {
         continue;
       }
       if (this.usableBlobs(one).length === 0) return false;
-      for (const parent of this.parents(one.id)) wanted.push(this.row(parent) as RefRow);
+      if (one.kind !== 'whole') for (const parent of this.parents(one.id)) wanted.push(this.row(parent) as RefRow);
     }
     return true;
   }

@@ -39,6 +39,36 @@ test('a ref is written, committed, built upon and read', async () => {
   expect(existsSync(state.layout.database)).toBe(true);
 });
 
+test('what is committed as a whole is one layer, also when its files are lost and unpacked again', async () => {
+  await using state = await openTestState();
+  const { refs } = state;
+  const first = await refs.create(undefined, describing);
+  {
+    await using view = await first.mount(options);
+    for (const name of ['kept', 'gone', 'changed']) writeFileSync(join(view.root, name), '1');
+  }
+  const base = await first.commit({ ...options, whole: true });
+  const second = await refs.create(base, describing);
+  {
+    await using view = await second.mount(options);
+    rmSync(join(view.root, 'gone'));
+    writeFileSync(join(view.root, 'changed'), '22');
+  }
+  const whole = await second.commit({ ...options, whole: true });
+  const above = await (await refs.create(whole, describing)).commit(options);
+  const [layer, ...others] = await whole.layers(options);
+  expect(others).toEqual([]);
+  expect((await above.layers(options)).map(({ diffId }) => diffId)).toEqual([layer!.diffId, expect.anything()]);
+
+  // What it was written on goes with the rest: its layer is all that is needed.
+  rmSync(dirname(state.snapshotter.upperDir(base.id)), { recursive: true });
+  await expect(whole.check(options)).rejects.toMatchObject({ kind: 'gone' });
+  const again = (await refs.get(whole.id))!;
+  await using view = await again.mount(options);
+  expect(readdirSync(view.root).sort()).toEqual(['changed', 'kept']);
+  expect(readFileSync(join(view.root, 'changed'), 'utf8')).toBe('22');
+});
+
 test('layers are packed in the turns of the build that wants them', async () => {
   const queues: unknown[] = [];
   const told = (_: unknown, { queue }: { readonly queue?: string | undefined }) => {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { Database } from '../metadata/index.ts';
-import { layersOf } from './layers-of.ts';
+import { imageLayersOf, layersOf } from './layers-of.ts';
 import { MIGRATIONS } from './schema.ts';
 
 test('what earlier versions took by its digest alone vouches for nothing any more', async () => {
@@ -54,6 +54,31 @@ test('chains of earlier versions are read as what each layer is made of', async 
     expect(() => db.run("DELETE FROM refs WHERE id = 'base'")).toThrow(/FOREIGN KEY/);
     db.run("DELETE FROM refs WHERE id = 'written'");
     expect(db.all('SELECT * FROM ref_parents')).toEqual([{ ref: 'middle', pos: 0, parent: 'base' }]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('states of clients’ directories of earlier versions are packed anew, each as one layer', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-schema-'));
+  try {
+    await using db = new Database(join(folder, 'db'));
+    db.migrate('refs', MIGRATIONS.slice(0, 6));
+    const sql = `INSERT INTO refs (id, kind, description, record_type, scope, created_at, last_used_at) VALUES (?, 'layer', '', ?, 'a', 0, 0)`;
+    const layers = [
+      ['one', 'source.local'],
+      ['two', 'source.local'],
+      ['step', 'regular'],
+    ] as const;
+    for (const [n, [id, type]] of layers.entries()) {
+      db.run(sql, id, type);
+      if (n > 0) db.run('INSERT INTO ref_parents VALUES (?, 0, ?)', id, layers[n - 1]![0]);
+      const blob = `INSERT INTO ref_blobs (ref, digest, descriptor, type, diff_id, origin, held) VALUES (?, ?, '{}', 'gzip', 'd', 'made', 1)`;
+      db.run(blob, id, `sha256:${n}`);
+    }
+    db.migrate('refs', MIGRATIONS);
+    expect(imageLayersOf(db, 'step').map(({ id }) => id)).toEqual(['two', 'step']);
+    expect(db.all('SELECT ref FROM ref_blobs')).toEqual([{ ref: 'step' }]);
   } finally {
     rmSync(folder, { recursive: true });
   }

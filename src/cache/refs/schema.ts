@@ -99,10 +99,14 @@ export const MIGRATIONS: readonly string[] = [
   DROP INDEX refs_parent;
   ALTER TABLE refs DROP COLUMN parent;
   UPDATE refs SET kind = 'layer' WHERE kind = 'immutable';`,
+
+  // States of clients' directories were as many layers as there had been transfers.
+  `UPDATE refs SET kind = 'whole' WHERE kind = 'layer' AND record_type = 'source.local';
+  DELETE FROM ref_blobs WHERE ref IN (SELECT id FROM refs WHERE kind = 'whole');`,
 ];
 
-/** What a ref is: being written, or a layer on its parent. */
-export type RefKind = 'mutable' | 'layer';
+/** What a ref is: being written, a layer on its parent, or one layer with all that its parent only keeps the files of. */
+export type RefKind = 'mutable' | 'layer' | 'whole';
 
 /** A row of `refs`. Times in ms since the epoch, size in bytes. */
 export interface RefRow {

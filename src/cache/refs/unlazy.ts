@@ -33,7 +33,7 @@ export class Unlazier {
 
   /** Afterwards the ref and all below it have snapshots. @throws CodedError not_found when a blob can no longer be had */
   async unlazy(id: string, options: RefOptions): Promise<void> {
-    const lazy = this.#records.layersOf(id).filter((row) => row.snapshot === null);
+    const lazy = this.#records.imageLayersOf(id).filter((row) => row.snapshot === null);
     if (lazy.length === 0) return;
     const stop = new AbortController();
     const signal = AbortSignal.any([options.signal, stop.signal]);
@@ -115,7 +115,7 @@ export class Unlazier {
   ): Promise<void> {
     const records = this.#records;
     const { snapshotter, tools, db } = records.options;
-    const rows = records.layersOf(id);
+    const rows = records.imageLayersOf(id);
     const row = rows.at(-1);
     if (row === undefined) throw new CodedError('not_found', `ref ${id} is gone`, { fault: 'infrastructure' });
     if (row.snapshot !== null) return;

@@ -34,7 +34,7 @@ export interface ReceiveLocalOptions extends AbortOptions {
 
 /**
  * Receives directories of build clients. The state that a directory had at its last transfer is an immutable ref; a new transfer writes
- * the difference into a fresh layer on top of it, which becomes the next state. So no build waits for another's transfer, a state that a
+ * the difference into a fresh layer on top of it, which becomes the next state, one layer of all that is there for whoever packs it. So no build waits for another's transfer, a state that a
  * build reads never changes, a transfer that is cut off leaves the old state, and when nothing changed the old ref itself is the answer.
  */
 export class LocalReceiver {
@@ -118,7 +118,7 @@ export class LocalReceiver {
 
   async #commit(mutable: MutableRef, options: AbortOptions): Promise<ImmutableRef> {
     try {
-      return await mutable.commit(options);
+      return await mutable.commit({ ...options, whole: true });
     } catch (error) {
       await mutable.release();
       throw error;
