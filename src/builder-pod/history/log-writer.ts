@@ -6,7 +6,7 @@ import { logFrames } from './log-frames.ts';
 const TASKS = siblingModule(import.meta.url, './log-tasks');
 export const logTask = (fn: 'append' | 'read' | 'seal' | 'remove' | 'list') => ({ module: TASKS, fn });
 
-/** Between two writings, so that many small events are one. */
+/** What happens in this time is written at once: of a small build all. */
 const PAUSE_MS = 200;
 
 export interface LogWriterOptions {
@@ -26,14 +26,22 @@ export async function writeLog(
   { path, pool, log, over }: LogWriterOptions,
 ): Promise<void> {
   let isBroken = false;
-  for await (const batch of events) {
-    if (isBroken) continue;
+  let pending: VertexEvent[] = [];
+  const write = async () => {
+    const bytes = logFrames(pending.splice(0));
+    if (isBroken || bytes.length === 0) return;
     try {
-      await pool.run(logTask('append'), { path, bytes: logFrames(batch) }, { signal: neverAborted });
+      await pool.run(logTask('append'), { path, bytes }, { signal: neverAborted });
     } catch (error) {
       isBroken = true;
       log.warn('the log of a build is not recorded any further', { path, err: error });
     }
+  };
+  for await (const batch of events) {
+    pending = pending.concat(batch);
     if (!over.aborted) await sleep(PAUSE_MS, { signal: over }).catch(() => {});
+    // What is left is written at once.
+    if (!over.aborted) await write();
   }
+  await write();
 }

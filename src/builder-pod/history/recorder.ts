@@ -227,7 +227,7 @@ export class Recorder implements AsyncDisposable {
   }
 
   #tell(type: HistoryEvent['type'], id: number): void {
-    const found = this.#store.byId(id);
+    const found = this.#listeners.size === 0 ? undefined : this.#store.byId(id);
     if (found !== undefined) this.#emit(found.scope, { type, record: found.record });
   }
 
