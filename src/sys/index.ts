@@ -25,6 +25,7 @@ export { makeScratch, type Scratch, type ScratchOptions } from './scratch.ts';
 export * from './stat.ts';
 export { type LifeMark, lifeCgroup, markEnvironment, sweep } from './sweep.ts';
 export * from './syncfs.ts';
+export { IdleMemory } from './threads/idle-memory.ts';
 export {
   createPools,
   type PoolOptions,

@@ -6,7 +6,7 @@ import { GrpcServer, SessionRegistry } from '../../builder-api/index.ts';
 import { GarbageCollector } from '../../cache/gc/index.ts';
 import { VisibleBlobs } from '../../cache/refs/index.ts';
 import { type RegistryThread, startRegistryThread } from '../../oci/registry-server/index.ts';
-import { fileSystemUsage } from '../../sys/index.ts';
+import { fileSystemUsage, IdleMemory } from '../../sys/index.ts';
 import { type Builder, openBuilder } from '../engine/index.ts';
 import { RunStore, Runs, type RunsOptions, registerBuilder, tagWriter } from '../runs/index.ts';
 import { receiveModule } from '../sources/local/index.ts';
@@ -120,7 +120,9 @@ export async function startDaemon(
   await state.reserve.fill();
   sessions.startAhead();
   builder.startAhead();
-  const idle = watchIdle(config.idleTimeoutMs, () => engine.activeBuilds + server.activeCalls, opened);
+  const busy = () => engine.activeBuilds + server.activeCalls;
+  giveBackMemory(busy, opened);
+  const idle = watchIdle(config.idleTimeoutMs, busy, opened);
   const closing = opened.move();
   return { addresses, registry: registry?.host, idle, [Symbol.asyncDispose]: () => closing.disposeAsync() };
 }
@@ -172,6 +174,23 @@ async function startRegistry(
 ): Promise<RegistryThread | undefined> {
   if (embeddedRegistry === undefined) return undefined;
   return opened.use(await startRegistryThread({ root: join(root, 'registry'), ...embeddedRegistry }, log));
+}
+
+/** Once builds that went on for a while are over. */
+function giveBackMemory(busy: () => number, opened: AsyncDisposableStack): void {
+  const memory = new IdleMemory({ serving: true });
+  let worked = false;
+  const timer = setInterval(() => {
+    const works = busy() > 0;
+    if (works) memory.busy();
+    else if (worked) memory.idle();
+    worked = works;
+  }, IDLE_CHECK_MS);
+  timer.unref();
+  opened.defer(() => {
+    clearInterval(timer);
+    memory.busy();
+  });
 }
 
 function watchIdle(timeoutMs: number | undefined, busy: () => number, opened: AsyncDisposableStack): Promise<void> {

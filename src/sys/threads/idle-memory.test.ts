@@ -13,8 +13,11 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-test('memory is given back once there was nothing to do for a while, and not before', () => {
-  const memory = new IdleMemory();
+test.each([
+  { serving: false },
+  { serving: true },
+])('memory is given back once there was nothing to do for a while, and not before (%o)', (options) => {
+  const memory = new IdleMemory(options);
   memory.idle();
   vi.advanceTimersByTime(9000);
   memory.busy();
