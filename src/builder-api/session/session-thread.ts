@@ -169,6 +169,17 @@ export function serve(port: Port): Promise<void> {
     tunnel.destroy();
     void channel.closed.then(over.resolve);
   };
+  /** Ends the session once its work has ended. */
+  const close = () => {
+    closing = true;
+    for (const task of tasks.values()) task.abort(cancelledError());
+    end();
+  };
+  // Something of it has failed that nobody waits for: it is over for the other end.
+  port.closed.addEventListener('abort', () => {
+    channel.destroy();
+    close();
+  });
   void channel.closed.then(() => {
     port.post({ t: 'gone' });
     const reason = new CodedError('unavailable', 'the session is closed');
@@ -217,9 +228,7 @@ export function serve(port: Port): Promise<void> {
       case 'abort':
         return tasks.get(message.id)?.abort(cancelledError());
       case 'close':
-        closing = true;
-        for (const task of tasks.values()) task.abort(cancelledError());
-        return end();
+        return close();
     }
   });
   return over.promise;

@@ -192,10 +192,12 @@ describe('a session through the tunnel', () => {
     const spinning = bad!.run({ module, fn: 'spin' }, 300, { signal });
     expect(await good!.run({ module, fn: 'ask' }, 'a', { signal })).toBe('secret of a');
     await spinning;
-    await expect(bad!.run({ module, fn: 'failLate' }, {}, { signal })).rejects.toMatchObject({
-      code: 'unavailable',
-      reason: 'SESSION_LOST',
-    });
+    const lost = { code: 'unavailable', reason: 'SESSION_LOST' };
+    const hanging = expect(bad!.run({ module, fn: 'hang' }, {}, { signal })).rejects.toMatchObject(lost);
+    await expect(bad!.run({ module, fn: 'failLate' }, {}, { signal })).rejects.toMatchObject(lost);
+    await hanging;
+    // What it left under way has been told to end.
+    await expect.poll(() => good!.run({ module, fn: 'howManyHang' }, {}, { signal })).toBe(0);
     expect(await good!.run({ module, fn: 'ask' }, 'b', { signal })).toBe('secret of b');
     expect(registry.threadsStarted).toBe(1);
   });

@@ -34,7 +34,16 @@ export function fail(): never {
   throw new CodedError('data_loss', 'no good', { reason: 'TEST' });
 }
 
+let hanging = 0;
+
 export async function hang(_args: unknown, { signal }: SessionTaskContext): Promise<void> {
   using aborted = onAbort(signal);
-  await aborted.promise;
+  hanging++;
+  try {
+    await aborted.promise;
+  } finally {
+    hanging--;
+  }
 }
+
+export const howManyHang = (): number => hanging;
