@@ -111,6 +111,18 @@ describe('an imported cache', () => {
   });
 });
 
+test('a cache that has but what could not be used already is passed over', async () => {
+  const elsewhere = await builtElsewhere(chain());
+  const world = new IntegerWorld();
+  const caches = [world.importOf(elsewhere, 'cache')];
+  await solveOnce(world.solver(), chain(), { caches });
+  // The builder's own record of it cannot be read now.
+  world.gate = (what) => (what.startsWith('load') ? Promise.reject(new Error('unavailable')) : Promise.resolve());
+  expect(await solveOnce(world.solver(), chain(), { caches })).toBe(1);
+  expect(world.ran.at(-1)).toBe('c');
+  expect(world.open).toBe(0);
+});
+
 describe('a cache that fails or lies costs time only', () => {
   let next = 0;
   const lies: Record<string, (honest: ImportedCache<number>) => Partial<ImportedCache<number>>> = {

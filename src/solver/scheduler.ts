@@ -317,8 +317,9 @@ export class Scheduler {
       (loaded) => {
         if (loaded === undefined) return;
         const { result, record, key, origin } = loaded;
-        // It may have been reported lost meanwhile.
+        // It may have been reported lost, meanwhile or as the own record that an import turned out to be. Each import is had once.
         if (edge.held !== undefined || vertex.retired || !this.#records.stands(edge, loaded)) {
+          if (origin !== undefined) edge.refuse(origin, vertex.builds);
           discard(result);
           return;
         }
