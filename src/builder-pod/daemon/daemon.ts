@@ -130,7 +130,7 @@ export async function startDaemon(
 /** Solves for an operator. They end before the server does, so that whoever is attached is told. */
 function serveRuns(
   server: GrpcServer,
-  { engine, state, openRepository }: Builder,
+  { engine, history, state, openRepository }: Builder,
   { maxRuns, unattachedMs, platforms }: DaemonConfig,
   others: Pick<RunsOptions, 'sessions' | 'log' | 'onOver'>,
 ): Runs {
@@ -146,7 +146,7 @@ function serveRuns(
     unattachedMs,
   });
   const { package: name, version } = BUILDKIT_VERSION;
-  registerBuilder(server, runs, { id: state.id, platforms, version: `${name} ${version}` });
+  registerBuilder(server, runs, { id: state.id, platforms, version: `${name} ${version}` }, history);
   return runs;
 }
 

@@ -131,9 +131,12 @@ export class Recorder implements AsyncDisposable {
 
   /** All that was told of a build that is over; undefined where there is none. */
   replay(scope: string, ref: string, { signal }: AbortOptions) {
-    const found = this.#store.find(scope, ref);
-    if (found === undefined || !found.isOver) return undefined;
-    return readLogFrames(this.#readLog(found.id, 0, signal));
+    return this.#replay(this.#store.find(scope, ref), signal);
+  }
+
+  /** The same of a solve of an operator. */
+  replayRun(ref: string, { signal }: AbortOptions) {
+    return this.#replay(this.#store.findRun(ref), signal);
   }
 
   /** A blob that belongs to a record of this scope. */
@@ -166,6 +169,11 @@ export class Recorder implements AsyncDisposable {
   /** Ends when all that is over is recorded. */
   async [Symbol.asyncDispose](): Promise<void> {
     while (this.#closing.size > 0) await this.settled();
+  }
+
+  #replay(found: StoredRecord | undefined, signal: AbortSignal) {
+    if (found === undefined || !found.isOver) return undefined;
+    return readLogFrames(this.#readLog(found.id, 0, signal));
   }
 
   #find(scope: string, ref: string): StoredRecord {

@@ -151,6 +151,12 @@ export class HistoryStore {
     return row === undefined ? undefined : storedRecord(row);
   }
 
+  /** Of a solve of an operator, whose scope is a namespace: those of the builder itself begin with a dot. */
+  findRun(ref: string): StoredRecord | undefined {
+    const row = this.#db.get<Row>("SELECT * FROM build_records WHERE ref = ? AND scope NOT LIKE '.%'", ref);
+    return row === undefined ? undefined : storedRecord(row);
+  }
+
   byId(id: number): StoredRecord | undefined {
     const row = this.#row(id);
     return row === undefined ? undefined : storedRecord(row);

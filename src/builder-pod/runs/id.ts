@@ -30,6 +30,11 @@ export function formatRunId({ uid, part, attempt }: RunId): string {
   return part === '' ? `${uid}/${attempt}` : `${uid}/${part}/${attempt}`;
 }
 
+/** The name of its build in the engine. */
+export function buildRefOf(id: RunId): string {
+  return `run-${formatRunId(id).replaceAll('/', ':')}`;
+}
+
 /** Whether `newer` takes the place of `older`. Parts of a run go on side by side. */
 export function supersedes(newer: RunId, older: RunId): boolean {
   return isSamePart(newer, older) && newer.attempt > older.attempt;

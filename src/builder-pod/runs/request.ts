@@ -3,7 +3,7 @@ import { type AbortOptions, invalidArgument } from '../../base/index.ts';
 import { toNumber, type wire } from '../../builder-api/index.ts';
 import { solveRequest } from '../daemon/solve-request.ts';
 import type { SolveRequest } from '../engine/index.ts';
-import { formatRunId, type RunId, runId } from './id.ts';
+import { buildRefOf, type RunId, runId } from './id.ts';
 
 /** A Start, checked. */
 export interface RunRequest {
@@ -74,7 +74,7 @@ export async function readStart(
     });
   }
   const { sessionId: session, writeScope, readScopes, timeoutMs, subject } = checked.data;
-  const ref = `run-${formatRunId(id).replaceAll('/', ':')}`;
+  const ref = buildRefOf(id);
   const solve = await solveRequest({ ...given, ref, session }, { write: writeScope, read: readScopes }, options);
   if (solve.frontend === '' && solve.definition === undefined)
     throw invalidArgument('solve: neither a frontend nor a definition', { reason: 'RUN_REQUEST' });

@@ -1,7 +1,8 @@
 import { formatPlatform, type Platform } from '../../base/index.ts';
 import { Builder, type GrpcServer } from '../../builder-api/index.ts';
 import { statusMessages } from '../daemon/status-messages.ts';
-import { runId } from './id.ts';
+import type { Recorder } from '../history/index.ts';
+import { buildRefOf, runId } from './id.ts';
 import { readStart } from './request.ts';
 import type { Runs } from './runs.ts';
 
@@ -14,13 +15,22 @@ export interface BuilderIdentity {
 }
 
 /** Serves `slipway.builder.v1`. */
-export function registerBuilder(server: GrpcServer, runs: Runs, identity: BuilderIdentity): void {
+export function registerBuilder(
+  server: GrpcServer,
+  runs: Runs,
+  identity: BuilderIdentity,
+  history: Pick<Recorder, 'replayRun'>,
+): void {
   server.register(Builder, {
     start: async (request, options) => await runs.start(await readStart(request, options)),
 
     attach: async function* (request, { signal }) {
-      const run = runs.watchable(runId(request.id));
-      if (run === undefined) return;
+      const id = runId(request.id);
+      const run = runs.watchable(id);
+      if (run === undefined) {
+        yield* history.replayRun(buildRefOf(id), { signal }) ?? [];
+        return;
+      }
       for await (const events of run.events({ signal })) yield* statusMessages(events);
     },
 
