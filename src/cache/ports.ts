@@ -16,6 +16,17 @@ export interface Snapshotter {
   remove(keyOrName: string, options: AbortOptions): Promise<void>;
   /** Directory with what this snapshot alone holds, deletions in overlay form (char 0/0 whiteouts, an attribute of opaque directories). */
   upperDir(keyOrName: string): string;
+  /** {@link upperDir}, and what a stack holds itself of its layers. */
+  ownDirs(keyOrName: string): readonly string[];
+  /** All directories that a committed snapshot is made of, top first. */
+  directories(name: string): readonly string[];
+  /** Where a layer of its own goes of what {@link commitStack} is to commit; not there until somebody makes it. */
+  layerDir(key: string, position: number): string;
+  /**
+   * Commits a stack: on its parent lies what each of these committed snapshots alone holds, bottom first, without copies; undefined is what lies in
+   * {@link layerDir}. They stay as long as it does.
+   */
+  commitStack(name: string, key: string, layers: readonly (string | undefined)[], options: AbortOptions): Promise<void>;
   usage(keyOrName: string, options: AbortOptions): Promise<{ readonly bytes: number; readonly inodes: number }>;
   list(): readonly { readonly name: string; readonly kind: 'active' | 'committed'; readonly parent?: string }[];
   has(keyOrName: string): boolean;
@@ -145,6 +156,13 @@ export interface Compression {
   readonly force?: boolean;
 }
 
+/** What a new ref is kept as. */
+export interface Describing {
+  readonly description: string;
+  readonly recordType?: RecordType;
+  readonly scope?: string;
+}
+
 export interface RefManager {
   /** A writable ref on top of `parent` (scratch when undefined); a lazy parent is pulled with the given sessions. */
   create(
@@ -172,6 +190,13 @@ export interface RefManager {
       readonly scope?: string;
     },
   ): Promise<ImmutableRef>;
+  /**
+   * These one above the other, bottom first: what each changed of what it was made on, counts above those before it. Nothing is pulled, unpacked or copied; it
+   * has their layers.
+   */
+  merge(refs: readonly ImmutableRef[], options: AbortOptions & Describing): Promise<ImmutableRef>;
+  /** What makes `upper` (undefined: nothing) of `lower`: the layers in between where it stands on it, else one of its own. */
+  diff(lower: ImmutableRef, upper: ImmutableRef | undefined, options: AbortOptions & Describing): Promise<ImmutableRef>;
   /** The file system without files, of the scope; it has no layers, nor has what is made on it any of it. */
   empty(options: AbortOptions & { readonly scope?: string }): Promise<ImmutableRef>;
   /**

@@ -56,14 +56,13 @@ export function dispatchCopy(
     ...command.sources.files.map((file) => fileStep(file, plan)),
   ];
   const notes: VertexNotes = { name, location: command.location, ignoreCache: state.ignoreCache };
-  if (command.link && command.chmod === '') {
+  if (command.link && command.chmod === '' && context.llbCaps.has('mergeop')) {
     const group = { id: newId(), name };
     const layer = fileVertex(undefined, steps, { ...notes, progressGroup: { ...group, weak: true } });
     state.step = firstStep;
     const linkName = stepName(state, `LINK ${text}`, platform, nameOptions);
     const linkNotes: VertexNotes = { ...notes, name: linkName, progressGroup: { ...group, weak: false } };
-    const put = context.llbCaps.has('mergeop') ? mergeVertex : overlayVertex;
-    state.output = put(state.output, layer, linkNotes);
+    state.output = mergeVertex(state.output, layer, linkNotes);
   } else state.output = fileVertex(state.output, steps, notes);
 
   for (const given of command.sources.paths) {
@@ -229,13 +228,6 @@ function mergeVertex(base: Output | undefined, layer: Output, notes: VertexNotes
     notes: { ...notes, caps: ['mergeop'] },
     body: (indexOf) => ({ kind: 'merge', merge: { inputs: [indexOf(base), indexOf(layer)] } }),
   });
-}
-
-/** What a merge comes to, by copying: what the layer has stands in place of what the base has, directories' metadata too, and no link of the base is followed. */
-function overlayVertex(base: Output | undefined, layer: Output, notes: VertexNotes): Output {
-  if (base === undefined) return layer;
-  const copy = { src: '/', dest: '/', dirCopyContents: true, alwaysReplaceExistingDestPaths: true };
-  return fileVertex(base, [{ kind: 'copy', from: layer, copy }], notes);
 }
 
 function hasWildcard(path: string): boolean {

@@ -2,8 +2,6 @@ import { LLB_CAPS } from '../../llb/index.ts';
 
 /** What LLB knows and this builder does not do yet: not advertised, so that clients and frontends choose another way or say so. */
 const NOT_BUILT: ReadonlySet<string> = new Set([
-  'mergeop',
-  'diffop',
   'passthroughop',
   'source.imageblob',
   'source.ocilayout',

@@ -10,6 +10,7 @@ import type { Executor } from '../executor/index.ts';
 import { execOp } from '../ops/exec/index.ts';
 import { fileOp } from '../ops/file/index.ts';
 import { reportingLostInputs } from '../ops/lost-inputs.ts';
+import { diffOp, mergeOp } from '../ops/merge.ts';
 import { sourceOp } from '../ops/source.ts';
 import type { SourceRegistry, SourceSecrets } from '../sources/index.ts';
 import { withoutOwnPaths } from '../state/index.ts';
@@ -72,6 +73,10 @@ function resolveOp(vertex: Vertex<VertexOp>, options: OpResolverOptions): Op<Imm
           name: vertex.name,
         }),
       );
+    case 'merge':
+      return mergeOp(op.body.merge.inputs, inputCount, { refs, hasher, resultOf: refResult, name: vertex.name });
+    case 'diff':
+      return diffOp(op.body.diff, { refs, hasher, resultOf: refResult, name: vertex.name });
     default:
       throw new CodedError('unimplemented', `ops of the kind ${op.body.kind} are not supported by this builder yet`, {
         fault: 'user',

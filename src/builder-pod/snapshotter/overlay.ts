@@ -59,6 +59,15 @@ const MIGRATIONS = [
   ALTER TABLE numbered RENAME TO snapshots;
   CREATE INDEX snapshots_parent ON snapshots (parent);
   CREATE INDEX snapshots_unsynced ON snapshots (touched) WHERE synced = 0;`,
+
+  // What a stack lays on its parent, bottom first; null for a directory of its own.
+  `CREATE TABLE snapshot_layers (
+    snapshot INTEGER NOT NULL REFERENCES snapshots (id) ON DELETE CASCADE,
+    pos INTEGER NOT NULL,
+    layer INTEGER,
+    PRIMARY KEY (snapshot, pos)
+  ) WITHOUT ROWID;
+  CREATE INDEX snapshot_layers_layer ON snapshot_layers (layer) WHERE layer IS NOT NULL;`,
 ];
 
 const TASKS = siblingModule(import.meta.url, './tasks');
@@ -67,13 +76,15 @@ const MAX_LAYERS = 500;
 const CHAIN = `WITH RECURSIVE chain (id, parent, depth) AS (
   SELECT id, parent, 0 FROM snapshots WHERE id = ?
   UNION ALL SELECT s.id, s.parent, depth + 1 FROM snapshots s JOIN chain c ON s.id = c.parent
-) SELECT id FROM chain ORDER BY depth`;
+) SELECT c.id, l.pos, l.layer FROM chain c LEFT JOIN snapshot_layers l ON l.snapshot = c.id ORDER BY depth, pos DESC`;
 const DROP_TREE = `WITH RECURSIVE tree (id) AS (
-  SELECT id FROM snapshots WHERE id = ? UNION ALL SELECT s.id FROM snapshots s JOIN tree t ON s.parent = t.id
+  SELECT id FROM snapshots WHERE id = ?
+  UNION SELECT s.id FROM tree t CROSS JOIN snapshots s ON s.parent = t.id
+  UNION SELECT l.snapshot FROM tree t CROSS JOIN snapshot_layers l ON l.layer = t.id
 ) DELETE FROM snapshots WHERE id IN (SELECT id FROM tree)`;
 
 /**
- * Snapshots as overlayfs layers: `<id>/fs` is what a snapshot alone holds. The index is in SQLite and is written last, so that a crash leaves at most
+ * Snapshots as overlayfs layers: `<id>/fs` is what a snapshot alone holds, `<id>/<position>` what a stack holds itself of its layers. The index is in SQLite and is written last, so that a crash leaves at most
  * directories that no row names, which the next start sweeps. Numbers are never used twice, by no life: a power loss may bring back the row of a snapshot
  * that was removed, and must not find another's directory under its number.
  */
@@ -140,9 +151,34 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
     this.#scheduleSync();
   }
 
+  layerDir(key: string, position: number): string {
+    return this.#layerDir(this.#active(key).id, position);
+  }
+
+  async commitStack(
+    name: string,
+    key: string,
+    layers: readonly (string | undefined)[],
+    options: AbortOptions,
+  ): Promise<void> {
+    const { id } = this.#active(key);
+    this.#db.transaction(() => {
+      for (const [pos, layer] of layers.entries())
+        this.#db.run(
+          'INSERT INTO snapshot_layers (snapshot, pos, layer) VALUES (?, ?, ?)',
+          ...[id, pos, layer === undefined ? null : this.#committed(layer).id],
+        );
+    });
+    await this.commit(name, key, options);
+  }
+
+  directories(name: string): readonly string[] {
+    return this.#directories(this.#committed(name).id);
+  }
+
   mounts(keyOrName: string): readonly Mount[] {
     const row = this.#row(keyOrName);
-    const layers = this.#db.all<{ id: number }>(CHAIN, row.id).map(({ id }) => this.#fs(id));
+    const layers = this.#directories(row.id);
     if (layers.length > MAX_LAYERS) {
       throw new CodedError(
         'failed_precondition',
@@ -170,7 +206,7 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
   async remove(keyOrName: string, { signal }: AbortOptions): Promise<void> {
     signal.throwIfAborted();
     const row = this.#row(keyOrName);
-    if (this.#hasChildren(row.id)) {
+    if (this.#isNeeded(row.id)) {
       throw new CodedError('failed_precondition', `snapshot ${keyOrName} is the parent of others`, {
         reason: 'SNAPSHOT_IN_USE',
       });
@@ -181,6 +217,15 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
 
   upperDir(keyOrName: string): string {
     return this.#fs(this.#row(keyOrName).id);
+  }
+
+  ownDirs(keyOrName: string): readonly string[] {
+    const { id } = this.#row(keyOrName);
+    const own = this.#db.all<{ pos: number }>(
+      'SELECT pos FROM snapshot_layers WHERE snapshot = ? AND layer IS NULL',
+      id,
+    );
+    return [this.#fs(id), ...own.map(({ pos }) => this.#layerDir(id, pos))];
   }
 
   async usage(
@@ -196,7 +241,7 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
     const task = { module: TASKS, fn: 'usage' };
     const used = await this.#options.pools.bulk.run<{ bytes: number; inodes: number }>(
       task,
-      { directory: this.#fs(row.id) },
+      { directories: this.ownDirs(keyOrName) },
       { signal },
     );
     if (row.kind === 'committed') {
@@ -322,8 +367,23 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
     return row;
   }
 
-  #hasChildren(id: number): boolean {
-    return this.#db.get('SELECT 1 FROM snapshots WHERE parent = ?', id) !== undefined;
+  #layerDir(id: number, position: number): string {
+    return join(this.#directory(id), String(position));
+  }
+
+  /** Of what it is mounted, top first. What a layer further up says again need not be there twice, and overlayfs takes no directory twice. */
+  #directories(id: number): string[] {
+    const rows = this.#db.all<{ id: number; pos: number | null; layer: number | null }>(CHAIN, id);
+    // That of a stack is empty: on top it gives the owner of the root, further down nothing.
+    const all = rows.flatMap(({ id: one, pos, layer }) =>
+      pos === null ? [this.#fs(one)] : [layer === null ? this.#layerDir(one, pos) : this.#fs(layer)],
+    );
+    return [...new Set((rows[0]?.pos ?? null) === null ? all : [this.#fs(id), ...all])];
+  }
+
+  #isNeeded(id: number): boolean {
+    const sql = 'SELECT 1 FROM snapshots WHERE parent = ?1 UNION ALL SELECT 1 FROM snapshot_layers WHERE layer = ?1';
+    return this.#db.get(sql, id) !== undefined;
   }
 }
 

@@ -23,15 +23,15 @@ export function finishSnapshot({ directory }: { readonly directory: string }): v
   rmSync(join(directory, 'work'), { recursive: true, force: true });
 }
 
-/** Worker task: blocks and inodes of a tree, hard links once. Something may be writing there: what vanishes meanwhile does not count. */
+/** Worker task: blocks and inodes of trees, hard links once. Something may be writing there: what vanishes meanwhile does not count. */
 export function usage(
-  { directory }: { readonly directory: string },
+  { directories }: { readonly directories: readonly string[] },
   context: TaskContext,
 ): { bytes: number; inodes: number } {
   const linked = new Set<number>();
   let bytes = 0;
   let inodes = 0;
-  const queue: Buffer[] = [Buffer.from(directory)];
+  const queue: Buffer[] = directories.map((directory) => Buffer.from(directory));
   for (let path = queue.pop(); path !== undefined; path = queue.pop()) {
     context.throwIfAborted();
     for (const name of entriesOf(path)) {

@@ -28,11 +28,24 @@ export interface LayerTools {
     args: {
       readonly directory: string;
       readonly below: string | undefined;
+      /** The directory is a view of all that there is to be. */
+      readonly whole: boolean;
       readonly into: string;
       readonly compression: Compression;
     },
     options: QueueOptions,
   ): Promise<PackedBlob>;
+  /** Whether the layer can be laid on `lowers` (top first) as it lies; else the directory `into` is made, and holds what it changes. */
+  restack(
+    args: {
+      readonly directory: string;
+      readonly below: string | undefined;
+      readonly whole: boolean;
+      readonly lowers: readonly string[];
+      readonly into: string;
+    },
+    options: QueueOptions,
+  ): Promise<boolean>;
   /** The same tar in another compression. */
   convert(
     args: { readonly blob: string; readonly digest: Digest; readonly into: string; readonly compression: Compression },

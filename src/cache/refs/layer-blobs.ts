@@ -6,10 +6,10 @@ import {
   type Digest,
 } from '../../base/index.ts';
 import type { Compression, Layer, RefOptions } from '../ports.ts';
+import { openChanges } from './changes.ts';
 import type { PackedBlob } from './context.ts';
 import { EMPTY_CHAIN } from './layer-chain.ts';
 import { type Losses, layerFailure } from './losses.ts';
-import { mountPrivately } from './mounting.ts';
 import { repositoryOf } from './place.ts';
 import type { RefRecords } from './records.ts';
 import type { BlobRow, RefRow } from './schema.ts';
@@ -65,9 +65,9 @@ export class LayerBlobs {
     this.#losses = losses;
   }
 
-  /** Blobs of the chain, bottom first. */
+  /** Blobs of the ref's layers, bottom first. */
   layers(id: string, compression: Compression, options: RefOptions): Promise<Layer[]> {
-    const rows = this.#records.imageLayersOf(id).filter(({ chain_id }) => chain_id !== EMPTY_CHAIN);
+    const rows = this.#records.layersOf(id).filter(({ chain_id }) => chain_id !== EMPTY_CHAIN);
     return Promise.all(rows.map((row) => this.#layer(row, compression, options)));
   }
 
@@ -122,25 +122,19 @@ export class LayerBlobs {
     return layerOf(blob, row);
   }
 
-  /** What a step changed, compared with what it stood on; all that there is of a whole one. */
+  /** What a step changed, compared with what it stood on, or one ref of another. */
   async #pack(
     row: RefRow,
     args: { readonly into: string; readonly compression: Compression },
     options: RefOptions,
   ): Promise<PackedBlob> {
-    const { snapshotter, tools, pools, mountDirectory } = this.#records.options;
-    const [below] = this.#records.parents(row.id);
-    const parent = below === undefined ? undefined : this.#records.row(below);
-    if (row.snapshot === null || parent?.snapshot === null) throw layerFailure(row.id, layerGone(row), options);
-    const directory = snapshotter.upperDir(row.snapshot);
+    if (row.kind === 'diff')
+      for (const parent of this.#records.parents(row.id)) await this.#unlazier.unlazy(parent, options);
+    await using changes = await openChanges(this.#records, row, options);
+    if (changes === undefined) throw layerFailure(row.id, layerGone(row), options);
+    const { directory, below, whole } = changes;
     const queued = { signal: options.signal, queue: options.sessions()[0] };
-    if (parent === undefined) return tools.pack({ ...args, directory, below: undefined }, queued);
-    if (row.kind === 'whole') {
-      await using all = await mountPrivately(pools, mountDirectory, snapshotter.mounts(row.snapshot), options);
-      return await tools.pack({ ...args, directory: all.root, below: undefined }, queued);
-    }
-    await using view = await mountPrivately(pools, mountDirectory, snapshotter.mounts(parent.snapshot), options);
-    return await tools.pack({ ...args, directory, below: view.root }, queued);
+    return await this.#records.options.tools.pack({ ...args, directory, below, whole }, queued);
   }
 
   async #adopt(path: string, { digest, size }: PackedBlob, options: AbortOptions): Promise<void> {

@@ -1,4 +1,4 @@
-import { applyLayer, convertLayer, packLayer, type UnpackLimits } from '../../oci/layers/index.ts';
+import { applyLayer, convertLayer, packLayer, restackLayer, type UnpackLimits } from '../../oci/layers/index.ts';
 import type { Pools, Privileges } from '../../sys/index.ts';
 import type { LayerTools } from './context.ts';
 
@@ -8,8 +8,9 @@ export function layerTools({ bulk }: Pools, privileges: Privileges, limits?: Unp
     apply: async (args, options) => {
       await applyLayer(bulk, { ...args, privileges, limits, ...options });
     },
-    pack: ({ directory, below, into, compression: { type, level } }, options) =>
-      packLayer(bulk, { directory, below, into, compression: { type, level }, privileges, ...options }),
+    pack: ({ directory, below, whole, into, compression: { type, level } }, options) =>
+      packLayer(bulk, { directory, below, whole, into, compression: { type, level }, privileges, ...options }),
+    restack: (args, options) => restackLayer(bulk, { ...args, overlayXattrs: privileges.overlayXattrs }, options),
     convert: ({ blob, digest, into, compression: { type, level } }, options) =>
       convertLayer(bulk, { blob, digest, into, compression: { type, level }, ...options }),
   };

@@ -148,18 +148,23 @@ export class Losses {
   async missing(snapshots: readonly string[], { signal }: AbortOptions): Promise<ReadonlySet<string>> {
     const { snapshotter, pools } = this.#records.options;
     const known = snapshots.filter((name) => snapshotter.has(name));
-    const paths = known.map((name) => snapshotter.upperDir(name));
+    const owned = known.flatMap((name) => snapshotter.ownDirs(name).map((path) => ({ name, path })));
+    const paths = owned.map(({ path }) => path);
     const found = await pools.short.run<number[]>({ module: TASKS, fn: 'missingDirectories' }, { paths }, { signal });
-    return new Set([...snapshots.filter((name) => !known.includes(name)), ...found.map((n) => known[n] as string)]);
+    return new Set([
+      ...snapshots.filter((name) => !known.includes(name)),
+      ...found.map((n) => owned[n]?.name as string),
+    ]);
   }
 
   async #checkSnapshots(id: string, options: AbortOptions, cause?: unknown): Promise<void> {
-    const chain = this.#records.layersOf(id);
+    const all = this.#records.under(id);
     const missing = await this.missing(
-      chain.flatMap(({ snapshot }) => (snapshot === null ? [] : [snapshot])),
+      all.flatMap(({ snapshot }) => (snapshot === null ? [] : [snapshot])),
       options,
     );
-    const lowest = chain.find(({ snapshot }) => snapshot !== null && missing.has(snapshot));
+    const lost = all.filter(({ snapshot }) => snapshot !== null && missing.has(snapshot));
+    const [lowest] = inOrder(lost, (row) => this.#records.under(row.id).map((one) => one.id));
     if (lowest === undefined) return;
     await this.#forgetSnapshots(lowest);
     const gone = new CodedError('data_loss', `the files of ref ${lowest.id} (${lowest.description}) are gone`, {
@@ -174,13 +179,14 @@ export class Losses {
   /** What was unpacked of a ref and of all that stands on it is worth nothing without it. Layers whose blobs can be had are lazy again. */
   async #forgetSnapshots(lowest: RefRow): Promise<void> {
     const { db, snapshotter, onResultDropped, log } = this.#records.options;
-    const above = db.all<RefRow>(
-      `WITH RECURSIVE above (id, depth) AS (
-        SELECT id, 0 FROM refs WHERE snapshot = ?
-        UNION ALL SELECT p.ref, depth + 1 FROM above a CROSS JOIN ref_parents p ON p.parent = a.id
-      ) SELECT refs.* FROM above CROSS JOIN refs ON refs.id = above.id WHERE refs.kind <> 'mutable' ORDER BY depth`,
+    const affected = db.all<RefRow>(
+      `WITH RECURSIVE above (id) AS (
+        SELECT id FROM refs WHERE snapshot = ?
+        UNION SELECT p.ref FROM above a CROSS JOIN ref_parents p ON p.parent = a.id
+      ) SELECT refs.* FROM above CROSS JOIN refs ON refs.id = above.id WHERE refs.kind <> 'mutable'`,
       lowest.snapshot,
     );
+    const above = inOrder(affected, ({ id }) => this.#records.parents(id));
     log.warn('the files of a ref are gone', {
       ref: lowest.id,
       description: lowest.description,
@@ -215,6 +221,25 @@ export class Losses {
   #blobOf(row: RefRow, digest: Digest): BlobRow | undefined {
     return this.#records.blobs(row.id).find((blob) => blob.digest === digest);
   }
+}
+
+/** What each needs of the others before it. */
+function inOrder(rows: readonly RefRow[], needs: (row: RefRow) => readonly string[]): RefRow[] {
+  const waiting = new Map(rows.map((row) => [row.id, row]));
+  const ordered: RefRow[] = [];
+  const open = [...rows].reverse().map((row) => ({ row, begun: false }));
+  for (let at = open.pop(); at !== undefined; at = open.pop()) {
+    const { row, begun } = at;
+    if (begun) ordered.push(row);
+    else if (waiting.delete(row.id)) {
+      open.push({ row, begun: true });
+      for (const id of needs(row)) {
+        const needed = waiting.get(id);
+        if (needed !== undefined) open.push({ row: needed, begun: false });
+      }
+    }
+  }
+  return ordered;
 }
 
 function damaged(digest: Digest, cause?: unknown): CodedError {

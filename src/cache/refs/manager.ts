@@ -1,5 +1,6 @@
 import { type AbortOptions, CodedError, KeyedMutex, neverAborted, newId } from '../../base/index.ts';
 import type {
+  Describing,
   ImmutableRef,
   Layer,
   LazyProvider,
@@ -22,11 +23,8 @@ import { recover } from './recovery.ts';
 import { MIGRATIONS, type RefRow } from './schema.ts';
 import { Unlazier } from './unlazy.ts';
 
-interface Describing {
-  readonly description: string;
-  readonly recordType?: RecordType;
-  readonly scope?: string;
-}
+/** As many as an overlay takes. */
+const MAX_MERGED_LAYERS = 500;
 
 /** The refs of a state directory (design 3, Storage). */
 export class Refs implements RefManager, AsyncDisposable {
@@ -129,6 +127,55 @@ export class Refs implements RefManager, AsyncDisposable {
       }
     });
     return new ImmutableHandle(this.#engine, parent as unknown as string);
+  }
+
+  async merge(refs: readonly ImmutableRef[], options: AbortOptions & Describing): Promise<ImmutableRef> {
+    options.signal.throwIfAborted();
+    const { records } = this;
+    const full = refs.filter(({ id }) => !records.isEmpty(id));
+    const [only] = full;
+    if (only === undefined) return await this.empty(options);
+    if (full.length === 1) return only.clone();
+    return this.#combine('merge', full, options);
+  }
+
+  async diff(
+    lower: ImmutableRef,
+    upper: ImmutableRef | undefined,
+    options: AbortOptions & Describing,
+  ): Promise<ImmutableRef> {
+    options.signal.throwIfAborted();
+    if (upper?.id === lower.id) return await this.empty(options);
+    if (this.records.isEmpty(lower.id)) return upper === undefined ? await this.empty(options) : upper.clone();
+    if (upper !== undefined) return this.#combine('diff', [lower, upper], options);
+    const nothing = await this.empty(options);
+    try {
+      return this.#combine('diff', [lower, nothing], options);
+    } finally {
+      await nothing.release();
+    }
+  }
+
+  #combine(
+    kind: 'merge' | 'diff',
+    refs: readonly ImmutableRef[],
+    { description, recordType, scope }: Describing,
+  ): ImmutableRef {
+    let layers = 0;
+    for (const { id } of refs) {
+      layers += this.records.layersOf(id).length;
+      if (layers > 2 * MAX_MERGED_LAYERS || (kind === 'merge' && layers > MAX_MERGED_LAYERS))
+        throw new CodedError(
+          'failed_precondition',
+          `${description}: it would have more than ${MAX_MERGED_LAYERS} layers`,
+          {
+            reason: 'SNAPSHOT_TOO_DEEP',
+            hint: 'join steps, or copy the files into a stage from scratch',
+          },
+        );
+    }
+    const parents = refs.map(({ id }) => id);
+    return new ImmutableHandle(this.#engine, this.records.insert({ kind, parents, description, recordType, scope }));
   }
 
   async empty({ signal, scope = '' }: AbortOptions & { readonly scope?: string }): Promise<ImmutableRef> {

@@ -119,7 +119,7 @@ export class NamedRefs {
   async #isWhole({ ref }: Row, options: AbortOptions): Promise<boolean> {
     const { records, losses } = this.#engine;
     const snapshots = records
-      .layersOf(ref)
+      .under(ref)
       .flatMap(({ id, kind, snapshot }) => (kind === 'mutable' ? [id] : snapshot === null ? [] : [snapshot]));
     return (await losses.missing(snapshots, options)).size === 0;
   }

@@ -2,11 +2,14 @@ import { type Descriptor, type Digest, newId } from '../../base/index.ts';
 import type { LazyProvider, RecordType } from '../ports.ts';
 import type { RefsOptions } from './context.ts';
 import { EMPTY_CHAIN } from './layer-chain.ts';
-import { imageLayersOf, layersOf } from './layers-of.ts';
-import type { BlobRow, RefKind, RefRow } from './schema.ts';
+import { layersOf, parentsOf } from './layers-of.ts';
+import { type BlobRow, hasOwnBlob, type RefKind, type RefRow } from './schema.ts';
 
 /** Blobs of one layer, in other compressions or from elsewhere, that are known without being here: registries may name any number. */
 const MAX_FORMS = 16;
+const UNDER = `WITH RECURSIVE tree (id) AS (
+  SELECT id FROM refs WHERE id = ? UNION SELECT p.parent FROM tree CROSS JOIN ref_parents p ON p.ref = tree.id
+) SELECT refs.* FROM tree CROSS JOIN refs ON refs.id = tree.id`;
 const STANDING_ON = `WITH RECURSIVE below (id) AS (
   SELECT id FROM refs WHERE id = ?1 UNION SELECT p.parent FROM below b CROSS JOIN ref_parents p ON p.ref = b.id
 ), above (id) AS (
@@ -56,18 +59,17 @@ export class RefRecords {
     return layersOf(this.options.db, id);
   }
 
-  /** {@link imageLayersOf} */
-  imageLayersOf(id: string): RefRow[] {
-    return imageLayersOf(this.options.db, id);
-  }
-
   /** What the ref is made of, in order. */
   parents(id: string): string[] {
-    const sql = 'SELECT parent FROM ref_parents WHERE ref = ? ORDER BY pos';
-    return this.options.db.all<{ parent: string }>(sql, id).map(({ parent }) => parent);
+    return parentsOf(this.options.db, id);
   }
 
-  /** The ref and all that it is made of, one by one, that are or stand on `layer`. */
+  /** The ref and all that it is made of, each once. */
+  under(id: string): RefRow[] {
+    return this.options.db.all<RefRow>(UNDER, id);
+  }
+
+  /** Those of {@link under} that are or stand on `layer`. */
   standingOn(layer: string, id: string): RefRow[] {
     return this.options.db.all<RefRow>(STANDING_ON, id, layer);
   }
@@ -239,16 +241,22 @@ export class RefRecords {
     return this.options.db.get('SELECT 1 FROM refs WHERE snapshot = ?', snapshot) !== undefined;
   }
 
-  /** Whether the content of a ref can be had: unpacked here, or lazy with a way to get it. */
+  /** Whether the content of a ref can be had: unpacked here, or lazy with a way to get it, or made of what can. */
   obtainable(row: RefRow): boolean {
     const wanted: RefRow[] = [row];
+    const seen = new Set<string>();
     for (let one = wanted.pop(); one !== undefined; one = wanted.pop()) {
       if (one.snapshot !== null) {
         if (!this.options.snapshotter.has(one.snapshot)) return false;
         continue;
       }
-      if (this.usableBlobs(one).length === 0) return false;
-      if (one.kind !== 'whole') for (const parent of this.parents(one.id)) wanted.push(this.row(parent) as RefRow);
+      if (hasOwnBlob(one) && this.usableBlobs(one).length === 0) return false;
+      if (one.kind === 'whole') continue;
+      for (const parent of this.parents(one.id)) {
+        if (seen.has(parent)) continue;
+        seen.add(parent);
+        wanted.push(this.row(parent) as RefRow);
+      }
     }
     return true;
   }

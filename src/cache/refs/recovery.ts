@@ -13,10 +13,13 @@ export async function recover(records: RefRecords): Promise<void> {
     db.run('CREATE TEMP TABLE IF NOT EXISTS present (name TEXT PRIMARY KEY) WITHOUT ROWID');
     db.run('DELETE FROM present');
     for (const { name } of snapshots) db.run('INSERT INTO present VALUES (?)', name);
+    // A stack is made again when somebody mounts it.
+    db.run(`UPDATE refs SET snapshot = NULL, size = NULL WHERE kind IN ('merge', 'diff') AND snapshot IS NOT NULL
+      AND snapshot NOT IN (SELECT name FROM present)`);
     const gone = db.all<{ id: string; stored: number }>(
       `WITH RECURSIVE gone (id) AS (
         SELECT id FROM refs WHERE kind <> 'mutable' AND snapshot IS NOT NULL AND snapshot NOT IN (SELECT name FROM present)
-        UNION SELECT id FROM refs WHERE kind <> 'mutable' AND snapshot IS NULL
+        UNION SELECT id FROM refs WHERE kind IN ('layer', 'whole') AND snapshot IS NULL
           AND NOT EXISTS (SELECT 1 FROM ref_blobs WHERE ref = refs.id)
         UNION SELECT id FROM refs WHERE kind = 'mutable'
           AND (id NOT IN (SELECT ref FROM named_refs WHERE kept = 1)

@@ -75,7 +75,7 @@ test('layers are packed in the turns of the build that wants them', async () => 
     queues.push(queue);
     return Promise.reject(new Error('told'));
   };
-  await using state = await openTestState({ tools: { apply: told, pack: told, convert: told } });
+  await using state = await openTestState({ tools: { apply: told, pack: told, restack: told, convert: told } });
   const mutable = await state.refs.create(undefined, describing);
   const ref = await mutable.commit(options);
   await expect(ref.layers({ ...options, sessions: () => ['of-this-build', 'other'] })).rejects.toThrow('told');

@@ -59,7 +59,12 @@ test('no call reads a whole table', async () => {
       await named.keep();
       await named.release();
     }
+    const merged = await refs.merge([await refs.diff(base, child, describing), base], describing);
+    await merged.mounts(options);
+    await merged.check(options);
     await (await refs.get(child.id))?.release();
+    await merged.release();
+    await refs.forget(merged.id);
     await lazy.release();
     await child.release();
     await base.release();

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { Database } from '../metadata/index.ts';
-import { imageLayersOf, layersOf } from './layers-of.ts';
+import { layersOf } from './layers-of.ts';
 import { MIGRATIONS } from './schema.ts';
 
 test('what earlier versions took by its digest alone vouches for nothing any more', async () => {
@@ -77,7 +77,7 @@ test('states of clients’ directories of earlier versions are packed anew, each
       db.run(blob, id, `sha256:${n}`);
     }
     db.migrate('refs', MIGRATIONS);
-    expect(imageLayersOf(db, 'step').map(({ id }) => id)).toEqual(['two', 'step']);
+    expect(layersOf(db, 'step').map(({ id }) => id)).toEqual(['two', 'step']);
     expect(db.all('SELECT ref FROM ref_blobs')).toEqual([{ ref: 'step' }]);
   } finally {
     rmSync(folder, { recursive: true });

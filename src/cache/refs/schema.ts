@@ -105,8 +105,11 @@ export const MIGRATIONS: readonly string[] = [
   DELETE FROM ref_blobs WHERE ref IN (SELECT id FROM refs WHERE kind = 'whole');`,
 ];
 
-/** What a ref is: being written, a layer on its parent, or one layer with all that its parent only keeps the files of. */
-export type RefKind = 'mutable' | 'layer' | 'whole';
+/**
+ * What a ref is: being written on its parent, or that once it is done; one layer with all that its parent only keeps the files of; its parents one above the
+ * other; what makes the second parent of the first.
+ */
+export type RefKind = 'mutable' | 'layer' | 'whole' | 'merge' | 'diff';
 
 /** A row of `refs`. Times in ms since the epoch, size in bytes. */
 export interface RefRow {
@@ -142,4 +145,9 @@ export interface BlobRow {
   readonly held: number;
   /** Registry reference that a given blob can be had from. */
   readonly provider: string | null;
+}
+
+/** Whether the ref is had again by its blob, and not by those of others. */
+export function hasOwnBlob({ kind }: RefRow): boolean {
+  return kind === 'layer' || kind === 'whole';
 }

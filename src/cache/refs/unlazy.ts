@@ -8,9 +8,10 @@ import {
   newId,
 } from '../../base/index.ts';
 import type { RefOptions } from '../ports.ts';
+import { changedRefs, openChanges } from './changes.ts';
 import { type Losses, layerFailure, pullFailure } from './losses.ts';
 import type { RefRecords } from './records.ts';
-import type { BlobRow, RefRow } from './schema.ts';
+import { type BlobRow, hasOwnBlob, type RefRow } from './schema.ts';
 import { SharedWork } from './shared-work.ts';
 
 /** Blobs pulled at once from one registry for one scope: a registry that drips, or a tenant that pulls much, keeps nobody else waiting. */
@@ -31,25 +32,30 @@ export class Unlazier {
     this.#losses = losses;
   }
 
-  /** Afterwards the ref and all below it have snapshots. @throws CodedError not_found when a blob can no longer be had */
+  /** Afterwards the ref and what it is mounted of have snapshots. @throws CodedError not_found when a blob can no longer be had */
   async unlazy(id: string, options: RefOptions): Promise<void> {
-    const lazy = this.#records.imageLayersOf(id).filter((row) => row.snapshot === null);
+    const lazy = this.#lazyOnes(id);
     if (lazy.length === 0) return;
     const stop = new AbortController();
     const signal = AbortSignal.any([options.signal, stop.signal]);
     // Pulls run ahead of unpacking, which goes bottom up.
     const chosen = lazy.map((row) => {
+      if (!hasOwnBlob(row)) return { row };
       const blob = this.#records.usableBlobs(row)[0];
       if (blob === undefined) throw layerFailure(row.id, gone(row, 'its layer'), options);
       return { row, blob };
     });
-    const pulls = chosen.map(({ row, blob }) => this.pull(row, blob, { ...options, signal }));
-    for (const pull of pulls) pull.catch(() => {});
+    const pulls = chosen.map(({ row, blob }) => blob && this.pull(row, blob, { ...options, signal }));
+    for (const pull of pulls) pull?.catch(() => {});
     try {
       for (const [n, { row, blob }] of chosen.entries()) {
-        const path = (await pulls[n]) as string;
+        const path = await pulls[n];
         await this.#unpacks
-          .run(row.id, { ...options }, { signal }, (shared) => this.#unpack(row.id, blob, path, shared))
+          .run(row.id, { ...options }, { signal }, (shared) =>
+            blob === undefined || path === undefined
+              ? this.#stack(row.id, shared)
+              : this.#unpack(row.id, blob, path, shared),
+          )
           .catch((error: unknown) => {
             throw layerFailure(row.id, error, options);
           });
@@ -59,6 +65,40 @@ export class Unlazier {
       await Promise.allSettled(pulls);
       throw error;
     }
+  }
+
+  /** The ref and what must have a snapshot before it, as far as these have none: each once, after those that it needs. */
+  #lazyOnes(id: string): RefRow[] {
+    const records = this.#records;
+    const found = new Set<string>();
+    const order: RefRow[] = [];
+    const ways: { readonly id: string; readonly row?: RefRow }[] = [{ id }];
+    for (let at = ways.pop(); at !== undefined; at = ways.pop()) {
+      if (at.row !== undefined) order.push(at.row);
+      if (at.row !== undefined || found.has(at.id)) continue;
+      found.add(at.id);
+      const row = records.row(at.id);
+      if (row === undefined || row.snapshot !== null) continue;
+      const { base, layers } = this.#partsOf(row);
+      const needed =
+        row.kind === 'whole'
+          ? []
+          : row.kind === 'layer'
+            ? records.parents(row.id)
+            : layers.flatMap((one) => changedRefs(records, one));
+      ways.push({ id: row.id, row });
+      for (const one of needed.toReversed()) ways.push({ id: one });
+      if (base !== undefined) ways.push({ id: base });
+    }
+    return order;
+  }
+
+  /** What the snapshot of a merge or a diff is stacked of: layers on the snapshot of `base`, where they lie as they were made. */
+  #partsOf({ id, kind }: RefRow): { readonly base: string | undefined; readonly layers: readonly RefRow[] } {
+    const records = this.#records;
+    if (kind !== 'merge') return { base: undefined, layers: records.layersOf(id) };
+    const [base, ...others] = records.parents(id);
+    return { base, layers: others.flatMap((other) => records.layersOf(other)) };
   }
 
   /** Path of a blob of this ref's layer in the content store, pulled if need be. */
@@ -107,6 +147,42 @@ export class Unlazier {
     return content.path(digest);
   }
 
+  /** The snapshot of a merge or a diff: of the layers' own directories, as far as they may lie there as they are. */
+  async #stack(id: string, { signal, participants }: AbortOptions & { participants: Participants }): Promise<void> {
+    const queued = { signal, queue: [...participants][0]?.sessions()[0] };
+    const records = this.#records;
+    const { snapshotter, tools, db } = records.options;
+    const row = records.row(id);
+    if (row === undefined) throw new CodedError('not_found', `ref ${id} is gone`, { fault: 'infrastructure' });
+    if (row.snapshot !== null) return;
+    const { base, layers } = this.#partsOf(row);
+    const parent = base === undefined ? undefined : (records.row(base)?.snapshot ?? undefined);
+    if (base !== undefined && parent === undefined) throw gone(row, 'what it lies on');
+    const key = `stack-${newId()}`;
+    const name = snapshotter.has(id) ? newId() : id;
+    await snapshotter.prepare(key, parent, { signal });
+    let snapshot = key;
+    try {
+      const lowers = parent === undefined ? [] : [...snapshotter.directories(parent)];
+      const stack: (string | undefined)[] = [];
+      for (const [position, layer] of layers.entries()) {
+        await using changes = await openChanges(records, layer, { signal });
+        if (changes === undefined) throw layerFailure(layer.id, gone(layer, 'its layer'), { signal });
+        const { directory, below, whole } = changes;
+        const into = snapshotter.layerDir(key, position);
+        const fits = await tools.restack({ directory, below, whole, lowers, into }, queued);
+        stack.push(fits ? (layer.snapshot ?? undefined) : undefined);
+        lowers.unshift(fits ? directory : into);
+      }
+      await snapshotter.commitStack(name, key, stack, { signal });
+      snapshot = name;
+      db.run('UPDATE refs SET snapshot = ?, size = NULL WHERE id = ?', name, id);
+    } catch (error) {
+      await snapshotter.remove(snapshot, { signal: neverAborted }).catch(() => {});
+      throw error;
+    }
+  }
+
   async #unpack(
     id: string,
     layer: BlobRow,
@@ -115,12 +191,12 @@ export class Unlazier {
   ): Promise<void> {
     const records = this.#records;
     const { snapshotter, tools, db } = records.options;
-    const rows = records.imageLayersOf(id);
-    const row = rows.at(-1);
+    const row = records.row(id);
     if (row === undefined) throw new CodedError('not_found', `ref ${id} is gone`, { fault: 'infrastructure' });
     if (row.snapshot !== null) return;
-    const below = rows.slice(0, -1).map(({ snapshot }) => snapshot as string);
-    const like = records.snapshotLike(row, below.at(-1));
+    const [parent] = row.kind === 'whole' ? [] : records.parents(id).map((one) => records.row(one));
+    if (parent?.snapshot === null) throw gone(row, 'what it lies on');
+    const like = records.snapshotLike(row, parent?.snapshot);
     if (like !== undefined) {
       db.run('UPDATE refs SET snapshot = ? WHERE id = ?', like, id);
       db.run('UPDATE refs SET size = NULL WHERE snapshot = ?', like);
@@ -136,10 +212,10 @@ export class Unlazier {
     const key = `unpack-${newId()}`;
     // One that was found damaged may still be there under the first name.
     const name = snapshotter.has(id) ? newId() : id;
-    await snapshotter.prepare(key, below.at(-1), { signal });
+    await snapshotter.prepare(key, parent?.snapshot, { signal });
     let snapshot = key;
     try {
-      const lowers = below.map((name) => snapshotter.upperDir(name)).reverse();
+      const lowers = parent === undefined ? [] : snapshotter.directories(parent.snapshot);
       const diffId = layer.diff_id as Digest;
       const args = {
         blob,

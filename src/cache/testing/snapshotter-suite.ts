@@ -142,6 +142,37 @@ export function snapshotterSuite(
       expect(existsSync(upper)).toBe(false);
     });
 
+    test('a stack shows layers one above the other where they lie, and keeps them', async () => {
+      await using opened = await open();
+      const { snapshotter } = opened;
+      await layer(snapshotter, 'base', undefined, (root) => {
+        writeFileSync(join(root, 'a'), 'base');
+        writeFileSync(join(root, 'b'), 'base');
+      });
+      await layer(snapshotter, 'apart', undefined, (root) => writeFileSync(join(root, 'b'), 'apart'));
+      await snapshotter.prepare('key', 'base', options);
+      const own = snapshotter.layerDir('key', 1);
+      mkdirSync(own);
+      writeFileSync(join(own, 'c'), 'own');
+      await snapshotter.commitStack('stack', 'key', ['apart', undefined, 'apart'], options);
+      const upper = (name: string) => snapshotter.upperDir(name);
+      expect(snapshotter.directories('stack')).toEqual([upper('stack'), upper('apart'), own, upper('base')]);
+      expect(snapshotter.ownDirs('stack')).toEqual([upper('stack'), own]);
+      await layer(snapshotter, 'top', 'stack', (root) => rmSync(join(root, 'a')));
+      withMount(snapshotter.mounts('top'), (root) => {
+        expect(readdirSync(root).sort()).toEqual(['b', 'c']);
+        expect(readFileSync(join(root, 'b'), 'utf8')).toBe('apart');
+      });
+      withMount(snapshotter.mounts('stack'), (root) => {
+        expect(readdirSync(root).sort()).toEqual(['a', 'b', 'c']);
+        expect(statSync(join(root, 'b')).ino).toBe(statSync(join(upper('apart'), 'b')).ino);
+      });
+      expect((await snapshotter.usage('stack', options)).inodes).toBe(1);
+      await expect(snapshotter.remove('apart', options)).rejects.toMatchObject({ code: 'failed_precondition' });
+      for (const one of ['top', 'stack', 'apart', 'base']) await snapshotter.remove(one, options);
+      expect(snapshotter.list()).toEqual([]);
+    });
+
     test('usage counts hard links once', async () => {
       await using opened = await open();
       const { snapshotter } = opened;

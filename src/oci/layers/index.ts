@@ -15,6 +15,7 @@ import {
 } from '../../sys/index.ts';
 import type { CompressionChoice, StreamCompression } from '../compression/index.ts';
 import { DEFAULT_UNPACK_LIMITS, type UnpackLimits, unpackLimit } from './limits.ts';
+import type { RestackArgs } from './restack.ts';
 import type { ConvertArgs, PackArgs, PackedLayer, TreesArgs, UnpackArgs, Unpacked } from './task.ts';
 import type { PackedTree } from './walk.ts';
 
@@ -28,6 +29,8 @@ export interface PackLayerOptions extends QueueOptions {
   readonly directory: string;
   /** A view of the layers below: only what differs from it is packed. */
   readonly below?: string | undefined;
+  /** The directory is a view of all that there is to be: what of `below` is not there is gone. */
+  readonly whole?: boolean | undefined;
   /** Where the blob goes: a temp file of the content store, written anew. */
   readonly into: string;
   readonly compression: CompressionChoice;
@@ -39,11 +42,20 @@ export interface PackLayerOptions extends QueueOptions {
 
 /** Makes the layer blob of a directory in one pass of a bulk worker. */
 export function packLayer(pool: WorkerPool, options: PackLayerOptions): Promise<PackedLayer> {
-  const { directory, below, into, compression, privileges = ROOT, sourceDateEpoch, signal, queue } = options;
+  const { directory, below, whole, into, compression, privileges = ROOT, sourceDateEpoch, signal, queue } = options;
   const maxMtime = sourceDateEpoch === undefined ? undefined : BigInt(sourceDateEpoch) * 1_000_000_000n;
   const { overlayXattrs } = privileges;
-  const args: PackArgs = { directory, below, into, compression, overlayXattrs, maxMtime };
+  const args: PackArgs = { directory, below, whole, into, compression, overlayXattrs, maxMtime };
   return pool.run({ module, fn: 'packLayerTask' }, args, { signal, queue });
+}
+
+/** {@link file://./restack.ts} in a worker. */
+export function restackLayer(
+  pool: WorkerPool,
+  args: RestackArgs,
+  { signal, queue }: Pick<PackLayerOptions, 'signal' | 'queue'>,
+): Promise<boolean> {
+  return pool.run({ module, fn: 'restackTask' }, args, { signal, queue });
 }
 
 export interface TarTreesOptions extends AbortOptions {

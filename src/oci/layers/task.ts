@@ -11,6 +11,7 @@ import {
 } from '../compression/index.ts';
 import { TAR_BLOCK, TarReader } from '../tar/index.ts';
 import { limitError, type UnpackLimits } from './limits.ts';
+import { type RestackArgs, restack } from './restack.ts';
 import { TreeWriter, type Whiteouts } from './tree-writer.ts';
 import { type PackedTree, packTree, packTrees } from './walk.ts';
 
@@ -32,6 +33,7 @@ export interface PackedLayer {
 export interface PackArgs {
   readonly directory: string;
   readonly below?: string | undefined;
+  readonly whole?: boolean | undefined;
   readonly into: string;
   readonly compression: CompressionChoice;
   readonly overlayXattrs: string;
@@ -41,11 +43,16 @@ export interface PackArgs {
 export async function packLayerTask(args: PackArgs, context: TaskContext): Promise<PackedLayer> {
   const chunks = packTree(args.directory, {
     below: args.below,
+    whole: args.whole,
     maxMtime: args.maxMtime,
     overlayXattrs: args.overlayXattrs,
     check: () => context.throwIfAborted(),
   });
   return writeLayer(chunks, args.into, args.compression, context);
+}
+
+export function restackTask(args: RestackArgs, context: TaskContext): boolean {
+  return restack(args, () => context.throwIfAborted());
 }
 
 export interface TreesArgs {

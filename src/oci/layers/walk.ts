@@ -26,13 +26,18 @@ const METACOPY = 'overlay.metacopy';
 /**
  * The tar of what an overlay upper directory changes of `below`, a view of the layers under it (without one, of any tree), chunk by chunk: names sorted bytewise
  * within each directory, parents of what changed first, without the root itself; a whiteout for each entry that is gone, hard links after their first name,
- * sockets left out. An entry that is as below is no change, and neither is a directory's time: as containerd's differ for overlays has it.
+ * sockets left out. An entry that is as below is no change, and neither is a directory's time: as containerd's differ for overlays has it. With `whole` the
+ * directory is a view of all that there is to be: what of `below` is not there is gone.
  */
 export function* packTree(
   directory: string,
-  options: WalkOptions & Pick<PackerOptions, 'overlayXattrs'> & { readonly below?: string | undefined } = {},
+  options: WalkOptions &
+    Pick<PackerOptions, 'overlayXattrs'> & {
+      readonly below?: string | undefined;
+      readonly whole?: boolean | undefined;
+    } = {},
 ): Generator<Buffer> {
-  yield* pack([{ directory }], options.below, options);
+  yield* pack([{ directory, whole: options.whole }], options.below, options);
 }
 
 export interface PackedTree {
@@ -41,6 +46,8 @@ export interface PackedTree {
   readonly prefix?: string | undefined;
   /** The modification time of everything, in nanoseconds; undefined leaves each its own. */
   readonly mtimeNs?: bigint | undefined;
+  /** Hides all below. */
+  readonly whole?: boolean | undefined;
 }
 
 /** One archive of several trees, each below its prefix, which gets an entry of its own. */
@@ -51,17 +58,21 @@ export function* packTrees(trees: readonly PackedTree[], options: WalkOptions = 
 function* pack(trees: readonly PackedTree[], below: string | undefined, options: PackerOptions): Generator<Buffer> {
   const packer = new TreePacker(options);
   using under = below === undefined ? undefined : openDirectory(below);
-  for (const { directory, prefix, mtimeNs } of trees) {
+  for (const { directory, prefix, mtimeNs, whole = false } of trees) {
     using root = openDirectory(directory);
     packer.mtimeNs = mtimeNs;
     if (prefix !== undefined) packer.prefix(byteString(prefix));
-    yield* packer.directory(root, under, prefix === undefined ? ROOT : { ...ROOT, path: `${byteString(prefix)}/` });
+    yield* packer.directory(
+      root,
+      under,
+      prefix === undefined ? { ...ROOT, isOpaque: whole } : { ...ROOT, path: `${byteString(prefix)}/` },
+    );
   }
   packer.writer.finish();
   yield* packer.drain();
 }
 
-function openDirectory(path: string): Dir {
+export function openDirectory(path: string): Dir {
   return new Dir(openSync(path, O_PATH | constants.O_DIRECTORY));
 }
 
@@ -104,7 +115,7 @@ class TreePacker {
   /** A step may set the attributes that do not count here. */
   #isOpaque(xattrs: ReadonlyMap<string, Buffer>): boolean {
     const { overlayXattrs = ROOT_PRIVILEGES.overlayXattrs } = this.#options;
-    return xattrs.get(`${overlayXattrs}opaque`)?.toString('latin1') === 'y';
+    return isOpaque(xattrs, overlayXattrs);
   }
 
   *drain(): Generator<Buffer> {
@@ -252,7 +263,7 @@ class TreePacker {
   }
 }
 
-function entryNames(dir: Dir): ByteString[] {
+export function entryNames(dir: Dir): ByteString[] {
   return readdirSync(dir.procPath, { encoding: 'latin1' });
 }
 
@@ -274,4 +285,9 @@ function withXattrs(all: ReadonlyMap<string, Buffer>, path: ByteString): Pick<Ta
       );
   }
   return kept.size === 0 ? {} : { xattrs: kept };
+}
+
+/** Whether a directory with these attributes hides what lies below. */
+export function isOpaque(xattrs: ReadonlyMap<string, Buffer>, overlayXattrs: string): boolean {
+  return xattrs.get(`${overlayXattrs}opaque`)?.toString('latin1') === 'y';
 }

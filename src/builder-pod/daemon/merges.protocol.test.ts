@@ -1,0 +1,255 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { digestOf } from '../../base/index.ts';
+import { diff, encodeDefinition, FileActions, local, merge, type State, scratch } from '../../llb/index.ts';
+import { TarReader } from '../../oci/tar/index.ts';
+
+/** Merges and diffs through the real daemon and through ours: layers must be the same to the byte, and so must the file systems that are mounted. */
+const cache =
+  process.env['SLIPWAY_CACHE'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'slipway');
+const buildctl = join(cache, 'tools', 'buildctl');
+const temp = mkdtempSync(join(tmpdir(), 'slipway-merges-'));
+const context = join(temp, 'context');
+const OLD = 1_500_000_000;
+/** Instead of a time at which something was built. */
+const NOW = 'now';
+
+class Daemon {
+  readonly #name: string;
+  readonly #address: string;
+  readonly #process: ChildProcess;
+  #builds = 0;
+  #log = '';
+
+  constructor(name: string, program: string, args: readonly string[]) {
+    this.#name = name;
+    this.#address = join(temp, `${name}.sock`);
+    const common = ['--root', join(temp, name), '--addr', `unix://${this.#address}`];
+    this.#process = spawn(program, [...common, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    for (const stream of [this.#process.stdout, this.#process.stderr])
+      stream?.on('data', (chunk: Buffer) => (this.#log += chunk.toString()));
+  }
+
+  async ready(): Promise<void> {
+    while (!existsSync(this.#address)) {
+      if (this.#process.exitCode !== null) throw new Error(`${this.#name} ended: ${this.#log}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  async build(state: State | undefined, ...args: readonly string[]): Promise<string> {
+    const child = spawn(
+      buildctl,
+      [...['--addr', `unix://${this.#address}`, 'build', '--progress=plain', '--local', `context=${context}`], ...args],
+      { stdio: ['pipe', 'pipe', 'pipe'] },
+    );
+    let text = '';
+    for (const stream of [child.stdout, child.stderr])
+      stream?.on('data', (chunk: Buffer) => (text += chunk.toString()));
+    child.stdin?.end(state === undefined ? undefined : encodeDefinition(state.marshal()));
+    const [code] = (await once(child, 'close')) as [number | null];
+    if (code !== 0) throw new Error(`${this.#name}: ${text}`);
+    return text;
+  }
+
+  /** Of the file in a folder. */
+  async dockerfile(folder: string): Promise<{ readonly text: string; readonly layers: readonly Layer[] }> {
+    const dest = join(temp, `${this.#name}-${this.#builds++}`);
+    const text = await this.build(
+      undefined,
+      ...['--progress=rawjson', '--frontend', 'dockerfile.v0', '--local', `dockerfile=${join(temp, folder)}`],
+      ...['--output', `type=oci,tar=false,dest=${dest}`],
+    );
+    return { text, layers: layersIn(dest) };
+  }
+
+  async layers(state: State): Promise<readonly Layer[]> {
+    const dest = join(temp, `${this.#name}-${this.#builds++}`);
+    await this.build(state, '--output', `type=oci,tar=false,dest=${dest}`);
+    return layersIn(dest);
+  }
+
+  /** What is mounted, as a step sees it. */
+  async tree(state: State): Promise<readonly string[]> {
+    const dest = join(temp, `${this.#name}-${this.#builds++}.tar`);
+    await this.build(state, '--output', `type=tar,dest=${dest}`);
+    return entriesOf(readFileSync(dest));
+  }
+
+  async stop(): Promise<void> {
+    if (this.#process.exitCode !== null) return;
+    this.#process.kill('SIGTERM');
+    await once(this.#process, 'exit');
+  }
+}
+
+function layersIn(dest: string): Layer[] {
+  const blob = (digest: string) => readFileSync(join(dest, 'blobs', digest.replace(':', '/')));
+  const parse = (bytes: Buffer) => JSON.parse(bytes.toString()) as Record<string, { digest: string }[] | null>;
+  const index = parse(readFileSync(join(dest, 'index.json')));
+  const manifest = parse(blob(index['manifests']?.[0]?.digest ?? ''));
+  return (manifest['layers'] ?? []).map(({ digest }) => {
+    const tar = gunzipSync(blob(digest));
+    return { diffId: digestOf(tar), entries: entriesOf(tar) };
+  });
+}
+
+interface Layer {
+  readonly diffId: string;
+  readonly entries: readonly string[];
+}
+
+function entriesOf(tar: Buffer): string[] {
+  const lines: string[] = [];
+  const reader = new TarReader({
+    entry: ({ type, name, mode, uid, gid, size, linkname = '', mtime, xattrs = new Map() }) => {
+      const seconds = Number(mtime / 10n ** 9n);
+      const time = seconds > OLD + 1000 ? NOW : seconds;
+      lines.push([name, type, mode.toString(8), `${uid}:${gid}`, size, linkname, time, ...xattrs.keys()].join(' '));
+    },
+    data: () => {},
+  });
+  reader.push(tar);
+  reader.close();
+  return lines;
+}
+
+/** A step below /w, that says by `t` what gets an old time. */
+function step(state: State, script: string): State {
+  const shell = `PATH=/bin; t() { touch -h -d @${OLD} "$@"; }; cd /w; ${script}`;
+  return state.run({ args: ['/bin/busybox', 'sh', '-ec', shell] }).root;
+}
+
+const files = new FileActions();
+const timestamp = BigInt(OLD) * 10n ** 9n;
+const busybox = local('context');
+const base = step(
+  scratch()
+    .file(files.copy(busybox, '/', '/bin', { dirCopyContents: true, createDestPath: true, timestamp }))
+    .run({ args: ['/bin/busybox', '--install', '-s', '/bin'] })
+    .root.file(files.mkdir('/w', 0o755, { timestamp })),
+  `mkdir -p d/sub full gone; echo 1 > d/one; echo 2 > d/sub/two; echo f > full/f; echo g > full/g; echo x > gone/x; echo a > file
+   ln file hard; ln -s file soft; t d/sub/* d/* full/* gone/* * .`,
+);
+const other = step(
+  base,
+  'rm -r d gone full; mkdir full; echo other > full/g; chmod 700 full; echo h > full/h; echo b > file; mkfifo pipe; t full/* * .',
+);
+/** A tree that has little in common with the base. */
+const apart = scratch().file(
+  files
+    .mkdir('/w', 0o711, { timestamp })
+    .mkdir('/w/full', 0o750, { timestamp })
+    .mkfile('/w/full/kept', 0o600, Buffer.from('kept'), { timestamp })
+    .mkfile('/w/file', 0o600, Buffer.from('apart'), { timestamp })
+    .mkdir('/w/soft', 0o755, { timestamp })
+    .mkfile('/w/soft/in', 0o644, Buffer.from('in'), { timestamp }),
+);
+const whiteouts = step(base, 'rm -r gone d/one full/f; t d full .');
+const opaque = step(base, 'rm -r full; mkdir full; echo new > full/new; t full/* full .');
+// A new name of an old file differs on purpose (docs/buildkit-differences.md).
+const links = step(base, 'echo new > n1; ln n1 n2; ln n1 d/n3; t n1 d .');
+const named = step(base, 'ln hard d/more; t d .');
+const touched = step(base, 'echo a > file; touch d/tmp; rm d/tmp; chmod 600 d/one; chmod 644 d/one; t file d/one d .');
+const one = scratch().file(files.mkfile('/one', 0o644, Buffer.from('1'), { timestamp }));
+const two = scratch().file(
+  files.mkdir('/w', 0o755, { timestamp }).mkfile('/w/two', 0o644, Buffer.from('2'), { timestamp }),
+);
+
+const CASES: Readonly<Record<string, State>> = {
+  'a merge': merge([base, one, two]),
+  'a merge of a merge': merge([merge([base, one]), merge([two, one])]),
+  'the same again and again': merge([one, two, one, base, one]),
+  'a layer on a merge': step(merge([base, two]), 'echo on > on; rm two; t on .'),
+  'a merge of what stands on a merge': merge([step(merge([base, two]), 'echo on > on; t on .'), one]),
+  'whiteouts laid on something else': merge([apart, diff(base, whiteouts)]),
+  'an opaque directory laid on something else': merge([apart, diff(base, opaque)]),
+  'an opaque directory laid on what it was made on': merge([base, diff(base, opaque)]),
+  'a diff that adds names to a file': diff(merge([base, one]), named),
+  'hard links laid on something else': merge([apart, diff(base, links)]),
+  'what was only touched changes nothing': merge([apart, diff(base, touched)]),
+  'a file over a directory, and back': merge([base, apart, diff(base, other)]),
+  'a diff': diff(base, other),
+  'a diff over several layers': diff(base, step(step(opaque, 'rm d/one; t d .'), 'echo y > y; t y .')),
+  'a diff of what has nothing in common': diff(apart, other),
+  'a diff back': diff(other, base),
+  'a diff to nothing': diff(base, scratch()),
+  'a diff from nothing': diff(scratch(), whiteouts),
+  'a diff laid on what it leads from': merge([other, diff(other, base)]),
+  'a diff of merges': diff(merge([base, one]), merge([base, two, apart])),
+  'a diff of a merge and what it is merged on': diff(base, merge([base, two])),
+  'a diff of diffs': diff(diff(base, other), diff(base, whiteouts)),
+  'a merge of diffs': merge([diff(base, whiteouts), diff(base, opaque), diff(other, base), one]),
+};
+
+let both: readonly [real: Daemon, ours: Daemon];
+
+beforeAll(async () => {
+  mkdirSync(context);
+  copyFileSync('/bin/busybox', join(context, 'busybox'));
+  utimesSync(join(context, 'busybox'), OLD, OLD);
+  writeFileSync(join(context, 'linked'), 'linked');
+  utimesSync(join(context, 'linked'), OLD, OLD);
+  utimesSync(context, OLD, OLD);
+  both = [
+    new Daemon('real', join(cache, 'tools', 'buildkitd'), ['--containerd-worker=false', '--oci-worker-net=host']),
+    new Daemon('ours', join(import.meta.dirname, '../../../bin/buildkitd'), []),
+  ];
+  await Promise.all(both.map((daemon) => daemon.ready()));
+});
+
+afterAll(async () => {
+  await Promise.all(both.map((daemon) => daemon.stop()));
+  rmSync(temp, { recursive: true, force: true });
+});
+
+const isFixed = ({ entries }: Layer) => !entries.some((entry) => entry.endsWith(NOW));
+
+test.each(Object.entries(CASES))('%s', async (_, state) => {
+  const [real, ours] = await Promise.all(both.map((daemon) => daemon.layers(state)));
+  expect(ours!.map(({ entries }) => entries)).toEqual(real!.map(({ entries }) => entries));
+  expect(ours!.filter(isFixed)).toEqual(real!.filter(isFixed));
+  const [realTree, ourTree] = await Promise.all(both.map((daemon) => daemon.tree(state)));
+  expect(ourTree).toEqual(realTree);
+});
+
+test('what --link copied is cached when the base changes, and its layer is the same', async () => {
+  const dockerfile = (name: string, text: string) => {
+    mkdirSync(join(temp, name));
+    writeFileSync(join(temp, name, 'Dockerfile'), text);
+    return name;
+  };
+  const link = `COPY --link --chown=5:6 linked /deep/linked\nADD --link linked /added\n`;
+  const [before, after] = [
+    dockerfile('before', `FROM scratch AS base\nCOPY busybox /old\nFROM base\n${link}`),
+    dockerfile('after', `FROM scratch AS base\nCOPY busybox /new\nCOPY linked /more\nFROM base\n${link}`),
+  ];
+  for (const daemon of both) {
+    const first = await daemon.dockerfile(before);
+    const second = await daemon.dockerfile(after);
+    expect(second.layers.slice(-2).map(({ diffId }) => diffId)).toEqual(
+      first.layers.slice(-2).map(({ diffId }) => diffId),
+    );
+    const cached = [...second.text.matchAll(/"name":"([^"]* --link [^"]*)"[^}]*"cached":true/g)].map(
+      ([, name]) => name,
+    );
+    expect([...new Set(cached)].sort()).toEqual([
+      '[stage-1 1/2] COPY --link --chown=5:6 linked /deep/linked',
+      '[stage-1 2/2] ADD --link linked /added',
+    ]);
+  }
+});
