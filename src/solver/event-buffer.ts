@@ -48,6 +48,11 @@ function commonLimit(sizes: readonly number[], excess: number): number {
   return 0;
 }
 
+interface Dropped {
+  readonly bytes: number;
+  readonly timestamp: number;
+}
+
 /** What a daemon keeps of progress: of vertices for late watchers, and of what waits for slow ones. */
 export interface ProgressMemory {
   readonly histories: EventMemory;
@@ -70,7 +75,7 @@ export class EventBuffer {
   /** Keys of what can be dropped, oldest first. */
   readonly #order = new Set<string | number>();
   /** Log bytes dropped by vertex. */
-  readonly #dropped = new Map<Digest, { readonly bytes: number; readonly timestamp: number }>();
+  readonly #dropped = new Map<Digest, Dropped>();
   readonly #memory: EventMemory;
   #bytes = 0;
   #closed = false;
@@ -119,8 +124,7 @@ export class EventBuffer {
       const dropped = untold.get(vertex);
       if (dropped === undefined) return;
       untold.delete(vertex);
-      const data = Buffer.from(`[${dropped.bytes} bytes of output are not kept]\n`);
-      events.push({ kind: 'log', vertex, stream: 2, data, timestamp: dropped.timestamp });
+      events.push(unkept(vertex, dropped));
     };
     for (const event of this.#events.values()) {
       if (event.kind === 'log') tell(event.vertex);
@@ -130,13 +134,32 @@ export class EventBuffer {
     return events;
   }
 
-  take(): readonly VertexEvent[] {
-    const events = this.all();
-    this.#events.clear();
-    this.#order.clear();
-    this.#dropped.clear();
-    if (this.bytes > 0) this.#count(-this.bytes);
-    return events;
+  /** Takes out the oldest events, so many at most; of what was not kept it is said with the first. */
+  take(most = Infinity): readonly VertexEvent[] {
+    if (this.#events.size <= most) {
+      const events = this.all();
+      this.#events.clear();
+      this.#order.clear();
+      this.#dropped.clear();
+      if (this.bytes > 0) this.#count(-this.bytes);
+      return events;
+    }
+    const taken: VertexEvent[] = [];
+    for (const [key, event] of this.#events) {
+      if (taken.length >= most) break;
+      if (event.kind === 'log') taken.push(...this.#untold(event.vertex));
+      taken.push(event);
+      if (event.kind === 'vertex') this.#events.delete(key);
+      else this.#drop(key);
+    }
+    return taken;
+  }
+
+  /** What is to be said of the output of a vertex that is not kept; from then on it is said. */
+  #untold(vertex: Digest): readonly VertexEvent[] {
+    const dropped = this.#dropped.get(vertex);
+    this.#dropped.delete(vertex);
+    return dropped === undefined ? [] : [unkept(vertex, dropped)];
   }
 
   /** Nobody reads it any more: it keeps nothing, now and from now on. */
@@ -157,6 +180,10 @@ export class EventBuffer {
     this.#bytes += bytes;
     this.#memory.count(this, bytes);
   }
+}
+
+function unkept(vertex: Digest, { bytes, timestamp }: Dropped): VertexEvent {
+  return { kind: 'log', vertex, stream: 2, data: Buffer.from(`[${bytes} bytes of output are not kept]\n`), timestamp };
 }
 
 function weightOf(event: VertexEvent): number {

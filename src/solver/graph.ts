@@ -1,4 +1,4 @@
-import { type Clock, invalidArgument } from '../base/index.ts';
+import { type Clock, cancelledError, invalidArgument } from '../base/index.ts';
 import type { Caches } from './caches.ts';
 import type { EdgeState } from './edge.ts';
 import type { ProgressMemory } from './event-buffer.ts';
@@ -14,6 +14,7 @@ export interface GraphBuild extends VertexBuild {
   readonly caches: Caches;
   readonly progress: BuildProgress;
   readonly vertices: Set<ActiveVertex>;
+  readonly closed: boolean;
 }
 
 /** The one graph of all vertices that any build has loaded; equal vertices of one scope are one. */
@@ -35,8 +36,8 @@ export class ActiveGraph {
     return this.#vertices.size;
   }
 
-  /** Enters an edge and all below it for a build, inputs first. */
-  load(edge: Edge, build: GraphBuild): EdgeState {
+  /** Enters an edge and all below it for a build, inputs first. Yields after each vertex; a build that is closed meanwhile enters no more. */
+  *load(edge: Edge, build: GraphBuild): Generator<void, EdgeState, void> {
     const scopeKey = JSON.stringify([build.scope.write, ...build.scope.read]);
     const caches = build.caches.imports.map(({ id }) => id);
     const readers = caches.length === 0 ? scopeKey : `${scopeKey} ${JSON.stringify(caches)}`;
@@ -44,6 +45,8 @@ export class ActiveGraph {
     const entered = new Set<Vertex>();
     const open: Vertex[] = [edge.vertex];
     while (open.length > 0) {
+      yield;
+      if (build.closed) throw cancelledError();
       const vertex = open.at(-1)!;
       if (loaded.has(vertex)) {
         open.pop();

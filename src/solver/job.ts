@@ -5,11 +5,14 @@ import {
   cancelledError,
   type Digest,
   digestOf,
+  inSlices,
+  neverAborted,
   onAbort,
 } from '../base/index.ts';
 import type { Caches } from './caches.ts';
 import type { Demand, EdgeState } from './edge.ts';
 import type { ProgressMemory } from './event-buffer.ts';
+import { mayLose } from './failure.ts';
 import type { ActiveGraph } from './graph.ts';
 import { Level } from './level.ts';
 import type {
@@ -26,7 +29,7 @@ import type {
 import { findLostResult } from './ports.ts';
 import { BuildProgress, VertexHistory } from './progress.ts';
 import type { Run } from './run.ts';
-import { mayLose, type Scheduler } from './scheduler.ts';
+import type { Scheduler } from './scheduler.ts';
 import type { ActiveVertex } from './vertex.ts';
 
 export interface JobOptions<T = unknown> {
@@ -53,6 +56,7 @@ export class Job<O = unknown, T = unknown> implements AsyncDisposable {
   readonly #undecided: { readonly history: VertexHistory; readonly error: unknown }[] = [];
   readonly #demands = new Set<{ cancel(reason: unknown): void }>();
   #closing: Promise<void> | undefined;
+  closed = false;
 
   constructor(
     options: JobOptions<T>,
@@ -76,8 +80,8 @@ export class Job<O = unknown, T = unknown> implements AsyncDisposable {
   /** The result of an edge, from the cache or made. Release the handle. */
   async build(edge: Edge<O>, { signal }: AbortOptions): Promise<BuiltResult<T>> {
     signal.throwIfAborted();
-    if (this.#closing !== undefined) throw cancelledError();
-    const state = this.#graph.load(edge as Edge, this);
+    const state = await inSlices(this.#graph.load(edge as Edge, this), { signal });
+    if (this.closed) throw cancelledError();
     const { promise, resolve, reject } = Promise.withResolvers<BuiltResult<T>>();
     const scheduler = this.#scheduler;
     const demand: Demand & { cancel(reason: unknown): void } = {
@@ -211,13 +215,22 @@ export class Job<O = unknown, T = unknown> implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
+    this.closed = true;
     for (const demand of [...this.#demands]) demand.cancel(cancelledError());
     const runs: Run[] = [];
-    for (const vertex of this.vertices) runs.push(...this.#graph.leave(vertex, this));
-    this.vertices.clear();
+    await inSlices(this.#leave(runs), { signal: neverAborted });
     await Promise.all(runs.map((run) => run.settled));
     this.#decide(false);
-    this.progress.close();
+    await inSlices(this.progress.close(), { signal: neverAborted });
+  }
+
+  /** What stands on others is left first: no vertex that somebody may yet join has lost an input. */
+  *#leave(runs: Run[]): Generator<void, void, void> {
+    for (const vertex of [...this.vertices].reverse()) {
+      runs.push(...this.#graph.leave(vertex, this));
+      this.vertices.delete(vertex);
+      yield;
+    }
   }
 }
 

@@ -67,11 +67,11 @@ test('what a step has printed counts until the last build that may show it is ov
   expect(memory.watchers.used).toBeGreaterThan(100_000);
   await reading.return();
   expect(memory.watchers.used).toBe(0);
-  first.close();
+  for (const _ of first.close());
   expect(first.logsOf(state.digest)).toHaveLength(2);
   retained[Symbol.dispose]();
   expect(second.logsOf(state.digest)).toHaveLength(2);
-  second.close();
+  for (const _ of second.close());
   expect(memory.histories.used).toBe(0);
   expect(second.states()).toMatchObject([{ name: 'step' }]);
 });

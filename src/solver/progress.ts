@@ -1,5 +1,5 @@
 import type { AbortOptions, Clock, Digest } from '../base/index.ts';
-import { cancelledError, onAbort, toCodedError } from '../base/index.ts';
+import { cancelledError, onAbort, Slice, toCodedError } from '../base/index.ts';
 import { EventBuffer, type ProgressMemory } from './event-buffer.ts';
 import type { VertexEvent, VertexProgress, VertexState } from './ports.ts';
 
@@ -112,7 +112,7 @@ export class VertexHistory {
 
   emit(event: VertexEvent): void {
     this.#events.push(event);
-    for (const build of this.#builds) build.publish(event);
+    for (const build of this.#builds) build.publish(event, this);
   }
 
   #become(state: VertexState): void {
@@ -123,7 +123,6 @@ export class VertexHistory {
   subscribe(build: BuildProgress): void {
     this.#builds.add(build);
     this.#keepers.add(build);
-    for (const event of this.#events.all()) build.publish(event);
   }
 
   unsubscribe(build: BuildProgress): void {
@@ -141,10 +140,25 @@ export class VertexHistory {
   }
 }
 
+/** How many vertices a watcher that comes late is told of, and how many events in one batch, before others have their turn. */
+const MOST_REPLAYED = 250;
+const MOST_EVENTS = 1000;
+
+interface Watcher {
+  readonly buffer: EventBuffer;
+  /** How many of the build's vertices it has been told of; of the others it hears all when their turn comes. */
+  told: number;
+  wake(): void;
+}
+
 /** The vertices of one build, watched by any number of watchers, each of which first hears all that was: until it is over and nobody retains it. */
 export class BuildProgress {
-  readonly #histories = new Set<VertexHistory>();
-  readonly #watchers = new Set<{ readonly buffer: EventBuffer; wake(): void }>();
+  /** With their places among them. */
+  readonly #places = new Map<VertexHistory, number>();
+  readonly #histories: VertexHistory[] = [];
+  /** Those that went on without this build. */
+  readonly #left = new Map<VertexHistory, VertexEvent>();
+  readonly #watchers = new Set<Watcher>();
   readonly #memory: ProgressMemory;
   #closed = false;
   #retained = 0;
@@ -168,17 +182,24 @@ export class BuildProgress {
   }
 
   #forgetIfOver(): void {
-    if (this.#closed && this.#retained === 0) for (const history of this.#histories) history.forget(this);
+    if (!this.#closed || this.#retained > 0) return;
+    for (const { told } of this.#watchers) if (told < this.#histories.length) return;
+    for (const history of this.#histories) history.forget(this);
   }
 
   add(history: VertexHistory): void {
-    if (this.#closed || this.#histories.has(history)) return;
-    this.#histories.add(history);
+    if (this.#closed || this.#places.has(history)) return;
+    this.#places.set(history, this.#histories.length);
+    this.#histories.push(history);
     history.subscribe(this);
+    for (const watcher of this.#watchers) watcher.wake();
   }
 
-  publish(event: VertexEvent): void {
+  /** Tells watchers; of a vertex only those that have heard what was before. */
+  publish(event: VertexEvent, history?: VertexHistory): void {
+    const place = history === undefined ? -1 : this.#places.get(history)!;
     for (const watcher of this.#watchers) {
+      if (place >= watcher.told) continue;
       watcher.buffer.push(event);
       watcher.wake();
     }
@@ -186,7 +207,7 @@ export class BuildProgress {
 
   /** States now, e.g. to count steps. */
   states(): readonly VertexState[] {
-    return [...this.#histories].map((history) => history.state);
+    return this.#histories.map((history) => history.state);
   }
 
   /** What a vertex has printed, as far as it is kept, in order. */
@@ -207,15 +228,17 @@ export class BuildProgress {
     this.publish({ kind: 'warning', vertex, warning });
   }
 
-  /** The build is over: watchers end after what they have yet to hear. What is still open is shown as cancelled. */
-  close(): void {
+  /** The build is over: watchers end after what they have yet to hear. What is still open is shown as cancelled. Yields after each vertex. */
+  *close(): Generator<void, void, void> {
     if (this.#closed) return;
     for (const history of this.#histories) {
       history.settle();
       history.unsubscribe(this);
+      yield;
       if (!history.running) continue;
-      const now = Date.now();
-      this.publish({ kind: 'vertex', vertex: { ...history.state, completed: now, error: cancelledError().message } });
+      const vertex = { ...history.state, completed: Date.now(), error: cancelledError().message };
+      this.#left.set(history, { kind: 'vertex', vertex });
+      this.publish({ kind: 'vertex', vertex }, history);
     }
     this.#closed = true;
     for (const watcher of this.#watchers) watcher.wake();
@@ -225,22 +248,36 @@ export class BuildProgress {
   /** Batches of events until the build ends. A watcher that reads slowly loses intermediate rows and the oldest of what was printed, and is told so. */
   async *watch({ signal }: AbortOptions): AsyncGenerator<readonly VertexEvent[], void> {
     const buffer = new EventBuffer(this.#memory.watchers);
-    for (const history of this.#histories) for (const event of history.replay()) buffer.push(event);
     let wake = Promise.withResolvers<void>();
-    const watcher = { buffer, wake: () => wake.resolve() };
+    const watcher: Watcher = { buffer, told: 0, wake: () => wake.resolve() };
     this.#watchers.add(watcher);
     using aborted = onAbort(signal);
+    const slice = new Slice();
     try {
       while (true) {
         signal.throwIfAborted();
+        if (slice.isOver) await slice.next({ signal });
         wake = Promise.withResolvers<void>();
-        if (!buffer.empty) yield buffer.take();
+        this.#replay(watcher);
+        if (!buffer.empty) yield buffer.take(MOST_EVENTS);
+        else if (watcher.told < this.#histories.length) continue;
         else if (this.#closed) return;
         else await Promise.race([wake.promise, aborted.promise]);
       }
     } finally {
       this.#watchers.delete(watcher);
       buffer.close();
+      this.#forgetIfOver();
+    }
+  }
+
+  #replay(watcher: Watcher): void {
+    const to = Math.min(this.#histories.length, watcher.told + MOST_REPLAYED);
+    for (; watcher.told < to; watcher.told++) {
+      const history = this.#histories[watcher.told]!;
+      const left = this.#left.get(history);
+      for (const event of history.replay()) watcher.buffer.push(event);
+      if (left !== undefined) watcher.buffer.push(left);
     }
   }
 }

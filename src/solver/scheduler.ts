@@ -1,6 +1,17 @@
-import { annotate, type Clock, CodedError, isCancelled, Slice, toCodedError } from '../base/index.ts';
+import {
+  annotate,
+  type Clock,
+  CodedError,
+  inSlices,
+  inTurn,
+  isCancelled,
+  neverAborted,
+  Slice,
+  toCodedError,
+} from '../base/index.ts';
 import type { OwnCache } from './caches.ts';
 import { type Asker, EdgeState, type Held } from './edge.ts';
+import { blame, endVertices, mayDependOnWhoAsks, mayLose } from './failure.ts';
 import { activeName, type Ground, groundOf, joinKey, linkGround, stays, storedKeys } from './ground.ts';
 import { isVolatile } from './key.ts';
 import { Level } from './level.ts';
@@ -17,16 +28,6 @@ import { type Found, Records } from './records.ts';
 import { Run } from './run.ts';
 import { contentKey } from './search.ts';
 import type { ActiveVertex, VertexBuild } from './vertex.ts';
-
-/** Failures that another build's sessions may not meet: credentials, secrets, agents. */
-const MAY_DEPEND_ON_WHO_ASKS: ReadonlySet<string> = new Set([
-  'unauthenticated',
-  'permission_denied',
-  'not_found',
-  'unavailable',
-]);
-/** How often, for each input, a consumer may lose what is no hit: a hit is found once, but what was made can be made again and again. */
-const MAX_LOSSES = 2;
 
 /**
  * Advances edges. `#advance` is the whole algorithm: it looks at one edge as it now is and does the next thing that what is wanted
@@ -115,9 +116,9 @@ export class Scheduler {
       } catch (error) {
         this.#fail([edge], toCodedError(error));
       }
-      if (i % 32 === 31 && slice.isOver) {
+      if (slice.isOver) {
         this.#queue = this.#queue.slice(i + 1);
-        setImmediate(() => this.#drain());
+        inTurn(() => this.#drain());
         return;
       }
     }
@@ -313,7 +314,11 @@ export class Scheduler {
     }
     const run: Run = this.#start(
       edge,
-      (context) => this.#records.load(edge, found, context, () => run.builds()),
+      async (context) => {
+        const loaded = await this.#records.load(edge, found, context, () => run.builds());
+        if (loaded !== undefined) await inSlices(vertex.showUnused(), { signal: neverAborted });
+        return loaded;
+      },
       (loaded) => {
         if (loaded === undefined) return;
         const { result, record, key, origin } = loaded;
@@ -361,7 +366,10 @@ export class Scheduler {
       async (context) => {
         try {
           run.began = true;
-          for (const each of run.vertices) each.started(false);
+          for (const each of run.vertices) {
+            await inSlices(each.showUnused(), { signal: neverAborted });
+            each.started(false);
+          }
           const results = await vertex.op.exec(inputs, context);
           try {
             return { results, records: await this.#save(run, results) };
@@ -390,7 +398,7 @@ export class Scheduler {
           if (user.index < results.length) continue;
           const { name } = user.vertex.vertex;
           const error = new CodedError('invalid_argument', `${name} has no output ${user.index}`);
-          this.#fail([user], this.#blame(error, user.vertex));
+          this.#fail([user], blame(error, user.vertex));
         }
       },
       () => this.#executions.delete(key),
@@ -515,16 +523,16 @@ export class Scheduler {
     try {
       again = lost !== undefined && !run.aborted && this.#tryAgain(run, lost);
     } catch (another) {
-      return this.#blame(another, vertex);
+      return blame(another, vertex);
     } finally {
       if (lost !== undefined) endVertices(run, again ? {} : { error });
     }
-    return run.aborted || again ? undefined : this.#blame(error, vertex);
+    return run.aborted || again ? undefined : blame(error, vertex);
   }
 
   /** Who is told a failure. What a service refused those who were there first it may not refuse who came later: they have it done again, once. */
   #refused(run: Run, users: readonly EdgeState[], { code }: CodedError): readonly EdgeState[] {
-    if (!MAY_DEPEND_ON_WHO_ASKS.has(code)) return users;
+    if (!mayDependOnWhoAsks(code)) return users;
     return users.filter((user) => {
       if (user.again || user.vertex.builds.isSubsetOf(run.first)) return true;
       user.again = true;
@@ -540,20 +548,8 @@ export class Scheduler {
     for (const user of users) user.losses++;
     const over = users.filter(({ losses, inputs }) => !mayLose(losses, inputs.length));
     if (over.length === users.length) return false;
-    for (const user of over) this.#fail([user], this.#blame(lost, user.vertex));
+    for (const user of over) this.#fail([user], blame(lost, user.vertex));
     return true;
-  }
-
-  #blame(error: unknown, vertex: ActiveVertex): CodedError {
-    const coded = toCodedError(error);
-    if (coded.details.some((detail) => detail.type === 'errdefs.Vertex')) return coded;
-    return new CodedError(coded.code, coded.message, {
-      cause: error,
-      fault: coded.fault,
-      ...(coded.reason === undefined ? {} : { reason: coded.reason }),
-      ...(coded.hint === undefined ? {} : { hint: coded.hint }),
-      details: [...coded.details, { type: 'errdefs.Vertex', value: { digest: vertex.vertex.digest } }],
-    });
   }
 
   /** Fails edges and, one after the other, all that waits for them. */
@@ -571,19 +567,9 @@ export class Scheduler {
   }
 }
 
-/** Whether a consumer of so many inputs may try again after so many losses that were no hits. */
-export function mayLose(losses: number, inputs: number): boolean {
-  return losses <= MAX_LOSSES * Math.max(inputs, 1);
-}
-
 function output({ vertex, index }: EdgeState): VertexOutput {
   const jobs = [...vertex.builds].map(({ id }) => id);
   return { vertex: vertex.vertex, output: index, scope: vertex.scope.write, jobs };
-}
-
-/** Ends what is shown of a run's vertices. */
-function endVertices(run: Run, outcome: { readonly error?: unknown }): void {
-  for (const { history } of run.vertices) if (history.running) history.complete(outcome);
 }
 
 /** Releases a handle nobody waits for; a handle that cannot be released is the store's to sweep. */

@@ -114,9 +114,14 @@ export class ActiveVertex {
     return edge;
   }
 
-  /** Shows that this vertex runs or is loaded; inputs that never had to are shown as cached. */
+  /** Shows that this vertex runs or is loaded. */
   started(cached: boolean): void {
     this.#worked = true;
+    this.history.start(cached);
+  }
+
+  /** Shows inputs that have never had to do anything, and all below them, as cached; before this vertex, as they would have run. Yields after each. */
+  *showUnused(): Generator<void, void, void> {
     const idle: ActiveVertex[] = [];
     const open = [...this.inputs];
     for (let edge = open.pop(); edge !== undefined; edge = open.pop()) {
@@ -125,10 +130,12 @@ export class ActiveVertex {
       vertex.#worked = true;
       idle.push(vertex);
       open.push(...vertex.inputs);
+      yield;
     }
-    // Inputs are told of first, as they would have run.
-    for (const vertex of idle.reverse()) vertex.history.markCached();
-    this.history.start(cached);
+    for (const vertex of idle.reverse()) {
+      vertex.history.markCached();
+      yield;
+    }
   }
 }
 

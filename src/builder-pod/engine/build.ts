@@ -5,6 +5,7 @@ import {
   CodedError,
   formatImageReference,
   formatPlatform,
+  inSlices,
   invalidArgument,
   type Platform,
   parseImageReference,
@@ -117,17 +118,17 @@ export class Build {
     this.signal.throwIfAborted();
     const platform: Platform | undefined = this.#services.worker.platforms[0];
     let graph: LlbGraph | undefined;
+    const uncached = new Set<string>();
     try {
       graph = await loadDefinitionInSlices(definition, { signal, ...(platform === undefined ? {} : { platform }) });
       if (graph === undefined) return undefined;
-      this.#locations.add(graph);
-      checkEntitlements(graph, this.request.entitlements);
+      await inSlices(this.#look(graph, uncached), { signal });
     } catch (error) {
       throw this.explain(annotate(error, 'failed to load LLB'));
     }
     const { afterwork, refs } = this.#services;
     const scope = this.job.scope.write;
-    for (const key of uncachedMounts(graph)) afterwork.run(() => refs.forgetNamed({ scope, key }));
+    for (const key of uncached) afterwork.run(() => refs.forgetNamed({ scope, key }));
     const ref = new BuildRef(definition, graph.root, {
       job: this.job,
       pools: this.#services.pools,
@@ -137,6 +138,16 @@ export class Build {
     });
     this.#refs.set(ref.id, ref);
     return ref;
+  }
+
+  /** Notes what is to be known of a graph, and that it may be built. Yields after each vertex. */
+  *#look({ vertices }: LlbGraph, uncached: Set<string>): Generator<void, void, void> {
+    for (const vertex of vertices) {
+      this.#locations.add(vertex);
+      checkEntitlements(vertex, this.request.entitlements);
+      for (const key of uncachedMounts(vertex)) uncached.add(key);
+      yield;
+    }
   }
 
   /** Undefined for scratch, whose id is empty. @throws CodedError not_found */

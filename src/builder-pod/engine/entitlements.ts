@@ -1,5 +1,5 @@
 import { CodedError, type ErrorDetail } from '../../base/index.ts';
-import type { ExecOp, LlbGraph } from '../../llb/index.ts';
+import type { ExecOp, LlbVertex } from '../../llb/index.ts';
 
 const KNOWN = ['network.host', 'security.insecure'];
 
@@ -28,11 +28,9 @@ export function grantEntitlements(asked: readonly string[], allowed: ReadonlySet
 }
 
 /** @throws CodedError permission_denied for a step that needs more than was granted. */
-export function checkEntitlements(graph: LlbGraph, granted: ReadonlySet<string>): void {
-  for (const { op, digest } of graph.vertices) {
-    const { body } = op.op;
-    if (body.kind === 'exec') requireEntitlements(body.exec, granted, [{ type: 'errdefs.Vertex', value: { digest } }]);
-  }
+export function checkEntitlements({ op, digest }: LlbVertex, granted: ReadonlySet<string>): void {
+  const { body } = op.op;
+  if (body.kind === 'exec') requireEntitlements(body.exec, granted, [{ type: 'errdefs.Vertex', value: { digest } }]);
 }
 
 /** @throws CodedError permission_denied for more than was granted. */

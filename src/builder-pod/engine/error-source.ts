@@ -1,12 +1,12 @@
 import { CodedError, type Digest, toCodedError } from '../../base/index.ts';
-import { type LlbGraph, sourceDetails, type VertexOp } from '../../llb/index.ts';
+import { type LlbVertex, sourceDetails, type VertexOp } from '../../llb/index.ts';
 
 /** Where in the user's files the steps of a build stand; tells errors of a step by `errdefs.Source` (research wire-facts 14). */
 export class SourceLocations {
   readonly #locations = new Map<string, VertexOp['locations']>();
 
-  add(graph: LlbGraph): void {
-    for (const { digest, op } of graph.vertices) if (op.locations.length > 0) this.#locations.set(digest, op.locations);
+  add({ digest, op }: LlbVertex): void {
+    if (op.locations.length > 0) this.#locations.set(digest, op.locations);
   }
 
   explain(error: unknown): CodedError {

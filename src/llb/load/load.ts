@@ -81,7 +81,9 @@ function* load(input: Uint8Array | Definition, options: LoadOptions): Generator<
 
   const defaultPlatform = normalizePlatform(options.platform ?? hostPlatform());
   const loaded = new Map<Digest, LlbVertex>();
-  const vertices = new Map<Digest, LlbVertex>();
+  const known = new Set<Digest>();
+  const vertices: LlbVertex[] = [];
+  const digests = new Map<Digest, Digest>();
   let unknownFields = 0;
   for (const digest of yield* inputsFirst(ops, target.digest)) {
     const wire = ops.get(digest)!;
@@ -89,13 +91,15 @@ function* load(input: Uint8Array | Definition, options: LoadOptions): Generator<
     const vertex = makeVertex(digest, wire, loaded, definition, defaultPlatform);
     loaded.set(digest, vertex);
     // Two encodings of one op are one vertex.
-    if (!vertices.has(vertex.digest)) vertices.set(vertex.digest, vertex);
+    if (!known.has(vertex.digest)) vertices.push(vertex);
+    known.add(vertex.digest);
+    digests.set(digest, vertex.digest);
     yield;
   }
   return {
     root: edgeTo(loaded, target),
-    vertices: [...vertices.values()],
-    digests: new Map(Array.from(loaded, ([wire, vertex]) => [wire, vertex.digest])),
+    vertices,
+    digests,
     unknownFields,
   };
 }
@@ -128,12 +132,12 @@ function* inputsFirst(ops: ReadonlyMap<Digest, WireMessage>, root: Digest): Gene
   };
   push(root);
   for (let top = stack.at(-1); top; top = stack.at(-1)) {
+    yield;
     const input = top.inputs[top.next++];
     if (!input) {
       stack.pop();
       state.set(top.digest, 'done');
       order.push(top.digest);
-      yield;
     } else if (!state.has(input.digest)) push(input.digest);
     else if (state.get(input.digest) === 'open') throw invalidArgument(`invalid LLB: ${input.digest} needs itself`);
   }

@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import { CodedError, invalidArgument } from '../../../base/index.ts';
 import type { ImmutableRef, MutableRef, RefManager, RefOptions, WritableRef } from '../../../cache/ports.ts';
-import { EMPTY_INPUT, type ExecMount, type ExecOp, type LlbGraph, SKIP_OUTPUT } from '../../../llb/index.ts';
+import { EMPTY_INPUT, type ExecMount, type ExecOp, type LlbVertex, SKIP_OUTPUT } from '../../../llb/index.ts';
 import type { MountSpec } from '../../../sys/index.ts';
 import type { Step, StepMount } from '../../executor/index.ts';
 import type { SourceSecrets } from '../../sources/index.ts';
@@ -167,14 +167,10 @@ function cacheMountKey(mount: ExecMount): string {
 }
 
 /** The cache mounts of steps that are to run whatever is cached: they start empty. */
-export function uncachedMounts(graph: LlbGraph): readonly string[] {
-  const keys = new Set<string>();
-  for (const { op } of graph.vertices) {
-    const { body } = op.op;
-    if (body.kind !== 'exec' || !op.metadata.ignoreCache) continue;
-    for (const mount of body.exec.mounts) if (mount.type === 'cache') keys.add(cacheMountKey(mount));
-  }
-  return [...keys];
+export function uncachedMounts({ op }: LlbVertex): readonly string[] {
+  const { body } = op.op;
+  if (body.kind !== 'exec' || !op.metadata.ignoreCache) return [];
+  return body.exec.mounts.filter(({ type }) => type === 'cache').map(cacheMountKey);
 }
 
 /** The cache mounts of one step: one named ref for all mounts of one key, except private ones. */

@@ -1,0 +1,41 @@
+import { CodedError, toCodedError } from '../base/index.ts';
+import type { Run } from './run.ts';
+import type { ActiveVertex } from './vertex.ts';
+
+/** Failures that another build's sessions may not meet: credentials, secrets, agents. */
+const MAY_DEPEND_ON_WHO_ASKS: ReadonlySet<string> = new Set([
+  'unauthenticated',
+  'permission_denied',
+  'not_found',
+  'unavailable',
+]);
+/** How often, for each input, a consumer may lose what is no hit: a hit is found once, but what was made can be made again and again. */
+const MAX_LOSSES = 2;
+
+/** Whether a failure may have to do with the sessions of the builds that met it. */
+export function mayDependOnWhoAsks(code: string): boolean {
+  return MAY_DEPEND_ON_WHO_ASKS.has(code);
+}
+
+/** Whether a consumer of so many inputs may try again after so many losses that were no hits. */
+export function mayLose(losses: number, inputs: number): boolean {
+  return losses <= MAX_LOSSES * Math.max(inputs, 1);
+}
+
+/** The error with the vertex that it is of, unless it has one. */
+export function blame(error: unknown, vertex: ActiveVertex): CodedError {
+  const coded = toCodedError(error);
+  if (coded.details.some((detail) => detail.type === 'errdefs.Vertex')) return coded;
+  return new CodedError(coded.code, coded.message, {
+    cause: error,
+    fault: coded.fault,
+    ...(coded.reason === undefined ? {} : { reason: coded.reason }),
+    ...(coded.hint === undefined ? {} : { hint: coded.hint }),
+    details: [...coded.details, { type: 'errdefs.Vertex', value: { digest: vertex.vertex.digest } }],
+  });
+}
+
+/** Ends what is shown of a run's vertices. */
+export function endVertices(run: Run, outcome: { readonly error?: unknown }): void {
+  for (const { history } of run.vertices) if (history.running) history.complete(outcome);
+}

@@ -1,0 +1,164 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { digestOf, neverAborted, systemClock } from '../base/index.ts';
+import { EventBuffer, progressMemory } from './event-buffer.ts';
+import type { VertexEvent } from './ports.ts';
+import { BuildProgress, VertexHistory } from './progress.ts';
+import { constant, IntegerWorld, newJob, sum } from './testing/integer-world.ts';
+
+const signal = neverAborted;
+const VERTICES = 200;
+
+/** The clock as of a machine on which whatever is looked at has taken a slice's time. */
+beforeEach(() => {
+  let now = performance.now();
+  vi.spyOn(performance, 'now').mockImplementation(() => {
+    now += 10;
+    return now;
+  });
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+/** How many turns others had on the thread meanwhile. */
+async function turnsDuring(work: () => Promise<unknown>): Promise<number> {
+  let turns = 0;
+  let over = false;
+  const next = () => {
+    turns++;
+    if (!over) setImmediate(next);
+  };
+  setImmediate(next);
+  await work();
+  over = true;
+  return turns;
+}
+
+test('a graph is entered, solved, found again, left and cancelled vertex by vertex: others have their turn after each', async () => {
+  const chain = () => {
+    let top = constant(1);
+    for (let i = 1; i < VERTICES; i++) top = sum(`step ${i}`, [top]);
+    return { vertex: top, index: 0 };
+  };
+  const world = new IntegerWorld();
+  const solver = world.solver();
+  for (const made of [VERTICES, 0]) {
+    const job = newJob(solver);
+    world.ran.length = 0;
+    const solving = await turnsDuring(async () => {
+      const { result } = await job.build(chain(), { signal });
+      await result.release();
+    });
+    expect(world.ran).toHaveLength(made);
+    // Entered, then each asked for its keys; and where all is cached, those below the hit are shown as such.
+    expect(solving).toBeGreaterThan(VERTICES * 2);
+    expect(await turnsDuring(() => job.close())).toBeGreaterThan(VERTICES);
+  }
+  const other = new IntegerWorld();
+  other.gate = () => new Promise(() => {});
+  const controller = new AbortController();
+  const cancelled = newJob(other.solver());
+  const building = cancelled.build(chain(), { signal: controller.signal });
+  const left = turnsDuring(() => building.catch(() => {}));
+  controller.abort(new Error('left'));
+  expect(await left).toBeLessThan(10); // it enters no more
+  await expect(building).rejects.toThrow('left');
+});
+
+test('a build that is closed while its graph is entered leaves nothing of it', async () => {
+  const world = new IntegerWorld();
+  const solver = world.solver();
+  const job = newJob(solver);
+  let top = constant(1);
+  for (let i = 1; i < VERTICES; i++) top = sum(`step ${i}`, [top]);
+  const building = job.build({ vertex: top, index: 0 }, { signal });
+  for (let n = 0; n < VERTICES + 20; n++) await new Promise(setImmediate); // its inputs were followed, and some are entered
+  expect(solver.activeVertices).toBeGreaterThan(0);
+  expect(solver.activeVertices).toBeLessThan(VERTICES);
+  await Promise.all([job.close(), expect(building).rejects.toThrow()]);
+  expect([solver.activeVertices, world.open, world.ran]).toEqual([0, 0, []]);
+});
+
+test('what one build leaves in slices another may enter meanwhile', async () => {
+  const world = new IntegerWorld();
+  const solver = world.solver();
+  const chain = () => {
+    let top = constant(1);
+    for (let i = 1; i < 40; i++) top = sum(`step ${i}`, [top]);
+    return { vertex: top, index: 0 };
+  };
+  for (let wait = 0; wait < 60; wait += 5) {
+    const first = newJob(solver);
+    await first.build(chain(), { signal }).then(({ result }) => result.release());
+    const closing = first.close();
+    for (let n = 0; n < wait; n++) await new Promise(setImmediate);
+    const second = newJob(solver);
+    world.stored.clear();
+    const { result } = await second.build(chain(), { signal });
+    expect(result.value).toBe(1);
+    await result.release();
+    await Promise.all([closing, second.close()]);
+    expect([solver.activeVertices, world.open]).toEqual([0, 0]);
+  }
+});
+
+test('a watcher is told of many vertices in batches, of each all that was and then all that comes, once', async () => {
+  const memory = progressMemory();
+  const build = new BuildProgress(memory);
+  const histories = Array.from({ length: 3000 }, (_, i) => {
+    const name = `step ${i}`;
+    return new VertexHistory({ digest: digestOf(name), inputs: [], name, cached: false }, systemClock, memory);
+  });
+  for (const history of histories) build.add(history);
+  const print = (history: VertexHistory, text: string) => history.progress.log(1, Buffer.from(text));
+  for (const history of histories) print(history, 'before');
+  const printed = new Map<string, string[]>();
+  let largest = 0;
+  let batches = 0;
+  for await (const events of build.watch({ signal })) {
+    largest = Math.max(largest, events.length);
+    for (const event of events)
+      if (event.kind === 'log')
+        printed.set(event.vertex, [...(printed.get(event.vertex) ?? []), Buffer.from(event.data).toString()]);
+    if (++batches === 3) for (const history of histories) print(history, 'meanwhile'); // it has been told of some
+    if (batches === 6) {
+      for (const history of histories) history.start();
+      for (const _ of build.close());
+    }
+  }
+  expect(largest).toBeLessThanOrEqual(1000);
+  expect(printed.size).toBe(3000);
+  for (const texts of printed.values()) expect(texts).toEqual(['before', 'meanwhile']);
+  expect([memory.watchers.used, memory.histories.used]).toEqual([0, 0]);
+});
+
+test('a buffer gives so many events at most, in order, and says what it has not kept', () => {
+  const buffer = new EventBuffer(progressMemory().watchers);
+  const [chatty, quiet] = [digestOf('chatty'), digestOf('quiet')];
+  const log = (vertex: typeof chatty, bytes: number): VertexEvent => ({
+    kind: 'log',
+    vertex,
+    stream: 1,
+    data: Buffer.alloc(bytes, 'x'),
+    timestamp: 1,
+  });
+  for (let n = 0; n < 4; n++) buffer.push(log(chatty, 5 << 20));
+  for (let n = 0; n < 3; n++) buffer.push(log(quiet, 1));
+  const told: string[] = [];
+  while (!buffer.empty) {
+    const events = buffer.take(2);
+    expect(events.length).toBeLessThanOrEqual(3);
+    for (const event of events)
+      if (event.kind === 'log') told.push(event.data.length > 100 ? 'much' : Buffer.from(event.data).toString());
+  }
+  expect(told).toEqual([
+    expect.stringContaining('bytes of output are not kept'),
+    'much',
+    'much',
+    'much',
+    'x',
+    'x',
+    'x',
+  ]);
+  expect(buffer.bytes).toBe(0);
+});
