@@ -51,7 +51,7 @@ describe('what buildctl’s user reads when a build fails, or is not done as ask
     const base = await fails(context('base', 'FROM localhost:1/no/such:base\nRUN true\n'));
     expect(base.output).toMatch(/Dockerfile:1\n-+\n +1 \| >>> FROM localhost:1\/no\/such:base/);
     expect(base.output).toMatch(
-      /failed to solve: localhost:1\/no\/such:base: failed to resolve source metadata for localhost:1\/no\/such:base: .*ECONNREFUSED/,
+      /failed to solve: localhost:1\/no\/such:base: failed to resolve source metadata for localhost:1\/no\/such:base: .*failed to do request: Head "http:\/\/localhost:1\/v2\/no\/such\/manifests\/base": dial tcp .*:1: connect: connection refused/,
     );
     const target = await fails(context('target', 'FROM scratch AS one\nCOPY a.txt /\n'), ['--opt', 'target=two']);
     expect(target.output).toMatch(/target stage "?two"? could not be found/);

@@ -17,3 +17,4 @@ export * from './recent-map.ts';
 export * from './semaphore.ts';
 export * from './signals.ts';
 export * from './slices.ts';
+export * from './transport-words.ts';

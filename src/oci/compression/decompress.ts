@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createZstdDecompress, constants as zlib } from 'node:zlib';
-import { CodedError, invalidArgument } from '../../base/index.ts';
+import { CodedError, invalidArgument, transportWords } from '../../base/index.ts';
 import { DETECT_BYTES, detectCompression, type StreamCompression } from './detect.ts';
 import { gunzip } from './gunzip.ts';
 
@@ -88,7 +88,7 @@ async function* through(
   } catch (error) {
     if (sourceError !== undefined) throw sourceError;
     if (error instanceof CodedError) throw error;
-    throw invalidArgument(`the ${compression} stream is damaged: ${(error as Error).message}`, {
+    throw invalidArgument(`the ${compression} stream is damaged: ${transportWords(error)}`, {
       cause: error,
       reason: 'COMPRESSION_CORRUPT',
     });

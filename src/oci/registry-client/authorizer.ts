@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { type AbortOptions, CodedError, KeyedMutex } from '../../base/index.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
 import type { CredentialProvider, Credentials, IssuedToken } from './credentials.ts';
-import { errorFromResponse, RegistryError } from './errors.ts';
+import { connectionError, errorFromResponse, RegistryError } from './errors.ts';
 import { discard, type HttpCall, readBody } from './transport.ts';
 
 const CLIENT_ID = 'buildkit-client';
@@ -141,7 +141,7 @@ export class Authorizer {
         `Basic ${Buffer.from(`${credentials.username}:${credentials.secret}`).toString('base64')}`;
       url.searchParams.set('account', credentials.username);
     }
-    const response = await this.#options.send({ method: 'GET', url, headers }, options);
+    const response = await this.#send({ method: 'GET', url, headers }, credentials, options);
     if (credentials.kind === 'basic' && [401, 404, 405].includes(response.statusCode ?? 0)) {
       discard(response);
       return await this.#post(realm, service, scopes, credentials, options);
@@ -167,8 +167,18 @@ export class Authorizer {
     }
     const headers = { accept: 'application/json', 'content-type': 'application/x-www-form-urlencoded' };
     const body = Buffer.from(form.toString());
-    const response = await this.#options.send({ method: 'POST', url: realm, headers, body }, options);
+    const response = await this.#send({ method: 'POST', url: realm, headers, body }, credentials, options);
     return await this.#parse('POST', realm, response, options);
+  }
+
+  async #send(call: HttpCall, credentials: Credentials, options: AbortOptions): Promise<IncomingMessage> {
+    try {
+      return await this.#options.send(call, options);
+    } catch (error) {
+      options.signal.throwIfAborted();
+      const kind = credentials.kind === 'anonymous' ? 'anonymous' : 'oauth';
+      throw connectionError(call.method, call.url, error, `failed to authorize: failed to fetch ${kind} token`);
+    }
   }
 
   async #parse(method: string, url: URL, response: IncomingMessage, options: AbortOptions): Promise<IssuedToken> {

@@ -1,6 +1,6 @@
 import { addAbortListener } from 'node:events';
 import type { IncomingMessage } from 'node:http';
-import { type AbortOptions, annotate, CodedError, sleep } from '../../base/index.ts';
+import { type AbortOptions, CodedError, sleep, transportWords } from '../../base/index.ts';
 import { delayBefore, type RetryPolicy } from './retry.ts';
 
 /** Progress after which a cut connection gets its full number of retries again. */
@@ -81,7 +81,7 @@ export async function downloadBlob(options: DownloadOptions): Promise<ReadableSt
           return result.value;
         }
         if (position === size) return undefined;
-        throw new CodedError('unavailable', `the blob ended after ${position} of ${size} bytes`, {
+        throw new CodedError('unavailable', `after ${position} of ${size} bytes: unexpected EOF`, {
           reason: 'REGISTRY_CUT',
         });
       } catch (error) {
@@ -90,7 +90,12 @@ export async function downloadBlob(options: DownloadOptions): Promise<ReadableSt
         signal.throwIfAborted();
         const wait = delayBefore(retry, retries++, error);
         if (wait === undefined)
-          throw error instanceof CodedError ? error : annotate(error, `after ${position} of ${size} bytes`);
+          throw error instanceof CodedError
+            ? error
+            : new CodedError('unavailable', `after ${position} of ${size} bytes: ${transportWords(error)}`, {
+                cause: error,
+                reason: 'REGISTRY_CONNECTION',
+              });
         await sleep(wait, { signal });
       }
     }

@@ -1,5 +1,5 @@
 import { type IncomingMessage, STATUS_CODES } from 'node:http';
-import { type Code, CodedError, type CodedErrorOptions, toCodedError } from '../../base/index.ts';
+import { type Code, CodedError, type CodedErrorOptions, isCertificateFault, requestWords } from '../../base/index.ts';
 
 /** One entry of a registry's own error body. */
 export interface RegistryDiagnostic {
@@ -153,13 +153,17 @@ export function parseRetryAfter(header: string | undefined): number | undefined 
 }
 
 /** A failure of the connection as one of ours: which request, and for untrusted certificates what to do. */
-export function connectionError(method: string, url: URL, error: unknown): CodedError {
+export function connectionError(
+  method: string,
+  url: URL,
+  error: unknown,
+  context = 'failed to do request',
+): CodedError {
   if (error instanceof CodedError && error.reason !== 'REGISTRY_CUT') return error;
-  const { code = '' } = error as NodeJS.ErrnoException;
-  const certificate = /CERT|SELF_SIGNED|UNABLE_TO_/.test(code);
+  const certificate = isCertificateFault(error);
   return new CodedError(
     certificate ? 'failed_precondition' : 'unavailable',
-    `${method} ${redactUrl(url)}: ${toCodedError(error).message}`,
+    `${context}: ${requestWords(method, redactUrl(url), error)}`,
     {
       cause: error,
       reason: certificate ? 'REGISTRY_CERTIFICATE' : 'REGISTRY_CONNECTION',

@@ -1,7 +1,7 @@
 import { addAbortListener } from 'node:events';
 import { type Agent, type IncomingMessage, type OutgoingHttpHeaders, request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
-import { type AbortOptions, CodedError } from '../../base/index.ts';
+import { type AbortOptions, CodedError, transportWords } from '../../base/index.ts';
 
 /** A body whose length is known: bytes that can be sent again, or a stream that is read once. */
 export type RequestBody =
@@ -63,11 +63,11 @@ async function sendOnce(
     reject(signal.aborted ? signal.reason : error);
   });
   // A socket can end without an error event, e.g. when it is destroyed before it is connected.
-  request.once('close', () =>
-    reject(new CodedError('unavailable', 'the connection ended before an answer', { reason: 'REGISTRY_CUT' })),
-  );
+  request.once('close', () => reject(new CodedError('unavailable', 'EOF', { reason: 'REGISTRY_CUT' })));
   request.setTimeout(idleTimeoutMs, () =>
-    request.destroy(Object.assign(new Error(`nothing received for ${idleTimeoutMs / 1000} s`), { code: 'ETIMEDOUT' })),
+    request.destroy(
+      Object.assign(new Error(`i/o timeout: nothing received for ${idleTimeoutMs / 1000} s`), { code: 'ETIMEDOUT' }),
+    ),
   );
   const listener = addAbortListener(signal, () => request.destroy(toError(signal.reason)));
   request.once('close', () => listener[Symbol.dispose]());
@@ -176,7 +176,8 @@ export async function readBody(
     }
   } catch (error) {
     signal.throwIfAborted();
-    throw error;
+    if (error instanceof CodedError) throw error;
+    throw new CodedError('unavailable', transportWords(error), { cause: error, reason: 'REGISTRY_CUT' });
   }
   return Buffer.concat(chunks, size);
 }

@@ -135,7 +135,7 @@ export class TarReader {
     const isWhole = this.#content === 0 && this.#headerFill === 0;
     const isAnnounced =
       Object.keys(this.#pax).length > 0 || this.#longName !== undefined || this.#longLink !== undefined;
-    if (!isWhole || isAnnounced || this.#oldSparse !== undefined) throw malformed('it is cut off');
+    if (!isWhole || isAnnounced || this.#oldSparse !== undefined) throw malformed('unexpected EOF');
   }
 
   #takeContent(chunk: Uint8Array, at: number): number {

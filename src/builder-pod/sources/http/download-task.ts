@@ -17,7 +17,7 @@ import { isIP, type LookupFunction } from 'node:net';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { CodedError, type Digest, type ProxySettings } from '../../../base/index.ts';
+import { CodedError, type Digest, type ProxySettings, requestWords, transportWords } from '../../../base/index.ts';
 import { OutboundAgents } from '../../../base/outbound-agents.ts';
 import type { TaskContext } from '../../../sys/index.ts';
 import { fileNameOf } from './file-name.ts';
@@ -112,7 +112,7 @@ async function ask(what: Ask, args: DownloadArgs, context: TaskContext): Promise
   const first = new URL(args.url);
   let url = first;
   const failed = (asked: string, fault: string) =>
-    new CodedError('unavailable', `${what.method} ${asked}: ${fault}`, { reason: 'HTTP_REDIRECT' });
+    new CodedError('unavailable', requestWords(what.method, asked, new Error(fault)), { reason: 'HTTP_REDIRECT' });
   for (let hops = 0; hops < MAX_REDIRECTS; hops++) {
     const response = await request(url, what, args, context);
     const { location } = response.headers;
@@ -167,7 +167,12 @@ async function request(url: URL, what: Ask, args: DownloadArgs, { signal }: Task
     sent.destroy(
       new CodedError(
         'unavailable',
-        `${what.method} ${shown(url)}: nothing received for ${args.idleTimeoutMs / 1000} s`,
+        requestWords(
+          what.method,
+          shown(url),
+          new Error(`i/o timeout: nothing received for ${args.idleTimeoutMs / 1000} s`),
+        ),
+        { reason: 'HTTP_CONNECTION' },
       ),
     ),
   );
@@ -176,7 +181,7 @@ async function request(url: URL, what: Ask, args: DownloadArgs, { signal }: Task
     reject(
       error instanceof CodedError
         ? error
-        : new CodedError('unavailable', `${what.method} ${shown(url)}: ${error.message}`, {
+        : new CodedError('unavailable', requestWords(what.method, shown(url), error), {
             cause: error,
             reason: 'HTTP_CONNECTION',
           }),
@@ -251,8 +256,9 @@ async function save(
       }
     }
     if (!response.complete)
-      throw new CodedError('unavailable', `GET ${shown(url)}: the connection ended early`, {
+      throw new CodedError('unavailable', 'unexpected EOF', {
         reason: 'HTTP_CONNECTION',
+        hint: `the answer to GET ${shown(url)} was cut off`,
       });
     ftruncateSync(fd, size);
     chownSync(temp, args.uid, args.gid);
@@ -263,9 +269,10 @@ async function save(
     if (error instanceof CodedError || context.aborted()) throw error;
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOSPC' || code === 'EDQUOT') throw error;
-    throw new CodedError('unavailable', `GET ${shown(url)}: ${(error as Error).message}`, {
+    throw new CodedError('unavailable', transportWords(error), {
       cause: error,
       reason: 'HTTP_CONNECTION',
+      hint: `the answer to GET ${shown(url)} was cut off`,
     });
   } finally {
     closeSync(fd);
