@@ -99,6 +99,24 @@ describe('what buildctl’s user reads when a build fails, or is not done as ask
     expect(output).toContain(`error: failed to solve: ${message}`);
   });
 
+  test.each([
+    ['a group outside', `${BASE}FROM base\nRUN true # outside\n`, ['--opt', 'cgroup-parent=../x']],
+    ['a name that no group has', `${BASE}FROM base\nRUN true # name\n`, ['--opt', 'cgroup-parent=a b']],
+    ['a file that is not there', 'FROM scratch\nCOPY nope /\n', []],
+    ['a file over a directory', `${BASE}FROM base\nRUN mkdir /d\nCOPY a.txt /d/x\nCOPY a.txt /d/x/y\n`, []],
+    ['a program that is not there', `${BASE}FROM base\nRUN ["/nope"]\n`, []],
+    ['a mount over a file', `${BASE}FROM base\nRUN --mount=type=tmpfs,target=/bin/busybox true\n`, []],
+    ['a mount of what is not there', `${BASE}FROM base\nRUN --mount=from=base,source=/nope,target=/m true\n`, []],
+    ['a repository that is not there', 'FROM scratch\nADD http://127.0.0.1:1/x.git /\n', []],
+    ['a folder to work in that is a file', `${BASE}FROM base\nWORKDIR /bin/busybox\nRUN true\n`, []],
+    ['a client that takes no files', 'FROM scratch\nCOPY a.txt /\n', ['--local', 'context=/nope']],
+  ])('no failure tells where the builder’s own things lie: %s', async (_, dockerfile, args) => {
+    const { output } = await fails(context('own-paths', dockerfile), args);
+    expect(output).toMatch(/^(?:error: .+|.*stat.*)$/m);
+    expect(output).not.toContain(builder.root);
+    expect(output).not.toMatch(/\/slipway\/|slipway-git-|snapshots\//);
+  });
+
   test('a cache import is named in a warning, and the build goes on', async () => {
     const at = context('imports', 'FROM scratch\nCOPY a.txt /\n');
     const asked = ['--import-cache', 'type=registry,ref=localhost:1/cache:main'];

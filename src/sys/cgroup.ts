@@ -56,13 +56,18 @@ export function findCgroups(lastName: string, layout: CgroupLayout = cgroupLayou
   return found;
 }
 
+/** Whether a group may have this last name. */
+export function isCgroupName(name: string): boolean {
+  return /^[A-Za-z0-9_.:@-]+$/.test(name) && name !== '..';
+}
+
 /** A cgroup by its path from the roots of all trees, e.g. `/slipway/<state id>`. */
 export class Cgroup {
   readonly name: string;
   readonly #layout: CgroupLayout;
 
   constructor(name: string, layout: CgroupLayout) {
-    if (!/^(\/[A-Za-z0-9_.:@-]+)+$/.test(name) || name.split('/').includes('..')) {
+    if (!name.startsWith('/') || !name.slice(1).split('/').every(isCgroupName)) {
       throw new CodedError('invalid_argument', `invalid cgroup name ${JSON.stringify(name)}`);
     }
     this.name = name;

@@ -3,7 +3,7 @@
  * worker threads, or for a few calls.
  */
 
-export { Cgroup, type CgroupHierarchy, type CgroupLayout, cgroupLayout } from './cgroup.ts';
+export { Cgroup, type CgroupHierarchy, type CgroupLayout, cgroupLayout, isCgroupName } from './cgroup.ts';
 export { CgroupBounds, type CgroupLimits } from './cgroup-bounds.ts';
 export * from './dir.ts';
 export * from './files.ts';

@@ -20,11 +20,14 @@ afterEach(async () => {
 });
 
 /** Our server on a fresh unix socket. */
-async function serve(handlers: Handlers<typeof Control>): Promise<{ path: string; server: GrpcServer }> {
+async function serve(
+  handlers: Handlers<typeof Control>,
+  options: Parameters<GrpcServer['register']>[2] = {},
+): Promise<{ path: string; server: GrpcServer }> {
   const dir = mkdtempSync(join(tmpdir(), 'grpc-'));
   const path = join(dir, 'sock');
   const server = new GrpcServer();
-  server.register(Control, handlers);
+  server.register(Control, handlers, options);
   await server.listenUnix(path);
   cleanups.push(
     () => rmSync(dir, { recursive: true }),
@@ -131,6 +134,27 @@ describe.each([
       { type: 'errdefs.Source', value: { info: { filename: 'Dockerfile', data } } },
       { type: 'type.googleapis.com/other', value: Buffer.from([1, 2, 3]) },
     ]);
+  });
+
+  test('errors of a service are told as it says', async () => {
+    const told = (error: unknown) => new CodedError('internal', `told: ${toCodedError(error).message}`);
+    const { path } = await serve(
+      {
+        info: () => {
+          throw new Error('thrown');
+        },
+        async *status() {
+          yield {};
+          throw new Error('thrown later');
+        },
+      },
+      { told },
+    );
+    const control = clientOf(Control, open(path));
+    expect((await failure(control.info({}, { signal }))).message).toBe('told: thrown');
+    const answers = control.status({}, { signal })[Symbol.asyncIterator]();
+    await answers.next();
+    expect((await failure(answers.next())).message).toBe('told: thrown later');
   });
 
   test('unknown methods are unimplemented', async () => {

@@ -32,6 +32,8 @@ export class ServerCall {
   readonly path: string;
   /** The codes that failures of this call have on the wire. */
   wireCode: WireCode | undefined;
+  /** What is told of a failure of this call. */
+  told: ((error: unknown) => unknown) | undefined;
   readonly #stream: ServerHttp2Stream;
   readonly #encoding: string | undefined;
   readonly #userAgent: string;
@@ -145,7 +147,7 @@ export class ServerCall {
       this.#stream.end();
       return;
     }
-    const trailers = trailersOfError(error, this.#userAgent, this.wireCode);
+    const trailers = trailersOfError(this.told?.(error) ?? error, this.#userAgent, this.wireCode);
     if (this.#headersSent) {
       this.#trailers = trailers;
       this.#stream.end();

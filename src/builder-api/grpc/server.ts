@@ -55,11 +55,11 @@ export class GrpcServer implements AsyncDisposable {
     return this.#calls;
   }
 
-  /** Serves a service. Methods without a handler answer `unimplemented`; what handlers throw is told with the code that `wireCode` gives it. */
+  /** Serves a service. Methods without a handler answer `unimplemented`; what handlers throw is told as `told` makes it, with the code that `wireCode` gives it. */
   register<S extends ServiceDefinition>(
     definition: S,
     handlers: Handlers<S>,
-    { wireCode }: { readonly wireCode?: WireCode } = {},
+    { wireCode, told }: { readonly wireCode?: WireCode; readonly told?: (error: unknown) => unknown } = {},
   ): void {
     for (const [key, method] of Object.entries(definition.methods)) {
       const handler = handlers[key as keyof S['methods']] as unknown;
@@ -67,6 +67,7 @@ export class GrpcServer implements AsyncDisposable {
       const serve = adapt(method, handler);
       this.registerRaw(methodPath(definition, method), (call) => {
         call.wireCode = wireCode;
+        call.told = told;
         serve(call);
       });
     }

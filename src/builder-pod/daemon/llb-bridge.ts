@@ -23,6 +23,7 @@ import {
 import { encodeName } from '../../sys/index.ts';
 import type { Engine } from '../engine/index.ts';
 import type { BridgeRef, BridgeResult, BridgeSourceMeta, BridgeStat, FrontendBridge } from '../frontends/index.ts';
+import { withoutOwnPaths } from '../state/index.ts';
 import { frontendCaps, llbCaps } from './caps.ts';
 import { execProcesses } from './exec-processes.ts';
 import { buildkitCode } from './wire-code.ts';
@@ -46,8 +47,8 @@ export interface ServedBridge {
  * LLBBridge on the clients' server: frontends in the client drive a build. Their calls name it in metadata and may come on any
  * connection.
  */
-export function registerLlbBridge(server: GrpcServer, engine: Engine, worker: WorkerRecord): void {
-  serveBridge(server, worker, async ({ metadata, signal }) => {
+export function registerLlbBridge(server: GrpcServer, engine: Engine, worker: WorkerRecord, stateRoot: string): void {
+  const find = async ({ metadata, signal }: CallContext): Promise<ServedBridge> => {
     const ref = metadata.get(BUILD_ID_METADATA);
     if (ref === undefined || ref === '') throw invalidArgument('no buildid found in context');
     const build = await engine.build(ref, { signal, waitMs: BUILD_WAIT_MS });
@@ -55,7 +56,8 @@ export function registerLlbBridge(server: GrpcServer, engine: Engine, worker: Wo
       bridge: build.bridge(build.request.frontendInputs),
       giveResult: (outcome) => build.giveResult(outcome),
     };
-  });
+  };
+  serveBridge(server, worker, find, (error) => withoutOwnPaths(error, stateRoot));
 }
 
 /** LLBBridge to whoever is at the other end of a stream of bytes, e.g. a process by its standard streams. Dispose the server when that has ended. */
@@ -72,6 +74,7 @@ export function serveBridge(
   server: GrpcServer,
   worker: WorkerRecord,
   find: (context: CallContext) => Promise<ServedBridge>,
+  told?: (error: unknown) => unknown,
 ): void {
   const bridgeOf = async (context: CallContext): Promise<FrontendBridge> => (await find(context)).bridge;
 
@@ -240,7 +243,7 @@ export function serveBridge(
       return {};
     },
   };
-  server.register(LLBBridge, handlers, { wireCode: buildkitCode });
+  server.register(LLBBridge, handlers, { wireCode: buildkitCode, ...(told === undefined ? {} : { told }) });
 }
 
 /** What of an exec op a container or a process has, as LLB has it. */

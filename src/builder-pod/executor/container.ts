@@ -3,13 +3,22 @@ import { constants as os } from 'node:os';
 import { posix } from 'node:path';
 import type { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
-import { type AbortOptions, CodedError, type Logger, neverAborted, onAbort, sleep } from '../../base/index.ts';
+import {
+  type AbortOptions,
+  CodedError,
+  invalidArgument,
+  type Logger,
+  neverAborted,
+  onAbort,
+  sleep,
+} from '../../base/index.ts';
 import {
   Cgroup,
   CgroupBounds,
   type CgroupLayout,
   type CgroupLimits,
   type ChildProcess,
+  isCgroupName,
   markEnvironment,
   openTerminal,
   type Pools,
@@ -85,6 +94,9 @@ export class OciContainer implements Container {
     this.#bundle = bundle;
     // A parent that is asked for is one below ours: it must not leave what bounds and ends it.
     const parents = spec.meta.cgroupParent.split('/').filter((part) => part !== '');
+    // What of it makes no name is told as the step has it: where ours lies is not told to who builds.
+    if (!parents.every(isCgroupName))
+      throw invalidArgument(`invalid cgroup parent ${JSON.stringify(spec.meta.cgroupParent)}`);
     this.#group = new Cgroup([host.life.name, ...parents, spec.id].join('/'), host.layout);
   }
 
