@@ -92,7 +92,16 @@ describe('lazy refs', () => {
       sessions: () => ['s1'],
       onProgress: ({ id, completed }) => completed && rows.push(id),
     };
-    await Promise.all([ref.mounts(watching), same.mounts({ ...options, sessions: () => ['s2'] }), ref.mounts(options)]);
+    const others: string[] = [];
+    const watchingToo = { ...watching, onProgress: ({ id }: { id: string }) => void others.push(id) };
+    await Promise.all([
+      ref.mounts(watching),
+      // Another step of that build: the rows are shown once.
+      ref.mounts(watchingToo),
+      same.mounts({ ...options, sessions: () => ['s2'] }),
+      ref.mounts(options),
+    ]);
+    expect(others).toEqual([]);
     const digests = layers.map(({ descriptor }) => descriptor.digest);
     expect(from.opened.toSorted()).toEqual(digests.toSorted());
     expect(from.sessions[0]).toEqual(['s1', 's2']);

@@ -134,7 +134,7 @@ export class Unlazier {
     const [host] = provider.reference.split('/', 1);
     using _place = await this.#places.acquire(`${row.scope} ${host}`, { signal });
     const report = (current: number, completed: boolean) => {
-      for (const { onProgress } of participants)
+      for (const { onProgress } of onePerBuild(participants))
         onProgress?.({ id: digest, current, total: descriptor.size, completed });
     };
     const sessions = () => [...new Set([...participants].flatMap((p) => p.sessions()))];
@@ -205,7 +205,7 @@ export class Unlazier {
     const digest = layer.digest as Digest;
     const total = (JSON.parse(layer.descriptor) as Descriptor).size;
     const report = (current: number, completed: boolean) => {
-      for (const { onProgress } of participants)
+      for (const { onProgress } of onePerBuild(participants))
         onProgress?.({ id: `extracting ${digest}`, current, total, completed });
     };
     report(0, false);
@@ -235,6 +235,16 @@ export class Unlazier {
     }
     report(total, true);
   }
+}
+
+/** Of the steps of one build that wait for the same, the first shows it. */
+function onePerBuild(participants: Participants): Iterable<RefOptions> {
+  const shown = new Map<unknown, RefOptions>();
+  for (const participant of participants) {
+    const build = participant.sessions()[0] ?? participant;
+    if (!shown.has(build)) shown.set(build, participant);
+  }
+  return shown.values();
 }
 
 function gone(row: RefRow, what: string): CodedError {
