@@ -9,6 +9,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { connect, createServer } from 'node:net';
@@ -101,7 +102,7 @@ class PlainRefs implements Pick<RefManager, 'create' | 'get'> {
 }
 
 interface Build {
-  readonly receive: (source: LocalSource) => Promise<string>;
+  readonly receive: (source: LocalSource, scope?: string) => Promise<string>;
   readonly secrets: SecretProvider;
   readonly credentials: SessionCredentials;
   readonly agents: AgentForwarder;
@@ -187,8 +188,8 @@ async function daemon(run: (build: Build) => Promise<void>) {
         warning: () => {},
       };
       await run({
-        receive: async (source) => {
-          const options = { scope: 'test', sessions, signal: context.signal, progress: progress as never };
+        receive: async (source, scope = 'test') => {
+          const options = { scope, sessions, signal: context.signal, progress: progress as never };
           const ref = await receiver.receive(source, options);
           expect(trees.treeOf(ref)).toBeDefined();
           // Made while receiving, and made by reading it all again: the same digest.
@@ -295,6 +296,27 @@ describe('buildctl', () => {
 
     expect((await build(address, args)).code).toBe(0);
     expect(received[2]).toBe(received[1]);
+  });
+
+  test('what one tenant sent is not there for another who says to have the same', async () => {
+    // Files are taken to be unchanged when size and time are: of what a scope has sent, and of nothing else.
+    const received: string[] = [];
+    const scopes = ['a', 'b', 'a'];
+    const { address } = await daemon(
+      async (b) =>
+        void received.push(await b.receive(parseLocalSource('ctx', { 'local.sharedkeyhint': 'ctx' }), scopes.shift())),
+    );
+    const [ofA, ofB] = ['secret', 'unread'].map((content) => {
+      const dir = tempDir();
+      writeFileSync(join(dir, 'file'), content);
+      utimesSync(join(dir, 'file'), 1_600_000_000, 1_600_000_000);
+      return dir;
+    });
+    for (const dir of [ofA, ofB, ofB]) {
+      const outcome = await build(address, ['--local', `ctx=${dir}`]);
+      expect(outcome.code, outcome.output).toBe(0);
+    }
+    expect(received.map((dir) => readFileSync(join(dir, 'file'), 'utf8'))).toEqual(['secret', 'unread', 'secret']);
   });
 
   test('applies include, exclude and follow patterns, thousands of them too', async () => {
