@@ -35,7 +35,8 @@ export function inlineDefinition(
   }
   for (const path of written)
     if (made.has(path)) throw invalidArgument(`${field}: ${path.slice(1)} is a file, and others are below it`);
-  const named = { name: '[internal] write inline files' };
+  // A build may have several of them.
+  const named = { name: `[internal] write ${field}` };
   // A graph of nothing would be taken for a missing input.
   if (files.size === 0) actions = actions.mkdir('/', 0o755, { makeParents: true, timestamp: FILE_TIME });
   const state = scratch().file(actions, named);
