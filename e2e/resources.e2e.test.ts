@@ -154,5 +154,9 @@ describe('the resources', () => {
       );
     await taken(limits('4h'));
     expect(await refused(limits('0s'))).toMatch(/from 1s to 168h/);
+    const memory = (size: string) =>
+      limits('4h').replace('"endpoints"', `"limits":{"stepMemory":"${size}"},"endpoints"`);
+    await taken(memory('2Gi'));
+    expect(await refused(memory('2GB'))).toMatch(/stepMemory/);
   });
 });

@@ -1,4 +1,5 @@
 export * from './afterwork.ts';
+export * from './build-limits.ts';
 export * from './clock.ts';
 export * from './descriptor.ts';
 export * from './digest.ts';

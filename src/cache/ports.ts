@@ -1,4 +1,4 @@
-import type { AbortOptions, Descriptor, Digest } from '../base/index.ts';
+import type { AbortOptions, BuildLimits, Descriptor, Digest } from '../base/index.ts';
 
 /** A mount as mount(2) takes it; `options` as in /proc/mounts, e.g. `lowerdir=…`. */
 export interface Mount {
@@ -145,6 +145,8 @@ export interface NamedWritableRef extends WritableRef {
 /** Session ids whose credentials may be used to pull lazy content now. */
 export interface RefOptions extends AbortOptions {
   readonly sessions: () => readonly string[];
+  /** Of the builds: what a layer may grow to that is unpacked for them, beside the builder's own limits. */
+  readonly limits?: (() => BuildLimits) | undefined;
   /** Told of pulling and unpacking: row id (blob digest or `extracting <digest>`), bytes so far, total. */
   readonly onProgress?: (row: { id: string; current: number; total: number; completed: boolean }) => void;
 }

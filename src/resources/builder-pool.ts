@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { resource } from './resource.ts';
 import { conditions, count } from './status.ts';
-import { dnsName, duration, list, listMap, text } from './strings.ts';
+import { byteSize, dnsName, duration, list, listMap, text } from './strings.ts';
 
 /** The pool of Builds that name none. */
 export const DEFAULT_POOL = 'default';
@@ -18,6 +18,17 @@ const endpoint = z
   })
   .describe('A builder that runs elsewhere.');
 export type Endpoint = z.infer<typeof endpoint>;
+
+const bound = (most: number, description: string) => z.number().int().min(1).max(most).describe(description);
+
+const limits = z
+  .strictObject({
+    stepProcesses: bound(4_194_304, 'Processes and threads of one step at once.').optional(),
+    stepMemory: byteSize('Memory of one step, such as 512Mi or 2Gi.').optional(),
+    unpackedLayerBytes: byteSize('What one layer, or one archive that ADD unpacks, may grow to.').optional(),
+    unpackedLayerEntries: bound(1_000_000_000, 'How many files and folders one may have.').optional(),
+  })
+  .describe('Bounds of what a Build does, where they are stricter than the builder’s own; one that is hit is named.');
 
 export const builderPoolSpec = z
   .strictObject({
@@ -52,6 +63,7 @@ export const builderPoolSpec = z
     ).optional(),
     defaultTimeout: duration('Timeout of Builds that name none (default 1h).').optional(),
     maxTimeout: duration('Longest timeout of a Build; a longer one is cut to it (default 24h).').optional(),
+    limits: limits.optional(),
   })
   .describe('Which builders belong to it.');
 

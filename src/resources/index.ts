@@ -2,6 +2,7 @@ export * from './build.ts';
 export * from './build-run.ts';
 export { type BuildSpec, buildSpec } from './build-spec.ts';
 export * from './builder-pool.ts';
+export { parseByteSize } from './byte-size.ts';
 export { parseDuration } from './duration.ts';
 export { buildHash } from './hash.ts';
 export { MAX_SPEC_BYTES, MAX_SPEC_DEPTH, overLimit, storedBytes } from './limits.ts';

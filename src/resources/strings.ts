@@ -72,6 +72,14 @@ export const duration = (description: string) =>
     },
   );
 
+/** A size such as `512Mi` or `2Gi`, as Kubernetes writes quantities, at least `1Mi`. */
+export const byteSize = (description: string) =>
+  z
+    .string()
+    .max(16)
+    .regex(/^([1-9][0-9]{0,5}(Mi|Gi)|[1-9][0-9]{0,2}Ti)$/, 'must be a size such as 512Mi or 2Gi')
+    .describe(description);
+
 /** A path that stays below where it starts. */
 export const relativePath = (max: number, description: string) =>
   rule(text(max, description), {

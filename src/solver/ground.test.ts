@@ -204,6 +204,51 @@ describe('a failure belongs to the asks that it failed', () => {
     expect(world.open).toBe(0);
   });
 
+  test('what limits ended is done again for a build that joined and has looser ones, with the loosest of those who want it', async () => {
+    const limited = (most: number | undefined) => (most === undefined ? {} : { stepMemory: { most, name: 'a pool' } });
+    const joined = async (...memory: (number | undefined)[]) => {
+      const world = new IntegerWorld();
+      const solver = world.solver();
+      const tried: (number | undefined)[] = [];
+      const hold = Promise.withResolvers<void>();
+      const base = vertex({
+        cacheName: 'base',
+        compute: async (_, context) => {
+          const most = context.limits().stepMemory?.most;
+          tried.push(most);
+          await hold.promise;
+          expect(context.limits().stepMemory?.most).toBe(most);
+          if ((most ?? 1000) < 500) throw new CodedError('unknown', `no more than ${most}`);
+          return 1;
+        },
+      });
+      const outcomes: Promise<unknown>[] = [];
+      for (const [n, most] of memory.entries()) {
+        outcomes.push(outcome(solveOnce(solver, sum(`user ${n}`, [base]), { limits: limited(most) })));
+        await ticks();
+      }
+      hold.resolve();
+      const ended = await Promise.all(outcomes);
+      expect(world.open).toBe(0);
+      return [ended, tried];
+    };
+    expect(await joined(100, 100)).toEqual([['no more than 100', 'no more than 100'], [100]]);
+    expect(await joined(200, 100)).toEqual([['no more than 200', 'no more than 200'], [200]]);
+    expect(await joined(100, 200)).toEqual([
+      ['no more than 200', 'no more than 200'],
+      [100, 200],
+    ]);
+    expect(await joined(100, 500)).toEqual([
+      [1, 1],
+      [100, 500],
+    ]);
+    expect(await joined(100, undefined)).toEqual([
+      [1, 1],
+      [100, undefined],
+    ]);
+    expect(await joined(undefined, 100)).toEqual([[1, 1], [undefined]]);
+  });
+
   test('whoever asks afterwards is answered, though another that wanted less is still there', async () => {
     const world = new IntegerWorld();
     const solver = world.solver();

@@ -1,11 +1,13 @@
 import {
   type AbortOptions,
+  type BuildLimits,
   type Clock,
   type CodedError,
   cancelledError,
   type Digest,
   digestOf,
   inSlices,
+  NO_LIMITS,
   neverAborted,
   onAbort,
 } from '../base/index.ts';
@@ -36,6 +38,8 @@ export interface JobOptions<T = unknown> {
   readonly id: string;
   /** Session ids that serve the job's vertices, first come first; read at each use. */
   readonly sessions: () => readonly string[];
+  /** Of what is done for it alone; none when absent. */
+  readonly limits?: BuildLimits;
   readonly scope: CacheScope;
   /** Caches that it reads beside the builder's own, in that order. What is found in them the scope trusts from then on. */
   readonly caches?: readonly ImportedCache<T>[];
@@ -48,6 +52,7 @@ export class Job<O = unknown, T = unknown> implements AsyncDisposable {
   readonly caches: Caches;
   readonly progress: BuildProgress;
   readonly sessions: () => readonly string[];
+  readonly limits: BuildLimits;
   readonly vertices = new Set<ActiveVertex>();
   readonly #graph: ActiveGraph;
   readonly #scheduler: Scheduler;
@@ -71,6 +76,7 @@ export class Job<O = unknown, T = unknown> implements AsyncDisposable {
     this.#memory = memory;
     this.id = options.id;
     this.sessions = options.sessions;
+    this.limits = options.limits ?? NO_LIMITS;
     this.scope = { write: options.scope.write, read: [...new Set([options.scope.write, ...options.scope.read])] };
     this.#graph = graph;
     this.#scheduler = scheduler;

@@ -1,4 +1,4 @@
-import type { Digest } from '../base/index.ts';
+import type { BuildLimits, Digest } from '../base/index.ts';
 
 export { findLostResult, type LossKind, LostResultError } from './lost-result.ts';
 export type { Miss, MissedInput, SolverObserver, VertexOutput } from './observer.ts';
@@ -53,6 +53,8 @@ export interface OpContext {
   readonly signal: AbortSignal;
   /** Session ids of the builds that want the vertex now, first come first; re-read at each use, since builds join and leave. */
   sessions(): readonly string[];
+  /** What the work may use: the loosest limits of the builds that want it when this is first asked; the same from then on. */
+  limits(): BuildLimits;
   readonly progress: VertexProgress;
   readonly scope: string;
 }

@@ -1,4 +1,4 @@
-import { cancelledError } from '../base/index.ts';
+import { areLooser, type BuildLimits, cancelledError, sharedLimits } from '../base/index.ts';
 import type { EdgeState } from './edge.ts';
 import type { Ground } from './ground.ts';
 import type { ActiveVertex, VertexBuild } from './vertex.ts';
@@ -14,6 +14,7 @@ export class Run {
   readonly #users = new Set<EdgeState>();
   #controller: AbortController | undefined;
   #aborted = false;
+  #limits: BuildLimits | undefined;
   /** The builds whose sessions served it from the beginning. */
   first: ReadonlySet<VertexBuild> = new Set();
   settled: Promise<void> = Promise.resolve();
@@ -76,4 +77,19 @@ export class Run {
   sessions(): readonly string[] {
     return [...new Set([...this.builds()].flatMap((build) => build.sessions()))];
   }
+
+  /** Their limits, those of the work from the first time that they are asked. */
+  limits(): BuildLimits {
+    this.#limits ??= limitsOf(this.builds());
+    return this.#limits;
+  }
+
+  /** Whether the work was held to less than those who want the vertex now are. */
+  wasTighterThan({ builds }: ActiveVertex): boolean {
+    return this.#limits !== undefined && areLooser(limitsOf(builds), this.#limits);
+  }
+}
+
+function limitsOf(builds: ReadonlySet<VertexBuild>): BuildLimits {
+  return sharedLimits([...builds].map(({ limits }) => limits));
 }

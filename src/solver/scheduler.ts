@@ -489,6 +489,7 @@ export class Scheduler {
         return run.signal;
       },
       sessions: () => run.sessions(),
+      limits: () => run.limits(),
       scope: edge.vertex.scope.write,
       progress: {
         status: (row) => run.vertices.forEach((vertex) => void vertex.history.progress.status(row)),
@@ -530,11 +531,12 @@ export class Scheduler {
     return run.aborted || again ? undefined : blame(error, vertex);
   }
 
-  /** Who is told a failure. What a service refused those who were there first it may not refuse who came later: they have it done again, once. */
+  /** Who is told a failure. What a service refused, or limits ended, of those who were there first may be had by who came later: they have it done again, once. */
   #refused(run: Run, users: readonly EdgeState[], { code }: CodedError): readonly EdgeState[] {
-    if (!mayDependOnWhoAsks(code)) return users;
+    const mayDepend = mayDependOnWhoAsks(code);
     return users.filter((user) => {
-      if (user.again || user.vertex.builds.isSubsetOf(run.first)) return true;
+      const asksAnew = mayDepend && !user.vertex.builds.isSubsetOf(run.first);
+      if (user.again || !(asksAnew || run.wasTighterThan(user.vertex))) return true;
       user.again = true;
       return false;
     });

@@ -1,4 +1,4 @@
-import { assertInvariant, type Clock, digestOf } from '../base/index.ts';
+import { assertInvariant, type BuildLimits, type Clock, digestOf } from '../base/index.ts';
 import type { Caches } from './caches.ts';
 import { EdgeState, type Held } from './edge.ts';
 import type { ProgressMemory } from './event-buffer.ts';
@@ -10,6 +10,7 @@ import type { Run } from './run.ts';
 export interface VertexBuild {
   readonly id: string;
   readonly progress: BuildProgress;
+  readonly limits: BuildLimits;
   sessions(): readonly string[];
 }
 

@@ -13888,6 +13888,9 @@ export namespace slipway {
                 /** StartRequest subject. */
                 subject: string;
 
+                /** StartRequest limits. */
+                limits?: (slipway.builder.v1.Limits.$Properties|null);
+
                 /**
                  * Encodes the specified StartRequest message. Does not implicitly {@link slipway.builder.v1.StartRequest.verify|verify} messages.
                  * @param message StartRequest message or plain object to encode
@@ -13933,12 +13936,96 @@ export namespace slipway {
                     /** StartRequest subject */
                     subject?: (string|null);
 
+                    /** StartRequest limits */
+                    limits?: (slipway.builder.v1.Limits.$Properties|null);
+
                     /** Unknown fields preserved while decoding when enabled */
                     $unknowns?: Uint8Array[];
                 }
 
                 /** Shape of a StartRequest. */
                 type $Shape = slipway.builder.v1.StartRequest.$Properties;
+            }
+
+            /**
+             * Properties of a Limits.
+             * @deprecated Use slipway.builder.v1.Limits.$Properties instead.
+             */
+            interface ILimits extends slipway.builder.v1.Limits.$Properties {
+            }
+
+            /** Represents a Limits. */
+            class Limits {
+
+                /**
+                 * Constructs a new Limits.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: slipway.builder.v1.Limits.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** Limits stepProcesses. */
+                stepProcesses: (number|Long);
+
+                /** Limits stepMemory. */
+                stepMemory: (number|Long);
+
+                /** Limits unpackedLayerBytes. */
+                unpackedLayerBytes: (number|Long);
+
+                /** Limits unpackedLayerEntries. */
+                unpackedLayerEntries: (number|Long);
+
+                /** Limits setBy. */
+                setBy: string;
+
+                /**
+                 * Encodes the specified Limits message. Does not implicitly {@link slipway.builder.v1.Limits.verify|verify} messages.
+                 * @param message Limits message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: slipway.builder.v1.Limits.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a Limits message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {slipway.builder.v1.Limits & slipway.builder.v1.Limits.$Shape} Limits
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): slipway.builder.v1.Limits & slipway.builder.v1.Limits.$Shape;
+            }
+
+            namespace Limits {
+
+                /** Properties of a Limits. */
+                interface $Properties {
+
+                    /** Limits stepProcesses */
+                    stepProcesses?: (number|Long|null);
+
+                    /** Limits stepMemory */
+                    stepMemory?: (number|Long|null);
+
+                    /** Limits unpackedLayerBytes */
+                    unpackedLayerBytes?: (number|Long|null);
+
+                    /** Limits unpackedLayerEntries */
+                    unpackedLayerEntries?: (number|Long|null);
+
+                    /** Limits setBy */
+                    setBy?: (string|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a Limits. */
+                type $Shape = slipway.builder.v1.Limits.$Properties;
             }
 
             /** SolveState enum. */

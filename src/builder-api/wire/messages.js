@@ -21876,6 +21876,7 @@ export const slipway = $root.slipway = (() => {
                 StartRequest.prototype.readScopes = $util.emptyArray;
                 StartRequest.prototype.timeoutMs = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
                 StartRequest.prototype.subject = "";
+                StartRequest.prototype.limits = null;
 
                 StartRequest.encode = function (message, writer, _depth) {
                     if (!writer)
@@ -21899,6 +21900,8 @@ export const slipway = $root.slipway = (() => {
                         writer.uint32(48).int64(message.timeoutMs);
                     if (message.subject != null && $Object.hasOwnProperty.call(message, "subject") && message.subject !== "")
                         writer.uint32(58).string(message.subject);
+                    if (message.limits != null && $Object.hasOwnProperty.call(message, "limits"))
+                        $root.slipway.builder.v1.Limits.encode(message.limits, writer.uint32(66).fork(), _depth + 1).ldelim();
                     if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                         for (let i = 0; i < message.$unknowns.length; ++i)
                             writer.raw(message.$unknowns[i]);
@@ -21988,6 +21991,12 @@ export const slipway = $root.slipway = (() => {
                                     delete message.subject;
                                 continue;
                             }
+                        case 8: {
+                                if (wireType !== 2)
+                                    break;
+                                message.limits = $root.slipway.builder.v1.Limits.decode(reader, reader.size(), $undefined, _depth + 1, message.limits);
+                                continue;
+                            }
                         }
                         reader.skipType(wireType, _depth, tag);
                         if (!reader.discardUnknown) {
@@ -22006,6 +22015,136 @@ export const slipway = $root.slipway = (() => {
                 };
 
                 return StartRequest;
+            })();
+
+            v1.Limits = (function() {
+
+                const Limits = function (properties) {
+                    if (properties)
+                        for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                            if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                                this[keys[i]] = properties[keys[i]];
+                };
+
+                Limits.prototype.stepProcesses = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+                Limits.prototype.stepMemory = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+                Limits.prototype.unpackedLayerBytes = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+                Limits.prototype.unpackedLayerEntries = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
+                Limits.prototype.setBy = "";
+
+                Limits.encode = function (message, writer, _depth) {
+                    if (!writer)
+                        writer = $Writer.create();
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $util.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    if (message.stepProcesses != null && $Object.hasOwnProperty.call(message, "stepProcesses") && (typeof message.stepProcesses === "object" ? message.stepProcesses.low || message.stepProcesses.high : message.stepProcesses !== 0))
+                        writer.uint32(8).int64(message.stepProcesses);
+                    if (message.stepMemory != null && $Object.hasOwnProperty.call(message, "stepMemory") && (typeof message.stepMemory === "object" ? message.stepMemory.low || message.stepMemory.high : message.stepMemory !== 0))
+                        writer.uint32(16).int64(message.stepMemory);
+                    if (message.unpackedLayerBytes != null && $Object.hasOwnProperty.call(message, "unpackedLayerBytes") && (typeof message.unpackedLayerBytes === "object" ? message.unpackedLayerBytes.low || message.unpackedLayerBytes.high : message.unpackedLayerBytes !== 0))
+                        writer.uint32(24).int64(message.unpackedLayerBytes);
+                    if (message.unpackedLayerEntries != null && $Object.hasOwnProperty.call(message, "unpackedLayerEntries") && (typeof message.unpackedLayerEntries === "object" ? message.unpackedLayerEntries.low || message.unpackedLayerEntries.high : message.unpackedLayerEntries !== 0))
+                        writer.uint32(32).int64(message.unpackedLayerEntries);
+                    if (message.setBy != null && $Object.hasOwnProperty.call(message, "setBy") && message.setBy !== "")
+                        writer.uint32(42).string(message.setBy);
+                    if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                        for (let i = 0; i < message.$unknowns.length; ++i)
+                            writer.raw(message.$unknowns[i]);
+                    return writer;
+                };
+
+                Limits.decode = function (reader, length, _end, _depth, _target) {
+                    if (!(reader instanceof $Reader))
+                        reader = $Reader.create(reader);
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $Reader.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    let end, message, value;
+                    if (length === $undefined)
+                        end = reader.len;
+                    else {
+                        end = reader.pos + length;
+                        if (end > reader.len)
+                            throw $RangeError("index out of range");
+                        length = reader.len;
+                        reader.len = end;
+                    }
+                    message = _target || new $root.slipway.builder.v1.Limits();
+                    while (reader.pos < end) {
+                        let start = reader.pos;
+                        let tag = reader.tag();
+                        if (tag === _end) {
+                            _end = $undefined;
+                            break;
+                        }
+                        let wireType = tag & 7;
+                        switch (tag >>>= 3) {
+                        case 1: {
+                                if (wireType !== 0)
+                                    break;
+                                if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+                                    message.stepProcesses = value;
+                                else
+                                    delete message.stepProcesses;
+                                continue;
+                            }
+                        case 2: {
+                                if (wireType !== 0)
+                                    break;
+                                if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+                                    message.stepMemory = value;
+                                else
+                                    delete message.stepMemory;
+                                continue;
+                            }
+                        case 3: {
+                                if (wireType !== 0)
+                                    break;
+                                if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+                                    message.unpackedLayerBytes = value;
+                                else
+                                    delete message.unpackedLayerBytes;
+                                continue;
+                            }
+                        case 4: {
+                                if (wireType !== 0)
+                                    break;
+                                if (typeof (value = reader.int64()) === "object" ? value.low || value.high : value !== 0)
+                                    message.unpackedLayerEntries = value;
+                                else
+                                    delete message.unpackedLayerEntries;
+                                continue;
+                            }
+                        case 5: {
+                                if (wireType !== 2)
+                                    break;
+                                if ((value = reader.stringVerify()).length)
+                                    message.setBy = value;
+                                else
+                                    delete message.setBy;
+                                continue;
+                            }
+                        }
+                        reader.skipType(wireType, _depth, tag);
+                        if (!reader.discardUnknown) {
+                            $util.makeProp(message, "$unknowns", false);
+                            (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                        }
+                    }
+                    if (length !== $undefined) {
+                        if (reader.pos !== end)
+                            throw $RangeError("index out of range");
+                        reader.len = length;
+                    }
+                    if (_end !== $undefined)
+                        throw $Error("missing end group");
+                    return message;
+                };
+
+                return Limits;
             })();
 
             v1.SolveState = (function() {

@@ -60,9 +60,9 @@ export class BuildRef {
     args: { readonly path: string } & Readonly<Record<string, unknown>>,
     options: AbortOptions,
   ): Promise<T> {
-    const { pools, sessions, view } = this.#context;
+    const { job, pools, sessions, view } = this.#context;
     return this.#use(options, (ref) =>
-      view.use(ref, { ...options, sessions }, (root) =>
+      view.use(ref, { ...options, sessions, limits: () => job.limits }, (root) =>
         pools.short.run<T>({ module: MODULE, fn }, { ...args, root }, options),
       ),
     );

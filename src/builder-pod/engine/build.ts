@@ -105,7 +105,7 @@ export class Build {
     this.#containers = new BuildContainers({
       ...services.containers,
       ...{ afterwork: services.afterwork, entitlements: request.entitlements, signal },
-      ...{ scope: job.scope.write, sessions: job.sessions },
+      ...{ scope: job.scope.write, sessions: job.sessions, limits: job.limits },
     });
     this.#unmet = new UnmetRequests(job);
     this.#unmet.tellImports(request.cacheImports ?? []);
@@ -324,7 +324,8 @@ export class Build {
       const name = logName === '' ? `resolve image config for ${identifier}` : logName;
       const described = await this.#asking({ name, id: `${name} ${JSON.stringify(attrs)}` }, (progress) => {
         const { sessions, scope } = this.job;
-        return instance.describe!({ ...this.#bound(call), sessions, progress, scope: scope.write });
+        const limits = () => this.job.limits;
+        return instance.describe!({ ...this.#bound(call), sessions, limits, progress, scope: scope.write });
       });
       return { source, ...described };
     }

@@ -1,11 +1,13 @@
 import {
   type AbortOptions,
+  type BuildLimits,
   type Clock,
   CodedError,
   cancelledError,
   formatPlatform,
   invalidArgument,
   type Logger,
+  NO_LIMITS,
   onAbort,
   systemClock,
   toCodedError,
@@ -77,6 +79,8 @@ export interface SolveRequest {
   /** Remote caches to write, if that is possible: the user is told that this builder does not. */
   readonly cacheExports?: readonly BridgeCacheImport[];
   readonly scope: CacheScope;
+  /** Of what is done for it, beside the builder's own; none when absent. */
+  readonly limits?: BuildLimits;
   /** Images are pushed by digest only; who asked writes the tags. */
   readonly deferTags?: boolean;
   /** What the build's history keeps of it: all by default, nothing, or an outline without attributes, which may hold secrets. */
@@ -198,7 +202,7 @@ export class Engine implements AsyncDisposable {
   }
 
   async #solve(request: SolveRequest, signal: AbortSignal): Promise<SolveOutcome> {
-    const { ref, session } = request;
+    const { ref, session, limits = NO_LIMITS } = request;
     if (ref === '') throw invalidArgument('the build has no ref');
     if (this.#builds.has(ref)) throw new CodedError('already_exists', `job ID ${ref} exists`, { fault: 'user' });
     const entitlements = grantEntitlements(request.entitlements, this.#options.allowedEntitlements);
@@ -210,7 +214,7 @@ export class Engine implements AsyncDisposable {
     const over = new AbortController();
     const buildSignal = AbortSignal.any([signal, over.signal]);
     const sessions = () => (session === '' ? [] : [session]);
-    const job = this.#solver.job({ id: ref, sessions, scope: request.scope });
+    const job = this.#solver.job({ id: ref, sessions, limits, scope: request.scope });
     const { frontendAttrs, frontendInputs, cacheImports = [], cacheExports = [] } = request;
     const build = new Build(
       { ref, session, frontendAttrs, frontendInputs, entitlements, cacheImports, cacheExports },
@@ -247,7 +251,13 @@ export class Engine implements AsyncDisposable {
               results[exporterId] ??= await job
                 .inVertex({ name: exporter.name, id: `${session || ref}-export-${exporterId}` }, (progress) => {
                   if (exporterId === 0) for (const short of warnings) progress.warn({ level: 1, short });
-                  return exporter.export(input, { signal: exportSignal, progress, sessions, exporterId });
+                  return exporter.export(input, {
+                    signal: exportSignal,
+                    progress,
+                    sessions,
+                    limits: () => limits,
+                    exporterId,
+                  });
                 })
                 .catch((error: unknown) => {
                   if (findLostResult(error) === undefined) failed.abort(error);

@@ -1,5 +1,5 @@
-import type { AbortOptions, Afterwork } from '../../base/index.ts';
-import type { ImmutableRef, Mounted } from '../../cache/ports.ts';
+import type { Afterwork } from '../../base/index.ts';
+import type { ImmutableRef, Mounted, RefOptions } from '../../cache/ports.ts';
 
 interface View {
   readonly ref: string;
@@ -25,7 +25,7 @@ export class KeptView {
   /** Gives `read` the ref's files. The view holds the ref by itself. */
   async use<T>(
     ref: Pick<ImmutableRef, 'id' | 'mount'>,
-    options: AbortOptions & { readonly sessions: () => readonly string[] },
+    options: RefOptions,
     read: (root: string) => Promise<T>,
   ): Promise<T> {
     let view = this.#kept;

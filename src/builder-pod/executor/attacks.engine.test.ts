@@ -377,6 +377,23 @@ describe('more than a step may have', () => {
     expect((await sh('exit 137')).error).toMatchObject({ reason: 'EXEC_FAILED' });
   });
 
+  test('what a build is held to is named where it is stricter than the builder’s own', async () => {
+    const limits = (most: number) => ({
+      limits: { stepProcesses: { most, name: 'p of ci' }, stepMemory: { most: most << 20, name: 'm of ci' } },
+    });
+    const forks = 'for i in $(seq 100); do sleep 100 & done; wait';
+    const memory = 'dd if=/dev/zero of=/dev/null bs=400M count=1';
+    expect((await sh(forks, limits(20))).error).toMatchObject({
+      message: expect.stringMatching(/: no more than 20 processes and threads at once$/),
+      hint: 'let the step start fewer at once, or raise p of ci',
+    });
+    expect((await sh(memory, limits(20))).error).toMatchObject({
+      hint: 'raise m of ci (this step had 20 MiB), or let the step use less at once',
+    });
+    expect((await sh(forks, limits(200))).error).toMatchObject({ hint: expect.stringContaining('max-step-processes') });
+    expect((await sh(memory, limits(200))).error).toMatchObject({ hint: expect.stringContaining('give the build') });
+  });
+
   test('files in memory count', async () => {
     const { error } = await sh(
       'dd if=/dev/zero of=/dev/shm/x bs=1M count=60 && dd if=/dev/zero of=/tmp/m/x bs=1M count=60',

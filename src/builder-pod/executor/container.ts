@@ -7,7 +7,9 @@ import {
   type AbortOptions,
   CodedError,
   invalidArgument,
+  type Limit,
   type Logger,
+  NO_LIMITS,
   neverAborted,
   onAbort,
   sleep,
@@ -225,8 +227,11 @@ export class OciContainer implements Container {
 
   async #hitLimit(): Promise<HitLimit | undefined> {
     const { memory, processes } = this.#host.limitsOf(this.#spec);
-    if (this.#bounds?.outOfMemory()) return { kind: 'memory', limit: memory };
-    return (await this.#bounds?.outOfProcesses()) ? { kind: 'processes', limit: processes } : undefined;
+    const { stepMemory, stepProcesses } = this.#spec.limits ?? NO_LIMITS;
+    const hit = (kind: HitLimit['kind'], limit: number, ofBuild: Limit | undefined): HitLimit =>
+      ofBuild?.most === limit ? { kind, limit, name: ofBuild.name } : { kind, limit };
+    if (this.#bounds?.outOfMemory()) return hit('memory', memory, stepMemory);
+    return (await this.#bounds?.outOfProcesses()) ? hit('processes', processes, stepProcesses) : undefined;
   }
 
   async #close(): Promise<void> {

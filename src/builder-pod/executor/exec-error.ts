@@ -4,6 +4,8 @@ import { CodedError, goQuote } from '../../base/index.ts';
 export interface HitLimit {
   readonly kind: 'memory' | 'processes';
   readonly limit: number;
+  /** What it is called, where it is the build's and not the builder's own. */
+  readonly name?: string;
 }
 
 /** A step's process that ended in a way that is no success. */
@@ -41,10 +43,11 @@ export class ExecError extends CodedError {
 function hintOf(hit: HitLimit | undefined, runtimeMessage: string | undefined): { readonly hint?: string } {
   if (hit?.kind === 'memory') {
     const limit = hit.limit === 0 ? '' : ` (this step had ${Math.floor(hit.limit / 2 ** 20)} MiB)`;
-    return { hint: `give the build more memory${limit}, or let the step use less at once` };
+    const more = hit.name === undefined ? 'give the build more memory' : `raise ${hit.name}`;
+    return { hint: `${more}${limit}, or let the step use less at once` };
   }
   if (hit?.kind === 'processes')
-    return { hint: 'let the step start fewer at once, or raise max-step-processes of the builder' };
+    return { hint: `let the step start fewer at once, or raise ${hit.name ?? 'max-step-processes of the builder'}` };
   if (runtimeMessage === undefined || !/exec format error/i.test(runtimeMessage)) return {};
   return {
     hint: 'the program is for another CPU: build for this platform, or install its emulator (binfmt_misc, qemu)',

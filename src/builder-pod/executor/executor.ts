@@ -62,15 +62,11 @@ export class OciExecutor implements Executor {
       networks: options.networks ?? networksOf('host'),
       privileges: options.privileges ?? ownPrivileges(),
       seccompProfile: options.seccompProfile ?? SECCOMP_PROFILE,
-      limitsOf: ({ resources }) => {
-        const { processes, memory } = limits;
-        const wanted = resources?.memory ?? 0;
-        return {
-          processes,
-          memory: wanted > 0 && memory > 0 ? Math.min(wanted, memory) : Math.max(wanted, memory),
-          memorySwap: resources?.memorySwap ?? 0,
-        };
-      },
+      limitsOf: ({ resources, limits: ofBuild }) => ({
+        processes: least(limits.processes, ofBuild?.stepProcesses?.most),
+        memory: least(limits.memory, ofBuild?.stepMemory?.most, resources?.memory),
+        memorySwap: resources?.memorySwap ?? 0,
+      }),
       unlimited: (unmet) => {
         if (!told) log.warn('steps are not limited: this machine has no cgroup controllers for it', { limits: unmet });
         told = true;
@@ -92,4 +88,10 @@ export class OciExecutor implements Executor {
     await this.#guardian[Symbol.asyncDispose]();
     await this.#host.life.remove();
   }
+}
+
+/** The strictest of bounds of which 0 is none. */
+function least(...bounds: readonly (number | undefined)[]): number {
+  const set = bounds.filter((bound = 0) => bound > 0) as number[];
+  return set.length === 0 ? 0 : Math.min(...set);
 }

@@ -1,5 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
-import type { AbortOptions } from '../../base/index.ts';
+import type { AbortOptions, BuildLimits } from '../../base/index.ts';
 import type { ExecMeta, ExecOp, LinuxResources } from '../../llb/index.ts';
 import type { MountSpec } from '../../sys/index.ts';
 import type { HitLimit } from './exec-error.ts';
@@ -21,6 +21,8 @@ export interface ContainerSpec {
   readonly network: ExecOp['network'];
   readonly security: ExecOp['security'];
   readonly resources?: LinuxResources;
+  /** Of those who want it, beside the executor's own. */
+  readonly limits?: BuildLimits;
 }
 
 /**

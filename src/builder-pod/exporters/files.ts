@@ -133,7 +133,7 @@ async function mountTrees(
   split: boolean,
   from: string | undefined,
   deps: ExporterDeps,
-  { signal, sessions }: ExportContext,
+  { signal, sessions, limits }: ExportContext,
 ): Promise<{ readonly list: readonly Tree[] } & AsyncDisposable> {
   await using stack = new AsyncDisposableStack();
   const list: Tree[] = [];
@@ -142,7 +142,7 @@ async function mountTrees(
     if (input.ref === undefined) {
       const empty = await makeScratch(deps.bulk, { parent: deps.tempDirectory, prefix: 'empty-' }, { signal });
       directory = stack.use(empty).path;
-    } else directory = stack.use(await input.ref.mount({ signal, sessions })).root;
+    } else directory = stack.use(await input.ref.mount({ signal, sessions, limits })).root;
     if (from !== undefined) {
       const inside = await deps.bulk.run<string>({ module: tasks, fn: 'findSource' }, { directory, from }, { signal });
       directory = join(directory, inside);

@@ -1,4 +1,4 @@
-import type { AbortOptions, Descriptor, Digest, ImageReference } from '../../base/index.ts';
+import type { AbortOptions, BuildLimits, Descriptor, Digest, ImageReference } from '../../base/index.ts';
 import type { ContentStore, ImmutableRef } from '../../cache/ports.ts';
 import type { BlobSource, UploadOptions, UploadOutcome } from '../../oci/registry-client/index.ts';
 import type { VertexProgress } from '../../solver/ports.ts';
@@ -17,6 +17,8 @@ export interface ExportContext extends AbortOptions {
   readonly progress: VertexProgress;
   /** Sessions whose credentials may be used. */
   readonly sessions: () => readonly string[];
+  /** Of the build. */
+  readonly limits?: (() => BuildLimits) | undefined;
   /** Position among the exporters of the solve; the client's files go there. */
   readonly exporterId: number;
 }

@@ -7,6 +7,7 @@ export function refOptionsOf(context: OpContext): RefOptions {
   return {
     signal: context.signal,
     sessions: () => context.sessions(),
+    limits: () => context.limits(),
     onProgress: ({ id, current, total, completed }) => {
       const now = performance.timeOrigin + performance.now();
       const since = started.get(id) ?? now;

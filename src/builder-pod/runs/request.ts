@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type AbortOptions, invalidArgument } from '../../base/index.ts';
+import { type AbortOptions, BUILD_LIMITS, type BuildLimits, invalidArgument } from '../../base/index.ts';
 import { toNumber, type wire } from '../../builder-api/index.ts';
 import { solveRequest } from '../daemon/solve-request.ts';
 import type { SolveRequest } from '../engine/index.ts';
@@ -29,6 +29,8 @@ const attributes = z
   .refine((all) => Object.keys(all).length <= 1000, 'more than 1000 entries');
 const inputs = z.custom<object>().refine((all) => Object.keys(all).length <= 200, 'more than 200 entries');
 
+const limit = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+
 /** Bounds of what the protocol leaves open; the whole is at most one gRPC message. */
 const schema = z.object({
   sessionId: z.string().regex(/^[\w.-]{0,200}$/),
@@ -36,6 +38,13 @@ const schema = z.object({
   readScopes: z.array(scope).max(64),
   timeoutMs: z.number().int().min(0).max(MAX_TIMEOUT_MS),
   subject: z.string().max(600),
+  limits: z.object({
+    stepProcesses: limit,
+    stepMemory: limit,
+    unpackedLayerBytes: limit,
+    unpackedLayerEntries: limit,
+    setBy: z.string().max(600),
+  }),
   solve: z.object({
     frontend: z.string().max(1024),
     frontendAttrs: attributes,
@@ -52,12 +61,20 @@ export async function readStart(
 ): Promise<RunRequest> {
   const id = runId(message.id);
   const given = message.solve ?? {};
+  const limits = message.limits ?? {};
   const checked = schema.safeParse({
     sessionId: message.sessionId ?? '',
     writeScope: message.writeScope ?? '',
     readScopes: message.readScopes ?? [],
     timeoutMs: toNumber(message.timeoutMs),
     subject: message.subject ?? '',
+    limits: {
+      stepProcesses: toNumber(limits.stepProcesses),
+      stepMemory: toNumber(limits.stepMemory),
+      unpackedLayerBytes: toNumber(limits.unpackedLayerBytes),
+      unpackedLayerEntries: toNumber(limits.unpackedLayerEntries),
+      setBy: limits.setBy ?? '',
+    },
     solve: {
       frontend: given.frontend ?? '',
       frontendAttrs: given.frontendAttrs ?? {},
@@ -78,5 +95,16 @@ export async function readStart(
   const solve = await solveRequest({ ...given, ref, session }, { write: writeScope, read: readScopes }, options);
   if (solve.frontend === '' && solve.definition === undefined)
     throw invalidArgument('solve: neither a frontend nor a definition', { reason: 'RUN_REQUEST' });
-  return { id, session, timeoutMs, subject, solve: { ...solve, deferTags: true, recorded: 'outline' } };
+  const limited = { ...solve, limits: buildLimits(checked.data.limits), deferTags: true, recorded: 'outline' } as const;
+  return { id, session, timeoutMs, subject, solve: limited };
+}
+
+function buildLimits({ setBy, ...given }: z.infer<typeof schema>['limits']): BuildLimits {
+  const by = setBy === '' ? 'the request' : setBy;
+  return Object.fromEntries(
+    BUILD_LIMITS.filter((name) => given[name] > 0).map((name) => [
+      name,
+      { most: given[name], name: `limits.${name} of ${by}` },
+    ]),
+  );
 }

@@ -1,4 +1,5 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -124,6 +125,50 @@ describe('a solve', () => {
     await builder().start(request, { signal });
     const result = await world.result(request.id);
     expect(result).toMatchObject({ state: FAILED, fault: 'user', reason: 'GIT_NOT_FOUND' });
+  });
+
+  test('is held to the limits that it came with, by name, while a neighbour without goes on', async () => {
+    const limits = {
+      stepProcesses: 20,
+      stepMemory: 64 << 20,
+      unpackedLayerBytes: 1 << 20,
+      setBy: 'the BuilderPool ci',
+    };
+    const hint = (setting: string) => expect.stringContaining(`raise limits.${setting} of the BuilderPool ci`);
+    await world.repository('limits', 'ARG WHO\nARG RUN\nRUN echo $WHO; eval "$RUN"\n');
+    const solve = async (who: string, run: string, more = {}) => {
+      const request = world.request('limits', { attrs: { 'build-arg:WHO': who, 'build-arg:RUN': run }, ...more });
+      await builder().start(request, { signal });
+      return await world.result(request.id);
+    };
+    const forks = 'for i in $(seq 60); do sleep 1 & done; wait';
+    const memory = 'dd if=/dev/zero of=/dev/null bs=200M count=1';
+    const [many, much, ...others] = await Promise.all([
+      solve('one', forks, { limits }),
+      solve('one', memory, { limits }),
+      solve('another', forks),
+      solve('another', memory),
+    ]);
+    expect(many).toMatchObject({ state: FAILED, reason: 'EXEC_OUT_OF_PROCESSES', hint: hint('stepProcesses') });
+    expect(much).toMatchObject({ state: FAILED, reason: 'EXEC_OUT_OF_MEMORY', hint: hint('stepMemory') });
+    expect(others).toMatchObject([{ state: SUCCEEDED }, { state: SUCCEEDED }]);
+
+    await world.repository('archive', 'FROM scratch\nADD archive.tar.gz /\n');
+    await world.git.commit('archive', (worktree) => {
+      writeFileSync(path.join(worktree, 'zero'), Buffer.alloc(4 << 20));
+      execFileSync('tar', ['-C', worktree, '-czf', path.join(worktree, 'archive.tar.gz'), 'zero']);
+    });
+    const add = async (more = {}) => {
+      const request = world.request('archive', more);
+      await builder().start(request, { signal });
+      return await world.result(request.id);
+    };
+    const refused = await add({ limits });
+    expect(refused).toMatchObject({ state: FAILED, reason: 'UNPACK_LIMIT', hint: hint('unpackedLayerBytes') });
+    expect(refused.error?.message).toContain('1048576 bytes (limits.unpackedLayerBytes of the BuilderPool ci)');
+    expect(await add()).toMatchObject({ state: SUCCEEDED });
+    // What another build has made is used as it is.
+    expect(await add({ limits })).toMatchObject({ state: SUCCEEDED });
   });
 
   test('ends at its timeout', async () => {

@@ -117,6 +117,25 @@ function open(options: Partial<RunsOptions> & { readonly clock?: Clock } = {}) {
 
 const id = (uid: string, attempt = 1, part = ''): RunId => ({ uid, part, attempt });
 
+test('limits come with the name of who set them; what is no bound is refused', async () => {
+  const read = (limits: wire.slipway.builder.v1.Limits.$Properties) =>
+    readStart(
+      { id: { runUid: 'a', attempt: 1 }, writeScope: 'ns', solve: { frontend: 'dockerfile.v0' }, limits },
+      { signal },
+    );
+  expect(
+    (await read({ stepMemory: 1 << 20, unpackedLayerEntries: 7, setBy: 'the BuilderPool ci' })).solve.limits,
+  ).toEqual({
+    stepMemory: { most: 1 << 20, name: 'limits.stepMemory of the BuilderPool ci' },
+    unpackedLayerEntries: { most: 7, name: 'limits.unpackedLayerEntries of the BuilderPool ci' },
+  });
+  expect((await read({})).solve.limits).toEqual({});
+  await expect(read({ stepProcesses: -1 })).rejects.toMatchObject({
+    code: 'invalid_argument',
+    message: expect.stringContaining('limits.stepProcesses'),
+  });
+});
+
 describe('results', () => {
   test('are kept, their manifests leased until the tags are written, and go when acknowledged', async () => {
     const { runs, engine, leases, logical, tagged, start, finish } = open();

@@ -34,6 +34,7 @@ const signal = neverAborted;
 const context: OpContext = {
   signal,
   sessions: () => [],
+  limits: () => ({}),
   progress: { status: () => {}, log: () => {}, warn: () => {} },
   scope: 'default',
 };

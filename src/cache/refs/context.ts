@@ -1,4 +1,4 @@
-import type { Digest, Logger } from '../../base/index.ts';
+import type { BuildLimits, Digest, Logger } from '../../base/index.ts';
 import type { Pools, QueueOptions } from '../../sys/index.ts';
 import type { Database } from '../metadata/index.ts';
 import type { Compression, ContentStore, LazyProvider, Snapshotter } from '../ports.ts';
@@ -19,6 +19,7 @@ export interface LayerTools {
       readonly lowers: readonly string[];
       readonly digest: Digest;
       readonly diffId: Digest;
+      readonly limits: BuildLimits;
       readonly onProgress: (bytes: number) => void;
     },
     options: QueueOptions,

@@ -1,12 +1,19 @@
-import { applyLayer, convertLayer, packLayer, restackLayer, type UnpackLimits } from '../../oci/layers/index.ts';
+import {
+  applyLayer,
+  convertLayer,
+  packLayer,
+  restackLayer,
+  type UnpackLimits,
+  unpackLimitsFor,
+} from '../../oci/layers/index.ts';
 import type { Pools, Privileges } from '../../sys/index.ts';
 import type { LayerTools } from './context.ts';
 
 /** Layers packed and unpacked in the bulk workers. */
 export function layerTools({ bulk }: Pools, privileges: Privileges, limits?: UnpackLimits): LayerTools {
   return {
-    apply: async (args, options) => {
-      await applyLayer(bulk, { ...args, privileges, limits, ...options });
+    apply: async ({ limits: ofBuild, ...args }, options) => {
+      await applyLayer(bulk, { ...args, privileges, limits: unpackLimitsFor(ofBuild, limits), ...options });
     },
     pack: ({ directory, below, whole, into, compression: { type, level } }, options) =>
       packLayer(bulk, { directory, below, whole, into, compression: { type, level }, privileges, ...options }),

@@ -115,6 +115,40 @@ describe('lazy refs', () => {
     expect(lower.lazy).toBe(false);
   });
 
+  test('a build’s limit on what a layer unpacks to is told by name, and costs one that joined without it nothing', async () => {
+    const { layers, bytes } = await image();
+    await using state = await openTestState();
+    const ref = await state.refs.fromLayers(layers, { ...describing, provider: provider(bytes) });
+    const held = {
+      ...options,
+      limits: () => ({ unpackedLayerBytes: { most: 2, name: 'limits.x of the BuilderPool ci' } }),
+    };
+    const refused = expect.objectContaining({
+      reason: 'UNPACK_LIMIT',
+      message: expect.stringMatching(/^it unpacks to more than 2 bytes \(limits\.x of the BuilderPool ci\)$/),
+      hint: expect.stringContaining('raise limits.x of the BuilderPool ci'),
+    });
+    await expect(ref.mounts(held)).rejects.toEqual(refused);
+    expect(ref.lazy).toBe(true);
+    // The first two are in the same unpacking, whose limits were set when the other came.
+    const unpacking = Promise.withResolvers<void>();
+    const watched: RefOptions = {
+      ...held,
+      onProgress: ({ id, completed }) => {
+        if (id.startsWith('extracting ') && !completed) unpacking.resolve();
+      },
+    };
+    const first = ref.mounts(watched).then(
+      () => 'mounted',
+      (error: unknown) => error,
+    );
+    await unpacking.promise;
+    await ref.mounts(options);
+    expect(await first).toEqual(refused);
+    // What is here already is used as it is.
+    await ref.mounts(held);
+  });
+
   test('a failed or aborted pull leaves nothing half, and the next one succeeds', async () => {
     const { layers, bytes } = await image();
     await using state = await openTestState();

@@ -1,11 +1,16 @@
 import {
   type AbortOptions,
+  areLooser,
+  type BuildLimits,
   CodedError,
   type Descriptor,
   type Digest,
   KeyedSemaphore,
+  NO_LIMITS,
   neverAborted,
   newId,
+  sharedLimits,
+  toCodedError,
 } from '../../base/index.ts';
 import type { RefOptions } from '../ports.ts';
 import { changedRefs, openChanges } from './changes.ts';
@@ -18,6 +23,7 @@ import { SharedWork } from './shared-work.ts';
 const MAX_PULLS = 6;
 
 type Participants = ReadonlySet<RefOptions>;
+type Shared = AbortOptions & { readonly participants: Participants };
 
 /** Brings lazy refs here: each blob is pulled once and each layer unpacked once, however many builds wait for it. */
 export class Unlazier {
@@ -25,6 +31,8 @@ export class Unlazier {
   readonly #losses: Losses;
   readonly #pulls = new SharedWork<string, RefOptions>();
   readonly #unpacks = new SharedWork<void, RefOptions>();
+  /** The limits of unpackings that failed on one. */
+  readonly #overLimits = new WeakMap<object, BuildLimits>();
   readonly #places = new KeyedSemaphore(MAX_PULLS);
 
   constructor(records: RefRecords, losses: Losses) {
@@ -50,15 +58,13 @@ export class Unlazier {
     try {
       for (const [n, { row, blob }] of chosen.entries()) {
         const path = await pulls[n];
-        await this.#unpacks
-          .run(row.id, { ...options }, { signal }, (shared) =>
-            blob === undefined || path === undefined
-              ? this.#stack(row.id, shared)
-              : this.#unpack(row.id, blob, path, shared),
-          )
-          .catch((error: unknown) => {
-            throw layerFailure(row.id, error, options);
-          });
+        const unpack = (shared: Shared) =>
+          blob === undefined || path === undefined
+            ? this.#stack(row.id, shared)
+            : this.#unpack(row.id, blob, path, shared);
+        await this.#unpackShared(row.id, unpack, { ...options, signal }).catch((error: unknown) => {
+          throw layerFailure(row.id, error, options);
+        });
       }
     } catch (error) {
       stop.abort(error);
@@ -183,6 +189,17 @@ export class Unlazier {
     }
   }
 
+  /** Held to the loosest limits of those who wait when it begins. Whoever comes later and has looser ones does not fail with it: it is begun again. */
+  async #unpackShared(id: string, unpack: (shared: Shared) => Promise<void>, options: RefOptions): Promise<void> {
+    while (true)
+      try {
+        return await this.#unpacks.run(id, { ...options }, options, unpack);
+      } catch (error) {
+        const heldTo = this.#overLimits.get(error as object);
+        if (heldTo === undefined || !areLooser(options.limits?.() ?? NO_LIMITS, heldTo)) throw error;
+      }
+  }
+
   async #unpack(
     id: string,
     layer: BlobRow,
@@ -209,6 +226,7 @@ export class Unlazier {
         onProgress?.({ id: `extracting ${digest}`, current, total, completed });
     };
     report(0, false);
+    const limits = sharedLimits([...participants].map((one) => one.limits?.() ?? NO_LIMITS));
     const key = `unpack-${newId()}`;
     // One that was found damaged may still be there under the first name.
     const name = snapshotter.has(id) ? newId() : id;
@@ -223,6 +241,7 @@ export class Unlazier {
         lowers,
         digest,
         diffId,
+        limits,
         onProgress: (n: number) => report(n, false),
       };
       await tools.apply(args, { signal, queue: [...participants][0]?.sessions()[0] });
@@ -231,7 +250,9 @@ export class Unlazier {
       db.run('UPDATE refs SET snapshot = ?, size = NULL WHERE id = ?', name, id);
     } catch (error) {
       await snapshotter.remove(snapshot, { signal: neverAborted }).catch(() => {});
-      throw await this.#losses.blameBlob(layer, error, { signal });
+      const blamed = toCodedError(await this.#losses.blameBlob(layer, error, { signal }));
+      if (blamed.reason === 'UNPACK_LIMIT') this.#overLimits.set(blamed, limits);
+      throw blamed;
     }
     report(total, true);
   }

@@ -19,7 +19,7 @@ import type { RestackArgs } from './restack.ts';
 import type { ConvertArgs, PackArgs, PackedLayer, TreesArgs, UnpackArgs, Unpacked } from './task.ts';
 import type { PackedTree } from './walk.ts';
 
-export { DEFAULT_UNPACK_LIMITS, type UnpackLimits } from './limits.ts';
+export { DEFAULT_UNPACK_LIMITS, type UnpackLimits, unpackLimitsFor } from './limits.ts';
 export type { PackedLayer, Unpacked } from './task.ts';
 
 const module = siblingModule(import.meta.url, './task');

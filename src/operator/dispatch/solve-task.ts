@@ -22,6 +22,8 @@ export interface SolveTaskOptions {
   /** Of its builder. */
   readonly address: string;
   readonly timeoutMs: number;
+  /** Of its pool. */
+  readonly limits: wire.slipway.builder.v1.Limits.$Properties | undefined;
   /** namespace/name, for logs. */
   readonly subject: string;
   readonly namespace: string;
@@ -119,7 +121,7 @@ export class SolveTask {
       this.#sources = sources;
       void this.#serveSession();
       const solve = solveRequest(plan);
-      const { namespace, scope, subject, timeoutMs } = this.#options;
+      const { namespace, scope, subject, timeoutMs, limits } = this.#options;
       await this.#retry('start', this.#options.builderGraceMs, (builder, options) =>
         builder.builder.start(
           {
@@ -129,6 +131,7 @@ export class SolveTask {
             writeScope: scope === undefined ? namespace : `${namespace}/${scope}`,
             timeoutMs,
             subject,
+            ...(limits === undefined ? {} : { limits }),
           },
           options,
         ),

@@ -37,6 +37,19 @@ test('a run goes its way; its scope is its namespace, its timeout the pool’s w
   );
 });
 
+test('a builder is told what the pool bounds, and who set it', async () => {
+  world.pool('default', 'b:1', { limits: { stepProcesses: 100, stepMemory: '512Mi', unpackedLayerBytes: '2Gi' } });
+  await world.start();
+  world.run('one');
+  await eventually(() => world.builder.requests.at(-1)?.limits).toEqual({
+    stepProcesses: 100,
+    stepMemory: 512 * 2 ** 20,
+    unpackedLayerBytes: 2 * 2 ** 30,
+    unpackedLayerEntries: 0,
+    setBy: 'the BuilderPool default',
+  });
+});
+
 describe('a status that the API server refuses for good', () => {
   test('holds no place once its solve is over, whichever write it is', async () => {
     await world.start();

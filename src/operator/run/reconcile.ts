@@ -16,6 +16,7 @@ import {
   type Reconcile,
 } from '../runtime/index.ts';
 import { sameStatus, writeStatus } from '../status.ts';
+import { buildLimits } from './build-limits.ts';
 import { decideRun, type RunView, retryAt } from './decide.ts';
 import { type Prepared, type PrepareOptions, prepareRun } from './prepare.ts';
 import { timeLimit } from './time-limit.ts';
@@ -311,12 +312,14 @@ export class RunReconciler {
     const known = this.#tasks.get(uid);
     if (known?.attempt === attempt.number) return known;
     if (known !== undefined) this.#drop(uid, known);
-    const { builders, dispatcher, wake } = this.#parts;
+    const { builders, dispatcher, pools, wake } = this.#parts;
+    const pool = pools.get(poolOf(run));
     const task: SolveTask = new SolveTask({
       uid,
       attempt: attempt.number,
       address: attempt.builder,
-      timeoutMs: timeLimit(run, this.#parts.pools.get(poolOf(run))).ms,
+      timeoutMs: timeLimit(run, pool).ms,
+      limits: buildLimits(pool),
       subject: keyOf(run),
       namespace: run.metadata.namespace as string,
       scope: run.spec.buildSpec.cache?.scope,

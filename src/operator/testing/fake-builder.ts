@@ -9,7 +9,12 @@ export class FakeBuilder {
   /** Calls in order. */
   readonly calls: string[] = [];
   /** What was asked of it. */
-  readonly requests: { readonly uid: string; readonly timeoutMs: number; readonly scope: string }[] = [];
+  readonly requests: {
+    readonly uid: string;
+    readonly timeoutMs: number;
+    readonly scope: string;
+    readonly limits?: object | undefined;
+  }[] = [];
   frozen = false;
   /** So many answers about how a solve stands are lost, and all to who waits for its end. */
   lost: number | undefined;
@@ -49,9 +54,13 @@ export class FakeBuilder {
 
   readonly client = {
     builder: {
-      start: (request: { id: { runUid: string }; timeoutMs: number; writeScope: string }, options: Options) =>
+      start: (
+        request: { id: { runUid: string }; timeoutMs: number; writeScope: string; limits?: object },
+        options: Options,
+      ) =>
         this.#answer(`start ${request.id.runUid}`, options, () => {
-          this.requests.push({ uid: request.id.runUid, timeoutMs: request.timeoutMs, scope: request.writeScope });
+          const { id, timeoutMs, writeScope: scope, limits } = request;
+          this.requests.push({ uid: id.runUid, timeoutMs, scope, limits });
           return { state: SolveState.RUNNING };
         }),
       result: ({ id, wait }: { id: { runUid: string }; wait: boolean }, options: Options) =>

@@ -1,4 +1,4 @@
-import { type Digest, digestOf, neverAborted } from '../../base/index.ts';
+import { type BuildLimits, type Digest, digestOf, NO_LIMITS, neverAborted } from '../../base/index.ts';
 import type { Job } from '../job.ts';
 import { MemoryKeyStore } from '../memory-key-store.ts';
 import {
@@ -253,11 +253,12 @@ export interface JobSettings {
   readonly read?: readonly string[];
   readonly sessions?: readonly string[];
   readonly caches?: readonly ImportedCache<number>[];
+  readonly limits?: BuildLimits;
 }
 
 export function newJob(
   solver: Solver<IntegerOp, number>,
-  { scope = 'main', read = [], sessions = [], caches = [] }: JobSettings = {},
+  { scope = 'main', read = [], sessions = [], caches = [], limits = NO_LIMITS }: JobSettings = {},
 ): Job<IntegerOp, number> {
-  return solver.job({ id: 'job', sessions: () => sessions, scope: { write: scope, read }, caches });
+  return solver.job({ id: 'job', sessions: () => sessions, limits, scope: { write: scope, read }, caches });
 }

@@ -92,7 +92,7 @@ async function runHolding(
   const { network, security } = exec;
   const container = stack.use(
     options.executor.container({
-      ...{ id: newId(), root, mounts, meta, network, security },
+      ...{ id: newId(), root, mounts, meta, network, security, limits: context.limits() },
       ...(options.resources === undefined ? {} : { resources: options.resources }),
     }),
   );

@@ -84,6 +84,7 @@ async function sh(
   const context: OpContext = {
     signal,
     sessions: () => ['s1'],
+    limits: () => ({}),
     scope: 'test',
     progress: {
       status: () => {},

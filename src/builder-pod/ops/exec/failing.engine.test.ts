@@ -147,7 +147,7 @@ async function fail(
 ): Promise<unknown> {
   const controller = new AbortController();
   const context: OpContext = {
-    ...{ signal: controller.signal, sessions: () => ['s1'], scope: 'test' },
+    ...{ signal: controller.signal, sessions: () => ['s1'], limits: () => ({}), scope: 'test' },
     progress: { status: () => {}, warn: () => {}, log: () => {} },
   };
   const op = execOp(

@@ -79,7 +79,7 @@ async function make(fill: (root: string) => void): Promise<ImmutableRef> {
 
 function opContext(signal: AbortSignal = neverAborted): OpContext {
   const progress = { status() {}, log() {}, warn: (warning: { short: string }) => void warnings.push(warning.short) };
-  return { signal, sessions: () => [], scope: '', progress };
+  return { signal, sessions: () => [], limits: () => ({}), scope: '', progress };
 }
 
 function opOf(graph: State): { file: FileOp; inputs: number } {

@@ -3,7 +3,7 @@ import { annotate, CodedError, invalidArgument } from '../../../base/index.ts';
 import type { ContentHasher } from '../../../cache/contenthash/index.ts';
 import type { ImmutableRef, Mounted, MutableRef, RefManager, RefOptions } from '../../../cache/ports.ts';
 import type { ChownOpt, FileAction, FileCopy, FileOp } from '../../../llb/index.ts';
-import { extractArchive, type UnpackLimits } from '../../../oci/layers/index.ts';
+import { extractArchive, type UnpackLimits, unpackLimitsFor } from '../../../oci/layers/index.ts';
 import type { Op, OpContext, Result } from '../../../solver/ports.ts';
 import { siblingModule, type WorkerPool } from '../../../sys/index.ts';
 import { bindCacheMap, fileCacheMap } from '../cache-map/index.ts';
@@ -119,7 +119,8 @@ class FileRun implements AsyncDisposable {
 
   /** False when the file is no archive. */
   async #extract(path: string, archive: string, args: FileTaskArgs): Promise<boolean> {
-    const { pool, tempDirectory, unpackLimits: limits } = this.#options;
+    const { pool, tempDirectory, unpackLimits } = this.#options;
+    const limits = unpackLimitsFor(this.#context.limits(), unpackLimits);
     const { signal } = this.#context;
     const queue = this.#context.sessions()[0];
     const target = async () => {

@@ -94,7 +94,7 @@ export class RunWorld implements AsyncDisposable {
 
   /** A Start for a repository of {@link repository}, with images of the embedded registry. */
   request(name: string, options: Partial<RunOptions> = {}): StartRequest {
-    const { uid = newId(), attempt = 1, outputs = [], session = '', attrs = {}, timeoutMs = 0 } = options;
+    const { uid = newId(), attempt = 1, outputs = [], session = '', attrs = {}, timeoutMs = 0, limits } = options;
     return {
       id: { runUid: uid, attempt },
       sessionId: session,
@@ -102,6 +102,7 @@ export class RunWorld implements AsyncDisposable {
       readScopes: ['ns'],
       subject: 'ns/test',
       timeoutMs,
+      ...(limits === undefined ? {} : { limits }),
       solve: {
         frontend: 'dockerfile.v0',
         frontendAttrs: { context: `${this.git.url}/${name}.git#main`, 'build-arg:GATE': this.gate.url, ...attrs },
@@ -144,6 +145,7 @@ export interface RunOptions {
   readonly session: string;
   readonly attrs: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
+  readonly limits: wire.slipway.builder.v1.Limits.$Properties;
 }
 
 /** Serves secrets under a session id; `secret` may wait for ever. */
