@@ -1,14 +1,15 @@
-import { annotate, CodedError, formatPlatform, normalizePlatform, type Platform } from '../base/index.ts';
+import { CodedError, formatPlatform, normalizePlatform, type Platform } from '../base/index.ts';
 import { type SourceInfo, sourceDetails } from '../llb/index.ts';
-import { BuildContexts, type Entrypoint } from './contexts.ts';
+import { type BuildRequest, linterOf } from './build-request.ts';
+import { BuildContexts } from './contexts.ts';
 import { type Conversion, convertDockerfile } from './conversion.ts';
-import { detectSyntax, findDirective, type SyntaxRequest } from './directives.ts';
+import { detectSyntax, type SyntaxRequest } from './directives.ts';
 import type { CallOptions, DockerfileClient, FrontendRef, FrontendResult } from './frontend-interface.ts';
 import { definitionOf } from './graph.ts';
 import { encodeImageConfig } from './image-config.ts';
-import { Linter, type LintFinding, type LintOptions, parseLintOptions } from './lint.ts';
+import { Linter, type LintFinding } from './lint.ts';
 import { DockerfileError, located, rangesOf } from './location.ts';
-import { type BuildOptions, readOptions } from './options.ts';
+import { readOptions } from './options.ts';
 import { answerSubrequest } from './subrequests.ts';
 
 /** Frontend capabilities that callers may ask for in `frontend.caps`. */
@@ -18,14 +19,6 @@ const FRONTEND_CAPS = new Set([
   'moby.buildkit.frontend.contexts',
   'moby.buildkit.frontend.gitquerystring',
 ]);
-
-/** Everything of one request that its parts share. */
-export interface BuildRequest {
-  readonly client: DockerfileClient;
-  readonly contexts: BuildContexts;
-  readonly options: BuildOptions;
-  readonly dockerfile: Entrypoint;
-}
 
 /**
  * The `dockerfile.v0` frontend: reads the Dockerfile through the client, converts it for each platform, and has the graphs solved. A
@@ -140,20 +133,6 @@ async function buildOne(
   const ref = await client.solve({ definition, cacheImports: options.cacheImports }, call);
   const platform = normalizePlatform(targetPlatform ?? client.buildPlatforms[0]!);
   return { id: formatPlatform(platform), platform, ref, conversion };
-}
-
-/** The linter that the build argument or the file's check directive asks for. */
-export function linterOf(request: BuildRequest, report: (finding: LintFinding) => void): Linter {
-  const directive = findDirective('check', request.dockerfile.text);
-  return new Linter(request.options.lint ?? checkOptions((directive?.value ?? '').split(' ', 1)[0]!), report);
-}
-
-function checkOptions(text: string): LintOptions {
-  try {
-    return parseLintOptions(text);
-  } catch (error) {
-    throw annotate(error, 'failed to parse check options');
-  }
 }
 
 /** Findings of one build that are shown; the next one says that there are more. */

@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import { invalidArgument, newId, parseDigest } from '../base/index.ts';
-import type { DispatchContext } from './dispatch.ts';
+import type { DispatchContext } from './dispatch-context.ts';
 import { type FileStep, fileVertex, type Owner, parseOwner } from './file-op.ts';
 import { type GitRef, parseGitRef } from './git-ref.ts';
 import { type Output, outputOf, type VertexNotes } from './graph.ts';

@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import { invalidArgument, type Platform } from '../base/index.ts';
 import type { ExecMount, ExecOp, SecretMount } from '../llb/op.ts';
-import { type DispatchContext, withShell } from './dispatch.ts';
+import type { DispatchContext } from './dispatch-context.ts';
 import { fileVertex } from './file-op.ts';
 import { type InputIndex, type Output, outputOf } from './graph.ts';
 import { chompTabs, heredocMark, summarizeHeredoc } from './heredoc.ts';
@@ -10,6 +10,7 @@ import type { RunCommand } from './instructions.ts';
 import type { Mount } from './mount.ts';
 import { displayText, stepName } from './names.ts';
 import { cleanPath, joinPath } from './paths.ts';
+import { withShell } from './shell-form.ts';
 import type { EnvLookup } from './shell-lex.ts';
 import type { PlannedCommand, StageState } from './stage-state.ts';
 import { isSystemAbsolute } from './system-path.ts';

@@ -1,41 +1,24 @@
 import { constants } from 'node:os';
 import { posix } from 'node:path';
-import { annotate, invalidArgument, type PatternMatcher, type Platform } from '../base/index.ts';
-import type { ProxyEnv } from '../llb/op.ts';
+import { annotate, invalidArgument } from '../base/index.ts';
+import type { DispatchContext } from './dispatch-context.ts';
 import { dispatchCopy } from './dispatch-copy.ts';
 import { dispatchRun } from './dispatch-run.ts';
 import { formatDuration } from './duration.ts';
 import { expandCommand } from './expand-command.ts';
 import { dispatchExpose } from './expose.ts';
 import { fileVertex, parseOwner } from './file-op.ts';
-import type { Output } from './graph.ts';
-import { addHistory, type ImageConfig, setEnv } from './image-config.ts';
-import type { ArgDefinition, CommandBase, CommandLine, CommandOf, Healthcheck } from './instructions.ts';
+import { addHistory, setEnv } from './image-config.ts';
+import type { ArgDefinition, CommandBase, CommandOf, Healthcheck } from './instructions.ts';
 import type { Linter } from './lint.ts';
 import { LINT_RULES } from './lint-rules.ts';
 import { displayText, stepName } from './names.ts';
-import type { BuildOptions } from './options.ts';
+import { withShell } from './shell-form.ts';
 import { expand } from './shell-lex.ts';
-import type { Environment, PlannedCommand, StageState } from './stage-state.ts';
+import type { PlannedCommand, StageState } from './stage-state.ts';
 import { nearest } from './suggest.ts';
 import { isSystemAbsolute, toSystemPath, workingDirectory } from './system-path.ts';
 import { quote, quoteList } from './text.ts';
-
-/** What all stages of one conversion share. */
-export interface DispatchContext {
-  readonly options: BuildOptions;
-  readonly globalArgs: Environment;
-  readonly targetPlatform: Platform;
-  readonly escape: string;
-  readonly buildContext: Output;
-  readonly ignore: PatternMatcher | undefined;
-  readonly ignorePatterns: readonly string[];
-  readonly proxy: ProxyEnv | undefined;
-  /** Seconds since the epoch. */
-  readonly epoch: number | undefined;
-  readonly lint: Linter;
-  readonly llbCaps: ReadonlySet<string>;
-}
 
 /** Arguments that steer the build and are no variables of it. */
 const STEERING_ARGS = new Set(['BUILDKIT_SBOM_SCAN_CONTEXT', 'BUILDKIT_SBOM_SCAN_STAGE']);
@@ -255,17 +238,6 @@ function dispatchWorkdir(
   });
   state.statePlatform = platform;
   addHistory(state.image, `WORKDIR ${path}`, true, context.epoch);
-}
-
-/** The command line as the image runs it. */
-export function withShell(image: ImageConfig, line: CommandLine): string[] {
-  if (!line.shell) return [...line.args];
-  const shell = image.config.shell ?? [];
-  return [...(shell.length > 0 ? shell : defaultShell(image.os)), line.args.join(' ')];
-}
-
-function defaultShell(os: string): readonly string[] {
-  return os === 'windows' ? ['cmd', '/S', '/C'] : ['/bin/sh', '-c'];
 }
 
 function once(state: StageState, kind: 'cmd' | 'entrypoint' | 'healthcheck', command: CommandBase, lint: Linter): void {

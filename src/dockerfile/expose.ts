@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { invalidArgument } from '../base/index.ts';
-import type { DispatchContext } from './dispatch.ts';
+import type { DispatchContext } from './dispatch-context.ts';
 import { addHistory } from './image-config.ts';
 import type { CommandOf } from './instructions.ts';
 import { LINT_RULES } from './lint-rules.ts';

@@ -1,6 +1,6 @@
 import { CodedError } from '../base/index.ts';
 import type { SourceRange } from '../llb/op.ts';
-import { type BuildRequest, linterOf } from './build.ts';
+import { type BuildRequest, linterOf } from './build-request.ts';
 import { convertDockerfile } from './conversion.ts';
 import type { CallOptions, FrontendResult } from './frontend-interface.ts';
 import { Linter, type LintFinding } from './lint.ts';
