@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import type { Platform } from '../base/index.ts';
+import { goJson, type Platform } from '../base/index.ts';
 import type { GitRef } from './git-ref.ts';
 import { type Output, outputOf, type VertexNotes } from './graph.ts';
 import { joinPath } from './paths.ts';
@@ -84,14 +84,6 @@ export function localSource(name: string, options: LocalOptions, notes: VertexNo
   }
   if (options.sendAlways) attrs['local.differ'] = 'none';
   return source(`local://${name}`, attrs, caps, notes);
-}
-
-/** JSON as Go writes it, where equal bytes matter: angle brackets, ampersand and the line separators are escaped. */
-function goJson(value: readonly string[]): string {
-  return JSON.stringify(value).replace(
-    /[<>&\u2028\u2029]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
 }
 
 /** One file, named `filename` in the result. */

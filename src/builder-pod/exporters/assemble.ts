@@ -1,4 +1,4 @@
-import { CodedError, type Descriptor } from '../../base/index.ts';
+import { CodedError, type Descriptor, goJson } from '../../base/index.ts';
 import type { Compression, Layer } from '../../cache/ports.ts';
 import {
   alignHistory,
@@ -10,7 +10,6 @@ import {
   encodeIndex,
   encodeManifest,
   finishConfig,
-  goJson,
   historyOf,
   type ImageLayer,
   layerCompression,

@@ -112,11 +112,3 @@ export function numberAttr(
     throw invalidArgument(`source attribute ${name}: invalid number ${JSON.stringify(text)}`);
   return value;
 }
-
-/** JSON as Go's encoder writes it: `<`, `>`, `&` and the line separators escaped. Key texts depend on it. */
-export function goJson(value: unknown): string {
-  return JSON.stringify(value).replace(
-    /[<>&\u2028\u2029]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
-}

@@ -1,21 +1,10 @@
-import { type Descriptor, type Digest, digestOf, type Platform } from '../../base/index.ts';
+import { type Descriptor, type Digest, digestOf, goJson, type Platform } from '../../base/index.ts';
 import type { HistoryEntry, ImageIndex, ImageManifest } from './types.ts';
 
 /** A document with what names it. */
 export interface EncodedDocument {
   readonly descriptor: Descriptor;
   readonly bytes: Uint8Array;
-}
-
-/**
- * JSON as Go's encoding/json writes it (`<`, `>`, `&` and the line separators escaped), in the insertion order of keys; undefined members left out.
- * What other builders make of the same content has then the same bytes.
- */
-export function goJson(value: unknown, indent?: string): string {
-  return (JSON.stringify(value, undefined, indent) ?? 'null').replace(
-    /[<>&\u2028\u2029]/g,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
 }
 
 /** Keys bytewise sorted, as Go writes maps. */

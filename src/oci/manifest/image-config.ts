@@ -3,10 +3,11 @@ import {
   CodedError,
   type Descriptor,
   type Digest,
+  goJson,
   invalidArgument,
   type Platform,
 } from '../../base/index.ts';
-import { goJson, historyJson } from './encode.ts';
+import { historyJson } from './encode.ts';
 import { MAX_CONFIG_BYTES, parseImageConfig, parseJson } from './parse.ts';
 import type { HistoryEntry, ImageConfig } from './types.ts';
 

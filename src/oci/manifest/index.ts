@@ -6,7 +6,6 @@ export {
   type EncodedDocument,
   encodeIndex,
   encodeManifest,
-  goJson,
   historyJson,
   sortedMap,
 } from './encode.ts';

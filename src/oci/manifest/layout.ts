@@ -1,6 +1,6 @@
-import { CodedError, type Descriptor, type Digest, digestAlgorithm, digestHex } from '../../base/index.ts';
+import { CodedError, type Descriptor, type Digest, digestAlgorithm, digestHex, goJson } from '../../base/index.ts';
 import { encodeTarHeader, tarPadding } from '../tar/index.ts';
-import { descriptorJson, goJson } from './encode.ts';
+import { descriptorJson } from './encode.ts';
 import { MEDIA_TYPE } from './media-types.ts';
 
 /** Annotations of entries in a layout's index.json. */

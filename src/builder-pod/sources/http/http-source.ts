@@ -3,6 +3,7 @@ import {
   DIRECT,
   type Digest,
   digestOf,
+  goJson,
   invalidArgument,
   KeyedMutex,
   type ProxySettings,
@@ -13,7 +14,6 @@ import type { ImmutableRef, MutableRef, RefManager } from '../../../cache/ports.
 import type { OpContext } from '../../../solver/ports.ts';
 import { siblingModule, type WorkerPool } from '../../../sys/index.ts';
 import {
-  goJson,
   numberAttr,
   type SourceDescription,
   type SourceFactory,

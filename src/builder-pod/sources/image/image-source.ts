@@ -2,6 +2,7 @@ import {
   annotate,
   digestOf,
   formatImageReference,
+  goJson,
   hostPlatform,
   invalidArgument,
   isCancelled,
@@ -10,14 +11,7 @@ import {
 } from '../../../base/index.ts';
 import type { ImmutableRef, LazyProvider, RecordType, RefManager } from '../../../cache/ports.ts';
 import type { OpContext } from '../../../solver/ports.ts';
-import {
-  goJson,
-  numberAttr,
-  type SourceFactory,
-  type SourceInstance,
-  type SourceKey,
-  type SourceRequest,
-} from '../source.ts';
+import { numberAttr, type SourceFactory, type SourceInstance, type SourceKey, type SourceRequest } from '../source.ts';
 import type { ImageResolver, ResolutionMemo, ResolvedImage, ResolveMode } from './resolver.ts';
 
 export interface ImageSourceOptions {
