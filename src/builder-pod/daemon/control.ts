@@ -91,16 +91,18 @@ export function registerControl(server: GrpcServer, options: ControlOptions): vo
 
     status: async function* (request, context) {
       const ref = request.ref ?? '';
-      const past = engine.find(ref) === undefined ? history.replay(DIRECT, ref, context) : undefined;
+      const past = engine.find(DIRECT, ref) === undefined ? history.replay(DIRECT, ref, context) : undefined;
       if (past !== undefined) {
         context.sendHeaders(new Metadata().add(CURRENT_TIMESTAMP_METADATA, new Date().toISOString()));
         yield* past;
         return;
       }
-      const build = await engine.build(ref, { signal: context.signal, waitMs: STATUS_WAIT_MS }).catch((error) => {
-        // There is nothing to watch of a build that was refused, and Solve says why.
-        if (!engine.wasRefused(ref)) throw error;
-      });
+      const build = await engine
+        .build(DIRECT, ref, { signal: context.signal, waitMs: STATUS_WAIT_MS })
+        .catch((error) => {
+          // There is nothing to watch of a build that was refused, and Solve says why.
+          if (!engine.wasRefused(ref)) throw error;
+        });
       if (build === undefined) return;
       context.sendHeaders(new Metadata().add(CURRENT_TIMESTAMP_METADATA, new Date().toISOString()));
       for await (const events of build.job.watch({ signal: context.signal })) yield* statusMessages(events);

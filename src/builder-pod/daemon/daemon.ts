@@ -98,7 +98,7 @@ export async function startDaemon(
   sessions.register(server);
   const stateRoot = state.layout.root;
   registerControl(server, { engine, worker, stateRoot, refs: state.refs, gc, history: builder.history, log });
-  registerLlbBridge(server, engine, worker, stateRoot);
+  registerLlbBridge(server, engine, worker, { stateRoot, scope: DIRECT });
   const { content, db } = state;
   registerContent(server, {
     ...{ content, history: builder.history, scope: DIRECT },

@@ -44,14 +44,19 @@ export interface ServedBridge {
 }
 
 /**
- * LLBBridge on the clients' server: frontends in the client drive a build. Their calls name it in metadata and may come on any
- * connection.
+ * LLBBridge on the clients' server: frontends in the client drive a build of this scope. Their calls name it in metadata and may come on
+ * any connection.
  */
-export function registerLlbBridge(server: GrpcServer, engine: Engine, worker: WorkerRecord, stateRoot: string): void {
+export function registerLlbBridge(
+  server: GrpcServer,
+  engine: Engine,
+  worker: WorkerRecord,
+  { stateRoot, scope }: { readonly stateRoot: string; readonly scope: string },
+): void {
   const find = async ({ metadata, signal }: CallContext): Promise<ServedBridge> => {
     const ref = metadata.get(BUILD_ID_METADATA);
     if (ref === undefined || ref === '') throw invalidArgument('no buildid found in context');
-    const build = await engine.build(ref, { signal, waitMs: BUILD_WAIT_MS });
+    const build = await engine.build(scope, ref, { signal, waitMs: BUILD_WAIT_MS });
     return {
       bridge: build.bridge(build.request.frontendInputs),
       giveResult: (outcome) => build.giveResult(outcome),

@@ -135,19 +135,24 @@ export class Engine implements AsyncDisposable {
     return undefined;
   }
 
-  /** A build that is under way, or was over only just now. */
-  find(ref: string): Build | undefined {
-    return this.#builds.get(ref);
+  /** A build of this scope that is under way, or was over only just now. */
+  find(scope: string, ref: string): Build | undefined {
+    const build = this.#builds.get(ref);
+    return build?.job.scope.write === scope ? build : undefined;
   }
 
-  /** A build by its ref; one that is about to start is waited for. @throws CodedError not_found */
-  async build(ref: string, { signal, waitMs }: AbortOptions & { readonly waitMs: number }): Promise<Build> {
+  /** A build of this scope by its ref; one that is about to start is waited for. @throws CodedError not_found */
+  async build(
+    scope: string,
+    ref: string,
+    { signal, waitMs }: AbortOptions & { readonly waitMs: number },
+  ): Promise<Build> {
     using aborted = onAbort(signal);
     const timeout = Promise.withResolvers<boolean>();
     const timer = setTimeout(() => timeout.resolve(true), waitMs);
     try {
       while (true) {
-        const build = this.#builds.get(ref);
+        const build = this.find(scope, ref);
         if (build !== undefined) return build;
         const refused = this.#refused.get(ref);
         if (refused !== undefined) throw refused;

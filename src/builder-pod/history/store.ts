@@ -48,8 +48,12 @@ interface Row {
   readonly log_digest: string | null;
   readonly log_size: number;
   readonly error_digest: string | null;
-  readonly error: Uint8Array | null;
+  readonly error_size: number | null;
 }
+
+/** All but the failures themselves, which may be long. */
+const COLUMNS = `id, scope, ref, created_at, completed_at, pinned, generation, record, log_digest, log_size, error_digest,
+  length(error) AS error_size`;
 
 export interface StoredRecord {
   readonly id: number;
@@ -147,13 +151,13 @@ export class HistoryStore {
   }
 
   find(scope: string, ref: string): StoredRecord | undefined {
-    const row = this.#db.get<Row>('SELECT * FROM build_records WHERE scope = ? AND ref = ?', scope, ref);
+    const row = this.#db.get<Row>(`SELECT ${COLUMNS} FROM build_records WHERE scope = ? AND ref = ?`, scope, ref);
     return row === undefined ? undefined : storedRecord(row);
   }
 
   /** Of a solve of an operator, whose scope is a namespace: those of the builder itself begin with a dot. */
   findRun(ref: string): StoredRecord | undefined {
-    const row = this.#db.get<Row>("SELECT * FROM build_records WHERE ref = ? AND scope NOT LIKE '.%'", ref);
+    const row = this.#db.get<Row>(`SELECT ${COLUMNS} FROM build_records WHERE ref = ? AND scope NOT LIKE '.%'`, ref);
     return row === undefined ? undefined : storedRecord(row);
   }
 
@@ -164,13 +168,15 @@ export class HistoryStore {
 
   /** Oldest first. */
   list(scope: string): readonly StoredRecord[] {
-    return this.#db.all<Row>('SELECT * FROM build_records WHERE scope = ? ORDER BY id', scope).map(storedRecord);
+    return this.#db
+      .all<Row>(`SELECT ${COLUMNS} FROM build_records WHERE scope = ? ORDER BY id`, scope)
+      .map(storedRecord);
   }
 
   /** Of builds that have not ended, or whose log is not known. */
   unfinished(): readonly StoredRecord[] {
     return this.#db
-      .all<Row>('SELECT * FROM build_records WHERE completed_at IS NULL OR log_digest IS NULL')
+      .all<Row>(`SELECT ${COLUMNS} FROM build_records WHERE completed_at IS NULL OR log_digest IS NULL`)
       .map(storedRecord);
   }
 
@@ -233,7 +239,7 @@ export class HistoryStore {
   }
 
   #row(id: number): Row | undefined {
-    return this.#db.get<Row>('SELECT * FROM build_records WHERE id = ?', id);
+    return this.#db.get<Row>(`SELECT ${COLUMNS} FROM build_records WHERE id = ?`, id);
   }
 
   #now(): number {
@@ -252,9 +258,7 @@ function storedRecord(row: Row): StoredRecord {
     pinned: isPinned,
     ...(row.completed_at === null ? {} : { completedAt: timestampOf(row.completed_at) }),
     ...(log === null ? {} : { logs: { mediaType: LOG_TYPE, digest: log, size: row.log_size } }),
-    ...(error === null
-      ? {}
-      : { externalError: { mediaType: ERROR_TYPE, digest: error, size: row.error?.length ?? 0 } }),
+    ...(error === null ? {} : { externalError: { mediaType: ERROR_TYPE, digest: error, size: row.error_size ?? 0 } }),
   };
   return { id, scope, ref, isOver: row.completed_at !== null, isPinned, record };
 }

@@ -9,9 +9,18 @@ import { freePort } from '../../../e2e/support/ports.ts';
 import { must } from '../../../e2e/support/run.ts';
 import { tempFolder } from '../../../e2e/support/temp-folder.ts';
 import { digestOf, newId } from '../../base/index.ts';
-import { Auth, type BuilderClient, hostSession, openBuilderClient, toNumber } from '../../builder-api/index.ts';
+import {
+  Auth,
+  BUILD_ID_METADATA,
+  type BuilderClient,
+  hostSession,
+  Metadata,
+  openBuilderClient,
+  toNumber,
+} from '../../builder-api/index.ts';
 import { encodeDefinition, FileActions, scratch } from '../../llb/index.ts';
 import { RegistryServer } from '../../oci/registry-server/index.ts';
+import { buildRefOf, runId } from './id.ts';
 import {
   CANCELLED,
   collectLogs,
@@ -51,6 +60,14 @@ describe('a solve', () => {
     expect(await builder().result({ id: id! }, { signal })).toMatchObject({ state: RUNNING, commit });
     await expect(builder().commit({ id: id! }, { signal })).rejects.toMatchObject({ reason: 'RUN_NOT_OVER' });
     expect(await builder().load({}, { signal })).toMatchObject({ running: 1, capacity: 4, draining: false });
+    // Whoever comes to the builder itself neither watches nor drives it.
+    const foreign = { signal, metadata: new Metadata().add(BUILD_ID_METADATA, buildRefOf(runId(id))) };
+    await Promise.all([
+      expect(world.client.gateway.ping({}, foreign)).rejects.toMatchObject({ code: 'not_found' }),
+      expect(
+        Array.fromAsync(world.client.control.status({ ref: buildRefOf(runId(id)) }, { signal })),
+      ).rejects.toMatchObject({ code: 'not_found' }),
+    ]);
     world.gate.open('twice');
     const result = await world.result(id);
     expect(result.error?.message).toBe(undefined);

@@ -56,29 +56,46 @@ const LAYERS: Readonly<Record<string, string>> = {
   lastOfMerge: 'onMerge',
 };
 
-test('what layers, merges and diffs consist of', async () => {
+async function withRefs(
+  refs: Readonly<Record<string, readonly [RefKind, ...string[]]>>,
+  look: (db: Database) => void,
+): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-layers-'));
   try {
     await using db = new Database(join(folder, 'db'));
     db.migrate('refs', MIGRATIONS);
     db.transaction(() => {
-      for (const [id, [kind]] of Object.entries(REFS))
+      for (const [id, [kind]] of Object.entries(refs))
         db.run(
           `INSERT INTO refs (id, kind, description, record_type, scope, created_at, last_used_at) VALUES (?, ?, '', 'regular', '', 0, 0)`,
           ...[id, kind],
         );
-      for (const [id, [, ...parents]] of Object.entries(REFS))
+      for (const [id, [, ...parents]] of Object.entries(refs))
         for (const [pos, parent] of parents.entries())
           db.run('INSERT INTO ref_parents (ref, pos, parent) VALUES (?, ?, ?)', id, pos, parent);
     });
-    const found = Object.keys(LAYERS).map((id) => [
-      id,
-      layersOf(db, id)
-        .map((row) => row.id)
-        .join(' '),
-    ]);
-    expect(Object.fromEntries(found)).toEqual(LAYERS);
+    look(db);
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+const idsOf = (db: Database, id: string) =>
+  layersOf(db, id)
+    .map((row) => row.id)
+    .join(' ');
+
+test('what layers, merges and diffs consist of', () =>
+  withRefs(REFS, (db) => {
+    const found = Object.keys(LAYERS).map((id) => [id, idsOf(db, id)]);
+    expect(Object.fromEntries(found)).toEqual(LAYERS);
+  }));
+
+test('what is made of diffs of diffs is looked at once, however many ways lead there', async () => {
+  const refs: Record<string, [RefKind, ...string[]]> = { x: ['layer'], diff0: ['diff', 'x', 'x'] };
+  for (let n = 1; n <= 100; n++) {
+    refs[`merge${n}`] = ['merge', `diff${n - 1}`, 'x'];
+    refs[`diff${n}`] = ['diff', `diff${n - 1}`, `merge${n}`];
+  }
+  await withRefs(refs, (db) => expect(idsOf(db, 'merge100')).toBe('diff99 x'));
 });

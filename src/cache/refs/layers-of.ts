@@ -8,22 +8,27 @@ const CHAIN = `WITH RECURSIVE chain (id, depth) AS (
     WHERE r.kind IN ('layer', 'mutable')
 ) SELECT refs.* FROM chain CROSS JOIN refs ON refs.id = chain.id ORDER BY depth DESC`;
 
+/** Merges and diffs whose layers are known already. */
+export type KnownLayers = Map<string, readonly RefRow[]>;
+
 /**
  * What a ref consists of, bottom first: the refs with a layer of their own, which are layers and those diffs that are computed. Whoever mounts, packs, pulls or
- * looks for what is lost goes by this.
+ * looks for what is lost goes by this. Each merge and diff below is looked at once, however often others are made of it: afterwards `known` has all of them.
  */
-export function layersOf(db: Database, id: string): RefRow[] {
+export function layersOf(db: Database, id: string, known: KnownLayers = new Map()): RefRow[] {
   const chain = db.all<RefRow>(CHAIN, id);
-  const [first] = chain;
+  const [first, ...others] = chain;
   if (first === undefined) return [];
-  switch (first.kind) {
-    case 'merge':
-      return [...parentsOf(db, first.id).flatMap((parent) => layersOf(db, parent)), ...chain.slice(1)];
-    case 'diff':
-      return [...(layersBetween(db, first.id) ?? [first]), ...chain.slice(1)];
-    default:
-      return chain;
+  if (first.kind !== 'merge' && first.kind !== 'diff') return chain;
+  let layers = known.get(first.id);
+  if (layers === undefined) {
+    layers =
+      first.kind === 'merge'
+        ? parentsOf(db, first.id).flatMap((parent) => layersOf(db, parent, known))
+        : (layersBetween(db, first.id, known) ?? [first]);
+    known.set(first.id, layers);
   }
+  return [...layers, ...others];
 }
 
 /** What a ref is made of, in order. */
@@ -36,9 +41,9 @@ export function parentsOf(db: Database, id: string): string[] {
  * The layers of a diff whose upper ref stands on the lower one; undefined when it has to be computed. As with BuildKit, a single layer is taken as it is only
  * where it was made right on the lower ref.
  */
-function layersBetween(db: Database, diff: string): RefRow[] | undefined {
+function layersBetween(db: Database, diff: string, known: KnownLayers): RefRow[] | undefined {
   const [lower = '', upper = ''] = parentsOf(db, diff);
-  const [below, all] = [layersOf(db, lower), layersOf(db, upper)];
+  const [below, all] = [layersOf(db, lower, known), layersOf(db, upper, known)];
   if (all.length <= below.length || below.some(({ id }, n) => all[n]?.id !== id)) return undefined;
   const between = all.slice(below.length);
   const [only] = between;

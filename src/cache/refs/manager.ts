@@ -15,6 +15,7 @@ import type { RefsOptions } from './context.ts';
 import { type Engine, ImmutableHandle, MutableHandle } from './handles.ts';
 import { compressionOf, LayerBlobs } from './layer-blobs.ts';
 import { EMPTY_CHAIN, layerChain } from './layer-chain.ts';
+import type { KnownLayers } from './layers-of.ts';
 import { Losses } from './losses.ts';
 import { NamedRefs } from './named.ts';
 import { placeOf } from './place.ts';
@@ -25,6 +26,8 @@ import { Unlazier } from './unlazy.ts';
 
 /** As many as an overlay takes. */
 const MAX_MERGED_LAYERS = 500;
+/** Merges and diffs that one may be made of: all of them are looked at in one step. */
+const MAX_COMBINED = 1000;
 
 /** The refs of a state directory (design 3, Storage). */
 export class Refs implements RefManager, AsyncDisposable {
@@ -162,17 +165,17 @@ export class Refs implements RefManager, AsyncDisposable {
     { description, recordType, scope }: Describing,
   ): ImmutableRef {
     let layers = 0;
+    const known: KnownLayers = new Map();
+    const tooDeep = (of: string) =>
+      new CodedError('failed_precondition', `${description}: it would ${of}`, {
+        reason: 'SNAPSHOT_TOO_DEEP',
+        hint: 'join steps, or copy the files into a stage from scratch',
+      });
     for (const { id } of refs) {
-      layers += this.records.layersOf(id).length;
+      layers += this.records.layersOf(id, known).length;
       if (layers > 2 * MAX_MERGED_LAYERS || (kind === 'merge' && layers > MAX_MERGED_LAYERS))
-        throw new CodedError(
-          'failed_precondition',
-          `${description}: it would have more than ${MAX_MERGED_LAYERS} layers`,
-          {
-            reason: 'SNAPSHOT_TOO_DEEP',
-            hint: 'join steps, or copy the files into a stage from scratch',
-          },
-        );
+        throw tooDeep(`have more than ${MAX_MERGED_LAYERS} layers`);
+      if (known.size >= MAX_COMBINED) throw tooDeep(`be made of more than ${MAX_COMBINED} merges and diffs`);
     }
     const parents = refs.map(({ id }) => id);
     return new ImmutableHandle(this.#engine, this.records.insert({ kind, parents, description, recordType, scope }));

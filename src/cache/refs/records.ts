@@ -2,7 +2,7 @@ import { type Descriptor, type Digest, newId } from '../../base/index.ts';
 import type { LazyProvider, RecordType } from '../ports.ts';
 import type { RefsOptions } from './context.ts';
 import { EMPTY_CHAIN } from './layer-chain.ts';
-import { layersOf, parentsOf } from './layers-of.ts';
+import { type KnownLayers, layersOf, parentsOf } from './layers-of.ts';
 import { type BlobRow, hasOwnBlob, type RefKind, type RefRow } from './schema.ts';
 
 /** Blobs of one layer, in other compressions or from elsewhere, that are known without being here: registries may name any number. */
@@ -55,8 +55,8 @@ export class RefRecords {
   }
 
   /** {@link layersOf} */
-  layersOf(id: string): RefRow[] {
-    return layersOf(this.options.db, id);
+  layersOf(id: string, known?: KnownLayers): RefRow[] {
+    return layersOf(this.options.db, id, known);
   }
 
   /** What the ref is made of, in order. */

@@ -14,6 +14,7 @@ import {
 } from '../../base/index.ts';
 import type { RefOptions } from '../ports.ts';
 import { changedRefs, openChanges } from './changes.ts';
+import type { KnownLayers } from './layers-of.ts';
 import { type Losses, layerFailure, pullFailure } from './losses.ts';
 import type { RefRecords } from './records.ts';
 import { type BlobRow, hasOwnBlob, type RefRow } from './schema.ts';
@@ -85,14 +86,14 @@ export class Unlazier {
       found.add(at.id);
       const row = records.row(at.id);
       if (row === undefined || row.snapshot !== null) continue;
-      const { base, layers } = this.#partsOf(row);
-      const needed =
-        row.kind === 'whole'
-          ? []
-          : row.kind === 'layer'
-            ? records.parents(row.id)
-            : layers.flatMap((one) => changedRefs(records, one));
       ways.push({ id: row.id, row });
+      if (row.kind === 'whole') continue;
+      if (row.kind === 'layer') {
+        for (const parent of records.parents(row.id)) ways.push({ id: parent });
+        continue;
+      }
+      const { base, layers } = this.#partsOf(row);
+      const needed = layers.flatMap((one) => changedRefs(records, one));
       for (const one of needed.toReversed()) ways.push({ id: one });
       if (base !== undefined) ways.push({ id: base });
     }
@@ -104,7 +105,8 @@ export class Unlazier {
     const records = this.#records;
     if (kind !== 'merge') return { base: undefined, layers: records.layersOf(id) };
     const [base, ...others] = records.parents(id);
-    return { base, layers: others.flatMap((other) => records.layersOf(other)) };
+    const known: KnownLayers = new Map();
+    return { base, layers: others.flatMap((other) => records.layersOf(other, known)) };
   }
 
   /** Path of a blob of this ref's layer in the content store, pulled if need be. */
