@@ -69,6 +69,7 @@ function serve() {
       bridge,
       giveResult: (outcome) =>
         'result' in outcome ? returned.resolve(outcome.result) : returned.reject(outcome.error),
+      over: returned.promise.then(() => {}),
     },
   );
   const channel = new ConnectionChannel(theirs);

@@ -43,6 +43,7 @@ test('a frontend in a container drives its build over its standard streams', asy
       bridge: new FakeBridge({ file: 'content' }),
       giveResult: (outcome) =>
         'result' in outcome ? returned.resolve(outcome.result) : returned.reject(outcome.error as Error),
+      over: returned.promise.then(() => {}),
     },
   );
   stack.use(server);

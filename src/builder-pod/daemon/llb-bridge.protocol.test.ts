@@ -64,9 +64,10 @@ async function frontend() {
     }),
   );
   const ref = newId();
-  client.control.solve({ ref, session: session.id }, { signal }).catch(() => {});
+  const solving = client.control.solve({ ref, session: session.id }, { signal });
+  solving.catch(() => {});
   const options = { signal, metadata: new Metadata().add(BUILD_ID_METADATA, ref) };
-  return { ref, session, options };
+  return { ref, session, options, solving };
 }
 
 async function solve(
@@ -175,7 +176,7 @@ test('what a frontend asked another for carries its graph, and can be built on',
 describe('containers', () => {
   /** A build with a container on a small root. */
   async function containerOf(more: wire.moby.buildkit.v1.frontend.NewContainerRequest.$Properties = {}) {
-    const { ref, session, options } = await frontend();
+    const { ref, session, options, solving } = await frontend();
     const definition = encodeDefinition(local('rootfs', { sessionId: session.id }).marshal());
     const { id = '' } = await solve({ definition }, options);
     const root = { dest: '/', resultId: id };
@@ -186,7 +187,7 @@ describe('containers', () => {
       const meta = { args: ['/bin/sh', '-c', script], cwd: '/', ...init.meta };
       return stream.start({ containerId: 'c', fds: [0, 1, 2], ...init, meta });
     };
-    return { ref, root, options, stream, sh };
+    return { ref, root, options, stream, sh, solving };
   }
 
   test('have processes with input, a terminal, signals and secrets', async () => {
@@ -235,7 +236,7 @@ describe('containers', () => {
     );
     // What was written is gone with it; the name is free again.
     await client.gateway.newContainer({ containerId: 'c', mounts: [{ dest: '/m', mountType: 4 }, root] }, options);
-    const fresh = sh('ls /file; grep -c " /m tmpfs" /proc/mounts');
+    const fresh = sh('ls /file 2>&1; grep -c " /m tmpfs" /proc/mounts');
     expect((await fresh.done).code).toBe(0);
     expect(fresh.said()).toBe('ls: /file: No such file or directory\n1\n');
     stream.end();
@@ -261,11 +262,19 @@ describe('containers', () => {
   });
 
   test.each(['returns', 'fails'])('end with a build that %s', async (how) => {
-    const { sh, options } = await containerOf();
+    const { sh, options, solving } = await containerOf();
     const process = sh('echo up; sleep 1000');
     await process.until('up');
     if (how === 'returns') await client.gateway.return({ result: {} }, options);
-    else await client.gateway.return({ error: { code: 1, message: 'enough' } }, options);
+    else {
+      // Whatever there is to end: Solve fails before the error is acknowledged, since buildctl names what it hears of first.
+      const heard: string[] = [];
+      const failing = solving.catch((error: Error) => heard.push(error.message));
+      await client.gateway.return({ error: { code: 1, message: 'enough' } }, options);
+      heard.push('acknowledged');
+      await failing;
+      expect(heard).toEqual([expect.stringContaining('enough'), 'acknowledged']);
+    }
     expect((await process.done).code).toBe(137);
   });
 });

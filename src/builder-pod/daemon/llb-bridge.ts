@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import { type AbortOptions, invalidArgument, isDigest, type Platform } from '../../base/index.ts';
+import { type AbortOptions, invalidArgument, isDigest, onAbort, type Platform } from '../../base/index.ts';
 import {
   BUILD_ID_METADATA,
   type CallContext,
@@ -31,6 +31,8 @@ import { platformOf } from './worker.ts';
 
 /** How long a call may come before the Solve that it belongs to. */
 const BUILD_WAIT_MS = 3000;
+/** How long the answer to a returned error waits for Solve to fail of it. */
+const RETURN_WAIT_MS = 10_000;
 
 const { pb } = wire;
 type Result = wire.moby.buildkit.v1.frontend.Result.$Properties;
@@ -41,6 +43,8 @@ type WorkerRecord = wire.moby.buildkit.v1.types.WorkerRecord.$Properties;
 export interface ServedBridge {
   readonly bridge: FrontendBridge;
   giveResult(outcome: { readonly result: BridgeResult } | { readonly error: unknown }): void;
+  /** Fulfilled when the build is over. */
+  readonly over: Promise<void>;
 }
 
 /**
@@ -60,6 +64,7 @@ export function registerLlbBridge(
     return {
       bridge: build.bridge(build.request.frontendInputs),
       giveResult: (outcome) => build.giveResult(outcome),
+      over: build.over,
     };
   };
   serveBridge(server, worker, find, (error) => withoutOwnPaths(error, stateRoot));
@@ -177,8 +182,15 @@ export function serveBridge(
 
     return: async (request, context) => {
       const served = await find(context);
-      if (request.error != null) served.giveResult({ error: errorOfStatus(request.error) });
-      else served.giveResult({ result: resultOf(request.result ?? {}) });
+      if (request.error == null) {
+        served.giveResult({ result: resultOf(request.result ?? {}) });
+        return {};
+      }
+      served.giveResult({ error: errorOfStatus(request.error) });
+      // Solve tells of it first. Else buildctl, which waits for that a few seconds from this answer on, says that its own function failed.
+      using late = onAbort(AbortSignal.any([context.signal, AbortSignal.timeout(RETURN_WAIT_MS)]));
+      await Promise.race([served.over, late.promise]).catch(() => {});
+      await new Promise((resolve) => void setImmediate(resolve));
       return {};
     },
 

@@ -92,6 +92,7 @@ export class Build {
   readonly #returned = Promise.withResolvers<BridgeResult>();
   readonly #unmet: UnmetRequests;
   readonly #containers: BuildContainers;
+  readonly #over = Promise.withResolvers<void>();
   #returnedOnce = false;
   #warnings = 0;
 
@@ -229,6 +230,15 @@ export class Build {
 
   get returned(): Promise<BridgeResult> {
     return this.#returned.promise;
+  }
+
+  /** Fulfilled when all of the build has ended and what it came to is about to be told. */
+  get over(): Promise<void> {
+    return this.#over.promise;
+  }
+
+  end(): void {
+    this.#over.resolve();
   }
 
   /** Ends what frontends have left running. */

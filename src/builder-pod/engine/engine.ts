@@ -290,6 +290,7 @@ export class Engine implements AsyncDisposable {
       await build.close();
       await job.close();
       if (end !== undefined) watches.ended(end);
+      build.end();
       setTimeout(() => {
         this.#builds.delete(ref);
         retained[Symbol.dispose]();
