@@ -1,11 +1,12 @@
 import { type CodedError, toCodedError } from '../base/index.ts';
-import { type ToldPlace, toldPlaces } from '../llb/index.ts';
+import { snippet, toldPlaces } from '../llb/index.ts';
 
 /** An error for people: what failed, the lines it is about with those around them, what to do next. */
 export function renderError(error: unknown): string {
   const coded = toCodedError(error);
   const lines = [`error: ${coded.message}`];
-  for (const place of toldPlaces(coded.details)) lines.push(...snippet(place));
+  for (const { lines: all, ...place } of toldPlaces(coded.details))
+    if (all !== undefined) lines.push(...snippet({ ...place, lines: all }));
   if (coded.hint !== undefined) lines.push(`hint: ${coded.hint}`);
   return `${lines.join('\n')}\n`;
 }
@@ -15,12 +16,4 @@ export function exitCodeOf(error: unknown, phase: 'command-line' | 'run'): numbe
   if (phase === 'command-line') return 2;
   const { fault }: CodedError = toCodedError(error);
   return fault === 'cancelled' ? 130 : fault === 'infrastructure' ? 3 : 1;
-}
-
-function snippet({ filename, lines, startLine, endLine }: ToldPlace): string[] {
-  if (lines === undefined) return [];
-  const out = [`${filename ?? ''}:${startLine}`, '--------------------'];
-  for (let at = Math.max(1, startLine - 3); at <= Math.min(lines.length, endLine + 3); at++)
-    out.push(`${String(at).padStart(4)} | ${at >= startLine && at <= endLine ? '>>> ' : '    '}${lines[at - 1]}`);
-  return [...out, '--------------------'];
 }

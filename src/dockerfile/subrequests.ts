@@ -1,5 +1,5 @@
 import { CodedError } from '../base/index.ts';
-import type { SourceRange } from '../llb/op.ts';
+import { type SourceRange, snippet } from '../llb/index.ts';
 import { type BuildRequest, linterOf } from './build-request.ts';
 import { convertDockerfile } from './conversion.ts';
 import type { CallOptions, FrontendResult } from './frontend-interface.ts';
@@ -250,20 +250,8 @@ async function lint(request: BuildRequest, call: CallOptions): Promise<FrontendR
 
 function findingText({ rule, message, location }: LintFinding, filename: string, lines: readonly string[]): string {
   const head = `\nWARNING: ${rule.name} - ${rule.url}\n${message}\n`;
-  return location === undefined ? head : head + snippet(filename, lines, location);
-}
-
-/** The lines around a location, its own marked. */
-function snippet(filename: string, lines: readonly string[], { startLine, endLine }: Location): string {
-  const rule = '--------------------';
-  const first = Math.max(1, startLine - 2);
-  const last = Math.min(lines.length, Math.max(startLine, endLine) + 2);
-  const shown: string[] = [];
-  for (let line = first; line <= last && shown.length < 30; line += 1) {
-    const mark = line >= startLine && line <= endLine ? '>>>' : '   ';
-    shown.push(`${String(line).padStart(4)} | ${mark} ${lines[line - 1] ?? ''}`);
-  }
-  return `${filename}:${startLine}\n${rule}\n${shown.join('\n')}\n${rule}\n`;
+  if (location === undefined) return head;
+  return `${head}${snippet({ filename, lines, ...location }).join('\n')}\n`;
 }
 
 interface LocationJson {

@@ -5,6 +5,7 @@ export * from './graph/index.ts';
 export { type LoadOptions, loadDefinition, loadDefinitionInSlices } from './load/load.ts';
 export type { LlbEdge, LlbGraph, LlbVertex, VertexOp } from './load/vertex.ts';
 export * from './op.ts';
+export { type MarkedLines, snippet } from './snippet.ts';
 export { type SourcePlace, sourceDetails, type ToldPlace, toldPlaces } from './source-detail.ts';
 export { definitionToDot } from './text/dot.ts';
 export { definitionFromJson, definitionToJson, type JsonDefinition, type JsonStep } from './text/json.ts';
