@@ -92,6 +92,16 @@ export function isCancelled(error: unknown): boolean {
   return error instanceof Error && error.name === 'AbortError';
 }
 
+/** The error of this class behind an error, or itself, however often it was wrapped. */
+export function findCause<T extends Error>(error: unknown, type: abstract new (...args: never) => T): T | undefined {
+  for (let at = error, depth = 0; at instanceof Error && depth < MAX_CAUSES; at = at.cause, depth++)
+    if (at instanceof type) return at;
+  return undefined;
+}
+
+/** Causes of causes that are followed: a chain may be a circle. */
+const MAX_CAUSES = 32;
+
 /** The same failure with context before its message; code, fault, reason, hint and details stay. */
 export function annotate(error: unknown, context: string, extraDetails: readonly ErrorDetail[] = []): CodedError {
   const coded = toCodedError(error);

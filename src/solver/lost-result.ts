@@ -1,4 +1,4 @@
-import { CodedError, toCodedError } from '../base/index.ts';
+import { CodedError, findCause, toCodedError } from '../base/index.ts';
 
 /**
  * How a result was lost. Only what is `gone` (missing, or proven corrupt) is lost for everybody; `refused` (these credentials) and
@@ -39,8 +39,5 @@ export class LostResultError extends CodedError {
 
 /** The lost result behind an error, however often it was wrapped. */
 export function findLostResult(error: unknown): LostResultError | undefined {
-  for (let at: unknown = error, depth = 0; at instanceof Error && depth < 32; at = at.cause, depth++) {
-    if (at instanceof LostResultError) return at;
-  }
-  return undefined;
+  return findCause(error, LostResultError);
 }

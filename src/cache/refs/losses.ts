@@ -3,6 +3,7 @@ import {
   CodedError,
   type Descriptor,
   type Digest,
+  findCause,
   invalidArgument,
   neverAborted,
   toCodedError,
@@ -85,7 +86,7 @@ export class Losses {
     } catch (error) {
       if (signal.aborted || findLostResult(error) !== undefined) throw error;
       await this.#checkSnapshots(id, { signal }, error);
-      const layer = findLayer(error);
+      const layer = findCause(error, LayerLostError);
       if (layer === undefined) throw error;
       if (layer.kind === 'gone' && layer.code === 'data_loss') await this.discardDamaged(id, { signal });
       throw this.#lost(id, layer.ref, error, layer.kind);
@@ -249,11 +250,4 @@ function damaged(digest: Digest, cause?: unknown): CodedError {
     fault: 'infrastructure',
     hint: 'check the disk of the builder; it was dropped, so build again',
   });
-}
-
-function findLayer(error: unknown): LayerLostError | undefined {
-  for (let at: unknown = error, depth = 0; at instanceof Error && depth < 32; at = at.cause, depth++) {
-    if (at instanceof LayerLostError) return at;
-  }
-  return undefined;
 }
