@@ -142,7 +142,7 @@ export function registerControl(server: GrpcServer, options: ControlOptions): vo
       const ref = request.ref ?? '';
       const activeOnly = request.activeOnly === true;
       // A record is told whole, with its log.
-      await history.settled();
+      await history.settled(context);
       const waiting = [...history.list(DIRECT, { activeOnly, ref, limit: request.limit ?? 0 })];
       if (request.earlyExit === true) {
         yield* waiting;
@@ -165,9 +165,9 @@ export function registerControl(server: GrpcServer, options: ControlOptions): vo
       }
     },
 
-    updateBuildHistory: async (request) => {
+    updateBuildHistory: async (request, { signal }) => {
       const ref = request.ref ?? '';
-      await history.settled();
+      await history.settled({ signal });
       if (request.delete === true) history.delete(DIRECT, ref);
       else if (request.finalize !== true) history.pin(DIRECT, ref, request.pinned === true);
       return {};

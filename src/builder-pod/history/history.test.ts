@@ -48,13 +48,13 @@ afterEach(async () => {
 });
 
 const directory = () => join(folder, 'history');
-const open = (limits = LIMITS, now = () => Date.now()) =>
+const open = (limits = LIMITS, now = () => Date.now(), workers = pool) =>
   new Recorder({
     stateRoot: folder,
     mostLogBytes: 1 << 20,
     db,
     leases,
-    pool,
+    pool: workers,
     directory: directory(),
     limits,
     clock: { now },
@@ -279,4 +279,12 @@ test('no build fails of a history that cannot be written', async () => {
   expect(existsSync(directory())).toBe(false);
   expect(refsOf(recorder)).toEqual(['r']);
   expect(await logOf(recorder, 'r')).toBe('');
+});
+
+test('who waits for records may leave, however long a worker takes', async () => {
+  const stuck = { run: () => new Promise(() => {}) } as unknown as WorkerPool;
+  const gone = new AbortController();
+  const waiting = open(LIMITS, undefined, stuck).settled({ signal: gone.signal });
+  gone.abort(new Error('gone'));
+  await expect(waiting).rejects.toThrow('gone');
 });

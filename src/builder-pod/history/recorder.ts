@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { type AbortOptions, CodedError, type Digest, type Logger, neverAborted } from '../../base/index.ts';
+import { type AbortOptions, CodedError, type Digest, type Logger, neverAborted, onAbort } from '../../base/index.ts';
 import { statusOfError, wire } from '../../builder-api/index.ts';
 import type { WorkerPool } from '../../sys/index.ts';
 import { buildkitCode } from '../daemon/wire-code.ts';
@@ -85,8 +85,9 @@ export class Recorder implements AsyncDisposable {
   };
 
   /** Resolves once what has ended until now is recorded whole. */
-  async settled(): Promise<void> {
-    await Promise.all(this.#closing);
+  async settled({ signal }: AbortOptions = { signal: neverAborted }): Promise<void> {
+    using aborted = onAbort(signal);
+    await Promise.race([Promise.all(this.#closing), aborted.promise]);
   }
 
   /** What is active, then what is over, newest first when limited. */
