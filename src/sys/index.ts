@@ -3,6 +3,7 @@
  * worker threads, or for a few calls.
  */
 
+export { type GroupEntry, readGroups, readUsers, type UserEntry } from './accounts.ts';
 export { Cgroup, type CgroupHierarchy, type CgroupLayout, cgroupLayout, isCgroupName } from './cgroup.ts';
 export { CgroupBounds, type CgroupLimits } from './cgroup-bounds.ts';
 export * from './dir.ts';

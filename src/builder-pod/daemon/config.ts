@@ -12,6 +12,7 @@ import {
 import { defaultGcPolicy, type GcRule } from '../../cache/gc/index.ts';
 import { DEFAULT_UNPACK_LIMITS, type UnpackLimits } from '../../oci/layers/index.ts';
 import type { RegistryHosts } from '../../oci/registry-client/index.ts';
+import { openRoot, readGroups } from '../../sys/index.ts';
 import { NETWORK_MODES, type NetworkMode, type StepLimits } from '../executor/index.ts';
 import { DEFAULT_HISTORY, type HistoryLimits } from '../history/index.ts';
 import { type ConfigFile, idleKeys, parseConfigFile } from './config-file.ts';
@@ -214,11 +215,10 @@ function readTls(flags: Flags, file: ConfigFile): DaemonConfig['tls'] {
 
 function groupId(group: string): number {
   if (/^\d+$/.test(group)) return Number(group);
-  const line = readFileSync('/etc/group', 'utf8')
-    .split('\n')
-    .find((one) => one.startsWith(`${group}:`));
-  if (line === undefined) throw invalidArgument(`--group: there is no group ${group}`);
-  return Number(line.split(':')[2]);
+  using host = openRoot('/');
+  const gid = readGroups(host).find(({ name }) => name === group)?.gid;
+  if (gid === undefined) throw invalidArgument(`--group: there is no group ${group}`);
+  return gid;
 }
 
 function entitlement(name: string): string {
