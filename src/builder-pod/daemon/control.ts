@@ -15,10 +15,8 @@ import { type DiskUsage, diskUsage, type GarbageCollector, parseFilters, prune }
 import type { Refs } from '../../cache/refs/index.ts';
 import type { Engine, SolveRequest } from '../engine/index.ts';
 import type { Recorder } from '../history/index.ts';
+import { buildkitCode, solveRequest, statusMessages } from '../protocol/index.ts';
 import { withoutOwnPaths } from '../state/index.ts';
-import { solveRequest } from './solve-request.ts';
-import { statusMessages } from './status-messages.ts';
-import { buildkitCode } from './wire-code.ts';
 import { BUILDKIT_VERSION } from './worker.ts';
 
 /** Events of the history that wait for a client to read. */

@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import { type AbortOptions, CodedError, invalidArgument } from '../../base/index.ts';
 import { statusOfError, type wire } from '../../builder-api/index.ts';
 import type { Process, ProcessEnd } from '../executor/index.ts';
-import { buildkitCode } from './wire-code.ts';
+import { buildkitCode } from '../protocol/index.ts';
 
 type ExecMessage = wire.moby.buildkit.v1.frontend.ExecMessage.$Properties;
 type Init = wire.moby.buildkit.v1.frontend.InitMessage.$Properties;

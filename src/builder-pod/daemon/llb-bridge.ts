@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import { type AbortOptions, invalidArgument, isDigest, onAbort, type Platform } from '../../base/index.ts';
+import { invalidArgument, isDigest, onAbort, type Platform } from '../../base/index.ts';
 import {
   BUILD_ID_METADATA,
   type CallContext,
@@ -13,20 +13,14 @@ import {
   toNumber,
   wire,
 } from '../../builder-api/index.ts';
-import {
-  type Definition,
-  decodeDefinitionInSlices,
-  decodeExecOp,
-  type ExecOp,
-  encodeDefinition,
-} from '../../llb/index.ts';
+import { decodeDefinitionInSlices, decodeExecOp, type ExecOp, encodeDefinition } from '../../llb/index.ts';
 import { encodeName } from '../../sys/index.ts';
 import type { Engine } from '../engine/index.ts';
 import type { BridgeRef, BridgeResult, BridgeSourceMeta, BridgeStat, FrontendBridge } from '../frontends/index.ts';
+import { buildkitCode, decodeInputs } from '../protocol/index.ts';
 import { withoutOwnPaths } from '../state/index.ts';
 import { frontendCaps, llbCaps } from './caps.ts';
 import { execProcesses } from './exec-processes.ts';
-import { buildkitCode } from './wire-code.ts';
 import { platformOf } from './worker.ts';
 
 /** How long a call may come before the Solve that it belongs to. */
@@ -278,17 +272,6 @@ function position(message: wire.pb.Position.$Properties | null | undefined) {
 
 function platformOption(platform: Platform | undefined): { readonly platform?: Platform } {
   return platform === undefined ? {} : { platform };
-}
-
-/** Definitions by name, as frontends take them. */
-export async function decodeInputs(
-  inputs: Readonly<Record<string, Uint8Array>> | null | undefined,
-  options: AbortOptions,
-): Promise<Map<string, Definition>> {
-  const decoded = new Map<string, Definition>();
-  for (const [name, bytes] of Object.entries(inputs ?? {}))
-    decoded.set(name, await decodeDefinitionInSlices(bytes, options));
-  return decoded;
 }
 
 function refMessage(

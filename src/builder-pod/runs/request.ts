@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { type AbortOptions, BUILD_LIMITS, type BuildLimits, invalidArgument } from '../../base/index.ts';
 import { toNumber, type wire } from '../../builder-api/index.ts';
-import { solveRequest } from '../daemon/solve-request.ts';
 import type { SolveRequest } from '../engine/index.ts';
+import { solveRequest } from '../protocol/index.ts';
 import { buildRefOf, type RunId, runId } from './id.ts';
 
 /** A Start, checked. */

@@ -1,7 +1,7 @@
 import { formatPlatform, type Platform } from '../../base/index.ts';
 import { Builder, type GrpcServer } from '../../builder-api/index.ts';
-import { statusMessages } from '../daemon/status-messages.ts';
 import type { Recorder } from '../history/index.ts';
+import { statusMessages } from '../protocol/index.ts';
 import { buildRefOf, runId } from './id.ts';
 import { readStart } from './request.ts';
 import type { Runs } from './runs.ts';

@@ -3,7 +3,7 @@ import { toNumber, type wire } from '../../builder-api/index.ts';
 import { decodeDefinitionInSlices } from '../../llb/index.ts';
 import type { CacheScope } from '../../solver/index.ts';
 import type { SolveRequest } from '../engine/index.ts';
-import { decodeInputs } from './llb-bridge.ts';
+import { decodeInputs } from './inputs.ts';
 
 const COMPATIBILITY_VERSIONS: ReadonlySet<number> = new Set([0, 10, 20, 30]);
 
