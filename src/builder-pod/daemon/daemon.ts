@@ -7,7 +7,7 @@ import { GarbageCollector } from '../../cache/gc/index.ts';
 import { VisibleBlobs } from '../../cache/refs/index.ts';
 import { type RegistryThread, startRegistryThread } from '../../oci/registry-server/index.ts';
 import { fileSystemUsage, IdleMemory } from '../../sys/index.ts';
-import { type Builder, openBuilder } from '../engine/index.ts';
+import { type Builder, openBuilder } from '../builder/index.ts';
 import { RunStore, Runs, type RunsOptions, registerBuilder, tagWriter } from '../runs/index.ts';
 import { receiveModule } from '../sources/local/index.ts';
 import { withoutOwnPaths } from '../state/index.ts';

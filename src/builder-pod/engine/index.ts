@@ -3,4 +3,3 @@ export { BUILDER_LLB_CAPS } from './capabilities.ts';
 export { Engine, type EngineOptions, type SolveOutcome, type SolveRequest } from './engine.ts';
 export { type BuildFacts, factsOf, type StepFact } from './facts.ts';
 export type { BuildEnd, BuildObserver, BuildWatch, ObservedBuild } from './observer.ts';
-export { type Builder, type BuilderOptions, openBuilder } from './open-builder.ts';

@@ -21,9 +21,9 @@ import { anonymous, RegistryClient, type Repository } from '../../oci/registry-c
 import { FaultProxy } from '../../oci/registry-client/testing/fault-proxy.ts';
 import { RegistryServer } from '../../oci/registry-server/index.ts';
 import type { VertexEvent } from '../../solver/ports.ts';
+import { type Builder, openBuilder } from '../builder/index.ts';
 import { makeBusyboxRoot } from '../executor/testing/busybox.ts';
 import type { BuildObserver } from './observer.ts';
-import { type Builder, openBuilder } from './open-builder.ts';
 
 const signal = neverAborted;
 const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';

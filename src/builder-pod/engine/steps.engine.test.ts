@@ -8,9 +8,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { hostPlatform, neverAborted, newId, silentLogger } from '../../base/index.ts';
 import { SessionRegistry } from '../../builder-api/index.ts';
 import { FileActions, http, type State as Llb, scratch } from '../../llb/index.ts';
+import { type Builder, openBuilder } from '../builder/index.ts';
 import { makeBusyboxRoot } from '../executor/testing/busybox.ts';
 import type { BuildObserver } from './observer.ts';
-import { type Builder, openBuilder } from './open-builder.ts';
 
 /** What the steps of several builds do to each other. */
 const cleanup = new AsyncDisposableStack();

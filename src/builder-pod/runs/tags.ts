@@ -1,7 +1,7 @@
 import { type AbortOptions, annotate, type Digest, digestOf, parseImageReference } from '../../base/index.ts';
 import type { ContentStore } from '../../cache/ports.ts';
 import { MAX_MANIFEST_BYTES } from '../../oci/manifest/index.ts';
-import type { Builder } from '../engine/index.ts';
+import type { Builder } from '../builder/index.ts';
 
 /** An image that lies in its repositories by digest, and the names that it is to have there. */
 export interface TaggedImage {

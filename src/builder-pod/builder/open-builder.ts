@@ -22,6 +22,7 @@ import {
   type Repository,
 } from '../../oci/registry-client/index.ts';
 import { createPools, fileSystemUsage, ownPrivileges, sweep } from '../../sys/index.ts';
+import { Engine } from '../engine/index.ts';
 import { createExecutor, type NetworkMode, networksOf, type StepLimits } from '../executor/index.ts';
 import { openExporter } from '../exporters/index.ts';
 import { dockerfileFrontend, FrontendRegistry, gatewayFrontend } from '../frontends/index.ts';
@@ -39,7 +40,6 @@ import {
 import { DatabaseLocalStates, LocalReceiver, localSourceFactory } from '../sources/local/index.ts';
 import { openState, type State } from '../state/index.ts';
 import { cacheLog } from './cache-log.ts';
-import { Engine } from './engine.ts';
 import { opResolver } from './op-resolver.ts';
 
 export interface BuilderOptions {

@@ -1,0 +1,1 @@
+export { type Builder, type BuilderOptions, openBuilder } from './open-builder.ts';
