@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseSync } from 'oxc-parser';
 import { describe, expect, test } from 'vitest';
-import { forbiddenFor, MAY_WAIT_FOR_DISK, ROOMS } from './rooms.ts';
+import { forbiddenFor, MAY_WAIT_FOR_DISK, ROOMS, SUB_ROOMS } from './rooms.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
 const files = readdirSync(path.join(root, 'src'), { recursive: true, encoding: 'utf8' })
@@ -12,25 +12,32 @@ const files = readdirSync(path.join(root, 'src'), { recursive: true, encoding: '
 interface Import {
   readonly file: string;
   readonly specifier: string;
+  /** Gone when the code runs. */
+  readonly typeOnly: boolean;
 }
 
 function importsOf(file: string): { imports: Import[]; text: string; defaultExport: boolean } {
   const text = readFileSync(path.join(root, 'src', file), 'utf8');
   const { module } = parseSync(file, text);
-  const specifiers = [
-    ...module.staticImports.map((one) => one.moduleRequest.value),
+  const found = [
+    ...module.staticImports.map((one) => ({
+      specifier: one.moduleRequest.value,
+      typeOnly: one.entries.length > 0 && one.entries.every((entry) => entry.isType),
+    })),
     ...module.staticExports.flatMap((one) =>
-      one.entries.flatMap((entry) => (entry.moduleRequest ? [entry.moduleRequest.value] : [])),
+      one.entries.flatMap((entry) =>
+        entry.moduleRequest ? [{ specifier: entry.moduleRequest.value, typeOnly: entry.isType }] : [],
+      ),
     ),
     ...module.dynamicImports.flatMap((one) => {
       const literal = /^['"](.*)['"]$/.exec(text.slice(one.moduleRequest.start, one.moduleRequest.end));
-      return literal?.[1] === undefined ? [] : [literal[1]];
+      return literal?.[1] === undefined ? [] : [{ specifier: literal[1], typeOnly: false }];
     }),
   ];
   const defaultExport = module.staticExports.some((one) =>
     one.entries.some((entry) => entry.exportName.kind === 'Default'),
   );
-  return { imports: specifiers.map((specifier) => ({ file, specifier })), text, defaultExport };
+  return { imports: found.map((one) => ({ file, ...one })), text, defaultExport };
 }
 
 const modules = files.map((file) => ({ file, room: file.split('/')[0] as string, ...importsOf(file) }));
@@ -54,6 +61,57 @@ describe('rooms', () => {
       }),
     );
     expect(wrong).toEqual([]);
+  });
+
+  describe.each(Object.entries(SUB_ROOMS))('within %s', (room, table) => {
+    const inside = modules.filter((module) => module.room === room && !isTest(module.file));
+
+    test('every folder is in the table', () => {
+      expect([...new Set(inside.map(({ file }) => file.split('/')[1] as string))].sort()).toEqual(
+        Object.keys(table).sort(),
+      );
+    });
+
+    test('a folder imports only what the table allows', () => {
+      const wrong = inside.flatMap(({ file, imports }) =>
+        imports.flatMap(({ specifier }) => {
+          if (!specifier.startsWith('.')) return [];
+          const [top, target] = path.join(path.dirname(file), specifier).split('/') as [string, string];
+          const own = file.split('/')[1] as string;
+          return top !== room || target === own || table[own]?.includes(target) ? [] : [`${file} imports ${specifier}`];
+        }),
+      );
+      expect(wrong).toEqual([]);
+    });
+
+    test('the table allows no circles', () => {
+      const names = Object.keys(table);
+      const wrong = names.flatMap((name, i) =>
+        (table[name] ?? []).filter((other) => !names.slice(0, i).includes(other)).map((other) => `${name}: ${other}`),
+      );
+      expect(wrong).toEqual([]);
+    });
+  });
+
+  test('no file needs itself by way of others when it is loaded', () => {
+    const needs = new Map(
+      modules.map(({ file, imports }) => [
+        file,
+        imports
+          .filter(({ specifier, typeOnly }) => specifier.startsWith('.') && !typeOnly)
+          .map(({ specifier }) => path.join(path.dirname(file), specifier)),
+      ]),
+    );
+    const circles: string[] = [];
+    const done = new Set<string>();
+    const visit = (file: string, way: readonly string[]) => {
+      if (way.includes(file)) circles.push([...way.slice(way.indexOf(file)), file].join(' > '));
+      if (way.includes(file) || done.has(file)) return;
+      for (const other of needs.get(file) ?? []) visit(other, [...way, file]);
+      done.add(file);
+    };
+    for (const file of needs.keys()) visit(file, []);
+    expect(circles).toEqual([]);
   });
 
   test('another room is entered through an index.ts, a wire folder or ports.ts', () => {

@@ -30,6 +30,30 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
+/**
+ * The rooms within a room: what each may import of its siblings, those above it in the table alone, so that there are no circles. A file
+ * that lies in the room itself has a line of its own.
+ */
+export const SUB_ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  'builder-pod': {
+    executor: [],
+    exporters: [],
+    session: [],
+    snapshotter: [],
+    state: ['snapshotter'],
+    frontends: ['executor'],
+    sources: ['session'],
+    ops: ['executor', 'sources'],
+    engine: ['executor', 'exporters', 'frontends', 'ops', 'sources'],
+    protocol: ['engine'],
+    history: ['engine', 'protocol', 'state'],
+    builder: ['engine', 'executor', 'exporters', 'frontends', 'history', 'ops', 'session', 'sources', 'state'],
+    runs: ['builder', 'engine', 'history', 'protocol'],
+    daemon: ['builder', 'engine', 'executor', 'frontends', 'history', 'protocol', 'runs', 'sources', 'state'],
+    'main.ts': ['daemon'],
+  },
+};
+
 /** Folders whose code has a thread or a process to itself, and may wait for the disk in it: elsewhere a worker does (`node:fs/promises` keeps a build's thread free, but not the few that Node has for all of them). */
 export const MAY_WAIT_FOR_DISK: readonly string[] = ['sys', 'cli', 'oci/registry-server'];
 
