@@ -149,6 +149,37 @@ describe('lazy refs', () => {
     await ref.mounts(held);
   });
 
+  test('pulls that hang, however many one client has, keep no other client from the same registry', async () => {
+    const layers: Layer[] = [];
+    const bytes = new Map<Digest, Buffer>();
+    {
+      await using made = await openTestState();
+      for (let n = 0; n < 8; n++) {
+        const ref = await build(made, undefined, (root) => writeFileSync(join(root, 'n'), `${n}`));
+        for (const layer of await ref.layers(options)) {
+          layers.push(layer);
+          bytes.set(layer.descriptor.digest, readFileSync(made.content.path(layer.descriptor.digest)));
+        }
+      }
+    }
+    await using state = await openTestState();
+    const lazy = (layer: Layer, from: LazyProvider) =>
+      state.refs.fromLayers([layer], { ...describing, provider: from });
+    const hanging = Object.assign(provider(bytes), { hang: true });
+    const [mine, ...theirs] = layers;
+    const stop = new AbortController();
+    const stuck = theirs.map(async (layer) =>
+      (await lazy(layer, hanging)).mounts({ signal: stop.signal, sessions: () => ['s1'] }),
+    );
+    const ended = Promise.allSettled(stuck);
+    await expect.poll(() => hanging.opened.length).toBe(6);
+    const ref = await lazy(mine!, provider(bytes));
+    await ref.mounts({ ...options, sessions: () => ['s2'] });
+    expect(ref.lazy).toBe(false);
+    stop.abort(new Error('enough'));
+    expect((await ended).map(({ status }) => status)).toEqual(theirs.map(() => 'rejected'));
+  });
+
   test('a failed or aborted pull leaves nothing half, and the next one succeeds', async () => {
     const { layers, bytes } = await image();
     await using state = await openTestState();

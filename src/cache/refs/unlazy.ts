@@ -20,7 +20,7 @@ import type { RefRecords } from './records.ts';
 import { type BlobRow, hasOwnBlob, type RefRow } from './schema.ts';
 import { SharedWork } from './shared-work.ts';
 
-/** Blobs pulled at once from one registry for one scope: a registry that drips, or a tenant that pulls much, keeps nobody else waiting. */
+/** Blobs pulled at once from one registry for one client of a scope: a registry that drips, or a tenant that pulls much, keeps nobody else waiting. */
 const MAX_PULLS = 6;
 
 type Participants = ReadonlySet<RefOptions>;
@@ -140,7 +140,8 @@ export class Unlazier {
     const provider = records.provider(blob, row.scope);
     if (provider === undefined) throw gone(row, digest);
     const [host] = provider.reference.split('/', 1);
-    using _place = await this.#places.acquire(`${row.scope} ${host}`, { signal });
+    const [client = ''] = [...participants][0]?.sessions() ?? [];
+    using _place = await this.#places.acquire(JSON.stringify([row.scope, client, host]), { signal });
     const report = (current: number, completed: boolean) => {
       for (const { onProgress } of onePerBuild(participants))
         onProgress?.({ id: digest, current, total: descriptor.size, completed });
