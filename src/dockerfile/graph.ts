@@ -1,5 +1,5 @@
 import { type Digest, digestOf, invalidArgument, type Platform } from '../base/index.ts';
-import { decodeOp, encodeOp } from '../llb/index.ts';
+import { decodeOp, EMPTY_METADATA, encodeOp, inputsFirst, mergeMetadata, pointerMetadata } from '../llb/index.ts';
 import type {
   Definition,
   Input,
@@ -84,7 +84,7 @@ export function definitionOf(
     const known = infos.indexOf(info);
     return known >= 0 ? known : infos.push(info) - 1;
   };
-  for (const vertex of inDependencyOrder(head)) {
+  for (const vertex of inputsFirst(head, producersOf)) {
     const entry = encode(vertex, encoded, options.platform);
     encoded.set(vertex, entry);
     ops.set(entry.digest, entry.bytes);
@@ -147,24 +147,10 @@ export function missingOutput(failure: unknown): Output {
   };
 }
 
-/** Every vertex below `head`, each after its inputs. */
-function* inDependencyOrder(head: Vertex): Generator<Vertex> {
-  const done = new Set<Vertex>();
-  const open: { vertex: Vertex; next: number }[] = [{ vertex: head, next: 0 }];
-  const entered = new Set([head]);
-  for (let top = open.at(-1); top !== undefined; top = open.at(-1)) {
-    const output = top.vertex.inputs[top.next];
-    if (output === undefined) {
-      open.pop();
-      done.add(top.vertex);
-      yield top.vertex;
-      continue;
-    }
-    top.next += 1;
-    const vertex = output.vertex();
-    if (vertex === undefined || entered.has(vertex)) continue;
-    entered.add(vertex);
-    open.push({ vertex, next: 0 });
+function* producersOf({ inputs }: Vertex): Generator<Vertex> {
+  for (const input of inputs) {
+    const vertex = input.vertex();
+    if (vertex !== undefined) yield vertex;
   }
 }
 
@@ -187,7 +173,7 @@ function encode(vertex: Vertex, encoded: ReadonlyMap<Vertex, Encoded>, platform:
 }
 
 function metadataOf({ notes, wire }: Vertex): OpMetadata {
-  if (wire !== undefined) return wire.metadata ?? { ignoreCache: false, description: {}, caps: {} };
+  if (wire !== undefined) return wire.metadata ?? EMPTY_METADATA;
   const description: Record<string, string> = {};
   if (notes.instruction !== undefined) description['com.docker.dockerfile.v1.command'] = notes.instruction;
   if (notes.name !== undefined) description['llb.customname'] = notes.name;
@@ -198,28 +184,6 @@ function metadataOf({ notes, wire }: Vertex): OpMetadata {
     ...(notes.progressGroup === undefined ? {} : { progressGroup: notes.progressGroup }),
     ...(notes.linuxResources === undefined ? {} : { linuxResources: notes.linuxResources }),
   };
-}
-
-function mergeMetadata(first: OpMetadata | undefined, second: OpMetadata): OpMetadata {
-  if (first === undefined) return second;
-  return {
-    ...first,
-    ...second,
-    ignoreCache: first.ignoreCache || second.ignoreCache,
-    description: { ...first.description, ...second.description },
-    caps: { ...first.caps, ...second.caps },
-  };
-}
-
-/** The capabilities that the definition as a whole needs. */
-function pointerMetadata(all: Iterable<OpMetadata>): OpMetadata {
-  const caps: Record<string, boolean> = { constraints: true, platform: true };
-  for (const metadata of all) {
-    if (metadata.ignoreCache) caps['meta.ignorecache'] = true;
-    if (Object.keys(metadata.description).length > 0) caps['meta.description'] = true;
-    if (metadata.exportCache !== undefined) caps['meta.exportcache'] = true;
-  }
-  return { ignoreCache: false, description: {}, caps };
 }
 
 /** An output that is decided later, before the graph is made: the build context, whose paths are known once every stage has been read. */

@@ -2,7 +2,7 @@ import { type Digest, digestOf, hostPlatform, newId, type Platform } from '../..
 import { encodeOp } from '../codec/index.ts';
 import type { Definition, OpMetadata, SourceInfo, SourceLocation, SourceMap } from '../op.ts';
 import type { GraphNode, MarshalContext, Output } from './node.ts';
-import { EMPTY_METADATA, mergeMetadata, type SourceFile } from './options.ts';
+import { mergeMetadata, pointerMetadata, type SourceFile } from './options.ts';
 
 export interface MarshalOptions {
   /** Default: this machine's. */
@@ -28,7 +28,7 @@ export function marshalOutput(output: Output | undefined, options: MarshalOption
     caps: options.caps,
     localUniqueId: options.localUniqueId ?? newId(),
   };
-  for (const node of inOrder(output.node)) {
+  for (const node of inputsFirst(output.node, (each) => each.inputs().map((input) => input.node))) {
     const built = node.build(context);
     const bytes = encodeOp(built.op);
     const digest = digestOf(bytes);
@@ -38,36 +38,26 @@ export function marshalOutput(output: Output | undefined, options: MarshalOption
     for (const { file, ranges } of node.options.locations ?? []) sources.add(digest, file, ranges);
   }
   const pointer = encodeOp({ inputs: [context.input(output)], body: { kind: 'pointer' } });
-  const caps: Record<string, boolean> = { constraints: true, platform: true };
-  for (const each of metadata.values()) {
-    if (each.ignoreCache) caps['meta.ignorecache'] = true;
-    if (Object.keys(each.description).length > 0) caps['meta.description'] = true;
-    if (each.exportCache !== undefined) caps['meta.exportcache'] = true;
-  }
   ops.push(pointer);
-  metadata.set(digestOf(pointer), { ...EMPTY_METADATA, caps });
+  metadata.set(digestOf(pointer), pointerMetadata(metadata.values()));
   const source = sources.finish();
   return { ops, metadata, ...(source ? { source } : {}) };
 }
 
-/** Nodes reachable from `root`, inputs first, each once; by an own stack, since graphs are deep. */
-function inOrder(root: GraphNode): GraphNode[] {
-  const order: GraphNode[] = [];
-  const seen = new Set<GraphNode>([root]);
-  const stack: { node: GraphNode; inputs: readonly Output[]; next: number }[] = [
-    { node: root, inputs: root.inputs(), next: 0 },
-  ];
-  for (let top = stack.at(-1); top; top = stack.at(-1)) {
-    const input = top.inputs[top.next++];
-    if (!input) {
-      order.push(top.node);
-      stack.pop();
-    } else if (!seen.has(input.node)) {
-      seen.add(input.node);
-      stack.push({ node: input.node, inputs: input.node.inputs(), next: 0 });
+/** All that is reachable from `head`, each once and after its inputs; by a stack of its own, since graphs are deep. */
+export function* inputsFirst<T>(head: T, inputsOf: (node: T) => Iterable<T>): Generator<T> {
+  const entered = new Set([head]);
+  const open = [{ node: head, inputs: inputsOf(head)[Symbol.iterator]() }];
+  for (let top = open.at(-1); top !== undefined; top = open.at(-1)) {
+    const { done, value: input } = top.inputs.next();
+    if (done) {
+      open.pop();
+      yield top.node;
+    } else if (!entered.has(input)) {
+      entered.add(input);
+      open.push({ node: input, inputs: inputsOf(input)[Symbol.iterator]() });
     }
   }
-  return order;
 }
 
 class SourceCollector {

@@ -56,3 +56,14 @@ export function mergeMetadata(first: OpMetadata | undefined, second: OpMetadata)
     caps: { ...first.caps, ...second.caps },
   };
 }
+
+/** What the pointer of a graph with these steps says: the capabilities that the graph as a whole needs. */
+export function pointerMetadata(steps: Iterable<OpMetadata>): OpMetadata {
+  const caps: Record<string, boolean> = { constraints: true, platform: true };
+  for (const { ignoreCache, description, exportCache } of steps) {
+    if (ignoreCache) caps['meta.ignorecache'] = true;
+    if (Object.keys(description).length > 0) caps['meta.description'] = true;
+    if (exportCache !== undefined) caps['meta.exportcache'] = true;
+  }
+  return { ...EMPTY_METADATA, caps };
+}
