@@ -46,15 +46,6 @@ export class PatternMatcher {
     return this.matchChild(path, []).matched;
   }
 
-  /** Whether the path itself fits, its parents left out of account. */
-  matchesExactly(path: string): boolean {
-    let matched = false;
-    for (const pattern of this.#patterns) {
-      if (pattern.negated === matched && pattern.matches(path)) matched = !pattern.negated;
-    }
-    return matched;
-  }
-
   /** For walkers: the path's result from its parent's (`[]` when the parent is unknown or the root: parents are then looked at here). */
   matchChild(path: string, parent: ParentMatches): PathMatch {
     const results = new Array<boolean>(this.#patterns.length).fill(false);

@@ -69,13 +69,6 @@ export function fileVertex(base: Output | undefined, steps: readonly FileStep[],
   });
 }
 
-/** A file system holding one file. */
-export function inlineFile(path: string, mode: number, data: string): Output {
-  return fileVertex(undefined, [{ kind: 'mkfile', path, mode, data }], {
-    name: '[internal] preparing inline document',
-  });
-}
-
 function fileBody(base: Output | undefined, steps: readonly FileStep[], indexOf: InputIndex): OpBody {
   const baseIndex = indexOf(base);
   const secondary = steps.map((step) => (step.kind === 'copy' ? indexOf(step.from) : -1));

@@ -46,18 +46,3 @@ export const SSH_ID_METADATA = 'buildkit.ssh.id';
 export const Upload = service('moby.upload.v1.Upload', {
   pull: bidi('Pull', moby.upload.v1.BytesMessage, moby.upload.v1.BytesMessage),
 });
-
-const exporter = moby.exporter.v1;
-
-/** Served by a build client that decides on exporters after the result is known. */
-export const ExporterCallbacks = service('moby.exporter.v1.Exporter', {
-  findExporters: unary('FindExporters', exporter.FindExportersRequest, exporter.FindExportersResponse),
-  finalizeExport: unary('FinalizeExport', exporter.FinalizeExportRequest, exporter.FinalizeExportResponse),
-});
-
-const policy = moby.buildkit.v1.sourcepolicy.policysession;
-
-/** Served by a build client that judges sources. */
-export const PolicyVerifier = service('moby.buildkit.v1.sourcepolicy.policysession.PolicyVerifier', {
-  checkPolicy: unary('CheckPolicy', policy.CheckPolicyRequest, policy.CheckPolicyResponse),
-});

@@ -1,6 +1,5 @@
 /** Metadata of Control.Session (wire-facts 4). */
 export const SESSION_ID = 'x-docker-expose-session-uuid';
-export const SESSION_NAME = 'x-docker-expose-session-name';
 export const SESSION_SHARED_KEY = 'x-docker-expose-session-sharedkey';
 export const SESSION_METHOD = 'x-docker-expose-session-grpc-method';
 export const SESSION_HEALTH_TIMEOUT = 'x-buildkit-session-health-custom-timeout';

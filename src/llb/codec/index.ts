@@ -1,5 +1,5 @@
-import { type AbortOptions, type Digest, digestOf, inSlices } from '../../base/index.ts';
-import type { Definition, ExecOp, Op, SourceInfo } from '../op.ts';
+import { type AbortOptions, inSlices } from '../../base/index.ts';
+import type { Definition, ExecOp, Op } from '../op.ts';
 import { definitionFromWire, definitionSteps, definitionToWire } from './definition-convert.ts';
 import * as pb from './messages.ts';
 import { execFromWire, opFromWire, opToWire } from './op-convert.ts';
@@ -51,19 +51,4 @@ export function decodeWireOp(bytes: Uint8Array): WireMessage {
 
 export function encodeWireOp(wire: WireMessage): Uint8Array {
   return encodeMessage(pb.Op, wire);
-}
-
-/** The digest that a definition's inputs, metadata and source map refer to an op by. */
-export function wireDigest(opBytes: Uint8Array): Digest {
-  return digestOf(opBytes);
-}
-
-/** Canonical bytes of one source file of a map, as error details carry it. */
-export function encodeSourceInfo(info: SourceInfo): Uint8Array {
-  return encodeMessage(pb.SourceInfo, {
-    filename: info.filename,
-    data: info.data,
-    definition: info.definition && definitionToWire(info.definition),
-    language: info.language,
-  });
 }

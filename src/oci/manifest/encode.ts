@@ -97,8 +97,3 @@ export function chainIds(diffIds: readonly Digest[]): Digest[] {
   }
   return ids;
 }
-
-/** The chain id of the whole stack; undefined for no layers. */
-export function chainId(diffIds: readonly Digest[]): Digest | undefined {
-  return chainIds(diffIds).at(-1);
-}

@@ -1,5 +1,4 @@
 export {
-  chainId,
   chainIds,
   describe as describeDocument,
   descriptorJson,
@@ -45,7 +44,6 @@ export {
 export {
   MAX_CONFIG_BYTES,
   MAX_MANIFEST_BYTES,
-  parseDescriptor,
   parseImageConfig,
   parseIndex,
   parseManifest,

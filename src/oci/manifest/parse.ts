@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { CodedError, type Descriptor, type Digest, invalidArgument, isDigest } from '../../base/index.ts';
+import { CodedError, type Digest, invalidArgument, isDigest } from '../../base/index.ts';
 import { isIndexType, isManifestType, MEDIA_TYPE } from './media-types.ts';
 import type { ImageConfig, ImageIndex, ImageManifest } from './types.ts';
 
@@ -148,11 +148,6 @@ export function parseIndex(bytes: Uint8Array, mediaType?: string): ImageIndex {
 /** An image configuration; unknown keys stay. @throws CodedError invalid_argument */
 export function parseImageConfig(bytes: Uint8Array): ImageConfig {
   return check(configSchema, parseJson(bytes, 'image config', MAX_CONFIG_BYTES), 'image config') as ImageConfig;
-}
-
-/** A descriptor as JSON, e.g. of a store's index. @throws CodedError invalid_argument */
-export function parseDescriptor(value: unknown): Descriptor {
-  return clean(check(descriptor, value, 'descriptor')) as Descriptor;
 }
 
 /** A JSON object within a size bound. @throws CodedError invalid_argument */

@@ -140,8 +140,3 @@ export interface EventRecorder {
 
 export const keyOf = ({ metadata }: KubeObject): KeyText =>
   metadata.namespace === undefined ? metadata.name : `${metadata.namespace}/${metadata.name}`;
-
-export function objectKey(key: KeyText): ObjectKey {
-  const [first, second] = key.split('/') as [string, string?];
-  return second === undefined ? { name: first } : { namespace: first, name: second };
-}
