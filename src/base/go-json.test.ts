@@ -20,3 +20,8 @@ test('indented text has a member a line, and nothing within what is empty', () =
   expect(goJson(value, '  ')).toBe(JSON.stringify(value, undefined, 2));
   expect(goJson(value)).toBe(JSON.stringify(value));
 });
+
+test('what is nested as deep as anything is written', () => {
+  const deep = `${'[{"a":'.repeat(20_000)}1${'}]'.repeat(20_000)}`;
+  expect(goJson(JSON.parse(deep))).toBe(deep);
+});
