@@ -11,6 +11,7 @@ import {
 } from '../base/index.ts';
 import type { OwnCache } from './caches.ts';
 import { type Asker, EdgeState, type Held } from './edge.ts';
+import { EdgeQueue } from './edge-queue.ts';
 import { blame, endVertices, mayDependOnWhoAsks, mayLose } from './failure.ts';
 import { activeName, type Ground, groundOf, joinKey, linkGround, stays, storedKeys } from './ground.ts';
 import { isVolatile } from './key.ts';
@@ -39,7 +40,7 @@ export class Scheduler {
   readonly #records: Records;
   readonly #observers: Observers;
   readonly #clock: Clock;
-  #queue: EdgeState[] = [];
+  readonly #queue = new EdgeQueue();
   #scheduled = false;
   /** Executions under way by what they make. */
   readonly #executions = new Map<string, Run>();
@@ -108,8 +109,7 @@ export class Scheduler {
 
   #drain(): void {
     const slice = new Slice();
-    for (let i = 0; i < this.#queue.length; i++) {
-      const edge = this.#queue[i]!;
+    for (let edge = this.#queue.shift(); edge !== undefined; edge = this.#queue.shift()) {
       edge.queued = false;
       try {
         this.#advance(edge);
@@ -117,12 +117,10 @@ export class Scheduler {
         this.#fail([edge], toCodedError(error));
       }
       if (slice.isOver) {
-        this.#queue = this.#queue.slice(i + 1);
         inTurn(() => this.#drain());
         return;
       }
     }
-    this.#queue = [];
     this.#scheduled = false;
     // Only now is it sure that nobody goes on where another left off.
     for (const run of this.#idle) run.abortIfIdle();

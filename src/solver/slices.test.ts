@@ -102,6 +102,26 @@ test('what one build leaves in slices another may enter meanwhile', async () => 
   }
 });
 
+test('a small build does not wait for all that a large one looks at', async () => {
+  const world = new IntegerWorld();
+  const solver = world.solver();
+  const [large, small] = [newJob(solver), newJob(solver)];
+  const inputs = Array.from({ length: 1500 }, (_, i) => constant(i));
+  let waiting = 0;
+  world.gate = async () => {
+    waiting++;
+  };
+  const building = large.build({ vertex: sum('all', inputs), index: 0 }, { signal });
+  while (waiting === 0) await new Promise(setImmediate);
+  const turns = await turnsDuring(async () => {
+    const { result } = await small.build({ vertex: sum('few', [constant(-1)]), index: 0 }, { signal });
+    await result.release();
+  });
+  expect(turns).toBeLessThan(300);
+  await building.then(({ result }) => result.release());
+  await Promise.all([large.close(), small.close()]);
+});
+
 test('a watcher is told of many vertices in batches, of each all that was and then all that comes, once', async () => {
   const memory = progressMemory();
   const build = new BuildProgress(memory);
