@@ -1,32 +1,32 @@
 import type { Digest } from '../../base/index.ts';
 import { millisecondsOf, toNumber, type wire } from '../../builder-api/index.ts';
-import type { VertexEvent } from '../../solver/ports.ts';
+import type { VertexEvent, VertexState } from '../../solver/ports.ts';
 
 type StatusResponse = wire.moby.buildkit.v1.StatusResponse;
 
-/** What a builder's Status stream says, as the event union that displays read. */
+/** What a builder's Status stream says, as the event union that displays read. The end of a step comes after all else that the same response has of it. */
 export function* statusEvents(response: StatusResponse): Iterable<VertexEvent> {
-  for (const vertex of response.vertexes) {
-    const started = millisecondsOf(vertex.started);
+  const { vertexes, statuses, logs, warnings } = response;
+  const told = new Set([...statuses, ...logs, ...warnings].map(({ vertex }) => vertex));
+  const ends: VertexEvent[] = [];
+  for (const vertex of vertexes) {
+    const state = stateOf(vertex);
     const completed = millisecondsOf(vertex.completed);
-    const group = vertex.progressGroup;
-    yield {
+    const now: VertexEvent = {
       kind: 'vertex',
       vertex: {
-        digest: vertex.digest as Digest,
-        inputs: (vertex.inputs ?? []) as Digest[],
-        name: vertex.name ?? '',
-        cached: vertex.cached ?? false,
-        ...(started === undefined ? {} : { started }),
+        ...state,
         ...(completed === undefined ? {} : { completed }),
         ...(vertex.error ? { error: vertex.error } : {}),
-        ...(group == null
-          ? {}
-          : { progressGroup: { id: group.id ?? '', name: group.name ?? '', weak: group.weak ?? false } }),
       },
     };
+    if (completed === undefined || !told.has(vertex.digest)) yield now;
+    else {
+      yield { kind: 'vertex', vertex: state };
+      ends.push(now);
+    }
   }
-  for (const row of response.statuses) {
+  for (const row of statuses) {
     const started = millisecondsOf(row.started);
     const completed = millisecondsOf(row.completed);
     yield {
@@ -41,7 +41,7 @@ export function* statusEvents(response: StatusResponse): Iterable<VertexEvent> {
       ...(completed === undefined ? {} : { completed }),
     };
   }
-  for (const log of response.logs)
+  for (const log of logs)
     yield {
       kind: 'log',
       vertex: log.vertex as Digest,
@@ -49,7 +49,7 @@ export function* statusEvents(response: StatusResponse): Iterable<VertexEvent> {
       data: log.msg ?? new Uint8Array(),
       timestamp: millisecondsOf(log.timestamp) ?? 0,
     };
-  for (const warning of response.warnings)
+  for (const warning of warnings)
     yield {
       kind: 'warning',
       vertex: warning.vertex as Digest,
@@ -60,4 +60,21 @@ export function* statusEvents(response: StatusResponse): Iterable<VertexEvent> {
         ...(warning.url ? { url: warning.url } : {}),
       },
     };
+  yield* ends;
+}
+
+/** All but how it ended. */
+function stateOf(vertex: StatusResponse['vertexes'][number]): VertexState {
+  const started = millisecondsOf(vertex.started);
+  const group = vertex.progressGroup;
+  return {
+    digest: vertex.digest as Digest,
+    inputs: (vertex.inputs ?? []) as Digest[],
+    name: vertex.name ?? '',
+    cached: vertex.cached ?? false,
+    ...(started === undefined ? {} : { started }),
+    ...(group == null
+      ? {}
+      : { progressGroup: { id: group.id ?? '', name: group.name ?? '', weak: group.weak ?? false } }),
+  };
 }
