@@ -11,7 +11,7 @@ import { Drain } from './drain.ts';
 import { assertSendable, frameMessage } from './framing.ts';
 import { MessageQueue, pumpMessages } from './messages.ts';
 import { headerListSize, Metadata } from './metadata.ts';
-import { http2Options, widenConnectionWindow } from './options.ts';
+import { endWithStream, http2Options, widenConnectionWindow } from './options.ts';
 import { codeOfGrpc, errorOfTrailers, percentDecode } from './status.ts';
 
 const CODE_BY_HTTP_STATUS: Readonly<Record<number, number>> = {
@@ -36,6 +36,7 @@ export class ConnectionChannel implements Channel, AsyncDisposable {
   constructor(socket: Duplex, options: { readonly authority?: string; readonly logger?: Logger } = {}) {
     this.#authority = options.authority ?? 'localhost';
     this.#log = options.logger ?? silentLogger;
+    endWithStream(socket, () => this.#session);
     this.#session = http2.connect('http://localhost', { ...http2Options(), createConnection: () => socket });
     this.#session.once('connect', () => widenConnectionWindow(this.#session));
     // The peer's limits are known only after its SETTINGS.

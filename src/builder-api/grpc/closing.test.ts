@@ -5,10 +5,11 @@ import http2 from 'node:http2';
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { duplexPair } from 'node:stream';
 import { afterEach, expect, test } from 'vitest';
 import { Control } from '../services/index.ts';
 import { frameMessage } from './framing.ts';
-import { GrpcServer } from './index.ts';
+import { ConnectionChannel, GrpcServer } from './index.ts';
 
 const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
 
@@ -105,4 +106,25 @@ test('a server with TLS closes over handshakes that were never finished', async 
   const cut = sockets.map((socket) => once(socket.resume(), 'end'));
   await made.close({ graceMs: 20 });
   await Promise.all(cut);
+});
+
+test.each([
+  'server',
+  'client',
+] as const)('over a stream whose end takes long, a %s ends when the other side has gone, and writes no more', async (side) => {
+  const [ours, theirs] = duplexPair();
+  const [near, far] = side === 'server' ? [ours, theirs] : [theirs, ours];
+  // As a pipe to a process that reads no more: what is written, and its end, get nowhere.
+  const made = server();
+  cleanups.push(() => void made.close());
+  made.serveConnection(ours);
+  const channel = new ConnectionChannel(theirs);
+  await channel.ready;
+  near._final = () => {};
+  const ended = once(near, 'end');
+  far.end();
+  await ended;
+  for (let turns = 0; turns < 5; turns++) await new Promise(setImmediate);
+  if (side === 'server') await made.close();
+  else await channel[Symbol.asyncDispose]();
 });

@@ -1,4 +1,5 @@
 import { getPackedSettings, type Http2Session, type SessionOptions } from 'node:http2';
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
 /** Largest header list taken, as BuildKit's own endpoints have it. */
@@ -38,6 +39,14 @@ export function clientPreamble(): Uint8Array {
 /** Widens the connection's window; call in 'session' (server) or after 'connect' (client). */
 export function widenConnectionWindow(session: Http2Session): void {
   if (!session.destroyed) session.setLocalWindowSize(CONNECTION_WINDOW);
+}
+
+/**
+ * Ends a connection over a stream that is no socket when the other end has ended it; call before node:http2 gets the stream. By itself it would end its own side first, and what it writes after that
+ * (GOAWAY) is a failed assertion of Node's (internal/js_stream_socket) that nobody can catch.
+ */
+export function endWithStream(stream: Duplex, session: () => Http2Session): void {
+  if (!(stream instanceof Socket)) stream.once('end', () => session().destroy());
 }
 
 /** What is known of the other end. */

@@ -11,7 +11,7 @@ import type { Duplex } from 'node:stream';
 import { CodedError, type Logger, silentLogger, toCodedError } from '../../base/index.ts';
 import { watchPeer } from './keepalive.ts';
 import { MessageQueue } from './messages.ts';
-import { http2Options, type Peer, peerOf, widenConnectionWindow } from './options.ts';
+import { endWithStream, http2Options, type Peer, peerOf, widenConnectionWindow } from './options.ts';
 import { failureOf, ServerCall } from './server-call.ts';
 import {
   type AnyMethod,
@@ -111,6 +111,7 @@ export class GrpcServer implements AsyncDisposable {
   /** Serves one connection that exists already: a pipe, or a session's tunnel. */
   serveConnection(socket: Duplex, peer: Peer = { transport: 'tunnel', address: 'tunnel' }): ServerHttp2Session {
     this.#hold(socket);
+    endWithStream(socket, () => session);
     const session = http2.performServerHandshake(socket, http2Options());
     this.#adopt(session, peer);
     return session;
