@@ -414,7 +414,8 @@ export class Scheduler {
 
   /** Persists what an execution made, where a later build could find it. */
   async #save(run: Run, results: readonly Result[]): Promise<readonly (string | undefined)[]> {
-    const found = [...run.grounds].some(([vertex, ground]) => !vertex.retired && stays(vertex, ground));
+    // Also what nobody waits for any more: it is finished.
+    const found = [...run.grounds].some(([vertex, ground]) => stays(vertex, ground));
     const records: (string | undefined)[] = [];
     for (const result of results) records.push(found ? await this.#results.save(result) : undefined);
     return records;

@@ -423,6 +423,31 @@ describe('the step back', () => {
 });
 
 describe('several builds', () => {
+  test('a step that comes to its end although the last build has left is kept', async () => {
+    const world = new IntegerWorld();
+    const solver = world.solver();
+    const [begun, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const step = () =>
+      vertex({
+        cacheName: 'slow',
+        compute: async () => {
+          begun.resolve();
+          await go.promise;
+          return 5;
+        },
+      });
+    const controller = new AbortController();
+    const building = solveOnce(solver, step(), { signal: controller.signal });
+    await begun.promise;
+    controller.abort(new Error('left'));
+    for (let turns = 0; turns < 5; turns++) await new Promise(setImmediate);
+    go.resolve();
+    await expect(building).rejects.toThrow('left');
+    expect(await solveOnce(solver, step())).toBe(5);
+    expect(world.ran).toEqual(['slow']);
+    expect([world.open, solver.activeVertices]).toEqual([0, 0]);
+  });
+
   test('share one vertex, and cancelling one leaves the other whole', async () => {
     const world = new IntegerWorld();
     const solver = world.solver();
