@@ -2,7 +2,7 @@ import { constants as os } from 'node:os';
 import type { Readable } from 'node:stream';
 import { type AbortOptions, CodedError, invalidArgument } from '../../base/index.ts';
 import { statusOfError, type wire } from '../../builder-api/index.ts';
-import type { Process, ProcessEnd } from '../executor/index.ts';
+import { describeEnd, type Process, type ProcessEnd } from '../executor/index.ts';
 import { buildkitCode } from '../protocol/index.ts';
 
 type ExecMessage = wire.moby.buildkit.v1.frontend.ExecMessage.$Properties;
@@ -156,15 +156,9 @@ function bounded(size: number | null | undefined): number {
   return Math.min(size ?? 0, 65_535);
 }
 
-function failureOf({ exitCode, hit, runtimeMessage }: ProcessEnd): CodedError {
-  const why = [`exit code: ${exitCode}`];
-  if (hit?.kind === 'memory') why.push('cannot allocate memory');
-  if (hit?.kind === 'processes') why.push(`no more than ${hit.limit} processes and threads at once`);
-  if (runtimeMessage !== undefined) why.push(runtimeMessage);
-  return new CodedError('unknown', why.join(': '), {
-    fault: 'user',
-    details: [{ type: 'gatewayapi.ExitMessage', value: { Code: exitCode } }],
-  });
+function failureOf(end: ProcessEnd): CodedError {
+  const { words, details } = describeEnd(end.exitCode, end);
+  return new CodedError('unknown', words, { fault: 'user', details });
 }
 
 /** Messages on their way to the client; who pushes is held back while much is waiting. */

@@ -8,6 +8,18 @@ export interface HitLimit {
   readonly name?: string;
 }
 
+/** How a process that is no success ended: in words, and as clients of BuildKit look for it. */
+export function describeEnd(
+  exitCode: number,
+  { hit, runtimeMessage }: { readonly hit?: HitLimit | undefined; readonly runtimeMessage?: string | undefined },
+) {
+  const why = [`exit code: ${exitCode}`];
+  if (hit?.kind === 'memory') why.push('cannot allocate memory');
+  if (hit?.kind === 'processes') why.push(`no more than ${hit.limit} processes and threads at once`);
+  if (runtimeMessage !== undefined) why.push(runtimeMessage);
+  return { words: why.join(': '), details: [{ type: 'gatewayapi.ExitMessage', value: { Code: exitCode } }] };
+}
+
 /** A step's process that ended in a way that is no success. */
 export class ExecError extends CodedError {
   readonly exitCode: number;
@@ -22,21 +34,17 @@ export class ExecError extends CodedError {
     options: { hit?: HitLimit | undefined; runtimeMessage?: string } = {},
   ) {
     const { hit } = options;
-    const outOfMemory = hit?.kind === 'memory';
-    const why = [`exit code: ${exitCode}`];
-    if (outOfMemory) why.push('cannot allocate memory');
-    if (hit?.kind === 'processes') why.push(`no more than ${hit.limit} processes and threads at once`);
-    if (options.runtimeMessage !== undefined) why.push(options.runtimeMessage);
-    super('unknown', `process ${goQuote(args.join(' '))} did not complete successfully: ${why.join(': ')}`, {
+    const { words, details } = describeEnd(exitCode, options);
+    super('unknown', `process ${goQuote(args.join(' '))} did not complete successfully: ${words}`, {
       fault: 'user',
       reason:
         hit === undefined ? 'EXEC_FAILED' : hit.kind === 'memory' ? 'EXEC_OUT_OF_MEMORY' : 'EXEC_OUT_OF_PROCESSES',
       ...hintOf(hit, options.runtimeMessage),
-      details: [{ type: 'gatewayapi.ExitMessage', value: { Code: exitCode } }],
+      details,
     });
     this.exitCode = exitCode;
     this.signal = exitCode > 128 && exitCode < 128 + 65 ? exitCode - 128 : undefined;
-    this.outOfMemory = outOfMemory;
+    this.outOfMemory = hit?.kind === 'memory';
   }
 }
 

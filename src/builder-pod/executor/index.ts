@@ -1,5 +1,5 @@
 export { type CreateExecutorOptions, createExecutor, EMPTY_META } from './create.ts';
-export { ExecError } from './exec-error.ts';
+export { describeEnd, ExecError } from './exec-error.ts';
 export { type ExecutorOptions, OciExecutor, type StepLimits } from './executor.ts';
 export {
   NETWORK_MODES,
