@@ -3,7 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
 import path from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { openBuilderClient } from '../src/builder-api/index.ts';
+import { openBuilderClient } from '../src/builder-api/client/index.ts';
 import { startBuilder } from './support/builder.ts';
 import { makeAuthority } from './support/certificates.ts';
 import { BASE, dockerfileArgs, makeContext, steps } from './support/context.ts';

@@ -129,6 +129,19 @@ describe('rooms', () => {
     expect(wrong).toEqual([]);
   });
 
+  test('a builder loads at its start no package that only clients and operators need', () => {
+    const needs = new Map(modules.map(({ file, imports }) => [file, imports.filter(({ typeOnly }) => !typeOnly)]));
+    const reached = new Set(['builder-pod/main.ts']);
+    const packages = new Set<string>();
+    for (const file of reached) {
+      for (const { specifier } of needs.get(file) ?? []) {
+        if (specifier.startsWith('.')) reached.add(path.join(path.dirname(file), specifier));
+        else if (!specifier.startsWith('node:')) packages.add(specifier);
+      }
+    }
+    expect([...packages].sort()).toEqual(['js-yaml', 'koffi', 'pino', 'smol-toml', 'socks-proxy-agent', 'zod']);
+  });
+
   test('testing/ folders are imported by tests only', () => {
     const wrong = modules
       .filter(({ file }) => !isTest(file))

@@ -8,17 +8,8 @@ import { startBuilder } from '../../../e2e/support/builder.ts';
 import { must } from '../../../e2e/support/run.ts';
 import { tempFolder } from '../../../e2e/support/temp-folder.ts';
 import { digestOf, newId, neverAborted as signal } from '../../base/index.ts';
-import {
-  BUILD_ID_METADATA,
-  type BuilderClient,
-  Metadata,
-  millisecondsOf,
-  openBuilderClient,
-  registerSessionServices,
-  toBigInt,
-  toNumber,
-  type wire,
-} from '../../builder-api/index.ts';
+import { type BuilderClient, openBuilderClient, registerSessionServices } from '../../builder-api/client/index.ts';
+import { BUILD_ID_METADATA, Metadata, millisecondsOf, toBigInt, toNumber, type wire } from '../../builder-api/index.ts';
 import { encodeDefinition, local } from '../../llb/index.ts';
 import { makeBusyboxRoot } from '../executor/testing/busybox.ts';
 import { openExecStream } from './testing/exec-stream.ts';

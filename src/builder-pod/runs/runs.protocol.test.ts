@@ -9,15 +9,8 @@ import { freePort } from '../../../e2e/support/ports.ts';
 import { must } from '../../../e2e/support/run.ts';
 import { tempFolder } from '../../../e2e/support/temp-folder.ts';
 import { digestOf, newId } from '../../base/index.ts';
-import {
-  Auth,
-  BUILD_ID_METADATA,
-  type BuilderClient,
-  hostSession,
-  Metadata,
-  openBuilderClient,
-  toNumber,
-} from '../../builder-api/index.ts';
+import { type BuilderClient, openBuilderClient } from '../../builder-api/client/index.ts';
+import { Auth, BUILD_ID_METADATA, hostSession, Metadata, toNumber } from '../../builder-api/index.ts';
 import { encodeDefinition, FileActions, scratch } from '../../llb/index.ts';
 import { RegistryServer } from '../../oci/registry-server/index.ts';
 import { buildRefOf, runId } from './id.ts';

@@ -1,7 +1,7 @@
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { type AbortOptions, CodedError, sleep } from '../../base/index.ts';
-import { openBuilderClient } from '../../builder-api/index.ts';
+import { openBuilderClient } from '../../builder-api/client/index.ts';
 import { spawnProcess } from '../../sys/index.ts';
 import type { CliIo } from '../io.ts';
 

@@ -7,7 +7,7 @@ import {
   dockerConfigCredentials,
   openBuilderClient,
   registerSessionServices,
-} from '../../builder-api/index.ts';
+} from '../../builder-api/client/index.ts';
 import { planBuild, type SolvePlan, solveRequest } from '../../plan/index.ts';
 import { parseBuild } from '../../resources/index.ts';
 import type { BuildCommand } from '../command-line.ts';

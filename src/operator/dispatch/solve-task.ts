@@ -1,5 +1,6 @@
 import { type AbortOptions, CodedError, cancelledError, type Logger, sleep, toCodedError } from '../../base/index.ts';
-import { type BuilderClient, registerSessionServices, type SessionSources, wire } from '../../builder-api/index.ts';
+import { type BuilderClient, registerSessionServices, type SessionSources } from '../../builder-api/client/index.ts';
+import { wire } from '../../builder-api/index.ts';
 import { type SolvePlan, solveRequest } from '../../plan/index.ts';
 import type { SolveView } from '../run/decide.ts';
 import { backoff } from '../runtime/index.ts';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type AbortOptions, CodedError, toCodedError } from '../../base/index.ts';
-import { type BuilderClient, type ClientTls, openBuilderClient } from '../../builder-api/index.ts';
+import { type BuilderClient, type ClientTls, openBuilderClient } from '../../builder-api/client/index.ts';
 import type { BuilderPool, BuilderPoolStatus, Endpoint } from '../../resources/index.ts';
 import type { BuilderState } from '../dispatch/dispatcher.ts';
 import { secretType } from '../resource-types.ts';

@@ -5,7 +5,7 @@ import {
   parseSshKey,
   type SessionSources,
   type SshKey,
-} from '../../builder-api/index.ts';
+} from '../../builder-api/client/index.ts';
 import { checkDockerfile, DockerfileError } from '../../dockerfile/index.ts';
 import { type ClusterValues, planBuild, type Reference, references, type SolvePlan } from '../../plan/index.ts';
 import type { BuildRun, Failure } from '../../resources/index.ts';

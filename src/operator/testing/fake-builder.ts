@@ -1,5 +1,6 @@
 import { type AbortOptions, CodedError, onAbort } from '../../base/index.ts';
-import { type BuilderClient, wire } from '../../builder-api/index.ts';
+import type { BuilderClient } from '../../builder-api/client/index.ts';
+import { wire } from '../../builder-api/index.ts';
 
 const { SolveState, ResultResponse } = wire.slipway.builder.v1;
 type Options = AbortOptions & { readonly timeoutMs?: number };

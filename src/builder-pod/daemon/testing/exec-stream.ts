@@ -1,5 +1,6 @@
 import { newId } from '../../../base/index.ts';
-import type { BuilderClient, CallOptions, wire } from '../../../builder-api/index.ts';
+import type { BuilderClient } from '../../../builder-api/client/index.ts';
+import type { CallOptions, wire } from '../../../builder-api/index.ts';
 
 type Init = wire.moby.buildkit.v1.frontend.InitMessage.$Properties;
 

@@ -7,14 +7,8 @@ import { type Gate, startGate } from '../../../../e2e/support/gate.ts';
 import { type GitServer, startGitServer } from '../../../../e2e/support/git-server.ts';
 import { tempFolder } from '../../../../e2e/support/temp-folder.ts';
 import { neverAborted, newId } from '../../../base/index.ts';
-import {
-  type BuilderClient,
-  type HostedSession,
-  hostSession,
-  openBuilderClient,
-  Secrets,
-  wire,
-} from '../../../builder-api/index.ts';
+import { type BuilderClient, openBuilderClient } from '../../../builder-api/client/index.ts';
+import { type HostedSession, hostSession, Secrets, wire } from '../../../builder-api/index.ts';
 
 export const signal = neverAborted;
 export const { UNKNOWN, RUNNING, SUCCEEDED, FAILED, CANCELLED } = wire.slipway.builder.v1.SolveState;
