@@ -18,7 +18,8 @@ test('npm pack, installed in an empty folder, builds an image', async () => {
     cwd: home,
   });
   const packed = await must('tar', ['-tzf', path.join(work.path, tarball)]);
-  expect(packed.stdout).not.toMatch(/\/src\/|\.test\./);
+  expect(packed.stdout).not.toMatch(/\/src\/|\.test\.|\.made-from/);
+  expect(packed.stdout).toContain('package/dist/builder-api/wire/messages.js');
 
   const slipway = path.join(home, 'node_modules/.bin/slipway');
   const env = { SLIPWAY_ROOT: path.join(work.path, 'root') };

@@ -33,13 +33,9 @@ if [ -n "$missing" ]; then
     { tail -20 "$cache/apt.log" >&2; die "installing packages failed (log: $cache/apt.log)"; }
 fi
 
-# --- npm packages, with the pinned Node among them
-stamp=$root/node_modules/.slipway-lock
-if ! cmp -s "$root/package-lock.json" "$stamp"; then
-  say "installing npm packages"
-  (cd "$root" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2) || die "npm ci failed: is there network?"
-  cp "$root/package-lock.json" "$stamp"
-fi
+# --- npm packages, with the pinned Node among them, and the wire code
+sh "$root/scripts/npm-packages.sh" >/dev/null
+sh "$root/scripts/gen-proto.sh"
 [ "$what" = tests ] || exit 0
 
 # --- Go, at least the version BuildKit asks for; Debian's is too old, the Python package index carries one
