@@ -53,16 +53,19 @@ interface Dropped {
   readonly timestamp: number;
 }
 
-/** What a daemon keeps of progress: of vertices for late watchers, and of what waits for slow ones. */
+/** What a daemon keeps of progress: of vertices for late watchers, of what waits for slow ones, and of what is yet to be written down. */
 export interface ProgressMemory {
   readonly histories: EventMemory;
   readonly watchers: EventMemory;
+  readonly recordings: EventMemory;
 }
 
 export function progressMemory(): ProgressMemory {
   return {
     histories: new EventMemory({ each: 2 << 20, total: 64 << 20 }),
     watchers: new EventMemory({ each: 16 << 20, total: 64 << 20 }),
+    // What is printed waits before it comes to this, so nothing of it is dropped; rows and warnings may be.
+    recordings: new EventMemory({ each: 16 << 20, total: 128 << 20 }),
   };
 }
 

@@ -30,6 +30,7 @@ import type {
 } from './ports.ts';
 import { findLostResult } from './ports.ts';
 import { BuildProgress, VertexHistory } from './progress.ts';
+import type { Recording } from './recording.ts';
 import type { Run } from './run.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { ActiveVertex } from './vertex.ts';
@@ -208,6 +209,11 @@ export class Job<O = unknown, T = unknown> implements AsyncDisposable {
   /** All that happened and happens in this build, in batches, until it is closed. */
   watch(options: AbortOptions): AsyncGenerator<readonly VertexEvent[], void> {
     return this.progress.watch(options);
+  }
+
+  /** The same for what writes all of it down, and is waited for. */
+  record(): Recording {
+    return this.progress.record();
   }
 
   /** Ends when all work that only this build wanted has ended. */

@@ -59,6 +59,9 @@ export interface OpContext {
   readonly scope: string;
 }
 
+/** Who is told of a piece of output alone, where not all are: those who watch what is clipped for the eye, or records, which are whole. */
+export type LogAudience = 'watchers' | 'records';
+
 /** Progress rows and logs of one vertex. */
 export interface VertexProgress {
   /** Row keyed by `id`; `total` 0 is unbounded; times in ms since the epoch. */
@@ -70,7 +73,8 @@ export interface VertexProgress {
     started?: number;
     completed?: number;
   }): void;
-  log(stream: 1 | 2, data: Uint8Array): void;
+  /** A returned promise holds back who has more to say: records are whole, and are yet to be written. */
+  log(stream: 1 | 2, data: Uint8Array, audience?: LogAudience): void | Promise<void>;
   warn(warning: VertexWarning): void;
 }
 
@@ -189,6 +193,7 @@ export type VertexEvent =
       readonly stream: 1 | 2;
       readonly data: Uint8Array;
       readonly timestamp: number;
+      readonly audience?: LogAudience;
     }
   | { readonly kind: 'warning'; readonly vertex: Digest; readonly warning: VertexWarning };
 

@@ -75,3 +75,35 @@ test('what a step has printed counts until the last build that may show it is ov
   expect(memory.histories.used).toBe(0);
   expect(second.states()).toMatchObject([{ name: 'step' }]);
 });
+
+test('who records a build is told all of it, what is not for the eye too, and steps wait for it to be read', async () => {
+  const memory = progressMemory();
+  const history = new VertexHistory(
+    { digest: digestOf('step'), inputs: [], name: 'step', cached: false },
+    systemClock,
+    memory,
+  );
+  const [build, late] = [new BuildProgress(memory), new BuildProgress(memory)];
+  const recording = build.record();
+  for (const each of [build, late]) each.add(history);
+  const { progress } = history;
+  expect(progress.log(1, Buffer.from('shown '))).toBe(undefined);
+  expect(progress.log(1, Buffer.from('[clipped] '), 'watchers')).toBe(undefined);
+  const waits = progress.log(1, Buffer.alloc(2 << 20, 'x'), 'records');
+  expect(build.logsOf(history.state.digest).map(String)).toEqual(['shown ', '[clipped] ']);
+  const text = (async () => {
+    let all = '';
+    for await (const batch of recording.batches({ signal }))
+      for (const event of batch) if (event.kind === 'log') all += Buffer.from(event.data).toString();
+    return all;
+  })();
+  await waits;
+  for (const _ of build.close());
+  expect(await text).toBe(`shown ${'x'.repeat(2 << 20)}`);
+  expect(memory.recordings.used).toBe(0);
+  // Once nobody reads it, nobody waits.
+  const unread = late.record().batches({ signal });
+  await unread.next();
+  await unread.return();
+  expect(progress.log(1, Buffer.alloc(2 << 20, 'x'))).toBe(undefined);
+});

@@ -2,6 +2,7 @@ import type { AbortOptions, Clock, Digest } from '../base/index.ts';
 import { cancelledError, onAbort, Slice, toCodedError } from '../base/index.ts';
 import { EventBuffer, type ProgressMemory } from './event-buffer.ts';
 import type { VertexEvent, VertexProgress, VertexState } from './ports.ts';
+import { Recording } from './recording.ts';
 
 /** How long the end of an interval is not told, since another mostly follows. */
 const PAUSE_MS = 150;
@@ -93,7 +94,7 @@ export class VertexHistory {
   #makeProgress(): VertexProgress {
     return {
       status: (row) =>
-        this.emit({
+        void this.emit({
           kind: 'status',
           vertex: this.#state.digest,
           id: row.id,
@@ -104,15 +105,19 @@ export class VertexHistory {
           ...(row.started === undefined ? {} : { started: row.started }),
           ...(row.completed === undefined ? {} : { completed: row.completed }),
         }),
-      log: (stream, data) =>
-        this.emit({ kind: 'log', vertex: this.#state.digest, stream, data, timestamp: this.#clock.now() }),
-      warn: (warning) => this.emit({ kind: 'warning', vertex: this.#state.digest, warning }),
+      log: (stream, data, audience) =>
+        this.emit({
+          ...{ kind: 'log', vertex: this.#state.digest, stream, data, timestamp: this.#clock.now() },
+          ...(audience === undefined ? {} : { audience }),
+        }),
+      warn: (warning) => void this.emit({ kind: 'warning', vertex: this.#state.digest, warning }),
     };
   }
 
-  emit(event: VertexEvent): void {
-    this.#events.push(event);
-    for (const build of this.#builds) build.publish(event, this);
+  /** What is returned resolves when there is room for more in what records it. */
+  emit(event: VertexEvent): Promise<void> | undefined {
+    if (!isForRecords(event)) this.#events.push(event);
+    return allOf([...this.#builds].map((build) => build.publish(event, this)));
   }
 
   #become(state: VertexState): void {
@@ -140,6 +145,16 @@ export class VertexHistory {
   }
 }
 
+function isForRecords(event: VertexEvent): boolean {
+  return event.kind === 'log' && event.audience === 'records';
+}
+
+/** Resolves when all have; nothing where there is nothing to wait for. */
+export function allOf(waits: readonly (void | Promise<void>)[]): Promise<void> | undefined {
+  const [first, ...others] = waits.filter((wait) => wait !== undefined);
+  return others.length === 0 ? first : Promise.all([first, ...others]).then(() => {});
+}
+
 /** How many vertices a watcher that comes late is told of, and how many events in one batch, before others have their turn. */
 const MOST_REPLAYED = 250;
 const MOST_EVENTS = 1000;
@@ -159,6 +174,7 @@ export class BuildProgress {
   /** Those that went on without this build. */
   readonly #left = new Map<VertexHistory, VertexEvent>();
   readonly #watchers = new Set<Watcher>();
+  readonly #recordings = new Set<Recording>();
   readonly #memory: ProgressMemory;
   #closed = false;
   #retained = 0;
@@ -192,17 +208,31 @@ export class BuildProgress {
     this.#places.set(history, this.#histories.length);
     this.#histories.push(history);
     history.subscribe(this);
+    for (const recording of this.#recordings) recording.retell(history.replay());
     for (const watcher of this.#watchers) watcher.wake();
   }
 
-  /** Tells watchers; of a vertex only those that have heard what was before. */
-  publish(event: VertexEvent, history?: VertexHistory): void {
-    const place = history === undefined ? -1 : this.#places.get(history)!;
-    for (const watcher of this.#watchers) {
-      if (place >= watcher.told) continue;
-      watcher.buffer.push(event);
-      watcher.wake();
+  /** Tells watchers; of a vertex only those that have heard what was before. What is returned resolves when there is room for more in what records it. */
+  publish(event: VertexEvent, history?: VertexHistory): Promise<void> | undefined {
+    const waits = [...this.#recordings].map((recording) => recording.tell(event));
+    if (!isForRecords(event)) {
+      const place = history === undefined ? -1 : this.#places.get(history)!;
+      for (const watcher of this.#watchers) {
+        if (place >= watcher.told) continue;
+        watcher.buffer.push(event);
+        watcher.wake();
+      }
     }
+    return allOf(waits);
+  }
+
+  /** All that happens from now on, whole: steps wait when it is not read. */
+  record(): Recording {
+    const recording = new Recording(this.#memory.recordings);
+    for (const history of this.#histories) recording.retell(this.#replayed(history));
+    if (this.#closed) recording.end();
+    else this.#recordings.add(recording);
+    return recording;
   }
 
   /** States now, e.g. to count steps. */
@@ -242,6 +272,8 @@ export class BuildProgress {
     }
     this.#closed = true;
     for (const watcher of this.#watchers) watcher.wake();
+    for (const recording of this.#recordings) recording.end();
+    this.#recordings.clear();
     this.#forgetIfOver();
   }
 
@@ -274,10 +306,12 @@ export class BuildProgress {
   #replay(watcher: Watcher): void {
     const to = Math.min(this.#histories.length, watcher.told + MOST_REPLAYED);
     for (; watcher.told < to; watcher.told++) {
-      const history = this.#histories[watcher.told]!;
-      const left = this.#left.get(history);
-      for (const event of history.replay()) watcher.buffer.push(event);
-      if (left !== undefined) watcher.buffer.push(left);
+      for (const event of this.#replayed(this.#histories[watcher.told]!)) watcher.buffer.push(event);
     }
+  }
+
+  #replayed(history: VertexHistory): readonly VertexEvent[] {
+    const left = this.#left.get(history);
+    return left === undefined ? history.replay() : [...history.replay(), left];
   }
 }

@@ -25,6 +25,7 @@ import {
   type Result,
   type ResultStore,
 } from './ports.ts';
+import { allOf } from './progress.ts';
 import { type Found, Records } from './records.ts';
 import { Run } from './run.ts';
 import { contentKey } from './search.ts';
@@ -492,7 +493,8 @@ export class Scheduler {
       scope: edge.vertex.scope.write,
       progress: {
         status: (row) => run.vertices.forEach((vertex) => void vertex.history.progress.status(row)),
-        log: (stream, data) => run.vertices.forEach((vertex) => void vertex.history.progress.log(stream, data)),
+        log: (stream, data, audience) =>
+          allOf([...run.vertices].map((vertex) => vertex.history.progress.log(stream, data, audience))),
         warn: (warning) => run.vertices.forEach((vertex) => void vertex.history.progress.warn(warning)),
       },
     };

@@ -151,7 +151,7 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
   const history = opened.use(
     new Recorder({
       ...{ db: state.db, leases: state.leases, directory: layout.history, stateRoot: layout.root },
-      ...{ pool: pools.short, log },
+      ...{ pool: pools.short, bulk: pools.bulk, log },
       limits: options.history ?? DEFAULT_HISTORY,
       mostLogBytes: Math.min(MOST_LOG_BYTES, fileSystemUsage(layout.root).total / 50),
     }),

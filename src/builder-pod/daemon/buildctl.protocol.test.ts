@@ -283,6 +283,15 @@ test('daemons run side by side, each on its own root; one root has one daemon; a
   const second = spawn(buildkitd, ['--root', one.root, '--addr', `unix://${join(temp, 'second.sock')}`]);
   expect(await outcome(second)).toMatchObject({ code: 1, text: expect.stringContaining('in use') });
   expect((await one.stop()).code).toBe(0);
+  // A screen shows the beginning of what is printed too much and too fast, the history all of it.
+  const lines = 150_000;
+  const loud = context('loud', {
+    Dockerfile: `${BASE}FROM base\nRUN yes '${'0123456789'.repeat(13)}' | head -n ${lines}; echo the end\n`,
+  });
+  const shown = await two.build(loud);
+  expect(shown.text).toContain('[output clipped, log limit ');
+  const printed = (text: string) => text.match(/^#\d+ \d+\.\d+ (0123456789){13}$/gm)?.length ?? 0;
+  expect(printed(shown.text)).toBeLessThan(lines / 2);
   // What ran when it was killed has failed; what it and the others printed can still be read.
   const hanging = context('hanging', { Dockerfile: `${BASE}FROM base\nRUN echo tel''ling && sleep 4322\n` });
   const ended = outcome(
@@ -302,13 +311,20 @@ test('daemons run side by side, each on its own root; one root has one daemon; a
     })
     .not.toBe('');
   const before = await histories(two);
-  expect(before).toEqual(['STARTED', expect.any(String), 'COMPLETE', expect.any(String)]);
+  expect(before).toEqual([
+    'STARTED',
+    expect.any(String),
+    ...['COMPLETE', 'COMPLETE'].flatMap((type) => [type, expect.any(String)]),
+  ]);
   await two.stop('SIGKILL');
   await ended;
   rmSync(join(temp, 'two.sock'), { force: true });
   const again = await new TestDaemon('two').ready();
-  const [hung = '', done = ''] = [before[1], before[3]];
-  expect(await histories(again)).toEqual(['COMPLETE', done, 'COMPLETE', hung]);
+  const [hung = '', done = '', whole = ''] = [before[1], before[3], before[5]];
+  expect(await histories(again)).toEqual(['COMPLETE', done, 'COMPLETE', whole, 'COMPLETE', hung]);
+  const all = await logged(again, whole);
+  expect(all).toMatch(/^#\d+ \d+\.\d+ the end$/m);
+  expect(printed(all)).toBe(lines);
   expect(await logged(again, hung)).toMatch(/RUN echo tel''ling[\s\S]* telling\n/);
   expect(await logged(again, done)).toMatch(/RUN echo built[\s\S]*#\d+ DONE/);
   const killed = await again.run(['debug', 'histories', '--format', '{{json .}}']);

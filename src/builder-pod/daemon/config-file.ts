@@ -94,7 +94,9 @@ export const configFileSchema = z.strictObject({
       searchDomains: z.array(z.string()).optional(),
     })
     .optional(),
-  history: z.strictObject({ maxAge: duration.optional(), maxEntries: z.number().optional() }).optional(),
+  history: z
+    .strictObject({ maxAge: duration.optional(), maxEntries: z.number().optional(), maxLogSize: size.optional() })
+    .optional(),
   frontend: z.record(z.string(), z.looseObject({ enabled: z.boolean().optional() })).optional(),
   system: z
     .strictObject({

@@ -310,8 +310,12 @@ function grace(value: string | number, name: string): number {
   return ms;
 }
 
-function historyLimits({ maxEntries, maxAge }: NonNullable<ConfigFile['history']> = {}): HistoryLimits {
+function historyLimits({ maxEntries, maxAge, maxLogSize }: NonNullable<ConfigFile['history']> = {}): HistoryLimits {
+  const logSize =
+    maxLogSize === undefined ? DEFAULT_HISTORY.maxLogSize : parseSize(maxLogSize, 'history.maxLogSize', 0);
+  if (!(logSize >= 1)) throw invalidArgument(`history.maxLogSize ${maxLogSize}: expected a size such as 256MB`);
   return {
+    maxLogSize: logSize,
     maxEntries: maxEntries ?? DEFAULT_HISTORY.maxEntries,
     maxAgeMs: maxAge === undefined ? DEFAULT_HISTORY.maxAgeMs : parseDuration(maxAge, 'history.maxAge'),
   };

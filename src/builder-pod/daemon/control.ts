@@ -89,7 +89,8 @@ export function registerControl(server: GrpcServer, options: ControlOptions): vo
 
     status: async function* (request, context) {
       const ref = request.ref ?? '';
-      const past = engine.find(DIRECT, ref) === undefined ? history.replay(DIRECT, ref, context) : undefined;
+      // What is written down is whole; what is remembered was for the eye.
+      const past = history.replay(DIRECT, ref, context);
       if (past !== undefined) {
         context.sendHeaders(new Metadata().add(CURRENT_TIMESTAMP_METADATA, new Date().toISOString()));
         yield* past;

@@ -108,9 +108,13 @@ describe('mount stubs', () => {
 describe('the step log', () => {
   function make(limits: { maxSize: number; maxSpeed: number }) {
     let text = '';
+    let recorded = '';
     let time = 0;
     const log = new StepLog(
-      (_, data) => (text += Buffer.from(data).toString()),
+      (_, data, audience) => {
+        if (audience !== 'records') text += Buffer.from(data).toString();
+        if (audience !== 'watchers') recorded += Buffer.from(data).toString();
+      },
       limits,
       () => time,
     );
@@ -118,34 +122,40 @@ describe('the step log', () => {
       write: (chunk: string) => log.write(1, Buffer.from(chunk)),
       log,
       text: () => text,
+      recorded: () => recorded,
       wait: (ms: number) => (time += ms),
     };
   }
 
   test('clips by size, once', () => {
-    const { write, text } = make({ maxSize: 1 << 20, maxSpeed: -1 });
+    const { write, text, recorded } = make({ maxSize: 1 << 20, maxSpeed: -1 });
     write('a'.repeat((1 << 20) - 3));
     write('bbbbbb');
     write('c');
+    expect(recorded().slice((1 << 20) - 3)).toBe('bbbbbbc');
     expect(text().slice(-60)).toMatch(/abbb\n\[output clipped, log limit 1MiB reached\]\n$/);
   });
 
   test('clips by speed and goes on when there is room', () => {
-    const { write, text, wait } = make({ maxSize: -1, maxSpeed: 1024 });
+    const { write, text, recorded, wait } = make({ maxSize: -1, maxSpeed: 1024 });
     write('a'.repeat(1024));
     write('b');
     write('c');
     wait(1500);
     write('d');
     expect(text().replace(/^a+/, '')).toBe('\n[output clipped, log limit 1KiB/s reached]\nd');
+    expect(recorded().slice(1023)).toBe('abcd');
   });
 
   test('shows the end of what was clipped when the step fails', () => {
-    const { write, text, log } = make({ maxSize: 4, maxSpeed: -1 });
+    const { write, text, recorded, log } = make({ maxSize: 4, maxSpeed: -1 });
     write('1234');
     for (let at = 0; at < 40; at++) write(String(at % 10).repeat(10_000));
     write('the reason');
+    const written = recorded();
     log.flushTail();
+    expect(recorded()).toBe(written);
+    expect(written).toHaveLength(4 + 40 * 10_000 + 'the reason'.length);
     expect(text().endsWith('the reason')).toBe(true);
     expect(text().length).toBeGreaterThan(256 << 10);
     expect(text().length).toBeLessThan((256 << 10) + 20_000);

@@ -11,11 +11,11 @@ export const DEFAULT_LOG_LIMITS: LogLimits = { maxSize: 2 << 20, maxSpeed: 200 <
 /** Kept of what was clipped, to be shown when the step fails. */
 const TAIL = 256 << 10;
 
-type Sink = (stream: 1 | 2, data: Uint8Array) => void;
+type Sink = (stream: 1 | 2, data: Uint8Array, audience?: 'watchers' | 'records') => void | Promise<void>;
 
 /**
- * Clips the output of a step (research wire-facts 10): what comes faster or is more than the limits is dropped, a notice standing in its place once a gap. The
- * last 256 KiB of a gap that lasts to the end are shown if the step fails, since there the reason stands.
+ * Clips the output of a step for those who watch it (research wire-facts 10): what comes faster or is more than the limits goes to records only, a notice standing in
+ * its place once a gap. The last 256 KiB of a gap that lasts to the end are shown if the step fails, since there the reason stands.
  */
 export class StepLog {
   readonly #sink: Sink;
@@ -35,36 +35,38 @@ export class StepLog {
     this.#startedAt = now();
   }
 
-  write(stream: 1 | 2, data: Uint8Array): void {
+  /** What is returned holds the step back until it resolves. */
+  write(stream: 1 | 2, data: Uint8Array): void | Promise<void> {
     const { room, notice } = this.#room();
-    if (data.length <= room) {
-      this.#pass(stream, data);
-      return;
-    }
+    if (data.length <= room) return this.#pass(stream, data);
     // A step that was clipped goes on only where there is room for all, so that a gap is one gap and not many.
+    let clipped = data;
     if (!this.#isClipping) {
-      if (room > 0) this.#pass(stream, data.subarray(0, room));
+      const shown = Math.max(room, 0);
+      if (shown > 0) this.#pass(stream, data.subarray(0, shown));
       this.#isClipping = true;
-      this.#sink(stream, Buffer.from(`\n[output clipped, log limit ${notice} reached]\n`));
-      this.#keep(stream, data.subarray(Math.max(room, 0)));
-    } else this.#keep(stream, data);
+      this.#sink(stream, Buffer.from(`\n[output clipped, log limit ${notice} reached]\n`), 'watchers');
+      clipped = data.subarray(shown);
+    }
+    this.#keep(stream, clipped);
+    return this.#sink(stream, clipped, 'records');
   }
 
   /** Shows the end of what was clipped last. */
   flushTail(): void {
     let excess = Math.max(0, this.#tailSize - TAIL);
     for (const { stream, data } of this.#tail) {
-      this.#sink(stream, data.subarray(excess));
+      this.#sink(stream, data.subarray(excess), 'watchers');
       excess = 0;
     }
     this.#dropTail();
   }
 
-  #pass(stream: 1 | 2, data: Uint8Array): void {
+  #pass(stream: 1 | 2, data: Uint8Array): void | Promise<void> {
     this.#passed += data.length;
     this.#isClipping = false;
     this.#dropTail();
-    this.#sink(stream, data);
+    return this.#sink(stream, data);
   }
 
   #room(): { room: number; notice: string } {

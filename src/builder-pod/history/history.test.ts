@@ -4,14 +4,15 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { CodedError, digestOf, neverAborted, silentLogger } from '../../base/index.ts';
 import { Database } from '../../cache/metadata/index.ts';
-import type { VertexEvent } from '../../solver/ports.ts';
+import { progressMemory } from '../../solver/event-buffer.ts';
+import { Recording } from '../../solver/recording.ts';
 import { WorkerPool } from '../../sys/index.ts';
 import type { BuildWatch, ObservedBuild } from '../engine/index.ts';
 import type { ExportResult } from '../exporters/index.ts';
 import { Recorder } from './recorder.ts';
 import type { HistoryLimits } from './store.ts';
 
-const LIMITS: HistoryLimits = { maxEntries: 50, maxAgeMs: 3_600_000 };
+const LIMITS: HistoryLimits = { maxEntries: 50, maxAgeMs: 3_600_000, maxLogSize: 1 << 20 };
 const signal = neverAborted;
 
 /** Blobs held, by lease. */
@@ -48,18 +49,19 @@ afterEach(async () => {
 });
 
 const directory = () => join(folder, 'history');
-const open = (limits = LIMITS, now = () => Date.now(), workers = pool) =>
-  new Recorder({
-    stateRoot: folder,
-    mostLogBytes: 1 << 20,
-    db,
-    leases,
-    pool: workers,
-    directory: directory(),
-    limits,
-    clock: { now },
-    log: silentLogger,
-  });
+const options = (limits = LIMITS, now = () => Date.now(), workers = pool) => ({
+  stateRoot: folder,
+  mostLogBytes: 1 << 20,
+  db,
+  leases,
+  pool: workers,
+  bulk: workers,
+  directory: directory(),
+  limits,
+  clock: { now },
+  log: silentLogger,
+});
+const open = (...given: Parameters<typeof options>) => new Recorder(options(...given));
 
 const made: ExportResult = {
   response: {},
@@ -70,19 +72,13 @@ const made: ExportResult = {
 /** A build that tells one line, and goes on until it is ended. */
 function begin(recorder: Recorder, ref: string, request: Partial<ObservedBuild['request']> = {}, text = `of ${ref}\n`) {
   const vertex = digestOf(ref);
-  const over = Promise.withResolvers<void>();
-  const events: VertexEvent[] = [
-    { kind: 'vertex', vertex: { digest: vertex, inputs: [], name: ref, cached: false } },
-    { kind: 'log', vertex, stream: 1, data: Buffer.from(text), timestamp: 1000 },
-  ];
+  const recording = new Recording(progressMemory().recordings);
+  const print = (printed: string) =>
+    recording.tell({ kind: 'log', vertex, stream: 1, data: Buffer.from(printed), timestamp: 1000 });
+  recording.tell({ kind: 'vertex', vertex: { digest: vertex, inputs: [], name: ref, cached: false } });
+  print(text);
   const states = [{ digest: vertex, inputs: [], name: ref, cached: false, started: 1, completed: 2 }];
-  const job = {
-    progress: { states: () => states },
-    async *watch() {
-      yield events;
-      await over.promise;
-    },
-  };
+  const job = { progress: { states: () => states }, record: () => recording };
   const watch: BuildWatch = recorder.observe({
     request: {
       ...{ ref, session: '', frontend: 'dockerfile.v0', frontendAttrs: new Map(), frontendInputs: new Map() },
@@ -92,11 +88,11 @@ function begin(recorder: Recorder, ref: string, request: Partial<ObservedBuild['
   });
   const end = (error?: CodedError) => {
     watch.ending?.();
-    over.resolve();
+    recording.end();
     if (error !== undefined) watch.ended?.({ kind: 'failed', error });
     else watch.ended?.({ kind: 'done', outcome: { exporterResponse: { k: 'v' }, images: [] }, exports: [made] });
   };
-  return { end, stop: over.resolve };
+  return { end, print, stop: () => recording.end() };
 }
 
 const run = (recorder: Recorder, ...refs: string[]) => {
@@ -193,7 +189,7 @@ test('credentials of addresses are not kept', async () => {
 describe('bounds', () => {
   test('records beyond the number that is kept go once they are old enough, with their logs, but for pinned ones', async () => {
     let now = 1_000_000_000_000;
-    await using recorder = open({ maxEntries: 2, maxAgeMs: 1000 }, () => now);
+    await using recorder = open({ ...LIMITS, maxEntries: 2, maxAgeMs: 1000 }, () => now);
     run(recorder, 'a', 'b', 'c');
     await recorder.settled();
     expect(refsOf(recorder)).toEqual(['a', 'b', 'c']);
@@ -207,7 +203,7 @@ describe('bounds', () => {
   });
 
   test('there are a thousand at most, however young', async () => {
-    await using recorder = open({ maxEntries: 50, maxAgeMs: 3_600_000 });
+    await using recorder = open();
     db.transaction(() => {
       for (let n = 0; n < 1010; n++)
         db.run(
@@ -234,8 +230,54 @@ describe('bounds', () => {
     expect(refsOf(recorder)).toEqual(['a', 'c', 'd']);
   });
 
+  test('a log that grows too long says where it ends, by the name of the bound; how steps ended is still in it', async () => {
+    await using recorder = open({ ...LIMITS, maxLogSize: 100_000 });
+    const long = begin(recorder, 'long', {}, '1'.repeat(60_000));
+    for (const text of ['2'.repeat(60_000), '3', '4']) await long.print(text);
+    long.end();
+    await recorder.settled();
+    expect(await logOf(recorder, 'long')).toBe(
+      `${'1'.repeat(60_000)}\n[output is recorded no further: history.maxLogSize is 100000 bytes]\n`,
+    );
+  });
+
+  test('logs that are being written count: older ones go for them, and they end where all may have no more', async () => {
+    await using recorder = new Recorder({
+      ...options(),
+      mostLogBytes: 40 << 20,
+      limits: { ...LIMITS, maxLogSize: 1 << 30 },
+    });
+    const text = 'x'.repeat(1 << 20);
+    begin(recorder, 'old', {}, text.repeat(10)).end();
+    await recorder.settled();
+    const running = ['a', 'b'].map((ref) => begin(recorder, ref));
+    for (let n = 0; n < 25; n++) for (const { print } of running) await print(text);
+    await expect.poll(() => refsOf(recorder), { timeout: 30_000 }).toEqual(['a', 'b']);
+    for (const { end } of running) end();
+    await recorder.settled();
+    const sizes = recorder.list('a', all).map(({ record }) => Number(record.logs?.size));
+    expect(sizes[0]! + sizes[1]!).toBeLessThan(41 << 20);
+    expect((await logOf(recorder, 'b'))!.slice(-100)).toContain('the logs of this builder may have 41943040 bytes');
+  });
+
+  test('what is printed faster than it is written waits, and none of it is missing', async () => {
+    await using recorder = new Recorder({ ...options({ ...LIMITS, maxLogSize: 1 << 30 }), mostLogBytes: 1 << 30 });
+    const { print, end } = begin(recorder, 'fast', {}, '');
+    let waits = 0;
+    const lines = Array.from({ length: 20_000 }, (_, n) => `line ${n} ${'x'.repeat(200)}\n`);
+    for (const line of lines) {
+      const wait = print(line);
+      if (wait !== undefined) waits++;
+      await wait;
+    }
+    expect(waits).toBeGreaterThan(1);
+    end();
+    await recorder.settled();
+    expect((await logOf(recorder, 'fast')) === lines.join('')).toBe(true);
+  });
+
   test('a client moves none of them: by pins, or by long attributes', async () => {
-    await using recorder = open({ maxEntries: 0, maxAgeMs: 0 });
+    await using recorder = open({ ...LIMITS, maxEntries: 0, maxAgeMs: 0 });
     const attributes = new Map([
       ['filename', 'Dockerfile'],
       ['build-arg:big', 'x'.repeat(1 << 20)],

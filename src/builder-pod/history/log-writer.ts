@@ -1,47 +1,63 @@
-import { type Logger, neverAborted, sleep } from '../../base/index.ts';
-import type { VertexEvent } from '../../solver/index.ts';
+import { type Logger, neverAborted } from '../../base/index.ts';
+import type { Recording, VertexEvent } from '../../solver/index.ts';
 import { siblingModule, type WorkerPool } from '../../sys/index.ts';
 import { logFrames } from './log-frames.ts';
+import type { LogSpace } from './log-space.ts';
 
 const TASKS = siblingModule(import.meta.url, './log-tasks');
 export const logTask = (fn: 'append' | 'read' | 'seal' | 'remove' | 'list') => ({ module: TASKS, fn });
-
-/** What happens in this time is written at once: of a small build all. */
-const PAUSE_MS = 200;
 
 export interface LogWriterOptions {
   readonly path: string;
   readonly pool: WorkerPool;
   readonly log: Logger;
-  /** Fires when no more events are to be waited for. */
-  readonly over: AbortSignal;
+  readonly space: LogSpace;
 }
 
 /**
- * Writes what happens in a build to its log while it runs, so that what was written is there even if the builder is killed. Where there is no room the log
- * ends: nobody else fails of it.
+ * Writes what happens in a build to its log while it runs, so that what was written is there even if the builder is killed; steps wait for it when they print
+ * faster. A log that may not grow further says so, and goes on with how each step ended. Where the disk is full the log ends: nobody else fails of it.
+ *
+ * @returns its bytes
  */
 export async function writeLog(
-  events: AsyncIterable<readonly VertexEvent[]>,
-  { path, pool, log, over }: LogWriterOptions,
-): Promise<void> {
+  recording: Pick<Recording, 'batches'>,
+  { path, pool, log, space }: LogWriterOptions,
+): Promise<number> {
+  using room = space.open();
   let isBroken = false;
-  let pending: VertexEvent[] = [];
-  const write = async () => {
-    const bytes = logFrames(pending.splice(0));
-    if (isBroken || bytes.length === 0) return;
+  for await (const batch of recording.batches({ signal: neverAborted })) {
+    if (isBroken) continue;
+    const bytes = logFrames([...fitting(batch, room)]);
+    if (bytes.length === 0) continue;
     try {
       await pool.run(logTask('append'), { path, bytes }, { signal: neverAborted });
     } catch (error) {
       isBroken = true;
       log.warn('the log of a build is not recorded any further', { path, err: error });
     }
-  };
-  for await (const batch of events) {
-    pending = pending.concat(batch);
-    if (!over.aborted) await sleep(PAUSE_MS, { signal: over }).catch(() => {});
-    // What is left is written at once.
-    if (!over.aborted) await write();
   }
-  await write();
+  return room.taken;
+}
+
+/** What there is room for; where that ends, a line says why, once. */
+function* fitting(events: readonly VertexEvent[], room: ReturnType<LogSpace['open']>): Generator<VertexEvent> {
+  for (const event of events) {
+    const wasFull = room.full;
+    if (room.take(sizeOf(event), { isVital: event.kind === 'vertex' || event.kind === 'warning' })) yield event;
+    if (wasFull === undefined && room.full !== undefined)
+      yield {
+        ...{ kind: 'log', vertex: event.kind === 'vertex' ? event.vertex.digest : event.vertex, stream: 2 },
+        ...{ data: Buffer.from(`\n[output is recorded no further: ${room.full}]\n`), timestamp: Date.now() },
+      };
+  }
+}
+
+/** What an event takes beside what of it is long, roughly. */
+const EVENT_BYTES = 160;
+
+function sizeOf(event: VertexEvent): number {
+  if (event.kind === 'log') return event.data.length + EVENT_BYTES;
+  if (event.kind === 'vertex') return event.vertex.name.length + event.vertex.inputs.length * 80 + EVENT_BYTES;
+  return event.kind === 'status' ? event.id.length + event.name.length + EVENT_BYTES : 2 * EVENT_BYTES;
 }

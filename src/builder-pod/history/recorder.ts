@@ -7,6 +7,7 @@ import type { BuildEnd, BuildObserver, BuildWatch } from '../engine/index.ts';
 import { buildkitCode } from '../protocol/index.ts';
 import { withoutOwnPaths } from '../state/own-paths.ts';
 import { readLogFrames } from './log-frames.ts';
+import { LogSpace } from './log-space.ts';
 import { logTask, writeLog } from './log-writer.ts';
 import { countSteps, failureOf, resultFields, startFields } from './record-fields.ts';
 import { type BuildRecord, HistoryStore, type HistoryStoreOptions, type StoredRecord } from './store.ts';
@@ -25,12 +26,16 @@ export interface RecorderOptions extends HistoryStoreOptions {
   /** Not told to those who read records. */
   readonly stateRoot: string;
   readonly pool: WorkerPool;
+  /** For what takes its time. */
+  readonly bulk: WorkerPool;
   readonly log: Logger;
 }
 
 type Listener = (scope: string, event: HistoryEvent) => void;
 
 const MOST_PINNED = 200;
+/** A log that is larger is no short work. */
+const LARGE_LOG = 4 << 20;
 
 /**
  * The history of builds (ARCHITECTURE, Build history): an observer of the engine that keeps a record and the log of every solve, over restarts. A record is
@@ -39,6 +44,7 @@ const MOST_PINNED = 200;
 export class Recorder implements AsyncDisposable {
   readonly #options: RecorderOptions;
   readonly #store: HistoryStore;
+  readonly #space: LogSpace;
   readonly #listeners = new Set<Listener>();
   /** Logs that are yet to be closed, and files to be removed. */
   readonly #closing = new Set<Promise<void>>();
@@ -47,13 +53,18 @@ export class Recorder implements AsyncDisposable {
     this.#options = options;
     mkdirSync(options.directory, { recursive: true, mode: 0o700 });
     this.#store = new HistoryStore(options);
+    this.#space = new LogSpace({
+      each: options.limits.maxLogSize,
+      total: options.mostLogBytes,
+      makeRoom: (bytes) => this.#removeAll(this.#store.prune(bytes)),
+    });
     const killed = new CodedError('unavailable', 'the builder ended while the build ran', {
       reason: 'BUILD_INTERRUPTED',
       hint: 'run the build again',
     });
     for (const { id, isOver } of this.#store.unfinished()) {
       if (!isOver) this.#store.complete(id, failureOf(statusOfError(killed, buildkitCode)));
-      this.#defer(() => this.#seal(id));
+      this.#defer(() => this.#seal(id, Infinity));
     }
     this.#removeAll(this.#store.prune());
     this.#defer(() => this.#sweep());
@@ -67,20 +78,15 @@ export class Recorder implements AsyncDisposable {
     if (earlier !== undefined) this.#remove(earlier);
     const id = this.#store.start(scope, ref, startFields(request));
     if (id === undefined) return {};
-    const over = new AbortController();
     const { pool, log } = this.#options;
-    const path = this.#path(id);
-    const written = writeLog(build.job.watch({ signal: neverAborted }), { path, pool, log, over: over.signal });
+    const written = writeLog(build.job.record(), { path: this.#path(id), pool, log, space: this.#space });
     this.#tell(STARTED, id);
     let counts: BuildRecord = {};
     return {
       ending: () => {
         counts = countSteps(build);
       },
-      ended: (end) => {
-        over.abort();
-        this.#complete(id, end, counts, written);
-      },
+      ended: (end) => this.#complete(id, end, counts, written),
     };
   };
 
@@ -130,7 +136,7 @@ export class Recorder implements AsyncDisposable {
     this.#remove(found);
   }
 
-  /** All that was told of a build that is over; undefined where there is none. */
+  /** All that happened in a build that is over, once it is written; undefined where there is none. */
   replay(scope: string, ref: string, { signal }: AbortOptions) {
     return this.#replay(this.#store.find(scope, ref), signal);
   }
@@ -173,7 +179,7 @@ export class Recorder implements AsyncDisposable {
   }
 
   #replay(found: StoredRecord | undefined, signal: AbortSignal) {
-    if (found === undefined || !found.isOver) return undefined;
+    if (found?.record.logs === undefined) return undefined;
     return readLogFrames(this.#readLog(found.id, 0, signal));
   }
 
@@ -183,12 +189,11 @@ export class Recorder implements AsyncDisposable {
     return found;
   }
 
-  #complete(id: number, end: BuildEnd, counts: BuildRecord, written: Promise<void>): void {
+  #complete(id: number, end: BuildEnd, counts: BuildRecord, written: Promise<number>): void {
     const told = end.kind === 'done' ? resultFields(end) : failureOf(this.#status(end.error));
     this.#store.complete(id, { ...told, fields: { ...counts, ...told.fields } });
     this.#defer(async () => {
-      await written;
-      await this.#seal(id);
+      await this.#seal(id, await written);
       this.#tell(COMPLETE, id);
       this.#removeAll(this.#store.prune());
     });
@@ -198,8 +203,8 @@ export class Recorder implements AsyncDisposable {
     return statusOfError(withoutOwnPaths(error, this.#options.stateRoot), buildkitCode);
   }
 
-  async #seal(id: number): Promise<void> {
-    const { pool } = this.#options;
+  async #seal(id: number, bytes: number): Promise<void> {
+    const pool = bytes > LARGE_LOG ? this.#options.bulk : this.#options.pool;
     const path = this.#path(id);
     const log = await pool.run<{ digest: string; size: number }>(logTask('seal'), { path }, { signal: neverAborted });
     this.#store.setLog(id, log);

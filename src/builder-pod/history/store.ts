@@ -12,9 +12,11 @@ export interface HistoryLimits {
   readonly maxEntries: number;
   /** …once they are so old. */
   readonly maxAgeMs: number;
+  /** Bytes of the log of one build. */
+  readonly maxLogSize: number;
 }
 
-export const DEFAULT_HISTORY: HistoryLimits = { maxEntries: 50, maxAgeMs: 48 * 3600 * 1000 };
+export const DEFAULT_HISTORY: HistoryLimits = { maxEntries: 50, maxAgeMs: 48 * 3600 * 1000, maxLogSize: 256 << 20 };
 /** Of all scopes, however young they are. */
 export const MOST_RECORDS = 1000;
 
@@ -211,8 +213,8 @@ export class HistoryStore {
     return this.#db.all<{ digest: Digest }>(sql, scope).map((row) => row.digest);
   }
 
-  /** Removes what is beyond the limits; what went. */
-  prune(): readonly StoredRecord[] {
+  /** Removes what is beyond the limits, logs that are being written having so many bytes; what went. */
+  prune(written = 0): readonly StoredRecord[] {
     const { limits, mostLogBytes } = this.#options;
     const { maxEntries, maxAgeMs } = limits;
     const until = this.#now() - maxAgeMs;
@@ -222,7 +224,7 @@ export class HistoryStore {
     const gone: StoredRecord[] = [];
     const counts = new Map<string, number>();
     let all = 0;
-    let bytes = 0;
+    let bytes = written;
     for (const { id, scope, completed_at: completedAt, pinned, log_size: size } of rows) {
       const count = (counts.get(scope) ?? 0) + 1;
       counts.set(scope, count);

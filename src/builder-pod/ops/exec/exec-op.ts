@@ -83,7 +83,7 @@ async function runHolding(
   const secretEnv = await secretEnvironment(exec.secretEnv, secrets, context);
   const { root, mounts, outputs } = await prepareMounts(exec, inputs, env);
   const log = new StepLog(
-    (stream, data) => context.progress.log(stream, data),
+    (stream, data, audience) => context.progress.log(stream, data, audience),
     options.logLimits ?? DEFAULT_LOG_LIMITS,
   );
   // Last: a step that waits for a client, a registry or a locked cache keeps no other from running.
