@@ -1,4 +1,4 @@
-/** Writes crds/ and docs/resources.md from src/resources. Run by `npm run crds`; a test fails while they are stale. */
+/** Writes crds/, docs/resources.md and docs/failures.md from src/resources. Run by `npm run crds`; a test fails while they are stale. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { generatedFiles } from '../src/resources/generate.ts';

@@ -1,24 +1,5 @@
-/** Whose fault a failure is; decides `status.failure.class`, retries and exit codes (design 5). */
-export type Fault = 'user' | 'policy' | 'infrastructure' | 'cancelled';
-
-/** The sixteen gRPC failure codes by their canonical lower-case names. */
-export type Code =
-  | 'cancelled'
-  | 'unknown'
-  | 'invalid_argument'
-  | 'deadline_exceeded'
-  | 'not_found'
-  | 'already_exists'
-  | 'permission_denied'
-  | 'resource_exhausted'
-  | 'failed_precondition'
-  | 'aborted'
-  | 'out_of_range'
-  | 'unimplemented'
-  | 'internal'
-  | 'unavailable'
-  | 'data_loss'
-  | 'unauthenticated';
+import type { Code, Fault } from './codes.ts';
+import { type CodeOf, codesOfReason, failureKind, faultOf, type Reason } from './failures.ts';
 
 /** A typed detail that travels with an error over gRPC: `type` is the short name, e.g. `errdefs.Vertex`, `value` its JSON. */
 export interface ErrorDetail {
@@ -28,52 +9,64 @@ export interface ErrorDetail {
 
 export interface CodedErrorOptions {
   readonly cause?: unknown;
-  /** Defaults by code: see {@link faultOfCode}. */
-  readonly fault?: Fault;
-  /** Stable SCREAMING_SNAKE name, e.g. `OCI_DIGEST_MISMATCH`. */
-  readonly reason?: string;
-  /** What the reader should do next. */
-  readonly hint?: string;
+  /** By reason and code unless given. */
+  readonly fault?: Fault | undefined;
+  readonly reason?: Reason | undefined;
+  /** What the reader should do next; that of the reason unless given. */
+  readonly hint?: string | undefined;
   readonly details?: readonly ErrorDetail[];
 }
 
-/** The one error family of Slipway. Subclass only where a caller needs a field. */
+/** The one error family of Slipway. Subclass only where a caller needs a field; what has a reason is made by {@link CodedError.of}. */
 export class CodedError extends Error {
   readonly code: Code;
   readonly fault: Fault;
-  readonly reason: string | undefined;
+  readonly reason: Reason | undefined;
   readonly hint: string | undefined;
   readonly details: readonly ErrorDetail[];
 
   constructor(code: Code, message: string, options: CodedErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    const { reason } = options;
     this.name = new.target.name;
     this.code = code;
-    this.fault = options.fault ?? faultOfCode(code);
-    this.reason = options.reason;
-    this.hint = options.hint;
+    this.fault = options.fault ?? faultOf(code, reason);
+    this.reason = reason;
+    this.hint = options.hint ?? (reason === undefined ? undefined : failureKind(reason).hint);
     this.details = options.details ?? [];
+  }
+
+  /** A failure as the table of reasons has it; `code` where its reason may have several, the first of them unless given. */
+  static of<R extends Reason>(
+    reason: R,
+    message: string,
+    options: Omit<CodedErrorOptions, 'fault' | 'reason'> & { readonly code?: CodeOf<R> } = {},
+  ): CodedError {
+    return new CodedError(options.code ?? codesOfReason(reason)[0], message, { ...options, reason });
   }
 }
 
-/** The fault a code stands for when the thrower says nothing else. */
-export function faultOfCode(code: Code): Fault {
-  switch (code) {
-    case 'cancelled':
-      return 'cancelled';
-    case 'permission_denied':
-      return 'policy';
-    case 'invalid_argument':
-    case 'not_found':
-    case 'already_exists':
-    case 'failed_precondition':
-    case 'out_of_range':
-    case 'unimplemented':
-    case 'unauthenticated':
-      return 'user';
-    default:
-      return 'infrastructure';
-  }
+/** The same failure in other words or with other details; all else stays. */
+export function restated(
+  error: unknown,
+  {
+    message,
+    reason,
+    details,
+  }: { readonly message?: string; readonly reason?: Reason; readonly details?: readonly ErrorDetail[] },
+): CodedError {
+  const coded = toCodedError(error);
+  return new CodedError(coded.code, message ?? coded.message, {
+    cause: error,
+    ...sameAs(coded),
+    ...(reason === undefined ? {} : { reason }),
+    ...(details === undefined ? {} : { details }),
+  });
+}
+
+/** What makes an error of another class the same failure. */
+export function sameAs({ fault, reason, hint, details }: CodedError): CodedErrorOptions {
+  return { fault, reason, hint, details };
 }
 
 /** Bad input from a user. */
@@ -102,16 +95,10 @@ export function findCause<T extends Error>(error: unknown, type: abstract new (.
 /** Causes of causes that are followed: a chain may be a circle. */
 const MAX_CAUSES = 32;
 
-/** The same failure with context before its message; code, fault, reason, hint and details stay. */
+/** The same failure with context before its message. */
 export function annotate(error: unknown, context: string, extraDetails: readonly ErrorDetail[] = []): CodedError {
   const coded = toCodedError(error);
-  return new CodedError(coded.code, `${context}: ${coded.message}`, {
-    cause: error,
-    fault: coded.fault,
-    ...(coded.reason === undefined ? {} : { reason: coded.reason }),
-    ...(coded.hint === undefined ? {} : { hint: coded.hint }),
-    details: [...coded.details, ...extraDetails],
-  });
+  return restated(error, { message: `${context}: ${coded.message}`, details: [...coded.details, ...extraDetails] });
 }
 
 const CODE_BY_ERRNO: Readonly<Record<string, Code>> = {
@@ -148,5 +135,5 @@ export function toCodedError(error: unknown): CodedError {
 
 /** Throws `internal` when an invariant of ours does not hold. */
 export function assertInvariant(condition: unknown, message: string): asserts condition {
-  if (!condition) throw new CodedError('internal', `invariant broken: ${message}`, { reason: 'INVARIANT' });
+  if (!condition) throw CodedError.of('INVARIANT', `invariant broken: ${message}`);
 }

@@ -1,9 +1,11 @@
 export * from './afterwork.ts';
 export * from './build-limits.ts';
 export * from './clock.ts';
+export type { Code, Fault } from './codes.ts';
 export * from './descriptor.ts';
 export * from './digest.ts';
 export * from './errors.ts';
+export * from './failures.ts';
 export { hasGlob, matchGlob } from './glob.ts';
 export * from './go-json.ts';
 export * from './go-quote.ts';

@@ -1,10 +1,11 @@
 import {
   annotate,
-  CodedError,
+  type CodedError,
   formatImageReference,
   formatPlatform,
   type Platform,
   parseImageReference,
+  restated,
   withDefaultTag,
 } from '../base/index.ts';
 import type { BuildContexts } from './contexts.ts';
@@ -127,11 +128,5 @@ function withSuggestion(error: unknown, name: string, stageNames: readonly strin
   const annotated = annotate(error, name);
   const hint = didYouMean(name, [...stageNames, ...COMMON_IMAGES.flatMap((image) => [image, `${image}:latest`])]);
   if (hint === '') return annotated;
-  return new CodedError(annotated.code, annotated.message + hint, {
-    cause: error,
-    fault: annotated.fault,
-    details: annotated.details,
-    ...(annotated.reason === undefined ? {} : { reason: annotated.reason }),
-    ...(annotated.hint === undefined ? {} : { hint: annotated.hint }),
-  });
+  return restated(error, { message: annotated.message + hint });
 }

@@ -1,4 +1,4 @@
-import { CodedError, formatPlatform, normalizePlatform, type Platform } from '../base/index.ts';
+import { CodedError, formatPlatform, normalizePlatform, type Platform, sameAs } from '../base/index.ts';
 import { type SourceInfo, sourceDetails } from '../llb/index.ts';
 import { type BuildRequest, linterOf } from './build-request.ts';
 import { BuildContexts } from './contexts.ts';
@@ -73,16 +73,14 @@ async function forward(request: BuildRequest, call: CallOptions): Promise<Fronte
     const inputs = await client.inputs(call);
     return await client.forward({ frontend: 'gateway.v0', options, inputs }, call);
   } catch (error) {
-    if (error instanceof CodedError && error.reason === USE_BUILT_IN) return undefined;
+    if (error instanceof CodedError && error.reason === 'FRONTEND_IS_BUILT_IN') return undefined;
     throw argument === undefined ? located(error, syntax.location) : error;
   }
 }
 
-const USE_BUILT_IN = 'FRONTEND_IS_BUILT_IN';
-
 /** What a client's `forward` throws to say that this frontend itself stands for the one asked for. */
 export function syntaxIsBuiltIn(reference: string): CodedError {
-  return new CodedError('already_exists', `${reference} is built in`, { reason: USE_BUILT_IN });
+  return CodedError.of('FRONTEND_IS_BUILT_IN', `${reference} is built in`);
 }
 
 interface PlatformBuild {
@@ -195,10 +193,8 @@ function withSource(error: unknown, source: SourceInfo): unknown {
     .filter(({ startLine }) => startLine > 0)
     .map((location) => ({ info: source, ranges: rangesOf(location) }));
   return new DockerfileError(error.code, error.message, error.locations, {
+    ...sameAs(error),
     cause: error.cause,
-    fault: error.fault,
     details: [...sourceDetails(places), ...error.details],
-    ...(error.reason === undefined ? {} : { reason: error.reason }),
-    ...(error.hint === undefined ? {} : { hint: error.hint }),
   });
 }

@@ -1,4 +1,4 @@
-import { type Code, CodedError, type CodedErrorOptions, toCodedError } from '../base/index.ts';
+import { type Code, CodedError, type CodedErrorOptions, sameAs, toCodedError } from '../base/index.ts';
 import type { SourceRange } from '../llb/op.ts';
 
 /** A run of lines of the Dockerfile, 1-based and inclusive. */
@@ -29,11 +29,8 @@ export function located(error: unknown, location: Location | undefined): CodedEr
 export function relocated(error: unknown, locations: readonly Location[], message?: string): DockerfileError {
   const coded = toCodedError(error);
   return new DockerfileError(coded.code, message ?? coded.message, locations, {
+    ...sameAs(coded),
     cause: coded instanceof DockerfileError ? coded.cause : coded,
-    fault: coded.fault,
-    details: coded.details,
-    ...(coded.reason === undefined ? {} : { reason: coded.reason }),
-    ...(coded.hint === undefined ? {} : { hint: coded.hint }),
   });
 }
 

@@ -1,7 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
-import { type AbortOptions, toCodedError } from '../base/index.ts';
+import type { AbortOptions } from '../base/index.ts';
 import { FIELD_MANAGER } from './resource-types.ts';
-import { clip, type Informer, type KubeClient, type KubeObject, type ResourceType } from './runtime/index.ts';
+import {
+  clip,
+  type Informer,
+  type KubeClient,
+  KubeError,
+  type KubeObject,
+  type ResourceType,
+} from './runtime/index.ts';
 
 /** Whether a status says what the stored one says; undefined members do not count. */
 export function sameStatus(stored: object | undefined, wanted: object): boolean {
@@ -33,9 +40,8 @@ function statusPatch(
 
 /** Whether the API server refuses a write for good: the same would be refused again. */
 export function isRefused(error: unknown): boolean {
-  const { code, reason } = toCodedError(error);
   return (
-    ['invalid_argument', 'permission_denied', 'resource_exhausted'].includes(code) && (reason ?? '').startsWith('KUBE_')
+    error instanceof KubeError && ['invalid_argument', 'permission_denied', 'resource_exhausted'].includes(error.code)
   );
 }
 

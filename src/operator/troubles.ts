@@ -1,6 +1,13 @@
 import type { CodedError } from '../base/index.ts';
 import type { Fault } from './conditions.ts';
-import type { ControllerOptions, EventRecorder, Informer, KeyText, KubeObject } from './runtime/index.ts';
+import {
+  type ControllerOptions,
+  type EventRecorder,
+  type Informer,
+  type KeyText,
+  KubeError,
+  type KubeObject,
+} from './runtime/index.ts';
 
 type Kind = 'build' | 'buildrun' | 'builderpool';
 
@@ -44,4 +51,5 @@ export class Troubles {
 const faultOf = ({ message }: CodedError): Fault => ({ reason: 'ReconcileFails', message });
 
 /** An API server that is away or busy is nobody's own trouble, and could not be told of it. */
-const isAway = ({ code, reason }: CodedError): boolean => code === 'unavailable' && reason !== 'KUBE_InternalError';
+const isAway = (error: CodedError): boolean =>
+  error.code === 'unavailable' && !(error instanceof KubeError && error.refusal === 'InternalError');

@@ -1,4 +1,4 @@
-import { CodedError, toCodedError } from '../base/index.ts';
+import { type CodedError, restated, toCodedError } from '../base/index.ts';
 import type { Run } from './run.ts';
 import type { ActiveVertex } from './vertex.ts';
 
@@ -26,13 +26,8 @@ export function mayLose(losses: number, inputs: number): boolean {
 export function blame(error: unknown, vertex: ActiveVertex): CodedError {
   const coded = toCodedError(error);
   if (coded.details.some((detail) => detail.type === 'errdefs.Vertex')) return coded;
-  return new CodedError(coded.code, coded.message, {
-    cause: error,
-    fault: coded.fault,
-    ...(coded.reason === undefined ? {} : { reason: coded.reason }),
-    ...(coded.hint === undefined ? {} : { hint: coded.hint }),
-    details: [...coded.details, { type: 'errdefs.Vertex', value: { digest: vertex.vertex.digest } }],
-  });
+  const digest = vertex.vertex.digest;
+  return restated(error, { details: [...coded.details, { type: 'errdefs.Vertex', value: { digest } }] });
 }
 
 /** Ends what is shown of a run's vertices. */

@@ -1,4 +1,4 @@
-import { CodedError, findCause, toCodedError } from '../base/index.ts';
+import { CodedError, findCause, sameAs, toCodedError } from '../base/index.ts';
 
 /**
  * How a result was lost. Only what is `gone` (missing, or proven corrupt) is lost for everybody; `refused` (these credentials) and
@@ -25,13 +25,7 @@ export class LostResultError extends CodedError {
 
   constructor(resultId: string, message: string, { cause, kind = 'gone', below = [] }: LostResultOptions = {}) {
     const known = cause === undefined ? undefined : toCodedError(cause);
-    super(known?.code ?? 'data_loss', message, {
-      ...(cause === undefined ? {} : { cause }),
-      reason: known?.reason ?? 'SOLVER_RESULT_LOST',
-      fault: known?.fault ?? 'infrastructure',
-      ...(known?.hint === undefined ? {} : { hint: known.hint }),
-      details: known?.details ?? [],
-    });
+    super(known?.code ?? 'data_loss', message, { reason: 'SOLVER_RESULT_LOST', ...(known && sameAs(known)), cause });
     this.resultIds = [resultId, ...below];
     this.kind = kind;
   }

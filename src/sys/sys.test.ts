@@ -54,12 +54,16 @@ test('errors cross threads with their causes, and endless causes end', () => {
   const inner = Object.assign(new Error('disk'), { code: 'ENOSPC', errno: -28, syscall: 'write', path: '/x' });
   const outer = new CodedError('resource_exhausted', 'full', {
     cause: inner,
-    reason: 'R',
+    reason: 'METADATA_FULL',
     details: [{ type: 't', value: 1 }],
   });
   const back = fromPlainError(structuredClone(toPlainError(outer)));
   expect(back).toBeInstanceOf(CodedError);
-  expect(back).toMatchObject({ code: 'resource_exhausted', reason: 'R', details: [{ type: 't', value: 1 }] });
+  expect(back).toMatchObject({
+    code: 'resource_exhausted',
+    reason: 'METADATA_FULL',
+    details: [{ type: 't', value: 1 }],
+  });
   expect(hasErrno(back.cause, 'ENOSPC')).toBe(true);
   const loop = new Error('loop');
   loop.cause = loop;

@@ -113,7 +113,7 @@ describe.each([
       solve: () => {
         throw new CodedError('failed_precondition', 'größer 100% ✗', {
           fault: 'user',
-          reason: 'STEP_FAILED',
+          reason: 'EXEC_FAILED',
           hint: 'read the log',
           details: [
             { type: 'errdefs.Source', value: { info: { filename: 'Dockerfile', data } } },
@@ -127,7 +127,7 @@ describe.each([
       code: 'failed_precondition',
       message: 'größer 100% ✗',
       fault: 'user',
-      reason: 'STEP_FAILED',
+      reason: 'EXEC_FAILED',
       hint: 'read the log',
     });
     expect(error.details).toEqual([

@@ -1,4 +1,4 @@
-import { type Code, CodedError, type ErrorDetail, type Fault, toCodedError } from '../../base/index.ts';
+import { type Code, CodedError, type ErrorDetail, type Fault, parseReason, toCodedError } from '../../base/index.ts';
 import { google } from '../wire/core.js';
 
 const CODES: readonly (Code | 'ok')[] = [
@@ -62,7 +62,7 @@ export function statusOfError(
 /** The failure that a google.rpc.Status tells of. A status without a code is `unknown`. */
 export function errorOfStatus(status: google.rpc.Status.$Properties): CodedError {
   const details: ErrorDetail[] = [];
-  let own: { code?: string; reason?: string; fault?: Fault; hint?: string } = {};
+  let own: { code?: unknown; reason?: unknown; fault?: unknown; hint?: unknown } = {};
   for (const any of status.details ?? []) {
     const detail = decodeDetail(any);
     if (detail.type === SLIPWAY_ERROR) own = (detail.value ?? {}) as typeof own;
@@ -71,9 +71,9 @@ export function errorOfStatus(status: google.rpc.Status.$Properties): CodedError
   const code = codeOfGrpc(status.code ?? 2);
   return new CodedError(code === 'unknown' && isCode(own.code) ? own.code : code, status.message ?? '', {
     details,
-    ...(own.reason === undefined ? {} : { reason: String(own.reason) }),
-    ...(own.hint === undefined ? {} : { hint: String(own.hint) }),
-    ...(isFault(own.fault) ? { fault: own.fault } : {}),
+    reason: parseReason(own.reason),
+    hint: own.hint === undefined ? undefined : String(own.hint),
+    fault: isFault(own.fault) ? own.fault : undefined,
   });
 }
 

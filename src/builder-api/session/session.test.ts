@@ -140,7 +140,7 @@ describe('a session through the tunnel', () => {
     expect(messages).toEqual(['asking']);
     await expect(session.run({ module, fn: 'fail' }, {}, { signal })).rejects.toMatchObject({
       code: 'data_loss',
-      reason: 'TEST',
+      reason: 'CONTENT_DIGEST_MISMATCH',
     });
     const controller = new AbortController();
     const hanging = session.run({ module, fn: 'hang' }, {}, { signal: controller.signal });

@@ -45,8 +45,7 @@ export function registerContent(server: GrpcServer, options: ContentServiceOptio
     const wanted = digest as Digest;
     const isShown = visible.has(wanted) || history.names(scope, wanted);
     const found = (isShown ? stored(wanted) : undefined) ?? history.blob(scope, wanted);
-    if (found === undefined)
-      throw new CodedError('not_found', `content ${wanted}: not found`, { fault: 'user', reason: 'CONTENT_NOT_FOUND' });
+    if (found === undefined) throw CodedError.of('CONTENT_UNKNOWN', `content ${wanted}: not found`);
     return found;
   };
 

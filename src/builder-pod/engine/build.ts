@@ -9,6 +9,7 @@ import {
   invalidArgument,
   type Platform,
   parseImageReference,
+  restated,
   withDefaultTag,
 } from '../../base/index.ts';
 import { toGoMode } from '../../builder-api/index.ts';
@@ -384,13 +385,8 @@ function unsupported(what: string): CodedError {
 /** The error with the frontend that it came from; where one frontend has asked another, with the inner one. */
 function fromFrontend(error: CodedError, name: string, source: string): CodedError {
   if (error.details.some(({ type }) => type === 'errdefs.Frontend')) return error;
-  const { code, message, fault, reason, hint, details } = error;
-  return new CodedError(code, message, {
-    ...{ cause: error, fault },
-    details: [{ type: 'errdefs.Frontend', value: { name, ...(source === '' ? {} : { source }) } }, ...details],
-    ...(reason === undefined ? {} : { reason }),
-    ...(hint === undefined ? {} : { hint }),
-  });
+  const frontend = { name, ...(source === '' ? {} : { source }) };
+  return restated(error, { details: [{ type: 'errdefs.Frontend', value: frontend }, ...error.details] });
 }
 
 /** With domain and tag; what is no reference stays as it is. */

@@ -186,11 +186,8 @@ export class Engine implements AsyncDisposable {
 
   /** Ends all builds, and waits for their ends; whoever asks for another is told. */
   async [Symbol.asyncDispose](): Promise<void> {
-    const reason = {
-      reason: 'BUILDER_STOPPING',
-      hint: 'run the build again, on this builder once it is back or on another',
-    };
-    this.#stop.abort(new CodedError('unavailable', 'the builder is stopping', reason));
+    const hint = 'run the build again, on this builder once it is back or on another';
+    this.#stop.abort(CodedError.of('BUILDER_STOPPING', 'the builder is stopping', { hint }));
     await Promise.allSettled(this.#active.keys());
   }
 

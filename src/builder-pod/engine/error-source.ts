@@ -1,4 +1,4 @@
-import { CodedError, type Digest, toCodedError } from '../../base/index.ts';
+import { type CodedError, type Digest, restated, toCodedError } from '../../base/index.ts';
 import { type LlbVertex, sourceDetails, type VertexOp } from '../../llb/index.ts';
 
 /** Where in the user's files the steps of a build stand; tells errors of a step by `errdefs.Source` (research wire-facts 14). */
@@ -17,12 +17,6 @@ export class SourceLocations {
       | undefined;
     const locations = vertex === undefined ? undefined : this.#locations.get(vertex.digest);
     if (locations === undefined) return coded;
-    return new CodedError(coded.code, coded.message, {
-      cause: error,
-      fault: coded.fault,
-      ...(coded.reason === undefined ? {} : { reason: coded.reason }),
-      ...(coded.hint === undefined ? {} : { hint: coded.hint }),
-      details: [...sourceDetails(locations), ...coded.details],
-    });
+    return restated(error, { details: [...sourceDetails(locations), ...coded.details] });
   }
 }

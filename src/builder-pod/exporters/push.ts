@@ -1,5 +1,5 @@
-import { annotate, familiarImageName, formatImageReference, type ImageReference } from '../../base/index.ts';
-import { RegistryError } from '../../oci/registry-client/index.ts';
+import { familiarImageName, formatImageReference, type ImageReference } from '../../base/index.ts';
+import { pushError, RegistryError } from '../../oci/registry-client/index.ts';
 import type { AssembledExport } from './assemble.ts';
 import type { ExportContext, ExporterDeps, PushRepository } from './ports.ts';
 import { withRow } from './progress.ts';
@@ -38,7 +38,7 @@ export async function pushImage(
       }
     } catch (error) {
       context.signal.throwIfAborted();
-      throw annotate(error, `failed to push ${familiarImageName(reference) || repositoryName}`);
+      throw pushError(error, `failed to push ${familiarImageName(reference) || repositoryName}`);
     }
   }
 }

@@ -62,7 +62,7 @@ test('a fault in the file reaches the caller with file, lines and text', async (
 test("the bridge's own errors keep their code through the thread", async () => {
   const bridge = new FakeBridge({ Dockerfile: 'FROM busybox\nFROM example.com/none\n' });
   const error = await failureOf(dockerfileFrontend().run(request, bridge, { signal: never }));
-  expect(error).toMatchObject({ code: 'not_found', reason: 'IMAGE_NOT_FOUND' });
+  expect(error).toMatchObject({ code: 'not_found', reason: 'REGISTRY_REFUSED' });
   expect(error.message).toContain('example.com/none');
   expect(error.details[0]?.value).toMatchObject({ ranges: [{ start: { line: 2 } }] });
 });

@@ -67,11 +67,6 @@ export class BridgeClient {
   }
 }
 
-function errorOf({ code, message, fault, reason, hint, details }: CallFailure): CodedError {
-  return new CodedError(code, message, {
-    fault,
-    details,
-    ...(reason === undefined ? {} : { reason }),
-    ...(hint === undefined ? {} : { hint }),
-  });
+function errorOf({ code, message, ...same }: CallFailure): CodedError {
+  return new CodedError(code, message, same);
 }

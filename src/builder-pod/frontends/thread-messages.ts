@@ -1,4 +1,4 @@
-import type { Code, ErrorDetail, Fault } from '../../base/index.ts';
+import type { Code, ErrorDetail, Fault, Reason } from '../../base/index.ts';
 import type { Definition } from '../../llb/index.ts';
 import type { BridgeResult, BridgeWarning, BridgeWorker, FrontendBridge } from './bridge.ts';
 
@@ -36,7 +36,7 @@ export interface CallFailure {
   readonly code: Code;
   readonly message: string;
   readonly fault: Fault;
-  readonly reason: string | undefined;
+  readonly reason: Reason | undefined;
   readonly hint: string | undefined;
   readonly details: readonly ErrorDetail[];
 }

@@ -6,11 +6,17 @@ import { buildkitCode } from './wire-code.ts';
 const UNKNOWN = 2;
 
 test('failures have no code on the wire, and are what they were for a client of ours', () => {
-  const error = new CodedError('unavailable', 'no route', { reason: 'REGISTRY', hint: 'try again' });
+  const error = new CodedError('unavailable', 'no route', { reason: 'REGISTRY_CONNECTION', hint: 'try again' });
   const status = statusOfError(error, buildkitCode);
   expect(status).toMatchObject({ code: UNKNOWN, message: 'no route' });
   expect(errorOfStatus(status)).toMatchObject({
-    ...{ code: 'unavailable', message: 'no route', fault: 'infrastructure', reason: 'REGISTRY', hint: 'try again' },
+    ...{
+      code: 'unavailable',
+      message: 'no route',
+      fault: 'infrastructure',
+      reason: 'REGISTRY_CONNECTION',
+      hint: 'try again',
+    },
   });
 });
 

@@ -1,7 +1,7 @@
+import { failureKind } from '../../base/index.ts';
 import type { WireCode } from '../../builder-api/index.ts';
 
-/** Reasons and details of failures whose code clients of BuildKit look at. */
-const CODED_REASONS: ReadonlySet<string | undefined> = new Set(['BUILD_UNKNOWN']);
+/** Details of failures whose code clients of BuildKit look at; the table of reasons has the others. */
 const CODED_DETAILS: ReadonlySet<string> = new Set(['errdefs.FrontendCap']);
 
 /**
@@ -11,7 +11,7 @@ const CODED_DETAILS: ReadonlySet<string> = new Set(['errdefs.FrontendCap']);
 export const buildkitCode: WireCode = ({ code, reason, details }) =>
   code === 'cancelled' ||
   code === 'deadline_exceeded' ||
-  CODED_REASONS.has(reason) ||
+  (reason !== undefined && failureKind(reason).coded === true) ||
   details.some(({ type }) => CODED_DETAILS.has(type))
     ? code
     : 'unknown';

@@ -274,9 +274,10 @@ export class Runs implements AsyncDisposable {
     if (known === undefined || known.state === UNKNOWN) throw unknownRun(id);
     if (known.result?.committed === true) return undefined;
     if (known.state !== SUCCEEDED) {
-      throw new CodedError('failed_precondition', `solve ${key} has not succeeded: its tags are not written`, {
-        reason: known.state === CANCELLED ? 'RUN_CANCELLED' : 'RUN_FAILED',
-      });
+      const message = `solve ${key} has not succeeded: its tags are not written`;
+      throw known.state === CANCELLED
+        ? CodedError.of('RUN_CANCELLED', message, { code: 'failed_precondition' })
+        : CodedError.of('RUN_FAILED', message);
     }
     const newest = this.#options.store.newestAttempt(id);
     if (newest > id.attempt) throw superseded(id, newest);

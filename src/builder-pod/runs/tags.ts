@@ -1,6 +1,7 @@
-import { type AbortOptions, annotate, type Digest, digestOf, parseImageReference } from '../../base/index.ts';
+import { type AbortOptions, type Digest, digestOf, parseImageReference } from '../../base/index.ts';
 import type { ContentStore } from '../../cache/ports.ts';
 import { MAX_MANIFEST_BYTES } from '../../oci/manifest/index.ts';
+import { pushError } from '../../oci/registry-client/index.ts';
 import type { Builder } from '../builder/index.ts';
 
 /** An image that lies in its repositories by digest, and the names that it is to have there. */
@@ -34,7 +35,7 @@ export function tagWriter(content: ContentStore, openRepository: OpenRepository)
           await repository.putManifest(reference.tag, { mediaType, bytes }, { signal });
         } catch (error) {
           signal.throwIfAborted();
-          throw annotate(error, `failed to tag ${name}`);
+          throw pushError(error, `failed to tag ${name}`);
         }
       }
     }

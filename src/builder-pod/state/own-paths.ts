@@ -1,4 +1,4 @@
-import { CodedError, toCodedError } from '../../base/index.ts';
+import { CodedError, sameAs, toCodedError } from '../../base/index.ts';
 
 /** A private folder of one git process. */
 const GIT_HOME = /\/[^\s'"]*\/slipway-git-[A-Za-z0-9]+/g;
@@ -9,12 +9,5 @@ export function withoutOwnPaths(error: unknown, root: string): CodedError {
   const hide = (text: string) => text.replaceAll(root, '<builder>').replace(GIT_HOME, '<builder>');
   const [message, hint] = [hide(coded.message), coded.hint === undefined ? undefined : hide(coded.hint)];
   if (message === coded.message && hint === coded.hint) return coded;
-  const { code, fault, reason, details } = coded;
-  return new CodedError(code, message, {
-    cause: error,
-    fault,
-    details,
-    ...(reason === undefined ? {} : { reason }),
-    ...(hint === undefined ? {} : { hint }),
-  });
+  return new CodedError(coded.code, message, { ...sameAs(coded), cause: error, hint });
 }

@@ -158,7 +158,7 @@ export class Database implements AsyncDisposable {
     try {
       change();
     } catch (error) {
-      if (!(error instanceof CodedError && error.reason === METADATA_FULL)) throw error;
+      if (!(error instanceof CodedError && error.reason === 'METADATA_FULL')) throw error;
     }
   }
 
@@ -295,14 +295,10 @@ export class Database implements AsyncDisposable {
   }
 }
 
-const METADATA_FULL = 'METADATA_FULL';
-
 /** A full disk in the words in which every other part of the builder tells of it. */
 function full(cause?: unknown): CodedError {
-  return new CodedError('resource_exhausted', 'no space left on device: the builder cannot write its database', {
+  return CodedError.of('METADATA_FULL', 'no space left on device: the builder cannot write its database', {
     cause,
-    fault: 'infrastructure',
-    reason: METADATA_FULL,
     hint: 'free space below the state directory of the builder, e.g. with buildctl prune',
   });
 }

@@ -6,6 +6,7 @@ import {
   findCause,
   invalidArgument,
   neverAborted,
+  sameAs,
   toCodedError,
 } from '../../base/index.ts';
 import { RegistryError } from '../../oci/registry-client/index.ts';
@@ -21,12 +22,8 @@ export class LayerLostError extends CodedError {
   readonly kind: LossKind;
 
   constructor(ref: string, kind: LossKind, cause: unknown) {
-    const { code, message, fault, reason, hint, details } = toCodedError(cause);
-    super(code, message, {
-      ...{ cause, fault, details },
-      ...(reason === undefined ? {} : { reason }),
-      ...(hint === undefined ? {} : { hint }),
-    });
+    const coded = toCodedError(cause);
+    super(coded.code, coded.message, { ...sameAs(coded), cause });
     this.ref = ref;
     this.kind = kind;
   }

@@ -213,9 +213,7 @@ async function decompressByProgram(
     signal.throwIfAborted();
     if (status.code === 0) return undefined;
     if (status.code === 127)
-      throw new CodedError('failed_precondition', `${compression} is not installed on this builder`, {
-        fault: 'infrastructure',
-        reason: 'COMPRESSION_UNSUPPORTED',
+      throw CodedError.of('COMPRESSION_MISSING', `${compression} is not installed on this builder`, {
         hint: `install ${compression}, or compress the archive with gzip or zstd`,
       });
     // The kernel cuts the last write at the bound.

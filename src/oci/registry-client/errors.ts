@@ -1,5 +1,14 @@
 import { type IncomingMessage, STATUS_CODES } from 'node:http';
-import { type Code, CodedError, type CodedErrorOptions, isCertificateFault, requestWords } from '../../base/index.ts';
+import {
+  annotate,
+  type Code,
+  CodedError,
+  type CodedErrorOptions,
+  isCertificateFault,
+  requestWords,
+  restated,
+  toCodedError,
+} from '../../base/index.ts';
 
 /** One entry of a registry's own error body. */
 export interface RegistryDiagnostic {
@@ -160,14 +169,18 @@ export function connectionError(
   context = 'failed to do request',
 ): CodedError {
   if (error instanceof CodedError && error.reason !== 'REGISTRY_CUT') return error;
-  const certificate = isCertificateFault(error);
-  return new CodedError(
-    certificate ? 'failed_precondition' : 'unavailable',
+  return CodedError.of(
+    isCertificateFault(error) ? 'REGISTRY_CERTIFICATE' : 'REGISTRY_CONNECTION',
     `${context}: ${requestWords(method, redactUrl(url), error)}`,
-    {
-      cause: error,
-      reason: certificate ? 'REGISTRY_CERTIFICATE' : 'REGISTRY_CONNECTION',
-      ...(certificate ? { hint: "add the registry's CA certificate to its host configuration" } : {}),
-    },
+    { cause: error },
   );
+}
+
+/** The failure of a push, with context; a refusal is one to push, not to pull. */
+export function pushError(error: unknown, context: string): CodedError {
+  const { code, reason } = toCodedError(error);
+  const refused =
+    (reason === 'REGISTRY_REFUSED' || reason === 'REGISTRY_TOKEN') &&
+    (code === 'unauthenticated' || code === 'permission_denied');
+  return restated(annotate(error, context), refused ? { reason: 'PUSH_REFUSED' } : {});
 }

@@ -8,7 +8,7 @@ export {
   staticCredentials,
   type TokenRequest,
 } from './credentials.ts';
-export { type RegistryDiagnostic, RegistryError, redactUrl } from './errors.ts';
+export { pushError, type RegistryDiagnostic, RegistryError, redactUrl } from './errors.ts';
 export type { RegistryHostOptions, RegistryHosts } from './hosts.ts';
 export { type Manifest, Repository } from './repository.ts';
 export { defaultRetryPolicy, isTransient, type RetryPolicy } from './retry.ts';

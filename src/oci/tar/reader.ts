@@ -1,4 +1,4 @@
-import { invalidArgument } from '../../base/index.ts';
+import { CodedError, invalidArgument } from '../../base/index.ts';
 import { type ByteString, TAR_BLOCK, type TarEntry, type TarEntryType, tarPadding, textOf } from './entry.ts';
 import { MAX_PAX_SIZE } from './header.ts';
 import { type PaxRecords, parsePax } from './pax.ts';
@@ -375,10 +375,10 @@ function signedNumber(block: Buffer, at: number, width: number, what: string): n
   return value;
 }
 
-function malformed(why: string): Error {
-  return invalidArgument(`malformed tar archive: ${why}`, { reason: 'TAR_MALFORMED' });
+function malformed(why: string): CodedError {
+  return CodedError.of('TAR_MALFORMED', `malformed tar archive: ${why}`);
 }
 
-function limit(why: string, reason = 'TAR_LIMIT'): Error {
-  return invalidArgument(`refusing tar archive: ${why}`, { reason });
+function limit(why: string, reason: 'TAR_LIMIT' | 'TAR_TOO_LARGE' | 'TAR_TOO_MANY' = 'TAR_LIMIT'): CodedError {
+  return CodedError.of(reason, `refusing tar archive: ${why}`);
 }

@@ -207,8 +207,8 @@ test.each([
   ['EXEC_OUT_OF_MEMORY', 'OutOfMemory'],
   ['EXEC_OUT_OF_PROCESSES', 'OutOfProcesses'],
   ['EXEC_FAILED', 'StepFailed'],
-])('a step that met a bound is told by its name: %s', (reason, word) => {
-  const error = new CodedError('unknown', 'exit code: 137', { fault: 'user', reason });
+] as const)('a step that met a bound is told by its name: %s', (reason, word) => {
+  const error = CodedError.of(reason, 'exit code: 137');
   expect(decide(running, { solve: failed(error, { exitCode: 137 }) }).status.failure?.reason).toBe(word);
 });
 

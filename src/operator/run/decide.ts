@@ -199,9 +199,7 @@ function decideRunning(view: RunView, before: BuildRunStatus): RunDecision {
       return cancelled(view, status);
     case FAILED: {
       if (run.spec.cancel !== undefined) return cancelled(view, status);
-      const failure = failureOfResult(result);
-      if (failure.reason !== 'Timeout' || view.limit === undefined) return attemptFailed(view, status, failure);
-      return attemptFailed(view, status, { ...failure, message: `${failure.message}: ${view.limit.from}` });
+      return attemptFailed(view, status, failureOfResult(result, view.limit?.from));
     }
     default:
       return attemptFailed(

@@ -1,4 +1,4 @@
-import type { CodedError } from '../../base/index.ts';
+import { type CodedError, statusWord } from '../../base/index.ts';
 import { toldPlaces } from '../../llb/index.ts';
 import type { Failure } from '../../resources/index.ts';
 import { clip, plainText } from '../runtime/index.ts';
@@ -10,32 +10,14 @@ export interface FailedStep {
   readonly logTail?: string | undefined;
 }
 
-/** Words for machines that people know from other builders, for reasons of the engine; all others are written in CamelCase as they are. */
-const WORDS: Readonly<Record<string, string>> = {
-  RUN_TIMEOUT: 'Timeout',
-  RUN_CANCELLED: 'Cancelled',
-  RUN_UNATTACHED: 'BuilderLost',
-  RUN_INTERRUPTED: 'BuilderLost',
-  GIT_REF: 'SourceNotFound',
-  GIT_NOT_FOUND: 'SourceNotFound',
-  GIT_SUBDIR: 'SourceNotFound',
-  GIT_AUTH: 'SourceDenied',
-  GIT_HOST_KEY: 'SourceHostKeyUnknown',
-  HTTP_CONNECTION: 'SourceUnavailable',
-  DOCKERFILE_NOT_FOUND: 'DockerfileNotFound',
-  SECRET_MISSING: 'SecretNotGiven',
-  EXEC_SECRET_MISSING: 'SecretNotGiven',
-  EXEC_OUT_OF_MEMORY: 'OutOfMemory',
-  EXEC_OUT_OF_PROCESSES: 'OutOfProcesses',
-};
-
 /** Why a run did not succeed, as its status tells it; every text within the bounds of the resource. */
 export function failureOf(error: CodedError, failed: FailedStep = {}): Failure {
   const { step, exitCode, logTail } = failed;
   const dockerfile = locationOf(error);
   return {
     class: error.fault,
-    reason: reasonOf(error, exitCode),
+    // Another version of the builder may have a reason of its own for it.
+    reason: error.reason === undefined && exitCode ? 'StepFailed' : statusWord(error.code, error.reason),
     message: clip(error.hint === undefined ? error.message : `${error.message} (${error.hint})`, 2048),
     ...(step ? { step: clip(step, 256) } : {}),
     ...(dockerfile === undefined ? {} : { dockerfile }),
@@ -49,32 +31,6 @@ export function failureOf(error: CodedError, failed: FailedStep = {}): Failure {
       : {}),
   };
 }
-
-function reasonOf(error: CodedError, exitCode: number | undefined): string {
-  const word = error.reason === undefined ? undefined : WORDS[error.reason];
-  if (word !== undefined) return word;
-  if (exitCode) return 'StepFailed';
-  if (error.reason?.startsWith('REGISTRY_') || error.reason === 'REGISTRY') {
-    const pushing = /\b(push|export)/i.test(error.message);
-    switch (error.code) {
-      case 'unauthenticated':
-      case 'permission_denied':
-        return pushing ? 'PushDenied' : 'PullDenied';
-      case 'not_found':
-        return 'ImageNotFound';
-      default:
-        return 'RegistryUnavailable';
-    }
-  }
-  return clip(camelCase(error.reason ?? error.code), 128);
-}
-
-const camelCase = (text: string): string =>
-  text
-    .toLowerCase()
-    .split(/[^a-z0-9]+/)
-    .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
-    .join('');
 
 /** The lines of the Dockerfile that an error is about, with those around them. */
 function locationOf(error: CodedError): Failure['dockerfile'] {

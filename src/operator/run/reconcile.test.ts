@@ -26,14 +26,11 @@ test('a run goes its way; its scope is its namespace, its timeout the pool’s w
   await world.until('one', 'Succeeded');
   world.run('long', { spec: { timeout: '2h' } });
   await eventually(() => world.builder.requests.at(-1)).toMatchObject({ uid: 'long', timeoutMs: 600_000 });
-  const error = new CodedError('deadline_exceeded', 'the build took longer than 600 s', {
-    fault: 'user',
-    reason: 'RUN_TIMEOUT',
-  });
+  const error = CodedError.of('RUN_TIMEOUT', 'the build took longer than 600 s');
   world.builder.end('long', { state: SolveState.FAILED, error: statusOfError(error) });
   await world.until('long', 'Failed');
   expect(world.get('long')?.failure?.message).toBe(
-    'the build took longer than 600 s: maxTimeout of the BuilderPool default',
+    'the build took longer than 600 s: maxTimeout of the BuilderPool default (give the build more time, or let it do less)',
   );
 });
 

@@ -1,4 +1,4 @@
-import { parseImageReference } from '../../base/index.ts';
+import { parseImageReference, restated } from '../../base/index.ts';
 import { errorOfStatus, type wire } from '../../builder-api/index.ts';
 import type { BuildRunStatus, Failure, OutputStatus } from '../../resources/index.ts';
 import { clip } from '../runtime/index.ts';
@@ -60,8 +60,11 @@ export function outputsOf(outputs: readonly Output[]): OutputStatus[] {
   return found.slice(0, 16);
 }
 
-export function failureOfResult(result: Result): Failure {
-  return failureOf(errorOfStatus(result.error ?? { code: 2, message: 'the builder gave no reason' }), {
+/** `limit`: what the run's time was limited by. */
+export function failureOfResult(result: Result, limit?: string): Failure {
+  const error = errorOfStatus(result.error ?? { code: 2, message: 'the builder gave no reason' });
+  const told = error.reason === 'RUN_TIMEOUT' && limit !== undefined ? `${error.message}: ${limit}` : error.message;
+  return failureOf(restated(error, { message: told }), {
     step: result.failedStep,
     exitCode: result.exitCode,
     logTail: Buffer.from(result.logTail).toString('utf8'),

@@ -54,7 +54,7 @@ describe('an API server that is busy', () => {
     expect(asked.length).toBeGreaterThan(2);
     asked = [];
     answer = (_, response) => reply(response, 429, { reason: 'TooManyRequests' });
-    await expect(client.get(things, one, { signal })).rejects.toMatchObject({ reason: 'KUBE_TooManyRequests' });
+    await expect(client.get(things, one, { signal })).rejects.toMatchObject({ refusal: 'TooManyRequests' });
     expect(asked).toHaveLength(1);
   });
 
@@ -66,22 +66,18 @@ describe('an API server that is busy', () => {
 });
 
 test.each([
-  [500, { reason: 'InternalError', message: 'failed calling webhook' }, 'unavailable', 'KUBE_InternalError'],
-  [
-    500,
-    { reason: 'InternalError', message: 'etcdserver: request is too large' },
-    'resource_exhausted',
-    'KUBE_TooLarge',
-  ],
-  [413, { reason: 'RequestEntityTooLarge', message: 'limit is 3145728' }, 'resource_exhausted', 'KUBE_TooLarge'],
-  [403, { reason: 'Forbidden', message: 'exceeded quota' }, 'permission_denied', 'KUBE_Forbidden'],
-  [422, { reason: 'Invalid', message: 'spec.x' }, 'invalid_argument', 'KUBE_Invalid'],
-  [502, 'a proxy’s page', 'unavailable', 'KUBE_502'],
-])('%i %j is %s', async (status, body, code, reason) => {
+  [500, { reason: 'InternalError', message: 'failed calling webhook' }, 'unavailable', 'InternalError'],
+  [500, { reason: 'InternalError', message: 'etcdserver: request is too large' }, 'resource_exhausted', 'TooLarge'],
+  [413, { reason: 'RequestEntityTooLarge', message: 'limit is 3145728' }, 'resource_exhausted', 'TooLarge'],
+  [403, { reason: 'Forbidden', message: 'exceeded quota' }, 'permission_denied', 'Forbidden'],
+  [422, { reason: 'Invalid', message: 'spec.x' }, 'invalid_argument', 'Invalid'],
+  [502, 'a proxy’s page', 'unavailable', '502'],
+])('%i %j is %s', async (status, body, code, refusal) => {
   answer = (_, response) => reply(response, status, body as object);
   await expect(client.get(things, one, { signal })).rejects.toMatchObject({
     code,
-    reason,
+    refusal,
+    reason: 'KUBE_REFUSED',
     fault: 'infrastructure',
   });
 });

@@ -1,5 +1,16 @@
 import { type Code, CodedError } from '../../base/index.ts';
 
+/** The API server refuses a call. */
+export class KubeError extends CodedError {
+  /** Its own word for it, or the HTTP status. */
+  readonly refusal: string;
+
+  constructor(code: Code, message: string, refusal: string, options: { readonly hint?: string | undefined }) {
+    super(code, message, { ...options, reason: 'KUBE_REFUSED' });
+    this.refusal = refusal;
+  }
+}
+
 /** What of a `Status` object is read (API concepts, "Response codes"). */
 interface StatusBody {
   readonly message?: string;
@@ -21,8 +32,7 @@ const BY_HTTP: Readonly<Record<number, Code>> = {
   504: 'unavailable',
 };
 
-/** A refused call as a coded error; reason `KUBE_<reason of the server>`. The platform's fault: the objects are ours. */
-export function apiError(what: string, status: number, body: string): CodedError {
+export function apiError(what: string, status: number, body: string): KubeError {
   let parsed: StatusBody = {};
   try {
     parsed = JSON.parse(body) as StatusBody;
@@ -38,11 +48,12 @@ export function apiError(what: string, status: number, body: string): CodedError
       : tooLarge
         ? 'resource_exhausted'
         : (BY_HTTP[status] ?? (status >= 500 ? 'unavailable' : 'unknown'));
-  return new CodedError(code, `${what}: ${parsed.message ?? `HTTP status ${status}`}`, {
-    fault: 'infrastructure',
-    reason: `KUBE_${tooLarge ? 'TooLarge' : (parsed.reason ?? status)}`,
-    ...(code === 'permission_denied' ? { hint: 'does the account have the role of deploy/?' } : {}),
-  });
+  return new KubeError(
+    code,
+    `${what}: ${parsed.message ?? `HTTP status ${status}`}`,
+    tooLarge ? 'TooLarge' : (parsed.reason ?? String(status)),
+    { hint: code === 'permission_denied' ? 'does the account have the role of deploy/?' : undefined },
+  );
 }
 
 /** Milliseconds after which a refused call may come again; undefined when the server names none. */

@@ -1,5 +1,5 @@
 /** What every controller needs of a cluster. Nothing here knows a Build. */
-export { apiError } from './api-errors.ts';
+export { apiError, KubeError } from './api-errors.ts';
 export { Controller, type ControllerOptions } from './controller.ts';
 export { startEventRecorder } from './events.ts';
 export { backoff, startInformer } from './informer.ts';

@@ -7,7 +7,7 @@ export function double(value: number): number {
 }
 
 export function failCoded(): never {
-  throw new CodedError('not_found', 'no such thing', { reason: 'X_GONE', hint: 'look again', cause: new Error('why') });
+  throw CodedError.of('GIT_NOT_FOUND', 'no such thing', { hint: 'look again', cause: new Error('why') });
 }
 
 export async function failErrno(): Promise<never> {

@@ -1,4 +1,4 @@
-import { type Code, CodedError, type ErrorDetail, type Fault } from '../../base/index.ts';
+import { type Code, CodedError, type ErrorDetail, type Fault, type Reason } from '../../base/index.ts';
 
 /** An error as plain values, since structured clone drops the class and every field of ours. */
 export interface PlainError {
@@ -9,7 +9,7 @@ export interface PlainError {
     | {
         readonly code: Code;
         readonly fault: Fault;
-        readonly reason: string | undefined;
+        readonly reason: Reason | undefined;
         readonly hint: string | undefined;
         readonly details: readonly ErrorDetail[];
       }
@@ -51,14 +51,8 @@ export function fromPlainError(plain: PlainError): Error {
   const cause = plain.cause === undefined ? undefined : fromPlainError(plain.cause);
   let error: Error;
   if (plain.coded !== undefined) {
-    const { code, fault, reason, hint, details } = plain.coded;
-    error = new CodedError(code, plain.message, {
-      fault,
-      details,
-      ...(reason === undefined ? {} : { reason }),
-      ...(hint === undefined ? {} : { hint }),
-      ...(cause === undefined ? {} : { cause }),
-    });
+    const { code, ...same } = plain.coded;
+    error = new CodedError(code, plain.message, { ...same, cause });
   } else {
     error = new Error(plain.message, cause === undefined ? undefined : { cause });
   }

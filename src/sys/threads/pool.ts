@@ -177,12 +177,11 @@ export class WorkerPool implements AsyncDisposable {
 }
 
 /** The error of a thread that ended under its work. */
-export function crashError(name: string, code: number, failure: Error | undefined): CodedError {
-  const outOfMemory = (failure as NodeJS.ErrnoException | undefined)?.code === 'ERR_WORKER_OUT_OF_MEMORY';
-  const why = outOfMemory ? 'ran out of its memory limit' : (failure?.message ?? `exit code ${code}`);
-  return new CodedError(outOfMemory ? 'resource_exhausted' : 'internal', `worker thread ${name} ended: ${why}`, {
-    reason: outOfMemory ? 'SYS_THREAD_MEMORY' : 'SYS_THREAD_ENDED',
-    ...(failure === undefined ? {} : { cause: failure }),
+export function crashError(name: string, code: number, cause: Error | undefined): CodedError {
+  const outOfMemory = (cause as NodeJS.ErrnoException | undefined)?.code === 'ERR_WORKER_OUT_OF_MEMORY';
+  const why = outOfMemory ? 'ran out of its memory limit' : (cause?.message ?? `exit code ${code}`);
+  return CodedError.of(outOfMemory ? 'SYS_THREAD_MEMORY' : 'SYS_THREAD_ENDED', `worker thread ${name} ended: ${why}`, {
+    cause,
   });
 }
 

@@ -58,7 +58,7 @@ describe('a worker pool', () => {
       name: 'CodedError',
       code: 'not_found',
       fault: 'user',
-      reason: 'X_GONE',
+      reason: 'GIT_NOT_FOUND',
       hint: 'look again',
       cause: { message: 'why' },
     });

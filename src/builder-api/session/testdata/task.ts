@@ -31,7 +31,7 @@ export async function failLate(_args: unknown, { signal }: SessionTaskContext): 
 }
 
 export function fail(): never {
-  throw new CodedError('data_loss', 'no good', { reason: 'TEST' });
+  throw CodedError.of('CONTENT_DIGEST_MISMATCH', 'no good');
 }
 
 let hanging = 0;

@@ -81,7 +81,7 @@ export class FakeBridge implements FrontendBridge {
   async resolveImageConfig(request: BridgeImageRequest): Promise<BridgeImage> {
     const image = this.images.get(request.reference);
     if (image === undefined)
-      throw new CodedError('not_found', `${request.reference}: not found`, { reason: 'IMAGE_NOT_FOUND' });
+      throw CodedError.of('REGISTRY_REFUSED', `${request.reference}: not found`, { code: 'not_found' });
     return image;
   }
 
