@@ -1,59 +1,77 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { createWriteStream, mkdirSync } from 'node:fs';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdirSync, openSync } from 'node:fs';
+import { connect } from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ProcessTree } from './process-tree.ts';
+
+/** How a daemon is started, again and again, on one state. */
+export interface BuilderCommand {
+  readonly name: string;
+  readonly command: string;
+  readonly root: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
 
 /** A running builder daemon that `buildctl` drives. */
 export interface Builder extends AsyncDisposable {
   readonly name: string;
   readonly address: string;
+  readonly process: ProcessTree;
+  /** From its start until its socket took a connection. */
+  readonly readyMs: number;
 }
 
-/** Starts a daemon on its own root below `state` and waits until it answers. */
-export async function startBuilder(
-  name: string,
-  command: string,
-  state: string,
-  buildctl: string,
-  registry: string,
-): Promise<Builder> {
-  const root = path.join(state, name);
+export const logOf = ({ root }: BuilderCommand) => `${root}.log`;
+
+/** Starts a daemon and waits until it takes connections. */
+export async function startBuilder(what: BuilderCommand): Promise<Builder> {
+  const { name, command, root, env } = what;
   mkdirSync(root, { recursive: true });
-  const address = `unix://${root}/buildkitd.sock`;
-  const log = createWriteStream(path.join(state, `${name}.log`));
+  const socket = path.join(root, 'buildkitd.sock');
+  const log = openSync(logOf(what), 'a');
+  const started = performance.now();
   const daemon: ChildProcess = spawn(
     command,
     [
       '--root',
-      `${root}/state`,
+      path.join(root, 'state'),
       '--addr',
-      address,
+      `unix://${socket}`,
       '--oci-worker-binary',
       'runc',
       '--containerd-worker=false',
       '--oci-worker-gc=false',
     ],
-    { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, BUILDKIT_REGISTRY: registry } },
+    { stdio: ['ignore', log, log], env: { ...process.env, ...env } },
   );
-  daemon.stdout?.pipe(log);
-  daemon.stderr?.pipe(log);
-  for (let tries = 0; tries < 300; tries++) {
-    if (daemon.exitCode !== null)
-      throw new Error(`${name} ended with code ${daemon.exitCode}; see ${state}/${name}.log`);
-    if (spawnSync(buildctl, ['--addr', address, 'debug', 'workers'], { stdio: 'ignore' }).status === 0) {
-      return {
-        name,
-        address,
-        async [Symbol.asyncDispose]() {
-          daemon.kill('SIGTERM');
-          await new Promise((resolve) =>
-            daemon.exitCode === null ? daemon.once('exit', resolve) : resolve(undefined),
-          );
-        },
-      };
+  const ended = new Promise((resolve) => daemon.once('exit', resolve));
+  while (!(await takesConnections(socket))) {
+    if (daemon.exitCode !== null) throw new Error(`${name} ended with code ${daemon.exitCode}`);
+    if (performance.now() - started > 30_000) {
+      daemon.kill('SIGKILL');
+      throw new Error(`${name} did not answer within 30 s`);
     }
-    await sleep(100);
+    await sleep(2);
   }
-  daemon.kill('SIGKILL');
-  throw new Error(`${name} did not answer within 30 s; see ${state}/${name}.log`);
+  return {
+    name,
+    address: `unix://${socket}`,
+    process: new ProcessTree(daemon.pid!),
+    readyMs: performance.now() - started,
+    async [Symbol.asyncDispose]() {
+      daemon.kill('SIGTERM');
+      await ended;
+    },
+  };
+}
+
+function takesConnections(socket: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const connection = connect(socket, () => {
+      connection.destroy();
+      resolve(true);
+    });
+    connection.once('error', () => resolve(false));
+  });
 }
