@@ -108,15 +108,15 @@ export interface ImmutableRef {
   mount(options: RefOptions): Promise<Mounted>;
   /** Blobs of the whole chain, bottom first, made where missing (diff, compress). Empty for scratch. @throws LostResultError */
   layers(options: RefOptions & { readonly compression?: Compression }): Promise<readonly Layer[]>;
-  /** Opens a layer blob of this ref: local content, else the provider of the lazy ref. @throws LostResultError */
+  /** Opens a layer blob of this ref: local content, else the first of its places that gives it. @throws LostResultError */
   openBlob(descriptor: Descriptor, options: RefOptions): Promise<ReadableStream<Uint8Array>>;
   /**
    * For who failed on this ref's content, or is about to hand it on unread: looks whether the snapshots are there and the bytes of `blob`, fetched if
    * they are not here, are what its digest says. @throws LostResultError when not; what is damaged is forgotten, so that it is had anew.
    */
   check(options: RefOptions & { readonly blob?: Descriptor }): Promise<void>;
-  /** Told of a push: a repository has been given this blob, so that the scope of the ref may have it by that name without its bytes coming back, if they are here. */
-  givenTo(blob: Descriptor, reference: string): void;
+  /** Told of a push: the place has been given this blob, so that the scope of the ref may have it by that name without its bytes coming back, if they are here. */
+  givenTo(blob: Descriptor, place: BlobPlace): void;
   /** Persistent metadata of the ref, e.g. content-hash trees; string keys. */
   getMetadata(key: string): string | undefined;
   setMetadata(key: string, value: string): void;
@@ -180,13 +180,13 @@ export interface RefManager {
    */
   forget(id: string): Promise<boolean>;
   /**
-   * A lazy ref for a chain of layers, known by descriptors. What it holds is had only once the repository that `provider` reads from has delivered every
-   * byte of it to this scope, whatever lies in the store; then equal chains of the scope share snapshots.
+   * A lazy ref for a chain of layers, known by descriptors, that may be had from any of these places, tried in this order. What it holds is had only once one of them
+   * has delivered every byte of it to this scope, whatever lies in the store; then equal chains of the scope share snapshots.
    */
   fromLayers(
     layers: readonly Layer[],
     options: AbortOptions & {
-      readonly provider: LazyProvider;
+      readonly places: readonly BlobPlace[];
       readonly description: string;
       readonly recordType?: RecordType;
       readonly scope?: string;
@@ -224,9 +224,24 @@ export interface NamedRef {
   readonly sharing: 'shared' | 'private' | 'locked';
 }
 
-/** Opens blobs of a lazy ref with the credentials of a build that wants it now. */
-export interface LazyProvider {
-  /** Registry reference the layers come from, for cross-repository mounts and for reopening after a restart. */
-  readonly reference: string;
-  open(descriptor: Descriptor, options: RefOptions): Promise<ReadableStream<Uint8Array>>;
+/**
+ * Where the bytes of a blob may be had, and who answers for them when they come from there. A new kind is a member here and a {@link BlobFetcher} of its own,
+ * and nothing else.
+ */
+export type BlobPlace =
+  | { readonly kind: 'registry'; readonly host: string; readonly repository: string }
+  /** An OCI layout on the builder's machine. */
+  | { readonly kind: 'local'; readonly directory: string };
+
+/** Reads from places of one kind, with the credentials of a build that wants it now. */
+export interface BlobFetcher<P extends BlobPlace = BlobPlace> {
+  /** Whether the name of a place means the same to later lives and other clients. What lives with a session does not, and is not written down. */
+  readonly lasting: boolean;
+  /** Who is asked: what is pulled at once is bounded by it. */
+  host(place: P): string;
+  open(place: P, descriptor: Descriptor, options: RefOptions): Promise<ReadableStream<Uint8Array>>;
 }
+
+export type BlobFetchers = {
+  readonly [K in BlobPlace['kind']]?: BlobFetcher<Extract<BlobPlace, { kind: K }>>;
+};

@@ -14,6 +14,7 @@ import {
 import type { SessionRegistry } from '../../builder-api/index.ts';
 import { ContentHasher } from '../../cache/contenthash/index.ts';
 import { SqliteKeyStore } from '../../cache/keys/index.ts';
+import { localFetcher } from '../../cache/refs/index.ts';
 import type { UnpackLimits } from '../../oci/layers/index.ts';
 import {
   type CredentialProvider,
@@ -33,8 +34,8 @@ import {
   httpSource,
   ImageResolver,
   imageSource,
-  layerProvider,
   MirrorUpkeep,
+  registryFetcher,
   SourceRegistry,
 } from '../sources/index.ts';
 import { DatabaseLocalStates, LocalReceiver, localSourceFactory } from '../sources/local/index.ts';
@@ -105,7 +106,7 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
   const state = opened.use(
     await openState({
       ...{ root: options.root, pools, log, privileges, unpackLimits: options.unpackLimits },
-      providerFor: (reference) => layerProvider(images, reference),
+      fetchers: { registry: registryFetcher(images), local: localFetcher() },
       onResultDropped: (id) => keys?.dropResult(id),
     }),
   );

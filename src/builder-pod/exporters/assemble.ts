@@ -1,5 +1,5 @@
 import { CodedError, type Descriptor, goJson } from '../../base/index.ts';
-import type { Compression, Layer } from '../../cache/ports.ts';
+import type { BlobPlace, Compression, Layer } from '../../cache/ports.ts';
 import {
   alignHistory,
   type DockerImage,
@@ -30,8 +30,8 @@ export interface LayerSource {
   open(context: Pick<ExportContext, 'signal' | 'sessions'>): Promise<ReadableStream<Uint8Array>>;
   /** Whether what is here of it is what the digest says. @throws LostResultError when not, so that it is made anew */
   check(context: Pick<ExportContext, 'signal' | 'sessions'>): Promise<void>;
-  /** A repository has it now. */
-  givenTo(reference: string): void;
+  /** A place has it now. */
+  givenTo(place: BlobPlace): void;
 }
 
 /** An image ready to be stored, pushed or sent. */
@@ -208,7 +208,7 @@ function layerSource(layer: Descriptor, { ref }: PlatformInput, oci: boolean): L
     check: async ({ signal, sessions }) => {
       await ref?.check({ signal, sessions, blob: layer });
     },
-    givenTo: (reference) => ref?.givenTo(layer, reference),
+    givenTo: (place) => ref?.givenTo(layer, place),
   };
 }
 

@@ -90,7 +90,7 @@ async function pushBlobs(
         // By now they are: another build found the damage and put them back while they were read.
         await push();
       }
-      layer.givenTo(`${domain}/${path}`);
+      layer.givenTo({ kind: 'registry', host: domain, repository: path });
       sent.set(digest, size);
       show();
     }),

@@ -9,7 +9,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Afterwork, type Digest, digestOf, neverAborted, type Platform } from '../../base/index.ts';
 import type { SessionRegistry } from '../../builder-api/index.ts';
 import { diskUsage, prune } from '../../cache/gc/index.ts';
-import type { ImmutableRef, LazyProvider } from '../../cache/ports.ts';
+import type { ImmutableRef } from '../../cache/ports.ts';
 import { openTestState } from '../../cache/testing/open-state.ts';
 import { anonymous, RegistryClient, type Repository } from '../../oci/registry-client/index.ts';
 import { FaultProxy } from '../../oci/registry-client/testing/fault-proxy.ts';
@@ -22,9 +22,9 @@ import {
   httpSource,
   ImageResolver,
   imageSource,
-  layerProvider,
   MirrorUpkeep,
   noSecrets,
+  registryFetcher,
   SourceRegistry,
   type SourceSecrets,
 } from './index.ts';
@@ -49,9 +49,7 @@ beforeEach(async () => {
   cleanup = new AsyncDisposableStack();
   const client = cleanup.use(new RegistryClient({ retry: { delaysMs: [1, 1] } }));
   resolver = new ImageResolver({ client, credentials: () => anonymous });
-  state = cleanup.use(
-    await openTestState({ providerFor: (reference): LazyProvider => layerProvider(resolver, reference) }),
-  );
+  state = cleanup.use(await openTestState({ fetchers: { registry: registryFetcher(resolver) } }));
 });
 afterEach(() => cleanup.disposeAsync());
 

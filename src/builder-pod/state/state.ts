@@ -5,7 +5,7 @@ import { FsContentStore } from '../../cache/content/index.ts';
 import { SqliteKeyStore } from '../../cache/keys/index.ts';
 import { Leases } from '../../cache/leases/index.ts';
 import { Database, Reserve } from '../../cache/metadata/index.ts';
-import type { LazyProvider } from '../../cache/ports.ts';
+import type { BlobFetchers } from '../../cache/ports.ts';
 import { type LayerTools, layerTools, RefResultStore, Refs } from '../../cache/refs/index.ts';
 import { Trash } from '../../cache/snapshots/index.ts';
 import type { UnpackLimits } from '../../oci/layers/index.ts';
@@ -18,7 +18,7 @@ export interface StateOptions {
   readonly root: string;
   readonly pools: Pools;
   readonly log?: Logger;
-  readonly providerFor?: (reference: string, scope: string) => LazyProvider | undefined;
+  readonly fetchers?: BlobFetchers;
   readonly onResultDropped?: (resultId: string) => void;
   /** The cgroup above those of this builder's steps, as the executor has it. */
   readonly cgroupParent?: string;
@@ -101,7 +101,7 @@ export async function openState(options: StateOptions): Promise<State> {
     await Refs.open({
       ...{ db, content, snapshotter, pools, log, mountDirectory: layout.mounts },
       tools: options.tools ?? layerTools(pools, privileges, options.unpackLimits),
-      ...(options.providerFor === undefined ? {} : { providerFor: options.providerFor }),
+      ...(options.fetchers === undefined ? {} : { fetchers: options.fetchers }),
       onResultDropped: (id) => {
         keys.dropResult(id);
         options.onResultDropped?.(id);

@@ -27,7 +27,7 @@ afterEach(async () => {
 const refsThatHold = (held: ReadonlySet<string>): Refs =>
   ({
     records: {
-      forgetDeliveries: () => {},
+      places: { forgetDeliveries: () => {} },
       options: { content, db: { get: (_: string, digest: string) => (held.has(digest) ? {} : undefined) } },
     },
   }) as unknown as Refs;

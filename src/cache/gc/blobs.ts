@@ -30,7 +30,7 @@ export async function collectBlobs(
     const before = until();
     if (writtenAt > before || isNeeded(digest)) continue;
     if (!(await content.remove(digest, { before }))) continue;
-    refs.records.forgetDeliveries(digest);
+    if (!content.has(digest)) refs.records.places.forgetDeliveries(digest);
     freed += size;
   }
   return freed;

@@ -1,7 +1,7 @@
 import type { BuildLimits, Digest, Logger } from '../../base/index.ts';
 import type { Pools, QueueOptions } from '../../sys/index.ts';
 import type { Database } from '../metadata/index.ts';
-import type { Compression, ContentStore, LazyProvider, Snapshotter } from '../ports.ts';
+import type { BlobFetchers, Compression, ContentStore, Snapshotter } from '../ports.ts';
 
 export interface PackedBlob {
   readonly digest: Digest;
@@ -64,8 +64,8 @@ export interface RefsOptions {
   readonly mountDirectory: string;
   readonly tools: LayerTools;
   readonly log: Logger;
-  /** Reopens a lazy ref of an earlier life by its registry reference; without it such a ref is gone. */
-  readonly providerFor?: (reference: string, scope: string) => LazyProvider | undefined;
+  /** What lazy refs are pulled by; a place of a kind that is not here gives nothing. */
+  readonly fetchers?: BlobFetchers;
   /** Told when a stored result is removed, so that cache keys forget it. */
   readonly onResultDropped?: (resultId: string) => void;
   /** Milliseconds since the epoch. */

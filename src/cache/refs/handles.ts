@@ -1,9 +1,9 @@
 import { type AbortOptions, CodedError, type Descriptor } from '../../base/index.ts';
-import type { Compression, ImmutableRef, Layer, Mount, Mounted, MutableRef, RefOptions } from '../ports.ts';
+import type { BlobPlace, Compression, ImmutableRef, Layer, Mount, Mounted, MutableRef, RefOptions } from '../ports.ts';
+import { fromPlaces } from './fetching.ts';
 import type { LayerBlobs } from './layer-blobs.ts';
 import { type Losses, layerFailure, pullFailure } from './losses.ts';
 import { mountPrivately } from './mounting.ts';
-import { placeOf } from './place.ts';
 import type { RefRecords } from './records.ts';
 import type { RefRow } from './schema.ts';
 import type { Unlazier } from './unlazy.ts';
@@ -101,12 +101,12 @@ export class ImmutableHandle implements ImmutableRef {
     if (blob !== undefined) await this.#guard(options, () => this.#fetch(blob, options));
   }
 
-  givenTo({ digest }: Descriptor, reference: string): void {
+  givenTo({ digest }: Descriptor, place: BlobPlace): void {
     const { records } = this.#engine;
     // A registry may say that it has what the ref is only said to have: that gives the scope nothing it has not had itself.
     for (const row of records.layersOf(this.id))
       if (records.blobs(row.id).some((blob) => blob.digest === digest && records.isHere(row, blob)))
-        records.deliver(digest, row.scope, placeOf(reference));
+        records.places.deliver(digest, row.scope, place);
   }
 
   async #fetch({ digest }: Descriptor, options: RefOptions): Promise<void> {
@@ -134,11 +134,12 @@ export class ImmutableHandle implements ImmutableRef {
         return await content.open(descriptor, options).catch((error: unknown) => {
           throw layerFailure(row.id, error, options);
         });
-      const provider = records.provider(blob, row.scope);
-      if (provider === undefined) continue;
-      return await provider.open(descriptor, options).catch((error: unknown) => {
+      const opened = await fromPlaces(records.places, blob, options, (fetcher, place) =>
+        fetcher.open(place, descriptor, options),
+      ).catch((error: unknown) => {
         throw pullFailure(row.id, error, options);
       });
+      if (opened !== undefined) return opened;
     }
     throw layerFailure(this.id, blobGone(descriptor.digest, this.id), options);
   }

@@ -10,7 +10,6 @@ import { openChanges } from './changes.ts';
 import type { PackedBlob } from './context.ts';
 import { EMPTY_CHAIN } from './layer-chain.ts';
 import { type Losses, layerFailure } from './losses.ts';
-import { repositoryOf } from './place.ts';
 import type { RefRecords } from './records.ts';
 import type { BlobRow, RefRow } from './schema.ts';
 import { SharedWork } from './shared-work.ts';
@@ -26,26 +25,23 @@ export function compressionOf(mediaType: string): BlobRow['type'] {
 }
 
 /**
- * The descriptor of a row, with annotations for the diff id, when and why the layer was made (an image's history), and the repository that it came from
- * (a push to the same registry mounts it). Exporters take them off again.
+ * The descriptor of a row, with annotations for the diff id, when and why the layer was made (an image's history), and the repositories that have
+ * it (a push to the same registry mounts it from there). Exporters take them off again.
  */
-function layerOf(blob: BlobRow, row: RefRow): Layer {
+function layerOf(blob: BlobRow, row: RefRow, records: RefRecords): Layer {
   const descriptor = JSON.parse(blob.descriptor) as Descriptor;
+  const scope = records.isHere(row, blob) ? row.scope : undefined;
+  const repositories = records.places.repositories(row.id, blob.digest, scope);
   const annotations = {
     ...descriptor.annotations,
     [ANNOTATION_UNCOMPRESSED]: blob.diff_id,
     'buildkit/createdat': new Date(row.created_at).toISOString(),
     'buildkit/description': row.description,
-    ...(blob.provider === null ? {} : distributionSource(blob.provider)),
+    ...Object.fromEntries(
+      [...repositories].map(([host, names]) => [`containerd.io/distribution.source.${host}`, names.join(',')]),
+    ),
   };
   return { descriptor: { ...descriptor, annotations }, diffId: blob.diff_id as Digest };
-}
-
-function distributionSource(reference: string): Record<string, string> {
-  const repository = repositoryOf(reference);
-  return repository === undefined
-    ? {}
-    : { [`containerd.io/distribution.source.${repository.domain}`]: repository.path };
 }
 
 function layerGone({ id }: RefRow): CodedError {
@@ -73,7 +69,7 @@ export class LayerBlobs {
 
   async #layer(row: RefRow, compression: Compression, options: RefOptions): Promise<Layer> {
     const fits = this.#find(row, compression);
-    if (fits !== undefined) return layerOf(fits, row);
+    if (fits !== undefined) return layerOf(fits, row, this.#records);
     const key = `${row.id} ${compression.type} ${compression.level ?? ''} ${compression.force ?? false}`;
     return this.#work.run(key, { ...options }, options, ({ signal, participants }) => {
       const sessions = () => [...new Set([...participants].flatMap((p) => p.sessions()))];
@@ -93,7 +89,7 @@ export class LayerBlobs {
   async #make(row: RefRow, compression: Compression, options: RefOptions): Promise<Layer> {
     const { content, tools } = this.#records.options;
     const again = this.#find(row, compression);
-    if (again !== undefined) return layerOf(again, row);
+    if (again !== undefined) return layerOf(again, row, this.#records);
     await using temp = await content.temp();
     const source = this.#records.usableBlobs(row)[0];
     let packed: PackedBlob;
@@ -116,10 +112,10 @@ export class LayerBlobs {
     };
     const blob: BlobRow = {
       ...{ ref: row.id, digest: packed.digest, descriptor: JSON.stringify(descriptor), type: compression.type },
-      ...{ diff_id: packed.diffId, origin: 'made', held: 1, provider: null },
+      ...{ diff_id: packed.diffId, origin: 'made', held: 1 },
     };
     this.#records.addBlob(blob);
-    return layerOf(blob, row);
+    return layerOf(blob, row, this.#records);
   }
 
   /** What a step changed, compared with what it stood on, or one ref of another. */

@@ -6,9 +6,11 @@ import type { State } from '../../builder-pod/state/index.ts';
 import { RegistryError } from '../../oci/registry-client/index.ts';
 import { findLostResult, type LossKind } from '../../solver/ports.ts';
 import { prune } from '../gc/index.ts';
-import type { ImmutableRef, Layer, LazyProvider, RefOptions } from '../ports.ts';
-import { openTestState } from '../testing/open-state.ts';
+import type { ImmutableRef, Layer, RefOptions } from '../ports.ts';
+import { openTestState as openState } from '../testing/open-state.ts';
+import { repositoryPlace, TestRepositories, type TestRepository } from '../testing/places.ts';
 import { refResult } from './index.ts';
+import { placeText } from './places.ts';
 
 const options = { signal: neverAborted, sessions: () => [] };
 const describing = { ...options, description: 'test' };
@@ -42,32 +44,11 @@ async function image(): Promise<{ layers: readonly Layer[]; bytes: Map<Digest, B
   return { layers, bytes };
 }
 
-function provider(
-  bytes: Map<Digest, Buffer>,
-  reference = 'registry.example/image',
-): LazyProvider & { opened: Digest[]; sessions: string[][]; fail?: Error; hang?: boolean } {
-  const made: ReturnType<typeof provider> = {
-    reference,
-    opened: [],
-    sessions: [],
-    async open({ digest }, { sessions }) {
-      made.opened.push(digest);
-      made.sessions.push([...sessions()]);
-      if (made.fail) throw made.fail;
-      return new ReadableStream({
-        async start(controller) {
-          const all = bytes.get(digest) as Buffer;
-          controller.enqueue(all.subarray(0, 10));
-          await new Promise((resolve) => setTimeout(resolve, 20));
-          if (made.hang) return;
-          controller.enqueue(all.subarray(10));
-          controller.close();
-        },
-      });
-    },
-  };
-  return made;
-}
+const repositories = new TestRepositories();
+const provider = (bytes: ReadonlyMap<Digest, Uint8Array>, reference?: string) =>
+  repositories.repository(bytes, reference);
+const openTestState = (given: Parameters<typeof openState>[0] = {}) =>
+  openState({ fetchers: repositories.fetchers, ...given });
 
 /** A layer without annotations, which tell of the ref and not of the bytes. */
 function withoutNotes({ descriptor: { digest, size, mediaType }, diffId }: Layer) {
@@ -79,8 +60,8 @@ describe('lazy refs', () => {
     const { layers, bytes } = await image();
     await using state = await openTestState();
     const from = provider(bytes);
-    const ref = await state.refs.fromLayers(layers, { ...describing, provider: from });
-    const same = await state.refs.fromLayers(layers, { ...describing, provider: from });
+    const ref = await state.refs.fromLayers(layers, { ...describing, places: [from.place] });
+    const same = await state.refs.fromLayers(layers, { ...describing, places: [from.place] });
     expect(same.id).toBe(ref.id);
     expect(ref.lazy).toBe(true);
     expect((await ref.layers(options)).map(withoutNotes)).toEqual(layers.map(withoutNotes));
@@ -111,14 +92,14 @@ describe('lazy refs', () => {
     expect(readdirSync(view.root).sort()).toEqual(['a', 'b']);
 
     // A chain that shares its lower part shares the snapshot.
-    const lower = await state.refs.fromLayers(layers.slice(0, 1), { ...describing, provider: from });
+    const lower = await state.refs.fromLayers(layers.slice(0, 1), { ...describing, places: [from.place] });
     expect(lower.lazy).toBe(false);
   });
 
   test('a build’s limit on what a layer unpacks to is told by name, and costs one that joined without it nothing', async () => {
     const { layers, bytes } = await image();
     await using state = await openTestState();
-    const ref = await state.refs.fromLayers(layers, { ...describing, provider: provider(bytes) });
+    const ref = await state.refs.fromLayers(layers, { ...describing, places: [provider(bytes).place] });
     const held = {
       ...options,
       limits: () => ({ unpackedLayerBytes: { most: 2, name: 'limits.x of the BuilderPool ci' } }),
@@ -163,8 +144,8 @@ describe('lazy refs', () => {
       }
     }
     await using state = await openTestState();
-    const lazy = (layer: Layer, from: LazyProvider) =>
-      state.refs.fromLayers([layer], { ...describing, provider: from });
+    const lazy = (layer: Layer, from: TestRepository) =>
+      state.refs.fromLayers([layer], { ...describing, places: [from.place] });
     const hanging = Object.assign(provider(bytes), { hang: true });
     const [mine, ...theirs] = layers;
     const stop = new AbortController();
@@ -184,7 +165,7 @@ describe('lazy refs', () => {
     const { layers, bytes } = await image();
     await using state = await openTestState();
     const from = provider(bytes);
-    const ref = await state.refs.fromLayers(layers, { ...describing, provider: from });
+    const ref = await state.refs.fromLayers(layers, { ...describing, places: [from.place] });
     from.fail = new CodedError('unauthenticated', 'no access');
     await expect(ref.mounts(options)).rejects.toMatchObject({ code: 'unauthenticated' });
     delete from.fail;
@@ -206,7 +187,7 @@ describe('lazy refs', () => {
   test('a layer whose unpacking the database has no room for leaves no files', async () => {
     const { layers, bytes } = await image();
     await using state = await openTestState();
-    const ref = await state.refs.fromLayers(layers, { ...describing, provider: provider(bytes) });
+    const ref = await state.refs.fromLayers(layers, { ...describing, places: [provider(bytes).place] });
     state.db.run(
       `CREATE TEMP TRIGGER full BEFORE UPDATE OF snapshot ON main.refs BEGIN SELECT RAISE (ABORT, 'full'); END`,
     );
@@ -220,7 +201,7 @@ describe('lazy refs', () => {
     const { layers, bytes } = await image();
     await using state = await openTestState();
     const from = provider(bytes);
-    const ref = await state.refs.fromLayers(layers, { ...describing, provider: from });
+    const ref = await state.refs.fromLayers(layers, { ...describing, places: [from.place] });
     const controller = new AbortController();
     const leaving = expect(ref.mounts({ ...options, signal: controller.signal })).rejects.toThrow('left');
     const staying = ref.mounts(options);
@@ -233,11 +214,11 @@ describe('lazy refs', () => {
   test('another scope gets neither the snapshot nor the blob without asking the registry', async () => {
     const { layers, bytes } = await image();
     await using state = await openTestState();
-    const mine = await state.refs.fromLayers(layers, { ...describing, scope: 'a', provider: provider(bytes) });
+    const mine = await state.refs.fromLayers(layers, { ...describing, scope: 'a', places: [provider(bytes).place] });
     await mine.mounts(options);
     const theirs = provider(bytes);
     theirs.fail = new CodedError('permission_denied', 'not yours');
-    const other = await state.refs.fromLayers(layers, { ...describing, scope: 'b', provider: theirs });
+    const other = await state.refs.fromLayers(layers, { ...describing, scope: 'b', places: [theirs.place] });
     expect(other.lazy).toBe(true);
     await expect(other.mounts(options)).rejects.toMatchObject({ code: 'permission_denied' });
     await expect(other.openBlob(layers[0]!.descriptor, options)).rejects.toMatchObject({ code: 'permission_denied' });
@@ -249,7 +230,7 @@ describe('lazy refs', () => {
   test('whoever names a blob that others brought gets it once its own registry has delivered every byte', async () => {
     const { layers, bytes } = await image();
     await using state = await openTestState();
-    const mine = await state.refs.fromLayers(layers, { ...describing, scope: 'a', provider: provider(bytes) });
+    const mine = await state.refs.fromLayers(layers, { ...describing, scope: 'a', places: [provider(bytes).place] });
     await mine.mounts(options);
     const zeros = () => new Map([...bytes].map(([digest, { length }]) => [digest, Buffer.alloc(length)]));
     // Another tenant's registry, another repository of the same tenant, and the same repository named by another tenant.
@@ -260,7 +241,7 @@ describe('lazy refs', () => {
     ];
     for (const { scope, reference } of claims) {
       const theirs = provider(zeros(), reference);
-      const other = await state.refs.fromLayers(layers, { ...describing, scope, provider: theirs });
+      const other = await state.refs.fromLayers(layers, { ...describing, scope, places: [theirs.place] });
       expect(other.id).not.toBe(mine.id);
       expect(other.lazy).toBe(true);
       await expect(other.mounts(options)).rejects.toMatchObject({ code: 'data_loss' });
@@ -276,7 +257,7 @@ describe('lazy refs', () => {
       for (const { descriptor } of layers) expect(await state.content.verify(descriptor.digest, options)).toBe(true);
 
       const right = provider(bytes, reference);
-      const again = await state.refs.fromLayers(layers, { ...describing, scope, provider: right });
+      const again = await state.refs.fromLayers(layers, { ...describing, scope, places: [right.place] });
       await using view = await again.mount(options);
       expect(readdirSync(view.root).sort()).toEqual(['a', 'b']);
       expect(right.opened).toHaveLength(layers.length);
@@ -287,17 +268,21 @@ describe('lazy refs', () => {
     const { layers, bytes } = await image();
     await using state = await openTestState();
     const first = provider(bytes, 'registry.example/image:1');
-    const one = await state.refs.fromLayers(layers, { ...describing, scope: 'a', provider: first });
+    const one = await state.refs.fromLayers(layers, { ...describing, scope: 'a', places: [first.place] });
     await one.mounts(options);
     const second = provider(bytes, 'registry.example/image:2');
-    const swapped = await state.refs.fromLayers(layers.toReversed(), { ...describing, scope: 'a', provider: second });
+    const swapped = await state.refs.fromLayers(layers.toReversed(), {
+      ...describing,
+      scope: 'a',
+      places: [second.place],
+    });
     await swapped.mounts(options);
     expect(second.opened).toEqual([]);
 
     const committed = () => state.snapshotter.list().length;
     const before = committed();
     const other = provider(bytes, 'registry.example/other');
-    const two = await state.refs.fromLayers(layers, { ...describing, scope: 'a', provider: other });
+    const two = await state.refs.fromLayers(layers, { ...describing, scope: 'a', places: [other.place] });
     await two.mounts(options);
     expect(other.opened).toHaveLength(layers.length);
     expect(committed()).toBe(before);
@@ -312,20 +297,20 @@ describe('lazy refs', () => {
   test('what was pushed somewhere is had from there without its bytes, while the blob is here', async () => {
     const { layers, bytes } = await image();
     await using state = await openTestState();
-    const first = await state.refs.fromLayers(layers, { ...describing, scope: 'a', provider: provider(bytes) });
+    const first = await state.refs.fromLayers(layers, { ...describing, scope: 'a', places: [provider(bytes).place] });
     await first.mounts(options);
-    for (const { descriptor } of layers) first.givenTo(descriptor, 'registry.example/out:latest');
+    for (const { descriptor } of layers) first.givenTo(descriptor, repositoryPlace('registry.example/out:latest'));
     // Not what the ref has no layer of, nor what the scope has never had itself: a registry may say that it has it already.
-    const lazy = await state.refs.fromLayers(layers, { ...describing, scope: 'b', provider: provider(bytes) });
-    for (const { descriptor } of layers) lazy.givenTo(descriptor, 'registry.example/out:latest');
-    first.givenTo({ ...layers[0]!.descriptor, digest: digestOf('other') }, 'registry.example/out');
+    const lazy = await state.refs.fromLayers(layers, { ...describing, scope: 'b', places: [provider(bytes).place] });
+    for (const { descriptor } of layers) lazy.givenTo(descriptor, repositoryPlace('registry.example/out:latest'));
+    first.givenTo({ ...layers[0]!.descriptor, digest: digestOf('other') }, repositoryPlace('registry.example/out'));
     expect(state.db.all('SELECT DISTINCT digest FROM blob_deliveries')).toHaveLength(layers.length);
     for (const [scope, opened] of [
       ['a', 0],
       ['b', layers.length],
     ] as const) {
       const out = provider(bytes, 'registry.example/out:latest');
-      const ref = await state.refs.fromLayers(layers, { ...describing, scope, provider: out });
+      const ref = await state.refs.fromLayers(layers, { ...describing, scope, places: [out.place] });
       await ref.mounts(options);
       expect(out.opened).toHaveLength(opened);
       await ref.release();
@@ -338,21 +323,21 @@ describe('lazy refs', () => {
   test('pushed under ever new names, a blob is remembered for the newest of them', async () => {
     const { layers, bytes } = await image();
     await using state = await openTestState();
-    const ref = await state.refs.fromLayers(layers, { ...describing, scope: 'a', provider: provider(bytes) });
+    const ref = await state.refs.fromLayers(layers, { ...describing, scope: 'a', places: [provider(bytes).place] });
     await ref.mounts(options);
     const { descriptor } = layers[0]!;
-    for (let i = 0; i < 1000; i++) ref.givenTo(descriptor, `registry.example/out${i}`);
+    for (let i = 0; i < 1000; i++) ref.givenTo(descriptor, repositoryPlace(`registry.example/out${i}`));
     const places = 'SELECT place FROM blob_deliveries WHERE digest = ?';
     const known = state.db.all<{ place: string }>(places, descriptor.digest).map(({ place }) => place);
     expect(known.length).toBeLessThanOrEqual(256);
-    expect(known).toContain('registry.example/out999');
+    expect(known).toContain(placeText(repositoryPlace('registry.example/out999')));
     await ref.release();
   });
 
   test('a manifest that lies about sizes or diff ids costs its own build, and nobody a blob', async () => {
     const { layers, bytes } = await image();
     await using state = await openTestState();
-    const mine = await state.refs.fromLayers(layers, { ...describing, scope: 'a', provider: provider(bytes) });
+    const mine = await state.refs.fromLayers(layers, { ...describing, scope: 'a', places: [provider(bytes).place] });
     await mine.mounts(options);
     const [bottom, top] = layers as [Layer, Layer];
     const lies: Record<string, Layer> = {
@@ -363,7 +348,7 @@ describe('lazy refs', () => {
     for (const scope of ['a', 'b']) {
       for (const [lie, layer] of Object.entries(lies)) {
         const theirs = provider(bytes, 'hostile.example/x');
-        const ref = await state.refs.fromLayers([layer, top], { ...describing, scope, provider: theirs });
+        const ref = await state.refs.fromLayers([layer, top], { ...describing, scope, places: [theirs.place] });
         await expect(ref.mounts(options), lie).rejects.toMatchObject(
           lie === 'another diff id'
             ? { code: 'invalid_argument', message: expect.stringContaining(top.diffId) as string }
@@ -374,7 +359,7 @@ describe('lazy refs', () => {
       }
       // Nor has the scope anything to do with it that is told the truth, be it by the same repository.
       const honest = provider(bytes, 'hostile.example/x');
-      const right = await state.refs.fromLayers(layers, { ...describing, scope, provider: honest });
+      const right = await state.refs.fromLayers(layers, { ...describing, scope, places: [honest.place] });
       await using view = await right.mount(options);
       expect(readdirSync(view.root).sort()).toEqual(['a', 'b']);
     }
@@ -414,7 +399,7 @@ describe('lazy refs', () => {
       failure === 'wrong bytes' ? new Map([...bytes].map(([d, b]) => [d, Buffer.alloc(b.length)])) : bytes,
     );
     if (failure !== 'wrong bytes') from.fail = failure;
-    const ref = await state.refs.fromLayers(layers, { ...describing, provider: from });
+    const ref = await state.refs.fromLayers(layers, { ...describing, places: [from.place] });
     await state.results.save(refResult(ref.clone()));
     const forced = { ...options, compression: { type: 'zstd', force: true } } as const;
     for (const work of [
@@ -428,7 +413,7 @@ describe('lazy refs', () => {
       });
     expect(new Set(dropped)).toEqual(new Set(kind === 'gone' ? [ref.id] : []));
     const right = provider(bytes);
-    const again = await state.refs.fromLayers(layers, { ...describing, provider: right });
+    const again = await state.refs.fromLayers(layers, { ...describing, places: [right.place] });
     expect(again.id).toBe(ref.id);
     await again.mounts(options);
   });
@@ -436,7 +421,7 @@ describe('lazy refs', () => {
   test('compression: blobs are converted only when forced, and keep their diff id', async () => {
     const { layers, bytes } = await image();
     await using state = await openTestState();
-    const ref = await state.refs.fromLayers(layers, { ...describing, provider: provider(bytes) });
+    const ref = await state.refs.fromLayers(layers, { ...describing, places: [provider(bytes).place] });
     const kept = await ref.layers({ ...options, compression: { type: 'zstd' } });
     expect(kept.map(withoutNotes)).toEqual(layers.map(withoutNotes));
     const forced = await ref.layers({ ...options, compression: { type: 'zstd', force: true } });
@@ -454,7 +439,7 @@ describe('lazy refs', () => {
     const { layers, bytes } = await image();
     await using state = await openTestState();
     const from = provider(bytes);
-    const ref = await state.refs.fromLayers(layers, { ...describing, provider: from });
+    const ref = await state.refs.fromLayers(layers, { ...describing, places: [from.place] });
     await ref.layers({ ...options, compression: { type: 'uncompressed', force: true } });
     const { digest, size } = layers[0]!.descriptor;
     writeFileSync(state.content.path(digest), Buffer.alloc(size));
@@ -469,7 +454,7 @@ describe('lazy refs', () => {
     const { layers, bytes } = await image();
     await using state = await openTestState();
     const first = provider(bytes);
-    const ref = await state.refs.fromLayers(layers, { ...describing, provider: first });
+    const ref = await state.refs.fromLayers(layers, { ...describing, places: [first.place] });
     const zstd = await ref.layers({ ...options, compression: { type: 'zstd', force: true } });
     const others = new Map(
       zstd.map(({ descriptor: { digest } }) => [digest, readFileSync(state.content.path(digest))] as const),
@@ -477,8 +462,8 @@ describe('lazy refs', () => {
     await using fresh = await openTestState();
     const gone = provider(bytes);
     gone.fail = new CodedError('unavailable', 'registry is gone');
-    await fresh.refs.fromLayers(layers, { ...describing, provider: gone });
-    const second = await fresh.refs.fromLayers(zstd, { ...describing, provider: provider(others) });
+    await fresh.refs.fromLayers(layers, { ...describing, places: [gone.place] });
+    const second = await fresh.refs.fromLayers(zstd, { ...describing, places: [provider(others).place] });
     await second.mounts(options);
     expect(second.lazy).toBe(false);
   });
@@ -492,7 +477,7 @@ describe('lazy refs', () => {
       let id: string;
       {
         await using state = await openTestState({ root });
-        const ref = await state.refs.fromLayers(layers, { ...describing, provider: provider(bytes) });
+        const ref = await state.refs.fromLayers(layers, { ...describing, places: [provider(bytes).place] });
         ref.setMetadata('digest', 'x');
         id = await state.results.save({
           id: ref.id,
@@ -504,11 +489,11 @@ describe('lazy refs', () => {
         });
       }
       {
-        await using state = await openTestState({ root });
+        await using state = await openTestState({ root, fetchers: {} });
         expect(state.results.exists(id)).toBe(false);
         expect(await state.results.load(id, { signal: neverAborted })).toBeUndefined();
       }
-      await using state = await openTestState({ root, providerFor: () => provider(bytes) });
+      await using state = await openTestState({ root });
       const ref = (await state.results.load(id, { signal: neverAborted }))?.value as ImmutableRef;
       expect(ref.getMetadata('digest')).toBe('x');
       await using view = await ref.mount(options);

@@ -9,9 +9,9 @@ import {
   sameAs,
   toCodedError,
 } from '../../base/index.ts';
-import { RegistryError } from '../../oci/registry-client/index.ts';
 import { findLostResult, type LossKind, LostResultError } from '../../solver/ports.ts';
 import { siblingModule } from '../../sys/index.ts';
+import { pullLoss } from './fetching.ts';
 import type { RefRecords } from './records.ts';
 import type { BlobRow, RefRow } from './schema.ts';
 
@@ -36,33 +36,11 @@ export function layerFailure(ref: string, error: unknown, { signal }: AbortOptio
   return code === 'not_found' || code === 'data_loss' ? new LayerLostError(ref, 'gone', error) : error;
 }
 
-/** The same of a failure to have it from its place, be it for now: another may have it. */
+/** The same of a failure to have it from its places, be it for now: another build may have it. */
 export function pullFailure(ref: string, error: unknown, { signal }: AbortOptions): unknown {
   if (signal.aborted || error instanceof LayerLostError) return error;
   const kind = pullLoss(error);
   return kind === undefined ? error : new LayerLostError(ref, kind, error);
-}
-
-/** What a place says is what it says to one build; only that a blob is unknown to a repository which this build can see is so for all. */
-function pullLoss(error: unknown): LossKind | undefined {
-  if (error instanceof RegistryError) {
-    const { status, diagnostics } = error;
-    if (status === 404 && diagnostics.some(({ code }) => code === 'BLOB_UNKNOWN')) return 'gone';
-    return status >= 500 || status === 408 || status === 429 ? 'unavailable' : 'refused';
-  }
-  const { code, reason } = toCodedError(error);
-  if (reason === 'REF_CONTENT_GONE') return 'gone';
-  switch (code) {
-    case 'not_found':
-    case 'permission_denied':
-    case 'unauthenticated':
-      return 'refused';
-    case 'unavailable':
-    case 'data_loss':
-      return 'unavailable';
-    default:
-      return reason === 'REGISTRY_CERTIFICATE' ? 'unavailable' : undefined;
-  }
 }
 
 /**

@@ -1,9 +1,9 @@
 import { type AbortOptions, CodedError, KeyedMutex, neverAborted, newId } from '../../base/index.ts';
 import type {
+  BlobPlace,
   Describing,
   ImmutableRef,
   Layer,
-  LazyProvider,
   MutableRef,
   NamedRef,
   NamedWritableRef,
@@ -18,7 +18,7 @@ import { EMPTY_CHAIN, layerChain } from './layer-chain.ts';
 import type { KnownLayers } from './layers-of.ts';
 import { Losses } from './losses.ts';
 import { NamedRefs } from './named.ts';
-import { placeOf } from './place.ts';
+import { placesName, takenPlaces } from './places.ts';
 import { RefRecords } from './records.ts';
 import { recover } from './recovery.ts';
 import { MIGRATIONS, type RefRow } from './schema.ts';
@@ -95,13 +95,14 @@ export class Refs implements RefManager, AsyncDisposable {
 
   async fromLayers(
     layers: readonly Layer[],
-    options: AbortOptions & Describing & { readonly provider: LazyProvider },
+    options: AbortOptions & Describing & { readonly places: readonly BlobPlace[] },
   ): Promise<ImmutableRef> {
     options.signal.throwIfAborted();
-    const { provider, description, recordType, scope = '' } = options;
+    const { description, recordType, scope = '' } = options;
     if (layers.length === 0) return await this.empty(options);
     const { db } = this.records.options;
-    const place = placeOf(provider.reference);
+    const places = takenPlaces(options.places);
+    const place = placesName(places);
     const chain = layerChain(layers);
     let parent: string | undefined;
     db.transaction(() => {
@@ -122,10 +123,10 @@ export class Refs implements RefManager, AsyncDisposable {
         if (known === undefined || !this.records.blobs(id).some((blob) => blob.digest === digest)) {
           this.records.addBlob({
             ...{ ref: id, digest, descriptor: JSON.stringify(layer.descriptor), type: compressionOf(mediaType) },
-            ...{ diff_id: layer.diffId, origin: 'given', held: 0, provider: provider.reference },
+            ...{ diff_id: layer.diffId, origin: 'given', held: 0 },
           });
         }
-        this.records.setProvider(id, digest, provider);
+        this.records.places.add(id, digest, places);
         parent = id;
       }
     });

@@ -15,8 +15,9 @@ import { type Digest, neverAborted } from '../../base/index.ts';
 import type { State } from '../../builder-pod/state/index.ts';
 import { LostResultError } from '../../solver/ports.ts';
 import { prune } from '../gc/index.ts';
-import type { ImmutableRef, Layer, LazyProvider } from '../ports.ts';
+import type { ImmutableRef, Layer } from '../ports.ts';
 import { openTestState } from '../testing/open-state.ts';
+import { TestRepositories } from '../testing/places.ts';
 import { refResult } from './index.ts';
 
 const options = { signal: neverAborted, sessions: () => [] };
@@ -63,28 +64,21 @@ test('a merge of lazy images is had without a byte; mounted, each is pulled once
       images.push(layers);
     }
   }
-  await using state = await openTestState();
-  const opened: Digest[] = [];
-  const provider = (reference: string): LazyProvider => ({
-    reference,
-    async open({ digest }) {
-      opened.push(digest);
-      return new Blob([new Uint8Array(bytes.get(digest)!)]).stream();
-    },
-  });
+  const repositories = new TestRepositories();
+  await using state = await openTestState({ fetchers: repositories.fetchers });
+  const from = images.map((_, n) => repositories.repository(bytes, `registry.example/${n}`));
+  const opened = () => from.flatMap((one) => one.opened);
   const [one, two] = await Promise.all(
-    images.map((layers, n) =>
-      state.refs.fromLayers(layers, { ...describing, provider: provider(`registry.example/${n}`) }),
-    ),
+    images.map((layers, n) => state.refs.fromLayers(layers, { ...describing, places: [from[n]!.place] })),
   );
   const merged = await state.refs.merge([one!, two!], describing);
   const digests = images.flat().map(({ descriptor }) => descriptor.digest);
   expect(await digestsOf(merged)).toEqual(digests);
   const upper = await state.refs.diff(one!, merged, describing);
   expect(await digestsOf(upper)).toEqual(digests.slice(2));
-  expect([merged.lazy, opened, state.snapshotter.list()]).toEqual([true, [], []]);
+  expect([merged.lazy, opened(), state.snapshotter.list()]).toEqual([true, [], []]);
   expect(await filesOf(merged)).toEqual({ 'only/one': 'one', 'only/two': 'two', 'same/name': 'two' });
-  expect(opened.toSorted()).toEqual(digests.toSorted());
+  expect(opened().toSorted()).toEqual(digests.toSorted());
 });
 
 test('a layer stays when what it is merged on changes, and its files where they are', async () => {

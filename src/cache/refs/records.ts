@@ -1,12 +1,11 @@
 import { type Descriptor, type Digest, newId } from '../../base/index.ts';
-import type { LazyProvider, RecordType } from '../ports.ts';
+import type { RecordType } from '../ports.ts';
 import type { RefsOptions } from './context.ts';
 import { EMPTY_CHAIN } from './layer-chain.ts';
 import { type KnownLayers, layersOf, parentsOf } from './layers-of.ts';
+import { BlobPlaces } from './places.ts';
 import { type BlobRow, hasOwnBlob, type RefKind, type RefRow } from './schema.ts';
 
-/** Blobs of one layer, in other compressions or from elsewhere, that are known without being here: registries may name any number. */
-const MAX_FORMS = 16;
 const UNDER = `WITH RECURSIVE tree (id) AS (
   SELECT id FROM refs WHERE id = ? UNION SELECT p.parent FROM tree CROSS JOIN ref_parents p ON p.ref = tree.id
 ) SELECT refs.* FROM tree CROSS JOIN refs ON refs.id = tree.id`;
@@ -15,8 +14,6 @@ const STANDING_ON = `WITH RECURSIVE below (id) AS (
 ), above (id) AS (
   SELECT ?2 UNION SELECT p.ref FROM above a CROSS JOIN ref_parents p ON p.parent = a.id WHERE p.ref IN (SELECT id FROM below)
 ) SELECT refs.* FROM above CROSS JOIN refs ON refs.id = above.id WHERE above.id IN (SELECT id FROM below)`;
-/** Repositories of a scope that one blob is remembered to have come from, or gone to. */
-const MAX_PLACES = 256;
 
 export interface NewRef {
   readonly kind: RefKind;
@@ -31,15 +28,15 @@ export interface NewRef {
   readonly place?: string;
 }
 
-/** The stored rows of refs, and what only this life knows of them: open handles and providers. No wait in here: every method is one step. */
+/** The stored rows of refs, and what only this life knows of them: open handles. No wait in here: every method is one step. */
 export class RefRecords {
   readonly options: RefsOptions;
   readonly #handles = new Map<string, number>();
-  /** By ref, then digest; the newest last. */
-  readonly #providers = new Map<string, Map<string, LazyProvider>>();
+  readonly places: BlobPlaces;
 
   constructor(options: RefsOptions) {
     this.options = options;
+    this.places = new BlobPlaces(options.db, options.fetchers ?? {});
   }
 
   now(): number {
@@ -97,7 +94,7 @@ export class RefRecords {
       this.options.db.run(`DELETE FROM lease_resources WHERE kind = 'ref' AND resource = ?`, id);
       this.options.db.run('DELETE FROM refs WHERE id = ?', id);
     });
-    this.#providers.delete(id);
+    this.places.forget(id);
   }
 
   /** Opens one more handle. */
@@ -140,35 +137,11 @@ export class RefRecords {
     );
   }
 
-  /** From now on the blob of the ref is pulled from here, and before others of the same layer. */
-  setProvider(id: string, digest: string, provider: LazyProvider): void {
-    const known = this.#providers.get(id) ?? new Map<string, LazyProvider>();
-    known.delete(digest);
-    for (const oldest of known.keys()) {
-      if (known.size < MAX_FORMS) break;
-      known.delete(oldest);
-    }
-    this.#providers.set(id, known.set(digest, provider));
-  }
-
-  /** Where a given blob may be pulled from. */
-  provider(blob: BlobRow, scope: string): LazyProvider | undefined {
-    const known = this.#providers.get(blob.ref)?.get(blob.digest);
-    if (known !== undefined || blob.provider === null) return known;
-    const reopened = this.options.providerFor?.(blob.provider, scope);
-    if (reopened !== undefined) this.setProvider(blob.ref, blob.digest, reopened);
-    return reopened;
-  }
-
-  /** The blobs of a ref's layer that can be had, best first: here, then by the newest provider. */
+  /** The blobs of a ref's layer that can be had: first those that are here, then those that some place may give. */
   usableBlobs(row: RefRow): BlobRow[] {
-    const { id, scope } = row;
-    const blobs = this.blobs(id);
+    const blobs = this.blobs(row.id);
     const here = blobs.filter((blob) => this.isHere(row, blob));
-    const order = [...(this.#providers.get(id)?.keys() ?? [])];
-    const away = blobs
-      .filter((blob) => !here.includes(blob) && this.provider(blob, scope) !== undefined)
-      .sort((a, b) => order.indexOf(b.digest) - order.indexOf(a.digest));
+    const away = blobs.filter((blob) => !here.includes(blob) && this.places.of(row.id, blob.digest).length > 0);
     return [...here, ...away];
   }
 
@@ -178,13 +151,10 @@ export class RefRecords {
 
   addBlob(row: BlobRow): void {
     this.options.db.run(
-      'INSERT OR REPLACE INTO ref_blobs (ref, digest, descriptor, type, diff_id, origin, held, provider) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
-      ...[row.ref, row.digest, row.descriptor, row.type, row.diff_id, row.origin, row.held, row.provider],
-    );
-    this.options.db.run(
-      `DELETE FROM ref_blobs WHERE ref = ?1 AND held = 0 AND digest != ?2 AND digest NOT IN (
-         SELECT digest FROM ref_blobs WHERE ref = ?1 ORDER BY held DESC LIMIT ?3)`,
-      ...[row.ref, row.digest, MAX_FORMS],
+      `INSERT INTO ref_blobs (ref, digest, descriptor, type, diff_id, origin, held) VALUES (?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (ref, digest) DO UPDATE SET descriptor = excluded.descriptor, type = excluded.type, diff_id = excluded.diff_id,
+         origin = excluded.origin, held = excluded.held`,
+      ...[row.ref, row.digest, row.descriptor, row.type, row.diff_id, row.origin, row.held],
     );
     this.options.db.run('UPDATE refs SET size = NULL WHERE id = ?', row.ref);
   }
@@ -195,35 +165,12 @@ export class RefRecords {
   }
 
   /**
-   * Whether a blob of the ref may be read from the store: its bytes are there, and were made for the ref, or its place has shown that it has them. That
-   * another repository, or another scope, brought the same digest is no reason.
+   * Whether a blob of the ref may be read from the store: its bytes are there, and were made for the ref, or one of its places has shown that it has them. That
+   * some other place, or another scope, brought the same digest is no reason.
    */
-  isHere({ scope, place }: RefRow, { digest, descriptor, held }: BlobRow): boolean {
+  isHere({ id, scope }: RefRow, { digest, descriptor, held }: BlobRow): boolean {
     if (this.options.content.info(digest as Digest)?.size !== (JSON.parse(descriptor) as Descriptor).size) return false;
-    const sql = 'SELECT 1 FROM blob_deliveries WHERE digest = ? AND scope = ? AND place = ?';
-    return held === 1 || this.options.db.get(sql, digest, scope, place) !== undefined;
-  }
-
-  /** From now on the scope may have the blob by the name of this place, which has delivered all its bytes, or was given them. */
-  deliver(digest: string, scope: string, place: string): void {
-    // Whoever builds chooses the names. What is forgotten is delivered again when it is wanted by that name.
-    const known = 'SELECT count(*) AS count FROM blob_deliveries WHERE digest = ? AND scope = ?';
-    if ((this.options.db.get<{ count: number }>(known, digest, scope)?.count ?? 0) >= MAX_PLACES)
-      this.options.db.run('DELETE FROM blob_deliveries WHERE digest = ? AND scope = ?', digest, scope);
-    this.options.db.run(
-      'INSERT OR IGNORE INTO blob_deliveries (digest, scope, place) VALUES (?, ?, ?)',
-      digest,
-      scope,
-      place,
-    );
-  }
-
-  /** Of a blob that was removed. */
-  forgetDeliveries(digest: Digest): void {
-    const { db, content } = this.options;
-    if (content.has(digest)) return;
-    // A part of making room.
-    db.reserved(() => db.run('DELETE FROM blob_deliveries WHERE digest = ?', digest));
+    return held === 1 || this.places.isDelivered(id, digest, scope);
   }
 
   /** A snapshot of the scope that holds what this row is going to, on the same snapshot below: another repository's, unpacked and found right. */

@@ -20,7 +20,8 @@ export async function recover(records: RefRecords): Promise<void> {
       `WITH RECURSIVE gone (id) AS (
         SELECT id FROM refs WHERE kind <> 'mutable' AND snapshot IS NOT NULL AND snapshot NOT IN (SELECT name FROM present)
         UNION SELECT id FROM refs WHERE kind IN ('layer', 'whole') AND snapshot IS NULL
-          AND NOT EXISTS (SELECT 1 FROM ref_blobs WHERE ref = refs.id)
+          AND NOT EXISTS (SELECT 1 FROM ref_blobs b WHERE b.ref = refs.id AND (b.held = 1
+            OR EXISTS (SELECT 1 FROM blob_places p WHERE p.ref = b.ref AND p.digest = b.digest)))
         UNION SELECT id FROM refs WHERE kind = 'mutable'
           AND (id NOT IN (SELECT ref FROM named_refs WHERE kept = 1)
             OR id NOT IN (SELECT name FROM present))
@@ -62,8 +63,7 @@ export async function recover(records: RefRecords): Promise<void> {
       records.setHeld(ref, digest, false);
     }
   });
-  for (const { digest } of db.all<{ digest: Digest }>('SELECT DISTINCT digest FROM blob_deliveries'))
-    if (!blobs.has(digest)) records.forgetDeliveries(digest);
+  for (const digest of records.places.delivered()) if (!blobs.has(digest)) records.places.forgetDeliveries(digest);
   if (dropped.length + swept + lost.length > 0) {
     log.info('swept what an earlier life left', { refs: dropped.length, snapshots: swept, blobs: lost.length });
   }

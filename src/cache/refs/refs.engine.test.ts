@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { neverAborted } from '../../base/index.ts';
 import { openTestState } from '../testing/open-state.ts';
+import { repositoryPlace } from '../testing/places.ts';
 import { refResult } from './index.ts';
 
 const options = { signal: neverAborted, sessions: () => [] };
@@ -87,8 +88,11 @@ test('an image without layers is an empty file system, and no layer of what is m
   const dropped: string[] = [];
   await using state = await openTestState({ onResultDropped: (id) => void dropped.push(id) });
   const { refs } = state;
-  const provider = { reference: 'registry.example/empty', open: () => Promise.reject(new Error('nothing to open')) };
-  const empty = await refs.fromLayers([], { ...describing, scope: 'a', provider });
+  const empty = await refs.fromLayers([], {
+    ...describing,
+    scope: 'a',
+    places: [repositoryPlace('registry.example/empty')],
+  });
   expect([empty.lazy, await empty.layers(options)]).toEqual([false, []]);
   {
     await using view = await empty.mount(options);

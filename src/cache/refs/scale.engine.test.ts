@@ -4,12 +4,16 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { neverAborted } from '../../base/index.ts';
 import type { Database, Parameter } from '../metadata/index.ts';
-import type { LazyProvider } from '../ports.ts';
+import type { BlobFetchers, BlobPlace } from '../ports.ts';
 import { openTestState } from '../testing/open-state.ts';
 import { refResult } from './index.ts';
+import { placeText } from './places.ts';
 
 const options = { signal: neverAborted, sessions: () => [] };
 const describing = { ...options, description: 'test' };
+const place: BlobPlace = { kind: 'registry', host: 'registry.example', repository: 'r' };
+const none = () => Promise.reject(new Error('none'));
+const fetchers: BlobFetchers = { registry: { lasting: true, host: ({ host }) => host, open: none } };
 
 /** Notes every statement that `fn` runs, and says which of them read a whole table. */
 async function scans(db: Database, fn: () => Promise<void>): Promise<string[]> {
@@ -35,7 +39,7 @@ async function scans(db: Database, fn: () => Promise<void>): Promise<string[]> {
 }
 
 test('no call reads a whole table', async () => {
-  await using state = await openTestState();
+  await using state = await openTestState({ fetchers });
   const { refs, db, results } = state;
   const found = await scans(db, async () => {
     const mutable = await refs.create(undefined, describing);
@@ -48,8 +52,7 @@ test('no call reads a whole table', async () => {
     const layers = await child.layers(options);
     child.setMetadata('a', 'b');
     child.getMetadata('a');
-    const provider: LazyProvider = { reference: 'r', open: () => Promise.reject(new Error('none')) };
-    const lazy = await refs.fromLayers(layers, { ...describing, provider, scope: 's' });
+    const lazy = await refs.fromLayers(layers, { ...describing, places: [place], scope: 's' });
     await expect(lazy.mounts(options)).rejects.toThrow('none');
     for (const _ of [1, 2]) {
       const named = await refs.openNamed(
@@ -76,7 +79,6 @@ test('no call reads a whole table', async () => {
 
 test('a hundred thousand refs open again', async () => {
   const root = mkdtempSync(join(tmpdir(), 'slipway-scale-'));
-  const provider: LazyProvider = { reference: 'r', open: () => Promise.reject(new Error('none')) };
   try {
     {
       await using state = await openTestState({ root });
@@ -89,12 +91,16 @@ test('a hundred thousand refs open again', async () => {
         );
         state.db.run(`${numbers} INSERT INTO ref_parents SELECT 'r' || i, 0, 'r' || (i - 1) FROM n WHERE i % 100 <> 0`);
         state.db.run(
-          `${numbers} INSERT INTO ref_blobs (ref, digest, descriptor, type, diff_id, origin, held, provider)
-           SELECT 'r' || i, printf('sha256:%064x', i), '{}', 'gzip', '', 'given', 0, 'r' FROM n`,
+          `${numbers} INSERT INTO ref_blobs (ref, digest, descriptor, type, diff_id, origin, held)
+           SELECT 'r' || i, printf('sha256:%064x', i), '{}', 'gzip', '', 'given', 0 FROM n`,
+        );
+        state.db.run(
+          `INSERT INTO blob_places SELECT ref, digest, 0, ?, ? FROM ref_blobs`,
+          ...[place.kind, placeText(place)],
         );
       });
     }
-    await using state = await openTestState({ root, providerFor: () => provider });
+    await using state = await openTestState({ root, fetchers });
     expect(state.refs.exists('r99999')).toBe(true);
     expect(state.db.get('SELECT count(*) AS n FROM refs')).toEqual({ n: 100_000 });
   } finally {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { Database } from '../metadata/index.ts';
 import { layersOf } from './layers-of.ts';
+import { placesName } from './places.ts';
 import { MIGRATIONS } from './schema.ts';
 
 test('what earlier versions took by its digest alone vouches for nothing any more', async () => {
@@ -79,6 +80,49 @@ test('states of clients’ directories of earlier versions are packed anew, each
     db.migrate('refs', MIGRATIONS);
     expect(layersOf(db, 'step').map(({ id }) => id)).toEqual(['two', 'step']);
     expect(db.all('SELECT ref FROM ref_blobs')).toEqual([{ ref: 'step' }]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('what earlier versions knew a blob’s provider by becomes a place, and vouches for what it delivered and nothing else', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-schema-'));
+  try {
+    await using db = new Database(join(folder, 'db'));
+    db.migrate('refs', MIGRATIONS.slice(0, 7));
+    const columns = 'id, kind, description, record_type, scope, created_at, last_used_at, chain_id, place';
+    const image = 'docker.io/library/alpine';
+    for (const [id, place] of [
+      ['pulled', image],
+      ['unknown', 'unknown'],
+      ['made', ''],
+      ['other', 'client-store'],
+    ] as const) {
+      db.run(`INSERT INTO refs (${columns}) VALUES (?, 'layer', '', 'regular', 'a', 0, 0, ?, ?)`, id, id, place);
+      const provider = { pulled: `${image}:3@sha256:${'0'.repeat(64)}`, unknown: `${image}:2`, other: 'client-store' };
+      db.run(
+        `INSERT INTO ref_blobs (ref, digest, descriptor, type, diff_id, origin, held, provider) VALUES (?, 'sha256:x', '{}', 'gzip', 'd', ?, 1, ?)`,
+        ...[id, id === 'made' ? 'made' : 'given', id === 'made' ? null : provider[id]],
+      );
+      db.run(`INSERT INTO blob_deliveries VALUES (?, 'a', ?)`, `sha256:${id}`, place);
+    }
+    db.migrate('refs', MIGRATIONS);
+    const alpine = { kind: 'registry', place: '{"host":"docker.io","repository":"library/alpine"}' };
+    expect(db.all('SELECT ref, kind, place FROM blob_places ORDER BY ref')).toEqual([
+      { ref: 'pulled', ...alpine },
+      { ref: 'unknown', ...alpine },
+    ]);
+    expect(db.all('SELECT digest, scope, kind, place FROM blob_deliveries')).toEqual([
+      { digest: 'sha256:pulled', scope: 'a', ...alpine },
+    ]);
+    // By this name the same image is found again.
+    const found = `SELECT id FROM refs WHERE scope = 'a' AND chain_id = 'pulled' AND place = ?`;
+    expect(db.all(found, placesName([{ kind: 'registry', host: 'docker.io', repository: 'library/alpine' }]))).toEqual([
+      { id: 'pulled' },
+    ]);
+    expect(db.all('SELECT count(*) AS held FROM ref_blobs WHERE held = 1')).toEqual([{ held: 4 }]);
+    db.run(`DELETE FROM ref_blobs WHERE ref = 'pulled'`);
+    expect(db.all('SELECT ref FROM blob_places')).toEqual([{ ref: 'unknown' }]);
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -1,5 +1,10 @@
+import { parseImageReference } from '../../base/index.ts';
+import type { Database, Migration } from '../metadata/index.ts';
+import type { BlobPlace } from '../ports.ts';
+import { placesName, placeText } from './places.ts';
+
 /** Tables of refs and leases; steps are only appended. */
-export const MIGRATIONS: readonly string[] = [
+export const MIGRATIONS: readonly Migration[] = [
   `CREATE TABLE refs (
     id TEXT PRIMARY KEY,
     kind TEXT NOT NULL,
@@ -103,7 +108,51 @@ export const MIGRATIONS: readonly string[] = [
   // States of clients' directories were as many layers as there had been transfers.
   `UPDATE refs SET kind = 'whole' WHERE kind = 'layer' AND record_type = 'source.local';
   DELETE FROM ref_blobs WHERE ref IN (SELECT id FROM refs WHERE kind = 'whole');`,
+  typePlaces,
 ];
+
+/** A blob has any number of places, each of a kind; what is no name of a repository is none. */
+function typePlaces(db: Database): void {
+  const repository = (name: string): BlobPlace | undefined => {
+    if (!name.includes('/')) return undefined;
+    try {
+      const { domain, path } = parseImageReference(name);
+      return { kind: 'registry', host: domain, repository: path };
+    } catch {
+      return undefined;
+    }
+  };
+  db.run(`CREATE TABLE blob_places (
+    ref TEXT NOT NULL, digest TEXT NOT NULL, pos INTEGER NOT NULL, kind TEXT NOT NULL, place TEXT NOT NULL,
+    PRIMARY KEY (ref, digest, kind, place),
+    FOREIGN KEY (ref, digest) REFERENCES ref_blobs (ref, digest) ON DELETE CASCADE
+  ) WITHOUT ROWID`);
+  db.run(`CREATE TABLE blob_deliveries_next (
+    digest TEXT NOT NULL, scope TEXT NOT NULL, kind TEXT NOT NULL, place TEXT NOT NULL,
+    PRIMARY KEY (digest, scope, kind, place)
+  ) WITHOUT ROWID`);
+  const providers = 'SELECT DISTINCT provider FROM ref_blobs WHERE provider IS NOT NULL';
+  for (const { provider } of db.all<{ provider: string }>(providers)) {
+    const place = repository(provider);
+    if (place === undefined) continue;
+    const sql = 'INSERT INTO blob_places SELECT ref, digest, 0, ?, ? FROM ref_blobs WHERE provider = ?';
+    db.run(sql, place.kind, placeText(place), provider);
+  }
+  // Of a ref whose place is its own name it is not known who delivered its blobs; they are asked for again.
+  const unknown = `place = '' OR place IN (SELECT id FROM refs)`;
+  for (const { name } of db.all<{ name: string }>(
+    `SELECT place AS name FROM refs WHERE NOT (${unknown}) UNION SELECT place FROM blob_deliveries WHERE NOT (${unknown})`,
+  )) {
+    const place = repository(name);
+    if (place === undefined) continue;
+    const moved = 'INSERT INTO blob_deliveries_next SELECT digest, scope, ?, ? FROM blob_deliveries WHERE place = ?';
+    db.run(moved, place.kind, placeText(place), name);
+    db.run('UPDATE refs SET place = ? WHERE place = ?', placesName([place]), name);
+  }
+  db.run('DROP TABLE blob_deliveries');
+  db.run('ALTER TABLE blob_deliveries_next RENAME TO blob_deliveries');
+  db.run('ALTER TABLE ref_blobs DROP COLUMN provider');
+}
 
 /**
  * What a ref is: being written on its parent, or that once it is done; one layer with all that its parent only keeps the files of; its parents one above the
@@ -126,7 +175,7 @@ export interface RefRow {
   readonly size: number | null;
   /** Of layers that were given: what they and those below are said to be; see {@link layerChain}. */
   readonly chain_id: string | null;
-  /** Repository that is to deliver its layer; empty where it was made here. */
+  /** Names the places that are to deliver its layer, see {@link placesName}; empty where it was made here. */
   readonly place: string;
   readonly diff_id: string | null;
   readonly stored: number;
@@ -141,10 +190,8 @@ export interface BlobRow {
   readonly type: 'gzip' | 'zstd' | 'uncompressed';
   readonly diff_id: string;
   readonly origin: 'given' | 'made';
-  /** Whether the bytes in the content store are this ref's: made here, or delivered by its place. Those that others brought do not count. */
+  /** Whether the bytes in the content store are this ref's: made here, or delivered by one of its places. Those that others brought do not count. */
   readonly held: number;
-  /** Registry reference that a given blob can be had from. */
-  readonly provider: string | null;
 }
 
 /** Whether the ref is had again by its blob, and not by those of others. */

@@ -14,6 +14,7 @@ import {
 } from '../../base/index.ts';
 import type { RefOptions } from '../ports.ts';
 import { changedRefs, openChanges } from './changes.ts';
+import { fromPlaces } from './fetching.ts';
 import type { KnownLayers } from './layers-of.ts';
 import { type Losses, layerFailure, pullFailure } from './losses.ts';
 import type { RefRecords } from './records.ts';
@@ -34,7 +35,7 @@ export class Unlazier {
   readonly #unpacks = new SharedWork<void, RefOptions>();
   /** The limits of unpackings that failed on one. */
   readonly #overLimits = new WeakMap<object, BuildLimits>();
-  readonly #places = new KeyedSemaphore(MAX_PULLS);
+  readonly #permits = new KeyedSemaphore(MAX_PULLS);
 
   constructor(records: RefRecords, losses: Losses) {
     this.#records = records;
@@ -117,7 +118,7 @@ export class Unlazier {
     const pulled = this.#pulls.run(key, { ...options }, options, work);
     return pulled.then(
       (path) => {
-        // Another ref of the same scope and place may have done the work.
+        // Another ref of the same scope and places may have done the work.
         if (blob.held === 0) this.#records.setHeld(row.id, blob.digest, true);
         return path;
       },
@@ -137,23 +138,25 @@ export class Unlazier {
     const digest = blob.digest as Digest;
     const descriptor = JSON.parse(blob.descriptor) as Descriptor;
     if (records.isHere(row, blob)) return content.path(digest);
-    const provider = records.provider(blob, row.scope);
-    if (provider === undefined) throw gone(row, digest);
-    const [host] = provider.reference.split('/', 1);
-    const [client = ''] = [...participants][0]?.sessions() ?? [];
-    using _place = await this.#places.acquire(JSON.stringify([row.scope, client, host]), { signal });
     const report = (current: number, completed: boolean) => {
       for (const { onProgress } of onePerBuild(participants))
         onProgress?.({ id: digest, current, total: descriptor.size, completed });
     };
     const sessions = () => [...new Set([...participants].flatMap((p) => p.sessions()))];
-    report(0, false);
-    const stream = await provider.open(descriptor, { signal, sessions });
-    const counted = stream.pipeThrough(counter((bytes) => report(bytes, false)));
-    await content.ingest(counted, { digest, size: descriptor.size }, { signal });
-    records.deliver(digest, row.scope, row.place);
-    report(descriptor.size, true);
-    return content.path(digest);
+    const path = await fromPlaces(records.places, blob, { signal }, async (fetcher, place) => {
+      const [client = ''] = sessions();
+      const key = JSON.stringify([row.scope, client, fetcher.host(place)]);
+      using _permit = await this.#permits.acquire(key, { signal });
+      report(0, false);
+      const stream = await fetcher.open(place, descriptor, { signal, sessions });
+      const counted = stream.pipeThrough(counter((bytes) => report(bytes, false)));
+      await content.ingest(counted, { digest, size: descriptor.size }, { signal });
+      records.places.deliver(digest, row.scope, place);
+      report(descriptor.size, true);
+      return content.path(digest);
+    });
+    if (path === undefined) throw gone(row, digest);
+    return path;
   }
 
   /** The snapshot of a merge or a diff: of the layers' own directories, as far as they may lie there as they are. */

@@ -9,7 +9,7 @@ import {
   type Platform,
   parseImageReference,
 } from '../../../base/index.ts';
-import type { ImmutableRef, LazyProvider, RecordType, RefManager } from '../../../cache/ports.ts';
+import type { BlobFetcher, BlobPlace, ImmutableRef, RecordType, RefManager } from '../../../cache/ports.ts';
 import type { OpContext } from '../../../solver/ports.ts';
 import { numberAttr, type SourceFactory, type SourceInstance, type SourceKey, type SourceRequest } from '../source.ts';
 import type { ImageResolver, ResolutionMemo, ResolvedImage, ResolveMode } from './resolver.ts';
@@ -29,12 +29,13 @@ export function imageSource(options: ImageSourceOptions): SourceFactory {
   return (request) => new ImageSource(options, request);
 }
 
-/** Reads layers of `reference` with the credentials of a build that wants them now; also for refs known from an earlier life. */
-export function layerProvider(resolver: ImageResolver, reference: string): LazyProvider {
+/** Reads blobs of repositories with the credentials of a build that wants them now. */
+export function registryFetcher(resolver: ImageResolver): BlobFetcher<Extract<BlobPlace, { kind: 'registry' }>> {
   return {
-    reference,
-    open: (descriptor, { sessions, signal }) =>
-      resolver.repository(reference, sessions()).openBlob(descriptor, { signal }),
+    lasting: true,
+    host: ({ host }) => host,
+    open: ({ host, repository }, descriptor, { sessions, signal }) =>
+      resolver.repository({ domain: host, path: repository }, sessions()).openBlob(descriptor, { signal }),
   };
 }
 
@@ -92,11 +93,12 @@ class ImageSource implements SourceInstance {
 
   async snapshot(context: OpContext): Promise<ImmutableRef> {
     const { layers, reference, root } = await this.#resolve(context);
-    const { resolver, refs } = this.#options;
+    const { refs } = this.#options;
+    const { domain, path } = parseImageReference(reference);
     const pinned = reference.includes('@') ? reference : `${reference}@${root.digest}`;
     return await refs.fromLayers(this.#layerLimit === undefined ? layers : layers.slice(0, this.#layerLimit), {
       signal: context.signal,
-      provider: layerProvider(resolver, pinned),
+      places: [{ kind: 'registry', host: domain, repository: path }],
       description: `pulled from ${pinned}`,
       scope: context.scope,
       ...(this.#recordType === undefined ? {} : { recordType: this.#recordType }),

@@ -1,4 +1,4 @@
-export { type ImageSourceOptions, imageSource, layerProvider } from './image-source.ts';
+export { type ImageSourceOptions, imageSource, registryFetcher } from './image-source.ts';
 export {
   ImageResolver,
   type ImageResolverOptions,

@@ -5,6 +5,7 @@ import {
   type Descriptor,
   type Digest,
   formatImageReference,
+  type ImageReference,
   invalidArgument,
   isDigest,
   KeyedMutex,
@@ -121,9 +122,9 @@ export class ImageResolver {
     return { reference: name, root, ...(await this.#descend(root, query)) };
   }
 
-  /** The repository of a reference with the credentials of these sessions, for reading its layers. */
-  repository(reference: string, sessions: readonly string[]): Repository {
-    return this.#options.client.repository(parseImageReference(reference), this.#options.credentials(sessions));
+  /** A repository with the credentials of these sessions, for reading its layers. */
+  repository(name: Pick<ImageReference, 'domain' | 'path'>, sessions: readonly string[]): Repository {
+    return this.#options.client.repository(name, this.#options.credentials(sessions));
   }
 
   async #root(reference: string, query: Query): Promise<Descriptor> {
