@@ -1,4 +1,4 @@
-import { invalidArgument } from './errors.ts';
+import { CodedError } from './errors.ts';
 
 /** One step of a compiled pattern. `star` never crosses `/`, `globstar` is `.*`, `parents` is "any directories, also none". */
 export type GlobToken =
@@ -13,7 +13,7 @@ const SLASH = 0x2f;
 
 /** @throws CodedError invalid_argument: the field's error for a pattern that is no pattern. */
 function badPattern(pattern: string): Error {
-  return invalidArgument(`syntax error in pattern ${JSON.stringify(pattern)}`, { reason: 'BAD_PATTERN' });
+  return CodedError.of('BAD_PATTERN', `syntax error in pattern ${JSON.stringify(pattern)}`);
 }
 
 /** Reads the character class that starts after `[` at `start`; returns the token and the index after `]`. */

@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import { invalidArgument } from './errors.ts';
+import { CodedError } from './errors.ts';
 import { type GlobToken, matchGlob, matchTokens, parseClass, toCodes } from './glob.ts';
 
 /** What a directory's patterns said, handed on to its children: one bit for each pattern. Empty at the root. */
@@ -105,7 +105,7 @@ function compilePattern(source: string): Pattern | undefined {
   text = cleanPath(text);
   const negated = text.startsWith('!');
   if (negated) {
-    if (text === '!') throw invalidArgument('illegal exclusion pattern: "!"', { reason: 'BAD_PATTERN' });
+    if (text === '!') throw CodedError.of('BAD_PATTERN', 'illegal exclusion pattern: "!"');
     text = text.slice(1);
   }
   matchGlob(text, '.');

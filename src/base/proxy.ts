@@ -1,5 +1,5 @@
 import { BlockList, isIP } from 'node:net';
-import { invalidArgument } from './errors.ts';
+import { CodedError } from './errors.ts';
 import { isLoopback } from './loopback.ts';
 
 /** Through which proxy connections leave the machine, as the environment says; plain data, so that it can be handed to a thread. */
@@ -47,8 +47,7 @@ export function proxySettings(env: Environment): ProxySettings {
     if (value === '') return undefined;
     const text = value.includes('://') ? value : `http://${value}`;
     if (!URL.canParse(text) || !/^(?:https?|socks5h?):$/.test(new URL(text).protocol) || new URL(text).hostname === '')
-      throw invalidArgument(`the environment variable ${given} names no proxy`, {
-        reason: 'PROXY',
+      throw CodedError.of('PROXY', `the environment variable ${given} names no proxy`, {
         hint: 'give http://, https:// or socks5://, then [user:password@]host:port',
       });
     return text;

@@ -273,9 +273,7 @@ export function parseIgnoreText(text: string, name: string): string[] {
 
 async function readWhole(ref: FrontendRef, path: string, options: CallOptions): Promise<Uint8Array> {
   const tooLarge = () =>
-    new CodedError('out_of_range', `${path} exceeds maximum allowed size of ${MAX_FILE_BYTES} bytes`, {
-      reason: 'DOCKERFILE_TOO_LARGE',
-    });
+    CodedError.of('DOCKERFILE_TOO_LARGE', `${path} exceeds maximum allowed size of ${MAX_FILE_BYTES} bytes`);
   let size = 0;
   try {
     ({ size } = await ref.statFile(path, options));
@@ -316,10 +314,9 @@ export async function readOptional(
 
 function unreadable(error: unknown, filename: string): CodedError {
   if (error instanceof CodedError && error.code === 'not_found' && !isSourceFailure(error))
-    return invalidArgument(`failed to read dockerfile: ${error.message}`, {
+    return CodedError.of('DOCKERFILE_NOT_FOUND', `failed to read dockerfile: ${error.message}`, {
       cause: error,
       details: error.details,
-      reason: 'DOCKERFILE_NOT_FOUND',
       hint: `Is there a ${filename} where the build looks for it? Its name is set with the option filename.`,
     });
   return annotate(error, 'failed to read dockerfile');

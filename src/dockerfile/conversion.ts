@@ -189,10 +189,10 @@ class Converter {
     if (wanted === '') return this.#table.all.at(-1)!;
     const found = this.#table.byName(wanted);
     if (found !== undefined) return found;
-    throw new CodedError(
-      'invalid_argument',
+    throw CodedError.of(
+      'DOCKERFILE_TARGET_NOT_FOUND',
       `target stage ${quote(wanted)} could not be found${didYouMean(wanted, this.#table.names())}`,
-      { reason: 'DOCKERFILE_TARGET_NOT_FOUND', hint: 'Name a stage that a FROM … AS line of the Dockerfile gives.' },
+      { hint: 'Name a stage that a FROM … AS line of the Dockerfile gives.' },
     );
   }
 

@@ -101,8 +101,7 @@ export class Linter {
   /** @throws CodedError when findings are to fail the build and there are some */
   assertClean(): void {
     if (this.#options.error && this.#called.size > 0)
-      throw new CodedError('failed_precondition', `lint violation found for rules: ${[...this.#called].join(', ')}`, {
-        reason: 'DOCKERFILE_LINT',
+      throw CodedError.of('DOCKERFILE_LINT', `lint violation found for rules: ${[...this.#called].join(', ')}`, {
         hint: 'Mend the warnings above, or set error=false in the check directive.',
       });
   }

@@ -1,4 +1,4 @@
-import { invalidArgument } from '../base/index.ts';
+import { CodedError } from '../base/index.ts';
 
 /**
  * Capability ids of LLB that a builder advertises, all enabled (research wire-facts 3.2). `soruce.http.uidgid` is spelled as the clients spell it.
@@ -103,9 +103,9 @@ const known = new Set([...LLB_CAPS, ...ACCEPTED]);
 export function assertKnownCaps(caps: Iterable<string>): void {
   for (const cap of caps) {
     if (!known.has(cap))
-      throw invalidArgument(`requested experimental feature ${cap} is not supported by build server`, {
-        reason: 'UNKNOWN_CAPABILITY',
-        hint: 'The client is newer than this builder: update the builder, or do without the feature.',
-      });
+      throw CodedError.of(
+        'UNKNOWN_CAPABILITY',
+        `requested experimental feature ${cap} is not supported by build server`,
+      );
   }
 }

@@ -1,4 +1,4 @@
-import { invalidArgument } from '../base/index.ts';
+import { CodedError, invalidArgument } from '../base/index.ts';
 import { encodeDefinition, git as gitSource, parseGitUrl } from '../llb/index.ts';
 import type { NamedContext, Source } from '../resources/index.ts';
 import { inlineDefinition } from './inline.ts';
@@ -83,8 +83,7 @@ function planGit(
     throw invalidArgument(`${field}.secretRef: a key for git over ssh comes from a Secret, which only a cluster has`);
   const knownSshHosts = values.knownHosts.get(secretRef.name);
   if (knownSshHosts === undefined)
-    throw invalidArgument(`${field}.secretRef: the Secret ${secretRef.name} has no known_hosts`, {
-      reason: 'KNOWN_HOSTS_MISSING',
+    throw CodedError.of('KNOWN_HOSTS_MISSING', `${field}.secretRef: the Secret ${secretRef.name} has no known_hosts`, {
       hint: `add the line that ssh-keyscan ${host} prints under the key known_hosts, once it is checked`,
     });
   const id = `git-${secretRef.name}`;

@@ -14,9 +14,5 @@ const UNBUILT: readonly (readonly [string, (spec: BuildSpec) => boolean])[] = [
 
 export function refuseUnbuilt(spec: BuildSpec): void {
   const used = UNBUILT.filter(([, uses]) => uses(spec)).map(([name]) => name);
-  if (used.length > 0)
-    throw new CodedError('unimplemented', `${used.join(', ')}: not built yet`, {
-      reason: 'FIELD_NOT_BUILT',
-      hint: 'remove the field; docs/unproven.md and the changelog say what exists',
-    });
+  if (used.length > 0) throw CodedError.of('FIELD_NOT_BUILT', `${used.join(', ')}: not built yet`);
 }

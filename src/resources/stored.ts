@@ -12,10 +12,8 @@ export function parseStored<S extends z.ZodType>(schema: S, value: unknown): z.o
   const unknown = first.error.issues.filter(({ code }) => code === 'unrecognized_keys');
   const known = unknown.length === 0 ? first : schema.safeParse(without(value, unknown));
   if (known.success) return known.data;
-  throw new CodedError('invalid_argument', `the object does not fit its schema:\n${describeIssues(known.error)}`, {
+  throw CodedError.of('OBJECT_MALFORMED', `the object does not fit its schema:\n${describeIssues(known.error)}`, {
     cause: known.error,
-    reason: 'OBJECT_MALFORMED',
-    hint: 'do the CRDs belong to this version? Apply crds/ of it',
   });
 }
 

@@ -133,10 +133,7 @@ export class Cgroup {
     const end = performance.now() + timeoutMs;
     for (let pids = this.pids(); pids.length > 0; pids = this.pids()) {
       if (performance.now() > end) {
-        throw new CodedError('deadline_exceeded', `cgroup ${this.name}: processes ${pids.join(', ')} do not end`, {
-          reason: 'SYS_UNKILLABLE',
-          hint: 'they wait in the kernel, e.g. on a dead network file system',
-        });
+        throw CodedError.of('SYS_UNKILLABLE', `cgroup ${this.name}: processes ${pids.join(', ')} do not end`);
       }
       for (const pid of pids) {
         killed.add(pid);

@@ -16,9 +16,8 @@ export function lockFile(path: string): Disposable {
       const error = sysError('flock', path);
       if (!hasErrno(error, 'EAGAIN', 'EWOULDBLOCK')) throw error;
       const holder = readFileSync(fd, 'utf8').trim();
-      throw new CodedError('failed_precondition', `${path}: in use by process ${holder || 'unknown'}`, {
+      throw CodedError.of('SYS_LOCKED', `${path}: in use by process ${holder || 'unknown'}`, {
         cause: error,
-        reason: 'SYS_LOCKED',
         hint: 'stop that process, or choose another state directory',
       });
     }

@@ -1,4 +1,4 @@
-import { invalidArgument } from '../../base/index.ts';
+import { CodedError } from '../../base/index.ts';
 
 /** A private key that an agent signs with. */
 export interface SshKey {
@@ -17,17 +17,15 @@ export async function parseSshKey(text: string): Promise<SshKey> {
   const parsed = ssh2.utils.parseKey(text.trim() === '' ? 'none' : `${text.trim()}\n`);
   const key = Array.isArray(parsed) ? parsed[0] : parsed;
   if (key === undefined || key instanceof Error)
-    throw invalidArgument(
+    throw CodedError.of(
+      'SSH_KEY',
       key instanceof Error && /passphrase|encrypted/i.test(key.message)
         ? 'the ssh key has a passphrase'
         : 'not a private ssh key',
-      { reason: 'SSH_KEY', hint: 'give a private key without passphrase, as ssh-keygen -N "" makes it' },
+      { hint: 'give a private key without passphrase, as ssh-keygen -N "" makes it' },
     );
   if (!key.isPrivateKey())
-    throw invalidArgument('not a private ssh key but a public one', {
-      reason: 'SSH_KEY',
-      hint: 'give the file without .pub',
-    });
+    throw CodedError.of('SSH_KEY', 'not a private ssh key but a public one', { hint: 'give the file without .pub' });
   return {
     type: key.type,
     publicBlob: key.getPublicSSH(),

@@ -1,4 +1,4 @@
-import { invalidArgument } from '../../base/index.ts';
+import { CodedError } from '../../base/index.ts';
 import { encodeName } from '../../sys/index.ts';
 
 /** The order of a listing: bytewise with `/` below everything, so that a directory's entries follow it at once. */
@@ -43,7 +43,5 @@ export function assertCleanPath(path: string): void {
     path.includes('\0') ||
     path.split('/').some((part) => part === '' || part === '.' || part === '..')
   )
-    throw invalidArgument(`file transfer: path ${JSON.stringify(path.slice(0, 200))} is not allowed`, {
-      reason: 'BAD_PATH',
-    });
+    throw CodedError.of('BAD_PATH', `file transfer: path ${JSON.stringify(path.slice(0, 200))} is not allowed`);
 }

@@ -35,12 +35,7 @@ export function watchHealth(session: Session, options: HealthOptions): void {
         if (toCodedError(error).code === 'unimplemented') failures = 0;
         else if (++failures > allowed) {
           options.logger.warn('session does not answer', { err: error });
-          session.close(
-            new CodedError('unavailable', 'the build client does not answer', {
-              cause: error,
-              reason: 'SESSION_UNHEALTHY',
-            }),
-          );
+          session.close(CodedError.of('SESSION_UNHEALTHY', 'the build client does not answer', { cause: error }));
           return;
         }
       }

@@ -91,9 +91,7 @@ export class SessionRegistry implements AsyncDisposable {
       close: (reason) => tunnel.close(reason),
     };
     this.#sessions.set(id, { session, tunnel });
-    older?.tunnel.close(
-      new CodedError('unavailable', `session ${id} has connected anew`, { reason: 'SESSION_REPLACED' }),
-    );
+    older?.tunnel.close(CodedError.of('SESSION_REPLACED', `session ${id} has connected anew`));
     log.debug('session connected', { methods: methods.size, peer: call.peer.address });
     tunnel.closed.addEventListener(
       'abort',
@@ -161,8 +159,7 @@ export class SessionRegistry implements AsyncDisposable {
     const waitMs = options.waitMs ?? (this.isLogical(wanted) ? this.#graceLeft(wanted) : LOOKUP_WAIT_MS);
     const session = await this.#wait([wanted], options.signal, waitMs);
     if (session !== undefined) return session;
-    throw new CodedError('not_found', `no active session for ${wanted}`, {
-      reason: 'NO_SESSION',
+    throw CodedError.of('NO_SESSION', `no active session for ${wanted}`, {
       hint: 'the build client is gone; run the build again',
     });
   }

@@ -361,16 +361,13 @@ class ProxyCall implements RawCall {
 }
 
 function sessionClosed(cause?: unknown): CodedError {
-  return new CodedError('unavailable', 'no active session: the build client has left', {
-    reason: 'SESSION_CLOSED',
-    hint: 'keep the build client running until the build ends',
+  return CodedError.of('SESSION_CLOSED', 'no active session: the build client has left', {
     ...(cause === undefined ? {} : { cause }),
   });
 }
 
 function sessionLost(cause: unknown): CodedError {
-  return new CodedError('unavailable', 'the session was lost, its thread in the builder has failed', {
-    reason: 'SESSION_LOST',
+  return CodedError.of('SESSION_LOST', 'the session was lost, its thread in the builder has failed', {
     hint: 'run the build again',
     cause,
   });

@@ -78,9 +78,6 @@ function resolveOp(vertex: Vertex<VertexOp>, options: OpResolverOptions): Op<Imm
     case 'diff':
       return diffOp(op.body.diff, { refs, hasher, resultOf: refResult, name: vertex.name });
     default:
-      throw new CodedError('unimplemented', `ops of the kind ${op.body.kind} are not supported by this builder yet`, {
-        fault: 'user',
-        reason: 'NOT_BUILT',
-      });
+      throw CodedError.of('NOT_BUILT', `ops of the kind ${op.body.kind} are not supported by this builder yet`);
   }
 }

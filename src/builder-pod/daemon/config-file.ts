@@ -157,8 +157,7 @@ export function parseConfigFile(text: string, file: string): ConfigFile {
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0]!;
   const key = issue.path.map(String).join('.');
-  throw new CodedError('invalid_argument', `${file}: ${key === '' ? '' : `${key}: `}${issue.message}`, {
-    reason: 'CONFIG_INVALID',
+  throw CodedError.of('CONFIG_INVALID', `${file}: ${key === '' ? '' : `${key}: `}${issue.message}`, {
     hint: 'the keys are those of buildkitd.toml',
   });
 }

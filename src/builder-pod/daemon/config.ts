@@ -159,10 +159,7 @@ function refuseUnbuilt(flags: Flags, file: ConfigFile): void {
   ];
   for (const [asked, what] of refused) {
     if (!asked) continue;
-    throw new CodedError('unimplemented', `${what}: not supported by this builder yet`, {
-      fault: 'user',
-      reason: 'NOT_BUILT',
-    });
+    throw CodedError.of('NOT_BUILT', `${what}: not supported by this builder yet`);
   }
 }
 
@@ -170,9 +167,7 @@ function refuseUnbuilt(flags: Flags, file: ConfigFile): void {
 function refuseCni(flags: Flags, oci: OciConfig, usual: string): void {
   const path = flags['oci-cni-config-path'] ?? oci.cniConfigPath ?? usual;
   if ((flags['oci-worker-net'] ?? oci.networkMode ?? 'auto') !== 'auto' || path === '' || !existsSync(path)) return;
-  throw new CodedError('unimplemented', `CNI networks (${path} is there): not supported by this builder yet`, {
-    fault: 'user',
-    reason: 'NOT_BUILT',
+  throw CodedError.of('NOT_BUILT', `CNI networks (${path} is there): not supported by this builder yet`, {
     hint: 'choose what steps get instead: networkMode = "host" (the builder\'s own network) or "none", also as --oci-worker-net',
   });
 }
@@ -266,9 +261,7 @@ function networkMode(text: string): NetworkMode {
   const wanted = text === 'auto' ? 'host' : text;
   const mode = NETWORK_MODES.find((known) => known === wanted);
   if (mode !== undefined) return mode;
-  throw new CodedError('unimplemented', `network mode ${text} is not supported by this builder yet`, {
-    fault: 'user',
-    reason: 'NOT_BUILT',
+  throw CodedError.of('NOT_BUILT', `network mode ${text} is not supported by this builder yet`, {
     hint: `modes are auto, ${NETWORK_MODES.join(' and ')}`,
   });
 }

@@ -379,7 +379,7 @@ export class Build {
 }
 
 function unsupported(what: string): CodedError {
-  return new CodedError('unimplemented', `${what} are not supported yet`, { fault: 'user', reason: 'NOT_BUILT' });
+  return CodedError.of('NOT_BUILT', `${what} are not supported yet`);
 }
 
 /** The error with the frontend that it came from; where one frontend has asked another, with the inner one. */

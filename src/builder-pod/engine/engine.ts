@@ -168,7 +168,7 @@ export class Engine implements AsyncDisposable {
     } finally {
       clearTimeout(timer);
     }
-    throw new CodedError('not_found', `no such job ${ref}`, { fault: 'user', reason: 'BUILD_UNKNOWN' });
+    throw CodedError.of('BUILD_UNKNOWN', `no such job ${ref}`);
   }
 
   /** Whether {@link build} throws what the build was refused for. */

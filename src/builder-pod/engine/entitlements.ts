@@ -8,19 +8,15 @@ export function grantEntitlements(asked: readonly string[], allowed: ReadonlySet
   for (const entitlement of asked) {
     const name = entitlement.split('=')[0]!;
     if (!KNOWN.includes(name)) {
-      throw new CodedError('invalid_argument', `invalid entitlement ${entitlement}`, {
-        reason: 'ENTITLEMENT_UNKNOWN',
+      throw CodedError.of('ENTITLEMENT_UNKNOWN', `invalid entitlement ${entitlement}`, {
         hint: `there are ${KNOWN.join(' and ')}`,
       });
     }
     if (!allowed.has(name)) {
-      throw new CodedError(
-        'permission_denied',
+      throw CodedError.of(
+        'ENTITLEMENT_NOT_ALLOWED',
         `granting entitlement ${entitlement} is not allowed by build daemon configuration`,
-        {
-          reason: 'ENTITLEMENT_NOT_ALLOWED',
-          hint: `start the daemon with --allow-insecure-entitlement ${name}`,
-        },
+        { hint: `start the daemon with --allow-insecure-entitlement ${name}` },
       );
     }
   }
@@ -45,8 +41,7 @@ export function requireEntitlements(
   ];
   for (const name of needs) {
     if (granted.has(name)) continue;
-    throw new CodedError('permission_denied', `${name} is not allowed`, {
-      reason: 'ENTITLEMENT_MISSING',
+    throw CodedError.of('ENTITLEMENT_MISSING', `${name} is not allowed`, {
       hint: `ask for it: buildctl build --allow ${name}`,
       details,
     });

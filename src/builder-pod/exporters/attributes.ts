@@ -4,7 +4,6 @@ import {
   formatImageReference,
   formatPlatform,
   type ImageReference,
-  invalidArgument,
   type Platform,
   parseImageReference,
   parsePlatform,
@@ -59,10 +58,11 @@ export class ExportOptions {
     if (TRUE.has(value)) return true;
     if (FALSE.has(value)) return false;
     const what = saying?.(value) ?? `non-bool value specified for ${key}`;
-    throw invalidArgument(`${what}: strconv.ParseBool: parsing ${JSON.stringify(value)}: invalid syntax`, {
-      reason: 'EXPORT_ATTRIBUTE',
-      hint: `write ${key}=true or ${key}=false`,
-    });
+    throw CodedError.of(
+      'EXPORT_ATTRIBUTE',
+      `${what}: strconv.ParseBool: parsing ${JSON.stringify(value)}: invalid syntax`,
+      { hint: `write ${key}=true or ${key}=false` },
+    );
   }
 
   /** Refuses what is no boolean in options that have no effect otherwise; they still count as not asked for. @throws CodedError invalid_argument */
@@ -77,9 +77,9 @@ export class ExportOptions {
     const value = this.text(key);
     if (value === undefined) return undefined;
     if (/^[+-]?\d{1,15}$/.test(value)) return Number(value);
-    throw invalidArgument(
+    throw CodedError.of(
+      'EXPORT_ATTRIBUTE',
       `non-integer value ${value} specified for ${key}: strconv.ParseInt: parsing ${JSON.stringify(value)}: invalid syntax`,
-      { reason: 'EXPORT_ATTRIBUTE' },
     );
   }
 
@@ -93,9 +93,8 @@ export class ExportOptions {
   refuse(...keys: readonly string[]): void {
     for (const key of keys)
       if (this.boolean(key, false))
-        throw new CodedError('unimplemented', `${key} is not supported by this builder`, {
-          fault: 'user',
-          reason: 'EXPORT_ATTRIBUTE',
+        throw CodedError.of('EXPORT_ATTRIBUTE', `${key} is not supported by this builder`, {
+          code: 'unimplemented',
           hint: `leave ${key} out`,
         });
   }
@@ -151,10 +150,11 @@ export function parseEpoch(value: string, name: string): Epoch {
   if (value === '') return { seconds: undefined };
   const seconds = /^[+-]?\d{1,12}$/.test(value) ? Number(value) : Number.NaN;
   if (seconds >= EPOCHS.min && seconds <= EPOCHS.max) return { seconds };
-  throw invalidArgument(`invalid ${name}: strconv.ParseInt: parsing ${JSON.stringify(value)}: invalid syntax`, {
-    reason: 'EXPORT_ATTRIBUTE',
-    hint: 'give whole seconds since 1970-01-01T00:00:00Z',
-  });
+  throw CodedError.of(
+    'EXPORT_ATTRIBUTE',
+    `invalid ${name}: strconv.ParseInt: parsing ${JSON.stringify(value)}: invalid syntax`,
+    { hint: 'give whole seconds since 1970-01-01T00:00:00Z' },
+  );
 }
 
 /** How layers shall be packed. `oci`: whether OCI media types were asked for; undefined when nothing was said. */
@@ -173,17 +173,16 @@ export function compressionOf(options: ExportOptions, oci: boolean | undefined):
     case 'estargz':
     case 'nydus':
       if (oci === false)
-        throw invalidArgument(`exporter option "compression=${type}" conflicts with "oci-mediatypes=false"`, {
-          reason: 'EXPORT_COMPRESSION',
-        });
-      throw new CodedError('unimplemented', `compression ${type} is not supported`, {
-        fault: 'user',
-        reason: 'EXPORT_COMPRESSION',
+        throw CodedError.of(
+          'EXPORT_COMPRESSION',
+          `exporter option "compression=${type}" conflicts with "oci-mediatypes=false"`,
+        );
+      throw CodedError.of('EXPORT_COMPRESSION', `compression ${type} is not supported`, {
+        code: 'unimplemented',
         hint: 'use gzip, zstd or uncompressed',
       });
     default:
-      throw invalidArgument(`unsupported compression type ${type}`, {
-        reason: 'EXPORT_COMPRESSION',
+      throw CodedError.of('EXPORT_COMPRESSION', `unsupported compression type ${type}`, {
         hint: 'use gzip, zstd or uncompressed',
       });
   }
@@ -210,13 +209,12 @@ export function imageNames(
     if (name === '') continue;
     const reference = imageName(name, failing);
     if (byDigest && (reference.tag !== undefined || reference.digest !== undefined))
-      throw invalidArgument(`failed to push ${name}: can't push tagged ref ${name} by digest`, {
-        reason: 'EXPORT_NAME',
+      throw CodedError.of('EXPORT_NAME', `failed to push ${name}: can't push tagged ref ${name} by digest`, {
         hint: 'leave the tag out, or push-by-digest',
       });
     const complete = byDigest ? reference : withDefaultTag(reference);
     const full = formatImageReference(complete);
-    if (seen.has(full)) throw invalidArgument(`image name ${full} is given twice`, { reason: 'EXPORT_NAME' });
+    if (seen.has(full)) throw CodedError.of('EXPORT_NAME', `image name ${full} is given twice`);
     seen.add(full);
     names.push(complete);
   }
@@ -250,8 +248,7 @@ export function parseAnnotations(entries: Iterable<readonly [string, string]>): 
     const match = ANNOTATION.exec(name);
     if (match === null) continue;
     const [, target = 'manifest', platform, key = ''] = match;
-    if (!TARGETS.has(target))
-      throw invalidArgument(`unrecognized annotation type ${target}`, { reason: 'EXPORT_ANNOTATION' });
+    if (!TARGETS.has(target)) throw CodedError.of('EXPORT_ANNOTATION', `unrecognized annotation type ${target}`);
     found.push({
       target: target as AnnotationTarget,
       platform: platform === undefined ? undefined : formatPlatform(parsePlatform(platform)),
@@ -270,18 +267,15 @@ export function checkAnnotations(
   const there = new Set(image.platforms.map(formatPlatform));
   for (const { platform, target } of all) {
     if (platform !== undefined && !there.has(platform))
-      throw invalidArgument(`invalid annotation: no platform ${platform} found in source`, {
-        reason: 'EXPORT_ANNOTATION',
+      throw CodedError.of('EXPORT_ANNOTATION', `invalid annotation: no platform ${platform} found in source`, {
         hint: `the result has ${[...there].join(', ')}`,
       });
     if (!image.oci && target !== 'manifest')
-      throw invalidArgument('cannot export annotations with "oci-mediatypes=false"', {
-        reason: 'EXPORT_ANNOTATION',
+      throw CodedError.of('EXPORT_ANNOTATION', 'cannot export annotations with "oci-mediatypes=false"', {
         hint: 'set oci-mediatypes=true',
       });
     if (!image.isIndex && target.startsWith('index'))
-      throw invalidArgument('index annotations not supported for single platform export', {
-        reason: 'EXPORT_ANNOTATION',
+      throw CodedError.of('EXPORT_ANNOTATION', 'index annotations not supported for single platform export', {
         hint: 'annotate the manifest, or build for several platforms',
       });
   }

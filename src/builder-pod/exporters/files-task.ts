@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import { CodedError, invalidArgument } from '../../base/index.ts';
+import { CodedError } from '../../base/index.ts';
 import { openRoot, type Root, type TaskContext } from '../../sys/index.ts';
 
 export interface TreeFiles {
@@ -10,8 +10,7 @@ export interface TreeFiles {
 /** Worker task: the directory of a tree that `from` names, links resolved inside it. @throws CodedError when it is none */
 export function findSource(args: { readonly directory: string; readonly from: string }): string {
   using root = openRoot(args.directory);
-  const fail = (why: string) =>
-    new CodedError('not_found', `src=${args.from}: ${why}`, { fault: 'user', reason: 'EXPORT_ATTRIBUTE' });
+  const fail = (why: string) => CodedError.of('EXPORT_ATTRIBUTE', `src=${args.from}: ${why}`, { code: 'not_found' });
   const inside = root.resolveMissing(args.from);
   const stat = root.lstatIfAny(inside);
   if (stat === undefined) throw fail('no such file or directory');
@@ -28,9 +27,10 @@ export function checkOverlap(args: { readonly trees: readonly TreeFiles[] }, con
       context.throwIfAborted();
       const other = owners.get(path);
       if (other !== undefined)
-        throw invalidArgument(
+        throw CodedError.of(
+          'EXPORT_PLATFORM',
           `cannot overwrite ${path.slice(1)} from ${other} with ${id} when split option is disabled`,
-          { reason: 'EXPORT_PLATFORM', hint: 'leave platform-split=false out' },
+          { hint: 'leave platform-split=false out' },
         );
       owners.set(path, id);
     }

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { CodedError, invalidArgument } from '../../base/index.ts';
+import { CodedError } from '../../base/index.ts';
 import { tarTrees } from '../../oci/layers/index.ts';
 import { makeScratch, siblingModule } from '../../sys/index.ts';
 import { type Attributes, ExportOptions } from './attributes.ts';
@@ -103,20 +103,16 @@ function splitOf(options: ExportOptions): boolean | undefined {
 function sourceOf(options: ExportOptions): string | undefined {
   const from = options.text('src');
   if (from === '')
-    throw invalidArgument('empty value for src; omit it to export the entire filesystem', {
-      reason: 'EXPORT_ATTRIBUTE',
-    });
+    throw CodedError.of('EXPORT_ATTRIBUTE', 'empty value for src; omit it to export the entire filesystem');
   return from;
 }
 
 function checkMode(text: string): void {
   const mode = text.trim().toLowerCase();
   if (mode === '' || mode === 'copy') return;
-  if (mode !== 'delete')
-    throw invalidArgument(`invalid local exporter mode ${JSON.stringify(text)}`, { reason: 'EXPORT_ATTRIBUTE' });
-  throw new CodedError('unimplemented', 'local exporter mode "delete" is not supported', {
-    fault: 'user',
-    reason: 'EXPORT_ATTRIBUTE',
+  if (mode !== 'delete') throw CodedError.of('EXPORT_ATTRIBUTE', `invalid local exporter mode ${JSON.stringify(text)}`);
+  throw CodedError.of('EXPORT_ATTRIBUTE', 'local exporter mode "delete" is not supported', {
+    code: 'unimplemented',
     hint: 'use mode=copy into an empty directory',
   });
 }

@@ -1,4 +1,4 @@
-import { formatImageReference, invalidArgument } from '../../base/index.ts';
+import { CodedError, formatImageReference } from '../../base/index.ts';
 import { type AssembledExport, assembleImage, imageResponse, SEVERAL_PLATFORMS } from './assemble.ts';
 import { type Attributes, compressionOf, ExportOptions, imageNames, ociTypesOf } from './attributes.ts';
 import { exportInputs } from './inputs.ts';
@@ -35,8 +35,7 @@ export function imageExporter(
   // Names known now are checked now: a typo should not cost a build.
   if (name !== '*') imageNames(name, undefined, naming);
   if (push && !name)
-    throw invalidArgument('the image is to be pushed, but has no name', {
-      reason: 'EXPORT_NAME',
+    throw CodedError.of('EXPORT_NAME', 'the image is to be pushed, but has no name', {
       hint: 'add name=<registry>/<repository>:<tag> to the output',
     });
 

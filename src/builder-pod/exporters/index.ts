@@ -42,9 +42,7 @@ export function openExporter(
     case 'tar':
       return tarExporter(attributes, deps);
     default:
-      throw new CodedError('not_found', `exporter ${JSON.stringify(type)} could not be found`, {
-        fault: 'user',
-        reason: 'EXPORT_TYPE',
+      throw CodedError.of('EXPORT_TYPE', `exporter ${JSON.stringify(type)} could not be found`, {
         hint: 'types are image, oci, docker, local and tar',
       });
   }

@@ -1,4 +1,4 @@
-import { formatPlatform, hostPlatform, invalidArgument, normalizePlatform, type Platform } from '../../base/index.ts';
+import { CodedError, formatPlatform, hostPlatform, normalizePlatform, type Platform } from '../../base/index.ts';
 import type { ImmutableRef } from '../../cache/ports.ts';
 import { type Epoch, parseEpoch } from './attributes.ts';
 import type { ExportSource } from './ports.ts';
@@ -131,5 +131,5 @@ function platformOfConfig(config: Uint8Array | undefined): Platform | undefined 
 }
 
 function platformError(message: string, cause?: unknown) {
-  return invalidArgument(message, { reason: 'EXPORT_PLATFORM', ...(cause === undefined ? {} : { cause }) });
+  return CodedError.of('EXPORT_PLATFORM', message, { ...(cause === undefined ? {} : { cause }) });
 }

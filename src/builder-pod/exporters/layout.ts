@@ -43,8 +43,7 @@ export function layoutExporter(type: 'oci' | 'docker', attributes: Attributes, d
     const source = options.applyTo(given);
     options.tellUnused(context);
     if (type === 'docker' && (source.refs?.size ?? 0) > 0)
-      throw new CodedError('invalid_argument', 'docker exporter does not currently support exporting manifest lists', {
-        reason: 'EXPORT_PLATFORM',
+      throw CodedError.of('EXPORT_PLATFORM', 'docker exporter does not currently support exporting manifest lists', {
         hint: 'use the oci exporter',
       });
     const inputs = exportInputs(source, epoch, SEVERAL_PLATFORMS);
@@ -111,9 +110,7 @@ function blobsOf(image: AssembledExport, context: ExportContext): LayoutBlob[] {
 async function sendBlobs(blobs: readonly LayoutBlob[], deps: ExporterDeps, context: ExportContext): Promise<void> {
   const sink = await deps.contentSink?.(context.sessions(), { signal: context.signal });
   if (sink === undefined)
-    throw new CodedError('failed_precondition', 'the build client has no content store to write to', {
-      fault: 'user',
-      reason: 'EXPORT_CLIENT',
+    throw CodedError.of('EXPORT_CLIENT', 'the build client has no content store to write to', {
       hint: 'leave tar=false out',
     });
   await withRow(context, 'sending layout', async () => {

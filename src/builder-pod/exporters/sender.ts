@@ -5,9 +5,7 @@ import type { ExportContext, ExporterDeps, SessionFileSender } from './ports.ts'
 export async function requireSender(deps: ExporterDeps, context: ExportContext): Promise<SessionFileSender> {
   const sender = await deps.fileSender?.(context.sessions(), { signal: context.signal });
   if (sender !== undefined) return sender;
-  throw new CodedError('failed_precondition', 'the build client takes no files', {
-    fault: 'user',
-    reason: 'EXPORT_CLIENT',
+  throw CodedError.of('EXPORT_CLIENT', 'the build client takes no files', {
     hint: 'give the output a destination, e.g. --output type=local,dest=out',
   });
 }

@@ -56,9 +56,5 @@ export async function solveRequest(
 
 function refuse(asked: boolean, what: string, options: { readonly hint?: string } = {}): void {
   if (!asked) return;
-  throw new CodedError('unimplemented', `${what} are not supported by this builder yet`, {
-    fault: 'user',
-    reason: 'NOT_BUILT',
-    ...options,
-  });
+  throw CodedError.of('NOT_BUILT', `${what} are not supported by this builder yet`, { ...options });
 }

@@ -1,4 +1,4 @@
-import { invalidArgument } from '../../base/index.ts';
+import { CodedError } from '../../base/index.ts';
 import type { wire } from '../../builder-api/index.ts';
 
 /** Names a solve: the run it is for, which part of that, and which attempt at the part. */
@@ -18,11 +18,11 @@ export function runId(message: wire.slipway.builder.v1.SolveId.$Properties | nul
   const part = message?.part ?? '';
   const attempt = message?.attempt ?? 0;
   if (!/^[\w.-]{1,128}$/.test(uid))
-    throw invalidArgument('id.run_uid must be 1 to 128 letters, digits, dots and dashes', { reason: 'RUN_ID' });
+    throw CodedError.of('RUN_ID', 'id.run_uid must be 1 to 128 letters, digits, dots and dashes');
   if (!/^[\w.-]{0,64}$/.test(part))
-    throw invalidArgument('id.part must be at most 64 letters, digits, dots and dashes', { reason: 'RUN_ID' });
+    throw CodedError.of('RUN_ID', 'id.part must be at most 64 letters, digits, dots and dashes');
   if (!(attempt >= 1 && attempt <= MAX_ATTEMPT))
-    throw invalidArgument(`id.attempt must be from 1 to ${MAX_ATTEMPT}`, { reason: 'RUN_ID' });
+    throw CodedError.of('RUN_ID', `id.attempt must be from 1 to ${MAX_ATTEMPT}`);
   return { uid, part, attempt };
 }
 

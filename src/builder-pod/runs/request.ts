@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type AbortOptions, BUILD_LIMITS, type BuildLimits, invalidArgument } from '../../base/index.ts';
+import { type AbortOptions, BUILD_LIMITS, type BuildLimits, CodedError } from '../../base/index.ts';
 import { toNumber, type wire } from '../../builder-api/index.ts';
 import type { SolveRequest } from '../engine/index.ts';
 import { solveRequest } from '../protocol/index.ts';
@@ -85,16 +85,13 @@ export async function readStart(
   });
   if (!checked.success) {
     const [issue] = checked.error.issues;
-    throw invalidArgument(`${issue?.path.join('.')}: ${issue?.message}`, {
-      reason: 'RUN_REQUEST',
-      cause: checked.error,
-    });
+    throw CodedError.of('RUN_REQUEST', `${issue?.path.join('.')}: ${issue?.message}`, { cause: checked.error });
   }
   const { sessionId: session, writeScope, readScopes, timeoutMs, subject } = checked.data;
   const ref = buildRefOf(id);
   const solve = await solveRequest({ ...given, ref, session }, { write: writeScope, read: readScopes }, options);
   if (solve.frontend === '' && solve.definition === undefined)
-    throw invalidArgument('solve: neither a frontend nor a definition', { reason: 'RUN_REQUEST' });
+    throw CodedError.of('RUN_REQUEST', 'solve: neither a frontend nor a definition');
   const limited = { ...solve, limits: buildLimits(checked.data.limits), deferTags: true, recorded: 'outline' } as const;
   return { id, session, timeoutMs, subject, solve: limited };
 }

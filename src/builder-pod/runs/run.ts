@@ -162,17 +162,9 @@ function notOurs(error: CodedError): CodedError {
 }
 
 function timedOut(ms: number): CodedError {
-  return new CodedError('deadline_exceeded', `the build took longer than ${ms / 1000} s`, {
-    fault: 'user',
-    reason: 'RUN_TIMEOUT',
-    hint: 'give the build more time, or let it do less',
-  });
+  return CodedError.of('RUN_TIMEOUT', `the build took longer than ${ms / 1000} s`);
 }
 
 function unattached(ms: number): CodedError {
-  return new CodedError('aborted', `nobody was attached to the solve for ${ms / 1000} s`, {
-    fault: 'infrastructure',
-    reason: 'RUN_UNATTACHED',
-    hint: 'run it again; whoever started it was away',
-  });
+  return CodedError.of('RUN_UNATTACHED', `nobody was attached to the solve for ${ms / 1000} s`);
 }

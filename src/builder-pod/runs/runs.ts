@@ -2,7 +2,6 @@ import {
   type AbortOptions,
   type Clock,
   CodedError,
-  cancelledError,
   type Digest,
   type Logger,
   onAbort,
@@ -89,8 +88,7 @@ export class Runs implements AsyncDisposable {
     const key = formatRunId(id);
     if (this.#live.has(key)) return { state: RUNNING, alreadyKnown: true };
     const known = this.#find(id);
-    if (known?.state === UNKNOWN)
-      throw new CodedError('failed_precondition', `solve ${key} is over and was acknowledged`, { reason: 'RUN_OVER' });
+    if (known?.state === UNKNOWN) throw CodedError.of('RUN_OVER', `solve ${key} is over and was acknowledged`);
     if (known !== undefined) return { state: known.state, alreadyKnown: true };
     const newest = this.#options.store.newestAttempt(id);
     if (newest > id.attempt) throw superseded(id, newest);
@@ -115,7 +113,7 @@ export class Runs implements AsyncDisposable {
   /** Ends a solve, now or before it ever starts. Its tags will not be written, unless they are being written already. */
   async cancel(id: RunId, reason: string, { signal }: AbortOptions): Promise<RunState> {
     const key = formatRunId(id);
-    const error = cancelledError(reason === '' ? 'the solve was cancelled' : reason, { reason: 'RUN_CANCELLED' });
+    const error = CodedError.of('RUN_CANCELLED', reason === '' ? 'the solve was cancelled' : reason);
     const run = this.#live.get(key);
     if (run !== undefined) {
       run.end('cancelled', error);
@@ -176,7 +174,7 @@ export class Runs implements AsyncDisposable {
   /** Ends all solves without a result: to whoever asks later they are unknown. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#draining = true;
-    const error = new CodedError('unavailable', 'the builder is stopping', { reason: 'BUILDER_STOPPING' });
+    const error = CodedError.of('BUILDER_STOPPING', 'the builder is stopping');
     for (const run of this.#live.values()) run.end('stopped', error);
     for (const { controller } of this.#committing.values()) controller.abort(error);
     await Promise.allSettled([
@@ -187,18 +185,12 @@ export class Runs implements AsyncDisposable {
 
   #assertRoom(id: RunId): void {
     if (this.#draining) {
-      throw new CodedError('unavailable', 'the builder takes no new solves: it is draining', {
-        reason: 'BUILDER_DRAINING',
-        hint: 'use another builder',
-      });
+      throw CodedError.of('BUILDER_DRAINING', 'the builder takes no new solves: it is draining');
     }
     // An older attempt at the same part makes room.
     const others = [...this.#live.values()].filter((run) => !isSamePart(run.id, id)).length;
     if (others < this.#options.capacity) return;
-    throw new CodedError('resource_exhausted', `the builder has ${others} solves, as many as it takes at once`, {
-      reason: 'BUILDER_BUSY',
-      hint: 'use another builder, or try again later',
-    });
+    throw CodedError.of('BUILDER_BUSY', `the builder has ${others} solves, as many as it takes at once`);
   }
 
   /** Sees to it that no older attempt at the part goes on, or writes another tag. */
@@ -292,7 +284,7 @@ export class Runs implements AsyncDisposable {
   async #writeTags(id: RunId, known: StoredRun, controller: AbortController): Promise<StoredRun> {
     const { session, insecure, result = {} } = known;
     using _logical = session === '' ? undefined : this.#options.sessions.declareLogical(session);
-    const late = new CodedError('deadline_exceeded', 'writing the tags took too long', { reason: 'COMMIT_TIMEOUT' });
+    const late = CodedError.of('COMMIT_TIMEOUT', 'writing the tags took too long');
     const timer = setTimeout(() => controller.abort(late), COMMIT_TIMEOUT_MS);
     try {
       const images = (result.outputs ?? []).map((output, i) => ({
@@ -318,20 +310,13 @@ export class Runs implements AsyncDisposable {
 }
 
 function superseded(id: RunId, newest: number): CodedError {
-  return new CodedError('failed_precondition', `solve ${formatRunId(id)} is superseded by attempt ${newest}`, {
-    fault: 'cancelled',
-    reason: 'RUN_SUPERSEDED',
-  });
+  return CodedError.of('RUN_SUPERSEDED', `solve ${formatRunId(id)} is superseded by attempt ${newest}`);
 }
 
 function notOver(id: RunId): CodedError {
-  return new CodedError('failed_precondition', `solve ${formatRunId(id)} is not over yet`, { reason: 'RUN_NOT_OVER' });
+  return CodedError.of('RUN_NOT_OVER', `solve ${formatRunId(id)} is not over yet`);
 }
 
 function unknownRun(id: RunId): CodedError {
-  return new CodedError('not_found', `no solve ${formatRunId(id)} is known here`, {
-    fault: 'infrastructure',
-    reason: 'RUN_UNKNOWN',
-    hint: 'it was never started here, the builder has been restarted since, or its result was acknowledged',
-  });
+  return CodedError.of('RUN_UNKNOWN', `no solve ${formatRunId(id)} is known here`);
 }

@@ -34,8 +34,8 @@ export function contentSink(session: Session): ContentSink | undefined {
       await call.write(request);
       const { value, done } = await answers.next();
       if (done === true) {
-        throw new CodedError('unavailable', `the build client ended the transfer of ${digest}`, {
-          reason: 'EXPORT_CLIENT',
+        throw CodedError.of('EXPORT_CLIENT', `the build client ended the transfer of ${digest}`, {
+          code: 'unavailable',
         });
       }
       return value;

@@ -43,9 +43,9 @@ export async function withAnySession<T>(
     const awaited = ids().filter((id) => away.has(id));
     const back = awaited.length === 0 ? undefined : await registry.anyLogical(awaited, { signal });
     if (awaited.length > 0 && back === undefined) {
-      throw new CodedError('unavailable', `session ${awaited.join(', ')} did not come back`, {
+      throw CodedError.of('NO_SESSION', `session ${awaited.join(', ')} did not come back`, {
+        code: 'unavailable',
         cause: failure,
-        reason: 'NO_SESSION',
         hint: 'whoever serves the secrets and credentials of the build has been away for too long',
       });
     }
@@ -53,12 +53,7 @@ export async function withAnySession<T>(
     for (const id of awaited) tried.delete(id);
     away.clear();
   }
-  throw (
-    failure ??
-    new CodedError('not_found', 'no active session: the build has no client that could be asked', {
-      reason: 'NO_SESSION',
-    })
-  );
+  throw failure ?? CodedError.of('NO_SESSION', 'no active session: the build has no client that could be asked');
 }
 
 /** Whether a call failed because its connection went; which is known of the connection a little later than of the call. */

@@ -42,8 +42,7 @@ export class SecretProvider {
   async require(id: string, sessions: SessionIds, options: AbortOptions): Promise<Uint8Array> {
     const value = await this.get(id, sessions, options);
     if (value === undefined)
-      throw new CodedError('not_found', `secret ${id}: not found`, {
-        reason: 'SECRET_MISSING',
+      throw CodedError.of('SECRET_MISSING', `secret ${id}: not found`, {
         hint: `give it to the build, e.g. buildctl --secret id=${id},src=FILE`,
       });
     return value;

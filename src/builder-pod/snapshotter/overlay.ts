@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { type AbortOptions, CodedError, cancelledError, invalidArgument, onAbort } from '../../base/index.ts';
+import { type AbortOptions, CodedError, cancelledError, onAbort } from '../../base/index.ts';
 import type { Database } from '../../cache/metadata/index.ts';
 import type { Mount, Snapshotter } from '../../cache/ports.ts';
 import type { Trash } from '../../cache/snapshots/index.ts';
@@ -104,10 +104,7 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
     const { directory } = options;
     // An option string has no room for these, and one layer's path has 256 bytes (fsconfig(2)).
     if (/[:,\\\s]/.test(directory) || directory.length > 220) {
-      throw invalidArgument(`state directory ${directory}: overlayfs cannot name layers below it`, {
-        reason: 'SNAPSHOT_DIRECTORY',
-        hint: 'use a path of at most 200 characters without spaces, commas, colons and backslashes',
-      });
+      throw CodedError.of('SNAPSHOT_DIRECTORY', `state directory ${directory}: overlayfs cannot name layers below it`);
     }
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     this.#db.migrate('snapshots', MIGRATIONS);
@@ -180,13 +177,9 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
     const row = this.#row(keyOrName);
     const layers = this.#directories(row.id);
     if (layers.length > MAX_LAYERS) {
-      throw new CodedError(
-        'failed_precondition',
+      throw CodedError.of(
+        'SNAPSHOT_TOO_DEEP',
         `snapshot ${keyOrName} has ${layers.length} layers, overlayfs takes ${MAX_LAYERS}`,
-        {
-          reason: 'SNAPSHOT_TOO_DEEP',
-          hint: 'join steps, or copy the files into a stage from scratch',
-        },
       );
     }
     const active = row.kind === 'active';
@@ -207,9 +200,7 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
     signal.throwIfAborted();
     const row = this.#row(keyOrName);
     if (this.#isNeeded(row.id)) {
-      throw new CodedError('failed_precondition', `snapshot ${keyOrName} is the parent of others`, {
-        reason: 'SNAPSHOT_IN_USE',
-      });
+      throw CodedError.of('SNAPSHOT_IN_USE', `snapshot ${keyOrName} is the parent of others`);
     }
     this.#db.reserved(() => this.#db.run('DELETE FROM snapshots WHERE id = ?', row.id));
     this.#options.trash.discard(this.#directory(row.id));
@@ -395,10 +386,7 @@ function allowRemount(work: string): void {
 }
 
 function notFound(name: string): CodedError {
-  return new CodedError('not_found', `snapshot ${name} does not exist`, {
-    reason: 'SNAPSHOT_NOT_FOUND',
-    fault: 'infrastructure',
-  });
+  return CodedError.of('SNAPSHOT_NOT_FOUND', `snapshot ${name} does not exist`);
 }
 
 function exists(name: string): CodedError {

@@ -47,21 +47,14 @@ export function checkFormat({ root, blobs, snapshots, database }: Layout): strin
   if (existsSync(file)) {
     const [text = '', id] = readFileSync(file, 'utf8').split('\n');
     if (text === String(FORMAT) && id) return id;
-    throw new CodedError(
-      'failed_precondition',
+    throw CodedError.of(
+      'STATE_FORMAT',
       `state directory ${root} has format ${JSON.stringify(text)}, this Slipway knows ${FORMAT}`,
-      {
-        reason: 'STATE_FORMAT',
-        hint: 'run the version of Slipway that wrote it, or use another directory',
-      },
     );
   }
   const foreign = [blobs, snapshots, database].find((path) => existsSync(path));
   if (foreign !== undefined) {
-    throw new CodedError('failed_precondition', `${root} is no state directory of Slipway, but ${foreign} is there`, {
-      reason: 'STATE_FOREIGN',
-      hint: 'use an empty or a new directory',
-    });
+    throw CodedError.of('STATE_FOREIGN', `${root} is no state directory of Slipway, but ${foreign} is there`);
   }
   // By rename, so that a crash leaves no empty format file.
   const id = newId();

@@ -79,12 +79,9 @@ export class FsContentStore implements ContentStore, AsyncDisposable {
     const info = this.info(descriptor.digest);
     if (info === undefined) throw notFound(descriptor.digest);
     if (info.size !== descriptor.size) {
-      throw new CodedError(
-        'data_loss',
+      throw CodedError.of(
+        'CONTENT_SIZE_MISMATCH',
         `blob ${descriptor.digest} has ${info.size} bytes, ${descriptor.size} expected`,
-        {
-          reason: 'CONTENT_SIZE_MISMATCH',
-        },
       );
     }
     const file = createReadStream(this.#file(descriptor.digest), { start: offset, highWaterMark: 1 << 18, signal });
@@ -134,8 +131,7 @@ export class FsContentStore implements ContentStore, AsyncDisposable {
       const result = await ingest.done.promise;
       const digest = parseDigest(`${algorithm}:${result.hex}`);
       if (!result.isDone) {
-        throw new CodedError('data_loss', `content has digest ${digest}, ${expected.digest} expected`, {
-          reason: 'CONTENT_DIGEST_MISMATCH',
+        throw CodedError.of('CONTENT_DIGEST_MISMATCH', `content has digest ${digest}, ${expected.digest} expected`, {
           hint: 'the bytes were changed on their way or at their origin; nothing was kept',
         });
       }
@@ -284,17 +280,14 @@ export class FsContentStore implements ContentStore, AsyncDisposable {
 }
 
 function notFound(digest: Digest): CodedError {
-  return new CodedError('not_found', `blob ${digest} is not in the content store`, {
-    reason: 'CONTENT_NOT_FOUND',
-    fault: 'infrastructure',
-  });
+  return CodedError.of('CONTENT_NOT_FOUND', `blob ${digest} is not in the content store`);
 }
 
 function checkSize({ digest, size }: { readonly digest?: Digest; readonly size?: number }, actual: number): void {
   if (size === undefined || size === actual) return;
   const what = digest === undefined ? 'content' : `blob ${digest}`;
   const many = actual > size ? `more than ${size}` : `${actual}`;
-  throw new CodedError('data_loss', `${what} has ${many} bytes, ${size} expected`, { reason: 'CONTENT_SIZE_MISMATCH' });
+  throw CodedError.of('CONTENT_SIZE_MISMATCH', `${what} has ${many} bytes, ${size} expected`);
 }
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {

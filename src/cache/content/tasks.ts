@@ -10,9 +10,7 @@ export function seal({ path, size }: { path: string; size: number }): void {
   try {
     const actual = statSync(path).size;
     if (actual !== size) {
-      throw new CodedError('data_loss', `${path}: has ${actual} bytes, ${size} expected`, {
-        reason: 'CONTENT_SIZE_MISMATCH',
-      });
+      throw CodedError.of('CONTENT_SIZE_MISMATCH', `${path}: has ${actual} bytes, ${size} expected`);
     }
     fsyncSync(fd);
   } finally {

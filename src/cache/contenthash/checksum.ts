@@ -60,7 +60,7 @@ function pathDigest(tree: ContentTree, path: string, followLinks: boolean): Dige
 }
 
 function notFound(path: string): CodedError {
-  return new CodedError('not_found', `${JSON.stringify(path)}: not found`, { reason: 'CONTENT_PATH_NOT_FOUND' });
+  return CodedError.of('CONTENT_PATH_NOT_FOUND', `${JSON.stringify(path)}: not found`);
 }
 
 /** A file or a directory's header that is in; `path` as the selector spells it, `source` where it really is. */

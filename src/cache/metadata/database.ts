@@ -76,9 +76,8 @@ export class Database implements AsyncDisposable {
       if (db?.isOpen) db.close();
       // A path that cannot be made is told as the same by SQLite: only a disk without room is full.
       if (isFull(error) && isLow(path)) throw full(error);
-      throw new CodedError('data_loss', `${path}: cannot be opened as a database: ${(error as Error).message}`, {
+      throw CodedError.of('METADATA_OPEN', `${path}: cannot be opened as a database: ${(error as Error).message}`, {
         cause: error,
-        reason: 'METADATA_OPEN',
         hint: 'move the state directory away to start with an empty cache',
       });
     }
@@ -98,13 +97,10 @@ export class Database implements AsyncDisposable {
   migrate(room: string, steps: readonly Migration[]): void {
     const at = this.get<{ version: number }>('SELECT version FROM schema_version WHERE room = ?', room)?.version ?? 0;
     if (at > steps.length) {
-      throw new CodedError(
-        'failed_precondition',
+      throw CodedError.of(
+        'METADATA_NEWER',
         `${this.path}: tables of ${room} have version ${at}, this Slipway knows ${steps.length}`,
-        {
-          reason: 'METADATA_NEWER',
-          hint: 'run the newer version of Slipway that wrote this state, or use another state directory',
-        },
+        { hint: 'run the newer version of Slipway that wrote this state, or use another state directory' },
       );
     }
     for (const [n, step] of steps.entries()) {

@@ -1,4 +1,4 @@
-import { invalidArgument } from '../../base/index.ts';
+import { CodedError } from '../../base/index.ts';
 import type { WireMessage, WireValue } from './schema.ts';
 
 // Readers of wire messages that fill in proto3 defaults, and builders that leave absent members out.
@@ -47,7 +47,7 @@ export function enumOf<const T extends readonly string[]>(
     read(message, field) {
       const value = num(message, field);
       const name = names[value];
-      if (name === undefined) throw invalidArgument(`invalid ${what} ${value}`, { reason: 'MALFORMED_MESSAGE' });
+      if (name === undefined) throw CodedError.of('MALFORMED_MESSAGE', `invalid ${what} ${value}`);
       return name;
     },
     write: (name) => names.indexOf(name),

@@ -1,9 +1,9 @@
-import { invalidArgument } from '../../base/index.ts';
+import { CodedError } from '../../base/index.ts';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 export function malformed(why: string): Error {
-  return invalidArgument(`malformed protobuf message: ${why}`, { reason: 'MALFORMED_MESSAGE' });
+  return CodedError.of('MALFORMED_MESSAGE', `malformed protobuf message: ${why}`);
 }
 
 /** Reads protobuf wire bytes; every length is checked against what is there. Byte fields are views of the input. */

@@ -209,9 +209,8 @@ function* checkLocations(source: SourceMap | undefined): Generator<void, void, v
 }
 
 function tooLarge(what: string, limits: DefinitionLimits): CodedError {
-  return new CodedError(
-    'resource_exhausted',
+  return CodedError.of(
+    'DEFINITION_TOO_LARGE',
     `definition of ${what} is above the limit of ${limits.maxOps} ops and ${limits.maxBytes} bytes`,
-    { fault: 'user', reason: 'DEFINITION_TOO_LARGE' },
   );
 }

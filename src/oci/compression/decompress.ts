@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createZstdDecompress, constants as zlib } from 'node:zlib';
-import { CodedError, invalidArgument, transportWords } from '../../base/index.ts';
+import { CodedError, transportWords } from '../../base/index.ts';
 import { DETECT_BYTES, detectCompression, type StreamCompression } from './detect.ts';
 import { gunzip } from './gunzip.ts';
 
@@ -34,10 +34,7 @@ export async function* decompress(
     for await (const chunk of unpack(compression, replay(chunks, input))) {
       total += chunk.length;
       if (total > (options.maxBytes ?? Number.MAX_SAFE_INTEGER))
-        throw new CodedError('resource_exhausted', `the stream unpacks to more than ${options.maxBytes} bytes`, {
-          fault: 'user',
-          reason: 'COMPRESSION_TOO_LARGE',
-        });
+        throw CodedError.of('COMPRESSION_TOO_LARGE', `the stream unpacks to more than ${options.maxBytes} bytes`);
       yield chunk;
     }
   } finally {
@@ -58,8 +55,7 @@ function unpack(compression: StreamCompression, input: AsyncGenerator<Uint8Array
         compression,
       );
     default:
-      throw new CodedError('unimplemented', `${compression} compression cannot be read here`, {
-        reason: 'COMPRESSION_UNSUPPORTED',
+      throw CodedError.of('COMPRESSION_UNSUPPORTED', `${compression} compression cannot be read here`, {
         hint: 'compress the archive with gzip or zstd',
       });
   }
@@ -88,9 +84,8 @@ async function* through(
   } catch (error) {
     if (sourceError !== undefined) throw sourceError;
     if (error instanceof CodedError) throw error;
-    throw invalidArgument(`the ${compression} stream is damaged: ${transportWords(error)}`, {
+    throw CodedError.of('COMPRESSION_CORRUPT', `the ${compression} stream is damaged: ${transportWords(error)}`, {
       cause: error,
-      reason: 'COMPRESSION_CORRUPT',
     });
   } finally {
     stream.destroy();

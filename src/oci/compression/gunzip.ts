@@ -1,5 +1,5 @@
 import { crc32, createInflateRaw, inflateRawSync } from 'node:zlib';
-import { CodedError, invalidArgument } from '../../base/index.ts';
+import { CodedError } from '../../base/index.ts';
 
 const CHUNK = 1 << 18;
 /** Packed bytes of members that are unpacked at once. */
@@ -24,8 +24,7 @@ export async function* gunzip(input: AsyncIterator<Uint8Array>): AsyncGenerator<
     const next = await bytes.next();
     if (next === undefined) return;
     if (next !== 0x1f || (await bytes.next()) !== 0x8b)
-      throw invalidArgument('something else follows the gzip stream', {
-        reason: 'COMPRESSION_TRAILING',
+      throw CodedError.of('COMPRESSION_TRAILING', 'something else follows the gzip stream', {
         hint: 'cut it off, or pack the file again',
       });
     await skipHeader(bytes, 2);
@@ -175,5 +174,5 @@ class Bytes {
 }
 
 function corrupt(why: string, cause?: unknown): CodedError {
-  return invalidArgument(`the gzip stream is damaged: ${why}`, { cause, reason: 'COMPRESSION_CORRUPT' });
+  return CodedError.of('COMPRESSION_CORRUPT', `the gzip stream is damaged: ${why}`, { cause });
 }

@@ -1,5 +1,5 @@
 import { constants, openSync } from 'node:fs';
-import { invalidArgument } from '../../base/index.ts';
+import { CodedError } from '../../base/index.ts';
 import { Dir, hasErrno, O_PATH, type Root, type Stat } from '../../sys/index.ts';
 
 /** What lies below the directory being written, top first: upper directories of the lower layers. */
@@ -94,9 +94,10 @@ export class Directories implements Disposable {
           continue;
         }
         if (++links > MAX_SYMLINKS)
-          throw invalidArgument(`too many symbolic links on the way to ${JSON.stringify(parts.join('/'))}`, {
-            reason: 'LAYER_SYMLINK_LOOP',
-          });
+          throw CodedError.of(
+            'LAYER_SYMLINK_LOOP',
+            `too many symbolic links on the way to ${JSON.stringify(parts.join('/'))}`,
+          );
         if (next.target.startsWith('/')) {
           for (const dir of stack.splice(0)) dir[Symbol.dispose]();
           path.length = 0;
@@ -122,9 +123,10 @@ export class Directories implements Disposable {
     if (stat?.type === 'symlink') return { target: parent.readlink(name) };
     const isWhiteout = stat !== undefined && isWhiteoutStat(stat);
     if (stat !== undefined && !isWhiteout)
-      throw invalidArgument(`${JSON.stringify(`${parentPath}/${name}`)} is no directory, yet other entries lie in it`, {
-        reason: 'LAYER_NOT_A_DIRECTORY',
-      });
+      throw CodedError.of(
+        'LAYER_NOT_A_DIRECTORY',
+        `${JSON.stringify(`${parentPath}/${name}`)} is no directory, yet other entries lie in it`,
+      );
     const path = parentPath === '' ? name : `${parentPath}/${name}`;
     const lower = isWhiteout ? undefined : this.#lower(path);
     if (lower?.type === 'symlink') return { target: lower.target };

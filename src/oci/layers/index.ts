@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import { type AbortOptions, CodedError, type Digest, invalidArgument } from '../../base/index.ts';
+import { type AbortOptions, CodedError, type Digest } from '../../base/index.ts';
 import {
   encodeName,
   makeScratch,
@@ -218,11 +218,9 @@ async function decompressByProgram(
       });
     // The kernel cuts the last write at the bound.
     if (fstatSync(output).size >= limits.maxUnpackedBytes) throw unpackLimit('maxUnpackedBytes', limits);
-    return invalidArgument(
+    return CodedError.of(
+      'COMPRESSION_CORRUPT',
       `the ${compression} archive is damaged, or asks for more than ${XZ_MEMORY} bytes of memory`,
-      {
-        reason: 'COMPRESSION_CORRUPT',
-      },
     );
   } finally {
     closeSync(input);

@@ -32,10 +32,8 @@ export function unpackLimitsFor(build: BuildLimits, own: UnpackLimits = DEFAULT_
 export function unpackLimit(bound: Bound, limits: UnpackLimits, cause?: unknown): CodedError {
   const what = bound === 'maxUnpackedBytes' ? 'bytes' : 'entries';
   const name = limits.names?.[bound] ?? bound;
-  return new CodedError('resource_exhausted', `it unpacks to more than ${limits[bound]} ${what} (${name})`, {
+  return CodedError.of('UNPACK_LIMIT', `it unpacks to more than ${limits[bound]} ${what} (${name})`, {
     cause,
-    fault: 'policy',
-    reason: 'UNPACK_LIMIT',
     hint: `whoever runs the builder can raise ${name}`,
   });
 }

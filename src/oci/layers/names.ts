@@ -1,4 +1,4 @@
-import { invalidArgument } from '../../base/index.ts';
+import { CodedError } from '../../base/index.ts';
 import { decodeName, encodeName } from '../../sys/index.ts';
 import { type ByteString, textOf } from '../tar/index.ts';
 
@@ -37,15 +37,16 @@ export function pathComponents(path: ByteString): string[] {
   for (const part of path.split('/')) {
     if (part === '' || part === '.') continue;
     if (part.length > MAX_NAME)
-      throw invalidArgument(
+      throw CodedError.of(
+        'LAYER_NAME_TOO_LONG',
         `archive entry ${JSON.stringify(textOf(path).slice(0, MAX_NAME))}…: a name has more than ${MAX_NAME} bytes`,
-        { reason: 'LAYER_NAME_TOO_LONG' },
       );
     if (part === '..') {
       if (parts.pop() === undefined)
-        throw invalidArgument(`refusing archive entry ${JSON.stringify(textOf(path))}: it leaves the root`, {
-          reason: 'LAYER_ESCAPE',
-        });
+        throw CodedError.of(
+          'LAYER_ESCAPE',
+          `refusing archive entry ${JSON.stringify(textOf(path))}: it leaves the root`,
+        );
     } else parts.push(fsName(part));
   }
   return parts;

@@ -243,9 +243,7 @@ class HashedInput implements AsyncDisposable {
 }
 
 function mismatch(what: string, expected: Digest, found: Digest): CodedError {
-  return new CodedError('data_loss', `${what} does not fit its digest: expected ${expected}, found ${found}`, {
-    reason: 'OCI_DIGEST_MISMATCH',
-  });
+  return CodedError.of('OCI_DIGEST_MISMATCH', `${what} does not fit its digest: expected ${expected}, found ${found}`);
 }
 
 async function* readFileChunks(path: string, context: TaskContext): AsyncGenerator<Uint8Array> {

@@ -1,5 +1,5 @@
 import { closeSync, constants, fchmodSync, fchownSync, ftruncateSync, openSync, writeSync } from 'node:fs';
-import { type CodedError, invalidArgument } from '../../base/index.ts';
+import { CodedError, invalidArgument } from '../../base/index.ts';
 import {
   copyFd,
   Dir,
@@ -152,7 +152,7 @@ export class TreeWriter implements TarHandler, Disposable {
     if (marker === OPAQUE_MARKER) {
       if (parts.length === 0) {
         // Lower layers of an image root cannot be hidden by an attribute of the upper directory itself.
-        throw invalidArgument('the layer makes the root directory opaque', { reason: 'LAYER_OPAQUE_ROOT' });
+        throw CodedError.of('LAYER_OPAQUE_ROOT', 'the layer makes the root directory opaque');
       }
       const name = parts.at(-1) as string;
       this.#directories.open(parts);
@@ -262,9 +262,7 @@ export class TreeWriter implements TarHandler, Disposable {
 
   #badLink(entry: TarEntry): CodedError {
     const [name, target] = [textOf(entry.name), textOf(entry.linkname ?? '')].map((text) => JSON.stringify(text));
-    return invalidArgument(`hard link ${name} leads to ${target}, which is no file of this archive`, {
-      reason: 'LAYER_HARDLINK',
-    });
+    return CodedError.of('LAYER_HARDLINK', `hard link ${name} leads to ${target}, which is no file of this archive`);
   }
 
   /** Makes an entry; what stands there goes first. The usual case, nothing there, costs no look. */

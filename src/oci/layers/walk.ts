@@ -274,14 +274,9 @@ function withXattrs(all: ReadonlyMap<string, Buffer>, path: ByteString): Pick<Ta
     if (!isPrivateXattr(key)) kept.set(byteString(key), value);
     else if (key.endsWith(REDIRECT) || key.endsWith(METACOPY))
       // Then the content lies in a lower layer, and this directory alone does not tell what changed.
-      throw new CodedError(
-        'failed_precondition',
+      throw CodedError.of(
+        'LAYER_OVERLAY_FEATURE',
         `${path} carries ${key}: its snapshot was mounted with that feature on`,
-        {
-          fault: 'infrastructure',
-          reason: 'LAYER_OVERLAY_FEATURE',
-          hint: 'mount overlays with redirect_dir=off,metacopy=off',
-        },
       );
   }
   return kept.size === 0 ? {} : { xattrs: kept };

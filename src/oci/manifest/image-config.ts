@@ -1,12 +1,4 @@
-import {
-  annotate,
-  CodedError,
-  type Descriptor,
-  type Digest,
-  goJson,
-  invalidArgument,
-  type Platform,
-} from '../../base/index.ts';
+import { annotate, CodedError, type Descriptor, type Digest, goJson, type Platform } from '../../base/index.ts';
 import { historyJson } from './encode.ts';
 import { MAX_CONFIG_BYTES, parseImageConfig, parseJson } from './parse.ts';
 import type { HistoryEntry, ImageConfig } from './types.ts';
@@ -115,12 +107,11 @@ export function finishConfig(config: Uint8Array, image: AssembledImage, options:
 /** A configuration that an image can have. @throws CodedError invalid_argument */
 function checkedConfig(config: Uint8Array): Record<string, unknown> {
   if (Buffer.from(config).toString('utf8').trim() === 'null')
-    throw invalidArgument('invalid null image config for export', { reason: 'OCI_MALFORMED' });
+    throw CodedError.of('OCI_MALFORMED', 'invalid null image config for export');
   const { os, architecture } = parsed(config, 'invalid image config for export');
   for (const [name, text] of Object.entries({ os, architecture }))
     if (text === '')
-      throw invalidArgument(`invalid image config for export: missing ${name}`, {
-        reason: 'OCI_MALFORMED',
+      throw CodedError.of('OCI_MALFORMED', `invalid image config for export: missing ${name}`, {
         hint: 'the configuration that the frontend gives must name the platform of the image',
       });
   return parseJson(config, 'image config', MAX_CONFIG_BYTES);
@@ -169,14 +160,9 @@ export function pairLayers(
 ): { descriptor: Descriptor; diffId: Digest }[] {
   const diffIds = config.rootfs.diff_ids;
   if (layers.length !== diffIds.length)
-    throw new CodedError(
-      'data_loss',
+    throw CodedError.of(
+      'OCI_LAYER_COUNT',
       `the manifest has ${layers.length} layers, its configuration ${diffIds.length} diff ids`,
-      {
-        fault: 'user',
-        reason: 'OCI_LAYER_COUNT',
-        hint: 'the image is damaged: push it again',
-      },
     );
   return layers.map((descriptor, index) => ({ descriptor, diffId: diffIds[index] as Digest }));
 }

@@ -91,12 +91,9 @@ export async function* layoutTar(files: readonly LayoutFile[]): AsyncGenerator<U
         yield chunk;
       }
       if (left !== 0)
-        throw new CodedError(
-          'data_loss',
+        throw CodedError.of(
+          'OCI_SIZE_MISMATCH',
           `the content of ${path} does not have the ${size} bytes that its descriptor says`,
-          {
-            reason: 'OCI_SIZE_MISMATCH',
-          },
         );
     }
     if (tarPadding(size) > 0) yield new Uint8Array(tarPadding(size));

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { CodedError, type Digest, invalidArgument, isDigest } from '../../base/index.ts';
+import { CodedError, type Digest, isDigest } from '../../base/index.ts';
 import { isIndexType, isManifestType, MEDIA_TYPE } from './media-types.ts';
 import type { ImageConfig, ImageIndex, ImageManifest } from './types.ts';
 
@@ -125,8 +125,7 @@ export function parseManifestOrIndex(
     return { kind: 'index', index: { ...index, mediaType: said || MEDIA_TYPE.ociIndex } as ImageIndex };
   }
   if (said !== '' && !isManifestType(said))
-    throw invalidArgument(`unsupported manifest type ${JSON.stringify(said.slice(0, 200))}`, {
-      reason: 'OCI_MEDIA_TYPE',
+    throw CodedError.of('OCI_MEDIA_TYPE', `unsupported manifest type ${JSON.stringify(said.slice(0, 200))}`, {
       ...(said.includes('v1+prettyjws') ? { hint: 'push the image again with a current tool' } : {}),
     });
   const manifest = clean(check(manifestSchema, value, 'image manifest'));
@@ -153,10 +152,7 @@ export function parseImageConfig(bytes: Uint8Array): ImageConfig {
 /** A JSON object within a size bound. @throws CodedError invalid_argument */
 export function parseJson(bytes: Uint8Array, what: string, maxBytes: number): Record<string, unknown> {
   if (bytes.length > maxBytes)
-    throw new CodedError('resource_exhausted', `the ${what} has ${bytes.length} bytes, more than ${maxBytes}`, {
-      fault: 'user',
-      reason: 'OCI_TOO_LARGE',
-    });
+    throw CodedError.of('OCI_TOO_LARGE', `the ${what} has ${bytes.length} bytes, more than ${maxBytes}`);
   let value: unknown;
   try {
     value = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8'));
@@ -186,8 +182,5 @@ function clean<T>(value: T): T {
 }
 
 function malformed(what: string, why: string, cause?: unknown): CodedError {
-  return invalidArgument(`malformed ${what}: ${why}`, {
-    reason: 'OCI_MALFORMED',
-    ...(cause === undefined ? {} : { cause }),
-  });
+  return CodedError.of('OCI_MALFORMED', `malformed ${what}: ${why}`, { ...(cause === undefined ? {} : { cause }) });
 }

@@ -21,9 +21,7 @@ export function manifestsFor({ manifests }: ImageIndex, wanted: Platform): reado
 /** `there`: the platforms that were come by. */
 export function noMatch(root: Descriptor, wanted: Platform, there: readonly Platform[]): CodedError {
   const names = [...new Set(there.filter(({ os }) => os !== 'unknown').map(formatPlatform))];
-  return new CodedError('not_found', `no match for platform in manifest ${root.digest}: not found`, {
-    fault: 'user',
-    reason: 'OCI_PLATFORM',
+  return CodedError.of('OCI_PLATFORM', `no match for platform in manifest ${root.digest}: not found`, {
     hint:
       names.length === 0
         ? 'the image names no platforms'

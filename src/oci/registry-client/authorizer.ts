@@ -109,17 +109,12 @@ export class Authorizer {
     const text = challenge.parameters['realm'] ?? '';
     const realm = URL.canParse(text) ? new URL(text) : undefined;
     if (realm === undefined || (realm.protocol !== 'https:' && realm.protocol !== 'http:'))
-      throw new CodedError('unavailable', `${this.#options.host} names an invalid token endpoint`, {
-        reason: 'REGISTRY_REALM',
-      });
+      throw CodedError.of('REGISTRY_REALM', `${this.#options.host} names an invalid token endpoint`);
     if (realm.protocol === 'http:' && !this.#options.plainRealmAllowed)
-      throw new CodedError(
-        'permission_denied',
+      throw CodedError.of(
+        'REGISTRY_REALM',
         `${this.#options.host} names a token endpoint without TLS (${realm.host})`,
-        {
-          reason: 'REGISTRY_REALM',
-          hint: 'mark the registry as insecure if that is meant',
-        },
+        { code: 'permission_denied', hint: 'mark the registry as insecure if that is meant' },
       );
     return realm;
   }
@@ -206,8 +201,8 @@ export class Authorizer {
     }
     const token = answer.token || answer.access_token;
     if (typeof token !== 'string' || !/^[\x21-\x7e]+$/.test(token))
-      throw new CodedError('unavailable', `${url.host} gave no token for ${this.#options.host}`, {
-        reason: 'REGISTRY_TOKEN',
+      throw CodedError.of('REGISTRY_TOKEN', `${url.host} gave no token for ${this.#options.host}`, {
+        code: 'unavailable',
       });
     const issuedAt = typeof answer.issued_at === 'string' ? Date.parse(answer.issued_at) / 1000 : 0;
     return {

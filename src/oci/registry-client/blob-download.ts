@@ -62,7 +62,7 @@ export async function downloadBlob(options: DownloadOptions): Promise<ReadableSt
   };
 
   const wrongSize = (why: string) =>
-    new CodedError('data_loss', `the blob is to have ${size} bytes, but ${why}`, { reason: 'OCI_SIZE_MISMATCH' });
+    CodedError.of('OCI_SIZE_MISMATCH', `the blob is to have ${size} bytes, but ${why}`);
 
   /** The next chunk, or undefined at the end. */
   const next = async (): Promise<Uint8Array | undefined> => {
@@ -81,9 +81,7 @@ export async function downloadBlob(options: DownloadOptions): Promise<ReadableSt
           return result.value;
         }
         if (position === size) return undefined;
-        throw new CodedError('unavailable', `after ${position} of ${size} bytes: unexpected EOF`, {
-          reason: 'REGISTRY_CUT',
-        });
+        throw CodedError.of('REGISTRY_CUT', `after ${position} of ${size} bytes: unexpected EOF`);
       } catch (error) {
         current?.response.destroy();
         current = undefined;
@@ -92,9 +90,8 @@ export async function downloadBlob(options: DownloadOptions): Promise<ReadableSt
         if (wait === undefined)
           throw error instanceof CodedError
             ? error
-            : new CodedError('unavailable', `after ${position} of ${size} bytes: ${transportWords(error)}`, {
+            : CodedError.of('REGISTRY_CONNECTION', `after ${position} of ${size} bytes: ${transportWords(error)}`, {
                 cause: error,
-                reason: 'REGISTRY_CONNECTION',
               });
         await sleep(wait, { signal });
       }

@@ -180,20 +180,20 @@ export class Endpoint {
   locate(location: string | undefined, base: URL): URL {
     const url = location !== undefined && URL.canParse(location, base) ? new URL(location, base) : undefined;
     if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:'))
-      throw new CodedError('unavailable', `${this.host} gave no valid Location`, { reason: 'REGISTRY_LOCATION' });
+      throw CodedError.of('REGISTRY_LOCATION', `${this.host} gave no valid Location`);
     // Registries behind a TLS proxy often name themselves by http.
     if (url.protocol === 'http:' && base.protocol === 'https:' && url.hostname === base.hostname) {
       url.protocol = 'https:';
       if (url.port === '80') url.port = base.port;
     }
     if (url.protocol === 'http:' && base.protocol === 'https:' && this.options.config.insecure !== true)
-      throw new CodedError('permission_denied', `${this.host} redirects to plain HTTP at ${url.host}`, {
-        reason: 'REGISTRY_LOCATION',
+      throw CodedError.of('REGISTRY_LOCATION', `${this.host} redirects to plain HTTP at ${url.host}`, {
+        code: 'permission_denied',
         hint: 'mark the registry as insecure if that is meant',
       });
     if (isLocalAddress(url.hostname) && !isLocalAddress(base.hostname))
-      throw new CodedError('permission_denied', `${this.host} redirects to a local address (${url.host})`, {
-        reason: 'REGISTRY_LOCATION',
+      throw CodedError.of('REGISTRY_LOCATION', `${this.host} redirects to a local address (${url.host})`, {
+        code: 'permission_denied',
       });
     url.username = '';
     url.password = '';
@@ -225,8 +225,7 @@ export class Endpoint {
       const again = (status === 307 || status === 308) && isReplayable(call);
       if (call.expect.includes(status) || !(again || (reads && [301, 302, 303].includes(status)))) return response;
       discard(response);
-      if (hops === MAX_REDIRECTS)
-        throw new CodedError('unavailable', `${this.host} redirects in circles`, { reason: 'REGISTRY_LOCATION' });
+      if (hops === MAX_REDIRECTS) throw CodedError.of('REGISTRY_LOCATION', `${this.host} redirects in circles`);
       url = this.locate(response.headers.location, url);
     }
   }

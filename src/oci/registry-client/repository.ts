@@ -108,10 +108,11 @@ export class Repository {
         ? said
         : digestOf(bytes);
     if (!digestMatches(bytes, wanted))
-      throw new CodedError('data_loss', `the manifest ${this.#name(reference)} is not what its digest ${wanted} says`, {
-        reason: 'OCI_DIGEST_MISMATCH',
-        hint: 'the registry or something between changed it',
-      });
+      throw CodedError.of(
+        'OCI_DIGEST_MISMATCH',
+        `the manifest ${this.#name(reference)} is not what its digest ${wanted} says`,
+        { hint: 'the registry or something between changed it' },
+      );
     let mediaType = mediaTypeOf(response.headers['content-type']);
     if (UNTOLD.has(mediaType)) {
       const inner = mediaTypeInside(bytes);
@@ -175,13 +176,9 @@ export class Repository {
   /** A small blob in memory, verified. @throws resource_exhausted above `maxBytes`, data_loss when it is not what it says */
   async getBlob(descriptor: Descriptor, options: AbortOptions & { readonly maxBytes: number }): Promise<Uint8Array> {
     if (descriptor.size > options.maxBytes)
-      throw new CodedError(
-        'resource_exhausted',
+      throw CodedError.of(
+        'REGISTRY_TOO_LARGE',
         `the blob ${descriptor.digest} is larger than ${options.maxBytes} bytes`,
-        {
-          reason: 'REGISTRY_TOO_LARGE',
-          fault: 'user',
-        },
       );
     const chunks: Uint8Array[] = [];
     for await (const chunk of await this.openBlob(descriptor, options)) chunks.push(chunk);
@@ -251,9 +248,10 @@ export class Repository {
     discard(response);
     const said = response.headers['docker-content-digest'];
     if (said !== undefined && said !== digest)
-      throw new CodedError('data_loss', `the registry stored ${this.#name(reference)} as ${said}, not ${digest}`, {
-        reason: 'OCI_DIGEST_MISMATCH',
-      });
+      throw CodedError.of(
+        'OCI_DIGEST_MISMATCH',
+        `the registry stored ${this.#name(reference)} as ${said}, not ${digest}`,
+      );
     return { mediaType: manifest.mediaType, digest, size: manifest.bytes.length };
   }
 
@@ -389,10 +387,7 @@ function parseJson(bytes: Uint8Array): unknown {
   try {
     return JSON.parse(Buffer.from(bytes).toString());
   } catch (error) {
-    throw new CodedError('unavailable', 'the registry answered with something that is no JSON', {
-      cause: error,
-      reason: 'REGISTRY_BODY',
-    });
+    throw CodedError.of('REGISTRY_BODY', 'the registry answered with something that is no JSON', { cause: error });
   }
 }
 
@@ -418,8 +413,7 @@ function digestMatches(bytes: Uint8Array, digest: Digest): boolean {
 }
 
 function blobMismatch(descriptor: Descriptor): CodedError {
-  return new CodedError('data_loss', `the blob ${descriptor.digest} is not what its digest says`, {
-    reason: 'OCI_DIGEST_MISMATCH',
+  return CodedError.of('OCI_DIGEST_MISMATCH', `the blob ${descriptor.digest} is not what its digest says`, {
     hint: 'the registry or something between changed it',
   });
 }

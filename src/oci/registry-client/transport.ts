@@ -63,7 +63,7 @@ async function sendOnce(
     reject(signal.aborted ? signal.reason : error);
   });
   // A socket can end without an error event, e.g. when it is destroyed before it is connected.
-  request.once('close', () => reject(new CodedError('unavailable', 'EOF', { reason: 'REGISTRY_CUT' })));
+  request.once('close', () => reject(CodedError.of('REGISTRY_CUT', 'EOF')));
   request.setTimeout(idleTimeoutMs, () =>
     request.destroy(
       Object.assign(new Error(`i/o timeout: nothing received for ${idleTimeoutMs / 1000} s`), { code: 'ETIMEDOUT' }),
@@ -135,9 +135,10 @@ function drained(request: ReturnType<typeof requestHttp>): Promise<void> {
 }
 
 function wrongLength(expected: number, got: string): CodedError {
-  return new CodedError('data_loss', `the content to send was announced as ${expected} bytes, but gave ${got}`, {
-    reason: 'REGISTRY_BODY_LENGTH',
-  });
+  return CodedError.of(
+    'REGISTRY_BODY_LENGTH',
+    `the content to send was announced as ${expected} bytes, but gave ${got}`,
+  );
 }
 
 function toError(value: unknown): Error {
@@ -160,10 +161,7 @@ export async function readBody(
 ): Promise<Buffer> {
   const tooLarge = () => {
     response.destroy();
-    return new CodedError('resource_exhausted', `${what} is larger than ${limit} bytes`, {
-      reason: 'REGISTRY_TOO_LARGE',
-      fault: 'user',
-    });
+    return CodedError.of('REGISTRY_TOO_LARGE', `${what} is larger than ${limit} bytes`);
   };
   if (Number(response.headers['content-length'] ?? 0) > limit) throw tooLarge();
   const chunks: Buffer[] = [];
@@ -177,7 +175,7 @@ export async function readBody(
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof CodedError) throw error;
-    throw new CodedError('unavailable', transportWords(error), { cause: error, reason: 'REGISTRY_CUT' });
+    throw CodedError.of('REGISTRY_CUT', transportWords(error), { cause: error });
   }
   return Buffer.concat(chunks, size);
 }

@@ -27,11 +27,7 @@ export async function startRegistryThread(
   thread.onMessage((message) => {
     if (message.kind === 'listening') resolve(message.url);
     else if (message.kind === 'failed')
-      reject(
-        new CodedError('unavailable', `the embedded registry does not start: ${message.message}`, {
-          reason: 'REGISTRY_START',
-        }),
-      );
+      reject(CodedError.of('REGISTRY_START', `the embedded registry does not start: ${message.message}`));
     else logger.error(message.message, { err: message.error });
   });
   thread.ended.then(() => reject(new CodedError('internal', 'the embedded registry ended at its start')), reject);

@@ -1,4 +1,4 @@
-import { invalidArgument } from '../../base/index.ts';
+import { CodedError } from '../../base/index.ts';
 import { type ByteString, TAR_BLOCK, type TarEntry, type TarEntryType, tarPadding } from './entry.ts';
 
 const TYPE_FLAG: Readonly<Record<TarEntryType, number>> = {
@@ -94,10 +94,10 @@ function paxBody(name: ByteString, records: [ByteString, ByteString][]): ByteStr
   let body = '';
   for (const [key, value] of records) body += paxRecord(key, value);
   if (body.length > MAX_PAX_SIZE)
-    throw invalidArgument(`the extended tar header of ${JSON.stringify(name)} would have ${body.length} bytes`, {
-      reason: 'TAR_PAX_TOO_LARGE',
-      hint: 'remove large extended attributes',
-    });
+    throw CodedError.of(
+      'TAR_PAX_TOO_LARGE',
+      `the extended tar header of ${JSON.stringify(name)} would have ${body.length} bytes`,
+    );
   return body;
 }
 

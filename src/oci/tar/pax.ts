@@ -1,4 +1,4 @@
-import { invalidArgument } from '../../base/index.ts';
+import { CodedError } from '../../base/index.ts';
 import type { ByteString } from './entry.ts';
 import { extendMap, type SparseRecords } from './sparse.ts';
 
@@ -73,8 +73,7 @@ function apply(key: ByteString, value: Buffer, into: PaxRecords): void {
         applySparse(key.slice(SPARSE.length), value.toString('latin1'), into.sparse);
       } else if (key === 'SCHILY.realsize' || key === 'SUN.holesdata')
         // Written by star: passing over it would give a file with other content.
-        throw invalidArgument(`sparse members as ${JSON.stringify(key)} marks them cannot be read`, {
-          reason: 'TAR_SPARSE',
+        throw CodedError.of('TAR_SPARSE', `sparse members as ${JSON.stringify(key)} marks them cannot be read`, {
           hint: 'write the archive without sparse files, or with GNU tar',
         });
       if (key.startsWith(XATTR)) {
@@ -140,5 +139,5 @@ function parsePaxTime(text: string): bigint {
 }
 
 function malformed(why: string): Error {
-  return invalidArgument(`malformed tar archive: extended header: ${why}`, { reason: 'TAR_MALFORMED' });
+  return CodedError.of('TAR_MALFORMED', `malformed tar archive: extended header: ${why}`);
 }

@@ -1,4 +1,4 @@
-import { CodedError, invalidArgument } from '../../base/index.ts';
+import { CodedError } from '../../base/index.ts';
 import { type ByteString, TAR_BLOCK, type TarEntry, type TarEntryType, tarPadding, textOf } from './entry.ts';
 import { MAX_PAX_SIZE } from './header.ts';
 import { type PaxRecords, parsePax } from './pax.ts';
@@ -208,8 +208,7 @@ export class TarReader {
     }
     const type = TYPE_BY_FLAG[flag];
     if (type === undefined)
-      throw invalidArgument(`malformed tar archive: unknown entry type ${JSON.stringify(flag)}`, {
-        reason: 'TAR_TYPE',
+      throw CodedError.of('TAR_TYPE', `malformed tar archive: unknown entry type ${JSON.stringify(flag)}`, {
         ...(flag === 'M' ? { hint: 'this is a later volume of an archive: join the volumes first' } : {}),
       });
     this.#startEntry(type, size);
@@ -323,7 +322,7 @@ function sparseOf(
   const { major = 0, minor = 0, realSize = storedSize, map = [] } = sparse;
   if (major === 1 && minor === 0) return { realSize, map: undefined };
   if (major !== 0 || minor > 1)
-    throw invalidArgument(`sparse members of format ${major}.${minor} cannot be read`, { reason: 'TAR_SPARSE' });
+    throw CodedError.of('TAR_SPARSE', `sparse members of format ${major}.${minor} cannot be read`);
   return { realSize, map };
 }
 

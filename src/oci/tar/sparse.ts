@@ -1,4 +1,4 @@
-import { invalidArgument } from '../../base/index.ts';
+import { CodedError } from '../../base/index.ts';
 import { TAR_BLOCK } from './entry.ts';
 
 /** Where a sparse file has content: pairs of offset and length, in order; all else are zeros. */
@@ -127,5 +127,5 @@ export class SparseContent {
 }
 
 function damaged(why: string): Error {
-  return invalidArgument(`malformed tar archive: a sparse file: ${why}`, { reason: 'TAR_MALFORMED' });
+  return CodedError.of('TAR_MALFORMED', `malformed tar archive: a sparse file: ${why}`);
 }

@@ -62,9 +62,7 @@ export class TarWriter {
       const wanted = Math.min(room, this.#missing);
       const got = readSync(fd, this.#buffer, this.#used, wanted, null);
       if (got === 0)
-        throw new CodedError('aborted', `file ${JSON.stringify(this.#name)} shrank while it was read`, {
-          reason: 'TAR_FILE_SHRANK',
-        });
+        throw CodedError.of('TAR_FILE_SHRANK', `file ${JSON.stringify(this.#name)} shrank while it was read`);
       this.#used += got;
       this.#missing -= got;
       const chunkFull = this.#used === CHUNK;

@@ -143,9 +143,7 @@ export class SolveTask {
         const result = await this.#result();
         if (result.state === RUNNING) continue;
         if (result.state === UNKNOWN)
-          throw new CodedError('unavailable', 'the builder ended with the build, or was started again', {
-            reason: 'BUILDER_LOST',
-          });
+          throw CodedError.of('BUILDER_LOST', 'the builder ended with the build, or was started again');
         // A cancellation that was not answered, or a commit, came before.
         if (this.#view.kind === 'running') this.#set({ kind: 'ended', result });
         return;
@@ -284,8 +282,7 @@ export class SolveTask {
       const restMs = () => Math.round(patienceMs - (performance.now() - since));
       try {
         const builder = this.#options.builder();
-        if (builder === undefined)
-          throw new CodedError('unavailable', 'the builder is in no pool', { reason: 'BUILDER_GONE' });
+        if (builder === undefined) throw CodedError.of('BUILDER_GONE', 'the builder is in no pool');
         return await call(builder, { signal, timeoutMs: Math.max(1000, Math.min(CALL_MS, restMs())) });
       } catch (error) {
         signal.throwIfAborted();

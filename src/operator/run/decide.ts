@@ -205,11 +205,7 @@ function decideRunning(view: RunView, before: BuildRunStatus): RunDecision {
       return attemptFailed(
         view,
         status,
-        failureOf(
-          new CodedError('unavailable', 'the builder was started again and no longer knows the build', {
-            reason: 'BUILDER_LOST',
-          }),
-        ),
+        failureOf(CodedError.of('BUILDER_LOST', 'the builder was started again and no longer knows the build')),
       );
   }
 }

@@ -253,11 +253,7 @@ export class RunReconciler {
     const { phase, attempts } = run.status ?? {};
     const attempt = attempts?.at(-1);
     if (phase !== 'Running' && phase !== 'Committing') return undefined;
-    if (attempt === undefined)
-      return new CodedError('permission_denied', `it is ${phase} without an attempt`, {
-        fault: 'policy',
-        reason: 'PLACE_NOT_ALLOWED',
-      });
+    if (attempt === undefined) return CodedError.of('PLACE_NOT_ALLOWED', `it is ${phase} without an attempt`);
     const name = poolOf(run);
     const pools = this.#parts.pools.list();
     const pool = pools.find(({ metadata }) => metadata.name === name);
@@ -266,10 +262,7 @@ export class RunReconciler {
     // One that is in no pool any more may have been taken out while the run was on it.
     const there = pool !== undefined && has(pool) ? true : !pools.some(has);
     if ((attempt.pool ?? DEFAULT_POOL) === name && allowed && there) return undefined;
-    return new CodedError('permission_denied', `${attempt.builder} is no builder that the run may use`, {
-      fault: 'policy',
-      reason: 'PLACE_NOT_ALLOWED',
-    });
+    return CodedError.of('PLACE_NOT_ALLOWED', `${attempt.builder} is no builder that the run may use`);
   }
 
   #occupy(run: KnownRun): void {
@@ -327,8 +320,7 @@ export class RunReconciler {
       prepare: async (options) => {
         const prepared = await this.#prepare(run, options);
         if (prepared.kind === 'ready') return prepared;
-        if (prepared.kind === 'waiting')
-          throw new CodedError('unavailable', prepared.message, { reason: 'REFERENCE_GONE' });
+        if (prepared.kind === 'waiting') throw CodedError.of('REFERENCE_GONE', prepared.message);
         throw new CodedError('failed_precondition', prepared.failure.message, { fault: 'user' });
       },
       builderGraceMs: this.#parts.builderGraceMs,

@@ -116,10 +116,7 @@ export function openKubeClient(
   const connectionError = (call: Call, error: unknown, signal: AbortSignal): CodedError => {
     if (signal.aborted && signal.reason instanceof CodedError) return signal.reason;
     if (error instanceof CodedError) return error;
-    return new CodedError('unavailable', `${what(call)}: ${(error as Error).message}`, {
-      cause: error,
-      reason: 'KUBE_CONNECTION',
-    });
+    return CodedError.of('KUBE_CONNECTION', `${what(call)}: ${(error as Error).message}`, { cause: error });
   };
 
   async function once(

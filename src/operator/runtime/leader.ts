@@ -130,8 +130,7 @@ export async function leadWhileHolding(
   log.info('leading', { identity });
   const over = new AbortController();
   const leading = AbortSignal.any([signal, over.signal]);
-  const lose = () =>
-    over.abort(new CodedError('aborted', 'another operator may lead by now', { reason: 'LEASE_LOST' }));
+  const lose = () => over.abort(CodedError.of('LEASE_LOST', 'another operator may lead by now'));
   const restMs = () => sentAt + durationMs * HOLD - performance.now();
   let deadline = setTimeout(lose, restMs());
   const renewed = (lease: Lease, sent: number): void => {

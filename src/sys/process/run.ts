@@ -60,9 +60,7 @@ export async function runOrThrow(command: string, args: readonly string[], optio
   if (result.code === 0) return result.stdout.toString('utf8');
   const how = result.code === undefined ? `signal ${result.signal}` : `exit code ${result.code}`;
   const said = result.stderr.toString('utf8').trim().slice(-2000);
-  throw new CodedError('internal', `${command} ${args[0] ?? ''}: ${how}${said === '' ? '' : `: ${said}`}`, {
-    reason: 'SYS_COMMAND_FAILED',
-  });
+  throw CodedError.of('SYS_COMMAND_FAILED', `${command} ${args[0] ?? ''}: ${how}${said === '' ? '' : `: ${said}`}`);
 }
 
 async function collect(stream: Readable, limit: number): Promise<{ data: Buffer; truncated: boolean }> {

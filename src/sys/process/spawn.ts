@@ -138,7 +138,7 @@ function must(errno: number, call: string): void {
 }
 
 function startError(options: SpawnOptions, cause: Error): CodedError {
-  return new CodedError('internal', `start ${options.path}: ${cause.message}`, { cause, reason: 'SYS_SPAWN' });
+  return CodedError.of('SYS_SPAWN', `start ${options.path}: ${cause.message}`, { cause });
 }
 
 /** The absolute path of a program. @throws CodedError failed_precondition with what to install. */
@@ -154,9 +154,7 @@ export function findProgram(name: string, searchPath: string = DEFAULT_PATH): st
       // Not here: the next one.
     }
   }
-  throw new CodedError('failed_precondition', `program not found: ${name}`, {
-    fault: 'infrastructure',
-    reason: 'SYS_PROGRAM_MISSING',
+  throw CodedError.of('SYS_PROGRAM_MISSING', `program not found: ${name}`, {
     hint: `install ${name}, or put it on PATH`,
   });
 }

@@ -1,5 +1,5 @@
 import { type ResourceLimits, type Transferable, Worker } from 'node:worker_threads';
-import { type AbortOptions, CodedError, cancelledError } from '../../base/index.ts';
+import { type AbortOptions, CodedError } from '../../base/index.ts';
 import { fromPlainError } from './error-transfer.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
 import { THREAD_NODE_OPTIONS } from './node-options.ts';
@@ -135,7 +135,7 @@ export class WorkerPool implements AsyncDisposable {
   }
 
   #closedError(): CodedError {
-    return cancelledError(`worker pool ${this.#options.name} is closed`, { reason: 'SYS_POOL_CLOSED' });
+    return CodedError.of('SYS_POOL_CLOSED', `worker pool ${this.#options.name} is closed`);
   }
 
   /** The thread that has least to do, a new one before any works on a second task. */

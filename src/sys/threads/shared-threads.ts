@@ -278,9 +278,7 @@ export class SharedThreads<In = unknown, Out = unknown> implements AsyncDisposab
 
   #held(thread: SharedThread): void {
     const { name, heldMs, whenHeld } = this.#options;
-    const error = new CodedError('unavailable', `worker thread ${name} gave no answer for ${heldMs / 1000} s`, {
-      reason: 'SYS_THREAD_HELD',
-    });
+    const error = CodedError.of('SYS_THREAD_HELD', `worker thread ${name} gave no answer for ${heldMs / 1000} s`);
     thread.role = 'held';
     const holder = Atomics.load(thread.atWork, 0);
     const leave = whenHeld === 'leave' && thread.lanes.has(holder);

@@ -103,8 +103,7 @@ async function otherMount(
       const agent = await secrets.sshAgent(ssh.id, context.sessions(), { signal: context.signal });
       if (agent === undefined) {
         if (ssh.optional) return undefined;
-        throw new CodedError('not_found', `no SSH key ${JSON.stringify(ssh.id)} forwarded from the client`, {
-          reason: 'EXEC_SSH_MISSING',
+        throw CodedError.of('EXEC_SSH_MISSING', `no SSH key ${JSON.stringify(ssh.id)} forwarded from the client`, {
           hint: `pass --ssh ${ssh.id || 'default'} to the build`,
         });
       }

@@ -21,8 +21,7 @@ export async function requireSecret(
   const value = await secrets.secret(wanted.id, context.sessions(), { signal: context.signal });
   if (value === undefined) {
     if (wanted.optional) return undefined;
-    throw new CodedError('not_found', `secret ${wanted.id}: not found`, {
-      reason: 'EXEC_SECRET_MISSING',
+    throw CodedError.of('EXEC_SECRET_MISSING', `secret ${wanted.id}: not found`, {
       hint: `pass --secret id=${wanted.id} to the build, or make the mount optional with required=false`,
     });
   }

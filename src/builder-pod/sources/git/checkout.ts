@@ -1,6 +1,6 @@
 import { lstatSync, mkdirSync, readdirSync, renameSync, rmdirSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
-import { type AbortOptions, invalidArgument } from '../../../base/index.ts';
+import { type AbortOptions, CodedError } from '../../../base/index.ts';
 import { runOrThrow } from '../../../sys/index.ts';
 import type { Git } from './git-command.ts';
 import type { ResolvedRef } from './mirror.ts';
@@ -101,9 +101,7 @@ async function raise(target: string, work: string, subdir: string, { signal }: A
       info = undefined;
     }
     if (info === undefined || !info.isDirectory())
-      throw invalidArgument(`git subdirectory ${JSON.stringify(subdir)} is no directory of the repository`, {
-        reason: 'GIT_SUBDIR',
-      });
+      throw CodedError.of('GIT_SUBDIR', `git subdirectory ${JSON.stringify(subdir)} is no directory of the repository`);
   }
   const raised = join(target, `${WORK}-subdir`);
   renameSync(path, raised);

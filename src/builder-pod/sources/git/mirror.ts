@@ -1,6 +1,6 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Code, CodedError, invalidArgument, toCodedError } from '../../../base/index.ts';
+import { type Code, CodedError, toCodedError } from '../../../base/index.ts';
 import { runOrThrow } from '../../../sys/index.ts';
 import type { Git } from './git-command.ts';
 import { isCommit } from './remote.ts';
@@ -23,7 +23,7 @@ export async function resolveRef(git: Git, url: string, ref: string): Promise<Re
   if (wanted === '') {
     const head = await git.run(what, ['ls-remote', '--symref', '--end-of-options', url, 'HEAD']);
     wanted = /^ref: (\S+)\tHEAD$/m.exec(head)?.[1] ?? '';
-    if (wanted === '') throw new CodedError('not_found', `${what}: the remote names none`, { reason: 'GIT_NOT_FOUND' });
+    if (wanted === '') throw CodedError.of('GIT_NOT_FOUND', `${what}: the remote names none`);
   }
   const output = await git.run(what, ['ls-remote', '--end-of-options', url, wanted, `${wanted}^{}`]);
   const refs = new Map(
@@ -44,8 +44,7 @@ export async function resolveRef(git: Git, url: string, ref: string): Promise<Re
   const tag = `refs/tags/${wanted.replace(/^refs\/tags\//, '')}`;
   const object = refs.get(tag);
   if (object === undefined) {
-    throw new CodedError('not_found', `${what}: the repository has no such ref`, {
-      reason: 'GIT_NOT_FOUND',
+    throw CodedError.of('GIT_NOT_FOUND', `${what}: the repository has no such ref`, {
       hint: isAbbreviation(wanted)
         ? 'commits must be given in full (40 hex digits)'
         : 'check the name of the branch or tag',
@@ -63,9 +62,7 @@ function isAbbreviation(text: string): boolean {
 export function checkChecksum(resolved: ResolvedRef, checksum: string): void {
   if (checksum === '' || resolved.object.startsWith(checksum) || resolved.tagged?.startsWith(checksum)) return;
   const got = resolved.tagged === undefined ? resolved.object : `${resolved.tagged} or ${resolved.object}`;
-  throw invalidArgument(`expected checksum to match ${checksum}, got ${got} (${resolved.ref})`, {
-    reason: 'GIT_CHECKSUM',
-  });
+  throw CodedError.of('GIT_CHECKSUM', `expected checksum to match ${checksum}, got ${got} (${resolved.ref})`);
 }
 
 /** What lies in a mirror while somebody works on it; who finds it there comes after one that was cut. */
@@ -148,13 +145,10 @@ export async function fetchInto(git: Git, gitDir: string, url: string, { ref, ob
     { gitDir },
   );
   if (!(await has()))
-    throw new CodedError(
-      'not_found',
+    throw CodedError.of(
+      'GIT_NOT_FOUND',
       `fetch ${url}: the repository has no commit ${object}${said === '' ? '' : ` (${said.trim().slice(-300)})`}`,
-      {
-        reason: 'GIT_NOT_FOUND',
-        hint: 'the branch may have been rewritten meanwhile: try again',
-      },
+      { hint: 'the branch may have been rewritten meanwhile: try again' },
     );
   await keep();
   return true;

@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import { CodedError, invalidArgument } from '../../../base/index.ts';
+import { CodedError } from '../../../base/index.ts';
 
 /** A repository's address, without user name and password. */
 export interface GitRemote {
@@ -28,7 +28,7 @@ export function isTransport(text: string): boolean {
  * @throws CodedError invalid_argument
  */
 export function parseRemote(text: string): GitRemote {
-  const refuse = (why: string) => invalidArgument(`invalid git URL: ${why}`, { reason: 'GIT_URL' });
+  const refuse = (why: string) => CodedError.of('GIT_URL', `invalid git URL: ${why}`);
   if (/[\u0000-\u0020\u007f]/.test(text)) throw refuse('it has white space or control characters');
   const scp = SCP.exec(text);
   if (scp !== null && !text.includes('://')) {
@@ -71,15 +71,15 @@ export function sameRepository(a: RepositoryName, b: RepositoryName): boolean {
 export function checkRefName(ref: string): void {
   const bad = /[\u0000-\u0020\u007f~^:?*[\\]|\.\.|@\{|\/\/|\/$|\.$|\.lock(?:\/|$)|(?:^|\/)\.|^[-/]/;
   if (ref.length > 1000 || bad.test(ref))
-    throw invalidArgument(`invalid git ref ${JSON.stringify(ref.slice(0, 100))}`, { reason: 'GIT_REF' });
+    throw CodedError.of('GIT_REF', `invalid git ref ${JSON.stringify(ref.slice(0, 100))}`);
 }
 
 /** A directory inside the repository, normalised, '' for all of it. */
 export function cleanSubdir(text: string): string {
-  if (text.includes('\0')) throw invalidArgument('invalid git subdirectory', { reason: 'GIT_SUBDIR' });
+  if (text.includes('\0')) throw CodedError.of('GIT_SUBDIR', 'invalid git subdirectory');
   const clean = posix.join('/', text).slice(1).replace(/\/$/, '');
   if (clean.split('/').some((part) => part.toLowerCase() === '.git'))
-    throw invalidArgument(`git subdirectory ${JSON.stringify(text)} lies inside .git`, { reason: 'GIT_SUBDIR' });
+    throw CodedError.of('GIT_SUBDIR', `git subdirectory ${JSON.stringify(text)} lies inside .git`);
   return clean;
 }
 
@@ -95,21 +95,18 @@ export function gitError(what: string, stderr: string): CodedError {
   if (
     /could not read (Username|Password)|Authentication failed|Permission denied|HTTP 40[13]|error: 40[13]/i.test(said)
   )
-    return new CodedError('unauthenticated', message, {
-      reason: 'GIT_AUTH',
+    return CodedError.of('GIT_AUTH', message, {
       hint: 'give the secret GIT_AUTH_TOKEN or GIT_AUTH_HEADER for http, or forward an ssh agent',
     });
   if (/Host key verification failed/i.test(said))
-    return new CodedError('failed_precondition', message, {
-      reason: 'GIT_HOST_KEY',
+    return CodedError.of('GIT_HOST_KEY', message, {
       hint: "give the host's key in git.knownsshhosts, or in the builder's /etc/ssh/ssh_known_hosts",
     });
   if (/not found|does not (exist|appear)|couldn't find remote ref|not our ref|repository .* not exported/i.test(said))
-    return new CodedError('not_found', message, { reason: 'GIT_NOT_FOUND' });
+    return CodedError.of('GIT_NOT_FOUND', message);
   // Addresses come from the repository too: those of its submodules.
   if (/no url found for submodule|remote helper|protocol '.*' is not supported|bad\/illegal format/i.test(said))
-    return invalidArgument(message, { reason: 'GIT_URL' });
-  if (/transport '.*' not allowed/i.test(said))
-    return new CodedError('permission_denied', message, { reason: 'GIT_TRANSPORT' });
-  return new CodedError('unavailable', message, { reason: 'GIT_FAILED' });
+    return CodedError.of('GIT_URL', message);
+  if (/transport '.*' not allowed/i.test(said)) return CodedError.of('GIT_TRANSPORT', message);
+  return CodedError.of('GIT_FAILED', message);
 }

@@ -112,7 +112,7 @@ async function ask(what: Ask, args: DownloadArgs, context: TaskContext): Promise
   const first = new URL(args.url);
   let url = first;
   const failed = (asked: string, fault: string) =>
-    new CodedError('unavailable', requestWords(what.method, asked, new Error(fault)), { reason: 'HTTP_REDIRECT' });
+    CodedError.of('HTTP_REDIRECT', requestWords(what.method, asked, new Error(fault)));
   for (let hops = 0; hops < MAX_REDIRECTS; hops++) {
     const response = await request(url, what, args, context);
     const { location } = response.headers;
@@ -142,8 +142,8 @@ function statusError(status: number, url: URL): CodedError {
           ? 'permission_denied'
           : 'unavailable';
   // BuildKit's words, which scripts look for.
-  return new CodedError(code, `invalid response status ${status}`, {
-    reason: 'HTTP_STATUS',
+  return CodedError.of('HTTP_STATUS', `invalid response status ${status}`, {
+    code,
     hint: `GET ${shown(url)} was answered so`,
   });
 }
@@ -165,14 +165,13 @@ async function request(url: URL, what: Ask, args: DownloadArgs, { signal }: Task
   const sent = open(url, args.proxies, { method: what.method, headers, signal, lookup: guardedLookup });
   sent.setTimeout(args.idleTimeoutMs, () =>
     sent.destroy(
-      new CodedError(
-        'unavailable',
+      CodedError.of(
+        'HTTP_CONNECTION',
         requestWords(
           what.method,
           shown(url),
           new Error(`i/o timeout: nothing received for ${args.idleTimeoutMs / 1000} s`),
         ),
-        { reason: 'HTTP_CONNECTION' },
       ),
     ),
   );
@@ -181,10 +180,7 @@ async function request(url: URL, what: Ask, args: DownloadArgs, { signal }: Task
     reject(
       error instanceof CodedError
         ? error
-        : new CodedError('unavailable', requestWords(what.method, shown(url), error), {
-            cause: error,
-            reason: 'HTTP_CONNECTION',
-          }),
+        : CodedError.of('HTTP_CONNECTION', requestWords(what.method, shown(url), error), { cause: error }),
     ),
   );
   sent.end();
@@ -204,9 +200,7 @@ function isLinkLocal(address: string): boolean {
 }
 
 function linkLocal(address: string): CodedError {
-  return new CodedError('permission_denied', `${address} is a link-local address, which builds may not read`, {
-    reason: 'HTTP_LINK_LOCAL',
-  });
+  return CodedError.of('HTTP_LINK_LOCAL', `${address} is a link-local address, which builds may not read`);
 }
 
 const guardedLookup: LookupFunction = (hostname, options, callback) => {
@@ -244,10 +238,7 @@ async function save(
       context.throwIfAborted();
       size += chunk.length;
       if (size > args.maxBytes)
-        throw new CodedError('resource_exhausted', `GET ${shown(url)}: larger than ${args.maxBytes} bytes`, {
-          reason: 'HTTP_TOO_LARGE',
-          fault: 'user',
-        });
+        throw CodedError.of('HTTP_TOO_LARGE', `GET ${shown(url)}: larger than ${args.maxBytes} bytes`);
       hash.update(chunk);
       for (let at = 0; at < chunk.length; ) at += writeSync(fd, chunk, at);
       if (size - posted >= 1 << 20) {
@@ -256,10 +247,7 @@ async function save(
       }
     }
     if (!response.complete)
-      throw new CodedError('unavailable', 'unexpected EOF', {
-        reason: 'HTTP_CONNECTION',
-        hint: `the answer to GET ${shown(url)} was cut off`,
-      });
+      throw CodedError.of('HTTP_CONNECTION', 'unexpected EOF', { hint: `the answer to GET ${shown(url)} was cut off` });
     ftruncateSync(fd, size);
     chownSync(temp, args.uid, args.gid);
     // After chown, which takes setuid away.
@@ -269,9 +257,8 @@ async function save(
     if (error instanceof CodedError || context.aborted()) throw error;
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOSPC' || code === 'EDQUOT') throw error;
-    throw new CodedError('unavailable', transportWords(error), {
+    throw CodedError.of('HTTP_CONNECTION', transportWords(error), {
       cause: error,
-      reason: 'HTTP_CONNECTION',
       hint: `the answer to GET ${shown(url)} was cut off`,
     });
   } finally {

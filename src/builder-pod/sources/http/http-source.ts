@@ -153,9 +153,7 @@ class HttpSource implements SourceInstance {
     this.#answer = keyed;
     this.#refId = undefined;
     await ref.release();
-    throw new CodedError('failed_precondition', `digest mismatch ${now?.digest}: ${keyed.digest} (${this.#shown})`, {
-      reason: 'HTTP_CHECKSUM',
-      fault: 'user',
+    throw CodedError.of('HTTP_CHECKSUM', `digest mismatch ${now?.digest}: ${keyed.digest} (${this.#shown})`, {
       hint:
         this.#checksum === undefined
           ? 'the file changed during the build: try again'

@@ -6,7 +6,6 @@ import {
   type Digest,
   formatImageReference,
   type ImageReference,
-  invalidArgument,
   isDigest,
   KeyedMutex,
   type Platform,
@@ -160,7 +159,7 @@ export class ImageResolver {
   async #find(wanted: Descriptor, search: Search): Promise<Found | undefined> {
     const { root, platform, there } = search;
     if (++search.documents > MAX_DOCUMENTS)
-      throw invalidArgument(`more than ${MAX_DOCUMENTS} manifests lead to the image`, { reason: 'OCI_MALFORMED' });
+      throw CodedError.of('OCI_MALFORMED', `more than ${MAX_DOCUMENTS} manifests lead to the image`);
     const { bytes, descriptor } = await this.#manifest(wanted, search);
     const parsed = parseManifestOrIndex(bytes, descriptor.mediaType);
     if (parsed.kind === 'index') {
@@ -218,32 +217,25 @@ export class ImageResolver {
 }
 
 function unsupportedType(what: string, mediaType: string): CodedError {
-  return invalidArgument(`${what} is of the media type ${JSON.stringify(mediaType)}, which is no part of an image`, {
-    reason: 'OCI_MEDIA_TYPE',
-    hint: 'this is an artifact of another kind (a chart, a signature), or was pushed by a tool that names types of its own',
-  });
+  return CodedError.of(
+    'OCI_MEDIA_TYPE',
+    `${what} is of the media type ${JSON.stringify(mediaType)}, which is no part of an image`,
+    {
+      hint: 'this is an artifact of another kind (a chart, a signature), or was pushed by a tool that names types of its own',
+    },
+  );
 }
 
 function pairLayers(layers: readonly Descriptor[], diffIds: readonly Digest[]): readonly Layer[] {
   for (const { mediaType, digest } of layers)
     if (!isLayerType(mediaType)) throw unsupportedType(`layer ${digest}`, mediaType);
   if (layers.length > MAX_LAYERS)
-    throw new CodedError('resource_exhausted', `the image has ${layers.length} layers, overlayfs takes ${MAX_LAYERS}`, {
-      ...{ fault: 'user', reason: 'OCI_TOO_LARGE' },
-    });
+    throw CodedError.of('OCI_TOO_LARGE', `the image has ${layers.length} layers, overlayfs takes ${MAX_LAYERS}`);
   const total = layers.reduce((sum, { size }) => sum + size, 0);
   if (total > MAX_IMAGE_BYTES)
-    throw new CodedError(
-      'resource_exhausted',
-      `the layers have ${total} bytes together, more than ${MAX_IMAGE_BYTES}`,
-      {
-        ...{ fault: 'user', reason: 'OCI_TOO_LARGE' },
-      },
-    );
+    throw CodedError.of('OCI_TOO_LARGE', `the layers have ${total} bytes together, more than ${MAX_IMAGE_BYTES}`);
   if (layers.length !== diffIds.length)
-    throw invalidArgument(`malformed manifest: ${layers.length} layers, but ${diffIds.length} diff ids`, {
-      reason: 'OCI_MALFORMED',
-    });
+    throw CodedError.of('OCI_MALFORMED', `malformed manifest: ${layers.length} layers, but ${diffIds.length} diff ids`);
   return layers.map((layer, i) => {
     const diffId = diffIds[i] as Digest;
     return {

@@ -1,4 +1,4 @@
-import { digestOf, invalidArgument } from '../../../base/index.ts';
+import { CodedError, digestOf, invalidArgument } from '../../../base/index.ts';
 
 /** A `local://` source op, read (features-engine A.2). */
 export interface LocalSource {
@@ -16,8 +16,7 @@ export interface LocalSource {
 export function parseLocalSource(name: string, attrs: Readonly<Record<string, string>>): LocalSource {
   if (name === '') throw invalidArgument('local source: local:// names no directory');
   if (attrs['local.metadatatransfer'] === 'true')
-    throw invalidArgument('local source: metadata-only transfer is not supported', {
-      reason: 'UNSUPPORTED_ATTRIBUTE',
+    throw CodedError.of('UNSUPPORTED_ATTRIBUTE', 'local source: metadata-only transfer is not supported', {
       hint: 'leave local.metadatatransfer out',
     });
   const differ = attrs['local.differ'] ?? 'metadata';

@@ -11,9 +11,8 @@ export function localSourceFactory(receiver: LocalReceiver): SourceFactory {
       cacheKey: async (context) => {
         const session = source.sessionId ?? context.sessions()[0];
         if (session === undefined)
-          throw new CodedError('failed_precondition', `local source ${source.name}: the build has no client`, {
-            reason: 'NO_SESSION',
-            fault: 'user',
+          throw CodedError.of('NO_SESSION', `local source ${source.name}: the build has no client`, {
+            code: 'failed_precondition',
           });
         return { key: localSourceKey(source, session) };
       },
