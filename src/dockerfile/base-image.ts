@@ -8,21 +8,22 @@ import {
   restated,
   withDefaultTag,
 } from '../base/index.ts';
+import { image as imageSource, type SourceInfo } from '../llb/index.ts';
 import type { BuildContexts } from './contexts.ts';
 import type { CallOptions, DockerfileClient } from './frontend-interface.ts';
 import { cloneImageConfig, emptyImageConfig, parseImageConfig, platformOfImage } from './image-config.ts';
 import type { Linter } from './lint.ts';
-import { located } from './location.ts';
+import { located, placeIn } from './location.ts';
 import { findNamedContext, loadNamedContext } from './named-context.ts';
-import { stepName } from './names.ts';
+import { COMMAND, stepName } from './names.ts';
 import type { BuildOptions } from './options.ts';
-import { imageSource } from './sources.ts';
 import { checkImagePlatform } from './stage-lint.ts';
 import { followPaths, type StageState } from './stage-state.ts';
 import { didYouMean } from './suggest.ts';
 
 export interface BaseImageContext {
   readonly client: DockerfileClient;
+  readonly source: SourceInfo;
   readonly contexts: BuildContexts;
   readonly options: BuildOptions;
   readonly targetPlatform: Platform;
@@ -95,14 +96,16 @@ async function resolveImage(state: StageState, context: BaseImageContext, call: 
   state.platform = platform;
   const isEmpty = image.diffIds.length === 0 && image.history.every((entry) => entry.empty_layer === true);
   if (isEmpty) return;
-  state.output = imageSource(state.baseName, platform, options.resolveMode, {
+  state.output = imageSource(state.baseName, {
+    platform,
+    resolveMode: options.resolveMode,
     name: stepName(state, `FROM ${state.baseName}`, platform, {
       onBuild: false,
       multiPlatform: options.multiPlatform,
     }),
-    instruction: state.stage.code,
-    location: state.stage.location,
-  });
+    description: { [COMMAND]: state.stage.code },
+    locations: placeIn(context.source, state.stage.location),
+  }).output;
   state.statePlatform = platform;
   checkImagePlatform(original, platform, image, state.stage.location, context.lint);
 }

@@ -1,11 +1,10 @@
 import { CodedError, formatPlatform, normalizePlatform, type Platform, sameAs } from '../base/index.ts';
-import { type SourceInfo, sourceDetails } from '../llb/index.ts';
+import { marshalOutput, type SourceInfo, sourceDetails } from '../llb/index.ts';
 import { type BuildRequest, linterOf } from './build-request.ts';
 import { BuildContexts } from './contexts.ts';
 import { type Conversion, convertDockerfile } from './conversion.ts';
 import { detectSyntax, type SyntaxRequest } from './directives.ts';
 import type { CallOptions, DockerfileClient, FrontendRef, FrontendResult } from './frontend-interface.ts';
-import { definitionOf } from './graph.ts';
 import { encodeImageConfig } from './image-config.ts';
 import { Linter, type LintFinding } from './lint.ts';
 import { DockerfileError, located, rangesOf } from './location.ts';
@@ -124,10 +123,7 @@ async function buildOne(
     { text: dockerfile.text, source: dockerfile.source, client, contexts, options, targetPlatform, lint },
     call,
   );
-  const definition = definitionOf(conversion.target.output, {
-    platform: conversion.platform,
-    source: dockerfile.source,
-  });
+  const definition = marshalOutput(conversion.target.output, { platform: conversion.platform });
   const ref = await client.solve({ definition, cacheImports: options.cacheImports }, call);
   const platform = normalizePlatform(targetPlatform ?? client.buildPlatforms[0]!);
   return { id: formatPlatform(platform), platform, ref, conversion };

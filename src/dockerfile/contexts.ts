@@ -8,13 +8,21 @@ import {
   type Platform,
   parseIgnoreFile,
 } from '../base/index.ts';
-import type { Definition, SourceInfo } from '../llb/op.ts';
+import {
+  type Definition,
+  givenOutput,
+  http,
+  lateOutput,
+  local as localSource,
+  marshalOutput,
+  type Output,
+  type SourceInfo,
+} from '../llb/index.ts';
 import { fileVertex } from './file-op.ts';
 import type { CallOptions, DockerfileClient, FrontendRef } from './frontend-interface.ts';
 import { parseGitRef } from './git-ref.ts';
-import { definitionOf, missingOutput, type Output, outputOfDefinition } from './graph.ts';
 import { joinPath } from './paths.ts';
-import { gitSource, httpSource, localSource } from './sources.ts';
+import { gitSource } from './sources.ts';
 
 /** Bigger files are refused before they are read. */
 const MAX_FILE_BYTES = 4 * 1024 * 1024;
@@ -65,11 +73,11 @@ export class BuildContexts {
 
   /** Solves a graph of one output. */
   async solve(
-    output: Output,
+    output: Output | undefined,
     options: CallOptions,
     evaluate = false,
   ): Promise<FrontendRef & { definition: Definition }> {
-    const definition = definitionOf(output, { platform: this.#platform, source: undefined });
+    const definition = marshalOutput(output, { platform: this.#platform });
     const ref = await this.#client.solve({ definition, evaluate }, options);
     if (ref === undefined)
       throw new CodedError('not_found', 'no such file or directory: the input is scratch', { fault: 'user' });
@@ -89,16 +97,13 @@ export class BuildContexts {
     const remote = this.#client.options.has('dockerfilekey') ? undefined : main.dockerfile;
     const output =
       remote ??
-      localSource(
-        this.#dockerfileLocal,
-        {
-          sessionId: this.sessionOf(this.#dockerfileLocal),
-          followPaths: [filename, `${filename}${IGNORE_FILE}`, ...(isDefaultName ? [lowerCase] : [])],
-          sharedKeyHint: this.#dockerfileLocal,
-          sendAlways: true,
-        },
-        { name: `[internal] load build definition from ${filename}` },
-      );
+      localSource(this.#dockerfileLocal, {
+        sessionId: this.sessionOf(this.#dockerfileLocal),
+        followPaths: [filename, `${filename}${IGNORE_FILE}`, ...(isDefaultName ? [lowerCase] : [])],
+        sharedKeyHint: this.#dockerfileLocal,
+        differ: { type: 'none' },
+        name: `[internal] load build definition from ${filename}`,
+      }).output;
     const ref = await this.solve(output, options);
     let data: Uint8Array;
     try {
@@ -135,16 +140,13 @@ export class BuildContexts {
     let file = this.#ownIgnoreFile;
     if (file === undefined) {
       const local = 'context';
-      const output = localSource(
-        local,
-        {
-          sessionId: this.sessionOf(local),
-          followPaths: [IGNORE_FILE],
-          sharedKeyHint: `${local}-${IGNORE_FILE}`,
-          sendAlways: true,
-        },
-        { name: `[internal] load ${IGNORE_FILE}` },
-      );
+      const output = localSource(local, {
+        sessionId: this.sessionOf(local),
+        followPaths: [IGNORE_FILE],
+        sharedKeyHint: `${local}-${IGNORE_FILE}`,
+        differ: { type: 'none' },
+        name: `[internal] load ${IGNORE_FILE}`,
+      }).output;
       let data: Uint8Array | undefined;
       try {
         data = await readOptional(await this.solve(output, options), IGNORE_FILE, options);
@@ -159,22 +161,22 @@ export class BuildContexts {
   }
 
   /** The main context, with only the wanted paths when it is local. One that is not there fails the graph that uses it. */
-  async mainContext(followPaths: readonly string[], options: CallOptions): Promise<Output> {
+  async mainContext(followPaths: readonly string[], options: CallOptions): Promise<Output | undefined> {
     const main = await this.#mainContext(options);
     if (main.remote !== undefined) return main.remote;
     const { patterns, failure } = await this.#ignoreRules(options);
-    if (failure !== undefined) return missingOutput(failure);
+    if (failure !== undefined)
+      return lateOutput(() => {
+        throw failure;
+      });
     const local = 'context';
-    return localSource(
-      local,
-      {
-        sessionId: this.sessionOf(local),
-        excludePatterns: patterns,
-        followPaths,
-        sharedKeyHint: local,
-      },
-      { name: '[internal] load build context' },
-    );
+    return localSource(local, {
+      sessionId: this.sessionOf(local),
+      excludePatterns: patterns,
+      followPaths,
+      sharedKeyHint: local,
+      name: '[internal] load build context',
+    }).output;
   }
 
   #mainContext(options: CallOptions): Promise<MainContext> {
@@ -211,7 +213,7 @@ export class BuildContexts {
   async #httpContext(given: string, options: CallOptions): Promise<MainContext | undefined> {
     if (!/^https?:\/\//.test(given)) return undefined;
     const filename = 'context';
-    const output = httpSource(given, filename, '', { name: '[internal] load remote build context' });
+    const output = http(given, { filename, name: '[internal] load remote build context' }).output;
     const head = await this.#headOf(output, filename, options);
     if (!isArchive(head)) return { remote: output, dockerfile: output, filename };
     const unpacked = fileVertex(
@@ -222,7 +224,7 @@ export class BuildContexts {
     return { remote: unpacked, dockerfile: unpacked, filename: this.#filename() };
   }
 
-  async #headOf(output: Output, filename: string, options: CallOptions): Promise<Uint8Array> {
+  async #headOf(output: Output | undefined, filename: string, options: CallOptions): Promise<Uint8Array> {
     try {
       const ref = await this.solve(output, options);
       return await ref.readFile(filename, { offset: 0, length: 1024 }, options);
@@ -249,7 +251,7 @@ export class BuildContexts {
 /** The graphs given with the build. @throws CodedError for one that is none: another place must not be read in its stead */
 export async function inputsOf(client: DockerfileClient, options: CallOptions): Promise<ReadonlyMap<string, Output>> {
   const inputs = await client.inputs(options);
-  return new Map([...inputs].map(([name, definition]) => [name, outputOfDefinition(definition)]));
+  return new Map([...inputs].map(([name, definition]) => [name, givenOutput(definition)]));
 }
 
 /** A git context, or undefined when the text is none. */

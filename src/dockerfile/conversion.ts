@@ -7,7 +7,7 @@ import {
   parsePlatform,
   Semaphore,
 } from '../base/index.ts';
-import type { SourceInfo } from '../llb/op.ts';
+import { lateOutput, type Output, type SourceInfo } from '../llb/index.ts';
 import { resolveBase } from './base-image.ts';
 import type { BuildContexts } from './contexts.ts';
 import { checkCycles } from './cycles.ts';
@@ -15,7 +15,6 @@ import { dispatch, setDirectory } from './dispatch.ts';
 import type { DispatchContext } from './dispatch-context.ts';
 import type { CallOptions, DockerfileClient } from './frontend-interface.ts';
 import { applyGlobalArgs, checkBaseNames, platformArgs } from './global-args.ts';
-import { LateOutput } from './graph.ts';
 import { DEFAULT_PATH, normalizeImagePlatform } from './image-config.ts';
 import type { Command, CommandOf, Stage } from './instructions.ts';
 import type { Linter } from './lint.ts';
@@ -266,6 +265,7 @@ class Converter {
             state,
             {
               client: this.#input.client,
+              source: this.#input.source,
               contexts: this.#input.contexts,
               options: this.#input.options,
               targetPlatform: this.#target,
@@ -315,14 +315,16 @@ class Converter {
 
   async #dispatchAll(reachable: ReadonlySet<StageState>, target: StageState): Promise<void> {
     const ignorePatterns = await this.#input.contexts.ignorePatterns(this.#call);
-    const buildContext = new LateOutput();
-    const { options, client, lint } = this.#input;
+    // Its paths are known once every stage has been read.
+    let mainContext: Output | undefined;
+    const { options, client, lint, source } = this.#input;
     const shared: DispatchContext = {
       options,
       globalArgs: this.#args,
       targetPlatform: this.#target,
       escape: this.#parsed.escape,
-      buildContext,
+      source,
+      buildContext: lateOutput(() => mainContext),
       ignore: ignorePatterns.length > 0 ? new PatternMatcher(ignorePatterns) : undefined,
       ignorePatterns,
       proxy: proxyOf(options.buildArgs),
@@ -341,7 +343,7 @@ class Converter {
     if (options.labels.size > 0)
       target.image.config.labels = { ...target.image.config.labels, ...Object.fromEntries(options.labels) };
     lint.assertClean();
-    buildContext.bind(await this.#input.contexts.mainContext(followPaths(contextPaths), this.#call));
+    mainContext = await this.#input.contexts.mainContext(followPaths(contextPaths), this.#call);
   }
 
   #dispatchStage(state: StageState, shared: DispatchContext): void {

@@ -1,6 +1,5 @@
 import type { PatternMatcher, Platform } from '../base/index.ts';
-import type { ProxyEnv } from '../llb/op.ts';
-import type { Output } from './graph.ts';
+import type { Output, ProxyEnv, SourceInfo } from '../llb/index.ts';
 import type { Linter } from './lint.ts';
 import type { BuildOptions } from './options.ts';
 import type { Environment } from './stage-state.ts';
@@ -11,6 +10,8 @@ export interface DispatchContext {
   readonly globalArgs: Environment;
   readonly targetPlatform: Platform;
   readonly escape: string;
+  /** The Dockerfile, which steps point into. */
+  readonly source: SourceInfo;
   readonly buildContext: Output;
   readonly ignore: PatternMatcher | undefined;
   readonly ignorePatterns: readonly string[];

@@ -1,15 +1,16 @@
 import { posix } from 'node:path';
 import { invalidArgument, newId, parseDigest } from '../base/index.ts';
+import { http, type Output, rawStep, type StepOptions } from '../llb/index.ts';
 import type { DispatchContext } from './dispatch-context.ts';
 import { type FileStep, fileVertex, type Owner, parseOwner } from './file-op.ts';
 import { type GitRef, parseGitRef } from './git-ref.ts';
-import { type Output, outputOf, type VertexNotes } from './graph.ts';
 import { addHistory } from './image-config.ts';
 import type { CopyCommand } from './instructions.ts';
 import { LINT_RULES } from './lint-rules.ts';
-import { displayText, stepName } from './names.ts';
+import { placeIn } from './location.ts';
+import { COMMAND, displayText, stepName } from './names.ts';
 import { cleanPath, joinPath } from './paths.ts';
-import { gitSource, httpFilename, httpSource } from './sources.ts';
+import { gitSource, httpFilename } from './sources.ts';
 import type { PlannedCommand, StageState } from './stage-state.ts';
 import { systemPath } from './system-path.ts';
 import { cut, quote } from './text.ts';
@@ -55,13 +56,17 @@ export function dispatchCopy(
     ...command.sources.paths.map((path) => pathStep(path, plan)),
     ...command.sources.files.map((file) => fileStep(file, plan)),
   ];
-  const notes: VertexNotes = { name, location: command.location, ignoreCache: state.ignoreCache };
+  const notes: StepOptions = {
+    name,
+    locations: placeIn(context.source, command.location),
+    ignoreCache: state.ignoreCache,
+  };
   if (command.link && command.chmod === '' && context.llbCaps.has('mergeop')) {
     const group = { id: newId(), name };
     const layer = fileVertex(undefined, steps, { ...notes, progressGroup: { ...group, weak: true } });
     state.step = firstStep;
     const linkName = stepName(state, `LINK ${text}`, platform, nameOptions);
-    const linkNotes: VertexNotes = { ...notes, name: linkName, progressGroup: { ...group, weak: false } };
+    const linkNotes: StepOptions = { ...notes, name: linkName, progressGroup: { ...group, weak: false } };
     state.output = mergeVertex(state.output, layer, linkNotes);
   } else state.output = fileVertex(state.output, steps, notes);
 
@@ -152,8 +157,13 @@ function pathStep(path: string, plan: CopyPlan): FileStep {
   if (isHttp(path)) {
     if (command.kind === 'copy') throw invalidArgument("source can't be a URL for COPY");
     const filename = httpFilename(path);
-    const checksum = command.checksum === '' ? '' : parseDigest(command.checksum);
-    const from = httpSource(path, filename, checksum, { name: plan.name, instruction: '' });
+    const checksum = command.checksum === '' ? {} : { checksum: parseDigest(command.checksum) };
+    const { output: from } = http(path, {
+      filename,
+      ...checksum,
+      name: plan.name,
+      description: { [COMMAND]: '' },
+    });
     return copyStep(plan, from, { src: joinPath('/', filename), attemptUnpack: command.unpack ?? false });
   }
   if (plan.checked) checkIgnored(path, plan);
@@ -220,14 +230,17 @@ function gitOutput(git: GitRef, { command, name }: CopyPlan): Output {
   return gitSource(git, options, { name });
 }
 
-function mergeVertex(base: Output | undefined, layer: Output, notes: VertexNotes): Output {
+function mergeVertex(base: Output | undefined, layer: Output, options: StepOptions): Output {
   if (base === undefined) return layer;
-  return outputOf({
-    inputs: [base, layer],
-    platform: 'none',
-    notes: { ...notes, caps: ['mergeop'] },
-    body: (indexOf) => ({ kind: 'merge', merge: { inputs: [indexOf(base), indexOf(layer)] } }),
-  });
+  return rawStep(
+    {
+      inputs: [base, layer],
+      body: (indexOf) => ({ kind: 'merge', merge: { inputs: [indexOf(base), indexOf(layer)] } }),
+      caps: ['mergeop'],
+      anyPlatform: true,
+    },
+    options,
+  );
 }
 
 function hasWildcard(path: string): boolean {

@@ -1,14 +1,14 @@
 import { posix } from 'node:path';
 import { invalidArgument, type Platform } from '../base/index.ts';
-import type { ExecMount, ExecOp, SecretMount } from '../llb/op.ts';
+import { type ExecMount, type ExecOp, type InputIndex, type Output, rawStep, type SecretMount } from '../llb/index.ts';
 import type { DispatchContext } from './dispatch-context.ts';
 import { fileVertex } from './file-op.ts';
-import { type InputIndex, type Output, outputOf } from './graph.ts';
 import { chompTabs, heredocMark, summarizeHeredoc } from './heredoc.ts';
 import { addHistory } from './image-config.ts';
 import type { RunCommand } from './instructions.ts';
+import { placeIn } from './location.ts';
 import type { Mount } from './mount.ts';
-import { displayText, stepName } from './names.ts';
+import { COMMAND, displayText, stepName } from './names.ts';
 import { cleanPath, joinPath } from './paths.ts';
 import { withShell } from './shell-form.ts';
 import type { EnvLookup } from './shell-lex.ts';
@@ -243,18 +243,10 @@ function execVertex(
   );
   const platform: Platform | undefined = state.statePlatform;
   const rootIndex = places.filter(hasOutput).indexOf(root);
-  return outputOf(
+  return rawStep(
     {
-      inputs: places.flatMap(({ from }) => (from === undefined ? [] : [from])),
-      platform,
-      notes: {
-        name,
-        instruction: command.code,
-        location: command.location,
-        ignoreCache: state.ignoreCache,
-        linuxResources: options.linuxResources,
-        caps: capsOf(command, places, plan, network, context),
-      },
+      inputs: places.map(({ from }) => from),
+      caps: capsOf(command, places, plan, network, context),
       body: (indexOf) => ({
         kind: 'exec',
         exec: {
@@ -266,6 +258,14 @@ function execVertex(
           cdiDevices: [],
         },
       }),
+    },
+    {
+      name,
+      description: { [COMMAND]: command.code },
+      locations: placeIn(context.source, command.location),
+      ignoreCache: state.ignoreCache,
+      ...(platform === undefined ? {} : { platform }),
+      ...(options.linuxResources === undefined ? {} : { linuxResources: options.linuxResources }),
     },
     rootIndex,
   );

@@ -12,6 +12,7 @@ import { addHistory, setEnv } from './image-config.ts';
 import type { ArgDefinition, CommandBase, CommandOf, Healthcheck } from './instructions.ts';
 import type { Linter } from './lint.ts';
 import { LINT_RULES } from './lint-rules.ts';
+import { placeIn } from './location.ts';
 import { displayText, stepName } from './names.ts';
 import { withShell } from './shell-form.ts';
 import { expand } from './shell-lex.ts';
@@ -234,7 +235,7 @@ function dispatchWorkdir(
   const text = displayText(command.code, state.env, { escape: context.escape });
   state.output = fileVertex(state.output, [step], {
     name: stepName(state, text, platform, { onBuild, multiPlatform: context.options.multiPlatform }),
-    location: command.location,
+    locations: placeIn(context.source, command.location),
   });
   state.statePlatform = platform;
   addHistory(state.image, `WORKDIR ${path}`, true, context.epoch);

@@ -1,5 +1,14 @@
-import type { ChownOpt, FileAction, FileCopy, OpBody, UserOpt } from '../llb/op.ts';
-import { type InputIndex, type Output, outputOf, type VertexNotes } from './graph.ts';
+import {
+  type ChownOpt,
+  type FileAction,
+  type FileCopy,
+  type InputIndex,
+  type OpBody,
+  type Output,
+  rawStep,
+  type StepOptions,
+  type UserOpt,
+} from '../llb/index.ts';
 import { joinPath } from './paths.ts';
 
 /** Who shall own a file: numbers, or names that the file system being written to knows. */
@@ -59,14 +68,16 @@ const COPY_DEFAULTS: Omit<FileCopy, 'src' | 'dest'> = {
 };
 
 /** Steps on a file system, each on the result of the one before; the last is the result. */
-export function fileVertex(base: Output | undefined, steps: readonly FileStep[], notes: VertexNotes): Output {
-  const sources = steps.flatMap((step) => (step.kind === 'copy' && step.from !== undefined ? [step.from] : []));
-  return outputOf({
-    inputs: base === undefined ? sources : [base, ...sources],
-    platform: 'none',
-    notes: { ...notes, caps: ['file.base'] },
-    body: (indexOf) => fileBody(base, steps, indexOf),
-  });
+export function fileVertex(base: Output | undefined, steps: readonly FileStep[], options: StepOptions): Output {
+  return rawStep(
+    {
+      inputs: [base, ...steps.map((step) => (step.kind === 'copy' ? step.from : undefined))],
+      body: (indexOf) => fileBody(base, steps, indexOf),
+      caps: ['file.base'],
+      anyPlatform: true,
+    },
+    options,
+  );
 }
 
 function fileBody(base: Output | undefined, steps: readonly FileStep[], indexOf: InputIndex): OpBody {

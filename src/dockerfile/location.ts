@@ -1,5 +1,5 @@
 import { type Code, CodedError, type CodedErrorOptions, sameAs, toCodedError } from '../base/index.ts';
-import type { SourceRange } from '../llb/op.ts';
+import type { SourceInfo, SourceRange, StepOptions } from '../llb/index.ts';
 
 /** A run of lines of the Dockerfile, 1-based and inclusive. */
 export interface Location {
@@ -52,4 +52,9 @@ export function rangesOf(location: Location): SourceRange[] {
   for (let line = location.startLine; line <= end && ranges.length < MAX_RANGES; line += 1)
     ranges.push({ start: { line, character: 0 }, end: { line, character: 0 } });
   return ranges;
+}
+
+/** The lines of an instruction, as its steps carry them. */
+export function placeIn(file: SourceInfo, location: Location): NonNullable<StepOptions['locations']> {
+  return [{ file, ranges: rangesOf(location) }];
 }

@@ -10,11 +10,10 @@ import {
   parseImageReference,
   withDefaultTag,
 } from '../base/index.ts';
+import { http, image as imageSource, lateOutput, local as localSource, type Output, ociLayout } from '../llb/index.ts';
 import { type BuildContexts, gitContext, inputsOf, parseIgnoreText, readOptional } from './contexts.ts';
 import type { CallOptions, DockerfileClient } from './frontend-interface.ts';
-import type { Output, Vertex } from './graph.ts';
 import { type ImageConfig, parseImageConfig } from './image-config.ts';
-import { httpSource, imageSource, localSource, ociLayoutSource } from './sources.ts';
 import { cut, quote } from './text.ts';
 
 /** What a `context:NAME` option puts in place of an image or stage. */
@@ -80,7 +79,8 @@ export async function loadNamedContext(
         },
         options,
       );
-      const output = imageSource(resolved.reference, platform, 'default', {
+      const { output } = imageSource(resolved.reference, {
+        ...(platform === undefined ? {} : { platform }),
         name: `[context ${name}] ${target}`,
       });
       return { output, image: parseImageConfig(resolved.config) };
@@ -93,7 +93,7 @@ export async function loadNamedContext(
     case 'http':
     case 'https': {
       const git = gitContext(value, false, '');
-      const output = git ?? httpSource(value, 'context', '', { name: `[context ${name}] ${value}` });
+      const output = git ?? http(value, { filename: 'context', name: `[context ${name}] ${value}` }).output;
       return { output, image: undefined };
     }
     case 'oci-layout':
@@ -132,7 +132,11 @@ async function loadOciLayout(
     },
     options,
   );
-  const output = ociLayoutSource(reference, platform, location, { name: `[context ${name}] OCI load from client` });
+  const { output } = ociLayout(reference, {
+    ...(platform === undefined ? {} : { platform }),
+    ...location,
+    name: `[context ${name}] OCI load from client`,
+  });
   return { output, image: parseImageConfig(resolved.config) };
 }
 
@@ -146,32 +150,27 @@ async function loadLocal(
   const { name } = context;
   const ignoreFile = '.dockerignore';
   const sessionId = contexts.sessionOf(local);
-  const ignoreSource = localSource(
-    local,
-    {
-      sessionId,
-      followPaths: [ignoreFile],
-      sharedKeyHint: `context:${name}-${ignoreFile}`,
-      sendAlways: true,
-    },
-    { name: `[context ${name}] load ${ignoreFile}` },
-  );
+  const ignoreSource = localSource(local, {
+    sessionId,
+    followPaths: [ignoreFile],
+    sharedKeyHint: `context:${name}-${ignoreFile}`,
+    differ: { type: 'none' },
+    name: `[context ${name}] load ${ignoreFile}`,
+  }).output;
   const data = await readOptional(await contexts.solve(ignoreSource, options, true), ignoreFile, options);
   const excludePatterns = parseIgnoreText(new TextDecoder().decode(data ?? new Uint8Array()), ignoreFile);
   const sharedKeyHint = `context:${name}-${client.options.get(`sharedkey:localdir:${name}`) ?? ''}`;
-  let vertex: Vertex | undefined;
-  const late: Output = {
-    index: 0,
-    vertex: () => {
-      vertex ??= localSource(
-        local,
-        { sessionId, sharedKeyHint, excludePatterns, followPaths: context.followPaths() },
-        { name: `[context ${name}] load from client` },
-      ).vertex();
-      return vertex;
-    },
-  };
-  return { output: late, image: undefined };
+  const output = lateOutput(
+    () =>
+      localSource(local, {
+        sessionId,
+        sharedKeyHint,
+        excludePatterns,
+        followPaths: context.followPaths(),
+        name: `[context ${name}] load from client`,
+      }).output,
+  );
+  return { output, image: undefined };
 }
 
 async function loadInput(

@@ -3,6 +3,9 @@ import { crossSuffix } from './platform-tools.ts';
 import { type EnvLookup, expand, type LexOptions } from './shell-lex.ts';
 import type { StageState } from './stage-state.ts';
 
+/** Under this key a step's description has the instruction as it is written. */
+export const COMMAND = 'com.docker.dockerfile.v1.command';
+
 export interface StepNameOptions {
   readonly onBuild: boolean;
   /** Several platforms are built, so each name says which. */

@@ -1,5 +1,5 @@
 import type { Platform } from '../base/index.ts';
-import type { Output } from './graph.ts';
+import type { Output } from '../llb/index.ts';
 import { cloneImageConfig, type ImageConfig, noImageConfig } from './image-config.ts';
 import type { ArgDefinition, Command, Stage } from './instructions.ts';
 import type { Location } from './location.ts';

@@ -1,7 +1,7 @@
 import { invalidArgument, type Platform } from '../../base/index.ts';
 import { compareUtf8 } from '../codec/schema.ts';
-import { EMPTY_INPUT, type ExecMeta, type ExecMount, type Op, type OpMetadata, SKIP_OUTPUT } from '../op.ts';
-import { envelope, type GraphNode, InputList, type MarshalContext, type Output } from './node.ts';
+import { EMPTY_INPUT, type ExecMeta, type ExecMount, SKIP_OUTPUT } from '../op.ts';
+import { type BuiltStep, envelope, type GraphNode, InputList, type MarshalContext, type Output } from './node.ts';
 import { type StepOptions, stepMetadata } from './options.ts';
 import type { State } from './state.ts';
 
@@ -86,7 +86,7 @@ export class ExecNode implements GraphNode {
     return { node: this, index: () => index, ...(platform ? { platform } : {}) };
   }
 
-  build(context: MarshalContext): { op: Op; metadata: OpMetadata } {
+  build(context: MarshalContext): BuiltStep {
     const { options } = this;
     const state = this.#state.values;
     const caps = new Set(['exec.meta.base']);

@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
-import type { ChownOpt, FileAction, FileCopy, Op, OpMetadata, UserOpt } from '../op.ts';
-import { envelope, type GraphNode, InputList, type MarshalContext, type Output } from './node.ts';
+import type { ChownOpt, FileAction, FileCopy, UserOpt } from '../op.ts';
+import { type BuiltStep, envelope, type GraphNode, InputList, type MarshalContext, type Output } from './node.ts';
 import { type StepOptions, stepMetadata } from './options.ts';
 import type { State } from './state.ts';
 
@@ -148,7 +148,7 @@ export class FileNode implements GraphNode {
     return outputs.filter((output) => output !== undefined);
   }
 
-  build(context: MarshalContext): { op: Op; metadata: OpMetadata } {
+  build(context: MarshalContext): BuiltStep {
     const inputs = new InputList(context);
     const { steps } = this.#actions;
     const base = inputs.add(this.#state.output);

@@ -1,8 +1,24 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { digestOf } from '../../base/index.ts';
 import { LLB_CAPS } from '../caps.ts';
 import { decodeDefinition, decodeOp, encodeDefinition, encodeOp } from '../codec/index.ts';
-import { diff, FileActions, git, http, image, local, merge, type State, scratch } from './index.ts';
+import {
+  diff,
+  FileActions,
+  git,
+  givenOutput,
+  http,
+  image,
+  lateOutput,
+  local,
+  marshalOutput,
+  merge,
+  rawStep,
+  type State,
+  scratch,
+} from './index.ts';
+import { EMPTY_METADATA } from './options.ts';
 
 const vectors: {
   definitions: Record<string, { def: string[]; caps: Record<string, boolean>; wire: string }>;
@@ -153,6 +169,34 @@ test('a chain of 20,000 steps is marshalled without recursion', () => {
   let state = scratch();
   for (let i = 0; i < 20_000; i++) state = state.file(files.mkdir(`/${i}`, 0o755));
   expect(state.marshal().ops.length).toBe(20_001);
+});
+
+test('steps on a graph made elsewhere leave its ops, metadata and lines as they were', () => {
+  const file = { filename: 'a.hcl', data: Buffer.from('run'), language: 'HCL' };
+  const ranges = [{ start: { line: 1, character: 0 }, end: { line: 1, character: 0 } }];
+  const given = base.run({ args: ['make'], name: 'make it', locations: [{ file, ranges }] }).root.marshal();
+  const late = lateOutput(() => givenOutput(given));
+  const output = rawStep({
+    inputs: [late, undefined],
+    body: (indexOf) => ({ kind: 'diff', diff: { lower: indexOf(undefined), upper: indexOf(late) } }),
+    caps: ['diffop'],
+    anyPlatform: true,
+  });
+  const made = marshalOutput(output, { platform: arm });
+  expect(made.ops.slice(0, -2)).toEqual(given.ops.slice(0, -1));
+  expect(decodeOp(made.ops.at(-2)!)).toMatchObject({
+    inputs: decodeOp(given.ops.at(-1)!).inputs,
+    body: { kind: 'diff', diff: { lower: -1, upper: 0 } },
+  });
+  const step = decodeOp(made.ops.at(-2)!).inputs[0]!.digest;
+  expect(made.metadata.get(step)).toEqual(given.metadata.get(step));
+  expect(made.source?.infos).toEqual([file]);
+  expect(made.source?.locations.get(step)).toEqual([{ sourceIndex: 0, ranges }]);
+});
+
+test('the output of a graph that turned out empty is scratch', () => {
+  const empty = givenOutput({ ops: [], metadata: new Map([[digestOf(new Uint8Array()), EMPTY_METADATA]]) });
+  expect(marshalOutput(lateOutput(() => empty)).ops).toEqual([]);
 });
 
 function printable(_: string, value: unknown): unknown {

@@ -1,8 +1,10 @@
 export type { MountOptions, RunOptions, SecretOptions, SshOptions } from './exec.ts';
 export { type CopyOptions, FileActions, type Owner } from './file-actions.ts';
 export { type GitRemote, parseGitUrl } from './git-url.ts';
-export { inputsFirst, type MarshalOptions, marshalOutput } from './marshal.ts';
-export { EMPTY_METADATA, mergeMetadata, pointerMetadata, type SourceFile, type StepOptions } from './options.ts';
+export { type MarshalOptions, marshalOutput } from './marshal.ts';
+export type { Output } from './node.ts';
+export type { SourceFile, StepOptions } from './options.ts';
+export { givenOutput, type InputIndex, lateOutput, type RawStep, rawStep } from './raw.ts';
 export {
   type GitOptions,
   git,

@@ -1,4 +1,4 @@
-import { type Digest, digestOf, hostPlatform, newId, type Platform } from '../../base/index.ts';
+import { type Digest, digestOf, hostPlatform, invalidArgument, newId, type Platform } from '../../base/index.ts';
 import { encodeOp } from '../codec/index.ts';
 import type { Definition, OpMetadata, SourceInfo, SourceLocation, SourceMap } from '../op.ts';
 import type { GraphNode, MarshalContext, Output } from './node.ts';
@@ -16,21 +16,25 @@ export interface MarshalOptions {
 
 /** Serializes all that `output` needs, inputs before users. Equal graphs give equal bytes. An undefined output (scratch) has no ops. */
 export function marshalOutput(output: Output | undefined, options: MarshalOptions = {}): Definition {
-  if (!output) return { ops: [], metadata: new Map() };
+  const head = output?.node;
+  if (!output || !head) return { ops: [], metadata: new Map() };
   const digests = new Map<GraphNode, Digest>();
   const ops: Uint8Array[] = [];
   const metadata = new Map<Digest, OpMetadata>();
   const sources = new SourceCollector();
   const context: MarshalContext = {
-    input: ({ node, index }) => ({ digest: digests.get(node)!, index: index() }),
+    input(output) {
+      if (!output.node) throw invalidArgument('scratch cannot be the input of this step');
+      return { digest: digests.get(output.node)!, index: output.index() };
+    },
     platform: options.platform ?? hostPlatform(),
     constraints: options.constraints ?? [],
     caps: options.caps,
     localUniqueId: options.localUniqueId ?? newId(),
   };
-  for (const node of inputsFirst(output.node, (each) => each.inputs().map((input) => input.node))) {
+  for (const node of inputsFirst(head, producersOf)) {
     const built = node.build(context);
-    const bytes = encodeOp(built.op);
+    const bytes = built.op instanceof Uint8Array ? built.op : encodeOp(built.op);
     const digest = digestOf(bytes);
     digests.set(node, digest);
     if (!metadata.has(digest)) ops.push(bytes);
@@ -42,6 +46,10 @@ export function marshalOutput(output: Output | undefined, options: MarshalOption
   metadata.set(digestOf(pointer), pointerMetadata(metadata.values()));
   const source = sources.finish();
   return { ops, metadata, ...(source ? { source } : {}) };
+}
+
+function* producersOf(node: GraphNode): Generator<GraphNode> {
+  for (const input of node.inputs()) if (input.node) yield input.node;
 }
 
 /** All that is reachable from `head`, each once and after its inputs; by a stack of its own, since graphs are deep. */

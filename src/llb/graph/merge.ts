@@ -1,5 +1,5 @@
-import { EMPTY_INPUT, type Op, type OpMetadata } from '../op.ts';
-import { envelope, type GraphNode, type MarshalContext, type Output } from './node.ts';
+import { EMPTY_INPUT } from '../op.ts';
+import { type BuiltStep, envelope, type GraphNode, type MarshalContext, type Output } from './node.ts';
 import { type StepOptions, stepMetadata } from './options.ts';
 import type { State } from './state.ts';
 
@@ -16,7 +16,7 @@ export class MergeNode implements GraphNode {
     return this.#outputs;
   }
 
-  build(context: MarshalContext): { op: Op; metadata: OpMetadata } {
+  build(context: MarshalContext): BuiltStep {
     return {
       op: {
         inputs: this.#outputs.map((output) => context.input(output)),
@@ -43,7 +43,7 @@ export class DiffNode implements GraphNode {
     return [this.#lower, this.#upper].filter((output) => output !== undefined);
   }
 
-  build(context: MarshalContext): { op: Op; metadata: OpMetadata } {
+  build(context: MarshalContext): BuiltStep {
     const lower = this.#lower ? 0 : EMPTY_INPUT;
     return {
       op: {
@@ -71,7 +71,7 @@ export class PassthroughNode implements GraphNode {
     return this.#outputs;
   }
 
-  build(context: MarshalContext): { op: Op; metadata: OpMetadata } {
+  build(context: MarshalContext): BuiltStep {
     return {
       op: {
         inputs: this.#outputs.map((output) => context.input(output)),

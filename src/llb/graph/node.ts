@@ -6,13 +6,19 @@ import type { StepOptions } from './options.ts';
 export interface GraphNode {
   /** In the order that the op lists them; the same output may come twice. */
   inputs(): readonly Output[];
-  build(context: MarshalContext): { readonly op: Op; readonly metadata: OpMetadata };
+  build(context: MarshalContext): BuiltStep;
   readonly options: StepOptions;
 }
 
-/** Output `index` of a node. The index may only be known once all mounts are there. */
+export interface BuiltStep {
+  /** Bytes where they are there already, as those of a graph made elsewhere. */
+  readonly op: Op | Uint8Array;
+  readonly metadata: OpMetadata;
+}
+
+/** Output `index` of a node; of no node it is scratch. Both are asked when the graph is marshalled: by then all mounts are there, and what was late is known. */
 export interface Output {
-  readonly node: GraphNode;
+  readonly node: GraphNode | undefined;
   index(): number;
   readonly platform?: Platform;
 }
@@ -41,7 +47,7 @@ export class InputList {
 
   /** Index of the output among the op's inputs; -1 for scratch. */
   add(output: Output | undefined): number {
-    if (!output) return -1;
+    if (!output?.node) return -1;
     const input = this.#context.input(output);
     const key = `${input.digest}#${input.index}`;
     const known = this.#indexes.get(key);

@@ -1,8 +1,8 @@
 import type { Digest } from '../../base/index.ts';
 import { formatImageReference, goJson, parseImageReference, withDefaultTag } from '../../base/index.ts';
-import type { Op, OpMetadata, SourceOp } from '../op.ts';
+import type { SourceOp } from '../op.ts';
 import { parseGitUrl } from './git-url.ts';
-import { envelope, type GraphNode, type MarshalContext, type Output } from './node.ts';
+import { type BuiltStep, envelope, type GraphNode, type MarshalContext, type Output } from './node.ts';
 import { type StepOptions, stepMetadata } from './options.ts';
 import { type State, stateOf } from './state.ts';
 
@@ -21,7 +21,7 @@ class SourceNode implements GraphNode {
     return [];
   }
 
-  build(context: MarshalContext): { op: Op; metadata: OpMetadata } {
+  build(context: MarshalContext): BuiltStep {
     const { platform, constraints } = envelope(context, this.options);
     const { identifier, attrs } = this.#source;
     const forPlatform = identifier.startsWith('docker-image://') || identifier.startsWith('oci-layout://');
