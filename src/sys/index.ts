@@ -6,6 +6,7 @@
 export { type GroupEntry, readGroups, readUsers, type UserEntry } from './accounts.ts';
 export { Cgroup, type CgroupHierarchy, type CgroupLayout, cgroupLayout, isCgroupName } from './cgroup.ts';
 export { CgroupBounds, type CgroupLimits } from './cgroup-bounds.ts';
+export { copyEntry, type EntryMetadata, setMetadata, type XattrRule } from './copy-entry.ts';
 export * from './dir.ts';
 export * from './files.ts';
 export * from './flock.ts';

@@ -17,7 +17,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { neverAborted } from '../../base/index.ts';
 import type { ImmutableRef, Layer } from '../../cache/ports.ts';
 import { packLayer } from '../../oci/layers/index.ts';
-import { describeTree } from '../../oci/layers/testing.ts';
+import { describeTree } from '../../oci/layers/testing/trees.ts';
 import { layerMediaType } from '../../oci/manifest/index.ts';
 import { anonymous, RegistryClient } from '../../oci/registry-client/index.ts';
 import { RegistryServer } from '../../oci/registry-server/index.ts';

@@ -1,6 +1,18 @@
 import type { Digest, Platform } from '../../base/index.ts';
-import type { Definition, ExecMeta, ExecMount, ExecOp, SourceInfo, SourceOp, SourceRange } from '../../llb/index.ts';
+import type { FileStat } from '../../builder-api/fsutil/index.ts';
+import type {
+  CacheImport as BridgeCacheImport,
+  CallOptions as BridgeCall,
+  ResolvedImage as BridgeImage,
+  FileRange as BridgeRange,
+  FrontendWarning as BridgeWarning,
+  ImageConfigRequest,
+} from '../../dockerfile/index.ts';
+import type { Definition, ExecMeta, ExecMount, ExecOp, SourceOp } from '../../llb/index.ts';
 import type { Process } from '../executor/index.ts';
+
+/** What the built-in frontend asks in the same words. */
+export type { BridgeCacheImport, BridgeCall, BridgeImage, BridgeRange, BridgeWarning };
 
 /**
  * What a frontend may ask of the solve that runs it: LLBBridge's calls (research wire-facts 8.2) as plain values. The engine implements
@@ -61,10 +73,6 @@ export interface BridgeProcess {
   readonly secretEnv: ExecOp['secretEnv'];
 }
 
-export interface BridgeCall {
-  readonly signal: AbortSignal;
-}
-
 export interface BridgeWorker {
   readonly id: string;
   readonly labels: Readonly<Record<string, string>>;
@@ -80,11 +88,6 @@ export interface BridgeSolveRequest {
   /** Compute the result before returning; otherwise faults show at the first use of a ref. */
   readonly evaluate?: boolean;
   readonly cacheImports?: readonly BridgeCacheImport[];
-}
-
-export interface BridgeCacheImport {
-  readonly type: string;
-  readonly attrs: Readonly<Record<string, string>>;
 }
 
 export interface BridgeRef {
@@ -113,43 +116,6 @@ export interface BridgeAttestation {
   }[];
 }
 
-export interface BridgeRange {
-  readonly offset: number;
-  readonly length?: number;
-}
-
-/** `fsutil.types.Stat`: `mode` in Go's FileMode layout, `modTime` in nanoseconds since the epoch. */
-export interface BridgeStat {
-  readonly path: string;
-  readonly mode: number;
-  readonly uid: number;
-  readonly gid: number;
-  readonly size: number;
-  readonly modTime: bigint;
-  readonly linkname: string;
-  /** Of a device. */
-  readonly devmajor: number;
-  readonly devminor: number;
-}
-
-export interface BridgeImageRequest {
-  readonly reference: string;
-  readonly platform?: Platform;
-  /** `default`, `pull` or `local`. */
-  readonly resolveMode: string;
-  /** Name of the vertex that shows the lookup. */
-  readonly logName: string;
-  /** Look in a content store of the client instead of a registry. */
-  readonly ociLayout?: { readonly sessionId: string; readonly storeId: string };
-}
-
-export interface BridgeImage {
-  /** The name, perhaps rewritten by policy. */
-  readonly reference: string;
-  readonly digest: Digest | '';
-  readonly config: Uint8Array;
-}
-
 export interface BridgeSourceMetaRequest {
   readonly source: SourceOp;
   readonly platform?: Platform;
@@ -169,12 +135,9 @@ export interface BridgeSourceMeta {
   readonly http?: { readonly checksum: Digest; readonly filename: string; readonly lastModified?: number };
 }
 
-export interface BridgeWarning {
-  readonly vertex: Digest;
-  readonly level: number;
-  readonly message: string;
-  readonly detail: readonly string[];
-  readonly url: string;
-  readonly source?: SourceInfo;
-  readonly ranges: readonly SourceRange[];
+/** Attributes are not told. */
+export type BridgeStat = Omit<FileStat, 'xattrs'>;
+
+export interface BridgeImageRequest extends ImageConfigRequest {
+  readonly reference: string;
 }

@@ -47,7 +47,7 @@ import {
   packLayer,
   type UnpackLimits,
 } from './index.ts';
-import { describeTree, tempDirectory } from './testing.ts';
+import { describeTree, tempDirectory } from './testing/trees.ts';
 
 const pools = createPools({ short: 1, bulk: 2 });
 afterAll(() => pools[Symbol.asyncDispose]());

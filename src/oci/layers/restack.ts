@@ -1,5 +1,14 @@
-import { closeSync, constants, mkdirSync } from 'node:fs';
-import { copyFd, type Dir, hasErrno, S_IFCHR, type Stat } from '../../sys/index.ts';
+import { mkdirSync } from 'node:fs';
+import {
+  copyEntry,
+  type Dir,
+  type EntryMetadata,
+  hasErrno,
+  S_IFCHR,
+  type Stat,
+  setMetadata,
+  type XattrRule,
+} from '../../sys/index.ts';
 import { saysTheSame } from './compare.ts';
 import { isWhiteoutStat } from './directories.ts';
 import { fsName, isPrivateXattr } from './names.ts';
@@ -194,7 +203,7 @@ class Restacker {
     } catch (error) {
       // A view is another file system; and a file has so many names at most.
       if (!hasErrno(error, 'EXDEV', 'EMLINK', 'EPERM')) throw error;
-      copyEntry(dir, name, stat, to);
+      copyEntry(dir, name, stat, to, name, metadataOf(stat), XATTRS);
     }
     if (inode !== undefined) this.#linked.set(inode, [...this.#path]);
   }
@@ -218,42 +227,14 @@ function make(target: Target): Dir {
   const { name, from, stat } = target as Required<Target>;
   const parent = make(target.above as Target);
   parent.mkdir(name, 0o700);
-  parent.chown(name, stat.uid, stat.gid);
-  parent.chmod(name, stat.mode & 0o7777);
-  copyXattrs(from, name, parent);
+  setMetadata(parent, name, 'dir', metadataOf(stat), from.readXattrs(name), XATTRS);
   target.dir = parent.openDir(name);
   return target.dir;
 }
 
-function copyEntry(from: Dir, name: string, stat: Stat, to: Dir): void {
-  if (stat.type === 'file') {
-    const source = from.open(name, constants.O_RDONLY);
-    try {
-      const fd = to.open(name, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600);
-      try {
-        copyFd(source, fd);
-      } finally {
-        closeSync(fd);
-      }
-    } finally {
-      closeSync(source);
-    }
-  } else if (stat.type === 'symlink') to.symlink(from.readlink(name), name);
-  else to.mknod(name, stat.mode, stat.rdevMajor, stat.rdevMinor);
-  // Changing the owner clears setuid and capabilities: they follow.
-  to.chown(name, stat.uid, stat.gid);
-  if (stat.type !== 'symlink') to.chmod(name, stat.mode & 0o7777);
-  copyXattrs(from, name, to);
-  to.utimens(name, stat.mtimeNs, stat.mtimeNs);
-}
+/** What says something else on another file system stays there; all else is content of the layer, and what cannot be kept fails. */
+const XATTRS: XattrRule = { takes: (attribute) => !isPrivateXattr(attribute), refusals: ['EOPNOTSUPP'] };
 
-function copyXattrs(from: Dir, name: string, to: Dir): void {
-  for (const [key, value] of from.readXattrs(name)) {
-    if (isPrivateXattr(key)) continue;
-    try {
-      to.setXattr(name, key, value);
-    } catch (error) {
-      if (!hasErrno(error, 'EOPNOTSUPP')) throw error;
-    }
-  }
+function metadataOf({ uid, gid, mode, mtimeNs }: Stat): EntryMetadata {
+  return { uid, gid, mode: mode & 0o7777, atimeNs: mtimeNs, mtimeNs };
 }

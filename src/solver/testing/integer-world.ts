@@ -1,6 +1,5 @@
 import { type BuildLimits, type Digest, digestOf, NO_LIMITS, neverAborted } from '../../base/index.ts';
 import type { Job } from '../job.ts';
-import { MemoryKeyStore } from '../memory-key-store.ts';
 import {
   type CacheMapInput,
   type ImportedCache,
@@ -14,6 +13,7 @@ import {
   type Vertex,
 } from '../ports.ts';
 import { Solver } from '../solver.ts';
+import { MemoryKeyStore } from './memory-key-store.ts';
 
 /** Integer vertices: what tests of the solver build graphs from. */
 export interface IntegerOp {

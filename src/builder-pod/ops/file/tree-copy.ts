@@ -1,7 +1,14 @@
-import { closeSync, fchmodSync, fchownSync, constants as fs } from 'node:fs';
 import { posix } from 'node:path';
 import { CodedError, type ParentMatches, PatternMatcher } from '../../../base/index.ts';
-import { copyFd, type Dir, futimensNs, hasErrno, type Root, readXattrsOf, type Stat } from '../../../sys/index.ts';
+import {
+  copyEntry,
+  type Dir,
+  type EntryMetadata,
+  type Root,
+  type Stat,
+  setMetadata,
+  type XattrRule,
+} from '../../../sys/index.ts';
 import type { Ids } from './owner.ts';
 import { applyMode } from './symbolic-mode.ts';
 
@@ -16,6 +23,12 @@ export interface TreeCopyOptions {
   readonly replaceExisting: boolean;
   readonly throwIfAborted: () => void;
 }
+
+/** What the target's file system does not take is left out, as `cp -a` does. */
+const XATTRS: XattrRule = {
+  takes: () => true,
+  refusals: ['ENOTSUP', 'EOPNOTSUPP', 'EPERM', 'EACCES', 'EINVAL'],
+};
 
 /** A directory on the way down; it is only made once something in it is copied. */
 interface Level {
@@ -156,7 +169,7 @@ export class TreeCopy {
       if (!level.target) return;
       const parent = level.targetParent ?? this.#levels.at(-2)!.target!;
       // The directory that was named keeps its own metadata when it was there before; those below take the source's.
-      if (level.fresh || (included && !top)) this.#setMetadata(parent, targetName, stat, sourceParent, name);
+      if (level.fresh || (included && !top)) this.#setMetadata(parent, targetName, stat, sourceParent.readXattrs(name));
       else if (top) this.#setTimes(parent, targetName, stat);
     } finally {
       level.target?.[Symbol.dispose]();
@@ -211,31 +224,8 @@ export class TreeCopy {
         return;
       }
       if (key !== undefined) this.#links.set(key, toPath);
-      this.#file(from, fromName, stat, to, toName);
-      return;
-    } else if (stat.type === 'symlink') to.symlink(from.readlink(fromName), toName);
-    else to.mknod(toName, stat.mode, stat.rdevMajor, stat.rdevMinor);
-    this.#setMetadata(to, toName, stat, from, fromName);
-  }
-
-  /** All of a regular file through its descriptors: most of what is copied is small files, and a way to each costs more than what is done there. */
-  #file(from: Dir, fromName: string, stat: Stat, to: Dir, toName: string): void {
-    const { owner, time } = this.#options;
-    const source = from.open(fromName, fs.O_RDONLY);
-    try {
-      const target = to.open(toName, fs.O_CREAT | fs.O_EXCL | fs.O_WRONLY, 0o600);
-      try {
-        copyFd(source, target);
-        fchownSync(target, owner?.uid ?? stat.uid, owner?.gid ?? stat.gid);
-        fchmodSync(target, this.#modeOf(stat));
-        setXattrs(readXattrsOf(source), to, toName);
-        futimensNs(target, time ?? stat.atimeNs, time ?? stat.mtimeNs);
-      } finally {
-        closeSync(target);
-      }
-    } finally {
-      closeSync(source);
     }
+    copyEntry(from, fromName, stat, to, toName, this.#metadataOf(stat), XATTRS);
   }
 
   #modeOf(source: Stat): number {
@@ -244,27 +234,23 @@ export class TreeCopy {
     return typeof mode === 'string' ? applyMode(mode, own, source.type === 'dir') : (mode ?? own) & 0o7777;
   }
 
-  #setMetadata(dir: Dir, name: string, source: Stat, from?: Dir, fromName?: string): void {
-    const { owner } = this.#options;
-    dir.chown(name, owner?.uid ?? source.uid, owner?.gid ?? source.gid);
-    if (source.type !== 'symlink') dir.chmod(name, this.#modeOf(source));
-    if (from && fromName !== undefined) setXattrs(from.readXattrs(fromName), dir, name);
-    this.#setTimes(dir, name, source);
+  #metadataOf(source: Stat): EntryMetadata {
+    const { owner, time } = this.#options;
+    return {
+      uid: owner?.uid ?? source.uid,
+      gid: owner?.gid ?? source.gid,
+      mode: this.#modeOf(source),
+      atimeNs: time ?? source.atimeNs,
+      mtimeNs: time ?? source.mtimeNs,
+    };
+  }
+
+  #setMetadata(dir: Dir, name: string, source: Stat, xattrs: ReadonlyMap<string, Buffer> = new Map()): void {
+    setMetadata(dir, name, source.type, this.#metadataOf(source), xattrs, XATTRS);
   }
 
   #setTimes(dir: Dir, name: string, source: Stat): void {
     const { time } = this.#options;
     dir.utimens(name, time ?? source.atimeNs, time ?? source.mtimeNs);
-  }
-}
-
-/** What the target's file system does not take is left out, as `cp -a` does. */
-function setXattrs(xattrs: ReadonlyMap<string, Buffer>, to: Dir, name: string): void {
-  for (const [attribute, value] of xattrs) {
-    try {
-      to.setXattr(name, attribute, value);
-    } catch (error) {
-      if (!hasErrno(error, 'ENOTSUP', 'EOPNOTSUPP', 'EPERM', 'EACCES', 'EINVAL')) throw error;
-    }
   }
 }

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { lstat, readXattrs } from '../../sys/index.ts';
-import { wholeSeconds } from './compare.ts';
+import { lstat, readXattrs } from '../../../sys/index.ts';
+import { wholeSeconds } from '../compare.ts';
 
 /** A temp directory that is gone after the test. */
 export function tempDirectory(): { readonly path: string } & Disposable {

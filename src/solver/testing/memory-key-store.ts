@@ -1,5 +1,5 @@
-import { isVolatile } from './key.ts';
-import type { CacheLink, CacheRecord, KeyStore } from './ports.ts';
+import { isVolatile } from '../key.ts';
+import type { CacheLink, CacheRecord, KeyStore } from '../ports.ts';
 
 interface Target {
   readonly link: CacheLink;
