@@ -2,7 +2,7 @@ import { CodedError, invalidArgument } from '../base/index.ts';
 import { encodeDefinition, git as gitSource, parseGitUrl } from '../llb/index.ts';
 import type { NamedContext, Source } from '../resources/index.ts';
 import { inlineDefinition } from './inline.ts';
-import type { ClusterValues, PlannedGitAuth, PlannedSecret } from './plan.ts';
+import type { ClusterValues, PlannedGitAuth, PlannedSecret } from './solve-plan.ts';
 
 type GitSpec = NonNullable<Source['git']>;
 

@@ -1,6 +1,6 @@
 import { familiarImageName, formatImageReference, invalidArgument, parseImageReference } from '../base/index.ts';
 import type { BuildSpec } from '../resources/index.ts';
-import type { PlannedExporter, PlanOptions } from './plan.ts';
+import type { PlannedExporter, PlanOptions } from './solve-plan.ts';
 
 /** One `image` exporter an output, that pushes every tag. */
 export function outputExporters(spec: BuildSpec, options: PlanOptions): PlannedExporter[] {

@@ -3,69 +3,8 @@ import { type Build, type BuildSpec, parseDuration } from '../resources/index.ts
 import { type ContextPlan, planContext, planNamedContext } from './context.ts';
 import { inlineDefinition } from './inline.ts';
 import { outputExporters } from './outputs.ts';
+import type { ClusterValues, PlanOptions, SolvePlan } from './solve-plan.ts';
 import { refuseUnbuilt } from './unbuilt.ts';
-
-/** What a builder is asked to do for a Build: one solve request without ids, sessions and secret values. Wire form of BuildKit's Control.Solve. */
-export interface SolvePlan {
-  readonly frontend: 'dockerfile.v0' | 'gateway.v0' | undefined;
-  readonly frontendAttrs: Readonly<Record<string, string>>;
-  /** Serialized Definitions by input name. */
-  readonly frontendInputs: Readonly<Record<string, Uint8Array>>;
-  /** A serialized Definition where the spec gives the graph itself. */
-  readonly definition: Uint8Array | undefined;
-  readonly exporters: readonly PlannedExporter[];
-  readonly cacheImports: readonly { readonly type: string; readonly attrs: Readonly<Record<string, string>> }[];
-  readonly cacheExports: readonly { readonly type: string; readonly attrs: Readonly<Record<string, string>> }[];
-  readonly entitlements: readonly string[];
-  /** Local sources that the session must serve: names as the frontend asks for them. */
-  readonly uploads: readonly string[];
-  /** Secrets that the session must serve by id, and where they come from. */
-  readonly secrets: readonly PlannedSecret[];
-  /** Credentials that git sources ask for, by host. */
-  readonly gitAuth: readonly PlannedGitAuth[];
-  /** Private keys that the session must serve as ssh agents, by id. */
-  readonly ssh: readonly PlannedSecret[];
-  readonly timeoutMs: number | undefined;
-}
-
-export interface PlannedExporter {
-  readonly type: string;
-  readonly attrs: Readonly<Record<string, string>>;
-}
-
-export interface PlannedSecret {
-  readonly id: string;
-  readonly secretRef: SecretRef;
-  /** Field of the Build that asks for it. */
-  readonly field: string;
-}
-
-interface SecretRef {
-  readonly name: string;
-  readonly key?: string | undefined;
-}
-
-export interface PlannedGitAuth {
-  /** With port, as git sources ask. */
-  readonly host: string;
-  readonly secretRef: SecretRef;
-  readonly field: string;
-}
-
-/** What the objects that a spec names hold, got by the operator: see {@link references}. */
-export interface ClusterValues {
-  /** Data of ConfigMaps, by name and key. */
-  readonly configMaps: ReadonlyMap<string, ReadonlyMap<string, Uint8Array>>;
-  /** `known_hosts` of Secrets for git over ssh, by their name. */
-  readonly knownHosts: ReadonlyMap<string, string>;
-}
-
-export interface PlanOptions {
-  /** Registry host for output names that have none, e.g. `slipway.localhost`; without it they are refused. */
-  readonly defaultRegistry: string | undefined;
-  /** Undefined where there is no cluster. */
-  readonly values?: ClusterValues;
-}
 
 /**
  * Turns a Build's spec into one canonical solve request: a pure function, the same for operator and command.

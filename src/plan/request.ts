@@ -1,5 +1,5 @@
 import type { wire } from '../builder-api/index.ts';
-import type { SolvePlan } from './plan.ts';
+import type { SolvePlan } from './solve-plan.ts';
 
 /** The plan as the message that builders take; `ref` and `session` are the sender's. */
 export function solveRequest(plan: SolvePlan): wire.moby.buildkit.v1.SolveRequest.$Properties {

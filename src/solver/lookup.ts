@@ -1,6 +1,5 @@
 import type { EdgeState } from './edge.ts';
-import type { Miss } from './observer.ts';
-import type { KeyStore } from './ports.ts';
+import type { KeyStore, Miss } from './ports.ts';
 import { Search } from './search.ts';
 
 /** The searches for an edge's keys: in the builder's own store first, then in each cache that its builds import. They share what all graphs name alike. */

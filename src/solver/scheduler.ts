@@ -16,14 +16,16 @@ import { blame, endVertices, mayDependOnWhoAsks, mayLose } from './failure.ts';
 import { activeName, type Ground, groundOf, joinKey, linkGround, stays, storedKeys } from './ground.ts';
 import { isVolatile } from './key.ts';
 import { Level } from './level.ts';
-import type { Miss, Observers, VertexOutput } from './observer.ts';
+import type { Observers } from './observer.ts';
 import {
   findLostResult,
   type KeyStore,
   type LostResultError,
+  type Miss,
   type OpContext,
   type Result,
   type ResultStore,
+  type VertexOutput,
 } from './ports.ts';
 import { allOf } from './progress.ts';
 import { type Found, Records } from './records.ts';

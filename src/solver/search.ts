@@ -1,8 +1,7 @@
 import type { EdgeState } from './edge.ts';
 import { CONTENT_OUTPUT, isVolatile, rootKey } from './key.ts';
 import { Level } from './level.ts';
-import type { Miss } from './observer.ts';
-import type { KeyReader } from './ports.ts';
+import type { KeyReader, Miss } from './ports.ts';
 
 /** A way into an input slot, by the id it begins at: the stored keys it leads to. */
 type Slot = Map<string, string[]>;

@@ -1,7 +1,7 @@
 import { CodedError, isCancelled, type Logger, sleep, toCodedError } from '../../base/index.ts';
 import { clientOf } from '../grpc/channel.ts';
 import { Health } from '../services/common.ts';
-import type { Session } from './registry.ts';
+import type { Session } from './session.ts';
 
 const INTERVAL_MS = 5000;
 const TIMEOUT_MS = 15_000;

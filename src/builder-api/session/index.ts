@@ -1,4 +1,5 @@
 export { type HostedSession, type HostSessionOptions, hostSession } from './host.ts';
-export { type Session, SessionRegistry } from './registry.ts';
+export { SessionRegistry } from './registry.ts';
+export type { Session } from './session.ts';
 export type { SessionTaskContext } from './session-thread.ts';
 export type { SessionTask } from './tunnel.ts';

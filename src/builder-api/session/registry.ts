@@ -1,21 +1,12 @@
 import { type AbortOptions, CodedError, type Logger, onAbort, silentLogger } from '../../base/index.ts';
 import type { GrpcServer } from '../grpc/server.ts';
 import type { ServerCall } from '../grpc/server-call.ts';
-import type { AnyMethod, ServiceDefinition } from '../grpc/service.ts';
 import { methodPath } from '../grpc/service.ts';
 import { Control } from '../services/control.ts';
 import { watchHealth } from './health.ts';
 import { SESSION_HEALTH_TIMEOUT, SESSION_ID, SESSION_METHOD, SESSION_SHARED_KEY } from './metadata-names.ts';
+import type { Session } from './session.ts';
 import { END_GRACE_MS, SessionTunnel, sessionThreads } from './tunnel.ts';
-
-/** A connected build client: a channel to what it serves. */
-export interface Session extends Pick<SessionTunnel, 'open' | 'run' | 'closed' | 'close'> {
-  readonly id: string;
-  /** Opaque key under which local sources of one place find each other between builds; may be empty. */
-  readonly sharedKey: string;
-  /** Whether the client advertised the method. */
-  supports(definition: ServiceDefinition, method: AnyMethod): boolean;
-}
 
 interface Waiter {
   readonly ids: readonly string[];

@@ -1,6 +1,5 @@
 import {
   type AbortOptions,
-  type BuildLimits,
   type Clock,
   CodedError,
   cancelledError,
@@ -13,10 +12,9 @@ import {
   toCodedError,
 } from '../../base/index.ts';
 import type { ImmutableRef } from '../../cache/ports.ts';
-import type { Definition, VertexOp } from '../../llb/index.ts';
+import type { VertexOp } from '../../llb/index.ts';
 import {
   type BuiltResult,
-  type CacheScope,
   findLostResult,
   type KeyStore,
   type OpResolver,
@@ -25,18 +23,18 @@ import {
   type SolverObserver,
 } from '../../solver/index.ts';
 import {
-  type ExportedImage,
   type Exporter,
   type ExportResult,
   type ExportSource,
   frontendResponse,
   platformWarnings,
 } from '../exporters/index.ts';
-import type { BridgeCacheImport, BridgeResult } from '../frontends/index.ts';
+import type { BridgeResult } from '../frontends/index.ts';
 import { Build, type BuildServices } from './build.ts';
 import type { BuildRef } from './build-ref.ts';
 import { grantEntitlements } from './entitlements.ts';
-import { type BuildEnd, type BuildObserver, BuildWatches } from './observer.ts';
+import { BuildWatches } from './observer.ts';
+import type { BuildEnd, BuildObserver, SolveOutcome, SolveRequest } from './solve.ts';
 
 /** How long a build that is over is still known, for watchers that come late. */
 const KEEP_MS = 10_000;
@@ -59,40 +57,6 @@ export interface EngineOptions extends BuildServices {
   /** Are told what the solver comes to know, of all builds. */
   readonly observers?: readonly SolverObserver<VertexOp, ImmutableRef>[];
   readonly clock?: Clock;
-}
-
-export interface SolveRequest {
-  /** The client's name for the build; unique among those known. */
-  readonly ref: string;
-  /** Session of the client; empty for none. */
-  readonly session: string;
-  /** Solve this… */
-  readonly definition?: Definition;
-  /** …or what this frontend makes; with neither, a frontend in the client drives the build and hands in its result. */
-  readonly frontend?: string;
-  readonly frontendAttrs: ReadonlyMap<string, string>;
-  readonly frontendInputs: ReadonlyMap<string, Definition>;
-  readonly exporters: readonly { readonly type: string; readonly attrs: Readonly<Record<string, string>> }[];
-  readonly entitlements: readonly string[];
-  /** Remote caches to read: the user is told that this builder does not. */
-  readonly cacheImports?: readonly BridgeCacheImport[];
-  /** Remote caches to write, if that is possible: the user is told that this builder does not. */
-  readonly cacheExports?: readonly BridgeCacheImport[];
-  readonly scope: CacheScope;
-  /** Of what is done for it, beside the builder's own; none when absent. */
-  readonly limits?: BuildLimits;
-  /** Images are pushed by digest only; who asked writes the tags. */
-  readonly deferTags?: boolean;
-  /** What the build's history keeps of it: all by default, nothing, or an outline without attributes, which may hold secrets. */
-  readonly recorded?: 'whole' | 'outline' | 'not';
-  /** Beside the engine's. */
-  readonly observer?: BuildObserver;
-}
-
-export interface SolveOutcome {
-  /** Research wire-facts 5.3. */
-  readonly exporterResponse: Readonly<Record<string, string>>;
-  readonly images: readonly ExportedImage[];
 }
 
 /** Composes solves: frontends, the solver, exporters. One for a builder. */

@@ -1,5 +1,12 @@
 export { Build, type BuildRequest, type BuildServices } from './build.ts';
 export { BUILDER_LLB_CAPS } from './capabilities.ts';
-export { Engine, type EngineOptions, type SolveOutcome, type SolveRequest } from './engine.ts';
+export { Engine, type EngineOptions } from './engine.ts';
 export { type BuildFacts, factsOf, type StepFact } from './facts.ts';
-export type { BuildEnd, BuildObserver, BuildWatch, ObservedBuild } from './observer.ts';
+export type {
+  BuildEnd,
+  BuildObserver,
+  BuildWatch,
+  ObservedBuild,
+  SolveOutcome,
+  SolveRequest,
+} from './solve.ts';

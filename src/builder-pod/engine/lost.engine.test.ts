@@ -23,7 +23,7 @@ import { RegistryServer } from '../../oci/registry-server/index.ts';
 import type { VertexEvent } from '../../solver/ports.ts';
 import { type Builder, openBuilder } from '../builder/index.ts';
 import { makeBusyboxRoot } from '../executor/testing/busybox.ts';
-import type { BuildObserver } from './observer.ts';
+import type { BuildObserver } from './solve.ts';
 
 const signal = neverAborted;
 const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';

@@ -10,7 +10,7 @@ import { SessionRegistry } from '../../builder-api/index.ts';
 import { FileActions, http, type State as Llb, scratch } from '../../llb/index.ts';
 import { type Builder, openBuilder } from '../builder/index.ts';
 import { makeBusyboxRoot } from '../executor/testing/busybox.ts';
-import type { BuildObserver } from './observer.ts';
+import type { BuildObserver } from './solve.ts';
 
 /** What the steps of several builds do to each other. */
 const cleanup = new AsyncDisposableStack();

@@ -14,7 +14,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { cancelledError, neverAborted, newId } from '../../base/index.ts';
 import { createPools, lifeCgroup, mountsBelow, type Pools, sweep } from '../../sys/index.ts';
 import { createExecutor, EMPTY_META, type OciExecutor, runStep, type Step } from './index.ts';
-import type { StepMount } from './step-task.ts';
+import type { StepMount } from './ports.ts';
 import { makeBusyboxRoot } from './testing/busybox.ts';
 
 /** What a hostile step, or a hostile image under it, tries on this machine and on others' steps. */

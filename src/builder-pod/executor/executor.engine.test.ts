@@ -16,7 +16,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { cancelledError, neverAborted, newId } from '../../base/index.ts';
 import { createPools, lifeCgroup, listMounts, mountsBelow, type Pools, sweep, unmountBelow } from '../../sys/index.ts';
 import { createExecutor, EMPTY_META, type OciExecutor, runStep, type Step } from './index.ts';
-import type { StepMount } from './step-task.ts';
+import type { StepMount } from './ports.ts';
 import { makeBusyboxRoot } from './testing/busybox.ts';
 
 const signal = neverAborted;

@@ -17,10 +17,10 @@ export type {
   Process,
   ProcessEnd,
   ProcessSpec,
+  StepMount,
   TerminalSize,
 } from './ports.ts';
 export { runProcess, runStep, type Step } from './run-step.ts';
 export { findRuntime, type Runtime } from './runtime.ts';
 export { DEFAULT_LOG_LIMITS, type LogLimits, StepLog } from './step-log.ts';
-export type { StepMount } from './step-task.ts';
 export { lookupGroup, lookupUser, type StepUser } from './user.ts';

@@ -3,7 +3,6 @@ import type { AbortOptions, BuildLimits } from '../../base/index.ts';
 import type { ExecMeta, ExecOp, LinuxResources } from '../../llb/index.ts';
 import type { MountSpec } from '../../sys/index.ts';
 import type { HitLimit } from './exec-error.ts';
-import type { StepMount } from './step-task.ts';
 
 /** Makes containers on prepared mounts. Disposing ends those that are left. */
 export interface Executor extends AsyncDisposable {
@@ -24,6 +23,35 @@ export interface ContainerSpec {
   /** Of those who want it, beside the executor's own. */
   readonly limits?: BuildLimits;
 }
+
+/** What is mounted into a step beside its root. `dest` is absolute, or relative to the step's directory. */
+export type StepMount =
+  | {
+      readonly kind: 'mounts';
+      readonly dest: string;
+      readonly mounts: readonly MountSpec[];
+      readonly readonly: boolean;
+      /** A path inside what is mounted; empty or `/` is the whole. */
+      readonly selector: string;
+    }
+  | {
+      /** A file in memory, e.g. a secret: it is never written to a disk. */
+      readonly kind: 'file';
+      readonly dest: string;
+      readonly data: Uint8Array;
+      readonly uid: number;
+      readonly gid: number;
+      readonly mode: number;
+    }
+  | {
+      /** A file or directory of the daemon's own, e.g. a socket. */
+      readonly kind: 'path';
+      readonly dest: string;
+      readonly source: string;
+      readonly readonly: boolean;
+      /** Given to the source before it is mounted. */
+      readonly owner?: { readonly uid: number; readonly gid: number; readonly mode: number };
+    };
 
 /**
  * Processes in one set of namespaces on one set of mounts. Dispose it on every path: that ends what runs and leaves nothing but what was written in the mounts; it is over

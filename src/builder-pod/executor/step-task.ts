@@ -17,7 +17,6 @@ import {
   bind,
   fstat,
   hasErrno,
-  type MountSpec,
   mountAll,
   mountsBelow,
   O_PATH,
@@ -35,40 +34,11 @@ import { stepEnvironment } from './environment.ts';
 import type { NetworkAccess } from './network.ts';
 import { DEFAULT_HOSTNAME, hostsFile } from './network-files.ts';
 import type { OciMount, OciSeccomp } from './oci-spec.ts';
-import type { ContainerSpec, ProcessSpec } from './ports.ts';
+import type { ContainerSpec, ProcessSpec, StepMount } from './ports.ts';
 import { loadSeccomp } from './seccomp.ts';
 import { buildProcess, buildSpec, sandboxCapabilities } from './spec.ts';
 import { makeStubs, removeStubs, type Stub } from './stubs.ts';
 import { lookupUser, type StepUser } from './user.ts';
-
-/** What is mounted into a step beside its root. `dest` is absolute, or relative to the step's directory. */
-export type StepMount =
-  | {
-      readonly kind: 'mounts';
-      readonly dest: string;
-      readonly mounts: readonly MountSpec[];
-      readonly readonly: boolean;
-      /** A path inside what is mounted; empty or `/` is the whole. */
-      readonly selector: string;
-    }
-  | {
-      /** A file in memory, e.g. a secret: it is never written to a disk. */
-      readonly kind: 'file';
-      readonly dest: string;
-      readonly data: Uint8Array;
-      readonly uid: number;
-      readonly gid: number;
-      readonly mode: number;
-    }
-  | {
-      /** A file or directory of the daemon's own, e.g. a socket. */
-      readonly kind: 'path';
-      readonly dest: string;
-      readonly source: string;
-      readonly readonly: boolean;
-      /** Given to the source before it is mounted. */
-      readonly owner?: { readonly uid: number; readonly gid: number; readonly mode: number };
-    };
 
 export interface PrepareArgs {
   /** The bundle, made here. */

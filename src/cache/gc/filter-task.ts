@@ -1,5 +1,5 @@
+import type { DiskUsage } from './disk-usage.ts';
 import { type Filter, matchesFilter } from './filter.ts';
-import type { DiskUsage } from './usage.ts';
 
 /** Worker task: which records match, by index. A pattern that never ends takes this thread, not the serving one. */
 export function match({

@@ -1,5 +1,5 @@
 import { annotate, invalidArgument } from '../../base/index.ts';
-import type { DiskUsage } from './usage.ts';
+import type { DiskUsage } from './disk-usage.ts';
 
 interface Selector {
   readonly field: string;

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import type { DiskUsage } from './disk-usage.ts';
 import { matchesFilter, parseFilters } from './filter.ts';
 import { Heap } from './heap.ts';
 import { defaultGcPolicy, keepBytes } from './policy.ts';
-import type { DiskUsage } from './usage.ts';
 
 const record: DiskUsage = {
   ...{ id: 'abc', mutable: true, inUse: false, size: 1, parents: ['p1'], createdAt: 0, lastUsedAt: 0, usageCount: 1 },

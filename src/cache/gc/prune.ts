@@ -2,10 +2,11 @@ import { type AbortOptions, Slice } from '../../base/index.ts';
 import { fileSystemUsage } from '../../sys/index.ts';
 import type { Refs } from '../refs/index.ts';
 import { type CollectOptions, collectBlobs } from './blobs.ts';
+import type { DiskUsage } from './disk-usage.ts';
 import { parseFilters } from './filter.ts';
 import { Heap } from './heap.ts';
 import { type GcRule, keepBytes } from './policy.ts';
-import { type DiskUsage, diskUsage, filterRecords } from './usage.ts';
+import { diskUsage, filterRecords } from './usage.ts';
 
 export interface PruneOptions extends AbortOptions, GcRule, Pick<CollectOptions, 'busySince'> {
   /** Records of this scope only. */

@@ -1,9 +1,17 @@
 import { invalidArgument, type Platform } from '../../base/index.ts';
 import { compareUtf8 } from '../codec/schema.ts';
 import { EMPTY_INPUT, type ExecMeta, type ExecMount, SKIP_OUTPUT } from '../op.ts';
-import { type BuiltStep, envelope, type GraphNode, InputList, type MarshalContext, type Output } from './node.ts';
+import {
+  type BuiltStep,
+  envelope,
+  type FileSystem,
+  type GraphNode,
+  InputList,
+  type MarshalContext,
+  type Output,
+  type StateValues,
+} from './node.ts';
 import { type StepOptions, stepMetadata } from './options.ts';
-import type { State } from './state.ts';
 
 /** Where a builder does not set PATH itself, the client does. */
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -25,7 +33,7 @@ export interface RunOptions extends StepOptions {
 export interface MountOptions {
   readonly target: string;
   /** What is mounted; scratch when left out. */
-  readonly source?: State;
+  readonly source?: FileSystem;
   /** Path inside the source. */
   readonly selector?: string;
   readonly readonly?: boolean;
@@ -58,10 +66,10 @@ export interface SshOptions {
 
 export class ExecNode implements GraphNode {
   readonly options: RunOptions;
-  readonly #state: State;
+  readonly #state: FileSystem;
   readonly #mounts: readonly MountOptions[];
 
-  constructor(state: State, options: RunOptions) {
+  constructor(state: FileSystem, options: RunOptions) {
     if (options.args.length === 0) throw invalidArgument('arguments are required');
     this.options = options;
     this.#state = state;
@@ -203,7 +211,7 @@ function addMountCaps(mount: MountOptions, caps: Set<string>): void {
   if (mount.contentCache && mount.contentCache !== 'default') caps.add('exec.mount.cache.content');
 }
 
-function addMetaCaps(state: State['values'], options: RunOptions, caps: Set<string>): void {
+function addMetaCaps(state: StateValues, options: RunOptions, caps: Set<string>): void {
   if (options.validExitCodes) caps.add('exec.validexitcode');
   if (state.ulimits.length > 0) caps.add('exec.meta.ulimit');
   if (options.linuxResources) caps.add('exec.meta.linux.resources');

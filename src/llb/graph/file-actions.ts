@@ -1,8 +1,15 @@
 import { posix } from 'node:path';
 import type { ChownOpt, FileAction, FileCopy, UserOpt } from '../op.ts';
-import { type BuiltStep, envelope, type GraphNode, InputList, type MarshalContext, type Output } from './node.ts';
+import {
+  type BuiltStep,
+  envelope,
+  type FileSystem,
+  type GraphNode,
+  InputList,
+  type MarshalContext,
+  type Output,
+} from './node.ts';
 import { type StepOptions, stepMetadata } from './options.ts';
-import type { State } from './state.ts';
 
 /** `user[:group]` by name or number, or both ids. Names are looked up in the file system that is written to. */
 export type Owner = string | { readonly uid: number; readonly gid: number };
@@ -31,12 +38,12 @@ export interface CopyOptions extends Written {
 }
 
 interface Step {
-  readonly source?: State;
+  readonly source?: FileSystem;
   body(dir: string, base: number): FileAction['body'];
   readonly caps?: readonly string[];
 }
 
-/** File operations one after the other; immutable, as {@link State}. Relative paths start at the state's working directory. */
+/** File operations one after the other; immutable, as `State`. Relative paths start at the state's working directory. */
 export class FileActions {
   readonly steps: readonly Step[];
 
@@ -88,7 +95,7 @@ export class FileActions {
   }
 
   /** Copies from another file system; `src` is relative to that state's working directory. */
-  copy(source: State, src: string, dest: string, options: CopyOptions = {}): FileActions {
+  copy(source: FileSystem, src: string, dest: string, options: CopyOptions = {}): FileActions {
     const caps: string[] = [];
     if (options.includePatterns?.length || options.excludePatterns?.length)
       caps.push('file.copy.includeexcludepatterns');
@@ -134,10 +141,10 @@ function copyFlags(options: CopyOptions): Omit<FileCopy, 'src' | 'dest' | 'owner
 
 export class FileNode implements GraphNode {
   readonly options: StepOptions;
-  readonly #state: State;
+  readonly #state: FileSystem;
   readonly #actions: FileActions;
 
-  constructor(state: State, actions: FileActions, options: StepOptions) {
+  constructor(state: FileSystem, actions: FileActions, options: StepOptions) {
     this.#state = state;
     this.#actions = actions;
     this.options = options;

@@ -2,7 +2,7 @@ export type { MountOptions, RunOptions, SecretOptions, SshOptions } from './exec
 export { type CopyOptions, FileActions, type Owner } from './file-actions.ts';
 export { type GitRemote, parseGitUrl } from './git-url.ts';
 export { type MarshalOptions, marshalOutput } from './marshal.ts';
-export type { Output } from './node.ts';
+export type { FileSystem, Output, StateValues } from './node.ts';
 export type { SourceFile, StepOptions } from './options.ts';
 export { givenOutput, type InputIndex, lateOutput, type RawStep, rawStep } from './raw.ts';
 export {
@@ -18,4 +18,4 @@ export {
   ociLayout,
   source,
 } from './sources.ts';
-export { diff, ExecState, merge, State, type StateValues, scratch, withImageConfig } from './state.ts';
+export { diff, ExecState, merge, State, scratch, withImageConfig } from './state.ts';

@@ -1,13 +1,12 @@
 import { EMPTY_INPUT } from '../op.ts';
-import { type BuiltStep, envelope, type GraphNode, type MarshalContext, type Output } from './node.ts';
+import { type BuiltStep, envelope, type FileSystem, type GraphNode, type MarshalContext, type Output } from './node.ts';
 import { type StepOptions, stepMetadata } from './options.ts';
-import type { State } from './state.ts';
 
 export class MergeNode implements GraphNode {
   readonly options: StepOptions;
   readonly #outputs: readonly Output[];
 
-  constructor(states: readonly State[], options: StepOptions) {
+  constructor(states: readonly FileSystem[], options: StepOptions) {
     this.options = options;
     this.#outputs = states.flatMap((state) => state.output ?? []);
   }
@@ -33,7 +32,7 @@ export class DiffNode implements GraphNode {
   readonly #lower: Output | undefined;
   readonly #upper: Output | undefined;
 
-  constructor(lower: State, upper: State, options: StepOptions) {
+  constructor(lower: FileSystem, upper: FileSystem, options: StepOptions) {
     this.options = options;
     this.#lower = lower.output;
     this.#upper = upper.output;
@@ -62,7 +61,7 @@ export class PassthroughNode implements GraphNode {
   readonly #id: string;
   readonly #outputs: readonly Output[];
 
-  constructor(id: string, state: State, others: readonly State[]) {
+  constructor(id: string, state: FileSystem, others: readonly FileSystem[]) {
     this.#id = id;
     this.#outputs = [state, ...others].flatMap((each) => each.output ?? []);
   }

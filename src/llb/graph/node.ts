@@ -1,5 +1,5 @@
 import type { Platform } from '../../base/index.ts';
-import type { Input, Op, OpMetadata } from '../op.ts';
+import type { ExecMeta, ExecOp, Input, Op, OpMetadata } from '../op.ts';
 import type { StepOptions } from './options.ts';
 
 /** An op under construction; its bytes are made when the graph is marshalled, since they hold its inputs' digests. */
@@ -21,6 +21,27 @@ export interface Output {
   readonly node: GraphNode | undefined;
   index(): number;
   readonly platform?: Platform;
+}
+
+/** What runs on a state are given. */
+export interface StateValues {
+  readonly dir: string;
+  readonly env: ReadonlyMap<string, string>;
+  readonly user: string;
+  readonly platform?: Platform;
+  readonly hostname: string;
+  readonly network: ExecOp['network'];
+  readonly security: ExecOp['security'];
+  readonly extraHosts: ExecMeta['extraHosts'];
+  readonly ulimits: ExecMeta['ulimits'];
+  readonly cgroupParent: string;
+}
+
+/** A file system as steps take it: `State` is one. */
+export interface FileSystem {
+  /** Undefined for scratch. */
+  readonly output: Output | undefined;
+  readonly values: StateValues;
 }
 
 export interface MarshalContext {

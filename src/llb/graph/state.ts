@@ -1,26 +1,12 @@
 import { posix } from 'node:path';
 import { invalidArgument, type Platform } from '../../base/index.ts';
-import type { Definition, ExecMeta, ExecOp } from '../op.ts';
+import type { Definition, ExecOp } from '../op.ts';
 import { ExecNode, type RunOptions } from './exec.ts';
 import { type FileActions, FileNode } from './file-actions.ts';
 import { type MarshalOptions, marshalOutput } from './marshal.ts';
 import { DiffNode, MergeNode, PassthroughNode } from './merge.ts';
-import type { Output } from './node.ts';
+import type { FileSystem, Output, StateValues } from './node.ts';
 import type { StepOptions } from './options.ts';
-
-/** What runs on a state are given. */
-export interface StateValues {
-  readonly dir: string;
-  readonly env: ReadonlyMap<string, string>;
-  readonly user: string;
-  readonly platform?: Platform;
-  readonly hostname: string;
-  readonly network: ExecOp['network'];
-  readonly security: ExecOp['security'];
-  readonly extraHosts: ExecMeta['extraHosts'];
-  readonly ulimits: ExecMeta['ulimits'];
-  readonly cgroupParent: string;
-}
 
 const INITIAL: StateValues = {
   dir: '/',
@@ -35,7 +21,7 @@ const INITIAL: StateValues = {
 };
 
 /** A file system that is to be made, with the settings that runs on it get. Immutable: every method returns another state. */
-export class State {
+export class State implements FileSystem {
   /** Undefined for scratch. */
   readonly output: Output | undefined;
   readonly values: StateValues;

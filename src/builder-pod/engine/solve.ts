@@ -1,0 +1,60 @@
+import type { BuildLimits, CodedError } from '../../base/index.ts';
+import type { Definition } from '../../llb/index.ts';
+import type { CacheScope } from '../../solver/index.ts';
+import type { ExportedImage, ExportResult } from '../exporters/index.ts';
+import type { BridgeCacheImport } from '../frontends/index.ts';
+import type { Build } from './build.ts';
+
+export interface SolveRequest {
+  /** The client's name for the build; unique among those known. */
+  readonly ref: string;
+  /** Session of the client; empty for none. */
+  readonly session: string;
+  /** Solve this… */
+  readonly definition?: Definition;
+  /** …or what this frontend makes; with neither, a frontend in the client drives the build and hands in its result. */
+  readonly frontend?: string;
+  readonly frontendAttrs: ReadonlyMap<string, string>;
+  readonly frontendInputs: ReadonlyMap<string, Definition>;
+  readonly exporters: readonly { readonly type: string; readonly attrs: Readonly<Record<string, string>> }[];
+  readonly entitlements: readonly string[];
+  /** Remote caches to read: the user is told that this builder does not. */
+  readonly cacheImports?: readonly BridgeCacheImport[];
+  /** Remote caches to write, if that is possible: the user is told that this builder does not. */
+  readonly cacheExports?: readonly BridgeCacheImport[];
+  readonly scope: CacheScope;
+  /** Of what is done for it, beside the builder's own; none when absent. */
+  readonly limits?: BuildLimits;
+  /** Images are pushed by digest only; who asked writes the tags. */
+  readonly deferTags?: boolean;
+  /** What the build's history keeps of it: all by default, nothing, or an outline without attributes, which may hold secrets. */
+  readonly recorded?: 'whole' | 'outline' | 'not';
+  /** Beside the engine's. */
+  readonly observer?: BuildObserver;
+}
+
+export interface SolveOutcome {
+  /** Research wire-facts 5.3. */
+  readonly exporterResponse: Readonly<Record<string, string>>;
+  readonly images: readonly ExportedImage[];
+}
+
+export interface ObservedBuild {
+  readonly request: SolveRequest;
+  readonly build: Build;
+}
+
+export type BuildEnd =
+  | { readonly kind: 'done'; readonly outcome: SolveOutcome; readonly exports: readonly ExportResult[] }
+  | { readonly kind: 'failed'; readonly error: CodedError };
+
+/** What is told of one solve, each at most once. It is called on the way of the build and must not wait. */
+export interface BuildWatch {
+  /** All is done, and what the graph holds can still be read. */
+  ending?(): void;
+  /** Nothing more is told of its vertices. */
+  ended?(end: BuildEnd): void;
+}
+
+/** Called for a solve before anything of it is solved. */
+export type BuildObserver = (solve: ObservedBuild) => BuildWatch;
