@@ -31,22 +31,28 @@ const OUT_ROOM = ISAL_BLOCK + (ISAL_BLOCK >> 3) + 4096;
 /** Level 3 is left out: its bytes differ between processors. */
 export type IsalLevel = 1 | 2;
 
-/** Raw deflate of single blocks by ISA-L (libisal), synchronous: for workers. One instance a thread. */
+/** Raw deflate of single blocks by ISA-L (libisal), on libuv's threads: for workers, which go on meanwhile. One instance a thread. */
 export interface IsalDeflater {
   /** Names the library's version, the level and what it makes of a sample: equal ids make equal bytes. */
   readonly id: string;
   /**
    * Deflates up to {@link ISAL_BLOCK} bytes after `dictionary` (the up to 32 KiB before them), byte-aligned by a sync flush, without a final
-   * block. The result is borrowed until the next call.
+   * block. What is given is copied at once. Each call that is under way at the same time has a megabyte of its own, kept for later ones.
    */
-  deflate(input: Uint8Array, dictionary?: Uint8Array): Uint8Array;
+  deflate(input: Uint8Array, dictionary?: Uint8Array): Promise<Uint8Array>;
 }
 
 interface IsalLibrary {
   readonly init: (stream: Uint8Array) => void;
   readonly setDictionary: (stream: Uint8Array, dictionary: Uint8Array, length: number) => number;
-  readonly deflate: (stream: Uint8Array) => number;
+  readonly deflate: Deflate;
   readonly version: string;
+}
+
+interface Deflate {
+  (stream: Uint8Array): number;
+  /** It computes and never waits, so it may have one of libuv's threads. */
+  async(stream: Uint8Array, done: (error: unknown, result: number) => void): void;
 }
 
 /** Loaded once a thread; null where it is missing. */
@@ -59,7 +65,7 @@ function loadLibrary(): IsalLibrary | null {
     library = {
       init: lib.func('void isal_deflate_init(void*)') as IsalLibrary['init'],
       setDictionary: lib.func('int isal_deflate_set_dict(void*, void*, uint32_t)') as IsalLibrary['setDictionary'],
-      deflate: lib.func('int isal_deflate(void*)') as IsalLibrary['deflate'],
+      deflate: lib.func('int isal_deflate(void*)') as Deflate,
       version: loadedVersion(),
     };
   } catch {
@@ -88,54 +94,89 @@ export function openIsalDeflater(level: IsalLevel): IsalDeflater | undefined {
 }
 
 function tryDeflater(lib: IsalLibrary, level: IsalLevel): IsalDeflater | undefined {
-  const deflate = makeDeflate(lib, level);
   try {
+    const first = new DeflateState(lib, level);
     const sample = trialSample();
     const dictionary = sample.subarray(0, ISAL_DICTIONARY);
     const input = sample.subarray(ISAL_DICTIONARY);
-    const output = Buffer.from(deflate(input, dictionary));
+    first.begin(input, dictionary);
+    const output = first.end(lib.deflate(first.stream));
     const whole = Buffer.concat([output, Buffer.from([0x03, 0x00])]);
     if (!inflateRawSync(whole, { dictionary }).equals(input)) return undefined;
-    return { id: `isal-${lib.version}-l${level}-${hash('sha256', output, 'hex').slice(0, 8)}`, deflate };
+    const id = `isal-${lib.version}-l${level}-${hash('sha256', output, 'hex').slice(0, 8)}`;
+    const idle = [first];
+    return {
+      id,
+      deflate: async (data, dictionary) => {
+        const state = idle.pop() ?? new DeflateState(lib, level);
+        try {
+          state.begin(data, dictionary);
+          return state.end(await deflateAside(lib, state.stream));
+        } finally {
+          idle.push(state);
+        }
+      },
+    };
   } catch {
     // A library whose struct differs fails here and not in a layer.
     return undefined;
   }
 }
 
-function makeDeflate(lib: IsalLibrary, level: IsalLevel): IsalDeflater['deflate'] {
-  // Off-heap memory does not move, so the addresses written into the struct stay right while these buffers are referenced.
-  const stream = Buffer.allocUnsafeSlow(STREAM_ROOM);
-  const levelBuffer = Buffer.allocUnsafeSlow(LEVEL_BUFFER_SIZE[level]);
-  const input = Buffer.allocUnsafeSlow(ISAL_BLOCK);
-  const output = Buffer.allocUnsafeSlow(OUT_ROOM);
-  const dictionaryRoom = Buffer.allocUnsafeSlow(ISAL_DICTIONARY);
-  stream.fill(0);
-  return (data, dictionary) => {
+function deflateAside(lib: IsalLibrary, stream: Uint8Array): Promise<number> {
+  return new Promise((resolve, reject) => {
+    lib.deflate.async(stream, (error, result) => {
+      if (error) reject(error);
+      else resolve(result);
+    });
+  });
+}
+
+/** The struct and memory of one call. Off-heap memory does not move, so the addresses written into the struct stay right while these buffers are referenced. */
+class DeflateState {
+  readonly stream = Buffer.alloc(STREAM_ROOM);
+  readonly #lib: IsalLibrary;
+  readonly #level: IsalLevel;
+  readonly #levelBuffer: Buffer;
+  readonly #input = Buffer.allocUnsafeSlow(ISAL_BLOCK);
+  readonly #output = Buffer.allocUnsafeSlow(OUT_ROOM);
+  readonly #dictionary = Buffer.allocUnsafeSlow(ISAL_DICTIONARY);
+
+  constructor(lib: IsalLibrary, level: IsalLevel) {
+    this.#lib = lib;
+    this.#level = level;
+    this.#levelBuffer = Buffer.allocUnsafeSlow(LEVEL_BUFFER_SIZE[level]);
+  }
+
+  begin(data: Uint8Array, dictionary: Uint8Array | undefined): void {
     if (data.length > ISAL_BLOCK) throw new RangeError(`a block has at most ${ISAL_BLOCK} bytes, not ${data.length}`);
-    input.set(data);
-    lib.init(stream);
-    stream.writeUInt32LE(level, STREAM.level);
-    stream.writeUInt32LE(levelBuffer.length, STREAM.levelBufferSize);
-    stream.writeBigUInt64LE(koffi.address(levelBuffer), STREAM.levelBuffer);
+    const { stream } = this;
+    this.#input.set(data);
+    this.#lib.init(stream);
+    stream.writeUInt32LE(this.#level, STREAM.level);
+    stream.writeUInt32LE(this.#levelBuffer.length, STREAM.levelBufferSize);
+    stream.writeBigUInt64LE(koffi.address(this.#levelBuffer), STREAM.levelBuffer);
     stream.writeUInt16LE(0, STREAM.endOfStream);
     stream.writeUInt16LE(SYNC_FLUSH, STREAM.flush);
     if (dictionary !== undefined && dictionary.length > 0) {
-      dictionaryRoom.set(dictionary);
-      const result = lib.setDictionary(stream, dictionaryRoom, dictionary.length);
+      this.#dictionary.set(dictionary);
+      const result = this.#lib.setDictionary(stream, this.#dictionary, dictionary.length);
       if (result !== 0) throw new Error(`isal_deflate_set_dict failed: ${result}`);
     }
-    stream.writeBigUInt64LE(koffi.address(input), STREAM.nextIn);
+    stream.writeBigUInt64LE(koffi.address(this.#input), STREAM.nextIn);
     stream.writeUInt32LE(data.length, STREAM.availIn);
-    stream.writeBigUInt64LE(koffi.address(output), STREAM.nextOut);
-    stream.writeUInt32LE(output.length, STREAM.availOut);
-    const result = lib.deflate(stream);
-    const left = stream.readUInt32LE(STREAM.availIn);
-    const room = stream.readUInt32LE(STREAM.availOut);
-    if (result !== 0 || left !== 0 || room === 0 || room > output.length)
+    stream.writeBigUInt64LE(koffi.address(this.#output), STREAM.nextOut);
+    stream.writeUInt32LE(this.#output.length, STREAM.availOut);
+  }
+
+  /** What came out, as bytes of their own. */
+  end(result: number): Buffer {
+    const left = this.stream.readUInt32LE(STREAM.availIn);
+    const room = this.stream.readUInt32LE(STREAM.availOut);
+    if (result !== 0 || left !== 0 || room === 0 || room > this.#output.length)
       throw new Error(`isal_deflate failed: ${result}, ${left} bytes of input left`);
-    return output.subarray(0, output.length - room);
-  };
+    return Buffer.from(this.#output.subarray(0, this.#output.length - room));
+  }
 }
 
 /** Compressible and incompressible stretches, the same on every machine. */

@@ -11,8 +11,7 @@ export interface BlockDeflater {
   readonly id: string;
   /** How many blocks may be in work at once. */
   readonly parallelism: number;
-  /** A result given at once is borrowed until the next call. */
-  deflate(input: Uint8Array, dictionary: Uint8Array | undefined): Uint8Array | Promise<Uint8Array>;
+  deflate(input: Uint8Array, dictionary: Uint8Array | undefined): Promise<Uint8Array>;
 }
 
 const deflateRawAsync = promisify(deflateRaw) as (
@@ -21,10 +20,12 @@ const deflateRawAsync = promisify(deflateRaw) as (
 ) => Promise<Buffer>;
 
 const DEFAULT_ISAL_LEVEL: IsalLevel = 2;
+/** It takes as long as making the tar and both digests: one ahead is enough for both sides to be busy, more is memory. */
+const ISAL_PARALLELISM = 2;
 const DEFAULT_ZLIB_LEVEL = 4;
 
 /**
- * ISA-L level 2 where the library is there and no level is asked for, else zlib on libuv's threads (level 4 unless said): the measured choices.
+ * ISA-L level 2 where the library is there and no level is asked for, else zlib (level 4 unless said), both on libuv's threads: the measured choices.
  * `use` overrides the choice, for tests and for reproducing another builder's bytes.
  */
 export function openBlockDeflater(options: {
@@ -33,7 +34,7 @@ export function openBlockDeflater(options: {
 }): BlockDeflater {
   if (options.use !== 'zlib' && options.level === undefined) {
     const isal = openIsalDeflater(DEFAULT_ISAL_LEVEL);
-    if (isal !== undefined) return { id: isal.id, parallelism: 1, deflate: isal.deflate };
+    if (isal !== undefined) return { id: isal.id, parallelism: ISAL_PARALLELISM, deflate: isal.deflate };
   }
   const level = Math.min(9, Math.max(1, options.level ?? DEFAULT_ZLIB_LEVEL));
   return {

@@ -169,19 +169,16 @@ class GzipCompressor implements Compressor {
   write(chunk: Uint8Array): Promise<void> | undefined {
     this.#crc = crc32(chunk, this.#crc);
     this.#size += chunk.length;
-    if (this.#head !== undefined) {
-      if (this.#head.take(chunk)) return undefined;
-      this.#blocks(this.#head.bytes);
-      this.#head = undefined;
-    }
-    this.#blocks(chunk);
-    return this.#pending.length > this.#deflater.parallelism ? this.#drain(this.#deflater.parallelism) : undefined;
+    const head = this.#head;
+    if (head?.take(chunk) === true) return undefined;
+    this.#head = undefined;
+    return this.#blocks(head === undefined ? [chunk] : [head.bytes, chunk]);
   }
 
   async finish(): Promise<void> {
     if (this.#head !== undefined) this.#sink(deflateWhole(this.#head.bytes));
     else {
-      for (const block of this.#cutter.rest()) this.#block(block);
+      for (const block of this.#cutter.rest()) await this.#block(block);
       await this.#drain(0);
       this.#sink(FINAL_BLOCK);
     }
@@ -191,18 +188,18 @@ class GzipCompressor implements Compressor {
     this.#sink(trailer);
   }
 
-  #blocks(bytes: Uint8Array): void {
-    for (const block of this.#cutter.cut(bytes)) this.#block(block);
+  async #blocks(parts: readonly Uint8Array[]): Promise<void> {
+    for (const part of parts) for (const block of this.#cutter.cut(part)) await this.#block(block);
   }
 
-  #block(input: Uint8Array): void {
+  /** Once there is a place for it. */
+  async #block(input: Uint8Array): Promise<void> {
+    await this.#drain(this.#deflater.parallelism - 1);
     const made = this.#deflater.deflate(input, this.#dictionary);
+    // Handled when it is its turn in #drain.
+    made.catch(() => {});
+    this.#pending.push(made);
     this.#dictionary = input.subarray(Math.max(0, input.length - DEFLATE_DICTIONARY));
-    if (made instanceof Promise) {
-      // Handled when it is its turn in #drain.
-      made.catch(() => {});
-      this.#pending.push(made);
-    } else this.#sink(made);
   }
 
   async #drain(downTo: number): Promise<void> {
