@@ -1,5 +1,5 @@
+import type { EdgeState } from './active.ts';
 import type { Caches } from './caches.ts';
-import type { EdgeState } from './edge.ts';
 import type { CacheLink } from './ports.ts';
 
 /**

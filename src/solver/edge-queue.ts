@@ -1,5 +1,4 @@
-import type { EdgeState } from './edge.ts';
-import type { VertexBuild } from './vertex.ts';
+import type { EdgeState, VertexBuild } from './active.ts';
 
 /** A line lets go of what it has passed by so many at once. */
 const FORGET_AFTER = 1000;

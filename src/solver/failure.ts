@@ -1,6 +1,5 @@
 import { type CodedError, restated, toCodedError } from '../base/index.ts';
-import type { Run } from './run.ts';
-import type { ActiveVertex } from './vertex.ts';
+import type { ActiveVertex, Run } from './active.ts';
 
 /** Failures that another build's sessions may not meet: credentials, secrets, agents. */
 const MAY_DEPEND_ON_WHO_ASKS: ReadonlySet<string> = new Set([

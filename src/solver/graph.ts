@@ -1,12 +1,10 @@
 import { type Clock, cancelledError, invalidArgument } from '../base/index.ts';
+import { ActiveVertex, activeKey, type EdgeState, type Run, type VertexBuild } from './active.ts';
 import type { Caches } from './caches.ts';
-import type { EdgeState } from './edge.ts';
 import type { ProgressMemory } from './event-buffer.ts';
 import type { CacheScope, Edge, OpResolver, Vertex } from './ports.ts';
 import type { BuildProgress } from './progress.ts';
-import type { Run } from './run.ts';
 import type { Scheduler } from './scheduler.ts';
-import { ActiveVertex, activeKey, type VertexBuild } from './vertex.ts';
 
 /** A build that loads vertices. */
 export interface GraphBuild extends VertexBuild {

@@ -1,23 +1,7 @@
 import { newId } from '../base/index.ts';
+import type { ActiveVertex, Ground } from './active.ts';
 import { isVolatile, linkedKey, recordDigest, rootKey, volatileKey } from './key.ts';
 import type { KeyStore } from './ports.ts';
-import type { ActiveVertex } from './vertex.ts';
-
-/**
- * One input of an execution as it was when that began. An outcome is named and linked by its ground alone (design 3, Ground): the input may be
- * lost and made anew with another content while the execution runs, and after it.
- */
-export interface Ground {
-  /** Id of the very result that is used. */
-  readonly result: string;
-  /** The slow key of that result, where content decides. */
-  readonly content: string | undefined;
-  /** Stored keys of that result, which lead on through the selector. */
-  readonly keys: readonly string[];
-  /** What it goes by in the active graph. */
-  readonly name: string;
-  readonly selector: string;
-}
 
 /** What an execution of the vertex that begins now runs on; every input holds its result. */
 export function groundOf(vertex: ActiveVertex): readonly Ground[] {

@@ -11,8 +11,8 @@ import {
   neverAborted,
   onAbort,
 } from '../base/index.ts';
+import type { ActiveVertex, Demand, EdgeState, Run } from './active.ts';
 import type { Caches } from './caches.ts';
-import type { Demand, EdgeState } from './edge.ts';
 import type { ProgressMemory } from './event-buffer.ts';
 import { mayLose } from './failure.ts';
 import type { ActiveGraph } from './graph.ts';
@@ -31,9 +31,7 @@ import type {
 import { findLostResult } from './ports.ts';
 import { BuildProgress, VertexHistory } from './progress.ts';
 import type { Recording } from './recording.ts';
-import type { Run } from './run.ts';
 import type { Scheduler } from './scheduler.ts';
-import type { ActiveVertex } from './vertex.ts';
 
 export interface JobOptions<T = unknown> {
   readonly id: string;

@@ -1,14 +1,29 @@
-import type { EdgeState } from './edge.ts';
+import type { Caches } from './caches.ts';
 import type { KeyStore, Miss } from './ports.ts';
-import { Search } from './search.ts';
+import { Search, type SearchedEdge, type SearchedInput, type SearchedVertex } from './search.ts';
+
+interface LookedUpEdge extends SearchedEdge {
+  readonly vertex: LookedUpVertex;
+}
+
+interface LookedUpVertex extends SearchedVertex {
+  readonly caches: Caches;
+  readonly inputs: readonly LookedUpInput[];
+}
+
+interface LookedUpInput extends SearchedInput {
+  /** Stored keys that name one and the same. */
+  readonly names: readonly string[];
+  readonly held: object | undefined;
+}
 
 /** The searches for an edge's keys: in the builder's own store first, then in each cache that its builds import. They share what all graphs name alike. */
 export class Lookup {
-  readonly #edge: EdgeState;
+  readonly #edge: LookedUpEdge;
   readonly #store: KeyStore;
   readonly searches: readonly Search[];
 
-  constructor(edge: EdgeState) {
+  constructor(edge: LookedUpEdge) {
     const { own, imports } = edge.vertex.caches;
     this.#edge = edge;
     this.#store = own.keys;

@@ -1,10 +1,9 @@
 import { type Clock, inSlices } from '../base/index.ts';
+import type { EdgeState, Origin, VertexBuild } from './active.ts';
 import { adopt } from './adoption.ts';
 import type { Caches, Import, OwnCache } from './caches.ts';
-import type { EdgeState, Origin } from './edge.ts';
 import type { Observers } from './observer.ts';
 import { findLostResult, type LossKind, type OpContext, type Result } from './ports.ts';
-import type { VertexBuild } from './vertex.ts';
 
 /** A record that stands for an edge's result. */
 export interface Found {

@@ -9,11 +9,11 @@ import {
   Slice,
   toCodedError,
 } from '../base/index.ts';
+import { type ActiveVertex, type Asker, EdgeState, type Ground, type Held, Run, type VertexBuild } from './active.ts';
 import type { OwnCache } from './caches.ts';
-import { type Asker, EdgeState, type Held } from './edge.ts';
 import { EdgeQueue } from './edge-queue.ts';
 import { blame, endVertices, mayDependOnWhoAsks, mayLose } from './failure.ts';
-import { activeName, type Ground, groundOf, joinKey, linkGround, stays, storedKeys } from './ground.ts';
+import { activeName, groundOf, joinKey, linkGround, stays, storedKeys } from './ground.ts';
 import { isVolatile } from './key.ts';
 import { Level } from './level.ts';
 import type { Observers } from './observer.ts';
@@ -29,9 +29,7 @@ import {
 } from './ports.ts';
 import { allOf } from './progress.ts';
 import { type Found, Records } from './records.ts';
-import { Run } from './run.ts';
 import { contentKey } from './search.ts';
-import type { ActiveVertex, VertexBuild } from './vertex.ts';
 
 /**
  * Advances edges. `#advance` is the whole algorithm: it looks at one edge as it now is and does the next thing that what is wanted

@@ -1,7 +1,27 @@
-import type { EdgeState } from './edge.ts';
+import type { Digest } from '../base/index.ts';
 import { CONTENT_OUTPUT, isVolatile, rootKey } from './key.ts';
 import { Level } from './level.ts';
-import type { KeyReader, Miss } from './ports.ts';
+import type { CacheMap, CacheScope, KeyReader, Miss } from './ports.ts';
+
+/** What a search knows of the edge whose keys it looks for. */
+export interface SearchedEdge {
+  readonly index: number;
+  readonly record: Digest;
+  readonly vertex: SearchedVertex;
+}
+
+export interface SearchedVertex {
+  readonly maps: readonly CacheMap[];
+  readonly scope: CacheScope;
+  readonly inputs: readonly SearchedInput[];
+  selector(input: number): string;
+  content(input: number): string | undefined;
+}
+
+export interface SearchedInput {
+  readonly level: Level;
+  readonly lookup: { readonly searches: readonly Pick<Search, 'keys'>[] };
+}
 
 /** A way into an input slot, by the id it begins at: the stored keys it leads to. */
 type Slot = Map<string, string[]>;
@@ -11,7 +31,7 @@ type Slot = Map<string, string[]>;
  * keys through the selector, or its content. Slots only ever gain alternatives, so each is looked up once.
  */
 export class Search {
-  readonly #edge: EdgeState;
+  readonly #edge: SearchedEdge;
   readonly #reader: KeyReader;
   /** Its place among the caches of the vertex, which are those of its inputs. */
   readonly #place: number;
@@ -20,12 +40,12 @@ export class Search {
   readonly #candidates = new Set<string>();
   #roots = 0;
 
-  constructor(edge: EdgeState, reader: KeyReader, place: number, maxKeys = Infinity) {
+  constructor(edge: SearchedEdge, reader: KeyReader, place: number, maxKeys = Infinity) {
     this.#edge = edge;
     this.#reader = reader;
     this.#place = place;
     this.#maxKeys = maxKeys;
-    this.#slots = edge.inputs.map(() => new Map());
+    this.#slots = edge.vertex.inputs.map(() => new Map());
   }
 
   /** Keys of the edge there, as far as known. They need not name one and the same result. */

@@ -1,0 +1,400 @@
+import {
+  areLooser,
+  assertInvariant,
+  type BuildLimits,
+  type Clock,
+  type CodedError,
+  cancelledError,
+  type Digest,
+  digestOf,
+  sharedLimits,
+} from '../base/index.ts';
+import type { Caches } from './caches.ts';
+import type { ProgressMemory } from './event-buffer.ts';
+import { recordDigest } from './key.ts';
+import { Level } from './level.ts';
+import { Lookup } from './lookup.ts';
+import type { CacheMap, CacheScope, Op, Result, Vertex } from './ports.ts';
+import { type BuildProgress, VertexHistory } from './progress.ts';
+
+/** A build as vertices know it. */
+export interface VertexBuild {
+  readonly id: string;
+  readonly progress: BuildProgress;
+  readonly limits: BuildLimits;
+  sessions(): readonly string[];
+}
+
+/** Where a vertex belongs. */
+export interface VertexPlace {
+  readonly scope: CacheScope;
+  /** The scopes, of those who may share work. */
+  readonly scopeKey: string;
+  readonly caches: Caches;
+  /** Its name in the active graph, of those who read the same caches. */
+  readonly slot: string;
+}
+
+/** A vertex that at least one build has loaded, with all that was found out about it. */
+export class ActiveVertex {
+  /** Unlike the digest it also tells apart what ignores the cache, or has an input that does. */
+  readonly key: string;
+  readonly vertex: Vertex;
+  readonly inputs: readonly EdgeState[];
+  readonly scope: CacheScope;
+  readonly scopeKey: string;
+  readonly slot: string;
+  readonly caches: Caches;
+  readonly history: VertexHistory;
+  readonly builds = new Set<VertexBuild>();
+  readonly edges = new Map<number, EdgeState>();
+  readonly maps: CacheMap[] = [];
+  mapsDone = false;
+  mapRun: Run | undefined;
+  /** Slow keys by input, each with the result it was computed from: a content key belongs to a result, not to a slot. */
+  readonly contents: ({ readonly id: string; readonly of: string } | undefined)[] = [];
+  readonly contentRuns: (Run | undefined)[] = [];
+  /** What exec made, by output. */
+  readonly outputs: (Held | undefined)[] = [];
+  /** Work begun for this vertex that has not ended, aborted or not. */
+  readonly work = new Set<Run>();
+  retired = false;
+  /** Something was shown of it beyond the look-up of its keys. */
+  #worked = false;
+  readonly #resolve: () => Op;
+  #op: Op | undefined;
+
+  constructor(
+    key: string,
+    vertex: Vertex,
+    inputs: readonly EdgeState[],
+    { scope, scopeKey, caches, slot }: VertexPlace,
+    resolve: () => Op,
+    clock: Clock,
+    memory: ProgressMemory,
+  ) {
+    this.key = key;
+    this.vertex = vertex;
+    this.inputs = inputs;
+    this.scope = scope;
+    this.scopeKey = scopeKey;
+    this.caches = caches;
+    this.slot = slot;
+    this.#resolve = resolve;
+    this.history = new VertexHistory(
+      {
+        digest: vertex.digest,
+        inputs: [...new Set(vertex.inputs.map((input) => input.vertex.digest))],
+        name: vertex.name,
+        cached: false,
+        ...(vertex.progressGroup === undefined ? {} : { progressGroup: vertex.progressGroup }),
+      },
+      clock,
+      memory,
+    );
+  }
+
+  get op(): Op {
+    this.#op ??= this.#resolve();
+    return this.#op;
+  }
+
+  /** The op, if anything was asked of it yet. */
+  get opened(): Op | undefined {
+    return this.#op;
+  }
+
+  /** What narrows the keys of an input. */
+  selector(i: number): string {
+    return this.maps[0]?.inputs[i]?.selector ?? '';
+  }
+
+  /** The slow key of an input: of the result that it holds, or of the one that was last held. */
+  content(i: number): string | undefined {
+    const content = this.contents[i];
+    const held = this.inputs[i]!.held;
+    return held === undefined || held.result.id === content?.of ? content?.id : undefined;
+  }
+
+  edge(index: number): EdgeState {
+    let edge = this.edges.get(index);
+    if (edge === undefined) {
+      assertInvariant(Number.isInteger(index) && index >= 0, `output index ${index}`);
+      edge = new EdgeState(this, index);
+      this.edges.set(index, edge);
+    }
+    return edge;
+  }
+
+  /** Shows that this vertex runs or is loaded. */
+  started(cached: boolean): void {
+    this.#worked = true;
+    this.history.start(cached);
+  }
+
+  /** Shows inputs that have never had to do anything, and all below them, as cached; before this vertex, as they would have run. Yields after each. */
+  *showUnused(): Generator<void, void, void> {
+    const idle: ActiveVertex[] = [];
+    const open = [...this.inputs];
+    for (let edge = open.pop(); edge !== undefined; edge = open.pop()) {
+      const { vertex } = edge;
+      if (vertex.#worked) continue;
+      vertex.#worked = true;
+      idle.push(vertex);
+      open.push(...vertex.inputs);
+      yield;
+    }
+    for (const vertex of idle.reverse()) {
+      vertex.history.markCached();
+      yield;
+    }
+  }
+}
+
+/** The name of a vertex in the active graph: its digest, unless something below it (or it) ignores the cache. */
+export function activeKey(vertex: Vertex, inputs: readonly EdgeState[]): string {
+  const plain = inputs.every((input) => input.vertex.key === input.vertex.vertex.digest);
+  if (plain && !vertex.ignoreCache) return vertex.digest;
+  const inputKeys = inputs.map((input) => input.vertex.key).join(',');
+  return digestOf(`${vertex.digest}${vertex.ignoreCache ? '-ignorecache' : ''}(${inputKeys})`);
+}
+
+/** Who asks for an edge: another edge, or a build's demand. */
+export type Asker = EdgeState | Demand;
+
+export interface Demand {
+  /** The edge got further. */
+  wake(): void;
+  /** The edge failed before it got as far as asked. */
+  fail(error: CodedError): void;
+}
+
+/** A record in the cache of this id, which is empty for the own. */
+export interface Origin {
+  readonly cache: string;
+  readonly record: string;
+}
+
+/** How often what an imported cache gives may be of no use to an edge before it is asked nothing more for it. */
+const MAX_USELESS = 8;
+
+/** A finished result while its vertex is active. */
+export interface Held {
+  readonly result: Result;
+  /** The record it was loaded from or saved as. */
+  readonly record: string | undefined;
+  /** The record of an imported cache that it was loaded from. */
+  readonly origin?: Origin | undefined;
+  /** Whether it was found rather than made. */
+  readonly hit: boolean;
+  /** Stored key ids that name this very result. */
+  readonly keys: readonly string[];
+  /** What it goes by in the active graph. */
+  readonly name: string;
+}
+
+/** One output of an active vertex: a memoised computation that gets as far as the furthest asker wants. */
+export class EdgeState {
+  readonly vertex: ActiveVertex;
+  readonly index: number;
+  readonly lookup: Lookup;
+  level: Level = Level.none;
+  held: Held | undefined;
+  queued = false;
+  loading: Run | undefined;
+  /** Its work was refused before all who wait for it were there, and is done once more. */
+  again = false;
+  /** Work under way that this edge waits for. */
+  readonly runs = new Set<Run>();
+  /** Losses that its work reported since it was last done, other than of hits. */
+  losses = 0;
+  /** Records that some builds could not use, with these builds, by cache. */
+  readonly #refused = new Map<string, Map<string, ReadonlySet<VertexBuild>>>();
+  #record: Digest | undefined;
+  readonly #asks = new Map<Asker, Level>();
+  readonly #count: [number, number, number, number] = [0, 0, 0, 0];
+
+  constructor(vertex: ActiveVertex, index: number) {
+    this.vertex = vertex;
+    this.index = index;
+    this.lookup = new Lookup(this);
+  }
+
+  get inputs(): readonly EdgeState[] {
+    return this.vertex.inputs;
+  }
+
+  get wanted(): Level {
+    if (this.#count[Level.result] > 0) return Level.result;
+    if (this.#count[Level.slow] > 0) return Level.slow;
+    return this.#count[Level.fast] > 0 ? Level.fast : Level.none;
+  }
+
+  /** Its result is being loaded or made; it needs nothing of its inputs then. */
+  get making(): boolean {
+    for (const run of this.runs) if (run.makes) return true;
+    return false;
+  }
+
+  /** Stored keys that name one and the same: all that a source is known by, else those of the very result that is held. */
+  get names(): readonly string[] {
+    const source = this.inputs.length === 0 && !this.vertex.vertex.ignoreCache;
+    return source ? [...this.lookup.own.candidates] : (this.held?.keys ?? []);
+  }
+
+  /** What links to its keys name; asked once the vertex has a cache map. */
+  get record(): Digest {
+    this.#record ??= recordDigest(this.vertex.maps[0]!.digest, this.index);
+    return this.#record;
+  }
+
+  /** Asks are only ever raised, until they are withdrawn or failed. Returns whether this edge has to do something new. */
+  asked(asker: Asker, level: Level): boolean {
+    const before = this.#asks.get(asker) ?? Level.none;
+    if (before >= level) return false;
+    if (before > Level.none) this.#count[before]--;
+    this.#asks.set(asker, level);
+    this.#count[level]++;
+    return level > this.level;
+  }
+
+  withdrawn(asker: Asker): boolean {
+    const level = this.#asks.get(asker);
+    if (level === undefined) return false;
+    this.#asks.delete(asker);
+    this.#count[level]--;
+    return true;
+  }
+
+  /** A failure takes with it the asks that it fails, and is not kept: whoever asks afterwards has it tried again. Returns whose they were. */
+  failed(): readonly Asker[] {
+    const failed = [...this.#asks].filter(([, level]) => level > this.level).map(([asker]) => asker);
+    for (const asker of failed) this.withdrawn(asker);
+    return failed;
+  }
+
+  askers(): readonly Asker[] {
+    return [...this.#asks.keys()];
+  }
+
+  /** These builds cannot use a record that others may. */
+  refuse({ cache, record }: Origin, builds: ReadonlySet<VertexBuild>): void {
+    const refused = this.#refused.get(cache) ?? new Map<string, ReadonlySet<VertexBuild>>();
+    this.#refused.set(cache, refused.set(record, new Set([...(refused.get(record) ?? []), ...builds])));
+  }
+
+  /** Whether none of the builds that are here has found the record to be of no use to it. */
+  usable({ cache, record }: Origin): boolean {
+    const refused = this.#refused.get(cache);
+    if (refused === undefined) return true;
+    if (cache !== '' && refused.size >= MAX_USELESS) return false;
+    return refused.get(record)?.isDisjointFrom(this.vertex.builds) ?? true;
+  }
+}
+
+/**
+ * One input of an execution as it was when that began. An outcome is named and linked by its ground alone (design 3, Ground): the input may be
+ * lost and made anew with another content while the execution runs, and after it.
+ */
+export interface Ground {
+  /** Id of the very result that is used. */
+  readonly result: string;
+  /** The slow key of that result, where content decides. */
+  readonly content: string | undefined;
+  /** Stored keys of that result, which lead on through the selector. */
+  readonly keys: readonly string[];
+  /** What it goes by in the active graph. */
+  readonly name: string;
+  readonly selector: string;
+}
+
+/** Work under way, shared by the edges that wait for it; aborted when the last of them has left. */
+export class Run {
+  /** Every vertex that ever waited: whose sessions serve the work and whose watchers see it. */
+  readonly vertices = new Set<ActiveVertex>();
+  /** What the execution runs on, as each vertex that joined it knows that. */
+  readonly grounds = new Map<ActiveVertex, readonly Ground[]>();
+  /** Whether the edges that wait for it have their results from it. */
+  readonly makes: boolean;
+  readonly #users = new Set<EdgeState>();
+  #controller: AbortController | undefined;
+  #aborted = false;
+  #limits: BuildLimits | undefined;
+  /** The builds whose sessions served it from the beginning. */
+  first: ReadonlySet<VertexBuild> = new Set();
+  settled: Promise<void> = Promise.resolve();
+  /** The op itself has begun (it got its place to run). */
+  began = false;
+
+  constructor(makes: boolean) {
+    this.makes = makes;
+  }
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#aborted) this.#controller.abort(cancelledError());
+    return this.#controller.signal;
+  }
+
+  get aborted(): boolean {
+    return this.#aborted;
+  }
+
+  get users(): ReadonlySet<EdgeState> {
+    return this.#users;
+  }
+
+  /** Waits for this run. One that was aborted is waited for too: its successor starts only when it has ended. */
+  join(edge: EdgeState): void {
+    this.#users.add(edge);
+    this.vertices.add(edge.vertex);
+    edge.runs.add(this);
+  }
+
+  /** Returns whether nobody waits any more. */
+  leave(edge: EdgeState): boolean {
+    this.#users.delete(edge);
+    edge.runs.delete(this);
+    return this.#users.size === 0;
+  }
+
+  /** Stops the work if nobody waits for it. */
+  abortIfIdle(): void {
+    if (this.#users.size > 0 || this.#aborted) return;
+    this.#aborted = true;
+    this.#controller?.abort(cancelledError());
+  }
+
+  /** Ends the run for all who wait. */
+  finish(): readonly EdgeState[] {
+    const users = [...this.#users];
+    for (const edge of users) edge.runs.delete(this);
+    this.#users.clear();
+    return users;
+  }
+
+  /** The builds that want this now. */
+  builds(): ReadonlySet<VertexBuild> {
+    return new Set([...this.vertices].flatMap((vertex) => [...vertex.builds]));
+  }
+
+  /** Their sessions. */
+  sessions(): readonly string[] {
+    return [...new Set([...this.builds()].flatMap((build) => build.sessions()))];
+  }
+
+  /** Their limits, those of the work from the first time that they are asked. */
+  limits(): BuildLimits {
+    this.#limits ??= limitsOf(this.builds());
+    return this.#limits;
+  }
+
+  /** Whether the work was held to less than those who want the vertex now are. */
+  wasTighterThan({ builds }: ActiveVertex): boolean {
+    return this.#limits !== undefined && areLooser(limitsOf(builds), this.#limits);
+  }
+}
+
+function limitsOf(builds: ReadonlySet<VertexBuild>): BuildLimits {
+  return sharedLimits([...builds].map(({ limits }) => limits));
+}
