@@ -1,5 +1,5 @@
 import { type Clock, cancelledError, invalidArgument } from '../base/index.ts';
-import { ActiveVertex, activeKey, type EdgeState, type Run, type VertexBuild } from './active.ts';
+import { ActiveVertex, activeKey, type EdgeState, type Run, type VertexBuild, type VertexPlace } from './active.ts';
 import type { Caches } from './caches.ts';
 import type { ProgressMemory } from './event-buffer.ts';
 import type { CacheScope, Edge, OpResolver, Vertex } from './ports.ts';
@@ -37,8 +37,10 @@ export class ActiveGraph {
   /** Enters an edge and all below it for a build, inputs first. Yields after each vertex; a build that is closed meanwhile enters no more. */
   *load(edge: Edge, build: GraphBuild): Generator<void, EdgeState, void> {
     const scopeKey = JSON.stringify([build.scope.write, ...build.scope.read]);
-    const caches = build.caches.imports.map(({ id }) => id);
-    const readers = caches.length === 0 ? scopeKey : `${scopeKey} ${JSON.stringify(caches)}`;
+    // Of all that is loaded now, whatever the build reads later.
+    const { scope, caches } = build;
+    const ids = caches.imports.map(({ id }) => id);
+    const readers = ids.length === 0 ? scopeKey : `${scopeKey} ${JSON.stringify(ids)}`;
     const loaded = new Map<Vertex, ActiveVertex>();
     const entered = new Set<Vertex>();
     const open: Vertex[] = [edge.vertex];
@@ -62,7 +64,7 @@ export class ActiveGraph {
       }
       open.pop();
       const inputs = vertex.inputs.map((input) => loaded.get(input.vertex)!.edge(input.index));
-      loaded.set(vertex, this.#enter(vertex, inputs, build, scopeKey, readers));
+      loaded.set(vertex, this.#enter(vertex, inputs, build, { scope, scopeKey, caches, readers }));
     }
     return loaded.get(edge.vertex)!.edge(edge.index);
   }
@@ -71,17 +73,14 @@ export class ActiveGraph {
     vertex: Vertex,
     inputs: readonly EdgeState[],
     build: GraphBuild,
-    scopeKey: string,
-    readers: string,
+    { readers, ...place }: Omit<VertexPlace, 'slot'> & { readonly readers: string },
   ): ActiveVertex {
     const key = activeKey(vertex, inputs);
     const slot = `${key} ${readers}`;
     let active = this.#vertices.get(slot);
     if (active === undefined) {
       const resolve = () => this.#resolver.resolve(vertex);
-      const { scope, caches } = build;
-      const where = { scope, scopeKey, caches, slot };
-      active = new ActiveVertex(key, vertex, inputs, where, resolve, this.#clock, this.#memory);
+      active = new ActiveVertex(key, vertex, inputs, { ...place, slot }, resolve, this.#clock, this.#memory);
       this.#vertices.set(slot, active);
     }
     if (!active.builds.has(build)) {

@@ -40,6 +40,26 @@ describe('an imported cache', () => {
     expect(world.ran).toEqual(['random:42', 'random:43']);
   });
 
+  test('that a build begins to read later is asked for what it loads from then on', async () => {
+    const elsewhere = await builtElsewhere(chain(1), chain(2));
+    const world = new IntegerWorld();
+    const solver = world.solver();
+    await using job = newJob(solver);
+    const build = async (graph: ReturnType<typeof chain>) => {
+      const { result } = await job.build({ vertex: graph, index: 0 }, { signal });
+      await result.release();
+    };
+    await build(chain(1));
+    expect(world.ran).toEqual(['constant 1', 'a', 'b', 'c']);
+    const cache = world.importOf(elsewhere, 'cache');
+    job.read([cache]);
+    job.read([cache, cache]);
+    expect(job.caches.imports).toHaveLength(1);
+    await build(chain(2));
+    await build(chain(1));
+    expect(world.ran).toHaveLength(4);
+  });
+
   test('gives what it has of a graph; the rest is made', async () => {
     const elsewhere = await builtElsewhere(sum('b', [sum('a', [constant(1)])]));
     const world = new IntegerWorld();

@@ -12,7 +12,7 @@ import {
   onAbort,
 } from '../base/index.ts';
 import type { ActiveVertex, Demand, EdgeState, Run } from './active.ts';
-import type { Caches } from './caches.ts';
+import type { Caches, Import } from './caches.ts';
 import type { ProgressMemory } from './event-buffer.ts';
 import { mayLose } from './failure.ts';
 import type { ActiveGraph } from './graph.ts';
@@ -48,11 +48,11 @@ export interface JobOptions<T = unknown> {
 export class Job<O = unknown, T = unknown> implements AsyncDisposable {
   readonly id: string;
   readonly scope: CacheScope;
-  readonly caches: Caches;
   readonly progress: BuildProgress;
   readonly sessions: () => readonly string[];
   readonly limits: BuildLimits;
   readonly vertices = new Set<ActiveVertex>();
+  readonly #openCache: (cache: ImportedCache<T>) => Import;
   readonly #graph: ActiveGraph;
   readonly #scheduler: Scheduler;
   readonly #clock: Clock;
@@ -60,17 +60,20 @@ export class Job<O = unknown, T = unknown> implements AsyncDisposable {
   readonly #undecided: { readonly history: VertexHistory; readonly error: unknown }[] = [];
   readonly #demands = new Set<{ cancel(reason: unknown): void }>();
   #closing: Promise<void> | undefined;
+  #caches: Caches;
   closed = false;
 
   constructor(
     options: JobOptions<T>,
-    caches: Caches,
+    { own, open }: Pick<Caches, 'own'> & { readonly open: (cache: ImportedCache<T>) => Import },
     graph: ActiveGraph,
     scheduler: Scheduler,
     clock: Clock,
     memory: ProgressMemory,
   ) {
-    this.caches = caches;
+    this.#caches = { own, imports: [] };
+    this.#openCache = open;
+    this.read(options.caches ?? []);
     this.progress = new BuildProgress(memory);
     this.#memory = memory;
     this.id = options.id;
@@ -80,6 +83,19 @@ export class Job<O = unknown, T = unknown> implements AsyncDisposable {
     this.#graph = graph;
     this.#scheduler = scheduler;
     this.#clock = clock;
+  }
+
+  /** The caches that what it loads next is looked for in. */
+  get caches(): Caches {
+    return this.#caches;
+  }
+
+  /** From now on it reads these, too, after the others, as far as it does not read them already. */
+  read(caches: readonly ImportedCache<T>[]): void {
+    const { own, imports } = this.#caches;
+    const known = new Map(imports.map((one) => [one.id, one]));
+    for (const cache of caches) if (!known.has(cache.id)) known.set(cache.id, this.#openCache(cache));
+    if (known.size > imports.length) this.#caches = { own, imports: [...known.values()] };
   }
 
   /** The result of an edge, from the cache or made. Release the handle. */

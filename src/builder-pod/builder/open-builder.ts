@@ -23,7 +23,7 @@ import {
   type Repository,
 } from '../../oci/registry-client/index.ts';
 import { createPools, fileSystemUsage, ownPrivileges, sweep } from '../../sys/index.ts';
-import { Engine } from '../engine/index.ts';
+import { type CacheImporters, Engine } from '../engine/index.ts';
 import { createExecutor, type NetworkMode, networksOf, type StepLimits } from '../executor/index.ts';
 import { openExporter } from '../exporters/index.ts';
 import { dockerfileFrontend, FrontendRegistry, gatewayFrontend } from '../frontends/index.ts';
@@ -64,6 +64,8 @@ export interface BuilderOptions {
   readonly unpackLimits?: UnpackLimits | undefined;
   /** Hits and misses of the cache go to the log (debug), misses with what differed. */
   readonly explainCache?: boolean;
+  /** Types of remote caches that builds may read; none when absent. */
+  readonly cacheImporters?: CacheImporters;
   /** Of the history of builds. */
   readonly history?: HistoryLimits | undefined;
   readonly log: Logger;
@@ -168,6 +170,7 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
       keys,
       results: state.results,
       log,
+      cacheImporters: options.cacheImporters,
       allowedEntitlements: options.entitlements,
       observers: [cacheLog(log, { explain: options.explainCache === true })],
       buildObservers: [history.observe],

@@ -7,6 +7,7 @@ import {
   formatPlatform,
   inSlices,
   invalidArgument,
+  type Logger,
   type Platform,
   parseImageReference,
   restated,
@@ -38,6 +39,7 @@ import { uncachedMounts } from '../ops/exec/index.ts';
 import type { ImageResolver, ResolutionMemo, SourceRegistry } from '../sources/index.ts';
 import { BuildContainers, type ContainerServices } from './build-containers.ts';
 import { BuildRef, type EngineJob } from './build-ref.ts';
+import { type CacheImporters, CacheImports } from './cache-imports.ts';
 import { BUILDER_LLB_CAPS } from './capabilities.ts';
 import { checkEntitlements } from './entitlements.ts';
 import { SourceLocations } from './error-source.ts';
@@ -56,6 +58,9 @@ export interface BuildServices {
   readonly containers: ContainerServices;
   /** The builder as frontends see it; its first platform is its own. */
   readonly worker: BridgeWorker;
+  /** Types of remote caches that builds may read. */
+  readonly cacheImporters?: CacheImporters | undefined;
+  readonly log: Logger;
 }
 
 export interface BuildRequest {
@@ -92,6 +97,7 @@ export class Build {
   readonly #asked = new Set<string>();
   readonly #returned = Promise.withResolvers<BridgeResult>();
   readonly #unmet: UnmetRequests;
+  readonly #imports: CacheImports;
   readonly #containers: BuildContainers;
   readonly #over = Promise.withResolvers<void>();
   #returnedOnce = false;
@@ -109,8 +115,10 @@ export class Build {
       ...{ afterwork: services.afterwork, entitlements: request.entitlements, signal },
       ...{ scope: job.scope.write, sessions: job.sessions, limits: job.limits },
     });
-    this.#unmet = new UnmetRequests(job);
-    this.#unmet.tellImports(request.cacheImports ?? []);
+    const { cacheImporters: importers = new Map(), log } = services;
+    this.#unmet = new UnmetRequests(job, (type) => importers.has(type));
+    this.#imports = new CacheImports(job, importers, this.#unmet, { signal, log });
+    this.#imports.open(request.cacheImports ?? []);
     this.#unmet.tellExports(request.cacheExports ?? []);
     this.#unmet.tellOptions(request.frontendAttrs);
   }
@@ -118,6 +126,7 @@ export class Build {
   /** A graph to solve when something of it is wanted. Undefined for an empty one. @throws CodedError */
   async load(definition: Definition, { signal }: AbortOptions): Promise<BuildRef | undefined> {
     this.signal.throwIfAborted();
+    await this.#imports.ready({ signal });
     const platform: Platform | undefined = this.#services.worker.platforms[0];
     let graph: LlbGraph | undefined;
     const uncached = new Set<string>();
@@ -279,7 +288,7 @@ export class Build {
   }
 
   async #solve(request: BridgeSolveRequest, call: BridgeCall): Promise<BridgeResult> {
-    this.#unmet.tellImports(request.cacheImports ?? []);
+    this.#imports.open(request.cacheImports ?? []);
     this.#unmet.tellOptions(request.frontendOptions ?? new Map());
     if (request.frontend !== undefined && request.frontend !== '') {
       const { frontend, frontendOptions = new Map(), frontendInputs = new Map() } = request;

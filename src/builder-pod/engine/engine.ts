@@ -5,7 +5,6 @@ import {
   cancelledError,
   formatPlatform,
   invalidArgument,
-  type Logger,
   NO_LIMITS,
   onAbort,
   systemClock,
@@ -53,7 +52,6 @@ export interface EngineOptions extends BuildServices {
   readonly allowedEntitlements: ReadonlySet<string>;
   /** Told of every solve, of whatever kind. */
   readonly buildObservers?: readonly BuildObserver[];
-  readonly log: Logger;
   /** Are told what the solver comes to know, of all builds. */
   readonly observers?: readonly SolverObserver<VertexOp, ImmutableRef>[];
   readonly clock?: Clock;

@@ -18,7 +18,7 @@ export interface SolveRequest {
   readonly frontendInputs: ReadonlyMap<string, Definition>;
   readonly exporters: readonly { readonly type: string; readonly attrs: Readonly<Record<string, string>> }[];
   readonly entitlements: readonly string[];
-  /** Remote caches to read: the user is told that this builder does not. */
+  /** Remote caches to read; of types that this builder does not know the user is told. */
   readonly cacheImports?: readonly BridgeCacheImport[];
   /** Remote caches to write, if that is possible: the user is told that this builder does not. */
   readonly cacheExports?: readonly BridgeCacheImport[];

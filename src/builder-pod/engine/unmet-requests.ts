@@ -9,20 +9,35 @@ const ATTEST = 'attest:';
 /** The attribute that clients pass imports to frontends by (wire-facts 8.4). */
 const attribute = z.array(z.object({ Type: z.string(), Attrs: z.record(z.string(), z.string()).nullish() }));
 
+/** What the vertex of an import is called. */
+export function importName({ type, attrs }: BridgeCacheImport): string {
+  const from = attrs['ref'] ?? attrs['src'] ?? attrs['url'] ?? '';
+  return `importing cache manifest from ${from === '' ? type : from}`.slice(0, 1000);
+}
+
 /**
- * What a build asks for and goes on without, since its result is right all the same: remote caches are not read or written yet, and attestations not made. The user
- * is told of each, once.
+ * What a build asks for and goes on without, since its result is right all the same: remote caches of types that are not known, or not written yet, and attestations. The
+ * user is told of each, once.
  */
 export class UnmetRequests {
   readonly #job: EngineJob;
+  readonly #isImported: (type: string) => boolean;
   readonly #told = new Set<string>();
 
-  constructor(job: EngineJob) {
+  constructor(job: EngineJob, isImported: (type: string) => boolean) {
     this.#job = job;
+    this.#isImported = isImported;
   }
 
   tellImports(imports: readonly BridgeCacheImport[]): void {
-    for (const { type, attrs } of imports) this.#tellImport(type, attrs['ref'] ?? attrs['src'] ?? attrs['url'] ?? '');
+    for (const one of imports) {
+      const from = one.attrs['ref'] ?? one.attrs['src'] ?? one.attrs['url'] ?? '';
+      this.#tell(
+        importName(one),
+        `the cache ${from === '' ? `of type ${one.type}` : from} is not used: this builder does not read remote caches yet`,
+        'The build goes on without it; what this builder has built before is still used.',
+      );
+    }
   }
 
   tellExports(exports: readonly BridgeCacheImport[]): void {
@@ -37,12 +52,19 @@ export class UnmetRequests {
     }
   }
 
-  /** In a frontend's options: imports as lists (`cache-imports`) or as references (`cache-from`), and attestations. */
+  /** In a frontend's options: attestations, and those imports as lists (`cache-imports`) or as references (`cache-from`) whose type is not known. */
   tellOptions(options: ReadonlyMap<string, string>): void {
-    for (const { Type, Attrs } of parseAttribute(options.get('cache-imports'))) {
-      this.tellImports([{ type: Type, attrs: Attrs ?? {} }]);
-    }
-    for (const ref of options.get('cache-from')?.split(',') ?? []) if (ref !== '') this.#tellImport('registry', ref);
+    const listed = parseAttribute(options.get('cache-imports')).map(({ Type, Attrs }) => ({
+      type: Type,
+      attrs: Attrs ?? {},
+    }));
+    const references =
+      options
+        .get('cache-from')
+        ?.split(',')
+        .filter((ref) => ref !== '') ?? [];
+    const imports = [...listed, ...references.map((ref) => ({ type: 'registry', attrs: { ref } }))];
+    this.tellImports(imports.filter(({ type }) => !this.#isImported(type)));
     for (const [key, value] of options) {
       // Clients ask for a minimal provenance by themselves, to be left out where it would change the kind of result.
       const unasked = /\b(disabled|inline-only)=true\b/.test(value) || value === 'false';
@@ -51,15 +73,6 @@ export class UnmetRequests {
       const short = `the attestation ${kind} is not made: this builder makes no attestations yet`;
       this.#tell(`attestation ${kind}`, short, 'The image is built and pushed without it.');
     }
-  }
-
-  #tellImport(type: string, from: string): void {
-    const source = from === '' ? `of type ${type}` : from;
-    this.#tell(
-      `importing cache manifest from ${from === '' ? type : from}`,
-      `the cache ${source} is not used: this builder does not read remote caches yet`,
-      'The build goes on without it; what this builder has built before is still used.',
-    );
   }
 
   #tell(vertex: string, short: string, detail: string): void {

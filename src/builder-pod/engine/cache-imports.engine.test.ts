@@ -1,0 +1,162 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { hostPlatform, neverAborted, newId, silentLogger } from '../../base/index.ts';
+import { SessionRegistry } from '../../builder-api/index.ts';
+import type { ImmutableRef } from '../../cache/ports.ts';
+import { refResult } from '../../cache/refs/index.ts';
+import { FileActions, type State as Llb, scratch } from '../../llb/index.ts';
+import type { ImportedCache, VertexEvent } from '../../solver/index.ts';
+import { createPools } from '../../sys/index.ts';
+import { type Builder, openBuilder } from '../builder/index.ts';
+import { openState, type State } from '../state/index.ts';
+import type { CacheImporter } from './cache-imports.ts';
+import type { BuildObserver } from './solve.ts';
+
+const signal = neverAborted;
+let cleanup: AsyncDisposableStack;
+let folder: string;
+
+beforeEach(() => {
+  cleanup = new AsyncDisposableStack();
+  folder = mkdtempSync(join(tmpdir(), 'slipway-imports-'));
+  cleanup.defer(() => rmSync(folder, { recursive: true, force: true }));
+});
+afterEach(() => cleanup.disposeAsync());
+
+async function open(root: string, importer?: CacheImporter): Promise<Builder> {
+  const sessions = cleanup.use(new SessionRegistry({ logger: silentLogger }));
+  return await openBuilder(
+    {
+      ...{ root: join(folder, root), sessions, labels: {}, entitlements: new Set(), registries: {} },
+      ...{ platforms: [hostPlatform()], maxParallelism: 2, network: 'none', log: silentLogger },
+      ...(importer === undefined ? {} : { cacheImporters: new Map([['test', importer]]) }),
+    },
+    { signal },
+  );
+}
+
+/** Another builder's state as a cache that can be read: keys as they stand, layers in its directory. */
+function cacheOf(elsewhere: State, builder: () => Builder): ImportedCache<ImmutableRef> {
+  const { keys, refs, layout } = elsewhere;
+  const theirs = ['there'];
+  return {
+    id: 'elsewhere',
+    keys: {
+      links: (id, link) => keys.links(id, link, theirs),
+      backlinks: (id) => keys.backlinks(id, theirs),
+      results: (id) => keys.results(id, theirs),
+    },
+    results: {
+      exists: (record) => refs.exists(record),
+      load: async (record, context) => {
+        const ref = await refs.get(record);
+        if (ref === undefined) return undefined;
+        try {
+          const layers = await ref.layers({ signal: context.signal, sessions: () => [] });
+          return refResult(
+            await builder().state.refs.fromLayers(layers, {
+              ...{ signal: context.signal, scope: context.scope, description: 'imported' },
+              places: [
+                { kind: 'local', directory: join(folder, 'nowhere') },
+                { kind: 'local', directory: layout.root },
+              ],
+            }),
+          );
+        } finally {
+          await ref.release();
+        }
+      },
+    },
+  };
+}
+
+const text = (name: string, on: Llb = scratch()) =>
+  on.file(new FileActions().mkfile(`/${name}`, 0o644, Buffer.from(name)), { name });
+const graph = () => text('two', text('one'));
+
+interface Outcome {
+  readonly cached: readonly string[];
+  readonly ran: readonly string[];
+  readonly failed: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+async function solve(builder: Builder, target: Llb, scope: string, imports: readonly string[] = []): Promise<Outcome> {
+  const states = new Map<string, Extract<VertexEvent, { kind: 'vertex' }>['vertex']>();
+  const warnings: string[] = [];
+  let watching: Promise<void> | undefined;
+  const observer: BuildObserver = ({ build }) => {
+    watching = (async () => {
+      for await (const events of build.job.watch({ signal }))
+        for (const event of events) {
+          if (event.kind === 'vertex') states.set(event.vertex.digest, event.vertex);
+          if (event.kind === 'warning') warnings.push(event.warning.short);
+        }
+    })();
+    return {};
+  };
+  await builder.engine.solve(
+    {
+      ...{ ref: newId(), session: '', definition: target.marshal() },
+      ...{ frontendAttrs: new Map(), frontendInputs: new Map(), entitlements: [] },
+      exporters: [{ type: 'image', attrs: {} }],
+      cacheImports: imports.map((type) => ({ type, attrs: { ref: type } })),
+      ...{ scope: { write: scope, read: [scope] }, observer },
+    },
+    { signal },
+  );
+  await watching;
+  const all = [...states.values()];
+  const names = (of: typeof all) => of.map(({ name }) => name);
+  return {
+    cached: names(all.filter(({ cached }) => cached)),
+    ran: names(all.filter(({ started, cached, error }) => started !== undefined && !cached && error === undefined)),
+    failed: names(all.filter(({ error }) => error !== undefined)),
+    warnings,
+  };
+}
+
+test('what another builder made is found by the keys of its cache and had from its places, and is this builder’s own then', async () => {
+  const elsewhere = await open('elsewhere');
+  await solve(elsewhere, graph(), 'there');
+  await elsewhere[Symbol.asyncDispose]();
+  const pools = cleanup.use(createPools({ short: 1, bulk: 1 }));
+  const state = await openState({ root: join(folder, 'elsewhere'), pools });
+  let opened = 0;
+  const importer: CacheImporter = {
+    open: async (attrs, context) => {
+      opened++;
+      expect([attrs, context.scope]).toEqual([{ ref: 'test' }, 'here']);
+      return cacheOf(state, () => builder);
+    },
+  };
+  const builder = await open('here', importer);
+  const first = await solve(builder, graph(), 'here', ['test', 'test']);
+  expect(first).toMatchObject({ cached: ['one', 'two'], failed: [], warnings: [] });
+  expect(first.ran).toEqual(['importing cache manifest from test', 'exporting to image']);
+  expect(opened).toBe(1);
+  // Another tenant, and who does not ask for it, gets nothing of it.
+  const others = await solve(builder, graph(), 'other');
+  expect(others.ran).toEqual(['one', 'two', 'exporting to image']);
+
+  // What is made on it runs on its files, and it is not needed any more.
+  await solve(builder, text('three', graph()), 'here', ['test']);
+  await state[Symbol.asyncDispose]();
+  rmSync(join(folder, 'elsewhere'), { recursive: true });
+  const again = await solve(builder, text('four', text('three', graph())), 'here');
+  expect(again.ran).toEqual(['four', 'exporting to image']);
+  await builder[Symbol.asyncDispose]();
+});
+
+test('a cache that cannot be opened, or is of a type that is not known, is told of and costs nothing else', async () => {
+  const fails: CacheImporter = {
+    open: () => Promise.reject(new Error('no such manifest')),
+  };
+  const builder = cleanup.use(await open('here', fails));
+  const outcome = await solve(builder, graph(), 'here', ['test', 'strange']);
+  expect(outcome.failed).toEqual(['importing cache manifest from test']);
+  expect(outcome.ran).toEqual(expect.arrayContaining(['one', 'two']));
+  expect(outcome.warnings).toEqual(['the cache strange is not used: this builder does not read remote caches yet']);
+});

@@ -1,0 +1,90 @@
+import { type AbortOptions, type Logger, onAbort } from '../../base/index.ts';
+import type { ImmutableRef } from '../../cache/ports.ts';
+import type { ImportedCache, VertexProgress } from '../../solver/index.ts';
+import type { BridgeCacheImport } from '../frontends/index.ts';
+import type { EngineJob } from './build-ref.ts';
+import { importName, type UnmetRequests } from './unmet-requests.ts';
+
+/** Opens caches of one type, as their attributes name them. Whatever it throws costs the build time and nothing else. */
+export interface CacheImporter {
+  open(attrs: BridgeCacheImport['attrs'], context: CacheImportContext): Promise<ImportedCache<ImmutableRef>>;
+}
+
+export interface CacheImportContext extends AbortOptions {
+  /** Whose credentials may be used. */
+  readonly sessions: () => readonly string[];
+  /** What the build writes, and refs of the cache belong to. */
+  readonly scope: string;
+  readonly progress: VertexProgress;
+}
+
+/** By type. */
+export type CacheImporters = ReadonlyMap<string, CacheImporter>;
+
+/** Caches that one build reads: every look-up asks each of them. */
+const MAX_IMPORTS = 32;
+/** A cache that takes longer to open is gone on without. */
+const OPEN_MS = 60_000;
+
+/** The caches that one build asks to read: each is opened once, and none of its graphs is looked at before all asked for until then are there, or have failed. */
+export class CacheImports {
+  readonly #job: EngineJob;
+  readonly #importers: CacheImporters;
+  readonly #unmet: UnmetRequests;
+  readonly #signal: AbortSignal;
+  readonly #log: Logger;
+  readonly #opening = new Map<string, Promise<ImportedCache<ImmutableRef> | undefined>>();
+
+  constructor(
+    job: EngineJob,
+    importers: CacheImporters,
+    unmet: UnmetRequests,
+    { signal, log }: AbortOptions & { readonly log: Logger },
+  ) {
+    this.#job = job;
+    this.#importers = importers;
+    this.#unmet = unmet;
+    this.#signal = signal;
+    this.#log = log;
+  }
+
+  /** Begins to open those that are new; of a type that this builder does not know the user is told. */
+  open(imports: readonly BridgeCacheImport[]): void {
+    for (const one of imports) {
+      const importer = this.#importers.get(one.type);
+      const sorted = Object.entries(one.attrs).sort(([a], [b]) => (a < b ? -1 : 1));
+      const key = JSON.stringify([one.type, sorted]);
+      if (this.#opening.has(key)) continue;
+      if (importer === undefined || this.#opening.size >= MAX_IMPORTS) this.#unmet.tellImports([one]);
+      else this.#opening.set(key, this.#open(importer, one, key));
+    }
+  }
+
+  /** From now on the build reads what has been opened. */
+  async ready({ signal }: AbortOptions): Promise<void> {
+    if (this.#opening.size === 0) return;
+    using aborted = onAbort(signal);
+    const opened = await Promise.race([Promise.all(this.#opening.values()), aborted.promise]);
+    this.#job.read(opened.filter((cache) => cache !== undefined));
+  }
+
+  async #open(
+    importer: CacheImporter,
+    one: BridgeCacheImport,
+    id: string,
+  ): Promise<ImportedCache<ImmutableRef> | undefined> {
+    const { sessions, scope } = this.#job;
+    const signal = AbortSignal.any([this.#signal, AbortSignal.timeout(OPEN_MS)]);
+    try {
+      return await this.#job.inVertex({ name: importName(one), id }, async (progress) => {
+        using aborted = onAbort(signal);
+        const opening = importer.open(one.attrs, { signal, sessions, scope: scope.write, progress });
+        opening.catch(() => {});
+        return await Promise.race([opening, aborted.promise]);
+      });
+    } catch (error) {
+      if (!this.#signal.aborted) this.#log.info('a cache could not be opened', { type: one.type, err: error });
+      return undefined;
+    }
+  }
+}
