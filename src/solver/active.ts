@@ -175,6 +175,20 @@ export interface Origin {
   readonly record: string;
 }
 
+/** A failure fails what was asked until it came about, `at` that time. */
+export interface Failure {
+  readonly error: CodedError;
+  readonly at: number;
+}
+
+const LEVELS = 4;
+/** The level that is asked for, and when: a number, since there are many. */
+type Ask = number;
+
+function levelOf(ask: Ask = 0): Level {
+  return (ask % LEVELS) as Level;
+}
+
 /** How often what an imported cache gives may be of no use to an edge before it is asked nothing more for it. */
 const MAX_USELESS = 8;
 
@@ -208,10 +222,15 @@ export class EdgeState {
   readonly runs = new Set<Run>();
   /** Losses that its work reported since it was last done, other than of hits. */
   losses = 0;
+  /** What it has failed of, until all whose asks that fails are told. */
+  failure: Failure | undefined;
+  /** Those who are yet to be told how far it has got. */
+  untold: Iterator<Asker, undefined> | undefined;
+  #failing: Iterator<readonly [Asker, Ask], undefined> | undefined;
   /** Records that some builds could not use, with these builds, by cache. */
   readonly #refused = new Map<string, Map<string, ReadonlySet<VertexBuild>>>();
   #record: Digest | undefined;
-  readonly #asks = new Map<Asker, Level>();
+  readonly #asks = new Map<Asker, Ask>();
   readonly #count: [number, number, number, number] = [0, 0, 0, 0];
 
   constructor(vertex: ActiveVertex, index: number) {
@@ -248,33 +267,49 @@ export class EdgeState {
     return this.#record;
   }
 
-  /** Asks are only ever raised, until they are withdrawn or failed. Returns whether this edge has to do something new. */
-  asked(asker: Asker, level: Level): boolean {
-    const before = this.#asks.get(asker) ?? Level.none;
+  /** Asks are only ever raised, until they are withdrawn or failed. `at` orders asks and failures. Returns whether this edge has to do something new. */
+  asked(asker: Asker, level: Level, at: number): boolean {
+    const before = levelOf(this.#asks.get(asker));
     if (before >= level) return false;
     if (before > Level.none) this.#count[before]--;
-    this.#asks.set(asker, level);
+    this.#asks.set(asker, at * LEVELS + level);
     this.#count[level]++;
     return level > this.level;
   }
 
   withdrawn(asker: Asker): boolean {
-    const level = this.#asks.get(asker);
-    if (level === undefined) return false;
+    const level = levelOf(this.#asks.get(asker));
+    if (level === Level.none) return false;
     this.#asks.delete(asker);
     this.#count[level]--;
     return true;
   }
 
-  /** A failure takes with it the asks that it fails, and is not kept: whoever asks afterwards has it tried again. Returns whose they were. */
-  failed(): readonly Asker[] {
-    const failed = [...this.#asks].filter(([, level]) => level > this.level).map(([asker]) => asker);
-    for (const asker of failed) this.withdrawn(asker);
-    return failed;
+  /** A failure takes with it the asks that it fails, and is not kept: whoever asks afterwards, or for more, has it tried again. */
+  fail({ error, at }: Failure): void {
+    this.#failing ??= this.#asks.entries();
+    this.failure = { error: this.failure?.error ?? error, at };
   }
 
-  askers(): readonly Asker[] {
-    return [...this.#asks.keys()];
+  /** Looks at so many asks, and takes those that have failed. Returns whose they were, and whether these are all. */
+  failed(most: number): { readonly askers: readonly Asker[]; readonly over: boolean } {
+    const askers: Asker[] = [];
+    for (let n = 0; n < most; n++) {
+      const next = this.#failing?.next();
+      if (next === undefined || next.done === true) {
+        this.failure = this.#failing = undefined;
+        return { askers, over: true };
+      }
+      const [asker, ask] = next.value;
+      if (levelOf(ask) <= this.level || ask >= (this.failure!.at + 1) * LEVELS) continue;
+      this.withdrawn(asker);
+      askers.push(asker);
+    }
+    return { askers, over: false };
+  }
+
+  askers(): Iterator<Asker, undefined> {
+    return this.#asks.keys();
   }
 
   /** These builds cannot use a record that others may. */

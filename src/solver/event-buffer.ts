@@ -30,22 +30,21 @@ export class EventMemory {
     if (buffer.bytes === 0) this.#buffers.delete(buffer);
     else this.#buffers.add(buffer);
     if (bytes <= 0 || this.#used <= this.#total) return;
-    const buffers = [...this.#buffers].sort((a, b) => b.bytes - a.bytes);
-    const sizes = buffers.map((each) => each.bytes);
-    const limit = commonLimit(sizes, this.#used - (this.#total * 7) / 8);
-    for (const each of buffers) if (each.bytes > limit) each.trim(limit);
+    const limit = commonLimit(this.#buffers, this.#used - (this.#total * 7) / 8);
+    for (const each of this.#buffers) if (each.bytes > limit) each.trim(limit);
   }
 }
 
-/** What none may be larger than for all of them, given largest first, to be smaller by `excess` together. */
-function commonLimit(sizes: readonly number[], excess: number): number {
-  let sum = 0;
-  for (const [n, size] of sizes.entries()) {
-    sum += size;
-    const limit = (sum - excess) / (n + 1);
-    if (limit >= (sizes[n + 1] ?? 0)) return limit;
+/** What none may be larger than for all of them to be smaller by `excess` together. */
+function commonLimit(all: Iterable<EventBuffer>, excess: number): number {
+  let sizes = [...all].map(({ bytes }) => bytes);
+  while (true) {
+    const limit = (sizes.reduce((sum, size) => sum + size, 0) - excess) / sizes.length;
+    // Those below it have nothing to give, so the others give more: it only ever falls.
+    const larger = sizes.filter((size) => size > limit);
+    if (larger.length === sizes.length || larger.length === 0) return Math.max(limit, 0);
+    sizes = larger;
   }
-  return 0;
 }
 
 interface Dropped {

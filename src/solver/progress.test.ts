@@ -73,7 +73,7 @@ test('what a step has printed counts until the last build that may show it is ov
   expect(second.logsOf(state.digest)).toHaveLength(2);
   for (const _ of second.close());
   expect(memory.histories.used).toBe(0);
-  expect(second.states()).toMatchObject([{ name: 'step' }]);
+  expect([...second.states()]).toMatchObject([{ name: 'step' }]);
 });
 
 test('who records a build is told all of it, what is not for the eye too, and steps wait for it to be read', async () => {

@@ -1,5 +1,5 @@
 import type { AbortOptions, Clock, Digest } from '../base/index.ts';
-import { cancelledError, onAbort, Slice, toCodedError } from '../base/index.ts';
+import { cancelledError, inSlices, isTurnSpent, neverAborted, nextTurn, onAbort, toCodedError } from '../base/index.ts';
 import { EventBuffer, type ProgressMemory } from './event-buffer.ts';
 import type { VertexEvent, VertexProgress, VertexState } from './ports.ts';
 import { Recording } from './recording.ts';
@@ -171,12 +171,15 @@ export class BuildProgress {
   /** With their places among them. */
   readonly #places = new Map<VertexHistory, number>();
   readonly #histories: VertexHistory[] = [];
+  /** The first of each digest. */
+  readonly #byDigest = new Map<Digest, VertexHistory>();
   /** Those that went on without this build. */
   readonly #left = new Map<VertexHistory, VertexEvent>();
   readonly #watchers = new Set<Watcher>();
   readonly #recordings = new Set<Recording>();
   readonly #memory: ProgressMemory;
   #closed = false;
+  #forgotten = false;
   #retained = 0;
 
   constructor(memory: ProgressMemory) {
@@ -198,15 +201,25 @@ export class BuildProgress {
   }
 
   #forgetIfOver(): void {
-    if (!this.#closed || this.#retained > 0) return;
+    if (!this.#closed || this.#retained > 0 || this.#forgotten) return;
     for (const { told } of this.#watchers) if (told < this.#histories.length) return;
-    for (const history of this.#histories) history.forget(this);
+    this.#forgotten = true;
+    void inSlices(this.#forget(), { signal: neverAborted });
+  }
+
+  *#forget(): Generator<void, void, void> {
+    for (const history of this.#histories) {
+      history.forget(this);
+      yield;
+    }
   }
 
   add(history: VertexHistory): void {
     if (this.#closed || this.#places.has(history)) return;
     this.#places.set(history, this.#histories.length);
     this.#histories.push(history);
+    const { digest } = history.state;
+    if (!this.#byDigest.has(digest)) this.#byDigest.set(digest, history);
     history.subscribe(this);
     for (const recording of this.#recordings) recording.retell(history.replay());
     for (const watcher of this.#watchers) watcher.wake();
@@ -236,26 +249,24 @@ export class BuildProgress {
   }
 
   /** States now, e.g. to count steps. */
-  states(): readonly VertexState[] {
-    return this.#histories.map((history) => history.state);
+  *states(): Generator<VertexState, void, void> {
+    for (const { state } of this.#histories) yield state;
+  }
+
+  stateOf(vertex: Digest): VertexState | undefined {
+    return this.#byDigest.get(vertex)?.state;
   }
 
   /** What a vertex has printed, as far as it is kept, in order. */
   logsOf(vertex: Digest): readonly Uint8Array[] {
-    for (const history of this.#histories) {
-      if (history.state.digest !== vertex) continue;
-      return history.replay().flatMap((event) => (event.kind === 'log' ? [event.data] : []));
-    }
-    return [];
+    const events = this.#byDigest.get(vertex)?.replay() ?? [];
+    return events.flatMap((event) => (event.kind === 'log' ? [event.data] : []));
   }
 
   warn(vertex: Digest, warning: Parameters<VertexProgress['warn']>[0]): void {
-    for (const history of this.#histories) {
-      if (history.state.digest !== vertex) continue;
-      history.progress.warn(warning);
-      return;
-    }
-    this.publish({ kind: 'warning', vertex, warning });
+    const history = this.#byDigest.get(vertex);
+    if (history === undefined) this.publish({ kind: 'warning', vertex, warning });
+    else history.progress.warn(warning);
   }
 
   /** The build is over: watchers end after what they have yet to hear. What is still open is shown as cancelled. Yields after each vertex. */
@@ -284,11 +295,10 @@ export class BuildProgress {
     const watcher: Watcher = { buffer, told: 0, wake: () => wake.resolve() };
     this.#watchers.add(watcher);
     using aborted = onAbort(signal);
-    const slice = new Slice();
     try {
       while (true) {
         signal.throwIfAborted();
-        if (slice.isOver) await slice.next({ signal });
+        if (isTurnSpent()) await nextTurn({ signal });
         wake = Promise.withResolvers<void>();
         this.#replay(watcher);
         if (!buffer.empty) yield buffer.take(MOST_EVENTS);

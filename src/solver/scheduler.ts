@@ -1,17 +1,8 @@
-import {
-  annotate,
-  type Clock,
-  CodedError,
-  inSlices,
-  inTurn,
-  isCancelled,
-  neverAborted,
-  Slice,
-  toCodedError,
-} from '../base/index.ts';
+import { annotate, type Clock, CodedError, inSlices, isCancelled, neverAborted, toCodedError } from '../base/index.ts';
 import { type ActiveVertex, type Asker, EdgeState, type Ground, type Held, Run, type VertexBuild } from './active.ts';
 import type { OwnCache } from './caches.ts';
-import { EdgeQueue } from './edge-queue.ts';
+import { EdgeLoop } from './edge-loop.ts';
+
 import { blame, endVertices, mayDependOnWhoAsks, mayLose } from './failure.ts';
 import { activeName, groundOf, joinKey, linkGround, stays, storedKeys } from './ground.ts';
 import { isVolatile } from './key.ts';
@@ -31,6 +22,9 @@ import { allOf } from './progress.ts';
 import { type Found, Records } from './records.ts';
 import { contentKey } from './search.ts';
 
+/** How many of those who ask for an edge are told of something in one step. */
+const MOST_TOLD = 1000;
+
 /**
  * Advances edges. `#advance` is the whole algorithm: it looks at one edge as it now is and does the next thing that what is wanted
  * of it needs; whatever changes afterwards wakes the edge again. Nothing recurses along the graph, so depth costs no stack.
@@ -41,12 +35,11 @@ export class Scheduler {
   readonly #records: Records;
   readonly #observers: Observers;
   readonly #clock: Clock;
-  readonly #queue = new EdgeQueue();
-  #scheduled = false;
+  readonly #loop = new EdgeLoop((edge) => this.#look(edge));
+  /** How often somebody has asked for something: what orders asks and failures. */
+  #asks = 0;
   /** Executions under way by what they make. */
   readonly #executions = new Map<string, Run>();
-  /** Work that nobody waits for at the moment. */
-  readonly #idle = new Set<Run>();
   /** Active edges by the id of the result they hold. */
   readonly #holders = new Map<string, Set<EdgeState>>();
 
@@ -59,7 +52,7 @@ export class Scheduler {
   }
 
   ask(edge: EdgeState, asker: Asker, level: Level): void {
-    if (edge.asked(asker, level)) this.#wake(edge);
+    if (edge.asked(asker, level, ++this.#asks)) this.#wake(edge);
   }
 
   withdraw(edge: EdgeState, asker: Asker): void {
@@ -100,32 +93,16 @@ export class Scheduler {
   }
 
   #wake(edge: EdgeState): void {
-    if (edge.queued || edge.vertex.retired) return;
-    edge.queued = true;
-    this.#queue.push(edge);
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    queueMicrotask(() => this.#drain());
+    this.#loop.wake(edge);
   }
 
-  #drain(): void {
-    const slice = new Slice();
-    for (let edge = this.#queue.shift(); edge !== undefined; edge = this.#queue.shift()) {
-      edge.queued = false;
-      try {
-        this.#advance(edge);
-      } catch (error) {
-        this.#fail([edge], toCodedError(error));
-      }
-      if (slice.isOver) {
-        inTurn(() => this.#drain());
-        return;
-      }
+  /** One step: what of an edge is to be told on, or else what is to be done next. */
+  #look(edge: EdgeState): void {
+    try {
+      if (this.#tellOn(edge)) this.#advance(edge);
+    } catch (error) {
+      this.#fail([edge], toCodedError(error));
     }
-    this.#scheduled = false;
-    // Only now is it sure that nobody goes on where another left off.
-    for (const run of this.#idle) run.abortIfIdle();
-    this.#idle.clear();
   }
 
   /** The algorithm: keys by definition, keys by content, result; each only if what came before was not enough. */
@@ -148,17 +125,17 @@ export class Scheduler {
       if (this.#reach(edge, Level.slow)) return; // no keys before there is a result
     } else {
       if (!this.#mapped(edge, 1) || !this.#ask(edge, inputs, Level.fast)) return;
-      this.#look(edge);
+      this.#lookUp(edge);
       if (this.#reach(edge, Level.fast) || this.#hit(edge, wanted)) return;
       if (!edge.lookup.hopeless()) {
         if (!this.#mapped(edge, Number.POSITIVE_INFINITY)) return;
         if (!this.#ask(edge, inputs, Level.slow)) return;
-        this.#look(edge);
+        this.#lookUp(edge);
         if (this.#hit(edge, wanted)) return;
       }
       if (!edge.lookup.hopeless()) {
         if (!this.#contents(edge)) return;
-        this.#look(edge);
+        this.#lookUp(edge);
         if (this.#hit(edge, wanted)) return;
       }
       if (this.#reach(edge, Level.slow)) return;
@@ -178,7 +155,7 @@ export class Scheduler {
   /** Inputs and work are no longer needed. */
   #letGo(edge: EdgeState): void {
     for (const input of edge.inputs) this.withdraw(input, edge);
-    for (const run of [...edge.runs]) if (run.leave(edge)) this.#idle.add(run);
+    for (const run of [...edge.runs]) if (run.leave(edge)) this.#loop.leave(run);
   }
 
   /** The edge has got to `level`; true when that is all that is wanted of it. */
@@ -192,11 +169,38 @@ export class Scheduler {
     return true;
   }
 
+  /** Wakes all who ask for the edge, so many in a step. */
   #tell(edge: EdgeState): void {
-    for (const asker of edge.askers()) {
-      if (asker instanceof EdgeState) this.#wake(asker);
+    edge.untold = edge.askers();
+    this.#tellOn(edge);
+  }
+
+  /** Goes on to tell who asks, first of a failure, then of what the edge has got to. Returns whether all have been told; if not, the edge is woken. */
+  #tellOn(edge: EdgeState): boolean {
+    const { failure } = edge;
+    if (failure !== undefined) {
+      const { askers, over } = edge.failed(MOST_TOLD);
+      for (const asker of askers) {
+        if (asker instanceof EdgeState) this.#fail([asker], failure.error, failure.at);
+        else asker.fail(failure.error);
+      }
+      if (!over) {
+        this.#wake(edge);
+        return false;
+      }
+      this.#rest(edge);
+    }
+    for (let told = 0; edge.untold !== undefined; told++) {
+      if (told === MOST_TOLD) {
+        this.#wake(edge);
+        return false;
+      }
+      const { value: asker, done } = edge.untold.next();
+      if (done === true) edge.untold = undefined;
+      else if (asker instanceof EdgeState) this.#wake(asker);
       else asker.wake();
     }
+    return true;
   }
 
   #ask(edge: EdgeState, inputs: readonly EdgeState[], level: Level): boolean {
@@ -208,7 +212,7 @@ export class Scheduler {
     return ready;
   }
 
-  #look(edge: EdgeState): void {
+  #lookUp(edge: EdgeState): void {
     if (edge.lookup.update()) this.#tell(edge);
   }
 
@@ -498,10 +502,9 @@ export class Scheduler {
         warn: (warning) => run.vertices.forEach((vertex) => void vertex.history.progress.warn(warning)),
       },
     };
-    run.settled = (async () => {
+    const carryOut = async () => {
       let failure: CodedError | undefined;
       try {
-        await undefined; // never within the caller: `run` is in place when the work begins
         run.first = run.builds();
         const value = await work(context);
         ended();
@@ -514,7 +517,9 @@ export class Scheduler {
       const users = run.finish();
       if (failure !== undefined) this.#fail(this.#refused(run, users, failure), failure);
       for (const user of users) this.#wake(user);
-    })();
+    };
+    // Not within the caller: `run` is in place when the work begins.
+    run.settled = new Promise((resolve) => this.#loop.begin(() => resolve(carryOut())));
     return run;
   }
 
@@ -555,17 +560,12 @@ export class Scheduler {
     return true;
   }
 
-  /** Fails edges and, one after the other, all that waits for them. */
-  #fail(edges: readonly EdgeState[], error: CodedError): void {
-    const open: EdgeState[] = [...edges];
-    for (let edge = open.pop(); edge !== undefined; edge = open.pop()) {
+  /** Fails edges and, one after the other in their turns, all that waits for them. */
+  #fail(edges: readonly EdgeState[], error: CodedError, at = this.#asks): void {
+    for (const edge of edges) {
       if (edge.wanted <= edge.level) continue;
-      const failed = edge.failed();
-      this.#rest(edge);
-      for (const asker of failed) {
-        if (asker instanceof EdgeState) open.push(asker);
-        else asker.fail(error);
-      }
+      edge.fail({ error, at });
+      this.#wake(edge);
     }
   }
 }

@@ -1,4 +1,12 @@
-import { type AbortOptions, CodedError, type Digest, invalidArgument, isDigest, Slice } from '../../base/index.ts';
+import {
+  type AbortOptions,
+  CodedError,
+  type Digest,
+  invalidArgument,
+  isDigest,
+  isTurnSpent,
+  nextTurn,
+} from '../../base/index.ts';
 import { Content, type GrpcServer, toNumber } from '../../builder-api/index.ts';
 import type { FsContentStore } from '../../cache/content/index.ts';
 import type { VisibleBlobs } from '../../cache/refs/index.ts';
@@ -55,9 +63,8 @@ export function registerContent(server: GrpcServer, options: ContentServiceOptio
     list: async function* ({ filters }, { signal }) {
       if ((filters ?? []).length > 0)
         throw new CodedError('unimplemented', 'filters on content are not supported', { fault: 'user' });
-      const slice = new Slice();
       for await (const page of pages(visible, history.digests(scope))) {
-        if (slice.isOver) await slice.next({ signal });
+        if (isTurnSpent()) await nextTurn({ signal });
         const info = page.flatMap((digest) => {
           const found = stored(digest) ?? history.blob(scope, digest);
           return found === undefined ? [] : [{ digest, size: found.size }];

@@ -244,7 +244,7 @@ export class Engine implements AsyncDisposable {
       end = { kind: 'failed', error: signal.aborted ? toCodedError(signal.reason) : build.explain(error) };
       throw end.error;
     } finally {
-      watches.ending();
+      await watches.ending();
       over.abort(cancelledError('the build is over'));
       await build.close();
       await job.close();

@@ -26,13 +26,14 @@ export interface BuildFacts {
 
 type GitFact = Extract<ResolvedSource, { kind: 'git' }>;
 
-/** Reads the facts of a job that is not closed yet. `context` is the main context's address, where it has one. */
-export function factsOf(job: EngineJob, context: string | undefined): BuildFacts {
+/** Reads the facts of a job that is not closed yet, and yields after each vertex. `context` is the main context's address, where it has one. */
+export function* factsOf(job: EngineJob, context: string | undefined): Generator<void, BuildFacts, void> {
   let vertices = 0;
   let hits = 0;
   const gits: GitFact[] = [];
   const images = new Map<string, { name: string; digest: string }>();
   for (const { state, op } of job.loaded()) {
+    yield;
     if (state.completed !== undefined && state.error === undefined) {
       vertices += 1;
       if (state.cached) hits += 1;
@@ -45,15 +46,16 @@ export function factsOf(job: EngineJob, context: string | undefined): BuildFacts
   return {
     vertices,
     hits,
-    slowest: slowestOf(job.progress.states()),
+    slowest: yield* slowestOf(job.progress.states()),
     commit: mainCommit(gits, context),
     baseImages: [...images.values()],
   };
 }
 
-function slowestOf(states: readonly VertexState[]): readonly StepFact[] {
+function* slowestOf(states: Iterable<VertexState>): Generator<void, readonly StepFact[], void> {
   const slowest: StepFact[] = [];
   for (const { name, cached, started, completed } of states) {
+    yield;
     if (started === undefined || completed === undefined) continue;
     const durationMs = completed - started;
     if (slowest.length === SLOWEST && durationMs <= slowest[SLOWEST - 1]!.durationMs) continue;

@@ -1,4 +1,4 @@
-import type { Logger } from '../../base/index.ts';
+import { inSlices, type Logger, neverAborted } from '../../base/index.ts';
 import type { BuildEnd, BuildObserver, BuildWatch, ObservedBuild } from './solve.ts';
 
 /** Tells all watches of one solve. What one of them throws is its own fault: no build fails of being observed. */
@@ -11,8 +11,15 @@ export class BuildWatches {
     this.#watches = observers.flatMap((observe) => this.#guard(() => observe(solve)) ?? []);
   }
 
-  ending(): void {
-    for (const watch of this.#watches) this.#guard(() => watch.ending?.());
+  async ending(): Promise<void> {
+    for (const watch of this.#watches) {
+      try {
+        const steps = watch.ending?.();
+        if (steps !== undefined) await inSlices(steps, { signal: neverAborted });
+      } catch (error) {
+        this.#failed(error);
+      }
+    }
   }
 
   ended(end: BuildEnd): void {
@@ -23,8 +30,12 @@ export class BuildWatches {
     try {
       return call();
     } catch (error) {
-      this.#log.error('an observer of builds failed', { err: error });
+      this.#failed(error);
       return undefined;
     }
+  }
+
+  #failed(error: unknown): void {
+    this.#log.error('an observer of builds failed', { err: error });
   }
 }

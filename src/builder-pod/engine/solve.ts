@@ -50,8 +50,8 @@ export type BuildEnd =
 
 /** What is told of one solve, each at most once. It is called on the way of the build and must not wait. */
 export interface BuildWatch {
-  /** All is done, and what the graph holds can still be read. */
-  ending?(): void;
+  /** All is done, and what the graph holds can still be read: in short steps, between which others have their turn. */
+  ending?(): Iterator<unknown, unknown, void>;
   /** Nothing more is told of its vertices. */
   ended?(end: BuildEnd): void;
 }

@@ -87,7 +87,7 @@ function begin(recorder: Recorder, ref: string, request: Partial<ObservedBuild['
     build: { job, warnings: 3 } as unknown as ObservedBuild['build'],
   });
   const end = (error?: CodedError) => {
-    watch.ending?.();
+    for (const steps = watch.ending?.(); steps?.next().done === false; );
     recording.end();
     if (error !== undefined) watch.ended?.({ kind: 'failed', error });
     else watch.ended?.({ kind: 'done', outcome: { exporterResponse: { k: 'v' }, images: [] }, exports: [made] });

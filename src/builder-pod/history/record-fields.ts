@@ -25,15 +25,16 @@ export function startFields(request: SolveRequest): BuildRecord {
   };
 }
 
-/** How the steps of a build stand, those of frontends and exporters among them. */
-export function countSteps({ job, warnings }: Pick<Build, 'job' | 'warnings'>): BuildRecord {
-  const states = job.progress.states();
-  return {
-    numTotalSteps: states.length,
-    numCompletedSteps: states.filter(({ completed }) => completed !== undefined).length,
-    numCachedSteps: states.filter(({ cached }) => cached).length,
-    numWarnings: warnings,
-  };
+/** How the steps of a build stand, those of frontends and exporters among them. Yields after each. */
+export function* countSteps({ job, warnings }: Pick<Build, 'job' | 'warnings'>): Generator<void, BuildRecord, void> {
+  const counts = { numTotalSteps: 0, numCompletedSteps: 0, numCachedSteps: 0, numWarnings: warnings };
+  for (const { completed, cached } of job.progress.states()) {
+    counts.numTotalSteps++;
+    if (completed !== undefined) counts.numCompletedSteps++;
+    if (cached) counts.numCachedSteps++;
+    yield;
+  }
+  return counts;
 }
 
 export function resultFields({ outcome, exports }: Extract<BuildEnd, { kind: 'done' }>): RecordEnd {

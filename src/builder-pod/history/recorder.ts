@@ -83,8 +83,8 @@ export class Recorder implements AsyncDisposable {
     this.#tell(STARTED, id);
     let counts: BuildRecord = {};
     return {
-      ending: () => {
-        counts = countSteps(build);
+      *ending() {
+        counts = yield* countSteps(build);
       },
       ended: (end) => this.#complete(id, end, counts, written),
     };

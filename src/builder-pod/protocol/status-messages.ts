@@ -5,7 +5,7 @@ type Status = wire.moby.buildkit.v1.StatusResponse.$Properties;
 
 /** Of one message: clients take 16 MiB at most, and BuildKit's daemon splits logs here. */
 const MAX_BYTES = 1 << 20;
-const MAX_ROWS = 4096;
+const MAX_ROWS = 1000;
 
 const optional = <K extends string>(key: K, ms: number | undefined) =>
   ms === undefined ? {} : ({ [key]: timestampOf(ms) } as Record<K, ReturnType<typeof timestampOf>>);

@@ -48,7 +48,7 @@ export function errorFields(error: CodedError, build: Build | undefined): RunRes
   }
   const vertex = detailOf(error, 'errdefs.Vertex')?.['digest'] as Digest | undefined;
   const exitCode = detailOf(error, 'gatewayapi.ExitMessage')?.['Code'];
-  const failed = build?.job.progress.states().find(({ digest }) => digest === vertex);
+  const failed = vertex === undefined ? undefined : build?.job.progress.stateOf(vertex);
   return {
     error: { code: status.code, message: error.message.slice(0, MAX_MESSAGE), details },
     fault: error.fault,

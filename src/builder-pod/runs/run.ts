@@ -1,4 +1,4 @@
-import { type AbortOptions, CodedError, onAbort, toCodedError } from '../../base/index.ts';
+import { type AbortOptions, CodedError, inSlices, onAbort, toCodedError } from '../../base/index.ts';
 import { wire } from '../../builder-api/index.ts';
 import type { VertexEvent } from '../../solver/ports.ts';
 import {
@@ -63,11 +63,7 @@ export class Run implements Disposable {
     const observer: BuildObserver = ({ build }) => {
       this.#build = build;
       this.#retained = build.job.progress.retain();
-      return {
-        ending: () => {
-          this.#facts = this.#readFacts(build);
-        },
-      };
+      return { ending: () => this.#keepFacts(build) };
     };
     let outcome: SolveOutcome | undefined;
     let failure: CodedError | undefined;
@@ -103,8 +99,9 @@ export class Run implements Disposable {
   }
 
   /** How it stands while it runs. */
-  progress(): RunResult {
-    const facts = this.#facts ?? (this.#build === undefined ? undefined : this.#readFacts(this.#build));
+  async progress(options: AbortOptions): Promise<RunResult> {
+    const facts =
+      this.#facts ?? (this.#build === undefined ? undefined : await inSlices(this.#readFacts(this.#build), options));
     return { state: RUNNING, startedMs: this.#startedMs, ...factFields(facts) };
   }
 
@@ -146,7 +143,11 @@ export class Run implements Disposable {
     this.#unattached = setTimeout(() => this.end('failed', unattached(this.#unattachedMs)), this.#unattachedMs);
   }
 
-  #readFacts(build: Build): BuildFacts {
+  *#keepFacts(build: Build): Generator<void, void, void> {
+    this.#facts = yield* this.#readFacts(build);
+  }
+
+  #readFacts(build: Build): Generator<void, BuildFacts, void> {
     return factsOf(build.job, mainContext(this.request.solve));
   }
 }

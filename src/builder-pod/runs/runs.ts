@@ -140,7 +140,7 @@ export class Runs implements AsyncDisposable {
   async result(id: RunId, { signal, wait }: AbortOptions & { readonly wait: boolean }): Promise<RunResult> {
     const run = this.#live.get(formatRunId(id));
     if (run !== undefined) {
-      if (!wait) return run.progress();
+      if (!wait) return await run.progress({ signal });
       using _attached = run.attach();
       using aborted = onAbort(signal);
       await Promise.race([run.over, aborted.promise]);

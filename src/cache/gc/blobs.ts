@@ -1,4 +1,4 @@
-import { type AbortOptions, type Digest, Slice } from '../../base/index.ts';
+import { type AbortOptions, type Digest, isTurnSpent, nextTurn } from '../../base/index.ts';
 import type { Refs } from '../refs/index.ts';
 
 export interface CollectOptions extends AbortOptions {
@@ -23,10 +23,9 @@ export async function collectBlobs(
     ) !== undefined;
   const until = () => Math.min(Date.now() - graceMs, busySince() - SLACK_MS);
   let freed = 0;
-  const slice = new Slice();
   for await (const { digest, size, writtenAt } of content.list()) {
     signal.throwIfAborted();
-    if (slice.isOver) await slice.next({ signal });
+    if (isTurnSpent()) await nextTurn({ signal });
     const before = until();
     if (writtenAt > before || isNeeded(digest)) continue;
     if (!(await content.remove(digest, { before }))) continue;

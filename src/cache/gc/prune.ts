@@ -1,4 +1,4 @@
-import { type AbortOptions, Slice } from '../../base/index.ts';
+import { type AbortOptions, isTurnSpent, nextTurn } from '../../base/index.ts';
 import { fileSystemUsage } from '../../sys/index.ts';
 import type { Refs } from '../refs/index.ts';
 import { type CollectOptions, collectBlobs } from './blobs.ts';
@@ -68,10 +68,9 @@ async function removeUntil(
   const leaves = new Heap<DiskUsage>((a, b) => worth(a) - worth(b));
   for (const record of candidates) if (!refs.records.hasChildren(record.id)) leaves.push(record);
   let freed = 0;
-  const slice = new Slice();
   for (let record = leaves.pop(); record !== undefined && !isEnough(freed); record = leaves.pop()) {
     signal.throwIfAborted();
-    if (slice.isOver) await slice.next({ signal });
+    if (isTurnSpent()) await nextTurn({ signal });
     if (!(await refs.remove(record.id))) continue;
     freed += record.size;
     removed.push(record);

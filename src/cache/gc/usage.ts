@@ -1,4 +1,4 @@
-import { type AbortOptions, CodedError, Slice } from '../../base/index.ts';
+import { type AbortOptions, CodedError, isTurnSpent, nextTurn } from '../../base/index.ts';
 import { siblingModule } from '../../sys/index.ts';
 import type { RecordType } from '../ports.ts';
 import type { Refs } from '../refs/index.ts';
@@ -32,9 +32,8 @@ export async function diskUsage(
     `SELECT r.*, EXISTS (SELECT 1 FROM lease_resources l WHERE l.kind = 'ref' AND l.resource = r.id) AS leased FROM refs r`,
   );
   const records: DiskUsage[] = [];
-  const slice = new Slice();
   for (const row of rows) {
-    if (slice.isOver) await slice.next(options);
+    if (isTurnSpent()) await nextTurn(options);
     if (options.scope !== undefined && row.scope !== options.scope) continue;
     records.push({
       id: row.id,

@@ -1,0 +1,118 @@
+/**
+ * Loaded into a daemon by `--import`: measures the turns of its serving thread and tells the longest, each with the stacks in which its time went, to whoever
+ * connects to the socket that SLIPWAY_TURNS names. A report ends the period that it tells of and begins the next.
+ */
+import { Session } from 'node:inspector/promises';
+import { createServer } from 'node:net';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { isMainThread } from 'node:worker_threads';
+
+/** A turn as it was seen: how long it computed and how long it took by the clock (of a machine that others use, too). */
+interface Turn {
+  readonly beganUs: number;
+  readonly wallMs: number;
+  readonly cpuMs: number;
+}
+
+export interface TurnReport {
+  readonly turns: readonly (Turn & { readonly stacks: readonly { readonly ms: number; readonly stack: string }[] })[];
+  readonly above20: number;
+  readonly delayMaxMs: number;
+  readonly cpuS: number;
+}
+
+const KEPT = 6;
+const SAMPLE_US = 500;
+const DEPTH = 9;
+
+const nowUs = () => Number(process.hrtime.bigint() / 1000n);
+const cpuUs = () => {
+  const { user, system } = process.threadCpuUsage();
+  return user + system;
+};
+
+async function start(path: string): Promise<void> {
+  const session = new Session();
+  session.connect();
+  await session.post('Profiler.enable');
+  await session.post('Profiler.setSamplingInterval', { interval: SAMPLE_US });
+  const delay = monitorEventLoopDelay({ resolution: 1 });
+  let longest: Turn[] = [];
+  let above20 = 0;
+  let beganUs = nowUs();
+  let beganCpu = cpuUs();
+  let periodCpu = beganCpu;
+  const begin = async () => {
+    longest = [];
+    above20 = 0;
+    delay.reset();
+    delay.enable();
+    await session.post('Profiler.start');
+    beganUs = nowUs();
+    periodCpu = beganCpu = cpuUs();
+  };
+  const tick = () => {
+    const us = nowUs();
+    const cpu = cpuUs();
+    const turn = { beganUs, wallMs: (us - beganUs) / 1000, cpuMs: (cpu - beganCpu) / 1000 };
+    if (turn.cpuMs > 20) above20++;
+    if (turn.cpuMs > (longest.at(-1)?.cpuMs ?? 5) || longest.length < KEPT)
+      longest = [...longest, turn].sort((a, b) => b.cpuMs - a.cpuMs).slice(0, KEPT);
+    beganUs = us;
+    beganCpu = cpu;
+  };
+  setInterval(tick, 1).unref();
+  await begin();
+  createServer(async (socket) => {
+    const turns = longest;
+    const told = { above20, delayMaxMs: delay.max / 1e6, cpuS: (cpuUs() - periodCpu) / 1e6 };
+    const { profile } = await session.post('Profiler.stop');
+    const report: TurnReport = { ...told, turns: turns.map((turn) => ({ ...turn, stacks: stacksOf(profile, turn) })) };
+    await begin();
+    socket.end(JSON.stringify(report));
+  })
+    .listen(path)
+    .unref();
+}
+
+type Profile = Awaited<ReturnType<Session['post']>> & {
+  readonly nodes: readonly {
+    readonly id: number;
+    readonly children?: readonly number[];
+    readonly callFrame: { readonly functionName: string; readonly url: string; readonly lineNumber: number };
+  }[];
+  readonly startTime: number;
+  readonly samples?: readonly number[];
+  readonly timeDeltas?: readonly number[];
+};
+
+/** Where the time of a turn went, the most first. */
+function stacksOf(given: unknown, { beganUs, wallMs }: Turn): { ms: number; stack: string }[] {
+  const profile = given as Profile;
+  const nodes = new Map(profile.nodes.map((node) => [node.id, node]));
+  const parents = new Map(profile.nodes.flatMap(({ id, children = [] }) => children.map((child) => [child, id])));
+  const spent = new Map<string, number>();
+  let at = profile.startTime;
+  for (const [n, id] of (profile.samples ?? []).entries()) {
+    const delta = profile.timeDeltas?.[n] ?? 0;
+    at += delta;
+    if (at < beganUs || at > beganUs + wallMs * 1000) continue;
+    const frames: string[] = [];
+    for (let node: number | undefined = id; node !== undefined && frames.length < DEPTH; node = parents.get(node)) {
+      const { functionName, url, lineNumber } = nodes.get(node)!.callFrame;
+      frames.push(
+        `${functionName || '(anonymous)'} ${url.replace(/^.*\/(?=src\/|node_modules\/)/, '')}:${lineNumber + 1}`,
+      );
+    }
+    const stack = frames.join(' < ');
+    spent.set(stack, (spent.get(stack) ?? 0) + delta / 1000);
+  }
+  return [...spent]
+    .map(([stack, ms]) => ({ ms, stack }))
+    .filter(({ stack }) => !stack.startsWith('(idle)'))
+    .sort((a, b) => b.ms - a.ms)
+    .slice(0, 5);
+}
+
+const socket = process.env['SLIPWAY_TURNS'];
+if (isMainThread && socket !== undefined && process.argv[1]?.includes('builder-pod/main')) await start(socket);
