@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseSync } from 'oxc-parser';
 import { describe, expect, test } from 'vitest';
-import { forbiddenFor, MAY_WAIT_FOR_DISK, ROOMS, SUB_ROOMS } from './rooms.ts';
+import { COMPUTATIONS, forbiddenFor, MAY_WAIT_FOR_DISK, ROOMS, SUB_ROOMS } from './rooms.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
 const files = readdirSync(path.join(root, 'src'), { recursive: true, encoding: 'utf8' })
@@ -91,6 +91,11 @@ describe('rooms', () => {
       );
       expect(wrong).toEqual([]);
     });
+  });
+
+  test('only what starts threads and processes says that it computes, and so has a place', () => {
+    const claims = modules.filter(({ file, text }) => !isTest(file) && /\bcomputes(: | = )true\b/.test(text));
+    expect(claims.map(({ file }) => file)).toEqual(['base/places.ts', ...COMPUTATIONS]);
   });
 
   test('no file needs itself by way of others, be it for a type alone', () => {

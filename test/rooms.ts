@@ -57,6 +57,9 @@ export const SUB_ROOMS: Readonly<Record<string, Readonly<Record<string, readonly
 /** Folders whose code has a thread or a process to itself, and may wait for the disk in it: elsewhere a worker does (`node:fs/promises` keeps a build's thread free, but not the few that Node has for all of them). */
 export const MAY_WAIT_FOR_DISK: readonly string[] = ['sys', 'cli', 'oci/registry-server'];
 
+/** Files that make what holds a place for computing (`base/places.ts`): tasks of worker threads, and processes of containers. */
+export const COMPUTATIONS: readonly string[] = ['builder-pod/executor/container.ts', 'sys/threads/task-threads.ts'];
+
 /** Rooms that `room` must not import. */
 export function forbiddenFor(room: string): readonly string[] {
   const allowed = ROOMS[room] ?? [];

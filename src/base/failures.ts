@@ -248,6 +248,11 @@ const FAILURES = {
   OCI_PLATFORM: { code: 'not_found', text: 'The image is not there for this platform.' },
   OCI_SIZE_MISMATCH: { code: 'data_loss', text: 'A blob is longer or shorter than its descriptor says.' },
   OCI_TOO_LARGE: { code: 'resource_exhausted', fault: 'user', text: 'A manifest or configuration is too large.' },
+  PLACES_FULL: {
+    code: 'resource_exhausted',
+    hint: 'wait until other builds have ended',
+    text: 'Too much of one tenant waits for its turn on the builder.',
+  },
   PLACE_NOT_ALLOWED: { code: 'permission_denied', text: "The run's status names a builder that it may not use." },
   PROXY: { code: 'invalid_argument', text: 'A proxy setting of the builder is malformed.' },
   PUSH_REFUSED: {

@@ -1,4 +1,4 @@
-import type { AbortOptions, BuildLimits, Descriptor, Digest } from '../base/index.ts';
+import type { AbortOptions, BuildLimits, Descriptor, Digest, WorkOptions } from '../base/index.ts';
 
 /** A mount as mount(2) takes it; `options` as in /proc/mounts, e.g. `lowerdir=…`. */
 export interface Mount {
@@ -9,8 +9,8 @@ export interface Mount {
 
 /** The containerd verbs. `key` names an active snapshot, `name` a committed one; a parent is always committed. */
 export interface Snapshotter {
-  prepare(key: string, parent: string | undefined, options: AbortOptions): Promise<void>;
-  commit(name: string, key: string, options: AbortOptions): Promise<void>;
+  prepare(key: string, parent: string | undefined, options: WorkOptions): Promise<void>;
+  commit(name: string, key: string, options: WorkOptions): Promise<void>;
   /** Mounts of an active snapshot (writable) or a committed one (read-only). */
   mounts(keyOrName: string): readonly Mount[];
   remove(keyOrName: string, options: AbortOptions): Promise<void>;
@@ -26,8 +26,8 @@ export interface Snapshotter {
    * Commits a stack: on its parent lies what each of these committed snapshots alone holds, bottom first, without copies; undefined is what lies in
    * {@link layerDir}. They stay as long as it does.
    */
-  commitStack(name: string, key: string, layers: readonly (string | undefined)[], options: AbortOptions): Promise<void>;
-  usage(keyOrName: string, options: AbortOptions): Promise<{ readonly bytes: number; readonly inodes: number }>;
+  commitStack(name: string, key: string, layers: readonly (string | undefined)[], options: WorkOptions): Promise<void>;
+  usage(keyOrName: string, options: WorkOptions): Promise<{ readonly bytes: number; readonly inodes: number }>;
   list(): readonly { readonly name: string; readonly kind: 'active' | 'committed'; readonly parent?: string }[];
   has(keyOrName: string): boolean;
   /** An active snapshot that lives on between builds is not being written now: it may be marked durable. */
@@ -66,11 +66,11 @@ export interface ContentStore extends BlobProvider {
   /** A temp file on the store's file system for a worker to write; then {@link adopt} or dispose. */
   temp(): Promise<{ readonly path: string } & AsyncDisposable>;
   /** Commits a file that a worker wrote and hashed. */
-  adopt(path: string, digest: Digest, size: number, options: AbortOptions): Promise<void>;
+  adopt(path: string, digest: Digest, size: number, options: WorkOptions): Promise<void>;
   /** With `before` only if it was not written or taken again since (ms since the epoch); whether it was there and is gone. */
   remove(digest: Digest, options?: { readonly before?: number }): Promise<boolean>;
   /** Reads the whole blob: whether it is here and its bytes are what the digest says. */
-  verify(digest: Digest, options: AbortOptions): Promise<boolean>;
+  verify(digest: Digest, options: WorkOptions): Promise<boolean>;
   /** Every blob; `writtenAt` in ms since the epoch, also of the last {@link ingest} that found it here. */
   list(): AsyncIterable<{ readonly digest: Digest; readonly size: number; readonly writtenAt: number }>;
 }
@@ -126,14 +126,14 @@ export interface ImmutableRef {
 export interface WritableRef {
   readonly id: string;
   mounts(): readonly Mount[];
-  mount(options: AbortOptions): Promise<Mounted>;
+  mount(options: WorkOptions): Promise<Mounted>;
   release(): Promise<void>;
 }
 
 /** One that becomes a state that never changes: end with `commit` or `release` (drops it). */
 export interface MutableRef extends WritableRef {
   /** With `whole` it is one layer of all that is in it, whatever it was written on. */
-  commit(options: AbortOptions & { readonly whole?: boolean }): Promise<ImmutableRef>;
+  commit(options: WorkOptions & { readonly whole?: boolean }): Promise<ImmutableRef>;
 }
 
 /** One with a name, under which it lives on. */
@@ -143,7 +143,7 @@ export interface NamedWritableRef extends WritableRef {
 }
 
 /** Session ids whose credentials may be used to pull lazy content now. */
-export interface RefOptions extends AbortOptions {
+export interface RefOptions extends WorkOptions {
   readonly sessions: () => readonly string[];
   /** Of the builds: what a layer may grow to that is unpacked for them, beside the builder's own limits. */
   readonly limits?: (() => BuildLimits) | undefined;
@@ -169,7 +169,7 @@ export interface RefManager {
   /** A writable ref on top of `parent` (scratch when undefined); a lazy parent is pulled with the given sessions. */
   create(
     parent: ImmutableRef | undefined,
-    options: AbortOptions &
+    options: WorkOptions &
       Partial<RefOptions> & { readonly description: string; readonly recordType?: RecordType; readonly scope?: string },
   ): Promise<MutableRef>;
   /** A new handle on a stored ref; undefined when unknown or its content is gone. */
@@ -185,7 +185,7 @@ export interface RefManager {
    */
   fromLayers(
     layers: readonly Layer[],
-    options: AbortOptions & {
+    options: WorkOptions & {
       readonly places: readonly BlobPlace[];
       readonly description: string;
       readonly recordType?: RecordType;
@@ -196,17 +196,17 @@ export interface RefManager {
    * These one above the other, bottom first: what each changed of what it was made on, counts above those before it. Nothing is pulled, unpacked or copied; it
    * has their layers.
    */
-  merge(refs: readonly ImmutableRef[], options: AbortOptions & Describing): Promise<ImmutableRef>;
+  merge(refs: readonly ImmutableRef[], options: WorkOptions & Describing): Promise<ImmutableRef>;
   /** What makes `upper` (undefined: nothing) of `lower`: the layers in between where it stands on it, else one of its own. */
-  diff(lower: ImmutableRef, upper: ImmutableRef | undefined, options: AbortOptions & Describing): Promise<ImmutableRef>;
+  diff(lower: ImmutableRef, upper: ImmutableRef | undefined, options: WorkOptions & Describing): Promise<ImmutableRef>;
   /** The file system without files, of the scope; it has no layers, nor has what is made on it any of it. */
-  empty(options: AbortOptions & { readonly scope?: string }): Promise<ImmutableRef>;
+  empty(options: WorkOptions & { readonly scope?: string }): Promise<ImmutableRef>;
   /**
    * Named writable refs that live on between builds (cache mounts, git mirrors), one holder at a time per id unless shared.
    */
   openNamed(
     name: NamedRef,
-    options: AbortOptions & {
+    options: WorkOptions & {
       readonly parent?: ImmutableRef;
       readonly description: string;
       readonly recordType: RecordType;

@@ -8,6 +8,7 @@ import {
   type Digest,
   digestOf,
   sharedLimits,
+  type WorkOwner,
 } from '../base/index.ts';
 import type { Caches } from './caches.ts';
 import type { ProgressMemory } from './event-buffer.ts';
@@ -92,6 +93,12 @@ export class ActiveVertex {
       clock,
       memory,
     );
+  }
+
+  /** For whom something is done about it: the oldest of the builds that want it. */
+  get owner(): WorkOwner {
+    const [build] = this.builds;
+    return { tenant: this.scope.write, build: build?.id ?? '' };
   }
 
   get op(): Op {

@@ -1,11 +1,11 @@
-import { inTurn, isTurnSpent } from '../base/index.ts';
+import { FairQueue, inTurn, isTurnSpent } from '../base/index.ts';
 import type { EdgeState, Run } from './active.ts';
-import { EdgeQueue } from './edge-queue.ts';
 
 /** Has edges looked at that were woken, one after the other, in slices. */
 export class EdgeLoop {
   readonly #look: (edge: EdgeState) => void;
-  readonly #queue = new EdgeQueue();
+  /** Tenants take turns, and the builds of each, edge by edge: nobody waits for all that another is to have looked at. */
+  readonly #queue = new FairQueue<EdgeState>();
   #scheduled = false;
   readonly #beginning: (() => void)[] = [];
   readonly #idle = new Set<Run>();
@@ -17,7 +17,7 @@ export class EdgeLoop {
   wake(edge: EdgeState): void {
     if (edge.queued || edge.vertex.retired) return;
     edge.queued = true;
-    this.#queue.push(edge);
+    this.#queue.push(edge.vertex.owner, edge);
     if (this.#scheduled) return;
     this.#scheduled = true;
     queueMicrotask(() => this.#drain());

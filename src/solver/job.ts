@@ -10,6 +10,7 @@ import {
   NO_LIMITS,
   neverAborted,
   onAbort,
+  type WorkOwner,
 } from '../base/index.ts';
 import type { ActiveVertex, Demand, EdgeState, Run } from './active.ts';
 import type { Caches, Import } from './caches.ts';
@@ -48,6 +49,8 @@ export interface JobOptions<T = unknown> {
 export class Job<O = unknown, T = unknown> implements AsyncDisposable {
   readonly id: string;
   readonly scope: CacheScope;
+  /** For whom it works. */
+  readonly owner: WorkOwner;
   readonly progress: BuildProgress;
   readonly sessions: () => readonly string[];
   readonly limits: BuildLimits;
@@ -80,6 +83,7 @@ export class Job<O = unknown, T = unknown> implements AsyncDisposable {
     this.sessions = options.sessions;
     this.limits = options.limits ?? NO_LIMITS;
     this.scope = { write: options.scope.write, read: [...new Set([options.scope.write, ...options.scope.read])] };
+    this.owner = { tenant: this.scope.write, build: this.id };
     this.#graph = graph;
     this.#scheduler = scheduler;
     this.#clock = clock;

@@ -1,4 +1,4 @@
-import type { BuildLimits, Digest } from '../base/index.ts';
+import type { BuildLimits, Digest, WorkOptions } from '../base/index.ts';
 
 export { findLostResult, type LossKind, LostResultError } from './lost-result.ts';
 
@@ -47,7 +47,7 @@ export interface CacheMapInput {
 }
 
 /** What an op gets while it works for one or more builds. */
-export interface OpContext {
+export interface OpContext extends WorkOptions {
   /** Fires when the last build that wants the vertex is gone. */
   readonly signal: AbortSignal;
   /** Session ids of the builds that want the vertex now, first come first; re-read at each use, since builds join and leave. */

@@ -492,6 +492,7 @@ export class Scheduler {
       get signal() {
         return run.signal;
       },
+      owner: edge.vertex.owner,
       sessions: () => run.sessions(),
       limits: () => run.limits(),
       scope: edge.vertex.scope.write,

@@ -14,7 +14,6 @@ export { startGuardian } from './guardian.ts';
 export * from './isal.ts';
 export { errnoName, hasErrno, sysError } from './libc.ts';
 export * from './mount.ts';
-export { type MountTaskArgs, mountTasks } from './mount-tasks.ts';
 export * from './mountinfo.ts';
 export { decodeName, encodeName } from './names.ts';
 export * from './privileges.ts';
@@ -32,9 +31,8 @@ export {
   createPools,
   type PoolOptions,
   type Pools,
-  type QueueOptions,
-  type Task,
-  type TaskContext,
+  StreamPool,
+  type StreamTaskOptions,
   type TaskOptions,
   WorkerPool,
 } from './threads/pool.ts';
@@ -46,6 +44,7 @@ export {
   type SharedThreadsOptions,
 } from './threads/shared-threads.ts';
 export * from './threads/sibling-module.ts';
-export { type MessagePort, portToStream, readPort, streamToPort, writePort } from './threads/stream-port.ts';
+export { type MessagePort, portToStream, writePort } from './threads/stream-port.ts';
+export { type StreamContext, streamTasksOf, type Task, type TaskContext, tasksOf } from './threads/task.ts';
 export { startThread, type Thread, type ThreadOptions, type ThreadPort } from './threads/thread.ts';
 export * from './xattr.ts';

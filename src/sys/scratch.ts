@@ -1,19 +1,12 @@
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { neverAborted } from '../base/index.ts';
-import { mountTasks } from './mount-tasks.ts';
-import type { Task, WorkerPool } from './threads/pool.ts';
+import { neverAborted, type WorkOptions } from '../base/index.ts';
+import type { ScratchOptions } from './scratch-tasks.ts';
+import type { WorkerPool } from './threads/pool.ts';
 import { siblingModule } from './threads/sibling-module.ts';
+import { tasksOf } from './threads/task.ts';
 
-const MAKE: Task = { module: siblingModule(import.meta.url, './scratch'), fn: 'makeScratchTask' };
+const task = tasksOf<typeof import('./scratch-tasks.ts')>(siblingModule(import.meta.url, './scratch-tasks'));
 
-export interface ScratchOptions {
-  /** Made when it is not there. */
-  readonly parent: string;
-  readonly prefix: string;
-  /** By name, what is in it from the start. */
-  readonly files?: Readonly<Record<string, string>>;
-}
+export type { ScratchOptions };
 
 /** A directory of one's own, which goes with all that is in it. */
 export interface Scratch extends AsyncDisposable {
@@ -24,18 +17,11 @@ export interface Scratch extends AsyncDisposable {
 export async function makeScratch(
   pool: WorkerPool,
   options: ScratchOptions,
-  { signal }: { readonly signal: AbortSignal },
+  { signal, owner }: WorkOptions,
 ): Promise<Scratch> {
-  const path = await pool.run<string>(MAKE, options, { signal });
+  const path = await pool.run(task('makeScratchTask'), options, { signal, owner });
   return {
     path,
-    [Symbol.asyncDispose]: () => pool.run<void>(mountTasks.removeTree, path, { signal: neverAborted }),
+    [Symbol.asyncDispose]: () => pool.run(task('removeTreeTask'), path, { signal: neverAborted, owner }),
   };
-}
-
-export function makeScratchTask({ parent, prefix, files = {} }: ScratchOptions): string {
-  mkdirSync(parent, { recursive: true, mode: 0o711 });
-  const path = mkdtempSync(join(parent, prefix));
-  for (const [name, content] of Object.entries(files)) writeFileSync(join(path, name), content);
-  return path;
 }

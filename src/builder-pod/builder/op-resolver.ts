@@ -1,4 +1,4 @@
-import { type Afterwork, CodedError, hostPlatform, type Semaphore } from '../../base/index.ts';
+import { type Afterwork, CodedError, hostPlatform, type Places } from '../../base/index.ts';
 import type { ContentHasher } from '../../cache/contenthash/index.ts';
 import type { ImmutableRef, RefManager } from '../../cache/ports.ts';
 import { refResult } from '../../cache/refs/index.ts';
@@ -28,8 +28,8 @@ export interface OpResolverOptions {
   readonly tempDirectory: string;
   /** Of archives that ADD unpacks. */
   readonly unpackLimits?: UnpackLimits | undefined;
-  /** How many steps run at once; absent, there is no limit. */
-  readonly steps?: Semaphore | undefined;
+  /** Of the processes of steps; absent, there is no limit. */
+  readonly steps?: Places | undefined;
 }
 
 /** The ops that this builder runs. */

@@ -7,9 +7,9 @@ import {
   type ImageReference,
   type Logger,
   type OutboundSettings,
+  Places,
   type Platform,
   RecentMap,
-  Semaphore,
 } from '../../base/index.ts';
 import type { SessionRegistry } from '../../builder-api/index.ts';
 import { ContentHasher } from '../../cache/contenthash/index.ts';
@@ -52,7 +52,7 @@ export interface BuilderOptions {
   readonly registries: RegistryHosts;
   /** The way to registries, git servers and URLs; direct when absent. */
   readonly outbound?: OutboundSettings;
-  /** Steps at once; 0 for no limit. */
+  /** Processes of steps at once; 0 for no limit. */
   readonly maxParallelism: number;
   readonly network: NetworkMode;
   readonly cgroupParent?: string;
@@ -159,7 +159,7 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
       mostLogBytes: Math.min(MOST_LOG_BYTES, fileSystemUsage(layout.root).total / 50),
     }),
   );
-  const steps = options.maxParallelism > 0 ? new Semaphore(options.maxParallelism) : undefined;
+  const steps = options.maxParallelism > 0 ? new Places(options.maxParallelism) : undefined;
   const engine: Engine = new Engine({
     ...{
       pools,

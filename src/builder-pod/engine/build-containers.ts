@@ -1,4 +1,4 @@
-import { type Afterwork, type BuildLimits, CodedError, newId } from '../../base/index.ts';
+import { type Afterwork, type BuildLimits, CodedError, newId, type WorkOwner } from '../../base/index.ts';
 import type { ImmutableRef, RefManager } from '../../cache/ports.ts';
 import { EMPTY_INPUT, type ExecOp, SKIP_OUTPUT } from '../../llb/index.ts';
 import type { Container, Executor, Process } from '../executor/index.ts';
@@ -19,6 +19,7 @@ export interface ContainersContext extends ContainerServices {
   readonly afterwork: Afterwork;
   readonly entitlements: ReadonlySet<string>;
   readonly scope: string;
+  readonly owner: WorkOwner;
   readonly sessions: () => readonly string[];
   readonly limits: BuildLimits;
   /** Of the build. */
@@ -61,7 +62,7 @@ export class BuildContainers {
   /** `inputs`: the refs of the mounts, by their ids. */
   async open(request: BridgeContainerRequest, inputs: ReadonlyMap<string, ImmutableRef>): Promise<void> {
     await using stack = new AsyncDisposableStack();
-    const { refs, secrets, scope, sessions, limits, signal } = this.#context;
+    const { refs, secrets, scope, owner, sessions, limits, signal } = this.#context;
     const held = [...inputs].map(([id, ref]) => {
       const clone = ref.clone();
       stack.defer(() => clone.release());
@@ -75,7 +76,7 @@ export class BuildContainers {
     const { network, hostname, extraHosts } = request;
     const meta = { ...EMPTY_META, args: ['container'], hostname, extraHosts };
     const exec: ExecOp = { meta, mounts, network, security: 'sandbox', secretEnv: [], cdiDevices: [] };
-    const refOptions = { signal, sessions, limits: () => limits };
+    const refOptions = { signal, owner, sessions, limits: () => limits };
     const env = { refs, secrets, stack, context: { signal, sessions, scope }, refOptions };
     const prepared = await prepareMounts(
       exec,
@@ -131,7 +132,7 @@ class BuildContainer implements BridgeContainer {
   }
 
   async start(process: BridgeProcess, call: BridgeCall): Promise<Process> {
-    const { executor, secrets, entitlements, scope, sessions, limits } = this.#context;
+    const { executor, secrets, entitlements, scope, owner, sessions, limits } = this.#context;
     const { network } = this.#exec;
     const { security, stdin } = process;
     requireEntitlements({ network, security }, entitlements);
@@ -143,7 +144,7 @@ class BuildContainer implements BridgeContainer {
     if (this.#container === undefined) {
       const { root, mounts } = this.#mounts;
       this.#container = this.#stack.use(
-        executor.container({ id: newId(), root, mounts, meta: this.#exec.meta, network, security, limits }),
+        executor.container({ id: newId(), root, mounts, meta: this.#exec.meta, network, security, limits, owner }),
       );
       this.#first = this.#container.start(spec, { signal });
       return await this.#first;

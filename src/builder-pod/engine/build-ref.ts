@@ -2,12 +2,12 @@ import { type AbortOptions, newId } from '../../base/index.ts';
 import type { ImmutableRef } from '../../cache/ports.ts';
 import type { Definition, LlbEdge, VertexOp } from '../../llb/index.ts';
 import type { Edge, Job } from '../../solver/index.ts';
-import { type Pools, siblingModule } from '../../sys/index.ts';
+import { type Pools, siblingModule, type Task, tasksOf } from '../../sys/index.ts';
 import type { BridgeRange } from '../frontends/index.ts';
 import type { KeptView } from './kept-view.ts';
-import type { FoundEntry } from './read-task.ts';
+import type { FoundEntry, ReadArgs } from './read-task.ts';
 
-const MODULE = siblingModule(import.meta.url, './read-task');
+const task = tasksOf<typeof import('./read-task.ts')>(siblingModule(import.meta.url, './read-task'));
 
 export type EngineJob = Job<VertexOp, ImmutableRef>;
 
@@ -40,11 +40,11 @@ export class BuildRef {
 
   async readFile(path: string, range: BridgeRange | undefined, options: AbortOptions): Promise<Uint8Array> {
     const wanted = { offset: range?.offset ?? 0, length: range?.length };
-    return await this.#read<Uint8Array>('readFile', { path, ...wanted }, options);
+    return await this.#read(task('readFile'), { path, ...wanted }, options);
   }
 
   async stat(path: string, options: AbortOptions): Promise<FoundEntry> {
-    return await this.#read<FoundEntry>('statFile', { path }, options);
+    return await this.#read(task('statFile'), { path }, options);
   }
 
   async readDirectory(
@@ -52,18 +52,14 @@ export class BuildRef {
     includePattern: string | undefined,
     options: AbortOptions,
   ): Promise<readonly FoundEntry[]> {
-    return await this.#read<readonly FoundEntry[]>('readDirectory', { path, includePattern }, options);
+    return await this.#read(task('readDirectory'), { path, includePattern }, options);
   }
 
-  #read<T>(
-    fn: string,
-    args: { readonly path: string } & Readonly<Record<string, unknown>>,
-    options: AbortOptions,
-  ): Promise<T> {
+  #read<A extends ReadArgs, R>(task: Task<A, R>, args: Omit<A, 'root'>, options: AbortOptions): Promise<R> {
     const { job, pools, sessions, view } = this.#context;
     return this.#use(options, (ref) =>
-      view.use(ref, { ...options, sessions, limits: () => job.limits }, (root) =>
-        pools.short.run<T>({ module: MODULE, fn }, { ...args, root }, options),
+      view.use(ref, { ...options, owner: job.owner, sessions, limits: () => job.limits }, (root) =>
+        pools.short.run(task, { ...args, root } as A, { ...options, owner: job.owner }),
       ),
     );
   }

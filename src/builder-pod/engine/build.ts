@@ -113,7 +113,7 @@ export class Build {
     this.#containers = new BuildContainers({
       ...services.containers,
       ...{ afterwork: services.afterwork, entitlements: request.entitlements, signal },
-      ...{ scope: job.scope.write, sessions: job.sessions, limits: job.limits },
+      ...{ scope: job.scope.write, owner: job.owner, sessions: job.sessions, limits: job.limits },
     });
     const { cacheImporters: importers = new Map(), log } = services;
     this.#unmet = new UnmetRequests(job, (type) => importers.has(type));
@@ -343,9 +343,9 @@ export class Build {
       if (request.gitObject === true) throw unsupported('the objects of a git source');
       const name = logName === '' ? `resolve image config for ${identifier}` : logName;
       const described = await this.#asking({ name, id: `${name} ${JSON.stringify(attrs)}` }, (progress) => {
-        const { sessions, scope } = this.job;
+        const { sessions, scope, owner } = this.job;
         const limits = () => this.job.limits;
-        return instance.describe!({ ...this.#bound(call), sessions, limits, progress, scope: scope.write });
+        return instance.describe!({ ...this.#bound(call), owner, sessions, limits, progress, scope: scope.write });
       });
       return { source, ...described };
     }

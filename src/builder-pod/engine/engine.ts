@@ -217,6 +217,7 @@ export class Engine implements AsyncDisposable {
                   if (exporterId === 0) for (const short of warnings) progress.warn({ level: 1, short });
                   return exporter.export(input, {
                     signal: exportSignal,
+                    owner: job.owner,
                     progress,
                     sessions,
                     limits: () => limits,

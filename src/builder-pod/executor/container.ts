@@ -6,6 +6,7 @@ import { finished } from 'node:stream/promises';
 import {
   type AbortOptions,
   CodedError,
+  type Computation,
   invalidArgument,
   type Limit,
   type Logger,
@@ -26,12 +27,14 @@ import {
   type Pools,
   type Privileges,
   run,
+  siblingModule,
   spawnProcess,
   type Terminal,
+  tasksOf,
 } from '../../sys/index.ts';
 import type { HitLimit } from './exec-error.ts';
 import type { Network, NetworkAccess, Networks } from './network.ts';
-import type { Container, ContainerSpec, Process, ProcessEnd, ProcessSpec } from './ports.ts';
+import type { Container, ContainerSpec, Process, ProcessEnd, ProcessSpec, StartOptions } from './ports.ts';
 import {
   execArguments,
   hidden,
@@ -42,7 +45,10 @@ import {
   runtimeError,
   withoutBundle,
 } from './runtime.ts';
-import { type PrepareArgs, type Prepared, type PrepareProcessArgs, stepTasks } from './step-task.ts';
+import type { PrepareArgs, Prepared, PrepareProcessArgs } from './step-task.ts';
+
+/** Disk and mount work around a step, for the short pool. */
+const task = tasksOf<typeof import('./step-task.ts')>(siblingModule(import.meta.url, './step-task'));
 
 /** What a container needs of the executor that made it. */
 export interface ContainerHost {
@@ -89,6 +95,8 @@ export class OciContainer implements Container {
   #starting: Promise<unknown> | undefined;
   #stubs: Prepared['stubs'] = [];
   #closing: Promise<void> | undefined;
+  /** Nothing is to begin any more. */
+  readonly #over = new AbortController();
 
   constructor(spec: ContainerSpec, bundle: string, host: ContainerHost) {
     this.#host = host;
@@ -102,7 +110,7 @@ export class OciContainer implements Container {
     this.#group = new Cgroup([host.life.name, ...parents, spec.id].join('/'), host.layout);
   }
 
-  async start(spec: ProcessSpec, options: AbortOptions): Promise<Process> {
+  async start(spec: ProcessSpec, options: StartOptions): Promise<Process> {
     if (this.#starting !== undefined) throw new CodedError('internal', 'the container has been started already');
     if (this.#closing !== undefined) throw isOver();
     const starting = this.#start(spec, options);
@@ -123,7 +131,10 @@ export class OciContainer implements Container {
       privileges: this.#host.privileges,
       terminal: spec.tty !== undefined,
     };
-    const preparing = this.#host.pools.short.run<void>(stepTasks.prepareProcess, args, { signal });
+    const preparing = this.#host.pools.short.run(task('prepareProcess'), args, {
+      signal,
+      owner: this.#spec.owner,
+    });
     this.#preparing.add(preparing);
     await preparing.finally(() => this.#preparing.delete(preparing));
     signal.throwIfAborted();
@@ -133,14 +144,15 @@ export class OciContainer implements Container {
   }
 
   [Symbol.asyncDispose](): Promise<void> {
+    this.#over.abort(isOver());
     this.#closing ??= this.#close();
     return this.#closing;
   }
 
-  async #start(spec: ProcessSpec, { signal }: AbortOptions): Promise<Process> {
+  async #start(spec: ProcessSpec, { signal, places }: StartOptions): Promise<Process> {
     signal.throwIfAborted();
     if (spec.meta.args.length === 0) throw new CodedError('invalid_argument', 'a step has no arguments to run');
-    const { id, root, mounts, security, resources } = this.#spec;
+    const { id, root, mounts, security, resources, owner } = this.#spec;
     const { hostname, extraHosts, cgroupParent, removeMountStubsRecursive } = this.#spec.meta;
     this.#network = await this.#host.networks[this.#spec.network].acquire({ id }, { signal });
     const network: NetworkAccess = this.#network.access;
@@ -155,11 +167,15 @@ export class OciContainer implements Container {
       cgroupNamespace: this.#host.layout.kind === 'v2',
       seccompProfile: this.#host.seccompProfile,
     };
-    const { stubs } = await this.#host.pools.short.run<Prepared>(stepTasks.prepare, args, { signal });
+    const { stubs } = await this.#host.pools.short.run(task('prepareStep'), args, { signal, owner });
     this.#stubs = stubs;
-    signal.throwIfAborted();
-    this.#bounds = this.#bound();
-    this.#first = this.#spawn(spec, this.#nextName(), runArguments);
+    const begin = () => {
+      signal.throwIfAborted();
+      this.#bounds = this.#bound();
+      return this.#spawn(spec, this.#nextName(), runArguments);
+    };
+    const unlessOver = AbortSignal.any([signal, this.#over.signal]);
+    this.#first = places === undefined ? begin() : await places.start({ signal: unlessOver, owner }, begin);
     return this.#first;
   }
 
@@ -250,7 +266,8 @@ export class OciContainer implements Container {
         try {
           // A failure here is the step's: what it wrote may not be whole.
           const args = { bundle: this.#bundle, stubs: this.#stubs };
-          await this.#host.pools.short.run(stepTasks.finish, args, { signal: neverAborted });
+          const { owner } = this.#spec;
+          await this.#host.pools.short.run(task('finishStep'), args, { signal: neverAborted, owner });
         } finally {
           await this.#removeGroup();
           await this.#network?.[Symbol.asyncDispose]();
@@ -311,7 +328,8 @@ function isOver(): CodedError {
 }
 
 /** A process of a container, through the runtime's call that stands for it. */
-class OciProcess implements Process, Disposable {
+class OciProcess implements Process, Computation, Disposable {
+  readonly computes = true;
   readonly stdin: Process['stdin'];
   readonly stdout: Readable;
   readonly stderr: Readable | undefined;

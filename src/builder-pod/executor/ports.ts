@@ -1,5 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
-import type { AbortOptions, BuildLimits } from '../../base/index.ts';
+import type { AbortOptions, BuildLimits, Places, WorkOwner } from '../../base/index.ts';
 import type { ExecMeta, ExecOp, LinuxResources } from '../../llb/index.ts';
 import type { MountSpec } from '../../sys/index.ts';
 import type { HitLimit } from './exec-error.ts';
@@ -22,6 +22,13 @@ export interface ContainerSpec {
   readonly resources?: LinuxResources;
   /** Of those who want it, beside the executor's own. */
   readonly limits?: BuildLimits;
+  /** For whom it is. */
+  readonly owner?: WorkOwner | undefined;
+}
+
+export interface StartOptions extends AbortOptions {
+  /** The first process has one of these for as long as it runs, and nothing before or after it has. */
+  readonly places?: Places | undefined;
 }
 
 /** What is mounted into a step beside its root. `dest` is absolute, or relative to the step's directory. */
@@ -59,10 +66,10 @@ export type StepMount =
  */
 export interface Container extends AsyncDisposable {
   /**
-   * Prepares the mounts and starts the first process, with whose end all others end.
+   * Prepares the mounts and, as soon as there is a place where it takes one, starts the first process, with whose end all others end.
    * @throws CodedError for bad input (unknown user, missing mount source)
    */
-  start(spec: ProcessSpec, options: AbortOptions): Promise<Process>;
+  start(spec: ProcessSpec, options: StartOptions): Promise<Process>;
   /** Starts another one beside the first. @throws CodedError failed_precondition where that does not run */
   exec(spec: ProcessSpec, options: AbortOptions): Promise<Process>;
 }

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import { type AbortOptions, CodedError, onAbort } from '../../base/index.ts';
 import type { ExecMeta } from '../../llb/index.ts';
 import { ExecError } from './exec-error.ts';
-import type { Container, ContainerSpec, Executor } from './ports.ts';
+import type { Container, ContainerSpec, Executor, StartOptions } from './ports.ts';
 import { isStepsFault } from './runtime.ts';
 
 /** A container with one process, and where its output goes. */
@@ -34,9 +34,10 @@ export async function runStep(
 export async function runProcess(
   container: Container,
   { meta, stdout, stderr }: StepProcess,
-  { signal }: AbortOptions,
+  options: StartOptions,
 ): Promise<{ readonly exitCode: number }> {
-  const process = await container.start({ meta, stdin: false }, { signal });
+  const { signal } = options;
+  const process = await container.start({ meta, stdin: false }, options);
   using aborted = onAbort(signal);
   const pump = async (stream: Readable | undefined, sink: StepProcess['stdout']) => {
     for await (const chunk of (stream ?? []) as AsyncIterable<Buffer>) {

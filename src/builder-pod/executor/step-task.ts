@@ -24,8 +24,6 @@ import {
   type Privileges,
   type Root,
   type Stat,
-  siblingModule,
-  type Task,
   unmountBelow,
   unmountOrDetach,
 } from '../../sys/index.ts';
@@ -59,14 +57,6 @@ export interface PrepareArgs {
 export interface Prepared {
   readonly stubs: readonly Stub[];
 }
-
-const module = siblingModule(import.meta.url, './step-task');
-/** Disk and mount work around a step, for the short pool. */
-export const stepTasks = {
-  prepare: { module, fn: 'prepareStep' },
-  prepareProcess: { module, fn: 'prepareProcess' },
-  finish: { module, fn: 'finishStep' },
-} as const satisfies Record<string, Task>;
 
 /** Mounts the root, makes what the step finds there, writes the bundle. Whatever comes of it, {@link finishStep} undoes it. */
 export function prepareStep(args: PrepareArgs): Prepared {

@@ -27,9 +27,9 @@ export interface LayerSource {
   readonly descriptor: Descriptor;
   /** Repositories by registry host that may hold it already. */
   readonly sources: Readonly<Record<string, readonly string[]>>;
-  open(context: Pick<ExportContext, 'signal' | 'sessions'>): Promise<ReadableStream<Uint8Array>>;
+  open(context: Pick<ExportContext, 'signal' | 'owner' | 'sessions'>): Promise<ReadableStream<Uint8Array>>;
   /** Whether what is here of it is what the digest says. @throws LostResultError when not, so that it is made anew */
-  check(context: Pick<ExportContext, 'signal' | 'sessions'>): Promise<void>;
+  check(context: Pick<ExportContext, 'signal' | 'owner' | 'sessions'>): Promise<void>;
   /** A place has it now. */
   givenTo(place: BlobPlace): void;
 }
@@ -121,9 +121,9 @@ export async function assembleImage(
 async function layersOf(
   { ref }: PlatformInput,
   { compression }: AssembleOptions,
-  { signal, sessions }: ExportContext,
+  { signal, owner, sessions }: ExportContext,
 ): Promise<readonly Layer[]> {
-  return ref === undefined ? [] : ref.layers({ signal, sessions, compression });
+  return ref === undefined ? [] : ref.layers({ signal, owner, sessions, compression });
 }
 
 async function platformImage(
@@ -201,12 +201,12 @@ function layerSource(layer: Descriptor, { ref }: PlatformInput, oci: boolean): L
       ...(kept.length === 0 ? {} : { annotations: Object.fromEntries(kept) }),
     },
     sources: Object.fromEntries(sources),
-    open: ({ signal, sessions }) => {
+    open: (access) => {
       if (ref === undefined) throw new CodedError('internal', `layer ${digest} belongs to no ref`);
-      return ref.openBlob(layer, { signal, sessions });
+      return ref.openBlob(layer, access);
     },
-    check: async ({ signal, sessions }) => {
-      await ref?.check({ signal, sessions, blob: layer });
+    check: async ({ signal, owner, sessions }) => {
+      await ref?.check({ signal, owner, sessions, blob: layer });
     },
     givenTo: (place) => ref?.givenTo(layer, place),
   };

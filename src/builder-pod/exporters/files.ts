@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { CodedError } from '../../base/index.ts';
 import { tarTrees } from '../../oci/layers/index.ts';
-import { makeScratch, siblingModule } from '../../sys/index.ts';
+import { makeScratch, siblingModule, tasksOf } from '../../sys/index.ts';
 import { type Attributes, ExportOptions } from './attributes.ts';
 import type { TreeFiles } from './files-task.ts';
 import { exportInputs, type PlatformInput } from './inputs.ts';
@@ -9,7 +9,7 @@ import type { ExportContext, Exporter, ExporterDeps, ExportResult, ExportSource 
 import { withRow } from './progress.ts';
 import { requireSender } from './sender.ts';
 
-const tasks = siblingModule(import.meta.url, './files-task');
+const task = tasksOf<typeof import('./files-task.ts')>(siblingModule(import.meta.url, './files-task'));
 const SEVERAL_PLATFORMS = 'unable to export multiple platforms without map';
 
 /** A platform's files, and the directory of the output they go to. */
@@ -129,18 +129,18 @@ async function mountTrees(
   split: boolean,
   from: string | undefined,
   deps: ExporterDeps,
-  { signal, sessions, limits }: ExportContext,
+  { signal, owner, sessions, limits }: ExportContext,
 ): Promise<{ readonly list: readonly Tree[] } & AsyncDisposable> {
   await using stack = new AsyncDisposableStack();
   const list: Tree[] = [];
   for (const input of platforms) {
     let directory: string;
     if (input.ref === undefined) {
-      const empty = await makeScratch(deps.bulk, { parent: deps.tempDirectory, prefix: 'empty-' }, { signal });
+      const empty = await makeScratch(deps.bulk, { parent: deps.tempDirectory, prefix: 'empty-' }, { signal, owner });
       directory = stack.use(empty).path;
-    } else directory = stack.use(await input.ref.mount({ signal, sessions, limits })).root;
+    } else directory = stack.use(await input.ref.mount({ signal, owner, sessions, limits })).root;
     if (from !== undefined) {
-      const inside = await deps.bulk.run<string>({ module: tasks, fn: 'findSource' }, { directory, from }, { signal });
+      const inside = await deps.bulk.run(task('findSource'), { directory, from }, { signal, owner });
       directory = join(directory, inside);
     }
     list.push({ input, directory, prefix: split ? directoryName(input.id) : undefined });
@@ -150,7 +150,7 @@ async function mountTrees(
 }
 
 /** Several trees in one directory must not write over each other. */
-async function checkOverlap(trees: readonly Tree[], { bulk }: ExporterDeps, { signal }: ExportContext): Promise<void> {
+async function checkOverlap(trees: readonly Tree[], { bulk }: ExporterDeps, context: ExportContext): Promise<void> {
   const files: readonly TreeFiles[] = trees.map(({ directory, input }) => ({ directory, id: input.id }));
-  await bulk.run({ module: tasks, fn: 'checkOverlap' }, { trees: files }, { signal });
+  await bulk.run(task('checkOverlap'), { trees: files }, context);
 }

@@ -1,8 +1,8 @@
-import type { AbortOptions, BuildLimits, Descriptor, Digest, ImageReference } from '../../base/index.ts';
+import type { AbortOptions, BuildLimits, Descriptor, Digest, ImageReference, WorkOptions } from '../../base/index.ts';
 import type { ContentStore, ImmutableRef } from '../../cache/ports.ts';
 import type { BlobSource, UploadOptions, UploadOutcome } from '../../oci/registry-client/index.ts';
 import type { VertexProgress } from '../../solver/ports.ts';
-import type { WorkerPool } from '../../sys/index.ts';
+import type { StreamPool, WorkerPool } from '../../sys/index.ts';
 
 /** What a build made. One ref, or one for each platform id (`linux/amd64`) as `refs.platforms` in the metadata lists them. */
 export interface ExportSource {
@@ -12,7 +12,7 @@ export interface ExportSource {
   readonly metadata: ReadonlyMap<string, Uint8Array>;
 }
 
-export interface ExportContext extends AbortOptions {
+export interface ExportContext extends WorkOptions {
   /** Of the exporter's own vertex. */
   readonly progress: VertexProgress;
   /** Sessions whose credentials may be used. */
@@ -110,7 +110,7 @@ export interface ExporterDeps {
   readonly content: ContentStore;
   readonly bulk: WorkerPool;
   /** For what goes at a client's pace. */
-  readonly streams: WorkerPool;
+  readonly streams: StreamPool;
   /** For empty trees and other short-lived things of ours. */
   readonly tempDirectory: string;
   /** `insecure`: TLS is not verified, plain HTTP is allowed. */

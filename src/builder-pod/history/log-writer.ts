@@ -1,11 +1,10 @@
 import { type Logger, neverAborted } from '../../base/index.ts';
 import type { Recording, VertexEvent } from '../../solver/index.ts';
-import { siblingModule, type WorkerPool } from '../../sys/index.ts';
+import { siblingModule, tasksOf, type WorkerPool } from '../../sys/index.ts';
 import { logFrames } from './log-frames.ts';
 import type { LogSpace } from './log-space.ts';
 
-const TASKS = siblingModule(import.meta.url, './log-tasks');
-export const logTask = (fn: 'append' | 'read' | 'seal' | 'remove' | 'list') => ({ module: TASKS, fn });
+export const logTask = tasksOf<typeof import('./log-tasks.ts')>(siblingModule(import.meta.url, './log-tasks'));
 
 export interface LogWriterOptions {
   readonly path: string;

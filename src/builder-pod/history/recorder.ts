@@ -206,7 +206,7 @@ export class Recorder implements AsyncDisposable {
   async #seal(id: number, bytes: number): Promise<void> {
     const pool = bytes > LARGE_LOG ? this.#options.bulk : this.#options.pool;
     const path = this.#path(id);
-    const log = await pool.run<{ digest: string; size: number }>(logTask('seal'), { path }, { signal: neverAborted });
+    const log = await pool.run(logTask('seal'), { path }, { signal: neverAborted });
     this.#store.setLog(id, log);
   }
 
@@ -225,7 +225,7 @@ export class Recorder implements AsyncDisposable {
   /** Removes logs without a record: their removal was cut short. */
   async #sweep(): Promise<void> {
     const { pool, directory } = this.#options;
-    const files = await pool.run<string[]>(logTask('list'), { directory }, { signal: neverAborted });
+    const files = await pool.run(logTask('list'), { directory }, { signal: neverAborted });
     const paths = files.filter((file) => !this.#store.has(Number(basename(file))));
     if (paths.length > 0) await pool.run(logTask('remove'), { paths }, { signal: neverAborted });
   }
@@ -257,7 +257,7 @@ export class Recorder implements AsyncDisposable {
     const { pool } = this.#options;
     const path = this.#path(id);
     for (let offset = start; ; ) {
-      const bytes = await pool.run<Uint8Array>(logTask('read'), { path, offset }, { signal });
+      const bytes = await pool.run(logTask('read'), { path, offset }, { signal });
       if (bytes.length === 0) return;
       yield bytes;
       offset += bytes.length;

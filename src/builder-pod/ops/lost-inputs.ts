@@ -10,8 +10,7 @@ export function reportingLostInputs(op: Op<ImmutableRef>): Op<ImmutableRef> {
         return await op.exec(inputs, context);
       } catch (error) {
         if (context.signal.aborted) throw error;
-        const options = { signal: context.signal, sessions: () => context.sessions() };
-        for (const { value } of inputs) await value.check(options);
+        for (const { value } of inputs) await value.check(context);
         throw error;
       }
     },

@@ -15,9 +15,9 @@ export interface MergeOpOptions {
 export function mergeOp(inputs: readonly number[], inputCount: number, options: MergeOpOptions): Op<ImmutableRef> {
   return {
     cacheMap: cacheMapOf(mergeCacheMap(inputs, inputCount), options),
-    exec: async (results, { signal, scope }) => {
+    exec: async (results, { signal, owner, scope }) => {
       const refs = results.map(({ value }) => value);
-      return [options.resultOf(await options.refs.merge(refs, { signal, scope, description: options.name }))];
+      return [options.resultOf(await options.refs.merge(refs, { signal, owner, scope, description: options.name }))];
     },
   };
 }
@@ -30,8 +30,8 @@ export function diffOp(
   const { refs, resultOf, name } = options;
   return {
     cacheMap: cacheMapOf(diffCacheMap(diff), options),
-    exec: async (results, { signal, scope }) => {
-      const common = { signal, scope, description: name };
+    exec: async (results, { signal, owner, scope }) => {
+      const common = { signal, owner, scope, description: name };
       // Inputs come in this order, whatever index the op has for them.
       const [first, second] = results;
       const [below, above] = diff.lower < 0 ? [undefined, first?.value] : [first?.value, second?.value];

@@ -6,6 +6,7 @@ export function refOptionsOf(context: OpContext): RefOptions {
   const started = new Map<string, number>();
   return {
     signal: context.signal,
+    owner: context.owner,
     sessions: () => context.sessions(),
     limits: () => context.limits(),
     onProgress: ({ id, current, total, completed }) => {

@@ -1,10 +1,10 @@
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { type AbortOptions, CodedError, cancelledError, onAbort } from '../../base/index.ts';
+import { type AbortOptions, CodedError, cancelledError, onAbort, type WorkOptions } from '../../base/index.ts';
 import type { Database } from '../../cache/metadata/index.ts';
 import type { Mount, Snapshotter } from '../../cache/ports.ts';
 import type { Trash } from '../../cache/snapshots/index.ts';
-import { type Pools, type Privileges, siblingModule, type WorkerPool } from '../../sys/index.ts';
+import { type Pools, type Privileges, siblingModule, tasksOf, type WorkerPool } from '../../sys/index.ts';
 
 export interface OverlaySnapshotterOptions {
   readonly db: Database;
@@ -70,7 +70,7 @@ const MIGRATIONS = [
   CREATE INDEX snapshot_layers_layer ON snapshot_layers (layer) WHERE layer IS NOT NULL;`,
 ];
 
-const TASKS = siblingModule(import.meta.url, './tasks');
+const task = tasksOf<typeof import('./tasks.ts')>(siblingModule(import.meta.url, './tasks'));
 /** The kernel takes 500 lower layers (fs/overlayfs/params.h). */
 const MAX_LAYERS = 500;
 const CHAIN = `WITH RECURSIVE chain (id, parent, depth) AS (
@@ -113,14 +113,14 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
     if (this.#db.get('SELECT 1 FROM snapshots WHERE synced = 0') !== undefined) this.#scheduleSync();
   }
 
-  async prepare(key: string, parent: string | undefined, { signal }: AbortOptions): Promise<void> {
+  async prepare(key: string, parent: string | undefined, options: WorkOptions): Promise<void> {
     if (this.has(key)) throw exists(key);
     const below = parent === undefined ? undefined : this.#committed(parent);
     const id = this.#nextId++;
     const directory = this.#directory(id);
     const args = { directory, ...(below === undefined ? {} : { parent: this.#fs(below.id) }) };
     try {
-      await this.#options.pools.short.run({ module: TASKS, fn: 'makeSnapshot' }, args, { signal });
+      await this.#options.pools.short.run(task('makeSnapshot'), args, options);
       this.#db.transaction(() => {
         if (this.has(key)) throw exists(key);
         if (parent !== undefined && this.#committed(parent).id !== below?.id) throw notFound(parent);
@@ -135,11 +135,10 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
     }
   }
 
-  async commit(name: string, key: string, { signal }: AbortOptions): Promise<void> {
+  async commit(name: string, key: string, options: WorkOptions): Promise<void> {
     const row = this.#active(key);
     if (name !== key && this.has(name)) throw exists(name);
-    const task = { module: TASKS, fn: 'finishSnapshot' };
-    await this.#options.pools.short.run(task, { directory: this.#directory(row.id) }, { signal });
+    await this.#options.pools.short.run(task('finishSnapshot'), { directory: this.#directory(row.id) }, options);
     const changed = this.#db.run(
       `UPDATE snapshots SET name = ?, kind = 'committed', settled = 1, synced = 0, touched = ? WHERE id = ? AND kind = 'active'`,
       ...[name, this.#touched++, row.id],
@@ -156,7 +155,7 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
     name: string,
     key: string,
     layers: readonly (string | undefined)[],
-    options: AbortOptions,
+    options: WorkOptions,
   ): Promise<void> {
     const { id } = this.#active(key);
     this.#db.transaction(() => {
@@ -219,22 +218,14 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
     return [this.#fs(id), ...own.map(({ pos }) => this.#layerDir(id, pos))];
   }
 
-  async usage(
-    keyOrName: string,
-    { signal }: AbortOptions,
-  ): Promise<{ readonly bytes: number; readonly inodes: number }> {
+  async usage(keyOrName: string, options: WorkOptions): Promise<{ readonly bytes: number; readonly inodes: number }> {
     const row = this.#row(keyOrName);
     const known = this.#db.get<{ bytes: number | null; inodes: number }>(
       'SELECT bytes, inodes FROM snapshots WHERE id = ?',
       row.id,
     );
     if (known !== undefined && known.bytes !== null) return { bytes: known.bytes, inodes: known.inodes };
-    const task = { module: TASKS, fn: 'usage' };
-    const used = await this.#options.pools.bulk.run<{ bytes: number; inodes: number }>(
-      task,
-      { directories: this.ownDirs(keyOrName) },
-      { signal },
-    );
+    const used = await this.#options.pools.bulk.run(task('usage'), { directories: this.ownDirs(keyOrName) }, options);
     if (row.kind === 'committed') {
       const values = [used.bytes, used.inodes, row.id] as const;
       const sql = `UPDATE snapshots SET bytes = ?, inodes = ? WHERE id = ? AND kind = 'committed'`;
@@ -296,8 +287,7 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
 
   async #markDurable(): Promise<void> {
     const until = this.#touched - 1;
-    const task = { module: TASKS, fn: 'sync' };
-    await this.#options.background.run(task, { path: this.#options.directory }, { signal: this.#stop.signal });
+    await this.#options.background.run(task('sync'), { path: this.#options.directory }, { signal: this.#stop.signal });
     // Whatever was touched since then is younger than the sync.
     this.#db.run('UPDATE snapshots SET synced = 1 WHERE synced = 0 AND settled = 1 AND touched <= ?', until);
   }

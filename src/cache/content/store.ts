@@ -13,8 +13,9 @@ import {
   onAbort,
   parseDigest,
   toCodedError,
+  type WorkOptions,
 } from '../../base/index.ts';
-import { type Pools, siblingModule, startThread, type Thread } from '../../sys/index.ts';
+import { type Pools, siblingModule, startThread, type Thread, tasksOf } from '../../sys/index.ts';
 import type { ContentStore } from '../ports.ts';
 import type { FromWriter, ToWriter } from './writer-thread.ts';
 
@@ -37,7 +38,7 @@ interface Writing {
   readonly done: PromiseWithResolvers<{ hex?: string; isDone: boolean }>;
 }
 
-const TASKS = siblingModule(import.meta.url, './tasks');
+const task = tasksOf<typeof import('./tasks.ts')>(siblingModule(import.meta.url, './tasks'));
 /** Bytes of one ingest under way to the writer thread. */
 const WINDOW = 4 << 20;
 
@@ -150,9 +151,9 @@ export class FsContentStore implements ContentStore, AsyncDisposable {
     return { path, [Symbol.asyncDispose]: () => this.#removeFile(path) };
   }
 
-  async adopt(path: string, digest: Digest, size: number, { signal }: AbortOptions): Promise<void> {
+  async adopt(path: string, digest: Digest, size: number, options: WorkOptions): Promise<void> {
     const target = this.#file(digest);
-    await this.#options.pools.short.run({ module: TASKS, fn: 'seal' }, { path, size }, { signal });
+    await this.#options.pools.short.run(task('seal'), { path, size }, options);
     await this.#ask((id) => ({ kind: 'adopt', id, path, target }));
   }
 
@@ -169,22 +170,16 @@ export class FsContentStore implements ContentStore, AsyncDisposable {
     return (await removing).isDone;
   }
 
-  async verify(digest: Digest, { signal }: AbortOptions): Promise<boolean> {
+  async verify(digest: Digest, options: WorkOptions): Promise<boolean> {
     const args = { path: this.#file(digest), algorithm: digestAlgorithm(digest) };
-    const hex = await this.#options.pools.bulk.run<string | undefined>({ module: TASKS, fn: 'hashFile' }, args, {
-      signal,
-    });
+    const hex = await this.#options.pools.bulk.run(task('hashFile'), args, options);
     return hex === digestHex(digest);
   }
 
   /** {@link ContentStore.list}, with the time each blob was last written or asked for (ms since the epoch). */
   async *list(): AsyncGenerator<{ readonly digest: Digest; readonly size: number; readonly writtenAt: number }> {
-    const task = { module: TASKS, fn: 'listBlobs' };
-    yield* await this.#options.pools.bulk.run<{ digest: Digest; size: number; writtenAt: number }[]>(
-      task,
-      { blobs: this.#options.blobs },
-      { signal: neverAborted },
-    );
+    const { pools, blobs } = this.#options;
+    yield* await pools.bulk.run(task('listBlobs'), { blobs }, { signal: neverAborted });
   }
 
   async close(): Promise<void> {
@@ -243,11 +238,7 @@ export class FsContentStore implements ContentStore, AsyncDisposable {
 
   async #removeFile(path: string): Promise<void> {
     if (!existsSync(path)) return;
-    await this.#options.pools.short.run(
-      { module: TASKS, fn: 'removeFiles' },
-      { paths: [path] },
-      { signal: neverAborted },
-    );
+    await this.#options.pools.short.run(task('removeFiles'), { paths: [path] }, { signal: neverAborted });
   }
 
   #start(): Thread<ToWriter, FromWriter> {

@@ -1,10 +1,10 @@
 import { annotate, CodedError, type Digest, digestOf, KeyedMutex } from '../../base/index.ts';
-import { siblingModule, type WorkerPool } from '../../sys/index.ts';
+import { siblingModule, tasksOf, type WorkerPool } from '../../sys/index.ts';
 import type { ImmutableRef, RefOptions } from '../ports.ts';
 import type { ContentSelector } from './checksum.ts';
 import type { ChecksumAnswer, ChecksumArgs } from './task.ts';
 
-const TASK = { module: siblingModule(import.meta.url, './task'), fn: 'checksum' };
+const task = tasksOf<typeof import('./task.ts')>(siblingModule(import.meta.url, './task'));
 const METADATA_KEY = 'contenthash.tree';
 /** A bigger tree is kept in memory only: it is cheaper to scan again than to write with each ref. */
 const MAX_STORED = 8 << 20;
@@ -63,8 +63,8 @@ export class ContentHasher {
     return answer.digest;
   }
 
-  #run(args: ChecksumArgs, { signal, sessions }: RefOptions): Promise<ChecksumAnswer> {
-    return this.#pool.run<ChecksumAnswer>(TASK, args, { signal, queue: sessions()[0] });
+  #run(args: ChecksumArgs, { signal, owner }: RefOptions): Promise<ChecksumAnswer> {
+    return this.#pool.run(task('checksum'), args, { signal, owner });
   }
 
   /** What is known of a ref's files, e.g. to receive the next state of a directory on top of it. */

@@ -1,5 +1,5 @@
 import { type AbortOptions, CodedError, isTurnSpent, nextTurn } from '../../base/index.ts';
-import { siblingModule } from '../../sys/index.ts';
+import { siblingModule, tasksOf } from '../../sys/index.ts';
 import type { RecordType } from '../ports.ts';
 import type { Refs } from '../refs/index.ts';
 import type { DiskUsage } from './disk-usage.ts';
@@ -19,7 +19,7 @@ interface Row {
   readonly scope: string;
 }
 
-const FILTER_TASK = { module: siblingModule(import.meta.url, './filter-task'), fn: 'match' };
+const task = tasksOf<typeof import('./filter-task.ts')>(siblingModule(import.meta.url, './filter-task'));
 const FILTER_TIMEOUT_MS = 2_000;
 
 /** All records, or those that match. Sizes not known yet are measured in workers and remembered. */
@@ -64,11 +64,7 @@ export async function filterRecords(
   const timeout = AbortSignal.timeout(FILTER_TIMEOUT_MS);
   try {
     const { short } = refs.records.options.pools;
-    const indexes = await short.run<number[]>(
-      FILTER_TASK,
-      { filter, records },
-      { signal: AbortSignal.any([signal, timeout]) },
-    );
+    const indexes = await short.run(task('match'), { filter, records }, { signal: AbortSignal.any([signal, timeout]) });
     return indexes.map((index) => records[index] as DiskUsage);
   } catch (error) {
     if (signal.aborted || !timeout.aborted) throw error;

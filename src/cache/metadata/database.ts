@@ -2,8 +2,7 @@ import { closeSync, openSync, statSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { type AbortOptions, CodedError, neverAborted } from '../../base/index.ts';
-import { fileSystemUsage, siblingModule, type WorkerPool } from '../../sys/index.ts';
-import type { Checkpointed } from './metadata-tasks.ts';
+import { fileSystemUsage, siblingModule, tasksOf, type WorkerPool } from '../../sys/index.ts';
 import type { Reserve } from './reserve.ts';
 import { isFull, logFrames } from './sqlite.ts';
 
@@ -21,9 +20,7 @@ export interface DatabaseOptions {
 /** A step of a room's tables to their next form: SQL, or a function where SQL is not enough. */
 export type Migration = string | ((db: Database) => void);
 
-const TASKS = siblingModule(import.meta.url, './metadata-tasks');
-const CHECKPOINT = { module: TASKS, fn: 'checkpoint' };
-const SYNC_LOG = { module: TASKS, fn: 'syncLog' };
+const task = tasksOf<typeof import('./metadata-tasks.ts')>(siblingModule(import.meta.url, './metadata-tasks'));
 const MiB = 1 << 20;
 const PAGE_BYTES = 4096;
 const CHECK_INTERVAL_MS = 5_000;
@@ -245,7 +242,7 @@ export class Database implements AsyncDisposable {
     const { pool } = this.#options;
     if (pool === undefined) return;
     for (let n = 0; n < MAX_CHECKPOINTS; n++) {
-      const { full } = await pool.run<Checkpointed>(CHECKPOINT, { path: this.path }, { signal: neverAborted });
+      const { full } = await pool.run(task('checkpoint'), { path: this.path }, { signal: neverAborted });
       this.#isStuck = full;
       if (full || !this.#db.isOpen) return;
       const { log, checkpointed } = logFrames(this.#db, 'NOOP');
@@ -257,7 +254,7 @@ export class Database implements AsyncDisposable {
 
   /** Makes all changes so far durable, in a worker. */
   async sync({ signal }: AbortOptions): Promise<void> {
-    await this.#options.pool?.run<void>(SYNC_LOG, { path: `${this.path}-wal` }, { signal });
+    await this.#options.pool?.run(task('syncLog'), { path: `${this.path}-wal` }, { signal });
   }
 
   #checkpointIfLarge(): void {

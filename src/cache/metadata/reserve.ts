@@ -1,7 +1,7 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { neverAborted } from '../../base/index.ts';
-import { fileSystemUsage, siblingModule, type WorkerPool } from '../../sys/index.ts';
+import { fileSystemUsage, siblingModule, tasksOf, type WorkerPool } from '../../sys/index.ts';
 
 export interface ReserveOptions {
   /** A directory of its own on the disk that is to have room. */
@@ -11,7 +11,7 @@ export interface ReserveOptions {
   readonly intervalMs?: number;
 }
 
-const FILL = { module: siblingModule(import.meta.url, './metadata-tasks'), fn: 'fillReserve' };
+const task = tasksOf<typeof import('./metadata-tasks.ts')>(siblingModule(import.meta.url, './metadata-tasks'));
 const MAX_FILES = 64;
 const FILE_BYTES = 64 << 10;
 /** At most this part of the disk is reserved, and of its inodes. */
@@ -60,7 +60,7 @@ export class Reserve implements AsyncDisposable {
     const args = { directory, files: this.#files, bytes: FILE_BYTES };
     // What could not be had now is tried for at the next interval.
     this.#filling ??= pool
-      .run<void>(FILL, args, { signal: neverAborted })
+      .run(task('fillReserve'), args, { signal: neverAborted })
       .catch(() => {})
       .finally(() => {
         this.#filling = undefined;

@@ -1,4 +1,4 @@
-import type { AbortOptions } from '../../base/index.ts';
+import type { WorkOptions } from '../../base/index.ts';
 import { mountPrivately } from './mounting.ts';
 import type { RefRecords } from './records.ts';
 import type { RefRow } from './schema.ts';
@@ -23,7 +23,7 @@ export function changedRefs(records: RefRecords, { id, kind }: RefRow): readonly
 export async function openChanges(
   records: RefRecords,
   row: RefRow,
-  options: AbortOptions,
+  options: WorkOptions,
 ): Promise<Changes | undefined> {
   const { snapshotter, pools, mountDirectory } = records.options;
   const rows = changedRefs(records, row).map((id) => records.row(id));

@@ -1,5 +1,5 @@
-import type { BuildLimits, Digest, Logger } from '../../base/index.ts';
-import type { Pools, QueueOptions } from '../../sys/index.ts';
+import type { BuildLimits, Digest, Logger, WorkOptions } from '../../base/index.ts';
+import type { Pools } from '../../sys/index.ts';
 import type { Database } from '../metadata/index.ts';
 import type { BlobFetchers, Compression, ContentStore, Snapshotter } from '../ports.ts';
 
@@ -22,7 +22,7 @@ export interface LayerTools {
       readonly limits: BuildLimits;
       readonly onProgress: (bytes: number) => void;
     },
-    options: QueueOptions,
+    options: WorkOptions,
   ): Promise<void>;
   /** Packs what an overlay upper directory changes of `below`, a view of the layers under it, into the file `into`. */
   pack(
@@ -34,7 +34,7 @@ export interface LayerTools {
       readonly into: string;
       readonly compression: Compression;
     },
-    options: QueueOptions,
+    options: WorkOptions,
   ): Promise<PackedBlob>;
   /** Whether the layer can be laid on `lowers` (top first) as it lies; else the directory `into` is made, and holds what it changes. */
   restack(
@@ -45,12 +45,12 @@ export interface LayerTools {
       readonly lowers: readonly string[];
       readonly into: string;
     },
-    options: QueueOptions,
+    options: WorkOptions,
   ): Promise<boolean>;
   /** The same tar in another compression. */
   convert(
     args: { readonly blob: string; readonly digest: Digest; readonly into: string; readonly compression: Compression },
-    options: QueueOptions,
+    options: WorkOptions,
   ): Promise<PackedBlob>;
 }
 

@@ -1,4 +1,4 @@
-import { type AbortOptions, CodedError, type Descriptor } from '../../base/index.ts';
+import { CodedError, type Descriptor, type WorkOptions } from '../../base/index.ts';
 import type { BlobPlace, Compression, ImmutableRef, Layer, Mount, Mounted, MutableRef, RefOptions } from '../ports.ts';
 import { fromPlaces } from './fetching.ts';
 import type { LayerBlobs } from './layer-blobs.ts';
@@ -187,12 +187,12 @@ export class MutableHandle implements MutableRef {
     return this.#engine.records.options.snapshotter.mounts(this.id);
   }
 
-  mount(options: AbortOptions): Promise<Mounted> {
+  mount(options: WorkOptions): Promise<Mounted> {
     const { pools, mountDirectory } = this.#engine.records.options;
     return mountPrivately(pools, mountDirectory, this.mounts(), options);
   }
 
-  async commit({ whole = false, ...options }: AbortOptions & { readonly whole?: boolean }): Promise<ImmutableRef> {
+  async commit({ whole = false, ...options }: WorkOptions & { readonly whole?: boolean }): Promise<ImmutableRef> {
     this.#check();
     const { records } = this.#engine;
     const { snapshotter, db } = records.options;

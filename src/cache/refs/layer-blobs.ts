@@ -1,9 +1,9 @@
 import {
-  type AbortOptions,
   ANNOTATION_UNCOMPRESSED,
   CodedError,
   type Descriptor,
   type Digest,
+  type WorkOptions,
 } from '../../base/index.ts';
 import type { Compression, Layer, RefOptions } from '../ports.ts';
 import { openChanges } from './changes.ts';
@@ -73,7 +73,7 @@ export class LayerBlobs {
     const key = `${row.id} ${compression.type} ${compression.level ?? ''} ${compression.force ?? false}`;
     return this.#work.run(key, { ...options }, options, ({ signal, participants }) => {
       const sessions = () => [...new Set([...participants].flatMap((p) => p.sessions()))];
-      return this.#make(row, compression, { signal, sessions });
+      return this.#make(row, compression, { signal, owner: [...participants][0]?.owner, sessions });
     });
   }
 
@@ -97,7 +97,7 @@ export class LayerBlobs {
       const blob = await this.#unlazier.pull(row, source, options);
       const args = { blob, digest: source.digest as Digest, into: temp.path, compression };
       try {
-        packed = await tools.convert(args, { signal: options.signal, queue: options.sessions()[0] });
+        packed = await tools.convert(args, { signal: options.signal, owner: options.owner });
         if (packed.diffId !== source.diff_id)
           throw new CodedError('data_loss', `it has diff id ${packed.diffId}, ${source.diff_id} expected`);
       } catch (error) {
@@ -129,11 +129,13 @@ export class LayerBlobs {
     await using changes = await openChanges(this.#records, row, options);
     if (changes === undefined) throw layerFailure(row.id, layerGone(row), options);
     const { directory, below, whole } = changes;
-    const queued = { signal: options.signal, queue: options.sessions()[0] };
-    return await this.#records.options.tools.pack({ ...args, directory, below, whole }, queued);
+    return await this.#records.options.tools.pack(
+      { ...args, directory, below, whole },
+      { signal: options.signal, owner: options.owner },
+    );
   }
 
-  async #adopt(path: string, { digest, size }: PackedBlob, options: AbortOptions): Promise<void> {
+  async #adopt(path: string, { digest, size }: PackedBlob, options: WorkOptions): Promise<void> {
     await this.#records.options.content.adopt(path, digest, size, options);
   }
 }

@@ -1,5 +1,4 @@
 import {
-  type AbortOptions,
   CodedError,
   type Descriptor,
   type Digest,
@@ -8,14 +7,15 @@ import {
   neverAborted,
   sameAs,
   toCodedError,
+  type WorkOptions,
 } from '../../base/index.ts';
 import { findLostResult, type LossKind, LostResultError } from '../../solver/ports.ts';
-import { siblingModule } from '../../sys/index.ts';
+import { siblingModule, tasksOf } from '../../sys/index.ts';
 import { pullLoss } from './fetching.ts';
 import type { RefRecords } from './records.ts';
 import type { BlobRow, RefRow } from './schema.ts';
 
-const TASKS = siblingModule(import.meta.url, './mount-tasks');
+const task = tasksOf<typeof import('./mount-tasks.ts')>(siblingModule(import.meta.url, './mount-tasks'));
 /** The layer of one ref cannot be had; as the failure itself to whoever does not care whose layer it was. */
 export class LayerLostError extends CodedError {
   readonly ref: string;
@@ -30,14 +30,14 @@ export class LayerLostError extends CodedError {
 }
 
 /** Names the ref in a failure to read its layer here; a cancellation and failures of another kind stay what they are. */
-export function layerFailure(ref: string, error: unknown, { signal }: AbortOptions): unknown {
+export function layerFailure(ref: string, error: unknown, { signal }: WorkOptions): unknown {
   if (signal.aborted || error instanceof LayerLostError) return error;
   const { code } = toCodedError(error);
   return code === 'not_found' || code === 'data_loss' ? new LayerLostError(ref, 'gone', error) : error;
 }
 
 /** The same of a failure to have it from its places, be it for now: another build may have it. */
-export function pullFailure(ref: string, error: unknown, { signal }: AbortOptions): unknown {
+export function pullFailure(ref: string, error: unknown, { signal }: WorkOptions): unknown {
   if (signal.aborted || error instanceof LayerLostError) return error;
   const kind = pullLoss(error);
   return kind === undefined ? error : new LayerLostError(ref, kind, error);
@@ -55,39 +55,39 @@ export class Losses {
   }
 
   /** Runs work that needs the content of a ref. @throws LostResultError when that content turned out lost */
-  async guard<T>(id: string, { signal }: AbortOptions, work: () => Promise<T>): Promise<T> {
+  async guard<T>(id: string, { signal, owner }: WorkOptions, work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
       if (signal.aborted || findLostResult(error) !== undefined) throw error;
-      await this.#checkSnapshots(id, { signal }, error);
+      await this.#checkSnapshots(id, { signal, owner }, error);
       const layer = findCause(error, LayerLostError);
       if (layer === undefined) throw error;
-      if (layer.kind === 'gone' && layer.code === 'data_loss') await this.discardDamaged(id, { signal });
+      if (layer.kind === 'gone' && layer.code === 'data_loss') await this.discardDamaged(id, { signal, owner });
       throw this.#lost(id, layer.ref, error, layer.kind);
     }
   }
 
   /** {@link ImmutableRef.check} */
-  async check(id: string, blob: Descriptor | undefined, { signal }: AbortOptions): Promise<void> {
-    await this.#checkSnapshots(id, { signal });
+  async check(id: string, blob: Descriptor | undefined, { signal, owner }: WorkOptions): Promise<void> {
+    await this.#checkSnapshots(id, { signal, owner });
     if (blob === undefined) return;
     const { content } = this.#records.options;
     const row = this.#records.layersOf(id).findLast((one) => this.#blobOf(one, blob.digest) !== undefined);
     const known = row === undefined ? undefined : this.#blobOf(row, blob.digest);
     if (row === undefined || known === undefined || !this.#records.isHere(row, known)) return;
-    if (await content.verify(blob.digest, { signal })) return;
-    await this.discardDamaged(id, { signal });
+    if (await content.verify(blob.digest, { signal, owner })) return;
+    await this.discardDamaged(id, { signal, owner });
     throw this.#lost(id, row.id, damaged(blob.digest));
   }
 
   /** The failure to tell of work that read a blob: its bytes went bad here, and are dropped; else what is said of them is wrong. */
-  async blameBlob(blob: BlobRow, error: unknown, { signal }: AbortOptions): Promise<unknown> {
-    if (signal.aborted) return error;
+  async blameBlob(blob: BlobRow, error: unknown, options: WorkOptions): Promise<unknown> {
+    if (options.signal.aborted) return error;
     const digest = blob.digest as Digest;
     const { code, message } = toCodedError(error);
     if (code !== 'invalid_argument' && code !== 'data_loss') return error;
-    if (!(await this.#records.options.content.verify(digest, { signal }))) {
+    if (!(await this.#records.options.content.verify(digest, options))) {
       await this.discard(blob);
       return damaged(digest, error);
     }
@@ -100,12 +100,12 @@ export class Losses {
   }
 
   /** Where one blob went bad others may have too: reads all that are here of a ref's layers. */
-  async discardDamaged(id: string, { signal }: AbortOptions): Promise<void> {
+  async discardDamaged(id: string, options: WorkOptions): Promise<void> {
     const { content } = this.#records.options;
     for (const row of this.#records.layersOf(id))
       for (const blob of this.#records.blobs(row.id)) {
         if (!this.#records.isHere(row, blob)) continue;
-        if (!(await content.verify(blob.digest as Digest, { signal }))) await this.discard(blob);
+        if (!(await content.verify(blob.digest as Digest, options))) await this.discard(blob);
       }
   }
 
@@ -121,19 +121,19 @@ export class Losses {
   }
 
   /** Those of these snapshots whose directory is not there. */
-  async missing(snapshots: readonly string[], { signal }: AbortOptions): Promise<ReadonlySet<string>> {
+  async missing(snapshots: readonly string[], options: WorkOptions): Promise<ReadonlySet<string>> {
     const { snapshotter, pools } = this.#records.options;
     const known = snapshots.filter((name) => snapshotter.has(name));
     const owned = known.flatMap((name) => snapshotter.ownDirs(name).map((path) => ({ name, path })));
     const paths = owned.map(({ path }) => path);
-    const found = await pools.short.run<number[]>({ module: TASKS, fn: 'missingDirectories' }, { paths }, { signal });
+    const found = await pools.short.run(task('missingDirectories'), { paths }, options);
     return new Set([
       ...snapshots.filter((name) => !known.includes(name)),
       ...found.map((n) => owned[n]?.name as string),
     ]);
   }
 
-  async #checkSnapshots(id: string, options: AbortOptions, cause?: unknown): Promise<void> {
+  async #checkSnapshots(id: string, options: WorkOptions, cause?: unknown): Promise<void> {
     const all = this.#records.under(id);
     const missing = await this.missing(
       all.flatMap(({ snapshot }) => (snapshot === null ? [] : [snapshot])),

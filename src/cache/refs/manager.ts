@@ -1,4 +1,4 @@
-import { type AbortOptions, CodedError, KeyedMutex, neverAborted, newId } from '../../base/index.ts';
+import { CodedError, KeyedMutex, neverAborted, newId, type WorkOptions } from '../../base/index.ts';
 import type {
   BlobPlace,
   Describing,
@@ -54,9 +54,8 @@ export class Refs implements RefManager, AsyncDisposable {
 
   async create(
     parent: ImmutableRef | undefined,
-    options: AbortOptions & Describing & Partial<RefOptions>,
+    options: WorkOptions & Describing & Partial<RefOptions>,
   ): Promise<MutableRef> {
-    const { signal } = options;
     const { snapshotter } = this.records.options;
     // What stands on nothing has no layer below it.
     using below = parent === undefined || this.records.isEmpty(parent.id) ? undefined : this.#keep(parent.id);
@@ -64,7 +63,7 @@ export class Refs implements RefManager, AsyncDisposable {
     const prepare = async () => {
       if (below !== undefined) await this.#engine.unlazier.unlazy(below.id, { sessions: () => [], ...options });
       const parentSnapshot = below === undefined ? undefined : (this.records.row(below.id)?.snapshot ?? undefined);
-      await snapshotter.prepare(id, parentSnapshot, { signal });
+      await snapshotter.prepare(id, parentSnapshot, options);
     };
     await (below === undefined ? prepare() : this.#engine.losses.guard(below.id, options, prepare));
     try {
@@ -95,7 +94,7 @@ export class Refs implements RefManager, AsyncDisposable {
 
   async fromLayers(
     layers: readonly Layer[],
-    options: AbortOptions & Describing & { readonly places: readonly BlobPlace[] },
+    options: WorkOptions & Describing & { readonly places: readonly BlobPlace[] },
   ): Promise<ImmutableRef> {
     options.signal.throwIfAborted();
     const { description, recordType, scope = '' } = options;
@@ -133,7 +132,7 @@ export class Refs implements RefManager, AsyncDisposable {
     return new ImmutableHandle(this.#engine, parent as unknown as string);
   }
 
-  async merge(refs: readonly ImmutableRef[], options: AbortOptions & Describing): Promise<ImmutableRef> {
+  async merge(refs: readonly ImmutableRef[], options: WorkOptions & Describing): Promise<ImmutableRef> {
     options.signal.throwIfAborted();
     const { records } = this;
     const full = refs.filter(({ id }) => !records.isEmpty(id));
@@ -146,7 +145,7 @@ export class Refs implements RefManager, AsyncDisposable {
   async diff(
     lower: ImmutableRef,
     upper: ImmutableRef | undefined,
-    options: AbortOptions & Describing,
+    options: WorkOptions & Describing,
   ): Promise<ImmutableRef> {
     options.signal.throwIfAborted();
     if (upper?.id === lower.id) return await this.empty(options);
@@ -182,16 +181,16 @@ export class Refs implements RefManager, AsyncDisposable {
     return new ImmutableHandle(this.#engine, this.records.insert({ kind, parents, description, recordType, scope }));
   }
 
-  async empty({ signal, scope = '' }: AbortOptions & { readonly scope?: string }): Promise<ImmutableRef> {
+  async empty({ scope = '', ...work }: WorkOptions & { readonly scope?: string }): Promise<ImmutableRef> {
     const { db, snapshotter } = this.records.options;
-    using _turn = await this.#emptying.acquire(scope, { signal });
+    using _turn = await this.#emptying.acquire(scope, work);
     const sql = `SELECT * FROM refs WHERE scope = ? AND chain_id = '' AND place = ''`;
     const known = db.get<RefRow>(sql, scope);
     if (known?.snapshot != null && snapshotter.has(known.snapshot)) return new ImmutableHandle(this.#engine, known.id);
     const snapshot = newId();
-    await snapshotter.prepare(snapshot, undefined, { signal });
+    await snapshotter.prepare(snapshot, undefined, work);
     try {
-      await snapshotter.commit(snapshot, snapshot, { signal });
+      await snapshotter.commit(snapshot, snapshot, work);
       const again = db.get<RefRow>(sql, scope);
       if (again !== undefined) db.run('UPDATE refs SET snapshot = ?, size = NULL WHERE id = ?', snapshot, again.id);
       const id =
@@ -209,7 +208,7 @@ export class Refs implements RefManager, AsyncDisposable {
 
   openNamed(
     name: NamedRef,
-    options: AbortOptions & {
+    options: WorkOptions & {
       readonly parent?: ImmutableRef;
       readonly description: string;
       readonly recordType: RecordType;

@@ -1,4 +1,4 @@
-import { type AbortOptions, CodedError, KeyedMutex, neverAborted, newId, onAbort } from '../../base/index.ts';
+import { CodedError, KeyedMutex, neverAborted, newId, onAbort, type WorkOptions } from '../../base/index.ts';
 import type { ImmutableRef, Mount, Mounted, NamedRef, NamedWritableRef, RecordType, RefOptions } from '../ports.ts';
 import type { Engine } from './handles.ts';
 import { mountPrivately } from './mounting.ts';
@@ -21,7 +21,7 @@ interface Open {
   readonly free: PromiseWithResolvers<void>;
 }
 
-type OpenOptions = AbortOptions & {
+type OpenOptions = WorkOptions & {
   readonly parent?: ImmutableRef;
   readonly description: string;
   readonly recordType: RecordType;
@@ -116,7 +116,7 @@ export class NamedRefs {
   }
 
   /** Whether the files of a free instance, and what they lie on, are still there. */
-  async #isWhole({ ref }: Row, options: AbortOptions): Promise<boolean> {
+  async #isWhole({ ref }: Row, options: WorkOptions): Promise<boolean> {
     const { records, losses } = this.#engine;
     const snapshots = records
       .under(ref)
@@ -255,7 +255,7 @@ class NamedHandle implements NamedWritableRef {
     return this.#engine.records.options.snapshotter.mounts(this.id);
   }
 
-  mount(options: AbortOptions): Promise<Mounted> {
+  mount(options: WorkOptions): Promise<Mounted> {
     const { pools, mountDirectory } = this.#engine.records.options;
     return mountPrivately(pools, mountDirectory, this.mounts(), options);
   }

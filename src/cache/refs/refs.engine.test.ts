@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { neverAborted } from '../../base/index.ts';
+import { neverAborted, type WorkOptions } from '../../base/index.ts';
 import { openTestState } from '../testing/open-state.ts';
 import { repositoryPlace } from '../testing/places.ts';
 import { refResult } from './index.ts';
@@ -71,16 +71,17 @@ test('what is committed as a whole is one layer, also when its files are lost an
 });
 
 test('layers are packed in the turns of the build that wants them', async () => {
-  const queues: unknown[] = [];
-  const told = (_: unknown, { queue }: { readonly queue?: string | undefined }) => {
-    queues.push(queue);
+  const owners: unknown[] = [];
+  const told = (_: unknown, { owner }: WorkOptions) => {
+    owners.push(owner);
     return Promise.reject(new Error('told'));
   };
   await using state = await openTestState({ tools: { apply: told, pack: told, restack: told, convert: told } });
   const mutable = await state.refs.create(undefined, describing);
   const ref = await mutable.commit(options);
-  await expect(ref.layers({ ...options, sessions: () => ['of-this-build', 'other'] })).rejects.toThrow('told');
-  expect(queues).toEqual(['of-this-build']);
+  const owner = { tenant: 'of-this-tenant', build: 'of-this-build' };
+  await expect(ref.layers({ ...options, owner })).rejects.toThrow('told');
+  expect(owners).toEqual([owner]);
   await ref.release();
 });
 

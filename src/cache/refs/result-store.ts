@@ -1,4 +1,4 @@
-import { type AbortOptions, CodedError } from '../../base/index.ts';
+import { CodedError, type WorkOptions } from '../../base/index.ts';
 import type { Result, ResultStore } from '../../solver/ports.ts';
 import type { ImmutableRef } from '../ports.ts';
 import type { Refs } from './manager.ts';
@@ -27,7 +27,7 @@ export class RefResultStore implements ResultStore<ImmutableRef> {
   }
 
   /** What is lazy stays so: whoever mounts it pulls it, by the sessions of the builds that want it then. */
-  async load(id: string, { signal }: AbortOptions): Promise<Result<ImmutableRef> | undefined> {
+  async load(id: string, { signal }: WorkOptions): Promise<Result<ImmutableRef> | undefined> {
     signal.throwIfAborted();
     const ref = await this.#refs.get(id);
     return ref === undefined ? undefined : refResult(ref);

@@ -11,6 +11,7 @@ import {
   newId,
   sharedLimits,
   toCodedError,
+  type WorkOptions,
 } from '../../base/index.ts';
 import type { RefOptions } from '../ports.ts';
 import { changedRefs, openChanges } from './changes.ts';
@@ -161,7 +162,7 @@ export class Unlazier {
 
   /** The snapshot of a merge or a diff: of the layers' own directories, as far as they may lie there as they are. */
   async #stack(id: string, { signal, participants }: AbortOptions & { participants: Participants }): Promise<void> {
-    const queued = { signal, queue: [...participants][0]?.sessions()[0] };
+    const work: WorkOptions = { signal, owner: [...participants][0]?.owner };
     const records = this.#records;
     const { snapshotter, tools, db } = records.options;
     const row = records.row(id);
@@ -172,21 +173,21 @@ export class Unlazier {
     if (base !== undefined && parent === undefined) throw gone(row, 'what it lies on');
     const key = `stack-${newId()}`;
     const name = snapshotter.has(id) ? newId() : id;
-    await snapshotter.prepare(key, parent, { signal });
+    await snapshotter.prepare(key, parent, work);
     let snapshot = key;
     try {
       const lowers = parent === undefined ? [] : [...snapshotter.directories(parent)];
       const stack: (string | undefined)[] = [];
       for (const [position, layer] of layers.entries()) {
-        await using changes = await openChanges(records, layer, { signal });
+        await using changes = await openChanges(records, layer, work);
         if (changes === undefined) throw layerFailure(layer.id, gone(layer, 'its layer'), { signal });
         const { directory, below, whole } = changes;
         const into = snapshotter.layerDir(key, position);
-        const fits = await tools.restack({ directory, below, whole, lowers, into }, queued);
+        const fits = await tools.restack({ directory, below, whole, lowers, into }, work);
         stack.push(fits ? (layer.snapshot ?? undefined) : undefined);
         lowers.unshift(fits ? directory : into);
       }
-      await snapshotter.commitStack(name, key, stack, { signal });
+      await snapshotter.commitStack(name, key, stack, work);
       snapshot = name;
       db.run('UPDATE refs SET snapshot = ?, size = NULL WHERE id = ?', name, id);
     } catch (error) {
@@ -233,10 +234,11 @@ export class Unlazier {
     };
     report(0, false);
     const limits = sharedLimits([...participants].map((one) => one.limits?.() ?? NO_LIMITS));
+    const work: WorkOptions = { signal, owner: [...participants][0]?.owner };
     const key = `unpack-${newId()}`;
     // One that was found damaged may still be there under the first name.
     const name = snapshotter.has(id) ? newId() : id;
-    await snapshotter.prepare(key, parent?.snapshot, { signal });
+    await snapshotter.prepare(key, parent?.snapshot, work);
     let snapshot = key;
     try {
       const lowers = parent === undefined ? [] : snapshotter.directories(parent.snapshot);
@@ -250,13 +252,13 @@ export class Unlazier {
         limits,
         onProgress: (n: number) => report(n, false),
       };
-      await tools.apply(args, { signal, queue: [...participants][0]?.sessions()[0] });
-      await snapshotter.commit(name, key, { signal });
+      await tools.apply(args, work);
+      await snapshotter.commit(name, key, work);
       snapshot = name;
       db.run('UPDATE refs SET snapshot = ?, size = NULL WHERE id = ?', name, id);
     } catch (error) {
       await snapshotter.remove(snapshot, { signal: neverAborted }).catch(() => {});
-      const blamed = toCodedError(await this.#losses.blameBlob(layer, error, { signal }));
+      const blamed = toCodedError(await this.#losses.blameBlob(layer, error, work));
       if (blamed.reason === 'UNPACK_LIMIT') this.#overLimits.set(blamed, limits);
       throw blamed;
     }

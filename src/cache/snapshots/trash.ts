@@ -1,9 +1,9 @@
 import { mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { cancelledError, newId } from '../../base/index.ts';
-import { hasErrno, siblingModule, type WorkerPool } from '../../sys/index.ts';
+import { hasErrno, siblingModule, tasksOf, type WorkerPool } from '../../sys/index.ts';
 
-const TASK = { module: siblingModule(import.meta.url, './trash-task'), fn: 'emptyTrash' };
+const task = tasksOf<typeof import('./trash-task.ts')>(siblingModule(import.meta.url, './trash-task'));
 
 /**
  * Where trees go to be removed in the background: a rename now, the work in a worker. Before anything is removed the file system is synced once, so
@@ -78,7 +78,9 @@ export class Trash implements AsyncDisposable {
       const trees = [...this.#inPlace];
       this.#inPlace.clear();
       // What could not be removed (an I/O error) stays for the next life.
-      await this.#pool.run(TASK, { directory: this.#directory, trees }, { signal: this.#stop.signal }).catch(() => {});
+      await this.#pool
+        .run(task('emptyTrash'), { directory: this.#directory, trees }, { signal: this.#stop.signal })
+        .catch(() => {});
       this.#passes++;
       this.#endPass();
     }

@@ -1,16 +1,17 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import { type AbortOptions, CodedError, type Digest } from '../../base/index.ts';
+import { type AbortOptions, CodedError, type Digest, type WorkOptions } from '../../base/index.ts';
 import {
   encodeName,
   makeScratch,
   type Privileges,
   portToStream,
-  type QueueOptions,
   ROOT,
+  type StreamPool,
   siblingModule,
   spawnProcess,
-  streamToPort,
+  streamTasksOf,
+  tasksOf,
   type WorkerPool,
 } from '../../sys/index.ts';
 import type { CompressionChoice, StreamCompression } from '../compression/index.ts';
@@ -22,9 +23,11 @@ import type { PackedTree } from './walk.ts';
 export { DEFAULT_UNPACK_LIMITS, type UnpackLimits, unpackLimitsFor } from './limits.ts';
 export type { PackedLayer, Unpacked } from './task.ts';
 
-const module = siblingModule(import.meta.url, './task');
+const url = siblingModule(import.meta.url, './task');
+const task = tasksOf<typeof import('./task.ts')>(url);
+const streamTask = streamTasksOf<typeof import('./task.ts')>(url);
 
-export interface PackLayerOptions extends QueueOptions {
+export interface PackLayerOptions extends WorkOptions {
   /** An overlay upper directory, or any tree. Nothing may change it meanwhile. */
   readonly directory: string;
   /** A view of the layers below: only what differs from it is packed. */
@@ -42,20 +45,16 @@ export interface PackLayerOptions extends QueueOptions {
 
 /** Makes the layer blob of a directory in one pass of a bulk worker. */
 export function packLayer(pool: WorkerPool, options: PackLayerOptions): Promise<PackedLayer> {
-  const { directory, below, whole, into, compression, privileges = ROOT, sourceDateEpoch, signal, queue } = options;
+  const { directory, below, whole, into, compression, privileges = ROOT, sourceDateEpoch, signal, owner } = options;
   const maxMtime = sourceDateEpoch === undefined ? undefined : BigInt(sourceDateEpoch) * 1_000_000_000n;
   const { overlayXattrs } = privileges;
   const args: PackArgs = { directory, below, whole, into, compression, overlayXattrs, maxMtime };
-  return pool.run({ module, fn: 'packLayerTask' }, args, { signal, queue });
+  return pool.run(task('packLayerTask'), args, { signal, owner });
 }
 
 /** {@link file://./restack.ts} in a worker. */
-export function restackLayer(
-  pool: WorkerPool,
-  args: RestackArgs,
-  { signal, queue }: Pick<PackLayerOptions, 'signal' | 'queue'>,
-): Promise<boolean> {
-  return pool.run({ module, fn: 'restackTask' }, args, { signal, queue });
+export function restackLayer(pool: WorkerPool, args: RestackArgs, { signal, owner }: WorkOptions): Promise<boolean> {
+  return pool.run(task('restackTask'), args, { signal, owner });
 }
 
 export interface TarTreesOptions extends AbortOptions {
@@ -63,15 +62,15 @@ export interface TarTreesOptions extends AbortOptions {
 }
 
 /** Trees as one tar stream, made as fast as it is read: for a pool in which others do not wait for that. Cancel it to stop. */
-export function tarTrees(pool: WorkerPool, { trees, signal }: TarTreesOptions): ReadableStream<Uint8Array> {
+export function tarTrees(pool: StreamPool, { trees, signal }: TarTreesOptions): ReadableStream<Uint8Array> {
   return portToStream((port) =>
     pool
-      .run({ module, fn: 'tarTreesTask' }, { trees, port } satisfies TreesArgs, { signal, transfer: [port] })
+      .run(streamTask('tarTreesTask'), { trees, port } satisfies TreesArgs, { signal, transfer: [port] })
       .finally(() => port.close()),
   );
 }
 
-export interface ConvertLayerOptions extends QueueOptions {
+export interface ConvertLayerOptions extends WorkOptions {
   /** Path of the blob. */
   readonly blob: string;
   /** Verified while reading, when given. */
@@ -82,13 +81,13 @@ export interface ConvertLayerOptions extends QueueOptions {
 
 /** The same tar in another compression. @throws CodedError data_loss when the blob does not fit its digest */
 export function convertLayer(pool: WorkerPool, options: ConvertLayerOptions): Promise<PackedLayer> {
-  const { signal, queue, ...args } = options;
-  return pool.run({ module, fn: 'convertLayerTask' }, args satisfies ConvertArgs, { signal, queue });
+  const { signal, owner, ...args } = options;
+  return pool.run(task('convertLayerTask'), args satisfies ConvertArgs, { signal, owner });
 }
 
-export interface ApplyLayerOptions extends QueueOptions {
-  /** The blob's path, or its bytes as they come. */
-  readonly blob: string | ReadableStream<Uint8Array>;
+export interface ApplyLayerOptions extends WorkOptions {
+  /** The blob's path. */
+  readonly blob: string;
   /** An empty overlay upper directory. */
   readonly directory: string;
   /** Upper directories of the layers below, top first. */
@@ -119,7 +118,7 @@ export interface ArchiveTarget {
   readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
 }
 
-export interface ExtractArchiveOptions extends QueueOptions {
+export interface ExtractArchiveOptions extends WorkOptions {
   /** Path of the archive. */
   readonly archive: string;
   /** Asked once, when the file is known to be an archive. */
@@ -134,52 +133,39 @@ export interface ExtractArchiveOptions extends QueueOptions {
  * is no such archive.
  */
 export async function extractArchive(pool: WorkerPool, options: ExtractArchiveOptions): Promise<boolean> {
-  const { archive, limits = DEFAULT_UNPACK_LIMITS, tempDirectory, signal, queue } = options;
-  const compression = await probeArchive(pool, archive, { signal, queue });
+  const { archive, limits = DEFAULT_UNPACK_LIMITS, tempDirectory, signal } = options;
+  const work: WorkOptions = { signal, owner: options.owner };
+  const compression = await probeArchive(pool, archive, work);
   if (compression === undefined) return false;
   const unpackFrom = async (blob: string) => {
     const { directory, owner } = await options.target();
-    await unpack(pool, { blob, signal, queue }, { directory, whiteouts: 'plain', owner, limits });
+    await unpack(pool, { blob, ...work }, { directory, whiteouts: 'plain', owner, limits });
   };
   if (compression !== 'xz' && compression !== 'bzip2') {
     await unpackFrom(archive);
     return true;
   }
-  await using temp = await makeScratch(pool, { parent: tempDirectory, prefix: 'unpack-' }, { signal });
+  await using temp = await makeScratch(pool, { parent: tempDirectory, prefix: 'unpack-' }, work);
   const plain = join(temp.path, 'archive.tar');
   const damage = await decompressByProgram(compression, archive, plain, limits, { signal });
-  if ((await probeArchive(pool, plain, { signal, queue })) !== 'uncompressed') return false;
+  if ((await probeArchive(pool, plain, work)) !== 'uncompressed') return false;
   if (damage !== undefined) throw damage;
   await unpackFrom(plain);
   return true;
 }
 
 /** How a tar archive is packed; undefined when the file is none (xz and bzip2 are told without a look inside). */
-function probeArchive(pool: WorkerPool, path: string, options: QueueOptions): Promise<StreamCompression | undefined> {
-  return pool.run({ module, fn: 'probeArchiveTask' }, { path }, options);
+function probeArchive(pool: WorkerPool, path: string, options: WorkOptions): Promise<StreamCompression | undefined> {
+  return pool.run(task('probeArchiveTask'), { path }, options);
 }
 
 async function unpack(
   pool: WorkerPool,
-  options: Pick<ApplyLayerOptions, 'blob' | 'signal' | 'queue' | 'onProgress'>,
-  args: Omit<UnpackArgs, 'source'>,
+  { blob, signal, owner, onProgress }: Pick<ApplyLayerOptions, 'blob' | 'signal' | 'owner' | 'onProgress'>,
+  args: Omit<UnpackArgs, 'blob'>,
 ): Promise<Unpacked> {
-  const { blob, signal, queue, onProgress } = options;
   const onMessage = (bytes: unknown) => onProgress?.(bytes as number);
-  const task = { module, fn: 'unpackTask' };
-  if (typeof blob === 'string')
-    return pool.run(task, { ...args, source: { path: blob } }, { signal, queue, onMessage });
-  const { port, pump, close } = streamToPort(blob, { signal });
-  try {
-    return await pool.run(task, { ...args, source: { port } }, { signal, queue, onMessage, transfer: [port] });
-  } catch (error) {
-    close();
-    // The stream's own failure says more than what the worker made of it.
-    await pump;
-    throw error;
-  } finally {
-    close();
-  }
+  return await pool.run(task('unpackTask'), { ...args, blob }, { signal, owner, onMessage });
 }
 
 /** Memory that xz may take: more than its highest level needs, less than a header can ask for. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { CodedError, type Digest } from '../../base/index.ts';
-import { encodeName, type MessagePort, readPort, type TaskContext, writePort } from '../../sys/index.ts';
+import { encodeName, type MessagePort, type StreamContext, type TaskContext, writePort } from '../../sys/index.ts';
 import {
   type CompressionChoice,
   compressorId,
@@ -60,7 +60,7 @@ export interface TreesArgs {
   readonly port: MessagePort;
 }
 
-export async function tarTreesTask(args: TreesArgs, context: TaskContext): Promise<void> {
+export async function tarTreesTask(args: TreesArgs, context: StreamContext): Promise<void> {
   await writePort(args.port, packTrees(args.trees, { check: () => context.throwIfAborted() }), context);
 }
 
@@ -112,10 +112,9 @@ async function writeLayer(
   return { digest, size, diffId, diffSize, compressor: compressorId(compression) };
 }
 
-export type UnpackSource = { readonly path: string } | { readonly port: MessagePort };
-
 export interface UnpackArgs {
-  readonly source: UnpackSource;
+  /** The blob's path. */
+  readonly blob: string;
   readonly directory: string;
   readonly whiteouts: Whiteouts;
   readonly lowers?: readonly string[] | undefined;
@@ -142,11 +141,8 @@ export async function unpackTask(args: UnpackArgs, context: TaskContext): Promis
 }
 
 async function unpackInto(args: UnpackArgs, context: TaskContext): Promise<Unpacked> {
-  const { source, limits } = args;
-  await using input = new HashedInput(
-    'path' in source ? readFileChunks(source.path, context) : readPort(source.port),
-    (bytes) => context.post(bytes),
-  );
+  const { blob, limits } = args;
+  await using input = new HashedInput(readFileChunks(blob, context), (bytes) => context.post(bytes));
   const diff = args.diffId === undefined ? undefined : createHash('sha256');
   let diffSize = 0;
   using tree = new TreeWriter(args.directory, args);

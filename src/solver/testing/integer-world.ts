@@ -1,4 +1,4 @@
-import { type BuildLimits, type Digest, digestOf, NO_LIMITS, neverAborted } from '../../base/index.ts';
+import { type BuildLimits, type Digest, digestOf, NO_LIMITS, neverAborted, newId } from '../../base/index.ts';
 import type { Job } from '../job.ts';
 import {
   type CacheMapInput,
@@ -260,5 +260,5 @@ export function newJob(
   solver: Solver<IntegerOp, number>,
   { scope = 'main', read = [], sessions = [], caches = [], limits = NO_LIMITS }: JobSettings = {},
 ): Job<IntegerOp, number> {
-  return solver.job({ id: 'job', sessions: () => sessions, limits, scope: { write: scope, read }, caches });
+  return solver.job({ id: newId(), sessions: () => sessions, limits, scope: { write: scope, read }, caches });
 }

@@ -1,6 +1,6 @@
 import { CodedError } from '../../base/index.ts';
 import { runOrThrow } from '../process/run.ts';
-import type { TaskContext } from '../threads/pool.ts';
+import type { StreamContext, TaskContext } from '../threads/task.ts';
 
 export function double(value: number): number {
   return value * 2;
@@ -28,7 +28,7 @@ export function crash(): void {
   process.exit(7);
 }
 
-export async function waitForAbort(_: unknown, { signal, post }: TaskContext): Promise<void> {
+export async function waitForAbort(_: unknown, { signal, post }: StreamContext): Promise<void> {
   post('waiting');
   await new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
 }
@@ -39,6 +39,6 @@ export function bytes(size: number, context: TaskContext): Uint8Array {
   return value;
 }
 
-export async function runEcho(text: string, { signal }: TaskContext): Promise<string> {
+export async function runEcho(text: string, { signal }: StreamContext): Promise<string> {
   return runOrThrow('/bin/echo', [text], { signal });
 }

@@ -3,7 +3,7 @@ import { cancelledError } from '../../base/index.ts';
 import { toPlainError } from './error-transfer.ts';
 import { IdleMemory } from './idle-memory.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
-import type { TaskContext } from './pool.ts';
+import type { StreamContext } from './task.ts';
 
 /** What runs in each thread of a pool: tasks, each a named function of a module. */
 if (parentPort === null) throw new Error('this module runs in a worker thread only');
@@ -24,7 +24,7 @@ async function runTask(task: ToWorker & { kind: 'run' }): Promise<void> {
   const transfers: Transferable[] = [];
   const send = (message: FromWorker, transfer: readonly Transferable[] = []) =>
     port.postMessage(message, [...transfer]);
-  const context: TaskContext = {
+  const context: StreamContext = {
     signal: controller.signal,
     aborted: () => Atomics.load(flag, 0) !== 0,
     throwIfAborted: () => {

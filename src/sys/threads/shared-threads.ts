@@ -2,8 +2,8 @@ import { type ResourceLimits, type Transferable, Worker } from 'node:worker_thre
 import { CodedError, cancelledError } from '../../base/index.ts';
 import { fromPlainError, type PlainError } from './error-transfer.ts';
 import { THREAD_NODE_OPTIONS } from './node-options.ts';
-import { crashError } from './pool.ts';
 import { siblingModule } from './sibling-module.ts';
+import { crashError } from './task-threads.ts';
 
 export type ToSharedThread =
   | { readonly t: 'open' | 'close'; readonly lane: number }

@@ -1,7 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { AbortOptions } from '../../base/index.ts';
-import { toCodedError } from '../../base/index.ts';
 
 export type { MessagePort };
 
@@ -10,69 +9,8 @@ type Down = { readonly chunk: Uint8Array } | { readonly done: true } | { readonl
 /** Bytes on their way between the threads at most. */
 const CREDIT = 4 << 20;
 
-/**
- * Feeds a stream to a worker over a message port with bounded memory. Give `port` to the task as a transferred argument; `pump` settles when the
- * stream is read to its end, or rejects with its failure, or when the worker stops reading.
- */
-export function streamToPort(
-  stream: ReadableStream<Uint8Array>,
-  { signal }: AbortOptions,
-): { readonly port: MessagePort; readonly pump: Promise<void>; close(): void } {
-  const { port1, port2 } = new MessageChannel();
-  let outstanding = 0;
-  let closed = false;
-  let wake: (() => void) | undefined;
-  port1.on('message', (bytes: number) => {
-    outstanding -= bytes;
-    wake?.();
-  });
-  port1.on('close', () => {
-    closed = true;
-    wake?.();
-  });
-  const send = (message: Down) => port1.postMessage(message);
-  const reader = stream.getReader();
-  const pump = (async () => {
-    const stop = () => void reader.cancel(signal.reason).catch(() => {});
-    signal.addEventListener('abort', stop, { once: true });
-    try {
-      while (!closed) {
-        const { done, value } = await reader.read();
-        signal.throwIfAborted();
-        if (done) {
-          send({ done: true });
-          return;
-        }
-        outstanding += value.length;
-        send({ chunk: value });
-        while (outstanding > CREDIT && !closed) {
-          const { promise, resolve } = Promise.withResolvers<void>();
-          wake = resolve;
-          await promise;
-        }
-      }
-    } catch (error) {
-      if (!closed) send({ failure: toCodedError(error).message });
-      throw error;
-    } finally {
-      signal.removeEventListener('abort', stop);
-    }
-  })();
-  pump.catch(() => {});
-  return {
-    port: port2,
-    pump,
-    close: () => {
-      closed = true;
-      wake?.();
-      void reader.cancel().catch(() => {});
-      port1.close();
-    },
-  };
-}
-
-/** The worker's end. */
-export async function* readPort(port: MessagePort): AsyncGenerator<Uint8Array> {
+/** What comes out of a port into which {@link writePort} writes. */
+async function* readPort(port: MessagePort): AsyncGenerator<Uint8Array> {
   const queue: Down[] = [];
   let wake: (() => void) | undefined;
   port.on('message', (message: Down) => {

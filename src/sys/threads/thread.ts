@@ -1,8 +1,8 @@
 import { type ResourceLimits, type Transferable, Worker } from 'node:worker_threads';
 import { fromPlainError, type PlainError } from './error-transfer.ts';
 import { THREAD_NODE_OPTIONS } from './node-options.ts';
-import { crashError } from './pool.ts';
 import { siblingModule } from './sibling-module.ts';
+import { crashError } from './task-threads.ts';
 
 export interface ThreadToWorker {
   readonly message: unknown;

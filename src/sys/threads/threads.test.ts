@@ -1,10 +1,13 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import { cancelledError, neverAborted } from '../../base/index.ts';
-import { createPools, WorkerPool } from './pool.ts';
+import { createPools, StreamPool, WorkerPool } from './pool.ts';
 import { siblingModule } from './sibling-module.ts';
+import { streamTasksOf, tasksOf } from './task.ts';
 import { startThread } from './thread.ts';
 
-const tasks = siblingModule(import.meta.url, '../testdata/tasks');
+const module = siblingModule(import.meta.url, '../testdata/tasks');
+const task = tasksOf<typeof import('../testdata/tasks.ts')>(module);
+const streamTask = streamTasksOf<typeof import('../testdata/tasks.ts')>(module);
 const signal = neverAborted;
 const pool = new WorkerPool({ name: 'test', threads: 2, abortGraceMs: 200 });
 afterAll(() => pool.close());
@@ -16,44 +19,43 @@ test('a sibling module keeps the extension of its caller', () => {
 
 describe('a worker pool', () => {
   test('runs more tasks than it has threads', async () => {
-    const results = await Promise.all(
-      Array.from({ length: 50 }, (_, at) => pool.run<number>({ module: tasks, fn: 'double' }, at, { signal })),
-    );
+    const results = await Promise.all(Array.from({ length: 50 }, (_, at) => pool.run(task('double'), at, { signal })));
     expect(results).toEqual(Array.from({ length: 50 }, (_, at) => at * 2));
   });
 
   test('a task may start processes: they are reaped where no signals come', async () => {
+    await using streams = new StreamPool({ name: 'streams' });
     const texts = Array.from({ length: 20 }, (_, at) => `text ${at}`);
-    const said = await Promise.all(texts.map((text) => pool.run({ module: tasks, fn: 'runEcho' }, text, { signal })));
+    const said = await Promise.all(texts.map((text) => streams.run(streamTask('runEcho'), text, { signal })));
     expect(said).toEqual(texts.map((text) => `${text}\n`));
   });
 
-  test('may have threads that many waiting tasks share', async () => {
-    await using streams = new WorkerPool({ name: 'streams', threads: 1, tasksPerThread: Infinity });
+  test('of streams has one thread that many waiting tasks share', async () => {
+    await using streams = new StreamPool({ name: 'streams' });
     const controllers = Array.from({ length: 50 }, () => new AbortController());
     const begun = controllers.map(() => Promise.withResolvers<void>());
     const running = controllers.map(({ signal }, at) =>
-      streams.run({ module: tasks, fn: 'waitForAbort' }, undefined, { signal, onMessage: () => begun[at]?.resolve() }),
+      streams.run(streamTask('waitForAbort'), undefined, { signal, onMessage: () => begun[at]?.resolve() }),
     );
     await Promise.all(begun.map(({ promise }) => promise));
-    expect(await streams.run({ module: tasks, fn: 'double' }, 21, { signal })).toBe(42);
+    expect(await streams.run(streamTask('double'), 21, { signal })).toBe(42);
     controllers[7]?.abort(cancelledError('only this'));
     await expect(running[7]).rejects.toThrow('only this');
     const others = running.filter((_, at) => at !== 7);
-    const first = await Promise.race([...others, streams.run({ module: tasks, fn: 'double' }, 1, { signal })]);
+    const first = await Promise.race([...others, streams.run(streamTask('double'), 1, { signal })]);
     expect(first).toBe(2);
-    const crashing = streams.run({ module: tasks, fn: 'crash' }, undefined, { signal });
+    const crashing = streams.run(streamTask('crash'), undefined, { signal });
     for (const task of [crashing, ...others]) await expect(task).rejects.toMatchObject({ reason: 'SYS_THREAD_ENDED' });
   });
 
   test('moves results instead of copying them', async () => {
-    const value = await pool.run<Uint8Array>({ module: tasks, fn: 'bytes' }, 1 << 20, { signal });
+    const value = await pool.run(task('bytes'), 1 << 20, { signal });
     expect(value.length).toBe(1 << 20);
     expect(value[99]).toBe(7);
   });
 
   test('keeps code, reason, hint and cause of an error', async () => {
-    const failed = pool.run({ module: tasks, fn: 'failCoded' }, undefined, { signal });
+    const failed = pool.run(task('failCoded'), undefined, { signal });
     await expect(failed).rejects.toMatchObject({
       name: 'CodedError',
       code: 'not_found',
@@ -65,37 +67,50 @@ describe('a worker pool', () => {
   });
 
   test('keeps errno, system call and path of an error', async () => {
-    const failed = pool.run({ module: tasks, fn: 'failErrno' }, undefined, { signal });
+    const failed = pool.run(task('failErrno'), undefined, { signal });
     await expect(failed).rejects.toMatchObject({ code: 'ENOENT', syscall: 'open', path: '/no/such/file' });
   });
 
   test('aborts a synchronous task through its flag, with the reason of the signal', async () => {
     const controller = new AbortController();
-    const running = pool.run({ module: tasks, fn: 'spin' }, undefined, { signal: controller.signal });
+    const running = pool.run(task('spin'), undefined, { signal: controller.signal });
     setTimeout(() => controller.abort(cancelledError('no longer wanted')), 50);
     await expect(running).rejects.toMatchObject({ code: 'cancelled', message: 'no longer wanted' });
   });
 
-  test('aborts an asynchronous task through its signal', async () => {
+  test('aborts a task that waits through its signal', async () => {
+    await using streams = new StreamPool({ name: 'streams' });
     const controller = new AbortController();
-    const running = pool.run({ module: tasks, fn: 'waitForAbort' }, undefined, {
+    const running = streams.run(streamTask('waitForAbort'), undefined, {
       signal: controller.signal,
       onMessage: (message) => message === 'waiting' && controller.abort(cancelledError()),
     });
     await expect(running).rejects.toMatchObject({ code: 'cancelled' });
   });
 
+  test('has no task that waits, by its types', async () => {
+    // @ts-expect-error -- it takes a signal, to wait with
+    expect(() => task('waitForAbort')).not.toThrow();
+    // @ts-expect-error -- nor one from elsewhere
+    const run = () => pool.run(streamTask('waitForAbort'), undefined, { signal });
+    // @ts-expect-error -- nor a port to wait at
+    const withPort = () => pool.run(task('double'), 1, { signal, transfer: [] });
+    // @ts-expect-error -- nor another argument than the task's own
+    const mistaken = () => pool.run(task('double'), 'two', { signal });
+    expect([run, withPort, mistaken]).toHaveLength(3);
+  });
+
   test('ends the thread of a task that does not listen, and replaces it', async () => {
     const controller = new AbortController();
-    const running = pool.run({ module: tasks, fn: 'spinDeaf' }, undefined, { signal: controller.signal });
+    const running = pool.run(task('spinDeaf'), undefined, { signal: controller.signal });
     setTimeout(() => controller.abort(cancelledError()), 20);
     await expect(running).rejects.toMatchObject({ code: 'cancelled' });
-    expect(await pool.run({ module: tasks, fn: 'double' }, 4, { signal })).toBe(8);
+    expect(await pool.run(task('double'), 4, { signal })).toBe(8);
   });
 
   test('a thread that dies takes only its own task with it', async () => {
-    const crashed = pool.run({ module: tasks, fn: 'crash' }, undefined, { signal });
-    const others = Array.from({ length: 10 }, (_, at) => pool.run({ module: tasks, fn: 'double' }, at, { signal }));
+    const crashed = pool.run(task('crash'), undefined, { signal });
+    const others = Array.from({ length: 10 }, (_, at) => pool.run(task('double'), at, { signal }));
     await expect(crashed).rejects.toMatchObject({ code: 'internal', reason: 'SYS_THREAD_ENDED' });
     expect(await Promise.all(others)).toHaveLength(10);
   });
@@ -103,52 +118,49 @@ describe('a worker pool', () => {
   test('one that waits for a place can be aborted before it starts', async () => {
     await using busy = new WorkerPool({ name: 'busy', threads: 1, abortGraceMs: 50 });
     const stop = new AbortController();
-    const first = busy.run({ module: tasks, fn: 'spin' }, undefined, { signal: stop.signal });
+    const first = busy.run(task('spin'), undefined, { signal: stop.signal });
     const controller = new AbortController();
-    const second = busy.run({ module: tasks, fn: 'double' }, 1, { signal: controller.signal });
+    const second = busy.run(task('double'), 1, { signal: controller.signal });
     controller.abort(cancelledError('gone'));
     await expect(second).rejects.toThrow('gone');
-    expect(busy.waiting).toBe(0);
+    expect(busy.places.waiting).toBe(0);
     stop.abort(cancelledError());
     await expect(first).rejects.toMatchObject({ code: 'cancelled' });
   });
 
-  test('many tasks of one queue keep nobody behind all of them', async () => {
+  test('many tasks of one build, or of one tenant, keep nobody behind all of them', async () => {
     await using busy = new WorkerPool({ name: 'busy', threads: 1, abortGraceMs: 50 });
     const stop = new AbortController();
-    const first = busy.run({ module: tasks, fn: 'spin' }, undefined, { signal: stop.signal });
+    const first = busy.run(task('spin'), undefined, { signal: stop.signal });
     const order: string[] = [];
-    const add = (queue: string | undefined, name: string, on = signal) =>
+    const add = (tenant: string, build: string, name: string) =>
       busy
-        .run({ module: tasks, fn: 'double' }, 1, { signal: on, queue })
+        .run(task('double'), 1, { signal, owner: { tenant, build } })
         .then(() => order.push(name))
         .catch(() => {});
-    const leaving = new AbortController();
     const all = [
-      ...Array.from({ length: 5 }, (_, n) => add('a', `a${n}`)),
-      add('gone', 'gone', leaving.signal),
-      ...['b0', 'b1'].map((name) => add('b', name)),
-      ...['x', 'y'].map((name) => add(undefined, name)),
+      ...Array.from({ length: 3 }, (_, n) => add('a', '1', `a1.${n}`)),
+      ...Array.from({ length: 2 }, (_, n) => add('a', '2', `a2.${n}`)),
+      ...['b0', 'b1'].map((name) => add('b', '1', name)),
     ];
-    leaving.abort(cancelledError());
-    expect(busy.waiting).toBe(9);
+    expect(busy.places).toMatchObject({ held: 1, waiting: 7 });
     stop.abort(cancelledError());
     await Promise.all([...all, expect(first).rejects.toMatchObject({ code: 'cancelled' })]);
-    expect(order).toEqual(['a0', 'b0', 'x', 'y', 'a1', 'b1', 'a2', 'a3', 'a4']);
-    expect(busy.waiting).toBe(0);
+    expect(order).toEqual(['a1.0', 'b0', 'a2.0', 'b1', 'a1.1', 'a2.1', 'a1.2']);
+    expect(busy.places).toMatchObject({ held: 0, waiting: 0 });
   });
 
   test('an abort in the very turn that gives a task its place is heard', async () => {
     const controller = new AbortController();
-    const running = pool.run({ module: tasks, fn: 'spin' }, undefined, { signal: controller.signal });
+    const running = pool.run(task('spin'), undefined, { signal: controller.signal });
     controller.abort(cancelledError('at once'));
     await expect(running).rejects.toThrow('at once');
   });
 
   test('closing rejects what runs', async () => {
     const pools = createPools({ short: 1, bulk: 1 });
-    const running = pools.bulk.run({ module: tasks, fn: 'spin' }, undefined, { signal });
-    expect(await pools.short.run({ module: tasks, fn: 'double' }, 2, { signal })).toBe(4);
+    const running = pools.bulk.run(task('spin'), undefined, { signal });
+    expect(await pools.short.run(task('double'), 2, { signal })).toBe(4);
     const rejected = expect(running).rejects.toMatchObject({ code: 'cancelled', reason: 'SYS_POOL_CLOSED' });
     await pools[Symbol.asyncDispose]();
     await rejected;

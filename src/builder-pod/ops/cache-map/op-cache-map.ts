@@ -32,8 +32,8 @@ export function bindCacheMap<T>(
       ...(content === undefined
         ? {}
         : {
-            contentDigest: (result, { signal, sessions, limits }) =>
-              hasher.checksum(refOf(result.value as T), content, { signal, sessions, limits }),
+            contentDigest: (result, { signal, owner, sessions, limits }) =>
+              hasher.checksum(refOf(result.value as T), content, { signal, owner, sessions, limits }),
           }),
     })),
   };

@@ -1,4 +1,11 @@
-import { type Afterwork, CodedError, newId, type Platform, type Semaphore } from '../../../base/index.ts';
+import {
+  type Afterwork,
+  CodedError,
+  newId,
+  type Places,
+  type Platform,
+  type WorkOptions,
+} from '../../../base/index.ts';
 import type { ContentHasher } from '../../../cache/contenthash/index.ts';
 import type { ImmutableRef, RefManager } from '../../../cache/ports.ts';
 import type { ExecOp, LinuxResources } from '../../../llb/index.ts';
@@ -22,8 +29,8 @@ export interface ExecOpOptions {
   readonly executor: Executor;
   readonly afterwork: Afterwork;
   readonly secrets: SourceSecrets;
-  /** How many steps run at once; absent, there is no limit. */
-  readonly places?: Semaphore | undefined;
+  /** Of the processes of steps; absent, there is no limit. */
+  readonly places?: Places | undefined;
   readonly resultOf: (ref: ImmutableRef) => Result<ImmutableRef>;
   readonly hasher: ContentHasher;
   /** From the vertex's metadata: limits that are no part of keys. */
@@ -86,13 +93,11 @@ async function runHolding(
     (stream, data, audience) => context.progress.log(stream, data, audience),
     options.logLimits ?? DEFAULT_LOG_LIMITS,
   );
-  // Last: a step that waits for a client, a registry or a locked cache keeps no other from running.
-  using _place = await options.places?.acquire({ signal });
   const meta = { ...exec.meta, env: [...exec.meta.env, ...secretEnv] };
   const { network, security } = exec;
   const container = stack.use(
     options.executor.container({
-      ...{ id: newId(), root, mounts, meta, network, security, limits: context.limits() },
+      ...{ id: newId(), root, mounts, meta, network, security, limits: context.limits(), owner: context.owner },
       ...(options.resources === undefined ? {} : { resources: options.resources }),
     }),
   );
@@ -101,7 +106,7 @@ async function runHolding(
     stderr: (chunk: Uint8Array) => log.write(2, chunk),
   };
   try {
-    await runProcess(container, { meta, ...output }, { signal });
+    await runProcess(container, { meta, ...output }, { signal, places: options.places });
   } catch (error) {
     if (error instanceof ExecError) log.flushTail();
     throw error;
@@ -109,19 +114,21 @@ async function runHolding(
   // What it wrote is whole only when nothing has it mounted.
   await container[Symbol.asyncDispose]();
   // Awaited here: what is returned unawaited would come after the releases.
-  return await commitAll(outputs, signal, options.resultOf);
+  return await commitAll(outputs, context, options.resultOf);
 }
 
 /** All or none: what was committed before a failure is released again. */
 async function commitAll(
   outputs: readonly Output[],
-  signal: AbortSignal,
+  { signal, owner }: WorkOptions,
   resultOf: ExecOpOptions['resultOf'],
 ): Promise<readonly Result<ImmutableRef>[]> {
   const results: Result<ImmutableRef>[] = [];
   try {
     for (const output of outputs) {
-      results.push(resultOf(output.kind === 'passed' ? output.ref.clone() : await output.ref.commit({ signal })));
+      results.push(
+        resultOf(output.kind === 'passed' ? output.ref.clone() : await output.ref.commit({ signal, owner })),
+      );
     }
     return results;
   } catch (error) {

@@ -5,8 +5,8 @@ import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Afterwork, cancelledError, neverAborted, newId, Semaphore } from '../../../base/index.ts';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { Afterwork, cancelledError, neverAborted, newId, Places, type WorkOwner } from '../../../base/index.ts';
 import { ContentHasher } from '../../../cache/contenthash/index.ts';
 import type { ImmutableRef } from '../../../cache/ports.ts';
 import { refResult } from '../../../cache/refs/index.ts';
@@ -72,24 +72,37 @@ interface Run {
   readonly secrets?: SourceSecrets;
   readonly signal?: AbortSignal;
   readonly onLog?: (text: string) => unknown;
-  readonly places?: Semaphore;
+  readonly places?: Places;
+  readonly owner?: WorkOwner;
   readonly on?: Executor;
 }
 
 async function sh(
   script: string,
-  { mounts = [], exec = {}, inputs = [], secrets = noSecrets, signal = neverAborted, onLog, places, on }: Run = {},
+  {
+    mounts = [],
+    exec = {},
+    inputs = [],
+    secrets = noSecrets,
+    signal = neverAborted,
+    onLog,
+    places,
+    owner,
+    on,
+  }: Run = {},
 ) {
   let log = '';
   const context: OpContext = {
     signal,
+    owner,
     sessions: () => ['s1'],
     limits: () => ({}),
     scope: 'test',
     progress: {
       status: () => {},
       warn: () => {},
-      log: (_, data) => {
+      log: (_, data, audience) => {
+        if (audience === 'records') return;
         log += Buffer.from(data).toString();
         onLog?.(Buffer.from(data).toString());
       },
@@ -148,8 +161,40 @@ test('a chain of steps builds upon what was committed', async () => {
   await release([...first.results, ...second.results]);
 });
 
+test('fifty builds of one tenant keep a step of another waiting for about one turn, and what is cancelled while it waits leaves nothing', async () => {
+  const places = new Places(1);
+  const id = newId();
+  const common = mount('/common', -1, { type: 'cache', cache: { id, sharing: 'shared' } });
+  const order: string[] = [];
+  const begun = Promise.withResolvers<unknown>();
+  const step = (tenant: string, build: string, script: string, signal = neverAborted) =>
+    sh(script, {
+      ...{ places, mounts: [common], signal, owner: { tenant, build } },
+      onLog: (text) => {
+        order.push(text.trim());
+        begun.resolve(text);
+      },
+    });
+  const holding = step('a', 'first', 'echo holding; until [ -e /common/go ]; do sleep 0.05; done');
+  await begun.promise;
+  const enough = new AbortController();
+  const many = Array.from({ length: 50 }, (_, n) => step('a', `${n}`, `echo a${n}`, enough.signal));
+  const all = Promise.allSettled(many);
+  await vi.waitFor(() => expect(places.waiting).toBe(50), { timeout: 120_000 });
+  const other = step('b', 'small', 'echo b');
+  await vi.waitFor(() => expect(places.waiting).toBe(51), { timeout: 60_000 });
+  await release((await sh('touch /common/go', { mounts: [common] })).results);
+  await release((await holding).results);
+  await release((await other).results);
+  expect(order.slice(0, 3).toSorted()).toEqual(['a0', 'b', 'holding']);
+  enough.abort(cancelledError());
+  for (const one of await all) if (one.status === 'fulfilled') await release(one.value.results);
+  await afterwork.settled();
+  expect(places).toMatchObject({ held: 0, waiting: 0 });
+});
+
 test('a step that waits for a client, or for a locked cache, takes no place from others', async () => {
-  const places = new Semaphore(2);
+  const places = new Places(2);
   const asked = Promise.withResolvers<void>();
   const answer = Promise.withResolvers<Uint8Array>();
   const secrets = {

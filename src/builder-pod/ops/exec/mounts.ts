@@ -148,6 +148,7 @@ async function bindOf(
   if (input?.lazy) await input.mounts(refOptions);
   const ref = await refs.create(input, {
     signal: context.signal,
+    owner: refOptions.owner,
     description: `mount ${mount.dest} from ${stepOf(exec)}`.slice(0, MAX_DESCRIPTION),
     scope: context.scope,
   });
@@ -202,6 +203,7 @@ class CacheMounts {
           { scope: context.scope, key, sharing },
           {
             signal: context.signal,
+            owner: refOptions.owner,
             description: describe(mount, step),
             recordType: 'exec.cachemount',
             ...(parent === undefined ? {} : { parent }),

@@ -5,11 +5,10 @@ import type { ImmutableRef, Mounted, MutableRef, RefManager, RefOptions } from '
 import type { ChownOpt, FileAction, FileCopy, FileOp } from '../../../llb/index.ts';
 import { extractArchive, type UnpackLimits, unpackLimitsFor } from '../../../oci/layers/index.ts';
 import type { Op, OpContext, Result } from '../../../solver/ports.ts';
-import { siblingModule, type WorkerPool } from '../../../sys/index.ts';
+import { siblingModule, type Task, tasksOf, type WorkerPool } from '../../../sys/index.ts';
 import { bindCacheMap, fileCacheMap } from '../cache-map/index.ts';
 import { refOptionsOf } from '../ref-options.ts';
-import type { FileTaskArgs, UnpackCandidate } from './file-task.ts';
-import type { Ids } from './owner.ts';
+import type { FileTaskArgs } from './file-task.ts';
 
 export interface FileOpOptions {
   readonly refs: RefManager;
@@ -24,7 +23,7 @@ export interface FileOpOptions {
   readonly name: string;
 }
 
-const module = siblingModule(import.meta.url, './file-task');
+const task = tasksOf<typeof import('./file-task.ts')>(siblingModule(import.meta.url, './file-task'));
 
 /** The file op: copies, files, directories, removals, symlinks, without a container. A result for each action with an output. */
 export function fileOp(file: FileOp, inputCount: number, options: FileOpOptions): Op<ImmutableRef> {
@@ -104,16 +103,16 @@ class FileRun implements AsyncDisposable {
       ...(owner?.group && 'name' in owner.group ? { groupRoot: await mount(owner.group.input) } : {}),
     };
     if (body.kind === 'copy' && body.copy.attemptUnpack) await this.#unpack(args, body.copy);
-    else await this.#task('fileAction', args);
+    else await this.#do(task('fileAction'), args);
   }
 
   /** Archives are unpacked, all else is copied. */
   async #unpack(args: FileTaskArgs, copy: FileCopy): Promise<void> {
     const source = args.source!;
-    const candidates = await this.#task<UnpackCandidate[]>('unpackCandidates', { source, copy });
+    const candidates = await this.#do(task('unpackCandidates'), { source, copy });
     for (const { path, archive } of candidates) {
       if (archive !== undefined && (await this.#extract(path, join(source, archive), args))) continue;
-      await this.#task('fileAction', { ...args, paths: [path] });
+      await this.#do(task('fileAction'), { ...args, paths: [path] });
     }
   }
 
@@ -121,14 +120,13 @@ class FileRun implements AsyncDisposable {
   async #extract(path: string, archive: string, args: FileTaskArgs): Promise<boolean> {
     const { pool, tempDirectory, unpackLimits } = this.#options;
     const limits = unpackLimitsFor(this.#context.limits(), unpackLimits);
-    const { signal } = this.#context;
-    const queue = this.#context.sessions()[0];
+    const { signal, owner } = this.#context;
     const target = async () => {
-      const { directory, owner } = await this.#task<{ directory: string; owner?: Ids }>('prepareUnpack', args);
-      return { directory: join(args.target, directory), owner };
+      const { directory, owner: ids } = await this.#do(task('prepareUnpack'), args);
+      return { directory: join(args.target, directory), owner: ids };
     };
     try {
-      return await extractArchive(pool, { archive, target, tempDirectory, limits, signal, queue });
+      return await extractArchive(pool, { archive, target, tempDirectory, limits, signal, owner });
     } catch (error) {
       signal.throwIfAborted();
       throw annotate(error, path.replace(/^\//, ''));
@@ -137,7 +135,6 @@ class FileRun implements AsyncDisposable {
 
   /** What the action writes to: the action before goes on where nobody else needs its result, else a new ref on top. */
   async #target(index: number, { input }: FileAction): Promise<Work> {
-    const { signal } = this.#context;
     const before = input - this.#inputs.length;
     const going = this.#work.get(before);
     if (before >= 0 && going && !this.#neededElsewhere(before, index)) {
@@ -151,7 +148,7 @@ class FileRun implements AsyncDisposable {
       scope: this.#context.scope,
     });
     try {
-      return { ref, mounted: await ref.mount({ signal }) };
+      return { ref, mounted: await ref.mount(this.#context) };
     } catch (error) {
       await ref.release();
       throw error;
@@ -180,16 +177,16 @@ class FileRun implements AsyncDisposable {
     const work = this.#work.get(action);
     if (!work) throw new CodedError('invalid_argument', `result of file action ${action} is not there`);
     await work.mounted[Symbol.asyncDispose]();
-    const ref = await work.ref.commit({ signal: this.#context.signal });
+    const ref = await work.ref.commit(this.#context);
     this.#work.delete(action);
     this.#committed.set(action, ref);
     return ref;
   }
 
-  #task<R>(fn: string, args: unknown): Promise<R> {
-    const { signal, progress } = this.#context;
+  #do<A, R>(task: Task<A, R>, args: NoInfer<A>): Promise<R> {
+    const { signal, owner, progress } = this.#context;
     const onMessage = (warning: unknown) => progress.warn({ level: 1, short: String(warning) });
-    return this.#options.pool.run<R>({ module, fn }, args, { signal, queue: this.#context.sessions()[0], onMessage });
+    return this.#options.pool.run(task, args, { signal, owner, onMessage });
   }
 
   /** Drops what was not handed out. */

@@ -1,6 +1,6 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { AbortOptions, OutboundSettings } from '../../../base/index.ts';
+import type { AbortOptions, OutboundSettings, WorkOptions } from '../../../base/index.ts';
 import { makeScratch, run, type Scratch, type WorkerPool } from '../../../sys/index.ts';
 import { gitError } from './remote.ts';
 
@@ -55,7 +55,7 @@ export class Git implements AsyncDisposable {
     this.#options = options;
   }
 
-  static async open(access: GitAccess, options: AbortOptions & { readonly pool: WorkerPool }): Promise<Git> {
+  static async open(access: GitAccess, options: WorkOptions & { readonly pool: WorkerPool }): Promise<Git> {
     const files = access.knownHosts === undefined ? {} : { known_hosts: access.knownHosts };
     const home = await makeScratch(options.pool, { parent: tmpdir(), prefix: 'slipway-git-', files }, options);
     return new Git(home, access, options);

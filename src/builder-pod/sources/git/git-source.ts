@@ -115,7 +115,7 @@ class GitSource implements SourceInstance {
   }
 
   async snapshot(context: OpContext): Promise<ImmutableRef> {
-    const { signal, scope } = context;
+    const { signal, owner, scope } = context;
     const { refs, upkeep } = this.#options;
     const { url } = this.#remote;
     const resolved = await this.#resolve(context);
@@ -127,11 +127,11 @@ class GitSource implements SourceInstance {
     try {
       const mirror = await refs.openNamed(
         { scope, key: mirrorKey(url), sharing: 'locked' },
-        { signal, description: `git mirror of ${url}`, recordType: 'regular' },
+        { signal, owner, description: `git mirror of ${url}`, recordType: 'regular' },
       );
       await using _held = { [Symbol.asyncDispose]: () => mirror.release() };
       await mirror.keep();
-      await using store = await mirror.mount({ signal });
+      await using store = await mirror.mount(context);
       return await withMirror(git, store.root, sha256, async (gitDir) => {
         fetched = await fetchInto(git, gitDir, url, resolved);
         return await this.#checkout(git, gitDir, resolved, context);
@@ -145,17 +145,18 @@ class GitSource implements SourceInstance {
     git: Git,
     gitDir: string,
     resolved: ResolvedRef,
-    { signal, scope }: OpContext,
+    { signal, owner, scope }: OpContext,
   ): Promise<ImmutableRef> {
     const target = await this.#options.refs.create(undefined, {
       signal,
+      owner,
       scope,
       description: `git snapshot of ${this.#remote.url}#${this.#ref}`,
       recordType: 'source.git.checkout',
     });
     try {
       {
-        await using files = await target.mount({ signal });
+        await using files = await target.mount({ signal, owner });
         await checkout(git, gitDir, files.root, {
           signal,
           url: this.#remote.url,
@@ -166,7 +167,7 @@ class GitSource implements SourceInstance {
           commitTimes: this.#mtime === 'commit',
         });
       }
-      return await target.commit({ signal });
+      return await target.commit({ signal, owner });
     } catch (error) {
       await target.release();
       throw error;
@@ -175,7 +176,7 @@ class GitSource implements SourceInstance {
 
   /** git with the credentials of the builds that want this source. */
   async #open(context: OpContext): Promise<{ readonly git: Git } & AsyncDisposable> {
-    const { signal } = context;
+    const { signal, owner } = context;
     await using stack = new AsyncDisposableStack();
     const header = await this.#authorization(context);
     const agentId = this.#attrs['git.mountsshsock'] || (this.#remote.scheme === 'ssh' ? 'default' : '');
@@ -195,7 +196,7 @@ class GitSource implements SourceInstance {
       ...(knownHosts ? { knownHosts } : {}),
       ...(agent === undefined ? {} : { agentSocket: agent.path }),
     };
-    const git = stack.use(await Git.open(access, { signal, pool: this.#options.pool }));
+    const git = stack.use(await Git.open(access, { signal, owner, pool: this.#options.pool }));
     const owned = stack.move();
     return { git, [Symbol.asyncDispose]: () => owned.disposeAsync() };
   }

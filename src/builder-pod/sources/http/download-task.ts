@@ -19,7 +19,7 @@ import { pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { CodedError, type Digest, type ProxySettings, requestWords, transportWords } from '../../../base/index.ts';
 import { OutboundAgents } from '../../../base/outbound-agents.ts';
-import type { TaskContext } from '../../../sys/index.ts';
+import type { StreamContext } from '../../../sys/index.ts';
 import { fileNameOf } from './file-name.ts';
 
 export interface DownloadArgs {
@@ -71,7 +71,7 @@ interface Answer {
  * Task of the streams pool: GET into a file, hashed on the way. Posts the bytes so far after every megabyte. A file that is known is asked for by HEAD first, since
  * some servers send ETags and yet answer each GET in full; only then by GET with the condition.
  */
-export async function download(args: DownloadArgs, context: TaskContext): Promise<DownloadResult> {
+export async function download(args: DownloadArgs, context: StreamContext): Promise<DownloadResult> {
   const { etag } = args;
   if (etag !== undefined && (await isUnchanged({ method: 'HEAD', etag }, args, context)))
     return { status: 'unchanged' };
@@ -85,7 +85,7 @@ export async function download(args: DownloadArgs, context: TaskContext): Promis
 }
 
 /** Whatever goes wrong, and servers refuse HEAD in many ways, GET tells. */
-async function isUnchanged(head: Ask & { etag: string }, args: DownloadArgs, context: TaskContext): Promise<boolean> {
+async function isUnchanged(head: Ask & { etag: string }, args: DownloadArgs, context: StreamContext): Promise<boolean> {
   try {
     const { response } = await ask(head, args, context);
     response.destroy();
@@ -108,7 +108,7 @@ function plainEtag(etag: string | undefined): string | undefined {
 }
 
 /** Follows redirects, as many as Go's client does. */
-async function ask(what: Ask, args: DownloadArgs, context: TaskContext): Promise<Answer> {
+async function ask(what: Ask, args: DownloadArgs, context: StreamContext): Promise<Answer> {
   const first = new URL(args.url);
   let url = first;
   const failed = (asked: string, fault: string) =>
@@ -154,7 +154,7 @@ function mayHaveCredentials(first: URL, url: URL): boolean {
   return url.host === first.host;
 }
 
-async function request(url: URL, what: Ask, args: DownloadArgs, { signal }: TaskContext): Promise<IncomingMessage> {
+async function request(url: URL, what: Ask, args: DownloadArgs, { signal }: StreamContext): Promise<IncomingMessage> {
   // Servers make ETags of what they would send, so HEAD names the same encodings as GET.
   const headers: Record<string, string> = { 'user-agent': USER_AGENT, 'accept-encoding': 'gzip', ...args.headers };
   if (args.authorization !== undefined && mayHaveCredentials(new URL(args.url), url))
@@ -217,7 +217,7 @@ async function save(
   response: IncomingMessage,
   url: URL,
   args: DownloadArgs,
-  context: TaskContext,
+  context: StreamContext,
 ): Promise<DownloadResult> {
   const status = response.statusCode ?? 0;
   if (status < 200 || status >= 400 || status === 304) {

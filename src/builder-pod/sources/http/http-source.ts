@@ -12,7 +12,7 @@ import {
 } from '../../../base/index.ts';
 import type { ImmutableRef, MutableRef, RefManager } from '../../../cache/ports.ts';
 import type { OpContext } from '../../../solver/ports.ts';
-import { siblingModule, type WorkerPool } from '../../../sys/index.ts';
+import { type StreamPool, siblingModule, streamTasksOf } from '../../../sys/index.ts';
 import {
   numberAttr,
   type SourceDescription,
@@ -31,7 +31,7 @@ export interface HttpSourceOptions {
   /** Direct when absent. */
   readonly proxies?: ProxySettings;
   /** Where downloads are received, hashed and written: many wait in it at once. */
-  readonly pool: WorkerPool;
+  readonly pool: StreamPool;
   /** Bytes of one file, 16 GiB when absent. */
   readonly maxBytes?: number;
   /** A download on which nothing moves for so long is given up, in ms; 60,000 when absent. */
@@ -52,7 +52,7 @@ interface Known extends Answer {
 }
 
 const MAX_KNOWN = 1000;
-const TASK = { module: siblingModule(import.meta.url, './download-task'), fn: 'download' };
+const task = streamTasksOf<typeof import('./download-task.ts')>(siblingModule(import.meta.url, './download-task'));
 const PLAIN_HEADERS = ['accept', 'user-agent'];
 
 /** `http://` and `https://`: a file. Answers with an ETag are remembered while the process lives, and asked about before they are fetched again. */
@@ -167,7 +167,7 @@ class HttpSource implements SourceInstance {
 
   /** Downloads, or finds unchanged. */
   async #fetch(context: OpContext): Promise<ImmutableRef> {
-    const { signal, scope } = context;
+    const { signal, owner, scope } = context;
     const { refs } = this.#options;
     const id = digestOf(
       goJson([
@@ -188,6 +188,7 @@ class HttpSource implements SourceInstance {
     try {
       target = await refs.create(undefined, {
         signal,
+        owner,
         scope,
         description: `http url ${this.#shown}`,
         recordType: 'regular',
@@ -197,7 +198,7 @@ class HttpSource implements SourceInstance {
         await target.release();
         return this.#accept(known as Known, earlier as ImmutableRef);
       }
-      const ref = await target.commit({ signal });
+      const ref = await target.commit(context);
       await earlier?.release();
       const answer = { filename: result.filename, digest: result.digest, lastModified: result.lastModified };
       if (result.etag !== undefined && this.#checksum === undefined) {
@@ -219,7 +220,7 @@ class HttpSource implements SourceInstance {
 
   async #download(target: MutableRef, etag: string | undefined, context: OpContext): Promise<DownloadResult> {
     const authorization = await this.#authorization(context);
-    await using mounted = await target.mount({ signal: context.signal });
+    await using mounted = await target.mount(context);
     const args: DownloadArgs = {
       url: withoutUser(this.#url),
       headers: Object.fromEntries(this.#headers.map(({ Name, Value }) => [Name, Value])),
@@ -235,7 +236,7 @@ class HttpSource implements SourceInstance {
       ...(etag === undefined ? {} : { etag }),
     };
     const started = Date.now();
-    return await this.#options.pool.run<DownloadResult>(TASK, args, {
+    return await this.#options.pool.run(task('download'), args, {
       signal: context.signal,
       onMessage: (message) => {
         const { current, total } = message as { current: number; total: number };

@@ -98,6 +98,7 @@ class ImageSource implements SourceInstance {
     const pinned = reference.includes('@') ? reference : `${reference}@${root.digest}`;
     return await refs.fromLayers(this.#layerLimit === undefined ? layers : layers.slice(0, this.#layerLimit), {
       signal: context.signal,
+      owner: context.owner,
       places: [{ kind: 'registry', host: domain, repository: path }],
       description: `pulled from ${pinned}`,
       scope: context.scope,

@@ -1,4 +1,4 @@
-import { type AbortOptions, type Afterwork, CodedError } from '../../../base/index.ts';
+import { type AbortOptions, type Afterwork, CodedError, type WorkOptions } from '../../../base/index.ts';
 import { FileSync, type ReceiveProgress, type Session, type SessionRegistry } from '../../../builder-api/index.ts';
 import type { ContentHasher } from '../../../cache/contenthash/index.ts';
 import type { ImmutableRef, MutableRef, RefManager } from '../../../cache/ports.ts';
@@ -26,7 +26,7 @@ export interface LocalStates {
 /** Where content trees of refs are kept ({@link ContentHasher}). */
 export type ContentTrees = Pick<ContentHasher, 'treeOf' | 'setTree'>;
 
-export interface ReceiveLocalOptions extends AbortOptions {
+export interface ReceiveLocalOptions extends WorkOptions {
   readonly scope: string;
   readonly sessions: () => readonly string[];
   readonly progress: VertexProgress;
@@ -77,18 +77,18 @@ export class LocalReceiver {
           hint: `give it one, e.g. --local ${source.name}=.`,
         },
       );
-    const { scope, signal } = options;
+    const { scope, signal, owner } = options;
     const key = sharedKeyOf(source, session);
     const base = await this.#base(scope, key);
     const depth = base === undefined ? 0 : Number(base.getMetadata(DEPTH_KEY) ?? 0);
     const description = `local source for ${source.name}`;
     const mutable = await this.#refs
-      .create(base, { signal, description, recordType: 'source.local', scope })
+      .create(base, { signal, owner, description, recordType: 'source.local', scope })
       .catch((error: unknown) => giveUp(base, error, options));
     let received: ReceivedDirectory;
     try {
       await using stack = new AsyncDisposableStack();
-      const mounted = stack.use(await mutable.mount({ signal }));
+      const mounted = stack.use(await mutable.mount(options));
       received = await this.#transfer(session, source, mounted.root, base, options);
       if (base !== undefined && received.progress.changes === 0) {
         const rest = stack.move();
@@ -103,7 +103,7 @@ export class LocalReceiver {
       return await giveUp(base, error, options);
     }
     await base?.release();
-    const state = await this.#commit(mutable, { signal });
+    const state = await this.#commit(mutable, options);
     try {
       state.setMetadata(DEPTH_KEY, String(depth + 1));
       if (received.tree !== undefined) this.#trees?.setTree(state, received.tree);

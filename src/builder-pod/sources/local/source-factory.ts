@@ -22,6 +22,7 @@ export function localSourceFactory(receiver: LocalReceiver): SourceFactory {
           sessions: () => context.sessions(),
           progress: context.progress,
           signal: context.signal,
+          owner: context.owner,
         }),
     };
   };

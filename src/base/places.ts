@@ -1,0 +1,103 @@
+import { CodedError } from './errors.ts';
+import { FairQueue, HOUSE, type WorkOwner } from './fair-queue.ts';
+import type { AbortOptions } from './signals.ts';
+
+/** What work takes that may have to wait for a place. */
+export interface WorkOptions extends AbortOptions {
+  /** For whom it is; the builder itself when left out. */
+  readonly owner?: WorkOwner | undefined;
+}
+
+/**
+ * What computes by itself, in a thread or process of its own, until `ended` settles. It is the claim of whoever makes one that it waits for nothing outside, so only what starts
+ * threads and processes makes them (a test holds that).
+ */
+export interface Computation {
+  readonly computes: true;
+  readonly ended: Promise<unknown>;
+}
+
+/** More of one tenant than its largest graphs can ask for is a fault. */
+const MAX_WAITING = 250_000;
+
+/**
+ * How much may compute at once. A place is never in anybody's hands: it comes with the beginning of a {@link Computation}, which is one synchronous call and so cannot wait, and goes
+ * with its end. While none is free requests are queued, and served as a {@link FairQueue} says.
+ */
+export class Places {
+  readonly capacity: number;
+  #held = 0;
+  readonly #waiting = new FairQueue<() => void>();
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+  }
+
+  /** How many are held. */
+  get held(): number {
+    return this.#held;
+  }
+
+  /** How many wait for one. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /**
+   * Begins a computation as soon as there is a place for it. Rejects with the signal's reason if that fires before; once it has begun, the signal is the computation's own business.
+   * What `begin` throws is the caller's.
+   */
+  async start<C extends Computation>({ owner = HOUSE, signal }: WorkOptions, begin: () => C): Promise<C> {
+    signal.throwIfAborted();
+    if (this.#held < this.capacity && this.#waiting.size === 0)
+      try {
+        return this.#begin(begin);
+      } catch (error) {
+        this.#serve();
+        throw error;
+      }
+    if (this.#waiting.sizeOf(owner.tenant) >= MAX_WAITING)
+      throw CodedError.of('PLACES_FULL', `more than ${MAX_WAITING} pieces of work wait for a place`);
+    const { promise, resolve, reject } = Promise.withResolvers<C>();
+    // Begun in the very call that gives it the place: there is no moment between them in which an abort could be missed.
+    const leave = this.#waiting.push(owner, () => {
+      signal.removeEventListener('abort', onAbort);
+      try {
+        resolve(this.#begin(begin));
+      } catch (error) {
+        reject(error);
+      }
+    });
+    const onAbort = () => {
+      leave();
+      reject(signal.reason);
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    return await promise;
+  }
+
+  #begin<C extends Computation>(begin: () => C): C {
+    this.#held++;
+    let begun: C;
+    try {
+      begun = begin();
+    } catch (error) {
+      this.#held--;
+      throw error;
+    }
+    const end = () => {
+      this.#held--;
+      this.#serve();
+    };
+    begun.ended.then(end, end);
+    return begun;
+  }
+
+  #serve(): void {
+    while (this.#held < this.capacity) {
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
+      next();
+    }
+  }
+}

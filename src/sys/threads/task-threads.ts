@@ -1,0 +1,144 @@
+import { type ResourceLimits, type Transferable, Worker } from 'node:worker_threads';
+import { type AbortOptions, CodedError, type Computation } from '../../base/index.ts';
+import { fromPlainError } from './error-transfer.ts';
+import type { FromWorker, ToWorker } from './messages.ts';
+import { THREAD_NODE_OPTIONS } from './node-options.ts';
+import { siblingModule } from './sibling-module.ts';
+
+export interface TaskThreadsOptions {
+  /** For thread names and errors. */
+  readonly name: string;
+  readonly threads: number;
+  readonly resourceLimits?: ResourceLimits;
+  /** How long an aborted task may go on before its thread is ended; undefined where others share the thread. */
+  readonly abortGraceMs: number | undefined;
+}
+
+export interface TaskCall extends AbortOptions {
+  readonly transfer?: readonly Transferable[] | undefined;
+  readonly onMessage?: ((message: unknown) => void) | undefined;
+}
+
+/** A task under way. */
+export interface RunningTask<T> extends Computation {
+  /** Settles only once it truly ended; with the signal's reason where that has fired. */
+  readonly ended: Promise<T>;
+}
+
+interface Running {
+  readonly onMessage: ((message: unknown) => void) | undefined;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface Slot {
+  readonly worker: Worker;
+  readonly running: Map<number, Running>;
+}
+
+/** Threads that call functions of modules, started when first needed. One that dies takes only its own tasks with it. */
+export class TaskThreads implements AsyncDisposable {
+  readonly #options: TaskThreadsOptions;
+  readonly #slots = new Set<Slot>();
+  #nextId = 1;
+  #closed = false;
+
+  constructor(options: TaskThreadsOptions) {
+    this.#options = options;
+  }
+
+  /** Has the thread that has least to do call it. @throws CodedError cancelled once closed */
+  begin<T>(
+    { module, fn }: { readonly module: URL; readonly fn: string },
+    args: unknown,
+    { signal, transfer, onMessage }: TaskCall,
+  ): RunningTask<T> {
+    if (this.#closed) throw this.#closedError();
+    const slot = this.#slotForOne();
+    const id = this.#nextId++;
+    const flag = new Int32Array(new SharedArrayBuffer(4));
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    let grace: NodeJS.Timeout | undefined;
+    const onAbort = () => {
+      Atomics.store(flag, 0, 1);
+      this.#send(slot, { kind: 'abort', id });
+      const { abortGraceMs } = this.#options;
+      if (abortGraceMs !== undefined) grace = setTimeout(() => void slot.worker.terminate(), abortGraceMs);
+    };
+    this.#send(slot, { kind: 'run', id, module: module.href, fn, args, abortFlag: flag.buffer }, transfer);
+    slot.running.set(id, { onMessage, resolve, reject });
+    slot.worker.ref();
+    signal.addEventListener('abort', onAbort, { once: true });
+    const ended = promise
+      .catch((error: unknown) => {
+        throw signal.aborted ? signal.reason : error;
+      })
+      .finally(() => {
+        clearTimeout(grace);
+        signal.removeEventListener('abort', onAbort);
+        slot.running.delete(id);
+        if (slot.running.size === 0) slot.worker.unref();
+      });
+    return { computes: true, ended: ended as Promise<T> };
+  }
+
+  /** Ends all threads; their tasks reject as cancelled. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.#slots].map((slot) => slot.worker.terminate()));
+  }
+
+  #send(slot: Slot, message: ToWorker, transfer: readonly Transferable[] = []): void {
+    slot.worker.postMessage(message, [...transfer]);
+  }
+
+  #closedError(): CodedError {
+    return CodedError.of('SYS_POOL_CLOSED', `worker pool ${this.#options.name} is closed`);
+  }
+
+  /** The thread that has least to do, a new one before any works on a second task. */
+  #slotForOne(): Slot {
+    let best: Slot | undefined;
+    for (const slot of this.#slots) if (best === undefined || slot.running.size < best.running.size) best = slot;
+    if (best !== undefined && (best.running.size === 0 || this.#slots.size >= this.#options.threads)) return best;
+    return this.#start();
+  }
+
+  #start(): Slot {
+    const worker = new Worker(siblingModule(import.meta.url, './pool-worker'), {
+      name: this.#options.name,
+      execArgv: [...THREAD_NODE_OPTIONS],
+      // Descriptors from openat and friends are closed through node:fs, which would take each for a mistake.
+      trackUnmanagedFds: false,
+      ...(this.#options.resourceLimits === undefined ? {} : { resourceLimits: this.#options.resourceLimits }),
+    });
+    const slot: Slot = { worker, running: new Map() };
+    this.#slots.add(slot);
+    let failure: Error | undefined;
+    worker.on('message', (message: FromWorker) => {
+      const running = slot.running.get(message.id);
+      if (running === undefined) return;
+      if (message.kind === 'post') running.onMessage?.(message.message);
+      else if (message.kind === 'result') running.resolve(message.value);
+      else running.reject(fromPlainError(message.error));
+    });
+    worker.on('error', (error: unknown) => {
+      failure = error instanceof Error ? error : new Error(String(error));
+    });
+    worker.on('exit', (code) => {
+      this.#slots.delete(slot);
+      const error = this.#closed ? this.#closedError() : crashError(this.#options.name, code, failure);
+      for (const { reject } of slot.running.values()) reject(error);
+    });
+    return slot;
+  }
+}
+
+/** The error of a thread that ended under its work. */
+export function crashError(name: string, code: number, cause: Error | undefined): CodedError {
+  const outOfMemory = (cause as NodeJS.ErrnoException | undefined)?.code === 'ERR_WORKER_OUT_OF_MEMORY';
+  const why = outOfMemory ? 'ran out of its memory limit' : (cause?.message ?? `exit code ${code}`);
+  return CodedError.of(outOfMemory ? 'SYS_THREAD_MEMORY' : 'SYS_THREAD_ENDED', `worker thread ${name} ended: ${why}`, {
+    cause,
+  });
+}
