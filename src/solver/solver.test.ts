@@ -521,6 +521,8 @@ describe('several builds', () => {
     const solver = world.solver();
     const seen: (readonly string[])[] = [];
     const hold = Promise.withResolvers<void>();
+    const joined = Promise.withResolvers<void>();
+    world.gate = (what) => (what === 'exec op' ? joined.promise : Promise.resolve());
     const op = vertex({
       cacheName: 'op',
       compute: async (_, context) => {
@@ -536,6 +538,8 @@ describe('several builds', () => {
     const builtA = a.build({ vertex: op, index: 0 }, { signal });
     builtA.catch(() => {});
     const builtB = b.build({ vertex: op, index: 0 }, { signal });
+    await settled();
+    joined.resolve();
     await settled();
     await a.close();
     hold.resolve();
