@@ -1,10 +1,9 @@
-import { homedir } from 'node:os';
 import path from 'node:path';
+import { tool } from '../../test/tools.ts';
+
+export { cache } from '../../test/tools.ts';
 
 export const root = path.resolve(import.meta.dirname, '../..');
 export const slipway = path.join(root, 'bin/slipway');
 export const buildkitd = path.join(root, 'bin/buildkitd');
-/** The folder that scripts/setup.sh fills. */
-export const cache =
-  process.env['SLIPWAY_CACHE'] ?? path.join(process.env['XDG_CACHE_HOME'] ?? path.join(homedir(), '.cache'), 'slipway');
-export const buildctl = path.join(cache, 'tools/buildctl');
+export const buildctl = tool('buildctl');

@@ -1,13 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { tool } from '../../test/tools.ts';
 import { digestOf } from '../base/index.ts';
 import { decodeOp, encodeDefinition, FileActions, image, local, merge } from './index.ts';
-
-const cache =
-  process.env['SLIPWAY_CACHE'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'slipway');
-const buildctl = join(cache, 'tools/buildctl');
 
 test('buildctl reads our definitions, with the same digests', () => {
   const base = image('busybox').run({ args: ['true'], mounts: [{ target: '/c', cache: { id: 'c' } }] }).root;
@@ -16,7 +11,7 @@ test('buildctl reads our definitions, with the same digests', () => {
     image('alpine'),
   ]);
   const definition = graph.marshal();
-  const out = execFileSync(buildctl, ['debug', 'dump-llb'], { input: encodeDefinition(definition) }).toString();
+  const out = execFileSync(tool('buildctl'), ['debug', 'dump-llb'], { input: encodeDefinition(definition) }).toString();
   const dumped = out
     .trim()
     .split('\n')

@@ -1,9 +1,7 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { execFileSync, spawn } from 'node:child_process';
 import {
   chownSync,
   copyFileSync,
-  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -12,68 +10,19 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { encodeDefinition, FileActions, scratch } from '../../llb/index.ts';
-
-const cache =
-  process.env['SLIPWAY_CACHE'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'slipway');
-const buildctl = join(cache, 'tools', 'buildctl');
-const buildkitd = join(import.meta.dirname, '../../../bin/buildkitd');
+import { OURS, type Output, outcome, TestDaemon } from './testing/test-daemon.ts';
 
 const temp = mkdtempSync(join(tmpdir(), 'slipway-daemon-'));
 afterAll(() => rmSync(temp, { recursive: true, force: true }));
 
-interface Output {
-  readonly code: number;
-  readonly text: string;
-}
-
-async function outcome(child: ChildProcess): Promise<Output> {
-  let text = '';
-  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => (text += chunk.toString()));
-  const [code] = (await once(child, 'close')) as [number | null];
-  return { code: code ?? -1, text };
-}
-
-/** A daemon of its own on a root of its own. */
-class TestDaemon {
-  readonly root: string;
-  readonly address: string;
-  readonly #process: ChildProcess;
-  readonly #outcome: Promise<Output>;
-
+/** Ours. */
+class Daemon extends TestDaemon {
   constructor(name: string, args: readonly string[] = []) {
-    this.root = join(temp, name);
-    this.address = `unix://${join(temp, `${name}.sock`)}`;
-    this.#process = spawn(buildkitd, ['--root', this.root, '--addr', this.address, ...args], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    this.#outcome = outcome(this.#process);
-  }
-
-  async ready(): Promise<this> {
-    for (let tries = 0; tries < 2400; tries++) {
-      if (existsSync(this.address.slice('unix://'.length))) return this;
-      const ended = await Promise.race([
-        this.#outcome,
-        new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), 100)),
-      ]);
-      if (ended !== undefined) throw new Error(`the daemon ended: ${ended.text}`);
-    }
-    throw new Error('the daemon does not listen');
-  }
-
-  spawn(args: readonly string[], options: { readonly input?: Uint8Array } = {}): ChildProcess {
-    const child = spawn(buildctl, ['--addr', this.address, ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
-    child.stdin?.on('error', () => {});
-    child.stdin?.end(options.input);
-    return child;
-  }
-
-  run(args: readonly string[], options: { readonly input?: Uint8Array } = {}): Promise<Output> {
-    return outcome(this.spawn(args, options));
+    super(temp, name, { ...OURS, args });
   }
 
   build(context: string, ...args: readonly string[]): Promise<Output> {
@@ -85,11 +34,6 @@ class TestDaemon {
 
   get registry(): string {
     return readFileSync(join(this.root, 'registry-address'), 'utf8').trim();
-  }
-
-  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<Output> {
-    this.#process.kill(signal);
-    return await this.#outcome;
   }
 }
 
@@ -122,9 +66,9 @@ function steps(text: string): { readonly cached: readonly string[]; readonly ran
 }
 
 describe('buildctl', () => {
-  let daemon: TestDaemon;
+  let daemon: Daemon;
   beforeAll(async () => {
-    daemon = await new TestDaemon('main', ['--embedded-registry', '127.0.0.1:0']).ready();
+    daemon = await new Daemon('main', ['--embedded-registry', '127.0.0.1:0']).ready();
   });
   afterAll(async () => {
     const { code } = await daemon.stop();
@@ -277,10 +221,10 @@ describe('buildctl', () => {
 
 test('daemons run side by side, each on its own root; one root has one daemon; a killed one is taken over', async () => {
   const directory = context('side', { Dockerfile: `${BASE}FROM base\nRUN echo built > /x\n` });
-  const [one, two] = await Promise.all([new TestDaemon('one').ready(), new TestDaemon('two').ready()]);
+  const [one, two] = await Promise.all([new Daemon('one').ready(), new Daemon('two').ready()]);
   const built = await Promise.all([one.build(directory), two.build(directory)]);
   expect(built.map(({ code }) => code)).toEqual([0, 0]);
-  const second = spawn(buildkitd, ['--root', one.root, '--addr', `unix://${join(temp, 'second.sock')}`]);
+  const second = spawn(OURS.path, ['--root', one.root, '--addr', `unix://${join(temp, 'second.sock')}`]);
   expect(await outcome(second)).toMatchObject({ code: 1, text: expect.stringContaining('in use') });
   expect((await one.stop()).code).toBe(0);
   // A screen shows the beginning of what is printed too much and too fast, the history all of it.
@@ -300,11 +244,11 @@ test('daemons run side by side, each on its own root; one root has one daemon; a
       ...['--local', `context=${hanging}`, '--local', `dockerfile=${hanging}`],
     ]),
   );
-  const histories = async (daemon: TestDaemon) => {
+  const histories = async (daemon: Daemon) => {
     const { text } = await daemon.run(['debug', 'histories']);
     return text.split('\n').flatMap((line) => /^(STARTED|COMPLETE)\t(\S+)/.exec(line)?.slice(1, 3) ?? []);
   };
-  const logged = async (daemon: TestDaemon, ref: string) => (await daemon.run(['debug', 'logs', ref])).text;
+  const logged = async (daemon: Daemon, ref: string) => (await daemon.run(['debug', 'logs', ref])).text;
   await expect
     .poll(() => execFileSync('grep', ['-r', '-l', 'telling', join(two.root, 'history')], { encoding: 'utf8' }), {
       timeout: 60_000,
@@ -319,7 +263,7 @@ test('daemons run side by side, each on its own root; one root has one daemon; a
   await two.stop('SIGKILL');
   await ended;
   rmSync(join(temp, 'two.sock'), { force: true });
-  const again = await new TestDaemon('two').ready();
+  const again = await new Daemon('two').ready();
   const [hung = '', done = '', whole = ''] = [before[1], before[3], before[5]];
   expect(await histories(again)).toEqual(['COMPLETE', done, 'COMPLETE', whole, 'COMPLETE', hung]);
   const all = await logged(again, whole);

@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import {
@@ -16,49 +16,21 @@ import {
 } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { TarReader } from '../../oci/tar/index.ts';
 import { BASE, FAILURES, LINTED, STAGES } from './testing/differential-cases.ts';
+import { OURS, type Output, REAL, TestDaemon } from './testing/test-daemon.ts';
 
 /** The same small Dockerfiles through the real daemon and through ours: what users get must be the same. */
-const cache =
-  process.env['SLIPWAY_CACHE'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'slipway');
-const buildctl = join(cache, 'tools', 'buildctl');
 const OLD = 1_500_000_000;
 
 const temp = mkdtempSync(join(tmpdir(), 'slipway-both-'));
 const context = join(temp, 'context');
 
-interface Output {
-  readonly code: number;
-  readonly text: string;
-}
-
-class Daemon {
-  readonly address: string;
-  readonly #process: ChildProcess;
-  readonly name: string;
-  #log = '';
-
-  constructor(name: string, program: string, args: readonly string[]) {
-    this.name = name;
-    this.address = join(temp, `${name}.sock`);
-    const common = ['--root', join(temp, name), '--addr', `unix://${this.address}`];
-    this.#process = spawn(program, [...common, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
-    for (const stream of [this.#process.stdout, this.#process.stderr])
-      stream?.on('data', (chunk: Buffer) => (this.#log += chunk.toString()));
-  }
-
-  async ready(): Promise<void> {
-    while (!existsSync(this.address)) {
-      if (this.#process.exitCode !== null) throw new Error(`${this.name} ended: ${this.#log}`);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  }
-
+class Daemon extends TestDaemon {
   build(file: string, ...args: readonly string[]): Promise<Output> {
     return this.buildctl(
       ...['build', '--progress=plain', '--frontend=dockerfile.v0', '--opt', `filename=${file}`],
@@ -66,13 +38,8 @@ class Daemon {
     );
   }
 
-  async buildctl(...args: readonly string[]): Promise<Output> {
-    const child = spawn(buildctl, ['--addr', `unix://${this.address}`, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
-    let text = '';
-    for (const stream of [child.stdout, child.stderr])
-      stream?.on('data', (chunk: Buffer) => (text += chunk.toString()));
-    const [code] = (await once(child, 'close')) as [number | null];
-    return { code: code ?? -1, text };
+  buildctl(...args: readonly string[]): Promise<Output> {
+    return this.run(args);
   }
 
   async image(target: string): Promise<Image> {
@@ -83,12 +50,6 @@ class Daemon {
     );
     if (code !== 0) throw new Error(`${this.name} does not build ${target}:\n${text}`);
     return readImage(dest);
-  }
-
-  async stop(): Promise<void> {
-    if (this.#process.exitCode !== null) return;
-    this.#process.kill('SIGTERM');
-    await once(this.#process, 'exit');
   }
 }
 
@@ -205,10 +166,7 @@ beforeAll(async () => {
   makeContext();
   const stages = Object.entries(STAGES).map(([name, text]) => `FROM base AS ${name}\n${text}\n`);
   writeFileSync(join(temp, 'Dockerfile'), BASE + stages.join(''));
-  both = [
-    new Daemon('real', join(cache, 'tools', 'buildkitd'), ['--containerd-worker=false', '--oci-worker-net=host']),
-    new Daemon('ours', join(import.meta.dirname, '../../../bin/buildkitd'), []),
-  ];
+  both = [new Daemon(temp, 'real', REAL), new Daemon(temp, 'ours', OURS)];
   await Promise.all(both.map((daemon) => daemon.ready()));
 });
 

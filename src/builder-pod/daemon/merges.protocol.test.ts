@@ -1,74 +1,35 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { digestOf } from '../../base/index.ts';
 import { diff, encodeDefinition, FileActions, local, merge, type State, scratch } from '../../llb/index.ts';
 import { TarReader } from '../../oci/tar/index.ts';
+import { OURS, REAL, TestDaemon } from './testing/test-daemon.ts';
 
 /** Merges and diffs through the real daemon and through ours: layers must be the same to the byte, and so must the file systems that are mounted. */
-const cache =
-  process.env['SLIPWAY_CACHE'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'slipway');
-const buildctl = join(cache, 'tools', 'buildctl');
 const temp = mkdtempSync(join(tmpdir(), 'slipway-merges-'));
 const context = join(temp, 'context');
 const OLD = 1_500_000_000;
 /** Instead of a time at which something was built. */
 const NOW = 'now';
 
-class Daemon {
-  readonly #name: string;
-  readonly #address: string;
-  readonly #process: ChildProcess;
+class Daemon extends TestDaemon {
   #builds = 0;
-  #log = '';
-
-  constructor(name: string, program: string, args: readonly string[]) {
-    this.#name = name;
-    this.#address = join(temp, `${name}.sock`);
-    const common = ['--root', join(temp, name), '--addr', `unix://${this.#address}`];
-    this.#process = spawn(program, [...common, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
-    for (const stream of [this.#process.stdout, this.#process.stderr])
-      stream?.on('data', (chunk: Buffer) => (this.#log += chunk.toString()));
-  }
-
-  async ready(): Promise<void> {
-    while (!existsSync(this.#address)) {
-      if (this.#process.exitCode !== null) throw new Error(`${this.#name} ended: ${this.#log}`);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  }
 
   async build(state: State | undefined, ...args: readonly string[]): Promise<string> {
-    const child = spawn(
-      buildctl,
-      [...['--addr', `unix://${this.#address}`, 'build', '--progress=plain', '--local', `context=${context}`], ...args],
-      { stdio: ['pipe', 'pipe', 'pipe'] },
+    const { code, text } = await this.run(
+      ['build', '--progress=plain', '--local', `context=${context}`, ...args],
+      state === undefined ? {} : { input: encodeDefinition(state.marshal()) },
     );
-    let text = '';
-    for (const stream of [child.stdout, child.stderr])
-      stream?.on('data', (chunk: Buffer) => (text += chunk.toString()));
-    child.stdin?.end(state === undefined ? undefined : encodeDefinition(state.marshal()));
-    const [code] = (await once(child, 'close')) as [number | null];
-    if (code !== 0) throw new Error(`${this.#name}: ${text}`);
+    if (code !== 0) throw new Error(`${this.name}: ${text}`);
     return text;
   }
 
   /** Of the file in a folder. */
   async dockerfile(folder: string): Promise<{ readonly text: string; readonly layers: readonly Layer[] }> {
-    const dest = join(temp, `${this.#name}-${this.#builds++}`);
+    const dest = join(temp, `${this.name}-${this.#builds++}`);
     const text = await this.build(
       undefined,
       ...['--progress=rawjson', '--frontend', 'dockerfile.v0', '--local', `dockerfile=${join(temp, folder)}`],
@@ -78,22 +39,16 @@ class Daemon {
   }
 
   async layers(state: State): Promise<readonly Layer[]> {
-    const dest = join(temp, `${this.#name}-${this.#builds++}`);
+    const dest = join(temp, `${this.name}-${this.#builds++}`);
     await this.build(state, '--output', `type=oci,tar=false,dest=${dest}`);
     return layersIn(dest);
   }
 
   /** What is mounted, as a step sees it. */
   async tree(state: State): Promise<readonly string[]> {
-    const dest = join(temp, `${this.#name}-${this.#builds++}.tar`);
+    const dest = join(temp, `${this.name}-${this.#builds++}.tar`);
     await this.build(state, '--output', `type=tar,dest=${dest}`);
     return entriesOf(readFileSync(dest));
-  }
-
-  async stop(): Promise<void> {
-    if (this.#process.exitCode !== null) return;
-    this.#process.kill('SIGTERM');
-    await once(this.#process, 'exit');
   }
 }
 
@@ -205,10 +160,7 @@ beforeAll(async () => {
   writeFileSync(join(context, 'linked'), 'linked');
   utimesSync(join(context, 'linked'), OLD, OLD);
   utimesSync(context, OLD, OLD);
-  both = [
-    new Daemon('real', join(cache, 'tools', 'buildkitd'), ['--containerd-worker=false', '--oci-worker-net=host']),
-    new Daemon('ours', join(import.meta.dirname, '../../../bin/buildkitd'), []),
-  ];
+  both = [new Daemon(temp, 'real', REAL), new Daemon(temp, 'ours', OURS)];
   await Promise.all(both.map((daemon) => daemon.ready()));
 });
 

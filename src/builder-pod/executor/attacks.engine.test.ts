@@ -8,42 +8,27 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { cancelledError, neverAborted, newId } from '../../base/index.ts';
-import { createPools, lifeCgroup, mountsBelow, type Pools, sweep } from '../../sys/index.ts';
-import { createExecutor, EMPTY_META, type OciExecutor, runStep, type Step } from './index.ts';
+import { lifeCgroup } from '../../sys/index.ts';
+import { EMPTY_META, type OciExecutor, runStep, type Step } from './index.ts';
 import type { StepMount } from './ports.ts';
 import { makeBusyboxRoot } from './testing/busybox.ts';
+import { ExecutorWorld } from './testing/executor-world.ts';
 
 /** What a hostile step, or a hostile image under it, tries on this machine and on others' steps. */
 const signal = neverAborted;
-const stateId = `test-${newId()}`;
+let world: ExecutorWorld;
 let directory: string;
-let pools: Pools;
 let executor: OciExecutor;
 
 beforeAll(async () => {
-  directory = mkdtempSync(join(tmpdir(), 'slipway-attacks-'));
-  makeBusyboxRoot(join(directory, 'base'));
-  pools = createPools({ short: 2, bulk: 1 });
-  executor = await createExecutor(
-    { directory: join(directory, 'exec'), stateId, pools, limits: { processes: 64, memory: 100 << 20 } },
-    { signal },
-  );
+  world = await ExecutorWorld.start('attacks', { processes: 64, memory: 100 << 20 });
+  ({ directory, executor } = world);
 });
-afterAll(async () => {
-  await executor?.[Symbol.asyncDispose]();
-  await pools?.[Symbol.asyncDispose]();
-  await sweep({ stateId, directory });
-  rmSync(directory, { recursive: true, force: true });
-});
-afterEach(() => {
-  expect(mountsBelow(directory)).toEqual([]);
-  expect(lifeCgroup(stateId).pids()).toEqual([]);
-  expect(lifeCgroup(stateId).children()).toEqual([]);
-});
+afterAll(() => world?.[Symbol.asyncDispose]());
+afterEach(() => world.expectNothingLeft());
 
 async function run(
   step: Partial<Omit<Step, 'meta'>> & Pick<Step, 'root'> & { readonly meta: Partial<Step['meta']> },
@@ -411,7 +396,7 @@ describe('more than a step may have', () => {
 
   test('a group of its own choice is one below ours, bounded like any, and gone afterwards', async () => {
     const { output } = await sh('cat /proc/self/cgroup', { meta: { cgroupParent: '/some/where' } });
-    const life = lifeCgroup(stateId).name;
+    const life = lifeCgroup(world.stateId).name;
     expect(output).toMatch(new RegExp(`^\\d+:pids:${life}/some/where/[a-z0-9]+/step$`, 'm'));
     for (const line of output.trim().split('\n')) expect(line).toMatch(/^0::|:\/slipway\//);
     for (const cgroupParent of ['../..', 'a/../../b', '/', '//'])

@@ -1,12 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { cancelledError, neverAborted, newId } from '../../base/index.ts';
-import { createPools, lifeCgroup, mountsBelow, type Pools, sweep, unmount } from '../../sys/index.ts';
+import { unmount } from '../../sys/index.ts';
 import {
   type Container,
   createExecutor,
@@ -16,43 +15,25 @@ import {
   type OciExecutor,
   type ProcessSpec,
 } from './index.ts';
-import { makeBusyboxRoot } from './testing/busybox.ts';
+import { ExecutorWorld } from './testing/executor-world.ts';
 
 /** One container, many processes. */
 const options = { signal: neverAborted };
-const stateId = `test-${newId()}`;
+let world: ExecutorWorld;
 let directory: string;
-let pools: Pools;
 let executor: OciExecutor;
 
 beforeAll(async () => {
-  directory = mkdtempSync(join(tmpdir(), 'slipway-container-'));
-  makeBusyboxRoot(join(directory, 'base'));
-  pools = createPools({ short: 2, bulk: 1 });
-  const limits = { processes: 40, memory: 100 << 20 };
-  executor = await createExecutor({ directory: join(directory, 'exec'), stateId, pools, limits }, options);
+  world = await ExecutorWorld.start('container', { processes: 40, memory: 100 << 20 });
+  ({ directory, executor } = world);
 });
-afterAll(async () => {
-  await executor?.[Symbol.asyncDispose]();
-  await pools?.[Symbol.asyncDispose]();
-  await sweep({ stateId, directory });
-  rmSync(directory, { recursive: true, force: true });
-});
-afterEach(() => {
-  expect(mountsBelow(directory)).toEqual([]);
-  expect(lifeCgroup(stateId).pids()).toEqual([]);
-  expect(lifeCgroup(stateId).children()).toEqual([]);
-  expect(readdirSync(join(directory, 'exec'))).toEqual([executor.runtime.name]);
-  expect(readdirSync(join(directory, 'exec', executor.runtime.name))).toEqual([]);
-});
+afterAll(() => world?.[Symbol.asyncDispose]());
+afterEach(() => world.expectNothingLeft());
 
 function create({ network = 'none', on = executor }: { network?: 'unset' | 'none'; on?: OciExecutor } = {}): Container {
-  const snapshot = mkdtempSync(join(directory, 'snapshot-'));
-  for (const name of ['upper', 'work']) mkdirSync(join(snapshot, name));
-  const layers = [`lowerdir=${directory}/base`, `upperdir=${snapshot}/upper`, `workdir=${snapshot}/work`];
   return on.container({
     id: newId(),
-    root: { mounts: [{ type: 'overlay', source: 'overlay', options: layers }], readonly: false },
+    root: { mounts: world.overlay().mounts, readonly: false },
     ...{ mounts: [], meta: EMPTY_META, network, security: 'sandbox' },
   });
 }
@@ -216,7 +197,7 @@ describe.each(['host', 'none', 'a namespace of its own', 'a provider that fails'
   test.each(ends)('is there as long as a container that %s', async (end) => {
     const { given, taken, own } = counting();
     const networks = kind === 'host' || kind === 'none' ? networksOf(kind) : { ...networksOf('none'), unset: own };
-    const more = { stateId: `${stateId}n`, pools, networks };
+    const more = { stateId: `${world.stateId}n`, pools: world.pools, networks };
     await using others = await createExecutor({ directory: join(directory, 'networks'), ...more }, options);
     await using container = create({ network: 'unset', on: others });
     const script =

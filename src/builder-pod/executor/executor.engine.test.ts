@@ -6,61 +6,34 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
-  rmSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { cancelledError, neverAborted, newId } from '../../base/index.ts';
-import { createPools, lifeCgroup, listMounts, mountsBelow, type Pools, sweep, unmountBelow } from '../../sys/index.ts';
-import { createExecutor, EMPTY_META, type OciExecutor, runStep, type Step } from './index.ts';
+import { listMounts, unmountBelow } from '../../sys/index.ts';
+import { EMPTY_META, type OciExecutor, runStep, type Step } from './index.ts';
 import type { StepMount } from './ports.ts';
-import { makeBusyboxRoot } from './testing/busybox.ts';
+import { ExecutorWorld } from './testing/executor-world.ts';
 
 const signal = neverAborted;
-const stateId = `test-${newId()}`;
+let world: ExecutorWorld;
 let directory: string;
-let pools: Pools;
 let executor: OciExecutor;
 let upper: string;
 let rootMounts: Step['root']['mounts'];
 
 beforeAll(async () => {
-  directory = mkdtempSync(join(tmpdir(), 'slipway-executor-'));
-  makeBusyboxRoot(join(directory, 'base'));
-  pools = createPools({ short: 2, bulk: 1 });
-  executor = await createExecutor({ directory: join(directory, 'exec'), stateId, pools }, { signal });
+  world = await ExecutorWorld.start('executor');
+  ({ directory, executor } = world);
 });
-afterAll(async () => {
-  await executor?.[Symbol.asyncDispose]();
-  await pools?.[Symbol.asyncDispose]();
-  await sweep({ stateId, directory });
-  rmSync(directory, { recursive: true, force: true });
-});
+afterAll(() => world?.[Symbol.asyncDispose]());
 
 beforeEach(() => {
-  const snapshot = mkdtempSync(join(directory, 'snapshot-'));
-  upper = join(snapshot, 'upper');
-  mkdirSync(upper);
-  mkdirSync(join(snapshot, 'work'));
-  rootMounts = [
-    {
-      type: 'overlay',
-      source: 'overlay',
-      options: [`lowerdir=${join(directory, 'base')}`, `upperdir=${upper}`, `workdir=${snapshot}/work`],
-    },
-  ];
+  ({ mounts: rootMounts, upper } = world.overlay());
 });
-afterEach(() => {
-  // Nothing is left by any step, however it ended.
-  expect(mountsBelow(directory)).toEqual([]);
-  expect(lifeCgroup(stateId).pids()).toEqual([]);
-  expect(lifeCgroup(stateId).children()).toEqual([]);
-  expect(readdirSync(join(directory, 'exec')).filter((name) => name !== executor.runtime.name)).toEqual([]);
-  expect(readdirSync(join(directory, 'exec', executor.runtime.name))).toEqual([]);
-});
+afterEach(() => world.expectNothingLeft());
 
 type StepOverrides = Partial<Omit<Step, 'meta'>> & { meta?: Partial<Step['meta']>; signal?: AbortSignal };
 

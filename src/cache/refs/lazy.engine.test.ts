@@ -2,11 +2,11 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { CodedError, type Digest, digestOf, neverAborted } from '../../base/index.ts';
-import type { State } from '../../builder-pod/state/index.ts';
 import { RegistryError } from '../../oci/registry-client/index.ts';
 import { findLostResult, type LossKind } from '../../solver/ports.ts';
 import { prune } from '../gc/index.ts';
 import type { ImmutableRef, Layer, RefOptions } from '../ports.ts';
+import { makeRef as build } from '../testing/make-ref.ts';
 import { openTestState as openState } from '../testing/open-state.ts';
 import { repositoryPlace, TestRepositories, type TestRepository } from '../testing/places.ts';
 import { refResult } from './index.ts';
@@ -14,19 +14,6 @@ import { placeText } from './places.ts';
 
 const options = { signal: neverAborted, sessions: () => [] };
 const describing = { ...options, description: 'test' };
-
-async function build(
-  state: State,
-  parent: ImmutableRef | undefined,
-  write: (root: string) => void,
-): Promise<ImmutableRef> {
-  const mutable = await state.refs.create(parent, describing);
-  {
-    await using view = await mutable.mount(options);
-    write(view.root);
-  }
-  return mutable.commit(options);
-}
 
 /** A registry: the layers of an image, made in a state of its own. */
 async function image(): Promise<{ layers: readonly Layer[]; bytes: Map<Digest, Buffer> }> {

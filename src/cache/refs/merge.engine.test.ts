@@ -12,29 +12,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type Digest, neverAborted } from '../../base/index.ts';
-import type { State } from '../../builder-pod/state/index.ts';
 import { LostResultError } from '../../solver/ports.ts';
 import { prune } from '../gc/index.ts';
 import type { ImmutableRef, Layer } from '../ports.ts';
+import { makeRef as build } from '../testing/make-ref.ts';
 import { openTestState } from '../testing/open-state.ts';
 import { TestRepositories } from '../testing/places.ts';
 import { refResult } from './index.ts';
 
 const options = { signal: neverAborted, sessions: () => [] };
 const describing = { ...options, description: 'test' };
-
-async function build(
-  state: State,
-  parent: ImmutableRef | undefined,
-  write: (root: string) => void,
-): Promise<ImmutableRef> {
-  const mutable = await state.refs.create(parent, describing);
-  {
-    await using view = await mutable.mount(options);
-    write(view.root);
-  }
-  return mutable.commit(options);
-}
 
 const file = (path: string, text: string) => (root: string) => {
   mkdirSync(join(root, path, '..'), { recursive: true });

@@ -1,14 +1,13 @@
 import { execFile } from 'node:child_process';
 import { access, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { tool } from '../../../test/tools.ts';
 import { type RegistryAccess, RegistryServer } from './index.ts';
 
-const cache =
-  process.env['SLIPWAY_CACHE'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'slipway');
-const suite = join(cache, 'tools', 'oci-conformance');
+const suite = tool('oci-conformance');
 
 let folder: string;
 beforeEach(async () => {

@@ -10,6 +10,7 @@ import { Afterwork, cancelledError, neverAborted, newId, Places, type WorkOwner 
 import { ContentHasher } from '../../../cache/contenthash/index.ts';
 import type { ImmutableRef } from '../../../cache/ports.ts';
 import { refResult } from '../../../cache/refs/index.ts';
+import { makeRef } from '../../../cache/testing/make-ref.ts';
 import { openTestState } from '../../../cache/testing/open-state.ts';
 import type { ExecMount, ExecOp } from '../../../llb/index.ts';
 import type { OpContext, Result } from '../../../solver/ports.ts';
@@ -18,6 +19,7 @@ import { createExecutor, EMPTY_META, type Executor, type OciExecutor } from '../
 import { makeBusyboxRoot } from '../../executor/testing/busybox.ts';
 import { noSecrets, type SourceSecrets } from '../../sources/index.ts';
 import { execOp } from './exec-op.ts';
+import { execMount as mount } from './testing/exec-mount.ts';
 
 const options = { signal: neverAborted, sessions: () => [] };
 const stateId = `test-${newId()}`;
@@ -33,7 +35,7 @@ beforeAll(async () => {
   root = join(state.layout.mounts, '..');
   pools = createPools({ short: 2, bulk: 1 });
   executor = await createExecutor({ directory: join(root, 'exec'), stateId, pools }, options);
-  base = await make((directory) => makeBusyboxRoot(directory));
+  base = await makeRef(state, undefined, (directory) => makeBusyboxRoot(directory));
 });
 afterAll(async () => {
   await base?.release();
@@ -43,27 +45,6 @@ afterAll(async () => {
   expect(mountsBelow(root)).toEqual([]);
   await state?.[Symbol.asyncDispose]();
 });
-
-async function make(fill: (directory: string) => void): Promise<ImmutableRef> {
-  const ref = await state.refs.create(undefined, { ...options, description: 'test' });
-  {
-    await using view = await ref.mount(options);
-    fill(view.root);
-  }
-  return ref.commit(options);
-}
-
-function mount(dest: string, input: number, overrides: Partial<ExecMount> = {}): ExecMount {
-  const plain = {
-    selector: '',
-    output: -1,
-    readonly: false,
-    type: 'bind',
-    resultId: '',
-    contentCache: 'default',
-  } as const;
-  return { ...plain, dest, input, ...overrides };
-}
 
 interface Run {
   readonly mounts?: readonly ExecMount[];
@@ -234,7 +215,7 @@ test('a read-only root is read-only to the step alone: what is mounted in it nee
 });
 
 test('several outputs, a throw-away mount, a passed-through one and a selector', async () => {
-  const data = await make((directory) => {
+  const data = await makeRef(state, undefined, (directory) => {
     mkdirSync(join(directory, 'sub'));
     writeFileSync(join(directory, 'sub/file'), 'selected');
   });
@@ -329,7 +310,7 @@ describe('cache mounts', () => {
   });
 
   test('an input seeds it once, and is not changed', async () => {
-    const seed = await make((directory) => writeFileSync(join(directory, 'seed'), 's'));
+    const seed = await makeRef(state, undefined, (directory) => writeFileSync(join(directory, 'seed'), 's'));
     const seeded = cache('d', 'shared', { input: 1 });
     const first = await sh('ls /cache; touch /cache/more', { mounts: [seeded], inputs: [seed] });
     const second = await sh('ls /cache', { mounts: [seeded], inputs: [seed] });

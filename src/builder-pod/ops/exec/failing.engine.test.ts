@@ -6,6 +6,7 @@ import { Afterwork, cancelledError, neverAborted, newId } from '../../../base/in
 import { ContentHasher } from '../../../cache/contenthash/index.ts';
 import type { ImmutableRef } from '../../../cache/ports.ts';
 import { refResult } from '../../../cache/refs/index.ts';
+import { makeRef } from '../../../cache/testing/make-ref.ts';
 import { openTestState } from '../../../cache/testing/open-state.ts';
 import type { ExecMount, ExecOp } from '../../../llb/index.ts';
 import type { OpContext } from '../../../solver/ports.ts';
@@ -14,6 +15,7 @@ import { createExecutor, EMPTY_META, type OciExecutor } from '../../executor/ind
 import { makeBusyboxRoot } from '../../executor/testing/busybox.ts';
 import { noSecrets, type SourceSecrets } from '../../sources/index.ts';
 import { execOp } from './exec-op.ts';
+import { execMount as mount } from './testing/exec-mount.ts';
 
 /** Whatever a step fails of, fifty times over, nothing of it is left. */
 const REPEATS = 50;
@@ -46,11 +48,11 @@ beforeAll(async () => {
   await create('no-runtime', runtime('/nowhere/runc'));
   await create('failing-runtime', runtime('/bin/false'));
   await create('no-profile', { seccompProfile: '/nowhere/seccomp.json' });
-  base = await make((directory) => {
+  base = await makeRef(state, undefined, (directory) => {
     makeBusyboxRoot(directory);
     writeFileSync(join(directory, 'file'), '');
   });
-  linked = await make((directory) => symlinkSync('/tmp', join(directory, 'dev')));
+  linked = await makeRef(state, undefined, (directory) => symlinkSync('/tmp', join(directory, 'dev')));
 });
 afterAll(async () => {
   await linked?.release();
@@ -59,27 +61,6 @@ afterAll(async () => {
   await sweep({ stateId, directory: root });
   await state?.[Symbol.asyncDispose]();
 });
-
-async function make(fill: (directory: string) => void): Promise<ImmutableRef> {
-  const ref = await state.refs.create(undefined, { ...options, description: 'test' });
-  {
-    await using view = await ref.mount(options);
-    fill(view.root);
-  }
-  return ref.commit(options);
-}
-
-function mount(dest: string, input: number, overrides: Partial<ExecMount> = {}): ExecMount {
-  const plain = {
-    selector: '',
-    output: -1,
-    readonly: false,
-    type: 'bind',
-    resultId: '',
-    contentCache: 'default',
-  } as const;
-  return { ...plain, dest, input, ...overrides };
-}
 
 interface Case {
   readonly script?: string;

@@ -19,6 +19,7 @@ import { CodedError, cancelledError, digestOf, neverAborted } from '../../../bas
 import { ContentHasher } from '../../../cache/contenthash/index.ts';
 import type { ImmutableRef } from '../../../cache/ports.ts';
 import { refResult } from '../../../cache/refs/index.ts';
+import { makeRef } from '../../../cache/testing/make-ref.ts';
 import { openTestState } from '../../../cache/testing/open-state.ts';
 import { FileActions, type FileOp, image, loadDefinition, type State, scratch } from '../../../llb/index.ts';
 import type { OpContext } from '../../../solver/ports.ts';
@@ -47,7 +48,7 @@ const warnings: string[] = [];
 beforeAll(async () => {
   state = await openTestState();
   hasher = new ContentHasher({ pool: state.pools.bulk });
-  context = await make((root) => {
+  context = await makeRef(state, undefined, (root) => {
     for (const [name, content] of Object.entries(CONTEXT)) {
       const [path, mode = '0644'] = name.split('#') as [string, string?];
       const full = join(root, path);
@@ -67,15 +68,6 @@ afterAll(async () => {
   expect(mountsBelow(root)).toEqual([]);
   await state?.[Symbol.asyncDispose]();
 });
-
-async function make(fill: (root: string) => void): Promise<ImmutableRef> {
-  const ref = await state.refs.create(undefined, { ...options, description: 'test' });
-  {
-    await using view = await ref.mount(options);
-    fill(view.root);
-  }
-  return ref.commit(options);
-}
 
 function opContext(signal: AbortSignal = neverAborted): OpContext {
   const progress = { status() {}, log() {}, warn: (warning: { short: string }) => void warnings.push(warning.short) };
@@ -132,7 +124,7 @@ test('a path that is not there: the error of BuildKit', async () => {
 });
 
 test('several actions are one snapshot; owners, xattrs, hardlinks and deletions arrive', async () => {
-  const source = await make((root) => {
+  const source = await makeRef(state, undefined, (root) => {
     mkdirSync(join(root, 'd'));
     writeFileSync(join(root, 'd/a'), 'same');
     linkSync(join(root, 'd/a'), join(root, 'd/b'));
@@ -141,7 +133,7 @@ test('several actions are one snapshot; owners, xattrs, hardlinks and deletions 
     chmodSync(join(root, 'd/a'), 0o6755);
     execFileSync('mknod', [join(root, 'd/null'), 'c', '1', '3']);
   });
-  const base = await make((root) => {
+  const base = await makeRef(state, undefined, (root) => {
     mkdirSync(join(root, 'etc'));
     writeFileSync(join(root, 'etc/passwd'), 'app:x:1000:1001::/:/bin/sh\n');
     writeFileSync(join(root, 'etc/group'), 'staff:x:50:\n');
@@ -316,7 +308,7 @@ describe('hostile trees, copied from a context or a stage', () => {
     const { from = [], onto = [], copy, gives } = cases[name]!;
     const [source, base] = await Promise.all(
       [from, onto].map((fills) =>
-        make((root) => {
+        makeRef(state, undefined, (root) => {
           for (const fill of fills) fill(root);
         }),
       ),
@@ -360,7 +352,7 @@ test('scratch is a source without files', async () => {
 });
 
 test('an archive is unpacked when asked for, other files are copied', async () => {
-  const source = await make((root) => {
+  const source = await makeRef(state, undefined, (root) => {
     mkdirSync(join(root, 'in'));
     writeFileSync(join(root, 'in/f'), 'packed');
     execFileSync('tar', ['-C', join(root, 'in'), '-czf', join(root, 'a.tgz'), '.']);

@@ -13,9 +13,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { connect, createServer } from 'node:net';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
+import { tool } from '../../../../test/tools.ts';
 import { Afterwork, CodedError, neverAborted } from '../../../base/index.ts';
 import {
   BUILD_ID_METADATA,
@@ -35,9 +36,7 @@ import { WorkerPool } from '../../../sys/index.ts';
 import { AgentForwarder, FileSender, SecretProvider, SessionCredentials } from '../../session/index.ts';
 import { DatabaseLocalStates, LocalReceiver, type LocalSource, parseLocalSource } from './index.ts';
 
-const cache =
-  process.env['SLIPWAY_CACHE'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'slipway');
-const buildctl = join(cache, 'tools', 'buildctl');
+const buildctl = tool('buildctl');
 const signal = neverAborted;
 /** Without these the client falls back to a call that nobody serves any more. */
 const CAPS = ['solve.base', 'return', 'returnmap', 'proto.refarray', 'reference.output', 'readfile', 'resolveimage'];
