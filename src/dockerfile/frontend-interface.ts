@@ -6,13 +6,13 @@ import type { Definition, OpMetadata, SourceInfo, SourceRange } from '../llb/op.
  * in a worker of the engine or, behind a gRPC client, in a frontend image. Every call takes a signal and fails with a CodedError.
  */
 export interface DockerfileClient {
-  /** Frontend options (`target`, `build-arg:X`, `context:NAME`, …; research wire-facts 9). */
+  /** Frontend options (`target`, `build-arg:X`, `context:NAME`, …). */
   readonly options: ReadonlyMap<string, string>;
   /** The session whose local directories a `local://` source reads unless an option names another. */
   readonly sessionId: string;
   /** Platforms of the first worker; the first is the build platform. */
   readonly buildPlatforms: readonly Platform[];
-  /** LLB capabilities that the engine announced (research wire-facts 3.2). */
+  /** LLB capabilities that the engine announced. */
   readonly llbCaps: ReadonlySet<string>;
   /** Solves a graph, lazily unless `evaluate`. Undefined for an empty graph (scratch). */
   solve(request: FrontendSolveRequest, options: CallOptions): Promise<FrontendRef | undefined>;
@@ -92,7 +92,7 @@ export interface FrontendWarning {
   readonly ranges: readonly SourceRange[];
 }
 
-/** What a frontend returns: one ref, or one for each platform (`refs`), and metadata (research wire-facts 8.4). */
+/** What a frontend returns: one ref, or one for each platform (`refs`), and metadata. */
 export interface FrontendResult {
   /** Undefined is scratch. */
   readonly ref?: FrontendRef | undefined;

@@ -5,7 +5,7 @@ import type { CacheImport } from './frontend-interface.ts';
 import { type LintOptions, parseLintOptions } from './lint.ts';
 import { csvFields, cut, parseBoolean } from './text.ts';
 
-/** The frontend options (research wire-facts 9), read and checked. */
+/** The frontend options, read and checked. */
 export interface BuildOptions {
   readonly buildArgs: ReadonlyMap<string, string>;
   readonly labels: ReadonlyMap<string, string>;

@@ -10,7 +10,7 @@ import { type OutlineNotes, reachableFrom, type StageState } from './stage-state
 import { readStages } from './stages.ts';
 
 /**
- * Answers what asks about the Dockerfile instead of building it (`requestid`, research wire-facts 8.5); undefined when the build itself
+ * Answers what asks about the Dockerfile instead of building it (`requestid`); undefined when the build itself
  * is wanted. @throws CodedError unimplemented with an `errdefs.Subrequest` detail
  */
 export async function answerSubrequest(request: BuildRequest, call: CallOptions): Promise<FrontendResult | undefined> {

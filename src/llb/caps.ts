@@ -1,7 +1,7 @@
 import { CodedError } from '../base/index.ts';
 
 /**
- * Capability ids of LLB that a builder advertises, all enabled (research wire-facts 3.2). `soruce.http.uidgid` is spelled as the clients spell it.
+ * Capability ids of LLB that a builder advertises, all enabled. `soruce.http.uidgid` is spelled as the clients spell it.
  */
 export const LLB_CAPS: readonly string[] = [
   'source.image',

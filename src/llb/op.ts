@@ -1,7 +1,7 @@
 import type { Digest, Platform } from '../base/index.ts';
 
 /**
- * LLB ops as plain values: the fields of `pb` (research wire-facts 2.3) in camelCase. Indexes, sizes and modes are numbers, times in
+ * LLB ops as plain values: the fields of `pb` in camelCase. Indexes, sizes and modes are numbers, times in
  * nanoseconds are bigint. Proto defaults are always filled in (empty list, empty string, 0, false), so code never asks twice.
  */
 export interface Op {
@@ -88,7 +88,7 @@ export interface SecretMount {
   readonly optional: boolean;
 }
 
-/** `identifier` such as `docker-image://…`, `local://…`, `git://…`, `https://…`; attribute names as in research features-engine A.2. */
+/** `identifier` such as `docker-image://…`, `local://…`, `git://…`, `https://…`. */
 export interface SourceOp {
   readonly identifier: string;
   readonly attrs: Readonly<Record<string, string>>;

@@ -9,7 +9,7 @@ export interface SourcePlace {
 }
 
 /**
- * Places as `errdefs.Source` details, in the form that Go's encoding/json reads (research wire-facts 14). As with BuildKit the last place comes first.
+ * Places as `errdefs.Source` details, in the form that Go's encoding/json reads. As with BuildKit the last place comes first.
  */
 export function sourceDetails(places: readonly SourcePlace[]): ErrorDetail[] {
   return places.toReversed().map(({ info, ranges }) => ({

@@ -37,7 +37,7 @@ export function volatileKey(unique: string): string {
   return VOLATILE + unique;
 }
 
-/** BuildKit's digest of the record that a link leads to (research wire-facts 11.1). */
+/** BuildKit's digest of the record that a link leads to. */
 export function recordDigest(digest: Digest, output: number): Digest {
   return rootKey(digest, output) as Digest;
 }

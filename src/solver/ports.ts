@@ -30,7 +30,7 @@ export interface Result<T = unknown> {
   release(): Promise<void>;
 }
 
-/** How an op enters cache keys (research wire-facts 3.3). */
+/** How an op enters cache keys. */
 export interface CacheMap {
   readonly digest: Digest;
   /** One per vertex input, in order. */

@@ -3,7 +3,7 @@ import { BUILDER_LLB_CAPS } from '../engine/index.ts';
 
 type Cap = wire.moby.buildkit.v1.apicaps.APICap.$Properties;
 
-/** What frontends may call (research wire-facts 8.2). Reading in their containers (`gateway.exec.filesystem`) is not built. */
+/** What frontends may call. Reading in their containers (`gateway.exec.filesystem`) is not built. */
 const FRONTEND_CAPS = [
   'solve.base',
   'solve.inlinereturn',

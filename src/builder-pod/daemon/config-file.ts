@@ -57,7 +57,7 @@ const registry = z.strictObject({
   tlsconfigdir: z.array(z.string()).optional(),
 });
 
-/** buildkitd.toml (research features-engine J). What is done with each key stands in docs/buildkitd.md. */
+/** buildkitd.toml. What is done with each key stands in docs/buildkitd.md. */
 export const configFileSchema = z.strictObject({
   debug: z.boolean().optional(),
   trace: z.boolean().optional(),

@@ -18,7 +18,7 @@ const MAX_PROCESSES = 256;
 const UNKNOWN_EXIT = 255;
 
 /**
- * LLBBridge's ExecProcess (research wire-facts 8.3): many processes over one stream, each with its id. When the stream ends, so do they.
+ * LLBBridge's ExecProcess: many processes over one stream, each with its id. When the stream ends, so do they.
  * `start` starts one.
  */
 export async function* execProcesses(

@@ -73,7 +73,7 @@ export function serveBridgeOver(stream: Duplex, worker: WorkerRecord, served: Se
   return server;
 }
 
-/** LLBBridge (research wire-facts 8); whose bridge a call is for, `find` says. */
+/** LLBBridge; whose bridge a call is for, `find` says. */
 export function serveBridge(
   server: GrpcServer,
   worker: WorkerRecord,

@@ -8,7 +8,7 @@ type Record_ = wire.moby.buildkit.v1.types.WorkerRecord.$Properties;
 /** The BuildKit version whose protocols are spoken; clients decide by it what they may send. */
 export const BUILDKIT_VERSION = { package: 'slipway', version: 'v0.34.2', revision: '' };
 
-/** The one worker that a builder has, as clients see it (research wire-facts 5.4). */
+/** The one worker that a builder has, as clients see it. */
 export function workerRecord(options: {
   readonly id: string;
   readonly platforms: readonly Platform[];

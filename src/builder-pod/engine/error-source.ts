@@ -1,7 +1,7 @@
 import { type CodedError, type Digest, restated, toCodedError } from '../../base/index.ts';
 import { type LlbVertex, sourceDetails, type VertexOp } from '../../llb/index.ts';
 
-/** Where in the user's files the steps of a build stand; tells errors of a step by `errdefs.Source` (research wire-facts 14). */
+/** Where in the user's files the steps of a build stand; tells errors of a step by `errdefs.Source`. */
 export class SourceLocations {
   readonly #locations = new Map<string, VertexOp['locations']>();
 

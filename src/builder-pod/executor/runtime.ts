@@ -10,7 +10,7 @@ export interface Runtime {
   readonly version: string;
 }
 
-/** The first crun that keeps compiled seccomp filters, as far as is known (research floor-facts A). */
+/** The first crun that keeps compiled seccomp filters, as far as is known. */
 const CRUN_WITH_FILTER_CACHE = [1, 28] as const;
 
 /** The runtime on PATH, or undefined; asks it for its version. */

@@ -3,7 +3,7 @@ import type { Privileges } from '../../sys/index.ts';
 import type { NetworkAccess } from './network.ts';
 import type { OciMount, OciProcess, OciResources, OciSeccomp, OciSpec } from './oci-spec.ts';
 
-/** Capabilities of a sandboxed step (research wire-facts 16). */
+/** Capabilities of a sandboxed step. */
 const SANDBOX_CAPABILITIES: readonly string[] = [
   ...['CAP_CHOWN', 'CAP_DAC_OVERRIDE', 'CAP_FSETID', 'CAP_FOWNER', 'CAP_MKNOD', 'CAP_NET_RAW', 'CAP_SETGID'],
   ...[

@@ -14,7 +14,7 @@ const TAIL = 256 << 10;
 type Sink = (stream: 1 | 2, data: Uint8Array, audience?: 'watchers' | 'records') => void | Promise<void>;
 
 /**
- * Clips the output of a step for those who watch it (research wire-facts 10): what comes faster or is more than the limits goes to records only, a notice standing in
+ * Clips the output of a step for those who watch it: what comes faster or is more than the limits goes to records only, a notice standing in
  * its place once a gap. The last 256 KiB of a gap that lasts to the end are shown if the step fails, since there the reason stands.
  */
 export class StepLog {

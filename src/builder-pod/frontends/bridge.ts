@@ -15,7 +15,7 @@ import type { Process } from '../executor/index.ts';
 export type { BridgeCacheImport, BridgeCall, BridgeImage, BridgeRange, BridgeWarning };
 
 /**
- * What a frontend may ask of the solve that runs it: LLBBridge's calls (research wire-facts 8.2) as plain values. The engine implements
+ * What a frontend may ask of the solve that runs it: LLBBridge's calls as plain values. The engine implements
  * it once for each solve; built-in frontends reach it from their thread, frontend images and clients over gRPC.
  * Refs are ids within the solve; an empty id is scratch.
  */

@@ -2,7 +2,7 @@ import { wire } from '../../builder-api/index.ts';
 import type { VertexEvent } from '../../solver/index.ts';
 import { statusMessages } from '../protocol/index.ts';
 
-/** A log is what the Status stream told, each message after its length: what BuildKit keeps under this type (research wire-facts 13). */
+/** A log is what the Status stream told, each message after its length: what BuildKit keeps under this type. */
 export const LOG_TYPE = 'application/vnd.buildkit.status.v0';
 
 const { StatusResponse } = wire.moby.buildkit.v1;

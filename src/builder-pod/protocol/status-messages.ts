@@ -10,7 +10,7 @@ const MAX_ROWS = 1000;
 const optional = <K extends string>(key: K, ms: number | undefined) =>
   ms === undefined ? {} : ({ [key]: timestampOf(ms) } as Record<K, ReturnType<typeof timestampOf>>);
 
-/** Events as messages of the Status stream (research wire-facts 2.1, 10). */
+/** Events as messages of the Status stream. */
 export function* statusMessages(events: readonly VertexEvent[]): Generator<Status> {
   let message = empty();
   let bytes = 0;

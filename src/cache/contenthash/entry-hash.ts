@@ -35,7 +35,7 @@ export function entryHash(entry: EntryHeader): EntryHash {
   };
 }
 
-/** The tarsum v1 header of an entry with an empty name (research wire-facts 3.3, last bullets); the file's bytes follow it. */
+/** The tarsum v1 header of an entry with an empty name; the file's bytes follow it. */
 export function headerBytes(entry: EntryHeader): Buffer {
   const size = entry.type === 'file' ? entry.size : 0;
   const link = entry.type === 'symlink' ? entry.linkname : '';

@@ -1,6 +1,6 @@
 import type { CacheRecord, KeyReader } from '../../solver/index.ts';
 
-/** A key with all that a cache manifest says of it (research wire-facts 11.1). */
+/** A key with all that a cache manifest says of it. */
 export interface KeyRecord {
   readonly id: string;
   /** BuildKit's record digest. */

@@ -1,7 +1,7 @@
 import type { Digest } from '../../base/index.ts';
 import type { CacheLink, KeyReader } from '../../solver/index.ts';
 
-/** A record of a cache manifest as BuildKit writes it (research wire-facts 11.1), of which only keys are read. */
+/** A record of a cache manifest as BuildKit writes it, of which only keys are read. */
 export interface ManifestRecord {
   readonly digest: Digest;
   /** By input slot the ways to it. */

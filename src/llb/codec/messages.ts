@@ -1,6 +1,6 @@
 import { many, map, message, one, oneof, type Schema } from './schema.ts';
 
-// Package pb (research wire-facts 2.3): number, name and type of every field.
+// Package pb: number, name and type of every field.
 
 export const Op: Schema = message('Op', [
   many(1, 'inputs', () => Input),

@@ -30,7 +30,7 @@ export interface LoadOptions {
 }
 
 /**
- * Turns a definition into the graph to solve: checks it, renames inputs to vertex digests, fills in platforms (research wire-facts 3.1). The input may be
+ * Turns a definition into the graph to solve: checks it, renames inputs to vertex digests, fills in platforms. The input may be
  * hostile. Undefined for a definition without ops, which is scratch.
  * @throws CodedError invalid_argument for what is wrong with it, resource_exhausted above the limits.
  */

@@ -4,7 +4,7 @@ import type { LlbEdge } from './vertex.ts';
 /** Names of merges hold the names of their inputs; a hostile graph must not make them grow without end. */
 const MAX_NAME = 4096;
 
-/** What progress calls a vertex that was given no name (research wire-facts 3.4). */
+/** What progress calls a vertex that was given no name. */
 export function vertexName(op: Op, inputs: readonly LlbEdge[]): string {
   const name = fullName(op, inputs);
   return name.length > MAX_NAME ? `${name.slice(0, MAX_NAME - 1)}…` : name;
