@@ -7,7 +7,8 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { neverAborted, toCodedError } from '../../base/index.ts';
 import { siblingModule } from '../../sys/index.ts';
 import { type Channel, ConnectionChannel, clientOf, GrpcServer, type Handlers } from '../grpc/index.ts';
-import { Secrets, Upload } from '../services/index.ts';
+import { Control, Secrets, Upload } from '../services/index.ts';
+import { channelSuite } from '../testing/channel-suite.ts';
 import { decodeBytesMessage, encodeBytesMessage } from './bytes-message.ts';
 import { type HostedSession, hostSession, SessionRegistry } from './index.ts';
 
@@ -60,6 +61,17 @@ function host(
 test.each([0, 1, 127, 128, 16_383, 16_384, 3_000_000])('a BytesMessage of %i bytes comes back', (length) => {
   const data = Buffer.alloc(length, 7);
   expect(Buffer.from(decodeBytesMessage(encodeBytesMessage(data))).equals(data)).toBe(true);
+});
+
+channelSuite('a session’s tunnel', async (handlers) => {
+  const { registry, connect } = await daemon();
+  const session = hostSession(connect(), {
+    signal,
+    sharedKey: '',
+    register: (server) => server.register(Control, handlers),
+  });
+  cleanups.push(() => session[Symbol.asyncDispose]());
+  return await registry.get(session.id, { signal });
 });
 
 describe('a session through the tunnel', () => {
