@@ -30,7 +30,7 @@ export interface BaseImageContext {
   /** Nobody asked for a platform: a base of another one may decide. */
   readonly implicitTarget: boolean;
   readonly lint: Linter;
-  readonly stageNames: readonly string[];
+  readonly stageNames: () => readonly string[];
 }
 
 const COMMON_IMAGES = ['alpine', 'busybox', 'centos', 'debian', 'golang', 'ubuntu', 'fedora'];
@@ -82,7 +82,7 @@ async function resolveImage(state: StageState, context: BaseImageContext, call: 
   const resolved = await client
     .resolveImageConfig(name, { platform, resolveMode: options.resolveMode, logName }, call)
     .catch((error: unknown) => {
-      throw withSuggestion(error, original, context.stageNames);
+      throw withSuggestion(error, original, context.stageNames());
     });
   const image = parseImageConfig(resolved.config);
   state.baseImage = cloneImageConfig(image);

@@ -143,7 +143,8 @@ class Warnings {
     this.#request = request;
   }
 
-  add({ rule, message, location }: LintFinding): void {
+  add(finding: LintFinding): void {
+    const { rule, location } = finding;
     this.#count += 1;
     if (this.#count > MAX_WARNINGS + 1) return;
     const { client, dockerfile } = this.#request;
@@ -156,7 +157,7 @@ class Warnings {
     client.warn({
       vertex,
       level: 1,
-      message: `${rule.name}: ${message}${location === undefined ? '' : ` (line ${location.startLine})`}`,
+      message: `${rule.name}: ${finding.message}${location === undefined ? '' : ` (line ${location.startLine})`}`,
       detail: [rule.description],
       url: rule.url,
       ...(this.#count * source.data.length > MAX_WARNED_SOURCE ? {} : { source }),

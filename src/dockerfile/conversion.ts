@@ -1,12 +1,4 @@
-import {
-  annotate,
-  CodedError,
-  invalidArgument,
-  PatternMatcher,
-  type Platform,
-  parsePlatform,
-  Semaphore,
-} from '../base/index.ts';
+import { annotate, CodedError, invalidArgument, PatternMatcher, type Platform, parsePlatform } from '../base/index.ts';
 import { lateOutput, type Output, type SourceInfo } from '../llb/index.ts';
 import { resolveBase } from './base-image.ts';
 import type { BuildContexts } from './contexts.ts';
@@ -253,13 +245,13 @@ class Converter {
   }
 
   async #resolveBases(states: readonly StageState[]): Promise<void> {
-    const slots = new Semaphore(MAX_LOOKUPS);
     const failure = new AbortController();
     const signal = AbortSignal.any([this.#call.signal, failure.signal]);
-    const results = await Promise.allSettled(
-      states.map(async (state) => {
-        state.resolved = true;
-        using _ = await slots.acquire({ signal });
+    for (const state of states) state.resolved = true;
+    const waiting = states.values();
+    const lookUp = async () => {
+      for (const state of waiting) {
+        signal.throwIfAborted();
         try {
           await resolveBase(
             state,
@@ -271,7 +263,7 @@ class Converter {
               targetPlatform: this.#target,
               implicitTarget: this.#input.targetPlatform === undefined,
               lint: this.#input.lint,
-              stageNames: this.#table.names(),
+              stageNames: () => this.#table.names(),
             },
             { signal },
           );
@@ -279,8 +271,9 @@ class Converter {
           failure.abort(error);
           throw error;
         }
-      }),
-    );
+      }
+    };
+    const results = await Promise.allSettled(Array.from({ length: MAX_LOOKUPS }, lookUp));
     this.#call.signal.throwIfAborted();
     if (failure.signal.aborted) throw failure.signal.reason;
     for (const result of results) if (result.status === 'rejected') throw result.reason;
@@ -341,7 +334,7 @@ class Converter {
     }
     target.paths.add('/');
     if (options.labels.size > 0)
-      target.image.config.labels = { ...target.image.config.labels, ...Object.fromEntries(options.labels) };
+      target.image.config.labels = new Map([...(target.image.config.labels ?? []), ...options.labels]);
     lint.assertClean();
     mainContext = await this.#input.contexts.mainContext(followPaths(contextPaths), this.#call);
   }
@@ -351,8 +344,7 @@ class Converter {
     state.dispatched = true;
     state.platform ??= this.#target;
     const { config } = state.image;
-    if (!config.env.some((entry) => entry === 'PATH' || entry.startsWith('PATH=')) && state.platform.os !== 'windows')
-      config.env.push(`PATH=${DEFAULT_PATH}`);
+    if (!config.env.has('PATH') && state.platform.os !== 'windows') config.env.set('PATH', DEFAULT_PATH);
     for (const entry of config.env) {
       const equals = entry.indexOf('=');
       state.env.set(equals < 0 ? entry : entry.slice(0, equals), equals < 0 ? '' : entry.slice(equals + 1));

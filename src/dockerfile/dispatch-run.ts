@@ -203,9 +203,7 @@ function withMaskedSecrets(env: EnvLookup, mounts: readonly Mount[]): EnvLookup 
 
 /** `|2 A=1 B=2 /bin/sh -c …`: the arguments in force belong to what the history says. */
 function historyOf(args: readonly string[], state: StageState): string {
-  const used = new Map<string, string>();
-  for (const { key, value } of state.buildArgs) used.set(key, state.env.get(key) ?? value ?? '');
-  const shown = [...used].map(([key, value]) => `${key}=${value}`);
+  const shown = [...state.buildArgs].map(([key, value]) => `${key}=${state.env.get(key) ?? value ?? ''}`);
   return [...(shown.length > 0 ? [`|${shown.length}`, ...shown] : []), ...args].join(' ');
 }
 

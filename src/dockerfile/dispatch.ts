@@ -8,7 +8,7 @@ import { formatDuration } from './duration.ts';
 import { expandCommand } from './expand-command.ts';
 import { dispatchExpose } from './expose.ts';
 import { fileVertex, parseOwner } from './file-op.ts';
-import { addHistory, setEnv } from './image-config.ts';
+import { addHistory } from './image-config.ts';
 import type { ArgDefinition, CommandBase, CommandOf, Healthcheck } from './instructions.ts';
 import type { Linter } from './lint.ts';
 import { LINT_RULES } from './lint-rules.ts';
@@ -21,6 +21,10 @@ import { nearest } from './suggest.ts';
 import { isSystemAbsolute, toSystemPath, workingDirectory } from './system-path.ts';
 import { quote, quoteList } from './text.ts';
 
+/** Names that an unknown one is held against. */
+const MOST_COMPARED = 1000;
+/** Longer paths no system call takes; relative ones would grow with each line. */
+const MAX_PATH_LENGTH = 4096;
 /** Arguments that steer the build and are no variables of it. */
 const STEERING_ARGS = new Set(['BUILDKIT_SBOM_SCAN_CONTEXT', 'BUILDKIT_SBOM_SCAN_STAGE']);
 
@@ -114,10 +118,13 @@ function reportUndefined(
   command: CommandBase,
 ): void {
   for (const name of unmatched) {
-    if (STEERING_ARGS.has(name) || state.buildArgs.some(({ key }) => key === name)) continue;
-    const near = nearest(name, state.env.keys());
-    const hint = near === undefined || near === '' ? '' : ` (did you mean $${near}?)`;
-    context.lint.run(LINT_RULES.undefinedVar, command.location, `Usage of undefined variable '$${name}'${hint}`);
+    if (STEERING_ARGS.has(name) || state.buildArgs.has(name)) continue;
+    const known = [...state.env.keys().take(MOST_COMPARED)];
+    context.lint.run(LINT_RULES.undefinedVar, command.location, () => {
+      const near = nearest(name, known);
+      const hint = near === undefined || near === '' ? '' : ` (did you mean $${near}?)`;
+      return `Usage of undefined variable '$${name}'${hint}`;
+    });
   }
 }
 
@@ -149,17 +156,15 @@ function dispatchEnv(state: StageState, command: CommandOf<'env'>, context: Disp
   for (const { key, value } of command.pairs) {
     checkSecretName('ENV', key, command, context.lint);
     state.env.set(key, value);
-    setEnv(state.image.config.env, key, value);
+    state.image.config.env.set(key, value);
   }
   commit(state, `ENV ${command.pairs.map(({ key, value }) => `${key}=${value}`).join(' ')}`, context);
 }
 
 function dispatchLabel(state: StageState, command: CommandOf<'label'>, context: DispatchContext): void {
   checkLegacyForm(command, context.lint);
-  // A map from a hostile name to a value must not reach the prototype.
-  const labels = new Map(Object.entries(state.image.config.labels ?? {}));
-  for (const { key, value } of command.pairs) labels.set(key, value);
-  state.image.config.labels = Object.fromEntries(labels);
+  state.image.config.labels ??= new Map();
+  for (const { key, value } of command.pairs) state.image.config.labels.set(key, value);
   commit(state, `LABEL ${command.pairs.map(({ key, value }) => `${key}=${value}`).join(' ')}`, context);
 }
 
@@ -175,7 +180,7 @@ function dispatchArg(state: StageState, command: CommandOf<'arg'>, context: Disp
     if (inherited === undefined)
       state.outline.args.set(definition.key, { definition, location: command.location, value: value ?? '' });
     state.outline.usedArgs.add(definition.key);
-    state.buildArgs.push({ ...definition, value });
+    state.buildArgs.set(definition.key, value);
     texts.push(value === undefined ? definition.key : `${definition.key}=${value}`);
   }
   commit(state, `ARG ${texts.join(' ')}`, context);
@@ -199,6 +204,8 @@ export function setDirectory(state: StageState, path: string): string {
   } catch (error) {
     throw annotate(error, 'normalizing workdir: normalizing working directory');
   }
+  if (absolute.length > MAX_PATH_LENGTH)
+    throw invalidArgument(`the working directory has a path of more than ${MAX_PATH_LENGTH} characters`);
   state.image.config.workingDir = toSystemPath(absolute, os);
   state.directory = absolute;
   return absolute;
@@ -281,7 +288,8 @@ function dispatchEntrypoint(state: StageState, command: CommandOf<'entrypoint'>,
 
 function dispatchVolume(state: StageState, volumes: readonly string[], context: DispatchContext): void {
   if (volumes.includes('')) throw invalidArgument('VOLUME specified can not be an empty string');
-  state.image.config.volumes = [...new Set([...(state.image.config.volumes ?? []), ...volumes])];
+  state.image.config.volumes ??= new Set();
+  for (const volume of volumes) state.image.config.volumes.add(volume);
   commit(state, `VOLUME [${volumes.join(' ')}]`, context);
 }
 

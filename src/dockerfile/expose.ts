@@ -13,7 +13,8 @@ export function dispatchExpose(state: StageState, command: CommandOf<'expose'>, 
   const ports = command.ports
     .flatMap((port) => [...expand(port, state.env, { escape: context.escape }).words])
     .flatMap((port) => readPort(port, command, context));
-  state.image.config.exposedPorts = [...new Set([...(state.image.config.exposedPorts ?? []), ...ports])];
+  state.image.config.exposedPorts ??= new Set();
+  for (const port of ports) state.image.config.exposedPorts.add(port);
   addHistory(state.image, `EXPOSE [${ports.join(' ')}]`, false, context.epoch);
 }
 

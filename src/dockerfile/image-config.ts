@@ -1,5 +1,6 @@
 import { invalidArgument, normalizePlatform, type Platform } from '../base/index.ts';
 import type { Healthcheck } from './instructions.ts';
+import { VariableList } from './variable-list.ts';
 
 /** OCI image config with Docker's additions, as the frontend edits it (image-spec config.md, docker image spec v1.3). */
 export interface ImageConfig {
@@ -25,13 +26,13 @@ export interface HistoryEntry {
 /** How containers of the image start. */
 export interface RunConfig {
   user: string;
-  exposedPorts: string[] | undefined;
-  env: string[];
+  exposedPorts: Set<string> | undefined;
+  env: VariableList;
   entrypoint: string[] | undefined;
   cmd: string[] | undefined;
-  volumes: string[] | undefined;
+  volumes: Set<string> | undefined;
   workingDir: string;
-  labels: Record<string, string> | undefined;
+  labels: Map<string, string> | undefined;
   stopSignal: string;
   argsEscaped: boolean;
   healthcheck: Healthcheck | undefined;
@@ -53,7 +54,11 @@ export function emptyImageConfig(platform: Platform): ImageConfig {
     diffIds: [],
     history: [],
     // Windows knows its own.
-    config: { ...runConfigOf({}), workingDir: '/', env: platform.os === 'windows' ? [] : [`PATH=${DEFAULT_PATH}`] },
+    config: {
+      ...runConfigOf({}),
+      workingDir: '/',
+      env: new VariableList(platform.os === 'windows' ? [] : [`PATH=${DEFAULT_PATH}`]),
+    },
   };
 }
 
@@ -63,8 +68,12 @@ export function noImageConfig(): ImageConfig {
 }
 
 /** A copy to go on editing. History entries are never changed, so both share them: a copy for each of 5,000 stages stays small. */
-export function cloneImageConfig({ history, ...image }: ImageConfig): ImageConfig {
-  return { ...structuredClone(image), history: [...history] };
+export function cloneImageConfig({ history, config: { env, ...config }, ...image }: ImageConfig): ImageConfig {
+  return {
+    ...structuredClone(image),
+    config: { ...structuredClone(config), env: new VariableList(env) },
+    history: [...history],
+  };
 }
 
 export function platformOfImage(image: ImageConfig): Platform | undefined {
@@ -99,13 +108,6 @@ export function addHistory(image: ImageConfig, createdBy: string, layer: boolean
     comment: COMMENT,
     ...(layer ? {} : { empty_layer: true }),
   });
-}
-
-/** Sets a variable where it stands, or at the end. */
-export function setEnv(env: string[], key: string, value: string): void {
-  const at = env.findIndex((entry) => entry === key || entry.startsWith(`${key}=`));
-  if (at < 0) env.push(`${key}=${value}`);
-  else env[at] = `${key}=${value}`;
 }
 
 /** Reads a config from a registry; members of a wrong type are as if absent. @throws CodedError when it is no JSON object */
@@ -148,7 +150,7 @@ export function encodeImageConfig(image: ImageConfig): Uint8Array {
     config: {
       User: config.user || undefined,
       ExposedPorts: setOf(config.exposedPorts),
-      Env: listOf(config.env),
+      Env: listOf([...config.env]),
       Entrypoint: listOf(config.entrypoint),
       Cmd: listOf(config.cmd),
       Volumes: setOf(config.volumes),
@@ -168,7 +170,7 @@ function runConfigOf(json: Readonly<Record<string, unknown>>): RunConfig {
   return {
     user: text(json['User']),
     exposedPorts: keysOf(json['ExposedPorts']),
-    env: texts(json['Env']) ?? [],
+    env: new VariableList(texts(json['Env'])),
     entrypoint: texts(json['Entrypoint']),
     cmd: texts(json['Cmd']),
     volumes: keysOf(json['Volumes']),
@@ -230,28 +232,26 @@ function texts(value: unknown): string[] | undefined {
   return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : undefined;
 }
 
-function keysOf(value: unknown): string[] | undefined {
+function keysOf(value: unknown): Set<string> | undefined {
   const object = record(value);
-  return object === undefined ? undefined : Object.keys(object);
+  return object === undefined ? undefined : new Set(Object.keys(object));
 }
 
-function textRecord(value: unknown): Record<string, string> | undefined {
+function textRecord(value: unknown): Map<string, string> | undefined {
   const object = record(value);
-  return object === undefined
-    ? undefined
-    : Object.fromEntries(Object.entries(object).map(([key, item]) => [key, text(item)]));
+  return object === undefined ? undefined : new Map(Object.entries(object).map(([key, item]) => [key, text(item)]));
 }
 
 function listOf(items: readonly string[] | undefined): readonly string[] | undefined {
   return items === undefined || items.length === 0 ? undefined : items;
 }
 
-function setOf(items: readonly string[] | undefined): Record<string, object> | undefined {
-  if (items === undefined || items.length === 0) return undefined;
-  return Object.fromEntries(items.toSorted().map((item) => [item, {}]));
+function setOf(items: ReadonlySet<string> | undefined): Record<string, object> | undefined {
+  if (items === undefined || items.size === 0) return undefined;
+  return Object.fromEntries([...items].sort().map((item) => [item, {}]));
 }
 
-function sortedRecord(items: Readonly<Record<string, string>> | undefined): Record<string, string> | undefined {
-  if (items === undefined || Object.keys(items).length === 0) return undefined;
-  return Object.fromEntries(Object.entries(items).sort(([a], [b]) => (a < b ? -1 : 1)));
+function sortedRecord(items: ReadonlyMap<string, string> | undefined): Record<string, string> | undefined {
+  if (items === undefined || items.size === 0) return undefined;
+  return Object.fromEntries([...items].sort(([a], [b]) => (a < b ? -1 : 1)));
 }

@@ -68,12 +68,19 @@ export class Linter {
 
   static readonly silent = new Linter({ ...NO_OPTIONS, skipAll: true }, () => {});
 
-  run(rule: LintRule, location: Location | undefined, message: string): void {
+  /** The message is made where somebody reads it, if it takes long. */
+  run(rule: LintRule, location: Location | undefined, message: string | (() => string)): void {
     const { skipAll, skip, experimentalAll, experimental } = this.#options;
     if (rule.experimental ? !experimentalAll && !experimental.includes(rule.name) : skipAll || skip.includes(rule.name))
       return;
     this.#called.add(rule.name);
-    this.#report({ rule, message, location });
+    this.#report({
+      rule,
+      location,
+      get message() {
+        return typeof message === 'string' ? message : message();
+      },
+    });
   }
 
   /** The linter with what a `check=` comment right above an instruction adds. */

@@ -361,3 +361,64 @@ describe('what a base image says of itself', () => {
     expect(execs[0]!.meta.args.length).toBeGreaterThan(0);
   });
 });
+
+describe('what a Dockerfile costs grows with its length, not with its square', () => {
+  const lines = (n: number, line: (i: number) => string) => Array.from({ length: n }, (_, i) => line(i)).join('\n');
+  /** Each kind of line with what is looked at or copied for each of those before it, were that so. */
+  const kinds: Readonly<Record<string, (n: number) => string>> = {
+    LABEL: (n) => lines(n, (i) => `LABEL k${i}=v`),
+    ENV: (n) => lines(n, (i) => `ENV k${i}=v`),
+    ARG: (n) => `${lines(n, (i) => `ARG k${i}`)}\n${lines(n, (i) => `ENV a$k${i}=b`)}`,
+    EXPOSE: (n) => lines(n, (i) => `EXPOSE ${i + 1}`),
+    VOLUME: (n) => lines(n, (i) => `VOLUME /v${i}`),
+    'an undefined variable': (n) => lines(n, (i) => `ENV longname${i}=$longnamf${i}`),
+    'an ONBUILD that is carried out': (n) => `${lines(n, (i) => `ONBUILD ENV k${i}=v`)}\nFROM first\nCOPY a b`,
+    'a stage that is copied from': (n) =>
+      `${lines(n, (i) => `FROM scratch AS s${i}\nCOPY a b`)}\nFROM scratch\n${lines(n, (i) => `COPY --from=s${i} a b`)}`,
+  };
+  const cost = async (body: string): Promise<number> => {
+    const client = new FakeClient({ Dockerfile: `FROM scratch AS first\n${body}` });
+    const before = process.cpuUsage();
+    await buildDockerfile(client, call);
+    const { user, system } = process.cpuUsage(before);
+    return user + system;
+  };
+  test.each(Object.keys(kinds))('%s', async (kind) => {
+    const ofMany = kinds[kind]!;
+    await cost(ofMany(500));
+    const [once, eightTimes] = [await cost(ofMany(1500)), await cost(ofMany(12_000))];
+    // With the square it would be 64 times as much.
+    expect(eightTimes / once).toBeLessThan(40);
+  });
+});
+
+test('a working directory that grows with each line ends where no system call would take it', async () => {
+  const client = new FakeClient({ Dockerfile: `FROM scratch\n${'WORKDIR d\n'.repeat(5000)}` });
+  await expect(buildDockerfile(client, call)).rejects.toThrow('more than 4096 characters');
+});
+
+test('labels, ports and volumes keep their sets, and variables their places, whatever they are called', async () => {
+  const text = [
+    'FROM scratch',
+    'LABEL __proto__=a constructor=b',
+    'LABEL constructor=c',
+    'ENV A=1 B=2',
+    'ENV A=3 __proto__=4',
+    'EXPOSE 80 81',
+    'EXPOSE 80/tcp',
+    'VOLUME /a /b',
+    'VOLUME /a',
+    'COPY a b',
+  ];
+  const { metadata } = await buildDockerfile(new FakeClient({ Dockerfile: text.join('\n') }), call);
+  const { config } = JSON.parse(new TextDecoder().decode(metadata.get('containerimage.config')));
+  expect(Object.entries(config.Labels)).toEqual([
+    ['__proto__', 'a'],
+    ['constructor', 'c'],
+  ]);
+  expect(config.Env.slice(1)).toEqual(['A=3', 'B=2', '__proto__=4']);
+  expect([Object.keys(config.ExposedPorts), Object.keys(config.Volumes)]).toEqual([
+    ['80/tcp', '81/tcp'],
+    ['/a', '/b'],
+  ]);
+});

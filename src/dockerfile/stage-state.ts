@@ -18,7 +18,7 @@ export class Environment implements EnvLookup {
     return this.#values.get(name);
   }
 
-  keys(): Iterable<string> {
+  keys(): IteratorObject<string> {
     return this.#values.keys();
   }
 
@@ -93,7 +93,8 @@ export class StageState {
   directory = '/';
   user = '';
   hostname = '';
-  buildArgs: ArgDefinition[] = [];
+  /** Declared arguments with their values when they were last declared, in the order in which they were first. */
+  buildArgs = new Map<string, string | undefined>();
   /** Paths of this file system that others read; shared along a chain of bases. */
   paths = new Set<string>();
   /** Paths of the build context that this stage reads. */
@@ -132,7 +133,7 @@ export class StageState {
     this.baseImage = base.baseImage;
     this.paths = base.paths;
     this.workdirSet = base.workdirSet;
-    this.buildArgs = [...base.buildArgs];
+    this.buildArgs = new Map(base.buildArgs);
   }
 }
 
