@@ -123,6 +123,10 @@ const FAILURES = {
   EXEC_UNKNOWN_GROUP: { code: 'invalid_argument', text: 'The group of a step is not in its `/etc/group`.' },
   EXEC_UNKNOWN_USER: { code: 'invalid_argument', text: 'The user of a step is not in its `/etc/passwd`.' },
   EXPORT_ANNOTATION: { code: 'invalid_argument', text: 'An annotation of the output is malformed or has no place.' },
+  EXPORT_ATTESTATION: {
+    code: 'invalid_argument',
+    text: 'An attestation that the frontend gives is malformed, cannot be read or is too large.',
+  },
   EXPORT_ATTRIBUTE: {
     code: ['invalid_argument', 'unimplemented', 'not_found'],
     text: 'An attribute of the output is malformed or cannot be had.',

@@ -249,6 +249,13 @@ describe('failures', () => {
     if (SAYS_MORE.has(name)) expect(failureOf(ours!)).toContain(failureOf(real!));
     else expect(failureOf(ours!)).toBe(failureOf(real!));
   });
+
+  test.each(['attest:foo=bar', 'attest:=x', 'build-arg:BUILDKIT_ATTEST_FOO=1'])('option %s', async (option) => {
+    writeFileSync(join(temp, 'attested'), `${BASE}FROM base\n`);
+    const [real, ours] = await Promise.all(both.map((daemon) => daemon.build('attested', '--opt', option)));
+    expect(failureOf(real!)).toContain('unknown attestation type');
+    expect(failureOf(ours!)).toBe(failureOf(real!));
+  });
 });
 
 describe('what a step sees', () => {

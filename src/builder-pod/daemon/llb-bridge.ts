@@ -19,6 +19,7 @@ import type { Engine } from '../engine/index.ts';
 import type { BridgeRef, BridgeResult, BridgeSourceMeta, BridgeStat, FrontendBridge } from '../frontends/index.ts';
 import { buildkitCode, decodeInputs } from '../protocol/index.ts';
 import { withoutOwnPaths } from '../state/index.ts';
+import { attestationMessages, attestationsOf } from './attestation-messages.ts';
 import { frontendCaps, llbCaps } from './caps.ts';
 import { execProcesses } from './exec-processes.ts';
 import { platformOf } from './worker.ts';
@@ -283,21 +284,29 @@ function refMessage(
 
 /** `encoded`: the graph of the only ref, where its bytes are there. */
 function resultMessage(result: BridgeResult, encoded?: Uint8Array): Result {
-  const metadata = Object.fromEntries(result.metadata);
-  if (result.refs === undefined) return { ref: refMessage(result.ref ?? { id: '' }, encoded), metadata };
+  const common = {
+    metadata: Object.fromEntries(result.metadata),
+    ...(result.attestations === undefined
+      ? {}
+      : { attestations: attestationMessages(result.attestations, (ref) => refMessage(ref)) }),
+  };
+  if (result.refs === undefined) return { ...common, ref: refMessage(result.ref ?? { id: '' }, encoded) };
   const refs = Object.fromEntries([...result.refs].map(([id, ref]) => [id, refMessage(ref)]));
-  return { refs: { refs }, metadata };
+  return { ...common, refs: { refs } };
 }
 
 function resultOf(message: Result): BridgeResult {
-  const metadata = new Map(Object.entries(message.metadata ?? {}));
+  const common = {
+    metadata: new Map(Object.entries(message.metadata ?? {})),
+    attestations: attestationsOf(message.attestations ?? {}),
+  };
   const many = message.refs?.refs ?? undefined;
   if (many !== undefined) {
-    return { refs: new Map(Object.entries(many).map(([key, { id }]) => [key, { id: id ?? '' }])), metadata };
+    return { refs: new Map(Object.entries(many).map(([key, { id }]) => [key, { id: id ?? '' }])), ...common };
   }
   const old = message.refsDeprecated?.refs ?? undefined;
-  if (old !== undefined) return { refs: new Map(Object.entries(old).map(([key, id]) => [key, { id }])), metadata };
-  return { ref: { id: message.ref?.id ?? message.refDeprecated ?? '' }, metadata };
+  if (old !== undefined) return { refs: new Map(Object.entries(old).map(([key, id]) => [key, { id }])), ...common };
+  return { ref: { id: message.ref?.id ?? message.refDeprecated ?? '' }, ...common };
 }
 
 function statMessage(stat: BridgeStat): Stat {

@@ -371,9 +371,14 @@ export class Build {
   /** The result with the graphs of its refs, which whoever asked may build on. */
   #described(result: BridgeResult): BridgeResult {
     const known = (ref: BridgeRef): BridgeRef => this.find(ref.id) ?? SCRATCH;
-    const { ref, refs } = result;
+    const { ref, refs, attestations } = result;
+    const said = [...(attestations ?? [])].map(
+      ([platform, all]) =>
+        [platform, all.map((one) => (one.ref === undefined ? one : { ...one, ref: known(one.ref) }))] as const,
+    );
     return {
       ...result,
+      ...(attestations === undefined ? {} : { attestations: new Map(said) }),
       ...(ref === undefined ? {} : { ref: known(ref) }),
       ...(refs === undefined ? {} : { refs: new Map([...refs].map(([id, one]) => [id, known(one)])) }),
     };

@@ -34,6 +34,7 @@ import type { BuildRef } from './build-ref.ts';
 import { grantEntitlements } from './entitlements.ts';
 import { BuildWatches } from './observer.ts';
 import type { BuildEnd, BuildObserver, SolveOutcome, SolveRequest } from './solve.ts';
+import { checkAttestations } from './unmet-requests.ts';
 
 /** How long a build that is over is still known, for watchers that come late. */
 const KEEP_MS = 10_000;
@@ -169,6 +170,7 @@ export class Engine implements AsyncDisposable {
     const { ref, session, limits = NO_LIMITS } = request;
     if (ref === '') throw invalidArgument('the build has no ref');
     if (this.#builds.has(ref)) throw new CodedError('already_exists', `job ID ${ref} exists`, { fault: 'user' });
+    checkAttestations(request.frontendAttrs);
     const entitlements = grantEntitlements(request.entitlements, this.#options.allowedEntitlements);
     const exporters = request.exporters.map(({ type, attrs }) =>
       this.#options.openExporter(type, withEpoch(attrs, request.frontendAttrs), {
@@ -286,12 +288,20 @@ function planExport(build: Build, result: BridgeResult): ExportPlan {
   const { metadata } = result;
   const at = (built: readonly BuiltResult<ImmutableRef>[], n: number | undefined) =>
     n === undefined ? undefined : built[n]!.result.value;
+  const said = [...(result.attestations ?? [])].map(
+    ([platform, all]) => [platform, all.map((given) => ({ given, place: place(given.ref?.id) }))] as const,
+  );
+  const attestations = (built: readonly BuiltResult<ImmutableRef>[]) =>
+    new Map(
+      said.map(([platform, all]) => [platform, all.map(({ given, place: n }) => ({ ...given, ref: at(built, n) }))]),
+    );
   if (result.refs === undefined) {
     const only = place(result.ref?.id);
-    return { edges, source: (built) => ({ ref: at(built, only), metadata }) };
+    return { edges, source: (built) => ({ ref: at(built, only), metadata, attestations: attestations(built) }) };
   }
   const places = [...result.refs].map(([id, ref]) => [id, place(ref.id)] as const);
-  return { edges, source: (built) => ({ refs: new Map(places.map(([id, n]) => [id, at(built, n)])), metadata }) };
+  const refs = (built: readonly BuiltResult<ImmutableRef>[]) => new Map(places.map(([id, n]) => [id, at(built, n)]));
+  return { edges, source: (built) => ({ refs: refs(built), metadata, attestations: attestations(built) }) };
 }
 
 /** SOURCE_DATE_EPOCH given as a build argument holds for every output that names none; where it is no number, it is for the frontend to understand. */

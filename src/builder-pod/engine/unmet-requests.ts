@@ -1,10 +1,12 @@
 import { z } from 'zod';
+import { invalidArgument } from '../../base/index.ts';
 import type { BridgeCacheImport } from '../frontends/index.ts';
 import type { EngineJob } from './build-ref.ts';
 
 /** What is told of in one build. */
 const MAX_TOLD = 100;
-const ATTEST = 'attest:';
+const ATTEST = /^(?:attest:|build-arg:BUILDKIT_ATTEST_)(.{0,100})/s;
+const ATTESTATIONS: readonly string[] = ['sbom', 'provenance'];
 
 /** The attribute that clients pass imports to frontends by (wire-facts 8.4). */
 const attribute = z.array(z.object({ Type: z.string(), Attrs: z.record(z.string(), z.string()).nullish() }));
@@ -65,13 +67,15 @@ export class UnmetRequests {
         .filter((ref) => ref !== '') ?? [];
     const imports = [...listed, ...references.map((ref) => ({ type: 'registry', attrs: { ref } }))];
     this.tellImports(imports.filter(({ type }) => !this.#isImported(type)));
-    for (const [key, value] of options) {
+    for (const [kind, value] of attestationsAsked(options)) {
       // Clients ask for a minimal provenance by themselves, to be left out where it would change the kind of result.
-      const unasked = /\b(disabled|inline-only)=true\b/.test(value) || value === 'false';
-      if (!key.startsWith(ATTEST) || unasked) continue;
-      const kind = key.slice(ATTEST.length).slice(0, 100);
+      if (/\b(disabled|inline-only)=true\b/.test(value) || value === 'false') continue;
       const short = `the attestation ${kind} is not made: this builder makes no attestations yet`;
-      this.#tell(`attestation ${kind}`, short, 'The image is built and pushed without it.');
+      this.#tell(
+        `attestation ${kind}`,
+        short,
+        'The image is built and pushed without it, with those that its frontend gives.',
+      );
     }
   }
 
@@ -81,6 +85,23 @@ export class UnmetRequests {
     this.#told.add(name);
     void this.#job.inVertex({ name }, async (progress) => progress.warn({ level: 1, short, detail: [detail] }));
   }
+}
+
+/** Kinds of attestations in a frontend's options. */
+function* attestationsAsked(options: ReadonlyMap<string, string>): Generator<readonly [string, string]> {
+  for (const [key, value] of options) {
+    const kind = ATTEST.exec(key)?.[1]?.toLowerCase();
+    if (kind !== undefined) yield [kind, value];
+  }
+}
+
+/** @throws CodedError invalid_argument for kinds of attestations that there are not */
+export function checkAttestations(options: ReadonlyMap<string, string>): void {
+  for (const [kind] of attestationsAsked(options))
+    if (!ATTESTATIONS.includes(kind))
+      throw invalidArgument(`unknown attestation type ${JSON.stringify(kind)}`, {
+        hint: `there are ${ATTESTATIONS.join(' and ')}`,
+      });
 }
 
 function parseAttribute(text: string | undefined): z.infer<typeof attribute> {

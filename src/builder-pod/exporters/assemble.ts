@@ -1,4 +1,4 @@
-import { CodedError, type Descriptor, goJson } from '../../base/index.ts';
+import { CodedError, type Descriptor, goJson, type ImageReference, invalidArgument } from '../../base/index.ts';
 import type { BlobPlace, Compression, Layer } from '../../cache/ports.ts';
 import {
   alignHistory,
@@ -16,9 +16,10 @@ import {
   layerMediaType,
   MEDIA_TYPE,
 } from '../../oci/manifest/index.ts';
-import { type Annotation, annotationsFor, checkAnnotations } from './attributes.ts';
+import { type AttestationManifest, attestationManifest, isInlineOnly, readAttestations } from './attestations.ts';
+import { type Annotation, type AttestationOptions, annotationsFor, checkAnnotations } from './attributes.ts';
 import type { ExportInputs, PlatformInput } from './inputs.ts';
-import type { ExportContext } from './ports.ts';
+import type { ExportAttestation, ExportContext, ExporterDeps } from './ports.ts';
 import { withRow } from './progress.ts';
 
 /** A layer blob and how to get at it. */
@@ -39,7 +40,8 @@ export interface AssembledExport {
   /** The manifest or index, with the annotations for whoever refers to it. */
   readonly root: Descriptor;
   readonly rootDocument: EncodedDocument;
-  /** Configurations, then manifests, then the index: in the order they may be pushed. */
+  readonly isIndex: boolean;
+  /** Configurations and attestations, then manifests, then the index: in the order they may be pushed. */
   readonly configs: readonly EncodedDocument[];
   readonly manifests: readonly EncodedDocument[];
   readonly layers: readonly LayerSource[];
@@ -52,6 +54,9 @@ export interface AssembleOptions {
   readonly oci: boolean;
   readonly compression: Compression;
   readonly annotations: readonly Annotation[];
+  readonly attestations: AttestationOptions;
+  /** What attestations are to name the image by. */
+  readonly names: readonly ImageReference[];
 }
 
 /** Why several platforms in a result that is no map are no image. */
@@ -72,10 +77,18 @@ interface PlatformImage {
 export async function assembleImage(
   { platforms, isMap }: ExportInputs,
   options: AssembleOptions,
+  deps: Pick<ExporterDeps, 'bulk'>,
   context: ExportContext,
 ): Promise<AssembledExport> {
   const { oci, annotations: all } = options;
-  checkAnnotations(all, { platforms: platforms.map(({ platform }) => platform), isIndex: isMap, oci });
+  const isIndex = isMap || platforms.some(({ attestations }) => makeIndex(attestations, options));
+  const attesting = isIndex ? platforms.filter(({ attestations }) => attestations.length > 0) : [];
+  if (attesting.length > 0 && !oci)
+    throw invalidArgument('cannot export attestations with "oci-mediatypes=false"', {
+      reason: 'EXPORT_ATTESTATION',
+      hint: 'set oci-mediatypes=true',
+    });
+  checkAnnotations(all, { platforms: platforms.map(({ platform }) => platform), isIndex, oci });
   const layered = await withRow(context, 'exporting layers', () =>
     Promise.all(platforms.map(async (input) => ({ input, layers: await layersOf(input, options, context) }))),
   );
@@ -84,8 +97,19 @@ export async function assembleImage(
   const layers = new Map(
     images.flatMap((image) => image.layers.map((layer) => [layer.descriptor.digest, layer] as const)),
   );
+  const attested: AttestationManifest[] = [];
+  for (const { input, manifest } of images) {
+    if (!attesting.includes(input)) continue;
+    const { platform } = input;
+    const { names, attestations } = options;
+    const read = await readAttestations(input.attestations, deps, context);
+    const { asArtifact } = attestations;
+    attested.push(await attestationManifest(manifest.descriptor, read, { names, platform, asArtifact }, deps, context));
+  }
   const configs = new Map(images.map(({ config }) => [config.descriptor.digest, config] as const));
+  for (const { blobs } of attested) for (const blob of blobs) configs.set(blob.descriptor.digest, blob);
   const common = {
+    isIndex,
     configs: [...configs.values()],
     layers: [...layers.values()],
     images: images.map((image) => ({
@@ -95,7 +119,7 @@ export async function assembleImage(
     })),
   };
   const [first] = images;
-  if (!isMap && first !== undefined) {
+  if (!isIndex && first !== undefined) {
     const { platform } = first.input;
     const annotations = annotationsFor(all, 'manifest-descriptor', platform);
     return {
@@ -106,9 +130,10 @@ export async function assembleImage(
       configDigest: first.config.descriptor.digest,
     };
   }
-  const index = await indexOf(images, options, context);
+  const index = await indexOf(images, attested, options, context);
   const annotations = annotationsFor(all, 'index-descriptor');
-  const manifests = new Map(images.map(({ manifest }) => [manifest.descriptor.digest, manifest] as const));
+  const documents = [...images.map(({ manifest }) => manifest), ...attested.map(({ document }) => document)];
+  const manifests = new Map(documents.map((document) => [document.descriptor.digest, document] as const));
   return {
     ...common,
     root: { ...index.descriptor, ...(annotations === undefined ? {} : { annotations }) },
@@ -116,6 +141,11 @@ export async function assembleImage(
     manifests: [...manifests.values(), index],
     configDigest: undefined,
   };
+}
+
+/** Whether attestations turn what would be a single manifest into an index. */
+function makeIndex(all: readonly ExportAttestation[], { attestations }: AssembleOptions): boolean {
+  return attestations.inline ? all.length > 0 : all.some((one) => !isInlineOnly(one));
 }
 
 async function layersOf(
@@ -154,6 +184,7 @@ async function platformImage(
 
 async function indexOf(
   images: readonly PlatformImage[],
+  attested: readonly AttestationManifest[],
   { oci, annotations: all }: AssembleOptions,
   context: ExportContext,
 ): Promise<EncodedDocument> {
@@ -161,15 +192,18 @@ async function indexOf(
   const index = encodeIndex({
     schemaVersion: 2,
     mediaType: oci ? MEDIA_TYPE.ociIndex : MEDIA_TYPE.dockerList,
-    manifests: images.map(({ manifest, input }) => {
-      const { platform } = input;
-      const own = annotationsFor(all, 'manifest-descriptor', platform);
-      return {
-        ...manifest.descriptor,
-        platform,
-        ...(own === undefined ? {} : { annotations: own }),
-      };
-    }),
+    manifests: [
+      ...images.map(({ manifest, input }) => {
+        const { platform } = input;
+        const own = annotationsFor(all, 'manifest-descriptor', platform);
+        return {
+          ...manifest.descriptor,
+          platform,
+          ...(own === undefined ? {} : { annotations: own }),
+        };
+      }),
+      ...attested.map(({ descriptor }) => descriptor),
+    ],
     ...(annotations === undefined ? {} : { annotations }),
   });
   await withRow(context, `exporting manifest list ${index.descriptor.digest}`, () => {});

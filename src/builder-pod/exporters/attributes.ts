@@ -25,9 +25,6 @@ const WITHOUT_EFFECT: Readonly<Record<string, string>> = {
   'dangling-name-prefix': 'this builder keeps no image store',
   'danging-name-empty-only': 'this builder keeps no image store',
   'unsafe-internal-store-allow-incomplete': 'this builder keeps no image store',
-  'attestation-prefix': 'the result has no attestations',
-  'attestation-inline': 'the result has no attestations',
-  'oci-artifact': 'the result has no attestations',
 };
 
 /** Metadata of a result that attributes may set, as with other builders (`containerimage.config={…}`). */
@@ -155,6 +152,24 @@ export function parseEpoch(value: string, name: string): Epoch {
     `invalid ${name}: strconv.ParseInt: parsing ${JSON.stringify(value)}: invalid syntax`,
     { hint: 'give whole seconds since 1970-01-01T00:00:00Z' },
   );
+}
+
+export interface AttestationOptions {
+  /** Those that are not to make an index by themselves do so all the same. */
+  readonly inline: boolean;
+  /** Their manifests are artifacts that name their image; else images without a platform. */
+  readonly asArtifact: boolean;
+}
+
+/** How attestations of an image are kept; `inline` is what is meant where nothing is said. */
+export function attestationOptions(
+  options: ExportOptions,
+  { inline }: { readonly inline: boolean },
+): AttestationOptions {
+  return {
+    inline: options.boolean('attestation-inline', inline, { empty: true }),
+    asArtifact: options.boolean('oci-artifact', true, { empty: true }),
+  };
 }
 
 /** How layers shall be packed. `oci`: whether OCI media types were asked for; undefined when nothing was said. */

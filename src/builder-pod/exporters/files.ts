@@ -1,7 +1,8 @@
-import { join } from 'node:path';
-import { CodedError } from '../../base/index.ts';
+import { join, posix } from 'node:path';
+import { CodedError, invalidArgument } from '../../base/index.ts';
 import { tarTrees } from '../../oci/layers/index.ts';
 import { makeScratch, siblingModule, tasksOf } from '../../sys/index.ts';
+import { attestationTask, isInlineOnly, readAttestations } from './attestations.ts';
 import { type Attributes, ExportOptions } from './attributes.ts';
 import type { TreeFiles } from './files-task.ts';
 import { exportInputs, type PlatformInput } from './inputs.ts';
@@ -25,6 +26,7 @@ export function localExporter(attributes: Attributes, deps: ExporterDeps): Expor
   const epoch = options.epoch();
   const split = splitOf(options);
   const from = sourceOf(options);
+  const attesting = options.text('attestation-prefix') ?? '';
   checkMode(options.text('mode') ?? '');
 
   async function run(source: ExportSource, context: ExportContext): Promise<ExportResult> {
@@ -32,7 +34,12 @@ export function localExporter(attributes: Attributes, deps: ExporterDeps): Expor
     const inputs = exportInputs(source, epoch, SEVERAL_PLATFORMS);
     const isSplit = split ?? inputs.isMap;
     const sender = await requireSender(deps, context);
-    await using trees = await mountTrees(inputs.platforms, isSplit, from, deps, context);
+    await using trees = await mountTrees(
+      inputs.platforms,
+      { isSplit, from, prefix: attesting, withPlatform: inputs.isMap && !isSplit },
+      deps,
+      context,
+    );
     if (!isSplit && trees.list.length > 1) await checkOverlap(trees.list, deps, context);
     for (const { directory, prefix, input } of trees.list) {
       const mtimeNs = timeOf(input);
@@ -56,6 +63,7 @@ export function tarExporter(attributes: Attributes, deps: ExporterDeps): Exporte
   const epoch = options.epoch();
   const split = splitOf(options);
   const from = sourceOf(options);
+  const attesting = options.text('attestation-prefix') ?? '';
   checkMode(options.text('mode') ?? '');
 
   async function run(source: ExportSource, context: ExportContext): Promise<ExportResult> {
@@ -67,7 +75,12 @@ export function tarExporter(attributes: Attributes, deps: ExporterDeps): Exporte
       mode: 'an archive is always written anew',
     });
     const sender = await requireSender(deps, context);
-    await using trees = await mountTrees(inputs.platforms, inputs.isMap, from, deps, context);
+    await using trees = await mountTrees(
+      inputs.platforms,
+      { isSplit: inputs.isMap, from, prefix: attesting, withPlatform: inputs.isMap && split === false },
+      deps,
+      context,
+    );
     await withRow(context, 'sending tarball', async (update) => {
       const { signal } = context;
       const stream = tarTrees(deps.streams, {
@@ -123,14 +136,24 @@ function directoryName(id: string): string {
   return name === '.' || name === '..' ? '_'.repeat(name.length) : name;
 }
 
-/** Mounts the result of each platform; disposing unmounts. */
+interface TreeOptions {
+  readonly isSplit: boolean;
+  readonly from: string | undefined;
+  /** Of the names of the files that attestations become… */
+  readonly prefix: string;
+  /** …and whether their platform is in them. */
+  readonly withPlatform: boolean;
+}
+
+/** Mounts the result of each platform, with a tree of its attestations where it has any; disposing unmounts. */
 async function mountTrees(
   platforms: readonly PlatformInput[],
-  split: boolean,
-  from: string | undefined,
+  options: TreeOptions,
   deps: ExporterDeps,
-  { signal, owner, sessions, limits }: ExportContext,
+  context: ExportContext,
 ): Promise<{ readonly list: readonly Tree[] } & AsyncDisposable> {
+  const { isSplit, from } = options;
+  const { signal, owner, sessions, limits } = context;
   await using stack = new AsyncDisposableStack();
   const list: Tree[] = [];
   for (const input of platforms) {
@@ -143,10 +166,43 @@ async function mountTrees(
       const inside = await deps.bulk.run(task('findSource'), { directory, from }, { signal, owner });
       directory = join(directory, inside);
     }
-    list.push({ input, directory, prefix: split ? directoryName(input.id) : undefined });
+    const tree = { input, directory, prefix: isSplit ? directoryName(input.id) : undefined };
+    list.push(tree);
+    const files = await statementFiles(tree, options, deps, context);
+    if (files.length === 0) continue;
+    const scratch = await makeScratch(deps.bulk, { parent: deps.tempDirectory, prefix: 'statements-' }, context);
+    list.push({ ...tree, directory: stack.use(scratch).path });
+    await deps.bulk.run(attestationTask('writeStatements'), { directory: scratch.path, files }, context);
   }
   const owned = stack.move();
   return { list, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+/** The attestations of a tree as files, of all that is in it. */
+async function statementFiles(
+  { input, directory }: Tree,
+  { withPlatform, prefix }: TreeOptions,
+  deps: ExporterDeps,
+  context: ExportContext,
+): Promise<readonly { readonly name: string; readonly bytes: Uint8Array }[]> {
+  const given = input.attestations.filter((attestation) => !isInlineOnly(attestation));
+  if (given.length === 0) return [];
+  const attested = await readAttestations(given, deps, context);
+  const self = await deps.bulk.run(attestationTask('digestFiles'), { directory }, context);
+  const statements = await deps.bulk.run(
+    attestationTask('encodeStatements'),
+    { attested, self, inLines: true },
+    context,
+  );
+  const names = new Set<string>();
+  return statements.map(({ bytes }, at) => {
+    const { name: base, ext } = posix.parse(prefix + posix.basename(attested[at]!.path));
+    const name = withPlatform ? `${base}.${input.id.replaceAll('/', '_')}${ext}` : `${base}${ext}`;
+    if (names.has(name))
+      throw invalidArgument(`duplicate attestation path name ${name}`, { reason: 'EXPORT_ATTESTATION' });
+    names.add(name);
+    return { name, bytes };
+  });
 }
 
 /** Several trees in one directory must not write over each other. */

@@ -1,6 +1,13 @@
 import { CodedError, formatImageReference } from '../../base/index.ts';
 import { type AssembledExport, assembleImage, imageResponse, SEVERAL_PLATFORMS } from './assemble.ts';
-import { type Attributes, compressionOf, ExportOptions, imageNames, ociTypesOf } from './attributes.ts';
+import {
+  type Attributes,
+  attestationOptions,
+  compressionOf,
+  ExportOptions,
+  imageNames,
+  ociTypesOf,
+} from './attributes.ts';
 import { exportInputs } from './inputs.ts';
 import type { ExportContext, Exporter, ExporterDeps, ExportResult, ExportSource } from './ports.ts';
 import { withRow } from './progress.ts';
@@ -30,7 +37,8 @@ export function imageExporter(
   const name = options.text('name');
   options.refuse('rewrite-timestamp', 'prefer-nondist-layers');
   options.checkBooleans('unpack', 'store', 'name-canonical', 'danging-name-empty-only');
-  options.checkBooleans('unsafe-internal-store-allow-incomplete', 'attestation-inline', 'oci-artifact');
+  options.checkBooleans('unsafe-internal-store-allow-incomplete');
+  const attestations = attestationOptions(options, { inline: true });
   const naming = { byDigest, failing: push ? 'push' : 'parse' } as const;
   // Names known now are checked now: a typo should not cost a build.
   if (name !== '*') imageNames(name, undefined, naming);
@@ -51,7 +59,10 @@ export function imageExporter(
         oci,
         compression,
         annotations: [...resultAnnotations(source), ...annotations],
+        attestations,
+        names,
       },
+      deps,
       context,
     );
     for (const { descriptor, bytes } of [...image.configs, ...image.manifests])

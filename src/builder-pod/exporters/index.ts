@@ -8,6 +8,7 @@ import type { Exporter, ExporterDeps } from './ports.ts';
 export type { Attributes } from './attributes.ts';
 export { platformWarnings } from './platform-check.ts';
 export type {
+  ExportAttestation,
   ExportContext,
   ExportedImage,
   Exporter,

@@ -1,7 +1,7 @@
 import { CodedError, formatPlatform, hostPlatform, normalizePlatform, type Platform } from '../../base/index.ts';
 import type { ImmutableRef } from '../../cache/ports.ts';
 import { type Epoch, parseEpoch } from './attributes.ts';
-import type { ExportSource } from './ports.ts';
+import type { ExportAttestation, ExportSource } from './ports.ts';
 import { metadataText } from './result.ts';
 
 /** One platform's part of a result. */
@@ -14,6 +14,7 @@ export interface PlatformInput {
   readonly baseConfig: Uint8Array | undefined;
   /** Seconds since the epoch that times are to be brought down to. */
   readonly epoch: number | undefined;
+  readonly attestations: readonly ExportAttestation[];
 }
 
 export interface ExportInputs {
@@ -41,6 +42,7 @@ export function exportInputs(source: ExportSource, asked: Epoch | undefined, onl
       ref: isMap ? refOf(refs, id) : source.ref,
       config: of('containerimage.config'),
       baseConfig: of('containerimage.base.config'),
+      attestations: source.attestations?.get(id) ?? [],
       epoch: (ofAll ?? frontendEpoch(source, `source.date.epoch/${id}`))?.seconds,
     };
   });

@@ -15,7 +15,14 @@ import {
   layoutTar,
 } from '../../oci/manifest/index.ts';
 import { type AssembledExport, assembleImage, imageResponse, SEVERAL_PLATFORMS } from './assemble.ts';
-import { type Attributes, compressionOf, ExportOptions, imageNames, ociTypesOf } from './attributes.ts';
+import {
+  type Attributes,
+  attestationOptions,
+  compressionOf,
+  ExportOptions,
+  imageNames,
+  ociTypesOf,
+} from './attributes.ts';
 import { exportInputs } from './inputs.ts';
 import type { ExportContext, Exporter, ExporterDeps, ExportResult, ExportSource } from './ports.ts';
 import { withRow } from './progress.ts';
@@ -36,7 +43,7 @@ export function layoutExporter(type: 'oci' | 'docker', attributes: Attributes, d
   const epoch = options.epoch();
   const name = options.text('name');
   options.refuse('rewrite-timestamp', 'prefer-nondist-layers');
-  options.checkBooleans('attestation-inline', 'oci-artifact');
+  const attestations = attestationOptions(options, { inline: false });
   if (name !== '*') imageNames(name, undefined, { failing: 'parse' });
 
   async function run(given: ExportSource, context: ExportContext): Promise<ExportResult> {
@@ -54,7 +61,10 @@ export function layoutExporter(type: 'oci' | 'docker', attributes: Attributes, d
         oci,
         compression,
         annotations: [...resultAnnotations(source), ...annotations],
+        attestations,
+        names,
       },
+      deps,
       context,
     );
     const image = { ...assembled, root: withCreated(assembled.root, inputs.epoch) };
@@ -65,7 +75,9 @@ export function layoutExporter(type: 'oci' | 'docker', attributes: Attributes, d
     const blobs = blobsOf(image, context);
     if (asTar) {
       const docker =
-        type === 'docker' ? image.images.map((one) => ({ ...one, repoTags: names.map(familiarImageName) })) : undefined;
+        type === 'docker' && !image.isIndex
+          ? image.images.map((one) => ({ ...one, repoTags: names.map(familiarImageName) }))
+          : undefined;
       const files = layoutFiles(namedRoots(image.root, names), blobs, docker);
       const sender = await requireSender(deps, context);
       await withRow(context, 'sending tarball', (update) =>

@@ -3,6 +3,17 @@ import type { ContentStore, ImmutableRef } from '../../cache/ports.ts';
 import type { BlobSource, UploadOptions, UploadOutcome } from '../../oci/registry-client/index.ts';
 import type { VertexProgress } from '../../solver/ports.ts';
 import type { StreamPool, WorkerPool } from '../../sys/index.ts';
+import type { AttestedSubject } from './attestation-task.ts';
+
+/** What a frontend says of what was made: an in-toto predicate, or a bundle of statements, that lies in a ref. */
+export interface ExportAttestation {
+  readonly kind: 'in-toto' | 'bundle';
+  readonly metadata: ReadonlyMap<string, Uint8Array>;
+  readonly ref: ImmutableRef | undefined;
+  readonly path: string;
+  readonly predicateType: string;
+  readonly subjects: readonly AttestedSubject[];
+}
 
 /** What a build made. One ref, or one for each platform id (`linux/amd64`) as `refs.platforms` in the metadata lists them. */
 export interface ExportSource {
@@ -10,6 +21,8 @@ export interface ExportSource {
   readonly refs?: ReadonlyMap<string, ImmutableRef | undefined> | undefined;
   /** Result metadata (wire-facts 8.4), e.g. `containerimage.config` or `containerimage.config/linux/amd64`. */
   readonly metadata: ReadonlyMap<string, Uint8Array>;
+  /** By platform id. */
+  readonly attestations?: ReadonlyMap<string, readonly ExportAttestation[]>;
 }
 
 export interface ExportContext extends WorkOptions {

@@ -108,13 +108,14 @@ export interface BridgeAttestation {
   readonly metadata: ReadonlyMap<string, Uint8Array>;
   readonly ref: BridgeRef | undefined;
   readonly path: string;
-  readonly inTotoPredicateType: string;
-  readonly inTotoSubjects: readonly {
-    readonly kind: 'self' | 'raw';
-    readonly digests: readonly string[];
-    readonly name: string;
-  }[];
+  readonly predicateType: string;
+  readonly subjects: readonly BridgeSubject[];
 }
+
+/** What an attestation is about: what is made, under one more name where it has one, or another thing by its digests (by algorithm, in hex). */
+export type BridgeSubject =
+  | { readonly kind: 'self'; readonly name: string }
+  | { readonly kind: 'raw'; readonly name: string; readonly digest: Readonly<Record<string, string>> };
 
 export interface BridgeSourceMetaRequest {
   readonly source: SourceOp;

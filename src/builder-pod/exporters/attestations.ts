@@ -1,0 +1,138 @@
+import {
+  type Descriptor,
+  familiarImageName,
+  formatPlatform,
+  type ImageReference,
+  invalidArgument,
+  type Platform,
+} from '../../base/index.ts';
+import { describeDocument, type EncodedDocument, encodeManifest, MEDIA_TYPE } from '../../oci/manifest/index.ts';
+import { siblingModule, tasksOf } from '../../sys/index.ts';
+import { type AttestationSource, type Attested, MOST_BYTES, PROVENANCE, type Subject } from './attestation-task.ts';
+import type { ExportAttestation, ExportContext, ExporterDeps } from './ports.ts';
+import { withRow } from './progress.ts';
+
+export const attestationTask = tasksOf<typeof import('./attestation-task.ts')>(
+  siblingModule(import.meta.url, './attestation-task'),
+);
+
+/** Of the index of an image, what is told of a manifest that holds attestations. */
+const REFERENCE_TYPE = 'vnd.docker.reference.type';
+const REFERENCE_DIGEST = 'vnd.docker.reference.digest';
+const ARTIFACT_TYPE = 'application/vnd.docker.attestation.manifest.v1+json';
+const STATEMENT_TYPE = 'application/vnd.in-toto+json';
+const PREDICATE_TYPE = 'in-toto.io/predicate-type';
+const UNKNOWN: Platform = { architecture: 'unknown', os: 'unknown' };
+
+const INLINE_ONLY = 'inline-only';
+const SBOM_CORE = 'sbom-core';
+
+/** Whether it is to be left out where it alone would make an index of an image, or a file. */
+export function isInlineOnly({ metadata }: ExportAttestation): boolean {
+  return Buffer.from(metadata.get(INLINE_ONLY) ?? []).toString() === 'true';
+}
+
+/** Attestations of one platform as statements can be made of them, bundles taken apart. @throws CodedError for those that are malformed */
+export async function readAttestations(
+  attestations: readonly ExportAttestation[],
+  { bulk }: Pick<ExporterDeps, 'bulk'>,
+  context: Pick<ExportContext, 'signal' | 'owner' | 'sessions' | 'limits'>,
+): Promise<readonly Attested[]> {
+  for (const attestation of attestations) check(attestation);
+  const read: { readonly one: Attested; readonly isCore: boolean }[] = [];
+  let room = MOST_BYTES;
+  // One after the other: each may take its share of memory.
+  for (const { kind, path, ref, predicateType, subjects, metadata } of attestations) {
+    const { signal, owner, sessions, limits } = context;
+    await using mounted = await ref!.mount({ signal, owner, sessions, ...(limits === undefined ? {} : { limits }) });
+    const source: AttestationSource = { kind, path, predicateType, subjects };
+    const core = metadata.get(SBOM_CORE);
+    const all = await bulk.run(attestationTask('readAttestations'), { root: mounted.root, source }, context);
+    room -= all.reduce((sum, { predicate }) => sum + predicate.length, 0);
+    if (room < 0)
+      throw invalidArgument(`the attestations of a platform exceed ${MOST_BYTES} bytes`, {
+        reason: 'EXPORT_ATTESTATION',
+      });
+    for (const one of all)
+      read.push({ one, isCore: core !== undefined && one.path.split('.')[0] === Buffer.from(core).toString() });
+  }
+  // The main scan comes first, since clients look no further.
+  return [...read.filter(({ isCore }) => isCore), ...read.filter(({ isCore }) => !isCore)].map(({ one }) => one);
+}
+
+function check({ kind, path, ref, predicateType }: ExportAttestation): void {
+  const bad = (message: string) => invalidArgument(message, { reason: 'EXPORT_ATTESTATION' });
+  if (kind === 'in-toto' && path === '') throw bad('attestation does not have set path');
+  if (ref === undefined) throw bad('attestation does not have available content');
+  if (kind === 'in-toto' && predicateType.startsWith(PROVENANCE))
+    throw bad('frontend may not set provenance attestations');
+}
+
+export interface AttestationManifest {
+  /** As the index names it. */
+  readonly descriptor: Descriptor;
+  readonly document: EncodedDocument;
+  /** The statements and what else it refers to. */
+  readonly blobs: readonly EncodedDocument[];
+}
+
+/** The manifest that an index holds beside that of an image, with the attestations of it. */
+export async function attestationManifest(
+  image: Descriptor,
+  attested: readonly Attested[],
+  options: { readonly names: readonly ImageReference[]; readonly platform: Platform; readonly asArtifact: boolean },
+  { bulk }: Pick<ExporterDeps, 'bulk'>,
+  context: ExportContext,
+): Promise<AttestationManifest> {
+  const [, hex = ''] = image.digest.split(':');
+  const self: Subject[] = options.names.map((name) => ({
+    name: packageUrl(name, options.platform),
+    digest: { sha256: hex },
+  }));
+  const statements = await bulk.run(attestationTask('encodeStatements'), { attested, self, inLines: false }, context);
+  const layers = statements.map(({ digest, bytes, predicateType }): EncodedDocument => {
+    const annotations = { [PREDICATE_TYPE]: predicateType };
+    return { descriptor: { mediaType: STATEMENT_TYPE, digest, size: bytes.length, annotations }, bytes };
+  });
+  const config = options.asArtifact ? EMPTY : configOf(layers);
+  const { mediaType, digest, size } = image;
+  const document = encodeManifest({
+    ...{ schemaVersion: 2, mediaType: MEDIA_TYPE.ociManifest },
+    ...(options.asArtifact ? { artifactType: ARTIFACT_TYPE } : {}),
+    config: options.asArtifact ? { ...EMPTY.descriptor, data: 'e30=' } : config.descriptor,
+    layers: layers.map(({ descriptor }) => descriptor),
+    ...(options.asArtifact ? { subject: { mediaType, digest, size } } : {}),
+  });
+  await withRow(context, `exporting attestation manifest ${document.descriptor.digest}`, () => {});
+  const annotations = { [REFERENCE_TYPE]: 'attestation-manifest', [REFERENCE_DIGEST]: image.digest };
+  return {
+    descriptor: { ...document.descriptor, platform: UNKNOWN, annotations },
+    document,
+    blobs: [config, ...layers],
+  };
+}
+
+const EMPTY = describeDocument(MEDIA_TYPE.ociEmpty, Buffer.from('{}'));
+
+function configOf(layers: readonly EncodedDocument[]): EncodedDocument {
+  const rootfs = { type: 'layers', diff_ids: layers.map(({ descriptor }) => descriptor.digest) };
+  const bytes = Buffer.from(JSON.stringify({ ...UNKNOWN, config: {}, rootfs }));
+  return describeDocument(MEDIA_TYPE.ociConfig, bytes);
+}
+
+/** What SBOM tools name an image by. */
+function packageUrl(name: ImageReference, platform: Platform): string {
+  const { tag, digest, ...bare } = name;
+  const path = familiarImageName(bare).split('/').map(encodeSegment).join('/');
+  const version = tag === undefined ? '' : `@${encodeSegment(tag)}`;
+  const qualifiers = [
+    ...(digest === undefined ? [] : [['digest', digest]]),
+    ['platform', formatPlatform(platform)],
+  ].map(([key, value]) => `${key}=${encodeURIComponent(value!)}`);
+  return `pkg:docker/${path}${version}?${qualifiers.join('&')}`;
+}
+
+/** As part of a path: a colon stays. */
+function encodeSegment(text: string): string {
+  return encodeURIComponent(text).replaceAll('%3A', ':');
+}
