@@ -17,7 +17,7 @@ function countTurns() {
   return { turns: () => turns, stop };
 }
 
-test('work of several in slices is done one a turn, first come first served', async () => {
+test('work of several in slices is done first come first served, and one a turn where that takes its time', async () => {
   const order: string[] = [];
   const { turns, stop } = countTurns();
   const at = new Map<number, number>();
@@ -27,6 +27,8 @@ test('work of several in slices is done one a turn, first come first served', as
         new Promise<void>((resolve) => {
           let left = 4;
           const go = () => {
+            const until = performance.now() + 6;
+            while (performance.now() < until);
             order.push(name);
             at.set(turns(), (at.get(turns()) ?? 0) + 1);
             if (--left > 0) inTurn(go);
@@ -39,6 +41,15 @@ test('work of several in slices is done one a turn, first come first served', as
   stop();
   expect(order.join('')).toBe('abcabcabcabc');
   expect(Math.max(...at.values())).toBe(1);
+});
+
+test('what takes next to nothing waits for no turns of others', async () => {
+  const { turns, stop } = countTurns();
+  let left = 1000;
+  await Promise.all(Array.from({ length: left }, () => new Promise<void>(inTurn).then(() => left--)));
+  stop();
+  expect(left).toBe(0);
+  expect(turns()).toBeLessThan(500);
 });
 
 test('one that is aborted while it waits for its turn does not go on', async () => {

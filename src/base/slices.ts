@@ -28,7 +28,7 @@ export async function inSlices<T>(steps: Iterator<unknown, T, void>, options: Ab
   }
 }
 
-/** Goes on in a later turn of the event loop, first come first served and one a turn. */
+/** Goes on in a later turn of the event loop, first come first served, as many a turn as have their time in it. */
 export function inTurn(go: () => void): void {
   waiting.push(go);
   turnSoon();
@@ -49,8 +49,16 @@ function turnSoon(): void {
 function turn(): void {
   turning = false;
   began = undefined;
-  const go = waiting.shift();
-  if (go === undefined) return;
+  if (waiting.length > 0) goOn();
+}
+
+function goOn(): void {
   begin();
-  go();
+  waiting.shift()!();
+  // After what it has let go on; the others in the next turn, if that took all time of this one.
+  queueMicrotask(() => {
+    if (waiting.length === 0) return;
+    if (isTurnSpent()) turnSoon();
+    else goOn();
+  });
 }

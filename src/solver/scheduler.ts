@@ -1,4 +1,14 @@
-import { annotate, type Clock, CodedError, inSlices, isCancelled, neverAborted, toCodedError } from '../base/index.ts';
+import {
+  annotate,
+  type Clock,
+  CodedError,
+  inSlices,
+  isCancelled,
+  isTurnSpent,
+  neverAborted,
+  nextTurn,
+  toCodedError,
+} from '../base/index.ts';
 import { type ActiveVertex, type Asker, EdgeState, type Ground, type Held, Run, type VertexBuild } from './active.ts';
 import type { OwnCache } from './caches.ts';
 import { EdgeLoop } from './edge-loop.ts';
@@ -374,6 +384,7 @@ export class Scheduler {
             each.started(false);
           }
           const results = await vertex.op.exec(inputs, context);
+          if (isTurnSpent()) await nextTurn({ signal: neverAborted });
           try {
             return { results, records: await this.#save(run, results) };
           } catch (error) {
@@ -508,6 +519,8 @@ export class Scheduler {
       try {
         run.first = run.builds();
         const value = await work(context);
+        // Where many end at once, what follows of each is not to come on top of a slice.
+        if (isTurnSpent()) await nextTurn({ signal: neverAborted });
         ended();
         done(value);
       } catch (error) {

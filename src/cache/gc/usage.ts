@@ -21,18 +21,15 @@ interface Row {
 
 const task = tasksOf<typeof import('./filter-task.ts')>(siblingModule(import.meta.url, './filter-task'));
 const FILTER_TIMEOUT_MS = 2_000;
+const PAGE = 200;
 
 /** All records, or those that match. Sizes not known yet are measured in workers and remembered. */
 export async function diskUsage(
   refs: Refs,
   options: AbortOptions & { readonly filter?: Filter; readonly scope?: string },
 ): Promise<DiskUsage[]> {
-  const { db } = refs.records.options;
-  const rows = db.all<Row>(
-    `SELECT r.*, EXISTS (SELECT 1 FROM lease_resources l WHERE l.kind = 'ref' AND l.resource = r.id) AS leased FROM refs r`,
-  );
   const records: DiskUsage[] = [];
-  for (const row of rows) {
+  for (const row of rowsOf(refs)) {
     if (isTurnSpent()) await nextTurn(options);
     if (options.scope !== undefined && row.scope !== options.scope) continue;
     records.push({
@@ -51,6 +48,22 @@ export async function diskUsage(
     });
   }
   return options.filter === undefined ? records : filterRecords(refs, records, options.filter, options);
+}
+
+/** All refs, read in pages: of a hundred thousand the rows alone take long. */
+function* rowsOf(refs: Refs): Generator<Row, void, void> {
+  const { db } = refs.records.options;
+  let after = '';
+  while (true) {
+    const rows = db.all<Row>(
+      `SELECT r.*, EXISTS (SELECT 1 FROM lease_resources l WHERE l.kind = 'ref' AND l.resource = r.id) AS leased
+       FROM refs r WHERE r.id > ? ORDER BY r.id LIMIT ?`,
+      ...[after, PAGE],
+    );
+    yield* rows;
+    if (rows.length < PAGE) return;
+    after = rows.at(-1)!.id;
+  }
 }
 
 /** The records that match; patterns are tried in a worker, for a bounded time. */
