@@ -2,8 +2,9 @@ import { posix } from 'node:path';
 import { CodedError } from '../../../base/index.ts';
 import type { FileCopy } from '../../../llb/index.ts';
 import type { Root } from '../../../sys/index.ts';
+import { CopyClaims } from './copy-claims.ts';
 import { cleanPath, cleanTarget, expandWildcards, makeDirectories, named, resolvePath, type Written } from './paths.ts';
-import { TreeCopy } from './tree-copy.ts';
+import { TreeCopy, type TreeCopyOptions } from './tree-copy.ts';
 
 const DEFAULT_DIRECTORY_MODE = 0o755;
 
@@ -36,6 +37,24 @@ export function checkDestParent(target: Root, copy: FileCopy): void {
     throw new CodedError('not_found', `failed to stat ${copy.dest}: lstat ${parent}: no such file or directory`);
 }
 
+/** From where to where, and what the copies are given. */
+type CopySettings = Pick<TreeCopyOptions, 'owner' | 'time' | 'mode' | 'replaceExisting'> & {
+  readonly from: string;
+  readonly to: string;
+};
+
+/** What a second thread must know of a copy. */
+export interface LargeCopy {
+  readonly settings: CopySettings;
+  readonly claimed: SharedArrayBuffer;
+}
+
+export interface CopyWork {
+  readonly throwIfAborted: () => void;
+  /** There is enough for two threads: {@link copyAlong} is what the second is to do. */
+  readonly onLarge: (copy: LargeCopy) => void;
+}
+
 /** Copies one path as BuildKit's copy does: into a directory that exists, else under the destination's own name. */
 export function copyPath(
   source: Root,
@@ -43,7 +62,7 @@ export function copyPath(
   target: Root,
   copy: FileCopy,
   written: Written,
-  throwIfAborted: () => void,
+  { throwIfAborted, onLarge }: CopyWork,
 ): void {
   const destination = cleanTarget(copy.dest);
   const mode = copy.modeStr !== '' ? copy.modeStr : copy.mode === -1 ? undefined : copy.mode;
@@ -64,22 +83,46 @@ export function copyPath(
     to = posix.join(to, posix.basename(path));
   make(contents && !there ? to : posix.dirname(to));
 
-  const tree = new TreeCopy(target, {
+  const settings: CopySettings = {
+    from,
+    to,
     owner: written.owner,
     time: written.time,
     mode,
-    includePatterns: copy.includePatterns,
-    excludePatterns: copy.excludePatterns,
     replaceExisting: copy.alwaysReplaceExistingDestPaths,
-    throwIfAborted,
-  });
-  if (from === '/') tree.copyRoot(source, to);
-  else {
-    const { dir, name } = source.openParent(from);
-    using parent = dir;
-    tree.copy(parent, name, to);
-  }
+  };
+  const { includePatterns, excludePatterns } = copy;
+  // Which directories patterns leave is known only once all in them was looked at.
+  const isWhole = includePatterns.length === 0 && excludePatterns.length === 0;
+  const claims = CopyClaims.first(isWhole ? (claimed) => onLarge({ settings, claimed }) : undefined);
+  const tree = new TreeCopy(target, { ...settings, includePatterns, excludePatterns, claims, throwIfAborted });
+  copyTree(tree, source, settings);
+  claims.settle(throwIfAborted);
+  tree.finish();
   // What was put into them has changed their times.
   if (written.time !== undefined)
     for (const each of made.toReversed()) target.utimens(each, written.time, written.time);
+}
+
+/** Does a part of a large copy that another thread has begun. */
+export function copyAlong(
+  source: Root,
+  target: Root,
+  { settings, claimed }: LargeCopy,
+  throwIfAborted: () => void,
+): void {
+  const claims = CopyClaims.second(claimed);
+  if (claims === undefined) return;
+  const tree = new TreeCopy(target, { ...settings, includePatterns: [], excludePatterns: [], claims, throwIfAborted });
+  copyTree(tree, source, settings);
+}
+
+function copyTree(tree: TreeCopy, source: Root, { from, to }: CopySettings): void {
+  if (from === '/') {
+    tree.copyRoot(source, to);
+    return;
+  }
+  const { dir, name } = source.openParent(from);
+  using parent = dir;
+  tree.copy(parent, name, to);
 }

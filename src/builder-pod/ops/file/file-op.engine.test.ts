@@ -10,11 +10,12 @@ import {
   readFileSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { CodedError, cancelledError, digestOf, neverAborted } from '../../../base/index.ts';
 import { ContentHasher } from '../../../cache/contenthash/index.ts';
 import type { ImmutableRef } from '../../../cache/ports.ts';
@@ -336,6 +337,66 @@ describe('hostile trees, copied from a context or a stage', () => {
     expect(existsSync('/made')).toBe(false);
     expect(mountsBelow(join(state.layout.mounts, '..'))).toEqual([]);
   });
+});
+
+test('a copy of many files, which two threads make, is like its source', async () => {
+  const source = await makeRef(state, undefined, (root) => {
+    for (let dir = 0; dir < 40; dir++) {
+      const at = join(root, `tree/d${dir % 7}/${dir}`);
+      mkdirSync(at, { recursive: true });
+      for (let file = 0; file < 100; file++) writeFileSync(join(at, `f${file}`), `${dir} ${file}`, { mode: 0o640 });
+      symlinkSync('f1', join(at, 'link'));
+      // Names far from one another, so that they are for different threads.
+      linkSync(join(root, 'tree/d0/0/f50'), join(at, 'one-of-many'));
+      utimesSync(at, dir, dir);
+    }
+    utimesSync(join(root, 'tree/d3'), 33, 33);
+  });
+  const base = await makeRef(state, undefined, (root) => {
+    mkdirSync(join(root, 'tree/d5'), { recursive: true });
+    writeFileSync(join(root, 'tree/d5/12'), 'a file where a directory comes');
+    mkdirSync(join(root, 'tree/d6/13/f7'), { recursive: true });
+    writeFileSync(join(root, 'tree/kept'), '');
+  });
+  const helped = vi.spyOn(state.pools.bulk, 'run');
+  const options = { dirCopyContents: true, alwaysReplaceExistingDestPaths: true };
+  const result = await run(image('base').file(files.copy(image('source'), '/tree', '/tree', options)), [base, source]);
+  expect(helped.mock.calls.map(([task]) => task.fn)).toContain('helpCopying');
+  helped.mockRestore();
+  const all = (root: string) =>
+    execFileSync(
+      'find',
+      [
+        'tree',
+        '-mindepth',
+        '1',
+        '-printf',
+        '%P %y %m %l %T@',
+        '(',
+        '-type',
+        'f',
+        '-printf',
+        ' %n %s\n',
+        '-o',
+        '-printf',
+        '\n',
+        ')',
+      ],
+      { cwd: root },
+    )
+      .toString()
+      .split('\n')
+      .sort();
+  const expected = await look(source, all);
+  const found = await look(result, all);
+  expect(found.filter((line) => !line.startsWith('kept '))).toEqual(expected);
+  expect(found).toHaveLength(expected.length + 1);
+  await look(result, (root) =>
+    expect(readFileSync(join(root, 'tree/d6/27/f99'), 'utf8') + readFileSync(join(root, 'tree/d5/12/f0'), 'utf8')).toBe(
+      '27 9912 0',
+    ),
+  );
+  for (const ref of [result, base, source]) await ref.release();
 });
 
 test('scratch is a source without files', async () => {

@@ -1,13 +1,15 @@
 import { join } from 'node:path';
-import { annotate, CodedError, invalidArgument } from '../../../base/index.ts';
+import { type AbortOptions, annotate, CodedError, cancelledError, invalidArgument } from '../../../base/index.ts';
 import type { ContentHasher } from '../../../cache/contenthash/index.ts';
 import type { ImmutableRef, Mounted, MutableRef, RefManager, RefOptions } from '../../../cache/ports.ts';
 import type { ChownOpt, FileAction, FileCopy, FileOp } from '../../../llb/index.ts';
 import { extractArchive, type UnpackLimits, unpackLimitsFor } from '../../../oci/layers/index.ts';
 import type { Op, OpContext, Result } from '../../../solver/ports.ts';
-import { siblingModule, type Task, tasksOf, type WorkerPool } from '../../../sys/index.ts';
+import { siblingModule, type Task, type TaskOptions, tasksOf, type WorkerPool } from '../../../sys/index.ts';
 import { bindCacheMap, fileCacheMap } from '../cache-map/index.ts';
 import { refOptionsOf } from '../ref-options.ts';
+import type { LargeCopy } from './copy-action.ts';
+import { CopyClaims } from './copy-claims.ts';
 import type { FileTaskArgs } from './file-task.ts';
 
 export interface FileOpOptions {
@@ -103,7 +105,7 @@ class FileRun implements AsyncDisposable {
       ...(owner?.group && 'name' in owner.group ? { groupRoot: await mount(owner.group.input) } : {}),
     };
     if (body.kind === 'copy' && body.copy.attemptUnpack) await this.#unpack(args, body.copy);
-    else await this.#do(task('fileAction'), args);
+    else await this.#action(args);
   }
 
   /** Archives are unpacked, all else is copied. */
@@ -112,7 +114,7 @@ class FileRun implements AsyncDisposable {
     const candidates = await this.#do(task('unpackCandidates'), { source, copy });
     for (const { path, archive } of candidates) {
       if (archive !== undefined && (await this.#extract(path, join(source, archive), args))) continue;
-      await this.#do(task('fileAction'), { ...args, paths: [path] });
+      await this.#action({ ...args, paths: [path] });
     }
   }
 
@@ -183,10 +185,46 @@ class FileRun implements AsyncDisposable {
     return ref;
   }
 
-  #do<A, R>(task: Task<A, R>, args: NoInfer<A>): Promise<R> {
-    const { signal, owner, progress } = this.#context;
-    const onMessage = (warning: unknown) => progress.warn({ level: 1, short: String(warning) });
-    return this.#options.pool.run(task, args, { signal, owner, onMessage });
+  /** A copy that is large gets a second thread as soon as the pool has one. The first failure ends both. */
+  async #action(args: FileTaskArgs): Promise<void> {
+    const stop = new AbortController();
+    const signal = AbortSignal.any([this.#context.signal, stop.signal]);
+    const helpers: Promise<void>[] = [];
+    const onMessage = (message: unknown) => {
+      if (typeof message === 'string') this.#warn(message);
+      else helpers.push(this.#help(args, message as LargeCopy, { signal, stop }));
+    };
+    try {
+      await this.#do(task('fileAction'), args, { signal, onMessage });
+    } finally {
+      // One that has not begun is too late.
+      stop.abort(cancelledError());
+      await Promise.all(helpers);
+    }
+  }
+
+  async #help(
+    { source, target }: FileTaskArgs,
+    copy: LargeCopy,
+    { signal, stop }: AbortOptions & { readonly stop: AbortController },
+  ): Promise<void> {
+    try {
+      await this.#do(task('helpCopying'), { source: source!, target, copy }, { signal });
+    } catch (error) {
+      stop.abort(error);
+    } finally {
+      CopyClaims.endSecond(copy.claimed);
+    }
+  }
+
+  #do<A, R>(task: Task<A, R>, args: NoInfer<A>, options: Partial<TaskOptions> = {}): Promise<R> {
+    const { signal, owner } = this.#context;
+    const onMessage = (warning: unknown) => this.#warn(String(warning));
+    return this.#options.pool.run(task, args, { signal, owner, onMessage, ...options });
+  }
+
+  #warn(text: string): void {
+    this.#context.progress.warn({ level: 1, short: text });
   }
 
   /** Drops what was not handed out. */

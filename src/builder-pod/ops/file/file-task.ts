@@ -1,6 +1,15 @@
 import type { ChownOpt, FileAction, FileCopy, UserOpt } from '../../../llb/index.ts';
 import { openRoot, type TaskContext } from '../../../sys/index.ts';
-import { archiveSource, checkDestParent, copyPath, copySources, unpackTarget } from './copy-action.ts';
+import {
+  archiveSource,
+  type CopyWork,
+  checkDestParent,
+  copyAlong,
+  copyPath,
+  copySources,
+  type LargeCopy,
+  unpackTarget,
+} from './copy-action.ts';
 import { type Ids, lookUpOwner, type OwnerPart } from './owner.ts';
 import { cleanPath, named, type Written } from './paths.ts';
 import { mkdir, mkfile, rm, symlink } from './simple-actions.ts';
@@ -16,7 +25,7 @@ export interface FileTaskArgs {
   readonly paths?: readonly string[];
 }
 
-/** Worker task: one action of a file op. Posts warnings as text. Errors name the path that the action names. */
+/** Worker task: one action of a file op. Posts warnings as text, and a {@link LargeCopy} for a second thread to help with. Errors name the path that the action names. */
 export function fileAction(args: FileTaskArgs, context: TaskContext): void {
   named('lstat', cleanPath(pathOf(args.body)), () => act(args, context));
 }
@@ -57,10 +66,24 @@ function act(args: FileTaskArgs, context: TaskContext): void {
       using source = openRoot(args.source);
       checkDestParent(root, body.copy);
       const written = writtenOf(args, body.copy, context);
+      const work: CopyWork = {
+        throwIfAborted: () => context.throwIfAborted(),
+        onLarge: (copy) => context.post(copy),
+      };
       for (const path of args.paths ?? copySources(source, body.copy))
-        copyPath(source, path, root, body.copy, written, () => context.throwIfAborted());
+        copyPath(source, path, root, body.copy, written, work);
     }
   }
+}
+
+/** Worker task: helps with a copy that another worker has begun. */
+export function helpCopying(
+  { source, target, copy }: { readonly source: string; readonly target: string; readonly copy: LargeCopy },
+  context: TaskContext,
+): void {
+  using from = openRoot(source);
+  using to = openRoot(target);
+  copyAlong(from, to, copy, () => context.throwIfAborted());
 }
 
 /** One path that a copy takes, and the regular file there that may be an archive, as a path inside the source. */

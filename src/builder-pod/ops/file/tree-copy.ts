@@ -4,11 +4,13 @@ import {
   copyEntry,
   type Dir,
   type EntryMetadata,
+  hasErrno,
   type Root,
   type Stat,
   setMetadata,
   type XattrRule,
 } from '../../../sys/index.ts';
+import type { CopyClaims } from './copy-claims.ts';
 import type { Ids } from './owner.ts';
 import { applyMode } from './symbolic-mode.ts';
 
@@ -21,6 +23,8 @@ export interface TreeCopyOptions {
   readonly excludePatterns: readonly string[];
   /** An existing entry of another type gives way. */
   readonly replaceExisting: boolean;
+  /** Which entries are for this copy to make; all, if it is alone. */
+  readonly claims: CopyClaims;
   readonly throwIfAborted: () => void;
 }
 
@@ -37,13 +41,22 @@ interface Level {
   readonly targetName: string;
   readonly targetPath: string;
   target: Dir | undefined;
-  /** Its metadata has to be set once its entries are there. */
+  /** Made by this copy. */
   fresh: boolean;
+  /** Directories in it that are to be closed. */
+  readonly inside: Unclosed[];
+}
+
+/** A directory whose own metadata is set once all is in it. A tree and no paths: directories may be deeper than a path can say. */
+interface Unclosed {
+  readonly name: string;
+  readonly inside: readonly Unclosed[];
+  readonly close: (parent: Dir, name: string) => void;
 }
 
 /**
  * Copies one file or directory as `cp -a`: owners, modes, times, xattrs, hardlinks within the copy, devices. Both sides are walked by directory
- * descriptors, so no symlink is followed on the way. Directories that exist are merged.
+ * descriptors, so no symlink is followed on the way. Directories that exist are merged. Two may work on one tree, by {@link CopyClaims}: only the first of them calls {@link finish}.
  */
 export class TreeCopy {
   readonly #root: Root;
@@ -53,6 +66,11 @@ export class TreeCopy {
   /** Where the first name of a file with several names went, by device and inode. */
   readonly #links = new Map<string, string>();
   readonly #levels: Level[] = [];
+  /** Directories outside all levels. */
+  readonly #inside: Unclosed[] = [];
+  /** What can be done once all else is there: further names of files, then metadata of directories. */
+  readonly #linking: (() => void)[] = [];
+  readonly #closing: (() => void)[] = [];
 
   constructor(targetRoot: Root, options: TreeCopyOptions) {
     this.#root = targetRoot;
@@ -71,6 +89,7 @@ export class TreeCopy {
     }
     const { dir, name: targetName } = this.#root.openParent(targetPath);
     using targetParent = dir;
+    this.#closing.push(() => this.#at(targetPath, (parent) => this.#close(parent, this.#inside)));
     this.#entry({ sourceParent, name, stat, path: '', targetParent, targetName, targetPath, top: true }, [], []);
   }
 
@@ -81,10 +100,15 @@ export class TreeCopy {
     const existed = targetPath === '/' || this.#root.lstatIfAny(targetPath) !== undefined;
     if (!existed) this.#root.mkdir(targetPath, 0o700);
     this.#into(from, stat, targetPath);
-    if (existed) return;
-    const { dir, name } = this.#root.openParent(targetPath);
-    using parent = dir;
-    this.#setMetadata(parent, name, stat);
+    if (!existed) this.#closing.push(() => this.#at(targetPath, (dir, name) => this.#setMetadata(dir, name, stat)));
+  }
+
+  /** Completes what {@link copy} and {@link copyRoot} have left. */
+  finish(): void {
+    for (const step of [...this.#linking, ...this.#closing]) {
+      this.#options.throwIfAborted();
+      step();
+    }
   }
 
   /** Merges into a directory that exists and keeps its own metadata but for the times. */
@@ -94,7 +118,13 @@ export class TreeCopy {
       this.#children(source, '', target, targetPath, [], []);
     }
     const { time } = this.#options;
-    this.#root.utimens(targetPath, time ?? stat.atimeNs, time ?? stat.mtimeNs);
+    this.#closing.push(() => {
+      {
+        using target = this.#root.openDir(targetPath);
+        this.#close(target, this.#inside);
+      }
+      this.#root.utimens(targetPath, time ?? stat.atimeNs, time ?? stat.mtimeNs);
+    });
   }
 
   #children(
@@ -146,9 +176,11 @@ export class TreeCopy {
     const stat = entry.stat ?? sourceParent.lstat(name);
     if (stat.type !== 'dir') {
       if (!included) return;
+      const isMine = this.#options.claims.takesNext();
+      if (this.#linksToEarlier(stat, targetPath) || !isMine) return;
       const targetParent = entry.targetParent ?? this.#makeLevels();
-      this.#clear(targetParent, targetName, targetPath, stat);
-      this.#leaf(sourceParent, name, stat, targetParent, targetName, targetPath);
+      if (this.#levels.at(-1)?.fresh !== true) this.#clear(targetParent, targetName, targetPath, stat);
+      copyEntry(sourceParent, name, stat, targetParent, targetName, this.#metadataOf(stat), XATTRS);
       return;
     }
     if (excluded && !this.#exclude?.hasNegated) return;
@@ -160,6 +192,7 @@ export class TreeCopy {
       targetPath,
       target: undefined,
       fresh: false,
+      inside: [],
     };
     this.#levels.push(level);
     try {
@@ -167,13 +200,32 @@ export class TreeCopy {
       if (included) this.#makeLevels();
       this.#children(source, path, level.target, targetPath, include?.parents ?? [], exclude?.parents ?? []);
       if (!level.target) return;
-      const parent = level.targetParent ?? this.#levels.at(-2)!.target!;
       // The directory that was named keeps its own metadata when it was there before; those below take the source's.
-      if (level.fresh || (included && !top)) this.#setMetadata(parent, targetName, stat, sourceParent.readXattrs(name));
-      else if (top) this.#setTimes(parent, targetName, stat);
+      const takesAll = level.fresh || (included && !top);
+      const xattrs = takesAll ? sourceParent.readXattrs(name) : undefined;
+      const above = this.#levels.at(-2)?.inside ?? this.#inside;
+      above.push({
+        name: targetName,
+        inside: level.inside,
+        close: (dir, last) => {
+          if (takesAll) this.#setMetadata(dir, last, stat, xattrs);
+          else if (top) this.#setTimes(dir, last, stat);
+        },
+      });
     } finally {
       level.target?.[Symbol.dispose]();
       this.#levels.pop();
+    }
+  }
+
+  #close(parent: Dir, all: readonly Unclosed[]): void {
+    for (const { name, inside, close } of all) {
+      this.#options.throwIfAborted();
+      if (inside.length > 0) {
+        using dir = parent.openDir(name);
+        this.#close(dir, inside);
+      }
+      close(parent, name);
     }
   }
 
@@ -181,23 +233,32 @@ export class TreeCopy {
   #makeLevels(): Dir {
     let innermost: Dir | undefined;
     for (const level of this.#levels) {
-      if (!level.target) {
-        const parent = innermost ?? level.targetParent!;
-        const before = parent.lstatIfAny(level.targetName);
-        if (before && before.type !== 'dir') {
-          if (!this.#options.replaceExisting)
-            throw new CodedError('failed_precondition', `cannot copy to non-directory: ${level.targetPath}`);
-          parent.unlink(level.targetName);
-        }
-        if (before?.type !== 'dir') {
-          parent.mkdir(level.targetName, 0o700);
-          level.fresh = true;
-        }
-        level.target = parent.openDir(level.targetName);
-      }
+      level.target ??= this.#makeLevel(level, innermost ?? level.targetParent!);
       innermost = level.target;
     }
     return innermost!;
+  }
+
+  /** The other of two threads may do the same at the same time: what it was first with is looked at again. */
+  #makeLevel(level: Level, parent: Dir): Dir {
+    const { targetName, targetPath } = level;
+    for (let tries = 1; ; tries++) {
+      const before = parent.lstatIfAny(targetName);
+      try {
+        if (before !== undefined && before.type !== 'dir') {
+          if (!this.#options.replaceExisting)
+            throw new CodedError('failed_precondition', `cannot copy to non-directory: ${targetPath}`);
+          parent.unlink(targetName);
+        }
+        if (before?.type !== 'dir') {
+          parent.mkdir(targetName, 0o700);
+          level.fresh = true;
+        }
+        return parent.openDir(targetName);
+      } catch (error) {
+        if (tries === 3 || !hasErrno(error, 'EEXIST', 'ENOENT', 'EISDIR')) throw error;
+      }
+    }
   }
 
   /** Makes place for something that is no directory. */
@@ -213,19 +274,30 @@ export class TreeCopy {
       );
   }
 
-  #leaf(from: Dir, fromName: string, stat: Stat, to: Dir, toName: string, toPath: string): void {
-    if (stat.type === 'file') {
-      const key = stat.nlink > 1 ? `${stat.dev}:${stat.ino}` : undefined;
-      const first = key === undefined ? undefined : this.#links.get(key);
-      if (first !== undefined) {
-        const { dir, name } = this.#root.openParent(first);
-        using existing = dir;
-        to.link(existing, name, toName);
-        return;
-      }
-      if (key !== undefined) this.#links.set(key, toPath);
+  /** Whether a file has a name before this one, which this one is then linked to. */
+  #linksToEarlier(stat: Stat, path: string): boolean {
+    if (stat.type !== 'file' || stat.nlink === 1) return false;
+    const key = `${stat.dev}:${stat.ino}`;
+    const first = this.#links.get(key);
+    if (first === undefined) {
+      this.#links.set(key, path);
+      return false;
     }
-    copyEntry(from, fromName, stat, to, toName, this.#metadataOf(stat), XATTRS);
+    this.#linking.push(() =>
+      this.#at(first, (from, fromName) =>
+        this.#at(path, (to, name) => {
+          this.#clear(to, name, path, stat);
+          to.link(from, fromName, name);
+        }),
+      ),
+    );
+    return true;
+  }
+
+  #at(path: string, act: (parent: Dir, name: string) => void): void {
+    const { dir, name } = this.#root.openParent(path);
+    using parent = dir;
+    act(parent, name);
   }
 
   #modeOf(source: Stat): number {
