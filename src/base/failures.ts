@@ -1,7 +1,7 @@
 import { type Code, type Fault, faultOfCode } from './codes.ts';
 
 /** What a failure of one reason is. */
-export interface FailureKind {
+interface FailureKind {
   /** Its gRPC code; where it depends on how it failed, all that it may have. */
   readonly code: Code | readonly [Code, ...Code[]];
   /** Whose fault it is, and so whether a run that ends with it is tried again; by the code unless given. */

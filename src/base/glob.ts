@@ -49,7 +49,7 @@ export function toCodes(text: string): number[] {
   return Array.from(text, (char) => char.codePointAt(0) ?? 0);
 }
 
-export function tokenMatches(token: GlobToken, code: number): boolean {
+function tokenMatches(token: GlobToken, code: number): boolean {
   switch (token.kind) {
     case 'literal':
       return token.code === code;

@@ -6,7 +6,7 @@ import { type GlobToken, matchGlob, matchTokens, parseClass, toCodes } from './g
 export type ParentMatches = readonly boolean[];
 
 /** Whether the path is matched in the end, and what to hand to its children. */
-export interface PathMatch {
+interface PathMatch {
   readonly matched: boolean;
   readonly parents: ParentMatches;
 }

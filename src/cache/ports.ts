@@ -39,7 +39,7 @@ export interface Snapshotter {
 }
 
 /** Where bytes of a blob are found. `read` yields verified-on-completion bytes only where it says so. */
-export interface BlobProvider {
+interface BlobProvider {
   /** Streams the blob from `offset`; @throws CodedError not_found | unavailable | unauthenticated. */
   open(
     descriptor: Descriptor,

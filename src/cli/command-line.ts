@@ -82,7 +82,7 @@ export interface OperatorCommand {
   readonly logLevel: string;
 }
 
-export type Command =
+type Command =
   | BuildCommand
   | OperatorCommand
   | { readonly kind: 'stop' }

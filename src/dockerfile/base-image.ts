@@ -21,7 +21,7 @@ import { checkImagePlatform } from './stage-lint.ts';
 import { followPaths, type StageState } from './stage-state.ts';
 import { didYouMean } from './suggest.ts';
 
-export interface BaseImageContext {
+interface BaseImageContext {
   readonly client: DockerfileClient;
   readonly source: SourceInfo;
   readonly contexts: BuildContexts;

@@ -5,7 +5,7 @@ import { checkCasing, checkStageNames } from './stage-lint.ts';
 import { readStages } from './stages.ts';
 
 /** What reading a Dockerfile without its context tells. */
-export interface DockerfileCheck {
+interface DockerfileCheck {
   /** Names of the stages that have one, in order. */
   readonly stages: readonly string[];
   readonly findings: readonly LintFinding[];

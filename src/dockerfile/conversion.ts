@@ -35,7 +35,7 @@ import { quote } from './text.ts';
 /** Registry lookups at once. */
 const MAX_LOOKUPS = 16;
 
-export interface ConversionInput {
+interface ConversionInput {
   readonly text: string;
   readonly source: SourceInfo;
   readonly client: DockerfileClient;

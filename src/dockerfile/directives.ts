@@ -3,7 +3,7 @@ import type { Location } from './location.ts';
 import { cut, trimStartSpace } from './text.ts';
 
 /** A parser directive, `# name=value`, in the first comment lines. */
-export interface Directive {
+interface Directive {
   readonly name: string;
   readonly value: string;
   readonly location: Location;

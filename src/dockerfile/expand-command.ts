@@ -1,7 +1,7 @@
 import type { Command, CopySources, KeyValue } from './instructions.ts';
 import { parseMount } from './mount.ts';
 
-export interface Expanders {
+interface Expanders {
   /** A word with quotes and escapes. */
   word(text: string): string;
   /** The content of a here-document. */

@@ -1,5 +1,5 @@
 import type { Digest, Platform } from '../base/index.ts';
-import type { Definition, OpMetadata, SourceInfo, SourceRange } from '../llb/op.ts';
+import type { Definition, SourceInfo, SourceRange } from '../llb/op.ts';
 
 /**
  * What the Dockerfile frontend asks of whoever runs it: the verbs of the LLBBridge protocol as plain calls, so that the same code runs
@@ -54,7 +54,7 @@ export interface FileRange {
   readonly length?: number;
 }
 
-export interface FileStat {
+interface FileStat {
   readonly size: number;
 }
 
@@ -100,4 +100,4 @@ export interface FrontendResult {
   readonly metadata: ReadonlyMap<string, Uint8Array>;
 }
 
-export type { Definition, OpMetadata };
+export type { Definition };

@@ -15,7 +15,7 @@ export interface Heredoc {
 const MARK = /^(\d*)<<(-?)\s*([^<]*)$/u;
 
 /** A word such as `<<EOF`, `3<<-"EOF"`; undefined when it is no here-document mark. */
-export function parseHeredocMark(word: string): Heredoc | undefined {
+function parseHeredocMark(word: string): Heredoc | undefined {
   const match = MARK.exec(word);
   if (match === null || match[3] === '') return undefined;
   const rest = match[3]!;

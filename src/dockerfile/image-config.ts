@@ -15,7 +15,7 @@ export interface ImageConfig {
   config: RunConfig;
 }
 
-export interface HistoryEntry {
+interface HistoryEntry {
   created?: string;
   created_by?: string;
   author?: string;
@@ -24,7 +24,7 @@ export interface HistoryEntry {
 }
 
 /** How containers of the image start. */
-export interface RunConfig {
+interface RunConfig {
   user: string;
   exposedPorts: Set<string> | undefined;
   env: VariableList;

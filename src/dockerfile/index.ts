@@ -1,7 +1,4 @@
 export { buildDockerfile, syntaxIsBuiltIn } from './build.ts';
-export { checkDockerfile, type DockerfileCheck } from './check.ts';
-export { detectSyntax, type SyntaxRequest } from './directives.ts';
+export { checkDockerfile } from './check.ts';
 export type * from './frontend-interface.ts';
-export type { Command, Stage } from './instructions.ts';
-export { DockerfileError, type Location } from './location.ts';
-export { type InstructionNode, type ParsedDockerfile, parseDockerfile } from './parser.ts';
+export { DockerfileError } from './location.ts';

@@ -23,8 +23,8 @@ export interface Mount {
 
 const TYPES = ['bind', 'cache', 'tmpfs', 'secret', 'ssh'] as const;
 const SHARING = ['shared', 'private', 'locked'] as const;
-export type MountType = (typeof TYPES)[number];
-export type Sharing = (typeof SHARING)[number];
+type MountType = (typeof TYPES)[number];
+type Sharing = (typeof SHARING)[number];
 
 /** In the order in which they are suggested where several are as near. */
 const KEYS: Readonly<Record<string, string>> = {

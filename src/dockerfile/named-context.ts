@@ -25,7 +25,7 @@ export interface NamedContext {
   readonly followPaths: () => readonly string[];
 }
 
-export interface LoadedContext {
+interface LoadedContext {
   readonly output: Output | undefined;
   readonly image: ImageConfig | undefined;
 }

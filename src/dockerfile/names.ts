@@ -6,7 +6,7 @@ import type { StageState } from './stage-state.ts';
 /** Under this key a step's description has the instruction as it is written. */
 export const COMMAND = 'com.docker.dockerfile.v1.command';
 
-export interface StepNameOptions {
+interface StepNameOptions {
   readonly onBuild: boolean;
   /** Several platforms are built, so each name says which. */
   readonly multiPlatform: boolean;

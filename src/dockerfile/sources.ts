@@ -13,7 +13,7 @@ export function httpFilename(url: string): string {
   }
 }
 
-export interface GitOptions {
+interface GitOptions {
   readonly keepGitDir: boolean;
   readonly checksum: string;
   readonly mtime: string;

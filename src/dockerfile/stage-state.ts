@@ -47,7 +47,7 @@ export interface PlannedCommand {
   readonly onBuild: boolean;
 }
 
-export interface ArgUse {
+interface ArgUse {
   readonly definition: ArgDefinition;
   readonly location: Location;
   readonly value: string;
@@ -55,7 +55,7 @@ export interface ArgUse {
   readonly dependencies?: ReadonlySet<string>;
 }
 
-export interface Requirement {
+interface Requirement {
   readonly location: Location;
   readonly required: boolean;
 }

@@ -6,7 +6,7 @@ import type { ParsedDockerfile } from './parser.ts';
 import { readInstruction } from './read-instruction.ts';
 
 /** The stages of a Dockerfile and the ARGs before the first. */
-export interface Stages {
+interface Stages {
   readonly stages: readonly Stage[];
   readonly globalArgs: readonly CommandOf<'arg'>[];
 }

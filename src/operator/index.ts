@@ -1,1 +1,1 @@
-export { type OperatorOptions, runOperator } from './operator.ts';
+export { runOperator } from './operator.ts';

@@ -22,7 +22,7 @@ import {
 } from './runtime/index.ts';
 import { Troubles } from './troubles.ts';
 
-export interface OperatorOptions extends AbortOptions {
+interface OperatorOptions extends AbortOptions {
   readonly config: KubeConfig;
   readonly log: Logger;
   /** The way to the API server, unless the kubeconfig names a proxy. */

@@ -67,7 +67,7 @@ export const builderPoolSpec = z
   })
   .describe('Which builders belong to it.');
 
-export const builderPoolStatus = z
+const builderPoolStatus = z
   .strictObject({
     observedGeneration: z.number().int().min(0).describe('Generation that the status speaks of.').optional(),
     conditions: conditions.describe('Ready.').optional(),

@@ -3,7 +3,7 @@ export const MAX_SPEC_BYTES = 1024 * 1024;
 /** How deep a spec may be nested. */
 export const MAX_SPEC_DEPTH = 128;
 
-export interface OverLimit {
+interface OverLimit {
   readonly reason: 'SpecTooLarge' | 'SpecTooDeep';
   readonly message: string;
 }

@@ -183,7 +183,7 @@ export interface Origin {
 }
 
 /** A failure fails what was asked until it came about, `at` that time. */
-export interface Failure {
+interface Failure {
   readonly error: CodedError;
   readonly at: number;
 }

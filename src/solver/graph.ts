@@ -7,7 +7,7 @@ import type { BuildProgress } from './progress.ts';
 import type { Scheduler } from './scheduler.ts';
 
 /** A build that loads vertices. */
-export interface GraphBuild extends VertexBuild {
+interface GraphBuild extends VertexBuild {
   readonly scope: CacheScope;
   readonly caches: Caches;
   readonly progress: BuildProgress;

@@ -1,5 +1,5 @@
-export { Job, type JobOptions } from './job.ts';
-export { CONTENT_OUTPUT, isVolatile, recordDigest, rootKey } from './key.ts';
+export { Job } from './job.ts';
+export { isVolatile, recordDigest, rootKey } from './key.ts';
 export * from './ports.ts';
 export type { Recording } from './recording.ts';
-export { Solver, type SolverOptions } from './solver.ts';
+export { Solver } from './solver.ts';

@@ -6,7 +6,7 @@ import { CodedError, findCause, sameAs, toCodedError } from '../base/index.ts';
  */
 export type LossKind = 'gone' | 'refused' | 'unavailable';
 
-export interface LostResultOptions {
+interface LostResultOptions {
   readonly kind?: LossKind;
   /** Why it is lost. Its code, fault, reason and hint are what a user is told when the result cannot be made again. */
   readonly cause?: unknown;

@@ -59,7 +59,7 @@ export interface OpContext extends WorkOptions {
 }
 
 /** Who is told of a piece of output alone, where not all are: those who watch what is clipped for the eye, or records, which are whole. */
-export type LogAudience = 'watchers' | 'records';
+type LogAudience = 'watchers' | 'records';
 
 /** Progress rows and logs of one vertex. */
 export interface VertexProgress {
@@ -112,7 +112,7 @@ export interface OpResolver<O = unknown, T = unknown> {
 }
 
 /** Where results lie that records name. */
-export interface ResultReader<T = unknown> {
+interface ResultReader<T = unknown> {
   /**
    * A handle on a recorded result, or undefined when its content is gone. The context is that of the builds that want it now. Whatever it fails of, the
    * record is passed over; a {@link LostResultError} says whether for all.
@@ -217,7 +217,7 @@ export interface VertexOutput<O = unknown> {
 }
 
 /** An input from none of whose keys the caches lead to the op. */
-export interface MissedInput {
+interface MissedInput {
   readonly input: number;
   /** Whether its content was asked for too. */
   readonly content: boolean;

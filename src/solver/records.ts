@@ -15,7 +15,7 @@ export interface Found {
   readonly imported: { readonly cache: Import; readonly place: number } | undefined;
 }
 
-export interface Loaded {
+interface Loaded {
   readonly result: Result;
   /** In the own store, as `key` is. */
   readonly record: string;

@@ -7,7 +7,7 @@ import { Observers } from './observer.ts';
 import type { ImportedCache, KeyStore, OpResolver, ResultStore, SolverObserver } from './ports.ts';
 import { Scheduler } from './scheduler.ts';
 
-export interface SolverOptions<O, T> {
+interface SolverOptions<O, T> {
   readonly resolver: OpResolver<O, T>;
   readonly keys: KeyStore;
   readonly results: ResultStore<T>;

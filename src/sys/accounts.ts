@@ -3,14 +3,14 @@ import { hasErrno } from './libc.ts';
 import type { Root } from './root.ts';
 
 /** A line of /etc/passwd. What is no id is undefined. */
-export interface UserEntry {
+interface UserEntry {
   readonly name: string;
   readonly uid: number | undefined;
   readonly gid: number | undefined;
 }
 
 /** A line of /etc/group. */
-export interface GroupEntry {
+interface GroupEntry {
   readonly name: string;
   readonly gid: number | undefined;
   readonly members: readonly string[];

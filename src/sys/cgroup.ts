@@ -5,7 +5,7 @@ import { hasErrno, libc, SYS } from './libc.ts';
 import { listMounts, type MountInfo } from './mountinfo.ts';
 
 /** One mounted cgroup tree. A v2 tree has no name of a controller in it. */
-export interface CgroupHierarchy {
+interface CgroupHierarchy {
   readonly version: 1 | 2;
   readonly path: string;
   /** v1: controllers, or `name=systemd`. */

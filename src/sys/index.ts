@@ -3,8 +3,8 @@
  * worker threads, or for a few calls.
  */
 
-export { type GroupEntry, readGroups, readUsers, type UserEntry } from './accounts.ts';
-export { Cgroup, type CgroupHierarchy, type CgroupLayout, cgroupLayout, isCgroupName } from './cgroup.ts';
+export { readGroups, readUsers } from './accounts.ts';
+export { Cgroup, type CgroupLayout, cgroupLayout, isCgroupName } from './cgroup.ts';
 export { CgroupBounds, type CgroupLimits } from './cgroup-bounds.ts';
 export { copyEntry, type EntryMetadata, setMetadata, type XattrRule } from './copy-entry.ts';
 export * from './dir.ts';
@@ -12,39 +12,24 @@ export * from './files.ts';
 export * from './flock.ts';
 export { startGuardian } from './guardian.ts';
 export * from './isal.ts';
-export { errnoName, hasErrno, sysError } from './libc.ts';
+export { hasErrno } from './libc.ts';
 export * from './mount.ts';
 export * from './mountinfo.ts';
 export { decodeName, encodeName } from './names.ts';
 export * from './privileges.ts';
-export type { ExitStatus } from './process/reaper.ts';
 export * from './process/run.ts';
 export * from './process/spawn.ts';
 export { openTerminal, type Terminal } from './process/terminal.ts';
 export * from './root.ts';
-export { makeScratch, type Scratch, type ScratchOptions } from './scratch.ts';
+export { makeScratch, type Scratch } from './scratch.ts';
 export * from './stat.ts';
-export { type LifeMark, lifeCgroup, markEnvironment, sweep } from './sweep.ts';
+export { lifeCgroup, markEnvironment, sweep } from './sweep.ts';
 export * from './syncfs.ts';
 export { IdleMemory } from './threads/idle-memory.ts';
-export {
-  createPools,
-  type PoolOptions,
-  type Pools,
-  StreamPool,
-  type StreamTaskOptions,
-  type TaskOptions,
-  WorkerPool,
-} from './threads/pool.ts';
-export {
-  type Lane,
-  type LaneEnd,
-  type LanePort,
-  SharedThreads,
-  type SharedThreadsOptions,
-} from './threads/shared-threads.ts';
+export { createPools, type Pools, StreamPool, type TaskOptions, WorkerPool } from './threads/pool.ts';
+export { type Lane, type LaneEnd, type LanePort, SharedThreads } from './threads/shared-threads.ts';
 export * from './threads/sibling-module.ts';
 export { type MessagePort, portToStream, writePort } from './threads/stream-port.ts';
 export { type StreamContext, streamTasksOf, type Task, type TaskContext, tasksOf } from './threads/task.ts';
-export { startThread, type Thread, type ThreadOptions, type ThreadPort } from './threads/thread.ts';
+export { startThread, type Thread, type ThreadPort } from './threads/thread.ts';
 export * from './xattr.ts';

@@ -32,7 +32,7 @@ const OUT_ROOM = ISAL_BLOCK + (ISAL_BLOCK >> 3) + 4096;
 export type IsalLevel = 1 | 2;
 
 /** Raw deflate of single blocks by ISA-L (libisal), on libuv's threads: for workers, which go on meanwhile. One instance a thread. */
-export interface IsalDeflater {
+interface IsalDeflater {
   /** Names the library's version, the level and what it makes of a sample: equal ids make equal bytes. */
   readonly id: string;
   /**

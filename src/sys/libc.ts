@@ -220,7 +220,7 @@ export function lastErrno(): string {
   return errnoName(failure);
 }
 
-export function errnoName(errno: number): string {
+function errnoName(errno: number): string {
   return NAME_BY_ERRNO.get(errno) ?? `E${errno}`;
 }
 

@@ -6,8 +6,6 @@ import { tasksOf } from './threads/task.ts';
 
 const task = tasksOf<typeof import('./scratch-tasks.ts')>(siblingModule(import.meta.url, './scratch-tasks'));
 
-export type { ScratchOptions };
-
 /** A directory of one's own, which goes with all that is in it. */
 export interface Scratch extends AsyncDisposable {
   readonly path: string;

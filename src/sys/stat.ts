@@ -1,6 +1,6 @@
 import { AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW, check, cPath, lastErrno, libc, sysError } from './libc.ts';
 
-export type FileType = 'file' | 'dir' | 'symlink' | 'char' | 'block' | 'fifo' | 'socket';
+type FileType = 'file' | 'dir' | 'symlink' | 'char' | 'block' | 'fifo' | 'socket';
 
 /** What lstat says. `mode` has the type bits too; times in nanoseconds since the epoch. */
 export interface Stat {
@@ -19,8 +19,8 @@ export interface Stat {
   readonly ctimeNs: bigint;
 }
 
-export const S_IFMT = 0o170000;
-export const S_IFSOCK = 0o140000;
+const S_IFMT = 0o170000;
+const S_IFSOCK = 0o140000;
 export const S_IFLNK = 0o120000;
 export const S_IFREG = 0o100000;
 export const S_IFBLK = 0o060000;

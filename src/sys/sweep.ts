@@ -5,7 +5,7 @@ import { hasErrno, libc } from './libc.ts';
 import { unmountBelow } from './mountinfo.ts';
 
 /** What a daemon's life is marked with: its state directory's id, which never changes. */
-export interface LifeMark {
+interface LifeMark {
   /** Lower-case letters, digits and dashes. */
   readonly stateId: string;
   /** The state directory: every mount is below it. */
@@ -30,7 +30,7 @@ export function lifeCgroup(stateId: string, parent = '/slipway', layout = cgroup
 }
 
 /** Live processes that carry the mark, ours aside; and those that are just starting a program, whose environment cannot be read yet. */
-export function markedProcesses(stateId: string): { readonly marked: readonly number[]; readonly starting: number } {
+function markedProcesses(stateId: string): { readonly marked: readonly number[]; readonly starting: number } {
   const mark = Buffer.from(`\0${MARK}=${stateId}\0`);
   const marked: number[] = [];
   let starting = 0;

@@ -15,7 +15,7 @@ import { GrpcJsChannel } from './grpc-js-channel.ts';
 const KEEPALIVE_MS = 20_000;
 
 /** PEM, as the path of a file or as its contents. */
-export type Pem = string | Uint8Array;
+type Pem = string | Uint8Array;
 
 /** The builder's CA, and our certificate where the builder wants one. */
 export interface ClientTls {

@@ -1,7 +1,7 @@
 import { type AbortOptions, CodedError, invalidArgument } from '../../base/index.ts';
 
 /** What a docker config holds for a registry; the forms are those of its entries. */
-export type DockerCredentials =
+type DockerCredentials =
   | { readonly kind: 'anonymous' }
   | { readonly kind: 'basic'; readonly username: string; readonly secret: string }
   /** A refresh token for the registry's token endpoint. */
@@ -27,7 +27,7 @@ interface DockerConfig {
 }
 
 /** Runs `docker-credential-<helper> get` with `server` on its standard input and returns what it printed. */
-export type CredentialHelper = (helper: string, server: string, options: AbortOptions) => Promise<string>;
+type CredentialHelper = (helper: string, server: string, options: AbortOptions) => Promise<string>;
 
 /**
  * Credentials from the text of a docker `config.json` (auths, credHelpers, credsStore) or of a Kubernetes `.dockerconfigjson` secret.

@@ -10,7 +10,7 @@ const SETGID = 1 << 22;
 const CHAR = 1 << 21;
 const STICKY = 1 << 20;
 
-export type GoFileType = 'file' | 'dir' | 'symlink' | 'char' | 'block' | 'fifo';
+type GoFileType = 'file' | 'dir' | 'symlink' | 'char' | 'block' | 'fifo';
 
 /** The type in a Go file mode; sockets and whatever else is unknown count as regular files. */
 export function typeOfGoMode(mode: number): GoFileType {

@@ -4,7 +4,7 @@ import { toGoMode } from './mode.ts';
 import { comparePaths } from './order.ts';
 import type { FileStat } from './packets.ts';
 
-export interface WalkOptions {
+interface WalkOptions {
   readonly root: Root;
   readonly includePatterns?: readonly string[];
   readonly excludePatterns?: readonly string[];

@@ -27,7 +27,7 @@ export interface Channel {
 }
 
 /** A typed bidirectional call. */
-export interface BidiCall<Request, Response> {
+interface BidiCall<Request, Response> {
   write(message: Request): Promise<void> | undefined;
   end(): void;
   readonly headers: Promise<Metadata>;

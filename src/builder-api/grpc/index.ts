@@ -1,10 +1,6 @@
 export * from './channel.ts';
 export * from './client.ts';
-export { MAX_MESSAGE_BYTES } from './framing.ts';
-export { MessageQueue } from './messages.ts';
 export * from './metadata.ts';
-export type { Peer } from './options.ts';
 export * from './server.ts';
-export { ServerCall } from './server-call.ts';
 export * from './service.ts';
-export { errorOfStatus, type RpcStatus, statusOfError, type WireCode } from './status.ts';
+export { errorOfStatus, statusOfError, type WireCode } from './status.ts';

@@ -3,7 +3,7 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
 /** Largest header list taken, as BuildKit's own endpoints have it. */
-export const MAX_HEADER_LIST_BYTES = 1_048_896;
+const MAX_HEADER_LIST_BYTES = 1_048_896;
 const STREAM_WINDOW = 1024 * 1024;
 const CONNECTION_WINDOW = 4 * 1024 * 1024;
 const SETTINGS_FRAME = 4;

@@ -24,7 +24,7 @@ import {
 import type { WireCode } from './status.ts';
 
 /** PEM texts. With `ca`, clients must show a certificate that it signed. */
-export interface TlsOptions {
+interface TlsOptions {
   readonly cert: string | Buffer;
   readonly key: string | Buffer;
   readonly ca?: string | Buffer;

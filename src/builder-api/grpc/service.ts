@@ -9,7 +9,7 @@ export interface MessageClass<In, Out> {
   decode(bytes: Uint8Array): Out;
 }
 
-export type MethodKind = 'unary' | 'serverStream' | 'bidi';
+type MethodKind = 'unary' | 'serverStream' | 'bidi';
 
 /** One method of a service: its name on the wire and the codecs of its messages. */
 export interface Method<Kind extends MethodKind, RequestIn, RequestOut, ResponseIn, ResponseOut> {
@@ -75,7 +75,7 @@ export interface CallContext extends AbortOptions {
 }
 
 /** How a method is implemented; streams end the call by ending, and fail it by throwing. */
-export type Handler<M extends AnyMethod> =
+type Handler<M extends AnyMethod> =
   M extends Method<infer Kind, infer _A, infer Request, infer Response, infer _D>
     ? Kind extends 'unary'
       ? (request: Request, context: CallContext) => Promise<Response> | Response

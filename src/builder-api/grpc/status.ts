@@ -30,9 +30,7 @@ const MAX_DETAILS_BYTES = 45 * 1024;
 const MAX_DETAILS_BYTES_GO = 3 * 1024 * 1024;
 const MAX_MESSAGE_CHARACTERS = 12 * 1024;
 
-export type RpcStatus = google.rpc.Status;
-
-export function grpcCodeOf(code: Code): number {
+function grpcCodeOf(code: Code): number {
   return CODES.indexOf(code);
 }
 

@@ -21,9 +21,6 @@ export const Content = service('containerd.services.content.v1.Content', {
   abort: unary('Abort', content.AbortRequest, google.protobuf.Empty),
 });
 
-/** Names the store of the client that a Content call means. */
-export const CONTENT_STORE_METADATA = 'buildkit-attachable-store-id';
-
 const trace = opentelemetry.proto.collector.trace.v1;
 
 /** Spans that clients hand in; passed on unread. */

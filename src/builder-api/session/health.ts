@@ -6,7 +6,7 @@ import type { Session } from './session.ts';
 const INTERVAL_MS = 5000;
 const TIMEOUT_MS = 15_000;
 
-export interface HealthOptions {
+interface HealthOptions {
   /** Replaces interval and timeout, and makes one failure fatal (a client's wish, for tests). */
   readonly customTimeoutMs: number | undefined;
   readonly logger: Logger;

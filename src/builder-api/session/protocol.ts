@@ -1,9 +1,9 @@
 import type { google } from '../wire/core.js';
 
 /** A failure between threads, as google.rpc.Status holds it. */
-export type PlainStatus = google.rpc.Status.$Properties;
+type PlainStatus = google.rpc.Status.$Properties;
 
-export type PlainMetadata = readonly (readonly [string, string | Uint8Array])[];
+type PlainMetadata = readonly (readonly [string, string | Uint8Array])[];
 
 /** From the serving thread to a session's lane in its thread. */
 export type ToSession =

@@ -24,7 +24,7 @@ const PREAMBLE = clientPreamble();
 const OUT_PIECE = 128 * 1024;
 
 /** Work in a session's thread: an exported `fn(args, context: SessionTaskContext)`; the URL comes from `siblingModule`. */
-export interface SessionTask {
+interface SessionTask {
   readonly module: URL;
   readonly fn: string;
 }

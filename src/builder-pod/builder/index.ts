@@ -1,1 +1,1 @@
-export { type Builder, type BuilderOptions, openBuilder } from './open-builder.ts';
+export { type Builder, openBuilder } from './open-builder.ts';

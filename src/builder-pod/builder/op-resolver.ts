@@ -15,7 +15,7 @@ import { sourceOp } from '../ops/source.ts';
 import type { SourceRegistry, SourceSecrets } from '../sources/index.ts';
 import { withoutOwnPaths } from '../state/index.ts';
 
-export interface OpResolverOptions {
+interface OpResolverOptions {
   /** The state directory: a path that no error of an op tells. */
   readonly stateRoot: string;
   readonly refs: RefManager;

@@ -43,7 +43,7 @@ import { openState, type State } from '../state/index.ts';
 import { cacheLog } from './cache-log.ts';
 import { opResolver } from './op-resolver.ts';
 
-export interface BuilderOptions {
+interface BuilderOptions {
   readonly root: string;
   readonly sessions: SessionRegistry;
   readonly platforms: readonly Platform[];

@@ -173,7 +173,7 @@ function refuseCni(flags: Flags, oci: OciConfig, usual: string): void {
 }
 
 /** @throws CodedError invalid_argument */
-export function parseAddress(text: string): ListenAddress {
+function parseAddress(text: string): ListenAddress {
   if (text.startsWith('unix://')) {
     const path = text.slice('unix://'.length);
     if (!path.startsWith('/')) throw invalidArgument(`--addr ${text}: the path of the socket must be absolute`);

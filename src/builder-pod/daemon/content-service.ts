@@ -17,7 +17,7 @@ const MAX_DATA = 1 << 20;
 /** Descriptions in one message, and blobs asked of the database at a time. */
 const PAGE = 200;
 
-export interface ContentServiceOptions {
+interface ContentServiceOptions {
   readonly content: Pick<FsContentStore, 'info' | 'open'>;
   /** Of {@link scope}. */
   readonly visible: VisibleBlobs;

@@ -35,7 +35,7 @@ type Stat = wire.fsutil.types.Stat.$Properties;
 type WorkerRecord = wire.moby.buildkit.v1.types.WorkerRecord.$Properties;
 
 /** The bridge that a frontend is served, and where its result goes. */
-export interface ServedBridge {
+interface ServedBridge {
   readonly bridge: FrontendBridge;
   giveResult(outcome: { readonly result: BridgeResult } | { readonly error: unknown }): void;
   /** Fulfilled when the build is over. */
@@ -75,7 +75,7 @@ export function serveBridgeOver(stream: Duplex, worker: WorkerRecord, served: Se
 }
 
 /** LLBBridge; whose bridge a call is for, `find` says. */
-export function serveBridge(
+function serveBridge(
   server: GrpcServer,
   worker: WorkerRecord,
   find: (context: CallContext) => Promise<ServedBridge>,

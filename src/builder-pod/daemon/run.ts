@@ -8,7 +8,7 @@ import { BUILDKIT_VERSION } from './worker.ts';
 /** How long closing may take before the process ends without it; the next start sweeps what it left. */
 const CLOSE_LIMIT_MS = 20_000;
 
-export interface DaemonProcess {
+interface DaemonProcess {
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly stdout: (text: string) => void;

@@ -42,7 +42,7 @@ export function workerRecord(options: {
   };
 }
 
-export function platformMessage(platform: Platform): wire.pb.Platform.$Properties {
+function platformMessage(platform: Platform): wire.pb.Platform.$Properties {
   return {
     os: platform.os,
     architecture: platform.architecture,

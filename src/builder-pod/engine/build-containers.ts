@@ -15,7 +15,7 @@ export interface ContainerServices {
   readonly secrets: SourceSecrets;
 }
 
-export interface ContainersContext extends ContainerServices {
+interface ContainersContext extends ContainerServices {
   readonly afterwork: Afterwork;
   readonly entitlements: ReadonlySet<string>;
   readonly scope: string;

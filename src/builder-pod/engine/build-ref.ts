@@ -11,7 +11,7 @@ const task = tasksOf<typeof import('./read-task.ts')>(siblingModule(import.meta.
 
 export type EngineJob = Job<VertexOp, ImmutableRef>;
 
-export interface RefContext {
+interface RefContext {
   readonly job: EngineJob;
   readonly pools: Pools;
   readonly view: KeptView;

@@ -63,7 +63,7 @@ export interface BuildServices {
   readonly log: Logger;
 }
 
-export interface BuildRequest {
+interface BuildRequest {
   /** The client's name for the build. */
   readonly ref: string;
   /** Session of the client; empty when it has none. */

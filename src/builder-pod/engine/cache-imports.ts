@@ -10,7 +10,7 @@ export interface CacheImporter {
   open(attrs: BridgeCacheImport['attrs'], context: CacheImportContext): Promise<ImportedCache<ImmutableRef>>;
 }
 
-export interface CacheImportContext extends AbortOptions {
+interface CacheImportContext extends AbortOptions {
   /** Whose credentials may be used. */
   readonly sessions: () => readonly string[];
   /** What the build writes, and refs of the cache belong to. */

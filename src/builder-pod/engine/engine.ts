@@ -39,7 +39,7 @@ import { checkAttestations } from './unmet-requests.ts';
 /** How long a build that is over is still known, for watchers that come late. */
 const KEEP_MS = 10_000;
 
-export interface EngineOptions extends BuildServices {
+interface EngineOptions extends BuildServices {
   readonly resolver: OpResolver<VertexOp, ImmutableRef>;
   readonly keys: KeyStore;
   readonly results: ResultStore<ImmutableRef>;

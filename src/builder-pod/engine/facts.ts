@@ -7,7 +7,7 @@ const SLOWEST = 5;
 /** Base images told of one build. */
 const MAX_IMAGES = 100;
 
-export interface StepFact {
+interface StepFact {
   readonly name: string;
   readonly durationMs: number;
   readonly cached: boolean;

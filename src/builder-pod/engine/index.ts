@@ -1,8 +1,8 @@
-export { Build, type BuildRequest, type BuildServices } from './build.ts';
-export type { CacheImportContext, CacheImporter, CacheImporters } from './cache-imports.ts';
+export { Build } from './build.ts';
+export type { CacheImporters } from './cache-imports.ts';
 export { BUILDER_LLB_CAPS } from './capabilities.ts';
-export { Engine, type EngineOptions } from './engine.ts';
-export { type BuildFacts, factsOf, type StepFact } from './facts.ts';
+export { Engine } from './engine.ts';
+export { type BuildFacts, factsOf } from './facts.ts';
 export type {
   BuildEnd,
   BuildObserver,

@@ -3,7 +3,7 @@ import { CodedError, type ParentMatches, PatternMatcher } from '../../base/index
 import { type Dir, hasErrno, openRoot, type Root, type Stat } from '../../sys/index.ts';
 
 /** Largest piece of a file handed to a frontend: it must fit into one message. */
-export const MAX_READ_BYTES = 15 << 20;
+const MAX_READ_BYTES = 15 << 20;
 
 export interface ReadArgs {
   readonly root: string;

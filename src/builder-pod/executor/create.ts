@@ -6,7 +6,7 @@ import { runStep } from './run-step.ts';
 import { findRuntime, isCrunCandidate, type Runtime } from './runtime.ts';
 import { clearDirectory } from './step-task.ts';
 
-export interface CreateExecutorOptions extends Omit<ExecutorOptions, 'runtime'> {
+interface CreateExecutorOptions extends Omit<ExecutorOptions, 'runtime'> {
   /** A runtime the operator of the daemon wants, without a trial. */
   readonly runtime?: Runtime;
 }

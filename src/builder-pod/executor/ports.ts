@@ -82,7 +82,7 @@ export interface ProcessSpec {
   readonly tty?: TerminalSize;
 }
 
-export interface TerminalSize {
+interface TerminalSize {
   readonly rows: number;
   readonly columns: number;
 }

@@ -10,7 +10,7 @@ export interface Step extends ContainerSpec, StepProcess {
   readonly meta: ExecMeta;
 }
 
-export interface StepProcess {
+interface StepProcess {
   readonly meta: ExecMeta;
   /** Output as it comes; a returned promise holds the step back until it resolves. The chunk is the callee's to keep. */
   readonly stdout: (chunk: Uint8Array) => void | Promise<void>;

@@ -27,7 +27,7 @@ const ARCHITECTURES: Readonly<Record<string, { readonly names: readonly string[]
 };
 
 /** What a step may beyond the ordinary. */
-export interface Grants {
+interface Grants {
   readonly capabilities: readonly string[];
   /** Sockets to the machine's hypervisor and to others on it: they belong to no network namespace. */
   readonly vsock: boolean;

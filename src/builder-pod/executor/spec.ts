@@ -55,7 +55,7 @@ function defaultMounts(security: ExecOp['security'], dev: string): OciMount[] {
 }
 
 /** What a process of a container is. */
-export interface ProcessInput {
+interface ProcessInput {
   readonly terminal: boolean;
   readonly args: readonly string[];
   readonly env: readonly string[];
@@ -67,7 +67,7 @@ export interface ProcessInput {
   readonly privileges: Pick<Privileges, 'capabilities'>;
 }
 
-export interface SpecInput extends ProcessInput {
+interface SpecInput extends ProcessInput {
   readonly rootPath: string;
   readonly readonlyRoot: boolean;
   readonly hostname: string;

@@ -331,7 +331,7 @@ function hostResolvConf(): string {
   }
 }
 
-export interface FinishArgs {
+interface FinishArgs {
   readonly bundle: string;
   readonly stubs: readonly Stub[];
 }

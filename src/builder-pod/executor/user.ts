@@ -37,7 +37,7 @@ export function lookupUser(root: Root, spec: string): StepUser {
 }
 
 /** Group id of a name or number. */
-export function lookupGroup(root: Root, group: string): number {
+function lookupGroup(root: Root, group: string): number {
   const wanted = toId(group);
   const gid = groupsOf(root).find((entry) => entry.name === group || entry.gid === wanted)?.gid ?? wanted;
   if (gid !== undefined) return gid;

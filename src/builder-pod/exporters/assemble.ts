@@ -23,7 +23,7 @@ import type { ExportAttestation, ExportContext, ExporterDeps } from './ports.ts'
 import { withRow } from './progress.ts';
 
 /** A layer blob and how to get at it. */
-export interface LayerSource {
+interface LayerSource {
   /** As the manifest names it. */
   readonly descriptor: Descriptor;
   /** Repositories by registry host that may hold it already. */
@@ -50,7 +50,7 @@ export interface AssembledExport {
   readonly images: readonly DockerImage[];
 }
 
-export interface AssembleOptions {
+interface AssembleOptions {
   readonly oci: boolean;
   readonly compression: Compression;
   readonly annotations: readonly Annotation[];

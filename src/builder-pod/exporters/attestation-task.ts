@@ -35,7 +35,7 @@ export interface Attested {
   readonly predicate: Uint8Array;
 }
 
-export interface Statement {
+interface Statement {
   readonly predicateType: string;
   readonly digest: Digest;
   readonly bytes: Uint8Array;

@@ -244,7 +244,7 @@ function imageName(name: string, failing: string): ImageReference {
   }
 }
 
-export type AnnotationTarget = 'manifest' | 'index' | 'manifest-descriptor' | 'index-descriptor';
+type AnnotationTarget = 'manifest' | 'index' | 'manifest-descriptor' | 'index-descriptor';
 export interface Annotation {
   readonly target: AnnotationTarget;
   /** Platform that it is for, as {@link formatPlatform} writes it; all when absent. */

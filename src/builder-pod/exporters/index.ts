@@ -5,23 +5,8 @@ import { type ImageExporterOptions, imageExporter } from './image.ts';
 import { layoutExporter } from './layout.ts';
 import type { Exporter, ExporterDeps } from './ports.ts';
 
-export type { Attributes } from './attributes.ts';
 export { platformWarnings } from './platform-check.ts';
-export type {
-  ExportAttestation,
-  ExportContext,
-  ExportedImage,
-  Exporter,
-  ExporterDeps,
-  ExporterType,
-  ExportResponse,
-  ExportResult,
-  ExportSource,
-  PushRepository,
-  SendTarget,
-  SessionContentSink,
-  SessionFileSender,
-} from './ports.ts';
+export type { ExportedImage, Exporter, ExporterDeps, ExportResult, ExportSource } from './ports.ts';
 export { frontendResponse } from './result.ts';
 
 /** An exporter by its type and attributes as clients send them. Bad attributes are found here, before anything is built. @throws CodedError */

@@ -71,7 +71,7 @@ export interface Exporter {
   export(source: ExportSource, context: ExportContext): Promise<ExportResult>;
 }
 
-export type ExporterType = 'image' | 'oci' | 'docker' | 'local' | 'tar';
+type ExporterType = 'image' | 'oci' | 'docker' | 'local' | 'tar';
 
 /** Where in the client a result goes. */
 export interface SendTarget {
@@ -101,7 +101,7 @@ export interface SessionFileSender {
 }
 
 /** The client's content store `export`, for layouts that are no tar (wire-facts 6.5). */
-export interface SessionContentSink {
+interface SessionContentSink {
   has(descriptor: Descriptor, options: AbortOptions): Promise<boolean>;
   write(descriptor: Descriptor, content: ReadableStream<Uint8Array>, options: AbortOptions): Promise<void>;
 }

@@ -3,7 +3,7 @@ import { siblingModule } from '../../sys/index.ts';
 import type { Frontend } from './frontend.ts';
 import { FrontendThreads } from './thread-host.ts';
 
-export interface BuiltInOptions {
+interface BuiltInOptions {
   /** MiB of heap of a thread. */
   readonly heapMib?: number;
   /** Milliseconds that one run may compute without asking anything. */
@@ -14,7 +14,7 @@ export interface BuiltInOptions {
 }
 
 /** A frontend whose threads are there before it is first run. */
-export interface BuiltInFrontend extends Frontend, AsyncDisposable {
+interface BuiltInFrontend extends Frontend, AsyncDisposable {
   startAhead(): void;
   /** How many threads were started so far. */
   readonly threadsStarted: number;

@@ -1,5 +1,4 @@
 export type * from './bridge.ts';
-export { type BuiltInOptions, dockerfileFrontend } from './dockerfile.ts';
-export { type Frontend, FrontendRegistry, type FrontendRequest } from './frontend.ts';
+export { dockerfileFrontend } from './dockerfile.ts';
+export { FrontendRegistry } from './frontend.ts';
 export { gatewayFrontend } from './gateway.ts';
-export { isBuiltInSyntax } from './syntax.ts';

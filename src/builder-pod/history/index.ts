@@ -1,3 +1,3 @@
 /** The history of builds: records and logs that outlive the daemon. */
-export { type HistoryEvent, Recorder, type RecorderOptions } from './recorder.ts';
+export { Recorder } from './recorder.ts';
 export { DEFAULT_HISTORY, type HistoryLimits } from './store.ts';

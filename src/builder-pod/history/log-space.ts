@@ -3,7 +3,7 @@ const RESERVE = 16 << 20;
 /** Whoever makes room is asked each time so much was written. */
 const STEP = 16 << 20;
 
-export interface LogSpaceOptions {
+interface LogSpaceOptions {
   /** Bytes of one log… */
   readonly each: number;
   /** …and of all, those of builds that are over among them. */

@@ -6,7 +6,7 @@ import type { LogSpace } from './log-space.ts';
 
 export const logTask = tasksOf<typeof import('./log-tasks.ts')>(siblingModule(import.meta.url, './log-tasks'));
 
-export interface LogWriterOptions {
+interface LogWriterOptions {
   readonly path: string;
   readonly pool: WorkerPool;
   readonly log: Logger;

@@ -15,12 +15,12 @@ import { type BuildRecord, HistoryStore, type HistoryStoreOptions, type StoredRe
 const v1 = wire.moby.buildkit.v1;
 const { STARTED, COMPLETE, DELETED } = v1.BuildHistoryEventType;
 
-export interface HistoryEvent {
+interface HistoryEvent {
   readonly type: wire.moby.buildkit.v1.BuildHistoryEventType;
   readonly record: BuildRecord;
 }
 
-export interface RecorderOptions extends HistoryStoreOptions {
+interface RecorderOptions extends HistoryStoreOptions {
   /** Of the logs, and nothing else. */
   readonly directory: string;
   /** Not told to those who read records. */

@@ -18,7 +18,7 @@ export interface HistoryLimits {
 
 export const DEFAULT_HISTORY: HistoryLimits = { maxEntries: 50, maxAgeMs: 48 * 3600 * 1000, maxLogSize: 256 << 20 };
 /** Of all scopes, however young they are. */
-export const MOST_RECORDS = 1000;
+const MOST_RECORDS = 1000;
 
 const ERROR_TYPE = 'application/vnd.googleapis.google.rpc.status+proto';
 

@@ -3,7 +3,7 @@ import type { ImmutableRef, RefManager } from '../../cache/ports.ts';
 import type { Op, Result } from '../../solver/ports.ts';
 import { bindCacheMap, diffCacheMap, mergeCacheMap, type OpCacheMap } from './cache-map/index.ts';
 
-export interface MergeOpOptions {
+interface MergeOpOptions {
   readonly refs: RefManager;
   readonly hasher: ContentHasher;
   readonly resultOf: (ref: ImmutableRef) => Result<ImmutableRef>;

@@ -5,7 +5,7 @@ import type { SourceOp } from '../../llb/op.ts';
 import type { CacheMap, Op, OpContext } from '../../solver/ports.ts';
 import type { Resolved, ResolvedSource, SourceInstance, SourceRegistry } from '../sources/source.ts';
 
-export interface SourceOpOptions {
+interface SourceOpOptions {
   readonly sources: SourceRegistry;
 }
 

@@ -8,7 +8,7 @@ import type { Runs } from './runs.ts';
 
 const MAX_REASON = 1024;
 
-export interface BuilderIdentity {
+interface BuilderIdentity {
   readonly id: string;
   readonly platforms: readonly Platform[];
   readonly version: string;

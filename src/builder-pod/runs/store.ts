@@ -20,7 +20,7 @@ export interface StoredRun {
   readonly result?: RunResult;
 }
 
-export interface RunStoreOptions {
+interface RunStoreOptions {
   readonly db: Database;
   /** Keep the manifests that tags are to be written for. */
   readonly leases: Pick<Leases, 'open' | 'release'>;

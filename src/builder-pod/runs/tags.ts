@@ -5,14 +5,14 @@ import { pushError } from '../../oci/registry-client/index.ts';
 import type { Builder } from '../builder/index.ts';
 
 /** An image that lies in its repositories by digest, and the names that it is to have there. */
-export interface TaggedImage {
+interface TaggedImage {
   readonly names: readonly string[];
   readonly digest: Digest;
   readonly mediaType: string;
   readonly insecure: boolean;
 }
 
-export interface TagOptions extends AbortOptions {
+interface TagOptions extends AbortOptions {
   /** Sessions whose credentials may be used. */
   readonly sessions: () => readonly string[];
 }

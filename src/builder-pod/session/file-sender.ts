@@ -7,7 +7,7 @@ import type { SendTreeArgs } from './send-tree-task.ts';
 const PIECE = 256 * 1024;
 
 /** Where in the client a result goes. */
-export interface ExportTarget {
+interface ExportTarget {
   /** Position of the exporter in the solve request. */
   readonly exporterId: number;
   /** What the exporter tells the client beside the files, e.g. `containerimage.digest`. */
@@ -16,7 +16,7 @@ export interface ExportTarget {
   readonly multiPlatform?: boolean;
 }
 
-export interface SendProgress extends AbortOptions {
+interface SendProgress extends AbortOptions {
   readonly onProgress?: (bytes: number) => void;
 }
 

@@ -3,7 +3,7 @@ import { clientOf, Secrets, type SessionRegistry } from '../../builder-api/index
 import { type SessionIds, withAnySession } from './group.ts';
 
 /** Largest secret taken. */
-export const MAX_SECRET_BYTES = 500 * 1024;
+const MAX_SECRET_BYTES = 500 * 1024;
 const TIMEOUT_MS = 60_000;
 
 /** Secrets of build clients, asked for when a step needs them and kept nowhere. */

@@ -1,1 +1,1 @@
-export { OverlaySnapshotter, type OverlaySnapshotterOptions } from './overlay.ts';
+export { OverlaySnapshotter } from './overlay.ts';

@@ -6,7 +6,7 @@ import type { Mount, Snapshotter } from '../../cache/ports.ts';
 import type { Trash } from '../../cache/snapshots/index.ts';
 import { type Pools, type Privileges, siblingModule, tasksOf, type WorkerPool } from '../../sys/index.ts';
 
-export interface OverlaySnapshotterOptions {
+interface OverlaySnapshotterOptions {
   readonly db: Database;
   /** Absolute path of the directory of snapshots: `<number>/{fs,work}`. */
   readonly directory: string;

@@ -1,1 +1,1 @@
-export { FsContentStore, type FsContentStoreOptions } from './store.ts';
+export { FsContentStore } from './store.ts';

@@ -19,7 +19,7 @@ import { type Pools, siblingModule, startThread, type Thread, tasksOf } from '..
 import type { ContentStore } from '../ports.ts';
 import type { FromWriter, ToWriter } from './writer-thread.ts';
 
-export interface FsContentStoreOptions {
+interface FsContentStoreOptions {
   /** Directory of committed blobs, `<algorithm>/<hex>` (the layout of OCI image layouts). */
   readonly blobs: string;
   /** Directory of temp files on the same file system; its owner empties it at start. */

@@ -3,7 +3,7 @@ import { ContentTree, keyPath, receivedRoot, type TreeNode } from './tree.ts';
 import { decodeTree, encodeTree } from './tree-bytes.ts';
 
 /** An entry as it was received; `digest` is that of {@link entryHash}. */
-export interface ReceivedEntry {
+interface ReceivedEntry {
   readonly type: 'file' | 'dir' | 'symlink' | 'char' | 'block' | 'fifo' | 'socket';
   readonly digest: Digest;
   /** Target of a symlink. */

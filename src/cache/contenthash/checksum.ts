@@ -32,7 +32,7 @@ export function selectionDigest(tree: ContentTree, selectors: readonly ContentSe
 }
 
 /** @throws CodedError not_found when the path is not there (a pattern that matches nothing is not an error). */
-export function selectorDigest(tree: ContentTree, selector: ContentSelector): Digest {
+function selectorDigest(tree: ContentTree, selector: ContentSelector): Digest {
   const path = posix.join('/', selector.path).replace(/(?<=.)\/$/, '');
   const filtered = selector.wildcard || selector.includePatterns?.length || selector.excludePatterns?.length;
   if (!filtered) return pathDigest(tree, path, selector.followLinks ?? false);

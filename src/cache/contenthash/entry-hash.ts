@@ -3,7 +3,7 @@ import type { Digest } from '../../base/index.ts';
 import { encodeName } from '../../sys/index.ts';
 
 /** What of a file-system entry enters its content digest; times do not. */
-export interface EntryHeader {
+interface EntryHeader {
   readonly type: 'file' | 'dir' | 'symlink' | 'char' | 'block' | 'fifo' | 'socket';
   /** Permission bits with setuid, setgid and sticky. */
   readonly mode: number;

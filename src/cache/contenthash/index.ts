@@ -1,4 +1,4 @@
-export { ContentTreeBuilder, type ReceivedEntry } from './builder.ts';
+export { ContentTreeBuilder } from './builder.ts';
 export type { ContentSelector } from './checksum.ts';
-export { type EntryHash, type EntryHeader, entryHash } from './entry-hash.ts';
+export { type EntryHash, entryHash } from './entry-hash.ts';
 export { ContentHasher } from './hasher.ts';

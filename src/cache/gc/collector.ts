@@ -3,7 +3,7 @@ import type { Refs } from '../refs/index.ts';
 import { type GcRule, RECORDS_RULE } from './policy.ts';
 import { type PruneOptions, prune } from './prune.ts';
 
-export interface GarbageCollectorOptions {
+interface GarbageCollectorOptions {
   readonly refs: Refs;
   readonly policy: readonly GcRule[];
   readonly busySince?: PruneOptions['busySince'];

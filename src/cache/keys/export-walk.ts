@@ -1,7 +1,7 @@
 import type { CacheRecord, KeyReader } from '../../solver/index.ts';
 
 /** A key with all that a cache manifest says of it. */
-export interface KeyRecord {
+interface KeyRecord {
   readonly id: string;
   /** BuildKit's record digest. */
   readonly digest: string;

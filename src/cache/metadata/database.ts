@@ -8,7 +8,7 @@ import { isFull, logFrames } from './sqlite.ts';
 
 export type Parameter = string | number | bigint | null | Uint8Array;
 
-export interface DatabaseOptions {
+interface DatabaseOptions {
   /** Where checkpoints run; without one SQLite checkpoints inline when the connection closes. */
   readonly pool?: WorkerPool;
   /** Room for {@link Database.reserved} changes beside that of the log. */

@@ -1,2 +1,2 @@
-export { Database, type DatabaseOptions, type Migration, type Parameter } from './database.ts';
-export { Reserve, type ReserveOptions } from './reserve.ts';
+export { Database, type Migration, type Parameter } from './database.ts';
+export { Reserve } from './reserve.ts';

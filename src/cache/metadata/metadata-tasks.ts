@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { isFull, logFrames } from './sqlite.ts';
 
-export interface Checkpointed {
+interface Checkpointed {
   /** Frames of the log, and how many of them are in the database now. */
   readonly log: number;
   readonly checkpointed: number;

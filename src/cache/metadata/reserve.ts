@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { neverAborted } from '../../base/index.ts';
 import { fileSystemUsage, siblingModule, tasksOf, type WorkerPool } from '../../sys/index.ts';
 
-export interface ReserveOptions {
+interface ReserveOptions {
   /** A directory of its own on the disk that is to have room. */
   readonly directory: string;
   /** Where the files are written; without one nothing is ever reserved. */

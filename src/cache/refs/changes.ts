@@ -4,7 +4,7 @@ import type { RefRecords } from './records.ts';
 import type { RefRow } from './schema.ts';
 
 /** Where the layer of a ref lies, as packing and restacking take it. */
-export interface Changes extends AsyncDisposable {
+interface Changes extends AsyncDisposable {
   /** What it changes, as an overlay's upper directory; with `whole` a view of all that there is to be. */
   readonly directory: string;
   readonly whole: boolean;

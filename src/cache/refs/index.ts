@@ -1,7 +1,6 @@
-export type { LayerTools, PackedBlob, RefsOptions } from './context.ts';
+export type { LayerTools } from './context.ts';
 export { layerTools } from './layer-tools.ts';
 export { localFetcher } from './local-fetcher.ts';
 export { Refs } from './manager.ts';
 export { RefResultStore, refResult } from './result-store.ts';
-export { SharedWork } from './shared-work.ts';
 export { VisibleBlobs } from './visible-blobs.ts';

@@ -17,7 +17,7 @@ import type { BlobRow, RefRow } from './schema.ts';
 
 const task = tasksOf<typeof import('./mount-tasks.ts')>(siblingModule(import.meta.url, './mount-tasks'));
 /** The layer of one ref cannot be had; as the failure itself to whoever does not care whose layer it was. */
-export class LayerLostError extends CodedError {
+class LayerLostError extends CodedError {
   readonly ref: string;
   readonly kind: LossKind;
 

@@ -15,7 +15,7 @@ const STANDING_ON = `WITH RECURSIVE below (id) AS (
   SELECT ?2 UNION SELECT p.ref FROM above a CROSS JOIN ref_parents p ON p.parent = a.id WHERE p.ref IN (SELECT id FROM below)
 ) SELECT refs.* FROM above CROSS JOIN refs ON refs.id = above.id WHERE above.id IN (SELECT id FROM below)`;
 
-export interface NewRef {
+interface NewRef {
   readonly kind: RefKind;
   readonly id?: string;
   readonly parents?: readonly string[];

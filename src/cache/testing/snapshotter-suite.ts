@@ -19,7 +19,7 @@ import type { Mount, Snapshotter } from '../ports.ts';
 const options = { signal: neverAborted };
 
 /** Mounts somewhere for the time of `fn`. */
-export function withMount<T>(mounts: readonly Mount[], fn: (root: string) => T): T {
+function withMount<T>(mounts: readonly Mount[], fn: (root: string) => T): T {
   const root = mkdtempSync(join(tmpdir(), 'slipway-mount-'));
   try {
     using _mounted = mountAll(mounts, root);

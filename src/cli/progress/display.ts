@@ -3,7 +3,7 @@ import { ProgressModel } from './model.ts';
 import { PlainProgress } from './plain.ts';
 import { renderTree } from './tree.ts';
 
-export type ProgressMode = 'auto' | 'plain' | 'tty' | 'rawjson' | 'quiet';
+type ProgressMode = 'auto' | 'plain' | 'tty' | 'rawjson' | 'quiet';
 
 /** The part of a terminal that a display needs. */
 export interface Terminal {

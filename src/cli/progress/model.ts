@@ -2,7 +2,7 @@ import type { Digest } from '../../base/index.ts';
 import type { VertexEvent, VertexState, VertexWarning } from '../../solver/ports.ts';
 
 /** A progress row inside a step, e.g. a layer being pulled. */
-export interface Row {
+interface Row {
   readonly id: string;
   readonly current: number;
   readonly total: number;

@@ -1,7 +1,7 @@
 import type { ProgressModel, Step } from './model.ts';
 import { formatBytes, formatSeconds, printable, truncate } from './text.ts';
 
-export interface TreeOptions {
+interface TreeOptions {
   readonly width: number;
   readonly height: number;
   readonly now: number;

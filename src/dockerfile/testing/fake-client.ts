@@ -15,7 +15,7 @@ import type {
 } from '../frontend-interface.ts';
 
 /** An image that the fake registry has. */
-export interface FakeImage {
+interface FakeImage {
   readonly digest: Digest;
   readonly config: Uint8Array;
 }

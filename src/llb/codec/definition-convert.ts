@@ -33,7 +33,7 @@ export function definitionToWire(definition: Definition): WireMessage {
   };
 }
 
-export function metadataFromWire(wire: WireMessage): OpMetadata {
+function metadataFromWire(wire: WireMessage): OpMetadata {
   const exportCache = sub(wire, 'exportCache');
   const group = sub(wire, 'progressGroup');
   const resources = sub(wire, 'linuxResources');
@@ -55,7 +55,7 @@ export function metadataFromWire(wire: WireMessage): OpMetadata {
   });
 }
 
-export function metadataToWire(metadata: OpMetadata): WireMessage {
+function metadataToWire(metadata: OpMetadata): WireMessage {
   return {
     ignoreCache: metadata.ignoreCache,
     description: toMap(metadata.description, (value) => value),
@@ -84,7 +84,7 @@ function* sourceMapSteps(wire: WireMessage): Generator<void, SourceMap, void> {
   return { infos, locations };
 }
 
-export function sourceMapToWire(source: SourceMap): WireMessage {
+function sourceMapToWire(source: SourceMap): WireMessage {
   return {
     locations: new Map<string, WireValue>(
       [...source.locations].map(([digest, locations]) => [digest, { locations: locations.map(locationToWire) }]),

@@ -35,7 +35,7 @@ export function opToWire(op: Op): WireMessage {
   };
 }
 
-export function platformFromWire(wire: WireMessage): Platform {
+function platformFromWire(wire: WireMessage): Platform {
   return compact({
     architecture: str(wire, 'architecture'),
     os: str(wire, 'os'),
@@ -45,7 +45,7 @@ export function platformFromWire(wire: WireMessage): Platform {
   });
 }
 
-export function platformToWire(platform: Platform): WireMessage {
+function platformToWire(platform: Platform): WireMessage {
   return {
     architecture: platform.architecture,
     os: platform.os,
@@ -97,11 +97,11 @@ function bodyToWire(body: OpBody): WireMessage {
   }
 }
 
-export function sourceFromWire(wire: WireMessage): SourceOp {
+function sourceFromWire(wire: WireMessage): SourceOp {
   return { identifier: str(wire, 'identifier'), attrs: record(wire, 'attrs', (value) => value as string) };
 }
 
-export function sourceToWire(source: SourceOp): WireMessage {
+function sourceToWire(source: SourceOp): WireMessage {
   return { identifier: source.identifier, attrs: toMap(source.attrs, (value) => value) };
 }
 
@@ -137,7 +137,7 @@ function execToWire(exec: ExecOp): WireMessage {
 }
 
 /** pb.Meta, as exec ops and gateway processes carry it. */
-export function metaFromWire(wire: WireMessage): ExecMeta {
+function metaFromWire(wire: WireMessage): ExecMeta {
   const proxy = sub(wire, 'proxyEnv');
   return compact({
     args: strings(wire, 'args'),
@@ -164,7 +164,7 @@ export function metaFromWire(wire: WireMessage): ExecMeta {
   });
 }
 
-export function metaToWire(meta: ExecMeta): WireMessage {
+function metaToWire(meta: ExecMeta): WireMessage {
   const { proxyEnv, ulimits, extraHosts, ...rest } = meta;
   return {
     ...rest,
@@ -175,7 +175,7 @@ export function metaToWire(meta: ExecMeta): WireMessage {
 }
 
 /** pb.Mount, as exec ops and gateway containers carry it. */
-export function mountFromWire(wire: WireMessage): ExecMount {
+function mountFromWire(wire: WireMessage): ExecMount {
   const tmpfs = sub(wire, 'tmpfsOpt');
   const cache = sub(wire, 'cacheOpt');
   const secret = sub(wire, 'secretOpt');
@@ -196,7 +196,7 @@ export function mountFromWire(wire: WireMessage): ExecMount {
   });
 }
 
-export function mountToWire(mount: ExecMount): WireMessage {
+function mountToWire(mount: ExecMount): WireMessage {
   return {
     input: mount.input,
     selector: mount.selector,

@@ -1,8 +1,8 @@
 import { malformed, WireReader } from './reader.ts';
 import { WireWriter } from './writer.ts';
 
-export type ScalarType = 'string' | 'bytes' | 'bool' | 'int32' | 'int64' | 'uint32' | 'uint64';
-export type FieldType = ScalarType | (() => Schema);
+type ScalarType = 'string' | 'bytes' | 'bool' | 'int32' | 'int64' | 'uint32' | 'uint64';
+type FieldType = ScalarType | (() => Schema);
 
 export interface Field {
   readonly number: number;

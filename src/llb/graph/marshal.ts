@@ -53,7 +53,7 @@ function* producersOf(node: GraphNode): Generator<GraphNode> {
 }
 
 /** All that is reachable from `head`, each once and after its inputs; by a stack of its own, since graphs are deep. */
-export function* inputsFirst<T>(head: T, inputsOf: (node: T) => Iterable<T>): Generator<T> {
+function* inputsFirst<T>(head: T, inputsOf: (node: T) => Iterable<T>): Generator<T> {
   const entered = new Set([head]);
   const open = [{ node: head, inputs: inputsOf(head)[Symbol.iterator]() }];
   for (let top = open.at(-1); top !== undefined; top = open.at(-1)) {

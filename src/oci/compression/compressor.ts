@@ -11,14 +11,14 @@ export interface CompressionChoice {
 }
 
 /** Compresses chunks into a sink, in order. For workers. The output depends on the bytes alone, not on chunk sizes, timing or threads. */
-export interface Compressor {
+interface Compressor {
   /** Takes the chunk over; wait for a promise before the next call. */
   write(chunk: Uint8Array): Promise<void> | undefined;
   finish(): Promise<void>;
 }
 
 /** Gets compressed bytes, in order; they are borrowed until it returns. */
-export type Sink = (bytes: Uint8Array) => void;
+type Sink = (bytes: Uint8Array) => void;
 
 const DEFAULT_ZSTD_LEVEL = 3;
 

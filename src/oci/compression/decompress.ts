@@ -5,7 +5,7 @@ import { CodedError, transportWords } from '../../base/index.ts';
 import { DETECT_BYTES, detectCompression, type StreamCompression } from './detect.ts';
 import { gunzip } from './gunzip.ts';
 
-export interface DecompressOptions {
+interface DecompressOptions {
   /** Most bytes that may come out, against decompression bombs. */
   readonly maxBytes?: number | undefined;
   /** Told once, before the first chunk. */

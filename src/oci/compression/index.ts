@@ -1,3 +1,3 @@
-export { type CompressionChoice, type Compressor, compressorId, openCompressor, type Sink } from './compressor.ts';
-export { type DecompressOptions, decompress } from './decompress.ts';
-export { DETECT_BYTES, detectCompression, type StreamCompression } from './detect.ts';
+export { type CompressionChoice, compressorId, openCompressor } from './compressor.ts';
+export { decompress } from './decompress.ts';
+export { detectCompression, type StreamCompression } from './detect.ts';

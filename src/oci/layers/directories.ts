@@ -3,7 +3,7 @@ import { CodedError } from '../../base/index.ts';
 import { Dir, hasErrno, O_PATH, type Root, type Stat } from '../../sys/index.ts';
 
 /** What lies below the directory being written, top first: upper directories of the lower layers. */
-export type Lowers = readonly Root[];
+type Lowers = readonly Root[];
 
 const MAX_SYMLINKS = 40;
 const CACHE_SIZE = 200;

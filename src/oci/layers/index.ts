@@ -21,13 +21,12 @@ import type { ConvertArgs, PackArgs, PackedLayer, TreesArgs, UnpackArgs, Unpacke
 import type { PackedTree } from './walk.ts';
 
 export { DEFAULT_UNPACK_LIMITS, type UnpackLimits, unpackLimitsFor } from './limits.ts';
-export type { PackedLayer, Unpacked } from './task.ts';
 
 const url = siblingModule(import.meta.url, './task');
 const task = tasksOf<typeof import('./task.ts')>(url);
 const streamTask = streamTasksOf<typeof import('./task.ts')>(url);
 
-export interface PackLayerOptions extends WorkOptions {
+interface PackLayerOptions extends WorkOptions {
   /** An overlay upper directory, or any tree. Nothing may change it meanwhile. */
   readonly directory: string;
   /** A view of the layers below: only what differs from it is packed. */
@@ -57,7 +56,7 @@ export function restackLayer(pool: WorkerPool, args: RestackArgs, { signal, owne
   return pool.run(task('restackTask'), args, { signal, owner });
 }
 
-export interface TarTreesOptions extends AbortOptions {
+interface TarTreesOptions extends AbortOptions {
   readonly trees: readonly PackedTree[];
 }
 
@@ -70,7 +69,7 @@ export function tarTrees(pool: StreamPool, { trees, signal }: TarTreesOptions): 
   );
 }
 
-export interface ConvertLayerOptions extends WorkOptions {
+interface ConvertLayerOptions extends WorkOptions {
   /** Path of the blob. */
   readonly blob: string;
   /** Verified while reading, when given. */
@@ -85,7 +84,7 @@ export function convertLayer(pool: WorkerPool, options: ConvertLayerOptions): Pr
   return pool.run(task('convertLayerTask'), args satisfies ConvertArgs, { signal, owner });
 }
 
-export interface ApplyLayerOptions extends WorkOptions {
+interface ApplyLayerOptions extends WorkOptions {
   /** The blob's path. */
   readonly blob: string;
   /** An empty overlay upper directory. */
@@ -111,14 +110,14 @@ export function applyLayer(pool: WorkerPool, options: ApplyLayerOptions): Promis
   return unpack(pool, options, { directory, whiteouts, lowers, digest, diffId, limits });
 }
 
-export interface ArchiveTarget {
+interface ArchiveTarget {
   /** An existing directory; the archive cannot leave it. Existing entries are replaced, directories merged. */
   readonly directory: string;
   /** Replaces all owners. */
   readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
 }
 
-export interface ExtractArchiveOptions extends WorkOptions {
+interface ExtractArchiveOptions extends WorkOptions {
   /** Path of the archive. */
   readonly archive: string;
   /** Asked once, when the file is known to be an archive. */

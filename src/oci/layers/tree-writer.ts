@@ -20,7 +20,7 @@ import { AUFS_PREFIX, fsName, isPrivateXattr, OPAQUE_MARKER, pathComponents, WHI
 /** Whiteout entries become char 0/0 nodes and this attribute of opaque directories. `plain`: they are files like others. */
 export type Whiteouts = 'plain' | { readonly opaque: string };
 
-export interface TreeWriterOptions {
+interface TreeWriterOptions {
   readonly whiteouts: Whiteouts;
   /** Upper directories of the layers below, top first: for metadata of missing parents, links through them, hard link targets. */
   readonly lowers?: readonly string[] | undefined;

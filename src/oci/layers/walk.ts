@@ -6,7 +6,7 @@ import { saysTheSame, wholeSeconds } from './compare.ts';
 import { isWhiteoutStat } from './directories.ts';
 import { archiveName, fsName, isPrivateXattr, WHITEOUT_PREFIX } from './names.ts';
 
-export interface WalkOptions {
+interface WalkOptions {
   /** Modification times are at most this, in nanoseconds (SOURCE_DATE_EPOCH). */
   readonly maxMtime?: bigint | undefined;
   /** Called at each directory; throws to stop. */

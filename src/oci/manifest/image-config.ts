@@ -14,7 +14,7 @@ export interface ImageLayer {
   readonly createdAt?: string | undefined;
 }
 
-export interface AssembledImage {
+interface AssembledImage {
   /** All of them: one without content is a layer like any other. */
   readonly layers: readonly ImageLayer[];
   readonly history: readonly HistoryEntry[];
@@ -63,7 +63,7 @@ function fillTimes(history: readonly HistoryEntry[]): HistoryEntry[] {
   });
 }
 
-export interface FinishConfigOptions {
+interface FinishConfigOptions {
   /** Seconds since the epoch; later times become this. */
   readonly sourceDateEpoch?: number | undefined;
   /** History of the base image, whose times stay. */

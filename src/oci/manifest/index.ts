@@ -5,16 +5,13 @@ export {
   type EncodedDocument,
   encodeIndex,
   encodeManifest,
-  historyJson,
   sortedMap,
 } from './encode.ts';
 export {
-  type AssembledImage,
   alignHistory,
   configPlatform,
   emptyConfig,
   epochTime,
-  type FinishConfigOptions,
   finishConfig,
   historyOf,
   type ImageLayer,
@@ -24,10 +21,8 @@ export {
   ANNOTATION_CREATED,
   ANNOTATION_IMAGE_NAME,
   ANNOTATION_REF_NAME,
-  blobPath,
   type DockerImage,
   type LayoutBlob,
-  type LayoutFile,
   layoutFiles,
   layoutTar,
 } from './layout.ts';
@@ -36,7 +31,6 @@ export {
   isIndexType,
   isLayerType,
   isManifestType,
-  type LayerCompression,
   layerCompression,
   layerMediaType,
   MEDIA_TYPE,
@@ -50,4 +44,3 @@ export {
   parseManifestOrIndex,
 } from './parse.ts';
 export { manifestsFor, noMatch } from './select-platform.ts';
-export type { HistoryEntry, ImageConfig, ImageIndex, ImageManifest, RuntimeConfig } from './types.ts';

@@ -9,7 +9,7 @@ export const ANNOTATION_REF_NAME = 'org.opencontainers.image.ref.name';
 export const ANNOTATION_CREATED = 'org.opencontainers.image.created';
 
 /** A file of a layout: small ones by their bytes, blobs by how to open them. */
-export interface LayoutFile {
+interface LayoutFile {
   readonly path: string;
   readonly size: number;
   readonly content: Uint8Array | (() => Promise<ReadableStream<Uint8Array>>);
@@ -27,7 +27,7 @@ export interface DockerImage {
   readonly layers: readonly Digest[];
 }
 
-export function blobPath(digest: Digest): string {
+function blobPath(digest: Digest): string {
   return `blobs/${digestAlgorithm(digest)}/${digestHex(digest)}`;
 }
 

@@ -17,7 +17,7 @@ export const MEDIA_TYPE = {
   dockerForeignLayerGzip: 'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip',
 } as const;
 
-export type LayerCompression = 'gzip' | 'zstd' | 'uncompressed';
+type LayerCompression = 'gzip' | 'zstd' | 'uncompressed';
 
 export function isIndexType(mediaType: string): boolean {
   return mediaType === MEDIA_TYPE.ociIndex || mediaType === MEDIA_TYPE.dockerList;

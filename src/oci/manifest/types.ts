@@ -31,7 +31,7 @@ export interface HistoryEntry {
 }
 
 /** What a container runs with; keys as in the JSON (config.md, with Docker's additions). */
-export interface RuntimeConfig {
+interface RuntimeConfig {
   readonly User?: string | undefined;
   readonly ExposedPorts?: Readonly<Record<string, object>> | null | undefined;
   readonly Env?: readonly string[] | null | undefined;

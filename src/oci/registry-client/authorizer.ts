@@ -9,9 +9,9 @@ const CLIENT_ID = 'buildkit-client';
 const TOKEN_RESPONSE_LIMIT = 1 << 20;
 
 /** Sends a request to a token endpoint; not tried again on failure. */
-export type TokenTransport = (call: HttpCall, options: AbortOptions) => Promise<IncomingMessage>;
+type TokenTransport = (call: HttpCall, options: AbortOptions) => Promise<IncomingMessage>;
 
-export interface AuthorizerOptions {
+interface AuthorizerOptions {
   /** The name under which credentials are asked for. */
   readonly host: string;
   readonly provider: CredentialProvider;
@@ -214,7 +214,7 @@ export class Authorizer {
 }
 
 /** `repository:NAME:pull[,push]` for every repository once, in order. */
-export function normalizeScopes(scopes: readonly string[]): readonly string[] {
+function normalizeScopes(scopes: readonly string[]): readonly string[] {
   const actions = new Map<string, Set<string>>();
   for (const scope of scopes) {
     const colon = scope.lastIndexOf(':');

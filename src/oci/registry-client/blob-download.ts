@@ -6,7 +6,7 @@ import { delayBefore, type RetryPolicy } from './retry.ts';
 /** Progress after which a cut connection gets its full number of retries again. */
 const RESET_AFTER = 1 << 20;
 
-export interface DownloadOptions extends AbortOptions {
+interface DownloadOptions extends AbortOptions {
   readonly size: number;
   readonly offset: number;
   readonly retry: RetryPolicy;

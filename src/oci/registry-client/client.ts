@@ -17,7 +17,7 @@ import { discard } from './transport.ts';
 /** Hosts whose connections, limits and tokens are kept: their names come from whoever builds. */
 const MAX_ENDPOINTS = 512;
 
-export interface RegistryClientOptions {
+interface RegistryClientOptions {
   readonly hosts?: RegistryHosts;
   /** The way out; direct when absent. */
   readonly proxies?: ProxySettings;

@@ -28,7 +28,7 @@ export interface RegistryCall {
   readonly scopes: readonly string[];
 }
 
-export interface EndpointOptions {
+interface EndpointOptions {
   /** As in image names. */
   readonly host: string;
   /** The host that this one stands in for, which a pull-through mirror of several must be told. */

@@ -11,14 +11,14 @@ import {
 } from '../../base/index.ts';
 
 /** One entry of a registry's own error body. */
-export interface RegistryDiagnostic {
+interface RegistryDiagnostic {
   readonly code: string;
   readonly message: string;
   /** As text. */
   readonly detail?: string;
 }
 
-export interface RegistryErrorOptions extends CodedErrorOptions {
+interface RegistryErrorOptions extends CodedErrorOptions {
   readonly status: number;
   readonly url: string;
   /** The registry's own words, '' for none. */
@@ -49,7 +49,7 @@ export class RegistryError extends CodedError {
 const PLAIN_PARAMETERS = new Set(['digest', 'mount', 'from', 'n', 'last', 'scope', 'service', 'artifactType']);
 
 /** The URL without user info and with every query value blanked that may be a secret (signed redirects, upload states). */
-export function redactUrl(url: URL): string {
+function redactUrl(url: URL): string {
   const copy = new URL(url);
   copy.username = '';
   copy.password = '';
@@ -154,7 +154,7 @@ function hintOfStatus(status: number): { hint?: string } {
 }
 
 /** Seconds or an HTTP date (RFC 9110, 10.2.3), as milliseconds from now. */
-export function parseRetryAfter(header: string | undefined): number | undefined {
+function parseRetryAfter(header: string | undefined): number | undefined {
   if (header === undefined) return undefined;
   const seconds = Number(header);
   const ms = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(header) - Date.now();

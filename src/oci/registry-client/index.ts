@@ -1,5 +1,5 @@
 export type { BlobSource, UploadOptions, UploadOutcome } from './blob-upload.ts';
-export { RegistryClient, type RegistryClientOptions } from './client.ts';
+export { RegistryClient } from './client.ts';
 export {
   anonymous,
   type CredentialProvider,
@@ -8,7 +8,6 @@ export {
   staticCredentials,
   type TokenRequest,
 } from './credentials.ts';
-export { pushError, type RegistryDiagnostic, RegistryError, redactUrl } from './errors.ts';
-export type { RegistryHostOptions, RegistryHosts } from './hosts.ts';
-export { type Manifest, Repository } from './repository.ts';
-export { defaultRetryPolicy, isTransient, type RetryPolicy } from './retry.ts';
+export { pushError, RegistryError } from './errors.ts';
+export type { RegistryHosts } from './hosts.ts';
+export { Repository } from './repository.ts';

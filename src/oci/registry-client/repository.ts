@@ -38,7 +38,7 @@ const UNTOLD = new Set(['', 'application/json', 'text/plain', 'application/octet
 
 const MAX_TAGS = 100_000;
 
-export interface Manifest {
+interface Manifest {
   readonly descriptor: Descriptor;
   readonly bytes: Uint8Array;
 }

@@ -24,7 +24,7 @@ const TRANSIENT_ERRNO = new Set([
 ]);
 
 /** Whether trying again may help: 5xx (but "not implemented"), 408, 429, and connections that ended. */
-export function isTransient(error: unknown): boolean {
+function isTransient(error: unknown): boolean {
   if (error instanceof RegistryError) {
     const { status } = error;
     return status === 408 || status === 429 || (status >= 500 && status !== 501 && status !== 507);

@@ -19,7 +19,7 @@ export interface HttpCall {
   readonly body?: RequestBody | undefined;
 }
 
-export interface TransportOptions extends AbortOptions {
+interface TransportOptions extends AbortOptions {
   readonly agent: Agent;
   /** A connection on which nothing moves for so long is given up, in ms. */
   readonly idleTimeoutMs: number;

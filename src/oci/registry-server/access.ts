@@ -18,7 +18,7 @@ export type RegistryAccess =
     };
 
 /** What a request needs on a repository. */
-export interface Need {
+interface Need {
   readonly repository: string;
   readonly action: 'pull' | 'push' | 'delete';
 }
@@ -154,7 +154,7 @@ function checkPassword(user: string, password: string, users: Readonly<Record<st
 }
 
 /** Reads a small body. @throws Problem 413 */
-export async function readText(request: IncomingMessage, limit: number): Promise<string> {
+async function readText(request: IncomingMessage, limit: number): Promise<string> {
   return (await readBytes(request, limit)).toString();
 }
 

@@ -1,5 +1,5 @@
 /** Error codes of the distribution specification (spec.md, "Error Codes"). */
-export type ProblemCode =
+type ProblemCode =
   | 'BLOB_UNKNOWN'
   | 'BLOB_UPLOAD_INVALID'
   | 'BLOB_UPLOAD_UNKNOWN'

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { type Digest, digestAlgorithm, digestHex } from '../../base/index.ts';
 
 /** A manifest as stored: the bytes pushed and the media type they were pushed as. */
-export interface StoredManifest {
+interface StoredManifest {
   readonly mediaType: string;
   readonly bytes: Uint8Array;
 }

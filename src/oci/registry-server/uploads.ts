@@ -23,7 +23,7 @@ interface Session {
 /** How long a request waits for another one on the same upload, in ms. */
 const BUSY_WAIT_MS = 10_000;
 
-export interface UploadLimits {
+interface UploadLimits {
   /** Bytes of one blob. */
   readonly maxBlobBytes: number;
   /** Sessions open at once; the one idle for longest gives way. */

@@ -1,12 +1,4 @@
-export {
-  type ByteString,
-  byteString,
-  TAR_BLOCK,
-  type TarEntry,
-  type TarEntryType,
-  tarPadding,
-  textOf,
-} from './entry.ts';
+export { type ByteString, byteString, TAR_BLOCK, type TarEntry, tarPadding, textOf } from './entry.ts';
 export { encodeTarHeader } from './header.ts';
 export { type TarHandler, type TarLimits, TarReader } from './reader.ts';
 export { TarWriter } from './writer.ts';

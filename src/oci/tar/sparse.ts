@@ -20,7 +20,7 @@ const MAX_PAIRS = 1 << 20;
 /** Digits of a number in a map at the beginning of the content, with the newline. */
 const MAX_LINE = 20;
 
-export interface SparseSink {
+interface SparseSink {
   data(chunk: Uint8Array): void;
   hole(size: number): void;
 }

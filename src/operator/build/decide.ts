@@ -8,7 +8,7 @@ const DEFAULT_HISTORY = 10;
 /** Of the specs of a Build's finished runs: etcd is everybody's. */
 const MAX_HISTORY_BYTES = 8 * 1024 * 1024;
 
-export interface BuildView {
+interface BuildView {
   readonly build: KnownBuild;
   /** The runs that it owns. */
   readonly runs: readonly KnownRun[];
@@ -23,7 +23,7 @@ export type BuildAction =
   | { readonly kind: 'supersede'; readonly run: KnownRun; readonly message: string }
   | { readonly kind: 'delete'; readonly run: KnownRun };
 
-export interface BuildDecision {
+interface BuildDecision {
   readonly actions: readonly BuildAction[];
   readonly status: BuildStatus;
 }

@@ -24,7 +24,7 @@ const ownerIndex = (
   { name, uid }: { readonly name: string; readonly uid?: string | undefined },
 ): string => `${namespace}/${name}/${uid}`;
 
-export interface BuildReconcilerParts {
+interface BuildReconcilerParts {
   readonly client: KubeClient;
   readonly builds: Informer<KnownBuild>;
   /** Indexed by {@link BY_OWNER}. */

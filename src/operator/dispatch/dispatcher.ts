@@ -23,7 +23,7 @@ export interface BuilderState {
   readonly capacity: number;
 }
 
-export interface PoolView {
+interface PoolView {
   /** Undefined when there is no such pool. */
   readonly builders: (pool: string) => readonly BuilderState[] | undefined;
   readonly allows: (pool: string, namespace: string) => boolean;

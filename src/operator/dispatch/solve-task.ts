@@ -17,7 +17,7 @@ const CALL_MS = 20_000;
 /** Part of a builder's grace that one question for the end may take: what hangs is found out after it, and there is time to ask again. */
 const ASK_SHARE = 1 / 6;
 
-export interface SolveTaskOptions {
+interface SolveTaskOptions {
   readonly uid: string;
   readonly attempt: number;
   /** Of its builder. */

@@ -3,7 +3,7 @@ import { type BuildRunStatus, PHASES } from '../../resources/index.ts';
 import type { ClientMetrics } from '../runtime/index.ts';
 
 /** What is measured when it is asked for. */
-export interface MetricSources {
+interface MetricSources {
   readonly phases: () => Iterable<string>;
   readonly active: () => number;
   readonly queues: () => ReadonlyMap<string, number>;

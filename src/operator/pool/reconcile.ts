@@ -9,7 +9,7 @@ import type { Builders, EndpointStatus } from './builders.ts';
 const PROBE_EVERY_MS = 10_000;
 const PROBE_SOON_MS = 2000;
 
-export interface PoolReconcilerParts {
+interface PoolReconcilerParts {
   readonly client: KubeClient;
   readonly pools: Informer<BuilderPool>;
   readonly builders: Builders;

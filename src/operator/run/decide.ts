@@ -61,7 +61,7 @@ export interface RunView {
   readonly limit?: TimeLimit | undefined;
 }
 
-export interface RunDecision {
+interface RunDecision {
   readonly status: BuildRunStatus;
   /** When to look again though nothing happens. */
   readonly requeueAfterMs?: number;

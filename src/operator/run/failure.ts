@@ -4,7 +4,7 @@ import type { Failure } from '../../resources/index.ts';
 import { clip, plainText } from '../runtime/index.ts';
 
 /** What a builder says about a failed step, beside the error. */
-export interface FailedStep {
+interface FailedStep {
   readonly step?: string | undefined;
   readonly exitCode?: number | undefined;
   readonly logTail?: string | undefined;

@@ -21,7 +21,7 @@ import { decideRun, type RunView, retryAt } from './decide.ts';
 import { type Prepared, type PrepareOptions, prepareRun } from './prepare.ts';
 import { timeLimit } from './time-limit.ts';
 
-export interface RunReconcilerParts extends Omit<PrepareOptions, 'client'> {
+interface RunReconcilerParts extends Omit<PrepareOptions, 'client'> {
   readonly client: KubeClient;
   readonly runs: Informer<KnownRun>;
   readonly builds: Informer<KnownBuild>;

@@ -72,7 +72,7 @@ export function failureOfResult(result: Result, limit?: string): Failure {
 }
 
 /** `850ms`, `12.3s`, `4m5s`. */
-export function durationText(ms: number): string {
+function durationText(ms: number): string {
   if (ms < 1000) return `${Math.round(ms)}ms`;
   if (ms < 60_000) return `${(ms / 1000).toFixed(1)}s`;
   const seconds = Math.round(ms / 1000);

@@ -32,7 +32,7 @@ const BURST = 25;
 const REFILL_MS = 60_000;
 const MAX_MESSAGE = 1024;
 
-export interface RecorderOptions extends AbortOptions {
+interface RecorderOptions extends AbortOptions {
   readonly component: string;
   readonly log: Logger;
 }

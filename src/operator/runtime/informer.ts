@@ -16,7 +16,7 @@ export function backoff(failures: number, first: number, most: number): number {
   return Math.min(most, first * 2 ** Math.min(failures, 30)) * (0.5 + Math.random() / 2);
 }
 
-export interface InformerOptions<T> {
+interface InformerOptions<T> {
   readonly indexes?: Indexes<T>;
   readonly log: Logger;
   /** Told of an object that does not fit, each time that it comes. */

@@ -31,7 +31,7 @@ const leaseType = uncheckedType<Lease>({
   namespaced: true,
 });
 
-export interface LeaderOptions {
+interface LeaderOptions {
   readonly lease: ObjectKey & { readonly namespace: string };
   /** After which a silent holder has lost it; renewed three times as often. */
   readonly durationMs: number;

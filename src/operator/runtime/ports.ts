@@ -25,7 +25,7 @@ export interface ObjectMeta {
   readonly ownerReferences?: readonly OwnerReference[] | undefined;
 }
 
-export interface OwnerReference {
+interface OwnerReference {
   readonly apiVersion: string;
   readonly kind: string;
   readonly name: string;
@@ -57,13 +57,13 @@ export interface WriteOptions extends CallOptions {
   readonly fieldManager: string;
 }
 
-export interface ApplyOptions extends WriteOptions {
+interface ApplyOptions extends WriteOptions {
   /** Applies to the status instead of the rest. */
   readonly subresource?: 'status';
 }
 
 /** One page of a list, as it came: whoever reads it decides what to do with an object that does not parse. */
-export interface ListPage {
+interface ListPage {
   readonly items: readonly unknown[];
   readonly resourceVersion: string;
   /** Token for the next page; undefined at the end. */
@@ -126,7 +126,7 @@ export type Change<T> =
   | { readonly kind: 'gone'; readonly object: T };
 
 /** What a reconcile wants: nothing more, or to be called again. Throwing means back-off. */
-export type ReconcileResult = { readonly requeueAfterMs: number } | undefined;
+type ReconcileResult = { readonly requeueAfterMs: number } | undefined;
 
 /** Makes the world fit the object of this key. Level-based: reads the present state, whatever the event was. */
 export type Reconcile = (key: KeyText, options: AbortOptions) => Promise<ReconcileResult>;

@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type AbortOptions, type CodedError, invalidArgument, onAbort } from '../../base/index.ts';
 
-export interface ProbeOptions {
+interface ProbeOptions {
   /** `host:port`; port 0 takes a free one. */
   readonly address: string;
   /** Alive: false makes the pod be started again. */

@@ -3,13 +3,13 @@ import { type AbortOptions, CodedError } from '../../base/index.ts';
 import type { ExitStatus } from './reaper.ts';
 import { type SpawnOptions, spawnProcess } from './spawn.ts';
 
-export interface RunOptions extends AbortOptions, Omit<SpawnOptions, 'path' | 'args' | 'stdin' | 'stdout' | 'stderr'> {
+interface RunOptions extends AbortOptions, Omit<SpawnOptions, 'path' | 'args' | 'stdin' | 'stdout' | 'stderr'> {
   readonly input?: string | Uint8Array;
   /** Bytes kept of each of stdout and stderr, 1 MiB by default; what is above is read and dropped. */
   readonly maxOutput?: number;
 }
 
-export interface RunResult extends ExitStatus {
+interface RunResult extends ExitStatus {
   readonly stdout: Buffer;
   readonly stderr: Buffer;
   /** Whether output above `maxOutput` was dropped. */

@@ -8,7 +8,7 @@ import { pipe, pipeStream } from './pipe.ts';
 import { type ExitStatus, isUnreaped, reap } from './reaper.ts';
 
 /** `null` is /dev/null, `inherit` ours, a number a descriptor that the caller keeps and closes. */
-export type Stdio = 'null' | 'pipe' | 'inherit' | number;
+type Stdio = 'null' | 'pipe' | 'inherit' | number;
 
 export interface SpawnOptions {
   /** Absolute, or a name looked up in `env.PATH` (else the usual directories). */

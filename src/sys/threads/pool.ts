@@ -7,7 +7,7 @@ export interface TaskOptions extends WorkOptions {
   readonly onMessage?: (message: unknown) => void;
 }
 
-export interface PoolOptions {
+interface PoolOptions {
   /** For thread names and errors. */
   readonly name: string;
   readonly threads: number;
@@ -42,7 +42,7 @@ export class WorkerPool implements AsyncDisposable {
   }
 }
 
-export interface StreamTaskOptions extends AbortOptions {
+interface StreamTaskOptions extends AbortOptions {
   readonly transfer?: readonly Transferable[];
   readonly onMessage?: (message: unknown) => void;
 }

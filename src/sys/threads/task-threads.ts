@@ -5,7 +5,7 @@ import type { FromWorker, ToWorker } from './messages.ts';
 import { THREAD_NODE_OPTIONS } from './node-options.ts';
 import { siblingModule } from './sibling-module.ts';
 
-export interface TaskThreadsOptions {
+interface TaskThreadsOptions {
   /** For thread names and errors. */
   readonly name: string;
   readonly threads: number;
@@ -14,13 +14,13 @@ export interface TaskThreadsOptions {
   readonly abortGraceMs: number | undefined;
 }
 
-export interface TaskCall extends AbortOptions {
+interface TaskCall extends AbortOptions {
   readonly transfer?: readonly Transferable[] | undefined;
   readonly onMessage?: ((message: unknown) => void) | undefined;
 }
 
 /** A task under way. */
-export interface RunningTask<T> extends Computation {
+interface RunningTask<T> extends Computation {
   /** Settles only once it truly ended; with the signal's reason where that has fired. */
   readonly ended: Promise<T>;
 }

@@ -32,7 +32,7 @@ export interface Thread<In = unknown, Out = unknown> extends AsyncDisposable {
   unref(): void;
 }
 
-export interface ThreadOptions {
+interface ThreadOptions {
   readonly module: URL;
   readonly name: string;
   readonly data?: unknown;

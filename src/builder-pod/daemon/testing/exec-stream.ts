@@ -5,7 +5,7 @@ import type { CallOptions, wire } from '../../../builder-api/index.ts';
 type Init = wire.moby.buildkit.v1.frontend.InitMessage.$Properties;
 
 /** One process as its client sees it. */
-export interface SeenProcess {
+interface SeenProcess {
   readonly id: string;
   /** Of both outputs together, as it came. */
   said(): string;

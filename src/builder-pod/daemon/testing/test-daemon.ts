@@ -20,7 +20,7 @@ export async function outcome(child: ChildProcess): Promise<Output> {
   return { code: code ?? -1, text };
 }
 
-export interface DaemonProgram {
+interface DaemonProgram {
   readonly path: string;
   readonly args: readonly string[];
 }

@@ -12,7 +12,7 @@ export interface FakeRef extends ImmutableRef {
   readonly mounted: () => number;
 }
 
-export interface FakeLayer {
+interface FakeLayer {
   readonly files: Readonly<Record<string, string>>;
   readonly createdAt?: string;
   readonly description?: string;

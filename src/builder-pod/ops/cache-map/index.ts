@@ -1,6 +1,6 @@
 export { execCacheMap } from './exec.ts';
 export { fileCacheMap } from './file.ts';
-export { bindCacheMap, type OpCacheInput, type OpCacheMap } from './op-cache-map.ts';
+export { bindCacheMap, type OpCacheMap } from './op-cache-map.ts';
 export {
   diffCacheMap,
   mergeCacheMap,

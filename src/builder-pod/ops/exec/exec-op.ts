@@ -24,7 +24,7 @@ import { refOptionsOf } from '../ref-options.ts';
 import { type MountEnvironment, type Output, prepareMounts } from './mounts.ts';
 import { secretEnvironment } from './secrets.ts';
 
-export interface ExecOpOptions {
+interface ExecOpOptions {
   readonly refs: RefManager;
   readonly executor: Executor;
   readonly afterwork: Afterwork;

@@ -1,3 +1,3 @@
-export { type ExecOpOptions, execOp } from './exec-op.ts';
-export { type MountEnvironment, type PreparedMounts, prepareMounts, uncachedMounts } from './mounts.ts';
+export { execOp } from './exec-op.ts';
+export { type PreparedMounts, prepareMounts, uncachedMounts } from './mounts.ts';
 export { secretEnvironment } from './secrets.ts';

@@ -12,7 +12,7 @@ import type { LargeCopy } from './copy-action.ts';
 import { CopyClaims } from './copy-claims.ts';
 import type { FileTaskArgs } from './file-task.ts';
 
-export interface FileOpOptions {
+interface FileOpOptions {
   readonly refs: RefManager;
   readonly hasher: ContentHasher;
   /** The bulk pool. */

@@ -87,7 +87,7 @@ export function helpCopying(
 }
 
 /** One path that a copy takes, and the regular file there that may be an archive, as a path inside the source. */
-export interface UnpackCandidate {
+interface UnpackCandidate {
   readonly path: string;
   readonly archive?: string;
 }

@@ -1,1 +1,1 @@
-export { type FileOpOptions, fileOp } from './file-op.ts';
+export { fileOp } from './file-op.ts';

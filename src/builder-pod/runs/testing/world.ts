@@ -131,7 +131,7 @@ export class RunWorld implements AsyncDisposable {
   }
 }
 
-export interface RunOptions {
+interface RunOptions {
   readonly uid: string;
   readonly attempt: number;
   /** Names of each output. */

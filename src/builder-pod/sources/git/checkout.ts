@@ -5,7 +5,7 @@ import { runOrThrow } from '../../../sys/index.ts';
 import type { Git } from './git-command.ts';
 import type { ResolvedRef } from './mirror.ts';
 
-export interface CheckoutOptions extends AbortOptions {
+interface CheckoutOptions extends AbortOptions {
   /** The repository's address, for submodules and the kept repository's origin. */
   readonly url: string;
   readonly resolved: ResolvedRef;

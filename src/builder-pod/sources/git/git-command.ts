@@ -5,7 +5,7 @@ import { makeScratch, run, type Scratch, type WorkerPool } from '../../../sys/in
 import { gitError } from './remote.ts';
 
 /** Settings of one git process, all through its environment so that no secret stands in an argument list. */
-export interface GitSettings {
+interface GitSettings {
   readonly gitDir?: string;
   readonly workTree?: string;
   readonly indexFile?: string;

@@ -24,7 +24,7 @@ import {
   sameRepository,
 } from './remote.ts';
 
-export interface GitSourceOptions {
+interface GitSourceOptions {
   readonly refs: RefManager;
   readonly secrets: SourceSecrets;
   readonly upkeep: MirrorUpkeep;

@@ -1,2 +1,2 @@
-export { type GitSourceOptions, gitSource } from './git-source.ts';
+export { gitSource } from './git-source.ts';
 export { MirrorUpkeep } from './mirror-upkeep.ts';

@@ -8,7 +8,7 @@ import { withMirror } from './mirror.ts';
 const LIMITS = { most: 100, kept: 50 };
 
 /** A mirror as it is found in the cache. */
-export interface Mirror {
+interface Mirror {
   readonly scope: string;
   readonly url: string;
   readonly sha256: boolean;

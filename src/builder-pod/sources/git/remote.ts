@@ -14,7 +14,7 @@ export interface GitRemote {
 }
 
 /** What tells repositories apart. */
-export type RepositoryName = Pick<GitRemote, 'host' | 'path'>;
+type RepositoryName = Pick<GitRemote, 'host' | 'path'>;
 
 const SCP = /^([A-Za-z0-9_][\w.-]*)@([A-Za-z0-9][A-Za-z0-9.-]*):([^-\s].*)$/;
 

@@ -53,7 +53,7 @@ export type DownloadResult =
     };
 
 /** BuildKit's form: servers that turn unknown clients away know it. */
-export const USER_AGENT = 'buildkit/v0.34';
+const USER_AGENT = 'buildkit/v0.34';
 const MAX_REDIRECTS = 10;
 
 interface Ask {

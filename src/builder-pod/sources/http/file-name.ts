@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 
 /** A name that is one component and nothing special; `download` where there is none. */
-export function safeFileName(name: string): string {
+function safeFileName(name: string): string {
   const base = posix.basename(posix.join('/', name.replaceAll('\0', '')));
   return base === '' || base === '.' || base === '..' || base.length > 255 ? 'download' : base;
 }

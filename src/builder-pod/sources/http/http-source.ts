@@ -25,7 +25,7 @@ import {
 import type { DownloadArgs, DownloadResult } from './download-task.ts';
 import { fileNameOf } from './file-name.ts';
 
-export interface HttpSourceOptions {
+interface HttpSourceOptions {
   readonly refs: RefManager;
   readonly secrets: SourceSecrets;
   /** Direct when absent. */

@@ -1,1 +1,1 @@
-export { type HttpSourceOptions, httpSource } from './http-source.ts';
+export { httpSource } from './http-source.ts';

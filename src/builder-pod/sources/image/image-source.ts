@@ -14,7 +14,7 @@ import type { OpContext } from '../../../solver/ports.ts';
 import { numberAttr, type SourceFactory, type SourceInstance, type SourceKey, type SourceRequest } from '../source.ts';
 import type { ImageResolver, ResolutionMemo, ResolvedImage, ResolveMode } from './resolver.ts';
 
-export interface ImageSourceOptions {
+interface ImageSourceOptions {
   readonly resolver: ImageResolver;
   readonly refs: RefManager;
   /** The names that the builds of these sessions have looked up. */

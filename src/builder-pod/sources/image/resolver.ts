@@ -41,7 +41,7 @@ export type ResolveMode = 'default' | 'pull' | 'local';
 /** Names already looked up by one build: a tag means the same image from its start to its end. */
 export type ResolutionMemo = Map<string, Promise<Descriptor>>;
 
-export interface ResolveImageOptions extends AbortOptions {
+interface ResolveImageOptions extends AbortOptions {
   readonly platform: Platform;
   readonly mode: ResolveMode;
   readonly scope: string;
@@ -79,7 +79,7 @@ interface Search extends Query {
   documents: number;
 }
 
-export interface ImageResolverOptions {
+interface ImageResolverOptions {
   readonly client: RegistryClient;
   /** Gives the same object for the same sessions, so that tokens are reused. */
   readonly credentials: (sessions: readonly string[]) => CredentialProvider;

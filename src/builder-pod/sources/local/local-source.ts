@@ -24,9 +24,9 @@ export interface LocalStates {
 }
 
 /** Where content trees of refs are kept ({@link ContentHasher}). */
-export type ContentTrees = Pick<ContentHasher, 'treeOf' | 'setTree'>;
+type ContentTrees = Pick<ContentHasher, 'treeOf' | 'setTree'>;
 
-export interface ReceiveLocalOptions extends WorkOptions {
+interface ReceiveLocalOptions extends WorkOptions {
   readonly scope: string;
   readonly sessions: () => readonly string[];
   readonly progress: VertexProgress;

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, request, type ServerResponse } from
 import type { AddressInfo } from 'node:net';
 
 /** Says true when it has dealt with the request itself. */
-export type Fault = (req: IncomingMessage, res: ServerResponse, forward: () => void) => boolean | undefined;
+type Fault = (req: IncomingMessage, res: ServerResponse, forward: () => void) => boolean | undefined;
 
 /** An HTTP proxy in front of one server, which lets tests break what passes through. */
 export class FaultProxy implements AsyncDisposable {

@@ -20,7 +20,7 @@ const ctx = local('ctx', { sharedKeyHint: 'ctx' });
 const timestamp = 1_700_000_000_000_000_000n;
 
 /** Root file system with a static busybox, from local source `rootfs`. */
-export const rootfs = scratch().file(files.copy(local('rootfs'), '/', '/', { dirCopyContents: true }));
+const rootfs = scratch().file(files.copy(local('rootfs'), '/', '/', { dirCopyContents: true }));
 
 const run = rootfs.env('PATH', '/bin').run({ args: ['sh', '-c', 'echo "<hi>" & wait'] });
 
