@@ -189,9 +189,7 @@ export class OciContainer implements Container {
     const unmet = bounds.unmet.filter((limit) => limit !== 'memorySwap');
     if (unmet.includes('memory') && (resources?.memory ?? 0) > 0) {
       bounds[Symbol.dispose]();
-      throw new CodedError('failed_precondition', 'the memory of a step cannot be limited on this builder', {
-        fault: 'infrastructure',
-        reason: 'EXEC_NO_LIMITS',
+      throw CodedError.of('EXEC_NO_LIMITS', 'the memory of a step cannot be limited on this builder', {
         hint: 'give the builder a cgroup tree with the memory controller, or leave the limit out',
       });
     }

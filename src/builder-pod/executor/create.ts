@@ -29,11 +29,7 @@ export async function createExecutor(options: CreateExecutorOptions, abort: Abor
   }
   const runc = await findRuntime('runc', abort);
   if (runc !== undefined) return new OciExecutor({ ...options, runtime: runc });
-  throw new CodedError('failed_precondition', 'no container runtime found', {
-    fault: 'infrastructure',
-    reason: 'EXEC_NO_RUNTIME',
-    hint: 'install runc',
-  });
+  throw CodedError.of('EXEC_NO_RUNTIME', 'no container runtime found');
 }
 
 /** What a sandboxed step must see of itself: the capabilities, and a filter. */

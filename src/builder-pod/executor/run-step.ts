@@ -53,7 +53,7 @@ export async function runProcess(
   const { validExitCodes, args } = meta;
   if (validExitCodes.length === 0 ? exitCode === 0 : validExitCodes.includes(exitCode)) return { exitCode };
   if (runtimeMessage !== undefined && !isStepsFault(runtimeMessage)) {
-    throw new CodedError('internal', `container of the step: ${runtimeMessage}`, { reason: 'EXEC_RUNTIME' });
+    throw CodedError.of('EXEC_RUNTIME', `container of the step: ${runtimeMessage}`);
   }
   throw new ExecError(args, exitCode, { hit, ...(runtimeMessage === undefined ? {} : { runtimeMessage }) });
 }

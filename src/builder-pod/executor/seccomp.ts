@@ -39,10 +39,8 @@ export function loadSeccomp(grants: Grants, path = SECCOMP_PROFILE): OciSeccomp 
   try {
     text = readFileSync(path, 'utf8');
   } catch (cause) {
-    throw new CodedError('failed_precondition', `no seccomp profile at ${path}`, {
+    throw CodedError.of('EXEC_NO_SECCOMP_PROFILE', `no seccomp profile at ${path}`, {
       cause,
-      fault: 'infrastructure',
-      reason: 'EXEC_NO_SECCOMP_PROFILE',
       hint: 'install golang-github-containers-common (Debian, Ubuntu) or containers-common',
     });
   }

@@ -176,8 +176,7 @@ function refuseLinks(root: Root): void {
   for (const path of DEFAULT_MOUNTS) {
     const type = root.lstatIfAny(path)?.type;
     if (type !== undefined && type !== 'dir')
-      throw invalidArgument(`${path} of the step's root is no directory (${type})`, {
-        reason: 'EXEC_MOUNT_POINT',
+      throw CodedError.of('EXEC_MOUNT_POINT', `${path} of the step's root is no directory (${type})`, {
         hint: `every step has a file system mounted there: remove ${path} from the image, or make it a directory`,
       });
   }
@@ -199,10 +198,7 @@ function makeWorkingDirectory(root: Root, cwd: string): void {
 function misplaced(error: unknown, mount: StepMount, meta: ProcessSpec['meta']): unknown {
   if (hasErrno(error, 'ENOTDIR', 'ELOOP')) {
     const why = hasErrno(error, 'ELOOP') ? 'too many levels of symbolic links' : 'not a directory';
-    return notRun(
-      invalidArgument(`mount at ${mount.dest}: ${why}`, { cause: error, reason: 'EXEC_MOUNT_POINT' }),
-      meta,
-    );
+    return notRun(CodedError.of('EXEC_MOUNT_POINT', `mount at ${mount.dest}: ${why}`, { cause: error }), meta);
   }
   return error instanceof CodedError ? notRun(error, meta) : error;
 }
@@ -278,11 +274,7 @@ function openSelected(root: Root, selector: string): number {
     const why = hasErrno(error, 'ENOENT')
       ? `open ${selector}: no such file or directory`
       : `lstat ${selector}: ${hasErrno(error, 'ENOTDIR') ? 'not a directory' : 'too many levels of symbolic links'}`;
-    throw new CodedError('not_found', why, {
-      cause: error,
-      reason: 'EXEC_MOUNT_SOURCE_MISSING',
-      hint: 'the source path of the mount must exist in what it mounts',
-    });
+    throw CodedError.of('EXEC_MOUNT_SOURCE_MISSING', why, { cause: error });
   }
 }
 

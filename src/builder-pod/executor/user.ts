@@ -1,4 +1,4 @@
-import { invalidArgument } from '../../base/index.ts';
+import { CodedError, invalidArgument } from '../../base/index.ts';
 import { type Root, readGroups, readUsers } from '../../sys/index.ts';
 
 export interface StepUser {
@@ -22,8 +22,7 @@ export function lookupUser(root: Root, spec: string): StepUser {
   const entry = usersOf(root).find(({ name, uid }) => name === userPart || uid === wanted);
   const uid = entry?.uid ?? wanted;
   if (uid === undefined) {
-    throw invalidArgument(`unable to find user ${userPart}: no matching entries in passwd file`, {
-      reason: 'EXEC_UNKNOWN_USER',
+    throw CodedError.of('EXEC_UNKNOWN_USER', `unable to find user ${userPart}: no matching entries in passwd file`, {
       hint: 'create the user in an earlier step, or give a numeric id',
     });
   }
@@ -41,8 +40,7 @@ function lookupGroup(root: Root, group: string): number {
   const wanted = toId(group);
   const gid = groupsOf(root).find((entry) => entry.name === group || entry.gid === wanted)?.gid ?? wanted;
   if (gid !== undefined) return gid;
-  throw invalidArgument(`unable to find group ${group}: no matching entries in group file`, {
-    reason: 'EXEC_UNKNOWN_GROUP',
+  throw CodedError.of('EXEC_UNKNOWN_GROUP', `unable to find group ${group}: no matching entries in group file`, {
     hint: 'create the group in an earlier step, or give a numeric id',
   });
 }

@@ -1,4 +1,4 @@
-import { CodedError, type Descriptor, goJson, type ImageReference, invalidArgument } from '../../base/index.ts';
+import { CodedError, type Descriptor, goJson, type ImageReference } from '../../base/index.ts';
 import type { BlobPlace, Compression, Layer } from '../../cache/ports.ts';
 import {
   alignHistory,
@@ -84,8 +84,7 @@ export async function assembleImage(
   const isIndex = isMap || platforms.some(({ attestations }) => makeIndex(attestations, options));
   const attesting = isIndex ? platforms.filter(({ attestations }) => attestations.length > 0) : [];
   if (attesting.length > 0 && !oci)
-    throw invalidArgument('cannot export attestations with "oci-mediatypes=false"', {
-      reason: 'EXPORT_ATTESTATION',
+    throw CodedError.of('EXPORT_ATTESTATION', 'cannot export attestations with "oci-mediatypes=false"', {
       hint: 'set oci-mediatypes=true',
     });
   checkAnnotations(all, { platforms: platforms.map(({ platform }) => platform), isIndex, oci });

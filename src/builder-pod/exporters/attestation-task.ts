@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, constants as fs, fstatSync, readSync, writeFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
-import { CodedError, type Digest, digestOf, goJson, invalidArgument } from '../../base/index.ts';
+import { CodedError, type Digest, digestOf, goJson } from '../../base/index.ts';
 import { sortedMap } from '../../oci/manifest/index.ts';
 import { hasErrno, openRoot, type Root, type TaskContext } from '../../sys/index.ts';
 import { compactJson, indentJson } from './raw-json.ts';
@@ -49,7 +49,7 @@ const STATEMENT = 'https://in-toto.io/Statement/v1';
 export const PROVENANCE = 'https://slsa.dev/provenance/';
 
 const bad = (message: string, cause?: unknown) =>
-  invalidArgument(message, { reason: 'EXPORT_ATTESTATION', ...(cause === undefined ? {} : { cause }) });
+  CodedError.of('EXPORT_ATTESTATION', message, { ...(cause === undefined ? {} : { cause }) });
 
 /** Worker task: what a source holds, below `root`. @throws CodedError */
 export function readAttestations(args: { readonly root: string; readonly source: AttestationSource }): Attested[] {
@@ -208,10 +208,7 @@ export function writeStatements(args: {
 }): void {
   for (const { name, bytes } of args.files) {
     if (/[/\0]/.test(name) || name === '.' || name === '..' || Buffer.byteLength(name) > 255)
-      throw new CodedError('invalid_argument', `${JSON.stringify(name)} is no name for the file of an attestation`, {
-        fault: 'user',
-        reason: 'EXPORT_ATTESTATION',
-      });
+      throw CodedError.of('EXPORT_ATTESTATION', `${JSON.stringify(name)} is no name for the file of an attestation`);
     writeFileSync(join(args.directory, name), bytes, { mode: 0o600, flag: 'wx' });
   }
 }

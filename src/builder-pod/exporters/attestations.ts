@@ -1,9 +1,9 @@
 import {
+  CodedError,
   type Descriptor,
   familiarImageName,
   formatPlatform,
   type ImageReference,
-  invalidArgument,
   type Platform,
 } from '../../base/index.ts';
 import { describeDocument, type EncodedDocument, encodeManifest, MEDIA_TYPE } from '../../oci/manifest/index.ts';
@@ -50,9 +50,7 @@ export async function readAttestations(
     const all = await bulk.run(attestationTask('readAttestations'), { root: mounted.root, source }, context);
     room -= all.reduce((sum, { predicate }) => sum + predicate.length, 0);
     if (room < 0)
-      throw invalidArgument(`the attestations of a platform exceed ${MOST_BYTES} bytes`, {
-        reason: 'EXPORT_ATTESTATION',
-      });
+      throw CodedError.of('EXPORT_ATTESTATION', `the attestations of a platform exceed ${MOST_BYTES} bytes`);
     for (const one of all)
       read.push({ one, isCore: core !== undefined && one.path.split('.')[0] === Buffer.from(core).toString() });
   }
@@ -61,7 +59,7 @@ export async function readAttestations(
 }
 
 function check({ kind, path, ref, predicateType }: ExportAttestation): void {
-  const bad = (message: string) => invalidArgument(message, { reason: 'EXPORT_ATTESTATION' });
+  const bad = (message: string) => CodedError.of('EXPORT_ATTESTATION', message);
   if (kind === 'in-toto' && path === '') throw bad('attestation does not have set path');
   if (ref === undefined) throw bad('attestation does not have available content');
   if (kind === 'in-toto' && predicateType.startsWith(PROVENANCE))

@@ -1,5 +1,5 @@
 import { join, posix } from 'node:path';
-import { CodedError, invalidArgument } from '../../base/index.ts';
+import { CodedError } from '../../base/index.ts';
 import { tarTrees } from '../../oci/layers/index.ts';
 import { makeScratch, siblingModule, tasksOf } from '../../sys/index.ts';
 import { attestationTask, isInlineOnly, readAttestations } from './attestations.ts';
@@ -198,8 +198,7 @@ async function statementFiles(
   return statements.map(({ bytes }, at) => {
     const { name: base, ext } = posix.parse(prefix + posix.basename(attested[at]!.path));
     const name = withPlatform ? `${base}.${input.id.replaceAll('/', '_')}${ext}` : `${base}${ext}`;
-    if (names.has(name))
-      throw invalidArgument(`duplicate attestation path name ${name}`, { reason: 'EXPORT_ATTESTATION' });
+    if (names.has(name)) throw CodedError.of('EXPORT_ATTESTATION', `duplicate attestation path name ${name}`);
     names.add(name);
     return { name, bytes };
   });

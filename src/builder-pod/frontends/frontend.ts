@@ -30,8 +30,7 @@ export class FrontendRegistry {
   get(name: string): Frontend {
     const frontend = this.#frontends.get(name);
     if (frontend !== undefined) return frontend;
-    throw new CodedError('not_found', `invalid frontend: ${name}`, {
-      reason: 'FRONTEND_NOT_FOUND',
+    throw CodedError.of('FRONTEND_NOT_FOUND', `invalid frontend: ${name}`, {
       hint: `This builder has ${this.names().join(' and ')}.`,
     });
   }

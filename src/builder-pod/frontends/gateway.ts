@@ -11,8 +11,8 @@ export function gatewayFrontend(): Frontend {
         source === ''
           ? 'no source specified for gateway'
           : `the frontend image ${source} cannot be run: this builder runs its built-in frontends only`;
-      throw new CodedError(source === '' ? 'invalid_argument' : 'unimplemented', message, {
-        reason: 'FRONTEND_IMAGE_UNSUPPORTED',
+      throw CodedError.of('FRONTEND_IMAGE_UNSUPPORTED', message, {
+        code: source === '' ? 'invalid_argument' : 'unimplemented',
         hint: 'For a Dockerfile, use the syntax docker/dockerfile:1 or take the syntax line out.',
         details: [{ type: 'errdefs.Frontend', value: { name: 'gateway.v0', source } }],
       });

@@ -156,7 +156,7 @@ class BridgeServer {
       clearTimeout(this.#silence);
       this.#signal.removeEventListener('abort', onAbort);
       for (const controller of this.#calls.values())
-        controller.abort(new CodedError('cancelled', 'the frontend ended', { reason: 'FRONTEND_ENDED' }));
+        controller.abort(CodedError.of('FRONTEND_ENDED', 'the frontend ended'));
     }
   }
 
@@ -210,15 +210,7 @@ class BridgeServer {
     const silence = this.#options.silenceMs ?? DEFAULT_SILENCE_MS;
     this.#silence = setTimeout(() => {
       this.#outcome.reject(
-        new CodedError(
-          'deadline_exceeded',
-          `the frontend ${this.#options.name} made no progress for ${silence / 1000} s`,
-          {
-            reason: 'FRONTEND_STUCK',
-            fault: 'user',
-            hint: 'Is there a substitution or pattern in the file that takes very long?',
-          },
-        ),
+        CodedError.of('FRONTEND_STUCK', `the frontend ${this.#options.name} made no progress for ${silence / 1000} s`),
       );
     }, silence);
     this.#silence.unref();

@@ -58,10 +58,7 @@ export class Recorder implements AsyncDisposable {
       total: options.mostLogBytes,
       makeRoom: (bytes) => this.#removeAll(this.#store.prune(bytes)),
     });
-    const killed = new CodedError('unavailable', 'the builder ended while the build ran', {
-      reason: 'BUILD_INTERRUPTED',
-      hint: 'run the build again',
-    });
+    const killed = CodedError.of('BUILD_INTERRUPTED', 'the builder ended while the build ran');
     for (const { id, isOver } of this.#store.unfinished()) {
       if (!isOver) this.#store.complete(id, failureOf(statusOfError(killed, buildkitCode)));
       this.#defer(() => this.#seal(id, Infinity));

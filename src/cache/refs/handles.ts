@@ -19,14 +19,11 @@ export interface Engine {
 const DEFAULT_COMPRESSION: Compression = { type: 'gzip' };
 
 function released(id: string): CodedError {
-  return new CodedError('internal', `ref ${id} was used after its release`, { reason: 'REF_RELEASED' });
+  return CodedError.of('REF_RELEASED', `ref ${id} was used after its release`);
 }
 
 function blobGone(digest: string, id: string): CodedError {
-  return new CodedError('not_found', `blob ${digest} belongs to no layer of ref ${id}, or is gone`, {
-    reason: 'REF_CONTENT_GONE',
-    fault: 'infrastructure',
-  });
+  return CodedError.of('REF_CONTENT_GONE', `blob ${digest} belongs to no layer of ref ${id}, or is gone`);
 }
 
 /** One counted handle on an immutable ref. */

@@ -31,6 +31,6 @@ export function localFetcher(): BlobFetcher<Extract<BlobPlace, { kind: 'local' }
 /** A layout that is not there at all may come back. */
 function missing(digest: string, directory: string, isLayout: boolean): CodedError {
   return isLayout
-    ? new CodedError('not_found', `blob ${digest} is not in ${directory}`, { reason: 'REF_CONTENT_GONE' })
+    ? CodedError.of('REF_CONTENT_GONE', `blob ${digest} is not in ${directory}`)
     : new CodedError('unavailable', `there is no OCI layout in ${directory}`);
 }

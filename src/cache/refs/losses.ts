@@ -3,7 +3,6 @@ import {
   type Descriptor,
   type Digest,
   findCause,
-  invalidArgument,
   neverAborted,
   sameAs,
   toCodedError,
@@ -92,10 +91,8 @@ export class Losses {
       return damaged(digest, error);
     }
     if (code === 'invalid_argument') return error;
-    return invalidArgument(`layer ${digest} is not what its image says: ${message}`, {
-      reason: 'REF_LAYER_MISDESCRIBED',
+    return CodedError.of('REF_LAYER_MISDESCRIBED', `layer ${digest} is not what its image says: ${message}`, {
       cause: error,
-      hint: 'the image is malformed: build or push it again',
     });
   }
 
@@ -143,9 +140,8 @@ export class Losses {
     const [lowest] = inOrder(lost, (row) => this.#records.under(row.id).map((one) => one.id));
     if (lowest === undefined) return;
     await this.#forgetSnapshots(lowest);
-    const gone = new CodedError('data_loss', `the files of ref ${lowest.id} (${lowest.description}) are gone`, {
-      reason: 'REF_CONTENT_GONE',
-      fault: 'infrastructure',
+    const gone = CodedError.of('REF_CONTENT_GONE', `the files of ref ${lowest.id} (${lowest.description}) are gone`, {
+      code: 'data_loss',
       cause,
       hint: 'something removed files below the state directory: build again, or prune all',
     });
@@ -219,10 +215,8 @@ function inOrder(rows: readonly RefRow[], needs: (row: RefRow) => readonly strin
 }
 
 function damaged(digest: Digest, cause?: unknown): CodedError {
-  return new CodedError('data_loss', `blob ${digest} is damaged in the content store`, {
+  return CodedError.of('CONTENT_DIGEST_MISMATCH', `blob ${digest} is damaged in the content store`, {
     cause,
-    reason: 'CONTENT_DIGEST_MISMATCH',
-    fault: 'infrastructure',
     hint: 'check the disk of the builder; it was dropped, so build again',
   });
 }

@@ -166,11 +166,7 @@ export class Refs implements RefManager, AsyncDisposable {
   ): ImmutableRef {
     let layers = 0;
     const known: KnownLayers = new Map();
-    const tooDeep = (of: string) =>
-      new CodedError('failed_precondition', `${description}: it would ${of}`, {
-        reason: 'SNAPSHOT_TOO_DEEP',
-        hint: 'join steps, or copy the files into a stage from scratch',
-      });
+    const tooDeep = (of: string) => CodedError.of('SNAPSHOT_TOO_DEEP', `${description}: it would ${of}`);
     for (const { id } of refs) {
       layers += this.records.layersOf(id, known).length;
       if (layers > 2 * MAX_MERGED_LAYERS || (kind === 'merge' && layers > MAX_MERGED_LAYERS))

@@ -272,7 +272,6 @@ class NamedHandle implements NamedWritableRef {
   }
 
   #check(): void {
-    if (!this.#open)
-      throw new CodedError('internal', `named ref ${this.id} was used after its release`, { reason: 'REF_RELEASED' });
+    if (!this.#open) throw CodedError.of('REF_RELEASED', `named ref ${this.id} was used after its release`);
   }
 }

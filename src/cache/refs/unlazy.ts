@@ -277,9 +277,7 @@ function onePerBuild(participants: Participants): Iterable<RefOptions> {
 }
 
 function gone(row: RefRow, what: string): CodedError {
-  return new CodedError('not_found', `ref ${row.id} (${row.description}): ${what} can no longer be had`, {
-    reason: 'REF_CONTENT_GONE',
-    fault: 'infrastructure',
+  return CodedError.of('REF_CONTENT_GONE', `ref ${row.id} (${row.description}): ${what} can no longer be had`, {
     hint: 'build it again, or give the registry it came from',
   });
 }

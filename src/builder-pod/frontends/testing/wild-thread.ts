@@ -34,7 +34,7 @@ const ACTS: Readonly<Record<string, () => unknown>> = {
     for (;;) kept.push(new Array(10_000).fill(kept.length).map((n) => ({ n })));
   },
   throw: () => {
-    throw new CodedError('invalid_argument', 'no good', { reason: 'BAD_PATTERN' });
+    throw CodedError.of('BAD_PATTERN', 'no good');
   },
   'throw late': () => {
     setImmediate(() => {

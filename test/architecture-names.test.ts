@@ -98,3 +98,13 @@ test('every reason of a failure is one that something fails with', () => {
   );
   expect(REASONS.filter((reason) => !said.has(`'${reason}'`))).toEqual([]);
 });
+
+test('a failure with a reason is made of its row', () => {
+  const apart = [...modules].filter(
+    ([file, { text }]) =>
+      file.startsWith('src/') &&
+      !/\.test\.ts$|\/testing\/|\/testdata\//.test(file) &&
+      /(?:new CodedError|invalidArgument|cancelledError)\([^;]*?\breason: '[A-Z]/.test(text),
+  );
+  expect(apart.map(([file]) => file)).toEqual([]);
+});
