@@ -13,7 +13,6 @@ import {
 } from '../../base/index.ts';
 import type { SessionRegistry } from '../../builder-api/index.ts';
 import { ContentHasher } from '../../cache/contenthash/index.ts';
-import { SqliteKeyStore } from '../../cache/keys/index.ts';
 import { localFetcher } from '../../cache/refs/index.ts';
 import type { UnpackLimits } from '../../oci/layers/index.ts';
 import {
@@ -22,10 +21,10 @@ import {
   type RegistryHosts,
   type Repository,
 } from '../../oci/registry-client/index.ts';
-import { createPools, fileSystemUsage, ownPrivileges, sweep } from '../../sys/index.ts';
+import { createPools, fileSystemUsage, ownPrivileges } from '../../sys/index.ts';
 import { type CacheImporters, Engine } from '../engine/index.ts';
 import { createExecutor, type NetworkMode, networksOf, type StepLimits } from '../executor/index.ts';
-import { openExporter } from '../exporters/index.ts';
+import { type ExporterDeps, openExporter } from '../exporters/index.ts';
 import { dockerfileFrontend, FrontendRegistry, gatewayFrontend } from '../frontends/index.ts';
 import { DEFAULT_HISTORY, type HistoryLimits, Recorder } from '../history/index.ts';
 import { contentSink, FileSender, SessionCredentials, SessionSecrets } from '../session/index.ts';
@@ -55,7 +54,7 @@ interface BuilderOptions {
   /** Processes of steps at once; 0 for no limit. */
   readonly maxParallelism: number;
   readonly network: NetworkMode;
-  readonly cgroupParent?: string;
+  readonly cgroupParent?: string | undefined;
   /** How long a client may take to give credentials; a minute when absent. */
   readonly sessionAuthMs?: number;
   /** Of each step; none when absent. */
@@ -94,37 +93,41 @@ const MAX_CREDENTIALS = 256;
 
 /** Opens the state directory (alone), sweeps what an earlier life left, and puts the engine together. @throws CodedError */
 export async function openBuilder(options: BuilderOptions, { signal }: AbortOptions): Promise<Builder> {
-  const { sessions, log, cgroupParent } = options;
-  await using opened = new AsyncDisposableStack();
-  const threads = availableParallelism();
-  const pools = opened.use(createPools({ short: Math.max(2, threads), bulk: Math.max(2, threads) }));
-  const { registries: hosts, outbound = { proxies: DIRECT } } = options;
-  const { proxies } = outbound;
+  const { sessions, log, outbound = { proxies: DIRECT }, unpackLimits } = options;
+  const cgroup = options.cgroupParent === undefined ? {} : { cgroupParent: options.cgroupParent };
+  const cores = availableParallelism();
   const privileges = ownPrivileges();
-  const client = opened.use(new RegistryClient({ hosts, proxies, logger: log, userAgent: 'slipway' }));
+  // Closed from the last one up: whoever uses something is over before it.
+  await using opened = new AsyncDisposableStack();
+  const pools = opened.use(createPools({ short: Math.max(2, cores), bulk: Math.max(2, cores) }));
+
+  // Registries, with the credentials of whoever builds
+  const { registries: hosts } = options;
+  const client = opened.use(
+    new RegistryClient({ hosts, proxies: outbound.proxies, logger: log, userAgent: 'slipway' }),
+  );
   const credentials = credentialsOf(sessions, options.sessionAuthMs);
   const images = new ImageResolver({ client, credentials });
-  let keys: SqliteKeyStore | undefined;
+  const openRepository: Builder['openRepository'] = (reference, { insecure, sessions: ids }) =>
+    client.repository(reference, credentials(ids()), { insecure });
+
+  // What is kept: database, blobs, snapshots, refs, cache keys
   const state = opened.use(
     await openState({
-      ...{ root: options.root, pools, log, privileges, unpackLimits: options.unpackLimits },
+      ...{ root: options.root, pools, log, privileges, unpackLimits, ...cgroup },
       fetchers: { registry: registryFetcher(images), local: localFetcher() },
-      onResultDropped: (id) => keys?.dropResult(id),
     }),
   );
-  const { layout, refs, content } = state;
-  const afterwork = opened.use(new Afterwork(log));
-  const swept = await sweep({ stateId: state.id, directory: layout.root }, cgroupParent);
-  if (swept.processes + swept.mounts > 0) log.info('swept what an earlier life left', swept);
-  keys = new SqliteKeyStore(state.db);
+  const { layout, refs } = state;
+  const stateRoot = layout.root;
 
+  // What ops are made of
+  const afterwork = opened.use(new Afterwork(log));
   const executor = opened.use(
     await createExecutor(
       {
-        ...{ stateId: state.id, pools, log, privileges, networks: networksOf(options.network) },
-        directory: join(layout.run, 'exec'),
-        stateRoot: layout.root,
-        ...(cgroupParent === undefined ? {} : { cgroupParent }),
+        ...{ stateId: state.id, pools, log, privileges, networks: networksOf(options.network), ...cgroup },
+        ...{ directory: join(layout.run, 'exec'), stateRoot },
         ...(options.stepLimits === undefined ? {} : { limits: options.stepLimits }),
       },
       { signal },
@@ -133,83 +136,72 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
   const hasher = new ContentHasher({ pool: pools.bulk });
   const secrets = new SessionSecrets(sessions, join(layout.run, 'agents'), pools.short);
   const receiver = new LocalReceiver(sessions, refs, new DatabaseLocalStates(state.db), afterwork, hasher);
+  const upkeep = opened.use(new MirrorUpkeep(refs, pools.short, log));
+  const http = httpSource({ refs, secrets, proxies: outbound.proxies, pool: pools.streams });
   const sources = new SourceRegistry();
   sources.register('docker-image', imageSource({ resolver: images, refs, memo: (ids) => engine.resolutionsOf(ids) }));
   sources.register('local', localSourceFactory(receiver));
-  const upkeep = opened.use(new MirrorUpkeep(refs, pools.short, log));
   sources.register('git', gitSource({ refs, secrets, upkeep, outbound, pool: pools.short }));
-  const http = httpSource({ refs, secrets, proxies, pool: pools.streams });
   sources.register('http', http);
   sources.register('https', http);
+  const steps = options.maxParallelism > 0 ? new Places(options.maxParallelism) : undefined;
+  const resolver = opResolver({
+    ...{ refs, hasher, executor, afterwork, sources, secrets, pools, steps },
+    ...{ tempDirectory: layout.tmp, unpackLimits, stateRoot },
+  });
 
-  const openRepository: Builder['openRepository'] = (reference, { insecure, sessions: ids }) =>
-    client.repository(reference, credentials(ids()), { insecure });
-  const clientFrom = async (ids: readonly string[], { signal }: AbortOptions) =>
+  // Where graphs come from, where results go to, who watches
+  const dockerfile = opened.use(dockerfileFrontend({ log, threads: Math.ceil(cores / CORES_PER_FRONTEND) }));
+  const exporters: ExporterDeps = {
+    ...{ content: state.content, bulk: pools.bulk, streams: pools.streams, tempDirectory: layout.tmp },
+    openRepository,
+    ...clientSinks(sessions),
+  };
+  const history = opened.use(
+    new Recorder({
+      ...{ db: state.db, leases: state.leases, directory: layout.history, stateRoot },
+      ...{ pool: pools.short, bulk: pools.bulk, log },
+      limits: options.history ?? DEFAULT_HISTORY,
+      mostLogBytes: Math.min(MOST_LOG_BYTES, fileSystemUsage(stateRoot).total / 50),
+    }),
+  );
+
+  const engine: Engine = new Engine({
+    ...{ pools, afterwork, refs, images, sources, resolver, log },
+    ...{ keys: state.keys, results: state.results, cacheImporters: options.cacheImporters },
+    worker: { id: state.id, labels: options.labels, platforms: options.platforms },
+    allowedEntitlements: options.entitlements,
+    frontends: new FrontendRegistry([dockerfile, gatewayFrontend()]),
+    containers: { executor, refs, secrets },
+    openExporter: (type, attrs, exporterOptions) => openExporter(type, attrs, exporters, exporterOptions),
+    observers: [cacheLog(log, { explain: options.explainCache === true })],
+    buildObservers: [history.observe],
+  });
+  const closing = opened.move();
+  return {
+    ...{ state, engine, history, openRepository },
+    startAhead: () => dockerfile.startAhead(),
+    [Symbol.asyncDispose]: () => closing.disposeAsync(),
+  };
+}
+
+/** What a client takes over its session: files, or blobs for a store of its own. */
+function clientSinks(sessions: SessionRegistry): Pick<ExporterDeps, 'fileSender' | 'contentSink'> {
+  const client = async (ids: readonly string[], { signal }: AbortOptions) =>
     ids.map((id) => sessions.peek(id)).find((session) => session !== undefined) ??
     (await sessions.anyLogical(
       ids.filter((id) => sessions.isLogical(id)),
       { signal },
     ));
-  const dockerfile = opened.use(dockerfileFrontend({ log, threads: Math.ceil(threads / CORES_PER_FRONTEND) }));
-  const history = opened.use(
-    new Recorder({
-      ...{ db: state.db, leases: state.leases, directory: layout.history, stateRoot: layout.root },
-      ...{ pool: pools.short, bulk: pools.bulk, log },
-      limits: options.history ?? DEFAULT_HISTORY,
-      mostLogBytes: Math.min(MOST_LOG_BYTES, fileSystemUsage(layout.root).total / 50),
-    }),
-  );
-  const steps = options.maxParallelism > 0 ? new Places(options.maxParallelism) : undefined;
-  const engine: Engine = new Engine({
-    ...{
-      pools,
-      afterwork,
-      refs,
-      images,
-      sources,
-      keys,
-      results: state.results,
-      log,
-      cacheImporters: options.cacheImporters,
-      allowedEntitlements: options.entitlements,
-      observers: [cacheLog(log, { explain: options.explainCache === true })],
-      buildObservers: [history.observe],
-    },
-    frontends: new FrontendRegistry([dockerfile, gatewayFrontend()]),
-    containers: { executor, refs, secrets },
-    worker: { id: state.id, labels: options.labels, platforms: options.platforms },
-    resolver: opResolver({
-      ...{ refs, hasher, executor, afterwork, sources, secrets, pools, steps, tempDirectory: layout.tmp },
-      unpackLimits: options.unpackLimits,
-      stateRoot: layout.root,
-    }),
-    openExporter: (type, attrs, exporterOptions) =>
-      openExporter(
-        type,
-        attrs,
-        {
-          ...{ content, bulk: pools.bulk, streams: pools.streams, tempDirectory: layout.tmp },
-          openRepository,
-          fileSender: async (ids, options) => {
-            const session = await clientFrom(ids, options);
-            return session === undefined ? undefined : new FileSender(session);
-          },
-          contentSink: async (ids, options) => {
-            const session = await clientFrom(ids, options);
-            return session === undefined ? undefined : contentSink(session);
-          },
-        },
-        exporterOptions,
-      ),
-  });
-  const closing = opened.move();
   return {
-    state,
-    engine,
-    history,
-    openRepository,
-    startAhead: () => dockerfile.startAhead(),
-    [Symbol.asyncDispose]: () => closing.disposeAsync(),
+    fileSender: async (ids, options) => {
+      const session = await client(ids, options);
+      return session === undefined ? undefined : new FileSender(session);
+    },
+    contentSink: async (ids, options) => {
+      const session = await client(ids, options);
+      return session === undefined ? undefined : contentSink(session);
+    },
   };
 }
 

@@ -15,7 +15,6 @@ import type { DaemonConfig, ListenAddress } from './config.ts';
 import { registerContent } from './content-service.ts';
 import { DIRECT, registerControl } from './control.ts';
 import { registerLlbBridge } from './llb-bridge.ts';
-
 import { BUILDKIT_VERSION, workerRecord } from './worker.ts';
 
 /** How long running calls may wind up when the daemon ends. */
@@ -54,59 +53,37 @@ export async function startDaemon(
     }),
   );
   const registry = await startRegistry(config, log, opened);
-  const { root, labels, platforms, entitlements, maxParallelism, network, cgroupParent, sessionAuthMs, stepLimits } =
-    config;
   const registries = {
     ...config.registries,
     ...(registry === undefined ? {} : { [EMBEDDED_REGISTRY]: { address: registry.host, plainHttp: true } }),
   };
+  const explainCache = config.logLevel === 'debug' || config.logLevel === 'trace';
   const builder = opened.use(
-    await openBuilder(
-      {
-        ...{
-          root,
-          sessions,
-          registries,
-          outbound,
-          labels,
-          platforms,
-          entitlements,
-          maxParallelism,
-          network,
-          stepLimits,
-          sessionAuthMs,
-        },
-        log,
-        ...{ unpackLimits: config.unpackLimits, history: config.history },
-        explainCache: config.logLevel === 'debug' || config.logLevel === 'trace',
-        ...(cgroupParent === undefined ? {} : { cgroupParent }),
-      },
-      { signal },
-    ),
+    await openBuilder({ ...config, registries, sessions, outbound, explainCache, log }, { signal }),
   );
-  const { engine, state } = builder;
-  const pidFile = join(state.layout.root, 'builderd.pid');
+  const { engine, state, history } = builder;
+  const stateRoot = state.layout.root;
+  const pidFile = join(stateRoot, 'builderd.pid');
   writeFileSync(pidFile, `${process.pid}\n`);
   opened.defer(() => rmSync(pidFile, { force: true }));
 
-  const gcPolicy = config.gcPolicy(fileSystemUsage(state.layout.root).total);
+  const gcPolicy = config.gcPolicy(fileSystemUsage(stateRoot).total);
   const gc = opened.use(
     new GarbageCollector({ refs: state.refs, policy: gcPolicy, busySince: () => engine.busySince, log }),
   );
   gc.trigger();
+
+  // What clients call
+  const { labels, platforms, network } = config;
   const worker = workerRecord({ id: state.id, platforms, labels, gcPolicy, network });
   sessions.register(server);
-  const stateRoot = state.layout.root;
-  registerControl(server, { engine, worker, stateRoot, refs: state.refs, gc, history: builder.history, log });
+  registerControl(server, { engine, worker, stateRoot, refs: state.refs, gc, history, log });
   registerLlbBridge(server, engine, worker, { stateRoot, scope: DIRECT });
   const { content, db } = state;
-  registerContent(server, {
-    ...{ content, history: builder.history, scope: DIRECT },
-    visible: new VisibleBlobs(db, DIRECT),
-  });
+  registerContent(server, { content, history, visible: new VisibleBlobs(db, DIRECT), scope: DIRECT });
 
   if (registry !== undefined) {
-    const file = join(root, 'registry-address');
+    const file = join(config.root, 'registry-address');
     writeFileSync(file, `${registry.host}\n`);
     opened.defer(() => rmSync(file, { force: true }));
   }
