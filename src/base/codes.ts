@@ -1,4 +1,4 @@
-/** Whose fault a failure is; decides `status.failure.class`, retries and exit codes (design 5). */
+/** Whose fault a failure is; decides `status.failure.class`, retries and exit codes. */
 export type Fault = 'user' | 'policy' | 'infrastructure' | 'cancelled';
 
 /** The sixteen gRPC failure codes by their canonical lower-case names. */

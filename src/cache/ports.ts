@@ -47,7 +47,7 @@ interface BlobProvider {
   ): Promise<ReadableStream<Uint8Array>>;
 }
 
-/** Local content by digest: temp file, fsync, rename (design 3, Storage). */
+/** Local content by digest: temp file, fsync, rename. */
 export interface ContentStore extends BlobProvider {
   has(digest: Digest): boolean;
   /** Path of the blob file, for workers; @throws not_found. */

@@ -31,7 +31,7 @@ export const buildStatus = z
   })
   .describe('What became of it: the summary of the newest run.');
 
-/** The declaration: "this image is to exist, built from this" (design 4). */
+/** The declaration: "this image is to exist, built from this". */
 export const build = resource('Build', buildSpec.describe('What is to be built, and how.'), buildStatus).describe(
   'An image that is to exist, and from what. A run starts when its build-relevant fields change.',
 );

@@ -335,7 +335,7 @@ export class EdgeState {
 }
 
 /**
- * One input of an execution as it was when that began. An outcome is named and linked by its ground alone (design 3, Ground): the input may be
+ * One input of an execution as it was when that began. An outcome is named and linked by its ground alone: the input may be
  * lost and made anew with another content while the execution runs, and after it.
  */
 export interface Ground {

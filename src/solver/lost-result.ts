@@ -16,7 +16,7 @@ interface LostResultOptions {
 
 /**
  * A consumer could not materialise a result that the cache promised: its blob is gone, corrupt or forbidden. Thrown by ops, content
- * digests and exporters; the solver answers by dropping the record and making the result again (design 3, the step back).
+ * digests and exporters; the solver answers by dropping the record and making the result again.
  */
 export class LostResultError extends CodedError {
   /** {@link Result.id} of what is lost: first what the consumer held, then what that stands on. */

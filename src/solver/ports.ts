@@ -10,7 +10,7 @@ export interface Edge<O = unknown> {
 
 /** A node of the graph to solve. `op` is opaque to the solver: the {@link OpResolver} knows it. */
 export interface Vertex<O = unknown> {
-  /** Canonical vertex digest (design 3, Identities): its name in graph and status. */
+  /** Canonical vertex digest: its name in graph and status. */
   readonly digest: Digest;
   readonly name: string;
   readonly inputs: readonly Edge<O>[];
@@ -100,7 +100,7 @@ export interface BuiltResult<T = unknown> {
   readonly keys: readonly string[];
 }
 
-/** Which cache records a build may read, and which scope it writes (design 3, Scopes). `read` is taken to include `write`. */
+/** Which cache records a build may read, and which scope it writes. `read` is taken to include `write`. */
 export interface CacheScope {
   readonly write: string;
   readonly read: readonly string[];

@@ -1,6 +1,6 @@
 import { Metadata } from '../grpc/metadata.ts';
 
-/** What is asked of a client's directory (FileSync.DiffCopy, wire-facts 6.4). */
+/** What is asked of a client's directory (FileSync.DiffCopy). */
 export interface DirectoryRequest {
   readonly name: string;
   readonly includePatterns: readonly string[];

@@ -21,7 +21,7 @@ const CODES: readonly (Code | 'ok')[] = [
   'unauthenticated',
 ];
 
-/** Typed details of BuildKit are JSON behind these two (wire-facts 14); ours carries what gRPC has no place for. */
+/** Typed details of BuildKit are JSON behind these two; ours carries what gRPC has no place for. */
 const BUILDKIT_PREFIX = 'github.com/moby/buildkit/';
 const JSON_SUFFIX = '+json';
 const SLIPWAY_ERROR = 'slipway.build/error+json';

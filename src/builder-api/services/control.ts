@@ -3,7 +3,7 @@ import { moby } from '../wire/messages.js';
 
 const v1 = moby.buildkit.v1;
 
-/** What clients of a builder call (wire-facts 1.1, 2.1). */
+/** What clients of a builder call. */
 export const Control = service('moby.buildkit.v1.Control', {
   diskUsage: unary('DiskUsage', v1.DiskUsageRequest, v1.DiskUsageResponse),
   prune: serverStream('Prune', v1.PruneRequest, v1.UsageRecord),

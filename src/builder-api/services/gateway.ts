@@ -3,7 +3,7 @@ import { moby } from '../wire/messages.js';
 
 const f = moby.buildkit.v1.frontend;
 
-/** What frontends call, in a container or in the client (wire-facts 8). */
+/** What frontends call, in a container or in the client. */
 export const LLBBridge = service('moby.buildkit.v1.frontend.LLBBridge', {
   resolveImageConfig: unary('ResolveImageConfig', f.ResolveImageConfigRequest, f.ResolveImageConfigResponse),
   resolveSourceMeta: unary('ResolveSourceMeta', f.ResolveSourceMetaRequest, f.ResolveSourceMetaResponse),

@@ -13,7 +13,7 @@ interface HealthOptions {
   readonly intervalMs?: number;
 }
 
-/** Asks the client for its health until the session is closed, and closes it after two failures in a row (wire-facts 4). */
+/** Asks the client for its health until the session is closed, and closes it after two failures in a row. */
 export function watchHealth(session: Session, options: HealthOptions): void {
   const health = clientOf(Health, session);
   const signal = session.closed;

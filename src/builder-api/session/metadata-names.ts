@@ -1,4 +1,4 @@
-/** Metadata of Control.Session (wire-facts 4). */
+/** Metadata of Control.Session. */
 export const SESSION_ID = 'x-docker-expose-session-uuid';
 export const SESSION_SHARED_KEY = 'x-docker-expose-session-sharedkey';
 export const SESSION_METHOD = 'x-docker-expose-session-grpc-method';

@@ -34,7 +34,7 @@ export interface SolveRequest {
 }
 
 export interface SolveOutcome {
-  /** Research wire-facts 5.3. */
+  /** What Solve answers. */
   readonly exporterResponse: Readonly<Record<string, string>>;
   readonly images: readonly ExportedImage[];
 }

@@ -8,7 +8,7 @@ const MAX_TOLD = 100;
 const ATTEST = /^(?:attest:|build-arg:BUILDKIT_ATTEST_)(.{0,100})/s;
 const ATTESTATIONS: readonly string[] = ['sbom', 'provenance'];
 
-/** The attribute that clients pass imports to frontends by (wire-facts 8.4). */
+/** The attribute that clients pass imports to frontends by. */
 const attribute = z.array(z.object({ Type: z.string(), Attrs: z.record(z.string(), z.string()).nullish() }));
 
 /** What the vertex of an import is called. */

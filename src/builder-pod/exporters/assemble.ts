@@ -245,7 +245,7 @@ function layerSource(layer: Descriptor, { ref }: PlatformInput, oci: boolean): L
   };
 }
 
-/** What the client is told about an image (wire-facts 5.3). */
+/** What the client is told about an image. */
 export function imageResponse(
   { root, configDigest }: Pick<AssembledExport, 'root' | 'configDigest'>,
   names: string,

@@ -19,7 +19,7 @@ export interface ExportAttestation {
 export interface ExportSource {
   readonly ref?: ImmutableRef | undefined;
   readonly refs?: ReadonlyMap<string, ImmutableRef | undefined> | undefined;
-  /** Result metadata (wire-facts 8.4), e.g. `containerimage.config` or `containerimage.config/linux/amd64`. */
+  /** Result metadata, e.g. `containerimage.config` or `containerimage.config/linux/amd64`. */
   readonly metadata: ReadonlyMap<string, Uint8Array>;
   /** By platform id. */
   readonly attestations?: ReadonlyMap<string, readonly ExportAttestation[]>;
@@ -36,7 +36,7 @@ export interface ExportContext extends WorkOptions {
   readonly exporterId: number;
 }
 
-/** Keys of the solve response (wire-facts 5.3). */
+/** Keys of the solve response. */
 export type ExportResponse = Readonly<Record<string, string>>;
 
 export interface ExportResult {
@@ -80,7 +80,7 @@ export interface SendTarget {
   readonly multiPlatform?: boolean;
 }
 
-/** Sends files to the client of the build (wire-facts 6.5); the session room implements it. */
+/** Sends files to the client of the build; the session room implements it. */
 export interface SessionFileSender {
   /** False when the client has it already. */
   sendFile(
@@ -100,7 +100,7 @@ export interface SessionFileSender {
   ): Promise<void>;
 }
 
-/** The client's content store `export`, for layouts that are no tar (wire-facts 6.5). */
+/** The client's content store `export`, for layouts that are no tar. */
 interface SessionContentSink {
   has(descriptor: Descriptor, options: AbortOptions): Promise<boolean>;
   write(descriptor: Descriptor, content: ReadableStream<Uint8Array>, options: AbortOptions): Promise<void>;

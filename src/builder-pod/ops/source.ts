@@ -35,7 +35,7 @@ export function sourceOp(
   };
 }
 
-/** The cache-map digest of a source key (wire-facts 3.3). Keys that say nothing about content become `random:`, which is never exported. */
+/** The cache-map digest of a source key. Keys that say nothing about content become `random:`, which is never exported. */
 export function sourceKeyDigest(key: string): Digest {
   const digest = digestOf(`buildkit.source.v0:${key}`);
   return key.startsWith('session:') ? `random:${digestHex(digest)}` : digest;

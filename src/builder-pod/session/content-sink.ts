@@ -8,7 +8,7 @@ const { STAT, WRITE, COMMIT } = wire.containerd.services.content.v1.WriteAction;
 
 type WriteRequest = wire.containerd.services.content.v1.WriteContentRequest.$Properties;
 
-/** The client's content store for results (wire-facts 6.5, store `export`). */
+/** The client's content store for results, `export`. */
 interface ContentSink {
   has(descriptor: Descriptor, options: AbortOptions): Promise<boolean>;
   /** @throws CodedError; content that is there already is fine */

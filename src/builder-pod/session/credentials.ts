@@ -11,7 +11,7 @@ const SALT = randomBytes(32);
 const ED25519_PREFIX = Buffer.from('302a300506032b6570032100', 'hex');
 
 /**
- * Registry credentials from the clients of one build (wire-facts 7.1). A client that fetches tokens itself keeps its secrets to itself;
+ * Registry credentials from the clients of one build. A client that fetches tokens itself keeps its secrets to itself;
  * otherwise it tells user name and secret. Make one a build and keep it: tokens are shared among its users only.
  */
 export class SessionCredentials implements CredentialProvider {

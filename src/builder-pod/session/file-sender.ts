@@ -20,7 +20,7 @@ interface SendProgress extends AbortOptions {
   readonly onProgress?: (bytes: number) => void;
 }
 
-/** Results to one build client (FileSend, wire-facts 6.5). */
+/** Results to one build client (FileSend). */
 export class FileSender {
   readonly #session: Session;
 

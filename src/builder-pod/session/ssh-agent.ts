@@ -23,7 +23,7 @@ export interface AgentSocket extends AsyncDisposable {
   readonly path: string;
 }
 
-/** ssh agents of build clients, each as a unix socket below `directory` (wire-facts 7.3). */
+/** ssh agents of build clients, each as a unix socket below `directory`. */
 export class AgentForwarder {
   readonly #registry: SessionRegistry;
   readonly #directory: string;

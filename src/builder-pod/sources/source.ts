@@ -27,7 +27,7 @@ export function resolvedSource(op: object): ResolvedSource | undefined {
   return 'resolved' in op ? (op as Resolved).resolved() : undefined;
 }
 
-/** The key of a source's content, before `buildkit.source.v0:` is put in front and all is hashed (wire-facts 3.3). */
+/** The key of a source's content, before `buildkit.source.v0:` is put in front and all is hashed. */
 export interface SourceKey {
   /** Text that begins with `session:` is a key that says nothing about content (local directories). */
   readonly key: string;

@@ -55,7 +55,7 @@ const STATE_TABLES = ['CREATE TABLE state (key TEXT PRIMARY KEY, value TEXT NOT 
 
 /**
  * Opens a state directory, alone: takes its lock, checks its format, unmounts and sweeps what an earlier life left, and after a restart of the machine
- * drops what was not yet durable (design 3, Storage). @throws CodedError failed_precondition when in use, foreign or of another version
+ * drops what was not yet durable. @throws CodedError failed_precondition when in use, foreign or of another version
  */
 export async function openState(options: StateOptions): Promise<State> {
   const { pools, log = silentLogger, privileges = ownPrivileges() } = options;

@@ -165,7 +165,7 @@ function matches({ field, operator, value }: Selector, record: DiskUsage): boole
   return operator === '==' ? isEqual : !isEqual;
 }
 
-/** Fields of a record (wire-facts 5.4); an unknown field is absent. */
+/** Fields of a record; an unknown field is absent. */
 function fieldOf(record: DiskUsage, field: string): string | boolean | undefined {
   switch (field) {
     case 'id':

@@ -30,7 +30,7 @@ const CHECK_COMMITS = 16;
 const MAX_CHECKPOINTS = 5;
 
 /**
- * The one SQLite database of a state directory (design 3, Storage). Calls are synchronous, on the serving thread: microseconds each, since a WAL commit
+ * The one SQLite database of a state directory. Calls are synchronous, on the serving thread: microseconds each, since a WAL commit
  * at synchronous=NORMAL writes to the page cache only; what waits for the disk (checkpoints) runs in a worker. A killed process loses no commit; a power
  * loss may take the last ones, in order, never one without those before it.
  *

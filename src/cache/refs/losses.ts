@@ -43,7 +43,7 @@ export function pullFailure(ref: string, error: unknown, { signal }: WorkOptions
 }
 
 /**
- * What became of content that records promise (design 3, the step back). Whoever works on a ref and fails on its content gets a
+ * What became of content that records promise. Whoever works on a ref and fails on its content gets a
  * {@link LostResultError} for it; cache keys forget it, and what stands on it, so that all of it is made or fetched again.
  */
 export class Losses {

@@ -29,7 +29,7 @@ const MAX_MERGED_LAYERS = 500;
 /** Merges and diffs that one may be made of: all of them are looked at in one step. */
 const MAX_COMBINED = 1000;
 
-/** The refs of a state directory (design 3, Storage). */
+/** The refs of a state directory. */
 export class Refs implements RefManager, AsyncDisposable {
   readonly records: RefRecords;
   readonly #engine: Engine;

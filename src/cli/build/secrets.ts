@@ -3,7 +3,7 @@ import { invalidArgument } from '../../base/index.ts';
 import type { SolvePlan } from '../../plan/index.ts';
 import type { SecretFlag } from '../command-line.ts';
 
-/** Longest value that the protocol carries (wire-facts 7.2). */
+/** Longest value that the protocol carries. */
 const MAX_SECRET = 500 * 1024;
 
 /**

@@ -9,7 +9,7 @@ export interface LlbEdge {
 
 /** A loaded op: structurally the solver's `Vertex<VertexOp>`. */
 export interface LlbVertex {
-  /** Of the canonical bytes: the vertex's name in graph and status (design 3, Identities). */
+  /** Of the canonical bytes: the vertex's name in graph and status. */
   readonly digest: Digest;
   readonly name: string;
   readonly inputs: readonly LlbEdge[];

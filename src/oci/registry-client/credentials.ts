@@ -30,7 +30,7 @@ export interface IssuedToken {
 export interface CredentialProvider {
   /** `host` as in image names, but `registry-1.docker.io` for Docker Hub. */
   credentials(host: string, options: AbortOptions): Promise<Credentials>;
-  /** Fetches a token so that the secret need not be told (wire-facts 7.1); undefined: use {@link credentials}. */
+  /** Fetches a token so that the secret need not be told; undefined: use {@link credentials}. */
   fetchToken?(request: TokenRequest, options: AbortOptions): Promise<IssuedToken | undefined>;
 }
 

@@ -6,7 +6,7 @@ import type { SourceSecrets } from '../../sources/index.ts';
 /** On whose behalf a container is made. */
 export type ExecContext = Pick<OpContext, 'signal' | 'sessions' | 'scope'>;
 
-/** As BuildKit's clients bound them (wire-facts 7.2). */
+/** As BuildKit's clients bound them. */
 const MAX_SECRET = 500 << 10;
 
 /**

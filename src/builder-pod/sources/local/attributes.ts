@@ -1,6 +1,6 @@
 import { CodedError, digestOf, invalidArgument } from '../../../base/index.ts';
 
-/** A `local://` source op, read (features-engine A.2). */
+/** A `local://` source op, read. */
 export interface LocalSource {
   readonly name: string;
   readonly sessionId: string | undefined;
@@ -37,7 +37,7 @@ export function parseLocalSource(name: string, attrs: Readonly<Record<string, st
 
 /**
  * The source's key. What a client has now is nobody's key: by its `session:` it becomes `random:`, which is never exported, and consumers
- * match by content (wire-facts 3.3).
+ * match by content.
  */
 export function localSourceKey(source: LocalSource, sessionId: string): string {
   const { name, includePatterns, excludePatterns, followPaths, differ } = source;
