@@ -241,12 +241,6 @@ const FAILURES = {
     text: 'An object on the API server does not fit its schema.',
   },
   OCI_DIGEST_MISMATCH: { code: 'data_loss', text: 'A registry or layout gave other content than the digest says.' },
-  OCI_LAYER_COUNT: {
-    code: 'data_loss',
-    fault: 'user',
-    hint: 'the image is damaged: push it again',
-    text: 'Manifest and configuration of an image have different numbers of layers.',
-  },
   OCI_MALFORMED: { code: 'invalid_argument', text: 'A manifest or configuration is malformed.' },
   OCI_MEDIA_TYPE: { code: 'invalid_argument', text: 'The reference leads to something that is no image.' },
   OCI_PLATFORM: { code: 'not_found', text: 'The image is not there for this platform.' },

@@ -6,9 +6,16 @@ import { decodeOp } from '../llb/index.ts';
 import { buildDockerfile } from './build.ts';
 import { checkDockerfile } from './check.ts';
 import { parseDockerfile } from './parser.ts';
-import { EMPTY_ENV, envLookup, expand } from './shell-lex.ts';
+import { EMPTY_ENV, type EnvLookup, expand } from './shell-lex.ts';
 import { ShellPattern } from './shell-pattern.ts';
 import { FakeClient } from './testing/fake-client.ts';
+
+function envLookup(entries: readonly string[]): EnvLookup {
+  const map = new Map(
+    entries.map((entry) => [entry.slice(0, entry.indexOf('=')), entry.slice(entry.indexOf('=') + 1)]),
+  );
+  return { get: (name) => map.get(name), keys: () => map.keys() };
+}
 
 const call = { signal: new AbortController().signal };
 

@@ -10,16 +10,6 @@ export interface EnvLookup {
 
 export const EMPTY_ENV: EnvLookup = { get: () => undefined, keys: () => [] };
 
-/** Environment of `K=V` strings; a later one wins. */
-export function envLookup(entries: readonly string[]): EnvLookup {
-  const map = new Map<string, string>();
-  for (const entry of entries) {
-    const equals = entry.indexOf('=');
-    map.set(equals < 0 ? entry : entry.slice(0, equals), equals < 0 ? '' : entry.slice(equals + 1));
-  }
-  return { get: (name) => map.get(name), keys: () => map.keys() };
-}
-
 export interface LexOptions {
   /** The escape character, backslash unless a directive says otherwise. */
   readonly escape?: string;

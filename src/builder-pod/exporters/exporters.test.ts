@@ -3,13 +3,25 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { CodedError, type Digest, formatPlatform, hostPlatform, neverAborted } from '../../base/index.ts';
-import { parseImageConfig, parseIndex, parseManifest } from '../../oci/manifest/index.ts';
+import { parseImageConfig, parseManifestOrIndex } from '../../oci/manifest/index.ts';
 import { anonymous, RegistryClient } from '../../oci/registry-client/index.ts';
 import { RegistryServer } from '../../oci/registry-server/index.ts';
 import { TarReader } from '../../oci/tar/index.ts';
 import { createPools } from '../../sys/index.ts';
 import { type ExporterDeps, type ExportSource, openExporter } from './index.ts';
 import { type FakeRef, FakeSender, fakeContent, fakeContext, fakeDeps, fakeRef } from './testing/fakes.ts';
+
+function parseManifest(bytes: Uint8Array, mediaType?: string) {
+  const parsed = parseManifestOrIndex(bytes, mediaType);
+  if (parsed.kind !== 'manifest') throw new Error('an index');
+  return parsed.manifest;
+}
+
+function parseIndex(bytes: Uint8Array) {
+  const parsed = parseManifestOrIndex(bytes);
+  if (parsed.kind !== 'index') throw new Error('a manifest');
+  return parsed.index;
+}
 
 const signal = neverAborted;
 let cleanup: AsyncDisposableStack;

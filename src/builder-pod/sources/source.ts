@@ -96,9 +96,6 @@ export interface SourceSecrets {
   ): Promise<({ readonly path: string } & AsyncDisposable) | undefined>;
 }
 
-/** No build brings secrets. */
-export const noSecrets: SourceSecrets = { secret: async () => undefined, sshAgent: async () => undefined };
-
 /** An attribute that must be a whole number. `base` 8 for modes. */
 export function numberAttr(
   attrs: Readonly<Record<string, string>>,

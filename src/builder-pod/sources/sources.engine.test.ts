@@ -23,12 +23,12 @@ import {
   ImageResolver,
   imageSource,
   MirrorUpkeep,
-  noSecrets,
   registryFetcher,
   SourceRegistry,
   type SourceSecrets,
 } from './index.ts';
 import { LocalReceiver, parseLocalSource } from './local/index.ts';
+import { noSecrets } from './testing/no-secrets.ts';
 
 const signal = neverAborted;
 const context: OpContext = {

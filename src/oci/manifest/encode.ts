@@ -1,4 +1,4 @@
-import { type Descriptor, type Digest, digestOf, goJson, type Platform } from '../../base/index.ts';
+import { type Descriptor, digestOf, goJson, type Platform } from '../../base/index.ts';
 import type { HistoryEntry, ImageIndex, ImageManifest } from './types.ts';
 
 /** A document with what names it. */
@@ -86,14 +86,4 @@ export function describe(mediaType: string, bytes: Uint8Array): EncodedDocument 
 
 function encode(mediaType: string, value: object): EncodedDocument {
   return describe(mediaType, Buffer.from(goJson(value, '  ')));
-}
-
-/** Identity of a stack of layers (OCI image spec, config.md "Layer ChainID"), one for each prefix. */
-export function chainIds(diffIds: readonly Digest[]): Digest[] {
-  const ids: Digest[] = [];
-  for (const diffId of diffIds) {
-    const below = ids.at(-1);
-    ids.push(below === undefined ? diffId : digestOf(`${below} ${diffId}`));
-  }
-  return ids;
 }

@@ -153,20 +153,6 @@ export function emptyConfig(platform: Platform): Uint8Array {
 
 const UNIX_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
-/** Manifest layers with the diff ids of the configuration. @throws CodedError data_loss when their numbers differ */
-export function pairLayers(
-  layers: readonly Descriptor[],
-  config: ImageConfig,
-): { descriptor: Descriptor; diffId: Digest }[] {
-  const diffIds = config.rootfs.diff_ids;
-  if (layers.length !== diffIds.length)
-    throw CodedError.of(
-      'OCI_LAYER_COUNT',
-      `the manifest has ${layers.length} layers, its configuration ${diffIds.length} diff ids`,
-    );
-  return layers.map((descriptor, index) => ({ descriptor, diffId: diffIds[index] as Digest }));
-}
-
 /** The platform a configuration is for. */
 export function configPlatform(config: ImageConfig): Platform {
   return {

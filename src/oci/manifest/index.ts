@@ -1,5 +1,4 @@
 export {
-  chainIds,
   describe as describeDocument,
   descriptorJson,
   type EncodedDocument,
@@ -15,7 +14,6 @@ export {
   finishConfig,
   historyOf,
   type ImageLayer,
-  pairLayers,
 } from './image-config.ts';
 export {
   ANNOTATION_CREATED,
@@ -39,8 +37,6 @@ export {
   MAX_CONFIG_BYTES,
   MAX_MANIFEST_BYTES,
   parseImageConfig,
-  parseIndex,
-  parseManifest,
   parseManifestOrIndex,
 } from './parse.ts';
 export { manifestsFor, noMatch } from './select-platform.ts';

@@ -132,18 +132,6 @@ export function parseManifestOrIndex(
   return { kind: 'manifest', manifest: { ...manifest, mediaType: said || MEDIA_TYPE.ociManifest } as ImageManifest };
 }
 
-export function parseManifest(bytes: Uint8Array, mediaType?: string): ImageManifest {
-  const parsed = parseManifestOrIndex(bytes, mediaType);
-  if (parsed.kind !== 'manifest') throw malformed('manifest', 'it is an index');
-  return parsed.manifest;
-}
-
-export function parseIndex(bytes: Uint8Array, mediaType?: string): ImageIndex {
-  const parsed = parseManifestOrIndex(bytes, mediaType);
-  if (parsed.kind !== 'index') throw malformed('index', 'it is a manifest');
-  return parsed.index;
-}
-
 /** An image configuration; unknown keys stay. @throws CodedError invalid_argument */
 export function parseImageConfig(bytes: Uint8Array): ImageConfig {
   return check(configSchema, parseJson(bytes, 'image config', MAX_CONFIG_BYTES), 'image config') as ImageConfig;

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { digestOf, neverAborted } from '../../base/index.ts';
-import { anonymous, type BlobSource, RegistryClient, type Repository, staticCredentials } from './index.ts';
+import { anonymous, type BlobSource, RegistryClient, type Repository } from './index.ts';
 import { FaultProxy } from './testing/fault-proxy.ts';
+import { staticCredentials } from './testing/static-credentials.ts';
 
 // What registries are met to answer beside what the specification says.
 

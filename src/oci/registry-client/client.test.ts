@@ -6,15 +6,9 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { cancelledError, type Digest, digestOf, neverAborted } from '../../base/index.ts';
 import { MEDIA_TYPE } from '../manifest/index.ts';
 import { type RegistryAccess, RegistryServer, refreshToken } from '../registry-server/index.ts';
-import {
-  anonymous,
-  type BlobSource,
-  type CredentialProvider,
-  RegistryClient,
-  RegistryError,
-  staticCredentials,
-} from './index.ts';
+import { anonymous, type BlobSource, type CredentialProvider, RegistryClient, RegistryError } from './index.ts';
 import { FaultProxy } from './testing/fault-proxy.ts';
+import { staticCredentials } from './testing/static-credentials.ts';
 
 const OCI_MANIFEST = MEDIA_TYPE.ociManifest;
 const signal = neverAborted;

@@ -35,8 +35,3 @@ export interface CredentialProvider {
 }
 
 export const anonymous: CredentialProvider = { credentials: async () => ({ kind: 'anonymous' }) };
-
-/** The same user name and secret for every host; for tests and simple tools. */
-export function staticCredentials(username: string, secret: string): CredentialProvider {
-  return { credentials: async () => ({ kind: 'basic', username, secret }) };
-}

@@ -5,7 +5,6 @@ export {
   type CredentialProvider,
   type Credentials,
   type IssuedToken,
-  staticCredentials,
   type TokenRequest,
 } from './credentials.ts';
 export { pushError, RegistryError } from './errors.ts';

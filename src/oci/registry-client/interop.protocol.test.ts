@@ -11,7 +11,8 @@ import { freePort } from '../../../e2e/support/ports.ts';
 import { digestOf, neverAborted } from '../../base/index.ts';
 import { MEDIA_TYPE } from '../manifest/index.ts';
 import { type RegistryAccess, RegistryServer } from '../registry-server/index.ts';
-import { anonymous, RegistryClient, staticCredentials } from './index.ts';
+import { anonymous, RegistryClient } from './index.ts';
+import { staticCredentials } from './testing/static-credentials.ts';
 
 const run = promisify(execFile);
 const OCI_MANIFEST = MEDIA_TYPE.ociManifest;

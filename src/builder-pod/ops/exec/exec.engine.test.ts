@@ -17,7 +17,8 @@ import type { OpContext, Result } from '../../../solver/ports.ts';
 import { Cgroup, cgroupLayout, createPools, lifeCgroup, mountsBelow, type Pools, sweep } from '../../../sys/index.ts';
 import { createExecutor, EMPTY_META, type Executor, type OciExecutor } from '../../executor/index.ts';
 import { makeBusyboxRoot } from '../../executor/testing/busybox.ts';
-import { noSecrets, type SourceSecrets } from '../../sources/index.ts';
+import type { SourceSecrets } from '../../sources/index.ts';
+import { noSecrets } from '../../sources/testing/no-secrets.ts';
 import { execOp } from './exec-op.ts';
 import { execMount as mount } from './testing/exec-mount.ts';
 

@@ -13,7 +13,8 @@ import type { OpContext } from '../../../solver/ports.ts';
 import { lifeCgroup, mountsBelow, sweep } from '../../../sys/index.ts';
 import { createExecutor, EMPTY_META, type OciExecutor } from '../../executor/index.ts';
 import { makeBusyboxRoot } from '../../executor/testing/busybox.ts';
-import { noSecrets, type SourceSecrets } from '../../sources/index.ts';
+import type { SourceSecrets } from '../../sources/index.ts';
+import { noSecrets } from '../../sources/testing/no-secrets.ts';
 import { execOp } from './exec-op.ts';
 import { execMount as mount } from './testing/exec-mount.ts';
 
