@@ -3,8 +3,9 @@
  * puts them into docs/benchmarks.md; given ids of rows or facts, measures those alone and writes nothing. Run by `npm run bench`; needs root.
  */
 import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
-import { cpus, homedir, tmpdir } from 'node:os';
+import { cpus, tmpdir } from 'node:os';
 import path from 'node:path';
+import { cache } from '../test/tools.ts';
 import { type Builder, type BuilderCommand, logOf, startBuilder } from './builders.ts';
 import { Client } from './client.ts';
 import { FACTS, type Fact } from './facts.ts';
@@ -14,8 +15,6 @@ import { ROWS } from './rows.ts';
 import { factsTable, rowsTable, writeBetweenMarks } from './table.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
-const cache =
-  process.env['SLIPWAY_CACHE'] ?? path.join(process.env['XDG_CACHE_HOME'] ?? path.join(homedir(), '.cache'), 'slipway');
 const tools = path.join(cache, 'tools');
 
 const asked = process.argv.slice(2);
