@@ -1,4 +1,4 @@
-import { type AbortOptions, CodedError, type Logger, onAbort } from '../../base/index.ts';
+import { type AbortOptions, CodedError, invalidArgument, type Logger, onAbort } from '../../base/index.ts';
 import {
   Control,
   CURRENT_TIMESTAMP_METADATA,
@@ -14,7 +14,7 @@ import {
 import { type DiskUsage, diskUsage, type GarbageCollector, parseFilters, prune } from '../../cache/gc/index.ts';
 import type { Refs } from '../../cache/refs/index.ts';
 import type { Engine, SolveRequest } from '../engine/index.ts';
-import type { Recorder } from '../history/index.ts';
+import { type HistoryEvent, parseHistoryFilters, type Recorder } from '../history/index.ts';
 import { buildkitCode, solveRequest, statusMessages } from '../protocol/index.ts';
 import { withoutOwnPaths } from '../state/index.ts';
 import { BUILDKIT_VERSION } from './worker.ts';
@@ -134,33 +134,36 @@ export function registerControl(server: GrpcServer, options: ControlOptions): vo
     },
 
     listenBuildHistory: async function* (request, context) {
-      if ((request.filter ?? []).length > 0) {
-        throw new CodedError('unimplemented', 'filters on build history are not supported yet', { fault: 'user' });
-      }
+      const filter = parseHistoryFilters(request.filter ?? []);
+      const { limit = 0 } = request;
+      if (limit < 0) throw invalidArgument(`invalid limit ${limit}`);
       context.sendHeaders(new Metadata().add(CURRENT_TIMESTAMP_METADATA, new Date().toISOString()));
       const ref = request.ref ?? '';
       const activeOnly = request.activeOnly === true;
       // A record is told whole, with its log.
       await history.settled(context);
-      const waiting = [...history.list(DIRECT, { activeOnly, ref, limit: request.limit ?? 0 })];
-      if (request.earlyExit === true) {
-        yield* waiting;
-        return;
-      }
+      const live: HistoryEvent[] = [];
       let wake = Promise.withResolvers<void>();
       using _listening = history.listen(DIRECT, (event) => {
         if (ref !== '' && event.record.ref !== ref) return;
         if (activeOnly && event.type !== v1.BuildHistoryEventType.STARTED) return;
-        if (waiting.length < MAX_WAITING_EVENTS) waiting.push(event);
+        if (live.length < MAX_WAITING_EVENTS) live.push(event);
         wake.resolve();
       });
+      const known = await history.matching(history.list(DIRECT, { activeOnly, ref }), filter, context);
+      const isOver = ({ type }: HistoryEvent) => type === v1.BuildHistoryEventType.COMPLETE;
+      yield* known.filter((event) => !isOver(event));
+      const over = known.filter(isOver);
+      // Newest first when limited.
+      yield* limit > 0 ? over.reverse().slice(0, limit) : over;
+      if (request.earlyExit === true) return;
       using aborted = onAbort(context.signal);
       while (true) {
         wake = Promise.withResolvers<void>();
-        const isSlow = waiting.length >= MAX_WAITING_EVENTS;
-        yield* waiting.splice(0);
+        const isSlow = live.length >= MAX_WAITING_EVENTS;
+        yield* await history.matching(live.splice(0), filter, context);
         if (isSlow) throw new CodedError('resource_exhausted', 'build history came faster than it was read');
-        await Promise.race([wake.promise, aborted.promise]);
+        if (live.length === 0) await Promise.race([wake.promise, aborted.promise]);
       }
     },
 

@@ -20,6 +20,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { neverAborted } from '../../base/index.ts';
+import { openBuilderClient } from '../../builder-api/client/index.ts';
 import { TarReader } from '../../oci/tar/index.ts';
 import { BASE, FAILURES, LINTED, STAGES } from './testing/differential-cases.ts';
 import { OURS, type Output, REAL, TestDaemon } from './testing/test-daemon.ts';
@@ -358,6 +360,28 @@ interface BuildRecord {
   readonly [other: string]: unknown;
 }
 
+/** With their limits; `REF` is a build's. */
+const FILTERS: readonly (readonly [readonly string[], number])[] = [
+  [['status==error'], 0],
+  [['status==completed'], 0],
+  [['status==running', 'ref==REF'], 0],
+  [['status!=completed,ref!=REF'], 0],
+  [['ref~=^x'], 0],
+  [['startedAt<1h'], 0],
+  [['startedAt>1h'], 0],
+  [['completedAt>=1h,status==error'], 0],
+  [['duration<1h'], 0],
+  [['duration>1h'], 0],
+  [['startedAt>soon'], 0],
+  [['duration>soon'], 0],
+  [['status='], 0],
+  [['nothing==x'], 0],
+  [['repository'], 0],
+  [[], 2],
+  [['status==error'], 1],
+  [[], -1],
+];
+
 test('the history of builds, its logs, and what is pinned and deleted of it', async () => {
   const past = async (daemon: Daemon) => {
     for (const { Ref } of await history(daemon)) await daemon.buildctl('debug', 'ctl', '--delete', Ref);
@@ -371,6 +395,27 @@ test('the history of builds, its logs, and what is pinned and deleted of it', as
     const records = await history(daemon);
     const logs: string[][] = [];
     for (const { Ref } of records) logs.push(told((await daemon.buildctl('debug', 'logs', Ref)).text));
+    const filtered: unknown[] = [];
+    {
+      await using client = openBuilderClient(`unix://${daemon.address}`);
+      const places = new Map(records.map(({ Ref }, place) => [Ref, place]));
+      for (const [filter, limit] of FILTERS) {
+        const found: unknown[] = [];
+        try {
+          const request = {
+            earlyExit: true,
+            filter: filter.map((text) => text.replace('REF', records[1]!.Ref)),
+            limit,
+          };
+          for await (const { type, record } of client.control.listenBuildHistory(request, { signal: neverAborted }))
+            found.push([type, places.get(record?.ref ?? '')]);
+          // Without a limit, those of the real daemon are in no order.
+          filtered.push(limit === 0 ? found.sort() : found);
+        } catch (error) {
+          filtered.push((error as Error).message.split(':')[0]);
+        }
+      }
+    }
     const [first] = records;
     const pins: unknown[] = [];
     for (const change of ['--pin', '--unpin', '--delete']) {
@@ -387,7 +432,7 @@ test('the history of builds, its logs, and what is pinned and deleted of it', as
         ...{ logs: record.logs?.media_type, whole: record.externalError?.media_type },
         ...{ result: record.Result?.ResultDeprecated?.media_type, results: Object.keys(record.Result?.Results ?? {}) },
       })),
-      ...{ logs, pins, unknown },
+      ...{ logs, pins, unknown, filtered },
     };
   };
   /** Of what is over, oldest first. */

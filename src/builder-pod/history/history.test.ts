@@ -9,6 +9,7 @@ import { Recording } from '../../solver/recording.ts';
 import { WorkerPool } from '../../sys/index.ts';
 import type { BuildWatch, ObservedBuild } from '../engine/index.ts';
 import type { ExportResult } from '../exporters/index.ts';
+import { parseHistoryFilters } from './filter.ts';
 import { Recorder } from './recorder.ts';
 import type { HistoryLimits } from './store.ts';
 
@@ -103,7 +104,7 @@ const run = (recorder: Recorder, ...refs: string[]) => {
 /** Numbers of 64 bits as numbers. */
 const plain = (message: unknown) => JSON.parse(JSON.stringify(message, (_, value) => value?.low ?? value));
 
-const all = { activeOnly: false, ref: '', limit: 0 };
+const all = { activeOnly: false, ref: '' };
 const refsOf = (recorder: Recorder, scope = 'a') => recorder.list(scope, all).map(({ record }) => record.ref);
 
 async function logOf(recorder: Recorder, ref: string, scope = 'a'): Promise<string | undefined> {
@@ -159,6 +160,19 @@ test('a build that ran when the builder was killed has failed, and what it had t
     expect(await logOf(recorder, 'killed')).toBe('of killed\n');
   }
   stop();
+});
+
+test('filters choose among records; a pattern that takes too long keeps nobody waiting', async () => {
+  await using recorder = open();
+  run(recorder, 'one', 'two', 'a'.repeat(60));
+  await recorder.settled();
+  const refs = async (...filters: string[]) =>
+    (await recorder.matching(recorder.list('a', all), parseHistoryFilters(filters), { signal })).map(
+      ({ record }) => record.ref,
+    );
+  expect(await refs('ref~=^t')).toEqual(['two']);
+  expect(await refs('ref==one', 'ref==two')).toEqual(['one', 'two']);
+  await expect(refs('ref~=^(a+a+)+b$')).rejects.toThrow('takes too long');
 });
 
 test('a scope sees its own; an operator leaves no attributes', async () => {

@@ -1,3 +1,5 @@
 /** The history of builds: records and logs that outlive the daemon. */
-export { Recorder } from './recorder.ts';
+
+export { parseHistoryFilters } from './filter.ts';
+export { type HistoryEvent, Recorder } from './recorder.ts';
 export { DEFAULT_HISTORY, type HistoryLimits } from './store.ts';

@@ -2,10 +2,11 @@ import { mkdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type AbortOptions, CodedError, type Digest, type Logger, neverAborted, onAbort } from '../../base/index.ts';
 import { statusOfError, wire } from '../../builder-api/index.ts';
-import type { WorkerPool } from '../../sys/index.ts';
+import { siblingModule, tasksOf, type WorkerPool } from '../../sys/index.ts';
 import type { BuildEnd, BuildObserver, BuildWatch } from '../engine/index.ts';
 import { buildkitCode } from '../protocol/index.ts';
 import { withoutOwnPaths } from '../state/own-paths.ts';
+import { fieldsOf, type HistoryFilter, patternTimeout } from './filter.ts';
 import { readLogFrames } from './log-frames.ts';
 import { LogSpace } from './log-space.ts';
 import { logTask, writeLog } from './log-writer.ts';
@@ -15,7 +16,7 @@ import { type BuildRecord, HistoryStore, type HistoryStoreOptions, type StoredRe
 const v1 = wire.moby.buildkit.v1;
 const { STARTED, COMPLETE, DELETED } = v1.BuildHistoryEventType;
 
-interface HistoryEvent {
+export interface HistoryEvent {
   readonly type: wire.moby.buildkit.v1.BuildHistoryEventType;
   readonly record: BuildRecord;
 }
@@ -33,6 +34,8 @@ interface RecorderOptions extends HistoryStoreOptions {
 
 type Listener = (scope: string, event: HistoryEvent) => void;
 
+const filterTask = tasksOf<typeof import('./filter.ts')>(siblingModule(import.meta.url, './filter'));
+const FILTER_TIMEOUT_MS = 2000;
 const MOST_PINNED = 200;
 /** A log that is larger is no short work. */
 const LARGE_LOG = 4 << 20;
@@ -93,17 +96,38 @@ export class Recorder implements AsyncDisposable {
     await Promise.race([Promise.all(this.#closing), aborted.promise]);
   }
 
-  /** What is active, then what is over, newest first when limited. */
+  /** What is active, then what is over. */
   list(
     scope: string,
-    options: { readonly activeOnly: boolean; readonly ref: string; readonly limit: number },
+    { activeOnly, ref }: { readonly activeOnly: boolean; readonly ref: string },
   ): readonly HistoryEvent[] {
-    const { activeOnly, ref, limit } = options;
     const all = this.#store.list(scope).filter((one) => ref === '' || one.ref === ref);
     const active = all.flatMap(({ isOver, record }) => (isOver ? [] : [{ type: STARTED, record }]));
     if (activeOnly) return active;
     const done = all.flatMap(({ isOver, record }) => (isOver ? [{ type: COMPLETE, record }] : []));
-    return [...active, ...(limit > 0 ? done.reverse().slice(0, limit) : done)];
+    return [...active, ...done];
+  }
+
+  /** Those whose record matches any of the filters, or is gone. Patterns are tried in a worker, for a bounded time. */
+  async matching(
+    events: readonly HistoryEvent[],
+    filter: HistoryFilter,
+    { signal }: AbortOptions,
+  ): Promise<readonly HistoryEvent[]> {
+    if (filter.length === 0 || events.length === 0) return events;
+    const timeout = AbortSignal.timeout(FILTER_TIMEOUT_MS);
+    const records = events.map(({ record }) => fieldsOf(record));
+    try {
+      const found = await this.#options.pool.run(
+        filterTask('matchRecords'),
+        { filter, records },
+        { signal: AbortSignal.any([signal, timeout]) },
+      );
+      const matched = new Set(found);
+      return events.filter(({ type }, index) => type === DELETED || matched.has(index));
+    } catch (error) {
+      throw signal.aborted || !timeout.aborted ? error : patternTimeout(error);
+    }
   }
 
   listen(scope: string, listener: (event: HistoryEvent) => void): Disposable {

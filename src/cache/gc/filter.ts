@@ -154,11 +154,18 @@ export function hasPattern(filter: Filter): boolean {
 
 /** Whether any of the lists matches; no list matches everything. */
 export function matchesFilter(filter: Filter, record: DiskUsage): boolean {
-  return filter.length === 0 || filter.some((selectors) => selectors.every((selector) => matches(selector, record)));
+  return matchesFields(filter, (field) => fieldOf(record, field));
 }
 
-function matches({ field, operator, value }: Selector, record: DiskUsage): boolean {
-  const actual = fieldOf(record, field);
+type FieldReader = (field: string) => string | boolean | undefined;
+
+/** The same for what has other fields. */
+export function matchesFields(filter: Filter, read: FieldReader): boolean {
+  return filter.length === 0 || filter.some((selectors) => selectors.every((selector) => matches(selector, read)));
+}
+
+function matches({ field, operator, value }: Selector, read: FieldReader): boolean {
+  const actual = read(field);
   if (operator === undefined) return typeof actual === 'boolean' ? actual : actual !== undefined && actual !== '';
   if (operator === '~=') return typeof actual === 'string' && regExpOf(value).test(actual);
   const isEqual = typeof actual === 'boolean' ? actual === (value === '1' || value === 'true') : actual === value;
