@@ -5,7 +5,7 @@ import { AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW, check, hasErrno, libc, sysError } fr
 import { O_PATH } from './mount.ts';
 import { cName, decodeName } from './names.ts';
 import { lstatAt, lstatAtIfAny, type Stat } from './stat.ts';
-import { getXattr, listXattrs, readXattrs, removeXattr, setXattr } from './xattr.ts';
+import { getXattr, listXattrs, listXattrsAt, readXattrs, removeXattr, setXattr } from './xattr.ts';
 
 const linkBuffer = Buffer.alloc(4096);
 
@@ -135,7 +135,7 @@ export class Dir implements Disposable {
   }
 
   listXattrs(name: string): string[] {
-    return listXattrs(this.procPathOf(name));
+    return listXattrsAt(this.fd, checkName(name)) ?? listXattrs(this.procPathOf(name));
   }
 
   getXattr(name: string, attribute: string): Buffer | undefined {
@@ -143,7 +143,7 @@ export class Dir implements Disposable {
   }
 
   readXattrs(name: string): ReadonlyMap<string, Buffer> {
-    return readXattrs(this.procPathOf(name));
+    return readXattrs(this.procPathOf(name), this.listXattrs(name));
   }
 
   setXattr(name: string, attribute: string, value: Uint8Array): void {

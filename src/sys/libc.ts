@@ -50,6 +50,15 @@ export const libc = {
     size: number,
     flags: number,
   ) => number,
+  /** The kernel's listxattrat (since 6.13), which the C library does not have yet. */
+  listxattrat: func('long syscall(long, int, const char*, unsigned int, void*, size_t)') as (
+    number: number,
+    dir: number,
+    path: string,
+    flags: number,
+    list: Pointer,
+    size: number,
+  ) => number,
   llistxattr: func('int64_t llistxattr(const char*, void*, size_t)') as (
     path: string,
     list: Pointer,
@@ -204,6 +213,7 @@ export const SYS = {
   fsmount: 432,
   pidfdOpen: 434,
   openat2: 437,
+  listxattrat: 465,
 } as const;
 
 export const AT_FDCWD = -100;

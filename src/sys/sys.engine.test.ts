@@ -145,6 +145,13 @@ test('extended attributes hold any bytes, on symlinks too', () => {
   );
   symlinkSync('dir', join(directory, 'link'));
   setXattr(join(directory, 'link'), 'trusted.link', Buffer.from('l'));
+  // By the directory as by paths, also of the link itself.
+  {
+    using dir = openRoot(directory).openDir('/');
+    expect(dir.readXattrs('link')).toEqual(readXattrs(join(directory, 'link')));
+    expect(dir.readXattrs('link').get('trusted.link')?.toString()).toBe('l');
+    expect(() => dir.listXattrs('nobody')).toThrow('ENOENT');
+  }
   expect(getXattr(path, 'trusted.link')).toBeUndefined();
   expect(getXattr(join(directory, 'link'), 'trusted.link')?.toString()).toBe('l');
 });

@@ -1,4 +1,4 @@
-import { cPath, hasErrno, lastErrno, libc, sysError } from './libc.ts';
+import { AT_SYMLINK_NOFOLLOW, cPath, hasErrno, lastErrno, libc, SYS, sysError } from './libc.ts';
 
 const buffer = Buffer.alloc(65_536);
 
@@ -9,11 +9,31 @@ export function listXattrs(path: string): string[] {
     if (lastErrno() === 'EOPNOTSUPP') return [];
     throw sysError('llistxattr', path);
   }
+  return namesIn(size);
+}
+
+function namesIn(size: number): string[] {
   if (size === 0) return [];
   return buffer
     .toString('utf8', 0, size - 1)
     .split('\0')
     .sort();
+}
+
+/** Whether the kernel has listxattrat and may be asked; found out by asking. */
+let hasListAt = true;
+
+/** {@link listXattrs} of an entry of an open directory; undefined where only a path will do. */
+export function listXattrsAt(dir: number, name: string): string[] | undefined {
+  if (!hasListAt) return undefined;
+  const size = libc.listxattrat(SYS.listxattrat, dir, name, AT_SYMLINK_NOFOLLOW, buffer, buffer.length);
+  if (size >= 0) return namesIn(size);
+  const errno = lastErrno();
+  if (errno === 'EOPNOTSUPP') return [];
+  // Filters of system calls refuse what they do not know.
+  if (errno !== 'ENOSYS' && errno !== 'EPERM') throw sysError('listxattrat', name);
+  hasListAt = false;
+  return undefined;
 }
 
 /** The value, or undefined when the attribute is not there. */
@@ -42,9 +62,9 @@ export function removeXattr(path: string, name: string): void {
 }
 
 /** All attributes with their values, by name. */
-export function readXattrs(path: string): ReadonlyMap<string, Buffer> {
+export function readXattrs(path: string, names = listXattrs(path)): ReadonlyMap<string, Buffer> {
   const values = new Map<string, Buffer>();
-  for (const name of listXattrs(path)) {
+  for (const name of names) {
     const value = getXattr(path, name);
     if (value !== undefined) values.set(name, value);
   }
