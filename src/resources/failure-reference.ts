@@ -19,7 +19,8 @@ Slipway). Made from \`src/base/failures.ts\` by \`npm run crds\`.
 - \`cancelled\` is what somebody asked for.
 
 \`slipway\` ends with exit code 1 for \`user\` and \`policy\`, 3 for \`infrastructure\`, 130 for \`cancelled\`, and 2 for a wrong command line. A failure without a reason, or with one of another version, is called after its
-gRPC code (\`InvalidArgument\`, \`Unavailable\`), or \`StepFailed\` where a step ended with an exit code.
+gRPC code (\`InvalidArgument\`, \`Unavailable\`), or \`StepFailed\` where a step ended with an exit code. What the operator itself says of a run, e.g. that it waits for a pool
+or a Secret, is in [operator.md](operator.md).
 
 | status | class | what happened | what to do | reason |
 | --- | --- | --- | --- | --- |

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { digestOf, neverAborted } from '../../base/index.ts';
-import { anonymous, type BlobSource, RegistryClient, type Repository } from './index.ts';
+import { CodedError, digestOf, neverAborted, statusWord } from '../../base/index.ts';
+import { anonymous, type BlobSource, pushError, RegistryClient, type Repository } from './index.ts';
 import { FaultProxy } from './testing/fault-proxy.ts';
 import { staticCredentials } from './testing/static-credentials.ts';
 
@@ -196,4 +196,16 @@ test.each([401, 403, 404, 405])('a mount that is refused with %i is an upload', 
   expect(await repository().pushBlob(layer, { signal, mountFrom: ['other'] })).toBe('uploaded');
   // A Location without a path in front is relative to what was asked.
   expect(registry.requests.at(-1)?.path).toMatch(/^\/v2\/app\/blobs\/uploads\/uploads\/1\?digest=/);
+});
+
+test.each([
+  [CodedError.of('REGISTRY_REFUSED', 'no', { code: 'permission_denied' }), 'PushDenied'],
+  [CodedError.of('REGISTRY_TOKEN', 'no'), 'PushDenied'],
+  [CodedError.of('REGISTRY_LOCATION', 'no', { code: 'permission_denied' }), 'PushDenied'],
+  [CodedError.of('REGISTRY_CONNECTION', 'no'), 'RegistryUnavailable'],
+  [CodedError.of('CONTENT_NOT_FOUND', 'no'), 'ContentNotFound'],
+])('a push that fails so (%s) is told as %s', (error, word) => {
+  const told = pushError(error, 'failed to push x');
+  expect(told).toMatchObject({ message: 'failed to push x: no', code: error.code, fault: error.fault });
+  expect(statusWord(told.code, told.reason)).toBe(word);
 });

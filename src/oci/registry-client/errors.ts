@@ -180,7 +180,6 @@ export function connectionError(
 export function pushError(error: unknown, context: string): CodedError {
   const { code, reason } = toCodedError(error);
   const refused =
-    (reason === 'REGISTRY_REFUSED' || reason === 'REGISTRY_TOKEN') &&
-    (code === 'unauthenticated' || code === 'permission_denied');
+    reason?.startsWith('REGISTRY_') === true && (code === 'unauthenticated' || code === 'permission_denied');
   return restated(annotate(error, context), refused ? { reason: 'PUSH_REFUSED' } : {});
 }
