@@ -232,3 +232,28 @@ describe('places', () => {
     );
   });
 });
+
+test('who would use what is left over is told when there is some, and when others wait', async () => {
+  const places = new Places(2);
+  let crowded = 0;
+  using _watch = places.onCrowded(() => crowded++);
+  await places.idle({ signal });
+  const [first, second, third] = [computation(), computation(), computation()];
+  await places.start({ signal }, () => first);
+  await places.start({ signal }, () => second);
+  expect(crowded).toBe(0);
+  let isIdle = false;
+  const idle = places.idle({ signal }).then(() => {
+    isIdle = true;
+  });
+  await expect(places.idle({ signal: AbortSignal.abort(new Error('left')) })).rejects.toThrow('left');
+  const waiting = places.start({ signal }, () => third);
+  expect(crowded).toBe(1);
+  first.end();
+  await waiting;
+  await turn();
+  expect(isIdle).toBe(false);
+  second.end();
+  await idle;
+  third.end();
+});

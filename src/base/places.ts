@@ -1,6 +1,6 @@
 import { CodedError } from './errors.ts';
 import { FairQueue, HOUSE, type WorkOwner } from './fair-queue.ts';
-import type { AbortOptions } from './signals.ts';
+import { type AbortOptions, onAbort } from './signals.ts';
 
 /** What work takes that may have to wait for a place. */
 export interface WorkOptions extends AbortOptions {
@@ -28,6 +28,7 @@ export class Places {
   readonly capacity: number;
   #held = 0;
   readonly #waiting = new FairQueue<() => void>();
+  readonly #watchers = new Set<() => void>();
 
   constructor(capacity: number) {
     this.capacity = capacity;
@@ -41,6 +42,30 @@ export class Places {
   /** How many wait for one. */
   get waiting(): number {
     return this.#waiting.size;
+  }
+
+  /** Resolves once there is a place that nobody wants: for what is worth doing only then. */
+  async idle({ signal }: AbortOptions): Promise<void> {
+    signal.throwIfAborted();
+    while (this.#held >= this.capacity || this.waiting > 0) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      using _watch = this.#watch(resolve);
+      using aborted = onAbort(signal);
+      await Promise.race([promise, aborted.promise]);
+    }
+  }
+
+  /** Calls back when somebody has to wait for a place. */
+  onCrowded(crowded: () => void): Disposable {
+    return this.#watch(() => {
+      if (this.waiting > 0) crowded();
+    });
+  }
+
+  /** Calls back when somebody begins to wait, and when a place is left over. */
+  #watch(changed: () => void): Disposable {
+    this.#watchers.add(changed);
+    return { [Symbol.dispose]: () => void this.#watchers.delete(changed) };
   }
 
   /**
@@ -61,18 +86,19 @@ export class Places {
     const { promise, resolve, reject } = Promise.withResolvers<C>();
     // Begun in the very call that gives it the place: there is no moment between them in which an abort could be missed.
     const leave = this.#waiting.push(owner, () => {
-      signal.removeEventListener('abort', onAbort);
+      signal.removeEventListener('abort', leaveOnAbort);
       try {
         resolve(this.#begin(begin));
       } catch (error) {
         reject(error);
       }
     });
-    const onAbort = () => {
+    const leaveOnAbort = () => {
       leave();
       reject(signal.reason);
     };
-    signal.addEventListener('abort', onAbort, { once: true });
+    signal.addEventListener('abort', leaveOnAbort, { once: true });
+    for (const changed of [...this.#watchers]) changed();
     return await promise;
   }
 
@@ -96,7 +122,10 @@ export class Places {
   #serve(): void {
     while (this.#held < this.capacity) {
       const next = this.#waiting.shift();
-      if (next === undefined) return;
+      if (next === undefined) {
+        for (const changed of [...this.#watchers]) changed();
+        return;
+      }
       next();
     }
   }

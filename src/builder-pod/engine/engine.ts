@@ -31,6 +31,7 @@ import {
 import type { BridgeResult } from '../frontends/index.ts';
 import { Build, type BuildServices } from './build.ts';
 import type { BuildRef } from './build-ref.ts';
+import { EarlyPacking } from './early-packing.ts';
 import { grantEntitlements } from './entitlements.ts';
 import { BuildWatches } from './observer.ts';
 import type { BuildEnd, BuildObserver, SolveOutcome, SolveRequest } from './solve.ts';
@@ -62,6 +63,7 @@ interface EngineOptions extends BuildServices {
 export class Engine implements AsyncDisposable {
   readonly #options: EngineOptions;
   readonly #solver: Solver<VertexOp, ImmutableRef>;
+  readonly #packing: EarlyPacking;
   readonly #builds = new Map<string, Build>();
   /** Builds that failed before they began, by ref: whoever comes to watch them is told at once. */
   readonly #refused = new Map<string, CodedError>();
@@ -75,7 +77,9 @@ export class Engine implements AsyncDisposable {
   constructor(options: EngineOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.#solver = new Solver({ ...options, clock: this.#clock });
+    this.#packing = new EarlyPacking({ bulk: options.pools.bulk.places });
+    const observers = [...(options.observers ?? []), this.#packing.observer];
+    this.#solver = new Solver({ ...options, clock: this.#clock, observers });
   }
 
   /** Builds under way. */
@@ -206,9 +210,14 @@ export class Engine implements AsyncDisposable {
       // The first failure ends the other exports; a lost result does not.
       const failed = new AbortController();
       const exportSignal = AbortSignal.any([buildSignal, failed.signal]);
+      const compressions = exporters.flatMap(({ compression }) => compression ?? []);
+      await using packing = this.#packing.expect({
+        ...{ job: ref, edges, compressions, sessions, owner: job.owner, signal: buildSignal },
+      });
       await job.use(
         edges,
         async (built) => {
+          packing.stop();
           const input = source(built);
           const warnings = platformWarnings(input, requested);
           const outcomes = await Promise.allSettled(

@@ -83,7 +83,7 @@ export function imageExporter(
       },
     };
   }
-  return { type: 'image', name: 'exporting to image', export: run };
+  return { type: 'image', name: 'exporting to image', compression, export: run };
 }
 
 function sizeOf({ layers, configs, manifests }: AssembledExport): number {

@@ -89,7 +89,7 @@ export function layoutExporter(type: 'oci' | 'docker', attributes: Attributes, d
     } else await sendBlobs(blobs, deps, context);
     return { response, descriptor: image.root };
   }
-  return { type, name: `exporting to ${type === 'oci' ? 'oci' : 'docker'} image format`, export: run };
+  return { type, name: `exporting to ${type === 'oci' ? 'oci' : 'docker'} image format`, compression, export: run };
 }
 
 /** When the layout was made, unless the user says so. */

@@ -1,5 +1,5 @@
 import type { AbortOptions, BuildLimits, Descriptor, Digest, ImageReference, WorkOptions } from '../../base/index.ts';
-import type { ContentStore, ImmutableRef } from '../../cache/ports.ts';
+import type { Compression, ContentStore, ImmutableRef } from '../../cache/ports.ts';
 import type { BlobSource, UploadOptions, UploadOutcome } from '../../oci/registry-client/index.ts';
 import type { VertexProgress } from '../../solver/ports.ts';
 import type { StreamPool, WorkerPool } from '../../sys/index.ts';
@@ -67,7 +67,8 @@ export interface Exporter {
   readonly type: ExporterType;
   /** Name of its vertex, e.g. `exporting to image`. */
   readonly name: string;
-  /** How layers should be compressed, when it makes layers: a cache export can use the same. */
+  /** How it wants layers, when it makes any: they can be packed before, and a cache export can use the same. */
+  readonly compression?: Compression;
   export(source: ExportSource, context: ExportContext): Promise<ExportResult>;
 }
 

@@ -1,0 +1,159 @@
+import { type AbortOptions, cancelledError, type Places, Semaphore, type WorkOwner } from '../../base/index.ts';
+import type { Compression, ImmutableRef } from '../../cache/ports.ts';
+import type { VertexOp } from '../../llb/index.ts';
+import type { Edge, Result, SolverObserver } from '../../solver/index.ts';
+import { edgeName, exportedChain } from './exported-chain.ts';
+
+/** How long nothing has come of a build before its layers are packed: steps that follow each other quickly have the machine to themselves. */
+const QUIET_MS = 100;
+/** How often the packing of one result is given up for others that want the threads. */
+const MAX_TRIES = 3;
+
+interface ExpectedExport extends AbortOptions {
+  readonly job: string;
+  readonly edges: readonly Edge<VertexOp>[];
+  /** As the exporters want layers; none when no image is made. */
+  readonly compressions: readonly Compression[];
+  readonly sessions: () => readonly string[];
+  readonly owner?: WorkOwner;
+}
+
+/** What is packed for one build. Disposing ends it. */
+interface PackingAhead extends AsyncDisposable {
+  /** The export has begun: it packs what is left, and takes over what is being packed. */
+  stop(): void;
+}
+
+interface Waiting {
+  readonly result: Result<ImmutableRef>;
+  tries: number;
+}
+
+/**
+ * Packs layers of images while later steps of their builds run, for the export to find: one result at a time, in bulk threads that nobody wants, and given up
+ * when somebody does. Nothing of it is needed: whatever goes wrong, the export meets it, too.
+ */
+export class EarlyPacking {
+  readonly observer: SolverObserver<VertexOp, ImmutableRef>;
+  readonly #bulk: Places;
+  readonly #quietMs: number;
+  readonly #builds = new Map<string, BuildPacking>();
+  readonly #turn = new Semaphore(1);
+
+  constructor({ bulk, quietMs = QUIET_MS }: { readonly bulk: Places; readonly quietMs?: number }) {
+    this.#bulk = bulk;
+    this.#quietMs = quietMs;
+    this.observer = {
+      resulted: ({ vertex, output, jobs, result }) => {
+        for (const job of jobs) this.#builds.get(job)?.resulted(edgeName(vertex, output), result);
+      },
+    };
+  }
+
+  /** From now on results of the build that are to be in its images are packed. */
+  expect({ job, edges, compressions, signal, ...access }: ExpectedExport): PackingAhead {
+    // To bring base images into another form they would have to be pulled: that is left to the export.
+    const wanted = compressions.filter(({ force }) => force !== true);
+    if (wanted.length === 0) return { stop: () => {}, [Symbol.asyncDispose]: async () => {} };
+    const build = new BuildPacking(exportedChain(edges), this.#quietMs, (next, over) =>
+      this.#pack(next, wanted, { ...access, signal: AbortSignal.any([signal, over]) }),
+    );
+    this.#builds.set(job, build);
+    return {
+      stop: () => build.stop(),
+      [Symbol.asyncDispose]: async () => {
+        this.#builds.delete(job);
+        await build.end();
+      },
+    };
+  }
+
+  /** Whether it is packed, or never will be. */
+  async #pack(
+    { result: { value: ref } }: Waiting,
+    compressions: readonly Compression[],
+    { signal, ...access }: AbortOptions & Pick<ExpectedExport, 'sessions' | 'owner'>,
+  ): Promise<boolean> {
+    using _turn = await this.#turn.acquire({ signal });
+    await this.#bulk.idle({ signal });
+    const others = new AbortController();
+    using _watch = this.#bulk.onCrowded(() => others.abort(cancelledError('others want the threads')));
+    try {
+      for (const compression of compressions)
+        await ref.layers({ ...access, signal: AbortSignal.any([signal, others.signal]), compression });
+    } catch (error) {
+      if (signal.aborted || !others.signal.aborted) throw error;
+      return false;
+    }
+    return true;
+  }
+}
+
+/** The results of one build that wait to be packed, in the order in which they came. */
+class BuildPacking {
+  readonly #chain: ReadonlySet<string>;
+  readonly #quietMs: number;
+  readonly #pack: (next: Waiting, over: AbortSignal) => Promise<boolean>;
+  readonly #waiting: Waiting[] = [];
+  readonly #over = new AbortController();
+  readonly #taken = new Set<string>();
+  #stopped = false;
+  #quiet = false;
+  #timer: NodeJS.Timeout | undefined;
+  #packing: Promise<void> | undefined;
+
+  constructor(
+    chain: ReadonlySet<string>,
+    quietMs: number,
+    pack: (next: Waiting, over: AbortSignal) => Promise<boolean>,
+  ) {
+    this.#chain = chain;
+    this.#quietMs = quietMs;
+    this.#pack = pack;
+  }
+
+  resulted(name: string, result: Result<ImmutableRef>): void {
+    if (this.#stopped) return;
+    if (this.#chain.has(name) && !this.#taken.has(result.id)) {
+      this.#taken.add(result.id);
+      this.#waiting.push({ result: result.clone(), tries: 0 });
+    }
+    if (this.#waiting.length > 0) this.#wait();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  async end(): Promise<void> {
+    this.stop();
+    this.#over.abort(cancelledError('the build is over'));
+    await this.#packing;
+    for (const { result } of this.#waiting.splice(0)) await result.release();
+  }
+
+  /** Starts over with every result. */
+  #wait(): void {
+    this.#quiet = false;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#quiet = true;
+      this.#packing ??= this.#packAll().finally(() => {
+        this.#packing = undefined;
+      });
+    }, this.#quietMs);
+  }
+
+  async #packAll(): Promise<void> {
+    while (this.#quiet && !this.#stopped) {
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
+      next.tries++;
+      // What fails is met again by the export, which tells of it.
+      const isDone = await this.#pack(next, this.#over.signal).catch(() => true);
+      if (isDone || next.tries >= MAX_TRIES) await next.result.release();
+      else this.#waiting.unshift(next);
+    }
+  }
+}
