@@ -169,7 +169,7 @@ describe('beside good neighbours', () => {
   });
 
   test('one that asks nothing and computes nothing is stopped alone', async () => {
-    await using threads = wild({ silenceMs: 500 });
+    await using threads = wild({ silenceMs: 3000 });
     const hanging = failureOf(run(threads, 'hang'));
     const good = await neighbour(threads);
     expect(await hanging).toMatchObject({ code: 'deadline_exceeded', reason: 'FRONTEND_STUCK' });
