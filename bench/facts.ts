@@ -120,7 +120,7 @@ const TURNS: FactGroup = {
   id: 'turns',
   async measure({ commands: [slipway], client, machine }) {
     const file = path.join(machine.state, 'turns');
-    const meter = path.join(import.meta.dirname, 'turn-meter.ts');
+    const meter = path.join(import.meta.dirname, 'turns/longest.ts');
     const env = { NODE_OPTIONS: `--import=${meter}`, BENCH_TURNS: file };
     await using builder = await startBuilder({ ...slipway!, env });
     const longest = async () => {

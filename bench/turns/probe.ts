@@ -6,13 +6,7 @@ import { Session } from 'node:inspector/promises';
 import { createServer } from 'node:net';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { isMainThread } from 'node:worker_threads';
-
-/** A turn as it was seen: how long it computed and how long it took by the clock (of a machine that others use, too). */
-interface Turn {
-  readonly beganUs: number;
-  readonly wallMs: number;
-  readonly cpuMs: number;
-}
+import { meterTurns, type Turn } from './meter.ts';
 
 export interface TurnReport {
   readonly turns: readonly (Turn & { readonly stacks: readonly { readonly ms: number; readonly stack: string }[] })[];
@@ -25,7 +19,6 @@ const KEPT = 6;
 const SAMPLE_US = 500;
 const DEPTH = 9;
 
-const nowUs = () => Number(process.hrtime.bigint() / 1000n);
 const cpuUs = () => {
   const { user, system } = process.threadCpuUsage();
   return user + system;
@@ -39,29 +32,21 @@ async function start(path: string): Promise<void> {
   const delay = monitorEventLoopDelay({ resolution: 1 });
   let longest: Turn[] = [];
   let above20 = 0;
-  let beganUs = nowUs();
-  let beganCpu = cpuUs();
-  let periodCpu = beganCpu;
+  let periodCpu = cpuUs();
+  const anew = meterTurns((turn) => {
+    if (turn.cpuMs > 20) above20++;
+    if (turn.cpuMs > (longest.at(-1)?.cpuMs ?? 5) || longest.length < KEPT)
+      longest = [...longest, turn].sort((a, b) => b.cpuMs - a.cpuMs).slice(0, KEPT);
+  });
   const begin = async () => {
     longest = [];
     above20 = 0;
     delay.reset();
     delay.enable();
     await session.post('Profiler.start');
-    beganUs = nowUs();
-    periodCpu = beganCpu = cpuUs();
+    anew();
+    periodCpu = cpuUs();
   };
-  const tick = () => {
-    const us = nowUs();
-    const cpu = cpuUs();
-    const turn = { beganUs, wallMs: (us - beganUs) / 1000, cpuMs: (cpu - beganCpu) / 1000 };
-    if (turn.cpuMs > 20) above20++;
-    if (turn.cpuMs > (longest.at(-1)?.cpuMs ?? 5) || longest.length < KEPT)
-      longest = [...longest, turn].sort((a, b) => b.cpuMs - a.cpuMs).slice(0, KEPT);
-    beganUs = us;
-    beganCpu = cpu;
-  };
-  setInterval(tick, 1).unref();
   await begin();
   createServer(async (socket) => {
     const turns = longest;
