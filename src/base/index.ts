@@ -1,4 +1,5 @@
 export * from './afterwork.ts';
+export type { Attestation, AttestedSubject } from './attestation.ts';
 export * from './build-limits.ts';
 export * from './clock.ts';
 export type { Code, Fault } from './codes.ts';
@@ -8,6 +9,7 @@ export * from './errors.ts';
 export * from './failures.ts';
 export { FairQueue, type WorkOwner } from './fair-queue.ts';
 export { hasGlob, matchGlob } from './glob.ts';
+export * from './go-duration.ts';
 export * from './go-json.ts';
 export * from './go-quote.ts';
 export * from './identity.ts';

@@ -1,25 +1,11 @@
-import { invalidArgument } from '../base/index.ts';
+import { invalidArgument, isTimeUnit, nanosecondsIn } from '../base/index.ts';
 import { quote } from './text.ts';
-
-const UNITS: Readonly<Record<string, number>> = {
-  ns: 1,
-  us: 1e3,
-  µs: 1e3,
-  μs: 1e3,
-  ms: 1e6,
-  s: 1e9,
-  m: 60e9,
-  h: 3600e9,
-};
 
 /** `1h2m3.5s` in nanoseconds. @throws CodedError invalid_argument */
 export function parseDuration(text: string): number {
   const match = /^([+-]?)((?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+|0)$/u.exec(text);
   if (match === null) throw invalidArgument(`time: ${faultOf(text)} duration ${quote(text)}`);
-  let total = 0;
-  for (const [, number, unit] of match[2]!.matchAll(/(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/gu))
-    total += Number(number) * UNITS[unit!]!;
-  const nanoseconds = Math.trunc(total);
+  const nanoseconds = Math.trunc(nanosecondsIn(match[2]!));
   if (!Number.isSafeInteger(nanoseconds)) throw invalidArgument(`time: invalid duration ${quote(text)}`);
   return match[1] === '-' ? -nanoseconds : nanoseconds;
 }
@@ -30,7 +16,7 @@ function faultOf(text: string): string {
   if (!/^\.?\d/.test(unsigned)) return 'invalid';
   for (const [, unit = ''] of unsigned.matchAll(/(?:\d+\.?\d*|\.\d+)([^\d.]*)/gu)) {
     if (unit === '') return 'missing unit in';
-    if (!Object.hasOwn(UNITS, unit)) return `unknown unit ${quote(unit)} in`;
+    if (!isTimeUnit(unit)) return `unknown unit ${quote(unit)} in`;
   }
   return 'invalid';
 }

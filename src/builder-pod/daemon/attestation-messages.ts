@@ -1,6 +1,6 @@
-import { invalidArgument } from '../../base/index.ts';
+import { type AttestedSubject, invalidArgument } from '../../base/index.ts';
 import { wire } from '../../builder-api/index.ts';
-import type { BridgeAttestation, BridgeRef, BridgeSubject } from '../frontends/index.ts';
+import type { BridgeAttestation, BridgeRef } from '../frontends/index.ts';
 
 const { AttestationKind, InTotoSubjectKind } = wire.moby.buildkit.v1.frontend;
 type Attestations = Readonly<Record<string, wire.moby.buildkit.v1.frontend.Attestations.$Properties>>;
@@ -42,7 +42,7 @@ function attestationOf({
   };
 }
 
-function subjectOf({ kind, name, digest }: Subject): BridgeSubject {
+function subjectOf({ kind, name, digest }: Subject): AttestedSubject {
   if (kind == null || kind === InTotoSubjectKind.Self) return { kind: 'self', name: name ?? '' };
   if (kind !== InTotoSubjectKind.Raw) throw invalidArgument(`unknown attestation subject kind ${kind}`);
   const digests = (digest ?? []).map((text) => {
@@ -74,7 +74,7 @@ export function attestationMessages(
   return Object.fromEntries(messages);
 }
 
-function subjectMessage(subject: BridgeSubject): Subject {
+function subjectMessage(subject: AttestedSubject): Subject {
   if (subject.kind === 'self') return { kind: InTotoSubjectKind.Self, name: subject.name };
   const digest = Object.entries(subject.digest).map(([algorithm, hex]) => `${algorithm}:${hex}`);
   return { kind: InTotoSubjectKind.Raw, name: subject.name, digest };

@@ -1,23 +1,12 @@
-import { invalidArgument } from '../../base/index.ts';
-
-const UNITS: Readonly<Record<string, number>> = {
-  ns: 1e-6,
-  us: 1e-3,
-  µs: 1e-3,
-  ms: 1,
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-};
+import { invalidArgument, millisecondsIn } from '../../base/index.ts';
 
 /** A Go duration (`1h30m`) or a number of seconds, in milliseconds. @throws CodedError invalid_argument */
 export function parseDuration(value: string | number, name: string): number {
   if (typeof value === 'number' || /^\d+$/.test(value)) return Number(value) * 1000;
-  const parts = [...value.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g)];
-  if (parts.length === 0 || parts.map(([part]) => part).join('') !== value) {
+  if (!/^(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h))+$/.test(value)) {
     throw invalidArgument(`${name}: ${JSON.stringify(value)} is no duration such as 48h or 90m`);
   }
-  return parts.reduce((sum, [, count, unit]) => sum + Number(count) * UNITS[unit!]!, 0);
+  return millisecondsIn(value);
 }
 
 const SIZES: Readonly<Record<string, number>> = {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, constants as fs, fstatSync, readSync, writeFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
-import { CodedError, type Digest, digestOf, goJson } from '../../base/index.ts';
+import { type Attestation, type AttestedSubject, CodedError, type Digest, digestOf, goJson } from '../../base/index.ts';
 import { sortedMap } from '../../oci/manifest/index.ts';
 import { hasErrno, openRoot, type Root, type TaskContext } from '../../sys/index.ts';
 import { compactJson, indentJson } from './raw-json.ts';
@@ -12,19 +12,8 @@ export interface Subject {
   readonly digest: Readonly<Record<string, string>>;
 }
 
-/** As attestations name it: what the output makes, under one more name or none; or another thing. */
-export type AttestedSubject =
-  | { readonly kind: 'self'; readonly name: string }
-  | { readonly kind: 'raw'; readonly name: string; readonly digest: Readonly<Record<string, string>> };
-
 /** Where an attestation lies in a ref: the predicate of one, or a directory of statements. */
-export interface AttestationSource {
-  readonly kind: 'in-toto' | 'bundle';
-  readonly path: string;
-  /** Of a bundle: what all its statements must have; empty for any. */
-  readonly predicateType: string;
-  readonly subjects: readonly AttestedSubject[];
-}
+export type AttestationSource = Pick<Attestation<never>, 'kind' | 'path' | 'predicateType' | 'subjects'>;
 
 /** One attestation, read. */
 export interface Attested {

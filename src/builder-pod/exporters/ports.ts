@@ -1,19 +1,18 @@
-import type { AbortOptions, BuildLimits, Descriptor, Digest, ImageReference, WorkOptions } from '../../base/index.ts';
+import type {
+  AbortOptions,
+  Attestation,
+  BuildLimits,
+  Descriptor,
+  Digest,
+  ImageReference,
+  WorkOptions,
+} from '../../base/index.ts';
 import type { Compression, ContentStore, ImmutableRef } from '../../cache/ports.ts';
 import type { BlobSource, UploadOptions, UploadOutcome } from '../../oci/registry-client/index.ts';
 import type { VertexProgress } from '../../solver/ports.ts';
 import type { StreamPool, WorkerPool } from '../../sys/index.ts';
-import type { AttestedSubject } from './attestation-task.ts';
 
-/** What a frontend says of what was made: an in-toto predicate, or a bundle of statements, that lies in a ref. */
-export interface ExportAttestation {
-  readonly kind: 'in-toto' | 'bundle';
-  readonly metadata: ReadonlyMap<string, Uint8Array>;
-  readonly ref: ImmutableRef | undefined;
-  readonly path: string;
-  readonly predicateType: string;
-  readonly subjects: readonly AttestedSubject[];
-}
+export type ExportAttestation = Attestation<ImmutableRef>;
 
 /** What a build made. One ref, or one for each platform id (`linux/amd64`) as `refs.platforms` in the metadata lists them. */
 export interface ExportSource {

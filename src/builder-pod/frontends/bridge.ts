@@ -1,4 +1,4 @@
-import type { Digest, Platform } from '../../base/index.ts';
+import type { Attestation, Digest, Platform } from '../../base/index.ts';
 import type { FileStat } from '../../builder-api/fsutil/index.ts';
 import type {
   CacheImport as BridgeCacheImport,
@@ -103,19 +103,7 @@ export interface BridgeResult {
   readonly attestations?: ReadonlyMap<string, readonly BridgeAttestation[]>;
 }
 
-export interface BridgeAttestation {
-  readonly kind: 'in-toto' | 'bundle';
-  readonly metadata: ReadonlyMap<string, Uint8Array>;
-  readonly ref: BridgeRef | undefined;
-  readonly path: string;
-  readonly predicateType: string;
-  readonly subjects: readonly BridgeSubject[];
-}
-
-/** What an attestation is about: what is made, under one more name where it has one, or another thing by its digests (by algorithm, in hex). */
-export type BridgeSubject =
-  | { readonly kind: 'self'; readonly name: string }
-  | { readonly kind: 'raw'; readonly name: string; readonly digest: Readonly<Record<string, string>> };
+export type BridgeAttestation = Attestation<BridgeRef>;
 
 export interface BridgeSourceMetaRequest {
   readonly source: SourceOp;

@@ -1,4 +1,4 @@
-import { CodedError, invalidArgument } from '../../base/index.ts';
+import { CodedError, invalidArgument, millisecondsIn } from '../../base/index.ts';
 import { millisecondsOf } from '../../builder-api/index.ts';
 import { type Filter, matchesFields, parseFilters } from '../../cache/gc/index.ts';
 import type { BuildRecord } from './store.ts';
@@ -58,24 +58,12 @@ function timeOf(field: string, value: string, now: number): number {
   return time;
 }
 
-const UNITS: Readonly<Record<string, number>> = {
-  ns: 1e-6,
-  us: 1e-3,
-  µs: 1e-3,
-  ms: 1,
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-};
-
 /** As Go writes durations; undefined for what is none. */
 function durationOf(text: string): number | undefined {
   if (/^[+-]?0$/.test(text)) return 0;
   const [, sign, parts = ''] = /^([+-]?)((?:\d+(?:\.\d*)?(?:ns|us|µs|ms|s|m|h))+)$/.exec(text) ?? [];
   if (sign === undefined) return undefined;
-  let sum = 0;
-  for (const [, count, unit] of parts.matchAll(/(\d+(?:\.\d*)?)(ns|us|µs|ms|s|m|h)/g))
-    sum += Number(count) * UNITS[unit!]!;
+  const sum = millisecondsIn(parts);
   return sign === '-' ? -sum : sum;
 }
 
