@@ -6,7 +6,7 @@ import type { VertexOp } from '../../llb/index.ts';
 import type { UnpackLimits } from '../../oci/layers/index.ts';
 import type { Op, OpResolver, Vertex } from '../../solver/index.ts';
 import type { Pools } from '../../sys/index.ts';
-import type { Executor } from '../executor/index.ts';
+import type { Executor, LogLimits } from '../executor/index.ts';
 import { execOp } from '../ops/exec/index.ts';
 import { fileOp } from '../ops/file/index.ts';
 import { reportingLostInputs } from '../ops/lost-inputs.ts';
@@ -28,6 +28,7 @@ interface OpResolverOptions {
   readonly tempDirectory: string;
   /** Of archives that ADD unpacks. */
   readonly unpackLimits?: UnpackLimits | undefined;
+  readonly logLimits?: LogLimits | undefined;
   /** Of the processes of steps; absent, there is no limit. */
   readonly steps?: Places | undefined;
 }
@@ -51,7 +52,8 @@ function hidingOwnPaths(op: Op<ImmutableRef>, stateRoot: string): Op<ImmutableRe
 
 function resolveOp(vertex: Vertex<VertexOp>, options: OpResolverOptions): Op<ImmutableRef> {
   const { op, platform, metadata } = vertex.op;
-  const { refs, hasher, executor, afterwork, secrets, sources, steps, pools, tempDirectory, unpackLimits } = options;
+  const { refs, hasher, executor, afterwork, secrets, sources, steps, pools, tempDirectory, unpackLimits, logLimits } =
+    options;
   const inputCount = vertex.inputs.length;
   switch (op.body.kind) {
     case 'source':
@@ -60,7 +62,7 @@ function resolveOp(vertex: Vertex<VertexOp>, options: OpResolverOptions): Op<Imm
       const { linuxResources } = metadata;
       return reportingLostInputs(
         execOp(op.body.exec, platform ?? hostPlatform(), inputCount, {
-          ...{ refs, executor, afterwork, secrets, hasher, places: steps, resultOf: refResult },
+          ...{ refs, executor, afterwork, secrets, hasher, places: steps, resultOf: refResult, logLimits },
           ...(linuxResources === undefined ? {} : { resources: linuxResources }),
         }),
       );

@@ -23,7 +23,7 @@ import {
 } from '../../oci/registry-client/index.ts';
 import { createPools, fileSystemUsage, ownPrivileges } from '../../sys/index.ts';
 import { type CacheImporters, Engine } from '../engine/index.ts';
-import { createExecutor, type NetworkMode, networksOf, type StepLimits } from '../executor/index.ts';
+import { createExecutor, type LogLimits, type NetworkMode, networksOf, type StepLimits } from '../executor/index.ts';
 import { type ExporterDeps, openExporter } from '../exporters/index.ts';
 import { dockerfileFrontend, FrontendRegistry, gatewayFrontend } from '../frontends/index.ts';
 import { DEFAULT_HISTORY, type HistoryLimits, Recorder } from '../history/index.ts';
@@ -61,6 +61,8 @@ interface BuilderOptions {
   readonly stepLimits?: StepLimits;
   /** What one layer or archive may grow to when it is unpacked. */
   readonly unpackLimits?: UnpackLimits | undefined;
+  /** Of what a step prints, for those who watch; BuildKit's when absent. */
+  readonly logLimits?: LogLimits;
   /** Hits and misses of the cache go to the log (debug), misses with what differed. */
   readonly explainCache?: boolean;
   /** Types of remote caches that builds may read; none when absent. */
@@ -147,7 +149,7 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
   const steps = options.maxParallelism > 0 ? new Places(options.maxParallelism) : undefined;
   const resolver = opResolver({
     ...{ refs, hasher, executor, afterwork, sources, secrets, pools, steps },
-    ...{ tempDirectory: layout.tmp, unpackLimits, stateRoot },
+    ...{ tempDirectory: layout.tmp, unpackLimits, stateRoot, logLimits: options.logLimits },
   });
 
   // Where graphs come from, where results go to, who watches

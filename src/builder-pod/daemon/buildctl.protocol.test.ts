@@ -21,8 +21,8 @@ afterAll(() => rmSync(temp, { recursive: true, force: true }));
 
 /** Ours. */
 class Daemon extends TestDaemon {
-  constructor(name: string, args: readonly string[] = []) {
-    super(temp, name, { ...OURS, args });
+  constructor(name: string, args: readonly string[] = [], env: Readonly<Record<string, string>> = {}) {
+    super(temp, name, { ...OURS, args, env });
   }
 
   build(context: string, ...args: readonly string[]): Promise<Output> {
@@ -220,10 +220,20 @@ describe('buildctl', () => {
 });
 
 test('daemons run side by side, each on its own root; one root has one daemon; a killed one is taken over', async () => {
-  const directory = context('side', { Dockerfile: `${BASE}FROM base\nRUN echo built > /x\n` });
-  const [one, two] = await Promise.all([new Daemon('one').ready(), new Daemon('two').ready()]);
+  const directory = context('side', {
+    Dockerfile: `${BASE}FROM base\nRUN yes '' | head -n 5000 | tr '\\n' z; echo built > /x\n`,
+  });
+  const terse = { BUILDKIT_STEP_LOG_MAX_SIZE: '1000', BUILDKIT_STEP_LOG_MAX_SPEED: '-1' };
+  const [one, two] = await Promise.all([new Daemon('one', [], terse).ready(), new Daemon('two').ready()]);
   const built = await Promise.all([one.build(directory), two.build(directory)]);
   expect(built.map(({ code }) => code)).toEqual([0, 0]);
+  // The environment bounds what a screen shows of a step, and nothing of what is recorded.
+  const zs = (text: string) => text.match(/z{20,}/g)?.join('').length;
+  expect(built[0].text).toContain('[output clipped, log limit 1KiB reached]');
+  const [, recorded = ''] = /^COMPLETE\t(\S+)/m.exec((await one.run(['debug', 'histories'])).text) ?? [];
+  expect([...built.map(({ text }) => zs(text)), zs((await one.run(['debug', 'logs', recorded])).text)]).toEqual([
+    ...[1000, 5000, 5000],
+  ]);
   const second = spawn(OURS.path, ['--root', one.root, '--addr', `unix://${join(temp, 'second.sock')}`]);
   expect(await outcome(second)).toMatchObject({ code: 1, text: expect.stringContaining('in use') });
   expect((await one.stop()).code).toBe(0);
@@ -270,7 +280,7 @@ test('daemons run side by side, each on its own root; one root has one daemon; a
   expect(all).toMatch(/^#\d+ \d+\.\d+ the end$/m);
   expect(printed(all)).toBe(lines);
   expect(await logged(again, hung)).toMatch(/RUN echo tel''ling[\s\S]* telling\n/);
-  expect(await logged(again, done)).toMatch(/RUN echo built[\s\S]*#\d+ DONE/);
+  expect(await logged(again, done)).toMatch(/echo built[\s\S]*#\d+ DONE/);
   const killed = await again.run(['debug', 'histories', '--format', '{{json .}}']);
   expect(killed.text).toContain('"error":{"code":2,"message":"the builder ended while the build ran"}');
   expect((await again.run(['debug', 'ctl', '--delete', hung])).code).toBe(0);

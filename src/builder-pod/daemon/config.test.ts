@@ -5,6 +5,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { DEFAULT_UNPACK_LIMITS } from '../../oci/layers/index.ts';
 import { flagsWithVariables, readConfig } from './config.ts';
 import { parseFlags } from './flags.ts';
+import { logLimitsOf } from './log-limits.ts';
 import { parseDuration, parseSize } from './units.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-config-'));
@@ -195,4 +196,16 @@ test('durations and sizes', () => {
     10, 1000, 1024, 2.5e9, 200, 7,
   ]);
   expect(() => parseSize('much', 'maxUsedSpace', 1)).toThrow(/maxUsedSpace/);
+});
+
+test('bounds of what is shown of a step are read as BuildKit reads them; what is no number is told', () => {
+  const ignored: string[] = [];
+  const of = (size?: string, speed?: string) =>
+    logLimitsOf({ BUILDKIT_STEP_LOG_MAX_SIZE: size, BUILDKIT_STEP_LOG_MAX_SPEED: speed }, (name) => ignored.push(name));
+  expect(of()).toEqual({ maxSize: 2 << 20, maxSpeed: 200 << 10 });
+  expect(of('-1', '10000000000')).toEqual({ maxSize: -1, maxSpeed: 1e10 });
+  expect(of('', '0')).toEqual({ maxSize: 2 << 20, maxSpeed: 0 });
+  expect(ignored).toEqual([]);
+  expect(of('2MB', '1e3')).toEqual(of());
+  expect(ignored).toEqual(['BUILDKIT_STEP_LOG_MAX_SIZE', 'BUILDKIT_STEP_LOG_MAX_SPEED']);
 });

@@ -8,6 +8,7 @@ import { VisibleBlobs } from '../../cache/refs/index.ts';
 import { type RegistryThread, startRegistryThread } from '../../oci/registry-server/index.ts';
 import { fileSystemUsage, IdleMemory } from '../../sys/index.ts';
 import { type Builder, openBuilder } from '../builder/index.ts';
+import type { LogLimits } from '../executor/index.ts';
 import { RunStore, Runs, type RunsOptions, registerBuilder, tagWriter } from '../runs/index.ts';
 import { receiveModule } from '../sources/local/index.ts';
 import { withoutOwnPaths } from '../state/index.ts';
@@ -35,10 +36,16 @@ export interface Daemon extends AsyncDisposable {
   readonly idle: Promise<void>;
 }
 
+/** What the environment says beside the configuration. */
+interface DaemonEnvironment {
+  readonly outbound: OutboundSettings;
+  readonly logLimits: LogLimits;
+}
+
 /** Starts the builder and listens. @throws CodedError, e.g. failed_precondition when another daemon has the state directory */
 export async function startDaemon(
   config: DaemonConfig,
-  outbound: OutboundSettings,
+  environment: DaemonEnvironment,
   log: Logger,
   { signal }: AbortOptions,
 ): Promise<Daemon> {
@@ -59,7 +66,7 @@ export async function startDaemon(
   };
   const explainCache = config.logLevel === 'debug' || config.logLevel === 'trace';
   const builder = opened.use(
-    await openBuilder({ ...config, registries, sessions, outbound, explainCache, log }, { signal }),
+    await openBuilder({ ...config, ...environment, registries, sessions, explainCache, log }, { signal }),
   );
   const { engine, state, history } = builder;
   const stateRoot = state.layout.root;

@@ -3,6 +3,7 @@ import { pinoLogger } from '../../base/pino-logger.ts';
 import { flagsWithVariables, readConfig } from './config.ts';
 import { type Daemon, startDaemon } from './daemon.ts';
 import { parseFlags, USAGE } from './flags.ts';
+import { logLimitsOf } from './log-limits.ts';
 import { BUILDKIT_VERSION } from './worker.ts';
 
 /** How long closing may take before the process ends without it; the next start sweeps what it left. */
@@ -32,8 +33,11 @@ export async function runDaemon({ args, env, stdout, stderr, stop }: DaemonProce
     const config = readConfig(flagsWithVariables(flags, env));
     const log = pinoLogger({ level: config.logLevel, format: config.logFormat });
     for (const key of config.idleKeys) log.warn('a key of the configuration has no effect in this builder', { key });
+    const logLimits = logLimitsOf(env, (variable) =>
+      log.warn('a variable is no number and counts as not set', { variable }),
+    );
     await using opened = new AsyncDisposableStack();
-    const daemon = await startDaemon(config, outboundSettings(env), log, { signal: stop });
+    const daemon = await startDaemon(config, { outbound: outboundSettings(env), logLimits }, log, { signal: stop });
     opened.defer(() => closeInTime(daemon, log));
     for (const address of daemon.addresses) log.info('running server', { address });
     if (daemon.registry !== undefined) log.info('running registry', { address: daemon.registry });

@@ -23,6 +23,8 @@ export async function outcome(child: ChildProcess): Promise<Output> {
 interface DaemonProgram {
   readonly path: string;
   readonly args: readonly string[];
+  /** Beside the environment of the tests. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export const OURS: DaemonProgram = { path: join(import.meta.dirname, '../../../../bin/buildkitd'), args: [] };
@@ -40,13 +42,14 @@ export class TestDaemon {
   readonly #process: ChildProcess;
   readonly #outcome: Promise<Output>;
 
-  constructor(folder: string, name: string, { path, args }: DaemonProgram = OURS) {
+  constructor(folder: string, name: string, { path, args, env }: DaemonProgram = OURS) {
     this.name = name;
     this.root = join(folder, name);
     this.#socket = join(folder, `${name}.sock`);
     this.address = `unix://${this.#socket}`;
     this.#process = spawn(path, ['--root', this.root, '--addr', this.address, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...env },
     });
     this.#outcome = outcome(this.#process);
   }

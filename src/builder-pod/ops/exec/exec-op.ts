@@ -35,7 +35,7 @@ interface ExecOpOptions {
   readonly hasher: ContentHasher;
   /** From the vertex's metadata: limits that are no part of keys. */
   readonly resources?: LinuxResources;
-  readonly logLimits?: LogLimits;
+  readonly logLimits?: LogLimits | undefined;
 }
 
 /** The exec op: a process in a container on the inputs' file systems; a result for each mount with an output. */
