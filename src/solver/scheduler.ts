@@ -12,7 +12,6 @@ import {
 import { type ActiveVertex, type Asker, EdgeState, type Ground, type Held, Run, type VertexBuild } from './active.ts';
 import type { OwnCache } from './caches.ts';
 import { EdgeLoop } from './edge-loop.ts';
-
 import { blame, endVertices, mayDependOnWhoAsks, mayLose } from './failure.ts';
 import { activeName, groundOf, joinKey, linkGround, stays, storedKeys } from './ground.ts';
 import { isVolatile } from './key.ts';
@@ -72,7 +71,7 @@ export class Scheduler {
   /** Gives up all that an edge does and holds, at once. */
   retire(edge: EdgeState): void {
     const runs = [...edge.runs];
-    this.#rest(edge);
+    this.#letGo(edge);
     this.#discardMade(edge);
     this.#release(edge);
     for (const run of runs) run.abortIfIdle();
@@ -159,7 +158,8 @@ export class Scheduler {
   #rest(edge: EdgeState): void {
     edge.losses = 0;
     edge.again = false;
-    this.#letGo(edge);
+    // No consumer finds anything by what has no keys: its result will be wanted, and so what was begun for its keys goes on while they decide.
+    if (edge.wanted === Level.none || edge.level !== Level.slow || !edge.lookup.hopeless()) this.#letGo(edge);
   }
 
   /** Inputs and work are no longer needed. */

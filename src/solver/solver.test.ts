@@ -501,6 +501,33 @@ describe('several builds', () => {
     expect(world.open).toBe(0);
   });
 
+  test('a step that was begun for a key goes on when no key can match, as its result will be wanted', async () => {
+    const world = new IntegerWorld();
+    const solver = world.solver();
+    // The step is begun for what the copy makes of its content. What joins both runs in any case; that comes out while the top still waits for the slow side.
+    const graph = (name: string) => {
+      const step = constant(1, `step ${name}`);
+      const side = sum('side', [constant(2, `side ${name}`)], { contentOf: [0] });
+      return sum('top', [sum('join', [step, sum('copy', [step], { contentOf: [0] })]), side], { contentOf: [0] });
+    };
+    await solveOnce(solver, graph('old'));
+    world.ran.length = 0;
+    const [step, side] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    world.gate = async (what) => {
+      if (what === 'exec step new') await step.promise;
+      if (what === 'exec side new') await side.promise;
+    };
+    const building = solveOnce(solver, graph('new'));
+    await settled();
+    expect(world.ran.toSorted()).toEqual(['side new', 'step new']);
+    step.resolve();
+    await settled();
+    side.resolve();
+    expect(await building).toBe(4);
+    expect(world.ran.toSorted()).toEqual(['join', 'side new', 'step new']);
+    expect([world.open, world.running, solver.activeVertices]).toEqual([0, 0, 0]);
+  });
+
   test('different vertices that arrive at one key run once', async () => {
     const world = new IntegerWorld();
     const solver = world.solver();
