@@ -145,6 +145,7 @@ class HttpSource implements SourceInstance {
   }
 
   async snapshot(context: OpContext): Promise<ImmutableRef> {
+    context.signal.throwIfAborted();
     const keyed = this.#answer;
     const kept = this.#refId === undefined ? undefined : await this.#options.refs.get(this.#refId);
     const ref = kept ?? (await this.#fetch(context));
