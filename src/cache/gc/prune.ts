@@ -62,11 +62,15 @@ async function removeUntil(
   { signal, onRecord }: PruneOptions,
   removed: DiskUsage[],
 ): Promise<void> {
-  const byId = new Map(candidates.map((record) => [record.id, record]));
+  const byId = new Map<string, DiskUsage>();
   const worth = ({ lastUsedAt, usageCount }: DiskUsage) => lastUsedAt + Math.min(usageCount, MAX_USES) * USE_WEIGHT_MS;
   // Leaves only: a parent becomes one when its last child goes.
   const leaves = new Heap<DiskUsage>((a, b) => worth(a) - worth(b));
-  for (const record of candidates) if (!refs.records.hasChildren(record.id)) leaves.push(record);
+  for (const record of candidates) {
+    if (isTurnSpent()) await nextTurn({ signal });
+    byId.set(record.id, record);
+    if (!refs.records.hasChildren(record.id)) leaves.push(record);
+  }
   let freed = 0;
   for (let record = leaves.pop(); record !== undefined && !isEnough(freed); record = leaves.pop()) {
     signal.throwIfAborted();

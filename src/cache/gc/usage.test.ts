@@ -1,7 +1,9 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { neverAborted } from '../../base/index.ts';
 import type { Refs } from '../refs/index.ts';
-import { diskUsage } from './usage.ts';
+import type { DiskUsage } from './disk-usage.ts';
+import { parseFilters } from './filter.ts';
+import { diskUsage, filterRecords } from './usage.ts';
 
 test('usage of many records is read in pages, each record once', async () => {
   const ids = Array.from({ length: 1234 }, (_, n) => `ref ${n}`).sort();
@@ -17,4 +19,35 @@ test('usage of many records is read in pages, each record once', async () => {
   const told = await diskUsage({ records } as unknown as Refs, { signal: neverAborted });
   expect(told.map(({ id }) => id)).toEqual(ids);
   expect(Math.max(...read)).toBeLessThanOrEqual(500);
+});
+
+test('many records are held against a filter a few at a time: others have their turns in between, and no thread is sent all at once', async () => {
+  const records = Array.from({ length: 450 }, (_, n) => ({ id: `ref ${n}`, description: 'x' }) as DiskUsage);
+  const sent: number[] = [];
+  const run = async (_: unknown, { records: page }: { records: readonly DiskUsage[] }) => {
+    sent.push(page.length);
+    return page.flatMap(({ id }, n) => (id.endsWith('7') ? [n] : []));
+  };
+  const refs = { records: { options: { pools: { short: { run } } } } } as unknown as Refs;
+  await new Promise(setImmediate); // the turn before went by another clock
+  let now = performance.now();
+  using _ = vi.spyOn(performance, 'now').mockImplementation(() => {
+    now += 10;
+    return now;
+  });
+  let turns = 0;
+  let over = false;
+  const next = () => {
+    turns++;
+    if (!over) setImmediate(next);
+  };
+  setImmediate(next);
+  const filter = parseFilters(['id=="ref 7"'], 'prune');
+  const found = await filterRecords(refs, records, filter, { signal: neverAborted });
+  over = true;
+  expect(found.map(({ id }) => id)).toEqual(['ref 7']);
+  expect(turns).toBeGreaterThan(400);
+  const matching = await filterRecords(refs, records, parseFilters(['id~=7$'], 'prune'), { signal: neverAborted });
+  expect(matching).toHaveLength(45);
+  expect(sent).toEqual([200, 200, 50]);
 });

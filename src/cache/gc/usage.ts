@@ -21,6 +21,7 @@ interface Row {
 
 const task = tasksOf<typeof import('./filter-task.ts')>(siblingModule(import.meta.url, './filter-task'));
 const FILTER_TIMEOUT_MS = 2_000;
+/** Records that are read, or copied into a worker, at once. */
 const PAGE = 200;
 
 /** All records, or those that match. Sizes not known yet are measured in workers and remembered. */
@@ -73,12 +74,26 @@ export async function filterRecords(
   filter: Filter,
   { signal }: AbortOptions,
 ): Promise<DiskUsage[]> {
-  if (!hasPattern(filter)) return records.filter((record) => matchesFilter(filter, record));
+  const matching: DiskUsage[] = [];
+  if (!hasPattern(filter)) {
+    for (const record of records) {
+      if (isTurnSpent()) await nextTurn({ signal });
+      if (matchesFilter(filter, record)) matching.push(record);
+    }
+    return matching;
+  }
   const timeout = AbortSignal.timeout(FILTER_TIMEOUT_MS);
   try {
     const { short } = refs.records.options.pools;
-    const indexes = await short.run(task('match'), { filter, records }, { signal: AbortSignal.any([signal, timeout]) });
-    return indexes.map((index) => records[index] as DiskUsage);
+    // To copy all of a hundred thousand at once takes long.
+    for (let at = 0; at < records.length; at += PAGE) {
+      if (isTurnSpent()) await nextTurn({ signal });
+      const page = records.slice(at, at + PAGE);
+      const options = { signal: AbortSignal.any([signal, timeout]) };
+      const indexes = await short.run(task('match'), { filter, records: page }, options);
+      matching.push(...indexes.map((index) => page[index] as DiskUsage));
+    }
+    return matching;
   } catch (error) {
     if (signal.aborted || !timeout.aborted) throw error;
     throw new CodedError('deadline_exceeded', 'a pattern of the filter takes too long', {

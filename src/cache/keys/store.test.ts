@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, expect, test, vi } from 'vitest';
 import { digestOf } from '../../base/index.ts';
 import { recordDigest, rootKey } from '../../solver/index.ts';
 import { MemoryKeyStore } from '../../solver/testing/memory-key-store.ts';
@@ -100,7 +100,63 @@ test('a result that ever new keys lead to keeps the newest of them', () => {
   expect(store.links('commit 1', link, ['main'])).toEqual([]);
   expect(db.get('SELECT count(*) AS n FROM cache_link')).toEqual({ n: 2000 });
   expect(db.get('SELECT count(*) AS n FROM cache_key')).toEqual({ n: 1002 });
+});
+
+const KEY_TABLES = ['cache_key', 'cache_link', 'cache_link_kind', 'cache_bare'];
+const rowsOf = (db: Database) =>
+  KEY_TABLES.reduce((sum, table) => sum + db.get<{ n: number }>(`SELECT count(*) AS n FROM ${table}`)!.n, 0);
+const link = (input: number) => ({ input, record: recordDigest(digestOf('step'), 0), selector: '' });
+
+/** Of many inputs, with many ways to each. */
+function enterWide(store: SqliteKeyStore, db: Database): void {
+  db.transaction(() => {
+    for (let n = 0; n < 1500; n++) {
+      store.addLink(`root ${n}`, link(0), `input ${n}`, 'main');
+      store.addLink(`input ${n}`, link(n), 'made', 'main');
+    }
+  });
+  store.addResult('made', 'result', 1, 'main');
+}
+
+test('what stood for a result alone goes with it, a little at a time: others have their turns in between', async () => {
+  const db = openDatabase();
+  const store = new SqliteKeyStore(db);
+  enterWide(store, db);
+  await new Promise(setImmediate); // the turn before went by another clock
+  let now = performance.now();
+  using _ = vi.spyOn(performance, 'now').mockImplementation(() => {
+    now += 10;
+    return now;
+  });
+  let before = rowsOf(db);
+  const largest = () => {
+    const after = rowsOf(db);
+    const gone = before - after;
+    before = after;
+    return gone;
+  };
   store.dropResult('result');
-  for (const table of ['cache_key', 'cache_link', 'cache_link_kind'])
-    expect(db.all(`SELECT * FROM ${table}`)).toEqual([]);
+  let most = largest();
+  expect(store.results('made', ['main'])).toEqual([]);
+  let turns = 0;
+  for (; before > 0; turns++) {
+    await new Promise(setImmediate);
+    most = Math.max(most, largest());
+  }
+  expect(turns).toBeGreaterThan(10);
+  expect(most).toBeLessThan(500);
+});
+
+test('what is still to go when the builder ends goes after its next start, but for what is used again', async () => {
+  const first = openDatabase('bare.db');
+  const store = new SqliteKeyStore(first);
+  enterWide(store, first);
+  store.dropResult('result');
+  store.addResult('root 7', 'other', 1, 'main');
+  expect(rowsOf(first)).toBeGreaterThan(1000);
+  await first.close();
+  const db = openDatabase('bare.db');
+  const again = new SqliteKeyStore(db);
+  while (rowsOf(db) > 1) await new Promise(setImmediate);
+  expect(again.results('root 7', ['main'])).toHaveLength(1);
 });

@@ -1,4 +1,4 @@
-import type { Digest } from '../../base/index.ts';
+import { type Digest, inTurn } from '../../base/index.ts';
 import { type CacheLink, type CacheRecord, isVolatile, type KeyStore, recordDigest } from '../../solver/index.ts';
 import type { Database, Migration } from '../metadata/index.ts';
 
@@ -27,6 +27,8 @@ const MIGRATIONS: readonly Migration[] = [
   DELETE FROM cache_key;
   `,
   nameKindsByRecord,
+  // Keys that may have nothing to be kept for, yet to be looked at.
+  'CREATE TABLE cache_bare (key INTEGER PRIMARY KEY)',
 ];
 
 /** A kind of link is named by the digest of the record that it leads to, as in what other builders write, and no more by op and output. */
@@ -46,6 +48,8 @@ function nameKindsByRecord(db: Database): void {
 
 /** Keys that lead to one key by one kind of link, in one scope. */
 const MAX_LINKS = 1000;
+/** Keys and links that one transaction takes away when results go: what else stood for them alone goes in later turns. */
+const MOST_DROPPED = 100;
 
 interface LinkRow {
   readonly source: string;
@@ -57,10 +61,12 @@ interface LinkRow {
 /** The key graph in the metadata database. */
 export class SqliteKeyStore implements KeyStore {
   readonly #db: Database;
+  #sweeping = false;
 
   constructor(db: Database) {
     this.#db = db;
     db.migrate('keys', MIGRATIONS);
+    if (db.get('SELECT 1 FROM cache_bare LIMIT 1') !== undefined) this.#sweepLater();
   }
 
   links(id: string, link: CacheLink, scopes: readonly string[]): readonly string[] {
@@ -165,28 +171,70 @@ export class SqliteKeyStore implements KeyStore {
     });
   }
 
-  /** Removes those of these keys that have no result and lead nowhere, and what led to them alone. */
+  /** Removes those of these keys that have no result and lead nowhere, and what led to them alone: so many now, the others later. */
   #dropBare(bare: number[]): void {
+    let left = MOST_DROPPED;
     for (let key = bare.pop(); key !== undefined; key = bare.pop()) {
+      left--;
       const used = this.#db.get(
         `SELECT 1 FROM cache_result WHERE key = ?1 UNION ALL SELECT 1 FROM cache_link WHERE source = ?1 LIMIT 1`,
         key,
       );
-      if (used !== undefined) continue;
-      const before = this.#db.all<{ source: number; kind: number }>(
-        'SELECT DISTINCT source, kind FROM cache_link WHERE target = ?',
-        key,
-      );
-      this.#db.run('DELETE FROM cache_link WHERE target = ?', key);
-      this.#db.run('DELETE FROM cache_key WHERE num = ?', key);
-      for (const { source, kind } of before) {
-        bare.push(source);
-        this.#db.run(
-          'DELETE FROM cache_link_kind WHERE num = ?1 AND NOT EXISTS (SELECT 1 FROM cache_link WHERE kind = ?1)',
-          kind,
-        );
+      if (used === undefined) {
+        const sources = this.#dropLinksTo(key, left + 1);
+        left -= sources.length;
+        bare.push(...sources);
+        if (left >= 0) this.#db.run('DELETE FROM cache_key WHERE num = ?', key);
+        else bare.push(key);
+      }
+      if (left <= 0 && bare.length > 0) {
+        for (const each of bare) this.#db.run('INSERT OR IGNORE INTO cache_bare VALUES (?)', each);
+        this.#sweepLater();
+        return;
       }
     }
+  }
+
+  /** Removes so many links to a key at most. @returns the key that each came from */
+  #dropLinksTo(key: number, most: number): readonly number[] {
+    const links = this.#db.all<{ source: number; kind: number; scope: string }>(
+      'SELECT source, kind, scope FROM cache_link WHERE target = ? LIMIT ?',
+      ...[key, most],
+    );
+    for (const { source, kind, scope } of links)
+      this.#db.run(
+        'DELETE FROM cache_link WHERE source = ? AND kind = ? AND target = ? AND scope = ?',
+        ...[source, kind, key, scope],
+      );
+    for (const kind of new Set(links.map((link) => link.kind)))
+      this.#db.run(
+        'DELETE FROM cache_link_kind WHERE num = ?1 AND NOT EXISTS (SELECT 1 FROM cache_link WHERE kind = ?1)',
+        kind,
+      );
+    return links.map(({ source }) => source);
+  }
+
+  #sweepLater(): void {
+    if (this.#sweeping) return;
+    this.#sweeping = true;
+    inTurn(() => {
+      this.#sweeping = false;
+      if (!this.#db.isOpen) return;
+      try {
+        this.#db.reserved(() => this.#sweep());
+      } catch {
+        // Nothing is wrong while they are there: the next loss of a result, or start, tries again.
+      }
+    });
+  }
+
+  #sweep(): void {
+    const bare = this.#db.all<{ key: number }>(
+      'DELETE FROM cache_bare WHERE key IN (SELECT key FROM cache_bare LIMIT ?) RETURNING key',
+      MOST_DROPPED,
+    );
+    this.#dropBare(bare.map(({ key }) => key));
+    if (bare.length === MOST_DROPPED) this.#sweepLater();
   }
 
   has(id: string, scopes: readonly string[]): boolean {

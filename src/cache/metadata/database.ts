@@ -114,6 +114,10 @@ export class Database implements AsyncDisposable {
     }
   }
 
+  get isOpen(): boolean {
+    return this.#db.isOpen;
+  }
+
   /** First row. SQL texts are constants of the program: each is prepared once and kept. */
   get<T>(sql: string, ...parameters: readonly Parameter[]): T | undefined {
     return this.#statement(sql).get(...parameters) as T | undefined;
