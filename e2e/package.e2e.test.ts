@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { runImage } from './support/image.ts';
@@ -6,8 +6,11 @@ import { root } from './support/paths.ts';
 import { must } from './support/run.ts';
 import { tempFolder } from './support/temp-folder.ts';
 
-/** The published package is built JavaScript: what a user installs builds an image. */
-test('npm pack, installed in an empty folder, builds an image', async () => {
+/** As a user's own project may check it, with the types of what it imports. */
+const STRICT = ['--noEmit', '--strict', '--target', 'esnext', '--module', 'nodenext', '--types', 'node', '--typeRoots'];
+
+/** The published package is bundled JavaScript: what a user installs builds an image, and is a library that makes graphs. */
+test('npm pack, installed in an empty folder, builds an image and makes graphs', async () => {
   using work = tempFolder('package');
   await must('npm', ['pack', '--silent', '--pack-destination', work.path], { cwd: root });
   const tarball = readdirSync(work.path).find((name) => name.endsWith('.tgz')) as string;
@@ -19,7 +22,39 @@ test('npm pack, installed in an empty folder, builds an image', async () => {
   });
   const packed = await must('tar', ['-tzf', path.join(work.path, tarball)]);
   expect(packed.stdout).not.toMatch(/\/src\/|\.test\.|\.made-from/);
-  expect(packed.stdout).toContain('package/dist/builder-api/wire/messages.js');
+  const modules = path.join(home, 'node_modules');
+  expect(readdirSync(modules).filter((name) => !/^\.|^node-linux-/.test(name))).toEqual([
+    '@koromix',
+    'koffi',
+    'slipway',
+  ]);
+  const licences = readFileSync(path.join(modules, 'slipway/dist/THIRD-PARTY'), 'utf8');
+  const { devDependencies } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as {
+    devDependencies: Record<string, string>;
+  };
+  for (const bundled of ['@grpc/grpc-js', '@kubernetes/client-node', 'long', 'zod'])
+    expect(licences).toContain(`\n${bundled} ${devDependencies[bundled] ?? ''}`);
+
+  writeFileSync(
+    path.join(home, 'graph.mts'),
+    `import { definitionToDot, image, marshalOutput, type State } from 'slipway/llb';
+const state: State = image('busybox').run({ args: ['true'] }).root;
+process.stdout.write(definitionToDot(marshalOutput(state.output)));
+`,
+  );
+  await must(
+    process.execPath,
+    [
+      path.join(root, 'node_modules/typescript/bin/tsc'),
+      ...STRICT,
+      path.join(root, 'node_modules/@types'),
+      'graph.mts',
+    ],
+    {
+      cwd: home,
+    },
+  );
+  expect((await must(process.execPath, ['graph.mts'], { cwd: home })).stdout).toContain('docker.io/library/busybox');
 
   const slipway = path.join(home, 'node_modules/.bin/slipway');
   const env = { SLIPWAY_ROOT: path.join(work.path, 'root') };
