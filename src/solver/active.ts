@@ -15,7 +15,7 @@ import type { ProgressMemory } from './event-buffer.ts';
 import { recordDigest } from './key.ts';
 import { Level } from './level.ts';
 import { Lookup } from './lookup.ts';
-import type { CacheMap, CacheScope, Op, Result, Vertex } from './ports.ts';
+import type { CacheMap, CacheScope, LossKind, Miss, Op, Result, Vertex } from './ports.ts';
 import { type BuildProgress, VertexHistory } from './progress.ts';
 
 /** A build as vertices know it. */
@@ -188,6 +188,12 @@ interface Failure {
   readonly at: number;
 }
 
+/** Who could not use a record, and what had become of it. */
+interface Refusal {
+  readonly builds: ReadonlySet<VertexBuild>;
+  readonly loss: LossKind | undefined;
+}
+
 const LEVELS = 4;
 /** The level that is asked for, and when: a number, since there are many. */
 type Ask = number;
@@ -234,8 +240,10 @@ export class EdgeState {
   /** Those who are yet to be told how far it has got. */
   untold: Iterator<Asker, undefined> | undefined;
   #failing: Iterator<readonly [Asker, Ask], undefined> | undefined;
-  /** Records that some builds could not use, with these builds, by cache. */
-  readonly #refused = new Map<string, Map<string, ReadonlySet<VertexBuild>>>();
+  /** Records that some builds could not use, by cache. */
+  readonly #refused = new Map<string, Map<string, Refusal>>();
+  /** Why it was run last, and what on. */
+  missed: { readonly why: Miss; readonly on: readonly Ground[] } | undefined;
   #record: Digest | undefined;
   readonly #asks = new Map<Asker, Ask>();
   readonly #count: [number, number, number, number] = [0, 0, 0, 0];
@@ -320,9 +328,19 @@ export class EdgeState {
   }
 
   /** These builds cannot use a record that others may. */
-  refuse({ cache, record }: Origin, builds: ReadonlySet<VertexBuild>): void {
-    const refused = this.#refused.get(cache) ?? new Map<string, ReadonlySet<VertexBuild>>();
-    this.#refused.set(cache, refused.set(record, new Set([...(refused.get(record) ?? []), ...builds])));
+  refuse({ cache, record }: Origin, builds: ReadonlySet<VertexBuild>, loss?: LossKind): void {
+    const refused = this.#refused.get(cache) ?? new Map<string, Refusal>();
+    const before = refused.get(record);
+    refused.set(record, { builds: new Set([...(before?.builds ?? []), ...builds]), loss: loss ?? before?.loss });
+    this.#refused.set(cache, refused);
+  }
+
+  /** A record that builds which are here could not have. */
+  get unreadable(): { readonly cache: string; readonly loss: LossKind } | undefined {
+    for (const [cache, refused] of this.#refused)
+      for (const { builds, loss } of refused.values())
+        if (loss !== undefined && !builds.isDisjointFrom(this.vertex.builds)) return { cache, loss };
+    return undefined;
   }
 
   /** Whether none of the builds that are here has found the record to be of no use to it. */
@@ -330,7 +348,7 @@ export class EdgeState {
     const refused = this.#refused.get(cache);
     if (refused === undefined) return true;
     if (cache !== '' && refused.size >= MAX_USELESS) return false;
-    return refused.get(record)?.isDisjointFrom(this.vertex.builds) ?? true;
+    return refused.get(record)?.builds.isDisjointFrom(this.vertex.builds) ?? true;
   }
 }
 

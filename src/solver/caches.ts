@@ -22,6 +22,8 @@ export class Import {
   readonly id: string;
   readonly keys: KeyReader;
   readonly maxKeys = MAX_KEYS;
+  /** How often it could not be read. */
+  failures = 0;
   readonly #cache: ImportedCache;
   readonly #observers: Observers;
 
@@ -72,6 +74,7 @@ export class Import {
   }
 
   #failed(error: unknown): void {
+    this.failures++;
     this.#observers.failed({ cache: this.id, error });
   }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { neverAborted } from '../base/index.ts';
-import { type ImportedCache, LostResultError, type SolverObserver } from './ports.ts';
+import { type ImportedCache, LostResultError, type Miss, type SolverObserver } from './ports.ts';
 import { constant, type IntegerOp, IntegerWorld, newJob, solveOnce, sum, vertex } from './testing/integer-world.ts';
 
 const signal = neverAborted;
@@ -233,12 +233,16 @@ describe('a cache that fails or lies costs time only', () => {
 });
 
 describe('observers', () => {
+  const told = (miss: Miss) => {
+    if (miss.kind === 'differs')
+      return `differs ${miss.inputs.map(({ input, content }) => `${input}${content ? ' by content' : ''}`).join(', ')}`;
+    return miss.kind === 'unreadable' ? `unreadable '${miss.cache}' ${miss.loss}` : miss.kind;
+  };
   const watch = () => {
     const events: string[] = [];
     const observer: SolverObserver<IntegerOp, number> = {
       keyed: ({ vertex: { name }, map }) => void events.push(`key of ${name} (${map.inputs.length})`),
-      missed: ({ vertex: { name }, miss }) =>
-        void events.push(`${name}: ${miss.kind}${'inputs' in miss ? ` ${JSON.stringify(miss.inputs)}` : ''}`),
+      missed: ({ vertex: { name }, miss }) => void events.push(`${name}: ${told(miss)}`),
       resulted: ({ vertex: { name }, found, result }) => void events.push(`${name} = ${result.value} (${found})`),
     };
     return { observer, events };
@@ -255,21 +259,67 @@ describe('observers', () => {
     };
     expect((await build(graph(5))).toSorted()).toEqual([
       'constant 1 = 1 (undefined)',
-      'constant 1: unknown',
+      'constant 1: new',
       'constant 5 = 5 (undefined)',
-      'constant 5: unknown',
+      'constant 5: new',
       'copy = 6 (undefined)',
-      'copy: inputs [{"input":0,"content":false},{"input":1,"content":true}]',
+      'copy: new',
       'key of constant 1 (0)',
       'key of constant 5 (0)',
       'key of copy (2)',
     ]);
     expect((await build(graph(5))).at(-1)).toBe('copy = 6 ()');
-    expect(await build(graph(6))).toContain('copy: inputs [{"input":1,"content":true}]');
+    expect(await build(graph(6))).toContain('copy: differs 1 by content');
     expect(await build(graph(6, { ignoreCache: true }))).toContain('copy: ignored');
     for (const id of [...world.stored.keys()]) if (world.stored.get(id) === 6) world.stored.delete(id);
-    expect(await build(graph(5))).toContain('copy: result');
+    expect(await build(graph(5))).toContain('copy: pruned');
     expect(await build(constant(1, 'random:1'))).toContain('random:1: unkeyed');
+  });
+
+  test('are told why nothing that was made before could be used', async () => {
+    const world = new IntegerWorld();
+    const tops = (a: number, b: number) => sum('top', [constant(a), constant(b)]);
+    const misses = async (target: ReturnType<typeof tops>, options: Parameters<typeof solveOnce>[2] = {}) => {
+      const { observer, events } = watch();
+      await solveOnce(world.solver([observer]), target, options);
+      return events.filter((event) => event.startsWith('top: ')).map((event) => event.slice('top: '.length));
+    };
+    expect(await misses(tops(1, 2))).toEqual(['new']);
+    expect(await misses(tops(1, 2))).toEqual([]);
+    expect(await misses(tops(1, 3))).toEqual(['differs 1']);
+    expect(await misses(tops(4, 5))).toEqual(['differs 0, 1']);
+    expect(await misses(tops(4, 3))).toEqual(['differs 0, 1']); // each was there, but not together
+    expect(await misses(tops(1, 2), { scope: 'other' })).toEqual(['outOfScope']);
+    expect(await misses(tops(1, 2), { scope: 'third', read: ['other'] })).toEqual([]);
+    // Of one that is pruned whole nothing is left but that; made again it is as any other.
+    const [record = ''] = [...world.stored].find(([, value]) => value === 9) ?? [];
+    world.prune(record);
+    expect(await misses(tops(4, 5))).toEqual(['pruned']);
+    expect(await misses(tops(4, 5))).toEqual([]);
+    // What stands on a step that ignores the cache stands on something new.
+    const anew = vertex({ cacheName: 'constant 4', compute: () => 4 }, [], { ignoreCache: true });
+    expect(await misses(sum('top', [anew, constant(5)]))).toEqual(['differs 0']);
+  });
+
+  test('are told of a cache that could not be read, and of a record that could not be had', async () => {
+    const elsewhere = await builtElsewhere(chain());
+    const world = new IntegerWorld();
+    const whole = world.importOf(elsewhere, 'cache');
+    const no = () => {
+      throw new Error('reset');
+    };
+    const misses = async (cache: ImportedCache<number>) => {
+      const { observer, events } = watch();
+      await solveOnce(world.solver([observer]), chain(), { caches: [cache], scope: cache.id });
+      return events.filter((event) => /^[abc]: /.test(event));
+    };
+    const links = { ...whole, id: 'links', keys: { ...whole.keys, links: no } };
+    expect(await misses(links)).toEqual(["a: unreadable 'links' undefined", 'b: new', 'c: new']);
+    const load = async () => {
+      throw new LostResultError('r', 'not for you', { kind: 'refused' });
+    };
+    const records = { ...whole, id: 'records', results: { ...whole.results, load } };
+    expect(await misses(records)).toEqual(['a', 'b', 'c'].map((name) => `${name}: unreadable 'records' refused`));
   });
 
   test('one that throws harms nothing', async () => {

@@ -1,5 +1,5 @@
 import type { Caches } from './caches.ts';
-import type { KeyStore, Miss } from './ports.ts';
+import type { KeyStore } from './ports.ts';
 import { Search, type SearchedEdge, type SearchedInput, type SearchedVertex } from './search.ts';
 
 interface LookedUpEdge extends SearchedEdge {
@@ -22,6 +22,8 @@ export class Lookup {
   readonly #edge: LookedUpEdge;
   readonly #store: KeyStore;
   readonly searches: readonly Search[];
+  /** Imported caches that could not be read when it was looked up. */
+  readonly unreadable = new Set<string>();
 
   constructor(edge: LookedUpEdge) {
     const { own, imports } = edge.vertex.caches;
@@ -41,25 +43,29 @@ export class Lookup {
   /** Looks up what inputs have newly come up with; true when the edge has new keys. */
   update(): boolean {
     let found = false;
-    for (const search of this.searches) found = search.update() || found;
+    for (const [place, search] of this.searches.entries()) found = this.reading(place, () => search.update()) || found;
     if (found) for (const key of this.own.candidates) this.#equate(key);
     return found;
   }
 
   /** Looks everything up again, since others may have stored more. */
   refresh(): void {
-    for (const search of this.searches) search.refresh();
+    for (const [place, search] of this.searches.entries()) this.reading(place, () => search.refresh());
+  }
+
+  /** Asks the cache at this place, and notes whether that fails. */
+  reading<T>(place: number, ask: () => T): T {
+    const cache = this.#edge.vertex.caches.imports[place - 1];
+    if (cache === undefined) return ask();
+    const before = cache.failures;
+    const answer = ask();
+    if (cache.failures > before) this.unreadable.add(cache.id);
+    return answer;
   }
 
   /** Nothing that can still come makes a match, in any cache. */
   hopeless(): boolean {
     return this.searches.every((search) => search.hopeless());
-  }
-
-  /** Why no cache has a result; of that which came nearest. */
-  get miss(): Miss {
-    const misses = this.searches.map((search) => search.miss);
-    return misses.find(({ kind }) => kind === 'result') ?? misses[0]!;
   }
 
   /**

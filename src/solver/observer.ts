@@ -8,11 +8,6 @@ export class Observers implements Required<SolverObserver> {
     this.#all = all;
   }
 
-  /** Whether it is worth finding out what {@link missed} tells. */
-  get explains(): boolean {
-    return this.#all.some((observer) => observer.missed !== undefined);
-  }
-
   keyed(event: Parameters<Required<SolverObserver>['keyed']>[0]): void {
     this.#tell((observer) => observer.keyed?.(event));
   }

@@ -1,4 +1,5 @@
 import type { BuildLimits, Digest, WorkOptions } from '../base/index.ts';
+import type { LossKind } from './lost-result.ts';
 
 export { findLostResult, type LossKind, LostResultError } from './lost-result.ts';
 
@@ -160,6 +161,10 @@ export interface KeyStore extends KeyReader {
   addResult(id: string, resultId: string, createdAt: number, scope: string): void;
   /** Forgets a result (gone, corrupt, released), whatever the scope, and every key that then leads nowhere. */
   dropResult(resultId: string): void;
+  /** What became of the record of a key that has none in these scopes: it was dropped, as far as that is remembered, or only another scope has one. */
+  absence(id: string, scopes: readonly string[]): 'dropped' | 'elsewhere' | undefined;
+  /** Whether anything in these scopes leads to a record of this digest. */
+  leadsTo(record: Digest, scopes: readonly string[]): boolean;
   /** Whether the given scopes know the key. */
   has(id: string, scopes: readonly string[]): boolean;
 }
@@ -216,21 +221,28 @@ export interface VertexOutput<O = unknown> {
   readonly jobs: readonly string[];
 }
 
-/** An input from none of whose keys the caches lead to the op. */
-interface MissedInput {
+/** An input that is not what it was when the op was run before. */
+export interface DifferingInput {
   readonly input: number;
-  /** Whether its content was asked for too. */
+  /** Whether that is told by its content, or else by its keys. */
   readonly content: boolean;
 }
 
 /**
- * Why an op is run. `ignored`: the cache was not to be used. `unkeyed`: its key means nothing to another build. `unknown`: a source that no cache knows.
- * `inputs`: the caches lead nowhere from these, so these or the op are new. `together`: from each input they lead somewhere, but not to the same. `result`:
- * the key is known, but none of its results can be used.
+ * Why an op is run, as far as the solver knows; what of a new op is new, its key's parts tell.
+ *
+ * - `ignored`: the cache was not to be used.
+ * - `unkeyed`: its key means nothing to another build.
+ * - `new`: an op, or a source, that these scopes have never seen.
+ * - `differs`: the op was run before, on inputs of which these were others; all of them where each was there, but not together.
+ * - `pruned`: there was such a record, and it was dropped.
+ * - `outOfScope`: there is such a record, in a scope that is not read. Not for those who build to know: it tells what others made.
+ * - `unreadable`: the cache of this id (empty for the builder's own) could not be read, or could not give a record that it has; with what became of that.
  */
 export type Miss =
-  | { readonly kind: 'ignored' | 'unkeyed' | 'unknown' | 'together' | 'result' }
-  | { readonly kind: 'inputs'; readonly inputs: readonly MissedInput[] };
+  | { readonly kind: 'ignored' | 'unkeyed' | 'new' | 'pruned' | 'outOfScope' }
+  | { readonly kind: 'differs'; readonly inputs: readonly DifferingInput[] }
+  | { readonly kind: 'unreadable'; readonly cache: string; readonly loss?: LossKind };
 
 /**
  * Is told what the solver comes to know, as it does: exports while a build runs, records and explanations are observers. Calls are synchronous and short;
@@ -239,7 +251,7 @@ export type Miss =
 export interface SolverObserver<O = unknown, T = unknown> {
   /** A cache map of a vertex is known: what goes into its keys. */
   keyed?(event: { readonly vertex: Vertex<O>; readonly scope: string; readonly map: CacheMap }): void;
-  /** The caches have nothing for an output: its op begins. */
+  /** The caches have nothing for an output: its op begins, or one that makes the same is joined. */
   missed?(event: VertexOutput<O> & { readonly miss: Miss }): void;
   /**
    * There is a result: found in the cache of that id (empty for the builder's own), or made. It is lent: clone it to keep it. `keys` are those of the own

@@ -66,7 +66,7 @@ export class Records {
     const origin: Origin = { cache: imported?.cache.id ?? '', record };
     const pass = (kind: LossKind) => {
       if (kind === 'gone' && imported === undefined) this.#own.keys.dropResult(record);
-      else edge.refuse(origin, builds());
+      else edge.refuse(origin, builds(), kind);
     };
     let result: Result | undefined;
     try {
@@ -108,16 +108,20 @@ export class Records {
 
 function findImported(edge: EdgeState, { imports }: Caches, searches: number): Found | undefined {
   for (let place = 1; place < searches; place++) {
-    const cache = imports[place - 1]!;
-    let best: Found | undefined;
-    for (const key of edge.lookup.searches[place]!.candidates) {
-      for (const { resultId: record, createdAt } of cache.keys.results(key, edge.vertex.scope.read)) {
-        if (best !== undefined && best.createdAt >= createdAt) continue;
-        if (!edge.usable({ cache: cache.id, record }) || !cache.exists(record)) continue;
-        best = { key, record, createdAt, imported: { cache, place } };
-      }
-    }
+    const best = edge.lookup.reading(place, () => newestIn(edge, imports[place - 1]!, place));
     if (best !== undefined) return best;
   }
   return undefined;
+}
+
+function newestIn(edge: EdgeState, cache: Import, place: number): Found | undefined {
+  let best: Found | undefined;
+  for (const key of edge.lookup.searches[place]!.candidates) {
+    for (const { resultId: record, createdAt } of cache.keys.results(key, edge.vertex.scope.read)) {
+      if (best !== undefined && best.createdAt >= createdAt) continue;
+      if (!edge.usable({ cache: cache.id, record }) || !cache.exists(record)) continue;
+      best = { key, record, createdAt, imported: { cache, place } };
+    }
+  }
+  return best;
 }

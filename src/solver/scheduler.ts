@@ -16,12 +16,12 @@ import { blame, endVertices, mayDependOnWhoAsks, mayLose } from './failure.ts';
 import { activeName, groundOf, joinKey, linkGround, stays, storedKeys } from './ground.ts';
 import { isVolatile } from './key.ts';
 import { Level } from './level.ts';
+import { missOf } from './miss.ts';
 import type { Observers } from './observer.ts';
 import {
   findLostResult,
   type KeyStore,
   type LostResultError,
-  type Miss,
   type OpContext,
   type Result,
   type ResultStore,
@@ -90,9 +90,9 @@ export class Scheduler {
       hit ||= held.hit;
       if (held.record !== undefined) {
         if (kind === 'gone') this.#keys.dropResult(held.record);
-        else edge.refuse({ cache: '', record: held.record }, builds);
+        else edge.refuse({ cache: '', record: held.record }, builds, kind);
       }
-      if (held.origin !== undefined) edge.refuse(held.origin, kind === 'gone' ? vertex.builds : builds);
+      if (held.origin !== undefined) edge.refuse(held.origin, kind === 'gone' ? vertex.builds : builds, kind);
       if (vertex.outputs[edge.index]?.result.id === held.result.id) this.#discardMade(edge);
       this.#release(edge);
       edge.level = Level.slow;
@@ -364,7 +364,8 @@ export class Scheduler {
     }
     const ground = groundOf(vertex);
     const key = joinKey(vertex, ground);
-    this.#explain(edge);
+    edge.missed = { why: missOf(this.#keys, edge, ground), on: ground };
+    this.#observers.missed({ ...output(edge), miss: edge.missed.why });
     this.#letGo(edge);
     const running = this.#executions.get(key);
     if (running !== undefined) {
@@ -420,12 +421,6 @@ export class Scheduler {
     );
     run.grounds.set(vertex, ground);
     this.#executions.set(key, run);
-  }
-
-  #explain(edge: EdgeState): void {
-    if (!this.#observers.explains) return;
-    const miss: Miss = edge.vertex.vertex.ignoreCache ? { kind: 'ignored' } : edge.lookup.miss;
-    this.#observers.missed({ ...output(edge), miss });
   }
 
   /** Persists what an execution made, where a later build could find it. */

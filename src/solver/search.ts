@@ -1,7 +1,7 @@
 import type { Digest } from '../base/index.ts';
 import { CONTENT_OUTPUT, isVolatile, rootKey } from './key.ts';
 import { Level } from './level.ts';
-import type { CacheMap, CacheScope, KeyReader, Miss } from './ports.ts';
+import type { CacheMap, CacheScope, KeyReader } from './ports.ts';
 
 /** What a search knows of the edge whose keys it looks for. */
 export interface SearchedEdge {
@@ -102,17 +102,10 @@ export class Search {
     this.#slots[i]!.get(id)?.push(target);
   }
 
-  /** Why nothing was found here, once all was looked up. */
-  get miss(): Miss {
-    const { vertex, record } = this.#edge;
-    if (this.#slots.length === 0) return { kind: this.#candidates.size > 0 ? 'unknown' : 'unkeyed' };
-    if (isVolatile(record)) return { kind: 'unkeyed' };
-    if (this.#candidates.size > 0) return { kind: 'result' };
-    const inputs = this.#slots.flatMap((slot, input) => {
-      if ([...slot.values()].some((targets) => targets.length > 0)) return [];
-      return [{ input, content: vertex.maps[0]?.inputs[input]?.contentDigest !== undefined }];
-    });
-    return inputs.length === 0 ? { kind: 'together' } : { kind: 'inputs', inputs };
+  /** Whether anything leads to a record of the op from input `i`. */
+  leadsOn(i: number): boolean {
+    for (const targets of this.#slots[i]!.values()) if (targets.length > 0) return true;
+    return false;
   }
 
   #updateRoot(): void {

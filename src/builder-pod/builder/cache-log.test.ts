@@ -32,12 +32,12 @@ test('a miss is told with the inputs and the parts of the step that differ, and 
         .run({ args: ['make'], customName: 'RUN make' } as never).root,
     );
     observer.keyed!({ vertex: output.vertex, scope: 'main', map });
-    observer.missed!({ ...output, miss: { kind: 'inputs', inputs: [{ input: 0, content: false }] } });
+    observer.missed!({ ...output, miss: { kind: 'differs', inputs: [{ input: 0, content: false }] } });
     return output.vertex;
   };
   const { digest, name } = build('first');
   build('second');
-  const told = { build: 'the build', step: name, why: 'inputs', inputs: ['local://ctx'] };
+  const told = { build: 'the build', step: name, why: 'differs', inputs: [{ step: 'local://ctx', content: false }] };
   expect(lines).toMatchObject([
     ['cache miss', { ...told, vertex: digest }],
     ['cache miss', { ...told, changed: ['Exec.meta.env'] }],

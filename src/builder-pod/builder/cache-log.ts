@@ -1,6 +1,6 @@
-import { type Logger, RecentMap } from '../../base/index.ts';
+import { type LogFields, type Logger, RecentMap } from '../../base/index.ts';
 import type { VertexOp } from '../../llb/index.ts';
-import type { CacheMap, SolverObserver } from '../../solver/index.ts';
+import type { CacheMap, Miss, SolverObserver, Vertex } from '../../solver/index.ts';
 
 /** Steps whose last key is remembered, to tell in what the next differs; and caches whose failures were told. */
 const MAX_STEPS = 1000;
@@ -37,10 +37,7 @@ export function cacheLog(log: Logger, { explain }: { readonly explain: boolean }
         build: jobs[0],
         vertex: vertex.digest,
         step: vertex.name,
-        why: miss.kind,
-        ...(miss.kind !== 'inputs'
-          ? {}
-          : { inputs: miss.inputs.map(({ input }) => vertex.inputs[input]!.vertex.name || input) }),
+        ...reasonOf(vertex, miss),
         ...(changed === undefined || changed.length === 0 ? {} : { changed }),
       });
     },
@@ -50,6 +47,17 @@ export function cacheLog(log: Logger, { explain }: { readonly explain: boolean }
       log.debug('cache hit', { build: jobs[0], vertex: vertex.digest, step: vertex.name, ...cache });
     },
   };
+}
+
+function reasonOf(vertex: Vertex, miss: Miss): LogFields {
+  const { kind } = miss;
+  if (kind === 'differs') {
+    return {
+      why: kind,
+      inputs: miss.inputs.map(({ input, content }) => ({ step: vertex.inputs[input]!.vertex.name, content })),
+    };
+  }
+  return kind === 'unreadable' ? { why: kind, cache: miss.cache, loss: miss.loss } : { why: kind };
 }
 
 /** Paths of the members in which two keys differ, down to those of the second level; values are the user's and stay out of the log. */

@@ -160,3 +160,28 @@ test('what is still to go when the builder ends goes after its next start, but f
   while (rowsOf(db) > 1) await new Promise(setImmediate);
   expect(again.results('root 7', ['main'])).toHaveLength(1);
 });
+
+test('keys of an earlier version that have lost their record have lost it, the others have not', async () => {
+  await earlier('lost.db', 2);
+  const before = openDatabase('lost.db');
+  before.run("INSERT INTO cache_key VALUES (3, 'lost')");
+  before.run("INSERT INTO cache_link VALUES (1, 7, 3, 'main')");
+  await before.close();
+  const store = new SqliteKeyStore(openDatabase('lost.db'));
+  expect(['lost', 'made', 'other'].map((id) => store.absence(id, ['main']))).toEqual(['dropped', undefined, undefined]);
+});
+
+test('so many dropped keys are remembered, and no more', () => {
+  const db = openDatabase();
+  const dropped = new SqliteKeyStore(db);
+  db.transaction(() => {
+    for (let n = 0; n < 20_002; n++) {
+      dropped.addResult(`key ${n}`, `result ${n}`, n, 'main');
+      dropped.dropResult(`result ${n}`);
+    }
+  });
+  expect(['key 0', 'key 1', 'key 2', 'key 20001'].map((id) => dropped.absence(id, ['main']))).toEqual([
+    ...[undefined, undefined, 'dropped', 'dropped'],
+  ]);
+  expect(db.get('SELECT count(*) AS n FROM cache_dropped')).toEqual({ n: 20_000 });
+});

@@ -1,6 +1,7 @@
 import { type Digest, inTurn } from '../../base/index.ts';
 import { type CacheLink, type CacheRecord, isVolatile, type KeyStore, recordDigest } from '../../solver/index.ts';
 import type { Database, Migration } from '../metadata/index.ts';
+import { DroppedKeys } from './dropped.ts';
 
 const MIGRATIONS: readonly Migration[] = [
   // Ids are numbered, so that a link costs two integers and not two digests.
@@ -29,6 +30,7 @@ const MIGRATIONS: readonly Migration[] = [
   nameKindsByRecord,
   // Keys that may have nothing to be kept for, yet to be looked at.
   'CREATE TABLE cache_bare (key INTEGER PRIMARY KEY)',
+  DroppedKeys.create,
 ];
 
 /** A kind of link is named by the digest of the record that it leads to, as in what other builders write, and no more by op and output. */
@@ -61,11 +63,13 @@ interface LinkRow {
 /** The key graph in the metadata database. */
 export class SqliteKeyStore implements KeyStore {
   readonly #db: Database;
+  readonly #dropped: DroppedKeys;
   #sweeping = false;
 
   constructor(db: Database) {
     this.#db = db;
     db.migrate('keys', MIGRATIONS);
+    this.#dropped = new DroppedKeys(db);
     if (db.get('SELECT 1 FROM cache_bare LIMIT 1') !== undefined) this.#sweepLater();
   }
 
@@ -162,13 +166,37 @@ export class SqliteKeyStore implements KeyStore {
 
   dropResult(resultId: string): void {
     this.#db.reserved(() => {
-      const bare = this.#db
-        .all<{ key: number }>('SELECT DISTINCT key FROM cache_result WHERE result = ?', resultId)
-        .map((row) => row.key);
-      if (bare.length === 0) return;
+      const records = this.#db.all<{ key: number; id: string; scope: string }>(
+        'SELECT r.key, k.id, r.scope FROM cache_result r JOIN cache_key k ON k.num = r.key WHERE r.result = ?',
+        resultId,
+      );
+      if (records.length === 0) return;
       this.#db.run('DELETE FROM cache_result WHERE result = ?', resultId);
-      this.#dropBare(bare);
+      for (const { id, scope } of records) this.#dropped.add(id, scope);
+      this.#dropBare([...new Set(records.map(({ key }) => key))]);
     });
+  }
+
+  absence(id: string, scopes: readonly string[]): 'dropped' | 'elsewhere' | undefined {
+    const found = this.#db.get<{ own: number }>(
+      `SELECT max(r.scope IN (SELECT value FROM json_each(?2))) AS own FROM cache_key k JOIN cache_result r ON r.key = k.num
+       WHERE k.id = ?1 GROUP BY k.num`,
+      id,
+      JSON.stringify(scopes),
+    );
+    if (found?.own === 1) return undefined;
+    if (scopes.some((scope) => this.#dropped.has(id, scope))) return 'dropped';
+    return found === undefined ? undefined : 'elsewhere';
+  }
+
+  leadsTo(record: Digest, scopes: readonly string[]): boolean {
+    const found = this.#db.get(
+      `SELECT 1 FROM cache_link_kind k JOIN cache_link l ON l.kind = k.num
+       WHERE k.record = ? AND l.scope IN (SELECT value FROM json_each(?)) LIMIT 1`,
+      record,
+      JSON.stringify(scopes),
+    );
+    return found !== undefined;
   }
 
   /** Removes those of these keys that have no result and lead nowhere, and what led to them alone: so many now, the others later. */

@@ -48,6 +48,25 @@ export function keyStoreSuite(name: string, open: () => KeyStore): void {
       expect(store.results('b', [])).toEqual([]);
     });
 
+    test('tells what became of a record, and whether an op was ever run', () => {
+      const store = open();
+      const { record } = link('x');
+      expect([store.absence('b', ['one']), store.leadsTo(record, ['one'])]).toEqual([undefined, false]);
+      store.addLink('a', link('x'), 'b', 'one');
+      store.addResult('b', 'r', 1, 'one');
+      expect(['one', 'two'].map((scope) => store.absence('b', [scope]))).toEqual([undefined, 'elsewhere']);
+      expect(['one', 'two'].map((scope) => store.leadsTo(record, [scope]))).toEqual([true, false]);
+      store.dropResult('r');
+      expect(store.has('b', ['one'])).toBe(false);
+      expect(['one', 'two'].map((scope) => store.absence('b', [scope]))).toEqual(['dropped', undefined]);
+      store.addResult('b', 'again', 2, 'one');
+      expect(['one', 'two'].map((scope) => store.absence('b', [scope]))).toEqual([undefined, 'elsewhere']);
+      store.dropResult('again');
+      store.addResult('b', 'theirs', 3, 'two');
+      expect(store.absence('b', ['one'])).toBe('dropped');
+      expect(store.absence('b', ['one', 'two'])).toBe(undefined);
+    });
+
     test('tells no scope what another knows', () => {
       const store = open();
       const honest = rootKey(digestOf('content of one'), -1);

@@ -1,3 +1,4 @@
+import type { Digest } from '../../base/index.ts';
 import { isVolatile } from '../key.ts';
 import type { CacheLink, CacheRecord, KeyStore } from '../ports.ts';
 
@@ -13,6 +14,8 @@ export class MemoryKeyStore implements KeyStore {
   readonly #back = new Map<string, Map<string, { readonly from: string; readonly link: CacheLink }>>();
   readonly #results = new Map<string, Map<string, { createdAt: number; readonly scopes: Set<string> }>>();
   readonly #keysOf = new Map<string, Set<string>>();
+  /** Scopes whose record of a key was dropped. */
+  readonly #dropped = new Map<string, Set<string>>();
 
   links(id: string, link: CacheLink, scopes: readonly string[]): readonly string[] {
     const found = this.#links.get(id)?.get(linkName(link))?.scopes;
@@ -56,6 +59,8 @@ export class MemoryKeyStore implements KeyStore {
     this.#keysOf.delete(resultId);
     for (const id of bare) {
       const records = this.#results.get(id);
+      const dropped = getOrAdd(this.#dropped, id, () => new Set<string>());
+      for (const scope of records?.get(resultId)?.scopes ?? []) dropped.add(scope);
       records?.delete(resultId);
       if (records?.size === 0) this.#results.delete(id);
     }
@@ -71,6 +76,20 @@ export class MemoryKeyStore implements KeyStore {
       }
       this.#back.delete(id);
     }
+  }
+
+  absence(id: string, scopes: readonly string[]): 'dropped' | 'elsewhere' | undefined {
+    if (this.results(id, scopes).length > 0) return undefined;
+    if (scopes.some((scope) => this.#dropped.get(id)?.has(scope))) return 'dropped';
+    return this.#results.has(id) ? 'elsewhere' : undefined;
+  }
+
+  leadsTo(record: Digest, scopes: readonly string[]): boolean {
+    for (const byLink of this.#links.values())
+      for (const { link, scopes: targets } of byLink.values())
+        if (link.record === record)
+          for (const tags of targets.values()) if (scopes.some((scope) => tags.has(scope))) return true;
+    return false;
   }
 
   has(id: string, scopes: readonly string[]): boolean {

@@ -1,0 +1,30 @@
+import type { EdgeState, Ground } from './active.ts';
+import { stays, storedKeys } from './ground.ts';
+import { isVolatile } from './key.ts';
+import type { DifferingInput, KeyStore, Miss } from './ports.ts';
+
+/** Why an edge is run on this ground: all caches have been asked, and nothing that they have can be used. */
+export function missOf(store: KeyStore, edge: EdgeState, ground: readonly Ground[]): Miss {
+  const { vertex, lookup } = edge;
+  const { read } = vertex.scope;
+  if (vertex.vertex.ignoreCache) return { kind: 'ignored' };
+  if (!stays(vertex, ground)) return { kind: 'unkeyed' };
+  const differing = (inputs: readonly number[]): Miss => ({
+    kind: 'differs',
+    inputs: inputs.map((input): DifferingInput => ({ input, content: ground[input]!.content !== undefined })),
+  });
+  // What ignored the cache, or stands on what did, is nothing that was there before, whatever its keys are.
+  const anew = ground.flatMap(({ content, name }, i) => (content === undefined && isVolatile(name) ? [i] : []));
+  if (anew.length > 0) return differing(anew);
+  const [cache] = lookup.unreadable;
+  const unreadable = edge.unreadable ?? (cache === undefined ? undefined : { cache });
+  if (unreadable !== undefined) return { kind: 'unreadable', ...unreadable };
+  const absences = storedKeys(store, vertex, edge.index, ground).map((key) => store.absence(key, read));
+  if (absences.includes('dropped')) return { kind: 'pruned' };
+  if (absences.includes('elsewhere')) return { kind: 'outOfScope' };
+  if (ground.length > 0 && store.leadsTo(edge.record, read)) {
+    const fresh = [...ground.keys()].filter((i) => !lookup.own.leadsOn(i));
+    return differing(fresh.length > 0 ? fresh : [...ground.keys()]);
+  }
+  return { kind: 'new' };
+}
