@@ -154,6 +154,12 @@ const FAILURES = {
   },
   FRONTEND_IS_BUILT_IN: { code: 'already_exists', text: 'The frontend image stands for the built-in frontend.' },
   FRONTEND_NOT_FOUND: { code: 'not_found', text: 'There is no frontend of this name.' },
+  FRONTEND_SPENT: {
+    code: 'resource_exhausted',
+    fault: 'user',
+    hint: 'split the file, or build fewer platforms at once; a substitution or pattern in it may take very long',
+    text: 'The frontend computed for longer than one run may.',
+  },
   FRONTEND_STUCK: {
     code: 'deadline_exceeded',
     fault: 'user',
@@ -396,6 +402,7 @@ const FAILURES = {
   SYS_THREAD_ENDED: { code: 'internal', text: 'A thread of the builder ended under its work.' },
   SYS_THREAD_HELD: { code: 'unavailable', text: 'A thread of the builder gave no answer.' },
   SYS_THREAD_MEMORY: { code: 'resource_exhausted', text: 'A thread of the builder ran out of its memory.' },
+  SYS_THREAD_SPENT: { code: 'resource_exhausted', text: 'What shares a thread of the builder used up its CPU time.' },
   SYS_UNKILLABLE: {
     code: 'deadline_exceeded',
     hint: 'they wait in the kernel, e.g. on a dead network file system',

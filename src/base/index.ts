@@ -7,7 +7,7 @@ export * from './descriptor.ts';
 export * from './digest.ts';
 export * from './errors.ts';
 export * from './failures.ts';
-export { FairQueue, type WorkOwner } from './fair-queue.ts';
+export { FairQueue, HOUSE, type WorkOwner } from './fair-queue.ts';
 export { hasGlob, matchGlob } from './glob.ts';
 export * from './go-duration.ts';
 export * from './go-json.ts';

@@ -186,7 +186,8 @@ export class Build {
       name === 'gateway.v0' && options.get('source') === 'dockerfile.v0' && !options.has('context:dockerfile.v0');
     const frontend = builtIn ? 'dockerfile.v0' : name;
     try {
-      return await this.#services.frontends.run(frontend, { options, inputs }, this.bridge(inputs), this.#bound(call));
+      const request = { options, inputs, owner: this.job.owner };
+      return await this.#services.frontends.run(frontend, request, this.bridge(inputs), this.#bound(call));
     } catch (error) {
       throw fromFrontend(this.explain(error), frontend, options.get('source') ?? '');
     }

@@ -1,4 +1,4 @@
-import { CodedError } from '../../base/index.ts';
+import { CodedError, type WorkOwner } from '../../base/index.ts';
 import type { Definition } from '../../llb/index.ts';
 import type { BridgeCall, BridgeResult, FrontendBridge } from './bridge.ts';
 
@@ -10,6 +10,8 @@ export interface Frontend {
 }
 
 export interface FrontendRequest {
+  /** For whom it runs: tenants take turns. */
+  readonly owner?: WorkOwner;
   readonly options: ReadonlyMap<string, string>;
   readonly inputs: ReadonlyMap<string, Definition>;
 }

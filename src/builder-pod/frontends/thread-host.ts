@@ -2,6 +2,7 @@ import { CodedError, type Logger, Semaphore, toCodedError } from '../../base/ind
 import { type Lane, type LaneEnd, SharedThreads } from '../../sys/index.ts';
 import type { BridgeCall, BridgeRef, BridgeResult, BridgeWarning, FrontendBridge } from './bridge.ts';
 import type { FrontendRequest } from './frontend.ts';
+import { RUN_LIMITS } from './run-limits.ts';
 import type { FromFrontend, ThreadData, ToFrontend } from './thread-messages.ts';
 
 export interface ThreadFrontendOptions {
@@ -13,20 +14,12 @@ export interface ThreadFrontendOptions {
   readonly heapMib?: number;
   /** How long a run may compute without asking anything, in milliseconds. */
   readonly silenceMs?: number;
-  /** How long a run may hold up others before they are run elsewhere, in milliseconds. */
+  /** CPU time that a run may take of its thread before the others there are run elsewhere, in milliseconds. */
   readonly heldMs?: number;
+  /** CPU time that a run may take in all, in milliseconds. */
+  readonly cpuMs?: number;
   readonly log?: Logger;
 }
-
-const DEFAULT_HEAP_MIB = 256;
-const DEFAULT_SILENCE_MS = 120_000;
-const DEFAULT_HELD_MS = 5000;
-/** Calls in flight at once; more mean a frontend gone wrong. */
-const MAX_CALLS = 10_000;
-/** Threads that ended under a run before it gets one for itself. */
-const MAX_CRASHES = 2;
-/** Runs at once that have a thread for themselves. */
-const MAX_ALONE = 2;
 
 type Lost = Extract<LaneEnd, { kind: 'lost' }>;
 
@@ -38,13 +31,14 @@ type Lost = Extract<LaneEnd, { kind: 'lost' }>;
 export class FrontendThreads implements AsyncDisposable {
   readonly #options: ThreadFrontendOptions;
   readonly #threads: SharedThreads<ToFrontend, FromFrontend>;
-  readonly #alone = new Semaphore(MAX_ALONE);
+  readonly #alone = new Semaphore(RUN_LIMITS.alone);
 
   constructor(options: ThreadFrontendOptions) {
     this.#options = options;
-    const { module, name, threads, heapMib = DEFAULT_HEAP_MIB, heldMs = DEFAULT_HELD_MS } = options;
+    const { module, name, threads } = options;
+    const { heapMib, heldMs, cpuMs } = { ...RUN_LIMITS, ...options };
     this.#threads = new SharedThreads({
-      ...{ module, name, threads, heldMs, whenHeld: 'leave' },
+      ...{ module, name, threads, heldMs, cpuMs, whenHeld: 'leave' },
       resourceLimits: { maxOldGenerationSizeMb: heapMib, maxYoungGenerationSizeMb: 32 },
     });
   }
@@ -68,17 +62,17 @@ export class FrontendThreads implements AsyncDisposable {
       llbCaps: bridge.llbCaps,
     };
     const warnings = new Warnings(bridge);
-    for (let crashes = 0; ; ) {
+    for (let crashes = 0, losses = 0; ; losses++) {
       call.signal.throwIfAborted();
-      const alone = crashes >= MAX_CRASHES;
+      const alone = crashes >= RUN_LIMITS.crashes;
       using _place = alone ? await this.#alone.acquire(call) : undefined;
-      using lane = this.#threads.open({ alone });
+      using lane = this.#threads.open({ owner: request.owner, alone, losses });
       lane.post({ kind: 'begin', data });
       const outcome = await new BridgeServer(lane, bridge, warnings, this.#options, call.signal).result();
       if (!('kind' in outcome)) return outcome;
       if (alone || outcome.error.code === 'cancelled') throw outcome.error;
       this.#options.log?.warn('a frontend lost its thread and is run again', { err: outcome.error });
-      if (outcome.suspect) crashes = MAX_CRASHES;
+      if (outcome.suspect) crashes = RUN_LIMITS.crashes;
       else if (outcome.error.reason !== 'SYS_THREAD_HELD') crashes++;
       warnings.again();
     }
@@ -145,7 +139,7 @@ class BridgeServer {
     this.#lane.onMessage((message) => this.#receive(message));
     void this.#lane.ended.then((end) => {
       if (end.kind === 'lost') this.#outcome.resolve(end);
-      else if (end.kind === 'failed') this.#outcome.reject(end.error);
+      else if (end.kind === 'failed') this.#outcome.reject(this.#failure(end.error));
       else
         this.#outcome.reject(new CodedError('internal', `the frontend ${this.#options.name} ended without a result`));
     });
@@ -175,7 +169,7 @@ class BridgeServer {
         this.#calls.get(message.id)?.abort(new CodedError('cancelled', 'context canceled'));
         return;
       case 'call':
-        if (this.#calls.size >= MAX_CALLS)
+        if (this.#calls.size >= RUN_LIMITS.calls)
           this.#outcome.reject(new CodedError('resource_exhausted', 'the frontend asks too much at once'));
         else void this.#serve(message);
     }
@@ -205,13 +199,24 @@ class BridgeServer {
     if (this.#calls.size === 0) this.#watch();
   }
 
+  #failure(error: Error): Error {
+    if (!(error instanceof CodedError) || error.reason !== 'SYS_THREAD_SPENT') return error;
+    return CodedError.of('FRONTEND_SPENT', `the frontend ${this.#options.name} ${error.message}`);
+  }
+
   #watch(): void {
     clearTimeout(this.#silence);
-    const silence = this.#options.silenceMs ?? DEFAULT_SILENCE_MS;
+    const silence = this.#options.silenceMs ?? RUN_LIMITS.silenceMs;
     this.#silence = setTimeout(() => {
-      this.#outcome.reject(
-        CodedError.of('FRONTEND_STUCK', `the frontend ${this.#options.name} made no progress for ${silence / 1000} s`),
-      );
+      // One that computes has its CPU time, however long it waits for a CPU.
+      if (this.#lane.computes) this.#watch();
+      else
+        this.#outcome.reject(
+          CodedError.of(
+            'FRONTEND_STUCK',
+            `the frontend ${this.#options.name} made no progress for ${silence / 1000} s`,
+          ),
+        );
     }, silence);
     this.#silence.unref();
   }

@@ -1,20 +1,32 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { readlinkSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
-import { cancelledError } from '../../base/index.ts';
-import { toPlainError } from './error-transfer.ts';
+import { cancelledError, FairQueue, type WorkOwner } from '../../base/index.ts';
+import { type PlainError, toPlainError } from './error-transfer.ts';
 import { IdleMemory } from './idle-memory.ts';
-import type { FromSharedThread, LanePort, SharedThreadData, ToSharedThread } from './shared-threads.ts';
+import {
+  type FromSharedThread,
+  type SharedThreadData,
+  spentError,
+  ThreadState,
+  type ToSharedThread,
+} from './shared-thread-messages.ts';
+import type { LanePort } from './shared-threads.ts';
 
 /** What runs in a shared thread: loads its module and calls `serve(port)` for each lane. What a lane throws, now or later, ends the lane; what belongs to none ends the thread. */
 if (parentPort === null) throw new Error('this module runs in a worker thread only');
 const port = parentPort;
-const { module, preload, warm, atWork: shared } = workerData as SharedThreadData;
-const atWork = new Int32Array(shared);
+const { module, preload, warm, cpuMs, state: memoryOfState } = workerData as SharedThreadData;
+const state = new ThreadState(memoryOfState);
+state.thread = Number(readlinkSync('/proc/thread-self').split('/').at(-1));
 
 interface InnerLane {
+  readonly owner: WorkOwner;
   readonly controller: AbortController;
   handler: ((message: unknown) => void) | undefined;
   readonly early: unknown[];
+  /** Milliseconds of CPU time of its turns that are over. */
+  spent: number;
 }
 
 type Serve = (port: LanePort) => unknown;
@@ -35,7 +47,7 @@ function crash(error: unknown): never {
 function uncaught(error: unknown): void {
   const id = current.getStore();
   if (id === undefined) crash(error);
-  else end(id, error);
+  else fail(id, error);
 }
 
 process.on('uncaughtException', uncaught);
@@ -46,19 +58,18 @@ function forget(id: number): void {
   if (lanes.size === 0) memory.idle();
 }
 
-/** `failure` of a lane that has none is undefined. One that has ended already has no more to say. */
-function end(id: number, failure: unknown): void {
+/** One that has ended already has no more to say. */
+function end(id: number, error?: PlainError): void {
   const lane = lanes.get(id);
   if (lane === undefined) return;
   forget(id);
-  send({ t: 'ended', lane: id, error: failure === undefined ? undefined : toPlainError(failure) });
+  send({ t: 'ended', lane: id, error });
   lane.controller.abort(cancelledError());
 }
 
-async function open(id: number, serve: Serve): Promise<void> {
-  const lane: InnerLane = { controller: new AbortController(), handler: undefined, early: [] };
-  lanes.set(id, lane);
-  memory.busy();
+const fail = (id: number, error: unknown) => end(id, toPlainError(error));
+
+async function open(id: number, lane: InnerLane, serve: Serve): Promise<void> {
   try {
     await serve({
       post: (message, transfer) => {
@@ -70,9 +81,9 @@ async function open(id: number, serve: Serve): Promise<void> {
       },
       closed: lane.controller.signal,
     });
-    end(id, undefined);
+    end(id);
   } catch (error) {
-    end(id, error);
+    fail(id, error);
   }
 }
 
@@ -82,33 +93,85 @@ function deliver(lane: InnerLane, id: number, message: unknown): void {
     try {
       lane.handler(message);
     } catch (error) {
-      end(id, error);
+      fail(id, error);
     }
+}
+
+const cpu = (): number => {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
+};
+let turnBegan = cpu();
+
+/** Whatever was computed since the last turn began was for its lane: what comes of a message comes before the next one is delivered. */
+function beginTurn(id: number): void {
+  if (cpuMs !== undefined) {
+    const now = cpu();
+    const last = lanes.get(state.lane);
+    if (last !== undefined) last.spent += now - turnBegan;
+    turnBegan = now;
+    if (last !== undefined && last.spent > cpuMs) fail(state.lane, spentError(cpuMs));
+  }
+  state.turn(id, lanes.get(id)?.spent ?? 0);
+}
+
+/** What was said to lanes: tenants take turns, and the lanes of each. */
+const turns = new FairQueue<() => void>();
+let turning = false;
+
+function enqueue(lane: InnerLane, id: number, turn: () => void): void {
+  turns.push({ tenant: lane.owner.tenant, build: `${id}` }, () => {
+    beginTurn(id);
+    // It may have ended while it waited.
+    if (lanes.get(id) === lane) current.run(id, turn);
+  });
+  if (turning) return;
+  turning = true;
+  setImmediate(nextTurn);
+}
+
+/** One at a time, for all that comes of one is done when the next begins. */
+function nextTurn(): void {
+  const turn = turns.shift();
+  turning = turns.size > 0;
+  if (turning) setImmediate(nextTurn);
+  turn?.();
+}
+
+function receive(message: ToSharedThread, serve: Serve): void {
+  if (message.t === 'ping') {
+    state.answer();
+    return;
+  }
+  const { lane: id } = message;
+  if (message.t === 'open') {
+    const opened: InnerLane = {
+      owner: message.owner,
+      controller: new AbortController(),
+      handler: undefined,
+      early: [],
+      spent: 0,
+    };
+    lanes.set(id, opened);
+    memory.busy();
+    enqueue(opened, id, () => void open(id, opened, serve));
+    return;
+  }
+  const lane = lanes.get(id);
+  if (lane === undefined) return;
+  if (message.t === 'message') enqueue(lane, id, () => deliver(lane, id, message.message));
+  else {
+    beginTurn(id);
+    forget(id);
+    current.run(id, () => lane.controller.abort(cancelledError()));
+  }
 }
 
 try {
   const loaded = (await import(module)) as { serve?: Serve; warm?: () => Promise<void> };
   const { serve } = loaded;
   if (typeof serve !== 'function') throw new Error(`${module} exports no function serve`);
-  port.on('message', (message: ToSharedThread) => {
-    if (message.t === 'ping') {
-      send({ t: 'pong' });
-      return;
-    }
-    const { lane: id } = message;
-    Atomics.store(atWork, 0, id);
-    if (message.t === 'open') {
-      void current.run(id, open, id, serve);
-      return;
-    }
-    const lane = lanes.get(id);
-    if (lane === undefined) return;
-    if (message.t === 'message') current.run(id, deliver, lane, id, message.message);
-    else {
-      forget(id);
-      lane.controller.abort(cancelledError());
-    }
-  });
+  port.on('message', (message: ToSharedThread) => receive(message, serve));
   send({ t: 'ready' });
   // What cannot be loaded fails where it is used.
   for (const url of preload) void import(url).catch(() => {});

@@ -8,12 +8,22 @@ import type { FromFrontend, ToFrontend } from '../thread-messages.ts';
 export async function serve(port: LanePort<ToFrontend, FromFrontend>): Promise<void> {
   const bridge = new BridgeClient(port);
   const { options } = await bridge.begun;
+  if (options.get('do') === 'turns') await turns(bridge, port.closed);
   const act = ACTS[options.get('do') ?? ''];
   if (act === undefined) return;
   bridge.warn({ vertex: 'sha256:0', level: 1, message: 'wild', detail: [], url: '', ranges: [] });
   await act();
   await bridge.call('solve', [{}], { signal: port.closed });
   bridge.done({ metadata: new Map([['thread', new TextEncoder().encode(String(threadId))]]) });
+}
+
+/** Asks and computes a little, without end. */
+async function turns(bridge: BridgeClient, signal: AbortSignal): Promise<never> {
+  for (;;) {
+    const until = performance.now() + 10;
+    while (performance.now() < until);
+    await bridge.call('solve', [{}], { signal });
+  }
 }
 
 const ACTS: Readonly<Record<string, () => unknown>> = {
