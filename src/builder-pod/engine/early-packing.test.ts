@@ -130,7 +130,7 @@ describe('packing ahead', () => {
     const threads = new Threads();
     const early = new EarlyPacking({ bulk: threads.pool, quietMs: 0 });
     const ahead = early.expect({
-      ...{ job: 'job', edges: [upper], compressions, sessions: () => [], signal: neverAborted },
+      ...{ job: 'job', edges: [upper], compressions, sessions: () => [], limits: () => ({}), signal: neverAborted },
     });
     const resulted = (edge: Edge<VertexOp>, packed: Packed, job = 'job') =>
       early.observer.resulted?.({

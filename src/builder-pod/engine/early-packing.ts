@@ -1,4 +1,11 @@
-import { type AbortOptions, cancelledError, type Places, Semaphore, type WorkOwner } from '../../base/index.ts';
+import {
+  type AbortOptions,
+  type BuildLimits,
+  cancelledError,
+  type Places,
+  Semaphore,
+  type WorkOwner,
+} from '../../base/index.ts';
 import type { Compression, ImmutableRef } from '../../cache/ports.ts';
 import type { VertexOp } from '../../llb/index.ts';
 import type { Edge, Result, SolverObserver } from '../../solver/index.ts';
@@ -16,6 +23,7 @@ interface ExpectedExport extends AbortOptions {
   readonly compressions: readonly Compression[];
   readonly sessions: () => readonly string[];
   readonly owner?: WorkOwner;
+  readonly limits: () => BuildLimits;
 }
 
 /** What is packed for one build. Disposing ends it. */
@@ -72,7 +80,7 @@ export class EarlyPacking {
   async #pack(
     { result: { value: ref } }: Waiting,
     compressions: readonly Compression[],
-    { signal, ...access }: AbortOptions & Pick<ExpectedExport, 'sessions' | 'owner'>,
+    { signal, ...access }: AbortOptions & Pick<ExpectedExport, 'sessions' | 'owner' | 'limits'>,
   ): Promise<boolean> {
     using _turn = await this.#turn.acquire({ signal });
     await this.#bulk.idle({ signal });

@@ -212,7 +212,7 @@ export class Engine implements AsyncDisposable {
       const exportSignal = AbortSignal.any([buildSignal, failed.signal]);
       const compressions = exporters.flatMap(({ compression }) => compression ?? []);
       await using packing = this.#packing.expect({
-        ...{ job: ref, edges, compressions, sessions, owner: job.owner, signal: buildSignal },
+        ...{ job: ref, edges, compressions, sessions, owner: job.owner, limits: () => limits, signal: buildSignal },
       });
       await job.use(
         edges,

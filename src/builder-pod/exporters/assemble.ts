@@ -22,15 +22,17 @@ import type { ExportInputs, PlatformInput } from './inputs.ts';
 import type { ExportAttestation, ExportContext, ExporterDeps } from './ports.ts';
 import { withRow } from './progress.ts';
 
+type Access = Pick<ExportContext, 'signal' | 'owner' | 'sessions' | 'limits'>;
+
 /** A layer blob and how to get at it. */
 interface LayerSource {
   /** As the manifest names it. */
   readonly descriptor: Descriptor;
   /** Repositories by registry host that may hold it already. */
   readonly sources: Readonly<Record<string, readonly string[]>>;
-  open(context: Pick<ExportContext, 'signal' | 'owner' | 'sessions'>): Promise<ReadableStream<Uint8Array>>;
+  open(context: Access): Promise<ReadableStream<Uint8Array>>;
   /** Whether what is here of it is what the digest says. @throws LostResultError when not, so that it is made anew */
-  check(context: Pick<ExportContext, 'signal' | 'owner' | 'sessions'>): Promise<void>;
+  check(context: Access): Promise<void>;
   /** A place has it now. */
   givenTo(place: BlobPlace): void;
 }
@@ -150,9 +152,9 @@ function makeIndex(all: readonly ExportAttestation[], { attestations }: Assemble
 async function layersOf(
   { ref }: PlatformInput,
   { compression }: AssembleOptions,
-  { signal, owner, sessions }: ExportContext,
+  { signal, owner, sessions, limits }: ExportContext,
 ): Promise<readonly Layer[]> {
-  return ref === undefined ? [] : ref.layers({ signal, owner, sessions, compression });
+  return ref === undefined ? [] : ref.layers({ signal, owner, sessions, limits, compression });
 }
 
 async function platformImage(
@@ -238,8 +240,8 @@ function layerSource(layer: Descriptor, { ref }: PlatformInput, oci: boolean): L
       if (ref === undefined) throw new CodedError('internal', `layer ${digest} belongs to no ref`);
       return ref.openBlob(layer, access);
     },
-    check: async ({ signal, owner, sessions }) => {
-      await ref?.check({ signal, owner, sessions, blob: layer });
+    check: async ({ signal, owner, sessions, limits }) => {
+      await ref?.check({ signal, owner, sessions, limits, blob: layer });
     },
     givenTo: (place) => ref?.givenTo(layer, place),
   };

@@ -16,6 +16,17 @@ export function openExporter(
   deps: ExporterDeps,
   options: ImageExporterOptions = {},
 ): Exporter {
+  const exporter = exporterOf(type, attributes, deps, options);
+  return {
+    ...exporter,
+    export: async (source, context) => {
+      context.signal.throwIfAborted();
+      return await exporter.export(source, context);
+    },
+  };
+}
+
+function exporterOf(type: string, attributes: Attributes, deps: ExporterDeps, options: ImageExporterOptions): Exporter {
   switch (type) {
     case 'image':
     case 'registry':

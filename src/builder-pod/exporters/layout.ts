@@ -130,7 +130,11 @@ async function sendBlobs(blobs: readonly LayoutBlob[], deps: ExporterDeps, conte
       context.signal.throwIfAborted();
       if (await sink.has(descriptor, { signal: context.signal })) continue;
       const stream = content instanceof Uint8Array ? ReadableStream.from([content]) : await content();
-      await sink.write(descriptor, stream, { signal: context.signal });
+      try {
+        await sink.write(descriptor, stream, { signal: context.signal });
+      } finally {
+        if (!stream.locked) await stream.cancel().catch(() => {});
+      }
     }
   });
 }

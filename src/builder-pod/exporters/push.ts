@@ -67,7 +67,7 @@ async function pushBlobs(
   const work: (() => Promise<unknown>)[] = [
     ...image.layers.map((layer) => async () => {
       const { digest, size } = layer.descriptor;
-      const access = { signal, owner: context.owner, sessions: context.sessions };
+      const access = { ...context, signal };
       const push = () =>
         repository.pushBlob(
           { digest, size, open: () => layer.open(access) },

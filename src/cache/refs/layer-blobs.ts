@@ -70,6 +70,9 @@ export class LayerBlobs {
   async #layer(row: RefRow, compression: Compression, options: RefOptions): Promise<Layer> {
     const fits = this.#find(row, compression);
     if (fits !== undefined) return layerOf(fits, row, this.#records);
+    // Before it is shared, so that nobody is held to another build's limits.
+    if (row.kind === 'diff' && this.#records.usableBlobs(row).length === 0)
+      for (const parent of this.#records.parents(row.id)) await this.#unlazier.unlazy(parent, options);
     const key = `${row.id} ${compression.type} ${compression.level ?? ''} ${compression.force ?? false}`;
     return this.#work.run(key, { ...options }, options, ({ signal, participants }) => {
       const sessions = () => [...new Set([...participants].flatMap((p) => p.sessions()))];
@@ -124,8 +127,6 @@ export class LayerBlobs {
     args: { readonly into: string; readonly compression: Compression },
     options: RefOptions,
   ): Promise<PackedBlob> {
-    if (row.kind === 'diff')
-      for (const parent of this.#records.parents(row.id)) await this.#unlazier.unlazy(parent, options);
     await using changes = await openChanges(this.#records, row, options);
     if (changes === undefined) throw layerFailure(row.id, layerGone(row), options);
     const { directory, below, whole } = changes;

@@ -117,6 +117,18 @@ describe('lazy refs', () => {
     await ref.mounts(held);
   });
 
+  test('a build’s limit holds also for what is unpacked to make a layer of a difference, and costs no other build anything', async () => {
+    const { layers, bytes } = await image();
+    await using state = await openTestState();
+    const places = [provider(bytes).place];
+    const refs = layers.map((layer) => state.refs.fromLayers([layer], { ...describing, places }));
+    const [lower, upper] = (await Promise.all(refs)) as [ImmutableRef, ImmutableRef];
+    const diff = await state.refs.diff(lower, upper, describing);
+    const limits = () => ({ unpackedLayerBytes: { most: 2, name: 'a limit' } });
+    await expect(diff.layers({ ...options, limits })).rejects.toMatchObject({ reason: 'UNPACK_LIMIT' });
+    expect(await diff.layers(options)).toHaveLength(1);
+  });
+
   test('pulls that hang, however many one client has, keep no other client from the same registry', async () => {
     const layers: Layer[] = [];
     const bytes = new Map<Digest, Buffer>();

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { type Digest, digestOf, neverAborted } from '../../../base/index.ts';
-import type { ContentStore, ImmutableRef, Layer } from '../../../cache/ports.ts';
+import type { ContentStore, ImmutableRef, Layer, RefOptions } from '../../../cache/ports.ts';
 import { byteString, TarWriter } from '../../../oci/tar/index.ts';
 import type { VertexProgress } from '../../../solver/ports.ts';
 import type { ExportContext, ExporterDeps, SendTarget, SessionFileSender } from '../ports.ts';
@@ -10,6 +10,12 @@ export interface FakeRef extends ImmutableRef {
   /** Blobs opened so far. */
   readonly opened: Digest[];
   readonly mounted: () => number;
+  /** Blobs that are neither read to the end nor given up. */
+  readonly reading: () => number;
+  /** Handles that were taken and not given back. */
+  readonly held: () => number;
+  /** What each call was made with. */
+  readonly asked: readonly (RefOptions & { readonly of: 'layers' | 'mount' | 'openBlob' | 'check' })[];
 }
 
 interface FakeLayer {
@@ -22,7 +28,10 @@ interface FakeLayer {
 /** A ref of layers made in memory; `directory` is what its mount shows. */
 export function fakeRef(layers: readonly FakeLayer[], directory = '/nonexistent'): FakeRef {
   const opened: Digest[] = [];
+  const asked: FakeRef['asked'][number][] = [];
+  let held = 0;
   let mounted = 0;
+  let reading = 0;
   const blobs = new Map<Digest, Buffer>();
   const made: Layer[] = layers.map(({ files, createdAt, description, annotations }) => {
     const writer = new TarWriter();
@@ -65,11 +74,18 @@ export function fakeRef(layers: readonly FakeLayer[], directory = '/nonexistent'
     lazy: false,
     opened,
     mounted: () => mounted,
-    clone: () => ref,
+    reading: () => reading,
+    held: () => held,
+    asked,
+    clone: () => {
+      held++;
+      return ref;
+    },
     givenTo: () => {},
-    release: async () => {},
+    release: async () => void held--,
     mounts: async () => [],
-    mount: async () => {
+    mount: async (options) => {
+      asked.push({ of: 'mount', ...options });
       mounted++;
       return {
         root: directory,
@@ -79,11 +95,27 @@ export function fakeRef(layers: readonly FakeLayer[], directory = '/nonexistent'
         },
       };
     },
-    layers: async () => made,
-    check: async () => {},
-    openBlob: async ({ digest }) => {
+    layers: async (options) => {
+      asked.push({ of: 'layers', ...options });
+      return made;
+    },
+    check: async (options) => void asked.push({ of: 'check', ...options }),
+    openBlob: async ({ digest }, options) => {
+      asked.push({ of: 'openBlob', ...options });
       opened.push(digest);
-      return ReadableStream.from([blobs.get(digest) as Buffer]);
+      reading++;
+      const over = () => void reading--;
+      return new ReadableStream(
+        {
+          pull: (controller) => {
+            controller.enqueue(blobs.get(digest) as Buffer);
+            controller.close();
+            over();
+          },
+          cancel: over,
+        },
+        { highWaterMark: 0 },
+      );
     },
     getMetadata: () => undefined,
     setMetadata: () => {},
