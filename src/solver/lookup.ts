@@ -68,6 +68,11 @@ export class Lookup {
     return this.searches.every((search) => search.hopeless());
   }
 
+  /** No cache has a key that input `i` leads to but by its content. */
+  onlyContentLeads(i: number): boolean {
+    return this.searches.every((search) => search.onlyContentLeads(i));
+  }
+
   /**
    * Lets all names of one and the same input lead to a key that one of them leads to, so that the next build finds it at the first look. What only
    * the definition leads to may have been made of another content than the input has now, so content is never linked here.

@@ -138,7 +138,10 @@ export class Scheduler {
       if (this.#reach(edge, Level.fast) || this.#hit(edge, wanted)) return;
       if (!edge.lookup.hopeless()) {
         if (!this.#mapped(edge, Number.POSITIVE_INFINITY)) return;
-        if (!this.#ask(edge, inputs, Level.slow)) return;
+        const keyed = this.#ask(edge, inputs, Level.slow);
+        // Whatever the other inputs come up with, these contents are needed: for a key, or else to run.
+        this.#contents(edge, (i) => edge.lookup.onlyContentLeads(i));
+        if (!keyed) return;
         this.#lookUp(edge);
         if (this.#hit(edge, wanted)) return;
       }
@@ -276,14 +279,14 @@ export class Scheduler {
     return false;
   }
 
-  /** Content digests of all inputs where content decides; their results are asked for. */
-  #contents(edge: EdgeState): boolean {
+  /** Content digests of all inputs (or those that are `due`) where content decides; their results are asked for. */
+  #contents(edge: EdgeState, due: (input: number) => boolean = () => true): boolean {
     const { vertex } = edge;
     const map = vertex.maps[0]!;
     let ready = true;
     for (let i = 0; i < vertex.inputs.length; i++) {
       const contentDigest = map.inputs[i]?.contentDigest;
-      if (contentDigest === undefined || vertex.content(i) !== undefined) continue;
+      if (contentDigest === undefined || vertex.content(i) !== undefined || !due(i)) continue;
       ready = false;
       const input = vertex.inputs[i]!;
       const running = vertex.contentRuns[i];

@@ -87,6 +87,12 @@ export class Search {
     return exhausted.length > 0 && intersection(exhausted).size === 0;
   }
 
+  /** Input `i` has all the keys that its definition gives it, and none of them leads to a key of the edge: nothing but its content can. */
+  onlyContentLeads(i: number): boolean {
+    const leads = [...this.#slots[i]!.values()].some((targets) => targets.length > 0);
+    return !leads && this.#edge.vertex.inputs[i]!.level >= Level.slow;
+  }
+
   /** Adds a key that others know this edge by. */
   know(id: string): void {
     if (this.keys.length < this.#maxKeys && !this.keys.includes(id)) this.keys.push(id);

@@ -528,6 +528,52 @@ describe('several builds', () => {
     expect([world.open, world.running, solver.activeVertices]).toEqual([0, 0, 0]);
   });
 
+  test('steps whose contents copies need one on top of the other begin together, also where older builds left keys', async () => {
+    const world = new IntegerWorld();
+    const solver = world.solver();
+    const graph = (name: string) =>
+      [0, 1, 2].reduce(
+        (below, at) => sum(`copy ${at}`, [below, constant(at, `step ${at} ${name}`)], { contentOf: [1] }),
+        constant(7, 'base'),
+      );
+    await solveOnce(solver, graph('old'));
+    world.ran.length = 0;
+    const hold = Promise.withResolvers<void>();
+    const began: string[] = [];
+    world.gate = async (what) => {
+      if (!what.startsWith('exec step')) return;
+      began.push(what);
+      await hold.promise;
+    };
+    const building = solveOnce(solver, graph('new'));
+    await settled();
+    expect(began.toSorted()).toEqual(['exec step 0 new', 'exec step 1 new', 'exec step 2 new']);
+    hold.resolve();
+    expect(await building).toBe(10);
+    // The contents are the old ones: no copy runs again.
+    expect(world.ran.toSorted()).toEqual(['step 0 new', 'step 1 new', 'step 2 new']);
+    expect([world.open, world.running, solver.activeVertices]).toEqual([0, 0, 0]);
+  });
+
+  test('what is found by its definition is not looked at for its content meanwhile', async () => {
+    const world = new IntegerWorld();
+    const solver = world.solver();
+    const graph = (name: string) => {
+      const below = sum('below', [constant(3, `slow ${name}`)], { contentOf: [0] });
+      return sum('copy', [below, constant(1, 'step')], { contentOf: [1] });
+    };
+    await solveOnce(solver, graph('old'));
+    for (const list of [world.ran, world.digested, world.loaded]) list.length = 0;
+    const hold = Promise.withResolvers<void>();
+    world.gate = (what) => (what === 'exec slow new' ? hold.promise : Promise.resolve());
+    const building = solveOnce(solver, graph('new'));
+    await settled();
+    hold.resolve();
+    expect(await building).toBe(4);
+    // Nothing but the copy itself, whose keys were all there.
+    expect([world.ran, world.digested, world.loaded.length]).toEqual([['slow new'], ['below'], 1]);
+  });
+
   test('different vertices that arrive at one key run once', async () => {
     const world = new IntegerWorld();
     const solver = world.solver();
