@@ -6,6 +6,7 @@
 export { readGroups, readUsers } from './accounts.ts';
 export { Cgroup, type CgroupLayout, cgroupLayout, isCgroupName } from './cgroup.ts';
 export { CgroupBounds, type CgroupLimits } from './cgroup-bounds.ts';
+export { CgroupMoves } from './cgroup-moves.ts';
 export { copyEntry, type EntryMetadata, setMetadata, type XattrRule } from './copy-entry.ts';
 export * from './dir.ts';
 export * from './files.ts';

@@ -20,6 +20,7 @@ import {
   CgroupBounds,
   type CgroupLayout,
   type CgroupLimits,
+  type CgroupMoves,
   type ChildProcess,
   isCgroupName,
   markEnvironment,
@@ -60,6 +61,7 @@ export interface ContainerHost {
   readonly stateRoot?: string | undefined;
   readonly pools: Pools;
   readonly layout: CgroupLayout;
+  readonly moves: CgroupMoves;
   /** The group that all groups of this life are below. */
   readonly life: Cgroup;
   readonly seccompProfile: string;
@@ -212,6 +214,7 @@ export class OciContainer implements Container {
       const output = terminal?.child ?? 'pipe';
       const { rows, columns } = tty === undefined || tty.rows === 0 ? DEFAULT_TERMINAL : tty;
       terminal?.resize(rows, columns);
+      this.#host.moves.expect();
       const child = spawnProcess({
         path: runtime.path,
         args: argumentsOf(runtime, { state: stateDirectory, bundle, id: this.#spec.id, name }),

@@ -2,6 +2,7 @@ import { mkdirSync, realpathSync } from 'node:fs';
 import { CodedError, type Logger, silentLogger } from '../../base/index.ts';
 import {
   type CgroupLimits,
+  CgroupMoves,
   type ChildProcess,
   cgroupLayout,
   lifeCgroup,
@@ -58,7 +59,7 @@ export class OciExecutor implements Executor {
     const life = lifeCgroup(stateId, options.cgroupParent, layout);
     let told = false;
     this.#host = {
-      ...{ runtime, stateId, stateDirectory, stateRoot, pools, log, layout, life },
+      ...{ runtime, stateId, stateDirectory, stateRoot, pools, log, layout, life, moves: new CgroupMoves(layout) },
       networks: options.networks ?? networksOf('host'),
       privileges: options.privileges ?? ownPrivileges(),
       seccompProfile: options.seccompProfile ?? SECCOMP_PROFILE,

@@ -1,4 +1,5 @@
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { neverAborted } from '../../base/index.ts';
@@ -33,4 +34,28 @@ test('what is removed leaves the disk in the background, however deep', async ()
   await trash.idle();
   expect(readdirSync(layout.snapshots)).toEqual([]);
   expect(readdirSync(join(layout.tmp, 'trash'))).toEqual([]);
+});
+
+test('what a snapshot needed while it was written goes from the disk with the sync after its commit', async () => {
+  const root = mkdtempSync(join(tmpdir(), 'slipway-state-'));
+  try {
+    {
+      await using state = await openTestState({ root });
+      const { snapshotter, refs } = state;
+      const options = { signal: neverAborted, sessions: () => [], description: 'test' };
+      const [done, written] = [await refs.create(undefined, options), await refs.create(undefined, options)];
+      await (await done.commit(options)).release();
+      await snapshotter.sync();
+      const kept = ({ id }: { readonly id: string }) => readdirSync(join(snapshotter.upperDir(id), '..')).sort();
+      expect([kept(done), kept(written)]).toEqual([['fs'], ['fs', 'work']]);
+      await (await written.commit(options)).release();
+    }
+    // That life ended before the sync.
+    await using state = await openTestState({ root });
+    await state.snapshotter.sync();
+    const { snapshots } = state.layout;
+    expect(readdirSync(snapshots).map((id) => readdirSync(join(snapshots, id)))).toEqual([['fs'], ['fs']]);
+  } finally {
+    rmSync(root, { recursive: true, force: true });
+  }
 });

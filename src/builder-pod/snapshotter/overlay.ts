@@ -135,10 +135,11 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
     }
   }
 
-  async commit(name: string, key: string, options: WorkOptions): Promise<void> {
+  async commit(name: string, key: string, { signal }: WorkOptions): Promise<void> {
+    signal.throwIfAborted();
     const row = this.#active(key);
     if (name !== key && this.has(name)) throw exists(name);
-    await this.#options.pools.short.run(task('finishSnapshot'), { directory: this.#directory(row.id) }, options);
+    // Its work directory goes before the next sync: nobody waits for that.
     const changed = this.#db.run(
       `UPDATE snapshots SET name = ?, kind = 'committed', settled = 1, synced = 0, touched = ? WHERE id = ? AND kind = 'active'`,
       ...[name, this.#touched++, row.id],
@@ -287,7 +288,10 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
 
   async #markDurable(): Promise<void> {
     const until = this.#touched - 1;
-    await this.#options.background.run(task('sync'), { path: this.#options.directory }, { signal: this.#stop.signal });
+    const sql = `SELECT id FROM snapshots WHERE synced = 0 AND kind = 'committed' AND touched <= ?`;
+    const directories = this.#db.all<{ id: number }>(sql, until).map(({ id }) => this.#directory(id));
+    const args = { path: this.#options.directory, directories };
+    await this.#options.background.run(task('settleOnDisk'), args, { signal: this.#stop.signal });
     // Whatever was touched since then is younger than the sync.
     this.#db.run('UPDATE snapshots SET synced = 1 WHERE synced = 0 AND settled = 1 AND touched <= ?', until);
   }

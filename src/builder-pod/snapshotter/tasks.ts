@@ -18,11 +18,6 @@ export function makeSnapshot({ directory, parent }: { readonly directory: string
   chmodSync(fs, 0o755);
 }
 
-/** Worker task: a committed snapshot needs no work directory. */
-export function finishSnapshot({ directory }: { readonly directory: string }): void {
-  rmSync(join(directory, 'work'), { recursive: true, force: true });
-}
-
 /** Worker task: blocks and inodes of trees, hard links once. Something may be writing there: what vanishes meanwhile does not count. */
 export function usage(
   { directories }: { readonly directories: readonly string[] },
@@ -72,7 +67,21 @@ function lstatIfAny(path: Buffer): Stats | undefined {
   }
 }
 
-/** Worker task: waits until all of the file system is on disk. */
-export function sync({ path }: { readonly path: string }): void {
+interface SettleArgs {
+  /** Of all snapshots. */
+  readonly path: string;
+  /** Of those that are written no more. */
+  readonly directories: readonly string[];
+}
+
+/** Worker task: takes away what only a mount that writes needs, then waits until all of the file system is on disk. */
+export function settleOnDisk({ path, directories }: SettleArgs): void {
+  for (const directory of directories)
+    try {
+      rmSync(join(directory, 'work'), { recursive: true, force: true });
+    } catch (error) {
+      // It is just being removed as a whole.
+      if (!hasErrno(error, 'ENOTEMPTY')) throw error;
+    }
   syncFileSystem(path);
 }
