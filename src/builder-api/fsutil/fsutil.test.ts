@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   linkSync,
@@ -170,6 +171,52 @@ describe('a transfer', () => {
     }
   });
 
+  test.each<[string, 'metadata' | 'none', (dir: string) => void]>([
+    ['nothing', 'metadata', () => {}],
+    ['nothing', 'none', () => {}],
+    ['a file', 'metadata', (dir) => write(dir, 'a-b', 'changed')],
+    ['a file', 'none', (dir) => write(dir, 'a-b', 'changed')],
+    ['the end of a file, not its size and time', 'none', (dir) => rewrite(dir, `${'x'.repeat(299_999)}y`)],
+    ['a mode', 'metadata', (dir) => chmodSync(join(dir, 'big'), 0o755)],
+    ['a name that was there', 'metadata', (dir) => rmSync(join(dir, 'setuid'))],
+    ['the last name of a directory', 'metadata', (dir) => rmSync(join(dir, 'a/link'))],
+    ['a new name in a directory', 'metadata', (dir) => write(dir, 'a/new', 'new')],
+    ['a new directory', 'none', (dir) => mkdirSync(join(dir, 'z/z'), { recursive: true })],
+    ['a directory’s time', 'metadata', (dir) => utimesSync(join(dir, 'ü'), 5, 5)],
+    ['a symlink', 'metadata', (dir) => lutimesSync(join(dir, 'a/link'), 7, 7)],
+    [
+      'a hard link',
+      'none',
+      (dir) => {
+        rmSync(join(dir, 'hard'));
+        linkSync(join(dir, 'setuid'), join(dir, 'hard'));
+      },
+    ],
+  ])('a directory that is only read is compared; where to write is asked for when %s differs (%s)', async (what, differ, change) => {
+    const from = exampleTree();
+    utimesSync(join(from, 'big'), 7, 7);
+    const last = tempDir();
+    await transfer(from, last);
+    const before = snapshot(last);
+    change(from);
+    const to = join(tempDir(), 'to');
+    let asked = 0;
+    const toWrite = async () => {
+      asked++;
+      execFileSync('cp', ['-a', last, to]);
+      return openRoot(to);
+    };
+    await transfer(from, last, {}, { differ, toWrite });
+    expect(asked).toBe(what === 'nothing' ? 0 : 1);
+    if (what !== 'nothing') expect(snapshot(to)).toEqual(snapshot(from));
+    expect(snapshot(last)).toEqual(before);
+  });
+
+  function rewrite(dir: string, content: string): void {
+    writeFileSync(join(dir, 'big'), content);
+    utimesSync(join(dir, 'big'), 7, 7);
+  }
+
   test('a file that replaces another takes its place when it is whole; a transfer that is cut leaves the old one and nothing else', async () => {
     const target = tempDir();
     writeFileSync(join(target, 'big'), 'old');
@@ -277,6 +324,15 @@ describe('a transfer', () => {
       fc.asyncProperty(tree, tree, async (wanted, before) => {
         const from = make(wanted);
         const to = make(before);
+        const last = snapshot(to);
+        const copy = join(tempDir(), 'copy');
+        const toWrite = async () => {
+          execFileSync('cp', ['-a', to, copy]);
+          return openRoot(copy);
+        };
+        const { changes } = await transfer(from, to, {}, { toWrite });
+        expect(snapshot(to)).toEqual(last);
+        if (changes > 0) expect(snapshot(copy)).toEqual(snapshot(from));
         await transfer(from, to);
         expect(snapshot(to)).toEqual(snapshot(from));
         expect((await transfer(from, to)).requested).toBe(0);

@@ -21,6 +21,8 @@ export interface FileHasher {
 export interface ReceiveOptions extends AbortOptions {
   /** The directory to bring in line. */
   readonly root: Root;
+  /** Where `root` is only read: asked once, before the first change, for the same directory as it may be written. */
+  readonly toWrite?: () => Promise<Root>;
   /** `metadata`: an entry with equal type, size, time and links keeps its content; `none`: all content is asked for. */
   readonly differ: 'metadata' | 'none';
   /** Keep what the sender does not name. */
@@ -49,7 +51,7 @@ export interface ReceiveProgress {
 
 interface Level {
   readonly path: string;
-  readonly dir: Dir;
+  dir: Dir;
   /** Names there before that have not been named yet. */
   readonly left: Set<string>;
 }
@@ -84,7 +86,9 @@ export async function receiveTree(stream: PacketStream, options: ReceiveOptions)
 class Receiver implements Disposable {
   readonly #stream: PacketStream;
   readonly #options: ReceiveOptions;
-  readonly #root: Root;
+  /** As far as nothing has changed, the one that is only read. */
+  #root: Root;
+  #toWrite: ReceiveOptions['toWrite'];
   readonly #levels: Level[] = [];
   readonly #arriving = new Map<number, Arriving>();
   readonly #dirs = new Map<string, Dir>();
@@ -109,6 +113,7 @@ class Receiver implements Disposable {
     this.#stream = stream;
     this.#options = options;
     this.#root = options.root;
+    this.#toWrite = options.toWrite;
   }
 
   async run(): Promise<ReceiveProgress> {
@@ -125,11 +130,14 @@ class Receiver implements Disposable {
         case 'statEnd':
           if (this.#listed) throw invalidArgument('file transfer: the listing ended twice');
           this.#listed = true;
+          if (this.#leavesBehind('', true)) await this.#begin();
           this.#leaveTo('', true);
           break;
-        case 'data':
-          this.#onData(packet.id, packet.data);
+        case 'data': {
+          const wait = this.#onData(packet.id, packet.data);
+          if (wait !== undefined) await wait;
           break;
+        }
         case 'error':
           throw new CodedError('unknown', `file transfer: the sender failed: ${packet.message}`, { fault: 'user' });
         case 'fin':
@@ -139,7 +147,7 @@ class Receiver implements Disposable {
           throw invalidArgument('file transfer: unexpected request from the sender');
       }
       if (this.#listed && this.#arriving.size === 0 && !this.#finished) {
-        this.#finish();
+        await this.#finish();
         this.#finished = true;
         void this.#stream.send({ type: 'fin' });
       }
@@ -171,6 +179,24 @@ class Receiver implements Disposable {
     };
   }
 
+  /** Goes over to where it may write: nothing has changed so far, so all that was open is there, too. */
+  async #begin(): Promise<void> {
+    const toWrite = this.#toWrite;
+    if (toWrite === undefined) return;
+    this.#toWrite = undefined;
+    this.#root = await toWrite();
+    for (const level of this.#levels) {
+      level.dir[Symbol.dispose]();
+      level.dir = this.#root.openDir(`/${level.path}`);
+    }
+    for (const dir of this.#dirs.values()) dir[Symbol.dispose]();
+    this.#dirs.clear();
+  }
+
+  #writing(change: () => Promise<void> | undefined): Promise<void> | undefined {
+    return this.#toWrite === undefined ? change() : this.#begin().then(change);
+  }
+
   #onStat(stat: FileStat): Promise<void> | undefined {
     const { path } = stat;
     if (this.#listed) throw invalidArgument('file transfer: an entry after the end of the listing');
@@ -181,31 +207,39 @@ class Receiver implements Disposable {
     const id = this.#nextId++;
     const slash = path.lastIndexOf('/');
     const parent = slash < 0 ? '' : path.slice(0, slash);
-    const level = this.#leaveTo(parent, false);
     const name = path.slice(slash + 1);
+    const go = () => this.#onEntry(stat, parent, name, id);
+    return this.#leavesBehind(parent, false) ? this.#writing(go) : go();
+  }
+
+  #onEntry(stat: FileStat, parent: string, name: string, id: number): Promise<void> | undefined {
+    const level = this.#leaveTo(parent, false);
     const existing = level.left.delete(name) || this.#options.merge === true ? level.dir.lstatIfAny(name) : undefined;
     switch (typeOfGoMode(stat.mode)) {
       case 'dir':
-        this.#onDirectory(level, name, stat, existing);
-        return undefined;
+        return this.#onDirectory(level, name, stat, existing);
       case 'file':
         return this.#onFile(level, name, stat, existing, id);
       default:
-        this.#onSpecial(level, name, stat, existing);
-        return undefined;
+        return this.#onSpecial(level, name, stat, existing);
     }
   }
 
-  #onDirectory(level: Level, name: string, stat: FileStat, existing: Stat | undefined): void {
+  #onDirectory(level: Level, name: string, stat: FileStat, existing: Stat | undefined): Promise<void> | undefined {
     const keeps = existing?.type === 'dir';
-    if (!keeps) {
+    const enter = () => {
+      this.#options.onEntry?.(stat, keeps);
+      this.#directories.push(stat);
+      this.#enter(stat.path, level.dir.openDir(name), keeps);
+      return undefined;
+    };
+    if (keeps) return enter();
+    return this.#writing(() => {
       if (existing !== undefined) this.#remove(level, name);
       level.dir.mkdir(name, 0o700);
       this.#changes++;
-    }
-    this.#options.onEntry?.(stat, keeps);
-    this.#directories.push(stat);
-    this.#enter(stat.path, level.dir.openDir(name), keeps);
+      return enter();
+    });
   }
 
   #onFile(
@@ -225,25 +259,38 @@ class Receiver implements Disposable {
       return undefined;
     }
     this.#files.add(stat.path);
-    if (existing?.type === 'file' && this.#options.differ === 'metadata') {
-      const sameContent = existing.size === stat.size && existing.mtimeNs === stat.modTime;
-      const sameMetadata = sameContent && this.#sameMetadata(level.dir, name, stat, existing);
+    const sameContent = existing?.type === 'file' && existing.size === stat.size && existing.mtimeNs === stat.modTime;
+    const same = sameContent && this.#sameMetadata(level.dir, name, stat, existing);
+    if (this.#options.differ === 'metadata' && same) {
+      this.#options.onEntry?.(stat, true);
+      return undefined;
+    }
+    // What is most likely there is compared while it comes.
+    if (same) return this.#ask(level, name, stat, existing, id, true);
+    return this.#writing(() => {
       // Metadata of an inode with several names cannot be changed for one of them alone.
-      if (sameContent && (sameMetadata || existing.nlink === 1)) {
-        if (!sameMetadata) this.#applyMetadata(level.dir, name, stat);
-        this.#options.onEntry?.(stat, sameMetadata);
+      if (this.#options.differ === 'metadata' && sameContent && existing.nlink === 1) {
+        this.#applyMetadata(level.dir, name, stat);
+        this.#options.onEntry?.(stat, false);
         return undefined;
       }
-    }
+      return this.#ask(level, name, stat, existing, id, false);
+    });
+  }
+
+  /** Asks for a file's content. */
+  #ask(
+    level: Level,
+    name: string,
+    stat: FileStat,
+    existing: Stat | undefined,
+    id: number,
+    mayBeSame: boolean,
+  ): Promise<void> | undefined {
     const replaces = existing !== undefined && existing.type !== 'dir';
     if (existing !== undefined && !replaces) this.#remove(level, name);
     this.#options.onEntry?.(stat, false);
     this.#requested++;
-    const mayBeSame =
-      existing?.type === 'file' &&
-      existing.size === stat.size &&
-      existing.mtimeNs === stat.modTime &&
-      this.#sameMetadata(level.dir, name, stat, existing);
     if (!mayBeSame) this.#changes++;
     const temporary = replaces ? `${this.#temporary}${id}` : undefined;
     const same = mayBeSame ? 0 : undefined;
@@ -256,39 +303,59 @@ class Receiver implements Disposable {
     return this.#stream.send({ type: 'request', id });
   }
 
-  #onSpecial(level: Level, name: string, stat: FileStat, existing: Stat | undefined): void {
+  #onSpecial(level: Level, name: string, stat: FileStat, existing: Stat | undefined): Promise<void> | undefined {
     const type = typeOfGoMode(stat.mode);
     const keeps =
       existing?.type === type &&
       (type === 'symlink'
         ? level.dir.readlink(name) === stat.linkname
         : existing.rdevMajor === stat.devmajor && existing.rdevMinor === stat.devminor);
-    if (!keeps) {
-      if (existing !== undefined) this.#remove(level, name);
-      if (type === 'symlink') level.dir.symlink(stat.linkname, name);
-      else level.dir.mknod(name, fromGoMode(stat.mode), stat.devmajor, stat.devminor);
+    if (keeps && existing.mtimeNs === stat.modTime && this.#sameMetadata(level.dir, name, stat, existing)) {
+      this.#options.onEntry?.(stat, true);
+      return undefined;
     }
-    const same = keeps && existing.mtimeNs === stat.modTime && this.#sameMetadata(level.dir, name, stat, existing);
-    if (!same) {
+    return this.#writing(() => {
+      if (!keeps) {
+        if (existing !== undefined) this.#remove(level, name);
+        if (type === 'symlink') level.dir.symlink(stat.linkname, name);
+        else level.dir.mknod(name, fromGoMode(stat.mode), stat.devmajor, stat.devminor);
+      }
       this.#applyMetadata(level.dir, name, stat);
       level.dir.utimens(name, stat.modTime, stat.modTime);
-    }
-    this.#options.onEntry?.(stat, same);
+      this.#options.onEntry?.(stat, false);
+      return undefined;
+    });
   }
 
-  #onData(id: number, data: Uint8Array): void {
+  #onData(id: number, data: Uint8Array): Promise<void> | undefined {
     const file = this.#arriving.get(id);
     if (file === undefined) throw invalidArgument('file transfer: content that was not asked for');
     if (data.length === 0) {
       this.#arriving.delete(id);
-      const { dir, name } = this.#parentOf(file.stat.path);
-      this.#write(file, dir, name);
-      return;
+      const end = () => {
+        const { dir, name } = this.#parentOf(file.stat.path);
+        this.#write(file, dir, name);
+        return undefined;
+      };
+      return file.same === undefined || file.same === file.stat.size ? end() : this.#writing(end);
     }
     this.#bytes += data.length;
     file.hasher ??= this.#options.hashFile?.(file.stat);
     file.hasher?.update(data);
-    if (file.same !== undefined && this.#continuesSame(file, file.same, data)) return;
+    const { same } = file;
+    if (same === undefined) {
+      this.#take(file, data);
+      return undefined;
+    }
+    if (this.#continuesSame(file, same, data)) return undefined;
+    return this.#writing(() => {
+      this.#endSame(file, same);
+      this.#take(file, data);
+      return undefined;
+    });
+  }
+
+  #take(file: Arriving, data: Uint8Array): void {
     if (file.fd < 0 && file.held === undefined && this.#heldBytes + data.length <= MAX_HELD_BYTES) {
       // Most files are whole with this piece, and written in the same turn.
       file.held = ownBytes(data);
@@ -314,10 +381,7 @@ class Receiver implements Disposable {
   /** Whether the file that is there goes on with `data`. */
   #continuesSame(file: Arriving, same: number, data: Uint8Array): boolean {
     using there = this.#openThere(file);
-    if (!holdsAt(there.fd, same, data)) {
-      this.#endSame(file, same);
-      return false;
-    }
+    if (!holdsAt(there.fd, same, data)) return false;
     file.same = same + data.length;
     return true;
   }
@@ -386,12 +450,13 @@ class Receiver implements Disposable {
   }
 
   /** Makes hard links, then sets metadata of directories from the inside out. */
-  #finish(): void {
+  async #finish(): Promise<void> {
     for (const link of this.#hardlinks) {
       const target = this.#root.lstat(link.linkname);
       const existing = this.#root.lstatIfAny(link.path);
       const keeps = existing !== undefined && existing.ino === target.ino && existing.dev === target.dev;
       if (!keeps) {
+        await this.#begin();
         if (existing !== undefined) this.#root.removeAll(link.path);
         this.#root.link(link.linkname, link.path);
         this.#changes++;
@@ -401,12 +466,24 @@ class Receiver implements Disposable {
     for (const stat of this.#directories.reverse()) {
       const { dir, name } = this.#parentOf(stat.path);
       const existing = dir.lstat(name);
-      if (!this.#sameMetadata(dir, name, stat, existing)) this.#applyMetadata(dir, name, stat);
-      if (existing.mtimeNs !== stat.modTime) {
-        dir.utimens(name, stat.modTime, stat.modTime);
-        this.#changes++;
-      }
+      const sameMetadata = this.#sameMetadata(dir, name, stat, existing);
+      if (sameMetadata && existing.mtimeNs === stat.modTime) continue;
+      await this.#begin();
+      const there = this.#parentOf(stat.path).dir;
+      if (!sameMetadata) this.#applyMetadata(there, name, stat);
+      there.utimens(name, stat.modTime, stat.modTime);
+      this.#changes++;
     }
+  }
+
+  /** Whether entries that nobody named would be removed before anything was. */
+  #leavesBehind(parent: string, rootToo: boolean): boolean {
+    if (this.#toWrite === undefined) return false;
+    for (const level of this.#levels.toReversed()) {
+      if (level.path === parent && !(rootToo && level.path === '')) return false;
+      if (level.left.size > 0) return true;
+    }
+    return false;
   }
 
   #enter(path: string, dir: Dir, existed: boolean): void {

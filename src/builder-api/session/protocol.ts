@@ -26,6 +26,9 @@ export type ToSession =
   /** Work beside the connection: `fn` of `module` gets the channel. */
   | { readonly t: 'task'; readonly id: number; readonly module: string; readonly fn: string; readonly args: unknown }
   | { readonly t: 'abort'; readonly id: number }
+  /** What a task asked for. */
+  | { readonly t: 'answer'; readonly ask: number; readonly value: unknown }
+  | { readonly t: 'refusal'; readonly ask: number; readonly error: PlainStatus }
   /** Ends the session once its work has ended. */
   | { readonly t: 'close' };
 
@@ -40,6 +43,7 @@ export type FromSession =
   | { readonly t: 'wrote'; readonly id: number; readonly bytes: number }
   | { readonly t: 'done'; readonly id: number; readonly error: PlainStatus | undefined }
   | { readonly t: 'post'; readonly id: number; readonly message: unknown }
+  | { readonly t: 'ask'; readonly id: number; readonly ask: number }
   | { readonly t: 'result'; readonly id: number; readonly value: unknown }
   | { readonly t: 'failed'; readonly id: number; readonly error: PlainStatus }
   /** The nested connection is gone. */

@@ -1,10 +1,10 @@
 import { Duplex, duplexPair } from 'node:stream';
-import { CodedError, cancelledError } from '../../base/index.ts';
+import { CodedError, cancelledError, onAbort } from '../../base/index.ts';
 import type { LanePort } from '../../sys/index.ts';
 import { type Channel, clientOf, type RawCall } from '../grpc/channel.ts';
 import { ConnectionChannel } from '../grpc/client.ts';
 import { Metadata } from '../grpc/metadata.ts';
-import { statusOfError } from '../grpc/status.ts';
+import { errorOfStatus, statusOfError } from '../grpc/status.ts';
 import { BATCH_BYTES, CREDIT_BYTES, type FromSession, type ToSession } from './protocol.ts';
 
 /** What a task in a session's thread gets beside its arguments. */
@@ -14,6 +14,8 @@ export interface SessionTaskContext {
   readonly signal: AbortSignal;
   /** To the caller's `onMessage`, in order and before the result. */
   post(message: unknown): void;
+  /** What the caller's `onAsk` gives. */
+  ask<T>(): Promise<T>;
 }
 
 type Port = LanePort<ToSession, FromSession>;
@@ -158,6 +160,8 @@ export function serve(port: Port): Promise<void> {
   const channel = new ConnectionChannel(tunnel);
   const calls = new Map<number, ProxiedCall>();
   const tasks = new Map<number, AbortController>();
+  const asks = new Map<number, PromiseWithResolvers<unknown>>();
+  let nextAsk = 1;
   const over = Promise.withResolvers<void>();
   let closing = false;
   let ended = false;
@@ -227,6 +231,10 @@ export function serve(port: Port): Promise<void> {
         return void runTask(message);
       case 'abort':
         return tasks.get(message.id)?.abort(cancelledError());
+      case 'answer':
+        return asks.get(message.ask)?.resolve(message.value);
+      case 'refusal':
+        return asks.get(message.ask)?.reject(errorOfStatus(message.error));
       case 'close':
         return close();
     }
@@ -260,6 +268,19 @@ export function serve(port: Port): Promise<void> {
     })();
   }
 
+  async function ask(id: number, signal: AbortSignal): Promise<unknown> {
+    const number = nextAsk++;
+    const asked = Promise.withResolvers<unknown>();
+    asks.set(number, asked);
+    using aborted = onAbort(signal);
+    try {
+      port.post({ t: 'ask', id, ask: number });
+      return await Promise.race([asked.promise, aborted.promise]);
+    } finally {
+      asks.delete(number);
+    }
+  }
+
   async function runTask({ id, module, fn, args }: ToSession & { t: 'task' }): Promise<void> {
     const controller = new AbortController();
     tasks.set(id, controller);
@@ -272,6 +293,7 @@ export function serve(port: Port): Promise<void> {
         channel,
         signal: controller.signal,
         post: (posted) => port.post({ t: 'post', id, message: posted }),
+        ask: <T>() => ask(id, controller.signal) as Promise<T>,
       };
       const value: unknown = await run(args, context);
       port.post({ t: 'result', id, value });

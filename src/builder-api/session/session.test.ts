@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
-import { neverAborted, toCodedError } from '../../base/index.ts';
+import { CodedError, neverAborted, toCodedError } from '../../base/index.ts';
 import { siblingModule } from '../../sys/index.ts';
 import { type Channel, ConnectionChannel, clientOf, GrpcServer, type Handlers } from '../grpc/index.ts';
 import { Control, Secrets, Upload } from '../services/index.ts';
@@ -154,6 +154,27 @@ describe('a session through the tunnel', () => {
       code: 'data_loss',
       reason: 'CONTENT_DIGEST_MISMATCH',
     });
+    const answers = ['one', 'two'];
+    const asking = { module, fn: 'askCaller' };
+    expect(await session.run(asking, {}, { signal, onAsk: async () => answers.shift() })).toBe('one and two');
+    const refuse = () => Promise.reject(CodedError.of('CONTENT_DIGEST_MISMATCH', 'no place'));
+    await expect(session.run(asking, {}, { signal, onAsk: refuse })).rejects.toMatchObject({
+      code: 'data_loss',
+      message: 'no place',
+    });
+    const leaving = new AbortController();
+    const unanswered = session.run(
+      asking,
+      {},
+      {
+        signal: leaving.signal,
+        onAsk: () => {
+          leaving.abort(new Error('stop asking'));
+          return new Promise(() => {});
+        },
+      },
+    );
+    await expect(unanswered).rejects.toThrow('stop asking');
     const controller = new AbortController();
     const hanging = session.run({ module, fn: 'hang' }, {}, { signal: controller.signal });
     setTimeout(() => controller.abort(new Error('stop')), 50);

@@ -6,7 +6,7 @@ import { MessageQueue } from '../grpc/messages.ts';
 import { Metadata } from '../grpc/metadata.ts';
 import { clientPreamble } from '../grpc/options.ts';
 import type { ServerCall } from '../grpc/server-call.ts';
-import { errorOfStatus } from '../grpc/status.ts';
+import { errorOfStatus, statusOfError } from '../grpc/status.ts';
 import { decodeBytesMessage, encodeBytesMessage } from './bytes-message.ts';
 import { BATCH_BYTES, CREDIT_BYTES, type FromSession, type ToSession } from './protocol.ts';
 
@@ -35,10 +35,15 @@ export function sessionThreads(threads: number, preload: readonly URL[]): Shared
   return new SharedThreads({ module, name: 'session', threads, preload, heldMs: HELD_MS, whenHeld: 'end' });
 }
 
-interface PendingTask {
+interface TaskCaller {
+  readonly onMessage?: (message: unknown) => void;
+  /** Answers what the task asks its caller for. */
+  readonly onAsk?: () => Promise<unknown>;
+}
+
+interface PendingTask extends TaskCaller {
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
-  readonly onMessage: ((message: unknown) => void) | undefined;
 }
 
 /**
@@ -122,16 +127,12 @@ export class SessionTunnel implements Channel, AsyncDisposable {
   }
 
   /** Runs a task in the session's thread. Settles only once it ended there, or the session is gone. */
-  async run<T>(
-    task: SessionTask,
-    args: unknown,
-    options: AbortOptions & { readonly onMessage?: (message: unknown) => void },
-  ): Promise<T> {
+  async run<T>(task: SessionTask, args: unknown, options: AbortOptions & TaskCaller): Promise<T> {
     options.signal.throwIfAborted();
     this.closed.throwIfAborted();
     const id = this.#nextId++;
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-    this.#tasks.set(id, { resolve, reject, onMessage: options.onMessage });
+    this.#tasks.set(id, { ...options, resolve, reject });
     const onAbort = () => this.#post({ t: 'abort', id });
     options.signal.addEventListener('abort', onAbort, { once: true });
     this.#post({ t: 'task', id, module: task.module.href, fn: task.fn, args });
@@ -214,6 +215,9 @@ export class SessionTunnel implements Channel, AsyncDisposable {
       case 'post':
         this.#tasks.get(message.id)?.onMessage?.(message.message);
         return;
+      case 'ask':
+        void this.#answer(message);
+        return;
       case 'result':
         this.#tasks.get(message.id)?.resolve(message.value);
         return;
@@ -222,6 +226,14 @@ export class SessionTunnel implements Channel, AsyncDisposable {
         return;
       case 'gone':
         this.#close(sessionClosed());
+    }
+  }
+
+  async #answer({ id, ask }: FromSession & { t: 'ask' }): Promise<void> {
+    try {
+      this.#post({ t: 'answer', ask, value: await this.#tasks.get(id)?.onAsk?.() });
+    } catch (error) {
+      this.#post({ t: 'refusal', ask, error: statusOfError(error) });
     }
   }
 

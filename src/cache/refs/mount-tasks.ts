@@ -1,4 +1,4 @@
-import { mkdirSync, rmdirSync, statSync } from 'node:fs';
+import { mkdirSync, opendirSync, rmdirSync, statSync } from 'node:fs';
 import { type MountSpec, mount, unmountOrDetach } from '../../sys/index.ts';
 
 /** Worker task: mounts one above the other at a new directory; all or nothing. */
@@ -20,6 +20,11 @@ export function mountView({
     unmountView({ target, count });
     throw error;
   }
+}
+
+/** Worker task: fails as a mount of it would where it is missing. */
+export function assertDirectory({ path }: { readonly path: string }): void {
+  opendirSync(path).closeSync();
 }
 
 /** Worker task: the positions of those paths that are no directories. */

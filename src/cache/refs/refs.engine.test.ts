@@ -2,6 +2,8 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { neverAborted, type WorkOptions } from '../../base/index.ts';
+import { LostResultError } from '../../solver/ports.ts';
+import { mountsBelow } from '../../sys/index.ts';
 import { openTestState } from '../testing/open-state.ts';
 import { repositoryPlace } from '../testing/places.ts';
 import { refResult } from './index.ts';
@@ -38,6 +40,28 @@ test('a ref is written, committed, built upon and read', async () => {
   await top.release();
   expect(readdirSync(state.layout.mounts)).toEqual([]);
   expect(existsSync(state.layout.database)).toBe(true);
+});
+
+test('one directory is its own view, and nothing is mounted', async () => {
+  await using state = await openTestState();
+  const { refs } = state;
+  const writing = await refs.create(undefined, describing);
+  {
+    await using view = await writing.mount(options);
+    writeFileSync(join(view.root, 'a'), '1');
+    expect(mountsBelow(state.layout.root)).toEqual([]);
+  }
+  const base = await writing.commit(options);
+  const view = await base.mount(options);
+  expect(mountsBelow(state.layout.root)).toEqual([]);
+  await base.release();
+  // The view holds it.
+  expect(await refs.remove(base.id)).toBe(false);
+  expect(readFileSync(join(view.root, 'a'), 'utf8')).toBe('1');
+  await view[Symbol.asyncDispose]();
+  const again = (await refs.get(base.id))!;
+  rmSync(view.root, { recursive: true });
+  await expect(again.mount(options)).rejects.toBeInstanceOf(LostResultError);
 });
 
 test('what is committed as a whole is one layer, also when its files are lost and unpacked again', async () => {

@@ -9,6 +9,9 @@ export async function ask(id: string, context: SessionTaskContext): Promise<stri
   return `secret ${Buffer.from(answer.data ?? []).toString()}`;
 }
 
+export const askCaller = async (_args: unknown, context: SessionTaskContext): Promise<string> =>
+  `${await context.ask<string>()} and ${await context.ask<string>()}`;
+
 const THIS_THREAD = newId();
 
 export const whichThread = (): string => THIS_THREAD;

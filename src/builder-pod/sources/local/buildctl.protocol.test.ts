@@ -58,6 +58,11 @@ class PlainRefs implements Pick<RefManager, 'create' | 'get'> {
   readonly #metadata = new Map<string, Map<string, string>>();
   #next = 0;
 
+  /** How many were begun. */
+  get begun(): number {
+    return this.#next;
+  }
+
   path(id: string): string {
     return join(this.#dir, id);
   }
@@ -220,7 +225,7 @@ async function daemon(run: (build: Build) => Promise<void>) {
     () => server.close(),
     () => registry[Symbol.asyncDispose](),
   );
-  return { address, registry, rows };
+  return { address, registry, rows, refs };
 }
 
 interface Outcome {
@@ -273,7 +278,7 @@ const whole = (name: string) => parseLocalSource(name, {});
 describe('buildctl', () => {
   test('sends its context; the second time only what changed; and shows the transfer', async () => {
     const received: string[] = [];
-    const { address, rows } = await daemon(async (b) => void received.push(await b.receive(whole('context'))));
+    const { address, rows, refs } = await daemon(async (b) => void received.push(await b.receive(whole('context'))));
     const dir = context(2000);
     const args = ['--local', `context=${dir}`, '--local', `dockerfile=${dir}`];
     const first = await build(address, args);
@@ -295,6 +300,8 @@ describe('buildctl', () => {
 
     expect((await build(address, args)).code).toBe(0);
     expect(received[2]).toBe(received[1]);
+    // What did not change is only looked at.
+    expect(refs.begun).toBe(2);
   });
 
   test('what one tenant sent is not there for another who says to have the same', async () => {

@@ -1,7 +1,7 @@
-import { type AbortOptions, type Afterwork, CodedError, type WorkOptions } from '../../../base/index.ts';
+import { type Afterwork, CodedError, type WorkOptions } from '../../../base/index.ts';
 import { FileSync, type ReceiveProgress, type Session, type SessionRegistry } from '../../../builder-api/index.ts';
 import type { ContentHasher } from '../../../cache/contenthash/index.ts';
-import type { ImmutableRef, MutableRef, RefManager } from '../../../cache/ports.ts';
+import type { ImmutableRef, Mounted, MutableRef, RefManager } from '../../../cache/ports.ts';
 import type { VertexProgress } from '../../../solver/ports.ts';
 import { siblingModule } from '../../../sys/index.ts';
 import { withAnySession } from '../../session/index.ts';
@@ -33,9 +33,10 @@ interface ReceiveLocalOptions extends WorkOptions {
 }
 
 /**
- * Receives directories of build clients. The state that a directory had at its last transfer is an immutable ref; a new transfer writes
- * the difference into a fresh layer on top of it, which becomes the next state, one layer of all that is there for whoever packs it. So no build waits for another's transfer, a state that a
- * build reads never changes, a transfer that is cut off leaves the old state, and when nothing changed the old ref itself is the answer.
+ * Receives directories of build clients. The state that a directory had at its last transfer is an immutable ref; a new transfer is compared with it, and
+ * writes the difference, from the first one on, into a fresh layer on top of it, which becomes the next state, one layer of all that is there for whoever
+ * packs it. So no build waits for another's transfer, a state that a build reads never changes, a transfer that is cut off leaves the old state, and when
+ * nothing changed nothing is made: the old ref itself is the answer.
  */
 export class LocalReceiver {
   readonly #registry: SessionRegistry;
@@ -77,33 +78,28 @@ export class LocalReceiver {
           hint: `give it one, e.g. --local ${source.name}=.`,
         },
       );
-    const { scope, signal, owner } = options;
+    const { scope } = options;
     const key = sharedKeyOf(source, session);
     const base = await this.#base(scope, key);
     const depth = base === undefined ? 0 : Number(base.getMetadata(DEPTH_KEY) ?? 0);
     const description = `local source for ${source.name}`;
-    const mutable = await this.#refs
-      .create(base, { signal, owner, description, recordType: 'source.local', scope })
-      .catch((error: unknown) => giveUp(base, error, options));
+    await using next = new NextState(async () => {
+      const { signal, owner } = options;
+      return await this.#refs.create(base, { signal, owner, description, recordType: 'source.local', scope });
+    }, options);
     let received: ReceivedDirectory;
     try {
       await using stack = new AsyncDisposableStack();
-      const mounted = stack.use(await mutable.mount(options));
-      received = await this.#transfer(session, source, mounted.root, base, options);
-      if (base !== undefined && received.progress.changes === 0) {
-        const rest = stack.move();
-        this.#afterwork.run(async () => {
-          await rest.disposeAsync();
-          await mutable.release();
-        });
-        return base;
-      }
+      const before = base === undefined ? undefined : stack.use(await base.mount(options));
+      received = await this.#transfer(session, source, next, { ref: base, root: before?.root }, options);
+      const rest = stack.move();
+      this.#afterwork.run(() => rest.disposeAsync());
     } catch (error) {
-      await mutable.release();
       return await giveUp(base, error, options);
     }
+    if (base !== undefined && !next.isBegun) return base;
     await base?.release();
-    const state = await this.#commit(mutable, options);
+    const state = await next.commit(options);
     try {
       state.setMetadata(DEPTH_KEY, String(depth + 1));
       if (received.tree !== undefined) this.#trees?.setTree(state, received.tree);
@@ -114,15 +110,6 @@ export class LocalReceiver {
     }
     this.#afterwork.run(() => this.#forgetOld());
     return state;
-  }
-
-  async #commit(mutable: MutableRef, options: AbortOptions): Promise<ImmutableRef> {
-    try {
-      return await mutable.commit({ ...options, whole: true });
-    } catch (error) {
-      await mutable.release();
-      throw error;
-    }
   }
 
   /** Nothing finds a state again that another has taken the place of. */
@@ -142,18 +129,19 @@ export class LocalReceiver {
   async #transfer(
     session: Session,
     source: LocalSource,
-    directory: string,
-    base: ImmutableRef | undefined,
+    next: NextState,
+    last: { readonly ref: ImmutableRef | undefined; readonly root: string | undefined },
     { signal, progress }: ReceiveLocalOptions,
   ): Promise<ReceivedDirectory> {
     const id = `transferring ${source.name}:`;
     const started = Date.now();
     const { name, includePatterns, excludePatterns, followPaths, differ } = source;
     const args: ReceiveDirectoryArgs = {
-      directory,
+      directory: last.root ?? (await next.begin()),
+      readonly: last.root !== undefined,
       differ,
-      tree: base === undefined ? undefined : this.#trees?.treeOf(base),
-      empty: base === undefined,
+      tree: last.ref === undefined ? undefined : this.#trees?.treeOf(last.ref),
+      empty: last.ref === undefined,
       request: { name, includePatterns, excludePatterns, followPaths },
     };
     let bytes = 0;
@@ -161,6 +149,7 @@ export class LocalReceiver {
     try {
       const received = await session.run<ReceivedDirectory>({ module: receiveModule, fn: 'receiveDirectory' }, args, {
         signal,
+        onAsk: () => next.begin(),
         onMessage: (message) => {
           bytes = (message as ReceiveProgress).bytes;
           progress.status({ id, name: 'transferring', started, current: bytes });
@@ -171,6 +160,50 @@ export class LocalReceiver {
     } finally {
       progress.status({ id, name: 'transferring', started, current: bytes, completed: Date.now() });
     }
+  }
+}
+
+/** The next state of a directory: there is one only once something is to be written. */
+class NextState implements AsyncDisposable {
+  readonly #create: () => Promise<MutableRef>;
+  readonly #options: WorkOptions;
+  #ref: MutableRef | undefined;
+  #mounted: Mounted | undefined;
+  #begun: Promise<string> | undefined;
+
+  constructor(create: () => Promise<MutableRef>, options: WorkOptions) {
+    this.#create = create;
+    this.#options = options;
+  }
+
+  get isBegun(): boolean {
+    return this.#begun !== undefined;
+  }
+
+  /** The directory to write to; like the last state. */
+  begin(): Promise<string> {
+    this.#begun ??= this.#begin();
+    return this.#begun;
+  }
+
+  async #begin(): Promise<string> {
+    this.#ref = await this.#create();
+    this.#mounted = await this.#ref.mount(this.#options);
+    return this.#mounted.root;
+  }
+
+  async commit(options: WorkOptions): Promise<ImmutableRef> {
+    await this.#mounted?.[Symbol.asyncDispose]();
+    const state = await this.#ref!.commit({ ...options, whole: true });
+    this.#ref = undefined;
+    return state;
+  }
+
+  /** Drops what was not committed. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#begun?.catch(() => {});
+    await this.#mounted?.[Symbol.asyncDispose]();
+    await this.#ref?.release();
   }
 }
 

@@ -9,13 +9,15 @@ import {
 import { methodPath } from '../../../builder-api/grpc/index.ts';
 import { FileSync } from '../../../builder-api/services/index.ts';
 import type { SessionTaskContext } from '../../../builder-api/session/index.ts';
-import { openRoot } from '../../../sys/index.ts';
+import { openRoot, type Root } from '../../../sys/index.ts';
 import { TreeTracker } from './tree-tracker.ts';
 
 const REPORT_MS = 100;
 
 export interface ReceiveDirectoryArgs {
   readonly directory: string;
+  /** Whether the directory is only read: where it may be written is asked for when something differs. */
+  readonly readonly: boolean;
   readonly request: DirectoryRequest;
   readonly differ: 'none' | 'metadata';
   /** The content tree of what is in the directory; absent when it is not known. */
@@ -30,7 +32,7 @@ export interface ReceivedDirectory {
   readonly tree: Uint8Array | undefined;
 }
 
-/** Session task: brings a directory in line with the client's. Posts a {@link ReceiveProgress} now and then. */
+/** Session task: brings a directory in line with the client's. May ask for the path of a place to write. Posts a {@link ReceiveProgress} now and then. */
 export async function receiveDirectory(
   args: ReceiveDirectoryArgs,
   context: SessionTaskContext,
@@ -39,12 +41,18 @@ export async function receiveDirectory(
     signal: context.signal,
     metadata: directoryMetadata(args.request),
   });
-  using root = openRoot(args.directory);
-  const tracker = args.empty || args.tree !== undefined ? new TreeTracker(root, args.tree) : undefined;
+  using roots = new DisposableStack();
+  let root = roots.use(openRoot(args.directory));
+  const toWrite = async (): Promise<Root> => {
+    root = roots.use(openRoot(await context.ask<string>()));
+    return root;
+  };
+  const tracker = args.empty || args.tree !== undefined ? new TreeTracker(args.tree) : undefined;
   let reported = 0;
   try {
     const progress = await receiveTree(packetsOfCall(call), {
       root,
+      ...(args.readonly ? { toWrite } : {}),
       ...(tracker === undefined
         ? {}
         : { onEntry: tracker.onEntry, onRemoved: tracker.onRemoved, hashFile: tracker.hashFile }),
@@ -57,7 +65,7 @@ export async function receiveDirectory(
         context.post(progress);
       },
     });
-    return { progress, tree: tracker?.finish() };
+    return { progress, tree: tracker?.finish(root) };
   } finally {
     call.end();
   }

@@ -15,13 +15,11 @@ import type { Root } from '../../../sys/index.ts';
  * tree is then scanned when needed, where it cannot know: an incomplete earlier tree, a file that changed while it was sent.
  */
 export class TreeTracker implements Pick<ReceiveOptions, 'onEntry' | 'onRemoved' | 'hashFile'> {
-  readonly #root: Root;
   /** Regular files with other metadata, whose content did not come. */
   readonly #unread = new Map<string, FileStat>();
   #builder: ContentTreeBuilder | undefined;
 
-  constructor(root: Root, before: Uint8Array | undefined) {
-    this.#root = root;
+  constructor(before: Uint8Array | undefined) {
     try {
       this.#builder = new ContentTreeBuilder(before);
     } catch {
@@ -58,27 +56,14 @@ export class TreeTracker implements Pick<ReceiveOptions, 'onEntry' | 'onRemoved'
     };
   };
 
-  /** The tree once all is there. */
-  finish(): Uint8Array | undefined {
-    for (const stat of this.#unread.values()) this.#set(stat, this.#read(stat));
+  /** The tree once all is there, in `root`. */
+  finish(root: Root): Uint8Array | undefined {
+    for (const stat of this.#unread.values()) this.#set(stat, readHash(root, stat));
     let tree: Uint8Array | undefined;
     this.#attempt((builder) => {
       tree = builder.finish();
     });
     return tree;
-  }
-
-  #read(stat: FileStat): EntryHash {
-    const hash = hashOf(stat);
-    const fd = this.#root.open(stat.path, fs.O_RDONLY | fs.O_NOFOLLOW);
-    try {
-      const piece = Buffer.allocUnsafe(256 * 1024);
-      for (let length = readSync(fd, piece); length > 0; length = readSync(fd, piece))
-        hash.update(piece.subarray(0, length));
-    } finally {
-      closeSync(fd);
-    }
-    return hash;
   }
 
   #set(stat: FileStat, hash: EntryHash): void {
@@ -99,6 +84,19 @@ export class TreeTracker implements Pick<ReceiveOptions, 'onEntry' | 'onRemoved'
       this.#builder = undefined;
     }
   }
+}
+
+function readHash(root: Root, stat: FileStat): EntryHash {
+  const hash = hashOf(stat);
+  const fd = root.open(stat.path, fs.O_RDONLY | fs.O_NOFOLLOW);
+  try {
+    const piece = Buffer.allocUnsafe(256 * 1024);
+    for (let length = readSync(fd, piece); length > 0; length = readSync(fd, piece))
+      hash.update(piece.subarray(0, length));
+  } finally {
+    closeSync(fd);
+  }
+  return hash;
 }
 
 function hashOf(stat: FileStat): EntryHash {
