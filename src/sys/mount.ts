@@ -1,5 +1,6 @@
 import { closeSync, constants as fsConstants, openSync } from 'node:fs';
 import { AT_FDCWD, check, checkPath, hasErrno, libc, SYS, sysError } from './libc.ts';
+import { tellStart } from './starts.ts';
 
 /** A mount as mount(2) takes it; `options` as in /proc/mounts (`ro`, `rbind`, `lowerdir=…`). The shape of the cache room's `Mount`. */
 export interface MountSpec {
@@ -48,6 +49,7 @@ const MAX_DATA = 4095;
 /** Mounts `spec` on `target`, both on this file system's view. Synchronous: microseconds, save for slow file systems. */
 export function mount(spec: MountSpec, target: string): void {
   checkPath(target);
+  tellStart('mount', target);
   let flags = 0;
   const data: string[] = [];
   for (const option of spec.options) {
@@ -75,6 +77,7 @@ export function mount(spec: MountSpec, target: string): void {
 
 /** Binds `source` on `target`; with `readonly` the new mount alone is read-only. */
 export function bind(source: string, target: string, options: { readonly?: boolean; recursive?: boolean } = {}): void {
+  tellStart('mount', target);
   bindMount(source, target, { recursive: options.recursive ?? false, flags: options.readonly ? MS_RDONLY : 0 });
 }
 

@@ -4,6 +4,7 @@ import { constants as os } from 'node:os';
 import { delimiter } from 'node:path';
 import { CodedError } from '../../base/index.ts';
 import { libc, sysError } from '../libc.ts';
+import { tellStart } from '../starts.ts';
 import { pipe, pipeStream } from './pipe.ts';
 import { type ExitStatus, isUnreaped, reap } from './reaper.ts';
 
@@ -98,6 +99,7 @@ export function spawnProcess(options: SpawnOptions): ChildProcess {
     const errno = libc.posixSpawn(pidOut, path, actions, attributes, [...argv, null], [...environment, null]);
     if (errno !== 0) throw startError(options, sysError('posix_spawn', options.cwd ?? path, errno));
     const pid = pidOut[0] as number;
+    tellStart('process', path);
     const exited = reap(pid);
     for (const [fd, ours] of ourEnds.entries()) {
       if (ours === undefined) continue;

@@ -37,12 +37,12 @@ export async function receiveDirectory(
   args: ReceiveDirectoryArgs,
   context: SessionTaskContext,
 ): Promise<ReceivedDirectory> {
+  using roots = new DisposableStack();
+  let root = roots.use(openRoot(args.directory));
   const call = context.channel.open(methodPath(FileSync, FileSync.methods.diffCopy), {
     signal: context.signal,
     metadata: directoryMetadata(args.request),
   });
-  using roots = new DisposableStack();
-  let root = roots.use(openRoot(args.directory));
   const toWrite = async (): Promise<Root> => {
     root = roots.use(openRoot(await context.ask<string>()));
     return root;

@@ -1,0 +1,82 @@
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { OURS, TestDaemon } from './testing/test-daemon.ts';
+
+/** What starts on a build's path, told by the daemon's own threads. */
+const folder = mkdtempSync(join(tmpdir(), 'slipway-starts-'));
+const context = join(folder, 'context');
+const file = join(folder, 'starts');
+let daemon: TestDaemon;
+
+beforeAll(async () => {
+  mkdirSync(join(context, 'bin'), { recursive: true });
+  copyFileSync('/bin/busybox', join(context, 'bin/sh'));
+  writeFileSync(join(context, 'text'), 'text');
+  writeFileSync(
+    join(context, 'Dockerfile'),
+    'FROM scratch\nCOPY bin /bin\nARG N\nCOPY text /\nRUN echo $N > /made\nRUN echo $N > /more\n',
+  );
+  writeFileSync(file, '');
+  const env = {
+    NODE_OPTIONS: `--import=${join(import.meta.dirname, 'testing/log-starts.ts')}`,
+    SLIPWAY_TEST_STARTS: file,
+  };
+  daemon = await new TestDaemon(folder, 'daemon', { ...OURS, env }).ready();
+});
+afterAll(async () => {
+  await daemon.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function build(value: string): Promise<void> {
+  const { code, text } = await daemon.run([
+    ...['build', '--progress=plain', '--frontend=dockerfile.v0', '--opt', `build-arg:N=${value}`],
+    ...['--local', `context=${context}`, '--local', `dockerfile=${context}`],
+  ]);
+  if (code !== 0) throw new Error(text);
+}
+
+const starts = () => readFileSync(file, 'utf8').split('\n').filter(Boolean);
+/** Of bounded pools, whose threads start with the first work that has none free, and stay. */
+const isOfPool = (line: string) => /^thread (short|bulk|streams|background)$/.test(line);
+
+async function startedBy(work: () => Promise<void>): Promise<readonly string[]> {
+  const before = starts().length;
+  await work();
+  // Also what a build leaves to be done.
+  await delay(500);
+  return starts()
+    .slice(before)
+    .filter((line) => !isOfPool(line));
+}
+
+test('builds start no thread, and no process but the runtime; those that are cached mount nothing', async () => {
+  await Promise.all(['a', 'b', 'c'].map((value) => build(value)));
+  const cached = await startedBy(async () => {
+    for (let n = 0; n < 3; n++) await build('a');
+  });
+  expect(cached).toEqual([]);
+
+  const uncached = await startedBy(async () => {
+    for (const value of ['d', 'e', 'f']) await build(value);
+  });
+  expect(uncached.filter((line) => line.startsWith('thread'))).toEqual([]);
+  const processes = uncached.filter((line) => line.startsWith('process')).map((line) => basename(line.split(' ')[1]!));
+  expect(new Set(processes)).toEqual(new Set(['runc']));
+  expect(processes).toHaveLength(6);
+
+  // And the threads that were there before are the few that there are to be.
+  const threads = starts().filter((line) => line.startsWith('thread'));
+  expect(threads).toContain('thread session');
+  expect(threads.filter(isOfPool).length).toBeLessThanOrEqual(2 * Math.max(2, availableParallelism()) + 3);
+});
+
+test('a context that changes is mounted where it is written, and nowhere once it is the same again', async () => {
+  writeFileSync(join(context, 'text'), 'another');
+  expect(await startedBy(() => build('a'))).toContainEqual(expect.stringMatching(/^mount /));
+  // On a state of two layers, too, there is nothing to mount but what is read: its view.
+  expect((await startedBy(() => build('a'))).length).toBeLessThanOrEqual(1);
+});
