@@ -73,6 +73,11 @@ export class CgroupBounds implements Disposable {
   }
 }
 
+/** Makes the directories of a group that is to have bounds. In a worker: the kernel makes one group at a time, and whoever comes to it may wait for others' processes that are moved. */
+export function makeBoundedGroup(group: Cgroup, layout: CgroupLayout): void {
+  for (const controller of ['memory', 'pids']) directoryOf(group, layout, controller);
+}
+
 /** The group's directory where a controller works on it, made if need be. */
 function directoryOf({ name }: Cgroup, { kind, hierarchies }: CgroupLayout, controller: string): string | undefined {
   const tree = hierarchies.find(({ controllers }) => kind === 'v2' || controllers.includes(controller));

@@ -5,7 +5,7 @@
 
 export { readGroups, readUsers } from './accounts.ts';
 export { Cgroup, type CgroupLayout, cgroupLayout, isCgroupName } from './cgroup.ts';
-export { CgroupBounds, type CgroupLimits } from './cgroup-bounds.ts';
+export { CgroupBounds, type CgroupLimits, makeBoundedGroup } from './cgroup-bounds.ts';
 export { CgroupMoves } from './cgroup-moves.ts';
 export { copyEntry, type EntryMetadata, setMetadata, type XattrRule } from './copy-entry.ts';
 export * from './dir.ts';

@@ -164,9 +164,7 @@ export class OciContainer implements Container {
       terminal: spec.tty !== undefined,
       network,
       privileges: this.#host.privileges,
-      // The group above holds the bounds, and outlives the container: it tells which was hit.
-      cgroupPath: `${this.#group.name}/step`,
-      cgroupNamespace: this.#host.layout.kind === 'v2',
+      group: this.#groupArgs(),
       seccompProfile: this.#host.seccompProfile,
     };
     const { stubs } = await this.#host.pools.short.run(task('prepareStep'), args, { signal, owner });
@@ -179,6 +177,10 @@ export class OciContainer implements Container {
     const unlessOver = AbortSignal.any([signal, this.#over.signal]);
     this.#first = places === undefined ? begin() : await places.start({ signal: unlessOver, owner }, begin);
     return this.#first;
+  }
+
+  #groupArgs(): PrepareArgs['group'] {
+    return { name: this.#group.name, layout: this.#host.layout };
   }
 
   #nextName(): string {
@@ -264,13 +266,14 @@ export class OciContainer implements Container {
         await Promise.all([...this.#processes].map(({ exited }) => exited));
         this.#bounds?.[Symbol.dispose]();
         for (const process of this.#processes) process[Symbol.dispose]();
+        let isGroupGone = false;
         try {
           // A failure here is the step's: what it wrote may not be whole.
-          const args = { bundle: this.#bundle, stubs: this.#stubs };
+          const args = { bundle: this.#bundle, stubs: this.#stubs, group: this.#groupArgs() };
           const { owner } = this.#spec;
-          await this.#host.pools.short.run(task('finishStep'), args, { signal: neverAborted, owner });
+          isGroupGone = await this.#host.pools.short.run(task('finishStep'), args, { signal: neverAborted, owner });
         } finally {
-          await this.#removeGroup();
+          await this.#removeGroups(isGroupGone);
           await this.#network?.[Symbol.asyncDispose]();
         }
       }
@@ -311,10 +314,10 @@ export class OciContainer implements Container {
   }
 
   /** And what it may have asked for above it, as far as nothing else is there. */
-  async #removeGroup(): Promise<void> {
+  async #removeGroups(isOwnGone: boolean): Promise<void> {
     const { life, layout, log } = this.#host;
     try {
-      await this.#group.remove();
+      if (!isOwnGone) await this.#group.remove();
       for (let name = posix.dirname(this.#group.name); name.length > life.name.length; name = posix.dirname(name)) {
         if (!new Cgroup(name, layout).removeEmpty()) break;
       }

@@ -15,8 +15,11 @@ import { annotate, CodedError, goQuote, invalidArgument } from '../../base/index
 import type { ExecOp, LinuxResources } from '../../llb/index.ts';
 import {
   bind,
+  Cgroup,
+  type CgroupLayout,
   fstat,
   hasErrno,
+  makeBoundedGroup,
   mountAll,
   mountsBelow,
   O_PATH,
@@ -48,10 +51,15 @@ export interface PrepareArgs {
   readonly network: NetworkAccess;
   readonly security: ExecOp['security'];
   readonly privileges: Privileges;
-  readonly cgroupPath: string;
-  readonly cgroupNamespace: boolean;
+  readonly group: GroupArgs;
   readonly seccompProfile: string;
   readonly resources: LinuxResources | undefined;
+}
+
+/** The group that holds a container's bounds. The container's own is below it, which the runtime makes. */
+interface GroupArgs {
+  readonly name: string;
+  readonly layout: CgroupLayout;
 }
 
 export interface Prepared {
@@ -60,6 +68,8 @@ export interface Prepared {
 
 /** Mounts the root, makes what the step finds there, writes the bundle. Whatever comes of it, {@link finishStep} undoes it. */
 export function prepareStep(args: PrepareArgs): Prepared {
+  const { name: group, layout } = args.group;
+  makeBoundedGroup(new Cgroup(group, layout), layout);
   mkdirSync(args.bundle, { recursive: true, mode: 0o700 });
   // In memory: the configuration holds secret environment variables, and the bundle secret files.
   mountAll([{ type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'nodev', 'noexec', 'mode=700'] }], args.bundle);
@@ -134,8 +144,9 @@ export function prepareStep(args: PrepareArgs): Prepared {
     network: args.network,
     security,
     privileges: args.privileges,
-    cgroupPath: args.cgroupPath,
-    cgroupNamespace: args.cgroupNamespace,
+    // The group above outlives the container: it tells which bound was hit.
+    cgroupPath: `${group}/step`,
+    cgroupNamespace: layout.kind === 'v2',
     seccomp: security === 'insecure' ? undefined : sandboxSeccomp(args),
     resources: args.resources,
   });
@@ -326,11 +337,20 @@ function hostResolvConf(): string {
 interface FinishArgs {
   readonly bundle: string;
   readonly stubs: readonly Stub[];
+  readonly group: GroupArgs;
 }
 
-/** Takes the stubs away, unmounts, removes the bundle. Works on what a failed preparation left, too. */
-export function finishStep({ bundle, stubs }: FinishArgs): void {
-  if (!existsSync(bundle)) return;
+/** Takes the stubs away, unmounts, removes the bundle and the group. Works on what a failed preparation left, too. @returns whether the group is gone; one that is still dying is not */
+export function finishStep({ bundle, stubs, group }: FinishArgs): boolean {
+  if (existsSync(bundle)) removeBundle(bundle, stubs);
+  try {
+    return new Cgroup(group.name, group.layout).removeEmpty();
+  } catch {
+    return false;
+  }
+}
+
+function removeBundle(bundle: string, stubs: readonly Stub[]): void {
   try {
     if (stubs.length > 0) {
       using root = openRoot(`${bundle}/rootfs`);
