@@ -1,5 +1,5 @@
 /**
- * The same work through Slipway and through `buildkitd`, side by side: one client (`buildctl`), one registry, both states on one journaled file system, rounds interleaved. Prints tables and
+ * The same work through Slipway, as it is published, and through `buildkitd`, side by side: one client (`buildctl`), one registry, both states on one journaled file system, rounds interleaved. Prints tables and
  * puts them into docs/benchmarks.md; given ids of rows or facts, measures those alone and writes nothing. Run by `npm run bench`; needs root.
  */
 import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
@@ -11,6 +11,7 @@ import { Client } from './client.ts';
 import { FACTS, type Fact } from './facts.ts';
 import { prepareMachine } from './machine.ts';
 import { type Measured, measureRow } from './measure.ts';
+import { unpackPublished } from './published.ts';
 import { ROWS } from './rows.ts';
 import { factsTable, rowsTable, writeBetweenMarks } from './table.ts';
 
@@ -28,8 +29,9 @@ const say = (text: string) => void process.stdout.write(`${text}\n`);
 
 await using machine = await prepareMachine(mkdtempSync(path.join(tmpdir(), 'slipway-bench-')));
 const client = new Client(path.join(tools, 'buildctl'), machine.registry);
+const published = unpackPublished(path.join(machine.state, 'published'));
 const commands: readonly BuilderCommand[] = [
-  { name: 'slipway', command: path.join(root, 'bin/buildkitd'), root: path.join(machine.state, 'slipway') },
+  { name: 'slipway', command: published('buildkitd'), root: path.join(machine.state, 'slipway') },
   { name: 'buildkitd', command: path.join(tools, 'buildkitd'), root: path.join(machine.state, 'buildkitd') },
 ];
 try {
@@ -70,5 +72,5 @@ function madeBy(): string {
   const model = cpus()[0]?.model ?? 'unknown';
   const module = readFileSync(path.join(root, 'e2e/tools/go.mod'), 'utf8');
   const version = /moby\/buildkit (v\S+)/.exec(module)?.[1] ?? 'of unknown version';
-  return `Measured on ${cpus().length} cores (${model}), Node ${process.version}, buildkitd ${version}.`;
+  return `Measured on ${cpus().length} cores (${model}), Node ${process.version}, Slipway as it is published, buildkitd ${version}.`;
 }

@@ -73,6 +73,8 @@ export interface ContentStore extends BlobProvider {
   verify(digest: Digest, options: WorkOptions): Promise<boolean>;
   /** Every blob; `writtenAt` in ms since the epoch, also of the last {@link ingest} that found it here. */
   list(): AsyncIterable<{ readonly digest: Digest; readonly size: number; readonly writtenAt: number }>;
+  /** Every blob, read on the calling thread: for a start, when no other is there yet and nobody waits for this one. */
+  digests(): ReadonlySet<Digest>;
 }
 
 /** A layer of an image or ref: the compressed descriptor (annotations hold `containerd.io/uncompressed`), its diff id. */

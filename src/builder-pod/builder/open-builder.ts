@@ -23,7 +23,14 @@ import {
 } from '../../oci/registry-client/index.ts';
 import { createPools, fileSystemUsage, ownPrivileges } from '../../sys/index.ts';
 import { type CacheImporters, Engine } from '../engine/index.ts';
-import { createExecutor, type LogLimits, type NetworkMode, networksOf, type StepLimits } from '../executor/index.ts';
+import {
+  createExecutor,
+  findRuntimes,
+  type LogLimits,
+  type NetworkMode,
+  networksOf,
+  type StepLimits,
+} from '../executor/index.ts';
 import { type ExporterDeps, openExporter } from '../exporters/index.ts';
 import { dockerfileFrontend, FrontendRegistry, gatewayFrontend } from '../frontends/index.ts';
 import { DEFAULT_HISTORY, type HistoryLimits, Recorder } from '../history/index.ts';
@@ -99,6 +106,9 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
   const cgroup = options.cgroupParent === undefined ? {} : { cgroupParent: options.cgroupParent };
   const cores = availableParallelism();
   const privileges = ownPrivileges();
+  // Programs of their own, which the opening of the state need not wait for.
+  const runtimes = findRuntimes({ signal });
+  runtimes.catch(() => {});
   // Closed from the last one up: whoever uses something is over before it.
   await using opened = new AsyncDisposableStack();
   const pools = opened.use(createPools({ short: Math.max(2, cores), bulk: Math.max(2, cores) }));
@@ -128,7 +138,7 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
   const executor = opened.use(
     await createExecutor(
       {
-        ...{ stateId: state.id, pools, log, privileges, networks: networksOf(options.network), ...cgroup },
+        ...{ stateId: state.id, pools, log, privileges, networks: networksOf(options.network), runtimes, ...cgroup },
         ...{ directory: join(layout.run, 'exec'), stateRoot },
         ...(options.stepLimits === undefined ? {} : { limits: options.stepLimits }),
       },

@@ -6,9 +6,23 @@ import { runStep } from './run-step.ts';
 import { findRuntime, isCrunCandidate, type Runtime } from './runtime.ts';
 import { clearDirectory } from './step-task.ts';
 
+/** The runtimes on PATH. */
+interface Runtimes {
+  readonly crun: Runtime | undefined;
+  readonly runc: Runtime | undefined;
+}
+
 interface CreateExecutorOptions extends Omit<ExecutorOptions, 'runtime'> {
   /** A runtime the operator of the daemon wants, without a trial. */
   readonly runtime?: Runtime;
+  /** From {@link findRuntimes}, for who began to look for them earlier. */
+  readonly runtimes?: Promise<Runtimes>;
+}
+
+/** Asks the runtimes for their versions. It touches no state, so it may begin while that is still being opened. */
+export async function findRuntimes(abort: AbortOptions): Promise<Runtimes> {
+  const [crun, runc] = await Promise.all([findRuntime('crun', abort), findRuntime('runc', abort)]);
+  return { crun, runc };
 }
 
 /**
@@ -19,7 +33,7 @@ interface CreateExecutorOptions extends Omit<ExecutorOptions, 'runtime'> {
 export async function createExecutor(options: CreateExecutorOptions, abort: AbortOptions): Promise<OciExecutor> {
   clearDirectory(options.directory);
   if (options.runtime !== undefined) return new OciExecutor({ ...options, runtime: options.runtime });
-  const crun = await findRuntime('crun', abort);
+  const { crun, runc } = await (options.runtimes ?? findRuntimes(abort));
   if (crun !== undefined && isCrunCandidate(crun.version)) {
     const executor = new OciExecutor({ ...options, runtime: crun });
     const failure = await trial(executor, abort);
@@ -27,7 +41,6 @@ export async function createExecutor(options: CreateExecutorOptions, abort: Abor
     options.log?.info('crun does not work fully here, runc is used', { version: crun.version, why: failure });
     await executor[Symbol.asyncDispose]();
   }
-  const runc = await findRuntime('runc', abort);
   if (runc !== undefined) return new OciExecutor({ ...options, runtime: runc });
   throw CodedError.of('EXEC_NO_RUNTIME', 'no container runtime found');
 }

@@ -1,4 +1,4 @@
-export { createExecutor, EMPTY_META } from './create.ts';
+export { createExecutor, EMPTY_META, findRuntimes } from './create.ts';
 export { describeEnd, ExecError } from './exec-error.ts';
 export { OciExecutor, type StepLimits } from './executor.ts';
 export { NETWORK_MODES, type NetworkMode, type NetworkProvider, networksOf } from './network.ts';

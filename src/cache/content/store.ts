@@ -1,4 +1,4 @@
-import { createReadStream, existsSync, mkdirSync, statSync, utimesSync } from 'node:fs';
+import { createReadStream, existsSync, mkdirSync, readdirSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import {
@@ -8,6 +8,7 @@ import {
   type Digest,
   digestAlgorithm,
   digestHex,
+  isDigest,
   neverAborted,
   newId,
   onAbort,
@@ -174,6 +175,16 @@ export class FsContentStore implements ContentStore, AsyncDisposable {
     const args = { path: this.#file(digest), algorithm: digestAlgorithm(digest) };
     const hex = await this.#options.pools.bulk.run(task('hashFile'), args, options);
     return hex === digestHex(digest);
+  }
+
+  digests(): ReadonlySet<Digest> {
+    const found = new Set<Digest>();
+    for (const algorithm of readdirSync(this.#options.blobs))
+      for (const entry of readdirSync(join(this.#options.blobs, algorithm), { withFileTypes: true })) {
+        const digest = `${algorithm}:${entry.name}`;
+        if (isDigest(digest) && entry.isFile()) found.add(digest);
+      }
+    return found;
   }
 
   /** {@link ContentStore.list}, with the time each blob was last written or asked for (ms since the epoch). */

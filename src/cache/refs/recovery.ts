@@ -53,8 +53,7 @@ export async function recover(records: RefRecords): Promise<void> {
     swept++;
   }
 
-  const blobs = new Set<string>();
-  for await (const { digest } of content.list()) blobs.add(digest);
+  const blobs = content.digests();
   const held = db.all<{ ref: string; digest: Digest }>('SELECT ref, digest FROM ref_blobs WHERE held = 1');
   const lost = held.filter(({ digest }) => !blobs.has(digest));
   db.reserved(() => {

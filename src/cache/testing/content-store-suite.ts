@@ -33,6 +33,7 @@ export function contentStoreSuite(
       const listed: Digest[] = [];
       for await (const blob of store.list()) listed.push(blob.digest);
       expect(listed).toEqual([digest]);
+      expect([...store.digests()]).toEqual([digest]);
       await store.remove(digest);
       await store.remove(digest);
       expect(store.has(digest)).toBe(false);
@@ -125,6 +126,7 @@ export function contentStoreSuite(
       await expect.poll(() => opened.leftovers()).toBe(0);
       const listed = await Array.fromAsync(store.list());
       expect(listed).toEqual([]);
+      expect([...store.digests()]).toEqual([]);
     });
 
     test('two writers of one digest are both right', async () => {
