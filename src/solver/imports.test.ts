@@ -2,6 +2,20 @@ import { describe, expect, test } from 'vitest';
 import { neverAborted } from '../base/index.ts';
 import { type ImportedCache, LostResultError, type Miss, type SolverObserver } from './ports.ts';
 import { constant, type IntegerOp, IntegerWorld, newJob, solveOnce, sum, vertex } from './testing/integer-world.ts';
+import { resultStoreSuite } from './testing/result-store-suite.ts';
+
+resultStoreSuite('integers', async () => {
+  const world = new IntegerWorld();
+  let value = 0;
+  return {
+    store: world.results,
+    make: async () => world.result(value++),
+    nameOf: String,
+    held: () => world.open,
+    lose: async (record) => world.prune(record),
+    [Symbol.asyncDispose]: async () => {},
+  };
+});
 
 const signal = neverAborted;
 const chain = (value = 1) => sum('c', [sum('b', [sum('a', [constant(value)])])]);

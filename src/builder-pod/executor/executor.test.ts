@@ -5,12 +5,18 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openRoot, type Root } from '../../sys/index.ts';
 import { stepEnvironment } from './environment.ts';
 import { ExecError } from './exec-error.ts';
+import { NETWORK_MODES, networksOf } from './network.ts';
 import { hostsFile } from './network-files.ts';
 import { isCrunCandidate, isStepsFault } from './runtime.ts';
 import { reduceSeccomp } from './seccomp.ts';
 import { StepLog } from './step-log.ts';
 import { makeStubs, removeStubs } from './stubs.ts';
+import { networkSuite } from './testing/network-suite.ts';
 import { lookupUser } from './user.ts';
+
+for (const mode of NETWORK_MODES)
+  for (const [asked, provider] of Object.entries(networksOf(mode)))
+    networkSuite(`${asked}, where a step has ${mode}`, () => provider);
 
 let directory: string;
 let root: Root;

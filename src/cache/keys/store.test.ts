@@ -6,7 +6,9 @@ import { digestOf } from '../../base/index.ts';
 import { recordDigest, rootKey } from '../../solver/index.ts';
 import { MemoryKeyStore } from '../../solver/testing/memory-key-store.ts';
 import { Database } from '../metadata/index.ts';
+import { fill, keyReaderSuite } from '../testing/key-reader-suite.ts';
 import { keyStoreSuite } from '../testing/key-store-suite.ts';
+import { manifestKeys } from '../testing/manifest-keys.ts';
 import { SqliteKeyStore } from './store.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'slipway-keys-'));
@@ -22,8 +24,12 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-keyStoreSuite('memory', () => new MemoryKeyStore());
-keyStoreSuite('sqlite', () => new SqliteKeyStore(openDatabase()));
+const stores = { memory: () => new MemoryKeyStore(), sqlite: () => new SqliteKeyStore(openDatabase()) };
+for (const [name, open] of Object.entries(stores)) {
+  keyStoreSuite(name, open);
+  keyReaderSuite(name, (records, hasResult) => fill(open(), records, hasResult));
+}
+keyReaderSuite('a manifest', manifestKeys);
 
 /** The tables as they were at a version, with a link by op digest and output, and what it leads to. */
 async function earlier(file: string, version: number): Promise<void> {

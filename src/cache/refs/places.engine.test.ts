@@ -3,11 +3,10 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CodedError, type Digest, neverAborted } from '../../base/index.ts';
-import { RegistryError } from '../../oci/registry-client/index.ts';
 import { findLostResult, type LossKind } from '../../solver/ports.ts';
 import type { BlobFetcher, BlobFetchers, BlobPlace, Layer } from '../ports.ts';
 import { openTestState } from '../testing/open-state.ts';
-import { repositoryPlace, TestRepositories } from '../testing/places.ts';
+import { blobUnknown, repositoryPlace, TestRepositories } from '../testing/places.ts';
 import { localFetcher, refResult } from './index.ts';
 
 const options = { signal: neverAborted, sessions: () => ['s'] };
@@ -34,11 +33,6 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(layout, { recursive: true, force: true }));
 
-const blobUnknown = () =>
-  new RegistryError('not_found', 'blob unknown', {
-    ...{ status: 404, url: 'http://registry.example/v2/' },
-    diagnostics: [{ code: 'BLOB_UNKNOWN', message: '' }],
-  });
 const refused = () => new CodedError('permission_denied', 'not yours');
 const cut = () => new CodedError('unavailable', 'cut');
 

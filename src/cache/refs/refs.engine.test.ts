@@ -3,13 +3,39 @@ import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { neverAborted, type WorkOptions } from '../../base/index.ts';
 import { LostResultError } from '../../solver/ports.ts';
+import { resultStoreSuite } from '../../solver/testing/result-store-suite.ts';
 import { mountsBelow } from '../../sys/index.ts';
+import { makeRef } from '../testing/make-ref.ts';
 import { openTestState } from '../testing/open-state.ts';
 import { repositoryPlace } from '../testing/places.ts';
 import { refResult } from './index.ts';
 
 const options = { signal: neverAborted, sessions: () => [] };
 const describing = { ...options, description: 'test' };
+
+resultStoreSuite('refs', async () => {
+  const state = await openTestState();
+  const { refs, results: store } = state;
+  const { records } = refs;
+  let held = 0;
+  const { hold, letGo } = records;
+  records.hold = (id) => {
+    held++;
+    hold.call(records, id);
+  };
+  records.letGo = (id) => {
+    held--;
+    return letGo.call(records, id);
+  };
+  return {
+    store,
+    make: async () => refResult(await makeRef(state, undefined, () => {})),
+    nameOf: ({ id }) => id,
+    held: () => held,
+    lose: async (record) => void (await refs.remove(record)),
+    [Symbol.asyncDispose]: () => state[Symbol.asyncDispose](),
+  };
+});
 
 test('a ref is written, committed, built upon and read', async () => {
   await using state = await openTestState();

@@ -1,4 +1,6 @@
-import { type Digest, parseImageReference } from '../../base/index.ts';
+import { setTimeout } from 'node:timers/promises';
+import { CodedError, type Digest, onAbort, parseImageReference } from '../../base/index.ts';
+import { RegistryError } from '../../oci/registry-client/index.ts';
 import type { BlobFetchers, BlobPlace } from '../ports.ts';
 
 /** The repository of an image's name. */
@@ -16,6 +18,22 @@ export interface TestRepository {
   hang?: boolean;
 }
 
+/** What a registry says of a blob that its repository does not have. */
+export function blobUnknown(): RegistryError {
+  return new RegistryError('not_found', 'blob unknown', {
+    ...{ status: 404, url: 'http://registry.example/v2/' },
+    diagnostics: [{ code: 'BLOB_UNKNOWN', message: '' }],
+  });
+}
+
+/** The rest comes a little later, or never from one that hangs. */
+async function* slowly(all: Uint8Array, asked: TestRepository, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  yield all.slice(0, 10);
+  using aborted = onAbort(signal);
+  await Promise.race([asked.hang ? new Promise(() => {}) : setTimeout(20), aborted.promise]);
+  yield all.slice(10);
+}
+
 /** Repositories that hold bytes in memory. The newest of a name is the one that is asked. */
 export class TestRepositories {
   readonly #byName = new Map<string, TestRepository & { readonly bytes: ReadonlyMap<Digest, Uint8Array> }>();
@@ -31,22 +49,16 @@ export class TestRepositories {
     registry: {
       lasting: true,
       host: ({ host }) => host,
-      open: async (place, { digest }, { sessions }) => {
+      open: async (place, { digest }, { sessions, signal }) => {
+        signal.throwIfAborted();
         const asked = this.#byName.get(JSON.stringify(place));
-        if (asked === undefined) throw new Error(`nobody serves ${JSON.stringify(place)}`);
+        if (asked === undefined) throw new CodedError('unavailable', `nobody serves ${JSON.stringify(place)}`);
         asked.opened.push(digest);
         asked.sessions.push([...sessions()]);
         if (asked.fail) throw asked.fail;
-        return new ReadableStream({
-          async start(controller) {
-            const all = asked.bytes.get(digest) as Uint8Array;
-            controller.enqueue(all.slice(0, 10));
-            await new Promise((resolve) => setTimeout(resolve, 20));
-            if (asked.hang) return;
-            controller.enqueue(all.slice(10));
-            controller.close();
-          },
-        });
+        const all = asked.bytes.get(digest);
+        if (all === undefined) throw blobUnknown();
+        return ReadableStream.from(slowly(all, asked, signal));
       },
     },
   };

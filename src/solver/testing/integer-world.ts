@@ -96,8 +96,9 @@ export class IntegerWorld {
       this.stored.set(result.id, result.value);
       return result.id;
     },
-    load: async (id) => {
+    load: async (id, { signal }) => {
       await this.gate(`load ${id}`);
+      signal.throwIfAborted();
       this.loaded.push(id);
       const value = this.stored.get(id);
       return value === undefined ? undefined : this.result(value, id);
@@ -202,8 +203,9 @@ export class IntegerWorld {
         results: (of) => keys.results(of, [scope]),
       },
       results: {
-        load: async (record) => {
+        load: async (record, { signal }) => {
           await this.gate(`import ${record}`);
+          signal.throwIfAborted();
           const value = other.stored.get(record);
           return value === undefined ? undefined : this.result(value, record);
         },
