@@ -195,11 +195,11 @@ export class Build {
 
   /** What a frontend with these inputs may ask. */
   bridge(inputs: ReadonlyMap<string, Definition>): FrontendBridge {
-    const read = <T>(id: string, work: (ref: BuildRef) => Promise<T>): Promise<T> => {
+    const read = async <T>(id: string, work: (ref: BuildRef) => Promise<T>): Promise<T> => {
       const ref = this.find(id);
       if (ref === undefined)
         throw new CodedError('not_found', 'no such file or directory: the ref is scratch', { fault: 'user' });
-      return work(ref);
+      return await work(ref);
     };
     return {
       sessionId: this.request.session,

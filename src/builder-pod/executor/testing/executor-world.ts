@@ -5,6 +5,7 @@ import { expect } from 'vitest';
 import { neverAborted, newId } from '../../../base/index.ts';
 import { createPools, lifeCgroup, mountsBelow, type Pools, sweep } from '../../../sys/index.ts';
 import { createExecutor, type OciExecutor, type Step, type StepLimits } from '../index.ts';
+import type { Runtime } from '../runtime.ts';
 import { makeBusyboxRoot } from './busybox.ts';
 
 /** An executor in a directory of its own, with a busybox root at `base`. */
@@ -21,12 +22,18 @@ export class ExecutorWorld implements AsyncDisposable {
     this.executor = executor;
   }
 
-  static async start(name: string, limits?: StepLimits): Promise<ExecutorWorld> {
+  static async start(name: string, limits?: StepLimits, runtime?: Runtime): Promise<ExecutorWorld> {
     const directory = mkdtempSync(join(tmpdir(), `slipway-${name}-`));
     makeBusyboxRoot(join(directory, 'base'));
     const stateId = `test-${newId()}`;
     const pools = createPools({ short: 2, bulk: 1 });
-    const options = { directory: join(directory, 'exec'), stateId, pools, ...(limits === undefined ? {} : { limits }) };
+    const options = {
+      directory: join(directory, 'exec'),
+      stateId,
+      pools,
+      ...(limits === undefined ? {} : { limits }),
+      ...(runtime === undefined ? {} : { runtime }),
+    };
     return new ExecutorWorld(directory, stateId, pools, await createExecutor(options, { signal: neverAborted }));
   }
 
