@@ -53,7 +53,7 @@ export class ActiveVertex {
   mapsDone = false;
   mapRun: Run | undefined;
   /** Slow keys by input, each with the result it was computed from: a content key belongs to a result, not to a slot. */
-  readonly contents: ({ readonly id: string; readonly of: string } | undefined)[] = [];
+  readonly contents: ({ readonly id: string; readonly of: string; readonly digest: Digest } | undefined)[] = [];
   readonly contentRuns: (Run | undefined)[] = [];
   /** What exec made, by output. */
   readonly outputs: (Held | undefined)[] = [];

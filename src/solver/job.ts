@@ -17,6 +17,7 @@ import type { Caches, Import } from './caches.ts';
 import type { ProgressMemory } from './event-buffer.ts';
 import { mayLose } from './failure.ts';
 import type { ActiveGraph } from './graph.ts';
+import { type KeyedVertex, keyedVertex } from './keyed.ts';
 import { Level } from './level.ts';
 import type {
   BuiltResult,
@@ -218,6 +219,11 @@ export class Job<O = unknown, T = unknown> implements AsyncDisposable {
   /** The vertices of the graphs that this build has loaded, in that order, with the ops of those that were asked anything. Empty once closed. */
   *loaded(): Generator<{ readonly state: VertexState; readonly op: Op<T> | undefined }> {
     for (const { history, opened } of this.vertices) yield { state: history.state, op: opened as Op<T> | undefined };
+  }
+
+  /** What it has found out about the keys of these vertices, inputs first; yields nothing for those whose key nobody asked for. Empty once closed. */
+  *keyed(): Generator<KeyedVertex | undefined> {
+    for (const vertex of this.vertices) yield keyedVertex(vertex);
   }
 
   warn(vertex: Digest, warning: VertexWarning): void {

@@ -37,7 +37,16 @@ export interface CacheMap {
   /** One per vertex input, in order. */
   readonly inputs: readonly CacheMapInput[];
   /** What the digest was made of, for who explains keys. */
-  parts?(): unknown;
+  parts?(): readonly KeyPart[];
+}
+
+/** One of the things that a key was made of. */
+export interface KeyPart {
+  /** `op` is its kind, `base` the digest of an image, `source` what another source was resolved to, `action` a member of what a file op does. */
+  readonly kind: 'op' | 'base' | 'source' | 'arg' | 'env' | 'mount' | 'action' | 'option' | 'platform';
+  /** Tells it apart from others of its kind: a variable, a path, a place in a list. */
+  readonly name: string;
+  readonly value: string;
 }
 
 export interface CacheMapInput {

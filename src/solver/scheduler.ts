@@ -2,6 +2,7 @@ import {
   annotate,
   type Clock,
   CodedError,
+  type Digest,
   inSlices,
   isCancelled,
   isTurnSpent,
@@ -297,7 +298,7 @@ export class Scheduler {
     return ready;
   }
 
-  #digest(edge: EdgeState, i: number, contentDigest: (result: Result, context: OpContext) => Promise<string>): void {
+  #digest(edge: EdgeState, i: number, contentDigest: (result: Result, context: OpContext) => Promise<Digest>): void {
     const { vertex } = edge;
     const result = vertex.inputs[i]!.held!.result.clone();
     vertex.contentRuns[i] = this.#start(
@@ -313,7 +314,7 @@ export class Scheduler {
         }
       },
       (digest) => {
-        vertex.contents[i] = { id: contentKey(digest), of: result.id };
+        vertex.contents[i] = { id: contentKey(digest), of: result.id, digest };
       },
       () => {
         vertex.contentRuns[i] = undefined;

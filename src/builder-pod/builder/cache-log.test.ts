@@ -40,7 +40,7 @@ test('a miss is told with the inputs and the parts of the step that differ, and 
   const told = { build: 'the build', step: name, why: 'differs', inputs: [{ step: 'local://ctx', content: false }] };
   expect(lines).toMatchObject([
     ['cache miss', { ...told, vertex: digest }],
-    ['cache miss', { ...told, changed: ['Exec.meta.env'] }],
+    ['cache miss', { ...told, changed: ['env TOKEN'] }],
   ]);
   expect(lines[0]![1]).not.toHaveProperty('changed');
   expect(JSON.stringify(lines)).not.toContain('second');

@@ -60,23 +60,13 @@ function reasonOf(vertex: Vertex, miss: Miss): LogFields {
   return kind === 'unreadable' ? { why: kind, cache: miss.cache, loss: miss.loss } : { why: kind };
 }
 
-/** Paths of the members in which two keys differ, down to those of the second level; values are the user's and stay out of the log. */
+/** In which of their parts two keys differ; values are the user's and stay out of the log. */
 function differing(a: CacheMap, b: CacheMap): readonly string[] {
-  const [before, after] = [members(a.parts?.()), members(b.parts?.())];
-  const paths = [...new Set([...before.keys(), ...after.keys()])];
-  return paths.filter((path) => before.get(path) !== after.get(path));
+  const [before, after] = [valuesOf(a), valuesOf(b)];
+  const names = [...new Set([...before.keys(), ...after.keys()])];
+  return names.filter((name) => before.get(name) !== after.get(name));
 }
 
-function members(value: unknown, prefix = '', depth = 3): Map<string, string> {
-  if (typeof value !== 'object' || value === null || depth === 0 || Array.isArray(value))
-    return new Map([[prefix, toText(value)]]);
-  return new Map(
-    Object.entries(value).flatMap(([name, member]) => [
-      ...members(member, `${prefix}.${name}`.replace(/^\./, ''), depth - 1),
-    ]),
-  );
-}
-
-function toText(value: unknown): string {
-  return JSON.stringify(value, (_, member) => (typeof member === 'bigint' ? `${member}` : member)) ?? '';
+function valuesOf({ parts }: CacheMap): ReadonlyMap<string, string> {
+  return new Map((parts?.() ?? []).map(({ kind, name, value }) => [name === '' ? kind : `${kind} ${name}`, value]));
 }

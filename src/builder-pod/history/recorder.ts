@@ -1,7 +1,16 @@
 import { mkdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { type AbortOptions, CodedError, type Digest, type Logger, neverAborted, onAbort } from '../../base/index.ts';
+import {
+  type AbortOptions,
+  CodedError,
+  type Digest,
+  inSlices,
+  type Logger,
+  neverAborted,
+  onAbort,
+} from '../../base/index.ts';
 import { statusOfError, wire } from '../../builder-api/index.ts';
+import type { KeyedVertex } from '../../solver/index.ts';
 import { siblingModule, tasksOf, type WorkerPool } from '../../sys/index.ts';
 import type { BuildEnd, BuildObserver, BuildWatch } from '../engine/index.ts';
 import { buildkitCode } from '../protocol/index.ts';
@@ -11,6 +20,7 @@ import { readLogFrames } from './log-frames.ts';
 import { LogSpace } from './log-space.ts';
 import { logTask, writeLog } from './log-writer.ts';
 import { countSteps, failureOf, resultFields, startFields } from './record-fields.ts';
+import { RecordedKeys, type RecordedVertex } from './recorded-keys.ts';
 import { type BuildRecord, HistoryStore, type HistoryStoreOptions, type StoredRecord } from './store.ts';
 
 const v1 = wire.moby.buildkit.v1;
@@ -36,6 +46,8 @@ type Listener = (scope: string, event: HistoryEvent) => void;
 
 const filterTask = tasksOf<typeof import('./filter.ts')>(siblingModule(import.meta.url, './filter'));
 const FILTER_TIMEOUT_MS = 2000;
+/** Of what the logs may take, what keys may take beside them. */
+const KEYS_OF_LOGS = 16;
 const MOST_PINNED = 200;
 /** A log that is larger is no short work. */
 const LARGE_LOG = 4 << 20;
@@ -47,6 +59,7 @@ const LARGE_LOG = 4 << 20;
 export class Recorder implements AsyncDisposable {
   readonly #options: RecorderOptions;
   readonly #store: HistoryStore;
+  readonly #keys: RecordedKeys;
   readonly #space: LogSpace;
   readonly #listeners = new Set<Listener>();
   /** Logs that are yet to be closed, and files to be removed. */
@@ -56,6 +69,7 @@ export class Recorder implements AsyncDisposable {
     this.#options = options;
     mkdirSync(options.directory, { recursive: true, mode: 0o700 });
     this.#store = new HistoryStore(options);
+    this.#keys = new RecordedKeys(options.db, options.mostLogBytes / KEYS_OF_LOGS);
     this.#space = new LogSpace({
       each: options.limits.maxLogSize,
       total: options.mostLogBytes,
@@ -68,6 +82,7 @@ export class Recorder implements AsyncDisposable {
     }
     this.#removeAll(this.#store.prune());
     this.#defer(() => this.#sweep());
+    this.#defer(() => inSlices(this.#keys.sweep(), { signal: neverAborted }));
   }
 
   readonly observe: BuildObserver = ({ request, build }): BuildWatch => {
@@ -82,11 +97,20 @@ export class Recorder implements AsyncDisposable {
     const written = writeLog(build.job.record(), { path: this.#path(id), pool, log, space: this.#space });
     this.#tell(STARTED, id);
     let counts: BuildRecord = {};
+    const keyed: KeyedVertex[] = [];
     return {
       *ending() {
         counts = yield* countSteps(build);
+        for (const vertex of build.job.keyed()) {
+          if (vertex !== undefined) keyed.push(vertex);
+          yield;
+        }
       },
-      ended: (end) => this.#complete(id, end, counts, written),
+      ended: (end) => {
+        this.#complete(id, end, counts, written);
+        const isHidden = request.recorded === 'outline';
+        this.#defer(() => inSlices(this.#keys.write(id, keyed, isHidden), { signal: neverAborted }));
+      },
     };
   };
 
@@ -167,6 +191,23 @@ export class Recorder implements AsyncDisposable {
     return this.#replay(this.#store.findRun(ref), signal);
   }
 
+  /**
+   * What went into the keys of a build that is over, once that is written; undefined where there is none. What another scope has made is no concern of this one:
+   * a step that it could not see is told as new.
+   */
+  async keys(scope: string, ref: string, { signal }: AbortOptions): Promise<readonly RecordedVertex[] | undefined> {
+    const found = this.#store.find(scope, ref);
+    if (found === undefined) return undefined;
+    await this.settled({ signal });
+    const vertices = await inSlices(this.#keys.read(found.id), { signal });
+    return vertices.map((vertex) => ({
+      ...vertex,
+      outputs: vertex.outputs.map((output) =>
+        output.miss?.kind === 'outOfScope' ? { ...output, miss: { kind: 'new' } } : output,
+      ),
+    }));
+  }
+
   /** A blob that belongs to a record of this scope. */
   blob(scope: string, digest: string) {
     const found = this.#store.blob(scope, digest);
@@ -235,7 +276,10 @@ export class Recorder implements AsyncDisposable {
     if (records.length === 0) return;
     const paths = records.map(({ id }) => this.#path(id));
     this.#defer(() => this.#options.pool.run(logTask('remove'), { paths }, { signal: neverAborted }));
-    for (const { scope, ref } of records) this.#emit(scope, { type: DELETED, record: { ref } });
+    for (const { id, scope, ref } of records) {
+      this.#defer(() => inSlices(this.#keys.remove(id), { signal: neverAborted }));
+      this.#emit(scope, { type: DELETED, record: { ref } });
+    }
   }
 
   #remove(record: StoredRecord): void {

@@ -4,6 +4,7 @@ import { refResult } from '../../cache/refs/index.ts';
 import type { SourceOp } from '../../llb/op.ts';
 import type { CacheMap, Op, OpContext } from '../../solver/ports.ts';
 import type { Resolved, ResolvedSource, SourceInstance, SourceRegistry } from '../sources/source.ts';
+import { sourceParts } from './cache-map/index.ts';
 
 interface SourceOpOptions {
   readonly sources: SourceRegistry;
@@ -27,7 +28,8 @@ export function sourceOp(
     async cacheMap(_index: number, context: OpContext): Promise<{ map: CacheMap; done: boolean }> {
       const answer = await instanceOf().cacheKey(context);
       resolved = answer.resolved ?? resolved;
-      return { map: { digest: sourceKeyDigest(answer.key), inputs: [] }, done: true };
+      const parts = () => sourceParts(source.identifier, answer);
+      return { map: { digest: sourceKeyDigest(answer.key), inputs: [], parts }, done: true };
     },
     async exec(_inputs, context) {
       return [refResult(await instanceOf().snapshot(context))];

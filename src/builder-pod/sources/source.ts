@@ -34,6 +34,8 @@ export interface SourceKey {
   /** What the source was resolved to, e.g. an image digest or a commit, for provenance. */
   readonly pin?: string;
   readonly resolved?: ResolvedSource;
+  /** What the key is a digest of, where it is one. */
+  readonly made?: Readonly<Record<string, unknown>>;
 }
 
 /** What a source is now, for frontends that decide by it. */

@@ -2,6 +2,7 @@ import { posix } from 'node:path';
 import { digestOf, goJson, hasGlob, invalidArgument } from '../../../base/index.ts';
 import type { ContentSelector } from '../../../cache/contenthash/index.ts';
 import type { ChownOpt, FileAction, FileOp, UserOpt } from '../../../llb/index.ts';
+import { keyParts } from './key-parts.ts';
 import {
   compareBytes,
   dedupePaths,
@@ -25,7 +26,7 @@ export function fileCacheMap(file: FileOp, inputCount: number): OpCacheMap {
   const changed = new Set(file.actions.map(({ input }) => input));
   return {
     digest: jsonDigest({ ...parts, Actions: parts.Actions.map((action) => Buffer.from(goJson(action))) }),
-    parts: () => partsOf(noReads()),
+    parts: () => keyParts(partsOf(noReads())),
     inputs: reads.map((selectors, index) => (changed.has(index) ? {} : inputOf(selectors))),
   };
 }

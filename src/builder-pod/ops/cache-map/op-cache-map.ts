@@ -1,15 +1,16 @@
 import { type Digest, digestOf, goJson } from '../../../base/index.ts';
 import type { ContentHasher, ContentSelector } from '../../../cache/contenthash/index.ts';
 import type { ImmutableRef } from '../../../cache/ports.ts';
-import type { CacheMap } from '../../../solver/ports.ts';
+import type { CacheMap, KeyPart } from '../../../solver/ports.ts';
+import { keyParts } from './key-parts.ts';
 
 /** How an op enters cache keys, before anything is read: pure data, see {@link bindCacheMap}. */
 export interface OpCacheMap {
   readonly digest: Digest;
   /** One for each input of the op. */
   readonly inputs: readonly OpCacheInput[];
-  /** {@link CacheMap.parts}: the value whose JSON the digest is of. */
-  parts(): unknown;
+  /** {@link CacheMap.parts}: of the value whose JSON the digest is of. */
+  parts(): readonly KeyPart[];
 }
 
 export interface OpCacheInput {
@@ -40,8 +41,8 @@ export function bindCacheMap<T>(
 }
 
 /** The digest and parts of a key; the value is made again when somebody asks for the parts, since it may hold whole files. */
-export function keyOf(parts: () => unknown): Pick<OpCacheMap, 'digest' | 'parts'> {
-  return { digest: jsonDigest(parts()), parts };
+export function keyOf(made: () => Readonly<Record<string, unknown>>): Pick<OpCacheMap, 'digest' | 'parts'> {
+  return { digest: jsonDigest(made()), parts: () => keyParts(made()) };
 }
 
 /** Digest of a value's JSON as Go writes it: that JSON is what BuildKit hashes. */

@@ -20,6 +20,6 @@ export function diffCacheMap(diff: { readonly lower: number; readonly upper: num
   );
 }
 
-function plain(parts: () => unknown, inputCount: number): OpCacheMap {
+function plain(parts: () => Readonly<Record<string, unknown>>, inputCount: number): OpCacheMap {
   return { ...keyOf(parts), inputs: Array.from({ length: inputCount }, () => ({})) };
 }

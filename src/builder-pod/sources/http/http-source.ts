@@ -124,7 +124,7 @@ class HttpSource implements SourceInstance {
       } else await (await this.#fetch(context)).release();
     }
     const { filename, digest, lastModified } = this.#answer as Answer;
-    const text = goJson({
+    const made = {
       Filename: filename,
       Perm: this.#perm,
       UID: this.#uid,
@@ -133,8 +133,8 @@ class HttpSource implements SourceInstance {
       ...(lastModified === undefined ? {} : { LastModTime: lastModified }),
       ...(this.#authSecret === '' ? {} : { AuthHeaderSecret: this.#authSecret }),
       ...(this.#headers.length === 0 ? {} : { Header: this.#headers }),
-    });
-    return { key: digestOf(text), pin: digest };
+    };
+    return { key: digestOf(goJson(made)), pin: digest, made };
   }
 
   async describe(context: OpContext): Promise<SourceDescription> {

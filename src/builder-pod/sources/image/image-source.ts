@@ -77,7 +77,7 @@ class ImageSource implements SourceInstance {
     const { os, architecture, variant } = this.#platform;
     const version = this.#platform['os.version'];
     const features = this.#platform['os.features'];
-    const text = goJson({
+    const made = {
       Digest: root.digest,
       OS: os,
       Arch: architecture,
@@ -85,10 +85,10 @@ class ImageSource implements SourceInstance {
       ...(version ? { OSVersion: version } : {}),
       ...(features?.length ? { OSFeatures: features } : {}),
       ...(this.#layerLimit === undefined ? {} : { Limit: this.#layerLimit }),
-    });
+    };
     const { digest: _pinned, ...named } = parseImageReference(reference);
     const resolved = { kind: 'image', name: formatImageReference(named), digest: root.digest } as const;
-    return { key: digestOf(text), pin: root.digest, resolved };
+    return { key: digestOf(goJson(made)), pin: root.digest, resolved, made };
   }
 
   async snapshot(context: OpContext): Promise<ImmutableRef> {

@@ -1,0 +1,147 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { digestOf } from '../../base/index.ts';
+import { Database } from '../../cache/metadata/index.ts';
+import type { KeyedVertex, KeyPart } from '../../solver/index.ts';
+import { RecordedKeys } from './recorded-keys.ts';
+import { HistoryStore } from './store.ts';
+
+const MANY = 64 << 20;
+
+let folder: string;
+let db: Database;
+let history: HistoryStore;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'slipway-recorded-keys-'));
+  db = new Database(join(folder, 'db'));
+  const leases = { open: () => ({}) as never, release: () => {} };
+  const limits = { maxEntries: 50, maxAgeMs: 3_600_000, maxLogSize: 1 << 20 };
+  history = new HistoryStore({ db, leases, limits, mostLogBytes: 1 << 20 });
+});
+afterEach(async () => {
+  await db.close();
+  rmSync(folder, { recursive: true });
+});
+
+function all<T>(steps: Iterator<unknown, T, void>): T {
+  for (let step = steps.next(); ; step = steps.next()) if (step.done === true) return step.value;
+}
+
+const record = (ref: string) => history.start('a', ref, {})!;
+const rows = (table: string) => db.get<{ n: number }>(`SELECT count(*) AS n FROM ${table}`)!.n;
+
+/** A step whose key was made of these. */
+function step(name: string, parts: readonly KeyPart[], digest = digestOf(JSON.stringify(parts))): KeyedVertex {
+  const output = {
+    output: 0,
+    outcome: { kind: 'run' },
+    miss: { kind: 'new' },
+    keys: ['key'],
+    ground: [['below']],
+  } as const;
+  return {
+    ...{ digest: digestOf(name), name, inputs: [{ vertex: digestOf('base'), output: 0, selector: 's' }] },
+    ...{ maps: [{ digest, inputs: [], parts: () => parts }], outputs: [output] },
+  };
+}
+
+const env = (value: string): KeyPart => ({ kind: 'env', name: 'TOKEN', value });
+const op: KeyPart = { kind: 'op', name: '', value: 'exec' };
+
+test('what goes into keys is given back, and is there once for all builds; long values come as digests', () => {
+  const keys = new RecordedKeys(db, MANY);
+  const [first, second] = [record('first'), record('second')];
+  const long = env('x'.repeat(10_000));
+  const steps = [step('one', [op, env('short')]), step('two', [op, long])];
+  all(keys.write(first, steps, false));
+  all(keys.write(second, steps, false));
+  expect(rows('key_parts')).toBe(2);
+  for (const id of [first, second]) {
+    expect(all(keys.read(id))).toMatchObject([
+      { ...steps[0], maps: [{ digest: steps[0]!.maps[0]!.digest, parts: [op, env('short')] }] },
+      { name: 'two', maps: [{ parts: [op, { kind: 'env', name: 'TOKEN', digest: digestOf(long.value) }] }] },
+    ]);
+  }
+});
+
+test('keys of ever so many parts are bounded, and still differ where they do', () => {
+  const keys = new RecordedKeys(db, MANY);
+  const many = (last: string) => Array.from({ length: 20_000 }, (_, n) => env(n === 19_999 ? last : 'v'.repeat(100)));
+  const partsOf = (last: string) => {
+    const id = record(last);
+    all(keys.write(id, [step('many', many(last))], false));
+    return all(keys.read(id))[0]!.maps[0]!.parts!;
+  };
+  const [one, other] = [partsOf('one'), partsOf('other')];
+  expect(JSON.stringify(one).length).toBeLessThan(200_000);
+  expect(one).not.toEqual(other);
+  expect(one.slice(0, -1)).toEqual(other.slice(0, -1));
+});
+
+test('of what may come from Secrets nothing is kept but digests, whoever else has the same key', () => {
+  const keys = new RecordedKeys(db, MANY);
+  const platform: KeyPart = { kind: 'platform', name: 'OS', value: 'linux' };
+  const steps = [step('one', [op, env('hunter2'), platform])];
+  const [theirs, own] = [record('theirs'), record('own')];
+  all(keys.write(theirs, steps, true));
+  expect(JSON.stringify(db.all('SELECT * FROM key_parts'))).not.toContain('hunter2');
+  all(keys.write(own, steps, false));
+  expect(all(keys.read(theirs))[0]!.maps[0]!.parts).toEqual([
+    op,
+    { kind: 'env', name: 'TOKEN', digest: digestOf('hunter2') },
+    platform,
+  ]);
+  expect(all(keys.read(own))[0]!.maps[0]!.parts).toEqual([op, env('hunter2'), platform]);
+});
+
+test('they go with their record, parts with the last that has them; what a killed builder left goes too', () => {
+  const keys = new RecordedKeys(db, MANY);
+  const steps = Array.from({ length: 100 }, (_, n) => step(`${n}`, [op, env(`${n}`)]));
+  const [first, second] = [record('first'), record('second')];
+  all(keys.write(first, steps, false));
+  all(keys.write(second, steps.slice(0, 10), false));
+  history.remove(first);
+  all(keys.remove(first));
+  expect(all(keys.read(first))).toEqual([]);
+  expect(all(keys.read(second))).toHaveLength(10);
+  expect(rows('key_parts')).toBe(10);
+  history.remove(second);
+  all(keys.sweep());
+  for (const table of ['recorded_keys', 'recorded_vertices', 'key_parts', 'key_part_uses']) expect(rows(table)).toBe(0);
+  // A record that is gone before its keys are written gets none.
+  all(keys.write(second, steps, false));
+  expect(rows('recorded_vertices')).toBe(0);
+});
+
+test('all together are bounded: those of the oldest records go', () => {
+  const keys = new RecordedKeys(db, 100_000);
+  const ids = Array.from({ length: 30 }, (_, n) => {
+    const id = record(`${n}`);
+    all(keys.write(id, [step('one', [env(`${n} ${'x'.repeat(4000)}`), { ...op, value: 'y'.repeat(4000) }])], false));
+    return id;
+  });
+  const told = ids.map((id) => all(keys.read(id)).length);
+  expect(told.indexOf(1)).toBeGreaterThan(15);
+  expect(told.slice(told.indexOf(1))).toEqual(told.slice(told.indexOf(1)).fill(1));
+  expect(rows('key_parts')).toBe(told.filter((n) => n === 1).length);
+});
+
+test('those of one build are bounded, however many steps it has, and each portion of them is short work', () => {
+  const keys = new RecordedKeys(db, MANY);
+  const id = record('large');
+  const steps = Array.from({ length: 20_000 }, (_, n) =>
+    step(`step ${n} ${'x'.repeat(800)}`, [op, env(`${n}`), { ...op, value: 'x'.repeat(200) }]),
+  );
+  let portions = 0;
+  for (const writing = keys.write(id, steps, false); writing.next().done !== true; ) portions++;
+  expect(db.get<{ bytes: number }>('SELECT bytes FROM recorded_keys')!.bytes).toBeLessThan(13 << 20);
+  const read = all(keys.read(id));
+  expect(read.length).toBeGreaterThan(5000);
+  expect(portions).toBeGreaterThanOrEqual(read.length);
+  let removals = 0;
+  for (const removing = keys.remove(id); removing.next().done !== true; ) removals++;
+  expect(removals).toBeGreaterThan(read.length / 50);
+  expect(rows('key_parts')).toBe(0);
+});

@@ -1,0 +1,196 @@
+import type { Digest } from '../../base/index.ts';
+import type { Database } from '../../cache/metadata/index.ts';
+import { isVolatile, type KeyedVertex } from '../../solver/index.ts';
+import { type RecordedPart, recordedParts } from './key-parts.ts';
+
+/** What a record tells of the keys of one step. */
+export interface RecordedVertex extends Omit<KeyedVertex, 'maps'> {
+  /** One a cache map; those without parts mean nothing to another build, or were too many. */
+  readonly maps: readonly { readonly digest: Digest; readonly parts?: readonly RecordedPart[] }[];
+}
+
+const MIGRATIONS = [
+  // What a key is made of is there once for all records that tell it alike: as it is, or with digests in place of what users wrote.
+  `CREATE TABLE recorded_keys (record INTEGER PRIMARY KEY, hidden INTEGER NOT NULL, bytes INTEGER NOT NULL);
+   CREATE TABLE recorded_vertices (num INTEGER PRIMARY KEY, record INTEGER NOT NULL, vertices TEXT NOT NULL);
+   CREATE INDEX recorded_vertices_record ON recorded_vertices (record);
+   CREATE TABLE key_parts (
+     num INTEGER PRIMARY KEY, digest TEXT NOT NULL, hidden INTEGER NOT NULL, parts TEXT NOT NULL, UNIQUE (digest, hidden));
+   CREATE TABLE key_part_uses (record INTEGER NOT NULL, part INTEGER NOT NULL, PRIMARY KEY (record, part)) WITHOUT ROWID;
+   CREATE INDEX key_part_uses_part ON key_part_uses (part);`,
+];
+
+/** Characters that the vertices of one record take, some ten thousand, and the parts that it is the first to have. */
+const MOST_VERTICES = 8 << 20;
+const MOST_PARTS = 4 << 20;
+/** Of a vertex. */
+const MOST_NAME = 1000;
+const MOST_INPUTS = 250;
+/** Vertices that are written, and rows that are removed, in one transaction. */
+const PORTION = 16;
+
+/** What is written at once. */
+interface Portion {
+  readonly vertices: readonly KeyedVertex[];
+  readonly hidden: 0 | 1;
+  /** What those keys were made of whose parts were not there. */
+  readonly parts: Map<Digest, string>;
+}
+
+/**
+ * Keys of recorded builds and what went into them, in the metadata database; bounded for each record and for all. It is written and removed in portions, each a
+ * step of a generator: a build may have had any number of vertices.
+ */
+export class RecordedKeys {
+  readonly #db: Database;
+  readonly #most: number;
+
+  /** `most` characters of all records; the keys of the oldest go first. */
+  constructor(db: Database, most: number) {
+    this.#db = db;
+    this.#most = most;
+    db.migrate('recorded keys', MIGRATIONS);
+  }
+
+  /** Writes them for a record that is there; `hidden` where what users wrote is not to be kept. On a full disk, or beyond the bounds, the rest is left out. */
+  *write(record: number, vertices: readonly KeyedVertex[], hidden: boolean): Generator<void, void, void> {
+    let room = MOST_VERTICES;
+    let roomForParts = MOST_PARTS;
+    for (let at = 0; at < vertices.length && room > 0; at += PORTION) {
+      const portion: Portion = { vertices: vertices.slice(at, at + PORTION), hidden: hidden ? 1 : 0, parts: new Map() };
+      for (const { maps } of portion.vertices) {
+        for (const { digest, parts } of maps) {
+          if (isVolatile(digest) || roomForParts <= 0 || this.#partOf(digest, portion.hidden) !== undefined) continue;
+          const text = JSON.stringify(recordedParts(parts?.() ?? [], { hidden }));
+          portion.parts.set(digest, text);
+          roomForParts -= text.length;
+        }
+        yield;
+      }
+      const text = JSON.stringify(portion.vertices.map(bounded));
+      let isWritten = false;
+      this.#db.ifRoom(() => {
+        isWritten = this.#db.transaction(() => this.#insert(record, portion, text));
+      });
+      if (!isWritten) break;
+      room -= text.length;
+      yield;
+    }
+    yield* this.#prune();
+  }
+
+  /** @returns false when the record is gone */
+  #insert(record: number, { vertices, hidden, parts }: Portion, text: string): boolean {
+    if (this.#db.get('SELECT 1 FROM build_records WHERE id = ?', record) === undefined) return false;
+    let bytes = text.length;
+    const insert = 'INSERT OR IGNORE INTO key_parts (digest, hidden, parts) VALUES (?, ?, ?)';
+    for (const [digest, made] of parts) if (this.#db.run(insert, digest, hidden, made) > 0) bytes += made.length;
+    for (const { digest } of vertices.flatMap(({ maps }) => maps)) {
+      const part = this.#partOf(digest, hidden);
+      if (part !== undefined) this.#db.run('INSERT OR IGNORE INTO key_part_uses VALUES (?, ?)', record, part);
+    }
+    this.#db.run('INSERT INTO recorded_vertices (record, vertices) VALUES (?, ?)', record, text);
+    this.#db.run(
+      `INSERT INTO recorded_keys VALUES (?, ?, ?) ON CONFLICT (record) DO UPDATE SET bytes = bytes + excluded.bytes`,
+      ...[record, hidden, bytes],
+    );
+    return true;
+  }
+
+  #partOf(digest: Digest, hidden: number): number | undefined {
+    const select = 'SELECT num FROM key_parts WHERE digest = ? AND hidden = ?';
+    return this.#db.get<{ num: number }>(select, digest, hidden)?.num;
+  }
+
+  /** Inputs before what stands on them. */
+  *read(record: number): Generator<void, readonly RecordedVertex[], void> {
+    const hidden = this.#db.get<{ hidden: number }>(
+      'SELECT hidden FROM recorded_keys WHERE record = ?',
+      record,
+    )?.hidden;
+    const read: RecordedVertex[] = [];
+    if (hidden === undefined) return read;
+    const rows = this.#db.all<{ num: number }>(
+      'SELECT num FROM recorded_vertices WHERE record = ? ORDER BY num',
+      record,
+    );
+    for (const { num } of rows) {
+      const row = this.#db.get<{ vertices: string }>('SELECT vertices FROM recorded_vertices WHERE num = ?', num);
+      for (const vertex of JSON.parse(row?.vertices ?? '[]') as RecordedVertex[]) {
+        read.push({ ...vertex, maps: vertex.maps.map(({ digest }) => ({ digest, ...this.#parts(digest, hidden) })) });
+      }
+      yield;
+    }
+    return read;
+  }
+
+  #parts(digest: Digest, hidden: number): { readonly parts?: readonly RecordedPart[] } {
+    const select = 'SELECT parts FROM key_parts WHERE digest = ? AND hidden = ?';
+    const row = this.#db.get<{ parts: string }>(select, digest, hidden);
+    return row === undefined ? {} : { parts: JSON.parse(row.parts) };
+  }
+
+  /** Removes a record's keys, and parts that no other has. */
+  *remove(record: number): Generator<void, void, void> {
+    while (this.#db.reserved(() => this.#removeSome(record))) yield;
+  }
+
+  #removeSome(record: number): boolean {
+    this.#db.run('DELETE FROM recorded_keys WHERE record = ?', record);
+    const rows = 'SELECT num FROM recorded_vertices WHERE record = ? LIMIT ?';
+    const vertices = this.#db.run(`DELETE FROM recorded_vertices WHERE num IN (${rows})`, record, PORTION);
+    const parts = this.#db.all<{ part: number }>(
+      'SELECT part FROM key_part_uses WHERE record = ? LIMIT ?',
+      ...[record, PORTION],
+    );
+    for (const { part } of parts) {
+      this.#db.run('DELETE FROM key_part_uses WHERE record = ? AND part = ?', record, part);
+      this.#db.run(
+        'DELETE FROM key_parts WHERE num = ?1 AND NOT EXISTS (SELECT 1 FROM key_part_uses WHERE part = ?1)',
+        part,
+      );
+    }
+    return vertices > 0 || parts.length > 0;
+  }
+
+  /** Removes what records that are no more have left. */
+  *sweep(): Generator<void, void, void> {
+    const gone = (table: string) =>
+      `SELECT DISTINCT record FROM ${table} WHERE record NOT IN (SELECT id FROM build_records)`;
+    const left = this.#db.all<{ record: number }>(
+      `${gone('recorded_keys')} UNION ${gone('recorded_vertices')} UNION ${gone('key_part_uses')}`,
+    );
+    for (const { record } of left) yield* this.remove(record);
+  }
+
+  *#prune(): Generator<void, void, void> {
+    const { all } = this.#db.get<{ all: number }>('SELECT coalesce(sum(bytes), 0) AS "all" FROM recorded_keys')!;
+    let over = all - this.#most;
+    if (over <= 0) return;
+    const rows = this.#db.all<{ record: number; bytes: number }>(
+      'SELECT record, bytes FROM recorded_keys ORDER BY record',
+    );
+    for (const { record, bytes } of rows) {
+      if (over <= 0) return;
+      over -= bytes;
+      yield* this.remove(record);
+    }
+  }
+}
+
+/** As it is stored, with no more of it than is short work. */
+function bounded({ name, maps, inputs, outputs, ...vertex }: KeyedVertex): RecordedVertex {
+  return {
+    ...vertex,
+    name: name.slice(0, MOST_NAME),
+    maps: maps.map(({ digest }) => ({ digest })),
+    inputs: inputs.slice(0, MOST_INPUTS),
+    outputs: outputs.map(({ miss, ground, ...output }) => ({
+      ...output,
+      ...(miss === undefined
+        ? {}
+        : { miss: 'inputs' in miss ? { ...miss, inputs: miss.inputs.slice(0, MOST_INPUTS) } : miss }),
+      ground: ground.slice(0, MOST_INPUTS),
+    })),
+  };
+}
