@@ -365,6 +365,17 @@ const FAILURES = {
   },
   SESSION_LOST: { code: 'unavailable', text: 'The connection to the client of the build broke.' },
   SESSION_REPLACED: { code: 'unavailable', text: 'The client of the build has connected anew.' },
+  SESSION_STALLED: {
+    code: 'deadline_exceeded',
+    fault: 'user',
+    text: 'The client of the build has begun to send a directory, and sent nothing more for a long time.',
+  },
+  SESSION_TOO_LARGE: {
+    code: 'resource_exhausted',
+    fault: 'user',
+    hint: 'leave out what the build does not need, e.g. with a .dockerignore file',
+    text: 'The client of the build has sent more files or larger messages at once than the builder can hold.',
+  },
   SESSION_UNHEALTHY: { code: 'unavailable', text: 'The client of the build does not answer.' },
   SNAPSHOT_DIRECTORY: {
     code: 'invalid_argument',

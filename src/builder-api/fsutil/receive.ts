@@ -7,6 +7,10 @@ import type { FileStat, PacketStream } from './packets.ts';
 
 /** Files whose content is being written at once; a sane sender interleaves a handful. */
 const MAX_OPEN_FILES = 512;
+/** Bytes that a file may have grown by while it was sent. */
+const MAX_GROWTH = 256 * 1024 * 1024;
+/** What an entry of a listing takes in memory, beside its names. */
+const ENTRY_BYTES = 512;
 /** First pieces held back so that a small file is written in one go. */
 const MAX_HELD_BYTES = 8 * 1024 * 1024;
 const DIR_CACHE = 32;
@@ -36,6 +40,8 @@ export interface ReceiveOptions extends AbortOptions {
   /** Hashes a file's content while it arrives. */
   readonly hashFile?: (stat: FileStat) => FileHasher | undefined;
   readonly onProgress?: (progress: ReceiveProgress) => void;
+  /** Counts what is kept of the listing and of content; what it throws ends the transfer. */
+  readonly hold?: { add(bytes: number): void };
 }
 
 export interface ReceiveProgress {
@@ -60,6 +66,7 @@ interface Arriving {
   readonly stat: FileStat;
   /** Its name until it is whole, where it takes another's place: on overlayfs, removing that first costs more than all the rest. */
   readonly temporary: string | undefined;
+  received: number;
   hasher: FileHasher | undefined;
   /** The only piece so far, not written yet. */
   held: Uint8Array | undefined;
@@ -204,6 +211,7 @@ class Receiver implements Disposable {
     if (this.#last !== undefined && comparePaths(this.#last, path) >= 0)
       throw invalidArgument(`file transfer: ${JSON.stringify(path)} is out of order`);
     this.#last = path;
+    this.#options.hold?.add(entryBytes(stat));
     const id = this.#nextId++;
     const slash = path.lastIndexOf('/');
     const parent = slash < 0 ? '' : path.slice(0, slash);
@@ -294,7 +302,7 @@ class Receiver implements Disposable {
     if (!mayBeSame) this.#changes++;
     const temporary = replaces ? `${this.#temporary}${id}` : undefined;
     const same = mayBeSame ? 0 : undefined;
-    const arriving: Arriving = { stat, temporary, hasher: undefined, held: undefined, same, fd: -1 };
+    const arriving: Arriving = { stat, temporary, received: 0, hasher: undefined, held: undefined, same, fd: -1 };
     if (stat.size === 0) {
       this.#write(arriving, level.dir, name);
       return undefined;
@@ -340,6 +348,9 @@ class Receiver implements Disposable {
       return file.same === undefined || file.same === file.stat.size ? end() : this.#writing(end);
     }
     this.#bytes += data.length;
+    file.received += data.length;
+    if (file.received > file.stat.size + MAX_GROWTH)
+      throw invalidArgument(`file transfer: ${JSON.stringify(file.stat.path)} is far longer than it was said to be`);
     file.hasher ??= this.#options.hashFile?.(file.stat);
     file.hasher?.update(data);
     const { same } = file;
@@ -360,6 +371,7 @@ class Receiver implements Disposable {
       // Most files are whole with this piece, and written in the same turn.
       file.held = ownBytes(data);
       this.#heldBytes += data.length;
+      this.#options.hold?.add(data.length);
       return;
     }
     if (file.fd < 0) {
@@ -446,6 +458,7 @@ class Receiver implements Disposable {
     if (file.held === undefined) return;
     writeAll(file.fd, file.held);
     this.#heldBytes -= file.held.length;
+    this.#options.hold?.add(-file.held.length);
     file.held = undefined;
   }
 
@@ -565,6 +578,12 @@ class Receiver implements Disposable {
 /** Whether an attribute is applied: another machine's security labels and overlay's own marks mean nothing here, or worse. */
 export function isCarried(key: string): boolean {
   return !key.startsWith('trusted.') && key !== 'security.selinux';
+}
+
+function entryBytes({ path, linkname, xattrs }: FileStat): number {
+  let bytes = ENTRY_BYTES + 2 * (path.length + linkname.length);
+  for (const [key, value] of Object.entries(xattrs)) bytes += 2 * key.length + value.length;
+  return bytes;
 }
 
 function writeAll(fd: number, data: Uint8Array): void {

@@ -9,7 +9,7 @@ import { CodedError, cancelledError, type Logger, silentLogger, toCodedError } f
 import { type CallOptions, type Channel, type RawCall, requestHeaders } from './channel.ts';
 import { Drain } from './drain.ts';
 import { assertSendable, frameMessage } from './framing.ts';
-import { MessageQueue, pumpMessages } from './messages.ts';
+import { type Hold, MessageQueue, type MessageSink, pumpMessages } from './messages.ts';
 import { headerListSize, Metadata } from './metadata.ts';
 import { endWithStream, http2Options, widenConnectionWindow } from './options.ts';
 import { codeOfGrpc, errorOfTrailers, percentDecode } from './status.ts';
@@ -29,11 +29,17 @@ const CODE_BY_HTTP_STATUS: Readonly<Record<number, number>> = {
 export class ConnectionChannel implements Channel, AsyncDisposable {
   readonly #session: ClientHttp2Session;
   readonly #log: Logger;
+  readonly #hold: (() => Hold) | undefined;
   readonly #closed = Promise.withResolvers<void>();
   readonly #ready = Promise.withResolvers<void>();
   #authority: string;
 
-  constructor(socket: Duplex, options: { readonly authority?: string; readonly logger?: Logger } = {}) {
+  /** `hold` counts what of messages is kept for the peer. */
+  constructor(
+    socket: Duplex,
+    options: { readonly authority?: string; readonly logger?: Logger; readonly hold?: () => Hold } = {},
+  ) {
+    this.#hold = options.hold;
     this.#authority = options.authority ?? 'localhost';
     this.#log = options.logger ?? silentLogger;
     endWithStream(socket, () => this.#session);
@@ -60,7 +66,8 @@ export class ConnectionChannel implements Channel, AsyncDisposable {
   }
 
   open(path: string, options: CallOptions): RawCall {
-    return new ClientCall(this.#session, requestHeaders(path, this.#authority, options), options, this.#log);
+    const headers = requestHeaders(path, this.#authority, options);
+    return new ClientCall(this.#session, headers, options, this.#log, this.#hold);
   }
 
   /** Ends the connection at once. */
@@ -96,6 +103,7 @@ class ClientCall implements RawCall {
     headers: Record<string, string | string[]>,
     options: CallOptions,
     log: Logger,
+    hold: (() => Hold) | undefined,
   ) {
     this.headers = this.#headers.promise;
     this.#signal = options.signal;
@@ -131,7 +139,7 @@ class ClientCall implements RawCall {
         () => this.#cancel(new CodedError('deadline_exceeded', 'context deadline exceeded')),
         options.timeoutMs,
       );
-    this.#listen(this.#stream);
+    this.#listen(this.#stream, hold);
   }
 
   write(message: Uint8Array): Promise<void> | undefined {
@@ -147,19 +155,20 @@ class ClientCall implements RawCall {
     if (stream !== undefined && !stream.destroyed && !stream.writableEnded) stream.end();
   }
 
-  #listen(stream: ClientHttp2Stream): void {
+  #listen(stream: ClientHttp2Stream, hold: (() => Hold) | undefined): void {
     stream.once('response', (headers: IncomingHttpHeaders, _flags: number, raw?: string[]) => {
       this.#httpStatus = Number(headers[':status'] ?? 200);
       this.#takeStatus(headers);
       const encoding = headers['grpc-encoding'];
-      pumpMessages(stream, typeof encoding === 'string' ? encoding : undefined, {
+      const sink: MessageSink = {
         onMessage: (message) => this.#queue.push(message, message.length),
         onEnd: () => this.#finish(),
         onError: (error) => {
           this.#settle(toCodedError(error));
           stream.close(constants.NGHTTP2_CANCEL);
         },
-      });
+      };
+      pumpMessages(stream, typeof encoding === 'string' ? encoding : undefined, sink, hold?.());
       this.#headers.resolve(Metadata.fromRawHeaders(raw ?? flat(headers)));
     });
     stream.on('trailers', (headers: IncomingHttpHeaders) => this.#takeStatus(headers));

@@ -37,9 +37,9 @@ export class FrameParser {
     this.#limit = limit;
   }
 
-  /** Whether a message is incomplete. */
-  get pending(): boolean {
-    return this.#have > 0;
+  /** Bytes of a message that is not whole. */
+  get incomplete(): number {
+    return this.#have;
   }
 
   /** Calls `onMessage` for each message that this chunk completes. @throws CodedError resource_exhausted | internal */
@@ -81,7 +81,9 @@ export class FrameParser {
   #lengthAt(bytes: Uint8Array, at: number): number {
     const length = bytes[at + 1]! * 0x1000000 + ((bytes[at + 2]! << 16) | (bytes[at + 3]! << 8) | bytes[at + 4]!);
     if (length > this.#limit)
-      throw new CodedError('resource_exhausted', `received message larger than max (${length} vs. ${this.#limit})`);
+      throw new CodedError('resource_exhausted', `received message larger than max (${length} vs. ${this.#limit})`, {
+        fault: 'user',
+      });
     return length;
   }
 

@@ -265,7 +265,7 @@ test('frames are found however the bytes are cut', () => {
     for (let at = 0; at < bytes.length; at += size)
       parser.push(bytes.subarray(at, at + size), (message) => seen.push(Buffer.from(message).toString('hex')));
     expect(seen).toEqual(messages.map((message) => message.toString('hex')));
-    expect(parser.pending).toBe(false);
+    expect(parser.incomplete).toBe(0);
   }
 });
 

@@ -4,6 +4,11 @@ import { FrameParser } from './framing.ts';
 /** Above this many queued bytes the stream is paused, which stops the peer by flow control. */
 const HIGH_WATER_BYTES = 256 * 1024;
 
+/** Counts bytes that are kept for somebody; adding throws where that is too much. Disposing gives back what is left. */
+export interface Hold extends Disposable {
+  add(bytes: number): void;
+}
+
 export interface MessageSink {
   onMessage(message: Uint8Array): void;
   /** All messages came and the peer half-closed. */
@@ -12,8 +17,8 @@ export interface MessageSink {
   onError(error: unknown): void;
 }
 
-/** Feeds a sink with the messages of a stream. Pausing the stream pauses the sink (up to one chunk). */
-export function pumpMessages(stream: Readable, encoding: string | undefined, sink: MessageSink): void {
+/** Feeds a sink with the messages of a stream. Pausing the stream pauses the sink (up to one chunk). `hold` counts what of a message is there while it is not whole. */
+export function pumpMessages(stream: Readable, encoding: string | undefined, sink: MessageSink, hold?: Hold): void {
   let failed = false;
   const fail = (error: unknown) => {
     if (failed) return;
@@ -23,6 +28,7 @@ export function pumpMessages(stream: Readable, encoding: string | undefined, sin
   let parser: FrameParser;
   try {
     parser = new FrameParser(encoding);
+    if (hold !== undefined) stream.once('close', () => hold[Symbol.dispose]());
   } catch (error) {
     // Discards what comes, so that the stream still ends.
     stream.resume();
@@ -32,14 +38,16 @@ export function pumpMessages(stream: Readable, encoding: string | undefined, sin
   stream.on('data', (chunk: Uint8Array) => {
     if (failed) return;
     try {
+      const before = parser.incomplete;
       parser.push(chunk, (message) => sink.onMessage(message));
+      hold?.add(parser.incomplete - before);
     } catch (error) {
       fail(error);
     }
   });
   stream.on('end', () => {
     if (failed) return;
-    if (parser.pending) fail(new Error('the stream ended inside a message'));
+    if (parser.incomplete > 0) fail(new Error('the stream ended inside a message'));
     else sink.onEnd();
   });
 }

@@ -1,4 +1,5 @@
 import type { google } from '../wire/core.js';
+import type { SessionLimits } from './limits.ts';
 
 /** A failure between threads, as google.rpc.Status holds it. */
 type PlainStatus = google.rpc.Status.$Properties;
@@ -7,6 +8,8 @@ type PlainMetadata = readonly (readonly [string, string | Uint8Array])[];
 
 /** From the serving thread to a session's lane in its thread. */
 export type ToSession =
+  /** The first. */
+  | { readonly t: 'begin'; readonly limits: SessionLimits }
   /** Bytes of the tunnel, and their end. */
   | { readonly t: 'bytes'; readonly data: Uint8Array }
   | { readonly t: 'eof' }
@@ -46,6 +49,8 @@ export type FromSession =
   | { readonly t: 'ask'; readonly id: number; readonly ask: number }
   | { readonly t: 'result'; readonly id: number; readonly value: unknown }
   | { readonly t: 'failed'; readonly id: number; readonly error: PlainStatus }
+  /** The session took too much. */
+  | { readonly t: 'refused'; readonly error: PlainStatus }
   /** The nested connection is gone. */
   | { readonly t: 'gone' };
 

@@ -4,6 +4,7 @@ import type { ServerCall } from '../grpc/server-call.ts';
 import { methodPath } from '../grpc/service.ts';
 import { Control } from '../services/control.ts';
 import { watchHealth } from './health.ts';
+import { SESSION_LIMITS, type SessionLimits } from './limits.ts';
 import { SESSION_HEALTH_TIMEOUT, SESSION_ID, SESSION_METHOD, SESSION_SHARED_KEY } from './metadata-names.ts';
 import type { Session } from './session.ts';
 import { END_GRACE_MS, SessionTunnel, sessionThreads } from './tunnel.ts';
@@ -26,6 +27,7 @@ export class SessionRegistry implements AsyncDisposable {
   /** Ids that are expected to come back: how many solves expect it, and since when it is away. */
   readonly #logical = new Map<string, { count: number; awaySince: number }>();
   readonly #logicalGraceMs: number;
+  readonly #limits: SessionLimits;
   readonly #log: Logger;
   readonly #threads: ReturnType<typeof sessionThreads>;
 
@@ -39,10 +41,12 @@ export class SessionRegistry implements AsyncDisposable {
       readonly threads?: number;
       readonly preload?: readonly URL[];
       readonly logicalGraceMs?: number;
+      readonly limits?: Partial<SessionLimits>;
     } = {},
   ) {
     this.#log = options.logger ?? silentLogger;
     this.#logicalGraceMs = options.logicalGraceMs ?? LOGICAL_GRACE_MS;
+    this.#limits = { ...SESSION_LIMITS, ...options.limits };
     this.#threads = sessionThreads(options.threads ?? 1, options.preload ?? []);
   }
 
@@ -71,7 +75,7 @@ export class SessionRegistry implements AsyncDisposable {
       throw new CodedError('already_exists', `session ${id} is connected already`);
     const methods = new Set(call.metadata.getAll(SESSION_METHOD).map((method) => method.toLowerCase()));
     const log = this.#log.child({ session: id });
-    const tunnel = new SessionTunnel(call, { threads: this.#threads, logger: log });
+    const tunnel = new SessionTunnel(call, { threads: this.#threads, limits: this.#limits, logger: log });
     const session: Session = {
       id,
       sharedKey: call.metadata.get(SESSION_SHARED_KEY) ?? '',

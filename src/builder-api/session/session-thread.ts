@@ -3,8 +3,11 @@ import { CodedError, cancelledError, onAbort } from '../../base/index.ts';
 import type { LanePort } from '../../sys/index.ts';
 import { type Channel, clientOf, type RawCall } from '../grpc/channel.ts';
 import { ConnectionChannel } from '../grpc/client.ts';
+import type { Hold } from '../grpc/messages.ts';
 import { Metadata } from '../grpc/metadata.ts';
 import { errorOfStatus, statusOfError } from '../grpc/status.ts';
+import { HeldBytes } from './held-bytes.ts';
+import { SESSION_LIMITS, type SessionLimits } from './limits.ts';
 import { BATCH_BYTES, CREDIT_BYTES, type FromSession, type ToSession } from './protocol.ts';
 
 /** What a task in a session's thread gets beside its arguments. */
@@ -12,6 +15,9 @@ export interface SessionTaskContext {
   /** The client's services. */
   readonly channel: Channel;
   readonly signal: AbortSignal;
+  readonly limits: SessionLimits;
+  /** Counts what the task keeps in memory of what the client sends, and throws where that is too much; given back when the task ends. */
+  readonly hold: Hold;
   /** To the caller's `onMessage`, in order and before the result. */
   post(message: unknown): void;
   /** What the caller's `onAsk` gives. */
@@ -157,7 +163,9 @@ interface ProxiedCall {
 export function serve(port: Port): Promise<void> {
   const tunnel = new TunnelEnd(port);
   tunnel.on('error', () => {});
-  const channel = new ConnectionChannel(tunnel);
+  let limits = SESSION_LIMITS;
+  let held = new HeldBytes(limits, refuse);
+  const channel = new ConnectionChannel(tunnel, { hold: () => held.hold() });
   const calls = new Map<number, ProxiedCall>();
   const tasks = new Map<number, AbortController>();
   const asks = new Map<number, PromiseWithResolvers<unknown>>();
@@ -192,6 +200,10 @@ export function serve(port: Port): Promise<void> {
 
   port.onMessage((message) => {
     switch (message.t) {
+      case 'begin':
+        limits = message.limits;
+        held = new HeldBytes(limits, refuse);
+        return;
       case 'bytes':
         return tunnel.deliver(message.data);
       case 'eof':
@@ -241,6 +253,13 @@ export function serve(port: Port): Promise<void> {
   });
   return over.promise;
 
+  /** The client has sent too much. */
+  function refuse(error: CodedError): void {
+    port.post({ t: 'refused', error: statusOfError(error) });
+    for (const task of tasks.values()) task.abort(error);
+    channel.destroy();
+  }
+
   function open(message: ToSession & { t: 'open' }): void {
     const { id, path, timeoutMs } = message;
     const controller = new AbortController();
@@ -284,6 +303,7 @@ export function serve(port: Port): Promise<void> {
   async function runTask({ id, module, fn, args }: ToSession & { t: 'task' }): Promise<void> {
     const controller = new AbortController();
     tasks.set(id, controller);
+    using hold = held.hold();
     try {
       const loaded = (await import(module)) as Record<string, unknown>;
       const run = loaded[fn];
@@ -292,6 +312,8 @@ export function serve(port: Port): Promise<void> {
       const context: SessionTaskContext = {
         channel,
         signal: controller.signal,
+        limits,
+        hold,
         post: (posted) => port.post({ t: 'post', id, message: posted }),
         ask: <T>() => ask(id, controller.signal) as Promise<T>,
       };

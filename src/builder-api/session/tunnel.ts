@@ -8,6 +8,7 @@ import { clientPreamble } from '../grpc/options.ts';
 import type { ServerCall } from '../grpc/server-call.ts';
 import { errorOfStatus, statusOfError } from '../grpc/status.ts';
 import { decodeBytesMessage, encodeBytesMessage } from './bytes-message.ts';
+import { SESSION_HEAP_MIB, type SessionLimits } from './limits.ts';
 import { BATCH_BYTES, CREDIT_BYTES, type FromSession, type ToSession } from './protocol.ts';
 
 /** A closed session whose work goes on for longer is worth a line in the log. */
@@ -32,7 +33,10 @@ interface SessionTask {
 /** Threads that sessions share, `threads` at most; `preload` are the modules of their tasks. */
 export function sessionThreads(threads: number, preload: readonly URL[]): SharedThreads<ToSession, FromSession> {
   const module = siblingModule(import.meta.url, './session-thread');
-  return new SharedThreads({ module, name: 'session', threads, preload, heldMs: HELD_MS, whenHeld: 'end' });
+  return new SharedThreads({
+    ...{ module, name: 'session', threads, preload, heldMs: HELD_MS, whenHeld: 'end' },
+    resourceLimits: { maxOldGenerationSizeMb: SESSION_HEAP_MIB },
+  });
 }
 
 interface TaskCaller {
@@ -71,11 +75,16 @@ export class SessionTunnel implements Channel, AsyncDisposable {
 
   constructor(
     call: ServerCall,
-    options: { readonly threads: SharedThreads<ToSession, FromSession>; readonly logger?: Logger },
+    options: {
+      readonly threads: SharedThreads<ToSession, FromSession>;
+      readonly limits: SessionLimits;
+      readonly logger?: Logger;
+    },
   ) {
     this.#call = call;
     this.#log = options.logger ?? silentLogger;
     this.#lane = options.threads.open();
+    this.#lane.post({ t: 'begin', limits: options.limits });
     this.#lane.onMessage((message) => this.#onMessage(message));
     void this.#lane.ended.then((end) => {
       if (end.kind !== 'done' && !this.closed.aborted) {
@@ -223,6 +232,9 @@ export class SessionTunnel implements Channel, AsyncDisposable {
         return;
       case 'failed':
         this.#tasks.get(message.id)?.reject(errorOfStatus(message.error));
+        return;
+      case 'refused':
+        this.#close(errorOfStatus(message.error));
         return;
       case 'gone':
         this.#close(sessionClosed());

@@ -1,3 +1,4 @@
+import { CodedError } from '../../../base/index.ts';
 // By their rooms, not by the whole of builder-api: a session's thread has no use for its clients.
 import {
   type DirectoryRequest,
@@ -39,8 +40,11 @@ export async function receiveDirectory(
 ): Promise<ReceivedDirectory> {
   using roots = new DisposableStack();
   let root = roots.use(openRoot(args.directory));
+  using stall = watchStall(args.request.name, context.limits.stallMs);
+  const signal = AbortSignal.any([context.signal, stall.signal]);
+  context.hold.add(args.tree?.length ?? 0);
   const call = context.channel.open(methodPath(FileSync, FileSync.methods.diffCopy), {
-    signal: context.signal,
+    signal,
     metadata: directoryMetadata(args.request),
   });
   const toWrite = async (): Promise<Root> => {
@@ -57,8 +61,10 @@ export async function receiveDirectory(
         ? {}
         : { onEntry: tracker.onEntry, onRemoved: tracker.onRemoved, hashFile: tracker.hashFile }),
       differ: args.differ,
-      signal: context.signal,
+      signal,
+      hold: context.hold,
       onProgress: (progress) => {
+        stall.moved();
         const now = performance.now();
         if (now - reported < REPORT_MS) return;
         reported = now;
@@ -69,4 +75,24 @@ export async function receiveDirectory(
   } finally {
     call.end();
   }
+}
+
+/** Its signal fires when nothing has moved for that long. */
+function watchStall(name: string, stallMs: number) {
+  const stalled = new AbortController();
+  let moves = true;
+  const timer = setInterval(() => {
+    if (!moves)
+      stalled.abort(
+        CodedError.of('SESSION_STALLED', `the build client has sent nothing of ${name} for ${stallMs / 1000} s`),
+      );
+    moves = false;
+  }, stallMs);
+  return {
+    signal: stalled.signal,
+    moved: () => {
+      moves = true;
+    },
+    [Symbol.dispose]: () => clearInterval(timer),
+  };
 }

@@ -1,0 +1,200 @@
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import http2 from 'node:http2';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Duplex } from 'node:stream';
+import { afterEach, expect, test } from 'vitest';
+import { neverAborted, newId } from '../../../base/index.ts';
+import {
+  ConnectionChannel,
+  Control,
+  FileSync,
+  GrpcServer,
+  Metadata,
+  methodPath,
+  SessionRegistry,
+  wire,
+} from '../../../builder-api/index.ts';
+import { siblingModule } from '../../../sys/index.ts';
+import type { ReceivedDirectory } from './receive-task.ts';
+
+const { Packet } = wire.fsutil.types;
+const { BytesMessage } = wire.moby.filesync.v1;
+const { PACKET_STAT, PACKET_DATA, PACKET_FIN } = Packet.PacketType;
+const signal = neverAborted;
+const diffCopy = methodPath(FileSync, FileSync.methods.diffCopy);
+const module = siblingModule(import.meta.url, './receive-task');
+const cleanups: (() => PromiseLike<void> | void)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+function tempDir(): string {
+  const dir = mkdtempSync(join(tmpdir(), 'hostile-'));
+  cleanups.push(() => rmSync(dir, { recursive: true }));
+  return dir;
+}
+
+/** A daemon's sessions, all in one thread, and clients whose side of a file sync is written by hand. */
+async function sessions(limits: ConstructorParameters<typeof SessionRegistry>[0]) {
+  const path = join(tempDir(), 'sock');
+  const server = new GrpcServer();
+  const registry = new SessionRegistry({ ...limits, threads: 1 });
+  registry.register(server);
+  await server.listenUnix(path);
+  cleanups.push(
+    () => server.close(),
+    () => registry[Symbol.asyncDispose](),
+  );
+  const client = async (serve: (stream: http2.ServerHttp2Stream) => void) => {
+    const id = newId();
+    const channel = new ConnectionChannel(connect(path));
+    const metadata = new Metadata().add('x-docker-expose-session-uuid', id);
+    metadata.add('x-docker-expose-session-grpc-method', diffCopy);
+    const call = channel.open(methodPath(Control, Control.methods.session), { signal, metadata });
+    const inner = http2.performServerHandshake(tunnelOf(call), { maxSendHeaderBlockLength: 64 << 20 });
+    inner.on('error', () => {});
+    inner.on('stream', (stream, headers) => {
+      stream.on('error', () => {});
+      if (headers[':path'] === diffCopy) serve(stream);
+      else
+        stream.respond(
+          { ':status': 200, 'content-type': 'application/grpc', 'grpc-status': '12' },
+          { endStream: true },
+        );
+    });
+    cleanups.push(() => channel.destroy());
+    const session = await registry.get(id, { signal });
+    const receive = (directory = tempDir()) => {
+      const request = { name: 'context', includePatterns: [], excludePatterns: [], followPaths: [] };
+      const args = { directory, readonly: false, request, differ: 'none', tree: undefined, empty: true } as const;
+      return session.run<ReceivedDirectory>({ module, fn: 'receiveDirectory' }, args, { signal });
+    };
+    return { session, receive };
+  };
+  return { registry, client };
+}
+
+function tunnelOf(call: ReturnType<ConnectionChannel['open']>): Duplex {
+  const messages = call.responses[Symbol.asyncIterator]();
+  const pipe = new Duplex({
+    read: () =>
+      void messages.next().then(
+        ({ done, value }) => pipe.push(done === true ? null : BytesMessage.decode(value).data),
+        () => pipe.destroy(),
+      ),
+    write: (chunk: Uint8Array, _encoding, done) => {
+      let wait: Promise<void> | undefined;
+      for (let at = 0; at < chunk.length; at += 32_768)
+        wait = call.write(BytesMessage.encode({ data: chunk.subarray(at, at + 32_768) }).finish());
+      if (wait === undefined) done();
+      else void wait.then(() => done());
+    },
+  });
+  pipe.on('error', () => {});
+  return pipe;
+}
+
+function frame(message: Uint8Array, length = message.length): Buffer {
+  const head = Buffer.alloc(5);
+  head.writeUInt32BE(length, 1);
+  return Buffer.concat([head, message]);
+}
+
+const begin = (stream: http2.ServerHttp2Stream) =>
+  stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+
+const stat = (path: string, size = 0) =>
+  frame(
+    Packet.encode({
+      type: PACKET_STAT,
+      stat: { path: Buffer.from(path), mode: 0o644, size, uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 },
+    }).finish(),
+  );
+
+/** Writes what is made, at the reader's pace, until the other side has enough. */
+async function send(stream: http2.ServerHttp2Stream, pieces: Iterable<Uint8Array>): Promise<void> {
+  begin(stream);
+  const over = new Promise((resolve) => stream.once('close', resolve));
+  for (const piece of pieces) {
+    if (stream.destroyed || stream.closed) return;
+    if (!stream.write(piece)) await Promise.race([once(stream, 'drain'), over]);
+  }
+}
+
+function* endlessListing(): Iterable<Uint8Array> {
+  for (let at = 0; ; at++)
+    yield Buffer.concat(Array.from({ length: 100 }, (_, n) => stat(`${String(at * 100 + n).padStart(12, '0')}`)));
+}
+
+/** So many MiB of a message of eight. */
+function* incomplete(mib: number): Iterable<Uint8Array> {
+  yield frame(Buffer.alloc(0), 8 << 20);
+  for (let n = 0; n < mib; n++) yield Buffer.alloc(1 << 20);
+}
+
+const HOSTILE: readonly (readonly [string, (stream: http2.ServerHttp2Stream) => unknown, object])[] = [
+  [
+    'lists files without end',
+    (stream) => send(stream, endlessListing()),
+    { reason: 'SESSION_TOO_LARGE', fault: 'user' },
+  ],
+  ['never ends a message', (stream) => send(stream, incomplete(7)), { reason: 'SESSION_TOO_LARGE', fault: 'user' }],
+  [
+    'begins an enormous message',
+    (stream) => send(stream, [frame(Buffer.alloc(9), 1 << 30)]),
+    { code: 'resource_exhausted', fault: 'user' },
+  ],
+  [
+    'answers with enormous headers',
+    (stream) =>
+      stream.respond({
+        ':status': 200,
+        ...Object.fromEntries(Array.from({ length: 4000 }, (_, n) => [`x-${n}`, 'y'.repeat(1000)])),
+      }),
+    { code: 'unavailable' },
+  ],
+  ['says nothing any more', (stream) => send(stream, [stat('a', 5)]), { reason: 'SESSION_STALLED', fault: 'user' }],
+];
+
+test.each(HOSTILE)('a client that %s is cut off, and a transfer beside it goes on', async (_what, serve, failure) => {
+  const { registry, client } = await sessions({ limits: { sessionBytes: 2 << 20, stallMs: 4000 } });
+  const over = Promise.withResolvers<void>();
+  const good = await client((stream) => {
+    void send(stream, [stat('file', 4)]);
+    const more = setInterval(
+      () => stream.write(frame(Packet.encode({ type: PACKET_DATA, id: 0, data: Buffer.from('.') }).finish())),
+      200,
+    );
+    void over.promise.then(() => {
+      clearInterval(more);
+      stream.write(frame(Packet.encode({ type: PACKET_DATA, id: 0 }).finish()));
+      stream.write(frame(new Uint8Array()));
+      stream.write(frame(Packet.encode({ type: PACKET_FIN }).finish()));
+    });
+  });
+  const directory = tempDir();
+  const transfer = good.receive(directory);
+  const bad = await client(serve);
+  await expect(bad.receive()).rejects.toMatchObject(failure);
+  over.resolve();
+  await transfer;
+  expect(readFileSync(join(directory, 'file'), 'utf8')).toMatch(/^\.*$/);
+  expect(good.session.closed.aborted).toBe(false);
+  expect(registry.threadsStarted).toBe(1);
+});
+
+test('of clients that have too much in one thread the one with most is ended, and the others go on', async () => {
+  const { registry, client } = await sessions({ limits: { threadBytes: 6 << 20 } });
+  const small = await client((stream) => void send(stream, incomplete(2)));
+  const waiting = small.receive();
+  const large = await client((stream) => void send(stream, incomplete(5)));
+  await expect(large.receive()).rejects.toMatchObject({ reason: 'SESSION_TOO_LARGE' });
+  expect(await Promise.race([waiting, Promise.resolve('waits')])).toBe('waits');
+  expect(small.session.closed.aborted).toBe(false);
+  small.session.close();
+  await expect(waiting).rejects.toMatchObject({ code: expect.stringMatching(/unavailable|cancelled/) });
+  expect(registry.threadsStarted).toBe(1);
+});
