@@ -4,32 +4,56 @@
  */
 export function goJson(value: unknown, indent = ''): string {
   let text = '';
-  // What is still to be written, the next last. No recursion: configurations come from outside, nested as deep as they like.
-  const rest: (string | Nested)[] = [{ value, newline: '\n' }];
-  for (let next = rest.pop(); next !== undefined; next = rest.pop()) {
-    if (typeof next === 'string') text += next;
-    else if (isScalar(next.value)) text += writeScalar(next.value);
-    else {
-      const newline = next.newline + indent;
-      const isArray = Array.isArray(next.value);
-      const members = Object.entries(next.value as object).filter(([, member]) => isArray || member !== undefined);
-      const [open, close] = isArray ? '[]' : '{}';
-      const lines = indent !== '' && members.length > 0;
-      text += open;
-      rest.push(lines ? next.newline + close : `${close}`);
-      for (const [at, [key, member]] of [...members.entries()].reverse()) {
-        const name = isArray ? '' : `${goJsonString(key)}:${indent && ' '}`;
-        rest.push({ value: member, newline }, `${at > 0 ? ',' : ''}${lines ? newline : ''}${name}`);
-      }
+  // What is open around what is written next. No recursion: configurations come from outside, nested as deep as they like.
+  const open: Open[] = [];
+  let newline = '\n';
+  const begin = (next: unknown) => {
+    if (isScalar(next)) {
+      text += writeScalar(next);
+      return;
     }
+    const isArray = Array.isArray(next);
+    text += isArray ? '[' : '{';
+    open.push({
+      value: next as Open['value'],
+      keys: isArray ? undefined : Object.keys(next as object),
+      at: 0,
+      some: false,
+    });
+    newline += indent;
+  };
+  begin(value);
+  for (let top = open.at(-1); top !== undefined; top = open.at(-1)) {
+    const { keys } = top;
+    if (top.at === (keys ?? (top.value as readonly unknown[])).length) {
+      open.pop();
+      newline = newline.slice(0, newline.length - indent.length);
+      if (top.some && indent !== '') text += newline;
+      text += keys === undefined ? ']' : '}';
+      continue;
+    }
+    const key = keys?.[top.at];
+    const member = key === undefined ? (top.value as readonly unknown[])[top.at] : (top.value as Members)[key];
+    top.at++;
+    if (key !== undefined && member === undefined) continue;
+    if (top.some) text += ',';
+    top.some = true;
+    if (indent !== '') text += newline;
+    if (key !== undefined) text += `${goJsonString(key)}:${indent && ' '}`;
+    begin(member);
   }
   return text;
 }
 
-interface Nested {
-  readonly value: unknown;
-  /** A line end and the indent of the line that the value begins on. */
-  readonly newline: string;
+type Members = Readonly<Record<string, unknown>>;
+
+/** An array or object that is being written. */
+interface Open {
+  readonly value: readonly unknown[] | Members;
+  readonly keys: readonly string[] | undefined;
+  /** The member that comes next, and whether any has been written. */
+  at: number;
+  some: boolean;
 }
 
 function isScalar(value: unknown): boolean {
@@ -43,7 +67,11 @@ function writeScalar(value: unknown): string {
   return String(value);
 }
 
+/** What no character of needs to be written otherwise, as of nearly all names and commands. */
+const PLAIN = /^[ !#-%'-;=?-[\]-~]*$/;
+
 function goJsonString(text: string): string {
+  if (PLAIN.test(text)) return `"${text}"`;
   // Go writes U+FFFD for what is no character.
   return JSON.stringify(text.toWellFormed()).replace(
     /[<>&\u2028\u2029]/g,

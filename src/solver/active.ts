@@ -3,7 +3,7 @@ import {
   assertInvariant,
   type BuildLimits,
   type Clock,
-  type CodedError,
+  CodedError,
   cancelledError,
   type Digest,
   digestOf,
@@ -109,6 +109,18 @@ export class ActiveVertex {
   /** The op, if anything was asked of it yet. */
   get opened(): Op | undefined {
     return this.#op;
+  }
+
+  /** One more cache map; `done`: the last. */
+  take(map: CacheMap, done: boolean): void {
+    const { length } = this.inputs;
+    if (length > 0 && map.inputs.length !== length)
+      throw new CodedError(
+        'internal',
+        `${this.vertex.name}: ${map.inputs.length} cache map inputs for ${length} inputs`,
+      );
+    this.maps.push(map);
+    this.mapsDone = done;
   }
 
   /** What narrows the keys of an input. */

@@ -98,6 +98,8 @@ export interface VertexWarning {
 
 /** An executable vertex. One instance per active vertex; `cacheMap` and `exec` are each called once at a time. */
 export interface Op<T = unknown> {
+  /** The only cache map of an op with inputs whose definition says all of it: had at once, without a context. */
+  readonly definitionMap?: () => CacheMap;
   /** Cache map number `index` (0 first); `done` false when a later one may still match (images: digest, then chain id). */
   cacheMap(index: number, context: OpContext): Promise<{ readonly map: CacheMap; readonly done: boolean }>;
   /** Runs the op. Inputs stay the caller's. One result per output. */

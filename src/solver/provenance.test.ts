@@ -67,7 +67,7 @@ interface Build {
 }
 
 class Trial {
-  readonly world = new IntegerWorld();
+  readonly world = Object.assign(new IntegerWorld(), { atOnce: true });
   /** Another builder, whose cache is imported. */
   readonly #elsewhere = new IntegerWorld('elsewhere-', this.world.made);
   #round = 0;

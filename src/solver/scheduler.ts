@@ -20,6 +20,7 @@ import { Level } from './level.ts';
 import { missOf } from './miss.ts';
 import type { Observers } from './observer.ts';
 import {
+  type CacheMap,
   findLostResult,
   type KeyStore,
   type LostResultError,
@@ -28,8 +29,8 @@ import {
   type ResultStore,
   type VertexOutput,
 } from './ports.ts';
-import { allOf } from './progress.ts';
 import { type Found, Records } from './records.ts';
+import { runContext } from './run-context.ts';
 import { contentKey } from './search.ts';
 
 /** How many of those who ask for an edge are told of something in one step. */
@@ -248,12 +249,21 @@ export class Scheduler {
       return false;
     }
     const source = vertex.inputs.length === 0;
+    const { op } = vertex;
+    if (!source && op.definitionMap !== undefined) {
+      try {
+        this.#take(vertex, op.definitionMap(), true);
+      } catch (error) {
+        throw blame(annotate(error, 'failed to load cache key'), vertex);
+      }
+      return true;
+    }
     vertex.mapRun = this.#start(
       edge,
       async (context) => {
         if (source) vertex.history.start();
         try {
-          const answer = await vertex.op.cacheMap(vertex.maps.length, context);
+          const answer = await op.cacheMap(vertex.maps.length, context);
           if (source) vertex.history.pause();
           return answer;
         } catch (error) {
@@ -261,23 +271,18 @@ export class Scheduler {
           throw annotate(error, 'failed to load cache key');
         }
       },
-      ({ map, done }) => {
-        if (!source && map.inputs.length !== vertex.inputs.length) {
-          throw new CodedError(
-            'internal',
-            `${vertex.vertex.name}: ${map.inputs.length} cache map inputs for ${vertex.inputs.length} inputs`,
-          );
-        }
-        vertex.maps.push(map);
-        this.#observers.keyed({ vertex: vertex.vertex, scope: vertex.scope.write, map });
-        // Only sources have more than one map: what an op with inputs is, its definition says at once.
-        vertex.mapsDone = done || !source;
-      },
+      // Only sources have more than one map: what an op with inputs is, its definition says at once.
+      ({ map, done }) => this.#take(vertex, map, done || !source),
       () => {
         vertex.mapRun = undefined;
       },
     );
     return false;
+  }
+
+  #take(vertex: ActiveVertex, map: CacheMap, done: boolean): void {
+    vertex.take(map, done);
+    this.#observers.keyed({ vertex: vertex.vertex, scope: vertex.scope.write, map });
   }
 
   /** Content digests of all inputs (or those that are `due`) where content decides; their results are asked for. */
@@ -498,21 +503,7 @@ export class Scheduler {
     const run = new Run(makes);
     run.join(edge);
     edge.vertex.work.add(run);
-    const context: OpContext = {
-      get signal() {
-        return run.signal;
-      },
-      owner: edge.vertex.owner,
-      sessions: () => run.sessions(),
-      limits: () => run.limits(),
-      scope: edge.vertex.scope.write,
-      progress: {
-        status: (row) => run.vertices.forEach((vertex) => void vertex.history.progress.status(row)),
-        log: (stream, data, audience) =>
-          allOf([...run.vertices].map((vertex) => vertex.history.progress.log(stream, data, audience))),
-        warn: (warning) => run.vertices.forEach((vertex) => void vertex.history.progress.warn(warning)),
-      },
-    };
+    const context = runContext(run, edge.vertex);
     const carryOut = async () => {
       let failure: CodedError | undefined;
       try {

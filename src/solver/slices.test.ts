@@ -66,6 +66,29 @@ test('a graph is entered, solved, found again, left and cancelled vertex by vert
   await expect(building).rejects.toThrow('left');
 });
 
+test('what an op is known by its definition says at once: no vertex takes more turns for it than its keys are asked for', async () => {
+  const turns: number[] = [];
+  for (const atOnce of [false, true]) {
+    const world = new IntegerWorld();
+    world.atOnce = atOnce;
+    const solver = world.solver();
+    let top = constant(1);
+    for (let i = 1; i < VERTICES; i++) top = sum(`step ${i}`, [top]);
+    for (const _ of ['made', 'found']) {
+      await using job = newJob(solver);
+      const taken = await turnsDuring(async () => {
+        const { result } = await job.build({ vertex: top, index: 0 }, { signal });
+        await result.release();
+      });
+      turns.push(taken);
+    }
+    expect(world.ran).toHaveLength(VERTICES);
+  }
+  const [made, found, madeAtOnce, foundAtOnce] = turns as [number, number, number, number];
+  expect(made - madeAtOnce).toBeGreaterThan(VERTICES * 0.9);
+  expect(found - foundAtOnce).toBeGreaterThan(VERTICES * 0.9);
+});
+
 test('a build that is closed while its graph is entered leaves nothing of it', async () => {
   const world = new IntegerWorld();
   const solver = world.solver();

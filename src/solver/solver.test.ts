@@ -638,6 +638,26 @@ describe('scopes', () => {
   });
 });
 
+test('a definition that says nothing an op could be known by fails who asks, each time, and names the vertex', async () => {
+  const world = new IntegerWorld();
+  world.atOnce = true;
+  const solver = world.solver();
+  const top = sum('top', [constant(1)], { selectors: ['x'] });
+  let faults = 2;
+  Object.defineProperty(top.op, 'selectors', {
+    get: () => {
+      if (faults-- > 0) throw new Error('no such mount');
+      return ['x'];
+    },
+  });
+  for (let n = 0; n < 2; n++)
+    await expect(solveOnce(solver, top)).rejects.toMatchObject({
+      message: 'failed to load cache key: no such mount',
+      details: [{ type: 'errdefs.Vertex', value: { digest: top.digest } }],
+    });
+  expect(await solveOnce(solver, top)).toBe(1);
+});
+
 describe('progress', () => {
   test('shows what ran, what was cached, logs and failures, to late watchers too', async () => {
     const world = new IntegerWorld();

@@ -68,7 +68,7 @@ function overStream(bridge: FrontendBridge): { readonly bridge: AskedBridge } & 
     bridge: {
       solve: async ({ definition, frontend, evaluate }, options) => {
         const request = {
-          ...(definition === undefined ? {} : { definition: encodeDefinition(definition) }),
+          ...(definition === undefined ? {} : { definition }),
           ...{ frontend: frontend ?? '', evaluate: evaluate === true, allowResultReturn: true },
         };
         const { result } = await calls.solve(request, options);
@@ -128,7 +128,7 @@ async function engineWorld(
   });
   const { bridge } = stack.use(use(build.bridge(inputs)));
   const opened = stack.move();
-  const hung = http(`http://127.0.0.1:${(server.address() as AddressInfo).port}/f`).marshal();
+  const hung = encodeDefinition(http(`http://127.0.0.1:${(server.address() as AddressInfo).port}/f`).marshal());
   return {
     bridge,
     hang: () => ({ definition: hung, reached: reached.promise, left: left.promise }),

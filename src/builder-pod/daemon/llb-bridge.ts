@@ -13,7 +13,7 @@ import {
   toNumber,
   wire,
 } from '../../builder-api/index.ts';
-import { decodeDefinitionInSlices, decodeExecOp, type ExecOp, encodeDefinition } from '../../llb/index.ts';
+import { decodeExecOp, type ExecOp, encodeDefinition } from '../../llb/index.ts';
 import { encodeName } from '../../sys/index.ts';
 import type { Engine } from '../engine/index.ts';
 import type { BridgeRef, BridgeResult, BridgeSourceMeta, BridgeStat, FrontendBridge } from '../frontends/index.ts';
@@ -94,7 +94,7 @@ function serveBridge(
       const { definition, frontend } = request;
       const result = await bridge.solve(
         {
-          ...(definition?.length ? { definition: await decodeDefinitionInSlices(definition, context) } : {}),
+          ...(definition?.length ? { definition } : {}),
           ...(frontend ? { frontend, frontendOptions: new Map(Object.entries(request.frontendOpt ?? {})) } : {}),
           frontendInputs: await decodeInputs(request.frontendInputs, context),
           evaluate: request.evaluate === true,
@@ -106,8 +106,7 @@ function serveBridge(
         context,
       );
       if (request.allowResultReturn !== true) return { ref: result.ref?.id ?? '' };
-      // A graph that was asked for goes back as it came: to encode a large one takes long.
-      return { result: resultMessage(result, definition?.length ? definition : undefined) };
+      return { result: resultMessage(result) };
     },
 
     resolveImageConfig: async (request, context) => {
@@ -275,22 +274,18 @@ function platformOption(platform: Platform | undefined): { readonly platform?: P
   return platform === undefined ? {} : { platform };
 }
 
-function refMessage(
-  { id, definition }: BridgeRef,
-  encoded?: Uint8Array,
-): wire.moby.buildkit.v1.frontend.Ref.$Properties {
-  return { id, ...(definition === undefined ? {} : { def: encoded ?? encodeDefinition(definition) }) };
+function refMessage({ id, definition }: BridgeRef): wire.moby.buildkit.v1.frontend.Ref.$Properties {
+  return { id, ...(definition === undefined ? {} : { def: definition }) };
 }
 
-/** `encoded`: the graph of the only ref, where its bytes are there. */
-function resultMessage(result: BridgeResult, encoded?: Uint8Array): Result {
+function resultMessage(result: BridgeResult): Result {
   const common = {
     metadata: Object.fromEntries(result.metadata),
     ...(result.attestations === undefined
       ? {}
-      : { attestations: attestationMessages(result.attestations, (ref) => refMessage(ref)) }),
+      : { attestations: attestationMessages(result.attestations, refMessage) }),
   };
-  if (result.refs === undefined) return { ...common, ref: refMessage(result.ref ?? { id: '' }, encoded) };
+  if (result.refs === undefined) return { ...common, ref: refMessage(result.ref ?? { id: '' }) };
   const refs = Object.fromEntries([...result.refs].map(([id, ref]) => [id, refMessage(ref)]));
   return { ...common, refs: { refs } };
 }

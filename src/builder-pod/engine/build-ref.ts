@@ -1,6 +1,6 @@
 import { type AbortOptions, newId } from '../../base/index.ts';
 import type { ImmutableRef } from '../../cache/ports.ts';
-import type { Definition, LlbEdge, VertexOp } from '../../llb/index.ts';
+import type { LlbEdge, VertexOp } from '../../llb/index.ts';
 import type { Edge, Job } from '../../solver/index.ts';
 import { type Pools, siblingModule, type Task, tasksOf } from '../../sys/index.ts';
 import type { BridgeRange } from '../frontends/index.ts';
@@ -23,11 +23,12 @@ interface RefContext {
 /** A graph that a frontend has asked to solve: solved once something of it is asked for. */
 export class BuildRef {
   readonly id = newId();
-  readonly definition: Definition;
+  /** The graph, encoded; of one that came with the request itself nobody asks. */
+  readonly definition: Uint8Array | undefined;
   readonly edge: Edge<VertexOp>;
   readonly #context: RefContext;
 
-  constructor(definition: Definition, edge: LlbEdge, context: RefContext) {
+  constructor(definition: Uint8Array | undefined, edge: LlbEdge, context: RefContext) {
     this.definition = definition;
     this.edge = edge;
     this.#context = context;

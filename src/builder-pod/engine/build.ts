@@ -15,7 +15,7 @@ import {
 } from '../../base/index.ts';
 import { toGoMode } from '../../builder-api/index.ts';
 import type { RefManager } from '../../cache/ports.ts';
-import { type Definition, type LlbGraph, loadDefinitionInSlices } from '../../llb/index.ts';
+import { type Definition, decodeDefinitionInSlices, type LlbGraph, loadDefinitionInSlices } from '../../llb/index.ts';
 import type { VertexProgress } from '../../solver/index.ts';
 import type { Pools } from '../../sys/index.ts';
 import type {
@@ -124,7 +124,10 @@ export class Build {
   }
 
   /** A graph to solve when something of it is wanted. Undefined for an empty one. @throws CodedError */
-  async load(definition: Definition, { signal }: AbortOptions): Promise<BuildRef | undefined> {
+  async load(
+    definition: Definition,
+    { signal, encoded }: AbortOptions & { readonly encoded?: Uint8Array },
+  ): Promise<BuildRef | undefined> {
     this.signal.throwIfAborted();
     await this.#imports.ready({ signal });
     const platform: Platform | undefined = this.#services.worker.platforms[0];
@@ -140,7 +143,7 @@ export class Build {
     const { afterwork, refs } = this.#services;
     const scope = this.job.scope.write;
     for (const key of uncached) afterwork.run(() => refs.forgetNamed({ scope, key }));
-    const ref = new BuildRef(definition, graph.root, {
+    const ref = new BuildRef(encoded, graph.root, {
       job: this.job,
       pools: this.#services.pools,
       view: this.#view,
@@ -300,9 +303,14 @@ export class Build {
       }
       return result;
     }
-    const ref = request.definition === undefined ? undefined : await this.load(request.definition, this.#bound(call));
+    const ref = request.definition === undefined ? undefined : await this.#loadEncoded(request.definition, call);
     if (request.evaluate === true) await ref?.evaluate(this.#bound(call));
     return { ref: ref ?? SCRATCH, metadata: new Map() };
+  }
+
+  async #loadEncoded(encoded: Uint8Array, call: BridgeCall): Promise<BuildRef | undefined> {
+    const options = this.#bound(call);
+    return await this.load(await decodeDefinitionInSlices(encoded, options), { ...options, encoded });
   }
 
   async #resolveImageConfig(request: BridgeImageRequest, call: BridgeCall): Promise<BridgeImage> {

@@ -81,7 +81,8 @@ export interface BridgeWorker {
 
 /** A graph, or another frontend with its options and inputs. */
 export interface BridgeSolveRequest {
-  readonly definition?: Definition;
+  /** Encoded: so it goes from thread to thread without a copy. */
+  readonly definition?: Uint8Array;
   readonly frontend?: string;
   readonly frontendOptions?: ReadonlyMap<string, string>;
   readonly frontendInputs?: ReadonlyMap<string, Definition>;
@@ -92,7 +93,8 @@ export interface BridgeSolveRequest {
 
 export interface BridgeRef {
   readonly id: string;
-  readonly definition?: Definition;
+  /** The graph as it was asked for. */
+  readonly definition?: Uint8Array | undefined;
 }
 
 /** One ref or one for each platform; neither for answers that are metadata only. */

@@ -7,6 +7,7 @@ import {
   type FrontendResult,
   syntaxIsBuiltIn,
 } from '../../dockerfile/index.ts';
+import { encodeDefinition } from '../../llb/index.ts';
 import type { LanePort } from '../../sys/index.ts';
 import type { BridgeRef, BridgeResult } from './bridge.ts';
 import { isBuiltInSyntax } from './syntax.ts';
@@ -78,8 +79,9 @@ function clientOf(bridge: BridgeClient, data: ThreadData): DockerfileClient {
     sessionId: data.sessionId,
     buildPlatforms: data.workers[0]?.platforms ?? [],
     llbCaps: new Set(data.llbCaps),
-    solve: async (request, call) => {
-      const { ref } = await bridge.call('solve', [request], call);
+    solve: async ({ definition, ...request }, call) => {
+      const bytes = encodeDefinition(definition);
+      const { ref } = await bridge.call('solve', [{ ...request, definition: bytes }], call, [bytes.buffer]);
       return ref === undefined ? undefined : refOf(bridge, ref);
     },
     resolveImageConfig: (reference, request, call) =>

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { CodedError, type Logger } from '../../base/index.ts';
-import { decodeOp } from '../../llb/index.ts';
+import { decodeDefinition, decodeOp } from '../../llb/index.ts';
 import { siblingModule } from '../../sys/index.ts';
 import { dockerfileFrontend } from './dockerfile.ts';
 import { FrontendRegistry } from './frontend.ts';
@@ -31,7 +31,7 @@ test('a Dockerfile becomes a ref and an image config', async () => {
   expect(result.ref?.id).toBe(`ref${bridge.solved.length}`);
   const config = JSON.parse(new TextDecoder().decode(result.metadata.get('containerimage.config')));
   expect(config.config.Cmd).toEqual(['/a']);
-  const kinds = bridge.solved.at(-1)!.definition!.ops.map((bytes) => decodeOp(bytes).body.kind);
+  const kinds = decodeDefinition(bridge.solved.at(-1)!.definition!).ops.map((bytes) => decodeOp(bytes).body.kind);
   expect(kinds).toEqual(['source', 'file', 'pointer']);
 });
 
@@ -314,5 +314,5 @@ test('thousands of steps are a frontend’s to make: only the ids of refs reach 
   };
   const result = await dockerfileFrontend().run(request, bridge, { signal: never });
   expect(result.ref?.id).toBe(`ref${bridge.solved.length}`);
-  expect(bridge.solved.at(-1)!.definition!.ops).toHaveLength(lines + 3);
+  expect(decodeDefinition(bridge.solved.at(-1)!.definition!).ops).toHaveLength(lines + 3);
 });

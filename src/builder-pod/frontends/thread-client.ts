@@ -33,6 +33,7 @@ export class BridgeClient {
     name: N,
     args: CallArguments<N>,
     { signal }: BridgeCall,
+    transfer: readonly ArrayBuffer[] = [],
   ): Promise<Awaited<ReturnType<FrontendBridge[N]>>> {
     signal.throwIfAborted();
     const id = this.#next;
@@ -46,7 +47,7 @@ export class BridgeClient {
     };
     signal.addEventListener('abort', onAbort, { once: true });
     try {
-      this.#port.post({ kind: 'call', id, name, args });
+      this.#port.post({ kind: 'call', id, name, args }, transfer);
       return (await waiting.promise) as Awaited<ReturnType<FrontendBridge[N]>>;
     } finally {
       signal.removeEventListener('abort', onAbort);

@@ -1,7 +1,7 @@
 import type { ContentHasher } from '../../cache/contenthash/index.ts';
 import type { ImmutableRef, RefManager } from '../../cache/ports.ts';
 import type { Op, Result } from '../../solver/ports.ts';
-import { bindCacheMap, diffCacheMap, mergeCacheMap, type OpCacheMap } from './cache-map/index.ts';
+import { diffCacheMap, knownAtOnce, mergeCacheMap } from './cache-map/index.ts';
 
 interface MergeOpOptions {
   readonly refs: RefManager;
@@ -14,7 +14,7 @@ interface MergeOpOptions {
 /** The merge op: its inputs one above the other. */
 export function mergeOp(inputs: readonly number[], inputCount: number, options: MergeOpOptions): Op<ImmutableRef> {
   return {
-    cacheMap: cacheMapOf(mergeCacheMap(inputs, inputCount), options),
+    ...knownAtOnce(() => mergeCacheMap(inputs, inputCount), options.hasher),
     exec: async (results, { signal, owner, scope }) => {
       const refs = results.map(({ value }) => value);
       return [options.resultOf(await options.refs.merge(refs, { signal, owner, scope, description: options.name }))];
@@ -29,7 +29,7 @@ export function diffOp(
 ): Op<ImmutableRef> {
   const { refs, resultOf, name } = options;
   return {
-    cacheMap: cacheMapOf(diffCacheMap(diff), options),
+    ...knownAtOnce(() => diffCacheMap(diff), options.hasher),
     exec: async (results, { signal, owner, scope }) => {
       const common = { signal, owner, scope, description: name };
       // Inputs come in this order, whatever index the op has for them.
@@ -39,8 +39,4 @@ export function diffOp(
       return [resultOf(above === undefined ? await refs.empty(common) : above.clone())];
     },
   };
-}
-
-function cacheMapOf(map: OpCacheMap, { hasher }: MergeOpOptions): Op<ImmutableRef>['cacheMap'] {
-  return async () => ({ map: bindCacheMap<ImmutableRef>(map, hasher, (ref) => ref), done: true });
 }

@@ -25,7 +25,7 @@ export async function decodeDefinitionInSlices(bytes: Uint8Array, options: Abort
 }
 
 /** Canonical bytes of a definition. */
-export function encodeDefinition(definition: Definition): Uint8Array {
+export function encodeDefinition(definition: Definition): Uint8Array<ArrayBuffer> {
   return encodeMessage(pb.Definition, definitionToWire(definition));
 }
 

@@ -194,7 +194,7 @@ function zero(type: FieldType): WireValue {
 }
 
 /** The canonical encoding: fields in the schema's order, defaults left out, map entries by key bytes, unknown fields last in the order received. */
-export function encodeMessage(schema: Schema, value: WireMessage): Uint8Array {
+export function encodeMessage(schema: Schema, value: WireMessage): Uint8Array<ArrayBuffer> {
   const writer = new WireWriter();
   writeMessage(schema, value, writer);
   return writer.finish();

@@ -5,7 +5,7 @@ export class WireWriter {
   #bytes = new Uint8Array(256);
   #at = 0;
 
-  finish(): Uint8Array {
+  finish(): Uint8Array<ArrayBuffer> {
     return this.#bytes.slice(0, this.#at);
   }
 

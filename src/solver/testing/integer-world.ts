@@ -1,6 +1,7 @@
 import { type BuildLimits, type Digest, digestOf, NO_LIMITS, neverAborted, newId } from '../../base/index.ts';
 import type { Job } from '../job.ts';
 import {
+  type CacheMap,
   type CacheMapInput,
   type ImportedCache,
   type LossKind,
@@ -80,6 +81,8 @@ export class IntegerWorld {
   began: (what: IntegerVertex, inputs: readonly Result[], context: OpContext) => void = () => {};
   /** Called at each op's call, to hold it up. */
   gate: (what: string) => Promise<void> = async () => {};
+  /** Ops with inputs say at once by what they are known. */
+  atOnce = false;
   #next = 0;
   #now = 0;
   readonly #name: string;
@@ -134,38 +137,43 @@ export class IntegerWorld {
     };
   }
 
-  #op(each: IntegerVertex): Op<number> {
-    const { op, inputs } = each;
+  #map({ op, inputs }: IntegerVertex, index: number): CacheMap {
+    const name = [op.cacheName, ...(op.moreMaps ?? [])][index]!;
     return {
+      digest: name.startsWith('random:') ? (name as Digest) : digestOf(name),
+      inputs: inputs.map((_, i): CacheMapInput => {
+        const selector = op.selectors?.[i];
+        return {
+          ...(selector === undefined ? {} : { selector: digestOf(selector) }),
+          ...(op.contentOf?.includes(i)
+            ? {
+                contentDigest: async (result: Result, context: OpContext) => {
+                  this.digested.push(op.cacheName);
+                  await this.gate(`digest ${op.cacheName}`);
+                  context.signal.throwIfAborted();
+                  this.use(result, context.sessions());
+                  return digestOf(`content ${Math.floor((result.value as number) / (op.contentDivisor ?? 1))}`);
+                },
+              }
+            : {}),
+        };
+      }),
+    };
+  }
+
+  #op(each: IntegerVertex): Op<number> {
+    const { op } = each;
+    const definitionMap = () => {
+      this.mapped.push(op.cacheName);
+      return this.#map(each, 0);
+    };
+    return {
+      ...(this.atOnce ? { definitionMap } : {}),
       cacheMap: async (index, { signal }) => {
         this.mapped.push(op.cacheName);
         await this.gate(`map ${op.cacheName}`);
         signal.throwIfAborted();
-        const names = [op.cacheName, ...(op.moreMaps ?? [])];
-        const name = names[index]!;
-        return {
-          map: {
-            digest: name.startsWith('random:') ? (name as Digest) : digestOf(name),
-            inputs: inputs.map((_, i): CacheMapInput => {
-              const selector = op.selectors?.[i];
-              return {
-                ...(selector === undefined ? {} : { selector: digestOf(selector) }),
-                ...(op.contentOf?.includes(i)
-                  ? {
-                      contentDigest: async (result: Result, context: OpContext) => {
-                        this.digested.push(op.cacheName);
-                        await this.gate(`digest ${op.cacheName}`);
-                        context.signal.throwIfAborted();
-                        this.use(result, context.sessions());
-                        return digestOf(`content ${Math.floor((result.value as number) / (op.contentDivisor ?? 1))}`);
-                      },
-                    }
-                  : {}),
-              };
-            }),
-          },
-          done: index === names.length - 1,
-        };
+        return { map: this.#map(each, index), done: index === (op.moreMaps ?? []).length };
       },
       exec: async (results, context) => {
         this.ran.push(op.cacheName);

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { neverAborted } from '../../../base/index.ts';
-import { type Definition, encodeDefinition, FileActions, scratch } from '../../../llb/index.ts';
+import { encodeDefinition, FileActions, scratch } from '../../../llb/index.ts';
 import type { FrontendBridge } from '../../frontends/index.ts';
 
 /** What a frontend may ask that is answered alike wherever it runs. */
@@ -15,7 +15,7 @@ export type AskedBridge = Pick<
 export interface BridgeWorld extends AsyncDisposable {
   readonly bridge: AskedBridge;
   /** A graph that never comes to an end; `reached` when it is waited for, `left` when nobody does any more. */
-  hang(): { readonly definition: Definition; readonly reached: Promise<void>; readonly left: Promise<void> };
+  hang(): { readonly definition: Uint8Array; readonly reached: Promise<void>; readonly left: Promise<void> };
 }
 
 const text = (bytes: Uint8Array) => Buffer.from(bytes).toString();
@@ -24,7 +24,7 @@ const files = new FileActions()
   .mkdir('/dir', 0o755)
   .mkfile('/dir/a.txt', 0o644, Buffer.from('a'))
   .mkfile('/dir/b.md', 0o644, Buffer.from('bb'));
-const FILES = scratch().file(files).marshal();
+const FILES = encodeDefinition(scratch().file(files).marshal());
 export const INPUT = scratch()
   .file(new FileActions().mkfile('/input', 0o644, Buffer.alloc(0)))
   .marshal();

@@ -1,10 +1,10 @@
 import { type Digest, digestOf, goJson } from '../../../base/index.ts';
 import type { ContentHasher, ContentSelector } from '../../../cache/contenthash/index.ts';
 import type { ImmutableRef } from '../../../cache/ports.ts';
-import type { CacheMap, KeyPart } from '../../../solver/ports.ts';
+import type { CacheMap, KeyPart, Op } from '../../../solver/ports.ts';
 import { keyParts } from './key-parts.ts';
 
-/** How an op enters cache keys, before anything is read: pure data, see {@link bindCacheMap}. */
+/** How an op enters cache keys, before anything is read: pure data, see {@link knownAtOnce}. */
 export interface OpCacheMap {
   readonly digest: Digest;
   /** One for each input of the op. */
@@ -19,22 +19,28 @@ export interface OpCacheInput {
   readonly content?: readonly ContentSelector[];
 }
 
-/** The cache map that the solver takes: content is read through the hasher. `refOf` finds the ref in an input's result value, undefined for scratch. */
-export function bindCacheMap<T>(
-  map: OpCacheMap,
+/** How the solver asks an op for keys that its definition alone makes; content is read through the hasher. */
+export function knownAtOnce(
+  map: () => OpCacheMap,
   hasher: ContentHasher,
-  refOf: (value: T) => ImmutableRef | undefined,
-): CacheMap {
+): Pick<Op<ImmutableRef>, 'definitionMap' | 'cacheMap'> {
   return {
-    digest: map.digest,
-    parts: () => map.parts(),
-    inputs: map.inputs.map(({ selector, content }) => ({
+    definitionMap: () => bindCacheMap(map(), hasher),
+    cacheMap: async () => ({ map: bindCacheMap(map(), hasher), done: true }),
+  };
+}
+
+function bindCacheMap({ digest, parts, inputs }: OpCacheMap, hasher: ContentHasher): CacheMap {
+  return {
+    digest,
+    parts,
+    inputs: inputs.map(({ selector, content }) => ({
       ...(selector === undefined ? {} : { selector }),
       ...(content === undefined
         ? {}
         : {
             contentDigest: (result, { signal, owner, sessions, limits }) =>
-              hasher.checksum(refOf(result.value as T), content, { signal, owner, sessions, limits }),
+              hasher.checksum(result.value as ImmutableRef, content, { signal, owner, sessions, limits }),
           }),
     })),
   };
@@ -52,11 +58,14 @@ export function jsonDigest(value: unknown): Digest {
 
 /** Drops members that Go's `omitempty` drops: zero, empty, absent. */
 export function omitEmpty<T extends Record<string, unknown>>(value: T): Partial<T> {
-  const kept = Object.entries(value).filter(([, member]) => {
-    if (member === undefined || member === 0 || member === 0n || member === '' || member === false) return false;
-    return !((Array.isArray(member) || member instanceof Uint8Array) && member.length === 0);
-  });
-  return Object.fromEntries(kept) as Partial<T>;
+  const kept: Partial<T> = {};
+  for (const name in value) {
+    const member = value[name];
+    if (member === undefined || member === 0 || member === 0n || member === '' || member === false) continue;
+    if ((Array.isArray(member) || member instanceof Uint8Array) && member.length === 0) continue;
+    kept[name] = member;
+  }
+  return kept;
 }
 
 /** Paths without those that lie beneath another one, sorted. */

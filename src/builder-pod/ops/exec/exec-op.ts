@@ -19,7 +19,7 @@ import {
   StepLog,
 } from '../../executor/index.ts';
 import type { SourceSecrets } from '../../sources/index.ts';
-import { bindCacheMap, execCacheMap } from '../cache-map/index.ts';
+import { execCacheMap, knownAtOnce } from '../cache-map/index.ts';
 import { refOptionsOf } from '../ref-options.ts';
 import { type MountEnvironment, type Output, prepareMounts } from './mounts.ts';
 import { secretEnvironment } from './secrets.ts';
@@ -41,10 +41,7 @@ interface ExecOpOptions {
 /** The exec op: a process in a container on the inputs' file systems; a result for each mount with an output. */
 export function execOp(exec: ExecOp, platform: Platform, inputCount: number, options: ExecOpOptions): Op<ImmutableRef> {
   return {
-    cacheMap: async () => {
-      const map = execCacheMap(exec, platform, inputCount);
-      return { map: bindCacheMap<ImmutableRef>(map, options.hasher, (ref) => ref), done: true };
-    },
+    ...knownAtOnce(() => execCacheMap(exec, platform, inputCount), options.hasher),
     exec: (inputs, context) =>
       runExec(
         exec,

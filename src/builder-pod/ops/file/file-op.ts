@@ -6,7 +6,7 @@ import type { ChownOpt, FileAction, FileCopy, FileOp } from '../../../llb/index.
 import { extractArchive, type UnpackLimits, unpackLimitsFor } from '../../../oci/layers/index.ts';
 import type { Op, OpContext, Result } from '../../../solver/ports.ts';
 import { siblingModule, type Task, type TaskOptions, tasksOf, type WorkerPool } from '../../../sys/index.ts';
-import { bindCacheMap, fileCacheMap } from '../cache-map/index.ts';
+import { fileCacheMap, knownAtOnce } from '../cache-map/index.ts';
 import { refOptionsOf } from '../ref-options.ts';
 import type { LargeCopy } from './copy-action.ts';
 import { CopyClaims } from './copy-claims.ts';
@@ -30,10 +30,7 @@ const task = tasksOf<typeof import('./file-task.ts')>(siblingModule(import.meta.
 /** The file op: copies, files, directories, removals, symlinks, without a container. A result for each action with an output. */
 export function fileOp(file: FileOp, inputCount: number, options: FileOpOptions): Op<ImmutableRef> {
   return {
-    cacheMap: async () => ({
-      map: bindCacheMap<ImmutableRef>(fileCacheMap(file, inputCount), options.hasher, (ref) => ref),
-      done: true,
-    }),
+    ...knownAtOnce(() => fileCacheMap(file, inputCount), options.hasher),
     exec: async (inputs, context) => {
       await using run = new FileRun(
         file,
