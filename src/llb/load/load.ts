@@ -11,10 +11,11 @@ import {
   type Platform,
 } from '../../base/index.ts';
 import { assertKnownCaps } from '../caps.ts';
+import { isCanonical } from '../codec/canonical.ts';
 import { DEFAULT_LIMITS, type DefinitionLimits, decodeDefinition } from '../codec/index.ts';
 import * as pb from '../codec/messages.ts';
 import { opFromWire } from '../codec/op-convert.ts';
-import { countUnknown, decodeMessage, encodeMessage, type WireMessage } from '../codec/schema.ts';
+import { countUnknown, decodeMessage, decodeSteps, encodeMessage, type WireMessage } from '../codec/schema.ts';
 import { EMPTY_METADATA } from '../graph/options.ts';
 import type { Definition, Op, OpMetadata, SourceMap } from '../op.ts';
 import { vertexName } from './names.ts';
@@ -49,6 +50,9 @@ export async function loadDefinitionInSlices(
   return await inSlices(load(input, options), { signal });
 }
 
+/** An op that is decoded in steps: one of very many inputs takes long. */
+const LARGE_BYTES = 64 * 1024;
+
 /** Yields after each op that it has looked at. */
 function* load(input: Uint8Array | Definition, options: LoadOptions): Generator<void, LlbGraph | undefined, void> {
   const limits = options.limits ?? DEFAULT_LIMITS;
@@ -58,19 +62,19 @@ function* load(input: Uint8Array | Definition, options: LoadOptions): Generator<
   if (definition.ops.length > limits.maxOps) throw tooLarge(`${definition.ops.length} ops`, limits);
   yield* checkLocations(definition.source);
 
-  const ops = new Map<Digest, WireMessage>();
+  const ops = new Map<Digest, WireOp>();
   let last: Digest | undefined;
   let bytes = 0;
   for (const op of definition.ops) {
     bytes += op.length;
     if (bytes > limits.maxBytes) throw tooLarge(`more than ${limits.maxBytes} bytes of ops`, limits);
     last = digestOf(op);
-    ops.set(last, decodeMessage(pb.Op, op));
+    ops.set(last, new WireOp(op, op.length > LARGE_BYTES ? yield* decodeSteps(pb.Op, op) : decodeMessage(pb.Op, op)));
     yield;
   }
   if (ops.size < 2) throw invalidArgument(`invalid LLB with ${ops.size} vertexes`);
   const pointer = ops.get(last!)!;
-  const target = inputsOf(pointer)[0];
+  const target = pointer.inputs[0];
   if (!target) throw invalidArgument('invalid LLB with no inputs on last vertex');
   if (options.checkCaps !== false) {
     for (const metadata of definition.metadata.values()) {
@@ -87,7 +91,7 @@ function* load(input: Uint8Array | Definition, options: LoadOptions): Generator<
   let unknownFields = 0;
   for (const digest of yield* inputsFirst(ops, target.digest)) {
     const wire = ops.get(digest)!;
-    unknownFields += countUnknown(pb.Op, wire);
+    unknownFields += countUnknown(pb.Op, wire.message);
     const vertex = makeVertex(digest, wire, loaded, definition, defaultPlatform);
     loaded.set(digest, vertex);
     // Two encodings of one op are one vertex.
@@ -109,6 +113,24 @@ interface WireInput {
   readonly index: number;
 }
 
+/** An op as it came. */
+class WireOp {
+  readonly bytes: Uint8Array;
+  readonly message: WireMessage;
+  #inputs: readonly WireInput[] | undefined;
+
+  constructor(bytes: Uint8Array, message: WireMessage) {
+    this.bytes = bytes;
+    this.message = message;
+  }
+
+  /** @throws CodedError invalid_argument for one that cannot be */
+  get inputs(): readonly WireInput[] {
+    this.#inputs ??= inputsOf(this.message);
+    return this.#inputs;
+  }
+}
+
 function inputsOf(wire: WireMessage): readonly WireInput[] {
   return ((wire['inputs'] ?? []) as readonly WireMessage[]).map((input, i) => {
     const digest = (input['digest'] as string | undefined) ?? '';
@@ -120,7 +142,7 @@ function inputsOf(wire: WireMessage): readonly WireInput[] {
 }
 
 /** Digests of all that `root` needs, inputs before users; by an own stack, since a chain may be 100,000 long. */
-function* inputsFirst(ops: ReadonlyMap<Digest, WireMessage>, root: Digest): Generator<void, Digest[], void> {
+function* inputsFirst(ops: ReadonlyMap<Digest, WireOp>, root: Digest): Generator<void, Digest[], void> {
   const order: Digest[] = [];
   const state = new Map<Digest, 'open' | 'done'>();
   const stack: { digest: Digest; inputs: readonly WireInput[]; next: number }[] = [];
@@ -128,7 +150,7 @@ function* inputsFirst(ops: ReadonlyMap<Digest, WireMessage>, root: Digest): Gene
     const op = ops.get(digest);
     if (!op) throw invalidArgument(`invalid missing input digest ${digest}`);
     state.set(digest, 'open');
-    stack.push({ digest, inputs: inputsOf(op), next: 0 });
+    stack.push({ digest, inputs: op.inputs, next: 0 });
   };
   push(root);
   for (let top = stack.at(-1); top; top = stack.at(-1)) {
@@ -146,19 +168,14 @@ function* inputsFirst(ops: ReadonlyMap<Digest, WireMessage>, root: Digest): Gene
 
 function makeVertex(
   wireDigest: Digest,
-  wire: WireMessage,
+  { bytes, message, inputs: given }: WireOp,
   loaded: ReadonlyMap<Digest, LlbVertex>,
   definition: Definition,
   defaultPlatform: Platform,
 ): LlbVertex {
-  const inputs = inputsOf(wire).map((input) => edgeTo(loaded, input));
-  const renamed: WireMessage = { ...wire };
-  if (inputs.length > 0) {
-    renamed['inputs'] = (wire['inputs'] as readonly WireMessage[]).map((input, i) => ({
-      ...input,
-      digest: inputs[i]!.vertex.digest,
-    }));
-  }
+  const inputs = given.map((input) => edgeTo(loaded, input));
+  const isRenamed = inputs.some(({ vertex }, i) => vertex.digest !== given[i]!.digest);
+  const renamed = isRenamed ? renameInputs(message, inputs) : message;
   const op = opFromWire(renamed);
   validateOp(op);
   const metadata: OpMetadata = definition.metadata.get(wireDigest) ?? EMPTY_METADATA;
@@ -174,13 +191,22 @@ function makeVertex(
     })),
   };
   return {
-    digest: digestOf(encodeMessage(pb.Op, renamed)),
+    // Mostly it came as it would be written.
+    digest: !isRenamed && isCanonical(pb.Op, bytes) ? wireDigest : digestOf(encodeMessage(pb.Op, renamed)),
     name,
     inputs,
     op: vertexOp,
     ignoreCache: metadata.ignoreCache,
     ...(metadata.progressGroup ? { progressGroup: metadata.progressGroup } : {}),
   };
+}
+
+function renameInputs(message: WireMessage, inputs: readonly LlbEdge[]): WireMessage {
+  const named = (message['inputs'] as readonly WireMessage[]).map((input, i) => ({
+    ...input,
+    digest: inputs[i]!.vertex.digest,
+  }));
+  return { ...message, inputs: named };
 }
 
 function edgeTo(loaded: ReadonlyMap<Digest, LlbVertex>, { digest, index }: WireInput): LlbEdge {
