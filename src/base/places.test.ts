@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { FairQueue } from './fair-queue.ts';
+import { HOUSE } from './index.ts';
 import { type Computation, Places } from './places.ts';
 import { neverAborted } from './signals.ts';
 
@@ -131,12 +132,12 @@ describe('places', () => {
     const fails = () => {
       throw new Error('cannot begin');
     };
-    await expect(places.start({ signal }, fails)).rejects.toThrow('cannot begin');
+    await expect(places.start({ signal, owner: HOUSE }, fails)).rejects.toThrow('cannot begin');
     const held = computation();
-    await places.start({ signal }, () => held);
-    const failing = Array.from({ length: 3 }, () => places.start({ signal }, fails));
+    await places.start({ signal, owner: HOUSE }, () => held);
+    const failing = Array.from({ length: 3 }, () => places.start({ signal, owner: HOUSE }, fails));
     const last = computation();
-    const started = places.start({ signal }, () => last);
+    const started = places.start({ signal, owner: HOUSE }, () => last);
     held.end();
     for (const one of failing) await expect(one).rejects.toThrow('cannot begin');
     expect(await started).toBe(last);
@@ -146,7 +147,7 @@ describe('places', () => {
   test('an abort while waiting leaves; one in the very turn that gives a place is heard by what has begun', async () => {
     const places = new Places(1);
     const held = computation();
-    await places.start({ signal }, () => held);
+    await places.start({ signal, owner: HOUSE }, () => held);
     const [gone, late] = [new AbortController(), new AbortController()];
     let begun = 0;
     const begin = (on: AbortSignal) => () => {
@@ -155,8 +156,8 @@ describe('places', () => {
       on.addEventListener('abort', one.fail, { once: true });
       return one;
     };
-    const first = places.start({ signal: gone.signal }, begin(gone.signal));
-    const second = places.start({ signal: late.signal }, begin(late.signal));
+    const first = places.start({ signal: gone.signal, owner: HOUSE }, begin(gone.signal));
+    const second = places.start({ signal: late.signal, owner: HOUSE }, begin(late.signal));
     gone.abort(new Error('gone'));
     await expect(first).rejects.toThrow('gone');
     held.end();
@@ -167,7 +168,7 @@ describe('places', () => {
     await expect(running.ended).rejects.toThrow('failed');
     await turn();
     expect([begun, places.held, places.waiting]).toEqual([1, 0, 0]);
-    await expect(places.start({ signal: late.signal }, begin(late.signal))).rejects.toThrow('late');
+    await expect(places.start({ signal: late.signal, owner: HOUSE }, begin(late.signal))).rejects.toThrow('late');
   });
 
   test('nothing that waits has one, by its types', () => {
@@ -239,15 +240,15 @@ test('who would use what is left over is told when there is some, and when other
   using _watch = places.onCrowded(() => crowded++);
   await places.idle({ signal });
   const [first, second, third] = [computation(), computation(), computation()];
-  await places.start({ signal }, () => first);
-  await places.start({ signal }, () => second);
+  await places.start({ signal, owner: HOUSE }, () => first);
+  await places.start({ signal, owner: HOUSE }, () => second);
   expect(crowded).toBe(0);
   let isIdle = false;
   const idle = places.idle({ signal }).then(() => {
     isIdle = true;
   });
   await expect(places.idle({ signal: AbortSignal.abort(new Error('left')) })).rejects.toThrow('left');
-  const waiting = places.start({ signal }, () => third);
+  const waiting = places.start({ signal, owner: HOUSE }, () => third);
   expect(crowded).toBe(1);
   first.end();
   await waiting;

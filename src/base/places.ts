@@ -4,8 +4,8 @@ import { type AbortOptions, onAbort } from './signals.ts';
 
 /** What work takes that may have to wait for a place. */
 export interface WorkOptions extends AbortOptions {
-  /** For whom it is; the builder itself when left out. */
-  readonly owner?: WorkOwner | undefined;
+  /** For whom it is: a build, or {@link HOUSE}. */
+  readonly owner: WorkOwner;
 }
 
 /**
@@ -72,7 +72,7 @@ export class Places {
    * Begins a computation as soon as there is a place for it. Rejects with the signal's reason if that fires before; once it has begun, the signal is the computation's own business.
    * What `begin` throws is the caller's.
    */
-  async start<C extends Computation>({ owner = HOUSE, signal }: WorkOptions, begin: () => C): Promise<C> {
+  async start<C extends Computation>({ owner, signal }: WorkOptions, begin: () => C): Promise<C> {
     signal.throwIfAborted();
     if (this.#held < this.capacity && this.#waiting.size === 0)
       try {

@@ -5,14 +5,14 @@ import { Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { neverAborted, newId } from '../../base/index.ts';
+import { HOUSE, neverAborted, newId } from '../../base/index.ts';
 import { createPools, sweep } from '../../sys/index.ts';
 import { createExecutor, EMPTY_META } from '../executor/index.ts';
 import type { BridgeResult } from '../frontends/index.ts';
 import { FakeBridge } from '../frontends/testing/fake-bridge.ts';
 import { serveBridgeOver } from './llb-bridge.ts';
 
-const options = { signal: neverAborted };
+const options = { signal: neverAborted, owner: HOUSE };
 /** Node's types name only streams of the web here. */
 const pair = (streams: object) => streams as Iterable<Uint8Array>;
 
@@ -29,7 +29,7 @@ test('a frontend in a container drives its build over its standard streams', asy
     executor.container({
       id: newId(),
       root: { mounts: [{ type: 'bind', source: '/', options: ['rbind', 'ro'] }], readonly: true },
-      ...{ mounts: [], meta: EMPTY_META, network: 'none', security: 'sandbox' },
+      ...{ mounts: [], meta: EMPTY_META, network: 'none', security: 'sandbox', owner: HOUSE },
     }),
   );
   const program = fileURLToPath(new URL('./testing/frontend-process.ts', import.meta.url));

@@ -77,7 +77,7 @@ export class BuildContainers {
     const meta = { ...EMPTY_META, args: ['container'], hostname, extraHosts };
     const exec: ExecOp = { meta, mounts, network, security: 'sandbox', secretEnv: [], cdiDevices: [] };
     const refOptions = { signal, owner, sessions, limits: () => limits };
-    const env = { refs, secrets, stack, context: { signal, sessions, scope }, refOptions };
+    const env = { refs, secrets, stack, context: { signal, owner, sessions, scope }, refOptions };
     const prepared = await prepareMounts(
       exec,
       held.map(({ clone }) => clone),
@@ -137,7 +137,7 @@ class BuildContainer implements BridgeContainer {
     const { security, stdin } = process;
     requireEntitlements({ network, security }, entitlements);
     const signal = AbortSignal.any([call.signal, this.#context.signal]);
-    const secretEnv = await secretEnvironment(process.secretEnv, secrets, { signal, sessions, scope });
+    const secretEnv = await secretEnvironment(process.secretEnv, secrets, { signal, owner, sessions, scope });
     const meta = { ...process.meta, env: [...process.meta.env, ...secretEnv] };
     const spec = { meta, stdin, ...(process.tty ? { tty: { rows: 0, columns: 0 } } : {}) };
     if (this.#closing !== undefined) throw new CodedError('failed_precondition', 'the container is released');

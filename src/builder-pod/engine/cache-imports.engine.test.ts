@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { hostPlatform, neverAborted, newId, silentLogger } from '../../base/index.ts';
+import { HOUSE, hostPlatform, neverAborted, newId, silentLogger } from '../../base/index.ts';
 import { SessionRegistry } from '../../builder-api/index.ts';
 import type { ImmutableRef } from '../../cache/ports.ts';
 import { refResult } from '../../cache/refs/index.ts';
@@ -54,10 +54,10 @@ function cacheOf(elsewhere: State, builder: () => Builder): ImportedCache<Immuta
         const ref = await refs.get(record);
         if (ref === undefined) return undefined;
         try {
-          const layers = await ref.layers({ signal: context.signal, sessions: () => [] });
+          const layers = await ref.layers({ signal: context.signal, owner: HOUSE, sessions: () => [] });
           return refResult(
             await builder().state.refs.fromLayers(layers, {
-              ...{ signal: context.signal, scope: context.scope, description: 'imported' },
+              ...{ signal: context.signal, owner: HOUSE, scope: context.scope, description: 'imported' },
               places: [
                 { kind: 'local', directory: join(folder, 'nowhere') },
                 { kind: 'local', directory: layout.root },

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { neverAborted, onAbort, type Places } from '../../base/index.ts';
+import { HOUSE, neverAborted, onAbort, type Places } from '../../base/index.ts';
 import type { Compression, ImmutableRef, RefOptions } from '../../cache/ports.ts';
 import {
   diff,
@@ -130,7 +130,8 @@ describe('packing ahead', () => {
     const threads = new Threads();
     const early = new EarlyPacking({ bulk: threads.pool, quietMs: 0 });
     const ahead = early.expect({
-      ...{ job: 'job', edges: [upper], compressions, sessions: () => [], limits: () => ({}), signal: neverAborted },
+      ...{ job: 'job', edges: [upper], compressions, sessions: () => [], limits: () => ({}) },
+      ...{ signal: neverAborted, owner: HOUSE },
     });
     const resulted = (edge: Edge<VertexOp>, packed: Packed, job = 'job') =>
       early.observer.resulted?.({

@@ -22,7 +22,7 @@ interface ExpectedExport extends AbortOptions {
   /** As the exporters want layers; none when no image is made. */
   readonly compressions: readonly Compression[];
   readonly sessions: () => readonly string[];
-  readonly owner?: WorkOwner;
+  readonly owner: WorkOwner;
   readonly limits: () => BuildLimits;
 }
 

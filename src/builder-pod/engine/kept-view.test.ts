@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Afterwork, neverAborted } from '../../base/index.ts';
+import { Afterwork, HOUSE, neverAborted } from '../../base/index.ts';
 import type { ImmutableRef } from '../../cache/ports.ts';
 import { KeptView } from './kept-view.ts';
 
@@ -22,7 +22,7 @@ function refs() {
   return { log, a: ref('a'), b: ref('b') };
 }
 
-const options = { signal: neverAborted, sessions: () => [] };
+const options = { signal: neverAborted, owner: HOUSE, sessions: () => [] };
 
 test('reads of one ref share a mount, until another is read or the build is over', async () => {
   const { log, a, b } = refs();

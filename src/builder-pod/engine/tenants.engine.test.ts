@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { type Descriptor, digestOf, hostPlatform, neverAborted, newId, silentLogger } from '../../base/index.ts';
+import { type Descriptor, digestOf, HOUSE, hostPlatform, neverAborted, newId, silentLogger } from '../../base/index.ts';
 import { SessionRegistry } from '../../builder-api/index.ts';
 import { FileActions, image, type State as Llb, scratch } from '../../llb/index.ts';
 import { anonymous, RegistryClient, type Repository } from '../../oci/registry-client/index.ts';
@@ -174,7 +174,7 @@ const uses: Record<string, (of: Llb) => Llb> = {
 /** That B got nothing and A lost nothing. */
 async function expectNothing(): Promise<void> {
   for (const { digest } of layers) {
-    expect(await builder.state.content.verify(digest, { signal })).toBe(true);
+    expect(await builder.state.content.verify(digest, { signal, owner: HOUSE })).toBe(true);
   }
   for (const path of ['b/out', 'b/image'])
     expect(await repositoryOf(path).hasBlob(layers.at(-1)!.digest, { signal })).toBeUndefined();

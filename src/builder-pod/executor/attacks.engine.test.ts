@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { cancelledError, neverAborted, newId } from '../../base/index.ts';
+import { cancelledError, HOUSE, neverAborted, newId } from '../../base/index.ts';
 import { lifeCgroup } from '../../sys/index.ts';
 import { EMPTY_META, type OciExecutor, runStep, type Step } from './index.ts';
 import type { StepMount } from './ports.ts';
@@ -41,7 +41,8 @@ async function run(
   const outcome = await runStep(
     executor,
     {
-      ...{ id: newId(), mounts: [], network: 'unset', security: 'sandbox', stdout: print, stderr: print },
+      ...{ id: newId(), mounts: [], network: 'unset', security: 'sandbox', owner: HOUSE },
+      ...{ stdout: print, stderr: print },
       ...step,
       meta: { ...EMPTY_META, ...step.meta },
     },

@@ -1,4 +1,4 @@
-import { type AbortOptions, CodedError, newId } from '../../base/index.ts';
+import { type AbortOptions, CodedError, HOUSE, newId } from '../../base/index.ts';
 import type { ExecMeta } from '../../llb/index.ts';
 import { type ExecutorOptions, OciExecutor } from './executor.ts';
 import type { Executor } from './ports.ts';
@@ -55,7 +55,7 @@ async function trial(executor: Executor, abort: AbortOptions): Promise<string | 
   const meta = { ...EMPTY_META, args: ['/bin/cat', '/proc/self/status'], cwd: '/' };
   try {
     const root = { mounts: [{ type: 'bind', source: '/', options: ['bind', 'ro'] }], readonly: true };
-    const step = { id: `trial-${newId()}`, root, mounts: [], meta, stdout: keep, stderr: keep };
+    const step = { id: `trial-${newId()}`, root, mounts: [], meta, stdout: keep, stderr: keep, owner: HOUSE };
     await runStep(executor, { ...step, network: 'none', security: 'sandbox' }, abort);
   } catch (error) {
     abort.signal.throwIfAborted();

@@ -11,7 +11,7 @@ import {
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { cancelledError, neverAborted, newId } from '../../base/index.ts';
+import { cancelledError, HOUSE, neverAborted, newId } from '../../base/index.ts';
 import { listMounts, unmountBelow } from '../../sys/index.ts';
 import { EMPTY_META, type OciExecutor, runStep, type Step } from './index.ts';
 import type { StepMount } from './ports.ts';
@@ -49,6 +49,7 @@ async function sh(script: string, overrides: StepOverrides = {}) {
       mounts: [],
       network: 'unset',
       security: 'sandbox',
+      owner: HOUSE,
       stdout: (chunk) => {
         stdout += Buffer.from(chunk).toString();
       },

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { neverAborted, newId } from '../../base/index.ts';
+import { HOUSE, neverAborted, newId } from '../../base/index.ts';
 import { createPools, lifeCgroup, mountsBelow, spawnProcess, sweep } from '../../sys/index.ts';
 import { createExecutor, EMPTY_META, runStep } from './index.ts';
 import { makeBusyboxRoot } from './testing/busybox.ts';
@@ -76,7 +76,7 @@ test.each([0, 100, 200, 300, 400, 500])('after a kill at %i ms the next life is 
     readonly: false,
   };
   const meta = { ...EMPTY_META, args: ['/bin/echo', 'again'], removeMountStubsRecursive: true };
-  const step = { id: newId(), root, mounts: [], meta, stdout: print, stderr: print };
+  const step = { id: newId(), root, mounts: [], meta, stdout: print, stderr: print, owner: HOUSE };
   await runStep(executor, { ...step, network: 'none', security: 'sandbox' }, { signal: neverAborted });
   expect(output).toBe('again\n');
   expect(readFileSync(join(directory, 'root/etc/passwd'), 'utf8')).toContain('builder');

@@ -23,7 +23,7 @@ export interface ContainerSpec {
   /** Of those who want it, beside the executor's own. */
   readonly limits?: BuildLimits;
   /** For whom it is. */
-  readonly owner?: WorkOwner | undefined;
+  readonly owner: WorkOwner;
 }
 
 export interface StartOptions extends AbortOptions {

@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { neverAborted } from '../../base/index.ts';
+import { HOUSE, neverAborted } from '../../base/index.ts';
 import type { ImmutableRef, Layer } from '../../cache/ports.ts';
 import { packLayer } from '../../oci/layers/index.ts';
 import { describeTree } from '../../oci/layers/testing/trees.ts';
@@ -82,6 +82,7 @@ beforeAll(async () => {
         into,
         compression: { type },
         signal,
+        owner: HOUSE,
       });
       paths.set(digest, into);
       layers.push({ diffId, descriptor: { mediaType: layerMediaType(type, true), digest, size } });

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { CodedError, type Digest, formatPlatform, hostPlatform, neverAborted } from '../../base/index.ts';
+import { CodedError, type Digest, formatPlatform, HOUSE, hostPlatform, neverAborted } from '../../base/index.ts';
 import { parseImageConfig, parseManifestOrIndex } from '../../oci/manifest/index.ts';
 import { anonymous, RegistryClient } from '../../oci/registry-client/index.ts';
 import { RegistryServer } from '../../oci/registry-server/index.ts';
@@ -239,7 +239,7 @@ describe('image', () => {
       pushBlob: async ({ digest }, { signal: stop }) => {
         running++;
         try {
-          if (digest === (await ref.layers({ signal, sessions: () => [] }))[3]?.descriptor.digest)
+          if (digest === (await ref.layers({ signal, owner: HOUSE, sessions: () => [] }))[3]?.descriptor.digest)
             throw new CodedError('unavailable', 'the registry is on fire');
           await new Promise((_, reject) =>
             stop.addEventListener('abort', () => setTimeout(() => reject(stop.reason), 5)),

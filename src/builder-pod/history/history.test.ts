@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { CodedError, digestOf, neverAborted, silentLogger } from '../../base/index.ts';
+import { CodedError, digestOf, HOUSE, neverAborted, silentLogger } from '../../base/index.ts';
 import { Database } from '../../cache/metadata/index.ts';
 import { progressMemory } from '../../solver/event-buffer.ts';
 import { Recording } from '../../solver/recording.ts';
@@ -80,7 +80,7 @@ function begin(recorder: Recorder, ref: string, request: Partial<ObservedBuild['
   print(text);
   const states = [{ digest: vertex, inputs: [], name: ref, cached: false, started: 1, completed: 2 }];
   const keyed = () => [{ digest: vertex, name: ref, maps: [], inputs: [], outputs: [] }];
-  const job = { progress: { states: () => states }, record: () => recording, keyed };
+  const job = { progress: { states: () => states }, record: () => recording, keyed, owner: HOUSE };
   const watch: BuildWatch = recorder.observe({
     request: {
       ...{ ref, session: '', frontend: 'dockerfile.v0', frontendAttrs: new Map(), frontendInputs: new Map() },

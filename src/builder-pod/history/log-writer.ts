@@ -1,4 +1,4 @@
-import { type Logger, neverAborted } from '../../base/index.ts';
+import { type Logger, neverAborted, type WorkOwner } from '../../base/index.ts';
 import type { Recording, VertexEvent } from '../../solver/index.ts';
 import { siblingModule, tasksOf, type WorkerPool } from '../../sys/index.ts';
 import { logFrames } from './log-frames.ts';
@@ -11,6 +11,8 @@ interface LogWriterOptions {
   readonly pool: WorkerPool;
   readonly log: Logger;
   readonly space: LogSpace;
+  /** Whose build it is: its steps wait for this. */
+  readonly owner: WorkOwner;
 }
 
 /**
@@ -21,7 +23,7 @@ interface LogWriterOptions {
  */
 export async function writeLog(
   recording: Pick<Recording, 'batches'>,
-  { path, pool, log, space }: LogWriterOptions,
+  { path, pool, log, space, owner }: LogWriterOptions,
 ): Promise<number> {
   using room = space.open();
   let isBroken = false;
@@ -30,7 +32,7 @@ export async function writeLog(
     const bytes = logFrames([...fitting(batch, room)]);
     if (bytes.length === 0) continue;
     try {
-      await pool.run(logTask('append'), { path, bytes }, { signal: neverAborted });
+      await pool.run(logTask('append'), { path, bytes }, { signal: neverAborted, owner });
     } catch (error) {
       isBroken = true;
       log.warn('the log of a build is not recorded any further', { path, err: error });

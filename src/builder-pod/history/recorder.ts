@@ -4,6 +4,7 @@ import {
   type AbortOptions,
   CodedError,
   type Digest,
+  HOUSE,
   inSlices,
   type Logger,
   neverAborted,
@@ -94,7 +95,8 @@ export class Recorder implements AsyncDisposable {
     const id = this.#store.start(scope, ref, startFields(request));
     if (id === undefined) return {};
     const { pool, log } = this.#options;
-    const written = writeLog(build.job.record(), { path: this.#path(id), pool, log, space: this.#space });
+    const { owner } = build.job;
+    const written = writeLog(build.job.record(), { path: this.#path(id), pool, log, space: this.#space, owner });
     this.#tell(STARTED, id);
     let counts: BuildRecord = {};
     const keyed: KeyedVertex[] = [];
@@ -145,7 +147,7 @@ export class Recorder implements AsyncDisposable {
       const found = await this.#options.pool.run(
         filterTask('matchRecords'),
         { filter, records },
-        { signal: AbortSignal.any([signal, timeout]) },
+        { signal: AbortSignal.any([signal, timeout]), owner: HOUSE },
       );
       const matched = new Set(found);
       return events.filter(({ type }, index) => type === DELETED || matched.has(index));
@@ -268,14 +270,14 @@ export class Recorder implements AsyncDisposable {
   async #seal(id: number, bytes: number): Promise<void> {
     const pool = bytes > LARGE_LOG ? this.#options.bulk : this.#options.pool;
     const path = this.#path(id);
-    const log = await pool.run(logTask('seal'), { path }, { signal: neverAborted });
+    const log = await pool.run(logTask('seal'), { path }, { signal: neverAborted, owner: HOUSE });
     this.#store.setLog(id, log);
   }
 
   #removeAll(records: readonly StoredRecord[]): void {
     if (records.length === 0) return;
     const paths = records.map(({ id }) => this.#path(id));
-    this.#defer(() => this.#options.pool.run(logTask('remove'), { paths }, { signal: neverAborted }));
+    this.#defer(() => this.#options.pool.run(logTask('remove'), { paths }, { signal: neverAborted, owner: HOUSE }));
     for (const { id, scope, ref } of records) {
       this.#defer(() => inSlices(this.#keys.remove(id), { signal: neverAborted }));
       this.#emit(scope, { type: DELETED, record: { ref } });
@@ -290,9 +292,9 @@ export class Recorder implements AsyncDisposable {
   /** Removes logs without a record: their removal was cut short. */
   async #sweep(): Promise<void> {
     const { pool, directory } = this.#options;
-    const files = await pool.run(logTask('list'), { directory }, { signal: neverAborted });
+    const files = await pool.run(logTask('list'), { directory }, { signal: neverAborted, owner: HOUSE });
     const paths = files.filter((file) => !this.#store.has(Number(basename(file))));
-    if (paths.length > 0) await pool.run(logTask('remove'), { paths }, { signal: neverAborted });
+    if (paths.length > 0) await pool.run(logTask('remove'), { paths }, { signal: neverAborted, owner: HOUSE });
   }
 
   #defer(work: () => Promise<unknown>): void {
@@ -322,7 +324,7 @@ export class Recorder implements AsyncDisposable {
     const { pool } = this.#options;
     const path = this.#path(id);
     for (let offset = start; ; ) {
-      const bytes = await pool.run(logTask('read'), { path, offset }, { signal });
+      const bytes = await pool.run(logTask('read'), { path, offset }, { signal, owner: HOUSE });
       if (bytes.length === 0) return;
       yield bytes;
       offset += bytes.length;

@@ -1,4 +1,4 @@
-import type { AbortOptions } from '../../base/index.ts';
+import type { AbortOptions, WorkOptions } from '../../base/index.ts';
 import type { SessionRegistry } from '../../builder-api/index.ts';
 import type { WorkerPool } from '../../sys/index.ts';
 import { SecretProvider } from './secrets.ts';
@@ -19,7 +19,7 @@ export class SessionSecrets {
     return sessions.length === 0 ? undefined : await this.#secrets.get(id, () => sessions, options);
   }
 
-  async sshAgent(id: string, sessions: readonly string[], options: AbortOptions): Promise<AgentSocket | undefined> {
+  async sshAgent(id: string, sessions: readonly string[], options: WorkOptions): Promise<AgentSocket | undefined> {
     return sessions.length === 0 ? undefined : await this.#agents.open(id, () => sessions, options);
   }
 }

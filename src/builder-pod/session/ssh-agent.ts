@@ -1,7 +1,7 @@
 import { chmodSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { type AbortOptions, cancelledError, toCodedError } from '../../base/index.ts';
+import { type AbortOptions, cancelledError, toCodedError, type WorkOptions } from '../../base/index.ts';
 import {
   clientOf,
   Metadata,
@@ -39,9 +39,9 @@ export class AgentForwarder {
   async open(
     id: string,
     sessions: SessionIds,
-    options: AbortOptions & { readonly mode?: number },
+    options: WorkOptions & { readonly mode?: number },
   ): Promise<AgentSocket | undefined> {
-    const { signal } = options;
+    const { signal, owner } = options;
     let sessionId: string | undefined;
     try {
       sessionId = await withAnySession(
@@ -61,10 +61,12 @@ export class AgentForwarder {
       if (reason === 'NO_SESSION' || code === 'cancelled' || code === 'unavailable') throw error;
       return undefined;
     }
-    return sessionId === undefined ? undefined : await this.#listen(id, sessionId, options.mode ?? 0o600, { signal });
+    return sessionId === undefined
+      ? undefined
+      : await this.#listen(id, sessionId, options.mode ?? 0o600, { signal, owner });
   }
 
-  async #listen(id: string, sessionId: string, mode: number, options: AbortOptions): Promise<AgentSocket> {
+  async #listen(id: string, sessionId: string, mode: number, options: WorkOptions): Promise<AgentSocket> {
     const directory = await makeScratch(this.#pool, { parent: this.#directory, prefix: 'agent-' }, options);
     const path = join(directory.path, 'sock');
     const closed = new AbortController();

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { neverAborted } from '../../base/index.ts';
+import { HOUSE, neverAborted } from '../../base/index.ts';
 import { openTestState } from '../../cache/testing/open-state.ts';
 import { snapshotterSuite } from '../../cache/testing/snapshotter-suite.ts';
 import { inUserNamespace, ROOT } from '../../sys/index.ts';
@@ -15,7 +15,7 @@ snapshotterSuite('overlay of a user namespace', () =>
 test('what is removed leaves the disk in the background, however deep', async () => {
   await using state = await openTestState();
   const { snapshotter, trash, layout } = state;
-  await snapshotter.prepare('key', undefined, { signal: neverAborted });
+  await snapshotter.prepare('key', undefined, { signal: neverAborted, owner: HOUSE });
   const before = process.cwd();
   try {
     // Deeper than a path can name.
@@ -42,7 +42,7 @@ test('what a snapshot needed while it was written goes from the disk with the sy
     {
       await using state = await openTestState({ root });
       const { snapshotter, refs } = state;
-      const options = { signal: neverAborted, sessions: () => [], description: 'test' };
+      const options = { signal: neverAborted, owner: HOUSE, sessions: () => [], description: 'test' };
       const [done, written] = [await refs.create(undefined, options), await refs.create(undefined, options)];
       await (await done.commit(options)).release();
       await snapshotter.sync();

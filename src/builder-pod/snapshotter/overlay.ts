@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { type AbortOptions, CodedError, cancelledError, onAbort, type WorkOptions } from '../../base/index.ts';
+import { type AbortOptions, CodedError, cancelledError, HOUSE, onAbort, type WorkOptions } from '../../base/index.ts';
 import type { Database } from '../../cache/metadata/index.ts';
 import type { Mount, Snapshotter } from '../../cache/ports.ts';
 import type { Trash } from '../../cache/snapshots/index.ts';
@@ -291,7 +291,7 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
     const sql = `SELECT id FROM snapshots WHERE synced = 0 AND kind = 'committed' AND touched <= ?`;
     const directories = this.#db.all<{ id: number }>(sql, until).map(({ id }) => this.#directory(id));
     const args = { path: this.#options.directory, directories };
-    await this.#options.background.run(task('settleOnDisk'), args, { signal: this.#stop.signal });
+    await this.#options.background.run(task('settleOnDisk'), args, { signal: this.#stop.signal, owner: HOUSE });
     // Whatever was touched since then is younger than the sync.
     this.#db.run('UPDATE snapshots SET synced = 1 WHERE synced = 0 AND settled = 1 AND touched <= ?', until);
   }

@@ -1,4 +1,11 @@
-import { type AbortOptions, CodedError, type Digest, invalidArgument, type Platform } from '../../base/index.ts';
+import {
+  type AbortOptions,
+  CodedError,
+  type Digest,
+  invalidArgument,
+  type Platform,
+  type WorkOptions,
+} from '../../base/index.ts';
 import type { ImmutableRef } from '../../cache/ports.ts';
 import type { OpContext } from '../../solver/ports.ts';
 
@@ -94,7 +101,7 @@ export interface SourceSecrets {
   sshAgent(
     id: string,
     sessions: readonly string[],
-    options: AbortOptions,
+    options: WorkOptions,
   ): Promise<({ readonly path: string } & AsyncDisposable) | undefined>;
 }
 

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { Afterwork, type Digest, digestOf, neverAborted, type Platform } from '../../base/index.ts';
+import { Afterwork, type Digest, digestOf, HOUSE, neverAborted, type Platform } from '../../base/index.ts';
 import type { SessionRegistry } from '../../builder-api/index.ts';
 import { diskUsage, prune } from '../../cache/gc/index.ts';
 import type { ImmutableRef } from '../../cache/ports.ts';
@@ -33,6 +33,7 @@ import { noSecrets } from './testing/no-secrets.ts';
 const signal = neverAborted;
 const context: OpContext = {
   signal,
+  owner: HOUSE,
   sessions: () => [],
   limits: () => ({}),
   progress: { status: () => {}, log: () => {}, warn: () => {} },
@@ -82,7 +83,7 @@ async function solve(
 }
 
 async function mounted(ref: ImmutableRef): Promise<string> {
-  return cleanup.use(await ref.mount({ signal, sessions: () => [] })).root;
+  return cleanup.use(await ref.mount({ signal, owner: HOUSE, sessions: () => [] })).root;
 }
 
 async function listen(handler: (req: IncomingMessage, res: ServerResponse) => void): Promise<string> {
@@ -178,7 +179,7 @@ describe('docker-image', () => {
     await repository.putManifest('none', { mediaType: OCI_MANIFEST, bytes }, { signal });
     const { ref } = await solve(sources(), `docker-image://${proxy.host}/team/app:none`, {}, amd64);
     expect(readdirSync(await mounted(ref))).toEqual([]);
-    expect(await ref.layers({ signal, sessions: () => [] })).toEqual([]);
+    expect(await ref.layers({ signal, owner: HOUSE, sessions: () => [] })).toEqual([]);
   });
 
   test('a digest is had only under names that served it, whatever is known of it', async () => {

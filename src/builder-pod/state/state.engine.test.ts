@@ -3,14 +3,14 @@ import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { digestOf, neverAborted } from '../../base/index.ts';
+import { digestOf, HOUSE, neverAborted } from '../../base/index.ts';
 import type { ImmutableRef } from '../../cache/ports.ts';
 import { refResult } from '../../cache/refs/index.ts';
 import { openTestState } from '../../cache/testing/open-state.ts';
 import { mount, unmountOrDetach } from '../../sys/index.ts';
 import type { State } from './index.ts';
 
-const options = { signal: neverAborted, sessions: () => [] };
+const options = { signal: neverAborted, owner: HOUSE, sessions: () => [] };
 let root: string;
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'slipway-state-'));

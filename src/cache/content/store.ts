@@ -8,6 +8,7 @@ import {
   type Digest,
   digestAlgorithm,
   digestHex,
+  HOUSE,
   isDigest,
   neverAborted,
   newId,
@@ -190,7 +191,7 @@ export class FsContentStore implements ContentStore, AsyncDisposable {
   /** {@link ContentStore.list}, with the time each blob was last written or asked for (ms since the epoch). */
   async *list(): AsyncGenerator<{ readonly digest: Digest; readonly size: number; readonly writtenAt: number }> {
     const { pools, blobs } = this.#options;
-    yield* await pools.bulk.run(task('listBlobs'), { blobs }, { signal: neverAborted });
+    yield* await pools.bulk.run(task('listBlobs'), { blobs }, { signal: neverAborted, owner: HOUSE });
   }
 
   async close(): Promise<void> {
@@ -249,7 +250,7 @@ export class FsContentStore implements ContentStore, AsyncDisposable {
 
   async #removeFile(path: string): Promise<void> {
     if (!existsSync(path)) return;
-    await this.#options.pools.short.run(task('removeFiles'), { paths: [path] }, { signal: neverAborted });
+    await this.#options.pools.short.run(task('removeFiles'), { paths: [path] }, { signal: neverAborted, owner: HOUSE });
   }
 
   #start(): Thread<ToWriter, FromWriter> {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { digestOf, neverAborted } from '../../base/index.ts';
+import { digestOf, HOUSE, neverAborted } from '../../base/index.ts';
 import type { WorkerPool } from '../../sys/index.ts';
 import type { ImmutableRef } from '../ports.ts';
 import { ContentHasher } from './hasher.ts';
@@ -18,7 +18,7 @@ test('who waits for the digest that another is computing leaves by its own signa
     mount: async () => ({ root: '/nowhere', [Symbol.asyncDispose]: async () => {} }),
   } as unknown as ImmutableRef;
   const hasher = new ContentHasher({ pool });
-  const checksum = (signal: AbortSignal) => hasher.checksum(ref, [], { signal, sessions: () => [] });
+  const checksum = (signal: AbortSignal) => hasher.checksum(ref, [], { signal, owner: HOUSE, sessions: () => [] });
   const leaving = new AbortController();
   const first = checksum(neverAborted);
   const second = checksum(leaving.signal);

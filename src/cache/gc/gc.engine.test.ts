@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { digestOf, neverAborted, silentLogger } from '../../base/index.ts';
+import { digestOf, HOUSE, neverAborted, silentLogger } from '../../base/index.ts';
 import type { State } from '../../builder-pod/state/index.ts';
 import { Leases } from '../leases/index.ts';
 import type { ImmutableRef, RecordType } from '../ports.ts';
@@ -10,7 +10,7 @@ import { refResult } from '../refs/index.ts';
 import { openTestState } from '../testing/open-state.ts';
 import { collectBlobs, diskUsage, GarbageCollector, prune } from './index.ts';
 
-const options = { signal: neverAborted, sessions: () => [] };
+const options = { signal: neverAborted, owner: HOUSE, sessions: () => [] };
 
 async function build(
   state: State,
@@ -64,7 +64,7 @@ test('what is in use, leased, internal or below something that stays is kept; th
 
   expect(names(await prune(state.refs, { ...options, blobGraceMs: 0 }))).toEqual(['c']);
   expect(dropped).toEqual([c.id]);
-  expect(await state.results.load(c.id, { signal: neverAborted })).toBeUndefined();
+  expect(await state.results.load(c.id, { signal: neverAborted, owner: HOUSE })).toBeUndefined();
   await b.release();
   lease.release();
   expect(names(await prune(state.refs, { ...options, blobGraceMs: 0 }))).toEqual(['a', 'b', 'leased']);

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type Digest, digestOf, neverAborted } from '../../base/index.ts';
+import { type Digest, digestOf, HOUSE, neverAborted } from '../../base/index.ts';
 import type { State } from '../../builder-pod/state/index.ts';
 import type { Lease } from '../leases/index.ts';
 import type { ImmutableRef } from '../ports.ts';
@@ -10,7 +10,7 @@ import { refResult } from '../refs/index.ts';
 import { openTestState } from '../testing/open-state.ts';
 import { collectBlobs, diskUsage, prune } from './index.ts';
 
-const options = { signal: neverAborted, sessions: () => [] };
+const options = { signal: neverAborted, owner: HOUSE, sessions: () => [] };
 
 /** One of these at a time, and the last few of them side by side; `n` chooses what it is done to. */
 const step = fc.record({

@@ -1,4 +1,4 @@
-import { type AbortOptions, CodedError, isTurnSpent, nextTurn } from '../../base/index.ts';
+import { type AbortOptions, CodedError, HOUSE, isTurnSpent, nextTurn } from '../../base/index.ts';
 import { siblingModule, tasksOf } from '../../sys/index.ts';
 import type { RecordType } from '../ports.ts';
 import type { Refs } from '../refs/index.ts';
@@ -89,7 +89,7 @@ export async function filterRecords(
     for (let at = 0; at < records.length; at += PAGE) {
       if (isTurnSpent()) await nextTurn({ signal });
       const page = records.slice(at, at + PAGE);
-      const options = { signal: AbortSignal.any([signal, timeout]) };
+      const options = { signal: AbortSignal.any([signal, timeout]), owner: HOUSE };
       const indexes = await short.run(task('match'), { filter, records: page }, options);
       matching.push(...indexes.map((index) => page[index] as DiskUsage));
     }
@@ -103,14 +103,14 @@ export async function filterRecords(
   }
 }
 
-async function measure(refs: Refs, row: Row, options: AbortOptions): Promise<number> {
+async function measure(refs: Refs, row: Row, { signal }: AbortOptions): Promise<number> {
   const { db, snapshotter, content } = refs.records.options;
   const snapshot = row.kind === 'mutable' ? row.id : row.snapshot;
   let size = 0;
   // One that several refs share counts for the first.
   const first = db.get<{ id: string | null }>('SELECT min(id) AS id FROM refs WHERE snapshot = ?', snapshot)?.id;
   if (snapshot !== null && (first ?? row.id) === row.id && snapshotter.has(snapshot))
-    size += (await snapshotter.usage(snapshot, options)).bytes;
+    size += (await snapshotter.usage(snapshot, { signal, owner: HOUSE })).bytes;
   for (const blob of refs.records.blobs(row.id)) {
     if (blob.held === 1) size += content.info(blob.digest as `sha256:${string}`)?.size ?? 0;
   }

@@ -1,7 +1,7 @@
 import { closeSync, openSync, statSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import { type AbortOptions, CodedError, neverAborted } from '../../base/index.ts';
+import { type AbortOptions, CodedError, HOUSE, neverAborted } from '../../base/index.ts';
 import { fileSystemUsage, siblingModule, tasksOf, type WorkerPool } from '../../sys/index.ts';
 import type { Reserve } from './reserve.ts';
 import { isFull, logFrames } from './sqlite.ts';
@@ -246,7 +246,7 @@ export class Database implements AsyncDisposable {
     const { pool } = this.#options;
     if (pool === undefined) return;
     for (let n = 0; n < MAX_CHECKPOINTS; n++) {
-      const { full } = await pool.run(task('checkpoint'), { path: this.path }, { signal: neverAborted });
+      const { full } = await pool.run(task('checkpoint'), { path: this.path }, { signal: neverAborted, owner: HOUSE });
       this.#isStuck = full;
       if (full || !this.#db.isOpen) return;
       const { log, checkpointed } = logFrames(this.#db, 'NOOP');
@@ -258,7 +258,7 @@ export class Database implements AsyncDisposable {
 
   /** Makes all changes so far durable, in a worker. */
   async sync({ signal }: AbortOptions): Promise<void> {
-    await this.#options.pool?.run(task('syncLog'), { path: `${this.path}-wal` }, { signal });
+    await this.#options.pool?.run(task('syncLog'), { path: `${this.path}-wal` }, { signal, owner: HOUSE });
   }
 
   #checkpointIfLarge(): void {

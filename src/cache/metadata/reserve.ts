@@ -1,6 +1,6 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { neverAborted } from '../../base/index.ts';
+import { HOUSE, neverAborted } from '../../base/index.ts';
 import { fileSystemUsage, siblingModule, tasksOf, type WorkerPool } from '../../sys/index.ts';
 
 interface ReserveOptions {
@@ -60,7 +60,7 @@ export class Reserve implements AsyncDisposable {
     const args = { directory, files: this.#files, bytes: FILE_BYTES };
     // What could not be had now is tried for at the next interval.
     this.#filling ??= pool
-      .run(task('fillReserve'), args, { signal: neverAborted })
+      .run(task('fillReserve'), args, { signal: neverAborted, owner: HOUSE })
       .catch(() => {})
       .finally(() => {
         this.#filling = undefined;

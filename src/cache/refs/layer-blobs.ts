@@ -12,7 +12,7 @@ import { EMPTY_CHAIN } from './layer-chain.ts';
 import { type Losses, layerFailure } from './losses.ts';
 import type { RefRecords } from './records.ts';
 import type { BlobRow, RefRow } from './schema.ts';
-import { SharedWork } from './shared-work.ts';
+import { ownerOf, SharedWork } from './shared-work.ts';
 import type { Unlazier } from './unlazy.ts';
 
 const SUFFIX = { gzip: '+gzip', zstd: '+zstd', uncompressed: '' } as const;
@@ -76,7 +76,7 @@ export class LayerBlobs {
     const key = `${row.id} ${compression.type} ${compression.level ?? ''} ${compression.force ?? false}`;
     return this.#work.run(key, { ...options }, options, ({ signal, participants }) => {
       const sessions = () => [...new Set([...participants].flatMap((p) => p.sessions()))];
-      return this.#make(row, compression, { signal, owner: [...participants][0]?.owner, sessions });
+      return this.#make(row, compression, { signal, owner: ownerOf(participants), sessions });
     });
   }
 

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { CodedError, type Digest, digestOf, neverAborted } from '../../base/index.ts';
+import { CodedError, type Digest, digestOf, HOUSE, neverAborted } from '../../base/index.ts';
 import { RegistryError } from '../../oci/registry-client/index.ts';
 import { findLostResult, type LossKind } from '../../solver/ports.ts';
 import { prune } from '../gc/index.ts';
@@ -12,7 +12,7 @@ import { repositoryPlace, TestRepositories, type TestRepository } from '../testi
 import { refResult } from './index.ts';
 import { placeText } from './places.ts';
 
-const options = { signal: neverAborted, sessions: () => [] };
+const options = { signal: neverAborted, owner: HOUSE, sessions: () => [] };
 const describing = { ...options, description: 'test' };
 
 /** A registry: the layers of an image, made in a state of its own. */
@@ -56,7 +56,7 @@ describe('lazy refs', () => {
 
     const rows: string[] = [];
     const watching: RefOptions = {
-      signal: neverAborted,
+      ...options,
       sessions: () => ['s1'],
       onProgress: ({ id, completed }) => completed && rows.push(id),
     };
@@ -149,7 +149,7 @@ describe('lazy refs', () => {
     const [mine, ...theirs] = layers;
     const stop = new AbortController();
     const stuck = theirs.map(async (layer) =>
-      (await lazy(layer, hanging)).mounts({ signal: stop.signal, sessions: () => ['s1'] }),
+      (await lazy(layer, hanging)).mounts({ signal: stop.signal, owner: HOUSE, sessions: () => ['s1'] }),
     );
     const ended = Promise.allSettled(stuck);
     await expect.poll(() => hanging.opened.length).toBe(6);
@@ -490,10 +490,10 @@ describe('lazy refs', () => {
       {
         await using state = await openTestState({ root, fetchers: {} });
         expect(state.results.exists(id)).toBe(false);
-        expect(await state.results.load(id, { signal: neverAborted })).toBeUndefined();
+        expect(await state.results.load(id, { signal: neverAborted, owner: HOUSE })).toBeUndefined();
       }
       await using state = await openTestState({ root });
-      const ref = (await state.results.load(id, { signal: neverAborted }))?.value as ImmutableRef;
+      const ref = (await state.results.load(id, { signal: neverAborted, owner: HOUSE }))?.value as ImmutableRef;
       expect(ref.getMetadata('digest')).toBe('x');
       await using view = await ref.mount(options);
       expect(readdirSync(view.root).sort()).toEqual(['a', 'b']);

@@ -1,4 +1,5 @@
 import {
+  type AbortOptions,
   CodedError,
   type Descriptor,
   type Digest,
@@ -29,14 +30,14 @@ class LayerLostError extends CodedError {
 }
 
 /** Names the ref in a failure to read its layer here; a cancellation and failures of another kind stay what they are. */
-export function layerFailure(ref: string, error: unknown, { signal }: WorkOptions): unknown {
+export function layerFailure(ref: string, error: unknown, { signal }: AbortOptions): unknown {
   if (signal.aborted || error instanceof LayerLostError) return error;
   const { code } = toCodedError(error);
   return code === 'not_found' || code === 'data_loss' ? new LayerLostError(ref, 'gone', error) : error;
 }
 
 /** The same of a failure to have it from its places, be it for now: another build may have it. */
-export function pullFailure(ref: string, error: unknown, { signal }: WorkOptions): unknown {
+export function pullFailure(ref: string, error: unknown, { signal }: AbortOptions): unknown {
   if (signal.aborted || error instanceof LayerLostError) return error;
   const kind = pullLoss(error);
   return kind === undefined ? error : new LayerLostError(ref, kind, error);

@@ -11,7 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { type Digest, neverAborted } from '../../base/index.ts';
+import { type Digest, HOUSE, neverAborted } from '../../base/index.ts';
 import { LostResultError } from '../../solver/ports.ts';
 import { prune } from '../gc/index.ts';
 import type { ImmutableRef, Layer } from '../ports.ts';
@@ -20,7 +20,7 @@ import { openTestState } from '../testing/open-state.ts';
 import { TestRepositories } from '../testing/places.ts';
 import { refResult } from './index.ts';
 
-const options = { signal: neverAborted, sessions: () => [] };
+const options = { signal: neverAborted, owner: HOUSE, sessions: () => [] };
 const describing = { ...options, description: 'test' };
 
 const file = (path: string, text: string) => (root: string) => {

@@ -2,13 +2,13 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { neverAborted } from '../../base/index.ts';
+import { HOUSE, neverAborted } from '../../base/index.ts';
 import type { State } from '../../builder-pod/state/index.ts';
 import { mountsBelow } from '../../sys/index.ts';
 import type { NamedRef, WritableRef } from '../ports.ts';
 import { openTestState } from '../testing/open-state.ts';
 
-const options = { signal: neverAborted, sessions: () => [] };
+const options = { signal: neverAborted, owner: HOUSE, sessions: () => [] };
 const describing = { ...options, description: 'cache', recordType: 'exec.cachemount' as const };
 const named = (sharing: NamedRef['sharing'], key = 'k'): NamedRef => ({ scope: '', key, sharing });
 

@@ -2,14 +2,14 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { CodedError, type Digest, neverAborted } from '../../base/index.ts';
+import { CodedError, type Digest, HOUSE, neverAborted } from '../../base/index.ts';
 import { findLostResult, type LossKind } from '../../solver/ports.ts';
 import type { BlobFetcher, BlobFetchers, BlobPlace, Layer } from '../ports.ts';
 import { openTestState } from '../testing/open-state.ts';
 import { blobUnknown, repositoryPlace, TestRepositories } from '../testing/places.ts';
 import { localFetcher, refResult } from './index.ts';
 
-const options = { signal: neverAborted, sessions: () => ['s'] };
+const options = { signal: neverAborted, owner: HOUSE, sessions: () => ['s'] };
 const describing = { ...options, description: 'test' };
 
 let layers: readonly Layer[];

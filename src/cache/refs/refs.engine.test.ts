@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { neverAborted, type WorkOptions } from '../../base/index.ts';
+import { HOUSE, neverAborted, type WorkOptions } from '../../base/index.ts';
 import { LostResultError } from '../../solver/ports.ts';
 import { resultStoreSuite } from '../../solver/testing/result-store-suite.ts';
 import { mountsBelow } from '../../sys/index.ts';
@@ -10,7 +10,7 @@ import { openTestState } from '../testing/open-state.ts';
 import { repositoryPlace } from '../testing/places.ts';
 import { refResult } from './index.ts';
 
-const options = { signal: neverAborted, sessions: () => [] };
+const options = { signal: neverAborted, owner: HOUSE, sessions: () => [] };
 const describing = { ...options, description: 'test' };
 
 resultStoreSuite('refs', async () => {

@@ -2,14 +2,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { neverAborted } from '../../base/index.ts';
+import { HOUSE, neverAborted } from '../../base/index.ts';
 import type { Database, Parameter } from '../metadata/index.ts';
 import type { BlobFetchers, BlobPlace } from '../ports.ts';
 import { openTestState } from '../testing/open-state.ts';
 import { refResult } from './index.ts';
 import { placeText } from './places.ts';
 
-const options = { signal: neverAborted, sessions: () => [] };
+const options = { signal: neverAborted, owner: HOUSE, sessions: () => [] };
 const describing = { ...options, description: 'test' };
 const place: BlobPlace = { kind: 'registry', host: 'registry.example', repository: 'r' };
 const none = () => Promise.reject(new Error('none'));

@@ -1,4 +1,17 @@
-import { type AbortOptions, cancelledError, onAbort } from '../../base/index.ts';
+import {
+  type AbortOptions,
+  cancelledError,
+  HOUSE,
+  onAbort,
+  type WorkOptions,
+  type WorkOwner,
+} from '../../base/index.ts';
+
+/** For whom shared work is: who has taken part in it longest. The last of them may just have left. */
+export function ownerOf(participants: ReadonlySet<WorkOptions>): WorkOwner {
+  const [first] = participants;
+  return first?.owner ?? HOUSE;
+}
 
 interface Entry<T, P> {
   readonly controller: AbortController;

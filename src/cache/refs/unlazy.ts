@@ -20,7 +20,7 @@ import type { KnownLayers } from './layers-of.ts';
 import { type Losses, layerFailure, pullFailure } from './losses.ts';
 import type { RefRecords } from './records.ts';
 import { type BlobRow, hasOwnBlob, type RefRow } from './schema.ts';
-import { SharedWork } from './shared-work.ts';
+import { ownerOf, SharedWork } from './shared-work.ts';
 
 /** Blobs pulled at once from one registry for one client of a scope: a registry that drips, or a tenant that pulls much, keeps nobody else waiting. */
 const MAX_PULLS = 6;
@@ -149,7 +149,7 @@ export class Unlazier {
       const key = JSON.stringify([row.scope, client, fetcher.host(place)]);
       using _permit = await this.#permits.acquire(key, { signal });
       report(0, false);
-      const stream = await fetcher.open(place, descriptor, { signal, sessions });
+      const stream = await fetcher.open(place, descriptor, { signal, owner: ownerOf(participants), sessions });
       const counted = stream.pipeThrough(counter((bytes) => report(bytes, false)));
       await content.ingest(counted, { digest, size: descriptor.size }, { signal });
       records.places.deliver(digest, row.scope, place);
@@ -162,7 +162,7 @@ export class Unlazier {
 
   /** The snapshot of a merge or a diff: of the layers' own directories, as far as they may lie there as they are. */
   async #stack(id: string, { signal, participants }: AbortOptions & { participants: Participants }): Promise<void> {
-    const work: WorkOptions = { signal, owner: [...participants][0]?.owner };
+    const work: WorkOptions = { signal, owner: ownerOf(participants) };
     const records = this.#records;
     const { snapshotter, tools, db } = records.options;
     const row = records.row(id);
@@ -234,7 +234,7 @@ export class Unlazier {
     };
     report(0, false);
     const limits = sharedLimits([...participants].map((one) => one.limits?.() ?? NO_LIMITS));
-    const work: WorkOptions = { signal, owner: [...participants][0]?.owner };
+    const work: WorkOptions = { signal, owner: ownerOf(participants) };
     const key = `unpack-${newId()}`;
     // One that was found damaged may still be there under the first name.
     const name = snapshotter.has(id) ? newId() : id;

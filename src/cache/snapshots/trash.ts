@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
-import { cancelledError, newId } from '../../base/index.ts';
+import { cancelledError, HOUSE, newId } from '../../base/index.ts';
 import { hasErrno, siblingModule, tasksOf, type WorkerPool } from '../../sys/index.ts';
 
 const task = tasksOf<typeof import('./trash-task.ts')>(siblingModule(import.meta.url, './trash-task'));
@@ -79,7 +79,7 @@ export class Trash implements AsyncDisposable {
       this.#inPlace.clear();
       // What could not be removed (an I/O error) stays for the next life.
       await this.#pool
-        .run(task('emptyTrash'), { directory: this.#directory, trees }, { signal: this.#stop.signal })
+        .run(task('emptyTrash'), { directory: this.#directory, trees }, { signal: this.#stop.signal, owner: HOUSE })
         .catch(() => {});
       this.#passes++;
       this.#endPass();

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type Descriptor, digestOf, neverAborted } from '../../base/index.ts';
+import { type Descriptor, digestOf, HOUSE, neverAborted } from '../../base/index.ts';
 import type { BlobFetcher, BlobPlace, RefOptions } from '../ports.ts';
 import { pullLoss } from '../refs/fetching.ts';
 
@@ -22,7 +22,7 @@ export function blobFetcherSuite<P extends BlobPlace>(name: string, open: () => 
     });
     afterEach(() => world[Symbol.asyncDispose]());
 
-    const optionsOf = (signal = neverAborted): RefOptions => ({ signal, sessions: () => ['s'] });
+    const optionsOf = (signal = neverAborted): RefOptions => ({ signal, owner: HOUSE, sessions: () => ['s'] });
     const read = async (place: P, descriptor: Descriptor) =>
       Buffer.concat(await Array.fromAsync(await world.fetcher.open(place, descriptor, optionsOf())));
     const lossOf = (place: P, descriptor: Descriptor) => read(place, descriptor).then(() => 'given', pullLoss);

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { type Digest, digestOf, neverAborted } from '../../base/index.ts';
+import { type Digest, digestOf, HOUSE, neverAborted } from '../../base/index.ts';
 import type { ContentStore } from '../ports.ts';
 
-const options = { signal: neverAborted };
+const options = { signal: neverAborted, owner: HOUSE };
 
 async function read(stream: ReadableStream<Uint8Array>): Promise<Buffer> {
   const chunks: Uint8Array[] = [];

@@ -1,6 +1,6 @@
 import { writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { neverAborted } from '../../base/index.ts';
+import { HOUSE, neverAborted } from '../../base/index.ts';
 import { prune } from '../gc/index.ts';
 import type { ImmutableRef } from '../ports.ts';
 import { refResult } from '../refs/index.ts';
@@ -11,7 +11,7 @@ import { openTestState } from './open-state.ts';
  * is finished.
  */
 const say = (...words: readonly (string | number)[]) => void writeSync(1, `${words.join(' ')}\n`);
-const options = { signal: neverAborted, sessions: () => [] };
+const options = { signal: neverAborted, owner: HOUSE, sessions: () => [] };
 const root = process.argv[2] as string;
 
 const state = await openTestState({ root, syncDelayMs: 50 });

@@ -5,13 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { type Digest, digestOf, neverAborted } from '../../base/index.ts';
+import { type Digest, digestOf, HOUSE, neverAborted } from '../../base/index.ts';
 import { mountsBelow } from '../../sys/index.ts';
 import { collectBlobs } from '../gc/index.ts';
 import { openTestState } from './open-state.ts';
 
 const KILLS = 20;
-const options = { signal: neverAborted, sessions: () => [] };
+const options = { signal: neverAborted, owner: HOUSE, sessions: () => [] };
 
 /** Runs the worker on `root` and kills it some time after it has said `count` lines, whatever the machine's speed; all that it said. */
 async function runAndKill(root: string, count: number): Promise<string[][]> {

@@ -1,7 +1,7 @@
-import { neverAborted } from '../../base/index.ts';
+import { HOUSE, neverAborted } from '../../base/index.ts';
 import type { ImmutableRef, RefManager } from '../ports.ts';
 
-const options = { signal: neverAborted, sessions: () => [] };
+const options = { signal: neverAborted, owner: HOUSE, sessions: () => [] };
 
 /** A ref on `parent` with what `write` writes into its root. */
 export async function makeRef(

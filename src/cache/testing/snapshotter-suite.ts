@@ -12,11 +12,11 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { neverAborted } from '../../base/index.ts';
+import { HOUSE, neverAborted } from '../../base/index.ts';
 import { mountAll } from '../../sys/index.ts';
 import type { Mount, Snapshotter } from '../ports.ts';
 
-const options = { signal: neverAborted };
+const options = { signal: neverAborted, owner: HOUSE };
 
 /** Mounts somewhere for the time of `fn`. */
 function withMount<T>(mounts: readonly Mount[], fn: (root: string) => T): T {

@@ -22,7 +22,7 @@ import {
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, test } from 'vitest';
-import { type Digest, neverAborted } from '../../base/index.ts';
+import { type Digest, HOUSE, neverAborted } from '../../base/index.ts';
 import {
   createPools,
   decodeName,
@@ -137,12 +137,12 @@ describe('packing and unpacking', () => {
       rmSync(back, { recursive: true });
       mkdirSync(back);
       const blob = join(temp.path, 'blob');
-      const layer = await packLayer(pools.bulk, { directory: tree, into: blob, compression, signal });
+      const layer = await packLayer(pools.bulk, { directory: tree, into: blob, compression, signal, owner: HOUSE });
       const bytes = readFileSync(blob);
       expect(layer).toMatchObject({ digest: sha256(bytes), size: bytes.length });
       if (compression.type === 'gzip') expect(layer.diffId).toBe(sha256(gunzipSync(bytes)));
       const { digest, diffId } = layer;
-      const unpacked = await applyLayer(pools.bulk, { blob, directory: back, digest, diffId, signal });
+      const unpacked = await applyLayer(pools.bulk, { blob, directory: back, digest, diffId, signal, owner: HOUSE });
       expect(unpacked.diffSize).toBe(layer.diffSize);
       expect(describeTree(back)).toEqual(describeTree(tree, { wholeSeconds: true }));
     }
@@ -154,7 +154,7 @@ describe('packing and unpacking', () => {
     mkdirSync(tree);
     mkdirSync(back);
     fillTree(tree);
-    await packLayer(pools.bulk, { directory: tree, into: blob, compression: gzip, signal });
+    await packLayer(pools.bulk, { directory: tree, into: blob, compression: gzip, signal, owner: HOUSE });
     execFileSync('gzip', ['-t', '-S', '.tgz', blob]);
     execFileSync('tar', ['-xzpf', blob, '-C', back, '--xattrs', '--xattrs-include=*', '--numeric-owner'], {
       stdio: 'pipe',
@@ -176,12 +176,18 @@ describe('packing and unpacking', () => {
       mkdirSync(other);
       execFileSync('tar', ['-xpf', blob, '-C', other, '--numeric-owner']);
       expect(
-        await extractArchive(pools.bulk, { archive: blob, target: into(back), tempDirectory: temp.path, signal }),
+        await extractArchive(pools.bulk, {
+          archive: blob,
+          target: into(back),
+          tempDirectory: temp.path,
+          signal,
+          owner: HOUSE,
+        }),
       ).toBe(true);
       expect(describeTree(back)).toEqual(describeTree(other));
       return;
     }
-    await applyLayer(pools.bulk, { blob, directory: back, signal });
+    await applyLayer(pools.bulk, { blob, directory: back, signal, owner: HOUSE });
     expect(describeTree(back)).toEqual(describeTree(tree));
   });
 
@@ -207,6 +213,7 @@ describe('packing and unpacking', () => {
         compression: { ...gzip, implementation },
         sourceDateEpoch,
         signal,
+        owner: HOUSE,
       });
     const layers = await Promise.all([pack(tree, '1'), pack(tree, '2'), pack(copy, '3'), pack(copy, '4')]);
     expect(new Set(layers.map(({ digest }) => digest)).size).toBe(1);
@@ -234,11 +241,17 @@ describe('packing and unpacking', () => {
       'user.x',
       Buffer.from('y'),
     );
-    const { digest, diffId } = await packLayer(pools.bulk, { directory: tree, into: blob, compression: gzip, signal });
-    await applyLayer(pools.bulk, { blob, directory: back, digest, diffId, signal });
+    const { digest, diffId } = await packLayer(pools.bulk, {
+      directory: tree,
+      into: blob,
+      compression: gzip,
+      signal,
+      owner: HOUSE,
+    });
+    await applyLayer(pools.bulk, { blob, directory: back, digest, diffId, signal, owner: HOUSE });
     expect(readFileSync(at(back, 0x64, 0xe9, 0x2f, 0xff, 0xc3, 0xa9), 'utf8')).toBe('odd');
     expect(readlinkSync(at(back, 0x6c), { encoding: 'buffer' })).toEqual(Buffer.from([0xfe, 0x2f, 0x61]));
-    const again = await packLayer(pools.bulk, { directory: back, into: blob, compression: gzip, signal });
+    const again = await packLayer(pools.bulk, { directory: back, into: blob, compression: gzip, signal, owner: HOUSE });
     expect(again.digest).toBe(digest);
   });
 
@@ -250,11 +263,17 @@ describe('packing and unpacking', () => {
     writeFileSync(join(tree, 'noise'), randomBytes(8 << 20));
     mount({ type: 'tmpfs', source: 'tmpfs', options: ['size=2m'] }, small);
     try {
-      const full = packLayer(pools.bulk, { directory: tree, into: join(small, 'blob'), compression: gzip, signal });
+      const full = packLayer(pools.bulk, {
+        directory: tree,
+        into: join(small, 'blob'),
+        compression: gzip,
+        signal,
+        owner: HOUSE,
+      });
       await expect(full).rejects.toMatchObject({ code: 'ENOSPC' });
       const blob = join(temp.path, 'blob');
-      await packLayer(pools.bulk, { directory: tree, into: blob, compression: gzip, signal });
-      await expect(applyLayer(pools.bulk, { blob, directory: small, signal })).rejects.toMatchObject({
+      await packLayer(pools.bulk, { directory: tree, into: blob, compression: gzip, signal, owner: HOUSE });
+      await expect(applyLayer(pools.bulk, { blob, directory: small, signal, owner: HOUSE })).rejects.toMatchObject({
         code: 'ENOSPC',
       });
     } finally {
@@ -268,6 +287,7 @@ describe('packing and unpacking', () => {
       into: join(temp.path, 'x'),
       compression: gzip,
       signal: controller.signal,
+      owner: HOUSE,
     });
     setTimeout(() => controller.abort(reason), 30);
     await expect(packing).rejects.toBe(reason);
@@ -279,13 +299,27 @@ describe('packing and unpacking', () => {
     const [tree, blob, other] = [join(temp.path, 'tree'), join(temp.path, 'blob'), join(temp.path, 'other')];
     mkdirSync(tree);
     fillTree(tree);
-    const layer = await packLayer(pools.bulk, { directory: tree, into: blob, compression: gzip, signal });
+    const layer = await packLayer(pools.bulk, { directory: tree, into: blob, compression: gzip, signal, owner: HOUSE });
     const { digest } = layer;
-    const made = await convertLayer(pools.bulk, { blob, digest, into: other, compression: { type: 'zstd' }, signal });
+    const made = await convertLayer(pools.bulk, {
+      blob,
+      digest,
+      into: other,
+      compression: { type: 'zstd' },
+      signal,
+      owner: HOUSE,
+    });
     expect(made.diffId).toBe(layer.diffId);
     expect(made.digest).toBe(sha256(readFileSync(other)));
     const wrong = sha256(Buffer.from('x')) as `sha256:${string}`;
-    const lying = convertLayer(pools.bulk, { blob, digest: wrong, into: other, compression: gzip, signal });
+    const lying = convertLayer(pools.bulk, {
+      blob,
+      digest: wrong,
+      into: other,
+      compression: gzip,
+      signal,
+      owner: HOUSE,
+    });
     await expect(lying).rejects.toMatchObject({ reason: 'OCI_DIGEST_MISMATCH' });
   });
 });
@@ -333,7 +367,14 @@ describe('overlay', () => {
       unmount(at('merged'));
     }
     const pack = (upper: string, into: string) =>
-      packLayer(pools.bulk, { directory: at(upper), below: at('lower'), into: at(into), compression: gzip, signal });
+      packLayer(pools.bulk, {
+        directory: at(upper),
+        below: at('lower'),
+        into: at(into),
+        compression: gzip,
+        signal,
+        owner: HOUSE,
+      });
     const layer = await pack('upper', 'blob');
     expect(namesIn(at('blob'))).toEqual([
       ...['bin', 'bin/su', 'bin/.wh.su-too', '.wh.null'],
@@ -348,6 +389,7 @@ describe('overlay', () => {
       digest,
       diffId,
       signal,
+      owner: HOUSE,
     });
     overlay('upper2', 'work2', 'merged2');
     try {
@@ -383,8 +425,23 @@ describe('overlay', () => {
         unmount(at('merged'));
       }
       const [directory, below, blob] = [at('upper'), at('lower'), at('blob')];
-      await packLayer(pools.bulk, { directory, below, into: blob, compression: gzip, privileges, signal });
-      await applyLayer(pools.bulk, { blob, directory: at('upper2'), lowers: [below], privileges, signal });
+      await packLayer(pools.bulk, {
+        directory,
+        below,
+        into: blob,
+        compression: gzip,
+        privileges,
+        signal,
+        owner: HOUSE,
+      });
+      await applyLayer(pools.bulk, {
+        blob,
+        directory: at('upper2'),
+        lowers: [below],
+        privileges,
+        signal,
+        owner: HOUSE,
+      });
       overlay([`lowerdir=${at('upper2')}:${at('lower')}`]);
       try {
         expect(withoutDirectoryTimes(describeTree(at('merged'), { wholeSeconds: true }))).toEqual(wanted);
@@ -423,7 +480,14 @@ describe('overlay', () => {
       mkdirSync(at('upper/d'), { recursive: true });
       writeFileSync(at('upper/d/new'), '');
       setXattr(at('upper/d'), 'user.overlay.opaque', Buffer.from('y'));
-      const options = { directory: at('upper'), below: at('lower'), into: at('blob'), compression: gzip, signal };
+      const options = {
+        directory: at('upper'),
+        below: at('lower'),
+        into: at('blob'),
+        compression: gzip,
+        signal,
+        owner: HOUSE,
+      };
       await packLayer(pools.bulk, options);
       expect(namesIn(at('blob'))).toEqual(['d', 'd/new']);
       await packLayer(pools.bulk, { ...options, privileges: inUserNamespace(ROOT.capabilities) });
@@ -521,7 +585,7 @@ describe('overlay', () => {
     const [blob, upper] = [join(temp, `blob-${archive.length}`), join(temp, `upper-${Math.random()}`)];
     writeFileSync(blob, archive);
     mkdirSync(upper);
-    await applyLayer(pools.bulk, { blob, directory: upper, lowers, signal });
+    await applyLayer(pools.bulk, { blob, directory: upper, lowers, signal, owner: HOUSE });
     return upper;
   }
 
@@ -641,7 +705,13 @@ describe('overlay', () => {
       const [tree, blob] = [join(temp.path, 'tree'), join(temp.path, 'blob')];
       mkdirSync(tree);
       fillTree(tree);
-      const layer = await packLayer(pools.bulk, { directory: tree, into: blob, compression: gzip, signal });
+      const layer = await packLayer(pools.bulk, {
+        directory: tree,
+        into: blob,
+        compression: gzip,
+        signal,
+        owner: HOUSE,
+      });
       const fresh = () => {
         const directory = join(temp.path, `${Math.random()}`);
         mkdirSync(directory);
@@ -653,18 +723,20 @@ describe('overlay', () => {
         { digest: wrong, diffId },
         { digest, diffId: wrong },
       ])
-        await expect(applyLayer(pools.bulk, { blob, directory: fresh(), ...lie, signal })).rejects.toMatchObject({
+        await expect(
+          applyLayer(pools.bulk, { blob, directory: fresh(), ...lie, signal, owner: HOUSE }),
+        ).rejects.toMatchObject({
           code: 'data_loss',
           reason: 'OCI_DIGEST_MISMATCH',
         });
       await expect(
         applyLayer(pools.bulk, {
-          ...{ blob, directory: fresh(), signal },
+          ...{ blob, directory: fresh(), signal, owner: HOUSE },
           limits: { ...DEFAULT_UNPACK_LIMITS, maxUnpackedBytes: 1 << 20 },
         }),
       ).rejects.toMatchObject({ reason: 'UNPACK_LIMIT', message: expect.stringContaining('maxUnpackedBytes') });
       const directory = fresh();
-      await applyLayer(pools.bulk, { blob, directory, digest, diffId, signal });
+      await applyLayer(pools.bulk, { blob, directory, digest, diffId, signal, owner: HOUSE });
       expect(describeTree(directory)).toEqual(describeTree(tree, { wholeSeconds: true }));
     });
   });
@@ -676,7 +748,7 @@ describe('archives that ADD unpacks', () => {
     const [archive, directory] = [join(temp, `${Math.random()}`), join(temp, `out-${Math.random()}`)];
     writeFileSync(archive, bytes);
     mkdirSync(directory);
-    const options = { archive, target: into(directory), tempDirectory: temp, limits, signal };
+    const options = { archive, target: into(directory), tempDirectory: temp, limits, signal, owner: HOUSE };
     return (await extractArchive(pools.bulk, options)) && describeTree(directory);
   }
 
@@ -796,7 +868,9 @@ describe('archives that ADD unpacks', () => {
     const upper = join(temp.path, 'upper');
     mkdirSync(upper);
     if (program === 'gzip' || program === 'zstd')
-      await expect(applyLayer(pools.bulk, { blob, directory: upper, limits, signal })).rejects.toMatchObject(stopped);
+      await expect(
+        applyLayer(pools.bulk, { blob, directory: upper, limits, signal, owner: HOUSE }),
+      ).rejects.toMatchObject(stopped);
   });
 
   test('bounds hold for what has no bytes in the archive: holes, sizes that lie, and entries', async () => {
@@ -824,7 +898,7 @@ describe('archives that ADD unpacks', () => {
       await expect(add(temp.path, refusedArchive.subarray(0, -9))).rejects.toMatchObject({ code: 'invalid_argument' });
       const directory = join(temp.path, `upper-${n}`);
       mkdirSync(directory);
-      const layer = applyLayer(pools.bulk, { blob, directory, signal });
+      const layer = applyLayer(pools.bulk, { blob, directory, signal, owner: HOUSE });
       await expect(layer).rejects.toMatchObject({ reason: 'LAYER_ESCAPE' });
       const damaged = convertLayer(pools.bulk, {
         blob,
@@ -832,6 +906,7 @@ describe('archives that ADD unpacks', () => {
         into: '/dev/full',
         compression: gzip,
         signal,
+        owner: HOUSE,
       });
       await expect(damaged).rejects.toMatchObject({ code: 'ENOSPC' });
     };
@@ -849,13 +924,14 @@ describe('archives that ADD unpacks', () => {
         const [blob, directory] = [join(temp.path, 'blob'), join(temp.path, `${Math.random()}`)];
         writeFileSync(blob, archive);
         mkdirSync(directory, { mode: 0o755 });
-        if (whiteouts) await applyLayer(pools.bulk, { blob, directory, signal });
+        if (whiteouts) await applyLayer(pools.bulk, { blob, directory, signal, owner: HOUSE });
         else
           await extractArchive(pools.bulk, {
             archive: blob,
             target: into(directory),
             tempDirectory: temp.path,
             signal,
+            owner: HOUSE,
           });
         const { mode, uid, gid } = lstat(directory);
         expect([mode & 0o7777, uid, gid]).toEqual([0o755, 0, 0]);
@@ -875,7 +951,13 @@ describe('archives that ADD unpacks', () => {
     execFileSync('tar', [flag, '-cf', archive, '-C', tree, '.wh.kept']);
     const owner = { uid: 12, gid: 34 };
     expect(
-      await extractArchive(pools.bulk, { archive, target: into(out, owner), tempDirectory: temp.path, signal }),
+      await extractArchive(pools.bulk, {
+        archive,
+        target: into(out, owner),
+        tempDirectory: temp.path,
+        signal,
+        owner: HOUSE,
+      }),
     ).toBe(true);
     expect(describeTree(out)).toMatchObject({ '.wh.kept': { type: 'file', owner: '12:34' } });
   });
@@ -888,7 +970,9 @@ describe('archives that ADD unpacks', () => {
     const packed = ['gzip', 'zstd', 'xz', 'bzip2'].map((program) => execFileSync(program, ['-c'], { input: text }));
     for (const content of [text, Buffer.alloc(0), Buffer.alloc(2048), ...packed]) {
       writeFileSync(archive, content);
-      expect(await extractArchive(pools.bulk, { archive, target, tempDirectory: temp.path, signal })).toBe(false);
+      expect(
+        await extractArchive(pools.bulk, { archive, target, tempDirectory: temp.path, signal, owner: HOUSE }),
+      ).toBe(false);
     }
   });
 });
@@ -989,8 +1073,14 @@ describe('hostile archives, as a layer and as what ADD unpacks', () => {
       writeFileSync(blob, archive(out));
       const work =
         kind === 'layer'
-          ? applyLayer(pools.bulk, { blob, directory: root, signal })
-          : extractArchive(pools.bulk, { archive: blob, target: into(root), tempDirectory: temp.path, signal });
+          ? applyLayer(pools.bulk, { blob, directory: root, signal, owner: HOUSE })
+          : extractArchive(pools.bulk, {
+              archive: blob,
+              target: into(root),
+              tempDirectory: temp.path,
+              signal,
+              owner: HOUSE,
+            });
       if (typeof expected === 'string')
         await expect(work).rejects.toMatchObject({ code: 'invalid_argument', reason: expected });
       else {

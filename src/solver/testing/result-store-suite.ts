@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { neverAborted } from '../../base/index.ts';
+import { HOUSE, neverAborted } from '../../base/index.ts';
 import type { OpContext, Result, ResultStore } from '../ports.ts';
 
 /** A store, and who makes what it keeps. */
@@ -24,7 +24,7 @@ export function resultStoreSuite<T>(name: string, open: () => Promise<ResultWorl
     afterEach(() => world[Symbol.asyncDispose]());
 
     const contextOf = (signal = neverAborted): OpContext => ({
-      ...{ signal, scope: 'main', sessions: () => [], limits: () => ({}) },
+      ...{ signal, owner: HOUSE, scope: 'main', sessions: () => [], limits: () => ({}) },
       progress: { status: () => {}, log: () => {}, warn: () => {} },
     });
 

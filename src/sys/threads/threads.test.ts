@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from 'vitest';
-import { cancelledError, neverAborted } from '../../base/index.ts';
+import { cancelledError, HOUSE, neverAborted } from '../../base/index.ts';
 import { createPools, StreamPool, WorkerPool } from './pool.ts';
 import { siblingModule } from './sibling-module.ts';
 import { streamTasksOf, tasksOf } from './task.ts';
@@ -19,7 +19,9 @@ test('a sibling module keeps the extension of its caller', () => {
 
 describe('a worker pool', () => {
   test('runs more tasks than it has threads', async () => {
-    const results = await Promise.all(Array.from({ length: 50 }, (_, at) => pool.run(task('double'), at, { signal })));
+    const results = await Promise.all(
+      Array.from({ length: 50 }, (_, at) => pool.run(task('double'), at, { signal, owner: HOUSE })),
+    );
     expect(results).toEqual(Array.from({ length: 50 }, (_, at) => at * 2));
   });
 
@@ -49,13 +51,13 @@ describe('a worker pool', () => {
   });
 
   test('moves results instead of copying them', async () => {
-    const value = await pool.run(task('bytes'), 1 << 20, { signal });
+    const value = await pool.run(task('bytes'), 1 << 20, { signal, owner: HOUSE });
     expect(value.length).toBe(1 << 20);
     expect(value[99]).toBe(7);
   });
 
   test('keeps code, reason, hint and cause of an error', async () => {
-    const failed = pool.run(task('failCoded'), undefined, { signal });
+    const failed = pool.run(task('failCoded'), undefined, { signal, owner: HOUSE });
     await expect(failed).rejects.toMatchObject({
       name: 'CodedError',
       code: 'not_found',
@@ -67,13 +69,13 @@ describe('a worker pool', () => {
   });
 
   test('keeps errno, system call and path of an error', async () => {
-    const failed = pool.run(task('failErrno'), undefined, { signal });
+    const failed = pool.run(task('failErrno'), undefined, { signal, owner: HOUSE });
     await expect(failed).rejects.toMatchObject({ code: 'ENOENT', syscall: 'open', path: '/no/such/file' });
   });
 
   test('aborts a synchronous task through its flag, with the reason of the signal', async () => {
     const controller = new AbortController();
-    const running = pool.run(task('spin'), undefined, { signal: controller.signal });
+    const running = pool.run(task('spin'), undefined, { signal: controller.signal, owner: HOUSE });
     setTimeout(() => controller.abort(cancelledError('no longer wanted')), 50);
     await expect(running).rejects.toMatchObject({ code: 'cancelled', message: 'no longer wanted' });
   });
@@ -102,15 +104,15 @@ describe('a worker pool', () => {
 
   test('ends the thread of a task that does not listen, and replaces it', async () => {
     const controller = new AbortController();
-    const running = pool.run(task('spinDeaf'), undefined, { signal: controller.signal });
+    const running = pool.run(task('spinDeaf'), undefined, { signal: controller.signal, owner: HOUSE });
     setTimeout(() => controller.abort(cancelledError()), 20);
     await expect(running).rejects.toMatchObject({ code: 'cancelled' });
-    expect(await pool.run(task('double'), 4, { signal })).toBe(8);
+    expect(await pool.run(task('double'), 4, { signal, owner: HOUSE })).toBe(8);
   });
 
   test('a thread that dies takes only its own task with it', async () => {
-    const crashed = pool.run(task('crash'), undefined, { signal });
-    const others = Array.from({ length: 10 }, (_, at) => pool.run(task('double'), at, { signal }));
+    const crashed = pool.run(task('crash'), undefined, { signal, owner: HOUSE });
+    const others = Array.from({ length: 10 }, (_, at) => pool.run(task('double'), at, { signal, owner: HOUSE }));
     await expect(crashed).rejects.toMatchObject({ code: 'internal', reason: 'SYS_THREAD_ENDED' });
     expect(await Promise.all(others)).toHaveLength(10);
   });
@@ -118,9 +120,9 @@ describe('a worker pool', () => {
   test('one that waits for a place can be aborted before it starts', async () => {
     await using busy = new WorkerPool({ name: 'busy', threads: 1, abortGraceMs: 50 });
     const stop = new AbortController();
-    const first = busy.run(task('spin'), undefined, { signal: stop.signal });
+    const first = busy.run(task('spin'), undefined, { signal: stop.signal, owner: HOUSE });
     const controller = new AbortController();
-    const second = busy.run(task('double'), 1, { signal: controller.signal });
+    const second = busy.run(task('double'), 1, { signal: controller.signal, owner: HOUSE });
     controller.abort(cancelledError('gone'));
     await expect(second).rejects.toThrow('gone');
     expect(busy.places.waiting).toBe(0);
@@ -131,7 +133,7 @@ describe('a worker pool', () => {
   test('many tasks of one build, or of one tenant, keep nobody behind all of them', async () => {
     await using busy = new WorkerPool({ name: 'busy', threads: 1, abortGraceMs: 50 });
     const stop = new AbortController();
-    const first = busy.run(task('spin'), undefined, { signal: stop.signal });
+    const first = busy.run(task('spin'), undefined, { signal: stop.signal, owner: HOUSE });
     const order: string[] = [];
     const add = (tenant: string, build: string, name: string) =>
       busy
@@ -152,15 +154,15 @@ describe('a worker pool', () => {
 
   test('an abort in the very turn that gives a task its place is heard', async () => {
     const controller = new AbortController();
-    const running = pool.run(task('spin'), undefined, { signal: controller.signal });
+    const running = pool.run(task('spin'), undefined, { signal: controller.signal, owner: HOUSE });
     controller.abort(cancelledError('at once'));
     await expect(running).rejects.toThrow('at once');
   });
 
   test('closing rejects what runs', async () => {
     const pools = createPools({ short: 1, bulk: 1 });
-    const running = pools.bulk.run(task('spin'), undefined, { signal });
-    expect(await pools.short.run(task('double'), 2, { signal })).toBe(4);
+    const running = pools.bulk.run(task('spin'), undefined, { signal, owner: HOUSE });
+    expect(await pools.short.run(task('double'), 2, { signal, owner: HOUSE })).toBe(4);
     const rejected = expect(running).rejects.toMatchObject({ code: 'cancelled', reason: 'SYS_POOL_CLOSED' });
     await pools[Symbol.asyncDispose]();
     await rejected;

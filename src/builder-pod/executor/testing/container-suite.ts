@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { cancelledError, neverAborted, newId } from '../../../base/index.ts';
+import { cancelledError, HOUSE, neverAborted, newId } from '../../../base/index.ts';
 import { unmount } from '../../../sys/index.ts';
 import {
   type Container,
@@ -43,7 +43,7 @@ export function containerSuite(runtime: Runtime): void {
       return on.container({
         id: newId(),
         root: { mounts: world.overlay().mounts, readonly: false },
-        ...{ mounts: [], meta: EMPTY_META, network, security: 'sandbox' },
+        ...{ mounts: [], meta: EMPTY_META, network, security: 'sandbox', owner: HOUSE },
       });
     }
 

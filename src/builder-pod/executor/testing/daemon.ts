@@ -1,4 +1,4 @@
-import { neverAborted, newId } from '../../../base/index.ts';
+import { HOUSE, neverAborted, newId } from '../../../base/index.ts';
 import { createPools } from '../../../sys/index.ts';
 import { createExecutor, EMPTY_META, runStep } from '../index.ts';
 
@@ -18,6 +18,7 @@ await runStep(
     security: 'sandbox',
     stdout: print,
     stderr: print,
+    owner: HOUSE,
   },
   { signal: neverAborted },
 );

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
-import { type Digest, digestOf, neverAborted } from '../../../base/index.ts';
+import { type Digest, digestOf, HOUSE, neverAborted } from '../../../base/index.ts';
 import type { ContentStore, ImmutableRef, Layer, RefOptions } from '../../../cache/ports.ts';
 import { byteString, TarWriter } from '../../../oci/tar/index.ts';
 import type { VertexProgress } from '../../../solver/ports.ts';
@@ -159,7 +159,7 @@ export function fakeContext(
     log: () => {},
     warn: ({ short }) => void warnings.push(short),
   };
-  return { signal, progress, sessions: () => ['s1'], exporterId: 0, rows, open, warnings };
+  return { signal, owner: HOUSE, progress, sessions: () => ['s1'], exporterId: 0, rows, open, warnings };
 }
 
 /** Only what exporters use of a store: it keeps small blobs in memory. */

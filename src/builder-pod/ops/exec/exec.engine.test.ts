@@ -6,7 +6,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { Afterwork, cancelledError, neverAborted, newId, Places, type WorkOwner } from '../../../base/index.ts';
+import { Afterwork, cancelledError, HOUSE, neverAborted, newId, Places, type WorkOwner } from '../../../base/index.ts';
 import { ContentHasher } from '../../../cache/contenthash/index.ts';
 import type { ImmutableRef } from '../../../cache/ports.ts';
 import { refResult } from '../../../cache/refs/index.ts';
@@ -22,7 +22,7 @@ import { noSecrets } from '../../sources/testing/no-secrets.ts';
 import { execOp } from './exec-op.ts';
 import { execMount as mount } from './testing/exec-mount.ts';
 
-const options = { signal: neverAborted, sessions: () => [] };
+const options = { signal: neverAborted, owner: HOUSE, sessions: () => [] };
 const stateId = `test-${newId()}`;
 let state: Awaited<ReturnType<typeof openTestState>>;
 let pools: Pools;
@@ -69,7 +69,7 @@ async function sh(
     signal = neverAborted,
     onLog,
     places,
-    owner,
+    owner = HOUSE,
     on,
   }: Run = {},
 ) {

@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Afterwork, cancelledError, neverAborted, newId } from '../../../base/index.ts';
+import { Afterwork, cancelledError, HOUSE, neverAborted, newId } from '../../../base/index.ts';
 import { ContentHasher } from '../../../cache/contenthash/index.ts';
 import type { ImmutableRef } from '../../../cache/ports.ts';
 import { refResult } from '../../../cache/refs/index.ts';
@@ -23,7 +23,7 @@ const REPEATS = 50;
 const AT_ONCE = 10;
 /** Sockets and pipes of earlier steps close in their own time. */
 const SOME_DESCRIPTORS = 15;
-const options = { signal: neverAborted, sessions: () => [] };
+const options = { signal: neverAborted, owner: HOUSE, sessions: () => [] };
 const stateId = `test-${newId()}`;
 let state: Awaited<ReturnType<typeof openTestState>>;
 let root: string;
@@ -129,7 +129,7 @@ async function fail(
 ): Promise<unknown> {
   const controller = new AbortController();
   const context: OpContext = {
-    ...{ signal: controller.signal, sessions: () => ['s1'], limits: () => ({}), scope: 'test' },
+    ...{ signal: controller.signal, owner: HOUSE, sessions: () => ['s1'], limits: () => ({}), scope: 'test' },
     progress: { status: () => {}, warn: () => {}, log: () => {} },
   };
   const op = execOp(

@@ -100,7 +100,7 @@ async function otherMount(
       const { ssh } = mount;
       if (ssh === undefined) throw invalidArgument(`ssh mount at ${mount.dest} names no agent`);
       const { context, secrets, stack } = env;
-      const agent = await secrets.sshAgent(ssh.id, context.sessions(), { signal: context.signal });
+      const agent = await secrets.sshAgent(ssh.id, context.sessions(), context);
       if (agent === undefined) {
         if (ssh.optional) return undefined;
         throw CodedError.of('EXEC_SSH_MISSING', `no SSH key ${JSON.stringify(ssh.id)} forwarded from the client`, {

@@ -4,7 +4,7 @@ import type { OpContext } from '../../../solver/ports.ts';
 import type { SourceSecrets } from '../../sources/index.ts';
 
 /** On whose behalf a container is made. */
-export type ExecContext = Pick<OpContext, 'signal' | 'sessions' | 'scope'>;
+export type ExecContext = Pick<OpContext, 'signal' | 'owner' | 'sessions' | 'scope'>;
 
 /** As BuildKit's clients bound them. */
 const MAX_SECRET = 500 << 10;

@@ -16,7 +16,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { CodedError, cancelledError, digestOf, neverAborted } from '../../../base/index.ts';
+import { CodedError, cancelledError, digestOf, HOUSE, neverAborted } from '../../../base/index.ts';
 import { ContentHasher } from '../../../cache/contenthash/index.ts';
 import type { ImmutableRef } from '../../../cache/ports.ts';
 import { refResult } from '../../../cache/refs/index.ts';
@@ -39,7 +39,7 @@ const records = (
   }
 ).scenarios;
 
-const options = { signal: neverAborted, sessions: () => [] };
+const options = { signal: neverAborted, owner: HOUSE, sessions: () => [] };
 const files = new FileActions();
 let state: Awaited<ReturnType<typeof openTestState>>;
 let hasher: ContentHasher;
@@ -72,7 +72,7 @@ afterAll(async () => {
 
 function opContext(signal: AbortSignal = neverAborted): OpContext {
   const progress = { status() {}, log() {}, warn: (warning: { short: string }) => void warnings.push(warning.short) };
-  return { signal, sessions: () => [], limits: () => ({}), scope: '', progress };
+  return { signal, owner: HOUSE, sessions: () => [], limits: () => ({}), scope: '', progress };
 }
 
 function opOf(graph: State): { file: FileOp; inputs: number } {

@@ -79,7 +79,7 @@ class FileRun implements AsyncDisposable {
   }
 
   async #run(index: number, action: FileAction): Promise<void> {
-    const { signal } = this.#context;
+    const { signal, owner: forWhom, scope } = this.#context;
     signal.throwIfAborted();
     const target = await this.#target(index, action);
     this.#work.set(index, target);
@@ -87,7 +87,7 @@ class FileRun implements AsyncDisposable {
     const mount = async (input: number): Promise<string> => {
       let ref = await this.#readable(input);
       if (ref === undefined) {
-        ref = await this.#options.refs.empty({ signal, scope: this.#context.scope });
+        ref = await this.#options.refs.empty({ signal, owner: forWhom, scope });
         stack.defer(ref.release.bind(ref));
       }
       return stack.use(await ref.mount(this.#refOptions)).root;

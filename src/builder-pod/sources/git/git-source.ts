@@ -182,7 +182,7 @@ class GitSource implements SourceInstance {
     const agentId = this.#attrs['git.mountsshsock'] || (this.#remote.scheme === 'ssh' ? 'default' : '');
     const agent =
       this.#remote.scheme === 'ssh'
-        ? await this.#options.secrets.sshAgent(agentId, context.sessions(), { signal })
+        ? await this.#options.secrets.sshAgent(agentId, context.sessions(), { signal, owner })
         : undefined;
     if (agent !== undefined) stack.use(agent);
     const knownHosts = this.#attrs['git.knownsshhosts'];

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { neverAborted } from '../../../base/index.ts';
+import { HOUSE, neverAborted } from '../../../base/index.ts';
 import { WorkerPool } from '../../../sys/index.ts';
 import { checkout } from './checkout.ts';
 import { Git, type GitAccess } from './git-command.ts';
@@ -152,7 +152,7 @@ async function serve(authorization?: string): Promise<string> {
 }
 
 async function openGit(access: Partial<GitAccess> = {}): Promise<Git> {
-  return cleanup.use(await Git.open({ config: {}, ...access }, { signal, pool }));
+  return cleanup.use(await Git.open({ config: {}, ...access }, { signal, owner: HOUSE, pool }));
 }
 
 interface Wanted {

@@ -1,4 +1,12 @@
-import { type AbortOptions, cancelledError, type Logger, onAbort, silentLogger } from '../../../base/index.ts';
+import {
+  type AbortOptions,
+  cancelledError,
+  HOUSE,
+  type Logger,
+  onAbort,
+  silentLogger,
+  type WorkOptions,
+} from '../../../base/index.ts';
 import type { RefManager } from '../../../cache/ports.ts';
 import type { WorkerPool } from '../../../sys/index.ts';
 import { Git } from './git-command.ts';
@@ -46,7 +54,7 @@ export class MirrorUpkeep implements AsyncDisposable {
     if (this.#under.has(name) || this.#stop.signal.aborted) return;
     const controller = new AbortController();
     const signal = AbortSignal.any([controller.signal, this.#stop.signal]);
-    const done = this.#tidy(mirror, { signal })
+    const done = this.#tidy(mirror, { signal, owner: HOUSE })
       .catch((error: unknown) => {
         if (!signal.aborted) this.#log.warn('a git mirror could not be packed anew', { url: mirror.url, err: error });
       })
@@ -54,7 +62,7 @@ export class MirrorUpkeep implements AsyncDisposable {
     this.#under.set(name, { controller, done });
   }
 
-  async #tidy({ scope, url, sha256 }: Mirror, options: AbortOptions): Promise<void> {
+  async #tidy({ scope, url, sha256 }: Mirror, options: WorkOptions): Promise<void> {
     const description = { description: `git mirror of ${url}`, recordType: 'regular' } as const;
     const ref = await this.#refs.openNamed(
       { scope, key: mirrorKey(url), sharing: 'locked' },

@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { startSshServer } from '../../../../e2e/support/git-ssh.ts';
-import { neverAborted } from '../../../base/index.ts';
+import { HOUSE, neverAborted } from '../../../base/index.ts';
 import { WorkerPool } from '../../../sys/index.ts';
 import { checkout } from './checkout.ts';
 import { Git } from './git-command.ts';
@@ -60,7 +60,7 @@ test('a repository over ssh: by the agent, with the host key known, and not othe
   const url = `${server.url}${source}`;
 
   const open = async (access: { knownHosts?: string; agentSocket?: string }) =>
-    cleanup.use(await Git.open({ config: {}, ...access }, { signal, pool }));
+    cleanup.use(await Git.open({ config: {}, ...access }, { signal, owner: HOUSE, pool }));
   await expect(resolveRef(await open({ agentSocket }), url, 'main')).rejects.toMatchObject({ reason: 'GIT_HOST_KEY' });
   await expect(resolveRef(await open({ knownHosts }), url, 'main')).rejects.toMatchObject({ code: 'unauthenticated' });
   const access = await open({ knownHosts, agentSocket });

@@ -17,7 +17,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { tool } from '../../../../test/tools.ts';
-import { Afterwork, CodedError, neverAborted } from '../../../base/index.ts';
+import { Afterwork, CodedError, HOUSE, neverAborted } from '../../../base/index.ts';
 import {
   BUILD_ID_METADATA,
   type CallContext,
@@ -193,7 +193,7 @@ async function daemon(run: (build: Build) => Promise<void>) {
       };
       await run({
         receive: async (source, scope = 'test') => {
-          const options = { scope, sessions, signal: context.signal, progress: progress as never };
+          const options = { scope, sessions, signal: context.signal, owner: HOUSE, progress: progress as never };
           const ref = await receiver.receive(source, options);
           expect(trees.treeOf(ref)).toBeDefined();
           // Made while receiving, and made by reading it all again: the same digest.
@@ -373,7 +373,7 @@ describe('buildctl', () => {
     cleanups.push(() => void agent.close());
     const seen: unknown[] = [];
     const { address } = await daemon(async (b) => {
-      await using socket = await b.agents.open('default', b.sessions, b);
+      await using socket = await b.agents.open('default', b.sessions, { ...b, owner: HOUSE });
       for (let i = 0; i < 2; i++) {
         const client = connect(socket!.path);
         client.write(question);
@@ -385,7 +385,7 @@ describe('buildctl', () => {
         seen.push(Buffer.concat(answer));
         client.end();
       }
-      seen.push(await b.agents.open('other', b.sessions, b));
+      seen.push(await b.agents.open('other', b.sessions, { ...b, owner: HOUSE }));
     });
     const outcome = await build(address, ['--ssh', `default=${join(dir, 'agent')}`]);
     expect(outcome.code, outcome.output).toBe(0);

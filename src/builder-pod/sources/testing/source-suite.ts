@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { neverAborted } from '../../../base/index.ts';
+import { HOUSE, neverAborted } from '../../../base/index.ts';
 import { diskUsage, prune } from '../../../cache/gc/index.ts';
 import type { ImmutableRef } from '../../../cache/ports.ts';
 import type { OpContext } from '../../../solver/ports.ts';
@@ -42,6 +42,7 @@ export function sourceSuite(name: string, open: () => Promise<SourceWorld>, { ke
 
     const contextOf = (signal = neverAborted): OpContext => ({
       signal,
+      owner: HOUSE,
       sessions: () => ['s'],
       limits: () => ({}),
       progress: {
@@ -56,7 +57,7 @@ export function sourceSuite(name: string, open: () => Promise<SourceWorld>, { ke
       return { key, ref: await instance.snapshot(context) };
     };
     const contentOf = async (ref: ImmutableRef) => {
-      await using view = await ref.mount({ signal: neverAborted, sessions: () => ['s'] });
+      await using view = await ref.mount({ signal: neverAborted, owner: HOUSE, sessions: () => ['s'] });
       return readFileSync(join(view.root, 'f'), 'utf8');
     };
     /** Nothing is held or half made: a prune takes all there is. */
