@@ -5,13 +5,13 @@
 import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import path from 'node:path';
+import { unpackPublished } from '../test/published.ts';
 import { cache } from '../test/tools.ts';
 import { type Builder, type BuilderCommand, logOf, startBuilder } from './builders.ts';
 import { Client } from './client.ts';
 import { FACTS, type Fact } from './facts.ts';
 import { prepareMachine } from './machine.ts';
 import { type Measured, measureRow } from './measure.ts';
-import { unpackPublished } from './published.ts';
 import { ROWS } from './rows.ts';
 import { factsTable, rowsTable, writeBetweenMarks } from './table.ts';
 

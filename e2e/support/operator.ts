@@ -100,6 +100,8 @@ export interface WorldOptions {
   /** Flags of every builder. */
   readonly builderFlags?: readonly string[];
   readonly operatorFlags?: readonly string[];
+  /** The command that the operator is of; this checkout's when absent. */
+  readonly command?: string;
 }
 
 export async function startOperatorWorld(folder: string, options: WorldOptions = {}): Promise<OperatorWorld> {
@@ -152,7 +154,7 @@ spec:
   const startOne = async (metricsPort: number, log: string): Promise<Service> => {
     const metrics = `127.0.0.1:${metricsPort}`;
     const service = startService(
-      slipway,
+      options.command ?? slipway,
       [
         ...['operator', '--kubeconfig', kubeconfig, '--lease-namespace', NAMESPACE, '--metrics-addr', metrics],
         ...['--log-format', 'json', '--lease-duration', '3s', ...(options.operatorFlags ?? [])],
