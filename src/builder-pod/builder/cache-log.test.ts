@@ -46,6 +46,19 @@ test('a miss is told with the inputs and the parts of the step that differ, and 
   expect(JSON.stringify(lines)).not.toContain('second');
 });
 
+test('of a key that is another each time nothing is told to have changed', () => {
+  const { log, lines } = recording();
+  const observer = cacheLog(log, { explain: true });
+  const { output } = step(local('ctx').run({ args: ['make'] }).root);
+  for (const session of ['one', 'two']) {
+    const parts = () => [{ kind: 'option', name: 'key', value: session } as const];
+    observer.keyed!({ vertex: output.vertex, scope: 'main', map: { digest: `random:${session}`, inputs: [], parts } });
+    observer.missed!({ ...output, miss: { kind: 'unkeyed' } });
+  }
+  expect(lines).toHaveLength(2);
+  for (const [, fields] of lines) expect(fields).not.toHaveProperty('changed');
+});
+
 test('a hit is told with the cache that had it; a cache that fails is told once, debug or not', () => {
   for (const explain of [true, false]) {
     const { log, lines } = recording();

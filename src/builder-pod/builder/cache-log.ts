@@ -1,6 +1,6 @@
 import { type LogFields, type Logger, RecentMap } from '../../base/index.ts';
 import type { VertexOp } from '../../llb/index.ts';
-import type { CacheMap, Miss, SolverObserver, Vertex } from '../../solver/index.ts';
+import { type CacheMap, isVolatile, type Miss, type SolverObserver, type Vertex } from '../../solver/index.ts';
 
 /** Steps whose last key is remembered, to tell in what the next differs; and caches whose failures were told. */
 const MAX_STEPS = 1000;
@@ -26,6 +26,8 @@ export function cacheLog(log: Logger, { explain }: { readonly explain: boolean }
   return {
     failed,
     keyed: ({ vertex, scope, map }) => {
+      // That of a session is another each time.
+      if (isVolatile(map.digest)) return;
       const last = lastKey(scope, vertex.name);
       const before = last.map;
       last.map = map;

@@ -83,10 +83,13 @@ test('keys of ever so many parts are bounded, and still differ where they do', (
 test('of what may come from Secrets nothing is kept but digests, whoever else has the same key', () => {
   const keys = new RecordedKeys(db, MANY);
   const platform: KeyPart = { kind: 'platform', name: 'OS', value: 'linux' };
-  const steps = [step('one', [op, env('hunter2'), platform])];
+  const name = '[build 2/3] RUN login hunter2';
+  const steps = [step(name, [op, env('hunter2'), platform])];
   const [theirs, own] = [record('theirs'), record('own')];
   all(keys.write(theirs, steps, true));
-  expect(JSON.stringify(db.all('SELECT * FROM key_parts'))).not.toContain('hunter2');
+  for (const table of ['key_parts', 'recorded_vertices'])
+    expect(JSON.stringify(db.all(`SELECT * FROM ${table}`))).not.toContain('hunter2');
+  expect(all(keys.read(theirs))[0]!.name).toBe(`[build 2/3] RUN ${digestOf(name)}`);
   all(keys.write(own, steps, false));
   expect(all(keys.read(theirs))[0]!.maps[0]!.parts).toEqual([
     op,

@@ -1,4 +1,4 @@
-import type { Digest } from '../../base/index.ts';
+import { type Digest, digestOf } from '../../base/index.ts';
 import type { Database } from '../../cache/metadata/index.ts';
 import { isVolatile, type KeyedVertex } from '../../solver/index.ts';
 import { type RecordedPart, recordedParts } from './key-parts.ts';
@@ -67,7 +67,7 @@ export class RecordedKeys {
         }
         yield;
       }
-      const text = JSON.stringify(portion.vertices.map(bounded));
+      const text = JSON.stringify(portion.vertices.map((vertex) => bounded(vertex, hidden)));
       let isWritten = false;
       this.#db.ifRoom(() => {
         isWritten = this.#db.transaction(() => this.#insert(record, portion, text));
@@ -179,10 +179,10 @@ export class RecordedKeys {
 }
 
 /** As it is stored, with no more of it than is short work. */
-function bounded({ name, maps, inputs, outputs, ...vertex }: KeyedVertex): RecordedVertex {
+function bounded({ name, maps, inputs, outputs, ...vertex }: KeyedVertex, hidden: boolean): RecordedVertex {
   return {
     ...vertex,
-    name: name.slice(0, MOST_NAME),
+    name: hidden ? hiddenName(name) : name.slice(0, MOST_NAME),
     maps: maps.map(({ digest }) => ({ digest })),
     inputs: inputs.slice(0, MOST_INPUTS),
     outputs: outputs.map(({ miss, ground, ...output }) => ({
@@ -193,4 +193,10 @@ function bounded({ name, maps, inputs, outputs, ...vertex }: KeyedVertex): Recor
       ground: ground.slice(0, MOST_INPUTS),
     })),
   };
+}
+
+/** Arguments of the build are filled in in names: where the step stands and what it does, and whether it is the same. */
+function hiddenName(name: string): string {
+  const [place = ''] = /^\[[^\]]{0,200}\] (?:[A-Z]+ )?/.exec(name) ?? [];
+  return `${place}${digestOf(name)}`;
 }
