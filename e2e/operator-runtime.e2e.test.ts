@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { KubeConfig } from '@kubernetes/client-node';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { CodedError, silentLogger } from '../src/base/index.ts';
@@ -10,7 +11,9 @@ import {
   startInformer,
   uncheckedType,
 } from '../src/operator/runtime/index.ts';
+import { kubeClientSuite } from '../src/operator/testing/kube-client-suite.ts';
 import { type Cluster, startCluster } from './support/cluster.ts';
+import { root } from './support/paths.ts';
 import { tempFolder } from './support/temp-folder.ts';
 
 interface ConfigMap extends KubeObject {
@@ -37,6 +40,8 @@ describe('the operator’s runtime', () => {
     const config = new KubeConfig();
     config.loadFromFile(cluster.kubeconfig);
     client = openKubeClient(config, { request: (verb, status) => requests.push(`${verb} ${status}`) });
+    await cluster.must(['apply', '--server-side', '-f', path.join(root, 'crds')]);
+    await cluster.must(['wait', '--for=condition=Established', '--timeout=60s', 'crd/builds.slipway.build']);
   });
   afterEach(() => {
     over.abort(new CodedError('cancelled', 'the test is over'));
@@ -47,6 +52,8 @@ describe('the operator’s runtime', () => {
     await cluster?.[Symbol.asyncDispose]();
     work[Symbol.dispose]();
   });
+
+  kubeClientSuite('an API server', () => client);
 
   const write = () => ({ signal: over.signal, fieldManager: 'test' });
   const configMap = (name: string, data: Record<string, string> = {}): ConfigMap => ({

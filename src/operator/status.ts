@@ -17,22 +17,16 @@ export function sameStatus(stored: object | undefined, wanted: object): boolean 
 
 const plain = (value: object): unknown => JSON.parse(JSON.stringify(value)) as unknown;
 
-/** What is applied to the status subresource. With `fence` only when the object is as it was read. */
-function statusPatch(
-  object: KubeObject,
-  status: object,
-  fence?: 'unchanged',
-): KubeObject & { readonly status: object } {
-  const { name, namespace, resourceVersion, uid } = object.metadata;
+/** What is applied to the status subresource, of the object as it was read: of a status the server holds a uid against nothing, so only the version says that it is this one and no later one of its name. */
+function statusPatch(object: KubeObject, status: object): KubeObject & { readonly status: object } {
+  const { name, namespace, resourceVersion } = object.metadata;
   return {
     apiVersion: object.apiVersion,
     kind: object.kind,
     metadata: {
       name,
       ...(namespace === undefined ? {} : { namespace }),
-      // Never onto another object of the same name.
-      ...(uid === undefined ? {} : { uid }),
-      ...(fence === undefined || resourceVersion === undefined ? {} : { resourceVersion }),
+      ...(resourceVersion === undefined ? {} : { resourceVersion }),
     },
     status,
   };
@@ -46,7 +40,7 @@ export function isRefused(error: unknown): boolean {
 }
 
 /**
- * Writes a status, and tells the informer of it. With `fence` only onto the object as it was read. One that is refused as it is, e.g. since the object would be larger than what can be stored, is written with
+ * Writes a status onto the object as it was read, and tells the informer of it. One that is refused as it is, e.g. since the object would be larger than what can be stored, is written with
  * the least that must be known. @throws CodedError aborted when that is another by now
  */
 export async function writeStatus<T extends KubeObject>(
@@ -54,10 +48,10 @@ export async function writeStatus<T extends KubeObject>(
   type: ResourceType<T>,
   object: T,
   status: object,
-  { signal, fence }: AbortOptions & { readonly fence?: 'unchanged' },
+  { signal }: AbortOptions,
 ): Promise<void> {
   const options = { signal, fieldManager: FIELD_MANAGER, subresource: 'status' } as const;
-  const write = (what: object) => to.client.apply(type, statusPatch(object, what, fence), options);
+  const write = (what: object) => to.client.apply(type, statusPatch(object, what), options);
   to.informer.wrote(
     await write(status).catch(async (error: unknown) => {
       if (!isRefused(error)) throw error;

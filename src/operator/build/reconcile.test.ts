@@ -40,6 +40,18 @@ const at = (namespace: string, name: string) => ({ namespace, name });
 const ready = (namespace: string, name: string) =>
   api.get<Build>('builds', at(namespace, name))?.status?.conditions?.find(({ type }) => type === 'Ready');
 
+test('what was decided for a Build is never said of a later one of its name', async () => {
+  await put(buildOf('team', 'app'));
+  api.refuse = ({ verb }) => {
+    if (verb !== 'apply') return;
+    api.refuse = () => {};
+    api.delete('builds', at('team', 'app'));
+    api.put('builds', buildOf('team', 'app'));
+  };
+  await expect(reconcile('team/app', { signal })).rejects.toMatchObject({ code: 'aborted' });
+  expect(api.get('builds', at('team', 'app'))).not.toHaveProperty('status');
+});
+
 test('a run gets the whole spec, of which the informers keep nothing', async () => {
   const files = { 'a.txt': 'x'.repeat(100_000) };
   await put(buildOf('a', 'app', { source: { inline: { files } } }));

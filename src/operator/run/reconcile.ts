@@ -171,7 +171,7 @@ export class RunReconciler {
   async #write(run: KnownRun, status: BuildRunStatus, { signal }: AbortOptions): Promise<void> {
     const { client, runs, log } = this.#parts;
     const before = run.status?.phase;
-    await writeStatus({ client, informer: runs }, knownRunType, run, status, { signal, fence: 'unchanged' });
+    await writeStatus({ client, informer: runs }, knownRunType, run, status, { signal });
     const attempt = status.attempts?.at(-1);
     if (status.phase !== before)
       log.info('the run has another phase', {

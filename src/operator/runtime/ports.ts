@@ -94,7 +94,7 @@ export interface KubeClient {
   create<T extends KubeObject>(type: ResourceType<T>, object: T, options: WriteOptions): Promise<T>;
   /** PUT; the object's resourceVersion is the precondition. */
   replace<T extends KubeObject>(type: ResourceType<T>, object: T, options: WriteOptions): Promise<T>;
-  /** Server-side apply, by force; a resourceVersion in the object is a precondition. @throws CodedError aborted when the object changed since */
+  /** Server-side apply, by force; a resourceVersion in the object is a precondition, and nothing else of a status is. @throws CodedError aborted when the object changed since */
   apply<T extends KubeObject>(type: ResourceType<T>, object: KubeObject, options: ApplyOptions): Promise<T>;
   /** JSON merge patch of the object (not its status). */
   patch<T extends KubeObject>(type: ResourceType<T>, key: ObjectKey, patch: object, options: WriteOptions): Promise<T>;

@@ -1,5 +1,5 @@
-import { type AbortOptions, CodedError, silentLogger } from '../../base/index.ts';
-import type { Informer, KubeClient, KubeObject, ObjectKey, ResourceType } from '../runtime/index.ts';
+import { type AbortOptions, CodedError, onAbort, silentLogger } from '../../base/index.ts';
+import type { Informer, KubeClient, KubeObject, ObjectKey, ResourceType, WatchEvent } from '../runtime/index.ts';
 import { startInformer } from '../runtime/index.ts';
 
 type Stored = KubeObject & { readonly status?: object };
@@ -7,7 +7,9 @@ type Stored = KubeObject & { readonly status?: object };
 /** An API server of one process, as far as controllers need one: versions, uids, applied statuses, watches; and what it is told to refuse. */
 export class MemoryApi {
   readonly #objects = new Map<string, Stored>();
-  readonly #watchers = new Set<(event: { type: string; object: Stored }) => void>();
+  /** All that has happened, in order. */
+  readonly #history: { readonly plural: string; readonly version: number; readonly event: WatchEvent }[] = [];
+  #happened = Promise.withResolvers<void>();
   readonly #over = new AbortController();
   /** Calls in order: verb, plural and name. */
   readonly calls: string[] = [];
@@ -29,7 +31,7 @@ export class MemoryApi {
       },
     };
     this.#objects.set(id, stored);
-    for (const tell of this.#watchers) tell({ type: before === undefined ? 'ADDED' : 'MODIFIED', object: stored });
+    this.#tell(plural, before === undefined ? 'ADDED' : 'MODIFIED', stored);
     return stored;
   }
 
@@ -38,7 +40,13 @@ export class MemoryApi {
     if (object === undefined) throw new CodedError('not_found', key.name);
     this.#objects.delete(idOf(plural, key));
     const gone = { ...object, metadata: { ...object.metadata, resourceVersion: String(++this.#version) } };
-    for (const tell of this.#watchers) tell({ type: 'DELETED', object: gone });
+    this.#tell(plural, 'DELETED', gone);
+  }
+
+  #tell(plural: string, type: WatchEvent['type'], object: Stored): void {
+    this.#history.push({ plural, version: this.#version, event: { type, object: structuredClone(object) } });
+    this.#happened.resolve();
+    this.#happened = Promise.withResolvers();
   }
 
   get<T extends KubeObject>(plural: string, key: ObjectKey): T | undefined {
@@ -60,72 +68,88 @@ export class MemoryApi {
 
   readonly client: KubeClient = {
     now: () => Date.now(),
-    get: async <T extends KubeObject>(type: ResourceType<T>, key: ObjectKey) => {
-      const found = this.#objects.get(idOf(type.plural, key));
-      if (found === undefined) throw new CodedError('not_found', `there is no ${type.kind} ${key.name}`);
-      return type.parse(structuredClone(found));
+    get: async <T extends KubeObject>(type: ResourceType<T>, key: ObjectKey, { signal }: AbortOptions) => {
+      signal.throwIfAborted();
+      return type.parse(structuredClone(this.#find(type, key)));
     },
-    listPage: async (type: ResourceType) => ({
-      items: this.list(type.plural),
-      resourceVersion: String(this.#version),
-      continue: undefined,
-      bytes: 1,
-    }),
-    watch: (type: ResourceType, { signal }: AbortOptions) => this.#watch(type, signal),
-    create: async <T extends KubeObject>(type: ResourceType<T>, object: T) => {
+    listPage: async (type: ResourceType, { signal }: AbortOptions) => {
+      signal.throwIfAborted();
+      const items = structuredClone(this.list(type.plural));
+      return { items, resourceVersion: String(this.#version), continue: undefined, bytes: 1 };
+    },
+    watch: (type: ResourceType, options: AbortOptions & { readonly resourceVersion: string }) =>
+      this.#watch(type, options),
+    create: async <T extends KubeObject>(type: ResourceType<T>, object: T, { signal }: AbortOptions) => {
+      signal.throwIfAborted();
       this.#write('create', type, object);
       if (this.#objects.has(idOf(type.plural, object.metadata))) throw new CodedError('already_exists', 'there is one');
       return type.parse(structuredClone(this.put(type.plural, object)));
     },
-    apply: async <T extends KubeObject>(type: ResourceType<T>, object: KubeObject) => {
+    apply: async <T extends KubeObject>(type: ResourceType<T>, object: KubeObject, { signal }: AbortOptions) => {
+      signal.throwIfAborted();
       this.#write('apply', type, object);
-      const found = this.#objects.get(idOf(type.plural, object.metadata));
-      if (found === undefined) throw new CodedError('not_found', object.metadata.name);
+      const found = this.#find(type, object.metadata);
       const { resourceVersion } = object.metadata;
-      if (resourceVersion !== undefined && resourceVersion !== found.metadata.resourceVersion)
-        throw new CodedError('aborted', 'the object has been modified');
+      checkIs(found, { resourceVersion });
       const { status } = structuredClone(object) as Stored;
       return type.parse(
         structuredClone(this.put(type.plural, { ...found, ...(status === undefined ? {} : { status }) })),
       );
     },
-    patch: async <T extends KubeObject>(type: ResourceType<T>, key: ObjectKey, patch: object) => {
-      const found = this.#objects.get(idOf(type.plural, key)) as Stored & { readonly spec: object };
+    patch: async <T extends KubeObject>(
+      type: ResourceType<T>,
+      key: ObjectKey,
+      patch: object,
+      { signal }: AbortOptions,
+    ) => {
+      signal.throwIfAborted();
+      const found = this.#find(type, key) as Stored & { readonly spec: object };
       this.#write('patch', type, found);
       const { spec } = patch as { readonly spec: object };
-      return type.parse(structuredClone(this.put(type.plural, { ...found, spec: { ...found.spec, ...spec } })));
+      const metadata = { ...found.metadata, generation: (found.metadata.generation ?? 0) + 1 };
+      return type.parse(
+        structuredClone(this.put(type.plural, { ...found, metadata, spec: { ...found.spec, ...spec } })),
+      );
     },
-    delete: async (type: ResourceType, key: ObjectKey) => {
+    delete: async (
+      type: ResourceType,
+      key: ObjectKey,
+      { signal, uid }: AbortOptions & { readonly uid?: string | undefined },
+    ) => {
+      signal.throwIfAborted();
       this.calls.push(`delete ${type.plural} ${key.name}`);
+      checkIs(this.#find(type, key), { uid });
       this.delete(type.plural, key);
     },
     replace: () => Promise.reject(new Error('no controller replaces')),
   };
+
+  #find(type: ResourceType, key: ObjectKey): Stored {
+    const found = this.#objects.get(idOf(type.plural, key));
+    if (found === undefined) throw new CodedError('not_found', `there is no ${type.kind} ${key.name}`);
+    return found;
+  }
 
   #write(verb: string, { plural }: ResourceType, object: KubeObject): void {
     this.calls.push(`${verb} ${plural} ${object.metadata.name}`);
     this.refuse({ verb, plural, object });
   }
 
-  async *#watch({ plural }: ResourceType, signal: AbortSignal) {
-    const waiting: { type: string; object: Stored }[] = [];
-    let wake = () => {};
-    const tell = (event: { type: string; object: Stored }) => {
-      if (event.object.kind.toLowerCase() !== plural.replace(/s$/, '')) return;
-      waiting.push(structuredClone(event));
-      wake();
-    };
-    this.#watchers.add(tell);
-    try {
-      while (!signal.aborted) {
-        for (let event = waiting.shift(); event !== undefined; event = waiting.shift()) yield event as never;
-        const { promise, resolve } = Promise.withResolvers<void>();
-        wake = resolve;
-        signal.addEventListener('abort', () => resolve(), { once: true });
-        if (waiting.length === 0) await promise;
+  async *#watch(
+    { plural }: ResourceType,
+    { signal, resourceVersion }: AbortOptions & { readonly resourceVersion: string },
+  ): AsyncGenerator<WatchEvent> {
+    using aborted = onAbort(signal);
+    for (let next = 0; ; ) {
+      signal.throwIfAborted();
+      const happened = this.#happened.promise;
+      const one = this.#history[next];
+      if (one === undefined) {
+        await Promise.race([happened, aborted.promise]);
+        continue;
       }
-    } finally {
-      this.#watchers.delete(tell);
+      next++;
+      if (one.plural === plural && one.version > Number(resourceVersion)) yield structuredClone(one.event);
     }
   }
 
@@ -135,3 +159,13 @@ export class MemoryApi {
 }
 
 const idOf = (plural: string, { namespace, name }: ObjectKey): string => `${plural}/${namespace ?? ''}/${name}`;
+
+/** What is said of an object's identity must be so. */
+function checkIs({ metadata }: KubeObject, { uid, resourceVersion }: Partial<KubeObject['metadata']>): void {
+  if (
+    (uid ?? metadata.uid) === metadata.uid &&
+    (resourceVersion ?? metadata.resourceVersion) === metadata.resourceVersion
+  )
+    return;
+  throw new CodedError('aborted', 'the object has been modified');
+}
