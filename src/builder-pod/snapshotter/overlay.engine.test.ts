@@ -59,3 +59,24 @@ test('what a snapshot needed while it was written goes from the disk with the sy
     rmSync(root, { recursive: true, force: true });
   }
 });
+
+test('an unsettling that failed leaves what was durable as it was, and the next one waits for the disk as well', async () => {
+  await using state = await openTestState();
+  const { snapshotter, db } = state;
+  const options = { signal: neverAborted, owner: HOUSE };
+  await snapshotter.prepare('kept', undefined, options);
+  snapshotter.settle('kept');
+  await snapshotter.sync();
+  const { sync } = db;
+  db.sync = async () => {
+    throw new Error('enough');
+  };
+  await expect(snapshotter.unsettle('kept', options)).rejects.toThrow('enough');
+  let synced = 0;
+  db.sync = async (how) => {
+    synced++;
+    await sync.call(db, how);
+  };
+  await snapshotter.unsettle('kept', options);
+  expect(synced).toBe(1);
+});

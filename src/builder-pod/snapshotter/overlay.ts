@@ -114,6 +114,7 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
   }
 
   async prepare(key: string, parent: string | undefined, options: WorkOptions): Promise<void> {
+    options.signal.throwIfAborted();
     if (this.has(key)) throw exists(key);
     const below = parent === undefined ? undefined : this.#committed(parent);
     const id = this.#nextId++;
@@ -137,6 +138,11 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
 
   async commit(name: string, key: string, { signal }: WorkOptions): Promise<void> {
     signal.throwIfAborted();
+    this.#commit(name, key);
+    this.#scheduleSync();
+  }
+
+  #commit(name: string, key: string): void {
     const row = this.#active(key);
     if (name !== key && this.has(name)) throw exists(name);
     // Its work directory goes before the next sync: nobody waits for that.
@@ -145,7 +151,6 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
       ...[name, this.#touched++, row.id],
     );
     if (changed === 0) throw notFound(key);
-    this.#scheduleSync();
   }
 
   layerDir(key: string, position: number): string {
@@ -156,17 +161,19 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
     name: string,
     key: string,
     layers: readonly (string | undefined)[],
-    options: WorkOptions,
+    { signal }: WorkOptions,
   ): Promise<void> {
-    const { id } = this.#active(key);
+    signal.throwIfAborted();
     this.#db.transaction(() => {
+      const { id } = this.#active(key);
       for (const [pos, layer] of layers.entries())
         this.#db.run(
           'INSERT INTO snapshot_layers (snapshot, pos, layer) VALUES (?, ?, ?)',
           ...[id, pos, layer === undefined ? null : this.#committed(layer).id],
         );
+      this.#commit(name, key);
     });
-    await this.commit(name, key, options);
+    this.#scheduleSync();
   }
 
   directories(name: string): readonly string[] {
@@ -253,11 +260,19 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
   }
 
   async unsettle(key: string, { signal }: AbortOptions): Promise<void> {
+    signal.throwIfAborted();
     const { id } = this.#active(key);
     const wasDurable = this.#db.get('SELECT 1 FROM snapshots WHERE id = ? AND synced = 1', id) !== undefined;
     this.#db.run('UPDATE snapshots SET settled = 0, synced = 0, touched = ? WHERE id = ?', this.#touched++, id);
-    // Else a power loss could bring back the mark, and with it files that were half written.
-    if (wasDurable) await this.#db.sync({ signal });
+    if (!wasDurable) return;
+    try {
+      // Else a power loss could bring back the mark, and with it files that were half written.
+      await this.#db.sync({ signal });
+    } catch (error) {
+      // Nobody writes in it, and the next one must not take the mark for gone.
+      this.#db.run('UPDATE snapshots SET settled = 1, synced = 1 WHERE id = ? AND synced = 0', id);
+      throw error;
+    }
   }
 
   async reclaimed({ signal }: AbortOptions): Promise<void> {

@@ -167,6 +167,24 @@ export function contentStoreSuite(
       expect(opened.leftovers()).toBe(0);
     });
 
+    test('begins nothing for who has gone', async () => {
+      await using opened = await open();
+      const { store } = opened;
+      const { writeFileSync } = await import('node:fs');
+      const gone = { ...options, signal: AbortSignal.abort(new Error('enough')) };
+      const [here, digest] = [await store.ingest(Buffer.from('here'), {}, options), digestOf('new')];
+      await expect(store.open({ mediaType: 'x', ...here }, gone)).rejects.toThrow('enough');
+      await expect(store.verify(here.digest, gone)).rejects.toThrow('enough');
+      await expect(store.ingest(Buffer.from('new'), { digest }, gone)).rejects.toThrow('enough');
+      {
+        await using temp = await store.temp();
+        writeFileSync(temp.path, 'new');
+        await expect(store.adopt(temp.path, digest, 3, gone)).rejects.toThrow('enough');
+      }
+      expect(store.has(digest)).toBe(false);
+      expect(opened.leftovers()).toBe(0);
+    });
+
     test('names that are no digests reach no file', async () => {
       await using opened = await open();
       const evil = 'sha256:../../../../etc/passwd' as Digest;

@@ -173,6 +173,33 @@ export function snapshotterSuite(
       expect(snapshotter.list()).toEqual([]);
     });
 
+    test('begins nothing for who has gone, and what failed can be done again', async () => {
+      await using opened = await open();
+      const { snapshotter } = opened;
+      const gone = { ...options, signal: AbortSignal.abort(new Error('enough')) };
+      await expect(snapshotter.prepare('key', undefined, gone)).rejects.toThrow('enough');
+      expect(snapshotter.list()).toEqual([]);
+      for (const id of ['base', 'one', 'two']) await layer(snapshotter, id, undefined, () => {});
+      await snapshotter.prepare('key', 'base', options);
+      const before = snapshotter.list();
+      await expect(snapshotter.commit('stack', 'key', gone)).rejects.toThrow('enough');
+      await expect(snapshotter.commitStack('stack', 'key', ['one'], gone)).rejects.toThrow('enough');
+      await expect(snapshotter.commitStack('two', 'key', ['one'], options)).rejects.toMatchObject({
+        code: 'already_exists',
+      });
+      await expect(snapshotter.commitStack('stack', 'key', ['one', 'none'], options)).rejects.toMatchObject({
+        code: 'not_found',
+      });
+      await expect(snapshotter.remove('one', gone)).rejects.toThrow('enough');
+      snapshotter.settle('key');
+      await expect(snapshotter.unsettle('key', gone)).rejects.toThrow('enough');
+      expect(snapshotter.list()).toEqual(before);
+      // Nothing holds it.
+      await snapshotter.remove('one', options);
+      await snapshotter.commitStack('stack', 'key', ['two'], options);
+      expect(snapshotter.directories('stack')).toHaveLength(3);
+    });
+
     test('usage counts hard links once', async () => {
       await using opened = await open();
       const { snapshotter } = opened;
