@@ -36,6 +36,9 @@ export interface VertexPlace {
   readonly slot: string;
 }
 
+// Of a hundred thousand vertices each collection that mostly holds nothing counts: those are made when something comes into them.
+const NO_RUNS: ReadonlySet<never> = new Set();
+
 /** A vertex that at least one build has loaded, with all that was found out about it. */
 export class ActiveVertex {
   /** Unlike the digest it also tells apart what ignores the cache, or has an input that does. */
@@ -48,7 +51,7 @@ export class ActiveVertex {
   readonly caches: Caches;
   readonly history: VertexHistory;
   readonly builds = new Set<VertexBuild>();
-  readonly edges = new Map<number, EdgeState>();
+  readonly edges: EdgeState[] = [];
   readonly maps: CacheMap[] = [];
   mapsDone = false;
   mapRun: Run | undefined;
@@ -57,9 +60,8 @@ export class ActiveVertex {
   readonly contentRuns: (Run | undefined)[] = [];
   /** What exec made, by output. */
   readonly outputs: (Held | undefined)[] = [];
-  /** Work begun for this vertex that has not ended, aborted or not. */
-  readonly work = new Set<Run>();
   retired = false;
+  #work: Set<Run> | undefined;
   /** Something was shown of it beyond the look-up of its keys. */
   #worked = false;
   readonly #resolve: () => Op;
@@ -93,6 +95,21 @@ export class ActiveVertex {
       clock,
       memory,
     );
+  }
+
+  /** Work begun for this vertex that has not ended, aborted or not. */
+  get work(): ReadonlySet<Run> {
+    return this.#work ?? NO_RUNS;
+  }
+
+  begun(run: Run): void {
+    this.#work ??= new Set();
+    this.#work.add(run);
+  }
+
+  ended(run: Run): void {
+    this.#work?.delete(run);
+    if (this.#work?.size === 0) this.#work = undefined;
   }
 
   /** For whom something is done about it: the oldest of the builds that want it. */
@@ -136,11 +153,12 @@ export class ActiveVertex {
   }
 
   edge(index: number): EdgeState {
-    let edge = this.edges.get(index);
+    // Mostly one, of few.
+    let edge = this.edges.find((known) => known.index === index);
     if (edge === undefined) {
       assertInvariant(Number.isInteger(index) && index >= 0, `output index ${index}`);
       edge = new EdgeState(this, index);
-      this.edges.set(index, edge);
+      this.edges.push(edge);
     }
     return edge;
   }
@@ -243,8 +261,6 @@ export class EdgeState {
   loading: Run | undefined;
   /** Its work was refused before all who wait for it were there, and is done once more. */
   again = false;
-  /** Work under way that this edge waits for. */
-  readonly runs = new Set<Run>();
   /** Losses that its work reported since it was last done, other than of hits. */
   losses = 0;
   /** What it has failed of, until all whose asks that fails are told. */
@@ -253,7 +269,8 @@ export class EdgeState {
   untold: Iterator<Asker, undefined> | undefined;
   #failing: Iterator<readonly [Asker, Ask], undefined> | undefined;
   /** Records that some builds could not use, by cache. */
-  readonly #refused = new Map<string, Map<string, Refusal>>();
+  #refused: Map<string, Map<string, Refusal>> | undefined;
+  #runs: Set<Run> | undefined;
   /** Why it was run last, and what on. */
   missed: { readonly why: Miss; readonly on: readonly Ground[] } | undefined;
   #record: Digest | undefined;
@@ -268,6 +285,21 @@ export class EdgeState {
 
   get inputs(): readonly EdgeState[] {
     return this.vertex.inputs;
+  }
+
+  /** Work under way that this edge waits for. */
+  get runs(): ReadonlySet<Run> {
+    return this.#runs ?? NO_RUNS;
+  }
+
+  joined(run: Run): void {
+    this.#runs ??= new Set();
+    this.#runs.add(run);
+  }
+
+  left(run: Run): void {
+    this.#runs?.delete(run);
+    if (this.#runs?.size === 0) this.#runs = undefined;
   }
 
   get wanted(): Level {
@@ -341,6 +373,7 @@ export class EdgeState {
 
   /** These builds cannot use a record that others may. */
   refuse({ cache, record }: Origin, builds: ReadonlySet<VertexBuild>, loss?: LossKind): void {
+    this.#refused ??= new Map();
     const refused = this.#refused.get(cache) ?? new Map<string, Refusal>();
     const before = refused.get(record);
     refused.set(record, { builds: new Set([...(before?.builds ?? []), ...builds]), loss: loss ?? before?.loss });
@@ -349,7 +382,7 @@ export class EdgeState {
 
   /** A record that builds which are here could not have. */
   get unreadable(): { readonly cache: string; readonly loss: LossKind } | undefined {
-    for (const [cache, refused] of this.#refused)
+    for (const [cache, refused] of this.#refused ?? [])
       for (const { builds, loss } of refused.values())
         if (loss !== undefined && !builds.isDisjointFrom(this.vertex.builds)) return { cache, loss };
     return undefined;
@@ -357,7 +390,7 @@ export class EdgeState {
 
   /** Whether none of the builds that are here has found the record to be of no use to it. */
   usable({ cache, record }: Origin): boolean {
-    const refused = this.#refused.get(cache);
+    const refused = this.#refused?.get(cache);
     if (refused === undefined) return true;
     if (cache !== '' && refused.size >= MAX_USELESS) return false;
     return refused.get(record)?.builds.isDisjointFrom(this.vertex.builds) ?? true;
@@ -420,13 +453,13 @@ export class Run {
   join(edge: EdgeState): void {
     this.#users.add(edge);
     this.vertices.add(edge.vertex);
-    edge.runs.add(this);
+    edge.joined(this);
   }
 
   /** Returns whether nobody waits any more. */
   leave(edge: EdgeState): boolean {
     this.#users.delete(edge);
-    edge.runs.delete(this);
+    edge.left(this);
     return this.#users.size === 0;
   }
 
@@ -440,7 +473,7 @@ export class Run {
   /** Ends the run for all who wait. */
   finish(): readonly EdgeState[] {
     const users = [...this.#users];
-    for (const edge of users) edge.runs.delete(this);
+    for (const edge of users) edge.left(this);
     this.#users.clear();
     return users;
   }

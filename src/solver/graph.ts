@@ -6,6 +6,9 @@ import type { CacheScope, Edge, OpResolver, Vertex } from './ports.ts';
 import type { BuildProgress } from './progress.ts';
 import type { Scheduler } from './scheduler.ts';
 
+/** Inputs of one vertex that are looked up in one step. */
+const MOST_INPUTS = 250;
+
 /** A build that loads vertices. */
 interface GraphBuild extends VertexBuild {
   readonly scope: CacheScope;
@@ -63,7 +66,13 @@ export class ActiveGraph {
         continue;
       }
       open.pop();
-      const inputs = vertex.inputs.map((input) => loaded.get(input.vertex)!.edge(input.index));
+      const inputs: EdgeState[] = [];
+      for (const input of vertex.inputs) {
+        inputs.push(loaded.get(input.vertex)!.edge(input.index));
+        if (inputs.length % MOST_INPUTS > 0) continue;
+        yield;
+        if (build.closed) throw cancelledError();
+      }
       loaded.set(vertex, this.#enter(vertex, inputs, build, { scope, scopeKey, caches, readers }));
     }
     return loaded.get(edge.vertex)!.edge(edge.index);
@@ -97,7 +106,7 @@ export class ActiveGraph {
     if (vertex.builds.size > 0 || vertex.retired) return [];
     vertex.retired = true;
     this.#vertices.delete(vertex.slot);
-    for (const edge of vertex.edges.values()) this.#scheduler.retire(edge);
+    for (const edge of vertex.edges) this.#scheduler.retire(edge);
     for (const run of vertex.work) run.abortIfIdle();
     return [...vertex.work].filter((run) => run.aborted);
   }

@@ -11,17 +11,21 @@ const PAUSE_MS = 150;
 export class VertexHistory {
   #state: VertexState;
   #paused: { readonly completed: number; readonly timer: NodeJS.Timeout } | undefined;
-  readonly #events: EventBuffer;
-  readonly #builds = new Set<BuildProgress>();
+  /** What was; as long as nothing but states has been told, which are all kept, a list of them. */
+  #events: VertexEvent[] | EventBuffer;
+  /** Few, so no sets. */
+  readonly #builds: BuildProgress[] = [];
   /** Builds that may yet show it to somebody, those that are over among them. */
-  readonly #keepers = new Set<BuildProgress>();
+  readonly #keepers: BuildProgress[] = [];
   readonly #clock: Clock;
+  readonly #memory: ProgressMemory;
+  #forgotten = false;
 
   constructor(state: VertexState, clock: Clock, memory: ProgressMemory) {
-    this.#events = new EventBuffer(memory.histories);
+    this.#memory = memory;
     this.#state = state;
     this.#clock = clock;
-    this.#events.push({ kind: 'vertex', vertex: state });
+    this.#events = [{ kind: 'vertex', vertex: state }];
   }
 
   get state(): VertexState {
@@ -116,8 +120,18 @@ export class VertexHistory {
 
   /** What is returned resolves when there is room for more in what records it. */
   emit(event: VertexEvent): Promise<void> | undefined {
-    if (!isForRecords(event)) this.#events.push(event);
-    return allOf([...this.#builds].map((build) => build.publish(event, this)));
+    if (!isForRecords(event)) this.#keep(event);
+    return allOf(this.#builds.map((build) => build.publish(event, this)));
+  }
+
+  #keep(event: VertexEvent): void {
+    if (this.#forgotten) return;
+    if (Array.isArray(this.#events) && event.kind !== 'vertex') {
+      const buffer = new EventBuffer(this.#memory.histories);
+      for (const earlier of this.#events) buffer.push(earlier);
+      this.#events = buffer;
+    }
+    this.#events.push(event);
   }
 
   #become(state: VertexState): void {
@@ -126,23 +140,31 @@ export class VertexHistory {
   }
 
   subscribe(build: BuildProgress): void {
-    this.#builds.add(build);
-    this.#keepers.add(build);
+    if (!this.#builds.includes(build)) this.#builds.push(build);
+    if (!this.#keepers.includes(build)) this.#keepers.push(build);
   }
 
   unsubscribe(build: BuildProgress): void {
-    this.#builds.delete(build);
+    takeFrom(this.#builds, build);
   }
 
   /** A build that is over shows it to nobody any more. */
   forget(build: BuildProgress): void {
-    this.#keepers.delete(build);
-    if (this.#keepers.size === 0) this.#events.close();
+    takeFrom(this.#keepers, build);
+    if (this.#keepers.length > 0) return;
+    this.#forgotten = true;
+    if (this.#events instanceof EventBuffer) this.#events.close();
+    this.#events = [];
   }
 
   replay(): readonly VertexEvent[] {
-    return this.#events.all();
+    return Array.isArray(this.#events) ? [...this.#events] : this.#events.all();
   }
+}
+
+function takeFrom<T>(few: T[], one: T): void {
+  const at = few.indexOf(one);
+  if (at >= 0) few.splice(at, 1);
 }
 
 function isForRecords(event: VertexEvent): boolean {

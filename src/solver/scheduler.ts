@@ -502,7 +502,7 @@ export class Scheduler {
   ): Run {
     const run = new Run(makes);
     run.join(edge);
-    edge.vertex.work.add(run);
+    edge.vertex.begun(run);
     const context = runContext(run, edge.vertex);
     const carryOut = async () => {
       let failure: CodedError | undefined;
@@ -517,7 +517,7 @@ export class Scheduler {
         ended();
         failure = this.#failure(run, edge.vertex, error);
       }
-      edge.vertex.work.delete(run);
+      edge.vertex.ended(run);
       const users = run.finish();
       if (failure !== undefined) this.#fail(this.#refused(run, users, failure), failure);
       for (const user of users) this.#wake(user);

@@ -26,6 +26,10 @@ export interface SearchedInput {
 /** A way into an input slot, by the id it begins at: the stored keys it leads to. */
 type Slot = Map<string, string[]>;
 
+// Of most edges of a large graph there is nothing to know yet.
+const NO_WAYS: Slot = new Map();
+const NO_KEYS: ReadonlySet<string> = new Set();
+
 /**
  * The search for an edge's keys in one cache. A linked key is one that every input slot leads to from some key which that input has there: its definition
  * keys through the selector, or its content. Slots only ever gain alternatives, so each is looked up once.
@@ -37,7 +41,7 @@ export class Search {
   readonly #place: number;
   readonly #maxKeys: number;
   readonly #slots: Slot[];
-  readonly #candidates = new Set<string>();
+  #candidates: Set<string> | undefined;
   #roots = 0;
 
   constructor(edge: SearchedEdge, reader: KeyReader, place: number, maxKeys = Infinity) {
@@ -45,12 +49,12 @@ export class Search {
     this.#reader = reader;
     this.#place = place;
     this.#maxKeys = maxKeys;
-    this.#slots = edge.vertex.inputs.map(() => new Map());
+    this.#slots = edge.vertex.inputs.map(() => NO_WAYS);
   }
 
   /** Keys of the edge there, as far as known. They need not name one and the same result. */
   get candidates(): ReadonlySet<string> {
-    return this.#candidates;
+    return this.#candidates ?? NO_KEYS;
   }
 
   /** Ids by which consumers look for links. */
@@ -58,14 +62,14 @@ export class Search {
 
   /** Looks up what inputs have newly come up with; true when the edge has new keys. */
   update(): boolean {
-    const before = this.#candidates.size;
+    const before = this.candidates.size;
     if (this.#slots.length === 0) this.#updateRoot();
     else {
       let changed = false;
       for (let i = 0; i < this.#slots.length; i++) changed = this.#updateSlot(i) || changed;
       if (changed) this.#intersect();
     }
-    return this.#candidates.size > before;
+    return this.candidates.size > before;
   }
 
   /** Looks everything up again, since others may have stored more. */
@@ -119,23 +123,32 @@ export class Search {
     for (; this.#roots < maps.length; this.#roots++) {
       const id = rootKey(maps[this.#roots]!.digest, this.#edge.index);
       this.know(id);
-      if (!isVolatile(id)) this.#candidates.add(id);
+      if (!isVolatile(id)) this.#found(id);
     }
+  }
+
+  #found(id: string): void {
+    this.#candidates ??= new Set();
+    this.#candidates.add(id);
   }
 
   #updateSlot(i: number): boolean {
     const { vertex } = this.#edge;
-    const slot = this.#slots[i]!;
-    const before = slot.size;
+    const before = this.#slots[i]!.size;
     const selector = vertex.selector(i);
-    for (const id of vertex.inputs[i]!.lookup.searches[this.#place]!.keys) this.#look(slot, i, id, selector);
+    for (const id of vertex.inputs[i]!.lookup.searches[this.#place]!.keys) this.#look(i, id, selector);
     const content = vertex.content(i);
-    if (content !== undefined) this.#look(slot, i, content, '');
-    return slot.size > before;
+    if (content !== undefined) this.#look(i, content, '');
+    return this.#slots[i]!.size > before;
   }
 
-  #look(slot: Slot, input: number, id: string, selector: string): void {
+  #look(input: number, id: string, selector: string): void {
+    let slot = this.#slots[input]!;
     if (slot.has(id)) return;
+    if (slot === NO_WAYS) {
+      slot = new Map();
+      this.#slots[input] = slot;
+    }
     const { vertex, record } = this.#edge;
     const unstored = isVolatile(id) || isVolatile(record);
     slot.set(id, unstored ? [] : [...this.#reader.links(id, { input, record, selector }, vertex.scope.read)]);
@@ -143,8 +156,8 @@ export class Search {
 
   #intersect(): void {
     for (const id of intersection(this.#slots)) {
-      if (this.#candidates.size >= this.#maxKeys) break;
-      this.#candidates.add(id);
+      if (this.candidates.size >= this.#maxKeys) break;
+      this.#found(id);
       this.know(id);
     }
   }

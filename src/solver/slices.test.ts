@@ -89,6 +89,28 @@ test('what an op is known by its definition says at once: no vertex takes more t
   expect(found - foundAtOnce).toBeGreaterThan(VERTICES * 0.9);
 });
 
+test('a vertex of many inputs is entered in portions, and not at all if its build is closed meanwhile', async () => {
+  const world = new IntegerWorld();
+  const solver = world.solver();
+  const job = newJob(solver);
+  const inputs = Array.from({ length: 3000 }, (_, i) => constant(i));
+  const all = { vertex: sum('all', inputs), index: 0 };
+  const building = job.build(all, { signal });
+  while (solver.activeVertices < inputs.length) await new Promise(setImmediate);
+  const turns = await turnsDuring(async () => {
+    while (solver.activeVertices === inputs.length) await new Promise(setImmediate);
+  });
+  expect(turns).toBeGreaterThan(10);
+  await building.then(({ result }) => result.release());
+  await job.close();
+  const closed = newJob(solver);
+  const other = closed.build(all, { signal });
+  while (solver.activeVertices < inputs.length) await new Promise(setImmediate);
+  await new Promise(setImmediate);
+  await Promise.all([closed.close(), expect(other).rejects.toThrow()]);
+  expect([solver.activeVertices, world.open]).toEqual([0, 0]);
+});
+
 test('a build that is closed while its graph is entered leaves nothing of it', async () => {
   const world = new IntegerWorld();
   const solver = world.solver();
