@@ -10,6 +10,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Digest, digestOf } from '../../src/base/index.ts';
 import { openBuilderClient } from '../../src/builder-api/client/index.ts';
+import { BUILD_ID_METADATA, Metadata } from '../../src/builder-api/index.ts';
 import { type Definition, encodeDefinition, encodeOp, type Op } from '../../src/llb/index.ts';
 import type { TurnReport } from './probe.ts';
 
@@ -116,6 +117,19 @@ async function solve(definition: Uint8Array, options: { ref?: string; signal?: A
   }
 }
 
+/** A frontend in the client that has a graph loaded through LLBBridge; how long the graph that it is answered is. */
+async function askBridge(definition: Uint8Array): Promise<number> {
+  const ref = `build-${refs++}`;
+  const solving = client.control
+    .solve({ ref, exporters: [], cache: {}, frontendAttrs: {} }, { signal })
+    .catch(() => {});
+  const options = { signal, metadata: new Metadata().add(BUILD_ID_METADATA, ref) };
+  const { result } = await client.gateway.solve({ definition, allowResultReturn: true }, options);
+  await client.gateway.return({ error: { code: 2, message: 'enough' } }, options);
+  await solving;
+  return result?.ref?.def?.length ?? 0;
+}
+
 /** Reads all that is told of a build; how many events. */
 async function watch(ref: string): Promise<number> {
   let told = 0;
@@ -161,6 +175,7 @@ try {
   say(`messages of ${[chain, fan, pairs].map(({ length }) => (length / 1e6).toFixed(1)).join(', ')} MB`);
   await measured('a chain that fails at its root', () => solve(chain));
   await measured('a fan that fails at its root', () => solve(fan));
+  await measured('asked of the bridge by a frontend in the client', () => askBridge(chain));
   await measured('cancelled while it is entered', async () => {
     const controller = new AbortController();
     const solving = solve(chain, { signal: controller.signal });

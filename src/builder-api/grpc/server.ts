@@ -16,6 +16,7 @@ import { failureOf, ServerCall } from './server-call.ts';
 import {
   type AnyMethod,
   type CallContext,
+  EncodedMessage,
   type Handlers,
   type MessageClass,
   methodPath,
@@ -231,7 +232,8 @@ function adapt(method: AnyMethod, handler: unknown): RawHandler {
       throw new CodedError('internal', `${method.name}: the request cannot be decoded`, { cause, fault: 'user' });
     }
   };
-  const encode = (message: unknown): Uint8Array => response.encode(message).finish();
+  const encode = (message: unknown): Uint8Array =>
+    message instanceof EncodedMessage ? message.bytes : response.encode(message).finish();
   if (method.kind === 'bidi') {
     const typed = handler as (requests: AsyncIterable<unknown>, context: CallContext) => AsyncIterable<unknown>;
     return (call) => {

@@ -74,11 +74,20 @@ export interface CallContext extends AbortOptions {
   sendHeaders(metadata: Metadata): void;
 }
 
+/** An answer that its handler has encoded: a long one a little at a time. */
+export class EncodedMessage {
+  readonly bytes: Uint8Array;
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+  }
+}
+
 /** How a method is implemented; streams end the call by ending, and fail it by throwing. */
 type Handler<M extends AnyMethod> =
   M extends Method<infer Kind, infer _A, infer Request, infer Response, infer _D>
     ? Kind extends 'unary'
-      ? (request: Request, context: CallContext) => Promise<Response> | Response
+      ? (request: Request, context: CallContext) => Promise<Response | EncodedMessage> | Response
       : Kind extends 'serverStream'
         ? (request: Request, context: CallContext) => AsyncIterable<Response>
         : (requests: AsyncIterable<Request>, context: CallContext) => AsyncIterable<Response>

@@ -1,6 +1,6 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { Afterwork, neverAborted, silentLogger } from '../../base/index.ts';
-import { Control } from '../../builder-api/index.ts';
+import { Control, type EncodedMessage, wire } from '../../builder-api/index.ts';
 import { type ControlOptions, registerControl } from './control.ts';
 
 test('disk usage leaves out what an ended build is still letting go of', async () => {
@@ -11,24 +11,61 @@ test('disk usage leaves out what an ended build is still letting go of', async (
     await released.promise;
     order.push('let go');
   });
-  const db = {
-    all: () => {
-      order.push('looked');
-      return [];
-    },
+  const told = usageOf(afterwork, () => {
+    order.push('looked');
+    return [];
+  });
+  released.resolve();
+  expect((await told).record).toEqual([]);
+  expect(order).toEqual(['let go', 'looked']);
+});
+
+test('usage of many records is told record by record: others have their turns in between', async () => {
+  const ids = Array.from({ length: 150 }, (_, n) => `ref ${String(n).padStart(3, '0')}`);
+  await new Promise(setImmediate); // the turn before went by another clock
+  let now = performance.now();
+  using _ = vi.spyOn(performance, 'now').mockImplementation(() => {
+    now += 10;
+    return now;
+  });
+  let turns = 0;
+  let over = false;
+  const next = () => {
+    turns++;
+    if (!over) setImmediate(next);
   };
+  setImmediate(next);
+  const rows = ids.map((id) => ({
+    id,
+    kind: 'layer',
+    size: 7,
+    scope: '',
+    leased: 0,
+    created_at: 1,
+    last_used_at: 1,
+    description: `of ${id}`,
+  }));
+  const { record } = await usageOf(new Afterwork(), () => rows.splice(0));
+  over = true;
+  expect(record.map(({ id, description }) => [id, description])).toEqual(ids.map((id) => [id, `of ${id}`]));
+  // Read, and then encoded.
+  expect(turns).toBeGreaterThan(2 * ids.length);
+});
+
+/** What Control says of the disk where the database has these rows. */
+async function usageOf(afterwork: Afterwork, all: () => readonly object[]) {
+  const db = { all };
+  const records = { options: { db }, inUse: () => false, parents: () => [] };
   const options = {
     ...{ stateRoot: '/state', worker: {}, gc: {}, history: { entries: 1, maxAgeMs: 1 }, log: silentLogger },
     engine: { services: { afterwork } },
-    refs: { records: { options: { db } } },
+    refs: { records },
   } as unknown as ControlOptions;
   let diskUsage: ((request: object, context: object) => Promise<unknown>) | undefined;
   const register = (service: unknown, handlers: { diskUsage: typeof diskUsage }) => {
     if (service === Control) diskUsage = handlers.diskUsage;
   };
   registerControl({ register } as never, options);
-  const told = diskUsage?.({}, { signal: neverAborted });
-  released.resolve();
-  expect(await told).toEqual({ record: [] });
-  expect(order).toEqual(['let go', 'looked']);
-});
+  const { bytes } = (await diskUsage?.({}, { signal: neverAborted })) as EncodedMessage;
+  return wire.moby.buildkit.v1.DiskUsageResponse.decode(bytes);
+}

@@ -1,7 +1,16 @@
-import { type AbortOptions, CodedError, invalidArgument, type Logger, onAbort } from '../../base/index.ts';
+import {
+  type AbortOptions,
+  CodedError,
+  invalidArgument,
+  isTurnSpent,
+  type Logger,
+  nextTurn,
+  onAbort,
+} from '../../base/index.ts';
 import {
   Control,
   CURRENT_TIMESTAMP_METADATA,
+  EncodedMessage,
   type GrpcServer,
   type Handlers,
   Health,
@@ -113,7 +122,10 @@ export function registerControl(server: GrpcServer, options: ControlOptions): vo
       const records = await diskUsage(refs, { signal, filter });
       const ageLimit = toNumber(request.ageLimit) / 1e6;
       const until = ageLimit > 0 ? Date.now() - ageLimit : Number.POSITIVE_INFINITY;
-      return { record: records.filter((record) => record.lastUsedAt <= until).map(usageMessage) };
+      return await usageAnswer(
+        records.filter((record) => record.lastUsedAt <= until),
+        { signal },
+      );
     },
 
     prune: async function* (request, { signal }) {
@@ -176,6 +188,16 @@ export function registerControl(server: GrpcServer, options: ControlOptions): vo
     },
   };
   server.register(Control, handlers, { wireCode: buildkitCode });
+}
+
+/** What is told of many records takes long to encode, so it is done in slices: messages of one list are one message, joined. */
+async function usageAnswer(records: readonly DiskUsage[], options: AbortOptions): Promise<EncodedMessage> {
+  const parts: Uint8Array[] = [];
+  for (const record of records) {
+    if (isTurnSpent()) await nextTurn(options);
+    parts.push(v1.DiskUsageResponse.encode({ record: [usageMessage(record)] }).finish());
+  }
+  return new EncodedMessage(Buffer.concat(parts));
 }
 
 function usageMessage(record: DiskUsage): UsageRecord {
