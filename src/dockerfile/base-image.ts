@@ -94,7 +94,7 @@ async function resolveImage(state: StageState, context: BaseImageContext, call: 
     ...(resolved.digest === '' ? {} : { digest: resolved.digest }),
   });
   state.platform = platform;
-  const isEmpty = image.diffIds.length === 0 && image.history.every((entry) => entry.empty_layer === true);
+  const isEmpty = image.diffIds.length === 0 && [...image.history].every((entry) => entry.empty_layer === true);
   if (isEmpty) return;
   state.output = imageSource(state.baseName, {
     platform,

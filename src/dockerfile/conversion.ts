@@ -81,6 +81,7 @@ class Converter {
   readonly #target: Platform;
   readonly #call: CallOptions;
   readonly #epoch: number | undefined;
+  readonly #globalNames: ReadonlySet<string>;
 
   constructor(
     input: ConversionInput,
@@ -99,6 +100,7 @@ class Converter {
     this.#args = platformArgs(build, this.#target, buildArgs, target || stages.at(-1)!.name);
     checkBaseNames(stages, this.#args, globalArgs, parsed.escape, input.lint);
     applyGlobalArgs(this.#args, globalArgs, buildArgs, parsed.escape, this.#outline);
+    this.#globalNames = new Set([...this.#outline.args.keys(), ...this.#args.keys()]);
     this.#epoch = epochOf(buildArgs.get('SOURCE_DATE_EPOCH') ?? this.#args.get('SOURCE_DATE_EPOCH') ?? '');
   }
 
@@ -120,7 +122,7 @@ class Converter {
 
   #addStage(stage: Stage, index: number): void {
     const lint = this.#input.lint.within(stage.comments);
-    const known = new Set([...this.#outline.args.keys(), ...this.#args.keys()]);
+    const known = this.#globalNames;
     let base: Expansion;
     let platform: Platform | undefined;
     const used = new Set<string>();
@@ -196,7 +198,7 @@ class Converter {
     const sources = this.#sourcesOf(command);
     for (const source of sources) {
       state.dependencies.set(source, command.location);
-      if (source.unregistered && !this.#table.all.includes(source)) this.#table.add(source);
+      if (source.unregistered && !this.#table.has(source)) this.#table.add(source);
     }
     return { command, sources, onBuild };
   }

@@ -8,6 +8,7 @@ import { checkDockerfile } from './check.ts';
 import { parseDockerfile } from './parser.ts';
 import { EMPTY_ENV, type EnvLookup, expand } from './shell-lex.ts';
 import { ShellPattern } from './shell-pattern.ts';
+import { nearest } from './suggest.ts';
 import { FakeClient } from './testing/fake-client.ts';
 
 function envLookup(entries: readonly string[]): EnvLookup {
@@ -270,6 +271,25 @@ test('five thousand stages on one another share their history', async () => {
   const { metadata } = await buildDockerfile(client, call);
   const config = JSON.parse(new TextDecoder().decode(metadata.get('containerimage.config'))) as { history: unknown[] };
   expect(config.history).toHaveLength(5000);
+});
+
+test('an unknown name is compared with a bounded number of others', () => {
+  let taken = 0;
+  const names = (function* () {
+    for (; taken < 1e6; taken++) yield `name${taken}`;
+  })();
+  expect(nearest('nam3', names)).toBe('name3');
+  expect(taken).toBeLessThan(2000);
+});
+
+test('the findings of a check are bounded', async () => {
+  const lines = Array.from({ length: 6000 }, (_, i) => `COPY a$NONE /${i}`);
+  const client = new FakeClient({ Dockerfile: `FROM scratch\n${lines.join('\n')}\n` }, { requestid: 'frontend.lint' });
+  const { metadata } = await buildDockerfile(client, call);
+  const decode = (name: string) => new TextDecoder().decode(metadata.get(name));
+  expect(JSON.parse(decode('result.json')).warnings).toHaveLength(5000);
+  expect(decode('result.txt')).toMatch(/More than 5000 warnings: the others are not shown\n$/);
+  expect(decode('result.statuscode')).toBe('1');
 });
 
 test.each([

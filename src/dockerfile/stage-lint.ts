@@ -59,9 +59,11 @@ export function checkFromArgs(
 ): void {
   for (const name of unmatched) {
     if (known.has(name)) continue;
-    const near = nearest(name, known);
-    const hint = near === undefined || near === '' ? '' : ` (did you mean ${near}?)`;
-    lint.run(LINT_RULES.undefinedArgInFrom, location, `FROM argument '${name}' is not declared${hint}`);
+    lint.run(LINT_RULES.undefinedArgInFrom, location, () => {
+      const near = nearest(name, known);
+      const hint = near === undefined || near === '' ? '' : ` (did you mean ${near}?)`;
+      return `FROM argument '${name}' is not declared${hint}`;
+    });
   }
 }
 

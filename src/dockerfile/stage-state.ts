@@ -8,7 +8,9 @@ import type { EnvLookup } from './shell-lex.ts';
 
 /** Environment in the order of last assignment. */
 export class Environment implements EnvLookup {
-  readonly #values: Map<string, string>;
+  #values: Map<string, string>;
+  /** Whether a copy has the same map: whoever changes something takes one of its own. */
+  #shared = false;
 
   constructor(values: Iterable<readonly [string, string]> = []) {
     this.#values = new Map(values);
@@ -23,16 +25,27 @@ export class Environment implements EnvLookup {
   }
 
   set(name: string, value: string): void {
-    this.#values.delete(name);
-    this.#values.set(name, value);
+    const values = this.#toChange();
+    values.delete(name);
+    values.set(name, value);
   }
 
   delete(name: string): void {
-    this.#values.delete(name);
+    this.#toChange().delete(name);
   }
 
   clone(): Environment {
-    return new Environment(this.#values);
+    const copy = new Environment();
+    copy.#values = this.#values;
+    copy.#shared = true;
+    this.#shared = true;
+    return copy;
+  }
+
+  #toChange(): Map<string, string> {
+    if (this.#shared) this.#values = new Map(this.#values);
+    this.#shared = false;
+    return this.#values;
   }
 
   toList(): string[] {
@@ -141,11 +154,17 @@ export class StageState {
 export class StageTable {
   readonly all: StageState[] = [];
   readonly #byName = new Map<string, StageState>();
+  readonly #known = new Set<StageState>();
 
   add(state: StageState): void {
     this.all.push(state);
+    this.#known.add(state);
     state.base = this.#byName.get(state.baseName);
     if (state.stage.name !== '') this.#byName.set(state.stage.name.toLowerCase(), state);
+  }
+
+  has(state: StageState): boolean {
+    return this.#known.has(state);
   }
 
   byName(name: string): StageState | undefined {

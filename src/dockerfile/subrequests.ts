@@ -203,9 +203,13 @@ function requirementsOf(
     }));
 }
 
+/** Findings that are told: a generated Dockerfile can have one in each of many thousand lines. */
+const MAX_FINDINGS = 5000;
+
 async function lint(request: BuildRequest, call: CallOptions): Promise<FrontendResult> {
   const { client, contexts, options, dockerfile } = request;
   const findings: LintFinding[] = [];
+  let count = 0;
   let buildError: { message: string; location?: LocationJson } | undefined;
   try {
     await convertDockerfile(
@@ -216,7 +220,9 @@ async function lint(request: BuildRequest, call: CallOptions): Promise<FrontendR
         contexts,
         options,
         targetPlatform: options.platforms[0],
-        lint: linterOf(request, (finding) => findings.push(finding)),
+        lint: linterOf(request, (finding) => {
+          if (++count <= MAX_FINDINGS) findings.push(finding);
+        }),
         allStages: options.target === '',
       },
       call,
@@ -244,8 +250,9 @@ async function lint(request: BuildRequest, call: CallOptions): Promise<FrontendR
     .toSorted((a, b) => (a.location?.startLine ?? 0) - (b.location?.startLine ?? 0))
     .map((finding) => findingText(finding, info.filename, lines))
     .join('');
+  const more = count > MAX_FINDINGS ? `\nMore than ${MAX_FINDINGS} warnings: the others are not shown\n` : '';
   const failed = warnings.length > 0 || buildError !== undefined;
-  return answer({ warnings, sources: [info], buildError }, text, { 'result.statuscode': failed ? '1' : '0' });
+  return answer({ warnings, sources: [info], buildError }, text + more, { 'result.statuscode': failed ? '1' : '0' });
 }
 
 function findingText({ rule, message, location }: LintFinding, filename: string, lines: readonly string[]): string {

@@ -1,3 +1,5 @@
+/** Names that one is compared with at most: more no person writes, and each of thousands is compared with all others. */
+const MAX_COMPARED = 1000;
 /** Two edits at most, so that a suggestion is never a guess. */
 const MAX_DISTANCE = 2;
 
@@ -6,7 +8,9 @@ export function nearest(value: string, options: Iterable<string>, caseSensitive 
   const wanted = caseSensitive ? value : value.toLowerCase();
   let best: string | undefined;
   let bestDistance = MAX_DISTANCE + 1;
+  let compared = 0;
   for (const option of options) {
+    if (compared++ >= MAX_COMPARED) break;
     const candidate = caseSensitive ? option : option.toLowerCase();
     if (candidate === wanted) return undefined;
     const distance = editDistance(wanted, candidate, bestDistance);

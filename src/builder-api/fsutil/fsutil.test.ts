@@ -22,11 +22,12 @@ import { neverAborted } from '../../base/index.ts';
 import { decodeName, lstat, openRoot } from '../../sys/index.ts';
 import { MessageQueue } from '../grpc/messages.ts';
 import { Metadata } from '../grpc/metadata.ts';
+import { ownBytes } from './kept-bytes.ts';
 import { directoryMetadata, readDirectoryMetadata } from './metadata.ts';
 import { fromGoMode, toGoMode } from './mode.ts';
 import { assertCleanPath, comparePaths } from './order.ts';
 import { decodePacket, encodePacket, type FileStat, type FsPacket, type PacketStream } from './packets.ts';
-import { ownBytes, type ReceiveOptions, type ReceiveProgress, receiveTree } from './receive.ts';
+import { type ReceiveOptions, type ReceiveProgress, receiveTree } from './receive.ts';
 import { type SendOptions, sendTree } from './send.ts';
 import { walkTree } from './walk.ts';
 

@@ -1,6 +1,7 @@
 import { closeSync, fchmodSync, fchownSync, constants as fs, readSync, writeSync } from 'node:fs';
 import { type AbortOptions, CodedError, invalidArgument, newId, toCodedError } from '../../base/index.ts';
 import { type Dir, futimensNs, type Root, type Stat } from '../../sys/index.ts';
+import { entryBytes, ownBytes } from './kept-bytes.ts';
 import { fromGoMode, typeOfGoMode } from './mode.ts';
 import { assertCleanPath, comparePaths } from './order.ts';
 import type { FileStat, PacketStream } from './packets.ts';
@@ -9,8 +10,6 @@ import type { FileStat, PacketStream } from './packets.ts';
 const MAX_OPEN_FILES = 512;
 /** Bytes that a file may have grown by while it was sent. */
 const MAX_GROWTH = 256 * 1024 * 1024;
-/** What an entry of a listing takes in memory, beside its names. */
-const ENTRY_BYTES = 512;
 /** First pieces held back so that a small file is written in one go. */
 const MAX_HELD_BYTES = 8 * 1024 * 1024;
 const DIR_CACHE = 32;
@@ -580,12 +579,6 @@ export function isCarried(key: string): boolean {
   return !key.startsWith('trusted.') && key !== 'security.selinux';
 }
 
-function entryBytes({ path, linkname, xattrs }: FileStat): number {
-  let bytes = ENTRY_BYTES + 2 * (path.length + linkname.length);
-  for (const [key, value] of Object.entries(xattrs)) bytes += 2 * key.length + value.length;
-  return bytes;
-}
-
 function writeAll(fd: number, data: Uint8Array): void {
   for (let at = 0; at < data.length; ) at += writeSync(fd, data, at, data.length - at);
 }
@@ -598,9 +591,4 @@ function holdsAt(fd: number, position: number, data: Uint8Array): boolean {
     at += size;
   }
   return there.equals(data);
-}
-
-/** Bytes that may be kept: a small view would keep the whole buffer that it is part of. */
-export function ownBytes(data: Uint8Array): Uint8Array {
-  return data.length * 4 < data.buffer.byteLength ? Uint8Array.from(data) : data;
 }

@@ -301,6 +301,16 @@ test('an unknown frontend is refused with those there are', async () => {
   expect(error).toMatchObject({ code: 'not_found', hint: 'This builder has gateway.v0.' });
 });
 
+test('thousands of stages on one another take no more than their own', async () => {
+  const stages = Array.from({ length: 8000 }, (_, i) => `FROM s${i} AS s${i + 1}\nENV A=${i}\n`);
+  const bridge = new FakeBridge({ Dockerfile: `FROM scratch AS s0\nCOPY a /b\n${stages.join('')}` });
+  // Were the history of each copied, it would take four times as much.
+  await using frontend = dockerfileFrontend({ heapMib: 96 });
+  const { metadata } = await frontend.run(request, bridge, { signal: never });
+  const { history } = JSON.parse(new TextDecoder().decode(metadata.get('containerimage.config')));
+  expect(history).toHaveLength(8001);
+});
+
 test('thousands of steps are a frontend’s to make: only the ids of refs reach its thread', async () => {
   const lines = 3000;
   const bridge = new FakeBridge({ Dockerfile: `FROM scratch\nCOPY a /a\n${'RUN ["/a"]\n'.repeat(lines)}` });
