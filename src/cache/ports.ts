@@ -149,6 +149,8 @@ export interface RefOptions extends WorkOptions {
   readonly sessions: () => readonly string[];
   /** Of the builds: what a layer may grow to that is unpacked for them, beside the builder's own limits. */
   readonly limits?: (() => BuildLimits) | undefined;
+  /** Nobody waits for what is packed: it gives way to whatever else wants the cores, until somebody does. */
+  readonly bestEffort?: boolean;
   /** Told of pulling and unpacking: row id (blob digest or `extracting <digest>`), bytes so far, total. */
   readonly onProgress?: (row: { id: string; current: number; total: number; completed: boolean }) => void;
 }

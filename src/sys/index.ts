@@ -26,6 +26,7 @@ export { makeScratch, type Scratch } from './scratch.ts';
 export * from './stat.ts';
 export { lifeCgroup, markEnvironment, sweep } from './sweep.ts';
 export * from './syncfs.ts';
+export { BestEffort } from './threads/best-effort.ts';
 export { IdleMemory } from './threads/idle-memory.ts';
 export { createPools, type Pools, StreamPool, type TaskOptions, WorkerPool } from './threads/pool.ts';
 export { type Lane, type LaneEnd, type LanePort, SharedThreads } from './threads/shared-threads.ts';

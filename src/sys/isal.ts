@@ -40,6 +40,8 @@ interface IsalDeflater {
    * block. What is given is copied at once. Each call that is under way at the same time has a megabyte of its own, kept for later ones.
    */
   deflate(input: Uint8Array, dictionary?: Uint8Array): Promise<Uint8Array>;
+  /** The same, on the thread that calls it. */
+  deflateHere(input: Uint8Array, dictionary?: Uint8Array): Uint8Array;
 }
 
 interface IsalLibrary {
@@ -112,6 +114,15 @@ function tryDeflater(lib: IsalLibrary, level: IsalLevel): IsalDeflater | undefin
         try {
           state.begin(data, dictionary);
           return state.end(await deflateAside(lib, state.stream));
+        } finally {
+          idle.push(state);
+        }
+      },
+      deflateHere: (data, dictionary) => {
+        const state = idle.pop() ?? new DeflateState(lib, level);
+        try {
+          state.begin(data, dictionary);
+          return state.end(lib.deflate(state.stream));
         } finally {
           idle.push(state);
         }

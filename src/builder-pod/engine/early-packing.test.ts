@@ -87,6 +87,7 @@ class Packed {
   readonly id: string;
   handles = 1;
   readonly begun: (Compression | undefined)[] = [];
+  readonly efforts = new Set<boolean | undefined>();
   readonly aborted: unknown[] = [];
   readonly begins = Promise.withResolvers<void>();
   readonly done = Promise.withResolvers<void>();
@@ -97,8 +98,9 @@ class Packed {
 
   get result(): Result<ImmutableRef> {
     const value = {
-      layers: async ({ compression, signal }: RefOptions & { compression?: Compression }) => {
+      layers: async ({ compression, signal, bestEffort }: RefOptions & { compression?: Compression }) => {
         this.begun.push(compression);
+        this.efforts.add(bestEffort);
         this.begins.resolve();
         using aborted = onAbort(signal);
         await Promise.race([this.done.promise, aborted.promise]).catch((error: unknown) => {
@@ -158,6 +160,7 @@ describe('packing ahead', () => {
     expect([one.begun, one.handles]).toEqual([[gzip, { type: 'zstd' }], 1]);
     two.done.resolve();
     await expect.poll(() => two.handles).toBe(1);
+    expect(one.efforts).toEqual(new Set([true]));
     await ahead[Symbol.asyncDispose]();
   });
 

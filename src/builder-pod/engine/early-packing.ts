@@ -38,8 +38,8 @@ interface Waiting {
 }
 
 /**
- * Packs layers of images while later steps of their builds run, for the export to find: one result at a time, in bulk threads that nobody wants, and given up
- * when somebody does. Nothing of it is needed: whatever goes wrong, the export meets it, too.
+ * Packs layers of images while later steps of their builds run, for the export to find: one result at a time, on cores that nobody wants and in bulk threads that nobody wants, and given up
+ * when somebody wants these. Nothing of it is needed: whatever goes wrong, the export meets it, too.
  */
 export class EarlyPacking {
   readonly observer: SolverObserver<VertexOp, ImmutableRef>;
@@ -86,9 +86,9 @@ export class EarlyPacking {
     await this.#bulk.idle({ signal });
     const others = new AbortController();
     using _watch = this.#bulk.onCrowded(() => others.abort(cancelledError('others want the threads')));
+    const work = { ...access, signal: AbortSignal.any([signal, others.signal]), bestEffort: true };
     try {
-      for (const compression of compressions)
-        await ref.layers({ ...access, signal: AbortSignal.any([signal, others.signal]), compression });
+      for (const compression of compressions) await ref.layers({ ...work, compression });
     } catch (error) {
       if (signal.aborted || !others.signal.aborted) throw error;
       return false;

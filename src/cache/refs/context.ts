@@ -1,5 +1,5 @@
 import type { BuildLimits, Digest, Logger, WorkOptions } from '../../base/index.ts';
-import type { Pools } from '../../sys/index.ts';
+import type { BestEffort, Pools } from '../../sys/index.ts';
 import type { Database } from '../metadata/index.ts';
 import type { BlobFetchers, Compression, ContentStore, Snapshotter } from '../ports.ts';
 
@@ -7,6 +7,11 @@ export interface PackedBlob {
   readonly digest: Digest;
   readonly size: number;
   readonly diffId: Digest;
+}
+
+/** Of what may be packed before anybody waits for it. */
+export interface PackOptions extends WorkOptions {
+  readonly bestEffort?: BestEffort | undefined;
 }
 
 /** Packing and unpacking of layers; `src/oci/layers` in a bulk worker. Paths are files and directories of ours. */
@@ -34,7 +39,7 @@ export interface LayerTools {
       readonly into: string;
       readonly compression: Compression;
     },
-    options: WorkOptions,
+    options: PackOptions,
   ): Promise<PackedBlob>;
   /** Whether the layer can be laid on `lowers` (top first) as it lies; else the directory `into` is made, and holds what it changes. */
   restack(
@@ -50,7 +55,7 @@ export interface LayerTools {
   /** The same tar in another compression. */
   convert(
     args: { readonly blob: string; readonly digest: Digest; readonly into: string; readonly compression: Compression },
-    options: WorkOptions,
+    options: PackOptions,
   ): Promise<PackedBlob>;
 }
 

@@ -5,6 +5,7 @@ import {
   type Digest,
   type WorkOptions,
 } from '../../base/index.ts';
+import { BestEffort } from '../../sys/index.ts';
 import type { Compression, Layer, RefOptions } from '../ports.ts';
 import { openChanges } from './changes.ts';
 import type { PackedBlob } from './context.ts';
@@ -54,6 +55,8 @@ export class LayerBlobs {
   readonly #unlazier: Unlazier;
   readonly #losses: Losses;
   readonly #work = new SharedWork<Layer, RefOptions>();
+  /** What is packed although nobody waits for it, by the names of the work. */
+  readonly #ahead = new Map<string, BestEffort>();
 
   constructor(records: RefRecords, unlazier: Unlazier, losses: Losses) {
     this.#records = records;
@@ -74,9 +77,19 @@ export class LayerBlobs {
     if (row.kind === 'diff' && this.#records.usableBlobs(row).length === 0)
       for (const parent of this.#records.parents(row.id)) await this.#unlazier.unlazy(parent, options);
     const key = `${row.id} ${compression.type} ${compression.level ?? ''} ${compression.force ?? false}`;
-    return this.#work.run(key, { ...options }, options, ({ signal, participants }) => {
+    if (options.bestEffort !== true) this.#ahead.get(key)?.hurry();
+    return this.#work.run(key, { ...options }, options, async ({ signal, participants }) => {
       const sessions = () => [...new Set([...participants].flatMap((p) => p.sessions()))];
-      return this.#make(row, compression, { signal, owner: ownerOf(participants), sessions });
+      const work = { signal, owner: ownerOf(participants), sessions };
+      if ([...participants].some(({ bestEffort }) => bestEffort !== true))
+        return await this.#make(row, compression, work);
+      const ahead = new BestEffort();
+      this.#ahead.set(key, ahead);
+      try {
+        return await this.#make(row, compression, work, ahead);
+      } finally {
+        this.#ahead.delete(key);
+      }
     });
   }
 
@@ -89,7 +102,7 @@ export class LayerBlobs {
     );
   }
 
-  async #make(row: RefRow, compression: Compression, options: RefOptions): Promise<Layer> {
+  async #make(row: RefRow, compression: Compression, options: RefOptions, bestEffort?: BestEffort): Promise<Layer> {
     const { content, tools } = this.#records.options;
     const again = this.#find(row, compression);
     if (again !== undefined) return layerOf(again, row, this.#records);
@@ -100,13 +113,13 @@ export class LayerBlobs {
       const blob = await this.#unlazier.pull(row, source, options);
       const args = { blob, digest: source.digest as Digest, into: temp.path, compression };
       try {
-        packed = await tools.convert(args, { signal: options.signal, owner: options.owner });
+        packed = await tools.convert(args, { signal: options.signal, owner: options.owner, bestEffort });
         if (packed.diffId !== source.diff_id)
           throw new CodedError('data_loss', `it has diff id ${packed.diffId}, ${source.diff_id} expected`);
       } catch (error) {
         throw layerFailure(row.id, await this.#losses.blameBlob(source, error, options), options);
       }
-    } else packed = await this.#pack(row, { into: temp.path, compression }, options);
+    } else packed = await this.#pack(row, { into: temp.path, compression }, options, bestEffort);
     await this.#adopt(temp.path, packed, options);
     const descriptor: Descriptor = {
       mediaType: `${LAYER_TYPE}${SUFFIX[compression.type]}`,
@@ -126,13 +139,14 @@ export class LayerBlobs {
     row: RefRow,
     args: { readonly into: string; readonly compression: Compression },
     options: RefOptions,
+    bestEffort: BestEffort | undefined,
   ): Promise<PackedBlob> {
     await using changes = await openChanges(this.#records, row, options);
     if (changes === undefined) throw layerFailure(row.id, layerGone(row), options);
     const { directory, below, whole } = changes;
     return await this.#records.options.tools.pack(
       { ...args, directory, below, whole },
-      { signal: options.signal, owner: options.owner },
+      { signal: options.signal, owner: options.owner, bestEffort },
     );
   }
 

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { HOUSE, neverAborted, type WorkOptions } from '../../base/index.ts';
 import { LostResultError } from '../../solver/ports.ts';
 import { resultStoreSuite } from '../../solver/testing/result-store-suite.ts';
-import { mountsBelow } from '../../sys/index.ts';
+import { type BestEffort, mountsBelow } from '../../sys/index.ts';
 import { makeRef } from '../testing/make-ref.ts';
 import { openTestState } from '../testing/open-state.ts';
 import { repositoryPlace } from '../testing/places.ts';
@@ -132,6 +132,26 @@ test('layers are packed in the turns of the build that wants them', async () => 
   const owner = { tenant: 'of-this-tenant', build: 'of-this-build' };
   await expect(ref.layers({ ...options, owner })).rejects.toThrow('told');
   expect(owners).toEqual([owner]);
+  await ref.release();
+});
+
+test('a layer that is packed although nobody waits for it is hurried by who then does', async () => {
+  const packing = Promise.withResolvers<BestEffort | undefined>();
+  const go = Promise.withResolvers<never>();
+  const pack = (_: unknown, { bestEffort }: WorkOptions & { readonly bestEffort?: BestEffort | undefined }) => {
+    packing.resolve(bestEffort);
+    return go.promise;
+  };
+  await using state = await openTestState({ tools: { apply: pack, pack, restack: pack, convert: pack } });
+  const ref = await (await state.refs.create(undefined, describing)).commit(options);
+  const early = ref.layers({ ...options, bestEffort: true });
+  const hurried = new Int32Array((await packing.promise)!.flag);
+  const alsoEarly = ref.layers({ ...options, bestEffort: true });
+  expect(hurried[0]).toBe(0);
+  const exported = ref.layers(options);
+  expect(hurried[0]).toBe(1);
+  go.reject(new Error('packed'));
+  for (const one of [early, alsoEarly, exported]) await expect(one).rejects.toThrow('packed');
   await ref.release();
 });
 

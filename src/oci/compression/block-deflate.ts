@@ -1,5 +1,5 @@
 import { promisify } from 'node:util';
-import { constants, deflateRaw } from 'node:zlib';
+import { constants, deflateRaw, deflateRawSync } from 'node:zlib';
 import { type IsalLevel, openIsalDeflater } from '../../sys/index.ts';
 
 /** Input bytes of one block; each sees the 32 KiB before it as its dictionary. */
@@ -12,6 +12,8 @@ export interface BlockDeflater {
   /** How many blocks may be in work at once. */
   readonly parallelism: number;
   deflate(input: Uint8Array, dictionary: Uint8Array | undefined): Promise<Uint8Array>;
+  /** The same, on the thread that calls it. */
+  deflateHere(input: Uint8Array, dictionary: Uint8Array | undefined): Uint8Array;
 }
 
 const deflateRawAsync = promisify(deflateRaw) as (
@@ -28,24 +30,28 @@ const DEFAULT_ZLIB_LEVEL = 4;
  * ISA-L level 2 where the library is there and no level is asked for, else zlib (level 4 unless said), both on libuv's threads: the measured choices.
  * `use` overrides the choice, for tests and for reproducing another builder's bytes.
  */
-export function openBlockDeflater(options: {
+export function openBlockDeflater({
+  level: wanted,
+  use,
+}: {
   level?: number | undefined;
   use?: 'isal' | 'zlib' | undefined;
 }): BlockDeflater {
-  if (options.use !== 'zlib' && options.level === undefined) {
+  if (use !== 'zlib' && wanted === undefined) {
     const isal = openIsalDeflater(DEFAULT_ISAL_LEVEL);
-    if (isal !== undefined) return { id: isal.id, parallelism: ISAL_PARALLELISM, deflate: isal.deflate };
+    if (isal !== undefined) return { ...isal, parallelism: ISAL_PARALLELISM };
   }
-  const level = Math.min(9, Math.max(1, options.level ?? DEFAULT_ZLIB_LEVEL));
+  const level = Math.min(9, Math.max(1, wanted ?? DEFAULT_ZLIB_LEVEL));
+  const options = (dictionary: Uint8Array | undefined) => ({
+    level,
+    finishFlush: constants.Z_SYNC_FLUSH,
+    chunkSize: DEFLATE_BLOCK,
+    ...(dictionary === undefined ? {} : { dictionary }),
+  });
   return {
     id: `zlib-${process.versions.zlib}-l${level}`,
     parallelism: 4,
-    deflate: (input, dictionary) =>
-      deflateRawAsync(input, {
-        level,
-        finishFlush: constants.Z_SYNC_FLUSH,
-        chunkSize: DEFLATE_BLOCK,
-        ...(dictionary === undefined ? {} : { dictionary }),
-      }),
+    deflate: (input, dictionary) => deflateRawAsync(input, options(dictionary)),
+    deflateHere: (input, dictionary) => deflateRawSync(input, options(dictionary)),
   };
 }

@@ -8,9 +8,14 @@ import { encodeTarHeader, tarPadding } from '../tar/index.ts';
 import { WHOLE_GZIP } from './compressor.ts';
 import { type CompressionChoice, compressorId, decompress, detectCompression, openCompressor } from './index.ts';
 
-async function pack(choice: CompressionChoice, data: Uint8Array, cut = data.length || 1): Promise<Buffer> {
+async function pack(
+  choice: CompressionChoice,
+  data: Uint8Array,
+  cut = data.length || 1,
+  isAlone = () => false,
+): Promise<Buffer> {
   const out: Buffer[] = [];
-  const compressor = openCompressor(choice, (bytes) => void out.push(Buffer.from(bytes)));
+  const compressor = openCompressor(choice, (bytes) => void out.push(Buffer.from(bytes)), isAlone);
   for (let at = 0; at < data.length; at += cut) await compressor.write(Buffer.from(data.subarray(at, at + cut)));
   await compressor.finish();
   return Buffer.concat(out);
@@ -51,6 +56,14 @@ describe.each(choices)('compressing as %o', (choice) => {
     const packed = await pack(choice, data);
     expect((await unpack(cut(packed, 70_001))).equals(data)).toBe(true);
     for (const size of [1 << 18, 999, 1_000_000]) expect((await pack(choice, data, size)).equals(packed)).toBe(true);
+  });
+
+  test('gives the same bytes on one thread and on many, also when that changes meanwhile', async () => {
+    const data = sample(WHOLE_GZIP + 1_000_000);
+    const whole = await pack(choice, data);
+    let blocks = 0;
+    for (const isAlone of [() => true, () => blocks++ % 3 > 0])
+      expect(whole.equals(await pack(choice, data, 70_000, isAlone))).toBe(true);
   });
 
   test('takes nothing at all', async () => {

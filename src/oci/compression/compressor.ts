@@ -38,10 +38,11 @@ const WHOLE_LEVEL = 7;
  */
 const DENSE = 0.2;
 
-export function openCompressor(choice: CompressionChoice, sink: Sink): Compressor {
+/** While `isAlone` says so, gzip is made on the calling thread alone. */
+export function openCompressor(choice: CompressionChoice, sink: Sink, isAlone = () => false): Compressor {
   switch (choice.type) {
     case 'gzip':
-      return new GzipCompressor(choice, sink);
+      return new GzipCompressor(choice, sink, isAlone);
     case 'zstd':
       return zstdCompressor(zstdLevel(choice), sink);
     case 'uncompressed':
@@ -151,6 +152,7 @@ function deflateWhole(content: Uint8Array): Uint8Array {
 class GzipCompressor implements Compressor {
   readonly #deflater: BlockDeflater;
   readonly #sink: Sink;
+  readonly #isAlone: () => boolean;
   readonly #pending: Promise<Uint8Array>[] = [];
   readonly #cutter = new BlockCutter();
   /** All there was so far, while that is little. */
@@ -159,7 +161,8 @@ class GzipCompressor implements Compressor {
   #crc = 0;
   #size = 0;
 
-  constructor(choice: CompressionChoice, sink: Sink) {
+  constructor(choice: CompressionChoice, sink: Sink, isAlone: () => boolean) {
+    this.#isAlone = isAlone;
     this.#deflater = blockDeflater(choice);
     this.#head = choice.level === undefined ? new Head() : undefined;
     this.#sink = sink;
@@ -195,7 +198,9 @@ class GzipCompressor implements Compressor {
   /** Once there is a place for it. */
   async #block(input: Uint8Array): Promise<void> {
     await this.#drain(this.#deflater.parallelism - 1);
-    const made = this.#deflater.deflate(input, this.#dictionary);
+    const made = this.#isAlone()
+      ? Promise.resolve(this.#deflater.deflateHere(input, this.#dictionary))
+      : this.#deflater.deflate(input, this.#dictionary);
     // Handled when it is its turn in #drain.
     made.catch(() => {});
     this.#pending.push(made);

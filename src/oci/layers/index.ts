@@ -2,6 +2,7 @@ import { closeSync, fstatSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { type AbortOptions, CodedError, type Digest, type WorkOptions } from '../../base/index.ts';
 import {
+  type BestEffort,
   encodeName,
   makeScratch,
   type Privileges,
@@ -26,7 +27,12 @@ const url = siblingModule(import.meta.url, './task');
 const task = tasksOf<typeof import('./task.ts')>(url);
 const streamTask = streamTasksOf<typeof import('./task.ts')>(url);
 
-interface PackLayerOptions extends WorkOptions {
+/** Work that nobody may be waiting for yet. */
+interface BestEffortOptions extends WorkOptions {
+  readonly bestEffort?: BestEffort | undefined;
+}
+
+interface PackLayerOptions extends BestEffortOptions {
   /** An overlay upper directory, or any tree. Nothing may change it meanwhile. */
   readonly directory: string;
   /** A view of the layers below: only what differs from it is packed. */
@@ -44,11 +50,22 @@ interface PackLayerOptions extends WorkOptions {
 
 /** Makes the layer blob of a directory in one pass of a bulk worker. */
 export function packLayer(pool: WorkerPool, options: PackLayerOptions): Promise<PackedLayer> {
-  const { directory, below, whole, into, compression, privileges = ROOT, sourceDateEpoch, signal, owner } = options;
+  const {
+    directory,
+    below,
+    whole,
+    into,
+    compression,
+    privileges = ROOT,
+    sourceDateEpoch,
+    signal,
+    owner,
+    bestEffort,
+  } = options;
   const maxMtime = sourceDateEpoch === undefined ? undefined : BigInt(sourceDateEpoch) * 1_000_000_000n;
   const { overlayXattrs } = privileges;
   const args: PackArgs = { directory, below, whole, into, compression, overlayXattrs, maxMtime };
-  return pool.run(task('packLayerTask'), args, { signal, owner });
+  return pool.run(task('packLayerTask'), args, { signal, owner, bestEffort });
 }
 
 /** {@link file://./restack.ts} in a worker. */
@@ -69,7 +86,7 @@ export function tarTrees(pool: StreamPool, { trees, signal }: TarTreesOptions): 
   );
 }
 
-interface ConvertLayerOptions extends WorkOptions {
+interface ConvertLayerOptions extends BestEffortOptions {
   /** Path of the blob. */
   readonly blob: string;
   /** Verified while reading, when given. */
@@ -80,8 +97,8 @@ interface ConvertLayerOptions extends WorkOptions {
 
 /** The same tar in another compression. @throws CodedError data_loss when the blob does not fit its digest */
 export function convertLayer(pool: WorkerPool, options: ConvertLayerOptions): Promise<PackedLayer> {
-  const { signal, owner, ...args } = options;
-  return pool.run(task('convertLayerTask'), args satisfies ConvertArgs, { signal, owner });
+  const { signal, owner, bestEffort, ...args } = options;
+  return pool.run(task('convertLayerTask'), args satisfies ConvertArgs, { signal, owner, bestEffort });
 }
 
 interface ApplyLayerOptions extends WorkOptions {

@@ -92,11 +92,15 @@ async function writeLayer(
   let diffSize = 0;
   const fd = openSync(into, 'w', 0o600);
   try {
-    const compressor = openCompressor(compression, (bytes) => {
-      if (!isPlain) blob.update(bytes);
-      for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, bytes.length - at);
-      size += bytes.length;
-    });
+    const compressor = openCompressor(
+      compression,
+      (bytes) => {
+        if (!isPlain) blob.update(bytes);
+        for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, bytes.length - at);
+        size += bytes.length;
+      },
+      context.isAlone,
+    );
     for await (const chunk of chunks) {
       context.throwIfAborted();
       diff.update(chunk);

@@ -20,6 +20,20 @@ export function spin(_: unknown, context: TaskContext): void {
   for (;;) context.throwIfAborted();
 }
 
+/** Computes until it is told to stop, and posts all along for how long it has had a core, in ms. */
+export function compute(stop: SharedArrayBuffer, context: TaskContext): void {
+  const told = new Int32Array(stop);
+  const used = () => {
+    const { user, system } = process.threadCpuUsage();
+    return (user + system) / 1000;
+  };
+  const before = used();
+  for (let n = 0; Atomics.load(told, 0) === 0; n++) {
+    context.throwIfAborted();
+    if (n % 1000 === 0) context.post(used() - before);
+  }
+}
+
 export function spinDeaf(): void {
   for (;;);
 }

@@ -8,6 +8,7 @@ export type ToWorker =
       readonly fn: string;
       readonly args: unknown;
       readonly abortFlag: SharedArrayBuffer;
+      readonly bestEffort: SharedArrayBuffer | undefined;
     }
   | { readonly kind: 'abort'; readonly id: number };
 

@@ -1,5 +1,6 @@
 import { parentPort, type Transferable } from 'node:worker_threads';
 import { cancelledError } from '../../base/index.ts';
+import { Pacer } from './best-effort.ts';
 import { toPlainError } from './error-transfer.ts';
 import { IdleMemory } from './idle-memory.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
@@ -18,6 +19,7 @@ port.on('message', (message: ToWorker) => {
 
 async function runTask(task: ToWorker & { kind: 'run' }): Promise<void> {
   const flag = new Int32Array(task.abortFlag);
+  using pacer = task.bestEffort === undefined ? undefined : new Pacer(task.bestEffort);
   const controller = new AbortController();
   running.set(task.id, controller);
   memory.busy();
@@ -28,8 +30,10 @@ async function runTask(task: ToWorker & { kind: 'run' }): Promise<void> {
     signal: controller.signal,
     aborted: () => Atomics.load(flag, 0) !== 0,
     throwIfAborted: () => {
+      pacer?.pace();
       if (Atomics.load(flag, 0) !== 0) throw cancelledError();
     },
+    isAlone: () => pacer?.hurried === false,
     post: (message, transfer) => send({ kind: 'post', id: task.id, message }, transfer),
     transfer: (...values) => void transfers.push(...values),
   };

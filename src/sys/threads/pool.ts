@@ -1,10 +1,13 @@
 import type { ResourceLimits, Transferable } from 'node:worker_threads';
 import { type AbortOptions, Places, type WorkOptions } from '../../base/index.ts';
+import type { BestEffort } from './best-effort.ts';
 import type { StreamContext, Task } from './task.ts';
 import { TaskThreads } from './task-threads.ts';
 
 export interface TaskOptions extends WorkOptions {
   readonly onMessage?: (message: unknown) => void;
+  /** It gives way where others want the cores, as often as it looks whether it is aborted. */
+  readonly bestEffort?: BestEffort | undefined;
 }
 
 interface PoolOptions {

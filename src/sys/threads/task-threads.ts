@@ -1,5 +1,6 @@
 import { type ResourceLimits, type Transferable, Worker } from 'node:worker_threads';
 import { type AbortOptions, CodedError, type Computation } from '../../base/index.ts';
+import type { BestEffort } from './best-effort.ts';
 import { fromPlainError } from './error-transfer.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
 import { THREAD_NODE_OPTIONS } from './node-options.ts';
@@ -17,6 +18,7 @@ interface TaskThreadsOptions {
 interface TaskCall extends AbortOptions {
   readonly transfer?: readonly Transferable[] | undefined;
   readonly onMessage?: ((message: unknown) => void) | undefined;
+  readonly bestEffort?: BestEffort | undefined;
 }
 
 /** A task under way. */
@@ -51,7 +53,7 @@ export class TaskThreads implements AsyncDisposable {
   begin<T>(
     { module, fn }: { readonly module: URL; readonly fn: string },
     args: unknown,
-    { signal, transfer, onMessage }: TaskCall,
+    { signal, transfer, onMessage, bestEffort }: TaskCall,
   ): RunningTask<T> {
     if (this.#closed) throw this.#closedError();
     const slot = this.#slotForOne();
@@ -61,11 +63,13 @@ export class TaskThreads implements AsyncDisposable {
     let grace: NodeJS.Timeout | undefined;
     const onAbort = () => {
       Atomics.store(flag, 0, 1);
+      bestEffort?.hurry();
       this.#send(slot, { kind: 'abort', id });
       const { abortGraceMs } = this.#options;
       if (abortGraceMs !== undefined) grace = setTimeout(() => void slot.worker.terminate(), abortGraceMs);
     };
-    this.#send(slot, { kind: 'run', id, module: module.href, fn, args, abortFlag: flag.buffer }, transfer);
+    const shared = { abortFlag: flag.buffer, bestEffort: bestEffort?.flag };
+    this.#send(slot, { kind: 'run', id, module: module.href, fn, args, ...shared }, transfer);
     slot.running.set(id, { onMessage, resolve, reject });
     slot.worker.ref();
     signal.addEventListener('abort', onAbort, { once: true });

@@ -7,7 +7,10 @@ import type { Transferable } from 'node:worker_threads';
 export interface TaskContext {
   /** For loops: true at once, without the event loop. */
   aborted(): boolean;
+  /** Work of best effort also gives way here. */
   throwIfAborted(): void;
+  /** Whether it is to keep to the one thread that it has. */
+  isAlone(): boolean;
   /** To the caller's `onMessage`, in order and before the result. */
   post(message: unknown, transfer?: readonly Transferable[]): void;
   /** Values to move, not copy, with the result. */
