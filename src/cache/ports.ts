@@ -129,6 +129,8 @@ export interface WritableRef {
   readonly id: string;
   mounts(): readonly Mount[];
   mount(options: WorkOptions): Promise<Mounted>;
+  /** Mounts somewhere private what is in it so far, read-only, beside whoever is writing. */
+  view(options: WorkOptions): Promise<Mounted>;
   release(): Promise<void>;
 }
 

@@ -184,7 +184,7 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
     worker: { id: state.id, labels: options.labels, platforms: options.platforms },
     allowedEntitlements: options.entitlements,
     frontends: new FrontendRegistry([dockerfile, gatewayFrontend()]),
-    containers: { executor, refs, secrets },
+    containers: { executor, refs, secrets, pools },
     openExporter: (type, attrs, exporterOptions) => openExporter(type, attrs, exporters, exporterOptions),
     observers: [cacheLog(log, { explain: options.explainCache === true })],
     buildObservers: [history.observe],

@@ -3,7 +3,7 @@ import { BUILDER_LLB_CAPS } from '../engine/index.ts';
 
 type Cap = wire.moby.buildkit.v1.apicaps.APICap.$Properties;
 
-/** What frontends may call. Reading in their containers (`gateway.exec.filesystem`) is not built. */
+/** What frontends may call. */
 const FRONTEND_CAPS = [
   'solve.base',
   'solve.inlinereturn',
@@ -21,6 +21,7 @@ const FRONTEND_CAPS = [
   'gateway.solve.metadata',
   'gateway.exec',
   'gateway.exec.extrahosts',
+  'gateway.exec.filesystem',
   'gateway.exec.secretenv',
   'gateway.exec.signals',
   'frontend.caps',

@@ -40,6 +40,10 @@ class FakeProcess implements Process {
   }
 }
 
+async function unread(): Promise<never> {
+  throw new CodedError('unimplemented', 'its files are read elsewhere');
+}
+
 class ContainerBridge extends FakeBridge {
   readonly processes: FakeProcess[] = [];
   readonly asked: BridgeProcess[] = [];
@@ -53,6 +57,7 @@ class ContainerBridge extends FakeBridge {
         this.processes.push(made);
         return made;
       },
+      ...{ readFile: unread, readDir: unread, statFile: unread },
       [Symbol.asyncDispose]: async () => {},
     };
   }

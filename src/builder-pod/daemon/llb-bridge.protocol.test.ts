@@ -234,6 +234,48 @@ describe('containers', () => {
     await stream.ended;
   });
 
+  test('are read from outside, mount by mount, while processes write and when none runs', async () => {
+    const { root, options, sh } = await containerOf();
+    const mounts = [root, { dest: '/m', mountType: 4 }, { dest: '/in', resultId: root.resultId, readonly: true }];
+    await client.gateway.newContainer({ containerId: 'r', mounts }, options);
+    const read = async (filePath: string, mountIndex = 0, range?: { offset?: number; length?: number }) =>
+      text(
+        (await client.gateway.readFileContainer({ ref: 'r', filePath, mountIndex, ...(range && { range }) }, options))
+          .data,
+      );
+    const names = async (dirPath: string, mountIndex = 0) =>
+      (await client.gateway.readDirContainer({ ref: 'r', dirPath, mountIndex }, options)).entries?.map(({ path }) =>
+        text(path),
+      );
+    const stat = async (path: string, mountIndex = 0) =>
+      (await client.gateway.statFileContainer({ ref: 'r', path, mountIndex }, options)).stat;
+
+    await expect(read('/made')).rejects.toThrow('no such file or directory');
+    const first = sh(
+      'echo one > /made; echo ready; read -r x; echo two > /made; mkdir /d; ln -s ../made /d/link; echo done; cat',
+      {
+        containerId: 'r',
+      },
+    );
+    await first.until('ready');
+    expect(await read('/made')).toBe('one\n');
+    first.write('on\n');
+    await first.until('done');
+    expect(await read('/made')).toBe('two\n');
+    expect(await read('/d/link', 0, { offset: 1, length: 2 })).toBe('wo');
+    expect(await names('/d')).toEqual(['link']);
+    expect(await stat('/made')).toMatchObject({ path: Buffer.from('made'), mode: 0o644 });
+    expect(toNumber((await stat('/made'))?.size)).toBe(4);
+    expect(await names('/', 2)).not.toContain('made');
+    await expect(read('/made', 3)).rejects.toThrow('mount index 3 is out of bounds (3 available)');
+    await expect(read('/made', -1)).rejects.toThrow('mount index -1 is out of bounds (3 available)');
+    first.eof();
+    await first.done;
+    expect(await read('/made')).toBe('two\n');
+    await client.gateway.releaseContainer({ containerId: 'r' }, options);
+    await expect(read('/made')).rejects.toThrow('container details for r not found');
+  });
+
   test('need a root, refs that are there, ids of their own, and what a build was granted', async () => {
     const { root, options, sh } = await containerOf();
     const make = (request: wire.moby.buildkit.v1.frontend.NewContainerRequest.$Properties) =>

@@ -149,11 +149,9 @@ function serveBridge(
 
     readFile: async (request, context) => {
       const bridge = await bridgeOf(context);
-      const offset = toNumber(request.range?.offset);
-      const length = toNumber(request.range?.length);
-      // A length of 0 means up to the end.
-      const range = request.range == null ? undefined : { offset, ...(length > 0 ? { length } : {}) };
-      return { data: await bridge.readFile(request.ref ?? '', request.filePath ?? '', range, context) };
+      return {
+        data: await bridge.readFile(request.ref ?? '', request.filePath ?? '', rangeOf(request.range), context),
+      };
     },
 
     readDir: async (request, context) => {
@@ -232,6 +230,25 @@ function serveBridge(
       });
     },
 
+    readFileContainer: async (request, context) => {
+      const { ref, mountIndex, filePath, range } = request;
+      const container = (await bridgeOf(context)).container(ref ?? '');
+      return { data: await container.readFile(mountIndex ?? 0, filePath ?? '', rangeOf(range), context) };
+    },
+
+    readDirContainer: async (request, context) => {
+      const { ref, mountIndex, dirPath, includePattern } = request;
+      const container = (await bridgeOf(context)).container(ref ?? '');
+      const entries = await container.readDir(mountIndex ?? 0, dirPath ?? '', includePattern || undefined, context);
+      return { entries: entries.map(statMessage) };
+    },
+
+    statFileContainer: async (request, context) => {
+      const { ref, mountIndex, path } = request;
+      const container = (await bridgeOf(context)).container(ref ?? '');
+      return { stat: statMessage(await container.statFile(mountIndex ?? 0, path ?? '', context)) };
+    },
+
     warn: async (request, context) => {
       const bridge = await bridgeOf(context);
       const digest = request.digest ?? '';
@@ -260,6 +277,13 @@ function serveBridge(
 /** What of an exec op a container or a process has, as LLB has it. */
 function execOf(parts: wire.pb.ExecOp.$Properties): ExecOp {
   return decodeExecOp(pb.ExecOp.encode(parts).finish());
+}
+
+/** A length of 0 means up to the end. */
+function rangeOf(range: wire.moby.buildkit.v1.frontend.FileRange.$Properties | null | undefined) {
+  if (range == null) return undefined;
+  const length = toNumber(range.length);
+  return { offset: toNumber(range.offset), ...(length > 0 ? { length } : {}) };
 }
 
 function text(bytes: Uint8Array | null | undefined): string {

@@ -1,11 +1,26 @@
-import { type Afterwork, type BuildLimits, CodedError, newId, type WorkOwner } from '../../base/index.ts';
+import {
+  type Afterwork,
+  type BuildLimits,
+  CodedError,
+  invalidArgument,
+  newId,
+  type WorkOwner,
+} from '../../base/index.ts';
 import type { ImmutableRef, RefManager } from '../../cache/ports.ts';
 import { EMPTY_INPUT, type ExecOp, SKIP_OUTPUT } from '../../llb/index.ts';
+import type { Pools } from '../../sys/index.ts';
 import type { Container, Executor, Process } from '../executor/index.ts';
 import { EMPTY_META } from '../executor/index.ts';
-import type { BridgeCall, BridgeContainer, BridgeContainerRequest, BridgeProcess } from '../frontends/index.ts';
+import type {
+  BridgeCall,
+  BridgeContainer,
+  BridgeContainerRequest,
+  BridgeProcess,
+  BridgeRange,
+} from '../frontends/index.ts';
 import { type PreparedMounts, prepareMounts, secretEnvironment } from '../ops/exec/index.ts';
 import type { SourceSecrets } from '../sources/index.ts';
+import { type ReadBelow, readDir, readFile, statFile } from './bridge-files.ts';
 import { requireEntitlements } from './entitlements.ts';
 
 /** What the builder has for containers. */
@@ -13,6 +28,7 @@ export interface ContainerServices {
   readonly executor: Executor;
   readonly refs: RefManager;
   readonly secrets: SourceSecrets;
+  readonly pools: Pools;
 }
 
 interface ContainersContext extends ContainerServices {
@@ -116,6 +132,7 @@ class BuildContainer implements BridgeContainer {
   #container: Container | undefined;
   #first: Promise<Process> | undefined;
   #closing: Promise<void> | undefined;
+  readonly #readings = new Set<Promise<unknown>>();
 
   constructor(
     exec: ExecOp,
@@ -140,7 +157,7 @@ class BuildContainer implements BridgeContainer {
     const secretEnv = await secretEnvironment(process.secretEnv, secrets, { signal, owner, sessions, scope });
     const meta = { ...process.meta, env: [...process.meta.env, ...secretEnv] };
     const spec = { meta, stdin, ...(process.tty ? { tty: { rows: 0, columns: 0 } } : {}) };
-    if (this.#closing !== undefined) throw new CodedError('failed_precondition', 'the container is released');
+    if (this.#closing !== undefined) throw isReleased();
     if (this.#container === undefined) {
       const { root, mounts } = this.#mounts;
       this.#container = this.#stack.use(
@@ -153,8 +170,48 @@ class BuildContainer implements BridgeContainer {
     return await this.#container.exec(spec, { signal });
   }
 
+  async readFile(mount: number, path: string, range: BridgeRange | undefined, call: BridgeCall) {
+    return await readFile(this.#below(mount, call), path, range);
+  }
+
+  async readDir(mount: number, path: string, includePattern: string | undefined, call: BridgeCall) {
+    return await readDir(this.#below(mount, call), path, includePattern);
+  }
+
+  async statFile(mount: number, path: string, call: BridgeCall) {
+    return await statFile(this.#below(mount, call), path);
+  }
+
+  /** Mounted anew for each: another mount does not see what changes in this one after it has looked. */
+  #below(index: number, call: BridgeCall): ReadBelow {
+    const { owner, sessions, limits, pools } = this.#context;
+    const { mounts } = this.#exec;
+    const mount = mounts[index];
+    if (mount === undefined)
+      throw invalidArgument(`mount index ${index} is out of bounds (${mounts.length} available)`);
+    const open = this.#mounts.views.get(mount);
+    if (open === undefined) throw invalidArgument(`${mount.dest} has no files that can be read from outside`);
+    const options = { signal: AbortSignal.any([call.signal, this.#context.signal]), owner };
+    return async (task, args) => {
+      if (this.#closing !== undefined) throw isReleased();
+      const reading = (async () => {
+        await using view = await open({ ...options, sessions, limits: () => limits });
+        // biome-ignore lint/suspicious/noExplicitAny: the root is what was left out of the task's arguments.
+        return await pools.short.run(task, { ...args, root: view.root } as any, options);
+      })();
+      this.#readings.add(reading);
+      return await reading.finally(() => this.#readings.delete(reading));
+    };
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
-    this.#closing ??= this.#stack.disposeAsync().finally(this.#gone);
+    this.#closing ??= Promise.allSettled(this.#readings)
+      .then(() => this.#stack.disposeAsync())
+      .finally(this.#gone);
     return this.#closing;
   }
+}
+
+function isReleased(): CodedError {
+  return new CodedError('failed_precondition', 'the container is released');
 }

@@ -2,12 +2,9 @@ import { type AbortOptions, newId } from '../../base/index.ts';
 import type { ImmutableRef } from '../../cache/ports.ts';
 import type { LlbEdge, VertexOp } from '../../llb/index.ts';
 import type { Edge, Job } from '../../solver/index.ts';
-import { type Pools, siblingModule, type Task, tasksOf } from '../../sys/index.ts';
-import type { BridgeRange } from '../frontends/index.ts';
+import type { Pools, Task } from '../../sys/index.ts';
 import type { KeptView } from './kept-view.ts';
-import type { FoundEntry, ReadArgs } from './read-task.ts';
-
-const task = tasksOf<typeof import('./read-task.ts')>(siblingModule(import.meta.url, './read-task'));
+import type { ReadArgs } from './read-task.ts';
 
 export type EngineJob = Job<VertexOp, ImmutableRef>;
 
@@ -39,24 +36,8 @@ export class BuildRef {
     await this.#use(options, async () => {});
   }
 
-  async readFile(path: string, range: BridgeRange | undefined, options: AbortOptions): Promise<Uint8Array> {
-    const wanted = { offset: range?.offset ?? 0, length: range?.length };
-    return await this.#read(task('readFile'), { path, ...wanted }, options);
-  }
-
-  async stat(path: string, options: AbortOptions): Promise<FoundEntry> {
-    return await this.#read(task('statFile'), { path }, options);
-  }
-
-  async readDirectory(
-    path: string,
-    includePattern: string | undefined,
-    options: AbortOptions,
-  ): Promise<readonly FoundEntry[]> {
-    return await this.#read(task('readDirectory'), { path, includePattern }, options);
-  }
-
-  #read<A extends ReadArgs, R>(task: Task<A, R>, args: Omit<A, 'root'>, options: AbortOptions): Promise<R> {
+  /** Has a worker read something of its files. */
+  read<A extends ReadArgs, R>(task: Task<A, R>, args: Omit<A, 'root'>, options: AbortOptions): Promise<R> {
     const { job, pools, sessions, view } = this.#context;
     return this.#use(options, (ref) =>
       view.use(ref, { ...options, owner: job.owner, sessions, limits: () => job.limits }, (root) =>

@@ -13,7 +13,6 @@ import {
   restated,
   withDefaultTag,
 } from '../../base/index.ts';
-import { toGoMode } from '../../builder-api/index.ts';
 import type { RefManager } from '../../cache/ports.ts';
 import { type Definition, decodeDefinitionInSlices, type LlbGraph, loadDefinitionInSlices } from '../../llb/index.ts';
 import type { VertexProgress } from '../../solver/index.ts';
@@ -29,7 +28,6 @@ import type {
   BridgeSolveRequest,
   BridgeSourceMeta,
   BridgeSourceMetaRequest,
-  BridgeStat,
   BridgeWarning,
   BridgeWorker,
   FrontendBridge,
@@ -37,6 +35,7 @@ import type {
 } from '../frontends/index.ts';
 import { uncachedMounts } from '../ops/exec/index.ts';
 import type { ImageResolver, ResolutionMemo, SourceRegistry } from '../sources/index.ts';
+import { type ReadBelow, readDir, readFile, statFile } from './bridge-files.ts';
 import { BuildContainers, type ContainerServices } from './build-containers.ts';
 import { BuildRef, type EngineJob } from './build-ref.ts';
 import { type CacheImporters, CacheImports } from './cache-imports.ts';
@@ -44,7 +43,6 @@ import { BUILDER_LLB_CAPS } from './capabilities.ts';
 import { checkEntitlements } from './entitlements.ts';
 import { SourceLocations } from './error-source.ts';
 import { KeptView } from './kept-view.ts';
-import type { FoundEntry } from './read-task.ts';
 import { UnmetRequests } from './unmet-requests.ts';
 
 export interface BuildServices {
@@ -198,23 +196,20 @@ export class Build {
 
   /** What a frontend with these inputs may ask. */
   bridge(inputs: ReadonlyMap<string, Definition>): FrontendBridge {
-    const read = async <T>(id: string, work: (ref: BuildRef) => Promise<T>): Promise<T> => {
+    const read = (id: string, call: BridgeCall): ReadBelow => {
       const ref = this.find(id);
       if (ref === undefined)
         throw new CodedError('not_found', 'no such file or directory: the ref is scratch', { fault: 'user' });
-      return await work(ref);
+      return (task, args) => ref.read(task, args, this.#bound(call));
     };
     return {
       sessionId: this.request.session,
       workers: [this.#services.worker],
       llbCaps: BUILDER_LLB_CAPS,
       solve: (request, call) => this.#solve(request, call),
-      readFile: (id, path, range, call) => read(id, (ref) => ref.readFile(path, range, this.#bound(call))),
-      readDir: async (id, path, includePattern, call) => {
-        const entries = await read(id, (ref) => ref.readDirectory(path, includePattern, this.#bound(call)));
-        return entries.map(bridgeStat);
-      },
-      statFile: async (id, path, call) => bridgeStat(await read(id, (ref) => ref.stat(path, this.#bound(call)))),
+      readFile: async (id, path, range, call) => readFile(read(id, call), path, range),
+      readDir: async (id, path, includePattern, call) => readDir(read(id, call), path, includePattern),
+      statFile: async (id, path, call) => statFile(read(id, call), path),
       evaluate: async (id, call) => {
         await this.find(id)?.evaluate(this.#bound(call));
       },
@@ -419,11 +414,4 @@ function fullName(reference: string): string {
   } catch {
     return reference;
   }
-}
-
-function bridgeStat({ path, stat, linkname }: FoundEntry): BridgeStat {
-  const { uid, gid, mtimeNs, rdevMajor, rdevMinor } = stat;
-  const size = stat.type === 'dir' ? 0 : stat.size;
-  const mode = toGoMode(stat.mode);
-  return { path, mode, uid, gid, size, modTime: mtimeNs, linkname, devmajor: rdevMajor, devminor: rdevMinor };
 }

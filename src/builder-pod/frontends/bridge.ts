@@ -62,6 +62,15 @@ export interface BridgeContainerRequest {
 export interface BridgeContainer extends AsyncDisposable {
   /** Starts the first process, with whose end all end, or another one beside it. */
   start(process: BridgeProcess, options: BridgeCall): Promise<Process>;
+  /** These read what is in a mount, by its place among those that were asked for, also before and after processes; links lead on in the mount alone. */
+  readFile(mount: number, path: string, range: BridgeRange | undefined, options: BridgeCall): Promise<Uint8Array>;
+  readDir(
+    mount: number,
+    path: string,
+    includePattern: string | undefined,
+    options: BridgeCall,
+  ): Promise<readonly BridgeStat[]>;
+  statFile(mount: number, path: string, options: BridgeCall): Promise<BridgeStat>;
 }
 
 export interface BridgeProcess {

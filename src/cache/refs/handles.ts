@@ -3,7 +3,7 @@ import type { BlobPlace, Compression, ImmutableRef, Layer, Mount, Mounted, Mutab
 import { fromPlaces } from './fetching.ts';
 import type { LayerBlobs } from './layer-blobs.ts';
 import { type Losses, layerFailure, pullFailure } from './losses.ts';
-import { mountPrivately } from './mounting.ts';
+import { mountPrivately, readOnly } from './mounting.ts';
 import type { RefRecords } from './records.ts';
 import type { RefRow } from './schema.ts';
 import type { Unlazier } from './unlazy.ts';
@@ -187,6 +187,11 @@ export class MutableHandle implements MutableRef {
   mount(options: WorkOptions): Promise<Mounted> {
     const { pools, mountDirectory } = this.#engine.records.options;
     return mountPrivately(pools, mountDirectory, this.mounts(), options);
+  }
+
+  view(options: WorkOptions): Promise<Mounted> {
+    const { pools, mountDirectory } = this.#engine.records.options;
+    return mountPrivately(pools, mountDirectory, readOnly(this.mounts()), options);
   }
 
   async commit({ whole = false, ...options }: WorkOptions & { readonly whole?: boolean }): Promise<ImmutableRef> {

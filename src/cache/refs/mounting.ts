@@ -5,6 +5,19 @@ import type { Mount, Mounted } from '../ports.ts';
 
 const task = tasksOf<typeof import('./mount-tasks.ts')>(siblingModule(import.meta.url, './mount-tasks'));
 
+/** The same to be read: what was to be written to is the topmost layer, so the kernel takes it for nobody's to write and minds no other mount of it. */
+export function readOnly(mounts: readonly Mount[]): readonly Mount[] {
+  return mounts.map((mount) => {
+    if (mount.type !== 'overlay')
+      return { ...mount, options: [...mount.options.filter((option) => option !== 'rw'), 'ro'] };
+    const value = (name: string) =>
+      mount.options.find((option) => option.startsWith(`${name}=`))?.slice(name.length + 1);
+    const layers = [value('upperdir'), value('lowerdir')].filter((directory) => directory !== undefined);
+    const others = mount.options.filter((option) => !/^(volatile|ro|(upper|lower|work)dir=.*)$/s.test(option));
+    return { ...mount, options: [...others, `lowerdir=${layers.join(':')}`, 'ro'] };
+  });
+}
+
 /**
  * Mounts at a private place below `directory`; disposing unmounts and removes it. What is one directory needs no mount: it is the view itself, so whoever
  * has a view of what never changes must only read there.

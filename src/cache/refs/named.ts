@@ -1,7 +1,7 @@
 import { CodedError, KeyedMutex, neverAborted, newId, onAbort, type WorkOptions } from '../../base/index.ts';
 import type { ImmutableRef, Mount, Mounted, NamedRef, NamedWritableRef, RecordType, RefOptions } from '../ports.ts';
 import type { Engine } from './handles.ts';
-import { mountPrivately } from './mounting.ts';
+import { mountPrivately, readOnly } from './mounting.ts';
 
 interface Row {
   readonly id: string;
@@ -258,6 +258,11 @@ class NamedHandle implements NamedWritableRef {
   mount(options: WorkOptions): Promise<Mounted> {
     const { pools, mountDirectory } = this.#engine.records.options;
     return mountPrivately(pools, mountDirectory, this.mounts(), options);
+  }
+
+  view(options: WorkOptions): Promise<Mounted> {
+    const { pools, mountDirectory } = this.#engine.records.options;
+    return mountPrivately(pools, mountDirectory, readOnly(this.mounts()), options);
   }
 
   async keep(): Promise<void> {

@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import { CodedError, invalidArgument } from '../../../base/index.ts';
-import type { ImmutableRef, MutableRef, RefManager, RefOptions, WritableRef } from '../../../cache/ports.ts';
+import type { ImmutableRef, Mounted, MutableRef, RefManager, RefOptions, WritableRef } from '../../../cache/ports.ts';
 import { EMPTY_INPUT, type ExecMount, type ExecOp, type LlbVertex, SKIP_OUTPUT } from '../../../llb/index.ts';
 import type { MountSpec } from '../../../sys/index.ts';
 import type { Step, StepMount } from '../../executor/index.ts';
@@ -12,11 +12,21 @@ export type Output =
   | { readonly kind: 'written'; readonly ref: MutableRef }
   | { readonly kind: 'passed'; readonly ref: ImmutableRef };
 
+/** Mounts once more what a mount has, to be read beside the step. */
+export type OpenView = (options: RefOptions) => Promise<Mounted>;
+
 export interface PreparedMounts {
   readonly root: Step['root'];
   readonly mounts: readonly StepMount[];
   /** By output index; all are set. */
   readonly outputs: readonly Output[];
+  /** By the op's mounts, of those that have files of their own. */
+  readonly views: ReadonlyMap<ExecMount, OpenView>;
+}
+
+interface Bind {
+  readonly root: Step['root'];
+  readonly view: OpenView;
 }
 
 const MAX_DESCRIPTION = 4096;
@@ -52,7 +62,13 @@ export async function prepareMounts(
     stepOf(exec),
     (mount) => inputOf(mount, inputs),
   );
-  const root = await bindOf(rootMount, inputs, env, exec, outputs);
+  const views = new Map<ExecMount, OpenView>();
+  const bind = async (mount: ExecMount) => {
+    const { root, view } = await bindOf(mount, inputs, env, exec, outputs);
+    views.set(mount, view);
+    return root;
+  };
+  const root = await bind(rootMount);
   if (posix.join('/', rootMount.selector) !== '/') {
     throw new CodedError('unimplemented', 'a selector on the root mount of a step is not supported', { fault: 'user' });
   }
@@ -60,28 +76,26 @@ export async function prepareMounts(
   for (const mount of exec.mounts) {
     if (mount === rootMount) continue;
     const dest = absolute(mount.dest);
-    const step =
-      mount.type === 'cache' ? caches.mountOf(mount, dest) : await otherMount(mount, dest, inputs, env, exec, outputs);
+    if (mount.type === 'cache') views.set(mount, (options) => caches.refOf(mount).view(options));
+    const step = mount.type === 'cache' ? caches.mountOf(mount, dest) : await otherMount(mount, dest, env, bind);
     if (step !== undefined) prepared.push({ dest, mount: step });
   }
   for (let index = 0; index < outputs.length; index++) {
     if (outputs[index] === undefined) throw invalidArgument(`exec op has no mount for its output ${index}`);
   }
   prepared.sort((a, b) => (a.dest < b.dest ? -1 : a.dest > b.dest ? 1 : 0));
-  return { root, mounts: prepared.map(({ mount }) => mount), outputs };
+  return { root, mounts: prepared.map(({ mount }) => mount), outputs, views };
 }
 
 async function otherMount(
   mount: ExecMount,
   dest: string,
-  inputs: readonly ImmutableRef[],
   env: MountEnvironment,
-  exec: ExecOp,
-  outputs: Output[],
+  bind: (mount: ExecMount) => Promise<Step['root']>,
 ): Promise<StepMount | undefined> {
   switch (mount.type) {
     case 'bind': {
-      const { mounts, readonly } = await bindOf(mount, inputs, env, exec, outputs);
+      const { mounts, readonly } = await bind(mount);
       return { kind: 'mounts', dest, mounts, readonly, selector: mount.selector };
     }
     case 'tmpfs':
@@ -133,7 +147,7 @@ async function bindOf(
   { refs, context, refOptions, stack }: MountEnvironment,
   exec: ExecOp,
   outputs: Output[],
-): Promise<Step['root']> {
+): Promise<Bind> {
   const input = inputOf(mount, inputs);
   const hasOutput = mount.output !== SKIP_OUTPUT;
   if (hasOutput && outputs[mount.output] !== undefined) {
@@ -142,7 +156,10 @@ async function bindOf(
   // The runtime makes mount points in the root, so that is always writable: what comes of it is thrown away, and the step sees it read-only.
   if (input !== undefined && mount.readonly && mount.dest !== '/') {
     if (hasOutput) outputs[mount.output] = { kind: 'passed', ref: input };
-    return { mounts: await input.mounts(refOptions), readonly: true };
+    return {
+      root: { mounts: await input.mounts(refOptions), readonly: true },
+      view: (options) => input.mount(options),
+    };
   }
   // What is lazy is pulled here, with the sessions of this step; create would find it unpacked.
   if (input?.lazy) await input.mounts(refOptions);
@@ -154,7 +171,7 @@ async function bindOf(
   });
   stack.defer(() => ref.release());
   if (hasOutput) outputs[mount.output] = { kind: 'written', ref };
-  return { mounts: ref.mounts(), readonly: mount.readonly };
+  return { root: { mounts: ref.mounts(), readonly: mount.readonly }, view: (options) => ref.view(options) };
 }
 
 function stepOf({ meta }: ExecOp): string {
@@ -218,8 +235,12 @@ class CacheMounts {
     }
   }
 
+  refOf(mount: ExecMount): WritableRef {
+    return this.#opened.get(mount) as WritableRef;
+  }
+
   mountOf(mount: ExecMount, dest: string): StepMount {
-    const ref = this.#opened.get(mount) as WritableRef;
+    const ref = this.refOf(mount);
     return { kind: 'mounts', dest, mounts: ref.mounts(), readonly: mount.readonly, selector: mount.selector };
   }
 }

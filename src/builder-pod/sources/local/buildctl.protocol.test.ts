@@ -72,10 +72,9 @@ class PlainRefs implements Pick<RefManager, 'create' | 'get'> {
     const root = this.path(id);
     if (parent === undefined) mkdirSync(root);
     else execFileSync('cp', ['-a', this.path(parent.id), root]);
+    const mount = async () => ({ root, mounts: [], [Symbol.asyncDispose]: async () => {} });
     return {
-      id,
-      mounts: () => [],
-      mount: async () => ({ root, mounts: [], [Symbol.asyncDispose]: async () => {} }),
+      ...{ id, mounts: () => [], mount, view: mount },
       commit: async () => this.#immutable(id),
       release: async () => rmSync(root, { recursive: true }),
     };
