@@ -321,7 +321,8 @@ describe('room', () => {
   });
 
   test('is given back by a solve that nobody is attached to, not by one that is watched', async () => {
-    const { runs, start } = open({ unattachedMs: 30 });
+    // Long enough for a busy machine to come from its start to its watch.
+    const { runs, start } = open({ unattachedMs: 1000 });
     await start('watched');
     await start('alone');
     const stop = new AbortController();

@@ -434,7 +434,8 @@ describe('faults', () => {
   test('a connection on which nothing moves is given up', async () => {
     const proxy = await proxied();
     proxy.fault = () => true;
-    const repository = client({ ...quick, idleTimeoutMs: 30 }).repository(
+    // Long enough for a request to arrive on a busy machine.
+    const repository = client({ ...quick, idleTimeoutMs: 1000 }).repository(
       { domain: proxy.host, path: 'app' },
       anonymous,
     );
