@@ -269,7 +269,8 @@ export class OciContainer implements Container {
         let isGroupGone = false;
         try {
           // A failure here is the step's: what it wrote may not be whole.
-          const args = { bundle: this.#bundle, stubs: this.#stubs, group: this.#groupArgs() };
+          const runtimeState = `${this.#host.stateDirectory}/${this.#spec.id}`;
+          const args = { bundle: this.#bundle, stubs: this.#stubs, runtimeState, group: this.#groupArgs() };
           const { owner } = this.#spec;
           isGroupGone = await this.#host.pools.short.run(task('finishStep'), args, { signal: neverAborted, owner });
         } finally {

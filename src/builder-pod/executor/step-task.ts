@@ -336,18 +336,30 @@ function hostResolvConf(): string {
 
 interface FinishArgs {
   readonly bundle: string;
+  /** What the runtime keeps of the container while it is there. */
+  readonly runtimeState: string;
   readonly stubs: readonly Stub[];
   readonly group: GroupArgs;
 }
 
-/** Takes the stubs away, unmounts, removes the bundle and the group. Works on what a failed preparation left, too. @returns whether the group is gone; one that is still dying is not */
-export function finishStep({ bundle, stubs, group }: FinishArgs): boolean {
-  if (existsSync(bundle)) removeBundle(bundle, stubs);
+/** Takes the stubs away, unmounts, removes the bundle, what a runtime that was killed left of its own, and the group. Works on what a failed preparation left, too. @returns whether the group is gone; one that is still dying is not */
+export function finishStep({ bundle, stubs, runtimeState, group }: FinishArgs): boolean {
+  try {
+    if (existsSync(bundle)) removeBundle(bundle, stubs);
+  } finally {
+    if (existsSync(runtimeState)) removeRuntimeState(runtimeState);
+  }
   try {
     return new Cgroup(group.name, group.layout).removeEmpty();
   } catch {
     return false;
   }
+}
+
+/** runc mounts its own program there for a moment, and leaves that mount where it is killed just then. */
+function removeRuntimeState(directory: string): void {
+  unmountBelow(directory);
+  rmSync(directory, { recursive: true, force: true });
 }
 
 function removeBundle(bundle: string, stubs: readonly Stub[]): void {

@@ -33,6 +33,13 @@ const afterwork = new Afterwork();
 /** The one that works, one whose runtime cannot be started, one whose runtime fails, one without its filter profile. */
 const executors = new Map<string, OciExecutor>();
 
+/** As runc is when it is killed just after its start: called as `--root STATE ... ID`. */
+const DYING_RUNTIME = `#!/bin/sh
+state=$2; for id; do :; done
+mkdir "$state/$id"; : >"$state/$id/program"; mount --bind /bin/true "$state/$id/program"
+kill -KILL $$
+`;
+
 beforeAll(async () => {
   state = await openTestState();
   root = join(state.layout.mounts, '..');
@@ -48,6 +55,9 @@ beforeAll(async () => {
   const runtime = (path: string) => ({ runtime: { name: 'runc', path, version: '0' } });
   await create('no-runtime', runtime('/nowhere/runc'));
   await create('failing-runtime', runtime('/bin/false'));
+  const dying = join(root, 'dying-runtime');
+  writeFileSync(dying, DYING_RUNTIME, { mode: 0o755 });
+  await create('dying-runtime', runtime(dying));
   await create('no-profile', { seccompProfile: '/nowhere/seccomp.json' });
   base = await makeRef(state, undefined, (directory) => {
     makeBusyboxRoot(directory);
@@ -110,6 +120,7 @@ const CASES: Readonly<Record<string, Case>> = {
   'too little memory': { script: 'dd if=/dev/zero of=/dev/null bs=40M count=1', mounts: all },
   'no runtime': { executor: 'no-runtime', mounts: all },
   'a runtime that fails': { executor: 'failing-runtime', mounts: all },
+  'a runtime that is killed while its own program is mounted': { executor: 'dying-runtime', mounts: all },
   'no filter profile': { executor: 'no-profile', mounts: all },
   'cancelled at any time': {
     script: 'sleep 100 & setsid sleep 100 & sleep 100',
