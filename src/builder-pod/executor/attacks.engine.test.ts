@@ -346,7 +346,7 @@ describe('more than a step may have', () => {
 
   test('a fork bomb ends when the build is cancelled, and others run beside it', async () => {
     const controller = new AbortController();
-    const bomb = sh('b() { b | b & }; b; echo begun; sleep 100', {}, { signal: controller.signal });
+    const bomb = sh('b() { b | b & }; b; echo begun; exec sleep 100', {}, { signal: controller.signal });
     const beside = await sh('for i in $(seq 20); do true & done; wait; echo fine');
     expect(beside).toEqual({ output: 'fine\n', error: undefined });
     controller.abort(cancelledError('enough'));
