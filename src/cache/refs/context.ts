@@ -10,7 +10,7 @@ export interface PackedBlob {
 }
 
 /** Of what may be packed before anybody waits for it. */
-export interface PackOptions extends WorkOptions {
+interface PackOptions extends WorkOptions {
   readonly bestEffort?: BestEffort | undefined;
 }
 

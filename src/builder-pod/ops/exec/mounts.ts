@@ -13,7 +13,7 @@ export type Output =
   | { readonly kind: 'passed'; readonly ref: ImmutableRef };
 
 /** Mounts once more what a mount has, to be read beside the step. */
-export type OpenView = (options: RefOptions) => Promise<Mounted>;
+type OpenView = (options: RefOptions) => Promise<Mounted>;
 
 export interface PreparedMounts {
   readonly root: Step['root'];
