@@ -1,9 +1,17 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { Afterwork, CodedError, digestOf, hostPlatform, neverAborted } from '../../base/index.ts';
+import {
+  type AbortOptions,
+  Afterwork,
+  CodedError,
+  digestOf,
+  hostPlatform,
+  neverAborted,
+  onAbort,
+} from '../../base/index.ts';
 import type { SessionRegistry } from '../../builder-api/index.ts';
 import { openTestState } from '../../cache/testing/open-state.ts';
 import { anonymous, RegistryClient } from '../../oci/registry-client/index.ts';
@@ -185,13 +193,18 @@ sourceSuite(
     const afterwork = cleanup.use(new Afterwork());
     const gate = new Gate();
     let content: string | undefined;
-    const run = async (_task: unknown, { directory }: { directory: string }, { signal }: { signal: AbortSignal }) => {
-      const { promise: aborted, reject } = Promise.withResolvers<never>();
-      signal.addEventListener('abort', () => reject(signal.reason));
-      await Promise.race([gate.pass(), aborted]);
+    const run = async (
+      _task: unknown,
+      { directory, readonly }: { readonly directory: string; readonly readonly: boolean },
+      { signal, onAsk }: AbortOptions & { readonly onAsk: () => Promise<string> },
+    ) => {
+      using aborted = onAbort(signal);
+      await Promise.race([gate.pass(), aborted.promise]);
       if (content === undefined) throw new CodedError('not_found', 'no such directory', { fault: 'user' });
-      writeFileSync(join(directory, 'f'), content);
-      return { progress: { bytes: 1, changes: 1 }, tree: undefined };
+      const last = join(directory, 'f');
+      const changes = existsSync(last) && readFileSync(last, 'utf8') === content ? 0 : 1;
+      if (changes > 0) writeFileSync(join(readonly ? await onAsk() : directory, 'f'), content);
+      return { progress: { bytes: changes, changes }, tree: undefined };
     };
     const session = { id: 's', sharedKey: '', closed: neverAborted, supports: () => true, run };
     const registry = { get: async () => session, isLogical: () => false } as unknown as SessionRegistry;
