@@ -130,8 +130,15 @@ async function checkContent(
   if (index) {
     if (!Array.isArray(manifest.manifests)) throw invalid('the index lists no manifests');
     for (const entry of manifest.manifests as unknown[]) {
-      const { digest } = descriptorDigest(entry, 'an entry of the index');
-      if (!(await parts.storage.hasManifest(name, digest))) throw missing(digest);
+      const { digest, mediaType } = descriptorDigest(entry, 'an entry of the index');
+      if (await parts.storage.hasManifest(name, digest)) continue;
+      // Caches are written as indexes of layers.
+      if (
+        isIndexType(mediaType) ||
+        isManifestType(mediaType) ||
+        (await parts.storage.findBlob(name, digest)) === undefined
+      )
+        throw missing(digest);
     }
     return;
   }
