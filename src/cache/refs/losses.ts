@@ -29,11 +29,13 @@ class LayerLostError extends CodedError {
   }
 }
 
+/** Codes of failures to read a layer after which there is no such layer: it is not there, damaged, or no layer at all, whatever was said of it. */
+const NO_LAYER: ReadonlySet<string> = new Set(['not_found', 'data_loss', 'invalid_argument']);
+
 /** Names the ref in a failure to read its layer here; a cancellation and failures of another kind stay what they are. */
 export function layerFailure(ref: string, error: unknown, { signal }: AbortOptions): unknown {
   if (signal.aborted || error instanceof LayerLostError) return error;
-  const { code } = toCodedError(error);
-  return code === 'not_found' || code === 'data_loss' ? new LayerLostError(ref, 'gone', error) : error;
+  return NO_LAYER.has(toCodedError(error).code) ? new LayerLostError(ref, 'gone', error) : error;
 }
 
 /** The same of a failure to have it from its places, be it for now: another build may have it. */
