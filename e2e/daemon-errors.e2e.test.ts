@@ -117,16 +117,13 @@ describe('what buildctl’s user reads when a build fails, or is not done as ask
     expect(output).not.toMatch(/\/slipway\/|slipway-git-|snapshots\//);
   });
 
-  test('a cache import is named in a warning, and the build goes on', async () => {
+  test('a cache import of a type that is not known is named in a warning, and the build goes on', async () => {
     const at = context('imports', 'FROM scratch\nCOPY a.txt /\n');
-    const asked = ['--import-cache', 'type=registry,ref=localhost:1/cache:main'];
-    const told = /WARN: the cache localhost:1\/cache:main is not used: this builder does not read remote caches yet/;
+    const asked = ['--import-cache', 'type=s3,bucket=b,region=r'];
+    const told = /WARN: the cache s3 is not used: this builder does not read caches of type s3 yet/;
     const { output } = await succeeds(at, asked);
     expect(output).toMatch(told);
     expect(steps(output).ran).toEqual(['COPY a.txt /']);
-    const again = await succeeds(at, ['--opt', 'cache-from=localhost:1/cache:main']);
-    expect(again.output).toMatch(told);
-    expect(steps(again.output).cached).toEqual(['COPY a.txt /']);
     const definition = encodeDefinition(
       scratch()
         .file(new FileActions().mkfile('/x', 0o644, Buffer.from('x')))
@@ -139,16 +136,29 @@ describe('what buildctl’s user reads when a build fails, or is not done as ask
     expect(raw.stderr.match(/"warnings":/g)).toHaveLength(1);
   });
 
-  test('a cache export that may fail is named in a warning, and the build goes on; another fails it', async () => {
+  test('a cache that cannot be had is told of, and the build goes on', async () => {
+    const at = context('away', 'FROM scratch\nCOPY a.txt /away\n');
+    const told = /importing cache manifest from localhost:1\/cache:main(?:.|\n)*ERROR: .*connection refused/;
+    const { output } = await succeeds(at, ['--import-cache', 'type=registry,ref=localhost:1/cache:main']);
+    expect(output).toMatch(told);
+    const again = await succeeds(at, ['--opt', 'cache-from=localhost:1/cache:main']);
+    expect(again.output).toMatch(told);
+    expect(steps(again.output).cached).toEqual(['COPY a.txt /away']);
+  });
+
+  test('a cache export that may fail does not fail the build; another does', async () => {
     const at = context('exports', 'FROM scratch\nCOPY a.txt /\n');
-    const asked = (more: string) => ['--export-cache', `type=registry,ref=localhost:1/cache:main${more}`];
-    const { output } = await succeeds(at, asked(',ignore-error=true'));
-    expect(output).toMatch(
-      /WARN: the cache localhost:1\/cache:main is not written: this builder does not write remote caches yet/,
+    const asked = (type: string) => ['--export-cache', `type=${type},ref=localhost:1/cache:main`];
+    const ignored = asked('registry').map((text) => text.replace('main', 'main,ignore-error=true'));
+    expect((await succeeds(at, ignored)).output).toMatch(
+      /exporting cache to registry(?:.|\n)*ERROR: .*connection refused/,
     );
-    expect((await fails(at, asked(''))).output).toContain(
-      'error: failed to solve: cache exports (--export-cache) are not supported',
+    expect((await fails(at, asked('registry'))).output).toMatch(/error: failed to solve: .*connection refused/);
+    const unknown = asked('s3').map((text) => text.replace('main', 'main,ignore-error=true'));
+    expect((await succeeds(at, unknown)).output).toMatch(
+      /WARN: the cache localhost:1\/cache:main is not written: this builder does not write caches of type s3 yet/,
     );
+    expect((await fails(at, asked('s3'))).output).toContain('cache exports of type "s3" are not supported');
   });
 
   test('an attestation that is asked for is named in a warning', async () => {

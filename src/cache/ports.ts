@@ -110,6 +110,8 @@ export interface ImmutableRef {
   mount(options: RefOptions): Promise<Mounted>;
   /** Blobs of the whole chain, bottom first, made where missing (diff, compress). Empty for scratch. @throws LostResultError */
   layers(options: RefOptions & { readonly compression?: Compression }): Promise<readonly Layer[]>;
+  /** The same where each is made already, or was given; undefined where one is not. */
+  packed(options: { readonly compression?: Compression }): readonly Layer[] | undefined;
   /** Opens a layer blob of this ref: local content, else the first of its places that gives it. @throws LostResultError */
   openBlob(descriptor: Descriptor, options: RefOptions): Promise<ReadableStream<Uint8Array>>;
   /**

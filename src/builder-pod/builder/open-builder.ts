@@ -22,6 +22,7 @@ import {
   type Repository,
 } from '../../oci/registry-client/index.ts';
 import { createPools, fileSystemUsage, ownPrivileges } from '../../sys/index.ts';
+import { type RegistryCacheDeps, registryCacheExporter, registryCacheImporter } from '../caches/index.ts';
 import { type CacheImporters, Engine } from '../engine/index.ts';
 import {
   createExecutor,
@@ -72,7 +73,7 @@ interface BuilderOptions {
   readonly logLimits?: LogLimits;
   /** Hits and misses of the cache go to the log (debug), misses with what differed. */
   readonly explainCache?: boolean;
-  /** Types of remote caches that builds may read; none when absent. */
+  /** Types of remote caches that builds may read beside the builder's own. */
   readonly cacheImporters?: CacheImporters;
   /** Of the history of builds. */
   readonly history?: HistoryLimits | undefined;
@@ -169,6 +170,7 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
     openRepository,
     ...clientSinks(sessions),
   };
+  const caches: RegistryCacheDeps = { openRepository, refs, keys: state.keys, results: state.results };
   const history = opened.use(
     new Recorder({
       ...{ db: state.db, leases: state.leases, directory: layout.history, stateRoot },
@@ -180,7 +182,9 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
 
   const engine: Engine = new Engine({
     ...{ pools, afterwork, refs, images, sources, resolver, log },
-    ...{ keys: state.keys, results: state.results, cacheImporters: options.cacheImporters },
+    ...{ keys: state.keys, results: state.results },
+    cacheImporters: new Map([['registry', registryCacheImporter(caches)], ...(options.cacheImporters ?? [])]),
+    cacheExporters: new Map([['registry', (attrs) => registryCacheExporter(attrs, caches)]]),
     worker: { id: state.id, labels: options.labels, platforms: options.platforms },
     allowedEntitlements: options.entitlements,
     frontends: new FrontendRegistry([dockerfile, gatewayFrontend()]),

@@ -5,9 +5,9 @@ import type { BridgeCacheImport } from '../frontends/index.ts';
 import type { EngineJob } from './build-ref.ts';
 import { importName, type UnmetRequests } from './unmet-requests.ts';
 
-/** Opens caches of one type, as their attributes name them. Whatever it throws costs the build time and nothing else. */
+/** Opens caches of one type, as their attributes name them: several where one name stands for several images. Whatever it throws costs the build time and nothing else. */
 export interface CacheImporter {
-  open(attrs: BridgeCacheImport['attrs'], context: CacheImportContext): Promise<ImportedCache<ImmutableRef>>;
+  open(attrs: BridgeCacheImport['attrs'], context: CacheImportContext): Promise<readonly ImportedCache<ImmutableRef>[]>;
 }
 
 interface CacheImportContext extends AbortOptions {
@@ -33,7 +33,7 @@ export class CacheImports {
   readonly #unmet: UnmetRequests;
   readonly #signal: AbortSignal;
   readonly #log: Logger;
-  readonly #opening = new Map<string, Promise<ImportedCache<ImmutableRef> | undefined>>();
+  readonly #opening = new Map<string, Promise<readonly ImportedCache<ImmutableRef>[]>>();
 
   constructor(
     job: EngineJob,
@@ -65,14 +65,14 @@ export class CacheImports {
     if (this.#opening.size === 0) return;
     using aborted = onAbort(signal);
     const opened = await Promise.race([Promise.all(this.#opening.values()), aborted.promise]);
-    this.#job.read(opened.filter((cache) => cache !== undefined));
+    this.#job.read(opened.flat());
   }
 
   async #open(
     importer: CacheImporter,
     one: BridgeCacheImport,
     id: string,
-  ): Promise<ImportedCache<ImmutableRef> | undefined> {
+  ): Promise<readonly ImportedCache<ImmutableRef>[]> {
     const { sessions, scope } = this.#job;
     const signal = AbortSignal.any([this.#signal, AbortSignal.timeout(OPEN_MS)]);
     try {
@@ -84,7 +84,7 @@ export class CacheImports {
       });
     } catch (error) {
       if (!this.#signal.aborted) this.#log.info('a cache could not be opened', { type: one.type, err: error });
-      return undefined;
+      return [];
     }
   }
 }

@@ -23,6 +23,7 @@ import {
 } from '../../solver/index.ts';
 import {
   type Exporter,
+  type ExportResponse,
   type ExportResult,
   type ExportSource,
   frontendResponse,
@@ -31,6 +32,7 @@ import {
 import type { BridgeResult } from '../frontends/index.ts';
 import { Build, type BuildServices } from './build.ts';
 import type { BuildRef } from './build-ref.ts';
+import { type CacheExporters, openCacheExports } from './cache-exports.ts';
 import { EarlyPacking } from './early-packing.ts';
 import { grantEntitlements } from './entitlements.ts';
 import { BuildWatches } from './observer.ts';
@@ -50,6 +52,8 @@ interface EngineOptions extends BuildServices {
     attrs: Readonly<Record<string, string>>,
     options: { readonly deferTags: boolean },
   ) => Exporter;
+  /** Types of remote caches that builds may write. */
+  readonly cacheExporters?: CacheExporters | undefined;
   /** Entitlements that builds may ask for. */
   readonly allowedEntitlements: ReadonlySet<string>;
   /** Told of every solve, of whatever kind. */
@@ -181,13 +185,14 @@ export class Engine implements AsyncDisposable {
         deferTags: request.deferTags === true,
       }),
     );
+    const caches = openCacheExports(request.cacheExports ?? [], this.#options.cacheExporters ?? new Map());
     const over = new AbortController();
     const buildSignal = AbortSignal.any([signal, over.signal]);
     const sessions = () => (session === '' ? [] : [session]);
     const job = this.#solver.job({ id: ref, sessions, limits, scope: request.scope });
-    const { frontendAttrs, frontendInputs, cacheImports = [], cacheExports = [] } = request;
+    const { frontendAttrs, frontendInputs, cacheImports = [] } = request;
     const build = new Build(
-      { ref, session, frontendAttrs, frontendInputs, entitlements, cacheImports, cacheExports },
+      { ref, session, frontendAttrs, frontendInputs, entitlements, cacheImports, cacheExports: caches.unmet },
       job,
       this.#options,
       buildSignal,
@@ -207,6 +212,7 @@ export class Engine implements AsyncDisposable {
         formatPlatform(this.#options.worker.platforms[0]!),
       ];
       const results: ExportResult[] = [];
+      const cacheResponses: ExportResponse[] = [];
       // The first failure ends the other exports; a lost result does not.
       const failed = new AbortController();
       const exportSignal = AbortSignal.any([buildSignal, failed.signal]);
@@ -243,11 +249,25 @@ export class Engine implements AsyncDisposable {
           );
           if (failed.signal.aborted) throw failed.signal.reason;
           for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+          // After the outputs, whose layers they take as they were packed.
+          const context = { signal: buildSignal, owner: job.owner, sessions, limits: () => limits };
+          const cached = { roots: [...new Set(built.flatMap(({ keys }) => keys))], scopes: job.scope.read };
+          for (const [n, cache] of caches.exporters.entries())
+            cacheResponses[n] ??= await job
+              .inVertex({ name: cache.name, id: `${session || ref}-cache-${n}` }, (progress) =>
+                cache.export(cached, { ...context, progress, exporterId: exporters.length + n }),
+              )
+              .catch((error: unknown) => {
+                if (buildSignal.aborted || !cache.ignoreError || findLostResult(error) !== undefined) throw error;
+                log.info('a cache could not be written, and is not to fail its build', { err: error });
+                return {};
+              });
         },
         { signal: buildSignal },
       );
       const exporterResponse: Record<string, string> = { ...frontendResponse({ metadata: result.metadata }) };
-      for (const { response } of results) Object.assign(exporterResponse, response);
+      for (const response of [...results.map((result) => result.response), ...cacheResponses])
+        Object.assign(exporterResponse, response);
       const images = results.flatMap(({ image }) => (image === undefined ? [] : [image]));
       const outcome = { exporterResponse, images };
       end = { kind: 'done', outcome, exports: results };

@@ -1,5 +1,6 @@
 export { Build } from './build.ts';
-export type { CacheImporters } from './cache-imports.ts';
+export type { CachedBuild, CacheExporter } from './cache-exports.ts';
+export type { CacheImporter, CacheImporters } from './cache-imports.ts';
 export { BUILDER_LLB_CAPS } from './capabilities.ts';
 export { Engine } from './engine.ts';
 export { type BuildFacts, factsOf } from './facts.ts';

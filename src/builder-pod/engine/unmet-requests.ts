@@ -36,7 +36,7 @@ export class UnmetRequests {
       const from = one.attrs['ref'] ?? one.attrs['src'] ?? one.attrs['url'] ?? '';
       this.#tell(
         importName(one),
-        `the cache ${from === '' ? `of type ${one.type}` : from} is not used: this builder does not read remote caches yet`,
+        `the cache ${from === '' ? one.type : from} is not used: this builder does not read caches of type ${one.type} yet`,
         'The build goes on without it; what this builder has built before is still used.',
       );
     }
@@ -45,10 +45,10 @@ export class UnmetRequests {
   tellExports(exports: readonly BridgeCacheImport[]): void {
     for (const { type, attrs } of exports) {
       const to = attrs['ref'] ?? attrs['dest'] ?? attrs['url'] ?? '';
-      const target = to === '' ? `of type ${type}` : to;
+      const target = to === '' ? type : to;
       this.#tell(
         `exporting cache to ${to === '' ? type : to}`,
-        `the cache ${target} is not written: this builder does not write remote caches yet`,
+        `the cache ${target} is not written: this builder does not write caches of type ${type} yet`,
         'The build goes on without it, as ignore-error=true asks.',
       );
     }

@@ -1,5 +1,5 @@
 import { CodedError, type Descriptor, goJson, type ImageReference } from '../../base/index.ts';
-import type { BlobPlace, Compression, Layer } from '../../cache/ports.ts';
+import type { Compression, Layer } from '../../cache/ports.ts';
 import {
   alignHistory,
   type DockerImage,
@@ -12,30 +12,14 @@ import {
   finishConfig,
   historyOf,
   type ImageLayer,
-  layerCompression,
-  layerMediaType,
   MEDIA_TYPE,
 } from '../../oci/manifest/index.ts';
 import { type AttestationManifest, attestationManifest, isInlineOnly, readAttestations } from './attestations.ts';
 import { type Annotation, type AttestationOptions, annotationsFor, checkAnnotations } from './attributes.ts';
 import type { ExportInputs, PlatformInput } from './inputs.ts';
+import { type LayerSource, layerSource } from './layer-source.ts';
 import type { ExportAttestation, ExportContext, ExporterDeps } from './ports.ts';
 import { withRow } from './progress.ts';
-
-type Access = Pick<ExportContext, 'signal' | 'owner' | 'sessions' | 'limits'>;
-
-/** A layer blob and how to get at it. */
-interface LayerSource {
-  /** As the manifest names it. */
-  readonly descriptor: Descriptor;
-  /** Repositories by registry host that may hold it already. */
-  readonly sources: Readonly<Record<string, readonly string[]>>;
-  open(context: Access): Promise<ReadableStream<Uint8Array>>;
-  /** Whether what is here of it is what the digest says. @throws LostResultError when not, so that it is made anew */
-  check(context: Access): Promise<void>;
-  /** A place has it now. */
-  givenTo(place: BlobPlace): void;
-}
 
 /** An image ready to be stored, pushed or sent. */
 export interface AssembledExport {
@@ -64,7 +48,6 @@ interface AssembleOptions {
 /** Why several platforms in a result that is no map are no image. */
 export const SEVERAL_PLATFORMS = 'cannot export multiple platforms without multi-platform enabled';
 
-const DISTRIBUTION_SOURCE = 'containerd.io/distribution.source.';
 const CREATED_AT = 'buildkit/createdat';
 const DESCRIPTION = 'buildkit/description';
 
@@ -169,7 +152,7 @@ async function platformImage(
   const baseHistory = input.baseConfig === undefined ? undefined : historyOf(input.baseConfig);
   const bytes = finishConfig(given, image, { sourceDateEpoch: input.epoch, baseHistory });
   const config = describeDocument(oci ? MEDIA_TYPE.ociConfig : MEDIA_TYPE.dockerConfig, bytes);
-  const sources = image.layers.map(({ descriptor }) => layerSource(descriptor, input, oci));
+  const sources = image.layers.map(({ descriptor }) => layerSource(descriptor, input.ref, oci));
   const annotations = annotationsFor(options.annotations, 'manifest', input.platform);
   const manifest = encodeManifest({
     schemaVersion: 2,
@@ -214,37 +197,6 @@ async function indexOf(
 function toImageLayer({ descriptor, diffId }: Layer): ImageLayer {
   const { [CREATED_AT]: createdAt, [DESCRIPTION]: description } = descriptor.annotations ?? {};
   return { descriptor, diffId, createdAt, description };
-}
-
-/** The layer under its final type, without the annotations that are the builder's own business. */
-function layerSource(layer: Descriptor, { ref }: PlatformInput, oci: boolean): LayerSource {
-  const { annotations = {}, mediaType, digest, size } = layer;
-  const compression = layerCompression(mediaType);
-  const kept = Object.entries(annotations).filter(
-    ([key]) =>
-      !key.startsWith('buildkit/') &&
-      (!key.startsWith('containerd.io/') || key.startsWith('containerd.io/snapshot/stargz/')),
-  );
-  const sources = Object.entries(annotations)
-    .filter(([key]) => key.startsWith(DISTRIBUTION_SOURCE))
-    .map(([key, value]) => [key.slice(DISTRIBUTION_SOURCE.length), value.split(',').filter(Boolean)] as const);
-  return {
-    descriptor: {
-      mediaType: compression === undefined ? mediaType : layerMediaType(compression, oci),
-      digest,
-      size,
-      ...(kept.length === 0 ? {} : { annotations: Object.fromEntries(kept) }),
-    },
-    sources: Object.fromEntries(sources),
-    open: (access) => {
-      if (ref === undefined) throw new CodedError('internal', `layer ${digest} belongs to no ref`);
-      return ref.openBlob(layer, access);
-    },
-    check: async ({ signal, owner, sessions, limits }) => {
-      await ref?.check({ signal, owner, sessions, limits, blob: layer });
-    },
-    givenTo: (place) => ref?.givenTo(layer, place),
-  };
 }
 
 /** What the client is told about an image. */

@@ -5,8 +5,19 @@ import { type ImageExporterOptions, imageExporter } from './image.ts';
 import { layoutExporter } from './layout.ts';
 import type { Exporter, ExporterDeps } from './ports.ts';
 
+export { compressionOf, ExportOptions, ociTypesOf } from './attributes.ts';
+export { layerSource } from './layer-source.ts';
 export { platformWarnings } from './platform-check.ts';
-export type { ExportedImage, Exporter, ExporterDeps, ExportResult, ExportSource } from './ports.ts';
+export type {
+  ExportContext,
+  ExportedImage,
+  Exporter,
+  ExporterDeps,
+  ExportResponse,
+  ExportResult,
+  ExportSource,
+} from './ports.ts';
+export { pushImage } from './push.ts';
 export { frontendResponse } from './result.ts';
 
 /** An exporter by its type and attributes as clients send them. Bad attributes are found here, before anything is built. @throws CodedError */

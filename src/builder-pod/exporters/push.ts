@@ -7,9 +7,12 @@ import { withRow } from './progress.ts';
 /** Blobs in flight to one registry; its client bounds them again. */
 const PARALLEL = 8;
 
+/** What there is to push: of an image, or of what is kept like one. */
+type PushedImage = Pick<AssembledExport, 'root' | 'rootDocument' | 'configs' | 'manifests' | 'layers'>;
+
 /** Pushes an image under its names: blobs of each repository once, then manifests, the index last, then each tag unless by digest. */
 export async function pushImage(
-  image: AssembledExport,
+  image: PushedImage,
   names: readonly ImageReference[],
   { insecure, byDigest }: { readonly insecure: boolean; readonly byDigest: boolean },
   deps: Pick<ExporterDeps, 'openRepository'>,
@@ -48,7 +51,7 @@ function toPush({ descriptor, bytes }: AssembledExport['rootDocument']): { media
 }
 
 async function pushBlobs(
-  image: AssembledExport,
+  image: PushedImage,
   { domain, path }: ImageReference,
   repository: PushRepository,
   update: (current: number, total: number) => void,

@@ -21,11 +21,6 @@ export async function solveRequest(
   refuse((message.sourcePolicySession ?? '') !== '', 'source policies of a session');
   refuse(message.proxyNetwork === true, 'proxied networking');
   const cache = message.cache ?? {};
-  const exports = cache.exports ?? [];
-  const needed = exports.filter(({ attrs }) => attrs?.['ignore-error'] !== 'true');
-  refuse(needed.length > 0 || (cache.exportRefDeprecated ?? '') !== '', 'cache exports (--export-cache)', {
-    hint: 'leave the export out, or add ignore-error=true to it: then the build goes on without',
-  });
   const { definition, exporterDeprecated } = message;
   const exporters =
     (message.exporters ?? []).length > 0
@@ -44,7 +39,12 @@ export async function solveRequest(
     frontendInputs: await decodeInputs(message.frontendInputs, options),
     exporters,
     entitlements: message.entitlements ?? [],
-    cacheExports: exports.map(({ type, attrs }) => ({ type: type ?? '', attrs: attrs ?? {} })),
+    cacheExports: [
+      ...(cache.exports ?? []).map(({ type, attrs }) => ({ type: type ?? '', attrs: attrs ?? {} })),
+      ...(cache.exportRefDeprecated
+        ? [{ type: 'registry', attrs: { ...cache.exportAttrsDeprecated, ref: cache.exportRefDeprecated } }]
+        : []),
+    ],
     cacheImports: [
       ...(cache.imports ?? []).map(({ type, attrs }) => ({ type: type ?? '', attrs: attrs ?? {} })),
       ...(cache.importRefsDeprecated ?? []).map((ref) => ({ type: 'registry', attrs: { ref } })),
@@ -54,7 +54,6 @@ export async function solveRequest(
   };
 }
 
-function refuse(asked: boolean, what: string, options: { readonly hint?: string } = {}): void {
-  if (!asked) return;
-  throw CodedError.of('NOT_BUILT', `${what} are not supported by this builder yet`, { ...options });
+function refuse(asked: boolean, what: string): void {
+  if (asked) throw CodedError.of('NOT_BUILT', `${what} are not supported by this builder yet`);
 }

@@ -1,7 +1,7 @@
 import type { CacheRecord, KeyReader } from '../../solver/index.ts';
 
 /** A key with all that a cache manifest says of it. */
-interface KeyRecord {
+export interface KeyRecord {
   readonly id: string;
   /** BuildKit's record digest. */
   readonly digest: string;
@@ -10,11 +10,18 @@ interface KeyRecord {
   readonly results: readonly CacheRecord[];
 }
 
+/** Ways into one slot that a cache tells of: more lead to the same. */
+const MAX_WAYS = 50;
+
 /**
  * The keys from which `roots` are reached in the given scopes, each once, inputs before what they lead to. A key that is the target of links has the
- * digest of those links; a root has its own id.
+ * digest of those links; a root has its own id. Yields after each.
  */
-export function walkKeys(store: KeyReader, roots: readonly string[], scopes: readonly string[]): readonly KeyRecord[] {
+export function* walkKeys(
+  store: KeyReader,
+  roots: readonly string[],
+  scopes: readonly string[],
+): Generator<void, readonly KeyRecord[], void> {
   const records: KeyRecord[] = [];
   const state = new Map<string, 'open' | 'done'>();
   const open = [...roots];
@@ -25,6 +32,7 @@ export function walkKeys(store: KeyReader, roots: readonly string[], scopes: rea
       open.pop();
       continue;
     }
+    yield;
     const backlinks = store.backlinks(id, scopes);
     if (at === undefined) {
       state.set(id, 'open');
@@ -37,7 +45,7 @@ export function walkKeys(store: KeyReader, roots: readonly string[], scopes: rea
     for (const { from, link } of backlinks) {
       if (state.get(from) === 'open') continue; // a looping link is invalid in a manifest
       while (inputs.length <= link.input) inputs.push([]);
-      inputs[link.input]!.push({ selector: link.selector, from });
+      if (inputs[link.input]!.length < MAX_WAYS) inputs[link.input]!.push({ selector: link.selector, from });
     }
     records.push({
       id,

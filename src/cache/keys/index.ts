@@ -1,2 +1,2 @@
-export { walkKeys } from './export-walk.ts';
+export { type KeyRecord, walkKeys } from './export-walk.ts';
 export { SqliteKeyStore } from './store.ts';

@@ -87,6 +87,11 @@ export class ImmutableHandle implements ImmutableRef {
     return this.#guard(options, () => this.#engine.blobs.layers(this.id, compression, options));
   }
 
+  packed({ compression = DEFAULT_COMPRESSION }: { readonly compression?: Compression }): readonly Layer[] | undefined {
+    this.#row();
+    return this.#engine.blobs.packed(this.id, compression);
+  }
+
   openBlob(descriptor: Descriptor, options: RefOptions): Promise<ReadableStream<Uint8Array>> {
     this.#row();
     return this.#guard(options, () => this.#openBlob(descriptor, options));

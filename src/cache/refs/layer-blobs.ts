@@ -66,8 +66,22 @@ export class LayerBlobs {
 
   /** Blobs of the ref's layers, bottom first. */
   layers(id: string, compression: Compression, options: RefOptions): Promise<Layer[]> {
-    const rows = this.#records.layersOf(id).filter(({ chain_id }) => chain_id !== EMPTY_CHAIN);
-    return Promise.all(rows.map((row) => this.#layer(row, compression, options)));
+    return Promise.all(this.#rows(id).map((row) => this.#layer(row, compression, options)));
+  }
+
+  /** The same where all are there already. */
+  packed(id: string, compression: Compression): Layer[] | undefined {
+    const layers: Layer[] = [];
+    for (const row of this.#rows(id)) {
+      const blob = this.#find(row, compression);
+      if (blob === undefined) return undefined;
+      layers.push(layerOf(blob, row, this.#records));
+    }
+    return layers;
+  }
+
+  #rows(id: string): readonly RefRow[] {
+    return this.#records.layersOf(id).filter(({ chain_id }) => chain_id !== EMPTY_CHAIN);
   }
 
   async #layer(row: RefRow, compression: Compression, options: RefOptions): Promise<Layer> {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { digestOf } from '../../base/index.ts';
 import { type CacheLink, type KeyReader, type KeyStore, recordDigest, rootKey } from '../../solver/index.ts';
-import { walkKeys } from '../keys/export-walk.ts';
 import type { ManifestRecord } from './manifest-keys.ts';
+import { walked } from './walked.ts';
 
 const scopes = ['main'];
 const [base, content] = [rootKey(digestOf('base'), 0), rootKey(digestOf('content'), -1)] as const;
@@ -96,12 +96,12 @@ export function keyReaderSuite(
     test('is walked down to the roots and written as it was read', () => {
       const keys = reader();
       const ran = follow(keys, follow(keys, base, toCopy), toRun);
-      const walked = walkKeys(keys, [ran], scopes);
-      const placeOf = new Map(walked.map(({ id }, n) => [id, n]));
-      const said = walked.map(({ digest, inputs, results }) => ({
+      const all = walked(keys, [ran], scopes);
+      const placeOf = new Map(all.map(({ id }, n) => [id, n]));
+      const said = all.map(({ digest, inputs, results }) => ({
         digest,
         inputs: inputs.map((ways) =>
-          ways.map(({ selector, from }) => `${walked[placeOf.get(from)!]!.digest} ${selector}`).toSorted(),
+          ways.map(({ selector, from }) => `${all[placeOf.get(from)!]!.digest} ${selector}`).toSorted(),
         ),
         results: results.length,
       }));

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { digestOf } from '../../base/index.ts';
 import { type CacheLink, type KeyStore, recordDigest, rootKey } from '../../solver/index.ts';
-import { walkKeys } from '../keys/export-walk.ts';
+import { walked } from './walked.ts';
 
 const link = (name: string, input = 0, selector = ''): CacheLink => ({
   input,
@@ -81,7 +81,7 @@ export function keyStoreSuite(name: string, open: () => KeyStore): void {
       expect(ways(['two'])).toEqual([forged]);
       expect(ways(['one', 'two']).toSorted()).toEqual([honest, forged].toSorted());
       expect(ways(['three'])).toEqual([]);
-      expect(walkKeys(store, ['copy-key'], ['one'])).toMatchObject([
+      expect(walked(store, ['copy-key'], ['one'])).toMatchObject([
         { id: honest, inputs: [] },
         { id: 'copy-key', inputs: [[{ from: honest }]], results: [{ resultId: 'r' }] },
       ]);
@@ -144,7 +144,7 @@ export function keyStoreSuite(name: string, open: () => KeyStore): void {
       store.addLink(content, link('copy', 1), 'copy-key', 'main');
       store.addLink(base, link('copy', 1, 'sel'), 'copy-key', 'main');
       store.addResult('copy-key', 'r', 7, 'main');
-      const records = walkKeys(store, ['copy-key'], ['main']);
+      const records = walked(store, ['copy-key'], ['main']);
       expect(records.map((record) => record.id).toSorted()).toEqual([base, content, 'copy-key'].toSorted());
       const top = records.at(-1)!;
       expect(top).toMatchObject({ id: 'copy-key', results: [{ resultId: 'r', createdAt: 7 }] });

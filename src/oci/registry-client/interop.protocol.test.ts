@@ -1,17 +1,15 @@
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { freePort } from '../../../e2e/support/ports.ts';
 import { digestOf, neverAborted } from '../../base/index.ts';
 import { MEDIA_TYPE } from '../manifest/index.ts';
 import { type RegistryAccess, RegistryServer } from '../registry-server/index.ts';
 import { anonymous, RegistryClient } from './index.ts';
+import { dockerRegistry } from './testing/docker-registry.ts';
 import { staticCredentials } from './testing/static-credentials.ts';
 
 const run = promisify(execFile);
@@ -117,28 +115,6 @@ describe('skopeo and the embedded registry', () => {
   });
 });
 
-/** Debian's docker-registry on a port of its own. */
-async function dockerRegistry(auth: string): Promise<string> {
-  const port = await freePort();
-  const config = join(folder, 'config.yml');
-  await writeFile(
-    config,
-    `version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: ${folder}/data\n  delete:\n    enabled: true\nhttp:\n  addr: 127.0.0.1:${port}\n${auth}`,
-  );
-  const child = spawn('docker-registry', ['serve', config], { stdio: 'ignore' });
-  cleanup.defer(async () => {
-    const exited = once(child, 'exit');
-    if (child.exitCode === null && child.signalCode === null && child.kill()) await exited;
-  });
-  for (;;) {
-    if (child.exitCode !== null) throw new Error('docker-registry ended');
-    const answered = await fetch(`http://127.0.0.1:${port}/v2/`).catch(() => undefined);
-    await answered?.body?.cancel();
-    if (answered !== undefined) return `127.0.0.1:${port}`;
-    await delay(50);
-  }
-}
-
 describe("our client and Debian's docker-registry", () => {
   test.each([
     ['open', undefined],
@@ -149,7 +125,7 @@ describe("our client and Debian's docker-registry", () => {
       await run('htpasswd', ['-Bbc', join(folder, 'htpasswd'), 'ada', 'lovelace']);
       auth = `auth:\n  htpasswd:\n    realm: test\n    path: ${folder}/htpasswd\n`;
     }
-    const host = await dockerRegistry(auth);
+    const { host } = cleanup.use(await dockerRegistry(folder, auth));
     const client = cleanup.use(new RegistryClient());
     const repository = client.repository({ domain: host, path: 'team/app' }, user === undefined ? anonymous : ada);
     await client.ping(host, user === undefined ? anonymous : ada, { signal });

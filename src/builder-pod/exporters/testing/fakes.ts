@@ -99,6 +99,7 @@ export function fakeRef(layers: readonly FakeLayer[], directory = '/nonexistent'
       asked.push({ of: 'layers', ...options });
       return made;
     },
+    packed: () => made,
     check: async (options) => void asked.push({ of: 'check', ...options }),
     openBlob: async ({ digest }, options) => {
       asked.push({ of: 'openBlob', ...options });

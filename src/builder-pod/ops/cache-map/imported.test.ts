@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { type Digest, digestOf, neverAborted } from '../../../base/index.ts';
 import { checksum } from '../../../cache/contenthash/task.ts';
-import { walkKeys } from '../../../cache/keys/index.ts';
 import { type ManifestRecord, manifestKeys } from '../../../cache/testing/manifest-keys.ts';
+import { walked } from '../../../cache/testing/walked.ts';
 import { type LlbVertex, loadDefinition, type VertexOp } from '../../../llb/index.ts';
 import { type CacheMap, type Op, type Result, recordDigest, Solver } from '../../../solver/index.ts';
 import { MemoryKeyStore } from '../../../solver/testing/memory-key-store.ts';
@@ -90,13 +90,13 @@ test.each(
   };
   const place = records.findIndex((record) => record.digest === top);
   const found = await build([manifest]);
-  expect(found.result.id).toBe(`record ${place}`);
+  expect(found.result.id).toBe(`${place}.0`);
   // Only sources are read, to know their content.
   expect(ran.filter((kind) => kind !== 'source')).toEqual([]);
   // What was found is the builder's own now, under the digests that it came with.
-  expect((await build([])).result.id).toBe(`record ${place}`);
+  expect((await build([])).result.id).toBe(`${place}.0`);
   expect(ran.filter((kind) => kind !== 'source')).toEqual([]);
-  const own = new Set(walkKeys(keys, found.keys, ['main']).map((record) => record.digest));
+  const own = new Set(walked(keys, found.keys, ['main']).map((record) => record.digest));
   expect(own.has(top)).toBe(true);
   for (const each of own) expect(records.map((record) => record.digest)).toContain(each);
 });

@@ -97,6 +97,7 @@ class PlainRefs implements Pick<RefManager, 'create' | 'get'> {
       mount: async () => ({ root: this.path(id), mounts: [], [Symbol.asyncDispose]: async () => {} }),
       check: async () => {},
       layers: async () => [],
+      packed: () => [],
       openBlob: async () => new ReadableStream(),
       getMetadata: (key) => metadata.get(key),
       setMetadata: (key, value) => void metadata.set(key, value),

@@ -1,0 +1,178 @@
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { diff, encodeDefinition, FileActions, local, merge, type State, scratch } from '../../llb/index.ts';
+import { dockerRegistry } from '../../oci/registry-client/testing/docker-registry.ts';
+import { OURS, REAL, TestDaemon } from '../daemon/testing/test-daemon.ts';
+
+/** Caches written by the real daemon and by ours, each read by both: what is found in them must be the same, step by step. */
+const temp = mkdtempSync(join(tmpdir(), 'slipway-exchange-'));
+const context = join(temp, 'context');
+const cleanup = new AsyncDisposableStack();
+
+class Daemon extends TestDaemon {
+  /** Names of the steps by whether they were found; those of the build itself left out. */
+  async build(what: State | string, ...args: readonly string[]): Promise<Steps> {
+    const { code, text } = await this.run(
+      [
+        ...['build', '--progress=rawjson', '--local', `context=${context}`, ...args],
+        ...(typeof what === 'string'
+          ? ['--frontend=dockerfile.v0', `--opt=filename=${what}`, '--local', `dockerfile=${temp}`]
+          : []),
+      ],
+      typeof what === 'string' ? {} : { input: encodeDefinition(what.marshal()) },
+    );
+    if (code !== 0) throw new Error(`${this.name}: ${text}`);
+    const states = new Map<string, { readonly name: string; readonly cached?: boolean; readonly started?: string }>();
+    for (const line of text.split('\n')) {
+      if (!line.startsWith('{')) continue;
+      const { vertexes = [] } = JSON.parse(line) as {
+        vertexes?: (typeof states extends Map<string, infer V> ? V & { digest: string } : never)[];
+      };
+      for (const vertex of vertexes) states.set(vertex.digest, { ...states.get(vertex.digest), ...vertex });
+    }
+    const cached: string[] = [];
+    const ran: string[] = [];
+    for (const { name, cached: found, started } of states.values())
+      if (!OWN.test(name)) {
+        if (found === true) cached.push(name);
+        else if (started !== undefined) ran.push(name);
+      }
+    return { cached: cached.sort(), ran: ran.sort() };
+  }
+
+  async forget(): Promise<void> {
+    const { code, text } = await this.run(['prune', '--all']);
+    if (code !== 0) throw new Error(text);
+  }
+}
+
+interface Steps {
+  readonly cached: readonly string[];
+  readonly ran: readonly string[];
+}
+
+/** What is not a step: questions of the frontend, exports and imports. */
+const OWN = /^(?:\[internal\]|exporting |importing |inferred |pushing |copy |local:\/\/|\[auth\])/;
+
+const files = new FileActions();
+const busybox = local('context', { includePatterns: ['busybox'] });
+const base = scratch()
+  .file(files.copy(busybox, '/busybox', '/bin/busybox', { createDestPath: true }), { name: 'base' })
+  .run({ args: ['/bin/busybox', '--install', '-s', '/bin'], name: 'install' }).root;
+const sh = (state: State, script: string) => state.run({ args: ['/bin/sh', '-c', script], name: script }).root;
+const one = scratch().file(files.mkfile('/one', 0o644, Buffer.from('1')), { name: 'one' });
+const two = sh(base, 'echo 2 > /two');
+const GRAPHS: Readonly<Record<string, State>> = {
+  'a chain': sh(sh(base, 'echo a > /a'), 'echo b > /b'),
+  'a merge': sh(merge([base, one, diff(base, two)]), 'cat /one /two > /both'),
+  'a copy between': scratch().file(files.copy(two, '/two', '/copied'), { name: 'copy-between' }),
+  'two that lead to one': sh(merge([sh(base, 'echo x > /x'), sh(base, 'echo y > /y')]), 'cat /x /y > /xy'),
+};
+
+const DOCKERFILES: Readonly<Record<string, string>> = {
+  plain: `FROM scratch AS base
+COPY busybox /bin/busybox
+RUN ["/bin/busybox", "--install", "-s", "/bin"]
+FROM base AS tools
+WORKDIR /w
+COPY d /w/d
+RUN --mount=type=bind,source=f,target=/f --mount=type=cache,target=/cache cat /f d/g > made
+FROM base
+ARG WHO=me
+ENV A=b
+RUN echo $WHO $A > /who
+COPY --from=tools /w/made /made
+COPY --link d/g /deep/linked
+RUN --mount=type=bind,from=tools,target=/t cat /t/w/made /deep/linked > /all
+`,
+  shared: `FROM scratch AS base
+COPY busybox /bin/busybox
+RUN ["/bin/busybox", "--install", "-s", "/bin"]
+FROM base AS a
+RUN echo a > /a
+FROM base AS b
+COPY f /f
+RUN --mount=type=tmpfs,target=/t cat /f > /b
+FROM base
+COPY --from=a /a /
+COPY --from=b /b /
+RUN --network=none cat /a /b > /ab
+`,
+};
+
+let host: string;
+let daemons: Readonly<Record<'ours' | 'theirs', Daemon>>;
+
+beforeAll(async () => {
+  mkdirSync(join(context, 'd'), { recursive: true });
+  mkdirSync(join(temp, 'registry'));
+  copyFileSync('/bin/busybox', join(context, 'busybox'));
+  for (const name of ['f', 'd/g']) writeFileSync(join(context, name), `${name}\n`);
+  for (const name of ['busybox', 'f', 'd/g', 'd', '.']) utimesSync(join(context, name), 1_500_000_000, 1_500_000_000);
+  for (const [name, text] of Object.entries(DOCKERFILES)) writeFileSync(join(temp, name), text);
+  const registry = cleanup.use(await dockerRegistry(join(temp, 'registry')));
+  host = registry.host;
+  const [ours, theirs] = [new Daemon(temp, 'ours', OURS), new Daemon(temp, 'theirs', REAL)] as const;
+  for (const daemon of [ours, theirs]) cleanup.defer(async () => void (await daemon.stop()));
+  daemons = { ours: (await ours.ready()) as Daemon, theirs: (await theirs.ready()) as Daemon };
+}, 300_000);
+
+afterAll(async () => {
+  await cleanup.disposeAsync();
+  rmSync(temp, { recursive: true, force: true });
+}, 60_000);
+
+const CASES: readonly (readonly [string, State | string])[] = [
+  ...Object.entries(GRAPHS),
+  ...Object.keys(DOCKERFILES).map((name) => [`the Dockerfile ${name}`, name] as const),
+];
+
+describe.each(['max', 'min'])('%s', (mode) => {
+  test.each(CASES)('%s', { timeout: 300_000 }, async (name, what) => {
+    const repository = `${host}/${name.replaceAll(/[^a-z]+/gi, '-').toLowerCase()}/${mode}`;
+    const found: Record<string, Steps> = {};
+    for (const [writer, daemon] of Object.entries(daemons)) {
+      await daemon.forget();
+      const image = `type=image,name=${repository}/image-${writer},push=true`;
+      await daemon.build(
+        what,
+        '--output',
+        image,
+        '--export-cache',
+        `type=registry,ref=${repository}:${writer},mode=${mode}`,
+      );
+    }
+    for (const writer of ['theirs', 'ours'])
+      for (const [reader, daemon] of Object.entries(daemons)) {
+        await daemon.forget();
+        found[`${writer} read by ${reader}`] = await daemon.build(
+          what,
+          ...['--output', `type=image,name=${repository}/again,push=true`],
+          ...['--import-cache', `type=registry,ref=${repository}:${writer}`],
+        );
+      }
+    for (const reader of ['ours', 'theirs'])
+      expect(found[`ours read by ${reader}`]).toEqual(found[`theirs read by ${reader}`]);
+    // A step without inputs the real daemon runs again, though the cache has its result.
+    const [ours, theirs] = [found['theirs read by ours']!, found['theirs read by theirs']!];
+    expect(ours.cached).toEqual(expect.arrayContaining([...theirs.cached]));
+    expect(theirs.ran).toEqual(expect.arrayContaining([...ours.ran]));
+    expect(theirs.cached.length).toBeGreaterThan(mode === 'max' ? 2 : 0);
+  });
+});
+
+test('records that an image carries are read', { timeout: 300_000 }, async () => {
+  const { ours, theirs } = daemons;
+  const image = `${host}/inline:1`;
+  await theirs.forget();
+  await theirs.build('plain', '--output', `type=image,name=${image},push=true`, '--export-cache', 'type=inline');
+  const found: Steps[] = [];
+  for (const daemon of [theirs, ours]) {
+    await daemon.forget();
+    found.push(await daemon.build('plain', '--output', 'type=image', '--import-cache', `type=registry,ref=${image}`));
+  }
+  expect(found[1]).toEqual(found[0]);
+  expect(found[0]?.cached.length).toBeGreaterThan(0);
+});

@@ -1,0 +1,1 @@
+export { type RegistryCacheDeps, registryCacheExporter, registryCacheImporter } from './registry.ts';

@@ -1,0 +1,291 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { digestOf, hostPlatform, neverAborted, newId, silentLogger } from '../../base/index.ts';
+import { SessionRegistry } from '../../builder-api/index.ts';
+import { FileActions, type State as Llb, scratch } from '../../llb/index.ts';
+import { FaultProxy } from '../../oci/registry-client/testing/fault-proxy.ts';
+import { RegistryServer } from '../../oci/registry-server/index.ts';
+import type { VertexEvent } from '../../solver/index.ts';
+import { type Builder, openBuilder } from '../builder/index.ts';
+import type { BuildObserver } from '../engine/index.ts';
+
+const signal = neverAborted;
+const cleanup = new AsyncDisposableStack();
+let proxy: FaultProxy;
+let builder: Builder;
+/** Of this test. */
+let repository: string;
+
+beforeAll(async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-remote-'));
+  cleanup.defer(() => rmSync(folder, { recursive: true, force: true }));
+  const registry = cleanup.use(await RegistryServer.start({ root: join(folder, 'registry'), durable: false }));
+  proxy = cleanup.use(await FaultProxy.start(registry.url));
+  const sessions = cleanup.use(new SessionRegistry({ logger: silentLogger }));
+  builder = cleanup.use(
+    await openBuilder(
+      {
+        ...{ root: join(folder, 'state'), sessions, labels: {}, entitlements: new Set(), registries: {} },
+        ...{ platforms: [hostPlatform()], maxParallelism: 2, network: 'none', log: silentLogger },
+      },
+      { signal },
+    ),
+  );
+}, 120_000);
+afterAll(() => cleanup.disposeAsync());
+
+beforeEach(() => {
+  repository = `${proxy.host}/app-${newId()}`;
+});
+afterEach(() => {
+  proxy.fault = () => undefined;
+});
+
+/** Scopes have nothing of each other: each is a builder of its own to its builds, with nothing in it. */
+const fresh = () => newId();
+
+const timestamp = 1_500_000_000n * 10n ** 9n;
+const text = (name: string, on: Llb = scratch()) =>
+  on.file(new FileActions().mkfile(`/${name}`, 0o644, Buffer.from(name), { timestamp }), { name });
+/** Reads what is below it, so that it must be mounted. */
+const copied = (from: Llb) => scratch().file(new FileActions().copy(from, '/two', '/copied'), { name: 'copied' });
+const graph = () => text('three', text('two', text('one')));
+
+interface Outcome {
+  readonly cached: readonly string[];
+  readonly ran: readonly string[];
+  readonly failed: readonly string[];
+  readonly warnings: readonly string[];
+  readonly image: string;
+}
+
+type Cache = Readonly<Record<string, string>>;
+
+async function solve(
+  scope: string,
+  target: Llb,
+  { from = [], to = [] }: { readonly from?: readonly Cache[]; readonly to?: readonly Cache[] } = {},
+): Promise<Outcome> {
+  const states = new Map<string, Extract<VertexEvent, { kind: 'vertex' }>['vertex']>();
+  const warnings: string[] = [];
+  let watching: Promise<void> | undefined;
+  const observer: BuildObserver = ({ build }) => {
+    watching = (async () => {
+      for await (const events of build.job.watch({ signal }))
+        for (const event of events) {
+          if (event.kind === 'vertex') states.set(event.vertex.digest, event.vertex);
+          if (event.kind === 'warning') warnings.push(event.warning.short);
+        }
+    })();
+    return {};
+  };
+  const remote = (attrs: Cache) => ({ type: 'registry', attrs: { ref: `${repository}:cache`, ...attrs } });
+  try {
+    const { exporterResponse } = await builder.engine.solve(
+      {
+        ...{ ref: newId(), session: '', definition: target.marshal() },
+        ...{
+          frontendAttrs: new Map([['build-arg:SOURCE_DATE_EPOCH', '1']]),
+          frontendInputs: new Map(),
+          entitlements: [],
+        },
+        exporters: [{ type: 'image', attrs: { name: `${repository}:image`, push: 'true' } }],
+        ...{ cacheImports: from.map(remote), cacheExports: to.map(remote) },
+        ...{ scope: { write: scope, read: [scope] }, observer },
+      },
+      { signal },
+    );
+    await watching;
+    const all = [...states.values()].filter(({ name }) => !/^(?:exporting to|pushing)/.test(name));
+    const names = (of: typeof all) => of.map(({ name }) => name).sort();
+    return {
+      cached: names(all.filter(({ cached }) => cached)),
+      ran: names(all.filter(({ started, cached, error }) => started !== undefined && !cached && error === undefined)),
+      failed: names(all.filter(({ error }) => error !== undefined)),
+      warnings,
+      image: exporterResponse['containerimage.digest'] ?? '',
+    };
+  } finally {
+    await watching;
+  }
+}
+
+const importing = () => `importing cache manifest from ${repository}:cache`;
+const exporting = 'exporting cache to registry';
+/** Layers that were read. */
+const pulled = (): readonly string[] =>
+  proxy.requests.flatMap(({ method, path }) => (method === 'GET' && path.includes('/blobs/') ? [path] : []));
+
+test('what another builder made is found, pushed without a byte of its layers, and pulled where a step mounts it', async () => {
+  const first = await solve(fresh(), graph(), { to: [{ mode: 'max' }] });
+  expect(first.ran).toEqual([exporting, 'one', 'three', 'two']);
+
+  const other = fresh();
+  proxy.requests.length = 0;
+  const second = await solve(other, graph(), { from: [{}] });
+  expect(second).toMatchObject({ cached: ['one', 'three', 'two'], ran: [importing()], failed: [], warnings: [] });
+  // The one blob is the cache config.
+  expect(pulled()).toHaveLength(1);
+
+  // It is this builder's own now, and the cache is not asked for it any more.
+  expect(await solve(other, graph())).toMatchObject({ cached: ['one', 'three', 'two'], ran: [] });
+
+  // What mounts it pulls what lies below, and no more.
+  proxy.requests.length = 0;
+  const third = await solve(other, copied(text('two', text('one'))), { from: [{}] });
+  expect(third).toMatchObject({ cached: ['one', 'two'], ran: ['copied', importing()], failed: [] });
+  expect(pulled()).toHaveLength(3);
+});
+
+test('in mode min the results that are not in the image are left out', async () => {
+  await solve(fresh(), copied(text('two', text('one'))), { to: [{ mode: 'min' }] });
+  const other = fresh();
+  const again = await solve(other, copied(text('two', text('one'))), { from: [{}] });
+  expect(again.cached).toContain('copied');
+  const further = await solve(fresh(), text('four', text('two', text('one'))), { from: [{}] });
+  expect(further.ran).toEqual(expect.arrayContaining(['two', 'four']));
+});
+
+test.each([
+  [{ 'oci-mediatypes': 'false' }, 'application/vnd.docker.distribution.manifest.list.v2+json'],
+  [{ 'image-manifest': 'false' }, 'application/vnd.oci.image.index.v1+json'],
+  [{}, 'application/vnd.oci.image.manifest.v1+json'],
+])('written as %j it is of the type %s, and read all the same', async (form, mediaType) => {
+  await solve(fresh(), graph(), { to: [{ mode: 'max', ...form }] });
+  const answer = await fetch(`http://${api()}/manifests/cache`, { headers: { accept: mediaType } });
+  expect(answer.headers.get('content-type')).toBe(mediaType);
+  await answer.body?.cancel();
+  expect(await solve(fresh(), graph(), { from: [{}] })).toMatchObject({ cached: ['one', 'three', 'two'] });
+});
+
+test('the same build with nothing to begin with writes a cache of the same keys and layers', async () => {
+  const configOf = async (): Promise<unknown> => {
+    await solve(fresh(), graph(), { to: [{ mode: 'max' }] });
+    const manifest = (await (await fetch(`http://${api()}/manifests/cache`)).json()) as {
+      config: { digest: string };
+    };
+    const config = await (await fetch(`http://${api()}/blobs/${manifest.config.digest}`)).text();
+    return JSON.parse(config.replaceAll(/"createdAt":"[^"]+"/g, '"createdAt":""'));
+  };
+  expect(await configOf()).toEqual(await configOf());
+});
+
+test.each([
+  [{ mode: 'most' }, /unknown cache export mode "most"/],
+  [{ ref: '' }, /ref required/],
+  [{ ref: 'UPPER' }, /must be lowercase/],
+  [{ 'image-manifest': 'true', 'oci-mediatypes': 'false' }, /not possible/],
+  [{ compression: 'bzip3' }, /unsupported compression type bzip3/],
+])('refuses %j before anything is built', async (attrs, message) => {
+  proxy.requests.length = 0;
+  await expect(solve(fresh(), graph(), { to: [attrs] })).rejects.toThrow(message);
+  expect(proxy.requests).toEqual([]);
+});
+
+test('a cache that cannot be written fails the build, unless it is not to', async () => {
+  proxy.fault = (req, res) => answer(req.method === 'PUT' && req.url?.endsWith('/manifests/cache') === true, res, 403);
+  await expect(solve(fresh(), graph(), { to: [{}] })).rejects.toThrow(/:cache/);
+  const outcome = await solve(fresh(), graph(), { to: [{ 'ignore-error': 'true' }] });
+  expect(outcome).toMatchObject({ failed: [exporting] });
+  expect(outcome.image).toMatch(/^sha256:/);
+});
+
+/** The repository as the registry's API has it. */
+const api = () => repository.replace('/', '/v2/');
+
+function answer(whether: boolean, res: ServerResponse, status: number, body: string | Buffer = ''): boolean {
+  if (whether) res.writeHead(status, { 'content-type': 'application/json' }).end(body);
+  return whether;
+}
+
+type Fault = (req: IncomingMessage, res: ServerResponse, cache: CacheDocuments) => boolean;
+
+/** What the registry has of the cache before something happens to it. */
+interface CacheDocuments {
+  readonly manifest: Buffer;
+  readonly config: string;
+  readonly configBytes: Buffer;
+  readonly layers: readonly string[];
+}
+
+async function documents(): Promise<CacheDocuments> {
+  const at = async (path: string) => Buffer.from(await (await fetch(`http://${api()}/${path}`)).arrayBuffer());
+  const manifest = await at('manifests/cache');
+  const { config, layers } = JSON.parse(manifest.toString()) as {
+    config: { digest: string };
+    layers: { digest: string }[];
+  };
+  return {
+    ...{ manifest, config: config.digest, configBytes: await at(`blobs/${config.digest}`) },
+    layers: layers.map(({ digest }) => digest),
+  };
+}
+
+const isManifest = (req: IncomingMessage) => req.url?.endsWith('/manifests/cache') === true;
+const isBlob = (req: IncomingMessage, ...digests: readonly string[]) =>
+  req.method === 'GET' && digests.some((digest) => req.url?.endsWith(`/blobs/${digest}`));
+const unknown = JSON.stringify({ errors: [{ code: 'BLOB_UNKNOWN', message: 'no' }] });
+
+/** Another manifest than was written, whole in itself. */
+function forged(change: (manifest: string, config: string) => readonly [string, string]): Fault {
+  return (req, res, { manifest, config, configBytes }) => {
+    const [newManifest, newConfig] = change(manifest.toString(), configBytes.toString());
+    const digest = digestOf(newConfig);
+    const told = newManifest.replace(config, digest).replace(/"size": ?\d+/, `"size": ${Buffer.byteLength(newConfig)}`);
+    if (isManifest(req)) {
+      res.writeHead(200, { 'content-type': 'application/vnd.oci.image.manifest.v1+json' }).end(told);
+      return true;
+    }
+    return answer(isBlob(req, digest), res, 200, newConfig);
+  };
+}
+
+/** What the cache cannot say any more is made anew, and the rest of the build is as if there had been no cache. */
+const LOST: readonly (readonly [string, Fault])[] = [
+  ['its manifest is not there', (req, res) => answer(isManifest(req), res, 404, unknown)],
+  ['it may not be read', (req, res) => answer(isManifest(req), res, 403)],
+  ['its manifest is no JSON', (req, res) => answer(isManifest(req), res, 200, 'nonsense')],
+  ['its config is not there', (req, res, { config }) => answer(isBlob(req, config), res, 404, unknown)],
+  [
+    'its config is cut off',
+    (req, res, { config, configBytes }) => answer(isBlob(req, config), res, 200, configBytes.subarray(0, 50)),
+  ],
+  [
+    'its config is another',
+    (req, res, { config, configBytes }) => answer(isBlob(req, config), res, 200, Buffer.alloc(configBytes.length, ' ')),
+  ],
+  ['its layers are not there', (req, res, { layers }) => answer(isBlob(req, ...layers), res, 404, unknown)],
+  ['its layers are refused', (req, res, { layers }) => answer(isBlob(req, ...layers), res, 403)],
+  [
+    'its layers are others',
+    (req, res, { layers }) => answer(isBlob(req, ...layers), res, 200, Buffer.alloc(2000, 'x')),
+  ],
+  ['its links lead in circles', forged((manifest, config) => [manifest, config.replaceAll(/"link":\d+/g, '"link":0')])],
+  ['its links lead nowhere', forged((manifest, config) => [manifest, config.replaceAll(/"link":\d+/g, '"link":99')])],
+  [
+    'its layers are said to be what they are not',
+    forged((manifest, config) => [
+      manifest.replaceAll(/("containerd.io\/uncompressed": ?"sha256:)[0-9a-f]{64}/g, `$1${'0'.repeat(64)}`),
+      config,
+    ]),
+  ],
+];
+
+describe('a cache costs time only when', () => {
+  test.each(LOST)('%s', async (_what, fault) => {
+    const target = copied(text('two', text('one')));
+    const expected = await solve(fresh(), target, { to: [{ mode: 'max' }] });
+    const cache = await documents();
+    // The result itself must be made, so that what was found below it is mounted.
+    const beyond = (on: Llb) => scratch().file(new FileActions().copy(on, '/copied', '/last'), { name: 'last' });
+    const right = await solve(fresh(), beyond(target));
+    proxy.fault = (req, res) => fault(req, res, cache);
+    const outcome = await solve(fresh(), beyond(target), { from: [{}] });
+    expect(outcome.image).toBe(right.image);
+    expect(outcome.image).not.toBe(expected.image);
+    expect(outcome.failed.filter((name) => name !== importing())).toEqual([]);
+  });
+});

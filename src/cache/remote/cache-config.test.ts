@@ -1,0 +1,205 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { type Digest, digestOf } from '../../base/index.ts';
+import { recordDigest } from '../../solver/index.ts';
+import { encodeCacheConfig, parseCacheConfig, parseInlineRecords, type RecordToWrite } from './cache-config.ts';
+import { ConfigKeys } from './config-keys.ts';
+
+const digest = (name: number | string): Digest => digestOf(String(name));
+
+/** Graphs as they are walked: inputs before what they lead to. */
+const graphs = fc
+  .array(
+    fc.record({
+      digest: fc.nat(20).map(digest),
+      inputs: fc.array(
+        fc.array(fc.record({ selector: fc.constantFrom('', 's'), link: fc.nat() }), { minLength: 1, maxLength: 3 }),
+        { maxLength: 2 },
+      ),
+      results: fc.array(
+        fc.record({
+          blobs: fc.array(fc.nat(6).map(digest), { minLength: 1, maxLength: 4 }),
+          createdAt: fc.integer({ min: 1, max: 2 ** 40 }),
+        }),
+        { maxLength: 1 },
+      ),
+    }),
+    { maxLength: 12 },
+  )
+  .map((records) =>
+    records.map(
+      (record, n): RecordToWrite => ({
+        ...record,
+        inputs:
+          n === 0 ? [] : record.inputs.map((ways) => ways.map(({ selector, link }) => ({ selector, link: link % n }))),
+      }),
+    ),
+  );
+
+/** What a record says, whatever its place. */
+function meanings(records: readonly RecordToWrite[]): string[] {
+  const said: string[] = [];
+  for (const { digest: id, inputs, results } of records)
+    said.push(
+      digestOf(
+        JSON.stringify([
+          id,
+          inputs.map((ways) => ways.map(({ selector, link }) => `${selector} ${said[link]}`).sort()),
+          results.map(({ blobs, createdAt }) => [blobs, createdAt]),
+        ]),
+      ),
+    );
+  return said.sort();
+}
+
+test('what was written is read again: keys, ways and the layers of each result', () => {
+  fc.assert(
+    fc.property(graphs, (records) => {
+      const { bytes, blobs } = encodeCacheConfig(records);
+      const read = parseCacheConfig(bytes);
+      expect(read.layers.map(({ blob }) => blob)).toEqual(blobs);
+      // A record may come after what it leads to there, so it is put in order first.
+      const order: number[] = [];
+      const visit = (n: number): void => {
+        if (order.includes(n)) return;
+        for (const { link } of read.records[n]!.inputs.flat()) visit(link);
+        order.push(n);
+      };
+      for (const n of read.records.keys()) visit(n);
+      const again = order.map((n): RecordToWrite => {
+        const { digest: id, inputs, results } = read.records[n]!;
+        return {
+          digest: id,
+          inputs: inputs.map((ways) => ways.map(({ selector, link }) => ({ selector, link: order.indexOf(link) }))),
+          results: results.map(({ layers, createdAt }) => ({
+            blobs: layers.map((at) => read.layers[at]!.blob),
+            createdAt,
+          })),
+        };
+      });
+      expect(meanings(again)).toEqual(meanings(records));
+    }),
+  );
+});
+
+test('equal caches have equal bytes, in whatever order they were found', () => {
+  const [a, b, c] = ['a', 'b', 'c'].map(digest) as [Digest, Digest, Digest];
+  const result = (...blobs: Digest[]) => [{ blobs, createdAt: 1 }];
+  const forwards = encodeCacheConfig([
+    { digest: a, inputs: [], results: result(a) },
+    { digest: b, inputs: [], results: result(a, b) },
+    {
+      digest: c,
+      inputs: [
+        [
+          { selector: '', link: 0 },
+          { selector: 's', link: 1 },
+        ],
+      ],
+      results: result(a, b, c),
+    },
+  ]);
+  const backwards = encodeCacheConfig([
+    { digest: b, inputs: [], results: result(a, b) },
+    { digest: a, inputs: [], results: result(a) },
+    {
+      digest: c,
+      inputs: [
+        [
+          { selector: 's', link: 0 },
+          { selector: '', link: 1 },
+        ],
+      ],
+      results: result(a, b, c),
+    },
+  ]);
+  expect(Buffer.from(forwards.bytes).toString()).toBe(Buffer.from(backwards.bytes).toString());
+});
+
+const text = (value: unknown) => Buffer.from(JSON.stringify(value));
+
+test('a parent that is left out is layer 0, as Go writes it', () => {
+  const config = parseCacheConfig(
+    text({
+      layers: [{ blob: digest('low'), parent: -1 }, { blob: digest('high') }],
+      records: [{ digest: digest('r'), layers: [{ layer: 1, createdAt: '2026-01-02T03:04:05.678901234Z' }, {}] }],
+    }),
+  );
+  expect(config.records[0]?.results).toEqual([
+    { layers: [0, 1], createdAt: Date.UTC(2026, 0, 2, 3, 4, 5, 678) },
+    { layers: [0], createdAt: 0 },
+  ]);
+});
+
+test('records of an image count its layers from the bottom', () => {
+  const config = parseInlineRecords(
+    text([{ digest: digest('r'), layers: [{ layer: 1 }], chains: [{ layers: [0, 2] }] }]),
+    [...['a', 'b', 'c'].map(digest)],
+  );
+  expect(config.records[0]?.results.map(({ layers }) => layers)).toEqual([
+    [0, 1],
+    [0, 2],
+  ]);
+});
+
+test.each([
+  ['no JSON', Buffer.from('{')],
+  ['no object', text([1])],
+  ['a blob that is no digest', text({ layers: [{ blob: '../../x', parent: -1 }] })],
+  ['a layer that lies on itself', text({ layers: [{ blob: digest('a') }] })],
+  ['a layer on one that is not there', text({ layers: [{ blob: digest('a'), parent: 3 }] })],
+  [
+    'layers in a circle',
+    text({
+      layers: [{ blob: digest('a'), parent: 1 }, { blob: digest('b') }],
+      records: [{ digest: digest('r'), layers: [{}] }],
+    }),
+  ],
+  ['a result of a layer that is not there', text({ records: [{ digest: digest('r'), layers: [{ layer: 1 }] }] })],
+  ['a chain of layers that are not there', text({ records: [{ digest: digest('r'), chains: [{ layers: [1] }] }] })],
+  ['a link that leads nowhere', text({ records: [{ digest: digest('r'), inputs: [[{ link: 1 }]] }] })],
+  ['a slot that nothing leads into', text({ records: [{ digest: digest('r'), inputs: [[]] }] })],
+  ['a number below zero', text({ records: [{ digest: digest('r'), inputs: [[{ link: -1 }]] }] })],
+  ['more than anybody reads', Buffer.alloc((1 << 20) + 1, ' ')],
+])('refuses %s', (_what, bytes) => {
+  expect(() => parseCacheConfig(bytes)).toThrow(/malformed cache config|bytes, more than/);
+});
+
+test('whatever bytes come, they are read or refused as a cache config', () => {
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.json(),
+        fc.json().map((json) => `{"records":${json}}`),
+        fc.string(),
+      ),
+      (json) => {
+        try {
+          parseCacheConfig(Buffer.from(json));
+        } catch (error) {
+          expect(error).toMatchObject({ reason: 'CACHE_MALFORMED' });
+        }
+      },
+    ),
+  );
+});
+
+test('records that lead to each other lead nobody astray: whoever asks gets what one link leads to', () => {
+  const [a, b] = ['a', 'b'].map(digest) as [Digest, Digest];
+  const keys = new ConfigKeys(
+    parseCacheConfig(
+      text({
+        records: [
+          { digest: a, inputs: [[{ link: 1 }]] },
+          { digest: b, inputs: [[{ link: 0 }]] },
+          { digest: recordDigest(a, 0) },
+        ],
+      }),
+    ),
+  );
+  const root = recordDigest(a, 0);
+  expect(keys.links(root, { input: 0, record: a, selector: '' })).toEqual([]);
+  const [looped] = keys.links('record 1', { input: 0, record: a, selector: '' });
+  expect(looped).toBe('record 0');
+  expect(keys.results('record 0')).toEqual([]);
+});
