@@ -4,7 +4,7 @@ import type { WorkerPool } from '../../sys/index.ts';
 import type { ImmutableRef } from '../ports.ts';
 import { ContentHasher } from './hasher.ts';
 
-test('who waits for the digest that another is computing leaves by its own signal, and the next still waits', async () => {
+test('who waits for the digest that another is computing leaves by its own signal, the next still waits, and what is known is computed once', async () => {
   const begun: PromiseWithResolvers<unknown>[] = [];
   const pool = {
     run: () => {
@@ -18,11 +18,13 @@ test('who waits for the digest that another is computing leaves by its own signa
     mount: async () => ({ root: '/nowhere', [Symbol.asyncDispose]: async () => {} }),
   } as unknown as ImmutableRef;
   const hasher = new ContentHasher({ pool });
-  const checksum = (signal: AbortSignal) => hasher.checksum(ref, [], { signal, owner: HOUSE, sessions: () => [] });
+  const checksum = (signal: AbortSignal, path = '/') =>
+    hasher.checksum(ref, [{ path }], { signal, owner: HOUSE, sessions: () => [] });
   const leaving = new AbortController();
   const first = checksum(neverAborted);
   const second = checksum(leaving.signal);
-  const third = checksum(neverAborted);
+  const third = checksum(neverAborted, '/other');
+  const fourth = checksum(neverAborted);
   await new Promise(setImmediate);
   leaving.abort(new Error('left'));
   await expect(second).rejects.toThrow('left');
@@ -33,4 +35,8 @@ test('who waits for the digest that another is computing leaves by its own signa
   expect(begun).toHaveLength(2);
   begun[1]!.resolve({ digest: digestOf('two') });
   expect(await third).toBe(digestOf('two'));
+  // What a ref was found to hold it holds for good: nothing is read for it again.
+  expect(await fourth).toBe(digestOf('one'));
+  expect(await checksum(neverAborted)).toBe(digestOf('one'));
+  expect(begun).toHaveLength(2);
 });

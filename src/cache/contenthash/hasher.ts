@@ -9,6 +9,8 @@ const METADATA_KEY = 'contenthash.tree';
 /** A bigger tree is kept in memory only: it is cheaper to scan again than to write with each ref. */
 const MAX_STORED = 8 << 20;
 const MEMORY = 64 << 20;
+/** Digests that are remembered; a ref's never change. */
+const MAX_DIGESTS = 4096;
 
 /**
  * Content digests of refs. What is learned of a ref's files is kept with it, so that later selectors cost no reading; a ref is only mounted for what is
@@ -19,6 +21,8 @@ export class ContentHasher {
   /** By ref id, least recently used first. */
   readonly #trees = new Map<string, Uint8Array>();
   #treeBytes = 0;
+  /** By ref id and selectors, oldest first: a build that is cached asks what the last one asked. */
+  readonly #digests = new Map<string, Digest>();
   readonly #turns = new KeyedMutex();
 
   constructor(options: { readonly pool: WorkerPool }) {
@@ -35,9 +39,18 @@ export class ContentHasher {
     options: RefOptions,
   ): Promise<Digest> {
     if (!ref) return scratchDigest(selectors);
+    const key = digestOf(JSON.stringify([ref.id, selectors]));
     try {
       using _turn = await this.#turns.acquire(ref.id, options);
-      return await this.#checksum(ref, selectors, options);
+      const known = this.#digests.get(key);
+      if (known !== undefined) return known;
+      const digest = await this.#checksum(ref, selectors, options);
+      this.#digests.set(key, digest);
+      for (const oldest of this.#digests.keys()) {
+        if (this.#digests.size <= MAX_DIGESTS) break;
+        this.#digests.delete(oldest);
+      }
+      return digest;
     } catch (error) {
       throw annotate(error, `failed to calculate checksum of ref ${ref.id}`);
     }
