@@ -20,9 +20,11 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 import { neverAborted } from '../../base/index.ts';
 import { decodeName, lstat, openRoot } from '../../sys/index.ts';
+import type { RawCall } from '../grpc/channel.ts';
 import { MessageQueue } from '../grpc/messages.ts';
 import { Metadata } from '../grpc/metadata.ts';
 import { ownBytes } from './kept-bytes.ts';
+import { Listing, ListingKeeper, listedPackets, packetsUnlessSame } from './listing.ts';
 import { directoryMetadata, readDirectoryMetadata } from './metadata.ts';
 import { fromGoMode, toGoMode } from './mode.ts';
 import { assertCleanPath, comparePaths } from './order.ts';
@@ -62,7 +64,7 @@ async function transfer(
   from: string,
   to: string,
   send: Partial<SendOptions> = {},
-  receive: Partial<ReceiveOptions> = {},
+  receive: Partial<Omit<ReceiveOptions, 'root'>> = {},
 ): Promise<ReceiveProgress> {
   const [left, right] = pair();
   using source = openRoot(from);
@@ -73,6 +75,33 @@ async function transfer(
     sending,
   ]);
   return progress;
+}
+
+/** A transfer to a directory that has what was listed; the listing, or undefined when nothing was looked at. */
+async function transferListed(from: string, to: string, last?: Uint8Array): Promise<Uint8Array | undefined> {
+  const [left, right] = pair();
+  using source = openRoot(from);
+  using target = openRoot(to);
+  const sending = sendTree(left, { root: source, signal }).finally(() => left.end());
+  async function* encoded() {
+    for await (const packet of right.packets) yield encodePacket(packet);
+  }
+  const call: RawCall = {
+    headers: Promise.resolve(new Metadata()),
+    responses: encoded(),
+    write: (message) => right.send(decodePacket(message)),
+    end: () => {},
+  };
+  const keeper = new ListingKeeper();
+  const receiving = async () => {
+    const stream =
+      last === undefined ? listedPackets(call, keeper) : await packetsUnlessSame(call, new Listing(last), keeper);
+    if (stream === undefined) return undefined;
+    await receiveTree(stream, { toWrite: async () => target, differ: 'metadata', signal, ...me });
+    return keeper.finish();
+  };
+  const [listing] = await Promise.all([receiving(), sending]);
+  return listing;
 }
 
 /** Everything a user could tell apart. */
@@ -199,7 +228,6 @@ describe('a transfer', () => {
     const last = tempDir();
     await transfer(from, last);
     const before = snapshot(last);
-    change(from);
     const to = join(tempDir(), 'to');
     let asked = 0;
     const toWrite = async () => {
@@ -207,10 +235,19 @@ describe('a transfer', () => {
       execFileSync('cp', ['-a', last, to]);
       return openRoot(to);
     };
+    const listed = tempDir();
+    const listing = differ === 'metadata' ? await transferListed(from, listed) : undefined;
+    change(from);
     await transfer(from, last, {}, { differ, toWrite });
     expect(asked).toBe(what === 'nothing' ? 0 : 1);
     if (what !== 'nothing') expect(snapshot(to)).toEqual(snapshot(from));
     expect(snapshot(last)).toEqual(before);
+    if (listing === undefined) return;
+    // By what was listed it is the same.
+    const next = await transferListed(from, listed, listing);
+    expect(next === undefined).toBe(what === 'nothing');
+    expect(snapshot(listed)).toEqual(snapshot(from));
+    expect(await transferListed(from, listed, next ?? listing)).toBeUndefined();
   });
 
   function rewrite(dir: string, content: string): void {
@@ -309,8 +346,7 @@ describe('a transfer', () => {
     const name = fc.stringMatching(/^[a-c.é😀-]{1,3}$/u).filter((n) => n !== '.' && n !== '..');
     const path = fc.array(name, { minLength: 1, maxLength: 3 }).map((parts) => parts.join('/'));
     const tree = fc.dictionary(path, fc.oneof(fc.string({ maxLength: 5 }), fc.constant(undefined)), { maxKeys: 12 });
-    const make = (entries: Record<string, string | undefined>) => {
-      const dir = tempDir();
+    const make = (entries: Record<string, string | undefined>, dir = tempDir()) => {
       for (const [at, content] of Object.entries(entries)) {
         try {
           if (content === undefined) mkdirSync(join(dir, at), { recursive: true });
@@ -337,6 +373,18 @@ describe('a transfer', () => {
         await transfer(from, to);
         expect(snapshot(to)).toEqual(snapshot(from));
         expect((await transfer(from, to)).requested).toBe(0);
+      }),
+      { numRuns: 30 },
+    );
+    await fc.assert(
+      fc.asyncProperty(tree, tree, async (before, changes) => {
+        const from = make(before);
+        const to = tempDir();
+        const listing = await transferListed(from, to);
+        for (const at of Object.keys(changes)) rmSync(join(from, at), { recursive: true, force: true });
+        make(changes, from);
+        await transferListed(from, to, listing);
+        expect(snapshot(to)).toEqual(snapshot(from));
       }),
       { numRuns: 30 },
     );

@@ -1,3 +1,4 @@
+export { Listing, ListingKeeper, listedPackets, packetsUnlessSame } from './listing.ts';
 export { type DirectoryRequest, directoryMetadata } from './metadata.ts';
 export { fromGoMode, toGoMode, typeOfGoMode } from './mode.ts';
 export type { FileStat } from './packets.ts';

@@ -25,7 +25,8 @@ export interface FileStat {
 }
 
 export type FsPacket =
-  | { readonly type: 'stat'; readonly stat: FileStat }
+  /** `asLast` is the receiver's own knowledge: the entry is there already, just so. */
+  | { readonly type: 'stat'; readonly stat: FileStat; readonly asLast?: true }
   /** End of the listing. */
   | { readonly type: 'statEnd' }
   | { readonly type: 'request'; readonly id: number }

@@ -1,6 +1,7 @@
-import { closeSync, fchmodSync, fchownSync, constants as fs, readSync, writeSync } from 'node:fs';
+import { closeSync, fchmodSync, fchownSync, constants as fs, readSync } from 'node:fs';
 import { type AbortOptions, CodedError, invalidArgument, newId, toCodedError } from '../../base/index.ts';
 import { type Dir, futimensNs, type Root, type Stat } from '../../sys/index.ts';
+import { holdsAt, writeAll } from './file-content.ts';
 import { entryBytes, ownBytes } from './kept-bytes.ts';
 import { fromGoMode, typeOfGoMode } from './mode.ts';
 import { assertCleanPath, comparePaths } from './order.ts';
@@ -21,11 +22,17 @@ export interface FileHasher {
   end(): void;
 }
 
-export interface ReceiveOptions extends AbortOptions {
-  /** The directory to bring in line. */
-  readonly root: Root;
-  /** Where `root` is only read: asked once, before the first change, for the same directory as it may be written. */
-  readonly toWrite?: () => Promise<Root>;
+/**
+ * The directory to bring in line: `root` itself; or what `toWrite` gives, asked once, before the first change where there is a `root`, the same directory to
+ * read.
+ */
+type Place =
+  | { readonly root: Root; readonly toWrite?: () => Promise<Root> }
+  | { readonly root?: undefined; readonly toWrite: () => Promise<Root> };
+
+export type ReceiveOptions = Place & ReceiveBehaviour;
+
+interface ReceiveBehaviour extends AbortOptions {
   /** `metadata`: an entry with equal type, size, time and links keeps its content; `none`: all content is asked for. */
   readonly differ: 'metadata' | 'none';
   /** Keep what the sender does not name. */
@@ -79,8 +86,11 @@ interface Arriving {
  * on the file system: for a worker. Half-written files never look finished: times are set last. @throws CodedError
  */
 export async function receiveTree(stream: PacketStream, options: ReceiveOptions): Promise<ReceiveProgress> {
-  using receiver = new Receiver(stream, options);
   try {
+    using receiver =
+      options.root === undefined
+        ? new Receiver(stream, options, await options.toWrite(), undefined)
+        : new Receiver(stream, options, options.root, options.toWrite);
     return await receiver.run();
   } catch (error) {
     const failure = options.signal.aborted ? options.signal.reason : error;
@@ -91,10 +101,10 @@ export async function receiveTree(stream: PacketStream, options: ReceiveOptions)
 
 class Receiver implements Disposable {
   readonly #stream: PacketStream;
-  readonly #options: ReceiveOptions;
+  readonly #options: ReceiveBehaviour;
   /** As far as nothing has changed, the one that is only read. */
   #root: Root;
-  #toWrite: ReceiveOptions['toWrite'];
+  #toWrite: Place['toWrite'];
   readonly #levels: Level[] = [];
   readonly #arriving = new Map<number, Arriving>();
   readonly #dirs = new Map<string, Dir>();
@@ -115,11 +125,11 @@ class Receiver implements Disposable {
   #removed = 0;
   #changes = 0;
 
-  constructor(stream: PacketStream, options: ReceiveOptions) {
+  constructor(stream: PacketStream, options: ReceiveBehaviour, root: Root, toWrite: Place['toWrite']) {
     this.#stream = stream;
     this.#options = options;
-    this.#root = options.root;
-    this.#toWrite = options.toWrite;
+    this.#root = root;
+    this.#toWrite = toWrite;
   }
 
   async run(): Promise<ReceiveProgress> {
@@ -129,7 +139,7 @@ class Receiver implements Disposable {
       signal.throwIfAborted();
       switch (packet.type) {
         case 'stat': {
-          const wait = this.#onStat(packet.stat);
+          const wait = this.#onStat(packet.stat, packet.asLast === true);
           if (wait !== undefined) await wait;
           break;
         }
@@ -203,7 +213,7 @@ class Receiver implements Disposable {
     return this.#toWrite === undefined ? change() : this.#begin().then(change);
   }
 
-  #onStat(stat: FileStat): Promise<void> | undefined {
+  #onStat(stat: FileStat, asLast: boolean): Promise<void> | undefined {
     const { path } = stat;
     if (this.#listed) throw invalidArgument('file transfer: an entry after the end of the listing');
     assertCleanPath(path);
@@ -215,14 +225,21 @@ class Receiver implements Disposable {
     const slash = path.lastIndexOf('/');
     const parent = slash < 0 ? '' : path.slice(0, slash);
     const name = path.slice(slash + 1);
-    const go = () => this.#onEntry(stat, parent, name, id);
+    const go = () => this.#onEntry(stat, parent, name, id, asLast);
     return this.#leavesBehind(parent, false) ? this.#writing(go) : go();
   }
 
-  #onEntry(stat: FileStat, parent: string, name: string, id: number): Promise<void> | undefined {
+  #onEntry(stat: FileStat, parent: string, name: string, id: number, asLast: boolean): Promise<void> | undefined {
     const level = this.#leaveTo(parent, false);
+    const type = typeOfGoMode(stat.mode);
+    if (asLast && type !== 'dir' && this.#options.differ === 'metadata' && (type !== 'file' || stat.linkname === '')) {
+      level.left.delete(name);
+      if (type === 'file') this.#files.add(stat.path);
+      this.#options.onEntry?.(stat, true);
+      return undefined;
+    }
     const existing = level.left.delete(name) || this.#options.merge === true ? level.dir.lstatIfAny(name) : undefined;
-    switch (typeOfGoMode(stat.mode)) {
+    switch (type) {
       case 'dir':
         return this.#onDirectory(level, name, stat, existing);
       case 'file':
@@ -577,18 +594,4 @@ class Receiver implements Disposable {
 /** Whether an attribute is applied: another machine's security labels and overlay's own marks mean nothing here, or worse. */
 export function isCarried(key: string): boolean {
   return !key.startsWith('trusted.') && key !== 'security.selinux';
-}
-
-function writeAll(fd: number, data: Uint8Array): void {
-  for (let at = 0; at < data.length; ) at += writeSync(fd, data, at, data.length - at);
-}
-
-function holdsAt(fd: number, position: number, data: Uint8Array): boolean {
-  const there = Buffer.allocUnsafe(data.length);
-  for (let at = 0; at < data.length; ) {
-    const size = readSync(fd, there, at, data.length - at, position + at);
-    if (size === 0) return false;
-    at += size;
-  }
-  return there.equals(data);
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, opendirSync, rmdirSync, statSync } from 'node:fs';
+import { mkdirSync, rmdirSync, statSync } from 'node:fs';
 import { type MountSpec, mount, unmountOrDetach } from '../../sys/index.ts';
 
 /** Worker task: mounts one above the other at a new directory; all or nothing. */
@@ -23,8 +23,8 @@ export function mountView({
 }
 
 /** Worker task: fails as a mount of it would where it is missing. */
-export function assertDirectory({ path }: { readonly path: string }): void {
-  opendirSync(path).closeSync();
+export function assertThere({ path }: { readonly path: string }): void {
+  statSync(path);
 }
 
 /** Worker task: the positions of those paths that are no directories. */

@@ -30,7 +30,7 @@ export async function mountPrivately(
 ): Promise<Mounted> {
   const [first] = mounts;
   if (first?.type === 'bind' && mounts.length === 1) {
-    await pools.short.run(task('assertDirectory'), { path: first.source }, { signal, owner });
+    await pools.short.run(task('assertThere'), { path: first.source }, { signal, owner });
     return { root: first.source, mounts, [Symbol.asyncDispose]: async () => {} };
   }
   const target = join(directory, newId());

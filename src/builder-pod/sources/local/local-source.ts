@@ -14,6 +14,7 @@ export const receiveModule = siblingModule(import.meta.url, './receive-task');
 /** Each changed transfer is a layer on the last; above so many the next starts from nothing. */
 const MAX_DEPTH = 24;
 const DEPTH_KEY = 'local.depth';
+const LISTING_KEY = 'local.listing';
 /** Chains that are to go once the builds that read them are over. */
 const MAX_OLD = 1000;
 
@@ -90,18 +91,24 @@ export class LocalReceiver {
     let received: ReceivedDirectory;
     try {
       await using stack = new AsyncDisposableStack();
-      const before = base === undefined ? undefined : stack.use(await base.mount(options));
-      received = await this.#transfer(session, source, next, { ref: base, root: before?.root }, options);
+      // Where contents are asked for, or nobody knows what was listed, the files themselves are looked at.
+      const listing = source.differ === 'metadata' && base !== undefined ? listingOf(base) : undefined;
+      const before = base === undefined || listing !== undefined ? undefined : stack.use(await base.mount(options));
+      received = await this.#transfer(session, source, next, { ref: base, root: before?.root, listing }, options);
       const rest = stack.move();
       this.#afterwork.run(() => rest.disposeAsync());
     } catch (error) {
       return await giveUp(base, error, options);
     }
-    if (base !== undefined && !next.isBegun) return base;
+    if (base !== undefined && received.progress.changes === 0) {
+      if (received.listing !== undefined) setListing(base, received.listing);
+      return base;
+    }
     await base?.release();
     const state = await next.commit(options);
     try {
       state.setMetadata(DEPTH_KEY, String(depth + 1));
+      if (received.listing !== undefined) setListing(state, received.listing);
       if (received.tree !== undefined) this.#trees?.setTree(state, received.tree);
       this.#states.set(scope, key, state.id);
     } catch (error) {
@@ -130,15 +137,20 @@ export class LocalReceiver {
     session: Session,
     source: LocalSource,
     next: NextState,
-    last: { readonly ref: ImmutableRef | undefined; readonly root: string | undefined },
+    last: {
+      readonly ref: ImmutableRef | undefined;
+      readonly root: string | undefined;
+      readonly listing: Uint8Array | undefined;
+    },
     { signal, progress }: ReceiveLocalOptions,
   ): Promise<ReceivedDirectory> {
     const id = `transferring ${source.name}:`;
     const started = Date.now();
     const { name, includePatterns, excludePatterns, followPaths, differ } = source;
     const args: ReceiveDirectoryArgs = {
-      directory: last.root ?? (await next.begin()),
-      readonly: last.root !== undefined,
+      directory: last.ref === undefined ? await next.begin() : last.root,
+      readonly: last.ref !== undefined,
+      listing: last.listing,
       differ,
       tree: last.ref === undefined ? undefined : this.#trees?.treeOf(last.ref),
       empty: last.ref === undefined,
@@ -163,6 +175,16 @@ export class LocalReceiver {
   }
 }
 
+function listingOf(state: ImmutableRef): Uint8Array | undefined {
+  const text = state.getMetadata(LISTING_KEY);
+  return text === undefined ? undefined : Buffer.from(text, 'base64');
+}
+
+function setListing(state: ImmutableRef, listing: Uint8Array): void {
+  const text = Buffer.from(listing).toString('base64');
+  if (state.getMetadata(LISTING_KEY) !== text) state.setMetadata(LISTING_KEY, text);
+}
+
 /** The next state of a directory: there is one only once something is to be written. */
 class NextState implements AsyncDisposable {
   readonly #create: () => Promise<MutableRef>;
@@ -174,10 +196,6 @@ class NextState implements AsyncDisposable {
   constructor(create: () => Promise<MutableRef>, options: WorkOptions) {
     this.#create = create;
     this.#options = options;
-  }
-
-  get isBegun(): boolean {
-    return this.#begun !== undefined;
   }
 
   /** The directory to write to; like the last state. */

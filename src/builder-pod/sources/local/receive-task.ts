@@ -1,9 +1,13 @@
+import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { CodedError } from '../../../base/index.ts';
 // By their rooms, not by the whole of builder-api: a session's thread has no use for its clients.
 import {
   type DirectoryRequest,
   directoryMetadata,
-  packetsOfCall,
+  Listing,
+  ListingKeeper,
+  listedPackets,
+  packetsUnlessSame,
   type ReceiveProgress,
   receiveTree,
 } from '../../../builder-api/fsutil/index.ts';
@@ -16,9 +20,12 @@ import { TreeTracker } from './tree-tracker.ts';
 const REPORT_MS = 100;
 
 export interface ReceiveDirectoryArgs {
-  readonly directory: string;
+  /** The directory; absent where its listing says all that is asked. */
+  readonly directory: string | undefined;
   /** Whether the directory is only read: where it may be written is asked for when something differs. */
   readonly readonly: boolean;
+  /** What {@link ReceivedDirectory} gave of what is in the directory. */
+  readonly listing: Uint8Array | undefined;
   readonly request: DirectoryRequest;
   readonly differ: 'none' | 'metadata';
   /** The content tree of what is in the directory; absent when it is not known. */
@@ -31,7 +38,17 @@ export interface ReceivedDirectory {
   readonly progress: ReceiveProgress;
   /** The content tree, as far as it could be kept. */
   readonly tree: Uint8Array | undefined;
+  /** What the client listed, if it is not too much to be kept. */
+  readonly listing: Uint8Array | undefined;
 }
+
+const NOTHING: ReceivedDirectory = {
+  progress: { entries: 0, requested: 0, bytes: 0, removed: 0, changes: 0 },
+  tree: undefined,
+  listing: undefined,
+};
+/** A packed listing that is longer is not kept. */
+const MAX_LISTING = 1024 * 1024;
 
 /** Session task: brings a directory in line with the client's. May ask for the path of a place to write. Posts a {@link ReceiveProgress} now and then. */
 export async function receiveDirectory(
@@ -39,7 +56,7 @@ export async function receiveDirectory(
   context: SessionTaskContext,
 ): Promise<ReceivedDirectory> {
   using roots = new DisposableStack();
-  let root = roots.use(openRoot(args.directory));
+  let root = args.directory === undefined ? undefined : roots.use(openRoot(args.directory));
   using stall = watchStall(args.request.name, context.limits.stallMs);
   const signal = AbortSignal.any([context.signal, stall.signal]);
   context.hold.add(args.tree?.length ?? 0);
@@ -48,15 +65,20 @@ export async function receiveDirectory(
     metadata: directoryMetadata(args.request),
   });
   const toWrite = async (): Promise<Root> => {
-    root = roots.use(openRoot(await context.ask<string>()));
-    return root;
+    const opened = roots.use(openRoot(await context.ask<string>()));
+    root = opened;
+    return opened;
   };
-  const tracker = args.empty || args.tree !== undefined ? new TreeTracker(args.tree) : undefined;
   let reported = 0;
   try {
-    const progress = await receiveTree(packetsOfCall(call), {
-      root,
-      ...(args.readonly ? { toWrite } : {}),
+    const keeper = new ListingKeeper(context.hold);
+    const last = args.listing === undefined ? undefined : new Listing(zstdDecompressSync(args.listing), context.hold);
+    const stream =
+      last === undefined ? listedPackets(call, keeper) : await packetsUnlessSame(call, last, keeper, stall.moved);
+    if (stream === undefined) return NOTHING;
+    const tracker = args.empty || args.tree !== undefined ? new TreeTracker(args.tree) : undefined;
+    const progress = await receiveTree(stream, {
+      ...(root === undefined ? { toWrite } : { root, ...(args.readonly ? { toWrite } : {}) }),
       ...(tracker === undefined
         ? {}
         : { onEntry: tracker.onEntry, onRemoved: tracker.onRemoved, hashFile: tracker.hashFile }),
@@ -71,7 +93,7 @@ export async function receiveDirectory(
         context.post(progress);
       },
     });
-    return { progress, tree: tracker?.finish(root) };
+    return { progress, tree: tracker?.finish(root!), listing: packed(keeper) };
   } finally {
     call.end();
   }
@@ -95,4 +117,10 @@ function watchStall(name: string, stallMs: number) {
     },
     [Symbol.dispose]: () => clearInterval(timer),
   };
+}
+
+function packed(keeper: ListingKeeper): Uint8Array | undefined {
+  const listing = keeper.finish();
+  const bytes = listing === undefined ? undefined : zstdCompressSync(listing);
+  return bytes === undefined || bytes.length > MAX_LISTING ? undefined : bytes;
 }
