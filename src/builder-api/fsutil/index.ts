@@ -1,8 +1,8 @@
 export { Listing, ListingKeeper, listedPackets, packetsUnlessSame } from './listing.ts';
 export { type DirectoryRequest, directoryMetadata } from './metadata.ts';
 export { fromGoMode, toGoMode, typeOfGoMode } from './mode.ts';
-export type { FileStat } from './packets.ts';
-export { type FileHasher, isCarried, type ReceiveOptions, type ReceiveProgress, receiveTree } from './receive.ts';
+export { type FileStat, isCarried } from './packets.ts';
+export { type FileHasher, type ReceiveOptions, type ReceiveProgress, receiveTree } from './receive.ts';
 export { sendTree } from './send.ts';
 export { serveDirectories } from './serve.ts';
 export { type ExportDestination, serveExports } from './serve-exports.ts';

@@ -24,6 +24,11 @@ export interface FileStat {
   readonly xattrs: Readonly<Record<string, Uint8Array>>;
 }
 
+/** Whether an attribute is applied: another machine's security labels and overlay's own marks mean nothing here, or worse. */
+export function isCarried(key: string): boolean {
+  return !key.startsWith('trusted.') && key !== 'security.selinux';
+}
+
 export type FsPacket =
   /** `asLast` is the receiver's own knowledge: the entry is there already, just so. */
   | { readonly type: 'stat'; readonly stat: FileStat; readonly asLast?: true }

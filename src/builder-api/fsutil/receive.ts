@@ -5,7 +5,7 @@ import { holdsAt, writeAll } from './file-content.ts';
 import { entryBytes, ownBytes } from './kept-bytes.ts';
 import { fromGoMode, typeOfGoMode } from './mode.ts';
 import { assertCleanPath, comparePaths } from './order.ts';
-import type { FileStat, PacketStream } from './packets.ts';
+import { type FileStat, isCarried, type PacketStream } from './packets.ts';
 
 /** Files whose content is being written at once; a sane sender interleaves a handful. */
 const MAX_OPEN_FILES = 512;
@@ -59,6 +59,8 @@ export interface ReceiveProgress {
   readonly removed: number;
   /** Whatever was made, replaced, removed, or given other metadata: 0 means the directory was the same already. */
   readonly changes: number;
+  /** Files that came with another length than was listed: they changed while they were sent. */
+  readonly misstated: number;
 }
 
 interface Level {
@@ -124,6 +126,7 @@ class Receiver implements Disposable {
   #bytes = 0;
   #removed = 0;
   #changes = 0;
+  #misstated = 0;
 
   constructor(stream: PacketStream, options: ReceiveBehaviour, root: Root, toWrite: Place['toWrite']) {
     this.#stream = stream;
@@ -192,6 +195,7 @@ class Receiver implements Disposable {
       bytes: this.#bytes,
       removed: this.#removed,
       changes: this.#changes,
+      misstated: this.#misstated,
     };
   }
 
@@ -439,6 +443,7 @@ class Receiver implements Disposable {
   /** Ends a file: content that is held, owner, mode, attributes, and the time last. */
   #write(file: Arriving, dir: Dir, name: string): void {
     const { stat } = file;
+    if (file.received !== stat.size) this.#misstated++;
     if (file.same === stat.size) {
       file.hasher ??= this.#options.hashFile?.(stat);
       file.hasher?.end();
@@ -589,9 +594,4 @@ class Receiver implements Disposable {
   #setXattr(dir: Dir, name: string, key: string, value: Uint8Array): void {
     if (isCarried(key)) dir.setXattr(name, key, value);
   }
-}
-
-/** Whether an attribute is applied: another machine's security labels and overlay's own marks mean nothing here, or worse. */
-export function isCarried(key: string): boolean {
-  return !key.startsWith('trusted.') && key !== 'security.selinux';
 }

@@ -18,11 +18,11 @@ import {
   wire,
 } from '../../../builder-api/index.ts';
 import { siblingModule } from '../../../sys/index.ts';
-import type { ReceivedDirectory } from './receive-task.ts';
+import type { ReceiveDirectoryArgs, ReceivedDirectory } from './receive-task.ts';
 
 const { Packet } = wire.fsutil.types;
 const { BytesMessage } = wire.moby.filesync.v1;
-const { PACKET_STAT, PACKET_DATA, PACKET_FIN } = Packet.PacketType;
+const { PACKET_STAT, PACKET_REQ, PACKET_DATA, PACKET_FIN } = Packet.PacketType;
 const signal = neverAborted;
 const diffCopy = methodPath(FileSync, FileSync.methods.diffCopy);
 const module = siblingModule(import.meta.url, './receive-task');
@@ -67,9 +67,10 @@ async function sessions(limits: ConstructorParameters<typeof SessionRegistry>[0]
     });
     cleanups.push(() => channel.destroy());
     const session = await registry.get(id, { signal });
-    const receive = (directory = tempDir()) => {
+    const receive = (directory = tempDir(), more: Partial<ReceiveDirectoryArgs> = {}) => {
       const request = { name: 'context', includePatterns: [], excludePatterns: [], followPaths: [] };
-      const args = { directory, readonly: false, request, differ: 'none', tree: undefined, empty: true } as const;
+      const known = { listing: undefined, tree: undefined, empty: true };
+      const args: ReceiveDirectoryArgs = { directory, readonly: false, request, differ: 'none', ...known, ...more };
       return session.run<ReceivedDirectory>({ module, fn: 'receiveDirectory' }, args, { signal });
     };
     return { session, receive };
@@ -197,4 +198,44 @@ test('of clients that have too much in one thread the one with most is ended, an
   small.session.close();
   await expect(waiting).rejects.toMatchObject({ code: expect.stringMatching(/unavailable|cancelled/) });
   expect(registry.threadsStarted).toBe(1);
+});
+
+/** A client with one file, whose content is not what was listed, perhaps. */
+function sendFile(stream: http2.ServerHttp2Stream, size: number, content: string): void {
+  begin(stream);
+  const write = (packet: Parameters<typeof Packet.encode>[0]) => stream.write(frame(Packet.encode(packet).finish()));
+  let unread = Buffer.alloc(0);
+  stream.on('data', (chunk: Buffer) => {
+    unread = Buffer.concat([unread, chunk]);
+    while (unread.length >= 5 && unread.length >= 5 + unread.readUInt32BE(1)) {
+      const end = 5 + unread.readUInt32BE(1);
+      const { type, id } = Packet.decode(unread.subarray(5, end));
+      unread = unread.subarray(end);
+      if (type === PACKET_REQ) {
+        write({ type: PACKET_DATA, id, data: Buffer.from(content) });
+        write({ type: PACKET_DATA, id });
+      } else if (type === PACKET_FIN) write({ type: PACKET_FIN });
+    }
+  });
+  stream.write(stat('file', size));
+  stream.write(frame(new Uint8Array()));
+}
+
+test.each([
+  ['longer', 'old and new'],
+  ['shorter', 'o'],
+])('a file that became %s while it was sent is asked for again when it is listed as before', async (_what, meanwhile) => {
+  const { client } = await sessions({});
+  const directory = tempDir();
+  const receive = async (content: string, last?: ReceivedDirectory) => {
+    const { receive } = await client((stream) => sendFile(stream, 3, content));
+    return await receive(directory, { differ: 'metadata', listing: last?.listing, empty: last === undefined });
+  };
+  const first = await receive(meanwhile);
+  expect(readFileSync(join(directory, 'file'), 'utf8')).toBe(meanwhile);
+  const second = await receive('old', first);
+  expect(readFileSync(join(directory, 'file'), 'utf8')).toBe('old');
+  // What came as it was listed is known by that.
+  expect(second.listing).toBeDefined();
+  expect((await receive('old', second)).progress).toMatchObject({ entries: 0, requested: 0, changes: 0 });
 });

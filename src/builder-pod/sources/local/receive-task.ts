@@ -38,12 +38,12 @@ export interface ReceivedDirectory {
   readonly progress: ReceiveProgress;
   /** The content tree, as far as it could be kept. */
   readonly tree: Uint8Array | undefined;
-  /** What the client listed, if it is not too much to be kept. */
+  /** What the client listed, if that is what came and not too much to be kept. */
   readonly listing: Uint8Array | undefined;
 }
 
 const NOTHING: ReceivedDirectory = {
-  progress: { entries: 0, requested: 0, bytes: 0, removed: 0, changes: 0 },
+  progress: { entries: 0, requested: 0, bytes: 0, removed: 0, changes: 0, misstated: 0 },
   tree: undefined,
   listing: undefined,
 };
@@ -93,7 +93,9 @@ export async function receiveDirectory(
         context.post(progress);
       },
     });
-    return { progress, tree: tracker?.finish(root!), listing: packed(keeper) };
+    // A file that came otherwise than it was listed is not there as it was listed, should the client have it so again.
+    const listing = progress.misstated === 0 ? packed(keeper) : undefined;
+    return { progress, tree: tracker?.finish(root!), listing };
   } finally {
     call.end();
   }
