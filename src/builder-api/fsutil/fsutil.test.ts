@@ -391,6 +391,44 @@ describe('a transfer', () => {
   });
 });
 
+test('a listing is the same in whatever order attributes are told', async () => {
+  const entry = (path: string, ...xattrs: readonly (readonly [string, string])[]) => {
+    const values = Object.fromEntries(xattrs.map(([name, value]) => [name, Buffer.from(value)]));
+    const own = { path, mode: 0o644, uid: 0, gid: 0, size: 1, modTime: 1n, linkname: '', devmajor: 0, devminor: 0 };
+    return encodePacket({ type: 'stat', stat: { ...own, xattrs: values } });
+  };
+  const transferOf = (entries: readonly Uint8Array[]): RawCall => ({
+    headers: Promise.resolve(new Metadata()),
+    responses: (async function* () {
+      yield* [...entries, encodePacket({ type: 'statEnd' }), encodePacket({ type: 'fin' })];
+    })(),
+    write: () => undefined,
+    end: () => {},
+  });
+  const keeper = new ListingKeeper();
+  const before = [
+    entry('a', ['user.one', '1'], ['user.two', '2']),
+    entry('b', ['user.two', '2'], ['user.one', '1']),
+    entry('c'),
+  ];
+  for await (const _ of listedPackets(transferOf(before), keeper).packets);
+  const last = new Listing(keeper.finish()!);
+  const after = [
+    entry('a', ['user.two', '2'], ['user.one', '1']),
+    entry('b', ['user.one', '1'], ['user.two', '2']),
+    entry('c'),
+  ];
+  for (const same of [before, after])
+    expect(await packetsUnlessSame(transferOf(same), last, new ListingKeeper())).toBeUndefined();
+  // Nor where something else has changed.
+  const changed = [entry('a', ['user.two', '1'], ['user.one', '2']), after[1]!, entry('d')];
+  const stream = await packetsUnlessSame(transferOf(changed), last, new ListingKeeper());
+  const marked: string[] = [];
+  for await (const packet of stream!.packets)
+    if (packet.type === 'stat' && packet.asLast) marked.push(packet.stat.path);
+  expect(marked).toEqual(['b']);
+});
+
 describe('a hostile sender', () => {
   const stat = (path: string, more: Partial<FileStat> = {}): FsPacket => ({
     type: 'stat',

@@ -12,8 +12,8 @@ interface Hold {
 }
 
 /**
- * The entries of a directory as its sender told them, byte for byte. Who has made a directory by a listing need not look at it to know that an entry of
- * another is there already: equal messages are equal paths, types, sizes, times, owners, modes and attributes.
+ * The entries of a directory as its sender told them, byte for byte but for the order of attributes. Who has made a directory by a listing need not look
+ * at it to know that an entry of another is there already: equal messages are equal paths, types, sizes, times, owners, modes and attributes.
  */
 export class Listing {
   readonly bytes: Uint8Array;
@@ -28,6 +28,13 @@ export class Listing {
 
   /** The position behind `message`, if it stands at `position`. */
   after(position: number, message: Uint8Array): number | undefined {
+    const after = this.#after(position, message);
+    if (after !== undefined || position >= this.bytes.length) return after;
+    const ordered = inOrder(message);
+    return ordered === message ? undefined : this.#after(position, ordered);
+  }
+
+  #after(position: number, message: Uint8Array): number | undefined {
     const start = position + LENGTH;
     const end = start + message.length;
     if (end > this.bytes.length || this.#lengthAt(position) !== message.length) return undefined;
@@ -42,12 +49,12 @@ export class Listing {
     }
   }
 
-  has(message: Uint8Array): boolean {
+  has(message: Uint8Array, packet: FsPacket): boolean {
     if (this.#entries === undefined) {
       this.#hold?.add(this.bytes.length);
       this.#entries = new Set([...this.messages()].map(keyOf));
     }
-    return this.#entries.has(keyOf(message));
+    return this.#entries.has(keyOf(inOrder(message, packet)));
   }
 
   #lengthAt(position: number): number {
@@ -57,6 +64,15 @@ export class Listing {
 
 const keyOf = (message: Uint8Array): string =>
   Buffer.from(message.buffer, message.byteOffset, message.length).toString('latin1');
+
+/** An entry with its attributes in one order: senders in Go tell them in any. */
+function inOrder(message: Uint8Array, packet = decodePacket(message)): Uint8Array {
+  if (packet.type !== 'stat') return message;
+  const names = Object.keys(packet.stat.xattrs);
+  if (names.length < 2) return message;
+  const xattrs = Object.fromEntries(names.sort().map((name) => [name, packet.stat.xattrs[name]!]));
+  return encodePacket({ ...packet, stat: { ...packet.stat, xattrs } });
+}
 
 /** Keeps the listing of a transfer while it comes. */
 export class ListingKeeper {
@@ -68,8 +84,9 @@ export class ListingKeeper {
     this.#hold = hold;
   }
 
-  add(message: Uint8Array): void {
+  add(entry: Uint8Array, packet: FsPacket): void {
     if (this.#bytes > MAX_BYTES) return;
+    const message = inOrder(entry, packet);
     const piece = new Uint8Array(LENGTH + message.length);
     this.#bytes += piece.length;
     this.#hold?.add(piece.length);
@@ -97,7 +114,7 @@ export function listedPackets(call: RawCall, keeper: ListingKeeper): PacketStrea
 async function* packets(messages: AsyncIterable<Uint8Array>, keeper: ListingKeeper): AsyncGenerator<FsPacket> {
   for await (const message of messages) {
     const packet = decodePacket(message);
-    if (packet.type === 'stat') keeper.add(message);
+    if (packet.type === 'stat') keeper.add(message, packet);
     yield packet;
   }
 }
@@ -154,8 +171,8 @@ async function* fromDifference(
   const marked = (message: Uint8Array): FsPacket => {
     const packet = decodePacket(message);
     if (packet.type !== 'stat') return packet;
-    keeper.add(message);
-    return last.has(message) ? { ...packet, asLast: true } : packet;
+    keeper.add(message, packet);
+    return last.has(message, packet) ? { ...packet, asLast: true } : packet;
   };
   try {
     for (const message of last.messages(same)) yield marked(message);
