@@ -18,6 +18,8 @@ const cleanup = new AsyncDisposableStack();
 const signal = neverAborted;
 let folder: string;
 let base: Llb;
+/** The same file by whatever path. */
+let served: (path: string) => string;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'slipway-recorded-keys-'));
@@ -32,8 +34,9 @@ beforeAll(async () => {
     server.closeAllConnections();
     server.close();
   });
-  const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/base.tar`;
-  base = scratch().file(new FileActions().copy(http(address), '/base.tar', '/', { attemptUnpack: true }));
+  served = (path) => `http://127.0.0.1:${(server.address() as AddressInfo).port}/${path}`;
+  const archive = http(served('base.tar'));
+  base = scratch().file(new FileActions().copy(archive, '/base.tar', '/', { attemptUnpack: true }));
 });
 afterAll(() => cleanup.disposeAsync());
 
@@ -123,10 +126,28 @@ test('of an operator’s builds nothing that users wrote is kept, and none is to
   const scope = { write: 'b', read: ['b'] };
   await solve(builder, 'theirs', program('hunter2'), { scope, recorded: 'outline' });
   const { maps } = await compiling(builder, 'theirs', 'b');
-  expect(maps[0]!.parts).toContainEqual({ kind: 'env', name: 'TOKEN', digest: digestOf('hunter2') });
+  expect(maps[0]!.parts).toContainEqual({ kind: 'env', name: digestOf('TOKEN'), digest: digestOf('hunter2') });
   const { db } = builder.state;
   for (const table of ['recorded_vertices', 'key_parts'])
-    expect(JSON.stringify(db.all(`SELECT * FROM ${table}`))).not.toContain('hunter2');
+    expect(JSON.stringify(db.all(`SELECT * FROM ${table}`))).not.toMatch(/hunter2|base\.tar|127\.0\.0\.1/);
   await solve(builder, 'guess', program('hunter2'));
   expect(outcomes(await compiling(builder, 'guess'))).toEqual(['new']);
+});
+
+test('a source that two have by different addresses is told to each by its own', async () => {
+  await using builder = await open('addresses');
+  const build = async (ref: string, path: string, scope: string) => {
+    const own = { write: scope, read: [scope] };
+    await solve(builder, ref, http(served(path)), { scope: own });
+    const [source] = (await builder.history.keys(scope, ref, { signal }))!;
+    const { digest, parts } = source!.maps[0]!;
+    return { digest, names: parts!.flatMap(({ kind, name }) => (kind === 'source' ? [name] : [])) };
+  };
+  const theirs = await build('theirs', 'secret-project/base.tar', 'a');
+  const own = await build('own', 'public/base.tar', 'b');
+  const moved = await build('moved', 'elsewhere/base.tar', 'b');
+  expect([own.digest, moved.digest]).toEqual([theirs.digest, theirs.digest]);
+  expect(theirs.names).toEqual([served('secret-project/base.tar')]);
+  expect(own.names).toEqual([served('public/base.tar')]);
+  expect(moved.names).toEqual([served('elsewhere/base.tar')]);
 });

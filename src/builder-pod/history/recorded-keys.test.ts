@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { digestOf } from '../../base/index.ts';
 import { Database } from '../../cache/metadata/index.ts';
 import type { KeyedVertex, KeyPart } from '../../solver/index.ts';
-import { RecordedKeys } from './recorded-keys.ts';
+import { MIGRATIONS, RecordedKeys } from './recorded-keys.ts';
 import { HistoryStore } from './store.ts';
 
 const MANY = 64 << 20;
@@ -89,14 +89,92 @@ test('of what may come from Secrets nothing is kept but digests, whoever else ha
   all(keys.write(theirs, steps, true));
   for (const table of ['key_parts', 'recorded_vertices'])
     expect(JSON.stringify(db.all(`SELECT * FROM ${table}`))).not.toContain('hunter2');
-  expect(all(keys.read(theirs))[0]!.name).toBe(`[build 2/3] RUN ${digestOf(name)}`);
+  expect(all(keys.read(theirs))[0]!.name).toBe(`[2/3] RUN ${digestOf(name)}`);
   all(keys.write(own, steps, false));
   expect(all(keys.read(theirs))[0]!.maps[0]!.parts).toEqual([
     op,
-    { kind: 'env', name: 'TOKEN', digest: digestOf('hunter2') },
+    { kind: 'env', name: digestOf('TOKEN'), digest: digestOf('hunter2') },
     platform,
   ]);
   expect(all(keys.read(own))[0]!.maps[0]!.parts).toEqual([op, env('hunter2'), platform]);
+});
+
+test('two that have one key under two names are each told their own, and of parts that are alike there is one', () => {
+  const keys = new RecordedKeys(db, MANY);
+  const image = digestOf('image');
+  const named = (name: string): KeyPart[] => [{ kind: 'base', name, value: image }, op];
+  const ids = [history.start('a', 'one', {})!, history.start('b', 'one', {})!, history.start('b', 'two', {})!];
+  const names = ['registry.acme.example/secret-project:1', 'docker.io/library/alpine:3', 'docker.io/library/alpine:3'];
+  for (const [at, id] of ids.entries()) all(keys.write(id, [step('FROM', named(names[at]!), image)], false));
+  for (const [at, id] of ids.entries())
+    expect(all(keys.read(id))[0]!.maps).toEqual([{ digest: image, parts: named(names[at]!) }]);
+  expect(rows('key_parts')).toBe(2);
+  // Within one build, too.
+  const both = record('both');
+  all(keys.write(both, [step('FROM', named('x'), image), step('FROM too', named('y'), image)], false));
+  expect(all(keys.read(both)).map(({ maps }) => maps[0]!.parts![0]!.name)).toEqual(['x', 'y']);
+  // The parts of one go with it, and the other's stay.
+  history.remove(ids[0]!);
+  all(keys.remove(ids[0]!));
+  expect(JSON.stringify(db.all('SELECT * FROM key_parts'))).not.toContain('acme');
+  expect(all(keys.read(ids[1]!))[0]!.maps[0]!.parts).toEqual(named(names[1]!));
+});
+
+test('of a hidden build no name of a repository, a host or a path is kept, wherever it stands', () => {
+  const keys = new RecordedKeys(db, MANY);
+  const reference = 'registry.acme.example/team/app:1';
+  const parts: KeyPart[] = [
+    { kind: 'base', name: reference, value: digestOf('image') },
+    { kind: 'source', name: `https://${reference}`, value: reference },
+    { kind: 'mount', name: `/${reference}`, value: reference },
+    { kind: 'env', name: reference, value: reference },
+    { kind: 'option', name: 'Filename', value: reference },
+  ];
+  const names = [
+    `[context ${reference}] load metadata`,
+    `[${reference} 2/3] COPY ${reference}`,
+    `[${reference}] RUN x`,
+    `[1/1] ${reference}`,
+    `[1/1] ACME x`,
+    `[linux/amd64 internal] load metadata for ${reference}`,
+    reference,
+  ];
+  const cache = `registry ${reference}`;
+  const steps = names.map((name) => step(name, parts));
+  const found = { output: 0, outcome: { kind: 'found', cache }, keys: ['key'], ground: [] } as const;
+  const unreadable = { ...found, outcome: { kind: 'run' }, miss: { kind: 'unreadable', cache } } as const;
+  const cached = { ...step('cached', [op]), outputs: [found, unreadable] };
+  const id = record('hidden');
+  all(keys.write(id, [...steps, cached], true));
+  for (const table of ['key_parts', 'recorded_vertices'])
+    expect(JSON.stringify(db.all(`SELECT * FROM ${table}`))).not.toMatch(/acme|team|app:1/i);
+  const read = all(keys.read(id));
+  const places = ['', '[2/3] COPY ', '', '[1/1] ', '[1/1] ', '[internal] ', ''];
+  expect(read.slice(0, -1).map(({ name }) => name)).toEqual(names.map((name, at) => `${places[at]}${digestOf(name)}`));
+  // Whether they are the same is still told.
+  expect(read[0]!.maps[0]!.parts!.slice(0, 2)).toEqual([
+    { kind: 'base', name: digestOf(reference), digest: digestOf(digestOf('image')) },
+    { kind: 'source', name: digestOf(`https://${reference}`), digest: digestOf(reference) },
+  ]);
+  expect(read.at(-1)!.outputs).toMatchObject([
+    { outcome: { cache: digestOf(cache) } },
+    { miss: { cache: digestOf(cache) } },
+  ]);
+});
+
+test('what an earlier version shared by keys is forgotten, and its records get no names of others', async () => {
+  await db.close();
+  db = new Database(join(folder, 'old'));
+  db.migrate('recorded keys', MIGRATIONS.slice(0, 1));
+  const maps = [{ digest: digestOf('image') }];
+  const vertices = JSON.stringify([{ ...step('FROM', []), maps }]);
+  db.run('INSERT INTO recorded_keys VALUES (1, 0, 10)');
+  db.run('INSERT INTO recorded_vertices (record, vertices) VALUES (1, ?)', vertices);
+  db.run('INSERT INTO key_parts (digest, hidden, parts) VALUES (?, 0, ?)', digestOf('image'), '[{"name":"acme"}]');
+  db.run('INSERT INTO key_part_uses VALUES (1, 1)');
+  const keys = new RecordedKeys(db, MANY);
+  expect(all(keys.read(1))).toEqual([]);
+  for (const table of ['recorded_keys', 'recorded_vertices', 'key_parts', 'key_part_uses']) expect(rows(table)).toBe(0);
 });
 
 test('they go with their record, parts with the last that has them; what a killed builder left goes too', () => {

@@ -1,7 +1,7 @@
 import { type Digest, digestOf } from '../../base/index.ts';
 import type { Database } from '../../cache/metadata/index.ts';
 import { isVolatile, type KeyedVertex } from '../../solver/index.ts';
-import { type RecordedPart, recordedParts } from './key-parts.ts';
+import { hiddenName, type RecordedPart, recordedParts } from './key-parts.ts';
 
 /** What a record tells of the keys of one step. */
 export interface RecordedVertex extends Omit<KeyedVertex, 'maps'> {
@@ -9,8 +9,12 @@ export interface RecordedVertex extends Omit<KeyedVertex, 'maps'> {
   readonly maps: readonly { readonly digest: Digest; readonly parts?: readonly RecordedPart[] }[];
 }
 
-const MIGRATIONS = [
-  // What a key is made of is there once for all records that tell it alike: as it is, or with digests in place of what users wrote.
+/** The same as it is stored: `told` is the digest of the text of the parts. */
+interface StoredVertex extends Omit<KeyedVertex, 'maps'> {
+  readonly maps: readonly { readonly digest: Digest; readonly told?: Digest }[];
+}
+
+export const MIGRATIONS = [
   `CREATE TABLE recorded_keys (record INTEGER PRIMARY KEY, hidden INTEGER NOT NULL, bytes INTEGER NOT NULL);
    CREATE TABLE recorded_vertices (num INTEGER PRIMARY KEY, record INTEGER NOT NULL, vertices TEXT NOT NULL);
    CREATE INDEX recorded_vertices_record ON recorded_vertices (record);
@@ -18,9 +22,17 @@ const MIGRATIONS = [
      num INTEGER PRIMARY KEY, digest TEXT NOT NULL, hidden INTEGER NOT NULL, parts TEXT NOT NULL, UNIQUE (digest, hidden));
    CREATE TABLE key_part_uses (record INTEGER NOT NULL, part INTEGER NOT NULL, PRIMARY KEY (record, part)) WITHOUT ROWID;
    CREATE INDEX key_part_uses_part ON key_part_uses (part);`,
+  // What a key is made of is there once for all records that tell it alike, to the letter: keys of sources do not cover names, so that those
+  // of one key may be told in other ways. What was shared by keys may have the names of others, and is forgotten.
+  `DELETE FROM recorded_keys;
+   DELETE FROM recorded_vertices;
+   DELETE FROM key_part_uses;
+   DROP TABLE key_parts;
+   CREATE TABLE key_parts (num INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE, parts TEXT NOT NULL);
+   ALTER TABLE recorded_keys DROP COLUMN hidden;`,
 ];
 
-/** Characters that the vertices of one record take, some ten thousand, and the parts that it is the first to have. */
+/** Characters that the vertices of one record take, some ten thousand, and their parts. */
 const MOST_VERTICES = 8 << 20;
 const MOST_PARTS = 4 << 20;
 /** Of a vertex. */
@@ -31,10 +43,9 @@ const PORTION = 16;
 
 /** What is written at once. */
 interface Portion {
-  readonly vertices: readonly KeyedVertex[];
-  readonly hidden: 0 | 1;
-  /** What those keys were made of whose parts were not there. */
-  readonly parts: Map<Digest, string>;
+  readonly vertices: readonly StoredVertex[];
+  /** Texts by their digests. */
+  readonly parts: ReadonlyMap<Digest, string>;
 }
 
 /**
@@ -57,17 +68,24 @@ export class RecordedKeys {
     let room = MOST_VERTICES;
     let roomForParts = MOST_PARTS;
     for (let at = 0; at < vertices.length && room > 0; at += PORTION) {
-      const portion: Portion = { vertices: vertices.slice(at, at + PORTION), hidden: hidden ? 1 : 0, parts: new Map() };
-      for (const { maps } of portion.vertices) {
-        for (const { digest, parts } of maps) {
-          if (isVolatile(digest) || roomForParts <= 0 || this.#partOf(digest, portion.hidden) !== undefined) continue;
-          const text = JSON.stringify(recordedParts(parts?.() ?? [], { hidden }));
-          portion.parts.set(digest, text);
-          roomForParts -= text.length;
-        }
+      const parts = new Map<Digest, string>();
+      const stored: StoredVertex[] = [];
+      for (const vertex of vertices.slice(at, at + PORTION)) {
+        const maps = vertex.maps.map((map) => {
+          const { digest } = map;
+          if (isVolatile(digest) || roomForParts <= 0) return { digest };
+          const text = JSON.stringify(recordedParts(map.parts?.() ?? [], { hidden }));
+          const told = digestOf(text);
+          // Whoever else has them: what one record tells does not hang on others.
+          if (!parts.has(told)) roomForParts -= text.length;
+          parts.set(told, text);
+          return { digest, told };
+        });
+        stored.push({ ...bounded(vertex, hidden), maps });
         yield;
       }
-      const text = JSON.stringify(portion.vertices.map((vertex) => bounded(vertex, hidden)));
+      const portion: Portion = { vertices: stored, parts };
+      const text = JSON.stringify(stored);
       let isWritten = false;
       this.#db.ifRoom(() => {
         isWritten = this.#db.transaction(() => this.#insert(record, portion, text));
@@ -80,53 +98,46 @@ export class RecordedKeys {
   }
 
   /** @returns false when the record is gone */
-  #insert(record: number, { vertices, hidden, parts }: Portion, text: string): boolean {
+  #insert(record: number, { parts }: Portion, text: string): boolean {
     if (this.#db.get('SELECT 1 FROM build_records WHERE id = ?', record) === undefined) return false;
     let bytes = text.length;
-    const insert = 'INSERT OR IGNORE INTO key_parts (digest, hidden, parts) VALUES (?, ?, ?)';
-    for (const [digest, made] of parts) if (this.#db.run(insert, digest, hidden, made) > 0) bytes += made.length;
-    for (const { digest } of vertices.flatMap(({ maps }) => maps)) {
-      const part = this.#partOf(digest, hidden);
-      if (part !== undefined) this.#db.run('INSERT OR IGNORE INTO key_part_uses VALUES (?, ?)', record, part);
+    for (const [digest, made] of parts) {
+      const insert = 'INSERT OR IGNORE INTO key_parts (digest, parts) VALUES (?, ?)';
+      if (this.#db.run(insert, digest, made) > 0) bytes += made.length;
+      this.#db.run('INSERT OR IGNORE INTO key_part_uses VALUES (?, ?)', record, this.#partOf(digest)!);
     }
     this.#db.run('INSERT INTO recorded_vertices (record, vertices) VALUES (?, ?)', record, text);
     this.#db.run(
-      `INSERT INTO recorded_keys VALUES (?, ?, ?) ON CONFLICT (record) DO UPDATE SET bytes = bytes + excluded.bytes`,
-      ...[record, hidden, bytes],
+      `INSERT INTO recorded_keys VALUES (?, ?) ON CONFLICT (record) DO UPDATE SET bytes = bytes + excluded.bytes`,
+      ...[record, bytes],
     );
     return true;
   }
 
-  #partOf(digest: Digest, hidden: number): number | undefined {
-    const select = 'SELECT num FROM key_parts WHERE digest = ? AND hidden = ?';
-    return this.#db.get<{ num: number }>(select, digest, hidden)?.num;
+  #partOf(digest: Digest): number | undefined {
+    return this.#db.get<{ num: number }>('SELECT num FROM key_parts WHERE digest = ?', digest)?.num;
   }
 
   /** Inputs before what stands on them. */
   *read(record: number): Generator<void, readonly RecordedVertex[], void> {
-    const hidden = this.#db.get<{ hidden: number }>(
-      'SELECT hidden FROM recorded_keys WHERE record = ?',
-      record,
-    )?.hidden;
     const read: RecordedVertex[] = [];
-    if (hidden === undefined) return read;
     const rows = this.#db.all<{ num: number }>(
       'SELECT num FROM recorded_vertices WHERE record = ? ORDER BY num',
       record,
     );
     for (const { num } of rows) {
       const row = this.#db.get<{ vertices: string }>('SELECT vertices FROM recorded_vertices WHERE num = ?', num);
-      for (const vertex of JSON.parse(row?.vertices ?? '[]') as RecordedVertex[]) {
-        read.push({ ...vertex, maps: vertex.maps.map(({ digest }) => ({ digest, ...this.#parts(digest, hidden) })) });
+      for (const vertex of JSON.parse(row?.vertices ?? '[]') as StoredVertex[]) {
+        read.push({ ...vertex, maps: vertex.maps.map(({ digest, told }) => ({ digest, ...this.#parts(told) })) });
       }
       yield;
     }
     return read;
   }
 
-  #parts(digest: Digest, hidden: number): { readonly parts?: readonly RecordedPart[] } {
-    const select = 'SELECT parts FROM key_parts WHERE digest = ? AND hidden = ?';
-    const row = this.#db.get<{ parts: string }>(select, digest, hidden);
+  #parts(told: Digest | undefined): { readonly parts?: readonly RecordedPart[] } {
+    if (told === undefined) return {};
+    const row = this.#db.get<{ parts: string }>('SELECT parts FROM key_parts WHERE digest = ?', told);
     return row === undefined ? {} : { parts: JSON.parse(row.parts) };
   }
 
@@ -178,25 +189,22 @@ export class RecordedKeys {
   }
 }
 
-/** As it is stored, with no more of it than is short work. */
-function bounded({ name, maps, inputs, outputs, ...vertex }: KeyedVertex, hidden: boolean): RecordedVertex {
+/** With no more of it than is short work. */
+function bounded({ name, inputs, outputs, ...vertex }: KeyedVertex, hidden: boolean): KeyedVertex {
+  // Remote caches are named by their repositories; the builder's own has no name.
+  const withCache = <T extends { readonly kind: string; readonly cache?: string }>(told: T): T =>
+    hidden && told.cache ? { ...told, cache: digestOf(told.cache) } : told;
   return {
     ...vertex,
     name: hidden ? hiddenName(name) : name.slice(0, MOST_NAME),
-    maps: maps.map(({ digest }) => ({ digest })),
     inputs: inputs.slice(0, MOST_INPUTS),
-    outputs: outputs.map(({ miss, ground, ...output }) => ({
+    outputs: outputs.map(({ outcome, miss, ground, ...output }) => ({
       ...output,
+      outcome: withCache(outcome),
       ...(miss === undefined
         ? {}
-        : { miss: 'inputs' in miss ? { ...miss, inputs: miss.inputs.slice(0, MOST_INPUTS) } : miss }),
+        : { miss: 'inputs' in miss ? { ...miss, inputs: miss.inputs.slice(0, MOST_INPUTS) } : withCache(miss) }),
       ground: ground.slice(0, MOST_INPUTS),
     })),
   };
-}
-
-/** Arguments of the build are filled in in names: where the step stands and what it does, and whether it is the same. */
-function hiddenName(name: string): string {
-  const [place = ''] = /^\[[^\]]{0,200}\] (?:[A-Z]+ )?/.exec(name) ?? [];
-  return `${place}${digestOf(name)}`;
 }
