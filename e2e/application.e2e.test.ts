@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { RegistryServer } from '../src/oci/registry-server/index.ts';
@@ -82,6 +82,7 @@ spec:
   args: [{ name: GOPROXY, value: "${await goproxy()}" }]
   secrets: [{ id: ca, secretRef: { name: ca } }]
   outputs: [{ image: "${registry.host}/fortune", tags: [v1] }]
+  cache: { from: [{ ref: "${registry.host}/cache:main" }], to: [{ ref: "${registry.host}/cache:main", mode: max }] }
 `,
     );
     const ran = await must(slipway, [
@@ -127,6 +128,24 @@ spec:
     expect(ran, ran.output).toMatchObject({ code: 0 });
     expect(ran.output).toMatch(/\[modules \d\/\d\] RUN[^\n]*\n(#\d+ CACHED)/);
     expect((await runImage(`${registry.host}/fortune:v2`, work.path)).stdout).toContain(
+      'a slipway is where ships begin',
+    );
+  });
+
+  test('is built by another builder, which has nothing, from the cache that the first has written', async () => {
+    const folder = path.join(work.path, 'other');
+    mkdirSync(folder);
+    await using other = await startBuilder(folder);
+    const manifest = path.join(work.path, 'build.yaml');
+    const ran = await must(slipway, [
+      ...['build', '-f', manifest, '--builder', other.address],
+      ...['--secret', `id=ca,src=${caFile}`, '--progress', 'plain'],
+    ]);
+    const all = ran.stdout + ran.stderr;
+    expect(all).toMatch(/\[modules \d\/\d\] RUN[^\n]*\n(#\d+ CACHED)/);
+    // Not a layer of it was pulled.
+    expect(all).not.toMatch(/^#\d+ (?:extracting )?sha256:/m);
+    expect((await runImage(`${registry.host}/fortune:v1`, work.path)).stdout).toContain(
       'a slipway is where ships begin',
     );
   });

@@ -1,4 +1,10 @@
-import { familiarImageName, formatImageReference, invalidArgument, parseImageReference } from '../base/index.ts';
+import {
+  familiarImageName,
+  formatImageReference,
+  type ImageReference,
+  invalidArgument,
+  parseImageReference,
+} from '../base/index.ts';
 import type { BuildSpec } from '../resources/index.ts';
 import type { PlannedExporter, PlanOptions } from './solve-plan.ts';
 
@@ -25,15 +31,30 @@ export function outputNames(
   const given = parseImageReference(output.image);
   if (given.digest !== undefined)
     throw invalidArgument(`spec.outputs: ${output.image} names a digest; an output has tags`);
-  const first = output.image.split('/')[0] as string;
-  const hasHost = output.image.includes('/') && (first.includes('.') || first.includes(':') || first === 'localhost');
-  if (!hasHost && defaultRegistry === undefined)
-    throw invalidArgument(`spec.outputs: ${output.image} has no registry host, and no default registry is configured`, {
-      hint: 'write registry.example.com/name, or give the operator --default-registry',
-    });
-  const reference = hasHost ? given : parseImageReference(`${defaultRegistry}/${familiarImageName(given)}`);
+  const reference = withRegistry(output.image, given, defaultRegistry, 'spec.outputs');
   const { tag, ...repository } = reference;
   const tags = new Set([...(tag === undefined ? [] : [tag]), ...(output.tags ?? [])]);
   if (tags.size === 0) tags.add('latest');
   return [...tags].map((each) => formatImageReference({ ...repository, tag: each }));
+}
+
+/** What a cache is called in full. */
+export function cacheName(ref: string, defaultRegistry: string | undefined, field: string): string {
+  return formatImageReference(withRegistry(ref, parseImageReference(ref), defaultRegistry, field));
+}
+
+function withRegistry(
+  text: string,
+  given: ImageReference,
+  defaultRegistry: string | undefined,
+  field: string,
+): ImageReference {
+  const first = text.split('/')[0] as string;
+  const hasHost = text.includes('/') && (first.includes('.') || first.includes(':') || first === 'localhost');
+  if (hasHost) return given;
+  if (defaultRegistry === undefined)
+    throw invalidArgument(`${field}: ${text} has no registry host, and no default registry is configured`, {
+      hint: 'write registry.example.com/name, or give the operator --default-registry',
+    });
+  return parseImageReference(`${defaultRegistry}/${familiarImageName(given)}`);
 }

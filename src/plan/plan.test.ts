@@ -77,6 +77,25 @@ describe('planBuild', () => {
     expect(planned.timeoutMs).toBe(5_400_000);
   });
 
+  test('caches are read and written by their full names, and never fail a Build', () => {
+    const { cacheImports, cacheExports, frontendAttrs } = plan(
+      '{ dockerfile: { inline: "FROM scratch" }, cache: { from: [{ ref: "r.example.com/c:main" }, { ref: "team/c" }], to: [{ ref: "c", mode: max }] } }',
+    );
+    expect(cacheImports.map(({ attrs }) => attrs)).toEqual([
+      { ref: 'r.example.com/c:main' },
+      { ref: 'slipway.localhost/team/c' },
+    ]);
+    expect(JSON.parse(frontendAttrs['cache-imports'] ?? '')).toEqual(
+      cacheImports.map(({ type, attrs }) => ({ Type: type, Attrs: attrs })),
+    );
+    expect(cacheExports).toEqual([
+      { type: 'registry', attrs: { ref: 'slipway.localhost/c', mode: 'max', 'ignore-error': 'true' } },
+    ]);
+    expect(() => plan('{ dockerfile: { inline: "FROM scratch" }, cache: { from: [{ ref: "UPPER" }] } }')).toThrow(
+      'must be lowercase',
+    );
+  });
+
   test('is the same for the same spec in another order of keys', () => {
     const one = plan('{ source: { inline: { files: { a: "1", b: "2", Dockerfile: "FROM scratch" } } } }');
     const other = plan('{ source: { inline: { files: { Dockerfile: "FROM scratch", b: "2", a: "1" } } } }');

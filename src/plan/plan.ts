@@ -2,7 +2,7 @@ import { invalidArgument } from '../base/index.ts';
 import { type Build, type BuildSpec, parseDuration } from '../resources/index.ts';
 import { type ContextPlan, planContext, planNamedContext } from './context.ts';
 import { inlineDefinition } from './inline.ts';
-import { outputExporters } from './outputs.ts';
+import { cacheName, outputExporters } from './outputs.ts';
 import type { ClusterValues, PlanOptions, SolvePlan } from './solve-plan.ts';
 import { refuseUnbuilt } from './unbuilt.ts';
 
@@ -16,7 +16,11 @@ export function planBuild(build: Pick<Build, 'spec'>, options: PlanOptions): Sol
   const contexts: ContextPlan = { attrs: {}, inputs: {}, uploads: [], gitAuth: [], ssh: [] };
   const { attrs } = contexts;
   const frontend = spec.llb === undefined ? planDockerfile(spec, contexts, options.values) : undefined;
-  const cacheImports = (spec.cache?.from ?? []).map(({ ref }) => ({ type: 'registry', attrs: { ref } }));
+  const { defaultRegistry } = options;
+  const cacheImports = (spec.cache?.from ?? []).map(({ ref }) => ({
+    type: 'registry',
+    attrs: { ref: cacheName(ref, defaultRegistry, 'spec.cache.from') },
+  }));
   if (frontend !== undefined && cacheImports.length > 0)
     attrs['cache-imports'] = JSON.stringify(cacheImports.map(({ type, attrs }) => ({ Type: type, Attrs: attrs })));
   return {
@@ -28,7 +32,8 @@ export function planBuild(build: Pick<Build, 'spec'>, options: PlanOptions): Sol
     cacheImports,
     cacheExports: (spec.cache?.to ?? []).map(({ ref, mode }) => ({
       type: 'registry',
-      attrs: { ref, mode: mode ?? 'min' },
+      // A cache is never the reason for which a Build fails.
+      attrs: { ref: cacheName(ref, defaultRegistry, 'spec.cache.to'), mode: mode ?? 'min', 'ignore-error': 'true' },
     })),
     entitlements: [...(spec.entitlements ?? [])].sort(),
     uploads: contexts.uploads,

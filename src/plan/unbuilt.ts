@@ -8,8 +8,6 @@ const UNBUILT: readonly (readonly [string, (spec: BuildSpec) => boolean])[] = [
   ['spec.llb.graph', (spec) => spec.llb?.graph !== undefined],
   ['spec.llb.ref', (spec) => spec.llb?.ref !== undefined],
   ['spec.trust', (spec) => spec.trust !== undefined],
-  ['spec.cache.from', (spec) => (spec.cache?.from?.length ?? 0) > 0],
-  ['spec.cache.to', (spec) => (spec.cache?.to?.length ?? 0) > 0],
 ];
 
 export function refuseUnbuilt(spec: BuildSpec): void {

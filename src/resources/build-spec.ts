@@ -65,17 +65,20 @@ const cache = z
     from: list(
       z.strictObject({ ref: text(512, 'Registry reference.').min(1) }).describe('A cache to read.'),
       16,
-      'Caches to read.',
+      'Caches in registries to read, BuildKit’s or ours; the image itself where its cache is inline. One that is away costs time.',
     ).optional(),
     to: list(
       z
         .strictObject({
           ref: text(512, 'Registry reference.').min(1),
-          mode: z.enum(['min', 'max']).describe('What is exported (default min).').optional(),
+          mode: z
+            .enum(['min', 'max'])
+            .describe('`min`: results that the image has; `max`: those of all steps (default min).')
+            .optional(),
         })
         .describe('A cache to write.'),
       8,
-      'Caches to write.',
+      'Caches in registries to write; one that cannot be written does not fail the run.',
     ).optional(),
     scope: text(128, 'Tenant scope of the cache (default: the namespace).').optional(),
     noCache: z.boolean().describe('Run every step again.').optional(),
