@@ -50,11 +50,6 @@ const FAILURES = {
   CACHE_ATTRIBUTE: { code: 'invalid_argument', text: 'An attribute of a remote cache is malformed or missing.' },
   CACHE_MALFORMED: { code: 'invalid_argument', text: 'A remote cache says what cannot be.' },
   CACHE_NOT_FOUND: { code: 'not_found', fault: 'user', text: 'There is no cache under this name.' },
-  CACHE_TOO_LARGE: {
-    code: 'resource_exhausted',
-    fault: 'user',
-    text: 'What is to be said of a remote cache is more than any builder reads.',
-  },
   COMPRESSION_CORRUPT: { code: 'invalid_argument', text: 'A compressed stream is damaged.' },
   COMPRESSION_MISSING: {
     code: 'failed_precondition',

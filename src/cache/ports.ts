@@ -237,7 +237,13 @@ export interface NamedRef {
  * and nothing else.
  */
 export type BlobPlace =
-  | { readonly kind: 'registry'; readonly host: string; readonly repository: string }
+  | {
+      readonly kind: 'registry';
+      readonly host: string;
+      readonly repository: string;
+      /** TLS is not verified, plain HTTP is allowed. */
+      readonly insecure?: boolean;
+    }
   /** An OCI layout on the builder's machine. */
   | { readonly kind: 'local'; readonly directory: string };
 

@@ -1,7 +1,7 @@
 import { inSlices } from '../../base/index.ts';
 import { type KeyRecord, walkKeys } from '../../cache/keys/index.ts';
 import type { Compression, ImmutableRef, Layer, RefOptions } from '../../cache/ports.ts';
-import type { RecordToWrite } from '../../cache/remote/index.ts';
+import { isTooLarge, type RecordToWrite } from '../../cache/remote/index.ts';
 import { findLostResult, type KeyReader, type OpContext, type ResultStore } from '../../solver/index.ts';
 import type { CachedBuild } from '../engine/index.ts';
 import type { ExportContext } from '../exporters/index.ts';
@@ -35,14 +35,15 @@ export interface CollectedCache extends AsyncDisposable {
 /** Results that are worked on at once: packing has its own bounds. */
 const PARALLEL = 8;
 
-/** What leads to a build's results, with all layers that the mode asks for. A result that cannot be had is left out, its keys are not. */
+/** What leads to a build's results, with all layers that the mode asks for. A result that cannot be had is left out, its keys are not. Undefined where it is more than any builder reads. */
 export async function collectCache(
   { roots, scopes }: CachedBuild,
   { mode, compression }: CollectOptions,
   { keys, results }: CollectDeps,
   context: ExportContext,
-): Promise<CollectedCache> {
-  const walked = reachable(await inSlices(walkKeys(keys, roots, scopes), context));
+): Promise<CollectedCache | undefined> {
+  const walked = await inSlices(reachable(await inSlices(walkKeys(keys, roots, scopes), context)), context);
+  if (isTooLarge(walked.length)) return undefined;
   const wanted = new Set(roots);
   const loading: OpContext = { ...context, scope: scopes[0] ?? '', limits: context.limits ?? (() => ({})) };
   const held: ImmutableRef[] = [];
@@ -80,18 +81,12 @@ export async function collectCache(
       for (const record of queue) await one(record);
     }),
   );
-  const at = new Map(walked.map(({ id }, n) => [id, n]));
-  const records = walked.map(({ id, digest, inputs }): RecordToWrite => {
-    const result = found.get(id);
-    return {
-      digest: digest as RecordToWrite['digest'],
-      inputs: inputs.map((ways) => ways.map(({ selector, from }) => ({ selector, link: at.get(from)! }))),
-      results:
-        result === undefined || result.layers.length === 0
-          ? []
-          : [{ blobs: result.layers.map(({ descriptor }) => descriptor.digest), createdAt: result.createdAt }],
-    };
-  });
+  const chains = new Map(
+    [...found].flatMap(([id, { layers: chain, createdAt }]) =>
+      chain.length === 0 ? [] : [[id, { blobs: chain.map(({ descriptor }) => descriptor.digest), createdAt }] as const],
+    ),
+  );
+  const records = await inSlices(written(walked, chains), context);
   const layers = new Map<string, CollectedLayer>();
   for (const { ref, layers: all } of found.values())
     for (const layer of all) layers.set(layer.descriptor.digest, { ref, layer });
@@ -103,12 +98,32 @@ function access({ signal, owner, sessions, limits }: ExportContext): RefOptions 
   return { signal, owner, sessions, limits };
 }
 
-/** Without records that have a slot into which nothing leads, which no reader takes. */
-function reachable(walked: readonly KeyRecord[]): readonly KeyRecord[] {
+/** Without records that have a slot into which nothing leads, which no reader takes. Yields after each. */
+function* reachable(walked: readonly KeyRecord[]): Generator<void, readonly KeyRecord[], void> {
   const kept = new Map<string, KeyRecord>();
   for (const record of walked) {
     const inputs = record.inputs.map((ways) => ways.filter(({ from }) => kept.has(from)));
     if (inputs.every((ways) => ways.length > 0)) kept.set(record.id, { ...record, inputs });
+    yield;
   }
   return [...kept.values()];
+}
+
+function* written(
+  walked: readonly KeyRecord[],
+  results: ReadonlyMap<string, RecordToWrite['results'][number]>,
+): Generator<void, readonly RecordToWrite[], void> {
+  const at = new Map<string, number>();
+  const records: RecordToWrite[] = [];
+  for (const { id, digest, inputs } of walked) {
+    at.set(id, records.length);
+    const result = results.get(id);
+    records.push({
+      digest: digest as RecordToWrite['digest'],
+      inputs: inputs.map((ways) => ways.map(({ selector, from }) => ({ selector, link: at.get(from)! }))),
+      results: result === undefined ? [] : [result],
+    });
+    yield;
+  }
+  return records;
 }

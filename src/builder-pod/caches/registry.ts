@@ -5,6 +5,7 @@ import {
   formatImageReference,
   goJson,
   type ImageReference,
+  inSlices,
   parseImageReference,
   withDefaultTag,
 } from '../../base/index.ts';
@@ -73,13 +74,12 @@ export function registryCacheImporter({
       const { domain, path } = reference;
       const repository = openRepository(reference, { insecure, sessions });
       const caches = await readCaches(repository, reference, { signal });
-      return caches.map(({ digest, ...content }) =>
-        remoteCache(content, {
-          id: `registry ${domain}/${path}@${digest}`,
-          name: formatImageReference(reference),
-          places: [{ kind: 'registry', host: domain, repository: path }],
-          refs,
-        }),
+      const place = { kind: 'registry', host: domain, repository: path, ...(insecure ? { insecure } : {}) } as const;
+      const name = formatImageReference(reference);
+      return await Promise.all(
+        caches.map(({ digest, ...content }) =>
+          remoteCache(content, { id: `${name} ${insecure} ${digest}`, name, places: [place], refs }, { signal }),
+        ),
       );
     },
   };
@@ -137,22 +137,19 @@ async function write(
   context: ExportContext,
 ): Promise<ExportResponse> {
   await using cache = await collectCache(build, { mode, compression }, deps, context);
+  if (cache === undefined) return tooLarge(context);
   if (cache.left.length > 0)
     context.progress.warn({
       level: 1,
       short: `${cache.left.length} results are left out of the cache ${formatImageReference(reference)}`,
       detail: [String(cache.left[0])],
     });
-  const { bytes, blobs } = encodeCacheConfig(cache.records);
+  const { bytes, blobs } = await inSlices(encodeCacheConfig(cache.records), context);
   if (blobs.length === 0) {
     context.progress.warn({ level: 1, short: 'nothing of this build has layers, so no cache is written' });
     return {};
   }
-  if (bytes.length > MAX_CACHE_CONFIG_BYTES)
-    throw CodedError.of(
-      'CACHE_TOO_LARGE',
-      `the cache config has ${bytes.length} bytes: no builder reads more than ${MAX_CACHE_CONFIG_BYTES}`,
-    );
+  if (bytes.length > MAX_CACHE_CONFIG_BYTES) return tooLarge(context);
   const { config, manifest } = encodeCacheManifest(
     bytes,
     blobs.map((blob) => described(cache, blob, form.oci)),
@@ -167,6 +164,15 @@ async function write(
   };
   await pushImage(image, [reference], { insecure, byDigest: false }, deps, context);
   return { 'cache.manifest': goJson(descriptorJson(manifest.descriptor)) };
+}
+
+function tooLarge({ progress }: ExportContext): ExportResponse {
+  progress.warn({
+    level: 1,
+    short: 'the cache of this build is not written: it has more records than any builder reads',
+    detail: ['Builders read a mebibyte of them, which is some thousands of steps.'],
+  });
+  return {};
 }
 
 /** The descriptor of a layer with what its reader needs to know of it. */

@@ -24,7 +24,7 @@ export type CacheImporters = ReadonlyMap<string, CacheImporter>;
 /** Caches that one build reads: every look-up asks each of them. */
 const MAX_IMPORTS = 32;
 /** A cache that takes longer to open is gone on without. */
-const OPEN_MS = 60_000;
+const OPEN_MS = 20_000;
 
 /** The caches that one build asks to read: each is opened once, and none of its graphs is looked at before all asked for until then are there, or have failed. */
 export class CacheImports {

@@ -23,7 +23,9 @@ export async function pushImage(
     const reference = references[0] as ImageReference;
     const repository = deps.openRepository(reference, { insecure, sessions: context.sessions });
     try {
-      await withRow(context, 'pushing layers', (update) => pushBlobs(image, reference, repository, update, context));
+      await withRow(context, 'pushing layers', (update) =>
+        pushBlobs(image, reference, { repository, insecure }, update, context),
+      );
       for (const document of image.manifests.slice(0, -1))
         await repository.putManifest(document.descriptor.digest, toPush(document), { signal: context.signal });
       for (const name of byDigest ? references.slice(0, 1) : references) {
@@ -53,11 +55,12 @@ function toPush({ descriptor, bytes }: AssembledExport['rootDocument']): { media
 async function pushBlobs(
   image: PushedImage,
   { domain, path }: ImageReference,
-  repository: PushRepository,
+  { repository, insecure }: { readonly repository: PushRepository; readonly insecure: boolean },
   update: (current: number, total: number) => void,
   context: ExportContext,
 ): Promise<void> {
   const total = image.layers.reduce((sum, { descriptor }) => sum + descriptor.size, 0);
+  const place = { kind: 'registry', host: domain, repository: path, ...(insecure ? { insecure } : {}) } as const;
   const sent = new Map<string, number>();
   const show = () =>
     update(
@@ -93,7 +96,7 @@ async function pushBlobs(
         // By now they are: another build found the damage and put them back while they were read.
         await push();
       }
-      layer.givenTo({ kind: 'registry', host: domain, repository: path });
+      layer.givenTo(place);
       sent.set(digest, size);
       show();
     }),

@@ -2,9 +2,18 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type Digest, digestOf } from '../../base/index.ts';
 import { recordDigest } from '../../solver/index.ts';
-import { encodeCacheConfig, parseCacheConfig, parseInlineRecords, type RecordToWrite } from './cache-config.ts';
+import { atOnce } from '../testing/walked.ts';
+import {
+  type CacheConfig,
+  chainOf,
+  encodeCacheConfig,
+  type RecordToWrite,
+  readCacheConfig,
+  readInlineRecords,
+} from './cache-config.ts';
 import { ConfigKeys } from './config-keys.ts';
 
+const parse = (bytes: Uint8Array): CacheConfig => atOnce(readCacheConfig(bytes));
 const digest = (name: number | string): Digest => digestOf(String(name));
 
 /** Graphs as they are walked: inputs before what they lead to. */
@@ -55,8 +64,8 @@ function meanings(records: readonly RecordToWrite[]): string[] {
 test('what was written is read again: keys, ways and the layers of each result', () => {
   fc.assert(
     fc.property(graphs, (records) => {
-      const { bytes, blobs } = encodeCacheConfig(records);
-      const read = parseCacheConfig(bytes);
+      const { bytes, blobs } = atOnce(encodeCacheConfig(records));
+      const read = parse(bytes);
       expect(read.layers.map(({ blob }) => blob)).toEqual(blobs);
       // A record may come after what it leads to there, so it is put in order first.
       const order: number[] = [];
@@ -71,8 +80,8 @@ test('what was written is read again: keys, ways and the layers of each result',
         return {
           digest: id,
           inputs: inputs.map((ways) => ways.map(({ selector, link }) => ({ selector, link: order.indexOf(link) }))),
-          results: results.map(({ layers, createdAt }) => ({
-            blobs: layers.map((at) => read.layers[at]!.blob),
+          results: results.map(({ createdAt, ...result }) => ({
+            blobs: chainOf(read, { ...result, createdAt }).map((at) => read.layers[at]!.blob),
             createdAt,
           })),
         };
@@ -85,58 +94,63 @@ test('what was written is read again: keys, ways and the layers of each result',
 test('equal caches have equal bytes, in whatever order they were found', () => {
   const [a, b, c] = ['a', 'b', 'c'].map(digest) as [Digest, Digest, Digest];
   const result = (...blobs: Digest[]) => [{ blobs, createdAt: 1 }];
-  const forwards = encodeCacheConfig([
-    { digest: a, inputs: [], results: result(a) },
-    { digest: b, inputs: [], results: result(a, b) },
-    {
-      digest: c,
-      inputs: [
-        [
-          { selector: '', link: 0 },
-          { selector: 's', link: 1 },
+  const forwards = atOnce(
+    encodeCacheConfig([
+      { digest: a, inputs: [], results: result(a) },
+      { digest: b, inputs: [], results: result(a, b) },
+      {
+        digest: c,
+        inputs: [
+          [
+            { selector: '', link: 0 },
+            { selector: 's', link: 1 },
+          ],
         ],
-      ],
-      results: result(a, b, c),
-    },
-  ]);
-  const backwards = encodeCacheConfig([
-    { digest: b, inputs: [], results: result(a, b) },
-    { digest: a, inputs: [], results: result(a) },
-    {
-      digest: c,
-      inputs: [
-        [
-          { selector: 's', link: 0 },
-          { selector: '', link: 1 },
+        results: result(a, b, c),
+      },
+    ]),
+  );
+  const backwards = atOnce(
+    encodeCacheConfig([
+      { digest: b, inputs: [], results: result(a, b) },
+      { digest: a, inputs: [], results: result(a) },
+      {
+        digest: c,
+        inputs: [
+          [
+            { selector: 's', link: 0 },
+            { selector: '', link: 1 },
+          ],
         ],
-      ],
-      results: result(a, b, c),
-    },
-  ]);
+        results: result(a, b, c),
+      },
+    ]),
+  );
   expect(Buffer.from(forwards.bytes).toString()).toBe(Buffer.from(backwards.bytes).toString());
 });
 
+const chain = (length: number) => Array.from({ length }, (_, n) => ({ blob: digest(n), parent: n - 1 }));
 const text = (value: unknown) => Buffer.from(JSON.stringify(value));
 
 test('a parent that is left out is layer 0, as Go writes it', () => {
-  const config = parseCacheConfig(
+  const config = parse(
     text({
       layers: [{ blob: digest('low'), parent: -1 }, { blob: digest('high') }],
       records: [{ digest: digest('r'), layers: [{ layer: 1, createdAt: '2026-01-02T03:04:05.678901234Z' }, {}] }],
     }),
   );
-  expect(config.records[0]?.results).toEqual([
-    { layers: [0, 1], createdAt: Date.UTC(2026, 0, 2, 3, 4, 5, 678) },
-    { layers: [0], createdAt: 0 },
-  ]);
+  const { results } = config.records[0]!;
+  expect(results.map((result) => chainOf(config, result))).toEqual([[0, 1], [0]]);
+  expect(results.map(({ createdAt }) => createdAt)).toEqual([Date.UTC(2026, 0, 2, 3, 4, 5, 678), 0]);
 });
 
 test('records of an image count its layers from the bottom', () => {
-  const config = parseInlineRecords(
-    text([{ digest: digest('r'), layers: [{ layer: 1 }], chains: [{ layers: [0, 2] }] }]),
-    [...['a', 'b', 'c'].map(digest)],
+  const config = atOnce(
+    readInlineRecords(text([{ digest: digest('r'), layers: [{ layer: 1 }], chains: [{ layers: [0, 2] }] }]), [
+      ...['a', 'b', 'c'].map(digest),
+    ]),
   );
-  expect(config.records[0]?.results.map(({ layers }) => layers)).toEqual([
+  expect(config.records[0]?.results.map((result) => chainOf(config, result))).toEqual([
     [0, 1],
     [0, 2],
   ]);
@@ -160,9 +174,19 @@ test.each([
   ['a link that leads nowhere', text({ records: [{ digest: digest('r'), inputs: [[{ link: 1 }]] }] })],
   ['a slot that nothing leads into', text({ records: [{ digest: digest('r'), inputs: [[]] }] })],
   ['a number below zero', text({ records: [{ digest: digest('r'), inputs: [[{ link: -1 }]] }] })],
+  ['layers one on the other without end', text({ layers: chain(501) })],
+  [
+    'more results of one record than are read at one go',
+    text({ layers: chain(1), records: [{ digest: digest('r'), layers: Array(2001).fill({}) }] }),
+  ],
+  [
+    'more ways to one record than are read at one go',
+    text({ records: [{ digest: digest('r'), inputs: Array(50).fill(Array(50).fill({})) }] }),
+  ],
+  ['more objects than its bytes are worth', text({ records: Array(60_001).fill({}) })],
   ['more than anybody reads', Buffer.alloc((1 << 20) + 1, ' ')],
 ])('refuses %s', (_what, bytes) => {
-  expect(() => parseCacheConfig(bytes)).toThrow(/malformed cache config|bytes, more than/);
+  expect(() => parse(bytes)).toThrow(/malformed cache config|bytes, more than/);
 });
 
 test('whatever bytes come, they are read or refused as a cache config', () => {
@@ -175,7 +199,7 @@ test('whatever bytes come, they are read or refused as a cache config', () => {
       ),
       (json) => {
         try {
-          parseCacheConfig(Buffer.from(json));
+          parse(Buffer.from(json));
         } catch (error) {
           expect(error).toMatchObject({ reason: 'CACHE_MALFORMED' });
         }
@@ -186,20 +210,37 @@ test('whatever bytes come, they are read or refused as a cache config', () => {
 
 test('records that lead to each other lead nobody astray: whoever asks gets what one link leads to', () => {
   const [a, b] = ['a', 'b'].map(digest) as [Digest, Digest];
-  const keys = new ConfigKeys(
-    parseCacheConfig(
-      text({
-        records: [
-          { digest: a, inputs: [[{ link: 1 }]] },
-          { digest: b, inputs: [[{ link: 0 }]] },
-          { digest: recordDigest(a, 0) },
-        ],
-      }),
-    ),
+  const config = parse(
+    text({
+      records: [
+        { digest: a, inputs: [[{ link: 1 }]] },
+        { digest: b, inputs: [[{ link: 0 }]] },
+        { digest: recordDigest(a, 0) },
+      ],
+    }),
   );
+  const keys = atOnce(ConfigKeys.of(config));
   const root = recordDigest(a, 0);
   expect(keys.links(root, { input: 0, record: a, selector: '' })).toEqual([]);
   const [looped] = keys.links('record 1', { input: 0, record: a, selector: '' });
   expect(looped).toBe('record 0');
   expect(keys.results('record 0')).toEqual([]);
+});
+
+test('a small document is read a record at a time, and no result is spread out before it is loaded', () => {
+  const steps = readCacheConfig(
+    text({
+      layers: chain(500),
+      records: Array.from({ length: 100 }, (_, n) => ({ digest: digest(n), layers: Array(200).fill({ layer: 499 }) })),
+    }),
+  );
+  let taken = 0;
+  for (let step = steps.next(); ; step = steps.next(), taken++) {
+    if (step.done !== true) continue;
+    const { records } = step.value;
+    expect(records.flatMap(({ results }) => results).every(({ layers }) => layers === 499)).toBe(true);
+    expect(chainOf(step.value, records[0]!.results[0]!)).toHaveLength(500);
+    break;
+  }
+  expect(taken).toBeGreaterThan(600);
 });

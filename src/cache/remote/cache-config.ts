@@ -5,7 +5,12 @@ import { CodedError, type Digest, digestOf, isDigest } from '../../base/index.ts
 export const CACHE_CONFIG_TYPE = 'application/vnd.buildkit.cacheconfig.v0';
 /** BuildKit reads no more of one. */
 export const MAX_CACHE_CONFIG_BYTES = 1 << 20;
-const MAX_RECORDS = 100_000;
+/** Of ways into one record, and of its results: what is read at one go. */
+const MAX_OF_RECORD = 2000;
+/** Of everything in one document: a byte of it is not to cost a kilobyte. */
+const MAX_OBJECTS = 60_000;
+/** More layers than one result can have. */
+const MAX_CHAIN = 500;
 
 /** What other builders can read of a cache: BuildKit's cache config. All numbers are positions in the lists of the same document. */
 export interface CacheConfig {
@@ -32,9 +37,9 @@ interface CacheWay {
   readonly link: number;
 }
 
-interface CacheConfigResult {
-  /** Bottom first. */
-  readonly layers: readonly number[];
+export interface CacheConfigResult {
+  /** The layer on top of those that its parents lead to, or all of them, bottom first. */
+  readonly layers: number | readonly number[];
   /** Ms since the epoch; 0 where it is not told. */
   readonly createdAt: number;
 }
@@ -53,41 +58,55 @@ const recordSchema = z.object({
     z.array(z.array(z.object({ selector: omitted(z.string().max(256)), link: omitted(position) })).nonempty()),
   ),
 });
-const configSchema = z.object({
-  layers: omitted(z.array(layerSchema).max(MAX_RECORDS)),
-  records: omitted(z.array(recordSchema).max(MAX_RECORDS)),
-});
 type RecordJson = z.output<typeof recordSchema>;
 
-/** Reads a cache config. @throws CodedError CACHE_MALFORMED for one that says what cannot be */
-export function parseCacheConfig(bytes: Uint8Array): CacheConfig {
-  if (bytes.length > MAX_CACHE_CONFIG_BYTES)
-    throw CodedError.of(
-      'CACHE_MALFORMED',
-      `the cache config has ${bytes.length} bytes, more than ${MAX_CACHE_CONFIG_BYTES}`,
-    );
-  const { layers, records } = check(configSchema, json(bytes));
-  return linked(
-    (layers ?? []).map(({ blob, parent }) => ({ blob, parent: parent ?? 0 })),
-    records ?? [],
-  );
+/** Reads a cache config. Yields after each record. @throws CodedError CACHE_MALFORMED for one that says what cannot be */
+export function* readCacheConfig(bytes: Uint8Array): Generator<void, CacheConfig, void> {
+  const value = json(bytes);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw malformed('it is no object');
+  const { layers, records } = value as { readonly layers?: unknown; readonly records?: unknown };
+  const given: CacheLayer[] = [];
+  for (const layer of listOf(layers)) {
+    const { blob, parent } = check(layerSchema, layer);
+    given.push({ blob, parent: parent ?? 0 });
+    yield;
+  }
+  return yield* linked(given, listOf(records));
 }
 
 /** Reads the records that an image carries in its configuration; their layers are those of the image, by position. @throws CodedError CACHE_MALFORMED */
-export function parseInlineRecords(bytes: Uint8Array, blobs: readonly Digest[]): CacheConfig {
-  const records = check(z.array(recordSchema).max(MAX_RECORDS), json(bytes));
-  return linked(
+export function* readInlineRecords(bytes: Uint8Array, blobs: readonly Digest[]): Generator<void, CacheConfig, void> {
+  return yield* linked(
     blobs.map((blob, i) => ({ blob, parent: i - 1 })),
-    records,
+    listOf(json(bytes)),
   );
 }
 
+/** Layers of a result, bottom first. */
+export function chainOf({ layers }: CacheConfig, result: CacheConfigResult): readonly number[] {
+  if (typeof result.layers !== 'number') return result.layers;
+  const chain: number[] = [];
+  for (let at = result.layers; at !== -1; at = layers[at]!.parent) chain.push(at);
+  return chain.reverse();
+}
+
 function json(bytes: Uint8Array): unknown {
+  if (bytes.length > MAX_CACHE_CONFIG_BYTES)
+    throw malformed(`it has ${bytes.length} bytes, more than ${MAX_CACHE_CONFIG_BYTES}`);
+  let objects = 0;
+  for (const byte of bytes) if (byte === 0x7b || byte === 0x5b) objects++;
+  if (objects > MAX_OBJECTS) throw malformed(`it has more than ${MAX_OBJECTS} objects and lists`);
   try {
     return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString());
   } catch (cause) {
     throw malformed((cause as Error).message, cause);
   }
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  if (value === undefined || value === null) return [];
+  if (!Array.isArray(value)) throw malformed('expected a list');
+  return value;
 }
 
 function check<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
@@ -97,36 +116,65 @@ function check<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
   throw malformed(`${issue?.path.join('.') || 'document'}: ${issue?.message ?? 'invalid'}`);
 }
 
-function linked(layers: readonly CacheLayer[], given: readonly RecordJson[]): CacheConfig {
-  for (const [i, { parent }] of layers.entries())
-    if (parent >= layers.length || parent === i) throw malformed(`layer ${i} lies on layer ${parent}`);
-  const records = given.map(({ digest: id, layers: ends, chains, inputs }, n): CacheConfigRecord => {
-    const slots = (inputs ?? []).map((ways) =>
-      ways.map(({ selector, link }) => ({ selector: selector ?? '', link: link ?? 0 })),
-    );
-    for (const { link } of slots.flat())
-      if (link >= given.length) throw malformed(`record ${n} is reached from record ${link}, of ${given.length}`);
-    const results = [
-      ...(ends ?? []).map(({ layer, createdAt }) => ({ layers: chainOf(layers, layer ?? 0, n), createdAt })),
-      ...(chains ?? []).map(({ layers: chain, createdAt }) => ({ layers: chain ?? [], createdAt })),
-    ].map(({ layers: chain, createdAt }) => ({ layers: chain, createdAt: timeOf(createdAt) }));
-    for (const layer of results.flatMap((result) => result.layers))
-      if (layer >= layers.length) throw malformed(`record ${n} is of layer ${layer}, of ${layers.length}`);
-    return { digest: id, inputs: slots, results: results.filter((result) => result.layers.length > 0) };
-  });
+function* linked(layers: readonly CacheLayer[], given: readonly unknown[]): Generator<void, CacheConfig, void> {
+  yield* checkChains(layers);
+  const records: CacheConfigRecord[] = [];
+  for (const one of given) {
+    checkSize(one);
+    records.push(recordOf(check(recordSchema, one), records.length, given.length, layers.length));
+    yield;
+  }
   return { layers, records };
 }
 
-/** More layers than one result can have. */
-const MAX_CHAIN = 500;
-
-function chainOf(layers: readonly CacheLayer[], top: number, record: number): readonly number[] {
-  const chain: number[] = [];
-  for (let at = top; at !== -1; at = layers[at]!.parent) {
-    if (at >= layers.length) throw malformed(`record ${record} is of layer ${at}, of ${layers.length}`);
-    if (chain.push(at) > MAX_CHAIN) throw malformed(`record ${record} has more than ${MAX_CHAIN} layers`);
+/** That no layer lies on itself, on one that is not there, or on too many. */
+function* checkChains(layers: readonly CacheLayer[]): Generator<void, void, void> {
+  const depths = new Map<number, number>([[-1, 0]]);
+  for (const start of layers.keys()) {
+    const path: number[] = [];
+    let at = start;
+    for (; !depths.has(at); at = layers[at]!.parent) {
+      if (at >= layers.length) throw malformed(`a layer lies on layer ${at}, of ${layers.length}`);
+      if (path.push(at) > MAX_CHAIN)
+        throw malformed(`layer ${start} lies on more than ${MAX_CHAIN} others, or on itself`);
+    }
+    let depth = depths.get(at)!;
+    for (const layer of path.reverse()) depths.set(layer, ++depth);
+    if (depth > MAX_CHAIN) throw malformed(`layer ${start} lies on more than ${MAX_CHAIN} others`);
+    yield;
   }
-  return chain.reverse();
+}
+
+/** Before a record is read: whatever it is. */
+function checkSize(record: unknown): void {
+  const { inputs, layers, chains } = (record ?? {}) as Readonly<Record<string, unknown>>;
+  const length = (value: unknown) => (Array.isArray(value) ? value.length : 0);
+  const parts = [layers, chains, inputs, ...(Array.isArray(inputs) ? inputs : [])];
+  if (parts.reduce((sum: number, part) => sum + length(part), 0) > MAX_OF_RECORD)
+    throw malformed(`a record has more than ${MAX_OF_RECORD} ways and results`);
+}
+
+function recordOf(
+  { digest: id, layers: ends, chains, inputs }: RecordJson,
+  n: number,
+  records: number,
+  layers: number,
+): CacheConfigRecord {
+  const slots = (inputs ?? []).map((ways) =>
+    ways.map(({ selector, link }) => ({ selector: selector ?? '', link: link ?? 0 })),
+  );
+  for (const { link } of slots.flat())
+    if (link >= records) throw malformed(`record ${n} is reached from record ${link}, of ${records}`);
+  const results = [
+    ...(ends ?? []).map(({ layer, createdAt }) => ({ layers: layer ?? 0, createdAt: timeOf(createdAt) })),
+    ...(chains ?? []).map(({ layers: chain, createdAt }) => ({ layers: chain ?? [], createdAt: timeOf(createdAt) })),
+  ];
+  for (const layer of results.flatMap((result) => result.layers))
+    if (layer >= layers) throw malformed(`record ${n} is of layer ${layer}, of ${layers}`);
+  return {
+    ...{ digest: id, inputs: slots },
+    results: results.filter(({ layers: chain }) => typeof chain === 'number' || chain.length > 0),
+  };
 }
 
 function timeOf(text: string | null | undefined): number {
@@ -147,15 +195,24 @@ export interface RecordToWrite {
   readonly results: readonly { readonly blobs: readonly Digest[]; readonly createdAt: number }[];
 }
 
-/** A document whose bytes say the same for equal caches, whatever order their records were found in; and its layers' blobs, in its order. */
-export function encodeCacheConfig(records: readonly RecordToWrite[]): {
-  readonly bytes: Uint8Array;
-  readonly blobs: readonly Digest[];
-} {
-  // A layer is named by its blob and all below it, and lies behind what it lies on in no particular order.
+/** What a record takes in a document, in bytes, at the least. */
+const RECORD_BYTES = 85;
+
+/** Whether a document of these records is sure to be more than anybody reads. */
+export function isTooLarge(records: number): boolean {
+  return records * RECORD_BYTES > MAX_CACHE_CONFIG_BYTES;
+}
+
+/** A document whose bytes say the same for equal caches, whatever order their records were found in; and its layers' blobs, in its order. Yields after each record. */
+export function* encodeCacheConfig(
+  records: readonly RecordToWrite[],
+): Generator<void, { readonly bytes: Uint8Array; readonly blobs: readonly Digest[] }, void> {
+  // A layer is named by its blob and all below it. They are sorted by blob, so one may come before what it lies on.
   const layers = new Map<string, { readonly name: string; readonly blob: Digest; readonly below: string }>();
-  const chainNames = records.map(({ results }) =>
-    results.map(({ blobs }) => {
+  // A record is named by its digest and the names of what leads to it.
+  const named: { readonly record: RecordToWrite; readonly name: string; readonly tops: readonly string[] }[] = [];
+  for (const record of records) {
+    const tops = record.results.map(({ blobs }) => {
       let below = '';
       for (const blob of blobs) {
         const name = digestOf(`${blob} ${below}`);
@@ -163,46 +220,46 @@ export function encodeCacheConfig(records: readonly RecordToWrite[]): {
         below = name;
       }
       return below;
-    }),
-  );
+    });
+    const ways = record.inputs.map((slot) => slot.map(({ selector, link }) => [selector, named[link]!.name]).sort());
+    named.push({ record, name: digestOf(JSON.stringify([record.digest, ways])), tops });
+    yield;
+  }
   const sortedLayers = [...layers.values()].sort((a, b) => compare(a.blob, b.blob) || compare(a.name, b.name));
   const layerAt = new Map(sortedLayers.map(({ name }, i) => [name, i]));
-  // A record is named by its digest and the names of what leads to it.
-  const names: string[] = [];
-  for (const { digest: id, inputs } of records)
-    names.push(
-      digestOf(
-        JSON.stringify([id, inputs.map((ways) => ways.map(({ selector, link }) => [selector, names[link]]).sort())]),
-      ),
-    );
-  const order = [...records.keys()].sort(
-    (a, b) => compare(records[a]!.digest, records[b]!.digest) || compare(names[a]!, names[b]!),
+  yield;
+  const order = [...named.keys()].sort(
+    (a, b) =>
+      compare(named[a]!.record.digest, named[b]!.record.digest) || compare(named[a]!.name, named[b]!.name) || a - b,
   );
   const recordAt = new Map(order.map((from, to) => [from, to]));
+  const written: object[] = [];
+  for (const from of order) {
+    yield;
+    const { record, tops } = named[from]!;
+    const ends = record.results.map(({ createdAt }, i) => ({
+      layer: layerAt.get(tops[i]!)!,
+      createdAt: new Date(createdAt).toISOString(),
+    }));
+    const slots = record.inputs.map((ways) =>
+      ways
+        .map(({ selector, link }) => ({ selector, link: recordAt.get(link)! }))
+        .sort((a, b) => a.link - b.link || compare(a.selector, b.selector))
+        .map(({ selector, link }) => ({ ...(selector === '' ? {} : { selector }), link })),
+    );
+    written.push({
+      digest: record.digest,
+      ...(ends.length === 0 ? {} : { layers: ends.sort((a, b) => a.layer - b.layer) }),
+      ...(slots.length === 0 ? {} : { inputs: slots }),
+    });
+  }
   const document = {
     layers: sortedLayers.map(({ blob, below }) => ({
       blob,
       // Go leaves a zero out, and reads what is left out as zero.
       ...(below === '' ? { parent: -1 } : present('parent', layerAt.get(below)!)),
     })),
-    records: order.map((from) => {
-      const { digest: id, inputs, results } = records[from]!;
-      const ends = results.map(({ createdAt }, i) => ({
-        layer: layerAt.get(chainNames[from]![i]!)!,
-        createdAt: new Date(createdAt).toISOString(),
-      }));
-      const slots = inputs.map((ways) =>
-        ways
-          .map(({ selector, link }) => ({ selector, link: recordAt.get(link)! }))
-          .sort((a, b) => a.link - b.link || compare(a.selector, b.selector))
-          .map(({ selector, link }) => ({ ...(selector === '' ? {} : { selector }), link })),
-      );
-      return {
-        digest: id,
-        ...(ends.length === 0 ? {} : { layers: ends.sort((a, b) => a.layer - b.layer) }),
-        ...(slots.length === 0 ? {} : { inputs: slots }),
-      };
-    }),
+    records: written,
   };
   return { bytes: Buffer.from(JSON.stringify(document)), blobs: sortedLayers.map(({ blob }) => blob) };
 }

@@ -5,6 +5,7 @@ import {
   type Descriptor,
   type Digest,
   type ImageReference,
+  inSlices,
   isDigest,
 } from '../../base/index.ts';
 import {
@@ -21,7 +22,7 @@ import {
 } from '../../oci/manifest/index.ts';
 import type { Repository } from '../../oci/registry-client/index.ts';
 import type { Layer } from '../ports.ts';
-import { CACHE_CONFIG_TYPE, MAX_CACHE_CONFIG_BYTES, parseCacheConfig, parseInlineRecords } from './cache-config.ts';
+import { CACHE_CONFIG_TYPE, MAX_CACHE_CONFIG_BYTES, readCacheConfig, readInlineRecords } from './cache-config.ts';
 import type { RemoteCacheContent } from './remote-cache.ts';
 
 /** Where an image's configuration carries records. */
@@ -52,7 +53,13 @@ export async function readCaches(
   const config = listed.find(({ mediaType }) => mediaType === CACHE_CONFIG_TYPE);
   if (config !== undefined) {
     const bytes = await repository.getBlob(config, { signal, maxBytes: MAX_CACHE_CONFIG_BYTES });
-    return [{ digest: root.descriptor.digest, config: parseCacheConfig(bytes), layers: layersOf(listed) }];
+    return [
+      {
+        digest: root.descriptor.digest,
+        config: await inSlices(readCacheConfig(bytes), { signal }),
+        layers: layersOf(listed),
+      },
+    ];
   }
   if (parsed.kind === 'manifest') return present([await inlineCache(repository, root, signal)]);
   const caches: (ReadCache | undefined)[] = [];
@@ -92,7 +99,7 @@ async function inlineCache(
     annotations: { ...layer.annotations, [ANNOTATION_UNCOMPRESSED]: diffIds[i] as Digest },
   }));
   const blobs = layers.map(({ digest }) => digest);
-  const config = parseInlineRecords(Buffer.from(records, 'base64'), blobs);
+  const config = await inSlices(readInlineRecords(Buffer.from(records, 'base64'), blobs), { signal });
   return { digest: descriptor.digest, config, layers: layersOf(described) };
 }
 

@@ -1,11 +1,17 @@
-import type { CacheLink, KeyReader } from '../../solver/index.ts';
-import type { CacheConfig } from './cache-config.ts';
+import type { CacheLink, CacheRecord, KeyReader } from '../../solver/index.ts';
+import type { CacheConfig, CacheConfigResult } from './cache-config.ts';
 
 const LINKED = 'record ';
 
-/** A result of a config's record, as its key graph names it. */
-export function resultName(record: number, result: number): string {
+/** A result of a config's record, as its key graph names it: see {@link resultNamed}. */
+function resultName(record: number, result: number): string {
   return `${record}.${result}`;
+}
+
+/** Undefined where there is none of that name. */
+export function resultNamed({ records }: CacheConfig, name: string): CacheConfigResult | undefined {
+  const [record, result] = name.split('.').map(Number);
+  return records[record ?? -1]?.results[result ?? -1];
 }
 
 /** The key graph of a cache config as it stands. Whoever reads it asks with what they know, so nothing in it is followed that nobody has a key for. */
@@ -13,16 +19,32 @@ export class ConfigKeys implements KeyReader {
   readonly #config: CacheConfig;
   readonly #targets = new Map<string, string[]>();
   readonly #records = new Map<string, number[]>();
+  readonly #results = new Map<string, readonly CacheRecord[]>();
 
-  constructor(config: CacheConfig) {
+  private constructor(config: CacheConfig) {
     this.#config = config;
-    const { records } = config;
-    for (const [n, { digest, inputs }] of records.entries()) {
-      push(this.#records, this.#idOf(n), n);
-      for (const [input, ways] of inputs.entries())
-        for (const { selector, link } of ways)
-          push(this.#targets, nameOf(this.#idOf(link), { input, record: digest, selector }), this.#idOf(n));
+  }
+
+  /** Yields after each record. */
+  static *of(config: CacheConfig): Generator<void, ConfigKeys, void> {
+    const keys = new ConfigKeys(config);
+    for (const n of config.records.keys()) {
+      keys.#enter(n);
+      yield;
     }
+    for (const id of keys.#records.keys()) {
+      keys.#results.set(id, keys.#newest(id));
+      yield;
+    }
+    return keys;
+  }
+
+  #enter(n: number): void {
+    const { digest, inputs } = this.#config.records[n]!;
+    push(this.#records, this.#idOf(n), n);
+    for (const [input, ways] of inputs.entries())
+      for (const { selector, link } of ways)
+        push(this.#targets, nameOf(this.#idOf(link), { input, record: digest, selector }), this.#idOf(n));
   }
 
   links(id: string, link: CacheLink): readonly string[] {
@@ -38,7 +60,11 @@ export class ConfigKeys implements KeyReader {
     });
   }
 
-  results(id: string): readonly { readonly resultId: string; readonly createdAt: number }[] {
+  results(id: string): readonly CacheRecord[] {
+    return this.#results.get(id) ?? [];
+  }
+
+  #newest(id: string): readonly CacheRecord[] {
     return (this.#records.get(id) ?? [])
       .flatMap((n) =>
         this.#config.records[n]!.results.map(({ createdAt }, i) => ({ resultId: resultName(n, i), createdAt })),

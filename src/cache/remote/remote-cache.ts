@@ -1,9 +1,9 @@
-import type { Digest } from '../../base/index.ts';
+import { type AbortOptions, type Digest, inSlices } from '../../base/index.ts';
 import type { ImportedCache, OpContext, Result } from '../../solver/index.ts';
 import type { BlobPlace, ImmutableRef, Layer, RefManager } from '../ports.ts';
 import { refResult } from '../refs/index.ts';
-import type { CacheConfig } from './cache-config.ts';
-import { ConfigKeys, resultName } from './config-keys.ts';
+import { type CacheConfig, chainOf } from './cache-config.ts';
+import { ConfigKeys, resultNamed } from './config-keys.ts';
 
 /** A cache that another builder wrote, as it was read. */
 export interface RemoteCacheContent {
@@ -23,24 +23,28 @@ interface RemoteCacheOptions {
 }
 
 /** A remote cache to read. Its results are refs that stay lazy until a step mounts them. */
-export function remoteCache(
-  { config, layers }: RemoteCacheContent,
+export async function remoteCache(
+  content: RemoteCacheContent,
   options: RemoteCacheOptions,
-): ImportedCache<ImmutableRef> {
-  const results = new Map<string, readonly Layer[]>();
-  for (const [n, record] of config.records.entries())
-    for (const [i, { layers: chain }] of record.results.entries()) {
-      const known = chain.flatMap((layer) => layers.get(config.layers[layer]!.blob) ?? []);
-      if (known.length === chain.length) results.set(resultName(n, i), known);
-    }
+  { signal }: AbortOptions,
+): Promise<ImportedCache<ImmutableRef>> {
   return {
     id: options.id,
-    keys: new ConfigKeys(config),
+    keys: await inSlices(ConfigKeys.of(content.config), { signal }),
     results: {
-      exists: (record) => results.has(record),
-      load: async (record, context) => await load(results.get(record), options, context),
+      exists: (record) => layersOf(content, record) !== undefined,
+      load: async (record, context) => await load(layersOf(content, record), options, context),
     },
   };
+}
+
+/** Undefined where nothing is known of one of them. */
+function layersOf({ config, layers }: RemoteCacheContent, record: string): readonly Layer[] | undefined {
+  const result = resultNamed(config, record);
+  if (result === undefined) return undefined;
+  const chain = chainOf(config, result);
+  const known = chain.flatMap((layer) => layers.get(config.layers[layer]!.blob) ?? []);
+  return known.length === chain.length ? known : undefined;
 }
 
 async function load(

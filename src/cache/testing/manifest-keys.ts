@@ -1,6 +1,7 @@
 import type { Digest } from '../../base/index.ts';
 import type { KeyReader } from '../../solver/index.ts';
 import { ConfigKeys } from '../remote/config-keys.ts';
+import { atOnce } from './walked.ts';
 
 /** A record of a cache manifest as BuildKit writes it, of which only keys are read. */
 export interface ManifestRecord {
@@ -14,7 +15,7 @@ export function manifestKeys(
   records: readonly ManifestRecord[],
   hasResult: (record: ManifestRecord) => boolean,
 ): KeyReader {
-  return new ConfigKeys({
+  const steps = ConfigKeys.of({
     layers: [],
     records: records.map((record) => ({
       digest: record.digest,
@@ -22,4 +23,5 @@ export function manifestKeys(
       results: hasResult(record) ? [{ layers: [], createdAt: 1 }] : [],
     })),
   });
+  return atOnce(steps);
 }

@@ -34,8 +34,10 @@ export function registryFetcher(resolver: ImageResolver): BlobFetcher<Extract<Bl
   return {
     lasting: true,
     host: ({ host }) => host,
-    open: ({ host, repository }, descriptor, { sessions, signal }) =>
-      resolver.repository({ domain: host, path: repository }, sessions()).openBlob(descriptor, { signal }),
+    open: ({ host, repository, insecure }, descriptor, { sessions, signal }) =>
+      resolver
+        .repository({ domain: host, path: repository }, sessions(), { insecure })
+        .openBlob(descriptor, { signal }),
   };
 }
 

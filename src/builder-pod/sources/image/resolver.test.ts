@@ -1,9 +1,10 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type Descriptor, digestOf, neverAborted, type Platform, parsePlatform } from '../../../base/index.ts';
+import { type Descriptor, digestOf, HOUSE, neverAborted, type Platform, parsePlatform } from '../../../base/index.ts';
 import { anonymous, RegistryClient } from '../../../oci/registry-client/index.ts';
 import { ByteCache } from './byte-cache.ts';
+import { registryFetcher } from './image-source.ts';
 import { ImageResolver } from './resolver.ts';
 
 const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
@@ -194,4 +195,19 @@ test('small answers count, however many names they are kept under', () => {
   expect(kept.length).toBeLessThan(11);
   expect(kept.length).toBeGreaterThan(1);
   expect(cache.find('999', digestOf(''))).toBe(entry);
+});
+
+test('a place is read as it was asked for: without verified TLS only where that was said', async () => {
+  const bytes = Buffer.from('blob');
+  documents.set(digestOf(bytes), { type: LAYER, bytes });
+  const client = cleanup.use(new RegistryClient({ retry: { delaysMs: [] }, hosts: { [host]: { plainHttp: false } } }));
+  const fetcher = registryFetcher(new ImageResolver({ client, credentials: () => anonymous }));
+  const descriptor: Descriptor = { mediaType: LAYER, digest: digestOf(bytes), size: bytes.length };
+  const read = async (place: object): Promise<string> => {
+    const options = { signal: neverAborted, owner: HOUSE, sessions: () => [] };
+    const stream = await fetcher.open({ kind: 'registry', host, repository: 'app', ...place }, descriptor, options);
+    return await new Response(stream).text();
+  };
+  expect(await read({ insecure: true })).toBe('blob');
+  await expect(read({})).rejects.toThrow();
 });

@@ -122,8 +122,12 @@ export class ImageResolver {
   }
 
   /** A repository with the credentials of these sessions, for reading its layers. */
-  repository(name: Pick<ImageReference, 'domain' | 'path'>, sessions: readonly string[]): Repository {
-    return this.#options.client.repository(name, this.#options.credentials(sessions));
+  repository(
+    name: Pick<ImageReference, 'domain' | 'path'>,
+    sessions: readonly string[],
+    { insecure = false }: { readonly insecure?: boolean | undefined } = {},
+  ): Repository {
+    return this.#options.client.repository(name, this.#options.credentials(sessions), { insecure });
   }
 
   async #root(reference: string, query: Query): Promise<Descriptor> {
