@@ -1,6 +1,6 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { neverAborted } from '../base/index.ts';
-import { type ImportedCache, LostResultError, type Miss, type SolverObserver } from './ports.ts';
+import { type ImportedCache, LostResultError, type Miss, type OpContext, type SolverObserver } from './ports.ts';
 import { constant, type IntegerOp, IntegerWorld, newJob, solveOnce, sum, vertex } from './testing/integer-world.ts';
 import { resultStoreSuite } from './testing/result-store-suite.ts';
 
@@ -16,6 +16,8 @@ resultStoreSuite('integers', async () => {
     [Symbol.asyncDispose]: async () => {},
   };
 });
+
+type Job = ReturnType<typeof newJob>;
 
 const signal = neverAborted;
 const chain = (value = 1) => sum('c', [sum('b', [sum('a', [constant(value)])])]);
@@ -40,6 +42,52 @@ describe('an imported cache', () => {
     expect(await solveOnce(world.solver(), sum('top', [chain()]))).toBe(1);
     expect(world.ran).toEqual(['top']);
     expect(world.open).toBe(0);
+  });
+
+  test('loads with the sessions of the builds that want it now, and shows them how far it is', async () => {
+    const elsewhere = await builtElsewhere(chain());
+    const world = new IntegerWorld();
+    const solver = world.solver();
+    const honest = world.importOf(elsewhere, 'cache');
+    const begun = Promise.withResolvers<OpContext>();
+    const go = Promise.withResolvers<void>();
+    const load: ImportedCache<number>['results']['load'] = async (record, context) => {
+      context.progress.status({ id: 'pull', current: 1, total: 2 });
+      begun.resolve(context);
+      await go.promise;
+      context.progress.status({ id: 'pull', current: 2, total: 2 });
+      return await honest.results.load(record, context);
+    };
+    const caches = [{ ...honest, results: { ...honest.results, load } }];
+    const graph = chain();
+    const rowsOf = async (job: Job) => {
+      const rows: string[] = [];
+      for await (const batch of job.watch({ signal }))
+        for (const event of batch)
+          if (event.kind === 'status' && event.vertex === graph.digest) rows.push(`${event.id} ${event.current}`);
+      return rows;
+    };
+    const [one, two] = ['one', 'two'].map((name) => newJob(solver, { caches, sessions: [name] })) as [Job, Job];
+    const watched = Promise.all([rowsOf(one), rowsOf(two)]);
+    const edge = { vertex: graph, index: 0 };
+    const leaves = new AbortController();
+    const first = one.build(edge, { signal: leaves.signal });
+    const { sessions } = await begun.promise;
+    expect(sessions()).toEqual(['one']);
+    const second = two.build(edge, { signal });
+    await vi.waitFor(() => expect(sessions()).toEqual(['one', 'two']));
+    leaves.abort(new Error('left'));
+    await expect(first).rejects.toThrow('left');
+    await one.close();
+    expect(sessions()).toEqual(['two']);
+    go.resolve();
+    const { result } = await second;
+    await result.release();
+    await two.close();
+    const [ofFirst, ofSecond] = await watched;
+    expect(ofFirst).toEqual(['pull 1']);
+    expect(ofSecond.at(-1)).toBe('pull 2');
+    expect([world.ran, world.open]).toEqual([[], 0]);
   });
 
   test('leads by content from what is made here', async () => {
