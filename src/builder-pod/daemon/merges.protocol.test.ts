@@ -1,9 +1,13 @@
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { gunzipSync } from 'node:zlib';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { digestOf } from '../../base/index.ts';
+import { digestOf, hostPlatform } from '../../base/index.ts';
 import { diff, encodeDefinition, FileActions, local, merge, type State, scratch } from '../../llb/index.ts';
 import { TarReader } from '../../oci/tar/index.ts';
 import { OURS, REAL, TestDaemon } from './testing/test-daemon.ts';
@@ -169,6 +173,18 @@ afterAll(async () => {
   rmSync(temp, { recursive: true, force: true });
 });
 
+function dockerfile(name: string, text: string): string {
+  mkdirSync(join(temp, name));
+  writeFileSync(join(temp, name, 'Dockerfile'), text);
+  return name;
+}
+
+/** Of a build's events. */
+function linksCachedIn(text: string): readonly string[] {
+  const cached = [...text.matchAll(/"name":"([^"]* --link [^"]*)"[^}]*"cached":true/g)].map(([, name]) => name!);
+  return [...new Set(cached)].sort();
+}
+
 const isFixed = ({ entries }: Layer) => !entries.some((entry) => entry.endsWith(NOW));
 
 test.each(Object.entries(CASES))('%s', async (_, state) => {
@@ -180,11 +196,6 @@ test.each(Object.entries(CASES))('%s', async (_, state) => {
 });
 
 test('what --link copied is cached when the base changes, and its layer is the same', async () => {
-  const dockerfile = (name: string, text: string) => {
-    mkdirSync(join(temp, name));
-    writeFileSync(join(temp, name, 'Dockerfile'), text);
-    return name;
-  };
   const link = `COPY --link --chown=5:6 linked /deep/linked\nADD --link linked /added\n`;
   const [before, after] = [
     dockerfile('before', `FROM scratch AS base\nCOPY busybox /old\nFROM base\n${link}`),
@@ -196,12 +207,74 @@ test('what --link copied is cached when the base changes, and its layer is the s
     expect(second.layers.slice(-2).map(({ diffId }) => diffId)).toEqual(
       first.layers.slice(-2).map(({ diffId }) => diffId),
     );
-    const cached = [...second.text.matchAll(/"name":"([^"]* --link [^"]*)"[^}]*"cached":true/g)].map(
-      ([, name]) => name,
-    );
-    expect([...new Set(cached)].sort()).toEqual([
+    expect(linksCachedIn(second.text)).toEqual([
       '[stage-1 1/2] COPY --link --chown=5:6 linked /deep/linked',
       '[stage-1 2/2] ADD --link linked /added',
     ]);
+  }
+});
+
+const OCI = 'application/vnd.oci.image';
+
+/** A registry with one image under several tags: layers, of a file each, are the same, configs and annotations are not. */
+async function serveTags(names: readonly string[], tags: readonly string[]) {
+  const served = new Map<string, { readonly bytes: Buffer; readonly type: string }>();
+  const add = (bytes: Buffer, type: string, name: string = digestOf(bytes)) => {
+    served.set(digestOf(bytes), { bytes, type }).set(name, { bytes, type });
+    return { mediaType: type, digest: digestOf(bytes), size: bytes.length };
+  };
+  const json = (value: object) => Buffer.from(JSON.stringify(value));
+  const tars = names.map((name) =>
+    execFileSync('tar', ['-c', '-C', context, `--transform=s/linked/${name}/`, 'linked']),
+  );
+  const layers = tars.map((tar) => add(gzipSync(tar), `${OCI}.layer.v1.tar+gzip`));
+  const diffIds = tars.map((tar) => digestOf(tar));
+  const { os, architecture } = hostPlatform();
+  for (const tag of tags) {
+    const rootfs = { type: 'layers', diff_ids: diffIds };
+    const config = add(json({ os, architecture, rootfs, config: { Labels: { tag } } }), `${OCI}.config.v1+json`);
+    const mediaType = `${OCI}.manifest.v1+json`;
+    add(json({ schemaVersion: 2, mediaType, config, layers, annotations: { tag } }), mediaType, tag);
+  }
+  const fetched: string[] = [];
+  const server = createServer(({ url = '', method }, response) => {
+    const name = /^\/v2\/base\/(?:manifests|blobs)\/(.*)$/.exec(url)?.[1] ?? '';
+    const found = served.get(name);
+    if (found === undefined) return void response.writeHead(url === '/v2/' ? 200 : 404).end();
+    response.writeHead(200, {
+      ...{ 'content-type': found.type, 'content-length': found.bytes.length },
+      'docker-content-digest': digestOf(found.bytes),
+    });
+    if (method === 'HEAD') return void response.end();
+    fetched.push(name);
+    response.end(found.bytes);
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  return {
+    image: (tag: string) => `127.0.0.1:${(server.address() as AddressInfo).port}/base:${tag}`,
+    diffIds,
+    /** Layers that were fetched since this was last asked. */
+    layersFetched: () => fetched.splice(0).filter((name) => layers.some(({ digest }) => digest === name)),
+    layerDigests: layers.map(({ digest }) => digest),
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+test('of a base that changed by nothing but its manifest no layer is fetched again, and those of the result stay', async () => {
+  await using registry = await serveTags(['lower', 'upper'], ['one', 'two']);
+  const [one, two] = ['one', 'two'].map((tag) =>
+    dockerfile(`base-${tag}`, `FROM ${registry.image(tag)}\nCOPY --link linked /deep/linked\n`),
+  ) as [string, string];
+  for (const daemon of both) {
+    const first = await daemon.dockerfile(one);
+    expect(registry.layersFetched().toSorted()).toEqual(registry.layerDigests.toSorted());
+    const second = await daemon.dockerfile(two);
+    expect(registry.layersFetched()).toEqual([]);
+    expect(linksCachedIn(second.text)).toEqual(['[2/2] COPY --link linked /deep/linked']);
+    expect(first.layers.slice(0, 2).map(({ diffId }) => diffId)).toEqual(registry.diffIds);
+    expect(second.layers).toEqual(first.layers);
   }
 });
