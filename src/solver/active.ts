@@ -373,6 +373,7 @@ export class EdgeState {
 
   /** These builds cannot use a record that others may. */
   refuse({ cache, record }: Origin, builds: ReadonlySet<VertexBuild>, loss?: LossKind): void {
+    if (loss !== undefined) this.vertex.caches.imports.find(({ id }) => id === cache)?.lost(loss);
     this.#refused ??= new Map();
     const refused = this.#refused.get(cache) ?? new Map<string, Refusal>();
     const before = refused.get(record);

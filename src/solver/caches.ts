@@ -1,9 +1,20 @@
 import { digestOf } from '../base/index.ts';
 import type { Observers } from './observer.ts';
-import type { CacheRecord, ImportedCache, KeyReader, KeyStore, OpContext, Result, ResultStore } from './ports.ts';
+import type {
+  CacheRecord,
+  ImportedCache,
+  KeyReader,
+  KeyStore,
+  LossKind,
+  OpContext,
+  Result,
+  ResultStore,
+} from './ports.ts';
 
 /** Keys of one edge, and answers to one question, that are taken of an imported cache. */
 const MAX_KEYS = 100;
+/** Results that an imported cache could not give now, each of which took as long as its place was tried: then it is gone on without. */
+const MAX_AWAY = 3;
 
 /** The builder's own cache, the only one that is written. */
 export interface OwnCache {
@@ -24,6 +35,8 @@ export class Import {
   readonly maxKeys = MAX_KEYS;
   /** How often it could not be read. */
   failures = 0;
+  /** How often a result of it was not to be had, which another may be all the same. */
+  #away = 0;
   readonly #cache: ImportedCache;
   readonly #observers: Observers;
 
@@ -54,6 +67,15 @@ export class Import {
 
   load(record: string, context: OpContext): Promise<Result | undefined> {
     return this.#cache.results.load(record, context);
+  }
+
+  /** One of its results was lost. */
+  lost(kind: LossKind): void {
+    if (kind !== 'gone') this.#away++;
+  }
+
+  get isAway(): boolean {
+    return this.#away >= MAX_AWAY;
   }
 
   /**

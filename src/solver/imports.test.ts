@@ -262,6 +262,22 @@ describe('a cache that fails or lies costs time only', () => {
     expect([world.ran, world.open, solver.activeVertices]).toEqual([[], 0, 0]);
   });
 
+  test.each(['unavailable', 'refused'] as const)('one whose results are %s is gone on without', async (kind) => {
+    const long = Array.from({ length: 20 }, (_, n) => n).reduce((below, n) => sum(`step ${n}`, [below]), constant(1));
+    const elsewhere = await builtElsewhere(long);
+    const world = new IntegerWorld();
+    for (const id of elsewhere.stored.keys()) world.lose(id, kind);
+    const tried: string[] = [];
+    world.gate = async (what) => void (what.startsWith('import') && tried.push(what));
+    const job = newJob(world.solver(), { caches: [world.importOf(elsewhere, 'cache')] });
+    const edge = { vertex: long, index: 0 };
+    expect(await job.use([edge], async ([built]) => world.use(built!.result), { signal })).toBe(1);
+    expect(new Set(world.ran).size).toBe(21);
+    expect(tried).toHaveLength(3);
+    await job.close();
+    expect(world.open).toBe(0);
+  });
+
   test('a load that a build breaks off leaves no handle and no record without a key', async () => {
     const elsewhere = await builtElsewhere(chain());
     for (const held of ['import', 'save']) {

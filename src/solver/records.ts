@@ -115,6 +115,7 @@ function findImported(edge: EdgeState, { imports }: Caches, searches: number): F
 }
 
 function newestIn(edge: EdgeState, cache: Import, place: number): Found | undefined {
+  if (cache.isAway) return undefined;
   let best: Found | undefined;
   for (const key of edge.lookup.searches[place]!.candidates) {
     for (const { resultId: record, createdAt } of cache.keys.results(key, edge.vertex.scope.read)) {

@@ -65,7 +65,8 @@ export class CacheImports {
     if (this.#opening.size === 0) return;
     using aborted = onAbort(signal);
     const opened = await Promise.race([Promise.all(this.#opening.values()), aborted.promise]);
-    this.#job.read(opened.flat());
+    // A name may stand for many images.
+    this.#job.read(opened.flat().slice(0, MAX_IMPORTS));
   }
 
   async #open(

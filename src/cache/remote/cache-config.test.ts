@@ -183,6 +183,10 @@ test.each([
     'more ways to one record than are read at one go',
     text({ records: [{ digest: digest('r'), inputs: Array(50).fill(Array(50).fill({})) }] }),
   ],
+  [
+    'a result of more layers than can be mounted',
+    text({ layers: chain(1), records: [{ digest: digest('r'), chains: [{ layers: Array(501).fill(0) }] }] }),
+  ],
   ['more objects than its bytes are worth', text({ records: Array(60_001).fill({}) })],
   ['more than anybody reads', Buffer.alloc((1 << 20) + 1, ' ')],
 ])('refuses %s', (_what, bytes) => {

@@ -53,7 +53,9 @@ const layerSchema = z.object({ blob: digest, parent: omitted(z.int().min(-1)) })
 const recordSchema = z.object({
   digest,
   layers: omitted(z.array(z.object({ layer: omitted(position), createdAt: omitted(z.string().max(64)) }))),
-  chains: omitted(z.array(z.object({ layers: omitted(z.array(position)), createdAt: omitted(z.string().max(64)) }))),
+  chains: omitted(
+    z.array(z.object({ layers: omitted(z.array(position).max(MAX_CHAIN)), createdAt: omitted(z.string().max(64)) })),
+  ),
   inputs: omitted(
     z.array(z.array(z.object({ selector: omitted(z.string().max(256)), link: omitted(position) })).nonempty()),
   ),
@@ -215,9 +217,10 @@ export function* encodeCacheConfig(
     const tops = record.results.map(({ blobs }) => {
       let below = '';
       for (const blob of blobs) {
-        const name = digestOf(`${blob} ${below}`);
-        layers.set(name, { name, blob, below });
-        below = name;
+        const text = `${blob} ${below}`;
+        const known = layers.get(text) ?? { name: digestOf(text), blob, below };
+        layers.set(text, known);
+        below = known.name;
       }
       return below;
     });

@@ -25,6 +25,8 @@ import type { Layer } from '../ports.ts';
 import { CACHE_CONFIG_TYPE, MAX_CACHE_CONFIG_BYTES, readCacheConfig, readInlineRecords } from './cache-config.ts';
 import type { RemoteCacheContent } from './remote-cache.ts';
 
+const DESCRIPTION = 'buildkit/description';
+const MAX_DESCRIPTION = 4096;
 /** Where an image's configuration carries records. */
 const INLINE_KEY = 'moby.buildkit.cache.v0';
 /** Images of one index that are looked at for inline records. */
@@ -103,13 +105,18 @@ async function inlineCache(
   return { digest: descriptor.digest, config, layers: layersOf(described) };
 }
 
-/** Those that say what they are when they are unpacked: of what does not nothing can be made. */
+/**
+ * Those that say what they are when they are unpacked: of what does not nothing can be made. A descriptor is kept with each ref of each chain, so nothing comes
+ * with it that nobody reads.
+ */
 function layersOf(descriptors: readonly Descriptor[]): ReadonlyMap<Digest, Layer> {
   const layers = new Map<Digest, Layer>();
-  for (const descriptor of descriptors) {
-    const diffId = descriptor.annotations?.[ANNOTATION_UNCOMPRESSED];
-    if (isLayerType(descriptor.mediaType) && diffId !== undefined && isDigest(diffId))
-      layers.set(descriptor.digest, { descriptor, diffId });
+  for (const { mediaType, digest, size, annotations } of descriptors) {
+    const diffId = annotations?.[ANNOTATION_UNCOMPRESSED];
+    if (!isLayerType(mediaType) || diffId === undefined || !isDigest(diffId)) continue;
+    const text = annotations?.[DESCRIPTION]?.slice(0, MAX_DESCRIPTION);
+    const kept = { [ANNOTATION_UNCOMPRESSED]: diffId, ...(text === undefined ? {} : { [DESCRIPTION]: text }) };
+    layers.set(digest, { descriptor: { mediaType, digest, size, annotations: kept }, diffId });
   }
   return layers;
 }
