@@ -24,26 +24,30 @@ beforeAll(async () => {
     NODE_OPTIONS: `--import=${join(import.meta.dirname, 'testing/log-starts.ts')}`,
     SLIPWAY_TEST_STARTS: file,
   };
-  daemon = await new TestDaemon(folder, 'daemon', { ...OURS, env }).ready();
+  const args = ['--embedded-registry', '127.0.0.1:0'];
+  daemon = await new TestDaemon(folder, 'daemon', { ...OURS, args, env }).ready();
 });
 afterAll(async () => {
   await daemon.stop();
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function build(value: string): Promise<void> {
+async function build(value: string, ...more: readonly string[]): Promise<string> {
   const { code, text } = await daemon.run([
     ...['build', '--progress=plain', '--frontend=dockerfile.v0', '--opt', `build-arg:N=${value}`],
-    ...['--local', `context=${context}`, '--local', `dockerfile=${context}`],
+    ...['--local', `context=${context}`, '--local', `dockerfile=${context}`, ...more],
   ]);
   if (code !== 0) throw new Error(text);
+  return text;
 }
 
 const starts = () => readFileSync(file, 'utf8').split('\n').filter(Boolean);
-/** Of bounded pools, whose threads start with the first work that has none free, and stay. */
-const isOfPool = (line: string) => /^thread (short|bulk|streams|background)$/.test(line);
+/** Of bounded pools, whose threads start with the first work that has none free, and stay; so does the one that writes blobs. */
+const isOfPool = (line: string) => /^thread (short|bulk|streams|background|blob-writer)$/.test(line);
+const processesOf = (started: readonly string[]) =>
+  started.filter((line) => line.startsWith('process')).map((line) => basename(line.split(' ')[1]!));
 
-async function startedBy(work: () => Promise<void>): Promise<readonly string[]> {
+async function startedBy(work: () => Promise<unknown>): Promise<readonly string[]> {
   const before = starts().length;
   await work();
   // Also what a build leaves to be done.
@@ -64,9 +68,7 @@ test('builds start no thread, and no process but the runtime; those that are cac
     for (const value of ['d', 'e', 'f']) await build(value);
   });
   expect(uncached.filter((line) => line.startsWith('thread'))).toEqual([]);
-  const processes = uncached.filter((line) => line.startsWith('process')).map((line) => basename(line.split(' ')[1]!));
-  expect(new Set(processes)).toEqual(new Set(['runc']));
-  expect(processes).toHaveLength(6);
+  expect(processesOf(uncached)).toEqual(Array.from({ length: 6 }, () => 'runc'));
 
   // And the threads that were there before are the few that there are to be.
   const threads = starts().filter((line) => line.startsWith('thread'));
@@ -79,4 +81,20 @@ test('a context that changes is mounted where it is written, and nowhere once it
   expect(await startedBy(() => build('a'))).toContainEqual(expect.stringMatching(/^mount /));
   // Also on a state of two layers.
   expect(await startedBy(() => build('a'))).toEqual([]);
+});
+
+test('nor do builds that push, and stand on an image that is pulled', async () => {
+  const registry = readFileSync(join(daemon.root, 'registry-address'), 'utf8').trim();
+  const pushed = (name: string) => ['--output', `type=image,name=${registry}/${name},push=true`];
+  const started = await startedBy(async () => {
+    await build('pushed', ...pushed('base'));
+    // Of what was pushed nothing is left here.
+    expect(await daemon.run(['prune', '--all'])).toMatchObject({ code: 0 });
+    writeFileSync(join(context, 'Dockerfile'), `FROM ${registry}/base\nARG N\nRUN echo $N > /pulled\n`);
+    expect(await build('first', ...pushed('first'))).toContain('extracting sha256:');
+    await build('second', ...pushed('second'));
+  });
+  expect(started.filter((line) => line.startsWith('thread'))).toEqual([]);
+  expect(processesOf(started)).toEqual(['runc', 'runc', 'runc', 'runc']);
+  expect(starts().filter((line) => line === 'thread blob-writer')).toHaveLength(1);
 });
