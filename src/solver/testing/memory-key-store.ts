@@ -11,6 +11,8 @@ interface Target {
 export class MemoryKeyStore implements KeyStore {
   /** Links of an id: targets by link, each with its scopes. */
   readonly #links = new Map<string, Map<string, Target>>();
+  /** The same by the record that they lead to. */
+  readonly #byRecord = new Map<Digest, Set<Target>>();
   readonly #back = new Map<string, Map<string, { readonly from: string; readonly link: CacheLink }>>();
   readonly #results = new Map<string, Map<string, { createdAt: number; readonly scopes: Set<string> }>>();
   readonly #keysOf = new Map<string, Set<string>>();
@@ -28,6 +30,7 @@ export class MemoryKeyStore implements KeyStore {
     const name = linkName(link);
     const byLink = getOrAdd(this.#links, id, () => new Map<string, Target>());
     const entry = getOrAdd(byLink, name, () => ({ link, scopes: new Map() }));
+    getOrAdd(this.#byRecord, link.record, () => new Set<Target>()).add(entry);
     getOrAdd(entry.scopes, target, () => new Set<string>()).add(scope);
     getOrAdd(this.#back, target, () => new Map()).set(`${id} ${name}`, { from: id, link });
   }
@@ -70,7 +73,10 @@ export class MemoryKeyStore implements KeyStore {
         const byLink = this.#links.get(from);
         const entry = byLink?.get(linkName(link));
         entry?.scopes.delete(id);
-        if (entry?.scopes.size === 0) byLink?.delete(linkName(link));
+        if (entry?.scopes.size === 0) {
+          byLink?.delete(linkName(link));
+          this.#byRecord.get(link.record)?.delete(entry);
+        }
         if (byLink?.size === 0) this.#links.delete(from);
         bare.push(from);
       }
@@ -85,10 +91,8 @@ export class MemoryKeyStore implements KeyStore {
   }
 
   leadsTo(record: Digest, scopes: readonly string[]): boolean {
-    for (const byLink of this.#links.values())
-      for (const { link, scopes: targets } of byLink.values())
-        if (link.record === record)
-          for (const tags of targets.values()) if (scopes.some((scope) => tags.has(scope))) return true;
+    for (const { scopes: targets } of this.#byRecord.get(record) ?? [])
+      for (const tags of targets.values()) if (scopes.some((scope) => tags.has(scope))) return true;
     return false;
   }
 
