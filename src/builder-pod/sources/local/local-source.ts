@@ -98,7 +98,7 @@ export class LocalReceiver {
       const rest = stack.move();
       this.#afterwork.run(() => rest.disposeAsync());
     } catch (error) {
-      return await giveUp(base, error, options);
+      return await giveUp(base, next.failure ?? error, options);
     }
     if (base !== undefined && received.progress.changes === 0) {
       if (received.listing !== undefined) setListing(base, received.listing);
@@ -192,6 +192,8 @@ class NextState implements AsyncDisposable {
   #ref: MutableRef | undefined;
   #mounted: Mounted | undefined;
   #begun: Promise<string> | undefined;
+  /** Why there is no place to write: as it was here, before it went through the thread that asked. */
+  failure: unknown;
 
   constructor(create: () => Promise<MutableRef>, options: WorkOptions) {
     this.#create = create;
@@ -200,7 +202,10 @@ class NextState implements AsyncDisposable {
 
   /** The directory to write to; like the last state. */
   begin(): Promise<string> {
-    this.#begun ??= this.#begin();
+    this.#begun ??= this.#begin().catch((error: unknown) => {
+      this.failure = error;
+      throw error;
+    });
     return this.#begun;
   }
 
