@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { digestOf, neverAborted, systemClock } from '../base/index.ts';
+import { slowMachine, turnsDuring } from '../base/testing/turns.ts';
 import { EventBuffer, progressMemory } from './event-buffer.ts';
 import type { VertexEvent } from './ports.ts';
 import { BuildProgress, VertexHistory } from './progress.ts';
@@ -8,32 +9,10 @@ import { constant, IntegerWorld, newJob, sum } from './testing/integer-world.ts'
 const signal = neverAborted;
 const VERTICES = 200;
 
-/** The clock as of a machine on which whatever is looked at has taken a slice's time. */
-beforeEach(async () => {
-  await new Promise(setImmediate); // the turn before went by another clock
-  let now = performance.now();
-  vi.spyOn(performance, 'now').mockImplementation(() => {
-    now += 10;
-    return now;
-  });
-});
+beforeEach(async () => void (await slowMachine()));
 afterEach(() => {
   vi.restoreAllMocks();
 });
-
-/** How many turns others had on the thread meanwhile. */
-async function turnsDuring(work: () => Promise<unknown>): Promise<number> {
-  let turns = 0;
-  let over = false;
-  const next = () => {
-    turns++;
-    if (!over) setImmediate(next);
-  };
-  setImmediate(next);
-  await work();
-  over = true;
-  return turns;
-}
 
 test('a graph is entered, solved, found again, left and cancelled vertex by vertex: others have their turn after each', async () => {
   const chain = () => {

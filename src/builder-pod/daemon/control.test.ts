@@ -1,5 +1,6 @@
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { Afterwork, neverAborted, silentLogger } from '../../base/index.ts';
+import { slowMachine, turnsDuring } from '../../base/testing/turns.ts';
 import { Control, type EncodedMessage, wire } from '../../builder-api/index.ts';
 import { type ControlOptions, registerControl } from './control.ts';
 
@@ -22,19 +23,7 @@ test('disk usage leaves out what an ended build is still letting go of', async (
 
 test('usage of many records is told record by record: others have their turns in between', async () => {
   const ids = Array.from({ length: 150 }, (_, n) => `ref ${String(n).padStart(3, '0')}`);
-  await new Promise(setImmediate); // the turn before went by another clock
-  let now = performance.now();
-  using _ = vi.spyOn(performance, 'now').mockImplementation(() => {
-    now += 10;
-    return now;
-  });
-  let turns = 0;
-  let over = false;
-  const next = () => {
-    turns++;
-    if (!over) setImmediate(next);
-  };
-  setImmediate(next);
+  using _ = await slowMachine();
   const rows = ids.map((id) => ({
     id,
     kind: 'layer',
@@ -45,8 +34,10 @@ test('usage of many records is told record by record: others have their turns in
     last_used_at: 1,
     description: `of ${id}`,
   }));
-  const { record } = await usageOf(new Afterwork(), () => rows.splice(0));
-  over = true;
+  let record: Awaited<ReturnType<typeof usageOf>>['record'] = [];
+  const turns = await turnsDuring(async () => {
+    ({ record } = await usageOf(new Afterwork(), () => rows.splice(0)));
+  });
   expect(record.map(({ id, description }) => [id, description])).toEqual(ids.map((id) => [id, `of ${id}`]));
   // Read, and then encoded.
   expect(turns).toBeGreaterThan(2 * ids.length);

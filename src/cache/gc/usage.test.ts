@@ -1,5 +1,6 @@
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { neverAborted } from '../../base/index.ts';
+import { slowMachine, turnsDuring } from '../../base/testing/turns.ts';
 import type { Refs } from '../refs/index.ts';
 import type { DiskUsage } from './disk-usage.ts';
 import { parseFilters } from './filter.ts';
@@ -29,22 +30,12 @@ test('many records are held against a filter a few at a time: others have their 
     return page.flatMap(({ id }, n) => (id.endsWith('7') ? [n] : []));
   };
   const refs = { records: { options: { pools: { short: { run } } } } } as unknown as Refs;
-  await new Promise(setImmediate); // the turn before went by another clock
-  let now = performance.now();
-  using _ = vi.spyOn(performance, 'now').mockImplementation(() => {
-    now += 10;
-    return now;
-  });
-  let turns = 0;
-  let over = false;
-  const next = () => {
-    turns++;
-    if (!over) setImmediate(next);
-  };
-  setImmediate(next);
+  using _ = await slowMachine();
   const filter = parseFilters(['id=="ref 7"'], 'prune');
-  const found = await filterRecords(refs, records, filter, { signal: neverAborted });
-  over = true;
+  let found: Awaited<ReturnType<typeof filterRecords>> = [];
+  const turns = await turnsDuring(async () => {
+    found = await filterRecords(refs, records, filter, { signal: neverAborted });
+  });
   expect(found.map(({ id }) => id)).toEqual(['ref 7']);
   expect(turns).toBeGreaterThan(400);
   const matching = await filterRecords(refs, records, parseFilters(['id~=7$'], 'prune'), { signal: neverAborted });
