@@ -8,9 +8,8 @@ import { SessionRegistry } from '../../builder-api/index.ts';
 import { FileActions, type State as Llb, scratch } from '../../llb/index.ts';
 import { FaultProxy } from '../../oci/registry-client/testing/fault-proxy.ts';
 import { RegistryServer } from '../../oci/registry-server/index.ts';
-import type { VertexEvent } from '../../solver/index.ts';
 import { type Builder, openBuilder } from '../builder/index.ts';
-import type { BuildObserver } from '../engine/index.ts';
+import { type ToldSteps, watchSteps } from '../engine/testing/told-steps.ts';
 
 const signal = neverAborted;
 const cleanup = new AsyncDisposableStack();
@@ -54,11 +53,7 @@ const text = (name: string, on: Llb = scratch()) =>
 const copied = (from: Llb) => scratch().file(new FileActions().copy(from, '/two', '/copied'), { name: 'copied' });
 const graph = () => text('three', text('two', text('one')));
 
-interface Outcome {
-  readonly cached: readonly string[];
-  readonly ran: readonly string[];
-  readonly failed: readonly string[];
-  readonly warnings: readonly string[];
+interface Outcome extends ToldSteps {
   readonly image: string;
 }
 
@@ -69,19 +64,7 @@ async function solve(
   target: Llb,
   { from = [], to = [] }: { readonly from?: readonly Cache[]; readonly to?: readonly Cache[] } = {},
 ): Promise<Outcome> {
-  const states = new Map<string, Extract<VertexEvent, { kind: 'vertex' }>['vertex']>();
-  const warnings: string[] = [];
-  let watching: Promise<void> | undefined;
-  const observer: BuildObserver = ({ build }) => {
-    watching = (async () => {
-      for await (const events of build.job.watch({ signal }))
-        for (const event of events) {
-          if (event.kind === 'vertex') states.set(event.vertex.digest, event.vertex);
-          if (event.kind === 'warning') warnings.push(event.warning.short);
-        }
-    })();
-    return {};
-  };
+  const { observer, told } = watchSteps();
   const remote = (attrs: Cache) => ({ type: 'registry', attrs: { ref: `${repository}:cache`, ...attrs } });
   try {
     const { exporterResponse } = await builder.engine.solve(
@@ -98,18 +81,14 @@ async function solve(
       },
       { signal },
     );
-    await watching;
-    const all = [...states.values()].filter(({ name }) => !/^(?:exporting to|pushing)/.test(name));
-    const names = (of: typeof all) => of.map(({ name }) => name).sort();
+    const { cached, ran, failed, warnings } = await told();
+    const steps = (names: readonly string[]) => names.filter((name) => !/^(?:exporting to|pushing)/.test(name)).sort();
     return {
-      cached: names(all.filter(({ cached }) => cached)),
-      ran: names(all.filter(({ started, cached, error }) => started !== undefined && !cached && error === undefined)),
-      failed: names(all.filter(({ error }) => error !== undefined)),
-      warnings,
+      ...{ cached: steps(cached), ran: steps(ran), failed: steps(failed), warnings },
       image: exporterResponse['containerimage.digest'] ?? '',
     };
   } finally {
-    await watching;
+    await told();
   }
 }
 

@@ -7,12 +7,12 @@ import { SessionRegistry } from '../../builder-api/index.ts';
 import type { ImmutableRef } from '../../cache/ports.ts';
 import { refResult } from '../../cache/refs/index.ts';
 import { FileActions, type State as Llb, scratch } from '../../llb/index.ts';
-import type { ImportedCache, VertexEvent } from '../../solver/index.ts';
+import type { ImportedCache } from '../../solver/index.ts';
 import { createPools } from '../../sys/index.ts';
 import { type Builder, openBuilder } from '../builder/index.ts';
 import { openState, type State } from '../state/index.ts';
 import type { CacheImporter } from './cache-imports.ts';
-import type { BuildObserver } from './solve.ts';
+import { type ToldSteps, watchSteps } from './testing/told-steps.ts';
 
 const signal = neverAborted;
 let cleanup: AsyncDisposableStack;
@@ -76,27 +76,13 @@ const text = (name: string, on: Llb = scratch()) =>
   on.file(new FileActions().mkfile(`/${name}`, 0o644, Buffer.from(name)), { name });
 const graph = () => text('two', text('one'));
 
-interface Outcome {
-  readonly cached: readonly string[];
-  readonly ran: readonly string[];
-  readonly failed: readonly string[];
-  readonly warnings: readonly string[];
-}
-
-async function solve(builder: Builder, target: Llb, scope: string, imports: readonly string[] = []): Promise<Outcome> {
-  const states = new Map<string, Extract<VertexEvent, { kind: 'vertex' }>['vertex']>();
-  const warnings: string[] = [];
-  let watching: Promise<void> | undefined;
-  const observer: BuildObserver = ({ build }) => {
-    watching = (async () => {
-      for await (const events of build.job.watch({ signal }))
-        for (const event of events) {
-          if (event.kind === 'vertex') states.set(event.vertex.digest, event.vertex);
-          if (event.kind === 'warning') warnings.push(event.warning.short);
-        }
-    })();
-    return {};
-  };
+async function solve(
+  builder: Builder,
+  target: Llb,
+  scope: string,
+  imports: readonly string[] = [],
+): Promise<ToldSteps> {
+  const { observer, told } = watchSteps();
   await builder.engine.solve(
     {
       ...{ ref: newId(), session: '', definition: target.marshal() },
@@ -107,15 +93,7 @@ async function solve(builder: Builder, target: Llb, scope: string, imports: read
     },
     { signal },
   );
-  await watching;
-  const all = [...states.values()];
-  const names = (of: typeof all) => of.map(({ name }) => name);
-  return {
-    cached: names(all.filter(({ cached }) => cached)),
-    ran: names(all.filter(({ started, cached, error }) => started !== undefined && !cached && error === undefined)),
-    failed: names(all.filter(({ error }) => error !== undefined)),
-    warnings,
-  };
+  return await told();
 }
 
 test('what another builder made is found by the keys of its cache and had from its places, and is this builder’s own then', async () => {
