@@ -379,6 +379,11 @@ const FAILURES = {
     hint: 'leave out what the build does not need, e.g. with a .dockerignore file',
     text: 'The client of the build has sent more files or larger messages at once than the builder can hold.',
   },
+  SESSION_TOO_MANY: {
+    code: 'resource_exhausted',
+    hint: 'end builds that hang, or use another builder',
+    text: 'The builder has as many sessions as it takes, and the client of the build, or those who share its certificate or host, have the most.',
+  },
   SESSION_UNHEALTHY: { code: 'unavailable', text: 'The client of the build does not answer.' },
   SNAPSHOT_DIRECTORY: {
     code: 'invalid_argument',

@@ -22,6 +22,7 @@ export * from './platform.ts';
 export * from './proxy.ts';
 export * from './recent-map.ts';
 export * from './semaphore.ts';
+export * from './shares.ts';
 export * from './signals.ts';
 export * from './slices.ts';
 export * from './transport-words.ts';

@@ -22,10 +22,21 @@ export async function nextTurn({ signal }: AbortOptions): Promise<void> {
 
 /** Runs work that yields at short steps to its end, and lets others have their turn in between. */
 export async function inSlices<T>(steps: Iterator<unknown, T, void>, options: AbortOptions): Promise<T> {
-  for (let step = steps.next(); ; step = steps.next()) {
-    if (step.done === true) return step.value;
-    if (isTurnSpent()) await nextTurn(options);
+  try {
+    for (let step = steps.next(); ; step = steps.next()) {
+      if (step.done === true) return step.value;
+      if (isTurnSpent()) await nextTurn(options);
+    }
+  } catch (error) {
+    // What it holds open is closed.
+    steps.return?.();
+    throw error;
   }
+}
+
+/** Runs such work to its end at once. */
+export function atOnce<T>(steps: Iterator<unknown, T, void>): T {
+  for (let step = steps.next(); ; step = steps.next()) if (step.done === true) return step.value;
 }
 
 /** Goes on in a later turn of the event loop, first come first served, as many a turn as have their time in it. */

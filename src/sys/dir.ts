@@ -1,5 +1,6 @@
 import { closeSync, fchmodSync, constants as fs, readdirSync } from 'node:fs';
 import { constants as os } from 'node:os';
+import { atOnce } from '../base/index.ts';
 import { makeDevice, utimensAt } from './files.ts';
 import { AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW, check, hasErrno, libc, sysError } from './libc.ts';
 import { O_PATH } from './mount.ts';
@@ -101,13 +102,21 @@ export class Dir implements Disposable {
 
   /** Removes an entry with all below it; false when there was none. Symlinks are removed, never followed. */
   removeAll(name: string): boolean {
+    return atOnce(this.removing(name));
+  }
+
+  /** The same in short steps. */
+  *removing(name: string): Generator<void, boolean, void> {
     if (libc.unlinkat(this.fd, checkName(name), 0) === 0) return true;
     const error = sysError('unlink', name);
     if (hasErrno(error, 'ENOENT')) return false;
     if (!hasErrno(error, 'EISDIR', 'EPERM')) throw error;
     {
       using below = this.openDir(name);
-      for (const entry of below.readdir()) below.removeAll(entry);
+      for (const entry of below.readdir()) {
+        yield;
+        yield* below.removing(entry);
+      }
     }
     this.rmdir(name);
     return true;

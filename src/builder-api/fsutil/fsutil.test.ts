@@ -95,7 +95,9 @@ async function transferListed(from: string, to: string, last?: Uint8Array): Prom
   const keeper = new ListingKeeper();
   const receiving = async () => {
     const stream =
-      last === undefined ? listedPackets(call, keeper) : await packetsUnlessSame(call, new Listing(last), keeper);
+      last === undefined
+        ? listedPackets(call, keeper)
+        : await packetsUnlessSame(call, new Listing(last), keeper, { signal });
     if (stream === undefined) return undefined;
     await receiveTree(stream, { toWrite: async () => target, differ: 'metadata', signal, ...me });
     return keeper.finish();
@@ -419,10 +421,10 @@ test('a listing is the same in whatever order attributes are told', async () => 
     entry('c'),
   ];
   for (const same of [before, after])
-    expect(await packetsUnlessSame(transferOf(same), last, new ListingKeeper())).toBeUndefined();
+    expect(await packetsUnlessSame(transferOf(same), last, new ListingKeeper(), { signal })).toBeUndefined();
   // Nor where something else has changed.
   const changed = [entry('a', ['user.two', '1'], ['user.one', '2']), after[1]!, entry('d')];
-  const stream = await packetsUnlessSame(transferOf(changed), last, new ListingKeeper());
+  const stream = await packetsUnlessSame(transferOf(changed), last, new ListingKeeper(), { signal });
   const marked: string[] = [];
   for await (const packet of stream!.packets)
     if (packet.type === 'stat' && packet.asLast) marked.push(packet.stat.path);

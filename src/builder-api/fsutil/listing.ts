@@ -1,5 +1,6 @@
-import { CodedError, invalidArgument } from '../../base/index.ts';
+import { type AbortOptions, CodedError, inSlices, invalidArgument, isTurnSpent, nextTurn } from '../../base/index.ts';
 import type { RawCall } from '../grpc/channel.ts';
+import { comparePaths } from './order.ts';
 import { decodePacket, encodePacket, type FsPacket, type PacketStream } from './packets.ts';
 
 /** A longer listing is not kept. */
@@ -17,12 +18,9 @@ interface Hold {
  */
 export class Listing {
   readonly bytes: Uint8Array;
-  readonly #hold: Hold | undefined;
-  #entries: Set<string> | undefined;
 
   constructor(bytes: Uint8Array, hold?: Hold) {
     this.bytes = bytes;
-    this.#hold = hold;
     hold?.add(bytes.length);
   }
 
@@ -41,20 +39,18 @@ export class Listing {
     return Buffer.compare(this.bytes.subarray(start, end), message) === 0 ? end : undefined;
   }
 
-  *messages(end = this.bytes.length): Generator<Uint8Array> {
-    for (let at = 0; at < end; ) {
-      const start = at + LENGTH;
-      at = start + this.#lengthAt(at);
-      yield this.bytes.subarray(start, at);
-    }
+  /** The message at a position; undefined at the end. */
+  at(position: number): Uint8Array | undefined {
+    const start = position + LENGTH;
+    return position < this.bytes.length ? this.bytes.subarray(start, start + this.#lengthAt(position)) : undefined;
   }
 
-  has(message: Uint8Array, packet: FsPacket): boolean {
-    if (this.#entries === undefined) {
-      this.#hold?.add(this.bytes.length);
-      this.#entries = new Set([...this.messages()].map(keyOf));
+  *messages(end: number): Generator<Uint8Array> {
+    for (let at = 0; at < end; ) {
+      const message = this.at(at) as Uint8Array;
+      at += LENGTH + message.length;
+      yield message;
     }
-    return this.#entries.has(keyOf(inOrder(message, packet)));
   }
 
   #lengthAt(position: number): number {
@@ -62,8 +58,38 @@ export class Listing {
   }
 }
 
-const keyOf = (message: Uint8Array): string =>
-  Buffer.from(message.buffer, message.byteOffset, message.length).toString('latin1');
+/** Looks up the entries of another listing: both are in the order of their paths, so each is read once. */
+class Lookup {
+  readonly #listing: Listing;
+  #position: number;
+
+  constructor(listing: Listing, position: number) {
+    this.#listing = listing;
+    this.#position = position;
+  }
+
+  /** Whether the next entry is there, just so, looked for in short steps. */
+  *has(message: Uint8Array, packet: FsPacket & { type: 'stat' }): Generator<void, boolean, void> {
+    const wanted = inOrder(message, packet);
+    for (let there = this.#next(); there !== undefined; there = this.#next()) {
+      const isSame = Buffer.compare(there, wanted) === 0;
+      if (!isSame && isBehind(there, packet.stat.path)) return false;
+      this.#position += LENGTH + there.length;
+      if (isSame) return true;
+      yield;
+    }
+    return false;
+  }
+
+  #next(): Uint8Array | undefined {
+    return this.#listing.at(this.#position);
+  }
+}
+
+function isBehind(message: Uint8Array, path: string): boolean {
+  const packet = decodePacket(message);
+  return packet.type === 'stat' && comparePaths(packet.stat.path, path) > 0;
+}
 
 /** An entry with its attributes in one order: senders in Go tell them in any. */
 function inOrder(message: Uint8Array, packet = decodePacket(message)): Uint8Array {
@@ -127,21 +153,21 @@ export async function packetsUnlessSame(
   call: RawCall,
   last: Listing,
   keeper: ListingKeeper,
-  onMessage: () => void = () => {},
+  options: AbortOptions & { readonly onMessage?: () => void },
 ): Promise<PacketStream | undefined> {
   const messages = call.responses[Symbol.asyncIterator]();
   const send = (packet: FsPacket) => call.write(encodePacket(packet));
   let same = 0;
   for (;;) {
     const next = await messages.next();
-    onMessage();
+    options.onMessage?.();
     const after = next.done === true ? undefined : last.after(same, next.value);
     if (after !== undefined) {
       same = after;
       continue;
     }
     if (next.done === true || same < last.bytes.length || decodePacket(next.value).type !== 'statEnd')
-      return { packets: fromDifference(last, same, next, messages, keeper), send };
+      return { packets: fromDifference({ last, same, different: next, messages, keeper }, options), send };
     try {
       await send({ type: 'fin' });
       await finished(messages);
@@ -161,22 +187,36 @@ async function finished(messages: AsyncIterator<Uint8Array>): Promise<void> {
   if (packet.type !== 'fin') throw invalidArgument(`file transfer: unexpected ${packet.type} from the sender`);
 }
 
+interface Difference {
+  readonly last: Listing;
+  /** How far it is the same. */
+  readonly same: number;
+  /** What came in place of the next entry, and what comes behind it. */
+  readonly different: IteratorResult<Uint8Array>;
+  readonly messages: AsyncIterator<Uint8Array>;
+  readonly keeper: ListingKeeper;
+}
+
 async function* fromDifference(
-  last: Listing,
-  same: number,
-  different: IteratorResult<Uint8Array>,
-  messages: AsyncIterator<Uint8Array>,
-  keeper: ListingKeeper,
+  { last, same, different, messages, keeper }: Difference,
+  options: AbortOptions,
 ): AsyncGenerator<FsPacket> {
-  const marked = (message: Uint8Array): FsPacket => {
-    const packet = decodePacket(message);
-    if (packet.type !== 'stat') return packet;
-    keeper.add(message, packet);
-    return last.has(message, packet) ? { ...packet, asLast: true } : packet;
-  };
   try {
-    for (const message of last.messages(same)) yield marked(message);
-    for (let next = different; next.done !== true; next = await messages.next()) yield marked(next.value);
+    for (const message of last.messages(same)) {
+      if (isTurnSpent()) await nextTurn(options);
+      const packet = decodePacket(message);
+      keeper.add(message, packet);
+      yield packet.type === 'stat' ? { ...packet, asLast: true } : packet;
+    }
+    const lookup = new Lookup(last, same);
+    for (let next = different; next.done !== true; next = await messages.next()) {
+      const packet = decodePacket(next.value);
+      if (packet.type === 'stat') {
+        keeper.add(next.value, packet);
+        const asLast = await inSlices(lookup.has(next.value, packet), options);
+        yield asLast ? { ...packet, asLast } : packet;
+      } else yield packet;
+    }
   } finally {
     await messages.return?.();
   }

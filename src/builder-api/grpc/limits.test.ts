@@ -146,6 +146,31 @@ describe('a hostile peer', () => {
     await stillServes(path);
   });
 
+  test('that connects without end loses its newest connections, and others are served', async () => {
+    const server = new GrpcServer({ limits: { connections: 6, ofHost: 4 } });
+    server.register(Control, { info: () => ({}) });
+    const port = await server.listenTcp('127.0.0.1', 0);
+    cleanups.push(() => server.close());
+    const connectFrom = (localAddress: string) => {
+      const socket = netConnect({ host: '127.0.0.1', port, localAddress });
+      const state = { socket, closed: false };
+      socket.on('error', () => {}).on('close', () => (state.closed = true));
+      cleanups.push(() => void socket.destroy());
+      return state;
+    };
+    const many = Array.from({ length: 20 }, () => connectFrom('127.0.0.2'));
+    for (const { socket } of many) socket.resume();
+    await expect.poll(() => many.filter(({ closed }) => closed).length).toBe(16);
+    const open = many.filter(({ closed }) => !closed);
+    // With the third of others there are too many in all.
+    for (let n = 0; n < 3; n++) {
+      const channel = new ConnectionChannel(connectFrom(`127.0.0.${3 + n}`).socket);
+      cleanups.push(() => channel.destroy());
+      await clientOf(Control, channel).info({}, { signal });
+    }
+    await expect.poll(() => open.map(({ closed }) => closed).sort()).toEqual([false, false, false, true]);
+  });
+
   test('that talks HTTP/1 is cut off', async () => {
     const { path } = await serve({ info: () => ({}) });
     const socket = netConnect(path);

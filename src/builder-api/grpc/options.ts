@@ -1,6 +1,7 @@
 import { getPackedSettings, type Http2Session, type SessionOptions } from 'node:http2';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { WorkOwner } from '../../base/index.ts';
 
 /** Largest header list taken, as BuildKit's own endpoints have it. */
 const MAX_HEADER_LIST_BYTES = 1_048_896;
@@ -56,6 +57,20 @@ export interface Peer {
   readonly address: string;
   /** Common name of the client certificate, when mutual TLS verified one. */
   readonly commonName?: string;
+  /** Whose connection it is and which, as far as can be told: tenants are certificates, hosts, and all who may use a unix socket. */
+  readonly owner: WorkOwner;
+}
+
+let connections = 0;
+
+/** The other end of a connection inside another. */
+export function tunnelPeer(): Peer {
+  return { transport: 'tunnel', address: 'tunnel', owner: { tenant: 'tunnel', build: `connection ${++connections}` } };
+}
+
+/** Where a connection comes from, before it has said anything. */
+export function originOf(socket: Duplex & { readonly remoteAddress?: string | undefined }): string {
+  return socket.remoteAddress === undefined ? 'unix' : `host ${socket.remoteAddress}`;
 }
 
 /** Reads peer data of an accepted socket. */
@@ -66,12 +81,15 @@ export function peerOf(socket: Duplex): Peer {
     authorized?: boolean;
     getPeerCertificate?: () => { subject?: { CN?: string | string[] } };
   };
-  if (s.remoteAddress === undefined) return { transport: 'unix', address: 'unix' };
+  const build = `connection ${++connections}`;
+  const origin = originOf(s);
+  if (s.remoteAddress === undefined) return { transport: 'unix', address: 'unix', owner: { tenant: origin, build } };
   const name = s.authorized === true ? s.getPeerCertificate?.().subject?.CN : undefined;
   const commonName = Array.isArray(name) ? name[0] : name;
   return {
     transport: 'tcp',
     address: `${s.remoteAddress}:${s.remotePort ?? 0}`,
     ...(commonName === undefined ? {} : { commonName }),
+    owner: { tenant: commonName === undefined ? origin : `certificate ${commonName}`, build },
   };
 }

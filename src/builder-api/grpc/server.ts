@@ -9,9 +9,10 @@ import http2, {
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { CodedError, type Logger, silentLogger, toCodedError } from '../../base/index.ts';
+import { CONNECTION_LIMITS, type ConnectionLimits, Connections } from './connections.ts';
 import { watchPeer } from './keepalive.ts';
 import { MessageQueue } from './messages.ts';
-import { endWithStream, http2Options, type Peer, peerOf, widenConnectionWindow } from './options.ts';
+import { endWithStream, http2Options, type Peer, peerOf, tunnelPeer, widenConnectionWindow } from './options.ts';
 import { failureOf, ServerCall } from './server-call.ts';
 import {
   type AnyMethod,
@@ -45,10 +46,12 @@ export class GrpcServer implements AsyncDisposable {
   /** Below the sessions, and without one until the peer has spoken. */
   readonly #sockets = new Set<Duplex>();
   readonly #log: Logger;
+  readonly #connections: Connections;
   #calls = 0;
 
-  constructor(options: { readonly logger?: Logger } = {}) {
+  constructor(options: { readonly logger?: Logger; readonly limits?: ConnectionLimits } = {}) {
     this.#log = options.logger ?? silentLogger;
+    this.#connections = new Connections(options.limits ?? CONNECTION_LIMITS, this.#log);
   }
 
   /** Calls in progress. */
@@ -110,7 +113,7 @@ export class GrpcServer implements AsyncDisposable {
   }
 
   /** Serves one connection that exists already: a pipe, or a session's tunnel. */
-  serveConnection(socket: Duplex, peer: Peer = { transport: 'tunnel', address: 'tunnel' }): ServerHttp2Session {
+  serveConnection(socket: Duplex, peer: Peer = tunnelPeer()): ServerHttp2Session {
     this.#hold(socket);
     endWithStream(socket, () => session);
     const session = http2.performServerHandshake(socket, http2Options());
@@ -167,7 +170,10 @@ export class GrpcServer implements AsyncDisposable {
     server.on('sessionError', (error) => this.#log.debug('connection failed', { err: error }));
     if ('requestCert' in server || server.listenerCount('tlsClientError') === 0)
       server.on('tlsClientError', (error: unknown) => this.#log.debug('TLS handshake failed', { err: error }));
-    server.on('connection', (socket: Duplex) => this.#hold(socket));
+    server.on('connection', (socket: Duplex) => {
+      this.#hold(socket);
+      this.#connections.take(socket);
+    });
     server.on('session', (session) => this.#adopt(session, peerOf(session.socket)));
     this.#listeners.add(server);
   }

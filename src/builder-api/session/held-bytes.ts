@@ -1,18 +1,19 @@
-import { CodedError } from '../../base/index.ts';
+import { CodedError, Shares, type WorkOwner } from '../../base/index.ts';
 import type { Hold } from '../grpc/messages.ts';
 import type { SessionLimits } from './limits.ts';
 
-const sessions = new Set<HeldBytes>();
-let total = 0;
+const inThread = new Shares<HeldBytes>();
 
-/** What is kept in this thread on behalf of one session. A session that has more than it may is refused more; when all have too much, the one that has most is ended. */
+/** What is kept in this thread on behalf of one session. A session that has more than it may is refused more; when all have too much, one of whose sessions have most in sum is ended. */
 export class HeldBytes {
   readonly #limits: SessionLimits;
+  readonly #owner: WorkOwner;
   readonly #end: (error: CodedError) => void;
   #bytes = 0;
 
-  constructor(limits: SessionLimits, end: (error: CodedError) => void) {
+  constructor(limits: SessionLimits, owner: WorkOwner, end: (error: CodedError) => void) {
     this.#limits = limits;
+    this.#owner = owner;
     this.#end = end;
   }
 
@@ -21,7 +22,8 @@ export class HeldBytes {
     let held = 0;
     const add = (bytes: number) => {
       held += bytes;
-      this.#add(bytes);
+      this.#bytes += bytes;
+      inThread.add(this.#owner, this, bytes);
     };
     return {
       add: (bytes) => {
@@ -32,20 +34,12 @@ export class HeldBytes {
     };
   }
 
-  #add(bytes: number): void {
-    this.#bytes += bytes;
-    total += bytes;
-    if (this.#bytes > 0) sessions.add(this);
-    else sessions.delete(this);
-  }
-
   #check(): void {
     if (this.#bytes > this.#limits.sessionBytes) throw tooLarge();
-    if (total <= this.#limits.threadBytes) return;
-    let most: HeldBytes = this;
-    for (const session of sessions) if (session.#bytes > most.#bytes) most = session;
-    if (most === this) throw tooLarge();
-    most.#end(tooLarge());
+    if (inThread.total <= this.#limits.threadBytes) return;
+    const largest = inThread.largest();
+    if (largest === this) throw tooLarge();
+    if (largest !== undefined) largest.#end(tooLarge());
   }
 }
 

@@ -2,10 +2,14 @@
 export interface SessionLimits {
   /** Bytes kept there on its behalf: listings of directories, messages that are not whole. */
   readonly sessionBytes: number;
-  /** Of all sessions of a thread: with more, the one that has most is ended. */
+  /** Of all sessions of a thread: with more, one of whose sessions have most in sum is ended. */
   readonly threadBytes: number;
   /** How long a transfer may stand still, in milliseconds. */
   readonly stallMs: number;
+  /** Sessions of a daemon at a time: with more, one of who has most is ended, or refused. */
+  readonly sessions: number;
+  /** Of those, over one connection. */
+  readonly ofConnection: number;
 }
 
 const MIB = 1024 * 1024;
@@ -15,6 +19,8 @@ export const SESSION_LIMITS: SessionLimits = {
   sessionBytes: 768 * MIB,
   threadBytes: 1024 * MIB,
   stallMs: 600_000,
+  sessions: 1000,
+  ofConnection: 100,
 };
 
 /** MiB of heap of a thread that sessions share: more than all of them may have kept there. */

@@ -1,3 +1,4 @@
+import type { WorkOwner } from '../../base/index.ts';
 import type { google } from '../wire/core.js';
 import type { SessionLimits } from './limits.ts';
 
@@ -9,7 +10,7 @@ type PlainMetadata = readonly (readonly [string, string | Uint8Array])[];
 /** From the serving thread to a session's lane in its thread. */
 export type ToSession =
   /** The first. */
-  | { readonly t: 'begin'; readonly limits: SessionLimits }
+  | { readonly t: 'begin'; readonly limits: SessionLimits; readonly owner: WorkOwner }
   /** Bytes of the tunnel, and their end. */
   | { readonly t: 'bytes'; readonly data: Uint8Array }
   | { readonly t: 'eof' }

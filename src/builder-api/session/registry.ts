@@ -1,4 +1,12 @@
-import { type AbortOptions, CodedError, type Logger, onAbort, silentLogger } from '../../base/index.ts';
+import {
+  type AbortOptions,
+  CodedError,
+  type Logger,
+  onAbort,
+  Shares,
+  silentLogger,
+  type WorkOwner,
+} from '../../base/index.ts';
 import type { GrpcServer } from '../grpc/server.ts';
 import type { ServerCall } from '../grpc/server-call.ts';
 import { methodPath } from '../grpc/service.ts';
@@ -25,7 +33,8 @@ export class SessionRegistry implements AsyncDisposable {
   readonly #sessions = new Map<string, { session: Session; tunnel: SessionTunnel }>();
   readonly #waiters = new Set<Waiter>();
   /** Ids that are expected to come back: how many solves expect it, and since when it is away. */
-  readonly #logical = new Map<string, { count: number; awaySince: number }>();
+  readonly #logical = new Map<string, { readonly scope: string | undefined; count: number; awaySince: number }>();
+  readonly #shares = new Shares<SessionTunnel>();
   readonly #logicalGraceMs: number;
   readonly #limits: SessionLimits;
   readonly #log: Logger;
@@ -75,7 +84,11 @@ export class SessionRegistry implements AsyncDisposable {
       throw new CodedError('already_exists', `session ${id} is connected already`);
     const methods = new Set(call.metadata.getAll(SESSION_METHOD).map((method) => method.toLowerCase()));
     const log = this.#log.child({ session: id });
-    const tunnel = new SessionTunnel(call, { threads: this.#threads, limits: this.#limits, logger: log });
+    const owner = this.#ownerOf(id, call);
+    if (this.#shares.ofBuild(owner) >= this.#limits.ofConnection) throw tooMany();
+    const tunnel = new SessionTunnel(call, { threads: this.#threads, limits: this.#limits, owner, logger: log });
+    this.#shares.add(owner, tunnel, 1);
+    tunnel.closed.addEventListener('abort', () => this.#shares.add(owner, tunnel, -1), { once: true });
     const session: Session = {
       id,
       sharedKey: call.metadata.get(SESSION_SHARED_KEY) ?? '',
@@ -102,6 +115,15 @@ export class SessionRegistry implements AsyncDisposable {
     );
     watchHealth(session, { customTimeoutMs: customTimeout(call.metadata.get(SESSION_HEALTH_TIMEOUT)), logger: log });
     for (const waiter of [...this.#waiters]) if (waiter.ids.includes(id)) waiter.resolve(session);
+    if (this.#shares.total > this.#limits.sessions) this.#shares.largest()?.close(tooMany());
+  }
+
+  /** A logical session is its solve's, whoever serves it. */
+  #ownerOf(id: string, { peer }: ServerCall): WorkOwner {
+    const logical = this.#logical.get(id);
+    if (logical === undefined) return peer.owner;
+    const { scope } = logical;
+    return { tenant: scope === undefined ? `session ${id}` : `scope ${scope}`, build: id };
   }
 
   /** The session, if it is connected now. */
@@ -111,10 +133,10 @@ export class SessionRegistry implements AsyncDisposable {
 
   /**
    * Says that a session id belongs to a solve and not to a connection: whoever needs it waits for it to come back, and a newer connection takes
-   * an older one's place. Until disposed.
+   * an older one's place. `scope`: what the solve writes, where there is one. Until disposed.
    */
-  declareLogical(id: string): Disposable {
-    const logical = this.#logical.get(id) ?? { count: 0, awaySince: performance.now() };
+  declareLogical(id: string, scope?: string): Disposable {
+    const logical = this.#logical.get(id) ?? { scope, count: 0, awaySince: performance.now() };
     this.#logical.set(id, logical);
     logical.count++;
     let declared = true;
@@ -184,6 +206,10 @@ export class SessionRegistry implements AsyncDisposable {
     clearTimeout(timer);
     await this.#threads[Symbol.asyncDispose]();
   }
+}
+
+function tooMany(): CodedError {
+  return CodedError.of('SESSION_TOO_MANY', 'the build client, or whoever else it belongs to, has too many sessions');
 }
 
 /** Ids may come as `prefix:id`. */

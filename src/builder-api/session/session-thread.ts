@@ -1,5 +1,5 @@
 import { Duplex, duplexPair } from 'node:stream';
-import { CodedError, cancelledError, onAbort } from '../../base/index.ts';
+import { CodedError, cancelledError, HOUSE, onAbort } from '../../base/index.ts';
 import type { LanePort } from '../../sys/index.ts';
 import { type Channel, clientOf, type RawCall } from '../grpc/channel.ts';
 import { ConnectionChannel } from '../grpc/client.ts';
@@ -164,7 +164,7 @@ export function serve(port: Port): Promise<void> {
   const tunnel = new TunnelEnd(port);
   tunnel.on('error', () => {});
   let limits = SESSION_LIMITS;
-  let held = new HeldBytes(limits, refuse);
+  let held = new HeldBytes(limits, HOUSE, refuse);
   const channel = new ConnectionChannel(tunnel, { hold: () => held.hold() });
   const calls = new Map<number, ProxiedCall>();
   const tasks = new Map<number, AbortController>();
@@ -202,7 +202,7 @@ export function serve(port: Port): Promise<void> {
     switch (message.t) {
       case 'begin':
         limits = message.limits;
-        held = new HeldBytes(limits, refuse);
+        held = new HeldBytes(limits, message.owner, refuse);
         return;
       case 'bytes':
         return tunnel.deliver(message.data);

@@ -278,6 +278,24 @@ describe('a session through the tunnel', () => {
     expect(registry.threadsStarted).toBe(1);
   });
 
+  test('a connection has so many at a time, and where all have too many, the newest of who has most ends', async () => {
+    const { registry, connect } = await daemon({ limits: { ofConnection: 3, sessions: 4 } });
+    const [one, other] = [connect(), connect()];
+    const held: HostedSession[] = [];
+    for (let n = 0; n < 3; n++) {
+      held.push(host(one, { secrets }));
+      await registry.get(held[n]!.id, { signal });
+    }
+    const tooMany = { code: 'resource_exhausted', reason: 'SESSION_TOO_MANY' };
+    await expect(host(one, { secrets }).ended).rejects.toMatchObject(tooMany);
+    const first = await registry.get(host(other, { secrets }).id, { signal });
+    const second = await registry.get(host(other, { secrets }).id, { signal });
+    await expect(held[2]!.ended).rejects.toMatchObject(tooMany);
+    for (const session of [first, second, await registry.get(held[0]!.id, { signal })])
+      expect(await session.run({ module, fn: 'ask' }, 'x', { signal })).toBe('secret of x');
+    expect(registry.ids()).toHaveLength(4);
+  });
+
   test('its end fails what is under way, and lookups', async () => {
     const { registry, connect } = await daemon();
     const channel = connect();

@@ -1,4 +1,11 @@
-import { type AbortOptions, CodedError, cancelledError, type Logger, silentLogger } from '../../base/index.ts';
+import {
+  type AbortOptions,
+  CodedError,
+  cancelledError,
+  type Logger,
+  silentLogger,
+  type WorkOwner,
+} from '../../base/index.ts';
 import { type Lane, SharedThreads, siblingModule } from '../../sys/index.ts';
 import type { CallOptions, Channel, RawCall } from '../grpc/channel.ts';
 import { assertSendable } from '../grpc/framing.ts';
@@ -78,13 +85,16 @@ export class SessionTunnel implements Channel, AsyncDisposable {
     options: {
       readonly threads: SharedThreads<ToSession, FromSession>;
       readonly limits: SessionLimits;
+      /** Whose it is: they take turns in the thread, and who has most kept there gives way. */
+      readonly owner: WorkOwner;
       readonly logger?: Logger;
     },
   ) {
     this.#call = call;
     this.#log = options.logger ?? silentLogger;
-    this.#lane = options.threads.open();
-    this.#lane.post({ t: 'begin', limits: options.limits });
+    const { limits, owner } = options;
+    this.#lane = options.threads.open({ owner });
+    this.#lane.post({ t: 'begin', limits, owner });
     this.#lane.onMessage((message) => this.#onMessage(message));
     void this.#lane.ended.then((end) => {
       if (end.kind !== 'done' && !this.closed.aborted) {
@@ -283,7 +293,7 @@ export class SessionTunnel implements Channel, AsyncDisposable {
     void this.#over.promise.then(() => {
       clearTimeout(timer);
       for (const task of this.#tasks.values()) task.reject(reason);
-      this.#call.end();
+      this.#call.end(reason.reason === 'SESSION_CLOSED' ? undefined : reason);
     });
   }
 }

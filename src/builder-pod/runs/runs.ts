@@ -209,7 +209,8 @@ export class Runs implements AsyncDisposable {
   async #drive(run: Run, key: string): Promise<void> {
     const { session } = run.request;
     const { log, sessions, solve, onOver } = this.#options;
-    using _logical = session === '' ? undefined : sessions.declareLogical(session);
+    const scope = run.request.solve.scope.write;
+    using _logical = session === '' ? undefined : sessions.declareLogical(session, scope);
     try {
       const kept = await run.solve(solve, () => this.#now());
       log.info('solve is over', { run: key, state: kept?.state, err: kept?.result?.error?.message });

@@ -1,6 +1,6 @@
 import { type Digest, invalidArgument } from '../../base/index.ts';
 import { ContentTree, keyPath, receivedRoot, type TreeNode } from './tree.ts';
-import { decodeTree, encodeTree } from './tree-bytes.ts';
+import { decodingTree, encodingTree } from './tree-bytes.ts';
 
 /** An entry as it was received; `digest` is that of {@link entryHash}. */
 interface ReceivedEntry {
@@ -17,8 +17,13 @@ interface ReceivedEntry {
 export class ContentTreeBuilder {
   readonly #root: TreeNode;
 
-  constructor(before?: Uint8Array) {
-    this.#root = before ? decodeTree(before) : receivedRoot();
+  private constructor(root: TreeNode) {
+    this.#root = root;
+  }
+
+  /** In short steps. */
+  static *opening(before?: Uint8Array): Generator<void, ContentTreeBuilder, void> {
+    return new ContentTreeBuilder(before === undefined ? receivedRoot() : yield* decodingTree(before));
   }
 
   /** @throws CodedError invalid_argument when the parent is no directory that was received. */
@@ -46,10 +51,10 @@ export class ContentTreeBuilder {
     parent.children!.delete(name);
   }
 
-  /** For `ContentHasher.setTree`. */
-  finish(): Uint8Array {
-    new ContentTree(this.#root).contentDigest(this.#root, '');
-    return encodeTree(this.#root);
+  /** For `ContentHasher.setTree`; in short steps. */
+  *finishing(): Generator<void, Uint8Array, void> {
+    yield* new ContentTree(this.#root).digesting(this.#root, '');
+    return yield* encodingTree(this.#root);
   }
 
   #parent(path: string): { readonly parent: TreeNode; readonly name: string } {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { digestOf } from '../../base/index.ts';
+import { atOnce, digestOf } from '../../base/index.ts';
 import { decodeName, type TaskContext } from '../../sys/index.ts';
 import { ContentTreeBuilder } from './builder.ts';
 import type { ContentSelector } from './checksum.ts';
@@ -134,27 +134,29 @@ test('a received tree: changes leave what is elsewhere, hardlinks name what came
     running.update(Buffer.from(content));
     return running.digest();
   };
-  const make = (before?: Uint8Array) => new ContentTreeBuilder(before);
+  const make = (before?: Uint8Array) => atOnce(ContentTreeBuilder.opening(before));
   const build = (builder: ContentTreeBuilder, names: Record<string, string>) => {
     builder.set('/d', { type: 'dir', digest: hash('dir') });
     for (const [name, content] of Object.entries(names)) builder.set(name, { type: 'file', digest: hash(content) });
     return builder;
   };
-  const first = build(make(), { 'd/a': 'a', 'd/b': 'b' }).finish();
-  const direct = build(make(), { 'd/a': 'a', 'd/b': 'changed', 'd/c': 'c' }).finish();
+  const first = atOnce(build(make(), { 'd/a': 'a', 'd/b': 'b' }).finishing());
+  const direct = atOnce(build(make(), { 'd/a': 'a', 'd/b': 'changed', 'd/c': 'c' }).finishing());
   const stepped = make(first);
   stepped.set('d/b', { type: 'file', digest: hash('changed') });
   stepped.set('d/c', { type: 'file', digest: hash('c') });
   const whole = { selectors: [{ path: '/' }] };
-  expect(checksum({ tree: stepped.finish(), ...whole }, context)).toEqual(
+  expect(checksum({ tree: atOnce(stepped.finishing()), ...whole }, context)).toEqual(
     checksum({ tree: direct, ...whole }, context),
   );
   const removed = make(direct);
   removed.delete('d/c');
   removed.set('d/b', { type: 'file', digest: hash('b') });
-  expect(checksum({ tree: removed.finish(), ...whole }, context)).toEqual(checksum({ tree: first, ...whole }, context));
+  expect(checksum({ tree: atOnce(removed.finishing()), ...whole }, context)).toEqual(
+    checksum({ tree: first, ...whole }, context),
+  );
   removed.setHardlink('d/z', '/d/a');
-  const one = (path: string) => checksum({ tree: removed.finish(), selectors: [{ path }] }, context).digest;
+  const one = (path: string) => checksum({ tree: atOnce(removed.finishing()), selectors: [{ path }] }, context).digest;
   expect(one('/d/z')).toBe(one('/d/a'));
   expect(() => removed.setHardlink('q', '/nosuch')).toThrow('unknown file');
   expect(() => removed.set('no/such', { type: 'file', digest: hash('') })).toThrow('came before its directory');
@@ -193,12 +195,12 @@ test('the stored form gives the same tree back', () => {
 });
 
 test('100,000 files are stored small and found again', () => {
-  const builder = new ContentTreeBuilder();
+  const builder = atOnce(ContentTreeBuilder.opening());
   for (let d = 0; d < 100; d++) {
     builder.set(`/${d}`, { type: 'dir', digest: digestOf('d') });
     for (let f = 0; f < 1000; f++) builder.set(`/${d}/${f}`, { type: 'file', digest: digestOf('f') });
   }
-  const bytes = builder.finish();
+  const bytes = atOnce(builder.finishing());
   expect(bytes.length).toBeLessThan(100_000 * 64);
   expect(new ContentTree(decodeTree(bytes)).get('/99/999')?.digest).toBe(digestOf('f'));
 });

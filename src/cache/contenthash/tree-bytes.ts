@@ -1,4 +1,4 @@
-import { CodedError, type Digest } from '../../base/index.ts';
+import { atOnce, CodedError, type Digest } from '../../base/index.ts';
 import { decodeName, encodeName } from '../../sys/index.ts';
 import type { TreeNode } from './tree.ts';
 
@@ -7,12 +7,20 @@ const KINDS = ['file', 'dir', 'symlink'] as const;
 const HAS_DIGEST = 4;
 const HAS_CONTENT = 8;
 const COMPLETE = 16;
+/** Nodes in one step. */
+const STEP = 64;
 
 /**
  * A tree as compact bytes, about 40 a file: version, then each node as flags, digests (32 bytes each), link, and for directories the number of children, each with
  * its name before it.
  */
 export function encodeTree(root: TreeNode): Uint8Array {
+  return atOnce(encodingTree(root));
+}
+
+/** The same in short steps. */
+export function* encodingTree(root: TreeNode): Generator<void, Uint8Array, void> {
+  let count = 0;
   let bytes = Buffer.allocUnsafe(64 * 1024);
   let at = 0;
   const reserve = (more: number) => {
@@ -36,6 +44,7 @@ export function encodeTree(root: TreeNode): Uint8Array {
   at = bytes.writeUInt8(VERSION, at);
   for (let next = stack.pop(); next; next = stack.pop()) {
     const [name, node] = next;
+    if (++count % STEP === 0) yield;
     if (name !== undefined) text(name);
     reserve(8);
     const flags =
@@ -57,6 +66,12 @@ export function encodeTree(root: TreeNode): Uint8Array {
 
 /** @throws CodedError data_loss when the bytes are damaged or of another version: the tree is then scanned again. */
 export function decodeTree(input: Uint8Array): TreeNode {
+  return atOnce(decodingTree(input));
+}
+
+/** The same in short steps. */
+export function* decodingTree(input: Uint8Array): Generator<void, TreeNode, void> {
+  let count = 0;
   const bytes = Buffer.from(input.buffer, input.byteOffset, input.byteLength);
   let at = 0;
   try {
@@ -93,6 +108,7 @@ export function decodeTree(input: Uint8Array): TreeNode {
     };
     const root = read();
     for (let top = open.at(-1); top; top = open.at(-1)) {
+      if (++count % STEP === 0) yield;
       if (top.left-- === 0) {
         open.pop();
         continue;

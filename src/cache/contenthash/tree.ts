@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import { type Digest, digester, invalidArgument } from '../../base/index.ts';
+import { atOnce, type Digest, digester, invalidArgument } from '../../base/index.ts';
 import { encodeName } from '../../sys/index.ts';
 
 /** An entry of a content tree. Digests and children are found as they are asked for and then kept. */
@@ -27,6 +27,8 @@ export interface TreeReader {
 export class MissingFromTree extends Error {}
 
 const MAX_LINKS = 255;
+/** Entries in one step. */
+const STEP = 64;
 const HEADER_OF_NOTHING: Digest = 'sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
 
 export function newDirectory(): TreeNode {
@@ -113,14 +115,22 @@ export class ContentTree {
 
   /** Digest of an entry with all that is in it. */
   contentDigest(node: TreeNode, path: string): Digest {
+    return atOnce(this.digesting(node, path));
+  }
+
+  /** The same in short steps. */
+  *digesting(node: TreeNode, path: string): Generator<void, Digest, void> {
     if (node.kind !== 'dir') return this.entryDigest(node, path);
     if (node.content === undefined) {
       const hash = digester();
       hash.update('\0');
       hash.update(this.entryDigest(node, path));
+      let count = 0;
       for (const [name, child] of this.sortedChildren(node, path)) {
         hash.update(encodeName(`\0${name}`));
-        hash.update(this.contentDigest(child, `${path}/${name}`));
+        const below = `${path}/${name}`;
+        hash.update(child.kind === 'dir' ? yield* this.digesting(child, below) : this.entryDigest(child, below));
+        if (++count % STEP === 0) yield;
       }
       node.content = hash.digest();
       this.changed = true;

@@ -48,9 +48,13 @@ async function sessions(limits: ConstructorParameters<typeof SessionRegistry>[0]
     () => server.close(),
     () => registry[Symbol.asyncDispose](),
   );
-  const client = async (serve: (stream: http2.ServerHttp2Stream) => void) => {
-    const id = newId();
+  const connection = () => {
     const channel = new ConnectionChannel(connect(path));
+    cleanups.push(() => channel.destroy());
+    return channel;
+  };
+  const client = async (serve: (stream: http2.ServerHttp2Stream) => void, channel = connection()) => {
+    const id = newId();
     const metadata = new Metadata().add('x-docker-expose-session-uuid', id);
     metadata.add('x-docker-expose-session-grpc-method', diffCopy);
     const call = channel.open(methodPath(Control, Control.methods.session), { signal, metadata });
@@ -65,7 +69,6 @@ async function sessions(limits: ConstructorParameters<typeof SessionRegistry>[0]
           { endStream: true },
         );
     });
-    cleanups.push(() => channel.destroy());
     const session = await registry.get(id, { signal });
     const receive = (directory = tempDir(), more: Partial<ReceiveDirectoryArgs> = {}) => {
       const request = { name: 'context', includePatterns: [], excludePatterns: [], followPaths: [] };
@@ -75,7 +78,7 @@ async function sessions(limits: ConstructorParameters<typeof SessionRegistry>[0]
     };
     return { session, receive };
   };
-  return { registry, client };
+  return { registry, client, connection };
 }
 
 function tunnelOf(call: ReturnType<ConnectionChannel['open']>): Duplex {
@@ -198,6 +201,23 @@ test('of clients that have too much in one thread the one with most is ended, an
   small.session.close();
   await expect(waiting).rejects.toMatchObject({ code: expect.stringMatching(/unavailable|cancelled/) });
   expect(registry.threadsStarted).toBe(1);
+});
+
+test('many small sessions of one client give way to the large one of another', async () => {
+  const { client, connection } = await sessions({ limits: { threadBytes: 12 << 20 } });
+  const large = await client((stream) => void send(stream, incomplete(5)));
+  const waiting = large.receive();
+  const channel = connection();
+  const ended: unknown[] = [];
+  for (let n = 0; n < 10; n++) {
+    const small = await client((stream) => void send(stream, incomplete(1)), channel);
+    small.receive().catch((error: unknown) => ended.push(error));
+  }
+  await expect.poll(() => ended.length).toBeGreaterThanOrEqual(2);
+  expect(ended[0]).toMatchObject({ reason: 'SESSION_TOO_LARGE' });
+  expect(large.session.closed.aborted).toBe(false);
+  large.session.close();
+  await expect(waiting).rejects.toMatchObject({ code: expect.stringMatching(/unavailable|cancelled/) });
 });
 
 /** A client with one file, whose content is not what was listed, perhaps. */

@@ -1,4 +1,5 @@
-import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { promisify } from 'node:util';
+import { zstdCompress, zstdDecompress } from 'node:zlib';
 import { CodedError } from '../../../base/index.ts';
 // By their rooms, not by the whole of builder-api: a session's thread has no use for its clients.
 import {
@@ -72,11 +73,13 @@ export async function receiveDirectory(
   let reported = 0;
   try {
     const keeper = new ListingKeeper(context.hold);
-    const last = args.listing === undefined ? undefined : new Listing(zstdDecompressSync(args.listing), context.hold);
+    const last = args.listing === undefined ? undefined : new Listing(await unpack(args.listing), context.hold);
     const stream =
-      last === undefined ? listedPackets(call, keeper) : await packetsUnlessSame(call, last, keeper, stall.moved);
+      last === undefined
+        ? listedPackets(call, keeper)
+        : await packetsUnlessSame(call, last, keeper, { signal, onMessage: stall.moved });
     if (stream === undefined) return NOTHING;
-    const tracker = args.empty || args.tree !== undefined ? new TreeTracker(args.tree) : undefined;
+    const tracker = args.empty || args.tree !== undefined ? await TreeTracker.open(args.tree, { signal }) : undefined;
     const progress = await receiveTree(stream, {
       ...(root === undefined ? { toWrite } : { root, ...(args.readonly ? { toWrite } : {}) }),
       ...(tracker === undefined
@@ -94,8 +97,8 @@ export async function receiveDirectory(
       },
     });
     // A file that came otherwise than it was listed is not there as it was listed, should the client have it so again.
-    const listing = progress.misstated === 0 ? packed(keeper) : undefined;
-    return { progress, tree: tracker?.finish(root!), listing };
+    const listing = progress.misstated === 0 ? await packed(keeper) : undefined;
+    return { progress, tree: await tracker?.finish(root!, { signal }), listing };
   } finally {
     call.end();
   }
@@ -121,8 +124,11 @@ function watchStall(name: string, stallMs: number) {
   };
 }
 
-function packed(keeper: ListingKeeper): Uint8Array | undefined {
+const pack = promisify(zstdCompress);
+const unpack = promisify(zstdDecompress);
+
+async function packed(keeper: ListingKeeper): Promise<Uint8Array | undefined> {
   const listing = keeper.finish();
-  const bytes = listing === undefined ? undefined : zstdCompressSync(listing);
+  const bytes = listing === undefined ? undefined : await pack(listing);
   return bytes === undefined || bytes.length > MAX_LISTING ? undefined : bytes;
 }

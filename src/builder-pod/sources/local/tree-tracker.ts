@@ -1,4 +1,5 @@
 import { closeSync, constants as fs, readSync } from 'node:fs';
+import { type AbortOptions, inSlices } from '../../../base/index.ts';
 import {
   type FileHasher,
   type FileStat,
@@ -19,11 +20,17 @@ export class TreeTracker implements Pick<ReceiveOptions, 'onEntry' | 'onRemoved'
   readonly #unread = new Map<string, FileStat>();
   #builder: ContentTreeBuilder | undefined;
 
-  constructor(before: Uint8Array | undefined) {
+  private constructor(builder: ContentTreeBuilder | undefined) {
+    this.#builder = builder;
+  }
+
+  static async open(before: Uint8Array | undefined, options: AbortOptions): Promise<TreeTracker> {
     try {
-      this.#builder = new ContentTreeBuilder(before);
+      return new TreeTracker(await inSlices(ContentTreeBuilder.opening(before), options));
     } catch {
+      options.signal.throwIfAborted();
       // A damaged tree: the next one is scanned.
+      return new TreeTracker(undefined);
     }
   }
 
@@ -57,13 +64,14 @@ export class TreeTracker implements Pick<ReceiveOptions, 'onEntry' | 'onRemoved'
   };
 
   /** The tree once all is there, in `root`. */
-  finish(root: Root): Uint8Array | undefined {
-    for (const stat of this.#unread.values()) this.#set(stat, readHash(root, stat));
-    let tree: Uint8Array | undefined;
-    this.#attempt((builder) => {
-      tree = builder.finish();
-    });
-    return tree;
+  async finish(root: Root, options: AbortOptions): Promise<Uint8Array | undefined> {
+    for (const stat of this.#unread.values()) this.#set(stat, await inSlices(readingHash(root, stat), options));
+    try {
+      return this.#builder === undefined ? undefined : await inSlices(this.#builder.finishing(), options);
+    } catch {
+      options.signal.throwIfAborted();
+      return undefined;
+    }
   }
 
   #set(stat: FileStat, hash: EntryHash): void {
@@ -86,13 +94,15 @@ export class TreeTracker implements Pick<ReceiveOptions, 'onEntry' | 'onRemoved'
   }
 }
 
-function readHash(root: Root, stat: FileStat): EntryHash {
+function* readingHash(root: Root, stat: FileStat): Generator<void, EntryHash, void> {
   const hash = hashOf(stat);
   const fd = root.open(stat.path, fs.O_RDONLY | fs.O_NOFOLLOW);
   try {
     const piece = Buffer.allocUnsafe(256 * 1024);
-    for (let length = readSync(fd, piece); length > 0; length = readSync(fd, piece))
+    for (let length = readSync(fd, piece); length > 0; length = readSync(fd, piece)) {
       hash.update(piece.subarray(0, length));
+      yield;
+    }
   } finally {
     closeSync(fd);
   }

@@ -1,3 +1,4 @@
+import { atOnce } from '../../../../base/index.ts';
 import { ContentTreeBuilder, entryHash } from '../../../../cache/contenthash/index.ts';
 import type { LlbVertex } from '../../../../llb/index.ts';
 import { diffCacheMap, execCacheMap, fileCacheMap, mergeCacheMap, type OpCacheMap } from '../index.ts';
@@ -5,7 +6,7 @@ import { CONTEXT } from './scenarios.ts';
 
 /** The received tree of local source `ctx`. */
 export function contextTree(): Uint8Array {
-  const builder = new ContentTreeBuilder();
+  const builder = atOnce(ContentTreeBuilder.opening());
   const header = { uid: 0, gid: 0, linkname: '', devMajor: 0, devMinor: 0, xattrs: new Map<string, Uint8Array>() };
   for (const [name, content] of Object.entries(CONTEXT)) {
     const [path, mode] = name.split('#') as [string, string?];
@@ -16,7 +17,7 @@ export function contextTree(): Uint8Array {
     if (type === 'file') hash.update(Buffer.from(content));
     builder.set(path, { type, digest: hash.digest(), ...(link === undefined ? {} : { linkname: link }) });
   }
-  return builder.finish();
+  return atOnce(builder.finishing());
 }
 
 /** The cache map of an op that has inputs or makes something of nothing; none of a source. */
