@@ -7,6 +7,7 @@ export type { LlbEdge, LlbGraph, LlbVertex, VertexOp } from './load/vertex.ts';
 export * from './op.ts';
 export { type MarkedLines, snippet } from './snippet.ts';
 export { type SourcePlace, sourceDetails, type ToldPlace, toldPlaces } from './source-detail.ts';
+export { buildSteps, digestMapping, sourceJson } from './text/build-steps.ts';
 export { definitionToDot } from './text/dot.ts';
 export { definitionFromJson, definitionToJson, type JsonDefinition, type JsonStep } from './text/json.ts';
 export { definitionFromYaml, definitionToYaml } from './text/yaml.ts';

@@ -1,7 +1,7 @@
-import { type AbortOptions, newId } from '../../base/index.ts';
+import { type AbortOptions, type Digest, newId } from '../../base/index.ts';
 import type { ImmutableRef } from '../../cache/ports.ts';
-import type { LlbEdge, VertexOp } from '../../llb/index.ts';
-import type { Edge, Job } from '../../solver/index.ts';
+import type { Definition, LlbEdge, LlbGraph, VertexOp } from '../../llb/index.ts';
+import type { Job } from '../../solver/index.ts';
 import type { Pools, Task } from '../../sys/index.ts';
 import type { KeptView } from './kept-view.ts';
 import type { ReadArgs } from './read-task.ts';
@@ -20,14 +20,26 @@ interface RefContext {
 /** A graph that a frontend has asked to solve: solved once something of it is asked for. */
 export class BuildRef {
   readonly id = newId();
-  /** The graph, encoded; of one that came with the request itself nobody asks. */
+  /** The graph as it came, encoded; undefined where it came decoded. */
   readonly definition: Uint8Array | undefined;
-  readonly edge: Edge<VertexOp>;
+  readonly graph: Definition;
+  /** Something of it was computed. */
+  evaluated = false;
+  readonly edge: LlbEdge;
+  /** Vertex digests of its ops, by their digests as they came. */
+  readonly digests: ReadonlyMap<Digest, Digest>;
   readonly #context: RefContext;
 
-  constructor(definition: Uint8Array | undefined, edge: LlbEdge, context: RefContext) {
+  constructor(
+    definition: Uint8Array | undefined,
+    graph: Definition,
+    { root, digests }: Pick<LlbGraph, 'root' | 'digests'>,
+    context: RefContext,
+  ) {
     this.definition = definition;
-    this.edge = edge;
+    this.graph = graph;
+    this.edge = root;
+    this.digests = digests;
     this.#context = context;
   }
 
@@ -48,7 +60,14 @@ export class BuildRef {
 
   async #use<T>(options: AbortOptions, work: (ref: ImmutableRef) => Promise<T>): Promise<T> {
     try {
-      return await this.#context.job.use([this.edge], ([built]) => work(built!.result.value), options);
+      return await this.#context.job.use(
+        [this.edge],
+        ([built]) => {
+          this.evaluated = true;
+          return work(built!.result.value);
+        },
+        options,
+      );
     } catch (error) {
       throw this.#context.explain(error);
     }

@@ -43,6 +43,7 @@ import { BUILDER_LLB_CAPS } from './capabilities.ts';
 import { checkEntitlements } from './entitlements.ts';
 import { SourceLocations } from './error-source.ts';
 import { KeptView } from './kept-view.ts';
+import { MadeInputs, RequestScope } from './provenance/requests.ts';
 import { UnmetRequests } from './unmet-requests.ts';
 
 export interface BuildServices {
@@ -62,6 +63,8 @@ export interface BuildServices {
 }
 
 interface BuildRequest {
+  /** The frontend that it names, if any. */
+  readonly frontend?: string | undefined;
   /** The client's name for the build. */
   readonly ref: string;
   /** Session of the client; empty when it has none. */
@@ -71,8 +74,11 @@ interface BuildRequest {
   readonly entitlements: ReadonlySet<string>;
   readonly cacheImports?: readonly BridgeCacheImport[];
   readonly cacheExports?: readonly BridgeCacheImport[];
+  /** What graphs were made for that are inputs of others, of the builds of its scope. */
+  readonly madeInputs?: MadeInputs;
 }
 
+const NO_SOURCES = { images: [], git: [], http: [], locals: [] };
 const SCRATCH: BridgeRef = { id: '' };
 /** Warnings of one build that are kept: its watchers hold them all. */
 const MAX_WARNINGS = 1000;
@@ -90,6 +96,11 @@ export class Build {
   readonly #services: BuildServices;
   readonly #locations = new SourceLocations();
   readonly #refs = new Map<string, BuildRef>();
+  /** What the client has asked for, and all that was asked for on its behalf. */
+  readonly #root: RequestScope;
+  readonly #scopes = new Map<BuildRef, RequestScope>();
+  readonly #madeInputs: MadeInputs;
+  readonly #made = new DisposableStack();
   readonly #view: KeptView;
   /** Questions about sources that have been shown: whoever asks one again is answered from what was resolved. */
   readonly #asked = new Set<string>();
@@ -108,6 +119,9 @@ export class Build {
     this.#services = services;
     this.#view = new KeptView(services.afterwork, signal);
     this.#returned.promise.catch(() => {});
+    this.#madeInputs = request.madeInputs ?? new MadeInputs();
+    const { frontend = '', frontendAttrs: options, frontendInputs: inputs } = request;
+    this.#root = new RequestScope({ frontend, options, inputs }, this.#madeInputs);
     this.#containers = new BuildContainers({
       ...services.containers,
       ...{ afterwork: services.afterwork, entitlements: request.entitlements, signal },
@@ -124,7 +138,11 @@ export class Build {
   /** A graph to solve when something of it is wanted. Undefined for an empty one. @throws CodedError */
   async load(
     definition: Definition,
-    { signal, encoded }: AbortOptions & { readonly encoded?: Uint8Array },
+    {
+      signal,
+      encoded,
+      scope: asker = this.#root,
+    }: AbortOptions & { readonly encoded?: Uint8Array | undefined; readonly scope?: RequestScope },
   ): Promise<BuildRef | undefined> {
     this.signal.throwIfAborted();
     await this.#imports.ready({ signal });
@@ -141,7 +159,7 @@ export class Build {
     const { afterwork, refs } = this.#services;
     const scope = this.job.scope.write;
     for (const key of uncached) afterwork.run(() => refs.forgetNamed({ scope, key }));
-    const ref = new BuildRef(encoded, graph.root, {
+    const ref = new BuildRef(encoded, definition, graph, {
       job: this.job,
       pools: this.#services.pools,
       view: this.#view,
@@ -149,7 +167,16 @@ export class Build {
       explain: (error) => this.explain(error),
     });
     this.#refs.set(ref.id, ref);
+    this.#scopes.set(ref, asker);
+    asker.refs.push(ref);
+    const request = asker.own(NO_SOURCES);
+    if (request !== undefined) this.#made.use(this.#madeInputs.add(definition, request));
     return ref;
+  }
+
+  /** Who has had this graph loaded. */
+  scopeOf(ref: BuildRef): RequestScope {
+    return this.#scopes.get(ref) ?? this.#root;
   }
 
   /** Notes what is to be known of a graph, and that it may be built. Yields after each vertex. */
@@ -181,6 +208,7 @@ export class Build {
     options: ReadonlyMap<string, string>,
     inputs: ReadonlyMap<string, Definition>,
     call: BridgeCall,
+    asker: RequestScope = this.#root,
   ): Promise<BridgeResult> {
     // The name under which clients ask for the image of what is built in.
     const builtIn =
@@ -188,14 +216,15 @@ export class Build {
     const frontend = builtIn ? 'dockerfile.v0' : name;
     try {
       const request = { options, inputs, owner: this.job.owner };
-      return await this.#services.frontends.run(frontend, request, this.bridge(inputs), this.#bound(call));
+      const scope = asker.child({ frontend, options, inputs });
+      return await this.#services.frontends.run(frontend, request, this.bridge(inputs, scope), this.#bound(call));
     } catch (error) {
       throw fromFrontend(this.explain(error), frontend, options.get('source') ?? '');
     }
   }
 
   /** What a frontend with these inputs may ask. */
-  bridge(inputs: ReadonlyMap<string, Definition>): FrontendBridge {
+  bridge(inputs: ReadonlyMap<string, Definition>, scope: RequestScope = this.#root): FrontendBridge {
     const read = (id: string, call: BridgeCall): ReadBelow => {
       const ref = this.find(id);
       if (ref === undefined)
@@ -206,15 +235,15 @@ export class Build {
       sessionId: this.request.session,
       workers: [this.#services.worker],
       llbCaps: BUILDER_LLB_CAPS,
-      solve: (request, call) => this.#solve(request, call),
+      solve: (request, call) => this.#solve(request, scope, call),
       readFile: async (id, path, range, call) => readFile(read(id, call), path, range),
       readDir: async (id, path, includePattern, call) => readDir(read(id, call), path, includePattern),
       statFile: async (id, path, call) => statFile(read(id, call), path),
       evaluate: async (id, call) => {
         await this.find(id)?.evaluate(this.#bound(call));
       },
-      resolveImageConfig: (request, call) => this.#resolveImageConfig(request, call),
-      resolveSourceMeta: (request, call) => this.#resolveSourceMeta(request, call),
+      resolveImageConfig: (request, call) => this.#resolveImageConfig(request, scope, call),
+      resolveSourceMeta: (request, call) => this.#resolveSourceMeta(request, scope, call),
       inputs: async () => inputs,
       warn: (warning) => this.#warn(warning),
       newContainer: (request, call) => this.#newContainer(request, call),
@@ -252,6 +281,7 @@ export class Build {
 
   /** Ends what frontends have left running. */
   async close(): Promise<void> {
+    this.#made.dispose();
     await this.#containers.close();
   }
 
@@ -286,29 +316,29 @@ export class Build {
     return { signal: AbortSignal.any([signal, this.signal]) };
   }
 
-  async #solve(request: BridgeSolveRequest, call: BridgeCall): Promise<BridgeResult> {
+  async #solve(request: BridgeSolveRequest, scope: RequestScope, call: BridgeCall): Promise<BridgeResult> {
     this.#imports.open(request.cacheImports ?? []);
     this.#unmet.tellOptions(request.frontendOptions ?? new Map());
     if (request.frontend !== undefined && request.frontend !== '') {
       const { frontend, frontendOptions = new Map(), frontendInputs = new Map() } = request;
-      const result = this.#described(await this.runFrontend(frontend, frontendOptions, frontendInputs, call));
+      const result = this.#described(await this.runFrontend(frontend, frontendOptions, frontendInputs, call, scope));
       if (request.evaluate === true) {
         const refs = [result.ref, ...(result.refs?.values() ?? [])];
         for (const ref of refs) if (ref !== undefined) await this.find(ref.id)?.evaluate(this.#bound(call));
       }
       return result;
     }
-    const ref = request.definition === undefined ? undefined : await this.#loadEncoded(request.definition, call);
+    const ref = request.definition === undefined ? undefined : await this.#loadEncoded(request.definition, scope, call);
     if (request.evaluate === true) await ref?.evaluate(this.#bound(call));
     return { ref: ref ?? SCRATCH, metadata: new Map() };
   }
 
-  async #loadEncoded(encoded: Uint8Array, call: BridgeCall): Promise<BuildRef | undefined> {
+  async #loadEncoded(encoded: Uint8Array, scope: RequestScope, call: BridgeCall): Promise<BuildRef | undefined> {
     const options = this.#bound(call);
-    return await this.load(await decodeDefinitionInSlices(encoded, options), { ...options, encoded });
+    return await this.load(await decodeDefinitionInSlices(encoded, options), { ...options, encoded, scope });
   }
 
-  async #resolveImageConfig(request: BridgeImageRequest, call: BridgeCall): Promise<BridgeImage> {
+  async #resolveImageConfig(request: BridgeImageRequest, scope: RequestScope, call: BridgeCall): Promise<BridgeImage> {
     const { reference, resolveMode, logName } = request;
     if (request.ociLayout !== undefined) {
       throw unsupported('images in a content store of the client');
@@ -327,14 +357,20 @@ export class Build {
         memo: this.resolutions,
       });
     try {
-      return await this.#asking({ name, id }, resolve);
+      const image = await this.#asking({ name, id }, resolve);
+      scope.addImage({ ref: fullName(reference), platform: request.platform, digest: image.digest, local: false });
+      return image;
     } catch (error) {
       throw annotate(error, `failed to resolve source metadata for ${fullName(reference)}`);
     }
   }
 
   /** Images by their digest and config, other sources by what they can say of themselves; the rest are known by what they are asked for. */
-  async #resolveSourceMeta(request: BridgeSourceMetaRequest, call: BridgeCall): Promise<BridgeSourceMeta> {
+  async #resolveSourceMeta(
+    request: BridgeSourceMetaRequest,
+    scope: RequestScope,
+    call: BridgeCall,
+  ): Promise<BridgeSourceMeta> {
     const { source, platform, resolveMode, logName } = request;
     const { identifier, attrs } = source;
     if (!identifier.startsWith(IMAGE_SCHEME)) {
@@ -347,15 +383,23 @@ export class Build {
       if (request.gitObject === true) throw unsupported('the objects of a git source');
       const name = logName === '' ? `resolve image config for ${identifier}` : logName;
       const described = await this.#asking({ name, id: `${name} ${JSON.stringify(attrs)}` }, (progress) => {
-        const { sessions, scope, owner } = this.job;
+        const { sessions, owner } = this.job;
         const limits = () => this.job.limits;
-        return instance.describe!({ ...this.#bound(call), owner, sessions, limits, progress, scope: scope.write });
+        return instance.describe!({
+          ...this.#bound(call),
+          owner,
+          sessions,
+          limits,
+          progress,
+          scope: this.job.scope.write,
+        });
       });
       return { source, ...described };
     }
     const reference = identifier.slice(IMAGE_SCHEME.length);
     const { digest, config } = await this.#resolveImageConfig(
       { reference, resolveMode, logName, ...(platform === undefined ? {} : { platform }) },
+      scope,
       call,
     );
     if (digest === '') return { source };

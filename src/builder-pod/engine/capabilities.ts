@@ -17,7 +17,6 @@ const NOT_BUILT: ReadonlySet<string> = new Set([
   'cache.gha',
   'cache.s3',
   'cache.azblob',
-  'exporter.image.attestations',
   'exporter.session',
   'source.policy',
   'source.policy.session',

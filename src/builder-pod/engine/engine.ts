@@ -30,14 +30,15 @@ import {
   platformWarnings,
 } from '../exporters/index.ts';
 import type { BridgeResult } from '../frontends/index.ts';
+import { Attesting, type BuiltProvenance } from './attesting.ts';
 import { Build, type BuildServices } from './build.ts';
 import type { BuildRef } from './build-ref.ts';
 import { type CacheExporters, openCacheExports } from './cache-exports.ts';
 import { EarlyPacking } from './early-packing.ts';
 import { grantEntitlements } from './entitlements.ts';
 import { BuildWatches } from './observer.ts';
+import { MadeInputs } from './provenance/requests.ts';
 import type { BuildEnd, BuildObserver, SolveOutcome, SolveRequest } from './solve.ts';
-import { checkAttestations } from './unmet-requests.ts';
 
 /** How long a build that is over is still known, for watchers that come late. */
 const KEEP_MS = 10_000;
@@ -69,6 +70,8 @@ export class Engine implements AsyncDisposable {
   readonly #solver: Solver<VertexOp, ImmutableRef>;
   readonly #packing: EarlyPacking;
   readonly #builds = new Map<string, Build>();
+  /** By scope, of those that have builds. */
+  readonly #madeInputs = new Map<string, MadeInputs>();
   /** Builds that failed before they began, by ref: whoever comes to watch them is told at once. */
   readonly #refused = new Map<string, CodedError>();
   readonly #waiters = new Set<() => void>();
@@ -178,7 +181,7 @@ export class Engine implements AsyncDisposable {
     const { ref, session, limits = NO_LIMITS } = request;
     if (ref === '') throw invalidArgument('the build has no ref');
     if (this.#builds.has(ref)) throw new CodedError('already_exists', `job ID ${ref} exists`, { fault: 'user' });
-    checkAttestations(request.frontendAttrs);
+    const attesting = new Attesting(request.frontendAttrs, this.#options);
     const entitlements = grantEntitlements(request.entitlements, this.#options.allowedEntitlements);
     const exporters = request.exporters.map(({ type, attrs }) =>
       this.#options.openExporter(type, withEpoch(attrs, request.frontendAttrs), {
@@ -190,9 +193,15 @@ export class Engine implements AsyncDisposable {
     const buildSignal = AbortSignal.any([signal, over.signal]);
     const sessions = () => (session === '' ? [] : [session]);
     const job = this.#solver.job({ id: ref, sessions, limits, scope: request.scope });
-    const { frontendAttrs, frontendInputs, cacheImports = [] } = request;
+    const { frontend, frontendAttrs, frontendInputs, cacheImports = [] } = request;
+    const scope = request.scope.write;
+    const madeInputs = this.#madeInputs.get(scope) ?? new MadeInputs();
+    this.#madeInputs.set(scope, madeInputs);
     const build = new Build(
-      { ref, session, frontendAttrs, frontendInputs, entitlements, cacheImports, cacheExports: caches.unmet },
+      {
+        ...{ ref, session, frontend, frontendAttrs, frontendInputs, entitlements, cacheImports, madeInputs },
+        cacheExports: caches.unmet,
+      },
       job,
       this.#options,
       buildSignal,
@@ -216,6 +225,8 @@ export class Engine implements AsyncDisposable {
       // The first failure ends the other exports; a lost result does not.
       const failed = new AbortController();
       const exportSignal = AbortSignal.any([buildSignal, failed.signal]);
+      let provenance: BuiltProvenance | undefined;
+      const isTold = attesting.asked || (request.recorded ?? 'whole') === 'whole';
       const compressions = exporters.flatMap(({ compression }) => compression ?? []);
       await using packing = this.#packing.expect({
         ...{ job: ref, edges, compressions, sessions, owner: job.owner, limits: () => limits, signal: buildSignal },
@@ -224,7 +235,12 @@ export class Engine implements AsyncDisposable {
         edges,
         async (built) => {
           packing.stop();
-          const input = source(built);
+          if (isTold) provenance ??= await attesting.capture(build, result, { signal: buildSignal });
+          const parts = provenance;
+          const input =
+            parts === undefined
+              ? source(built)
+              : attesting.attested(build, source(built), parts, ({ ref: part }) => built[edges.indexOf(part.edge)]);
           const warnings = platformWarnings(input, requested);
           const outcomes = await Promise.allSettled(
             exporters.map(async (exporter, exporterId) => {
@@ -270,7 +286,7 @@ export class Engine implements AsyncDisposable {
         Object.assign(exporterResponse, response);
       const images = results.flatMap(({ image }) => (image === undefined ? [] : [image]));
       const outcome = { exporterResponse, images };
-      end = { kind: 'done', outcome, exports: results };
+      end = { kind: 'done', outcome, exports: results, provenance };
       return outcome;
     } catch (error) {
       end = { kind: 'failed', error: signal.aborted ? toCodedError(signal.reason) : build.explain(error) };
@@ -284,6 +300,7 @@ export class Engine implements AsyncDisposable {
       build.end();
       setTimeout(() => {
         this.#builds.delete(ref);
+        if (madeInputs.isEmpty && this.#madeInputs.get(scope) === madeInputs) this.#madeInputs.delete(scope);
         retained[Symbol.dispose]();
       }, KEEP_MS).unref();
     }
@@ -291,7 +308,7 @@ export class Engine implements AsyncDisposable {
 
   async #result(build: Build, request: SolveRequest, signal: AbortSignal): Promise<BridgeResult> {
     if (request.definition !== undefined) {
-      const ref = await build.load(request.definition, { signal });
+      const ref = await build.load(request.definition, { signal, encoded: request.encodedDefinition });
       return { ...(ref === undefined ? {} : { ref }), metadata: new Map() };
     }
     if (request.frontend !== undefined && request.frontend !== '') {

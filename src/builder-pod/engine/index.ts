@@ -1,3 +1,4 @@
+export { type BuiltProvenance, writeProvenance } from './attesting.ts';
 export { Build } from './build.ts';
 export type { CachedBuild, CacheExporter } from './cache-exports.ts';
 export type { CacheImporter, CacheImporters } from './cache-imports.ts';

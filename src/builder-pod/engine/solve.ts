@@ -3,6 +3,7 @@ import type { Definition } from '../../llb/index.ts';
 import type { CacheScope } from '../../solver/index.ts';
 import type { ExportedImage, ExportResult } from '../exporters/index.ts';
 import type { BridgeCacheImport } from '../frontends/index.ts';
+import type { BuiltProvenance } from './attesting.ts';
 import type { Build } from './build.ts';
 
 export interface SolveRequest {
@@ -12,6 +13,8 @@ export interface SolveRequest {
   readonly session: string;
   /** Solve this… */
   readonly definition?: Definition;
+  /** The same as it came. */
+  readonly encodedDefinition?: Uint8Array;
   /** …or what this frontend makes; with neither, a frontend in the client drives the build and hands in its result. */
   readonly frontend?: string;
   readonly frontendAttrs: ReadonlyMap<string, string>;
@@ -45,7 +48,13 @@ export interface ObservedBuild {
 }
 
 export type BuildEnd =
-  | { readonly kind: 'done'; readonly outcome: SolveOutcome; readonly exports: readonly ExportResult[] }
+  | {
+      readonly kind: 'done';
+      readonly outcome: SolveOutcome;
+      readonly exports: readonly ExportResult[];
+      /** Where the result came from; undefined where nothing is recorded or attested. */
+      readonly provenance?: BuiltProvenance | undefined;
+    }
   | { readonly kind: 'failed'; readonly error: CodedError };
 
 /** What is told of one solve, each at most once. It is called on the way of the build and must not wait. */

@@ -1,12 +1,10 @@
 import { z } from 'zod';
-import { invalidArgument } from '../../base/index.ts';
+import { attestationRequests } from '../../dockerfile/index.ts';
 import type { BridgeCacheImport } from '../frontends/index.ts';
 import type { EngineJob } from './build-ref.ts';
 
 /** What is told of in one build. */
 const MAX_TOLD = 100;
-const ATTEST = /^(?:attest:|build-arg:BUILDKIT_ATTEST_)(.{0,100})/s;
-const ATTESTATIONS: readonly string[] = ['sbom', 'provenance'];
 
 /** The attribute that clients pass imports to frontends by. */
 const attribute = z.array(z.object({ Type: z.string(), Attrs: z.record(z.string(), z.string()).nullish() }));
@@ -18,8 +16,8 @@ export function importName({ type, attrs }: BridgeCacheImport): string {
 }
 
 /**
- * What a build asks for and goes on without, since its result is right all the same: remote caches of types that are not known, or not written yet, and attestations. The
- * user is told of each, once.
+ * What a build asks for and goes on without, since its result is right all the same: remote caches of types that are not known, or not written
+ * yet. The user is told of each, once.
  */
 export class UnmetRequests {
   readonly #job: EngineJob;
@@ -54,7 +52,7 @@ export class UnmetRequests {
     }
   }
 
-  /** In a frontend's options: attestations, and those imports as lists (`cache-imports`) or as references (`cache-from`) whose type is not known. */
+  /** In a frontend's options: those imports as lists (`cache-imports`) or as references (`cache-from`) whose type is not known. */
   tellOptions(options: ReadonlyMap<string, string>): void {
     const listed = parseAttribute(options.get('cache-imports')).map(({ Type, Attrs }) => ({
       type: Type,
@@ -67,16 +65,12 @@ export class UnmetRequests {
         .filter((ref) => ref !== '') ?? [];
     const imports = [...listed, ...references.map((ref) => ({ type: 'registry', attrs: { ref } }))];
     this.tellImports(imports.filter(({ type }) => !this.#isImported(type)));
-    for (const [kind, value] of attestationsAsked(options)) {
-      // Clients ask for a minimal provenance by themselves, to be left out where it would change the kind of result.
-      if (/\b(disabled|inline-only)=true\b/.test(value) || value === 'false') continue;
-      const short = `the attestation ${kind} is not made: this builder makes no attestations yet`;
+    if (attestationRequests(options).sbom !== undefined)
       this.#tell(
-        `attestation ${kind}`,
-        short,
+        'attestation sbom',
+        'the attestation sbom is not made: this builder makes none yet',
         'The image is built and pushed without it, with those that its frontend gives.',
       );
-    }
   }
 
   #tell(vertex: string, short: string, detail: string): void {
@@ -85,23 +79,6 @@ export class UnmetRequests {
     this.#told.add(name);
     void this.#job.inVertex({ name }, async (progress) => progress.warn({ level: 1, short, detail: [detail] }));
   }
-}
-
-/** Kinds of attestations in a frontend's options. */
-function* attestationsAsked(options: ReadonlyMap<string, string>): Generator<readonly [string, string]> {
-  for (const [key, value] of options) {
-    const kind = ATTEST.exec(key)?.[1]?.toLowerCase();
-    if (kind !== undefined) yield [kind, value];
-  }
-}
-
-/** @throws CodedError invalid_argument for kinds of attestations that there are not */
-export function checkAttestations(options: ReadonlyMap<string, string>): void {
-  for (const [kind] of attestationsAsked(options))
-    if (!ATTESTATIONS.includes(kind))
-      throw invalidArgument(`unknown attestation type ${JSON.stringify(kind)}`, {
-        hint: `there are ${ATTESTATIONS.join(' and ')}`,
-      });
 }
 
 function parseAttribute(text: string | undefined): z.infer<typeof attribute> {

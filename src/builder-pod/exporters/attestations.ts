@@ -1,11 +1,4 @@
-import {
-  CodedError,
-  type Descriptor,
-  familiarImageName,
-  formatPlatform,
-  type ImageReference,
-  type Platform,
-} from '../../base/index.ts';
+import { CodedError, type Descriptor, type ImageReference, imagePackageUrl, type Platform } from '../../base/index.ts';
 import { describeDocument, type EncodedDocument, encodeManifest, MEDIA_TYPE } from '../../oci/manifest/index.ts';
 import { siblingModule, tasksOf } from '../../sys/index.ts';
 import { type AttestationSource, type Attested, MOST_BYTES, PROVENANCE, type Subject } from './attestation-task.ts';
@@ -42,12 +35,9 @@ export async function readAttestations(
   const read: { readonly one: Attested; readonly isCore: boolean }[] = [];
   let room = MOST_BYTES;
   // One after the other: each may take its share of memory.
-  for (const { kind, path, ref, predicateType, subjects, metadata } of attestations) {
-    const { signal, owner, sessions, limits } = context;
-    await using mounted = await ref!.mount({ signal, owner, sessions, ...(limits === undefined ? {} : { limits }) });
-    const source: AttestationSource = { kind, path, predicateType, subjects };
-    const core = metadata.get(SBOM_CORE);
-    const all = await bulk.run(attestationTask('readAttestations'), { root: mounted.root, source }, context);
+  for (const attestation of attestations) {
+    const core = attestation.metadata.get(SBOM_CORE);
+    const all = await readOne(attestation, bulk, context);
     room -= all.reduce((sum, { predicate }) => sum + predicate.length, 0);
     if (room < 0)
       throw CodedError.of('EXPORT_ATTESTATION', `the attestations of a platform exceed ${MOST_BYTES} bytes`);
@@ -58,9 +48,22 @@ export async function readAttestations(
   return [...read.filter(({ isCore }) => isCore), ...read.filter(({ isCore }) => !isCore)].map(({ one }) => one);
 }
 
-function check({ kind, path, ref, predicateType }: ExportAttestation): void {
+async function readOne(
+  { kind, path, ref, predicateType, subjects, content }: ExportAttestation,
+  bulk: ExporterDeps['bulk'],
+  context: Pick<ExportContext, 'signal' | 'owner' | 'sessions' | 'limits'>,
+): Promise<readonly Attested[]> {
+  const { signal, owner, sessions, limits } = context;
+  if (content !== undefined) return [{ path, predicateType, subjects, predicate: await content({ signal, owner }) }];
+  await using mounted = await ref!.mount({ signal, owner, sessions, ...(limits === undefined ? {} : { limits }) });
+  const source: AttestationSource = { kind, path, predicateType, subjects };
+  return await bulk.run(attestationTask('readAttestations'), { root: mounted.root, source }, { signal, owner });
+}
+
+function check({ kind, path, ref, predicateType, content }: ExportAttestation): void {
   const bad = (message: string) => CodedError.of('EXPORT_ATTESTATION', message);
   if (kind === 'in-toto' && path === '') throw bad('attestation does not have set path');
+  if (content !== undefined) return;
   if (ref === undefined) throw bad('attestation does not have available content');
   if (kind === 'in-toto' && predicateType.startsWith(PROVENANCE))
     throw bad('frontend may not set provenance attestations');
@@ -84,7 +87,7 @@ export async function attestationManifest(
 ): Promise<AttestationManifest> {
   const [, hex = ''] = image.digest.split(':');
   const self: Subject[] = options.names.map((name) => ({
-    name: packageUrl(name, options.platform),
+    name: imagePackageUrl('docker', name, options.platform),
     digest: { sha256: hex },
   }));
   const statements = await bulk.run(attestationTask('encodeStatements'), { attested, self, inLines: false }, context);
@@ -116,21 +119,4 @@ function configOf(layers: readonly EncodedDocument[]): EncodedDocument {
   const rootfs = { type: 'layers', diff_ids: layers.map(({ descriptor }) => descriptor.digest) };
   const bytes = Buffer.from(JSON.stringify({ ...UNKNOWN, config: {}, rootfs }));
   return describeDocument(MEDIA_TYPE.ociConfig, bytes);
-}
-
-/** What SBOM tools name an image by. */
-function packageUrl(name: ImageReference, platform: Platform): string {
-  const { tag, digest, ...bare } = name;
-  const path = familiarImageName(bare).split('/').map(encodeSegment).join('/');
-  const version = tag === undefined ? '' : `@${encodeSegment(tag)}`;
-  const qualifiers = [
-    ...(digest === undefined ? [] : [['digest', digest]]),
-    ['platform', formatPlatform(platform)],
-  ].map(([key, value]) => `${key}=${encodeURIComponent(value!)}`);
-  return `pkg:docker/${path}${version}?${qualifiers.join('&')}`;
-}
-
-/** As part of a path: a colon stays. */
-function encodeSegment(text: string): string {
-  return encodeURIComponent(text).replaceAll('%3A', ':');
 }

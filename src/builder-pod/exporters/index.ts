@@ -6,9 +6,11 @@ import { layoutExporter } from './layout.ts';
 import type { Exporter, ExporterDeps } from './ports.ts';
 
 export { compressionOf, ExportOptions, ociTypesOf } from './attributes.ts';
+export { platformList } from './inputs.ts';
 export { layerSource } from './layer-source.ts';
 export { platformWarnings } from './platform-check.ts';
 export type {
+  ExportAttestation,
   ExportContext,
   ExportedImage,
   Exporter,

@@ -67,7 +67,7 @@ interface ListedPlatform {
 }
 
 /** `{"Platforms":[{"ID":"linux/amd64","Platform":{…}}]}`; without it the configuration says, else it is this machine's. */
-export function platformList({ metadata }: ExportSource): readonly ListedPlatform[] {
+export function platformList({ metadata }: Pick<ExportSource, 'metadata'>): readonly ListedPlatform[] {
   const bytes = metadata.get('refs.platforms');
   if (bytes === undefined) {
     const platform = platformOfConfig(metadata.get('containerimage.config')) ?? hostPlatform();

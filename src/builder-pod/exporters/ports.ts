@@ -12,7 +12,10 @@ import type { BlobSource, UploadOptions, UploadOutcome } from '../../oci/registr
 import type { VertexProgress } from '../../solver/ports.ts';
 import type { StreamPool, WorkerPool } from '../../sys/index.ts';
 
-export type ExportAttestation = Attestation<ImmutableRef>;
+export interface ExportAttestation extends Attestation<ImmutableRef> {
+  /** Of one that lies in no ref: makes its predicate, as JSON without spaces. */
+  readonly content?: (context: WorkOptions) => Promise<Uint8Array>;
+}
 
 /** What a build made. One ref, or one for each platform id (`linux/amd64`) as `refs.platforms` in the metadata lists them. */
 export interface ExportSource {

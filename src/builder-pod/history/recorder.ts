@@ -9,11 +9,18 @@ import {
   type Logger,
   neverAborted,
   onAbort,
+  type WorkOwner,
 } from '../../base/index.ts';
 import { statusOfError, wire } from '../../builder-api/index.ts';
 import type { KeyedVertex } from '../../solver/index.ts';
 import { siblingModule, tasksOf, type WorkerPool } from '../../sys/index.ts';
-import type { BuildEnd, BuildObserver, BuildWatch } from '../engine/index.ts';
+import {
+  type BuildEnd,
+  type BuildObserver,
+  type BuildWatch,
+  type BuiltProvenance,
+  writeProvenance,
+} from '../engine/index.ts';
 import { buildkitCode } from '../protocol/index.ts';
 import { withoutOwnPaths } from '../state/own-paths.ts';
 import { fieldsOf, type HistoryFilter, patternTimeout } from './filter.ts';
@@ -22,7 +29,14 @@ import { LogSpace } from './log-space.ts';
 import { logTask, writeLog } from './log-writer.ts';
 import { countSteps, failureOf, resultFields, startFields } from './record-fields.ts';
 import { RecordedKeys, type RecordedVertex } from './recorded-keys.ts';
-import { type BuildRecord, HistoryStore, type HistoryStoreOptions, type StoredRecord } from './store.ts';
+import {
+  type BuildRecord,
+  fileOf,
+  HistoryStore,
+  type HistoryStoreOptions,
+  type RecordedAttestation,
+  type StoredRecord,
+} from './store.ts';
 
 const v1 = wire.moby.buildkit.v1;
 const { STARTED, COMPLETE, DELETED } = v1.BuildHistoryEventType;
@@ -50,6 +64,8 @@ const FILTER_TIMEOUT_MS = 2000;
 /** Of what the logs may take, what keys may take beside them. */
 const KEYS_OF_LOGS = 16;
 const MOST_PINNED = 200;
+/** Parts of one result whose provenance is kept. */
+const MOST_ATTESTED = 64;
 /** A log that is larger is no short work. */
 const LARGE_LOG = 4 << 20;
 
@@ -109,8 +125,8 @@ export class Recorder implements AsyncDisposable {
         }
       },
       ended: (end) => {
-        this.#complete(id, end, counts, written);
         const isHidden = request.recorded === 'outline';
+        this.#complete(id, end, counts, written, isHidden ? undefined : owner);
         this.#defer(() => inSlices(this.#keys.write(id, keyed, isHidden), { signal: neverAborted }));
       },
     };
@@ -214,7 +230,7 @@ export class Recorder implements AsyncDisposable {
   blob(scope: string, digest: string) {
     const found = this.#store.blob(scope, digest);
     if (found === undefined) return undefined;
-    if (!('log' in found)) {
+    if (!('file' in found)) {
       const bytes = found;
       return {
         size: bytes.length,
@@ -223,8 +239,8 @@ export class Recorder implements AsyncDisposable {
         },
       };
     }
-    const { log, size } = found;
-    return { size, read: (offset: number, { signal }: AbortOptions) => this.#readLog(log, offset, signal) };
+    const { file, size } = found;
+    return { size, read: (offset: number, { signal }: AbortOptions) => this.#read(file, offset, signal) };
   }
 
   /** Whether a result of this scope's builds consists of the blob, which lies in the content store. */
@@ -244,7 +260,7 @@ export class Recorder implements AsyncDisposable {
 
   #replay(found: StoredRecord | undefined, signal: AbortSignal) {
     if (found?.record.logs === undefined) return undefined;
-    return readLogFrames(this.#readLog(found.id, 0, signal));
+    return readLogFrames(this.#read(String(found.id), 0, signal));
   }
 
   #find(scope: string, ref: string): StoredRecord {
@@ -253,11 +269,19 @@ export class Recorder implements AsyncDisposable {
     return found;
   }
 
-  #complete(id: number, end: BuildEnd, counts: BuildRecord, written: Promise<number>): void {
+  #complete(
+    id: number,
+    end: BuildEnd,
+    counts: BuildRecord,
+    written: Promise<number>,
+    owner: WorkOwner | undefined,
+  ): void {
     const told = end.kind === 'done' ? resultFields(end) : failureOf(this.#status(end.error));
     this.#store.complete(id, { ...told, fields: { ...counts, ...told.fields } });
     this.#defer(async () => {
       await this.#seal(id, await written);
+      if (end.kind === 'done' && end.provenance !== undefined && owner !== undefined)
+        await this.#attest(id, end.provenance, owner);
       this.#tell(COMPLETE, id);
       this.#removeAll(this.#store.prune());
     });
@@ -274,9 +298,30 @@ export class Recorder implements AsyncDisposable {
     this.#store.setLog(id, log);
   }
 
+  /** Keeps what each part of the result was made of. The record is right without, where that cannot be written. */
+  async #attest(id: number, provenance: BuiltProvenance, owner: WorkOwner): Promise<void> {
+    const { directory, bulk: pool, log } = this.#options;
+    const attested: RecordedAttestation[] = [];
+    try {
+      for (const part of provenance.parts.slice(0, MOST_ATTESTED)) {
+        const path = join(directory, fileOf(id, attested.length));
+        const written = await writeProvenance(part, provenance, { path, pool, signal: neverAborted, owner });
+        attested.push({ part: part.id, ...written });
+      }
+      this.#store.setAttested(id, attested);
+    } catch (error) {
+      log.error('the provenance of a build was not recorded', { err: error });
+      const paths = Array.from({ length: attested.length + 1 }, (_, place) => join(directory, fileOf(id, place)));
+      await this.#options.pool.run(logTask('remove'), { paths }, { signal: neverAborted, owner: HOUSE });
+    }
+  }
+
   #removeAll(records: readonly StoredRecord[]): void {
     if (records.length === 0) return;
-    const paths = records.map(({ id }) => this.#path(id));
+    const paths = records.flatMap(({ id, attested }) => [
+      this.#path(id),
+      ...attested.map((_, place) => join(this.#options.directory, fileOf(id, place))),
+    ]);
     this.#defer(() => this.#options.pool.run(logTask('remove'), { paths }, { signal: neverAborted, owner: HOUSE }));
     for (const { id, scope, ref } of records) {
       this.#defer(() => inSlices(this.#keys.remove(id), { signal: neverAborted }));
@@ -293,7 +338,7 @@ export class Recorder implements AsyncDisposable {
   async #sweep(): Promise<void> {
     const { pool, directory } = this.#options;
     const files = await pool.run(logTask('list'), { directory }, { signal: neverAborted, owner: HOUSE });
-    const paths = files.filter((file) => !this.#store.has(Number(basename(file))));
+    const paths = files.filter((file) => !this.#store.has(Number(basename(file).split('.', 1)[0])));
     if (paths.length > 0) await pool.run(logTask('remove'), { paths }, { signal: neverAborted, owner: HOUSE });
   }
 
@@ -320,9 +365,9 @@ export class Recorder implements AsyncDisposable {
     return join(this.#options.directory, String(id));
   }
 
-  async *#readLog(id: number, start: number, signal: AbortSignal): AsyncGenerator<Uint8Array, void> {
-    const { pool } = this.#options;
-    const path = this.#path(id);
+  async *#read(file: string, start: number, signal: AbortSignal): AsyncGenerator<Uint8Array, void> {
+    const { pool, directory } = this.#options;
+    const path = join(directory, file);
     for (let offset = start; ; ) {
       const bytes = await pool.run(logTask('read'), { path, offset }, { signal, owner: HOUSE });
       if (bytes.length === 0) return;

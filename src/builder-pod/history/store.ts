@@ -36,7 +36,21 @@ const MIGRATIONS = [
    );
    CREATE INDEX build_records_log ON build_records (log_digest);
    CREATE INDEX build_records_error ON build_records (error_digest);`,
+  // JSON list of what is attested of the results: each is a file, named by the record's id and its place in the list.
+  `ALTER TABLE build_records ADD COLUMN attested TEXT NOT NULL DEFAULT '[]';`,
 ];
+
+/** What is attested of a part of a result. */
+export interface RecordedAttestation {
+  /** Platform id; empty for a result that is no map. */
+  readonly part: string;
+  readonly digest: string;
+  readonly size: number;
+  readonly predicateType: string;
+}
+
+const IN_TOTO_TYPE = 'application/vnd.in-toto+json';
+const PREDICATE_TYPE = 'in-toto.io/predicate-type';
 
 interface Row {
   readonly id: number;
@@ -51,11 +65,12 @@ interface Row {
   readonly log_size: number;
   readonly error_digest: string | null;
   readonly error_size: number | null;
+  readonly attested: string;
 }
 
 /** All but the failures themselves, which may be long. */
 const COLUMNS = `id, scope, ref, created_at, completed_at, pinned, generation, record, log_digest, log_size, error_digest,
-  length(error) AS error_size`;
+  length(error) AS error_size, attested`;
 
 export interface StoredRecord {
   readonly id: number;
@@ -63,6 +78,8 @@ export interface StoredRecord {
   readonly ref: string;
   readonly isOver: boolean;
   readonly isPinned: boolean;
+  /** What it has in files of its own, beside its log. */
+  readonly attested: readonly RecordedAttestation[];
   /** As clients are told. */
   readonly record: BuildRecord;
 }
@@ -135,6 +152,12 @@ export class HistoryStore {
     );
   }
 
+  setAttested(id: number, attested: readonly RecordedAttestation[]): void {
+    this.#db.reserved(() =>
+      this.#db.run('UPDATE build_records SET attested = ? WHERE id = ?', JSON.stringify(attested), id),
+    );
+  }
+
   /** @returns false when there is no such record */
   pin(id: number, pinned: boolean): boolean {
     const change = 'UPDATE build_records SET pinned = ?, generation = generation + 1 WHERE id = ?';
@@ -186,13 +209,19 @@ export class HistoryStore {
     return this.#db.get('SELECT 1 FROM build_records WHERE id = ?', id) !== undefined;
   }
 
-  /** A blob that a record of this scope stands for: the id of a log, or a failure itself. */
-  blob(scope: string, digest: string): { readonly log: number; readonly size: number } | Uint8Array | undefined {
+  /** A blob that a record of this scope stands for: a file by its name, or a failure itself. */
+  blob(scope: string, digest: string): { readonly file: string; readonly size: number } | Uint8Array | undefined {
     const log = this.#db.get<{ id: number; log_size: number }>(
       'SELECT id, log_size FROM build_records WHERE log_digest = ? AND scope = ?',
       ...[digest, scope],
     );
-    if (log !== undefined) return { log: log.id, size: log.log_size };
+    if (log !== undefined) return { file: String(log.id), size: log.log_size };
+    const attested = this.#db.get<{ id: number; place: number; size: number }>(
+      `SELECT build_records.id AS id, each.key AS place, each.value ->> 'size' AS size FROM build_records, json_each(attested) AS each
+       WHERE scope = ? AND each.value ->> 'digest' = ?`,
+      ...[scope, digest],
+    );
+    if (attested !== undefined) return { file: fileOf(attested.id, attested.place), size: attested.size };
     const failed = 'SELECT error FROM build_records WHERE error_digest = ? AND scope = ?';
     return this.#db.get<{ error: Uint8Array | null }>(failed, digest, scope)?.error ?? undefined;
   }
@@ -207,6 +236,7 @@ export class HistoryStore {
   /** All blobs of this scope's records. */
   digests(scope: string): readonly Digest[] {
     const sql = `SELECT log_digest AS digest FROM build_records WHERE scope = ?1 AND log_digest IS NOT NULL
+      UNION SELECT each.value ->> 'digest' FROM build_records, json_each(attested) AS each WHERE scope = ?1
       UNION SELECT error_digest FROM build_records WHERE scope = ?1 AND error_digest IS NOT NULL
       UNION SELECT resource FROM lease_resources WHERE kind = 'blob' AND lease IN (
         SELECT 'history ' || id FROM build_records WHERE scope = ?1)`;
@@ -218,19 +248,19 @@ export class HistoryStore {
     const { limits, mostLogBytes } = this.#options;
     const { maxEntries, maxAgeMs } = limits;
     const until = this.#now() - maxAgeMs;
-    const rows = this.#db.all<Pick<Row, 'id' | 'scope' | 'completed_at' | 'pinned' | 'log_size'>>(
-      'SELECT id, scope, completed_at, pinned, log_size FROM build_records ORDER BY id DESC',
+    const rows = this.#db.all<Pick<Row, 'id' | 'scope' | 'completed_at' | 'pinned' | 'log_size' | 'attested'>>(
+      'SELECT id, scope, completed_at, pinned, log_size, attested FROM build_records ORDER BY id DESC',
     );
     const gone: StoredRecord[] = [];
     const counts = new Map<string, number>();
     let all = 0;
     let bytes = written;
-    for (const { id, scope, completed_at: completedAt, pinned, log_size: size } of rows) {
+    for (const { id, scope, completed_at: completedAt, pinned, log_size: size, attested } of rows) {
       const count = (counts.get(scope) ?? 0) + 1;
       counts.set(scope, count);
       all += 1;
       if (completedAt === null || pinned === 1) continue;
-      bytes += size;
+      bytes += attestedIn(attested).reduce((sum, one) => sum + one.size, size);
       const isOver = count > maxEntries && completedAt <= until;
       if (!isOver && all <= MOST_RECORDS && bytes <= mostLogBytes) continue;
       const record = this.byId(id);
@@ -252,8 +282,11 @@ export class HistoryStore {
 function storedRecord(row: Row): StoredRecord {
   const { id, scope, ref, log_digest: log, error_digest: error } = row;
   const isPinned = row.pinned === 1;
+  const attested = attestedIn(row.attested);
+  const decoded = BuildHistoryRecord.decode(row.record);
   const record: BuildRecord = {
-    ...BuildHistoryRecord.decode(row.record),
+    ...decoded,
+    ...withAttested(decoded, attested),
     ref,
     createdAt: timestampOf(row.created_at),
     generation: row.generation,
@@ -262,7 +295,38 @@ function storedRecord(row: Row): StoredRecord {
     ...(log === null ? {} : { logs: { mediaType: LOG_TYPE, digest: log, size: row.log_size } }),
     ...(error === null ? {} : { externalError: { mediaType: ERROR_TYPE, digest: error, size: row.error_size ?? 0 } }),
   };
-  return { id, scope, ref, isOver: row.completed_at !== null, isPinned, record };
+  return { id, scope, ref, isOver: row.completed_at !== null, isPinned, attested, record };
+}
+
+function attestedIn(json: string): readonly RecordedAttestation[] {
+  return json === '[]' ? [] : JSON.parse(json);
+}
+
+/** The results with what is attested of them: of the only part with the result itself, of several by their names. */
+function withAttested(
+  record: BuildRecord,
+  all: readonly RecordedAttestation[],
+): Pick<BuildRecord, 'result' | 'results'> {
+  const of = (part: string) =>
+    all
+      .filter((one) => one.part === part)
+      .map(({ digest, size, predicateType }) => ({
+        ...{ mediaType: IN_TOTO_TYPE, digest, size },
+        annotations: { [PREDICATE_TYPE]: predicateType },
+      }));
+  const only = of('');
+  const parts = [...new Set(all.map(({ part }) => part).filter((part) => part !== ''))];
+  return {
+    ...(only.length === 0 ? {} : { result: { ...record.result, attestations: only } }),
+    ...(parts.length === 0
+      ? {}
+      : { results: Object.fromEntries(parts.map((part) => [part, { attestations: of(part) }])) }),
+  };
+}
+
+/** The name of the file that has what is attested in this place. */
+export function fileOf(id: number, place: number): string {
+  return `${id}.${place}`;
 }
 
 function leaseOf(id: number): string {

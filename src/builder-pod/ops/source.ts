@@ -23,11 +23,14 @@ export function sourceOp(
     return instance;
   };
   let resolved: ResolvedSource | undefined;
+  let pin: string | undefined;
   return {
     resolved: () => resolved,
+    pin: () => pin,
     async cacheMap(_index: number, context: OpContext): Promise<{ map: CacheMap; done: boolean }> {
       const answer = await instanceOf().cacheKey(context);
       resolved = answer.resolved ?? resolved;
+      pin = answer.pin ?? pin;
       const parts = () => sourceParts(source.identifier, answer);
       return { map: { digest: sourceKeyDigest(answer.key), inputs: [], parts }, done: true };
     },

@@ -32,7 +32,7 @@ export async function solveRequest(
     ref: message.ref ?? '',
     session: message.session ?? '',
     ...(definition != null && definition.length > 0
-      ? { definition: await decodeDefinitionInSlices(definition, options) }
+      ? { definition: await decodeDefinitionInSlices(definition, options), encodedDefinition: definition }
       : {}),
     frontend: message.frontend ?? '',
     frontendAttrs: new Map(Object.entries(message.frontendAttrs ?? {})),

@@ -27,6 +27,13 @@ export type ResolvedSource =
 export interface Resolved {
   /** Undefined before its key was asked for. */
   resolved(): ResolvedSource | undefined;
+  /** What it is pinned to: an image's digest, a commit, a file's digest. Undefined before its key was asked for, and for what has none. */
+  pin(): string | undefined;
+}
+
+/** What the source of an op is pinned to; undefined for ops that have none. */
+export function sourcePin(op: object): string | undefined {
+  return 'pin' in op ? (op as Resolved).pin() : undefined;
 }
 
 /** What the source of an op turned out to be; undefined for ops that have none. */
