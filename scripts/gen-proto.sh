@@ -36,7 +36,7 @@ rm -rf $making
 mkdir -p $making
 generate messages.js slipway-builder-api proto/control.proto proto/gateway.proto proto/filesync.proto \
   proto/secrets.proto proto/sshforward.proto proto/upload.proto proto/exporter.proto proto/policysession.proto proto/health.proto \
-  proto/content.proto proto/trace.proto proto/builder.proto
+  proto/content.proto proto/trace.proto proto/builder.proto proto/explain.proto
 # What a session's worker thread needs, so that it starts fast.
 generate core.js slipway-core proto/status.proto proto/fsutil.proto
 rm -f $wire/.made-from

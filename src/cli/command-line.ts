@@ -82,8 +82,37 @@ export interface OperatorCommand {
   readonly logLevel: string;
 }
 
+const explainOptions = z.object({
+  builder: z.string().optional(),
+  addr: z.string().optional(),
+  run: z.string().optional(),
+  namespace: z.string().optional(),
+  kubeconfig: z.string().optional(),
+  output: z.enum(['text', 'json'], { error: 'must be text or json' }).default('text'),
+});
+
+export interface ExplainCommand {
+  readonly kind: 'explain';
+  readonly target:
+    | {
+        readonly kind: 'build';
+        /** Undefined for the newest. */
+        readonly ref: string | undefined;
+        /** As for a build. */
+        readonly builder: string | undefined;
+      }
+    | {
+        readonly kind: 'run';
+        readonly name: string;
+        readonly namespace: string | undefined;
+        readonly kubeconfig: string | undefined;
+      };
+  readonly output: 'text' | 'json';
+}
+
 type Command =
   | BuildCommand
+  | ExplainCommand
   | OperatorCommand
   | { readonly kind: 'stop' }
   | { readonly kind: 'version' }
@@ -98,9 +127,10 @@ export function parseCommandLine(args: readonly string[]): Command {
   if (rest.includes('--help') || rest.includes('-h')) return { kind: 'help', topic: name };
   if (name === 'stop') return { kind: 'stop' };
   if (name === 'operator') return parseOperatorCommand(rest);
+  if (name === 'explain') return parseExplainCommand(rest);
   if (name !== 'build')
     throw invalidArgument(
-      `unknown command ${JSON.stringify(name)}: there are build, builderd, operator, stop, version and help`,
+      `unknown command ${JSON.stringify(name)}: there are build, builderd, explain, operator, stop, version and help`,
     );
   return parseBuildCommand(rest);
 }
@@ -149,21 +179,62 @@ function parseOperatorCommand(args: readonly string[]): OperatorCommand {
   };
 }
 
+function parseExplainCommand(args: readonly string[]): ExplainCommand {
+  const options: ParseArgsConfig['options'] = {
+    builder: { type: 'string' },
+    addr: { type: 'string' },
+    run: { type: 'string' },
+    namespace: { type: 'string', short: 'n' },
+    kubeconfig: { type: 'string' },
+    output: { type: 'string', short: 'o' },
+  };
+  const { data, positionals } = readArguments('explain', args, options, explainOptions, 1);
+  const [ref] = positionals;
+  const { run, namespace, kubeconfig, output, builder = data.addr } = data;
+  if (run !== undefined) {
+    if (ref !== undefined || builder !== undefined)
+      throw invalidArgument('slipway explain: --run names a BuildRun, and goes with neither a build nor --builder');
+    return { kind: 'explain', target: { kind: 'run', name: run, namespace, kubeconfig }, output };
+  }
+  if (namespace !== undefined || kubeconfig !== undefined)
+    throw invalidArgument('slipway explain: --namespace and --kubeconfig go with --run');
+  return { kind: 'explain', target: { kind: 'build', ref, builder }, output };
+}
+
 function readFlags<S extends z.ZodType>(
   command: string,
   args: readonly string[],
   options: ParseArgsConfig['options'],
   schema: S,
 ): z.output<S> {
+  return readArguments(command, args, options, schema, 0).data;
+}
+
+function readArguments<S extends z.ZodType>(
+  command: string,
+  args: readonly string[],
+  options: ParseArgsConfig['options'],
+  schema: S,
+  mostPositionals: number,
+): { readonly data: z.output<S>; readonly positionals: readonly string[] } {
   const hint = `'slipway help ${command}' lists the flags`;
   let values: unknown;
+  let positionals: readonly string[];
   try {
-    ({ values } = parseArgs({ args: [...args], options: options ?? {}, allowPositionals: false }));
+    const allowPositionals = mostPositionals > 0;
+    ({ values, positionals } = parseArgs({ args: [...args], options: options ?? {}, allowPositionals }));
   } catch (error) {
     throw invalidArgument(`slipway ${command}: ${(error as Error).message}`, { hint });
   }
+  if (positionals.length > mostPositionals)
+    throw invalidArgument(
+      `slipway ${command}: ${JSON.stringify(positionals[mostPositionals])} is one argument too many`,
+      {
+        hint,
+      },
+    );
   const parsed = schema.safeParse(values);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) return { data: parsed.data, positionals };
   const issue = parsed.error.issues[0];
   throw invalidArgument(`slipway ${command}: --${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`, { hint });
 }

@@ -3,10 +3,11 @@ const GENERAL = `slipway: container builds as Kubernetes resources
 Usage:
   slipway build -f build.yaml    build a Build manifest on this machine (or a named builder) and push its image
   slipway builderd [flags]       run the builder daemon (the same as buildkitd)
+  slipway explain [BUILD]        tell why steps of a build were run instead of taken from the cache
   slipway operator [flags]       run the operator of a cluster
   slipway stop                   end the private builder that 'build' started
   slipway version
-  slipway help build|operator
+  slipway help build|explain|operator
 `;
 
 const BUILD = `slipway build: build a Build manifest
@@ -51,6 +52,28 @@ Flags:
       --log-level LEVEL          debug, info, warn or error (default info)
 `;
 
+const EXPLAIN = `slipway explain: tell why steps of a build were run instead of taken from the cache
+
+Usage:
+  slipway explain [BUILD] [flags]          a build by its ref; the newest one without
+  slipway explain --run RUN [flags]        a BuildRun of a cluster
+
+Each step that ran is told with the first thing that is not as in the nearest earlier record of it: a file, a variable, the command, a base image, ….
+
+Flags:
+      --builder ADDRESS          the builder that built it (default: the private one); also --addr
+      --run NAME                 a BuildRun; the builder of its last attempt is asked
+  -n, --namespace NAMESPACE      of the BuildRun (default: the kubeconfig's)
+      --kubeconfig FILE          cluster and credentials (default: $KUBECONFIG, ~/.kube/config)
+  -o, --output FORMAT            text or json (default text)
+`;
+
+const TOPICS = new Map([
+  ['build', BUILD],
+  ['explain', EXPLAIN],
+  ['operator', OPERATOR],
+]);
+
 export function helpText(topic: string | undefined): string {
-  return topic === 'build' ? BUILD : topic === 'operator' ? OPERATOR : GENERAL;
+  return TOPICS.get(topic ?? '') ?? GENERAL;
 }

@@ -1,1 +1,2 @@
 export { runOperator } from './operator.ts';
+export { openRunBuilder, type RunBuilder } from './run/run-builder.ts';

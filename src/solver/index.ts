@@ -1,6 +1,5 @@
 export { Job } from './job.ts';
 export { isVolatile, recordDigest, rootKey } from './key.ts';
-export type { KeyedVertex } from './keyed.ts';
 export * from './ports.ts';
 export type { Recording } from './recording.ts';
 export { Solver } from './solver.ts';

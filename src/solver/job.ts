@@ -17,13 +17,14 @@ import type { Caches, Import } from './caches.ts';
 import type { ProgressMemory } from './event-buffer.ts';
 import { mayLose } from './failure.ts';
 import type { ActiveGraph } from './graph.ts';
-import { type KeyedVertex, keyedVertex } from './keyed.ts';
+import { keyedVertex } from './keyed.ts';
 import { Level } from './level.ts';
 import type {
   BuiltResult,
   CacheScope,
   Edge,
   ImportedCache,
+  KeyedVertex,
   Op,
   VertexEvent,
   VertexProgress,

@@ -1,38 +1,8 @@
-import type { Digest } from '../base/index.ts';
 import type { ActiveVertex, EdgeState } from './active.ts';
-import type { CacheMap, Miss } from './ports.ts';
+import type { KeyedOutput, KeyedVertex } from './ports.ts';
 
 /** Ways to a key that are told of one input. */
 const MOST_WAYS = 4;
-
-/** What a build has found out about the keys of a vertex. */
-export interface KeyedVertex {
-  readonly digest: Digest;
-  readonly name: string;
-  readonly maps: readonly CacheMap[];
-  readonly inputs: readonly KeyedInput[];
-  readonly outputs: readonly KeyedOutput[];
-}
-
-interface KeyedInput {
-  readonly vertex: Digest;
-  readonly output: number;
-  readonly selector?: string;
-  /** Of what is selected in the input's result, where it was computed. */
-  readonly content?: Digest;
-}
-
-interface KeyedOutput {
-  readonly output: number;
-  /** The op was run for it, or a cache had it (whose id is told; empty for the builder's own); `idle` when no result of it was needed. */
-  readonly outcome: { readonly kind: 'run' | 'idle' } | { readonly kind: 'found'; readonly cache: string };
-  /** Why the op was run. */
-  readonly miss?: Miss;
-  /** Keys by which it was found or is entered; empty when none was reached. */
-  readonly keys: readonly string[];
-  /** Keys of each input that these were reached from. */
-  readonly ground: readonly (readonly string[])[];
-}
 
 /** Read off while the vertex is active; undefined for one whose key nobody asked for. */
 export function keyedVertex(active: ActiveVertex): KeyedVertex | undefined {
@@ -44,11 +14,13 @@ export function keyedVertex(active: ActiveVertex): KeyedVertex | undefined {
     maps: [...maps],
     inputs: inputs.map((input, i) => {
       const selector = active.selector(i);
-      const content = contents[i]?.digest;
+      const content = contents[i];
+      const selection = maps[0]?.inputs[i]?.selection;
       return {
         ...{ vertex: input.vertex.vertex.digest, output: input.index },
         ...(selector === '' ? {} : { selector }),
-        ...(content === undefined ? {} : { content }),
+        ...(content === undefined ? {} : { content: content.digest, of: content.of }),
+        ...(content === undefined || selection === undefined ? {} : { selection }),
       };
     }),
     outputs: [...active.edges.values()].map((edge) => keyedOutput(edge)),

@@ -3,6 +3,9 @@ import { stays, storedKeys } from './ground.ts';
 import { isVolatile } from './key.ts';
 import type { DifferingInput, KeyStore, Miss } from './ports.ts';
 
+/** Of those that have a record which is out of scope. */
+const MOST_SCOPES = 16;
+
 /** Why an edge is run on this ground: all caches have been asked, and nothing that they have can be used. */
 export function missOf(store: KeyStore, edge: EdgeState, ground: readonly Ground[]): Miss {
   const { vertex, lookup } = edge;
@@ -19,9 +22,12 @@ export function missOf(store: KeyStore, edge: EdgeState, ground: readonly Ground
   const [cache] = lookup.unreadable;
   const unreadable = edge.unreadable ?? (cache === undefined ? undefined : { cache });
   if (unreadable !== undefined) return { kind: 'unreadable', ...unreadable };
-  const absences = storedKeys(store, vertex, edge.index, ground).map((key) => store.absence(key, read));
+  const keys = storedKeys(store, vertex, edge.index, ground);
+  const absences = keys.map((key) => store.absence(key, read));
   if (absences.includes('dropped')) return { kind: 'pruned' };
-  if (absences.includes('elsewhere')) return { kind: 'outOfScope' };
+  const elsewhere = keys.filter((_, i) => absences[i] === 'elsewhere');
+  if (elsewhere.length > 0)
+    return { kind: 'outOfScope', scopes: elsewhere.flatMap((key) => store.scopesOf(key, MOST_SCOPES)) };
   if (ground.length > 0 && store.leadsTo(edge.record, read)) {
     const fresh = [...ground.keys()].filter((i) => !lookup.own.leadsOn(i));
     return differing(fresh.length > 0 ? fresh : [...ground.keys()]);

@@ -54,6 +54,8 @@ export interface CacheMapInput {
   readonly selector?: Digest;
   /** The slow key: digest of the selected content of this input's result. Absent when content must not decide. */
   contentDigest?(result: Result, context: OpContext): Promise<Digest>;
+  /** What is selected for that, for who tells what of it has changed: text that the reader of the op's results knows. */
+  readonly selection?: string;
 }
 
 /** What an op gets while it works for one or more builds. */
@@ -174,6 +176,8 @@ export interface KeyStore extends KeyReader {
   dropResult(resultId: string): void;
   /** What became of the record of a key that has none in these scopes: it was dropped, as far as that is remembered, or only another scope has one. */
   absence(id: string, scopes: readonly string[]): 'dropped' | 'elsewhere' | undefined;
+  /** Scopes that have a record of the key, so many at most. */
+  scopesOf(id: string, most: number): readonly string[];
   /** Whether anything in these scopes leads to a record of this digest. */
   leadsTo(record: Digest, scopes: readonly string[]): boolean;
   /** Whether the given scopes know the key. */
@@ -247,13 +251,46 @@ export interface DifferingInput {
  * - `new`: an op, or a source, that these scopes have never seen.
  * - `differs`: the op was run before, on inputs of which these were others; all of them where each was there, but not together.
  * - `pruned`: there was such a record, and it was dropped.
- * - `outOfScope`: there is such a record, in a scope that is not read. Not for those who build to know: it tells what others made.
+ * - `outOfScope`: there is such a record, in these scopes, which are not read. Only for those to know whose these are: it tells what others made.
  * - `unreadable`: the cache of this id (empty for the builder's own) could not be read, or could not give a record that it has; with what became of that.
  */
 export type Miss =
-  | { readonly kind: 'ignored' | 'unkeyed' | 'new' | 'pruned' | 'outOfScope' }
+  | { readonly kind: 'ignored' | 'unkeyed' | 'new' | 'pruned' }
+  | { readonly kind: 'outOfScope'; readonly scopes: readonly string[] }
   | { readonly kind: 'differs'; readonly inputs: readonly DifferingInput[] }
   | { readonly kind: 'unreadable'; readonly cache: string; readonly loss?: LossKind };
+
+/** What a build has found out about the keys of a vertex. */
+export interface KeyedVertex {
+  readonly digest: Digest;
+  readonly name: string;
+  readonly maps: readonly CacheMap[];
+  readonly inputs: readonly KeyedInput[];
+  readonly outputs: readonly KeyedOutput[];
+}
+
+interface KeyedInput {
+  readonly vertex: Digest;
+  readonly output: number;
+  readonly selector?: string;
+  /** Of what is selected in the input's result, where it was computed. */
+  readonly content?: Digest;
+  /** Id of that result, and what of it was selected. */
+  readonly of?: string;
+  readonly selection?: string;
+}
+
+export interface KeyedOutput {
+  readonly output: number;
+  /** The op was run for it, or a cache had it (whose id is told; empty for the builder's own); `idle` when no result of it was needed. */
+  readonly outcome: { readonly kind: 'run' | 'idle' } | { readonly kind: 'found'; readonly cache: string };
+  /** Why the op was run. */
+  readonly miss?: Miss;
+  /** Keys by which it was found or is entered; empty when none was reached. */
+  readonly keys: readonly string[];
+  /** Keys of each input that these were reached from. */
+  readonly ground: readonly (readonly string[])[];
+}
 
 /**
  * Is told what the solver comes to know, as it does: exports while a build runs, records and explanations are observers. Calls are synchronous and short;
@@ -263,7 +300,7 @@ export interface SolverObserver<O = unknown, T = unknown> {
   /** A cache map of a vertex is known: what goes into its keys. */
   keyed?(event: { readonly vertex: Vertex<O>; readonly scope: string; readonly map: CacheMap }): void;
   /** The caches have nothing for an output: its op begins, or one that makes the same is joined. */
-  missed?(event: VertexOutput<O> & { readonly miss: Miss }): void;
+  missed?(event: VertexOutput<O> & { readonly miss: Miss; keyed(): KeyedVertex | undefined }): void;
   /**
    * There is a result: found in the cache of that id (empty for the builder's own), or made. It is lent: clone it to keep it. `keys` are those of the own
    * store that name it.

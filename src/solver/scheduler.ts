@@ -16,6 +16,7 @@ import { EdgeLoop } from './edge-loop.ts';
 import { blame, endVertices, mayDependOnWhoAsks, mayLose } from './failure.ts';
 import { activeName, groundOf, joinKey, linkGround, stays, storedKeys } from './ground.ts';
 import { isVolatile } from './key.ts';
+import { keyedVertex } from './keyed.ts';
 import { Level } from './level.ts';
 import { missOf } from './miss.ts';
 import type { Observers } from './observer.ts';
@@ -374,7 +375,7 @@ export class Scheduler {
     const ground = groundOf(vertex);
     const key = joinKey(vertex, ground);
     edge.missed = { why: missOf(this.#keys, edge, ground), on: ground };
-    this.#observers.missed({ ...output(edge), miss: edge.missed.why });
+    this.#observers.missed({ ...output(edge), miss: edge.missed.why, keyed: () => keyedVertex(vertex) });
     this.#letGo(edge);
     const running = this.#executions.get(key);
     if (running !== undefined) {

@@ -5,7 +5,7 @@ import * as grpc from '@grpc/grpc-js';
 import { type AbortOptions, invalidArgument } from '../../base/index.ts';
 import type { Channel } from '../grpc/channel.ts';
 import { type Client, clientOf } from '../grpc/channel.ts';
-import { Builder } from '../services/builder.ts';
+import { Builder, Explainer } from '../services/builder.ts';
 import { Content, Health } from '../services/common.ts';
 import { Control } from '../services/control.ts';
 import { LLBBridge } from '../services/gateway.ts';
@@ -36,6 +36,7 @@ export interface BuilderClient extends AsyncDisposable {
   readonly content: Client<typeof Content>;
   /** Slipway's own protocol. */
   readonly builder: Client<typeof Builder>;
+  readonly explainer: Client<typeof Explainer>;
   /** Opens a session and serves in it what `register` registers. */
   hostSession(options: HostSessionOptions): HostedSession;
   /** Settles once the builder answers. */
@@ -68,6 +69,7 @@ export function openBuilderClient(address: string, tls?: ClientTls): BuilderClie
     health: clientOf(Health, channel),
     content: clientOf(Content, channel),
     builder: clientOf(Builder, channel),
+    explainer: clientOf(Explainer, channel),
     hostSession: (options) => hostSession(channel, options),
     ready: (options) => channel.ready(options.timeoutMs),
     [Symbol.asyncDispose]: async () => channel.close(),

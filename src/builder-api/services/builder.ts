@@ -3,6 +3,11 @@ import { moby, slipway } from '../wire/messages.js';
 
 const v1 = slipway.builder.v1;
 
+/** Why steps of builds were run (`proto/explain.proto`). */
+export const Explainer = service('slipway.builder.v1.Explainer', {
+  explain: serverStream('Explain', v1.ExplainRequest, v1.ExplainResponse),
+});
+
 /** Solves that outlive the connection that started them: Slipway's own protocol (`proto/builder.proto`). */
 export const Builder = service('slipway.builder.v1.Builder', {
   start: unary('Start', v1.StartRequest, v1.StartResponse),

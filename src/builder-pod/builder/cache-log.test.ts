@@ -32,7 +32,11 @@ test('a miss is told with the inputs and the parts of the step that differ, and 
         .run({ args: ['make'], customName: 'RUN make' } as never).root,
     );
     observer.keyed!({ vertex: output.vertex, scope: 'main', map });
-    observer.missed!({ ...output, miss: { kind: 'differs', inputs: [{ input: 0, content: false }] } });
+    observer.missed!({
+      ...output,
+      miss: { kind: 'differs', inputs: [{ input: 0, content: false }] },
+      keyed: () => undefined,
+    });
     return output.vertex;
   };
   const { digest, name } = build('first');
@@ -53,7 +57,7 @@ test('of a key that is another each time nothing is told to have changed', () =>
   for (const session of ['one', 'two']) {
     const parts = () => [{ kind: 'option', name: 'key', value: session } as const];
     observer.keyed!({ vertex: output.vertex, scope: 'main', map: { digest: `random:${session}`, inputs: [], parts } });
-    observer.missed!({ ...output, miss: { kind: 'unkeyed' } });
+    observer.missed!({ ...output, miss: { kind: 'unkeyed' }, keyed: () => undefined });
   }
   expect(lines).toHaveLength(2);
   for (const [, fields] of lines) expect(fields).not.toHaveProperty('changed');

@@ -34,7 +34,7 @@ import {
 } from '../executor/index.ts';
 import { type ExporterDeps, openExporter } from '../exporters/index.ts';
 import { dockerfileFrontend, FrontendRegistry, gatewayFrontend } from '../frontends/index.ts';
-import { DEFAULT_HISTORY, type HistoryLimits, Recorder } from '../history/index.ts';
+import { DEFAULT_HISTORY, Explainer, type HistoryLimits, Recorder } from '../history/index.ts';
 import { contentSink, FileSender, SessionCredentials, SessionSecrets } from '../session/index.ts';
 import {
   gitSource,
@@ -85,6 +85,8 @@ export interface Builder extends AsyncDisposable {
   readonly state: State;
   readonly engine: Engine;
   readonly history: Recorder;
+  /** Why steps of builds were run. */
+  readonly explainer: Explainer;
   /** A repository to write to, as outputs do; `insecure` for this host alone. */
   readonly openRepository: (
     reference: ImageReference,
@@ -180,6 +182,8 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
     }),
   );
 
+  const explainer = new Explainer({ history, refs, hasher });
+
   const engine: Engine = new Engine({
     ...{ pools, afterwork, refs, images, sources, resolver, log },
     ...{ keys: state.keys, results: state.results },
@@ -190,12 +194,12 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
     frontends: new FrontendRegistry([dockerfile, gatewayFrontend()]),
     containers: { executor, refs, secrets, pools },
     openExporter: (type, attrs, exporterOptions) => openExporter(type, attrs, exporters, exporterOptions),
-    observers: [cacheLog(log, { explain: options.explainCache === true })],
-    buildObservers: [history.observe],
+    observers: [cacheLog(log, { explain: options.explainCache === true }), explainer.observer],
+    buildObservers: [history.observe, explainer.observe],
   });
   const closing = opened.move();
   return {
-    ...{ state, engine, history, openRepository },
+    ...{ state, engine, history, explainer, openRepository },
     startAhead: () => dockerfile.startAhead(),
     [Symbol.asyncDispose]: () => closing.disposeAsync(),
   };

@@ -23,7 +23,7 @@ import {
 import { type DiskUsage, diskUsage, type GarbageCollector, parseFilters, prune } from '../../cache/gc/index.ts';
 import type { Refs } from '../../cache/refs/index.ts';
 import type { Engine, SolveRequest } from '../engine/index.ts';
-import { type HistoryEvent, parseHistoryFilters, type Recorder } from '../history/index.ts';
+import { type Explainer, type HistoryEvent, parseHistoryFilters, type Recorder } from '../history/index.ts';
 import { buildkitCode, solveRequest, statusMessages } from '../protocol/index.ts';
 import { withoutOwnPaths } from '../state/index.ts';
 import { BUILDKIT_VERSION } from './worker.ts';
@@ -49,12 +49,13 @@ export interface ControlOptions {
   readonly refs: Refs;
   readonly gc: GarbageCollector;
   readonly history: Recorder;
+  readonly explainer: Explainer;
   readonly log: Logger;
 }
 
 /** The Control service, health, and spans taken and dropped. Sessions are registered by their registry. */
 export function registerControl(server: GrpcServer, options: ControlOptions): void {
-  const { engine, refs, history, log } = options;
+  const { engine, refs, history, explainer, log } = options;
   /** What an ended build is still letting go of is not in use; what cannot be let go of (a step that does not die) keeps nobody waiting. */
   const letGo = async ({ signal }: AbortOptions) => {
     using aborted = onAbort(signal);
@@ -103,6 +104,7 @@ export function registerControl(server: GrpcServer, options: ControlOptions): vo
       if (past !== undefined) {
         context.sendHeaders(new Metadata().add(CURRENT_TIMESTAMP_METADATA, new Date().toISOString()));
         yield* past;
+        if (request.explain === true) yield* explainer.explain(DIRECT, ref, context);
         return;
       }
       const build = await engine
@@ -113,7 +115,11 @@ export function registerControl(server: GrpcServer, options: ControlOptions): vo
         });
       if (build === undefined) return;
       context.sendHeaders(new Metadata().add(CURRENT_TIMESTAMP_METADATA, new Date().toISOString()));
-      for await (const events of build.job.watch({ signal: context.signal })) yield* statusMessages(events);
+      const misses = request.explain === true ? explainer.follow(DIRECT, build.job.id) : undefined;
+      for await (const events of build.job.watch({ signal: context.signal })) {
+        yield* statusMessages(events);
+        if (misses !== undefined) for await (const missed of misses(context)) yield { missed: [missed] };
+      }
     },
 
     diskUsage: async (request, { signal }) => {

@@ -9,7 +9,7 @@ import { type RegistryThread, startRegistryThread } from '../../oci/registry-ser
 import { fileSystemUsage, IdleMemory } from '../../sys/index.ts';
 import { type Builder, openBuilder } from '../builder/index.ts';
 import type { LogLimits } from '../executor/index.ts';
-import { RunStore, Runs, type RunsOptions, registerBuilder, tagWriter } from '../runs/index.ts';
+import { RunStore, Runs, type RunsOptions, registerBuilder, registerExplainer, tagWriter } from '../runs/index.ts';
 import { receiveModule } from '../sources/local/index.ts';
 import { withoutOwnPaths } from '../state/index.ts';
 import type { DaemonConfig, ListenAddress } from './config.ts';
@@ -68,7 +68,7 @@ export async function startDaemon(
   const builder = opened.use(
     await openBuilder({ ...config, ...environment, registries, sessions, explainCache, log }, { signal }),
   );
-  const { engine, state, history } = builder;
+  const { engine, state, history, explainer } = builder;
   const stateRoot = state.layout.root;
   const pidFile = join(stateRoot, 'builderd.pid');
   writeFileSync(pidFile, `${process.pid}\n`);
@@ -84,7 +84,7 @@ export async function startDaemon(
   const { labels, platforms, network } = config;
   const worker = workerRecord({ id: state.id, platforms, labels, gcPolicy, network });
   sessions.register(server);
-  registerControl(server, { engine, worker, stateRoot, refs: state.refs, gc, history, log });
+  registerControl(server, { engine, worker, stateRoot, refs: state.refs, gc, history, explainer, log });
   registerLlbBridge(server, engine, worker, { stateRoot, scope: DIRECT });
   const { content, db } = state;
   registerContent(server, { content, history, visible: new VisibleBlobs(db, DIRECT), scope: DIRECT });
@@ -114,7 +114,7 @@ export async function startDaemon(
 /** Solves for an operator. They end before the server does, so that whoever is attached is told. */
 function serveRuns(
   server: GrpcServer,
-  { engine, history, state, openRepository }: Builder,
+  { engine, history, explainer, state, openRepository }: Builder,
   { maxRuns, unattachedMs, platforms }: DaemonConfig,
   others: Pick<RunsOptions, 'sessions' | 'log' | 'onOver'>,
 ): Runs {
@@ -131,6 +131,7 @@ function serveRuns(
   });
   const { package: name, version } = BUILDKIT_VERSION;
   registerBuilder(server, runs, { id: state.id, platforms, version: `${name} ${version}` }, history);
+  registerExplainer(server, DIRECT, { explainer, history });
   return runs;
 }
 

@@ -134,6 +134,40 @@ test('of an operator’s builds nothing that users wrote is kept, and none is to
   expect(outcomes(await compiling(builder, 'guess'))).toEqual(['new']);
 });
 
+/** Why the step that compiles ran. */
+async function explained({ explainer }: Builder, ref: string, scope: string) {
+  const missed = [];
+  for await (const portion of explainer.explain(scope, ref, { signal })) missed.push(...(portion.missed ?? []));
+  return missed.find(({ name }) => /compile|^(\[.*\] )?…$/.test(name ?? ''));
+}
+
+test('another scope of the same tenant is named as the reason, another tenant’s never', async () => {
+  await using builder = await open('scopes');
+  const within = (write: string) => ({ scope: { write, read: [write] } });
+  await solve(builder, 'one', program('same'), within('team/web'));
+  await solve(builder, 'two', program('same'), within('team/api'));
+  await solve(builder, 'three', program('same'), within('teams'));
+  await solve(builder, 'four', program('same'), within('te'));
+  expect(await explained(builder, 'two', 'team/api')).toMatchObject({ cause: 'outOfScope' });
+  for (const [ref, scope] of [
+    ['one', 'team/web'],
+    ['three', 'teams'],
+    ['four', 'te'],
+  ] as const)
+    expect(await explained(builder, ref, scope)).toMatchObject({ cause: 'first' });
+  await expect(explained(builder, 'one', 'teams')).rejects.toMatchObject({ code: 'not_found' });
+});
+
+test('of an operator’s builds it is told what kind of thing changed, and no name or value', async () => {
+  await using builder = await open('hidden');
+  const hidden = { scope: { write: 'b', read: ['b'] }, recorded: 'outline' } as const;
+  await solve(builder, 'one', program('hunter2'), hidden);
+  await solve(builder, 'two', program('hunter3'), hidden);
+  const told = await explained(builder, 'two', 'b');
+  expect(told).toMatchObject({ cause: 'part', text: 'a variable (build argument or ENV) has changed' });
+  expect(JSON.stringify(told)).not.toMatch(/TOKEN|hunter|base\.tar|compile/);
+});
+
 test('a source that two have by different addresses is told to each by its own', async () => {
   await using builder = await open('addresses');
   const build = async (ref: string, path: string, scope: string) => {

@@ -1,6 +1,6 @@
 import { type Digest, digestOf } from '../../base/index.ts';
 import type { Database } from '../../cache/metadata/index.ts';
-import { isVolatile, type KeyedVertex } from '../../solver/index.ts';
+import { isVolatile, type KeyedVertex, type Miss } from '../../solver/index.ts';
 import { hiddenName, type RecordedPart, recordedParts } from './key-parts.ts';
 
 /** What a record tells of the keys of one step. */
@@ -38,6 +38,8 @@ const MOST_PARTS = 4 << 20;
 /** Of a vertex. */
 const MOST_NAME = 1000;
 const MOST_INPUTS = 250;
+/** Of one input: what it selects is told whole or not at all. */
+const MOST_SELECTION = 16 << 10;
 /** Vertices that are written, and rows that are removed, in one transaction. */
 const PORTION = 16;
 
@@ -189,6 +191,14 @@ export class RecordedKeys {
   }
 }
 
+/** A vertex as a record would tell it. */
+export function recordedVertex(vertex: KeyedVertex, hidden: boolean): RecordedVertex {
+  const maps = vertex.maps.map(({ digest, parts }) =>
+    isVolatile(digest) ? { digest } : { digest, parts: recordedParts(parts?.() ?? [], { hidden }) },
+  );
+  return { ...bounded(vertex, hidden), maps };
+}
+
 /** With no more of it than is short work. */
 function bounded({ name, inputs, outputs, ...vertex }: KeyedVertex, hidden: boolean): KeyedVertex {
   // Remote caches are named by their repositories; the builder's own has no name.
@@ -197,7 +207,10 @@ function bounded({ name, inputs, outputs, ...vertex }: KeyedVertex, hidden: bool
   return {
     ...vertex,
     name: hidden ? hiddenName(name) : name.slice(0, MOST_NAME),
-    inputs: inputs.slice(0, MOST_INPUTS),
+    inputs: inputs.slice(0, MOST_INPUTS).map(({ selection, ...input }) => ({
+      ...input,
+      ...(hidden || selection === undefined || selection.length > MOST_SELECTION ? {} : { selection }),
+    })),
     outputs: outputs.map(({ outcome, miss, ground, ...output }) => ({
       ...output,
       outcome: withCache(outcome),
@@ -207,4 +220,18 @@ function bounded({ name, inputs, outputs, ...vertex }: KeyedVertex, hidden: bool
       ground: ground.slice(0, MOST_INPUTS),
     })),
   };
+}
+
+/** Where others have a record is told within one tenant: that of direct clients, or a namespace, whose scopes begin with its name. */
+export function withinTenant(vertex: KeyedVertex, scope: string): KeyedVertex {
+  const tenantOf = (name: string) => name.split('/', 1)[0];
+  const told = (miss: Miss): Miss => {
+    if (miss.kind !== 'outOfScope') return miss;
+    const isOwn = miss.scopes.some((other) => tenantOf(other) === tenantOf(scope));
+    return isOwn ? { kind: 'outOfScope', scopes: [] } : { kind: 'new' };
+  };
+  const outputs = vertex.outputs.map((output) =>
+    output.miss === undefined ? output : { ...output, miss: told(output.miss) },
+  );
+  return { ...vertex, outputs };
 }

@@ -28,7 +28,7 @@ import { readLogFrames } from './log-frames.ts';
 import { LogSpace } from './log-space.ts';
 import { logTask, writeLog } from './log-writer.ts';
 import { countSteps, failureOf, resultFields, startFields } from './record-fields.ts';
-import { RecordedKeys, type RecordedVertex } from './recorded-keys.ts';
+import { RecordedKeys, type RecordedVertex, withinTenant } from './recorded-keys.ts';
 import {
   type BuildRecord,
   fileOf,
@@ -120,7 +120,7 @@ export class Recorder implements AsyncDisposable {
       *ending() {
         counts = yield* countSteps(build);
         for (const vertex of build.job.keyed()) {
-          if (vertex !== undefined) keyed.push(vertex);
+          if (vertex !== undefined) keyed.push(withinTenant(vertex, scope));
           yield;
         }
       },
@@ -210,20 +210,41 @@ export class Recorder implements AsyncDisposable {
   }
 
   /**
-   * What went into the keys of a build that is over, once that is written; undefined where there is none. What another scope has made is no concern of this one:
-   * a step that it could not see is told as new.
+   * What went into the keys of a build that is over, once that is written; undefined where there is none. What another tenant has made is no concern of this one:
+   * a step that it could not see is recorded as new.
    */
   async keys(scope: string, ref: string, { signal }: AbortOptions): Promise<readonly RecordedVertex[] | undefined> {
     const found = this.#store.find(scope, ref);
     if (found === undefined) return undefined;
     await this.settled({ signal });
-    const vertices = await inSlices(this.#keys.read(found.id), { signal });
-    return vertices.map((vertex) => ({
-      ...vertex,
-      outputs: vertex.outputs.map((output) =>
-        output.miss?.kind === 'outOfScope' ? { ...output, miss: { kind: 'new' } } : output,
-      ),
-    }));
+    return await inSlices(this.#keys.read(found.id), { signal });
+  }
+
+  /** The same of builds of this scope that are over, newest first; with `ref` of those before that one alone. */
+  async *earlierKeys(
+    scope: string,
+    ref: string | undefined,
+    { signal }: AbortOptions,
+  ): AsyncGenerator<readonly RecordedVertex[], void> {
+    const last = ref === undefined ? Infinity : (this.#store.find(scope, ref)?.id ?? 0);
+    const earlier = this.#store.list(scope).filter(({ id, isOver }) => isOver && id < last);
+    await this.settled({ signal });
+    for (const { id } of earlier.reverse()) yield await inSlices(this.#keys.read(id), { signal });
+  }
+
+  /** The newest build of this scope that is over. */
+  latest(scope: string): string | undefined {
+    return this.#store.list(scope).findLast(({ isOver }) => isOver)?.ref;
+  }
+
+  /** Whether a build of this scope is over; undefined where there is none. */
+  isOver(scope: string, ref: string): boolean | undefined {
+    return this.#store.find(scope, ref)?.isOver;
+  }
+
+  /** The scope of a solve of an operator. */
+  scopeOfRun(ref: string): string | undefined {
+    return this.#store.findRun(ref)?.scope;
   }
 
   /** A blob that belongs to a record of this scope. */

@@ -1,4 +1,6 @@
 /** Solves that belong to no connection: `slipway.builder.v1`. */
+
+export { registerExplainer } from './explain-service.ts';
 export { Runs, type RunsOptions } from './runs.ts';
 export { registerBuilder } from './service.ts';
 export { RunStore } from './store.ts';

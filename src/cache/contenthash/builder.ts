@@ -1,5 +1,5 @@
 import { type Digest, invalidArgument } from '../../base/index.ts';
-import { ContentTree, keyPath, receivedRoot, type TreeNode } from './tree.ts';
+import { ContentTree, type EntryMeta, keyPath, receivedRoot, type TreeNode } from './tree.ts';
 import { decodingTree, encodingTree } from './tree-bytes.ts';
 
 /** An entry as it was received; `digest` is that of {@link entryHash}. */
@@ -8,6 +8,7 @@ interface ReceivedEntry {
   readonly digest: Digest;
   /** Target of a symlink. */
   readonly linkname?: string;
+  readonly meta?: EntryMeta;
 }
 
 /**
@@ -30,19 +31,22 @@ export class ContentTreeBuilder {
   set(path: string, entry: ReceivedEntry): void {
     const { parent, name } = this.#parent(path);
     const before = parent.children!.get(name);
+    const { digest } = entry;
+    const meta = entry.meta === undefined ? {} : { meta: entry.meta };
     if (entry.type === 'dir') {
       const children = before?.kind === 'dir' ? before.children! : new Map<string, TreeNode>();
-      parent.children!.set(name, { kind: 'dir', digest: entry.digest, children, complete: true });
+      parent.children!.set(name, { kind: 'dir', digest, children, complete: true, ...meta });
     } else if (entry.type === 'symlink')
-      parent.children!.set(name, { kind: 'symlink', digest: entry.digest, link: entry.linkname ?? '' });
-    else parent.children!.set(name, { kind: 'file', digest: entry.digest });
+      parent.children!.set(name, { kind: 'symlink', digest, link: entry.linkname ?? '', ...meta });
+    else parent.children!.set(name, { kind: 'file', digest, ...meta });
   }
 
   /** A hardlink has the digest of the file it names, which came before. */
   setHardlink(path: string, target: string): void {
     const node = new ContentTree(this.#root).get(keyPath(target));
     if (!node?.digest || node.kind === 'dir') throw invalidArgument(`hardlink ${path} to unknown file ${target}`);
-    this.set(path, { type: 'file', digest: node.digest });
+    const { digest, meta } = node;
+    this.set(path, { type: 'file', digest, ...(meta === undefined ? {} : { meta }) });
   }
 
   /** Removes an entry with all in it; nothing where there is none. */

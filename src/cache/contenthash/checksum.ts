@@ -25,6 +25,11 @@ export interface ContentSelector {
   readonly requiredPaths?: readonly string[];
 }
 
+/** Selectors as text, to be kept with the digest of what they took. */
+export function selectionText(selectors: readonly ContentSelector[]): string {
+  return JSON.stringify(selectors);
+}
+
 /** One digest over several selectors; the whole tree when there is none. */
 export function selectionDigest(tree: ContentTree, selectors: readonly ContentSelector[]): Digest {
   const all = selectors.length === 0 ? [{ path: '/' }] : selectors;
@@ -33,9 +38,8 @@ export function selectionDigest(tree: ContentTree, selectors: readonly ContentSe
 
 /** @throws CodedError not_found when the path is not there (a pattern that matches nothing is not an error). */
 function selectorDigest(tree: ContentTree, selector: ContentSelector): Digest {
-  const path = posix.join('/', selector.path).replace(/(?<=.)\/$/, '');
-  const filtered = selector.wildcard || selector.includePatterns?.length || selector.excludePatterns?.length;
-  if (!filtered) return pathDigest(tree, path, selector.followLinks ?? false);
+  const path = cleanPath(selector);
+  if (!isFiltered(selector)) return pathDigest(tree, path, selector.followLinks ?? false);
   const { prefix, found } = new Selection(tree, path, selector).run();
   const digests = found.map(({ path: at, source, node, outermost }) =>
     selector.followLinks && outermost && node.kind === 'symlink'
@@ -51,6 +55,19 @@ function selectorDigest(tree: ContentTree, selector: ContentSelector): Digest {
     hash.update(digests[index]!);
   }
   return hash.digest();
+}
+
+/** What a wildcard or filtered selector takes, in key order; undefined for a plain one, which takes its path with all below it. */
+export function filtered(tree: ContentTree, selector: ContentSelector): readonly Found[] | undefined {
+  return isFiltered(selector) ? new Selection(tree, cleanPath(selector), selector).run().found : undefined;
+}
+
+function isFiltered({ wildcard, includePatterns, excludePatterns }: ContentSelector): boolean {
+  return wildcard === true || (includePatterns?.length ?? 0) > 0 || (excludePatterns?.length ?? 0) > 0;
+}
+
+function cleanPath({ path }: ContentSelector): string {
+  return posix.join('/', path).replace(/(?<=.)\/$/, '');
 }
 
 function pathDigest(tree: ContentTree, path: string, followLinks: boolean): Digest {

@@ -1,8 +1,9 @@
-import { annotate, CodedError, type Digest, digestOf, KeyedMutex } from '../../base/index.ts';
+import { annotate, CodedError, type Digest, digestOf, KeyedMutex, type WorkOptions } from '../../base/index.ts';
 import { siblingModule, tasksOf, type WorkerPool } from '../../sys/index.ts';
 import type { ImmutableRef, RefOptions } from '../ports.ts';
+import type { ContentChanges } from './changes.ts';
 import type { ContentSelector } from './checksum.ts';
-import type { ChecksumAnswer, ChecksumArgs } from './task.ts';
+import type { ChangesArgs, ChecksumAnswer, ChecksumArgs } from './task.ts';
 
 const task = tasksOf<typeof import('./task.ts')>(siblingModule(import.meta.url, './task'));
 const METADATA_KEY = 'contenthash.tree';
@@ -74,6 +75,18 @@ export class ContentHasher {
     if (answer.tree) this.setTree(ref, answer.tree);
     if (!answer.digest) throw new CodedError('internal', 'content digest task gave no digest');
     return answer.digest;
+  }
+
+  /** What is not the same in two refs of what was selected ({@link selectionText}); undefined where it is not known any more. Nothing is mounted for it. */
+  async changes(
+    before: ImmutableRef,
+    after: ImmutableRef,
+    { selection, most }: Pick<ChangesArgs, 'selection' | 'most'>,
+    { signal, owner }: WorkOptions,
+  ): Promise<ContentChanges | undefined> {
+    const [was, is] = [this.treeOf(before), this.treeOf(after)];
+    if (was === undefined || is === undefined) return undefined;
+    return await this.#pool.run(task('changes'), { before: was, after: is, selection, most }, { signal, owner });
   }
 
   #run(args: ChecksumArgs, { signal, owner }: RefOptions): Promise<ChecksumAnswer> {

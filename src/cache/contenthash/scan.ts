@@ -90,8 +90,10 @@ export class ScanReader implements TreeReader, Disposable {
 }
 
 function nodeOf(dir: Dir, name: string, stat: Stat): TreeNode {
-  if (stat.type === 'dir') return newDirectory();
-  return stat.type === 'symlink' ? { kind: 'symlink', link: dir.readlink(name) } : { kind: 'file' };
+  const { mode, uid, gid } = headerOf(stat);
+  const meta = { mode, uid, gid };
+  if (stat.type === 'dir') return newDirectory(meta);
+  return stat.type === 'symlink' ? { kind: 'symlink', link: dir.readlink(name), meta } : { kind: 'file', meta };
 }
 
 /** Symlinks count as 0777; device numbers count for nothing in scanned trees, as BuildKit has it. */

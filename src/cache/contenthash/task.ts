@@ -1,5 +1,6 @@
 import type { Digest } from '../../base/index.ts';
 import { openRoot, type TaskContext } from '../../sys/index.ts';
+import { type ContentChanges, contentChanges } from './changes.ts';
 import { type ContentSelector, selectionDigest } from './checksum.ts';
 import { ScanReader } from './scan.ts';
 import { ContentTree, MissingFromTree, newDirectory, type TreeNode } from './tree.ts';
@@ -39,6 +40,22 @@ export function checksum(args: ChecksumArgs, context: TaskContext): ChecksumAnsw
   const bytes = encodeTree(tree.root);
   context.transfer(bytes.buffer as ArrayBuffer);
   return { digest, tree: bytes };
+}
+
+export interface ChangesArgs {
+  readonly before: Uint8Array;
+  readonly after: Uint8Array;
+  /** {@link selectionText} */
+  readonly selection: string;
+  /** Changes that are told. */
+  readonly most: number;
+}
+
+/** Worker task; undefined where it is not known any more. */
+export function changes({ before, after, selection, most }: ChangesArgs): ContentChanges | undefined {
+  const [was, is] = [storedTree(before), storedTree(after)];
+  if (was === undefined || is === undefined) return undefined;
+  return contentChanges(was, is, JSON.parse(selection) as readonly ContentSelector[], most);
 }
 
 function storedTree(bytes: Uint8Array): TreeNode | undefined {

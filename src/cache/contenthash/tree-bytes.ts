@@ -1,17 +1,22 @@
 import { atOnce, CodedError, type Digest } from '../../base/index.ts';
 import { decodeName, encodeName } from '../../sys/index.ts';
-import type { TreeNode } from './tree.ts';
+import type { EntryMeta, TreeNode } from './tree.ts';
 
-const VERSION = 2;
+const VERSION = 3;
+/** The same without what {@link HAS_META} says. */
+const VERSION_WITHOUT_META = 2;
 const KINDS = ['file', 'dir', 'symlink'] as const;
 const HAS_DIGEST = 4;
 const HAS_CONTENT = 8;
 const COMPLETE = 16;
 /** Nodes in one step. */
 const STEP = 64;
+const HAS_META = 32;
+/** As the last one that had any. */
+const SAME_OWNER = 64;
 
 /**
- * A tree as compact bytes, about 40 a file: version, then each node as flags, digests (32 bytes each), link, and for directories the number of children, each with
+ * A tree as compact bytes, about 40 a file: version, then each node as flags, digests (32 bytes each), mode and, where it is another than before, owner, link, and for directories the number of children, each with
  * its name before it.
  */
 export function encodeTree(root: TreeNode): Uint8Array {
@@ -37,22 +42,35 @@ export function* encodingTree(root: TreeNode): Generator<void, Uint8Array, void>
   };
   const digest = (value: Digest | undefined) => {
     if (value === undefined) return;
-    reserve(32);
     at += bytes.write(value.slice('sha256:'.length), at, 'hex');
   };
+  let owner: { readonly uid: number; readonly gid: number } | undefined;
   const stack: (readonly [string | undefined, TreeNode])[] = [[undefined, root]];
   at = bytes.writeUInt8(VERSION, at);
   for (let next = stack.pop(); next; next = stack.pop()) {
     const [name, node] = next;
     if (++count % STEP === 0) yield;
     if (name !== undefined) text(name);
-    reserve(8);
+    reserve(16);
+    const { meta } = node;
+    const isSame = meta !== undefined && meta.uid === owner?.uid && meta.gid === owner.gid;
     const flags =
       KINDS.indexOf(node.kind) |
       (node.digest === undefined ? 0 : HAS_DIGEST) |
       (node.content === undefined ? 0 : HAS_CONTENT) |
-      (node.complete ? COMPLETE : 0);
+      (node.complete ? COMPLETE : 0) |
+      (meta === undefined ? 0 : HAS_META) |
+      (isSame ? SAME_OWNER : 0);
     at = bytes.writeUInt8(flags, at);
+    if (meta !== undefined) {
+      at = bytes.writeUInt16LE(meta.mode, at);
+      if (!isSame) {
+        owner = meta;
+        at = bytes.writeUInt32LE(meta.uid, at);
+        at = bytes.writeUInt32LE(meta.gid, at);
+      }
+    }
+    reserve(72);
     digest(node.digest);
     digest(node.content);
     if (node.kind === 'symlink') text(node.link ?? '');
@@ -75,7 +93,8 @@ export function* decodingTree(input: Uint8Array): Generator<void, TreeNode, void
   const bytes = Buffer.from(input.buffer, input.byteOffset, input.byteLength);
   let at = 0;
   try {
-    if (bytes.readUInt8(at++) !== VERSION) throw new RangeError('another version');
+    const version = bytes.readUInt8(at++);
+    if (version !== VERSION && version !== VERSION_WITHOUT_META) throw new RangeError('another version');
     const text = () => {
       const length = bytes.readUInt32LE(at);
       at += 4 + length;
@@ -87,6 +106,16 @@ export function* decodingTree(input: Uint8Array): Generator<void, TreeNode, void
       if (at > bytes.length) throw new RangeError('truncated');
       return `sha256:${bytes.toString('hex', at - 32, at)}`;
     };
+    let owner = { uid: 0, gid: 0 };
+    const metaOf = (flags: number): EntryMeta => {
+      const mode = bytes.readUInt16LE(at);
+      at += 2;
+      if ((flags & SAME_OWNER) === 0) {
+        owner = { uid: bytes.readUInt32LE(at), gid: bytes.readUInt32LE(at + 4) };
+        at += 8;
+      }
+      return { mode, ...owner };
+    };
     const open: { children: Map<string, TreeNode>; left: number }[] = [];
     const read = (): TreeNode => {
       const flags = bytes.readUInt8(at++);
@@ -94,6 +123,7 @@ export function* decodingTree(input: Uint8Array): Generator<void, TreeNode, void
       if (!kind) throw new RangeError('unknown kind');
       const node: TreeNode = {
         kind,
+        ...(flags & HAS_META ? { meta: metaOf(flags) } : {}),
         ...(flags & HAS_DIGEST ? { digest: digest() } : {}),
         ...(flags & HAS_CONTENT ? { content: digest() } : {}),
         ...(kind === 'symlink' ? { link: text() } : {}),

@@ -2,11 +2,21 @@ import { posix } from 'node:path';
 import { atOnce, type Digest, digester, invalidArgument } from '../../base/index.ts';
 import { encodeName } from '../../sys/index.ts';
 
+/** What of an entry beside its content enters its digest, and can change alone. */
+export interface EntryMeta {
+  /** Permission bits with setuid, setgid and sticky. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
 /** An entry of a content tree. Digests and children are found as they are asked for and then kept. */
 export interface TreeNode {
   readonly kind: 'file' | 'dir' | 'symlink';
   /** Target of a symlink. */
   readonly link?: string;
+  /** Where it is known: for who tells what has changed. */
+  readonly meta?: EntryMeta;
   /** Of the entry itself; of a directory, its header alone. */
   digest?: Digest;
   /** Of a directory with all in it. */
@@ -31,8 +41,8 @@ const MAX_LINKS = 255;
 const STEP = 64;
 const HEADER_OF_NOTHING: Digest = 'sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
 
-export function newDirectory(): TreeNode {
-  return { kind: 'dir', children: new Map() };
+export function newDirectory(meta?: EntryMeta): TreeNode {
+  return { kind: 'dir', children: new Map(), ...(meta === undefined ? {} : { meta }) };
 }
 
 /** A root for trees that are received, whose root has no header of its own. */

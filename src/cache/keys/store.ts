@@ -191,6 +191,15 @@ export class SqliteKeyStore implements KeyStore {
     return found === undefined ? undefined : 'elsewhere';
   }
 
+  scopesOf(id: string, most: number): readonly string[] {
+    const rows = this.#db.all<{ scope: string }>(
+      'SELECT DISTINCT r.scope FROM cache_key k JOIN cache_result r ON r.key = k.num WHERE k.id = ? LIMIT ?',
+      id,
+      most,
+    );
+    return rows.map(({ scope }) => scope);
+  }
+
   leadsTo(record: Digest, scopes: readonly string[]): boolean {
     const found = this.#db.get(
       `SELECT 1 FROM cache_link_kind k JOIN cache_link l ON l.kind = k.num

@@ -56,6 +56,7 @@ export function keyStoreSuite(name: string, open: () => KeyStore): void {
       store.addResult('b', 'r', 1, 'one');
       expect(['one', 'two'].map((scope) => store.absence('b', [scope]))).toEqual([undefined, 'elsewhere']);
       expect(['one', 'two'].map((scope) => store.leadsTo(record, [scope]))).toEqual([true, false]);
+      expect([store.scopesOf('b', 9), store.scopesOf('a', 9)]).toEqual([['one'], []]);
       store.dropResult('r');
       expect(store.has('b', ['one'])).toBe(false);
       expect(['one', 'two'].map((scope) => store.absence('b', [scope]))).toEqual(['dropped', undefined]);
@@ -65,6 +66,9 @@ export function keyStoreSuite(name: string, open: () => KeyStore): void {
       store.addResult('b', 'theirs', 3, 'two');
       expect(store.absence('b', ['one'])).toBe('dropped');
       expect(store.absence('b', ['one', 'two'])).toBe(undefined);
+      store.addResult('b', 'theirs', 3, 'three');
+      expect([...store.scopesOf('b', 9)].sort()).toEqual(['three', 'two']);
+      expect(store.scopesOf('b', 1)).toHaveLength(1);
     });
 
     test('tells no scope what another knows', () => {

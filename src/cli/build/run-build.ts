@@ -91,7 +91,7 @@ async function solve(
 ): Promise<Readonly<Record<string, string>>> {
   const ref = newId();
   const watching = (async () => {
-    for await (const response of client.control.status({ ref }, { signal }))
+    for await (const response of client.control.status({ ref, explain: display.explains }, { signal }))
       for (const event of statusEvents(response)) display.event(event);
   })();
   // Its failure matters only where the solve itself does not fail.

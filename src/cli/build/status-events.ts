@@ -1,12 +1,13 @@
 import type { Digest } from '../../base/index.ts';
 import { millisecondsOf, toNumber, type wire } from '../../builder-api/index.ts';
 import type { VertexEvent, VertexState } from '../../solver/ports.ts';
+import type { ProgressEvent } from '../progress/model.ts';
 
 type StatusResponse = wire.moby.buildkit.v1.StatusResponse;
 
 /** What a builder's Status stream says, as the event union that displays read. The end of a step comes after all else that the same response has of it. */
-export function* statusEvents(response: StatusResponse): Iterable<VertexEvent> {
-  const { vertexes, statuses, logs, warnings } = response;
+export function* statusEvents(response: StatusResponse): Iterable<ProgressEvent> {
+  const { vertexes, statuses, logs, warnings, missed } = response;
   const told = new Set([...statuses, ...logs, ...warnings].map(({ vertex }) => vertex));
   const ends: VertexEvent[] = [];
   for (const vertex of vertexes) {
@@ -60,6 +61,8 @@ export function* statusEvents(response: StatusResponse): Iterable<VertexEvent> {
         ...(warning.url ? { url: warning.url } : {}),
       },
     };
+  for (const { vertex, text, short } of missed)
+    yield { kind: 'missed', vertex: vertex as Digest, text: text ?? '', short: short ?? '' };
   yield* ends;
 }
 

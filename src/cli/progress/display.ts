@@ -1,5 +1,4 @@
-import type { VertexEvent } from '../../solver/ports.ts';
-import { ProgressModel } from './model.ts';
+import { type ProgressEvent, ProgressModel } from './model.ts';
 import { PlainProgress } from './plain.ts';
 import { renderTree } from './tree.ts';
 
@@ -15,7 +14,9 @@ export interface Terminal {
 
 export interface ProgressDisplay extends Disposable {
   readonly model: ProgressModel;
-  event(event: VertexEvent): void;
+  /** Whether it shows why steps missed the cache. */
+  readonly explains: boolean;
+  event(event: ProgressEvent): void;
 }
 
 /** Opens the display for a mode; `auto` is the tree on a terminal and plain lines elsewhere. Disposing paints the last state. */
@@ -25,11 +26,12 @@ export function openDisplay(mode: ProgressMode, terminal: Terminal, now: () => n
   switch (chosen) {
     case 'plain': {
       const plain = new PlainProgress(model, (text) => terminal.write(text));
-      return { model, event: (event) => plain.event(event), [Symbol.dispose]: () => plain.end() };
+      return { model, explains: false, event: (event) => plain.event(event), [Symbol.dispose]: () => plain.end() };
     }
     case 'rawjson':
       return {
         model,
+        explains: true,
         event: (event) => {
           model.apply(event);
           terminal.write(
@@ -39,7 +41,7 @@ export function openDisplay(mode: ProgressMode, terminal: Terminal, now: () => n
         [Symbol.dispose]: () => {},
       };
     case 'quiet':
-      return { model, event: (event) => void model.apply(event), [Symbol.dispose]: () => {} };
+      return { model, explains: false, event: (event) => void model.apply(event), [Symbol.dispose]: () => {} };
     case 'tty':
       return openTree(model, terminal, now);
   }
@@ -62,6 +64,7 @@ function openTree(model: ProgressModel, terminal: Terminal, now: () => number): 
   const timer = setInterval(paint, 100);
   return {
     model,
+    explains: true,
     event: (event) => void model.apply(event),
     [Symbol.dispose]: () => {
       clearInterval(timer);

@@ -1,6 +1,11 @@
 import type { Digest } from '../../base/index.ts';
 import type { VertexEvent, VertexState, VertexWarning } from '../../solver/ports.ts';
 
+/** What a build's displays are told: what solving emits, and why steps missed the cache. */
+export type ProgressEvent =
+  | VertexEvent
+  | { readonly kind: 'missed'; readonly vertex: Digest; readonly text: string; readonly short: string };
+
 /** A progress row inside a step, e.g. a layer being pulled. */
 interface Row {
   readonly id: string;
@@ -20,6 +25,8 @@ export interface Step {
   readonly rows: Map<string, Row>;
   /** The last lines of output, oldest first. */
   readonly tail: string[];
+  /** Why it missed the cache, in a few words. */
+  missed?: string;
 }
 
 const TAIL_LINES = 40;
@@ -38,7 +45,7 @@ export class ProgressModel {
     return this.#started === undefined ? 0 : Math.max(0, this.#last - this.#started);
   }
 
-  apply(event: VertexEvent): Step | undefined {
+  apply(event: ProgressEvent): Step | undefined {
     switch (event.kind) {
       case 'vertex':
         return this.#vertex(event.vertex);
@@ -58,6 +65,11 @@ export class ProgressModel {
         const step = this.steps.get(event.vertex);
         if (step !== undefined) appendLines(step.tail, Buffer.from(event.data).toString('utf8'));
         this.#seen(event.timestamp);
+        return step;
+      }
+      case 'missed': {
+        const step = this.steps.get(event.vertex);
+        if (step !== undefined && event.short !== '') step.missed = event.short;
         return step;
       }
       case 'warning':

@@ -1,6 +1,5 @@
 import type { Digest } from '../../base/index.ts';
-import type { VertexEvent } from '../../solver/ports.ts';
-import type { ProgressModel } from './model.ts';
+import type { ProgressEvent, ProgressModel } from './model.ts';
 import { formatBytes, formatSeconds, printable } from './text.ts';
 
 /** Line by line, for logs and pipes: the form that readers of `--progress=plain` know. */
@@ -16,7 +15,7 @@ export class PlainProgress {
     this.#write = write;
   }
 
-  event(event: VertexEvent): void {
+  event(event: ProgressEvent): void {
     const step = this.#model.apply(event);
     if (step === undefined) return;
     const tag = `#${step.number}`;

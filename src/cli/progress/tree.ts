@@ -86,7 +86,7 @@ function renderStep(step: Step, branch: string, indent: string, options: TreeOpt
   );
   const lines = [
     line(
-      `${branch}${mark(step, options)} ${name}${step.state.cached ? ' (cached)' : ''}`,
+      `${branch}${mark(step, options)} ${name}${step.state.cached ? ' (cached)' : step.missed === undefined ? '' : ` (${printable(step.missed)})`}`,
       stepTime(step, options.now),
       options,
     ),

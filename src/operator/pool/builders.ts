@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import { type AbortOptions, CodedError, toCodedError } from '../../base/index.ts';
-import { type BuilderClient, type ClientTls, openBuilderClient } from '../../builder-api/client/index.ts';
+import { type AbortOptions, toCodedError } from '../../base/index.ts';
+import { type BuilderClient, openBuilderClient } from '../../builder-api/client/index.ts';
 import type { BuilderPool, BuilderPoolStatus, Endpoint } from '../../resources/index.ts';
 import type { BuilderState } from '../dispatch/dispatcher.ts';
-import { secretType } from '../resource-types.ts';
 import type { KubeClient } from '../runtime/index.ts';
+import { builderTarget, clientTls } from './client-tls.ts';
 
 const PROBE_MS = 5000;
 /** Certificates are read again so often, and at once when a builder does not answer. */
@@ -97,7 +97,7 @@ export class Builders implements AsyncDisposable {
     const known = this.#connections.get(address);
     const readAt = this.#tlsReadAt.get(address);
     if (known !== undefined && readAt !== undefined && performance.now() - readAt < TLS_FRESH_MS) return known.client;
-    const tls = await this.#tls(endpoint, options);
+    const tls = await clientTls(this.#kube, endpoint, options);
     this.#tlsReadAt.set(address, performance.now());
     const hash = createHash('sha256')
       .update(
@@ -107,32 +107,11 @@ export class Builders implements AsyncDisposable {
       )
       .digest('hex');
     if (known?.hash === hash) return known.client;
-    const target = address.startsWith('tcp://') ? address : `tcp://${address}`;
-    const client = openBuilderClient(target, tls);
+    const client = openBuilderClient(builderTarget(endpoint), tls);
     this.#connections.set(address, { client, hash });
     // Calls on the old one are cut and made again on the new one.
     await known?.client[Symbol.asyncDispose]();
     return client;
-  }
-
-  async #tls({ tlsSecretRef, serverName }: Endpoint, options: AbortOptions): Promise<ClientTls | undefined> {
-    if (tlsSecretRef === undefined) return undefined;
-    const { data = {} } = await this.#kube.get(secretType, tlsSecretRef, options);
-    const part = (key: string): Uint8Array => {
-      const value = data[key];
-      if (value === undefined)
-        throw new CodedError(
-          'failed_precondition',
-          `the Secret ${tlsSecretRef.namespace}/${tlsSecretRef.name} has no ${key}`,
-        );
-      return Buffer.from(value, 'base64');
-    };
-    return {
-      ca: part('ca.crt'),
-      cert: part('tls.crt'),
-      key: part('tls.key'),
-      ...(serverName === undefined ? {} : { serverName }),
-    };
   }
 
   async #closeUnused(): Promise<void> {

@@ -90,6 +90,13 @@ export class MemoryKeyStore implements KeyStore {
     return this.#results.has(id) ? 'elsewhere' : undefined;
   }
 
+  scopesOf(id: string, most: number): readonly string[] {
+    return [...new Set([...(this.#results.get(id)?.values() ?? [])].flatMap(({ scopes }) => [...scopes]))].slice(
+      0,
+      most,
+    );
+  }
+
   leadsTo(record: Digest, scopes: readonly string[]): boolean {
     for (const { scopes: targets } of this.#byRecord.get(record) ?? [])
       for (const tags of targets.values()) if (scopes.some((scope) => tags.has(scope))) return true;

@@ -1,5 +1,5 @@
 import { type Digest, digestOf, goJson } from '../../../base/index.ts';
-import type { ContentHasher, ContentSelector } from '../../../cache/contenthash/index.ts';
+import { type ContentHasher, type ContentSelector, selectionText } from '../../../cache/contenthash/index.ts';
 import type { ImmutableRef } from '../../../cache/ports.ts';
 import type { CacheMap, KeyPart, Op } from '../../../solver/ports.ts';
 import { keyParts } from './key-parts.ts';
@@ -39,6 +39,7 @@ function bindCacheMap({ digest, parts, inputs }: OpCacheMap, hasher: ContentHash
       ...(content === undefined
         ? {}
         : {
+            selection: selectionText(content),
             contentDigest: (result, { signal, owner, sessions, limits }) =>
               hasher.checksum(result.value as ImmutableRef, content, { signal, owner, sessions, limits }),
           }),

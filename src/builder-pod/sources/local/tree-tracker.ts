@@ -80,6 +80,7 @@ export class TreeTracker implements Pick<ReceiveOptions, 'onEntry' | 'onRemoved'
       builder.set(stat.path, {
         type,
         digest: hash.digest(),
+        meta: { mode: modeOf(stat), uid: stat.uid, gid: stat.gid },
         ...(type === 'symlink' ? { linkname: stat.linkname } : {}),
       }),
     );
@@ -109,10 +110,14 @@ function* readingHash(root: Root, stat: FileStat): Generator<void, EntryHash, vo
   return hash;
 }
 
+function modeOf(stat: FileStat): number {
+  return fromGoMode(stat.mode) & 0o7777;
+}
+
 function hashOf(stat: FileStat): EntryHash {
   return entryHash({
     type: typeOfGoMode(stat.mode),
-    mode: fromGoMode(stat.mode) & 0o7777,
+    mode: modeOf(stat),
     uid: stat.uid,
     gid: stat.gid,
     size: stat.size,

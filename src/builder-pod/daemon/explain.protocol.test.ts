@@ -1,0 +1,318 @@
+import { spawn } from 'node:child_process';
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { neverAborted } from '../../base/index.ts';
+import { openBuilderClient } from '../../builder-api/client/index.ts';
+import { OURS, outcome, TestDaemon } from './testing/test-daemon.ts';
+
+/** Why a step ran, told of real builds by the daemon that built them. */
+const folder = mkdtempSync(join(tmpdir(), 'slipway-explain-'));
+const context = join(folder, 'context');
+let daemon: TestDaemon;
+
+const start = async () =>
+  await new TestDaemon(folder, 'daemon', { ...OURS, args: ['--embedded-registry', '127.0.0.1:0'] }).ready();
+
+beforeAll(async () => {
+  mkdirSync(join(context, 'src/deep'), { recursive: true });
+  copyFileSync('/bin/busybox', join(context, 'busybox'));
+  for (const name of ['src/a.txt', 'src/deep/b.txt', 'src/run.sh', 'tool', 'README'])
+    writeFileSync(join(context, name), name);
+  daemon = await start();
+});
+afterAll(async () => {
+  await daemon.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+interface Said {
+  readonly step: string;
+  readonly cause: string;
+  readonly text: string;
+  readonly short: string;
+}
+
+const BASE = `FROM scratch AS base
+COPY busybox /bin/busybox
+RUN ["/bin/busybox", "--install", "-s", "/bin"]
+`;
+const APP = `${BASE}FROM base AS app
+ARG MODE=fast
+COPY src /src
+RUN --mount=type=bind,source=tool,target=/tool cat /tool && echo $MODE > /made
+`;
+
+async function build(dockerfile: string, ...more: readonly string[]): Promise<void> {
+  const definition = join(folder, 'dockerfile');
+  mkdirSync(definition, { recursive: true });
+  writeFileSync(join(definition, 'Dockerfile'), dockerfile);
+  const { code, text } = await daemon.run([
+    ...['build', '--progress=plain', '--frontend=dockerfile.v0', '--local', `context=${context}`],
+    ...['--local', `dockerfile=${definition}`, ...more],
+  ]);
+  if (code !== 0) throw new Error(text);
+  // What is told of misses is no concern of a client that does not ask.
+  expect(text).not.toMatch(/changed|WARN/);
+}
+
+async function explain(ref = ''): Promise<readonly Said[]> {
+  await using client = openBuilderClient(daemon.address);
+  const said: Said[] = [];
+  for await (const { missed } of client.explainer.explain({ ref }, { signal: neverAborted }))
+    for (const { name, cause, text, short } of missed)
+      said.push({ step: name ?? '', cause: cause ?? '', text: text ?? '', short: short ?? '' });
+  return said.filter(({ cause }) => cause !== 'unkeyed');
+}
+
+/** Builds both, and tells why the second one had to run what it ran. */
+async function after(change: () => unknown, dockerfile = APP, ...more: readonly string[]): Promise<readonly Said[]> {
+  await change();
+  await build(dockerfile, ...more);
+  return await explain();
+}
+
+test('a build that is all cached has nothing to explain; the first one is new', async () => {
+  await build(APP);
+  const first = await explain();
+  expect(first.map(({ cause }) => cause)).toEqual(first.map(() => 'first'));
+  expect(first.map(({ step }) => step)).toContain('[app 1/2] COPY src /src');
+  expect(await after(() => {})).toEqual([]);
+});
+
+test.each<readonly [string, () => void, RegExp, string]>([
+  [
+    'content',
+    () => writeFileSync(join(context, 'src/deep/b.txt'), 'another'),
+    /src\/deep\/b\.txt has another content$/,
+    'changed: src/deep/b.txt',
+  ],
+  [
+    'mode',
+    () => chmodSync(join(context, 'src/run.sh'), 0o755),
+    /src\/run\.sh has another mode \(0644 → 0755\)$/,
+    'changed: src/run.sh',
+  ],
+  ['one that is new', () => writeFileSync(join(context, 'src/new'), ''), /src\/new is new$/, 'added: src/new'],
+  ['one that is gone', () => rmSync(join(context, 'src/a.txt')), /src\/a\.txt is gone$/, 'removed: src/a.txt'],
+  [
+    'a directory in its place',
+    () => {
+      rmSync(join(context, 'src/new'));
+      mkdirSync(join(context, 'src/new'));
+    },
+    /src\/new is of another kind \(file → dir\)$/,
+    'changed: src/new',
+  ],
+  ['a link', () => symlinkSync('run.sh', join(context, 'src/link')), /src\/link is new$/, 'added: src/link'],
+  [
+    'a link that leads elsewhere',
+    () => {
+      rmSync(join(context, 'src/link'));
+      symlinkSync('deep', join(context, 'src/link'));
+    },
+    /src\/link leads elsewhere \(run\.sh → deep\)$/,
+    'changed: src/link',
+  ],
+  [
+    'several',
+    () => {
+      for (const name of ['a', 'b', 'c']) writeFileSync(join(context, 'src', name), name);
+    },
+    /src\/a is new, and 2 more$/,
+    'added: src/a and 2 more',
+  ],
+])('a file that is copied: %s', async (_what, change, words, short) => {
+  const said = await after(change);
+  const copy = said.find(({ step }) => step.includes('COPY src'))!;
+  expect(copy).toMatchObject({ cause: 'files', short });
+  expect(copy.text).toMatch(words);
+  const run = said.find(({ step }) => step.includes('RUN --mount'))!;
+  expect(run).toMatchObject({ cause: 'input', text: expect.stringContaining('COPY src /src') });
+  expect(said).toHaveLength(2);
+  // What nothing reads is no reason to run anything.
+  expect(await after(() => writeFileSync(join(context, 'README'), `${Math.random()}`))).toEqual([]);
+});
+
+const changed = (from: string, to: string) => APP.replace(from, to);
+
+test.each<readonly [string, string, readonly string[], object]>([
+  ['a build argument', APP, ['--opt', 'build-arg:MODE=hush-hush'], { cause: 'part', short: 'changed: MODE' }],
+  [
+    'a variable',
+    changed('COPY src', 'ENV COLOUR=hush-hush\nCOPY src'),
+    [],
+    { cause: 'part', short: 'changed: COLOUR' },
+  ],
+  [
+    'the command',
+    changed('cat /tool', 'true'),
+    [],
+    { cause: 'part', text: expect.stringMatching(/the command has changed \(.*cat \/tool.* → .*true/) },
+  ],
+  ['a working directory', changed('COPY src', 'WORKDIR /tmp\nCOPY src'), [], {}],
+  [
+    'an option of a run',
+    changed('RUN --mount', 'RUN --network=none --mount'),
+    [],
+    { cause: 'part', short: 'changed: --network' },
+  ],
+  [
+    'a mount',
+    changed('RUN --mount', 'RUN --mount=type=tmpfs,target=/scratch --mount'),
+    [],
+    { cause: 'part', short: 'changed: mount /scratch' },
+  ],
+  [
+    'a mount’s option',
+    changed('target=/tool', 'target=/tool,rw'),
+    [],
+    { cause: 'part', text: expect.stringMatching(/the mount \/tool has changed: .*readonly/) },
+  ],
+])('a step of which something else is told: %s', async (_what, dockerfile, more, expected) => {
+  await build(APP);
+  const said = await after(() => {}, dockerfile, ...more);
+  expect(said.find(({ step }) => step.includes('RUN --'))).toMatchObject(expected);
+  // Variables may be secret.
+  expect(JSON.stringify(said.map(({ text, short }) => [text, short]))).not.toContain('hush');
+});
+
+test.each<readonly [string, string, object]>([
+  ['mode', 'COPY --chmod=700 src /src', { cause: 'part', short: 'changed: --chmod (mode)' }],
+  ['owner', 'COPY --chown=7:8 src /src', { cause: 'part', short: 'changed: --chown (owner)' }],
+  ['destination', 'COPY src /elsewhere', { cause: 'part', text: expect.stringContaining('(/src → /elsewhere') }],
+  ['exclusion', 'COPY --exclude=*.txt src /src', { cause: 'part', short: 'changed: --exclude' }],
+])('an option of a copy: %s', async (_what, copy, expected) => {
+  await build(APP);
+  const said = await after(() => {}, changed('COPY src /src', copy));
+  expect(said.find(({ step }) => step.includes(copy))).toMatchObject(expected);
+});
+
+test('what a mount binds is told by the file', async () => {
+  await build(APP);
+  const said = await after(() => writeFileSync(join(context, 'tool'), 'other tool'));
+  expect(said).toMatchObject([
+    { step: expect.stringContaining('RUN --mount'), cause: 'files', short: 'changed: tool' },
+  ]);
+});
+
+test('another platform, and another image of a tag', async () => {
+  await build(APP);
+  const foreign = await after(
+    () => {},
+    APP.replace('RUN --mount', 'RUN true\nRUN --mount'),
+    '--opt',
+    'platform=linux/arm64',
+  ).catch(async () => await explain());
+  expect(foreign.find(({ step }) => step.includes('--install'))).toMatchObject({
+    cause: 'part',
+    short: 'changed: platform',
+  });
+
+  const registry = readFileSync(join(daemon.root, 'registry-address'), 'utf8').trim();
+  const push = async (dockerfile: string, tag: string) => {
+    const metadata = join(folder, `${tag}.json`);
+    const output = ['--output', `type=image,name=${registry}/base:${tag},push=true`, '--metadata-file', metadata];
+    await build(dockerfile, ...output);
+    return (JSON.parse(readFileSync(metadata, 'utf8')) as Readonly<Record<string, string>>)['containerimage.digest']!;
+  };
+  const digests = [await push(BASE, 'one'), await push(`${BASE}RUN echo more > /more\n`, 'two')];
+  const [first, second] = digests.map((digest) => `FROM ${registry}/base@${digest}\nRUN echo one > /one\n`);
+  await build(first!);
+  const said = await after(() => {}, second!);
+  expect(said.find(({ step }) => step.includes('FROM'))).toMatchObject({
+    cause: 'part',
+    text: expect.stringContaining('the base image'),
+  });
+  expect(said.find(({ step }) => step.includes('RUN'))).toMatchObject({
+    cause: 'input',
+    text: expect.stringContaining('FROM'),
+  });
+});
+
+test('what ignores the cache, what was pruned, and what came to no end', async () => {
+  await build(APP);
+  const ignored = await after(() => {}, APP, '--no-cache');
+  expect(new Set(ignored.map(({ cause }) => cause))).toEqual(new Set(['ignored']));
+
+  await build(APP);
+  expect(await daemon.run(['prune', '--all'])).toMatchObject({ code: 0 });
+  const pruned = await after(() => {});
+  expect(pruned.find(({ step }) => step.includes('COPY busybox'))).toMatchObject({ cause: 'pruned' });
+
+  const failing = `${BASE}RUN false\n`;
+  await build(failing).catch(() => {});
+  await build(failing).catch(() => {});
+  expect(await explain()).toMatchObject([{ step: expect.stringContaining('RUN false'), cause: 'unfinished' }]);
+});
+
+const slipway = (args: readonly string[]) =>
+  outcome(spawn(join(import.meta.dirname, '../../../bin/slipway'), args, { stdio: ['ignore', 'pipe', 'pipe'] }));
+
+test('the command tells the same, as text and as JSON, and shows it while it builds', async () => {
+  await build(APP);
+  await build(APP, '--opt', 'build-arg:MODE=slow');
+  const at = ['--addr', daemon.address];
+  const text = await slipway(['explain', ...at]);
+  expect(text).toMatchObject({ code: 0 });
+  expect(text.text).toMatch(/^build \w+: 1 step ran, \d+ from the cache\n/);
+  expect(text.text).toContain('  the variable (build argument or ENV) MODE has changed\n');
+  const told = JSON.parse((await slipway(['explain', ...at, '-o', 'json'])).text);
+  const change = { kind: 'env', change: 'changed', name: 'MODE' };
+  expect(told).toMatchObject({ missed: expect.arrayContaining([expect.objectContaining({ changes: [change] })]) });
+  expect((await slipway(['explain', ...at, told.build, '-o', 'json'])).text).toBe(`${JSON.stringify(told, null, 2)}\n`);
+  const unknown = await slipway(['explain', ...at, 'nosuch']);
+  expect(unknown).toMatchObject({ code: 1, text: expect.stringContaining('no build record of nosuch') });
+
+  const manifest = join(folder, 'build.yaml');
+  const write = (word: string) =>
+    writeFileSync(
+      manifest,
+      JSON.stringify({
+        ...{ apiVersion: 'slipway.build/v1alpha1', kind: 'Build', metadata: { name: 'app' } },
+        spec: {
+          source: { upload: {} },
+          dockerfile: { inline: `${BASE}RUN true > /made\nCOPY tool /tool\nRUN echo ${word}\n` },
+        },
+      }),
+    );
+  const watch = async () => {
+    const flags = ['--context', context, '--builder', daemon.address, '--progress', 'rawjson'];
+    const { code, text: lines } = await slipway(['build', '-f', manifest, ...flags]);
+    expect({ code, lines }).toMatchObject({ code: 0 });
+    return lines.split('\n').filter((line) => line.includes('"missed"'));
+  };
+  write('one');
+  await watch();
+  expect((await watch()).filter((line) => !line.includes('"short":""'))).toEqual([]);
+  writeFileSync(join(context, 'tool'), 'another one');
+  expect((await watch()).join()).toContain('"short":"changed: tool"');
+  write('two');
+  expect((await watch()).join()).toContain('"short":"changed: command"');
+});
+
+test('of a context of 100,000 files, after the daemon has been started again', async () => {
+  for (let directory = 0; directory < 100; directory++) {
+    mkdirSync(join(context, `src/${directory}`));
+    for (let file = 0; file < 1000; file++) writeFileSync(join(context, `src/${directory}/file-${file}.ts`), `${file}`);
+  }
+  await build(APP);
+  await daemon.stop();
+  daemon = await start();
+  await build(APP);
+  await after(() => writeFileSync(join(context, 'src/57/file-123.ts'), 'another'));
+  await daemon.stop();
+  daemon = await start();
+  const said = await explain();
+  expect(said.find(({ step }) => step.includes('COPY src'))).toMatchObject({ short: 'changed: src/57/file-123.ts' });
+}, 300_000);

@@ -1,0 +1,87 @@
+import { type BuilderClient, openBuilderClient } from '../../builder-api/client/index.ts';
+import type { wire } from '../../builder-api/index.ts';
+import { openPrivateBuilder } from '../build/private-builder.ts';
+import type { ExplainCommand } from '../command-line.ts';
+import type { CliIo } from '../io.ts';
+import { printable } from '../progress/text.ts';
+
+type MissedStep = wire.slipway.builder.v1.MissedStep.$Properties;
+type Request = wire.slipway.builder.v1.ExplainRequest.$Properties;
+
+/** What is told of one build. */
+interface Explanation {
+  readonly build: string;
+  readonly steps: number;
+  readonly found: number;
+  readonly missed: readonly MissedStep[];
+}
+
+/** `slipway explain`: why steps of a build were run. @throws CodedError */
+export async function runExplain(command: ExplainCommand, io: CliIo): Promise<void> {
+  const explanation = await explain(command, io);
+  io.stdout.write(command.output === 'json' ? json(explanation) : text(explanation));
+}
+
+async function explain(command: ExplainCommand, io: CliIo): Promise<Explanation> {
+  const { target } = command;
+  if (target.kind === 'run') {
+    const { openRunBuilder } = await import('./run-builder.ts');
+    await using found = await openRunBuilder(target, io);
+    return await ask(found.client, { run: found.run }, io);
+  }
+  const address = target.builder ?? (await openPrivateBuilder(io)).address;
+  await using client = openBuilderClient(address);
+  return await ask(client, target.ref === undefined ? {} : { ref: target.ref }, io);
+}
+
+async function ask(client: BuilderClient, request: Request, { signal }: CliIo): Promise<Explanation> {
+  let first: { readonly build: string; readonly steps: number; readonly found: number } | undefined;
+  const missed: MissedStep[] = [];
+  for await (const portion of client.explainer.explain(request, { signal })) {
+    first ??= { build: portion.ref ?? '', steps: portion.steps ?? 0, found: portion.found ?? 0 };
+    missed.push(...portion.missed);
+  }
+  return { ...(first ?? { build: '', steps: 0, found: 0 }), missed };
+}
+
+function text({ build, found, missed }: Explanation): string {
+  // What is asked for in every build anyway is no news.
+  const told = missed.filter(({ cause }) => cause !== 'unkeyed');
+  const lines = [
+    `build ${printable(build)}: ${told.length === 0 ? 'no step missed the cache' : `${plural(told.length, 'step')} ran`}, ${found} from the cache`,
+  ];
+  for (const step of told) {
+    lines.push('', printable(step.name ?? ''), `  ${printable(step.text ?? '')}`);
+    const changes = step.changes ?? [];
+    if ((step.changeCount ?? 0) < 2) continue;
+    for (const { kind, name, change, before, after } of changes) {
+      const values = before && after ? ` (${before} → ${after})` : '';
+      lines.push(`    ${change}: ${kind === 'file' ? '' : `${kind} `}${printable(`${name ?? ''}${values}`)}`);
+    }
+    const rest = (step.changeCount ?? 0) - changes.length;
+    if (rest > 0) lines.push(`    … and ${rest} more`);
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+function json({ build, steps, found, missed }: Explanation): string {
+  const told = missed.map(({ vertex, name, cause, text: sentence, short, step, changes = [], changeCount }) => ({
+    ...{ vertex, name, cause, text: sentence, short },
+    ...(step ? { step } : {}),
+    ...(changes?.length
+      ? {
+          changes: changes.map(({ kind, name: of, change, before, after }) => ({
+            ...{ kind, change },
+            ...(of ? { name: of } : {}),
+            ...(before || after ? { before, after } : {}),
+          })),
+          changeCount,
+        }
+      : {}),
+  }));
+  return `${JSON.stringify({ build, steps, found, missed: told }, null, 2)}\n`;
+}
+
+function plural(count: number, word: string): string {
+  return `${count} ${word}${count === 1 ? '' : 's'}`;
+}
