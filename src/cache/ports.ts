@@ -245,7 +245,9 @@ export type BlobPlace =
       readonly insecure?: boolean;
     }
   /** An OCI layout on the builder's machine. */
-  | { readonly kind: 'local'; readonly directory: string };
+  | { readonly kind: 'local'; readonly directory: string }
+  /** What a build opened in this life, with credentials that are in no name. */
+  | { readonly kind: 'store'; readonly store: string };
 
 /** Reads from places of one kind, with the credentials of a build that wants it now. */
 export interface BlobFetcher<P extends BlobPlace = BlobPlace> {

@@ -22,7 +22,7 @@ import {
   type Repository,
 } from '../../oci/registry-client/index.ts';
 import { createPools, fileSystemUsage, ownPrivileges } from '../../sys/index.ts';
-import { type RegistryCacheDeps, registryCacheExporter, registryCacheImporter } from '../caches/index.ts';
+import { CacheStores, cacheTypes } from '../caches/index.ts';
 import { type CacheImporters, Engine } from '../engine/index.ts';
 import {
   createExecutor,
@@ -35,7 +35,7 @@ import {
 import { type ExporterDeps, openExporter } from '../exporters/index.ts';
 import { dockerfileFrontend, FrontendRegistry, gatewayFrontend } from '../frontends/index.ts';
 import { DEFAULT_HISTORY, Explainer, type HistoryLimits, Recorder } from '../history/index.ts';
-import { contentSink, FileSender, SessionCredentials, SessionSecrets } from '../session/index.ts';
+import { clientContent, FileSender, SessionCredentials, SessionSecrets } from '../session/index.ts';
 import {
   gitSource,
   httpSource,
@@ -126,11 +126,13 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
   const openRepository: Builder['openRepository'] = (reference, { insecure, sessions: ids }) =>
     client.repository(reference, credentials(ids()), { insecure });
 
+  const stores = new CacheStores();
+
   // What is kept: database, blobs, snapshots, refs, cache keys
   const state = opened.use(
     await openState({
       ...{ root: options.root, pools, log, privileges, unpackLimits, ...cgroup },
-      fetchers: { registry: registryFetcher(images), local: localFetcher() },
+      fetchers: { registry: registryFetcher(images), local: localFetcher(), store: stores.fetcher },
     }),
   );
   const { layout, refs } = state;
@@ -166,13 +168,31 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
   });
 
   // Where graphs come from, where results go to, who watches
+  const clientIn = clientsOf(sessions);
+  const contentOf = async (ids: readonly string[], store: string, wait: AbortOptions) => {
+    const session = await clientIn(ids, wait);
+    return session === undefined ? undefined : clientContent(session, store);
+  };
   const dockerfile = opened.use(dockerfileFrontend({ log, threads: Math.ceil(cores / CORES_PER_FRONTEND) }));
   const exporters: ExporterDeps = {
     ...{ content: state.content, bulk: pools.bulk, streams: pools.streams, tempDirectory: layout.tmp },
     openRepository,
-    ...clientSinks(sessions),
+    fileSender: async (ids, options) => {
+      const session = await clientIn(ids, options);
+      return session === undefined ? undefined : new FileSender(session);
+    },
+    contentSink: (ids, options) => contentOf(ids, 'export', options),
   };
-  const caches: RegistryCacheDeps = { openRepository, refs, keys: state.keys, results: state.results };
+  const caches = cacheTypes({
+    ...{ openRepository, refs, keys: state.keys, results: state.results, stores },
+    clientContent: async (ids, store, wait) => {
+      const there = await contentOf(ids, store, wait);
+      if (there !== undefined || ids[0] === undefined) return there;
+      // A build may begin before its client has connected.
+      await sessions.get(ids[0], wait);
+      return await contentOf(ids, store, wait);
+    },
+  });
   const history = opened.use(
     new Recorder({
       ...{ db: state.db, leases: state.leases, directory: layout.history, stateRoot },
@@ -187,8 +207,8 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
   const engine: Engine = new Engine({
     ...{ pools, afterwork, refs, images, sources, resolver, log },
     ...{ keys: state.keys, results: state.results },
-    cacheImporters: new Map([['registry', registryCacheImporter(caches)], ...(options.cacheImporters ?? [])]),
-    cacheExporters: new Map([['registry', (attrs) => registryCacheExporter(attrs, caches)]]),
+    cacheImporters: new Map([...caches.importers, ...(options.cacheImporters ?? [])]),
+    cacheExporters: caches.exporters,
     worker: { id: state.id, labels: options.labels, platforms: options.platforms },
     allowedEntitlements: options.entitlements,
     frontends: new FrontendRegistry([dockerfile, gatewayFrontend()]),
@@ -205,24 +225,14 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
   };
 }
 
-/** What a client takes over its session: files, or blobs for a store of its own. */
-function clientSinks(sessions: SessionRegistry): Pick<ExporterDeps, 'fileSender' | 'contentSink'> {
-  const client = async (ids: readonly string[], { signal }: AbortOptions) =>
+/** The client of a build, over the first of its sessions that is there. */
+function clientsOf(sessions: SessionRegistry) {
+  return async (ids: readonly string[], { signal }: AbortOptions) =>
     ids.map((id) => sessions.peek(id)).find((session) => session !== undefined) ??
     (await sessions.anyLogical(
       ids.filter((id) => sessions.isLogical(id)),
       { signal },
     ));
-  return {
-    fileSender: async (ids, options) => {
-      const session = await client(ids, options);
-      return session === undefined ? undefined : new FileSender(session);
-    },
-    contentSink: async (ids, options) => {
-      const session = await client(ids, options);
-      return session === undefined ? undefined : contentSink(session);
-    },
-  };
 }
 
 /** One object for each list of sessions, so that tokens are reused; the ones longest unused are forgotten. */

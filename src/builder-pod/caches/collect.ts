@@ -6,7 +6,7 @@ import { findLostResult, type KeyReader, type OpContext, type ResultStore } from
 import type { CachedBuild } from '../engine/index.ts';
 import type { ExportContext } from '../exporters/index.ts';
 
-interface CollectOptions {
+export interface CollectOptions {
   /** `max`: every result that there is, packed where it is not; `min`: those of the build, and what is packed already. */
   readonly mode: 'min' | 'max';
   readonly compression: Compression;

@@ -129,37 +129,74 @@ const CASES: readonly (readonly [string, State | string])[] = [
   ...Object.keys(DOCKERFILES).map((name) => [`the Dockerfile ${name}`, name] as const),
 ];
 
+/** Of a place that has this name, to write a cache there and to read it. */
+interface Place {
+  readonly to: string;
+  readonly from: string;
+}
+
+/** Writes a cache with each daemon, and reads both with both. */
+async function exchange(
+  what: State | string,
+  name: string,
+  mode: string,
+  place: (writer: string) => Place,
+): Promise<void> {
+  const repository = `${host}/${name.replaceAll(/[^a-z]+/gi, '-').toLowerCase()}/${mode}`;
+  const found: Record<string, Steps> = {};
+  for (const [writer, daemon] of Object.entries(daemons)) {
+    await daemon.forget();
+    const image = `type=image,name=${repository}/image-${writer},push=true`;
+    await daemon.build(what, '--output', image, '--export-cache', `${place(writer).to},mode=${mode}`);
+  }
+  for (const writer of ['theirs', 'ours'])
+    for (const [reader, daemon] of Object.entries(daemons)) {
+      await daemon.forget();
+      found[`${writer} read by ${reader}`] = await daemon.build(
+        what,
+        ...['--output', `type=image,name=${repository}/again,push=true`],
+        ...['--import-cache', place(writer).from],
+      );
+    }
+  for (const reader of ['ours', 'theirs'])
+    expect(found[`ours read by ${reader}`]).toEqual(found[`theirs read by ${reader}`]);
+  // A step without inputs the real daemon runs again, though the cache has its result.
+  const [ours, theirs] = [found['theirs read by ours']!, found['theirs read by theirs']!];
+  expect(ours.cached).toEqual(expect.arrayContaining([...theirs.cached]));
+  expect(theirs.ran).toEqual(expect.arrayContaining([...ours.ran]));
+  expect(theirs.cached.length).toBeGreaterThan(mode === 'max' ? 2 : 0);
+}
+
 describe.each(['max', 'min'])('%s', (mode) => {
   test.each(CASES)('%s', { timeout: 300_000 }, async (name, what) => {
     const repository = `${host}/${name.replaceAll(/[^a-z]+/gi, '-').toLowerCase()}/${mode}`;
-    const found: Record<string, Steps> = {};
-    for (const [writer, daemon] of Object.entries(daemons)) {
-      await daemon.forget();
-      const image = `type=image,name=${repository}/image-${writer},push=true`;
-      await daemon.build(
-        what,
-        '--output',
-        image,
-        '--export-cache',
-        `type=registry,ref=${repository}:${writer},mode=${mode}`,
-      );
-    }
-    for (const writer of ['theirs', 'ours'])
-      for (const [reader, daemon] of Object.entries(daemons)) {
-        await daemon.forget();
-        found[`${writer} read by ${reader}`] = await daemon.build(
-          what,
-          ...['--output', `type=image,name=${repository}/again,push=true`],
-          ...['--import-cache', `type=registry,ref=${repository}:${writer}`],
-        );
-      }
-    for (const reader of ['ours', 'theirs'])
-      expect(found[`ours read by ${reader}`]).toEqual(found[`theirs read by ${reader}`]);
-    // A step without inputs the real daemon runs again, though the cache has its result.
-    const [ours, theirs] = [found['theirs read by ours']!, found['theirs read by theirs']!];
-    expect(ours.cached).toEqual(expect.arrayContaining([...theirs.cached]));
-    expect(theirs.ran).toEqual(expect.arrayContaining([...ours.ran]));
-    expect(theirs.cached.length).toBeGreaterThan(mode === 'max' ? 2 : 0);
+    await exchange(what, name, mode, (writer) => {
+      const registry = `type=registry,ref=${repository}:${writer}`;
+      return { to: registry, from: registry };
+    });
+  });
+});
+
+/** What a cache says is the same wherever it lies. */
+describe.each([
+  ['max', 'a merge', GRAPHS['a merge']!],
+  ['min', 'the Dockerfile plain', 'plain'],
+  ['max', 'the Dockerfile shared', 'shared'],
+] as const)('%s, %s', (mode, name, what) => {
+  const folder = (type: string) => join(temp, `${type}-${mode}-${name.replaceAll(' ', '-')}`);
+
+  test.each([
+    ['', ''],
+    ['image-manifest=false', ''],
+    ['oci-mediatypes=false,compression=zstd,tag=other', 'tag=other'],
+  ])('in a directory of the client, %s', { timeout: 300_000 }, async (form, read) => {
+    await exchange(what, `local ${form.length} ${name}`, mode, (writer) => {
+      const directory = join(folder('local'), `${form.length}`, writer);
+      return {
+        to: ['type=local', `dest=${directory}`, form].filter(Boolean).join(','),
+        from: ['type=local', `src=${directory}`, read].filter(Boolean).join(','),
+      };
+    });
   });
 });
 

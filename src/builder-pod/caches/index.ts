@@ -1,1 +1,2 @@
-export { type RegistryCacheDeps, registryCacheExporter, registryCacheImporter } from './registry.ts';
+export { CacheStores } from './stores.ts';
+export { cacheTypes } from './types.ts';

@@ -7,7 +7,7 @@ import type { Exporter, ExporterDeps } from './ports.ts';
 
 export { compressionOf, ExportOptions, ociTypesOf } from './attributes.ts';
 export { platformList } from './inputs.ts';
-export { layerSource } from './layer-source.ts';
+export { type LayerSource, layerSource } from './layer-source.ts';
 export { platformWarnings } from './platform-check.ts';
 export type {
   ExportAttestation,
@@ -19,7 +19,8 @@ export type {
   ExportResult,
   ExportSource,
 } from './ports.ts';
-export { pushImage } from './push.ts';
+export { withRow } from './progress.ts';
+export { pushLayer } from './push.ts';
 export { frontendResponse } from './result.ts';
 
 /** An exporter by its type and attributes as clients send them. Bad attributes are found here, before anything is built. @throws CodedError */

@@ -1,6 +1,7 @@
 import { familiarImageName, formatImageReference, type ImageReference } from '../../base/index.ts';
 import { pushError, RegistryError } from '../../oci/registry-client/index.ts';
 import type { AssembledExport } from './assemble.ts';
+import type { LayerSource } from './layer-source.ts';
 import type { ExportContext, ExporterDeps, PushRepository } from './ports.ts';
 import { withRow } from './progress.ts';
 
@@ -54,13 +55,12 @@ function toPush({ descriptor, bytes }: AssembledExport['rootDocument']): { media
 
 async function pushBlobs(
   image: PushedImage,
-  { domain, path }: ImageReference,
+  reference: ImageReference,
   { repository, insecure }: { readonly repository: PushRepository; readonly insecure: boolean },
   update: (current: number, total: number) => void,
   context: ExportContext,
 ): Promise<void> {
   const total = image.layers.reduce((sum, { descriptor }) => sum + descriptor.size, 0);
-  const place = { kind: 'registry', host: domain, repository: path, ...(insecure ? { insecure } : {}) } as const;
   const sent = new Map<string, number>();
   const show = () =>
     update(
@@ -73,32 +73,12 @@ async function pushBlobs(
   const work: (() => Promise<unknown>)[] = [
     ...image.layers.map((layer) => async () => {
       const { digest, size } = layer.descriptor;
-      const access = { ...context, signal };
-      const push = () =>
-        repository.pushBlob(
-          { digest, size, open: () => layer.open(access) },
-          {
-            signal,
-            mountFrom: (layer.sources[domain] ?? []).filter((from) => from !== path),
-            onProgress: (bytes) => {
-              sent.set(digest, bytes);
-              show();
-            },
-          },
-        );
-      try {
-        await push();
-      } catch (error) {
-        if (signal.aborted) throw error;
-        // A registry refuses bytes that are not what their digest says.
-        await layer.check(access);
-        if (!refusedBytes(error)) throw error;
-        // By now they are: another build found the damage and put them back while they were read.
-        await push();
-      }
-      layer.givenTo(place);
-      sent.set(digest, size);
-      show();
+      const onProgress = (bytes: number) => {
+        sent.set(digest, bytes);
+        show();
+      };
+      await pushLayer(layer, reference, { repository, insecure, onProgress }, { ...context, signal });
+      onProgress(size);
     }),
     ...image.configs.map(
       ({ descriptor: { digest, size }, bytes }) =>
@@ -117,6 +97,39 @@ async function pushBlobs(
   await Promise.allSettled(workers);
   context.signal.throwIfAborted();
   if (failed.signal.aborted) throw failed.signal.reason;
+}
+
+/** Pushes a layer to one repository, mounted from another of its registry where that has it. @throws LostResultError where what is here of it is damaged */
+export async function pushLayer(
+  layer: LayerSource,
+  { domain, path }: ImageReference,
+  {
+    repository,
+    insecure,
+    onProgress,
+  }: {
+    readonly repository: PushRepository;
+    readonly insecure: boolean;
+    readonly onProgress: (bytes: number) => void;
+  },
+  context: ExportContext,
+): Promise<void> {
+  const { signal } = context;
+  const { digest, size } = layer.descriptor;
+  const mountFrom = (layer.sources[domain] ?? []).filter((from) => from !== path);
+  const push = () =>
+    repository.pushBlob({ digest, size, open: () => layer.open(context) }, { signal, mountFrom, onProgress });
+  try {
+    await push();
+  } catch (error) {
+    if (signal.aborted) throw error;
+    // A registry refuses bytes that are not what their digest says.
+    await layer.check(context);
+    if (!refusedBytes(error)) throw error;
+    // By now they are: another build found the damage and put them back while they were read.
+    await push();
+  }
+  layer.givenTo({ kind: 'registry', host: domain, repository: path, ...(insecure ? { insecure } : {}) });
 }
 
 function refusedBytes(error: unknown): boolean {

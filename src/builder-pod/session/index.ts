@@ -1,5 +1,5 @@
 /** What a build asks of its clients: secrets, ssh agents, registry credentials, and places for results. */
-export * from './content-sink.ts';
+export * from './client-content.ts';
 export * from './credentials.ts';
 export * from './file-sender.ts';
 export * from './group.ts';

@@ -22,6 +22,17 @@ interface CacheLayer {
   readonly blob: Digest;
   /** The layer below; -1 for none. */
   readonly parent: number;
+  /** Where no manifest says it. */
+  readonly said?: LayerAnnotations | undefined;
+}
+
+/** What a config tells of a layer for stores that keep nothing but it. */
+interface LayerAnnotations {
+  readonly mediaType: string;
+  readonly diffID: Digest;
+  readonly size: number;
+  /** RFC 3339. */
+  readonly createdAt?: string | undefined;
 }
 
 interface CacheConfigRecord {
@@ -49,7 +60,13 @@ const position = z.int().min(0);
 /** Go leaves out what is zero. */
 const omitted = <T extends z.ZodType>(type: T) => type.nullish();
 
-const layerSchema = z.object({ blob: digest, parent: omitted(z.int().min(-1)) });
+const annotationsSchema = z.object({
+  mediaType: z.string().max(256),
+  diffID: digest,
+  size: z.int().min(0),
+  createdAt: z.string().max(64).optional(),
+});
+const layerSchema = z.object({ blob: digest, parent: omitted(z.int().min(-1)), annotations: z.unknown().optional() });
 const recordSchema = z.object({
   digest,
   layers: omitted(z.array(z.object({ layer: omitted(position), createdAt: omitted(z.string().max(64)) }))),
@@ -69,8 +86,9 @@ export function* readCacheConfig(bytes: Uint8Array): Generator<void, CacheConfig
   const { layers, records } = value as { readonly layers?: unknown; readonly records?: unknown };
   const given: CacheLayer[] = [];
   for (const layer of listOf(layers)) {
-    const { blob, parent } = check(layerSchema, layer);
-    given.push({ blob, parent: parent ?? 0 });
+    const { blob, parent, annotations } = check(layerSchema, layer);
+    // Of a layer that they say too little of nothing is had; the others are.
+    given.push({ blob, parent: parent ?? 0, said: annotationsSchema.safeParse(annotations).data });
     yield;
   }
   return yield* linked(given, listOf(records));
@@ -205,9 +223,13 @@ export function isTooLarge(records: number): boolean {
   return records * RECORD_BYTES > MAX_CACHE_CONFIG_BYTES;
 }
 
-/** A document whose bytes say the same for equal caches, whatever order their records were found in; and its layers' blobs, in its order. Yields after each record. */
+/**
+ * A document whose bytes say the same for equal caches, whatever order their records were found in; and its layers' blobs, in its order. With `describe` it says what that tells of a blob. Yields after
+ * each record.
+ */
 export function* encodeCacheConfig(
   records: readonly RecordToWrite[],
+  describe?: (blob: Digest) => LayerAnnotations,
 ): Generator<void, { readonly bytes: Uint8Array; readonly blobs: readonly Digest[] }, void> {
   // A layer is named by its blob and all below it. They are sorted by blob, so one may come before what it lies on.
   const layers = new Map<string, { readonly name: string; readonly blob: Digest; readonly below: string }>();
@@ -261,6 +283,7 @@ export function* encodeCacheConfig(
       blob,
       // Go leaves a zero out, and reads what is left out as zero.
       ...(below === '' ? { parent: -1 } : present('parent', layerAt.get(below)!)),
+      ...(describe === undefined ? {} : { annotations: describe(blob) }),
     })),
     records: written,
   };

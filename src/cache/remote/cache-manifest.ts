@@ -33,7 +33,7 @@ const INLINE_KEY = 'moby.buildkit.cache.v0';
 const MAX_IMAGES = 32;
 
 /** A cache with the digest of the manifest that names it. */
-interface ReadCache extends RemoteCacheContent {
+export interface ReadCache extends RemoteCacheContent {
   readonly digest: Digest;
 }
 
@@ -46,7 +46,7 @@ type ReadableRepository = Pick<Repository, 'getManifest' | 'getBlob'>;
  */
 export async function readCaches(
   repository: ReadableRepository,
-  { tag, digest }: ImageReference,
+  { tag, digest }: Pick<ImageReference, 'tag' | 'digest'>,
   { signal }: AbortOptions,
 ): Promise<readonly ReadCache[]> {
   const root = await repository.getManifest(digest ?? tag ?? 'latest', { signal, maxBytes: MAX_CACHE_CONFIG_BYTES });

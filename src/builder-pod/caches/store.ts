@@ -1,0 +1,64 @@
+import type { AbortOptions, Descriptor, Digest } from '../../base/index.ts';
+import type { BlobPlace, Layer } from '../../cache/ports.ts';
+import type { ReadCache, RecordToWrite } from '../../cache/remote/index.ts';
+import type { ExportContext, ExportOptions, ExportResponse, LayerSource } from '../exporters/index.ts';
+
+/** A layer of a cache that is to be written. */
+export interface LayerToWrite extends Layer {
+  readonly source: LayerSource;
+}
+
+/** What a cache is to say: records, and what is to be known of the layers that they name. */
+export interface CacheContent {
+  readonly records: readonly RecordToWrite[];
+  /** By digest; at least those that records name. */
+  readonly layers: ReadonlyMap<string, LayerToWrite>;
+}
+
+/** The same as its store keeps it. */
+export interface CacheIndex {
+  /** Of the document that readers bound. */
+  readonly size: number;
+  /** Layers that it names, each once. */
+  readonly blobs: readonly Digest[];
+  /** Puts it under the cache's names, in place of what they stood for. All its layers are there by then. */
+  write(context: ExportContext): Promise<ExportResponse>;
+}
+
+export interface StoreAccess extends AbortOptions {
+  /** Whose credentials, or directories, may be used. */
+  readonly sessions: () => readonly string[];
+}
+
+/**
+ * Where one cache lies, of whatever type: an index, which is replaced as a whole, and blobs by digest, which never change. Failures are CodedErrors: `unavailable` for what may pass,
+ * `permission_denied` and `unauthenticated` for what is refused, REF_CONTENT_GONE for a blob that is not there.
+ */
+export interface CacheStore {
+  /** For people; no secrets in it. */
+  readonly name: string;
+  /** Names what is read here among all that a build reads: equal ids have equal content. */
+  readonly id: string;
+  /** Where lazy refs have its blobs. */
+  readonly place: BlobPlace;
+  /** Blobs that are written at once. */
+  readonly parallel: number;
+  /** It takes no blob whose bytes are not what its digest says. */
+  readonly verifies: boolean;
+  /** Caches under its names: several where images have one each, none where nothing is there yet. Reads no layer. @throws CodedError */
+  read(access: StoreAccess): Promise<readonly ReadCache[]>;
+  encode(content: CacheContent, options: AbortOptions): Promise<CacheIndex>;
+  /** Writes a blob, unless it is there and stays for a while. @throws CodedError */
+  putBlob(layer: LayerSource, context: ExportContext, onProgress: (bytes: number) => void): Promise<void>;
+  /** @throws CodedError */
+  openBlob(descriptor: Descriptor, access: StoreAccess): Promise<ReadableStream<Uint8Array>>;
+}
+
+/** A type of caches that lie in a store of their own. A new one is one of these and a line in the table of types. */
+export interface CacheType {
+  readonly type: string;
+  /** Of the vertex that writes one. */
+  readonly exporting: string;
+  /** The store that the attributes name, which they are checked for at once. @throws CodedError CACHE_ATTRIBUTE */
+  store(options: ExportOptions, use: 'importer' | 'exporter'): (sessions: () => readonly string[]) => CacheStore;
+}

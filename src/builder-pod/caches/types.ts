@@ -1,0 +1,48 @@
+import type { ImmutableRef, RefManager } from '../../cache/ports.ts';
+import { remoteCache } from '../../cache/remote/index.ts';
+import type { ImportedCache } from '../../solver/index.ts';
+import type { CacheExporters, CacheImporter, CacheImporters } from '../engine/index.ts';
+import { ExportOptions } from '../exporters/index.ts';
+import { type LocalDeps, localCaches } from './local.ts';
+import { type RegistryDeps, registryCaches } from './registry.ts';
+import type { CacheStore, CacheType, StoreAccess } from './store.ts';
+import { cacheExporter, type WriteDeps } from './write.ts';
+
+interface CacheDeps extends RegistryDeps, LocalDeps, WriteDeps {
+  readonly refs: RefManager;
+}
+
+/** Caches that lie outside of the builder, by type: what reads them, and what writes them. */
+export function cacheTypes(deps: CacheDeps): {
+  readonly importers: CacheImporters;
+  readonly exporters: CacheExporters;
+} {
+  const types: readonly CacheType[] = [registryCaches(deps), localCaches(deps)];
+  return {
+    importers: new Map(types.map((type) => [type.type, importer(type, deps)])),
+    exporters: new Map(types.map((type) => [type.type, (attrs) => cacheExporter(type, attrs, deps)])),
+  };
+}
+
+function importer(type: CacheType, { refs }: Pick<CacheDeps, 'refs'>): CacheImporter {
+  return {
+    open: async (attrs, { signal, sessions }) => {
+      const store = type.store(new ExportOptions(`${type.type} cache`, attrs), 'importer');
+      return await openCaches(store(sessions), refs, { signal, sessions });
+    },
+  };
+}
+
+/** The caches of a store, to be read by a build. */
+async function openCaches(
+  store: CacheStore,
+  refs: RefManager,
+  access: StoreAccess,
+): Promise<readonly ImportedCache<ImmutableRef>[]> {
+  const { id, name, place } = store;
+  return await Promise.all(
+    (await store.read(access)).map(({ digest, ...content }) =>
+      remoteCache(content, { id: `${id} ${digest}`, name, places: [place], refs }, access),
+    ),
+  );
+}
