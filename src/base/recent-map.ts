@@ -29,4 +29,8 @@ export class RecentMap<K, V> {
       this.#entries.delete(oldest);
     }
   }
+
+  delete(key: K): void {
+    this.#entries.delete(key);
+  }
 }

@@ -65,6 +65,8 @@ interface BuilderOptions {
   readonly cgroupParent?: string | undefined;
   /** How long a client may take to give credentials; a minute when absent. */
   readonly sessionAuthMs?: number;
+  /** How long what a tag named is believed; it is asked for each time when absent. */
+  readonly tagMaxAgeMs?: number;
   /** Of each step; none when absent. */
   readonly stepLimits?: StepLimits;
   /** What one layer or archive may grow to when it is unpacked. */
@@ -119,7 +121,13 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
   // Registries, with the credentials of whoever builds
   const { registries: hosts } = options;
   const client = opened.use(
-    new RegistryClient({ hosts, proxies: outbound.proxies, logger: log, userAgent: 'slipway' }),
+    new RegistryClient({
+      hosts,
+      proxies: outbound.proxies,
+      logger: log,
+      userAgent: 'slipway',
+      ...(options.tagMaxAgeMs === undefined ? {} : { tagMaxAgeMs: options.tagMaxAgeMs }),
+    }),
   );
   const credentials = credentialsOf(sessions, options.sessionAuthMs);
   const images = new ImageResolver({ client, credentials });

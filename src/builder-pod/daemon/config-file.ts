@@ -103,6 +103,7 @@ export const configFileSchema = z.strictObject({
       platformsCacheMaxAge: duration.optional(),
       maxRegistryConcurrency: z.number().optional(),
       sessionAuthTimeout: duration.optional(),
+      tagsCacheMaxAge: duration.optional(),
     })
     .optional(),
   compaction: z

@@ -50,6 +50,8 @@ export interface DaemonConfig {
   readonly sessionGraceMs: number;
   /** How long a client may take to give credentials. */
   readonly sessionAuthMs: number;
+  /** How long what a tag named is believed. */
+  readonly tagMaxAgeMs: number;
   readonly history: HistoryLimits;
   /** Keys of the file that are set and have no effect. */
   readonly idleKeys: readonly string[];
@@ -126,6 +128,7 @@ export function readConfig(flags: Flags, { cniConfig = DEFAULT_CNI_CONFIG } = {}
     unattachedMs: grace(flags['unattached-timeout'] ?? '5m', '--unattached-timeout'),
     sessionGraceMs: grace(flags['session-grace'] ?? '2m', '--session-grace'),
     sessionAuthMs: grace(file.system?.sessionAuthTimeout ?? '1m', 'system.sessionAuthTimeout'),
+    tagMaxAgeMs: tagMaxAge(file.system?.tagsCacheMaxAge ?? '30s'),
     history: historyLimits(file.history),
     idleKeys: idleKeys(file),
     unpackLimits: unpackLimits(flags, oci),
@@ -300,6 +303,13 @@ function grace(value: string | number, name: string): number {
   const ms = parseDuration(value, name);
   if (!(ms > 0 && ms <= MAX_GRACE_MS))
     throw invalidArgument(`${name} ${value}: expected more than nothing and at most 14 days`);
+  return ms;
+}
+
+function tagMaxAge(value: string | number): number {
+  const ms = parseDuration(value, 'system.tagsCacheMaxAge');
+  if (!(ms >= 0 && ms <= MAX_GRACE_MS))
+    throw invalidArgument(`system.tagsCacheMaxAge ${value}: expected nothing (0) to 14 days`);
   return ms;
 }
 

@@ -49,7 +49,8 @@ export class SessionCredentials implements CredentialProvider {
       this.#registry,
       this.#sessions,
       async (session) => {
-        if (!(await hasTokenAuthority(session, request.host, { signal, timeoutMs: this.#timeoutMs }))) return undefined;
+        if ((await tokenAuthority(session, request.host, { signal, timeoutMs: this.#timeoutMs })) === undefined)
+          return undefined;
         const { host, realm, service, scopes } = request;
         const answer = await clientOf(Auth, session).fetchToken(
           { clientId: CLIENT_ID, host, realm, service, scopes: [...scopes] },
@@ -60,30 +61,40 @@ export class SessionCredentials implements CredentialProvider {
       { signal },
     );
   }
+
+  async identity(host: string, { signal }: AbortOptions): Promise<string | undefined> {
+    if (this.#sessions().length === 0) return undefined;
+    return await withAnySession(
+      this.#registry,
+      this.#sessions,
+      (session) => tokenAuthority(session, host, { signal, timeoutMs: this.#timeoutMs }),
+      { signal },
+    );
+  }
 }
 
-/** Whether the client has a key for tokens of this host, and proves it. */
-async function hasTokenAuthority(
+/** The public key for tokens of this host that the client derives from its secret, and proves to have. */
+async function tokenAuthority(
   session: Session,
   host: string,
   options: AbortOptions & { readonly timeoutMs: number },
-): Promise<boolean> {
+): Promise<string | undefined> {
   const { fetchToken, getTokenAuthority, verifyTokenAuthority } = Auth.methods;
   if (![fetchToken, getTokenAuthority, verifyTokenAuthority].every((method) => session.supports(Auth, method)))
-    return false;
+    return undefined;
   const auth = clientOf(Auth, session);
   try {
     const { publicKey } = await auth.getTokenAuthority({ host, salt: SALT }, options);
-    if (publicKey.length !== 32) return false;
+    if (publicKey.length !== 32) return undefined;
     const payload = randomBytes(32);
     const { signed } = await auth.verifyTokenAuthority({ host, payload, salt: SALT }, options);
     // NaCl's sign: the signature, then the message.
-    if (signed.length !== 64 + payload.length || !payload.equals(signed.subarray(64))) return false;
+    if (signed.length !== 64 + payload.length || !payload.equals(signed.subarray(64))) return undefined;
     const key = createPublicKey({ key: Buffer.concat([ED25519_PREFIX, publicKey]), format: 'der', type: 'spki' });
-    return verify(null, payload, key, signed.subarray(0, 64));
+    return verify(null, payload, key, signed.subarray(0, 64)) ? Buffer.from(publicKey).toString('hex') : undefined;
   } catch (error) {
     const { code } = toCodedError(error);
-    if (code === 'unavailable' || code === 'unimplemented') return false;
+    if (code === 'unavailable' || code === 'unimplemented') return undefined;
     throw error;
   }
 }

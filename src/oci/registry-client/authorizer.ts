@@ -40,6 +40,11 @@ export class Authorizer {
     this.#options = options;
   }
 
+  /** Whether the registry wants to know who asks. */
+  get isChallenged(): boolean {
+    return this.#challenge !== undefined;
+  }
+
   /** The header for these scopes, or undefined while nothing has asked for one. */
   async header(scopes: readonly string[], options: AbortOptions): Promise<string | undefined> {
     const challenge = this.#challenge;

@@ -12,6 +12,7 @@ import { Endpoint } from './endpoint.ts';
 import type { RegistryHostOptions, RegistryHosts } from './hosts.ts';
 import { Repository } from './repository.ts';
 import { defaultRetryPolicy, type RetryPolicy } from './retry.ts';
+import { TagMemo } from './tag-memo.ts';
 import { discard } from './transport.ts';
 
 /** Hosts whose connections, limits and tokens are kept: their names come from whoever builds. */
@@ -24,6 +25,8 @@ interface RegistryClientOptions {
   readonly retry?: Partial<RetryPolicy>;
   /** A connection on which nothing moves for so long is given up and tried anew, in ms; 60,000 when absent. */
   readonly idleTimeoutMs?: number;
+  /** How long what a tag named may be told without asking again, in ms; 0, which is never, when absent. */
+  readonly tagMaxAgeMs?: number;
   readonly userAgent?: string;
   readonly logger?: Logger;
 }
@@ -32,11 +35,13 @@ interface RegistryClientOptions {
 export class RegistryClient implements Disposable {
   readonly #options: RegistryClientOptions;
   readonly #agents: OutboundAgents;
+  readonly #tags: TagMemo;
   readonly #endpoints = new RecentMap<string, Endpoint>(MAX_ENDPOINTS);
 
   constructor(options: RegistryClientOptions = {}) {
     this.#options = options;
     this.#agents = new OutboundAgents(options.proxies);
+    this.#tags = new TagMemo(options.tagMaxAgeMs ?? 0);
   }
 
   /**
@@ -49,12 +54,14 @@ export class RegistryClient implements Disposable {
     { insecure = false }: { readonly insecure?: boolean } = {},
   ): Repository {
     const mirrors = this.#configOf(domain).mirrors ?? [];
-    return new Repository(
-      this.#endpoint(domain, { insecure }),
-      mirrors.map((mirror) => this.#endpoint(mirror, { mirrorOf: domain })),
+    return new Repository({
+      origin: this.#endpoint(domain, { insecure }),
+      mirrors: mirrors.map((mirror) => this.#endpoint(mirror, { mirrorOf: domain })),
       path,
       credentials,
-    );
+      insecure,
+      tags: this.#tags,
+    });
   }
 
   /** Whether the registry answers and takes the credentials (GET /v2/). */

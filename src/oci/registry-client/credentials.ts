@@ -1,4 +1,4 @@
-import type { AbortOptions } from '../../base/index.ts';
+import { type AbortOptions, digestOf } from '../../base/index.ts';
 
 /** What one may show to a registry. */
 export type Credentials =
@@ -32,6 +32,15 @@ export interface CredentialProvider {
   credentials(host: string, options: AbortOptions): Promise<Credentials>;
   /** Fetches a token so that the secret need not be told; undefined: use {@link credentials}. */
   fetchToken?(request: TokenRequest, options: AbortOptions): Promise<IssuedToken | undefined>;
+  /** Where the secret is not told: something that two have in common only if they hold the same one, and can prove it. */
+  identity?(host: string, options: AbortOptions): Promise<string | undefined>;
+}
+
+/** What is shown to a host, as something to compare. */
+export async function identityOf(provider: CredentialProvider, host: string, options: AbortOptions): Promise<string> {
+  const proven = await provider.identity?.(host, options);
+  if (proven !== undefined) return `proven ${proven}`;
+  return digestOf(JSON.stringify(await provider.credentials(host, options)));
 }
 
 export const anonymous: CredentialProvider = { credentials: async () => ({ kind: 'anonymous' }) };

@@ -2,7 +2,7 @@ import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import { type AbortOptions, CodedError, isLoopback, type Logger, Semaphore } from '../../base/index.ts';
 import type { OutboundAgents } from '../../base/outbound-agents.ts';
 import { Authorizer } from './authorizer.ts';
-import type { CredentialProvider } from './credentials.ts';
+import { type CredentialProvider, identityOf } from './credentials.ts';
 import { connectionError, errorFromResponse } from './errors.ts';
 import { isLocalAddress, type RegistryHostOptions } from './hosts.ts';
 import { type RetryPolicy, withRetry } from './retry.ts';
@@ -81,6 +81,16 @@ export class Endpoint {
 
   get host(): string {
     return this.options.host;
+  }
+
+  /** What these credentials show to the host, as something to compare. */
+  async identity(credentials: CredentialProvider, options: AbortOptions): Promise<string> {
+    return await identityOf(credentials, this.#realHost, options);
+  }
+
+  /** Whether the host wanted to know who asks. */
+  isPrivate(credentials: CredentialProvider): boolean {
+    return this.#user(credentials).authorizer.isChallenged;
   }
 
   /** Sends with authorization and, where the body can be sent again, with retries. */

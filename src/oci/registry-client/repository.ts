@@ -23,6 +23,7 @@ import {
 import type { CredentialProvider } from './credentials.ts';
 import type { Endpoint, RegistryCall } from './endpoint.ts';
 import { RegistryError } from './errors.ts';
+import type { TagMemo } from './tag-memo.ts';
 import { discard, readBody } from './transport.ts';
 
 const ACCEPT_MANIFESTS = [
@@ -43,6 +44,16 @@ interface Manifest {
   readonly bytes: Uint8Array;
 }
 
+interface RepositoryOptions {
+  readonly origin: Endpoint;
+  readonly mirrors: readonly Endpoint[];
+  readonly path: string;
+  readonly credentials: CredentialProvider;
+  /** Whether it was asked for as insecure. */
+  readonly insecure: boolean;
+  readonly tags: TagMemo;
+}
+
 /** One repository of a registry, seen with one identity. Pulls try the mirrors first; all that changes goes to the registry itself. */
 export class Repository {
   readonly host: string;
@@ -51,16 +62,47 @@ export class Repository {
   readonly #mirrors: readonly Endpoint[];
   readonly #credentials: CredentialProvider;
 
-  constructor(origin: Endpoint, mirrors: readonly Endpoint[], path: string, credentials: CredentialProvider) {
+  readonly #insecure: boolean;
+  readonly #tags: TagMemo;
+
+  constructor({ origin, mirrors, path, credentials, insecure, tags }: RepositoryOptions) {
     this.host = origin.host;
     this.path = path;
     this.#origin = origin;
     this.#mirrors = mirrors;
     this.#credentials = credentials;
+    this.#insecure = insecure;
+    this.#tags = tags;
   }
 
-  /** What a tag or digest names: by HEAD, or by GET where the registry's HEAD says too little. @throws not_found */
+  /** What a tag or digest names now. @throws not_found */
   async resolve(reference: string, options: AbortOptions): Promise<Descriptor> {
+    return isDigest(reference)
+      ? await this.#resolve(reference, options)
+      : await this.#resolveTag(reference, options, true);
+  }
+
+  /** What a tag names, or named at most the client's `tagMaxAgeMs` ago. @throws not_found */
+  async resolveRecent(tag: string, options: AbortOptions): Promise<Descriptor> {
+    return await this.#resolveTag(tag, options, false);
+  }
+
+  async #resolveTag(tag: string, options: AbortOptions, fresh: boolean): Promise<Descriptor> {
+    const hosts = [...this.#mirrors, this.#origin];
+    const identities = () => Promise.all(hosts.map((host) => host.identity(this.#credentials, options)));
+    return await this.#tags.resolve(this.#tagName(tag, this.#insecure), {
+      signal: options.signal,
+      fresh,
+      identity: async () => (await identities()).join(' '),
+      ask: async () => {
+        const descriptor = await this.#resolve(tag, options);
+        return { descriptor, isPrivate: hosts.some((host) => host.isPrivate(this.#credentials)) };
+      },
+    });
+  }
+
+  /** By HEAD, or by GET where the registry's HEAD says too little. */
+  async #resolve(reference: string, options: AbortOptions): Promise<Descriptor> {
     return await this.#pull(options, async (endpoint) => {
       let response: Awaited<ReturnType<Endpoint['request']>>;
       try {
@@ -235,6 +277,7 @@ export class Repository {
     options: AbortOptions,
   ): Promise<Descriptor> {
     const digest = isDigest(reference) ? reference : digestOf(manifest.bytes);
+    using _changed = this.#changing(reference);
     const response = await this.#origin.request(
       {
         ...this.#manifestCall('PUT', reference, 'pull,push'),
@@ -257,6 +300,7 @@ export class Repository {
 
   /** Removes a tag or manifest; whether it was there. */
   async deleteManifest(reference: string, options: AbortOptions): Promise<boolean> {
+    using _changed = this.#changing(reference);
     try {
       const call = { ...this.#manifestCall('DELETE', reference, 'delete'), expect: [200, 202, 204] };
       discard(await this.#origin.request(call, this.#credentials, options));
@@ -335,6 +379,21 @@ export class Repository {
   #nextPage(header: string | string[] | undefined, target: string | URL): URL | undefined {
     const match = /<([^>]+)>\s*;[^,]*\brel="?next"?/.exec(String(header ?? ''));
     return match === null ? undefined : this.#origin.locate(match[1], this.#origin.urlOf(target));
+  }
+
+  /** What is known of a tag counts no more once the change is over, however it ended: the registry may have made it. */
+  #changing(reference: string): Disposable {
+    return {
+      [Symbol.dispose]: () => {
+        if (!isDigest(reference))
+          for (const insecure of [true, false]) this.#tags.forget(this.#tagName(reference, insecure));
+      },
+    };
+  }
+
+  /** What was told over a connection that nobody vouches for is not for those who want to be sure. */
+  #tagName(tag: string, insecure: boolean): string {
+    return `${insecure ? 'insecure ' : ''}${this.host}/${this.path}:${tag}`;
   }
 
   #manifestCall(method: 'GET' | 'HEAD' | 'PUT' | 'DELETE', reference: string, action: string): RegistryCall {

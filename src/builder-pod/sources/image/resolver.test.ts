@@ -211,3 +211,55 @@ test('a place is read as it was asked for: without verified TLS only where that 
   expect(await read({ insecure: true })).toBe('blob');
   await expect(read({})).rejects.toThrow();
 });
+
+describe('a tag that was looked up a moment ago', () => {
+  const asked = () => requests.filter((request) => request.endsWith('/manifests/latest')).length;
+
+  function recentResolver(): ImageResolver {
+    const client = cleanup.use(new RegistryClient({ retry: { delaysMs: [] }, tagMaxAgeMs: 30_000 }));
+    return new ImageResolver({ client, credentials: () => anonymous });
+  }
+
+  test('is not asked for again by the next build, but by one that pulls', async () => {
+    resolver = recentResolver();
+    expect(await resolve(image('old'))).toBe('old');
+    expect(await resolve(image('new'))).toBe('old');
+    expect(asked()).toBe(1);
+    const options = { signal: neverAborted, scope: '', sessions: () => [], platform: parsePlatform('amd64') } as const;
+    const pulled = await resolver.resolve(`${host}/app`, { ...options, mode: 'pull' });
+    expect(pulled.root.digest).toBe(digestOf(documents.get('latest')!.bytes));
+    expect(await resolve(image('newest'))).toBe('new');
+    expect(asked()).toBe(2);
+  });
+
+  test('is asked for again where what it named is gone', async () => {
+    resolver = recentResolver();
+    expect(await resolve(image('old'))).toBe('old');
+    documents.clear();
+    // Another resolver of the same client has none of the bytes.
+    const client = cleanup.use(new RegistryClient({ retry: { delaysMs: [] }, tagMaxAgeMs: 30_000 }));
+    for (const scope of ['a', 'b']) {
+      const root = image(scope);
+      documents.set('latest', documents.get(root.digest)!);
+      const options = { signal: neverAborted, sessions: () => [], platform: parsePlatform('amd64') } as const;
+      const images = new ImageResolver({ client, credentials: () => anonymous });
+      const found = await images.resolve(`${host}/app`, { ...options, mode: 'default', scope });
+      expect(found.root.digest).toBe(root.digest);
+      documents.clear();
+    }
+  });
+
+  test('is known when the builder itself writes it', async () => {
+    const client = cleanup.use(new RegistryClient({ retry: { delaysMs: [] }, tagMaxAgeMs: 30_000 }));
+    resolver = new ImageResolver({ client, credentials: () => anonymous });
+    expect(await resolve(image('old'))).toBe('old');
+    const written = image('new');
+    const { type, bytes } = documents.get(written.digest)!;
+    const [domain, path] = [host, 'app'];
+    await client
+      .repository({ domain, path }, anonymous, { insecure: true })
+      .putManifest('latest', { mediaType: type, bytes }, { signal: neverAborted })
+      .catch(() => {});
+    expect(await resolve(written)).toBe('new');
+  });
+});

@@ -35,7 +35,7 @@ const MAX_LAYERS = 500;
 /** Of all layers of an image, packed. */
 const MAX_IMAGE_BYTES = 2 ** 40;
 
-/** `default` and `pull` ask the registry; `local` is taken as `default`, as there is no image store apart from it. */
+/** `pull` asks the registry; `default` believes what it said of a tag a short time ago; `local` is taken as `default`, as there is no image store apart from it. */
 export type ResolveMode = 'default' | 'pull' | 'local';
 
 /** Names already looked up by one build: a tag means the same image from its start to its end. */
@@ -87,7 +87,7 @@ interface ImageResolverOptions {
 
 /**
  * Resolves image names to manifests and configs. Manifests and configs are kept in memory (32 MiB) by scope, repository and digest: no scope reads what
- * another's credentials fetched, and no name stands for what another repository served. A tag is looked up anew for each build.
+ * another's credentials fetched, and no name stands for what another repository served. A tag is looked up once for a build, and not at all where the client has just heard of it.
  */
 export class ImageResolver {
   readonly #options: ImageResolverOptions;
@@ -117,8 +117,19 @@ export class ImageResolver {
       from: `${options.scope}\0${parsed.domain}/${parsed.path}`,
       repository: () => this.#options.client.repository(parsed, this.#options.credentials(options.sessions())),
     };
-    const root = await this.#root(parsed.digest ?? parsed.tag ?? 'latest', query);
-    return { reference: name, root, ...(await this.#descend(root, query)) };
+    const wanted = parsed.digest ?? parsed.tag ?? 'latest';
+    const root = await this.#root(wanted, query);
+    try {
+      return { reference: name, root, ...(await this.#descend(root, query)) };
+    } catch (error) {
+      query.signal.throwIfAborted();
+      // What the tag named a moment ago may be gone since it names another.
+      if (isDigest(wanted) || !(error instanceof CodedError && error.code === 'not_found')) throw error;
+      const now = await query.repository().resolve(wanted, query);
+      if (now.digest === root.digest) throw error;
+      query.memo?.set(name, Promise.resolve(now));
+      return { reference: name, root: now, ...(await this.#descend(now, query)) };
+    }
   }
 
   /** A repository with the credentials of these sessions, for reading its layers. */
@@ -131,7 +142,7 @@ export class ImageResolver {
   }
 
   async #root(reference: string, query: Query): Promise<Descriptor> {
-    const { name, signal, memo, repository } = query;
+    const { name, signal, memo, mode, repository } = query;
     if (isDigest(reference)) {
       const fetched = await this.#once(query, reference, () => repository().getManifest(reference, { signal }));
       return fetched.descriptor;
@@ -147,7 +158,8 @@ export class ImageResolver {
         if (memo?.get(name) === known) memo.delete(name);
       }
     }
-    const asked = repository().resolve(reference, { signal });
+    const asked =
+      mode === 'pull' ? repository().resolve(reference, { signal }) : repository().resolveRecent(reference, { signal });
     memo?.set(name, asked);
     return await asked;
   }
