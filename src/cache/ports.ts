@@ -112,6 +112,14 @@ export interface ImmutableRef {
   layers(options: RefOptions & { readonly compression?: Compression }): Promise<readonly Layer[]>;
   /** The same where each is made already, or was given; undefined where one is not. */
   packed(options: { readonly compression?: Compression }): readonly Layer[] | undefined;
+  /**
+   * A layer of this ref, as {@link layers} gave it, with no time in it later than `latest` (seconds since the epoch), packed so in any case. What is made of it
+   * stands for the layer in images only. @throws LostResultError
+   */
+  clamped(
+    layer: Layer,
+    options: RefOptions & { readonly compression: Compression; readonly latest: number },
+  ): Promise<Layer>;
   /** Opens a layer blob of this ref: local content, else the first of its places that gives it. @throws LostResultError */
   openBlob(descriptor: Descriptor, options: RefOptions): Promise<ReadableStream<Uint8Array>>;
   /**
@@ -160,7 +168,7 @@ export interface RefOptions extends WorkOptions {
 }
 
 export interface Compression {
-  readonly type: 'gzip' | 'zstd' | 'uncompressed';
+  readonly type: 'gzip' | 'estargz' | 'zstd' | 'uncompressed';
   readonly level?: number;
   /** Convert blobs that exist in another form. */
   readonly force?: boolean;

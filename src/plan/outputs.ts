@@ -15,9 +15,15 @@ export function outputExporters(spec: BuildSpec, options: PlanOptions): PlannedE
       name: outputNames(output, options.defaultRegistry).join(','),
       push: 'true',
     };
-    if (output.compression !== undefined) attrs['compression'] = output.compression;
+    const { compression, compressionLevel, ociMediaTypes } = output;
+    if (compression !== undefined) attrs['compression'] = compression;
+    if (compressionLevel !== undefined) attrs['compression-level'] = String(compressionLevel);
+    if (output.forceCompression) attrs['force-compression'] = 'true';
+    if (output.rewriteTimestamp) attrs['rewrite-timestamp'] = 'true';
+    if (ociMediaTypes !== undefined) attrs['oci-mediatypes'] = String(ociMediaTypes);
     if (output.insecure) attrs['registry.insecure'] = 'true';
     for (const [key, value] of Object.entries(output.annotations ?? {})) attrs[`annotation.${key}`] = value;
+    for (const [key, value] of Object.entries(output.indexAnnotations ?? {})) attrs[`annotation-index.${key}`] = value;
     if (spec.sourceDateEpoch !== undefined) attrs['source-date-epoch'] = String(spec.sourceDateEpoch);
     return { type: 'image', attrs };
   });

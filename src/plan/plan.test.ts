@@ -77,6 +77,24 @@ describe('planBuild', () => {
     expect(planned.timeoutMs).toBe(5_400_000);
   });
 
+  test('all that an output says is its exporter’s attributes', () => {
+    const { exporters } = plan(`{
+      dockerfile: { inline: "FROM scratch" }, sourceDateEpoch: 5,
+      outputs: [{ image: app, compression: estargz, compressionLevel: 9, forceCompression: true, rewriteTimestamp: true,
+        ociMediaTypes: true, annotations: { a: b }, indexAnnotations: { c: d } }, { image: other, ociMediaTypes: false }] }`);
+    expect(exporters.map(({ attrs }) => attrs)).toEqual([
+      {
+        ...{ name: 'slipway.localhost/app:latest', push: 'true', 'source-date-epoch': '5' },
+        ...{ compression: 'estargz', 'compression-level': '9', 'force-compression': 'true' },
+        ...{ 'rewrite-timestamp': 'true', 'oci-mediatypes': 'true', 'annotation.a': 'b', 'annotation-index.c': 'd' },
+      },
+      {
+        ...{ name: 'slipway.localhost/other:latest', push: 'true', 'source-date-epoch': '5' },
+        'oci-mediatypes': 'false',
+      },
+    ]);
+  });
+
   test('caches are read and written by their full names, and never fail a Build', () => {
     const { cacheImports, cacheExports, frontendAttrs } = plan(
       '{ dockerfile: { inline: "FROM scratch" }, cache: { from: [{ ref: "r.example.com/c:main" }, { ref: "team/c" }], to: [{ ref: "c", mode: max }] } }',

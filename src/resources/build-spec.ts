@@ -46,19 +46,50 @@ const idAndSecret = (description: string) =>
 const inlineSize = (source: string, given: string) =>
   `${given} ? ${source}.inline.files.map(path, size(path) + size(${source}.inline.files[path])).sum() : 0`;
 
-const output = z
-  .strictObject({
+const output = rule(
+  z.strictObject({
     image: text(512, 'Repository to push to; a name without a registry host goes to the default registry.').min(1),
     tags: list(
       text(128, 'A tag.').regex(/^\w[\w.-]{0,127}$/),
       32,
       'Tags to write (default: the tag in image, else latest).',
     ).optional(),
-    compression: z.enum(['gzip', 'zstd', 'uncompressed']).describe('Layer compression (default gzip).').optional(),
-    annotations: stringMap('Annotations of the image manifest.').optional(),
+    compression: z
+      .enum(['gzip', 'estargz', 'zstd', 'uncompressed'])
+      .describe('How layers are packed that are made anew (default gzip).')
+      .optional(),
+    compressionLevel: z
+      .number()
+      .int()
+      .min(0)
+      .max(22)
+      .describe('0 (none) to 9 for gzip and estargz, 1 to 22 for zstd; default fast.')
+      .optional(),
+    forceCompression: z
+      .boolean()
+      .describe('Pack layers of base images, and those that were packed before, in this way, too.')
+      .optional(),
+    rewriteTimestamp: z
+      .boolean()
+      .describe('Bring times in layers down to sourceDateEpoch, but for those of base images.')
+      .optional(),
+    ociMediaTypes: z.boolean().describe('OCI media types (default), or Docker’s.').optional(),
+    annotations: stringMap('Annotations of the image manifest, or of each.').optional(),
+    indexAnnotations: stringMap('Annotations of the index of an image for several platforms.').optional(),
     insecure: z.boolean().describe('Push without verified TLS.').optional(),
-  })
-  .describe('An image to push.');
+  }),
+  {
+    message: 'compressionLevel must be at most 9 but for zstd',
+    holds: ({ compression, compressionLevel = 0 }) => compression === 'zstd' || compressionLevel <= 9,
+    cel: "!has(self.compressionLevel) || self.compressionLevel <= 9 || (has(self.compression) && self.compression == 'zstd')",
+  },
+  {
+    message: 'estargz and indexAnnotations need OCI media types',
+    holds: ({ compression, ociMediaTypes, indexAnnotations }) =>
+      ociMediaTypes !== false || (compression !== 'estargz' && indexAnnotations === undefined),
+    cel: "!has(self.ociMediaTypes) || self.ociMediaTypes || !((has(self.compression) && self.compression == 'estargz') || has(self.indexAnnotations))",
+  },
+).describe('An image to push.');
 
 const cache = z
   .strictObject({

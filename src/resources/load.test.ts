@@ -50,6 +50,15 @@ describe('parseBuild', () => {
     expect(failure(minimal.replace('hello.txt: hi', `"${path}": hi`))).toContain('relative path');
   });
 
+  test.each([
+    ['compressionLevel: 10', 'at most 9 but for zstd'],
+    ['compression: estargz, ociMediaTypes: false', 'need OCI media types'],
+    ['indexAnnotations: { a: b }, ociMediaTypes: false', 'need OCI media types'],
+    ['compression: lzma', 'spec.outputs[0].compression'],
+  ])('an output with %s is refused', (field, message) => {
+    expect(failure(minimal.replace('image: hello', `image: hello, ${field}`))).toContain(message);
+  });
+
   test('a document that is no object', () => {
     expect(failure('just text')).toContain('expected one Build object');
   });

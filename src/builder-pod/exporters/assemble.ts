@@ -9,15 +9,17 @@ import {
   emptyConfig,
   encodeIndex,
   encodeManifest,
+  epochTime,
   finishConfig,
   historyOf,
   type ImageLayer,
   MEDIA_TYPE,
+  parseImageConfig,
 } from '../../oci/manifest/index.ts';
 import { type AttestationManifest, attestationManifest, isInlineOnly, readAttestations } from './attestations.ts';
 import { type Annotation, type AttestationOptions, annotationsFor, checkAnnotations } from './attributes.ts';
 import type { ExportInputs, PlatformInput } from './inputs.ts';
-import { type LayerSource, layerSource } from './layer-source.ts';
+import { type LayerSource, layerSource, REWRITTEN_TIMES } from './layer-source.ts';
 import type { ExportAttestation, ExportContext, ExporterDeps } from './ports.ts';
 import { withRow } from './progress.ts';
 
@@ -41,6 +43,8 @@ interface AssembleOptions {
   readonly compression: Compression;
   readonly annotations: readonly Annotation[];
   readonly attestations: AttestationOptions;
+  /** Layers, too, are to have no times later than the epoch. */
+  readonly rewriteTimes: boolean;
   /** What attestations are to name the image by. */
   readonly names: readonly ImageReference[];
 }
@@ -73,9 +77,12 @@ export async function assembleImage(
       hint: 'set oci-mediatypes=true',
     });
   checkAnnotations(all, { platforms: platforms.map(({ platform }) => platform), isIndex, oci });
-  const layered = await withRow(context, 'exporting layers', () =>
+  const packed = await withRow(context, 'exporting layers', () =>
     Promise.all(platforms.map(async (input) => ({ input, layers: await layersOf(input, options, context) }))),
   );
+  const layered = options.rewriteTimes
+    ? await Promise.all(packed.map((one) => withClampedLayers(one, options, context)))
+    : packed;
   const images: PlatformImage[] = [];
   for (const { input, layers } of layered) images.push(await platformImage(input, layers, options, context));
   const layers = new Map(
@@ -138,6 +145,48 @@ async function layersOf(
   { signal, owner, sessions, limits }: ExportContext,
 ): Promise<readonly Layer[]> {
   return ref === undefined ? [] : ref.layers({ signal, owner, sessions, limits, compression });
+}
+
+interface LayeredInput {
+  readonly input: PlatformInput;
+  readonly layers: readonly Layer[];
+}
+
+/** Layers without times later than the epoch; those of the base image, as far as it is what lies below, stay as they are. */
+async function withClampedLayers(
+  { input, layers }: LayeredInput,
+  { compression }: AssembleOptions,
+  context: ExportContext,
+): Promise<LayeredInput> {
+  const { ref, epoch, baseConfig } = input;
+  if (ref === undefined) return { input, layers };
+  if (epoch === undefined) {
+    const short = 'rewrite-timestamp is specified, but no source-date-epoch was found';
+    context.progress.warn({ level: 1, short });
+    return { input, layers };
+  }
+  const base = baseConfig === undefined ? [] : parseImageConfig(baseConfig).rootfs.diff_ids;
+  const differing = layers.findIndex(({ diffId }, n) => diffId !== base[n]);
+  const kept = differing < 0 ? layers.length : differing;
+  const { signal, owner, sessions, limits } = context;
+  const work = { signal, owner, sessions, limits, compression, latest: epoch };
+  const row = `rewriting layers with source-date-epoch ${epoch} (${goTime(epoch)})`;
+  const clamped = await withRow(context, row, () =>
+    Promise.all(
+      layers.map(async (layer, n) => {
+        if (n < kept) return layer;
+        const { descriptor, diffId } = await ref.clamped(layer, work);
+        const annotations = { ...descriptor.annotations, [REWRITTEN_TIMES]: String(epoch) };
+        return { diffId, descriptor: { ...descriptor, annotations } };
+      }),
+    ),
+  );
+  return { input, layers: clamped };
+}
+
+/** As Go prints a time. */
+function goTime(seconds: number): string {
+  return epochTime(seconds).replace('T', ' ').replace('Z', ' +0000 UTC');
 }
 
 async function platformImage(

@@ -161,15 +161,18 @@ export interface AttestationOptions {
   readonly asArtifact: boolean;
 }
 
-/** How attestations of an image are kept; `inline` is what is meant where nothing is said. */
+/** How attestations of an image are kept; `inline` is what is meant where nothing is said, `oci` whether OCI media types were asked for. */
 export function attestationOptions(
   options: ExportOptions,
-  { inline }: { readonly inline: boolean },
+  { inline, oci }: { readonly inline: boolean; readonly oci: boolean | undefined },
 ): AttestationOptions {
-  return {
-    inline: options.boolean('attestation-inline', inline, { empty: true }),
-    asArtifact: options.boolean('oci-artifact', true, { empty: true }),
-  };
+  const asArtifact = options.boolean('oci-artifact', true);
+  if (oci === false && asArtifact && options.text('oci-artifact') !== undefined)
+    throw CodedError.of(
+      'EXPORT_ATTRIBUTE',
+      'exporter option "oci-artifact=true" conflicts with "oci-mediatypes=false"',
+    );
+  return { inline: options.boolean('attestation-inline', inline), asArtifact };
 }
 
 /** How layers shall be packed. `oci`: whether OCI media types were asked for; undefined when nothing was said. */
@@ -182,25 +185,33 @@ export function compressionOf(options: ExportOptions, oci: boolean | undefined):
   const level = options.integer('compression-level');
   switch (type) {
     case 'gzip':
+    case 'estargz':
     case 'zstd':
     case 'uncompressed':
-      return { type, ...(level === undefined ? {} : { level }), ...(force ? { force } : {}) };
-    case 'estargz':
-    case 'nydus':
-      if (oci === false)
-        throw CodedError.of(
-          'EXPORT_COMPRESSION',
-          `exporter option "compression=${type}" conflicts with "oci-mediatypes=false"`,
-        );
-      throw CodedError.of('EXPORT_COMPRESSION', `compression ${type} is not supported`, {
-        code: 'unimplemented',
-        hint: 'use gzip, zstd or uncompressed',
-      });
+      break;
     default:
       throw CodedError.of('EXPORT_COMPRESSION', `unsupported compression type ${type}`, {
-        hint: 'use gzip, zstd or uncompressed',
+        hint: 'use gzip, estargz, zstd or uncompressed',
       });
   }
+  if (type === 'estargz' && oci === false)
+    throw CodedError.of(
+      'EXPORT_COMPRESSION',
+      `exporter option "compression=${type}" conflicts with "oci-mediatypes=false"`,
+    );
+  return { type, ...levelOf(type, level), ...(force ? { force } : {}) };
+}
+
+/** As Go's compressors take it: -1 is their default; zstd's is any number. */
+function levelOf(type: Compression['type'], level: number | undefined): Pick<Compression, 'level'> {
+  if (level === undefined || level === -1) return {};
+  if (type === 'zstd' || type === 'uncompressed') return { level };
+  if (level < -2 || level > 9)
+    throw CodedError.of('EXPORT_COMPRESSION', `gzip: invalid compression level: ${level}`, {
+      hint: 'give compression-level=0 (none) to 9 (smallest)',
+    });
+  // -2 leaves out all but Huffman codes.
+  return { level: level === -2 ? 1 : level };
 }
 
 /** Whether OCI media types were asked for; undefined when nothing was said. */

@@ -278,7 +278,8 @@ describe('image', () => {
     [{ name: 'a:1,a:1' }, /given twice/],
     [{ name: 'a:1', 'push-by-digest': 'true' }, /can't push tagged ref/],
     [{ compression: 'lzma' }, /^unsupported compression type lzma$/],
-    [{ compression: 'estargz' }, /estargz is not supported/],
+    [{ compression: 'nydus' }, /^unsupported compression type nydus$/],
+    [{ 'compression-level': '10' }, /^gzip: invalid compression level: 10$/],
     [{ 'source-date-epoch': 'yesterday' }, /^invalid source-date-epoch: /],
     [{ 'source-date-epoch': '253402300800' }, /^invalid source-date-epoch: /],
     [{ 'oci-mediatypes': '' }, /^non-bool value specified for oci-mediatypes: /],
@@ -290,7 +291,7 @@ describe('image', () => {
     ],
     [{ 'annotation-foo.a': 'b' }, /^unrecognized annotation type foo$/],
     [{ 'annotation[foo/].a': 'b' }, /^"" is an invalid component of "foo\/"/],
-    [{ 'rewrite-timestamp': 'true' }, /rewrite-timestamp is not supported/],
+    [{ 'rewrite-timestamp': 'x' }, /^non-bool value specified for rewrite-timestamp: /],
   ])('attributes %j are refused before the build', (attributes, message) => {
     expect(() => openExporter('image', attributes as Record<string, string>, fakeDeps({}))).toThrow(message);
   });

@@ -35,10 +35,11 @@ export function imageExporter(
   const annotations = options.annotations();
   const epoch = options.epoch();
   const name = options.text('name');
-  options.refuse('rewrite-timestamp', 'prefer-nondist-layers');
+  options.refuse('prefer-nondist-layers');
+  const rewriteTimes = options.boolean('rewrite-timestamp', false);
   options.checkBooleans('unpack', 'store', 'name-canonical', 'danging-name-empty-only');
   options.checkBooleans('unsafe-internal-store-allow-incomplete');
-  const attestations = attestationOptions(options, { inline: true });
+  const attestations = attestationOptions(options, { inline: true, oci: asked });
   const naming = { byDigest, failing: push ? 'push' : 'parse' } as const;
   // Names known now are checked now: a typo should not cost a build.
   if (name !== '*') imageNames(name, undefined, naming);
@@ -60,6 +61,7 @@ export function imageExporter(
         compression,
         annotations: [...resultAnnotations(source), ...annotations],
         attestations,
+        rewriteTimes,
         names,
       },
       deps,

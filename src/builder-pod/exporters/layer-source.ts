@@ -5,6 +5,9 @@ import type { ExportContext } from './ports.ts';
 
 const DISTRIBUTION_SOURCE = 'containerd.io/distribution.source.';
 
+/** The epoch that a layer's times were brought down to. */
+export const REWRITTEN_TIMES = 'buildkit/rewritten-timestamp';
+
 type Access = Pick<ExportContext, 'signal' | 'owner' | 'sessions' | 'limits'>;
 
 /** A layer blob and how to get at it. */
@@ -24,10 +27,12 @@ export interface LayerSource {
 export function layerSource(layer: Descriptor, ref: ImmutableRef | undefined, oci: boolean): LayerSource {
   const { annotations = {}, mediaType, digest, size } = layer;
   const compression = layerCompression(mediaType);
-  const kept = Object.entries(annotations).filter(
+  // Docker's manifests have none.
+  const kept = Object.entries(oci ? annotations : {}).filter(
     ([key]) =>
-      !key.startsWith('buildkit/') &&
-      (!key.startsWith('containerd.io/') || key.startsWith('containerd.io/snapshot/stargz/')),
+      key === REWRITTEN_TIMES ||
+      key.startsWith('containerd.io/snapshot/stargz/') ||
+      !/^(?:buildkit|containerd\.io)\//.test(key),
   );
   const sources = Object.entries(annotations)
     .filter(([key]) => key.startsWith(DISTRIBUTION_SOURCE))

@@ -42,8 +42,9 @@ export function layoutExporter(type: 'oci' | 'docker', attributes: Attributes, d
   const annotations = options.annotations();
   const epoch = options.epoch();
   const name = options.text('name');
-  options.refuse('rewrite-timestamp', 'prefer-nondist-layers');
-  const attestations = attestationOptions(options, { inline: false });
+  options.refuse('prefer-nondist-layers');
+  const rewriteTimes = options.boolean('rewrite-timestamp', false);
+  const attestations = attestationOptions(options, { inline: false, oci: asked });
   if (name !== '*') imageNames(name, undefined, { failing: 'parse' });
 
   async function run(given: ExportSource, context: ExportContext): Promise<ExportResult> {
@@ -62,6 +63,7 @@ export function layoutExporter(type: 'oci' | 'docker', attributes: Attributes, d
         compression,
         annotations: [...resultAnnotations(source), ...annotations],
         attestations,
+        rewriteTimes,
         names,
       },
       deps,

@@ -7,6 +7,8 @@ export interface PackedBlob {
   readonly digest: Digest;
   readonly size: number;
   readonly diffId: Digest;
+  /** Of its descriptor. */
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 /** Of what may be packed before anybody waits for it. */
@@ -52,9 +54,15 @@ export interface LayerTools {
     },
     options: WorkOptions,
   ): Promise<boolean>;
-  /** The same tar in another compression. */
+  /** The same tar in another compression; with `latest`, in seconds, no time in it is later. */
   convert(
-    args: { readonly blob: string; readonly digest: Digest; readonly into: string; readonly compression: Compression },
+    args: {
+      readonly blob: string;
+      readonly digest: Digest;
+      readonly into: string;
+      readonly compression: Compression;
+      readonly latest?: number | undefined;
+    },
     options: PackOptions,
   ): Promise<PackedBlob>;
 }

@@ -1,7 +1,7 @@
 import { CodedError, type Descriptor, type WorkOptions } from '../../base/index.ts';
 import type { BlobPlace, Compression, ImmutableRef, Layer, Mount, Mounted, MutableRef, RefOptions } from '../ports.ts';
 import { fromPlaces } from './fetching.ts';
-import type { LayerBlobs } from './layer-blobs.ts';
+import { blobGone, type LayerBlobs } from './layer-blobs.ts';
 import { type Losses, layerFailure, pullFailure } from './losses.ts';
 import { mountPrivately, readOnly } from './mounting.ts';
 import type { RefRecords } from './records.ts';
@@ -20,10 +20,6 @@ const DEFAULT_COMPRESSION: Compression = { type: 'gzip' };
 
 function released(id: string): CodedError {
   return CodedError.of('REF_RELEASED', `ref ${id} was used after its release`);
-}
-
-function blobGone(digest: string, id: string): CodedError {
-  return CodedError.of('REF_CONTENT_GONE', `blob ${digest} belongs to no layer of ref ${id}, or is gone`);
 }
 
 /** One counted handle on an immutable ref. */
@@ -92,6 +88,14 @@ export class ImmutableHandle implements ImmutableRef {
     return this.#engine.blobs.packed(this.id, compression);
   }
 
+  clamped(
+    layer: Layer,
+    { compression, latest, ...options }: RefOptions & { readonly compression: Compression; readonly latest: number },
+  ): Promise<Layer> {
+    this.#row();
+    return this.#guard(options, () => this.#engine.blobs.clamped(this.id, layer, { compression, latest }, options));
+  }
+
   openBlob(descriptor: Descriptor, options: RefOptions): Promise<ReadableStream<Uint8Array>> {
     this.#row();
     return this.#guard(options, () => this.#openBlob(descriptor, options));
@@ -147,17 +151,11 @@ export class ImmutableHandle implements ImmutableRef {
   }
 
   getMetadata(key: string): string | undefined {
-    const sql = 'SELECT value FROM ref_metadata WHERE ref = ? AND key = ?';
-    return this.#engine.records.options.db.get<{ value: string }>(sql, this.#row().id, key)?.value;
+    return this.#engine.records.metadata(this.#row().id, key);
   }
 
   setMetadata(key: string, value: string): void {
-    const { db } = this.#engine.records.options;
-    const { id } = this.#row();
-    db.transaction(() => {
-      db.run('INSERT OR REPLACE INTO ref_metadata (ref, key, value) VALUES (?, ?, ?)', id, key, value);
-      db.run('UPDATE refs SET size = NULL WHERE id = ?', id);
-    });
+    this.#engine.records.setMetadata(this.#row().id, key, value);
   }
 
   #row(): RefRow {

@@ -5,6 +5,7 @@ import {
   type Digest,
   type WorkOptions,
 } from '../../base/index.ts';
+import { TOC_DIGEST } from '../../oci/layers/index.ts';
 import { BestEffort } from '../../sys/index.ts';
 import type { Compression, Layer, RefOptions } from '../ports.ts';
 import { openChanges } from './changes.ts';
@@ -16,13 +17,32 @@ import type { BlobRow, RefRow } from './schema.ts';
 import { ownerOf, SharedWork } from './shared-work.ts';
 import type { Unlazier } from './unlazy.ts';
 
-const SUFFIX = { gzip: '+gzip', zstd: '+zstd', uncompressed: '' } as const;
+const SUFFIX = { gzip: '+gzip', estargz: '+gzip', zstd: '+zstd', uncompressed: '' } as const;
 const LAYER_TYPE = 'application/vnd.oci.image.layer.v1.tar';
 
 /** How a layer's media type says it is compressed (OCI image-spec layer.md; Docker's schema 2). */
 export function compressionOf(mediaType: string): BlobRow['type'] {
   if (mediaType.endsWith('+zstd') || mediaType.endsWith('.zstd')) return 'zstd';
   return mediaType.endsWith('+gzip') || mediaType.endsWith('.gzip') ? 'gzip' : 'uncompressed';
+}
+
+/** As {@link BlobRow} has it: what reads the bytes. */
+function blobType({ type }: Compression): BlobRow['type'] {
+  return type === 'estargz' ? 'gzip' : type;
+}
+
+function isPackedAs({ type, descriptor }: BlobRow, compression: Compression): boolean {
+  return type === blobType(compression) && isEstargz(descriptor) === (compression.type === 'estargz');
+}
+
+/** What is made of a layer that differs from it; undefined for the layer itself. */
+function derivation({ type }: Compression, latest?: number): string | undefined {
+  const parts = [...(type === 'estargz' ? [type] : []), ...(latest === undefined ? [] : [`times to ${latest}`])];
+  return parts.length === 0 ? undefined : parts.join(', ');
+}
+
+function isEstargz(descriptor: string): boolean {
+  return (JSON.parse(descriptor) as Descriptor).annotations?.[TOC_DIGEST] !== undefined;
 }
 
 /**
@@ -43,6 +63,13 @@ function layerOf(blob: BlobRow, row: RefRow, records: RefRecords): Layer {
     ),
   };
   return { descriptor: { ...descriptor, annotations }, diffId: blob.diff_id as Digest };
+}
+
+/** Of a ref: seconds since the epoch that no time in its layer is later than. */
+const NO_TIME_AFTER = 'layer.no-time-after';
+
+export function blobGone(digest: string, id: string): CodedError {
+  return CodedError.of('REF_CONTENT_GONE', `blob ${digest} belongs to no layer of ref ${id}, or is gone`);
 }
 
 function layerGone({ id }: RefRow): CodedError {
@@ -80,6 +107,43 @@ export class LayerBlobs {
     return layers;
   }
 
+  /** A layer of the ref without times later than `latest`; its own where it has none. */
+  async clamped(
+    id: string,
+    layer: Layer,
+    { compression, latest }: { readonly compression: Compression; readonly latest: number },
+    options: RefOptions,
+  ): Promise<Layer> {
+    const { digest } = layer.descriptor;
+    const row = this.#rows(id).find((one) => this.#records.blobs(one.id).some((blob) => blob.digest === digest));
+    if (row === undefined) throw layerFailure(id, blobGone(digest, id), options);
+    // What has no time later than one that was tried has none later than a later one.
+    if (latest >= Number(this.#records.metadata(row.id, NO_TIME_AFTER) ?? Number.POSITIVE_INFINITY))
+      return await this.#layer(row, { ...compression, force: true }, options);
+    const derived = derivation(compression, latest);
+    const known = this.#derived(row, compression, derived);
+    if (known !== undefined) return layerOf(known, row, this.#records);
+    const key = `${row.id} ${digest} ${derived} ${compression.type} ${compression.level ?? ''}`;
+    return this.#work.run(key, { ...options }, options, async ({ signal, participants }) => {
+      const sessions = () => [...new Set([...participants].flatMap((p) => p.sessions()))];
+      const work = { signal, owner: ownerOf(participants), sessions };
+      const again = this.#derived(row, compression, derived);
+      if (again !== undefined) return layerOf(again, row, this.#records);
+      const source = this.#records.blobs(row.id).find((blob) => blob.digest === digest);
+      if (source === undefined) throw layerFailure(row.id, blobGone(digest, row.id), work);
+      await using temp = await this.#records.options.content.temp();
+      const packed = await this.#convert(row, source, { into: temp.path, compression, latest }, work);
+      if (packed.diffId === source.diff_id) {
+        this.#records.setMetadata(row.id, NO_TIME_AFTER, String(latest));
+        if (isPackedAs(source, compression)) return layerOf(source, row, this.#records);
+        await this.#adopt(temp.path, packed, work);
+        return this.#made(row, packed, compression, derivation(compression));
+      }
+      await this.#adopt(temp.path, packed, work);
+      return this.#made(row, packed, compression, derived);
+    });
+  }
+
   #rows(id: string): readonly RefRow[] {
     return this.#records.layersOf(id).filter(({ chain_id }) => chain_id !== EMPTY_CHAIN);
   }
@@ -108,44 +172,70 @@ export class LayerBlobs {
   }
 
   /** A blob that is there, or can be had from where it came, and is as wanted. */
-  #find(row: RefRow, { type, force }: Compression): BlobRow | undefined {
+  #find(row: RefRow, compression: Compression): BlobRow | undefined {
     const usable = this.#records.usableBlobs(row);
+    const any = usable.find((blob) => blob.origin === 'given') ?? usable[0];
     return (
-      usable.find((blob) => blob.type === type) ??
-      (force ? undefined : (usable.find((b) => b.origin === 'given') ?? usable[0]))
+      usable.find((blob) => isPackedAs(blob, compression)) ??
+      this.#derived(row, compression, derivation(compression)) ??
+      (compression.force ? undefined : any)
     );
   }
 
+  #derived(row: RefRow, compression: Compression, derived: string | undefined): BlobRow | undefined {
+    if (derived === undefined) return undefined;
+    const isIt = (blob: BlobRow) => blob.derived === derived && blob.type === blobType(compression);
+    return this.#records.blobs(row.id).find((blob) => isIt(blob) && this.#records.isHere(row, blob));
+  }
+
   async #make(row: RefRow, compression: Compression, options: RefOptions, bestEffort?: BestEffort): Promise<Layer> {
-    const { content, tools } = this.#records.options;
+    const { content } = this.#records.options;
     const again = this.#find(row, compression);
     if (again !== undefined) return layerOf(again, row, this.#records);
     await using temp = await content.temp();
     const source = this.#records.usableBlobs(row)[0];
     let packed: PackedBlob;
     if (source !== undefined) {
-      const blob = await this.#unlazier.pull(row, source, options);
-      const args = { blob, digest: source.digest as Digest, into: temp.path, compression };
-      try {
-        packed = await tools.convert(args, { signal: options.signal, owner: options.owner, bestEffort });
-        if (packed.diffId !== source.diff_id)
-          throw new CodedError('data_loss', `it has diff id ${packed.diffId}, ${source.diff_id} expected`);
-      } catch (error) {
-        throw layerFailure(row.id, await this.#losses.blameBlob(source, error, options), options);
-      }
+      packed = await this.#convert(row, source, { into: temp.path, compression }, options, bestEffort);
     } else packed = await this.#pack(row, { into: temp.path, compression }, options, bestEffort);
     await this.#adopt(temp.path, packed, options);
+    return this.#made(row, packed, compression, derivation(compression));
+  }
+
+  #made(row: RefRow, packed: PackedBlob, compression: Compression, derived: string | undefined): Layer {
+    const { digest, size, diffId, annotations } = packed;
     const descriptor: Descriptor = {
       mediaType: `${LAYER_TYPE}${SUFFIX[compression.type]}`,
-      digest: packed.digest,
-      size: packed.size,
+      ...{ digest, size },
+      ...(annotations === undefined ? {} : { annotations }),
     };
     const blob: BlobRow = {
-      ...{ ref: row.id, digest: packed.digest, descriptor: JSON.stringify(descriptor), type: compression.type },
-      ...{ diff_id: packed.diffId, origin: 'made', held: 1 },
+      ...{ ref: row.id, digest, descriptor: JSON.stringify(descriptor), type: blobType(compression), diff_id: diffId },
+      ...{ origin: 'made', held: 1, derived: derived ?? null },
     };
     this.#records.addBlob(blob);
     return layerOf(blob, row, this.#records);
+  }
+
+  async #convert(
+    row: RefRow,
+    source: BlobRow,
+    args: { readonly into: string; readonly compression: Compression; readonly latest?: number },
+    options: RefOptions,
+    bestEffort?: BestEffort,
+  ): Promise<PackedBlob> {
+    const blob = await this.#unlazier.pull(row, source, options);
+    const { signal, owner } = options;
+    try {
+      const converting = { ...args, blob, digest: source.digest as Digest };
+      const packed = await this.#records.options.tools.convert(converting, { signal, owner, bestEffort });
+      const isSame = derivation(args.compression, args.latest) === undefined && !isEstargz(source.descriptor);
+      if (isSame && packed.diffId !== source.diff_id)
+        throw new CodedError('data_loss', `it has diff id ${packed.diffId}, ${source.diff_id} expected`);
+      return packed;
+    } catch (error) {
+      throw layerFailure(row.id, await this.#losses.blameBlob(source, error, options), options);
+    }
   }
 
   /** What a step changed, compared with what it stood on, or one ref of another. */

@@ -18,7 +18,7 @@ export function layerTools({ bulk }: Pools, privileges: Privileges, limits?: Unp
     pack: ({ directory, below, whole, into, compression: { type, level } }, options) =>
       packLayer(bulk, { directory, below, whole, into, compression: { type, level }, privileges, ...options }),
     restack: (args, options) => restackLayer(bulk, { ...args, overlayXattrs: privileges.overlayXattrs }, options),
-    convert: ({ blob, digest, into, compression: { type, level } }, options) =>
-      convertLayer(bulk, { blob, digest, into, compression: { type, level }, ...options }),
+    convert: ({ compression: { type, level }, ...args }, options) =>
+      convertLayer(bulk, { ...args, compression: { type, level }, ...options }),
   };
 }

@@ -139,7 +139,7 @@ export class RefRecords {
 
   /** The blobs of a ref's layer that can be had: first those that are here, then those that some place may give. */
   usableBlobs(row: RefRow): BlobRow[] {
-    const blobs = this.blobs(row.id);
+    const blobs = this.blobs(row.id).filter(({ derived }) => !derived);
     const here = blobs.filter((blob) => this.isHere(row, blob));
     const away = blobs.filter((blob) => !here.includes(blob) && this.places.of(row.id, blob.digest).length > 0);
     return [...here, ...away];
@@ -151,12 +151,25 @@ export class RefRecords {
 
   addBlob(row: BlobRow): void {
     this.options.db.run(
-      `INSERT INTO ref_blobs (ref, digest, descriptor, type, diff_id, origin, held) VALUES (?, ?, ?, ?, ?, ?, ?)
+      `INSERT INTO ref_blobs (ref, digest, descriptor, type, diff_id, origin, held, derived) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (ref, digest) DO UPDATE SET descriptor = excluded.descriptor, type = excluded.type, diff_id = excluded.diff_id,
-         origin = excluded.origin, held = excluded.held`,
-      ...[row.ref, row.digest, row.descriptor, row.type, row.diff_id, row.origin, row.held],
+         origin = excluded.origin, held = excluded.held, derived = excluded.derived`,
+      ...[row.ref, row.digest, row.descriptor, row.type, row.diff_id, row.origin, row.held, row.derived ?? null],
     );
     this.options.db.run('UPDATE refs SET size = NULL WHERE id = ?', row.ref);
+  }
+
+  metadata(ref: string, key: string): string | undefined {
+    const sql = 'SELECT value FROM ref_metadata WHERE ref = ? AND key = ?';
+    return this.options.db.get<{ value: string }>(sql, ref, key)?.value;
+  }
+
+  setMetadata(ref: string, key: string, value: string): void {
+    const { db } = this.options;
+    db.transaction(() => {
+      db.run('INSERT OR REPLACE INTO ref_metadata (ref, key, value) VALUES (?, ?, ?)', ref, key, value);
+      db.run('UPDATE refs SET size = NULL WHERE id = ?', ref);
+    });
   }
 
   setHeld(ref: string, digest: string, held: boolean): void {

@@ -20,7 +20,7 @@ export async function recover(records: RefRecords): Promise<void> {
       `WITH RECURSIVE gone (id) AS (
         SELECT id FROM refs WHERE kind <> 'mutable' AND snapshot IS NOT NULL AND snapshot NOT IN (SELECT name FROM present)
         UNION SELECT id FROM refs WHERE kind IN ('layer', 'whole') AND snapshot IS NULL
-          AND NOT EXISTS (SELECT 1 FROM ref_blobs b WHERE b.ref = refs.id AND (b.held = 1
+          AND NOT EXISTS (SELECT 1 FROM ref_blobs b WHERE b.ref = refs.id AND b.derived IS NULL AND (b.held = 1
             OR EXISTS (SELECT 1 FROM blob_places p WHERE p.ref = b.ref AND p.digest = b.digest)))
         UNION SELECT id FROM refs WHERE kind = 'mutable'
           AND (id NOT IN (SELECT ref FROM named_refs WHERE kept = 1)

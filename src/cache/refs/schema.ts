@@ -109,6 +109,7 @@ export const MIGRATIONS: readonly Migration[] = [
   `UPDATE refs SET kind = 'whole' WHERE kind = 'layer' AND record_type = 'source.local';
   DELETE FROM ref_blobs WHERE ref IN (SELECT id FROM refs WHERE kind = 'whole');`,
   typePlaces,
+  'ALTER TABLE ref_blobs ADD COLUMN derived TEXT',
 ];
 
 /** A blob has any number of places, each of a kind; what is no name of a repository is none. */
@@ -192,6 +193,8 @@ export interface BlobRow {
   readonly origin: 'given' | 'made';
   /** Whether the bytes in the content store are this ref's: made here, or delivered by one of its places. Those that others brought do not count. */
   readonly held: number;
+  /** How its tar differs from the layer, of which it was made for images: it never stands for the ref. Null where it does not. */
+  readonly derived?: string | null;
 }
 
 /** Whether the ref is had again by its blob, and not by those of others. */

@@ -16,6 +16,11 @@ export interface BlockDeflater {
   deflateHere(input: Uint8Array, dictionary: Uint8Array | undefined): Uint8Array;
 }
 
+/** 0 stores; what is out of bounds is the nearest within. */
+export function zlibLevel(wanted: number): number {
+  return Math.min(9, Math.max(0, wanted));
+}
+
 const deflateRawAsync = promisify(deflateRaw) as (
   data: Uint8Array,
   options: { level: number; dictionary?: Uint8Array; finishFlush: number; chunkSize: number },
@@ -41,7 +46,7 @@ export function openBlockDeflater({
     const isal = openIsalDeflater(DEFAULT_ISAL_LEVEL);
     if (isal !== undefined) return { ...isal, parallelism: ISAL_PARALLELISM };
   }
-  const level = Math.min(9, Math.max(1, wanted ?? DEFAULT_ZLIB_LEVEL));
+  const level = zlibLevel(wanted ?? DEFAULT_ZLIB_LEVEL);
   const options = (dictionary: Uint8Array | undefined) => ({
     level,
     finishFlush: constants.Z_SYNC_FLUSH,

@@ -1,6 +1,12 @@
 import { once } from 'node:events';
 import { crc32, createZstdCompress, deflateRawSync, constants as zlib } from 'node:zlib';
-import { type BlockDeflater, DEFLATE_BLOCK, DEFLATE_DICTIONARY, openBlockDeflater } from './block-deflate.ts';
+import {
+  type BlockDeflater,
+  DEFLATE_BLOCK,
+  DEFLATE_DICTIONARY,
+  openBlockDeflater,
+  zlibLevel,
+} from './block-deflate.ts';
 
 /** Level is that of the algorithm; without one, the engine's measured choice. */
 export interface CompressionChoice {
@@ -148,6 +154,19 @@ function deflateWhole(content: Uint8Array): Uint8Array {
   return filtered.length < matched.length ? filtered : matched;
 }
 
+/** Content as one gzip member, its parts in order; zlib's whatever its size. */
+export function gzipMember(content: Uint8Array, level: number | undefined): readonly Uint8Array[] {
+  const deflated = level === undefined ? deflateWhole(content) : deflateRawSync(content, { level: zlibLevel(level) });
+  return [GZIP_HEADER, deflated, gzipTrailer(crc32(content), content.length)];
+}
+
+function gzipTrailer(crc: number, size: number): Buffer {
+  const trailer = Buffer.alloc(8);
+  trailer.writeUInt32LE(crc, 0);
+  trailer.writeUInt32LE(size % 0x1_0000_0000, 4);
+  return trailer;
+}
+
 /** One gzip member: of small content as a whole, of what is larger, or is to have a level, out of independent blocks. */
 class GzipCompressor implements Compressor {
   readonly #deflater: BlockDeflater;
@@ -185,10 +204,7 @@ class GzipCompressor implements Compressor {
       await this.#drain(0);
       this.#sink(FINAL_BLOCK);
     }
-    const trailer = Buffer.alloc(8);
-    trailer.writeUInt32LE(this.#crc, 0);
-    trailer.writeUInt32LE(this.#size % 0x1_0000_0000, 4);
-    this.#sink(trailer);
+    this.#sink(gzipTrailer(this.#crc, this.#size));
   }
 
   async #blocks(parts: readonly Uint8Array[]): Promise<void> {

@@ -15,12 +15,13 @@ import {
   tasksOf,
   type WorkerPool,
 } from '../../sys/index.ts';
-import type { CompressionChoice, StreamCompression } from '../compression/index.ts';
+import type { StreamCompression } from '../compression/index.ts';
 import { DEFAULT_UNPACK_LIMITS, type UnpackLimits, unpackLimit } from './limits.ts';
 import type { RestackArgs } from './restack.ts';
-import type { ConvertArgs, PackArgs, PackedLayer, TreesArgs, UnpackArgs, Unpacked } from './task.ts';
+import type { ConvertArgs, LayerCompression, PackArgs, PackedLayer, TreesArgs, UnpackArgs, Unpacked } from './task.ts';
 import type { PackedTree } from './walk.ts';
 
+export { TOC_DIGEST } from './estargz.ts';
 export { DEFAULT_UNPACK_LIMITS, type UnpackLimits, unpackLimitsFor } from './limits.ts';
 
 const url = siblingModule(import.meta.url, './task');
@@ -41,7 +42,7 @@ interface PackLayerOptions extends BestEffortOptions {
   readonly whole?: boolean | undefined;
   /** Where the blob goes: a temp file of the content store, written anew. */
   readonly into: string;
-  readonly compression: CompressionChoice;
+  readonly compression: LayerCompression;
   /** Of who made the directory; root's when absent. */
   readonly privileges?: Privileges | undefined;
   /** Clamps modification times, in seconds since the epoch. */
@@ -92,10 +93,12 @@ interface ConvertLayerOptions extends BestEffortOptions {
   /** Verified while reading, when given. */
   readonly digest?: Digest | undefined;
   readonly into: string;
-  readonly compression: CompressionChoice;
+  readonly compression: LayerCompression;
+  /** Seconds since the epoch that no time in it is to be later than. */
+  readonly latest?: number | undefined;
 }
 
-/** The same tar in another compression. @throws CodedError data_loss when the blob does not fit its digest */
+/** The same tar in another compression, or with its times brought down. @throws CodedError data_loss when the blob does not fit its digest */
 export function convertLayer(pool: WorkerPool, options: ConvertLayerOptions): Promise<PackedLayer> {
   const { signal, owner, bestEffort, ...args } = options;
   return pool.run(task('convertLayerTask'), args satisfies ConvertArgs, { signal, owner, bestEffort });

@@ -9,7 +9,8 @@ import {
   openCompressor,
   type StreamCompression,
 } from '../compression/index.ts';
-import { TAR_BLOCK, TarReader } from '../tar/index.ts';
+import { TAR_BLOCK, TarReader, TimeClamp } from '../tar/index.ts';
+import { contentEnd, EstargzWriter } from './estargz.ts';
 import { limitError, type UnpackLimits } from './limits.ts';
 import { type RestackArgs, restack } from './restack.ts';
 import { TreeWriter, type Whiteouts } from './tree-writer.ts';
@@ -28,14 +29,19 @@ export interface PackedLayer {
   readonly diffSize: number;
   /** Compressor id: what made these bytes. */
   readonly compressor: string;
+  /** What its descriptor tells of the way in which it is packed. */
+  readonly annotations?: Readonly<Record<string, string>>;
 }
+
+/** `estargz`: gzip with a table of contents behind the tar; the diff id covers that, too. */
+export type LayerCompression = CompressionChoice | { readonly type: 'estargz'; readonly level?: number | undefined };
 
 export interface PackArgs {
   readonly directory: string;
   readonly below?: string | undefined;
   readonly whole?: boolean | undefined;
   readonly into: string;
-  readonly compression: CompressionChoice;
+  readonly compression: LayerCompression;
   readonly overlayXattrs: string;
   readonly maxMtime?: bigint | undefined;
 }
@@ -67,24 +73,46 @@ export async function tarTreesTask(args: TreesArgs, context: StreamContext): Pro
 export interface ConvertArgs {
   readonly blob: string;
   readonly into: string;
-  readonly compression: CompressionChoice;
+  readonly compression: LayerCompression;
   readonly digest?: Digest | undefined;
+  /** Seconds that no time in it is to be later than. */
+  readonly latest?: number | undefined;
 }
 
 export async function convertLayerTask(args: ConvertArgs, context: TaskContext): Promise<PackedLayer> {
   await using input = new HashedInput(readFileChunks(args.blob, context));
-  const layer = await writeLayer(decompress(input.chunks()), args.into, args.compression, context);
+  const end = contentEnd(args.blob);
+  const tar = decompress(end === undefined ? input.chunks() : firstBytes(input.chunks(), end));
+  const chunks = args.latest === undefined ? tar : clampTimes(tar, args.latest);
+  const layer = await writeLayer(chunks, args.into, args.compression, context);
   await input.verify(args.digest);
   return layer;
+}
+
+async function* firstBytes(chunks: AsyncIterable<Uint8Array>, count: number): AsyncGenerator<Uint8Array> {
+  let left = count;
+  for await (const chunk of chunks) {
+    yield chunk.subarray(0, left);
+    left -= chunk.length;
+    if (left <= 0) return;
+  }
+}
+
+async function* clampTimes(tar: AsyncIterable<Uint8Array>, latest: number): AsyncGenerator<Uint8Array> {
+  const clamp = new TimeClamp(latest);
+  for await (const { buffer, byteOffset, byteLength } of tar)
+    yield* clamp.push(Buffer.from(buffer, byteOffset, byteLength));
+  clamp.finish();
 }
 
 /** Compresses into a file, both digests in the same pass. */
 async function writeLayer(
   chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
   into: string,
-  compression: CompressionChoice,
+  compression: LayerCompression,
   context: TaskContext,
 ): Promise<PackedLayer> {
+  if (compression.type === 'estargz') return await writeEstargz(chunks, into, compression.level, context);
   const diff = createHash('sha256');
   const isPlain = compression.type === 'uncompressed';
   const blob = isPlain ? diff : createHash('sha256');
@@ -114,6 +142,33 @@ async function writeLayer(
   const diffId: Digest = `sha256:${diff.digest('hex')}`;
   const digest: Digest = isPlain ? diffId : `sha256:${blob.digest('hex')}`;
   return { digest, size, diffId, diffSize, compressor: compressorId(compression) };
+}
+
+async function writeEstargz(
+  chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  into: string,
+  level: number | undefined,
+  context: TaskContext,
+): Promise<PackedLayer> {
+  const blob = createHash('sha256');
+  let size = 0;
+  const fd = openSync(into, 'w', 0o600);
+  try {
+    const writer = new EstargzWriter(level, (bytes) => {
+      blob.update(bytes);
+      for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, bytes.length - at);
+      size += bytes.length;
+    });
+    for await (const chunk of chunks) {
+      context.throwIfAborted();
+      writer.push(chunk);
+    }
+    const written = writer.finish();
+    const compressor = `estargz/zlib-${process.versions.zlib}${level === undefined ? '' : `-l${level}`}`;
+    return { ...written, digest: `sha256:${blob.digest('hex')}`, size, compressor };
+  } finally {
+    closeSync(fd);
+  }
 }
 
 export interface UnpackArgs {

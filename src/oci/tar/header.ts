@@ -116,7 +116,7 @@ function writePax(block: Buffer, name: ByteString, body: ByteString): void {
 }
 
 /** `<length> <key>=<value>\n`, the length counting itself. */
-function paxRecord(key: ByteString, value: ByteString): ByteString {
+export function paxRecord(key: ByteString, value: ByteString): ByteString {
   const rest = key.length + value.length + 3;
   let length = rest + String(rest).length;
   if (rest + String(length).length !== length) length = rest + String(length).length;
@@ -164,7 +164,7 @@ function toAscii(text: ByteString): string {
 }
 
 /** Zero-padded octal digits in `width` bytes, the last of them NUL already. */
-function writeOctal(block: Buffer, at: number, width: number, value: number): void {
+export function writeOctal(block: Buffer, at: number, width: number, value: number): void {
   let rest = value;
   for (let i = at + width - 2; i >= at; i--) {
     const next = Math.floor(rest / 8);
@@ -177,7 +177,8 @@ function writeMagic(block: Buffer, at: number): void {
   block.write('ustar\u000000', at + 257, 8, 'latin1');
 }
 
-function writeChecksum(block: Buffer, at: number): void {
+export function writeChecksum(block: Buffer, at: number): void {
+  block.fill(0, at + 148, at + 156);
   let sum = 8 * 0x20;
   for (let i = at; i < at + TAR_BLOCK; i++) sum += block[i] as number;
   writeOctal(block, at + 148, 7, sum);

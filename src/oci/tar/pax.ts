@@ -24,6 +24,13 @@ const MAX_XATTR_VALUE = 65536;
  * empty value takes a record back. @throws CodedError invalid_argument on malformed records, and on sparse ones of other writers than GNU tar
  */
 export function parsePax(body: Buffer, into: PaxRecords): void {
+  for (const { key, value } of readPaxRecords(body)) apply(key, value, into);
+}
+
+/** The records of a body, one after the other. @throws CodedError invalid_argument */
+export function* readPaxRecords(
+  body: Buffer,
+): Generator<{ readonly key: ByteString; readonly value: Buffer; readonly bytes: Buffer }> {
   let at = 0;
   while (at < body.length) {
     const space = body.indexOf(0x20, at);
@@ -35,7 +42,11 @@ export function parsePax(body: Buffer, into: PaxRecords): void {
       throw malformed('a record has a wrong length');
     const equals = body.indexOf(0x3d, space + 1);
     if (equals <= space + 1 || equals >= end) throw malformed('a record has no key');
-    apply(body.toString('latin1', space + 1, equals), body.subarray(equals + 1, end - 1), into);
+    yield {
+      key: body.toString('latin1', space + 1, equals),
+      value: body.subarray(equals + 1, end - 1),
+      bytes: body.subarray(at, end),
+    };
     at = end;
   }
 }
@@ -130,7 +141,7 @@ function parseNumber(key: string, text: string): number {
 }
 
 /** Decimal seconds, maybe negative, with any number of fraction digits (cut at nanoseconds). */
-function parsePaxTime(text: string): bigint {
+export function parsePaxTime(text: string): bigint {
   const match = /^(-?)(\d{1,12})(?:\.(\d{0,64}))?$/.exec(text);
   if (match === null) throw malformed('mtime is no time');
   const [, sign, seconds, fraction = ''] = match;

@@ -1,5 +1,6 @@
 import { CodedError } from '../../base/index.ts';
 import { type ByteString, TAR_BLOCK, type TarEntry, type TarEntryType, tarPadding, textOf } from './entry.ts';
+import { checkSum, isZero, malformed, number, signedNumber } from './fields.ts';
 import { MAX_PAX_SIZE } from './header.ts';
 import { type PaxRecords, parsePax } from './pax.ts';
 import { extendMap, SparseContent, type SparseMap } from './sparse.ts';
@@ -84,6 +85,7 @@ export class TarReader {
   #headers = 0;
   #entries = 0;
   #bytes = 0;
+  #position = 0;
 
   constructor(handler: TarHandler, limits: TarLimits = {}) {
     this.#handler = handler;
@@ -102,6 +104,11 @@ export class TarReader {
     return this.#headers;
   }
 
+  /** Bytes of the archive that were read; in {@link TarHandler.entry} its content comes next. */
+  get position(): number {
+    return this.#position;
+  }
+
   /** Whether the end of the archive was seen. */
   get ended(): boolean {
     return this.#ended;
@@ -114,11 +121,13 @@ export class TarReader {
       else if (this.#padding > 0) {
         const count = Math.min(this.#padding, chunk.length - at);
         this.#padding -= count;
+        this.#position += count;
         at += count;
       } else {
         const count = Math.min(TAR_BLOCK - this.#headerFill, chunk.length - at);
         this.#header.set(chunk.subarray(at, at + count), this.#headerFill);
         this.#headerFill += count;
+        this.#position += count;
         at += count;
         if (this.#headerFill === TAR_BLOCK) {
           this.#headerFill = 0;
@@ -142,6 +151,7 @@ export class TarReader {
     const count = Math.min(this.#content, chunk.length - at);
     const part = at === 0 && count === chunk.length ? chunk : chunk.subarray(at, at + count);
     this.#content -= count;
+    this.#position += count;
     if (this.#target === 'entry') {
       if (this.#sparse !== undefined) this.#sparse.push(part);
       else this.#handler.data?.(part);
@@ -324,58 +334,6 @@ function sparseOf(
   if (major !== 0 || minor > 1)
     throw CodedError.of('TAR_SPARSE', `sparse members of format ${major}.${minor} cannot be read`);
   return { realSize, map };
-}
-
-function isZero(block: Buffer): boolean {
-  for (let i = 0; i < TAR_BLOCK; i++) if (block[i] !== 0) return false;
-  return true;
-}
-
-/** Unsigned as POSIX has it, or signed as old writers summed. */
-function checkSum(block: Buffer): void {
-  const stored = number(block, 148, 8, 'checksum');
-  // The field itself counts as eight spaces.
-  let sum = 8 * 0x20;
-  for (let i = 0; i < 148; i++) sum += block[i] as number;
-  for (let i = 156; i < TAR_BLOCK; i++) sum += block[i] as number;
-  if (stored === sum) return;
-  for (let i = 0; i < TAR_BLOCK; i++) if ((i < 148 || i >= 156) && (block[i] as number) > 127) sum -= 256;
-  if (stored !== sum) throw malformed('a header checksum is wrong: this is no tar archive, or a damaged one');
-}
-
-function number(block: Buffer, at: number, width: number, what: string): number {
-  const value = signedNumber(block, at, width, what);
-  if (value < 0) throw malformed(`${what} is negative`);
-  return value;
-}
-
-/** Octal digits, or base 256 where the first byte's top bit is set (GNU). */
-function signedNumber(block: Buffer, at: number, width: number, what: string): number {
-  const first = block[at] ?? 0;
-  if (first >= 0x80) {
-    let value = first & 0x40 ? -1n : 0n;
-    value = (value << 6n) | BigInt(first & 0x3f);
-    for (let i = at + 1; i < at + width; i++) value = (value << 8n) | BigInt(block[i] ?? 0);
-    const result = Number(value);
-    if (!Number.isSafeInteger(result)) throw malformed(`${what} is out of range`);
-    return result;
-  }
-  let value = 0;
-  let i = at;
-  const end = at + width;
-  while (i < end && block[i] === 0x20) i++;
-  for (; i < end; i++) {
-    const digit = block[i] as number;
-    // NUL or space ends it.
-    if (digit === 0 || digit === 0x20) break;
-    if (digit < 0x30 || digit > 0x37) throw malformed(`${what} is no octal number`);
-    value = value * 8 + (digit - 0x30);
-  }
-  return value;
-}
-
-function malformed(why: string): CodedError {
-  return CodedError.of('TAR_MALFORMED', `malformed tar archive: ${why}`);
 }
 
 function limit(why: string, reason: 'TAR_LIMIT' | 'TAR_TOO_LARGE' | 'TAR_TOO_MANY' = 'TAR_LIMIT'): CodedError {

@@ -15,7 +15,7 @@ export interface FakeRef extends ImmutableRef {
   /** Handles that were taken and not given back. */
   readonly held: () => number;
   /** What each call was made with. */
-  readonly asked: readonly (RefOptions & { readonly of: 'layers' | 'mount' | 'openBlob' | 'check' })[];
+  readonly asked: readonly (RefOptions & { readonly of: 'layers' | 'clamped' | 'mount' | 'openBlob' | 'check' })[];
 }
 
 interface FakeLayer {
@@ -100,6 +100,10 @@ export function fakeRef(layers: readonly FakeLayer[], directory = '/nonexistent'
       return made;
     },
     packed: () => made,
+    clamped: async (layer, options) => {
+      asked.push({ of: 'clamped', ...options });
+      return layer;
+    },
     check: async (options) => void asked.push({ of: 'check', ...options }),
     openBlob: async ({ digest }, options) => {
       asked.push({ of: 'openBlob', ...options });

@@ -98,6 +98,7 @@ class PlainRefs implements Pick<RefManager, 'create' | 'get'> {
       check: async () => {},
       layers: async () => [],
       packed: () => [],
+      clamped: async (layer) => layer,
       openBlob: async () => new ReadableStream(),
       getMetadata: (key) => metadata.get(key),
       setMetadata: (key, value) => void metadata.set(key, value),
