@@ -6,7 +6,10 @@ export interface Limit {
 }
 
 /** What whoever sends a build can bound of what is done for it, beside the builder's own bounds. */
-export const BUILD_LIMITS = ['stepProcesses', 'stepMemory', 'unpackedLayerBytes', 'unpackedLayerEntries'] as const;
+export const BUILD_LIMITS = [
+  ...(['stepProcesses', 'stepMemory', 'unpackedLayerBytes', 'unpackedLayerEntries'] as const),
+  'contextBytes',
+] as const;
 
 /** Those that are set. They are no part of cache keys: they bound work, not what comes of it. */
 export type BuildLimits = { readonly [name in (typeof BUILD_LIMITS)[number]]?: Limit };

@@ -64,6 +64,17 @@ const FAILURES = {
   COMPRESSION_TRAILING: { code: 'invalid_argument', text: 'Something follows the end of a compressed stream.' },
   COMPRESSION_UNSUPPORTED: { code: 'unimplemented', text: 'A stream is compressed in a way that cannot be read.' },
   CONFIG_INVALID: { code: 'invalid_argument', text: "The builder's configuration is malformed." },
+  CONTEXT_DISK: {
+    code: 'resource_exhausted',
+    fault: 'infrastructure',
+    hint: 'leave out what the build does not need, e.g. with a .dockerignore file, or free space on the builder',
+    text: "A client sends files while the builder's disk is almost full, and of all that do its build's are the most.",
+  },
+  CONTEXT_TOO_LARGE: {
+    code: 'resource_exhausted',
+    fault: 'policy',
+    text: 'A directory of the client has more bytes than the builder or pool allows.',
+  },
   CONTENT_DIGEST_MISMATCH: { code: 'data_loss', text: 'Content is not what its digest says.' },
   CONTENT_NOT_FOUND: { code: 'not_found', fault: 'infrastructure', text: 'A blob is not in the store any more.' },
   CONTENT_PATH_NOT_FOUND: { code: 'not_found', text: 'A path that is to be copied is not there.' },

@@ -6,7 +6,13 @@ const limited = (limits: object) => builderPoolSpec.safeParse({ endpoints: [], l
 
 test('a pool’s limits are counts and sizes as Kubernetes writes them', () => {
   expect(limited({})).toBe(true);
-  const all = { stepProcesses: 500, stepMemory: '512Mi', unpackedLayerBytes: '20Gi', unpackedLayerEntries: 100_000 };
+  const all = {
+    stepProcesses: 500,
+    stepMemory: '512Mi',
+    unpackedLayerBytes: '20Gi',
+    unpackedLayerEntries: 100_000,
+    contextBytes: '5Gi',
+  };
   expect(limited(all)).toBe(true);
   for (const size of ['0Gi', '1', '1GB', '1.5Gi', '50%', '', '1000000Gi', '1000Ti', ' 1Gi'])
     expect([size, limited({ stepMemory: size })]).toEqual([size, false]);

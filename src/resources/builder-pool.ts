@@ -27,6 +27,7 @@ const limits = z
     stepMemory: byteSize('Memory of one step, such as 512Mi or 2Gi.').optional(),
     unpackedLayerBytes: byteSize('What one layer, or one archive that ADD unpacks, may grow to.').optional(),
     unpackedLayerEntries: bound(1_000_000_000, 'How many files and folders one may have.').optional(),
+    contextBytes: byteSize('What the files of one directory that a client sends may come to.').optional(),
   })
   .describe('Bounds of what a Build does, where they are stricter than the builder’s own; one that is hit is named.');
 

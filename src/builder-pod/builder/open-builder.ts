@@ -5,6 +5,7 @@ import {
   Afterwork,
   DIRECT,
   type ImageReference,
+  type Limit,
   type Logger,
   type OutboundSettings,
   Places,
@@ -45,7 +46,7 @@ import {
   registryFetcher,
   SourceRegistry,
 } from '../sources/index.ts';
-import { DatabaseLocalStates, LocalReceiver, localSourceFactory } from '../sources/local/index.ts';
+import { DatabaseLocalStates, LocalReceiver, localSourceFactory, TransferSpace } from '../sources/local/index.ts';
 import { openState, type State } from '../state/index.ts';
 import { cacheLog } from './cache-log.ts';
 import { opResolver } from './op-resolver.ts';
@@ -71,6 +72,12 @@ interface BuilderOptions {
   readonly stepLimits?: StepLimits;
   /** What one layer or archive may grow to when it is unpacked. */
   readonly unpackLimits?: UnpackLimits | undefined;
+  /** What the files of one directory that a client sends may come to. */
+  readonly contextLimit?: Limit | undefined;
+  /** Bytes of the disk that what clients send leaves free. */
+  readonly leastFree?: (disk: { readonly total: number }) => number;
+  /** Told, perhaps often, when there is little more than that left. */
+  readonly onDiskLow?: () => void;
   /** Of what a step prints, for those who watch; BuildKit's when absent. */
   readonly logLimits?: LogLimits;
   /** Hits and misses of the cache go to the log (debug), misses with what differed. */
@@ -160,12 +167,17 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
   );
   const hasher = new ContentHasher({ pool: pools.bulk });
   const secrets = new SessionSecrets(sessions, join(layout.run, 'agents'), pools.short);
-  const receiver = new LocalReceiver(sessions, refs, new DatabaseLocalStates(state.db), afterwork, hasher);
+  const states = new DatabaseLocalStates(state.db);
+  const space = new TransferSpace({
+    keepFree: options.leastFree?.(fileSystemUsage(stateRoot)) ?? 0,
+    ...(options.onDiskLow === undefined ? {} : { onLow: options.onDiskLow }),
+  });
+  const receiver = new LocalReceiver({ registry: sessions, refs, states, afterwork, trees: hasher, space });
   const upkeep = opened.use(new MirrorUpkeep(refs, pools.short, log));
   const http = httpSource({ refs, secrets, proxies: outbound.proxies, pool: pools.streams });
   const sources = new SourceRegistry();
   sources.register('docker-image', imageSource({ resolver: images, refs, memo: (ids) => engine.resolutionsOf(ids) }));
-  sources.register('local', localSourceFactory(receiver));
+  sources.register('local', localSourceFactory(receiver, options.contextLimit));
   sources.register('git', gitSource({ refs, secrets, upkeep, outbound, pool: pools.short }));
   sources.register('http', http);
   sources.register('https', http);

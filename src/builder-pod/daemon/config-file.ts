@@ -32,6 +32,7 @@ const ociWorker = z.strictObject({
   'max-step-memory': size.optional(),
   'max-unpacked-bytes': size.optional(),
   'max-unpacked-entries': z.number().int().positive().optional(),
+  'max-context-bytes': size.optional(),
   stargzSnapshotter: z.unknown().optional(),
   userRemapUnsupported: z.string().optional(),
   networkMode: z.string().optional(),

@@ -30,6 +30,11 @@ test('what a layer may grow to is bounded, by the file or by flags', () => {
   expect(config(toml).unpackLimits).toEqual({ maxUnpackedBytes: 2 ** 30, maxUnpackedEntries: 50 });
   expect(config(toml, '--max-unpacked-bytes', '2GiB').unpackLimits.maxUnpackedBytes).toBe(2 * 2 ** 30);
   expect(() => config('[worker.oci]\nmax-unpacked-bytes = 0\n')).toThrow(/max-unpacked-bytes 0/);
+  const context = '[worker.oci]\nmax-context-bytes = "3MB"\n';
+  expect(config('').contextLimit).toBeUndefined();
+  expect(config(context).contextLimit?.most).toBe(3e6);
+  expect(config(context, '--max-context-bytes', '4KiB').contextLimit?.most).toBe(4096);
+  expect(() => config('', '--max-context-bytes', '0')).toThrow(/max-context-bytes 0/);
 });
 
 test('a CNI configuration at the usual place is not passed over', () => {

@@ -5,6 +5,7 @@ import {
   CodedError,
   hostPlatform,
   invalidArgument,
+  type Limit,
   normalizePlatform,
   type Platform,
   parsePlatform,
@@ -57,6 +58,8 @@ export interface DaemonConfig {
   readonly idleKeys: readonly string[];
   /** What one layer or archive may grow to when it is unpacked. */
   readonly unpackLimits: UnpackLimits;
+  /** What the files of one directory that a client sends may come to. */
+  readonly contextLimit: Limit | undefined;
 }
 
 const DEFAULT_ROOT = '/var/lib/buildkit';
@@ -132,6 +135,7 @@ export function readConfig(flags: Flags, { cniConfig = DEFAULT_CNI_CONFIG } = {}
     history: historyLimits(file.history),
     idleKeys: idleKeys(file),
     unpackLimits: unpackLimits(flags, oci),
+    contextLimit: contextLimit(flags['max-context-bytes'] ?? oci['max-context-bytes']),
   };
 }
 
@@ -296,6 +300,14 @@ function unpackLimits(flags: Flags, oci: OciConfig): UnpackLimits {
     maxUnpackedBytes: read('max-unpacked-bytes', DEFAULT_UNPACK_LIMITS.maxUnpackedBytes),
     maxUnpackedEntries: read('max-unpacked-entries', DEFAULT_UNPACK_LIMITS.maxUnpackedEntries),
   };
+}
+
+function contextLimit(given: string | number | undefined): Limit | undefined {
+  if (given === undefined) return undefined;
+  const name = 'max-context-bytes';
+  const most = parseSize(given, name, 0);
+  if (!(most >= 1)) throw invalidArgument(`${name} ${given}: expected more than nothing`);
+  return { most, name };
 }
 
 /** A duration that a timer can hold. */

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { AbortOptions, Logger, OutboundSettings } from '../../base/index.ts';
 import { GrpcServer, SessionRegistry } from '../../builder-api/index.ts';
-import { GarbageCollector } from '../../cache/gc/index.ts';
+import { GarbageCollector, leastFree } from '../../cache/gc/index.ts';
 import { VisibleBlobs } from '../../cache/refs/index.ts';
 import { type RegistryThread, startRegistryThread } from '../../oci/registry-server/index.ts';
 import { fileSystemUsage, IdleMemory } from '../../sys/index.ts';
@@ -65,8 +65,16 @@ export async function startDaemon(
     ...(registry === undefined ? {} : { [EMBEDDED_REGISTRY]: { address: registry.host, plainHttp: true } }),
   };
   const explainCache = config.logLevel === 'debug' || config.logLevel === 'trace';
+  let collector: GarbageCollector | undefined;
   const builder = opened.use(
-    await openBuilder({ ...config, ...environment, registries, sessions, explainCache, log }, { signal }),
+    await openBuilder(
+      {
+        ...{ ...config, ...environment, registries, sessions, explainCache, log },
+        leastFree: (disk) => leastFree(config.gcPolicy(disk.total), disk),
+        onDiskLow: () => collector?.trigger(),
+      },
+      { signal },
+    ),
   );
   const { engine, state, history, explainer } = builder;
   const stateRoot = state.layout.root;
@@ -78,6 +86,7 @@ export async function startDaemon(
   const gc = opened.use(
     new GarbageCollector({ refs: state.refs, policy: gcPolicy, busySince: () => engine.busySince, log }),
   );
+  collector = gc;
   gc.trigger();
 
   // What clients call

@@ -62,6 +62,7 @@ export const FLAGS = {
   'max-runs': text,
   'max-unpacked-bytes': text,
   'max-unpacked-entries': text,
+  'max-context-bytes': text,
   'unattached-timeout': text,
   'session-grace': text,
   help: { type: 'boolean', short: 'h' },
@@ -109,6 +110,7 @@ export const USAGE = `buildkitd: the Slipway builder daemon, for BuildKit's clie
   --max-runs N                solves of an operator at once (default: half as many again as processors); Start of more is refused
   --max-unpacked-bytes SIZE   what one layer or archive may grow to when it is unpacked (default 32GiB)
   --max-unpacked-entries N    how many entries one may have (default 2000000)
+  --max-context-bytes SIZE    what the files of one directory that a client sends may come to (default: no limit but the disk)
   --unattached-timeout DURATION
                               end an operator's solve after so long with nobody attached (default 5m)
   --session-grace DURATION    wait so long for the session of an operator's solve to come back (default 2m)

@@ -43,6 +43,7 @@ const schema = z.object({
     stepMemory: limit,
     unpackedLayerBytes: limit,
     unpackedLayerEntries: limit,
+    contextBytes: limit,
     setBy: z.string().max(600),
   }),
   solve: z.object({
@@ -73,6 +74,7 @@ export async function readStart(
       stepMemory: toNumber(limits.stepMemory),
       unpackedLayerBytes: toNumber(limits.unpackedLayerBytes),
       unpackedLayerEntries: toNumber(limits.unpackedLayerEntries),
+      contextBytes: toNumber(limits.contextBytes),
       setBy: limits.setBy ?? '',
     },
     solve: {

@@ -124,10 +124,12 @@ test('limits come with the name of who set them; what is no bound is refused', a
       { signal },
     );
   expect(
-    (await read({ stepMemory: 1 << 20, unpackedLayerEntries: 7, setBy: 'the BuilderPool ci' })).solve.limits,
+    (await read({ stepMemory: 1 << 20, unpackedLayerEntries: 7, contextBytes: 9, setBy: 'the BuilderPool ci' })).solve
+      .limits,
   ).toEqual({
     stepMemory: { most: 1 << 20, name: 'limits.stepMemory of the BuilderPool ci' },
     unpackedLayerEntries: { most: 7, name: 'limits.unpackedLayerEntries of the BuilderPool ci' },
+    contextBytes: { most: 9, name: 'limits.contextBytes of the BuilderPool ci' },
   });
   expect((await read({})).solve.limits).toEqual({});
   await expect(read({ stepProcesses: -1 })).rejects.toMatchObject({

@@ -209,7 +209,7 @@ sourceSuite(
     const session = { id: 's', sharedKey: '', closed: neverAborted, supports: () => true, run };
     const registry = { get: async () => session, isLogical: () => false } as unknown as SessionRegistry;
     const states = new DatabaseLocalStates(state.db);
-    const factory = localSourceFactory(new LocalReceiver(registry, state.refs, states, afterwork));
+    const factory = localSourceFactory(new LocalReceiver({ registry, refs: state.refs, states, afterwork }));
     return {
       state,
       instance: () => factory({ scheme: 'local', identifier: 'context', attrs: {}, platform: undefined }),

@@ -503,7 +503,7 @@ describe('local', () => {
     const states = { get: () => undefined, set };
     const afterwork = cleanup.use(new Afterwork());
     if (step === 'commit') state.snapshotter.commit = fails;
-    const receiver = new LocalReceiver(registry, state.refs, states, afterwork);
+    const receiver = new LocalReceiver({ registry, refs: state.refs, states, afterwork });
     const work = receiver.receive(source, { ...context, sessions: () => ['s'] });
     await expect(work).rejects.toThrow('no room');
     for (const record of await diskUsage(state.refs, { signal })) expect(record.inUse).toBe(false);

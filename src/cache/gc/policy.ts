@@ -39,6 +39,15 @@ export function defaultGcPolicy(disk: { readonly total: number }): readonly GcRu
   ];
 }
 
+/**
+ * Bytes of a disk that what clients send leaves free: a tenth of what collection frees, so that this comes first and others still have room to end their
+ * work; a hundredth of the disk where nothing is collected by that.
+ */
+export function leastFree(policy: readonly GcRule[], disk: { readonly total: number }): number {
+  const minFree = Math.max(...policy.map(({ minFreeSpace = 0 }) => minFreeSpace), 0);
+  return Math.min(minFree > 0 ? minFree / 10 : disk.total / 100, disk.total / 10);
+}
+
 /** Whatever the policy, since records cost room too that they are not counted by: one for each step that writes nothing. */
 export const RECORDS_RULE = { all: true, maxRecords: 100_000 } satisfies GcRule;
 

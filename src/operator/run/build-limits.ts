@@ -7,12 +7,13 @@ export function buildLimits(
 ): wire.slipway.builder.v1.Limits.$Properties | undefined {
   const limits = pool?.spec.limits;
   if (limits === undefined) return undefined;
-  const { stepProcesses = 0, unpackedLayerEntries = 0, stepMemory, unpackedLayerBytes } = limits;
+  const { stepProcesses = 0, unpackedLayerEntries = 0, stepMemory, unpackedLayerBytes, contextBytes } = limits;
   const bytes = (size: string | undefined) => (size === undefined ? 0 : parseByteSize(size));
   return {
     ...{ stepProcesses, unpackedLayerEntries },
     stepMemory: bytes(stepMemory),
     unpackedLayerBytes: bytes(unpackedLayerBytes),
+    contextBytes: bytes(contextBytes),
     setBy: `the BuilderPool ${pool?.metadata.name}`,
   };
 }

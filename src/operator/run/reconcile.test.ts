@@ -35,7 +35,9 @@ test('a run goes its way; its scope is its namespace, its timeout the pool’s w
 });
 
 test('a builder is told what the pool bounds, and who set it', async () => {
-  world.pool('default', 'b:1', { limits: { stepProcesses: 100, stepMemory: '512Mi', unpackedLayerBytes: '2Gi' } });
+  world.pool('default', 'b:1', {
+    limits: { stepProcesses: 100, stepMemory: '512Mi', unpackedLayerBytes: '2Gi', contextBytes: '1Gi' },
+  });
   await world.start();
   world.run('one');
   await eventually(() => world.builder.requests.at(-1)?.limits).toEqual({
@@ -43,6 +45,7 @@ test('a builder is told what the pool bounds, and who set it', async () => {
     stepMemory: 512 * 2 ** 20,
     unpackedLayerBytes: 2 * 2 ** 30,
     unpackedLayerEntries: 0,
+    contextBytes: 2 ** 30,
     setBy: 'the BuilderPool default',
   });
 });

@@ -129,13 +129,13 @@ async function daemon(run: (build: Build) => Promise<void>) {
   const pool = new WorkerPool({ name: 'test', threads: 1 });
   cleanups.push(() => pool.close());
   const trees = new ContentHasher({ pool });
-  const receiver = new LocalReceiver(
+  const receiver = new LocalReceiver({
     registry,
-    refs as unknown as RefManager,
-    new DatabaseLocalStates(database),
-    new Afterwork(),
+    refs: refs as unknown as RefManager,
+    states: new DatabaseLocalStates(database),
+    afterwork: new Afterwork(),
     trees,
-  );
+  });
   interface Running {
     readonly session: string;
     readonly returned: PromiseWithResolvers<void>;

@@ -72,7 +72,7 @@ async function sessions(limits: ConstructorParameters<typeof SessionRegistry>[0]
     const session = await registry.get(id, { signal });
     const receive = (directory = tempDir(), more: Partial<ReceiveDirectoryArgs> = {}) => {
       const request = { name: 'context', includePatterns: [], excludePatterns: [], followPaths: [] };
-      const known = { listing: undefined, tree: undefined, empty: true };
+      const known = { listing: undefined, tree: undefined, empty: true, limit: undefined };
       const args: ReceiveDirectoryArgs = { directory, readonly: false, request, differ: 'none', ...known, ...more };
       return session.run<ReceivedDirectory>({ module, fn: 'receiveDirectory' }, args, { signal });
     };
@@ -240,6 +240,20 @@ function sendFile(stream: http2.ServerHttp2Stream, size: number, content: string
   stream.write(stat('file', size));
   stream.write(frame(new Uint8Array()));
 }
+
+test.each([
+  ['lists more', 101, ''],
+  ['sends more', 1, '.'.repeat(101)],
+])('a client that %s than its directory may have is refused', async (_what, size, content) => {
+  const { client } = await sessions({});
+  const { receive } = await client((stream) => sendFile(stream, size, content));
+  await expect(receive(tempDir(), { limit: { most: 100, name: 'a limit' } })).rejects.toMatchObject({
+    ...{ code: 'resource_exhausted', reason: 'CONTEXT_TOO_LARGE', fault: 'policy' },
+    message: 'the files of context have more than 100 bytes (a limit)',
+  });
+  const whole = await client((stream) => sendFile(stream, 100, '.'.repeat(100)));
+  await whole.receive(tempDir(), { limit: { most: 100, name: 'a limit' } });
+});
 
 test.each([
   ['longer', 'old and new'],

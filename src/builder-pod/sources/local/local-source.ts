@@ -1,12 +1,13 @@
-import { type Afterwork, CodedError, type WorkOptions } from '../../../base/index.ts';
-import { FileSync, type ReceiveProgress, type Session, type SessionRegistry } from '../../../builder-api/index.ts';
+import { type Afterwork, CodedError, type Limit, type WorkOptions } from '../../../base/index.ts';
+import { FileSync, type Session, type SessionRegistry } from '../../../builder-api/index.ts';
 import type { ContentHasher } from '../../../cache/contenthash/index.ts';
 import type { ImmutableRef, Mounted, MutableRef, RefManager } from '../../../cache/ports.ts';
 import type { VertexProgress } from '../../../solver/ports.ts';
 import { siblingModule } from '../../../sys/index.ts';
 import { withAnySession } from '../../session/index.ts';
 import { type LocalSource, sharedKeyOf } from './attributes.ts';
-import type { ReceiveDirectoryArgs, ReceivedDirectory } from './receive-task.ts';
+import type { ReceiveDirectoryArgs, ReceivedDirectory, ReceiveReport } from './receive-task.ts';
+import type { TransferSpace } from './transfer-space.ts';
 
 /** What session threads load to receive directories. */
 export const receiveModule = siblingModule(import.meta.url, './receive-task');
@@ -31,6 +32,18 @@ interface ReceiveLocalOptions extends WorkOptions {
   readonly scope: string;
   readonly sessions: () => readonly string[];
   readonly progress: VertexProgress;
+  /** What the build may send; none when absent. */
+  readonly limit?: Limit | undefined;
+}
+
+interface LocalReceiverDeps {
+  readonly registry: SessionRegistry;
+  readonly refs: RefManager;
+  readonly states: LocalStates;
+  readonly afterwork: Afterwork;
+  /** Content digests are made while files arrive and handed there. */
+  readonly trees?: ContentTrees;
+  readonly space?: TransferSpace;
 }
 
 /**
@@ -45,22 +58,17 @@ export class LocalReceiver {
   readonly #states: LocalStates;
   readonly #trees: ContentTrees | undefined;
   readonly #afterwork: Afterwork;
+  readonly #space: TransferSpace | undefined;
   /** Last states of directories that have begun anew. */
   readonly #old = new Set<string>();
 
-  /** With `trees`, content digests are made while files arrive and handed there. */
-  constructor(
-    registry: SessionRegistry,
-    refs: RefManager,
-    states: LocalStates,
-    afterwork: Afterwork,
-    trees?: ContentTrees,
-  ) {
+  constructor({ registry, refs, states, afterwork, trees, space }: LocalReceiverDeps) {
     this.#registry = registry;
     this.#afterwork = afterwork;
     this.#refs = refs;
     this.#states = states;
     this.#trees = trees;
+    this.#space = space;
   }
 
   /** The directory as the client has it now. @throws CodedError not_found when the client does not offer it or is gone */
@@ -84,6 +92,7 @@ export class LocalReceiver {
     const base = await this.#base(scope, key);
     const depth = base === undefined ? 0 : Number(base.getMetadata(DEPTH_KEY) ?? 0);
     const description = `local source for ${source.name}`;
+    using taken = this.#space?.begin(options.owner);
     await using next = new NextState(async () => {
       const { signal, owner } = options;
       return await this.#refs.create(base, { signal, owner, description, recordType: 'source.local', scope });
@@ -94,7 +103,14 @@ export class LocalReceiver {
       // Where contents are asked for, or nobody knows what was listed, the files themselves are looked at.
       const listing = source.differ === 'metadata' && base !== undefined ? listingOf(base) : undefined;
       const before = base === undefined || listing !== undefined ? undefined : stack.use(await base.mount(options));
-      received = await this.#transfer(session, source, next, { ref: base, root: before?.root, listing }, options);
+      received = await this.#transfer(
+        session,
+        source,
+        next,
+        { ref: base, root: before?.root, listing },
+        taken,
+        options,
+      );
       const rest = stack.move();
       this.#afterwork.run(() => rest.disposeAsync());
     } catch (error) {
@@ -142,7 +158,8 @@ export class LocalReceiver {
       readonly root: string | undefined;
       readonly listing: Uint8Array | undefined;
     },
-    { signal, progress }: ReceiveLocalOptions,
+    taken: ReturnType<TransferSpace['begin']> | undefined,
+    { signal, progress, limit }: ReceiveLocalOptions,
   ): Promise<ReceivedDirectory> {
     const id = `transferring ${source.name}:`;
     const started = Date.now();
@@ -154,17 +171,20 @@ export class LocalReceiver {
       differ,
       tree: last.ref === undefined ? undefined : this.#trees?.treeOf(last.ref),
       empty: last.ref === undefined,
+      limit,
       request: { name, includePatterns, excludePatterns, followPaths },
     };
     let bytes = 0;
     progress.status({ id, name: 'transferring', started, current: 0 });
     try {
       const received = await session.run<ReceivedDirectory>({ module: receiveModule, fn: 'receiveDirectory' }, args, {
-        signal,
+        signal: taken === undefined ? signal : AbortSignal.any([signal, taken.signal]),
         onAsk: () => next.begin(),
         onMessage: (message) => {
-          bytes = (message as ReceiveProgress).bytes;
+          const report = message as ReceiveReport;
+          bytes = report.progress.bytes;
           progress.status({ id, name: 'transferring', started, current: bytes });
+          if (report.left !== undefined) taken?.report(report.progress, report.left);
         },
       });
       bytes = received.progress.bytes;

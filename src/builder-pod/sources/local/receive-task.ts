@@ -1,6 +1,6 @@
 import { promisify } from 'node:util';
 import { zstdCompress, zstdDecompress } from 'node:zlib';
-import { CodedError } from '../../../base/index.ts';
+import { CodedError, type Limit } from '../../../base/index.ts';
 // By their rooms, not by the whole of builder-api: a session's thread has no use for its clients.
 import {
   type DirectoryRequest,
@@ -15,7 +15,8 @@ import {
 import { methodPath } from '../../../builder-api/grpc/index.ts';
 import { FileSync } from '../../../builder-api/services/index.ts';
 import type { SessionTaskContext } from '../../../builder-api/session/index.ts';
-import { openRoot, type Root } from '../../../sys/index.ts';
+import { fileSystemUsage, openRoot, type Root } from '../../../sys/index.ts';
+import type { FreeSpace } from './transfer-space.ts';
 import { TreeTracker } from './tree-tracker.ts';
 
 const REPORT_MS = 100;
@@ -33,6 +34,15 @@ export interface ReceiveDirectoryArgs {
   readonly tree: Uint8Array | undefined;
   /** Whether the directory is empty, so that its tree is known without one. */
   readonly empty: boolean;
+  /** Of the bytes of all files in it. */
+  readonly limit: Limit | undefined;
+}
+
+/** What is posted now and then. */
+export interface ReceiveReport {
+  readonly progress: ReceiveProgress;
+  /** Beside what was written; absent where nothing was. */
+  readonly left: FreeSpace | undefined;
 }
 
 export interface ReceivedDirectory {
@@ -51,7 +61,7 @@ const NOTHING: ReceivedDirectory = {
 /** A packed listing that is longer is not kept. */
 const MAX_LISTING = 1024 * 1024;
 
-/** Session task: brings a directory in line with the client's. May ask for the path of a place to write. Posts a {@link ReceiveProgress} now and then. */
+/** Session task: brings a directory in line with the client's. May ask for the path of a place to write. Posts a {@link ReceiveReport} now and then. */
 export async function receiveDirectory(
   args: ReceiveDirectoryArgs,
   context: SessionTaskContext,
@@ -65,12 +75,15 @@ export async function receiveDirectory(
     signal,
     metadata: directoryMetadata(args.request),
   });
+  let written = args.readonly ? undefined : args.directory;
   const toWrite = async (): Promise<Root> => {
-    const opened = roots.use(openRoot(await context.ask<string>()));
+    written = await context.ask<string>();
+    const opened = roots.use(openRoot(written));
     root = opened;
     return opened;
   };
   let reported = 0;
+  let size = 0;
   try {
     const keeper = new ListingKeeper(context.hold);
     const last = args.listing === undefined ? undefined : new Listing(await unpack(args.listing), context.hold);
@@ -88,12 +101,17 @@ export async function receiveDirectory(
       differ: args.differ,
       signal,
       hold: context.hold,
+      onSize: (bytes) => {
+        size += bytes;
+        if (args.limit !== undefined && size > args.limit.most) throw tooLarge(args.request.name, args.limit);
+      },
       onProgress: (progress) => {
         stall.moved();
         const now = performance.now();
         if (now - reported < REPORT_MS) return;
         reported = now;
-        context.post(progress);
+        const left = written === undefined ? undefined : fileSystemUsage(written);
+        context.post({ progress, left } satisfies ReceiveReport);
       },
     });
     // A file that came otherwise than it was listed is not there as it was listed, should the client have it so again.
@@ -102,6 +120,12 @@ export async function receiveDirectory(
   } finally {
     call.end();
   }
+}
+
+function tooLarge(name: string, limit: Limit): CodedError {
+  return CodedError.of('CONTEXT_TOO_LARGE', `the files of ${name} have more than ${limit.most} bytes (${limit.name})`, {
+    hint: `leave out what the build does not need, e.g. with a .dockerignore file; whoever runs the builder can raise ${limit.name}`,
+  });
 }
 
 /** Its signal fires when nothing has moved for that long. */
