@@ -165,6 +165,8 @@ export interface RefOptions extends WorkOptions {
   readonly bestEffort?: boolean;
   /** Told of pulling and unpacking: row id (blob digest or `extracting <digest>`), bytes so far, total. */
   readonly onProgress?: (row: { id: string; current: number; total: number; completed: boolean }) => void;
+  /** Told, a line at a time, why pulling takes long. */
+  readonly told?: ((line: string) => void) | undefined;
 }
 
 export interface Compression {

@@ -99,7 +99,7 @@ export interface Builder extends AsyncDisposable {
   /** A repository to write to, as outputs do; `insecure` for this host alone. */
   readonly openRepository: (
     reference: ImageReference,
-    options: { readonly insecure: boolean; readonly sessions: () => readonly string[] },
+    options: Parameters<ExporterDeps['openRepository']>[1],
   ) => Repository;
   /** Starts what the first build would wait for. */
   startAhead(): void;
@@ -138,8 +138,8 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
   );
   const credentials = credentialsOf(sessions, options.sessionAuthMs);
   const images = new ImageResolver({ client, credentials });
-  const openRepository: Builder['openRepository'] = (reference, { insecure, sessions: ids }) =>
-    client.repository(reference, credentials(ids()), { insecure });
+  const openRepository: Builder['openRepository'] = (reference, { insecure, sessions: ids, told }) =>
+    client.repository(reference, credentials(ids()), { insecure, told });
 
   const stores = new CacheStores();
 

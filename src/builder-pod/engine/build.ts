@@ -15,7 +15,7 @@ import {
 } from '../../base/index.ts';
 import type { RefManager } from '../../cache/ports.ts';
 import { type Definition, decodeDefinitionInSlices, type LlbGraph, loadDefinitionInSlices } from '../../llb/index.ts';
-import type { VertexProgress } from '../../solver/index.ts';
+import { lineLog, type VertexProgress } from '../../solver/index.ts';
 import type { Pools } from '../../sys/index.ts';
 import type {
   BridgeCacheImport,
@@ -347,7 +347,7 @@ export class Build {
     const mode = resolveMode === 'pull' || resolveMode === 'local' ? resolveMode : 'default';
     const name = logName === '' ? `resolve image config for ${IMAGE_SCHEME}${reference}` : logName;
     const id = `${name} ${formatPlatform(platform)}`;
-    const resolve = () =>
+    const resolve = (progress: VertexProgress) =>
       this.#services.images.resolveImageConfig(reference, {
         ...this.#bound(call),
         platform,
@@ -355,6 +355,7 @@ export class Build {
         scope: this.job.scope.write,
         sessions: this.job.sessions,
         memo: this.resolutions,
+        told: lineLog(progress),
       });
     try {
       const image = await this.#asking({ name, id }, resolve);

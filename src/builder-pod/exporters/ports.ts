@@ -132,7 +132,12 @@ export interface ExporterDeps {
   /** `insecure`: TLS is not verified, plain HTTP is allowed. */
   readonly openRepository: (
     reference: ImageReference,
-    options: { readonly insecure: boolean; readonly sessions: () => readonly string[] },
+    options: {
+      readonly insecure: boolean;
+      readonly sessions: () => readonly string[];
+      /** Told, a line at a time, why it takes long. */
+      readonly told?: (line: string) => void;
+    },
   ) => PushRepository;
   /** The client that asked for the build; undefined when it takes no files. */
   readonly fileSender?: FromClient<SessionFileSender> | undefined;

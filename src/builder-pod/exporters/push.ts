@@ -1,5 +1,6 @@
 import { familiarImageName, formatImageReference, type ImageReference } from '../../base/index.ts';
 import { pushError, RegistryError } from '../../oci/registry-client/index.ts';
+import { lineLog } from '../../solver/index.ts';
 import type { AssembledExport } from './assemble.ts';
 import type { LayerSource } from './layer-source.ts';
 import type { ExportContext, ExporterDeps, PushRepository } from './ports.ts';
@@ -22,7 +23,8 @@ export async function pushImage(
   const byRepository = Map.groupBy(names, ({ domain, path }) => `${domain}/${path}`);
   for (const [repositoryName, references] of byRepository) {
     const reference = references[0] as ImageReference;
-    const repository = deps.openRepository(reference, { insecure, sessions: context.sessions });
+    const { sessions, progress } = context;
+    const repository = deps.openRepository(reference, { insecure, sessions, told: lineLog(progress) });
     try {
       await withRow(context, 'pushing layers', (update) =>
         pushBlobs(image, reference, { repository, insecure }, update, context),

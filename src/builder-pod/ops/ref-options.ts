@@ -1,4 +1,5 @@
 import type { RefOptions } from '../../cache/ports.ts';
+import { lineLog } from '../../solver/index.ts';
 import type { OpContext } from '../../solver/ports.ts';
 
 /** Lets refs pull what is lazy with the credentials of whoever wants the step now, shown as rows of its vertex. */
@@ -9,6 +10,7 @@ export function refOptionsOf(context: OpContext): RefOptions {
     owner: context.owner,
     sessions: () => context.sessions(),
     limits: () => context.limits(),
+    told: lineLog(context.progress),
     onProgress: ({ id, current, total, completed }) => {
       const now = performance.timeOrigin + performance.now();
       const since = started.get(id) ?? now;

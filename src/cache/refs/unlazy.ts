@@ -149,7 +149,10 @@ export class Unlazier {
       const key = JSON.stringify([row.scope, client, fetcher.host(place)]);
       using _permit = await this.#permits.acquire(key, { signal });
       report(0, false);
-      const stream = await fetcher.open(place, descriptor, { signal, owner: ownerOf(participants), sessions });
+      const told = (line: string) => {
+        for (const participant of onePerBuild(participants)) participant.told?.(line);
+      };
+      const stream = await fetcher.open(place, descriptor, { signal, owner: ownerOf(participants), sessions, told });
       const counted = stream.pipeThrough(counter((bytes) => report(bytes, false)));
       await content.ingest(counted, { digest, size: descriptor.size }, { signal });
       records.places.deliver(digest, row.scope, place);

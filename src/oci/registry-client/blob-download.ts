@@ -1,7 +1,8 @@
 import { addAbortListener } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { type AbortOptions, CodedError, sleep, transportWords } from '../../base/index.ts';
-import { delayBefore, type RetryPolicy } from './retry.ts';
+import type { Caller } from './credentials.ts';
+import { delayBefore, type RetryPolicy, tellWait } from './retry.ts';
 
 /** Progress after which a cut connection gets its full number of retries again. */
 const RESET_AFTER = 1 << 20;
@@ -10,6 +11,7 @@ interface DownloadOptions extends AbortOptions {
   readonly size: number;
   readonly offset: number;
   readonly retry: RetryPolicy;
+  readonly told: Caller['told'];
   /** Opens the blob from an offset: status 200 is the whole blob, 206 what was asked for. */
   readonly open: (offset: number) => Promise<IncomingMessage>;
   /** Called once, when nothing more will be read. */
@@ -93,6 +95,7 @@ export async function downloadBlob(options: DownloadOptions): Promise<ReadableSt
             : CodedError.of('REGISTRY_CONNECTION', `after ${position} of ${size} bytes: ${transportWords(error)}`, {
                 cause: error,
               });
+        tellWait(options.told, error, wait);
         await sleep(wait, { signal });
       }
     }

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { type AbortOptions, CodedError, type Digest } from '../../base/index.ts';
-import type { CredentialProvider } from './credentials.ts';
+import type { Caller } from './credentials.ts';
 import { type Endpoint, type RegistryCall, urlOf } from './endpoint.ts';
 import { RegistryError } from './errors.ts';
 import { withRetry } from './retry.ts';
@@ -27,7 +27,7 @@ export type UploadOutcome = 'exists' | 'mounted' | 'uploaded';
 interface Target {
   readonly endpoint: Endpoint;
   readonly path: string;
-  readonly credentials: CredentialProvider;
+  readonly caller: Caller;
   readonly scopes: readonly string[];
 }
 
@@ -44,7 +44,7 @@ const CHUNK = 8 << 20;
 
 /** Puts a blob into a repository by POST and one PUT, unless it is there or can be mounted. */
 export async function uploadBlob(target: Target, source: BlobSource, options: UploadOptions): Promise<UploadOutcome> {
-  const { endpoint, path, credentials, scopes } = target;
+  const { endpoint, path, caller, scopes } = target;
   const { signal } = options;
   for (const from of options.mountFrom ?? []) {
     if (from === path) continue;
@@ -55,12 +55,12 @@ export async function uploadBlob(target: Target, source: BlobSource, options: Up
     if (response.statusCode === 201) return 'mounted';
     await cancelUpload(target, response, { signal });
   }
-  using _permit = await endpoint.push(credentials, { signal });
+  using _permit = await endpoint.push(caller.credentials, { signal });
   let consumed = false;
   await withRetry(
     endpoint.options.retry,
     endpoint.options.logger,
-    { signal, replayable: () => source.once !== true || !consumed },
+    { signal, replayable: () => source.once !== true || !consumed, told: caller.told },
     async () => {
       let location = withDigest(await beginUpload(target, { signal }), source.digest);
       for (let hops = 0; ; hops++) {
@@ -72,7 +72,7 @@ export async function uploadBlob(target: Target, source: BlobSource, options: Up
           const mayMove = source.once !== true && hops < MAX_REDIRECTS;
           const expect = mayMove ? [...STORED, ...MOVED] : STORED;
           const call: RegistryCall = { method: 'PUT', target: location, headers: OCTETS, body, expect, scopes };
-          const response = await endpoint.requestOnce(call, credentials, { signal });
+          const response = await endpoint.requestOnce(call, caller, { signal });
           discard(response);
           if (!MOVED.includes(response.statusCode ?? 0)) return;
           location = endpoint.locate(response.headers.location, urlOf(response));
@@ -101,7 +101,7 @@ async function mount(
         expect: [201, ...BEGUN],
         scopes: [...target.scopes, `repository:${from}:pull`],
       },
-      target.credentials,
+      target.caller,
       options,
     );
   } catch (error) {
@@ -110,21 +110,21 @@ async function mount(
   }
 }
 
-async function beginUpload({ endpoint, path, credentials, scopes }: Target, options: AbortOptions): Promise<URL> {
+async function beginUpload({ endpoint, path, caller, scopes }: Target, options: AbortOptions): Promise<URL> {
   const target = `${path}/blobs/uploads/`;
-  const response = await endpoint.requestOnce({ method: 'POST', target, expect: BEGUN, scopes }, credentials, options);
+  const response = await endpoint.requestOnce({ method: 'POST', target, expect: BEGUN, scopes }, caller, options);
   discard(response);
   return endpoint.locate(response.headers.location, urlOf(response));
 }
 
 async function cancelUpload(target: Target, begun: IncomingMessage, options: AbortOptions): Promise<void> {
-  const { endpoint, credentials, scopes } = target;
+  const { endpoint, caller, scopes } = target;
   try {
     const location = endpoint.locate(begun.headers.location, urlOf(begun));
     discard(
       await endpoint.requestOnce(
         { method: 'DELETE', target: location, expect: [200, 202, 204], scopes },
-        credentials,
+        caller,
         options,
       ),
     );
@@ -151,11 +151,11 @@ export async function uploadStream(
   digest: () => Digest | Promise<Digest>,
   options: UploadOptions,
 ): Promise<{ readonly digest: Digest; readonly size: number }> {
-  const { endpoint, path, credentials, scopes } = target;
+  const { endpoint, path, caller, scopes } = target;
   const { signal } = options;
-  using _permit = await endpoint.push(credentials, { signal });
+  using _permit = await endpoint.push(caller.credentials, { signal });
   const begin = `${path}/blobs/uploads/`;
-  const begun = await endpoint.request({ method: 'POST', target: begin, expect: BEGUN, scopes }, credentials, {
+  const begun = await endpoint.request({ method: 'POST', target: begin, expect: BEGUN, scopes }, caller, {
     signal,
   });
   discard(begun);
@@ -167,7 +167,7 @@ export async function uploadStream(
   const sendChunk = async (chunk: Uint8Array) => {
     let rest = chunk;
     let resumed = false;
-    await withRetry(endpoint.options.retry, endpoint.options.logger, { signal }, async () => {
+    await withRetry(endpoint.options.retry, endpoint.options.logger, { signal, told: caller.told }, async () => {
       if (resumed) {
         const have = await status();
         if (have < offset || have > offset + rest.length)
@@ -180,7 +180,7 @@ export async function uploadStream(
       const headers = { ...OCTETS, 'content-range': `${offset}-${offset + rest.length - 1}` };
       const response = await endpoint.requestOnce(
         { method: 'PATCH', target: location, headers, body: rest, expect: STORED, scopes },
-        credentials,
+        caller,
         { signal },
       );
       discard(response);
@@ -195,7 +195,7 @@ export async function uploadStream(
   const status = async (): Promise<number> => {
     const response = await endpoint.requestOnce(
       { method: 'GET', target: location, expect: [200, 204], scopes },
-      credentials,
+      caller,
       { signal },
     );
     discard(response);
@@ -210,7 +210,7 @@ export async function uploadStream(
     const final = await digest();
     const response = await endpoint.request(
       { method: 'PUT', target: withDigest(location, final), headers: OCTETS, expect: STORED, scopes },
-      credentials,
+      caller,
       { signal },
     );
     discard(response);

@@ -244,6 +244,27 @@ describe('faults', () => {
     });
   });
 
+  test('what one asks at once waits together when one of it is asked to wait, and who watches is told', async () => {
+    const proxy = await proxied();
+    const refusals: number[] = [];
+    proxy.fault = (_req, res) => {
+      if (refusals.length > 0) return false;
+      refusals.push(Date.now());
+      res.writeHead(429, { 'retry-after': '1' }).end();
+      return true;
+    };
+    const said: string[] = [];
+    const told = (line: string) => void said.push(line);
+    const at = { domain: proxy.host, path: 'app' };
+    const repository = client({ retry: { delaysMs: [600_000] } }).repository(at, anonymous, { told });
+    const first = repository.hasBlob(digestOf('x'), { signal });
+    await expect.poll(() => said.length).toBe(2);
+    const others = Array.from({ length: 5 }, (_, n) => repository.hasBlob(digestOf(`${n}`), { signal }));
+    expect(await Promise.all([first, ...others])).toEqual(Array(6).fill(undefined));
+    expect(proxy.requests.length).toBe(7);
+    expect(said).toEqual([expect.stringMatching(/^error: .*429 Too Many Requests/) as string, 'retrying in 1s']);
+  });
+
   test('a token endpoint that fails is not tried again', async () => {
     const proxy = await proxied({ kind: 'token', users });
     let tokens = 0;

@@ -7,7 +7,7 @@ import {
   silentLogger,
 } from '../../base/index.ts';
 import { OutboundAgents } from '../../base/outbound-agents.ts';
-import type { CredentialProvider } from './credentials.ts';
+import type { Caller, CredentialProvider } from './credentials.ts';
 import { Endpoint } from './endpoint.ts';
 import type { RegistryHostOptions, RegistryHosts } from './hosts.ts';
 import { Repository } from './repository.ts';
@@ -51,14 +51,14 @@ export class RegistryClient implements Disposable {
   repository(
     { domain, path }: Pick<ImageReference, 'domain' | 'path'>,
     credentials: CredentialProvider,
-    { insecure = false }: { readonly insecure?: boolean } = {},
+    { insecure = false, told }: { readonly insecure?: boolean; readonly told?: Caller['told'] } = {},
   ): Repository {
     const mirrors = this.#configOf(domain).mirrors ?? [];
     return new Repository({
       origin: this.#endpoint(domain, { insecure }),
       mirrors: mirrors.map((mirror) => this.#endpoint(mirror, { mirrorOf: domain })),
       path,
-      credentials,
+      caller: { credentials, told },
       insecure,
       tags: this.#tags,
     });
@@ -67,7 +67,7 @@ export class RegistryClient implements Disposable {
   /** Whether the registry answers and takes the credentials (GET /v2/). */
   async ping(host: string, credentials: CredentialProvider, options: AbortOptions): Promise<void> {
     const call = { method: 'GET' as const, target: '', expect: [200], scopes: [] };
-    discard(await this.#endpoint(host).request(call, credentials, options));
+    discard(await this.#endpoint(host).request(call, { credentials }, options));
   }
 
   #configOf(host: string): RegistryHostOptions {

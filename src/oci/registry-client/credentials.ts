@@ -36,6 +36,13 @@ export interface CredentialProvider {
   identity?(host: string, options: AbortOptions): Promise<string | undefined>;
 }
 
+/** Who wants something of a registry. */
+export interface Caller {
+  readonly credentials: CredentialProvider;
+  /** Told, a line at a time, why it takes long: that the registry failed or asked to wait, and when it is asked again. */
+  readonly told?: ((line: string) => void) | undefined;
+}
+
 /** What is shown to a host, as something to compare. */
 export async function identityOf(provider: CredentialProvider, host: string, options: AbortOptions): Promise<string> {
   const proven = await provider.identity?.(host, options);

@@ -1,8 +1,8 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
-import { type AbortOptions, CodedError, isLoopback, type Logger, Semaphore } from '../../base/index.ts';
+import { type AbortOptions, CodedError, isLoopback, type Logger, Semaphore, sleep } from '../../base/index.ts';
 import type { OutboundAgents } from '../../base/outbound-agents.ts';
 import { Authorizer } from './authorizer.ts';
-import { type CredentialProvider, identityOf } from './credentials.ts';
+import { type Caller, type CredentialProvider, identityOf } from './credentials.ts';
 import { connectionError, errorFromResponse } from './errors.ts';
 import { isLocalAddress, type RegistryHostOptions } from './hosts.ts';
 import { type RetryPolicy, withRetry } from './retry.ts';
@@ -51,6 +51,8 @@ interface User {
   /** Blobs on their way; two semaphores, so that a copy that waits to push never blocks the pulls it waits for. */
   readonly pulls: Semaphore;
   readonly pushes: Semaphore;
+  /** Until when the host asked him to wait (Retry-After), in ms since the epoch. */
+  notBefore: number;
 }
 
 /** A registry host as it is talked to: addresses, connections, authorization, retries, limits. */
@@ -94,27 +96,23 @@ export class Endpoint {
   }
 
   /** Sends with authorization and, where the body can be sent again, with retries. */
-  async request(
-    call: RegistryCall,
-    credentials: CredentialProvider,
-    { signal }: AbortOptions,
-  ): Promise<IncomingMessage> {
+  async request(call: RegistryCall, caller: Caller, { signal }: AbortOptions): Promise<IncomingMessage> {
     const replayable = isReplayable(call);
-    return await withRetry(this.options.retry, this.options.logger, { signal, replayable: () => replayable }, () =>
-      this.requestOnce(call, credentials, { signal }),
+    const { told } = caller;
+    const { retry, logger } = this.options;
+    return await withRetry(retry, logger, { signal, replayable: () => replayable, told }, () =>
+      this.requestOnce(call, caller, { signal }),
     );
   }
 
   /** One attempt: authorization, redirects, plain-HTTP fallback, but no waiting. */
-  async requestOnce(
-    call: RegistryCall,
-    credentials: CredentialProvider,
-    options: AbortOptions,
-  ): Promise<IncomingMessage> {
-    const { authorizer } = this.#user(credentials);
+  async requestOnce(call: RegistryCall, caller: Caller, options: AbortOptions): Promise<IncomingMessage> {
+    const user = this.#user(caller.credentials);
+    const { authorizer } = user;
     const replayable = isReplayable(call);
     const scopes = call.scopes.map((scope) => scope.replace(/^repository:/, `repository:${this.options.prefix}`));
     for (let attempt = 0; ; attempt++) {
+      await waitUntil(user.notBefore, options);
       const url = this.#url(call.target);
       // Upload locations may lie on another host, which is not told our secrets.
       const authorization = this.#isOwn(url) ? await authorizer.header(scopes, options) : undefined;
@@ -135,7 +133,11 @@ export class Endpoint {
           continue;
         }
       }
-      throw await errorFromResponse(call.method, url, response);
+      const refused = await errorFromResponse(call.method, url, response);
+      // What else he has under way would only be refused as well.
+      if (refused.retryAfterMs !== undefined && refused.retryAfterMs <= this.options.retry.maxRetryAfterMs)
+        user.notBefore = Math.max(user.notBefore, Date.now() + refused.retryAfterMs);
+      throw refused;
     }
   }
 
@@ -147,6 +149,7 @@ export class Endpoint {
         authorizer: this.#authorizer(provider),
         pulls: new Semaphore(concurrency),
         pushes: new Semaphore(concurrency),
+        notBefore: 0,
       };
       this.#users.set(provider, user);
     }
@@ -256,6 +259,10 @@ export class Endpoint {
   urlOf(target: string | URL): URL {
     return this.#url(target);
   }
+}
+
+async function waitUntil(time: number, options: AbortOptions): Promise<void> {
+  for (let wait = time - Date.now(); wait > 0; wait = time - Date.now()) await sleep(wait, options);
 }
 
 function isReplayable({ body }: RegistryCall): boolean {

@@ -2,6 +2,7 @@ export type { BlobSource, UploadOptions, UploadOutcome } from './blob-upload.ts'
 export { RegistryClient } from './client.ts';
 export {
   anonymous,
+  type Caller,
   type CredentialProvider,
   type Credentials,
   type IssuedToken,

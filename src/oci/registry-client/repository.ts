@@ -20,7 +20,7 @@ import {
   uploadBlob,
   uploadStream,
 } from './blob-upload.ts';
-import type { CredentialProvider } from './credentials.ts';
+import type { Caller } from './credentials.ts';
 import type { Endpoint, RegistryCall } from './endpoint.ts';
 import { RegistryError } from './errors.ts';
 import type { TagMemo } from './tag-memo.ts';
@@ -48,7 +48,7 @@ interface RepositoryOptions {
   readonly origin: Endpoint;
   readonly mirrors: readonly Endpoint[];
   readonly path: string;
-  readonly credentials: CredentialProvider;
+  readonly caller: Caller;
   /** Whether it was asked for as insecure. */
   readonly insecure: boolean;
   readonly tags: TagMemo;
@@ -60,17 +60,17 @@ export class Repository {
   readonly path: string;
   readonly #origin: Endpoint;
   readonly #mirrors: readonly Endpoint[];
-  readonly #credentials: CredentialProvider;
+  readonly #caller: Caller;
 
   readonly #insecure: boolean;
   readonly #tags: TagMemo;
 
-  constructor({ origin, mirrors, path, credentials, insecure, tags }: RepositoryOptions) {
+  constructor({ origin, mirrors, path, caller, insecure, tags }: RepositoryOptions) {
     this.host = origin.host;
     this.path = path;
     this.#origin = origin;
     this.#mirrors = mirrors;
-    this.#credentials = credentials;
+    this.#caller = caller;
     this.#insecure = insecure;
     this.#tags = tags;
   }
@@ -89,14 +89,14 @@ export class Repository {
 
   async #resolveTag(tag: string, options: AbortOptions, fresh: boolean): Promise<Descriptor> {
     const hosts = [...this.#mirrors, this.#origin];
-    const identities = () => Promise.all(hosts.map((host) => host.identity(this.#credentials, options)));
+    const identities = () => Promise.all(hosts.map((host) => host.identity(this.#caller.credentials, options)));
     return await this.#tags.resolve(this.#tagName(tag, this.#insecure), {
       signal: options.signal,
       fresh,
       identity: async () => (await identities()).join(' '),
       ask: async () => {
         const descriptor = await this.#resolve(tag, options);
-        return { descriptor, isPrivate: hosts.some((host) => host.isPrivate(this.#credentials)) };
+        return { descriptor, isPrivate: hosts.some((host) => host.isPrivate(this.#caller.credentials)) };
       },
     });
   }
@@ -106,7 +106,7 @@ export class Repository {
     return await this.#pull(options, async (endpoint) => {
       let response: Awaited<ReturnType<Endpoint['request']>>;
       try {
-        response = await endpoint.request(this.#manifestCall('HEAD', reference, 'pull'), this.#credentials, options);
+        response = await endpoint.request(this.#manifestCall('HEAD', reference, 'pull'), this.#caller, options);
       } catch (error) {
         if (!(error instanceof RegistryError) || error.status === 429 || error.status >= 500) throw error;
         // A mirror is believed. Not every registry serves HEAD, and none says by it why it refuses.
@@ -134,7 +134,7 @@ export class Repository {
     options: AbortOptions & { readonly maxBytes?: number },
   ): Promise<Manifest> {
     const call = this.#manifestCall('GET', reference, 'pull');
-    const response = await endpoint.request(call, this.#credentials, options).catch((error: unknown) => {
+    const response = await endpoint.request(call, this.#caller, options).catch((error: unknown) => {
       throw error instanceof RegistryError && error.status === 404 ? this.#notFound(reference, error) : error;
     });
     const bytes = await readBody(
@@ -168,7 +168,7 @@ export class Repository {
     try {
       const response = await this.#origin.request(
         { method: 'HEAD', target: `${this.path}/blobs/${digest}`, expect: [200], scopes: this.#scopes('pull') },
-        this.#credentials,
+        this.#caller,
         options,
       );
       discard(response);
@@ -188,13 +188,14 @@ export class Repository {
     options: AbortOptions & { readonly offset?: number },
   ): Promise<ReadableStream<Uint8Array>> {
     return await this.#pull(options, async (endpoint) => {
-      const permit = await endpoint.pull(this.#credentials, options);
+      const permit = await endpoint.pull(this.#caller.credentials, options);
       let first = true;
       return await downloadBlob({
         signal: options.signal,
         size: descriptor.size,
         offset: options.offset ?? 0,
         retry: endpoint.options.retry,
+        told: this.#caller.told,
         onClose: () => permit[Symbol.dispose](),
         open: async (offset) => {
           const call: RegistryCall = {
@@ -206,8 +207,8 @@ export class Repository {
           };
           // The stream has retries of its own once it runs.
           const request = first
-            ? endpoint.request(call, this.#credentials, options)
-            : endpoint.requestOnce(call, this.#credentials, options);
+            ? endpoint.request(call, this.#caller, options)
+            : endpoint.requestOnce(call, this.#caller, options);
           first = false;
           return await request;
         },
@@ -249,7 +250,7 @@ export class Repository {
     try {
       const response = await this.#origin.request(
         { method: 'HEAD', target: `${this.path}/blobs/${digest}`, expect: [200], scopes: this.#scopes('pull,push') },
-        this.#credentials,
+        this.#caller,
         options,
       );
       discard(response);
@@ -265,7 +266,7 @@ export class Repository {
     return {
       endpoint: this.#origin,
       path: this.path,
-      credentials: this.#credentials,
+      caller: this.#caller,
       scopes: this.#scopes('pull,push'),
     };
   }
@@ -285,7 +286,7 @@ export class Repository {
         body: manifest.bytes,
         expect: STORED,
       },
-      this.#credentials,
+      this.#caller,
       options,
     );
     discard(response);
@@ -303,7 +304,7 @@ export class Repository {
     using _changed = this.#changing(reference);
     try {
       const call = { ...this.#manifestCall('DELETE', reference, 'delete'), expect: [200, 202, 204] };
-      discard(await this.#origin.request(call, this.#credentials, options));
+      discard(await this.#origin.request(call, this.#caller, options));
       return true;
     } catch (error) {
       if (error instanceof RegistryError && error.status === 404) return false;
@@ -331,7 +332,7 @@ export class Repository {
             expect: [200],
             scopes: this.#scopes('pull'),
           },
-          this.#credentials,
+          this.#caller,
           options,
         );
         body = await readBody(response, MAX_MANIFEST_BYTES, 'the list of referrers', options);
@@ -362,7 +363,7 @@ export class Repository {
     while (target !== undefined && tags.length < MAX_TAGS) {
       const response = await this.#origin.request(
         { method: 'GET', target, expect: [200], scopes: this.#scopes('pull') },
-        this.#credentials,
+        this.#caller,
         options,
       );
       const body = parseJson(await readBody(response, MAX_MANIFEST_BYTES, 'the list of tags', options)) as {

@@ -1,4 +1,5 @@
-import { type AbortOptions, CodedError, type Logger, sleep } from '../../base/index.ts';
+import { type AbortOptions, CodedError, type Logger, sleep, transportWords } from '../../base/index.ts';
+import type { Caller } from './credentials.ts';
 import { RegistryError } from './errors.ts';
 
 /** Waits between attempts; as many retries as entries. */
@@ -43,6 +44,12 @@ export function delayBefore(policy: RetryPolicy, retry: number, error: unknown):
   return asked > policy.maxRetryAfterMs ? undefined : asked;
 }
 
+/** In BuildKit's words, which people search for. */
+export function tellWait(told: Caller['told'], error: unknown, waitMs: number): void {
+  told?.(`error: ${error instanceof CodedError ? error.message : transportWords(error)}`);
+  told?.(`retrying in ${Number((waitMs / 1000).toFixed(3))}s`);
+}
+
 /**
  * Runs `attempt` until it ends, fails for good, or the waits are used up. `replayable` is asked after a failure: work whose input is
  * consumed is never tried again.
@@ -50,7 +57,7 @@ export function delayBefore(policy: RetryPolicy, retry: number, error: unknown):
 export async function withRetry<T>(
   policy: RetryPolicy,
   logger: Logger,
-  options: AbortOptions & { readonly replayable?: () => boolean },
+  options: AbortOptions & { readonly replayable?: () => boolean; readonly told?: Caller['told'] },
   attempt: () => Promise<T>,
 ): Promise<T> {
   for (let retry = 0; ; retry++) {
@@ -61,6 +68,7 @@ export async function withRetry<T>(
       const wait = options.replayable?.() === false ? undefined : delayBefore(policy, retry, error);
       if (wait === undefined) throw error;
       logger.info('retrying a registry request', { err: error, durationMs: wait });
+      tellWait(options.told, error, wait);
       await sleep(wait, options);
     }
   }

@@ -10,6 +10,7 @@ import {
   parseImageReference,
 } from '../../../base/index.ts';
 import type { BlobFetcher, BlobPlace, ImmutableRef, RecordType, RefManager } from '../../../cache/ports.ts';
+import { lineLog } from '../../../solver/index.ts';
 import type { OpContext } from '../../../solver/ports.ts';
 import { numberAttr, type SourceFactory, type SourceInstance, type SourceKey, type SourceRequest } from '../source.ts';
 import type { ImageResolver, ResolutionMemo, ResolvedImage, ResolveMode } from './resolver.ts';
@@ -34,9 +35,9 @@ export function registryFetcher(resolver: ImageResolver): BlobFetcher<Extract<Bl
   return {
     lasting: true,
     host: ({ host }) => host,
-    open: ({ host, repository, insecure }, descriptor, { sessions, signal }) =>
+    open: ({ host, repository, insecure }, descriptor, { sessions, signal, told }) =>
       resolver
-        .repository({ domain: host, path: repository }, sessions(), { insecure })
+        .repository({ domain: host, path: repository }, sessions(), { insecure, told })
         .openBlob(descriptor, { signal }),
   };
 }
@@ -122,6 +123,7 @@ class ImageSource implements SourceInstance {
         platform: this.#platform,
         mode: this.#mode,
         sessions: () => context.sessions(),
+        told: lineLog(context.progress),
         ...(memo === undefined ? {} : { memo }),
       })
       .catch((error: unknown) => {

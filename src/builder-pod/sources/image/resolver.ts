@@ -25,7 +25,7 @@ import {
   parseImageConfig,
   parseManifestOrIndex,
 } from '../../../oci/manifest/index.ts';
-import type { CredentialProvider, RegistryClient, Repository } from '../../../oci/registry-client/index.ts';
+import type { Caller, CredentialProvider, RegistryClient, Repository } from '../../../oci/registry-client/index.ts';
 import { ByteCache, type CachedBytes } from './byte-cache.ts';
 
 /** Manifests and indexes that are asked for to find one image. */
@@ -48,6 +48,8 @@ interface ResolveImageOptions extends AbortOptions {
   /** Sessions whose credentials may be used. */
   readonly sessions: () => readonly string[];
   readonly memo?: ResolutionMemo;
+  /** Told why it takes long. */
+  readonly told?: Caller['told'];
 }
 
 export interface ResolvedImage {
@@ -115,7 +117,7 @@ export class ImageResolver {
       ...options,
       name,
       from: `${options.scope}\0${parsed.domain}/${parsed.path}`,
-      repository: () => this.#options.client.repository(parsed, this.#options.credentials(options.sessions())),
+      repository: () => this.repository(parsed, options.sessions(), { told: options.told }),
     };
     const wanted = parsed.digest ?? parsed.tag ?? 'latest';
     const root = await this.#root(wanted, query);
@@ -136,9 +138,9 @@ export class ImageResolver {
   repository(
     name: Pick<ImageReference, 'domain' | 'path'>,
     sessions: readonly string[],
-    { insecure = false }: { readonly insecure?: boolean | undefined } = {},
+    { insecure = false, told }: { readonly insecure?: boolean | undefined; readonly told?: Caller['told'] } = {},
   ): Repository {
-    return this.#options.client.repository(name, this.#options.credentials(sessions), { insecure });
+    return this.#options.client.repository(name, this.#options.credentials(sessions), { insecure, told });
   }
 
   async #root(reference: string, query: Query): Promise<Descriptor> {
