@@ -228,7 +228,7 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
     ...{ pools, afterwork, refs, images, sources, resolver, log },
     ...{ keys: state.keys, results: state.results },
     cacheImporters: new Map([...caches.importers, ...(options.cacheImporters ?? [])]),
-    cacheExporters: caches.exporters,
+    cacheExports: caches.exports,
     worker: { id: state.id, labels: options.labels, platforms: options.platforms },
     allowedEntitlements: options.entitlements,
     frontends: new FrontendRegistry([dockerfile, gatewayFrontend()]),

@@ -102,6 +102,18 @@ RUN --network=none cat /a /b > /ab
 `,
 };
 
+/** Without a step that would need another machine. */
+const PLATFORMS = `FROM scratch AS made
+ARG TARGETARCH
+COPY <<EOF /arch
+$TARGETARCH
+EOF
+COPY f /f
+FROM scratch
+COPY --from=made /arch /f /
+COPY d /d
+`;
+
 let host: string;
 let daemons: Readonly<Record<'ours' | 'theirs', Daemon>>;
 
@@ -111,7 +123,8 @@ beforeAll(async () => {
   copyFileSync('/bin/busybox', join(context, 'busybox'));
   for (const name of ['f', 'd/g']) writeFileSync(join(context, name), `${name}\n`);
   for (const name of ['busybox', 'f', 'd/g', 'd', '.']) utimesSync(join(context, name), 1_500_000_000, 1_500_000_000);
-  for (const [name, text] of Object.entries(DOCKERFILES)) writeFileSync(join(temp, name), text);
+  for (const [name, text] of Object.entries({ ...DOCKERFILES, platforms: PLATFORMS }))
+    writeFileSync(join(temp, name), text);
   const registry = cleanup.use(await dockerRegistry(join(temp, 'registry')));
   host = registry.host;
   const [ours, theirs] = [new Daemon(temp, 'ours', OURS), new Daemon(temp, 'theirs', REAL)] as const;
@@ -200,16 +213,59 @@ describe.each([
   });
 });
 
-test('records that an image carries are read', { timeout: 300_000 }, async () => {
-  const { ours, theirs } = daemons;
-  const image = `${host}/inline:1`;
-  await theirs.forget();
-  await theirs.build('plain', '--output', `type=image,name=${image},push=true`, '--export-cache', 'type=inline');
-  const found: Steps[] = [];
-  for (const daemon of [theirs, ours]) {
+interface CarriedRecord {
+  readonly digest: string;
+  readonly inputs?: unknown;
+}
+
+/** The records in the configurations of an image, by its platforms, without times. */
+async function carriedBy(image: string): Promise<readonly (readonly CarriedRecord[])[]> {
+  const [repository, tag] = [image.replace('/', '/v2/').replace(/:[^:/]+$/, ''), image.split(':').at(-1)];
+  const accept = ['index', 'manifest'].map((kind) => `application/vnd.oci.image.${kind}.v1+json`).join(', ');
+  const document = async (path: string) =>
+    (await (await fetch(`http://${repository}/${path}`, { headers: { accept } })).json()) as {
+      readonly manifests?: readonly { readonly digest: string }[];
+      readonly config: { readonly digest: string };
+    };
+  const root = await document(`manifests/${tag}`);
+  const manifests =
+    root.manifests === undefined
+      ? [root]
+      : await Promise.all(root.manifests.map(({ digest }) => document(`manifests/${digest}`)));
+  return await Promise.all(
+    manifests.map(async ({ config: { digest } }) => {
+      const config = (await document(`blobs/${digest}`)) as { readonly 'moby.buildkit.cache.v0'?: string };
+      const records = Buffer.from(config['moby.buildkit.cache.v0'] ?? '', 'base64').toString();
+      return JSON.parse(records.replaceAll(/"createdAt":"[^"]+"/g, '"createdAt":""')) as CarriedRecord[];
+    }),
+  );
+}
+
+/** Those with inputs whole, of the others their keys: the real daemon carries no results of steps without inputs. */
+const comparable = (records: readonly CarriedRecord[]) =>
+  records.map(({ digest, ...rest }) => (rest.inputs === undefined ? { digest } : { digest, ...rest }));
+
+test.each([
+  ...CASES.map(([name, what]) => [name, what, []] as const),
+  ['platforms', 'platforms', ['--opt=platform=linux/amd64,linux/arm64']] as const,
+])('records that an image carries, of %s', { timeout: 300_000 }, async (name, what, args) => {
+  const image = (writer: string) => `${host}/inline-${name.replaceAll(/[^a-z]+/gi, '-').toLowerCase()}:${writer}`;
+  for (const [writer, daemon] of Object.entries(daemons)) {
     await daemon.forget();
-    found.push(await daemon.build('plain', '--output', 'type=image', '--import-cache', `type=registry,ref=${image}`));
+    const output = `type=image,name=${image(writer)},push=true`;
+    await daemon.build(what, '--output', output, '--export-cache', 'type=inline', ...args);
   }
-  expect(found[1]).toEqual(found[0]);
-  expect(found[0]?.cached.length).toBeGreaterThan(0);
+  const carried = await carriedBy(image('ours'));
+  expect(carried.map(comparable)).toEqual((await carriedBy(image('theirs'))).map(comparable));
+  expect(carried).toHaveLength(args.length === 0 ? 1 : 2);
+  for (const writer of ['theirs', 'ours']) {
+    const found: Steps[] = [];
+    for (const daemon of [daemons.theirs, daemons.ours]) {
+      await daemon.forget();
+      const from = `type=registry,ref=${image(writer)}`;
+      found.push(await daemon.build(what, '--output', 'type=image', '--import-cache', from, ...args));
+    }
+    expect(found[1]?.cached).toEqual(expect.arrayContaining([...(found[0]?.cached ?? [])]));
+    expect(found[0]?.cached.length).toBeGreaterThan(0);
+  }
 });

@@ -1,8 +1,9 @@
 import type { ImmutableRef, RefManager } from '../../cache/ports.ts';
 import { remoteCache } from '../../cache/remote/index.ts';
 import type { ImportedCache } from '../../solver/index.ts';
-import type { CacheExporters, CacheImporter, CacheImporters } from '../engine/index.ts';
+import type { CacheExportTypes, CacheImporter, CacheImporters } from '../engine/index.ts';
 import { ExportOptions } from '../exporters/index.ts';
+import { inlineCache } from './inline.ts';
 import { type LocalDeps, localCaches } from './local.ts';
 import { type RegistryDeps, registryCaches } from './registry.ts';
 import type { CacheStore, CacheType, StoreAccess } from './store.ts';
@@ -15,12 +16,15 @@ interface CacheDeps extends RegistryDeps, LocalDeps, WriteDeps {
 /** Caches that lie outside of the builder, by type: what reads them, and what writes them. */
 export function cacheTypes(deps: CacheDeps): {
   readonly importers: CacheImporters;
-  readonly exporters: CacheExporters;
+  readonly exports: CacheExportTypes;
 } {
   const types: readonly CacheType[] = [registryCaches(deps), localCaches(deps)];
   return {
     importers: new Map(types.map((type) => [type.type, importer(type, deps)])),
-    exporters: new Map(types.map((type) => [type.type, (attrs) => cacheExporter(type, attrs, deps)])),
+    exports: {
+      exporters: new Map(types.map((type) => [type.type, (attrs) => cacheExporter(type, attrs, deps)])),
+      inline: (attrs) => inlineCache(attrs, deps),
+    },
   };
 }
 

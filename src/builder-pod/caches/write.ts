@@ -42,7 +42,7 @@ export function cacheExporter(
   };
 }
 
-function modeOf(options: ExportOptions): 'min' | 'max' {
+export function modeOf(options: ExportOptions): 'min' | 'max' {
   const mode = options.text('mode') ?? 'min';
   if (mode === 'min' || mode === 'max') return mode;
   throw CodedError.of('CACHE_ATTRIBUTE', `unknown cache export mode ${JSON.stringify(mode)}`, {

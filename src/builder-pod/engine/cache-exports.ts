@@ -1,5 +1,7 @@
 import { CodedError } from '../../base/index.ts';
-import type { ExportContext, ExportResponse } from '../exporters/index.ts';
+import type { Compression, ImmutableRef, Layer } from '../../cache/ports.ts';
+import { type BuiltResult, findLostResult } from '../../solver/index.ts';
+import type { ExportContext, ExportResponse, InlineRecords } from '../exporters/index.ts';
 import type { BridgeCacheImport } from '../frontends/index.ts';
 
 /** What a build leads to, for who writes what it is found by. */
@@ -19,22 +21,50 @@ export interface CacheExporter {
   export(build: CachedBuild, context: ExportContext): Promise<ExportResponse>;
 }
 
+/** A cache that images carry, as far as it is of their layers. */
+export interface InlineCache {
+  readonly ignoreError: boolean;
+  records(
+    build: CachedBuild,
+    image: { readonly layers: readonly Layer[]; readonly latest: number | undefined },
+    compression: Compression,
+    context: ExportContext,
+  ): Promise<Uint8Array | undefined>;
+}
+
 /** By type. @throws CodedError for attributes that cannot be met */
-export type CacheExporters = ReadonlyMap<string, (attrs: BridgeCacheImport['attrs']) => CacheExporter>;
+type CacheExporters = ReadonlyMap<string, (attrs: BridgeCacheImport['attrs']) => CacheExporter>;
+
+/** What opens them, by the kind of what it opens. */
+export interface CacheExportTypes {
+  readonly exporters: CacheExporters;
+  /** Of the type `inline`. @throws CodedError for attributes that cannot be met */
+  readonly inline?: (attrs: BridgeCacheImport['attrs']) => InlineCache;
+}
 
 interface OpenedCacheExports {
   readonly exporters: readonly CacheExporter[];
+  readonly inline: InlineCache | undefined;
   /** Of types that this builder does not know, which the build can go on without. */
   readonly unmet: readonly BridgeCacheImport[];
 }
 
 /** @throws CodedError for what is asked for twice, and for what cannot be written and is needed */
-export function openCacheExports(asked: readonly BridgeCacheImport[], types: CacheExporters): OpenedCacheExports {
+export function openCacheExports(
+  asked: readonly BridgeCacheImport[],
+  { exporters: types, inline: openInline }: CacheExportTypes,
+): OpenedCacheExports {
+  let inline: InlineCache | undefined;
   const exporters: CacheExporter[] = [];
   const unmet: BridgeCacheImport[] = [];
   const known = new Set<string>();
   for (const one of asked) {
     const { type, attrs } = one;
+    // Clients ask for it more than once.
+    if (type === 'inline' && openInline !== undefined) {
+      inline ??= openInline(attrs);
+      continue;
+    }
     const key = JSON.stringify([type, Object.entries(attrs).sort(([a], [b]) => (a < b ? -1 : 1))]);
     if (known.has(key)) throw CodedError.of('CACHE_ATTRIBUTE', 'duplicated cache exports');
     known.add(key);
@@ -50,5 +80,24 @@ export function openCacheExports(asked: readonly BridgeCacheImport[], types: Cac
         },
       );
   }
-  return { exporters, unmet };
+  return { exporters, inline, unmet };
+}
+
+/** What each image of the build is to carry, by the keys of its own part. What cannot be made of it is left out where it may be. */
+export function inlineRecordsOf(
+  inline: InlineCache | undefined,
+  built: readonly BuiltResult<ImmutableRef>[],
+  scopes: readonly string[],
+): InlineRecords | undefined {
+  if (inline === undefined) return undefined;
+  return async ({ ref, ...image }, compression, context) => {
+    const keys = built.flatMap(({ result, keys: own }) => (result.value === ref ? own : []));
+    try {
+      return await inline.records({ roots: [...new Set(keys)], scopes }, image, compression, context);
+    } catch (error) {
+      if (context.signal.aborted || !inline.ignoreError || findLostResult(error) !== undefined) throw error;
+      context.progress.warn({ level: 1, short: 'the image carries no cache', detail: [String(error)] });
+      return undefined;
+    }
+  };
 }

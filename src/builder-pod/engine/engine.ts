@@ -33,7 +33,7 @@ import type { BridgeResult } from '../frontends/index.ts';
 import { Attesting, type BuiltProvenance } from './attesting.ts';
 import { Build, type BuildServices } from './build.ts';
 import type { BuildRef } from './build-ref.ts';
-import { type CacheExporters, openCacheExports } from './cache-exports.ts';
+import { type CacheExportTypes, inlineRecordsOf, openCacheExports } from './cache-exports.ts';
 import { EarlyPacking } from './early-packing.ts';
 import { grantEntitlements } from './entitlements.ts';
 import { BuildWatches } from './observer.ts';
@@ -54,7 +54,7 @@ interface EngineOptions extends BuildServices {
     options: { readonly deferTags: boolean },
   ) => Exporter;
   /** Types of remote caches that builds may write. */
-  readonly cacheExporters?: CacheExporters | undefined;
+  readonly cacheExports?: CacheExportTypes | undefined;
   /** Entitlements that builds may ask for. */
   readonly allowedEntitlements: ReadonlySet<string>;
   /** Told of every solve, of whatever kind. */
@@ -188,7 +188,7 @@ export class Engine implements AsyncDisposable {
         deferTags: request.deferTags === true,
       }),
     );
-    const caches = openCacheExports(request.cacheExports ?? [], this.#options.cacheExporters ?? new Map());
+    const caches = openCacheExports(request.cacheExports ?? [], this.#options.cacheExports ?? { exporters: new Map() });
     const over = new AbortController();
     const buildSignal = AbortSignal.any([signal, over.signal]);
     const sessions = () => (session === '' ? [] : [session]);
@@ -254,6 +254,7 @@ export class Engine implements AsyncDisposable {
                     progress,
                     sessions,
                     limits: () => limits,
+                    inlineRecords: inlineRecordsOf(caches.inline, built, job.scope.read),
                     exporterId,
                   });
                 })

@@ -1,5 +1,6 @@
 import { CodedError, type Descriptor, goJson, type ImageReference } from '../../base/index.ts';
 import type { Compression, Layer } from '../../cache/ports.ts';
+import { INLINE_KEY } from '../../cache/remote/index.ts';
 import {
   alignHistory,
   type DockerImage,
@@ -199,7 +200,17 @@ async function platformImage(
   const given = input.config === undefined ? emptyConfig(input.platform) : input.config;
   const image = alignHistory(layers.map(toImageLayer), historyOf(given));
   const baseHistory = input.baseConfig === undefined ? undefined : historyOf(input.baseConfig);
-  const bytes = finishConfig(given, image, { sourceDateEpoch: input.epoch, baseHistory });
+  const { ref, epoch } = input;
+  const records =
+    ref === undefined
+      ? undefined
+      : await context.inlineRecords?.(
+          { ref, layers, latest: epoch === undefined ? undefined : epoch * 1000 },
+          options.compression,
+          context,
+        );
+  const extra = records === undefined ? {} : { [INLINE_KEY]: Buffer.from(records).toString('base64') };
+  const bytes = finishConfig(given, image, { sourceDateEpoch: epoch, baseHistory, extra });
   const config = describeDocument(oci ? MEDIA_TYPE.ociConfig : MEDIA_TYPE.dockerConfig, bytes);
   const sources = image.layers.map(({ descriptor }) => layerSource(descriptor, input.ref, oci));
   const annotations = annotationsFor(options.annotations, 'manifest', input.platform);

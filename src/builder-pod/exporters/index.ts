@@ -18,6 +18,7 @@ export type {
   ExportResponse,
   ExportResult,
   ExportSource,
+  InlineRecords,
 } from './ports.ts';
 export { withRow } from './progress.ts';
 export { pushLayer } from './push.ts';

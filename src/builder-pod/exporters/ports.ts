@@ -7,7 +7,7 @@ import type {
   ImageReference,
   WorkOptions,
 } from '../../base/index.ts';
-import type { Compression, ContentStore, ImmutableRef } from '../../cache/ports.ts';
+import type { Compression, ContentStore, ImmutableRef, Layer } from '../../cache/ports.ts';
 import type { BlobSource, UploadOptions, UploadOutcome } from '../../oci/registry-client/index.ts';
 import type { VertexProgress } from '../../solver/ports.ts';
 import type { StreamPool, WorkerPool } from '../../sys/index.ts';
@@ -34,9 +34,18 @@ export interface ExportContext extends WorkOptions {
   readonly sessions: () => readonly string[];
   /** Of the build. */
   readonly limits?: (() => BuildLimits) | undefined;
+  /** Where images are to carry a cache. */
+  readonly inlineRecords?: InlineRecords | undefined;
   /** Position among the exporters of the solve; the client's files go there. */
   readonly exporterId: number;
 }
+
+/** What an image is to carry of the cache by which its parts are found; undefined for nothing. */
+export type InlineRecords = (
+  image: { readonly ref: ImmutableRef; readonly layers: readonly Layer[]; readonly latest: number | undefined },
+  compression: Compression,
+  context: ExportContext,
+) => Promise<Uint8Array | undefined>;
 
 /** Keys of the solve response. */
 export type ExportResponse = Readonly<Record<string, string>>;

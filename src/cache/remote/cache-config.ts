@@ -231,6 +231,29 @@ export function* encodeCacheConfig(
   records: readonly RecordToWrite[],
   describe?: (blob: Digest) => LayerAnnotations,
 ): Generator<void, { readonly bytes: Uint8Array; readonly blobs: readonly Digest[] }, void> {
+  const document = yield* cacheDocument(records, describe);
+  return { bytes: Buffer.from(JSON.stringify(document)), blobs: document.layers.map(({ blob }) => blob) };
+}
+
+/** A cache config as JSON has it. Go leaves out what is zero. */
+export interface CacheDocument {
+  readonly layers: readonly {
+    readonly blob: Digest;
+    readonly parent?: number;
+    readonly annotations?: LayerAnnotations;
+  }[];
+  readonly records: readonly {
+    readonly digest: Digest;
+    readonly layers?: readonly { readonly layer: number; readonly createdAt: string }[];
+    readonly inputs?: readonly (readonly { readonly selector?: string; readonly link: number }[])[];
+  }[];
+}
+
+/** Yields after each record. */
+export function* cacheDocument(
+  records: readonly RecordToWrite[],
+  describe?: (blob: Digest) => LayerAnnotations,
+): Generator<void, CacheDocument, void> {
   // A layer is named by its blob and all below it. They are sorted by blob, so one may come before what it lies on.
   const layers = new Map<string, { readonly name: string; readonly blob: Digest; readonly below: string }>();
   // A record is named by its digest and the names of what leads to it.
@@ -258,7 +281,7 @@ export function* encodeCacheConfig(
       compare(named[a]!.record.digest, named[b]!.record.digest) || compare(named[a]!.name, named[b]!.name) || a - b,
   );
   const recordAt = new Map(order.map((from, to) => [from, to]));
-  const written: object[] = [];
+  const written: CacheDocument['records'][number][] = [];
   for (const from of order) {
     yield;
     const { record, tops } = named[from]!;
@@ -278,7 +301,7 @@ export function* encodeCacheConfig(
       ...(slots.length === 0 ? {} : { inputs: slots }),
     });
   }
-  const document = {
+  return {
     layers: sortedLayers.map(({ blob, below }) => ({
       blob,
       // Go leaves a zero out, and reads what is left out as zero.
@@ -287,7 +310,6 @@ export function* encodeCacheConfig(
     })),
     records: written,
   };
-  return { bytes: Buffer.from(JSON.stringify(document)), blobs: sortedLayers.map(({ blob }) => blob) };
 }
 
 function present<K extends string>(key: K, value: number): Partial<Record<K, number>> {

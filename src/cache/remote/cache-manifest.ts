@@ -23,12 +23,11 @@ import {
 import type { Repository } from '../../oci/registry-client/index.ts';
 import type { Layer } from '../ports.ts';
 import { CACHE_CONFIG_TYPE, MAX_CACHE_CONFIG_BYTES, readCacheConfig, readInlineRecords } from './cache-config.ts';
+import { INLINE_KEY } from './inline-records.ts';
 import type { RemoteCacheContent } from './remote-cache.ts';
 
 const DESCRIPTION = 'buildkit/description';
 const MAX_DESCRIPTION = 4096;
-/** Where an image's configuration carries records. */
-const INLINE_KEY = 'moby.buildkit.cache.v0';
 /** Images of one index that are looked at for inline records. */
 const MAX_IMAGES = 32;
 

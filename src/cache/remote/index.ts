@@ -1,3 +1,4 @@
 export { encodeCacheConfig, isTooLarge, MAX_CACHE_CONFIG_BYTES, type RecordToWrite } from './cache-config.ts';
 export { type CacheManifestForm, encodeCacheManifest, type ReadCache, readCaches } from './cache-manifest.ts';
+export { encodeInlineRecords, INLINE_KEY } from './inline-records.ts';
 export { remoteCache } from './remote-cache.ts';
