@@ -7,6 +7,7 @@ import {
   silentLogger,
 } from '../../base/index.ts';
 import { OutboundAgents } from '../../base/outbound-agents.ts';
+import { SegmentBudget } from './blob-download.ts';
 import type { Caller, CredentialProvider } from './credentials.ts';
 import { Endpoint } from './endpoint.ts';
 import type { RegistryHostOptions, RegistryHosts } from './hosts.ts';
@@ -36,6 +37,7 @@ export class RegistryClient implements Disposable {
   readonly #options: RegistryClientOptions;
   readonly #agents: OutboundAgents;
   readonly #tags: TagMemo;
+  readonly #segments = new SegmentBudget();
   readonly #endpoints = new RecentMap<string, Endpoint>(MAX_ENDPOINTS);
 
   constructor(options: RegistryClientOptions = {}) {
@@ -61,6 +63,7 @@ export class RegistryClient implements Disposable {
       caller: { credentials, told },
       insecure,
       tags: this.#tags,
+      segments: this.#segments,
     });
   }
 

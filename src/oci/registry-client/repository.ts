@@ -11,7 +11,7 @@ import {
   isDigest,
 } from '../../base/index.ts';
 import { MAX_MANIFEST_BYTES, MEDIA_TYPE } from '../manifest/index.ts';
-import { downloadBlob } from './blob-download.ts';
+import { downloadBlob, type SegmentBudget } from './blob-download.ts';
 import {
   type BlobSource,
   STORED,
@@ -23,6 +23,7 @@ import {
 import type { Caller } from './credentials.ts';
 import type { Endpoint, RegistryCall } from './endpoint.ts';
 import { RegistryError } from './errors.ts';
+import type { BlobHost } from './range-reader.ts';
 import type { TagMemo } from './tag-memo.ts';
 import { discard, readBody } from './transport.ts';
 
@@ -52,6 +53,7 @@ interface RepositoryOptions {
   /** Whether it was asked for as insecure. */
   readonly insecure: boolean;
   readonly tags: TagMemo;
+  readonly segments: SegmentBudget;
 }
 
 /** One repository of a registry, seen with one identity. Pulls try the mirrors first; all that changes goes to the registry itself. */
@@ -64,8 +66,9 @@ export class Repository {
 
   readonly #insecure: boolean;
   readonly #tags: TagMemo;
+  readonly #segments: SegmentBudget;
 
-  constructor({ origin, mirrors, path, caller, insecure, tags }: RepositoryOptions) {
+  constructor({ origin, mirrors, path, caller, insecure, tags, segments }: RepositoryOptions) {
     this.host = origin.host;
     this.path = path;
     this.#origin = origin;
@@ -73,6 +76,7 @@ export class Repository {
     this.#caller = caller;
     this.#insecure = insecure;
     this.#tags = tags;
+    this.#segments = segments;
   }
 
   /** What a tag or digest names now. @throws not_found */
@@ -180,40 +184,38 @@ export class Repository {
   }
 
   /**
-   * A blob's bytes from `offset`. Goes on after cut connections; ends only after exactly the descriptor's size. The digest is not checked here:
+   * A blob's bytes from `offset`, from the mirrors or the registry. Goes on after cut connections, with the next host where one fails for good; ends only after exactly the descriptor's size. The digest is not checked here:
    * give the stream to something that does, or use {@link getBlob}. Cancel the stream or abort the signal to let go.
    */
   async openBlob(
     descriptor: Descriptor,
     options: AbortOptions & { readonly offset?: number },
   ): Promise<ReadableStream<Uint8Array>> {
-    return await this.#pull(options, async (endpoint) => {
-      const permit = await endpoint.pull(this.#caller.credentials, options);
-      let first = true;
-      return await downloadBlob({
-        signal: options.signal,
-        size: descriptor.size,
-        offset: options.offset ?? 0,
-        retry: endpoint.options.retry,
-        told: this.#caller.told,
-        onClose: () => permit[Symbol.dispose](),
-        open: async (offset) => {
-          const call: RegistryCall = {
-            method: 'GET',
-            target: `${this.path}/blobs/${descriptor.digest}`,
-            expect: [200, 206],
-            scopes: this.#scopes('pull'),
-            headers: offset > 0 ? { range: `bytes=${offset}-` } : {},
-          };
-          // The stream has retries of its own once it runs.
-          const request = first
-            ? endpoint.request(call, this.#caller, options)
-            : endpoint.requestOnce(call, this.#caller, options);
-          first = false;
-          return await request;
-        },
-      });
+    const permit = await this.#origin.pull(this.#caller.credentials, options);
+    return await downloadBlob({
+      signal: options.signal,
+      size: descriptor.size,
+      offset: options.offset ?? 0,
+      hosts: [...this.#mirrors, this.#origin].map((endpoint) => this.#blobHost(endpoint, descriptor)),
+      told: this.#caller.told,
+      logger: this.#origin.options.logger,
+      budget: this.#segments,
+      onClose: () => permit[Symbol.dispose](),
     });
+  }
+
+  #blobHost(endpoint: Endpoint, { digest }: Descriptor): BlobHost {
+    const call: RegistryCall = {
+      method: 'GET',
+      target: `${this.path}/blobs/${digest}`,
+      expect: [200, 206],
+      scopes: this.#scopes('pull'),
+    };
+    return {
+      name: endpoint.host,
+      retry: endpoint.options.retry,
+      open: (headers, options) => endpoint.requestOnce({ ...call, headers }, this.#caller, options),
+    };
   }
 
   /** A small blob in memory, verified. @throws resource_exhausted above `maxBytes`, data_loss when it is not what it says */
