@@ -27,3 +27,4 @@ export * from './shares.ts';
 export * from './signals.ts';
 export * from './slices.ts';
 export * from './transport-words.ts';
+export * from './units.ts';

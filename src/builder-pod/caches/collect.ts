@@ -6,10 +6,16 @@ import { findLostResult, type KeyReader, type OpContext, type ResultStore } from
 import type { CachedBuild } from '../engine/index.ts';
 import type { ExportContext } from '../exporters/index.ts';
 
-export interface CollectOptions {
+interface CollectOptions {
   /** `max`: every result that there is, packed where it is not; `min`: those of the build, and what is packed already. */
   readonly mode: 'min' | 'max';
   readonly compression: Compression;
+  /** Of a build that is not over: a result that is lost is left out, too. */
+  readonly partial?: boolean;
+  /** Packs where nobody is held up by it, and nothing that lies elsewhere is fetched to be packed; undefined where it could not be done now. */
+  readonly whenSpare?:
+    | (<T>(work: (signal: AbortSignal) => Promise<T>) => Promise<{ readonly value: T } | undefined>)
+    | undefined;
 }
 
 interface CollectDeps {
@@ -30,6 +36,8 @@ export interface CollectedCache extends AsyncDisposable {
   readonly layers: ReadonlyMap<string, CollectedLayer>;
   /** Results that could not be had or packed, and are left out. */
   readonly left: readonly unknown[];
+  /** Results that are left for another time. */
+  readonly postponed: number;
 }
 
 /** Results that are worked on at once: packing has its own bounds. */
@@ -38,7 +46,7 @@ const PARALLEL = 8;
 /** What leads to a build's results, with all layers that the mode asks for. A result that cannot be had is left out, its keys are not. Undefined where it is more than any builder reads. */
 export async function collectCache(
   { roots, scopes }: CachedBuild,
-  { mode, compression }: CollectOptions,
+  { mode, compression, partial = false, whenSpare }: CollectOptions,
   { keys, results }: CollectDeps,
   context: ExportContext,
 ): Promise<CollectedCache | undefined> {
@@ -56,6 +64,16 @@ export async function collectCache(
   collecting.defer(async () => {
     for (const ref of held) await ref.release();
   });
+  let postponed = 0;
+  const pack = async (ref: ImmutableRef): Promise<readonly Layer[] | undefined> => {
+    if (whenSpare === undefined) return await ref.layers({ ...access(context), compression });
+    if (ref.lazy) return undefined;
+    const packed = await whenSpare((signal) =>
+      ref.layers({ ...access(context), compression, signal, bestEffort: true }),
+    );
+    if (packed === undefined) postponed++;
+    return packed?.value;
+  };
   const one = async ({ id, results: all }: KeyRecord): Promise<void> => {
     const isWanted = mode === 'max' || wanted.has(id);
     for (const { resultId, createdAt } of all) {
@@ -64,13 +82,13 @@ export async function collectCache(
         const ref = (await results.load(resultId, loading))?.value;
         if (ref === undefined) continue;
         held.push(ref);
-        const layers = isWanted ? await ref.layers({ ...access(context), compression }) : ref.packed({ compression });
+        const layers = ref.packed({ compression }) ?? (isWanted ? await pack(ref) : undefined);
         if (layers === undefined) continue;
         found.set(id, { ref, layers, createdAt });
         return;
       } catch (error) {
         context.signal.throwIfAborted();
-        if (wanted.has(id) && findLostResult(error) !== undefined) throw error;
+        if (!partial && wanted.has(id) && findLostResult(error) !== undefined) throw error;
         left.push(error);
       }
     }
@@ -91,7 +109,7 @@ export async function collectCache(
   for (const { ref, layers: all } of found.values())
     for (const layer of all) layers.set(layer.descriptor.digest, { ref, layer });
   const done = collecting.move();
-  return { records, layers, left, [Symbol.asyncDispose]: () => done.disposeAsync() };
+  return { records, layers, left, postponed, [Symbol.asyncDispose]: () => done.disposeAsync() };
 }
 
 function access({ signal, owner, sessions, limits }: ExportContext): RefOptions {

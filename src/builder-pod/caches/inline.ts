@@ -14,10 +14,10 @@ export function inlineCache(attrs: Readonly<Record<string, string>>, deps: Write
     ignoreError,
     records: async (build, image, compression, context) => {
       options.tellUnused(context);
-      if (mode === 'max')
+      if (mode !== 'min')
         context.progress.warn({
           level: 1,
-          short: 'an image carries a cache of its own layers only: mode=max does nothing',
+          short: `an image carries a cache of its own layers only: mode=${mode} does nothing`,
         });
       return await withRow(context, 'preparing layers for inline cache', async () => {
         await using cache = await collectCache(build, { mode: 'min', compression }, deps, context);

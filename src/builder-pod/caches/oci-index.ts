@@ -36,6 +36,7 @@ export async function encodeOciIndex(
   const { config, manifest } = encodeCacheManifest(bytes, described, form);
   const { digest } = manifest.descriptor;
   return {
+    configDigest: config.descriptor.digest,
     size: Math.max(bytes.length, manifest.bytes.length),
     blobs: [...new Set(blobs)],
     write: async (context) => {

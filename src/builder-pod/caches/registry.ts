@@ -41,6 +41,7 @@ export function registryCaches({ openRepository }: RegistryDeps): CacheType {
   return {
     type: 'registry',
     exporting: 'exporting cache to registry',
+    replaceable: true,
     store: (options, use) => {
       const reference = referenceOf(options, use);
       const insecure = options.boolean('registry.insecure', false, { empty: true });

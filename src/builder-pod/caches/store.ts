@@ -17,6 +17,8 @@ export interface CacheContent {
 
 /** The same as its store keeps it. */
 export interface CacheIndex {
+  /** Of the document with the records, as {@link ReadCache.configDigest}: who has read an equal one need not write it. */
+  readonly configDigest?: Digest;
   /** Of the document that readers bound. */
   readonly size: number;
   /** Layers that it names, each once. */
@@ -59,6 +61,8 @@ export interface CacheType {
   readonly type: string;
   /** Of the vertex that writes one. */
   readonly exporting: string;
+  /** What an exporter's store has can be read, and replaced at any time: `merge` and `mode=continuous` are possible. */
+  readonly replaceable?: boolean;
   /** The store that the attributes name, which they are checked for at once. @throws CodedError CACHE_ATTRIBUTE */
   store(options: ExportOptions, use: 'importer' | 'exporter'): (sessions: () => readonly string[]) => CacheStore;
 }

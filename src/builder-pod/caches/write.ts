@@ -1,19 +1,34 @@
-import { CodedError } from '../../base/index.ts';
-import type { ImmutableRef } from '../../cache/ports.ts';
-import { isTooLarge, MAX_CACHE_CONFIG_BYTES } from '../../cache/remote/index.ts';
+import { annotate, CodedError, type Digest, inSlices, systemClock, toCodedError } from '../../base/index.ts';
+import type { Compression, ImmutableRef, Layer } from '../../cache/ports.ts';
+import {
+  type CacheBounds,
+  isTooLarge,
+  MAX_CACHE_CONFIG_BYTES,
+  mergeCaches,
+  type ReadCache,
+} from '../../cache/remote/index.ts';
+import { RegistryError } from '../../oci/registry-client/index.ts';
 import type { KeyReader, ResultStore } from '../../solver/index.ts';
-import type { CachedBuild, CacheExporter } from '../engine/index.ts';
+import type { CachedBuild, CacheExporter, UpdateContext } from '../engine/index.ts';
 import {
   compressionOf,
   type ExportContext,
   ExportOptions,
   type ExportResponse,
+  type LayerSource,
   layerSource,
   ociTypesOf,
   withRow,
 } from '../exporters/index.ts';
-import { type CollectedCache, type CollectOptions, collectCache } from './collect.ts';
-import type { CacheContent, CacheStore, CacheType, LayerToWrite } from './store.ts';
+import { bandwidthOf, cacheBounds, intervalOf } from './bounds.ts';
+import { type CollectedCache, collectCache } from './collect.ts';
+import type { CacheContent, CacheIndex, CacheStore, CacheType, LayerToWrite } from './store.ts';
+import { Throttle } from './throttle.ts';
+
+/** Uploads at once that belong to builds which go on: they leave room for what steps fetch. */
+const PARALLEL_WHILE_BUILDING = 2;
+/** What registries answer to a manifest of which they miss a blob. */
+const UNKNOWN_BLOB: ReadonlySet<string> = new Set(['MANIFEST_BLOB_UNKNOWN', 'BLOB_UNKNOWN']);
 
 export interface WriteDeps {
   readonly keys: KeyReader;
@@ -28,80 +43,203 @@ export function cacheExporter(
 ): CacheExporter {
   const options = new ExportOptions(`${type.type} cache`, attrs);
   const store = type.store(options, 'exporter');
-  const ignoreError = options.boolean('ignore-error', false, { empty: true });
   const oci = ociTypesOf(options);
   const compression = compressionOf(options, oci);
   const mode = modeOf(options);
+  const isContinuous = mode === 'continuous';
+  const merge = options.boolean('merge', false, { empty: true });
+  if ((merge || isContinuous) && type.replaceable !== true)
+    throw CodedError.of(
+      'CACHE_ATTRIBUTE',
+      `${merge ? 'merge' : 'mode=continuous'} is not possible with a ${type.type} cache`,
+      { hint: 'what is there cannot be read and replaced while a build goes on: export to a registry' },
+    );
+  // What is written while the build goes on is always put beside what is there.
+  const bounds = cacheBounds(options, merge || isContinuous);
+  const writer = new CacheWriter(store, { compression, oci: oci ?? true }, deps);
+  const throttle = isContinuous ? new Throttle(bandwidthOf(options)) : undefined;
   return {
     name: type.exporting,
-    ignoreError,
+    ignoreError: options.boolean('ignore-error', isContinuous, { empty: true }),
     export: async (build, context) => {
       options.tellUnused(context);
-      return await writeCache(build, store(context.sessions), { mode, compression, oci: oci ?? true }, deps, context);
+      const { response } = await writer.write(build, { mode: mode === 'min' ? 'min' : 'max', merge, bounds }, context);
+      return response ?? {};
+    },
+    continuous: throttle && {
+      intervalMs: intervalOf(options),
+      update: async (build, context) => {
+        const growing = { mode: 'max', merge: true, bounds, partial: { ...context, throttle } } as const;
+        return await writer.update(build, growing, context);
+      },
     },
   };
 }
 
-export function modeOf(options: ExportOptions): 'min' | 'max' {
+export function modeOf(options: ExportOptions): 'min' | 'max' | 'continuous' {
   const mode = options.text('mode') ?? 'min';
-  if (mode === 'min' || mode === 'max') return mode;
+  if (mode === 'min' || mode === 'max' || mode === 'continuous') return mode;
   throw CodedError.of('CACHE_ATTRIBUTE', `unknown cache export mode ${JSON.stringify(mode)}`, {
-    hint: 'modes are min and max',
+    hint: 'modes are min, max and continuous',
   });
 }
 
-interface WriteOptions extends CollectOptions {
+interface LayerOptions {
+  readonly compression: Compression;
   /** Types that layers are given. */
   readonly oci: boolean;
 }
 
-/** What a build is found by, into a store: layers first, then the index that names them. */
-async function writeCache(
-  build: CachedBuild,
-  store: CacheStore,
-  options: WriteOptions,
-  deps: WriteDeps,
-  context: ExportContext,
-): Promise<ExportResponse> {
-  await using cache = await withRow(context, 'preparing build cache for export', () =>
-    collectCache(build, options, deps, context),
-  );
-  if (cache === undefined || isTooLarge(cache.records.length)) return tooLarge(context);
-  if (cache.left.length > 0)
-    context.progress.warn({
-      level: 1,
-      short: `${cache.left.length} results are left out of the cache ${store.name}`,
-      detail: [String(cache.left[0])],
-    });
-  const content = contentOf(cache, options.oci);
-  const index = await store.encode(content, context);
-  if (index.blobs.length === 0) {
-    context.progress.warn({ level: 1, short: 'nothing of this build has layers, so no cache is written' });
-    return {};
-  }
-  if (index.size > MAX_CACHE_CONFIG_BYTES) return tooLarge(context);
-  await putLayers(
-    index.blobs.map((blob) => content.layers.get(blob)!),
-    store,
-    context,
-  );
-  return await index.write(context);
+interface WriteOptions {
+  readonly mode: 'min' | 'max';
+  /** What is there stays, as far as the bounds allow. */
+  readonly merge: boolean;
+  readonly bounds: CacheBounds;
+  /** Of a build that goes on. */
+  readonly partial?: (Pick<UpdateContext, 'spare' | 'hurry'> & { readonly throttle: Throttle }) | undefined;
 }
 
-function contentOf({ records, layers }: CollectedCache, oci: boolean): CacheContent {
-  const described = [...layers].map(
-    ([digest, { ref, layer }]) => [digest, { ...layer, source: layerSource(layer.descriptor, ref, oci) }] as const,
-  );
-  return { records, layers: new Map(described) };
+interface Written {
+  /** Undefined where all of it is there already. */
+  readonly response: ExportResponse | undefined;
+  /** Results that are left for another time. */
+  readonly postponed: number;
+}
+
+/** Writes what one build is found by into a store, as often as it is asked to: layers first, then the index that names them. */
+class CacheWriter {
+  readonly #open: (sessions: () => readonly string[]) => CacheStore;
+  readonly #options: LayerOptions;
+  readonly #deps: WriteDeps;
+  /** Blobs that were put while the build went on. */
+  readonly #given = new Set<string>();
+  /** How many roots the last update had. */
+  #looked = 0;
+
+  constructor(open: (sessions: () => readonly string[]) => CacheStore, options: LayerOptions, deps: WriteDeps) {
+    this.#open = open;
+    this.#options = options;
+    this.#deps = deps;
+  }
+
+  /** @returns false where something is left for another time: also to look whether who wrote at the same moment has overwritten it */
+  async update(build: CachedBuild, options: WriteOptions, context: ExportContext): Promise<boolean> {
+    const { response, postponed } = await this.write(build, options, context);
+    const isNew = build.roots.length !== this.#looked;
+    this.#looked = build.roots.length;
+    return postponed === 0 && (response === undefined || !isNew);
+  }
+
+  async write(build: CachedBuild, options: WriteOptions, context: ExportContext): Promise<Written> {
+    const { mode, merge, partial } = options;
+    const { spare, hurry } = partial ?? {};
+    const store = this.#open(context.sessions);
+    const whenSpare =
+      spare &&
+      (async <T>(work: (signal: AbortSignal) => Promise<T>) =>
+        hurry?.aborted === true ? undefined : await spare.run(work, context));
+    const { compression } = this.#options;
+    const collecting = { mode, compression, partial: partial !== undefined, whenSpare };
+    await using cache = await withRow(context, 'preparing build cache for export', () =>
+      collectCache(build, collecting, this.#deps, context),
+    );
+    if (cache === undefined || isTooLarge(cache.records.length)) return { response: tooLarge(context), postponed: 0 };
+    const { left, postponed } = cache;
+    if (left.length > 0)
+      context.progress.warn({
+        level: 1,
+        short: `${left.length} results are left out of the cache ${store.name}`,
+        detail: [String(left[0])],
+      });
+    const others = merge ? await readOthers(store, context) : [];
+    const response = await this.#put(cache, others, store, options, context).catch((error: unknown) => {
+      // What was there is not there any more: it is written without.
+      if (others.length === 0 || !isBlobUnknown(error)) throw error;
+      return this.#put(cache, [], store, options, context);
+    });
+    return { response, postponed };
+  }
+
+  async #put(
+    cache: CollectedCache,
+    others: readonly ReadCache[],
+    store: CacheStore,
+    { bounds, partial }: WriteOptions,
+    context: ExportContext,
+  ): Promise<ExportResponse | undefined> {
+    const content = contentOf(cache, others, this.#options.oci);
+    const index = await boundedIndex(content, others, bounds, store, context);
+    if (index === undefined) return tooLarge(context);
+    if (index.blobs.length === 0) {
+      context.progress.warn({ level: 1, short: 'nothing of this build has layers, so no cache is written' });
+      return {};
+    }
+    if (partial !== undefined && others.some(({ configDigest }) => configDigest === index.configDigest))
+      return undefined;
+    const own = index.blobs.filter((blob) => cache.layers.has(blob) && !(partial && this.#given.has(blob)));
+    const layers = own.map((blob) => content.layers.get(blob)!.source);
+    const parallel = partial ? Math.min(PARALLEL_WHILE_BUILDING, store.parallel) : store.parallel;
+    const slowed = layers.map((layer) => partial?.throttle.slowed(layer, partial) ?? layer);
+    await putLayers(slowed, store, parallel, context);
+    for (const blob of own) this.#given.add(blob);
+    return await index.write(context);
+  }
+}
+
+/** What is there now; what is no cache makes way. */
+async function readOthers(store: CacheStore, context: ExportContext): Promise<readonly ReadCache[]> {
+  try {
+    return await store.read(context);
+  } catch (error) {
+    context.signal.throwIfAborted();
+    const { code, reason } = toCodedError(error);
+    if (code === 'not_found' || reason === 'CACHE_MALFORMED') return [];
+    throw annotate(error, `failed to read what is at ${store.name}, to keep it`);
+  }
+}
+
+function contentOf({ records, layers }: CollectedCache, others: readonly ReadCache[], oci: boolean): CacheContent {
+  const described = new Map<string, LayerToWrite>();
+  const add = (digest: string, layer: Layer, ref: ImmutableRef | undefined) => {
+    if (!described.has(digest)) described.set(digest, { ...layer, source: layerSource(layer.descriptor, ref, oci) });
+  };
+  for (const [digest, { ref, layer }] of layers) add(digest, layer, ref);
+  for (const other of others) for (const [digest, layer] of other.layers) add(digest, layer, undefined);
+  return { records, layers: described };
+}
+
+/** With what is there, within bounds. Undefined where the build's own is more than anybody reads: of others as much is taken as there is room for. */
+async function boundedIndex(
+  { records, layers }: CacheContent,
+  others: readonly ReadCache[],
+  bounds: CacheBounds,
+  store: CacheStore,
+  context: ExportContext,
+): Promise<CacheIndex | undefined> {
+  const sizeOf = (blob: Digest) => layers.get(blob)?.descriptor.size ?? 0;
+  let mostOthers: number | undefined;
+  while (true) {
+    const merging = { ...bounds, sizeOf, now: systemClock.now(), mostOthers };
+    const merged = await inSlices(mergeCaches(records, others, merging), context);
+    const index = await store.encode({ records: merged.records, layers }, context);
+    if (index.size <= MAX_CACHE_CONFIG_BYTES) return index;
+    if (merged.others === 0) return undefined;
+    mostOthers = Math.floor(merged.others / 2);
+  }
 }
 
 /** The first failure stops the others, and all have ended before it is told. */
-async function putLayers(layers: readonly LayerToWrite[], store: CacheStore, context: ExportContext): Promise<void> {
+async function putLayers(
+  layers: readonly LayerSource[],
+  store: CacheStore,
+  parallel: number,
+  context: ExportContext,
+): Promise<void> {
   const failed = new AbortController();
   const access = { ...context, signal: AbortSignal.any([context.signal, failed.signal]) };
   const queue = layers.values();
-  const workers = Array.from({ length: Math.min(store.parallel, layers.length) }, async () => {
-    for (const { source } of queue) {
+  const workers = Array.from({ length: Math.min(parallel, layers.length) }, async () => {
+    for (const source of queue) {
       access.signal.throwIfAborted();
       const { digest, size } = source.descriptor;
       await withRow(context, `writing layer ${digest}`, async (update) => {
@@ -116,6 +254,12 @@ async function putLayers(layers: readonly LayerToWrite[], store: CacheStore, con
   await Promise.allSettled(workers);
   context.signal.throwIfAborted();
   if (failed.signal.aborted) throw failed.signal.reason;
+}
+
+function isBlobUnknown(error: unknown): boolean {
+  for (let one = error; one instanceof Error; one = one.cause)
+    if (one instanceof RegistryError && one.diagnostics.some(({ code }) => UNKNOWN_BLOB.has(code))) return true;
+  return false;
 }
 
 function tooLarge({ progress }: ExportContext): ExportResponse {

@@ -2,11 +2,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { parseDuration, parseSize } from '../../base/index.ts';
 import { DEFAULT_UNPACK_LIMITS } from '../../oci/layers/index.ts';
 import { flagsWithVariables, readConfig } from './config.ts';
 import { parseFlags } from './flags.ts';
 import { logLimitsOf } from './log-limits.ts';
-import { parseDuration, parseSize } from './units.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-config-'));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -8,7 +8,9 @@ import {
   type Limit,
   normalizePlatform,
   type Platform,
+  parseDuration,
   parsePlatform,
+  parseSize,
 } from '../../base/index.ts';
 import { defaultGcPolicy, type GcRule } from '../../cache/gc/index.ts';
 import { DEFAULT_UNPACK_LIMITS, type UnpackLimits } from '../../oci/layers/index.ts';
@@ -18,7 +20,6 @@ import { NETWORK_MODES, type NetworkMode, type StepLimits } from '../executor/in
 import { DEFAULT_HISTORY, type HistoryLimits } from '../history/index.ts';
 import { type ConfigFile, idleKeys, parseConfigFile } from './config-file.ts';
 import type { Flags } from './flags.ts';
-import { parseDuration, parseSize } from './units.ts';
 
 type OciConfig = NonNullable<NonNullable<ConfigFile['worker']>['oci']>;
 

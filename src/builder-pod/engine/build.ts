@@ -44,6 +44,7 @@ import { checkEntitlements } from './entitlements.ts';
 import { SourceLocations } from './error-source.ts';
 import { KeptView } from './kept-view.ts';
 import { MadeInputs, RequestScope } from './provenance/requests.ts';
+import { SILENT } from './silent.ts';
 import { UnmetRequests } from './unmet-requests.ts';
 
 export interface BuildServices {
@@ -83,7 +84,6 @@ const SCRATCH: BridgeRef = { id: '' };
 /** Warnings of one build that are kept: its watchers hold them all. */
 const MAX_WARNINGS = 1000;
 const IMAGE_SCHEME = 'docker-image://';
-const SILENT: VertexProgress = { status() {}, log() {}, warn() {} };
 
 /** A build under way: what its frontends may do, whether they run here or in the client. */
 export class Build {

@@ -3,6 +3,7 @@ import type { Compression, ImmutableRef, Layer } from '../../cache/ports.ts';
 import { type BuiltResult, findLostResult } from '../../solver/index.ts';
 import type { ExportContext, ExportResponse, InlineRecords } from '../exporters/index.ts';
 import type { BridgeCacheImport } from '../frontends/index.ts';
+import type { SpareThreads } from './spare-threads.ts';
 
 /** What a build leads to, for who writes what it is found by. */
 export interface CachedBuild {
@@ -19,6 +20,26 @@ export interface CacheExporter {
   /** The build goes on when it fails. */
   readonly ignoreError: boolean;
   export(build: CachedBuild, context: ExportContext): Promise<ExportResponse>;
+  /** Where what is finished is to be written while the build goes on. */
+  readonly continuous?: ContinuousCache | undefined;
+}
+
+/** A cache that grows with its build. */
+export interface ContinuousCache {
+  /** Between the end of one update and the next, in ms, at the least. */
+  readonly intervalMs: number;
+  /**
+   * Writes what these are found by, beside what is there, so that whoever reads it has a whole cache before and after.
+   * @returns false where something is left for another time
+   */
+  update(build: CachedBuild, context: UpdateContext): Promise<boolean>;
+}
+
+export interface UpdateContext extends ExportContext {
+  /** For what computes; absent where it is to be done at once. */
+  readonly spare?: SpareThreads | undefined;
+  /** Fires when it is waited for: nothing is held back any more, and nothing new is begun. */
+  readonly hurry: AbortSignal;
 }
 
 /** A cache that images carry, as far as it is of their layers. */

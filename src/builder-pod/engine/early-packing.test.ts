@@ -15,6 +15,7 @@ import {
 import type { Edge, Result } from '../../solver/index.ts';
 import { EarlyPacking } from './early-packing.ts';
 import { edgeName, exportedChain } from './exported-chain.ts';
+import { SpareThreads } from './spare-threads.ts';
 
 const load = (state: State): LlbEdge => loadDefinition(state.marshal())!.root;
 const file = (name: string, on: State = scratch()) =>
@@ -130,7 +131,7 @@ describe('packing ahead', () => {
 
   function start(compressions: readonly Compression[] = [gzip]) {
     const threads = new Threads();
-    const early = new EarlyPacking({ bulk: threads.pool, quietMs: 0 });
+    const early = new EarlyPacking({ spare: new SpareThreads(threads.pool), quietMs: 0 });
     const ahead = early.expect({
       ...{ job: 'job', edges: [upper], compressions, sessions: () => [], limits: () => ({}) },
       ...{ signal: neverAborted, owner: HOUSE },

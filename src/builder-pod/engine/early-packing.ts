@@ -1,15 +1,9 @@
-import {
-  type AbortOptions,
-  type BuildLimits,
-  cancelledError,
-  type Places,
-  Semaphore,
-  type WorkOwner,
-} from '../../base/index.ts';
+import { type AbortOptions, type BuildLimits, cancelledError, type WorkOwner } from '../../base/index.ts';
 import type { Compression, ImmutableRef } from '../../cache/ports.ts';
 import type { VertexOp } from '../../llb/index.ts';
 import type { Edge, Result, SolverObserver } from '../../solver/index.ts';
 import { edgeName, exportedChain } from './exported-chain.ts';
+import type { SpareThreads } from './spare-threads.ts';
 
 /** How long nothing has come of a build before its layers are packed: steps that follow each other quickly have the machine to themselves. */
 const QUIET_MS = 100;
@@ -43,13 +37,12 @@ interface Waiting {
  */
 export class EarlyPacking {
   readonly observer: SolverObserver<VertexOp, ImmutableRef>;
-  readonly #bulk: Places;
+  readonly #spare: SpareThreads;
   readonly #quietMs: number;
   readonly #builds = new Map<string, BuildPacking>();
-  readonly #turn = new Semaphore(1);
 
-  constructor({ bulk, quietMs = QUIET_MS }: { readonly bulk: Places; readonly quietMs?: number }) {
-    this.#bulk = bulk;
+  constructor({ spare, quietMs = QUIET_MS }: { readonly spare: SpareThreads; readonly quietMs?: number }) {
+    this.#spare = spare;
     this.#quietMs = quietMs;
     this.observer = {
       resulted: ({ vertex, output, jobs, result }) => {
@@ -82,18 +75,14 @@ export class EarlyPacking {
     compressions: readonly Compression[],
     { signal, ...access }: AbortOptions & Pick<ExpectedExport, 'sessions' | 'owner' | 'limits'>,
   ): Promise<boolean> {
-    using _turn = await this.#turn.acquire({ signal });
-    await this.#bulk.idle({ signal });
-    const others = new AbortController();
-    using _watch = this.#bulk.onCrowded(() => others.abort(cancelledError('others want the threads')));
-    const work = { ...access, signal: AbortSignal.any([signal, others.signal]), bestEffort: true };
-    try {
-      for (const compression of compressions) await ref.layers({ ...work, compression });
-    } catch (error) {
-      if (signal.aborted || !others.signal.aborted) throw error;
-      return false;
-    }
-    return true;
+    const done = await this.#spare.run(
+      async (until) => {
+        const work = { ...access, signal: until, bestEffort: true };
+        for (const compression of compressions) await ref.layers({ ...work, compression });
+      },
+      { signal },
+    );
+    return done !== undefined;
   }
 }
 

@@ -20,6 +20,7 @@ import {
   type ResultStore,
   Solver,
   type SolverObserver,
+  type VertexWarning,
 } from '../../solver/index.ts';
 import {
   type Exporter,
@@ -33,12 +34,14 @@ import type { BridgeResult } from '../frontends/index.ts';
 import { Attesting, type BuiltProvenance } from './attesting.ts';
 import { Build, type BuildServices } from './build.ts';
 import type { BuildRef } from './build-ref.ts';
-import { type CacheExportTypes, inlineRecordsOf, openCacheExports } from './cache-exports.ts';
+import { type CacheExporter, type CacheExportTypes, inlineRecordsOf, openCacheExports } from './cache-exports.ts';
+import { ContinuousExports } from './continuous-exports.ts';
 import { EarlyPacking } from './early-packing.ts';
 import { grantEntitlements } from './entitlements.ts';
 import { BuildWatches } from './observer.ts';
 import { MadeInputs } from './provenance/requests.ts';
 import type { BuildEnd, BuildObserver, SolveOutcome, SolveRequest } from './solve.ts';
+import { SpareThreads } from './spare-threads.ts';
 
 /** How long a build that is over is still known, for watchers that come late. */
 const KEEP_MS = 10_000;
@@ -69,6 +72,7 @@ export class Engine implements AsyncDisposable {
   readonly #options: EngineOptions;
   readonly #solver: Solver<VertexOp, ImmutableRef>;
   readonly #packing: EarlyPacking;
+  readonly #continuous: ContinuousExports;
   readonly #builds = new Map<string, Build>();
   /** By scope, of those that have builds. */
   readonly #madeInputs = new Map<string, MadeInputs>();
@@ -84,8 +88,10 @@ export class Engine implements AsyncDisposable {
   constructor(options: EngineOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.#packing = new EarlyPacking({ bulk: options.pools.bulk.places });
-    const observers = [...(options.observers ?? []), this.#packing.observer];
+    const spare = new SpareThreads(options.pools.bulk.places);
+    this.#packing = new EarlyPacking({ spare });
+    this.#continuous = new ContinuousExports({ spare, log: options.log });
+    const observers = [...(options.observers ?? []), this.#packing.observer, this.#continuous.observer];
     this.#solver = new Solver({ ...options, clock: this.#clock, observers });
   }
 
@@ -192,6 +198,7 @@ export class Engine implements AsyncDisposable {
     const over = new AbortController();
     const buildSignal = AbortSignal.any([signal, over.signal]);
     const sessions = () => (session === '' ? [] : [session]);
+    const cacheVertex = (n: number) => `${session || ref}-cache-${n}`;
     const job = this.#solver.job({ id: ref, sessions, limits, scope: request.scope });
     const { frontend, frontendAttrs, frontendInputs, cacheImports = [] } = request;
     const scope = request.scope.write;
@@ -213,6 +220,11 @@ export class Engine implements AsyncDisposable {
     const { observer } = request;
     const solve = { request, build };
     const watches = new BuildWatches(observer === undefined ? observers : [...observers, observer], solve, log);
+    const growing = this.#continuous.begin({
+      ...{ job: ref, scopes: job.scope.read, signal: buildSignal },
+      caches: caches.exporters.flatMap(({ continuous }) => continuous ?? []),
+      context: { owner: job.owner, sessions, limits: () => limits, exporterId: exporters.length },
+    });
     let end: BuildEnd | undefined;
     try {
       const result = await this.#result(build, request, buildSignal);
@@ -269,11 +281,15 @@ export class Engine implements AsyncDisposable {
           // After the outputs, whose layers they take as they were packed.
           const context = { signal: buildSignal, owner: job.owner, sessions, limits: () => limits };
           const cached = { roots: [...new Set(built.flatMap(({ keys }) => keys))], scopes: job.scope.read };
+          await growing.stop();
           for (const [n, cache] of caches.exporters.entries())
             cacheResponses[n] ??= await job
-              .inVertex({ name: cache.name, id: `${session || ref}-cache-${n}` }, (progress) =>
-                cache.export(cached, { ...context, progress, exporterId: exporters.length + n }),
-              )
+              .inVertex({ name: cache.name, id: cacheVertex(n) }, async (progress) => {
+                const response = await cache.export(cached, { ...context, progress, exporterId: exporters.length + n });
+                const problem = cache.continuous === undefined ? undefined : growing.problem(cache.continuous);
+                if (problem !== undefined) progress.warn(lateWarning(problem));
+                return response;
+              })
               .catch((error: unknown) => {
                 if (buildSignal.aborted || !cache.ignoreError || findLostResult(error) !== undefined) throw error;
                 log.info('a cache could not be written, and is not to fail its build', { err: error });
@@ -290,11 +306,13 @@ export class Engine implements AsyncDisposable {
       end = { kind: 'done', outcome, exports: results, provenance };
       return outcome;
     } catch (error) {
+      if (!buildSignal.aborted) await this.#leave(build, caches.exporters, growing, cacheVertex);
       end = { kind: 'failed', error: signal.aborted ? toCodedError(signal.reason) : build.explain(error) };
       throw end.error;
     } finally {
       await watches.ending();
       over.abort(cancelledError('the build is over'));
+      await growing[Symbol.asyncDispose]();
       await build.close();
       await job.close();
       if (end !== undefined) watches.ended(end);
@@ -304,6 +322,24 @@ export class Engine implements AsyncDisposable {
         if (madeInputs.isEmpty && this.#madeInputs.get(scope) === madeInputs) this.#madeInputs.delete(scope);
         retained[Symbol.dispose]();
       }, KEEP_MS).unref();
+    }
+  }
+
+  /** A build that failed leaves what it had finished to who builds next. */
+  async #leave(
+    { job }: Build,
+    exporters: readonly CacheExporter[],
+    growing: ReturnType<ContinuousExports['begin']>,
+    vertexOf: (n: number) => string,
+  ): Promise<void> {
+    await growing.stop();
+    for (const [n, { continuous, name }] of exporters.entries()) {
+      if (continuous === undefined || !growing.hasMore(continuous)) continue;
+      await job
+        .inVertex({ name, id: vertexOf(n) }, (progress) => growing.leave(continuous, { progress }))
+        .catch((error: unknown) =>
+          this.#options.log.info('what a failed build had finished could not be left', { err: error }),
+        );
     }
   }
 
@@ -318,6 +354,15 @@ export class Engine implements AsyncDisposable {
     using aborted = onAbort(signal);
     return await Promise.race([build.returned, aborted.promise]);
   }
+}
+
+/** Of a cache that is written now and was not to be while its build went on. */
+function lateWarning(problem: unknown): VertexWarning {
+  return {
+    level: 1,
+    short: 'the cache could be written at the end only: had the build failed, nothing would have been left of it',
+    detail: [String(problem)],
+  };
 }
 
 interface ExportPlan {

@@ -34,6 +34,8 @@ const MAX_IMAGES = 32;
 /** A cache with the digest of the manifest that names it. */
 export interface ReadCache extends RemoteCacheContent {
   readonly digest: Digest;
+  /** Of the document with its records, where that is one of its own. */
+  readonly configDigest?: Digest;
 }
 
 type ReadableRepository = Pick<Repository, 'getManifest' | 'getBlob'>;
@@ -57,6 +59,7 @@ export async function readCaches(
     return [
       {
         digest: root.descriptor.digest,
+        configDigest: config.digest,
         config: await inSlices(readCacheConfig(bytes), { signal }),
         layers: layersOf(listed),
       },

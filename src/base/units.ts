@@ -1,4 +1,5 @@
-import { invalidArgument, millisecondsIn } from '../../base/index.ts';
+import { invalidArgument } from './errors.ts';
+import { millisecondsIn } from './go-duration.ts';
 
 /** A Go duration (`1h30m`) or a number of seconds, in milliseconds. @throws CodedError invalid_argument */
 export function parseDuration(value: string | number, name: string): number {
