@@ -5,7 +5,7 @@ export * from './graph/index.ts';
 export { type LoadOptions, loadDefinition, loadDefinitionInSlices } from './load/load.ts';
 export type { LlbEdge, LlbGraph, LlbVertex, VertexOp } from './load/vertex.ts';
 export * from './op.ts';
-export { type MarkedLines, snippet } from './snippet.ts';
+export { type MarkedLines, markedLines, snippet } from './snippet.ts';
 export { type SourcePlace, sourceDetails, type ToldPlace, toldPlaces } from './source-detail.ts';
 export { buildSteps, digestMapping, sourceJson } from './text/build-steps.ts';
 export { definitionToDot } from './text/dot.ts';

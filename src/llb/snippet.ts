@@ -11,16 +11,29 @@ export interface MarkedLines {
 const MOST_LINES = 30;
 const RULE = '-'.repeat(20);
 
-/** The lines that an error or a finding is about, marked, with those around them: two beside a single line and one beside several, as BuildKit shows them. */
-export function snippet({ filename, lines, startLine, endLine }: MarkedLines): string[] {
+/** {@link markedLines} below their place. */
+export function snippet(place: MarkedLines): string[] {
+  const shown = markedLines(place);
+  return shown.length === 0 ? [] : [`${place.filename ?? ''}:${place.startLine}`, RULE, ...shown, RULE];
+}
+
+/**
+ * The lines that an error or a finding is about, numbered and marked, with those around them: two beside a single line and one beside several, as BuildKit
+ * shows them; fewer where all would be more than `most` characters.
+ */
+export function markedLines(
+  { lines, startLine, endLine }: Omit<MarkedLines, 'filename'>,
+  most = Number.POSITIVE_INFINITY,
+): string[] {
   if (startLine > lines.length) return [];
   const end = Math.min(lines.length, Math.max(startLine, endLine));
-  const around = startLine === end ? 2 : 1;
-  const first = Math.max(1, startLine - around);
-  const shown = lines.slice(first - 1, Math.min(end + around, first - 1 + MOST_LINES)).map((text, index) => {
-    const number = first + index;
-    const mark = number >= startLine && number <= end ? '>>>' : '   ';
-    return ` ${String(number).padStart(3)} | ${mark} ${text}`;
-  });
-  return [`${filename ?? ''}:${startLine}`, RULE, ...shown, RULE];
+  for (let around = startLine === end ? 2 : 1; ; around--) {
+    const first = Math.max(1, startLine - around);
+    const shown = lines.slice(first - 1, Math.min(end + around, first - 1 + MOST_LINES)).map((text, index) => {
+      const number = first + index;
+      const mark = number >= startLine && number <= end ? '>>>' : '   ';
+      return ` ${String(number).padStart(3)} | ${mark} ${text}`;
+    });
+    if (around === 0 || shown.join('\n').length <= most) return shown;
+  }
 }

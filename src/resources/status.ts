@@ -79,7 +79,7 @@ export const failure = z
         path: text(1024, 'Name of the file.').optional(),
         startLine: count('First line, from 1.'),
         endLine: count('Last line.'),
-        snippet: text(1024, 'The lines, and those around them.').optional(),
+        snippet: text(1024, 'The lines, numbered and marked, and those around them.').optional(),
       })
       .describe('Where in the Dockerfile.')
       .optional(),

@@ -1,5 +1,5 @@
 import { type CodedError, statusWord } from '../../base/index.ts';
-import { toldPlaces } from '../../llb/index.ts';
+import { type MarkedLines, markedLines, toldPlaces } from '../../llb/index.ts';
 import type { Failure } from '../../resources/index.ts';
 import { clip, plainText } from '../runtime/index.ts';
 
@@ -9,6 +9,8 @@ interface FailedStep {
   readonly exitCode?: number | undefined;
   readonly logTail?: string | undefined;
 }
+
+const MOST = 1024;
 
 /** Why a run did not succeed, as its status tells it; every text within the bounds of the resource. */
 export function failureOf(error: CodedError, failed: FailedStep = {}): Failure {
@@ -42,13 +44,11 @@ function locationOf(error: CodedError): Failure['dockerfile'] {
     ...(filename === undefined ? {} : { path: clip(filename, 1024) }),
     startLine,
     endLine,
-    ...(lines === undefined ? {} : { snippet: snippetOf(lines, startLine, endLine) }),
+    ...(lines === undefined ? {} : { snippet: snippetOf({ lines, startLine, endLine }) }),
   };
 }
 
-/** At most 1 KiB: the lines, and as many around them as there is room for. */
-export function snippetOf(lines: readonly string[], startLine: number, endLine: number): string {
-  const render = (around: number) => lines.slice(Math.max(0, startLine - 1 - around), endLine + around).join('\n');
-  for (const around of [2, 1, 0]) if (render(around).length <= 1024) return render(around);
-  return clip(render(0), 1024);
+/** At most 1 KiB. */
+export function snippetOf(place: Omit<MarkedLines, 'filename'>): string {
+  return clip(markedLines(place, MOST).join('\n'), MOST);
 }

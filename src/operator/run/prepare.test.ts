@@ -161,7 +161,12 @@ describe('what cannot be built is refused at once', () => {
       { dockerfile: { inline: 'FROM scratch\nCOPPY a b\n' } },
       {
         class: 'user',
-        dockerfile: { path: 'Dockerfile', startLine: 2, endLine: 2, snippet: 'FROM scratch\nCOPPY a b\n' },
+        dockerfile: {
+          path: 'Dockerfile',
+          startLine: 2,
+          endLine: 2,
+          snippet: '   1 |     FROM scratch\n   2 | >>> COPPY a b\n   3 |     ',
+        },
       },
     ],
     ['what is not built', { sign: { secretRef: { name: 's' } } }, { reason: 'FieldNotBuilt' }],

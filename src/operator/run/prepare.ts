@@ -81,7 +81,7 @@ function checkInline(text: string): Failure | undefined {
     const where = error instanceof DockerfileError ? error.locations[0] : undefined;
     if (where === undefined) return failure;
     const { startLine, endLine } = where;
-    const snippet = snippetOf(text.split('\n'), startLine, endLine);
+    const snippet = snippetOf({ lines: text.split('\n'), startLine, endLine });
     return { ...failure, dockerfile: { path: 'Dockerfile', startLine, endLine, snippet } };
   }
 }
