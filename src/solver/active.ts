@@ -13,16 +13,17 @@ import {
 import type { Caches } from './caches.ts';
 import type { ProgressMemory } from './event-buffer.ts';
 import { recordDigest } from './key.ts';
-import { Level } from './level.ts';
 import { Lookup } from './lookup.ts';
-import type { CacheMap, CacheScope, LossKind, Miss, Op, Result, Vertex } from './ports.ts';
+import type { CacheMap, CacheScope, LossKind, Miss, Op, Remains, Result, Vertex } from './ports.ts';
 import { type BuildProgress, VertexHistory } from './progress.ts';
+import { Wanted } from './wanted.ts';
 
 /** A build as vertices know it. */
 export interface VertexBuild {
   readonly id: string;
   readonly progress: BuildProgress;
   readonly limits: BuildLimits;
+  readonly keepRemains?: ((vertex: Vertex, remains: Remains) => void) | undefined;
   sessions(): readonly string[];
 }
 
@@ -212,24 +213,10 @@ export interface Origin {
   readonly record: string;
 }
 
-/** A failure fails what was asked until it came about, `at` that time. */
-interface Failure {
-  readonly error: CodedError;
-  readonly at: number;
-}
-
 /** Who could not use a record, and what had become of it. */
 interface Refusal {
   readonly builds: ReadonlySet<VertexBuild>;
   readonly loss: LossKind | undefined;
-}
-
-const LEVELS = 4;
-/** The level that is asked for, and when: a number, since there are many. */
-type Ask = number;
-
-function levelOf(ask: Ask = 0): Level {
-  return (ask % LEVELS) as Level;
 }
 
 /** How often what an imported cache gives may be of no use to an edge before it is asked nothing more for it. */
@@ -251,11 +238,10 @@ export interface Held {
 }
 
 /** One output of an active vertex: a memoised computation that gets as far as the furthest asker wants. */
-export class EdgeState {
+export class EdgeState extends Wanted<Asker> {
   readonly vertex: ActiveVertex;
   readonly index: number;
   readonly lookup: Lookup;
-  level: Level = Level.none;
   held: Held | undefined;
   queued = false;
   loading: Run | undefined;
@@ -263,21 +249,15 @@ export class EdgeState {
   again = false;
   /** Losses that its work reported since it was last done, other than of hits. */
   losses = 0;
-  /** What it has failed of, until all whose asks that fails are told. */
-  failure: Failure | undefined;
-  /** Those who are yet to be told how far it has got. */
-  untold: Iterator<Asker, undefined> | undefined;
-  #failing: Iterator<readonly [Asker, Ask], undefined> | undefined;
   /** Records that some builds could not use, by cache. */
   #refused: Map<string, Map<string, Refusal>> | undefined;
   #runs: Set<Run> | undefined;
   /** Why it was run last, and what on. */
   missed: { readonly why: Miss; readonly on: readonly Ground[] } | undefined;
   #record: Digest | undefined;
-  readonly #asks = new Map<Asker, Ask>();
-  readonly #count: [number, number, number, number] = [0, 0, 0, 0];
 
   constructor(vertex: ActiveVertex, index: number) {
+    super();
     this.vertex = vertex;
     this.index = index;
     this.lookup = new Lookup(this);
@@ -302,12 +282,6 @@ export class EdgeState {
     if (this.#runs?.size === 0) this.#runs = undefined;
   }
 
-  get wanted(): Level {
-    if (this.#count[Level.result] > 0) return Level.result;
-    if (this.#count[Level.slow] > 0) return Level.slow;
-    return this.#count[Level.fast] > 0 ? Level.fast : Level.none;
-  }
-
   /** Its result is being loaded or made; it needs nothing of its inputs then. */
   get making(): boolean {
     for (const run of this.runs) if (run.makes) return true;
@@ -324,51 +298,6 @@ export class EdgeState {
   get record(): Digest {
     this.#record ??= recordDigest(this.vertex.maps[0]!.digest, this.index);
     return this.#record;
-  }
-
-  /** Asks are only ever raised, until they are withdrawn or failed. `at` orders asks and failures. Returns whether this edge has to do something new. */
-  asked(asker: Asker, level: Level, at: number): boolean {
-    const before = levelOf(this.#asks.get(asker));
-    if (before >= level) return false;
-    if (before > Level.none) this.#count[before]--;
-    this.#asks.set(asker, at * LEVELS + level);
-    this.#count[level]++;
-    return level > this.level;
-  }
-
-  withdrawn(asker: Asker): boolean {
-    const level = levelOf(this.#asks.get(asker));
-    if (level === Level.none) return false;
-    this.#asks.delete(asker);
-    this.#count[level]--;
-    return true;
-  }
-
-  /** A failure takes with it the asks that it fails, and is not kept: whoever asks afterwards, or for more, has it tried again. */
-  fail({ error, at }: Failure): void {
-    this.#failing ??= this.#asks.entries();
-    this.failure = { error: this.failure?.error ?? error, at };
-  }
-
-  /** Looks at so many asks, and takes those that have failed. Returns whose they were, and whether these are all. */
-  failed(most: number): { readonly askers: readonly Asker[]; readonly over: boolean } {
-    const askers: Asker[] = [];
-    for (let n = 0; n < most; n++) {
-      const next = this.#failing?.next();
-      if (next === undefined || next.done === true) {
-        this.failure = this.#failing = undefined;
-        return { askers, over: true };
-      }
-      const [asker, ask] = next.value;
-      if (levelOf(ask) <= this.level || ask >= (this.failure!.at + 1) * LEVELS) continue;
-      this.withdrawn(asker);
-      askers.push(asker);
-    }
-    return { askers, over: false };
-  }
-
-  askers(): Iterator<Asker, undefined> {
-    return this.#asks.keys();
   }
 
   /** These builds cannot use a record that others may. */

@@ -12,7 +12,7 @@ import {
   onAbort,
   type WorkOwner,
 } from '../base/index.ts';
-import type { ActiveVertex, Demand, EdgeState, Run } from './active.ts';
+import type { ActiveVertex, Demand, EdgeState, Run, VertexBuild } from './active.ts';
 import type { Caches, Import } from './caches.ts';
 import type { ProgressMemory } from './event-buffer.ts';
 import { mayLose } from './failure.ts';
@@ -26,6 +26,8 @@ import type {
   ImportedCache,
   KeyedVertex,
   Op,
+  Remains,
+  Vertex,
   VertexEvent,
   VertexProgress,
   VertexState,
@@ -36,7 +38,7 @@ import { BuildProgress, VertexHistory } from './progress.ts';
 import type { Recording } from './recording.ts';
 import type { Scheduler } from './scheduler.ts';
 
-export interface JobOptions<T = unknown> {
+export interface JobOptions<O = unknown, T = unknown> {
   readonly id: string;
   /** Session ids that serve the job's vertices, first come first; read at each use. */
   readonly sessions: () => readonly string[];
@@ -45,6 +47,8 @@ export interface JobOptions<T = unknown> {
   readonly scope: CacheScope;
   /** Caches that it reads beside the builder's own, in that order. What is found in them the scope trusts from then on. */
   readonly caches?: readonly ImportedCache<T>[];
+  /** Takes clones of what it wants of a failed op. Without it nothing is kept for this build. */
+  readonly keepRemains?: ((vertex: Vertex<O>, remains: Remains<T>) => void) | undefined;
 }
 
 /** One build's hold on the active graph. Closing it lets go of all it wanted; what no other build wants then stops. */
@@ -56,6 +60,7 @@ export class Job<O = unknown, T = unknown> implements AsyncDisposable {
   readonly progress: BuildProgress;
   readonly sessions: () => readonly string[];
   readonly limits: BuildLimits;
+  readonly keepRemains: VertexBuild['keepRemains'];
   readonly vertices = new Set<ActiveVertex>();
   readonly #openCache: (cache: ImportedCache<T>) => Import;
   readonly #graph: ActiveGraph;
@@ -69,7 +74,7 @@ export class Job<O = unknown, T = unknown> implements AsyncDisposable {
   closed = false;
 
   constructor(
-    options: JobOptions<T>,
+    options: JobOptions<O, T>,
     { own, open }: Pick<Caches, 'own'> & { readonly open: (cache: ImportedCache<T>) => Import },
     graph: ActiveGraph,
     scheduler: Scheduler,
@@ -84,6 +89,7 @@ export class Job<O = unknown, T = unknown> implements AsyncDisposable {
     this.id = options.id;
     this.sessions = options.sessions;
     this.limits = options.limits ?? NO_LIMITS;
+    this.keepRemains = options.keepRemains as VertexBuild['keepRemains'];
     this.scope = { write: options.scope.write, read: [...new Set([options.scope.write, ...options.scope.read])] };
     this.owner = { tenant: this.scope.write, build: this.id };
     this.#graph = graph;

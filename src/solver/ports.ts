@@ -68,6 +68,17 @@ export interface OpContext extends WorkOptions {
   limits(): BuildLimits;
   readonly progress: VertexProgress;
   readonly scope: string;
+  /** Called before the work fails, and only if somebody looks into what it leaves: of those who want the vertex now. */
+  readonly leave?: ((remains: Remains) => void) | undefined;
+}
+
+/** What work that failed had, and what had become of it. Lent: clone what is to be kept. */
+export interface Remains<T = unknown> {
+  /** Which of the things that the work was to do failed: an action of the op, or the digest of an input's content. All of it unless given. */
+  readonly subject?: { readonly kind: 'action' | 'content'; readonly index: number };
+  readonly inputs: readonly (Result<T> | undefined)[];
+  /** As they were left: by the mounts or actions of the op. */
+  readonly mounts: readonly (Result<T> | undefined)[];
 }
 
 /** Who is told of a piece of output alone, where not all are: those who watch what is clipped for the eye, or records, which are whole. */

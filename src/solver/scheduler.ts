@@ -314,6 +314,7 @@ export class Scheduler {
           return await contentDigest(result, context);
         } catch (error) {
           if (findLostResult(error) === undefined && !isCancelled(error)) vertex.history.complete({ error });
+          context.leave?.({ subject: { kind: 'content', index: i }, inputs: [result], mounts: [] });
           throw annotate(error, 'failed to compute cache key');
         } finally {
           await result.release();

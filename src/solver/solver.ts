@@ -39,7 +39,7 @@ export class Solver<O = unknown, T = unknown> {
   }
 
   /** A new build. Close it on every path. */
-  job(options: JobOptions<T>): Job<O, T> {
+  job(options: JobOptions<O, T>): Job<O, T> {
     const open = (cache: ImportedCache<T>) => new Import(cache as ImportedCache, this.#observers);
     const caches = { own: this.#own, open };
     return new Job<O, T>(options, caches, this.#graph, this.#scheduler, this.#clock, this.#memory);

@@ -1,0 +1,80 @@
+import type { CodedError } from '../base/index.ts';
+import { Level } from './level.ts';
+
+/** A failure fails what was asked until it came about, `at` that time. */
+interface Failure {
+  readonly error: CodedError;
+  readonly at: number;
+}
+
+const LEVELS = 4;
+/** The level that is asked for, and when: a number, since there are many. */
+type Ask = number;
+
+function levelOf(ask: Ask = 0): Level {
+  return (ask % LEVELS) as Level;
+}
+
+/** Something that is computed as far as those who ask for it want: how far that is, and whose asks a failure takes. */
+export abstract class Wanted<A> {
+  /** How far it has got. */
+  level: Level = Level.none;
+  /** What it has failed of, until all whose asks that fails are told. */
+  failure: Failure | undefined;
+  /** Those who are yet to be told how far it has got. */
+  untold: Iterator<A, undefined> | undefined;
+  #failing: Iterator<readonly [A, Ask], undefined> | undefined;
+  readonly #asks = new Map<A, Ask>();
+  readonly #count: [number, number, number, number] = [0, 0, 0, 0];
+
+  get wanted(): Level {
+    if (this.#count[Level.result] > 0) return Level.result;
+    if (this.#count[Level.slow] > 0) return Level.slow;
+    return this.#count[Level.fast] > 0 ? Level.fast : Level.none;
+  }
+
+  /** Asks are only ever raised, until they are withdrawn or failed. `at` orders asks and failures. Returns whether there is something new to do. */
+  asked(asker: A, level: Level, at: number): boolean {
+    const before = levelOf(this.#asks.get(asker));
+    if (before >= level) return false;
+    if (before > Level.none) this.#count[before]--;
+    this.#asks.set(asker, at * LEVELS + level);
+    this.#count[level]++;
+    return level > this.level;
+  }
+
+  withdrawn(asker: A): boolean {
+    const level = levelOf(this.#asks.get(asker));
+    if (level === Level.none) return false;
+    this.#asks.delete(asker);
+    this.#count[level]--;
+    return true;
+  }
+
+  /** A failure takes with it the asks that it fails, and is not kept: whoever asks afterwards, or for more, has it tried again. */
+  fail({ error, at }: Failure): void {
+    this.#failing ??= this.#asks.entries();
+    this.failure = { error: this.failure?.error ?? error, at };
+  }
+
+  /** Looks at so many asks, and takes those that have failed. Returns whose they were, and whether these are all. */
+  failed(most: number): { readonly askers: readonly A[]; readonly over: boolean } {
+    const askers: A[] = [];
+    for (let n = 0; n < most; n++) {
+      const next = this.#failing?.next();
+      if (next === undefined || next.done === true) {
+        this.failure = this.#failing = undefined;
+        return { askers, over: true };
+      }
+      const [asker, ask] = next.value;
+      if (levelOf(ask) <= this.level || ask >= (this.failure!.at + 1) * LEVELS) continue;
+      this.withdrawn(asker);
+      askers.push(asker);
+    }
+    return { askers, over: false };
+  }
+
+  askers(): Iterator<A, undefined> {
+    return this.#asks.keys();
+  }
+}
