@@ -18,6 +18,8 @@ const MARK = 'SLIPWAY_STATE';
 const TICKS_PER_SECOND = 100;
 /** A process without an environment that is older never had one. */
 const STARTING_SECONDS = 1;
+const LOOK_MS = 5;
+const MOST_LOOKS = 100;
 
 /** For the environment of every process a daemon starts outside a step's cgroup. */
 export function markEnvironment(stateId: string): Readonly<Record<string, string>> {
@@ -29,24 +31,31 @@ export function lifeCgroup(stateId: string, parent = '/slipway', layout = cgroup
   return new Cgroup(`${parent}/${stateId}`, layout);
 }
 
-/** Live processes that carry the mark, ours aside; and those that are just starting a program, whose environment cannot be read yet. */
-function markedProcesses(stateId: string): { readonly marked: readonly number[]; readonly starting: number } {
+/** Of the processes there are, or of these, ours aside: those that carry the mark, and those that are just starting a program, whose environment cannot be read yet. */
+function markedProcesses(stateId: string, pids: Iterable<number> = allProcesses()) {
   const mark = Buffer.from(`\0${MARK}=${stateId}\0`);
   const marked: number[] = [];
-  let starting = 0;
-  for (const name of readdirSync('/proc')) {
-    const pid = Number(name);
-    if (!Number.isInteger(pid) || pid === process.pid) continue;
+  const starting = new Set<number>();
+  let gone = 0;
+  for (const pid of pids) {
     try {
       // Between two NULs, so that neither a prefix nor a suffix matches.
       const environment = readFileSync(`/proc/${pid}/environ`);
-      if (environment.length === 0) starting += isStarting(pid) ? 1 : 0;
-      else if (Buffer.concat([Buffer.of(0), environment]).includes(mark)) marked.push(pid);
+      if (environment.length > 0) {
+        if (Buffer.concat([Buffer.of(0), environment]).includes(mark)) marked.push(pid);
+      } else if (isStarting(pid)) starting.add(pid);
+      else gone++;
     } catch (error) {
       if (!hasErrno(error, 'ENOENT', 'ESRCH', 'EACCES', 'EPERM')) throw error;
+      gone++;
     }
   }
-  return { marked, starting };
+  return { marked, starting, gone };
+}
+
+function allProcesses(): number[] {
+  const pids = readdirSync('/proc').map(Number);
+  return pids.filter((pid) => Number.isInteger(pid) && pid !== process.pid);
 }
 
 /** Whether a process without an environment is one that has only now begun: the kernel starts it before it puts the environment in place. */
@@ -60,6 +69,28 @@ function isStarting(pid: number): boolean {
 }
 
 /**
+ * Ends all marked processes, and says how many. Nothing tells of a process that is no child of ours when it has ended, or has its environment; both are
+ * a matter of moments, and are looked for.
+ */
+async function endMarked(stateId: string): Promise<number> {
+  const ended = new Set<number>();
+  let undecided: ReadonlySet<number> | undefined;
+  for (let looks = 0; looks < MOST_LOOKS; looks++) {
+    const { marked, starting, gone } = markedProcesses(stateId, undecided);
+    for (const pid of marked) {
+      ended.add(pid);
+      libc.kill(pid, 9);
+    }
+    // Those that are found may have started others. Once none is, one that starts a program is of this life only if it had begun then; and one that was seen to, and is gone, may have been.
+    const all = marked.length > 0 || (undecided !== undefined && gone > 0);
+    undecided = all ? undefined : starting;
+    if (undecided?.size === 0) break;
+    await delay(LOOK_MS);
+  }
+  return ended.size;
+}
+
+/**
  * Ends what an earlier life on this state directory left: marked processes, the processes of its steps, mounts below the directory, its cgroups.
  * Call it under the directory's lock, before anything is mounted.
  */
@@ -67,17 +98,7 @@ export async function sweep(
   { stateId, directory }: LifeMark,
   cgroupParent?: string,
 ): Promise<{ readonly processes: number; readonly mounts: number }> {
-  const marked = new Set<number>();
-  // Again until none is left, since one may just have started another. A killed one has no environment any more.
-  for (let round = 0; round < 100; round++) {
-    const found = markedProcesses(stateId);
-    if (found.marked.length === 0 && found.starting === 0) break;
-    for (const pid of found.marked) {
-      marked.add(pid);
-      libc.kill(pid, 9);
-    }
-    await delay(5);
-  }
+  const processes = await endMarked(stateId);
   const cgroup = lifeCgroup(stateId, cgroupParent);
   let steps = await cgroup.killAll();
   // Steps may have asked for a parent group of their own; the state id is in their path, too.
@@ -88,5 +109,5 @@ export async function sweep(
   }
   const mounts = unmountBelow(realpathSync(directory));
   await cgroup.remove();
-  return { processes: marked.size + steps, mounts };
+  return { processes: processes + steps, mounts };
 }
