@@ -1,5 +1,6 @@
 import { closeSync, constants, fsyncSync, openSync, readSync, statfsSync, writeSync } from 'node:fs';
 import { AT_FDCWD, AT_SYMLINK_NOFOLLOW, check, cPath, lastErrno, libc, sysError } from './libc.ts';
+import { tellStart } from './starts.ts';
 
 const times = Buffer.alloc(32);
 
@@ -47,11 +48,17 @@ export function mknod(path: string, mode: number, major = 0, minor = 0): void {
   check(libc.mknodat(AT_FDCWD, cPath(path), mode, makeDevice(major, minor)), 'mknod', path);
 }
 
+/** Makes a file that is open durable; waits for the disk. */
+export function fsyncFile(fd: number, path: string): void {
+  tellStart('sync', path);
+  fsyncSync(fd);
+}
+
 /** Makes a directory's entries durable. */
 export function fsyncDirectory(path: string): void {
   const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
-    fsyncSync(fd);
+    fsyncFile(fd, path);
   } finally {
     closeSync(fd);
   }

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, readdirSync, readSync, rmSync, statSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { CodedError, type Digest, isDigest } from '../../base/index.ts';
-import { hasErrno, type TaskContext } from '../../sys/index.ts';
+import { fsyncFile, hasErrno, type TaskContext } from '../../sys/index.ts';
 
 /** Worker task: makes a file that a worker wrote ready to be a blob. */
 export function seal({ path, size }: { path: string; size: number }): void {
@@ -12,7 +12,7 @@ export function seal({ path, size }: { path: string; size: number }): void {
     if (actual !== size) {
       throw CodedError.of('CONTENT_SIZE_MISMATCH', `${path}: has ${actual} bytes, ${size} expected`);
     }
-    fsyncSync(fd);
+    fsyncFile(fd, path);
   } finally {
     closeSync(fd);
   }

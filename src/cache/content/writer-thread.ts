@@ -1,7 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { fsyncDirectory, type ThreadPort } from '../../sys/index.ts';
+import { fsyncDirectory, fsyncFile, type ThreadPort } from '../../sys/index.ts';
 
 export type ToWriter =
   | { readonly kind: 'open'; readonly id: number; readonly path: string; readonly algorithm: string }
@@ -74,7 +74,7 @@ export function start(port: ThreadPort<ToWriter, FromWriter>): void {
       const hex = writing.hash.digest('hex');
       const committed = message.hex === undefined || message.hex === hex;
       if (committed) {
-        fsyncSync(writing.fd);
+        fsyncFile(writing.fd, writing.path);
         place(writing.path, `${message.blobs}/${writing.algorithm}/${hex}`);
       }
       drop(id);

@@ -1,5 +1,6 @@
 import { type ResourceLimits, type Transferable, Worker } from 'node:worker_threads';
 import { type AbortOptions, CodedError, type Computation } from '../../base/index.ts';
+import { tellStart } from '../starts.ts';
 import type { BestEffort } from './best-effort.ts';
 import { fromPlainError } from './error-transfer.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
@@ -57,6 +58,7 @@ export class TaskThreads implements AsyncDisposable {
   ): RunningTask<T> {
     if (this.#closed) throw this.#closedError();
     const slot = this.#slotForOne();
+    tellStart('task', fn);
     const id = this.#nextId++;
     const flag = new Int32Array(new SharedArrayBuffer(4));
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
