@@ -46,7 +46,7 @@ import {
   registryFetcher,
   SourceRegistry,
 } from '../sources/index.ts';
-import { DatabaseLocalStates, LocalReceiver, localSourceFactory, TransferSpace } from '../sources/local/index.ts';
+import { LocalReceiver, LocalStates, localSourceFactory, TransferSpace } from '../sources/local/index.ts';
 import { openState, type State } from '../state/index.ts';
 import { cacheLog } from './cache-log.ts';
 import { opResolver } from './op-resolver.ts';
@@ -167,7 +167,7 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
   );
   const hasher = new ContentHasher({ pool: pools.bulk });
   const secrets = new SessionSecrets(sessions, join(layout.run, 'agents'), pools.short);
-  const states = new DatabaseLocalStates(state.db);
+  const states = new LocalStates(state.db);
   const space = new TransferSpace({
     keepFree: options.leastFree?.(fileSystemUsage(stateRoot)) ?? 0,
     ...(options.onDiskLow === undefined ? {} : { onLow: options.onDiskLow }),

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { CodedError, neverAborted } from '../../base/index.ts';
 import { ConnectionChannel, clientOf, Health, LLBBridge } from '../../builder-api/index.ts';
 import type { Process, ProcessEnd } from '../executor/index.ts';
+import { processSuite } from '../executor/testing/process-suite.ts';
 import type { BridgeContainer, BridgeProcess, BridgeResult } from '../frontends/index.ts';
 import { FakeBridge } from '../frontends/testing/fake-bridge.ts';
 import { serveBridgeOver } from './llb-bridge.ts';
@@ -39,6 +40,13 @@ class FakeProcess implements Process {
     this.end({ exitCode: 137 });
   }
 }
+
+processSuite('the double that these tests rely on', async () => {
+  const process = new FakeProcess();
+  process.stdin.pipe(process.stdout);
+  process.stdin.once('end', () => process.end({ exitCode: 0 }));
+  return process;
+});
 
 async function unread(): Promise<never> {
   throw new CodedError('unimplemented', 'its files are read elsewhere');

@@ -17,7 +17,7 @@ import { openTestState } from '../../cache/testing/open-state.ts';
 import { anonymous, RegistryClient } from '../../oci/registry-client/index.ts';
 import type { State } from '../state/index.ts';
 import { gitSource, httpSource, ImageResolver, imageSource, MirrorUpkeep, registryFetcher } from './index.ts';
-import { DatabaseLocalStates, LocalReceiver, localSourceFactory } from './local/index.ts';
+import { LocalReceiver, LocalStates, localSourceFactory } from './local/index.ts';
 import type { SourceFactory, SourceRequest } from './source.ts';
 import { noSecrets } from './testing/no-secrets.ts';
 import { type SourceWorld, sourceSuite } from './testing/source-suite.ts';
@@ -208,7 +208,7 @@ sourceSuite(
     };
     const session = { id: 's', sharedKey: '', closed: neverAborted, supports: () => true, run };
     const registry = { get: async () => session, isLogical: () => false } as unknown as SessionRegistry;
-    const states = new DatabaseLocalStates(state.db);
+    const states = new LocalStates(state.db);
     const factory = localSourceFactory(new LocalReceiver({ registry, refs: state.refs, states, afterwork }));
     return {
       state,

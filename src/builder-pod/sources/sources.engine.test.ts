@@ -27,7 +27,7 @@ import {
   SourceRegistry,
   type SourceSecrets,
 } from './index.ts';
-import { LocalReceiver, parseLocalSource } from './local/index.ts';
+import { LocalReceiver, LocalStates, parseLocalSource } from './local/index.ts';
 import { noSecrets } from './testing/no-secrets.ts';
 
 const signal = neverAborted;
@@ -499,8 +499,8 @@ describe('local', () => {
     'commit',
     'remember',
   ] as const)('a directory that is received and cannot be kept goes: %s', async (step) => {
-    const set = step === 'remember' ? fails : () => {};
-    const states = { get: () => undefined, set };
+    const states = new LocalStates(state.db);
+    if (step === 'remember') states.set = fails;
     const afterwork = cleanup.use(new Afterwork());
     if (step === 'commit') state.snapshotter.commit = fails;
     const receiver = new LocalReceiver({ registry, refs: state.refs, states, afterwork });

@@ -3,7 +3,7 @@ import { readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { cancelledError, HOUSE, neverAborted, newId } from '../../../base/index.ts';
 import { unmount } from '../../../sys/index.ts';
 import {
@@ -17,6 +17,7 @@ import {
 } from '../index.ts';
 import type { Runtime } from '../runtime.ts';
 import { ExecutorWorld } from './executor-world.ts';
+import { processSuite } from './process-suite.ts';
 
 /** What every container holds to, whichever runtime it is of: one of them, many processes. */
 export function containerSuite(runtime: Runtime): void {
@@ -91,6 +92,20 @@ export function containerSuite(runtime: Runtime): void {
       crowd.stdout.resume();
       crowd.stderr?.resume();
       expect((await crowd.exited).hit).toMatchObject({ kind: 'processes', limit: 40 });
+    });
+
+    describe.each(['the first', 'another'])('a process: %s', (which) => {
+      let container: Container;
+      beforeEach(() => {
+        container = create();
+      });
+      afterEach(() => container[Symbol.asyncDispose]());
+      processSuite(which, async () => {
+        const echoing = sh('exec cat', { stdin: true });
+        if (which === 'the first') return await container.start(echoing, options);
+        await container.start(sh('sleep 1000'), options);
+        return await container.exec(echoing, options);
+      });
     });
 
     test('standard input is a pipe that ends, or nothing', async () => {

@@ -7,6 +7,7 @@ import { siblingModule } from '../../../sys/index.ts';
 import { withAnySession } from '../../session/index.ts';
 import { type LocalSource, sharedKeyOf } from './attributes.ts';
 import type { ReceiveDirectoryArgs, ReceivedDirectory, ReceiveReport } from './receive-task.ts';
+import type { LocalStates } from './states.ts';
 import type { TransferSpace } from './transfer-space.ts';
 
 /** What session threads load to receive directories. */
@@ -18,12 +19,6 @@ const DEPTH_KEY = 'local.depth';
 const LISTING_KEY = 'local.listing';
 /** Chains that are to go once the builds that read them are over. */
 const MAX_OLD = 1000;
-
-/** Remembers, over restarts, which ref last held a directory's state. */
-export interface LocalStates {
-  get(scope: string, key: string): string | undefined;
-  set(scope: string, key: string, refId: string): void;
-}
 
 /** Where content trees of refs are kept ({@link ContentHasher}). */
 type ContentTrees = Pick<ContentHasher, 'treeOf' | 'setTree'>;

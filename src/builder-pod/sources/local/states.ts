@@ -1,5 +1,4 @@
 import type { Database } from '../../../cache/metadata/index.ts';
-import type { LocalStates } from './local-source.ts';
 
 const MIGRATIONS = [
   `CREATE TABLE local_states (
@@ -11,8 +10,8 @@ const MIGRATIONS = [
 /** Directories remembered; the ones longest unused are forgotten, which costs one whole transfer. */
 const MAX_STATES = 10_000;
 
-/** {@link LocalStates} in the metadata database. */
-export class DatabaseLocalStates implements LocalStates {
+/** Remembers, over restarts, which ref last held a directory's state. */
+export class LocalStates {
   readonly #database: Database;
 
   constructor(database: Database) {
