@@ -106,7 +106,10 @@ export interface ImmutableRef {
   readonly lazy: boolean;
   /** Pulls and unpacks what is lazy; then the mount values of a read-only view. @throws LostResultError when its content cannot be had */
   mounts(options: RefOptions): Promise<readonly Mount[]>;
-  /** Mounts a read-only view somewhere private. @throws LostResultError */
+  /**
+   * A view to be read: mounted read-only somewhere private, or where it is one directory, for which no mount is made, that directory itself. Nobody writes below a view
+   * (`builder-pod/engine/views.engine.test.ts` holds all who have one to that). @throws LostResultError
+   */
   mount(options: RefOptions): Promise<Mounted>;
   /** Blobs of the whole chain, bottom first, made where missing (diff, compress). Empty for scratch. @throws LostResultError */
   layers(options: RefOptions & { readonly compression?: Compression }): Promise<readonly Layer[]>;
@@ -139,15 +142,15 @@ export interface WritableRef {
   readonly id: string;
   mounts(): readonly Mount[];
   mount(options: WorkOptions): Promise<Mounted>;
-  /** Mounts somewhere private what is in it so far, read-only, beside whoever is writing. */
+  /** What is in it so far, beside whoever is writing, and to be read alone, as {@link ImmutableRef.mount} has it. */
   view(options: WorkOptions): Promise<Mounted>;
   release(): Promise<void>;
 }
 
 /** One that becomes a state that never changes: end with `commit` or `release` (drops it). */
 export interface MutableRef extends WritableRef {
-  /** With `whole` it is one layer of all that is in it, whatever it was written on. */
-  commit(options: WorkOptions & { readonly whole?: boolean }): Promise<ImmutableRef>;
+  /** With `whole` it is one layer of all that is in it, whatever it was written on; with `passing` it is gone with the last handle. */
+  commit(options: WorkOptions & { readonly whole?: boolean; readonly passing?: boolean }): Promise<ImmutableRef>;
 }
 
 /** One with a name, under which it lives on. */
