@@ -13,7 +13,7 @@ import {
   restated,
   withDefaultTag,
 } from '../../base/index.ts';
-import type { RefManager } from '../../cache/ports.ts';
+import type { ImmutableRef, RefManager } from '../../cache/ports.ts';
 import { type Definition, decodeDefinitionInSlices, type LlbGraph, loadDefinitionInSlices } from '../../llb/index.ts';
 import { lineLog, type VertexProgress } from '../../solver/index.ts';
 import type { Pools } from '../../sys/index.ts';
@@ -44,6 +44,7 @@ import { checkEntitlements } from './entitlements.ts';
 import { SourceLocations } from './error-source.ts';
 import { KeptView } from './kept-view.ts';
 import { MadeInputs, RequestScope } from './provenance/requests.ts';
+import type { FailedSteps } from './remains.ts';
 import { SILENT } from './silent.ts';
 import { UnmetRequests } from './unmet-requests.ts';
 
@@ -93,6 +94,8 @@ export class Build {
   readonly signal: AbortSignal;
   /** Image names that were looked up: a tag means the same from the build's start to its end. */
   readonly resolutions: ResolutionMemo = new Map();
+  /** What has failed so far, for a frontend that opens containers on it. */
+  readonly failedSteps: FailedSteps;
   readonly #services: BuildServices;
   readonly #locations = new SourceLocations();
   readonly #refs = new Map<string, BuildRef>();
@@ -112,9 +115,15 @@ export class Build {
   #returnedOnce = false;
   #warnings = 0;
 
-  constructor(request: BuildRequest, job: EngineJob, services: BuildServices, signal: AbortSignal) {
+  constructor(
+    request: BuildRequest,
+    { job, failedSteps }: Pick<Build, 'job' | 'failedSteps'>,
+    services: BuildServices,
+    signal: AbortSignal,
+  ) {
     this.request = request;
     this.job = job;
+    this.failedSteps = failedSteps;
     this.signal = signal;
     this.#services = services;
     this.#view = new KeptView(services.afterwork, signal);
@@ -164,7 +173,7 @@ export class Build {
       pools: this.#services.pools,
       view: this.#view,
       sessions: this.job.sessions,
-      explain: (error) => this.explain(error),
+      explain: (error) => this.#explainToFrontend(error),
     });
     this.#refs.set(ref.id, ref);
     this.#scopes.set(ref, asker);
@@ -200,6 +209,10 @@ export class Build {
   /** The error with the place in the source of the step that failed. */
   explain(error: unknown): CodedError {
     return this.#locations.explain(error);
+  }
+
+  #explainToFrontend(error: unknown): CodedError {
+    return this.failedSteps.tell(this.explain(error));
   }
 
   /** @throws CodedError not_found for a frontend that is not there */
@@ -283,13 +296,20 @@ export class Build {
   async close(): Promise<void> {
     this.#made.dispose();
     await this.#containers.close();
+    this.failedSteps.close();
   }
 
   async #newContainer(request: BridgeContainerRequest, call: BridgeCall): Promise<void> {
     if (!request.mounts.some(({ dest }) => dest === '/')) throw invalidArgument('root mount is required');
     using _id = this.#containers.reserve(request.id);
     const refs = new Map<string, BuildRef>();
+    const left = new Map<string, ImmutableRef>();
     for (const { resultId, dest } of request.mounts) {
+      const remains = this.failedSteps.find(resultId);
+      if (remains !== undefined) {
+        left.set(resultId, remains);
+        continue;
+      }
       try {
         const ref = this.find(resultId);
         if (ref !== undefined) refs.set(resultId, ref);
@@ -298,17 +318,21 @@ export class Build {
       }
     }
     const edges = [...refs.values()].map(({ edge }) => edge);
+    // Others may fail meanwhile, for which these would make room.
+    const held = [...left].map(([id, ref]) => [id, ref.clone()] as const);
     try {
       await this.job.use(
         edges,
         async (built) => {
-          const inputs = new Map([...refs.keys()].map((id, at) => [id, built[at]!.result.value]));
-          await this.#containers.open(request, inputs);
+          const made = [...refs.keys()].map((id, at) => [id, built[at]!.result.value] as const);
+          await this.#containers.open(request, new Map([...made, ...held]));
         },
         this.#bound(call),
       );
     } catch (error) {
-      throw this.explain(error);
+      throw this.#explainToFrontend(error);
+    } finally {
+      for (const [, ref] of held) await ref.release();
     }
   }
 

@@ -40,6 +40,7 @@ import { EarlyPacking } from './early-packing.ts';
 import { grantEntitlements } from './entitlements.ts';
 import { BuildWatches } from './observer.ts';
 import { MadeInputs } from './provenance/requests.ts';
+import { FailedSteps } from './remains.ts';
 import type { BuildEnd, BuildObserver, SolveOutcome, SolveRequest } from './solve.ts';
 import { SpareThreads } from './spare-threads.ts';
 
@@ -199,7 +200,13 @@ export class Engine implements AsyncDisposable {
     const buildSignal = AbortSignal.any([signal, over.signal]);
     const sessions = () => (session === '' ? [] : [session]);
     const cacheVertex = (n: number) => `${session || ref}-cache-${n}`;
-    const job = this.#solver.job({ id: ref, sessions, limits, scope: request.scope });
+    const failedSteps = new FailedSteps();
+    // Only a frontend outside can ask for more when a step has failed.
+    const driven = request.definition === undefined && (request.frontend ?? '') === '';
+    const job = this.#solver.job({
+      ...{ id: ref, sessions, limits, scope: request.scope },
+      keepRemains: driven ? (vertex, remains) => failedSteps.keep(vertex, remains) : undefined,
+    });
     const { frontend, frontendAttrs, frontendInputs, cacheImports = [] } = request;
     const scope = request.scope.write;
     const madeInputs = this.#madeInputs.get(scope) ?? new MadeInputs();
@@ -209,7 +216,7 @@ export class Engine implements AsyncDisposable {
         ...{ ref, session, frontend, frontendAttrs, frontendInputs, entitlements, cacheImports, madeInputs },
         cacheExports: caches.unmet,
       },
-      job,
+      { job, failedSteps },
       this.#options,
       buildSignal,
     );

@@ -14,6 +14,9 @@ export interface Engine {
   readonly unlazier: Unlazier;
   readonly blobs: LayerBlobs;
   readonly losses: Losses;
+  /** Committed refs that go with their last handle. */
+  readonly passing: Set<string>;
+  remove(id: string): Promise<boolean>;
 }
 
 const DEFAULT_COMPRESSION: Compression = { type: 'gzip' };
@@ -42,8 +45,10 @@ export class ImmutableHandle implements ImmutableRef {
   async release(): Promise<void> {
     if (!this.#open) return;
     this.#open = false;
-    const { records } = this.#engine;
-    if (records.letGo(this.id)) records.touch(this.id);
+    const { records, passing } = this.#engine;
+    if (!records.letGo(this.id)) return;
+    if (passing.delete(this.id)) await this.#engine.remove(this.id);
+    else records.touch(this.id);
   }
 
   get lazy(): boolean {
@@ -197,13 +202,18 @@ export class MutableHandle implements MutableRef {
     return mountPrivately(pools, mountDirectory, readOnly(this.mounts()), options);
   }
 
-  async commit({ whole = false, ...options }: WorkOptions & { readonly whole?: boolean }): Promise<ImmutableRef> {
+  async commit({
+    whole = false,
+    passing = false,
+    ...options
+  }: WorkOptions & { readonly whole?: boolean; readonly passing?: boolean }): Promise<ImmutableRef> {
     this.#check();
     const { records } = this.#engine;
     const { snapshotter, db } = records.options;
     await snapshotter.commit(this.id, this.id, options);
     db.run('UPDATE refs SET kind = ?, snapshot = id WHERE id = ?', whole ? 'whole' : 'layer', this.id);
     const committed = new ImmutableHandle(this.#engine, this.id);
+    if (passing) this.#engine.passing.add(this.id);
     this.#end();
     return committed;
   }

@@ -40,7 +40,8 @@ export class Refs implements RefManager, AsyncDisposable {
     this.records = records;
     const losses = new Losses(records);
     const unlazier = new Unlazier(records, losses);
-    this.#engine = { records, unlazier, losses, blobs: new LayerBlobs(records, unlazier, losses) };
+    const blobs = new LayerBlobs(records, unlazier, losses);
+    this.#engine = { records, unlazier, losses, blobs, passing: new Set(), remove: (id) => this.remove(id) };
     this.#named = new NamedRefs(this.#engine);
   }
 

@@ -245,7 +245,7 @@ function writeScalar(type: ScalarType, value: WireValue, writer: WireWriter): vo
   else writer.varint(value as number | bigint);
 }
 
-function isZero(value: WireValue): boolean {
+export function isZero(value: WireValue): boolean {
   if (value instanceof Uint8Array) return value.length === 0;
   return value === 0 || value === '' || value === false || value === 0n;
 }

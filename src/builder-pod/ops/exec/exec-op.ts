@@ -21,7 +21,7 @@ import {
 import type { SourceSecrets } from '../../sources/index.ts';
 import { execCacheMap, knownAtOnce } from '../cache-map/index.ts';
 import { refOptionsOf } from '../ref-options.ts';
-import { type MountEnvironment, type Output, prepareMounts } from './mounts.ts';
+import { type MountEnvironment, type Output, type PreparedMounts, prepareMounts } from './mounts.ts';
 import { secretEnvironment } from './secrets.ts';
 
 interface ExecOpOptions {
@@ -42,13 +42,7 @@ interface ExecOpOptions {
 export function execOp(exec: ExecOp, platform: Platform, inputCount: number, options: ExecOpOptions): Op<ImmutableRef> {
   return {
     ...knownAtOnce(() => execCacheMap(exec, platform, inputCount), options.hasher),
-    exec: (inputs, context) =>
-      runExec(
-        exec,
-        inputs.map(({ value }) => value),
-        context,
-        options,
-      ),
+    exec: (inputs, context) => runExec(exec, inputs, context, options),
   };
 }
 
@@ -57,7 +51,7 @@ const CANCEL_MS = 2000;
 
 async function runExec(
   exec: ExecOp,
-  inputs: readonly ImmutableRef[],
+  inputs: readonly Result<ImmutableRef>[],
   context: OpContext,
   options: ExecOpOptions,
 ): Promise<readonly Result<ImmutableRef>[]> {
@@ -76,7 +70,7 @@ async function runExec(
 
 async function runHolding(
   exec: ExecOp,
-  inputs: readonly ImmutableRef[],
+  inputs: readonly Result<ImmutableRef>[],
   context: OpContext,
   options: ExecOpOptions,
   stack: AsyncDisposableStack,
@@ -85,7 +79,8 @@ async function runHolding(
   const { refs, secrets } = options;
   const env: MountEnvironment = { refs, secrets, context, refOptions: refOptionsOf(context), stack };
   const secretEnv = await secretEnvironment(exec.secretEnv, secrets, context);
-  const { root, mounts, outputs } = await prepareMounts(exec, inputs, env);
+  const refsOfInputs = inputs.map(({ value }) => value);
+  const { root, mounts, outputs, written } = await prepareMounts(exec, refsOfInputs, env);
   const log = new StepLog(
     (stream, data, audience) => context.progress.log(stream, data, audience),
     options.logLimits ?? DEFAULT_LOG_LIMITS,
@@ -106,12 +101,42 @@ async function runHolding(
     await runProcess(container, { meta, ...output }, { signal, places: options.places });
   } catch (error) {
     if (error instanceof ExecError) log.flushTail();
+    if (context.leave !== undefined && !signal.aborted)
+      // Where that fails there is nothing to look into; the step's own failure counts.
+      await container[Symbol.asyncDispose]().then(
+        () => leaveRemains(exec, inputs, written, context, options.resultOf),
+        () => {},
+      );
     throw error;
   }
   // What it wrote is whole only when nothing has it mounted.
   await container[Symbol.asyncDispose]();
   // Awaited here: what is returned unawaited would come after the releases.
   return await commitAll(outputs, context, options.resultOf);
+}
+
+/** Hands what the step had, and has written, to those who look into failures. */
+async function leaveRemains(
+  { mounts }: ExecOp,
+  given: readonly Result<ImmutableRef>[],
+  written: PreparedMounts['written'],
+  { leave, signal, owner }: OpContext,
+  resultOf: ExecOpOptions['resultOf'],
+): Promise<void> {
+  const inputs = mounts.map(({ input }) => given[input]);
+  const left = [...inputs];
+  const made: Result<ImmutableRef>[] = [];
+  for (const [at, mount] of mounts.entries()) {
+    const ref = await written
+      .get(mount)
+      ?.commit({ signal, owner, passing: true })
+      .catch(() => undefined);
+    if (ref === undefined) continue;
+    left[at] = resultOf(ref);
+    made.push(left[at]);
+  }
+  leave?.({ inputs, mounts: left });
+  for (const result of made) await result.release();
 }
 
 /** All or none: what was committed before a failure is released again. */

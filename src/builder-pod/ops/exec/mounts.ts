@@ -20,6 +20,8 @@ export interface PreparedMounts {
   readonly mounts: readonly StepMount[];
   /** By output index; all are set. */
   readonly outputs: readonly Output[];
+  /** By the op's mounts, what is written in them: outputs, and what is thrown away. */
+  readonly written: ReadonlyMap<ExecMount, MutableRef>;
   /** By the op's mounts, of those that have files of their own. */
   readonly views: ReadonlyMap<ExecMount, OpenView>;
 }
@@ -27,6 +29,7 @@ export interface PreparedMounts {
 interface Bind {
   readonly root: Step['root'];
   readonly view: OpenView;
+  readonly ref?: MutableRef;
 }
 
 const MAX_DESCRIPTION = 4096;
@@ -63,9 +66,11 @@ export async function prepareMounts(
     (mount) => inputOf(mount, inputs),
   );
   const views = new Map<ExecMount, OpenView>();
+  const written = new Map<ExecMount, MutableRef>();
   const bind = async (mount: ExecMount) => {
-    const { root, view } = await bindOf(mount, inputs, env, exec, outputs);
+    const { root, view, ref } = await bindOf(mount, inputs, env, exec, outputs);
     views.set(mount, view);
+    if (ref !== undefined) written.set(mount, ref);
     return root;
   };
   const root = await bind(rootMount);
@@ -84,7 +89,7 @@ export async function prepareMounts(
     if (outputs[index] === undefined) throw invalidArgument(`exec op has no mount for its output ${index}`);
   }
   prepared.sort((a, b) => (a.dest < b.dest ? -1 : a.dest > b.dest ? 1 : 0));
-  return { root, mounts: prepared.map(({ mount }) => mount), outputs, views };
+  return { root, mounts: prepared.map(({ mount }) => mount), outputs, written, views };
 }
 
 async function otherMount(
@@ -171,7 +176,7 @@ async function bindOf(
   });
   stack.defer(() => ref.release());
   if (hasOutput) outputs[mount.output] = { kind: 'written', ref };
-  return { root: { mounts: ref.mounts(), readonly: mount.readonly }, view: (options) => ref.view(options) };
+  return { root: { mounts: ref.mounts(), readonly: mount.readonly }, view: (options) => ref.view(options), ref };
 }
 
 function stepOf({ meta }: ExecOp): string {

@@ -38,7 +38,12 @@ export function fileOp(file: FileOp, inputCount: number, options: FileOpOptions)
         context,
         options,
       );
-      return await run.all();
+      try {
+        return await run.all();
+      } catch (error) {
+        await run.leave(inputs);
+        throw error;
+      }
     },
   };
 }
@@ -58,6 +63,8 @@ class FileRun implements AsyncDisposable {
   /** By action: its result, still writable or committed. */
   readonly #work = new Map<number, Work>();
   readonly #committed = new Map<number, ImmutableRef>();
+  /** The action under way. */
+  #at = 0;
 
   constructor(file: FileOp, inputs: readonly ImmutableRef[], context: OpContext, options: FileOpOptions) {
     this.#file = file;
@@ -69,13 +76,30 @@ class FileRun implements AsyncDisposable {
 
   async all(): Promise<readonly Result<ImmutableRef>[]> {
     const { actions } = this.#file;
-    for (const [index, action] of actions.entries()) await this.#run(index, action);
+    for (const [index, action] of actions.entries()) {
+      this.#at = index;
+      await this.#run(index, action);
+    }
     const outputs: (ImmutableRef | undefined)[] = [];
     for (const [index, action] of actions.entries())
       if (action.output >= 0) outputs[action.output] = await this.#commit(index);
     const refs = Array.from(outputs).filter((ref) => ref !== undefined);
     if (refs.length < outputs.length) throw invalidArgument('file op with an output that no action makes');
     return refs.map((ref) => this.#options.resultOf(ref.clone()));
+  }
+
+  /** Hands what the action that failed had, and has written, to those who look into failures. */
+  async leave(inputs: readonly Result<ImmutableRef>[]): Promise<void> {
+    const { leave, signal } = this.#context;
+    if (leave === undefined || signal.aborted) return;
+    const mounts = new Array<Result<ImmutableRef> | undefined>(this.#file.actions.length).fill(undefined);
+    const work = this.#work.get(this.#at);
+    // What cannot be kept is missing; the action's own failure counts.
+    const ref = work && (await this.#finish(work, { passing: true }).catch(() => undefined));
+    const made = ref === undefined ? undefined : this.#options.resultOf(ref);
+    mounts[this.#at] = made;
+    leave({ subject: { kind: 'action', index: this.#at }, inputs, mounts });
+    await made?.release();
   }
 
   async #run(index: number, action: FileAction): Promise<void> {
@@ -175,11 +199,16 @@ class FileRun implements AsyncDisposable {
     if (done) return done;
     const work = this.#work.get(action);
     if (!work) throw new CodedError('invalid_argument', `result of file action ${action} is not there`);
-    await work.mounted[Symbol.asyncDispose]();
-    const ref = await work.ref.commit(this.#context);
+    const ref = await this.#finish(work);
     this.#work.delete(action);
     this.#committed.set(action, ref);
     return ref;
+  }
+
+  async #finish({ mounted, ref }: Work, how: { readonly passing?: boolean } = {}): Promise<ImmutableRef> {
+    const { signal, owner } = this.#context;
+    await mounted[Symbol.asyncDispose]();
+    return await ref.commit({ signal, owner, ...how });
   }
 
   /** A copy that is large gets a second thread as soon as the pool has one. The first failure ends both. */
