@@ -47,14 +47,16 @@ const isOfPool = (line: string) => /^thread (short|bulk|streams|background|blob-
 const processesOf = (started: readonly string[]) =>
   started.filter((line) => line.startsWith('process')).map((line) => basename(line.split(' ')[1]!));
 
-async function startedBy(work: () => Promise<unknown>): Promise<readonly string[]> {
+async function toldOf(work: () => Promise<unknown>): Promise<readonly string[]> {
   const before = starts().length;
   await work();
   // Also what a build leaves to be done.
   await delay(500);
-  return starts()
-    .slice(before)
-    .filter((line) => !isOfPool(line));
+  return starts().slice(before);
+}
+
+async function startedBy(work: () => Promise<unknown>): Promise<readonly string[]> {
+  return (await toldOf(work)).filter((line) => !isOfPool(line) && !/^(task|sync) /.test(line));
 }
 
 test('builds start no thread, and no process but the runtime; those that are cached mount nothing', async () => {
@@ -74,6 +76,35 @@ test('builds start no thread, and no process but the runtime; those that are cac
   const threads = starts().filter((line) => line.startsWith('thread'));
   expect(threads).toContain('thread session');
   expect(threads.filter(isOfPool).length).toBeLessThanOrEqual(2 * Math.max(2, availableParallelism()) + 3);
+});
+
+/** What is done from time to time for all: logs of the history, the database, syncs of snapshots. */
+const isUpkeep = (line: string) => /^(task (append|seal|settleOnDisk|checkpoint)|sync) /.test(`${line} `);
+
+test('a step starts one process, mounts its root and calls three threads, and has nothing synced for itself; one that is cached does none of it', async () => {
+  const [few, many] = [2, 7];
+  for (const steps of [few, many])
+    writeFileSync(
+      join(context, `Steps${steps}`),
+      `FROM scratch\nCOPY bin /bin\nARG N\n${'RUN echo $N >> /made\n'.repeat(steps)}`,
+    );
+  const costs = async (steps: number, value: string) => {
+    const told = await toldOf(() => build(value, '--opt', `filename=Steps${steps}`));
+    const count = (kind: string) => told.filter((line) => line.startsWith(kind) && !isUpkeep(line)).length;
+    const syncs = told.filter((line) => line.startsWith('sync ')).length;
+    return { processes: count('process'), mounts: count('mount'), tasks: count('task'), syncs };
+  };
+  await costs(few, 'warm');
+  const cached = await costs(few, 'warm');
+  expect(cached).toMatchObject({ processes: 0, mounts: 0 });
+  // To read the Dockerfile and what it may ignore.
+  expect(cached.tasks).toBeLessThanOrEqual(10);
+  const [before, after] = [await costs(few, 'more'), await costs(many, 'many')];
+  const more = (what: 'processes' | 'mounts' | 'tasks') => (after[what] - before[what]) / (many - few);
+  expect([more('processes'), more('mounts')]).toEqual([1, 3]);
+  // Whether a view is kept until the next read of the Dockerfile is one call or two in all.
+  expect(more('tasks')).toBeLessThan(4);
+  expect(after.syncs).toBeLessThan(many - few);
 });
 
 test('a context that changes is mounted where it is written, and nowhere once it is the same again', async () => {
