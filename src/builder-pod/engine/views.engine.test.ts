@@ -106,11 +106,11 @@ test('whoever reads a view finds it enough to read', async () => {
 test('a step cannot write to it, whatever it tries', async () => {
   await solve(base);
   const { snapshotter } = builder.state;
-  const list = () =>
-    snapshotter
-      .list()
-      .filter(({ kind, parent }) => kind === 'committed' && parent === undefined)
-      .map(({ name }) => execFileSync('ls', ['-lRn', '--full-time', snapshotter.upperDir(name)]).toString());
+  const directories = snapshotter
+    .list()
+    .filter(({ kind, parent }) => kind === 'committed' && parent === undefined)
+    .map(({ name }) => snapshotter.upperDir(name));
+  const list = () => directories.map((directory) => execFileSync('ls', ['-lRn', '--full-time', directory]).toString());
   const before = list();
   const tries = [
     'touch /given/x && exit 1',
