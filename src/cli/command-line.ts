@@ -1,6 +1,7 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { z } from 'zod';
 import { invalidArgument } from '../base/index.ts';
+import { type CacheCommand, cacheCommand, cacheOptions } from './cache-command.ts';
 
 const keyValue = /^([A-Za-z]+)=(.*)$/;
 
@@ -112,6 +113,7 @@ export interface ExplainCommand {
 
 type Command =
   | BuildCommand
+  | CacheCommand
   | ExplainCommand
   | OperatorCommand
   | { readonly kind: 'stop' }
@@ -127,10 +129,11 @@ export function parseCommandLine(args: readonly string[]): Command {
   if (rest.includes('--help') || rest.includes('-h')) return { kind: 'help', topic: name };
   if (name === 'stop') return { kind: 'stop' };
   if (name === 'operator') return parseOperatorCommand(rest);
+  if (name === 'cache') return parseCacheCommand(rest);
   if (name === 'explain') return parseExplainCommand(rest);
   if (name !== 'build')
     throw invalidArgument(
-      `unknown command ${JSON.stringify(name)}: there are build, builderd, explain, operator, stop, version and help`,
+      `unknown command ${JSON.stringify(name)}: there are build, builderd, cache, explain, operator, stop, version and help`,
     );
   return parseBuildCommand(rest);
 }
@@ -177,6 +180,21 @@ function parseOperatorCommand(args: readonly string[]): OperatorCommand {
     logFormat: data['log-format'],
     logLevel: data['log-level'],
   };
+}
+
+function parseCacheCommand(args: readonly string[]): CacheCommand {
+  const options: ParseArgsConfig['options'] = {
+    output: { type: 'string', short: 'o' },
+    insecure: { type: 'boolean' },
+    'keep-last': { type: 'string' },
+    'older-than': { type: 'string' },
+    'max-size': { type: 'string' },
+    blobs: { type: 'boolean' },
+    'keep-blobs': { type: 'boolean' },
+    'dry-run': { type: 'boolean' },
+  };
+  const { data, positionals } = readArguments('cache', args, options, cacheOptions, 2);
+  return cacheCommand(data, positionals);
 }
 
 function parseExplainCommand(args: readonly string[]): ExplainCommand {

@@ -3,11 +3,12 @@ const GENERAL = `slipway: container builds as Kubernetes resources
 Usage:
   slipway build -f build.yaml    build a Build manifest on this machine (or a named builder) and push its image
   slipway builderd [flags]       run the builder daemon (the same as buildkitd)
+  slipway cache ls|inspect|prune look at caches in a registry, and delete those that are not worth their room
   slipway explain [BUILD]        tell why steps of a build were run instead of taken from the cache
   slipway operator [flags]       run the operator of a cluster
   slipway stop                   end the private builder that 'build' started
   slipway version
-  slipway help build|explain|operator
+  slipway help build|cache|explain|operator
 `;
 
 const BUILD = `slipway build: build a Build manifest
@@ -68,8 +69,32 @@ Flags:
   -o, --output FORMAT            text or json (default text)
 `;
 
+const CACHE = `slipway cache: look at caches in a repository of a registry, BuildKit's too, and delete some
+
+Usage:
+  slipway cache ls REPOSITORY[:TAG] [flags]       tags with their records, layers, size and age
+  slipway cache inspect REPOSITORY:TAG [flags]    records, the steps that they are of as far as those are named, layers and who shares them
+  slipway cache prune REPOSITORY [flags]          delete caches; images are never deleted
+
+Prune deletes whole caches, and then blobs that no tag, index or referrer in the repository needs any more. A registry does not list images without a tag: where
+there is anything but caches, blobs stay unless you say --blobs. Nobody should write to the repository meanwhile.
+
+Flags:
+  -o, --output FORMAT            table, json or yaml (default table)
+      --insecure                 also plain HTTP and certificates that nobody vouches for
+      --keep-last N              the newest N stay; the others go, unless the next two say which
+      --older-than AGE           those whose newest result is older go, e.g. 7d or 36h
+      --max-size SIZE            the oldest go until what is left is no larger, e.g. 20GB
+      --blobs, --keep-blobs      delete, or leave to the registry, what no cache or image needs any more
+      --dry-run                  tell what would go
+
+Environment:
+  DOCKER_CONFIG                  folder of the config.json with registry credentials (default ~/.docker)
+`;
+
 const TOPICS = new Map([
   ['build', BUILD],
+  ['cache', CACHE],
   ['explain', EXPLAIN],
   ['operator', OPERATOR],
 ]);

@@ -63,6 +63,11 @@ async function main(io: CliIo, args: readonly string[]): Promise<number> {
         await runOperatorCommand(command, io);
         return 0;
       }
+      case 'cache': {
+        const { runCache } = await import('./cache/run-cache.ts');
+        await runCache(command, io);
+        return 0;
+      }
       case 'explain': {
         const { runExplain } = await import('./explain/run-explain.ts');
         await runExplain(command, io);

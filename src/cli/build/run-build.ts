@@ -14,6 +14,7 @@ import type { BuildCommand } from '../command-line.ts';
 import type { CliIo } from '../io.ts';
 import { openDisplay, type ProgressDisplay } from '../progress/display.ts';
 import { renderSummary } from '../progress/summary.ts';
+import { readDockerConfig } from './docker-config.ts';
 import { EMBEDDED_REGISTRY, embeddedRegistryAddress, openPrivateBuilder } from './private-builder.ts';
 import { resolveSecrets } from './secrets.ts';
 import { statusEvents } from './status-events.ts';
@@ -69,16 +70,6 @@ function resolveFolders(plan: SolvePlan, command: BuildCommand, io: CliIo): Read
     if (!folders.has(name))
       throw invalidArgument(`--context ${name}: the manifest has no source of kind upload by that name`);
   return folders;
-}
-
-/** Text of the docker config.json, if there is one. */
-function readDockerConfig(io: CliIo): string | undefined {
-  try {
-    return readFileSync(path.join(io.env['DOCKER_CONFIG'] ?? path.join(io.home, '.docker'), 'config.json'), 'utf8');
-  } catch {
-    // None, or not for us to read: registries are then used anonymously.
-    return undefined;
-  }
 }
 
 /** One Control.Solve with its Status stream beside it; the stream is read to its end, so that the last lines are seen. */

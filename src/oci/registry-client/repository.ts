@@ -314,6 +314,19 @@ export class Repository {
     }
   }
 
+  /** Takes a blob out of the repository; whether it was there. Nothing looks whether something needs it. */
+  async deleteBlob(digest: Digest, options: AbortOptions): Promise<boolean> {
+    const target = `${this.path}/blobs/${digest}`;
+    try {
+      const call = { method: 'DELETE' as const, target, expect: [200, 202, 204], scopes: this.#scopes('delete') };
+      discard(await this.#origin.request(call, this.#caller, options));
+      return true;
+    } catch (error) {
+      if (error instanceof RegistryError && error.status === 404) return false;
+      throw error;
+    }
+  }
+
   /** Manifests that name this one as their subject; by the referrers API, else by the fallback tag (distribution-spec 1.1). */
   async referrers(
     digest: Digest,

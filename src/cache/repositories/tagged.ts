@@ -1,0 +1,155 @@
+import {
+  type AbortOptions,
+  CodedError,
+  type Descriptor,
+  type Digest,
+  inSlices,
+  Semaphore,
+  toCodedError,
+} from '../../base/index.ts';
+import { isIndexType, isManifestType, MAX_MANIFEST_BYTES, parseManifestOrIndex } from '../../oci/manifest/index.ts';
+import { RegistryError, type Repository } from '../../oci/registry-client/index.ts';
+import { CACHE_CONFIG_TYPE, MAX_CACHE_CONFIG_BYTES, readCacheConfig } from '../remote/cache-config.ts';
+
+/** Requests to the registry at once. */
+const PARALLEL = 6;
+/** Manifests that one tag leads to. */
+const MOST_MANIFESTS = 5000;
+/** As many as a registry is asked for: whether there are more is not known then. */
+const MOST_TAGS = 100_000;
+
+export type ReadRepository = Pick<Repository, 'tags' | 'resolve' | 'getManifest' | 'getBlob' | 'referrers'>;
+
+/** A tag, and all that has to be in the repository for it. */
+export interface Tagged {
+  readonly tag: string;
+  readonly digest: Digest;
+  /** `cache` is one of its own, in BuildKit's form; everything else (images, with or without records in their configuration) is never pruned. */
+  readonly kind: 'cache' | 'other';
+  /** Manifests, itself first. */
+  readonly manifests: readonly Digest[];
+  /** Blobs with their sizes: layers and configs. */
+  readonly blobs: ReadonlyMap<Digest, number>;
+  readonly manifestBytes: number;
+  /** Of a cache that could be read. */
+  readonly records?: number;
+  /** When the newest result of a cache was made, in ms since the epoch; undefined where it says nothing. */
+  readonly createdAt?: number;
+  /** Why a cache could not be read. */
+  readonly fault?: string;
+}
+
+/**
+ * What a repository's tags stand for. A tag that went meanwhile is left out. @throws CodedError for whatever else could not be read: nothing is known of it then
+ */
+export async function readTags(
+  repository: ReadRepository,
+  options: AbortOptions & { readonly only?: string | undefined },
+): Promise<readonly Tagged[]> {
+  const tags = options.only === undefined ? await repository.tags(options) : [options.only];
+  if (tags.length >= MOST_TAGS)
+    throw new CodedError('resource_exhausted', `the repository has ${MOST_TAGS} tags or more`, { fault: 'user' });
+  const places = new Semaphore(PARALLEL);
+  const byDigest = new Map<Digest, Promise<Omit<Tagged, 'tag'>>>();
+  const read = async (tag: string): Promise<Tagged | undefined> => {
+    using _place = await places.acquire(options);
+    const found = await orGone(repository.resolve(tag, options), options.only !== undefined);
+    if (found === undefined) return undefined;
+    const known = byDigest.get(found.digest) ?? readRoot(repository, found.digest, options);
+    byDigest.set(found.digest, known);
+    const root = await orGone(known, options.only !== undefined);
+    return root === undefined ? undefined : { tag, ...root };
+  };
+  const all = await Promise.all(tags.map(read));
+  return all.filter((tagged) => tagged !== undefined);
+}
+
+async function orGone<T>(asked: Promise<T>, isAskedFor: boolean): Promise<T | undefined> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (!isAskedFor && error instanceof RegistryError && error.status === 404) return undefined;
+    throw error;
+  }
+}
+
+async function readRoot(
+  repository: ReadRepository,
+  digest: Digest,
+  options: AbortOptions,
+): Promise<Omit<Tagged, 'tag'>> {
+  const manifests: Digest[] = [];
+  const blobs = new Map<Digest, number>();
+  let manifestBytes = 0;
+  let config: Descriptor | undefined;
+  const open = [digest];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    if (manifests.includes(next)) continue;
+    if (manifests.length >= MOST_MANIFESTS)
+      throw new CodedError('resource_exhausted', `${digest} leads to more than ${MOST_MANIFESTS} manifests`);
+    // An index may name what was never pushed; what is asked for by itself is there.
+    const found = await orGone(
+      repository.getManifest(next, { ...options, maxBytes: MAX_MANIFEST_BYTES }),
+      next === digest,
+    );
+    if (found === undefined) continue;
+    manifests.push(next);
+    manifestBytes += found.bytes.length;
+    const parsed = parseManifestOrIndex(found.bytes, found.descriptor.mediaType);
+    const listed =
+      parsed.kind === 'index' ? parsed.index.manifests : [parsed.manifest.config, ...parsed.manifest.layers];
+    for (const descriptor of listed) {
+      const { mediaType } = descriptor;
+      if (parsed.kind === 'index' && (isManifestType(mediaType) || isIndexType(mediaType)))
+        open.push(descriptor.digest);
+      else blobs.set(descriptor.digest, descriptor.size);
+      if (next === digest && mediaType === CACHE_CONFIG_TYPE) config = descriptor;
+    }
+  }
+  const reached = { digest, manifests, blobs, manifestBytes };
+  if (config === undefined) return { ...reached, kind: 'other' };
+  return { ...reached, kind: 'cache', ...(await said(repository, config, options)) };
+}
+
+/** What the records of a cache tell of it as a whole. */
+async function said(
+  repository: ReadRepository,
+  config: Descriptor,
+  options: AbortOptions,
+): Promise<Pick<Tagged, 'records' | 'createdAt' | 'fault'>> {
+  try {
+    const bytes = await repository.getBlob(config, { ...options, maxBytes: MAX_CACHE_CONFIG_BYTES });
+    const { records } = await inSlices(readCacheConfig(bytes), options);
+    let newest = 0;
+    for (const { results } of records) for (const { createdAt } of results) newest = Math.max(newest, createdAt);
+    return { records: records.length, ...(newest === 0 ? {} : { createdAt: newest }) };
+  } catch (error) {
+    options.signal.throwIfAborted();
+    return { fault: toCodedError(error).message };
+  }
+}
+
+/** Manifests that say of themselves that they belong to one of these, and are named by no tag: with their blobs. */
+export async function readReferrers(
+  repository: ReadRepository,
+  subjects: Iterable<Digest>,
+  options: AbortOptions,
+): Promise<ReadonlySet<Digest>> {
+  const needed = new Set<Digest>();
+  const seen = new Set<Digest>(subjects);
+  const places = new Semaphore(PARALLEL);
+  const follow = async (subject: Digest): Promise<readonly Digest[]> => {
+    using _place = await places.acquire(options);
+    return (await repository.referrers(subject, options)).map(({ digest }) => digest);
+  };
+  for (let open = [...seen]; open.length > 0; ) {
+    const found = new Set((await Promise.all(open.map(follow))).flat().filter((digest) => !seen.has(digest)));
+    open = [...found];
+    for (const digest of open) {
+      seen.add(digest);
+      const root = await orGone(readRoot(repository, digest, options), false);
+      for (const one of [digest, ...(root?.manifests ?? []), ...(root?.blobs.keys() ?? [])]) needed.add(one);
+    }
+  }
+  return needed;
+}
