@@ -1,82 +1,26 @@
 /**
  * The longest turns of a daemon's serving thread while it deals with graphs of many vertices (100,000 unless a number is given): failing, cancelled, made, found
- * again, watched by three clients, pruned, two at once beside a small build. `npm run bench:turns [VERTICES [CASE]]`; needs root.
+ * again, watched by three clients, pruned, two at once beside a small build; and with single things that are large: an op of many inputs, a step of many arguments, a
+ * file in the graph, caches to import, what comes compressed. `npm run bench:turns [VERTICES [CASE]]`; needs root.
  */
 import { spawn } from 'node:child_process';
 import { createWriteStream, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import http2 from 'node:http2';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Digest, digestOf } from '../../src/base/index.ts';
+import { gzipSync } from 'node:zlib';
 import { openBuilderClient } from '../../src/builder-api/client/index.ts';
-import { BUILD_ID_METADATA, Metadata } from '../../src/builder-api/index.ts';
-import { type Definition, encodeDefinition, encodeOp, type Op } from '../../src/llb/index.ts';
+import { BUILD_ID_METADATA, Metadata, wire } from '../../src/builder-api/index.ts';
+import { failingChain, failingFan, Graph, largeFile, manyArguments, merges, wide } from './graphs.ts';
 import type { TurnReport } from './probe.ts';
+import { serveCaches } from './registry.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const VERTICES = Number(process.argv[2] ?? 100_000);
 const only = process.argv[3] ?? '';
 const { signal } = new AbortController();
-
-/** Ops in order, inputs first; the last is what is built. */
-class Graph {
-  readonly ops: Uint8Array[] = [];
-
-  add(body: Op['body'], inputs: readonly number[] = []): number {
-    const digests = inputs.map((n) => ({ digest: this.#digests[n]!, index: 0 }));
-    const bytes = encodeOp({ inputs: digests, body });
-    this.#digests.push(digestOf(bytes));
-    return this.ops.push(bytes) - 1;
-  }
-
-  readonly #digests: Digest[] = [];
-
-  /** Makes a file, after all its inputs. */
-  file(name: string, inputs: readonly number[] = []): number {
-    const mkfile = { path: `/${name}`, data: new Uint8Array(), mode: 0o644, timestamp: -1n };
-    const actions = [{ input: -1, secondaryInput: -1, output: 0, body: { kind: 'mkfile' as const, mkfile } }];
-    return this.add({ kind: 'file', file: { actions } } as never, inputs);
-  }
-
-  encode(): Uint8Array {
-    const pointer = encodeOp({ inputs: [{ digest: this.#digests.at(-1)!, index: 0 }], body: { kind: 'pointer' } });
-    const definition: Definition = { ops: [...this.ops, pointer], metadata: new Map() } as never;
-    return encodeDefinition(definition);
-  }
-}
-
-/** Each vertex stands on the one before, all of them on a source that cannot be had. */
-function failingChain(vertices: number, port: number): Uint8Array {
-  const graph = new Graph();
-  let top = graph.add({ kind: 'source', source: { identifier: `http://127.0.0.1:${port}/chain`, attrs: {} } });
-  for (let n = 1; n < vertices; n++) top = graph.file(`${n}`, [top]);
-  return graph.encode();
-}
-
-/** One source that cannot be had, all others on it, and one that needs them all. */
-function failingFan(vertices: number, port: number): Uint8Array {
-  const graph = new Graph();
-  const source = graph.add({ kind: 'source', source: { identifier: `http://127.0.0.1:${port}/fan`, attrs: {} } });
-  const all = Array.from({ length: vertices - 2 }, (_, n) => graph.file(`${n}`, [source]));
-  graph.file('all', all);
-  return graph.encode();
-}
-
-/** What costs next to nothing to make: merges of pairs of few layers, which groups of them need, and one that needs these. */
-function merges(vertices: number, mark: string): Uint8Array {
-  const graph = new Graph();
-  const sides = Math.ceil(Math.sqrt(vertices)) + 1;
-  const files = Array.from({ length: sides }, (_, n) => graph.file(`${mark}-${n}`));
-  const pairs: number[] = [];
-  for (let a = 0; a < sides; a++)
-    for (let b = 0; b < sides && pairs.length < vertices - 2 * sides; b++)
-      if (a !== b) pairs.push(graph.add({ kind: 'merge', merge: { inputs: [0, 1] } }, [files[a]!, files[b]!]));
-  const groups: number[] = [];
-  for (let at = 0; at < pairs.length; at += sides) groups.push(graph.file(`group ${at}`, pairs.slice(at, at + sides)));
-  graph.file(`all ${mark}`, groups);
-  return graph.encode();
-}
 
 const work = mkdtempSync(path.join(tmpdir(), 'slipway-turns-'));
 const turns = path.join(work, 'turns.sock');
@@ -110,6 +54,60 @@ async function solve(definition: Uint8Array, options: { ref?: string; signal?: A
     await client.control.solve(
       { ref, definition, exporters: [], cache: {}, frontendAttrs: {} },
       { signal: options.signal ?? signal },
+    );
+    return 'done';
+  } catch (error) {
+    return `failed: ${(error as Error).message.slice(0, 100)}`;
+  }
+}
+
+/** The same, compressed. */
+async function solveCompressed(definition: Uint8Array): Promise<string> {
+  const message = wire.moby.buildkit.v1.SolveRequest.encode({ ref: `build-${refs++}`, definition }).finish();
+  const body = gzipSync(message);
+  const frame = Buffer.alloc(5 + body.length);
+  frame[0] = 1;
+  frame.writeUInt32BE(body.length, 1);
+  frame.set(body, 5);
+  const session = http2.connect('http://localhost', { createConnection: () => connect(`${work}/buildkitd.sock`) });
+  try {
+    const stream = session.request({
+      ...{ ':method': 'POST', ':path': '/moby.buildkit.v1.Control/Solve', 'content-type': 'application/grpc' },
+      ...{ 'grpc-encoding': 'gzip', te: 'trailers' },
+    });
+    const status = Promise.withResolvers<string>();
+    const take = (headers: http2.IncomingHttpHeaders) => {
+      const { 'grpc-status': code, 'grpc-message': text } = headers;
+      if (code !== undefined) status.resolve(`status ${String(code)}: ${String(text).slice(0, 80)}`);
+    };
+    stream.on('response', take).on('trailers', take).on('error', status.reject).resume();
+    stream.end(frame);
+    return await status.promise;
+  } finally {
+    session.destroy();
+  }
+}
+
+/** A frontend in the client that asks for the graphs that it was given; how many bytes those are. */
+async function askInputs(frontendInputs: Record<string, Uint8Array>): Promise<number> {
+  const ref = `build-${refs++}`;
+  const solving = client.control
+    .solve({ ref, exporters: [], cache: {}, frontendAttrs: {}, frontendInputs }, { signal })
+    .catch(() => {});
+  const options = { signal, metadata: new Metadata().add(BUILD_ID_METADATA, ref) };
+  const { definitions } = await client.gateway.inputs({}, options);
+  await client.gateway.return({ error: { code: 2, message: 'enough' } }, options);
+  await solving;
+  return Object.values(definitions ?? {}).reduce((sum, { length }) => sum + length, 0);
+}
+
+/** A build that reads these caches. */
+async function solveWithCaches(definition: Uint8Array, names: readonly string[]): Promise<string> {
+  const imports = names.map((ref) => ({ type: 'registry', attrs: { ref, 'registry.insecure': 'true' } }));
+  try {
+    await client.control.solve(
+      { ref: `build-${refs++}`, definition, exporters: [], cache: { imports }, frontendAttrs: {} },
+      { signal },
     );
     return 'done';
   } catch (error) {
@@ -221,6 +219,17 @@ try {
     for await (const _ of client.control.prune({ all: true }, { signal })) gone++;
     return [gone, await solving];
   });
+  await measured('one op of many inputs, made', () => solve(wide(VERTICES / 2, 'wide')));
+  await measured('one op of many inputs, found again', () => solve(wide(VERTICES / 2, 'wide')));
+  await measured('a step of many arguments', () => solve(manyArguments(VERTICES * 10)));
+  await measured('a step of some arguments', () => solve(manyArguments(9_000)));
+  await measured('a file in the graph', () => solve(largeFile(15 << 20)));
+  await measured('inputs of a frontend in the client', () => askInputs({ one: chain.subarray(0), two: small() }));
+  await measured('compressed', () => solveCompressed(chain));
+  await using caches = await serveCaches();
+  await measured('a cache to import', () => solveWithCaches(small(), [caches.name(0)]));
+  const names = Array.from({ length: 32 }, (_, n) => caches.name(n + 1));
+  await measured('32 caches to import', () => solveWithCaches(wide(VERTICES / 50, 'caches'), names));
   closed.close();
 } finally {
   await client[Symbol.asyncDispose]();

@@ -10,6 +10,7 @@ import {
   sharedLimits,
   type WorkOwner,
 } from '../base/index.ts';
+import { Asking } from './asking.ts';
 import type { Caches } from './caches.ts';
 import type { ProgressMemory } from './event-buffer.ts';
 import { recordDigest } from './key.ts';
@@ -59,6 +60,8 @@ export class ActiveVertex {
   /** Slow keys by input, each with the result it was computed from: a content key belongs to a result, not to a slot. */
   readonly contents: ({ readonly id: string; readonly of: string; readonly digest: Digest } | undefined)[] = [];
   readonly contentRuns: (Run | undefined)[] = [];
+  /** Inputs whose content decides. */
+  contentInputs: readonly number[] = [];
   /** What exec made, by output. */
   readonly outputs: (Held | undefined)[] = [];
   retired = false;
@@ -139,6 +142,8 @@ export class ActiveVertex {
       );
     this.maps.push(map);
     this.mapsDone = done;
+    if (length > 0)
+      this.contentInputs = map.inputs.flatMap((input, i) => (input.contentDigest === undefined ? [] : [i]));
   }
 
   /** What narrows the keys of an input. */
@@ -249,6 +254,11 @@ export class EdgeState extends Wanted<Asker> {
   again = false;
   /** Losses that its work reported since it was last done, other than of hits. */
   losses = 0;
+  readonly asking: Asking<EdgeState>;
+  /** Is made ready to be run. */
+  preparing: Generator<void, Prepared | undefined, void> | undefined;
+  /** Everything was looked up again before it is run. */
+  refreshed = false;
   /** Records that some builds could not use, by cache. */
   #refused: Map<string, Map<string, Refusal>> | undefined;
   #runs: Set<Run> | undefined;
@@ -261,6 +271,7 @@ export class EdgeState extends Wanted<Asker> {
     this.vertex = vertex;
     this.index = index;
     this.lookup = new Lookup(this);
+    this.asking = new Asking(this);
   }
 
   get inputs(): readonly EdgeState[] {
@@ -341,6 +352,14 @@ export interface Ground {
   /** What it goes by in the active graph. */
   readonly name: string;
   readonly selector: string;
+}
+
+/** An edge's execution before it begins: what it runs on, with handles of its own, what it is joined by, and why it is run. */
+export interface Prepared {
+  readonly ground: readonly Ground[];
+  readonly inputs: readonly Result[];
+  readonly key: string;
+  readonly miss: Miss;
 }
 
 /** Work under way, shared by the edges that wait for it; aborted when the last of them has left. */

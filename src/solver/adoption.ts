@@ -4,7 +4,7 @@ import type { CacheLink } from './ports.ts';
 
 /**
  * Enters in the own store how a key of an imported cache was reached: all that this build found to lead there, and no more, so that the next build finds
- * it without that cache. What leads on is entered after what leads there, so that one that is broken off is taken up again. Yields after each link.
+ * it without that cache. What leads on is entered after what leads there, so that one that is broken off is taken up again. Yields after each input.
  */
 export function* adopt(edge: EdgeState, key: string, place: number): Generator<void, void, void> {
   const { own, imports }: Caches = edge.vertex.caches;
@@ -19,6 +19,7 @@ export function* adopt(edge: EdgeState, key: string, place: number): Generator<v
     seen.set(at, known.add(id));
     const { vertex, record } = at;
     for (const [input, below] of vertex.inputs.entries()) {
+      yield;
       const search = below.lookup.searches[place]!;
       for (const way of at.lookup.searches[place]!.ways(input, id)) {
         const isContent = way === vertex.content(input);
@@ -31,7 +32,6 @@ export function* adopt(edge: EdgeState, key: string, place: number): Generator<v
         if (own.keys.links(from, link, [scope]).includes(target)) continue;
         links.push({ from, link, target, scope });
         if (!isRoot) open.push({ at: below, id: way });
-        yield;
       }
     }
   }

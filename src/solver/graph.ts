@@ -100,13 +100,13 @@ export class ActiveGraph {
     return active;
   }
 
-  /** Takes a build off a vertex; the last one to leave ends it. Returns the work that has yet to end. */
-  leave(vertex: ActiveVertex, build: GraphBuild): readonly Run[] {
+  /** Takes a build off a vertex; the last one to leave ends it. Returns the work that has yet to end. Yields where a vertex has many inputs. */
+  *leave(vertex: ActiveVertex, build: GraphBuild): Generator<void, readonly Run[], void> {
     vertex.builds.delete(build);
     if (vertex.builds.size > 0 || vertex.retired) return [];
     vertex.retired = true;
     this.#vertices.delete(vertex.slot);
-    for (const edge of vertex.edges) this.#scheduler.retire(edge);
+    for (const edge of vertex.edges) yield* this.#scheduler.retire(edge);
     for (const run of vertex.work) run.abortIfIdle();
     return [...vertex.work].filter((run) => run.aborted);
   }

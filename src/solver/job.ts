@@ -270,7 +270,7 @@ export class Job<O = unknown, T = unknown> implements AsyncDisposable {
   /** What stands on others is left first: no vertex that somebody may yet join has lost an input. */
   *#leave(runs: Run[]): Generator<void, void, void> {
     for (const vertex of [...this.vertices].reverse()) {
-      runs.push(...this.#graph.leave(vertex, this));
+      runs.push(...(yield* this.#graph.leave(vertex, this)));
       this.vertices.delete(vertex);
       yield;
     }

@@ -1,4 +1,4 @@
-import { type Digest, digestHex, digestOf } from '../base/index.ts';
+import { type Digest, digester, digestHex, digestOf } from '../base/index.ts';
 
 /**
  * Ids of cache keys. A root's id is BuildKit's record digest of (op cache digest, output); a slow key is a root with output
@@ -22,14 +22,39 @@ export function rootKey(digest: Digest | string, output: number): string {
   return isVolatile(digest) ? VOLATILE + digestHex(id) : id;
 }
 
-/** A new name for output `output` of an op reached from these keys, one an input. */
-export function linkedKey(
+/** Inputs whose keys are hashed at one go. */
+const PORTION = 100;
+
+interface KeyOfInput {
+  readonly id: string;
+  readonly selector: string;
+}
+
+/** A new name for output `output` of an op reached from these keys, one an input. Yields after each portion of many. */
+export function* linkedKey<T>(
   digest: Digest | string,
   output: number | 'any',
-  inputs: readonly { readonly id: string; readonly selector: string }[],
-): string {
-  const id = digestOf(`${digest}@${output};${inputs.map((input) => `${input.id}#${input.selector}`).join(';')}`);
-  return isVolatile(digest) || inputs.some((input) => isVolatile(input.id)) ? VOLATILE + digestHex(id) : id;
+  inputs: readonly T[],
+  keyOf: (input: T) => KeyOfInput,
+): Generator<void, string, void> {
+  let volatile = isVolatile(digest);
+  const portion = (from: number) => {
+    const texts: string[] = [];
+    for (const input of inputs.slice(from, from + PORTION)) {
+      const { id, selector } = keyOf(input);
+      volatile ||= isVolatile(id);
+      texts.push(`${id}#${selector}`);
+    }
+    return texts.join(';');
+  };
+  const hash = digester();
+  hash.update(`${digest}@${output};${portion(0)}`);
+  for (let at = PORTION; at < inputs.length; at += PORTION) {
+    yield;
+    hash.update(`;${portion(at)}`);
+  }
+  const id = hash.digest();
+  return volatile ? VOLATILE + digestHex(id) : id;
 }
 
 /** A name that nothing else has. */

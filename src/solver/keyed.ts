@@ -1,8 +1,9 @@
 import type { ActiveVertex, EdgeState } from './active.ts';
 import type { KeyedOutput, KeyedVertex } from './ports.ts';
 
-/** Ways to a key that are told of one input. */
+/** Ways to a key that are told of one input, and inputs that are told of. */
 const MOST_WAYS = 4;
+const MOST_INPUTS = 250;
 
 /** Read off while the vertex is active; undefined for one whose key nobody asked for. */
 export function keyedVertex(active: ActiveVertex): KeyedVertex | undefined {
@@ -12,7 +13,7 @@ export function keyedVertex(active: ActiveVertex): KeyedVertex | undefined {
     digest: vertex.digest,
     name: vertex.name,
     maps: [...maps],
-    inputs: inputs.map((input, i) => {
+    inputs: inputs.slice(0, MOST_INPUTS).map((input, i) => {
       const selector = active.selector(i);
       const content = contents[i];
       const selection = maps[0]?.inputs[i]?.selection;
@@ -32,7 +33,7 @@ function keyedOutput(edge: EdgeState): KeyedOutput {
   const result = edge.held ?? vertex.outputs[output];
   if (result?.hit === true) {
     const [key = ''] = result.keys;
-    const ground = vertex.inputs.map((_, i) => lookup.own.ways(i, key).slice(0, MOST_WAYS));
+    const ground = vertex.inputs.slice(0, MOST_INPUTS).map((_, i) => lookup.own.ways(i, key).slice(0, MOST_WAYS));
     return { output, outcome: { kind: 'found', cache: result.origin?.cache ?? '' }, keys: result.keys, ground };
   }
   if (missed === undefined) {
@@ -40,7 +41,9 @@ function keyedOutput(edge: EdgeState): KeyedOutput {
     const kind = result === undefined ? 'idle' : 'run';
     return { output, outcome: { kind }, keys: keys.slice(0, MOST_WAYS), ground: [] };
   }
-  const ways = missed.on.map(({ content, keys }) => (content === undefined ? keys : [content, ...keys]));
+  const ways = missed.on
+    .slice(0, MOST_INPUTS)
+    .map(({ content, keys }) => (content === undefined ? keys : [content, ...keys]));
   const ground = ways.map((keys) => keys.slice(0, MOST_WAYS));
   return { output, outcome: { kind: 'run' }, miss: missed.why, keys: result?.keys ?? [], ground };
 }

@@ -6,12 +6,14 @@ import type { DifferingInput, KeyStore, Miss } from './ports.ts';
 /** Of those that have a record which is out of scope. */
 const MOST_SCOPES = 16;
 
-/** Why an edge is run on this ground: all caches have been asked, and nothing that they have can be used. */
-export function missOf(store: KeyStore, edge: EdgeState, ground: readonly Ground[]): Miss {
+/** Why an edge is run on this ground: all caches have been asked, and nothing that they have can be used. Yields after each portion. */
+export function* missOf(store: KeyStore, edge: EdgeState, ground: readonly Ground[]): Generator<void, Miss, void> {
   const { vertex, lookup } = edge;
   const { read } = vertex.scope;
   if (vertex.vertex.ignoreCache) return { kind: 'ignored' };
+  yield;
   if (!stays(vertex, ground)) return { kind: 'unkeyed' };
+  yield;
   const differing = (inputs: readonly number[]): Miss => ({
     kind: 'differs',
     inputs: inputs.map((input): DifferingInput => ({ input, content: ground[input]!.content !== undefined })),
@@ -19,10 +21,11 @@ export function missOf(store: KeyStore, edge: EdgeState, ground: readonly Ground
   // What ignored the cache, or stands on what did, is nothing that was there before, whatever its keys are.
   const anew = ground.flatMap(({ content, name }, i) => (content === undefined && isVolatile(name) ? [i] : []));
   if (anew.length > 0) return differing(anew);
+  yield;
   const [cache] = lookup.unreadable;
   const unreadable = edge.unreadable ?? (cache === undefined ? undefined : { cache });
   if (unreadable !== undefined) return { kind: 'unreadable', ...unreadable };
-  const keys = storedKeys(store, vertex, edge.index, ground);
+  const keys = yield* storedKeys(store, vertex, edge.index, ground);
   const absences = keys.map((key) => store.absence(key, read));
   if (absences.includes('dropped')) return { kind: 'pruned' };
   const elsewhere = keys.filter((_, i) => absences[i] === 'elsewhere');

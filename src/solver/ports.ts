@@ -181,6 +181,8 @@ export interface KeyReader {
 
 /** The builder's own graph, the one that is written. Scopes tag links and results, and are not part of ids. */
 export interface KeyStore extends KeyReader {
+  /** Several changes at once, which cost little more than one. */
+  together(changes: () => void): void;
   addLink(id: string, link: CacheLink, target: string, scope: string): void;
   addResult(id: string, resultId: string, createdAt: number, scope: string): void;
   /** Forgets a result (gone, corrupt, released), whatever the scope, and every key that then leads nowhere. */

@@ -2,7 +2,6 @@ import {
   annotate,
   type Clock,
   CodedError,
-  type Digest,
   inSlices,
   isCancelled,
   isTurnSpent,
@@ -10,15 +9,15 @@ import {
   nextTurn,
   toCodedError,
 } from '../base/index.ts';
-import { type ActiveVertex, type Asker, EdgeState, type Ground, type Held, Run, type VertexBuild } from './active.ts';
+import { type ActiveVertex, type Asker, EdgeState, type Held, type Prepared, Run, type VertexBuild } from './active.ts';
 import type { OwnCache } from './caches.ts';
 import { EdgeLoop } from './edge-loop.ts';
+import { type EnteredOutput, enterOutputs, prepare, runOp } from './execution.ts';
 import { blame, endVertices, mayDependOnWhoAsks, mayLose } from './failure.ts';
-import { activeName, groundOf, joinKey, linkGround, stays, storedKeys } from './ground.ts';
+import { atOnce, discard, releaseAll } from './handles.ts';
 import { isVolatile } from './key.ts';
 import { keyedVertex } from './keyed.ts';
 import { Level } from './level.ts';
-import { missOf } from './miss.ts';
 import type { Observers } from './observer.ts';
 import {
   type CacheMap,
@@ -36,6 +35,8 @@ import { contentKey } from './search.ts';
 
 /** How many of those who ask for an edge are told of something in one step. */
 const MOST_TOLD = 1000;
+/** Steps of preparing an execution that are taken at once, however long others have waited. */
+const FEW_PREPARED = 50;
 
 /**
  * Advances edges. `#advance` is the whole algorithm: it looks at one edge as it now is and does the next thing that what is wanted
@@ -71,13 +72,14 @@ export class Scheduler {
     if (edge.withdrawn(asker)) this.#wake(edge);
   }
 
-  /** Gives up all that an edge does and holds, at once. */
-  retire(edge: EdgeState): void {
+  /** Gives up all that an edge does and holds, at once, and then step by step what it has asked of its inputs. */
+  *retire(edge: EdgeState): Generator<void, void, void> {
     const runs = [...edge.runs];
     this.#letGo(edge);
     this.#discardMade(edge);
     this.#release(edge);
     for (const run of runs) run.abortIfIdle();
+    while (!this.#withdrawn(edge)) yield;
   }
 
   /**
@@ -111,7 +113,7 @@ export class Scheduler {
   /** One step: what of an edge is to be told on, or else what is to be done next. */
   #look(edge: EdgeState): void {
     try {
-      if (this.#tellOn(edge)) this.#advance(edge);
+      if (this.#tellOn(edge) && this.#withdrawn(edge)) this.#advance(edge);
     } catch (error) {
       this.#fail([edge], toCodedError(error));
     }
@@ -119,8 +121,7 @@ export class Scheduler {
 
   /** The algorithm: keys by definition, keys by content, result; each only if what came before was not enough. */
   #advance(edge: EdgeState): void {
-    const { vertex, inputs } = edge;
-    const { wanted } = edge;
+    const { vertex, wanted } = edge;
     if (vertex.retired) return;
     if (wanted <= edge.level) {
       this.#rest(edge);
@@ -136,27 +137,22 @@ export class Scheduler {
     if (vertex.vertex.ignoreCache) {
       if (this.#reach(edge, Level.slow)) return; // no keys before there is a result
     } else {
-      if (!this.#mapped(edge, 1) || !this.#ask(edge, inputs, Level.fast)) return;
-      this.#lookUp(edge);
+      if (!this.#mapped(edge, 1) || !this.#ask(edge, Level.fast) || !this.#lookUp(edge)) return;
       if (this.#reach(edge, Level.fast) || this.#hit(edge, wanted)) return;
       if (!edge.lookup.hopeless()) {
         if (!this.#mapped(edge, Number.POSITIVE_INFINITY)) return;
-        const keyed = this.#ask(edge, inputs, Level.slow);
-        // Whatever the other inputs come up with, these contents are needed: for a key, or else to run.
-        this.#contents(edge, (i) => edge.lookup.onlyContentLeads(i));
-        if (!keyed) return;
-        this.#lookUp(edge);
-        if (this.#hit(edge, wanted)) return;
+        const keyed = this.#ask(edge, Level.slow);
+        // Whatever the other inputs come up with, contents that alone can lead on are needed: for a key, or else to run.
+        this.#contents(edge);
+        if (!keyed || !this.#lookUp(edge) || this.#hit(edge, wanted)) return;
       }
       if (!edge.lookup.hopeless()) {
-        if (!this.#contents(edge)) return;
-        this.#lookUp(edge);
-        if (this.#hit(edge, wanted)) return;
+        if (!this.#allContents(edge) || !this.#lookUp(edge) || this.#hit(edge, wanted)) return;
       }
       if (this.#reach(edge, Level.slow)) return;
     }
     if (!this.#mapped(edge, Number.POSITIVE_INFINITY)) return;
-    if (!this.#ask(edge, inputs, Level.result) || !this.#contents(edge)) return;
+    if (!this.#ask(edge, Level.result) || !this.#allContents(edge)) return;
     this.#execute(edge);
   }
 
@@ -165,13 +161,32 @@ export class Scheduler {
     edge.losses = 0;
     edge.again = false;
     // No consumer finds anything by what has no keys: its result will be wanted, and so what was begun for its keys goes on while they decide.
-    if (edge.wanted === Level.none || edge.level !== Level.slow || !edge.lookup.hopeless()) this.#letGo(edge);
+    const isKeyless = edge.vertex.vertex.ignoreCache || edge.lookup.hopeless();
+    if (edge.wanted === Level.none || edge.level !== Level.slow || !isKeyless) this.#letGo(edge);
   }
 
   /** Inputs and work are no longer needed. */
   #letGo(edge: EdgeState): void {
-    for (const input of edge.inputs) this.withdraw(input, edge);
+    edge.asking.end();
+    edge.preparing?.return(undefined);
+    edge.preparing = undefined;
+    edge.refreshed = false;
     for (const run of [...edge.runs]) if (run.leave(edge)) this.#loop.leave(run);
+    this.#withdrawn(edge);
+  }
+
+  /** A step of taking back what inputs were asked for and are no more. Returns whether that is all; if not, the edge is woken. */
+  #withdrawn(edge: EdgeState): boolean {
+    return this.#over(
+      edge,
+      edge.asking.withdraw((input) => this.withdraw(input, edge)),
+    );
+  }
+
+  /** Whether a step was the last one; if not, the edge is woken for the next. */
+  #over(edge: EdgeState, isOver: boolean): boolean {
+    if (!isOver) this.#wake(edge);
+    return isOver;
   }
 
   /** The edge has got to `level`; true when that is all that is wanted of it. */
@@ -197,8 +212,10 @@ export class Scheduler {
     if (failure !== undefined) {
       const { askers, over } = edge.failed(MOST_TOLD);
       for (const asker of askers) {
-        if (asker instanceof EdgeState) this.#fail([asker], failure.error, failure.at);
-        else asker.fail(failure.error);
+        if (asker instanceof EdgeState) {
+          asker.asking.refused();
+          this.#fail([asker], failure.error, failure.at);
+        } else asker.fail(failure.error);
       }
       if (!over) {
         this.#wake(edge);
@@ -213,23 +230,25 @@ export class Scheduler {
       }
       const { value: asker, done } = edge.untold.next();
       if (done === true) edge.untold = undefined;
-      else if (asker instanceof EdgeState) this.#wake(asker);
-      else asker.wake();
+      else if (asker instanceof EdgeState) {
+        asker.asking.heard(edge);
+        this.#wake(asker);
+      } else asker.wake();
     }
     return true;
   }
 
-  #ask(edge: EdgeState, inputs: readonly EdgeState[], level: Level): boolean {
-    let ready = true;
-    for (const input of inputs) {
-      this.ask(input, edge, level);
-      if (input.level < level) ready = false;
-    }
-    return ready;
+  /** Whether all inputs are so far. */
+  #ask(edge: EdgeState, level: Level): boolean {
+    const { ready, over } = edge.asking.step(level, (input) => this.ask(input, edge, level));
+    return this.#over(edge, over) && ready;
   }
 
-  #lookUp(edge: EdgeState): void {
-    if (edge.lookup.update()) this.#tell(edge);
+  /** Whether all that inputs have come up with is looked up. */
+  #lookUp(edge: EdgeState): boolean {
+    const { found, over } = edge.lookup.update((input) => edge.asking.looked(input));
+    if (found) this.#tell(edge);
+    return this.#over(edge, over);
   }
 
   /** A stored result ends the search: for who wants keys it is enough that there is one, else it is loaded. */
@@ -286,32 +305,35 @@ export class Scheduler {
     this.#observers.keyed({ vertex: vertex.vertex, scope: vertex.scope.write, map });
   }
 
-  /** Content digests of all inputs (or those that are `due`) where content decides; their results are asked for. */
-  #contents(edge: EdgeState, due: (input: number) => boolean = () => true): boolean {
+  /** Whether all contents are there that decide. */
+  #allContents(edge: EdgeState): boolean {
+    return this.#over(edge, edge.asking.wantContents()) && this.#contents(edge);
+  }
+
+  /** Content digests of inputs that are due, whose results are asked for. Returns whether all are there. */
+  #contents(edge: EdgeState): boolean {
     const { vertex } = edge;
-    const map = vertex.maps[0]!;
-    let ready = true;
-    for (let i = 0; i < vertex.inputs.length; i++) {
-      const contentDigest = map.inputs[i]?.contentDigest;
-      if (contentDigest === undefined || vertex.content(i) !== undefined || !due(i)) continue;
-      ready = false;
+    const { ready, over } = edge.asking.contents((i) => {
       const input = vertex.inputs[i]!;
       const running = vertex.contentRuns[i];
       if (running !== undefined) running.join(edge);
-      else if (this.#ask(edge, [input], Level.result))
-        this.#digest(edge, i, (result, context) => contentDigest.call(map.inputs[i], result, context));
-    }
-    return ready;
+      else {
+        this.ask(input, edge, Level.result);
+        if (input.level >= Level.result) this.#digest(edge, i);
+      }
+    });
+    return this.#over(edge, over) && ready;
   }
 
-  #digest(edge: EdgeState, i: number, contentDigest: (result: Result, context: OpContext) => Promise<Digest>): void {
+  #digest(edge: EdgeState, i: number): void {
     const { vertex } = edge;
+    const input = vertex.maps[0]!.inputs[i]!;
     const result = vertex.inputs[i]!.held!.result.clone();
     vertex.contentRuns[i] = this.#start(
       edge,
       async (context) => {
         try {
-          return await contentDigest(result, context);
+          return await input.contentDigest!(result, context);
         } catch (error) {
           if (findLostResult(error) === undefined && !isCancelled(error)) vertex.history.complete({ error });
           context.leave?.({ subject: { kind: 'content', index: i }, inputs: [result], mounts: [] });
@@ -325,6 +347,7 @@ export class Scheduler {
       },
       () => {
         vertex.contentRuns[i] = undefined;
+        for (const each of vertex.edges) each.asking.heardAt(i);
       },
     );
   }
@@ -369,53 +392,36 @@ export class Scheduler {
   /** Runs the op on the inputs' results, unless another edge is just making the same. */
   #execute(edge: EdgeState): void {
     const { vertex } = edge;
-    if (!vertex.vertex.ignoreCache) {
+    if (!vertex.vertex.ignoreCache && !edge.refreshed) {
+      edge.refreshed = true;
       edge.lookup.refresh();
-      if (this.#hit(edge, Level.result)) return;
+      if (!this.#lookUp(edge) || this.#hit(edge, Level.result)) return;
     }
-    const ground = groundOf(vertex);
-    const key = joinKey(vertex, ground);
-    edge.missed = { why: missOf(this.#keys, edge, ground), on: ground };
-    this.#observers.missed({ ...output(edge), miss: edge.missed.why, keyed: () => keyedVertex(vertex) });
+    const prepared = this.#prepared(edge);
+    if (prepared === undefined) return;
+    const { ground, inputs, key, miss } = prepared;
+    edge.missed = { why: miss, on: ground };
+    this.#observers.missed({ ...output(edge), miss, keyed: () => keyedVertex(vertex) });
     this.#letGo(edge);
     const running = this.#executions.get(key);
     if (running !== undefined) {
+      void releaseAll(inputs);
       if (running.began && !running.vertices.has(vertex)) vertex.started(false);
       if (!running.grounds.has(vertex)) running.grounds.set(vertex, ground);
       running.join(edge);
       return;
     }
-    const inputs = vertex.inputs.map((input) => input.held!.result.clone());
+    const stores = { keys: this.#keys, results: this.#results, clock: this.#clock };
     const run: Run = this.#start(
       edge,
-      async (context) => {
-        try {
-          run.began = true;
-          for (const each of run.vertices) {
-            await inSlices(each.showUnused(), { signal: neverAborted });
-            each.started(false);
-          }
-          const results = await vertex.op.exec(inputs, context);
-          if (isTurnSpent()) await nextTurn({ signal: neverAborted });
-          try {
-            return { results, records: await this.#save(run, results) };
-          } catch (error) {
-            for (const result of results) discard(result);
-            throw error;
-          }
-        } catch (error) {
-          // Whether a lost input is a failure of this vertex is not known yet.
-          if (findLostResult(error) === undefined) endVertices(run, { error });
-          throw error;
-        } finally {
-          for (const input of inputs) await input.release();
-        }
-      },
-      ({ results, records }) => {
+      (context) => runOp(run, vertex, inputs, context, stores),
+      ({ results, records, entered }) => {
         try {
           for (const [each, itsGround] of run.grounds) {
             each.history.complete();
-            this.#made(each, itsGround, results, records);
+            // Those who have joined since are few.
+            const outputs = entered.get(each) ?? atOnce(enterOutputs(stores, each, itsGround, records));
+            this.#made(each, results, records, outputs);
           }
         } finally {
           for (const result of results) discard(result);
@@ -434,37 +440,39 @@ export class Scheduler {
     this.#executions.set(key, run);
   }
 
-  /** Persists what an execution made, where a later build could find it. */
-  async #save(run: Run, results: readonly Result[]): Promise<readonly (string | undefined)[]> {
-    // Also what nobody waits for any more: it is finished.
-    const found = [...run.grounds].some(([vertex, ground]) => stays(vertex, ground));
-    const records: (string | undefined)[] = [];
-    for (const result of results) records.push(found ? await this.#results.save(result) : undefined);
-    return records;
+  /** A step of making an edge ready to be run; what is ready, or nothing when the edge was woken instead. */
+  #prepared(edge: EdgeState): Prepared | undefined {
+    edge.preparing ??= prepare(this.#keys, edge);
+    // Of few inputs at one go: nobody else comes to the same meanwhile.
+    for (let n = 0; n < FEW_PREPARED || !isTurnSpent(); n++) {
+      const step = edge.preparing.next();
+      if (step.done !== true) continue;
+      edge.preparing = undefined;
+      if (step.value !== undefined) return step.value;
+      // An input was lost meanwhile.
+      edge.refreshed = false;
+      edge.asking.recheck();
+      break;
+    }
+    this.#wake(edge);
+    return undefined;
   }
 
-  /** Enters an execution's results into the keys of one of its vertices. */
+  /** What an execution has made is there for those who wait for one of its vertices. */
   #made(
     vertex: ActiveVertex,
-    ground: readonly Ground[],
     results: readonly Result[],
     records: readonly (string | undefined)[],
+    entered: readonly EnteredOutput[],
   ): void {
-    const now = this.#clock.now();
-    results.forEach((result, index) => {
-      const record = records[index];
-      const keys = record === undefined ? [] : storedKeys(this.#keys, vertex, index, ground);
-      for (const key of keys) {
-        linkGround(this.#keys, vertex, index, ground, key);
-        this.#keys.addResult(key, record!, now, vertex.scope.write);
-      }
-      if (vertex.retired || vertex.outputs[index] !== undefined) return;
-      const name = activeName(vertex, index, ground, keys);
+    for (const [index, result] of results.entries()) {
+      if (vertex.retired || vertex.outputs[index] !== undefined) continue;
+      const { keys, name } = entered[index]!;
       const edge = vertex.edge(index);
       for (const key of isVolatile(name) ? [name] : [...keys, name]) edge.lookup.own.know(key);
       this.#observers.resulted({ ...output(edge), found: undefined, result, keys });
-      vertex.outputs[index] = { result: result.clone(), record, hit: false, keys, name };
-    });
+      vertex.outputs[index] = { result: result.clone(), record: records[index], hit: false, keys, name };
+    }
   }
 
   #hold(edge: EdgeState, held: Held): void {
@@ -579,9 +587,4 @@ export class Scheduler {
 function output({ vertex, index }: EdgeState): VertexOutput {
   const jobs = [...vertex.builds].map(({ id }) => id);
   return { vertex: vertex.vertex, output: index, scope: vertex.scope.write, jobs };
-}
-
-/** Releases a handle nobody waits for; a handle that cannot be released is the store's to sweep. */
-function discard(result: Result): void {
-  result.release().catch(() => {});
 }

@@ -23,7 +23,7 @@ export interface SearchedInput {
   readonly lookup: { readonly searches: readonly Pick<Search, 'keys'>[] };
 }
 
-/** A way into an input slot, by the id it begins at: the stored keys it leads to. */
+/** The ways into an input slot: by the id that one begins at, the stored keys it leads to. */
 type Slot = Map<string, string[]>;
 
 // Of most edges of a large graph there is nothing to know yet.
@@ -32,7 +32,8 @@ const NO_KEYS: ReadonlySet<string> = new Set();
 
 /**
  * The search for an edge's keys in one cache. A linked key is one that every input slot leads to from some key which that input has there: its definition
- * keys through the selector, or its content. Slots only ever gain alternatives, so each is looked up once.
+ * keys through the selector, or its content. Slots only ever gain alternatives, so each is looked up once; how many slots lead to a key is counted, so that what
+ * one input has come up with costs no look at the others.
  */
 export class Search {
   readonly #edge: SearchedEdge;
@@ -41,6 +42,14 @@ export class Search {
   readonly #place: number;
   readonly #maxKeys: number;
   readonly #slots: Slot[];
+  /** How many slots lead to a key. */
+  #leads = new Counts();
+  /** Slots that are exhausted: all that their input can come up with was looked up. */
+  #exhausted: boolean[] = [];
+  #exhaustedSlots = 0;
+  /** How many of those lead to a key, and how many keys all of them lead to. */
+  #exhaustedLeads = new Counts();
+  #common = 0;
   #candidates: Set<string> | undefined;
   #roots = 0;
 
@@ -60,41 +69,48 @@ export class Search {
   /** Ids by which consumers look for links. */
   readonly keys: string[] = [];
 
-  /** Looks up what inputs have newly come up with; true when the edge has new keys. */
-  update(): boolean {
-    const before = this.candidates.size;
-    if (this.#slots.length === 0) this.#updateRoot();
-    else {
-      let changed = false;
-      for (let i = 0; i < this.#slots.length; i++) changed = this.#updateSlot(i) || changed;
-      if (changed) this.#intersect();
+  /** Takes in cache maps of an edge without inputs. */
+  updateRoot(): void {
+    const { maps } = this.#edge.vertex;
+    for (; this.#roots < maps.length; this.#roots++) {
+      const id = rootKey(maps[this.#roots]!.digest, this.#edge.index);
+      this.know(id);
+      if (!isVolatile(id)) this.#found(id);
     }
-    return this.candidates.size > before;
   }
 
-  /** Looks everything up again, since others may have stored more. */
-  refresh(): boolean {
-    for (const slot of this.#slots) slot.clear();
-    return this.update();
+  /** Looks up what input `i` has newly come up with. Returns how many questions that took. */
+  look(i: number): number {
+    const { vertex } = this.#edge;
+    const { level, lookup } = vertex.inputs[i]!;
+    const selector = vertex.selector(i);
+    const content = vertex.content(i);
+    let asked = 0;
+    for (const id of lookup.searches[this.#place]!.keys) asked += this.#look(i, id, selector);
+    if (content !== undefined) asked += this.#look(i, content, '');
+    const byContent = vertex.maps[0]?.inputs[i]?.contentDigest !== undefined;
+    this.#exhaust(i, level >= Level.slow && (!byContent || content !== undefined));
+    return asked;
+  }
+
+  /** Forgets what was looked up, since others may have stored more. */
+  reset(): void {
+    this.#slots.fill(NO_WAYS);
+    this.#leads = new Counts();
+    this.#exhausted = [];
+    this.#exhaustedSlots = 0;
+    this.#exhaustedLeads = new Counts();
+    this.#common = 0;
   }
 
   /** No key of the inputs that can still come makes a match: a slot (or several together) is exhausted and leads nowhere. */
   hopeless(): boolean {
-    const { vertex } = this.#edge;
-    const map = vertex.maps[0];
-    if (map === undefined || this.#slots.length === 0) return false;
-    const exhausted = this.#slots.filter(
-      (_, i) =>
-        vertex.inputs[i]!.level >= Level.slow &&
-        (map.inputs[i]?.contentDigest === undefined || vertex.content(i) !== undefined),
-    );
-    return exhausted.length > 0 && intersection(exhausted).size === 0;
+    return this.#exhaustedSlots > 0 && this.#common === 0;
   }
 
   /** Input `i` has all the keys that its definition gives it, and none of them leads to a key of the edge: nothing but its content can. */
   onlyContentLeads(i: number): boolean {
-    const leads = [...this.#slots[i]!.values()].some((targets) => targets.length > 0);
-    return !leads && this.#edge.vertex.inputs[i]!.level >= Level.slow;
+    return !this.leadsOn(i) && this.#edge.vertex.inputs[i]!.level >= Level.slow;
   }
 
   /** Adds a key that others know this edge by. */
@@ -107,7 +123,7 @@ export class Search {
     return [...this.#slots[i]!].flatMap(([id, targets]) => (targets.includes(target) ? [id] : []));
   }
 
-  /** Notes a link from input `i` that has been stored since it was looked up. */
+  /** Notes one more way from input `i` to a key that it leads to, stored since it was looked up. */
   linked(i: number, id: string, target: string): void {
     this.#slots[i]!.get(id)?.push(target);
   }
@@ -118,60 +134,73 @@ export class Search {
     return false;
   }
 
-  #updateRoot(): void {
-    const { maps } = this.#edge.vertex;
-    for (; this.#roots < maps.length; this.#roots++) {
-      const id = rootKey(maps[this.#roots]!.digest, this.#edge.index);
-      this.know(id);
-      if (!isVolatile(id)) this.#found(id);
-    }
-  }
-
   #found(id: string): void {
     this.#candidates ??= new Set();
     this.#candidates.add(id);
   }
 
-  #updateSlot(i: number): boolean {
-    const { vertex } = this.#edge;
-    const before = this.#slots[i]!.size;
-    const selector = vertex.selector(i);
-    for (const id of vertex.inputs[i]!.lookup.searches[this.#place]!.keys) this.#look(i, id, selector);
-    const content = vertex.content(i);
-    if (content !== undefined) this.#look(i, content, '');
-    return this.#slots[i]!.size > before;
-  }
-
-  #look(input: number, id: string, selector: string): void {
+  #look(input: number, id: string, selector: string): 0 | 1 {
     let slot = this.#slots[input]!;
-    if (slot.has(id)) return;
+    if (slot.has(id)) return 0;
     if (slot === NO_WAYS) {
       slot = new Map();
       this.#slots[input] = slot;
     }
     const { vertex, record } = this.#edge;
+    const before = targetsOf(slot);
     const unstored = isVolatile(id) || isVolatile(record);
-    slot.set(id, unstored ? [] : [...this.#reader.links(id, { input, record, selector }, vertex.scope.read)]);
+    const targets = unstored ? [] : this.#reader.links(id, { input, record, selector }, vertex.scope.read);
+    slot.set(id, [...targets]);
+    for (const target of new Set(targets)) if (!before.has(target)) this.#lead(input, target);
+    return 1;
   }
 
-  #intersect(): void {
-    for (const id of intersection(this.#slots)) {
-      if (this.candidates.size >= this.#maxKeys) break;
-      this.#found(id);
-      this.know(id);
+  /** An input has come to lead to a key. */
+  #lead(input: number, target: string): void {
+    if (this.#exhausted[input] === true && this.#exhaustedLeads.add(target) === this.#exhaustedSlots) this.#common++;
+    if (this.#leads.add(target) < this.#slots.length || this.candidates.size >= this.#maxKeys) return;
+    this.#found(target);
+    this.know(target);
+  }
+
+  #exhaust(input: number, isExhausted: boolean): void {
+    if ((this.#exhausted[input] ?? false) === isExhausted) return;
+    this.#exhausted[input] = isExhausted;
+    if (isExhausted) this.#count(input);
+    else {
+      // Its content was lost, and another is to come.
+      this.#exhaustedSlots = 0;
+      this.#exhaustedLeads = new Counts();
+      for (const [each, is] of this.#exhausted.entries()) if (is) this.#count(each);
     }
+  }
+
+  #count(exhausted: number): void {
+    this.#exhaustedSlots++;
+    this.#common = 0;
+    for (const target of targetsOf(this.#slots[exhausted]!))
+      if (this.#exhaustedLeads.add(target) === this.#exhaustedSlots) this.#common++;
   }
 }
 
-function intersection(slots: readonly Slot[]): Set<string> {
-  let common: Set<string> | undefined;
-  for (const slot of slots) {
-    const targets = new Set<string>();
-    for (const alternatives of slot.values()) for (const id of alternatives) targets.add(id);
-    common = common === undefined ? targets : common.intersection(targets);
-    if (common.size === 0) break;
+function targetsOf(slot: Slot): ReadonlySet<string> {
+  if (slot.size === 0) return NO_KEYS;
+  const targets = new Set<string>();
+  for (const some of slot.values()) for (const target of some) targets.add(target);
+  return targets;
+}
+
+/** How often each was added. */
+class Counts {
+  #counts: Map<string, number> | undefined;
+
+  /** Returns how often it was now. */
+  add(id: string): number {
+    this.#counts ??= new Map();
+    const count = (this.#counts.get(id) ?? 0) + 1;
+    this.#counts.set(id, count);
+    return count;
   }
-  return common ?? new Set();
 }
 
 /** The id of the slow key of a content digest. */

@@ -23,3 +23,38 @@ export async function turnsDuring(work: () => Promise<unknown>): Promise<number>
   over = true;
   return turns;
 }
+
+/** Counts units of work that are done in one turn of the event loop. */
+export class WorkInTurns {
+  /** Of the turn that had most. */
+  most = 0;
+  #now = 0;
+
+  count(): void {
+    if (this.#now++ === 0)
+      setImmediate(() => {
+        this.#now = 0;
+      });
+    this.most = Math.max(this.most, this.#now);
+  }
+}
+
+/** Milliseconds that this thread computed in the longest turn of its event loop meanwhile: its own CPU time, which no other process takes from it. */
+export async function longestTurn(work: () => Promise<unknown>): Promise<number> {
+  const cpu = () => {
+    const { user, system } = process.threadCpuUsage();
+    return (user + system) / 1000;
+  };
+  let longest = 0;
+  let over = false;
+  let began = cpu();
+  const next = () => {
+    longest = Math.max(longest, cpu() - began);
+    if (!over) setImmediate(next);
+    began = cpu();
+  };
+  setImmediate(next);
+  await work();
+  over = true;
+  return Math.max(longest, cpu() - began);
+}

@@ -97,6 +97,10 @@ export class SqliteKeyStore implements KeyStore {
     return this.#scoped<{ id: string }>(LINKS, scopes, record, input, selector, id).map((row) => row.id);
   }
 
+  together(changes: () => void): void {
+    this.#db.transaction(changes);
+  }
+
   addLink(id: string, link: CacheLink, target: string, scope: string): void {
     if (isVolatile(id) || isVolatile(target) || isVolatile(link.record)) return;
     this.#db.transaction(() => {

@@ -1,6 +1,8 @@
 import type { Digest } from '../../base/index.ts';
-import type { Definition, OpMetadata, SourceLocation, SourceMap, SourceRange } from '../op.ts';
+import type { Definition, OpMetadata, SourceInfo, SourceLocation, SourceMap, SourceRange } from '../op.ts';
+import { assertBounded } from './bounds.ts';
 import { bool, bytes, compact, list, num, record, str, sub, toMap } from './fields.ts';
+import * as pb from './messages.ts';
 import type { WireMessage, WireValue } from './schema.ts';
 
 export function definitionFromWire(wire: WireMessage): Definition {
@@ -14,6 +16,7 @@ export function definitionFromWire(wire: WireMessage): Definition {
 export function* definitionSteps(wire: WireMessage): Generator<void, Definition, void> {
   const metadata = new Map<Digest, OpMetadata>();
   for (const [digest, value] of (wire['metadata'] ?? new Map()) as ReadonlyMap<string, WireMessage>) {
+    assertBounded(pb.OpMetadata, value, `the metadata of ${digest}`);
     metadata.set(digest as Digest, metadataFromWire(value));
     yield;
   }
@@ -69,18 +72,23 @@ function metadataToWire(metadata: OpMetadata): WireMessage {
 function* sourceMapSteps(wire: WireMessage): Generator<void, SourceMap, void> {
   const locations = new Map<Digest, readonly SourceLocation[]>();
   for (const [digest, value] of (wire['locations'] ?? new Map()) as ReadonlyMap<string, WireMessage>) {
+    assertBounded(pb.Locations, value, `the source locations of ${digest}`);
     locations.set(digest as Digest, list(value, 'locations').map(locationFromWire));
     yield;
   }
-  const infos = list(wire, 'infos').map((info) => {
+  const infos: SourceInfo[] = [];
+  for (const info of list(wire, 'infos')) {
     const definition = sub(info, 'definition');
-    return compact({
-      filename: str(info, 'filename'),
-      data: bytes(info, 'data'),
-      language: str(info, 'language'),
-      definition: definition && definitionFromWire(definition),
-    });
-  });
+    infos.push(
+      compact({
+        filename: str(info, 'filename'),
+        data: bytes(info, 'data'),
+        language: str(info, 'language'),
+        definition: definition && (yield* definitionSteps(definition)),
+      }),
+    );
+    yield;
+  }
   return { infos, locations };
 }
 

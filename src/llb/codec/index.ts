@@ -6,7 +6,7 @@ import { execFromWire, opFromWire, opToWire } from './op-convert.ts';
 import { decodeMessage, decodeSteps, encodeMessage, type WireMessage } from './schema.ts';
 
 export { opToProtoJson } from './proto-json.ts';
-export { countUnknown, UNKNOWN, type WireMessage } from './schema.ts';
+export { UNKNOWN, type WireMessage } from './schema.ts';
 
 /** Upper bounds for a definition from outside. */
 export interface DefinitionLimits {

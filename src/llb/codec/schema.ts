@@ -86,7 +86,10 @@ function decodeInto(schema: Schema, target: WireMessage, bytes: Uint8Array, dept
   return target;
 }
 
-/** {@link decodeMessage} that yields after each field, of the message and of those that it has once: what is long in them is long in entries. */
+/** A message of so many bytes is short work, whatever it is. */
+const SHORT_BYTES = 16 * 1024;
+
+/** {@link decodeMessage} that yields after each field, of the message and of longer ones in it. */
 export function* decodeSteps(
   schema: Schema,
   bytes: Uint8Array,
@@ -99,16 +102,47 @@ export function* decodeSteps(
     const start = reader.at;
     const tag = reader.uint32();
     const field = schema.byNumber.get(tag >>> 3);
-    if (field?.cardinality === 'one' && typeof field.type === 'function' && (tag & 7) === 2) {
-      const inner = (target[field.name] ?? {}) as WireMessage;
-      target[field.name] = yield* decodeSteps(field.type(), reader.delimited(), inner, depth + 1);
-    } else {
+    const inner = (tag & 7) === 2 && typeof field?.type === 'function' ? reader.delimited() : undefined;
+    if (field === undefined || inner === undefined || inner.length <= SHORT_BYTES) {
       reader.at = start;
       readField(schema, target, reader, depth);
+    } else if (field.cardinality === 'map') {
+      // An entry is a message of a key and a value.
+      const { key, value } = yield* decodeSteps(entryOf(field), inner, {}, depth);
+      put(target, field, (key ?? '') as string, value ?? zero(field.type));
+    } else {
+      const type = (field.type as () => Schema)();
+      const before = field.cardinality === 'many' ? {} : ((target[field.name] ?? {}) as WireMessage);
+      if (field.group !== undefined) leaveGroup(schema, target, field);
+      const value = yield* decodeSteps(type, inner, before, depth + 1);
+      if (field.cardinality !== 'many') target[field.name] = value;
+      else if (target[field.name] === undefined) target[field.name] = [value];
+      else (target[field.name] as WireValue[]).push(value);
     }
     yield;
   }
   return target;
+}
+
+const ENTRIES = new WeakMap<Field, Schema>();
+
+function entryOf(field: Field): Schema {
+  let entry = ENTRIES.get(field);
+  if (entry === undefined) {
+    entry = message(`${field.name} entry`, [one(1, 'key', 'string'), one(2, 'value', field.type)]);
+    ENTRIES.set(field, entry);
+  }
+  return entry;
+}
+
+function put(target: WireMessage, field: Field, key: string, value: WireValue): void {
+  const entries = (target[field.name] ?? new Map()) as Map<string, WireValue>;
+  entries.set(key, value);
+  target[field.name] = entries;
+}
+
+function leaveGroup(schema: Schema, target: WireMessage, field: Field): void {
+  for (const other of schema.fields) if (other.group === field.group && other !== field) delete target[other.name];
 }
 
 function readField(schema: Schema, target: WireMessage, reader: WireReader, depth: number): void {
@@ -126,15 +160,9 @@ function readField(schema: Schema, target: WireMessage, reader: WireReader, dept
     target[UNKNOWN].push(reader.bytes.subarray(start, reader.at));
     return;
   }
-  if (field.group !== undefined) {
-    for (const other of schema.fields) if (other.group === field.group && other !== field) delete target[other.name];
-  }
-  if (field.cardinality === 'map') {
-    const entry = readMapEntry(field, reader.delimited(), depth);
-    const entries = (target[field.name] ?? new Map()) as Map<string, WireValue>;
-    entries.set(entry[0], entry[1]);
-    target[field.name] = entries;
-  } else if (field.cardinality === 'many') {
+  if (field.group !== undefined) leaveGroup(schema, target, field);
+  if (field.cardinality === 'map') put(target, field, ...readMapEntry(field, reader.delimited(), depth));
+  else if (field.cardinality === 'many') {
     const list = (target[field.name] ?? []) as WireValue[];
     if (packed) {
       const values = new WireReader(reader.delimited());
@@ -264,20 +292,63 @@ export function compareUtf8(a: string, b: string): number {
   return a.length - b.length;
 }
 
-/** How many fields of this message and those within are unknown. */
-export function countUnknown(schema: Schema, value: WireMessage): number {
+/** How many fields of this message and those within are unknown. Yields after each message in a list of many. */
+export function* countUnknown(schema: Schema, value: WireMessage): Generator<void, number, void> {
   let count = value[UNKNOWN]?.length ?? 0;
   for (const field of schema.fields) {
     const item = value[field.name];
     if (item === undefined || typeof field.type !== 'function') continue;
     const inner = field.type();
-    const values =
-      field.cardinality === 'map'
-        ? [...(item as ReadonlyMap<string, WireValue>).values()]
-        : field.cardinality === 'many'
-          ? (item as readonly WireValue[])
-          : [item];
-    for (const each of values) count += countUnknown(inner, each as WireMessage);
+    const values = valuesOf(field, item);
+    for (const each of values) {
+      count += yield* countUnknown(inner, each as WireMessage);
+      if (values.length > FEW) yield;
+    }
   }
   return count;
+}
+
+/** Values of which a step takes all. */
+const FEW = 32;
+
+function valuesOf({ cardinality }: Field, item: WireValue): readonly WireValue[] {
+  if (cardinality === 'map') return [...(item as ReadonlyMap<string, WireValue>).values()];
+  return cardinality === 'many' ? (item as readonly WireValue[]) : [item];
+}
+
+/**
+ * The list that brings the entries of all lists in a message, and in those within, above `most`: how it is called, by names of fields. No more of them are looked
+ * at than that.
+ */
+export function beyondBound(
+  schema: Schema,
+  value: WireMessage,
+  most: number,
+  spared: ReadonlySet<string>,
+): string | undefined {
+  let left = most;
+  const look = (of: Schema, message: WireMessage, path: string): string | undefined => {
+    for (const field of of.fields) {
+      const item = message[field.name];
+      if (item === undefined) continue;
+      const name = `${path}${field.name}`;
+      const isList = field.cardinality === 'many' || field.cardinality === 'map';
+      if (isList && !spared.has(name)) {
+        left -=
+          field.cardinality === 'map'
+            ? (item as ReadonlyMap<string, WireValue>).size
+            : (item as readonly WireValue[]).length;
+        if (left < 0) return name;
+      }
+      if (typeof field.type !== 'function' || spared.has(name)) continue;
+      for (const each of valuesOf(field, item)) {
+        const beyond = look(field.type(), each as WireMessage, `${name}.`);
+        if (beyond !== undefined) return beyond;
+      }
+    }
+    const unknown = message[UNKNOWN]?.length ?? 0;
+    left -= unknown;
+    return left < 0 ? `${path}unknown` : undefined;
+  };
+  return look(schema, value, '');
 }

@@ -2,6 +2,7 @@ import {
   type AbortOptions,
   CodedError,
   type Digest,
+  digester,
   digestOf,
   hostPlatform,
   inSlices,
@@ -11,6 +12,7 @@ import {
   type Platform,
 } from '../../base/index.ts';
 import { assertKnownCaps } from '../caps.ts';
+import { assertBounded } from '../codec/bounds.ts';
 import { isCanonical } from '../codec/canonical.ts';
 import { DEFAULT_LIMITS, type DefinitionLimits, decodeDefinition } from '../codec/index.ts';
 import * as pb from '../codec/messages.ts';
@@ -69,7 +71,11 @@ function* load(input: Uint8Array | Definition, options: LoadOptions): Generator<
     bytes += op.length;
     if (bytes > limits.maxBytes) throw tooLarge(`more than ${limits.maxBytes} bytes of ops`, limits);
     last = digestOf(op);
-    ops.set(last, new WireOp(op, op.length > LARGE_BYTES ? yield* decodeSteps(pb.Op, op) : decodeMessage(pb.Op, op)));
+    const message = op.length > LARGE_BYTES ? yield* decodeSteps(pb.Op, op) : decodeMessage(pb.Op, op);
+    assertBounded(pb.Op, message, `op ${last}`, ['inputs']);
+    const inputs = (message['inputs'] ?? []) as readonly WireMessage[];
+    if (inputs.length > limits.maxOps) throw tooLarge(`an op with ${inputs.length} inputs`, limits);
+    ops.set(last, { bytes: op, message, inputs: yield* inputsOf(inputs) });
     yield;
   }
   if (ops.size < 2) throw invalidArgument(`invalid LLB with ${ops.size} vertexes`);
@@ -91,8 +97,8 @@ function* load(input: Uint8Array | Definition, options: LoadOptions): Generator<
   let unknownFields = 0;
   for (const digest of yield* inputsFirst(ops, target.digest)) {
     const wire = ops.get(digest)!;
-    unknownFields += countUnknown(pb.Op, wire.message);
-    const vertex = makeVertex(digest, wire, loaded, definition, defaultPlatform);
+    unknownFields += yield* countUnknown(pb.Op, wire.message);
+    const vertex = yield* makeVertex(digest, wire, loaded, definition, defaultPlatform);
     loaded.set(digest, vertex);
     // Two encodings of one op are one vertex.
     if (!known.has(vertex.digest)) vertices.push(vertex);
@@ -114,31 +120,27 @@ interface WireInput {
 }
 
 /** An op as it came. */
-class WireOp {
+interface WireOp {
   readonly bytes: Uint8Array;
   readonly message: WireMessage;
-  #inputs: readonly WireInput[] | undefined;
-
-  constructor(bytes: Uint8Array, message: WireMessage) {
-    this.bytes = bytes;
-    this.message = message;
-  }
-
-  /** @throws CodedError invalid_argument for one that cannot be */
-  get inputs(): readonly WireInput[] {
-    this.#inputs ??= inputsOf(this.message);
-    return this.#inputs;
-  }
+  readonly inputs: readonly WireInput[];
 }
 
-function inputsOf(wire: WireMessage): readonly WireInput[] {
-  return ((wire['inputs'] ?? []) as readonly WireMessage[]).map((input, i) => {
+/** Inputs of one op that are looked at in one step. */
+const MOST_INPUTS = 250;
+
+/** @throws CodedError invalid_argument for one that cannot be */
+function* inputsOf(given: readonly WireMessage[]): Generator<void, readonly WireInput[], void> {
+  const inputs: WireInput[] = [];
+  for (const [i, input] of given.entries()) {
     const digest = (input['digest'] as string | undefined) ?? '';
     const index = Number(input['index'] ?? 0);
     if (!isDigest(digest)) throw invalidArgument(`invalid input ${i} digest ${JSON.stringify(digest)}`);
     if (!Number.isSafeInteger(index) || index < 0) throw invalidArgument(`invalid input ${i} output index ${index}`);
-    return { digest, index };
-  });
+    inputs.push({ digest, index });
+    if (inputs.length % MOST_INPUTS === 0) yield;
+  }
+  return inputs;
 }
 
 /** Digests of all that `root` needs, inputs before users; by an own stack, since a chain may be 100,000 long. */
@@ -166,17 +168,25 @@ function* inputsFirst(ops: ReadonlyMap<Digest, WireOp>, root: Digest): Generator
   return order;
 }
 
-function makeVertex(
+/** Yields after each step of what is long for an op of many inputs. */
+function* makeVertex(
   wireDigest: Digest,
   { bytes, message, inputs: given }: WireOp,
   loaded: ReadonlyMap<Digest, LlbVertex>,
   definition: Definition,
   defaultPlatform: Platform,
-): LlbVertex {
-  const inputs = given.map((input) => edgeTo(loaded, input));
-  const isRenamed = inputs.some(({ vertex }, i) => vertex.digest !== given[i]!.digest);
+): Generator<void, LlbVertex, void> {
+  const inputs: LlbEdge[] = [];
+  let isRenamed = false;
+  for (const [i, input] of given.entries()) {
+    const edge = edgeTo(loaded, input);
+    isRenamed ||= edge.vertex.digest !== given[i]!.digest;
+    inputs.push(edge);
+    if (inputs.length % MOST_INPUTS === 0) yield;
+  }
   const renamed = isRenamed ? renameInputs(message, inputs) : message;
   const op = opFromWire(renamed);
+  if (inputs.length >= MOST_INPUTS) yield;
   validateOp(op);
   const metadata: OpMetadata = definition.metadata.get(wireDigest) ?? EMPTY_METADATA;
   const name = metadata.description['llb.customname'] ?? vertexName(op, inputs);
@@ -184,6 +194,7 @@ function makeVertex(
   const vertexOp: VertexOp = {
     op,
     metadata,
+    outputs: outputCount(op),
     ...(platform ? { platform } : {}),
     locations: (definition.source?.locations.get(wireDigest) ?? []).map(({ sourceIndex, ranges }) => ({
       info: definition.source!.infos[sourceIndex]!,
@@ -192,13 +203,25 @@ function makeVertex(
   };
   return {
     // Mostly it came as it would be written.
-    digest: !isRenamed && isCanonical(pb.Op, bytes) ? wireDigest : digestOf(encodeMessage(pb.Op, renamed)),
+    digest: !isRenamed && isCanonical(pb.Op, bytes) ? wireDigest : yield* digestSteps(renamed),
     name,
     inputs,
     op: vertexOp,
     ignoreCache: metadata.ignoreCache,
     ...(metadata.progressGroup ? { progressGroup: metadata.progressGroup } : {}),
   };
+}
+
+/** Digest of the canonical bytes of an op, which begin with its inputs. */
+function* digestSteps({ inputs = [], ...rest }: WireMessage): Generator<void, Digest, void> {
+  const all = inputs as readonly WireMessage[];
+  const digest = digester();
+  for (let at = 0; at < all.length; at += MOST_INPUTS) {
+    digest.update(encodeMessage(pb.Op, { inputs: all.slice(at, at + MOST_INPUTS) }));
+    if (at > 0) yield;
+  }
+  digest.update(encodeMessage(pb.Op, rest));
+  return digest.digest();
 }
 
 function renameInputs(message: WireMessage, inputs: readonly LlbEdge[]): WireMessage {
@@ -211,8 +234,8 @@ function renameInputs(message: WireMessage, inputs: readonly LlbEdge[]): WireMes
 
 function edgeTo(loaded: ReadonlyMap<Digest, LlbVertex>, { digest, index }: WireInput): LlbEdge {
   const vertex = loaded.get(digest)!;
-  const count = outputCount(vertex.op.op);
-  if (index >= count) throw invalidArgument(`invalid output index ${index}: ${vertex.name} has ${count} outputs`);
+  const { outputs } = vertex.op;
+  if (index >= outputs) throw invalidArgument(`invalid output index ${index}: ${vertex.name} has ${outputs} outputs`);
   return { vertex, index };
 }
 

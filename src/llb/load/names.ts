@@ -15,11 +15,14 @@ function fullName({ body }: Op, inputs: readonly LlbEdge[]): string {
     case 'source':
       return body.source.identifier;
     case 'exec':
-      return body.exec.meta.args.join(' ');
+      return joined(body.exec.meta.args, ' ');
     case 'file':
-      return body.file.actions.map(actionName).join(', ');
+      return joined(body.file.actions.values().map(actionName), ', ');
     case 'merge':
-      return `merge (${inputs.map((input) => input.vertex.name).join(', ')})`;
+      return `merge (${joined(
+        inputs.values().map((input) => input.vertex.name),
+        ', ',
+      )})`;
     case 'diff': {
       const side = (index: number) => (index < 0 ? 'scratch' : `(${inputs[index]?.vertex.name})`);
       return `diff ${side(body.diff.lower)} -> ${side(body.diff.upper)}`;
@@ -31,6 +34,16 @@ function fullName({ body }: Op, inputs: readonly LlbEdge[]): string {
     case 'pointer':
       return 'unknown';
   }
+}
+
+/** As far as any of it is shown. */
+function joined(parts: Iterable<string>, separator: string): string {
+  let text: string | undefined;
+  for (const part of parts) {
+    text = text === undefined ? part : `${text}${separator}${part}`;
+    if (text.length > MAX_NAME) break;
+  }
+  return text ?? '';
 }
 
 function actionName({ body }: FileAction): string {

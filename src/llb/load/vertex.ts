@@ -21,6 +21,8 @@ export interface LlbVertex {
 export interface VertexOp {
   /** Inputs name vertex digests. */
   readonly op: Op;
+  /** How many outputs it has. */
+  readonly outputs: number;
   /** Normalized, the builder's own where none was named; only exec ops and image and OCI-layout sources have one. */
   readonly platform?: Platform;
   readonly metadata: OpMetadata;

@@ -25,6 +25,10 @@ export class MemoryKeyStore implements KeyStore {
     return [...found].filter(([, tags]) => scopes.some((scope) => tags.has(scope))).map(([target]) => target);
   }
 
+  together(changes: () => void): void {
+    changes();
+  }
+
   addLink(id: string, link: CacheLink, target: string, scope: string): void {
     if (isVolatile(id) || isVolatile(target) || isVolatile(link.record)) return;
     const name = linkName(link);

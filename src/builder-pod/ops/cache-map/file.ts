@@ -14,46 +14,72 @@ import {
 
 /** Keys of a file op. An input that is only read enters by the content of what is read of it. @throws CodedError invalid_argument */
 export function fileCacheMap(file: FileOp, inputCount: number): OpCacheMap {
-  const noReads = () => Array.from({ length: inputCount }, (): ContentSelector[] => []);
   const indexes = file.actions.map(({ input, secondaryInput, output }) => [input, secondaryInput, output]);
-  const partsOf = (reads: ContentSelector[][]) => ({
+  const partsOf = (reads: Reads) => ({
     Type: 'buildkit.file.v0',
     Actions: file.actions.map((action) => actionJson(action, reads)),
     indexes: isPlainChain(indexes) ? undefined : indexes,
   });
-  const reads = noReads();
+  const reads = new Reads(inputCount);
   const parts = partsOf(reads);
   const changed = new Set(file.actions.map(({ input }) => input));
   return {
     digest: jsonDigest({ ...parts, Actions: parts.Actions.map((action) => Buffer.from(goJson(action))) }),
-    parts: () => keyParts(partsOf(noReads())),
-    inputs: reads.map((selectors, index) => (changed.has(index) ? {} : inputOf(selectors))),
+    parts: () => keyParts(partsOf(new Reads(inputCount))),
+    inputs: Array.from({ length: inputCount }, (_, index) => (changed.has(index) ? NOTHING : inputOf(reads.of(index)))),
   };
 }
 
+const NOTHING: OpCacheInput = {};
+
+/** What is read of each input; of most nothing. */
+class Reads {
+  readonly inputs: number;
+  readonly #selectors = new Map<number, ContentSelector[]>();
+
+  constructor(inputs: number) {
+    this.inputs = inputs;
+  }
+
+  of(input: number): readonly ContentSelector[] {
+    return this.#selectors.get(input) ?? [];
+  }
+
+  has(input: number): boolean {
+    return input >= 0 && input < this.inputs;
+  }
+
+  add(input: number, selector: ContentSelector): void {
+    const known = this.#selectors.get(input);
+    if (known === undefined) this.#selectors.set(input, [selector]);
+    else known.push(selector);
+  }
+}
+
 function inputOf(selectors: readonly ContentSelector[]): OpCacheInput {
-  if (selectors.length === 0) return {};
+  if (selectors.length === 0) return NOTHING;
   const paths = selectors.map((selector) => selector.path).sort(compareBytes);
   return { selector: digestOf(paths.reverse().join('\0')), content: dedupeSelectors(selectors) };
 }
 
-function actionJson({ body, secondaryInput }: FileAction, reads: ContentSelector[][]): unknown {
+function actionJson({ body, secondaryInput }: FileAction, reads: Reads): unknown {
   switch (body.kind) {
     case 'copy': {
       const { copy } = body;
       const owner = ownerJson(copy.owner, reads);
-      const read = reads[secondaryInput];
-      read?.push({
-        path: copy.src,
-        followLinks: copy.followSymlink,
-        wildcard: copy.allowWildcard && hasGlob(copy.src),
-        includePatterns: copy.includePatterns,
-        excludePatterns: copy.excludePatterns,
-        requiredPaths: copy.requiredPaths,
-      });
+      const isRead = reads.has(secondaryInput);
+      if (isRead)
+        reads.add(secondaryInput, {
+          path: copy.src,
+          followLinks: copy.followSymlink,
+          wildcard: copy.allowWildcard && hasGlob(copy.src),
+          includePatterns: copy.includePatterns,
+          excludePatterns: copy.excludePatterns,
+          requiredPaths: copy.requiredPaths,
+        });
       return omitEmpty({
         // Where it lay in an input does not matter; what the copy is called may.
-        src: read ? posix.basename(copy.src) || '/' : copy.src,
+        src: isRead ? posix.basename(copy.src) || '/' : copy.src,
         dest: copy.dest,
         owner,
         mode: copy.mode,
@@ -90,7 +116,7 @@ function actionJson({ body, secondaryInput }: FileAction, reads: ContentSelector
   }
 }
 
-function ownerJson(owner: ChownOpt | undefined, reads: ContentSelector[][]) {
+function ownerJson(owner: ChownOpt | undefined, reads: Reads) {
   return (
     owner &&
     omitEmpty({ user: userJson(owner.user, '/etc/passwd', reads), group: userJson(owner.group, '/etc/group', reads) })
@@ -98,13 +124,13 @@ function ownerJson(owner: ChownOpt | undefined, reads: ContentSelector[][]) {
 }
 
 /** A name makes the file it is looked up in part of what is read. */
-function userJson(user: UserOpt | undefined, path: string, reads: ContentSelector[][]) {
+function userJson(user: UserOpt | undefined, path: string, reads: Reads) {
   if (!user) return undefined;
   if ('id' in user) return { User: omitEmpty({ byId: user.id }) };
   if (user.input < 0) throw invalidArgument(`invalid user index ${user.input}`);
-  const read = reads[user.input];
-  if (!read) throw invalidArgument(`invalid input index ${user.input} in file op with ${reads.length} inputs`);
-  read.push({ path, followLinks: true });
+  if (!reads.has(user.input))
+    throw invalidArgument(`invalid input index ${user.input} in file op with ${reads.inputs} inputs`);
+  reads.add(user.input, { path, followLinks: true });
   return { User: { byName: omitEmpty({ name: user.name, input: user.input }) } };
 }
 

@@ -1,7 +1,7 @@
 import { type Digest, digestOf, goJson } from '../../../base/index.ts';
 import { type ContentHasher, type ContentSelector, selectionText } from '../../../cache/contenthash/index.ts';
 import type { ImmutableRef } from '../../../cache/ports.ts';
-import type { CacheMap, KeyPart, Op } from '../../../solver/ports.ts';
+import type { CacheMap, CacheMapInput, KeyPart, Op } from '../../../solver/ports.ts';
 import { keyParts } from './key-parts.ts';
 
 /** How an op enters cache keys, before anything is read: pure data, see {@link knownAtOnce}. */
@@ -30,20 +30,27 @@ export function knownAtOnce(
   };
 }
 
+/** Of most inputs there is nothing to say. */
+const NO_KEYS: CacheMapInput = {};
+
 function bindCacheMap({ digest, parts, inputs }: OpCacheMap, hasher: ContentHasher): CacheMap {
   return {
     digest,
     parts,
-    inputs: inputs.map(({ selector, content }) => ({
-      ...(selector === undefined ? {} : { selector }),
-      ...(content === undefined
-        ? {}
+    inputs: inputs.map(({ selector, content }) =>
+      selector === undefined && content === undefined
+        ? NO_KEYS
         : {
-            selection: selectionText(content),
-            contentDigest: (result, { signal, owner, sessions, limits }) =>
-              hasher.checksum(result.value as ImmutableRef, content, { signal, owner, sessions, limits }),
-          }),
-    })),
+            ...(selector === undefined ? {} : { selector }),
+            ...(content === undefined
+              ? {}
+              : {
+                  selection: selectionText(content),
+                  contentDigest: (result, { signal, owner, sessions, limits }) =>
+                    hasher.checksum(result.value as ImmutableRef, content, { signal, owner, sessions, limits }),
+                }),
+          },
+    ),
   };
 }
 
@@ -72,10 +79,18 @@ export function omitEmpty<T extends Record<string, unknown>>(value: T): Partial<
 /** Paths without those that lie beneath another one, sorted. */
 export function dedupePaths(paths: readonly string[]): readonly string[] {
   if (paths.length <= 1) return paths;
-  const all = [...new Set(paths)];
   const beneath = (path: string, other: string) =>
     path !== other && path.startsWith(other.endsWith('/') ? other : `${other}/`);
-  return all.filter((path) => !all.some((other) => beneath(path, other))).sort(compareBytes);
+  // With the slash before all else whatever lies beneath a path follows it.
+  const ordered = [...new Set(paths)]
+    .map((path) => ({ path, order: path.replaceAll('/', '\0') }))
+    .sort((a, b) => (a.order < b.order ? -1 : 1));
+  const kept: string[] = [];
+  for (const { path } of ordered) {
+    const last = kept.at(-1);
+    if (last === undefined || !beneath(path, last)) kept.push(path);
+  }
+  return kept.sort(compareBytes);
 }
 
 export function compareBytes(a: string, b: string): number {

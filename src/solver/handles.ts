@@ -1,0 +1,20 @@
+import { isTurnSpent, neverAborted, nextTurn } from '../base/index.ts';
+import type { Result } from './ports.ts';
+
+/** Releases a handle nobody waits for; a handle that cannot be released is the store's to sweep. */
+export function discard(result: Result): void {
+  result.release().catch(() => {});
+}
+
+/** Releases any number of handles; others have their turn in between. */
+export async function releaseAll(handles: readonly Result[]): Promise<void> {
+  for (const handle of handles) {
+    await handle.release();
+    if (isTurnSpent()) await nextTurn({ signal: neverAborted });
+  }
+}
+
+/** Runs steps at once, however many. */
+export function atOnce<T>(steps: Iterator<void, T, void>): T {
+  for (let step = steps.next(); ; step = steps.next()) if (step.done === true) return step.value;
+}
