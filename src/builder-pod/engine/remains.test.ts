@@ -20,7 +20,13 @@ function counted() {
 
 function vertexOf(name: string): Vertex<VertexOp> {
   const metadata = { ignoreCache: false, description: { name }, caps: {} };
-  return { digest: digestOf(name), name, inputs: [], op: { op: EXEC, metadata, locations: [] }, ignoreCache: false };
+  return {
+    digest: digestOf(name),
+    name,
+    inputs: [],
+    op: { op: EXEC, metadata, locations: [], outputs: 1 },
+    ignoreCache: false,
+  };
 }
 
 const failureOf = (digest: Digest) =>
