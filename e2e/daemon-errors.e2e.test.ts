@@ -161,18 +161,6 @@ describe('what buildctl’s user reads when a build fails, or is not done as ask
     expect((await fails(at, asked('s3'))).output).toContain('cache exports of type "s3" are not supported');
   });
 
-  test('an attestation that is asked for is named in a warning', async () => {
-    const at = context('attest', 'FROM scratch\nCOPY a.txt /\n');
-    const { output } = await succeeds(at, [
-      '--opt',
-      'attest:sbom=',
-      '--opt',
-      'attest:provenance=mode=min,inline-only=true',
-    ]);
-    expect(output).toMatch(/WARN: the attestation sbom is not made/);
-    expect(output).not.toContain('attestation provenance');
-  });
-
   test('instructions that only a real build shows: .dockerignore, heredocs, SHELL, ADD, network=none', async () => {
     const at = context(
       'journey',

@@ -62,6 +62,16 @@ if [ -z "$go" ] || ! go_is_enough "$go"; then
   fi
 fi
 
+# --- the reference tools of SPDX, which check the documents that the builder's scanner writes
+spdx=$(cat "$root/e2e/tools/spdx-tools.version")
+if [ ! -d "$cache/spdx-tools/spdx_tools-$spdx.dist-info" ]; then
+  say "fetching spdx-tools $spdx"
+  rm -rf "$cache/spdx-tools" "$cache/spdx-tools.part"
+  python3 -m pip install -q --disable-pip-version-check --root-user-action=ignore --target "$cache/spdx-tools.part" "spdx-tools==$spdx" >&2 ||
+    die "spdx-tools could not be fetched from the Python package index: is there network?"
+  mv "$cache/spdx-tools.part" "$cache/spdx-tools"
+fi
+
 # --- tools built with Go, keyed by what they are built from
 export GOTOOLCHAIN=local GOFLAGS= CGO_ENABLED=0
 build() { # build KEYFILES... -- COMMAND: runs COMMAND when its key changed

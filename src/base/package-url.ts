@@ -2,7 +2,7 @@ import { familiarImageName, type ImageReference } from './image-reference.ts';
 import { formatPlatform, type Platform } from './platform.ts';
 
 /** A package URL (purl-spec), which SBOMs and provenance name packages and images by. */
-interface PackageUrl {
+export interface PackageUrl {
   readonly type: string;
   /** Segments; empty for none. */
   readonly namespace: readonly string[];
@@ -12,7 +12,7 @@ interface PackageUrl {
   readonly qualifiers?: readonly (readonly [string, string | undefined])[];
 }
 
-function formatPackageUrl({ type, namespace, name, version, qualifiers = [] }: PackageUrl): string {
+export function formatPackageUrl({ type, namespace, name, version, qualifiers = [] }: PackageUrl): string {
   const path = [...namespace, name].map(encodeSegment).join('/');
   const after = version ? `@${encodeSegment(version)}` : '';
   const query = qualifiers.flatMap(([key, value]) => (value ? [`${key}=${encodeURIComponent(value)}`] : [])).join('&');

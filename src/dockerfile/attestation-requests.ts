@@ -8,7 +8,7 @@ interface AttestationRequests {
   readonly provenance?: ReadonlyMap<string, string>;
 }
 
-interface SbomRequest {
+export interface SbomRequest {
   /** Image that scans, in full; undefined for the builder's own scanner. */
   readonly generator: string | undefined;
   readonly parameters: ReadonlyMap<string, string>;

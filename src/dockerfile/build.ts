@@ -1,14 +1,23 @@
-import { CodedError, formatPlatform, normalizePlatform, type Platform, sameAs } from '../base/index.ts';
+import {
+  type Attestation,
+  CodedError,
+  formatPlatform,
+  normalizePlatform,
+  type Platform,
+  sameAs,
+} from '../base/index.ts';
 import { marshalOutput, type SourceInfo, sourceDetails } from '../llb/index.ts';
+import { attestationRequests } from './attestation-requests.ts';
 import { type BuildRequest, linterOf } from './build-request.ts';
 import { BuildContexts } from './contexts.ts';
 import { type Conversion, convertDockerfile } from './conversion.ts';
 import { detectSyntax, type SyntaxRequest } from './directives.ts';
-import type { CallOptions, DockerfileClient, FrontendRef, FrontendResult } from './frontend-interface.ts';
+import type { CallOptions, DockerfileClient, FrontendRef, FrontendResult, FrontendScan } from './frontend-interface.ts';
 import { encodeImageConfig } from './image-config.ts';
 import { Linter, type LintFinding } from './lint.ts';
 import { DockerfileError, located, rangesOf } from './location.ts';
 import { readOptions } from './options.ts';
+import { type Scanner, SPDX, scanDefinition, scanMetadata, scannerOf } from './sbom-scan.ts';
 import { answerSubrequest } from './subrequests.ts';
 
 /** Frontend capabilities that callers may ask for in `frontend.caps`. */
@@ -104,10 +113,51 @@ async function buildAll(request: BuildRequest, call: CallOptions): Promise<Front
   );
   call.signal.throwIfAborted();
   if (failure.signal.aborted) throw failure.signal.reason;
-  return resultOf(
-    builds.flatMap((build) => (build.status === 'fulfilled' ? [build.value] : [])),
-    options.multiPlatform,
-  );
+  const done = builds.flatMap((build) => (build.status === 'fulfilled' ? [build.value] : []));
+  return { ...resultOf(done, options.multiPlatform), ...(await scansOf(done, request, call)) };
+}
+
+/** What an SBOM takes: the runs of the scanner that the build names, or what the builder is to scan itself. */
+async function scansOf(
+  builds: readonly PlatformBuild[],
+  { client, options }: BuildRequest,
+  call: CallOptions,
+): Promise<Pick<FrontendResult, 'attestations' | 'scans'>> {
+  const { sbom } = attestationRequests(client.options);
+  if (sbom === undefined) return {};
+  const { cacheImports } = options;
+  if (sbom.generator === undefined) {
+    const scans = new Map<string, FrontendScan[]>();
+    for (const { id, conversion } of builds)
+      for (const [name, output] of conversion.scans.extras) {
+        const definition = marshalOutput(output, { platform: conversion.platform });
+        const ref = await client.solve({ definition, cacheImports }, call);
+        scans.set(id, [...(scans.get(id) ?? []), { name, ref }]);
+      }
+    return { scans };
+  }
+  const scanner = await resolveScanner(sbom.generator, sbom.parameters, { client, options }, call);
+  const attestations = new Map<string, readonly Attestation<FrontendRef>[]>();
+  for (const { id, conversion } of builds) {
+    const definition = scanDefinition(scanner, id, conversion.scans);
+    const ref = await client.solve({ definition, cacheImports }, call);
+    const metadata = scanMetadata();
+    attestations.set(id, [{ kind: 'bundle', metadata, ref, path: '', predicateType: SPDX, subjects: [] }]);
+  }
+  return { attestations };
+}
+
+async function resolveScanner(
+  reference: string,
+  parameters: Scanner['parameters'],
+  { client, options }: Pick<BuildRequest, 'client' | 'options'>,
+  call: CallOptions,
+): Promise<Scanner> {
+  const platform = client.buildPlatforms[0]!;
+  const { resolveMode } = options;
+  const logName = `[internal] load metadata for ${reference}`;
+  const image = await client.resolveImageConfig(reference, { platform, resolveMode, logName }, call);
+  return scannerOf({ reference, config: image.config }, platform, parameters);
 }
 
 async function buildOne(

@@ -16,6 +16,7 @@ import { findNamedContext } from './named-context.ts';
 import type { BuildOptions } from './options.ts';
 import { type ParsedDockerfile, parseDockerfile } from './parser.ts';
 import { readCommand } from './read-instruction.ts';
+import type { ScanTargets } from './sbom-scan.ts';
 import { EMPTY_ENV, type Expansion, expand } from './shell-lex.ts';
 import { checkCasing, checkFromArgs, checkPlatformFlag, checkStageNames } from './stage-lint.ts';
 import {
@@ -28,9 +29,9 @@ import {
   StageTable,
 } from './stage-state.ts';
 import { readStages } from './stages.ts';
-import { epochOf, proxyOf } from './steering-args.ts';
+import { epochOf, proxyOf, SCAN_CONTEXT, SCAN_STAGE } from './steering-args.ts';
 import { didYouMean } from './suggest.ts';
-import { quote } from './text.ts';
+import { parseBoolean, quote } from './text.ts';
 
 /** Registry lookups at once. */
 const MAX_LOOKUPS = 16;
@@ -55,6 +56,8 @@ export interface Conversion {
   readonly platform: Platform;
   /** Seconds since the epoch. */
   readonly epoch: number | undefined;
+  /** What an SBOM of the build tells of. */
+  readonly scans: ScanTargets;
 }
 
 /** Turns a Dockerfile into stages with graphs. @throws DockerfileError with the lines at fault */
@@ -82,6 +85,7 @@ class Converter {
   readonly #call: CallOptions;
   readonly #epoch: number | undefined;
   readonly #globalNames: ReadonlySet<string>;
+  #buildContext: Output | undefined;
 
   constructor(
     input: ConversionInput,
@@ -113,7 +117,23 @@ class Converter {
     const reachable = await this.#resolve(target);
     await this.#dispatchAll(reachable, target);
     this.#finish(target);
-    return { target, globalOutline: this.#outline, platform: this.#target, epoch: this.#epoch };
+    const scans = this.#scans(target, reachable);
+    return { target, globalOutline: this.#outline, platform: this.#target, epoch: this.#epoch, scans };
+  }
+
+  /** The target, and what the Dockerfile names beside it: stages by `BUILDKIT_SBOM_SCAN_STAGE`, the context by `BUILDKIT_SBOM_SCAN_CONTEXT`. */
+  #scans(target: StageState, reachable: ReadonlySet<StageState>): ScanTargets {
+    const extras = new Map<string, Output | undefined>();
+    const asks = (state: StageState, name: string) =>
+      isAskedOf(state.stage.name, state.buildArgs.get(name) ?? this.#args.get(name));
+    if (asks(target, SCAN_CONTEXT)) extras.set('context', this.#buildContext);
+    let { ignoreCache } = target;
+    for (const state of reachable) {
+      if (state === target || !asks(state, SCAN_STAGE)) continue;
+      extras.set(state.stage.name || state.displayName, state.output);
+      ignoreCache ||= state.ignoreCache;
+    }
+    return { core: target.output, extras, ignoreCache };
   }
 
   #expand(text: string): Expansion {
@@ -312,6 +332,7 @@ class Converter {
     const ignorePatterns = await this.#input.contexts.ignorePatterns(this.#call);
     // Its paths are known once every stage has been read.
     let mainContext: Output | undefined;
+    this.#buildContext = lateOutput(() => mainContext);
     const { options, client, lint, source } = this.#input;
     const shared: DispatchContext = {
       options,
@@ -319,7 +340,7 @@ class Converter {
       targetPlatform: this.#target,
       escape: this.#parsed.escape,
       source,
-      buildContext: lateOutput(() => mainContext),
+      buildContext: this.#buildContext,
       ignore: ignorePatterns.length > 0 ? new PatternMatcher(ignorePatterns) : undefined,
       ignorePatterns,
       proxy: proxyOf(options.buildArgs),
@@ -377,6 +398,12 @@ class Converter {
     }
     normalizeImagePlatform(image);
   }
+}
+
+/** Said for all stages, or for some by name. */
+function isAskedOf(stage: string, value: string | undefined): boolean {
+  if (value === undefined) return false;
+  return parseBoolean(value) ?? value.split(',').includes(stage);
 }
 
 function imageState(name: string, command: Command): StageState {

@@ -17,6 +17,7 @@ import { displayText, stepName } from './names.ts';
 import { withShell } from './shell-form.ts';
 import { expand } from './shell-lex.ts';
 import type { PlannedCommand, StageState } from './stage-state.ts';
+import { SCAN_CONTEXT, SCAN_STAGE } from './steering-args.ts';
 import { nearest } from './suggest.ts';
 import { isSystemAbsolute, toSystemPath, workingDirectory } from './system-path.ts';
 import { quote, quoteList } from './text.ts';
@@ -26,7 +27,7 @@ const MOST_COMPARED = 1000;
 /** Longer paths no system call takes; relative ones would grow with each line. */
 const MAX_PATH_LENGTH = 4096;
 /** Arguments that steer the build and are no variables of it. */
-const STEERING_ARGS = new Set(['BUILDKIT_SBOM_SCAN_CONTEXT', 'BUILDKIT_SBOM_SCAN_STAGE']);
+const STEERING_ARGS: ReadonlySet<string> = new Set([SCAN_CONTEXT, SCAN_STAGE]);
 
 /** Applies one instruction to the stage. */
 export function dispatch(state: StageState, planned: PlannedCommand, shared: DispatchContext): void {

@@ -1,4 +1,4 @@
-import type { Digest, Platform } from '../base/index.ts';
+import type { Attestation, Digest, Platform } from '../base/index.ts';
 import type { Definition, SourceInfo, SourceRange } from '../llb/op.ts';
 
 /**
@@ -98,6 +98,17 @@ export interface FrontendResult {
   readonly ref?: FrontendRef | undefined;
   readonly refs?: ReadonlyMap<string, FrontendRef | undefined>;
   readonly metadata: ReadonlyMap<string, Uint8Array>;
+  /** By platform id. */
+  readonly attestations?: ReadonlyMap<string, readonly Attestation<FrontendRef>[]>;
+  /** What the builder is to scan beside the result, by platform id, where the build asks for an SBOM and names no scanner. */
+  readonly scans?: ReadonlyMap<string, readonly FrontendScan[]>;
+}
+
+export interface FrontendScan {
+  /** Of a stage, or `context`. */
+  readonly name: string;
+  /** Undefined is scratch. */
+  readonly ref: FrontendRef | undefined;
 }
 
 export type { Definition };

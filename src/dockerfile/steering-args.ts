@@ -1,6 +1,10 @@
 import { invalidArgument } from '../base/index.ts';
 import type { ProxyEnv } from '../llb/op.ts';
 
+/** What an SBOM tells of beside the result: the build context of a stage, and stages themselves. */
+export const SCAN_CONTEXT = 'BUILDKIT_SBOM_SCAN_CONTEXT';
+export const SCAN_STAGE = 'BUILDKIT_SBOM_SCAN_STAGE';
+
 /** The proxies that build arguments set, in either case; they reach steps without becoming part of the cache key. */
 export function proxyOf(buildArgs: ReadonlyMap<string, string>): ProxyEnv | undefined {
   const proxy = { httpProxy: '', httpsProxy: '', ftpProxy: '', noProxy: '', allProxy: '' };

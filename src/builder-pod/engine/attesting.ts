@@ -1,10 +1,20 @@
 import { type AbortOptions, type Digest, inSlices, type Logger, newId, type WorkOptions } from '../../base/index.ts';
 import type { ImmutableRef } from '../../cache/ports.ts';
-import { attestationRequests } from '../../dockerfile/index.ts';
+import {
+  attestationRequests,
+  CORE_SCAN,
+  type SbomRequest,
+  SPDX,
+  scanDefinition,
+  scanMetadata,
+  scannerOf,
+} from '../../dockerfile/index.ts';
+import { givenOutput } from '../../llb/index.ts';
 import type { BuiltResult, KeyReader, OpContext, ResultStore } from '../../solver/index.ts';
 import { type Pools, siblingModule, tasksOf, type WorkerPool } from '../../sys/index.ts';
 import { type ExportAttestation, type ExportSource, platformList } from '../exporters/index.ts';
-import type { BridgeResult } from '../frontends/index.ts';
+import type { BridgeAttestation, BridgeRef, BridgeResult } from '../frontends/index.ts';
+import { scanTask } from '../sbom/index.ts';
 import type { Build } from './build.ts';
 import { type ProvenanceOptions, provenanceOptions } from './provenance/options.ts';
 import { PREDICATE_TYPE } from './provenance/predicate-task.ts';
@@ -53,24 +63,98 @@ export interface BuiltProvenance {
   readonly builderId: string;
 }
 
+/** The last of the year 9999. */
+const LAST_SECOND = 253_402_300_799;
+
 /** What one solve attests of its result. */
 export class Attesting {
+  readonly #options: ReadonlyMap<string, string>;
+  readonly #sbom: SbomRequest | undefined;
   readonly #provenance: ProvenanceOptions | undefined;
   readonly #services: AttestingServices;
   readonly #invocationId = newId();
   readonly #startedAt = Date.now();
+  /** SBOMs of the builder's own, for all exporters. */
+  readonly #documents = new Map<string, Promise<Uint8Array>>();
+  /** Metadata of the attestations that they are. */
+  readonly #own = new WeakSet<BridgeAttestation['metadata']>();
   #finishedAt: number | undefined;
 
   /** @throws CodedError invalid_argument for options that cannot be met */
   constructor(options: ReadonlyMap<string, string>, services: AttestingServices) {
-    const { provenance } = attestationRequests(options);
+    const { sbom, provenance } = attestationRequests(options);
+    this.#options = options;
+    this.#sbom = sbom;
     this.#provenance = provenance === undefined ? undefined : provenanceOptions(provenance);
     this.#services = services;
   }
 
   /** Whether attestations are asked for. */
   get asked(): boolean {
-    return this.#provenance !== undefined;
+    return this.#provenance !== undefined || this.#sbom !== undefined;
+  }
+
+  /** The result with the scans that make its SBOM, where one is asked for and its frontend gave none. */
+  async withScans(build: Build, result: BridgeResult, { signal }: AbortOptions): Promise<BridgeResult> {
+    const sbom = this.#sbom;
+    if (sbom === undefined) return result;
+    const attestations = new Map(result.attestations ?? []);
+    if ([...attestations.values()].some((all) => all.some(({ predicateType }) => predicateType === SPDX)))
+      return result;
+    for (const { id } of platformList(result)) {
+      const ref = result.refs?.get(id) ?? result.ref;
+      if (ref === undefined || ref.id === '') continue;
+      const made =
+        sbom.generator === undefined
+          ? this.#ownScans(build, ref)
+          : [await this.#runOf(build, ref, id, { ...sbom, generator: sbom.generator }, signal)];
+      attestations.set(id, [...(attestations.get(id) ?? []), ...made]);
+    }
+    return { ...result, attestations };
+  }
+
+  /** Scans by the builder itself: of the result, and of what its frontend names beside it. */
+  #ownScans(build: Build, core: BridgeRef): readonly BridgeAttestation[] {
+    const beside = build.scansBeside(core.id).map(({ name, ref }) => ({ name: `${CORE_SCAN}-${name}`, ref }));
+    return [{ name: CORE_SCAN, ref: core }, ...beside].flatMap(({ name, ref }) => {
+      if (ref === undefined || ref.id === '') return [];
+      const metadata = scanMetadata();
+      this.#own.add(metadata);
+      const path = `${name.replace(/[^A-Za-z0-9._-]+/g, '-')}.spdx.json`;
+      return [{ kind: 'in-toto', metadata, ref, path, predicateType: SPDX, subjects: [] }];
+    });
+  }
+
+  /** A run of a scanner image over a result. */
+  async #runOf(
+    build: Build,
+    { id: ref }: BridgeRef,
+    id: string,
+    { generator, parameters }: SbomRequest & { readonly generator: string },
+    signal: AbortSignal,
+  ): Promise<BridgeAttestation> {
+    const scope = build.aside();
+    const bridge = build.bridge(new Map(), scope);
+    const platform = bridge.workers[0]!.platforms[0]!;
+    const resolveMode = this.#options.get('image-resolve-mode') ?? 'default';
+    const logName = `[internal] load metadata for ${generator}`;
+    const image = await bridge.resolveImageConfig({ reference: generator, platform, resolveMode, logName }, { signal });
+    const scanner = scannerOf({ reference: generator, config: image.config }, platform, parameters);
+    const core = build.find(ref);
+    const definition = scanDefinition(scanner, id, {
+      core: core === undefined ? undefined : givenOutput(core.graph),
+      extras: new Map(),
+      ignoreCache: this.#options.get('no-cache') === '',
+    });
+    const run = await build.load(definition, { signal, scope });
+    return {
+      kind: 'bundle',
+      metadata: scanMetadata(),
+      ref: { id: run?.id ?? '' },
+      path: '',
+      predicateType: SPDX,
+      subjects: [],
+    };
   }
 
   /** What the parts of a result stand on, while its build holds them. */
@@ -88,8 +172,13 @@ export class Attesting {
     built: (part: CapturedPart) => BuiltResult<ImmutableRef> | undefined,
   ): ExportSource {
     const options = this.#provenance;
-    if (options === undefined) return source;
-    const attestations = new Map(source.attestations ?? []);
+    const attestations = new Map(
+      [...(source.attestations ?? [])].map(([id, all]) => [
+        id,
+        all.map((one) => this.#scanned(build, source, id, one)),
+      ]),
+    );
+    if (options === undefined) return { ...source, attestations };
     for (const { id } of platformList(source)) {
       const part = parts.find((one) => one.id === id || one.id === '');
       if (part === undefined) continue;
@@ -97,6 +186,48 @@ export class Attesting {
       attestations.set(id, [...(attestations.get(id) ?? []), made]);
     }
     return { ...source, attestations };
+  }
+
+  /** One that the builder is to make by scanning its ref. */
+  #scanned(build: Build, source: ExportSource, platform: string, attestation: ExportAttestation): ExportAttestation {
+    const { ref, path, metadata } = attestation;
+    if (ref === undefined || !this.#own.has(metadata)) return attestation;
+    const created = this.#createdOf(source, platform);
+    const scan = { name: path.replace(/\.spdx\.json$/, ''), created };
+    return { ...attestation, content: (context) => this.#document(build, ref, platform, scan, context) };
+  }
+
+  /** Made once for all exporters. */
+  async #document(
+    { job }: Build,
+    ref: ImmutableRef,
+    platform: string,
+    scan: { readonly name: string; readonly created: string },
+    { signal, owner }: WorkOptions,
+  ): Promise<Uint8Array> {
+    const key = JSON.stringify([platform, scan.name]);
+    const known = this.#documents.get(key);
+    if (known !== undefined) return await known;
+    const { bulk } = this.#services.pools;
+    const make = async () => {
+      await using mounted = await ref.mount({ signal, owner, limits: () => job.limits, sessions: job.sessions });
+      return await job.inVertex({ name: `[${platform}] generating ${scan.name}` }, () =>
+        bulk.run(scanTask('scanTree'), { root: mounted.root, ...scan }, { signal, owner }),
+      );
+    };
+    const made = make();
+    this.#documents.set(key, made);
+    // Whoever comes after a failure tries again.
+    made.catch(() => this.#documents.delete(key));
+    return await made;
+  }
+
+  /** The time that a document is given: the one that the build is set to, else that of its beginning. */
+  #createdOf({ metadata }: ExportSource, platform: string): string {
+    const told = metadata.get(`source.date.epoch/${platform}`) ?? metadata.get('source.date.epoch');
+    const text = told === undefined ? this.#options.get('build-arg:SOURCE_DATE_EPOCH') : Buffer.from(told).toString();
+    const seconds = text !== undefined && /^\d{1,12}$/.test(text) ? Number(text) : Math.floor(this.#startedAt / 1000);
+    return `${new Date(Math.min(seconds, LAST_SECOND) * 1000).toISOString().slice(0, 19)}Z`;
   }
 
   #attestation(

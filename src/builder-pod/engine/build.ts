@@ -80,6 +80,8 @@ interface BuildRequest {
   readonly madeInputs?: MadeInputs;
 }
 
+type ResultScan = NonNullable<ReturnType<NonNullable<BridgeResult['scans']>['get']>>[number];
+
 const NO_SOURCES = { images: [], git: [], http: [], locals: [] };
 const SCRATCH: BridgeRef = { id: '' };
 /** Warnings of one build that are kept: its watchers hold them all. */
@@ -103,6 +105,8 @@ export class Build {
   readonly #root: RequestScope;
   readonly #scopes = new Map<BuildRef, RequestScope>();
   readonly #madeInputs: MadeInputs;
+  /** By the ref of a result what an SBOM of it is to tell of beside it: what a frontend said of it, through whose hands it may have gone since. */
+  readonly #scans = new Map<string, readonly ResultScan[]>();
   readonly #made = new DisposableStack();
   readonly #view: KeptView;
   /** Questions about sources that have been shown: whoever asks one again is answered from what was resolved. */
@@ -206,6 +210,16 @@ export class Build {
     return ref;
   }
 
+  /** What an SBOM of a result tells of beside it. */
+  scansBeside(ref: string): readonly ResultScan[] {
+    return this.#scans.get(ref) ?? [];
+  }
+
+  /** What is asked for the builder's own ends, of which nothing that is told of the result tells. */
+  aside(): RequestScope {
+    return new RequestScope(this.#root.root, this.#madeInputs);
+  }
+
   /** The error with the place in the source of the step that failed. */
   explain(error: unknown): CodedError {
     return this.#locations.explain(error);
@@ -230,7 +244,13 @@ export class Build {
     try {
       const request = { options, inputs, owner: this.job.owner };
       const scope = asker.child({ frontend, options, inputs });
-      return await this.#services.frontends.run(frontend, request, this.bridge(inputs, scope), this.#bound(call));
+      const bridge = this.bridge(inputs, scope);
+      const result = await this.#services.frontends.run(frontend, request, bridge, this.#bound(call));
+      for (const [platform, scans] of result.scans ?? []) {
+        const core = result.refs?.get(platform)?.id ?? result.ref?.id ?? '';
+        if (scans.length > 0) this.#scans.set(core, scans);
+      }
+      return result;
     } catch (error) {
       throw fromFrontend(this.explain(error), frontend, options.get('source') ?? '');
     }

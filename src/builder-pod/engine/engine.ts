@@ -234,7 +234,8 @@ export class Engine implements AsyncDisposable {
     });
     let end: BuildEnd | undefined;
     try {
-      const result = await this.#result(build, request, buildSignal);
+      const made = await this.#result(build, request, buildSignal);
+      const result = await attesting.withScans(build, made, { signal: buildSignal });
       const { edges, source } = planExport(build, result);
       const requested = frontendAttrs.get('platform')?.split(',') ?? [
         formatPlatform(this.#options.worker.platforms[0]!),

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { attestationRequests } from '../../dockerfile/index.ts';
 import type { BridgeCacheImport } from '../frontends/index.ts';
 import type { EngineJob } from './build-ref.ts';
 
@@ -65,12 +64,6 @@ export class UnmetRequests {
         .filter((ref) => ref !== '') ?? [];
     const imports = [...listed, ...references.map((ref) => ({ type: 'registry', attrs: { ref } }))];
     this.tellImports(imports.filter(({ type }) => !this.#isImported(type)));
-    if (attestationRequests(options).sbom !== undefined)
-      this.#tell(
-        'attestation sbom',
-        'the attestation sbom is not made: this builder makes none yet',
-        'The image is built and pushed without it, with those that its frontend gives.',
-      );
   }
 
   #tell(vertex: string, short: string, detail: string): void {

@@ -112,6 +112,8 @@ export interface BridgeResult {
   readonly refs?: ReadonlyMap<string, BridgeRef>;
   readonly metadata: ReadonlyMap<string, Uint8Array>;
   readonly attestations?: ReadonlyMap<string, readonly BridgeAttestation[]>;
+  /** By platform id what the builder is to scan beside the result, where an SBOM is asked for and no scanner named: `ref` undefined is scratch. */
+  readonly scans?: ReadonlyMap<string, readonly { readonly name: string; readonly ref: BridgeRef | undefined }[]>;
 }
 
 export type BridgeAttestation = Attestation<BridgeRef>;

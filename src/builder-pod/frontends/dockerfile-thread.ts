@@ -110,15 +110,37 @@ function refOf(bridge: BridgeClient, { id }: BridgeRef): FrontendRef | undefined
 }
 
 function toResult(bridge: BridgeClient, result: BridgeResult): FrontendResult {
-  const { metadata, ref, refs } = result;
-  if (refs !== undefined)
-    return { metadata, refs: new Map([...refs].map(([platform, one]) => [platform, refOf(bridge, one)])) };
-  return { metadata, ref: ref === undefined ? undefined : refOf(bridge, ref) };
+  const { metadata, ref, refs, attestations } = result;
+  const common = {
+    metadata,
+    ...(attestations === undefined
+      ? {}
+      : {
+          attestations: mapValues(attestations, (all) =>
+            all.map((one) => ({ ...one, ref: one.ref === undefined ? undefined : refOf(bridge, one.ref) })),
+          ),
+        }),
+  };
+  if (refs !== undefined) return { ...common, refs: mapValues(refs, (one) => refOf(bridge, one)) };
+  return { ...common, ref: ref === undefined ? undefined : refOf(bridge, ref) };
 }
 
-function fromResult({ metadata, ref, refs }: FrontendResult): BridgeResult {
+function fromResult({ metadata, ref, refs, attestations, scans }: FrontendResult): BridgeResult {
   const idOf = (one: FrontendRef | undefined): BridgeRef => ({ id: one?.id ?? '' });
-  if (refs !== undefined) return { metadata, refs: new Map([...refs].map(([platform, one]) => [platform, idOf(one)])) };
+  const common = {
+    metadata,
+    ...(attestations === undefined
+      ? {}
+      : { attestations: mapValues(attestations, (all) => all.map((one) => ({ ...one, ref: idOf(one.ref) }))) }),
+    ...(scans === undefined
+      ? {}
+      : { scans: mapValues(scans, (all) => all.map(({ name, ref: its }) => ({ name, ref: idOf(its) }))) }),
+  };
+  if (refs !== undefined) return { ...common, refs: mapValues(refs, idOf) };
   // Answers about the Dockerfile carry no file system.
-  return metadata.has('refs.platforms') || ref !== undefined ? { metadata, ref: idOf(ref) } : { metadata };
+  return metadata.has('refs.platforms') || ref !== undefined ? { ...common, ref: idOf(ref) } : common;
+}
+
+function mapValues<A, B>(all: ReadonlyMap<string, A>, change: (value: A) => B): Map<string, B> {
+  return new Map([...all].map(([name, value]) => [name, change(value)]));
 }

@@ -223,10 +223,14 @@ class BridgeServer {
 }
 
 /** A result for a frontend that knows its refs by their ids: what they stand for stays here, since to copy a graph of thousands of steps fails. */
-function idsOf({ ref, refs, metadata }: BridgeResult): BridgeResult {
+function idsOf({ ref, refs, metadata, attestations }: BridgeResult): BridgeResult {
   const idOf = ({ id }: BridgeRef): BridgeRef => ({ id });
+  const attested = [...(attestations ?? [])].map(
+    ([platform, all]) => [platform, all.map((one) => ({ ...one, ref: one.ref && idOf(one.ref) }))] as const,
+  );
   return {
     metadata,
+    ...(attestations === undefined ? {} : { attestations: new Map(attested) }),
     ...(ref === undefined ? {} : { ref: idOf(ref) }),
     ...(refs === undefined ? {} : { refs: new Map([...refs].map(([name, one]) => [name, idOf(one)])) }),
   };

@@ -1,0 +1,292 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { deflateSync } from 'node:zlib';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { spdxLicense } from './licenses.ts';
+import { scanTree } from './scan-task.ts';
+
+let root: string;
+beforeEach(() => {
+  root = mkdtempSync(path.join(tmpdir(), 'slipway-sbom-'));
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+function write(files: Readonly<Record<string, string | Uint8Array>>, mode = 0o644): void {
+  for (const [name, content] of Object.entries(files)) {
+    const at = path.join(root, name);
+    mkdirSync(path.dirname(at), { recursive: true });
+    writeFileSync(at, content, { mode });
+    chmodSync(at, mode);
+  }
+}
+
+interface Document {
+  readonly packages: readonly {
+    readonly name: string;
+    readonly versionInfo?: string;
+    readonly licenseDeclared: string;
+    readonly sourceInfo?: string;
+    readonly supplier?: string;
+    readonly externalRefs?: readonly { readonly referenceLocator: string }[];
+  }[];
+  readonly creationInfo: { readonly comment?: string; readonly created: string };
+  readonly documentNamespace: string;
+}
+
+function scan(created = '2020-01-01T00:00:00Z'): Document & { readonly text: string } {
+  const context = {
+    aborted: () => false,
+    throwIfAborted: () => {},
+    isAlone: () => false,
+    post: () => {},
+    transfer: () => {},
+  };
+  const text = Buffer.from(scanTree({ root, name: 'sbom', created }, context)).toString();
+  return { ...JSON.parse(text), text };
+}
+
+const purls = ({ packages }: Document) =>
+  packages.flatMap(({ externalRefs = [] }) => externalRefs.map(({ referenceLocator }) => referenceLocator));
+
+/** What an ELF file with these sections is. */
+function elf(sections: Readonly<Record<string, Uint8Array>>): Buffer {
+  const names = Buffer.from(`\0${Object.keys(sections).join('\0')}\0.shstrtab\0`);
+  const bodies = [...Object.entries(sections), ['.shstrtab', names] as const];
+  const table = Buffer.alloc(64 * (bodies.length + 1));
+  let offset = 64;
+  bodies.forEach(([name, bytes], n) => {
+    const at = 64 * (n + 1);
+    table.writeUInt32LE(names.indexOf(`\0${name}\0`) + 1, at);
+    table.writeUInt32LE(1, at + 4);
+    table.writeBigUInt64LE(BigInt(offset), at + 24);
+    table.writeBigUInt64LE(BigInt(bytes.length), at + 32);
+    offset += bytes.length;
+  });
+  const header = Buffer.alloc(64);
+  header.write('\x7fELF', 'latin1');
+  header.set([2, 1, 1], 4);
+  header.writeBigUInt64LE(BigInt(offset), 40);
+  header.writeUInt16LE(64, 58);
+  header.writeUInt16LE(bodies.length + 1, 60);
+  header.writeUInt16LE(bodies.length, 62);
+  return Buffer.concat([header, ...bodies.map(([, bytes]) => bytes), table, Buffer.alloc(1024)]);
+}
+
+function goInfo(version: string, modules: string): Buffer {
+  const header = Buffer.alloc(32);
+  header.write('\xff Go buildinf:', 'latin1');
+  header[14] = 8;
+  header[15] = 2;
+  const text = (value: string) => {
+    const bytes = Buffer.from(value, 'latin1');
+    const length: number[] = [];
+    for (let left = bytes.length; ; left >>= 7) {
+      length.push((left & 0x7f) | (left > 0x7f ? 0x80 : 0));
+      if (left <= 0x7f) break;
+    }
+    return Buffer.concat([Buffer.from(length), bytes]);
+  };
+  return Buffer.concat([header, text(version), text(`${'0'.repeat(16)}${modules}${'1'.repeat(16)}`)]);
+}
+
+const DEBIAN = {
+  'etc/os-release': 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nID=debian\nVERSION_ID="12"\n',
+  'var/lib/dpkg/status': `Package: libc6
+Status: install ok installed
+Maintainer: GNU Libc Maintainers <debian-glibc@lists.debian.org>
+Architecture: amd64
+Source: glibc (2.36-9)
+Version: 2.36-9+deb12u4
+Description: GNU C Library
+ more
+ Package: not-this
+
+Package: gone
+Status: deinstall ok config-files
+Architecture: amd64
+Version: 1
+`,
+  'usr/share/doc/libc6/copyright':
+    'Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n\nFiles: *\nLicense: LGPL-2.1+\n\nFiles: x\nLicense: Expat or GPL-2\n\nLicense: Own-one\n text\n',
+  'var/lib/dpkg/status.d/tzdata': 'Package: tzdata\nVersion: 2024a-0\nArchitecture: all\n',
+  'var/lib/dpkg/status.d/tzdata.md5sums': 'Package: no\nVersion: 1\n',
+};
+const ALPINE = {
+  'etc/os-release': "ID=alpine\nVERSION_ID='3.20.1'\n",
+  'lib/apk/db/installed':
+    'C:Q1\nP:musl\nV:1.2.5-r0\nA:x86_64\nL:MIT\no:musl\nm:Timo <timo@example.com>\nF:lib\n\nP:libssl3\nV:3.3.1-r0\nA:x86_64\nL:Apache-2.0\no:openssl\n\n',
+};
+const LANGUAGES = {
+  'app/node_modules/left-pad/package.json': '{"name":"left-pad","version":"1.3.0","license":"WTFPL"}',
+  'app/node_modules/@scope/a/package.json': '{"name":"@scope/a","version":"2.0.0","license":{"type":"MIT"}}',
+  'app/node_modules/left-pad/test/package.json': '{"name":"no","version":"1.0.0"}',
+  'app/package.json': '{"name":"app","version":"1.0.0"}',
+  'app/package-lock.json':
+    '{"lockfileVersion":3,"packages":{"":{"name":"app"},"node_modules/left-pad":{"version":"1.3.0"},"node_modules/b":{"version":"1.0.0","license":"ISC"},"node_modules/l":{"link":true}}}',
+  'old/package-lock.json':
+    '{"lockfileVersion":1,"dependencies":{"c":{"version":"3.0.0","dependencies":{"d":{"version":"4.0.0"}}},"e":{"version":"file:../e"}}}',
+  'usr/lib/python3/site-packages/Flask_Thing-2.0.dist-info/METADATA':
+    'Metadata-Version: 2.1\nName: Flask_Thing\nVersion: 2.0\nLicense: BSD-3-Clause\nAuthor: A Person\n\nName: not this\n',
+  'usr/lib/python3/x.egg-info/PKG-INFO': 'Name: x\nVersion: 1\nClassifier: License :: OSI Approved :: MIT License\n',
+  'usr/lib/python3/y.egg-info': 'Name: y\nVersion: 2\nLicense: UNKNOWN\n',
+  'src/Cargo.lock':
+    'version = 3\n\n[[package]]\nname = "serde"\nversion = "1.0.200"\nsource = "registry+x"\n\n[[package]]\nname = "app"\nversion = "0.1.0"\ndependencies = [\n "serde",\n]\n',
+};
+const BINARIES = {
+  'usr/bin/tool': elf({
+    '.text': Buffer.alloc(100),
+    '.go.buildinfo': goInfo(
+      'go1.22.3',
+      'path\texample.com/tool\nmod\texample.com/tool\t(devel)\t\ndep\tgithub.com/a/b\tv1.2.3\th1:x\ndep\tgithub.com/old/c\tv1.0.0\n=>\tgithub.com/new/c\tv1.1.0\th1:y\nbuild\t-compiler=gc\n',
+    ),
+  }),
+  'usr/bin/rusty': elf({
+    '.dep-v0': deflateSync(
+      Buffer.from(
+        '{"packages":[{"name":"ring","version":"0.17.8"},{"name":"cc","version":"1.0.0","kind":"build"},{"name":"app","version":"0.1.0","root":true}]}',
+      ),
+    ),
+  }),
+};
+
+describe('packages', () => {
+  test('of Debian, and of images that have a file a package', () => {
+    write(DEBIAN);
+    const found = scan();
+    expect(purls(found)).toEqual([
+      'pkg:deb/debian/libc6@2.36-9%2Bdeb12u4?arch=amd64&distro=debian-12&upstream=glibc%402.36-9',
+      'pkg:deb/debian/tzdata@2024a-0?arch=all&distro=debian-12',
+    ]);
+    expect(found.packages.find(({ name }) => name === 'libc6')).toMatchObject({
+      versionInfo: '2.36-9+deb12u4',
+      supplier: 'Organization: GNU Libc Maintainers (debian-glibc@lists.debian.org)',
+      licenseDeclared: expect.stringMatching(
+        /^\(MIT OR GPL-2\.0-only\) AND LGPL-2\.1-or-later AND LicenseRef-Own-one-[0-9a-f]{8}$/,
+      ),
+      sourceInfo: 'found in /var/lib/dpkg/status',
+    });
+    expect(found.packages.find(({ name }) => name === 'debian')).toMatchObject({ versionInfo: '12' });
+  });
+
+  test('of Alpine', () => {
+    write(ALPINE);
+    const found = scan();
+    expect(purls(found)).toEqual([
+      'pkg:apk/alpine/libssl3@3.3.1-r0?arch=x86_64&distro=alpine-3.20.1&upstream=openssl',
+      'pkg:apk/alpine/musl@1.2.5-r0?arch=x86_64&distro=alpine-3.20.1',
+    ]);
+    expect(found.packages.map(({ licenseDeclared }) => licenseDeclared).slice(-2)).toEqual(['Apache-2.0', 'MIT']);
+  });
+
+  test('of npm, PyPI and Cargo', () => {
+    write(LANGUAGES);
+    expect(purls(scan())).toEqual([
+      'pkg:cargo/app@0.1.0',
+      'pkg:cargo/serde@1.0.200',
+      'pkg:npm/%40scope/a@2.0.0',
+      'pkg:npm/b@1.0.0',
+      'pkg:npm/c@3.0.0',
+      'pkg:npm/d@4.0.0',
+      'pkg:npm/left-pad@1.3.0',
+      'pkg:pypi/flask-thing@2.0',
+      'pkg:pypi/x@1',
+      'pkg:pypi/y@2',
+    ]);
+  });
+
+  test('built into executables', () => {
+    write(BINARIES, 0o755);
+    expect(purls(scan())).toEqual([
+      'pkg:cargo/app@0.1.0',
+      'pkg:cargo/ring@0.17.8',
+      'pkg:golang/example.com/tool',
+      'pkg:golang/github.com/a/b@v1.2.3',
+      'pkg:golang/github.com/new/c@v1.1.0',
+      'pkg:golang/stdlib@1.22.3',
+    ]);
+  });
+});
+
+test('the same files give the same bytes but for the time', () => {
+  write({ ...DEBIAN, ...LANGUAGES });
+  write(BINARIES, 0o755);
+  const [first, second, later] = [scan(), scan(), scan('2021-01-01T00:00:00Z')];
+  expect(second.text).toBe(first.text);
+  expect(later.documentNamespace).toBe(first.documentNamespace);
+  expect(later.text).toBe(first.text.replace('2020-01-01', '2021-01-01'));
+});
+
+describe('what is hostile', () => {
+  test('links lead nowhere outside, and what is no file is not opened', () => {
+    write({ 'var/lib/dpkg/x': '' });
+    symlinkSync('/etc/os-release', path.join(root, 'os-release'));
+    mkdirSync(path.join(root, 'etc'));
+    symlinkSync('../../../../../../../../etc/os-release', path.join(root, 'etc/os-release'));
+    symlinkSync('../../../../../../../../../var/lib/dpkg/status', path.join(root, 'var/lib/dpkg/status'));
+    execFileSync('mkfifo', [path.join(root, 'Cargo.lock')]);
+    symlinkSync('/', path.join(root, 'loop'));
+    expect(purls(scan())).toEqual([]);
+  });
+
+  test('broken metadata is passed by, and said to be', () => {
+    write({
+      'a/node_modules/a/package.json': '{"name":',
+      'b/node_modules/b/package.json': '[1]',
+      'c/node_modules/c/package.json': '{"name":"../x","version":"1.0.0"}',
+      'd/node_modules/d/package.json': '{"name":"d","version":"1.0.0\\u0000"}',
+      'e/package-lock.json': '{"packages":{"node_modules/e":7}}',
+      'f/package-lock.json': '{"packages":[],"dependencies":{"f":{"version":{}}}}',
+      'g/Cargo.lock': '[[package]]\nname = "\n[[package]]',
+      'var/lib/dpkg/status': ':\n\n\nPackage\n: x\nPackage: \u0001\nVersion: 1\n',
+      'lib/apk/db/installed': '\n\n\nP:\nV:1\n\nP:x y\u0000\n',
+    });
+    const found = scan();
+    expect(purls(found)).toEqual([]);
+    expect(found.creationInfo.comment).toContain('/a/node_modules/a/package.json');
+  });
+
+  test('executables that lie', () => {
+    const whole = BINARIES['usr/bin/tool'];
+    write({ short: whole.subarray(0, 1100), bomb: elf({ '.dep-v0': deflateSync(Buffer.alloc(40 << 20)) }) }, 0o755);
+    for (const at of [32, 40, 41, 44, 47, 58, 60, 62, 63]) {
+      const bent = Buffer.from(whole);
+      bent[at] = 0xff;
+      write({ [`bent${at}`]: bent }, 0o755);
+    }
+    const cut = goInfo('go1.22', 'dep\tx.y/z\tv1');
+    write(
+      {
+        strings: elf({ '.go.buildinfo': cut.subarray(0, 40) }),
+        varint: elf({ '.go.buildinfo': Buffer.concat([cut.subarray(0, 32), Buffer.alloc(50, 0xff)]) }),
+      },
+      0o755,
+    );
+    const found = scan();
+    expect(found.creationInfo.comment).toContain('/bomb: its list of crates cannot be read');
+  });
+
+  test('huge files are said to be passed by', () => {
+    write({ 'var/lib/dpkg/status': '' });
+    truncateSync(path.join(root, 'var/lib/dpkg/status'), 2 ** 40);
+    expect(scan().creationInfo.comment).toMatch(/status: larger than/);
+  });
+});
+
+test.each([
+  ['MIT', 'MIT'],
+  ['mit', 'MIT'],
+  ['MIT OR Apache-2.0', 'MIT OR Apache-2.0'],
+  ['(MIT and ISC) or GPL-2+', '(MIT AND ISC) OR GPL-2.0-or-later'],
+  ['GPL-3.0', 'GPL-3.0-only'],
+  ['LGPL-2.1+', 'LGPL-2.1-or-later'],
+  ['BSD License', /^LicenseRef-BSD-License-[0-9a-f]{8}$/],
+  ['MIT OR', /^LicenseRef-MIT-OR-[0-9a-f]{8}$/],
+  ['((MIT)', /^LicenseRef-MIT-[0-9a-f]{8}$/],
+  ['GPL-2.0 WITH Classpath-exception-2.0', /^LicenseRef-GPL-2\.0-WITH-/],
+])('the license %s', (text, expected) => {
+  const { expression } = spdxLicense(text)!;
+  if (typeof expected === 'string') expect(expression).toBe(expected);
+  else expect(expression).toMatch(expected);
+});
