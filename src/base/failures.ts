@@ -70,6 +70,10 @@ const FAILURES = {
     hint: 'leave out what the build does not need, e.g. with a .dockerignore file, or free space on the builder',
     text: "A client sends files while the builder's disk is almost full, and of all that do its build's are the most.",
   },
+  CONTEXT_ENTRY: {
+    code: 'invalid_argument',
+    text: 'A client sent a file that the builder cannot make: its name, target or attribute is too long, or it is of an unknown kind.',
+  },
   CONTEXT_TOO_LARGE: {
     code: 'resource_exhausted',
     fault: 'policy',
@@ -382,7 +386,7 @@ const FAILURES = {
   SESSION_STALLED: {
     code: 'deadline_exceeded',
     fault: 'user',
-    text: 'The client of the build has begun to send a directory, and sent nothing more for a long time.',
+    text: 'The client of the build has begun to send a directory, or to take a result, and then did nothing more for a long time.',
   },
   SESSION_TOO_LARGE: {
     code: 'resource_exhausted',

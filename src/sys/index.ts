@@ -23,6 +23,7 @@ export * from './process/spawn.ts';
 export { openTerminal, type Terminal } from './process/terminal.ts';
 export * from './root.ts';
 export { makeScratch, type Scratch } from './scratch.ts';
+export { peerProcess } from './socket-peer.ts';
 export * from './stat.ts';
 export { lifeCgroup, markEnvironment, sweep } from './sweep.ts';
 export * from './syncfs.ts';

@@ -29,6 +29,13 @@ function func(prototype: string): unknown {
 
 export const libc = {
   clockGettime: func('int clock_gettime(int, void*)') as (clock: number, time: Pointer) => number,
+  getsockopt: func('int getsockopt(int, int, int, void*, void*)') as (
+    fd: number,
+    level: number,
+    name: number,
+    value: Pointer,
+    length: Pointer,
+  ) => number,
   mallocTrim: func('int malloc_trim(size_t)') as (pad: number) => number,
   mount: func('int mount(const char*, const char*, const char*, unsigned long, const char*)') as (
     source: string,

@@ -1,10 +1,22 @@
+import { once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer, type Socket } from 'node:net';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import koffi from 'koffi';
 import { expect, test } from 'vitest';
 import { CodedError } from '../base/index.ts';
-import { Cgroup, cgroupLayout, copyFd, hasErrno, lockFile, openRoot, parseMountinfo, runOrThrow } from './index.ts';
+import {
+  Cgroup,
+  cgroupLayout,
+  copyFd,
+  hasErrno,
+  lockFile,
+  openRoot,
+  parseMountinfo,
+  peerProcess,
+  runOrThrow,
+} from './index.ts';
 import { AT_FDCWD, check, lastErrno, libc } from './libc.ts';
 import { lstatAtIfAny } from './stat.ts';
 import { fromPlainError, toPlainError } from './threads/error-transfer.ts';
@@ -31,6 +43,24 @@ test('a failed call is told by its own errno, whatever a collection of garbage l
   expect(lastErrno()).toBe('EBADF');
   expect(() => check(result, 'close')).toThrow('EBADF: close');
   expect(lstatAtIfAny(AT_FDCWD, '/no/such/file')).toBe(undefined);
+});
+
+test('who is at the other end of a unix socket is known by its process; over TCP, or once it is closed, nobody is', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'peer-'));
+  for (const where of [{ path: join(directory, 'sock') }, { host: '127.0.0.1', port: 0 }]) {
+    const server = createServer();
+    server.listen(where);
+    await once(server, 'listening');
+    const address = server.address();
+    const client = typeof address === 'string' ? connect(address) : connect(address?.port ?? 0, '127.0.0.1');
+    const [socket] = (await once(server, 'connection')) as [Socket];
+    expect(peerProcess(socket)).toBe('path' in where ? process.pid : undefined);
+    client.destroy();
+    socket.destroy();
+    expect(peerProcess(socket)).toBeUndefined();
+    server.close();
+  }
+  rmSync(directory, { recursive: true });
 });
 
 test('cgroup trees: hybrid, v2, none', () => {

@@ -90,6 +90,11 @@ export class ArrivingFiles implements Disposable {
     else this.#files.set(id, file);
   }
 
+  /** Empty for one that was not asked for. */
+  pathOf(id: number): string {
+    return this.#files.get(id)?.stat.path ?? '';
+  }
+
   /** A piece of a file, or its end. A promise where the next has to wait. */
   take(id: number, data: Uint8Array): Promise<void> | undefined {
     const file = this.#files.get(id);

@@ -7,7 +7,7 @@ import {
   nextTurn,
   toCodedError,
 } from '../../base/index.ts';
-import type { Dir, Stat } from '../../sys/index.ts';
+import { type Dir, hasErrno, type Stat } from '../../sys/index.ts';
 import { ArrivingFiles, type FileHasher } from './arriving.ts';
 import { entryBytes } from './kept-bytes.ts';
 import { fromGoMode, typeOfGoMode } from './mode.ts';
@@ -50,6 +50,20 @@ export interface ReceiveProgress {
   readonly misstated: number;
 }
 
+/** What the system says of an entry that no file here can be. */
+const IMPOSSIBLE = [
+  'ENAMETOOLONG',
+  'EINVAL',
+  'E2BIG',
+  'ENOTSUP',
+  'EOPNOTSUPP',
+  'ERANGE',
+  'EOVERFLOW',
+  'EMLINK',
+] as const;
+
+const shown = (path: string): string => JSON.stringify(path.length > 200 ? `${path.slice(0, 200)}…` : path);
+
 interface Level {
   readonly path: string;
   dir: Dir;
@@ -89,6 +103,8 @@ class Receiver implements Disposable {
   #finished = false;
   #requested = 0;
   #removed = 0;
+  /** What is being made. */
+  #about = '';
 
   constructor(stream: PacketStream, options: ReceiveBehaviour, target: Target) {
     this.#stream = stream;
@@ -104,6 +120,18 @@ class Receiver implements Disposable {
   }
 
   async run(): Promise<ReceiveProgress> {
+    try {
+      return await this.#run();
+    } catch (error) {
+      const code = IMPOSSIBLE.find((code) => hasErrno(error, code));
+      if (code === undefined) throw error;
+      throw CodedError.of('CONTEXT_ENTRY', `file transfer: ${shown(this.#about)} cannot be made: ${code}`, {
+        cause: error,
+      });
+    }
+  }
+
+  async #run(): Promise<ReceiveProgress> {
     const { signal } = this.#options;
     this.#enter('', this.#target.root.openDir('/'), true);
     for await (const packet of this.#stream.packets) {
@@ -111,6 +139,7 @@ class Receiver implements Disposable {
       if (isTurnSpent()) await nextTurn(this.#options);
       switch (packet.type) {
         case 'stat': {
+          this.#about = packet.stat.path;
           const wait = this.#onStat(packet.stat, packet.asLast === true);
           if (wait !== undefined) await wait;
           break;
@@ -121,6 +150,7 @@ class Receiver implements Disposable {
           await this.#removeLeft(undefined);
           break;
         case 'data': {
+          this.#about = this.#arriving.pathOf(packet.id);
           const wait = this.#arriving.take(packet.id, packet.data);
           if (wait !== undefined) await wait;
           break;
@@ -295,6 +325,7 @@ class Receiver implements Disposable {
   async #finish(): Promise<void> {
     for (const link of this.#hardlinks) {
       if (isTurnSpent()) await nextTurn(this.#options);
+      this.#about = link.path;
       const target = this.#target.root.lstat(link.linkname);
       const existing = this.#target.root.lstatIfAny(link.path);
       const keeps = existing !== undefined && existing.ino === target.ino && existing.dev === target.dev;
@@ -308,6 +339,7 @@ class Receiver implements Disposable {
     }
     for (const stat of this.#directories.reverse()) {
       if (isTurnSpent()) await nextTurn(this.#options);
+      this.#about = stat.path;
       const { dir, name } = this.#target.parentOf(stat.path);
       const existing = dir.lstat(name);
       const sameMetadata = this.#target.sameMetadata(dir, name, stat, existing);

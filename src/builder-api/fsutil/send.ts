@@ -11,7 +11,13 @@ import { walkTree } from './walk.ts';
 const PIECE = 32 * 1024;
 /** Entries listed before other work gets its turn. */
 const LIST_BATCH = 256;
-const MAX_REQUESTS = 10_000_000;
+/** What is kept of a file until it is sent, beside its path. */
+const FILE_BYTES = 128;
+
+interface Request {
+  readonly id: number;
+  readonly path: string;
+}
 
 export interface SendOptions extends AbortOptions {
   readonly root: Root;
@@ -24,12 +30,16 @@ export interface SendOptions extends AbortOptions {
   /** The modification time of everything; undefined leaves each its own. */
   readonly mtimeNs?: bigint;
   readonly onProgress?: (bytes: number) => void;
+  /** Told whenever the receiver has taken or asked for something. */
+  readonly onMove?: () => void;
+  /** Counts what is kept of the listing; what it throws ends the transfer. */
+  readonly hold?: { add(bytes: number): void };
 }
 
 /** The sending side of an fsutil transfer: lists the tree, then sends what is asked for, until the receiver is done. @throws CodedError */
 export async function sendTree(stream: PacketStream, options: SendOptions): Promise<void> {
   const files = new Map<number, string>();
-  const requests: number[] = [];
+  const requests: Request[] = [];
   let wake: (() => void) | undefined;
   let finished = false;
   let failure: unknown;
@@ -42,9 +52,13 @@ export async function sendTree(stream: PacketStream, options: SendOptions): Prom
   const reading = (async () => {
     try {
       for await (const packet of stream.packets) {
+        options.onMove?.();
         if (packet.type === 'request') {
-          if (requests.length > MAX_REQUESTS) throw invalidArgument('file transfer: too many requests');
-          requests.push(packet.id);
+          const path = files.get(packet.id);
+          if (path === undefined)
+            throw invalidArgument(`file transfer: file ${packet.id} was asked for twice or is none`);
+          files.delete(packet.id);
+          requests.push({ id: packet.id, path });
         } else if (packet.type === 'fin') {
           finished = true;
           return;
@@ -66,15 +80,19 @@ export async function sendTree(stream: PacketStream, options: SendOptions): Prom
     if (failure !== undefined) throw failure;
   };
   const send = async (packet: FsPacket) => {
-    await stream.send(packet);
+    const wait = stream.send(packet);
+    if (wait !== undefined) await wait;
+    options.onMove?.();
   };
 
   try {
     let id = 0;
     for (const stat of entries(options)) {
-      if (typeOfGoMode(stat.mode) === 'file') files.set(id, sourcePath(stat.path, options.prefix));
-      const wait = stream.send({ type: 'stat', stat });
-      if (wait !== undefined) await wait;
+      if (typeOfGoMode(stat.mode) === 'file') {
+        files.set(id, sourcePath(stat.path, options.prefix));
+        options.hold?.add(FILE_BYTES + 2 * stat.path.length);
+      }
+      await send({ type: 'stat', stat });
       if (++id % LIST_BATCH === 0) await turn();
       check();
     }
@@ -104,10 +122,7 @@ export async function sendTree(stream: PacketStream, options: SendOptions): Prom
     throw cause;
   }
 
-  async function sendFile(id: number): Promise<void> {
-    const path = files.get(id);
-    if (path === undefined) throw invalidArgument(`file transfer: file ${id} was asked for twice or is none`);
-    files.delete(id);
+  async function sendFile({ id, path }: Request): Promise<void> {
     const fd = options.root.open(path, fs.O_RDONLY | fs.O_NOFOLLOW | fs.O_NONBLOCK);
     try {
       while (true) {
@@ -115,8 +130,7 @@ export async function sendTree(stream: PacketStream, options: SendOptions): Prom
         const length = readSync(fd, data, 0, PIECE, null);
         if (length === 0) break;
         bytes += length;
-        const wait = stream.send({ type: 'data', id, data: data.subarray(0, length) });
-        if (wait !== undefined) await wait;
+        await send({ type: 'data', id, data: data.subarray(0, length) });
         check();
       }
     } finally {

@@ -25,6 +25,9 @@ const CODE_BY_HTTP_STATUS: Readonly<Record<number, number>> = {
   504: 14,
 };
 
+/** What nghttp2 says of a header block in more frames than it takes (nine). */
+const TOO_MANY_CONTINUATIONS = -905;
+
 /** A gRPC client on one HTTP/2 connection by prior knowledge, over any duplex stream. One connection for its whole life. */
 export class ConnectionChannel implements Channel, AsyncDisposable {
   readonly #session: ClientHttp2Session;
@@ -204,6 +207,9 @@ class ClientCall implements RawCall {
     if (this.#httpStatus !== 200) {
       const code = codeOfGrpc(CODE_BY_HTTP_STATUS[this.#httpStatus] ?? 2);
       this.#settle(new CodedError(code, `unexpected HTTP status ${this.#httpStatus}`));
+    } else if (stream.rstCode === constants.NGHTTP2_ENHANCE_YOUR_CALM) {
+      // Ours, of more headers than http2Options takes; or the other side's, of whatever it has too much of.
+      this.#settle(tooManyHeaders('the call was ended for its size: headers larger than max, or too many calls'));
     } else if (stream.rstCode === constants.NGHTTP2_CANCEL) {
       this.#settle(cancelledError('the call was reset by the other side'));
     } else this.#settle(connectionError(this.#streamError));
@@ -229,8 +235,14 @@ class ClientCall implements RawCall {
 /** A call that got no status: the connection is gone or going. */
 function connectionError(error: unknown): CodedError {
   if (error instanceof CodedError) return error;
+  if (error instanceof Error && 'errno' in error && error.errno === TOO_MANY_CONTINUATIONS)
+    return tooManyHeaders('connection lost: received headers larger than max', error);
   const message = error instanceof Error ? error.message : 'the stream ended without a status';
   return new CodedError('unavailable', `connection lost: ${message}`, { cause: error });
+}
+
+function tooManyHeaders(message: string, cause?: unknown): CodedError {
+  return new CodedError('resource_exhausted', message, { fault: 'user', cause });
 }
 
 function flat(headers: IncomingHttpHeaders): string[] {

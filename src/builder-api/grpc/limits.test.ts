@@ -147,7 +147,7 @@ describe('a hostile peer', () => {
   });
 
   test('that connects without end loses its newest connections, and others are served', async () => {
-    const server = new GrpcServer({ limits: { connections: 6, ofHost: 4 } });
+    const server = new GrpcServer({ limits: { connections: 6, ofClient: 4 } });
     server.register(Control, { info: () => ({}) });
     const port = await server.listenTcp('127.0.0.1', 0);
     cleanups.push(() => server.close());

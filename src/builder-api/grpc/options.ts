@@ -2,6 +2,7 @@ import { getPackedSettings, type Http2Session, type SessionOptions } from 'node:
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { WorkOwner } from '../../base/index.ts';
+import { peerProcess } from '../../sys/index.ts';
 
 /** Largest header list taken, as BuildKit's own endpoints have it. */
 const MAX_HEADER_LIST_BYTES = 1_048_896;
@@ -57,7 +58,7 @@ export interface Peer {
   readonly address: string;
   /** Common name of the client certificate, when mutual TLS verified one. */
   readonly commonName?: string;
-  /** Whose connection it is and which, as far as can be told: tenants are certificates, hosts, and all who may use a unix socket. */
+  /** Whose connection it is, as far as can be told: of a certificate, a host, or a unix socket, and of that which connection or process. */
   readonly owner: WorkOwner;
 }
 
@@ -68,9 +69,12 @@ export function tunnelPeer(): Peer {
   return { transport: 'tunnel', address: 'tunnel', owner: { tenant: 'tunnel', build: `connection ${++connections}` } };
 }
 
-/** Where a connection comes from, before it has said anything. */
-export function originOf(socket: Duplex & { readonly remoteAddress?: string | undefined }): string {
-  return socket.remoteAddress === undefined ? 'unix' : `host ${socket.remoteAddress}`;
+/** Whose a connection is, before it has said anything: the host that it comes from, or all who may use the unix socket, and of those the process. */
+export function originOf(socket: Duplex & { readonly remoteAddress?: string | undefined }): WorkOwner {
+  const connection = `connection ${++connections}`;
+  if (socket.remoteAddress !== undefined) return { tenant: `host ${socket.remoteAddress}`, build: connection };
+  const process = peerProcess(socket);
+  return { tenant: 'unix', build: process === undefined ? connection : `process ${process}` };
 }
 
 /** Reads peer data of an accepted socket. */
@@ -81,15 +85,14 @@ export function peerOf(socket: Duplex): Peer {
     authorized?: boolean;
     getPeerCertificate?: () => { subject?: { CN?: string | string[] } };
   };
-  const build = `connection ${++connections}`;
   const origin = originOf(s);
-  if (s.remoteAddress === undefined) return { transport: 'unix', address: 'unix', owner: { tenant: origin, build } };
+  if (s.remoteAddress === undefined) return { transport: 'unix', address: 'unix', owner: origin };
   const name = s.authorized === true ? s.getPeerCertificate?.().subject?.CN : undefined;
   const commonName = Array.isArray(name) ? name[0] : name;
   return {
     transport: 'tcp',
     address: `${s.remoteAddress}:${s.remotePort ?? 0}`,
     ...(commonName === undefined ? {} : { commonName }),
-    owner: { tenant: commonName === undefined ? origin : `certificate ${commonName}`, build },
+    owner: commonName === undefined ? origin : { ...origin, tenant: `certificate ${commonName}` },
   };
 }

@@ -2,3 +2,4 @@ export { type HostedSession, hostSession } from './host.ts';
 export { SessionRegistry } from './registry.ts';
 export type { Session } from './session.ts';
 export type { SessionTaskContext } from './session-thread.ts';
+export { inTime, watchStall } from './stall.ts';

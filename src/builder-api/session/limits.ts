@@ -8,8 +8,8 @@ export interface SessionLimits {
   readonly stallMs: number;
   /** Sessions of a daemon at a time: with more, one of who has most is ended, or refused. */
   readonly sessions: number;
-  /** Of those, over one connection. */
-  readonly ofConnection: number;
+  /** Of those, over one connection, or from one process of this machine. */
+  readonly ofClient: number;
 }
 
 const MIB = 1024 * 1024;
@@ -20,7 +20,7 @@ export const SESSION_LIMITS: SessionLimits = {
   threadBytes: 1024 * MIB,
   stallMs: 600_000,
   sessions: 1000,
-  ofConnection: 100,
+  ofClient: 300,
 };
 
 /** MiB of heap of a thread that sessions share: more than all of them may have kept there. */

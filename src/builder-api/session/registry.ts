@@ -85,7 +85,7 @@ export class SessionRegistry implements AsyncDisposable {
     const methods = new Set(call.metadata.getAll(SESSION_METHOD).map((method) => method.toLowerCase()));
     const log = this.#log.child({ session: id });
     const owner = this.#ownerOf(id, call);
-    if (this.#shares.ofBuild(owner) >= this.#limits.ofConnection) throw tooMany();
+    if (this.#shares.ofBuild(owner) >= this.#limits.ofClient) throw tooMany();
     const tunnel = new SessionTunnel(call, { threads: this.#threads, limits: this.#limits, owner, logger: log });
     this.#shares.add(owner, tunnel, 1);
     tunnel.closed.addEventListener('abort', () => this.#shares.add(owner, tunnel, -1), { once: true });
@@ -93,6 +93,7 @@ export class SessionRegistry implements AsyncDisposable {
       id,
       sharedKey: call.metadata.get(SESSION_SHARED_KEY) ?? '',
       closed: tunnel.closed,
+      limits: this.#limits,
       supports: (definition, method) => methods.has(methodPath(definition, method).toLowerCase()),
       open: (path, options) => tunnel.open(path, options),
       run: (task, args, options) => tunnel.run(task, args, options),

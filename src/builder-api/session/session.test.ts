@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -20,25 +20,28 @@ afterEach(async () => {
 
 async function daemon(
   options: ConstructorParameters<typeof SessionRegistry>[0] = {},
-): Promise<{ registry: SessionRegistry; connect: () => ConnectionChannel }> {
+): Promise<{ registry: SessionRegistry; connect: () => ConnectionChannel; connectTcp: () => ConnectionChannel }> {
   const dir = mkdtempSync(join(tmpdir(), 'session-'));
   const path = join(dir, 'sock');
   const server = new GrpcServer();
   const registry = new SessionRegistry(options);
   registry.register(server);
   await server.listenUnix(path);
+  const port = await server.listenTcp('127.0.0.1', 0);
   cleanups.push(
     () => rmSync(dir, { recursive: true }),
     () => server.close(),
     () => registry[Symbol.asyncDispose](),
   );
+  const channelOf = (socket: Socket) => {
+    const channel = new ConnectionChannel(socket);
+    cleanups.push(() => channel.destroy());
+    return channel;
+  };
   return {
     registry,
-    connect: () => {
-      const channel = new ConnectionChannel(connect(path));
-      cleanups.push(() => channel.destroy());
-      return channel;
-    },
+    connect: () => channelOf(connect(path)),
+    connectTcp: () => channelOf(connect(port, '127.0.0.1')),
   };
 }
 
@@ -278,9 +281,9 @@ describe('a session through the tunnel', () => {
     expect(registry.threadsStarted).toBe(1);
   });
 
-  test('a connection has so many at a time, and where all have too many, the newest of who has most ends', async () => {
-    const { registry, connect } = await daemon({ limits: { ofConnection: 3, sessions: 4 } });
-    const [one, other] = [connect(), connect()];
+  test('a client has so many at a time, and where all have too many, the newest of who has most ends', async () => {
+    const { registry, connectTcp } = await daemon({ limits: { ofClient: 3, sessions: 4 } });
+    const [one, other] = [connectTcp(), connectTcp()];
     const held: HostedSession[] = [];
     for (let n = 0; n < 3; n++) {
       held.push(host(one, { secrets }));

@@ -1,5 +1,5 @@
 import { type AbortOptions, CodedError, type Descriptor, type Digest, newId, toCodedError } from '../../base/index.ts';
-import { Content, clientOf, Metadata, type Session, toNumber, wire } from '../../builder-api/index.ts';
+import { Content, clientOf, inTime, Metadata, type Session, toNumber, wire } from '../../builder-api/index.ts';
 
 /** Bytes in one message. */
 const PIECE = 256 * 1024;
@@ -24,6 +24,7 @@ export function clientContent(session: Session, store: string): ClientContent | 
   if (!session.supports(Content, Content.methods.write)) return undefined;
   const content = clientOf(Content, session);
   const metadata = new Metadata().add(STORE_METADATA, store);
+  const { stallMs } = session.limits;
 
   async function write(
     { digest, size }: Descriptor,
@@ -35,8 +36,8 @@ export function clientContent(session: Session, store: string): ClientContent | 
     const answers = call.responses[Symbol.asyncIterator]();
     // Each request is answered before the next: that is the back pressure of this protocol.
     const ask = async (request: WriteRequest) => {
-      await call.write(request);
-      const { value, done } = await answers.next();
+      const answered = Promise.all([call.write(request), answers.next()]);
+      const [, { value, done }] = await inTime(answered, `not gone on with the transfer of ${digest}`, stallMs);
       if (done === true) {
         throw CodedError.of('EXPORT_CLIENT', `the build client ended the transfer of ${digest}`, {
           code: 'unavailable',
@@ -81,7 +82,7 @@ export function clientContent(session: Session, store: string): ClientContent | 
 
   async function size(digest: Digest, { signal }: AbortOptions): Promise<number | undefined> {
     try {
-      const { info } = await content.info({ digest }, { signal, metadata });
+      const { info } = await content.info({ digest }, { signal, metadata, timeoutMs: stallMs });
       return toNumber(info?.size);
     } catch (error) {
       if (toCodedError(error).code === 'not_found') return undefined;

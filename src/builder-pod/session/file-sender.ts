@@ -1,5 +1,5 @@
 import { type AbortOptions, CodedError, toCodedError } from '../../base/index.ts';
-import { clientOf, FileSend, Metadata, type Session } from '../../builder-api/index.ts';
+import { clientOf, FileSend, inTime, Metadata, type Session } from '../../builder-api/index.ts';
 import { siblingModule } from '../../sys/index.ts';
 import type { SendTreeArgs } from './send-tree-task.ts';
 
@@ -54,7 +54,8 @@ export class FileSender {
       for await (const chunk of source) {
         for (let at = 0; at < chunk.length && over === undefined; at += PIECE) {
           const data = chunk.subarray(at, at + PIECE);
-          await call.write({ data });
+          const wait = call.write({ data });
+          if (wait !== undefined) await inTime(wait, 'taken nothing of the result', this.#session.limits.stallMs);
           bytes += data.length;
           options.onProgress?.(bytes);
         }

@@ -6,6 +6,7 @@ import {
   packetsOfCall,
   type SessionTaskContext,
   sendTree,
+  watchStall,
 } from '../../builder-api/index.ts';
 import { openRoot } from '../../sys/index.ts';
 
@@ -20,14 +21,18 @@ export interface SendTreeArgs {
 
 /** Session task: sends a directory's tree to the client. Posts the bytes sent so far. */
 export async function sendDirectory(args: SendTreeArgs, context: SessionTaskContext): Promise<void> {
+  using stall = watchStall('taken nothing of the result', context.limits.stallMs);
+  const signal = AbortSignal.any([context.signal, stall.signal]);
   const call = context.channel.open(methodPath(FileSend, FileSend.methods.diffCopy), {
-    signal: context.signal,
+    signal,
     metadata: Metadata.fromPairs(args.metadata),
   });
   using root = openRoot(args.directory);
   await sendTree(packetsOfCall(call), {
     root,
-    signal: context.signal,
+    signal,
+    hold: context.hold,
+    onMove: stall.moved,
     ...(args.prefix === undefined ? {} : { prefix: directoryStat(args.prefix) }),
     ...(args.mtimeNs === undefined ? {} : { mtimeNs: args.mtimeNs }),
     onProgress: (bytes) => context.post(bytes),

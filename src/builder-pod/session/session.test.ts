@@ -9,9 +9,11 @@ import { CodedError, neverAborted } from '../../base/index.ts';
 import {
   Auth,
   ConnectionChannel,
+  FileSend,
   GrpcServer,
   type HostedSession,
   hostSession,
+  methodPath,
   Secrets,
   SessionRegistry,
   serveExports,
@@ -31,7 +33,7 @@ function tempDir(): string {
 }
 
 /** A registry, and a way to join it with what `register` serves. */
-async function daemon(options: { readonly logicalGraceMs?: number } = {}) {
+async function daemon(options: ConstructorParameters<typeof SessionRegistry>[0] = {}) {
   const path = join(tempDir(), 'sock');
   const server = new GrpcServer();
   const registry = new SessionRegistry(options);
@@ -213,4 +215,29 @@ test('files and trees reach their destinations; a client without one refuses', a
   await expect(none.sendTree({ exporterId: 0, response: {} }, tree, { signal })).rejects.toMatchObject({
     code: 'failed_precondition',
   });
+});
+
+test('a client that takes nothing of a result is waited for so long and no longer; one that is given nothing waits', async () => {
+  const { registry, join: attend } = await daemon({ limits: { stallMs: 300 } });
+  const unread = attend((server) =>
+    server.registerRaw(methodPath(FileSend, FileSend.methods.diffCopy), (call) => call.sendHeaders()),
+  );
+  const sender = new FileSender(await registry.get(unread, { signal }));
+  const stalled = { code: 'deadline_exceeded', reason: 'SESSION_STALLED', fault: 'user' };
+  async function* source() {
+    for (let n = 0; n < 30; n++) yield Buffer.alloc(1 << 20, n);
+  }
+  await expect(sender.sendFile({ exporterId: 0, response: {} }, source(), { signal })).rejects.toMatchObject(stalled);
+  const tree = tempDir();
+  writeFileSync(join(tree, 'file'), 'content');
+  await expect(sender.sendTree({ exporterId: 0, response: {} }, tree, { signal })).rejects.toMatchObject(stalled);
+  // What takes long to be made is no fault of the client's.
+  const path = join(tempDir(), 'x.tar');
+  const id = attend((server) => serveExports(server, new Map([[0, { kind: 'file', path }]])));
+  async function* slow() {
+    await delay(700);
+    yield Buffer.from('late');
+  }
+  const patient = new FileSender(await registry.get(id, { signal }));
+  expect(await patient.sendFile({ exporterId: 0, response: {} }, slow(), { signal })).toBe(true);
 });

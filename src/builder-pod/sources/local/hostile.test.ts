@@ -44,12 +44,13 @@ async function sessions(limits: ConstructorParameters<typeof SessionRegistry>[0]
   const registry = new SessionRegistry({ ...limits, threads: 1 });
   registry.register(server);
   await server.listenUnix(path);
+  const port = await server.listenTcp('127.0.0.1', 0);
   cleanups.push(
     () => server.close(),
     () => registry[Symbol.asyncDispose](),
   );
-  const connection = () => {
-    const channel = new ConnectionChannel(connect(path));
+  const connection = (socket = connect(path)) => {
+    const channel = new ConnectionChannel(socket);
     cleanups.push(() => channel.destroy());
     return channel;
   };
@@ -78,7 +79,7 @@ async function sessions(limits: ConstructorParameters<typeof SessionRegistry>[0]
     };
     return { session, receive };
   };
-  return { registry, client, connection };
+  return { registry, client, connectTcp: () => connection(connect(port, '127.0.0.1')) };
 }
 
 function tunnelOf(call: ReturnType<ConnectionChannel['open']>): Duplex {
@@ -158,7 +159,21 @@ const HOSTILE: readonly (readonly [string, (stream: http2.ServerHttp2Stream) => 
         ':status': 200,
         ...Object.fromEntries(Array.from({ length: 4000 }, (_, n) => [`x-${n}`, 'y'.repeat(1000)])),
       }),
-    { code: 'unavailable' },
+    { code: 'resource_exhausted', fault: 'user', message: expect.stringContaining('headers larger than max') },
+  ],
+  [
+    'answers with more headers than there can be',
+    (stream) => stream.respond({ ':status': 200, x: Array.from({ length: 9000 }, () => 'y') }),
+    { code: 'resource_exhausted', fault: 'user', message: expect.stringContaining('headers larger than max') },
+  ],
+  [
+    'sends a name that no file can have',
+    (stream) => send(stream, [stat('x'.repeat(300))]),
+    {
+      code: 'invalid_argument',
+      reason: 'CONTEXT_ENTRY',
+      message: expect.stringMatching(/"x{200}…" cannot be made: ENAMETOOLONG/),
+    },
   ],
   ['says nothing any more', (stream) => send(stream, [stat('a', 5)]), { reason: 'SESSION_STALLED', fault: 'user' }],
 ];
@@ -204,10 +219,10 @@ test('of clients that have too much in one thread the one with most is ended, an
 });
 
 test('many small sessions of one client give way to the large one of another', async () => {
-  const { client, connection } = await sessions({ limits: { threadBytes: 12 << 20 } });
-  const large = await client((stream) => void send(stream, incomplete(5)));
+  const { client, connectTcp } = await sessions({ limits: { threadBytes: 12 << 20 } });
+  const large = await client((stream) => void send(stream, incomplete(5)), connectTcp());
   const waiting = large.receive();
-  const channel = connection();
+  const channel = connectTcp();
   const ended: unknown[] = [];
   for (let n = 0; n < 10; n++) {
     const small = await client((stream) => void send(stream, incomplete(1)), channel);

@@ -14,7 +14,7 @@ import {
 } from '../../../builder-api/fsutil/index.ts';
 import { methodPath } from '../../../builder-api/grpc/index.ts';
 import { FileSync } from '../../../builder-api/services/index.ts';
-import type { SessionTaskContext } from '../../../builder-api/session/index.ts';
+import { type SessionTaskContext, watchStall } from '../../../builder-api/session/index.ts';
 import { fileSystemUsage, openRoot, type Root } from '../../../sys/index.ts';
 import type { FreeSpace } from './transfer-space.ts';
 import { TreeTracker } from './tree-tracker.ts';
@@ -68,7 +68,7 @@ export async function receiveDirectory(
 ): Promise<ReceivedDirectory> {
   using roots = new DisposableStack();
   let root = args.directory === undefined ? undefined : roots.use(openRoot(args.directory));
-  using stall = watchStall(args.request.name, context.limits.stallMs);
+  using stall = watchStall(`sent nothing of ${args.request.name}`, context.limits.stallMs);
   const signal = AbortSignal.any([context.signal, stall.signal]);
   context.hold.add(args.tree?.length ?? 0);
   const call = context.channel.open(methodPath(FileSync, FileSync.methods.diffCopy), {
@@ -126,26 +126,6 @@ function tooLarge(name: string, limit: Limit): CodedError {
   return CodedError.of('CONTEXT_TOO_LARGE', `the files of ${name} have more than ${limit.most} bytes (${limit.name})`, {
     hint: `leave out what the build does not need, e.g. with a .dockerignore file; whoever runs the builder can raise ${limit.name}`,
   });
-}
-
-/** Its signal fires when nothing has moved for that long. */
-function watchStall(name: string, stallMs: number) {
-  const stalled = new AbortController();
-  let moves = true;
-  const timer = setInterval(() => {
-    if (!moves)
-      stalled.abort(
-        CodedError.of('SESSION_STALLED', `the build client has sent nothing of ${name} for ${stallMs / 1000} s`),
-      );
-    moves = false;
-  }, stallMs);
-  return {
-    signal: stalled.signal,
-    moved: () => {
-      moves = true;
-    },
-    [Symbol.dispose]: () => clearInterval(timer),
-  };
 }
 
 const pack = promisify(zstdCompress);
