@@ -6,6 +6,7 @@ import { expect, test } from 'vitest';
 import { atOnce, digestOf } from '../../base/index.ts';
 import { decodeName, type TaskContext } from '../../sys/index.ts';
 import { ContentTreeBuilder } from './builder.ts';
+import { contentChanges } from './changes.ts';
 import type { ContentSelector } from './checksum.ts';
 import { entryHash } from './entry-hash.ts';
 import { checksum } from './task.ts';
@@ -218,4 +219,42 @@ test('names and targets of any bytes enter digests as they are', () => {
   const name = decodeName(odd!);
   const node: TreeNode = { kind: 'dir', children: new Map([[name, { kind: 'symlink', link: name }]]) };
   expect(decodeTree(encodeTree(node))).toEqual(node);
+});
+
+test('what changed between two trees is told by entry, as far as the trees know', () => {
+  const meta = { mode: 0o644, uid: 0, gid: 0 };
+  const received = (entries: Readonly<Record<string, string | { mode?: number; uid?: number }>>, withMeta = true) => {
+    const builder = atOnce(ContentTreeBuilder.opening());
+    const dir = {
+      type: 'dir',
+      digest: digestOf('dir'),
+      ...(withMeta ? { meta: { ...meta, mode: 0o755 } } : {}),
+    } as const;
+    builder.set('/d', dir);
+    for (const [path, entry] of Object.entries(entries)) {
+      const own = { ...meta, ...(typeof entry === 'string' ? {} : entry) };
+      const digest = digestOf(JSON.stringify(entry));
+      builder.set(path, { type: 'file', digest, ...(withMeta ? { meta: own } : {}) });
+    }
+    return decodeTree(atOnce(builder.finishing()));
+  };
+  const before = received({ '/d/a': 'a', '/d/b': 'b', '/d/c': {}, '/d/o': {}, '/x': 'x' });
+  const after = received({ '/d/a': 'A', '/d/c': { mode: 0o600 }, '/d/n': 'n', '/d/o': { uid: 5 }, '/x': 'other' });
+  const told = (...args: Parameters<typeof contentChanges>) =>
+    contentChanges(...args)?.first.map(({ path, change, before: was = '', after: is = '' }) =>
+      `${path} ${change} ${was} ${is}`.trim(),
+    );
+  const all = ['d/a content', 'd/b removed', 'd/c mode 0644 0600', 'd/n added', 'd/o owner 0:0 5:0'];
+  expect(told(before, after, [{ path: '/d' }], 9)).toEqual(all);
+  expect(told(before, after, [], 9)).toEqual([...all, 'x content']);
+  expect(contentChanges(before, after, [], 2)).toMatchObject({ count: 6, first: [{ path: 'd/a' }, { path: 'd/b' }] });
+  expect(told(before, after, [{ path: '/*', wildcard: true, includePatterns: ['a'] }], 9)).toEqual(['d/a content']);
+  expect(told(before, after, [{ path: '/d', excludePatterns: ['a', 'b', 'c'] }], 9)).toEqual(all.slice(3));
+  expect(told(before, before, [], 9)).toEqual([]);
+  // Trees of an earlier version know digests alone; what was never looked at is not known at all.
+  const plain = encodeTree(received({ '/d/a': 'a' }, false));
+  expect(plain[0]).toBe(3);
+  plain[0] = 2;
+  expect(told(decodeTree(plain), received({ '/d/a': 'A' }), [], 9)).toEqual(['d/a changed']);
+  expect(contentChanges({ kind: 'dir', children: new Map() }, after, [], 9)).toBe(undefined);
 });

@@ -3,6 +3,7 @@ import { type Digest, digestOf } from '../../base/index.ts';
 import type { VertexEvent, VertexState } from '../../solver/ports.ts';
 import { openDisplay } from './display.ts';
 import { ProgressModel } from './model.ts';
+import { PlainProgress } from './plain.ts';
 import { renderSummary } from './summary.ts';
 import { formatBytes, formatSeconds, printable, truncate } from './text.ts';
 import { renderTree } from './tree.ts';
@@ -84,6 +85,24 @@ describe('tree', () => {
       '        compiling',
       '        linking',
     ]);
+  });
+
+  test('says in a few words why a step runs again, and nothing of what it does not know', () => {
+    const model = new ProgressModel();
+    const step = vertex('[1/2] COPY package.json ./', { started: 1, completed: 2 });
+    const digest = step.kind === 'vertex' ? step.vertex.digest : digestOf('');
+    for (const event of [step, { kind: 'missed', vertex: digest, text: '', short: 'changed: package.json' } as const])
+      model.apply(event);
+    model.apply({ kind: 'missed', vertex: digestOf('another'), text: 'x', short: 'x' });
+    const lines = renderTree(model, { width: 80, height: 20, now: 3000, color: false });
+    expect(lines.join('\n')).toContain('COPY package.json ./ (changed: package.json)');
+    let plain = '';
+    const progress = new PlainProgress(new ProgressModel(), (text) => {
+      plain += text;
+    });
+    for (const event of [step, { kind: 'missed', vertex: digest, text: 'y', short: 'z' } as const])
+      progress.event(event);
+    expect(plain).not.toMatch(/[yz]/);
   });
 
   test('never exceeds the height of the terminal', () => {
