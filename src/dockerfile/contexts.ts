@@ -179,6 +179,11 @@ export class BuildContexts {
     }).output;
   }
 
+  /** The main context where it is not the client's directory. */
+  async remoteContext(options: CallOptions): Promise<Output | undefined> {
+    return (await this.#mainContext(options)).remote;
+  }
+
   #mainContext(options: CallOptions): Promise<MainContext> {
     this.#main ??= this.#findMainContext(options);
     return this.#main;

@@ -5,6 +5,7 @@ import type { BuildContexts } from './contexts.ts';
 import { checkCycles } from './cycles.ts';
 import { dispatch, setDirectory } from './dispatch.ts';
 import type { DispatchContext } from './dispatch-context.ts';
+import { lookUpEpoch, plainEpoch } from './epoch.ts';
 import type { CallOptions, DockerfileClient } from './frontend-interface.ts';
 import { applyGlobalArgs, checkBaseNames, platformArgs } from './global-args.ts';
 import { DEFAULT_PATH, normalizeImagePlatform } from './image-config.ts';
@@ -29,10 +30,11 @@ import {
   StageTable,
 } from './stage-state.ts';
 import { readStages } from './stages.ts';
-import { epochOf, proxyOf, SCAN_CONTEXT, SCAN_STAGE } from './steering-args.ts';
+import { proxyOf, SCAN_CONTEXT, SCAN_STAGE } from './steering-args.ts';
 import { didYouMean } from './suggest.ts';
 import { parseBoolean, quote } from './text.ts';
 
+const EPOCH = 'SOURCE_DATE_EPOCH';
 /** Registry lookups at once. */
 const MAX_LOOKUPS = 16;
 
@@ -75,7 +77,7 @@ export async function convertDockerfile(input: ConversionInput, options: CallOpt
 }
 
 class Converter {
-  readonly #input: ConversionInput;
+  #input: ConversionInput;
   readonly #parsed: ParsedDockerfile;
   readonly #stages: readonly Stage[];
   readonly #table = new StageTable();
@@ -83,7 +85,7 @@ class Converter {
   readonly #outline = new OutlineNotes();
   readonly #target: Platform;
   readonly #call: CallOptions;
-  readonly #epoch: number | undefined;
+  #epoch: number | undefined;
   readonly #globalNames: ReadonlySet<string>;
   #buildContext: Output | undefined;
 
@@ -105,10 +107,10 @@ class Converter {
     checkBaseNames(stages, this.#args, globalArgs, parsed.escape, input.lint);
     applyGlobalArgs(this.#args, globalArgs, buildArgs, parsed.escape, this.#outline);
     this.#globalNames = new Set([...this.#outline.args.keys(), ...this.#args.keys()]);
-    this.#epoch = epochOf(buildArgs.get('SOURCE_DATE_EPOCH') ?? this.#args.get('SOURCE_DATE_EPOCH') ?? '');
   }
 
   async run(): Promise<Conversion> {
+    await this.#findEpoch();
     for (const [i, stage] of this.#stages.entries()) this.#addStage(stage, i);
     const target = this.#findTarget();
     for (const state of [...this.#table.all]) this.#planCommands(state);
@@ -134,6 +136,27 @@ class Converter {
       ignoreCache ||= state.ignoreCache;
     }
     return { core: target.output, extras, ignoreCache };
+  }
+
+  /** SOURCE_DATE_EPOCH, given with the build or before the first FROM; from here on it is a number, or not there. */
+  async #findEpoch(): Promise<void> {
+    const { client, contexts, options } = this.#input;
+    const given = options.buildArgs.get(EPOCH);
+    const text = given ?? this.#args.get(EPOCH) ?? '';
+    this.#epoch = plainEpoch(text);
+    if (text === '' || this.#epoch !== undefined) return;
+    const where = { client, contexts, options, stages: this.#stages, args: this.#args };
+    const more = { escapeToken: this.#parsed.escape, platform: this.#target };
+    this.#epoch = await lookUpEpoch(text, { ...where, ...more }, this.#call);
+    if (given === undefined) {
+      if (this.#epoch === undefined) this.#args.delete(EPOCH);
+      else this.#args.set(EPOCH, String(this.#epoch));
+      return;
+    }
+    const buildArgs = new Map(options.buildArgs);
+    if (this.#epoch === undefined) buildArgs.delete(EPOCH);
+    else buildArgs.set(EPOCH, String(this.#epoch));
+    this.#input = { ...this.#input, options: { ...options, buildArgs } };
   }
 
   #expand(text: string): Expansion {

@@ -141,6 +141,20 @@ function isHttp(path: string): boolean {
   return /^https?:\/\//.test(path);
 }
 
+/** What an ADD of one remote source takes its files from; undefined for anything else. */
+export function remoteSource(command: CopyCommand): Output | undefined {
+  const [path, second] = command.sources.paths;
+  if (path === undefined || second !== undefined || command.sources.files.length > 0) return undefined;
+  const git = remoteGit(path);
+  if (git !== undefined) return gitOutput(git, { command, name: '' });
+  return isHttp(path) ? httpOutput(path, command, {}) : undefined;
+}
+
+function httpOutput(url: string, command: CopyCommand, step: StepOptions): Output {
+  const checksum = command.checksum === '' ? {} : { checksum: parseDigest(command.checksum) };
+  return http(url, { filename: httpFilename(url), ...checksum, ...step }).output!;
+}
+
 /** A git source that is no local path. */
 function remoteGit(path: string): GitRef | undefined {
   const git = parseGitRef(path);
@@ -156,15 +170,11 @@ function pathStep(path: string, plan: CopyPlan): FileStep {
   }
   if (isHttp(path)) {
     if (command.kind === 'copy') throw invalidArgument("source can't be a URL for COPY");
-    const filename = httpFilename(path);
-    const checksum = command.checksum === '' ? {} : { checksum: parseDigest(command.checksum) };
-    const { output: from } = http(path, {
-      filename,
-      ...checksum,
-      name: plan.name,
-      description: { [COMMAND]: '' },
+    const from = httpOutput(path, command, { name: plan.name, description: { [COMMAND]: '' } });
+    return copyStep(plan, from, {
+      src: joinPath('/', httpFilename(path)),
+      attemptUnpack: command.unpack ?? false,
     });
-    return copyStep(plan, from, { src: joinPath('/', filename), attemptUnpack: command.unpack ?? false });
   }
   if (plan.checked) checkIgnored(path, plan);
   return localStep(systemPath(path, plan.os), plan);
@@ -216,7 +226,7 @@ function fileStep(file: CopyCommand['sources']['files'][number], plan: CopyPlan)
   return copyStep(plan, from, { src: joinPath('/', path) });
 }
 
-function gitOutput(git: GitRef, { command, name }: CopyPlan): Output {
+function gitOutput(git: GitRef, { command, name }: Pick<CopyPlan, 'command' | 'name'>): Output {
   const { keepGitDir } = command;
   if (keepGitDir !== undefined && git.keepGitDir !== undefined && keepGitDir !== git.keepGitDir)
     throw invalidArgument('inconsistent keep-git-dir configuration');

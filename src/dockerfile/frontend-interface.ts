@@ -1,5 +1,5 @@
 import type { Attestation, Digest, Platform } from '../base/index.ts';
-import type { Definition, SourceInfo, SourceRange } from '../llb/op.ts';
+import type { Definition, SourceInfo, SourceOp, SourceRange } from '../llb/op.ts';
 
 /**
  * What the Dockerfile frontend asks of whoever runs it: the verbs of the LLBBridge protocol as plain calls, so that the same code runs
@@ -18,6 +18,10 @@ export interface DockerfileClient {
   solve(request: FrontendSolveRequest, options: CallOptions): Promise<FrontendRef | undefined>;
   /** Resolves an image name to a digest and its config for one platform. */
   resolveImageConfig(reference: string, request: ImageConfigRequest, options: CallOptions): Promise<ResolvedImage>;
+  /** When the content of a source was made, in seconds since the epoch, by what the source says; undefined for one that does not. */
+  sourceTime(source: SourceOp, request: SourceTimeRequest, options: CallOptions): Promise<number | undefined>;
+  /** The newest modification time of the regular files in an archive (tar, packed or not); undefined for a file that is none. */
+  newestInArchive(ref: FrontendRef, path: string, options: CallOptions): Promise<number | undefined>;
   /** Hands the build to another frontend. Throws `unimplemented` where there is none. */
   forward(frontend: ForwardRequest, options: CallOptions): Promise<FrontendResult>;
   /** Graphs given with the build (`input:NAME` contexts). */
@@ -52,6 +56,11 @@ export interface FrontendRef {
 export interface FileRange {
   readonly offset: number;
   readonly length?: number;
+}
+
+interface SourceTimeRequest {
+  /** The name of the vertex that shows the lookup. */
+  readonly logName: string;
 }
 
 interface FileStat {

@@ -1,4 +1,3 @@
-import { invalidArgument } from '../base/index.ts';
 import type { ProxyEnv } from '../llb/op.ts';
 
 /** What an SBOM tells of beside the result: the build context of a stage, and stages themselves. */
@@ -23,14 +22,4 @@ export function proxyOf(buildArgs: ReadonlyMap<string, string>): ProxyEnv | unde
     given = true;
   }
   return given ? proxy : undefined;
-}
-
-/** SOURCE_DATE_EPOCH. @throws CodedError when the value is no number of seconds */
-export function epochOf(text: string): number | undefined {
-  if (text === '') return undefined;
-  if (!/^-?\d{1,12}$/.test(text))
-    throw invalidArgument(`invalid SOURCE_DATE_EPOCH: ${text}`, {
-      hint: 'Give seconds since 1970; taking the time from a context or stage is not supported yet.',
-    });
-  return Number(text);
 }

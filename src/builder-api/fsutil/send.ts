@@ -4,6 +4,7 @@ import { type AbortOptions, CodedError, invalidArgument, toCodedError } from '..
 import type { Root } from '../../sys/index.ts';
 import { followLinks } from './follow-links.ts';
 import { typeOfGoMode } from './mode.ts';
+import { comparePaths } from './order.ts';
 import type { FileStat, FsPacket, PacketStream } from './packets.ts';
 import { walkTree } from './walk.ts';
 
@@ -14,21 +15,31 @@ const LIST_BATCH = 256;
 /** What is kept of a file until it is sent, beside its path. */
 const FILE_BYTES = 128;
 
-interface Request {
-  readonly id: number;
+interface SentFile {
+  readonly root: Root;
   readonly path: string;
 }
 
-export interface SendOptions extends AbortOptions {
+interface Request extends SentFile {
+  readonly id: number;
+}
+
+/** A tree that is sent. */
+interface SentTree {
   readonly root: Root;
-  readonly includePatterns?: readonly string[];
-  readonly excludePatterns?: readonly string[];
-  readonly followPaths?: readonly string[];
-  readonly resetOwners?: boolean;
   /** Puts all entries below this directory, which is sent first. */
   readonly prefix?: FileStat;
   /** The modification time of everything; undefined leaves each its own. */
   readonly mtimeNs?: bigint;
+}
+
+export interface SendOptions extends AbortOptions, SentTree {
+  /** Others that are sent with it as one; of what has the same path the first is taken. */
+  readonly beside?: readonly SentTree[];
+  readonly includePatterns?: readonly string[];
+  readonly excludePatterns?: readonly string[];
+  readonly followPaths?: readonly string[];
+  readonly resetOwners?: boolean;
   readonly onProgress?: (bytes: number) => void;
   /** Told whenever the receiver has taken or asked for something. */
   readonly onMove?: () => void;
@@ -36,9 +47,15 @@ export interface SendOptions extends AbortOptions {
   readonly hold?: { add(bytes: number): void };
 }
 
+/** An entry, and the tree that it is of. */
+interface SentEntry {
+  readonly stat: FileStat;
+  readonly tree: SentTree;
+}
+
 /** The sending side of an fsutil transfer: lists the tree, then sends what is asked for, until the receiver is done. @throws CodedError */
 export async function sendTree(stream: PacketStream, options: SendOptions): Promise<void> {
-  const files = new Map<number, string>();
+  const files = new Map<number, SentFile>();
   const requests: Request[] = [];
   let wake: (() => void) | undefined;
   let finished = false;
@@ -54,16 +71,15 @@ export async function sendTree(stream: PacketStream, options: SendOptions): Prom
       for await (const packet of stream.packets) {
         options.onMove?.();
         if (packet.type === 'request') {
-          const path = files.get(packet.id);
-          if (path === undefined)
+          const file = files.get(packet.id);
+          if (file === undefined)
             throw invalidArgument(`file transfer: file ${packet.id} was asked for twice or is none`);
           files.delete(packet.id);
-          requests.push({ id: packet.id, path });
+          requests.push({ id: packet.id, ...file });
         } else if (packet.type === 'fin') {
           finished = true;
           return;
-        } else if (packet.type === 'error')
-          throw new CodedError('unknown', `file transfer: the receiver failed: ${packet.message}`);
+        } else if (packet.type === 'error') throw new CodedError('unknown', `error from receiver: ${packet.message}`);
         else throw invalidArgument(`file transfer: unexpected ${packet.type} packet from the receiver`);
         notify();
       }
@@ -87,9 +103,9 @@ export async function sendTree(stream: PacketStream, options: SendOptions): Prom
 
   try {
     let id = 0;
-    for (const stat of entries(options)) {
+    for (const { stat, tree } of allEntries(options)) {
       if (typeOfGoMode(stat.mode) === 'file') {
-        files.set(id, sourcePath(stat.path, options.prefix));
+        files.set(id, { root: tree.root, path: sourcePath(stat.path, tree.prefix) });
         options.hold?.add(FILE_BYTES + 2 * stat.path.length);
       }
       await send({ type: 'stat', stat });
@@ -122,8 +138,8 @@ export async function sendTree(stream: PacketStream, options: SendOptions): Prom
     throw cause;
   }
 
-  async function sendFile({ id, path }: Request): Promise<void> {
-    const fd = options.root.open(path, fs.O_RDONLY | fs.O_NOFOLLOW | fs.O_NONBLOCK);
+  async function sendFile({ id, root, path }: Request): Promise<void> {
+    const fd = root.open(path, fs.O_RDONLY | fs.O_NOFOLLOW | fs.O_NONBLOCK);
     try {
       while (true) {
         const data = Buffer.allocUnsafe(PIECE);
@@ -138,6 +154,28 @@ export async function sendTree(stream: PacketStream, options: SendOptions): Prom
     }
     await send({ type: 'data', id, data: new Uint8Array() });
     options.onProgress?.(bytes);
+  }
+}
+
+function* allEntries(options: SendOptions): Generator<SentEntry> {
+  const { beside = [] } = options;
+  const trees: readonly SendOptions[] = [options, ...beside.map((tree) => ({ ...tree, signal: options.signal }))];
+  const open = trees.map((tree) => ({ tree, entries: entries(tree), next: undefined as FileStat | undefined }));
+  const step = (one: (typeof open)[number]) => {
+    const { value, done } = one.entries.next();
+    one.next = done === true ? undefined : value;
+  };
+  for (const one of open) step(one);
+  for (let last = ''; ; ) {
+    let first: (typeof open)[number] | undefined;
+    for (const one of open)
+      if (one.next !== undefined && (first?.next === undefined || comparePaths(one.next.path, first.next.path) < 0))
+        first = one;
+    const stat = first?.next;
+    if (first === undefined || stat === undefined) return;
+    if (stat.path !== last) yield { stat, tree: first.tree };
+    last = stat.path;
+    step(first);
   }
 }
 

@@ -46,3 +46,11 @@ export const SSH_ID_METADATA = 'buildkit.ssh.id';
 export const Upload = service('moby.upload.v1.Upload', {
   pull: bidi('Pull', moby.upload.v1.BytesMessage, moby.upload.v1.BytesMessage),
 });
+
+const exporter = moby.exporter.v1;
+
+/** Served by a build client: outputs that it names when it has seen the result, and is told the end of. */
+export const Exporter = service('moby.exporter.v1.Exporter', {
+  findExporters: unary('FindExporters', exporter.FindExportersRequest, exporter.FindExportersResponse),
+  finalizeExport: unary('FinalizeExport', exporter.FinalizeExportRequest, exporter.FinalizeExportResponse),
+});

@@ -36,7 +36,7 @@ import {
 import { type ExporterDeps, openExporter } from '../exporters/index.ts';
 import { dockerfileFrontend, FrontendRegistry, gatewayFrontend } from '../frontends/index.ts';
 import { DEFAULT_HISTORY, Explainer, type HistoryLimits, Recorder } from '../history/index.ts';
-import { clientContent, FileSender, SessionCredentials, SessionSecrets } from '../session/index.ts';
+import { clientContent, FileSender, SessionCredentials, SessionExports, SessionSecrets } from '../session/index.ts';
 import {
   gitSource,
   httpSource,
@@ -234,6 +234,7 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
     frontends: new FrontendRegistry([dockerfile, gatewayFrontend()]),
     containers: { executor, refs, secrets, pools },
     openExporter: (type, attrs, exporterOptions) => openExporter(type, attrs, exporters, exporterOptions),
+    sessionExports: new SessionExports(sessions),
     observers: [cacheLog(log, { explain: options.explainCache === true }), explainer.observer],
     buildObservers: [history.observe, explainer.observe],
   });

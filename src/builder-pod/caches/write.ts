@@ -201,7 +201,8 @@ async function readOthers(store: CacheStore, context: ExportContext): Promise<re
 function contentOf({ records, layers }: CollectedCache, others: readonly ReadCache[], oci: boolean): CacheContent {
   const described = new Map<string, LayerToWrite>();
   const add = (digest: string, layer: Layer, ref: ImmutableRef | undefined) => {
-    if (!described.has(digest)) described.set(digest, { ...layer, source: layerSource(layer.descriptor, ref, oci) });
+    if (!described.has(digest))
+      described.set(digest, { ...layer, source: layerSource(layer.descriptor, ref, { oci }) });
   };
   for (const [digest, { ref, layer }] of layers) add(digest, layer, ref);
   for (const other of others) for (const [digest, layer] of other.layers) add(digest, layer, undefined);

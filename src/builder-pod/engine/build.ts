@@ -425,19 +425,14 @@ export class Build {
         platform ?? this.#services.worker.platforms[0],
       );
       if (instance.describe === undefined) return { source };
-      if (request.gitObject === true) throw unsupported('the objects of a git source');
       const name = logName === '' ? `resolve image config for ${identifier}` : logName;
       const described = await this.#asking({ name, id: `${name} ${JSON.stringify(attrs)}` }, (progress) => {
         const { sessions, owner } = this.job;
         const limits = () => this.job.limits;
-        return instance.describe!({
-          ...this.#bound(call),
-          owner,
-          sessions,
-          limits,
-          progress,
-          scope: this.job.scope.write,
-        });
+        return instance.describe!(
+          { ...this.#bound(call), owner, sessions, limits, progress, scope: this.job.scope.write },
+          { gitObject: request.gitObject === true },
+        );
       });
       return { source, ...described };
     }

@@ -47,6 +47,16 @@ import { SpareThreads } from './spare-threads.ts';
 /** How long a build that is over is still known, for watchers that come late. */
 const KEEP_MS = 10_000;
 
+/** Asks clients for outputs of what was built, and tells them how these ended. */
+interface SessionExports {
+  find(
+    session: string,
+    result: { readonly metadata: ReadonlyMap<string, Uint8Array>; readonly refs: readonly string[] },
+    options: AbortOptions,
+  ): Promise<SolveRequest['exporters']>;
+  finalize(session: string, response: ExportResponse, options: AbortOptions): Promise<void>;
+}
+
 interface EngineOptions extends BuildServices {
   readonly resolver: OpResolver<VertexOp, ImmutableRef>;
   readonly keys: KeyStore;
@@ -57,6 +67,7 @@ interface EngineOptions extends BuildServices {
     attrs: Readonly<Record<string, string>>,
     options: { readonly deferTags: boolean },
   ) => Exporter;
+  readonly sessionExports?: SessionExports;
   /** Types of remote caches that builds may write. */
   readonly cacheExports?: CacheExportTypes | undefined;
   /** Entitlements that builds may ask for. */
@@ -190,11 +201,12 @@ export class Engine implements AsyncDisposable {
     if (this.#builds.has(ref)) throw new CodedError('already_exists', `job ID ${ref} exists`, { fault: 'user' });
     const attesting = new Attesting(request.frontendAttrs, this.#options);
     const entitlements = grantEntitlements(request.entitlements, this.#options.allowedEntitlements);
-    const exporters = request.exporters.map(({ type, attrs }) =>
+    const open = ({ type, attrs }: SolveRequest['exporters'][number]) =>
       this.#options.openExporter(type, withEpoch(attrs, request.frontendAttrs), {
         deferTags: request.deferTags === true,
-      }),
-    );
+      });
+    const given = request.exporters.map(open);
+    const asked = request.sessionExporters === true ? this.#options.sessionExports : undefined;
     const caches = openCacheExports(request.cacheExports ?? [], this.#options.cacheExports ?? { exporters: new Map() });
     const over = new AbortController();
     const buildSignal = AbortSignal.any([signal, over.signal]);
@@ -230,7 +242,7 @@ export class Engine implements AsyncDisposable {
     const growing = this.#continuous.begin({
       ...{ job: ref, scopes: job.scope.read, signal: buildSignal },
       caches: caches.exporters.flatMap(({ continuous }) => continuous ?? []),
-      context: { owner: job.owner, sessions, limits: () => limits, exporterId: exporters.length },
+      context: { owner: job.owner, sessions, limits: () => limits, exporterId: given.length },
     });
     let end: BuildEnd | undefined;
     try {
@@ -240,6 +252,7 @@ export class Engine implements AsyncDisposable {
       const requested = frontendAttrs.get('platform')?.split(',') ?? [
         formatPlatform(this.#options.worker.platforms[0]!),
       ];
+      let named: readonly Exporter[] | undefined;
       const results: ExportResult[] = [];
       const cacheResponses: ExportResponse[] = [];
       // The first failure ends the other exports; a lost result does not.
@@ -247,7 +260,7 @@ export class Engine implements AsyncDisposable {
       const exportSignal = AbortSignal.any([buildSignal, failed.signal]);
       let provenance: BuiltProvenance | undefined;
       const isTold = attesting.asked || (request.recorded ?? 'whole') === 'whole';
-      const compressions = exporters.flatMap(({ compression }) => compression ?? []);
+      const compressions = given.flatMap(({ compression }) => compression ?? []);
       await using packing = this.#packing.expect({
         ...{ job: ref, edges, compressions, sessions, owner: job.owner, limits: () => limits, signal: buildSignal },
       });
@@ -261,6 +274,12 @@ export class Engine implements AsyncDisposable {
             parts === undefined
               ? source(built)
               : attesting.attested(build, source(built), parts, ({ ref: part }) => built[edges.indexOf(part.edge)]);
+          if (asked !== undefined && named === undefined) {
+            const refs = built.map(({ result: { id } }) => id);
+            const found = await asked.find(session, { metadata: input.metadata, refs }, { signal: buildSignal });
+            named = found.map(open);
+          }
+          const exporters = [...given, ...(named ?? [])];
           const warnings = platformWarnings(input, requested);
           const outcomes = await Promise.allSettled(
             exporters.map(async (exporter, exporterId) => {
@@ -309,6 +328,7 @@ export class Engine implements AsyncDisposable {
       const exporterResponse: Record<string, string> = { ...frontendResponse({ metadata: result.metadata }) };
       for (const response of [...results.map((result) => result.response), ...cacheResponses])
         Object.assign(exporterResponse, response);
+      await asked?.finalize(session, exporterResponse, { signal: buildSignal });
       const images = results.flatMap(({ image }) => (image === undefined ? [] : [image]));
       const outcome = { exporterResponse, images };
       end = { kind: 'done', outcome, exports: results, provenance };

@@ -20,6 +20,8 @@ export interface SolveRequest {
   readonly frontendAttrs: ReadonlyMap<string, string>;
   readonly frontendInputs: ReadonlyMap<string, Definition>;
   readonly exporters: readonly { readonly type: string; readonly attrs: Readonly<Record<string, string>> }[];
+  /** The client names further outputs once it has seen the result. */
+  readonly sessionExporters?: boolean;
   readonly entitlements: readonly string[];
   /** Remote caches to read; of types that this builder does not know the user is told. */
   readonly cacheImports?: readonly BridgeCacheImport[];

@@ -44,6 +44,8 @@ interface AssembleOptions {
   readonly compression: Compression;
   readonly annotations: readonly Annotation[];
   readonly attestations: AttestationOptions;
+  /** Layers of base images that are to be had elsewhere are said to be. */
+  readonly keepForeign: boolean;
   /** Layers, too, are to have no times later than the epoch. */
   readonly rewriteTimes: boolean;
   /** What attestations are to name the image by. */
@@ -196,7 +198,7 @@ async function platformImage(
   options: AssembleOptions,
   context: ExportContext,
 ): Promise<PlatformImage> {
-  const { oci } = options;
+  const { oci, keepForeign } = options;
   const given = input.config === undefined ? emptyConfig(input.platform) : input.config;
   const image = alignHistory(layers.map(toImageLayer), historyOf(given));
   const baseHistory = input.baseConfig === undefined ? undefined : historyOf(input.baseConfig);
@@ -212,7 +214,7 @@ async function platformImage(
   const extra = records === undefined ? {} : { [INLINE_KEY]: Buffer.from(records).toString('base64') };
   const bytes = finishConfig(given, image, { sourceDateEpoch: epoch, baseHistory, extra });
   const config = describeDocument(oci ? MEDIA_TYPE.ociConfig : MEDIA_TYPE.dockerConfig, bytes);
-  const sources = image.layers.map(({ descriptor }) => layerSource(descriptor, input.ref, oci));
+  const sources = image.layers.map(({ descriptor }) => layerSource(descriptor, input.ref, { oci, keepForeign }));
   const annotations = annotationsFor(options.annotations, 'manifest', input.platform);
   const manifest = encodeManifest({
     schemaVersion: 2,

@@ -86,16 +86,6 @@ export class ExportOptions {
     return value === undefined ? undefined : parseEpoch(value, 'source-date-epoch');
   }
 
-  /** Refuses what would silently be something else. @throws CodedError unimplemented */
-  refuse(...keys: readonly string[]): void {
-    for (const key of keys)
-      if (this.boolean(key, false))
-        throw CodedError.of('EXPORT_ATTRIBUTE', `${key} is not supported by this builder`, {
-          code: 'unimplemented',
-          hint: `leave ${key} out`,
-        });
-  }
-
   /** `annotation…` attributes. @throws CodedError invalid_argument */
   annotations(): Annotation[] {
     return parseAnnotations(Object.entries(this.#attributes));
@@ -228,7 +218,7 @@ export function imageNames(
   fromResult: string | undefined,
   { byDigest = false, failing }: { readonly byDigest?: boolean; readonly failing: 'parse' | 'push' },
 ): ImageReference[] {
-  const text = list === '*' ? fromResult : list;
+  const text = list === '*' ? (fromResult ?? list) : list;
   const names: ImageReference[] = [];
   const seen = new Set<string>();
   for (const name of (text ?? '').split(',').map((part) => part.trim())) {

@@ -39,8 +39,8 @@ const fileSender =
       await destination.take(source, options);
       return true;
     },
-    sendTree: async (_target, directory, options) => {
-      const names = readdirSync(directory, { recursive: true, encoding: 'buffer' });
+    sendTrees: async (_target, trees, options) => {
+      const names = trees.flatMap(({ directory }) => readdirSync(directory, { recursive: true, encoding: 'buffer' }));
       await destination.take(ReadableStream.from([Buffer.from('.'), ...names]), options);
     },
   });

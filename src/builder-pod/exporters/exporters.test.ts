@@ -291,6 +291,7 @@ describe('image', () => {
     ],
     [{ 'annotation-foo.a': 'b' }, /^unrecognized annotation type foo$/],
     [{ 'annotation[foo/].a': 'b' }, /^"" is an invalid component of "foo\/"/],
+    [{ 'prefer-nondist-layers': 'x' }, /^non-bool value specified for prefer-nondist-layers: /],
     [{ 'rewrite-timestamp': 'x' }, /^non-bool value specified for rewrite-timestamp: /],
   ])('attributes %j are refused before the build', (attributes, message) => {
     expect(() => openExporter('image', attributes as Record<string, string>, fakeDeps({}))).toThrow(message);
@@ -530,7 +531,16 @@ describe('files', () => {
     ]);
     expect(context.rows).toEqual(['copying files', 'copying files linux/amd64', 'copying files linux/arm/v7']);
     expect(refs.map((ref) => ref.mounted())).toEqual([0, 0]);
-    expect(() => openExporter('local', { mode: 'delete' }, deps)).toThrow(/"delete" is not supported/);
+    expect(sender.transfers).toBe(3);
+    expect(sender.trees.every(({ target }) => target.multiPlatform === undefined)).toBe(true);
+    // In one transfer, so that the client knows what is not in it.
+    await openExporter('local', { mode: 'delete' }, deps).export(map, context);
+    expect(sender.transfers).toBe(4);
+    expect(sender.trees.slice(3).map(({ prefix, target }) => [prefix, target.multiPlatform])).toEqual([
+      ['linux_amd64', true],
+      ['linux_arm_v7', true],
+    ]);
+    expect(() => openExporter('local', { mode: 'mirror' }, deps)).toThrow('invalid local exporter mode "mirror"');
   });
 
   test('tar: the files of the result in one archive; scratch is an empty one', async () => {

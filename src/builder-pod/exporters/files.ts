@@ -6,7 +6,7 @@ import { attestationTask, isInlineOnly, readAttestations } from './attestations.
 import { type Attributes, ExportOptions } from './attributes.ts';
 import type { TreeFiles } from './files-task.ts';
 import { exportInputs, type PlatformInput } from './inputs.ts';
-import type { ExportContext, Exporter, ExporterDeps, ExportResult, ExportSource } from './ports.ts';
+import type { ExportContext, Exporter, ExporterDeps, ExportResult, ExportSource, SentTree } from './ports.ts';
 import { withRow } from './progress.ts';
 import { requireSender } from './sender.ts';
 
@@ -27,7 +27,7 @@ export function localExporter(attributes: Attributes, deps: ExporterDeps): Expor
   const split = splitOf(options);
   const from = sourceOf(options);
   const attesting = options.text('attestation-prefix') ?? '';
-  checkMode(options.text('mode') ?? '');
+  const mode = modeOf(options);
 
   async function run(source: ExportSource, context: ExportContext): Promise<ExportResult> {
     options.tellUnused(context);
@@ -41,17 +41,18 @@ export function localExporter(attributes: Attributes, deps: ExporterDeps): Expor
       context,
     );
     if (!isSplit && trees.list.length > 1) await checkOverlap(trees.list, deps, context);
-    for (const { directory, prefix, input } of trees.list) {
-      const mtimeNs = timeOf(input);
-      await withRow(context, isSplit ? `copying files ${input.id}` : 'copying files', (update) =>
-        sender.sendTree({ exporterId: context.exporterId, response: {} }, directory, {
-          signal: context.signal,
-          onProgress: (bytes) => update(bytes),
-          ...(mtimeNs === undefined ? {} : { mtimeNs }),
-          ...(prefix === undefined ? {} : { prefix: { name: prefix, mtimeNs: mtimeNs ?? 0n } }),
-        }),
+    const send = (row: string, sent: readonly Tree[]) =>
+      withRow(context, row, (update) =>
+        sender.sendTrees(
+          { exporterId: context.exporterId, response: {}, ...(mode === 'delete' ? { multiPlatform: true } : {}) },
+          sent.map(sentTree),
+          { signal: context.signal, onProgress: (bytes) => update(bytes) },
+        ),
       );
-    }
+    // The client removes what does not come in the one transfer.
+    if (mode === 'delete') await send('copying files', trees.list);
+    else
+      for (const tree of trees.list) await send(isSplit ? `copying files ${tree.input.id}` : 'copying files', [tree]);
     return { response: {} };
   }
   return { type: 'local', name: 'exporting to client directory', export: run };
@@ -64,7 +65,7 @@ export function tarExporter(attributes: Attributes, deps: ExporterDeps): Exporte
   const split = splitOf(options);
   const from = sourceOf(options);
   const attesting = options.text('attestation-prefix') ?? '';
-  checkMode(options.text('mode') ?? '');
+  modeOf(options);
 
   async function run(source: ExportSource, context: ExportContext): Promise<ExportResult> {
     const inputs = exportInputs(source, epoch, SEVERAL_PLATFORMS);
@@ -120,14 +121,22 @@ function sourceOf(options: ExportOptions): string | undefined {
   return from;
 }
 
-function checkMode(text: string): void {
+/** Whether what is in the client's directory and not in the result goes. */
+function modeOf(options: ExportOptions): 'copy' | 'delete' {
+  const text = options.text('mode') ?? '';
   const mode = text.trim().toLowerCase();
-  if (mode === '' || mode === 'copy') return;
-  if (mode !== 'delete') throw CodedError.of('EXPORT_ATTRIBUTE', `invalid local exporter mode ${JSON.stringify(text)}`);
-  throw CodedError.of('EXPORT_ATTRIBUTE', 'local exporter mode "delete" is not supported', {
-    code: 'unimplemented',
-    hint: 'use mode=copy into an empty directory',
-  });
+  if (mode === '' || mode === 'copy') return 'copy';
+  if (mode === 'delete') return mode;
+  throw CodedError.of('EXPORT_ATTRIBUTE', `invalid local exporter mode ${JSON.stringify(text)}`);
+}
+
+function sentTree({ directory, prefix, input }: Tree): SentTree {
+  const mtimeNs = timeOf(input);
+  return {
+    directory,
+    ...(mtimeNs === undefined ? {} : { mtimeNs }),
+    ...(prefix === undefined ? {} : { prefix: { name: prefix, mtimeNs: mtimeNs ?? 0n } }),
+  };
 }
 
 /** A platform's id as one component of a path. */

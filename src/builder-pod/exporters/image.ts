@@ -35,7 +35,7 @@ export function imageExporter(
   const annotations = options.annotations();
   const epoch = options.epoch();
   const name = options.text('name');
-  options.refuse('prefer-nondist-layers');
+  const keepForeign = options.boolean('prefer-nondist-layers', false);
   const rewriteTimes = options.boolean('rewrite-timestamp', false);
   options.checkBooleans('unpack', 'store', 'name-canonical', 'danging-name-empty-only');
   options.checkBooleans('unsafe-internal-store-allow-incomplete');
@@ -51,7 +51,7 @@ export function imageExporter(
   async function run(given: ExportSource, context: ExportContext): Promise<ExportResult> {
     const source = options.applyTo(given);
     options.tellUnused(context);
-    const named = name === '*' ? metadataText(source, 'image.name') : name;
+    const named = name === '*' ? (metadataText(source, 'image.name') ?? name) : name;
     const names = imageNames(named, undefined, naming);
     const inputs = exportInputs(source, epoch, SEVERAL_PLATFORMS);
     const image = await assembleImage(
@@ -61,6 +61,7 @@ export function imageExporter(
         compression,
         annotations: [...resultAnnotations(source), ...annotations],
         attestations,
+        keepForeign,
         rewriteTimes,
         names,
       },

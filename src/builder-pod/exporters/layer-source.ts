@@ -1,6 +1,6 @@
 import { CodedError, type Descriptor } from '../../base/index.ts';
 import type { BlobPlace, ImmutableRef } from '../../cache/ports.ts';
-import { layerCompression, layerMediaType } from '../../oci/manifest/index.ts';
+import { foreignMediaType, layerCompression, layerMediaType } from '../../oci/manifest/index.ts';
 import type { ExportContext } from './ports.ts';
 
 const DISTRIBUTION_SOURCE = 'containerd.io/distribution.source.';
@@ -23,9 +23,21 @@ export interface LayerSource {
   givenTo(place: BlobPlace): void;
 }
 
+interface LayerOptions {
+  /** OCI media types, or Docker's. */
+  readonly oci: boolean;
+  /** What is said to be had elsewhere stays so. */
+  readonly keepForeign?: boolean;
+}
+
 /** A layer of a ref under its final type, without the annotations that are the builder's own business. */
-export function layerSource(layer: Descriptor, ref: ImmutableRef | undefined, oci: boolean): LayerSource {
-  const { annotations = {}, mediaType, digest, size } = layer;
+export function layerSource(
+  layer: Descriptor,
+  ref: ImmutableRef | undefined,
+  { oci, keepForeign = false }: LayerOptions,
+): LayerSource {
+  const { annotations = {}, mediaType, digest, size, urls = [] } = layer;
+  const isForeign = keepForeign && urls.length > 0;
   const compression = layerCompression(mediaType);
   // Docker's manifests have none.
   const kept = Object.entries(oci ? annotations : {}).filter(
@@ -39,9 +51,11 @@ export function layerSource(layer: Descriptor, ref: ImmutableRef | undefined, oc
     .map(([key, value]) => [key.slice(DISTRIBUTION_SOURCE.length), value.split(',').filter(Boolean)] as const);
   return {
     descriptor: {
-      mediaType: compression === undefined ? mediaType : layerMediaType(compression, oci),
+      mediaType:
+        compression === undefined ? mediaType : (isForeign ? foreignMediaType : layerMediaType)(compression, oci),
       digest,
       size,
+      ...(isForeign ? { urls } : {}),
       ...(kept.length === 0 ? {} : { annotations: Object.fromEntries(kept) }),
     },
     sources: Object.fromEntries(sources),

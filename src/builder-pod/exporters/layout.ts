@@ -42,7 +42,7 @@ export function layoutExporter(type: 'oci' | 'docker', attributes: Attributes, d
   const annotations = options.annotations();
   const epoch = options.epoch();
   const name = options.text('name');
-  options.refuse('prefer-nondist-layers');
+  const keepForeign = options.boolean('prefer-nondist-layers', false);
   const rewriteTimes = options.boolean('rewrite-timestamp', false);
   const attestations = attestationOptions(options, { inline: false, oci: asked });
   if (name !== '*') imageNames(name, undefined, { failing: 'parse' });
@@ -63,6 +63,7 @@ export function layoutExporter(type: 'oci' | 'docker', attributes: Attributes, d
         compression,
         annotations: [...resultAnnotations(source), ...annotations],
         attestations,
+        keepForeign,
         rewriteTimes,
         names,
       },

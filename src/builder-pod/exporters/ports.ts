@@ -100,16 +100,20 @@ export interface SessionFileSender {
     source: AsyncIterable<Uint8Array>,
     options: AbortOptions & { readonly onProgress?: (bytes: number) => void },
   ): Promise<boolean>;
-  sendTree(
+  /** Trees as one. */
+  sendTrees(
     target: SendTarget,
-    directory: string,
-    options: AbortOptions & {
-      readonly onProgress?: (bytes: number) => void;
-      readonly prefix?: { readonly name: string; readonly mtimeNs: bigint };
-      /** The modification time of everything; undefined leaves each its own. */
-      readonly mtimeNs?: bigint;
-    },
+    trees: readonly SentTree[],
+    options: AbortOptions & { readonly onProgress?: (bytes: number) => void },
   ): Promise<void>;
+}
+
+export interface SentTree {
+  readonly directory: string;
+  /** Puts everything below a directory of this name. */
+  readonly prefix?: { readonly name: string; readonly mtimeNs: bigint };
+  /** The modification time of everything; undefined leaves each its own. */
+  readonly mtimeNs?: bigint;
 }
 
 /** The client's content store `export`, for layouts that are no tar. */

@@ -1,4 +1,5 @@
 import { familiarImageName, formatImageReference, type ImageReference } from '../../base/index.ts';
+import { isForeignLayer } from '../../oci/manifest/index.ts';
 import { pushError, RegistryError } from '../../oci/registry-client/index.ts';
 import { lineLog } from '../../solver/index.ts';
 import type { AssembledExport } from './assemble.ts';
@@ -62,7 +63,8 @@ async function pushBlobs(
   update: (current: number, total: number) => void,
   context: ExportContext,
 ): Promise<void> {
-  const total = image.layers.reduce((sum, { descriptor }) => sum + descriptor.size, 0);
+  const layers = image.layers.filter(({ descriptor }) => !isForeignLayer(descriptor.mediaType));
+  const total = layers.reduce((sum, { descriptor }) => sum + descriptor.size, 0);
   const sent = new Map<string, number>();
   const show = () =>
     update(
@@ -73,7 +75,7 @@ async function pushBlobs(
   const failed = new AbortController();
   const signal = AbortSignal.any([context.signal, failed.signal]);
   const work: (() => Promise<unknown>)[] = [
-    ...image.layers.map((layer) => async () => {
+    ...layers.map((layer) => async () => {
       const { digest, size } = layer.descriptor;
       const onProgress = (bytes: number) => {
         sent.set(digest, bytes);

@@ -132,7 +132,13 @@ export interface BridgeSourceMetaRequest {
 export interface BridgeSourceMeta {
   readonly source: SourceOp;
   readonly image?: { readonly digest: Digest; readonly config: Uint8Array };
-  readonly git?: { readonly checksum: string; readonly ref: string; readonly commitChecksum: string };
+  readonly git?: {
+    readonly checksum: string;
+    readonly ref: string;
+    readonly commitChecksum: string;
+    readonly commitObject?: Uint8Array;
+    readonly tagObject?: Uint8Array;
+  };
   /** `lastModified` in milliseconds since the epoch. */
   readonly http?: { readonly checksum: Digest; readonly filename: string; readonly lastModified?: number };
 }

@@ -10,6 +10,7 @@ import {
 import { encodeDefinition } from '../../llb/index.ts';
 import type { LanePort } from '../../sys/index.ts';
 import type { BridgeRef, BridgeResult } from './bridge.ts';
+import { newestInArchive, timeOf } from './source-times.ts';
 import { isBuiltInSyntax } from './syntax.ts';
 import { BridgeClient } from './thread-client.ts';
 import type { FromFrontend, ThreadData, ToFrontend } from './thread-messages.ts';
@@ -63,6 +64,8 @@ async function buildSample(): Promise<void> {
       llbCaps: new Set(),
       solve: async () => ref,
       resolveImageConfig: () => Promise.reject(new CodedError('not_found', 'no images')),
+      sourceTime: async () => undefined,
+      newestInArchive: async () => undefined,
       forward: async ({ options }) => {
         throw syntaxIsBuiltIn(options.get('source') ?? '');
       },
@@ -86,6 +89,11 @@ function clientOf(bridge: BridgeClient, data: ThreadData): DockerfileClient {
     },
     resolveImageConfig: (reference, request, call) =>
       bridge.call('resolveImageConfig', [{ reference, ...request }], call),
+    sourceTime: async (source, { logName }, call) => {
+      const gitObject = source.identifier.startsWith('git://');
+      return timeOf(await bridge.call('resolveSourceMeta', [{ source, resolveMode: '', logName, gitObject }], call));
+    },
+    newestInArchive,
     forward: async ({ frontend, options, inputs }, call) => {
       const reference = options.get('source') ?? '';
       if (isBuiltInSyntax(reference)) {

@@ -38,6 +38,7 @@ export async function solveRequest(
     frontendAttrs: new Map(Object.entries(message.frontendAttrs ?? {})),
     frontendInputs: await decodeInputs(message.frontendInputs, options),
     exporters,
+    ...(message.enableSessionExporter === true ? { sessionExporters: true } : {}),
     entitlements: message.entitlements ?? [],
     cacheExports: [
       ...(cache.exports ?? []).map(({ type, attrs }) => ({ type: type ?? '', attrs: attrs ?? {} })),

@@ -1,7 +1,7 @@
 import { type AbortOptions, CodedError, toCodedError } from '../../base/index.ts';
 import { clientOf, FileSend, inTime, Metadata, type Session } from '../../builder-api/index.ts';
 import { siblingModule } from '../../sys/index.ts';
-import type { SendTreeArgs } from './send-tree-task.ts';
+import type { DirectoryTree, SendTreeArgs } from './send-tree-task.ts';
 
 /** Bytes in one message: larger than Go's own 32 KB is faster (tunnel-facts 6). */
 const PIECE = 256 * 1024;
@@ -74,19 +74,10 @@ export class FileSender {
     throw error;
   }
 
-  /** Sends a directory's tree; `prefix` puts it below a directory, e.g. `linux_amd64`. The client asks for every file. @throws CodedError */
-  async sendTree(
-    target: ExportTarget,
-    directory: string,
-    options: SendProgress & {
-      readonly prefix?: { readonly name: string; readonly mtimeNs: bigint };
-      /** The modification time of everything; undefined leaves each its own. */
-      readonly mtimeNs?: bigint;
-    },
-  ): Promise<void> {
+  /** Sends directories' trees as one, which the client asks for every file of; a prefix puts one below a directory, e.g. `linux_amd64`. @throws CodedError */
+  async sendTrees(target: ExportTarget, trees: readonly DirectoryTree[], options: SendProgress): Promise<void> {
     this.#require();
-    const { prefix, mtimeNs } = options;
-    const args: SendTreeArgs = { directory, metadata: exportMetadata(target).pairs(), prefix, mtimeNs };
+    const args: SendTreeArgs = { trees, metadata: exportMetadata(target).pairs() };
     await this.#session.run({ module: siblingModule(import.meta.url, './send-tree-task'), fn: 'sendDirectory' }, args, {
       signal: options.signal,
       onMessage: (bytes) => options.onProgress?.(bytes as number),

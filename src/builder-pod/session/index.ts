@@ -4,5 +4,6 @@ export * from './credentials.ts';
 export * from './file-sender.ts';
 export * from './group.ts';
 export * from './secrets.ts';
+export * from './session-exports.ts';
 export * from './source-secrets.ts';
 export * from './ssh-agent.ts';

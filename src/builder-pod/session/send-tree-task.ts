@@ -11,15 +11,20 @@ import {
 import { openRoot } from '../../sys/index.ts';
 
 export interface SendTreeArgs {
-  readonly directory: string;
+  readonly trees: readonly DirectoryTree[];
   readonly metadata: readonly (readonly [string, string | Uint8Array])[];
-  /** Puts everything below a directory of this name. */
-  readonly prefix: { readonly name: string; readonly mtimeNs: bigint } | undefined;
-  /** The modification time of everything. */
-  readonly mtimeNs: bigint | undefined;
 }
 
-/** Session task: sends a directory's tree to the client. Posts the bytes sent so far. */
+/** A directory's tree as it is sent. */
+export interface DirectoryTree {
+  readonly directory: string;
+  /** Puts everything below a directory of this name. */
+  readonly prefix?: { readonly name: string; readonly mtimeNs: bigint } | undefined;
+  /** The modification time of everything; undefined leaves each its own. */
+  readonly mtimeNs?: bigint | undefined;
+}
+
+/** Session task: sends the trees of directories to the client, as one. Posts the bytes sent so far. */
 export async function sendDirectory(args: SendTreeArgs, context: SessionTaskContext): Promise<void> {
   using stall = watchStall('taken nothing of the result', context.limits.stallMs);
   const signal = AbortSignal.any([context.signal, stall.signal]);
@@ -27,14 +32,19 @@ export async function sendDirectory(args: SendTreeArgs, context: SessionTaskCont
     signal,
     metadata: Metadata.fromPairs(args.metadata),
   });
-  using root = openRoot(args.directory);
+  using stack = new DisposableStack();
+  const [first, ...beside] = args.trees.map(({ directory, prefix, mtimeNs }) => ({
+    root: stack.use(openRoot(directory)),
+    ...(prefix === undefined ? {} : { prefix: directoryStat(prefix) }),
+    ...(mtimeNs === undefined ? {} : { mtimeNs }),
+  }));
+  if (first === undefined) throw new Error('no tree to send');
   await sendTree(packetsOfCall(call), {
-    root,
+    ...first,
+    beside,
     signal,
     hold: context.hold,
     onMove: stall.moved,
-    ...(args.prefix === undefined ? {} : { prefix: directoryStat(args.prefix) }),
-    ...(args.mtimeNs === undefined ? {} : { mtimeNs: args.mtimeNs }),
     onProgress: (bytes) => context.post(bytes),
   });
   call.end();

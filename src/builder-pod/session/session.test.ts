@@ -189,10 +189,8 @@ test('files and trees reach their destinations; a client without one refuses', a
   const tree = tempDir();
   mkdirSync(join(tree, 'bin'));
   writeFileSync(join(tree, 'bin/app'), 'run');
-  await sender.sendTree({ exporterId: 1, response: {} }, tree, {
-    signal,
-    prefix: { name: 'linux_arm64', mtimeNs: 0n },
-  });
+  const prefix = { name: 'linux_arm64', mtimeNs: 0n };
+  await sender.sendTrees({ exporterId: 1, response: {} }, [{ directory: tree, prefix }], { signal });
   expect(readFileSync(join(out, 'tree/linux_arm64/bin/app'), 'utf8')).toBe('run');
   await expect(sender.sendFile({ exporterId: 7, response: {} }, source(), { signal })).rejects.toMatchObject({
     code: 'not_found',
@@ -212,7 +210,9 @@ test('files and trees reach their destinations; a client without one refuses', a
     ),
   );
   expect(none.available).toBe(false);
-  await expect(none.sendTree({ exporterId: 0, response: {} }, tree, { signal })).rejects.toMatchObject({
+  await expect(
+    none.sendTrees({ exporterId: 0, response: {} }, [{ directory: tree }], { signal }),
+  ).rejects.toMatchObject({
     code: 'failed_precondition',
   });
 });
@@ -230,7 +230,9 @@ test('a client that takes nothing of a result is waited for so long and no longe
   await expect(sender.sendFile({ exporterId: 0, response: {} }, source(), { signal })).rejects.toMatchObject(stalled);
   const tree = tempDir();
   writeFileSync(join(tree, 'file'), 'content');
-  await expect(sender.sendTree({ exporterId: 0, response: {} }, tree, { signal })).rejects.toMatchObject(stalled);
+  await expect(
+    sender.sendTrees({ exporterId: 0, response: {} }, [{ directory: tree }], { signal }),
+  ).rejects.toMatchObject(stalled);
   // What takes long to be made is no fault of the client's.
   const path = join(tempDir(), 'x.tar');
   const id = attend((server) => serveExports(server, new Map([[0, { kind: 'file', path }]])));

@@ -52,10 +52,24 @@ export interface SourceKey {
   readonly made?: Readonly<Record<string, unknown>>;
 }
 
+interface GitDescription {
+  readonly checksum: string;
+  readonly ref: string;
+  readonly commitChecksum: string;
+  /** As git has it, where it was asked for; the tag's where there is an annotated one. */
+  readonly commitObject?: Uint8Array;
+  readonly tagObject?: Uint8Array;
+}
+
+export interface DescribeOptions {
+  /** The commit itself is wanted, not its name alone. */
+  readonly gitObject?: boolean;
+}
+
 /** What a source is now, for frontends that decide by it. */
 export interface SourceDescription {
   /** `checksum` is what the ref names; `commitChecksum` the commit that an annotated tag leads to. */
-  readonly git?: { readonly checksum: string; readonly ref: string; readonly commitChecksum: string };
+  readonly git?: GitDescription;
   /** `lastModified` in milliseconds since the epoch. */
   readonly http?: { readonly checksum: Digest; readonly filename: string; readonly lastModified?: number };
 }
@@ -67,7 +81,7 @@ export interface SourceInstance {
   /** The content as a ref, which is the caller's to release. */
   snapshot(context: OpContext): Promise<ImmutableRef>;
   /** What can be said of it before it is built with. */
-  describe?(context: OpContext): Promise<SourceDescription>;
+  describe?(context: OpContext, options?: DescribeOptions): Promise<SourceDescription>;
 }
 
 /** Makes instances for one scheme. @throws CodedError invalid_argument naming the attribute that is wrong. */

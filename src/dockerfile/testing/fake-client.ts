@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CodedError, type Digest, type Platform } from '../../base/index.ts';
-import { LLB_CAPS } from '../../llb/index.ts';
+import { LLB_CAPS, type SourceOp } from '../../llb/index.ts';
 import type {
   Definition,
   DockerfileClient,
@@ -29,6 +29,10 @@ export class FakeClient implements DockerfileClient {
   readonly options: Map<string, string>;
   readonly images = new Map<string, FakeImage>();
   readonly definitions = new Map<string, Definition>();
+  /** Seconds by what sources are identified by, or their files. */
+  readonly times = new Map<string, number>();
+  /** The names of lookups of times. */
+  readonly timed: string[] = [];
   sessionId = 'session';
   buildPlatforms: readonly Platform[] = [{ os: 'linux', architecture: 'amd64' }];
   llbCaps: ReadonlySet<string> = new Set(LLB_CAPS);
@@ -65,6 +69,15 @@ export class FakeClient implements DockerfileClient {
     const image = this.images.get(reference);
     if (image === undefined) throw new CodedError('not_found', `${reference}: not found`, { fault: 'user' });
     return { reference, ...image };
+  }
+
+  async sourceTime(source: SourceOp, { logName }: { readonly logName: string }): Promise<number | undefined> {
+    this.timed.push(logName);
+    return this.times.get(source.identifier);
+  }
+
+  async newestInArchive(_ref: FrontendRef, path: string): Promise<number | undefined> {
+    return this.times.get(path);
   }
 
   async forward(request: ForwardRequest): Promise<FrontendResult> {

@@ -25,7 +25,9 @@ export {
   layoutTar,
 } from './layout.ts';
 export {
+  foreignMediaType,
   isConfigType,
+  isForeignLayer,
   isIndexType,
   isLayerType,
   isManifestType,

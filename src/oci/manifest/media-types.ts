@@ -47,6 +47,18 @@ export function layerCompression(mediaType: string): LayerCompression | undefine
   return (match[1] ?? match[2] ?? 'uncompressed') as LayerCompression;
 }
 
+/** As {@link layerMediaType}, of a layer that is to be had elsewhere: registries need not have it. Docker has no such name for zstd. */
+export function foreignMediaType(compression: LayerCompression, oci: boolean): string {
+  if (!oci && compression !== 'zstd')
+    return compression === 'gzip' ? MEDIA_TYPE.dockerForeignLayerGzip : MEDIA_TYPE.dockerForeignLayer;
+  return layerMediaType(compression, true).replace('.layer.', '.layer.nondistributable.');
+}
+
+/** Whether a layer is to be had elsewhere, so that it is not pushed. */
+export function isForeignLayer(mediaType: string): boolean {
+  return isLayerType(mediaType) && /nondistributable|foreign/.test(mediaType);
+}
+
 /** The distributable layer type for a compression, in OCI or Docker's words. */
 export function layerMediaType(compression: LayerCompression, oci: boolean): string {
   switch (compression) {

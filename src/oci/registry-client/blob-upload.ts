@@ -42,7 +42,7 @@ const OCTETS = { 'content-type': 'application/octet-stream' };
 /** Chunk of an upload of unknown size, held in memory so that it can be sent again. */
 const CHUNK = 8 << 20;
 
-/** Puts a blob into a repository by POST and one PUT, unless it is there or can be mounted. */
+/** Puts a blob into a repository by POST and one PUT, unless it is there or can be mounted. One that was cut goes on where the registry says that it was. */
 export async function uploadBlob(target: Target, source: BlobSource, options: UploadOptions): Promise<UploadOutcome> {
   const { endpoint, path, caller, scopes } = target;
   const { signal } = options;
@@ -57,12 +57,22 @@ export async function uploadBlob(target: Target, source: BlobSource, options: Up
   }
   using _permit = await endpoint.push(caller.credentials, { signal });
   let consumed = false;
+  let begun: URL | undefined;
   await withRetry(
     endpoint.options.retry,
     endpoint.options.logger,
     { signal, replayable: () => source.once !== true || !consumed, told: caller.told },
     async () => {
-      let location = withDigest(await beginUpload(target, { signal }), source.digest);
+      const cut = begun;
+      begun = undefined;
+      if (cut !== undefined) {
+        const keep = (location: URL) => {
+          begun = location;
+        };
+        if (await sendRest(target, cut, source, { ...options, keep })) return;
+      }
+      begun = await beginUpload(target, { signal });
+      let location = withDigest(begun, source.digest);
       for (let hops = 0; ; hops++) {
         const stream = await source.open({ signal });
         consumed = true;
@@ -84,6 +94,83 @@ export async function uploadBlob(target: Target, source: BlobSource, options: Up
     },
   );
   return 'uploaded';
+}
+
+/**
+ * Sends what the registry has not of an upload that was cut, and ends it. False where it knows nothing of it, has nothing, or takes no parts: then it begins anew.
+ * `keep` is told where it lies now, should it be cut again.
+ */
+async function sendRest(
+  target: Target,
+  cut: URL,
+  source: BlobSource,
+  { signal, onProgress, keep }: UploadOptions & { readonly keep: (location: URL) => void },
+): Promise<boolean> {
+  const { endpoint, caller, scopes } = target;
+  try {
+    let { location, have } = await uploadState(target, cut, { signal });
+    if (have === 0 || have > source.size) return false;
+    keep(location);
+    if (have < source.size) {
+      const stream = await source.open({ signal });
+      try {
+        const body = {
+          length: source.size - have,
+          stream: ReadableStream.from(after(stream, have)),
+          onProgress: (sent: number) => onProgress?.(have + sent),
+        };
+        const headers = { ...OCTETS, 'content-range': `${have}-${source.size - 1}` };
+        const call: RegistryCall = { method: 'PATCH', target: location, headers, body, expect: STORED, scopes };
+        const response = await endpoint.requestOnce(call, caller, { signal });
+        discard(response);
+        if (response.headers.location !== undefined)
+          location = endpoint.locate(response.headers.location, urlOf(response));
+      } finally {
+        if (!stream.locked) await stream.cancel().catch(() => {});
+      }
+    }
+    const end: RegistryCall = {
+      method: 'PUT',
+      target: withDigest(location, source.digest),
+      headers: OCTETS,
+      expect: STORED,
+      scopes,
+    };
+    discard(await endpoint.requestOnce(end, caller, { signal }));
+    return true;
+  } catch (error) {
+    if (error instanceof RegistryError && error.status >= 400 && error.status < 500 && error.status !== 429)
+      return false;
+    throw error;
+  }
+}
+
+/** A stream without its first bytes. */
+async function* after(stream: ReadableStream<Uint8Array>, count: number): AsyncGenerator<Uint8Array> {
+  let left = count;
+  for await (const chunk of stream) {
+    const rest = chunk.subarray(Math.min(left, chunk.length));
+    left -= chunk.length - rest.length;
+    if (rest.length > 0) yield rest;
+  }
+}
+
+/** How many bytes a registry has of an upload, and where it goes on. */
+async function uploadState(
+  { endpoint, caller, scopes }: Target,
+  upload: URL,
+  options: AbortOptions,
+): Promise<{ readonly location: URL; readonly have: number }> {
+  const call: RegistryCall = { method: 'GET', target: upload, expect: [200, 204], scopes };
+  const response = await endpoint.requestOnce(call, caller, options);
+  discard(response);
+  const { location, range = '' } = response.headers;
+  const held = /^(?:bytes=)?0-(\d+)$/.exec(range);
+  return {
+    location: location === undefined ? upload : endpoint.locate(location, urlOf(response)),
+    // "0-0" is how registries say both nothing and one byte; chunks are never one byte long.
+    have: held === null || held[1] === '0' ? 0 : Number(held[1]) + 1,
+  };
 }
 
 /** A refusal (no right to read the other repository) only means that the bytes are sent. */
@@ -169,7 +256,8 @@ export async function uploadStream(
     let resumed = false;
     await withRetry(endpoint.options.retry, endpoint.options.logger, { signal, told: caller.told }, async () => {
       if (resumed) {
-        const have = await status();
+        const { have, ...state } = await uploadState(target, location, { signal });
+        location = state.location;
         if (have < offset || have > offset + rest.length)
           throw new CodedError('unavailable', `the registry lost the upload (it has ${have} of ${offset} bytes)`);
         rest = rest.subarray(have - offset);
@@ -190,19 +278,6 @@ export async function uploadStream(
       rest = rest.subarray(rest.length);
     });
     options.onProgress?.(offset);
-  };
-
-  const status = async (): Promise<number> => {
-    const response = await endpoint.requestOnce(
-      { method: 'GET', target: location, expect: [200, 204], scopes },
-      caller,
-      { signal },
-    );
-    discard(response);
-    if (response.headers.location !== undefined) location = endpoint.locate(response.headers.location, urlOf(response));
-    const range = /^(?:bytes=)?0-(\d+)$/.exec(response.headers.range ?? '');
-    // "0-0" is how registries say both nothing and one byte; chunks are never one byte long.
-    return range === null || range[1] === '0' ? 0 : Number(range[1]) + 1;
   };
 
   try {

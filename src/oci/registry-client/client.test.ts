@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -76,6 +77,11 @@ function image(config: BlobSource, layers: readonly BlobSource[], more: object =
     ...more,
   };
   return { mediaType: OCI_MANIFEST, bytes: Buffer.from(JSON.stringify(value)) };
+}
+
+function end(res: ServerResponse, status: number, headers: Record<string, string> = {}): true {
+  res.writeHead(status, headers).end();
+  return true;
 }
 
 const octets = (source: BlobSource) => ({
@@ -323,12 +329,12 @@ describe('faults', () => {
     });
   });
 
-  test('an upload cut in the middle is opened and sent anew, but not what can be read only once', async () => {
+  test('an upload cut in the middle goes on where it was cut, but not what can be read only once', async () => {
     const proxy = await proxied();
     const repository = client().repository({ domain: proxy.host, path: 'app' }, anonymous);
     let cuts = 2;
     proxy.fault = (req, _res, forward) => {
-      if (req.method !== 'PUT' || cuts === 0) return false;
+      if (!['PUT', 'PATCH'].includes(req.method ?? '') || cuts === 0) return false;
       cuts--;
       let seen = 0;
       req.on('data', (chunk: Buffer) => {
@@ -341,11 +347,45 @@ describe('faults', () => {
     const layer = blob(randomBytes(8 << 20));
     expect(await repository.pushBlob(layer, { signal })).toBe('uploaded');
     expect(layer.opened).toBe(3);
+    const ranges = proxy.requests.flatMap(({ method, headers }) =>
+      method === 'PATCH' ? [(headers['content-range'] ?? '').split('-').map(Number)] : [],
+    );
+    expect(ranges.map(([, last]) => last)).toEqual([layer.size - 1, layer.size - 1]);
+    const [[first = 0] = [], [second = 0] = []] = ranges;
+    expect(first).toBeGreaterThan(0);
+    expect(second).toBeGreaterThan(first);
+    expect(await repository.hasBlob(layer.digest, { signal })).toEqual({ size: layer.size });
     cuts = 1;
     const onceOnly = Object.assign(blob(randomBytes(8 << 20)), { once: true });
     await expect(repository.pushBlob(onceOnly, { signal })).rejects.toThrow();
     expect(onceOnly.opened).toBe(1);
     expect(await repository.hasBlob(onceOnly.digest, { signal })).toBeUndefined();
+  });
+
+  test.each<[string, (req: IncomingMessage, res: ServerResponse) => boolean]>([
+    ['knows nothing of it any more', ({ method }, res) => method === 'GET' && end(res, 404)],
+    ['takes no parts', ({ method }, res) => method === 'PATCH' && end(res, 405)],
+    ['has more than there is', ({ method }, res) => method === 'GET' && end(res, 204, { range: '0-99999999' })],
+  ])('an upload whose registry %s after a cut begins anew', async (_, refuse) => {
+    const proxy = await proxied();
+    const repository = client().repository({ domain: proxy.host, path: 'app' }, anonymous);
+    let cuts = 1;
+    proxy.fault = (req, res, forward) => {
+      if (req.url?.includes('/uploads/') && refuse(req, res)) return true;
+      if (req.method !== 'PUT' || cuts === 0) return false;
+      cuts--;
+      let seen = 0;
+      req.on('data', (chunk: Buffer) => {
+        seen += chunk.length;
+        if (seen > 1 << 20) req.socket.destroy();
+      });
+      forward();
+      return true;
+    };
+    const layer = blob(randomBytes(4 << 20));
+    expect(await repository.pushBlob(layer, { signal })).toBe('uploaded');
+    expect(await repository.hasBlob(layer.digest, { signal })).toEqual({ size: layer.size });
+    expect(proxy.requests.filter(({ method }) => method === 'POST')).toHaveLength(2);
   });
 
   test('content that is not what its digest says is refused both ways', async () => {

@@ -4,7 +4,7 @@ import { type Digest, digestOf, HOUSE, neverAborted } from '../../../base/index.
 import type { ContentStore, ImmutableRef, Layer, RefOptions } from '../../../cache/ports.ts';
 import { byteString, TarWriter } from '../../../oci/tar/index.ts';
 import type { VertexProgress } from '../../../solver/ports.ts';
-import type { ExportContext, ExporterDeps, SendTarget, SessionFileSender } from '../ports.ts';
+import type { ExportContext, ExporterDeps, SendTarget, SentTree, SessionFileSender } from '../ports.ts';
 
 export interface FakeRef extends ImmutableRef {
   /** Blobs opened so far. */
@@ -131,6 +131,8 @@ export function fakeRef(layers: readonly FakeLayer[], directory = '/nonexistent'
 /** Collects what is sent to the client. */
 export class FakeSender implements SessionFileSender {
   readonly files: { target: SendTarget; bytes: Buffer }[] = [];
+  /** How many there were of trees. */
+  transfers = 0;
   readonly trees: { target: SendTarget; directory: string; prefix: string | undefined; mtimeNs?: bigint }[] = [];
 
   async sendFile(target: SendTarget, source: AsyncIterable<Uint8Array>): Promise<boolean> {
@@ -138,12 +140,10 @@ export class FakeSender implements SessionFileSender {
     return true;
   }
 
-  async sendTree(
-    target: SendTarget,
-    directory: string,
-    { prefix, mtimeNs }: { readonly prefix?: { readonly name: string }; readonly mtimeNs?: bigint },
-  ): Promise<void> {
-    this.trees.push({ target, directory, prefix: prefix?.name, ...(mtimeNs === undefined ? {} : { mtimeNs }) });
+  async sendTrees(target: SendTarget, trees: readonly SentTree[]): Promise<void> {
+    this.transfers++;
+    for (const { directory, prefix, mtimeNs } of trees)
+      this.trees.push({ target, directory, prefix: prefix?.name, ...(mtimeNs === undefined ? {} : { mtimeNs }) });
   }
 }
 

@@ -72,10 +72,22 @@ export class Git implements AsyncDisposable {
     return result.stdout;
   }
 
+  /** The same as bytes. */
+  async bytes(what: string, args: readonly string[], settings: GitSettings = {}): Promise<Buffer> {
+    const result = await this.#try(args, settings);
+    if (result.code !== 0) throw gitError(what, result.stderr.toString());
+    return result.stdout;
+  }
+
   /** Like {@link run}, but a failure is an answer. */
   async try(args: readonly string[], settings: GitSettings = {}) {
+    const result = await this.#try(args, settings);
+    return { code: result.code, stdout: result.stdout.toString(), stderr: result.stderr.toString() };
+  }
+
+  async #try(args: readonly string[], settings: GitSettings) {
     // The umask is a part of the content: file modes must not depend on the daemon's.
-    const result = await run('/bin/sh', ['-c', 'umask 0022 && exec git "$@"', 'git', ...args], {
+    return await run('/bin/sh', ['-c', 'umask 0022 && exec git "$@"', 'git', ...args], {
       signal: this.#options.signal,
       env: this.#environment(settings),
       cwd: settings.cwd ?? settings.workTree ?? '/',
@@ -83,7 +95,6 @@ export class Git implements AsyncDisposable {
       maxOutput: 16 << 20,
       ...(settings.input === undefined ? {} : { input: settings.input }),
     });
-    return { code: result.code, stdout: result.stdout.toString(), stderr: result.stderr.toString() };
   }
 
   #environment(settings: GitSettings): Record<string, string> {

@@ -3,6 +3,7 @@ import type { ImmutableRef, RefManager } from '../../../cache/ports.ts';
 import type { OpContext } from '../../../solver/ports.ts';
 import type { WorkerPool } from '../../../sys/index.ts';
 import type {
+  DescribeOptions,
   SourceDescription,
   SourceFactory,
   SourceInstance,
@@ -92,9 +93,18 @@ class GitSource implements SourceInstance {
     return { key, pin: object, resolved: { kind: 'git', host, path, commit: tagged ?? object } };
   }
 
-  async describe(context: OpContext): Promise<SourceDescription> {
+  async describe(context: OpContext, { gitObject = false }: DescribeOptions = {}): Promise<SourceDescription> {
     const { ref, object, tagged } = await this.#resolve(context);
-    return { git: { checksum: object, ref, commitChecksum: tagged ?? '' } };
+    const named = { checksum: object, ref, commitChecksum: tagged ?? '' };
+    if (!gitObject) return { git: named };
+    return await this.#inMirror(context, async (git, gitDir, resolved) => {
+      const { tagged: commit = object } = await peel(git, gitDir, resolved);
+      const read = (type: string, name: string) => git.bytes(`read ${name}`, ['cat-file', type, name], { gitDir });
+      const commitObject = await read('commit', commit);
+      return {
+        git: { ...named, commitObject, ...(commit === object ? {} : { tagObject: await read('tag', object) }) },
+      };
+    });
   }
 
   async #resolve(context: OpContext): Promise<ResolvedRef> {
@@ -114,7 +124,15 @@ class GitSource implements SourceInstance {
     return resolved;
   }
 
-  async snapshot(context: OpContext): Promise<ImmutableRef> {
+  snapshot(context: OpContext): Promise<ImmutableRef> {
+    return this.#inMirror(context, (git, gitDir, resolved) => this.#checkout(git, gitDir, resolved, context));
+  }
+
+  /** Works on the repository with the commit in it. */
+  async #inMirror<T>(
+    context: OpContext,
+    work: (git: Git, gitDir: string, resolved: ResolvedRef) => Promise<T>,
+  ): Promise<T> {
     const { signal, owner, scope } = context;
     const { refs, upkeep } = this.#options;
     const { url } = this.#remote;
@@ -134,7 +152,7 @@ class GitSource implements SourceInstance {
       await using store = await mirror.mount(context);
       return await withMirror(git, store.root, sha256, async (gitDir) => {
         fetched = await fetchInto(git, gitDir, url, resolved);
-        return await this.#checkout(git, gitDir, resolved, context);
+        return await work(git, gitDir, resolved);
       });
     } finally {
       if (fetched) upkeep.fetched({ scope, url, sha256 });

@@ -357,7 +357,8 @@ describe('buildctl', () => {
     const { address } = await daemon(async (b) => {
       if (b.opts['kind'] === 'tar') return tar(b);
       const prefix = { name: 'linux_amd64', mtimeNs: 5_000_000_000n };
-      await (await b.sender()).sendTree({ exporterId: 0, response: {} }, tree, { signal: b.signal, prefix });
+      const { signal } = b;
+      await (await b.sender()).sendTrees({ exporterId: 0, response: {} }, [{ directory: tree, prefix }], { signal });
     });
     const first = await build(address, ['--opt', 'kind=tar', '--output', `type=tar,dest=${join(out, 'x.tar')}`]);
     expect(first.code, first.output).toBe(0);
