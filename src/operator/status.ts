@@ -76,7 +76,7 @@ function leastStatus(status: object): object {
     if (typeof value !== 'object' || value === null) return value;
     return Object.fromEntries(
       Object.entries(value)
-        .filter(([key]) => !['logTail', 'dockerfile', 'step', 'tags', 'platforms'].includes(key))
+        .filter(([key]) => !['logTail', 'dockerfile', 'step', 'tags', 'platforms', 'attestations'].includes(key))
         .map(([key, member]) => [
           key,
           key === 'message' && typeof member === 'string' ? clip(member, LEAST_MESSAGE) : short(member),

@@ -120,12 +120,29 @@ describe('planBuild', () => {
     expect(one).toEqual(other);
   });
 
+  test('asks for attestations', () => {
+    const asked = (attestations: string, output = '') =>
+      plan(
+        `{ dockerfile: { inline: "FROM scratch" }, outputs: [{ image: x${output} }], attestations: ${attestations} }`,
+      ).frontendAttrs;
+    expect(asked('{ provenance: {}, sbom: {} }')).toMatchObject({
+      'attest:provenance': 'mode=min',
+      'attest:sbom': '',
+    });
+    const whole =
+      '{ provenance: { mode: max, version: v0.2, builderId: "https://b/?a,b", reproducible: true }, sbom: { generator: scan, parameters: { A: "x,\\"y" } } }';
+    expect(asked(whole)).toMatchObject({
+      'attest:provenance': 'mode=max,version=v0.2,"builder-id=https://b/?a,b",reproducible=true',
+      'attest:sbom': '"A=x,""y",generator=scan',
+    });
+    expect(Object.keys(asked('{}')).filter((name) => name.startsWith('attest:'))).toEqual([]);
+    expect(() => asked('{ sbom: {} }', ', ociMediaTypes: false')).toThrow('spec.outputs[0].ociMediaTypes');
+  });
+
   test('refuses by name what is not built yet', () => {
     expect(() =>
-      plan(
-        '{ dockerfile: { inline: "FROM scratch" }, sign: { secretRef: { name: k } }, attestations: { sbom: true } }',
-      ),
-    ).toThrow('spec.attestations, spec.sign: not built yet');
+      plan('{ dockerfile: { inline: "FROM scratch" }, sign: { secretRef: { name: k } }, trust: { proxy: x } }'),
+    ).toThrow('spec.sign, spec.trust: not built yet');
   });
 
   test('a definition must be base64', () => {

@@ -1,5 +1,6 @@
 import { invalidArgument } from '../base/index.ts';
 import { type Build, type BuildSpec, parseDuration } from '../resources/index.ts';
+import { attestationAttrs } from './attestations.ts';
 import { type ContextPlan, planContext, planNamedContext } from './context.ts';
 import { inlineDefinition } from './inline.ts';
 import { cacheName, outputExporters } from './outputs.ts';
@@ -16,6 +17,7 @@ export function planBuild(build: Pick<Build, 'spec'>, options: PlanOptions): Sol
   const contexts: ContextPlan = { attrs: {}, inputs: {}, uploads: [], gitAuth: [], ssh: [] };
   const { attrs } = contexts;
   const frontend = spec.llb === undefined ? planDockerfile(spec, contexts, options.values) : undefined;
+  Object.assign(attrs, attestationAttrs(spec));
   const { defaultRegistry } = options;
   const cacheImports = (spec.cache?.from ?? []).map(({ ref }) => ({
     type: 'registry',

@@ -46,6 +46,33 @@ const idAndSecret = (description: string) =>
 const inlineSize = (source: string, given: string) =>
   `${given} ? ${source}.inline.files.map(path, size(path) + size(${source}.inline.files[path])).sum() : 0`;
 
+const attestations = z
+  .strictObject({
+    provenance: z
+      .strictObject({
+        mode: z
+          .enum(['min', 'max'])
+          .describe('max tells the graph, its sources and build arguments, too (default min).')
+          .optional(),
+        version: z.enum(['v1', 'v0.2']).describe('Version of the SLSA predicate (default v1).').optional(),
+        builderId: text(1024, 'A URL that names the builder.').optional(),
+        reproducible: z.boolean().describe('Says that the result can be built again to the same bytes.').optional(),
+      })
+      .describe('Attach SLSA provenance: where the image comes from.')
+      .optional(),
+    sbom: z
+      .strictObject({
+        generator: text(512, 'Image of a scanner; without one the builder looks itself.').min(1).optional(),
+        parameters: stringMap('Parameters of the scanner, as BUILDKIT_SCAN_<NAME>.', {
+          maxValue: 1024,
+          maxProperties: 32,
+        }).optional(),
+      })
+      .describe('Attach an SBOM: the packages in the image, as SPDX.')
+      .optional(),
+  })
+  .describe('What is said of the images, beside them in their registries.');
+
 const output = rule(
   z.strictObject({
     image: text(512, 'Repository to push to; a name without a registry host goes to the default registry.').min(1),
@@ -140,13 +167,7 @@ export const buildSpec = rule(
       'Keys for RUN --mount=type=ssh.',
     ).optional(),
     outputs: list(output, 16, 'Images to push.').optional(),
-    attestations: z
-      .strictObject({
-        provenance: text(128, 'Mode of the provenance attestation, e.g. min or max.').optional(),
-        sbom: z.boolean().describe('Attach an SBOM.').optional(),
-      })
-      .describe('Attestations to attach.')
-      .optional(),
+    attestations: attestations.optional(),
     sign: z.strictObject({ secretRef: secretKeyRef }).describe('Sign the image.').optional(),
     sourceDateEpoch: z
       .number()

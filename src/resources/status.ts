@@ -41,6 +41,11 @@ export const outputStatus = z
     mediaType: text(128, 'Its media type.').optional(),
     size: z.number().int().min(0).describe('Bytes of manifests, config and compressed layers.').optional(),
     platforms: list(text(64, 'os/arch[/variant].'), 16, 'Platforms of the image.').optional(),
+    attestations: list(
+      text(256, 'Type of a predicate, e.g. https://slsa.dev/provenance/v1.'),
+      8,
+      'What is attested of it, beside it.',
+    ).optional(),
   })
   .describe('An image that was pushed.');
 export type OutputStatus = z.infer<typeof outputStatus>;

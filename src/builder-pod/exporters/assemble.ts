@@ -37,6 +37,8 @@ export interface AssembledExport {
   /** Of the only configuration, when there is one. */
   readonly configDigest: string | undefined;
   readonly images: readonly DockerImage[];
+  /** Types of the predicates of its attestations, each once. */
+  readonly attested: readonly string[];
 }
 
 interface AssembleOptions {
@@ -103,6 +105,7 @@ export async function assembleImage(
   const configs = new Map(images.map(({ config }) => [config.descriptor.digest, config] as const));
   for (const { blobs } of attested) for (const blob of blobs) configs.set(blob.descriptor.digest, blob);
   const common = {
+    attested: [...new Set(attested.flatMap(({ types }) => types))].sort(),
     isIndex,
     configs: [...configs.values()],
     layers: [...layers.values()],

@@ -75,6 +75,8 @@ export interface AttestationManifest {
   readonly document: EncodedDocument;
   /** The statements and what else it refers to. */
   readonly blobs: readonly EncodedDocument[];
+  /** Of the predicates. */
+  readonly types: readonly string[];
 }
 
 /** The manifest that an index holds beside that of an image, with the attestations of it. */
@@ -110,6 +112,7 @@ export async function attestationManifest(
     descriptor: { ...document.descriptor, platform: UNKNOWN, annotations },
     document,
     blobs: [config, ...layers],
+    types: attested.map(({ predicateType }) => predicateType),
   };
 }
 

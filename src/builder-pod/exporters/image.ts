@@ -83,6 +83,7 @@ export function imageExporter(
         insecure,
         size: sizeOf(image),
         platforms: inputs.platforms.map(({ id }) => id),
+        attested: image.attested,
       },
     };
   }

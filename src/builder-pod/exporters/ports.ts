@@ -71,6 +71,8 @@ export interface ExportedImage {
   readonly size: number;
   /** E.g. `linux/amd64`. */
   readonly platforms: readonly string[];
+  /** Types of the predicates that lie beside it. */
+  readonly attested: readonly string[];
 }
 
 /** One output of a build, its attributes already checked. */

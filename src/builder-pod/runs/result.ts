@@ -28,12 +28,13 @@ export function factFields(facts: BuildFacts | undefined): RunResult {
 }
 
 export function outputsOf({ images }: SolveOutcome): Outputs {
-  return images.map(({ root, names, size, platforms }) => ({
+  return images.map(({ root, names, size, platforms, attested }) => ({
     names: [...names],
     digest: root.digest,
     mediaType: root.mediaType,
     size,
     platforms: [...platforms],
+    attested: [...attested],
   }));
 }
 

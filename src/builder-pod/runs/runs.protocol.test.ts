@@ -112,6 +112,21 @@ describe('a solve', () => {
     }
   });
 
+  test('that is asked for attestations tells which its images have', async () => {
+    await world.repository('attested', 'RUN true\n');
+    const context = `${world.git.url}/attested.git`;
+    const attrs = { context, 'attest:provenance': 'mode=min', 'attest:sbom': '' };
+    const request = world.request('attested', { attrs, outputs: [['attested:1']] });
+    await builder().start(request, { signal });
+    const { outputs } = await world.result(request.id);
+    expect(outputs[0]).toMatchObject({
+      mediaType: 'application/vnd.oci.image.index.v1+json',
+      attested: ['https://slsa.dev/provenance/v1', 'https://spdx.dev/Document'],
+    });
+    await builder().commit({ id: request.id! }, { signal });
+    expect(await world.digestOf('attested:1')).toBe(outputs[0]?.digest);
+  });
+
   test('that fails tells whose fault it was, the step, its exit code and the end of its log', async () => {
     await world.repository('fails', 'RUN yes überlang | head -c 9000 && echo the-end && exit 7\n');
     const request = world.request('fails', { outputs: [['fails:1']] });

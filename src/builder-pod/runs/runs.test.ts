@@ -24,6 +24,7 @@ const outcome: SolveOutcome = {
       insecure: true,
       size: 100,
       platforms: ['linux/amd64'],
+      attested: ['https://slsa.dev/provenance/v1'],
     },
   ],
 };
@@ -145,7 +146,13 @@ describe('results', () => {
     expect(logical).toEqual(['session-1']);
     expect(await finish('a')).toMatchObject({
       state: SUCCEEDED,
-      outputs: [{ names: ['registry.test/app:1'], platforms: ['linux/amd64'] }],
+      outputs: [
+        {
+          names: ['registry.test/app:1'],
+          platforms: ['linux/amd64'],
+          attested: ['https://slsa.dev/provenance/v1'],
+        },
+      ],
     });
     expect(logical).toEqual([]);
     expect([...leases.held.values()].map((blobs) => [...blobs])).toEqual([[outcome.images[0]!.root.digest]]);

@@ -38,7 +38,7 @@ export function recordOf(result: Result): Pick<BuildRunStatus, 'resolved' | 'cac
 /** One entry a repository, with the tags that were written. */
 export function outputsOf(outputs: readonly Output[]): OutputStatus[] {
   const found: OutputStatus[] = [];
-  for (const { names, digest, mediaType, size, platforms } of outputs) {
+  for (const { names, digest, mediaType, size, platforms, attested } of outputs) {
     const tags = new Map<string, string[]>();
     for (const name of names ?? []) {
       const { domain, path, tag } = parseImageReference(name);
@@ -55,6 +55,7 @@ export function outputsOf(outputs: readonly Output[]): OutputStatus[] {
         ...(mediaType ? { mediaType: clip(mediaType, 128) } : {}),
         ...(size == null ? {} : { size: Number(size) }),
         ...(platforms?.length ? { platforms: platforms.slice(0, 16) } : {}),
+        ...(attested?.length ? { attestations: attested.slice(0, 8).map((type) => clip(type, 256)) } : {}),
       });
   }
   return found.slice(0, 16);
