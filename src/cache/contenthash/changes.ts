@@ -59,7 +59,7 @@ class Comparison {
     }
     const earlier = new Map(was.map((found) => [found.path, found]));
     const now = new Map(is.map((found) => [found.path, found]));
-    for (const path of new Set([...earlier.keys(), ...now.keys()])) {
+    for (const path of [...new Set([...earlier.keys(), ...now.keys()])].sort()) {
       const [a, b] = [earlier.get(path), now.get(path)];
       const isFollowed = (found: typeof a) => follow && found?.outermost === true && found.node.kind === 'symlink';
       if (isFollowed(a) || isFollowed(b)) this.#follow(path, true);
