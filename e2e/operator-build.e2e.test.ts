@@ -136,6 +136,29 @@ ${dockerConfig('push', closed.host, `ada:${users.ada}`)}`);
     expect(events).toContain('Succeeded');
   });
 
+  test('writes its caches, and says whether it could: one that cannot be written makes no difference to the image', async () => {
+    const steps = 'RUN echo cached > /cached';
+    const to = (host: string) => ({ cache: { to: [{ ref: `${host}/team/cache:main`, mode: 'max' }] } });
+    await apply(inline('cached', steps, to(registry.host)) + inline('uncached', `${steps}\nRUN true`, to(closed.host)));
+    for (const name of ['cached', 'uncached']) await world.waitReady(name);
+
+    const written = await lastRun('cached');
+    expect(condition(written, 'CacheExported')).toMatchObject({ status: 'True', reason: 'Exported' });
+    const [there] = written.status?.cache?.exports ?? [];
+    expect(there).toMatchObject({ ref: `${registry.host}/team/cache:main`, digest: expect.stringMatching(/^sha256:/) });
+    expect((there?.pushedBytes ?? 0) + (there?.mountedBytes ?? 0)).toBeGreaterThan(0);
+    expect(await tagged('team/cache', 'main')).toBe(true);
+    const [output] = written.status?.outputs ?? [];
+    expect((output?.pushedBytes ?? 0) + (output?.mountedBytes ?? 0)).toBeGreaterThan(0);
+
+    // Ada's registry, and nobody gave her password.
+    const refused = condition(await lastRun('uncached'), 'CacheExported');
+    expect(refused).toMatchObject({ status: 'False', reason: expect.stringMatching(/Denied$/) });
+    expect(refused?.message).toContain(`${closed.host}/team/cache:main`);
+    expect(await tagged('uncached')).toBe(true);
+    expect(await world.cluster.must(['get', 'events', '-A', '-o', 'json'])).toContain('CacheNotExported');
+  });
+
   test('right after a changed apply the old answer is not seen, and what did not change comes from the cache', async () => {
     const before = (await lastRun('app')).metadata.name;
     await git.commit('app', (tree) => writeFileSync(path.join(tree, 'word.txt'), 'second\n'));

@@ -21,6 +21,11 @@ export interface Condition {
   readonly observedGeneration?: number;
 }
 
+interface Moved {
+  readonly pushedBytes?: number;
+  readonly mountedBytes?: number;
+}
+
 /** What tests read of a Build or BuildRun: JSON from the API server. */
 export interface Resource {
   readonly metadata: {
@@ -34,12 +39,16 @@ export interface Resource {
     readonly phase?: string;
     readonly observedGeneration?: number;
     readonly conditions?: readonly Condition[];
-    readonly outputs?: readonly { readonly image: string; readonly digest: string; readonly size?: number }[];
+    readonly outputs?: readonly ({ readonly image: string; readonly digest: string; readonly size?: number } & Moved)[];
     readonly resolved?: {
       readonly commit?: string;
       readonly baseImages?: readonly { readonly name: string; readonly digest: string }[];
     };
-    readonly cache?: { readonly vertices: number; readonly hits: number };
+    readonly cache?: {
+      readonly vertices: number;
+      readonly hits: number;
+      readonly exports?: readonly ({ readonly ref: string; readonly digest?: string } & Moved)[];
+    };
     readonly slowestSteps?: readonly { readonly name: string }[];
     readonly attempts?: readonly { readonly number: number; readonly builder?: string; readonly reason?: string }[];
     readonly queue?: { readonly position: number };

@@ -97,7 +97,7 @@ describe('planBuild', () => {
 
   test('caches are read and written by their full names, and never fail a Build', () => {
     const { cacheImports, cacheExports, frontendAttrs } = plan(
-      '{ dockerfile: { inline: "FROM scratch" }, cache: { from: [{ ref: "r.example.com/c:main" }, { ref: "team/c" }], to: [{ ref: "c", mode: max }] } }',
+      '{ dockerfile: { inline: "FROM scratch" }, cache: { from: [{ ref: "r.example.com/c:main" }, { ref: "team/c" }], to: [{ ref: "c", mode: max }, { ref: "d", mode: continuous, keepLast: 3, maxAge: 48h, maxSize: 2Gi }] } }',
     );
     expect(cacheImports.map(({ attrs }) => attrs)).toEqual([
       { ref: 'r.example.com/c:main' },
@@ -107,7 +107,14 @@ describe('planBuild', () => {
       cacheImports.map(({ type, attrs }) => ({ Type: type, Attrs: attrs })),
     );
     expect(cacheExports).toEqual([
-      { type: 'registry', attrs: { ref: 'slipway.localhost/c', mode: 'max', 'ignore-error': 'true' } },
+      { type: 'registry', attrs: { ref: 'slipway.localhost/c', mode: 'max', 'ignore-error': 'true', merge: 'true' } },
+      {
+        type: 'registry',
+        attrs: {
+          ...{ ref: 'slipway.localhost/d', mode: 'continuous', 'ignore-error': 'true', merge: 'true' },
+          ...{ 'keep-last': '3', 'max-age': '48h', 'max-size': String(2 * 2 ** 30) },
+        },
+      },
     ]);
     expect(() => plan('{ dockerfile: { inline: "FROM scratch" }, cache: { from: [{ ref: "UPPER" }] } }')).toThrow(
       'must be lowercase',

@@ -1,5 +1,5 @@
 import { invalidArgument } from '../base/index.ts';
-import { type Build, type BuildSpec, parseDuration } from '../resources/index.ts';
+import { type Build, type BuildSpec, parseByteSize, parseDuration } from '../resources/index.ts';
 import { attestationAttrs } from './attestations.ts';
 import { type ContextPlan, planContext, planNamedContext } from './context.ts';
 import { inlineDefinition } from './inline.ts';
@@ -32,10 +32,19 @@ export function planBuild(build: Pick<Build, 'spec'>, options: PlanOptions): Sol
     definition: spec.llb?.definition === undefined ? undefined : decodeDefinitionField(spec.llb.definition),
     exporters: outputExporters(spec, options),
     cacheImports,
-    cacheExports: (spec.cache?.to ?? []).map(({ ref, mode }) => ({
+    cacheExports: (spec.cache?.to ?? []).map(({ ref, mode, keepLast, maxAge, maxSize }) => ({
       type: 'registry',
-      // A cache is never the reason for which a Build fails.
-      attrs: { ref: cacheName(ref, defaultRegistry, 'spec.cache.to'), mode: mode ?? 'min', 'ignore-error': 'true' },
+      attrs: {
+        ref: cacheName(ref, defaultRegistry, 'spec.cache.to'),
+        mode: mode ?? 'min',
+        // A cache is never the reason for which a Build fails.
+        'ignore-error': 'true',
+        // It is written outside of the fence that tags of outputs are in: a run that is superseded and does not know it yet adds to what is there, and replaces nothing.
+        merge: 'true',
+        ...(keepLast === undefined ? {} : { 'keep-last': String(keepLast) }),
+        ...(maxAge === undefined ? {} : { 'max-age': maxAge }),
+        ...(maxSize === undefined ? {} : { 'max-size': String(parseByteSize(maxSize)) }),
+      },
     })),
     entitlements: [...(spec.entitlements ?? [])].sort(),
     uploads: contexts.uploads,

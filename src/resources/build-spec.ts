@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { MAX_SPEC_BYTES, MAX_SPEC_DEPTH, overLimit } from './limits.ts';
 import { exactlyOneOf, exclude, rule } from './rules.ts';
 import { namedContext, source } from './source.ts';
-import { dnsName, duration, list, listMap, secretKeyRef, stringMap, text } from './strings.ts';
+import { byteSize, dnsName, duration, list, listMap, secretKeyRef, stringMap, text } from './strings.ts';
 
 const dockerfile = rule(
   z.strictObject({
@@ -130,13 +130,24 @@ const cache = z
         .strictObject({
           ref: text(512, 'Registry reference.').min(1),
           mode: z
-            .enum(['min', 'max'])
-            .describe('`min`: results that the image has; `max`: those of all steps (default min).')
+            .enum(['min', 'max', 'continuous'])
+            .describe(
+              '`min`: results that the image has; `max`: those of all steps; `continuous`: the same, each written when it is finished, so that a run that comes to no end leaves them (default min).',
+            )
             .optional(),
+          keepLast: z
+            .number()
+            .int()
+            .min(1)
+            .max(1000)
+            .describe('Results of one step that are kept, those of other runs among them (default 5).')
+            .optional(),
+          maxAge: duration('Results of other runs that are older go (default 30 days).').optional(),
+          maxSize: byteSize('What all layers of it may come to, such as 20Gi.').optional(),
         })
         .describe('A cache to write.'),
       8,
-      'Caches in registries to write; one that cannot be written does not fail the run.',
+      'Caches in registries to write, beside what is there; one that cannot be written does not fail the run: its condition CacheExported says why.',
     ).optional(),
     scope: text(128, 'Tenant scope of the cache (default: the namespace).').optional(),
     noCache: z.boolean().describe('Run every step again.').optional(),

@@ -20,6 +20,13 @@ export type Phase = z.infer<typeof phase>;
 export const isOver = (phase: Phase | undefined): boolean =>
   phase === 'Succeeded' || phase === 'Failed' || phase === 'Error' || phase === 'Cancelled';
 
+const bytes = (description: string) => z.number().int().min(0).describe(description);
+/** How much a registry was given. */
+const moved = {
+  pushedBytes: bytes('Bytes of blobs that were sent.').optional(),
+  mountedBytes: bytes('Bytes of blobs that were mounted from another repository: they did not move.').optional(),
+};
+
 const condition = z
   .strictObject({
     type: text(316, 'Type of the condition.'),
@@ -46,6 +53,7 @@ export const outputStatus = z
       8,
       'What is attested of it, beside it.',
     ).optional(),
+    ...moved,
   })
   .describe('An image that was pushed.');
 export type OutputStatus = z.infer<typeof outputStatus>;
@@ -64,7 +72,21 @@ export const resolved = z
   .describe('What names in the source turned out to be.');
 
 export const cacheStatus = z
-  .strictObject({ vertices: count('Steps of the graph.'), hits: count('Steps that came from the cache.') })
+  .strictObject({
+    vertices: count('Steps of the graph.'),
+    hits: count('Steps that came from the cache.'),
+    exports: list(
+      z
+        .strictObject({
+          ref: text(512, 'Where it was to be written.'),
+          digest: digest('Of its manifest, where it was written.').optional(),
+          ...moved,
+        })
+        .describe('A cache that was to be written.'),
+      8,
+      'Caches that were to be written.',
+    ).optional(),
+  })
   .describe('Use of the cache.');
 
 export const slowestSteps = list(

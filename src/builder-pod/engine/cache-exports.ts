@@ -63,8 +63,13 @@ export interface CacheExportTypes {
   readonly inline?: (attrs: BridgeCacheImport['attrs']) => InlineCache;
 }
 
+/** With where it is to be written, as it was asked for. */
+export interface OpenedCacheExport extends CacheExporter {
+  readonly target: string;
+}
+
 interface OpenedCacheExports {
-  readonly exporters: readonly CacheExporter[];
+  readonly exporters: readonly OpenedCacheExport[];
   readonly inline: InlineCache | undefined;
   /** Of types that this builder does not know, which the build can go on without. */
   readonly unmet: readonly BridgeCacheImport[];
@@ -76,7 +81,7 @@ export function openCacheExports(
   { exporters: types, inline: openInline }: CacheExportTypes,
 ): OpenedCacheExports {
   let inline: InlineCache | undefined;
-  const exporters: CacheExporter[] = [];
+  const exporters: OpenedCacheExport[] = [];
   const unmet: BridgeCacheImport[] = [];
   const known = new Set<string>();
   for (const one of asked) {
@@ -90,7 +95,8 @@ export function openCacheExports(
     if (known.has(key)) throw CodedError.of('CACHE_ATTRIBUTE', 'duplicated cache exports');
     known.add(key);
     const open = types.get(type);
-    if (open !== undefined) exporters.push(open(attrs));
+    if (open !== undefined)
+      exporters.push({ ...open(attrs), target: attrs['ref'] ?? attrs['dest'] ?? attrs['name'] ?? type });
     else if (attrs['ignore-error'] === 'true') unmet.push(one);
     else
       throw CodedError.of(

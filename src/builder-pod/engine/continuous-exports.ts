@@ -19,7 +19,8 @@ const LEAVE_MS = 30_000;
 
 interface GrowingBuild extends AbortOptions {
   readonly job: string;
-  readonly caches: readonly ContinuousCache[];
+  /** Each with who is told of what it moves. */
+  readonly caches: ReadonlyMap<ContinuousCache, ExportContext['moved']>;
   /** Whose records may be told of. */
   readonly scopes: readonly string[];
   readonly context: Omit<ExportContext, 'signal' | 'progress'>;
@@ -58,7 +59,7 @@ export class ContinuousExports {
 
   begin(build: GrowingBuild): Growing {
     const caches = new Map(
-      build.caches.map((cache) => [cache, new GrowingCache(cache, build, this.#spare, this.#log)]),
+      [...build.caches.keys()].map((cache) => [cache, new GrowingCache(cache, build, this.#spare, this.#log)]),
     );
     if (caches.size > 0) this.#builds.set(build.job, [...caches.values()]);
     const end = async () => {
@@ -168,7 +169,7 @@ class GrowingCache {
     const roots = [...this.#roots];
     const whole = await this.#cache.update(
       { roots, scopes: this.#build.scopes },
-      { progress: SILENT, ...this.#build.context, ...context },
+      { progress: SILENT, moved: this.#build.caches.get(this.#cache), ...this.#build.context, ...context },
     );
     if (whole) this.#written = roots.length;
   }

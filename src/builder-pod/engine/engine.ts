@@ -3,6 +3,7 @@ import {
   type Clock,
   CodedError,
   cancelledError,
+  type Descriptor,
   formatPlatform,
   invalidArgument,
   NO_LIMITS,
@@ -34,10 +35,11 @@ import type { BridgeResult } from '../frontends/index.ts';
 import { Attesting, type BuiltProvenance } from './attesting.ts';
 import { Build, type BuildServices } from './build.ts';
 import type { BuildRef } from './build-ref.ts';
-import { type CacheExporter, type CacheExportTypes, inlineRecordsOf, openCacheExports } from './cache-exports.ts';
+import { type CacheExportTypes, inlineRecordsOf, type OpenedCacheExport, openCacheExports } from './cache-exports.ts';
 import { ContinuousExports } from './continuous-exports.ts';
 import { EarlyPacking } from './early-packing.ts';
 import { grantEntitlements } from './entitlements.ts';
+import { MovedTally } from './moved-bytes.ts';
 import { BuildWatches } from './observer.ts';
 import { MadeInputs } from './provenance/requests.ts';
 import { FailedSteps } from './remains.ts';
@@ -239,9 +241,14 @@ export class Engine implements AsyncDisposable {
     const { observer } = request;
     const solve = { request, build };
     const watches = new BuildWatches(observer === undefined ? observers : [...observers, observer], solve, log);
+    const cacheBytes = caches.exporters.map(() => new MovedTally());
     const growing = this.#continuous.begin({
       ...{ job: ref, scopes: job.scope.read, signal: buildSignal },
-      caches: caches.exporters.flatMap(({ continuous }) => continuous ?? []),
+      caches: new Map(
+        caches.exporters.flatMap(({ continuous }, n) =>
+          continuous ? [[continuous, cacheBytes[n]!.moved] as const] : [],
+        ),
+      ),
       context: { owner: job.owner, sessions, limits: () => limits, exporterId: given.length },
     });
     let end: BuildEnd | undefined;
@@ -254,7 +261,9 @@ export class Engine implements AsyncDisposable {
       ];
       let named: readonly Exporter[] | undefined;
       const results: ExportResult[] = [];
+      const imageBytes: MovedTally[] = [];
       const cacheResponses: ExportResponse[] = [];
+      const cacheErrors: CodedError[] = [];
       // The first failure ends the other exports; a lost result does not.
       const failed = new AbortController();
       const exportSignal = AbortSignal.any([buildSignal, failed.signal]);
@@ -286,6 +295,7 @@ export class Engine implements AsyncDisposable {
               // One that has ended is not done again for the sake of another: the client takes a file only once.
               results[exporterId] ??= await job
                 .inVertex({ name: exporter.name, id: `${session || ref}-export-${exporterId}` }, (progress) => {
+                  imageBytes[exporterId] ??= new MovedTally();
                   if (exporterId === 0) for (const short of warnings) progress.warn({ level: 1, short });
                   return exporter.export(input, {
                     signal: exportSignal,
@@ -293,6 +303,7 @@ export class Engine implements AsyncDisposable {
                     progress,
                     sessions,
                     limits: () => limits,
+                    moved: imageBytes[exporterId].moved,
                     inlineRecords: inlineRecordsOf(caches.inline, built, job.scope.read),
                     exporterId,
                   });
@@ -312,7 +323,9 @@ export class Engine implements AsyncDisposable {
           for (const [n, cache] of caches.exporters.entries())
             cacheResponses[n] ??= await job
               .inVertex({ name: cache.name, id: cacheVertex(n) }, async (progress) => {
-                const response = await cache.export(cached, { ...context, progress, exporterId: exporters.length + n });
+                const { moved } = cacheBytes[n]!;
+                const exporterId = exporters.length + n;
+                const response = await cache.export(cached, { ...context, progress, moved, exporterId });
                 const problem = cache.continuous === undefined ? undefined : growing.problem(cache.continuous);
                 if (problem !== undefined) progress.warn(lateWarning(problem));
                 return response;
@@ -320,6 +333,7 @@ export class Engine implements AsyncDisposable {
               .catch((error: unknown) => {
                 if (buildSignal.aborted || !cache.ignoreError || findLostResult(error) !== undefined) throw error;
                 log.info('a cache could not be written, and is not to fail its build', { err: error });
+                cacheErrors[n] = toCodedError(error);
                 return {};
               });
         },
@@ -329,8 +343,15 @@ export class Engine implements AsyncDisposable {
       for (const response of [...results.map((result) => result.response), ...cacheResponses])
         Object.assign(exporterResponse, response);
       await asked?.finalize(session, exporterResponse, { signal: buildSignal });
-      const images = results.flatMap(({ image }) => (image === undefined ? [] : [image]));
-      const outcome = { exporterResponse, images };
+      const images = results.flatMap(({ image }, n) =>
+        image === undefined ? [] : [{ ...image, moved: imageBytes[n]! }],
+      );
+      const written = caches.exporters.map(({ target }, n) => {
+        const digest = manifestDigest(cacheResponses[n]?.['cache.manifest']);
+        const error = cacheErrors[n];
+        return { target, digest, moved: cacheBytes[n]!, ...(error === undefined ? {} : { error }) };
+      });
+      const outcome = { exporterResponse, images, caches: written };
       end = { kind: 'done', outcome, exports: results, provenance };
       return outcome;
     } catch (error) {
@@ -356,7 +377,7 @@ export class Engine implements AsyncDisposable {
   /** A build that failed leaves what it had finished to who builds next. */
   async #leave(
     { job }: Build,
-    exporters: readonly CacheExporter[],
+    exporters: readonly OpenedCacheExport[],
     growing: ReturnType<ContinuousExports['begin']>,
     vertexOf: (n: number) => string,
   ): Promise<void> {
@@ -391,6 +412,11 @@ function lateWarning(problem: unknown): VertexWarning {
     short: 'the cache could be written at the end only: had the build failed, nothing would have been left of it',
     detail: [String(problem)],
   };
+}
+
+/** Of the descriptor that a cache's response has. */
+function manifestDigest(descriptor: string | undefined): string | undefined {
+  return descriptor === undefined ? undefined : (JSON.parse(descriptor) as Pick<Descriptor, 'digest'>).digest;
 }
 
 interface ExportPlan {

@@ -5,6 +5,7 @@ import type { ExportedImage, ExportResult } from '../exporters/index.ts';
 import type { BridgeCacheImport } from '../frontends/index.ts';
 import type { BuiltProvenance } from './attesting.ts';
 import type { Build } from './build.ts';
+import type { MovedBytes } from './moved-bytes.ts';
 
 export interface SolveRequest {
   /** The client's name for the build; unique among those known. */
@@ -41,7 +42,20 @@ export interface SolveRequest {
 export interface SolveOutcome {
   /** What Solve answers. */
   readonly exporterResponse: Readonly<Record<string, string>>;
-  readonly images: readonly ExportedImage[];
+  readonly images: readonly (ExportedImage & { readonly moved?: MovedBytes })[];
+  /** In the order in which they were asked for. */
+  readonly caches?: readonly CacheOutcome[];
+}
+
+/** What became of a cache that was to be written. */
+interface CacheOutcome {
+  /** Where, as it was asked for. */
+  readonly target: string;
+  /** Of its manifest; undefined where there was nothing to write. */
+  readonly digest?: string | undefined;
+  /** Why it could not be written, which its build was not to fail of. */
+  readonly error?: CodedError;
+  readonly moved: MovedBytes;
 }
 
 export interface ObservedBuild {

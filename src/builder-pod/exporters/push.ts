@@ -87,7 +87,9 @@ async function pushBlobs(
     ...image.configs.map(
       ({ descriptor: { digest, size }, bytes }) =>
         () =>
-          repository.pushBlob({ digest, size, open: async () => ReadableStream.from([bytes]) }, { signal }),
+          repository
+            .pushBlob({ digest, size, open: async () => ReadableStream.from([bytes]) }, { signal })
+            .then((how) => context.moved?.(how, size)),
     ),
   ];
   const queue = work.values();
@@ -121,8 +123,11 @@ export async function pushLayer(
   const { signal } = context;
   const { digest, size } = layer.descriptor;
   const mountFrom = (layer.sources[domain] ?? []).filter((from) => from !== path);
-  const push = () =>
-    repository.pushBlob({ digest, size, open: () => layer.open(context) }, { signal, mountFrom, onProgress });
+  const push = async () => {
+    const open = () => layer.open(context);
+    const how = await repository.pushBlob({ digest, size, open }, { signal, mountFrom, onProgress });
+    context.moved?.(how, size);
+  };
   try {
     await push();
   } catch (error) {

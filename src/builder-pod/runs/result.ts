@@ -1,4 +1,4 @@
-import type { CodedError, Digest } from '../../base/index.ts';
+import { type CodedError, type Digest, statusWord } from '../../base/index.ts';
 import { statusOfError } from '../../builder-api/index.ts';
 import type { Build, BuildFacts, SolveOutcome } from '../engine/index.ts';
 import type { RunResult } from './store.ts';
@@ -28,13 +28,26 @@ export function factFields(facts: BuildFacts | undefined): RunResult {
 }
 
 export function outputsOf({ images }: SolveOutcome): Outputs {
-  return images.map(({ root, names, size, platforms, attested }) => ({
+  return images.map(({ root, names, size, platforms, attested, moved }) => ({
     names: [...names],
     digest: root.digest,
     mediaType: root.mediaType,
     size,
     platforms: [...platforms],
     attested: [...attested],
+    pushedBytes: moved?.pushed ?? 0,
+    mountedBytes: moved?.mounted ?? 0,
+  }));
+}
+
+export function cachesOf({ caches = [] }: SolveOutcome): NonNullable<RunResult['caches']> {
+  return caches.map(({ target, digest, error, moved }) => ({
+    target: target.slice(0, MAX_NAME),
+    digest: digest ?? '',
+    reason: error === undefined ? '' : statusWord(error.code, error.reason),
+    message: (error?.message ?? '').slice(0, MAX_MESSAGE),
+    pushedBytes: moved.pushed,
+    mountedBytes: moved.mounted,
   }));
 }
 

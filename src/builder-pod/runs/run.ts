@@ -12,7 +12,7 @@ import {
 import type { RunId } from './id.ts';
 import { mainContext } from './main-context.ts';
 import type { RunRequest } from './request.ts';
-import { errorFields, factFields, outputsOf } from './result.ts';
+import { cachesOf, errorFields, factFields, outputsOf } from './result.ts';
 import type { RunResult, StoredRun } from './store.ts';
 
 const { RUNNING, SUCCEEDED, FAILED, CANCELLED } = wire.slipway.builder.v1.SolveState;
@@ -78,7 +78,7 @@ export class Run implements Disposable {
     const ended = this.#ended;
     const common = { startedMs: this.#startedMs, completedMs: now(), ...factFields(this.#facts) };
     if (outcome !== undefined && ended?.kind !== 'cancelled') {
-      const result = { ...common, state: SUCCEEDED, outputs: outputsOf(outcome) };
+      const result = { ...common, state: SUCCEEDED, outputs: outputsOf(outcome), caches: cachesOf(outcome) };
       return { state: SUCCEEDED, session, insecure: outcome.images.map(({ insecure }) => insecure), result };
     }
     if (ended?.kind === 'stopped') return undefined;

@@ -8,6 +8,7 @@ import type { Prepared } from './prepare.ts';
 const { ResultResponse, SolveState } = wire.slipway.builder.v1;
 const NOW = Date.parse('2026-01-02T03:04:05Z');
 const AT = '2026-01-02T03:04:00Z';
+const DIGEST = `sha256:${'a'.repeat(64)}`;
 const ready = { kind: 'ready' } as Prepared;
 const attempt = { number: 1, builder: 'b:1', pool: 'default', startedAt: AT };
 
@@ -128,6 +129,28 @@ describe('on a builder', () => {
       resolved: { commit: 'c0ffee' },
     });
     expect(status.completedAt).toBeUndefined();
+  });
+
+  test.each([
+    [[{ target: 'r/c:main', digest: DIGEST, pushedBytes: 7 }], { status: 'True', reason: 'Exported' }],
+    [
+      [
+        { target: 'r/c:main', digest: DIGEST },
+        { target: 'r/d:main', reason: 'PushDenied', message: 'no' },
+      ],
+      { status: 'False', reason: 'PushDenied', message: 'r/d:main: no' },
+    ],
+    [[{ target: 'r/c:main' }], { status: 'False', reason: 'NothingToExport' }],
+    [[], undefined],
+  ])('caches that were to be written are told of: %j', (caches, expected) => {
+    const result = new ResultResponse({ state: SolveState.SUCCEEDED, caches });
+    const { status, condition } = decide(running, { solve: { kind: 'ended', result } });
+    expect(status.phase).toBe('Committing');
+    if (expected === undefined) expect(condition('CacheExported')).toBeUndefined();
+    else expect(condition('CacheExported')).toMatchObject(expected);
+    expect(status.cache?.exports?.map(({ ref }) => ref)).toEqual(
+      caches.length === 0 ? undefined : caches.map(({ target }) => target),
+    );
   });
 
   test('a cancelled run commits nothing, even if it succeeded', () => {

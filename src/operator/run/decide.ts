@@ -14,7 +14,7 @@ import type { KnownRun } from '../known.ts';
 import { clip } from '../runtime/index.ts';
 import { failureOf } from './failure.ts';
 import type { Prepared } from './prepare.ts';
-import { failureOfResult, outputsOf, recordOf } from './record.ts';
+import { cacheExported, failureOfResult, outputsOf, recordOf } from './record.ts';
 import type { TimeLimit } from './time-limit.ts';
 
 const { SUCCEEDED, FAILED, CANCELLED } = wire.slipway.builder.v1.SolveState;
@@ -194,7 +194,7 @@ function decideRunning(view: RunView, before: BuildRunStatus): RunDecision {
   switch (result.state) {
     case SUCCEEDED:
       if (run.spec.cancel !== undefined) return cancelled(view, status);
-      return { status: { ...status, phase: 'Committing' } };
+      return { status: { ...withCacheExported(view, status, result), phase: 'Committing' } };
     case CANCELLED:
       return cancelled(view, status);
     case FAILED: {
@@ -208,6 +208,16 @@ function decideRunning(view: RunView, before: BuildRunStatus): RunDecision {
         failureOf(CodedError.of('BUILDER_LOST', 'the builder was started again and no longer knows the build')),
       );
   }
+}
+
+function withCacheExported(
+  view: RunView,
+  status: BuildRunStatus,
+  result: wire.slipway.builder.v1.ResultResponse,
+): BuildRunStatus {
+  const exported = cacheExported(result);
+  if (exported === undefined) return status;
+  return condition(view, status, 'CacheExported', exported.status, exported.reason, exported.message);
 }
 
 function decideCommitting(view: RunView, before: BuildRunStatus): RunDecision {
@@ -301,7 +311,7 @@ function queueDeadline({ run: { spec }, now }: RunView, status: BuildRunStatus):
 function condition(
   view: RunView,
   status: BuildRunStatus,
-  type: 'Accepted' | 'Scheduled' | 'Succeeded',
+  type: 'Accepted' | 'Scheduled' | 'Succeeded' | 'CacheExported',
   is: Condition['status'],
   reason: string,
   message: string,

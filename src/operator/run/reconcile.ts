@@ -207,6 +207,9 @@ export class RunReconciler {
           phase,
           first === undefined ? `${name} is built` : `${name} pushed ${first.image}@${first.digest}`,
         );
+        const cache = status.conditions?.find(({ type }) => type === 'CacheExported');
+        if (cache?.status === 'False')
+          record('Warning', 'CacheNotExported', `${name}: ${cache.reason}: ${cache.message}`);
       } else if (phase === 'Cancelled') record('Normal', phase, `${name}: ${status.failure?.message}`);
       else record('Warning', phase, `${name}: ${status.failure?.reason}: ${status.failure?.message}`);
     } else if (phase === 'Queued' && before === 'Running')

@@ -1,11 +1,13 @@
 import { parseImageReference, restated } from '../../base/index.ts';
 import { errorOfStatus, type wire } from '../../builder-api/index.ts';
-import type { BuildRunStatus, Failure, OutputStatus } from '../../resources/index.ts';
+import type { BuildRunStatus, Condition, Failure, OutputStatus } from '../../resources/index.ts';
 import { clip } from '../runtime/index.ts';
 import { failureOf } from './failure.ts';
 
 type Result = wire.slipway.builder.v1.ResultResponse;
 type Output = wire.slipway.builder.v1.Output.$Properties;
+type CacheExport = wire.slipway.builder.v1.CacheExport.$Properties;
+type ExportStatus = NonNullable<NonNullable<BuildRunStatus['cache']>['exports']>[number];
 
 /** Base images beyond these are left out, so that a record stays within 16 KiB. */
 const MAX_BASE_IMAGES = 16;
@@ -30,15 +32,55 @@ export function recordOf(result: Result): Pick<BuildRunStatus, 'resolved' | 'cac
             ...(baseImages.length === 0 ? {} : { baseImages }),
           },
         }),
-    cache: { vertices: result.vertices, hits: result.hits },
+    cache: {
+      vertices: result.vertices,
+      hits: result.hits,
+      ...(result.caches.length === 0 ? {} : { exports: result.caches.slice(0, 8).map(exportOf) }),
+    },
     ...(slowest.length === 0 ? {} : { slowestSteps: slowest }),
   };
+}
+
+function exportOf({ target, digest, ...bytes }: CacheExport): ExportStatus {
+  return {
+    ref: clip(target ?? '', 512),
+    ...(DIGEST.test(digest ?? '') ? { digest: digest as string } : {}),
+    ...movedOf(bytes),
+  };
+}
+
+function movedOf({
+  pushedBytes,
+  mountedBytes,
+}: {
+  readonly pushedBytes?: CacheExport['pushedBytes'] | undefined;
+  readonly mountedBytes?: CacheExport['mountedBytes'] | undefined;
+}): Pick<ExportStatus, 'pushedBytes' | 'mountedBytes'> {
+  return { pushedBytes: Number(pushedBytes ?? 0), mountedBytes: Number(mountedBytes ?? 0) };
+}
+
+/** Whether the caches were written that the run was to write: the first that was not says why. Undefined where there were none. */
+export function cacheExported({ caches }: Result): Pick<Condition, 'status' | 'reason' | 'message'> | undefined {
+  if (caches.length === 0) return undefined;
+  const failed = caches.find(({ reason }) => reason);
+  if (failed !== undefined)
+    return {
+      status: 'False',
+      reason: clip(failed.reason ?? '', 128),
+      message: clip(`${failed.target}: ${failed.message}`, 2048),
+    };
+  const empty = caches.find(({ digest }) => !digest);
+  if (empty !== undefined) {
+    const message = `${empty.target}: nothing was written: no result has layers, or there are more records than builders read`;
+    return { status: 'False', reason: 'NothingToExport', message: clip(message, 2048) };
+  }
+  return { status: 'True', reason: 'Exported', message: clip(caches.map(({ target }) => target).join(', '), 2048) };
 }
 
 /** One entry a repository, with the tags that were written. */
 export function outputsOf(outputs: readonly Output[]): OutputStatus[] {
   const found: OutputStatus[] = [];
-  for (const { names, digest, mediaType, size, platforms, attested } of outputs) {
+  for (const { names, digest, mediaType, size, platforms, attested, pushedBytes, mountedBytes } of outputs) {
     const tags = new Map<string, string[]>();
     for (const name of names ?? []) {
       const { domain, path, tag } = parseImageReference(name);
@@ -56,6 +98,7 @@ export function outputsOf(outputs: readonly Output[]): OutputStatus[] {
         ...(size == null ? {} : { size: Number(size) }),
         ...(platforms?.length ? { platforms: platforms.slice(0, 16) } : {}),
         ...(attested?.length ? { attestations: attested.slice(0, 8).map((type) => clip(type, 256)) } : {}),
+        ...movedOf({ pushedBytes, mountedBytes }),
       });
   }
   return found.slice(0, 16);
