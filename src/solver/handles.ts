@@ -13,8 +13,3 @@ export async function releaseAll(handles: readonly Result[]): Promise<void> {
     if (isTurnSpent()) await nextTurn({ signal: neverAborted });
   }
 }
-
-/** Runs steps at once, however many. */
-export function atOnce<T>(steps: Iterator<void, T, void>): T {
-  for (let step = steps.next(); ; step = steps.next()) if (step.done === true) return step.value;
-}

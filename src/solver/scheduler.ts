@@ -1,5 +1,6 @@
 import {
   annotate,
+  atOnce,
   type Clock,
   CodedError,
   inSlices,
@@ -14,7 +15,7 @@ import type { OwnCache } from './caches.ts';
 import { EdgeLoop } from './edge-loop.ts';
 import { type EnteredOutput, enterOutputs, prepare, runOp } from './execution.ts';
 import { blame, endVertices, mayDependOnWhoAsks, mayLose } from './failure.ts';
-import { atOnce, discard, releaseAll } from './handles.ts';
+import { discard, releaseAll } from './handles.ts';
 import { isVolatile } from './key.ts';
 import { keyedVertex } from './keyed.ts';
 import { Level } from './level.ts';

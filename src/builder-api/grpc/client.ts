@@ -9,7 +9,7 @@ import { CodedError, cancelledError, type Logger, silentLogger, toCodedError } f
 import { type CallOptions, type Channel, type RawCall, requestHeaders } from './channel.ts';
 import { Drain } from './drain.ts';
 import { assertSendable, frameMessage } from './framing.ts';
-import { type Hold, MessageQueue, type MessageSink, pumpMessages } from './messages.ts';
+import { Flow, type Hold, MessageQueue, type MessageSink, pumpMessages } from './messages.ts';
 import { headerListSize, Metadata } from './metadata.ts';
 import { endWithStream, http2Options, widenConnectionWindow } from './options.ts';
 import { codeOfGrpc, errorOfTrailers, percentDecode } from './status.ts';
@@ -94,6 +94,7 @@ class ClientCall implements RawCall {
   readonly #log: Logger;
   readonly #onAbort = () => this.#cancel(this.#signal.reason);
   #stream: ClientHttp2Stream | undefined;
+  #flow: Flow | undefined;
   #drain: Drain | undefined;
   #timer: NodeJS.Timeout | undefined;
   #status: { code: number; message: string; details: Uint8Array | undefined } | undefined;
@@ -112,7 +113,7 @@ class ClientCall implements RawCall {
     this.#signal = options.signal;
     this.#log = log;
     this.#queue = new MessageQueue<Uint8Array>(
-      { pause: () => this.#stream?.pause(), resume: () => this.#stream?.resume() },
+      { pause: () => this.#flow?.pause(), resume: () => this.#flow?.resume() },
       () => this.#cancel(cancelledError()),
     );
     this.responses = this.#queue;
@@ -131,6 +132,7 @@ class ClientCall implements RawCall {
           },
         );
       this.#stream = session.request(headers);
+      this.#flow = new Flow(this.#stream);
       this.#drain = new Drain(this.#stream);
     } catch (error) {
       this.#settle(connectionError(error));
@@ -142,7 +144,7 @@ class ClientCall implements RawCall {
         () => this.#cancel(new CodedError('deadline_exceeded', 'context deadline exceeded')),
         options.timeoutMs,
       );
-    this.#listen(this.#stream, hold);
+    this.#listen(this.#stream, this.#flow, hold);
   }
 
   write(message: Uint8Array): Promise<void> | undefined {
@@ -158,7 +160,7 @@ class ClientCall implements RawCall {
     if (stream !== undefined && !stream.destroyed && !stream.writableEnded) stream.end();
   }
 
-  #listen(stream: ClientHttp2Stream, hold: (() => Hold) | undefined): void {
+  #listen(stream: ClientHttp2Stream, flow: Flow, hold: (() => Hold) | undefined): void {
     stream.once('response', (headers: IncomingHttpHeaders, _flags: number, raw?: string[]) => {
       this.#httpStatus = Number(headers[':status'] ?? 200);
       this.#takeStatus(headers);
@@ -171,7 +173,7 @@ class ClientCall implements RawCall {
           stream.close(constants.NGHTTP2_CANCEL);
         },
       };
-      pumpMessages(stream, typeof encoding === 'string' ? encoding : undefined, sink, hold?.());
+      pumpMessages(flow, typeof encoding === 'string' ? encoding : undefined, sink, hold?.());
       this.#headers.resolve(Metadata.fromRawHeaders(raw ?? flat(headers)));
     });
     stream.on('trailers', (headers: IncomingHttpHeaders) => this.#takeStatus(headers));

@@ -1,4 +1,5 @@
-import { gunzipSync } from 'node:zlib';
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
 import { CodedError } from '../../base/index.ts';
 
 /** Largest message either way, as BuildKit's clients have it. */
@@ -22,6 +23,26 @@ export function assertSendable(message: Uint8Array, limit = MAX_MESSAGE_BYTES): 
     );
 }
 
+/** A message as it came. */
+export interface Framed {
+  /** Compressed, if `isCompressed`. */
+  readonly body: Uint8Array;
+  readonly isCompressed: boolean;
+}
+
+const gunzipped = promisify(gunzip);
+/** What is unpacked at one go, on a thread of libuv's. */
+const UNPACKED_BYTES = 1 << 20;
+
+/** The message that a compressed body holds. @throws CodedError resource_exhausted when it is broken or larger than `limit` */
+export async function inflated(body: Uint8Array, limit = MAX_MESSAGE_BYTES): Promise<Uint8Array> {
+  try {
+    return await gunzipped(body, { maxOutputLength: limit, chunkSize: UNPACKED_BYTES });
+  } catch (cause) {
+    throw new CodedError('resource_exhausted', 'a compressed message is broken or larger than max', { cause });
+  }
+}
+
 /** Cuts a byte stream into messages. A message that lies in one chunk is a view of it. */
 export class FrameParser {
   readonly #limit: number;
@@ -43,7 +64,7 @@ export class FrameParser {
   }
 
   /** Calls `onMessage` for each message that this chunk completes. @throws CodedError resource_exhausted | internal */
-  push(chunk: Uint8Array, onMessage: (message: Uint8Array) => void): void {
+  push(chunk: Uint8Array, onMessage: (message: Framed) => void): void {
     let bytes = chunk;
     if (this.#have > 0) {
       this.#parts.push(chunk);
@@ -61,7 +82,9 @@ export class FrameParser {
       const body = bytes.subarray(at + 5, at + 5 + length);
       const flag = bytes[at]!;
       at += 5 + length;
-      onMessage(flag === 0 ? body : this.#inflate(flag, body));
+      if (flag !== 0 && (flag !== 1 || !this.#gzip))
+        throw new CodedError('internal', 'compressed message without a known grpc-encoding');
+      onMessage({ body, isCompressed: flag === 1 });
     }
     if (at < bytes.length) {
       this.#parts = [bytes.subarray(at)];
@@ -85,14 +108,5 @@ export class FrameParser {
         fault: 'user',
       });
     return length;
-  }
-
-  #inflate(flag: number, body: Uint8Array): Uint8Array {
-    if (flag !== 1 || !this.#gzip) throw new CodedError('internal', 'compressed message without a known grpc-encoding');
-    try {
-      return gunzipSync(body, { maxOutputLength: this.#limit });
-    } catch (cause) {
-      throw new CodedError('resource_exhausted', 'a compressed message is broken or larger than max', { cause });
-    }
   }
 }

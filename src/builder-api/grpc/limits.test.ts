@@ -4,6 +4,7 @@ import http2 from 'node:http2';
 import { connect as netConnect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import tls from 'node:tls';
 import { gzipSync } from 'node:zlib';
@@ -14,6 +15,7 @@ import { Control } from '../services/index.ts';
 import { moby } from '../wire/messages.js';
 import { FrameParser, frameMessage } from './framing.ts';
 import { ConnectionChannel, clientOf, GrpcServer, type Handlers } from './index.ts';
+import { Flow, pumpMessages } from './messages.ts';
 import { formatGrpcTimeout, parseGrpcTimeout } from './server-call.ts';
 import { percentDecode, percentEncode } from './status.ts';
 
@@ -288,7 +290,7 @@ test('frames are found however the bytes are cut', () => {
     const parser = new FrameParser(undefined);
     const seen: string[] = [];
     for (let at = 0; at < bytes.length; at += size)
-      parser.push(bytes.subarray(at, at + size), (message) => seen.push(Buffer.from(message).toString('hex')));
+      parser.push(bytes.subarray(at, at + size), ({ body }) => seen.push(Buffer.from(body).toString('hex')));
     expect(seen).toEqual(messages.map((message) => message.toString('hex')));
     expect(parser.incomplete).toBe(0);
   }
@@ -303,4 +305,34 @@ test('timeouts and messages in headers', () => {
   expect(parseGrpcTimeout(formatGrpcTimeout(1e10))).toBe(1e10);
   for (const text of ['plain', '100%', 'größe\n✗', '%41']) expect(percentDecode(percentEncode(text))).toBe(text);
   expect(percentDecode('50%zz%')).toBe('50%zz%');
+});
+
+test('compressed messages are unpacked one after the other, and what comes meanwhile waits its turn', async () => {
+  const stream = new PassThrough();
+  const flow = new Flow(stream);
+  const seen: string[] = [];
+  const ended = Promise.withResolvers<void>();
+  pumpMessages(flow, 'gzip', {
+    onMessage: (message) => void seen.push(Buffer.from(message.subarray(0, 8)).toString()),
+    onEnd: () => {
+      seen.push('end');
+      ended.resolve();
+    },
+    onError: ended.reject,
+  });
+  const frame = (text: string, isCompressed: boolean) => {
+    const body = Buffer.from(text);
+    if (!isCompressed) return frameMessage(body);
+    const framed = frameMessage(gzipSync(body));
+    framed[0] = 1;
+    return framed;
+  };
+  const large = 'x'.repeat(5 << 20);
+  stream.end(Buffer.concat([frame(`first   ${large}`, true), frame('second  ', false), frame('third   ', true)]));
+  await new Promise(setImmediate);
+  expect(seen).toEqual([]);
+  await ended.promise;
+  expect(seen).toEqual(['first   ', 'second  ', 'third   ', 'end']);
+  await new Promise(setImmediate);
+  expect(stream.isPaused()).toBe(false);
 });

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { FrameParser } from './framing.ts';
+import { type Framed, FrameParser, inflated } from './framing.ts';
 
 /** Above this many queued bytes the stream is paused, which stops the peer by flow control. */
 const HIGH_WATER_BYTES = 256 * 1024;
@@ -17,8 +17,36 @@ export interface MessageSink {
   onError(error: unknown): void;
 }
 
-/** Feeds a sink with the messages of a stream. Pausing the stream pauses the sink (up to one chunk). `hold` counts what of a message is there while it is not whole. */
-export function pumpMessages(stream: Readable, encoding: string | undefined, sink: MessageSink, hold?: Hold): void {
+/** A stream that several wish to pause: it flows again when each has let it. */
+export class Flow {
+  readonly #stream: Readable;
+  #pauses = 0;
+
+  constructor(stream: Readable) {
+    this.#stream = stream;
+  }
+
+  get stream(): Readable {
+    return this.#stream;
+  }
+
+  pause(): void {
+    if (this.#pauses++ === 0) this.#stream.pause();
+  }
+
+  resume(): void {
+    if (--this.#pauses === 0) this.#stream.resume();
+  }
+}
+
+/**
+ * Feeds a sink with the messages of a stream. Pausing the flow pauses the sink (up to one chunk); it is paused here while a message is unpacked. `hold` counts what of a
+ * message is there while it is not whole.
+ */
+export function pumpMessages(flow: Flow, encoding: string | undefined, sink: MessageSink, hold?: Hold): void {
+  const { stream } = flow;
+  /** Messages are handed on in order, so all that comes while one is unpacked comes after it. */
+  let unpacking: Promise<void> | undefined;
   let failed = false;
   const fail = (error: unknown) => {
     if (failed) return;
@@ -35,11 +63,31 @@ export function pumpMessages(stream: Readable, encoding: string | undefined, sin
     fail(error);
     return;
   }
+  const afterwards = (work: () => Promise<void> | void) => {
+    const before = unpacking ?? Promise.resolve();
+    if (unpacking === undefined) flow.pause();
+    const done = before
+      .then(async () => {
+        if (!failed) await work();
+      })
+      .catch(fail)
+      .finally(() => {
+        if (unpacking !== done) return;
+        unpacking = undefined;
+        flow.resume();
+      });
+    unpacking = done;
+  };
+  const take = ({ body, isCompressed }: Framed) => {
+    if (isCompressed) afterwards(async () => sink.onMessage(await inflated(body)));
+    else if (unpacking === undefined) sink.onMessage(body);
+    else afterwards(() => sink.onMessage(body));
+  };
   stream.on('data', (chunk: Uint8Array) => {
     if (failed) return;
     try {
       const before = parser.incomplete;
-      parser.push(chunk, (message) => sink.onMessage(message));
+      parser.push(chunk, take);
       hold?.add(parser.incomplete - before);
     } catch (error) {
       fail(error);
@@ -48,7 +96,8 @@ export function pumpMessages(stream: Readable, encoding: string | undefined, sin
   stream.on('end', () => {
     if (failed) return;
     if (parser.incomplete > 0) fail(new Error('the stream ended inside a message'));
-    else sink.onEnd();
+    else if (unpacking === undefined) sink.onEnd();
+    else afterwards(() => sink.onEnd());
   });
 }
 

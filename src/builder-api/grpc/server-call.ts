@@ -2,7 +2,7 @@ import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'nod
 import { CodedError, cancelledError, isCancelled, type Logger } from '../../base/index.ts';
 import { Drain } from './drain.ts';
 import { assertSendable, frameMessage } from './framing.ts';
-import { type MessageSink, pumpMessages } from './messages.ts';
+import { Flow, type MessageSink, pumpMessages } from './messages.ts';
 import { Metadata } from './metadata.ts';
 import type { Peer } from './options.ts';
 import { trailersOfError, type WireCode } from './status.ts';
@@ -35,6 +35,7 @@ export class ServerCall {
   /** What is told of a failure of this call. */
   told: ((error: unknown) => unknown) | undefined;
   readonly #stream: ServerHttp2Stream;
+  readonly #flow: Flow;
   readonly #encoding: string | undefined;
   readonly #userAgent: string;
   readonly #drain: Drain;
@@ -52,6 +53,7 @@ export class ServerCall {
     log: Logger,
   ) {
     this.#stream = stream;
+    this.#flow = new Flow(stream);
     this.#drain = new Drain(stream);
     this.metadata = Metadata.fromRawHeaders(raw);
     this.peer = peer;
@@ -98,15 +100,15 @@ export class ServerCall {
 
   /** Delivers request messages; nothing is read before this is called. */
   read(sink: MessageSink): void {
-    pumpMessages(this.#stream, this.#encoding, sink);
+    pumpMessages(this.#flow, this.#encoding, sink);
   }
 
   pause(): void {
-    this.#stream.pause();
+    this.#flow.pause();
   }
 
   resume(): void {
-    this.#stream.resume();
+    this.#flow.resume();
   }
 
   sendHeaders(metadata?: Metadata): void {

@@ -204,7 +204,7 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
     contentSink: (ids, options) => contentOf(ids, 'export', options),
   };
   const caches = cacheTypes({
-    ...{ openRepository, refs, keys: state.keys, results: state.results, stores },
+    ...{ openRepository, refs, keys: state.keys, results: state.results, stores, pool: pools.short },
     clientContent: async (ids, store, wait) => {
       const there = await contentOf(ids, store, wait);
       if (there !== undefined || ids[0] === undefined) return there;

@@ -1,6 +1,7 @@
 import { type AbortOptions, CodedError, type Descriptor, type Digest, digestOf, isDigest } from '../../base/index.ts';
 import { MAX_CACHE_CONFIG_BYTES, readCaches } from '../../cache/remote/index.ts';
 import type { EncodedDocument } from '../../oci/manifest/index.ts';
+import type { WorkerPool } from '../../sys/index.ts';
 import type { ExportContext } from '../exporters/index.ts';
 import { cacheFormOf, encodeOciIndex } from './oci-index.ts';
 import type { CacheStore, CacheType, StoreAccess } from './store.ts';
@@ -22,13 +23,15 @@ export interface LocalDeps {
     options: AbortOptions,
   ) => Promise<ClientContent | undefined>;
   readonly stores: CacheStores;
+  /** Reads what clients' stores say of caches. */
+  readonly pool: WorkerPool;
 }
 
 /** One client takes them one after another anyway. */
 const PARALLEL = 4;
 
 /** Caches in directories of the client, as OCI layouts: it serves their blobs over its session, knows which manifest a tag stands for, and writes down which one it was given. */
-export function localCaches({ clientContent, stores }: LocalDeps): CacheType {
+export function localCaches({ clientContent, stores, pool }: LocalDeps): CacheType {
   return {
     type: 'local',
     exporting: 'exporting cache to client directory',
@@ -68,7 +71,11 @@ export function localCaches({ clientContent, stores }: LocalDeps): CacheType {
           ...{ name: directory, id: `local ${directory}`, parallel: PARALLEL, verifies: true, openBlob },
           place: stores.place('local', { directory }, { name: directory, openBlob }),
           read: async (access) =>
-            await readCaches(documentsOf(await client(access)), { digest: digest as Digest }, access),
+            await readCaches(
+              documentsOf(await client(access)),
+              { digest: digest as Digest },
+              { signal: access.signal, worker: { pool, owner: access.owner } },
+            ),
           encode: (content, access) => encodeOciIndex(content, form, { putConfig: put, putManifest: put }, access),
           putBlob: async (layer, context) => {
             const content = await client(context);

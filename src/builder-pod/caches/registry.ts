@@ -9,6 +9,7 @@ import {
 } from '../../base/index.ts';
 import { readCaches } from '../../cache/remote/index.ts';
 import { pushError, type Repository } from '../../oci/registry-client/index.ts';
+import type { WorkerPool } from '../../sys/index.ts';
 import { type ExportOptions, pushLayer } from '../exporters/index.ts';
 import { cacheFormOf, encodeOciIndex } from './oci-index.ts';
 import type { CacheType } from './store.ts';
@@ -21,6 +22,8 @@ export interface RegistryDeps {
     reference: ImageReference,
     options: { readonly insecure: boolean; readonly sessions: () => readonly string[] },
   ) => Repository;
+  /** Reads what registries say of caches. */
+  readonly pool: WorkerPool;
 }
 
 function referenceOf(options: ExportOptions, what: string): ImageReference {
@@ -37,7 +40,7 @@ function referenceOf(options: ExportOptions, what: string): ImageReference {
 }
 
 /** Caches in registries, and those that images there carry. */
-export function registryCaches({ openRepository }: RegistryDeps): CacheType {
+export function registryCaches({ openRepository, pool }: RegistryDeps): CacheType {
   return {
     type: 'registry',
     exporting: 'exporting cache to registry',
@@ -59,7 +62,7 @@ export function registryCaches({ openRepository }: RegistryDeps): CacheType {
           place: { kind: 'registry', host: domain, repository: path, ...(insecure ? { insecure } : {}) },
           parallel: PARALLEL,
           verifies: true,
-          read: (access) => readCaches(repository, reference, access),
+          read: ({ signal, owner }) => readCaches(repository, reference, { signal, worker: { pool, owner } }),
           encode: (content, access) =>
             encodeOciIndex(
               content,

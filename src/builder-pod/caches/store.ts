@@ -1,4 +1,4 @@
-import type { AbortOptions, Descriptor, Digest } from '../../base/index.ts';
+import type { AbortOptions, Descriptor, Digest, WorkOwner } from '../../base/index.ts';
 import type { BlobPlace, Layer } from '../../cache/ports.ts';
 import type { ReadCache, RecordToWrite } from '../../cache/remote/index.ts';
 import type { ExportContext, ExportOptions, ExportResponse, LayerSource } from '../exporters/index.ts';
@@ -32,6 +32,11 @@ export interface StoreAccess extends AbortOptions {
   readonly sessions: () => readonly string[];
 }
 
+/** For whom it is read. */
+export interface ReadAccess extends StoreAccess {
+  readonly owner: WorkOwner;
+}
+
 /**
  * Where one cache lies, of whatever type: an index, which is replaced as a whole, and blobs by digest, which never change. Failures are CodedErrors: `unavailable` for what may pass,
  * `permission_denied` and `unauthenticated` for what is refused, REF_CONTENT_GONE for a blob that is not there.
@@ -48,7 +53,7 @@ export interface CacheStore {
   /** It takes no blob whose bytes are not what its digest says. */
   readonly verifies: boolean;
   /** Caches under its names: several where images have one each, none where nothing is there yet. Reads no layer. @throws CodedError */
-  read(access: StoreAccess): Promise<readonly ReadCache[]>;
+  read(access: ReadAccess): Promise<readonly ReadCache[]>;
   encode(content: CacheContent, options: AbortOptions): Promise<CacheIndex>;
   /** Writes a blob, unless it is there and stays for a while. @throws CodedError */
   putBlob(layer: LayerSource, context: ExportContext, onProgress: (bytes: number) => void): Promise<void>;

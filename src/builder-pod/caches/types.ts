@@ -6,7 +6,7 @@ import { ExportOptions } from '../exporters/index.ts';
 import { inlineCache } from './inline.ts';
 import { type LocalDeps, localCaches } from './local.ts';
 import { type RegistryDeps, registryCaches } from './registry.ts';
-import type { CacheStore, CacheType, StoreAccess } from './store.ts';
+import type { CacheStore, CacheType, ReadAccess } from './store.ts';
 import { cacheExporter, type WriteDeps } from './write.ts';
 
 interface CacheDeps extends RegistryDeps, LocalDeps, WriteDeps {
@@ -30,9 +30,9 @@ export function cacheTypes(deps: CacheDeps): {
 
 function importer(type: CacheType, { refs }: Pick<CacheDeps, 'refs'>): CacheImporter {
   return {
-    open: async (attrs, { signal, sessions }) => {
+    open: async (attrs, { signal, sessions, owner }) => {
       const store = type.store(new ExportOptions(`${type.type} cache`, attrs), 'importer');
-      return await openCaches(store(sessions), refs, { signal, sessions });
+      return await openCaches(store(sessions), refs, { signal, sessions, owner });
     },
   };
 }
@@ -41,7 +41,7 @@ function importer(type: CacheType, { refs }: Pick<CacheDeps, 'refs'>): CacheImpo
 async function openCaches(
   store: CacheStore,
   refs: RefManager,
-  access: StoreAccess,
+  access: ReadAccess,
 ): Promise<readonly ImportedCache<ImmutableRef>[]> {
   const { id, name, place } = store;
   return await Promise.all(

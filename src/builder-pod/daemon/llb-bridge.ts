@@ -13,7 +13,7 @@ import {
   toNumber,
   wire,
 } from '../../builder-api/index.ts';
-import { decodeExecOp, type ExecOp, encodeDefinition } from '../../llb/index.ts';
+import { decodeExecOp, type ExecOp, encodeDefinitionInSlices } from '../../llb/index.ts';
 import { encodeName } from '../../sys/index.ts';
 import type { Engine } from '../engine/index.ts';
 import type { BridgeRef, BridgeResult, BridgeSourceMeta, BridgeStat, FrontendBridge } from '../frontends/index.ts';
@@ -189,7 +189,8 @@ function serveBridge(
     inputs: async (_, context) => {
       const bridge = await bridgeOf(context);
       const definitions: Record<string, Uint8Array> = {};
-      for (const [name, definition] of await bridge.inputs(context)) definitions[name] = encodeDefinition(definition);
+      for (const [name, definition] of await bridge.inputs(context))
+        definitions[name] = await encodeDefinitionInSlices(definition, context);
       return { definitions };
     },
 

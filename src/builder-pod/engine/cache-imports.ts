@@ -1,4 +1,4 @@
-import { type AbortOptions, type Logger, onAbort } from '../../base/index.ts';
+import { type AbortOptions, type Logger, onAbort, type WorkOptions } from '../../base/index.ts';
 import type { ImmutableRef } from '../../cache/ports.ts';
 import type { ImportedCache, VertexProgress } from '../../solver/index.ts';
 import type { BridgeCacheImport } from '../frontends/index.ts';
@@ -10,7 +10,7 @@ export interface CacheImporter {
   open(attrs: BridgeCacheImport['attrs'], context: CacheImportContext): Promise<readonly ImportedCache<ImmutableRef>[]>;
 }
 
-interface CacheImportContext extends AbortOptions {
+interface CacheImportContext extends WorkOptions {
   /** Whose credentials may be used. */
   readonly sessions: () => readonly string[];
   /** What the build writes, and refs of the cache belong to. */
@@ -74,12 +74,12 @@ export class CacheImports {
     one: BridgeCacheImport,
     id: string,
   ): Promise<readonly ImportedCache<ImmutableRef>[]> {
-    const { sessions, scope } = this.#job;
+    const { sessions, scope, owner } = this.#job;
     const signal = AbortSignal.any([this.#signal, AbortSignal.timeout(OPEN_MS)]);
     try {
       return await this.#job.inVertex({ name: importName(one), id }, async (progress) => {
         using aborted = onAbort(signal);
-        const opening = importer.open(one.attrs, { signal, sessions, scope: scope.write, progress });
+        const opening = importer.open(one.attrs, { signal, owner, sessions, scope: scope.write, progress });
         opening.catch(() => {});
         return await Promise.race([opening, aborted.promise]);
       });

@@ -1,33 +1,27 @@
 import {
   type AbortOptions,
-  ANNOTATION_UNCOMPRESSED,
   CodedError,
   type Descriptor,
   type Digest,
   type ImageReference,
   inSlices,
-  isDigest,
+  type WorkOwner,
 } from '../../base/index.ts';
 import {
   describeDocument,
   type EncodedDocument,
   encodeIndex,
   encodeManifest,
-  isLayerType,
-  isManifestType,
   MAX_CONFIG_BYTES,
   MEDIA_TYPE,
-  parseImageConfig,
-  parseManifestOrIndex,
 } from '../../oci/manifest/index.ts';
 import type { Repository } from '../../oci/registry-client/index.ts';
+import { siblingModule, type Task, tasksOf, type WorkerPool } from '../../sys/index.ts';
 import type { Layer } from '../ports.ts';
-import { CACHE_CONFIG_TYPE, MAX_CACHE_CONFIG_BYTES, readCacheConfig, readInlineRecords } from './cache-config.ts';
-import { INLINE_KEY } from './inline-records.ts';
+import { CACHE_CONFIG_TYPE, MAX_CACHE_CONFIG_BYTES } from './cache-config.ts';
+import { type CacheManifest, configOf, inlineOf, joinedConfig, manifestOf } from './document-task.ts';
 import type { RemoteCacheContent } from './remote-cache.ts';
 
-const DESCRIPTION = 'buildkit/description';
-const MAX_DESCRIPTION = 4096;
 /** Images of one index that are looked at for inline records. */
 const MAX_IMAGES = 32;
 
@@ -40,6 +34,13 @@ export interface ReadCache extends RemoteCacheContent {
 
 type ReadableRepository = Pick<Repository, 'getManifest' | 'getBlob'>;
 
+const task = tasksOf<typeof import('./document-task.ts')>(siblingModule(import.meta.url, './document-task'));
+
+interface ReadOptions extends AbortOptions {
+  /** Reads and checks documents. Whoever has nobody to serve meanwhile does without. */
+  readonly worker?: { readonly pool: WorkerPool; readonly owner: WorkOwner };
+}
+
 /**
  * Reads the caches that a name in a registry stands for: one of its own (as a manifest or an index), or those that images carry. Manifests and configs are
  * read, and no layer.
@@ -48,28 +49,37 @@ type ReadableRepository = Pick<Repository, 'getManifest' | 'getBlob'>;
 export async function readCaches(
   repository: ReadableRepository,
   { tag, digest }: Pick<ImageReference, 'tag' | 'digest'>,
-  { signal }: AbortOptions,
+  options: ReadOptions,
 ): Promise<readonly ReadCache[]> {
-  const root = await repository.getManifest(digest ?? tag ?? 'latest', { signal, maxBytes: MAX_CACHE_CONFIG_BYTES });
-  const parsed = parseManifestOrIndex(root.bytes, root.descriptor.mediaType);
-  const listed = parsed.kind === 'index' ? parsed.index.manifests : [parsed.manifest.config, ...parsed.manifest.layers];
-  const config = listed.find(({ mediaType }) => mediaType === CACHE_CONFIG_TYPE);
-  if (config !== undefined) {
-    const bytes = await repository.getBlob(config, { signal, maxBytes: MAX_CACHE_CONFIG_BYTES });
-    return [
-      {
-        digest: root.descriptor.digest,
-        configDigest: config.digest,
-        config: await inSlices(readCacheConfig(bytes), { signal }),
-        layers: layersOf(listed),
-      },
-    ];
+  const { signal } = options;
+  const get = async (name: string, maxBytes?: number) => {
+    const { bytes, descriptor } = await repository.getManifest(name, {
+      signal,
+      ...(maxBytes === undefined ? {} : { maxBytes }),
+    });
+    const args = { bytes, mediaType: descriptor.mediaType };
+    return { digest: descriptor.digest, manifest: await call(options, task('manifestOf'), manifestOf, args) };
+  };
+  const root = await get(digest ?? tag ?? 'latest', MAX_CACHE_CONFIG_BYTES);
+  const { manifest } = root;
+  if (manifest.kind === 'cache') {
+    const bytes = await repository.getBlob(manifest.config, { signal, maxBytes: MAX_CACHE_CONFIG_BYTES });
+    const texts = await call(options, task('configOf'), configOf, { bytes });
+    const config = await inSlices(joinedConfig(texts), { signal });
+    const layers = byDigest(manifest.layers);
+    return [{ digest: root.digest, configDigest: manifest.config.digest, config, layers }];
   }
-  if (parsed.kind === 'manifest') return present([await inlineCache(repository, root, signal)]);
+  if (manifest.kind === 'image') return present([await inlineCache(repository, root.digest, manifest, options)]);
   const caches: (ReadCache | undefined)[] = [];
-  for (const { digest: image } of parsed.index.manifests.filter(isImage).slice(0, MAX_IMAGES))
-    caches.push(await inlineCache(repository, await repository.getManifest(image, { signal }), signal));
+  for (const image of manifest.images.slice(0, MAX_IMAGES)) {
+    const one = await get(image);
+    if (one.manifest.kind === 'image') caches.push(await inlineCache(repository, one.digest, one.manifest, options));
+  }
   return present(caches);
+}
+
+async function call<A, R>({ signal, worker }: ReadOptions, to: Task<A, R>, here: (args: A) => R, args: A): Promise<R> {
+  return worker === undefined ? here(args) : await worker.pool.run(to, args, { signal, owner: worker.owner });
 }
 
 function present(caches: readonly (ReadCache | undefined)[]): readonly ReadCache[] {
@@ -82,45 +92,21 @@ function present(caches: readonly (ReadCache | undefined)[]): readonly ReadCache
   return found;
 }
 
-function isImage({ mediaType, annotations }: Descriptor): boolean {
-  return isManifestType(mediaType) && annotations?.['vnd.docker.reference.type'] === undefined;
-}
-
 async function inlineCache(
   repository: ReadableRepository,
-  { bytes, descriptor }: Awaited<ReturnType<Repository['getManifest']>>,
-  signal: AbortSignal,
+  digest: Digest,
+  { config: configured, layers }: Extract<CacheManifest, { kind: 'image' }>,
+  options: ReadOptions,
 ): Promise<ReadCache | undefined> {
-  const parsed = parseManifestOrIndex(bytes, descriptor.mediaType);
-  if (parsed.kind === 'index') return undefined;
-  const { config: configured, layers } = parsed.manifest;
-  const image = parseImageConfig(await repository.getBlob(configured, { signal, maxBytes: MAX_CONFIG_BYTES }));
-  const records = (image as { readonly [INLINE_KEY]?: unknown })[INLINE_KEY];
-  const { diff_ids: diffIds } = image.rootfs;
-  if (typeof records !== 'string' || records === '' || diffIds.length !== layers.length) return undefined;
-  const described = layers.map((layer, i) => ({
-    ...layer,
-    annotations: { ...layer.annotations, [ANNOTATION_UNCOMPRESSED]: diffIds[i] as Digest },
-  }));
-  const blobs = layers.map(({ digest }) => digest);
-  const config = await inSlices(readInlineRecords(Buffer.from(records, 'base64'), blobs), { signal });
-  return { digest: descriptor.digest, config, layers: layersOf(described) };
+  const { signal } = options;
+  const bytes = await repository.getBlob(configured, { signal, maxBytes: MAX_CONFIG_BYTES });
+  const found = await call(options, task('inlineOf'), inlineOf, { bytes, layers });
+  if (found === undefined) return undefined;
+  return { digest, config: await inSlices(joinedConfig(found.config), { signal }), layers: byDigest(found.layers) };
 }
 
-/**
- * Those that say what they are when they are unpacked: of what does not nothing can be made. A descriptor is kept with each ref of each chain, so nothing comes
- * with it that nobody reads.
- */
-function layersOf(descriptors: readonly Descriptor[]): ReadonlyMap<Digest, Layer> {
-  const layers = new Map<Digest, Layer>();
-  for (const { mediaType, digest, size, annotations } of descriptors) {
-    const diffId = annotations?.[ANNOTATION_UNCOMPRESSED];
-    if (!isLayerType(mediaType) || diffId === undefined || !isDigest(diffId)) continue;
-    const text = annotations?.[DESCRIPTION]?.slice(0, MAX_DESCRIPTION);
-    const kept = { [ANNOTATION_UNCOMPRESSED]: diffId, ...(text === undefined ? {} : { [DESCRIPTION]: text }) };
-    layers.set(digest, { descriptor: { mediaType, digest, size, annotations: kept }, diffId });
-  }
-  return layers;
+function byDigest(layers: readonly Layer[]): ReadonlyMap<Digest, Layer> {
+  return new Map(layers.map((layer) => [layer.descriptor.digest, layer]));
 }
 
 export interface CacheManifestForm {

@@ -3,7 +3,7 @@ import type { Definition, OpMetadata, SourceInfo, SourceLocation, SourceMap, Sou
 import { assertBounded } from './bounds.ts';
 import { bool, bytes, compact, list, num, record, str, sub, toMap } from './fields.ts';
 import * as pb from './messages.ts';
-import type { WireMessage, WireValue } from './schema.ts';
+import { encodeMessage, message, one, type WireMessage, type WireValue } from './schema.ts';
 
 export function definitionFromWire(wire: WireMessage): Definition {
   const steps = definitionSteps(wire);
@@ -35,6 +35,26 @@ export function definitionToWire(definition: Definition): WireMessage {
     source: definition.source && sourceMapToWire(definition.source),
   };
 }
+
+/** Bytes of a definition, in pieces, one a step: fields in their order, entries of maps in that of the maps. */
+export function* definitionPieces({ ops, metadata, source }: Definition): Generator<Uint8Array, void, void> {
+  for (const op of ops) yield encodeMessage(pb.Definition, { def: [op] });
+  for (const [digest, value] of metadata)
+    yield encodeMessage(pb.Definition, { metadata: new Map([[digest, metadataToWire(value)]]) });
+  if (source === undefined) return;
+  const pieces: Uint8Array[] = [];
+  for (const [digest, locations] of source.locations) {
+    const one = { locations: locations.map(locationToWire) };
+    pieces.push(encodeMessage(pb.Source, { locations: new Map([[digest, one]]) }));
+    yield new Uint8Array();
+  }
+  const { infos } = sourceMapToWire({ ...source, locations: new Map() });
+  const all = Buffer.concat([...pieces, encodeMessage(pb.Source, { infos })]);
+  yield encodeMessage(WRAPPED, { source: all });
+}
+
+/** A definition whose source is encoded already. */
+const WRAPPED = message('Definition', [one(3, 'source', 'bytes')]);
 
 function metadataFromWire(wire: WireMessage): OpMetadata {
   const exportCache = sub(wire, 'exportCache');

@@ -1,6 +1,6 @@
-import { type AbortOptions, inSlices } from '../../base/index.ts';
+import { type AbortOptions, inSlices, isTurnSpent, nextTurn } from '../../base/index.ts';
 import type { Definition, ExecOp, Op } from '../op.ts';
-import { definitionFromWire, definitionSteps, definitionToWire } from './definition-convert.ts';
+import { definitionFromWire, definitionPieces, definitionSteps, definitionToWire } from './definition-convert.ts';
 import * as pb from './messages.ts';
 import { execFromWire, opFromWire, opToWire } from './op-convert.ts';
 import { decodeMessage, decodeSteps, encodeMessage, type WireMessage } from './schema.ts';
@@ -28,6 +28,16 @@ export async function decodeDefinitionInSlices(bytes: Uint8Array, options: Abort
 /** Canonical bytes of a definition. */
 export function encodeDefinition(definition: Definition): Uint8Array<ArrayBuffer> {
   return encodeMessage(pb.Definition, definitionToWire(definition));
+}
+
+/** Bytes of a definition, in slices, between which others have their turn; those of {@link encodeDefinition} where its maps are in the order of their keys. */
+export async function encodeDefinitionInSlices(definition: Definition, options: AbortOptions): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  for (const piece of definitionPieces(definition)) {
+    pieces.push(piece);
+    if (isTurnSpent()) await nextTurn(options);
+  }
+  return Buffer.concat(pieces);
 }
 
 /** One op of a definition. @throws CodedError invalid_argument */
