@@ -19,7 +19,7 @@ export type CacheManifest =
   | { readonly kind: 'index'; readonly images: readonly Digest[] };
 
 /** A checked config as JSON texts of some entries each. */
-export interface CacheConfigTexts {
+interface CacheConfigTexts {
   readonly layers: readonly string[];
   readonly records: readonly string[];
 }
