@@ -22,8 +22,6 @@ const WITHOUT_EFFECT: Readonly<Record<string, string>> = {
   unpack: 'this builder unpacks no images for a container engine',
   store: 'this builder keeps no image store; what it made stays in its cache',
   'name-canonical': 'this builder keeps no image store',
-  'dangling-name-prefix': 'this builder keeps no image store',
-  'danging-name-empty-only': 'this builder keeps no image store',
   'unsafe-internal-store-allow-incomplete': 'this builder keeps no image store',
 };
 

@@ -37,13 +37,15 @@ export function imageExporter(
   const name = options.text('name');
   const keepForeign = options.boolean('prefer-nondist-layers', false);
   const rewriteTimes = options.boolean('rewrite-timestamp', false);
-  options.checkBooleans('unpack', 'store', 'name-canonical', 'danging-name-empty-only');
+  options.checkBooleans('unpack', 'store', 'name-canonical');
   options.checkBooleans('unsafe-internal-store-allow-incomplete');
   const attestations = attestationOptions(options, { inline: true, oci: asked });
   const naming = { byDigest, failing: push ? 'push' : 'parse' } as const;
   // Names known now are checked now: a typo should not cost a build.
   if (name !== '*') imageNames(name, undefined, naming);
-  if (push && !name)
+  const dangling = danglingName(options);
+  if (dangling !== undefined) imageNames(dangling.prefix, undefined, { failing: naming.failing });
+  if (push && !name && dangling === undefined)
     throw CodedError.of('EXPORT_NAME', 'the image is to be pushed, but has no name', {
       hint: 'add name=<registry>/<repository>:<tag> to the output',
     });
@@ -70,11 +72,17 @@ export function imageExporter(
     );
     for (const { descriptor, bytes } of [...image.configs, ...image.manifests])
       await deps.content.ingest(bytes, descriptor, { signal: context.signal });
-    for (const one of names) await withRow(context, `naming to ${formatImageReference(one)}`, () => {});
-    if (push) await pushImage(image, names, { insecure, byDigest: byDigest || deferTags }, deps, context);
+    // The name by its digest.
+    const beside =
+      dangling === undefined || (dangling.emptyOnly && names.length > 0)
+        ? ''
+        : `${dangling.prefix}@${image.root.digest}`;
+    const all = [...names, ...imageNames(beside, undefined, { failing: naming.failing })];
+    for (const one of all) await withRow(context, `naming to ${formatImageReference(one)}`, () => {});
+    if (push) await pushImage(image, all, { insecure, byDigest: byDigest || deferTags }, deps, context);
     return {
       // As they were written.
-      response: imageResponse(image, names.length === 0 ? '' : (named ?? '')),
+      response: imageResponse(image, [names.length === 0 ? '' : (named ?? ''), beside].filter(Boolean).join(',')),
       descriptor: image.root,
       kept: [...image.configs, ...image.manifests].map(({ descriptor }) => descriptor.digest),
       image: {
@@ -88,6 +96,13 @@ export function imageExporter(
     };
   }
   return { type: 'image', name: 'exporting to image', compression, export: run };
+}
+
+/** What an image without a name, or beside its names, is called by its digest. */
+function danglingName(options: ExportOptions): { readonly prefix: string; readonly emptyOnly: boolean } | undefined {
+  const prefix = options.text('dangling-name-prefix');
+  const emptyOnly = options.boolean('danging-name-empty-only', false, { empty: true });
+  return prefix === undefined || prefix === '' ? undefined : { prefix, emptyOnly };
 }
 
 function sizeOf({ layers, configs, manifests }: AssembledExport): number {

@@ -33,8 +33,9 @@ export async function pushImage(
       for (const document of image.manifests.slice(0, -1))
         await repository.putManifest(document.descriptor.digest, toPush(document), { signal: context.signal });
       for (const name of byDigest ? references.slice(0, 1) : references) {
-        const { tag: _deferred, ...untagged } = name;
-        const shown = `${formatImageReference(byDigest ? untagged : name)}@${image.root.digest}`;
+        const { tag, digest: _same, ...repositoryOf } = name;
+        const shownName = byDigest || tag === undefined ? repositoryOf : { ...repositoryOf, tag };
+        const shown = `${formatImageReference(shownName)}@${image.root.digest}`;
         await withRow(context, `pushing manifest for ${shown}`, () =>
           repository.putManifest(
             byDigest ? image.root.digest : (name.tag ?? image.root.digest),

@@ -410,6 +410,27 @@ describe('faults', () => {
     });
   });
 
+  test('a blob that the registry has not is had from where its descriptor says, without credentials', async () => {
+    const proxy = await proxied();
+    const elsewhere = await FaultProxy.start();
+    cleanup.use(elsewhere);
+    const bytes = randomBytes(100_000);
+    const repository = client().repository({ domain: proxy.host, path: 'app' }, ada);
+    elsewhere.fault = (req, res) => {
+      if (req.url === '/gone') return false;
+      res.writeHead(200, { 'content-length': bytes.length }).end(bytes);
+      return true;
+    };
+    const urls = [`http://${elsewhere.host}/gone`, 'ftp://nowhere.example/x', `http://${elsewhere.host}/layer`];
+    const foreign = { ...octets(blob(bytes)), urls };
+    expect(await repository.openBlob(foreign, { signal }).then(read)).toEqual(bytes);
+    expect(elsewhere.requests.map(({ path, headers }) => [path, headers.authorization])).toEqual([
+      ['/gone', undefined],
+      ['/layer', undefined],
+    ]);
+    await expect(repository.openBlob({ ...foreign, urls: urls.slice(0, 1) }, { signal })).rejects.toThrow();
+  });
+
   test('a source that gives less than it says fails the push', async () => {
     const server = await serve();
     const repository = client().repository({ domain: server.host, path: 'app' }, anonymous);

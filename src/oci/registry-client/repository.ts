@@ -56,6 +56,9 @@ interface RepositoryOptions {
   readonly segments: SegmentBudget;
 }
 
+/** Addresses of a blob that are asked. */
+const MAX_URLS = 5;
+
 /** One repository of a registry, seen with one identity. Pulls try the mirrors first; all that changes goes to the registry itself. */
 export class Repository {
   readonly host: string;
@@ -196,7 +199,10 @@ export class Repository {
       signal: options.signal,
       size: descriptor.size,
       offset: options.offset ?? 0,
-      hosts: [...this.#mirrors, this.#origin].map((endpoint) => this.#blobHost(endpoint, descriptor)),
+      hosts: [
+        ...[...this.#mirrors, this.#origin].map((endpoint) => this.#blobHost(endpoint, descriptor)),
+        ...(descriptor.urls ?? []).slice(0, MAX_URLS).map((url) => this.#elsewhere(url)),
+      ],
       told: this.#caller.told,
       logger: this.#origin.options.logger,
       budget: this.#segments,
@@ -215,6 +221,23 @@ export class Repository {
       name: endpoint.host,
       retry: endpoint.options.retry,
       open: (headers, options) => endpoint.requestOnce({ ...call, headers }, this.#caller, options),
+    };
+  }
+
+  /** Where a descriptor says that the blob is to be had: asked without credentials, by the rules for redirects. */
+  #elsewhere(url: string): BlobHost {
+    const origin = this.#origin;
+    return {
+      name: URL.parse(url)?.host ?? url,
+      retry: origin.options.retry,
+      open: (headers, options) => {
+        const target = origin.locate(url, origin.urlOf(''));
+        return origin.requestOnce(
+          { method: 'GET', target, expect: [200, 206], scopes: [], headers },
+          this.#caller,
+          options,
+        );
+      },
     };
   }
 
