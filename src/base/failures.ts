@@ -376,6 +376,10 @@ const FAILURES = {
     status: 'SecretNotGiven',
     text: 'The build was not given a secret that it needs.',
   },
+  SIGNING_KEY: {
+    code: 'invalid_argument',
+    text: 'The key that the image is to be signed with cannot be used.',
+  },
   SESSION_CLOSED: {
     code: 'unavailable',
     hint: 'keep the build client running until the build ends',

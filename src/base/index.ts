@@ -22,6 +22,7 @@ export * from './places.ts';
 export * from './platform.ts';
 export * from './proxy.ts';
 export * from './recent-map.ts';
+export * from './reserved-secrets.ts';
 export * from './semaphore.ts';
 export * from './shares.ts';
 export * from './signals.ts';

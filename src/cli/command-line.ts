@@ -19,6 +19,7 @@ const buildOptions = z.object({
   progress: z
     .enum(['auto', 'plain', 'tty', 'rawjson', 'quiet'], { error: 'must be auto, plain, tty, rawjson or quiet' })
     .default('auto'),
+  'sign-key': z.string().optional(),
   'no-cache': z.boolean().default(false),
   'metadata-file': z.string().optional(),
   'default-registry': z.string().optional(),
@@ -33,6 +34,8 @@ export interface BuildCommand {
   /** Address of a running builder; undefined starts or joins the private one. */
   readonly builder: string | undefined;
   readonly progress: 'auto' | 'plain' | 'tty' | 'rawjson' | 'quiet';
+  /** File of the key for spec.sign. */
+  readonly signKey: string | undefined;
   readonly noCache: boolean;
   readonly metadataFile: string | undefined;
   readonly defaultRegistry: string | undefined;
@@ -148,6 +151,7 @@ function parseBuildCommand(args: readonly string[]): BuildCommand {
     'no-cache': { type: 'boolean' },
     'metadata-file': { type: 'string' },
     'default-registry': { type: 'string' },
+    'sign-key': { type: 'string' },
   };
   const data = readFlags('build', args, options, buildOptions);
   return {
@@ -157,6 +161,7 @@ function parseBuildCommand(args: readonly string[]): BuildCommand {
     secrets: data.secret.map(parseSecret),
     builder: data.builder,
     progress: data.progress,
+    signKey: data['sign-key'],
     noCache: data['no-cache'],
     metadataFile: data['metadata-file'],
     defaultRegistry: data['default-registry'],

@@ -4,6 +4,8 @@ import {
   type ImageReference,
   invalidArgument,
   parseImageReference,
+  SIGNING_KEY_SECRET,
+  SIGNING_PASSWORD_SECRET,
 } from '../base/index.ts';
 import type { BuildSpec } from '../resources/index.ts';
 import type { PlannedExporter, PlanOptions } from './solve-plan.ts';
@@ -25,6 +27,10 @@ export function outputExporters(spec: BuildSpec, options: PlanOptions): PlannedE
     for (const [key, value] of Object.entries(output.annotations ?? {})) attrs[`annotation.${key}`] = value;
     for (const [key, value] of Object.entries(output.indexAnnotations ?? {})) attrs[`annotation-index.${key}`] = value;
     if (spec.sourceDateEpoch !== undefined) attrs['source-date-epoch'] = String(spec.sourceDateEpoch);
+    if (spec.sign !== undefined) {
+      attrs['sign-key'] = SIGNING_KEY_SECRET;
+      attrs['sign-password'] = SIGNING_PASSWORD_SECRET;
+    }
     return { type: 'image', attrs };
   });
 }

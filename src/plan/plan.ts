@@ -54,6 +54,7 @@ export function planBuild(build: Pick<Build, 'spec'>, options: PlanOptions): Sol
       ...(spec.ssh ?? []).map(({ id, secretRef }) => ({ id, secretRef, field: `spec.ssh[${id}]` })),
       ...contexts.ssh,
     ],
+    signing: spec.sign === undefined ? undefined : { secretRef: spec.sign.secretRef, field: 'spec.sign.secretRef' },
     timeoutMs: spec.timeout === undefined ? undefined : parseDuration(spec.timeout),
   };
 }

@@ -8,8 +8,8 @@ export interface Reference {
   readonly key?: string | undefined;
   /** Field of the Build, e.g. `spec.secrets[token]`. */
   readonly field: string;
-  /** `value`: the key, or the only one. `git`: credentials by the Secret's type. `ssh`: a private key. `registry`: a docker config. `files`: all keys. */
-  readonly use: 'value' | 'git' | 'ssh' | 'registry' | 'files';
+  /** `value`: the key, or the only one. `git`: credentials by the Secret's type. `ssh`: a private key. `registry`: a docker config. `files`: all keys. `signing`: a private key and its password as cosign keeps them. */
+  readonly use: 'value' | 'git' | 'ssh' | 'registry' | 'files' | 'signing';
 }
 
 /** All Secrets and ConfigMaps that a spec names itself, in its order. */
@@ -29,6 +29,7 @@ export function references(spec: BuildSpec): readonly Reference[] {
       found.push({ kind: 'ConfigMap', ...valueFrom.configMapKeyRef, field: `spec.args[${name}]`, use: 'value' });
   for (const { id, secretRef } of spec.secrets ?? []) add('value', `spec.secrets[${id}]`, secretRef);
   for (const { id, secretRef } of spec.ssh ?? []) add('ssh', `spec.ssh[${id}]`, secretRef);
+  if (spec.sign !== undefined) add('signing', 'spec.sign.secretRef', spec.sign.secretRef);
   for (const [at, { secretRef }] of (spec.registryAuth ?? []).entries())
     add('registry', `spec.registryAuth[${at}]`, secretRef);
   return found;

@@ -18,6 +18,8 @@ export interface SolvePlan {
   readonly gitAuth: readonly PlannedGitAuth[];
   /** Private keys that the session must serve as ssh agents, by id. */
   readonly ssh: readonly PlannedSecret[];
+  /** The key to sign outputs with, served as {@link SIGNING_KEY_SECRET}. */
+  readonly signing: Omit<PlannedSecret, 'id'> | undefined;
   readonly timeoutMs: number | undefined;
 }
 

@@ -179,7 +179,12 @@ export const buildSpec = rule(
     ).optional(),
     outputs: list(output, 16, 'Images to push.').optional(),
     attestations: attestations.optional(),
-    sign: z.strictObject({ secretRef: secretKeyRef }).describe('Sign the image.').optional(),
+    sign: z
+      .strictObject({ secretRef: secretKeyRef })
+      .describe(
+        'Sign what is pushed, as cosign does with a key: the Secret has `cosign.key`, and `cosign.password` where the key is sealed (`cosign generate-key-pair k8s://NAMESPACE/NAME` makes one).',
+      )
+      .optional(),
     sourceDateEpoch: z
       .number()
       .int()

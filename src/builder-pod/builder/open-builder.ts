@@ -197,6 +197,7 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
   const exporters: ExporterDeps = {
     ...{ content: state.content, bulk: pools.bulk, streams: pools.streams, tempDirectory: layout.tmp },
     openRepository,
+    secret: (id, ids, wait) => secrets.any(id, ids, wait),
     fileSender: async (ids, options) => {
       const session = await clientIn(ids, options);
       return session === undefined ? undefined : new FileSender(session);

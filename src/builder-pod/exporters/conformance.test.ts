@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
-import { digestOf } from '../../base/index.ts';
+import { CodedError, digestOf } from '../../base/index.ts';
 import { createPools } from '../../sys/index.ts';
 import { type ExporterDeps, openExporter } from './index.ts';
 import { Destination, type ExportWorld, exporterSuite } from './testing/exporter-suite.ts';
@@ -64,6 +64,7 @@ exporterSuite('image, pushed', () =>
         await destination.take(destination.does === 'refuse' ? ReadableStream.from([]) : await open(options), options);
         return 'uploaded';
       },
+      getManifest: () => Promise.reject(new CodedError('not_found', 'nothing is there')),
       putManifest: async (_reference, { mediaType, bytes }, options) => {
         await destination.take(ReadableStream.from([bytes]), options);
         return { mediaType, digest: digestOf(bytes), size: bytes.length };

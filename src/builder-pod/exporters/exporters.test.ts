@@ -223,6 +223,7 @@ describe('image', () => {
         setTimeout(() => controller.abort(reason), 5);
         return new Promise((_, reject) => stop.addEventListener('abort', () => reject(stop.reason)));
       },
+      getManifest: () => Promise.reject(new CodedError('not_found', 'nothing is there')),
       putManifest: async () => {
         throw new Error('too early');
       },
@@ -249,6 +250,7 @@ describe('image', () => {
           running--;
         }
       },
+      getManifest: () => Promise.reject(new CodedError('not_found', 'nothing is there')),
       putManifest: async (reference) => {
         puts.push(reference);
         throw new Error('too early');

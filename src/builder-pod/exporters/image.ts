@@ -13,6 +13,7 @@ import type { ExportContext, Exporter, ExporterDeps, ExportResult, ExportSource 
 import { withRow } from './progress.ts';
 import { pushImage } from './push.ts';
 import { metadataText, resultAnnotations } from './result.ts';
+import { signingSecrets, signPushed } from './sign.ts';
 
 export interface ImageExporterOptions {
   /** Push by digest only: the tags are written by whoever asked. */
@@ -34,6 +35,7 @@ export function imageExporter(
   const compression = compressionOf(options, asked);
   const annotations = options.annotations();
   const epoch = options.epoch();
+  const signing = signingSecrets(options, push);
   const name = options.text('name');
   const keepForeign = options.boolean('prefer-nondist-layers', false);
   const rewriteTimes = options.boolean('rewrite-timestamp', false);
@@ -80,6 +82,7 @@ export function imageExporter(
     const all = [...names, ...imageNames(beside, undefined, { failing: naming.failing })];
     for (const one of all) await withRow(context, `naming to ${formatImageReference(one)}`, () => {});
     if (push) await pushImage(image, all, { insecure, byDigest: byDigest || deferTags }, deps, context);
+    if (signing !== undefined) await signPushed(image.root, all, { insecure, secrets: signing }, deps, context);
     return {
       // As they were written.
       response: imageResponse(image, [names.length === 0 ? '' : (named ?? ''), beside].filter(Boolean).join(',')),

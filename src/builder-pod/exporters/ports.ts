@@ -134,6 +134,11 @@ export interface PushRepository {
     manifest: { readonly mediaType: string; readonly bytes: Uint8Array },
     options: AbortOptions,
   ): Promise<Descriptor>;
+  /** @throws CodedError not_found */
+  getManifest(
+    reference: string,
+    options: AbortOptions & { readonly maxBytes?: number },
+  ): Promise<{ readonly descriptor: Descriptor; readonly bytes: Uint8Array }>;
 }
 
 /** What the first of these sessions that is there offers. */
@@ -158,5 +163,7 @@ export interface ExporterDeps {
   ) => PushRepository;
   /** The client that asked for the build; undefined when it takes no files. */
   readonly fileSender?: FromClient<SessionFileSender> | undefined;
+  /** A secret of the client, for signing. */
+  readonly secret?: (id: string, sessions: readonly string[], options: AbortOptions) => Promise<Uint8Array | undefined>;
   readonly contentSink?: FromClient<SessionContentSink> | undefined;
 }

@@ -1,4 +1,4 @@
-import type { AbortOptions, WorkOptions } from '../../base/index.ts';
+import { type AbortOptions, RESERVED_SECRETS, type WorkOptions } from '../../base/index.ts';
 import type { SessionRegistry } from '../../builder-api/index.ts';
 import type { WorkerPool } from '../../sys/index.ts';
 import { SecretProvider } from './secrets.ts';
@@ -15,7 +15,13 @@ export class SessionSecrets {
     this.#agents = new AgentForwarder(registry, directory, pool);
   }
 
+  /** For steps and sources, which a Dockerfile writes: what is reserved is not there for them. */
   async secret(id: string, sessions: readonly string[], options: AbortOptions): Promise<Uint8Array | undefined> {
+    return id.startsWith(RESERVED_SECRETS) ? undefined : await this.any(id, sessions, options);
+  }
+
+  /** For the builder itself, e.g. a signing key. */
+  async any(id: string, sessions: readonly string[], options: AbortOptions): Promise<Uint8Array | undefined> {
     return sessions.length === 0 ? undefined : await this.#secrets.get(id, () => sessions, options);
   }
 

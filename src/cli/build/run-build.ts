@@ -16,7 +16,7 @@ import { openDisplay, type ProgressDisplay } from '../progress/display.ts';
 import { renderSummary } from '../progress/summary.ts';
 import { readDockerConfig } from './docker-config.ts';
 import { EMBEDDED_REGISTRY, embeddedRegistryAddress, openPrivateBuilder } from './private-builder.ts';
-import { resolveSecrets } from './secrets.ts';
+import { resolveSecrets, signingSecrets } from './secrets.ts';
 import { statusEvents } from './status-events.ts';
 
 /** `slipway build`: manifest → plan → solve on a builder, with progress on stderr. @throws CodedError */
@@ -25,7 +25,10 @@ export async function runBuild(command: BuildCommand, io: CliIo): Promise<void> 
   const build = parseBuild(text, command.file);
   const planned = planBuild(build, { defaultRegistry: command.defaultRegistry ?? EMBEDDED_REGISTRY });
   const plan = command.noCache ? { ...planned, frontendAttrs: { ...planned.frontendAttrs, 'no-cache': '' } } : planned;
-  const secrets = resolveSecrets(plan, command.secrets, io.env);
+  const secrets = new Map([
+    ...resolveSecrets(plan, command.secrets, io.env),
+    ...signingSecrets(plan, command.signKey, io.env),
+  ]);
   const folders = resolveFolders(plan, command, io);
   const builder =
     command.builder === undefined ? await openPrivateBuilder(io) : { address: command.builder, root: undefined };

@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
-import { invalidArgument } from '../../base/index.ts';
+import { invalidArgument, SIGNING_KEY_SECRET, SIGNING_PASSWORD_SECRET } from '../../base/index.ts';
 import type { SolvePlan } from '../../plan/index.ts';
 import type { SecretFlag } from '../command-line.ts';
 
@@ -37,6 +37,27 @@ export function resolveSecrets(
   return values;
 }
 
+/** The key that `--sign-key` names, where the manifest says that its image is signed. */
+export function signingSecrets(
+  plan: Pick<SolvePlan, 'signing'>,
+  file: string | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+): ReadonlyMap<string, Uint8Array> {
+  if (plan.signing === undefined) {
+    if (file !== undefined) throw invalidArgument('--sign-key: the manifest has no spec.sign');
+    return new Map();
+  }
+  if (file === undefined)
+    throw invalidArgument(`no key for ${plan.signing.field} (Secret ${plan.signing.secretRef.name} on a cluster)`, {
+      hint: 'give it with --sign-key cosign.key, and its password as COSIGN_PASSWORD',
+    });
+  const password = env['COSIGN_PASSWORD'];
+  return new Map([
+    [SIGNING_KEY_SECRET, fileValue('--sign-key', file)],
+    ...(password === undefined ? [] : [[SIGNING_PASSWORD_SECRET, Buffer.from(password)] as const]),
+  ]);
+}
+
 function secretValue(flag: SecretFlag, env: Readonly<Record<string, string | undefined>>): Uint8Array {
   if ('env' in flag.from) {
     const value = env[flag.from.env];
@@ -44,15 +65,18 @@ function secretValue(flag: SecretFlag, env: Readonly<Record<string, string | und
       throw invalidArgument(`--secret ${flag.id}: the environment variable ${flag.from.env} is not set`);
     return Buffer.from(value);
   }
-  const { file } = flag.from;
+  return fileValue(`--secret ${flag.id}`, flag.from.file);
+}
+
+function fileValue(flag: string, file: string): Uint8Array {
   try {
     const { size } = statSync(file);
     if (size > MAX_SECRET)
-      throw invalidArgument(`--secret ${flag.id}: ${file} has ${size} bytes; at most ${MAX_SECRET} are possible`);
+      throw invalidArgument(`${flag}: ${file} has ${size} bytes; at most ${MAX_SECRET} are possible`);
     return readFileSync(file);
   } catch (error) {
     if (error instanceof Error && 'errno' in error)
-      throw invalidArgument(`--secret ${flag.id}: ${file} cannot be read: ${error.message}`, { cause: error });
+      throw invalidArgument(`${flag}: ${file} cannot be read: ${error.message}`, { cause: error });
     throw error;
   }
 }

@@ -1,4 +1,4 @@
-import { type AbortOptions, toCodedError } from '../../base/index.ts';
+import { type AbortOptions, SIGNING_KEY_SECRET, SIGNING_PASSWORD_SECRET, toCodedError } from '../../base/index.ts';
 import {
   type DockerCredentialsOf,
   dockerConfigCredentials,
@@ -110,7 +110,8 @@ class Objects {
     const keys = this.#values.get(id)!;
     if (key !== undefined && !keys.has(key))
       throw new MissingValue(`${kind}KeyNotFound`, `${field}: the ${kind} ${name} has no key ${key}`);
-    if (key === undefined && (use === 'value' || use === 'ssh') && kind === 'Secret') this.only({ name, field, use });
+    if (key === undefined && (use === 'value' || use === 'ssh' || use === 'signing') && kind === 'Secret')
+      this.only({ name, field, use });
   }
 
   async #get(kind: Reference['kind'], name: string, field: string): Promise<ReadonlyMap<string, Uint8Array>> {
@@ -141,7 +142,7 @@ class Objects {
     return this.#values.get(`${kind}/${name}`) ?? new Map();
   }
 
-  /** The key named, or the only one; of an ssh-auth Secret its private key. @throws MissingValue */
+  /** The key named, or the only one; of an ssh-auth Secret its private key, of cosign's its key. @throws MissingValue */
   only({
     name,
     key,
@@ -155,7 +156,8 @@ class Objects {
   }): Uint8Array {
     const keys = this.keys('Secret', name);
     if (key !== undefined) return keys.get(key) as Uint8Array;
-    const privateKey = use === 'ssh' || use === 'git' ? keys.get('ssh-privatekey') : undefined;
+    const usual = use === 'ssh' || use === 'git' ? 'ssh-privatekey' : use === 'signing' ? 'cosign.key' : undefined;
+    const privateKey = usual === undefined ? undefined : keys.get(usual);
     if (privateKey !== undefined) return privateKey;
     if (keys.size !== 1)
       throw new MissingValue('SecretKeyNotFound', `${field}: the Secret ${name} has ${keys.size} keys: name one`);
@@ -193,6 +195,12 @@ async function sessionSources(
       const pair = `${Buffer.from(username ?? '').toString()}:${Buffer.from(password).toString()}`;
       secrets.set(`GIT_AUTH_HEADER.${host}`, Buffer.from(`Basic ${Buffer.from(pair).toString('base64')}`));
     } else secrets.set(`GIT_AUTH_TOKEN.${host}`, found.only({ ...secretRef, field }));
+  }
+  if (plan.signing !== undefined) {
+    const { secretRef } = plan.signing;
+    secrets.set(SIGNING_KEY_SECRET, found.only({ ...secretRef, field: plan.signing.field, use: 'signing' }));
+    const password = found.keys('Secret', secretRef.name).get('cosign.password');
+    if (password !== undefined) secrets.set(SIGNING_PASSWORD_SECRET, password);
   }
   const sshKeys = new Map<string, readonly SshKey[]>();
   for (const { id, secretRef, field } of plan.ssh) {

@@ -1,0 +1,5 @@
+/** What ids of secrets begin with that the builder itself uses: no step and no source gets them, whatever its Dockerfile asks for. */
+export const RESERVED_SECRETS = 'slipway.build/';
+/** The key that an image is signed with, and its password. */
+export const SIGNING_KEY_SECRET = `${RESERVED_SECRETS}signing-key`;
+export const SIGNING_PASSWORD_SECRET = `${RESERVED_SECRETS}signing-password`;

@@ -1,0 +1,2 @@
+export { signImage } from './image-signature.ts';
+export { SigningKey } from './signing-key.ts';

@@ -1,0 +1,93 @@
+import { createPrivateKey, createPublicKey, type KeyObject, scrypt, sign, verify } from 'node:crypto';
+import { promisify } from 'node:util';
+import { z } from 'zod';
+import { CodedError } from '../../base/index.ts';
+
+/** How `cosign generate-key-pair` keeps a key: PKCS #8 in a NaCl secret box, its key made of a password. */
+const SEALED = /-----BEGIN ENCRYPTED (?:SIGSTORE|COSIGN) PRIVATE KEY-----([A-Za-z0-9+/=\s]+)-----END/;
+/** Memory for a password's key, in bytes: twice what cosign takes. */
+const MAX_SCRYPT_BYTES = 128 << 20;
+
+const base64 = z.string().transform((text) => Buffer.from(text, 'base64'));
+const sealedKey = z.object({
+  kdf: z.object({
+    name: z.literal('scrypt'),
+    params: z.object({ N: z.int().min(2), r: z.int().min(1), p: z.int().min(1).max(16) }),
+    salt: base64,
+  }),
+  cipher: z.object({ name: z.literal('nacl/secretbox'), nonce: base64 }),
+  ciphertext: base64,
+});
+
+const derive = promisify<Buffer, Buffer, number, { N: number; r: number; p: number; maxmem: number }, Buffer>(scrypt);
+
+/** A private key that signs as cosign does: ECDSA and RSA over SHA-256, Ed25519. */
+export class SigningKey {
+  readonly #key: KeyObject;
+  readonly #public: KeyObject;
+
+  private constructor(key: KeyObject) {
+    this.#key = key;
+    this.#public = createPublicKey(key);
+  }
+
+  /** Of a PEM file: cosign's, sealed with the password, or a plain one (PKCS #8, EC, RSA). @throws CodedError SIGNING_KEY */
+  static async parse(pem: Uint8Array, password: Uint8Array | undefined): Promise<SigningKey> {
+    const text = Buffer.from(pem).toString('latin1');
+    const sealed = SEALED.exec(text)?.[1];
+    const key = sealed === undefined ? plainKey(text, password) : await openSealed(sealed, password);
+    if (!['ec', 'rsa', 'ed25519'].includes(key.asymmetricKeyType ?? ''))
+      throw refuse(`a key of type ${key.asymmetricKeyType} does not sign images`);
+    return new SigningKey(key);
+  }
+
+  sign(payload: Uint8Array): Buffer {
+    return sign(this.#digest, payload, this.#key);
+  }
+
+  verify(payload: Uint8Array, signature: Uint8Array): boolean {
+    return verify(this.#digest, payload, this.#public, signature);
+  }
+
+  get #digest(): 'sha256' | null {
+    return this.#key.asymmetricKeyType === 'ed25519' ? null : 'sha256';
+  }
+}
+
+function plainKey(text: string, password: Uint8Array | undefined): KeyObject {
+  try {
+    return createPrivateKey({
+      key: text,
+      format: 'pem',
+      ...(password === undefined ? {} : { passphrase: Buffer.from(password) }),
+    });
+  } catch (error) {
+    throw refuse('the secret holds no private key in PEM form, or the password is wrong', error);
+  }
+}
+
+async function openSealed(text: string, password: Uint8Array = new Uint8Array()): Promise<KeyObject> {
+  let sealed: z.infer<typeof sealedKey>;
+  try {
+    sealed = sealedKey.parse(JSON.parse(Buffer.from(text, 'base64').toString('utf8')));
+  } catch (error) {
+    throw refuse('the sealed private key is malformed', error);
+  }
+  // Only builds that sign with such a key need it.
+  const { xsalsa20poly1305 } = await import('@noble/ciphers/salsa.js');
+  const { params, salt } = sealed.kdf;
+  try {
+    const key = await derive(Buffer.from(password), salt, 32, { ...params, maxmem: MAX_SCRYPT_BYTES });
+    const opened = xsalsa20poly1305(key, sealed.cipher.nonce).decrypt(sealed.ciphertext);
+    return createPrivateKey({ key: Buffer.from(opened), format: 'der', type: 'pkcs8' });
+  } catch (error) {
+    throw refuse('the private key does not open with the password', error);
+  }
+}
+
+function refuse(why: string, cause?: unknown): CodedError {
+  return CodedError.of('SIGNING_KEY', `signing key: ${why}`, {
+    cause,
+    hint: 'make one with cosign generate-key-pair, and give its password as well',
+  });
+}
