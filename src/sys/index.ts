@@ -30,6 +30,7 @@ export * from './syncfs.ts';
 export { BestEffort } from './threads/best-effort.ts';
 export { IdleMemory } from './threads/idle-memory.ts';
 export { createPools, type Pools, StreamPool, type TaskOptions, WorkerPool } from './threads/pool.ts';
+export { sharedBytes } from './threads/shared-bytes.ts';
 export { type Lane, type LaneEnd, type LanePort, SharedThreads } from './threads/shared-threads.ts';
 export * from './threads/sibling-module.ts';
 export { type MessagePort, portToStream, writePort } from './threads/stream-port.ts';

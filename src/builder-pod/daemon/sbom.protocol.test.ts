@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { tempFolder } from '../../../e2e/support/temp-folder.ts';
 import { cache, tool } from '../../../test/tools.ts';
-import { newId } from '../../base/index.ts';
+import { digestOf, newId } from '../../base/index.ts';
 import { encodeDefinition, FileActions, scratch } from '../../llb/index.ts';
 import { RegistryServer } from '../../oci/registry-server/index.ts';
 import { OURS, REAL, TestDaemon } from './testing/test-daemon.ts';
@@ -23,6 +23,10 @@ cat > "\${BUILDKIT_SCAN_DESTINATION}sbom.spdx.json" <<END
 {"_type":"https://in-toto.io/Statement/v0.1","predicateType":"https://spdx.dev/Document","subject":[],
 "predicate":{"source":"$BUILDKIT_SCAN_SOURCE","extras":"\${BUILDKIT_SCAN_SOURCE_EXTRAS-none}","level":"\${BUILDKIT_SCAN_LEVEL-none}","own":"$OWN","in":"$PWD","files":[$(list /run/src) ""]}}
 END
+if [ -n "\${BUILDKIT_SCAN_BYTES-}" ]; then
+  { printf '{"predicateType":"https://spdx.dev/Document","predicate":"'; head -c "$BUILDKIT_SCAN_BYTES" /dev/zero | tr '\\0' x; printf '"}'; } > "\${BUILDKIT_SCAN_DESTINATION}sbom.spdx.json"
+  exit
+fi
 cp "\${BUILDKIT_SCAN_DESTINATION}sbom.spdx.json" "\${BUILDKIT_SCAN_DESTINATION}another.spdx.json"
 `;
 const DOCKERFILE = `ARG BUILDKIT_SBOM_SCAN_STAGE=true
@@ -134,6 +138,32 @@ describe('a scanner image', () => {
     const [real, ours] = [await statements('real', given), await statements('ours', given)];
     expect(Object.keys(real).length).toBeGreaterThan(1);
     expect(ours).toEqual(real);
+  });
+
+  test('that tells 79 MiB is taken, into images, archives and files; one that tells more is refused', async () => {
+    const given = (bytes: number, output: string) => ({
+      opts: { filename: 'small', 'attest:sbom': `generator=${registry.host}/scanner:1,BYTES=${bytes}` },
+      args: ['--output', output],
+    });
+    const most = 79 << 20;
+    const dest = path.join(folder, newId());
+    mkdirSync(dest);
+    const image = `type=image,name=${registry.host}/large:1,push=true,registry.insecure=true`;
+    for (const output of [image, `type=oci,dest=${dest}/layout.tar`, `type=local,dest=${dest}/files`])
+      expect(await build('ours', given(most, output))).toMatchObject({ code: 0 });
+    const get = async (what: string) =>
+      (await (await fetch(`${registry.url}/v2/large/manifests/${what}`)).json()) as {
+        manifests: { digest: string }[];
+        layers: { digest: string; size: number }[];
+      };
+    const { layers } = await get((await get('1')).manifests[1]!.digest);
+    expect(layers[0]!.size).toBeGreaterThan(most);
+    const blob = await fetch(`${registry.url}/v2/large/blobs/${layers[0]!.digest}`);
+    expect(digestOf(new Uint8Array(await blob.arrayBuffer()))).toBe(layers[0]!.digest);
+    const listed = execFileSync('tar', ['-tvf', path.join(dest, 'layout.tar')], { encoding: 'utf8' });
+    expect(listed).toMatch(/ 828\d{5} .*blobs\/sha256\//);
+    expect(statSync(path.join(dest, 'files/sbom.spdx.json')).size).toBeGreaterThan(most);
+    expect((await build('ours', given(81 << 20, image))).text).toContain('exceeds 83886080 bytes');
   });
 
   test('that has nothing to run, and one that there is not, fail the build', async () => {

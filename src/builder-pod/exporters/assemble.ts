@@ -1,4 +1,4 @@
-import { CodedError, type Descriptor, goJson, type ImageReference } from '../../base/index.ts';
+import { CodedError, type Descriptor, type Digest, goJson, type ImageReference } from '../../base/index.ts';
 import type { Compression, Layer } from '../../cache/ports.ts';
 import { INLINE_KEY } from '../../cache/remote/index.ts';
 import {
@@ -37,6 +37,8 @@ export interface AssembledExport {
   /** Of the only configuration, when there is one. */
   readonly configDigest: string | undefined;
   readonly images: readonly DockerImage[];
+  /** Of `layers`, statements that lie in the content store and belong to no ref. */
+  readonly stored: readonly Digest[];
   /** Types of the predicates of its attestations, each once. */
   readonly attested: readonly string[];
 }
@@ -71,7 +73,7 @@ interface PlatformImage {
 export async function assembleImage(
   { platforms, isMap }: ExportInputs,
   options: AssembleOptions,
-  deps: Pick<ExporterDeps, 'bulk'>,
+  deps: Pick<ExporterDeps, 'bulk' | 'content'>,
   context: ExportContext,
 ): Promise<AssembledExport> {
   const { oci, annotations: all } = options;
@@ -104,11 +106,13 @@ export async function assembleImage(
   }
   const configs = new Map(images.map(({ config }) => [config.descriptor.digest, config] as const));
   for (const { blobs } of attested) for (const blob of blobs) configs.set(blob.descriptor.digest, blob);
+  const stored = attested.flatMap((one) => one.stored);
   const common = {
     attested: [...new Set(attested.flatMap(({ types }) => types))].sort(),
     isIndex,
     configs: [...configs.values()],
-    layers: [...layers.values()],
+    layers: [...layers.values(), ...stored],
+    stored: stored.map(({ descriptor }) => descriptor.digest),
     images: images.map((image) => ({
       config: image.config.descriptor.digest,
       repoTags: [],

@@ -3,7 +3,7 @@ import { closeSync, constants as fs, fstatSync, readSync, writeFileSync } from '
 import { join, posix } from 'node:path';
 import { type Attestation, type AttestedSubject, CodedError, type Digest, digestOf, goJson } from '../../base/index.ts';
 import { sortedMap } from '../../oci/manifest/index.ts';
-import { hasErrno, openRoot, type Root, type TaskContext } from '../../sys/index.ts';
+import { hasErrno, openRoot, type Root, sharedBytes, type TaskContext } from '../../sys/index.ts';
 import { compactJson, indentJson } from './raw-json.ts';
 
 /** Of a statement: what it is about. */
@@ -27,11 +27,15 @@ export interface Attested {
 interface Statement {
   readonly predicateType: string;
   readonly digest: Digest;
-  readonly bytes: Uint8Array;
+  readonly size: number;
+  /** Undefined for one that was written into a file. */
+  readonly bytes?: Uint8Array;
 }
 
+/** Of one attestation. */
+export const MOST_BYTES = 80 << 20;
 /** Of all attestations of a platform. */
-export const MOST_BYTES = 64 << 20;
+export const MOST_TOTAL = 160 << 20;
 const MOST_STATEMENTS = 1000;
 
 const STATEMENT = 'https://in-toto.io/Statement/v1';
@@ -54,25 +58,25 @@ export function readAttestations(args: { readonly root: string; readonly source:
   // As with other builders, no content is no predicate.
   if (bytes.length === 0) return [{ path, predicateType, subjects, predicate: Buffer.from('null') }];
   try {
-    return [{ path, predicateType, subjects, predicate: compactJson(bytes) }];
+    return [{ path, predicateType, subjects, predicate: sharedBytes(compactJson(bytes)) }];
   } catch (error) {
     throw bad(`failed to marshal attestation: ${path}: ${(error as Error).message}`, error);
   }
 }
 
 function* readBundle(root: Root, path: string, required: string): Generator<Attested> {
-  let room = MOST_BYTES;
+  let room = MOST_TOTAL;
   for (const [at, name] of namesOf(root, path).entries()) {
     if (at >= MOST_STATEMENTS) throw bad(`${path} holds more than ${MOST_STATEMENTS} attestations`);
     const inside = posix.join(path, name);
-    const bytes = readRegular(root, inside, room);
+    const bytes = readRegular(root, inside, Math.min(room, MOST_BYTES));
     room -= bytes.length;
     const { predicateType, subject, predicate } = parseStatement(bytes);
     if (required !== '' && predicateType !== required)
       throw bad(`bundle entry ${predicateType} does not match required predicate type ${required}`);
     if (predicateType.startsWith(PROVENANCE)) throw bad('frontend may not bundle provenance attestations');
     yield {
-      ...{ path: inside, predicateType, predicate: Buffer.from(goJson(sorted(predicate))) },
+      ...{ path: inside, predicateType, predicate: sharedBytes(Buffer.from(goJson(sorted(predicate)))) },
       subjects: subject.map((one) => ({ kind: 'raw', ...one })),
     };
   }
@@ -139,20 +143,26 @@ function sorted(value: unknown): unknown {
   return sortedMap(Object.fromEntries(Object.entries(value).map(([name, member]) => [name, sorted(member)]))) ?? {};
 }
 
-/** Worker task: statements as they are written, of `self` where an attestation is of what the output makes. */
+/** Worker task: statements as they are written, of `self` where an attestation is of what the output makes. Those for which `files` has a path go there. */
 export function encodeStatements(args: {
   readonly attested: readonly Attested[];
   readonly self: readonly Subject[];
-  readonly inLines: boolean;
+  readonly files: readonly (string | undefined)[];
 }): Statement[] {
-  return args.attested.map(({ predicateType, subjects, predicate }) => {
-    const about = subjects.length === 0 ? args.self : subjects.flatMap((subject) => named(subject, args.self));
-    const subject = about.map(({ name, digest }) => ({ name, digest: sortedMap(digest) ?? {} }));
-    const head = goJson({ _type: STATEMENT, predicateType, subject });
-    const text = Buffer.concat([Buffer.from(`${head.slice(0, -1)},"predicate":`), predicate, Buffer.from('}')]);
-    const bytes = args.inLines ? indentJson(text) : text;
-    return { predicateType, digest: digestOf(bytes), bytes };
+  return args.attested.map((one, at) => {
+    const bytes = statement(one, args.self);
+    const file = args.files[at];
+    if (file !== undefined) writeFileSync(file, bytes, { mode: 0o600 });
+    const { predicateType } = one;
+    return { predicateType, digest: digestOf(bytes), size: bytes.length, ...(file === undefined ? { bytes } : {}) };
   });
+}
+
+function statement({ predicateType, subjects, predicate }: Attested, self: readonly Subject[]): Buffer {
+  const about = subjects.length === 0 ? self : subjects.flatMap((subject) => named(subject, self));
+  const subject = about.map(({ name, digest }) => ({ name, digest: sortedMap(digest) ?? {} }));
+  const head = goJson({ _type: STATEMENT, predicateType, subject });
+  return Buffer.concat([Buffer.from(`${head.slice(0, -1)},"predicate":`), predicate, Buffer.from('}')]);
 }
 
 function named(subject: AttestedSubject, self: readonly Subject[]): readonly Subject[] {
@@ -190,14 +200,17 @@ export function digestFiles(args: { readonly directory: string }, context: TaskC
   return found;
 }
 
-/** Worker task: writes statements into an empty directory of ours. @throws CodedError for a name that is none */
+/** Worker task: writes statements in lines into an empty directory of ours, under these names. @throws CodedError for a name that is none */
 export function writeStatements(args: {
   readonly directory: string;
-  readonly files: readonly { readonly name: string; readonly bytes: Uint8Array }[];
+  readonly attested: readonly Attested[];
+  readonly names: readonly string[];
+  readonly self: readonly Subject[];
 }): void {
-  for (const { name, bytes } of args.files) {
-    if (/[/\0]/.test(name) || name === '.' || name === '..' || Buffer.byteLength(name) > 255)
-      throw CodedError.of('EXPORT_ATTESTATION', `${JSON.stringify(name)} is no name for the file of an attestation`);
-    writeFileSync(join(args.directory, name), bytes, { mode: 0o600, flag: 'wx' });
+  for (const [at, one] of args.attested.entries()) {
+    const name = args.names[at] ?? '';
+    if (name === '' || /[/\0]/.test(name) || name === '.' || name === '..' || Buffer.byteLength(name) > 255)
+      throw bad(`${JSON.stringify(name)} is no name for the file of an attestation`);
+    writeFileSync(join(args.directory, name), indentJson(statement(one, args.self)), { mode: 0o600, flag: 'wx' });
   }
 }

@@ -1,7 +1,15 @@
 import { CodedError, type Descriptor, type ImageReference, imagePackageUrl, type Platform } from '../../base/index.ts';
 import { describeDocument, type EncodedDocument, encodeManifest, MEDIA_TYPE } from '../../oci/manifest/index.ts';
 import { siblingModule, tasksOf } from '../../sys/index.ts';
-import { type AttestationSource, type Attested, MOST_BYTES, PROVENANCE, type Subject } from './attestation-task.ts';
+import {
+  type AttestationSource,
+  type Attested,
+  MOST_BYTES,
+  MOST_TOTAL,
+  PROVENANCE,
+  type Subject,
+} from './attestation-task.ts';
+import type { LayerSource } from './layer-source.ts';
 import type { ExportAttestation, ExportContext, ExporterDeps } from './ports.ts';
 import { withRow } from './progress.ts';
 
@@ -16,6 +24,9 @@ const ARTIFACT_TYPE = 'application/vnd.docker.attestation.manifest.v1+json';
 const STATEMENT_TYPE = 'application/vnd.in-toto+json';
 const PREDICATE_TYPE = 'in-toto.io/predicate-type';
 const UNKNOWN: Platform = { architecture: 'unknown', os: 'unknown' };
+
+/** Of a statement, in memory until it is pushed or sent. */
+const MOST_HELD = 1 << 20;
 
 const INLINE_ONLY = 'inline-only';
 const SBOM_CORE = 'sbom-core';
@@ -33,14 +44,17 @@ export async function readAttestations(
 ): Promise<readonly Attested[]> {
   for (const attestation of attestations) check(attestation);
   const read: { readonly one: Attested; readonly isCore: boolean }[] = [];
-  let room = MOST_BYTES;
+  let room = MOST_TOTAL;
   // One after the other: each may take its share of memory.
   for (const attestation of attestations) {
     const core = attestation.metadata.get(SBOM_CORE);
     const all = await readOne(attestation, bulk, context);
+    for (const { path, predicate } of all)
+      if (predicate.length > MOST_BYTES)
+        throw CodedError.of('EXPORT_ATTESTATION', `the attestation ${path} exceeds ${MOST_BYTES} bytes`);
     room -= all.reduce((sum, { predicate }) => sum + predicate.length, 0);
     if (room < 0)
-      throw CodedError.of('EXPORT_ATTESTATION', `the attestations of a platform exceed ${MOST_BYTES} bytes`);
+      throw CodedError.of('EXPORT_ATTESTATION', `the attestations of a platform exceed ${MOST_TOTAL} bytes`);
     for (const one of all)
       read.push({ one, isCore: core !== undefined && one.path.split('.')[0] === Buffer.from(core).toString() });
   }
@@ -73,8 +87,10 @@ export interface AttestationManifest {
   /** As the index names it. */
   readonly descriptor: Descriptor;
   readonly document: EncodedDocument;
-  /** The statements and what else it refers to. */
+  /** The statements and what else it refers to… */
   readonly blobs: readonly EncodedDocument[];
+  /** …and those that are too large to be held: they lie in the content store. */
+  readonly stored: readonly LayerSource[];
   /** Of the predicates. */
   readonly types: readonly string[];
 }
@@ -84,7 +100,7 @@ export async function attestationManifest(
   image: Descriptor,
   attested: readonly Attested[],
   options: { readonly names: readonly ImageReference[]; readonly platform: Platform; readonly asArtifact: boolean },
-  { bulk }: Pick<ExporterDeps, 'bulk'>,
+  { bulk, content }: Pick<ExporterDeps, 'bulk' | 'content'>,
   context: ExportContext,
 ): Promise<AttestationManifest> {
   const [, hex = ''] = image.digest.split(':');
@@ -92,18 +108,31 @@ export async function attestationManifest(
     name: imagePackageUrl('docker', name, options.platform),
     digest: { sha256: hex },
   }));
-  const statements = await bulk.run(attestationTask('encodeStatements'), { attested, self, inLines: false }, context);
-  const layers = statements.map(({ digest, bytes, predicateType }): EncodedDocument => {
+  await using temps = new AsyncDisposableStack();
+  const files: (string | undefined)[] = [];
+  for (const { predicate } of attested)
+    files.push(predicate.length > MOST_HELD ? temps.use(await content.temp()).path : undefined);
+  const statements = await bulk.run(attestationTask('encodeStatements'), { attested, self, files }, context);
+  const stored: LayerSource[] = [];
+  const blobs: EncodedDocument[] = [];
+  const layers: Descriptor[] = [];
+  for (const [at, { digest, size, bytes, predicateType }] of statements.entries()) {
     const annotations = { [PREDICATE_TYPE]: predicateType };
-    return { descriptor: { mediaType: STATEMENT_TYPE, digest, size: bytes.length, annotations }, bytes };
-  });
+    const descriptor: Descriptor = { mediaType: STATEMENT_TYPE, digest, size, annotations };
+    layers.push(descriptor);
+    if (bytes !== undefined) blobs.push({ descriptor, bytes });
+    else {
+      await content.adopt(files[at]!, digest, size, { signal: context.signal, owner: context.owner });
+      stored.push(storedBlob(descriptor, content));
+    }
+  }
   const config = options.asArtifact ? EMPTY : configOf(layers);
   const { mediaType, digest, size } = image;
   const document = encodeManifest({
     ...{ schemaVersion: 2, mediaType: MEDIA_TYPE.ociManifest },
     ...(options.asArtifact ? { artifactType: ARTIFACT_TYPE } : {}),
     config: options.asArtifact ? { ...EMPTY.descriptor, data: 'e30=' } : config.descriptor,
-    layers: layers.map(({ descriptor }) => descriptor),
+    layers,
     ...(options.asArtifact ? { subject: { mediaType, digest, size } } : {}),
   });
   await withRow(context, `exporting attestation manifest ${document.descriptor.digest}`, () => {});
@@ -111,15 +140,27 @@ export async function attestationManifest(
   return {
     descriptor: { ...document.descriptor, platform: UNKNOWN, annotations },
     document,
-    blobs: [config, ...layers],
+    blobs: [config, ...blobs],
+    stored,
     types: attested.map(({ predicateType }) => predicateType),
   };
 }
 
 const EMPTY = describeDocument(MEDIA_TYPE.ociEmpty, Buffer.from('{}'));
 
-function configOf(layers: readonly EncodedDocument[]): EncodedDocument {
-  const rootfs = { type: 'layers', diff_ids: layers.map(({ descriptor }) => descriptor.digest) };
+/** A blob of the content store that is no layer of a ref, as exporters take layers. */
+function storedBlob(descriptor: Descriptor, content: ExporterDeps['content']): LayerSource {
+  return {
+    descriptor,
+    sources: {},
+    open: ({ signal }) => content.open(descriptor, { signal }),
+    check: async () => {},
+    givenTo: () => {},
+  };
+}
+
+function configOf(layers: readonly Descriptor[]): EncodedDocument {
+  const rootfs = { type: 'layers', diff_ids: layers.map(({ digest }) => digest) };
   const bytes = Buffer.from(JSON.stringify({ ...UNKNOWN, config: {}, rootfs }));
   return describeDocument(MEDIA_TYPE.ociConfig, bytes);
 }

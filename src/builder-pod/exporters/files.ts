@@ -103,6 +103,8 @@ export function tarExporter(attributes: Attributes, deps: ExporterDeps): Exporte
   return { type: 'tar', name: 'exporting to client tarball', export: run };
 }
 
+type Statements = Omit<Parameters<typeof import('./attestation-task.ts').writeStatements>[0], 'directory'>;
+
 /** The time that everything of the output gets, in nanoseconds. */
 function timeOf({ epoch }: PlatformInput): bigint | undefined {
   return epoch === undefined ? undefined : BigInt(epoch) * 1_000_000_000n;
@@ -177,40 +179,34 @@ async function mountTrees(
     }
     const tree = { input, directory, prefix: isSplit ? directoryName(input.id) : undefined };
     list.push(tree);
-    const files = await statementFiles(tree, options, deps, context);
-    if (files.length === 0) continue;
+    const statements = await statementsOf(tree, options, deps, context);
+    if (statements.names.length === 0) continue;
     const scratch = await makeScratch(deps.bulk, { parent: deps.tempDirectory, prefix: 'statements-' }, context);
     list.push({ ...tree, directory: stack.use(scratch).path });
-    await deps.bulk.run(attestationTask('writeStatements'), { directory: scratch.path, files }, context);
+    await deps.bulk.run(attestationTask('writeStatements'), { directory: scratch.path, ...statements }, context);
   }
   const owned = stack.move();
   return { list, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
-/** The attestations of a tree as files, of all that is in it. */
-async function statementFiles(
+/** The attestations of a tree, of all that is in it, and the names of the files that they are to be. */
+async function statementsOf(
   { input, directory }: Tree,
   { withPlatform, prefix }: TreeOptions,
   deps: ExporterDeps,
   context: ExportContext,
-): Promise<readonly { readonly name: string; readonly bytes: Uint8Array }[]> {
+): Promise<Statements> {
   const given = input.attestations.filter((attestation) => !isInlineOnly(attestation));
-  if (given.length === 0) return [];
+  if (given.length === 0) return { attested: [], self: [], names: [] };
   const attested = await readAttestations(given, deps, context);
   const self = await deps.bulk.run(attestationTask('digestFiles'), { directory }, context);
-  const statements = await deps.bulk.run(
-    attestationTask('encodeStatements'),
-    { attested, self, inLines: true },
-    context,
-  );
-  const names = new Set<string>();
-  return statements.map(({ bytes }, at) => {
-    const { name: base, ext } = posix.parse(prefix + posix.basename(attested[at]!.path));
-    const name = withPlatform ? `${base}.${input.id.replaceAll('/', '_')}${ext}` : `${base}${ext}`;
-    if (names.has(name)) throw CodedError.of('EXPORT_ATTESTATION', `duplicate attestation path name ${name}`);
-    names.add(name);
-    return { name, bytes };
+  const names = attested.map(({ path }) => {
+    const { name: base, ext } = posix.parse(prefix + posix.basename(path));
+    return withPlatform ? `${base}.${input.id.replaceAll('/', '_')}${ext}` : `${base}${ext}`;
   });
+  const twice = names.find((name, at) => names.indexOf(name) !== at);
+  if (twice !== undefined) throw CodedError.of('EXPORT_ATTESTATION', `duplicate attestation path name ${twice}`);
+  return { attested, self, names };
 }
 
 /** Several trees in one directory must not write over each other. */

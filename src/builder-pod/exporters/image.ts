@@ -87,7 +87,7 @@ export function imageExporter(
       // As they were written.
       response: imageResponse(image, [names.length === 0 ? '' : (named ?? ''), beside].filter(Boolean).join(',')),
       descriptor: image.root,
-      kept: [...image.configs, ...image.manifests].map(({ descriptor }) => descriptor.digest),
+      kept: [...[...image.configs, ...image.manifests].map(({ descriptor }) => descriptor.digest), ...image.stored],
       image: {
         root: image.root,
         names: push ? names.map(formatImageReference) : [],

@@ -1,5 +1,5 @@
 import { CodedError } from '../../base/index.ts';
-import { openRoot, type TaskContext } from '../../sys/index.ts';
+import { openRoot, sharedBytes, type TaskContext } from '../../sys/index.ts';
 import { binaryPackages } from './binaries.ts';
 import { readerOf } from './language-packages.ts';
 import type { FoundPackage } from './package.ts';
@@ -24,9 +24,7 @@ export function scanTree(
   const distribution = distributionOf(tree);
   const found = [...bounded(packagesIn(tree, distribution))];
   const { name, created } = args;
-  const document = new Uint8Array(spdxDocument(found, { name, created, distribution, notes: tree.notes }));
-  context.transfer(document.buffer);
-  return document;
+  return sharedBytes(spdxDocument(found, { name, created, distribution, notes: tree.notes }));
 }
 
 function* packagesIn(tree: ScannedTree, distribution: ReturnType<typeof distributionOf>): Generator<FoundPackage> {

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { type Descriptor, type Digest, digestOf, goJson } from '../../../base/index.ts';
 import { buildSteps, decodeDefinition, digestMapping, sourceJson } from '../../../llb/index.ts';
-import type { TaskContext } from '../../../sys/index.ts';
+import { sharedBytes } from '../../../sys/index.ts';
 import type { SlsaVersion } from './options.ts';
 import type { ConfigSource, DigestSet, Parameters } from './parameters.ts';
 
@@ -48,10 +48,8 @@ export interface PredicateFacts {
 }
 
 /** Worker task: the predicate as JSON without spaces. */
-export function encodePredicate(facts: PredicateFacts, context: TaskContext): Uint8Array {
-  const bytes = new Uint8Array(Buffer.from(goJson(predicateOf(facts))));
-  context.transfer(bytes.buffer);
-  return bytes;
+export function encodePredicate(facts: PredicateFacts): Uint8Array {
+  return sharedBytes(Buffer.from(goJson(predicateOf(facts))));
 }
 
 /** Worker task: writes the predicate into a file of its own, in lines. */
