@@ -63,7 +63,8 @@ function isScalar(value: unknown): boolean {
 function writeScalar(value: unknown): string {
   if (value === null || value === undefined) return 'null';
   if (typeof value === 'string') return goJsonString(value);
-  if (value instanceof Uint8Array) return `"${Buffer.from(value).toString('base64')}"`;
+  if (value instanceof Uint8Array)
+    return `"${Buffer.from(value.buffer, value.byteOffset, value.length).toString('base64')}"`;
   return String(value);
 }
 

@@ -7,20 +7,20 @@ export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
 
 /** One message as a gRPC frame: a flag byte, four bytes of length, the message. Never compressed. */
 export function frameMessage(message: Uint8Array): Buffer {
-  const frame = Buffer.allocUnsafe(5 + message.length);
-  frame[0] = 0;
-  frame.writeUInt32BE(message.length, 1);
-  frame.set(message, 5);
-  return frame;
+  return Buffer.concat([frameHeader(message.length), message]);
+}
+
+/** What comes before a message of so many bytes. */
+export function frameHeader(bytes: number): Buffer {
+  const header = Buffer.alloc(5);
+  header.writeUInt32BE(bytes, 1);
+  return header;
 }
 
 /** @throws CodedError resource_exhausted for a message that no peer would take. */
-export function assertSendable(message: Uint8Array, limit = MAX_MESSAGE_BYTES): void {
-  if (message.length > limit)
-    throw new CodedError(
-      'resource_exhausted',
-      `trying to send message larger than max (${message.length} vs. ${limit})`,
-    );
+export function assertSendable({ length }: { readonly length: number }, limit = MAX_MESSAGE_BYTES): void {
+  if (length > limit)
+    throw new CodedError('resource_exhausted', `trying to send message larger than max (${length} vs. ${limit})`);
 }
 
 /** A message as it came. */

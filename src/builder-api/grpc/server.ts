@@ -238,8 +238,8 @@ function adapt(method: AnyMethod, handler: unknown): RawHandler {
       throw new CodedError('internal', `${method.name}: the request cannot be decoded`, { cause, fault: 'user' });
     }
   };
-  const encode = (message: unknown): Uint8Array =>
-    message instanceof EncodedMessage ? message.bytes : response.encode(message).finish();
+  const encode = (message: unknown): readonly Uint8Array[] =>
+    message instanceof EncodedMessage ? message.parts : [response.encode(message).finish()];
   if (method.kind === 'bidi') {
     const typed = handler as (requests: AsyncIterable<unknown>, context: CallContext) => AsyncIterable<unknown>;
     return (call) => {
@@ -258,7 +258,7 @@ function adapt(method: AnyMethod, handler: unknown): RawHandler {
       ? async (call: ServerCall, message: unknown) => {
           try {
             const typed = handler as (request: unknown, context: CallContext) => Promise<unknown> | unknown;
-            call.write(encode(await typed(message, contextOf(call))));
+            call.writeParts(encode(await typed(message, contextOf(call))));
             call.end();
           } catch (error) {
             call.end(failureOf(error, call.signal));
@@ -294,11 +294,11 @@ function adapt(method: AnyMethod, handler: unknown): RawHandler {
 async function stream(
   call: ServerCall,
   open: () => AsyncIterable<unknown>,
-  encode: (message: unknown) => Uint8Array,
+  encode: (message: unknown) => readonly Uint8Array[],
 ): Promise<void> {
   try {
     for await (const message of open()) {
-      if (!call.write(encode(message))) await call.drained();
+      if (!call.writeParts(encode(message))) await call.drained();
       if (call.signal.aborted) break;
     }
     call.end(call.signal.aborted ? call.signal.reason : undefined);

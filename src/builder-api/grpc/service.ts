@@ -74,12 +74,12 @@ export interface CallContext extends AbortOptions {
   sendHeaders(metadata: Metadata): void;
 }
 
-/** An answer that its handler has encoded: a long one a little at a time. */
+/** An answer that its handler has encoded: a long one a little at a time, in parts that are sent as they are. */
 export class EncodedMessage {
-  readonly bytes: Uint8Array;
+  readonly parts: readonly Uint8Array[];
 
-  constructor(bytes: Uint8Array) {
-    this.bytes = bytes;
+  constructor(parts: readonly Uint8Array[]) {
+    this.parts = parts;
   }
 }
 

@@ -57,6 +57,7 @@ async function usageOf(afterwork: Afterwork, all: () => readonly object[]) {
     if (service === Control) diskUsage = handlers.diskUsage;
   };
   registerControl({ register } as never, options);
-  const { bytes } = (await diskUsage?.({}, { signal: neverAborted })) as EncodedMessage;
+  const { parts } = (await diskUsage?.({}, { signal: neverAborted })) as EncodedMessage;
+  const bytes = Buffer.concat(parts);
   return wire.moby.buildkit.v1.DiskUsageResponse.decode(bytes);
 }

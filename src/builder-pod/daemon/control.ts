@@ -203,7 +203,7 @@ async function usageAnswer(records: readonly DiskUsage[], options: AbortOptions)
     if (isTurnSpent()) await nextTurn(options);
     parts.push(v1.DiskUsageResponse.encode({ record: [usageMessage(record)] }).finish());
   }
-  return new EncodedMessage(Buffer.concat(parts));
+  return new EncodedMessage([Buffer.concat(parts)]);
 }
 
 function usageMessage(record: DiskUsage): UsageRecord {

@@ -3,6 +3,8 @@ import { invalidArgument, isDigest, onAbort, type Platform } from '../../base/in
 import {
   BUILD_ID_METADATA,
   type CallContext,
+  delimited,
+  EncodedMessage,
   errorOfStatus,
   GrpcServer,
   type Handlers,
@@ -30,6 +32,7 @@ const BUILD_WAIT_MS = 3000;
 const RETURN_WAIT_MS = 10_000;
 
 const { pb } = wire;
+const { frontend } = wire.moby.buildkit.v1;
 type Result = wire.moby.buildkit.v1.frontend.Result.$Properties;
 type Stat = wire.fsutil.types.Stat.$Properties;
 type WorkerRecord = wire.moby.buildkit.v1.types.WorkerRecord.$Properties;
@@ -106,7 +109,7 @@ function serveBridge(
         context,
       );
       if (request.allowResultReturn !== true) return { ref: result.ref?.id ?? '' };
-      return { result: resultMessage(result) };
+      return solveAnswer(result);
     },
 
     resolveImageConfig: async (request, context) => {
@@ -188,10 +191,14 @@ function serveBridge(
 
     inputs: async (_, context) => {
       const bridge = await bridgeOf(context);
-      const definitions: Record<string, Uint8Array> = {};
-      for (const [name, definition] of await bridge.inputs(context))
-        definitions[name] = await encodeDefinitionInSlices(definition, context);
-      return { definitions };
+      const parts: Uint8Array[] = [];
+      for (const [name, definition] of await bridge.inputs(context)) {
+        const encoded = await encodeDefinitionInSlices(definition, context);
+        // An entry of the map `definitions` (1): its name (1), and the definition (2).
+        const entry = [...delimited(1, [Buffer.from(name)]), ...delimited(2, encoded)];
+        parts.push(...delimited(1, entry));
+      }
+      return new EncodedMessage(parts);
     },
 
     newContainer: async (request, context) => {
@@ -301,6 +308,18 @@ function platformOption(platform: Platform | undefined): { readonly platform?: P
 
 function refMessage({ id, definition }: BridgeRef): wire.moby.buildkit.v1.frontend.Ref.$Properties {
   return { id, ...(definition === undefined ? {} : { def: definition }) };
+}
+
+/** The graph of a result is as long as a client made it: it is sent as it is. */
+function solveAnswer(result: BridgeResult): EncodedMessage | { readonly result: Result } {
+  const { ref } = result;
+  const message = resultMessage(result);
+  if (ref?.definition === undefined) return { result: message };
+  // SolveResponse.result (3), Result.ref (3), Ref.def (2).
+  const { ref: _, ...rest } = message;
+  const id = frontend.Ref.encode({ id: ref.id }).finish();
+  const refParts = delimited(3, [id, ...delimited(2, [ref.definition])]);
+  return new EncodedMessage(delimited(3, [...refParts, frontend.Result.encode(rest).finish()]));
 }
 
 function resultMessage(result: BridgeResult): Result {

@@ -30,14 +30,31 @@ export function encodeDefinition(definition: Definition): Uint8Array<ArrayBuffer
   return encodeMessage(pb.Definition, definitionToWire(definition));
 }
 
-/** Bytes of a definition, in slices, between which others have their turn; those of {@link encodeDefinition} where its maps are in the order of their keys. */
-export async function encodeDefinitionInSlices(definition: Definition, options: AbortOptions): Promise<Uint8Array> {
-  const pieces: Uint8Array[] = [];
+/** Bytes are joined to so many. */
+const CHUNK_BYTES = 256 * 1024;
+
+/**
+ * Bytes of a definition, in chunks, made in slices between which others have their turn; those of {@link encodeDefinition} where its maps are in the order of their
+ * keys.
+ */
+export async function encodeDefinitionInSlices(
+  definition: Definition,
+  options: AbortOptions,
+): Promise<readonly Uint8Array[]> {
+  const chunks: Uint8Array[] = [];
+  let pieces: Uint8Array[] = [];
+  let bytes = 0;
   for (const piece of definitionPieces(definition)) {
     pieces.push(piece);
+    bytes += piece.length;
+    if (bytes >= CHUNK_BYTES) {
+      chunks.push(Buffer.concat(pieces));
+      pieces = [];
+      bytes = 0;
+    }
     if (isTurnSpent()) await nextTurn(options);
   }
-  return Buffer.concat(pieces);
+  return [...chunks, Buffer.concat(pieces)];
 }
 
 /** One op of a definition. @throws CodedError invalid_argument */

@@ -4,7 +4,8 @@ import { type Digest, digestOf } from '../../../base/index.ts';
 import { checksum } from '../../../cache/contenthash/task.ts';
 import { loadDefinition } from '../../../llb/index.ts';
 import type { TaskContext } from '../../../sys/index.ts';
-import { execCacheMap, sourceParts } from './index.ts';
+import { makeFileKeys } from './file-task.ts';
+import { execCacheMap, fileCacheMap, sourceParts } from './index.ts';
 import { contextTree, vertexCacheMap } from './testing/context.ts';
 import { EXEC_SCENARIOS, FILE_SCENARIOS } from './testing/scenarios.ts';
 
@@ -144,4 +145,21 @@ test('a content cache that cannot be is refused', () => {
   if (body.kind !== 'exec') throw new Error('not an exec');
   const mounts = body.exec.mounts.map((mount) => ({ ...mount, output: 0, contentCache: 'on' as const }));
   expect(() => execCacheMap({ ...body.exec, mounts }, platform, 2)).toThrow('invalid content cache');
+});
+
+test('keys that a worker makes are those of the op, and its parts tell as much in short', () => {
+  const mkfile = { path: '/a', mode: 0o644, data: Buffer.alloc(100_000, 'x'), timestamp: -1n };
+  const link = { oldPath: 'l'.repeat(10_000), newPath: '/l', timestamp: -1n };
+  const file = {
+    actions: [
+      { input: 0, secondaryInput: -1, output: -1, body: { kind: 'mkfile' as const, mkfile } },
+      { input: 1, secondaryInput: -1, output: 0, body: { kind: 'symlink' as const, symlink: link } },
+    ],
+  };
+  const here = fileCacheMap(file, 1);
+  const made = makeFileKeys({ file, inputCount: 1 });
+  expect([made.digest, made.inputs]).toEqual([here.digest, here.inputs]);
+  expect(made.parts).toEqual(
+    here.parts().map((part) => (part.value === link.oldPath ? { ...part, value: digestOf(link.oldPath) } : part)),
+  );
 });

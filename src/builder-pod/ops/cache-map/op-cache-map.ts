@@ -1,4 +1,4 @@
-import { type Digest, digestOf, goJson } from '../../../base/index.ts';
+import { type Digest, digestOf, goJson, type WorkOptions } from '../../../base/index.ts';
 import { type ContentHasher, type ContentSelector, selectionText } from '../../../cache/contenthash/index.ts';
 import type { ImmutableRef } from '../../../cache/ports.ts';
 import type { CacheMap, CacheMapInput, KeyPart, Op } from '../../../solver/ports.ts';
@@ -27,6 +27,24 @@ export function knownAtOnce(
   return {
     definitionMap: () => bindCacheMap(map(), hasher),
     cacheMap: async () => ({ map: bindCacheMap(map(), hasher), done: true }),
+  };
+}
+
+/** An {@link OpCacheMap} that a worker has made: the parts with it, each as long as it need be. */
+export interface MadeCacheMap extends Omit<OpCacheMap, 'parts'> {
+  readonly parts: readonly KeyPart[];
+}
+
+/** The same for an op whose definition is so long that a worker makes its keys. */
+export function knownByWorker(
+  make: (context: WorkOptions) => Promise<MadeCacheMap>,
+  hasher: ContentHasher,
+): Pick<Op<ImmutableRef>, 'cacheMap'> {
+  return {
+    cacheMap: async (_, context) => {
+      const { parts, ...made } = await make(context);
+      return { map: bindCacheMap({ ...made, parts: () => parts }, hasher), done: true };
+    },
   };
 }
 

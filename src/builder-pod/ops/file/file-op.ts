@@ -6,7 +6,7 @@ import type { ChownOpt, FileAction, FileCopy, FileOp } from '../../../llb/index.
 import { extractArchive, type UnpackLimits, unpackLimitsFor } from '../../../oci/layers/index.ts';
 import type { Op, OpContext, Result } from '../../../solver/ports.ts';
 import { siblingModule, type Task, type TaskOptions, tasksOf, type WorkerPool } from '../../../sys/index.ts';
-import { fileCacheMap, knownAtOnce } from '../cache-map/index.ts';
+import { fileCacheMap, knownAtOnce, knownByWorker } from '../cache-map/index.ts';
 import { refOptionsOf } from '../ref-options.ts';
 import type { LargeCopy } from './copy-action.ts';
 import { CopyClaims } from './copy-claims.ts';
@@ -26,11 +26,20 @@ interface FileOpOptions {
 }
 
 const task = tasksOf<typeof import('./file-task.ts')>(siblingModule(import.meta.url, './file-task'));
+const makeKeys = tasksOf<typeof import('../cache-map/file-task.ts')>(
+  siblingModule(import.meta.url, '../cache-map/file-task'),
+)('makeFileKeys');
+/** Of files in an op: more of them a worker hashes. */
+const LONG_BYTES = 512 * 1024;
 
 /** The file op: copies, files, directories, removals, symlinks, without a container. A result for each action with an output. */
 export function fileOp(file: FileOp, inputCount: number, options: FileOpOptions): Op<ImmutableRef> {
+  const { pool, hasher } = options;
+  const keys = isLong(file)
+    ? knownByWorker((work) => pool.run(makeKeys, { file, inputCount }, work), hasher)
+    : knownAtOnce(() => fileCacheMap(file, inputCount), hasher);
   return {
-    ...knownAtOnce(() => fileCacheMap(file, inputCount), options.hasher),
+    ...keys,
     exec: async (inputs, context) => {
       await using run = new FileRun(
         file,
@@ -46,6 +55,13 @@ export function fileOp(file: FileOp, inputCount: number, options: FileOpOptions)
       }
     },
   };
+}
+
+/** Whether files are part of it that take their time to be hashed. */
+function isLong({ actions }: FileOp): boolean {
+  let bytes = 0;
+  for (const { body } of actions) if (body.kind === 'mkfile') bytes += body.mkfile.data.length;
+  return bytes > LONG_BYTES;
 }
 
 /** Something being written, mounted as long as actions go on with it. */
