@@ -14,6 +14,8 @@ const TOC_NAME = 'stargz.index.json';
 const CHUNK = 4 << 20;
 /** What waits for the next file's content may be no more. */
 const MOST_PENDING = 2 * CHUNK;
+/** The table is made in memory. */
+const MAX_ENTRIES = 500_000;
 const FOOTER_SIZE = 51;
 const TYPE: Readonly<Record<TarEntry['type'], string>> = {
   file: 'reg',
@@ -81,14 +83,17 @@ export class EstargzWriter {
   constructor(level: number | undefined, sink: (bytes: Uint8Array) => void) {
     this.#level = level;
     this.#sink = sink;
-    this.#reader = new TarReader({
-      entry: (entry) => this.#entry(entry),
-      data: (chunk) => this.#file?.update(chunk),
-      hole: () => {
-        throw CodedError.of('TAR_SPARSE', 'a sparse member cannot be packed as estargz');
+    this.#reader = new TarReader(
+      {
+        entry: (entry) => this.#entry(entry),
+        data: (chunk) => this.#file?.update(chunk),
+        hole: () => {
+          throw CodedError.of('TAR_SPARSE', 'a sparse member cannot be packed as estargz');
+        },
+        end: () => this.#file?.end(),
       },
-      end: () => this.#file?.end(),
-    });
+      { maxEntries: MAX_ENTRIES },
+    );
   }
 
   push(chunk: Uint8Array): void {

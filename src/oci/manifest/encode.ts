@@ -67,11 +67,16 @@ export function encodeIndex(index: ImageIndex): EncodedDocument {
   });
 }
 
+/** An RFC 3339 time as Go writes it: without zeros at the end of its fraction. */
+export function goTime(time: string): string {
+  return time.replace(/\.(\d*?)0*(?=[Z+-]\S*$)/, (_, digits: string) => (digits === '' ? '' : `.${digits}`));
+}
+
 /** A history entry in the field's key order. */
 export function historyJson(entry: HistoryEntry): object {
   const { created, created_by, author, comment, empty_layer } = entry;
   return {
-    created: created || undefined,
+    created: created ? goTime(created) : undefined,
     created_by: created_by || undefined,
     author: author || undefined,
     comment: comment || undefined,

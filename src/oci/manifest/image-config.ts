@@ -1,5 +1,5 @@
 import { annotate, CodedError, type Descriptor, type Digest, goJson, type Platform } from '../../base/index.ts';
-import { historyJson } from './encode.ts';
+import { goTime, historyJson } from './encode.ts';
 import { MAX_CONFIG_BYTES, parseImageConfig, parseJson } from './parse.ts';
 import type { HistoryEntry, ImageConfig } from './types.ts';
 
@@ -98,7 +98,14 @@ export function finishConfig(config: Uint8Array, image: AssembledImage, options:
     ...options.extra,
     rootfs: { type: 'layers', diff_ids: diffIds.length > 0 ? diffIds : null },
     history: history.length > 0 || Array.isArray(value['history']) ? history.map(historyJson) : null,
-    created: typeof given === 'string' ? clamp(given) : given === undefined ? (last ?? null) : given,
+    created:
+      typeof given === 'string'
+        ? clamp(given)
+        : given === undefined
+          ? last === undefined
+            ? null
+            : goTime(last)
+          : given,
   };
   const sorted = Object.fromEntries(Object.entries(final).sort(([a], [b]) => (a < b ? -1 : 1)));
   return Buffer.from(goJson(sorted));

@@ -157,6 +157,18 @@ describe('history and configuration', () => {
     );
   });
 
+  test.each([
+    ['2022-01-01T00:00:00.740Z', '2022-01-01T00:00:00.74Z'],
+    ['2022-01-01T00:00:00.000Z', '2022-01-01T00:00:00Z'],
+    ['2022-01-01T00:00:00.100200+02:00', '2022-01-01T00:00:00.1002+02:00'],
+    ['2022-01-01T00:00:10Z', '2022-01-01T00:00:10Z'],
+    ['2022-01-01T00:00:10-10:00', '2022-01-01T00:00:10-10:00'],
+  ])('the time %s is written as Go does', (created, written) => {
+    const image = alignHistory([layer('a', created)], []);
+    const config = parseImageConfig(finishConfig(json({ os: 'linux', architecture: 'amd64' }), image));
+    expect(config).toMatchObject({ created: written, history: [{ created: written }] });
+  });
+
   test('a source date epoch clamps times, but not those of the base', () => {
     const base = [{ created: t3, created_by: 'base' }];
     const image = alignHistory([layer('a'), layer('b', t3)], [...base, { created_by: 'RUN', created: t3 }]);
