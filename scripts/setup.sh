@@ -85,6 +85,7 @@ build() { # build KEYFILES... -- COMMAND: runs COMMAND when its key changed
 }
 build tools "$go" build -trimpath -ldflags '-s -w' -o "$tools/" \
   github.com/moby/buildkit/cmd/buildkitd github.com/moby/buildkit/cmd/buildctl
+build s3 "$go" build -trimpath -ldflags '-s -w' -o "$tools/" github.com/versity/versitygw/cmd/versitygw
 build conformance "$go" test -c -o "$tools/oci-conformance" github.com/opencontainers/distribution-spec/conformance
 # The control plane of the cluster tests. Without a version in them, kubectl and Helm refuse to talk to it.
 kubernetes() {

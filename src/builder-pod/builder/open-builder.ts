@@ -86,6 +86,8 @@ interface BuilderOptions {
   readonly cacheImporters?: CacheImporters;
   /** Of the history of builds. */
   readonly history?: HistoryLimits | undefined;
+  /** Where stores of caches have defaults from; none when absent. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
   readonly log: Logger;
 }
 
@@ -206,6 +208,7 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
   };
   const caches = cacheTypes({
     ...{ openRepository, refs, keys: state.keys, results: state.results, stores, pool: pools.short },
+    ...{ streams: pools.streams, proxies: outbound.proxies, env: options.env ?? {} },
     clientContent: async (ids, store, wait) => {
       const there = await contentOf(ids, store, wait);
       if (there !== undefined || ids[0] === undefined) return there;

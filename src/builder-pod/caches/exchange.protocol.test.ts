@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { diff, encodeDefinition, FileActions, local, merge, type State, scratch } from '../../llb/index.ts';
 import { dockerRegistry } from '../../oci/registry-client/testing/docker-registry.ts';
 import { OURS, REAL, TestDaemon } from '../daemon/testing/test-daemon.ts';
+import { type StoreWorld, s3World } from './testing/store-worlds.ts';
 
 /** Caches written by the real daemon and by ours, each read by both: what is found in them must be the same, step by step. */
 const temp = mkdtempSync(join(tmpdir(), 'slipway-exchange-'));
@@ -114,7 +115,10 @@ COPY --from=made /arch /f /
 COPY d /d
 `;
 
+const STORES = { s3: s3World } as const;
+
 let host: string;
+const worlds = new Map<string, StoreWorld>();
 let daemons: Readonly<Record<'ours' | 'theirs', Daemon>>;
 
 beforeAll(async () => {
@@ -127,6 +131,8 @@ beforeAll(async () => {
     writeFileSync(join(temp, name), text);
   const registry = cleanup.use(await dockerRegistry(join(temp, 'registry')));
   host = registry.host;
+  for (const [type, open] of Object.entries(STORES))
+    worlds.set(type, cleanup.use(await open(join(temp, `store-${type}`))));
   const [ours, theirs] = [new Daemon(temp, 'ours', OURS), new Daemon(temp, 'theirs', REAL)] as const;
   for (const daemon of [ours, theirs]) cleanup.defer(async () => void (await daemon.stop()));
   daemons = { ours: (await ours.ready()) as Daemon, theirs: (await theirs.ready()) as Daemon };
@@ -209,6 +215,15 @@ describe.each([
         to: ['type=local', `dest=${directory}`, form].filter(Boolean).join(','),
         from: ['type=local', `src=${directory}`, read].filter(Boolean).join(','),
       };
+    });
+  });
+
+  test.each(Object.keys(STORES))('in a store of type %s', { timeout: 300_000 }, async (type) => {
+    const world = worlds.get(type)!;
+    await exchange(what, `${type} ${name}`, mode, (writer) => {
+      const attrs = Object.entries(world.attrs(`${writer}-${mode}-${name.replaceAll(' ', '-')}`));
+      const place = [`type=${type.replace(/-.*/, '')}`, ...attrs.map((pair) => pair.join('='))].join(',');
+      return { to: place, from: place };
     });
   });
 });

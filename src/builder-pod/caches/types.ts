@@ -5,11 +5,13 @@ import type { CacheExportTypes, CacheImporter, CacheImporters } from '../engine/
 import { ExportOptions } from '../exporters/index.ts';
 import { inlineCache } from './inline.ts';
 import { type LocalDeps, localCaches } from './local.ts';
+import { s3Options } from './objects/s3-options.ts';
+import { type ObjectDeps, objectCaches } from './objects/store.ts';
 import { type RegistryDeps, registryCaches } from './registry.ts';
 import type { CacheStore, CacheType, ReadAccess } from './store.ts';
 import { cacheExporter, type WriteDeps } from './write.ts';
 
-interface CacheDeps extends RegistryDeps, LocalDeps, WriteDeps {
+interface CacheDeps extends RegistryDeps, LocalDeps, ObjectDeps, WriteDeps {
   readonly refs: RefManager;
 }
 
@@ -18,7 +20,11 @@ export function cacheTypes(deps: CacheDeps): {
   readonly importers: CacheImporters;
   readonly exports: CacheExportTypes;
 } {
-  const types: readonly CacheType[] = [registryCaches(deps), localCaches(deps)];
+  const types: readonly CacheType[] = [
+    registryCaches(deps),
+    localCaches(deps),
+    objectCaches({ type: 's3', exporting: 'exporting cache to Amazon S3', optionsOf: s3Options }, deps),
+  ];
   return {
     importers: new Map(types.map((type) => [type.type, importer(type, deps)])),
     exports: {

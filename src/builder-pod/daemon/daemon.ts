@@ -40,6 +40,8 @@ export interface Daemon extends AsyncDisposable {
 interface DaemonEnvironment {
   readonly outbound: OutboundSettings;
   readonly logLimits: LogLimits;
+  /** Where stores of caches have defaults from. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
 /** Starts the builder and listens. @throws CodedError, e.g. failed_precondition when another daemon has the state directory */

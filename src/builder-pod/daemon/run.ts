@@ -37,7 +37,9 @@ export async function runDaemon({ args, env, stdout, stderr, stop }: DaemonProce
       log.warn('a variable is no number and counts as not set', { variable }),
     );
     await using opened = new AsyncDisposableStack();
-    const daemon = await startDaemon(config, { outbound: outboundSettings(env), logLimits }, log, { signal: stop });
+    const daemon = await startDaemon(config, { outbound: outboundSettings(env), logLimits, env }, log, {
+      signal: stop,
+    });
     opened.defer(() => closeInTime(daemon, log));
     for (const address of daemon.addresses) log.info('running server', { address });
     if (daemon.registry !== undefined) log.info('running registry', { address: daemon.registry });

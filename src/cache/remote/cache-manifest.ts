@@ -19,7 +19,7 @@ import type { Repository } from '../../oci/registry-client/index.ts';
 import { siblingModule, type Task, tasksOf, type WorkerPool } from '../../sys/index.ts';
 import type { Layer } from '../ports.ts';
 import { CACHE_CONFIG_TYPE, MAX_CACHE_CONFIG_BYTES } from './cache-config.ts';
-import { type CacheManifest, configOf, inlineOf, joinedConfig, manifestOf } from './document-task.ts';
+import { type CacheManifest, configOf, inlineOf, joinedConfig, manifestOf, objectOf } from './document-task.ts';
 import type { RemoteCacheContent } from './remote-cache.ts';
 
 /** Images of one index that are looked at for inline records. */
@@ -103,6 +103,13 @@ async function inlineCache(
   const found = await call(options, task('inlineOf'), inlineOf, { bytes, layers });
   if (found === undefined) return undefined;
   return { digest, config: await inSlices(joinedConfig(found.config), { signal }), layers: byDigest(found.layers) };
+}
+
+/** Reads the cache of a store that keeps its config alone. @throws CodedError CACHE_MALFORMED */
+export async function readObjectCache(bytes: Uint8Array, options: ReadOptions): Promise<ReadCache> {
+  const { digest, ...found } = await call(options, task('objectOf'), objectOf, { bytes });
+  const config = await inSlices(joinedConfig(found.config), options);
+  return { digest, configDigest: digest, config, layers: byDigest(found.layers) };
 }
 
 function byDigest(layers: readonly Layer[]): ReadonlyMap<Digest, Layer> {

@@ -1,4 +1,4 @@
-import { ANNOTATION_UNCOMPRESSED, atOnce, type Descriptor, type Digest, isDigest } from '../../base/index.ts';
+import { ANNOTATION_UNCOMPRESSED, atOnce, type Descriptor, type Digest, digestOf, isDigest } from '../../base/index.ts';
 import { isLayerType, isManifestType, parseImageConfig, parseManifestOrIndex } from '../../oci/manifest/index.ts';
 import type { Layer } from '../ports.ts';
 import { CACHE_CONFIG_TYPE, type CacheConfig, readCacheConfig, readInlineRecords } from './cache-config.ts';
@@ -47,6 +47,21 @@ export function manifestOf({
 /** @throws CodedError CACHE_MALFORMED */
 export function configOf({ bytes }: { readonly bytes: Uint8Array }): CacheConfigTexts {
   return textsOf(atOnce(readCacheConfig(bytes)));
+}
+
+/** A config that says itself what its layers are. @throws CodedError CACHE_MALFORMED */
+export function objectOf({ bytes }: { readonly bytes: Uint8Array }): {
+  readonly digest: Digest;
+  readonly config: CacheConfigTexts;
+  readonly layers: readonly Layer[];
+} {
+  const config = atOnce(readCacheConfig(bytes));
+  const described = config.layers.flatMap(({ blob, said }) => {
+    if (said === undefined) return [];
+    const annotations = { [ANNOTATION_UNCOMPRESSED]: said.diffID };
+    return [{ mediaType: said.mediaType, digest: blob, size: said.size, annotations }];
+  });
+  return { digest: digestOf(bytes), config: textsOf(config), layers: layersOf(described) };
 }
 
 /** What the configuration of an image of these layers carries; undefined where that is nothing. @throws CodedError */

@@ -1,0 +1,212 @@
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { type IncomingMessage, request, type ServerResponse } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { hostPlatform, neverAborted, newId, silentLogger } from '../../base/index.ts';
+import { SessionRegistry } from '../../builder-api/index.ts';
+import { FileActions, type State as Llb, scratch } from '../../llb/index.ts';
+import { type Builder, openBuilder } from '../builder/index.ts';
+import { type ToldSteps, watchSteps } from '../engine/testing/told-steps.ts';
+import { type StoreWorld, s3World } from './testing/store-worlds.ts';
+
+const signal = neverAborted;
+const timestamp = 1_500_000_000n * 10n ** 9n;
+const text = (name: string, on: Llb = scratch()) =>
+  on.file(new FileActions().mkfile(`/${name}`, 0o644, Buffer.from(name), { timestamp }), { name });
+/** Reads what is below it, so that it must be mounted. */
+const copied = (from: Llb, path: string, to: string) =>
+  scratch().file(new FileActions().copy(from, path, `/${to}`), { name: to });
+const graph = () => text('three', text('two', text('one')));
+const secondOf = () => copied(text('two', text('one')), '/two', 'copied');
+
+type Fault = (req: IncomingMessage, res: ServerResponse, world: StoreWorld) => boolean;
+
+const isIndex: Fault = (req, _res, world) => world.isIndex(req);
+const isLayer: Fault = (req, _res, world) => world.isLayer(req);
+
+/** Answers so where `which` holds. */
+const answers =
+  (which: Fault, status: number, body: string | Buffer = '', headers: Readonly<Record<string, string>> = {}): Fault =>
+  (req, res, world) => {
+    if (!which(req, res, world)) return false;
+    res.writeHead(status, headers).end(body);
+    return true;
+  };
+
+const missing =
+  (which: Fault): Fault =>
+  (req, res, world) =>
+    answers(which, world.missing.status, world.missing.body, world.missing.headers)(req, res, world);
+
+/** Passes on another index, or less or more of what was asked for, than the store has. */
+const changed =
+  (which: Fault, change: (body: Buffer) => Buffer, length?: (body: Buffer) => number): Fault =>
+  (req, res, world) => {
+    if (!which(req, res, world)) return false;
+    const headers = req.headers as Record<string, string>;
+    void (async () => {
+      const asked = request(`${world.target}${req.url}`, { headers }).end();
+      const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+      const given = Buffer.concat(await Array.fromAsync(answer as AsyncIterable<Buffer>));
+      const body = change(given);
+      res.writeHead(answer.statusCode ?? 0, { 'content-length': length?.(given) ?? body.length });
+      res.end(body, () => res.destroy());
+    })();
+    return true;
+  };
+
+const forged = (from: RegExp, to: string) =>
+  changed(isIndex, (body) => Buffer.from(body.toString().replaceAll(from, to)));
+
+/** What the cache cannot say or give any more is made anew, and the rest of the build is as if there had been no cache. */
+const FAULTS: readonly (readonly [string, Fault])[] = [
+  ['there is none', missing(isIndex)],
+  ['it may not be read', answers(isIndex, 403)],
+  ['it is no JSON', answers(isIndex, 200, 'nonsense')],
+  ['it is cut off', changed(isIndex, (body) => body.subarray(0, 50))],
+  ['it is larger than any', changed(isIndex, (body) => Buffer.concat([body, Buffer.alloc(2 << 20, ' ')]))],
+  ['its store is asked too much', answers(isIndex, 429, '', { 'retry-after': '1' })],
+  ['its store does not answer', (req, res, world) => isIndex(req, res, world)],
+  ['its layers are not there', missing(isLayer)],
+  ['its layers are refused', answers(isLayer, 403)],
+  ['its store fails', answers(isLayer, 503)],
+  ['its layers are others', changed(isLayer, (body) => Buffer.alloc(body.length, 'x'))],
+  ['its layers are longer', changed(isLayer, (body) => Buffer.concat([body, body]))],
+  ['its layers are cut off', changed(isLayer, (body) => body.subarray(0, 50))],
+  [
+    'its layers never come whole',
+    changed(
+      isLayer,
+      (body) => body.subarray(0, 50),
+      (body) => body.length,
+    ),
+  ],
+  ['its links lead in circles', forged(/"link":\d+/g, '"link":0')],
+  ['its links lead nowhere', forged(/"link":\d+/g, '"link":99')],
+  ['its layers are said to be what they are not', forged(/("diffID":"sha256:)[0-9a-f]{64}/g, `$1${'0'.repeat(64)}`)],
+  ['nothing is said of its layers', forged(/"annotations":\{[^}]*\}/g, '"annotations":{}')],
+];
+
+const WORLDS = { s3: s3World } as const;
+
+describe.each(Object.entries(WORLDS))('%s', (type, open) => {
+  const cleanup = new AsyncDisposableStack();
+  let world: StoreWorld;
+  let builder: Builder;
+  let name: string;
+
+  beforeAll(async () => {
+    const folder = mkdtempSync(join(tmpdir(), `slipway-${type}-`));
+    cleanup.defer(() => rmSync(folder, { recursive: true, force: true }));
+    world = cleanup.use(await open(join(folder, 'store')));
+    const sessions = cleanup.use(new SessionRegistry({ logger: silentLogger }));
+    builder = cleanup.use(
+      await openBuilder(
+        {
+          ...{ root: join(folder, 'state'), sessions, labels: {}, entitlements: new Set(), registries: {} },
+          ...{ platforms: [hostPlatform()], maxParallelism: 2, network: 'none', log: silentLogger },
+        },
+        { signal },
+      ),
+    );
+  }, 120_000);
+  afterAll(() => cleanup.disposeAsync());
+
+  beforeEach(() => {
+    name = newId();
+    world.proxy.requests.length = 0;
+  });
+  afterEach(() => {
+    world.proxy.fault = () => undefined;
+  });
+
+  /** Scopes have nothing of each other: each is a builder of its own to its builds, with nothing in it. */
+  async function solve(
+    target: Llb,
+    { from, to, scope = newId() }: { from?: object; to?: object; scope?: string } = {},
+  ): Promise<ToldSteps & { readonly image: string }> {
+    const { observer, told } = watchSteps();
+    const cache = (attrs: object | undefined) =>
+      attrs === undefined ? [] : [{ type, attrs: { ...world.attrs(name), ...attrs } }];
+    try {
+      const { exporterResponse } = await builder.engine.solve(
+        {
+          ...{ ref: newId(), session: '', definition: target.marshal() },
+          frontendAttrs: new Map([['build-arg:SOURCE_DATE_EPOCH', '1']]),
+          ...{ frontendInputs: new Map(), entitlements: [], exporters: [{ type: 'image', attrs: {} }] },
+          ...{ cacheImports: cache(from), cacheExports: cache(to) },
+          ...{ scope: { write: scope, read: [scope] }, observer },
+        },
+        { signal },
+      );
+      const { cached, ran, failed, warnings } = await told();
+      const steps = (names: readonly string[]) =>
+        names.filter((one) => !/^(?:exporting to image|importing)/.test(one)).sort();
+      return {
+        ...{ cached: steps(cached), ran: steps(ran), failed: [...failed], warnings },
+        image: exporterResponse['containerimage.digest'] ?? '',
+      };
+    } finally {
+      await told();
+    }
+  }
+
+  const requests = (which: 'isIndex' | 'isLayer') =>
+    world.proxy.requests.filter(({ method, path }) => world[which]({ method, url: path } as never)).length;
+
+  test('what another builder made is found, and a layer moves where a step mounts it', async () => {
+    const first = await solve(graph(), { to: { mode: 'max' } });
+    expect(first).toMatchObject({ failed: [], warnings: [] });
+    const scope = newId();
+    expect(await solve(graph(), { from: {}, scope })).toMatchObject({
+      ...{ cached: ['one', 'three', 'two'], failed: [], warnings: [] },
+    });
+    expect([requests('isIndex') > 0, requests('isLayer')]).toEqual([true, 0]);
+    const third = await solve(secondOf(), { from: {}, scope });
+    expect(third).toMatchObject({ cached: ['one', 'two'], ran: ['copied'], failed: [] });
+    expect(requests('isLayer')).toBe(2);
+  });
+
+  test('what is there is kept beside what is new, where that is asked for', async () => {
+    await solve(text('two', text('one')), { to: { mode: 'max' } });
+    await solve(text('other', text('one')), { to: { mode: 'max', merge: 'true' } });
+    for (const last of ['two', 'other'])
+      expect(await solve(text(last, text('one')), { from: {} })).toMatchObject({
+        cached: ['one', last].sort(),
+        ran: [],
+      });
+    await solve(text('third', text('one')), { to: { mode: 'max' } });
+    expect(await solve(text('two', text('one')), { from: {} })).toMatchObject({ cached: ['one'] });
+  });
+
+  test('a cache that cannot be written fails the build, unless it is not to; secrets are told nowhere', async () => {
+    world.proxy.fault = (_req, res) => {
+      res.writeHead(403).end();
+      return true;
+    };
+    const failed = await solve(graph(), { to: { mode: 'max' } }).catch((error: unknown) => error);
+    expect(failed).toBeInstanceOf(Error);
+    for (let error = failed as Error | undefined; error !== undefined; error = error.cause as Error | undefined)
+      for (const secret of world.secrets) expect(`${error.message} ${error.stack}`).not.toContain(secret);
+    const outcome = await solve(graph(), { to: { mode: 'max', 'ignore-error': 'true' } });
+    expect(outcome.failed).toHaveLength(1);
+    expect(outcome.image).toMatch(/^sha256:/);
+  });
+
+  describe('a cache costs time only when', () => {
+    test.each(FAULTS)('%s', { timeout: 120_000 }, async (_what, fault) => {
+      await solve(secondOf(), { to: { mode: 'max' } });
+      // The result itself must be made, so that what was found below it is mounted.
+      const beyond = () => copied(secondOf(), '/copied', 'last');
+      const right = await solve(beyond());
+      world.proxy.requests.length = 0;
+      world.proxy.fault = (req, res) => fault(req, res, world);
+      const outcome = await solve(beyond(), { from: {} });
+      expect(outcome.image).toBe(right.image);
+      expect(outcome.failed.filter((one) => !one.startsWith('importing'))).toEqual([]);
+      expect(requests('isIndex') + requests('isLayer')).toBeGreaterThan(0);
+    });
+  });
+});

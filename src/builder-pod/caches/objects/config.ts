@@ -1,0 +1,32 @@
+export interface S3Config {
+  readonly type: 's3';
+  readonly bucket: string;
+  readonly region: string;
+  /** What keys of indexes begin with. */
+  readonly manifests: string;
+  /** What keys of blobs begin with. */
+  readonly blobs: string;
+  readonly names: readonly string[];
+  /** Objects that are older are renewed when a cache needs them, in ms. */
+  readonly touchRefreshMs: number;
+  readonly endpoint?: string | undefined;
+  readonly pathStyle: boolean;
+  /** Those of the builder where absent. */
+  readonly credentials?:
+    | { readonly accessKeyId: string; readonly secretAccessKey: string; readonly sessionToken?: string | undefined }
+    | undefined;
+  readonly retryMode?: 'standard' | 'adaptive' | undefined;
+  readonly retryAttempts?: number | undefined;
+}
+
+/** What a store is and how it is reached, with its credentials. */
+export type ObjectConfig = S3Config;
+
+/** What attributes say of a store. */
+export interface ObjectStoreOptions {
+  readonly config: ObjectConfig;
+  /** For people; no secrets. */
+  readonly name: string;
+  /** Blobs that are written at once. */
+  readonly parallel: number;
+}

@@ -1,0 +1,163 @@
+import type { Agent as HttpsAgent } from 'node:https';
+import type { Readable } from 'node:stream';
+import {
+  AbortMultipartUploadCommand,
+  CompleteMultipartUploadCommand,
+  CopyObjectCommand,
+  CreateMultipartUploadCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  PutObjectCommand,
+  S3Client,
+  S3ServiceException,
+  UploadPartCopyCommand,
+} from '@aws-sdk/client-s3';
+import { Upload } from '@aws-sdk/lib-storage';
+import type { AbortOptions } from '../../../base/index.ts';
+import type { OutboundAgents } from '../../../base/outbound-agents.ts';
+import type { ObjectClient } from './client.ts';
+import type { S3Config } from './config.ts';
+import { goneError, readAll, storeError } from './failures.ts';
+
+const CONNECT_MS = 10_000;
+/** Without a byte in either direction. */
+const IDLE_MS = 60_000;
+/** What is not longer goes in one request. */
+const PART_BYTES = 8 << 20;
+/** Parts of an object, a few less than there may be. */
+const MAX_PARTS = 9000;
+/** Parts in memory at once. */
+const PARTS_AHEAD = 2;
+/** What a copy takes at one go. */
+const MAX_COPY = 5 * 1024 ** 3;
+
+export function s3Client(config: S3Config, agents: OutboundAgents): ObjectClient {
+  const { bucket: Bucket, region, endpoint, pathStyle, credentials, retryMode, retryAttempts } = config;
+  const { sessionToken, ...keys } = credentials ?? { accessKeyId: '', secretAccessKey: '' };
+  const address = (scheme: string) => new URL(endpoint ?? `${scheme}://s3.${region}.amazonaws.com`);
+  const client = new S3Client({
+    region,
+    forcePathStyle: pathStyle,
+    // Stores other than Amazon's know no newer ones; what is read is verified by its digest.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    requestHandler: {
+      connectionTimeout: CONNECT_MS,
+      requestTimeout: IDLE_MS,
+      socketTimeout: IDLE_MS,
+      httpAgent: agents.for(address('http')),
+      httpsAgent: agents.for(address('https')) as HttpsAgent,
+    },
+    ...(endpoint === undefined ? {} : { endpoint }),
+    ...(credentials === undefined ? {} : { credentials: { ...keys, ...(sessionToken ? { sessionToken } : {}) } }),
+    ...(retryMode === undefined ? {} : { retryMode }),
+    ...(retryAttempts === undefined ? {} : { maxAttempts: retryAttempts }),
+  });
+  const blobKey = (digest: string) => config.blobs + digest;
+
+  async function head(Key: string, { signal: abortSignal }: AbortOptions) {
+    return await client
+      .send(new HeadObjectCommand({ Bucket, Key }), { abortSignal })
+      .catch((error: unknown) => missing(error, `HEAD of ${Key} in ${Bucket}`));
+  }
+
+  /** Undefined where there is none. */
+  async function get(Key: string, { signal: abortSignal }: AbortOptions, offset = 0): Promise<Readable | undefined> {
+    const range = offset === 0 ? {} : { Range: `bytes=${offset}-` };
+    const answer = await client
+      .send(new GetObjectCommand({ Bucket, Key, ...range }), { abortSignal })
+      .catch((error: unknown) => missing(error, `GET of ${Key} in ${Bucket}`));
+    return answer?.Body as Readable | undefined;
+  }
+
+  /** Objects are renewed by copying them onto themselves: rules that delete what is old leave them. */
+  async function renew(Key: string, size: number, { signal: abortSignal }: AbortOptions): Promise<void> {
+    const CopySource = `${Bucket}/${Key}`.split('/').map(encodeURIComponent).join('/');
+    const Metadata = { 'updated-at': new Date().toISOString() };
+    if (size < MAX_COPY) {
+      const copy = { Bucket, Key, CopySource, Metadata, MetadataDirective: 'REPLACE' } as const;
+      await client.send(new CopyObjectCommand(copy), { abortSignal });
+      return;
+    }
+    const { UploadId } = await client.send(new CreateMultipartUploadCommand({ Bucket, Key, Metadata }), {
+      abortSignal,
+    });
+    try {
+      const Parts: { ETag: string | undefined; PartNumber: number }[] = [];
+      for (let at = 0; at < size; at += MAX_COPY) {
+        const PartNumber = Parts.length + 1;
+        const CopySourceRange = `bytes=${at}-${Math.min(at + MAX_COPY, size) - 1}`;
+        const part = { Bucket, Key, UploadId, PartNumber, CopySource, CopySourceRange };
+        const { CopyPartResult } = await client.send(new UploadPartCopyCommand(part), { abortSignal });
+        Parts.push({ ETag: CopyPartResult?.ETag, PartNumber });
+      }
+      const done = { Bucket, Key, UploadId, MultipartUpload: { Parts } };
+      await client.send(new CompleteMultipartUploadCommand(done), { abortSignal });
+    } catch (error) {
+      await client.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId })).catch(() => {});
+      throw error;
+    }
+  }
+
+  return {
+    // As other builders do: further names are written only.
+    readIndexes: async ({ maxBytes, ...options }) => {
+      const key = config.manifests + config.names[0];
+      const body = await get(key, options);
+      return body === undefined ? [] : [await readAll(body, `${key} in ${Bucket}`, maxBytes)];
+    },
+    writeIndex: async (Body, { signal: abortSignal }) => {
+      for (const name of config.names) {
+        const Key = config.manifests + name;
+        await client
+          .send(new PutObjectCommand({ Bucket, Key, Body }), { abortSignal })
+          .catch((error: unknown) => failed(error, `PUT of ${Key} in ${Bucket}`));
+      }
+    },
+    keepBlob: async ({ digest, size }, options) => {
+      const key = blobKey(digest);
+      const found = await head(key, options);
+      // What was cut off on its way is written anew.
+      if (found === undefined || found.ContentLength !== size) return false;
+      if (Date.now() - (found.LastModified?.getTime() ?? 0) > config.touchRefreshMs)
+        await renew(key, size, options).catch((error: unknown) => failed(error, `copy of ${key} in ${Bucket}`));
+      return true;
+    },
+    putBlob: async ({ digest, size }, Body, { signal }) => {
+      const Key = blobKey(digest);
+      const upload = new Upload({
+        client,
+        params: { Bucket, Key, Body },
+        partSize: Math.max(PART_BYTES, Math.ceil(size / MAX_PARTS)),
+        queueSize: PARTS_AHEAD,
+      });
+      const stop = () => void upload.abort();
+      signal.addEventListener('abort', stop, { once: true });
+      try {
+        await upload.done();
+      } catch (error) {
+        signal.throwIfAborted();
+        failed(error, `PUT of ${Key} in ${Bucket}`);
+      } finally {
+        signal.removeEventListener('abort', stop);
+      }
+    },
+    openBlob: async (blob, { offset, ...options }) => {
+      const body = await get(blobKey(blob.digest), options, offset);
+      if (body === undefined) throw goneError(blob, `the bucket ${Bucket}`);
+      return body;
+    },
+  };
+}
+
+/** Undefined where the object is not there. */
+function missing(error: unknown, what: string): undefined {
+  if (error instanceof S3ServiceException && ['NotFound', 'NoSuchKey'].includes(error.name)) return undefined;
+  failed(error, what);
+}
+
+function failed(error: unknown, what: string): never {
+  if (error instanceof S3ServiceException)
+    throw storeError(what, error.$metadata.httpStatusCode, `${error.name}: ${error.message}`, error);
+  throw storeError(what, undefined, error instanceof Error ? error.message : String(error), error);
+}

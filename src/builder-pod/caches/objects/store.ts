@@ -1,0 +1,155 @@
+import { CodedError, type Digest, digestOf, inSlices, type ProxySettings } from '../../../base/index.ts';
+import { encodeCacheConfig, MAX_CACHE_CONFIG_BYTES, readObjectCache } from '../../../cache/remote/index.ts';
+import { type StreamPool, siblingModule, streamTasksOf, type WorkerPool } from '../../../sys/index.ts';
+import { type ExportOptions, withRow } from '../../exporters/index.ts';
+import type { CacheContent, CacheStore, CacheType } from '../store.ts';
+import type { CacheStores } from '../stores.ts';
+import type { ObjectStoreOptions } from './config.ts';
+
+export interface ObjectDeps {
+  /** The thread in which stores are talked to, and their clients are loaded. */
+  readonly streams: StreamPool;
+  /** Reads what comes from them. */
+  readonly pool: WorkerPool;
+  readonly stores: CacheStores;
+  readonly proxies: ProxySettings;
+  /** Of the builder, where stores have defaults from. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+interface ObjectType {
+  readonly type: string;
+  readonly exporting: string;
+  /** @throws CodedError CACHE_ATTRIBUTE */
+  readonly optionsOf: (options: ExportOptions, env: ObjectDeps['env']) => ObjectStoreOptions;
+}
+
+const task = streamTasksOf<typeof import('./task.ts')>(siblingModule(import.meta.url, './task'));
+
+/** Caches in a store of objects: their config is one of them and says what their layers are, which are the others. */
+export function objectCaches({ type, exporting, optionsOf }: ObjectType, deps: ObjectDeps): CacheType {
+  const { streams, stores, proxies } = deps;
+  return {
+    type,
+    exporting,
+    replaceable: true,
+    store: (given) => {
+      const { config, name, parallel } = optionsOf(given, deps.env);
+      const common = { config, proxies };
+      const openBlob: CacheStore['openBlob'] = async ({ digest, size }, { signal }) => {
+        signal.throwIfAborted();
+        const blob = { digest, size };
+        return piped(
+          (into, options) => streams.run(task('openBlob'), { ...common, blob, into }, { ...options, transfer: [into] }),
+          signal,
+        );
+      };
+      const place = stores.place(type, config, { name, openBlob });
+      return () => ({
+        ...{ name, place, parallel, openBlob, verifies: false },
+        id: place.store,
+        read: async ({ signal, owner }) => {
+          const args = { ...common, maxBytes: MAX_CACHE_CONFIG_BYTES };
+          const indexes = await streams.run(task('readIndexes'), args, { signal });
+          return await Promise.all(
+            indexes.map((bytes) => readObjectCache(bytes, { signal, worker: { pool: deps.pool, owner } })),
+          );
+        },
+        encode: async ({ records, layers }, options) => {
+          const described = (blob: Digest) => annotationsOf(layers, blob);
+          const { bytes, blobs } = await inSlices(encodeCacheConfig(records, described), options);
+          return {
+            configDigest: digestOf(bytes),
+            size: bytes.length,
+            blobs: [...new Set(blobs)],
+            write: async (context) => {
+              const { signal } = context;
+              await withRow(context, `writing cache manifest ${name}`, () =>
+                streams.run(task('writeIndex'), { ...common, bytes }, { signal }),
+              );
+              return {};
+            },
+          };
+        },
+        putBlob: async (layer, context, onProgress) => {
+          const { signal } = context;
+          const { digest, size } = layer.descriptor;
+          const args = { ...common, blob: { digest, size } };
+          if (await streams.run(task('keepBlob'), args, { signal })) return;
+          const content = counted(await layer.open(context), onProgress);
+          try {
+            await streams.run(task('putBlob'), { ...args, content }, { signal, transfer: [content] });
+          } catch (error) {
+            if (!content.locked) await content.cancel().catch(() => {});
+            throw error;
+          }
+        },
+      });
+    },
+  };
+}
+
+function annotationsOf(layers: CacheContent['layers'], blob: Digest) {
+  const { diffId, descriptor, source } = layers.get(blob)!;
+  const { mediaType, size } = source.descriptor;
+  return { mediaType, diffID: diffId, size, createdAt: descriptor.annotations?.['buildkit/createdat'] };
+}
+
+function counted(content: ReadableStream<Uint8Array>, onProgress: (bytes: number) => void): ReadableStream<Uint8Array> {
+  let bytes = 0;
+  return content.pipeThrough(
+    new TransformStream<Uint8Array, Uint8Array>({
+      transform(chunk, controller) {
+        bytes += chunk.length;
+        onProgress(bytes);
+        controller.enqueue(chunk);
+      },
+    }),
+  );
+}
+
+/** What a task in another thread writes, as a stream; its failure is told as the task tells it. */
+function piped(
+  run: (into: WritableStream<Uint8Array>, options: { readonly signal: AbortSignal }) => Promise<unknown>,
+  signal: AbortSignal,
+): ReadableStream<Uint8Array> {
+  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+  const left = new AbortController();
+  const reader = readable.getReader();
+  const failure = run(writable, { signal: AbortSignal.any([signal, left.signal]) }).then(
+    () => undefined,
+    (error: unknown) => ({ error }),
+  );
+  return new ReadableStream<Uint8Array>(
+    {
+      pull: async (controller) => {
+        try {
+          const next = await Promise.race([reader.read(), failed(failure)]);
+          if (!next.done) {
+            controller.enqueue(next.value);
+            return;
+          }
+          const why = await failure;
+          if (why !== undefined) throw why.error;
+          controller.close();
+        } catch (error) {
+          // The task, which it has failed, says why; what came through the stream is no more than a copy.
+          controller.error((await failure)?.error ?? error);
+        }
+      },
+      cancel: async (reason) => {
+        left.abort(reason ?? new CodedError('cancelled', 'nothing more is wanted of the blob'));
+        await reader.cancel(reason).catch(() => {});
+        await failure;
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}
+
+/** Settles only when there is one. */
+async function failed(failure: Promise<{ readonly error: unknown } | undefined>): Promise<never> {
+  const why = await failure;
+  if (why !== undefined) throw why.error;
+  return await new Promise<never>(() => {});
+}

@@ -1,0 +1,42 @@
+import type { IncomingMessage } from 'node:http';
+import { FaultProxy } from '../../../oci/registry-client/testing/fault-proxy.ts';
+import { S3_KEYS, S3_REGION, s3Server } from './s3-server.ts';
+
+/** A real store of a type, behind a proxy that can break what passes. */
+export interface StoreWorld extends AsyncDisposable {
+  readonly proxy: FaultProxy;
+  /** Attributes of the cache of this name. */
+  attrs(name: string): Readonly<Record<string, string>>;
+  /** What is secret of them. */
+  readonly secrets: readonly string[];
+  isIndex(req: IncomingMessage): boolean;
+  isLayer(req: IncomingMessage): boolean;
+  /** What the store says of an object that it does not have. */
+  readonly missing: {
+    readonly status: number;
+    readonly body: string;
+    readonly headers?: Readonly<Record<string, string>>;
+  };
+  /** Where the proxy leads. */
+  readonly target: string;
+}
+
+export async function s3World(folder: string): Promise<StoreWorld> {
+  await using opened = new AsyncDisposableStack();
+  const server = opened.use(await s3Server(folder, 'caches'));
+  const proxy = opened.use(await FaultProxy.start(server.url));
+  const closing = opened.move();
+  return {
+    proxy,
+    target: server.url,
+    attrs: (name) => ({
+      ...{ bucket: 'caches', region: S3_REGION, endpoint_url: `http://${proxy.host}`, use_path_style: 'true' },
+      ...{ ...S3_KEYS, name, prefix: `of-${name}/` },
+    }),
+    secrets: Object.values(S3_KEYS),
+    isIndex: ({ method, url }) => method === 'GET' && url?.includes('/manifests/') === true,
+    isLayer: ({ method, url }) => method === 'GET' && url?.includes('/blobs/sha256') === true,
+    missing: { status: 404, body: '<Error><Code>NoSuchKey</Code><Message>no such key</Message></Error>' },
+    [Symbol.asyncDispose]: () => closing.disposeAsync(),
+  };
+}
