@@ -18,12 +18,12 @@ import {
   type LayerSource,
   layerSource,
   ociTypesOf,
+  Throttle,
   withRow,
 } from '../exporters/index.ts';
 import { bandwidthOf, cacheBounds, intervalOf } from './bounds.ts';
 import { type CollectedCache, collectCache } from './collect.ts';
 import type { CacheContent, CacheIndex, CacheStore, CacheType, LayerToWrite } from './store.ts';
-import { Throttle } from './throttle.ts';
 
 /** Uploads at once that belong to builds which go on: they leave room for what steps fetch. */
 const PARALLEL_WHILE_BUILDING = 2;

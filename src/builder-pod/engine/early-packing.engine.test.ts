@@ -5,10 +5,12 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { hostPlatform, neverAborted, newId, silentLogger } from '../../base/index.ts';
 import { SessionRegistry } from '../../builder-api/index.ts';
 import { FileActions, http, type State as Llb, scratch } from '../../llb/index.ts';
+import { FaultProxy } from '../../oci/registry-client/testing/fault-proxy.ts';
+import { RegistryServer } from '../../oci/registry-server/index.ts';
 import { type Builder, openBuilder } from '../builder/index.ts';
 import { makeBusyboxRoot } from '../executor/testing/busybox.ts';
 import type { SolveOutcome } from './solve.ts';
@@ -63,15 +65,20 @@ function graph(name: string): Llb {
   return run(made, `wget -q -O - ${url}/${name} > /last`);
 }
 
-function solve(target: Llb, type: 'image' | undefined): Promise<SolveOutcome> {
+function solve(
+  target: Llb,
+  type: 'image' | undefined,
+  attrs: Readonly<Record<string, string>> = {},
+  until: AbortSignal = signal,
+): Promise<SolveOutcome> {
   return builder.engine.solve(
     {
       ...{ ref: newId(), session: '', definition: target.marshal(), entitlements: [] },
       ...{ frontendAttrs: new Map(), frontendInputs: new Map() },
-      exporters: type === undefined ? [] : [{ type, attrs: {} }],
+      exporters: type === undefined ? [] : [{ type, attrs }],
       scope: { write: 'default', read: ['default'] },
     },
-    { signal },
+    { signal: until },
   );
 }
 
@@ -104,4 +111,65 @@ test('layers of an image are packed while a later step runs; those of a build wi
   const { db, refs } = builder.state;
   const ids = db.all<{ id: string }>('SELECT id FROM refs').map(({ id }) => id);
   await expect.poll(() => ids.filter((id) => refs.records.inUse(id))).toEqual([]);
+});
+
+describe('an image that is pushed', () => {
+  let proxy: FaultProxy;
+  let attrs: Readonly<Record<string, string>>;
+
+  beforeEach(async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'slipway-early-registry-'));
+    cleanup.defer(() => rmSync(folder, { recursive: true, force: true }));
+    const registry = cleanup.use(await RegistryServer.start({ root: folder, durable: false }));
+    proxy = cleanup.use(await FaultProxy.start(registry.url));
+    attrs = { name: `${proxy.host}/app:1`, push: 'true' };
+  });
+
+  /** Bytes of blobs that were sent. */
+  const sent = () =>
+    proxy.requests.flatMap(({ method, headers }) =>
+      method === 'PUT' && headers['content-type'] === 'application/octet-stream'
+        ? [Number(headers['content-length'])]
+        : [],
+    );
+  const manifests = () => proxy.requests.filter(({ method, path }) => method === 'PUT' && path.includes('/manifests/'));
+
+  test('has the layers of steps that are finished in its registry before the last step is, and no tag', async () => {
+    const building = solve(graph('pushed'), 'image', attrs);
+    // The base, and the file.
+    await expect.poll(() => sent().length, { timeout: 60_000 }).toBe(2);
+    expect(manifests()).toEqual([]);
+    const before = sent().reduce((sum, bytes) => sum + bytes, 0);
+    for (const response of steps.values()) response.end('answered');
+    const { images } = await building;
+    // The last layer and the configuration: no blob is sent twice.
+    expect(sent()).toHaveLength(4);
+    const after = sent().reduce((sum, bytes) => sum + bytes, 0) - before;
+    expect(after).toBeLessThan(before / 50);
+    expect(images[0]?.moved?.pushed).toBe(before + after);
+    expect(manifests()).toHaveLength(1);
+  });
+
+  test('is pushed all the same where its registry is away while steps run, and a build that is given up waits for no upload', async () => {
+    let held = 0;
+    proxy.fault = (req, res) => {
+      if (req.method !== 'POST') return false;
+      res.writeHead(403).end();
+      return true;
+    };
+    const away = solve(graph('away'), 'image', attrs);
+    await expect.poll(() => steps.has('away'), { timeout: 60_000 }).toBe(true);
+    await expect.poll(() => proxy.requests.some(({ method }) => method === 'POST'), { timeout: 60_000 }).toBe(true);
+    proxy.fault = () => undefined;
+    for (const response of steps.values()) response.end('answered');
+    expect((await away).images).toHaveLength(1);
+
+    proxy.fault = (req) => req.method === 'PUT' && held++ >= 0;
+    const over = new AbortController();
+    const given = solve(graph('given-up'), 'image', { ...attrs, name: `${proxy.host}/other:1` }, over.signal);
+    given.catch(() => {});
+    await expect.poll(() => held, { timeout: 60_000 }).toBeGreaterThan(0);
+    over.abort(new Error('given up'));
+    await expect(given).rejects.toThrow('given up');
+  });
 });

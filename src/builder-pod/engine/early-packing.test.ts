@@ -134,7 +134,7 @@ describe('packing ahead', () => {
     const early = new EarlyPacking({ spare: new SpareThreads(threads.pool), quietMs: 0 });
     const ahead = early.expect({
       ...{ job: 'job', edges: [upper], compressions, sessions: () => [], limits: () => ({}) },
-      ...{ signal: neverAborted, owner: HOUSE },
+      ...{ signal: neverAborted, owner: HOUSE, ahead: [] },
     });
     const resulted = (edge: Edge<VertexOp>, packed: Packed, job = 'job') =>
       early.observer.resulted?.({

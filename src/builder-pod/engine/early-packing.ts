@@ -15,6 +15,8 @@ interface ExpectedExport extends AbortOptions {
   readonly edges: readonly Edge<VertexOp>[];
   /** As the exporters want layers; none when no image is made. */
   readonly compressions: readonly Compression[];
+  /** Each takes what is packed. */
+  readonly ahead: readonly ((ref: ImmutableRef, options: AbortOptions) => Promise<void>)[];
   readonly sessions: () => readonly string[];
   readonly owner: WorkOwner;
   readonly limits: () => BuildLimits;
@@ -52,13 +54,17 @@ export class EarlyPacking {
   }
 
   /** From now on results of the build that are to be in its images are packed. */
-  expect({ job, edges, compressions, signal, ...access }: ExpectedExport): PackingAhead {
+  expect({ job, edges, compressions, ahead, signal, ...access }: ExpectedExport): PackingAhead {
     // To bring base images into another form they would have to be pulled: that is left to the export.
     const wanted = compressions.filter(({ force }) => force !== true);
     if (wanted.length === 0) return { stop: () => {}, [Symbol.asyncDispose]: async () => {} };
-    const build = new BuildPacking(exportedChain(edges), this.#quietMs, (next, over) =>
-      this.#pack(next, wanted, { ...access, signal: AbortSignal.any([signal, over]) }),
-    );
+    const build = new BuildPacking(exportedChain(edges), this.#quietMs, {
+      pack: (next, over) => this.#pack(next, wanted, { ...access, signal: AbortSignal.any([signal, over]) }),
+      take: async (ref, over) => {
+        const options = { signal: AbortSignal.any([signal, over]) };
+        await Promise.allSettled(ahead.map((take) => take(ref, options)));
+      },
+    });
     this.#builds.set(job, build);
     return {
       stop: () => build.stop(),
@@ -86,27 +92,31 @@ export class EarlyPacking {
   }
 }
 
+interface PackingWork {
+  /** Whether it is packed, or never will be. */
+  readonly pack: (next: Waiting, over: AbortSignal) => Promise<boolean>;
+  /** Hands on what is packed. Never rejects. */
+  readonly take: (ref: ImmutableRef, over: AbortSignal) => Promise<void>;
+}
+
 /** The results of one build that wait to be packed, in the order in which they came. */
 class BuildPacking {
   readonly #chain: ReadonlySet<string>;
   readonly #quietMs: number;
-  readonly #pack: (next: Waiting, over: AbortSignal) => Promise<boolean>;
+  readonly #work: PackingWork;
   readonly #waiting: Waiting[] = [];
   readonly #over = new AbortController();
   readonly #taken = new Set<string>();
+  #taking = Promise.resolve();
   #stopped = false;
   #quiet = false;
   #timer: NodeJS.Timeout | undefined;
   #packing: Promise<void> | undefined;
 
-  constructor(
-    chain: ReadonlySet<string>,
-    quietMs: number,
-    pack: (next: Waiting, over: AbortSignal) => Promise<boolean>,
-  ) {
+  constructor(chain: ReadonlySet<string>, quietMs: number, work: PackingWork) {
     this.#chain = chain;
     this.#quietMs = quietMs;
-    this.#pack = pack;
+    this.#work = work;
   }
 
   resulted(name: string, result: Result<ImmutableRef>): void {
@@ -127,7 +137,15 @@ class BuildPacking {
     this.stop();
     this.#over.abort(cancelledError('the build is over'));
     await this.#packing;
+    await this.#taking;
     for (const { result } of this.#waiting.splice(0)) await result.release();
+  }
+
+  /** One after another, while others are packed. */
+  #take(result: Result<ImmutableRef>): void {
+    this.#taking = this.#taking
+      .then(() => (this.#stopped ? undefined : this.#work.take(result.value, this.#over.signal)))
+      .finally(() => result.release());
   }
 
   /** Starts over with every result. */
@@ -148,8 +166,9 @@ class BuildPacking {
       if (next === undefined) return;
       next.tries++;
       // What fails is met again by the export, which tells of it.
-      const isDone = await this.#pack(next, this.#over.signal).catch(() => true);
-      if (isDone || next.tries >= MAX_TRIES) await next.result.release();
+      const isDone = await this.#work.pack(next, this.#over.signal).catch(() => true);
+      if (isDone) this.#take(next.result);
+      else if (next.tries >= MAX_TRIES) await next.result.release();
       else this.#waiting.unshift(next);
     }
   }

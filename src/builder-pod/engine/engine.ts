@@ -43,6 +43,7 @@ import { MovedTally } from './moved-bytes.ts';
 import { BuildWatches } from './observer.ts';
 import { MadeInputs } from './provenance/requests.ts';
 import { FailedSteps } from './remains.ts';
+import { SILENT } from './silent.ts';
 import type { BuildEnd, BuildObserver, SolveOutcome, SolveRequest } from './solve.ts';
 import { SpareThreads } from './spare-threads.ts';
 
@@ -261,7 +262,14 @@ export class Engine implements AsyncDisposable {
       ];
       let named: readonly Exporter[] | undefined;
       const results: ExportResult[] = [];
-      const imageBytes: MovedTally[] = [];
+      const imageBytes = given.map(() => new MovedTally());
+      const toImages = { owner: job.owner, sessions, limits: () => limits, progress: SILENT };
+      const ahead = given.flatMap(({ ahead: pushing }, exporterId) => {
+        const context = { ...toImages, exporterId, moved: imageBytes[exporterId]!.moved };
+        return pushing
+          ? [(ref: ImmutableRef, options: AbortOptions) => pushing.push(ref, { ...context, ...options })]
+          : [];
+      });
       const cacheResponses: ExportResponse[] = [];
       const cacheErrors: CodedError[] = [];
       // The first failure ends the other exports; a lost result does not.
@@ -271,12 +279,22 @@ export class Engine implements AsyncDisposable {
       const isTold = attesting.asked || (request.recorded ?? 'whole') === 'whole';
       const compressions = given.flatMap(({ compression }) => compression ?? []);
       await using packing = this.#packing.expect({
-        ...{ job: ref, edges, compressions, sessions, owner: job.owner, limits: () => limits, signal: buildSignal },
+        ...{
+          job: ref,
+          edges,
+          compressions,
+          ahead,
+          sessions,
+          owner: job.owner,
+          limits: () => limits,
+          signal: buildSignal,
+        },
       });
       await job.use(
         edges,
         async (built) => {
           packing.stop();
+          for (const { ahead: pushing } of given) pushing?.stop();
           if (isTold) provenance ??= await attesting.capture(build, result, { signal: buildSignal });
           const parts = provenance;
           const input =

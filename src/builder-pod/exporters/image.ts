@@ -12,6 +12,7 @@ import { exportInputs } from './inputs.ts';
 import type { ExportContext, Exporter, ExporterDeps, ExportResult, ExportSource } from './ports.ts';
 import { withRow } from './progress.ts';
 import { pushImage } from './push.ts';
+import { PushAhead } from './push-ahead.ts';
 import { metadataText, resultAnnotations } from './result.ts';
 import { signingSecrets, signPushed } from './sign.ts';
 
@@ -52,6 +53,13 @@ export function imageExporter(
       hint: 'add name=<registry>/<repository>:<tag> to the output',
     });
 
+  // Of layers that are made anew for the image nothing is there before.
+  const isAhead =
+    push && !keepForeign && name !== undefined && name !== '*' && !rewriteTimes && compression.force !== true;
+  const ahead = isAhead
+    ? new PushAhead({ names: imageNames(name, undefined, naming), insecure, compression, oci }, deps)
+    : undefined;
+
   async function run(given: ExportSource, context: ExportContext): Promise<ExportResult> {
     const source = options.applyTo(given);
     options.tellUnused(context);
@@ -81,7 +89,7 @@ export function imageExporter(
         : `${dangling.prefix}@${image.root.digest}`;
     const all = [...names, ...imageNames(beside, undefined, { failing: naming.failing })];
     for (const one of all) await withRow(context, `naming to ${formatImageReference(one)}`, () => {});
-    if (push) await pushImage(image, all, { insecure, byDigest: byDigest || deferTags }, deps, context);
+    if (push) await pushImage(image, all, { insecure, byDigest: byDigest || deferTags, ahead }, deps, context);
     if (signing !== undefined) await signPushed(image.root, all, { insecure, secrets: signing }, deps, context);
     return {
       // As they were written.
@@ -98,7 +106,7 @@ export function imageExporter(
       },
     };
   }
-  return { type: 'image', name: 'exporting to image', compression, export: run };
+  return { type: 'image', name: 'exporting to image', compression, ahead, export: run };
 }
 
 /** What an image without a name, or beside its names, is called by its digest. */

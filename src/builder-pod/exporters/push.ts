@@ -13,11 +13,18 @@ const PARALLEL = 8;
 /** What there is to push: of an image, or of what is kept like one. */
 type PushedImage = Pick<AssembledExport, 'root' | 'rootDocument' | 'configs' | 'manifests' | 'layers'>;
 
+interface PushOptions {
+  readonly insecure: boolean;
+  readonly byDigest: boolean;
+  /** What may be under way already. */
+  readonly ahead?: { settled(reference: ImageReference, digest: string): Promise<void> } | undefined;
+}
+
 /** Pushes an image under its names: blobs of each repository once, then manifests, the index last, then each tag unless by digest. */
 export async function pushImage(
   image: PushedImage,
   names: readonly ImageReference[],
-  { insecure, byDigest }: { readonly insecure: boolean; readonly byDigest: boolean },
+  { insecure, byDigest, ahead }: PushOptions,
   deps: Pick<ExporterDeps, 'openRepository'>,
   context: ExportContext,
 ): Promise<void> {
@@ -28,7 +35,7 @@ export async function pushImage(
     const repository = deps.openRepository(reference, { insecure, sessions, told: lineLog(progress) });
     try {
       await withRow(context, 'pushing layers', (update) =>
-        pushBlobs(image, reference, { repository, insecure }, update, context),
+        pushBlobs(image, reference, { repository, insecure, ahead }, update, context),
       );
       for (const document of image.manifests.slice(0, -1))
         await repository.putManifest(document.descriptor.digest, toPush(document), { signal: context.signal });
@@ -60,7 +67,7 @@ function toPush({ descriptor, bytes }: AssembledExport['rootDocument']): { media
 async function pushBlobs(
   image: PushedImage,
   reference: ImageReference,
-  { repository, insecure }: { readonly repository: PushRepository; readonly insecure: boolean },
+  { repository, insecure, ahead }: { readonly repository: PushRepository } & Omit<PushOptions, 'byDigest'>,
   update: (current: number, total: number) => void,
   context: ExportContext,
 ): Promise<void> {
@@ -82,6 +89,7 @@ async function pushBlobs(
         sent.set(digest, bytes);
         show();
       };
+      await ahead?.settled(reference, digest);
       await pushLayer(layer, reference, { repository, insecure, onProgress }, { ...context, signal });
       onProgress(size);
     }),

@@ -1,5 +1,5 @@
 import { type AbortOptions, sleep } from '../../base/index.ts';
-import type { LayerSource } from '../exporters/index.ts';
+import type { LayerSource } from './layer-source.ts';
 
 interface Slowness {
   /** Nothing is held back any more once this fires. */
