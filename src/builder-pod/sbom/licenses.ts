@@ -70,7 +70,12 @@ function expressionOf(text: string, others: Map<string, string>): string | undef
   }
   if (wantsOperand || depth !== 0) return undefined;
   for (const [id, its] of found) others.set(id, its);
-  return written.join('');
+  // What is called by two names of one license is that license once.
+  const operators = new Set(written.filter((part) => part.startsWith(' ')));
+  const isFlat = operators.size <= 1 && !written.includes('(');
+  return isFlat
+    ? [...new Set(written.filter((part) => !operators.has(part)))].join([...operators][0])
+    : written.join('');
 }
 
 function idOf(text: string): string | undefined {

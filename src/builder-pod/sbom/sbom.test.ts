@@ -278,6 +278,7 @@ test.each([
   ['MIT', 'MIT'],
   ['mit', 'MIT'],
   ['MIT OR Apache-2.0', 'MIT OR Apache-2.0'],
+  ['MIT AND Expat AND ISC', 'MIT AND ISC'],
   ['(MIT and ISC) or GPL-2+', '(MIT AND ISC) OR GPL-2.0-or-later'],
   ['GPL-3.0', 'GPL-3.0-only'],
   ['LGPL-2.1+', 'LGPL-2.1-or-later'],
