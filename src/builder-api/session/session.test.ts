@@ -1,16 +1,13 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { connect, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { CodedError, neverAborted, toCodedError } from '../../base/index.ts';
 import { siblingModule } from '../../sys/index.ts';
-import { type Channel, ConnectionChannel, clientOf, GrpcServer, type Handlers } from '../grpc/index.ts';
+import { type Channel, clientOf, type Handlers } from '../grpc/index.ts';
 import { Control, Secrets, Upload } from '../services/index.ts';
 import { channelSuite } from '../testing/channel-suite.ts';
+import { startSessionDaemon } from '../testing/session-daemon.ts';
 import { decodeBytesMessage, encodeBytesMessage } from './bytes-message.ts';
-import { type HostedSession, hostSession, SessionRegistry } from './index.ts';
+import { type HostedSession, hostSession } from './index.ts';
 
 const signal = neverAborted;
 const cleanups: (() => PromiseLike<void> | void)[] = [];
@@ -18,31 +15,10 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
-async function daemon(
-  options: ConstructorParameters<typeof SessionRegistry>[0] = {},
-): Promise<{ registry: SessionRegistry; connect: () => ConnectionChannel; connectTcp: () => ConnectionChannel }> {
-  const dir = mkdtempSync(join(tmpdir(), 'session-'));
-  const path = join(dir, 'sock');
-  const server = new GrpcServer();
-  const registry = new SessionRegistry(options);
-  registry.register(server);
-  await server.listenUnix(path);
-  const port = await server.listenTcp('127.0.0.1', 0);
-  cleanups.push(
-    () => rmSync(dir, { recursive: true }),
-    () => server.close(),
-    () => registry[Symbol.asyncDispose](),
-  );
-  const channelOf = (socket: Socket) => {
-    const channel = new ConnectionChannel(socket);
-    cleanups.push(() => channel.destroy());
-    return channel;
-  };
-  return {
-    registry,
-    connect: () => channelOf(connect(path)),
-    connectTcp: () => channelOf(connect(port, '127.0.0.1')),
-  };
+async function daemon(options?: Parameters<typeof startSessionDaemon>[0]) {
+  const started = await startSessionDaemon(options);
+  cleanups.push(() => started[Symbol.asyncDispose]());
+  return started;
 }
 
 function host(

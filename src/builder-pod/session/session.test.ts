@@ -1,6 +1,5 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -8,16 +7,16 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { CodedError, neverAborted } from '../../base/index.ts';
 import {
   Auth,
-  ConnectionChannel,
+  type ConnectionChannel,
   FileSend,
-  GrpcServer,
+  type GrpcServer,
   type HostedSession,
   hostSession,
   methodPath,
   Secrets,
-  SessionRegistry,
   serveExports,
 } from '../../builder-api/index.ts';
+import { startSessionDaemon } from '../../builder-api/testing/session-daemon.ts';
 import { FileSender, SecretProvider, SessionCredentials, withAnySession } from './index.ts';
 
 const signal = neverAborted;
@@ -33,19 +32,12 @@ function tempDir(): string {
 }
 
 /** A registry, and a way to join it with what `register` serves. */
-async function daemon(options: ConstructorParameters<typeof SessionRegistry>[0] = {}) {
-  const path = join(tempDir(), 'sock');
-  const server = new GrpcServer();
-  const registry = new SessionRegistry(options);
-  registry.register(server);
-  await server.listenUnix(path);
-  cleanups.push(
-    () => server.close(),
-    () => registry[Symbol.asyncDispose](),
-  );
+async function daemon(options?: Parameters<typeof startSessionDaemon>[0]) {
+  const started = await startSessionDaemon(options);
+  cleanups.push(() => started[Symbol.asyncDispose]());
   const hosted: { readonly channel: ConnectionChannel; readonly session: HostedSession }[] = [];
   const join_ = (register: (server: GrpcServer) => void, id?: string): string => {
-    const channel = new ConnectionChannel(connect(path));
+    const channel = started.connect();
     const session = hostSession(channel, { signal, register, ...(id === undefined ? {} : { id }) });
     hosted.push({ channel, session });
     cleanups.push(
@@ -54,7 +46,7 @@ async function daemon(options: ConstructorParameters<typeof SessionRegistry>[0] 
     );
     return session.id;
   };
-  return { registry, join: join_, hosted };
+  return { registry: started.registry, join: join_, hosted };
 }
 
 describe('a logical session', () => {

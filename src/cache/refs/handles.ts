@@ -171,8 +171,32 @@ export class ImmutableHandle implements ImmutableRef {
   }
 }
 
+/** A handle on what is being written. */
+export abstract class WritableHandle {
+  readonly #records: RefRecords;
+
+  constructor({ records }: Engine) {
+    this.#records = records;
+  }
+
+  abstract mounts(): readonly Mount[];
+
+  mount(options: WorkOptions): Promise<Mounted> {
+    return this.#mount(this.mounts(), options);
+  }
+
+  view(options: WorkOptions): Promise<Mounted> {
+    return this.#mount(readOnly(this.mounts()), options);
+  }
+
+  #mount(mounts: readonly Mount[], options: WorkOptions): Promise<Mounted> {
+    const { pools, mountDirectory } = this.#records.options;
+    return mountPrivately(pools, mountDirectory, mounts, options);
+  }
+}
+
 /** The one handle on a new mutable ref. Its snapshot's key is its id, kept by the ref it becomes. */
-export class MutableHandle implements MutableRef {
+export class MutableHandle extends WritableHandle implements MutableRef {
   readonly id: string;
   readonly #engine: Engine;
   readonly #parent: string | undefined;
@@ -180,6 +204,7 @@ export class MutableHandle implements MutableRef {
 
   /** `parent` is held until the end. */
   constructor(engine: Engine, id: string, parent: string | undefined) {
+    super(engine);
     this.id = id;
     this.#engine = engine;
     this.#parent = parent;
@@ -190,16 +215,6 @@ export class MutableHandle implements MutableRef {
   mounts(): readonly Mount[] {
     this.#check();
     return this.#engine.records.options.snapshotter.mounts(this.id);
-  }
-
-  mount(options: WorkOptions): Promise<Mounted> {
-    const { pools, mountDirectory } = this.#engine.records.options;
-    return mountPrivately(pools, mountDirectory, this.mounts(), options);
-  }
-
-  view(options: WorkOptions): Promise<Mounted> {
-    const { pools, mountDirectory } = this.#engine.records.options;
-    return mountPrivately(pools, mountDirectory, readOnly(this.mounts()), options);
   }
 
   async commit({

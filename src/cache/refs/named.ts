@@ -1,7 +1,7 @@
 import { CodedError, KeyedMutex, neverAborted, newId, onAbort, type WorkOptions } from '../../base/index.ts';
 import type { ImmutableRef, Mount, Mounted, NamedRef, NamedWritableRef, RecordType, RefOptions } from '../ports.ts';
-import type { Engine } from './handles.ts';
-import { mountPrivately, readOnly } from './mounting.ts';
+import { type Engine, WritableHandle } from './handles.ts';
+import { mountPrivately } from './mounting.ts';
 
 interface Row {
   readonly id: string;
@@ -234,7 +234,7 @@ function lockOf({ scope, key }: NamedRef): string {
 }
 
 /** One holder's handle. */
-class NamedHandle implements NamedWritableRef {
+class NamedHandle extends WritableHandle implements NamedWritableRef {
   readonly id: string;
   readonly #refs: NamedRefs;
   readonly #engine: Engine;
@@ -242,6 +242,7 @@ class NamedHandle implements NamedWritableRef {
   #open = true;
 
   constructor(refs: NamedRefs, engine: Engine, instance: Open) {
+    super(engine);
     this.id = instance.row.ref;
     this.#refs = refs;
     this.#engine = engine;
@@ -253,16 +254,6 @@ class NamedHandle implements NamedWritableRef {
     const { mounted } = this.#instance;
     if (mounted !== undefined) return [{ type: 'bind', source: mounted.root, options: ['rbind', 'rw'] }];
     return this.#engine.records.options.snapshotter.mounts(this.id);
-  }
-
-  mount(options: WorkOptions): Promise<Mounted> {
-    const { pools, mountDirectory } = this.#engine.records.options;
-    return mountPrivately(pools, mountDirectory, this.mounts(), options);
-  }
-
-  view(options: WorkOptions): Promise<Mounted> {
-    const { pools, mountDirectory } = this.#engine.records.options;
-    return mountPrivately(pools, mountDirectory, readOnly(this.mounts()), options);
   }
 
   async keep(): Promise<void> {

@@ -1,22 +1,21 @@
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import http2 from 'node:http2';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Duplex } from 'node:stream';
 import { afterEach, expect, test } from 'vitest';
 import { neverAborted, newId } from '../../../base/index.ts';
 import {
-  ConnectionChannel,
+  type ConnectionChannel,
   Control,
   FileSync,
-  GrpcServer,
   Metadata,
   methodPath,
-  SessionRegistry,
+  type SessionRegistry,
   wire,
 } from '../../../builder-api/index.ts';
+import { startSessionDaemon } from '../../../builder-api/testing/session-daemon.ts';
 import { siblingModule } from '../../../sys/index.ts';
 import type { ReceiveDirectoryArgs, ReceivedDirectory } from './receive-task.ts';
 
@@ -39,21 +38,9 @@ function tempDir(): string {
 
 /** A daemon's sessions, all in one thread, and clients whose side of a file sync is written by hand. */
 async function sessions(limits: ConstructorParameters<typeof SessionRegistry>[0]) {
-  const path = join(tempDir(), 'sock');
-  const server = new GrpcServer();
-  const registry = new SessionRegistry({ ...limits, threads: 1 });
-  registry.register(server);
-  await server.listenUnix(path);
-  const port = await server.listenTcp('127.0.0.1', 0);
-  cleanups.push(
-    () => server.close(),
-    () => registry[Symbol.asyncDispose](),
-  );
-  const connection = (socket = connect(path)) => {
-    const channel = new ConnectionChannel(socket);
-    cleanups.push(() => channel.destroy());
-    return channel;
-  };
+  const daemon = await startSessionDaemon({ ...limits, threads: 1 });
+  cleanups.push(() => daemon[Symbol.asyncDispose]());
+  const { registry, connect: connection, connectTcp } = daemon;
   const client = async (serve: (stream: http2.ServerHttp2Stream) => void, channel = connection()) => {
     const id = newId();
     const metadata = new Metadata().add('x-docker-expose-session-uuid', id);
