@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { snippet } from './snippet.ts';
+import { markedLines, snippet } from './snippet.ts';
 
 const lines = Array.from({ length: 1200 }, (_, index) => `line ${index + 1}`);
 const shown = (startLine: number, endLine: number, all = lines) =>
@@ -37,4 +37,13 @@ test('no more than thirty lines are shown', () => {
       .map((line) => line.slice(0, 9))
       .at(-1),
   ).toBe('  30 | >>');
+});
+
+test('where there is no room for all, the lines around are left out first', () => {
+  const long = Array.from({ length: 5 }, (_, n) => `${n}`.repeat(100));
+  const numbers = (most: number) =>
+    markedLines({ lines: long, startLine: 3, endLine: 3 }, most).map((line) => Number(line.slice(0, 4)));
+  expect(numbers(1000)).toEqual([1, 2, 3, 4, 5]);
+  expect(numbers(400)).toEqual([2, 3, 4]);
+  expect(numbers(10)).toEqual([3]);
 });

@@ -68,6 +68,28 @@ test('a ref is written, committed, built upon and read', async () => {
   expect(existsSync(state.layout.database)).toBe(true);
 });
 
+test('what is committed in passing goes with its last handle, also when others stood on it; all else stays', async () => {
+  await using state = await openTestState();
+  const { refs } = state;
+  const base = await makeRef(state, undefined, () => {});
+  const writing = await refs.create(base, describing);
+  const passing = await writing.commit({ ...options, passing: true });
+  const other = passing.clone();
+  const above = await refs.create(passing, describing);
+  await passing.release();
+  {
+    await using view = await other.mount(options);
+    expect(existsSync(view.root)).toBe(true);
+  }
+  await above.release();
+  expect(refs.exists(passing.id)).toBe(true);
+  await other.release();
+  expect(refs.exists(passing.id)).toBe(false);
+  await base.release();
+  expect(refs.exists(base.id)).toBe(true);
+  expect(state.snapshotter.list().map(({ name }) => name)).toEqual([base.id]);
+});
+
 test('one directory is its own view, and nothing is mounted', async () => {
   await using state = await openTestState();
   const { refs } = state;
