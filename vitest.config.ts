@@ -5,6 +5,7 @@ import { defineConfig } from 'vitest/config';
  * one file at a time; `protocol` adds the real clients; `e2e` runs whole journeys. Whatever waits here waits long: a machine that is busy otherwise fails no
  * test, and what never comes is an error all the same.
  */
+
 const patience = (ms: number) => ({ testTimeout: ms, hookTimeout: ms, expect: { poll: { timeout: ms / 2 } } });
 const alone = { pool: 'forks' as const, fileParallelism: false, ...patience(300_000) };
 
@@ -17,6 +18,8 @@ export default defineConfig({
           include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
           exclude: ['**/*.engine.test.ts', '**/*.protocol.test.ts'],
           pool: 'forks',
+          // A process for each file loads the same modules again, which costs more than most tests do: whatever a test changes for all, it puts back.
+          isolate: false,
           ...patience(120_000),
         },
       },

@@ -1,6 +1,4 @@
 import { addAbortListener } from 'node:events';
-import { setTimeout as delay } from 'node:timers/promises';
-import { cancelledError } from './errors.ts';
 
 /** What every wait takes. */
 export interface AbortOptions {
@@ -12,11 +10,13 @@ export const neverAborted: AbortSignal = new AbortController().signal;
 
 /** Sleeps; rejects with the signal's reason. */
 export async function sleep(ms: number, { signal }: AbortOptions): Promise<void> {
+  using aborted = onAbort(signal);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
   try {
-    await delay(ms, undefined, { signal });
-  } catch (error) {
-    if (signal.aborted) throw signal.reason ?? cancelledError();
-    throw error;
+    await Promise.race([promise, aborted.promise]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

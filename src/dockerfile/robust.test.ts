@@ -234,7 +234,7 @@ test('substitutions may be nested as deep as a line is long', () => {
   const depth = 10_000;
   expect(expand(nested(depth, 'x') + '}'.repeat(depth), EMPTY_ENV).result).toBe('x');
   expect(expand(`${'"${a:-'.repeat(depth)}x${'}"'.repeat(depth)}`, EMPTY_ENV).result).toBe('x');
-  expect(() => expand(nested(100_000), EMPTY_ENV)).toThrow(/: syntax error: missing '\}'$/);
+  expect(() => expand(nested(30_000), EMPTY_ENV)).toThrow(/: syntax error: missing '\}'$/);
 });
 
 test('ten thousand instructions in a chain become one graph', async () => {
@@ -413,7 +413,7 @@ describe('what a Dockerfile costs grows with its length, not with its square', (
   test.each(Object.keys(kinds))('%s', async (kind) => {
     const ofMany = kinds[kind]!;
     await cost(ofMany(500));
-    const [once, eightTimes] = [await cost(ofMany(1500)), await cost(ofMany(12_000))];
+    const [once, eightTimes] = [await cost(ofMany(800)), await cost(ofMany(6400))];
     // With the square it would be 64 times as much.
     expect(eightTimes / once).toBeLessThan(40);
   });

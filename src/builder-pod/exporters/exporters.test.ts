@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { CodedError, type Digest, formatPlatform, HOUSE, hostPlatform, neverAborted } from '../../base/index.ts';
 import { parseImageConfig, parseManifestOrIndex } from '../../oci/manifest/index.ts';
 import { anonymous, RegistryClient } from '../../oci/registry-client/index.ts';
@@ -62,6 +62,9 @@ const multi = (): ExportSource => ({
 
 const platforms = (...all: readonly (readonly [string, string, string])[]) =>
   JSON.stringify({ Platforms: all.map(([ID, os, architecture]) => ({ ID, Platform: { os, architecture } })) });
+
+const { bulk, streams, ...pools } = createPools({ short: 1, bulk: 1 });
+afterAll(() => pools[Symbol.asyncDispose]());
 
 async function registry() {
   const server = cleanup.use(await RegistryServer.start({ root: join(temp, 'registry'), durable: false }));
@@ -478,7 +481,6 @@ describe('files', () => {
     const { refs, directories } = trees();
     symlinkSync('/sub', join(directories[0], 'link'));
     const sender = new FakeSender();
-    const { bulk } = cleanup.use(createPools({ short: 1, bulk: 1 }));
     const deps = fakeDeps({ fileSender: () => sender, tempDirectory: temp, bulk });
     const source = { ref: refs[0], metadata: new Map() };
     await openExporter('local', { 'source-date-epoch': '7', src: 'link', 'platform-split': 'true' }, deps).export(
@@ -503,7 +505,6 @@ describe('files', () => {
   test('local: several platforms in one directory must not write over each other', async () => {
     const { refs, directories } = trees();
     const sender = new FakeSender();
-    const { bulk } = cleanup.use(createPools({ short: 1, bulk: 1 }));
     const deps = fakeDeps({ fileSender: () => sender, tempDirectory: temp, bulk });
     const map = mapOf(['linux/amd64', refs[0]], ['linux/arm64', refs[1]]);
     const exporter = openExporter('local', { 'platform-split': 'false' }, deps);
@@ -520,7 +521,6 @@ describe('files', () => {
   test('local: one tree, or one for each platform in its directory; nothing stays mounted', async () => {
     const { refs, directories } = trees();
     const sender = new FakeSender();
-    const { bulk } = cleanup.use(createPools({ short: 1, bulk: 1 }));
     const deps = fakeDeps({ fileSender: () => sender, tempDirectory: temp, bulk });
     const context = fakeContext();
     await openExporter('local', {}, deps).export({ ref: refs[0], metadata: new Map() }, context);
@@ -548,7 +548,6 @@ describe('files', () => {
   test('tar: the files of the result in one archive; scratch is an empty one', async () => {
     const { refs } = trees();
     const sender = new FakeSender();
-    const { bulk, streams } = cleanup.use(createPools({ short: 1, bulk: 1 }));
     const deps = fakeDeps({ fileSender: () => sender, tempDirectory: temp, bulk, streams });
     const map = mapOf(['linux/amd64', refs[0]], ['linux/arm64', refs[1]]);
     const exporter = openExporter('tar', { 'source-date-epoch': '1' }, deps);
@@ -581,7 +580,6 @@ describe('files', () => {
     mkdirSync(directory);
     for (let i = 0; i < 40; i++) writeFileSync(join(directory, `${i}`), Buffer.alloc(1 << 20, i));
     const ref = fakeRef([], directory);
-    const { streams } = cleanup.use(createPools({ short: 1, bulk: 1 }));
     const sender = new FakeSender();
     sender.sendFile = async (_target, source) => {
       for await (const _ of source) throw new CodedError('unavailable', 'the client went away');
@@ -605,7 +603,6 @@ describe('files', () => {
     mkdirSync(directory);
     for (let i = 0; i < 10; i++) writeFileSync(join(directory, `${i}`), Buffer.alloc(1 << 20, i));
     const ref = fakeRef([], directory);
-    const { streams } = cleanup.use(createPools({ short: 1, bulk: 1 }));
     const gone = Promise.withResolvers<void>();
     const stalled = new FakeSender();
     stalled.sendFile = async (_target, source) => {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { CodedError, type Logger } from '../../base/index.ts';
 import { decodeDefinition, decodeOp } from '../../llb/index.ts';
 import { siblingModule } from '../../sys/index.ts';
@@ -11,6 +11,13 @@ import { FrontendThreads, type ThreadFrontendOptions } from './thread-host.ts';
 
 const never = new AbortController().signal;
 const request = { options: new Map<string, string>(), inputs: new Map() };
+
+/** What the log says of all that `shared` does. */
+const told: string[] = [];
+const log = { info: (message: string) => told.push(message), warn: () => {} } as unknown as Logger;
+/** A thread costs more than most runs: one for all tests that are not about threads. */
+const shared = dockerfileFrontend({ log });
+afterAll(() => shared[Symbol.asyncDispose]());
 
 async function failureOf(promise: Promise<unknown>): Promise<CodedError> {
   const error = await promise.then(
@@ -27,7 +34,7 @@ function withOptions(options: Record<string, string>) {
 
 test('a Dockerfile becomes a ref and an image config', async () => {
   const bridge = new FakeBridge({ Dockerfile: 'FROM scratch\nCOPY a /a\nCMD ["/a"]\n' });
-  const result = await dockerfileFrontend().run(request, bridge, { signal: never });
+  const result = await shared.run(request, bridge, { signal: never });
   expect(result.ref?.id).toBe(`ref${bridge.solved.length}`);
   const config = JSON.parse(new TextDecoder().decode(result.metadata.get('containerimage.config')));
   expect(config.config.Cmd).toEqual(['/a']);
@@ -37,7 +44,7 @@ test('a Dockerfile becomes a ref and an image config', async () => {
 
 test('several platforms become one ref each', async () => {
   const bridge = new FakeBridge({ Dockerfile: 'FROM scratch\nCOPY a /a\n' });
-  const result = await dockerfileFrontend().run(withOptions({ platform: 'linux/amd64,linux/arm64' }), bridge, {
+  const result = await shared.run(withOptions({ platform: 'linux/amd64,linux/arm64' }), bridge, {
     signal: never,
   });
   expect([...result.refs!.keys()]).toEqual(['linux/amd64', 'linux/arm64']);
@@ -46,9 +53,7 @@ test('several platforms become one ref each', async () => {
 
 test('a fault in the file reaches the caller with file, lines and text', async () => {
   const text = 'FROM scratch\nCOPY a /a\nFOO bar\n';
-  const error = await failureOf(
-    dockerfileFrontend().run(request, new FakeBridge({ Dockerfile: text }), { signal: never }),
-  );
+  const error = await failureOf(shared.run(request, new FakeBridge({ Dockerfile: text }), { signal: never }));
   expect(error.message).toBe('dockerfile parse error on line 3: unknown instruction: FOO (did you mean FROM?)');
   expect(error.fault).toBe('user');
   const [detail] = error.details;
@@ -61,7 +66,7 @@ test('a fault in the file reaches the caller with file, lines and text', async (
 
 test("the bridge's own errors keep their code through the thread", async () => {
   const bridge = new FakeBridge({ Dockerfile: 'FROM busybox\nFROM example.com/none\n' });
-  const error = await failureOf(dockerfileFrontend().run(request, bridge, { signal: never }));
+  const error = await failureOf(shared.run(request, bridge, { signal: never }));
   expect(error).toMatchObject({ code: 'not_found', reason: 'REGISTRY_REFUSED' });
   expect(error.message).toContain('example.com/none');
   expect(error.details[0]?.value).toMatchObject({ ranges: [{ start: { line: 2 } }] });
@@ -71,7 +76,7 @@ test('cancelling ends the run and what it waits for', async () => {
   const bridge = new FakeBridge({ Dockerfile: 'FROM scratch\n' });
   bridge.hangOnSolve = true;
   const controller = new AbortController();
-  const run = failureOf(dockerfileFrontend().run(request, bridge, { signal: controller.signal }));
+  const run = failureOf(shared.run(request, bridge, { signal: controller.signal }));
   while (bridge.pending.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
   const reason = new CodedError('cancelled', 'the build is no longer wanted');
   controller.abort(reason);
@@ -81,7 +86,7 @@ test('cancelling ends the run and what it waits for', async () => {
 
 test('warnings reach the bridge', async () => {
   const bridge = new FakeBridge({ Dockerfile: 'FROM scratch AS One\nCOPY a /a\n' });
-  await dockerfileFrontend().run(request, bridge, { signal: never });
+  await shared.run(request, bridge, { signal: never });
   expect(bridge.warnings.map(({ message }) => message)).toEqual([
     "StageNameCasing: Stage name 'One' should be lowercase (line 1)",
   ]);
@@ -134,7 +139,7 @@ describe('beside good neighbours', () => {
     new TextDecoder().decode(metadata.get('thread'));
 
   test('one that computes without a pause keeps its thread while it has CPU time left; the others go on elsewhere', async () => {
-    await using threads = wild({ heldMs: 200, cpuMs: 1000 });
+    await using threads = wild({ heldMs: 200, cpuMs: 600 });
     const good = await neighbour(threads);
     const looping = failureOf(run(threads, 'loop'));
     // Nobody answers the first time it asked: it is run again.
@@ -150,7 +155,7 @@ describe('beside good neighbours', () => {
   });
 
   test('one that computes without a pause can be cancelled at once', async () => {
-    await using threads = wild({ heldMs: 400 });
+    await using threads = wild({ heldMs: 200 });
     const controller = new AbortController();
     const bridge = new FakeBridge({});
     const looping = failureOf(threads.run(withOptions({ do: 'loop' }), bridge, { signal: controller.signal }));
@@ -163,7 +168,7 @@ describe('beside good neighbours', () => {
   });
 
   test('one that computes a little each time it is answered ends, too, and nobody has to be run again', async () => {
-    await using threads = wild({ cpuMs: 500 });
+    await using threads = wild({ cpuMs: 200 });
     const good = await neighbour(threads);
     expect(await failureOf(run(threads, 'turns'))).toMatchObject({ reason: 'FRONTEND_SPENT', fault: 'user' });
     good.answer();
@@ -181,7 +186,7 @@ describe('beside good neighbours', () => {
   test('of many at once that compute without a pause none takes the others with it again and again', async () => {
     let lost = 0;
     const log = { warn: () => lost++ } as unknown as Logger;
-    await using threads = wild({ heldMs: 200, log });
+    await using threads = wild({ heldMs: 100, log });
     const controller = new AbortController();
     const looping = Array.from({ length: 8 }, () => failureOf(run(threads, 'loop', controller.signal)));
     await Promise.all(Array.from({ length: 3 }, () => run(threads, 'good')));
@@ -192,7 +197,7 @@ describe('beside good neighbours', () => {
   });
 
   test('any number that compute without a pause hold a few threads, and the others go on', async () => {
-    await using threads = wild({ heldMs: 200 });
+    await using threads = wild({ heldMs: 100 });
     const controller = new AbortController();
     const looping = Array.from({ length: 6 }, () => failureOf(run(threads, 'loop', controller.signal)));
     await run(threads, 'good');
@@ -271,15 +276,14 @@ test.each([
   'docker/dockerfile-upstream:master',
 ])('the syntax %s is built in, and the log says so', async (syntax) => {
   const bridge = new FakeBridge({ Dockerfile: `# syntax=${syntax}\nFROM scratch\nCOPY a /a\n` });
-  const lines: string[] = [];
-  const log = { info: (message: string) => lines.push(message) } as unknown as Logger;
-  const result = await dockerfileFrontend({ log }).run(request, bridge, { signal: never });
+  const before = told.length;
+  const result = await shared.run(request, bridge, { signal: never });
   expect(result.ref).toBeDefined();
-  expect(lines).toHaveLength(1);
+  expect(told.slice(before)).toHaveLength(1);
 });
 
 test('another syntax is refused at its line, by the name of the image', async () => {
-  const registry = new FrontendRegistry([dockerfileFrontend(), gatewayFrontend()]);
+  const registry = new FrontendRegistry([shared, gatewayFrontend()]);
   const bridge = new FakeBridge({ Dockerfile: '# syntax=example.com/own/frontend:2\nanything at all\n' });
   bridge.onFrontend = (asked, call) =>
     registry.run(asked.frontend!, { options: asked.frontendOptions!, inputs: asked.frontendInputs! }, bridge, call);
@@ -322,7 +326,7 @@ test('thousands of steps are a frontend’s to make: only the ids of refs reach 
     const result = await solve(...args);
     return result.ref === undefined ? result : { ...result, ref: { ...result.ref, edge: graph } };
   };
-  const result = await dockerfileFrontend().run(request, bridge, { signal: never });
+  const result = await shared.run(request, bridge, { signal: never });
   expect(result.ref?.id).toBe(`ref${bridge.solved.length}`);
   expect(decodeDefinition(bridge.solved.at(-1)!.definition!).ops).toHaveLength(lines + 3);
 });

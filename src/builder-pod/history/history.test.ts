@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { CodedError, digestOf, HOUSE, neverAborted, silentLogger } from '../../base/index.ts';
 import { Database } from '../../cache/metadata/index.ts';
 import { progressMemory } from '../../solver/event-buffer.ts';
@@ -36,16 +36,16 @@ const leases = {
 
 let folder: string;
 let db: Database;
-let pool: WorkerPool;
+/** An aborted task keeps no core for long. */
+const pool = new WorkerPool({ name: 'test', threads: 1, abortGraceMs: 100 });
+afterAll(() => pool.close());
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'slipway-history-'));
   db = new Database(join(folder, 'db'));
-  pool = new WorkerPool({ name: 'test', threads: 1 });
   held.clear();
 });
 afterEach(async () => {
   await db.close();
-  await pool[Symbol.asyncDispose]();
   rmSync(folder, { recursive: true });
 });
 

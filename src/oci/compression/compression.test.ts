@@ -135,7 +135,8 @@ describe('gzip of small and large content', () => {
   });
 
   test.each([undefined, 'zlib'] as const)('the size alone decides how it is packed (by %s)', async (implementation) => {
-    const data = sample(WHOLE_GZIP + 1);
+    // What repeats itself is soon packed.
+    const data = Buffer.alloc(WHOLE_GZIP + 1, sample(5000));
     const choice = { type: 'gzip', implementation } as const;
     for (const [size, isWhole] of [
       [WHOLE_GZIP - 1, true],
@@ -240,7 +241,8 @@ describe('what follows a gzip stream', () => {
       Buffer.from('moreNAME\0COMMENT\0'),
       Buffer.from([1, 2]),
     ]);
-    expect((await unpack(cut(Buffer.concat([fields, whole.subarray(10)]), 3))).equals(data)).toBe(true);
+    const small = data.subarray(0, 1000);
+    expect((await unpack(cut(Buffer.concat([fields, gzipSync(small).subarray(10)]), 3))).equals(small)).toBe(true);
   });
 
   test.each([

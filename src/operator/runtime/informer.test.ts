@@ -1,4 +1,4 @@
-import { beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { CodedError, silentLogger } from '../../base/index.ts';
 import { startInformer } from './informer.ts';
 import { uncheckedType } from './kube-client.ts';
@@ -8,11 +8,12 @@ import type { KubeClient, KubeObject, WatchEvent } from './ports.ts';
 let did: string[] = [];
 beforeEach(() => {
   did = [];
+  vi.spyOn(globalThis, 'setTimeout').mockImplementation(((resume: () => void) => {
+    did.push('pause');
+    queueMicrotask(resume);
+  }) as typeof setTimeout);
 });
-vi.mock('../../base/index.ts', async (original) => ({
-  ...(await original<typeof import('../../base/index.ts')>()),
-  sleep: async () => void did.push('pause'),
-}));
+afterEach(() => void vi.restoreAllMocks());
 
 const things = uncheckedType({ group: '', version: 'v1', plural: 'things', kind: 'Thing', namespaced: true });
 const event = (version: number): WatchEvent => ({

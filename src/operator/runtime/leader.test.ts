@@ -11,19 +11,6 @@ interface Lease extends KubeObject {
 type Fate = 'done' | 'lost' | 'hangs' | 500 | 429;
 
 // The clock stands still but for what is awaited here: a busy machine costs nobody the lease.
-vi.mock('../../base/index.ts', async (original) => ({
-  ...(await original<typeof import('../../base/index.ts')>()),
-  sleep: (ms: number, { signal }: AbortOptions) =>
-    new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(resolve, ms);
-      const stop = () => {
-        clearTimeout(timer);
-        reject(signal.reason);
-      };
-      if (signal.aborted) stop();
-      else signal.addEventListener('abort', stop, { once: true });
-    }),
-}));
 beforeEach(() => {
   vi.useFakeTimers();
   vi.spyOn(AbortSignal, 'timeout').mockImplementation((ms) => {

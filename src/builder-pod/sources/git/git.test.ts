@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { HOUSE, neverAborted } from '../../../base/index.ts';
 import { WorkerPool } from '../../../sys/index.ts';
 import { checkout } from './checkout.ts';
@@ -58,10 +58,10 @@ describe('addresses', () => {
 
 let folder: string;
 let cleanup: AsyncDisposableStack;
-let pool: WorkerPool;
+const pool = new WorkerPool({ name: 'test', threads: 1 });
+afterAll(() => pool.close());
 beforeEach(async () => {
   cleanup = new AsyncDisposableStack();
-  pool = cleanup.use(new WorkerPool({ name: 'test', threads: 1 }));
   folder = await mkdtemp(join(tmpdir(), 'slipway-git-test-'));
   cleanup.defer(() => rm(folder, { recursive: true, force: true }));
 });
