@@ -97,8 +97,8 @@ test('a step starts one process, mounts its root and calls three threads, and ha
   await costs(few, 'warm');
   const cached = await costs(few, 'warm');
   expect(cached).toMatchObject({ processes: 0, mounts: 0 });
-  // To read the Dockerfile and what it may ignore.
-  expect(cached.tasks).toBeLessThanOrEqual(10);
+  // To read the Dockerfile and what it may ignore, from a view that may be closed meanwhile.
+  expect(cached.tasks).toBeLessThanOrEqual(12);
   const [before, after] = [await costs(few, 'more'), await costs(many, 'many')];
   const more = (what: 'processes' | 'mounts' | 'tasks') => (after[what] - before[what]) / (many - few);
   expect([more('processes'), more('mounts')]).toEqual([1, 3]);

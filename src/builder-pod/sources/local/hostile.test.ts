@@ -66,7 +66,7 @@ async function sessions(limits: ConstructorParameters<typeof SessionRegistry>[0]
     };
     return { session, receive };
   };
-  return { registry, client, connectTcp: () => connection(connect(port, '127.0.0.1')) };
+  return { registry, client, connectTcp };
 }
 
 function tunnelOf(call: ReturnType<ConnectionChannel['open']>): Duplex {
