@@ -87,7 +87,7 @@ const FAILURES = {
   DEFINITION_TOO_LARGE: {
     code: 'resource_exhausted',
     fault: 'user',
-    text: 'The graph has more vertices than allowed.',
+    text: 'The graph has more vertices than allowed, or one of them longer lists than any step has.',
   },
   DOCKERFILE_LINT: { code: 'failed_precondition', text: 'Checks found something, and are to fail the build.' },
   DOCKERFILE_NOT_FOUND: { code: 'invalid_argument', text: 'The Dockerfile is not in its context.' },
