@@ -19,6 +19,8 @@ export interface CallOptions extends AbortOptions {
   readonly metadata?: Metadata;
   /** The whole call; told to the server as grpc-timeout. */
   readonly timeoutMs?: number;
+  /** Largest message of the answer, in bytes; {@link MAX_MESSAGE_BYTES} when absent. A larger one is refused before it is read. */
+  readonly maxMessageBytes?: number | undefined;
 }
 
 /** Something that calls can be made on: a connection, a session's tunnel, a proxy of either. */

@@ -144,7 +144,7 @@ class ClientCall implements RawCall {
         () => this.#cancel(new CodedError('deadline_exceeded', 'context deadline exceeded')),
         options.timeoutMs,
       );
-    this.#listen(this.#stream, this.#flow, hold);
+    this.#listen(this.#stream, this.#flow, { hold, maxBytes: options.maxMessageBytes });
   }
 
   write(message: Uint8Array): Promise<void> | undefined {
@@ -160,7 +160,11 @@ class ClientCall implements RawCall {
     if (stream !== undefined && !stream.destroyed && !stream.writableEnded) stream.end();
   }
 
-  #listen(stream: ClientHttp2Stream, flow: Flow, hold: (() => Hold) | undefined): void {
+  #listen(
+    stream: ClientHttp2Stream,
+    flow: Flow,
+    { hold, maxBytes }: { readonly hold: (() => Hold) | undefined; readonly maxBytes: number | undefined },
+  ): void {
     stream.once('response', (headers: IncomingHttpHeaders, _flags: number, raw?: string[]) => {
       this.#httpStatus = Number(headers[':status'] ?? 200);
       this.#takeStatus(headers);
@@ -173,7 +177,8 @@ class ClientCall implements RawCall {
           stream.close(constants.NGHTTP2_CANCEL);
         },
       };
-      pumpMessages(flow, typeof encoding === 'string' ? encoding : undefined, sink, hold?.());
+      const bounds = { hold: hold?.(), maxBytes };
+      pumpMessages(flow, typeof encoding === 'string' ? encoding : undefined, sink, bounds);
       this.#headers.resolve(Metadata.fromRawHeaders(raw ?? flat(headers)));
     });
     stream.on('trailers', (headers: IncomingHttpHeaders) => this.#takeStatus(headers));

@@ -173,6 +173,51 @@ describe('a hostile peer', () => {
     await expect.poll(() => open.map(({ closed }) => closed).sort()).toEqual([false, false, false, true]);
   });
 
+  test.each([
+    [
+      'headers that cost little to send',
+      { x: Array.from({ length: 100 }, () => 'y'.repeat(3000)) },
+      frameMessage(Buffer.alloc(0)),
+    ],
+    ['messages that never end', {}, frameMessage(Buffer.alloc(400_000)).subarray(0, 300_000)],
+  ])('that has many calls under way with %s has some of them ended, and others are served', async (_what, headers, body) => {
+    const server = new GrpcServer({ limits: { heldBytes: 2_000_000 } });
+    const solving = new Set<AbortSignal>();
+    server.register(Control, {
+      solve: async (_request, { signal }) => {
+        solving.add(signal);
+        await new Promise((resolve) => signal.addEventListener('abort', resolve));
+        solving.delete(signal);
+        throw signal.reason;
+      },
+      info: () => ({}),
+    });
+    const port = await server.listenTcp('127.0.0.1', 0);
+    cleanups.push(() => server.close());
+    const small = http2.connect(`http://127.0.0.1:${port}`);
+    cleanups.push(() => small.destroy());
+    const solve = { ...INFO, ':path': '/moby.buildkit.v1.Control/Solve' };
+    small.request(solve).end(frameMessage(Buffer.alloc(0)));
+    const session = http2.connect(`http://127.0.0.1:${port}`, { maxSendHeaderBlockLength: 64 * 1024 * 1024 });
+    session.on('error', () => {});
+    cleanups.push(() => session.destroy());
+    const ended: string[] = [];
+    for (let n = 0; n < 10; n++) {
+      const stream = session.request({ ...solve, ...headers });
+      void statusOf(stream).then((status) => ended.push(status));
+      stream.write(body);
+      if (!('x' in headers)) continue;
+      stream.end();
+    }
+    await expect.poll(() => ended.length).toBeGreaterThanOrEqual(4);
+    await expect.poll(() => solving.size).toBe('x' in headers ? 11 - ended.length : 1);
+    expect(new Set(ended)).toEqual(new Set(['8']));
+    expect(ended.length).toBeLessThan(8);
+    const other = new ConnectionChannel(netConnect(port, '127.0.0.1'));
+    cleanups.push(() => other.destroy());
+    await clientOf(Control, other).info({}, { signal });
+  });
+
   test('that talks HTTP/1 is cut off', async () => {
     const { path } = await serve({ info: () => ({}) });
     const socket = netConnect(path);

@@ -43,7 +43,12 @@ export class Flow {
  * Feeds a sink with the messages of a stream. Pausing the flow pauses the sink (up to one chunk); it is paused here while a message is unpacked. `hold` counts what of a
  * message is there while it is not whole.
  */
-export function pumpMessages(flow: Flow, encoding: string | undefined, sink: MessageSink, hold?: Hold): void {
+export function pumpMessages(
+  flow: Flow,
+  encoding: string | undefined,
+  sink: MessageSink,
+  { hold, maxBytes }: { readonly hold?: Hold | undefined; readonly maxBytes?: number | undefined } = {},
+): void {
   const { stream } = flow;
   /** Messages are handed on in order, so all that comes while one is unpacked comes after it. */
   let unpacking: Promise<void> | undefined;
@@ -55,7 +60,7 @@ export function pumpMessages(flow: Flow, encoding: string | undefined, sink: Mes
   };
   let parser: FrameParser;
   try {
-    parser = new FrameParser(encoding);
+    parser = new FrameParser(encoding, maxBytes);
     if (hold !== undefined) stream.once('close', () => hold[Symbol.dispose]());
   } catch (error) {
     // Discards what comes, so that the stream still ends.

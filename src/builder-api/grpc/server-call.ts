@@ -2,7 +2,7 @@ import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'nod
 import { CodedError, cancelledError, isCancelled, type Logger } from '../../base/index.ts';
 import { Drain } from './drain.ts';
 import { assertSendable, frameHeader, frameMessage } from './framing.ts';
-import { Flow, type MessageSink, pumpMessages } from './messages.ts';
+import { Flow, type Hold, type MessageSink, pumpMessages } from './messages.ts';
 import { Metadata } from './metadata.ts';
 import type { Peer } from './options.ts';
 import { lengthOf } from './parts.ts';
@@ -39,6 +39,7 @@ export class ServerCall {
   told: ((error: unknown) => unknown) | undefined;
   readonly #stream: ServerHttp2Stream;
   readonly #flow: Flow;
+  readonly #hold: (() => Hold) | undefined;
   readonly #encoding: string | undefined;
   readonly #userAgent: string;
   readonly #drain: Drain;
@@ -54,9 +55,11 @@ export class ServerCall {
     raw: readonly string[],
     peer: Peer,
     log: Logger,
+    hold?: () => Hold,
   ) {
     this.#stream = stream;
     this.#flow = new Flow(stream);
+    this.#hold = hold;
     this.#drain = new Drain(stream);
     this.metadata = Metadata.fromRawHeaders(raw);
     this.peer = peer;
@@ -94,16 +97,20 @@ export class ServerCall {
     const ms = parseGrpcTimeout(text);
     if (ms === undefined || ms > MAX_TIMER_MS) return;
     this.#deadline = setTimeout(() => {
-      const error = new CodedError('deadline_exceeded', 'context deadline exceeded');
-      this.#abort(error);
-      this.end(error);
+      this.fail(new CodedError('deadline_exceeded', 'context deadline exceeded'));
     }, ms);
     this.#deadline.unref();
   }
 
+  /** Ends the call, and what is done for it. */
+  fail(error: CodedError): void {
+    this.#abort(error);
+    this.end(error);
+  }
+
   /** Delivers request messages; nothing is read before this is called. */
   read(sink: MessageSink): void {
-    pumpMessages(this.#flow, this.#encoding, sink);
+    pumpMessages(this.#flow, this.#encoding, sink, { hold: this.#hold?.() });
   }
 
   pause(): void {

@@ -8,8 +8,9 @@ import http2, {
 } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { CodedError, type Logger, silentLogger, toCodedError } from '../../base/index.ts';
+import { CodedError, type Logger, Shares, silentLogger, toCodedError } from '../../base/index.ts';
 import { CONNECTION_LIMITS, type ConnectionLimits, Connections } from './connections.ts';
+import { HeldBytes } from './held-bytes.ts';
 import { watchPeer } from './keepalive.ts';
 import { MessageQueue } from './messages.ts';
 import { endWithStream, http2Options, type Peer, peerOf, tunnelPeer, widenConnectionWindow } from './options.ts';
@@ -35,6 +36,19 @@ interface TlsOptions {
 type RawHandler = (call: ServerCall) => void;
 type Loose = MessageClass<unknown, unknown>;
 
+/** What clients may take of a server. */
+interface ServerLimits extends ConnectionLimits {
+  /** Bytes of headers of calls under way, and of messages that are not whole, of all clients: with more, a call of who has most is ended. */
+  readonly heldBytes: number;
+}
+
+const SERVER_LIMITS: ServerLimits = { ...CONNECTION_LIMITS, heldBytes: 256 * 1024 * 1024 };
+/** What a header takes beside its text. */
+const HEADER_BYTES = 16;
+
+const tooMuch = (): CodedError =>
+  new CodedError('resource_exhausted', 'the client has too many large calls under way', { fault: 'user' });
+
 /** How long the last frames of a session that is cut may take to be sent. */
 const FAREWELL_MS = 100;
 
@@ -46,12 +60,15 @@ export class GrpcServer implements AsyncDisposable {
   /** Below the sessions, and without one until the peer has spoken. */
   readonly #sockets = new Set<Duplex>();
   readonly #log: Logger;
+  readonly #limits: ServerLimits;
   readonly #connections: Connections;
+  readonly #held = new Shares<HeldBytes>();
   #calls = 0;
 
-  constructor(options: { readonly logger?: Logger; readonly limits?: ConnectionLimits } = {}) {
+  constructor(options: { readonly logger?: Logger; readonly limits?: Partial<ServerLimits> } = {}) {
     this.#log = options.logger ?? silentLogger;
-    this.#connections = new Connections(options.limits ?? CONNECTION_LIMITS, this.#log);
+    this.#limits = { ...SERVER_LIMITS, ...options.limits };
+    this.#connections = new Connections(this.#limits, this.#log);
   }
 
   /** Calls in progress. */
@@ -203,11 +220,23 @@ export class GrpcServer implements AsyncDisposable {
       stream.respond({ ':status': headers[':method'] === 'POST' ? 415 : 405 }, { endStream: true });
       return;
     }
-    const call = new ServerCall(stream, headers, raw, peer, this.#log);
+    const held = new HeldBytes({
+      shares: this.#held,
+      limits: { each: Number.POSITIVE_INFINITY, all: this.#limits.heldBytes },
+      owner: peer.owner,
+      end: (error) => call.fail(error),
+      tooMuch,
+    });
+    const ofHeaders = held.hold();
+    const call = new ServerCall(stream, headers, raw, peer, this.#log, () => held.hold());
     this.#calls++;
-    stream.once('close', () => this.#calls--);
+    stream.once('close', () => {
+      this.#calls--;
+      ofHeaders[Symbol.dispose]();
+    });
     const handler = this.#handlers.get(call.path);
     try {
+      ofHeaders.add(raw.reduce((bytes, text) => bytes + text.length + HEADER_BYTES, 0));
       if (handler === undefined) throw unknownMethod(call.path, this.#handlers);
       const timeout = headers['grpc-timeout'];
       call.startDeadline(typeof timeout === 'string' ? timeout : undefined);

@@ -5,6 +5,7 @@ import type { Session } from './session.ts';
 
 const INTERVAL_MS = 5000;
 const TIMEOUT_MS = 15_000;
+const MAX_ANSWER_BYTES = 1024;
 
 interface HealthOptions {
   /** Replaces interval and timeout, and makes one failure fatal (a client's wish, for tests). */
@@ -27,7 +28,7 @@ export function watchHealth(session: Session, options: HealthOptions): void {
       const started = performance.now();
       try {
         const timeoutMs = options.customTimeoutMs ?? Math.max(TIMEOUT_MS, 1.5 * latency);
-        await health.check({}, { signal, timeoutMs });
+        await health.check({}, { signal, timeoutMs, maxMessageBytes: MAX_ANSWER_BYTES });
         failures = 0;
       } catch (error) {
         if (signal.aborted) return;

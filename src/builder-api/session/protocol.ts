@@ -23,6 +23,7 @@ export type ToSession =
       readonly path: string;
       readonly metadata: PlainMetadata;
       readonly timeoutMs: number | undefined;
+      readonly maxMessageBytes: number | undefined;
     }
   | { readonly t: 'write'; readonly id: number; readonly data: Uint8Array }
   | { readonly t: 'half'; readonly id: number }

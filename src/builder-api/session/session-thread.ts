@@ -1,12 +1,12 @@
 import { Duplex, duplexPair } from 'node:stream';
-import { CodedError, cancelledError, HOUSE, onAbort } from '../../base/index.ts';
+import { CodedError, cancelledError, HOUSE, onAbort, Shares, type WorkOwner } from '../../base/index.ts';
 import type { LanePort } from '../../sys/index.ts';
 import { type Channel, clientOf, type RawCall } from '../grpc/channel.ts';
 import { ConnectionChannel } from '../grpc/client.ts';
+import { HeldBytes } from '../grpc/held-bytes.ts';
 import type { Hold } from '../grpc/messages.ts';
 import { Metadata } from '../grpc/metadata.ts';
 import { errorOfStatus, statusOfError } from '../grpc/status.ts';
-import { HeldBytes } from './held-bytes.ts';
 import { SESSION_LIMITS, type SessionLimits } from './limits.ts';
 import { BATCH_BYTES, CREDIT_BYTES, type FromSession, type ToSession } from './protocol.ts';
 
@@ -159,12 +159,18 @@ interface ProxiedCall {
   gate: PromiseWithResolvers<void> | undefined;
 }
 
+/** What sessions have in this thread. */
+const inThread = new Shares<HeldBytes>();
+
+const tooMuch = (): CodedError =>
+  CodedError.of('SESSION_TOO_LARGE', 'the build client sends more at once than a builder can hold');
+
 /** One session: the nested HTTP/2 client, and the tasks that use it. Settles once it is closed and its work has ended. */
 export function serve(port: Port): Promise<void> {
   const tunnel = new TunnelEnd(port);
   tunnel.on('error', () => {});
   let limits = SESSION_LIMITS;
-  let held = new HeldBytes(limits, HOUSE, refuse);
+  let held = heldBy(HOUSE);
   const channel = new ConnectionChannel(tunnel, { hold: () => held.hold() });
   const calls = new Map<number, ProxiedCall>();
   const tasks = new Map<number, AbortController>();
@@ -202,7 +208,7 @@ export function serve(port: Port): Promise<void> {
     switch (message.t) {
       case 'begin':
         limits = message.limits;
-        held = new HeldBytes(limits, message.owner, refuse);
+        held = heldBy(message.owner);
         return;
       case 'bytes':
         return tunnel.deliver(message.data);
@@ -253,6 +259,11 @@ export function serve(port: Port): Promise<void> {
   });
   return over.promise;
 
+  function heldBy(owner: WorkOwner): HeldBytes {
+    const { sessionBytes: each, threadBytes: all } = limits;
+    return new HeldBytes({ shares: inThread, limits: { each, all }, owner, end: refuse, tooMuch });
+  }
+
   /** The client has sent too much. */
   function refuse(error: CodedError): void {
     port.post({ t: 'refused', error: statusOfError(error) });
@@ -261,11 +272,12 @@ export function serve(port: Port): Promise<void> {
   }
 
   function open(message: ToSession & { t: 'open' }): void {
-    const { id, path, timeoutMs } = message;
+    const { id, path, timeoutMs, maxMessageBytes } = message;
     const controller = new AbortController();
     const call = channel.open(path, {
       signal: controller.signal,
       metadata: Metadata.fromPairs(message.metadata),
+      maxMessageBytes,
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
     });
     const proxied: ProxiedCall = { call, controller, gate: undefined };

@@ -140,6 +140,7 @@ export class SessionTunnel implements Channel, AsyncDisposable {
         path,
         metadata: options.metadata?.pairs() ?? [],
         timeoutMs: options.timeoutMs,
+        maxMessageBytes: options.maxMessageBytes,
       });
     }
     return call;

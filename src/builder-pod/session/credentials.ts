@@ -5,6 +5,8 @@ import type { CredentialProvider, Credentials, IssuedToken, TokenRequest } from 
 import { type SessionIds, withAnySession } from './group.ts';
 
 const TIMEOUT_MS = 60_000;
+/** Tokens are short; some carry the groups of their user. */
+const MAX_ANSWER_BYTES = 1024 * 1024;
 const CLIENT_ID = 'buildkit-client';
 /** Names this process to clients that derive a key for it. */
 const SALT = randomBytes(32);
@@ -34,7 +36,10 @@ export class SessionCredentials implements CredentialProvider {
       this.#sessions,
       async (session) => {
         if (!session.supports(Auth, Auth.methods.credentials)) return { kind: 'anonymous' };
-        const answer = await clientOf(Auth, session).credentials({ host }, { signal, timeoutMs: this.#timeoutMs });
+        const answer = await clientOf(Auth, session).credentials(
+          { host },
+          { signal, timeoutMs: this.#timeoutMs, maxMessageBytes: MAX_ANSWER_BYTES },
+        );
         if (answer.secret === '') return { kind: 'anonymous' };
         if (answer.username === '') return { kind: 'identity-token', token: answer.secret };
         return { kind: 'basic', username: answer.username, secret: answer.secret };
@@ -49,12 +54,18 @@ export class SessionCredentials implements CredentialProvider {
       this.#registry,
       this.#sessions,
       async (session) => {
-        if ((await tokenAuthority(session, request.host, { signal, timeoutMs: this.#timeoutMs })) === undefined)
+        if (
+          (await tokenAuthority(session, request.host, {
+            signal,
+            timeoutMs: this.#timeoutMs,
+            maxMessageBytes: MAX_ANSWER_BYTES,
+          })) === undefined
+        )
           return undefined;
         const { host, realm, service, scopes } = request;
         const answer = await clientOf(Auth, session).fetchToken(
           { clientId: CLIENT_ID, host, realm, service, scopes: [...scopes] },
-          { signal, timeoutMs: this.#timeoutMs },
+          { signal, timeoutMs: this.#timeoutMs, maxMessageBytes: MAX_ANSWER_BYTES },
         );
         return { token: answer.token, expiresIn: toNumber(answer.expiresIn), issuedAt: toNumber(answer.issuedAt) };
       },
@@ -67,7 +78,8 @@ export class SessionCredentials implements CredentialProvider {
     return await withAnySession(
       this.#registry,
       this.#sessions,
-      (session) => tokenAuthority(session, host, { signal, timeoutMs: this.#timeoutMs }),
+      (session) =>
+        tokenAuthority(session, host, { signal, timeoutMs: this.#timeoutMs, maxMessageBytes: MAX_ANSWER_BYTES }),
       { signal },
     );
   }
@@ -77,7 +89,7 @@ export class SessionCredentials implements CredentialProvider {
 async function tokenAuthority(
   session: Session,
   host: string,
-  options: AbortOptions & { readonly timeoutMs: number },
+  options: AbortOptions & { readonly timeoutMs: number; readonly maxMessageBytes: number },
 ): Promise<string | undefined> {
   const { fetchToken, getTokenAuthority, verifyTokenAuthority } = Auth.methods;
   if (![fetchToken, getTokenAuthority, verifyTokenAuthority].every((method) => session.supports(Auth, method)))

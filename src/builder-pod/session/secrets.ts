@@ -4,6 +4,8 @@ import { type SessionIds, withAnySession } from './group.ts';
 
 /** Largest secret taken. */
 const MAX_SECRET_BYTES = 500 * 1024;
+/** What a message takes beside the secret. */
+const FRAME_BYTES = 1024;
 const TIMEOUT_MS = 60_000;
 
 /** Secrets of build clients, asked for when a step needs them and kept nowhere. */
@@ -22,11 +24,15 @@ export class SecretProvider {
         sessions,
         async (session) => {
           if (!session.supports(Secrets, Secrets.methods.getSecret)) throw absent(id);
-          const { data } = await clientOf(Secrets, session).getSecret({ id }, { signal, timeoutMs: TIMEOUT_MS });
-          if (data.length > MAX_SECRET_BYTES)
-            throw new CodedError('resource_exhausted', `secret ${id} is larger than ${MAX_SECRET_BYTES} bytes`, {
-              fault: 'user',
-            });
+          // What is longer is refused before it is there.
+          const limits = { timeoutMs: TIMEOUT_MS, maxMessageBytes: MAX_SECRET_BYTES + FRAME_BYTES };
+          const asked = clientOf(Secrets, session).getSecret({ id }, { signal, ...limits });
+          const { data } = await asked.catch((error: unknown) => {
+            throw toCodedError(error).message.startsWith('received message larger than max')
+              ? tooLarge(id, error)
+              : error;
+          });
+          if (data.length > MAX_SECRET_BYTES) throw tooLarge(id);
           return Uint8Array.from(data);
         },
         { signal },
@@ -47,6 +53,13 @@ export class SecretProvider {
       });
     return value;
   }
+}
+
+function tooLarge(id: string, cause?: unknown): CodedError {
+  return new CodedError('resource_exhausted', `secret ${id} is larger than ${MAX_SECRET_BYTES} bytes`, {
+    fault: 'user',
+    cause,
+  });
 }
 
 function absent(id: string): CodedError {

@@ -235,3 +235,17 @@ test('a client that takes nothing of a result is waited for so long and no longe
   const patient = new FileSender(await registry.get(id, { signal }));
   expect(await patient.sendFile({ exporterId: 0, response: {} }, slow(), { signal })).toBe(true);
 });
+
+test('a secret has so many bytes and no more, however large it is', async () => {
+  const { registry, join: attend } = await daemon();
+  const id = attend((server) =>
+    server.register(Secrets, { getSecret: ({ id: bytes }) => ({ data: Buffer.alloc(Number(bytes), 's') }) }),
+  );
+  const secrets = new SecretProvider(registry);
+  expect(await secrets.get('512000', () => [id], { signal })).toHaveLength(512_000);
+  for (const bytes of ['512001', '600000', '15000000'])
+    await expect(secrets.get(bytes, () => [id], { signal })).rejects.toMatchObject({
+      ...{ code: 'resource_exhausted', fault: 'user' },
+      message: `secret ${bytes} is larger than 512000 bytes`,
+    });
+});
