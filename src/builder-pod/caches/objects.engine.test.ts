@@ -9,7 +9,7 @@ import { SessionRegistry } from '../../builder-api/index.ts';
 import { FileActions, type State as Llb, scratch } from '../../llb/index.ts';
 import { type Builder, openBuilder } from '../builder/index.ts';
 import { type ToldSteps, watchSteps } from '../engine/testing/told-steps.ts';
-import { type StoreWorld, s3World } from './testing/store-worlds.ts';
+import { ghaWorld, type StoreWorld, s3World } from './testing/store-worlds.ts';
 
 const signal = neverAborted;
 const timestamp = 1_500_000_000n * 10n ** 9n;
@@ -89,9 +89,10 @@ const FAULTS: readonly (readonly [string, Fault])[] = [
   ['nothing is said of its layers', forged(/"annotations":\{[^}]*\}/g, '"annotations":{}')],
 ];
 
-const WORLDS = { s3: s3World } as const;
+const WORLDS = { s3: s3World, gha: ghaWorld(1), 'gha-second': ghaWorld(2) } as const;
 
-describe.each(Object.entries(WORLDS))('%s', (type, open) => {
+describe.each(Object.entries(WORLDS))('%s', (kind, open) => {
+  const type = kind.replace(/-.*/, '');
   const cleanup = new AsyncDisposableStack();
   let world: StoreWorld;
   let builder: Builder;

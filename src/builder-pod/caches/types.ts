@@ -5,6 +5,7 @@ import type { CacheExportTypes, CacheImporter, CacheImporters } from '../engine/
 import { ExportOptions } from '../exporters/index.ts';
 import { inlineCache } from './inline.ts';
 import { type LocalDeps, localCaches } from './local.ts';
+import { ghaOptions } from './objects/gha-options.ts';
 import { s3Options } from './objects/s3-options.ts';
 import { type ObjectDeps, objectCaches } from './objects/store.ts';
 import { type RegistryDeps, registryCaches } from './registry.ts';
@@ -24,6 +25,7 @@ export function cacheTypes(deps: CacheDeps): {
     registryCaches(deps),
     localCaches(deps),
     objectCaches({ type: 's3', exporting: 'exporting cache to Amazon S3', optionsOf: s3Options }, deps),
+    objectCaches({ type: 'gha', exporting: 'exporting to GitHub Actions Cache', optionsOf: ghaOptions }, deps),
   ];
   return {
     importers: new Map(types.map((type) => [type.type, importer(type, deps)])),

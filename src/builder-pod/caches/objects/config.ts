@@ -19,8 +19,23 @@ export interface S3Config {
   readonly retryAttempts?: number | undefined;
 }
 
+export interface GhaConfig {
+  readonly type: 'gha';
+  readonly api: 1 | 2;
+  readonly url: string;
+  readonly token: string;
+  /** Of the cache, as the user names it. */
+  readonly scope: string;
+  /** Branches and the like that the token may read, in its order. */
+  readonly readable: readonly string[];
+  /** The one that it may write; empty for none. */
+  readonly writable: string;
+  /** For one request with what is tried again of it, in ms. */
+  readonly timeoutMs: number;
+}
+
 /** What a store is and how it is reached, with its credentials. */
-export type ObjectConfig = S3Config;
+export type ObjectConfig = S3Config | GhaConfig;
 
 /** What attributes say of a store. */
 export interface ObjectStoreOptions {

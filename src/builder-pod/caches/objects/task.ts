@@ -30,6 +30,8 @@ async function open({ config, proxies }: Access): Promise<ObjectClient> {
     switch (config.type) {
       case 's3':
         return (await import('./s3.ts')).s3Client(config, agents);
+      case 'gha':
+        return (await import('./gha.ts')).ghaClient(config, agents);
     }
   });
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { FaultProxy } from '../../../oci/registry-client/testing/fault-proxy.ts';
+import { GhaServer, ghaToken } from './gha-server.ts';
 import { S3_KEYS, S3_REGION, s3Server } from './s3-server.ts';
 
 /** A real store of a type, behind a proxy that can break what passes. */
@@ -40,3 +41,22 @@ export async function s3World(folder: string): Promise<StoreWorld> {
     [Symbol.asyncDispose]: () => closing.disposeAsync(),
   };
 }
+
+/** The cache service of GitHub's actions in one of its versions. */
+export const ghaWorld = (version: 1 | 2) => async (): Promise<StoreWorld> => {
+  await using opened = new AsyncDisposableStack();
+  const token = ghaToken();
+  const server = opened.use(await GhaServer.start(token));
+  const proxy = opened.use(await FaultProxy.start(server.url));
+  const closing = opened.move();
+  return {
+    proxy,
+    target: server.url,
+    attrs: (name) => ({ token, scope: name, [version === 2 ? 'url_v2' : 'url']: `http://${proxy.host}/` }),
+    secrets: [token],
+    isIndex: ({ method, url }) => method === 'GET' && url?.startsWith('/content/index-') === true,
+    isLayer: ({ method, url }) => method === 'GET' && url?.startsWith('/content/buildkit-blob-') === true,
+    missing: { status: 404, body: '' },
+    [Symbol.asyncDispose]: () => closing.disposeAsync(),
+  };
+};

@@ -1,0 +1,96 @@
+import { type IncomingMessage, request as requestHttp } from 'node:http';
+import { request as requestHttps } from 'node:https';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type AbortOptions, CodedError } from '../../../base/index.ts';
+import type { OutboundAgents } from '../../../base/outbound-agents.ts';
+import { readAll, storeError } from './failures.ts';
+
+interface SendOptions extends AbortOptions {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array | undefined;
+  readonly agents: OutboundAgents;
+  /** For people: the address may be signed. */
+  readonly what: string;
+  /** For the answer, and for waiting when the server asks for it. */
+  readonly timeoutMs: number;
+  /** How often it is sent; several times by default. */
+  readonly tries?: number;
+}
+
+/** A connection on which nothing moves for so long is given up. */
+const IDLE_MS = 30_000;
+/** Requests that fail for now. */
+const MAX_TRIES = 4;
+const RETRY_MS = 500;
+const MAX_SAID = 32 << 10;
+
+interface Answer {
+  readonly status: number;
+  readonly response: IncomingMessage;
+}
+
+/** A request that is sent again where its failure may pass, when the server says if it does. @throws CodedError with what the server says; already_exists for a conflict */
+export async function send(method: string, url: string, options: SendOptions): Promise<Answer> {
+  const { what, signal, timeoutMs, tries: most = MAX_TRIES } = options;
+  const until = Date.now() + timeoutMs;
+  for (let tries = 1; ; tries++) {
+    let waitMs = RETRY_MS * 2 ** (tries - 1);
+    let failure: CodedError;
+    try {
+      const response = await ask(method, url, options);
+      const status = response.statusCode ?? 0;
+      if (status >= 200 && status < 300) return { status, response };
+      waitMs = retryAfterMs(response.headers['retry-after']) ?? waitMs;
+      failure = await refusal(response, status, what);
+    } catch (error) {
+      signal.throwIfAborted();
+      failure = storeError(what, undefined, (error as Error).message, error);
+    }
+    if (failure.code !== 'unavailable' || tries >= most || Date.now() + waitMs > until) throw failure;
+    await delay(waitMs, undefined, { signal });
+  }
+}
+
+async function ask(
+  method: string,
+  address: string,
+  { headers, body, agents, signal }: SendOptions,
+): Promise<IncomingMessage> {
+  const url = new URL(address);
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') throw new Error(`unsupported protocol ${url.protocol}`);
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+  const length = body === undefined ? {} : { 'content-length': body.length };
+  const request = (url.protocol === 'https:' ? requestHttps : requestHttp)(url, {
+    ...{ method, agent: agents.for(url), signal, timeout: IDLE_MS },
+    headers: { 'user-agent': 'slipway', ...headers, ...length },
+  });
+  request.on('timeout', () => request.destroy(new Error(`nothing came for ${IDLE_MS / 1000} s`)));
+  request.on('error', reject);
+  request.on('response', resolve);
+  request.end(body);
+  return await promise;
+}
+
+async function refusal(response: IncomingMessage, status: number, what: string): Promise<CodedError> {
+  const said = await readAll(response, what, MAX_SAID).then(messageOf, () => '');
+  if (status === 409) return new CodedError('already_exists', `${what}: ${said}`, { fault: 'infrastructure' });
+  return storeError(what, status, said);
+}
+
+/** What a JSON answer says for people. */
+function messageOf(bytes: Uint8Array): string {
+  const text = Buffer.from(bytes).toString();
+  try {
+    const { message, msg } = JSON.parse(text) as { readonly message?: unknown; readonly msg?: unknown };
+    return String(message ?? msg ?? '');
+  } catch {
+    return text;
+  }
+}
+
+function retryAfterMs(header: string | undefined): number | undefined {
+  if (header === undefined) return undefined;
+  const seconds = Number(header);
+  const ms = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(header) - Date.now();
+  return Number.isNaN(ms) ? undefined : Math.max(0, ms);
+}
