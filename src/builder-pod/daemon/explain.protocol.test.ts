@@ -34,7 +34,8 @@ beforeAll(async () => {
 afterAll(async () => {
   await daemon.stop();
   rmSync(folder, { recursive: true, force: true });
-});
+  // Hundreds of thousands of files, on a disk that others use.
+}, 900_000);
 
 interface Said {
   readonly step: string;

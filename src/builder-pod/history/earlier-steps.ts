@@ -1,10 +1,14 @@
-import { type Digest, digestOf } from '../../base/index.ts';
+import { type AbortOptions, type Digest, digestOf, inSlices } from '../../base/index.ts';
 import type { RecordedPart } from './key-parts.ts';
 import type { RecordedVertex } from './recorded-keys.ts';
 
 /** Records of builds that are looked at for one explanation, and those after which a step that was found in them is looked for no more. */
 const MOST_RECORDS = 64;
 const ENOUGH_RECORDS = 4;
+/** Of all these records together: they are held in memory while the explanation is made. */
+const MOST_VERTICES = 20_000;
+/** Steps of one record that are alike in a way, and are held against a step. */
+const MOST_ALIKE = 32;
 
 /** A step that an earlier one is looked for, and how it stands in its build. */
 interface SoughtStep {
@@ -26,17 +30,18 @@ interface Nearest {
 export class EarlierSteps {
   readonly #records: AsyncIterator<readonly RecordedVertex[], void>;
   readonly #read: IndexedRecord[] = [];
+  #vertices = 0;
 
   constructor(records: AsyncIterator<readonly RecordedVertex[], void>) {
     this.#records = records;
   }
 
   /** The step of an earlier build that has most in common with this one, the newest of equals. */
-  async nearest(sought: SoughtStep): Promise<RecordedVertex | undefined> {
+  async nearest(sought: SoughtStep, options: AbortOptions): Promise<RecordedVertex | undefined> {
     let nearest: Nearest | undefined;
     let found = 0;
     for (let at = 0; at < MOST_RECORDS && found < ENOUGH_RECORDS; at++) {
-      const record = this.#read[at] ?? (await this.#next());
+      const record = this.#read[at] ?? (await this.#next(options));
       if (record === undefined) break;
       const here = record.nearest(sought);
       if (here === undefined) continue;
@@ -46,10 +51,12 @@ export class EarlierSteps {
     return nearest?.vertex;
   }
 
-  async #next(): Promise<IndexedRecord | undefined> {
+  async #next(options: AbortOptions): Promise<IndexedRecord | undefined> {
+    if (this.#vertices >= MOST_VERTICES) return undefined;
     const next = await this.#records.next();
     if (next.done === true) return undefined;
-    const record = new IndexedRecord(next.value);
+    this.#vertices += next.value.length;
+    const record = await inSlices(IndexedRecord.of(next.value), options);
     this.#read.push(record);
     return record;
   }
@@ -59,9 +66,17 @@ class IndexedRecord {
   readonly #byKey = new Map<string, RecordedVertex[]>();
   readonly #lineages: ReadonlyMap<Digest, string>;
 
-  constructor(vertices: readonly RecordedVertex[]) {
-    this.#lineages = lineages(vertices);
-    for (const vertex of vertices) for (const key of this.#keysOf(vertex)) this.#add(key, vertex);
+  private constructor(known: ReadonlyMap<Digest, string>) {
+    this.#lineages = known;
+  }
+
+  static *of(vertices: readonly RecordedVertex[]): Generator<void, IndexedRecord, void> {
+    const record = new IndexedRecord(yield* lineages(vertices));
+    for (const vertex of vertices) {
+      for (const key of record.#keysOf(vertex)) record.#add(key, vertex);
+      yield;
+    }
+    return record;
   }
 
   nearest(sought: SoughtStep): Nearest | undefined {
@@ -86,7 +101,7 @@ class IndexedRecord {
   #add(key: string, vertex: RecordedVertex): void {
     const known = this.#byKey.get(key);
     if (known === undefined) this.#byKey.set(key, [vertex]);
-    else known.push(vertex);
+    else if (known.length < MOST_ALIKE) known.push(vertex);
   }
 }
 
@@ -95,19 +110,16 @@ function keysOfStep({ name, maps }: RecordedVertex): readonly string[] {
   return [`name ${plainName(name)}`, ...(map?.parts === undefined ? [] : [`map ${map.digest}`])];
 }
 
-/** Of vertices, inputs first: the names of each and of all that it stands on. */
-export function lineages(
+/** Of vertices, inputs first: the names of each and of all that it stands on. Yields after each. */
+export function* lineages(
   vertices: readonly Pick<RecordedVertex, 'digest' | 'name' | 'inputs'>[],
-): ReadonlyMap<Digest, string> {
+): Generator<void, ReadonlyMap<Digest, string>, void> {
   const known = new Map<Digest, string>();
-  for (const { digest, name, inputs } of vertices)
-    known.set(
-      digest,
-      lineageOf(
-        name,
-        distinct(inputs).map((vertex) => known.get(vertex) ?? ''),
-      ),
-    );
+  for (const { digest, name, inputs } of vertices) {
+    const below = distinct(inputs).map((vertex) => known.get(vertex) ?? '');
+    known.set(digest, lineageOf(name, below));
+    yield;
+  }
   return known;
 }
 

@@ -1,4 +1,13 @@
-import { type AbortOptions, CodedError, type Digest, HOUSE, inSlices, type WorkOptions } from '../../base/index.ts';
+import {
+  type AbortOptions,
+  CodedError,
+  type Digest,
+  HOUSE,
+  inSlices,
+  isTurnSpent,
+  nextTurn,
+  type WorkOptions,
+} from '../../base/index.ts';
 import type { wire } from '../../builder-api/index.ts';
 import type { ContentHasher } from '../../cache/contenthash/index.ts';
 import type { RefManager } from '../../cache/ports.ts';
@@ -81,10 +90,11 @@ export class Explainer {
     const found = vertices.filter(({ outputs }) => outputs.some(({ outcome }) => outcome.kind === 'found'));
     yield { ref: name, steps: vertices.length, found: found.length, missed: [] };
     const names = new Map(vertices.map((vertex) => [vertex.digest, vertex.name]));
-    const known = lineages(vertices);
+    const known = await inSlices(lineages(vertices), options);
     const earlier = new EarlierSteps(history.earlierKeys(scope, name, options));
     let told: MissedStep[] = [];
     for (const vertex of missed) {
+      if (isTurnSpent()) await nextTurn(options);
       const lineage = known.get(vertex.digest) ?? '';
       const nameOf = ({ vertex: input }: KeyedInput) => names.get(input) ?? 'an earlier step';
       told.push(await this.#step(vertex, { earlier, lineage, known, nameOf }, { ...options, owner: HOUSE }));
@@ -136,7 +146,7 @@ export class Explainer {
     const isSameOp = miss.kind === 'differs';
     const compares = isSameOp || miss.kind === 'new';
     const sought = { vertex, lineage, place: placeOf(vertex, known), isSameOp };
-    const earlier = compares ? await build.earlier.nearest(sought) : undefined;
+    const earlier = compares ? await build.earlier.nearest(sought, options) : undefined;
     const changes = (before: KeyedInput, now: KeyedInput) => this.#changes(before, now, options);
     const cause = await causeOf(vertex, miss, { ...options, earlier, nameOf, changes });
     return { vertex: vertex.digest, name: stepName(vertex.name), ...causeWords(cause) };

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { digestOf } from '../../base/index.ts';
 import { Database } from '../../cache/metadata/index.ts';
-import type { KeyedVertex, KeyPart } from '../../solver/index.ts';
-import { MIGRATIONS, RecordedKeys } from './recorded-keys.ts';
+import type { KeyedVertex, KeyPart, Miss } from '../../solver/index.ts';
+import { MIGRATIONS, RecordedKeys, withinTenant } from './recorded-keys.ts';
 import { HistoryStore } from './store.ts';
 
 const MANY = 64 << 20;
@@ -175,6 +175,24 @@ test('what an earlier version shared by keys is forgotten, and its records get n
   const keys = new RecordedKeys(db, MANY);
   expect(all(keys.read(1))).toEqual([]);
   for (const table of ['recorded_keys', 'recorded_vertices', 'key_parts', 'key_part_uses']) expect(rows(table)).toBe(0);
+});
+
+test('that another has a result is told within one tenant, and of what an earlier version wrote not at all', () => {
+  const keys = new RecordedKeys(db, MANY);
+  const missing = (scopes: readonly string[] | undefined): KeyedVertex => {
+    const one = step('one', [op]);
+    const miss = { kind: 'outOfScope', ...(scopes === undefined ? {} : { scopes }) } as Miss;
+    return { ...one, outputs: one.outputs.map((output) => ({ ...output, miss })) };
+  };
+  const missOf = (vertex: KeyedVertex) => vertex.outputs[0]!.miss;
+  expect(missOf(withinTenant(missing(['team/web']), 'team'))).toEqual({ kind: 'outOfScope', scopes: [] });
+  expect(missOf(withinTenant(missing(['team', 'x/web']), 'team/api'))).toEqual({ kind: 'outOfScope', scopes: [] });
+  expect(missOf(withinTenant(missing(['teams/web', 'tea']), 'team'))).toEqual({ kind: 'new' });
+  expect(missOf(withinTenant(missing(['team']), '.direct'))).toEqual({ kind: 'new' });
+  const [old, now] = [record('old'), record('now')];
+  all(keys.write(old, [missing(undefined)], false));
+  all(keys.write(now, [missing([])], false));
+  expect([old, now].map((id) => all(keys.read(id))[0]!.outputs[0]!.miss?.kind)).toEqual(['new', 'outOfScope']);
 });
 
 test('they go with their record, parts with the last that has them; what a killed builder left goes too', () => {

@@ -1,6 +1,6 @@
 import { type Digest, digestOf } from '../../base/index.ts';
 import type { Database } from '../../cache/metadata/index.ts';
-import { isVolatile, type KeyedVertex, type Miss } from '../../solver/index.ts';
+import { isVolatile, type KeyedOutput, type KeyedVertex, type Miss } from '../../solver/index.ts';
 import { hiddenName, type RecordedPart, recordedParts } from './key-parts.ts';
 
 /** What a record tells of the keys of one step. */
@@ -130,7 +130,11 @@ export class RecordedKeys {
     for (const { num } of rows) {
       const row = this.#db.get<{ vertices: string }>('SELECT vertices FROM recorded_vertices WHERE num = ?', num);
       for (const vertex of JSON.parse(row?.vertices ?? '[]') as StoredVertex[]) {
-        read.push({ ...vertex, maps: vertex.maps.map(({ digest, told }) => ({ digest, ...this.#parts(told) })) });
+        read.push({
+          ...vertex,
+          outputs: vertex.outputs.map(withoutOthers),
+          maps: vertex.maps.map(({ digest, told }) => ({ digest, ...this.#parts(told) })),
+        });
       }
       yield;
     }
@@ -234,4 +238,11 @@ export function withinTenant(vertex: KeyedVertex, scope: string): KeyedVertex {
     output.miss === undefined ? output : { ...output, miss: told(output.miss) },
   );
   return { ...vertex, outputs };
+}
+
+/** Records of an earlier version say that somebody has it where that is nobody's to know, and not where. */
+function withoutOthers(output: KeyedOutput): KeyedOutput {
+  const { miss } = output;
+  const isTold = miss?.kind !== 'outOfScope' || (miss as { readonly scopes?: unknown }).scopes !== undefined;
+  return isTold ? output : { ...output, miss: { kind: 'new' } };
 }
