@@ -8,6 +8,11 @@ export interface BuildRequest {
   readonly args?: Readonly<Record<string, string>>;
   /** The name without registry that the image is pushed under. */
   readonly push?: string;
+  /** More attributes of the pushed image, e.g. `compression=zstd`. */
+  readonly output?: string;
+  /** Names without registry, of caches in it. */
+  readonly exportCache?: string;
+  readonly importCache?: string;
 }
 
 /** Drives builders as their users do. */
@@ -43,7 +48,9 @@ export class Client {
     clearTimeout(timer);
   }
 
-  #arguments({ context, args = {}, push }: BuildRequest): readonly string[] {
+  #arguments({ context, args = {}, push, output, exportCache, importCache }: BuildRequest): readonly string[] {
+    const cacheAt = (name: string) => `type=registry,ref=${this.#registry}/${name},registry.insecure=true`;
+    const more = output === undefined ? '' : `,${output}`;
     return [
       'build',
       '--progress=plain',
@@ -56,7 +63,9 @@ export class Client {
       ...Object.entries(args).flatMap(([key, value]) => ['--opt', `build-arg:${key}=${value}`]),
       ...(push === undefined
         ? []
-        : ['--output', `type=image,name=${this.#registry}/${push},push=true,registry.insecure=true`]),
+        : ['--output', `type=image,name=${this.#registry}/${push},push=true,registry.insecure=true${more}`]),
+      ...(exportCache === undefined ? [] : ['--export-cache', `${cacheAt(exportCache)},mode=max`]),
+      ...(importCache === undefined ? [] : ['--import-cache', cacheAt(importCache)]),
     ];
   }
 

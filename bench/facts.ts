@@ -5,7 +5,7 @@ import { type Builder, type BuilderCommand, startBuilder } from './builders.ts';
 import type { Client } from './client.ts';
 import { largeGraph } from './large-graph.ts';
 import type { Machine } from './machine.ts';
-import { ROWS, type Row } from './rows.ts';
+import { longBuild, ROWS, type Row } from './rows.ts';
 
 /** What is measured of each builder for itself: a bound on Slipway, with what buildkitd needs beside it. */
 export interface Fact {
@@ -33,6 +33,8 @@ const STARTS = 5;
 const CACHED_BUILDS = 30;
 const ROUNDS_OF_CLIENTS = 8;
 const MANY_CLIENTS = 100;
+const EXPORTED_STEPS = 40;
+const EXPORT_ROUNDS = 5;
 /** So long the large graph is worked on: it is decoded, entered, looked up and begun, and then left by its client. */
 const LARGE_GRAPH_MS = 20_000;
 
@@ -91,6 +93,25 @@ const CPU: FactGroup = {
   },
 };
 
+const EXPORT: FactGroup = {
+  id: 'export',
+  async measure({ commands, client, machine }) {
+    const context = longBuild(path.join(machine.state, 'context'), EXPORTED_STEPS);
+    const values = await forEach(commands, async (builder) => {
+      const seconds: readonly [plain: number[], exporting: number[]] = [[], []];
+      for (let round = 0; round < 2 * EXPORT_ROUNDS; round++) {
+        await sleep(1000);
+        const exports = round % 2 === 0 ? {} : { exportCache: `${builder.name}-export:1` };
+        seconds[round % 2]!.push(await client.build(builder, [{ context, args: { N: `${round}` }, ...exports }]));
+      }
+      const [plain, exporting] = seconds.map((each) => each.sort((a, b) => a - b)[each.length >> 1]!);
+      return exporting! / plain!;
+    });
+    const name = `a build of ${EXPORTED_STEPS} steps with its whole cache exported`;
+    return [{ name, unit: 'times one without', goal: 1.1, values }];
+  },
+};
+
 const MEMORY: FactGroup = {
   id: 'memory',
   async measure({ commands, client, machine }) {
@@ -139,4 +160,4 @@ const TURNS: FactGroup = {
   },
 };
 
-export const FACTS: readonly FactGroup[] = [START, CPU, MEMORY, TURNS];
+export const FACTS: readonly FactGroup[] = [START, CPU, EXPORT, MEMORY, TURNS];

@@ -38,7 +38,8 @@ export async function measureRow(
     const order = [...builders.keys()];
     if (round % 2 !== 0) order.reverse();
     for (const at of order) {
-      const requests = requestsOf(row, builders[at]!, context, round);
+      const requests = requestsOf(row, builders[at]!, { context, round, registry: machine.registry });
+      if (row.empty === true && round >= 0) await client.prune(builders[at]!);
       if (round < 0) await client.build(builders[at]!, requests);
       else await measureRound(builders[at]!, client, requests, rounds[at]!);
     }
@@ -66,10 +67,15 @@ async function measureRound(
   rounds.peakMib.push(builder.process.peakMib());
 }
 
-function requestsOf(row: Row, builder: Builder, context: string, round: number): readonly BuildRequest[] {
+function requestsOf(
+  row: Row,
+  { name: builder }: Builder,
+  { context, round, registry }: { readonly context: string; readonly round: number; readonly registry: string },
+): readonly BuildRequest[] {
   return Array.from({ length: row.clients }, (_, client) => ({
     context,
     args: { N: row.work(round, client) },
-    ...(row.push ? { push: `${builder.name}-${row.id}:${round + 1}-${client}` } : {}),
+    ...(row.push ? { push: `${builder}-${row.id}:${round + 1}-${client}` } : {}),
+    ...row.request?.({ round, builder, registry }),
   }));
 }

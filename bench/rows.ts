@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync, copyFileSync, linkSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import path from 'node:path';
+import type { BuildRequest } from './client.ts';
 
 /** One measured kind of work, the same for both builders. */
 export interface Row {
@@ -15,10 +16,22 @@ export interface Row {
   readonly push: boolean;
   /** Builds once before the clock runs. */
   readonly warm: boolean;
+  /** Whether the builder forgets all before each round. */
+  readonly empty?: boolean;
+  /** What a round asks for beside its context; the round that warms up is -1. */
+  request?(at: RoundOf): Partial<BuildRequest>;
   /** Makes a round's context in a folder that the row has for itself. @returns the context */
   prepare(folder: string, round: number): string;
   /** The value of the build argument N, which makes work new where it was not there before. */
   work(round: number, client: number): string;
+}
+
+/** A round, and who is measured where. */
+export interface RoundOf {
+  readonly round: number;
+  readonly builder: string;
+  /** `host:port` of the registry. */
+  readonly registry: string;
 }
 
 const BUSYBOX = '/bin/busybox';
@@ -74,6 +87,16 @@ const WAITING_STAGES = stages(
 const WRITES_FILES = `${BASE}RUN mkdir /out; d=0; while [ $d -lt 100 ]; do mkdir /out/$d; f=0; \\
   while [ $f -lt 200 ]; do echo $N $d $f > /out/$d/$f; f=$((f+1)); done; d=$((d+1)); done
 `;
+
+/** 25 stages of 40 small files each, all in the result. */
+const MANY_RECORDS = stages(
+  25,
+  (stage) => Array.from({ length: 40 }, (_, at) => `COPY bin/sh /c${stage}x${at}\n`).join(''),
+  (stage) => `/c${stage}x39`,
+);
+
+/** A context of so many steps in a row. */
+export const longBuild = (folder: string, count: number) => contextWith(folder, `${BASE}${steps(count, 's')}`);
 
 const run = process.pid;
 const newEachRound = (round: number) => `${run}-${round}`;
@@ -190,5 +213,68 @@ export const ROWS: readonly Row[] = [
     warm: true,
     prepare: (folder) => contextWith(folder, MANY_VERTICES),
     work: always,
+  },
+  {
+    ...alone,
+    id: 'zstd',
+    name: 'the same 400 MB as zstd',
+    goal: 0.5,
+    rounds: 4,
+    push: true,
+    warm: true,
+    prepare(folder, round) {
+      contextWith(folder, 'FROM scratch\nCOPY big stamp /\n');
+      if (round === 0) writeHalfRandom(path.join(folder, 'big'), 400);
+      writeFileSync(path.join(folder, 'stamp'), `${run} ${round}`);
+      return folder;
+    },
+    request: () => ({ output: 'compression=zstd' }),
+  },
+  {
+    ...alone,
+    id: 'imported',
+    name: 'a cache imported into an empty builder, the image pushed',
+    goal: 0.6,
+    rounds: 6,
+    push: true,
+    warm: true,
+    empty: true,
+    prepare(folder, round) {
+      if (round === 0) writeTree(folder, 20, 100, (dir, file) => `${dir} ${file} ${FILLER}`);
+      return contextWith(folder, `${BASE}COPY tree /tree\n${steps(10, 's')}`);
+    },
+    work: always,
+    request: ({ round, builder }) => ({ [round < 0 ? 'exportCache' : 'importCache']: `${builder}-cache:1` }),
+  },
+  {
+    ...alone,
+    id: 'records',
+    name: 'a cache of 1,000 records imported into an empty builder',
+    goal: 0.5,
+    rounds: 6,
+    warm: true,
+    empty: true,
+    prepare: (folder) => contextWith(folder, MANY_RECORDS),
+    work: always,
+    request: ({ round, builder }) => ({ [round < 0 ? 'exportCache' : 'importCache']: `${builder}-cache:1` }),
+  },
+  {
+    ...alone,
+    id: 'base',
+    name: 'a base of 300 MB and 30,000 files, pulled and unpacked',
+    goal: 0.6,
+    rounds: 4,
+    warm: true,
+    empty: true,
+    prepare(folder, round) {
+      if (round === 0)
+        writeTree(folder, 150, 200, (dir, file) => randomBytes(3500).toString('base64') + FILLER + FILLER + dir + file);
+      return contextWith(folder, 'ARG BASE\nFROM $BASE\nARG COPIED\nCOPY bin $COPIED /\nRUN ["/sh", "-c", ":"]\n');
+    },
+    // Both pull the image that the real daemon has packed.
+    request: ({ round, builder, registry }) =>
+      round < 0
+        ? { args: { BASE: 'scratch', COPIED: 'tree' }, push: `${builder}-base:1` }
+        : { args: { BASE: `${registry}/buildkitd-base:1`, COPIED: 'bin' } },
   },
 ];
