@@ -169,7 +169,7 @@ describe('what cannot be built is refused at once', () => {
         },
       },
     ],
-    ['what is not built', { sign: { secretRef: { name: 's' } } }, { reason: 'FieldNotBuilt' }],
+    ['what is not built', { trust: { proxy: 'http://proxy' } }, { reason: 'FieldNotBuilt' }],
   ])('%s', async (_, spec, failure) => {
     expect((await prepare(spec)).prepared).toMatchObject({ kind: 'refused', failure });
   });
