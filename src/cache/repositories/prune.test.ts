@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
-import { type Digest, digestOf } from '../../base/index.ts';
-import { chooseCaches, type KeepCaches } from './prune.ts';
+import { CodedError, type Digest, digestOf, neverAborted } from '../../base/index.ts';
+import { RegistryError } from '../../oci/registry-client/index.ts';
+import { CACHE_CONFIG_TYPE } from '../remote/cache-config.ts';
+import { chooseCaches, type KeepCaches, pruneCaches } from './prune.ts';
 import type { Tagged } from './tagged.ts';
 
 const DAY = 86_400_000;
@@ -45,4 +47,78 @@ test('what says nothing of its age is never too old, images are never chosen, no
   const { kept, doomed } = chooseCaches([part, index, image, unreadable], { olderThanMs: DAY }, NOW);
   expect(kept.map(({ digest }): Digest => digest).sort()).toEqual([part.digest, unreadable.digest].sort());
   expect(doomed).toEqual([]);
+});
+
+test.each<readonly [string, KeepCaches, readonly string[]]>([
+  ['the newest', { keepLast: 1 }, ['middle', 'old']],
+  ['what there is room for', { maxBytes: 150 }, ['old']],
+  ['what is young enough', { keepLast: 1, olderThanMs: DAY / 2 }, ['middle', 'old']],
+  ['none', { keepLast: 0 }, ['unreadable', 'new+again', 'middle', 'old']],
+])('a cache without an age takes the place of no other where what stays is %s', (_what, keep, doomed) => {
+  const unreadable: Tagged = { ...cache('unreadable', undefined, { z: 1000 }), fault: 'malformed' };
+  const chosen = chooseCaches([unreadable, ...CACHES], keep, NOW);
+  expect(chosen.doomed.map(({ tags }) => tags.join('+'))).toEqual(doomed);
+  expect(chosen.kept.length + chosen.doomed.length).toBe(4);
+});
+
+/** Caches by tags, the first the oldest; the records of the last are asked for in vain. */
+function repositoryOf(tags: readonly string[], failure: CodedError) {
+  const json = (value: unknown) => Buffer.from(JSON.stringify(value));
+  const caches = tags.map((tag, day) => {
+    const layer = { mediaType: 'application/vnd.oci.image.layer.v1.tar', digest: digestOf(`${tag} layer`), size: 10 };
+    const results = [{ layer: 0, createdAt: new Date(day * DAY + 1).toISOString() }];
+    const records = json({
+      layers: [{ blob: layer.digest, parent: -1 }],
+      records: [{ digest: digestOf(tag), layers: results }],
+    });
+    const config = { mediaType: CACHE_CONFIG_TYPE, digest: digestOf(records), size: records.length };
+    const mediaType = 'application/vnd.oci.image.manifest.v1+json';
+    const bytes = json({ schemaVersion: 2, mediaType, config, layers: [layer] });
+    return { tag, records, config, bytes, descriptor: { mediaType, digest: digestOf(bytes), size: bytes.length } };
+  });
+  const lost = caches.at(-1)!.config.digest;
+  const deleted: string[] = [];
+  const find = (reference: string) => {
+    const found = caches.find(({ tag, descriptor }) => tag === reference || descriptor.digest === reference);
+    if (found === undefined) throw new Error(`${reference} is not there`);
+    return found;
+  };
+  return {
+    deleted,
+    tags: async () => tags,
+    resolve: async (tag: string) => find(tag).descriptor,
+    getManifest: async (reference: string) => find(reference),
+    getBlob: async ({ digest }: { readonly digest: Digest }) => {
+      if (digest === lost) throw failure;
+      return caches.find(({ config }) => config.digest === digest)!.records;
+    },
+    referrers: async () => [],
+    deleteManifest: async (digest: Digest) => deleted.push(find(digest).tag) > 0,
+    deleteBlob: async () => true,
+  };
+}
+
+const PRUNE = { keep: { keepLast: 1 }, blobs: undefined, dryRun: false, now: NOW, signal: neverAborted };
+const refused = (status: number) =>
+  new RegistryError(status === 404 ? 'not_found' : 'unavailable', `status ${status}`, { status, url: '' });
+
+test.each([
+  ['too many requests', refused(429)],
+  ['an unwell registry', refused(503)],
+  ['a cut connection', CodedError.of('REGISTRY_CUT', 'unexpected EOF')],
+])('%s where records are read stops a prune before it begins', async (_what, failure) => {
+  const repository = repositoryOf(['a', 'b', 'c'], failure);
+  await expect(pruneCaches(repository, PRUNE)).rejects.toBe(failure);
+  expect(repository.deleted).toEqual([]);
+});
+
+test.each([
+  ['gone', refused(404)],
+  ['damaged', CodedError.of('OCI_DIGEST_MISMATCH', 'the blob is not what its digest says')],
+  ['malformed', CodedError.of('CACHE_MALFORMED', 'malformed cache config')],
+])('records that are %s cost none of the caches that can be read', async (_what, failure) => {
+  const repository = repositoryOf(['a', 'b', 'c'], failure);
+  const { kept } = await pruneCaches(repository, PRUNE);
+  expect(repository.deleted).toEqual(['a']);
+  expect(kept.flatMap(({ tags }) => tags).sort()).toEqual(['b', 'c']);
 });

@@ -23,7 +23,10 @@ interface PruneChoice {
   readonly doomed: readonly CacheGroup[];
 }
 
-/** Newest first; of what says no age nothing is too old. A cache whose records cannot be read has no age. */
+/**
+ * Newest first. What says no age (as a cache whose records cannot be read) stays and takes no place, nor room, from those that do; it goes where all are
+ * to go.
+ */
 export function chooseCaches(tags: readonly Tagged[], keep: KeepCaches, now: number): PruneChoice {
   const groups = new Map<Digest, CacheGroup & { readonly tags: string[] }>();
   for (const { tag, digest, kind, createdAt, blobs } of tags) {
@@ -44,12 +47,17 @@ export function chooseCaches(tags: readonly Tagged[], keep: KeepCaches, now: num
   const onlyCounts = olderThanMs === undefined && maxBytes === undefined;
   let bytes = 0;
   let isFull = false;
-  for (const [place, group] of order.entries()) {
+  let place = 0;
+  for (const group of order) {
+    if (group.createdAt === undefined && !(onlyCounts && keepLast === 0)) {
+      kept.push(group);
+      continue;
+    }
     let added = 0;
     for (const [digest, size] of group.blobs) if (!held.has(digest)) added += size;
-    const isOld = olderThanMs !== undefined && group.createdAt !== undefined && now - group.createdAt > olderThanMs;
+    const isOld = olderThanMs !== undefined && now - (group.createdAt ?? now) > olderThanMs;
     isFull ||= maxBytes !== undefined && bytes + added > maxBytes;
-    const stays = place < keepLast || parts.has(group.digest) || !(onlyCounts || isOld || isFull);
+    const stays = place++ < keepLast || parts.has(group.digest) || !(onlyCounts || isOld || isFull);
     (stays ? kept : doomed).push(group);
     if (!stays) continue;
     bytes += added;

@@ -1,12 +1,4 @@
-import {
-  type AbortOptions,
-  CodedError,
-  type Descriptor,
-  type Digest,
-  inSlices,
-  Semaphore,
-  toCodedError,
-} from '../../base/index.ts';
+import { type AbortOptions, CodedError, type Descriptor, type Digest, inSlices, Semaphore } from '../../base/index.ts';
 import { isIndexType, isManifestType, MAX_MANIFEST_BYTES, parseManifestOrIndex } from '../../oci/manifest/index.ts';
 import { RegistryError, type Repository } from '../../oci/registry-client/index.ts';
 import { CACHE_CONFIG_TYPE, MAX_CACHE_CONFIG_BYTES, readCacheConfig } from '../remote/cache-config.ts';
@@ -35,7 +27,7 @@ export interface Tagged {
   readonly records?: number;
   /** When the newest result of a cache was made, in ms since the epoch; undefined where it says nothing. */
   readonly createdAt?: number;
-  /** Why a cache could not be read. */
+  /** Why a cache cannot be read: its records are damaged, or gone. */
   readonly fault?: string;
 }
 
@@ -111,7 +103,7 @@ async function readRoot(
   return { ...reached, kind: 'cache', ...(await said(repository, config, options)) };
 }
 
-/** What the records of a cache tell of it as a whole. */
+/** What the records of a cache tell of it as a whole. @throws CodedError where the registry does not give them for now */
 async function said(
   repository: ReadRepository,
   config: Descriptor,
@@ -125,8 +117,16 @@ async function said(
     return { records: records.length, ...(newest === 0 ? {} : { createdAt: newest }) };
   } catch (error) {
     options.signal.throwIfAborted();
-    return { fault: toCodedError(error).message };
+    if (!isDamage(error)) throw error;
+    return { fault: error.message };
   }
+}
+
+/** Whether it would be the same at the next try: what a registry does not give just now says nothing of a cache. */
+function isDamage(error: unknown): error is CodedError {
+  if (error instanceof RegistryError) return error.status === 404;
+  if (!(error instanceof CodedError)) return false;
+  return error.code === 'data_loss' || error.reason === 'CACHE_MALFORMED' || error.reason === 'REGISTRY_TOO_LARGE';
 }
 
 /** Manifests that say of themselves that they belong to one of these, and are named by no tag: with their blobs. */
