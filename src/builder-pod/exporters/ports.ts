@@ -139,7 +139,7 @@ export interface PushRepository {
   /** @throws CodedError not_found */
   getManifest(
     reference: string,
-    options: AbortOptions & { readonly maxBytes?: number },
+    options: AbortOptions & { readonly maxBytes?: number; readonly authoritative?: boolean },
   ): Promise<{ readonly descriptor: Descriptor; readonly bytes: Uint8Array }>;
 }
 

@@ -147,6 +147,13 @@ test.each([
   expect(host.ranges.length).toBeGreaterThan(0);
 });
 
+test('a mirror that is no good is found out once, not for each part', async () => {
+  const [mirror, host] = [await Host.start(), await Host.start()];
+  mirror.answer = (_range, res) => void res.writeHead(503).end();
+  expect(await digestThrough(repository(host, [mirror]))).toBe(blob.digest);
+  expect(mirror.ranges.length).toBe(3);
+});
+
 test('what is let go half way holds no connection, and many at once are all right', async () => {
   const host = await Host.start();
   const from = repository(host);

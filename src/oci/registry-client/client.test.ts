@@ -271,6 +271,24 @@ describe('faults', () => {
     expect(said).toEqual([expect.stringMatching(/^error: .*429 Too Many Requests/) as string, 'retrying in 1s']);
   });
 
+  test('a host that the registry leads to does not speak for it: what it asks to wait holds nothing else', async () => {
+    const proxy = await proxied();
+    const elsewhere = await proxied();
+    elsewhere.fault = (_req, res) => {
+      res.writeHead(429, { 'retry-after': '30' }).end();
+      return true;
+    };
+    proxy.fault = (req, res) => {
+      if (req.url?.includes('/blobs/') !== true || req.method === 'HEAD') return false;
+      res.writeHead(307, { location: `http://${elsewhere.host}/x` }).end();
+      return true;
+    };
+    const repository = client({ retry: { delaysMs: [] } }).repository({ domain: proxy.host, path: 'app' }, anonymous);
+    const layer = blob(randomBytes(10));
+    await expect(repository.openBlob(octets(layer), { signal })).rejects.toMatchObject({ status: 429 });
+    expect(await repository.hasBlob(layer.digest, { signal })).toBeUndefined();
+  });
+
   test('a token endpoint that fails is not tried again', async () => {
     const proxy = await proxied({ kind: 'token', users });
     let tokens = 0;

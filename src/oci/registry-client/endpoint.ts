@@ -134,9 +134,11 @@ export class Endpoint {
         }
       }
       const refused = await errorFromResponse(call.method, url, response);
-      // What else he has under way would only be refused as well.
-      if (refused.retryAfterMs !== undefined && refused.retryAfterMs <= this.options.retry.maxRetryAfterMs)
-        user.notBefore = Math.max(user.notBefore, Date.now() + refused.retryAfterMs);
+      // What else he has under way would only be refused as well; hosts that it leads to do not speak for it.
+      const { retryAfterMs, status: said } = refused;
+      const speaks = (said === 429 || said === 503) && this.#isOwn(urlOf(response));
+      if (speaks && retryAfterMs !== undefined && retryAfterMs <= this.options.retry.maxRetryAfterMs)
+        user.notBefore = Math.max(user.notBefore, Date.now() + retryAfterMs);
       throw refused;
     }
   }

@@ -23,7 +23,7 @@ import {
 import type { Caller } from './credentials.ts';
 import type { Endpoint, RegistryCall } from './endpoint.ts';
 import { RegistryError } from './errors.ts';
-import type { BlobHost } from './range-reader.ts';
+import { type BlobHost, firstHost } from './range-reader.ts';
 import type { TagMemo } from './tag-memo.ts';
 import { discard, readBody } from './transport.ts';
 
@@ -43,6 +43,12 @@ const MAX_TAGS = 100_000;
 interface Manifest {
   readonly descriptor: Descriptor;
   readonly bytes: Uint8Array;
+}
+
+interface ManifestOptions extends AbortOptions {
+  readonly maxBytes?: number;
+  /** Asks the registry itself, as who goes on from what is there must: a mirror may be behind. */
+  readonly authoritative?: boolean;
 }
 
 interface RepositoryOptions {
@@ -131,7 +137,8 @@ export class Repository {
   }
 
   /** A manifest by tag or digest, verified against the digest. @throws resource_exhausted above `maxBytes` (8 MiB when absent) */
-  async getManifest(reference: string, options: AbortOptions & { readonly maxBytes?: number }): Promise<Manifest> {
+  async getManifest(reference: string, options: ManifestOptions): Promise<Manifest> {
+    if (options.authoritative === true) return await this.#getManifest(this.#origin, reference, options);
     return await this.#pull(options, (endpoint) => this.#getManifest(endpoint, reference, options));
   }
 
@@ -203,6 +210,7 @@ export class Repository {
         ...[...this.#mirrors, this.#origin].map((endpoint) => this.#blobHost(endpoint, descriptor)),
         ...(descriptor.urls ?? []).slice(0, MAX_URLS).map((url) => this.#elsewhere(url)),
       ],
+      state: firstHost(),
       told: this.#caller.told,
       logger: this.#origin.options.logger,
       budget: this.#segments,

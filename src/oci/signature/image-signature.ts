@@ -99,7 +99,11 @@ async function signaturesAt(
   options: AbortOptions,
 ): Promise<{ readonly descriptor?: Descriptor; readonly layers: readonly Descriptor[] }> {
   try {
-    const { descriptor, bytes } = await repository.getManifest(tag, { ...options, maxBytes: MAX_MANIFEST_BYTES });
+    const { descriptor, bytes } = await repository.getManifest(tag, {
+      ...options,
+      maxBytes: MAX_MANIFEST_BYTES,
+      authoritative: true,
+    });
     const parsed = parseManifestOrIndex(bytes, descriptor.mediaType);
     return parsed.kind === 'manifest' ? { descriptor, layers: parsed.manifest.layers } : { layers: [] };
   } catch (error) {

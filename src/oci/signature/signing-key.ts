@@ -5,6 +5,10 @@ import { CodedError } from '../../base/index.ts';
 
 /** How `cosign generate-key-pair` keeps a key: PKCS #8 in a NaCl secret box, its key made of a password. */
 const SEALED = /-----BEGIN ENCRYPTED (?:SIGSTORE|COSIGN) PRIVATE KEY-----([A-Za-z0-9+/=\s]+)-----END/;
+/** Sealed as OpenSSL does it, where the file says how long that takes to open. */
+const SEALED_BY_OPENSSL = /-----BEGIN ENCRYPTED PRIVATE KEY-----|Proc-Type: 4,ENCRYPTED/;
+/** A longer one takes long to sign with. */
+const MAX_RSA_BITS = 8192;
 /** Memory for a password's key, in bytes: twice what cosign takes. */
 const MAX_SCRYPT_BYTES = 128 << 20;
 
@@ -12,7 +16,15 @@ const base64 = z.string().transform((text) => Buffer.from(text, 'base64'));
 const sealedKey = z.object({
   kdf: z.object({
     name: z.literal('scrypt'),
-    params: z.object({ N: z.int().min(2), r: z.int().min(1), p: z.int().min(1).max(16) }),
+    // cosign's are 32,768 or 65,536, 8 and 1.
+    params: z.object({
+      N: z
+        .int()
+        .min(2)
+        .max(1 << 17),
+      r: z.int().min(1).max(8),
+      p: z.literal(1),
+    }),
     salt: base64,
   }),
   cipher: z.object({ name: z.literal('nacl/secretbox'), nonce: base64 }),
@@ -31,13 +43,15 @@ export class SigningKey {
     this.#public = createPublicKey(key);
   }
 
-  /** Of a PEM file: cosign's, sealed with the password, or a plain one (PKCS #8, EC, RSA). @throws CodedError SIGNING_KEY */
+  /** Of a PEM file: cosign's, sealed with the password, or an open one (PKCS #8, EC, RSA). @throws CodedError SIGNING_KEY */
   static async parse(pem: Uint8Array, password: Uint8Array | undefined): Promise<SigningKey> {
     const text = Buffer.from(pem).toString('latin1');
     const sealed = SEALED.exec(text)?.[1];
-    const key = sealed === undefined ? plainKey(text, password) : await openSealed(sealed, password);
+    const key = sealed === undefined ? openKey(text) : await openSealed(sealed, password);
     if (!['ec', 'rsa', 'ed25519'].includes(key.asymmetricKeyType ?? ''))
       throw refuse(`a key of type ${key.asymmetricKeyType} does not sign images`);
+    if ((key.asymmetricKeyDetails?.modulusLength ?? 0) > MAX_RSA_BITS)
+      throw refuse(`it has ${key.asymmetricKeyDetails?.modulusLength} bits, and at most ${MAX_RSA_BITS} are used`);
     return new SigningKey(key);
   }
 
@@ -54,15 +68,17 @@ export class SigningKey {
   }
 }
 
-function plainKey(text: string, password: Uint8Array | undefined): KeyObject {
+function openKey(text: string): KeyObject {
+  if (SEALED_BY_OPENSSL.test(text))
+    throw refuse(
+      'it is sealed otherwise than by cosign',
+      undefined,
+      'give it in the open, or import it: cosign import-key-pair',
+    );
   try {
-    return createPrivateKey({
-      key: text,
-      format: 'pem',
-      ...(password === undefined ? {} : { passphrase: Buffer.from(password) }),
-    });
+    return createPrivateKey({ key: text, format: 'pem' });
   } catch (error) {
-    throw refuse('the secret holds no private key in PEM form, or the password is wrong', error);
+    throw refuse('the secret holds no private key in PEM form', error);
   }
 }
 
@@ -85,9 +101,10 @@ async function openSealed(text: string, password: Uint8Array = new Uint8Array())
   }
 }
 
-function refuse(why: string, cause?: unknown): CodedError {
-  return CodedError.of('SIGNING_KEY', `signing key: ${why}`, {
-    cause,
-    hint: 'make one with cosign generate-key-pair, and give its password as well',
-  });
+function refuse(
+  why: string,
+  cause?: unknown,
+  hint = 'make one with cosign generate-key-pair, and give its password as well',
+): CodedError {
+  return CodedError.of('SIGNING_KEY', `signing key: ${why}`, { cause, hint });
 }
