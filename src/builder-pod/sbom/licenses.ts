@@ -14,20 +14,20 @@ const KNOWN: ReadonlyMap<string, string> = new Map(
 );
 
 /** What distributions and authors call licenses that have an id. */
-const ALIASES: Readonly<Record<string, string>> = {
-  expat: 'MIT',
-  'mit license': 'MIT',
-  'apache-2': 'Apache-2.0',
-  'apache 2.0': 'Apache-2.0',
-  'apache license 2.0': 'Apache-2.0',
-  'apache license, version 2.0': 'Apache-2.0',
-  'isc license': 'ISC',
-  'isc license (iscl)': 'ISC',
-  'mozilla public license 2.0 (mpl 2.0)': 'MPL-2.0',
-  'python software foundation license': 'PSF-2.0',
-  'bsd-3-clause license': 'BSD-3-Clause',
-  zlib: 'Zlib',
-};
+const ALIASES: ReadonlyMap<string, string> = new Map([
+  ['expat', 'MIT'],
+  ['mit license', 'MIT'],
+  ['apache-2', 'Apache-2.0'],
+  ['apache 2.0', 'Apache-2.0'],
+  ['apache license 2.0', 'Apache-2.0'],
+  ['apache license, version 2.0', 'Apache-2.0'],
+  ['isc license', 'ISC'],
+  ['isc license (iscl)', 'ISC'],
+  ['mozilla public license 2.0 (mpl 2.0)', 'MPL-2.0'],
+  ['python software foundation license', 'PSF-2.0'],
+  ['bsd-3-clause license', 'BSD-3-Clause'],
+  ['zlib', 'Zlib'],
+]);
 /** As Debian and older packages write versions of the GNU licenses: `GPL-2+`, `LGPL-2.1`, `GPL-3.0+`. */
 const GNU = /^(A?GPL|LGPL|GFDL)-(\d)(?:\.(\d))?(\+?)$/i;
 const MOST_OPERANDS = 200;
@@ -79,7 +79,7 @@ function expressionOf(text: string, others: Map<string, string>): string | undef
 }
 
 function idOf(text: string): string | undefined {
-  const known = KNOWN.get(text.toLowerCase()) ?? ALIASES[text.toLowerCase()];
+  const known = KNOWN.get(text.toLowerCase()) ?? ALIASES.get(text.toLowerCase());
   if (known !== undefined && !/^(A?GPL|LGPL|GFDL)-/.test(known)) return known;
   const [, family, major, minor = '0', later] = GNU.exec(text) ?? [];
   const gnu = family === undefined ? undefined : `${family}-${major}.${minor}-${later === '' ? 'only' : 'or-later'}`;

@@ -219,6 +219,19 @@ test('the same files give the same bytes but for the time', () => {
 });
 
 describe('what is hostile', () => {
+  test('names that every object has, and a version that is cut in the middle of a letter', () => {
+    write({
+      ...DEBIAN,
+      'etc/os-release': `ID=debian\nVERSION_ID="${'1'.repeat(99)}\u{1f600}"\n`,
+      'node_modules/constructor/package.json': '{"name":"constructor","version":"1.0.0","license":"constructor"}',
+      'node_modules/x/package.json': '{"name":"x","version":"1.0.0","license":"toString","licenses":["__proto__"]}',
+    });
+    const found = scan();
+    expect(found.packages.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['constructor', 'libc6', 'tzdata', 'x']),
+    );
+  });
+
   test('links lead nowhere outside, and what is no file is not opened', () => {
     write({ 'var/lib/dpkg/x': '' });
     symlinkSync('/etc/os-release', path.join(root, 'os-release'));
@@ -285,6 +298,8 @@ test.each([
   ['BSD License', /^LicenseRef-BSD-License-[0-9a-f]{8}$/],
   ['MIT OR', /^LicenseRef-MIT-OR-[0-9a-f]{8}$/],
   ['((MIT)', /^LicenseRef-MIT-[0-9a-f]{8}$/],
+  ['constructor', /^LicenseRef-constructor-/],
+  ['__proto__ OR hasOwnProperty', /^LicenseRef-proto-[0-9a-f]{8} OR LicenseRef-hasOwnProperty-/],
   ['GPL-2.0 WITH Classpath-exception-2.0', /^LicenseRef-GPL-2\.0-WITH-/],
 ])('the license %s', (text, expected) => {
   const { expression } = spdxLicense(text)!;

@@ -35,8 +35,8 @@ export function distributionOf(tree: ScannedTree): Distribution | undefined {
     if (!/^[a-z0-9._-]{1,100}$/.test(id)) continue;
     return {
       id,
-      version: (fields.get('VERSION_ID') ?? '').slice(0, 100),
-      name: (fields.get('PRETTY_NAME') ?? id).slice(0, 200),
+      version: (fields.get('VERSION_ID') ?? '').slice(0, 100).toWellFormed(),
+      name: (fields.get('PRETTY_NAME') ?? id).slice(0, 200).toWellFormed(),
     };
   }
   return undefined;
