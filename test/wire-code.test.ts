@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import {
   appendFileSync,
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -90,4 +91,12 @@ test('a proto that is refused leaves the code as it was, and is tried again', as
 test('without a generator it is said what to do', async () => {
   rmSync(path.join(checkout, 'node_modules'), { recursive: true });
   await expect(generate()).rejects.toThrow(/npm ci/);
+});
+
+test('the wire code is not kept with the sources', async () => {
+  expect(readFileSync(path.join(root, '.gitignore'), 'utf8').split('\n')).toContain('/src/builder-api/wire/');
+  // Sources that were unpacked have nothing to ask.
+  if (!existsSync(path.join(root, '.git'))) return;
+  const { stdout } = await run('git', ['-c', 'safe.directory=*', 'ls-files', '-z'], { cwd: root, maxBuffer: 1 << 26 });
+  expect(stdout.split('\0').filter((file) => file.includes('/wire/'))).toEqual([]);
 });
