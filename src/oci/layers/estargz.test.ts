@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync, inflateRawSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { type TarEntry, TarWriter } from '../tar/index.ts';
+import { encodeTarHeader, type TarEntry, TarWriter } from '../tar/index.ts';
 import { contentEnd, EstargzWriter } from './estargz.ts';
 
 interface Entry {
@@ -153,5 +153,36 @@ describe('eStargz', () => {
     '/stargz.index.json',
   ])('a file %s of its own is refused', (name) => {
     expect(() => packed(tarOf([file(name, Buffer.from('{}'))]))).toThrow('cannot be packed as estargz');
+  });
+
+  test.each([
+    256 * 2 ** 30,
+    2 ** 40,
+    2 ** 42,
+    2 ** 50,
+  ])('a header that claims %d bytes costs next to nothing', (size) => {
+    const header = encodeTarHeader({ type: 'file', name: 'claimed', mode: 0o644, uid: 0, gid: 0, size, mtime: 0n });
+    const pack = () => {
+      const estargz = new EstargzWriter(undefined, () => {});
+      estargz.push(header);
+      estargz.finish();
+    };
+    // Beyond the table's measure at once, and else since nothing comes.
+    const isTooLarge = size > 2 ** 40;
+    expect(pack).toThrow(
+      expect.objectContaining({ reason: isTooLarge ? 'TAR_TOO_MANY' : 'TAR_MALFORMED', code: 'invalid_argument' }),
+    );
+  });
+
+  test('files, their parts, names and attributes beyond the measure of a table are refused before it is made', () => {
+    const attributes = new Map([['user.a', Buffer.alloc(60_000)]]);
+    const estargz = new EstargzWriter(undefined, () => {});
+    const push = () => {
+      for (let n = 0; n < 1200; n++) {
+        const entry = { type: 'file', name: `${n}`, mode: 0o644, uid: 0, gid: 0, size: 0, mtime: 0n } as const;
+        estargz.push(encodeTarHeader({ ...entry, xattrs: attributes }));
+      }
+    };
+    expect(push).toThrow(expect.objectContaining({ reason: 'TAR_TOO_MANY' }));
   });
 });

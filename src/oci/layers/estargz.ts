@@ -14,8 +14,9 @@ const TOC_NAME = 'stargz.index.json';
 const CHUNK = 4 << 20;
 /** What waits for the next file's content may be no more. */
 const MOST_PENDING = 2 * CHUNK;
-/** The table is made in memory. */
+/** The table is made in memory, and as one string: parts of files count, and characters of names and attributes. */
 const MAX_ENTRIES = 500_000;
+const MAX_TEXT = 64 << 20;
 const FOOTER_SIZE = 51;
 const TYPE: Readonly<Record<TarEntry['type'], string>> = {
   file: 'reg',
@@ -69,6 +70,7 @@ export class EstargzWriter {
   readonly #sink: (bytes: Uint8Array) => void;
   readonly #diff = createHash('sha256');
   readonly #entries: TocEntry[] = [];
+  #text = 0;
   readonly #cuts: Cut[] = [];
   readonly #reader: TarReader;
   #pending: Uint8Array[] = [];
@@ -160,6 +162,8 @@ export class EstargzWriter {
       throw CodedError.of('EXPORT_COMPRESSION', `a layer with a file ${TOC_NAME} cannot be packed as estargz`, {
         hint: 'remove the file, or choose another compression',
       });
+    const count = Math.max(1, Math.ceil(size / CHUNK));
+    this.#reserve(count, count * entry.name.length + (linkname ?? '').length + xattrSize(entry));
     const name = textOf(type === 'directory' ? `${entry.name}/` : entry.name);
     const seconds = (mtime + 500_000_000n) / 1_000_000_000n;
     const first: TocEntry = {
@@ -183,11 +187,20 @@ export class EstargzWriter {
         chunkSize: size - at >= CHUNK ? CHUNK : undefined,
         chunkDigest: undefined,
       });
-    this.#entries.push(...parts);
+    for (const part of parts) this.#entries.push(part);
     this.#file = type === 'file' ? new FileDigests(parts) : undefined;
     if (size === 0) return;
     const begin = this.#reader.position;
     for (const [n, part] of parts.entries()) this.#cuts.push({ at: begin + n * CHUNK, entry: part });
+  }
+
+  /** Before anything is made of a header, which may say what never comes. */
+  #reserve(entries: number, text: number): void {
+    this.#text += text;
+    if (this.#entries.length + entries <= MAX_ENTRIES && this.#text <= MAX_TEXT) return;
+    throw CodedError.of('TAR_TOO_MANY', 'the table of contents of the layer as estargz is too large to be made', {
+      hint: 'make layers of less content, or choose another compression',
+    });
   }
 }
 
@@ -222,6 +235,10 @@ class FileDigests {
     this.#parts[Math.ceil(this.#at / CHUNK) - 1]!.chunkDigest = `sha256:${this.#part.digest('hex')}`;
     this.#part = createHash('sha256');
   }
+}
+
+function xattrSize({ xattrs }: TarEntry): number {
+  return [...(xattrs ?? [])].reduce((sum, [key, value]) => sum + key.length + value.length, 0);
 }
 
 function xattrsOf({ xattrs }: TarEntry): Record<string, Uint8Array> | undefined {
