@@ -192,13 +192,9 @@ function cacheImportsOf(options: ReadonlyMap<string, string>): CacheImport[] {
     let list: unknown;
     try {
       list = JSON.parse(text);
-    } catch (error) {
-      throw invalidArgument(
-        `failed to unmarshal cache-imports (${JSON.stringify(text)}): ${(error as Error).message}`,
-        {
-          cause: error,
-        },
-      );
+    } catch {
+      // It may hold credentials, of which the parser's error quotes some too.
+      throw invalidArgument('failed to unmarshal cache-imports: it is not valid JSON');
     }
     for (const entry of Array.isArray(list) ? list : []) {
       const { Type, type, Attrs, attrs } = entry as Record<string, unknown>;

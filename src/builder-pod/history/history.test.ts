@@ -116,6 +116,47 @@ async function logOf(recorder: Recorder, ref: string, scope = 'a'): Promise<stri
   return text;
 }
 
+test('credentials of caches and of exporters are in no record', async () => {
+  await using recorder = open();
+  const s3 = {
+    ...{ bucket: 'b', access_key_id: 'SECRET', secret_access_key: 'SECRET', session_token: 'SECRET' },
+    url: 'https://user:SECRET@store.example.com/',
+  };
+  const lists = {
+    listed: JSON.stringify([
+      { Type: 's3', Attrs: s3 },
+      { type: 'gha', attrs: { scope: 'main', token: 'SECRET' } },
+    ]),
+    malformed: '[{"Type":"gha","Attrs":{"token":"SECRET"}}',
+    deep: `${'['.repeat(8000)}"SECRET"`,
+  };
+  for (const [ref, list] of Object.entries(lists))
+    begin(recorder, ref, {
+      frontendAttrs: new Map([
+        ['target', 'x'],
+        ['cache-imports', list],
+      ]),
+      exporters: [{ type: 'image', attrs: { ...s3, 'annotation.example.com/key': 'kept' } }],
+    }).end();
+  const records = recorder.list('a', all).map(({ record }) => record);
+  expect(records.length).toBe(3);
+  expect(JSON.stringify(plain(records))).not.toContain('SECRET');
+  expect(JSON.parse(records.find(({ ref }) => ref === 'listed')?.frontendAttrs?.['cache-imports'] ?? '')).toEqual([
+    {
+      Type: 's3',
+      Attrs: {
+        ...{ bucket: 'b', access_key_id: 'xxxxx', secret_access_key: 'xxxxx', session_token: 'xxxxx' },
+        url: 'https://xxxxx@store.example.com/',
+      },
+    },
+    { type: 'gha', attrs: { scope: 'main', token: 'xxxxx' } },
+  ]);
+  for (const { frontendAttrs, exporters } of records) {
+    expect(frontendAttrs).toMatchObject({ target: 'x' });
+    expect(exporters?.[0]?.attrs).toMatchObject({ bucket: 'b', 'annotation.example.com/key': 'kept' });
+  }
+});
+
 test('a record and its log outlive the builder', async () => {
   {
     await using recorder = open();

@@ -11,6 +11,9 @@ const MOST_RESPONSE = 64 << 10;
 const MOST_MESSAGE = 12 << 10;
 /** Of a failure with its details, encoded: the source of a Dockerfile is among them. */
 const MOST_ERROR = 256 << 10;
+/** Attributes of exporters and of caches that hold credentials: `secret_access_key`, `session_token`, `token`. Those of annotations have dots in their names. */
+const CREDENTIAL = /^[\w-]*(key|token|secret|password)[\w-]*$/i;
+const MASK = 'xxxxx';
 
 /** What is known of a build when it begins. */
 export function startFields(request: SolveRequest): BuildRecord {
@@ -20,8 +23,13 @@ export function startFields(request: SolveRequest): BuildRecord {
     withAttributes ? bounded(all, MOST_ATTRIBUTES) : {};
   return {
     frontend,
-    frontendAttrs: attributes(frontendAttrs),
-    exporters: exporters.map(({ type, attrs }) => ({ type, attrs: attributes(Object.entries(attrs)) })),
+    frontendAttrs: attributes(
+      [...frontendAttrs].map(([name, value]) => [name, name === 'cache-imports' ? withoutCredentials(value) : value]),
+    ),
+    exporters: exporters.map(({ type, attrs }) => ({
+      type,
+      attrs: attributes(Object.entries(attrs).map(([name, value]) => [name, CREDENTIAL.test(name) ? MASK : value])),
+    })),
   };
 }
 
@@ -63,6 +71,16 @@ function descriptorMessage({ mediaType, digest, size, annotations }: Descriptor)
   return { mediaType, digest, size, annotations: { ...annotations } };
 }
 
+/** Caches as JSON, with the credentials of their stores masked; as a whole where it cannot be read. What is too long to be kept is not looked at. */
+function withoutCredentials(text: string): string {
+  if (text.length > MOST_ATTRIBUTES) return text;
+  try {
+    return JSON.stringify(JSON.parse(text, (name, value: unknown) => (CREDENTIAL.test(name) ? MASK : value)));
+  } catch {
+    return MASK;
+  }
+}
+
 /** The short ones, as many as there is room for, without the credentials of addresses. */
 function bounded(entries: Iterable<readonly [string, string]>, room: number): Record<string, string> {
   let left = room;
@@ -74,6 +92,6 @@ function bounded(entries: Iterable<readonly [string, string]>, room: number): Re
         left -= size(entry);
         return left >= 0;
       })
-      .map(([name, value]) => [name, value.replace(/(?<=:\/\/)[^/@\s]+@/g, 'xxxxx@')]),
+      .map(([name, value]) => [name, value.replace(/(?<=:\/\/)[^/@\s]+@/g, `${MASK}@`)]),
   );
 }
