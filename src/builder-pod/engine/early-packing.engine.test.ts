@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { hostPlatform, neverAborted, newId, silentLogger } from '../../base/index.ts';
+import { formatPlatform, hostPlatform, neverAborted, newId, silentLogger } from '../../base/index.ts';
 import { SessionRegistry } from '../../builder-api/index.ts';
 import { FileActions, http, type State as Llb, scratch } from '../../llb/index.ts';
 import { FaultProxy } from '../../oci/registry-client/testing/fault-proxy.ts';
@@ -54,26 +54,28 @@ beforeEach(async () => {
 });
 afterEach(() => cleanup.disposeAsync());
 
-/** A file of this name, and then a step that runs until it is answered. */
-function graph(name: string): Llb {
+/** A file of this name, on what is given or on the root of a system, and then a step that runs until it is answered. */
+function graph(name: string, on?: Llb): Llb {
   const rootfs = scratch().file(
     new FileActions().copy(http(`${url}/rootfs.tar`), '/rootfs.tar', '/', { attemptUnpack: true }),
     { name: 'rootfs' },
   );
   const run = (on: Llb, script: string) => on.run({ args: ['sh', '-ec', script] }).root;
-  const made = run(rootfs, `echo ${name} > /${name}`);
+  const made = run(on ?? rootfs, `echo ${name} > /${name}`);
   return run(made, `wget -q -O - ${url}/${name} > /last`);
 }
 
+/** Without a target it is for the client to say what was built. */
 function solve(
-  target: Llb,
+  target: Llb | undefined,
   type: 'image' | undefined,
   attrs: Readonly<Record<string, string>> = {},
   until: AbortSignal = signal,
+  ref = newId(),
 ): Promise<SolveOutcome> {
   return builder.engine.solve(
     {
-      ...{ ref: newId(), session: '', definition: target.marshal(), entitlements: [] },
+      ...{ ref, session: '', ...(target && { definition: target.marshal() }), entitlements: [] },
       ...{ frontendAttrs: new Map(), frontendInputs: new Map() },
       exporters: type === undefined ? [] : [{ type, attrs }],
       scope: { write: 'default', read: ['default'] },
@@ -148,6 +150,42 @@ describe('an image that is pushed', () => {
     expect(after).toBeLessThan(before / 50);
     expect(images[0]?.moved?.pushed).toBe(before + after);
     expect(manifests()).toHaveLength(1);
+  });
+
+  test('has nothing in its registry of what attestations are made from', async () => {
+    const ref = newId();
+    const building = solve(undefined, 'image', attrs, signal, ref);
+    const build = await builder.engine.build('default', ref, { signal, waitMs: 60_000 });
+    const load = async (target: Llb) => (await build.load(target.marshal(), { signal }))!;
+    const [core, scanned] = [await load(graph('later', graph('core'))), await load(graph('scanned'))];
+    const predicateType = 'https://example.com/predicate';
+    build.giveResult({
+      result: {
+        ref: core,
+        metadata: new Map(),
+        attestations: new Map([
+          [
+            formatPlatform(hostPlatform()),
+            [
+              {
+                ...{ kind: 'in-toto', metadata: new Map(), ref: scanned, path: 'last', predicateType },
+                subjects: [],
+              } as const,
+            ],
+          ],
+        ]),
+      },
+    });
+    await expect.poll(() => [...steps.keys()].sort(), { timeout: 60_000 }).toEqual(['core', 'scanned']);
+    steps.get('scanned')!.end('{}');
+    steps.get('core')!.end('answered');
+    // Results are packed in the order in which they came: the one that is scanned would be by now.
+    await expect.poll(() => packed('echo later').length, { timeout: 60_000 }).toBe(1);
+    steps.get('later')!.end('answered');
+    await building;
+    const digests = proxy.requests.flatMap(({ path }) => /sha256[:%][0-9a-fA-F]+/.exec(decodeURIComponent(path)) ?? []);
+    expect(digests).toEqual(expect.arrayContaining([...packed('echo core'), ...packed('/later > /last')]));
+    expect([packed('echo scanned'), packed('/scanned > /last')]).toEqual([[], []]);
   });
 
   test('is pushed all the same where its registry is away while steps run, and a build that is given up waits for no upload', async () => {

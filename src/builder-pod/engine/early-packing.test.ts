@@ -87,6 +87,8 @@ class Threads {
 class Packed {
   readonly id: string;
   handles = 1;
+  /** Letting go of it fails. */
+  isStuck = false;
   readonly begun: (Compression | undefined)[] = [];
   readonly efforts = new Set<boolean | undefined>();
   readonly aborted: unknown[] = [];
@@ -120,6 +122,7 @@ class Packed {
       },
       release: async () => {
         this.handles--;
+        if (this.isStuck) throw new Error('it cannot be let go of');
       },
     };
   }
@@ -129,12 +132,12 @@ describe('packing ahead', () => {
   const gzip: Compression = { type: 'gzip' };
   const [lower, upper] = [load(file('lower')), load(file('upper', file('lower')))];
 
-  function start(compressions: readonly Compression[] = [gzip]) {
+  function start(compressions: readonly Compression[] = [gzip], take = async (_ref: ImmutableRef) => {}) {
     const threads = new Threads();
     const early = new EarlyPacking({ spare: new SpareThreads(threads.pool), quietMs: 0 });
     const ahead = early.expect({
       ...{ job: 'job', edges: [upper], compressions, sessions: () => [], limits: () => ({}) },
-      ...{ signal: neverAborted, owner: HOUSE, ahead: [] },
+      ...{ signal: neverAborted, owner: HOUSE, ahead: [take] },
     });
     const resulted = (edge: Edge<VertexOp>, packed: Packed, job = 'job') =>
       early.observer.resulted?.({
@@ -190,6 +193,31 @@ describe('packing ahead', () => {
     expect([one.aborted, two.begun]).toEqual([[], []]);
     await ahead[Symbol.asyncDispose]();
     expect([one.aborted.length, one.handles, two.handles]).toEqual([1, 1, 1]);
+  });
+
+  test('one that cannot be let go of holds up neither the next nor the build', async () => {
+    const taken: ImmutableRef[] = [];
+    const { threads, ahead, resulted } = start([gzip], async (ref) => void taken.push(ref));
+    const [one, given, two, left] = ['one', 'given', 'two', 'left'].map((id) => {
+      const packed = new Packed(id);
+      packed.isStuck = id !== 'two';
+      return packed;
+    }) as [Packed, Packed, Packed, Packed];
+    resulted(lower, one);
+    one.done.resolve();
+    await expect.poll(() => taken.length).toBe(1);
+    resulted(lower, given);
+    for (const tries of [1, 2, 3]) {
+      await expect.poll(() => given.begun.length).toBe(tries);
+      threads.crowd();
+    }
+    await expect.poll(() => given.handles).toBe(1);
+    resulted(upper, two);
+    two.done.resolve();
+    await expect.poll(() => [taken.length, two.handles]).toEqual([2, 1]);
+    resulted(upper, left);
+    await ahead[Symbol.asyncDispose]();
+    expect([one, given, left].map(({ handles }) => handles)).toEqual([1, 1, 1]);
   });
 
   test('nothing for builds without images, in forms that need a pull, and of what is in no image or of another build', async () => {

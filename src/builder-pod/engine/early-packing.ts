@@ -12,6 +12,7 @@ const MAX_TRIES = 3;
 
 interface ExpectedExport extends AbortOptions {
   readonly job: string;
+  /** What the images are of; nothing else of the build is packed, and handed on. */
   readonly edges: readonly Edge<VertexOp>[];
   /** As the exporters want layers; none when no image is made. */
   readonly compressions: readonly Compression[];
@@ -138,14 +139,14 @@ class BuildPacking {
     this.#over.abort(cancelledError('the build is over'));
     await this.#packing;
     await this.#taking;
-    for (const { result } of this.#waiting.splice(0)) await result.release();
+    for (const { result } of this.#waiting.splice(0)) await letGo(result);
   }
 
   /** One after another, while others are packed. */
   #take(result: Result<ImmutableRef>): void {
     this.#taking = this.#taking
       .then(() => (this.#stopped ? undefined : this.#work.take(result.value, this.#over.signal)))
-      .finally(() => result.release());
+      .finally(() => letGo(result));
   }
 
   /** Starts over with every result. */
@@ -168,8 +169,13 @@ class BuildPacking {
       // What fails is met again by the export, which tells of it.
       const isDone = await this.#work.pack(next, this.#over.signal).catch(() => true);
       if (isDone) this.#take(next.result);
-      else if (next.tries >= MAX_TRIES) await next.result.release();
+      else if (next.tries >= MAX_TRIES) await letGo(next.result);
       else this.#waiting.unshift(next);
     }
   }
+}
+
+/** One that cannot be let go of is no reason to keep the next, nor for its build to fail. */
+async function letGo(result: Result<ImmutableRef>): Promise<void> {
+  await result.release().catch(() => {});
 }

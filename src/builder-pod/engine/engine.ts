@@ -256,7 +256,7 @@ export class Engine implements AsyncDisposable {
     try {
       const made = await this.#result(build, request, buildSignal);
       const result = await attesting.withScans(build, made, { signal: buildSignal });
-      const { edges, source } = planExport(build, result);
+      const { edges, images: imageEdges, source } = planExport(build, result);
       const requested = frontendAttrs.get('platform')?.split(',') ?? [
         formatPlatform(this.#options.worker.platforms[0]!),
       ];
@@ -281,7 +281,7 @@ export class Engine implements AsyncDisposable {
       await using packing = this.#packing.expect({
         ...{
           job: ref,
-          edges,
+          edges: imageEdges,
           compressions,
           ahead,
           sessions,
@@ -439,6 +439,8 @@ function manifestDigest(descriptor: string | undefined): string | undefined {
 
 interface ExportPlan {
   readonly edges: readonly BuildRef['edge'][];
+  /** Those of them whose layers are in images: what attestations are made from is read, and given to nobody. */
+  readonly images: readonly BuildRef['edge'][];
   readonly source: (built: readonly BuiltResult<ImmutableRef>[]) => ExportSource;
 }
 
@@ -449,6 +451,7 @@ function planExport(build: Build, result: BridgeResult): ExportPlan {
     const ref = id === undefined ? undefined : build.find(id);
     return ref === undefined ? undefined : edges.push(ref.edge) - 1;
   };
+  const edgesAt = (all: readonly (number | undefined)[]) => all.flatMap((n) => (n === undefined ? [] : edges[n]!));
   const { metadata } = result;
   const at = (built: readonly BuiltResult<ImmutableRef>[], n: number | undefined) =>
     n === undefined ? undefined : built[n]!.result.value;
@@ -461,11 +464,17 @@ function planExport(build: Build, result: BridgeResult): ExportPlan {
     );
   if (result.refs === undefined) {
     const only = place(result.ref?.id);
-    return { edges, source: (built) => ({ ref: at(built, only), metadata, attestations: attestations(built) }) };
+    return {
+      ...{ edges, images: edgesAt([only]) },
+      source: (built) => ({ ref: at(built, only), metadata, attestations: attestations(built) }),
+    };
   }
   const places = [...result.refs].map(([id, ref]) => [id, place(ref.id)] as const);
   const refs = (built: readonly BuiltResult<ImmutableRef>[]) => new Map(places.map(([id, n]) => [id, at(built, n)]));
-  return { edges, source: (built) => ({ refs: refs(built), metadata, attestations: attestations(built) }) };
+  return {
+    ...{ edges, images: edgesAt(places.map(([, n]) => n)) },
+    source: (built) => ({ refs: refs(built), metadata, attestations: attestations(built) }),
+  };
 }
 
 /** SOURCE_DATE_EPOCH given as a build argument holds for every output that names none; where it is no number, it is for the frontend to understand. */
