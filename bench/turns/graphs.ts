@@ -72,15 +72,28 @@ export function wide(inputs: number, mark: string): Uint8Array {
 
 /** One step with very many arguments. */
 export function manyArguments(count: number): Uint8Array {
+  return step(
+    Array.from({ length: count }, (_, n) => `${n % 10}`),
+    0,
+  );
+}
+
+/** One step that may have very many secrets. */
+export function manySecrets(count: number): Uint8Array {
+  return step(['true'], count);
+}
+
+function step(args: readonly string[], secrets: number): Uint8Array {
   const graph = new Graph();
   const root = graph.file('root');
   const meta = {
-    ...{ args: Array.from({ length: count }, (_, n) => `${n % 10}`), env: [], cwd: '/', user: '', extraHosts: [] },
+    ...{ args, env: [], cwd: '/', user: '', extraHosts: [] },
     ...{ hostname: '', ulimits: [], cgroupParent: '', removeMountStubsRecursive: false, validExitCodes: [] },
   };
   const mount = { input: 0, selector: '', dest: '/', output: 0, readonly: false, type: 'bind', resultId: '' };
   const exec = { meta, mounts: [{ ...mount, contentCache: 'default' }], network: 'none', security: 'sandbox' };
-  graph.add({ kind: 'exec', exec: { ...exec, secretEnv: [], cdiDevices: [] } } as never, [root]);
+  const secretEnv = Array.from({ length: secrets }, (_, n) => ({ id: `secret-${n}`, name: `S${n}`, optional: true }));
+  graph.add({ kind: 'exec', exec: { ...exec, secretEnv, cdiDevices: [] } } as never, [root]);
   return graph.encode();
 }
 

@@ -1,7 +1,7 @@
 /**
  * The longest turns of a daemon's serving thread while it deals with graphs of many vertices (100,000 unless a number is given): failing, cancelled, made, found
- * again, watched by three clients, pruned, two at once beside a small build; and with single things that are large: an op of many inputs, a step of many arguments, a
- * file in the graph, caches to import, what comes compressed. `npm run bench:turns [VERTICES [CASE]]`; needs root.
+ * again, watched by three clients, pruned, two at once beside a small build; and with single things that are large: an op of many inputs, a step of many arguments or
+ * secrets, a file in the graph, caches to import, what comes compressed. `npm run bench:turns [VERTICES [CASE]]`; needs root.
  */
 import { spawn } from 'node:child_process';
 import { createWriteStream, existsSync, mkdtempSync, rmSync } from 'node:fs';
@@ -13,7 +13,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { openBuilderClient } from '../../src/builder-api/client/index.ts';
 import { BUILD_ID_METADATA, Metadata, wire } from '../../src/builder-api/index.ts';
-import { failingChain, failingFan, Graph, largeFile, manyArguments, merges, wide } from './graphs.ts';
+import { failingChain, failingFan, Graph, largeFile, manyArguments, manySecrets, merges, wide } from './graphs.ts';
 import type { TurnReport } from './probe.ts';
 import { serveCaches } from './registry.ts';
 
@@ -223,6 +223,7 @@ try {
   await measured('one op of many inputs, found again', () => solve(wide(VERTICES / 2, 'wide')));
   await measured('a step of many arguments', () => solve(manyArguments(VERTICES * 10)));
   await measured('a step of some arguments', () => solve(manyArguments(9_000)));
+  await measured('a step of many secrets', () => solve(manySecrets(VERTICES / 2)));
   await measured('a file in the graph', () => solve(largeFile(15 << 20)));
   await measured('inputs of a frontend in the client', () => askInputs({ one: chain.subarray(0), two: small() }));
   await measured('compressed', () => solveCompressed(chain));

@@ -33,58 +33,90 @@ export interface Named {
   readonly optional: boolean;
 }
 
+/** Entries of one vertex, or of another capture, that are added in one step. */
+const PORTION = 250;
+
 /** What a graph stands on, found by walking it. */
 export class Capture implements Sources {
-  readonly images: ImageSource[] = [];
-  readonly git: { url: string; commit: string }[] = [];
-  readonly http: { url: string; digest: string }[] = [];
-  readonly locals: string[] = [];
-  readonly secrets: Named[] = [];
-  readonly ssh: Named[] = [];
+  readonly #images = new Map<string, ImageSource>();
+  readonly #git = new Map<string, { readonly url: string; readonly commit: string }>();
+  readonly #http = new Map<string, { readonly url: string; readonly digest: string }>();
+  readonly #locals = new Map<string, string>();
+  readonly #secrets = new Map<string, Named>();
+  readonly #ssh = new Map<string, Named>();
   /** A step could reach a network. */
   networkAccess = false;
   /** It has a source of which nothing is known. */
   incomplete = false;
 
-  merge(other: Capture): void {
-    for (const image of other.images) this.addImage(image);
-    for (const git of other.git) this.#addGit(git);
-    for (const http of other.http) this.#addHttp(http);
-    for (const local of other.locals) this.#addLocal(local);
-    for (const secret of other.secrets) addNamed(this.secrets, secret);
-    for (const ssh of other.ssh) addNamed(this.ssh, ssh);
+  get images(): readonly ImageSource[] {
+    return [...this.#images.values()];
+  }
+
+  get git(): Sources['git'] {
+    return [...this.#git.values()];
+  }
+
+  get http(): Sources['http'] {
+    return [...this.#http.values()];
+  }
+
+  get locals(): readonly string[] {
+    return [...this.#locals.values()];
+  }
+
+  get secrets(): readonly Named[] {
+    return [...this.#secrets.values()];
+  }
+
+  get ssh(): readonly Named[] {
+    return [...this.#ssh.values()];
+  }
+
+  /** Yields after each portion. */
+  *merge(other: Capture): Generator<void, void, void> {
+    yield* each(other.#images.values(), (image) => this.addImage(image));
+    yield* each(other.#git.values(), (git) => addFirst(this.#git, git.url, git));
+    yield* each(other.#http.values(), (http) => addFirst(this.#http, http.url, http));
+    yield* each(other.#locals.values(), (name) => addFirst(this.#locals, name, name));
+    yield* each(other.#secrets.values(), (secret) => addNamed(this.#secrets, secret));
+    yield* each(other.#ssh.values(), (ssh) => addNamed(this.#ssh, ssh));
     this.networkAccess ||= other.networkAccess;
     this.incomplete ||= other.incomplete;
   }
 
   addImage(image: ImageSource): void {
-    const same = (one: ImageSource) =>
-      one.ref === image.ref && one.local === image.local && platformOf(one) === platformOf(image);
-    if (!this.images.some(same)) this.images.push(image);
+    addFirst(this.#images, JSON.stringify([image.ref, image.local, platformOf(image)]), image);
   }
 
-  addVertex({ op: { op, platform } }: LlbVertex, pin: string | undefined): void {
+  /** Yields after each portion. */
+  *addVertex({ op: { op, platform } }: LlbVertex, pin: string | undefined): Generator<void, void, void> {
     const { body } = op;
     if (body.kind === 'source') this.#addSource(body.source, pin, platform);
-    else if (body.kind === 'exec') this.#addExec(body.exec);
+    else if (body.kind === 'exec') yield* this.#addExec(body.exec);
     else if (body.kind === 'build') this.incomplete = true;
   }
 
-  /** An image that is there by its tag is not told once more by its digest; all in the order of their names. */
-  finish(): void {
-    const tagged = new Set(
-      this.images.map(({ ref }) => parsed(ref)).flatMap((one) => (one?.digest ? [] : nameAndTag(one))),
-    );
-    const kept = this.images.filter(({ ref }) => {
+  /** An image that is there by its tag is not told once more by its digest; all in the order of their names. Yields after each portion. */
+  *finish(): Generator<void, void, void> {
+    const named: { readonly key: string; readonly name: string | undefined; readonly pinned: boolean }[] = [];
+    yield* each(this.#images, ([key, { ref }]) => {
       const one = parsed(ref);
-      return one?.digest === undefined || !nameAndTag(one).some((name) => tagged.has(name));
+      named.push({ key, name: nameAndTag(one), pinned: one?.digest !== undefined });
     });
-    this.images.splice(0, this.images.length, ...kept.sort(by(({ ref }) => ref)));
-    this.git.sort(by(({ url }) => url));
-    this.http.sort(by(({ url }) => url));
-    this.locals.sort();
-    this.secrets.sort(by(({ id }) => id));
-    this.ssh.sort(by(({ id }) => id));
+    const tagged = new Set<string | undefined>();
+    yield* each(named, ({ name, pinned }) => {
+      if (!pinned && name !== undefined) tagged.add(name);
+    });
+    yield* each(named, ({ key, name, pinned }) => {
+      if (pinned && tagged.has(name)) this.#images.delete(key);
+    });
+    yield* sort(this.#images, ({ ref }) => ref);
+    yield* sort(this.#git, ({ url }) => url);
+    yield* sort(this.#http, ({ url }) => url);
+    yield* sort(this.#locals, (name) => name);
+    yield* sort(this.#secrets, ({ id }) => id);
+    yield* sort(this.#ssh, ({ id }) => id);
   }
 
   #addSource({ identifier, attrs }: SourceOp, pin: string | undefined, platform: Platform | undefined): void {
@@ -96,18 +128,22 @@ export class Capture implements Sources {
       case 'oci-layout':
         this.addImage({ ref: rest, platform, digest: pin ?? '', local: scheme === 'oci-layout' });
         break;
-      case 'git':
-        this.#addGit({ url: gitUrl(rest, attrs), commit: pin ?? '' });
+      case 'git': {
+        const url = gitUrl(rest, attrs);
+        addFirst(this.#git, url, { url, commit: pin ?? '' });
         for (const name of ['git.authtokensecret', 'git.authheadersecret'])
-          if (attrs[name]) addNamed(this.secrets, { id: attrs[name], optional: true });
-        if (attrs['git.mountsshsock']) addNamed(this.ssh, { id: attrs['git.mountsshsock'], optional: true });
+          if (attrs[name]) addNamed(this.#secrets, { id: attrs[name], optional: true });
+        if (attrs['git.mountsshsock']) addNamed(this.#ssh, { id: attrs['git.mountsshsock'], optional: true });
         break;
+      }
       case 'http':
-      case 'https':
-        this.#addHttp({ url: withoutCredentials(identifier), digest: pin ?? '' });
+      case 'https': {
+        const url = withoutCredentials(identifier);
+        addFirst(this.#http, url, { url, digest: pin ?? '' });
         break;
+      }
       case 'local':
-        this.#addLocal(rest);
+        addFirst(this.#locals, rest, rest);
         break;
       default:
         this.incomplete = true;
@@ -115,29 +151,17 @@ export class Capture implements Sources {
     if (pin === undefined && scheme !== 'local') this.incomplete = true;
   }
 
-  #addExec({ mounts, secretEnv, network }: ExecOp): void {
-    for (const { type, secret, ssh } of mounts) {
-      if (type === 'secret') addNamed(this.secrets, { id: secret?.id ?? '', optional: secret?.optional === true });
-      if (type === 'ssh') addNamed(this.ssh, { id: ssh?.id || 'default', optional: ssh?.optional === true });
-    }
-    for (const { id, optional } of secretEnv) addNamed(this.secrets, { id, optional });
+  *#addExec({ mounts, secretEnv, network }: ExecOp): Generator<void, void, void> {
+    yield* each(mounts, ({ type, secret, ssh }) => {
+      if (type === 'secret') addNamed(this.#secrets, { id: secret?.id ?? '', optional: secret?.optional === true });
+      if (type === 'ssh') addNamed(this.#ssh, { id: ssh?.id || 'default', optional: ssh?.optional === true });
+    });
+    yield* each(secretEnv, ({ id, optional }) => addNamed(this.#secrets, { id, optional }));
     if (network !== 'none') this.networkAccess = true;
-  }
-
-  #addGit(git: { url: string; commit: string }): void {
-    if (!this.git.some(({ url }) => url === git.url)) this.git.push(git);
-  }
-
-  #addHttp(http: { url: string; digest: string }): void {
-    if (!this.http.some(({ url }) => url === http.url)) this.http.push(http);
-  }
-
-  #addLocal(name: string): void {
-    if (!this.locals.includes(name)) this.locals.push(name);
   }
 }
 
-/** What the graph below a vertex stands on. `pinOf` says what a source was resolved to. Yields after each vertex. */
+/** What the graph below a vertex stands on. `pinOf` says what a source was resolved to. Yields after each vertex, and of large ones after each portion. */
 export function* captureGraph(
   root: LlbVertex,
   pinOf: (vertex: LlbVertex) => string | undefined,
@@ -146,18 +170,30 @@ export function* captureGraph(
   const seen = new Set<LlbVertex>([root]);
   // It grows while it is walked.
   for (const vertex of seen) {
-    capture.addVertex(vertex, pinOf(vertex));
-    for (const input of vertex.inputs) seen.add(input.vertex);
+    yield* capture.addVertex(vertex, pinOf(vertex));
+    yield* each(vertex.inputs, (input) => void seen.add(input.vertex));
     yield;
   }
   return capture;
 }
 
+/** Whoever is first stays. */
+function addFirst<T>(all: Map<string, T>, key: string, one: T): void {
+  if (!all.has(key)) all.set(key, one);
+}
+
 /** It is required where any user requires it. */
-function addNamed(all: Named[], { id, optional }: Named): void {
-  const at = all.findIndex((one) => one.id === id);
-  if (at < 0) all.push({ id, optional });
-  else if (!optional) all[at] = { id, optional };
+function addNamed(all: Map<string, Named>, { id, optional }: Named): void {
+  if (!optional || !all.has(id)) all.set(id, { id, optional });
+}
+
+/** Yields after each portion. */
+function* each<T>(all: Iterable<T>, take: (one: T) => void): Generator<void, void, void> {
+  let taken = 0;
+  for (const one of all) {
+    take(one);
+    if (++taken % PORTION === 0) yield;
+  }
 }
 
 function gitUrl(identifier: string, attrs: Readonly<Record<string, string>>): string {
@@ -185,16 +221,49 @@ function parsed(ref: string): ImageReference | undefined {
   }
 }
 
-function nameAndTag(image: ImageReference | undefined): readonly string[] {
-  if (image === undefined) return [];
+function nameAndTag(image: ImageReference | undefined): string | undefined {
+  if (image === undefined) return undefined;
   const { digest: _, tag = 'latest', ...name } = image;
-  return [formatImageReference({ ...name, tag })];
+  return formatImageReference({ ...name, tag });
 }
 
 function platformOf({ platform }: ImageSource): string {
   return platform === undefined ? '' : `${formatPlatform(platform)} ${platform['os.version'] ?? ''}`;
 }
 
-function by<T>(key: (one: T) => string): (a: T, b: T) => number {
-  return (a, b) => (key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : 0);
+/** Puts a map in the order of its values, those that are equal in the order in which they came: sorts portions and merges them. Yields after each portion. */
+function* sort<T>(all: Map<string, T>, keyOf: (one: T) => string): Generator<void, void, void> {
+  type Entry = readonly [key: string, value: T, order: string];
+  const entries: Entry[] = [];
+  yield* each(all, ([key, value]) => void entries.push([key, value, keyOf(value)]));
+  let runs: Entry[][] = [];
+  for (let at = 0; at < entries.length; at += PORTION) {
+    runs.push(entries.slice(at, at + PORTION).sort(([, , a], [, , b]) => (a < b ? -1 : a > b ? 1 : 0)));
+    yield;
+  }
+  while (runs.length > 1) {
+    const merged: Entry[][] = [];
+    for (let at = 0; at < runs.length; at += 2) {
+      const both: Entry[] = [];
+      yield* each(
+        inOrder(runs[at]!, runs[at + 1] ?? [], ([, , order]) => order),
+        (one) => void both.push(one),
+      );
+      merged.push(both);
+    }
+    runs = merged;
+  }
+  yield* each(runs[0] ?? [], ([key, value]) => {
+    all.delete(key);
+    all.set(key, value);
+  });
+}
+
+function* inOrder<T>(first: readonly T[], second: readonly T[], keyOf: (one: T) => string): Generator<T> {
+  let at = 0;
+  for (const one of first) {
+    while (at < second.length && keyOf(second[at]!) < keyOf(one)) yield second[at++]!;
+    yield one;
+  }
+  yield* second.slice(at);
 }

@@ -76,11 +76,14 @@ export function* captureResult(
           own = yield* captureGraph(other.edge.vertex, ({ digest }) => pins.get(digest));
           captures.set(other, own);
         }
-        capture.merge(own);
+        yield* capture.merge(own);
       }
     }
-    for (const image of id === '' ? images : ofPlatform(id, images, platforms)) capture.addImage(image);
-    capture.finish();
+    for (const image of id === '' ? images : ofPlatform(id, images, platforms)) {
+      capture.addImage(image);
+      yield;
+    }
+    yield* capture.finish();
     const target = platforms.find((one) => one.id === id || (id === '' && platforms.length === 1));
     captured.push({
       ...{ id, ref, capture, root, request: scope.own(capture) },
@@ -98,10 +101,13 @@ function ofPlatform(
 ): readonly ImageSource[] {
   const names = platforms.map(({ platform }) => formatPlatform(platform));
   const current = platforms.find((one) => one.id === id)?.platform;
-  const byRef = Map.groupBy(images, ({ ref }) => ref);
+  const there = new Map<string, Set<string>>();
+  for (const { ref, platform } of images) {
+    if (!there.has(ref)) there.set(ref, new Set());
+    if (platform !== undefined) there.get(ref)!.add(formatPlatform(platform));
+  }
   return images.filter(({ ref, platform }) => {
-    const there = new Set((byRef.get(ref) ?? []).map((one) => one.platform && formatPlatform(one.platform)));
-    if (platform === undefined || !names.every((name) => there.has(name))) return true;
+    if (platform === undefined || !names.every((name) => there.get(ref)!.has(name))) return true;
     return platform.os === current?.os && platform.architecture === current.architecture;
   });
 }
