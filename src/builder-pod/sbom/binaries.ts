@@ -6,8 +6,13 @@ import type { OpenFile, ScannedTree } from './tree.ts';
 /** Of a section that tells of modules. */
 const MOST_SECTION = 16 << 20;
 const MOST_SECTIONS = 10_000;
+/** Of an entry of the table, which has 64 bytes; and of a section's name. */
+const MOST_SECTION_ENTRY = 256;
+const MOST_SECTION_NAME = 100;
 /** Of the list of crates, inflated. */
 const MOST_CRATES = 32 << 20;
+/** What a byte can at most inflate to. */
+const MOST_INFLATION = 1032;
 const GO_MAGIC = Buffer.from('\xff Go buildinf:', 'latin1');
 /** In its flags: strings follow the header (Go 1.18 and later). */
 const GO_INLINE = 2;
@@ -31,7 +36,7 @@ export function* binaryPackages(tree: ScannedTree, path: string): Generator<Foun
     };
     return { go: bytes('.go.buildinfo'), crates: bytes('.dep-v0') };
   });
-  if (told?.go !== undefined) yield* goModules(told.go, path);
+  if (told?.go !== undefined) yield* goModules(tree, told.go, path);
   if (told?.crates !== undefined) yield* crates(tree, told.crates, path);
 }
 
@@ -53,7 +58,7 @@ function sectionsOf(file: OpenFile): readonly Section[] {
   const count = Math.min(u16(header, is64 ? 60 : 48), MOST_SECTIONS);
   const namesAt = u16(header, is64 ? 62 : 50);
   const least = is64 ? 64 : 40;
-  if (entrySize < least || !Number.isSafeInteger(table)) return [];
+  if (entrySize < least || entrySize > MOST_SECTION_ENTRY || !Number.isSafeInteger(table)) return [];
   const entries = file.read(table, count * entrySize);
   const section = (n: number) => {
     const at = n * entrySize;
@@ -71,16 +76,14 @@ function sectionsOf(file: OpenFile): readonly Section[] {
   for (let n = 0; n < count; n++) {
     const one = section(n);
     if (one === undefined || one.name >= names.length) continue;
-    const end = names.indexOf(0, one.name);
-    found.push({
-      ...one,
-      name: names.toString('latin1', one.name, end < 0 ? names.length : Math.min(end, one.name + 100)),
-    });
+    const name = names.subarray(one.name, one.name + MOST_SECTION_NAME);
+    const end = name.indexOf(0);
+    found.push({ ...one, name: name.toString('latin1', 0, end < 0 ? name.length : end) });
   }
   return found;
 }
 
-function* goModules(section: Buffer, path: string): Generator<FoundPackage> {
+function* goModules(tree: ScannedTree, section: Buffer, path: string): Generator<FoundPackage> {
   const at = section.indexOf(GO_MAGIC);
   if (at < 0 || section.length < at + GO_HEADER || (section[at + 15]! & GO_INLINE) === 0) return;
   const [version, next] = goString(section, at + GO_HEADER);
@@ -91,6 +94,7 @@ function* goModules(section: Buffer, path: string): Generator<FoundPackage> {
   const list = framed.length > 2 * GO_FRAME ? framed.slice(GO_FRAME, -GO_FRAME) : '';
   let module: readonly [string, string] | undefined;
   for (const line of list.split('\n')) {
+    tree.spend();
     const [kind, name = '', its = ''] = line.split('\t');
     // A replacement is what was built in, of what stands before it.
     if (kind === '=>') {
@@ -131,13 +135,18 @@ function goFound(name: string, version: string, path: string): FoundPackage | un
 function* crates(tree: ScannedTree, section: Buffer, path: string): Generator<FoundPackage> {
   let list: unknown;
   try {
-    list = JSON.parse(inflateSync(section, { maxOutputLength: MOST_CRATES }).toString('utf8'));
+    const inflated = inflateSync(section, { maxOutputLength: MOST_CRATES });
+    tree.spend(inflated.length);
+    list = JSON.parse(inflated.toString('utf8'));
   } catch (error) {
     tree.note(path, `its list of crates cannot be read: ${(error as Error).message.slice(0, 200)}`);
+    // What fails may have been inflated to the end.
+    tree.spend(Math.min(MOST_CRATES, section.length * MOST_INFLATION));
     return;
   }
   const packages = (list as { readonly packages?: unknown } | null)?.packages;
   for (const each of Array.isArray(packages) ? packages : []) {
+    tree.spend();
     const { name, version, kind } = (each ?? {}) as Readonly<Record<string, unknown>>;
     // What only builds is not in it.
     if (typeof name !== 'string' || typeof version !== 'string' || kind === 'build') continue;

@@ -4,6 +4,10 @@ import type { ScannedTree } from './tree.ts';
 
 /** Of one package's own metadata. */
 const MOST_METADATA = 4 << 20;
+/** Of a lock file. */
+const MOST_LOCK = 16 << 20;
+const CRATE_NAME = /^name = "([^"\\\n]*)"/m;
+const CRATE_VERSION = /^version = "([^"\\\n]*)"/m;
 
 type Reader = (tree: ScannedTree, path: string) => Iterable<FoundPackage>;
 
@@ -32,8 +36,9 @@ function* npmPackage(tree: ScannedTree, path: string): Generator<FoundPackage> {
 
 /** Versions 2 and 3 name installed folders, version 1 a tree. */
 function* npmLock(tree: ScannedTree, path: string): Generator<FoundPackage> {
-  const json = parse(tree, path);
+  const json = parse(tree, path, MOST_LOCK);
   for (const [folder, entry] of Object.entries(object(json?.['packages']) ?? {})) {
+    tree.spend();
     const fields = object(entry);
     const name = text(fields?.['name']) ?? folder.split('node_modules/').at(-1);
     if (folder === '' || fields?.['link'] === true) continue;
@@ -44,6 +49,7 @@ function* npmLock(tree: ScannedTree, path: string): Generator<FoundPackage> {
   const open = [object(json?.['dependencies']) ?? {}];
   for (let level = open.pop(); level !== undefined; level = open.pop())
     for (const [name, entry] of Object.entries(level)) {
+      tree.spend();
       const fields = object(entry);
       const found = npmFound(name, text(fields?.['version']), path, undefined);
       if (found !== undefined) yield found;
@@ -98,10 +104,10 @@ function* pythonPackage(tree: ScannedTree, path: string): Generator<FoundPackage
 
 /** TOML of a form that only cargo writes: an entry `[[package]]` with a name, a version and perhaps a source. */
 function* cargoLock(tree: ScannedTree, path: string): Generator<FoundPackage> {
-  const [, ...entries] = tree.text(path)?.split(/^\[\[package\]\][ \t]*\r?$/m) ?? [];
+  const [, ...entries] = tree.text(path, MOST_LOCK)?.split(/^\[\[package\]\][ \t]*\r?$/m) ?? [];
   for (const entry of entries) {
-    const field = (name: string) => new RegExp(`^${name} = "([^"\\\\\\n]*)"`, 'm').exec(entry)?.[1];
-    const found = cargoFound(field('name'), field('version'), path);
+    tree.spend();
+    const found = cargoFound(CRATE_NAME.exec(entry)?.[1], CRATE_VERSION.exec(entry)?.[1], path);
     if (found !== undefined) yield found;
   }
 }
@@ -115,7 +121,7 @@ export function cargoFound(
   return foundPackage({ name, version, path, url: { type: 'cargo', namespace: [], name } });
 }
 
-function parse(tree: ScannedTree, path: string, most?: number): Readonly<Record<string, unknown>> | undefined {
+function parse(tree: ScannedTree, path: string, most: number): Readonly<Record<string, unknown>> | undefined {
   const content = tree.text(path, most);
   if (content === undefined) return undefined;
   try {

@@ -18,13 +18,16 @@ const MOST_FIELD = 1000;
 
 /** A package of which a file tells; undefined for what has no name, or one that cannot be. */
 export function foundPackage(
-  given: Omit<FoundPackage, 'purl' | 'version'> & {
+  given: Omit<FoundPackage, 'purl' | 'version' | 'license'> & {
     readonly version: string | undefined;
+    /** A function is asked only of what is a package. */
+    readonly license?: string | undefined | (() => string | undefined);
     readonly url: Omit<PackageUrl, 'version'>;
   },
 ): FoundPackage | undefined {
-  const { name, version = '', url, path, license, supplier } = given;
+  const { name, version = '', url, path, supplier } = given;
   if (!isField(name) || url.name === '' || !(version === '' || isField(version))) return undefined;
+  const license = typeof given.license === 'function' ? given.license() : given.license;
   return {
     ...{ name, version, path },
     purl: formatPackageUrl({ ...url, version }),

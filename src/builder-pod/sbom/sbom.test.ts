@@ -3,9 +3,14 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, w
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { deflateSync } from 'node:zlib';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { openRoot, type Root } from '../../sys/index.ts';
+import { binaryPackages } from './binaries.ts';
+import { readerOf } from './language-packages.ts';
 import { spdxLicense } from './licenses.ts';
 import { scanTree } from './scan-task.ts';
+import { alpinePackages, debianPackages } from './system-packages.ts';
+import { ScannedTree } from './tree.ts';
 
 let root: string;
 beforeEach(() => {
@@ -284,6 +289,137 @@ describe('what is hostile', () => {
     write({ 'var/lib/dpkg/status': '' });
     truncateSync(path.join(root, 'var/lib/dpkg/status'), 2 ** 40);
     expect(scan().creationInfo.comment).toMatch(/status: larger than/);
+  });
+});
+
+describe('a scan ends', () => {
+  /** A scan of so many bytes, which is aborted as soon as it has looked so many times, and says what it opened. */
+  function scanning(mostWork?: number, looks = Number.POSITIVE_INFINITY) {
+    const opened: string[] = [];
+    let left = looks;
+    const context = {
+      throwIfAborted: () => {
+        if (left-- <= 0) throw new Error('aborted');
+      },
+    };
+    const handle = openRoot(root);
+    const counted = {
+      readdir: (at: string) => handle.readdir(at),
+      lstatIfAny: (at: string) => handle.lstatIfAny(at),
+      open: (at: string, flags: number) => {
+        opened.push(at);
+        return handle.open(at, flags);
+      },
+    } as unknown as Root;
+    const tree = new ScannedTree(counted, context, mostWork);
+    return { tree, opened, [Symbol.dispose]: () => handle[Symbol.dispose]() };
+  }
+  const copyright = { 'usr/share/doc/a/copyright': 'Format: x\nLicense: MIT\n' };
+
+  test('a copyright file is read once a name, and not for what is no package', () => {
+    const entries = (version: string) => `Package: a\nVersion: ${version}\n\n`;
+    write({ ...copyright, 'var/lib/dpkg/status': entries('\u0001').repeat(1000) });
+    using refused = scanning();
+    expect([...debianPackages(refused.tree, undefined)]).toEqual([]);
+    expect(refused.opened).toEqual(['/var/lib/dpkg/status']);
+
+    write({ 'var/lib/dpkg/status': entries('1').repeat(1000) });
+    using repeated = scanning();
+    const found = [...debianPackages(repeated.tree, undefined)];
+    expect(found).toHaveLength(1000);
+    expect(found.at(-1)).toMatchObject({ license: 'MIT' });
+    expect(repeated.opened).toEqual(['/var/lib/dpkg/status', '/usr/share/doc/a/copyright']);
+  });
+
+  test.each([
+    ['dpkg', 'var/lib/dpkg/status', 'Status: x\n\n'],
+    ['apk', 'lib/apk/db/installed', 'A:x\n\n'],
+    ['npm', 'package-lock.json', undefined],
+    ['cargo', 'Cargo.lock', '[[package]]\n'],
+  ])('an abort is heeded within a file of %s', (_, file, entry) => {
+    const names = Array.from({ length: 1000 }, (_, n) => `"${n}":1`);
+    write({ [file]: entry?.repeat(1000) ?? `{"packages":{${names}}}` });
+    using aborted = scanning(undefined, 100);
+    expect(() => [
+      ...debianPackages(aborted.tree, undefined),
+      ...alpinePackages(aborted.tree, undefined),
+      ...(readerOf(file)?.(aborted.tree, `/${file}`) ?? []),
+    ]).toThrow('aborted');
+  });
+
+  test('a scan reads so much, keeps what it found and says where it ended', () => {
+    const stanza = 'Package: a\nVersion: 1\n\n';
+    const padding = `X: ${'y'.repeat(3000)}\n`.repeat(10);
+    for (let n = 0; n < 50; n++) write({ [`var/lib/dpkg/status.d/${String(n).padStart(2, '0')}`]: stanza + padding });
+    using bounded = scanning(100_000);
+    expect([...debianPackages(bounded.tree, undefined)]).toHaveLength(3);
+    expect(bounded.opened.filter((at) => at.includes('status.d'))).toHaveLength(4);
+    expect(bounded.tree.notes).toEqual([expect.stringMatching(/^\/var\/lib\/dpkg\/status\.d\/03: the scan has read/)]);
+    expect([...bounded.tree.walk()]).toEqual([]);
+  });
+
+  test('entries count, however short they are, and end no build', () => {
+    write({ 'lib/apk/db/installed': `P:a\nV:1\n\n${'A:\n\n'.repeat(10_000)}` });
+    using bounded = scanning(1_000_000);
+    expect([...alpinePackages(bounded.tree, undefined)]).toHaveLength(1);
+    expect(bounded.tree.notes).toEqual([expect.stringContaining('the scan has read')]);
+  });
+
+  test('an empty line is no entry', () => {
+    write({ 'lib/apk/db/installed': `${'\n'.repeat(1 << 20)}P:a\nV:1` });
+    using idle = scanning(2 << 20, 100);
+    expect([...alpinePackages(idle.tree, undefined)]).toMatchObject([{ name: 'a', version: '1' }]);
+    expect(idle.tree.notes).toEqual([]);
+  });
+
+  test('no more of an executable is read than of its sections is to be told', () => {
+    const sparse = elf({ '.go.buildinfo': goInfo('go1.22.3', '') });
+    sparse.writeUInt16LE(65_535, 58);
+    sparse.writeUInt16LE(10_000, 60);
+    write({ sparse });
+    truncateSync(path.join(root, 'sparse'), 700_000_000);
+    using bounded = scanning(1 << 20);
+    expect([...binaryPackages(bounded.tree, '/sparse')]).toEqual([]);
+    expect(bounded.tree.notes).toEqual([]);
+  });
+
+  test('names of sections have an end where the table of them has none', () => {
+    const [sections, names] = [1000, 1 << 20];
+    const header = elf({}).subarray(0, 64);
+    header.writeBigUInt64LE(64n, 40);
+    header.writeUInt16LE(sections, 60);
+    header.writeUInt16LE(0, 62);
+    const table = Buffer.alloc(64 * sections);
+    table.writeBigUInt64LE(BigInt(64 + table.length), 24);
+    table.writeBigUInt64LE(BigInt(names), 32);
+    write({ endless: Buffer.concat([header, table, Buffer.alloc(names, 'x')]) });
+    using whole = scanning();
+    const looked = vi.spyOn(Buffer.prototype, 'indexOf');
+    try {
+      expect([...binaryPackages(whole.tree, '/endless')]).toEqual([]);
+      const most = looked.mock.contexts.reduce((sum, bytes) => sum + (bytes as Buffer).length, 0);
+      expect(looked).toHaveBeenCalledTimes(sections);
+      expect(most).toBeLessThanOrEqual(100 * sections);
+    } finally {
+      looked.mockRestore();
+    }
+  });
+
+  test.each(['package-lock.json', 'Cargo.lock'])('a %s that nothing writes is passed by', (file) => {
+    write({ [file]: '' });
+    truncateSync(path.join(root, file), 20 << 20);
+    using passed = scanning();
+    expect([...readerOf(file)!(passed.tree, `/${file}`)]).toEqual([]);
+    expect(passed.tree.notes).toEqual([expect.stringContaining('larger than 16777216 bytes')]);
+  });
+
+  test('lists of crates count inflated, those that fail too', () => {
+    const bomb = elf({ '.dep-v0': deflateSync(Buffer.alloc(40 << 20)) });
+    write({ bomb });
+    using bounded = scanning(40 << 20);
+    expect([...bounded.tree.readable('/bomb', binaryPackages(bounded.tree, '/bomb'))]).toEqual([]);
+    expect([...bounded.tree.readable('/bomb', binaryPackages(bounded.tree, '/bomb'))]).toEqual([]);
+    expect([...bounded.tree.walk()]).toEqual([]);
   });
 });
 

@@ -33,8 +33,8 @@ function* packagesIn(tree: ScannedTree, distribution: ReturnType<typeof distribu
   for (const { path, isDirectory, mode, size } of tree.walk()) {
     if (isDirectory) continue;
     const reader = readerOf(path);
-    if (reader !== undefined) yield* reader(tree, path);
-    else if ((mode & 0o111) !== 0 && size >= LEAST_BINARY) yield* binaryPackages(tree, path);
+    if (reader !== undefined) yield* tree.readable(path, reader(tree, path));
+    else if ((mode & 0o111) !== 0 && size >= LEAST_BINARY) yield* tree.readable(path, binaryPackages(tree, path));
   }
 }
 

@@ -19,6 +19,9 @@ const APK = ['/lib/apk/db/installed', '/usr/lib/apk/db/installed'];
 /** Of a copyright file. */
 const MOST_COPYRIGHT = 1 << 20;
 const MOST_LICENSES = 40;
+/** Of a line that says something of a package, and of a paragraph of them. */
+const MOST_LINE = 10_000;
+const MOST_FIELDS = 1000;
 
 export function distributionOf(tree: ScannedTree): Distribution | undefined {
   for (const path of OS_RELEASE) {
@@ -57,47 +60,65 @@ export function* debianPackages(tree: ScannedTree, distribution: Distribution | 
       .filter((name) => !name.endsWith('.md5sums'))
       .map((name) => posix.join(DPKG_PARTS, name)),
   ];
-  for (const path of files) {
-    for (const fields of stanzas(tree.text(path) ?? '')) {
-      const status = fields.get('status');
-      if (status !== undefined && !/\sinstalled$/.test(status)) continue;
-      const name = fields.get('package') ?? '';
-      const [source, sourceVersion] = /^(\S+)(?: \((.+)\))?$/.exec(fields.get('source') ?? '')?.slice(1) ?? [];
-      const found = foundPackage({
-        ...{ name, version: fields.get('version'), path },
-        supplier: fields.get('maintainer'),
-        license: debianLicense(tree, name),
-        url: {
-          ...{ type: 'deb', namespace: [distribution?.id ?? 'debian'], name },
-          qualifiers: [
-            ['arch', fields.get('architecture')],
-            ['distro', qualifierOf(distribution)],
-            [
-              'upstream',
-              source === undefined ? undefined : sourceVersion === undefined ? source : `${source}@${sourceVersion}`,
-            ],
+  const licenses = new Map<string, string | undefined>();
+  // However many entries name a package, its copyright file is read once.
+  const licenseOf = (name: string) => {
+    if (!licenses.has(name)) licenses.set(name, debianLicense(tree, name));
+    return licenses.get(name);
+  };
+  for (const path of files) yield* tree.readable(path, debianEntries(tree, path, distribution, licenseOf));
+}
+
+function* debianEntries(
+  tree: ScannedTree,
+  path: string,
+  distribution: Distribution | undefined,
+  licenseOf: (name: string) => string | undefined,
+): Generator<FoundPackage> {
+  for (const entry of stanzas(tree, tree.text(path) ?? '')) {
+    const fields = new Map([...entry].map(([key, value]) => [key.toLowerCase(), value]));
+    const status = fields.get('status');
+    if (status !== undefined && !/\sinstalled$/.test(status)) continue;
+    const name = fields.get('package') ?? '';
+    const [source, sourceVersion] = /^(\S+)(?: \((.+)\))?$/.exec(fields.get('source') ?? '')?.slice(1) ?? [];
+    const found = foundPackage({
+      ...{ name, version: fields.get('version'), path },
+      supplier: fields.get('maintainer'),
+      license: () => licenseOf(name),
+      url: {
+        ...{ type: 'deb', namespace: [distribution?.id ?? 'debian'], name },
+        qualifiers: [
+          ['arch', fields.get('architecture')],
+          ['distro', qualifierOf(distribution)],
+          [
+            'upstream',
+            source === undefined ? undefined : sourceVersion === undefined ? source : `${source}@${sourceVersion}`,
           ],
-        },
-      });
-      if (found !== undefined) yield found;
-    }
+        ],
+      },
+    });
+    if (found !== undefined) yield found;
   }
 }
 
-/** Fields of paragraphs, by their names in lower case; of what has several lines the first. */
-function* stanzas(text: string): Generator<ReadonlyMap<string, string>> {
+/** Fields of paragraphs by their names; of what has several lines, or is said twice, the first. */
+function* stanzas(tree: ScannedTree, text: string): Generator<ReadonlyMap<string, string>> {
   let fields = new Map<string, string>();
-  for (const line of text.split('\n')) {
-    if (line === '') {
-      if (fields.size > 0) yield fields;
-      fields = new Map();
-      continue;
+  // Line by line: a list of all of them takes many times the memory that the text does.
+  for (let at = 0, end = 0; at < text.length; at = end + 1) {
+    end = text.indexOf('\n', at);
+    if (end < 0) end = text.length;
+    if (end > at && end - at <= MOST_LINE && fields.size < MOST_FIELDS) {
+      const line = text.slice(at, end);
+      const colon = line.indexOf(':');
+      const key = line.slice(0, colon);
+      if (colon > 0 && !/^[ \t]/.test(line) && !fields.has(key)) fields.set(key, line.slice(colon + 1).trim());
     }
-    const colon = line.indexOf(':');
-    if (colon > 0 && line[0] !== ' ' && line[0] !== '\t')
-      fields.set(line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim());
+    if (fields.size === 0 || (end > at && end + 1 < text.length)) continue;
+    tree.spend();
+    yield fields;
+    fields = new Map();
   }
-  if (fields.size > 0) yield fields;
 }
 
 /** What the copyright file of a package says, where it is one that machines read. */
@@ -122,22 +143,31 @@ function debianLicense(tree: ScannedTree, name: string): string | undefined {
 export function* alpinePackages(tree: ScannedTree, distribution: Distribution | undefined): Generator<FoundPackage> {
   for (const path of APK) {
     const text = tree.text(path);
-    for (const paragraph of text?.split('\n\n') ?? []) {
-      const field = (letter: string) => new RegExp(`^${letter}:(.*)$`, 'm').exec(paragraph)?.[1]?.trim();
-      const name = field('P') ?? '';
-      const found = foundPackage({
-        ...{ name, version: field('V'), path, license: field('L'), supplier: field('m') },
-        url: {
-          ...{ type: 'apk', namespace: [distribution?.id ?? 'alpine'], name: name.toLowerCase() },
-          qualifiers: [
-            ['arch', field('A')],
-            ['distro', qualifierOf(distribution)],
-            ['upstream', field('o') === name ? undefined : field('o')],
-          ],
-        },
-      });
-      if (found !== undefined) yield found;
-    }
-    if (text !== undefined) return;
+    if (text === undefined) continue;
+    yield* tree.readable(path, alpineEntries(tree, path, text, distribution));
+    return;
+  }
+}
+
+function* alpineEntries(
+  tree: ScannedTree,
+  path: string,
+  text: string,
+  distribution: Distribution | undefined,
+): Generator<FoundPackage> {
+  for (const fields of stanzas(tree, text)) {
+    const name = fields.get('P') ?? '';
+    const found = foundPackage({
+      ...{ name, version: fields.get('V'), path, license: fields.get('L'), supplier: fields.get('m') },
+      url: {
+        ...{ type: 'apk', namespace: [distribution?.id ?? 'alpine'], name: name.toLowerCase() },
+        qualifiers: [
+          ['arch', fields.get('A')],
+          ['distro', qualifierOf(distribution)],
+          ['upstream', fields.get('o') === name ? undefined : fields.get('o')],
+        ],
+      },
+    });
+    if (found !== undefined) yield found;
   }
 }

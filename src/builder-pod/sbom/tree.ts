@@ -7,16 +7,24 @@ const MOST_BYTES = 64 << 20;
 /** Files and directories of one tree that are looked at. */
 const MOST_ENTRIES = 2_000_000;
 const MOST_NOTES = 100;
+/** Of one scan: bytes that are read and inflated, and what entries of lists count. A clock would not give the same document twice. */
+const MOST_WORK = 2 ** 30;
+/** What an entry of a list counts, in bytes. */
+const ENTRY = 256;
 
 /** The file system that is scanned, with what could not be read of it. Nothing outside of it is ever opened, and nothing that is no regular file. */
 export class ScannedTree {
   readonly #root: Root;
   readonly #context: Pick<TaskContext, 'throwIfAborted'>;
+  readonly #mostWork: number;
   readonly #notes: string[] = [];
+  #work = 0;
 
-  constructor(root: Root, context: Pick<TaskContext, 'throwIfAborted'>) {
+  /** @param mostWork - in bytes; what is beyond is not told of, which is noted */
+  constructor(root: Root, context: Pick<TaskContext, 'throwIfAborted'>, mostWork = MOST_WORK) {
     this.#root = root;
     this.#context = context;
+    this.#mostWork = mostWork;
   }
 
   /** What the scan went past, in the order in which it did. */
@@ -27,6 +35,31 @@ export class ScannedTree {
   /** Says that something is not told of. */
   note(path: string, why: string): void {
     if (this.#notes.length < MOST_NOTES) this.#notes.push(`${path}: ${why}`);
+  }
+
+  /**
+   * Counts work before it is done.
+   * @param bytes - without them an entry of a list
+   * @throws what the abort threw, or an error where the scan has done all that it may
+   */
+  spend(bytes = ENTRY): void {
+    this.#context.throwIfAborted();
+    this.#work += bytes;
+    if (this.#isSpent) throw new Error(`the scan has read ${this.#mostWork} bytes: what follows is not told of`);
+  }
+
+  get #isSpent(): boolean {
+    return this.#work > this.#mostWork;
+  }
+
+  /** What a file tells, up to where it cannot be read, which is noted. */
+  *readable<T>(path: string, told: Iterable<T>): Generator<T> {
+    try {
+      yield* told;
+    } catch (error) {
+      this.#context.throwIfAborted();
+      this.note(path, (error as Error).message.slice(0, 200));
+    }
   }
 
   /** Every path of a regular file or directory that is no link, each directory's names in order. */
@@ -40,6 +73,7 @@ export class ScannedTree {
     let entries = 0;
     for (let path = open.pop(); path !== undefined; path = open.pop()) {
       this.#context.throwIfAborted();
+      if (this.#isSpent) return;
       if (++entries > MOST_ENTRIES) {
         this.note('/', `more than ${MOST_ENTRIES} files: the rest was not scanned`);
         return;
@@ -85,6 +119,8 @@ export class ScannedTree {
 
   /** Parts of a regular file, links followed inside the tree. */
   use<T>(path: string, work: (file: OpenFile) => T): T | undefined {
+    this.#context.throwIfAborted();
+    if (this.#isSpent) return undefined;
     let fd: number;
     try {
       fd = this.#root.open(path, fs.O_RDONLY | fs.O_NONBLOCK | fs.O_NOCTTY);
@@ -94,7 +130,7 @@ export class ScannedTree {
     }
     try {
       const stat = fstatSync(fd);
-      return stat.isFile() ? work(new OpenFile(fd, stat.size)) : undefined;
+      return stat.isFile() ? work(new OpenFile(fd, stat.size, (bytes) => this.spend(bytes))) : undefined;
     } catch (error) {
       this.#context.throwIfAborted();
       this.note(path, (error as Error).message);
@@ -109,16 +145,20 @@ export class ScannedTree {
 export class OpenFile {
   readonly size: number;
   readonly #fd: number;
+  readonly #spend: (bytes: number) => void;
 
-  constructor(fd: number, size: number) {
+  constructor(fd: number, size: number, spend: (bytes: number) => void) {
     this.#fd = fd;
+    this.#spend = spend;
     this.size = size;
   }
 
   /** Fewer bytes where it ends before. */
   read(offset: number, length: number): Buffer {
     const end = Math.min(offset + length, this.size);
-    const bytes = Buffer.alloc(Math.max(0, end - offset));
+    const most = Math.max(0, end - offset);
+    this.#spend(most);
+    const bytes = Buffer.alloc(most);
     let filled = 0;
     for (let read = -1; filled < bytes.length && read !== 0; filled += read)
       read = readSync(this.#fd, bytes, filled, bytes.length - filled, offset + filled);
