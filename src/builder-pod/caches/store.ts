@@ -52,7 +52,7 @@ export interface CacheStore {
   readonly parallel: number;
   /** It takes no blob whose bytes are not what its digest says. */
   readonly verifies: boolean;
-  /** Caches under its names: several where images have one each, none where nothing is there yet. Reads no layer. @throws CodedError */
+  /** Caches under its names: several where images have one each, none where nothing is there yet, or `not_found`. Reads no layer. @throws CodedError */
   read(access: ReadAccess): Promise<readonly ReadCache[]>;
   encode(content: CacheContent, options: AbortOptions): Promise<CacheIndex>;
   /** Writes a blob, unless it is there and stays for a while. @throws CodedError */
