@@ -75,10 +75,10 @@ export function registerControl(server: GrpcServer, options: ControlOptions): vo
 
     listWorkers: () => ({ record: [options.worker] }),
 
-    solve: async (message, { signal }) => {
+    solve: async (message, { signal, peer }) => {
       let request: SolveRequest;
       try {
-        request = await solveRequest(message, SCOPE, { signal });
+        request = { ...(await solveRequest(message, SCOPE, { signal })), client: peer };
       } catch (error) {
         engine.refuse(message.ref ?? '', error);
         throw error;

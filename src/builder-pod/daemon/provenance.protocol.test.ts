@@ -1,13 +1,15 @@
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startGitServer } from '../../../e2e/support/git-server.ts';
 import { tempFolder } from '../../../e2e/support/temp-folder.ts';
 import { digestOf, newId, neverAborted as signal } from '../../base/index.ts';
 import { openBuilderClient } from '../../builder-api/client/index.ts';
-import { wire } from '../../builder-api/index.ts';
+import { clientOf } from '../../builder-api/grpc/channel.ts';
+import { ConnectionChannel } from '../../builder-api/grpc/client.ts';
+import { BUILD_ID_METADATA, Control, Metadata, wire } from '../../builder-api/index.ts';
 import { encodeDefinition, FileActions, image, scratch } from '../../llb/index.ts';
 import { RegistryServer } from '../../oci/registry-server/index.ts';
 import { OURS, REAL, TestDaemon } from './testing/test-daemon.ts';
@@ -151,6 +153,8 @@ const whole = (provenance: string): Case => ({
   args: ['--secret', 'id=token,src=/etc/hostname', '--secret', 'id=needed,src=/etc/hostname'],
 });
 const small = { filename: 'small' };
+/** The contexts of `named`, one of which is the input `made`. */
+const inputAttrs = { 'context:other': 'input:made', 'context:pinned': 'input:made', 'context:dir': 'input:made' };
 const CASES: Record<string, () => Case> = {
   'max v1': () => whole('mode=max'),
   'min v1': () => whole('mode=min'),
@@ -274,6 +278,48 @@ test('the history of builds has the provenance of each, also of those that asked
   }
   expect(told[0]).toHaveLength(3);
   expect(told[1]).toEqual(told[0]);
+});
+
+test("what an input was made for is told of the client's own builds, and of nobody else's", async () => {
+  const told: Record<string, unknown> = {};
+  const { address } = daemons.get('ours')!;
+  await using first = openBuilderClient(address);
+  // In one process, clients of the usual kind share a connection.
+  await using connection = new ConnectionChannel(connect(address.slice('unix://'.length)));
+  // A build that its client drives, as those of a bake, which others take up before it has ended.
+  const ref = newId();
+  const driven = first.control.solve({ ref }, { signal });
+  const options = { signal, metadata: new Metadata().add(BUILD_ID_METADATA, ref) };
+  const frontendOpt = { context: `${gitUrl}#main`, ...small, 'build-arg:OF_FIRST': 'of the first' };
+  const { result } = await first.gateway.solve(
+    { frontend: 'dockerfile.v0', frontendOpt, allowResultReturn: true, allowResultArrayRef: true },
+    options,
+  );
+  const input = result?.ref?.def;
+  expect(input?.length).toBeGreaterThan(0);
+  for (const [name, control] of Object.entries({ first: first.control, other: clientOf(Control, connection) })) {
+    await control.solve(
+      {
+        ref: newId(),
+        frontend: 'dockerfile.v0',
+        frontendAttrs: { context: `${gitUrl}#main`, filename: 'named', ...inputAttrs, 'attest:provenance': 'mode=max' },
+        frontendInputs: { made: input! },
+        exporters: [
+          {
+            type: 'image',
+            attrs: { name: `${registry.host}/input-${name}:1`, push: 'true', 'registry.insecure': 'true' },
+          },
+        ],
+      },
+      { signal },
+    );
+    told[name] = await pushed(`input-${name}`);
+  }
+  await first.gateway.return({ result: {} }, options);
+  await driven;
+  expect(JSON.stringify(told['first'])).toContain('of the first');
+  expect(JSON.stringify(told['other'])).not.toContain('of the first');
+  expect(JSON.stringify(told['other'])).toContain('input:made');
 });
 
 async function pushed(repository: string): Promise<unknown> {

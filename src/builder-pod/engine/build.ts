@@ -76,7 +76,7 @@ interface BuildRequest {
   readonly entitlements: ReadonlySet<string>;
   readonly cacheImports?: readonly BridgeCacheImport[];
   readonly cacheExports?: readonly BridgeCacheImport[];
-  /** What graphs were made for that are inputs of others, of the builds of its scope. */
+  /** What graphs were made for that are inputs of others, of the builds of its client. */
   readonly madeInputs?: MadeInputs;
 }
 

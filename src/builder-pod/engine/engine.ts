@@ -89,8 +89,8 @@ export class Engine implements AsyncDisposable {
   readonly #packing: EarlyPacking;
   readonly #continuous: ContinuousExports;
   readonly #builds = new Map<string, Build>();
-  /** By scope, of those that have builds. */
-  readonly #madeInputs = new Map<string, MadeInputs>();
+  /** By the client. */
+  readonly #madeInputs = new WeakMap<object, MadeInputs>();
   /** Builds that failed before they began, by ref: whoever comes to watch them is told at once. */
   readonly #refused = new Map<string, CodedError>();
   readonly #waiters = new Set<() => void>();
@@ -222,10 +222,9 @@ export class Engine implements AsyncDisposable {
       ...{ id: ref, sessions, limits, scope: request.scope },
       keepRemains: driven ? (vertex, remains) => failedSteps.keep(vertex, remains) : undefined,
     });
-    const { frontend, frontendAttrs, frontendInputs, cacheImports = [] } = request;
-    const scope = request.scope.write;
-    const madeInputs = this.#madeInputs.get(scope) ?? new MadeInputs();
-    this.#madeInputs.set(scope, madeInputs);
+    const { frontend, frontendAttrs, frontendInputs, cacheImports = [], client } = request;
+    const madeInputs = (client && this.#madeInputs.get(client)) ?? new MadeInputs();
+    if (client !== undefined) this.#madeInputs.set(client, madeInputs);
     const build = new Build(
       {
         ...{ ref, session, frontend, frontendAttrs, frontendInputs, entitlements, cacheImports, madeInputs },
@@ -386,7 +385,6 @@ export class Engine implements AsyncDisposable {
       build.end();
       setTimeout(() => {
         this.#builds.delete(ref);
-        if (madeInputs.isEmpty && this.#madeInputs.get(scope) === madeInputs) this.#madeInputs.delete(scope);
         retained[Symbol.dispose]();
       }, KEEP_MS).unref();
     }

@@ -12,6 +12,8 @@ export interface SolveRequest {
   readonly ref: string;
   /** Session of the client; empty for none. */
   readonly session: string;
+  /** Who asks: the same object for all that comes by one connection. What one of a client's builds was asked for, provenance of its others may tell. */
+  readonly client?: object;
   /** Solve this… */
   readonly definition?: Definition;
   /** The same as it came. */

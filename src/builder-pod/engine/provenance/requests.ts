@@ -75,15 +75,11 @@ export class RequestScope {
 }
 
 /**
- * What graphs were made for, of builds of one scope that are under way: where one of them is the input of another request, its provenance tells by which
- * request it was made.
+ * What graphs were made for, of one client's builds that are under way: where one of them is the input of another request, its provenance tells by which
+ * request it was made. Others' requests are not told: their graphs may end in the same op, and their options are not for everyone.
  */
 export class MadeInputs {
   readonly #made = new Map<string, Set<RequestFacts>>();
-
-  get isEmpty(): boolean {
-    return this.#made.size === 0;
-  }
 
   /** Until it is disposed of. */
   add(definition: Definition, facts: RequestFacts): Disposable {
