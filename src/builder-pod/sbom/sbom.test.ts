@@ -358,6 +358,13 @@ describe('a scan ends', () => {
     expect([...bounded.tree.walk()]).toEqual([]);
   });
 
+  test('many notes do not hide that there are more', () => {
+    for (let n = 0; n < 150; n++) write({ [`a/${n}/package-lock.json`]: '{' });
+    const { comment } = scan().creationInfo;
+    expect(comment?.split('; ')).toHaveLength(101);
+    expect(comment).toMatch(/; \/: and more, of which there is no note$/);
+  });
+
   test('entries count, however short they are, and end no build', () => {
     write({ 'lib/apk/db/installed': `P:a\nV:1\n\n${'A:\n\n'.repeat(10_000)}` });
     using bounded = scanning(1_000_000);

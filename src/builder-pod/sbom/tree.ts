@@ -35,6 +35,7 @@ export class ScannedTree {
   /** Says that something is not told of. */
   note(path: string, why: string): void {
     if (this.#notes.length < MOST_NOTES) this.#notes.push(`${path}: ${why}`);
+    else if (this.#notes.length === MOST_NOTES) this.#notes.push('/: and more, of which there is no note');
   }
 
   /**
