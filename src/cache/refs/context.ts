@@ -11,6 +11,11 @@ export interface PackedBlob {
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
+interface ConvertedBlob extends PackedBlob {
+  /** Of all that the blob unpacks to that it was made of. */
+  readonly sourceDiffId: Digest;
+}
+
 /** Of what may be packed before anybody waits for it. */
 interface PackOptions extends WorkOptions {
   readonly bestEffort?: BestEffort | undefined;
@@ -64,7 +69,7 @@ export interface LayerTools {
       readonly latest?: number | undefined;
     },
     options: PackOptions,
-  ): Promise<PackedBlob>;
+  ): Promise<ConvertedBlob>;
 }
 
 /** What the parts of this room share. */

@@ -1,7 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
-import { HOUSE, neverAborted } from '../../base/index.ts';
+import { digestOf, HOUSE, neverAborted } from '../../base/index.ts';
 import type { Layer } from '../ports.ts';
 import { makeRef } from '../testing/make-ref.ts';
 import { openTestState } from '../testing/open-state.ts';
@@ -83,4 +84,59 @@ test('estargz is told by its annotations, and what is made of it has no table of
   await using mounted = await pulled.mount(options);
   expect(readFileSync(join(mounted.root, 'a'), 'utf8')).toBe('one');
   expect(() => readFileSync(join(mounted.root, 'stargz.index.json'))).toThrow(/ENOENT/);
+});
+
+const STARGZ = /stargz/;
+/** As a cache or a Docker media type leaves it. */
+const unannotated = ({ descriptor, diffId }: Layer): Layer => {
+  const kept = Object.entries(descriptor.annotations ?? {}).filter(([name]) => !STARGZ.test(name));
+  return { descriptor: { ...descriptor, annotations: Object.fromEntries(kept) }, diffId };
+};
+
+/** A gzip stream that ends as an eStargz does whose table begins at `at`. */
+function endingIn(content: Uint8Array, at: number): Buffer {
+  const head = Buffer.from([0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 0xff, 26, 0, 0x53, 0x47, 22, 0]);
+  const field = Buffer.from(`${at.toString(16).padStart(16, '0')}STARGZ`, 'latin1');
+  return Buffer.concat([content, head, field, Buffer.from([1, 0, 0, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0])]);
+}
+
+async function convertedFrom(layer: Layer, blob: Buffer): Promise<readonly Layer[]> {
+  const repositories = new TestRepositories();
+  await using state = await openTestState({ fetchers: repositories.fetchers });
+  const { place } = repositories.repository(new Map([[layer.descriptor.digest, blob]]));
+  const pulled = await state.refs.fromLayers([layer], { ...options, description: 'pulled', places: [place] });
+  return await pulled.layers({ ...options, compression: { type: 'zstd', force: true } });
+}
+
+test('estargz is converted, and held to its diff id, whether or not its descriptor tells of it', async () => {
+  await using state = await openTestState();
+  const ref = await makeRef(state, undefined, (root) => writeFileSync(join(root, 'a'), 'one'));
+  const [table] = (await ref.layers({ ...options, compression: { type: 'estargz' } })) as [Layer];
+  const [zstd] = (await ref.layers({ ...options, compression: { type: 'zstd', force: true } })) as [Layer];
+  const blob = readFileSync(state.content.path(table.descriptor.digest));
+  for (const layer of [table, unannotated(table)])
+    expect(digestsOf(await convertedFrom(layer, blob))).toEqual(digestsOf([zstd]));
+  const other: Layer = { ...table, diffId: zstd.diffId };
+  const lying = { ...other, descriptor: { ...other.descriptor, annotations: { ...table.descriptor.annotations } } };
+  lying.descriptor.annotations['containerd.io/uncompressed'] = zstd.diffId;
+  for (const layer of [lying, unannotated(lying)])
+    await expect(convertedFrom(layer, blob)).rejects.toMatchObject({ reason: 'REF_LAYER_MISDESCRIBED' });
+});
+
+test('no file of a layer is lost to an end that tells of a table where there is none', async () => {
+  await using state = await openTestState();
+  const packed = async (name: string) => {
+    const ref = await makeRef(state, undefined, (root) => writeFileSync(join(root, name), name));
+    const [{ descriptor }] = (await ref.layers({ ...options, compression: gzip })) as [Layer];
+    return gunzipSync(readFileSync(state.content.path(descriptor.digest)));
+  };
+  // Without the end of its archive.
+  const [first, second] = [(await packed('a')).subarray(0, -1024), await packed('b')];
+  const head = gzipSync(first);
+  const blob = endingIn(Buffer.concat([head, gzipSync(second)]), head.length);
+  const diffId = digestOf(Buffer.concat([first, second]));
+  const annotations = { 'containerd.io/uncompressed': diffId };
+  const mediaType = 'application/vnd.oci.image.layer.v1.tar+gzip';
+  const descriptor = { mediaType, digest: digestOf(blob), size: blob.length, annotations };
+  await expect(convertedFrom({ descriptor, diffId }, blob)).rejects.toMatchObject({ reason: 'TAR_MALFORMED' });
 });

@@ -229,9 +229,8 @@ export class LayerBlobs {
     try {
       const converting = { ...args, blob, digest: source.digest as Digest };
       const packed = await this.#records.options.tools.convert(converting, { signal, owner, bestEffort });
-      const isSame = derivation(args.compression, args.latest) === undefined && !isEstargz(source.descriptor);
-      if (isSame && packed.diffId !== source.diff_id)
-        throw new CodedError('data_loss', `it has diff id ${packed.diffId}, ${source.diff_id} expected`);
+      if (packed.sourceDiffId !== source.diff_id)
+        throw new CodedError('data_loss', `it has diff id ${packed.sourceDiffId}, ${source.diff_id} expected`);
       return packed;
     } catch (error) {
       throw layerFailure(row.id, await this.#losses.blameBlob(source, error, options), options);

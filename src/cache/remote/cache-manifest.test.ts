@@ -6,6 +6,8 @@ import { readCaches } from './cache-manifest.ts';
 
 const DIFF = 'containerd.io/uncompressed';
 const DESCRIPTION = 'buildkit/description';
+const TABLE = 'containerd.io/snapshot/stargz/toc.digest';
+const UNPACKED = 'io.containers.estargz.uncompressed-size';
 
 test('of what a manifest says of a layer is kept what is read, since each ref of each chain has it', async () => {
   const config = Buffer.from('{}');
@@ -18,7 +20,10 @@ test('of what a manifest says of a layer is kept what is read, since each ref of
     mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip',
     digest: digestOf('layer'),
     size: 1,
-    annotations: { [DIFF]: digestOf('diff'), [DESCRIPTION]: 'd'.repeat(100_000), other: 'o'.repeat(100_000) },
+    annotations: {
+      ...{ [DIFF]: digestOf('diff'), [DESCRIPTION]: 'd'.repeat(100_000), other: 'o'.repeat(100_000) },
+      ...{ [TABLE]: digestOf('table'), [UNPACKED]: '123' },
+    },
     urls: ['https://example.org/elsewhere'],
     data: 'AAAA',
   };
@@ -46,7 +51,10 @@ test('of what a manifest says of a layer is kept what is read, since each ref of
   const { mediaType, digest, size } = layer;
   expect(cache?.layers.get(digest as Digest)?.descriptor).toEqual({
     ...{ mediaType, digest, size },
-    annotations: { [DIFF]: digestOf('diff'), [DESCRIPTION]: 'd'.repeat(4096) },
+    annotations: {
+      ...{ [DIFF]: digestOf('diff'), [DESCRIPTION]: 'd'.repeat(4096) },
+      ...{ [TABLE]: digestOf('table'), [UNPACKED]: '123' },
+    },
   });
 });
 

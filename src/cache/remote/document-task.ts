@@ -1,4 +1,5 @@
 import { ANNOTATION_UNCOMPRESSED, atOnce, type Descriptor, type Digest, digestOf, isDigest } from '../../base/index.ts';
+import { TOC_DIGEST, UNCOMPRESSED_SIZE } from '../../oci/layers/index.ts';
 import { isLayerType, isManifestType, parseImageConfig, parseManifestOrIndex } from '../../oci/manifest/index.ts';
 import type { Layer } from '../ports.ts';
 import { CACHE_CONFIG_TYPE, type CacheConfig, readCacheConfig, readInlineRecords } from './cache-config.ts';
@@ -113,10 +114,15 @@ function isImage({ mediaType, annotations }: Descriptor): boolean {
   return isManifestType(mediaType) && annotations?.['vnd.docker.reference.type'] === undefined;
 }
 
-/** With no more than anybody reads of it. */
-function named({ mediaType, digest, size, annotations }: Descriptor): Descriptor {
-  const text = annotations?.[DESCRIPTION]?.slice(0, MAX_DESCRIPTION);
-  return { mediaType, digest, size, ...(text === undefined ? {} : { annotations: { [DESCRIPTION]: text } }) };
+/** With no more than anybody reads of it: which step it is of, and that it is an eStargz. */
+function named({ mediaType, digest, size, annotations = {} }: Descriptor): Descriptor {
+  const { [DESCRIPTION]: text, [TOC_DIGEST]: table, [UNCOMPRESSED_SIZE]: unpacked } = annotations;
+  const kept = {
+    ...(text === undefined ? {} : { [DESCRIPTION]: text.slice(0, MAX_DESCRIPTION) }),
+    ...(table === undefined || !isDigest(table) ? {} : { [TOC_DIGEST]: table }),
+    ...(unpacked === undefined || !/^\d{1,16}$/.test(unpacked) ? {} : { [UNCOMPRESSED_SIZE]: unpacked }),
+  };
+  return { mediaType, digest, size, ...(Object.keys(kept).length === 0 ? {} : { annotations: kept }) };
 }
 
 /**

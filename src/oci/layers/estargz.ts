@@ -7,9 +7,10 @@ import { encodeTarHeader, type TarEntry, TarReader, tarPadding, textOf } from '.
 
 /** eStargz (stargz-snapshotter, docs/estargz.md): a gzip stream whose members can be found by a table of contents in the last of them. */
 
+/** Annotations of the descriptor: the table's digest, and the bytes of all that it unpacks to. */
 export const TOC_DIGEST = 'containerd.io/snapshot/stargz/toc.digest';
-const UNCOMPRESSED_SIZE = 'io.containers.estargz.uncompressed-size';
-const TOC_NAME = 'stargz.index.json';
+export const UNCOMPRESSED_SIZE = 'io.containers.estargz.uncompressed-size';
+export const TOC_NAME = 'stargz.index.json';
 /** Content of a file that lies in a member of its own. */
 const CHUNK = 4 << 20;
 /** What waits for the next file's content may be no more. */

@@ -18,10 +18,19 @@ import {
 import type { StreamCompression } from '../compression/index.ts';
 import { DEFAULT_UNPACK_LIMITS, type UnpackLimits, unpackLimit } from './limits.ts';
 import type { RestackArgs } from './restack.ts';
-import type { ConvertArgs, LayerCompression, PackArgs, PackedLayer, TreesArgs, UnpackArgs, Unpacked } from './task.ts';
+import type {
+  ConvertArgs,
+  ConvertedLayer,
+  LayerCompression,
+  PackArgs,
+  PackedLayer,
+  TreesArgs,
+  UnpackArgs,
+  Unpacked,
+} from './task.ts';
 import type { PackedTree } from './walk.ts';
 
-export { TOC_DIGEST } from './estargz.ts';
+export { TOC_DIGEST, UNCOMPRESSED_SIZE } from './estargz.ts';
 export { DEFAULT_UNPACK_LIMITS, type UnpackLimits, unpackLimitsFor } from './limits.ts';
 
 const url = siblingModule(import.meta.url, './task');
@@ -99,7 +108,7 @@ interface ConvertLayerOptions extends BestEffortOptions {
 }
 
 /** The same tar in another compression, or with its times brought down. @throws CodedError data_loss when the blob does not fit its digest */
-export function convertLayer(pool: WorkerPool, options: ConvertLayerOptions): Promise<PackedLayer> {
+export function convertLayer(pool: WorkerPool, options: ConvertLayerOptions): Promise<ConvertedLayer> {
   const { signal, owner, bestEffort, ...args } = options;
   return pool.run(task('convertLayerTask'), args satisfies ConvertArgs, { signal, owner, bestEffort });
 }

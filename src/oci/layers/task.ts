@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { CodedError, type Digest } from '../../base/index.ts';
 import { encodeName, type MessagePort, type StreamContext, type TaskContext, writePort } from '../../sys/index.ts';
@@ -10,7 +10,7 @@ import {
   type StreamCompression,
 } from '../compression/index.ts';
 import { TAR_BLOCK, TarReader, TimeClamp } from '../tar/index.ts';
-import { contentEnd, EstargzWriter } from './estargz.ts';
+import { contentEnd, EstargzWriter, TOC_NAME } from './estargz.ts';
 import { limitError, type UnpackLimits } from './limits.ts';
 import { type RestackArgs, restack } from './restack.ts';
 import { TreeWriter, type Whiteouts } from './tree-writer.ts';
@@ -79,23 +79,57 @@ export interface ConvertArgs {
   readonly latest?: number | undefined;
 }
 
-export async function convertLayerTask(args: ConvertArgs, context: TaskContext): Promise<PackedLayer> {
+export interface ConvertedLayer extends PackedLayer {
+  /** Of all that the blob unpacks to that it was made of. */
+  readonly sourceDiffId: Digest;
+}
+
+export async function convertLayerTask(args: ConvertArgs, context: TaskContext): Promise<ConvertedLayer> {
   await using input = new HashedInput(readFileChunks(args.blob, context));
+  const source = createHash('sha256');
   const end = contentEnd(args.blob);
-  const tar = decompress(end === undefined ? input.chunks() : firstBytes(input.chunks(), end));
+  const tar =
+    end === undefined ? hashed(decompress(input.chunks()), source) : withoutTable(input.chunks(), end, source);
   const chunks = args.latest === undefined ? tar : clampTimes(tar, args.latest);
   const layer = await writeLayer(chunks, args.into, args.compression, context);
   await input.verify(args.digest);
-  return layer;
+  return { ...layer, sourceDiffId: `sha256:${source.digest('hex')}` };
+}
+async function* hashed(chunks: AsyncIterable<Uint8Array>, hash: Hash): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    hash.update(chunk);
+    yield chunk;
+  }
 }
 
-async function* firstBytes(chunks: AsyncIterable<Uint8Array>, count: number): AsyncGenerator<Uint8Array> {
-  let left = count;
-  for await (const chunk of chunks) {
-    yield chunk.subarray(0, left);
-    left -= chunk.length;
-    if (left <= 0) return;
-  }
+/** What an eStargz unpacks to before `end`; what is behind it is hashed as well, and has to be the table alone: no file gets lost. */
+async function* withoutTable(blob: AsyncIterable<Uint8Array>, end: number, hash: Hash): AsyncGenerator<Uint8Array> {
+  const chunks = blob[Symbol.asyncIterator]();
+  let left = end;
+  let over: Uint8Array | undefined;
+  const before = async function* () {
+    while (left > 0) {
+      const { done, value } = await chunks.next();
+      if (done === true) return;
+      over = value.subarray(left);
+      const part = value.subarray(0, left);
+      left -= part.length;
+      yield part;
+    }
+  };
+  const behind = async function* () {
+    if (over !== undefined && over.length > 0) yield over;
+    for (let next = await chunks.next(); next.done !== true; next = await chunks.next()) yield next.value;
+  };
+  yield* hashed(decompress(before()), hash);
+  const table = new TarReader({
+    entry: ({ name }) => {
+      if (name === TOC_NAME) return;
+      throw CodedError.of('TAR_MALFORMED', 'a layer has files behind the table of contents that its end tells of');
+    },
+  });
+  for await (const chunk of hashed(decompress(behind()), hash)) table.push(chunk);
+  table.close();
 }
 
 async function* clampTimes(tar: AsyncIterable<Uint8Array>, latest: number): AsyncGenerator<Uint8Array> {
