@@ -58,7 +58,7 @@ class GrpcJsCall implements RawCall {
     this.headers = headers.promise;
     const queue = new MessageQueue<Uint8Array>(
       { pause: () => this.#call?.pause(), resume: () => this.#call?.resume() },
-      () => this.#call?.cancel(),
+      { onReturn: () => this.#call?.cancel() },
     );
     this.responses = queue;
     const { signal } = options;

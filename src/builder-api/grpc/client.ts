@@ -112,9 +112,10 @@ class ClientCall implements RawCall {
     this.headers = this.#headers.promise;
     this.#signal = options.signal;
     this.#log = log;
+    const held = hold?.();
     this.#queue = new MessageQueue<Uint8Array>(
       { pause: () => this.#flow?.pause(), resume: () => this.#flow?.resume() },
-      () => this.#cancel(cancelledError()),
+      { onReturn: () => this.#cancel(cancelledError()), hold: held },
     );
     this.responses = this.#queue;
     try {
@@ -144,7 +145,7 @@ class ClientCall implements RawCall {
         () => this.#cancel(new CodedError('deadline_exceeded', 'context deadline exceeded')),
         options.timeoutMs,
       );
-    this.#listen(this.#stream, this.#flow, { hold, maxBytes: options.maxMessageBytes });
+    this.#listen(this.#stream, this.#flow, { hold: held, maxBytes: options.maxMessageBytes });
   }
 
   write(message: Uint8Array): Promise<void> | undefined {
@@ -163,7 +164,7 @@ class ClientCall implements RawCall {
   #listen(
     stream: ClientHttp2Stream,
     flow: Flow,
-    { hold, maxBytes }: { readonly hold: (() => Hold) | undefined; readonly maxBytes: number | undefined },
+    bounds: { readonly hold: Hold | undefined; readonly maxBytes: number | undefined },
   ): void {
     stream.once('response', (headers: IncomingHttpHeaders, _flags: number, raw?: string[]) => {
       this.#httpStatus = Number(headers[':status'] ?? 200);
@@ -177,7 +178,6 @@ class ClientCall implements RawCall {
           stream.close(constants.NGHTTP2_CANCEL);
         },
       };
-      const bounds = { hold: hold?.(), maxBytes };
       pumpMessages(flow, typeof encoding === 'string' ? encoding : undefined, sink, bounds);
       this.#headers.resolve(Metadata.fromRawHeaders(raw ?? flat(headers)));
     });

@@ -1,5 +1,4 @@
-import { promisify } from 'node:util';
-import { gunzip } from 'node:zlib';
+import { createGunzip } from 'node:zlib';
 import { CodedError } from '../../base/index.ts';
 
 /** Largest message either way, as BuildKit's clients have it. */
@@ -30,17 +29,37 @@ export interface Framed {
   readonly isCompressed: boolean;
 }
 
-const gunzipped = promisify(gunzip);
 /** What is unpacked at one go, on a thread of libuv's. */
 const UNPACKED_BYTES = 1 << 20;
 
-/** The message that a compressed body holds. @throws CodedError resource_exhausted when it is broken or larger than `limit` */
-export async function inflated(body: Uint8Array, limit = MAX_MESSAGE_BYTES): Promise<Uint8Array> {
+/**
+ * The message that a compressed body holds. `onBytes` is told of what is unpacked as it comes, and may throw.
+ * @throws CodedError resource_exhausted when it is broken or larger than `limit`
+ */
+export async function inflated(
+  body: Uint8Array,
+  {
+    limit = MAX_MESSAGE_BYTES,
+    onBytes,
+  }: { readonly limit?: number | undefined; readonly onBytes: (bytes: number) => void },
+): Promise<Uint8Array> {
+  const gunzip = createGunzip({ chunkSize: UNPACKED_BYTES });
+  const parts: Uint8Array[] = [];
+  let length = 0;
   try {
-    return await gunzipped(body, { maxOutputLength: limit, chunkSize: UNPACKED_BYTES });
+    gunzip.end(body);
+    for await (const part of gunzip as AsyncIterable<Uint8Array>) {
+      length += part.length;
+      if (length > limit) throw new RangeError(`more than ${limit} bytes`);
+      onBytes(part.length);
+      parts.push(part);
+    }
   } catch (cause) {
+    if (cause instanceof CodedError) throw cause;
     throw new CodedError('resource_exhausted', 'a compressed message is broken or larger than max', { cause });
   }
+  // Copied also where it is one part, which would keep all the memory that was there for it.
+  return Buffer.concat(parts, length);
 }
 
 /** Cuts a byte stream into messages. A message that lies in one chunk is a view of it. */

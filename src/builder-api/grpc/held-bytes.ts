@@ -21,10 +21,11 @@ export class HeldBytes {
     this.#options = options;
   }
 
-  /** A part of it, given back when it is disposed. Adding throws what is to end it. @throws CodedError resource_exhausted */
+  /** A part of it, given back when it is disposed; what is added later counts no more. Adding throws what is to end it. @throws CodedError resource_exhausted */
   hold(): Hold {
     const { shares, owner } = this.#options;
     let held = 0;
+    let isOver = false;
     const add = (bytes: number) => {
       held += bytes;
       this.#bytes += bytes;
@@ -32,11 +33,14 @@ export class HeldBytes {
     };
     return {
       add: (bytes) => {
-        if (bytes === 0) return;
+        if (bytes === 0 || isOver) return;
         add(bytes);
         if (bytes > 0) this.#check();
       },
-      [Symbol.dispose]: () => add(-held),
+      [Symbol.dispose]: () => {
+        isOver = true;
+        add(-held);
+      },
     };
   }
 

@@ -9,13 +9,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import tls from 'node:tls';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, test } from 'vitest';
-import { neverAborted } from '../../base/index.ts';
+import { CodedError, neverAborted, Shares } from '../../base/index.ts';
 import { openBuilderClient } from '../client/builder-client.ts';
 import { Control } from '../services/index.ts';
 import { moby } from '../wire/messages.js';
 import { FrameParser, frameMessage } from './framing.ts';
+import { HeldBytes } from './held-bytes.ts';
 import { ConnectionChannel, clientOf, GrpcServer, type Handlers } from './index.ts';
-import { Flow, pumpMessages } from './messages.ts';
+import { Flow, MessageQueue, pumpMessages } from './messages.ts';
 import { formatGrpcTimeout, parseGrpcTimeout } from './server-call.ts';
 import { percentDecode, percentEncode } from './status.ts';
 
@@ -173,14 +174,26 @@ describe('a hostile peer', () => {
     await expect.poll(() => open.map(({ closed }) => closed).sort()).toEqual([false, false, false, true]);
   });
 
-  test.each([
+  const gzip = { 'grpc-encoding': 'gzip' };
+  const session = { ':path': '/moby.buildkit.v1.Control/Session' };
+  const definition = moby.buildkit.v1.SolveRequest.encode({ frontend: 'x'.repeat(300_000) }).finish();
+  const bytes = (length: number) => moby.buildkit.v1.BytesMessage.encode({ data: Buffer.alloc(length) }).finish();
+  const inPieces = Array.from({ length: 10 }, () => frame(1, gzipSync(bytes(30_000))));
+  test.each<[string, Record<string, string | string[]>, Buffer, 'solving' | 'half']>([
     [
       'headers that cost little to send',
       { x: Array.from({ length: 100 }, () => 'y'.repeat(3000)) },
       frameMessage(Buffer.alloc(0)),
+      'solving',
     ],
-    ['messages that never end', {}, frameMessage(Buffer.alloc(400_000)).subarray(0, 300_000)],
-  ])('that has many calls under way with %s has some of them ended, and others are served', async (_what, headers, body) => {
+    ['messages that never end', {}, frameMessage(Buffer.alloc(400_000)).subarray(0, 300_000), 'half'],
+    ['a whole message and no end', {}, frameMessage(Buffer.alloc(300_000)), 'half'],
+    ['a compressed message and no end', gzip, frame(1, gzipSync(Buffer.alloc(300_000))), 'half'],
+    ['large definitions', {}, frameMessage(definition), 'solving'],
+    ['large definitions that are compressed', gzip, frame(1, gzipSync(definition)), 'solving'],
+    ['a message that nobody reads', session, frameMessage(bytes(300_000)), 'half'],
+    ['compressed messages that nobody reads', { ...session, ...gzip }, Buffer.concat(inPieces), 'half'],
+  ])('that has many calls under way with %s has some of them ended, and others are served', async (_what, headers, body, state) => {
     const server = new GrpcServer({ limits: { heldBytes: 2_000_000 } });
     const solving = new Set<AbortSignal>();
     server.register(Control, {
@@ -189,6 +202,10 @@ describe('a hostile peer', () => {
         await new Promise((resolve) => signal.addEventListener('abort', resolve));
         solving.delete(signal);
         throw signal.reason;
+      },
+      session: async function* (_messages, { signal }) {
+        await new Promise((resolve) => signal.addEventListener('abort', resolve));
+        yield* [];
       },
       info: () => ({}),
     });
@@ -206,11 +223,10 @@ describe('a hostile peer', () => {
       const stream = session.request({ ...solve, ...headers });
       void statusOf(stream).then((status) => ended.push(status));
       stream.write(body);
-      if (!('x' in headers)) continue;
-      stream.end();
+      if (state === 'solving') stream.end();
     }
     await expect.poll(() => ended.length).toBeGreaterThanOrEqual(4);
-    await expect.poll(() => solving.size).toBe('x' in headers ? 11 - ended.length : 1);
+    await expect.poll(() => solving.size).toBe(state === 'solving' ? 11 - ended.length : 1);
     expect(new Set(ended)).toEqual(new Set(['8']));
     expect(ended.length).toBeLessThan(8);
     const other = new ConnectionChannel(netConnect(port, '127.0.0.1'));
@@ -350,6 +366,59 @@ test('timeouts and messages in headers', () => {
   expect(parseGrpcTimeout(formatGrpcTimeout(1e10))).toBe(1e10);
   for (const text of ['plain', '100%', 'größe\n✗', '%41']) expect(percentDecode(percentEncode(text))).toBe(text);
   expect(percentDecode('50%zz%')).toBe('50%zz%');
+});
+
+test.each([
+  ['plain', 0],
+  ['compressed', 1],
+])('an answer larger than the caller takes is refused: %s', async (_name, flag) => {
+  const stream = new PassThrough();
+  const seen = Promise.withResolvers<number>();
+  const sink = {
+    onMessage: ({ length }: Uint8Array) => seen.resolve(length),
+    onEnd: () => {},
+    onError: seen.reject,
+  };
+  pumpMessages(new Flow(stream), 'gzip', sink, { maxBytes: 1000 });
+  const message = Buffer.alloc(1001);
+  stream.write(frame(flag, flag === 1 ? gzipSync(message) : message));
+  await expect(seen.promise).rejects.toMatchObject({ code: 'resource_exhausted' });
+});
+
+test('what is kept of messages is counted until the reader wants the next, and given back with the stream', async () => {
+  const shares = new Shares<HeldBytes>();
+  const limits = { each: 1_000_000, all: 1_000_000 };
+  const tooMuch = () => new CodedError('resource_exhausted', 'too much');
+  const held = new HeldBytes({ shares, limits, owner: { tenant: 't', build: 'b' }, end: () => {}, tooMuch });
+  const stream = new PassThrough();
+  const hold = held.hold();
+  const queue = new MessageQueue<Uint8Array>({ pause: () => {}, resume: () => {} }, { hold });
+  const counts: number[] = [];
+  const onMessage = (message: Uint8Array) => {
+    queue.push(message, message.length);
+    counts.push(shares.total);
+  };
+  pumpMessages(
+    new Flow(stream),
+    'gzip',
+    { onMessage, onEnd: () => {}, onError: (error) => queue.finish(error) },
+    { hold },
+  );
+  const packed = frame(1, gzipSync(Buffer.alloc(300_000)));
+  stream.write(Buffer.concat([packed, frameMessage(Buffer.alloc(100)), packed]));
+  await expect.poll(() => counts.length).toBe(3);
+  expect(counts[2]).toBe(600_100);
+  const reader = queue[Symbol.asyncIterator]();
+  await reader.next();
+  expect(shares.total).toBe(600_100);
+  await reader.next();
+  expect(shares.total).toBe(300_100);
+  stream.write(frame(1, gzipSync(Buffer.alloc(1_500_000))));
+  await reader.next();
+  await expect(reader.next()).rejects.toThrow('too much');
+  stream.destroy();
+  await expect.poll(() => shares.total).toBe(0);
+  expect(shares.largest()).toBeUndefined();
 });
 
 test('compressed messages are unpacked one after the other, and what comes meanwhile waits its turn', async () => {

@@ -40,8 +40,8 @@ export class Flow {
 }
 
 /**
- * Feeds a sink with the messages of a stream. Pausing the flow pauses the sink (up to one chunk); it is paused here while a message is unpacked. `hold` counts what of a
- * message is there while it is not whole.
+ * Feeds a sink with the messages of a stream. Pausing the flow pauses the sink (up to one chunk); it is paused here while a message is unpacked. `hold` counts what is kept here:
+ * of a message that is not whole, and of those that are unpacked or wait for it. Of what the sink gets it counts no more; it is disposed with the stream.
  */
 export function pumpMessages(
   flow: Flow,
@@ -84,9 +84,17 @@ export function pumpMessages(
     unpacking = done;
   };
   const take = ({ body, isCompressed }: Framed) => {
-    if (isCompressed) afterwards(async () => sink.onMessage(await inflated(body)));
-    else if (unpacking === undefined) sink.onMessage(body);
-    else afterwards(() => sink.onMessage(body));
+    if (!isCompressed && unpacking === undefined) return sink.onMessage(body);
+    hold?.add(body.length);
+    afterwards(async () => {
+      let message = body;
+      if (isCompressed) {
+        message = await inflated(body, { limit: maxBytes, onBytes: (bytes) => hold?.add(bytes) });
+        hold?.add(-message.length);
+      }
+      hold?.add(-body.length);
+      if (!failed) sink.onMessage(message);
+    });
   };
   stream.on('data', (chunk: Uint8Array) => {
     if (failed) return;
@@ -106,11 +114,12 @@ export function pumpMessages(
   });
 }
 
-/** A queue of messages read by one async iterator; tells its source when to pause. */
+/** A queue of messages read by one async iterator; tells its source when to pause. A hold counts each until the reader wants the next. */
 export class MessageQueue<T> implements AsyncIterable<T> {
   readonly #messages: { value: T; bytes: number }[] = [];
   readonly #flow: { pause(): void; resume(): void };
   readonly #onReturn: () => void;
+  readonly #hold: Hold | undefined;
   #at = 0;
   #bytes = 0;
   #paused = false;
@@ -119,13 +128,19 @@ export class MessageQueue<T> implements AsyncIterable<T> {
   #wake: (() => void) | undefined;
 
   /** `onReturn` is told when the reader stops before the end. */
-  constructor(flow: { pause(): void; resume(): void }, onReturn: () => void = () => {}) {
+  constructor(
+    flow: { pause(): void; resume(): void },
+    { onReturn = () => {}, hold }: { readonly onReturn?: () => void; readonly hold?: Hold | undefined } = {},
+  ) {
     this.#flow = flow;
     this.#onReturn = onReturn;
+    this.#hold = hold;
   }
 
+  /** @throws CodedError resource_exhausted where the hold has too much */
   push(value: T, bytes: number): void {
     if (this.#done) return;
+    this.#hold?.add(bytes);
     this.#messages.push({ value, bytes });
     this.#bytes += bytes + 64;
     if (!this.#paused && this.#bytes > HIGH_WATER_BYTES) {
@@ -164,6 +179,7 @@ export class MessageQueue<T> implements AsyncIterable<T> {
             this.#flow.resume();
           }
           yield next.value;
+          this.#hold?.add(-next.bytes);
         } else if (this.#done) {
           ended = true;
           if (this.#error !== undefined) throw this.#error;

@@ -33,13 +33,14 @@ export class ServerCall {
   readonly metadata: Metadata;
   readonly peer: Peer;
   readonly path: string;
+  /** Counts what is kept of its messages; disposed with its stream. */
+  readonly hold: Hold;
   /** The codes that failures of this call have on the wire. */
   wireCode: WireCode | undefined;
   /** What is told of a failure of this call. */
   told: ((error: unknown) => unknown) | undefined;
   readonly #stream: ServerHttp2Stream;
   readonly #flow: Flow;
-  readonly #hold: (() => Hold) | undefined;
   readonly #encoding: string | undefined;
   readonly #userAgent: string;
   readonly #drain: Drain;
@@ -55,11 +56,11 @@ export class ServerCall {
     raw: readonly string[],
     peer: Peer,
     log: Logger,
-    hold?: () => Hold,
+    hold: Hold,
   ) {
     this.#stream = stream;
     this.#flow = new Flow(stream);
-    this.#hold = hold;
+    this.hold = hold;
     this.#drain = new Drain(stream);
     this.metadata = Metadata.fromRawHeaders(raw);
     this.peer = peer;
@@ -110,7 +111,7 @@ export class ServerCall {
 
   /** Delivers request messages; nothing is read before this is called. */
   read(sink: MessageSink): void {
-    pumpMessages(this.#flow, this.#encoding, sink, { hold: this.#hold?.() });
+    pumpMessages(this.#flow, this.#encoding, sink, { hold: this.hold });
   }
 
   pause(): void {

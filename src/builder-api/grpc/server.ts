@@ -38,7 +38,7 @@ type Loose = MessageClass<unknown, unknown>;
 
 /** What clients may take of a server. */
 interface ServerLimits extends ConnectionLimits {
-  /** Bytes of headers of calls under way, and of messages that are not whole, of all clients: with more, a call of who has most is ended. */
+  /** Bytes of the headers and messages of calls under way, of all clients: with more, a call of who has most is ended. */
   readonly heldBytes: number;
 }
 
@@ -224,19 +224,23 @@ export class GrpcServer implements AsyncDisposable {
       shares: this.#held,
       limits: { each: Number.POSITIVE_INFINITY, all: this.#limits.heldBytes },
       owner: peer.owner,
-      end: (error) => call.fail(error),
+      end: (error) => {
+        call.fail(error);
+        // One that takes none of its answer would keep what it has.
+        if (stream.writableLength > 0) stream.close(http2.constants.NGHTTP2_ENHANCE_YOUR_CALM);
+      },
       tooMuch,
     });
-    const ofHeaders = held.hold();
-    const call = new ServerCall(stream, headers, raw, peer, this.#log, () => held.hold());
+    const hold = held.hold();
+    const call = new ServerCall(stream, headers, raw, peer, this.#log, hold);
     this.#calls++;
     stream.once('close', () => {
       this.#calls--;
-      ofHeaders[Symbol.dispose]();
+      hold[Symbol.dispose]();
     });
     const handler = this.#handlers.get(call.path);
     try {
-      ofHeaders.add(raw.reduce((bytes, text) => bytes + text.length + HEADER_BYTES, 0));
+      hold.add(raw.reduce((bytes, text) => bytes + text.length + HEADER_BYTES, 0));
       if (handler === undefined) throw unknownMethod(call.path, this.#handlers);
       const timeout = headers['grpc-timeout'];
       call.startDeadline(typeof timeout === 'string' ? timeout : undefined);
@@ -272,12 +276,12 @@ function adapt(method: AnyMethod, handler: unknown): RawHandler {
   if (method.kind === 'bidi') {
     const typed = handler as (requests: AsyncIterable<unknown>, context: CallContext) => AsyncIterable<unknown>;
     return (call) => {
-      const queue = new MessageQueue<unknown>(call);
+      const queue = new MessageQueue<unknown>(call, { hold: call.hold });
       call.signal.addEventListener('abort', () => queue.finish(call.signal.reason, true), { once: true });
       call.read({
         onMessage: (message) => queue.push(decode(message), message.length),
         onEnd: () => queue.finish(),
-        onError: (error) => queue.finish(error),
+        onError: (error) => call.fail(toCodedError(error)),
       });
       void stream(call, () => typed(queue, contextOf(call)), encode);
     };
@@ -302,15 +306,18 @@ function adapt(method: AnyMethod, handler: unknown): RawHandler {
     let count = 0;
     call.read({
       onMessage: (message) => {
-        count++;
-        first ??= message;
-        if (count > 1) call.end(new CodedError('internal', 'more than one request message for a unary request'));
+        if (++count > 1)
+          return call.end(new CodedError('internal', 'more than one request message for a unary request'));
+        first = message;
+        // For as long as the handler has what is decoded of it.
+        call.hold.add(message.length);
       },
       onEnd: () => {
-        if (count > 1) return;
+        if (count > 1 || call.signal.aborted) return;
         try {
           if (first === undefined) throw new CodedError('internal', 'the call ended without a request message');
-          void respond(call, decode(first));
+          const { length } = first;
+          void respond(call, decode(first)).finally(() => call.hold.add(-length));
         } catch (error) {
           call.end(error);
         }

@@ -1,6 +1,6 @@
 /** What a session may take of the thread that it shares with others. */
 export interface SessionLimits {
-  /** Bytes kept there on its behalf: listings of directories, messages that are not whole. */
+  /** Bytes kept there on its behalf: listings of directories, messages that their reader is not done with. */
   readonly sessionBytes: number;
   /** Of all sessions of a thread: with more, one of whose sessions have most in sum is ended. */
   readonly threadBytes: number;

@@ -324,7 +324,7 @@ class ProxyCall implements RawCall {
     this.headers = this.#headers.promise;
     this.#queue = new MessageQueue<Uint8Array>(
       { pause: () => post({ t: 'pause', id }), resume: () => post({ t: 'resume', id }) },
-      () => this.#cancel(cancelledError()),
+      { onReturn: () => this.#cancel(cancelledError()) },
     );
     this.responses = this.#queue;
     if (options.signal.aborted) this.#finish(options.signal.reason, true);
