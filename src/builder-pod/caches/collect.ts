@@ -5,6 +5,7 @@ import { isTooLarge, type RecordToWrite } from '../../cache/remote/index.ts';
 import { findLostResult, type KeyReader, type OpContext, type ResultStore } from '../../solver/index.ts';
 import type { CachedBuild } from '../engine/index.ts';
 import type { ExportContext } from '../exporters/index.ts';
+import { endAll } from './end-all.ts';
 
 interface CollectOptions {
   /** `max`: every result that there is, packed where it is not; `min`: those of the build, and what is packed already. */
@@ -48,8 +49,11 @@ export async function collectCache(
   { roots, scopes }: CachedBuild,
   { mode, compression, partial = false, whenSpare }: CollectOptions,
   { keys, results }: CollectDeps,
-  context: ExportContext,
+  given: ExportContext,
 ): Promise<CollectedCache | undefined> {
+  // What fails stops the rest of it.
+  const failed = new AbortController();
+  const context = { ...given, signal: AbortSignal.any([given.signal, failed.signal]) };
   const walked = await inSlices(reachable(await inSlices(walkKeys(keys, roots, scopes), context)), context);
   if (isTooLarge(walked.length)) return undefined;
   const wanted = new Set(roots);
@@ -68,9 +72,10 @@ export async function collectCache(
   const pack = async (ref: ImmutableRef): Promise<readonly Layer[] | undefined> => {
     if (whenSpare === undefined) return await ref.layers({ ...access(context), compression });
     if (ref.lazy) return undefined;
-    const packed = await whenSpare((signal) =>
-      ref.layers({ ...access(context), compression, signal, bestEffort: true }),
-    );
+    const packed = await whenSpare((until) => {
+      const signal = AbortSignal.any([until, failed.signal]);
+      return ref.layers({ ...access(context), compression, signal, bestEffort: true });
+    });
     if (packed === undefined) postponed++;
     return packed?.value;
   };
@@ -94,10 +99,11 @@ export async function collectCache(
     }
   };
   const queue = walked.values();
-  await Promise.all(
+  await endAll(
     Array.from({ length: Math.min(PARALLEL, walked.length) }, async () => {
       for (const record of queue) await one(record);
     }),
+    { failed, signal: given.signal },
   );
   const chains = new Map(
     [...found].flatMap(([id, { layers: chain, createdAt }]) =>

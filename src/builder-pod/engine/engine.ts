@@ -398,14 +398,17 @@ export class Engine implements AsyncDisposable {
     vertexOf: (n: number) => string,
   ): Promise<void> {
     await growing.stop();
-    for (const [n, { continuous, name }] of exporters.entries()) {
-      if (continuous === undefined || !growing.hasMore(continuous)) continue;
-      await job
-        .inVertex({ name, id: vertexOf(n) }, (progress) => growing.leave(continuous, { progress }))
-        .catch((error: unknown) =>
-          this.#options.log.info('what a failed build had finished could not be left', { err: error }),
-        );
-    }
+    // Side by side: whoever waits for the error waits for the slowest of them, not for all.
+    await Promise.all(
+      exporters.map(async ({ continuous, name }, n) => {
+        if (continuous === undefined || !growing.hasMore(continuous)) return;
+        await job
+          .inVertex({ name, id: vertexOf(n) }, (progress) => growing.leave(continuous, { progress }))
+          .catch((error: unknown) =>
+            this.#options.log.info('what a failed build had finished could not be left', { err: error }),
+          );
+      }),
+    );
   }
 
   async #result(build: Build, request: SolveRequest, signal: AbortSignal): Promise<BridgeResult> {
