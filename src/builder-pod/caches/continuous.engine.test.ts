@@ -153,6 +153,7 @@ async function grown(steps: number): Promise<void> {
 }
 
 const puts = () => proxy.requests.filter(({ method, path }) => method === 'PUT' && path.endsWith('/manifests/cache'));
+const isManifest = ({ url }: IncomingMessage) => url?.includes('/manifests/') === true;
 const isManifestPut = ({ method, url }: IncomingMessage) =>
   method === 'PUT' && url?.endsWith('/manifests/cache') === true;
 
@@ -242,6 +243,17 @@ describe('a build that comes to no end', () => {
     expect(again.ran).toContain('three');
   });
 
+  test('has failed, and its caches take long: they are waited for side by side', { timeout: 120_000 }, async () => {
+    const held: (() => void)[] = [];
+    proxy.fault = (req, _res, forward) => req.method === 'PUT' && isManifest(req) && held.push(forward) > 0;
+    const cache = (tag: string) => ({ ...CONTINUOUS, 'continuous-interval': '1h', ref: `${repository}:${tag}` });
+    const building = solve(fresh(), failing(ONE()), { to: ['a', 'b', 'c'].map(cache) });
+    await expect.poll(() => held.length, { timeout: 20_000 }).toBe(3);
+    proxy.fault = () => undefined;
+    for (const forward of held) forward();
+    expect(String((await building).error)).toMatch(/no such file|not found/);
+  });
+
   test('has failed, and so does the registry: the error is that of the build', async () => {
     proxy.fault = (_req, res) => answer(res, 503);
     const { error } = await solve(fresh(), failing(ONE()), { to: [CONTINUOUS] });
@@ -314,6 +326,11 @@ describe('a cache that takes up what is there', () => {
   const version = (n: number) => text('last', text(`version-${n}`));
   const exported = async (n: number, bounds: Cache = {}) =>
     await solve(fresh(), version(n), { to: [{ mode: 'max', merge: 'true', ...bounds }] });
+  const layers = async () => {
+    const manifest = await (await fetch(`http://${api()}/manifests/cache`)).json();
+    return (manifest as { layers: { digest: string; size: number }[] }).layers;
+  };
+  const layersOf = async () => (await layers()).map(({ digest }) => digest);
   const isCached = async (n: number) => (await solve(fresh(), version(n), { from: [{}] })).cached.includes('last');
 
   test('has what several builds have written', async () => {
@@ -328,18 +345,27 @@ describe('a cache that takes up what is there', () => {
 
   test('keeps no more bytes than it may', async () => {
     await exported(1);
-    const layers = ((await (await fetch(`http://${api()}/manifests/cache`)).json()) as { layers: { size: number }[] })
-      .layers;
-    const size = layers.reduce((sum, layer) => sum + layer.size, 0);
+    const size = (await layers()).reduce((sum, layer) => sum + layer.size, 0);
     await exported(2, { 'max-size': String(Math.ceil(size * 1.2)) });
     expect([await isCached(1), await isCached(2)]).toEqual([false, true]);
   });
 
-  test('is written without what its registry has lost', async () => {
+  test('is written without what its registry has lost, and has all else of others', async () => {
+    await exported(1);
+    const before = await layersOf();
+    await exported(2);
+    const [lost] = (await layersOf()).filter((digest) => !before.includes(digest));
+    expect((await fetch(`http://${api()}/blobs/${lost}`, { method: 'DELETE' })).status).toBe(202);
+    await exported(3);
+    expect(await written()).toBeDefined();
+    expect([await isCached(1), await isCached(2), await isCached(3)]).toEqual([true, false, true]);
+  });
+
+  test('is written without others’ where its registry does not say what it has lost', async () => {
     await exported(1);
     let refused = 0;
     proxy.fault = (req, res) => {
-      if (!isManifestPut(req) || refused++ > 0) return false;
+      if (!isManifestPut(req) || refused++ > 1) return false;
       res
         .writeHead(400, { 'content-type': 'application/json' })
         .end(JSON.stringify({ errors: [{ code: 'MANIFEST_BLOB_UNKNOWN', message: 'no' }] }));

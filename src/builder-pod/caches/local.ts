@@ -68,7 +68,14 @@ export function localCaches({ clientContent, stores, pool }: LocalDeps): CacheTy
       };
       return () => {
         return {
-          ...{ name: directory, id: `local ${directory}`, parallel: PARALLEL, verifies: true, openBlob },
+          ...{
+            name: directory,
+            id: `local ${directory}`,
+            parallel: PARALLEL,
+            verifies: true,
+            forgets: false,
+            openBlob,
+          },
           place: stores.place('local', { directory }, { name: directory, openBlob }),
           read: async (access) =>
             await readCaches(
@@ -77,6 +84,7 @@ export function localCaches({ clientContent, stores, pool }: LocalDeps): CacheTy
               { signal: access.signal, worker: { pool, owner: access.owner } },
             ),
           encode: (content, access) => encodeOciIndex(content, form, { putConfig: put, putManifest: put }, access),
+          keepBlob: async (descriptor, access) => await (await client(access)).has(descriptor, access),
           putBlob: async (layer, context) => {
             const content = await client(context);
             if (await content.has(layer.descriptor, context)) return;

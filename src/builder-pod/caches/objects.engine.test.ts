@@ -182,6 +182,14 @@ describe.each(Object.entries(WORLDS))('%s', (kind, open) => {
     expect(await solve(text('two', text('one')), { from: {} })).toMatchObject({ cached: ['one'] });
   });
 
+  test('of what is there nothing is kept that its store has let go of', async () => {
+    await solve(text('two', text('one')), { to: { mode: 'max' } });
+    world.loseLayers(name);
+    await solve(text('other', text('new')), { to: { mode: 'max', merge: 'true' } });
+    expect(await solve(text('other', text('new')), { from: {} })).toMatchObject({ cached: ['new', 'other'] });
+    expect(await solve(text('two', text('one')), { from: {} })).toMatchObject({ cached: [], ran: ['one', 'two'] });
+  });
+
   test('a cache that cannot be written fails the build, unless it is not to; secrets are told nowhere', async () => {
     world.proxy.fault = (_req, res) => {
       res.writeHead(403).end();

@@ -62,6 +62,9 @@ export function registryCaches({ openRepository, pool }: RegistryDeps): CacheTyp
           place: { kind: 'registry', host: domain, repository: path, ...(insecure ? { insecure } : {}) },
           parallel: PARALLEL,
           verifies: true,
+          // What a manifest names stays, as a rule.
+          forgets: false,
+          keepBlob: async ({ digest }, access) => (await repository.hasBlob(digest, access)) !== undefined,
           read: ({ signal, owner }) => readCaches(repository, reference, { signal, worker: { pool, owner } }),
           encode: (content, access) =>
             encodeOciIndex(

@@ -52,9 +52,13 @@ export interface CacheStore {
   readonly parallel: number;
   /** It takes no blob whose bytes are not what its digest says. */
   readonly verifies: boolean;
+  /** It lets go of blobs that nobody has asked it to keep for a while, whether or not an index names them. */
+  readonly forgets: boolean;
   /** Caches under its names: several where images have one each, none where nothing is there yet, or `not_found`. Reads no layer. @throws CodedError */
   read(access: ReadAccess): Promise<readonly ReadCache[]>;
   encode(content: CacheContent, options: AbortOptions): Promise<CacheIndex>;
+  /** Whether a blob is there; one that is stays for a while. @throws CodedError */
+  keepBlob(descriptor: Descriptor, access: StoreAccess): Promise<boolean>;
   /** Writes a blob, unless it is there and stays for a while. @throws CodedError */
   putBlob(layer: LayerSource, context: ExportContext, onProgress: (bytes: number) => void): Promise<void>;
   /** @throws CodedError */

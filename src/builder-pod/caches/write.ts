@@ -23,6 +23,7 @@ import {
 } from '../exporters/index.ts';
 import { bandwidthOf, cacheBounds, intervalOf } from './bounds.ts';
 import { type CollectedCache, collectCache } from './collect.ts';
+import { endAll } from './end-all.ts';
 import type { CacheContent, CacheIndex, CacheStore, CacheType, LayerToWrite } from './store.ts';
 
 /** Uploads at once that belong to builds which go on: they leave room for what steps fetch. */
@@ -111,7 +112,7 @@ class CacheWriter {
   readonly #open: (sessions: () => readonly string[]) => CacheStore;
   readonly #options: LayerOptions;
   readonly #deps: WriteDeps;
-  /** Blobs that were put while the build went on. */
+  /** Blobs that were put, or found to be there, while the build went on. */
   readonly #given = new Set<string>();
   /** How many roots the last update had. */
   #looked = 0;
@@ -152,11 +153,20 @@ class CacheWriter {
         detail: [String(left[0])],
       });
     const others = merge ? await readOthers(store, context) : [];
-    const response = await this.#put(cache, others, store, options, context).catch((error: unknown) => {
-      // What was there is not there any more: it is written without.
-      if (others.length === 0 || !isBlobUnknown(error)) throw error;
-      return this.#put(cache, [], store, options, context);
-    });
+    const put = async (kept: readonly ReadCache[], looks: boolean) =>
+      await this.#put(cache, kept, store, { ...options, looks }, context);
+    const response = await put(others, store.forgets)
+      .catch(async (error: unknown) => {
+        if (others.length === 0 || !isBlobUnknown(error)) throw error;
+        // Something is not there any more. It may be what this build has put there.
+        this.#given.clear();
+        return await put(others, true);
+      })
+      .catch(async (error: unknown) => {
+        // The store itself does not know what it has lost.
+        if (others.length === 0 || !isBlobUnknown(error)) throw error;
+        return await put([], false);
+      });
     return { response, postponed };
   }
 
@@ -164,11 +174,27 @@ class CacheWriter {
     cache: CollectedCache,
     others: readonly ReadCache[],
     store: CacheStore,
-    { bounds, partial }: WriteOptions,
+    { bounds, partial, looks }: WriteOptions & { readonly looks: boolean },
     context: ExportContext,
   ): Promise<ExportResponse | undefined> {
-    const content = contentOf(cache, others, this.#options.oci);
-    const index = await boundedIndex(content, others, bounds, store, context);
+    const isGiven = (blob: Digest) => partial !== undefined && this.#given.has(blob);
+    const parallel = partial ? Math.min(PARALLEL_WHILE_BUILDING, store.parallel) : store.parallel;
+    const kept = others.map((other) => ({ ...other, layers: new Map(other.layers) }));
+    const asked = new Set<Digest>();
+    let content: CacheContent;
+    let index: CacheIndex | undefined;
+    while (true) {
+      content = contentOf(cache, kept, this.#options.oci);
+      index = await boundedIndex(content, kept, bounds, store, context);
+      const unsure = (looks ? (index?.blobs ?? []) : []).filter(
+        (blob) => !cache.layers.has(blob) && !isGiven(blob) && !asked.has(blob),
+      );
+      if (unsure.length === 0) break;
+      for (const blob of unsure) asked.add(blob);
+      const lost = await lostOf(unsure, content, store, parallel, context);
+      // Results that have it are left out; others may have room now.
+      for (const { layers } of kept) for (const blob of lost) layers.delete(blob);
+    }
     if (index === undefined) return tooLarge(context);
     if (index.blobs.length === 0) {
       context.progress.warn({ level: 1, short: 'nothing of this build has layers, so no cache is written' });
@@ -176,12 +202,11 @@ class CacheWriter {
     }
     if (partial !== undefined && others.some(({ configDigest }) => configDigest === index.configDigest))
       return undefined;
-    const own = index.blobs.filter((blob) => cache.layers.has(blob) && !(partial && this.#given.has(blob)));
+    const own = index.blobs.filter((blob) => cache.layers.has(blob) && !isGiven(blob));
     const layers = own.map((blob) => content.layers.get(blob)!.source);
-    const parallel = partial ? Math.min(PARALLEL_WHILE_BUILDING, store.parallel) : store.parallel;
     const slowed = layers.map((layer) => partial?.throttle.slowed(layer, partial) ?? layer);
     await putLayers(slowed, store, parallel, context);
-    for (const blob of own) this.#given.add(blob);
+    for (const blob of [...own, ...(looks ? index.blobs : [])]) this.#given.add(blob);
     return await index.write(context);
   }
 }
@@ -229,6 +254,30 @@ async function boundedIndex(
   }
 }
 
+/** Blobs of others that are not there any more; those that are stay for a while. */
+async function lostOf(
+  blobs: readonly Digest[],
+  { layers }: CacheContent,
+  store: CacheStore,
+  parallel: number,
+  context: ExportContext,
+): Promise<readonly Digest[]> {
+  const lost: Digest[] = [];
+  const failed = new AbortController();
+  const access = { ...context, signal: AbortSignal.any([context.signal, failed.signal]) };
+  const queue = blobs.values();
+  const workers = Array.from({ length: Math.min(parallel, blobs.length) }, async () => {
+    for (const blob of queue) {
+      access.signal.throwIfAborted();
+      if (!(await store.keepBlob(layers.get(blob)!.source.descriptor, access))) lost.push(blob);
+    }
+  });
+  await withRow(context, `looking for ${blobs.length} layers that are kept`, () =>
+    endAll(workers, { failed, signal: context.signal }),
+  );
+  return lost;
+}
+
 /** The first failure stops the others, and all have ended before it is told. */
 async function putLayers(
   layers: readonly LayerSource[],
@@ -251,10 +300,7 @@ async function putLayers(
       });
     }
   });
-  for (const worker of workers) worker.catch((error: unknown) => failed.abort(error));
-  await Promise.allSettled(workers);
-  context.signal.throwIfAborted();
-  if (failed.signal.aborted) throw failed.signal.reason;
+  await endAll(workers, { failed, signal: context.signal });
 }
 
 function isBlobUnknown(error: unknown): boolean {

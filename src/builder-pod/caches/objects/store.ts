@@ -45,8 +45,10 @@ export function objectCaches({ type, exporting, optionsOf }: ObjectType, deps: O
         );
       };
       const place = stores.place(type, config, { name, openBlob });
+      const keepBlob: CacheStore['keepBlob'] = async ({ digest, size }, { signal }) =>
+        await streams.run(task('keepBlob'), { ...common, blob: { digest, size } }, { signal });
       return () => ({
-        ...{ name, place, parallel, openBlob, verifies: false },
+        ...{ name, place, parallel, openBlob, keepBlob, verifies: false, forgets: true },
         id: place.store,
         read: async ({ signal, owner }) => {
           const args = { ...common, maxBytes: MAX_CACHE_CONFIG_BYTES };
@@ -74,11 +76,11 @@ export function objectCaches({ type, exporting, optionsOf }: ObjectType, deps: O
         putBlob: async (layer, context, onProgress) => {
           const { signal } = context;
           const { digest, size } = layer.descriptor;
-          const args = { ...common, blob: { digest, size } };
-          if (await streams.run(task('keepBlob'), args, { signal })) return;
+          if (await keepBlob(layer.descriptor, context)) return;
           const content = counted(await layer.open(context), onProgress);
           try {
-            await streams.run(task('putBlob'), { ...args, content }, { signal, transfer: [content] });
+            const args = { ...common, blob: { digest, size }, content };
+            await streams.run(task('putBlob'), args, { signal, transfer: [content] });
           } catch (error) {
             if (!content.locked) await content.cancel().catch(() => {});
             throw error;

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 const TWIRP = '/twirp/github.actions.results.api.v1.CacheService/';
 
 interface Entry {
-  readonly key: string;
+  key: string;
   readonly version: string;
   readonly blocks: Map<string, Buffer>;
   content: Buffer;
@@ -52,6 +52,11 @@ export class GhaServer implements AsyncDisposable {
     else if (req.headers.authorization !== `Bearer ${this.#token}`) json(res, 401, { message: 'no' });
     else if (url.pathname.startsWith(TWIRP)) this.#second(url, JSON.parse(body.toString()), res);
     else this.#first(req, url, body, res);
+  }
+
+  /** As one whose room is wanted for others. */
+  evict(prefix: string): void {
+    for (const entry of this.#entries) if (entry.key.startsWith(prefix)) entry.key = '';
   }
 
   #find(prefix: string, version: string): Entry | undefined {

@@ -1,4 +1,6 @@
+import { rmSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
+import { join } from 'node:path';
 import { FaultProxy } from '../../../oci/registry-client/testing/fault-proxy.ts';
 import { GhaServer, ghaToken } from './gha-server.ts';
 import { S3_KEYS, S3_REGION, s3Server } from './s3-server.ts';
@@ -10,6 +12,8 @@ export interface StoreWorld extends AsyncDisposable {
   attrs(name: string): Readonly<Record<string, string>>;
   /** What is secret of them. */
   readonly secrets: readonly string[];
+  /** Lets go of all blobs of the cache of this name, and not of its index. */
+  loseLayers(name: string): void;
   isIndex(req: IncomingMessage): boolean;
   isLayer(req: IncomingMessage): boolean;
   /** What the store says of an object that it does not have. */
@@ -35,6 +39,7 @@ export async function s3World(folder: string): Promise<StoreWorld> {
       ...{ ...S3_KEYS, name, prefix: `of-${name}/` },
     }),
     secrets: Object.values(S3_KEYS),
+    loseLayers: (name) => rmSync(join(folder, 'data', 'caches', `of-${name}`, 'blobs'), { recursive: true }),
     isIndex: ({ method, url }) => method === 'GET' && url?.includes('/manifests/') === true,
     isLayer: ({ method, url }) => method === 'GET' && url?.includes('/blobs/sha256') === true,
     missing: { status: 404, body: '<Error><Code>NoSuchKey</Code><Message>no such key</Message></Error>' },
@@ -54,6 +59,7 @@ export const ghaWorld = (version: 1 | 2) => async (): Promise<StoreWorld> => {
     target: server.url,
     attrs: (name) => ({ token, scope: name, [version === 2 ? 'url_v2' : 'url']: `http://${proxy.host}/` }),
     secrets: [token],
+    loseLayers: () => server.evict('buildkit-blob-'),
     isIndex: ({ method, url }) => method === 'GET' && url?.startsWith('/content/index-') === true,
     isLayer: ({ method, url }) => method === 'GET' && url?.startsWith('/content/buildkit-blob-') === true,
     missing: { status: 404, body: '' },
