@@ -62,8 +62,16 @@ export function localCaches({ clientContent, stores, pool }: LocalDeps): CacheTy
         );
         const there = clients.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
         if (there.length === 0) await client(access);
-        for (const content of there)
-          if (await content.has(descriptor, access)) return await content.open(descriptor, access);
+        const failures: unknown[] = [];
+        for (const content of there) {
+          try {
+            if (await content.has(descriptor, access)) return await content.open(descriptor, access);
+          } catch (error) {
+            access.signal.throwIfAborted();
+            failures.push(error);
+          }
+        }
+        if (failures.length > 0) throw failures[0];
         throw CodedError.of('REF_CONTENT_GONE', `blob ${descriptor.digest} is not in ${directory} of the client`);
       };
       return () => {
