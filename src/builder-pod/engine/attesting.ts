@@ -74,7 +74,7 @@ export class Attesting {
   readonly #services: AttestingServices;
   readonly #invocationId = newId();
   readonly #startedAt = Date.now();
-  /** SBOMs of the builder's own, for all exporters. */
+  /** SBOMs of the builder's own, for all exporters, by what they are of: a result that was lost and made anew has one of its own. */
   readonly #documents = new Map<string, Promise<Uint8Array>>();
   /** Metadata of the attestations that they are. */
   readonly #own = new WeakSet<BridgeAttestation['metadata']>();
@@ -205,7 +205,7 @@ export class Attesting {
     scan: { readonly name: string; readonly created: string },
     { signal, owner }: WorkOptions,
   ): Promise<Uint8Array> {
-    const key = JSON.stringify([platform, scan.name]);
+    const key = JSON.stringify([ref.id, platform, scan.name]);
     const known = this.#documents.get(key);
     if (known !== undefined) return await known;
     const { bulk } = this.#services.pools;
