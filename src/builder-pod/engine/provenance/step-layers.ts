@@ -28,7 +28,7 @@ export async function stepLayers(
   const steps = await inSlices(stepsByRecord(job), context);
   const records = await inSlices(walkKeys(keys, roots, job.scope.read), context);
   const found: StepLayers[] = [];
-  const wireDigests = new Map([...ref.digests].map(([wire, vertex]) => [vertex as string, wire]));
+  const wireDigests = await inSlices(wireDigestsOf(ref), context);
   for (const { digest, results: all } of records) {
     const step = steps.get(digest);
     const op = step === undefined ? undefined : wireDigests.get(step.vertex);
@@ -44,6 +44,16 @@ export async function stepLayers(
         one.chain.every(({ digest: d }, i) => d === chain[i]!.digest),
     );
     if (!isTold) found.push({ op, output: step.output, chain });
+  }
+  return found;
+}
+
+/** Yields after each vertex. */
+function* wireDigestsOf({ digests }: Pick<CapturedPart['ref'], 'digests'>): Generator<void, Map<string, string>, void> {
+  const found = new Map<string, string>();
+  for (const [wire, vertex] of digests) {
+    found.set(vertex, wire);
+    yield;
   }
   return found;
 }
