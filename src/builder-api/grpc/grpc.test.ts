@@ -4,11 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as grpc from '@grpc/grpc-js';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { CodedError, neverAborted, toCodedError } from '../../base/index.ts';
 import { GrpcJsChannel } from '../client/grpc-js-channel.ts';
 import { Control } from '../services/index.ts';
 import { channelSuite, failure } from '../testing/channel-suite.ts';
+import { google } from '../wire/core.js';
 import { moby } from '../wire/messages.js';
 import { type Channel, ConnectionChannel, clientOf, GrpcServer } from './index.ts';
 import type { Handlers } from './service.ts';
@@ -174,4 +175,18 @@ test('details too large for the peer’s headers are left out, the rest stays; a
     errorOfTrailers(2, 'failed', Buffer.from(trailers['grpc-status-details-bin']!, 'base64'))?.details;
   expect(read(trailersOfError(error, 'grpc-node-js/1'))).toEqual(details.slice(0, 1));
   expect(read(trailersOfError(error, 'grpc-go/1.84.0'))).toEqual(details);
+});
+
+test('what of an error’s details is left out is not encoded before', () => {
+  const encode = vi.spyOn(google.rpc.Status, 'encode');
+  const details = Array.from({ length: 50 }, (_, n) => ({
+    type: `errdefs.${n}`,
+    value: { data: 'x'.repeat(1000 * n) },
+  }));
+  const trailers = trailersOfError(new CodedError('unknown', 'failed', { details }), 'grpc-node-js/1');
+  expect(encode).toHaveBeenCalledTimes(1);
+  encode.mockRestore();
+  const bytes = Buffer.from(trailers['grpc-status-details-bin']!, 'base64');
+  expect(bytes.length).toBeLessThanOrEqual(45 * 1024);
+  expect(errorOfTrailers(2, 'failed', bytes)?.details).toEqual(details.slice(0, 10));
 });

@@ -28,6 +28,8 @@ const SLIPWAY_ERROR = 'slipway.build/error+json';
 /** Room for details in the one header that holds them: nghttp2 (every Node client) takes a value of 64 KB, Go's client megabytes. */
 const MAX_DETAILS_BYTES = 45 * 1024;
 const MAX_DETAILS_BYTES_GO = 3 * 1024 * 1024;
+/** What tags and lengths around a detail take at most. */
+const DETAIL_FRAME = 24;
 const MAX_MESSAGE_CHARACTERS = 12 * 1024;
 
 function grpcCodeOf(code: Code): number {
@@ -80,14 +82,17 @@ export function trailersOfError(error: unknown, userAgent = '', wireCode = ownCo
   const { code, message, details = [] } = statusOfError(error, wireCode);
   const text = message.slice(0, MAX_MESSAGE_CHARACTERS);
   const room = userAgent.includes('grpc-go') ? MAX_DETAILS_BYTES_GO : MAX_DETAILS_BYTES;
-  const kept = [...(details ?? [])].sort((a, b) => size(a) - size(b));
-  let bytes = google.rpc.Status.encode({ code, message: text, details: details ?? [] }).finish();
-  while (bytes.length > room && kept.pop() !== undefined)
-    bytes = google.rpc.Status.encode({
-      code,
-      message: text,
-      details: (details ?? []).filter((detail) => kept.includes(detail)),
-    }).finish();
+  let left = room - DETAIL_FRAME - Buffer.byteLength(text);
+  const kept = new Set(
+    [...(details ?? [])]
+      .sort((a, b) => size(a) - size(b))
+      .filter((detail) => {
+        left -= size(detail);
+        return left >= 0;
+      }),
+  );
+  const status = { code, message: text, details: (details ?? []).filter((detail) => kept.has(detail)) };
+  const bytes = google.rpc.Status.encode(status).finish();
   return {
     'grpc-status': String(code),
     'grpc-message': percentEncode(text),
@@ -95,8 +100,9 @@ export function trailersOfError(error: unknown, userAgent = '', wireCode = ownCo
   };
 }
 
+/** Of its encoding, at most. */
 function size(detail: google.rpc.Any.$Properties): number {
-  return detail.value?.length ?? 0;
+  return DETAIL_FRAME + (detail.typeUrl?.length ?? 0) + (detail.value?.length ?? 0);
 }
 
 /** The failure in a call's trailers (or trailers-only headers); undefined for OK. */

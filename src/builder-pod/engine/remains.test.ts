@@ -18,13 +18,13 @@ function counted() {
   return { result, open: () => open };
 }
 
-function vertexOf(name: string): Vertex<VertexOp> {
+function vertexOf(name: string, op = EXEC): Vertex<VertexOp> {
   const metadata = { ignoreCache: false, description: { name }, caps: {} };
   return {
     digest: digestOf(name),
     name,
     inputs: [],
-    op: { op: EXEC, metadata, locations: [], outputs: 1 },
+    op: { op, metadata, locations: [], outputs: 1 },
     ignoreCache: false,
   };
 }
@@ -64,4 +64,31 @@ test('an id leads to what the step left while its build lives; whatever failed b
 test('what failed of nothing that is kept is told as it is', () => {
   const error = failureOf(digestOf('unknown'));
   expect(new FailedSteps().tell(error)).toBe(error);
+});
+
+test.each([
+  ['files in the graph', 1 << 20, 0],
+  ['very many actions', 0, 50_000],
+])('of a large op is told what it left, not the op: %s', (_, bytes, actions) => {
+  const file = (size: number) => ({
+    ...{ input: -1, secondaryInput: -1, output: 0 },
+    body: {
+      kind: 'mkfile' as const,
+      mkfile: { path: '/a', data: Buffer.alloc(size), mode: 0o644, timestamp: -1n },
+    },
+  });
+  const opOf = (size: number, count: number) =>
+    ({
+      inputs: [],
+      body: { kind: 'file', file: { actions: [file(size), ...Array.from({ length: count }, () => file(0))] } },
+    }) as unknown as Op;
+  const { result } = counted();
+  const steps = new FailedSteps();
+  const remains = { inputs: [result('in')], mounts: [], subject: { kind: 'action' as const, index: 1 } };
+  steps.keep(vertexOf('small', opOf(100 << 10, 100)), remains);
+  expect(toldOf(steps, 'small')).toMatchObject({ op: { file: { actions: expect.any(Array) } } });
+  steps.keep(vertexOf('large', opOf(bytes, actions)), remains);
+  const told = toldOf(steps, 'large')!;
+  expect(told).toEqual({ inputIDs: told.inputIDs, mountIDs: [], file: { index: '1' }, description: { name: 'large' } });
+  expect(steps.find(told.inputIDs[0]!)?.id).toBe('in');
 });

@@ -16,6 +16,8 @@ interface FailedStep {
 
 /** Steps of one build whose remains are kept at once; those that failed longest ago make room. */
 const MAX_STEPS = 16;
+/** Bytes of an op that is told with its error: of a larger one (files in the graph) its vertex tells. */
+const MAX_OP_BYTES = 256 << 10;
 /** BuildKit's names; what is 0 is left out. */
 const SUBJECTS = { action: 'file', content: 'cache' } as const;
 
@@ -59,7 +61,7 @@ export class FailedSteps {
     const value = {
       inputIDs: inputIds,
       mountIDs: mountIds,
-      op: opToProtoJson(vertex.op.op),
+      ...(isLarger(vertex.op.op, MAX_OP_BYTES) ? {} : { op: opToProtoJson(vertex.op.op) }),
       ...(subject === undefined
         ? {}
         : { [SUBJECTS[subject.kind]]: subject.index === 0 ? {} : { index: String(subject.index) } }),
@@ -80,4 +82,23 @@ export class FailedSteps {
     for (const id of [...step.inputIds, ...step.mountIds]) this.#refs.delete(id);
     for (const result of step.held) void result.release().catch(() => {});
   }
+}
+
+/** Whether bytes and texts of a value, and what holds them, are about more than this; looks no further than it must. */
+function isLarger(value: unknown, most: number): boolean {
+  let left = most;
+  const open: Iterator<unknown>[] = [[value].values()];
+  while (left >= 0) {
+    const next = open.at(-1)?.next();
+    if (next === undefined) return false;
+    if (next.done === true) open.pop();
+    else if (typeof next.value === 'string' || next.value instanceof Uint8Array) left -= 8 + next.value.length;
+    else {
+      left -= 8;
+      if (next.value instanceof Map) open.push(next.value.entries());
+      else if (Array.isArray(next.value)) open.push(next.value.values());
+      else if (typeof next.value === 'object' && next.value !== null) open.push(Object.values(next.value).values());
+    }
+  }
+  return true;
 }
