@@ -6,10 +6,10 @@ export function discard(result: Result): void {
   result.release().catch(() => {});
 }
 
-/** Releases any number of handles; others have their turn in between. */
+/** The same for any number of handles; others have their turn in between. Never rejects. */
 export async function releaseAll(handles: readonly Result[]): Promise<void> {
   for (const handle of handles) {
-    await handle.release();
+    await handle.release().catch(() => {});
     if (isTurnSpent()) await nextTurn({ signal: neverAborted });
   }
 }
