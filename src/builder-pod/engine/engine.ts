@@ -218,10 +218,14 @@ export class Engine implements AsyncDisposable {
     const failedSteps = new FailedSteps();
     // Only a frontend outside can ask for more when a step has failed.
     const driven = request.definition === undefined && (request.frontend ?? '') === '';
+    // What has begun is ended where the build cannot begin; once it has, its own end does that.
+    await using begun = new AsyncDisposableStack();
     const job = this.#solver.job({
       ...{ id: ref, sessions, limits, scope: request.scope },
       keepRemains: driven ? (vertex, remains) => failedSteps.keep(vertex, remains) : undefined,
     });
+    begun.defer(() => job.close());
+    begun.defer(() => over.abort(cancelledError('the build could not begin')));
     const { frontend, frontendAttrs, frontendInputs, cacheImports = [], client } = request;
     const madeInputs = (client && this.#madeInputs.get(client)) ?? new MadeInputs();
     if (client !== undefined) this.#madeInputs.set(client, madeInputs);
@@ -234,8 +238,14 @@ export class Engine implements AsyncDisposable {
       this.#options,
       buildSignal,
     );
+    begun.defer(async () => {
+      over.abort(cancelledError('the build could not begin'));
+      await build.close();
+      build.end();
+      this.#builds.delete(ref);
+    });
     this.#builds.set(ref, build);
-    const retained = job.progress.retain();
+    const retained = begun.use(job.progress.retain());
     for (const waiter of this.#waiters) waiter();
     const { buildObservers: observers = [], log } = this.#options;
     const { observer } = request;
@@ -252,6 +262,7 @@ export class Engine implements AsyncDisposable {
       context: { owner: job.owner, sessions, limits: () => limits, exporterId: given.length },
     });
     let end: BuildEnd | undefined;
+    begun.move();
     try {
       const made = await this.#result(build, request, buildSignal);
       const result = await attesting.withScans(build, made, { signal: buildSignal });
