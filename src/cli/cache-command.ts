@@ -50,8 +50,7 @@ export const cacheOptions = z.object({
     .optional(),
   'older-than': age.optional(),
   'max-size': size.optional(),
-  blobs: z.boolean().optional(),
-  'keep-blobs': z.boolean().optional(),
+  blobs: z.boolean().default(false),
   'dry-run': z.boolean().default(false),
 });
 
@@ -66,8 +65,8 @@ export interface CacheCommand {
     readonly olderThanMs: number | undefined;
     readonly maxBytes: number | undefined;
   };
-  /** Whether blobs go, too; undefined for where nothing else can need them. */
-  readonly blobs: boolean | undefined;
+  /** Whether blobs go, too. */
+  readonly blobs: boolean;
   readonly dryRun: boolean;
 }
 
@@ -80,17 +79,14 @@ export function cacheCommand(data: z.output<typeof cacheOptions>, positionals: r
     throw invalidArgument(`slipway cache ${action}: name a repository, e.g. registry.example.com/team/cache`);
   const keep = { keepLast: data['keep-last'], olderThanMs: data['older-than'], maxBytes: data['max-size'] };
   const isSaid = Object.values(keep).some((value) => value !== undefined);
-  const { blobs, 'keep-blobs': keepBlobs, 'dry-run': dryRun } = data;
+  const { blobs, 'dry-run': dryRun } = data;
   if (action === 'prune' && !isSaid)
     throw invalidArgument('slipway cache prune: say what stays: --keep-last, --older-than or --max-size');
-  if (action !== 'prune' && (isSaid || dryRun || blobs !== undefined || keepBlobs !== undefined))
+  if (action !== 'prune' && (isSaid || dryRun || blobs))
     throw invalidArgument(
-      `slipway cache ${action}: --keep-last, --older-than, --max-size, --blobs, --keep-blobs and --dry-run go with prune`,
+      `slipway cache ${action}: --keep-last, --older-than, --max-size, --blobs and --dry-run go with prune`,
     );
-  if (blobs === true && keepBlobs === true)
-    throw invalidArgument('slipway cache prune: --blobs and --keep-blobs exclude each other');
   return {
-    ...{ kind: 'cache', action, reference, output: data.output, insecure: data.insecure, keep, dryRun },
-    blobs: keepBlobs === true ? false : blobs,
+    ...{ kind: 'cache', action, reference, output: data.output, insecure: data.insecure, keep, dryRun, blobs },
   };
 }

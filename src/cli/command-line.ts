@@ -195,7 +195,6 @@ function parseCacheCommand(args: readonly string[]): CacheCommand {
     'older-than': { type: 'string' },
     'max-size': { type: 'string' },
     blobs: { type: 'boolean' },
-    'keep-blobs': { type: 'boolean' },
     'dry-run': { type: 'boolean' },
   };
   const { data, positionals } = readArguments('cache', args, options, cacheOptions, 2);

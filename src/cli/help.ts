@@ -77,8 +77,8 @@ Usage:
   slipway cache inspect REPOSITORY:TAG [flags]    records, the steps that they are of as far as those are named, layers and who shares them
   slipway cache prune REPOSITORY [flags]          delete caches; images are never deleted
 
-Prune deletes whole caches, and then blobs that no tag, index or referrer in the repository needs any more. A registry does not list images without a tag: where
-there is anything but caches, blobs stay unless you say --blobs. Nobody should write to the repository meanwhile.
+Prune deletes whole caches; with --blobs also the blobs that no tag, index or referrer in the repository needs any more. Say that only while nobody writes to the
+repository (who found such a blob there does not send it again), and where no image lies without a tag: a registry does not list it.
 
 Flags:
   -o, --output FORMAT            table, json or yaml (default table)
@@ -86,7 +86,7 @@ Flags:
       --keep-last N              the newest N stay; the others go, unless the next two say which
       --older-than AGE           those whose newest result is older go, e.g. 7d or 36h
       --max-size SIZE            the oldest go until what is left is no larger, e.g. 20GB
-      --blobs, --keep-blobs      delete, or leave to the registry, what no cache or image needs any more
+      --blobs                    delete blobs that nothing needs any more; else they are left to the registry's collection
       --dry-run                  tell what would go
 
 Environment:

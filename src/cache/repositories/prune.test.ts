@@ -78,13 +78,14 @@ function repositoryOf(tags: readonly string[], failure: CodedError) {
   });
   const lost = caches.at(-1)!.config.digest;
   const deleted: string[] = [];
+  const blobs: Digest[] = [];
   const find = (reference: string) => {
     const found = caches.find(({ tag, descriptor }) => tag === reference || descriptor.digest === reference);
     if (found === undefined) throw new Error(`${reference} is not there`);
     return found;
   };
   return {
-    deleted,
+    ...{ deleted, blobs },
     tags: async () => tags,
     resolve: async (tag: string) => find(tag).descriptor,
     getManifest: async (reference: string) => find(reference),
@@ -94,11 +95,11 @@ function repositoryOf(tags: readonly string[], failure: CodedError) {
     },
     referrers: async () => [],
     deleteManifest: async (digest: Digest) => deleted.push(find(digest).tag) > 0,
-    deleteBlob: async () => true,
+    deleteBlob: async (digest: Digest) => blobs.push(digest) > 0,
   };
 }
 
-const PRUNE = { keep: { keepLast: 1 }, blobs: undefined, dryRun: false, now: NOW, signal: neverAborted };
+const PRUNE = { keep: { keepLast: 1 }, blobs: false, dryRun: false, now: NOW, signal: neverAborted };
 const refused = (status: number) =>
   new RegistryError(status === 404 ? 'not_found' : 'unavailable', `status ${status}`, { status, url: '' });
 
@@ -121,4 +122,15 @@ test.each([
   const { kept } = await pruneCaches(repository, PRUNE);
   expect(repository.deleted).toEqual(['a']);
   expect(kept.flatMap(({ tags }) => tags).sort()).toEqual(['b', 'c']);
+});
+
+test('blobs, which a writer may just have found there, are deleted only where that is said', async () => {
+  const repository = repositoryOf(['a', 'b'], refused(404));
+  const { blobs } = await pruneCaches(repository, { ...PRUNE, keep: { keepLast: 0 } });
+  expect(repository.deleted.sort()).toEqual(['a', 'b']);
+  expect(repository.blobs).toEqual([]);
+  expect(blobs).toMatchObject({ count: 4, left: expect.stringContaining('--blobs') });
+  const other = repositoryOf(['a', 'b'], refused(404));
+  await pruneCaches(other, { ...PRUNE, keep: { keepLast: 0 }, blobs: true });
+  expect(other.blobs).toHaveLength(4);
 });

@@ -68,8 +68,11 @@ export function chooseCaches(tags: readonly Tagged[], keep: KeepCaches, now: num
 
 interface PruneOptions extends AbortOptions {
   readonly keep: KeepCaches;
-  /** Whether blobs are deleted that nothing needs any more, as far as a registry tells: images without a tag it does not list. By default where nothing but caches is there. */
-  readonly blobs: boolean | undefined;
+  /**
+   * Whether blobs are deleted that nothing needs any more, as far as a registry tells. It lists no images without a tag, and tells nothing of who just found a
+   * blob there and is about to push a manifest that names it.
+   */
+  readonly blobs: boolean;
   readonly dryRun: boolean;
   readonly now: number;
   /** Told of each cache once it is gone, or would be. */
@@ -82,6 +85,8 @@ interface Pruned {
   /** Blobs that no kept thing needs, and their bytes: deleted, or left to the registry for this reason. */
   readonly blobs: { readonly count: number; readonly bytes: number; readonly left?: string };
 }
+
+const LEFT = "the registry's own collection deletes them; so does --blobs, for when nobody writes to the repository";
 
 type PrunedRepository = ReadRepository & Pick<Repository, 'deleteManifest' | 'deleteBlob'>;
 
@@ -111,15 +116,9 @@ export async function pruneCaches(repository: PrunedRepository, options: PruneOp
   for (const { blobs } of deleted) for (const [digest, size] of blobs) if (!needed.has(digest)) free.set(digest, size);
   const bytes = [...free.values()].reduce((sum, size) => sum + size, 0);
   const told = { count: free.size, bytes };
-  if (options.blobs ?? after.every(({ kind }) => kind === 'cache')) {
-    const left = dryRun ? undefined : await deleteBlobs(repository, [...free.keys()], options);
-    return { kept, deleted, blobs: left === undefined ? told : { ...told, left } };
-  }
-  const left =
-    options.blobs === undefined
-      ? 'the repository holds more than caches, and images without a tag, which a registry does not list, may need them'
-      : 'they are left to the registry';
-  return { kept, deleted, blobs: { ...told, left } };
+  if (!options.blobs) return { kept, deleted, blobs: { ...told, left: LEFT } };
+  const left = dryRun ? undefined : await deleteBlobs(repository, [...free.keys()], options);
+  return { kept, deleted, blobs: left === undefined ? told : { ...told, left } };
 }
 
 /** False when it is not what it was. */
