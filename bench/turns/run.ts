@@ -223,7 +223,7 @@ try {
   await measured('one op of many inputs, found again', () => solve(wide(VERTICES / 2, 'wide')));
   await measured('a step of many arguments', () => solve(manyArguments(VERTICES * 10)));
   await measured('a step of some arguments', () => solve(manyArguments(9_000)));
-  await measured('a step of many secrets', () => solve(manySecrets(VERTICES / 2)));
+  await measured('a step of many secrets', () => solve(manySecrets(9_000)));
   await measured('a file in the graph', () => solve(largeFile(15 << 20)));
   await measured('inputs of a frontend in the client', () => askInputs({ one: chain.subarray(0), two: small() }));
   await measured('compressed', () => solveCompressed(chain));
