@@ -31,19 +31,26 @@ export function keyedVertex(active: ActiveVertex): KeyedVertex | undefined {
 function keyedOutput(edge: EdgeState): KeyedOutput {
   const { vertex, index: output, lookup, missed } = edge;
   const result = edge.held ?? vertex.outputs[output];
+  const used = result?.record === undefined ? {} : { record: result.record };
   if (result?.hit === true) {
     const [key = ''] = result.keys;
     const ground = vertex.inputs.slice(0, MOST_INPUTS).map((_, i) => lookup.own.ways(i, key).slice(0, MOST_WAYS));
-    return { output, outcome: { kind: 'found', cache: result.origin?.cache ?? '' }, keys: result.keys, ground };
+    return {
+      output,
+      outcome: { kind: 'found', cache: result.origin?.cache ?? '' },
+      ...used,
+      keys: result.keys,
+      ground,
+    };
   }
   if (missed === undefined) {
     const keys = result?.keys ?? [...lookup.own.candidates];
     const kind = result === undefined ? 'idle' : 'run';
-    return { output, outcome: { kind }, keys: keys.slice(0, MOST_WAYS), ground: [] };
+    return { output, outcome: { kind }, ...used, keys: keys.slice(0, MOST_WAYS), ground: [] };
   }
   const ways = missed.on
     .slice(0, MOST_INPUTS)
     .map(({ content, keys }) => (content === undefined ? keys : [content, ...keys]));
   const ground = ways.map((keys) => keys.slice(0, MOST_WAYS));
-  return { output, outcome: { kind: 'run' }, miss: missed.why, keys: result?.keys ?? [], ground };
+  return { output, outcome: { kind: 'run' }, miss: missed.why, ...used, keys: result?.keys ?? [], ground };
 }

@@ -299,6 +299,8 @@ export interface KeyedOutput {
   readonly outcome: { readonly kind: 'run' | 'idle' } | { readonly kind: 'found'; readonly cache: string };
   /** Why the op was run. */
   readonly miss?: Miss;
+  /** In the builder's own store, of the result that is used; undefined when none was needed, or it is not kept. */
+  readonly record?: string;
   /** Keys by which it was found or is entered; empty when none was reached. */
   readonly keys: readonly string[];
   /** Keys of each input that these were reached from. */

@@ -67,6 +67,11 @@ beforeAll(async () => {
     'context/Dockerfile': dockerfile(base, url),
     'context/small': `FROM ${base}\nCOPY f /f\n`,
     'context/named': 'FROM other\nCOPY --from=pinned /bin/true /t\nCOPY --from=dir f /f\n',
+    'context/steps': `FROM ${base} AS one
+RUN --network=none busybox head -c 9 /dev/urandom > /one
+FROM one
+RUN --network=none busybox head -c 9 /dev/urandom > /two
+`,
     'context/sub/Dockerfile': `FROM ${base}\nRUN --network=none true\n`,
   }))
     writeFileSync(path.join(folder, file), text);
@@ -320,6 +325,36 @@ test("what an input was made for is told of the client's own builds, and of nobo
   expect(JSON.stringify(told['first'])).toContain('of the first');
   expect(JSON.stringify(told['other'])).not.toContain('of the first');
   expect(JSON.stringify(told['other'])).toContain('input:made');
+});
+
+test('the layers that are told are those of the image, not of another time that a step was run', async () => {
+  await using client = openBuilderClient(daemons.get('ours')!.address);
+  const build = (tag: string, frontendAttrs: Readonly<Record<string, string>>) =>
+    client.control.solve(
+      {
+        ref: newId(),
+        frontend: 'dockerfile.v0',
+        frontendAttrs: { context: `${gitUrl}#main`, filename: 'steps', ...frontendAttrs },
+        exporters: [
+          {
+            type: 'image',
+            attrs: { name: `${registry.host}/steps-${tag}:1`, push: 'true', 'registry.insecure': 'true' },
+          },
+        ],
+      },
+      { signal },
+    );
+  await build('first', {});
+  await build('again', { target: 'one', 'no-cache': '' });
+  await build('attested', { 'attest:provenance': 'mode=max' });
+  const digests = (text: string) => new Set(text.match(/sha256:[0-9a-f]{64}/g));
+  const manifest = await (await fetch(`${registry.url}/v2/steps-first/manifests/1`)).text();
+  const { runDetails } = (await pushed('steps-attested')) as {
+    readonly runDetails: { readonly metadata: { readonly buildkit_metadata: { readonly layers: unknown } } };
+  };
+  const layers = digests(JSON.stringify(runDetails.metadata.buildkit_metadata.layers));
+  expect(layers.size).toBeGreaterThan(1);
+  expect([...layers].filter((digest) => !digests(manifest).has(digest))).toEqual([]);
 });
 
 async function pushed(repository: string): Promise<unknown> {

@@ -28,7 +28,6 @@ test('an SBOM is made once for all exporters, and anew for a result that was los
       build,
       { ref, metadata: new Map(), attestations },
       { parts: [], times: {} as never, builderId: '' },
-      () => undefined,
     );
     const [document] = [...source.attestations!.values()].flat();
     return Buffer.from(await document!.content!({ signal: neverAborted, owner: HOUSE })).toString();

@@ -10,7 +10,7 @@ import {
   scannerOf,
 } from '../../dockerfile/index.ts';
 import { givenOutput } from '../../llb/index.ts';
-import type { BuiltResult, KeyReader, OpContext, ResultStore } from '../../solver/index.ts';
+import type { KeyReader, OpContext, ResultStore } from '../../solver/index.ts';
 import { type Pools, siblingModule, tasksOf, type WorkerPool } from '../../sys/index.ts';
 import { type ExportAttestation, type ExportSource, platformList } from '../exporters/index.ts';
 import type { BridgeAttestation, BridgeRef, BridgeResult } from '../frontends/index.ts';
@@ -164,13 +164,8 @@ export class Attesting {
     return { parts, times: this.#times, builderId: this.#provenance?.builderId ?? '' };
   }
 
-  /** The result with what is attested of it. `built` are the results of its edges. */
-  attested(
-    build: Build,
-    source: ExportSource,
-    { parts }: BuiltProvenance,
-    built: (part: CapturedPart) => BuiltResult<ImmutableRef> | undefined,
-  ): ExportSource {
+  /** The result with what is attested of it. */
+  attested(build: Build, source: ExportSource, { parts }: BuiltProvenance): ExportSource {
     const options = this.#provenance;
     const attestations = new Map(
       [...(source.attestations ?? [])].map(([id, all]) => [
@@ -182,7 +177,7 @@ export class Attesting {
     for (const { id } of platformList(source)) {
       const part = parts.find((one) => one.id === id || one.id === '');
       if (part === undefined) continue;
-      const made = this.#attestation(build, part, options, built(part)?.keys ?? []);
+      const made = this.#attestation(build, part, options);
       attestations.set(id, [...(attestations.get(id) ?? []), made]);
     }
     return { ...source, attestations };
@@ -230,12 +225,7 @@ export class Attesting {
     return `${new Date(Math.min(seconds, LAST_SECOND) * 1000).toISOString().slice(0, 19)}Z`;
   }
 
-  #attestation(
-    build: Build,
-    part: CapturedPart,
-    options: ProvenanceOptions,
-    roots: readonly string[],
-  ): ExportAttestation {
+  #attestation(build: Build, part: CapturedPart, options: ProvenanceOptions): ExportAttestation {
     const { pools, keys, results } = this.#services;
     const text = (value: string) => Buffer.from(value);
     return {
@@ -254,7 +244,7 @@ export class Attesting {
           ...{ signal: context.signal, owner: job.owner, sessions: job.sessions, limits: () => job.limits },
           ...{ scope: job.scope.write, progress: { status() {}, log() {}, warn() {} } },
         };
-        const layers = options.mode === 'max' ? await stepLayers(job, part, roots, { keys, results }, access) : [];
+        const layers = options.mode === 'max' ? await stepLayers(job, part, { keys, results }, access) : [];
         const facts = predicateFacts(part, options, this.#times, layers);
         return await pools.bulk.run(predicateTask('encodePredicate'), facts, context);
       },

@@ -307,10 +307,7 @@ export class Engine implements AsyncDisposable {
           for (const { ahead: pushing } of given) pushing?.stop();
           if (isTold) provenance ??= await attesting.capture(build, result, { signal: buildSignal });
           const parts = provenance;
-          const input =
-            parts === undefined
-              ? source(built)
-              : attesting.attested(build, source(built), parts, ({ ref: part }) => built[edges.indexOf(part.edge)]);
+          const input = parts === undefined ? source(built) : attesting.attested(build, source(built), parts);
           if (asked !== undefined && named === undefined) {
             const refs = built.map(({ result: { id } }) => id);
             const found = await asked.find(session, { metadata: input.metadata, refs }, { signal: buildSignal });

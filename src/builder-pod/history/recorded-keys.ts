@@ -215,7 +215,7 @@ function bounded({ name, inputs, outputs, ...vertex }: KeyedVertex, hidden: bool
       ...input,
       ...(hidden || selection === undefined || selection.length > MOST_SELECTION ? {} : { selection }),
     })),
-    outputs: outputs.map(({ outcome, miss, ground, ...output }) => ({
+    outputs: outputs.map(({ outcome, miss, ground, record: _record, ...output }) => ({
       ...output,
       outcome: withCache(outcome),
       ...(miss === undefined

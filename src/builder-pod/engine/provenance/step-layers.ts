@@ -1,7 +1,6 @@
 import { inSlices } from '../../../base/index.ts';
-import { walkKeys } from '../../../cache/keys/index.ts';
 import type { ImmutableRef } from '../../../cache/ports.ts';
-import { type KeyReader, type OpContext, type ResultStore, recordDigest } from '../../../solver/index.ts';
+import type { KeyedOutput, KeyReader, OpContext, ResultStore } from '../../../solver/index.ts';
 import type { EngineJob } from '../build-ref.ts';
 import type { StepLayers } from './predicate-task.ts';
 import type { CapturedPart } from './provenance.ts';
@@ -10,46 +9,35 @@ import type { CapturedPart } from './provenance.ts';
 const MOST_STEPS = 1000;
 
 interface LayerDeps {
-  readonly keys: KeyReader;
+  readonly keys: Pick<KeyReader, 'results'>;
   readonly results: Pick<ResultStore<ImmutableRef>, 'load'>;
 }
 
-/**
- * The layers of the results of a build's steps, of those that are packed or were given: nothing is packed for it. `roots` are the keys of the result in the builder's
- * own store.
- */
+interface StepRecord {
+  readonly op: string;
+  readonly output: number;
+  readonly record: string;
+}
+
+/** The layers of the results of a build's steps, of those that are packed or were given: nothing is packed for it. */
 export async function stepLayers(
-  job: EngineJob,
-  { ref }: CapturedPart,
-  roots: readonly string[],
+  job: Pick<EngineJob, 'keyed' | 'scope'>,
+  { ref }: { readonly ref: Pick<CapturedPart['ref'], 'digests'> },
   { keys, results }: LayerDeps,
   context: OpContext,
 ): Promise<readonly StepLayers[]> {
-  const steps = await inSlices(stepsByRecord(job), context);
-  const records = await inSlices(walkKeys(keys, roots, job.scope.read), context);
+  const ops = await inSlices(opsOf(ref), context);
   const found: StepLayers[] = [];
-  const wireDigests = await inSlices(wireDigestsOf(ref), context);
-  for (const { digest, results: all } of records) {
-    const step = steps.get(digest);
-    const op = step === undefined ? undefined : wireDigests.get(step.vertex);
-    if (step === undefined || op === undefined || all.length === 0) continue;
+  for (const { op, output, record } of await inSlices(stepRecords(job, ops, keys), context)) {
     if (found.length >= MOST_STEPS) break;
-    const chain = await packedLayers(all, results, context);
-    if (chain === undefined || chain.length === 0) continue;
-    const isTold = found.some(
-      (one) =>
-        one.op === op &&
-        one.output === step.output &&
-        one.chain.length === chain.length &&
-        one.chain.every(({ digest: d }, i) => d === chain[i]!.digest),
-    );
-    if (!isTold) found.push({ op, output: step.output, chain });
+    const chain = await packedLayers(record, results, context);
+    if (chain !== undefined && chain.length > 0) found.push({ op, output, chain });
   }
   return found;
 }
 
-/** Yields after each vertex. */
-function* wireDigestsOf({ digests }: Pick<CapturedPart['ref'], 'digests'>): Generator<void, Map<string, string>, void> {
+/** The ops by their vertices. Yields after each. */
+function* opsOf({ digests }: Pick<CapturedPart['ref'], 'digests'>): Generator<void, Map<string, string>, void> {
   const found = new Map<string, string>();
   for (const [wire, vertex] of digests) {
     found.set(vertex, wire);
@@ -58,35 +46,47 @@ function* wireDigestsOf({ digests }: Pick<CapturedPart['ref'], 'digests'>): Gene
   return found;
 }
 
-async function packedLayers(
-  records: readonly { readonly resultId: string }[],
-  results: Pick<ResultStore<ImmutableRef>, 'load'>,
-  context: OpContext,
-): Promise<StepLayers['chain'] | undefined> {
-  for (const { resultId } of records) {
-    context.signal.throwIfAborted();
-    const loaded = await results.load(resultId, context).catch(() => undefined);
-    if (loaded === undefined) continue;
-    try {
-      const layers = loaded.value.packed({});
-      if (layers !== undefined) return layers.map(({ descriptor }) => descriptor);
-    } finally {
-      await loaded.release();
+/** The records of the steps' results, each once. Yields after each vertex. */
+function* stepRecords(
+  job: Pick<EngineJob, 'keyed' | 'scope'>,
+  ops: ReadonlyMap<string, string>,
+  keys: LayerDeps['keys'],
+): Generator<void, Iterable<StepRecord>, void> {
+  const found = new Map<string, StepRecord>();
+  for (const vertex of job.keyed()) {
+    yield;
+    const op = vertex === undefined ? undefined : ops.get(vertex.digest);
+    if (vertex === undefined || op === undefined) continue;
+    for (const one of vertex.outputs) {
+      const record = recordOf(one, keys, job.scope.read);
+      if (record !== undefined) found.set(`${op} ${one.output} ${record}`, { op, output: one.output, record });
     }
   }
-  return undefined;
+  return found.values();
 }
 
-/** Yields after each vertex. */
-function* stepsByRecord(
-  job: EngineJob,
-): Generator<void, ReadonlyMap<string, { readonly vertex: string; readonly output: number }>, void> {
-  const steps = new Map<string, { vertex: string; output: number }>();
-  for (const keyed of job.keyed()) {
-    yield;
-    if (keyed === undefined) continue;
-    for (const { digest } of keyed.maps)
-      for (const { output } of keyed.outputs) steps.set(recordDigest(digest, output), { vertex: keyed.digest, output });
+/** That of the result which the build has used; of a step whose result it did not need, the only one that its keys have: which of several the others were made of is not known. */
+function recordOf(
+  { record, outcome, keys }: KeyedOutput,
+  reader: LayerDeps['keys'],
+  scopes: readonly string[],
+): string | undefined {
+  if (outcome.kind !== 'idle') return record;
+  const [only, ...others] = new Set(keys.flatMap((key) => reader.results(key, scopes).map(({ resultId }) => resultId)));
+  return others.length === 0 ? only : undefined;
+}
+
+async function packedLayers(
+  record: string,
+  results: LayerDeps['results'],
+  context: OpContext,
+): Promise<StepLayers['chain'] | undefined> {
+  context.signal.throwIfAborted();
+  const loaded = await results.load(record, context).catch(() => undefined);
+  if (loaded === undefined) return undefined;
+  try {
+    return loaded.value.packed({})?.map(({ descriptor }) => descriptor);
+  } finally {
+    await loaded.release();
   }
-  return steps;
 }
