@@ -1,10 +1,10 @@
 import { Readable } from 'node:stream';
-import { setTimeout as delay } from 'node:timers/promises';
-import { CodedError, type ProxySettings, RecentMap, toCodedError } from '../../../base/index.ts';
+import { type ProxySettings, RecentMap } from '../../../base/index.ts';
 import { OutboundAgents } from '../../../base/outbound-agents.ts';
 import type { StreamContext } from '../../../sys/index.ts';
 import type { ObjectBlob, ObjectClient } from './client.ts';
 import type { ObjectConfig } from './config.ts';
+import { wholeBlob } from './whole-blob.ts';
 
 interface Access {
   readonly config: ObjectConfig;
@@ -13,11 +13,6 @@ interface Access {
 
 /** Clients with their connections that are kept. */
 const MAX_CLIENTS = 32;
-/** A blob of which nothing comes for so long is asked for again. */
-const IDLE_MS = 20_000;
-/** How often the rest of a blob is asked for when its stream broke, at one place of it. */
-const MAX_RESUMES = 3;
-const RESUME_MS = 200;
 /** For what is no blob. */
 const REQUEST_MS = 60_000;
 
@@ -72,7 +67,7 @@ export async function putBlob(
   }
 }
 
-/** Writes the blob into a stream: what broke on the way is asked for from there. More than was said is not taken. */
+/** Writes the blob into a stream. */
 export async function openBlob(
   args: Access & { readonly blob: ObjectBlob; readonly into: WritableStream<Uint8Array> },
   { signal }: StreamContext,
@@ -81,70 +76,14 @@ export async function openBlob(
   const writer = args.into.getWriter();
   writer.closed.catch(() => {});
   try {
-    const client = await open(args);
-    let offset = 0;
-    let tries = 0;
-    while (offset < blob.size) {
-      signal.throwIfAborted();
-      try {
-        for await (const chunk of watched(client, blob, offset, signal)) {
-          offset += chunk.length;
-          tries = 0;
-          if (offset > blob.size)
-            throw new CodedError('data_loss', `blob ${blob.digest} has more than its ${blob.size} bytes`);
-          await writer.ready;
-          await writer.write(chunk);
-        }
-        if (offset < blob.size)
-          throw new CodedError('unavailable', `blob ${blob.digest} ended after ${offset} of ${blob.size} bytes`);
-      } catch (error) {
-        signal.throwIfAborted();
-        if (toCodedError(error).code !== 'unavailable' || ++tries >= MAX_RESUMES) throw error;
-        await delay(RESUME_MS * tries, undefined, { signal });
-      }
+    for await (const chunk of wholeBlob(await open(args), blob, { signal })) {
+      await writer.ready;
+      await writer.write(chunk);
     }
     await writer.close();
   } catch (error) {
     await writer.abort(error).catch(() => {});
     throw error;
-  }
-}
-
-/** The rest of a blob, given up when nothing comes of it. */
-async function* watched(
-  client: ObjectClient,
-  blob: ObjectBlob,
-  offset: number,
-  signal: AbortSignal,
-): AsyncGenerator<Uint8Array> {
-  const idle = new AbortController();
-  const over = () =>
-    idle.abort(new CodedError('unavailable', `nothing came of blob ${blob.digest} for ${IDLE_MS / 1000} s`));
-  const timer = setTimeout(over, IDLE_MS);
-  try {
-    const stream = await client.openBlob(blob, { signal: AbortSignal.any([signal, idle.signal]), offset });
-    const stop = () => stream.destroy(idle.signal.reason as Error);
-    idle.signal.addEventListener('abort', stop, { once: true });
-    const leave = () => stream.destroy(signal.reason as Error);
-    signal.addEventListener('abort', leave, { once: true });
-    try {
-      for await (const chunk of stream as AsyncIterable<Buffer>) {
-        timer.refresh();
-        yield chunk;
-        timer.refresh();
-      }
-    } finally {
-      signal.removeEventListener('abort', leave);
-      stream.destroy();
-    }
-  } catch (error) {
-    signal.throwIfAborted();
-    idle.signal.throwIfAborted();
-    throw error instanceof CodedError
-      ? error
-      : new CodedError('unavailable', `blob ${blob.digest}: ${(error as Error).message}`, { cause: error });
-  } finally {
-    clearTimeout(timer);
   }
 }
 
