@@ -16,6 +16,8 @@ interface HeldBytesOptions {
 export class HeldBytes {
   readonly #options: HeldBytesOptions;
   #bytes = 0;
+  /** Gives way: what it has counts no more, as it goes when it has ended. */
+  #gaveWay = false;
 
   constructor(options: HeldBytesOptions) {
     this.#options = options;
@@ -29,7 +31,7 @@ export class HeldBytes {
     const add = (bytes: number) => {
       held += bytes;
       this.#bytes += bytes;
-      shares.add(owner, this, bytes);
+      if (!this.#gaveWay) shares.add(owner, this, bytes);
     };
     return {
       add: (bytes) => {
@@ -49,7 +51,15 @@ export class HeldBytes {
     if (this.#bytes > limits.each) throw tooMuch();
     if (shares.total <= limits.all) return;
     const largest = shares.largest();
+    if (largest === undefined) return;
+    largest.#giveWay();
     if (largest === this) throw tooMuch();
-    if (largest !== undefined) largest.#options.end(tooMuch());
+    largest.#options.end(tooMuch());
+  }
+
+  #giveWay(): void {
+    const { shares, owner } = this.#options;
+    this.#gaveWay = true;
+    shares.add(owner, this, -this.#bytes);
   }
 }
