@@ -119,8 +119,8 @@ describe('what buildctl’s user reads when a build fails, or is not done as ask
 
   test('a cache import of a type that is not known is named in a warning, and the build goes on', async () => {
     const at = context('imports', 'FROM scratch\nCOPY a.txt /\n');
-    const asked = ['--import-cache', 'type=s3,bucket=b,region=r'];
-    const told = /WARN: the cache s3 is not used: this builder does not read caches of type s3 yet/;
+    const asked = ['--import-cache', 'type=azblob,name=b'];
+    const told = /WARN: the cache azblob is not used: this builder does not read caches of type azblob yet/;
     const { output } = await succeeds(at, asked);
     expect(output).toMatch(told);
     expect(steps(output).ran).toEqual(['COPY a.txt /']);
@@ -154,11 +154,11 @@ describe('what buildctl’s user reads when a build fails, or is not done as ask
       /exporting cache to registry(?:.|\n)*ERROR: .*connection refused/,
     );
     expect((await fails(at, asked('registry'))).output).toMatch(/error: failed to solve: .*connection refused/);
-    const unknown = asked('s3').map((text) => text.replace('main', 'main,ignore-error=true'));
+    const unknown = asked('azblob').map((text) => text.replace('main', 'main,ignore-error=true'));
     expect((await succeeds(at, unknown)).output).toMatch(
-      /WARN: the cache localhost:1\/cache:main is not written: this builder does not write caches of type s3 yet/,
+      /WARN: the cache localhost:1\/cache:main is not written: this builder does not write caches of type azblob yet/,
     );
-    expect((await fails(at, asked('s3'))).output).toContain('cache exports of type "s3" are not supported');
+    expect((await fails(at, asked('azblob'))).output).toContain('cache exports of type "azblob" are not supported');
   });
 
   test('instructions that only a real build shows: .dockerignore, heredocs, SHELL, ADD, network=none', async () => {

@@ -74,7 +74,7 @@ export class TransferSpace {
     this.#shares.largest()?.(
       CodedError.of(
         'CONTEXT_DISK',
-        `the builder's disk is almost full, and of all that build clients are sending this is the most`,
+        `no space left on device: the builder's disk is almost full, and of all that build clients are sending this is the most`,
       ),
     );
   }
