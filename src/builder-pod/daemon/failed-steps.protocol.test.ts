@@ -140,7 +140,8 @@ test('of a step that ran: its mounts as they were, and as it left them', async (
         ],
       }).root;
       const told = await failureOf(failed);
-      const look = 'cat /left /out/x /thrown/x; ls /given/bin | head -n 1';
+      // One stream, so that what comes of both comes in order.
+      const look = 'exec 2>&1; cat /left /out/x /thrown/x; ls /given/bin | head -n 1';
       const said = {
         after: await run(look, mountsOf(told, 'mountIDs')),
         before: await run(look, mountsOf(told, 'inputIDs')),

@@ -81,7 +81,10 @@ async function built(daemon: TestDaemon, { dockerfile, output, args = [] }: Case
 
 function failureOf(text: string): string {
   const line = text.split('\n').findLast((each) => each.startsWith('error: ')) ?? text;
-  return line.replace(/^error: (?:failed to solve: )?/, '').replace(/rpc error: code = \w+ desc = /g, '');
+  // The real daemon says whose failure it is where it hears of it by the frontend first.
+  return line
+    .replace(/^error: (?:failed to solve: )?(?:failed to run Build function: )?/, '')
+    .replace(/rpc error: code = \w+ desc = /g, '');
 }
 
 function resolved(layout: string, { digest, size: _, ...descriptor }: Descriptor): unknown {
