@@ -100,6 +100,14 @@ export const longBuild = (folder: string, count: number) => contextWith(folder, 
 
 const run = process.pid;
 const newEachRound = (round: number) => `${run}-${round}`;
+/** 400 MB that are written once, and a stamp that makes the layer another each round. */
+function halfRandomLayer(folder: string, round: number): string {
+  contextWith(folder, 'FROM scratch\nCOPY big stamp /\n');
+  if (round === 0) writeHalfRandom(path.join(folder, 'big'), 400);
+  writeFileSync(path.join(folder, 'stamp'), `${run} ${round}`);
+  return folder;
+}
+
 const always = () => `${run}`;
 const alone = { clients: 1, push: false, warm: false, work: newEachRound };
 
@@ -169,12 +177,7 @@ export const ROWS: readonly Row[] = [
     rounds: 4,
     push: true,
     warm: true,
-    prepare(folder, round) {
-      contextWith(folder, 'FROM scratch\nCOPY big stamp /\n');
-      if (round === 0) writeHalfRandom(path.join(folder, 'big'), 400);
-      writeFileSync(path.join(folder, 'stamp'), `${run} ${round}`);
-      return folder;
-    },
+    prepare: halfRandomLayer,
   },
   {
     ...alone,
@@ -222,12 +225,7 @@ export const ROWS: readonly Row[] = [
     rounds: 4,
     push: true,
     warm: true,
-    prepare(folder, round) {
-      contextWith(folder, 'FROM scratch\nCOPY big stamp /\n');
-      if (round === 0) writeHalfRandom(path.join(folder, 'big'), 400);
-      writeFileSync(path.join(folder, 'stamp'), `${run} ${round}`);
-      return folder;
-    },
+    prepare: halfRandomLayer,
     request: () => ({ output: 'compression=zstd' }),
   },
   {
