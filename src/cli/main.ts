@@ -25,6 +25,9 @@ function terminal(stream: NodeJS.WriteStream): Terminal {
   };
 }
 
+/** When all that was written to the stream is with its reader, or the reader is gone. */
+const flushed = (stream: NodeJS.WriteStream) => new Promise<void>((resolve) => stream.write('', () => resolve()));
+
 /** First signal: cancel the work and wait for it to wind up. Second: end at once. */
 function interruptible(): AbortSignal {
   const controller = new AbortController();
@@ -85,6 +88,15 @@ async function main(io: CliIo, args: readonly string[]): Promise<number> {
   }
 }
 
+let unwritten = false;
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // A reader who has seen enough (`| head`) is no failure of the command.
+  if (error.code === 'EPIPE') return;
+  unwritten = true;
+  process.stderr.write(renderError(error));
+});
+process.stderr.on('error', () => undefined);
+
 const code = await main(
   {
     stdout: terminal(process.stdout),
@@ -98,5 +110,7 @@ const code = await main(
   },
   process.argv.slice(2),
 );
-// Connections that wind down in the background must not hold a finished command.
-process.exit(code);
+// What was written to a pipe may still be on its way; connections that wind down in the background must not hold a
+// finished command.
+await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
+process.exit(code === 0 && unwritten ? 1 : code);
