@@ -3,17 +3,17 @@ import { buildSpec } from './build-spec.ts';
 import { resource } from './resource.ts';
 import { rule } from './rules.ts';
 import { cacheStatus, conditions, count, failure, outputStatus, phase, resolved, slowestSteps } from './status.ts';
-import { dnsName, list, listMap, text, time } from './strings.ts';
+import { defaultsTo, dnsName, list, listMap, text, time } from './strings.ts';
 
 /** Most attempts that the record holds. */
 export const MAX_ATTEMPTS = 10;
 
 const cancel = z
   .strictObject({
-    reason: z
-      .enum(['User', 'Superseded'])
-      .describe('Why (default User; Superseded is written by the operator).')
-      .optional(),
+    reason: defaultsTo(
+      z.enum(['User', 'Superseded']).describe('Why; Superseded is written by the operator.'),
+      'User',
+    ).optional(),
     message: text(1024, 'What a person should know.').optional(),
   })
   .describe('Ends the run. It can be set, and not be taken back.');

@@ -1,12 +1,13 @@
 import { z } from 'zod';
+import { cache } from './cache-spec.ts';
 import { MAX_SPEC_BYTES, MAX_SPEC_DEPTH, overLimit } from './limits.ts';
 import { exactlyOneOf, exclude, rule } from './rules.ts';
 import { namedContext, source } from './source.ts';
-import { byteSize, dnsName, duration, list, listMap, secretKeyRef, stringMap, text } from './strings.ts';
+import { defaultsTo, dnsName, duration, list, listMap, secretKeyRef, stringMap, text } from './strings.ts';
 
 const dockerfile = rule(
   z.strictObject({
-    path: text(1024, 'Path of the Dockerfile in the source (default Dockerfile).').optional(),
+    path: defaultsTo(text(1024, 'Path of the Dockerfile in the source.'), 'Dockerfile').optional(),
     inline: text(131_072, 'The Dockerfile itself; excludes path.').optional(),
     target: text(128, 'Stage to build (default: the last).').optional(),
     frontend: text(512, 'Frontend image, pinned by version or digest; default the built-in dockerfile.v0.').optional(),
@@ -50,11 +51,11 @@ const attestations = z
   .strictObject({
     provenance: z
       .strictObject({
-        mode: z
-          .enum(['min', 'max'])
-          .describe('max tells the graph, its sources and build arguments, too (default min).')
-          .optional(),
-        version: z.enum(['v1', 'v0.2']).describe('Version of the SLSA predicate (default v1).').optional(),
+        mode: defaultsTo(
+          z.enum(['min', 'max']).describe('max tells the graph, its sources and build arguments, too.'),
+          'min',
+        ).optional(),
+        version: defaultsTo(z.enum(['v1', 'v0.2']).describe('Version of the SLSA predicate.'), 'v1').optional(),
         builderId: text(1024, 'A URL that names the builder.').optional(),
         reproducible: z.boolean().describe('Says that the result can be built again to the same bytes.').optional(),
       })
@@ -81,10 +82,10 @@ const output = rule(
       32,
       'Tags to write (default: the tag in image, else latest).',
     ).optional(),
-    compression: z
-      .enum(['gzip', 'estargz', 'zstd', 'uncompressed'])
-      .describe('How layers are packed that are made anew (default gzip).')
-      .optional(),
+    compression: defaultsTo(
+      z.enum(['gzip', 'estargz', 'zstd', 'uncompressed']).describe('How layers are packed that are made anew.'),
+      'gzip',
+    ).optional(),
     compressionLevel: z
       .number()
       .int()
@@ -100,7 +101,7 @@ const output = rule(
       .boolean()
       .describe('Bring times in layers down to sourceDateEpoch, but for those of base images.')
       .optional(),
-    ociMediaTypes: z.boolean().describe('OCI media types (default), or Docker’s.').optional(),
+    ociMediaTypes: defaultsTo(z.boolean().describe('OCI media types, or Docker’s.'), true).optional(),
     annotations: stringMap('Annotations of the image manifest, or of each.').optional(),
     indexAnnotations: stringMap('Annotations of the index of an image for several platforms.').optional(),
     insecure: z.boolean().describe('Push without verified TLS.').optional(),
@@ -117,42 +118,6 @@ const output = rule(
     cel: "!has(self.ociMediaTypes) || self.ociMediaTypes || !((has(self.compression) && self.compression == 'estargz') || has(self.indexAnnotations))",
   },
 ).describe('An image to push.');
-
-const cache = z
-  .strictObject({
-    from: list(
-      z.strictObject({ ref: text(512, 'Registry reference.').min(1) }).describe('A cache to read.'),
-      16,
-      'Caches in registries to read, BuildKit’s or ours; the image itself where its cache is inline. One that is away costs time.',
-    ).optional(),
-    to: list(
-      z
-        .strictObject({
-          ref: text(512, 'Registry reference.').min(1),
-          mode: z
-            .enum(['min', 'max', 'continuous'])
-            .describe(
-              '`min`: results that the image has; `max`: those of all steps; `continuous`: the same, each written when it is finished, so that a run that comes to no end leaves them (default min).',
-            )
-            .optional(),
-          keepLast: z
-            .number()
-            .int()
-            .min(1)
-            .max(1000)
-            .describe('Results of one step that are kept, those of other runs among them (default 5).')
-            .optional(),
-          maxAge: duration('Results of other runs that are older go (default 30 days).').optional(),
-          maxSize: byteSize('What all layers of it may come to, such as 20Gi.').optional(),
-        })
-        .describe('A cache to write.'),
-      8,
-      'Caches in registries to write, beside what is there; one that cannot be written does not fail the run: its condition CacheExported says why.',
-    ).optional(),
-    scope: text(128, 'Tenant scope of the cache (default: the namespace).').optional(),
-    noCache: z.boolean().describe('Run every step again.').optional(),
-  })
-  .describe('Cache use.');
 
 /** What is to be built, and how. */
 export const buildSpec = rule(
@@ -206,7 +171,7 @@ export const buildSpec = rule(
       })
       .describe('Extra trust for fetching.')
       .optional(),
-    network: z.enum(['default', 'none', 'host']).describe('Network of RUN steps.').optional(),
+    network: defaultsTo(z.enum(['default', 'none', 'host']).describe('Network of RUN steps.'), 'default').optional(),
     entitlements: list(
       z.enum(['network.host', 'security.insecure', 'device']),
       3,
@@ -223,17 +188,14 @@ export const buildSpec = rule(
       })
       .describe('Resources of the build.')
       .optional(),
-    priority: z
-      .number()
-      .int()
-      .min(-1000)
-      .max(1000)
-      .describe('Higher goes first among the runs of its namespace (default 0).')
-      .optional(),
-    timeout: duration('Longest time from the start to the end of an attempt (default 1h).').optional(),
-    queueTimeout: duration('Longest wait for what is missing and for a place (default 30m).').optional(),
+    priority: defaultsTo(
+      z.number().int().min(-1000).max(1000).describe('Higher goes first among the runs of its namespace.'),
+      0,
+    ).optional(),
+    timeout: defaultsTo(duration('Longest time from the start to the end of an attempt.'), '1h').optional(),
+    queueTimeout: defaultsTo(duration('Longest wait for what is missing and for a place.'), '30m').optional(),
     retry: z
-      .strictObject({ limit: z.number().int().min(0).max(9).describe('Attempts after the first (default 2).') })
+      .strictObject({ limit: defaultsTo(z.number().int().min(0).max(9).describe('Attempts after the first.'), 2) })
       .describe('Retries after platform errors; a user’s error is never tried again.')
       .optional(),
     suspend: z.boolean().describe('Start no new run.').optional(),
@@ -245,13 +207,10 @@ export const buildSpec = rule(
       })
       .describe('What starts a run besides a change.')
       .optional(),
-    historyLimit: z
-      .number()
-      .int()
-      .min(0)
-      .max(100)
-      .describe('BuildRuns kept beside the newest (default 10).')
-      .optional(),
+    historyLimit: defaultsTo(
+      z.number().int().min(0).max(100).describe('BuildRuns kept beside the newest.'),
+      10,
+    ).optional(),
   }),
   exclude('dockerfile', 'llb', ['llb']),
   {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { resource } from './resource.ts';
 import { conditions, count } from './status.ts';
-import { byteSize, dnsName, duration, list, listMap, text } from './strings.ts';
+import { byteSize, defaultsTo, dnsName, duration, list, listMap, text } from './strings.ts';
 
 /** The pool of Builds that name none. */
 export const DEFAULT_POOL = 'default';
@@ -62,8 +62,8 @@ export const builderPoolSpec = z
       256,
       'Shares of namespaces that wait for places at the same time (default: 1 each).',
     ).optional(),
-    defaultTimeout: duration('Timeout of Builds that name none (default 1h).').optional(),
-    maxTimeout: duration('Longest timeout of a Build; a longer one is cut to it (default 24h).').optional(),
+    defaultTimeout: defaultsTo(duration('Timeout of Builds that name none.'), '1h').optional(),
+    maxTimeout: defaultsTo(duration('Longest timeout of a Build; a longer one is cut to it.'), '24h').optional(),
     limits: limits.optional(),
   })
   .describe('Which builders belong to it.');

@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { customResourceDefinition, KINDS, type Schema } from './crd.ts';
 import { generatedFiles } from './generate.ts';
+import { DEFAULT } from './strings.ts';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -40,5 +42,20 @@ describe('what is made from the schemas', () => {
     const schema = crd.spec.versions[0]?.schema.openAPIV3Schema as Schema;
     for (const part of ['spec', 'status']) visit(part, schema.properties?.[part] as Schema);
     expect(missing).toEqual([]);
+  });
+
+  test.each(KINDS)('$kind: what a field means where it is left out keeps to the bounds of the field', (kind) => {
+    const visit = (path: string, schema: z.ZodType): string[] => {
+      const value = (schema.meta() as Readonly<Record<string, unknown>> | undefined)?.[DEFAULT];
+      const found = value === undefined ? [] : [`${path}: ${String(value)}`];
+      if (value !== undefined) expect(schema.safeParse(value), path).toMatchObject({ success: true });
+      if (schema instanceof z.ZodOptional) return visit(path, schema.unwrap() as z.ZodType);
+      if (schema instanceof z.ZodArray) return [...found, ...visit(`${path}[]`, schema.element as z.ZodType)];
+      if (!(schema instanceof z.ZodObject)) return found;
+      return Object.entries(schema.shape).flatMap(([name, field]) => visit(`${path}.${name}`, field as z.ZodType));
+    };
+    const defaults = visit('', kind.schema);
+    if (kind.kind === 'Build') expect(defaults).toContain('.spec.cache.to[].maxAge: 720h');
+    if (kind.kind === 'BuilderPool') expect(defaults).toContain('.spec.maxTimeout: 24h');
   });
 });

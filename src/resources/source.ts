@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import { exactlyOneOf, rule } from './rules.ts';
-import { relativePath, secretKeyRef, text } from './strings.ts';
+import { defaultsTo, relativePath, secretKeyRef, text } from './strings.ts';
 
 const git = z
   .strictObject({
     url: text(2048, 'Clone URL: https, http, ssh or scp form.').min(1),
     ref: text(255, 'Branch, tag or commit; the default branch when left out.').optional(),
     subPath: relativePath(1024, 'Folder of the repository that is the context.').optional(),
-    submodules: z.boolean().describe('Whether submodules are fetched too (default true).').optional(),
+    submodules: defaultsTo(z.boolean().describe('Whether submodules are fetched too.'), true).optional(),
     secretRef: secretKeyRef
       .describe(
         'Credentials: a Secret of type kubernetes.io/basic-auth (username, password), kubernetes.io/ssh-auth (ssh-privatekey, and known_hosts), or one with a token under the key named.',

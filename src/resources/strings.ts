@@ -57,8 +57,10 @@ export const secretKeyRef = z
   })
   .describe('A Secret of the same namespace.');
 
-/** A duration such as `90s` or `1h30m`: not none at all, which would mean "without end" to some, and no more than a week. */
-export const duration = (description: string) =>
+const WEEK = '168h';
+
+/** A duration such as `90s` or `1h30m`: not none at all, which would mean "without end" to some, and no more than `max` (by default a week). */
+export const duration = (description: string, max = WEEK) =>
   rule(
     z
       .string()
@@ -66,11 +68,20 @@ export const duration = (description: string) =>
       .regex(/^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$/, 'must be a duration such as 90s or 1h30m')
       .describe(description),
     {
-      message: 'must be from 1s to 168h',
-      holds: (text) => parseDuration(text) >= 1000 && parseDuration(text) <= 168 * 3_600_000,
-      cel: "duration(self) >= duration('1s') && duration(self) <= duration('168h')",
+      message: `must be from 1s to ${max}`,
+      holds: (text) => parseDuration(text) >= 1000 && parseDuration(text) <= parseDuration(max),
+      cel: `duration(self) >= duration('1s') && duration(self) <= duration('${max}')`,
     },
   );
+
+/** What the field means where it is left out, beside its description and held to its own bounds. The API server writes nothing into a spec: a default may be another one day. */
+export function defaultsTo<S extends z.ZodType>(schema: S, value: z.input<S>, unit = ''): S {
+  const description = (schema.description ?? '').replace(/\.$/, '');
+  return schema.meta({ description: `${description} (default ${String(value)}${unit}).`, [DEFAULT]: value }) as S;
+}
+
+/** The key of a default among what a schema says. */
+export const DEFAULT = 'x-slipway-default';
 
 /** A size such as `512Mi` or `2Gi`, as Kubernetes writes quantities, at least `1Mi`. */
 export const byteSize = (description: string) =>
