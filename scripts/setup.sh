@@ -72,6 +72,17 @@ if [ ! -d "$cache/spdx-tools/spdx_tools-$spdx.dist-info" ]; then
   mv "$cache/spdx-tools.part" "$cache/spdx-tools"
 fi
 
+# --- a server of Azure's blobs, for caches that lie there; too large to be among the packages that everybody installs
+azurite=$(cat "$root/e2e/tools/azurite.version")
+if [ "$(cat "$cache/azurite/version" 2>/dev/null || true)" != "$azurite" ]; then
+  say "fetching azurite $azurite"
+  rm -rf "$cache/azurite" "$cache/azurite.part" && mkdir -p "$cache/azurite.part"
+  npm install --prefix "$cache/azurite.part" --ignore-scripts --no-save --no-package-lock --no-audit --no-fund --loglevel=error "azurite@$azurite" >&2 ||
+    die "azurite could not be fetched from the npm registry: is there network?"
+  echo "$azurite" >"$cache/azurite.part/version"
+  mv "$cache/azurite.part" "$cache/azurite"
+fi
+
 # --- tools built with Go, keyed by what they are built from
 export GOTOOLCHAIN=local GOFLAGS= CGO_ENABLED=0
 build() { # build KEYFILES... -- COMMAND: runs COMMAND when its key changed
