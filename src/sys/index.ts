@@ -13,6 +13,7 @@ export * from './files.ts';
 export * from './flock.ts';
 export { startGuardian } from './guardian.ts';
 export * from './isal.ts';
+export * from './isal-inflate.ts';
 export { hasErrno } from './libc.ts';
 export * from './mount.ts';
 export * from './mountinfo.ts';

@@ -1,6 +1,7 @@
-import { inflateRawSync } from 'node:zlib';
+import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { ISAL_BLOCK, ISAL_DICTIONARY, openIsalDeflater } from './isal.ts';
+import { openIsalInflater } from './isal-inflate.ts';
 
 const levels = [1, 2] as const;
 const END = Buffer.from([0x03, 0x00]);
@@ -29,4 +30,17 @@ test.runIf(openIsalDeflater(2) !== undefined)('the ids name the bytes: those of 
   const ids = levels.map((level) => openIsalDeflater(level)?.id ?? '');
   for (const [index, id] of ids.entries())
     if (id.startsWith('isal-2.0.30-')) expect(id).toBe(['isal-2.0.30-l1-ece3b8f8', 'isal-2.0.30-l2-901106e5'][index]);
+});
+
+test('where it compresses it unpacks, too: Debian has one library for both', () => {
+  expect(openIsalInflater() === undefined).toBe(openIsalDeflater(1) === undefined);
+});
+
+test.runIf(openIsalInflater() !== undefined)('damage ends a stream that is unpacked', async () => {
+  const packed = deflateRawSync(data);
+  packed.fill(0xff, 200, 240);
+  const stream = openIsalInflater()!;
+  stream.feed(packed);
+  const output = Buffer.alloc(1 << 20);
+  await expect(stream.step(output)).rejects.toThrow('invalid deflate data');
 });

@@ -3,9 +3,9 @@ import { pipeline } from 'node:stream/promises';
 import { createZstdDecompress, constants as zlib } from 'node:zlib';
 import { CodedError, transportWords } from '../../base/index.ts';
 import { DETECT_BYTES, detectCompression, type StreamCompression } from './detect.ts';
-import { gunzip } from './gunzip.ts';
+import { type GunzipOptions, gunzip } from './gunzip.ts';
 
-interface DecompressOptions {
+interface DecompressOptions extends GunzipOptions {
   /** Most bytes that may come out, against decompression bombs. */
   readonly maxBytes?: number | undefined;
   /** Told once, before the first chunk. */
@@ -31,7 +31,7 @@ export async function* decompress(
     const compression = detectCompression(head);
     options.onDetected?.(compression);
     let total = 0;
-    for await (const chunk of unpack(compression, replay(chunks, input))) {
+    for await (const chunk of unpack(compression, replay(chunks, input), options)) {
       total += chunk.length;
       if (total > (options.maxBytes ?? Number.MAX_SAFE_INTEGER))
         throw CodedError.of('COMPRESSION_TOO_LARGE', `the stream unpacks to more than ${options.maxBytes} bytes`);
@@ -42,12 +42,16 @@ export async function* decompress(
   }
 }
 
-function unpack(compression: StreamCompression, input: AsyncGenerator<Uint8Array>): AsyncIterable<Uint8Array> {
+function unpack(
+  compression: StreamCompression,
+  input: AsyncGenerator<Uint8Array>,
+  options: GunzipOptions,
+): AsyncIterable<Uint8Array> {
   switch (compression) {
     case 'uncompressed':
       return input;
     case 'gzip':
-      return gunzip(input);
+      return gunzip(input, options);
     case 'zstd':
       return through(
         input,

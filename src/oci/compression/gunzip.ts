@@ -1,5 +1,6 @@
 import { crc32, createInflateRaw, inflateRawSync } from 'node:zlib';
 import { CodedError } from '../../base/index.ts';
+import { type InflateStep, type IsalInflater, openIsalInflater } from '../../sys/index.ts';
 
 const CHUNK = 1 << 18;
 /** Packed bytes of members that are unpacked at once. */
@@ -10,16 +11,26 @@ const FLAG_NAME = 8;
 const FLAG_COMMENT = 16;
 const FLAGS_RESERVED = 0xe0;
 
+/** `use` overrides the choice of the library, for tests. */
+export interface GunzipOptions {
+  /** Chunks are read at once: their memory is used again when the next is asked for. */
+  readonly borrowed?: boolean | undefined;
+  readonly use?: 'zlib' | undefined;
+}
+
 /**
- * The content of a gzip stream, all its members (RFC 1952); zero bytes after the last are passed over. Member by member, since node:zlib loses what it has
+ * The content of a gzip stream, all its members (RFC 1952); zero bytes after the last are passed over. By ISA-L where the library is there; member by member, since node:zlib loses what it has
  * unpacked when it meets anything else there.
  * @throws CodedError invalid_argument: COMPRESSION_CORRUPT, or COMPRESSION_TRAILING, after all content, when something else follows it
  */
-export async function* gunzip(input: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
+export async function* gunzip(
+  input: AsyncIterator<Uint8Array>,
+  options: GunzipOptions = {},
+): AsyncGenerator<Uint8Array> {
   const bytes = new Bytes(input);
   await skipHeader(bytes);
   for (;;) {
-    yield* member(bytes);
+    yield* member(bytes, options);
     await bytes.skip((byte) => byte === 0);
     const next = await bytes.next();
     if (next === undefined) return;
@@ -31,11 +42,11 @@ export async function* gunzip(input: AsyncIterator<Uint8Array>): AsyncGenerator<
   }
 }
 
-async function* member(bytes: Bytes): AsyncGenerator<Uint8Array> {
+async function* member(bytes: Bytes, options: GunzipOptions): AsyncGenerator<Uint8Array> {
   let crc = 0;
   let size = 0;
   const small = inflateSmall(bytes);
-  for await (const chunk of small === undefined ? inflate(bytes) : small) {
+  for await (const chunk of small === undefined ? inflate(bytes, options) : small) {
     crc = crc32(chunk, crc);
     size = (size + chunk.length) % 0x1_0000_0000;
     yield chunk;
@@ -61,7 +72,49 @@ function inflateSmall(bytes: Bytes): readonly Buffer[] | undefined {
 }
 
 /** One deflate stream; what was read beyond its end is given back. */
-async function* inflate(bytes: Bytes): AsyncGenerator<Uint8Array> {
+function inflate(bytes: Bytes, { use, borrowed }: GunzipOptions): AsyncGenerator<Uint8Array> {
+  const stream = use === 'zlib' ? undefined : openIsalInflater();
+  return stream === undefined ? inflateByZlib(bytes) : inflateByIsal(bytes, stream, borrowed === true);
+}
+
+interface Filled {
+  readonly output: Buffer<ArrayBuffer>;
+  readonly chunk: Buffer<ArrayBuffer>;
+  readonly ended: boolean;
+}
+
+/** The next chunk is made, on another thread, while one is read. */
+async function* inflateByIsal(bytes: Bytes, stream: IsalInflater, borrowed: boolean): AsyncGenerator<Uint8Array> {
+  const kept = borrowed ? [Buffer.allocUnsafeSlow(CHUNK), Buffer.allocUnsafeSlow(CHUNK)] : [];
+  const fill = async (output: Buffer<ArrayBuffer>): Promise<Filled> => {
+    for (let size = 0; ; ) {
+      const step: InflateStep = await stream.step(output.subarray(size)).catch((error: Error) => {
+        throw corrupt(error.message, error);
+      });
+      size += step.size;
+      if (step.ended || size === output.length) return { output, chunk: output.subarray(0, size), ended: step.ended };
+      if (!step.hungry) throw corrupt('it leads nowhere');
+      const input = await bytes.take();
+      if (input === undefined) throw corrupt('unexpected end of file');
+      stream.feed(input);
+    }
+  };
+  const start = () => {
+    const filling = fill(kept.pop() ?? Buffer.allocUnsafeSlow(CHUNK));
+    // Whoever stops reading does not want to know what became of it.
+    filling.catch(() => {});
+    return filling;
+  };
+  for (let filling: Promise<Filled> | undefined = start(); filling !== undefined; ) {
+    const { output, chunk, ended }: Filled = await filling;
+    filling = ended ? undefined : start();
+    if (ended) bytes.giveBack(stream.rest());
+    if (chunk.length > 0) yield chunk;
+    if (borrowed) kept.push(output);
+  }
+}
+
+async function* inflateByZlib(bytes: Bytes): AsyncGenerator<Uint8Array> {
   const stream = createInflateRaw({ chunkSize: CHUNK });
   let sourceError: { readonly error: unknown } | undefined;
   const feeding = (async () => {

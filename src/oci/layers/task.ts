@@ -241,7 +241,7 @@ async function unpackInto(args: UnpackArgs, context: TaskContext): Promise<Unpac
   using tree = new TreeWriter(args.directory, args);
   const reader = new TarReader(tree, { maxBytes: limits.maxUnpackedBytes, maxEntries: limits.maxUnpackedEntries });
   try {
-    for await (const chunk of decompress(input.chunks(), { maxBytes: limits.maxUnpackedBytes })) {
+    for await (const chunk of decompress(input.chunks(), { maxBytes: limits.maxUnpackedBytes, borrowed: true })) {
       context.throwIfAborted();
       diff?.update(chunk);
       diffSize += chunk.length;
