@@ -376,9 +376,14 @@ const FAILURES = {
     status: 'SecretNotGiven',
     text: 'The build was not given a secret that it needs.',
   },
+  SIGNATURE_UNTRUSTED: {
+    code: 'failed_precondition',
+    fault: 'user',
+    text: 'What was read from a registry has no signature by a key that is trusted for it.',
+  },
   SIGNING_KEY: {
     code: 'invalid_argument',
-    text: 'The key that the image is to be signed with cannot be used.',
+    text: 'The key that an image or a cache is to be signed with cannot be used.',
   },
   SESSION_CLOSED: {
     code: 'unavailable',
@@ -469,6 +474,10 @@ const FAILURES = {
     text: 'A layer or archive unpacks to more than the builder or pool allows.',
   },
   UNSUPPORTED_ATTRIBUTE: { code: 'invalid_argument', text: 'A source has an attribute that is malformed or unknown.' },
+  VERIFYING_KEY: {
+    code: 'invalid_argument',
+    text: 'The public key that signatures are to be verified with cannot be used.',
+  },
 } as const satisfies Readonly<Record<string, FailureKind>>;
 
 export type Reason = keyof typeof FAILURES;

@@ -22,6 +22,7 @@ import {
   type RegistryHosts,
   type Repository,
 } from '../../oci/registry-client/index.ts';
+import type { TrustedRepositories } from '../../oci/signature/index.ts';
 import { createPools, fileSystemUsage, ownPrivileges } from '../../sys/index.ts';
 import { CacheStores, cacheTypes } from '../caches/index.ts';
 import { type CacheImporters, Engine } from '../engine/index.ts';
@@ -84,6 +85,8 @@ interface BuilderOptions {
   readonly explainCache?: boolean;
   /** Types of remote caches that builds may read beside the builder's own. */
   readonly cacheImporters?: CacheImporters;
+  /** Caches that are read with a signature only; all are when absent. */
+  readonly trustedCaches?: readonly TrustedRepositories[];
   /** Of the history of builds. */
   readonly history?: HistoryLimits | undefined;
   /** Where stores of caches have defaults from; none when absent. */
@@ -209,6 +212,8 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
   const caches = cacheTypes({
     ...{ openRepository, refs, keys: state.keys, results: state.results, stores, pool: pools.short },
     ...{ streams: pools.streams, proxies: outbound.proxies, env: options.env ?? {} },
+    secret: (id, ids, wait) => secrets.any(id, ids, wait),
+    trusted: options.trustedCaches ?? [],
     clientContent: async (ids, store, wait) => {
       const there = await contentOf(ids, store, wait);
       if (there !== undefined || ids[0] === undefined) return there;

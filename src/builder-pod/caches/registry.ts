@@ -10,14 +10,15 @@ import {
 import { readCaches } from '../../cache/remote/index.ts';
 import { pushError, type Repository } from '../../oci/registry-client/index.ts';
 import type { WorkerPool } from '../../sys/index.ts';
-import { type ExportOptions, pushLayer } from '../exporters/index.ts';
+import { type ExportOptions, pushLayer, withRow } from '../exporters/index.ts';
 import { cacheFormOf, encodeOciIndex } from './oci-index.ts';
 import type { CacheType } from './store.ts';
+import { cacheTrust, type TrustDeps } from './trust.ts';
 
 /** Blobs in flight to one registry; its client bounds them again. */
 const PARALLEL = 8;
 
-export interface RegistryDeps {
+export interface RegistryDeps extends TrustDeps {
   readonly openRepository: (
     reference: ImageReference,
     options: { readonly insecure: boolean; readonly sessions: () => readonly string[] },
@@ -40,19 +41,24 @@ function referenceOf(options: ExportOptions, what: string): ImageReference {
 }
 
 /** Caches in registries, and those that images there carry. */
-export function registryCaches({ openRepository, pool }: RegistryDeps): CacheType {
+export function registryCaches({ openRepository, pool, secret, trusted }: RegistryDeps): CacheType {
   return {
     type: 'registry',
     exporting: 'exporting cache to registry',
     replaceable: true,
+    signed: true,
     store: (options, use) => {
       const reference = referenceOf(options, use);
       const insecure = options.boolean('registry.insecure', false, { empty: true });
       const form = use === 'exporter' ? cacheFormOf(options) : { imageManifest: true, oci: true };
+      const trust = cacheTrust(reference, options, use, { secret, trusted });
       const { domain, path } = reference;
       const name = formatImageReference(reference);
       const failed = (error: unknown) => {
         throw pushError(error, `failed to push ${familiarImageName(reference)}`);
+      };
+      const signFailed = (error: unknown) => {
+        throw pushError(error, `failed to sign ${familiarImageName(reference)}`);
       };
       return (sessions) => {
         const repository = openRepository(reference, { insecure, sessions });
@@ -65,7 +71,16 @@ export function registryCaches({ openRepository, pool }: RegistryDeps): CacheTyp
           // What a manifest names stays, as a rule.
           forgets: false,
           keepBlob: async ({ digest }, access) => (await repository.hasBlob(digest, access)) !== undefined,
-          read: ({ signal, owner }) => readCaches(repository, reference, { signal, worker: { pool, owner } }),
+          read: async (access) => {
+            const { signal, owner } = access;
+            const reading = { signal, worker: { pool, owner } };
+            if (trust.check === undefined) return await readCaches(repository, reference, reading);
+            const tag = reference.digest ?? reference.tag ?? 'latest';
+            const { digest } = await repository.resolve(tag, { signal });
+            await trust.check(repository, { domain, path, digest }, access);
+            // What has been verified, whatever the tag names by now: all that it leads to is by digest.
+            return await readCaches(repository, { digest }, reading);
+          },
           encode: (content, access) =>
             encodeOciIndex(
               content,
@@ -75,8 +90,19 @@ export function registryCaches({ openRepository, pool }: RegistryDeps): CacheTyp
                   repository
                     .pushBlob({ digest, size, open: async () => ReadableStream.from([bytes]) }, { signal })
                     .catch(failed),
-                putManifest: ({ descriptor: { mediaType, digest }, bytes }, { signal }) =>
-                  repository.putManifest(reference.tag ?? digest, { mediaType, bytes }, { signal }).catch(failed),
+                putManifest: async ({ descriptor: { mediaType, digest }, bytes }, context) => {
+                  const put = async (as: string) =>
+                    await repository.putManifest(as, { mediaType, bytes }, context).catch(failed);
+                  if (trust.sign !== undefined) {
+                    // Signed before it has a name, so whoever demands signatures finds it signed, and a build that ends here has taken nothing away.
+                    await put(digest);
+                    const image = { domain, path, digest };
+                    await withRow(context, `signing cache manifest ${digest}`, () =>
+                      trust.sign?.(repository, image, context).catch(signFailed),
+                    );
+                  }
+                  await put(reference.tag ?? digest);
+                },
               },
               access,
             ),

@@ -1,3 +1,4 @@
+import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -48,16 +49,31 @@ const objects =
     return { type, secrets, writer: attrs, reader: attrs };
   };
 
-async function registry({ opened, folder, pool }: Shared): Promise<TypeWorld> {
-  const server = opened.use(await RegistryServer.start({ root: join(folder, 'registry'), durable: false }));
-  const client = opened.use(new RegistryClient({ retry: { delaysMs: [] } }));
-  const type = registryCaches({
-    pool,
-    openRepository: (reference, { insecure }) => client.repository(reference, anonymous, { insecure }),
-  });
-  const attrs = (name: string) => ({ ref: `${server.host}/app-${name}:cache` });
-  return { type, secrets: [], writer: attrs, reader: attrs };
-}
+const registry =
+  (key?: string) =>
+  async ({ opened, folder, pool }: Shared): Promise<TypeWorld> => {
+    const server = opened.use(await RegistryServer.start({ root: join(folder, 'registry'), durable: false }));
+    const client = opened.use(new RegistryClient({ retry: { delaysMs: [] } }));
+    const type = registryCaches({
+      ...{
+        pool,
+        trusted: [],
+        secret: async (id) => (id === 'key' && key !== undefined ? Buffer.from(key) : undefined),
+      },
+      openRepository: (reference, { insecure }) => client.repository(reference, anonymous, { insecure }),
+    });
+    const attrs = (name: string) => ({ ref: `${server.host}/app-${name}:cache` });
+    if (key === undefined) return { type, secrets: [], writer: attrs, reader: attrs };
+    const verifying = createPublicKey(key).export({ type: 'spki', format: 'pem' }).toString();
+    return {
+      ...{ type, secrets: key.split('\n').slice(1, 3) },
+      writer: (name) => ({ ...attrs(name), 'sign-key': 'key' }),
+      reader: (name) => ({ ...attrs(name), 'verify-key': verifying }),
+    };
+  };
+
+const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
 
 type ClientContent = NonNullable<Awaited<ReturnType<LocalDeps['clientContent']>>>;
 
@@ -106,7 +122,8 @@ async function local({ pool, stores }: Shared): Promise<TypeWorld> {
 }
 
 const WORLDS: readonly (readonly [string, (shared: Shared) => Promise<TypeWorld>])[] = [
-  ['registry', registry],
+  ['registry', registry()],
+  ['registry, signed', registry(key)],
   ['local', local],
   ['s3', objects('s3', (folder) => s3World(folder))],
   ['gha', objects('gha', ghaWorld(1))],
@@ -141,7 +158,7 @@ describe.each(WORLDS)('%s', (name, open) => {
   cacheStoreSuite(name, oneCache);
 
   // Registries are asked by their own: their blobs have a place that outlives the build.
-  if (name !== 'registry')
+  if (!name.startsWith('registry'))
     blobFetcherSuite<Extract<BlobPlace, { kind: 'store' }>>(`of ${name}`, async () => {
       const store = oneCache().writer();
       const bytes = Buffer.alloc(1 << 20, 'blob');

@@ -72,6 +72,8 @@ export interface CacheType {
   readonly exporting: string;
   /** What an exporter's store has can be read, and replaced at any time: `merge` and `mode=continuous` are possible. */
   readonly replaceable?: boolean;
+  /** A cache can have signatures beside it. */
+  readonly signed?: boolean;
   /** The store that the attributes name, which they are checked for at once. @throws CodedError CACHE_ATTRIBUTE */
   store(options: ExportOptions, use: 'importer' | 'exporter'): (sessions: () => readonly string[]) => CacheStore;
 }

@@ -10,6 +10,7 @@ import { s3Options } from './objects/s3-options.ts';
 import { type ObjectDeps, objectCaches } from './objects/store.ts';
 import { type RegistryDeps, registryCaches } from './registry.ts';
 import type { CacheStore, CacheType, ReadAccess } from './store.ts';
+import { refuseTrust } from './trust.ts';
 import { cacheExporter, type WriteDeps } from './write.ts';
 
 interface CacheDeps extends RegistryDeps, LocalDeps, ObjectDeps, WriteDeps {
@@ -39,7 +40,9 @@ export function cacheTypes(deps: CacheDeps): {
 function importer(type: CacheType, { refs }: Pick<CacheDeps, 'refs'>): CacheImporter {
   return {
     open: async (attrs, { signal, sessions, owner }) => {
-      const store = type.store(new ExportOptions(`${type.type} cache`, attrs), 'importer');
+      const options = new ExportOptions(`${type.type} cache`, attrs);
+      if (type.signed !== true) refuseTrust(type.type, options);
+      const store = type.store(options, 'importer');
       return await openCaches(store(sessions), refs, { signal, sessions, owner });
     },
   };

@@ -25,6 +25,7 @@ import { bandwidthOf, cacheBounds, intervalOf } from './bounds.ts';
 import { type CollectedCache, collectCache } from './collect.ts';
 import { endAll } from './end-all.ts';
 import type { CacheContent, CacheIndex, CacheStore, CacheType, LayerToWrite } from './store.ts';
+import { refuseTrust } from './trust.ts';
 
 /** Uploads at once that belong to builds which go on: they leave room for what steps fetch. */
 const PARALLEL_WHILE_BUILDING = 2;
@@ -43,6 +44,7 @@ export function cacheExporter(
   deps: WriteDeps,
 ): CacheExporter {
   const options = new ExportOptions(`${type.type} cache`, attrs);
+  if (type.signed !== true) refuseTrust(type.type, options);
   const store = type.store(options, 'exporter');
   const oci = ociTypesOf(options);
   const compression = compressionOf(options, oci);
@@ -219,6 +221,12 @@ async function readOthers(store: CacheStore, context: ExportContext): Promise<re
     context.signal.throwIfAborted();
     const { code, reason } = toCodedError(error);
     if (code === 'not_found' || reason === 'CACHE_MALFORMED') return [];
+    if (reason === 'SIGNATURE_UNTRUSTED') {
+      // Nobody's records are vouched for by who only found them there.
+      const short = `what is at ${store.name} is not taken up: it is not signed by a key that is trusted`;
+      context.progress.warn({ level: 1, short, detail: [String(error)] });
+      return [];
+    }
     throw annotate(error, `failed to read what is at ${store.name}, to keep it`);
   }
 }

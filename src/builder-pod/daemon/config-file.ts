@@ -120,6 +120,9 @@ export const configFileSchema = z.strictObject({
     })
     .optional(),
   cache: z.unknown().optional(),
+  'trusted-caches': z
+    .array(z.strictObject({ repository: z.string().min(1), keys: z.array(z.string()).min(1) }))
+    .optional(),
 });
 
 export type ConfigFile = z.infer<typeof configFileSchema>;

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
@@ -35,6 +36,24 @@ test('what a layer may grow to is bounded, by the file or by flags', () => {
   expect(config(context).contextLimit?.most).toBe(3e6);
   expect(config(context, '--max-context-bytes', '4KiB').contextLimit?.most).toBe(4096);
   expect(() => config('', '--max-context-bytes', '0')).toThrow(/max-context-bytes 0/);
+});
+
+test('caches are demanded to be signed by keys in files, which must be there and be keys', () => {
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+  const [file, secret] = [join(folder, 'team.pub'), join(folder, 'team.key')];
+  writeFileSync(file, publicKey.export({ type: 'spki', format: 'pem' }));
+  writeFileSync(secret, privateKey.export({ type: 'pkcs8', format: 'pem' }));
+  const toml = (repository: string, key = file) =>
+    `[[trusted-caches]]\nrepository = "${repository}"\nkeys = ["${key}"]\n`;
+  expect(config('').trustedCaches).toEqual([]);
+  expect(config(toml('*') + toml('registry.test:5000/team')).trustedCaches).toMatchObject([
+    { repository: '*', keys: { length: 1 } },
+    { repository: 'registry.test:5000/team', keys: { length: 1 } },
+  ]);
+  expect(() => config(toml('registry.test', join(folder, 'none.pub')))).toThrow(/registry\.test: .*none\.pub/);
+  expect(() => config(toml('registry.test', secret))).toThrow(/private key/);
+  expect(() => config(toml('https://registry.test'))).toThrow(/expected a registry's host/);
+  expect(() => config('[[trusted-caches]]\nrepository = "*"\nkeys = []\n')).toThrow(/keys/);
 });
 
 test('a CNI configuration at the usual place is not passed over', () => {

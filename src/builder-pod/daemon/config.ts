@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import { basename, join } from 'node:path';
 import {
+  annotate,
   CodedError,
   hostPlatform,
   invalidArgument,
@@ -15,6 +16,7 @@ import {
 import { defaultGcPolicy, type GcRule } from '../../cache/gc/index.ts';
 import { DEFAULT_UNPACK_LIMITS, type UnpackLimits } from '../../oci/layers/index.ts';
 import type { RegistryHosts } from '../../oci/registry-client/index.ts';
+import { type TrustedRepositories, VerifyingKey } from '../../oci/signature/index.ts';
 import { openRoot, readGroups } from '../../sys/index.ts';
 import { NETWORK_MODES, type NetworkMode, type StepLimits } from '../executor/index.ts';
 import { DEFAULT_HISTORY, type HistoryLimits } from '../history/index.ts';
@@ -61,6 +63,8 @@ export interface DaemonConfig {
   readonly unpackLimits: UnpackLimits;
   /** What the files of one directory that a client sends may come to. */
   readonly contextLimit: Limit | undefined;
+  /** Caches of registries that are read with a signature only. */
+  readonly trustedCaches: readonly TrustedRepositories[];
 }
 
 const DEFAULT_ROOT = '/var/lib/buildkit';
@@ -70,6 +74,7 @@ const DEFAULT_CNI_CONFIG = '/etc/buildkit/cni.json';
 const MAX_GRACE_MS = 14 * 24 * 3600 * 1000;
 /** The names that a runtime may be asked for by; which of the two runs is the executor's choice. */
 const RUNTIMES: ReadonlySet<string> = new Set(['', 'runc', 'buildkit-runc', 'crun']);
+const REPOSITORY_PREFIX = /^(?:\*|[a-zA-Z0-9.:[\]-]+(?:\/[a-z0-9._-]+)*\/?)$/;
 const ENTITLEMENTS: ReadonlySet<string> = new Set(['network.host', 'security.insecure']);
 
 /** The variables that stand in for flags, as BuildKit has them. */
@@ -137,6 +142,7 @@ export function readConfig(flags: Flags, { cniConfig = DEFAULT_CNI_CONFIG } = {}
     idleKeys: idleKeys(file),
     unpackLimits: unpackLimits(flags, oci),
     contextLimit: contextLimit(flags['max-context-bytes'] ?? oci['max-context-bytes']),
+    trustedCaches: (file['trusted-caches'] ?? []).map(trustedCaches),
   };
 }
 
@@ -397,6 +403,21 @@ function registryHosts(file: ConfigFile): RegistryHosts {
       ];
     }),
   );
+}
+
+/** A table that cannot be read as it stands keeps the daemon from starting: left out, it would demand nothing. */
+function trustedCaches({ repository, keys }: NonNullable<ConfigFile['trusted-caches']>[number]): TrustedRepositories {
+  const name = `trusted-caches: ${repository}`;
+  if (!REPOSITORY_PREFIX.test(repository))
+    throw invalidArgument(`${name}: expected a registry's host, a repository below it, or *`);
+  const parsed = keys.flatMap((path) => {
+    try {
+      return VerifyingKey.parse(readFileSync(path));
+    } catch (error) {
+      throw annotate(error, `${name}: ${path}`);
+    }
+  });
+  return { repository, keys: parsed };
 }
 
 /** A directory as Docker keeps one for each registry: authorities in `*.crt`, a client's certificate in `*.cert` with its `*.key`. */

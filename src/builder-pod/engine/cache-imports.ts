@@ -1,9 +1,16 @@
-import { type AbortOptions, type Logger, onAbort, type WorkOptions } from '../../base/index.ts';
+import {
+  type AbortOptions,
+  CodedError,
+  type Logger,
+  onAbort,
+  toCodedError,
+  type WorkOptions,
+} from '../../base/index.ts';
 import type { ImmutableRef } from '../../cache/ports.ts';
-import type { ImportedCache, VertexProgress } from '../../solver/index.ts';
+import type { ImportedCache, VertexProgress, VertexWarning } from '../../solver/index.ts';
 import type { BridgeCacheImport } from '../frontends/index.ts';
 import type { EngineJob } from './build-ref.ts';
-import { importName, type UnmetRequests } from './unmet-requests.ts';
+import { importedFrom, importName, type UnmetRequests } from './unmet-requests.ts';
 
 /** Opens caches of one type, as their attributes name them: several where one name stands for several images. Whatever it throws costs the build time and nothing else. */
 export interface CacheImporter {
@@ -25,6 +32,8 @@ export type CacheImporters = ReadonlyMap<string, CacheImporter>;
 const MAX_IMPORTS = 32;
 /** A cache that takes longer to open is gone on without. */
 const OPEN_MS = 20_000;
+/** Characters of what a registry, or a cache, may say in a warning. */
+const MAX_WARNING = 1000;
 
 /** The caches that one build asks to read: each is opened once, and none of its graphs is looked at before all asked for until then are there, or have failed. */
 export class CacheImports {
@@ -75,17 +84,37 @@ export class CacheImports {
     id: string,
   ): Promise<readonly ImportedCache<ImmutableRef>[]> {
     const { sessions, scope, owner } = this.#job;
-    const signal = AbortSignal.any([this.#signal, AbortSignal.timeout(OPEN_MS)]);
+    const late = AbortSignal.timeout(OPEN_MS);
+    const signal = AbortSignal.any([this.#signal, late]);
     try {
       return await this.#job.inVertex({ name: importName(one), id }, async (progress) => {
-        using aborted = onAbort(signal);
-        const opening = importer.open(one.attrs, { signal, owner, sessions, scope: scope.write, progress });
-        opening.catch(() => {});
-        return await Promise.race([opening, aborted.promise]);
+        try {
+          using aborted = onAbort(signal);
+          const opening = importer.open(one.attrs, { signal, owner, sessions, scope: scope.write, progress });
+          opening.catch(() => {});
+          return await Promise.race([opening, aborted.promise]);
+        } catch (cause) {
+          this.#signal.throwIfAborted();
+          const error = late.aborted ? tookTooLong(cause) : toCodedError(cause);
+          progress.warn(notUsed(one, error));
+          throw error;
+        }
       });
     } catch (error) {
       if (!this.#signal.aborted) this.#log.info('a cache could not be opened', { type: one.type, err: error });
       return [];
     }
   }
+}
+
+function tookTooLong(cause: unknown): CodedError {
+  return new CodedError('deadline_exceeded', `it could not be opened in ${OPEN_MS / 1000} s`, { cause, fault: 'user' });
+}
+
+function notUsed(one: BridgeCacheImport, { message, hint }: CodedError): VertexWarning {
+  return {
+    level: 1,
+    short: `the cache ${importedFrom(one)} is not used: ${message}`.slice(0, MAX_WARNING),
+    detail: ['The build goes on without it.', ...(hint === undefined ? [] : [hint])],
+  };
 }

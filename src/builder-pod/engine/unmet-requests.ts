@@ -9,9 +9,13 @@ const MAX_TOLD = 100;
 const attribute = z.array(z.object({ Type: z.string(), Attrs: z.record(z.string(), z.string()).nullish() }));
 
 /** What the vertex of an import is called. */
-export function importName({ type, attrs }: BridgeCacheImport): string {
-  const from = attrs['ref'] ?? attrs['src'] ?? attrs['url'] ?? '';
-  return `importing cache manifest from ${from === '' ? type : from}`.slice(0, 1000);
+export function importName(one: BridgeCacheImport): string {
+  return `importing cache manifest from ${importedFrom(one)}`.slice(0, 1000);
+}
+
+/** What a cache that is read is called where people are told of it. */
+export function importedFrom({ type, attrs }: BridgeCacheImport): string {
+  return (attrs['ref'] ?? attrs['src'] ?? attrs['url']) || type;
 }
 
 /**
@@ -30,10 +34,9 @@ export class UnmetRequests {
 
   tellImports(imports: readonly BridgeCacheImport[]): void {
     for (const one of imports) {
-      const from = one.attrs['ref'] ?? one.attrs['src'] ?? one.attrs['url'] ?? '';
       this.#tell(
         importName(one),
-        `the cache ${from === '' ? one.type : from} is not used: this builder does not read caches of type ${one.type} yet`,
+        `the cache ${importedFrom(one)} is not used: this builder does not read caches of type ${one.type} yet`,
         'The build goes on without it; what this builder has built before is still used.',
       );
     }

@@ -3,7 +3,7 @@ import { CodedError, type Digest, digestOf, neverAborted } from '../../base/inde
 import { RegistryError } from '../../oci/registry-client/index.ts';
 import { CACHE_CONFIG_TYPE } from '../remote/cache-config.ts';
 import { chooseCaches, type KeepCaches, pruneCaches } from './prune.ts';
-import type { Tagged } from './tagged.ts';
+import { readTags, type Tagged } from './tagged.ts';
 
 const DAY = 86_400_000;
 const NOW = 100 * DAY;
@@ -11,7 +11,15 @@ const NOW = 100 * DAY;
 function cache(tag: string, days: number | undefined, blobs: Readonly<Record<string, number>>): Tagged {
   const digest = digestOf(tag.replace(/ .*/, ''));
   return {
-    ...{ tag: tag.replace(/^.* /, ''), digest, kind: 'cache', manifests: [digest], manifestBytes: 10, records: 1 },
+    ...{
+      tag: tag.replace(/^.* /, ''),
+      digest,
+      kind: 'cache',
+      manifests: [digest],
+      manifestBytes: 10,
+      records: 1,
+      signed: false,
+    },
     blobs: new Map(Object.entries(blobs).map(([name, size]) => [digestOf(name), size])),
     ...(days === undefined ? {} : { createdAt: NOW - days * DAY }),
   };
@@ -61,32 +69,45 @@ test.each<readonly [string, KeepCaches, readonly string[]]>([
   expect(chosen.kept.length + chosen.doomed.length).toBe(4);
 });
 
+const LAYER = { mediaType: 'application/vnd.oci.image.layer.v1.tar', digest: digestOf('layer'), size: 10 };
+const json = (value: unknown) => Buffer.from(JSON.stringify(value));
+
+function manifestOf(config: typeof LAYER, layer: typeof LAYER) {
+  const mediaType = 'application/vnd.oci.image.manifest.v1+json';
+  const bytes = json({ schemaVersion: 2, mediaType, config, layers: [layer] });
+  return { bytes, descriptor: { mediaType, digest: digestOf(bytes), size: bytes.length } };
+}
+
 /** Caches by tags, the first the oldest; the records of the last are asked for in vain. */
 function repositoryOf(tags: readonly string[], failure: CodedError) {
-  const json = (value: unknown) => Buffer.from(JSON.stringify(value));
   const caches = tags.map((tag, day) => {
-    const layer = { mediaType: 'application/vnd.oci.image.layer.v1.tar', digest: digestOf(`${tag} layer`), size: 10 };
+    const layer = { ...LAYER, digest: digestOf(`${tag} layer`) };
     const results = [{ layer: 0, createdAt: new Date(day * DAY + 1).toISOString() }];
     const records = json({
       layers: [{ blob: layer.digest, parent: -1 }],
       records: [{ digest: digestOf(tag), layers: results }],
     });
     const config = { mediaType: CACHE_CONFIG_TYPE, digest: digestOf(records), size: records.length };
-    const mediaType = 'application/vnd.oci.image.manifest.v1+json';
-    const bytes = json({ schemaVersion: 2, mediaType, config, layers: [layer] });
-    return { tag, records, config, bytes, descriptor: { mediaType, digest: digestOf(bytes), size: bytes.length } };
+    return { tag, records, config, ...manifestOf(config, layer) };
   });
   const lost = caches.at(-1)!.config.digest;
+  const others: (ReturnType<typeof manifestOf> & { readonly tag: string })[] = [];
   const deleted: string[] = [];
   const blobs: Digest[] = [];
   const find = (reference: string) => {
-    const found = caches.find(({ tag, descriptor }) => tag === reference || descriptor.digest === reference);
-    if (found === undefined) throw new Error(`${reference} is not there`);
+    const found = [...caches, ...others]
+      .filter(({ tag }) => !deleted.includes(tag))
+      .find(({ tag, descriptor }) => tag === reference || descriptor.digest === reference);
+    if (found === undefined) throw refused(404);
     return found;
   };
   return {
     ...{ deleted, blobs },
-    tags: async () => tags,
+    /** Puts something under a tag that is no cache. */
+    add: (tag: string) => others.push({ tag, ...manifestOf({ ...LAYER, digest: digestOf(`${tag} config`) }, LAYER) }),
+    digestOf: (tag: string) => find(tag).descriptor.digest,
+    tags: async () =>
+      [...tags, ...others.map(({ tag }) => tag)].filter((tag) => !deleted.includes(tag) && !tag.startsWith('untagged')),
     resolve: async (tag: string) => find(tag).descriptor,
     getManifest: async (reference: string) => find(reference),
     getBlob: async ({ digest }: { readonly digest: Digest }) => {
@@ -133,4 +154,47 @@ test('blobs, which a writer may just have found there, are deleted only where th
   const other = repositoryOf(['a', 'b'], refused(404));
   await pruneCaches(other, { ...PRUNE, keep: { keepLast: 0 }, blobs: true });
   expect(other.blobs).toHaveLength(4);
+});
+
+const signatureOf = (digest: Digest) => `${digest.replace(':', '-')}.sig`;
+
+test('signatures go with what they are of, and those stay of what stays', async () => {
+  const repository = repositoryOf(['a', 'b', 'untagged', 'c'], refused(404));
+  const of = (tag: string) => signatureOf(repository.digestOf(tag));
+  const [ofA, ofB, ofReplaced, ofGone] = [of('a'), of('b'), of('untagged'), signatureOf(digestOf('gone'))];
+  repository.add('image');
+  repository.add('untagged image');
+  const [ofImage, ofUntagged] = [of('image'), of('untagged image')];
+  for (const tag of [ofA, ofB, ofReplaced, ofGone, ofImage, ofUntagged]) repository.add(tag);
+  const tags = await readTags(repository, { signal: neverAborted });
+  const signed = tags.filter(({ signed: isSigned }) => isSigned).map(({ tag }) => tag);
+  expect(signed.sort()).toEqual(['a', 'b', 'image']);
+  expect(tags.filter(({ kind }) => kind === 'attached')).toHaveLength(6);
+  expect(await readTags(repository, { signal: neverAborted, only: 'b' })).toMatchObject([{ tag: 'b', signed: true }]);
+
+  const dry = await pruneCaches(repository, { ...PRUNE, dryRun: true });
+  expect(repository.deleted).toEqual([]);
+  const { attached, deleted } = await pruneCaches(repository, PRUNE);
+  expect(dry.attached).toEqual(attached);
+  // An image that has no tag may have been pushed so, and its signature is its own.
+  expect([...attached].sort()).toEqual([ofA, ofReplaced, ofGone].sort());
+  expect(deleted.flatMap((group) => group.tags)).toEqual(['a']);
+  expect(repository.deleted).toEqual(['a', ofA, ...attached.filter((tag) => tag !== ofA)]);
+  expect(await pruneCaches(repository, PRUNE)).toMatchObject({ deleted: [], attached: [] });
+});
+
+test('what is attached under another name as well is left alone', async () => {
+  const repository = repositoryOf(['a', 'b', 'c'], refused(404));
+  const tag = signatureOf(repository.digestOf('a'));
+  repository.add(tag);
+  const { bytes, descriptor } = await repository.getManifest(tag);
+  const tags = repository.tags;
+  const both = {
+    ...repository,
+    tags: async () => [...(await tags()), 'backup'],
+    resolve: async (name: string) => (name === 'backup' ? descriptor : await repository.resolve(name)),
+    getManifest: async (name: string) => (name === 'backup' ? { bytes, descriptor } : repository.getManifest(name)),
+  };
+  expect(await pruneCaches(both, PRUNE)).toMatchObject({ attached: [] });
+  expect(repository.deleted).toEqual(['a']);
 });

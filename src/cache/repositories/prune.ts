@@ -1,6 +1,6 @@
 import { type AbortOptions, CodedError, type Digest, toCodedError } from '../../base/index.ts';
 import { RegistryError, type Repository } from '../../oci/registry-client/index.ts';
-import { type ReadRepository, readReferrers, readTags, type Tagged } from './tagged.ts';
+import { type ReadRepository, readLeftovers, readReferrers, readTags, type Tagged } from './tagged.ts';
 
 /** Which caches stay: the newest `keepLast` always; of the others those that are not too old and, newest first, have room. */
 export interface KeepCaches {
@@ -16,6 +16,8 @@ export interface CacheGroup {
   readonly tags: readonly string[];
   readonly createdAt: number | undefined;
   readonly blobs: ReadonlyMap<Digest, number>;
+  /** What is attached to it under names of its own, e.g. signatures. */
+  readonly attached: readonly Tagged[];
 }
 
 interface PruneChoice {
@@ -29,10 +31,12 @@ interface PruneChoice {
  */
 export function chooseCaches(tags: readonly Tagged[], keep: KeepCaches, now: number): PruneChoice {
   const groups = new Map<Digest, CacheGroup & { readonly tags: string[] }>();
+  const attachedTo = Map.groupBy(tags, ({ of }) => of);
   for (const { tag, digest, kind, createdAt, blobs } of tags) {
     if (kind !== 'cache') continue;
     const known = groups.get(digest);
-    if (known === undefined) groups.set(digest, { digest, tags: [tag], createdAt, blobs });
+    const attached = attachedTo.get(digest) ?? [];
+    if (known === undefined) groups.set(digest, { digest, tags: [tag], createdAt, blobs, attached });
     else known.tags.push(tag);
   }
   // What an index that stays is made of is not a cache of its own.
@@ -82,6 +86,8 @@ interface PruneOptions extends AbortOptions {
 interface Pruned {
   readonly kept: readonly CacheGroup[];
   readonly deleted: readonly CacheGroup[];
+  /** Tags of signatures and the like that went: of the caches that were deleted, and of those that are named no more. */
+  readonly attached: readonly string[];
   /** Blobs that no kept thing needs, and their bytes: deleted, or left to the registry for this reason. */
   readonly blobs: { readonly count: number; readonly bytes: number; readonly left?: string };
 }
@@ -99,32 +105,47 @@ export async function pruneCaches(repository: PrunedRepository, options: PruneOp
   const before = await readTags(repository, options);
   const { kept, doomed } = chooseCaches(before, keep, now);
   const deleted: CacheGroup[] = [];
+  const attached: Tagged[] = [];
+  const drop = async (one: Tagged) => {
+    // By its digest, which another name may stand for, too.
+    if (before.some(({ tag, digest }) => digest === one.digest && tag !== one.tag)) return;
+    if (dryRun || (await deleteNamed(repository, { digest: one.digest, tags: [one.tag] }, options))) attached.push(one);
+  };
   // The oldest first: what is left if this is cut off is the newest.
   for (const group of doomed.toReversed()) {
-    if (!dryRun && !(await deleteCache(repository, group, options))) continue;
+    if (!dryRun && !(await deleteNamed(repository, group, options))) continue;
     deleted.push(group);
+    // After it: nobody finds a cache without its signature.
+    for (const one of group.attached) await drop(one);
     onDeleted?.(group);
   }
-  if (deleted.length === 0) return { kept, deleted, blobs: { count: 0, bytes: 0 } };
+  const leftovers = await readLeftovers(repository, before, options);
+  if (deleted.length === 0 && leftovers.length === 0)
+    return { kept, deleted, attached: [], blobs: { count: 0, bytes: 0 } };
   // As it is now: others may have written meanwhile.
-  const gone = new Set(deleted.map(({ digest }) => digest));
-  const after = (dryRun ? before : await readTags(repository, options)).filter(({ digest }) => !gone.has(digest));
+  const current = dryRun ? before : await readTags(repository, options);
+  const still = new Set((dryRun ? leftovers : await readLeftovers(repository, current, options)).map(({ tag }) => tag));
+  for (const one of leftovers) if (still.has(one.tag)) await drop(one);
+  const gone = new Set([...deleted, ...attached].map(({ digest }) => digest));
+  const after = current.filter(({ digest }) => !gone.has(digest));
   const needed = new Set(after.flatMap(({ blobs, manifests }) => [...blobs.keys(), ...manifests]));
   const roots = new Set(after.flatMap(({ manifests }) => manifests));
   for (const digest of await readReferrers(repository, roots, options)) needed.add(digest);
   const free = new Map<Digest, number>();
-  for (const { blobs } of deleted) for (const [digest, size] of blobs) if (!needed.has(digest)) free.set(digest, size);
+  for (const { blobs } of [...deleted, ...attached])
+    for (const [digest, size] of blobs) if (!needed.has(digest)) free.set(digest, size);
   const bytes = [...free.values()].reduce((sum, size) => sum + size, 0);
   const told = { count: free.size, bytes };
-  if (!options.blobs) return { kept, deleted, blobs: { ...told, left: LEFT } };
+  const pruned = { kept, deleted, attached: attached.map(({ tag }) => tag) };
+  if (!options.blobs) return { ...pruned, blobs: { ...told, left: LEFT } };
   const left = dryRun ? undefined : await deleteBlobs(repository, [...free.keys()], options);
-  return { kept, deleted, blobs: left === undefined ? told : { ...told, left } };
+  return { ...pruned, blobs: left === undefined ? told : { ...told, left } };
 }
 
-/** False when it is not what it was. */
-async function deleteCache(
+/** A manifest under all its tags. False when it is not what it was: somebody wrote another under one of them, so it is named no more, or by less than was known. */
+async function deleteNamed(
   repository: PrunedRepository,
-  { digest, tags }: CacheGroup,
+  { digest, tags }: Pick<CacheGroup, 'digest' | 'tags'>,
   options: AbortOptions,
 ): Promise<boolean> {
   for (const tag of tags) {
@@ -132,7 +153,6 @@ async function deleteCache(
       if (error instanceof RegistryError && error.status === 404) return undefined;
       throw error;
     });
-    // Somebody wrote another cache under this name: this one is named no more, or by less than was known.
     if (now !== undefined && now.digest !== digest) return false;
   }
   try {

@@ -1,6 +1,7 @@
 import { type AbortOptions, CodedError, type Descriptor, type Digest, inSlices, Semaphore } from '../../base/index.ts';
 import { isIndexType, isManifestType, MAX_MANIFEST_BYTES, parseManifestOrIndex } from '../../oci/manifest/index.ts';
 import { RegistryError, type Repository } from '../../oci/registry-client/index.ts';
+import { signatureTag } from '../../oci/signature/index.ts';
 import { CACHE_CONFIG_TYPE, MAX_CACHE_CONFIG_BYTES, readCacheConfig } from '../remote/cache-config.ts';
 
 /** Requests to the registry at once. */
@@ -16,8 +17,15 @@ export type ReadRepository = Pick<Repository, 'tags' | 'resolve' | 'getManifest'
 export interface Tagged {
   readonly tag: string;
   readonly digest: Digest;
-  /** `cache` is one of its own, in BuildKit's form; everything else (images, with or without records in their configuration) is never pruned. */
-  readonly kind: 'cache' | 'other';
+  /**
+   * `cache` is one of its own, in BuildKit's form; `attached` is what cosign keeps of another manifest (signatures, attestations, a bill of materials), named by its digest; everything else (images, with or without
+   * records in their configuration) is never pruned.
+   */
+  readonly kind: 'cache' | 'attached' | 'other';
+  /** What it is attached to. */
+  readonly of?: Digest;
+  /** There are signatures of it; of whom is not known here. */
+  readonly signed: boolean;
   /** Manifests, itself first. */
   readonly manifests: readonly Digest[];
   /** Blobs with their sizes: layers and configs. */
@@ -42,8 +50,8 @@ export async function readTags(
   if (tags.length >= MOST_TAGS)
     throw new CodedError('resource_exhausted', `the repository has ${MOST_TAGS} tags or more`, { fault: 'user' });
   const places = new Semaphore(PARALLEL);
-  const byDigest = new Map<Digest, Promise<Omit<Tagged, 'tag'>>>();
-  const read = async (tag: string): Promise<Tagged | undefined> => {
+  const byDigest = new Map<Digest, Promise<Root>>();
+  const read = async (tag: string): Promise<({ readonly tag: string } & Root) | undefined> => {
     using _place = await places.acquire(options);
     const found = await orGone(repository.resolve(tag, options), options.only !== undefined);
     if (found === undefined) return undefined;
@@ -52,8 +60,50 @@ export async function readTags(
     const root = await orGone(known, options.only !== undefined);
     return root === undefined ? undefined : { tag, ...root };
   };
-  const all = await Promise.all(tags.map(read));
-  return all.filter((tagged) => tagged !== undefined);
+  const all = (await Promise.all(tags.map(read))).filter((tagged) => tagged !== undefined);
+  const signed = new Set(tags.flatMap((tag) => (isSignature(tag) ? (attachedTo(tag) ?? []) : [])));
+  if (options.only !== undefined)
+    for (const { digest } of all)
+      if ((await orGone(repository.resolve(signatureTag(digest), options), false)) !== undefined) signed.add(digest);
+  return all.map((tagged) => {
+    const of = attachedTo(tagged.tag);
+    const isSigned = signed.has(tagged.digest);
+    return of === undefined ? { ...tagged, signed: isSigned } : { ...tagged, kind: 'attached', of, signed: isSigned };
+  });
+}
+
+/** What a manifest leads to, under whatever name. */
+type Root = Omit<Tagged, 'tag' | 'of' | 'signed'>;
+
+const ATTACHED = /^sha256-([0-9a-f]{64})\.(?:sig|att|sbom)$/;
+
+function attachedTo(tag: string): Digest | undefined {
+  const hex = ATTACHED.exec(tag)?.[1];
+  return hex === undefined ? undefined : `sha256:${hex}`;
+}
+
+function isSignature(tag: string): boolean {
+  return tag.endsWith('.sig');
+}
+
+/** Of these tags, what is attached to a cache that no tag names any more, or to nothing that is there: what replaced caches leave behind. @throws CodedError as {@link readTags} */
+export async function readLeftovers(
+  repository: ReadRepository,
+  tags: readonly Tagged[],
+  options: AbortOptions,
+): Promise<readonly Tagged[]> {
+  const named = new Set(tags.flatMap(({ kind, manifests }) => (kind === 'attached' ? [] : manifests)));
+  const places = new Semaphore(PARALLEL);
+  const left = tags.filter(({ of }) => of !== undefined && !named.has(of));
+  const found = await Promise.all(
+    left.map(async (tagged) => {
+      using _place = await places.acquire(options);
+      const root = await orGone(readRoot(repository, tagged.of as Digest, options), false);
+      // An image may have been pushed by its digest alone.
+      return root === undefined || root.kind === 'cache' ? [tagged] : [];
+    }),
+  );
+  return found.flat();
 }
 
 async function orGone<T>(asked: Promise<T>, isAskedFor: boolean): Promise<T | undefined> {
@@ -65,11 +115,7 @@ async function orGone<T>(asked: Promise<T>, isAskedFor: boolean): Promise<T | un
   }
 }
 
-async function readRoot(
-  repository: ReadRepository,
-  digest: Digest,
-  options: AbortOptions,
-): Promise<Omit<Tagged, 'tag'>> {
+async function readRoot(repository: ReadRepository, digest: Digest, options: AbortOptions): Promise<Root> {
   const manifests: Digest[] = [];
   const blobs = new Map<Digest, number>();
   let manifestBytes = 0;

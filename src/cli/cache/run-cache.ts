@@ -63,20 +63,23 @@ async function list(
   { stdout, signal }: CliIo,
 ): Promise<void> {
   const tags = [...(await readTags(repository, { signal, only: tag }))].sort(newestFirst);
+  // What is attached to another is told with that.
+  const named = tags.filter(({ kind }) => kind !== 'attached');
   if (output !== 'table') {
-    stdout.write(encode(tags.map(tagJson), output));
+    stdout.write(encode(named.map(tagJson), output));
     return;
   }
-  const rows = tags.map((tagged) => [
+  const rows = named.map((tagged) => [
     tagged.tag,
     tagged.kind,
     tagged.kind === 'cache' ? (tagged.records?.toString() ?? 'unreadable') : '',
     layersOf(tagged).toString(),
     formatBytes(sizeOf(tagged)),
     tagged.kind === 'cache' ? ageOf(tagged) : '',
+    tagged.signed ? 'yes' : 'no',
     tagged.digest.slice(0, SHORT_DIGEST),
   ]);
-  stdout.write(table(['TAG', 'KIND', 'RECORDS', 'LAYERS', 'SIZE', 'AGE', 'DIGEST'], rows));
+  stdout.write(table(['TAG', 'KIND', 'RECORDS', 'LAYERS', 'SIZE', 'AGE', 'SIGNED', 'DIGEST'], rows));
   const all = new Map(tags.flatMap(({ blobs }) => [...blobs]));
   const caches = new Set(tags.filter(({ kind }) => kind === 'cache').map(({ digest }) => digest));
   const sum = [...all.values()].reduce((total, size) => total + size, 0);
@@ -84,9 +87,9 @@ async function list(
 }
 
 function tagJson(tagged: Tagged) {
-  const { tag, kind, digest, records, createdAt, fault } = tagged;
+  const { tag, kind, digest, records, createdAt, fault, signed } = tagged;
   return {
-    ...{ tag, kind, digest, layers: layersOf(tagged), size: sizeOf(tagged) },
+    ...{ tag, kind, digest, layers: layersOf(tagged), size: sizeOf(tagged), signed },
     ...(records === undefined ? {} : { records }),
     ...(createdAt === undefined ? {} : { createdAt: new Date(createdAt).toISOString() }),
     ...(fault === undefined ? {} : { fault }),
@@ -170,14 +173,16 @@ async function prune(
     },
   );
   const { count, bytes, left } = pruned.blobs;
+  const { attached } = pruned;
   if (output !== 'table') {
     const names = (groups: readonly CacheGroup[]) => groups.map(({ tags, digest }) => ({ tags, digest }));
-    const report = { dryRun, deleted: names(pruned.deleted), kept: names(pruned.kept), blobs: pruned.blobs };
+    const report = { dryRun, deleted: names(pruned.deleted), kept: names(pruned.kept), attached, blobs: pruned.blobs };
     stdout.write(encode(report, output));
     return;
   }
   stdout.write(`${told} ${pruned.deleted.length} of ${pruned.deleted.length + pruned.kept.length} caches`);
-  if (pruned.deleted.length === 0) stdout.write('\n');
+  if (attached.length > 0) stdout.write(` and ${attached.length} signatures and the like of what is gone`);
+  if (pruned.deleted.length === 0 && attached.length === 0) stdout.write('\n');
   else if (left === undefined) stdout.write(`, and ${count} blobs of ${formatBytes(bytes)} that nothing else needs\n`);
   else stdout.write(`; ${count} blobs of ${formatBytes(bytes)} that nothing else needs were left: ${left}\n`);
 }

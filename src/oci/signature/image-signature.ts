@@ -11,22 +11,22 @@ import type { Repository } from '../registry-client/index.ts';
 import type { SigningKey } from './signing-key.ts';
 
 /** Sources: cosign's specs/SIGNATURE_SPEC.md, containers-signature(5) for the payload. */
-const PAYLOAD_TYPE = 'application/vnd.dev.cosign.simplesigning.v1+json';
-const SIGNATURE = 'dev.cosignproject.cosign/signature';
-const SIGNED_BY = 'cosign container image signature';
+export const PAYLOAD_TYPE = 'application/vnd.dev.cosign.simplesigning.v1+json';
+export const SIGNATURE = 'dev.cosignproject.cosign/signature';
+export const SIGNED_BY = 'cosign container image signature';
 /** Signatures of one image; also those of others count. */
-const MAX_SIGNATURES = 100;
+export const MAX_SIGNATURES = 100;
 
 /** Where signatures go: the image's own repository. */
 type SignatureRepository = Pick<Repository, 'getManifest' | 'pushBlob' | 'putManifest'>;
 
 /** A manifest or index, and the repository that it is signed in. */
-interface SignedImage extends Pick<ImageReference, 'domain' | 'path'> {
+export interface SignedImage extends Pick<ImageReference, 'domain' | 'path'> {
   readonly digest: Digest;
 }
 
 /** The tag that an image's signatures have in its repository. */
-function signatureTag(digest: Digest): string {
+export function signatureTag(digest: Digest): string {
   return `${digest.replace(':', '-')}.sig`;
 }
 

@@ -2,6 +2,7 @@ import { createPrivateKey, createPublicKey, type KeyObject, scrypt, sign, verify
 import { promisify } from 'node:util';
 import { z } from 'zod';
 import { CodedError } from '../../base/index.ts';
+import { VerifyingKey } from './verifying-key.ts';
 
 /** How `cosign generate-key-pair` keeps a key: PKCS #8 in a NaCl secret box, its key made of a password. */
 const SEALED = /-----BEGIN ENCRYPTED (?:SIGSTORE|COSIGN) PRIVATE KEY-----([A-Za-z0-9+/=\s]+)-----END/;
@@ -61,6 +62,11 @@ export class SigningKey {
 
   verify(payload: Uint8Array, signature: Uint8Array): boolean {
     return verify(this.#digest, payload, this.#public, signature);
+  }
+
+  /** What others verify with. */
+  get verifying(): VerifyingKey {
+    return VerifyingKey.of(this.#public);
   }
 
   get #digest(): 'sha256' | null {

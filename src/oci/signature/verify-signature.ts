@@ -1,0 +1,139 @@
+import { z } from 'zod';
+import {
+  type AbortOptions,
+  annotate,
+  CodedError,
+  type Descriptor,
+  type Digest,
+  type ImageReference,
+  parseImageReference,
+} from '../../base/index.ts';
+import { parseManifestOrIndex } from '../manifest/index.ts';
+import type { Repository } from '../registry-client/index.ts';
+import {
+  MAX_SIGNATURES,
+  PAYLOAD_TYPE,
+  SIGNATURE,
+  SIGNED_BY,
+  type SignedImage,
+  signatureTag,
+} from './image-signature.ts';
+import type { VerifyingKey } from './verifying-key.ts';
+
+/** Of the manifest that has the signatures of one image: a hundred, some with a certificate beside. */
+const MAX_MANIFEST_BYTES = 1 << 20;
+const MAX_PAYLOAD_BYTES = 64 << 10;
+/** In base64: of an RSA key of 8192 bits it has 1368 characters. */
+const MAX_SIGNATURE_LENGTH = 4096;
+
+const payloadSchema = z.object({
+  critical: z.object({
+    identity: z.object({ 'docker-reference': z.string().max(1024) }),
+    image: z.object({ 'docker-manifest-digest': z.string() }),
+    type: z.literal(SIGNED_BY),
+  }),
+});
+
+/** Where signatures are read: the image's own repository. */
+type ReadRepository = Pick<Repository, 'getManifest' | 'getBlob'>;
+
+/**
+ * Looks for one signature of a manifest or index, by one of the keys and for this very digest in this very repository: what was signed elsewhere, or for another, says nothing here. All that is not signed by a key is
+ * somebody's; nothing of it is read but what verifies.
+ * @throws CodedError SIGNATURE_UNTRUSTED where there is none; as the registry fails where that cannot be found out
+ */
+export async function verifySignature(
+  repository: ReadRepository,
+  image: SignedImage,
+  keys: readonly VerifyingKey[],
+  options: AbortOptions,
+): Promise<void> {
+  const name = `${image.domain}/${image.path}@${image.digest}`;
+  const signatures = await signaturesOf(repository, image, name, options);
+  let unread: unknown;
+  let misplaced: string | undefined;
+  // Of one repository and digest all are, as a rule, of the same bytes.
+  const payloads = new Map<Digest, Uint8Array>();
+  for (const { payload: descriptor, signature } of signatures) {
+    let payload = payloads.get(descriptor.digest);
+    try {
+      payload ??= await repository.getBlob(descriptor, { ...options, maxBytes: MAX_PAYLOAD_BYTES });
+      payloads.set(descriptor.digest, payload);
+    } catch (error) {
+      options.signal.throwIfAborted();
+      unread ??= error;
+      continue;
+    }
+    if (!(await isBy(keys, payload, signature))) continue;
+    misplaced = fault(payload, image);
+    if (misplaced === undefined) return;
+  }
+  if (misplaced !== undefined) throw untrusted(`${name}: the signature by a key that is trusted ${misplaced}`);
+  if (unread !== undefined) throw annotate(unread, `failed to read a signature of ${name}`);
+  throw untrusted(`${name}: none of its ${signatures.length} signatures is by a key that is trusted`);
+}
+
+interface FoundSignature {
+  readonly payload: Descriptor;
+  readonly signature: Buffer;
+}
+
+async function signaturesOf(
+  repository: ReadRepository,
+  { digest }: SignedImage,
+  name: string,
+  options: AbortOptions,
+): Promise<readonly FoundSignature[]> {
+  const found = await repository
+    .getManifest(signatureTag(digest), { ...options, maxBytes: MAX_MANIFEST_BYTES })
+    .catch((error: unknown) => {
+      options.signal.throwIfAborted();
+      if (error instanceof CodedError && error.code === 'not_found') throw untrusted(`${name} is not signed`, error);
+      throw annotate(error, `failed to read the signatures of ${name}`);
+    });
+  const parsed = parseManifestOrIndex(found.bytes, found.descriptor.mediaType);
+  const layers = parsed.kind === 'manifest' ? parsed.manifest.layers : [];
+  const signatures = layers.slice(0, MAX_SIGNATURES).flatMap(({ mediaType, digest: of, size, annotations }) => {
+    const text = annotations?.[SIGNATURE] ?? '';
+    const isOne =
+      mediaType === PAYLOAD_TYPE && size <= MAX_PAYLOAD_BYTES && text !== '' && text.length <= MAX_SIGNATURE_LENGTH;
+    // From the registry alone, wherever else it is said to be.
+    return isOne ? [{ payload: { mediaType, digest: of, size }, signature: Buffer.from(text, 'base64') }] : [];
+  });
+  if (signatures.length === 0) throw untrusted(`${name} is not signed: what has the tag of its signatures has none`);
+  return signatures;
+}
+
+async function isBy(keys: readonly VerifyingKey[], payload: Uint8Array, signature: Uint8Array): Promise<boolean> {
+  for (const key of keys) if (await key.verify(payload, signature)) return true;
+  return false;
+}
+
+/** What is wrong with what was signed, if it is for another. */
+function fault(payload: Uint8Array, { domain, path, digest }: SignedImage): string | undefined {
+  let said: z.infer<typeof payloadSchema>['critical'];
+  try {
+    said = payloadSchema.parse(JSON.parse(Buffer.from(payload).toString('utf8'))).critical;
+  } catch {
+    return 'is not of an image';
+  }
+  const { identity, image } = said;
+  if (image['docker-manifest-digest'] !== digest) return 'is for another digest';
+  const reference = identity['docker-reference'];
+  const signed = repositoryNamed(reference);
+  if (signed?.domain === domain && signed.path === path) return undefined;
+  return `is for another repository: ${JSON.stringify(reference.slice(0, 200))}`;
+}
+
+function repositoryNamed(reference: string): Pick<ImageReference, 'domain' | 'path'> | undefined {
+  try {
+    const { domain, path } = parseImageReference(reference);
+    return { domain: domain === 'index.docker.io' ? 'docker.io' : domain, path };
+  } catch {
+    return undefined;
+  }
+}
+
+function untrusted(why: string, cause?: unknown): CodedError {
+  return CodedError.of('SIGNATURE_UNTRUSTED', why, { cause });
+}
