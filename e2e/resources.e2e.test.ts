@@ -76,8 +76,15 @@ describe('the resources', () => {
         secrets: [{ id: 'token', secretRef: { name: 's', key: 'k' } }],
         outputs: [{ image: 'registry.example.com/app', tags: ['v1'], compression: 'zstd' }],
         cache: {
-          from: [{ ref: 'registry.example.com/cache' }],
-          to: [{ ref: 'registry.example.com/cache', mode: 'max' }],
+          from: [
+            { ref: 'registry.example.com/cache', insecure: true },
+            { s3: { bucket: 'b', region: 'r', endpointUrl: 'http://s3:9000', secretRef: { name: 'aws' } } },
+          ],
+          to: [
+            { ref: 'registry.example.com/cache', mode: 'max', maxAge: '720h', compression: 'zstd' },
+            { gha: { secretRef: { name: 'job' } } },
+            { inline: {} },
+          ],
         },
         registryAuth: [{ secretRef: { name: 'push' } }],
         poolRef: { name: 'default' },
@@ -102,6 +109,26 @@ describe('the resources', () => {
     ['an inline file that leaves', { source: { inline: { files: { '../x': '' } } } }, /relative paths/],
     ['an unknown field', { dockerfile: { inline: 'FROM scratch' }, unknownField: 1 }, /unknownField/],
     ['the same argument twice', { dockerfile: { inline: 'x' }, args: [{ name: 'A' }, { name: 'A' }] }, /Duplicate/],
+    [
+      'a cache in two places',
+      { dockerfile: { inline: 'x' }, cache: { from: [{ ref: 'a', s3: { bucket: 'b', region: 'r' } }] } },
+      /exactly one of ref, s3, gha/,
+    ],
+    [
+      'a cache on a disk',
+      { dockerfile: { inline: 'x' }, cache: { to: [{ local: { dest: '/x' } }] } },
+      /a directory is on the disk of one machine/,
+    ],
+    [
+      'an inline cache with a mode',
+      { dockerfile: { inline: 'x' }, cache: { to: [{ inline: {}, mode: 'max' }] } },
+      /an inline cache is of the image/,
+    ],
+    [
+      'a name that is none',
+      { dockerfile: { inline: 'x' }, cache: { from: [{ ref: 'r.example.com/UPPER' }] } },
+      /its path in lower case/,
+    ],
     ['no timeout at all', { dockerfile: { inline: 'FROM scratch' }, timeout: '0s' }, /must be from 1s to 168h/],
     ['an endless wait', { dockerfile: { inline: 'x' }, queueTimeout: '99999999999h' }, /spec\.queueTimeout/],
     [

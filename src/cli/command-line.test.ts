@@ -65,6 +65,7 @@ describe('parseCommandLine', () => {
 describe('resolveSecrets', () => {
   const planned = {
     secrets: [{ id: 'token', secretRef: { name: 'ci' }, field: 'spec.secrets[token]' }],
+    cacheSecrets: [],
     gitAuth: [],
     ssh: [],
   };
@@ -81,8 +82,27 @@ describe('resolveSecrets', () => {
   });
 
   test('refuses a flag that nothing asks for', () => {
-    expect(() => resolveSecrets({ secrets: [], gitAuth: [], ssh: [] }, [{ id: 'x', from: { env: 'T' } }], {})).toThrow(
+    expect(() => resolveSecrets({ ...planned, secrets: [] }, [{ id: 'x', from: { env: 'T' } }], {})).toThrow(
       'has no secret of this id',
+    );
+  });
+
+  test('of caches: a flag named by Secret and key, else the environment; a session’s token may be missing', () => {
+    const field = 'spec.cache.to[0].s3.secretRef';
+    const keys = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'];
+    const cacheSecrets = keys.map((key, at) => ({
+      ...{ id: `slipway.build/cache/bucket/${key}`, secretRef: { name: 'bucket', key }, field, optional: at === 2 },
+    }));
+    const plan = { secrets: [], gitAuth: [], ssh: [], cacheSecrets };
+    const flag = { id: 'bucket/AWS_SECRET_ACCESS_KEY', from: { env: 'S' } } as const;
+    const values = resolveSecrets(plan, [flag], { AWS_ACCESS_KEY_ID: 'id', S: 'secret', AWS_SECRET_ACCESS_KEY: 'x' });
+    expect([...values].map(([id, value]) => `${id}=${Buffer.from(value)}`)).toEqual([
+      'slipway.build/cache/bucket/AWS_ACCESS_KEY_ID=id',
+      'slipway.build/cache/bucket/AWS_SECRET_ACCESS_KEY=secret',
+      'slipway.build/cache/bucket/AWS_SESSION_TOKEN=',
+    ]);
+    expect(() => resolveSecrets(plan, [], {})).toThrow(
+      'no value for AWS_ACCESS_KEY_ID for spec.cache.to[0].s3.secretRef (Secret bucket on a cluster), AWS_SECRET_ACCESS_KEY for',
     );
   });
 

@@ -117,8 +117,51 @@ describe('planBuild', () => {
       },
     ]);
     expect(() => plan('{ dockerfile: { inline: "FROM scratch" }, cache: { from: [{ ref: "UPPER" }] } }')).toThrow(
-      'must be lowercase',
+      'its path in lower case',
     );
+  });
+
+  test('caches in stores are attributes of the builder’s, and name their secrets', () => {
+    const cache = (text: string) => plan(`{ dockerfile: { inline: "FROM scratch" }, cache: { ${text} } }`);
+    const s3 =
+      's3: { bucket: b, region: r, name: "a;b", blobsPrefix: x/, endpointUrl: "https://s3.example.com", usePathStyle: true, uploadParallelism: 8, secretRef: { name: aws } }';
+    const { cacheImports, cacheExports, cacheSecrets, frontendAttrs } = cache(
+      `from: [{ ${s3} }], to: [{ ${s3}, mode: continuous, continuousInterval: 30s, continuousBandwidth: 64Mi, compression: zstd, compressionLevel: 12 }, { inline: {} }, { gha: { secretRef: { name: job }, urlV2: "https://x/" } }]`,
+    );
+    const store = {
+      ...{ bucket: 'b', region: 'r', name: 'a;b', blobs_prefix: 'x/', endpoint_url: 'https://s3.example.com' },
+      ...{ use_path_style: 'true', upload_parallelism: '8' },
+      'secret.access_key_id': 'slipway.build/cache/aws/AWS_ACCESS_KEY_ID',
+      'secret.secret_access_key': 'slipway.build/cache/aws/AWS_SECRET_ACCESS_KEY',
+      'secret.session_token': 'slipway.build/cache/aws/AWS_SESSION_TOKEN',
+    };
+    const written = { mode: 'min', 'ignore-error': 'true', merge: 'true' };
+    expect(cacheImports).toEqual([{ type: 's3', attrs: store }]);
+    expect(JSON.parse(frontendAttrs['cache-imports'] ?? '')).toEqual([{ Type: 's3', Attrs: store }]);
+    expect(cacheExports).toEqual([
+      {
+        type: 's3',
+        attrs: {
+          ...{ ...store, ...written, mode: 'continuous', compression: 'zstd', 'compression-level': '12' },
+          ...{ 'continuous-interval': '30s', 'continuous-bandwidth': String(64 << 20) },
+        },
+      },
+      { type: 'inline', attrs: { 'ignore-error': 'true' } },
+      {
+        type: 'gha',
+        attrs: {
+          ...written,
+          url_v2: 'https://x/',
+          'secret.token': 'slipway.build/cache/job/ACTIONS_RUNTIME_TOKEN',
+          'secret.url': 'slipway.build/cache/job/ACTIONS_CACHE_URL',
+        },
+      },
+    ]);
+    expect(cacheSecrets.filter(({ optional }) => !optional).map(({ id, field }) => [id, field])).toEqual([
+      ['slipway.build/cache/aws/AWS_ACCESS_KEY_ID', 'spec.cache.from[0].s3.secretRef'],
+      ['slipway.build/cache/aws/AWS_SECRET_ACCESS_KEY', 'spec.cache.from[0].s3.secretRef'],
+      ['slipway.build/cache/job/ACTIONS_RUNTIME_TOKEN', 'spec.cache.to[2].gha.secretRef'],
+    ]);
   });
 
   test('is the same for the same spec in another order of keys', () => {

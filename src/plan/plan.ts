@@ -1,9 +1,10 @@
 import { invalidArgument } from '../base/index.ts';
-import { type Build, type BuildSpec, parseByteSize, parseDuration } from '../resources/index.ts';
+import { type Build, type BuildSpec, parseDuration } from '../resources/index.ts';
 import { attestationAttrs } from './attestations.ts';
+import { cacheSecrets, planCaches } from './caches.ts';
 import { type ContextPlan, planContext, planNamedContext } from './context.ts';
 import { inlineDefinition } from './inline.ts';
-import { cacheName, outputExporters } from './outputs.ts';
+import { outputExporters } from './outputs.ts';
 import type { ClusterValues, PlanOptions, SolvePlan } from './solve-plan.ts';
 import { refuseUnbuilt } from './unbuilt.ts';
 
@@ -18,11 +19,7 @@ export function planBuild(build: Pick<Build, 'spec'>, options: PlanOptions): Sol
   const { attrs } = contexts;
   const frontend = spec.llb === undefined ? planDockerfile(spec, contexts, options.values) : undefined;
   Object.assign(attrs, attestationAttrs(spec));
-  const { defaultRegistry } = options;
-  const cacheImports = (spec.cache?.from ?? []).map(({ ref }) => ({
-    type: 'registry',
-    attrs: { ref: cacheName(ref, defaultRegistry, 'spec.cache.from') },
-  }));
+  const { imports: cacheImports, exports: cacheExports } = planCaches(spec, options);
   if (frontend !== undefined && cacheImports.length > 0)
     attrs['cache-imports'] = JSON.stringify(cacheImports.map(({ type, attrs }) => ({ Type: type, Attrs: attrs })));
   return {
@@ -32,23 +29,11 @@ export function planBuild(build: Pick<Build, 'spec'>, options: PlanOptions): Sol
     definition: spec.llb?.definition === undefined ? undefined : decodeDefinitionField(spec.llb.definition),
     exporters: outputExporters(spec, options),
     cacheImports,
-    cacheExports: (spec.cache?.to ?? []).map(({ ref, mode, keepLast, maxAge, maxSize }) => ({
-      type: 'registry',
-      attrs: {
-        ref: cacheName(ref, defaultRegistry, 'spec.cache.to'),
-        mode: mode ?? 'min',
-        // A cache is never the reason for which a Build fails.
-        'ignore-error': 'true',
-        // It is written outside of the fence that tags of outputs are in: a run that is superseded and does not know it yet adds to what is there, and replaces nothing.
-        merge: 'true',
-        ...(keepLast === undefined ? {} : { 'keep-last': String(keepLast) }),
-        ...(maxAge === undefined ? {} : { 'max-age': maxAge }),
-        ...(maxSize === undefined ? {} : { 'max-size': String(parseByteSize(maxSize)) }),
-      },
-    })),
+    cacheExports,
     entitlements: [...(spec.entitlements ?? [])].sort(),
     uploads: contexts.uploads,
     secrets: (spec.secrets ?? []).map(({ id, secretRef }) => ({ id, secretRef, field: `spec.secrets[${id}]` })),
+    cacheSecrets: cacheSecrets(spec),
     gitAuth: contexts.gitAuth,
     ssh: [
       ...(spec.ssh ?? []).map(({ id, secretRef }) => ({ id, secretRef, field: `spec.ssh[${id}]` })),

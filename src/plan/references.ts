@@ -1,4 +1,5 @@
 import type { BuildSpec, NamedContext, Source } from '../resources/index.ts';
+import { cacheSecrets } from './caches.ts';
 
 /** Something of the Build's namespace that a spec names, and where it does. */
 export interface Reference {
@@ -30,6 +31,7 @@ export function references(spec: BuildSpec): readonly Reference[] {
   for (const { id, secretRef } of spec.secrets ?? []) add('value', `spec.secrets[${id}]`, secretRef);
   for (const { id, secretRef } of spec.ssh ?? []) add('ssh', `spec.ssh[${id}]`, secretRef);
   if (spec.sign !== undefined) add('signing', 'spec.sign.secretRef', spec.sign.secretRef);
+  for (const { field, secretRef, optional } of cacheSecrets(spec)) if (!optional) add('value', field, secretRef);
   for (const [at, { secretRef }] of (spec.registryAuth ?? []).entries())
     add('registry', `spec.registryAuth[${at}]`, secretRef);
   return found;

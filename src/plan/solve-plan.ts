@@ -7,13 +7,15 @@ export interface SolvePlan {
   /** A serialized Definition where the spec gives the graph itself. */
   readonly definition: Uint8Array | undefined;
   readonly exporters: readonly PlannedExporter[];
-  readonly cacheImports: readonly { readonly type: string; readonly attrs: Readonly<Record<string, string>> }[];
-  readonly cacheExports: readonly { readonly type: string; readonly attrs: Readonly<Record<string, string>> }[];
+  readonly cacheImports: readonly PlannedCache[];
+  readonly cacheExports: readonly PlannedCache[];
   readonly entitlements: readonly string[];
   /** Local sources that the session must serve: names as the frontend asks for them. */
   readonly uploads: readonly string[];
   /** Secrets that the session must serve by id, and where they come from. */
   readonly secrets: readonly PlannedSecret[];
+  /** The same for caches: each is a key of a Secret. */
+  readonly cacheSecrets: readonly PlannedSecret[];
   /** Credentials that git sources ask for, by host. */
   readonly gitAuth: readonly PlannedGitAuth[];
   /** Private keys that the session must serve as ssh agents, by id. */
@@ -28,11 +30,18 @@ export interface PlannedExporter {
   readonly attrs: Readonly<Record<string, string>>;
 }
 
+export interface PlannedCache {
+  readonly type: string;
+  readonly attrs: Readonly<Record<string, string>>;
+}
+
 export interface PlannedSecret {
   readonly id: string;
   readonly secretRef: SecretRef;
   /** Field of the Build that asks for it. */
   readonly field: string;
+  /** It is served as an empty one where it is not there. */
+  readonly optional?: boolean;
 }
 
 interface SecretRef {

@@ -59,6 +59,28 @@ describe('parseBuild', () => {
     expect(failure(minimal.replace('image: hello', `image: hello, ${field}`))).toContain(message);
   });
 
+  test.each([
+    ['from: [{ ref: a, s3: { bucket: b, region: r } }]', 'exactly one of ref, s3, gha'],
+    ['from: [{}]', 'exactly one of ref, s3, gha'],
+    ['from: [{ inline: {} }]', 'is read by the name of the image: use ref'],
+    ['from: [{ local: { src: x } }]', 'a directory is on the disk of one machine'],
+    ['to: [{ local: { dest: x } }]', 'a directory is on the disk of one machine'],
+    ['from: [{ s3: { bucket: b, region: r }, insecure: true }]', 'insecure is for a ref'],
+    ['from: [{ ref: "r.example.com/UPPER" }]', 'its path in lower case'],
+    ['from: [{ s3: { bucket: b } }]', 'spec.cache.from[0].s3.region'],
+    ['from: [{ s3: { bucket: b, region: r, endpointUrl: "file:///x" } }]', 'must be an http or https URL'],
+    ['from: [{ gha: {} }]', 'spec.cache.from[0].gha.secretRef'],
+    ['to: [{ inline: {}, mode: max }]', 'an inline cache is of the image’s own layers'],
+    ['to: [{ inline: {}, compression: zstd }]', 'an inline cache is of the image’s own layers'],
+    ['to: [{ s3: { bucket: b, region: r }, imageManifest: true }]', 'are for a ref alone'],
+    ['to: [{ ref: a, mode: max, continuousInterval: 1m }]', 'are for mode continuous'],
+    ['to: [{ ref: a, compressionLevel: 10 }]', 'at most 9 but for zstd'],
+    ['to: [{ ref: a, ociMediaTypes: false, imageManifest: true }]', 'need OCI media types'],
+    ['to: [{ ref: a, maxAge: 9000h }]', 'must be from 1s to 8760h'],
+  ])('a cache of %s is refused', (field, message) => {
+    expect(failure(minimal.replace('outputs:', `cache: { ${field} }\n  outputs:`))).toContain(message);
+  });
+
   test('a document that is no object', () => {
     expect(failure('just text')).toContain('expected one Build object');
   });

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 
 /** What holds beyond the shape of a value, said once for the command (`holds`) and once for the API server (`cel`, where `self` is the value). */
-interface Rule<V> {
+export interface Rule<V> {
   readonly message: string;
   readonly holds: (value: V) => boolean;
   readonly cel: string;

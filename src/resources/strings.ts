@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseImageReference } from '../base/index.ts';
 import { parseDuration } from './duration.ts';
 import { rule } from './rules.ts';
 
@@ -36,6 +37,26 @@ export const stringMap = (description: string, { maxValue = 4096, maxProperties 
     .record(z.string().max(317), z.string().max(maxValue))
     .refine((map) => Object.keys(map).length <= maxProperties, { message: `at most ${maxProperties} entries` })
     .meta({ description, maxProperties });
+
+const PATH_PART = '[a-z0-9]+([._-]+[a-z0-9]+)*';
+const HOST = '([a-zA-Z0-9.-]+|\\[[0-9a-fA-F:]+\\])(:[0-9]+)?';
+const TAG_AND_DIGEST = '(:[0-9A-Za-z_][0-9A-Za-z_.-]{0,127})?(@[A-Za-z0-9_+.-]+:[0-9a-fA-F]{32,})?';
+
+/** `[host/]path[:tag][@digest]`. */
+export const imageName = (description: string) =>
+  rule(text(512, description).min(1), {
+    message: 'must be the name of an image such as registry.example.com/team/app:v1, its path in lower case',
+    holds: (name) => {
+      try {
+        parseImageReference(name);
+        return true;
+      } catch {
+        return false;
+      }
+    },
+    // What this lets pass that is none after all, a longer path for one, is found when the run is planned.
+    cel: `self.matches(r'^(${HOST}/)?${PATH_PART}(/${PATH_PART})*${TAG_AND_DIGEST}$')`,
+  });
 
 /** RFC 1123 name, e.g. of a Secret. */
 export const dnsName = (description: string) =>

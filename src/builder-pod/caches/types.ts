@@ -9,11 +9,12 @@ import { ghaOptions } from './objects/gha-options.ts';
 import { s3Options } from './objects/s3-options.ts';
 import { type ObjectDeps, objectCaches } from './objects/store.ts';
 import { type RegistryDeps, registryCaches } from './registry.ts';
+import { type SecretsOfClients, storeOpener } from './secret-attributes.ts';
 import type { CacheStore, CacheType, ReadAccess } from './store.ts';
 import { refuseTrust } from './trust.ts';
 import { cacheExporter, type WriteDeps } from './write.ts';
 
-interface CacheDeps extends RegistryDeps, LocalDeps, ObjectDeps, WriteDeps {
+interface CacheDeps extends RegistryDeps, LocalDeps, ObjectDeps, WriteDeps, SecretsOfClients {
   readonly refs: RefManager;
 }
 
@@ -37,13 +38,14 @@ export function cacheTypes(deps: CacheDeps): {
   };
 }
 
-function importer(type: CacheType, { refs }: Pick<CacheDeps, 'refs'>): CacheImporter {
+function importer(type: CacheType, { refs, secret }: Pick<CacheDeps, 'refs' | 'secret'>): CacheImporter {
   return {
     open: async (attrs, { signal, sessions, owner }) => {
+      const access = { signal, sessions, owner };
       const options = new ExportOptions(`${type.type} cache`, attrs);
       if (type.signed !== true) refuseTrust(type.type, options);
-      const store = type.store(options, 'importer');
-      return await openCaches(store(sessions), refs, { signal, sessions, owner });
+      const open = storeOpener(type, options, 'importer', { secret });
+      return await openCaches(await open(access), refs, access);
     },
   };
 }

@@ -24,7 +24,8 @@ import {
 import { bandwidthOf, cacheBounds, intervalOf } from './bounds.ts';
 import { type CollectedCache, collectCache } from './collect.ts';
 import { endAll } from './end-all.ts';
-import type { CacheContent, CacheIndex, CacheStore, CacheType, LayerToWrite } from './store.ts';
+import { type SecretsOfClients, storeOpener } from './secret-attributes.ts';
+import type { CacheContent, CacheIndex, CacheStore, CacheType, LayerToWrite, StoreAccess } from './store.ts';
 import { refuseTrust } from './trust.ts';
 
 /** Uploads at once that belong to builds which go on: they leave room for what steps fetch. */
@@ -41,11 +42,11 @@ export interface WriteDeps {
 export function cacheExporter(
   type: CacheType,
   attrs: Readonly<Record<string, string>>,
-  deps: WriteDeps,
+  deps: WriteDeps & SecretsOfClients,
 ): CacheExporter {
   const options = new ExportOptions(`${type.type} cache`, attrs);
   if (type.signed !== true) refuseTrust(type.type, options);
-  const store = type.store(options, 'exporter');
+  const store = storeOpener(type, options, 'exporter', deps);
   const oci = ociTypesOf(options);
   const compression = compressionOf(options, oci);
   const mode = modeOf(options);
@@ -65,9 +66,12 @@ export function cacheExporter(
     name: type.exporting,
     ignoreError: options.boolean('ignore-error', isContinuous, { empty: true }),
     export: async (build, context) => {
-      options.tellUnused(context);
-      const { response } = await writer.write(build, { mode: mode === 'min' ? 'min' : 'max', merge, bounds }, context);
-      return response ?? {};
+      try {
+        const written = await writer.write(build, { mode: mode === 'min' ? 'min' : 'max', merge, bounds }, context);
+        return written.response ?? {};
+      } finally {
+        options.tellUnused(context);
+      }
     },
     continuous: throttle && {
       intervalMs: intervalOf(options),
@@ -111,7 +115,7 @@ interface Written {
 
 /** Writes what one build is found by into a store, as often as it is asked to: layers first, then the index that names them. */
 class CacheWriter {
-  readonly #open: (sessions: () => readonly string[]) => CacheStore;
+  readonly #open: (access: StoreAccess) => Promise<CacheStore>;
   readonly #options: LayerOptions;
   readonly #deps: WriteDeps;
   /** Blobs that were put, or found to be there, while the build went on. */
@@ -119,7 +123,7 @@ class CacheWriter {
   /** How many roots the last update had. */
   #looked = 0;
 
-  constructor(open: (sessions: () => readonly string[]) => CacheStore, options: LayerOptions, deps: WriteDeps) {
+  constructor(open: (access: StoreAccess) => Promise<CacheStore>, options: LayerOptions, deps: WriteDeps) {
     this.#open = open;
     this.#options = options;
     this.#deps = deps;
@@ -136,7 +140,7 @@ class CacheWriter {
   async write(build: CachedBuild, options: WriteOptions, context: ExportContext): Promise<Written> {
     const { mode, merge, partial } = options;
     const { spare, hurry } = partial ?? {};
-    const store = this.#open(context.sessions);
+    const store = await this.#open(context);
     const whenSpare =
       spare &&
       (async <T>(work: (signal: AbortSignal) => Promise<T>) =>

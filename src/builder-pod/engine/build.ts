@@ -143,7 +143,7 @@ export class Build {
     const { cacheImporters: importers = new Map(), log } = services;
     this.#unmet = new UnmetRequests(job, (type) => importers.has(type));
     this.#imports = new CacheImports(job, importers, this.#unmet, { signal, log });
-    this.#imports.open(request.cacheImports ?? []);
+    this.#imports.open(request.cacheImports ?? [], 'client');
     this.#unmet.tellExports(request.cacheExports ?? []);
     this.#unmet.tellOptions(request.frontendAttrs);
   }
@@ -361,7 +361,7 @@ export class Build {
   }
 
   async #solve(request: BridgeSolveRequest, scope: RequestScope, call: BridgeCall): Promise<BridgeResult> {
-    this.#imports.open(request.cacheImports ?? []);
+    this.#imports.open(request.cacheImports ?? [], 'frontend');
     this.#unmet.tellOptions(request.frontendOptions ?? new Map());
     if (request.frontend !== undefined && request.frontend !== '') {
       const { frontend, frontendOptions = new Map(), frontendInputs = new Map() } = request;

@@ -95,8 +95,7 @@ export function openCacheExports(
     if (known.has(key)) throw CodedError.of('CACHE_ATTRIBUTE', 'duplicated cache exports');
     known.add(key);
     const open = types.get(type);
-    if (open !== undefined)
-      exporters.push({ ...open(attrs), target: attrs['ref'] ?? attrs['dest'] ?? attrs['name'] ?? type });
+    if (open !== undefined) exporters.push({ ...open(attrs), target: targetOf(one) });
     else if (attrs['ignore-error'] === 'true') unmet.push(one);
     else
       throw CodedError.of(
@@ -108,6 +107,13 @@ export function openCacheExports(
       );
   }
   return { exporters, inline, unmet };
+}
+
+/** Where a cache is to be written, for people. */
+function targetOf({ type, attrs }: BridgeCacheImport): string {
+  const path = [attrs['bucket'] ?? attrs['container'] ?? attrs['scope'], attrs['name']];
+  const named = path.filter((part) => part !== undefined).join('/');
+  return attrs['ref'] ?? attrs['dest'] ?? (named === '' ? type : `${type}://${named}`);
 }
 
 /** What each image of the build is to carry, by the keys of its own part. What cannot be made of it is left out where it may be. */

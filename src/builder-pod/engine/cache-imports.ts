@@ -30,6 +30,8 @@ export type CacheImporters = ReadonlyMap<string, CacheImporter>;
 
 /** Caches that one build reads: every look-up asks each of them. */
 const MAX_IMPORTS = 32;
+/** What the keys of attributes begin with that name a secret of the client: `secret.NAME=ID`, Slipway's own. The value of NAME is that secret's, so that it stands in no request. */
+export const SECRET_ATTRIBUTE = 'secret.';
 /** A cache that takes longer to open is gone on without. */
 const OPEN_MS = 20_000;
 /** Characters of what a registry, or a cache, may say in a warning. */
@@ -57,14 +59,19 @@ export class CacheImports {
     this.#log = log;
   }
 
-  /** Begins to open those that are new; of a type that this builder does not know the user is told. */
-  open(imports: readonly BridgeCacheImport[]): void {
+  /**
+   * Begins to open those that are new; of a type that this builder does not know the user is told. What a frontend asks for is given no secret of the client: those that the client has named itself are
+   * open already.
+   */
+  open(imports: readonly BridgeCacheImport[], asker: 'client' | 'frontend'): void {
     for (const one of imports) {
       const importer = this.#importers.get(one.type);
       const sorted = Object.entries(one.attrs).sort(([a], [b]) => (a < b ? -1 : 1));
       const key = JSON.stringify([one.type, sorted]);
       if (this.#opening.has(key)) continue;
       if (importer === undefined || this.#opening.size >= MAX_IMPORTS) this.#unmet.tellImports([one]);
+      else if (asker === 'frontend' && Object.keys(one.attrs).some((name) => name.startsWith(SECRET_ATTRIBUTE)))
+        this.#unmet.tellSecrets(one);
       else this.#opening.set(key, this.#open(importer, one, key));
     }
   }

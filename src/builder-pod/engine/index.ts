@@ -1,7 +1,7 @@
 export { type BuiltProvenance, writeProvenance } from './attesting.ts';
 export { Build } from './build.ts';
 export type { CachedBuild, CacheExporter, CacheExportTypes, InlineCache, UpdateContext } from './cache-exports.ts';
-export type { CacheImporter, CacheImporters } from './cache-imports.ts';
+export { type CacheImporter, type CacheImporters, SECRET_ATTRIBUTE } from './cache-imports.ts';
 export { BUILDER_LLB_CAPS } from './capabilities.ts';
 export { Engine } from './engine.ts';
 export { type BuildFacts, factsOf } from './facts.ts';

@@ -42,6 +42,15 @@ export class UnmetRequests {
     }
   }
 
+  /** Of a cache that a frontend names, with secrets of the client in it. */
+  tellSecrets(one: BridgeCacheImport): void {
+    this.#tell(
+      importName(one),
+      `the cache ${one.attrs['name'] ?? one.type} is not used: a frontend may not open it with secrets of the client`,
+      'Name the cache in the request for the build itself, as --import-cache does.',
+    );
+  }
+
   tellExports(exports: readonly BridgeCacheImport[]): void {
     for (const { type, attrs } of exports) {
       const to = attrs['ref'] ?? attrs['dest'] ?? attrs['url'] ?? '';

@@ -32,12 +32,25 @@ const METADATA = /^(?:containerimage\.|refs\.platforms$|image\.name$|source\.dat
 export class ExportOptions {
   readonly #type: string;
   readonly #attributes: Attributes;
-  readonly #asked = new Set<string>();
+  readonly #asked: Set<string>;
   #applied = false;
 
-  constructor(type: string, attributes: Attributes) {
+  constructor(type: string, attributes: Attributes, asked = new Set<string>()) {
     this.#type = type;
     this.#attributes = attributes;
+    this.#asked = asked;
+  }
+
+  /** The same with more attributes: what is asked of either is not unused in the other. */
+  with(more: Attributes): ExportOptions {
+    return new ExportOptions(this.#type, { ...this.#attributes, ...more }, this.#asked);
+  }
+
+  /** Attributes whose keys begin so, with the rest of their keys. */
+  below(prefix: string): readonly (readonly [string, string])[] {
+    const found = Object.entries(this.#attributes).filter(([key]) => key.startsWith(prefix));
+    for (const [key] of found) this.#asked.add(key);
+    return found.map(([key, value]) => [key.slice(prefix.length), value] as const);
   }
 
   text(key: string): string | undefined {

@@ -11,7 +11,7 @@ const MAX_SECRET = 500 * 1024;
  * @throws CodedError invalid_argument that names every id without a value, and flags that nothing asks for.
  */
 export function resolveSecrets(
-  plan: Pick<SolvePlan, 'secrets' | 'gitAuth' | 'ssh'>,
+  plan: Pick<SolvePlan, 'secrets' | 'cacheSecrets' | 'gitAuth' | 'ssh'>,
   flags: readonly SecretFlag[],
   env: Readonly<Record<string, string | undefined>>,
 ): ReadonlyMap<string, Uint8Array> {
@@ -21,7 +21,9 @@ export function resolveSecrets(
   // Of several repositories all get the same; on a cluster each host its own.
   const planned = [...plan.secrets, ...plan.gitAuth.slice(0, 1).map((git) => ({ ...git, id: 'GIT_AUTH_TOKEN' }))];
   const wanted = new Set(planned.map(({ id }) => id));
+  const ofCaches = new Set(plan.cacheSecrets.map(({ secretRef }) => flagOf(secretRef)));
   for (const flag of flags) {
+    if (!wanted.has(flag.id) && ofCaches.has(flag.id)) continue;
     if (!wanted.has(flag.id))
       throw invalidArgument(`--secret ${flag.id}: the manifest has no secret of this id in spec.secrets`);
     values.set(flag.id, secretValue(flag, env));
@@ -34,8 +36,33 @@ export function resolveSecrets(
         hint: `give it with ${missing.map(({ id }) => `--secret id=${id},src=FILE`).join(' ')}`,
       },
     );
+  for (const [id, value] of cacheValues(plan, flags, env)) values.set(id, value);
   return values;
 }
+
+/** Values for the Secrets of caches: of flags named `SECRET/KEY`, else of environment variables that have the names of the keys. @throws CodedError invalid_argument that names all that are missing */
+function cacheValues(
+  { cacheSecrets }: Pick<SolvePlan, 'cacheSecrets'>,
+  flags: readonly SecretFlag[],
+  env: Readonly<Record<string, string | undefined>>,
+): ReadonlyMap<string, Uint8Array> {
+  const values = new Map<string, Uint8Array>();
+  const missing: string[] = [];
+  for (const { id, secretRef, field, optional = false } of cacheSecrets) {
+    const { name, key = '' } = secretRef;
+    const flag = flags.find((one) => one.id === flagOf(secretRef));
+    if (flag !== undefined) values.set(id, secretValue(flag, env));
+    else if (env[key] || optional) values.set(id, Buffer.from(env[key] ?? ''));
+    else missing.push(`${key} for ${field} (Secret ${name} on a cluster)`);
+  }
+  if (missing.length > 0)
+    throw invalidArgument(`no value for ${missing.join(', ')}`, {
+      hint: 'set the environment variable of that name, or give it with --secret id=SECRET/KEY,src=FILE',
+    });
+  return values;
+}
+
+const flagOf = ({ name, key = '' }: SolvePlan['cacheSecrets'][number]['secretRef']) => `${name}/${key}`;
 
 /** The key that `--sign-key` names, where the manifest says that its image is signed. */
 export function signingSecrets(

@@ -62,6 +62,29 @@ describe('what a run refers to', () => {
     expect((await sourcesOf(spec, objects)).secrets).toEqual({ a: 'X', b: 'Z' });
   });
 
+  test('caches: the keys of a store by their names, where each must be there but those that need not be', async () => {
+    const s3 = { bucket: 'b', region: 'r', secretRef: { name: 'aws' } };
+    const spec = { cache: { from: [{ s3 }], to: [{ s3 }] } };
+    const keys = { AWS_ACCESS_KEY_ID: 'id', AWS_SECRET_ACCESS_KEY: 'key' };
+    const ready = await sourcesOf(spec, { 'secrets/aws': secret(keys) });
+    const id = (key: string) => `slipway.build/cache/aws/${key}`;
+    expect(ready.secrets).toEqual({
+      [id('AWS_ACCESS_KEY_ID')]: 'id',
+      [id('AWS_SECRET_ACCESS_KEY')]: 'key',
+      [id('AWS_SESSION_TOKEN')]: '',
+    });
+    expect(JSON.stringify(ready.plan.cacheImports)).not.toContain('"key"');
+    const waits = async (objects: Readonly<Record<string, object>>) => (await prepare(spec, objects)).prepared;
+    expect(await waits({})).toEqual({
+      ...{ kind: 'waiting', reason: 'SecretNotFound' },
+      message: 'spec.cache.from[0].s3.secretRef: there is no Secret aws in namespace team',
+    });
+    expect(await waits({ 'secrets/aws': secret({ AWS_ACCESS_KEY_ID: 'id' }) })).toEqual({
+      ...{ kind: 'waiting', reason: 'SecretKeyNotFound' },
+      message: 'spec.cache.from[0].s3.secretRef: the Secret aws has no key AWS_SECRET_ACCESS_KEY',
+    });
+  });
+
   test('git over http: basic authentication as a header, a token by its key, for its host alone', async () => {
     const basic = await sourcesOf(git('https://example.com:8443/r.git'), {
       'secrets/git': secret({ username: 'u', password: 'p' }),

@@ -188,6 +188,8 @@ async function sessionSources(
 ): Promise<SessionSources> {
   const secrets = new Map<string, Uint8Array>();
   for (const { id, secretRef, field } of plan.secrets) secrets.set(id, found.only({ ...secretRef, field }));
+  for (const { id, secretRef } of plan.cacheSecrets)
+    secrets.set(id, found.keys('Secret', secretRef.name).get(secretRef.key ?? '') ?? new Uint8Array());
   for (const { host, secretRef, field } of plan.gitAuth) {
     const keys = found.keys('Secret', secretRef.name);
     const [username, password] = ['username', 'password'].map((key) => keys.get(key));
