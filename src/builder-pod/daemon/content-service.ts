@@ -63,6 +63,7 @@ export function registerContent(server: GrpcServer, options: ContentServiceOptio
     list: async function* ({ filters }, { signal }) {
       if ((filters ?? []).length > 0)
         throw new CodedError('unimplemented', 'filters on content are not supported', { fault: 'user' });
+      await history.ready(scope, '', { signal });
       for await (const page of pages(visible, history.digests(scope))) {
         if (isTurnSpent()) await nextTurn({ signal });
         const info = page.flatMap((digest) => {

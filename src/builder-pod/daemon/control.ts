@@ -158,8 +158,6 @@ export function registerControl(server: GrpcServer, options: ControlOptions): vo
       context.sendHeaders(new Metadata().add(CURRENT_TIMESTAMP_METADATA, new Date().toISOString()));
       const ref = request.ref ?? '';
       const activeOnly = request.activeOnly === true;
-      // A record is told whole, with its log.
-      await history.settled(context);
       const live: HistoryEvent[] = [];
       let wake = Promise.withResolvers<void>();
       using _listening = history.listen(DIRECT, (event) => {
@@ -168,6 +166,10 @@ export function registerControl(server: GrpcServer, options: ControlOptions): vo
         if (live.length < MAX_WAITING_EVENTS) live.push(event);
         wake.resolve();
       });
+      // A record is told whole, with its log and what is attested of it.
+      await (activeOnly ? history.settled(context) : history.ready(DIRECT, ref, context));
+      // The list has what happened meanwhile.
+      live.length = 0;
       const known = await history.matching(history.list(DIRECT, { activeOnly, ref }), filter, context);
       const isOver = ({ type }: HistoryEvent) => type === v1.BuildHistoryEventType.COMPLETE;
       yield* known.filter((event) => !isOver(event));

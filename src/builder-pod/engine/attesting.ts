@@ -17,6 +17,7 @@ import type { BridgeAttestation, BridgeRef, BridgeResult } from '../frontends/in
 import { scanTask } from '../sbom/index.ts';
 import type { Build } from './build.ts';
 import { type ProvenanceOptions, provenanceOptions } from './provenance/options.ts';
+import { keptFacts } from './provenance/predicate-facts.ts';
 import { PREDICATE_TYPE } from './provenance/predicate-task.ts';
 import {
   type BuildTimes,
@@ -41,19 +42,24 @@ interface AttestingServices {
 /** Bytes of a graph that records tell. */
 const MOST_RECORDED = 8 << 20;
 
-/** Writes the provenance of a part for the record of its build, with all that is known; of a huge graph without it. */
-export async function writeProvenance(
-  part: CapturedPart,
-  { times, builderId }: BuiltProvenance,
-  { path, pool, signal, owner }: WorkOptions & { readonly path: string; readonly pool: WorkerPool },
-): Promise<{ readonly digest: Digest; readonly size: number; readonly predicateType: string }> {
+/** What the record of a build keeps to tell the provenance of a part, with all that is known; of a huge graph without it. */
+export function keptProvenance(part: CapturedPart, { times, builderId }: BuiltProvenance): readonly Uint8Array[] {
   const bytes = part.ref.definition?.length ?? part.ref.graph.ops.reduce((sum, op) => sum + op.length, 0);
   const mode = bytes > MOST_RECORDED ? 'min' : 'max';
   const options = { version: 'v1', mode, builderId, reproducible: false, completeMaterials: false } as const;
-  const facts = predicateFacts(part, options, times);
-  const written = await pool.run(predicateTask('writePredicate'), { facts, path }, { signal, owner });
-  return { ...written, predicateType: PREDICATE_TYPE.v1 };
+  return keptFacts(predicateFacts(part, options, times));
 }
+
+/** Makes the predicate of what was kept in a file, and puts it in its place. */
+export async function writeProvenance(
+  path: string,
+  { pool, ...options }: WorkOptions & { readonly pool: WorkerPool },
+): Promise<{ readonly digest: Digest; readonly size: number }> {
+  return await pool.run(predicateTask('writePredicate'), { path }, options);
+}
+
+/** Type of the predicate that {@link writeProvenance} makes. */
+export const RECORDED_PREDICATE = PREDICATE_TYPE.v1;
 
 /** What was made, as its record tells where it came from. */
 export interface BuiltProvenance {

@@ -1,4 +1,4 @@
-export { type BuiltProvenance, writeProvenance } from './attesting.ts';
+export { type BuiltProvenance, keptProvenance, RECORDED_PREDICATE, writeProvenance } from './attesting.ts';
 export { Build } from './build.ts';
 export type { CachedBuild, CacheExporter, CacheExportTypes, InlineCache, UpdateContext } from './cache-exports.ts';
 export { type CacheImporter, type CacheImporters, SECRET_ATTRIBUTE } from './cache-imports.ts';

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -7,7 +7,7 @@ import { Database } from '../../cache/metadata/index.ts';
 import { progressMemory } from '../../solver/event-buffer.ts';
 import { Recording } from '../../solver/recording.ts';
 import { WorkerPool } from '../../sys/index.ts';
-import type { BuildWatch, ObservedBuild } from '../engine/index.ts';
+import type { BuildWatch, BuiltProvenance, ObservedBuild } from '../engine/index.ts';
 import type { ExportResult } from '../exporters/index.ts';
 import { parseHistoryFilters } from './filter.ts';
 import { Recorder } from './recorder.ts';
@@ -88,11 +88,17 @@ function begin(recorder: Recorder, ref: string, request: Partial<ObservedBuild['
     },
     build: { job, warnings: 3 } as unknown as ObservedBuild['build'],
   });
-  const end = (error?: CodedError) => {
+  const end = (error?: CodedError, provenance?: BuiltProvenance) => {
     for (const steps = watch.ending?.(); steps?.next().done === false; );
     recording.end();
     if (error !== undefined) watch.ended?.({ kind: 'failed', error });
-    else watch.ended?.({ kind: 'done', outcome: { exporterResponse: { k: 'v' }, images: [] }, exports: [made] });
+    else
+      watch.ended?.({
+        kind: 'done',
+        outcome: { exporterResponse: { k: 'v' }, images: [] },
+        exports: [made],
+        provenance,
+      });
   };
   return { end, print, stop: () => recording.end() };
 }
@@ -367,6 +373,79 @@ test('what is deleted leaves neither log nor lease; logs without a record go at 
   await using recorder = open();
   await recorder.settled();
   expect(readdirSync(directory())).toEqual([]);
+});
+
+describe('provenance', () => {
+  const capture = {
+    ...{ images: [], git: [], http: [], locals: ['context'], secrets: [], ssh: [] },
+    ...{ networkAccess: false, incomplete: false },
+  };
+  const part = (id: string) => ({ id, ref: { definition: new Uint8Array(), graph: { ops: [] } }, capture });
+  const ofParts = (...ids: string[]) =>
+    ({
+      parts: ids.map(part),
+      times: { invocationId: 'i', startedAt: 1000, finishedAt: 2000 },
+      builderId: 'b',
+    }) as unknown as BuiltProvenance;
+  const attestationsOf = (recorder: Recorder, ref: string) => {
+    const { record } = recorder.list('a', all).find((event) => event.record.ref === ref)!;
+    return [record.result, ...Object.values(record.results ?? {})].flatMap((one) => one?.attestations ?? []);
+  };
+  async function predicateOf(recorder: Recorder, digest: string) {
+    let bytes = Buffer.alloc(0);
+    const blob = recorder.blob('a', digest)!;
+    for await (const chunk of blob.read(0, { signal })) bytes = Buffer.concat([bytes, chunk]);
+    expect([digestOf(bytes), bytes.length]).toEqual([digest, blob.size]);
+    return JSON.parse(bytes.toString());
+  }
+
+  test('is made once somebody looks, also by the next life of the builder, and is the same for all who look', async () => {
+    {
+      await using recorder = open();
+      begin(recorder, 'one').end(undefined, ofParts(''));
+      begin(recorder, 'several').end(undefined, ofParts('linux/amd64', 'linux/arm64'));
+      await recorder.settled();
+      // Whoever does not wait for it is told nothing that is not there.
+      expect([attestationsOf(recorder, 'one'), attestationsOf(recorder, 'several')]).toEqual([[], []]);
+    }
+    await using recorder = open();
+    await Promise.all([recorder.ready('a', '', { signal }), recorder.ready('a', 'one', { signal })]);
+    const [one, ...none] = attestationsOf(recorder, 'one');
+    expect(none).toEqual([]);
+    expect(await predicateOf(recorder, one!.digest!)).toMatchObject({
+      buildDefinition: { externalParameters: { request: { locals: [{ name: 'context' }] } } },
+      runDetails: { builder: { id: 'b' }, metadata: { invocationId: 'i', startedOn: '1970-01-01T00:00:01.000Z' } },
+    });
+    const several = attestationsOf(recorder, 'several').map(({ digest }) => digest!);
+    expect(several).toHaveLength(2);
+    for (const digest of several) await predicateOf(recorder, digest);
+    await recorder.ready('a', '', { signal });
+    expect(attestationsOf(recorder, 'one')).toEqual([one]);
+  });
+
+  test('is told whole to whoever watches as builds end, and goes with its record', async () => {
+    await using recorder = open();
+    const told: number[] = [];
+    using _listening = recorder.listen('a', ({ record }) => void told.push(record.result?.attestations?.length ?? 0));
+    begin(recorder, 'r').end(undefined, ofParts(''));
+    await recorder.settled();
+    expect(told.at(-1)).toBe(1);
+    expect(readdirSync(directory()).sort()).toEqual(['1', '1.0']);
+    recorder.delete('a', 'r');
+    await recorder.settled();
+    expect(readdirSync(directory())).toEqual([]);
+  });
+
+  test('of a record whose files are damaged is left out, and the others have theirs', async () => {
+    await using recorder = open();
+    begin(recorder, 'damaged').end(undefined, ofParts(''));
+    begin(recorder, 'whole').end(undefined, ofParts(''));
+    await recorder.settled();
+    writeFileSync(join(directory(), '1.0'), 'nothing of it');
+    await recorder.ready('a', '', { signal });
+    expect(attestationsOf(recorder, 'damaged')).toEqual([]);
+    expect(attestationsOf(recorder, 'whole')).toHaveLength(1);
+  });
 });
 
 test('no build fails of a history that cannot be written', async () => {

@@ -20,6 +20,16 @@ export function append({ path, bytes }: { readonly path: string; readonly bytes:
   }
 }
 
+/** Worker task: writes a file of its own. */
+export function keep({ path, pieces }: { readonly path: string; readonly pieces: readonly Uint8Array[] }): void {
+  const fd = openSync(path, 'w', 0o600);
+  try {
+    for (const piece of pieces) for (let at = 0; at < piece.length; ) at += writeSync(fd, piece, at, piece.length - at);
+  } finally {
+    closeSync(fd);
+  }
+}
+
 /** Of a log, at a time. */
 const CHUNK = 256 << 10;
 

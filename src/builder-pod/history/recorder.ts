@@ -14,13 +14,7 @@ import {
 import { statusOfError, wire } from '../../builder-api/index.ts';
 import type { KeyedVertex } from '../../solver/index.ts';
 import { siblingModule, tasksOf, type WorkerPool } from '../../sys/index.ts';
-import {
-  type BuildEnd,
-  type BuildObserver,
-  type BuildWatch,
-  type BuiltProvenance,
-  writeProvenance,
-} from '../engine/index.ts';
+import type { BuildEnd, BuildObserver, BuildWatch } from '../engine/index.ts';
 import { buildkitCode } from '../protocol/index.ts';
 import { withoutOwnPaths } from '../state/own-paths.ts';
 import { fieldsOf, type HistoryFilter, patternTimeout } from './filter.ts';
@@ -29,14 +23,8 @@ import { LogSpace } from './log-space.ts';
 import { logTask, writeLog } from './log-writer.ts';
 import { countSteps, failureOf, resultFields, startFields } from './record-fields.ts';
 import { RecordedKeys, type RecordedVertex, withinTenant } from './recorded-keys.ts';
-import {
-  type BuildRecord,
-  fileOf,
-  HistoryStore,
-  type HistoryStoreOptions,
-  type RecordedAttestation,
-  type StoredRecord,
-} from './store.ts';
+import { RecordedProvenance } from './recorded-provenance.ts';
+import { type BuildRecord, fileOf, HistoryStore, type HistoryStoreOptions, type StoredRecord } from './store.ts';
 
 const v1 = wire.moby.buildkit.v1;
 const { STARTED, COMPLETE, DELETED } = v1.BuildHistoryEventType;
@@ -64,8 +52,6 @@ const FILTER_TIMEOUT_MS = 2000;
 /** Of what the logs may take, what keys may take beside them. */
 const KEYS_OF_LOGS = 16;
 const MOST_PINNED = 200;
-/** Parts of one result whose provenance is kept. */
-const MOST_ATTESTED = 64;
 /** A log that is larger is no short work. */
 const LARGE_LOG = 4 << 20;
 
@@ -77,6 +63,7 @@ export class Recorder implements AsyncDisposable {
   readonly #options: RecorderOptions;
   readonly #store: HistoryStore;
   readonly #keys: RecordedKeys;
+  readonly #provenance: RecordedProvenance;
   readonly #space: LogSpace;
   readonly #listeners = new Set<Listener>();
   /** Logs that are yet to be closed, and files to be removed. */
@@ -87,6 +74,7 @@ export class Recorder implements AsyncDisposable {
     mkdirSync(options.directory, { recursive: true, mode: 0o700 });
     this.#store = new HistoryStore(options);
     this.#keys = new RecordedKeys(options.db, options.mostLogBytes / KEYS_OF_LOGS);
+    this.#provenance = new RecordedProvenance({ ...options, store: this.#store });
     this.#space = new LogSpace({
       each: options.limits.maxLogSize,
       total: options.mostLogBytes,
@@ -138,7 +126,14 @@ export class Recorder implements AsyncDisposable {
     await Promise.race([Promise.all(this.#closing), aborted.promise]);
   }
 
-  /** What is active, then what is over. */
+  /** Resolves once all that records of this scope tell of builds that have ended until now can be had; with `ref` of that build. */
+  async ready(scope: string, ref: string, { signal }: AbortOptions): Promise<void> {
+    await this.settled({ signal });
+    const told = this.#store.list(scope).filter((one) => ref === '' || one.ref === ref);
+    await this.#provenance.make(told, { signal });
+  }
+
+  /** What is active, then what is over; whole once they are {@link ready}. */
   list(
     scope: string,
     { activeOnly, ref }: { readonly activeOnly: boolean; readonly ref: string },
@@ -277,6 +272,7 @@ export class Recorder implements AsyncDisposable {
   /** Ends when all that is over is recorded. */
   async [Symbol.asyncDispose](): Promise<void> {
     while (this.#closing.size > 0) await this.settled();
+    await this.#provenance.settled();
   }
 
   #replay(found: StoredRecord | undefined, signal: AbortSignal) {
@@ -302,7 +298,9 @@ export class Recorder implements AsyncDisposable {
     this.#defer(async () => {
       await this.#seal(id, await written);
       if (end.kind === 'done' && end.provenance !== undefined && owner !== undefined)
-        await this.#attest(id, end.provenance, owner);
+        await this.#provenance.keep(id, end.provenance, owner);
+      const record = this.#listeners.size === 0 ? undefined : this.#store.byId(id);
+      if (record !== undefined) await this.#provenance.make([record], { signal: neverAborted });
       this.#tell(COMPLETE, id);
       this.#removeAll(this.#store.prune());
     });
@@ -317,24 +315,6 @@ export class Recorder implements AsyncDisposable {
     const path = this.#path(id);
     const log = await pool.run(logTask('seal'), { path }, { signal: neverAborted, owner: HOUSE });
     this.#store.setLog(id, log);
-  }
-
-  /** Keeps what each part of the result was made of. The record is right without, where that cannot be written. */
-  async #attest(id: number, provenance: BuiltProvenance, owner: WorkOwner): Promise<void> {
-    const { directory, bulk: pool, log } = this.#options;
-    const attested: RecordedAttestation[] = [];
-    try {
-      for (const part of provenance.parts.slice(0, MOST_ATTESTED)) {
-        const path = join(directory, fileOf(id, attested.length));
-        const written = await writeProvenance(part, provenance, { path, pool, signal: neverAborted, owner });
-        attested.push({ part: part.id, ...written });
-      }
-      this.#store.setAttested(id, attested);
-    } catch (error) {
-      log.error('the provenance of a build was not recorded', { err: error });
-      const paths = Array.from({ length: attested.length + 1 }, (_, place) => join(directory, fileOf(id, place)));
-      await this.#options.pool.run(logTask('remove'), { paths }, { signal: neverAborted, owner: HOUSE });
-    }
   }
 
   #removeAll(records: readonly StoredRecord[]): void {

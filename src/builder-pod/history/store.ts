@@ -44,7 +44,9 @@ const MIGRATIONS = [
 export interface RecordedAttestation {
   /** Platform id; empty for a result that is no map. */
   readonly part: string;
-  readonly digest: string;
+  /** Undefined until the predicate is made: its file holds what it is to be made of. */
+  readonly digest?: string | undefined;
+  /** Of the file. */
   readonly size: number;
   readonly predicateType: string;
 }
@@ -236,7 +238,8 @@ export class HistoryStore {
   /** All blobs of this scope's records. */
   digests(scope: string): readonly Digest[] {
     const sql = `SELECT log_digest AS digest FROM build_records WHERE scope = ?1 AND log_digest IS NOT NULL
-      UNION SELECT each.value ->> 'digest' FROM build_records, json_each(attested) AS each WHERE scope = ?1
+      UNION SELECT each.value ->> 'digest' FROM build_records, json_each(attested) AS each
+        WHERE scope = ?1 AND each.value ->> 'digest' IS NOT NULL
       UNION SELECT error_digest FROM build_records WHERE scope = ?1 AND error_digest IS NOT NULL
       UNION SELECT resource FROM lease_resources WHERE kind = 'blob' AND lease IN (
         SELECT 'history ' || id FROM build_records WHERE scope = ?1)`;
@@ -307,15 +310,16 @@ function withAttested(
   record: BuildRecord,
   all: readonly RecordedAttestation[],
 ): Pick<BuildRecord, 'result' | 'results'> {
+  const made = all.flatMap(({ digest, ...one }) => (digest === undefined ? [] : [{ ...one, digest }]));
   const of = (part: string) =>
-    all
+    made
       .filter((one) => one.part === part)
       .map(({ digest, size, predicateType }) => ({
         ...{ mediaType: IN_TOTO_TYPE, digest, size },
         annotations: { [PREDICATE_TYPE]: predicateType },
       }));
   const only = of('');
-  const parts = [...new Set(all.map(({ part }) => part).filter((part) => part !== ''))];
+  const parts = [...new Set(made.map(({ part }) => part).filter((part) => part !== ''))];
   return {
     ...(only.length === 0 ? {} : { result: { ...record.result, attestations: only } }),
     ...(parts.length === 0

@@ -1,9 +1,10 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { type Descriptor, type Digest, digestOf, goJson } from '../../../base/index.ts';
 import { buildSteps, decodeDefinition, digestMapping, sourceJson } from '../../../llb/index.ts';
 import { sharedBytes } from '../../../sys/index.ts';
 import type { SlsaVersion } from './options.ts';
-import type { ConfigSource, DigestSet, Parameters } from './parameters.ts';
+import type { Parameters } from './parameters.ts';
+import { type PredicateFacts, readFacts } from './predicate-facts.ts';
 
 export const PREDICATE_TYPE: Readonly<Record<SlsaVersion, string>> = {
   v1: 'https://slsa.dev/provenance/v1',
@@ -16,49 +17,22 @@ const BUILD_TYPE: Readonly<Record<SlsaVersion, string>> = {
 /** The behaviours that outputs have here are those of this version of the field's API. */
 const COMPATIBILITY_VERSION = 30;
 
-/** A layer of a step's result, by the name of its output. */
-export interface StepLayers {
-  /** Digest of the op as the definition has it. */
-  readonly op: string;
-  readonly output: number;
-  readonly chain: readonly Descriptor[];
-}
-
-/** All that a predicate tells, but for what is read from the graph. */
-export interface PredicateFacts {
-  readonly version: SlsaVersion;
-  readonly builderId: string;
-  readonly invocationId: string;
-  /** As RFC 3339 has them. */
-  readonly startedOn: string;
-  readonly finishedOn: string;
-  readonly reproducible: boolean;
-  readonly configSource: ConfigSource;
-  readonly request: Parameters;
-  readonly materials: readonly { readonly uri: string; readonly digest?: DigestSet }[];
-  readonly builderPlatform: string;
-  readonly targetPlatform?: string | undefined;
-  readonly vcs?: Readonly<Record<string, string>>;
-  readonly isRequestWhole: boolean;
-  readonly areMaterialsWhole: boolean;
-  readonly isHermetic: boolean;
-  /** The graph, told with its sources where it is there. */
-  readonly definition?: Uint8Array;
-  readonly layers?: readonly StepLayers[];
-}
-
 /** Worker task: the predicate as JSON without spaces. */
 export function encodePredicate(facts: PredicateFacts): Uint8Array {
   return sharedBytes(Buffer.from(goJson(predicateOf(facts))));
 }
 
-/** Worker task: writes the predicate into a file of its own, in lines. */
-export function writePredicate({ facts, path }: { readonly facts: PredicateFacts; readonly path: string }): {
-  digest: Digest;
-  size: number;
-} {
-  const bytes = Buffer.from(goJson(predicateOf(facts), '  '));
-  writeFileSync(path, bytes, { mode: 0o600 });
+/** Worker task: makes the predicate, in lines, of the facts that the file holds, and puts it in their place. */
+export function writePredicate({ path }: { readonly path: string }): { digest: Digest; size: number } {
+  const bytes = Buffer.from(goJson(predicateOf(readFacts(readFileSync(path))), '  '));
+  const made = `${path}.made`;
+  try {
+    writeFileSync(made, bytes, { mode: 0o600 });
+    renameSync(made, path);
+  } catch (error) {
+    rmSync(made, { force: true });
+    throw error;
+  }
   return { digest: digestOf(bytes), size: bytes.length };
 }
 

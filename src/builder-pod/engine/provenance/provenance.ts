@@ -15,7 +15,7 @@ import type { BuildRef } from '../build-ref.ts';
 import { type Capture, captureGraph, type ImageSource, type Sources, withoutCredentials } from './capture.ts';
 import type { ProvenanceOptions } from './options.ts';
 import { commitDigest, digestSet, leastParameters, type Parameters, type RequestFacts } from './parameters.ts';
-import type { PredicateFacts, StepLayers } from './predicate-task.ts';
+import type { PredicateFacts, StepLayers } from './predicate-facts.ts';
 
 export interface ListedPlatform {
   readonly id: string;

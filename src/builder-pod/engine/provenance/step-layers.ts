@@ -2,7 +2,7 @@ import { inSlices } from '../../../base/index.ts';
 import type { ImmutableRef } from '../../../cache/ports.ts';
 import type { KeyedOutput, KeyReader, OpContext, ResultStore } from '../../../solver/index.ts';
 import type { EngineJob } from '../build-ref.ts';
-import type { StepLayers } from './predicate-task.ts';
+import type { StepLayers } from './predicate-facts.ts';
 import type { CapturedPart } from './provenance.ts';
 
 /** Steps whose layers are told. */

@@ -1,0 +1,50 @@
+import { type Descriptor, invalidArgument } from '../../../base/index.ts';
+import type { SlsaVersion } from './options.ts';
+import type { ConfigSource, DigestSet, Parameters } from './parameters.ts';
+
+/** A layer of a step's result, by the name of its output. */
+export interface StepLayers {
+  /** Digest of the op as the definition has it. */
+  readonly op: string;
+  readonly output: number;
+  readonly chain: readonly Descriptor[];
+}
+
+/** All that a predicate tells, but for what is read from the graph. */
+export interface PredicateFacts {
+  readonly version: SlsaVersion;
+  readonly builderId: string;
+  readonly invocationId: string;
+  /** As RFC 3339 has them. */
+  readonly startedOn: string;
+  readonly finishedOn: string;
+  readonly reproducible: boolean;
+  readonly configSource: ConfigSource;
+  readonly request: Parameters;
+  readonly materials: readonly { readonly uri: string; readonly digest?: DigestSet }[];
+  readonly builderPlatform: string;
+  readonly targetPlatform?: string | undefined;
+  readonly vcs?: Readonly<Record<string, string>>;
+  readonly isRequestWhole: boolean;
+  readonly areMaterialsWhole: boolean;
+  readonly isHermetic: boolean;
+  /** The graph, told with its sources where it is there. */
+  readonly definition?: Uint8Array;
+  readonly layers?: readonly StepLayers[];
+}
+
+const NEWLINE = 0x0a;
+
+/** The facts as a line of JSON, and the graph as it is encoded: little work for whoever has them, and all that a predicate is made of later. */
+export function keptFacts({ definition, ...facts }: PredicateFacts): readonly Uint8Array[] {
+  return [Buffer.from(`${JSON.stringify(facts)}\n`), ...(definition === undefined ? [] : [definition])];
+}
+
+/** Reads what {@link keptFacts} has made. @throws CodedError invalid_argument for what is nothing of that */
+export function readFacts(bytes: Uint8Array): PredicateFacts {
+  const end = bytes.indexOf(NEWLINE);
+  if (end < 0) throw invalidArgument('no facts of a build');
+  const facts: PredicateFacts = JSON.parse(Buffer.from(bytes.subarray(0, end)).toString());
+  const definition = bytes.subarray(end + 1);
+  return definition.length === 0 ? facts : { ...facts, definition };
+}

@@ -1,0 +1,105 @@
+import { join } from 'node:path';
+import { type AbortOptions, HOUSE, type Logger, neverAborted, onAbort, type WorkOwner } from '../../base/index.ts';
+import type { WorkerPool } from '../../sys/index.ts';
+import { type BuiltProvenance, keptProvenance, RECORDED_PREDICATE, writeProvenance } from '../engine/index.ts';
+import { logTask } from './log-writer.ts';
+import { fileOf, type HistoryStore, type RecordedAttestation, type StoredRecord } from './store.ts';
+
+/** Parts of one result whose provenance is kept. */
+const MOST_PARTS = 64;
+
+interface RecordedProvenanceOptions {
+  readonly store: HistoryStore;
+  /** Beside the logs. */
+  readonly directory: string;
+  readonly pool: WorkerPool;
+  /** For what takes its time. */
+  readonly bulk: WorkerPool;
+  readonly log: Logger;
+}
+
+/**
+ * What each part of a recorded result was made of. When a build ends a file gets what is known of it, the graph as it came; the predicate is made of that, in the
+ * same place, once somebody looks at the record, which of most records nobody ever does.
+ */
+export class RecordedProvenance {
+  readonly #options: RecordedProvenanceOptions;
+  /** By record. */
+  readonly #making = new Map<number, Promise<void>>();
+
+  constructor(options: RecordedProvenanceOptions) {
+    this.#options = options;
+  }
+
+  /** The record is right without, where it cannot be kept. */
+  async keep(id: number, provenance: BuiltProvenance, owner: WorkOwner): Promise<void> {
+    const { store, pool, log } = this.#options;
+    const parts = provenance.parts.slice(0, MOST_PARTS);
+    const paths = parts.map((_, place) => this.#path(id, place));
+    try {
+      const attested: RecordedAttestation[] = [];
+      for (const [place, part] of parts.entries()) {
+        const kept = keptProvenance(part, provenance);
+        await pool.run(logTask('keep'), { path: paths[place]!, pieces: kept }, { signal: neverAborted, owner });
+        const size = kept.reduce((sum, { length }) => sum + length, 0);
+        attested.push({ part: part.id, size, predicateType: RECORDED_PREDICATE });
+      }
+      if (attested.length > 0) store.setAttested(id, attested);
+    } catch (error) {
+      log.error('the provenance of a build was not recorded', { err: error });
+      await pool.run(logTask('remove'), { paths }, { signal: neverAborted, owner: HOUSE });
+    }
+  }
+
+  /** Has made what these records tell and is not made yet, one record after the other; by whoever was first. */
+  async make(records: Iterable<Pick<StoredRecord, 'id' | 'attested'>>, { signal }: AbortOptions): Promise<void> {
+    using aborted = onAbort(signal);
+    for (const record of records) {
+      if (record.attested.every(({ digest }) => digest !== undefined)) continue;
+      signal.throwIfAborted();
+      let making = this.#making.get(record.id);
+      if (making === undefined) {
+        making = this.#make(record).finally(() => this.#making.delete(record.id));
+        this.#making.set(record.id, making);
+      }
+      await Promise.race([making, aborted.promise]);
+    }
+  }
+
+  /** Resolves when nothing is being made. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#making.values());
+  }
+
+  async #make({ id, attested }: Pick<StoredRecord, 'id' | 'attested'>): Promise<void> {
+    const { store, bulk: pool, log } = this.#options;
+    const made: RecordedAttestation[] = [];
+    for (const [place, one] of attested.entries()) {
+      const path = this.#path(id, place);
+      try {
+        const written =
+          one.digest === undefined
+            ? await writeProvenance(path, { pool, signal: neverAborted, owner: HOUSE })
+            : undefined;
+        made.push({ ...one, ...written });
+      } catch (error) {
+        log.error('the provenance of a recorded build was not made', { path, err: error });
+        made.push(one);
+      }
+    }
+    if (store.has(id)) store.setAttested(id, made);
+    else await this.#remove(attested.map((_, place) => this.#path(id, place)));
+  }
+
+  /** Of a record that went meanwhile. */
+  async #remove(paths: readonly string[]): Promise<void> {
+    const { pool, log } = this.#options;
+    await pool
+      .run(logTask('remove'), { paths }, { signal: neverAborted, owner: HOUSE })
+      .catch((error: unknown) => log.error('what a record had was not removed', { err: error }));
+  }
+
+  #path(id: number, place: number): string {
+    return join(this.#options.directory, fileOf(id, place));
+  }
+}
