@@ -16,6 +16,7 @@ import {
   type WorkerPool,
 } from '../../sys/index.ts';
 import type { StreamCompression } from '../compression/index.ts';
+import type { ChunkedLayer, OverBound, RootMetadata } from './chunks.ts';
 import { DEFAULT_UNPACK_LIMITS, type UnpackLimits, unpackLimit } from './limits.ts';
 import type { RestackArgs } from './restack.ts';
 import type {
@@ -30,6 +31,7 @@ import type {
 } from './task.ts';
 import type { PackedTree } from './walk.ts';
 
+export type { LayerChunk, RootMetadata } from './chunks.ts';
 export { TOC_DIGEST, UNCOMPRESSED_SIZE } from './estargz.ts';
 export { DEFAULT_UNPACK_LIMITS, type UnpackLimits, unpackLimitsFor } from './limits.ts';
 
@@ -76,6 +78,52 @@ export function packLayer(pool: WorkerPool, options: PackLayerOptions): Promise<
   const { overlayXattrs } = privileges;
   const args: PackArgs = { directory, below, whole, into, compression, overlayXattrs, maxMtime };
   return pool.run(task('packLayerTask'), args, { signal, owner, bestEffort });
+}
+
+interface PackDirectoryOptions extends WorkOptions {
+  /** An overlay upper directory, or any tree. What changes it meanwhile makes the result one of no moment. */
+  readonly directory: string;
+  /** A view of the layers below: only what differs from it is packed. */
+  readonly below?: string | undefined;
+  /** An empty directory for blobs. */
+  readonly into: string;
+  /** Digests of chunks that need no blob. */
+  readonly known: ReadonlySet<Digest>;
+  /** Of the tar. */
+  readonly maxBytes: number;
+  readonly maxChunks: number;
+  /** Of who made the directory; root's when absent. */
+  readonly privileges?: Privileges | undefined;
+}
+
+/** A directory's tar in chunks that are shared with other versions of it ({@link file://./chunk-cutter.ts}), each a zstd frame: one after the other they are a layer. In one pass of a bulk worker. */
+export function packDirectoryChunks(
+  pool: WorkerPool,
+  { privileges = ROOT, signal, owner, ...args }: PackDirectoryOptions,
+): Promise<ChunkedLayer | OverBound> {
+  const { overlayXattrs } = privileges;
+  return pool.run(task('packChunksTask'), { ...args, overlayXattrs }, { signal, owner });
+}
+
+interface UnpackChunksOptions extends WorkOptions {
+  /** Paths of the chunks' blobs in order, digests already verified. */
+  readonly blobs: readonly string[];
+  /** An empty overlay upper directory, or any empty directory. */
+  readonly directory: string;
+  /** Upper directories of the layers below, top first; none where the archive has no deletions and every name means itself. */
+  readonly lowers: readonly string[];
+  readonly diffId: Digest;
+  readonly root: RootMetadata;
+  readonly limits: UnpackLimits;
+  readonly privileges?: Privileges | undefined;
+}
+
+/** Opposite of {@link packDirectoryChunks}, as {@link applyLayer}. @throws CodedError data_loss where it is not what `diffId` says */
+export async function unpackDirectoryChunks(pool: WorkerPool, options: UnpackChunksOptions): Promise<Unpacked> {
+  const { blobs, directory, lowers, diffId, root, limits, privileges = ROOT, signal, owner } = options;
+  const whiteouts = lowers.length === 0 ? 'plain' : { opaque: `${privileges.overlayXattrs}opaque` };
+  const args: UnpackArgs = { blob: blobs, directory, whiteouts, lowers, diffId, root, limits };
+  return await pool.run(task('unpackTask'), args, { signal, owner });
 }
 
 /** {@link file://./restack.ts} in a worker. */

@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
-import { closeSync, openSync, readSync, writeSync } from 'node:fs';
+import { chmodSync, chownSync, closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { CodedError, type Digest } from '../../base/index.ts';
 import { encodeName, type MessagePort, type StreamContext, type TaskContext, writePort } from '../../sys/index.ts';
 import {
@@ -10,6 +10,7 @@ import {
   type StreamCompression,
 } from '../compression/index.ts';
 import { TAR_BLOCK, TarReader, TimeClamp } from '../tar/index.ts';
+import { type ChunkedLayer, type OverBound, type PackChunksArgs, packChunks, type RootMetadata } from './chunks.ts';
 import { contentEnd, EstargzWriter, TOC_NAME } from './estargz.ts';
 import { limitError, type UnpackLimits } from './limits.ts';
 import { type RestackArgs, restack } from './restack.ts';
@@ -55,6 +56,10 @@ export async function packLayerTask(args: PackArgs, context: TaskContext): Promi
     check: () => context.throwIfAborted(),
   });
   return writeLayer(chunks, args.into, args.compression, context);
+}
+
+export function packChunksTask(args: PackChunksArgs, context: TaskContext): ChunkedLayer | OverBound {
+  return packChunks(args, context);
 }
 
 export function restackTask(args: RestackArgs, context: TaskContext): boolean {
@@ -206,8 +211,8 @@ async function writeEstargz(
 }
 
 export interface UnpackArgs {
-  /** The blob's path. */
-  readonly blob: string;
+  /** The blob's path; several are read as one. */
+  readonly blob: string | readonly string[];
   readonly directory: string;
   readonly whiteouts: Whiteouts;
   readonly lowers?: readonly string[] | undefined;
@@ -216,6 +221,8 @@ export interface UnpackArgs {
   readonly digest?: Digest | undefined;
   readonly diffId?: Digest | undefined;
   readonly limits: UnpackLimits;
+  /** Of the directory itself. */
+  readonly root?: RootMetadata | undefined;
 }
 
 export interface Unpacked {
@@ -235,7 +242,8 @@ export async function unpackTask(args: UnpackArgs, context: TaskContext): Promis
 
 async function unpackInto(args: UnpackArgs, context: TaskContext): Promise<Unpacked> {
   const { blob, limits } = args;
-  await using input = new HashedInput(readFileChunks(blob, context), (bytes) => context.post(bytes));
+  const files = typeof blob === 'string' ? [blob] : blob;
+  await using input = new HashedInput(readFilesChunks(files, context), (bytes) => context.post(bytes));
   const diff = args.diffId === undefined ? undefined : createHash('sha256');
   let diffSize = 0;
   using tree = new TreeWriter(args.directory, args);
@@ -259,6 +267,7 @@ async function unpackInto(args: UnpackArgs, context: TaskContext): Promise<Unpac
   }
   reader.close();
   tree.finish();
+  if (args.root !== undefined) setRoot(args.directory, args.root);
   return { size: input.size, diffSize, entries: reader.entries };
 }
 
@@ -333,6 +342,16 @@ class HashedInput implements AsyncDisposable {
 
 function mismatch(what: string, expected: Digest, found: Digest): CodedError {
   return CodedError.of('OCI_DIGEST_MISMATCH', `${what} does not fit its digest: expected ${expected}, found ${found}`);
+}
+
+function setRoot(directory: string, { mode, uid, gid }: RootMetadata): void {
+  const path = encodeName(directory);
+  chownSync(path, uid, gid);
+  chmodSync(path, mode);
+}
+
+async function* readFilesChunks(paths: readonly string[], context: TaskContext): AsyncGenerator<Uint8Array> {
+  for (const path of paths) yield* readFileChunks(path, context);
 }
 
 async function* readFileChunks(path: string, context: TaskContext): AsyncGenerator<Uint8Array> {
