@@ -231,8 +231,15 @@ export interface RefManager {
       readonly parent?: ImmutableRef;
       readonly description: string;
       readonly recordType: RecordType;
+      /** Asked where the name has no instance yet; others who want it wait meanwhile. */
+      readonly fill?: NamedFill | undefined;
     },
   ): Promise<NamedWritableRef>;
+  /**
+   * What an instance of the name has, as nobody writes in it: of those that nobody has open, until somebody wants it. Nobody waits: `busy` where all are open, `absent`
+   * where nothing is kept.
+   */
+  readNamed(name: Omit<NamedRef, 'sharing'>, options: WorkOptions): Promise<NamedReading | 'absent' | 'busy'>;
   /**
    * From now on the name, and those that go on from it with a colon, start empty. Who has an instance open keeps it to the end; the promise is that of removing the others.
    */
@@ -243,6 +250,24 @@ export interface NamedRef {
   readonly scope: string;
   readonly key: string;
   readonly sharing: 'shared' | 'private' | 'locked';
+}
+
+/**
+ * Fills the empty directory of a new instance, an overlay upper directory on `lowers` (top first) where there are any. False where that did not come to be: what it has left there is thrown away. Throws only
+ * when it is aborted.
+ */
+export type NamedFill = (
+  target: { readonly directory: string; readonly lowers: readonly string[] },
+  options: WorkOptions,
+) => Promise<boolean>;
+
+/** Files of a named ref that are read. Disposing lets go of them. */
+export interface NamedReading extends AsyncDisposable {
+  readonly directory: string;
+  /** A view of what the directory is an overlay upper directory on. */
+  readonly below: string | undefined;
+  /** Somebody is waiting to write: end it, and count on nothing that was read. */
+  readonly interrupted: AbortSignal;
 }
 
 /**

@@ -5,6 +5,8 @@ import type {
   ImmutableRef,
   Layer,
   MutableRef,
+  NamedFill,
+  NamedReading,
   NamedRef,
   NamedWritableRef,
   RecordType,
@@ -209,9 +211,14 @@ export class Refs implements RefManager, AsyncDisposable {
       readonly parent?: ImmutableRef;
       readonly description: string;
       readonly recordType: RecordType;
+      readonly fill?: NamedFill | undefined;
     } & Partial<RefOptions>,
   ): Promise<NamedWritableRef> {
     return this.#named.open(name, options);
+  }
+
+  readNamed(name: Omit<NamedRef, 'sharing'>, options: WorkOptions): Promise<NamedReading | 'absent' | 'busy'> {
+    return this.#named.read(name, options);
   }
 
   async forgetNamed(name: Omit<NamedRef, 'sharing'>): Promise<void> {

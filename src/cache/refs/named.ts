@@ -1,5 +1,15 @@
 import { CodedError, KeyedMutex, neverAborted, newId, onAbort, type WorkOptions } from '../../base/index.ts';
-import type { ImmutableRef, Mount, Mounted, NamedRef, NamedWritableRef, RecordType, RefOptions } from '../ports.ts';
+import type {
+  ImmutableRef,
+  Mount,
+  Mounted,
+  NamedFill,
+  NamedReading,
+  NamedRef,
+  NamedWritableRef,
+  RecordType,
+  RefOptions,
+} from '../ports.ts';
 import { type Engine, WritableHandle } from './handles.ts';
 import { mountPrivately } from './mounting.ts';
 
@@ -21,8 +31,16 @@ interface Open {
   readonly free: PromiseWithResolvers<void>;
 }
 
+/** An instance that nobody has open and somebody reads. */
+interface Reading {
+  /** Fires when a holder wants it. */
+  readonly stop: AbortController;
+  readonly over: Promise<void>;
+}
+
 type OpenOptions = WorkOptions & {
   readonly parent?: ImmutableRef;
+  readonly fill?: NamedFill | undefined;
   readonly description: string;
   readonly recordType: RecordType;
 } & Partial<RefOptions>;
@@ -36,6 +54,8 @@ export class NamedRefs {
   readonly #choosing = new KeyedMutex();
   readonly #open = new Map<string, Open>();
   readonly #openRefs = new Set<string>();
+  /** By the id of the instance. */
+  readonly #readings = new Map<string, Reading>();
 
   constructor(engine: Engine) {
     this.#engine = engine;
@@ -67,8 +87,11 @@ export class NamedRefs {
           const free = rows.find(({ id }) => !this.#open.has(id));
           // From here on, so that no prune takes it meanwhile.
           if (free !== undefined) this.#openRefs.add(free.ref);
+          // Only what no other instance has anything of is filled: no holder waits to let go meanwhile.
+          const fill = rows.every((row) => row === free) ? options.fill : undefined;
           try {
-            return new NamedHandle(this, this.#engine, await this.#take(free, name, options));
+            if (free !== undefined) await this.#interrupt(free);
+            return new NamedHandle(this, this.#engine, await this.#take(free, name, { ...options, fill }));
           } catch (error) {
             if (free !== undefined) this.#openRefs.delete(free.ref);
             throw error;
@@ -115,6 +138,69 @@ export class NamedRefs {
     return open;
   }
 
+  /** Who reads a free instance makes way for who is to write in it. */
+  async #interrupt({ id, ref }: Row): Promise<void> {
+    const reading = this.#readings.get(id);
+    if (reading === undefined) return;
+    reading.stop.abort(new CodedError('aborted', 'a step has taken the cache mount'));
+    await reading.over;
+    this.#openRefs.add(ref);
+  }
+
+  /** The first instance that is kept and that nobody has open, until a holder wants it. `busy` where all are open or read. */
+  async read(
+    { scope, key }: Omit<NamedRef, 'sharing'>,
+    options: WorkOptions,
+  ): Promise<NamedReading | 'absent' | 'busy'> {
+    using _choosing = await this.#choosing.acquire(lockOf({ scope, key }), options);
+    const { records } = this.#engine;
+    const rows = records.options.db.all<Row>(
+      'SELECT id, ref, kept FROM named_refs WHERE scope = ? AND key = ? AND kept = 1 ORDER BY id',
+      ...[scope, key],
+    );
+    const row = rows.find(({ id }) => !this.#open.has(id) && !this.#readings.has(id));
+    if (row === undefined) return rows.length === 0 ? 'absent' : 'busy';
+    if (!(await this.#isWhole(row, options))) return 'absent';
+    const { ref } = row;
+    const over = Promise.withResolvers<void>();
+    const stop = new AbortController();
+    this.#readings.set(row.id, { stop, over: over.promise });
+    this.#openRefs.add(ref);
+    records.hold(ref);
+    await using held = new AsyncDisposableStack();
+    held.defer(async () => {
+      records.letGo(ref);
+      this.#openRefs.delete(ref);
+      this.#readings.delete(row.id);
+      try {
+        // Forgotten meanwhile, as what is open then is.
+        const now = records.options.db.get<{ key: string }>('SELECT key FROM named_refs WHERE id = ?', row.id);
+        if (now?.key === '') await this.#drop(row);
+      } finally {
+        over.resolve();
+      }
+    });
+    const below = await this.#below(ref, options);
+    if (below !== undefined) held.use(below);
+    const until = held.move();
+    return {
+      directory: records.options.snapshotter.upperDir(ref),
+      below: below?.root,
+      interrupted: stop.signal,
+      [Symbol.asyncDispose]: () => until.disposeAsync(),
+    };
+  }
+
+  /** A view of what an instance lies on. */
+  async #below(ref: string, options: WorkOptions): Promise<Mounted | undefined> {
+    const { records } = this.#engine;
+    const [parent] = records.parents(ref);
+    const snapshot = parent === undefined ? undefined : records.row(parent)?.snapshot;
+    if (snapshot == null) return undefined;
+    const { snapshotter, pools, mountDirectory } = records.options;
+    return await mountPrivately(pools, mountDirectory, snapshotter.mounts(snapshot), options);
+  }
+
   /** Whether the files of a free instance, and what they lie on, are still there. */
   async #isWhole({ ref }: Row, options: WorkOptions): Promise<boolean> {
     const { records, losses } = this.#engine;
@@ -150,7 +236,7 @@ export class NamedRefs {
     const { snapshotter, db } = records.options;
     const parent = options.parent === undefined ? undefined : records.row(options.parent.id);
     const ref = newId();
-    await snapshotter.prepare(ref, parent?.snapshot ?? undefined, options);
+    await this.#prepare(ref, parent?.snapshot ?? undefined, options);
     const row: Row = { id: `${records.now().toString(36).padStart(10, '0')}${newId()}`, ref, kept: 0 };
     try {
       db.transaction(() => {
@@ -170,6 +256,21 @@ export class NamedRefs {
       throw error;
     }
     return row;
+  }
+
+  /** What a new instance begins with, where something fills it whole; else nothing. */
+  async #prepare(ref: string, parent: string | undefined, { fill, ...options }: OpenOptions): Promise<void> {
+    const { snapshotter } = this.#engine.records.options;
+    await snapshotter.prepare(ref, parent, options);
+    if (fill === undefined) return;
+    let filled = false;
+    try {
+      const lowers = parent === undefined ? [] : snapshotter.directories(parent);
+      filled = await fill({ directory: snapshotter.upperDir(ref), lowers }, options);
+    } finally {
+      if (!filled) await snapshotter.remove(ref, { signal: neverAborted });
+    }
+    if (!filled) await snapshotter.prepare(ref, parent, options);
   }
 
   keep({ row }: Open): void {
@@ -229,7 +330,7 @@ export class NamedRefs {
   }
 }
 
-function lockOf({ scope, key }: NamedRef): string {
+function lockOf({ scope, key }: Omit<NamedRef, 'sharing'>): string {
   return `${scope}\0${key}`;
 }
 
