@@ -1,4 +1,5 @@
 import type { AbortOptions, BuildLimits, Descriptor, Digest, WorkOptions } from '../base/index.ts';
+import type { OpContext } from '../solver/ports.ts';
 
 /** A mount as mount(2) takes it; `options` as in /proc/mounts, e.g. `lowerdir=…`. */
 export interface Mount {
@@ -260,6 +261,29 @@ export type NamedFill = (
   target: { readonly directory: string; readonly lowers: readonly string[] },
   options: WorkOptions,
 ) => Promise<boolean>;
+
+/** A cache mount of a step. */
+export interface CacheMountUse {
+  /** Of the named ref. */
+  readonly key: string;
+  readonly id: string;
+  /** What it begins with, where that is not nothing. */
+  readonly seed: ImmutableRef | undefined;
+}
+
+/** What builds ask for of one cache mount. */
+export interface ExchangedMount {
+  /** Undefined where none has it restored. */
+  readonly fill: NamedFill | undefined;
+  /** To be told once the step has let go of it. */
+  used(): void;
+}
+
+/** Where what is in cache mounts comes from, and where it goes to. */
+export interface CacheMountExchange {
+  /** Undefined where none of the builds that want the step asks for anything. */
+  of(mount: CacheMountUse, user: OpContext): Promise<ExchangedMount | undefined>;
+}
 
 /** Files of a named ref that are read. Disposing lets go of them. */
 export interface NamedReading extends AsyncDisposable {

@@ -1,6 +1,6 @@
 import { type Afterwork, CodedError, hostPlatform, type Places } from '../../base/index.ts';
 import type { ContentHasher } from '../../cache/contenthash/index.ts';
-import type { ImmutableRef, RefManager } from '../../cache/ports.ts';
+import type { CacheMountExchange, ImmutableRef, RefManager } from '../../cache/ports.ts';
 import { refResult } from '../../cache/refs/index.ts';
 import type { VertexOp } from '../../llb/index.ts';
 import type { UnpackLimits } from '../../oci/layers/index.ts';
@@ -29,6 +29,7 @@ interface OpResolverOptions {
   /** Of archives that ADD unpacks. */
   readonly unpackLimits?: UnpackLimits | undefined;
   readonly logLimits?: LogLimits | undefined;
+  readonly exchange?: CacheMountExchange | undefined;
   /** Of the processes of steps; absent, there is no limit. */
   readonly steps?: Places | undefined;
 }
@@ -59,10 +60,11 @@ function resolveOp(vertex: Vertex<VertexOp>, options: OpResolverOptions): Op<Imm
     case 'source':
       return sourceOp(op.body.source, platform, { sources });
     case 'exec': {
-      const { linuxResources } = metadata;
+      const { linuxResources, ignoreCache: uncached } = metadata;
       return reportingLostInputs(
         execOp(op.body.exec, platform ?? hostPlatform(), inputCount, {
           ...{ refs, executor, afterwork, secrets, hasher, places: steps, resultOf: refResult, logLimits },
+          ...{ exchange: options.exchange, uncached },
           ...(linuxResources === undefined ? {} : { resources: linuxResources }),
         }),
       );

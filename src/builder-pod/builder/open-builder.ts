@@ -24,7 +24,7 @@ import {
 } from '../../oci/registry-client/index.ts';
 import type { TrustedRepositories } from '../../oci/signature/index.ts';
 import { createPools, fileSystemUsage, ownPrivileges } from '../../sys/index.ts';
-import { CacheStores, cacheTypes } from '../caches/index.ts';
+import { CacheStores, cacheTypes, MountCaches } from '../caches/index.ts';
 import { type CacheImporters, Engine } from '../engine/index.ts';
 import {
   createExecutor,
@@ -37,7 +37,14 @@ import {
 import { type ExporterDeps, openExporter } from '../exporters/index.ts';
 import { dockerfileFrontend, FrontendRegistry, gatewayFrontend } from '../frontends/index.ts';
 import { DEFAULT_HISTORY, Explainer, type HistoryLimits, Recorder } from '../history/index.ts';
-import { clientContent, FileSender, SessionCredentials, SessionExports, SessionSecrets } from '../session/index.ts';
+import {
+  clientContent,
+  FileSender,
+  heldCredentials,
+  SessionCredentials,
+  SessionExports,
+  SessionSecrets,
+} from '../session/index.ts';
 import {
   gitSource,
   httpSource,
@@ -99,6 +106,8 @@ export interface Builder extends AsyncDisposable {
   readonly state: State;
   readonly engine: Engine;
   readonly history: Recorder;
+  /** Of the type `mounts`: builds do not wait for what they save. */
+  readonly mountCaches: MountCaches;
   /** Why steps of builds were run. */
   readonly explainer: Explainer;
   /** A repository to write to, as outputs do; `insecure` for this host alone. */
@@ -186,10 +195,20 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
   sources.register('git', gitSource({ refs, secrets, upkeep, outbound, pool: pools.short }));
   sources.register('http', http);
   sources.register('https', http);
+  const mounts = opened.use(
+    new MountCaches({
+      ...{ refs, pools, privileges, hasher, log, unpackLimits, content: state.content, tempDirectory: layout.tmp },
+      openRepository: (reference, { insecure, sessions: ids, held }) => {
+        const given = credentials(ids());
+        return client.repository(reference, held ? heldCredentials(given) : given, { insecure });
+      },
+    }),
+  );
   const steps = options.maxParallelism > 0 ? new Places(options.maxParallelism) : undefined;
   const resolver = opResolver({
     ...{ refs, hasher, executor, afterwork, sources, secrets, pools, steps },
     ...{ tempDirectory: layout.tmp, unpackLimits, stateRoot, logLimits: options.logLimits },
+    exchange: mounts,
   });
 
   // Where graphs come from, where results go to, who watches
@@ -236,8 +255,11 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
   const engine: Engine = new Engine({
     ...{ pools, afterwork, refs, images, sources, resolver, log },
     ...{ keys: state.keys, results: state.results },
-    cacheImporters: new Map([...caches.importers, ...(options.cacheImporters ?? [])]),
-    cacheExports: caches.exports,
+    cacheImporters: new Map([...caches.importers, ['mounts', mounts.importer], ...(options.cacheImporters ?? [])]),
+    cacheExports: {
+      ...caches.exports,
+      exporters: new Map([...caches.exports.exporters, ['mounts', (attrs) => mounts.exporter(attrs)]]),
+    },
     worker: { id: state.id, labels: options.labels, platforms: options.platforms },
     allowedEntitlements: options.entitlements,
     frontends: new FrontendRegistry([dockerfile, gatewayFrontend()]),
@@ -249,7 +271,7 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
   });
   const closing = opened.move();
   return {
-    ...{ state, engine, history, explainer, openRepository },
+    ...{ state, engine, history, explainer, openRepository, mountCaches: mounts },
     startAhead: () => dockerfile.startAhead(),
     [Symbol.asyncDispose]: () => closing.disposeAsync(),
   };

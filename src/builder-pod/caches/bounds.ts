@@ -16,23 +16,24 @@ export function cacheBounds(options: ExportOptions, merged: boolean): CacheBound
     throw malformed('keep-last', keepLast, 'a number from 1 on');
   return {
     keepLast: keepLast === undefined ? fallback.keepLast : Number(keepLast),
-    maxAgeMs: duration(options, 'max-age') ?? fallback.maxAgeMs,
-    maxBytes: size(options, 'max-size'),
+    maxAgeMs: durationOption(options, 'max-age') ?? fallback.maxAgeMs,
+    maxBytes: sizeOption(options, 'max-size'),
   };
 }
 
 /** `continuous-interval`, in ms. @throws CodedError CACHE_ATTRIBUTE */
 export function intervalOf(options: ExportOptions): number {
-  return duration(options, 'continuous-interval') ?? INTERVAL_MS;
+  return durationOption(options, 'continuous-interval') ?? INTERVAL_MS;
 }
 
 /** `continuous-bandwidth`, in bytes a second; infinite for 0. @throws CodedError CACHE_ATTRIBUTE */
 export function bandwidthOf(options: ExportOptions): number {
-  const bandwidth = size(options, 'continuous-bandwidth') ?? BANDWIDTH;
+  const bandwidth = sizeOption(options, 'continuous-bandwidth') ?? BANDWIDTH;
   return bandwidth === 0 ? Number.POSITIVE_INFINITY : bandwidth;
 }
 
-function duration(options: ExportOptions, key: string): number | undefined {
+/** In ms; undefined where it is not given. @throws CodedError CACHE_ATTRIBUTE */
+export function durationOption(options: ExportOptions, key: string): number | undefined {
   const text = options.text(key);
   if (text === undefined) return undefined;
   try {
@@ -42,7 +43,8 @@ function duration(options: ExportOptions, key: string): number | undefined {
   }
 }
 
-function size(options: ExportOptions, key: string): number | undefined {
+/** In bytes; undefined where it is not given. @throws CodedError CACHE_ATTRIBUTE */
+export function sizeOption(options: ExportOptions, key: string): number | undefined {
   const text = options.text(key);
   if (text === undefined) return undefined;
   try {

@@ -7,7 +7,7 @@ import {
   mergeCaches,
   type ReadCache,
 } from '../../cache/remote/index.ts';
-import { RegistryError } from '../../oci/registry-client/index.ts';
+import { isBlobUnknown } from '../../oci/registry-client/index.ts';
 import type { KeyReader, ResultStore } from '../../solver/index.ts';
 import type { CachedBuild, CacheExporter, UpdateContext } from '../engine/index.ts';
 import {
@@ -30,8 +30,6 @@ import { refuseTrust } from './trust.ts';
 
 /** Uploads at once that belong to builds which go on: they leave room for what steps fetch. */
 const PARALLEL_WHILE_BUILDING = 2;
-/** What registries answer to a manifest of which they miss a blob. */
-const UNKNOWN_BLOB: ReadonlySet<string> = new Set(['MANIFEST_BLOB_UNKNOWN', 'BLOB_UNKNOWN']);
 
 export interface WriteDeps {
   readonly keys: KeyReader;
@@ -313,12 +311,6 @@ async function putLayers(
     }
   });
   await endAll(workers, { failed, signal: context.signal });
-}
-
-function isBlobUnknown(error: unknown): boolean {
-  for (let one = error; one instanceof Error; one = one.cause)
-    if (one instanceof RegistryError && one.diagnostics.some(({ code }) => UNKNOWN_BLOB.has(code))) return true;
-  return false;
 }
 
 function tooLarge({ progress }: ExportContext): ExportResponse {

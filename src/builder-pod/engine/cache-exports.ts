@@ -1,4 +1,4 @@
-import { CodedError } from '../../base/index.ts';
+import { CodedError, type WorkOwner } from '../../base/index.ts';
 import type { Compression, ImmutableRef, Layer } from '../../cache/ports.ts';
 import { type BuiltResult, findLostResult } from '../../solver/index.ts';
 import type { ExportContext, ExportResponse, InlineRecords } from '../exporters/index.ts';
@@ -13,12 +13,24 @@ export interface CachedBuild {
   readonly scopes: readonly string[];
 }
 
+/** A build that is to write a cache, from its beginning on. */
+export interface ExportingBuild {
+  readonly owner: WorkOwner;
+  readonly sessions: () => readonly string[];
+  /** What it writes. */
+  readonly scope: string;
+  /** Fires when it is over. */
+  readonly until: AbortSignal;
+}
+
 /** One remote cache to write, its attributes already checked. */
 export interface CacheExporter {
   /** Of its vertex, e.g. `exporting cache to registry`. */
   readonly name: string;
   /** The build goes on when it fails. */
   readonly ignoreError: boolean;
+  /** Told before anything is built. */
+  begin?(build: ExportingBuild): void;
   export(build: CachedBuild, context: ExportContext): Promise<ExportResponse>;
   /** Where what is finished is to be written while the build goes on. */
   readonly continuous?: ContinuousCache | undefined;

@@ -23,6 +23,8 @@ interface CacheImportContext extends WorkOptions {
   /** What the build writes, and refs of the cache belong to. */
   readonly scope: string;
   readonly progress: VertexProgress;
+  /** Fires when the build is over. */
+  readonly until: AbortSignal;
 }
 
 /** By type. */
@@ -97,7 +99,10 @@ export class CacheImports {
       return await this.#job.inVertex({ name: importName(one), id }, async (progress) => {
         try {
           using aborted = onAbort(signal);
-          const opening = importer.open(one.attrs, { signal, owner, sessions, scope: scope.write, progress });
+          const opening = importer.open(one.attrs, {
+            ...{ signal, owner, sessions, scope: scope.write, progress },
+            until: this.#signal,
+          });
           opening.catch(() => {});
           return await Promise.race([opening, aborted.promise]);
         } catch (cause) {

@@ -261,6 +261,8 @@ export class Engine implements AsyncDisposable {
       ),
       context: { owner: job.owner, sessions, limits: () => limits, exporterId: given.length },
     });
+    for (const { begin } of caches.exporters)
+      begin?.({ owner: job.owner, sessions, scope: job.scope.write, until: buildSignal });
     let end: BuildEnd | undefined;
     begun.move();
     try {

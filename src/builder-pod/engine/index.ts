@@ -1,6 +1,13 @@
 export { type BuiltProvenance, keptProvenance, RECORDED_PREDICATE, writeProvenance } from './attesting.ts';
 export { Build } from './build.ts';
-export type { CachedBuild, CacheExporter, CacheExportTypes, InlineCache, UpdateContext } from './cache-exports.ts';
+export type {
+  CachedBuild,
+  CacheExporter,
+  CacheExportTypes,
+  ExportingBuild,
+  InlineCache,
+  UpdateContext,
+} from './cache-exports.ts';
 export { type CacheImporter, type CacheImporters, SECRET_ATTRIBUTE } from './cache-imports.ts';
 export { BUILDER_LLB_CAPS } from './capabilities.ts';
 export { Engine } from './engine.ts';

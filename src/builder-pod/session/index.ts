@@ -3,6 +3,7 @@ export * from './client-content.ts';
 export * from './credentials.ts';
 export * from './file-sender.ts';
 export * from './group.ts';
+export * from './held-credentials.ts';
 export * from './secrets.ts';
 export * from './session-exports.ts';
 export * from './source-secrets.ts';

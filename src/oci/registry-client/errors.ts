@@ -183,3 +183,13 @@ export function pushError(error: unknown, context: string): CodedError {
     reason?.startsWith('REGISTRY_') === true && (code === 'unauthenticated' || code === 'permission_denied');
   return restated(annotate(error, context), refused ? { reason: 'PUSH_REFUSED' } : {});
 }
+
+/** What registries answer to a manifest of which they miss a blob. */
+const UNKNOWN_BLOB: ReadonlySet<string> = new Set(['MANIFEST_BLOB_UNKNOWN', 'BLOB_UNKNOWN']);
+
+/** Whether a manifest was refused since the registry misses a blob that it names. */
+export function isBlobUnknown(error: unknown): boolean {
+  for (let one = error; one instanceof Error; one = one.cause)
+    if (one instanceof RegistryError && one.diagnostics.some(({ code }) => UNKNOWN_BLOB.has(code))) return true;
+  return false;
+}

@@ -8,6 +8,6 @@ export {
   type IssuedToken,
   type TokenRequest,
 } from './credentials.ts';
-export { pushError, RegistryError } from './errors.ts';
+export { isBlobUnknown, pushError, RegistryError } from './errors.ts';
 export type { RegistryHosts } from './hosts.ts';
 export { Repository } from './repository.ts';

@@ -7,7 +7,7 @@ import {
   type WorkOptions,
 } from '../../../base/index.ts';
 import type { ContentHasher } from '../../../cache/contenthash/index.ts';
-import type { ImmutableRef, RefManager } from '../../../cache/ports.ts';
+import type { CacheMountExchange, ImmutableRef, RefManager } from '../../../cache/ports.ts';
 import type { ExecOp, LinuxResources } from '../../../llb/index.ts';
 import type { Op, OpContext, Result } from '../../../solver/ports.ts';
 import {
@@ -36,6 +36,10 @@ interface ExecOpOptions {
   /** From the vertex's metadata: limits that are no part of keys. */
   readonly resources?: LinuxResources;
   readonly logLimits?: LogLimits | undefined;
+  /** Of cache mounts; absent, they begin empty and stay here. */
+  readonly exchange?: CacheMountExchange | undefined;
+  /** It is to run whatever is cached. */
+  readonly uncached?: boolean;
 }
 
 /** The exec op: a process in a container on the inputs' file systems; a result for each mount with an output. */
@@ -76,8 +80,10 @@ async function runHolding(
   stack: AsyncDisposableStack,
 ): Promise<readonly Result<ImmutableRef>[]> {
   const { signal } = context;
-  const { refs, secrets } = options;
-  const env: MountEnvironment = { refs, secrets, context, refOptions: refOptionsOf(context), stack };
+  const { refs, secrets, uncached } = options;
+  const refOptions = refOptionsOf(context);
+  const exchange: MountEnvironment['exchange'] = async (mount) => await options.exchange?.of(mount, context);
+  const env: MountEnvironment = { refs, secrets, context, refOptions, stack, exchange, uncached };
   const secretEnv = await secretEnvironment(exec.secretEnv, secrets, context);
   const refsOfInputs = inputs.map(({ value }) => value);
   const { root, mounts, outputs, written } = await prepareMounts(exec, refsOfInputs, env);

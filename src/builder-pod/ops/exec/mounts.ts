@@ -1,6 +1,15 @@
 import { posix } from 'node:path';
 import { CodedError, invalidArgument } from '../../../base/index.ts';
-import type { ImmutableRef, Mounted, MutableRef, RefManager, RefOptions, WritableRef } from '../../../cache/ports.ts';
+import type {
+  CacheMountUse,
+  ExchangedMount,
+  ImmutableRef,
+  Mounted,
+  MutableRef,
+  RefManager,
+  RefOptions,
+  WritableRef,
+} from '../../../cache/ports.ts';
 import { EMPTY_INPUT, type ExecMount, type ExecOp, type LlbVertex, SKIP_OUTPUT } from '../../../llb/index.ts';
 import type { MountSpec } from '../../../sys/index.ts';
 import type { Step, StepMount } from '../../executor/index.ts';
@@ -39,6 +48,10 @@ export interface MountEnvironment {
   readonly secrets: SourceSecrets;
   readonly context: ExecContext;
   readonly refOptions: RefOptions;
+  /** Of caches; absent, they begin empty and stay here. */
+  readonly exchange?: ((mount: CacheMountUse) => Promise<ExchangedMount | undefined>) | undefined;
+  /** The step is to run whatever is cached: its caches begin empty. */
+  readonly uncached?: boolean | undefined;
   /** Owns everything that is opened, save outputs that are taken out of it by committing. */
   readonly stack: AsyncDisposableStack;
 }
@@ -215,12 +228,14 @@ class CacheMounts {
       return { mount, parent, key, sharing: mount.cache?.sharing ?? 'shared' };
     });
     wanted.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
-    const { refs, context, refOptions, stack } = this.#env;
+    const { refs, context, refOptions, stack, exchange, uncached = false } = this.#env;
     const byKey = new Map<string, WritableRef>();
     for (const { mount, parent, key, sharing } of wanted) {
       let ref = sharing === 'private' ? undefined : byKey.get(key);
       if (ref === undefined) {
         if (parent?.lazy) await parent.mounts(refOptions);
+        const use = { key, id: mount.cache?.id ?? mount.dest, seed: parent };
+        const exchanged = await exchange?.(use);
         const named = await refs.openNamed(
           { scope: context.scope, key, sharing },
           {
@@ -229,9 +244,13 @@ class CacheMounts {
             description: describe(mount, step),
             recordType: 'exec.cachemount',
             ...(parent === undefined ? {} : { parent }),
+            fill: uncached ? undefined : exchanged?.fill,
           },
         );
-        stack.defer(() => named.release());
+        stack.defer(async () => {
+          await named.release();
+          exchanged?.used();
+        });
         await named.keep();
         ref = named;
         byKey.set(key, ref);

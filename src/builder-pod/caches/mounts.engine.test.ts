@@ -1,0 +1,310 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { digestOf, hostPlatform, neverAborted, newId, silentLogger } from '../../base/index.ts';
+import { SessionRegistry } from '../../builder-api/index.ts';
+import { FileActions, image, type State as Llb, scratch } from '../../llb/index.ts';
+import { anonymous, RegistryClient } from '../../oci/registry-client/index.ts';
+import { FaultProxy } from '../../oci/registry-client/testing/fault-proxy.ts';
+import { RegistryServer } from '../../oci/registry-server/index.ts';
+import type { VertexEvent } from '../../solver/ports.ts';
+import { type Builder, openBuilder } from '../builder/index.ts';
+import type { BuildObserver } from '../engine/index.ts';
+import { makeBusyboxRoot } from '../executor/testing/busybox.ts';
+
+const signal = neverAborted;
+const cleanup = new AsyncDisposableStack();
+let proxy: FaultProxy;
+let server: RegistryServer;
+/** Two machines. */
+let one: Builder;
+let other: Builder;
+/** Of this test. */
+let repository: string;
+
+beforeAll(async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-mounts-'));
+  cleanup.defer(() => rmSync(folder, { recursive: true, force: true }));
+  server = cleanup.use(await RegistryServer.start({ root: join(folder, 'registry'), durable: false }));
+  proxy = cleanup.use(await FaultProxy.start(server.url));
+  await pushBusybox(join(folder, 'rootfs'));
+  const open = async (root: string) =>
+    cleanup.use(
+      await openBuilder(
+        {
+          ...{ root: join(folder, root), sessions: new SessionRegistry({ logger: silentLogger }), labels: {} },
+          ...{ entitlements: new Set(), registries: {}, platforms: [hostPlatform()], maxParallelism: 4 },
+          ...{ network: 'none', log: silentLogger },
+        },
+        { signal },
+      ),
+    );
+  [one, other] = await Promise.all([open('one'), open('other')]);
+}, 120_000);
+afterAll(() => cleanup.disposeAsync());
+
+beforeEach(() => {
+  repository = `${proxy.host}/mounts-${newId()}`;
+  proxy.requests.length = 0;
+});
+afterEach(() => {
+  proxy.fault = () => undefined;
+});
+
+async function pushBusybox(rootfs: string): Promise<void> {
+  mkdirSync(rootfs);
+  makeBusyboxRoot(rootfs);
+  const tar = execFileSync('tar', ['-C', rootfs, '--owner=0', '--group=0', '-cf', '-', '.'], { maxBuffer: 64 << 20 });
+  const to = cleanup.use(new RegistryClient()).repository({ domain: server.host, path: 'busybox' }, anonymous);
+  const push = async (mediaType: string, bytes: Buffer) => {
+    const open = async () => ReadableStream.from([new Uint8Array(bytes)]);
+    await to.pushBlob({ digest: digestOf(bytes), size: bytes.length, open }, { signal });
+    return { mediaType, digest: digestOf(bytes), size: bytes.length };
+  };
+  const layers = [await push('application/vnd.oci.image.layer.v1.tar', tar)];
+  const rootFs = { type: 'layers', diff_ids: [digestOf(tar)] };
+  const json = (value: unknown) => Buffer.from(JSON.stringify(value));
+  const config = await push(
+    'application/vnd.oci.image.config.v1+json',
+    json({ ...hostPlatform(), config: {}, rootfs: rootFs }),
+  );
+  const mediaType = 'application/vnd.oci.image.manifest.v1+json';
+  await to.putManifest(
+    'latest',
+    { mediaType, bytes: json({ schemaVersion: 2, mediaType, config, layers }) },
+    { signal },
+  );
+}
+
+interface Mount {
+  readonly id?: string;
+  readonly sharing?: 'shared' | 'private' | 'locked';
+  readonly source?: Llb;
+}
+
+/** A step that is never cached, with a cache mount at /c. */
+function step(script: string, { id = 'c', sharing = 'shared', source }: Mount = {}): Llb {
+  const mount = { target: '/c', cache: { id, sharing }, ...(source === undefined ? {} : { source }) };
+  const args = ['sh', '-ec', `${script}\n: ${newId()}`];
+  return image(`${proxy.host}/busybox`).run({ args, mounts: [mount] }).root;
+}
+
+type Attrs = Readonly<Record<string, string>>;
+
+interface Told {
+  readonly log: string;
+  readonly warnings: readonly string[];
+}
+
+async function build(
+  builder: Builder,
+  target: Llb,
+  { from, to, scope = 'team' }: { readonly from?: Attrs; readonly to?: Attrs; readonly scope?: string } = {},
+): Promise<Told> {
+  const log: Buffer[] = [];
+  const warnings: string[] = [];
+  let watching: Promise<void> | undefined;
+  const observer: BuildObserver = ({ build: { job } }) => {
+    watching = (async () => {
+      for await (const events of job.watch({ signal }))
+        for (const event of events as VertexEvent[]) {
+          if (event.kind === 'log') log.push(Buffer.from(event.data));
+          if (event.kind === 'warning') warnings.push(event.warning.short);
+        }
+    })();
+    return {};
+  };
+  const cache = (attrs: Attrs | undefined) =>
+    attrs === undefined ? [] : [{ type: 'mounts', attrs: { ref: repository, ...attrs } }];
+  try {
+    await builder.engine.solve(
+      {
+        ...{ ref: newId(), session: '', definition: target.marshal(), exporters: [] },
+        ...{ frontendAttrs: new Map(), frontendInputs: new Map(), entitlements: [] },
+        ...{ cacheImports: cache(from), cacheExports: cache(to), scope: { write: scope, read: [scope] }, observer },
+      },
+      { signal },
+    );
+  } finally {
+    await watching;
+  }
+  return { log: Buffer.concat(log).toString(), warnings };
+}
+
+/** A step of a machine that has nothing of it. */
+async function restored(script: string, from: Attrs = {}, mount: Mount = {}, scope = 'team'): Promise<Told> {
+  await other.state.refs.forgetNamed({ scope, key: `cache-dir:${mount.id ?? 'c'}` });
+  return await build(other, step(script, mount), { from, scope });
+}
+
+const WAIT = { wait: 'true' };
+const fill = 'echo first > /c/file; mkdir /c/sub; ln -s ../file /c/sub/link; chmod 1777 /c; chown 3:4 /c/sub';
+const show = 'cat /c/sub/link; stat -c "%a %u %n" /c; stat -c "%u:%g" /c/sub';
+const isChunk = ({ method, url }: IncomingMessage) => method === 'GET' && url?.includes('/blobs/') === true;
+/** Uploads that were begun. */
+const uploads = () => proxy.requests.filter(({ method }) => method === 'POST').length;
+test('what steps left in a mount is there on another machine, as they left it', async () => {
+  const first = await build(one, step(`test -z "$(ls /c)"; ${fill}`), { to: WAIT });
+  expect(first.warnings).toEqual([]);
+  const second = await restored(show);
+  expect(second).toEqual({ log: 'first\n1777 0 /c\n3:4\n', warnings: [] });
+  // Then it is this machine's own.
+  proxy.requests.length = 0;
+  expect((await build(other, step('cat /c/file'), { from: {} })).log).toBe('first\n');
+  expect(proxy.requests.filter(({ path }) => path.includes('/mounts-'))).toEqual([]);
+});
+
+test('the answer does not wait for what is saved, unless that is asked for', async () => {
+  const held = Promise.withResolvers<void>();
+  proxy.fault = (req, _res, forward) => {
+    if (req.method !== 'PUT' || !req.url?.includes('/manifests/')) return false;
+    void held.promise.then(forward);
+    return true;
+  };
+  const { log, warnings } = await build(one, step('echo kept > /c/file', { id: 'later' }), { to: {} });
+  expect([log, warnings]).toEqual([`saving cache mounts to ${repository} in the background: later\n`, []]);
+  held.resolve();
+  await one.mountCaches.settled();
+  expect((await restored('cat /c/file', {}, { id: 'later' })).log).toBe('kept\n');
+});
+
+test('another version sends the chunks that differ', async () => {
+  const random = (name: string, mib: number) => `head -c ${mib}m /dev/urandom > /c/${name}`;
+  await build(one, step(`${random('a', 20)}; ${random('b', 20)}`, { id: 'big' }), { to: WAIT });
+  const whole = uploads();
+  proxy.requests.length = 0;
+  await build(one, step('echo changed >> /c/b', { id: 'big' }), { to: WAIT });
+  const changed = uploads();
+  // The config is another one, too.
+  expect(whole).toBeGreaterThan(8);
+  expect(changed).toBeGreaterThan(1);
+  expect(changed).toBeLessThanOrEqual(4);
+  const sum = (builder: Builder, from?: Attrs) =>
+    build(builder, step('cat /c/a /c/b | sha256sum', { id: 'big' }), from === undefined ? {} : { from });
+  expect((await sum(other, {})).log).toBe((await sum(one)).log);
+});
+
+test('who has another scope, id or seed finds nothing of it', async () => {
+  const seed = (text: string) => scratch().file(new FileActions().mkfile('/seed', 0o644, Buffer.from(text)));
+  await build(one, step('echo mine > /c/file'), { to: WAIT, scope: 'mine' });
+  await build(one, step('echo seeded > /c/file; rm /c/seed', { id: 's', source: seed('a') }), { to: WAIT });
+  const ls = async (mount: Mount, scope = 'team') => (await restored('ls /c', {}, mount, scope)).log;
+  expect(await ls({ id: 'c' }, 'mine')).toBe('file\n');
+  expect(await ls({ id: 'c' }, 'yours')).toBe('');
+  expect(await ls({ id: 'd' }, 'mine')).toBe('');
+  expect(await ls({ id: 's' })).toBe('');
+  expect(await ls({ id: 's', source: seed('b') })).toBe('seed\n');
+  // What was deleted of the seed stays deleted.
+  expect(await ls({ id: 's', source: seed('a') })).toBe('file\n');
+});
+
+test('ids say which mounts, bounds say what is too large or too old, and each is told', async () => {
+  const both = () => step('echo x > /c/file', { id: 'wanted' });
+  await build(one, both(), { to: { ...WAIT, ids: 'other;wanted' } });
+  await build(one, step('echo x > /c/file', { id: 'unwanted' }), { to: { ...WAIT, ids: 'other;wanted' } });
+  expect((await restored('ls /c', {}, { id: 'wanted' })).log).toBe('file\n');
+  expect((await restored('ls /c', { ids: 'other' }, { id: 'wanted' })).log).toBe('');
+  expect((await restored('ls /c', { 'max-age': '1ms' }, { id: 'wanted' })).log).toBe('');
+  expect((await restored('ls /c', {}, { id: 'unwanted' })).log).toBe('');
+  const large = step('head -c 3m /dev/zero > /c/file', { id: 'large' });
+  expect((await build(one, large, { to: { ...WAIT, 'max-size': '2MiB' } })).warnings).toEqual([
+    'the cache mount large is not saved: it is larger than 2097152 bytes (max-size)',
+  ]);
+  await build(one, step('true', { id: 'large' }), { to: WAIT });
+  const warned = await restored('ls /c', { 'max-size': '2MiB' }, { id: 'large' });
+  expect(warned).toEqual({
+    log: '',
+    warnings: [`the cache mount large could not be restored from ${repository}: it starts empty`],
+  });
+  await expect(build(one, both(), { to: { ref: '' } })).rejects.toMatchObject({ reason: 'CACHE_ATTRIBUTE' });
+});
+
+test('a mount that a step uses is not waited for', async () => {
+  const busy = build(one, step('echo begun > /c/begun; while [ ! -e /c/enough ]; do sleep 0.1; done', { id: 'busy' }));
+  const saved = await build(one, step('while [ ! -e /c/begun ]; do sleep 0.1; done', { id: 'busy' }), { to: WAIT });
+  expect(saved.warnings).toEqual(['the cache mount busy is not saved: a step is using it']);
+  await build(one, step('touch /c/enough', { id: 'busy' }), { to: WAIT });
+  await busy;
+});
+
+test('two steps that ask at once have it restored once', async () => {
+  await build(one, step('echo x > /c/file', { id: 'twice' }), { to: WAIT });
+  proxy.requests.length = 0;
+  const [first, second] = await Promise.all([
+    build(other, step('cat /c/file', { id: 'twice' }), { from: {} }),
+    build(other, step('cat /c/file', { id: 'twice' }), { from: {} }),
+  ]);
+  expect([first?.log, second?.log]).toEqual(['x\n', 'x\n']);
+  expect(proxy.requests.filter(({ method, path }) => method === 'GET' && path.includes('/blobs/'))).toHaveLength(2);
+});
+
+test('a step that is to run whatever is cached begins with an empty mount', async () => {
+  await build(one, step('echo x > /c/file', { id: 'fresh' }), { to: WAIT });
+  const mounts = [{ target: '/c', cache: { id: 'fresh' } }];
+  const target = image(`${proxy.host}/busybox`).run({ args: ['ls', '/c'], mounts, ignoreCache: true }).root;
+  expect((await build(other, target, { from: {} })).log).toBe('');
+});
+
+type Fault = (req: IncomingMessage, res: ServerResponse, forward: () => void) => boolean;
+const answers =
+  (which: (req: IncomingMessage) => boolean, status: number, body: string | Buffer = ''): Fault =>
+  (req, res) => {
+    if (!which(req)) return false;
+    res.writeHead(status, { 'content-type': 'application/vnd.oci.image.manifest.v1+json' }).end(body);
+    return true;
+  };
+const isManifest = ({ method, url }: IncomingMessage) =>
+  method === 'GET' && url?.includes('/mounts-') === true && url.includes('/manifests/');
+const isMountBlob = (req: IncomingMessage) => isChunk(req) && req.url?.includes('/mounts-') === true;
+/** The second blob that is asked for is the first chunk. */
+const onlyChunks = (fault: (res: ServerResponse) => void): (() => Fault) => {
+  return () => {
+    let configs = 0;
+    return (req, res) => {
+      if (!isMountBlob(req) || configs++ === 0) return false;
+      fault(res);
+      return true;
+    };
+  };
+};
+
+const FAULTS: readonly (readonly [string, () => Fault])[] = [
+  ['its registry fails', () => answers(isManifest, 500)],
+  ['it may not be read', () => answers(isManifest, 403)],
+  ['its manifest is no JSON', () => answers(isManifest, 200, 'nonsense')],
+  ['its registry does not answer', () => (req) => isManifest(req)],
+  ['its config is not there', () => answers(isMountBlob, 404)],
+  ['its config is another', () => answers(isMountBlob, 200, 'x')],
+  ['its chunks are not there', onlyChunks((res) => res.writeHead(404).end())],
+  ['its chunks are refused', onlyChunks((res) => res.writeHead(403).end())],
+  ['its chunks are others', onlyChunks((res) => res.writeHead(200).end('x'))],
+  [
+    'its chunks are cut off',
+    onlyChunks((res) => res.writeHead(200, { 'content-length': '99999' }).end('x', () => res.destroy())),
+  ],
+  ['its chunks never come', onlyChunks(() => {})],
+];
+
+test.each(FAULTS)(
+  'where %s the mount starts empty, with one warning',
+  async (_what, fault) => {
+    await build(one, step('head -c 100k /dev/urandom > /c/file', { id: 'faulty' }), { to: WAIT });
+    proxy.fault = fault();
+    expect(await restored('ls /c', { timeout: '3s' }, { id: 'faulty' })).toEqual({
+      log: '',
+      warnings: [`the cache mount faulty could not be restored from ${repository}: it starts empty`],
+    });
+  },
+  60_000,
+);
+
+test('where there is nothing nobody is warned, and what cannot be written fails no build', async () => {
+  expect(await restored('ls /c', {}, { id: 'never' })).toEqual({ log: '', warnings: [] });
+  proxy.fault = answers(({ method, url }) => method === 'POST' && url?.includes('/mounts-') === true, 403);
+  await build(one, step('echo x > /c/file', { id: 'refused' }), { to: {} });
+  const needed = build(one, step('echo x > /c/file', { id: 'refused' }), { to: { 'ignore-error': 'false' } });
+  await expect(needed).rejects.toThrow();
+});

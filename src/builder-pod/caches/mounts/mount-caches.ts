@@ -1,0 +1,224 @@
+import {
+  CodedError,
+  cancelledError,
+  type ImageReference,
+  type Logger,
+  Semaphore,
+  type WorkOptions,
+  type WorkOwner,
+} from '../../../base/index.ts';
+import type { ContentHasher } from '../../../cache/contenthash/index.ts';
+import type { CacheMountExchange, CacheMountUse, ExchangedMount, ImmutableRef } from '../../../cache/ports.ts';
+import type { Repository } from '../../../oci/registry-client/index.ts';
+import type { OpContext } from '../../../solver/index.ts';
+import type { CacheExporter, CacheImporter, ExportingBuild } from '../../engine/index.ts';
+import { type ExportContext, ExportOptions, withRow } from '../../exporters/index.ts';
+import { type MountsOptions, mountsOptions } from './options.ts';
+import { type MountsImport, type RestoreDeps, restoring } from './restore.ts';
+import { MountSaver, type NotSaved, type SaveDeps, type UsedMount } from './save.ts';
+
+/** Mounts of one build that are saved. */
+const MAX_USED = 100;
+/** Saves that wait for their turn, after their builds. */
+const MAX_WAITING = 16;
+/** What needs the client, before it has its answer. */
+const PREPARE_MS = 20_000;
+
+interface MountCachesDeps extends SaveDeps, RestoreDeps {
+  readonly hasher: ContentHasher;
+  readonly log: Logger;
+  /** With credentials of the sessions; `held` once they were given, also when the client is gone. */
+  readonly openRepository: (
+    reference: ImageReference,
+    options: { readonly insecure: boolean; readonly sessions: () => readonly string[]; readonly held: boolean },
+  ) => Repository;
+}
+
+/** Builds that ask for something, as the steps that they want know them. */
+type AskingBuild = Pick<ExportingBuild, 'owner' | 'sessions' | 'scope'>;
+
+interface Recording {
+  readonly build: AskingBuild;
+  readonly options: MountsOptions;
+  /** By key. */
+  readonly used: Map<string, UsedMount>;
+}
+
+/**
+ * Cache mounts that lie in registries (caches of the type `mounts`). A build that imports them has new volumes filled before its first step sees them; one that exports them has those that its steps used saved when it is done,
+ * which it does not wait for unless it asks to.
+ */
+export class MountCaches implements CacheMountExchange, AsyncDisposable {
+  readonly #deps: MountCachesDeps;
+  readonly #imports = new Set<MountsImport & { readonly build: AskingBuild }>();
+  readonly #recordings = new Set<Recording>();
+  /** One at a time: nobody waits for them. */
+  readonly #turn = new Semaphore(1);
+  readonly #background = new Set<Promise<void>>();
+  readonly #stop = new AbortController();
+
+  constructor(deps: MountCachesDeps) {
+    this.#deps = deps;
+  }
+
+  readonly importer: CacheImporter = {
+    open: async (attrs, { owner, sessions, scope, until }) => {
+      const options = mountsOptions(new ExportOptions('mounts cache', attrs), 'importer');
+      const { reference, insecure } = options;
+      const open = () => this.#deps.openRepository(reference, { insecure, sessions, held: false });
+      const asked = { build: { owner, sessions, scope }, options, open, isDead: false };
+      this.#imports.add(asked);
+      until.addEventListener('abort', () => this.#imports.delete(asked), { once: true });
+      if (until.aborted) this.#imports.delete(asked);
+      return [];
+    },
+  };
+
+  /** @throws CodedError for attributes that cannot be met */
+  exporter(attrs: Readonly<Record<string, string>>): CacheExporter {
+    const attributes = new ExportOptions('mounts cache', attrs);
+    const options = mountsOptions(attributes, 'exporter');
+    const wait = attributes.boolean('wait', false, { empty: true });
+    const used = new Map<string, UsedMount>();
+    return {
+      name: 'exporting cache mounts',
+      ignoreError: attributes.boolean('ignore-error', true, { empty: true }),
+      begin: (build) => {
+        const recording = { build, options, used };
+        this.#recordings.add(recording);
+        build.until.addEventListener('abort', () => this.#recordings.delete(recording), { once: true });
+      },
+      export: async (_build, context) => {
+        attributes.tellUnused(context);
+        await this.#export([...used.values()], options, { wait }, context);
+        return {};
+      },
+    };
+  }
+
+  async of({ key, id, seed }: CacheMountUse, user: OpContext): Promise<ExchangedMount | undefined> {
+    const isFor = ({ build, options: { ids } }: { readonly build: AskingBuild; readonly options: MountsOptions }) =>
+      isOf(build, user) && (ids === undefined || ids.has(id));
+    const imports = [...this.#imports].filter(isFor);
+    const recordings = [...this.#recordings].filter(isFor);
+    if (imports.length === 0 && recordings.length === 0) return undefined;
+    const identity = { scope: user.scope, id, seed: await this.#seed(seed, user) };
+    return {
+      fill: imports.length === 0 ? undefined : restoring(identity, imports, user, this.#deps),
+      used: () => {
+        for (const { used } of recordings) if (used.size < MAX_USED) used.set(key, { key, identity });
+      },
+    };
+  }
+
+  /** What other builders know it by, too. */
+  async #seed(seed: ImmutableRef | undefined, user: OpContext) {
+    if (seed === undefined) return undefined;
+    const { signal, owner } = user;
+    return await this.#deps.hasher.checksum(seed, [], { signal, owner, sessions: () => user.sessions() });
+  }
+
+  async #export(
+    mounts: readonly UsedMount[],
+    options: MountsOptions,
+    { wait }: { readonly wait: boolean },
+    context: ExportContext,
+  ): Promise<void> {
+    if (mounts.length === 0) return;
+    const { reference, insecure, timeoutMs } = options;
+    const { sessions, owner, progress } = context;
+    const repository = this.#deps.openRepository(reference, { insecure, sessions, held: true });
+    const saver = new MountSaver(repository, options, this.#deps);
+    await bounded(PREPARE_MS, context.signal, (signal) => saver.prepare(mounts, { signal, owner }));
+    if (wait) {
+      const failures: unknown[] = [];
+      await bounded(timeoutMs, context.signal, async (signal) => {
+        for (const mount of mounts) {
+          const { id } = mount.identity;
+          const { moved } = context;
+          const saved = await withRow(context, `saving cache mount ${id}`, (onProgress) =>
+            saver.save(mount, { signal, owner, moved, onProgress }),
+          ).catch((error: unknown) => {
+            signal.throwIfAborted();
+            failures.push(error);
+            return undefined;
+          });
+          if (saved?.kind === 'left') progress.warn({ level: 1, short: notSaved(id, saved) });
+        }
+      });
+      if (failures.length > 0) throw failures[0];
+      return;
+    }
+    if (this.#turn.waiting >= MAX_WAITING) {
+      progress.warn({ level: 1, short: 'cache mounts are not saved: those of too many builds are waiting to be' });
+      return;
+    }
+    const ids = mounts.map(({ identity: { id } }) => id).join(', ');
+    progress.log(1, Buffer.from(`saving cache mounts to ${options.name} in the background: ${ids}\n`));
+    this.#inBackground(mounts, saver, options, owner);
+  }
+
+  /** Goes on when the client has its answer; how it went is in the builder's log. */
+  #inBackground(
+    mounts: readonly UsedMount[],
+    saver: MountSaver,
+    { name, timeoutMs }: MountsOptions,
+    owner: WorkOwner,
+  ): void {
+    const { log } = this.#deps;
+    const saveAll = async () => {
+      using _turn = await this.#turn.acquire({ signal: this.#stop.signal });
+      await bounded(timeoutMs, this.#stop.signal, async (signal) => {
+        for (const mount of mounts) {
+          const { id } = mount.identity;
+          const work: WorkOptions = { signal, owner };
+          const saved = await saver.save(mount, work).catch((error: unknown) => {
+            signal.throwIfAborted();
+            log.warn('a cache mount could not be saved', { id, to: name, err: error });
+            return undefined;
+          });
+          if (saved?.kind === 'left') log.info(notSaved(id, saved), { to: name });
+          if (saved?.kind === 'saved') log.info('a cache mount was saved', { id, to: name, bytes: saved.bytes });
+        }
+      });
+    };
+    const running = saveAll()
+      .catch((error: unknown) => log.warn('cache mounts were not saved', { to: name, err: error }))
+      .finally(() => this.#background.delete(running));
+    this.#background.add(running);
+  }
+
+  /** Resolves once what builds have left to be saved is, or could not be. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#background);
+  }
+
+  /** What is being saved is given up: what was there stays as it is. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort(cancelledError('the builder is stopping'));
+    await this.settled();
+  }
+}
+
+/** Whether the build is one of those that want the step, and may see what it sees. */
+function isOf({ owner, sessions, scope }: AskingBuild, user: OpContext): boolean {
+  if (scope !== user.scope) return false;
+  if (owner.build === user.owner.build && owner.tenant === user.owner.tenant) return true;
+  const wanting = user.sessions();
+  return sessions().some((session) => wanting.includes(session));
+}
+
+function notSaved(id: string, { why }: NotSaved): string {
+  return `the cache mount ${id} is not saved: ${why}`;
+}
+
+async function bounded<T>(ms: number, signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const late = AbortSignal.timeout(ms);
+  try {
+    return await work(AbortSignal.any([signal, late]));
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!late.aborted) throw error;
+    throw new CodedError('deadline_exceeded', `saving cache mounts took longer than ${ms / 1000} s`, { cause: error });
+  }
+}

@@ -1,0 +1,131 @@
+import { CodedError, NO_LIMITS, systemClock, toCodedError, type WorkOptions } from '../../../base/index.ts';
+import { type MountIdentity, mountKey, mountTag, readMount, type SavedMount } from '../../../cache/mounts/index.ts';
+import type { ContentStore, NamedFill } from '../../../cache/ports.ts';
+import { type UnpackLimits, unpackDirectoryChunks, unpackLimitsFor } from '../../../oci/layers/index.ts';
+import type { Repository } from '../../../oci/registry-client/index.ts';
+import type { OpContext, VertexProgress } from '../../../solver/index.ts';
+import type { Pools, Privileges } from '../../../sys/index.ts';
+import { withRow } from '../../exporters/index.ts';
+import { endAll } from '../end-all.ts';
+import type { MountsOptions } from './options.ts';
+
+const PARALLEL = 4;
+
+export interface RestoreDeps {
+  readonly content: ContentStore;
+  readonly pools: Pools;
+  readonly privileges: Privileges;
+  readonly unpackLimits?: UnpackLimits | undefined;
+}
+
+/** A repository that a build has mounts restored from. */
+export interface MountsImport {
+  readonly options: MountsOptions;
+  readonly open: () => Pick<Repository, 'getManifest' | 'getBlob' | 'openBlob'>;
+  /** It has failed, and is not asked again by its build. */
+  isDead: boolean;
+}
+
+/** Fills a new volume with what was saved of it, by the first of these that has it. Whatever goes wrong costs time, and one warning. */
+export function restoring(
+  identity: MountIdentity,
+  imports: readonly MountsImport[],
+  { progress, limits }: Pick<OpContext, 'progress' | 'limits'>,
+  deps: RestoreDeps,
+): NamedFill {
+  return async (target, options) => {
+    for (const from of imports) {
+      if (from.isDead) continue;
+      const { timeoutMs } = from.options;
+      const late = AbortSignal.timeout(timeoutMs);
+      const bounded = { ...options, signal: AbortSignal.any([options.signal, late]) };
+      let isWritten = false;
+      try {
+        const saved = await find(identity, from, bounded, deps);
+        if (saved === undefined) continue;
+        await withRow({ progress }, `restoring cache mount ${identity.id}`, async (update) => {
+          const total = saved.chunks.reduce((sum, { blob }) => sum + blob.size, 0);
+          const blobs = await pull(saved, from, deps, { ...bounded, onProgress: (bytes) => update(bytes, total) });
+          isWritten = true;
+          const most = unpackLimitsFor(limits() ?? NO_LIMITS, deps.unpackLimits);
+          await unpackDirectoryChunks(deps.pools.bulk, {
+            ...{ blobs, diffId: saved.diffId, root: saved.root, privileges: deps.privileges },
+            limits: { ...most, maxUnpackedBytes: Math.min(most.maxUnpackedBytes, saved.diffSize) },
+            ...target,
+            ...bounded,
+          });
+          update(total, total);
+        });
+        return true;
+      } catch (error) {
+        options.signal.throwIfAborted();
+        const cause = late.aborted ? tooLate(timeoutMs) : toCodedError(error);
+        from.isDead = !isDamage(cause);
+        tell(identity, from, cause, progress);
+        // Another one needs an empty directory.
+        if (isWritten) return false;
+      }
+    }
+    return false;
+  };
+}
+
+async function find(
+  identity: MountIdentity,
+  { options, open }: MountsImport,
+  { signal, owner }: WorkOptions,
+  { pools }: RestoreDeps,
+): Promise<SavedMount | undefined> {
+  const key = mountKey(identity);
+  const saved = await readMount(open(), mountTag(options.prefix, key), {
+    signal,
+    worker: { pool: pools.short, owner },
+  });
+  if (saved === undefined) return undefined;
+  if (saved.key !== key) throw CodedError.of('CACHE_MALFORMED', 'what is saved there is of another cache mount');
+  if (systemClock.now() - saved.savedAt > options.maxAgeMs) return undefined;
+  if (saved.diffSize > options.maxBytes)
+    throw CodedError.of('CACHE_MALFORMED', `it has ${saved.diffSize} bytes, more than ${options.maxBytes} (max-size)`);
+  return saved;
+}
+
+/** Brings all chunks here, each once; paths of their blobs, in the order of chunks. Each blob is held to its digest on its way. */
+async function pull(
+  { chunks }: SavedMount,
+  { open }: MountsImport,
+  { content }: RestoreDeps,
+  context: WorkOptions & { readonly onProgress: (bytes: number) => void },
+): Promise<readonly string[]> {
+  const repository = open();
+  const failed = new AbortController();
+  const signal = AbortSignal.any([context.signal, failed.signal]);
+  const queue = new Map(chunks.map(({ blob }) => [blob.digest, blob])).values();
+  let bytes = 0;
+  const workers = Array.from({ length: PARALLEL }, async () => {
+    for (const blob of queue) {
+      signal.throwIfAborted();
+      await content.ingest(await repository.openBlob(blob, { signal }), blob, { signal });
+      bytes += blob.size;
+      context.onProgress(bytes);
+    }
+  });
+  await endAll(workers, { failed, signal: context.signal });
+  return chunks.map(({ blob }) => content.path(blob.digest));
+}
+
+/** Whether it is what is saved that is wrong, and not where it lies: another mount may be whole. */
+function isDamage({ code, reason }: CodedError): boolean {
+  return code === 'data_loss' || code === 'invalid_argument' || code === 'not_found' || reason === 'UNPACK_LIMIT';
+}
+
+function tooLate(timeoutMs: number): CodedError {
+  return new CodedError('deadline_exceeded', `it took longer than ${timeoutMs / 1000} s (timeout)`);
+}
+
+function tell({ id }: MountIdentity, { options }: MountsImport, error: CodedError, progress: VertexProgress): void {
+  progress.warn({
+    level: 1,
+    short: `the cache mount ${id} could not be restored from ${options.name}: it starts empty`,
+    detail: [error.message],
+  });
+}

@@ -1,0 +1,11 @@
+/** Cache mounts as they are kept in registries: what they are called, and what is said of them there. */
+export {
+  encodeMount,
+  MAX_MOUNT_CHUNKS,
+  MOUNT_CONFIG_TYPE,
+  type MountIdentity,
+  mountKey,
+  mountTag,
+  type SavedMount,
+} from './artifact.ts';
+export { readMount } from './repository.ts';
