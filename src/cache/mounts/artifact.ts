@@ -4,7 +4,7 @@ import type { LayerChunk, RootMetadata } from '../../oci/layers/index.ts';
 import { describeDocument, type EncodedDocument, encodeManifest, MEDIA_TYPE } from '../../oci/manifest/index.ts';
 
 /** What the manifest of a saved cache mount says that it is. */
-export const MOUNT_ARTIFACT_TYPE = 'application/vnd.slipway.cachemount.v1';
+const MOUNT_ARTIFACT_TYPE = 'application/vnd.slipway.cachemount.v1';
 export const MOUNT_CONFIG_TYPE = 'application/vnd.slipway.cachemount.config.v1+json';
 /** A zstd frame; those that the config lists, in its order, are a tar as layers have it. */
 const CHUNK_TYPE = 'application/vnd.slipway.cachemount.chunk.v1.tar+zstd';

@@ -2,7 +2,6 @@
 export {
   encodeMount,
   MAX_MOUNT_CHUNKS,
-  MOUNT_CONFIG_TYPE,
   type MountIdentity,
   mountKey,
   mountTag,

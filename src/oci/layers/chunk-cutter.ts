@@ -25,7 +25,7 @@ function gear(): Int32Array {
 }
 
 /** Bytes of the first chunk of what begins here. `bytes` is all that is left, or at least as much as the largest chunk. */
-export function chunkEnd(bytes: Uint8Array): number {
+function chunkEnd(bytes: Uint8Array): number {
   const { least, usual, most } = CHUNK_BYTES;
   if (bytes.length <= least) return bytes.length;
   const end = Math.min(bytes.length, most);
