@@ -13,6 +13,7 @@ import {
 import { Asking } from './asking.ts';
 import type { Caches } from './caches.ts';
 import type { ProgressMemory } from './event-buffer.ts';
+import { NONE, withOne } from './few.ts';
 import { recordDigest } from './key.ts';
 import { Lookup } from './lookup.ts';
 import type { CacheMap, CacheScope, LossKind, Miss, Op, Remains, Result, Vertex } from './ports.ts';
@@ -23,6 +24,8 @@ import { Wanted } from './wanted.ts';
 export interface VertexBuild {
   readonly id: string;
   readonly progress: BuildProgress;
+  /** The set of it alone, which its vertices share. */
+  readonly alone: ReadonlySet<VertexBuild>;
   readonly limits: BuildLimits;
   readonly keepRemains?: ((vertex: Vertex, remains: Remains) => void) | undefined;
   sessions(): readonly string[];
@@ -40,6 +43,7 @@ export interface VertexPlace {
 
 // Of a hundred thousand vertices each collection that mostly holds nothing counts: those are made when something comes into them.
 const NO_RUNS: ReadonlySet<never> = new Set();
+const NO_BUILDS: ReadonlySet<never> = new Set();
 
 /** A vertex that at least one build has loaded, with all that was found out about it. */
 export class ActiveVertex {
@@ -52,9 +56,10 @@ export class ActiveVertex {
   readonly slot: string;
   readonly caches: Caches;
   readonly history: VertexHistory;
-  readonly builds = new Set<VertexBuild>();
-  readonly edges: EdgeState[] = [];
-  readonly maps: CacheMap[] = [];
+  /** Those that want it; replaced when one comes or goes. */
+  builds: ReadonlySet<VertexBuild> = NO_BUILDS;
+  edges: readonly EdgeState[] = NONE;
+  maps: readonly CacheMap[] = NONE;
   mapsDone = false;
   mapRun: Run | undefined;
   /** Slow keys by input, each with the result it was computed from: a content key belongs to a result, not to a slot. */
@@ -63,7 +68,7 @@ export class ActiveVertex {
   /** Inputs whose content decides. */
   contentInputs: readonly number[] = [];
   /** What exec made, by output. */
-  readonly outputs: (Held | undefined)[] = [];
+  outputs: (Held | undefined)[] = [];
   retired = false;
   #work: Set<Run> | undefined;
   /** Something was shown of it beyond the look-up of its keys. */
@@ -116,6 +121,14 @@ export class ActiveVertex {
     if (this.#work?.size === 0) this.#work = undefined;
   }
 
+  joined(build: VertexBuild): void {
+    this.builds = this.builds.size === 0 ? build.alone : new Set([...this.builds, build]);
+  }
+
+  left(build: VertexBuild): void {
+    this.builds = this.builds.isSubsetOf(build.alone) ? NO_BUILDS : this.builds.difference(build.alone);
+  }
+
   /** For whom something is done about it: the oldest of the builds that want it. */
   get owner(): WorkOwner {
     const [build] = this.builds;
@@ -140,7 +153,7 @@ export class ActiveVertex {
         'internal',
         `${this.vertex.name}: ${map.inputs.length} cache map inputs for ${length} inputs`,
       );
-    this.maps.push(map);
+    this.maps = withOne(this.maps, map);
     this.mapsDone = done;
     if (length > 0)
       this.contentInputs = map.inputs.flatMap((input, i) => (input.contentDigest === undefined ? [] : [i]));
@@ -164,7 +177,7 @@ export class ActiveVertex {
     if (edge === undefined) {
       assertInvariant(Number.isInteger(index) && index >= 0, `output index ${index}`);
       edge = new EdgeState(this, index);
-      this.edges.push(edge);
+      this.edges = withOne(this.edges, edge);
     }
     return edge;
   }
@@ -238,6 +251,8 @@ export interface Held {
   readonly hit: boolean;
   /** Stored key ids that name this very result. */
   readonly keys: readonly string[];
+  /** Of what was found: the ids by which inputs led there. */
+  readonly ways?: readonly (readonly string[])[];
   /** What it goes by in the active graph. */
   readonly name: string;
 }
@@ -429,6 +444,8 @@ export class Run {
 
   /** The builds that want this now. */
   builds(): ReadonlySet<VertexBuild> {
+    const [vertex] = this.vertices;
+    if (this.vertices.size === 1) return vertex!.builds;
     return new Set([...this.vertices].flatMap((vertex) => [...vertex.builds]));
   }
 

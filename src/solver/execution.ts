@@ -39,7 +39,7 @@ export function* prepare(store: KeyStore, edge: EdgeState): Generator<void, Prep
     const miss = yield* missOf(store, edge, ground);
     yield;
     isReady = ground.every(({ result }, i) => vertex.inputs[i]!.held?.result.id === result);
-    return isReady ? { ground, inputs, key, miss } : undefined;
+    return isReady ? { ground: ground.slice(), inputs, key, miss } : undefined;
   } finally {
     if (!isReady) void releaseAll(inputs);
   }

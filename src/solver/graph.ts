@@ -73,7 +73,7 @@ export class ActiveGraph {
         yield;
         if (build.closed) throw cancelledError();
       }
-      loaded.set(vertex, this.#enter(vertex, inputs, build, { scope, scopeKey, caches, readers }));
+      loaded.set(vertex, this.#enter(vertex, inputs.slice(), build, { scope, scopeKey, caches, readers }));
     }
     return loaded.get(edge.vertex)!.edge(edge.index);
   }
@@ -93,7 +93,7 @@ export class ActiveGraph {
       this.#vertices.set(slot, active);
     }
     if (!active.builds.has(build)) {
-      active.builds.add(build);
+      active.joined(build);
       build.vertices.add(active);
       build.progress.add(active.history);
     }
@@ -102,7 +102,7 @@ export class ActiveGraph {
 
   /** Takes a build off a vertex; the last one to leave ends it. Returns the work that has yet to end. Yields where a vertex has many inputs. */
   *leave(vertex: ActiveVertex, build: GraphBuild): Generator<void, readonly Run[], void> {
-    vertex.builds.delete(build);
+    vertex.left(build);
     if (vertex.builds.size > 0 || vertex.retired) return [];
     vertex.retired = true;
     this.#vertices.delete(vertex.slot);

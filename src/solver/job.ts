@@ -62,6 +62,7 @@ export class Job<O = unknown, T = unknown> implements AsyncDisposable {
   readonly limits: BuildLimits;
   readonly keepRemains: VertexBuild['keepRemains'];
   readonly vertices = new Set<ActiveVertex>();
+  readonly alone: ReadonlySet<VertexBuild> = new Set([this]);
   readonly #openCache: (cache: ImportedCache<T>) => Import;
   readonly #graph: ActiveGraph;
   readonly #scheduler: Scheduler;

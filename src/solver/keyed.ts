@@ -28,20 +28,23 @@ export function keyedVertex(active: ActiveVertex): KeyedVertex | undefined {
   };
 }
 
+/** The same, to be read off later: who keeps that keeps nothing else of what is done about the vertex. */
+export function keyedLater(active: ActiveVertex): () => KeyedVertex | undefined {
+  return () => keyedVertex(active);
+}
+
+/** From which ids each input of an edge leads to a key of it, as far as that is told. */
+export function waysTo({ vertex, lookup }: EdgeState, key: string): readonly (readonly string[])[] {
+  return vertex.inputs.slice(0, MOST_INPUTS).map((_, i) => lookup.own.ways(i, key).slice(0, MOST_WAYS));
+}
+
 function keyedOutput(edge: EdgeState): KeyedOutput {
   const { vertex, index: output, lookup, missed } = edge;
   const result = edge.held ?? vertex.outputs[output];
   const used = result?.record === undefined ? {} : { record: result.record };
   if (result?.hit === true) {
-    const [key = ''] = result.keys;
-    const ground = vertex.inputs.slice(0, MOST_INPUTS).map((_, i) => lookup.own.ways(i, key).slice(0, MOST_WAYS));
-    return {
-      output,
-      outcome: { kind: 'found', cache: result.origin?.cache ?? '' },
-      ...used,
-      keys: result.keys,
-      ground,
-    };
+    const { keys, origin, ways: ground = [] } = result;
+    return { output, outcome: { kind: 'found', cache: origin?.cache ?? '' }, ...used, keys, ground };
   }
   if (missed === undefined) {
     const keys = result?.keys ?? [...lookup.own.candidates];

@@ -17,6 +17,8 @@ interface LookedUpInput extends SearchedInput {
   readonly held: object | undefined;
 }
 
+const NONE_UNREADABLE: ReadonlySet<string> = new Set();
+
 /** Questions to caches, and links that are entered, in one step. */
 const MOST_ASKED = 200;
 
@@ -29,7 +31,7 @@ export class Lookup {
   readonly #store: KeyStore;
   readonly searches: readonly Search[];
   /** Imported caches that could not be read when it was looked up. */
-  readonly unreadable = new Set<string>();
+  unreadable: ReadonlySet<string> = NONE_UNREADABLE;
   /** So many inputs, from the first on, were looked up; those of them that have news since, each once. */
   #looked = 0;
   #news: { readonly list: number[]; readonly all: Set<number> } | undefined;
@@ -72,6 +74,13 @@ export class Lookup {
     this.restart();
   }
 
+  /** Its result is there. What the own store was asked on the way is forgotten, which asks nothing of those who are to know how a result of another cache was reached. */
+  settle(): void {
+    this.own.reset();
+    this.#equating = undefined;
+    this.restart();
+  }
+
   /** A step of looking up what inputs have newly come up with, of each of which `looked` is told. Returns whether the edge has new keys, and whether that is all. */
   update(looked: (input: number) => void): { readonly found: boolean; readonly over: boolean } {
     const before = this.#candidates;
@@ -108,7 +117,7 @@ export class Lookup {
     if (cache === undefined) return ask();
     const before = cache.failures;
     const answer = ask();
-    if (cache.failures > before) this.unreadable.add(cache.id);
+    if (cache.failures > before) this.unreadable = new Set([...this.unreadable, cache.id]);
     return answer;
   }
 

@@ -1,22 +1,26 @@
 import type { AbortOptions, Clock, Digest } from '../base/index.ts';
 import { cancelledError, inSlices, isTurnSpent, neverAborted, nextTurn, onAbort, toCodedError } from '../base/index.ts';
 import { EventBuffer, type ProgressMemory } from './event-buffer.ts';
+import { NONE, withOne, without } from './few.ts';
 import type { VertexEvent, VertexProgress, VertexState } from './ports.ts';
 import { Recording } from './recording.ts';
 
 /** How long the end of an interval is not told, since another mostly follows. */
 const PAUSE_MS = 150;
 
+/** States of one vertex that are kept as they are. */
+const FEW_STATES = 8;
+
 /** All that is known of one vertex, told on to the builds that have it. */
 export class VertexHistory {
   #state: VertexState;
   #paused: { readonly completed: number; readonly timer: NodeJS.Timeout } | undefined;
   /** What was; as long as nothing but states has been told, which are all kept, a list of them. */
-  #events: VertexEvent[] | EventBuffer;
-  /** Few, so no sets. */
-  readonly #builds: BuildProgress[] = [];
+  #events: readonly VertexEvent[] | EventBuffer;
+  /** Few, so no sets, and replaced when they change, so that none has more room than it needs. */
+  #builds: readonly BuildProgress[] = NONE;
   /** Builds that may yet show it to somebody, those that are over among them. */
-  readonly #keepers: BuildProgress[] = [];
+  #keepers: readonly BuildProgress[] = NONE;
   readonly #clock: Clock;
   readonly #memory: ProgressMemory;
   #forgotten = false;
@@ -126,7 +130,11 @@ export class VertexHistory {
 
   #keep(event: VertexEvent): void {
     if (this.#forgotten) return;
-    if (Array.isArray(this.#events) && event.kind !== 'vertex') {
+    if (!(this.#events instanceof EventBuffer)) {
+      if (event.kind === 'vertex' && this.#events.length < FEW_STATES) {
+        this.#events = withOne(this.#events, event);
+        return;
+      }
       const buffer = new EventBuffer(this.#memory.histories);
       for (const earlier of this.#events) buffer.push(earlier);
       this.#events = buffer;
@@ -140,31 +148,26 @@ export class VertexHistory {
   }
 
   subscribe(build: BuildProgress): void {
-    if (!this.#builds.includes(build)) this.#builds.push(build);
-    if (!this.#keepers.includes(build)) this.#keepers.push(build);
+    if (!this.#builds.includes(build)) this.#builds = withOne(this.#builds, build);
+    if (!this.#keepers.includes(build)) this.#keepers = withOne(this.#keepers, build);
   }
 
   unsubscribe(build: BuildProgress): void {
-    takeFrom(this.#builds, build);
+    this.#builds = without(this.#builds, build);
   }
 
   /** A build that is over shows it to nobody any more. */
   forget(build: BuildProgress): void {
-    takeFrom(this.#keepers, build);
+    this.#keepers = without(this.#keepers, build);
     if (this.#keepers.length > 0) return;
     this.#forgotten = true;
     if (this.#events instanceof EventBuffer) this.#events.close();
-    this.#events = [];
+    this.#events = NONE;
   }
 
   replay(): readonly VertexEvent[] {
-    return Array.isArray(this.#events) ? [...this.#events] : this.#events.all();
+    return this.#events instanceof EventBuffer ? this.#events.all() : this.#events;
   }
-}
-
-function takeFrom<T>(few: T[], one: T): void {
-  const at = few.indexOf(one);
-  if (at >= 0) few.splice(at, 1);
 }
 
 function isForRecords(event: VertexEvent): boolean {

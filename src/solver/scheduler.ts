@@ -17,7 +17,7 @@ import { type EnteredOutput, enterOutputs, prepare, runOp } from './execution.ts
 import { blame, endVertices, mayDependOnWhoAsks, mayLose } from './failure.ts';
 import { discard, releaseAll } from './handles.ts';
 import { isVolatile } from './key.ts';
-import { keyedVertex } from './keyed.ts';
+import { keyedLater, waysTo } from './keyed.ts';
 import { Level } from './level.ts';
 import type { Observers } from './observer.ts';
 import {
@@ -380,7 +380,7 @@ export class Scheduler {
         vertex.history.complete({ cached: true });
         edge.lookup.own.know(key);
         this.#observers.resulted({ ...output(edge), found: origin?.cache ?? '', result, keys: [key] });
-        this.#hold(edge, { result, record, origin, hit: true, keys: [key], name: key });
+        this.#hold(edge, { result, record, origin, hit: true, keys: [key], ways: waysTo(edge, key), name: key });
       },
       () => {
         edge.loading = undefined;
@@ -402,7 +402,7 @@ export class Scheduler {
     if (prepared === undefined) return;
     const { ground, inputs, key, miss } = prepared;
     edge.missed = { why: miss, on: ground };
-    this.#observers.missed({ ...output(edge), miss, keyed: () => keyedVertex(vertex) });
+    this.#observers.missed({ ...output(edge), miss, keyed: keyedLater(vertex) });
     this.#letGo(edge);
     const running = this.#executions.get(key);
     if (running !== undefined) {
@@ -466,11 +466,13 @@ export class Scheduler {
     records: readonly (string | undefined)[],
     entered: readonly EnteredOutput[],
   ): void {
+    if (vertex.outputs.length === 0) vertex.outputs = results.map(() => undefined);
     for (const [index, result] of results.entries()) {
       if (vertex.retired || vertex.outputs[index] !== undefined) continue;
       const { keys, name } = entered[index]!;
       const edge = vertex.edge(index);
       for (const key of isVolatile(name) ? [name] : [...keys, name]) edge.lookup.own.know(key);
+      edge.lookup.settle();
       this.#observers.resulted({ ...output(edge), found: undefined, result, keys });
       vertex.outputs[index] = { result: result.clone(), record: records[index], hit: false, keys, name };
     }
@@ -484,6 +486,7 @@ export class Scheduler {
       this.#holders.set(held.result.id, holders);
     }
     holders.add(edge);
+    edge.lookup.settle();
     this.#reach(edge, Level.result);
   }
 

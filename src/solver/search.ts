@@ -29,6 +29,8 @@ type Slot = Map<string, string[]>;
 // Of most edges of a large graph there is nothing to know yet.
 const NO_WAYS: Slot = new Map();
 const NO_KEYS: ReadonlySet<string> = new Set();
+const NO_IDS: never[] = [];
+const NO_SLOTS: never[] = [];
 
 /**
  * The search for an edge's keys in one cache. A linked key is one that every input slot leads to from some key which that input has there: its definition
@@ -43,12 +45,12 @@ export class Search {
   readonly #maxKeys: number;
   readonly #slots: Slot[];
   /** How many slots lead to a key. */
-  #leads = new Counts();
+  #leads: Counts | undefined;
   /** Slots that are exhausted: all that their input can come up with was looked up. */
-  #exhausted: boolean[] = [];
+  #exhausted: boolean[] = NO_SLOTS;
   #exhaustedSlots = 0;
   /** How many of those lead to a key, and how many keys all of them lead to. */
-  #exhaustedLeads = new Counts();
+  #exhaustedLeads: Counts | undefined;
   #common = 0;
   #candidates: Set<string> | undefined;
   #roots = 0;
@@ -67,7 +69,7 @@ export class Search {
   }
 
   /** Ids by which consumers look for links. */
-  readonly keys: string[] = [];
+  keys: string[] = NO_IDS;
 
   /** Takes in cache maps of an edge without inputs. */
   updateRoot(): void {
@@ -96,10 +98,10 @@ export class Search {
   /** Forgets what was looked up, since others may have stored more. */
   reset(): void {
     this.#slots.fill(NO_WAYS);
-    this.#leads = new Counts();
-    this.#exhausted = [];
+    this.#leads = undefined;
+    this.#exhausted = NO_SLOTS;
     this.#exhaustedSlots = 0;
-    this.#exhaustedLeads = new Counts();
+    this.#exhaustedLeads = undefined;
     this.#common = 0;
   }
 
@@ -115,7 +117,11 @@ export class Search {
 
   /** Adds a key that others know this edge by. */
   know(id: string): void {
-    if (this.keys.length < this.#maxKeys && !this.keys.includes(id)) this.keys.push(id);
+    if (this.keys.length < this.#maxKeys && !this.keys.includes(id)) {
+      // Mostly one, for which a list that is begun by adding to it has far too much room.
+      if (this.keys.length === 0) this.keys = [id];
+      else this.keys.push(id);
+    }
   }
 
   /** The ids from which input `i` leads to a key. */
@@ -157,20 +163,25 @@ export class Search {
 
   /** An input has come to lead to a key. */
   #lead(input: number, target: string): void {
-    if (this.#exhausted[input] === true && this.#exhaustedLeads.add(target) === this.#exhaustedSlots) this.#common++;
-    if (this.#leads.add(target) < this.#slots.length || this.candidates.size >= this.#maxKeys) return;
+    this.#leads ??= new Map();
+    if (this.#exhausted[input] === true) {
+      this.#exhaustedLeads ??= new Map();
+      if (addTo(this.#exhaustedLeads, target) === this.#exhaustedSlots) this.#common++;
+    }
+    if (addTo(this.#leads, target) < this.#slots.length || this.candidates.size >= this.#maxKeys) return;
     this.#found(target);
     this.know(target);
   }
 
   #exhaust(input: number, isExhausted: boolean): void {
     if ((this.#exhausted[input] ?? false) === isExhausted) return;
+    if (this.#exhausted === NO_SLOTS) this.#exhausted = this.#slots.map(() => false);
     this.#exhausted[input] = isExhausted;
     if (isExhausted) this.#count(input);
     else {
       // Its content was lost, and another is to come.
       this.#exhaustedSlots = 0;
-      this.#exhaustedLeads = new Counts();
+      this.#exhaustedLeads = undefined;
       for (const [each, is] of this.#exhausted.entries()) if (is) this.#count(each);
     }
   }
@@ -178,8 +189,10 @@ export class Search {
   #count(exhausted: number): void {
     this.#exhaustedSlots++;
     this.#common = 0;
-    for (const target of targetsOf(this.#slots[exhausted]!))
-      if (this.#exhaustedLeads.add(target) === this.#exhaustedSlots) this.#common++;
+    for (const target of targetsOf(this.#slots[exhausted]!)) {
+      this.#exhaustedLeads ??= new Map();
+      if (addTo(this.#exhaustedLeads, target) === this.#exhaustedSlots) this.#common++;
+    }
   }
 }
 
@@ -191,16 +204,13 @@ function targetsOf(slot: Slot): ReadonlySet<string> {
 }
 
 /** How often each was added. */
-class Counts {
-  #counts: Map<string, number> | undefined;
+type Counts = Map<string, number>;
 
-  /** Returns how often it was now. */
-  add(id: string): number {
-    this.#counts ??= new Map();
-    const count = (this.#counts.get(id) ?? 0) + 1;
-    this.#counts.set(id, count);
-    return count;
-  }
+/** Returns how often it was now. */
+function addTo(counts: Counts, id: string): number {
+  const count = (counts.get(id) ?? 0) + 1;
+  counts.set(id, count);
+  return count;
 }
 
 /** The id of the slow key of a content digest. */

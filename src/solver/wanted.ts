@@ -25,21 +25,30 @@ export abstract class Wanted<A> {
   untold: Iterator<A, undefined> | undefined;
   #failing: Iterator<readonly [A, Ask], undefined> | undefined;
   readonly #asks = new Map<A, Ask>();
-  readonly #count: [number, number, number, number] = [0, 0, 0, 0];
+  /** How many ask for each level. */
+  #fast = 0;
+  #slow = 0;
+  #result = 0;
 
   get wanted(): Level {
-    if (this.#count[Level.result] > 0) return Level.result;
-    if (this.#count[Level.slow] > 0) return Level.slow;
-    return this.#count[Level.fast] > 0 ? Level.fast : Level.none;
+    if (this.#result > 0) return Level.result;
+    if (this.#slow > 0) return Level.slow;
+    return this.#fast > 0 ? Level.fast : Level.none;
+  }
+
+  #count(level: Level, by: 1 | -1): void {
+    if (level === Level.result) this.#result += by;
+    else if (level === Level.slow) this.#slow += by;
+    else if (level === Level.fast) this.#fast += by;
   }
 
   /** Asks are only ever raised, until they are withdrawn or failed. `at` orders asks and failures. Returns whether there is something new to do. */
   asked(asker: A, level: Level, at: number): boolean {
     const before = levelOf(this.#asks.get(asker));
     if (before >= level) return false;
-    if (before > Level.none) this.#count[before]--;
+    this.#count(before, -1);
     this.#asks.set(asker, at * LEVELS + level);
-    this.#count[level]++;
+    this.#count(level, 1);
     return level > this.level;
   }
 
@@ -47,7 +56,7 @@ export abstract class Wanted<A> {
     const level = levelOf(this.#asks.get(asker));
     if (level === Level.none) return false;
     this.#asks.delete(asker);
-    this.#count[level]--;
+    this.#count(level, -1);
     return true;
   }
 
