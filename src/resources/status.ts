@@ -53,6 +53,19 @@ export const outputStatus = z
       8,
       'What is attested of it, beside it.',
     ).optional(),
+    images: list(
+      z
+        .strictObject({
+          platform: text(64, 'os/arch[/variant].'),
+          digest: digest('Digest of its manifest.'),
+          size: z.number().int().min(0).describe('Bytes of manifest, config and compressed layers.'),
+          attestations: list(text(256, 'Type of a predicate.'), 8, 'What is attested of it.').optional(),
+        })
+        .describe('The image of a platform.'),
+      16,
+      'What an index has for each platform.',
+    ).optional(),
+    signature: text(700, 'Name of its signatures, where the run has signed it.').optional(),
     ...moved,
   })
   .describe('An image that was pushed.');

@@ -21,7 +21,7 @@ import { type AttestationManifest, attestationManifest, isInlineOnly, readAttest
 import { type Annotation, type AttestationOptions, annotationsFor, checkAnnotations } from './attributes.ts';
 import type { ExportInputs, PlatformInput } from './inputs.ts';
 import { type LayerSource, layerSource, REWRITTEN_TIMES } from './layer-source.ts';
-import type { ExportAttestation, ExportContext, ExporterDeps } from './ports.ts';
+import type { ExportAttestation, ExportContext, ExporterDeps, ImagePart } from './ports.ts';
 import { withRow } from './progress.ts';
 
 /** An image ready to be stored, pushed or sent. */
@@ -41,6 +41,8 @@ export interface AssembledExport {
   readonly stored: readonly Digest[];
   /** Types of the predicates of its attestations, each once. */
   readonly attested: readonly string[];
+  /** By platform. */
+  readonly parts: readonly ImagePart[];
 }
 
 interface AssembleOptions {
@@ -96,6 +98,7 @@ export async function assembleImage(
     images.flatMap((image) => image.layers.map((layer) => [layer.descriptor.digest, layer] as const)),
   );
   const attested: AttestationManifest[] = [];
+  const typesOf = new Map<PlatformInput, readonly string[]>();
   for (const { input, manifest } of images) {
     if (!attesting.includes(input)) continue;
     const { platform } = input;
@@ -103,12 +106,17 @@ export async function assembleImage(
     const read = await readAttestations(input.attestations, deps, context);
     const { asArtifact } = attestations;
     attested.push(await attestationManifest(manifest.descriptor, read, { names, platform, asArtifact }, deps, context));
+    typesOf.set(input, [...new Set(attested.at(-1)!.types)].sort());
   }
   const configs = new Map(images.map(({ config }) => [config.descriptor.digest, config] as const));
   for (const { blobs } of attested) for (const blob of blobs) configs.set(blob.descriptor.digest, blob);
   const stored = attested.flatMap((one) => one.stored);
   const common = {
     attested: [...new Set(attested.flatMap(({ types }) => types))].sort(),
+    parts: images.map(({ input, manifest, config, layers: own }) => ({
+      ...{ platform: input.id, digest: manifest.descriptor.digest, attested: typesOf.get(input) ?? [] },
+      size: [manifest, config, ...own].reduce((sum, { descriptor }) => sum + descriptor.size, 0),
+    })),
     isIndex,
     configs: [...configs.values()],
     layers: [...layers.values(), ...stored],

@@ -1,4 +1,5 @@
-import { CodedError, formatImageReference } from '../../base/index.ts';
+import { CodedError, type Digest, formatImageReference, type ImageReference } from '../../base/index.ts';
+import { signatureTag } from '../../oci/signature/index.ts';
 import { type AssembledExport, assembleImage, imageResponse, SEVERAL_PLATFORMS } from './assemble.ts';
 import {
   type Attributes,
@@ -103,10 +104,19 @@ export function imageExporter(
         size: sizeOf(image),
         platforms: inputs.platforms.map(({ id }) => id),
         attested: image.attested,
+        parts: image.parts,
+        signatures: signing === undefined ? [] : signaturesOf(image.root.digest, all),
       },
     };
   }
   return { type: 'image', name: 'exporting to image', compression, ahead, export: run };
+}
+
+/** What its signatures are called, in each of its repositories. */
+function signaturesOf(digest: Digest, names: readonly ImageReference[]): readonly string[] {
+  return [
+    ...new Set(names.map(({ domain, path }) => formatImageReference({ domain, path, tag: signatureTag(digest) }))),
+  ];
 }
 
 /** What an image without a name, or beside its names, is called by its digest. */

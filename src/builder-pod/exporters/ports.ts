@@ -75,6 +75,21 @@ export interface ExportedImage {
   readonly platforms: readonly string[];
   /** Types of the predicates that lie beside it. */
   readonly attested: readonly string[];
+  /** What an index names for each platform; of a single manifest itself. */
+  readonly parts: readonly ImagePart[];
+  /** Names of its signatures, one a repository. */
+  readonly signatures: readonly string[];
+}
+
+/** The image of one platform. */
+export interface ImagePart {
+  readonly platform: string;
+  /** Of its manifest. */
+  readonly digest: Digest;
+  /** Bytes of manifest, configuration and layers together. */
+  readonly size: number;
+  /** Types of the predicates that are attested of it. */
+  readonly attested: readonly string[];
 }
 
 /** One output of a build, its attributes already checked. */

@@ -28,13 +28,15 @@ export function factFields(facts: BuildFacts | undefined): RunResult {
 }
 
 export function outputsOf({ images }: SolveOutcome): Outputs {
-  return images.map(({ root, names, size, platforms, attested, moved }) => ({
+  return images.map(({ root, names, size, platforms, attested, parts, signatures, moved }) => ({
     names: [...names],
     digest: root.digest,
     mediaType: root.mediaType,
     size,
     platforms: [...platforms],
     attested: [...attested],
+    images: parts.map((part) => ({ ...part, attested: [...part.attested] })),
+    signatures: [...signatures],
     pushedBytes: moved?.pushed ?? 0,
     mountedBytes: moved?.mounted ?? 0,
   }));

@@ -8,7 +8,7 @@ import { makeAuthority } from '../../../e2e/support/certificates.ts';
 import { freePort } from '../../../e2e/support/ports.ts';
 import { must } from '../../../e2e/support/run.ts';
 import { tempFolder } from '../../../e2e/support/temp-folder.ts';
-import { digestOf, newId } from '../../base/index.ts';
+import { digestOf, formatPlatform, hostPlatform, newId } from '../../base/index.ts';
 import { type BuilderClient, openBuilderClient } from '../../builder-api/client/index.ts';
 import { Auth, BUILD_ID_METADATA, hostSession, Metadata, toNumber } from '../../builder-api/index.ts';
 import { encodeDefinition, FileActions, scratch } from '../../llb/index.ts';
@@ -122,7 +122,15 @@ describe('a solve', () => {
     expect(outputs[0]).toMatchObject({
       mediaType: 'application/vnd.oci.image.index.v1+json',
       attested: ['https://slsa.dev/provenance/v1', 'https://spdx.dev/Document'],
+      images: [
+        {
+          platform: formatPlatform(hostPlatform()),
+          digest: expect.stringMatching(/^sha256:/),
+          attested: ['https://slsa.dev/provenance/v1', 'https://spdx.dev/Document'],
+        },
+      ],
     });
+    expect(outputs[0]?.images?.[0]?.digest).not.toBe(outputs[0]?.digest);
     await builder().commit({ id: request.id! }, { signal });
     expect(await world.digestOf('attested:1')).toBe(outputs[0]?.digest);
   });

@@ -25,6 +25,8 @@ const outcome: SolveOutcome = {
       size: 100,
       platforms: ['linux/amd64'],
       attested: ['https://slsa.dev/provenance/v1'],
+      parts: [],
+      signatures: [],
     },
   ],
 };

@@ -11,6 +11,8 @@ type ExportStatus = NonNullable<NonNullable<BuildRunStatus['cache']>['exports']>
 
 /** Base images beyond these are left out, so that a record stays within 16 KiB. */
 const MAX_BASE_IMAGES = 16;
+/** Images of platforms beyond these are left out, for the same reason. */
+const MAX_PLATFORM_IMAGES = 32;
 const DIGEST = /^[a-z0-9]+:[a-f0-9]{32,128}$/;
 
 /** What of a builder's result goes into the record, whether it succeeded or not. */
@@ -80,7 +82,9 @@ export function cacheExported({ caches }: Result): Pick<Condition, 'status' | 'r
 /** One entry a repository, with the tags that were written. */
 export function outputsOf(outputs: readonly Output[]): OutputStatus[] {
   const found: OutputStatus[] = [];
-  for (const { names, digest, mediaType, size, platforms, attested, pushedBytes, mountedBytes } of outputs) {
+  let room = MAX_PLATFORM_IMAGES;
+  for (const output of outputs) {
+    const { names, digest, mediaType, size, platforms, attested, pushedBytes, mountedBytes } = output;
     const tags = new Map<string, string[]>();
     for (const name of names ?? []) {
       const { domain, path, tag } = parseImageReference(name);
@@ -89,7 +93,10 @@ export function outputsOf(outputs: readonly Output[]): OutputStatus[] {
       if (tag !== undefined) all.push(tag);
       tags.set(image, all);
     }
-    for (const [image, written] of tags)
+    for (const [image, written] of tags) {
+      const images = imagesOf(output).slice(0, room);
+      const signature = output.signatures?.find((name) => name.startsWith(`${image}:`));
+      room -= images.length;
       found.push({
         image: clip(image, 512),
         ...(written.length === 0 ? {} : { tags: written.slice(0, 32) }),
@@ -98,10 +105,25 @@ export function outputsOf(outputs: readonly Output[]): OutputStatus[] {
         ...(size == null ? {} : { size: Number(size) }),
         ...(platforms?.length ? { platforms: platforms.slice(0, 16) } : {}),
         ...(attested?.length ? { attestations: attested.slice(0, 8).map((type) => clip(type, 256)) } : {}),
+        ...(images.length === 0 ? {} : { images }),
+        ...(signature === undefined ? {} : { signature: clip(signature, 700) }),
         ...movedOf({ pushedBytes, mountedBytes }),
       });
+    }
   }
   return found.slice(0, 16);
+}
+
+/** The images of an index; what a single manifest is, its output tells. */
+function imagesOf({ digest: root, images }: Output): NonNullable<OutputStatus['images']> {
+  return (images ?? []).flatMap(({ platform, digest, size, attested }) => {
+    if (digest === root || !DIGEST.test(digest ?? '')) return [];
+    const types = (attested ?? []).slice(0, 8).map((type) => clip(type, 256));
+    return {
+      ...{ platform: clip(platform ?? '', 64), digest: digest as string, size: Number(size ?? 0) },
+      ...(types.length === 0 ? {} : { attestations: types }),
+    };
+  });
 }
 
 /** `limit`: what the run's time was limited by. */
