@@ -119,8 +119,8 @@ describe('what buildctl’s user reads when a build fails, or is not done as ask
 
   test('a cache import of a type that is not known is named in a warning, and the build goes on', async () => {
     const at = context('imports', 'FROM scratch\nCOPY a.txt /\n');
-    const asked = ['--import-cache', 'type=azblob,name=b'];
-    const told = /WARN: the cache azblob is not used: this builder does not read caches of type azblob yet/;
+    const asked = ['--import-cache', 'type=floppy,name=b'];
+    const told = /WARN: the cache floppy is not used: this builder does not read caches of type floppy yet/;
     const { output } = await succeeds(at, asked);
     expect(output).toMatch(told);
     expect(steps(output).ran).toEqual(['COPY a.txt /']);
@@ -154,11 +154,11 @@ describe('what buildctl’s user reads when a build fails, or is not done as ask
       /exporting cache to registry(?:.|\n)*ERROR: .*connection refused/,
     );
     expect((await fails(at, asked('registry'))).output).toMatch(/error: failed to solve: .*connection refused/);
-    const unknown = asked('azblob').map((text) => text.replace('main', 'main,ignore-error=true'));
+    const unknown = asked('floppy').map((text) => text.replace('main', 'main,ignore-error=true'));
     expect((await succeeds(at, unknown)).output).toMatch(
-      /WARN: the cache localhost:1\/cache:main is not written: this builder does not write caches of type azblob yet/,
+      /WARN: the cache localhost:1\/cache:main is not written: this builder does not write caches of type floppy yet/,
     );
-    expect((await fails(at, asked('azblob'))).output).toContain('cache exports of type "azblob" are not supported');
+    expect((await fails(at, asked('floppy'))).output).toContain('cache exports of type "floppy" are not supported');
   });
 
   test('instructions that only a real build shows: .dockerignore, heredocs, SHELL, ADD, network=none', async () => {

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { diff, encodeDefinition, FileActions, local, merge, type State, scratch } from '../../llb/index.ts';
 import { dockerRegistry } from '../../oci/registry-client/testing/docker-registry.ts';
 import { OURS, REAL, TestDaemon } from '../daemon/testing/test-daemon.ts';
-import { ghaWorld, type StoreWorld, s3World } from './testing/store-worlds.ts';
+import { azureWorld, ghaWorld, type StoreWorld, s3World } from './testing/store-worlds.ts';
 
 /** Caches written by the real daemon and by ours, each read by both: what is found in them must be the same, step by step. */
 const temp = mkdtempSync(join(tmpdir(), 'slipway-exchange-'));
@@ -115,7 +115,7 @@ COPY --from=made /arch /f /
 COPY d /d
 `;
 
-const STORES = { s3: s3World, gha: ghaWorld(1), 'gha-second': ghaWorld(2) } as const;
+const STORES = { s3: s3World, gha: ghaWorld(1), 'gha-second': ghaWorld(2), azblob: azureWorld } as const;
 
 let host: string;
 const worlds = new Map<string, StoreWorld>();

@@ -9,7 +9,7 @@ import { SessionRegistry } from '../../builder-api/index.ts';
 import { FileActions, type State as Llb, scratch } from '../../llb/index.ts';
 import { type Builder, openBuilder } from '../builder/index.ts';
 import { type ToldSteps, watchSteps } from '../engine/testing/told-steps.ts';
-import { ghaWorld, type StoreWorld, s3World } from './testing/store-worlds.ts';
+import { azureWorld, ghaWorld, type StoreWorld, s3World } from './testing/store-worlds.ts';
 
 const signal = neverAborted;
 const timestamp = 1_500_000_000n * 10n ** 9n;
@@ -89,7 +89,7 @@ const FAULTS: readonly (readonly [string, Fault])[] = [
   ['nothing is said of its layers', forged(/"annotations":\{[^}]*\}/g, '"annotations":{}')],
 ];
 
-const WORLDS = { s3: s3World, gha: ghaWorld(1), 'gha-second': ghaWorld(2) } as const;
+const WORLDS = { s3: s3World, gha: ghaWorld(1), 'gha-second': ghaWorld(2), azblob: azureWorld } as const;
 
 describe.each(Object.entries(WORLDS))('%s', (kind, open) => {
   const type = kind.replace(/-.*/, '');
@@ -184,7 +184,7 @@ describe.each(Object.entries(WORLDS))('%s', (kind, open) => {
 
   test('of what is there nothing is kept that its store has let go of', async () => {
     await solve(text('two', text('one')), { to: { mode: 'max' } });
-    world.loseLayers(name);
+    await world.loseLayers(name);
     await solve(text('other', text('new')), { to: { mode: 'max', merge: 'true' } });
     expect(await solve(text('other', text('new')), { from: {} })).toMatchObject({ cached: ['new', 'other'] });
     expect(await solve(text('two', text('one')), { from: {} })).toMatchObject({ cached: [], ran: ['one', 'two'] });

@@ -13,6 +13,7 @@ import { StreamPool, WorkerPool } from '../../sys/index.ts';
 import { ExportOptions, type ExportResponse } from '../exporters/index.ts';
 import { fakeContext } from '../exporters/testing/fakes.ts';
 import { type LocalDeps, localCaches } from './local.ts';
+import { azureOptions } from './objects/azblob-options.ts';
 import { ghaOptions } from './objects/gha-options.ts';
 import { s3Options } from './objects/s3-options.ts';
 import { objectCaches } from './objects/store.ts';
@@ -20,7 +21,7 @@ import { registryCaches } from './registry.ts';
 import type { CacheStore, CacheType } from './store.ts';
 import { CacheStores } from './stores.ts';
 import { type CacheStoreWorld, cacheStoreSuite, layerToWrite } from './testing/cache-store-suite.ts';
-import { ghaWorld, s3World } from './testing/store-worlds.ts';
+import { azureWorld, ghaWorld, type StoreWorld, s3World } from './testing/store-worlds.ts';
 
 type Attributes = Readonly<Record<string, string>>;
 
@@ -40,11 +41,13 @@ interface Shared {
   readonly opened: AsyncDisposableStack;
 }
 
+const OPTIONS = { s3: s3Options, gha: ghaOptions, azblob: azureOptions } as const;
+
 const objects =
-  (kind: 's3' | 'gha', open: (folder: string) => Promise<Awaited<ReturnType<typeof s3World>>>) =>
+  (kind: keyof typeof OPTIONS, open: (folder: string) => Promise<StoreWorld>) =>
   async ({ opened, folder, ...shared }: Shared): Promise<TypeWorld> => {
     const { attrs, secrets } = opened.use(await open(join(folder, 'store')));
-    const optionsOf = kind === 's3' ? s3Options : ghaOptions;
+    const optionsOf = OPTIONS[kind];
     const type = objectCaches({ type: kind, exporting: '', optionsOf }, { ...shared, proxies: DIRECT, env: {} });
     return { type, secrets, writer: attrs, reader: attrs };
   };
@@ -126,6 +129,7 @@ const WORLDS: readonly (readonly [string, (shared: Shared) => Promise<TypeWorld>
   ['registry, signed', registry(key)],
   ['local', local],
   ['s3', objects('s3', (folder) => s3World(folder))],
+  ['azblob', objects('azblob', azureWorld)],
   ['gha', objects('gha', ghaWorld(1))],
   ['gha, its second API', objects('gha', ghaWorld(2))],
 ];

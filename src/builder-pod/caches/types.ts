@@ -5,6 +5,7 @@ import type { CacheExportTypes, CacheImporter, CacheImporters } from '../engine/
 import { ExportOptions } from '../exporters/index.ts';
 import { inlineCache } from './inline.ts';
 import { type LocalDeps, localCaches } from './local.ts';
+import { azureOptions } from './objects/azblob-options.ts';
 import { ghaOptions } from './objects/gha-options.ts';
 import { s3Options } from './objects/s3-options.ts';
 import { type ObjectDeps, objectCaches } from './objects/store.ts';
@@ -28,6 +29,7 @@ export function cacheTypes(deps: CacheDeps): {
     localCaches(deps),
     objectCaches({ type: 's3', exporting: 'exporting cache to Amazon S3', optionsOf: s3Options }, deps),
     objectCaches({ type: 'gha', exporting: 'exporting to GitHub Actions Cache', optionsOf: ghaOptions }, deps),
+    objectCaches({ type: 'azblob', exporting: 'exporting cache to Azure Blob Storage', optionsOf: azureOptions }, deps),
   ];
   return {
     importers: new Map(types.map((type) => [type.type, importer(type, deps)])),

@@ -34,8 +34,22 @@ export interface GhaConfig {
   readonly timeoutMs: number;
 }
 
+export interface AzureConfig {
+  readonly type: 'azblob';
+  /** With a shared access signature in its query where it has one: that is a secret. */
+  readonly accountUrl: string;
+  readonly accountName: string;
+  readonly container: string;
+  /** Keys of indexes, by the cache's names. */
+  readonly indexes: readonly string[];
+  /** What keys of blobs lie below. */
+  readonly blobs: string;
+  /** Base64. Without one, and without a signature, the builder's own identity counts. */
+  readonly accountKey?: string | undefined;
+}
+
 /** What a store is and how it is reached, with its credentials. */
-export type ObjectConfig = S3Config | GhaConfig;
+export type ObjectConfig = S3Config | GhaConfig | AzureConfig;
 
 /** What attributes say of a store. */
 export interface ObjectStoreOptions {

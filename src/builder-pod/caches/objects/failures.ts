@@ -21,8 +21,12 @@ function codeOf(status: number | undefined) {
   if (status === 401) return 'unauthenticated';
   if (status === 403) return 'permission_denied';
   if (status === 404) return 'not_found';
-  if (status === undefined || status === 408 || status === 429 || status >= 500) return 'unavailable';
-  return 'failed_precondition';
+  return mayPass(status) ? 'unavailable' : 'failed_precondition';
+}
+
+/** Whether what was answered with this HTTP status, or not at all, may be answered otherwise later. */
+export function mayPass(status: number | undefined): boolean {
+  return status === undefined || status === 408 || status === 429 || status >= 500;
 }
 
 export function goneError({ digest }: ObjectBlob, where: string): CodedError {

@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { type AbortOptions, CodedError, toCodedError } from '../../../base/index.ts';
 import type { OutboundAgents } from '../../../base/outbound-agents.ts';
+import { inChunks } from './chunks.ts';
 import type { ObjectBlob, ObjectClient } from './client.ts';
 import type { GhaConfig } from './config.ts';
 import { goneError, readAll, storeError } from './failures.ts';
@@ -54,7 +55,7 @@ interface Api {
 }
 
 interface Reserved {
-  upload(content: AsyncIterable<Uint8Array> | Readable, size: number, options: AbortOptions): Promise<void>;
+  upload(content: AsyncIterable<Uint8Array>, size: number, options: AbortOptions): Promise<void>;
 }
 
 export function ghaClient(config: GhaConfig, agents: OutboundAgents): ObjectClient {
@@ -158,7 +159,7 @@ function first({ url, token, timeoutMs }: GhaConfig, agents: OutboundAgents): Ap
       return {
         upload: async (content, _size, { signal }) => {
           let at = 0;
-          for await (const bytes of inChunks(content)) {
+          for await (const bytes of inChunks(content, CHUNK_BYTES)) {
             const headers = {
               'content-type': 'application/octet-stream',
               'content-range': `bytes ${at}-${at + bytes.length - 1}/*`,
@@ -205,7 +206,7 @@ function second({ url, token, timeoutMs }: GhaConfig, agents: OutboundAgents): A
             sent.response.resume();
           };
           const blocks: string[] = [];
-          for await (const bytes of inChunks(content)) {
+          for await (const bytes of inChunks(content, CHUNK_BYTES)) {
             const id = Buffer.from(String(blocks.length).padStart(8, '0')).toString('base64');
             await put(`comp=block&blockid=${encodeURIComponent(id)}`, bytes);
             blocks.push(`<Latest>${id}</Latest>`);
@@ -238,17 +239,4 @@ async function answered<T extends z.ZodType>(response: IncomingMessage, schema: 
   } catch (error) {
     throw storeError(what, response.statusCode, 'the answer is not what it should be', error);
   }
-}
-
-async function* inChunks(content: AsyncIterable<Uint8Array> | Readable): AsyncGenerator<Buffer> {
-  let held: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of content as AsyncIterable<Uint8Array>) {
-    held.push(chunk);
-    size += chunk.length;
-    if (size < CHUNK_BYTES) continue;
-    yield Buffer.concat(held);
-    [held, size] = [[], 0];
-  }
-  if (size > 0) yield Buffer.concat(held);
 }

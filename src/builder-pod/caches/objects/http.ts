@@ -3,7 +3,7 @@ import { request as requestHttps } from 'node:https';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type AbortOptions, CodedError } from '../../../base/index.ts';
 import type { OutboundAgents } from '../../../base/outbound-agents.ts';
-import { readAll, storeError } from './failures.ts';
+import { mayPass, readAll, storeError } from './failures.ts';
 
 interface SendOptions extends AbortOptions {
   readonly headers: Readonly<Record<string, string>>;
@@ -29,24 +29,36 @@ interface Answer {
   readonly response: IncomingMessage;
 }
 
-/** A request that is sent again where its failure may pass, when the server says if it does. @throws CodedError with what the server says; already_exists for a conflict */
+/** What a server says to a request, which {@link answerOf} gives where it is good. @throws CodedError with what the server says; already_exists for a conflict */
 export async function send(method: string, url: string, options: SendOptions): Promise<Answer> {
+  const response = await answerOf(method, url, options);
+  const status = response.statusCode ?? 0;
+  if (status >= 200 && status < 300) return { status, response };
+  throw await refusal(response, status, options.what);
+}
+
+/**
+ * A request that is sent again where its failure may pass, when the server says if it does.
+ * @returns the last answer, whatever it says
+ * @throws CodedError where none came
+ */
+export async function answerOf(method: string, url: string, options: SendOptions): Promise<IncomingMessage> {
   const { what, signal, timeoutMs, tries: most = MAX_TRIES } = options;
   const until = Date.now() + timeoutMs;
   for (let tries = 1; ; tries++) {
-    let waitMs = RETRY_MS * 2 ** (tries - 1);
-    let failure: CodedError;
-    try {
-      const response = await ask(method, url, options);
-      const status = response.statusCode ?? 0;
-      if (status >= 200 && status < 300) return { status, response };
-      waitMs = retryAfterMs(response.headers['retry-after']) ?? waitMs;
-      failure = await refusal(response, status, what);
-    } catch (error) {
+    const answer = await ask(method, url, options).catch((error: Error) => {
       signal.throwIfAborted();
-      failure = storeError(what, undefined, (error as Error).message, error);
+      return storeError(what, undefined, error.message, error);
+    });
+    const failed = answer instanceof CodedError;
+    if (!failed && !mayPass(answer.statusCode)) return answer;
+    const askedMs = failed ? undefined : retryAfterMs(answer.headers['retry-after']);
+    const waitMs = askedMs ?? RETRY_MS * 2 ** (tries - 1);
+    if (tries >= most || Date.now() + waitMs > until) {
+      if (failed) throw answer;
+      return answer;
     }
-    if (failure.code !== 'unavailable' || tries >= most || Date.now() + waitMs > until) throw failure;
+    if (!failed) answer.destroy();
     await delay(waitMs, undefined, { signal });
   }
 }

@@ -1,11 +1,14 @@
 import { expect, test } from 'vitest';
 import { ExportOptions } from '../../exporters/index.ts';
 import { ghaToken } from '../testing/gha-server.ts';
+import { azureOptions } from './azblob-options.ts';
 import { ghaOptions } from './gha-options.ts';
 import { s3Options } from './s3-options.ts';
 
 const s3 = (attrs: Record<string, string>, env = {}) => s3Options(new ExportOptions('s3 cache', attrs), env);
 const gha = (attrs: Record<string, string>) => ghaOptions(new ExportOptions('gha cache', attrs));
+const azure = (attrs: Record<string, string>, env = {}) => azureOptions(new ExportOptions('azblob cache', attrs), env);
+const account = { account_url: 'https://account.blob.core.windows.net' };
 const bucket = { bucket: 'b', region: 'r' };
 const token = ghaToken();
 const url = 'http://cache.example/';
@@ -47,6 +50,44 @@ test.each([
   [{ ...bucket, endpoint_url: 'file:///x' }, 'no URL'],
 ])('a bucket named by %j is refused: %s', (attrs, message) => {
   expect(() => s3(attrs)).toThrow(message);
+});
+
+test('a container of Azure: keys are put together as paths, names are many, the environment has defaults', () => {
+  expect(azure(account)).toMatchObject({
+    config: {
+      ...{ accountName: 'account', container: 'buildkit-cache', blobs: 'blobs', indexes: ['manifests/buildkit'] },
+      accountKey: undefined,
+    },
+    name: 'azblob://account/buildkit-cache/manifests/buildkit',
+  });
+  const variables = { ACCOUNT_URL: 'http://h/e', ACCOUNT_NAME: 'e', CONTAINER: 'cont', PREFIX: 'pre/' };
+  const env = Object.fromEntries(
+    Object.entries(variables).map(([key, value]) => [`BUILDKIT_AZURE_STORAGE_${key}`, value]),
+  );
+  const attrs = { name: 'a;b', blobs_prefix: '/x/', manifests_prefix: '', secret_access_key: 'a2V5' };
+  expect(azure(attrs, env).config).toEqual({
+    ...{ type: 'azblob', accountUrl: 'http://h/e', accountName: 'e', container: 'cont', accountKey: 'a2V5' },
+    ...{ blobs: 'pre/x', indexes: ['pre/a', 'pre/b'] },
+  });
+  expect(azure({ ...attrs, ...account, account_name: 'n', container: 'other', prefix: '' }, env).config).toMatchObject({
+    ...{ accountUrl: account.account_url, accountName: 'n', container: 'other', blobs: '/x', indexes: ['a', 'b'] },
+  });
+  // What is signed is told to nobody.
+  expect(azure({ account_url: `${account.account_url}?sv=1&sig=secret` }).name).not.toContain('secret');
+});
+
+test.each([
+  [{}, 'BUILDKIT_AZURE_STORAGE_ACCOUNT_URL} or account_url attribute is required for azblob cache'],
+  [{ account_url: 'blob.example' }, 'azure storage account url provided is not a valid url'],
+  [{ ...account, account_name: '' }, 'unable to retrieve account name from account url'],
+  [{ ...account, container: 'a/../b' }, 'container "a/../b" of the azblob cache is no name of a container'],
+  [{ ...account, container: 'Upper' }, 'no name of a container'],
+  [{ ...account, name: '../../other/x' }, 'is no name of a blob in the container'],
+  [{ ...account, name: '', manifests_prefix: '' }, 'is no name of a blob in the container'],
+  [{ ...account, blobs_prefix: '..' }, 'is no name of a blob in the container'],
+  [{ ...account, secret_access_key: 'no base64!' }, 'failed to create shared key'],
+])('a container of Azure named by %j is refused: %s', (attrs, message) => {
+  expect(() => azure(attrs)).toThrow(message);
 });
 
 test('the actions cache: which API, and which scopes the token gives', () => {

@@ -27,6 +27,8 @@ async function open({ config, proxies }: Access): Promise<ObjectClient> {
         return (await import('./s3.ts')).s3Client(config, agents);
       case 'gha':
         return (await import('./gha.ts')).ghaClient(config, agents);
+      case 'azblob':
+        return await (await import('./azblob.ts')).azureClient(config, agents);
     }
   });
 }

@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { FaultProxy } from '../../../oci/registry-client/testing/fault-proxy.ts';
+import { AZURE_ACCOUNT, AZURE_KEY, azureContainer, azureServer } from './azure-server.ts';
 import { GhaServer, ghaToken } from './gha-server.ts';
 import { S3_KEYS, S3_REGION, s3Server } from './s3-server.ts';
 
@@ -13,7 +14,7 @@ export interface StoreWorld extends AsyncDisposable {
   /** What is secret of them. */
   readonly secrets: readonly string[];
   /** Lets go of all blobs of the cache of this name, and not of its index. */
-  loseLayers(name: string): void;
+  loseLayers(name: string): void | Promise<void>;
   isIndex(req: IncomingMessage): boolean;
   isLayer(req: IncomingMessage): boolean;
   /** What the store says of an object that it does not have. */
@@ -43,6 +44,31 @@ export async function s3World(folder: string): Promise<StoreWorld> {
     isIndex: ({ method, url }) => method === 'GET' && url?.includes('/manifests/') === true,
     isLayer: ({ method, url }) => method === 'GET' && url?.includes('/blobs/sha256') === true,
     missing: { status: 404, body: '<Error><Code>NoSuchKey</Code><Message>no such key</Message></Error>' },
+    [Symbol.asyncDispose]: () => closing.disposeAsync(),
+  };
+}
+
+export async function azureWorld(folder: string): Promise<StoreWorld> {
+  await using opened = new AsyncDisposableStack();
+  const server = opened.use(await azureServer(folder));
+  const proxy = opened.use(await FaultProxy.start(server.url));
+  const closing = opened.move();
+  return {
+    proxy,
+    target: server.url,
+    attrs: (name) => ({
+      ...{ account_url: `http://${proxy.host}/${AZURE_ACCOUNT}`, account_name: AZURE_ACCOUNT },
+      ...{ secret_access_key: AZURE_KEY, name, prefix: `of-${name}`, container: 'caches' },
+    }),
+    secrets: [AZURE_KEY],
+    loseLayers: async (name) => {
+      const container = azureContainer(server.url, 'caches');
+      for await (const blob of container.listBlobsFlat({ prefix: `of-${name}/blobs/` }))
+        await container.deleteBlob(blob.name);
+    },
+    isIndex: ({ method, url }) => method === 'GET' && url?.includes('/manifests/') === true,
+    isLayer: ({ method, url }) => method === 'GET' && /\/blobs\/sha256(?::|%3A)/.test(url ?? ''),
+    missing: { status: 404, body: '', headers: { 'x-ms-error-code': 'BlobNotFound' } },
     [Symbol.asyncDispose]: () => closing.disposeAsync(),
   };
 }
