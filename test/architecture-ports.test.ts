@@ -48,6 +48,7 @@ const WITHOUT_SUITE: Readonly<Record<string, string>> = {
   Output: 'an output of a node: data',
   PacketStream: 'the messages of one call, of either end',
   ProgressDisplay: 'what an event looks like differs in all of them',
+  StoreWorld: 'servers of tests, which the tests of the cache stores stand on',
   SessionFileSender: 'that of sessions; the double answers what a test tells it',
 };
 

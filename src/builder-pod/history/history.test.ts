@@ -132,6 +132,7 @@ test('credentials of caches and of exporters are in no record', async () => {
     listed: JSON.stringify([
       { Type: 's3', Attrs: s3 },
       { type: 'gha', attrs: { scope: 'main', token: 'SECRET' } },
+      { type: 'azblob', attrs: { account_url: 'https://a.example.com/?sv=1&sig=SECRET' } },
     ]),
     malformed: '[{"Type":"gha","Attrs":{"token":"SECRET"}}',
     deep: `${'['.repeat(8000)}"SECRET"`,
@@ -156,6 +157,7 @@ test('credentials of caches and of exporters are in no record', async () => {
       },
     },
     { type: 'gha', attrs: { scope: 'main', token: 'xxxxx' } },
+    { type: 'azblob', attrs: { account_url: 'https://a.example.com/?sv=1&sig=xxxxx' } },
   ]);
   for (const { frontendAttrs, exporters } of records) {
     expect(frontendAttrs).toMatchObject({ target: 'x' });

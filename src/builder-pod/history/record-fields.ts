@@ -81,7 +81,7 @@ function withoutCredentials(text: string): string {
   }
 }
 
-/** The short ones, as many as there is room for, without the credentials of addresses. */
+/** The short ones, as many as there is room for, without the credentials and the signatures of addresses. */
 function bounded(entries: Iterable<readonly [string, string]>, room: number): Record<string, string> {
   let left = room;
   const size = ([name, value]: readonly [string, string]) => name.length + value.length;
@@ -92,6 +92,9 @@ function bounded(entries: Iterable<readonly [string, string]>, room: number): Re
         left -= size(entry);
         return left >= 0;
       })
-      .map(([name, value]) => [name, value.replace(/(?<=:\/\/)[^/@\s]+@/g, `${MASK}@`)]),
+      .map(([name, value]) => [
+        name,
+        value.replace(/(?<=:\/\/)[^/@\s]+@/g, `${MASK}@`).replace(/(?<=[?&]sig=)[^&\s"]+/g, MASK),
+      ]),
   );
 }
