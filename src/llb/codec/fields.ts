@@ -61,6 +61,6 @@ export function compact<T extends Record<string, unknown>>(
   [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>;
 } {
   const result: Record<string, unknown> = {};
-  for (const [key, member] of Object.entries(value)) if (member !== undefined) result[key] = member;
+  for (const key in value) if (value[key] !== undefined) result[key] = value[key];
   return result as never;
 }

@@ -18,6 +18,14 @@ export interface Schema {
   /** In the order they are written in: by number, members of a oneof after all others (as Go's protobuf library has it). */
   readonly fields: readonly Field[];
   readonly byNumber: ReadonlyMap<number, Field>;
+  /** Those whose values are messages. */
+  readonly messages: readonly MessageField[];
+  /** Those of many values. */
+  readonly lists: readonly Field[];
+}
+
+interface MessageField extends Field {
+  readonly type: () => Schema;
 }
 
 /** Fields that this version does not know, as received, tag included; they are written back after the known ones. */
@@ -42,7 +50,9 @@ export function message(name: string, fields: readonly Field[]): Schema {
   const sorted = fields.toSorted(
     (a, b) => Number(a.group !== undefined) - Number(b.group !== undefined) || a.number - b.number,
   );
-  return { name, fields: sorted, byNumber: new Map(sorted.map((field) => [field.number, field])) };
+  const messages = sorted.filter((field): field is MessageField => typeof field.type === 'function');
+  const lists = sorted.filter(({ cardinality }) => cardinality === 'many' || cardinality === 'map');
+  return { name, fields: sorted, byNumber: new Map(sorted.map((field) => [field.number, field])), messages, lists };
 }
 export const one = (number: number, name: string, type: FieldType): Field => ({
   number,
@@ -292,17 +302,17 @@ export function compareUtf8(a: string, b: string): number {
   return a.length - b.length;
 }
 
-/** How many fields of this message and those within are unknown. Yields after each message in a list of many. */
+/** How many fields of this message and those within are unknown. Yields within a list of many; what is below its messages is counted at one go. */
 export function* countUnknown(schema: Schema, value: WireMessage): Generator<void, number, void> {
   let count = value[UNKNOWN]?.length ?? 0;
-  for (const field of schema.fields) {
+  for (const field of schema.messages) {
     const item = value[field.name];
-    if (item === undefined || typeof field.type !== 'function') continue;
+    if (item === undefined) continue;
     const inner = field.type();
-    const values = valuesOf(field, item);
-    for (const each of values) {
-      count += yield* countUnknown(inner, each as WireMessage);
-      if (values.length > FEW) yield;
+    let counted = 0;
+    for (const each of valuesOf(field, item)) {
+      count += unknownIn(inner, each as WireMessage);
+      if (++counted % FEW === 0) yield;
     }
   }
   return count;
@@ -311,36 +321,68 @@ export function* countUnknown(schema: Schema, value: WireMessage): Generator<voi
 /** Values of which a step takes all. */
 const FEW = 32;
 
-function valuesOf({ cardinality }: Field, item: WireValue): readonly WireValue[] {
-  if (cardinality === 'map') return [...(item as ReadonlyMap<string, WireValue>).values()];
+function unknownIn(schema: Schema, value: WireMessage): number {
+  let count = value[UNKNOWN]?.length ?? 0;
+  for (const field of schema.messages) {
+    const item = value[field.name];
+    if (item === undefined) continue;
+    for (const each of valuesOf(field, item)) count += unknownIn(field.type(), each as WireMessage);
+  }
+  return count;
+}
+
+function valuesOf({ cardinality }: Field, item: WireValue): Iterable<WireValue> {
+  if (cardinality === 'map') return (item as ReadonlyMap<string, WireValue>).values();
   return cardinality === 'many' ? (item as readonly WireValue[]) : [item];
+}
+
+/** How many are left of `most` entries when those of all lists in a message, and in those within, are taken from them; less than nothing once it is too many. */
+function entriesLeft(schema: Schema, value: WireMessage, most: number, spared: ReadonlySet<string>): number {
+  let left = most - (value[UNKNOWN]?.length ?? 0);
+  for (const field of schema.lists) {
+    const item = value[field.name];
+    if (item !== undefined && !spared.has(field.name)) left -= lengthOf(field, item);
+  }
+  for (const field of schema.messages) {
+    const item = value[field.name];
+    if (left < 0 || item === undefined || spared.has(field.name)) continue;
+    for (const each of valuesOf(field, item)) {
+      left = entriesLeft(field.type(), each as WireMessage, left, NONE);
+      if (left < 0) break;
+    }
+  }
+  return left;
+}
+
+const NONE: ReadonlySet<string> = new Set();
+
+function lengthOf({ cardinality }: Field, item: WireValue): number {
+  return cardinality === 'map' ? (item as ReadonlyMap<string, WireValue>).size : (item as readonly WireValue[]).length;
 }
 
 /**
  * The list that brings the entries of all lists in a message, and in those within, above `most`: how it is called, by names of fields. No more of them are looked
- * at than that.
+ * at than that. Fields of the message itself may be spared.
  */
 export function beyondBound(
   schema: Schema,
   value: WireMessage,
   most: number,
-  spared: ReadonlySet<string>,
+  spared: ReadonlySet<string> = NONE,
 ): string | undefined {
+  // Nearly none is, and names cost more than counting.
+  if (entriesLeft(schema, value, most, spared) >= 0) return undefined;
   let left = most;
   const look = (of: Schema, message: WireMessage, path: string): string | undefined => {
     for (const field of of.fields) {
       const item = message[field.name];
-      if (item === undefined) continue;
       const name = `${path}${field.name}`;
-      const isList = field.cardinality === 'many' || field.cardinality === 'map';
-      if (isList && !spared.has(name)) {
-        left -=
-          field.cardinality === 'map'
-            ? (item as ReadonlyMap<string, WireValue>).size
-            : (item as readonly WireValue[]).length;
+      if (item === undefined || spared.has(name)) continue;
+      if (of.lists.includes(field)) {
+        left -= lengthOf(field, item);
         if (left < 0) return name;
       }
-      if (typeof field.type !== 'function' || spared.has(name)) continue;
+      if (typeof field.type !== 'function') continue;
       for (const each of valuesOf(field, item)) {
         const beyond = look(field.type(), each as WireMessage, `${name}.`);
         if (beyond !== undefined) return beyond;

@@ -12,7 +12,7 @@ import {
   type Platform,
 } from '../../base/index.ts';
 import { assertKnownCaps } from '../caps.ts';
-import { assertBounded } from '../codec/bounds.ts';
+import { assertOpBounded } from '../codec/bounds.ts';
 import { isCanonical } from '../codec/canonical.ts';
 import { DEFAULT_LIMITS, type DefinitionLimits, decodeDefinition } from '../codec/index.ts';
 import * as pb from '../codec/messages.ts';
@@ -72,7 +72,7 @@ function* load(input: Uint8Array | Definition, options: LoadOptions): Generator<
     if (bytes > limits.maxBytes) throw tooLarge(`more than ${limits.maxBytes} bytes of ops`, limits);
     last = digestOf(op);
     const message = op.length > LARGE_BYTES ? yield* decodeSteps(pb.Op, op) : decodeMessage(pb.Op, op);
-    assertBounded(pb.Op, message, `op ${last}`, ['inputs']);
+    assertOpBounded(pb.Op, message, { bytes: op.length, what: `op ${last}` });
     const inputs = (message['inputs'] ?? []) as readonly WireMessage[];
     if (inputs.length > limits.maxOps) throw tooLarge(`an op with ${inputs.length} inputs`, limits);
     ops.set(last, { bytes: op, message, inputs: yield* inputsOf(inputs) });
