@@ -85,6 +85,11 @@ export class Asking<I extends { readonly level: Level }> {
     this.#edge.lookup.restart();
   }
 
+  /** Whether {@link withdraw} has anything to do. */
+  get isHolding(): boolean {
+    return this.#isOver && this.#held > 0;
+  }
+
   /** A step of taking back what is wanted no more. Returns whether that is all. */
   withdraw(withdraw: (input: I) => void): boolean {
     if (!this.#isOver) return true;
@@ -107,7 +112,7 @@ export class Asking<I extends { readonly level: Level }> {
   heard(input: I): void {
     const { inputs } = this.#edge;
     if (inputs.length > FEW) for (const at of this.#places?.get(input) ?? []) this.heardAt(at);
-    else for (const [at, each] of inputs.entries()) if (each === input) this.heardAt(at);
+    else for (let at = 0; at < inputs.length; at++) if (inputs[at] === input) this.heardAt(at);
   }
 
   /** So has the one that stands there, or its content. */

@@ -88,7 +88,10 @@ export class Lookup {
     if (this.#edge.vertex.inputs.length === 0) for (const search of this.searches) search.updateRoot();
     for (let input = this.#next(); input !== undefined; input = left > 0 ? this.#next() : undefined) {
       left--;
-      for (const [place, search] of this.searches.entries()) left -= this.reading(place, () => search.look(input!));
+      const at = input;
+      left -= this.own.look(at);
+      for (let place = 1; place < this.searches.length; place++)
+        left -= this.reading(place, () => this.searches[place]!.look(at));
       looked(input);
     }
     const found = this.#candidates > before;
@@ -141,7 +144,7 @@ export class Lookup {
     const links: (() => void)[] = [];
     let left = most;
     for (let at = this.#equating.at(-1); at !== undefined && left > 0; at = this.#equating.at(-1)) {
-      for (; at.next < inputs.length && left > 0; at.next++, left--) links.push(...this.#equal(at.next, at.target));
+      for (; at.next < inputs.length && left > 0; at.next++, left--) this.#equal(at.next, at.target, links);
       if (at.next === inputs.length) this.#equating.pop();
     }
     if (links.length > 0) this.#store.together(() => links.forEach((link) => void link()));
@@ -150,18 +153,19 @@ export class Lookup {
     return true;
   }
 
-  *#equal(i: number, target: string): Generator<() => void, void, void> {
+  #equal(i: number, target: string, links: (() => void)[]): void {
     const { vertex, record } = this.#edge;
     const { names, held } = vertex.inputs[i]!;
     const content = held === undefined ? undefined : vertex.content(i);
+    if (names.length < 2 && content === undefined) return;
     const ways = this.own.ways(i, target);
     if (!names.some((id) => ways.includes(id)) && (content === undefined || !ways.includes(content))) return;
     for (const id of names) {
       if (ways.includes(id)) continue;
-      yield () => {
+      links.push(() => {
         this.#store.addLink(id, { input: i, record, selector: vertex.selector(i) }, target, vertex.scope.write);
         this.own.linked(i, id, target);
-      };
+      });
     }
   }
 }

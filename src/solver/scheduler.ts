@@ -178,6 +178,7 @@ export class Scheduler {
 
   /** A step of taking back what inputs were asked for and are no more. Returns whether that is all; if not, the edge is woken. */
   #withdrawn(edge: EdgeState): boolean {
+    if (!edge.asking.isHolding) return true;
     return this.#over(
       edge,
       edge.asking.withdraw((input) => this.withdraw(input, edge)),

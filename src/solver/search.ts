@@ -126,7 +126,9 @@ export class Search {
 
   /** The ids from which input `i` leads to a key. */
   ways(i: number, target: string): readonly string[] {
-    return [...this.#slots[i]!].flatMap(([id, targets]) => (targets.includes(target) ? [id] : []));
+    const ids: string[] = [];
+    for (const [id, targets] of this.#slots[i]!) if (targets.includes(target)) ids.push(id);
+    return ids;
   }
 
   /** Notes one more way from input `i` to a key that it leads to, stored since it was looked up. */
@@ -153,11 +155,12 @@ export class Search {
       this.#slots[input] = slot;
     }
     const { vertex, record } = this.#edge;
-    const before = targetsOf(slot);
+    const before = slot.size === 0 ? NO_KEYS : targetsOf(slot);
     const unstored = isVolatile(id) || isVolatile(record);
     const targets = unstored ? [] : this.#reader.links(id, { input, record, selector }, vertex.scope.read);
     slot.set(id, [...targets]);
-    for (const target of new Set(targets)) if (!before.has(target)) this.#lead(input, target);
+    const each = targets.length > 1 ? new Set(targets) : targets;
+    for (const target of each) if (!before.has(target)) this.#lead(input, target);
     return 1;
   }
 
