@@ -16,12 +16,40 @@ export function planCaches(
   { defaultRegistry }: PlanOptions,
 ): { readonly imports: PlannedCache[]; readonly exports: PlannedCache[] } {
   return {
-    imports: (cache?.from ?? []).map((one, at) => placeOf(one, defaultRegistry, `spec.cache.from[${at}]`)),
-    exports: (cache?.to ?? []).map((one, at) => {
-      const { type, attrs } = placeOf(one, defaultRegistry, `spec.cache.to[${at}]`);
-      return { type, attrs: { ...attrs, ...writing(one) } };
-    }),
+    imports: [
+      ...(cache?.from ?? []).map((one, at) => placeOf(one, defaultRegistry, `spec.cache.from[${at}]`)),
+      ...mountsOf(cache?.mounts, 'from', defaultRegistry),
+    ],
+    exports: [
+      ...(cache?.to ?? []).map((one, at) => {
+        const { type, attrs } = placeOf(one, defaultRegistry, `spec.cache.to[${at}]`);
+        return { type, attrs: { ...attrs, ...writing(one) } };
+      }),
+      // The status is to say how it went.
+      ...mountsOf(cache?.mounts, 'to', defaultRegistry).map(({ type, attrs }) => ({
+        type,
+        attrs: { ...attrs, wait: 'true', 'ignore-error': 'true' },
+      })),
+    ],
   };
+}
+
+function mountsOf(
+  mounts: NonNullable<BuildSpec['cache']>['mounts'],
+  way: 'from' | 'to',
+  defaultRegistry: string | undefined,
+): PlannedCache[] {
+  const ref = mounts?.[way];
+  if (mounts === undefined || ref === undefined) return [];
+  const { insecure, ids, maxSize, maxAge } = mounts;
+  const attrs = {
+    ref: cacheName(ref, defaultRegistry, `spec.cache.mounts.${way}`),
+    ...(insecure ? { 'registry.insecure': 'true' } : {}),
+    ...(ids === undefined ? {} : { ids: ids.join(';') }),
+    ...(maxSize === undefined ? {} : { 'max-size': String(parseByteSize(maxSize)) }),
+    ...(maxAge === undefined ? {} : { 'max-age': maxAge }),
+  };
+  return [{ type: 'mounts', attrs }];
 }
 
 /** Values of Secrets that stores are opened with, each once. */

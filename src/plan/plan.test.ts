@@ -121,6 +121,21 @@ describe('planBuild', () => {
     );
   });
 
+  test('cache mounts are restored and saved by their full names, and the status is to say how it went', () => {
+    const { cacheImports, cacheExports } = plan(
+      '{ dockerfile: { inline: "FROM scratch" }, cache: { to: [{ ref: "c" }], mounts: { from: "team/mounts", to: "r.example.com/mounts:main", ids: [go, /root/.npm], maxSize: 2Gi, maxAge: 48h } } }',
+    );
+    const bounds = { ids: 'go;/root/.npm', 'max-size': String(2 * 2 ** 30), 'max-age': '48h' };
+    expect(cacheImports).toEqual([{ type: 'mounts', attrs: { ref: 'slipway.localhost/team/mounts', ...bounds } }]);
+    expect(cacheExports.map(({ type }) => type)).toEqual(['registry', 'mounts']);
+    expect(cacheExports[1]?.attrs).toEqual({
+      ...{ ref: 'r.example.com/mounts:main', ...bounds },
+      ...{ wait: 'true', 'ignore-error': 'true' },
+    });
+    for (const mounts of ['{ ids: [go] }', '{ from: "c", ids: ["a;b"] }', '{ to: "UPPER" }'])
+      expect(() => plan(`{ dockerfile: { inline: "FROM scratch" }, cache: { mounts: ${mounts} } }`)).toThrow();
+  });
+
   test('caches in stores are attributes of the builder’s, and name their secrets', () => {
     const cache = (text: string) => plan(`{ dockerfile: { inline: "FROM scratch" }, cache: { ${text} } }`);
     const s3 =

@@ -237,6 +237,40 @@ export const cache = z
       8,
       'Caches to write, beside what is there; one that cannot be written does not fail the run: its condition CacheExported says why.',
     ).optional(),
+    mounts: rule(
+      z.strictObject({
+        from: ref
+          .describe(
+            'Repository in a registry that new cache mounts are restored from; of a tag, their tags begin with it.',
+          )
+          .optional(),
+        to: ref
+          .describe('Repository that cache mounts are saved to which steps have used; the run waits for it.')
+          .optional(),
+        insecure,
+        ids: list(
+          text(512, 'What `id` of the mount says, or its path where it says nothing.').min(1),
+          64,
+          'Those that are meant (default: all).',
+        ).optional(),
+        maxSize: defaultsTo(byteSize('What is larger is neither saved nor restored.'), '10G').optional(),
+        maxAge: defaultsTo(duration('What was saved longer ago is not restored.', '8760h'), '720h').optional(),
+      }),
+      {
+        message: 'one of from and to must be set',
+        holds: ({ from, to }) => from !== undefined || to !== undefined,
+        cel: 'has(self.from) || has(self.to)',
+      },
+      {
+        message: 'ids must not have semicolons',
+        holds: ({ ids = [] }) => ids.every((id) => !id.includes(';')),
+        cel: "!has(self.ids) || self.ids.all(id, !id.contains(';'))",
+      },
+    )
+      .describe(
+        'What `RUN --mount=type=cache` has, kept in a registry; what cannot be restored or saved does not fail the run.',
+      )
+      .optional(),
     scope: text(128, 'Tenant scope of the cache (default: the namespace).').optional(),
     noCache: z.boolean().describe('Run every step again.').optional(),
   })

@@ -195,8 +195,11 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
   sources.register('git', gitSource({ refs, secrets, upkeep, outbound, pool: pools.short }));
   sources.register('http', http);
   sources.register('https', http);
+  const trusted = options.trustedCaches ?? [];
+  const trust = { trusted, secret: secrets.any.bind(secrets) };
   const mounts = opened.use(
     new MountCaches({
+      ...trust,
       ...{ refs, pools, privileges, hasher, log, unpackLimits, content: state.content, tempDirectory: layout.tmp },
       openRepository: (reference, { insecure, sessions: ids, held }) => {
         const given = credentials(ids());
@@ -231,8 +234,7 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
   const caches = cacheTypes({
     ...{ openRepository, refs, keys: state.keys, results: state.results, stores, pool: pools.short },
     ...{ streams: pools.streams, proxies: outbound.proxies, env: options.env ?? {} },
-    secret: (id, ids, wait) => secrets.any(id, ids, wait),
-    trusted: options.trustedCaches ?? [],
+    ...trust,
     clientContent: async (ids, store, wait) => {
       const there = await contentOf(ids, store, wait);
       if (there !== undefined || ids[0] === undefined) return there;

@@ -23,7 +23,7 @@ export interface TrustDeps {
 const TRUST_ATTRIBUTES = ['sign-key', 'sign-password', 'verify-key'] as const;
 
 /** What may be read of a cache in a registry, and how it is signed. */
-interface CacheTrust {
+export interface CacheTrust {
   /** @throws CodedError SIGNATURE_UNTRUSTED, and whatever keeps it from being found out */
   readonly check: ((repository: Repository, image: SignedImage, access: StoreAccess) => Promise<void>) | undefined;
   readonly sign: ((repository: Repository, image: SignedImage, access: StoreAccess) => Promise<unknown>) | undefined;

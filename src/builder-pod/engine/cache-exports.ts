@@ -29,6 +29,8 @@ export interface CacheExporter {
   readonly name: string;
   /** The build goes on when it fails. */
   readonly ignoreError: boolean;
+  /** Where a build has nothing for it, that is no news. */
+  readonly mayHaveNothing?: boolean;
   /** Told before anything is built. */
   begin?(build: ExportingBuild): void;
   export(build: CachedBuild, context: ExportContext): Promise<ExportResponse>;

@@ -373,10 +373,12 @@ export class Engine implements AsyncDisposable {
       const images = results.flatMap(({ image }, n) =>
         image === undefined ? [] : [{ ...image, moved: imageBytes[n]! }],
       );
-      const written = caches.exporters.map(({ target }, n) => {
-        const digest = manifestDigest(cacheResponses[n]?.['cache.manifest']);
+      const written = caches.exporters.flatMap(({ target, mayHaveNothing }, n) => {
+        const response = cacheResponses[n];
+        const digest = manifestDigest(response?.['cache.manifest'] ?? response?.['cachemount.manifest']);
         const error = cacheErrors[n];
-        return { target, digest, moved: cacheBytes[n]!, ...(error === undefined ? {} : { error }) };
+        if (mayHaveNothing === true && digest === undefined && error === undefined) return [];
+        return [{ target, digest, moved: cacheBytes[n]!, ...(error === undefined ? {} : { error }) }];
       });
       const outcome = { exporterResponse, images, caches: written };
       end = { kind: 'done', outcome, exports: results, provenance };

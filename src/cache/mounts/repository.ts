@@ -1,4 +1,4 @@
-import type { AbortOptions, Descriptor, WorkOwner } from '../../base/index.ts';
+import type { AbortOptions, Descriptor, Digest, WorkOwner } from '../../base/index.ts';
 import { RegistryError, type Repository } from '../../oci/registry-client/index.ts';
 import { siblingModule, type Task, tasksOf, type WorkerPool } from '../../sys/index.ts';
 import { MAX_MOUNT_CONFIG_BYTES, type SavedMount } from './artifact.ts';
@@ -12,6 +12,8 @@ const MAX_MOUNT_MANIFEST_BYTES = 4 << 20;
 interface ReadOptions extends AbortOptions {
   /** Where documents are read; on this thread when absent. */
   readonly worker?: { readonly pool: WorkerPool; readonly owner: WorkOwner } | undefined;
+  /** Before anything is believed of what has this digest; what it throws is thrown. */
+  readonly check?: ((digest: Digest) => Promise<void>) | undefined;
 }
 
 /**
@@ -35,6 +37,7 @@ export async function readMount(
   const document = { bytes, mediaType: descriptor.mediaType };
   const manifest = await call(options, task('mountManifestOf'), mountManifestOf, document);
   if (manifest === undefined) return undefined;
+  await options.check?.(descriptor.digest);
   const config = await repository.getBlob(manifest.config, { signal, maxBytes: MAX_MOUNT_CONFIG_BYTES });
   const said = { bytes: config, layers: manifest.layers };
   return { ...(await call(options, task('mountOf'), mountOf, said)), manifest: descriptor };

@@ -1,6 +1,6 @@
 import { type AbortOptions, CodedError, type Digest, toCodedError } from '../../base/index.ts';
 import { RegistryError, type Repository } from '../../oci/registry-client/index.ts';
-import { type ReadRepository, readLeftovers, readReferrers, readTags, type Tagged } from './tagged.ts';
+import { isCache, type ReadRepository, readLeftovers, readReferrers, readTags, type Tagged } from './tagged.ts';
 
 /** Which caches stay: the newest `keepLast` always; of the others those that are not too old and, newest first, have room. */
 export interface KeepCaches {
@@ -32,8 +32,9 @@ interface PruneChoice {
 export function chooseCaches(tags: readonly Tagged[], keep: KeepCaches, now: number): PruneChoice {
   const groups = new Map<Digest, CacheGroup & { readonly tags: string[] }>();
   const attachedTo = Map.groupBy(tags, ({ of }) => of);
-  for (const { tag, digest, kind, createdAt, blobs } of tags) {
-    if (kind !== 'cache') continue;
+  for (const tagged of tags) {
+    const { tag, digest, createdAt, blobs } = tagged;
+    if (!isCache(tagged)) continue;
     const known = groups.get(digest);
     const attached = attachedTo.get(digest) ?? [];
     if (known === undefined) groups.set(digest, { digest, tags: [tag], createdAt, blobs, attached });

@@ -2,6 +2,7 @@ import { type AbortOptions, CodedError, type Descriptor, type Digest, inSlices, 
 import { isIndexType, isManifestType, MAX_MANIFEST_BYTES, parseManifestOrIndex } from '../../oci/manifest/index.ts';
 import { RegistryError, type Repository } from '../../oci/registry-client/index.ts';
 import { signatureTag } from '../../oci/signature/index.ts';
+import { decodeMount, MAX_MOUNT_CONFIG_BYTES, MOUNT_CONFIG_TYPE } from '../mounts/artifact.ts';
 import { CACHE_CONFIG_TYPE, MAX_CACHE_CONFIG_BYTES, readCacheConfig } from '../remote/cache-config.ts';
 
 /** Requests to the registry at once. */
@@ -18,10 +19,10 @@ export interface Tagged {
   readonly tag: string;
   readonly digest: Digest;
   /**
-   * `cache` is one of its own, in BuildKit's form; `attached` is what cosign keeps of another manifest (signatures, attestations, a bill of materials), named by its digest; everything else (images, with or without
+   * `cache` is one of its own, in BuildKit's form, and `mounts` a saved cache mount; `attached` is what cosign keeps of another manifest (signatures, attestations, a bill of materials), named by its digest; everything else (images, with or without
    * records in their configuration) is never pruned.
    */
-  readonly kind: 'cache' | 'attached' | 'other';
+  readonly kind: 'cache' | 'mounts' | 'attached' | 'other';
   /** What it is attached to. */
   readonly of?: Digest;
   /** There are signatures of it; of whom is not known here. */
@@ -33,7 +34,7 @@ export interface Tagged {
   readonly manifestBytes: number;
   /** Of a cache that could be read. */
   readonly records?: number;
-  /** When the newest result of a cache was made, in ms since the epoch; undefined where it says nothing. */
+  /** When the newest result of a cache was made, or a mount was saved, in ms since the epoch; undefined where it says nothing. */
   readonly createdAt?: number;
   /** Why a cache cannot be read: its records are damaged, or gone. */
   readonly fault?: string;
@@ -75,6 +76,11 @@ export async function readTags(
 /** What a manifest leads to, under whatever name. */
 type Root = Omit<Tagged, 'tag' | 'of' | 'signed'>;
 
+/** Whether it is there to be found by builds, and may go. */
+export function isCache({ kind }: Pick<Tagged, 'kind'>): boolean {
+  return kind === 'cache' || kind === 'mounts';
+}
+
 const ATTACHED = /^sha256-([0-9a-f]{64})\.(?:sig|att|sbom)$/;
 
 function attachedTo(tag: string): Digest | undefined {
@@ -100,7 +106,7 @@ export async function readLeftovers(
       using _place = await places.acquire(options);
       const root = await orGone(readRoot(repository, tagged.of as Digest, options), false);
       // An image may have been pushed by its digest alone.
-      return root === undefined || root.kind === 'cache' ? [tagged] : [];
+      return root === undefined || isCache(root) ? [tagged] : [];
     }),
   );
   return found.flat();
@@ -120,6 +126,7 @@ async function readRoot(repository: ReadRepository, digest: Digest, options: Abo
   const blobs = new Map<Digest, number>();
   let manifestBytes = 0;
   let config: Descriptor | undefined;
+  let layers: readonly Descriptor[] = [];
   const open = [digest];
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     if (manifests.includes(next)) continue;
@@ -141,11 +148,14 @@ async function readRoot(repository: ReadRepository, digest: Digest, options: Abo
       if (parsed.kind === 'index' && (isManifestType(mediaType) || isIndexType(mediaType)))
         open.push(descriptor.digest);
       else blobs.set(descriptor.digest, descriptor.size);
-      if (next === digest && mediaType === CACHE_CONFIG_TYPE) config = descriptor;
+      if (next === digest && (mediaType === CACHE_CONFIG_TYPE || mediaType === MOUNT_CONFIG_TYPE)) config = descriptor;
     }
+    if (next === digest && parsed.kind === 'manifest') layers = parsed.manifest.layers;
   }
   const reached = { digest, manifests, blobs, manifestBytes };
   if (config === undefined) return { ...reached, kind: 'other' };
+  if (config.mediaType === MOUNT_CONFIG_TYPE)
+    return { ...reached, kind: 'mounts', ...(await saidOfMount(repository, config, layers, options)) };
   return { ...reached, kind: 'cache', ...(await said(repository, config, options)) };
 }
 
@@ -161,6 +171,22 @@ async function said(
     let newest = 0;
     for (const { results } of records) for (const { createdAt } of results) newest = Math.max(newest, createdAt);
     return { records: records.length, ...(newest === 0 ? {} : { createdAt: newest }) };
+  } catch (error) {
+    options.signal.throwIfAborted();
+    if (!isDamage(error)) throw error;
+    return { fault: error.message };
+  }
+}
+
+async function saidOfMount(
+  repository: ReadRepository,
+  config: Descriptor,
+  layers: readonly Descriptor[],
+  options: AbortOptions,
+): Promise<Pick<Tagged, 'createdAt' | 'fault'>> {
+  try {
+    const bytes = await repository.getBlob(config, { ...options, maxBytes: MAX_MOUNT_CONFIG_BYTES });
+    return { createdAt: decodeMount(bytes, layers).savedAt };
   } catch (error) {
     options.signal.throwIfAborted();
     if (!isDamage(error)) throw error;

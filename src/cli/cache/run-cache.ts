@@ -9,8 +9,10 @@ import {
   proxySettings,
 } from '../../base/index.ts';
 import { dockerConfigCredentials } from '../../builder-api/client/index.ts';
+import { readMount } from '../../cache/mounts/index.ts';
 import {
   type CacheGroup,
+  isCache,
   pruneCaches,
   type RecordGraph,
   readRecordGraphs,
@@ -23,6 +25,7 @@ import { EMBEDDED_REGISTRY, embeddedRegistryAddress, privateRoot } from '../buil
 import type { CacheCommand } from '../cache-command.ts';
 import type { CliIo } from '../io.ts';
 import { formatBytes, printable } from '../progress/text.ts';
+import { mountJson, mountTable } from './mount-tables.ts';
 import { formatAge, table } from './table.ts';
 
 /** Characters of a digest that tell it apart in a table. */
@@ -72,18 +75,23 @@ async function list(
   const rows = named.map((tagged) => [
     tagged.tag,
     tagged.kind,
-    tagged.kind === 'cache' ? (tagged.records?.toString() ?? 'unreadable') : '',
+    recordsOf(tagged),
     layersOf(tagged).toString(),
     formatBytes(sizeOf(tagged)),
-    tagged.kind === 'cache' ? ageOf(tagged) : '',
+    isCache(tagged) ? ageOf(tagged) : '',
     tagged.signed ? 'yes' : 'no',
     tagged.digest.slice(0, SHORT_DIGEST),
   ]);
   stdout.write(table(['TAG', 'KIND', 'RECORDS', 'LAYERS', 'SIZE', 'AGE', 'SIGNED', 'DIGEST'], rows));
   const all = new Map(tags.flatMap(({ blobs }) => [...blobs]));
-  const caches = new Set(tags.filter(({ kind }) => kind === 'cache').map(({ digest }) => digest));
+  const caches = new Set(tags.filter(isCache).map(({ digest }) => digest));
   const sum = [...all.values()].reduce((total, size) => total + size, 0);
   stdout.write(`${caches.size} caches; ${formatBytes(sum)} in all, what several share counted once\n`);
+}
+
+function recordsOf({ kind, records, fault }: Tagged): string {
+  if (kind === 'cache') return records?.toString() ?? 'unreadable';
+  return fault === undefined ? '' : 'unreadable';
 }
 
 function tagJson(tagged: Tagged) {
@@ -102,6 +110,12 @@ async function inspect(
   { output }: CacheCommand,
   { stdout, signal }: CliIo,
 ): Promise<void> {
+  const mount = await readMount(repository, reference.digest ?? reference.tag ?? 'latest', { signal });
+  if (mount !== undefined) {
+    const others = sharers(await readTags(repository, { signal }), [mount.manifest.digest]);
+    stdout.write(output === 'table' ? mountTable(mount, others) : encode(mountJson(mount, others), output));
+    return;
+  }
   const graphs = await readRecordGraphs(repository, reference, { signal });
   const shared = sharers(
     await readTags(repository, { signal }),

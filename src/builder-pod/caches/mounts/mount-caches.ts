@@ -1,18 +1,21 @@
 import {
   CodedError,
   cancelledError,
+  type Descriptor,
+  goJson,
   type ImageReference,
   type Logger,
   Semaphore,
-  type WorkOptions,
   type WorkOwner,
 } from '../../../base/index.ts';
 import type { ContentHasher } from '../../../cache/contenthash/index.ts';
 import type { CacheMountExchange, CacheMountUse, ExchangedMount, ImmutableRef } from '../../../cache/ports.ts';
+import { descriptorJson } from '../../../oci/manifest/index.ts';
 import type { Repository } from '../../../oci/registry-client/index.ts';
 import type { OpContext } from '../../../solver/index.ts';
 import type { CacheExporter, CacheImporter, ExportingBuild } from '../../engine/index.ts';
 import { type ExportContext, ExportOptions, withRow } from '../../exporters/index.ts';
+import type { TrustDeps } from '../trust.ts';
 import { type MountsOptions, mountsOptions } from './options.ts';
 import { type MountsImport, type RestoreDeps, restoring } from './restore.ts';
 import { MountSaver, type NotSaved, type SaveDeps, type UsedMount } from './save.ts';
@@ -24,7 +27,7 @@ const MAX_WAITING = 16;
 /** What needs the client, before it has its answer. */
 const PREPARE_MS = 20_000;
 
-interface MountCachesDeps extends SaveDeps, RestoreDeps {
+interface MountCachesDeps extends SaveDeps, RestoreDeps, TrustDeps {
   readonly hasher: ContentHasher;
   readonly log: Logger;
   /** With credentials of the sessions; `held` once they were given, also when the client is gone. */
@@ -63,10 +66,10 @@ export class MountCaches implements CacheMountExchange, AsyncDisposable {
 
   readonly importer: CacheImporter = {
     open: async (attrs, { owner, sessions, scope, until }) => {
-      const options = mountsOptions(new ExportOptions('mounts cache', attrs), 'importer');
+      const options = mountsOptions(new ExportOptions('mounts cache', attrs), 'importer', this.#deps);
       const { reference, insecure } = options;
       const open = () => this.#deps.openRepository(reference, { insecure, sessions, held: false });
-      const asked = { build: { owner, sessions, scope }, options, open, isDead: false };
+      const asked = { build: { owner, sessions, scope }, options, open, sessions, isDead: false };
       this.#imports.add(asked);
       until.addEventListener('abort', () => this.#imports.delete(asked), { once: true });
       if (until.aborted) this.#imports.delete(asked);
@@ -77,11 +80,13 @@ export class MountCaches implements CacheMountExchange, AsyncDisposable {
   /** @throws CodedError for attributes that cannot be met */
   exporter(attrs: Readonly<Record<string, string>>): CacheExporter {
     const attributes = new ExportOptions('mounts cache', attrs);
-    const options = mountsOptions(attributes, 'exporter');
-    const wait = attributes.boolean('wait', false, { empty: true });
+    const options = mountsOptions(attributes, 'exporter', this.#deps);
+    // The key is the client's, who must be there to give it.
+    const wait = attributes.boolean('wait', false, { empty: true }) || options.trust.sign !== undefined;
     const used = new Map<string, UsedMount>();
     return {
       name: 'exporting cache mounts',
+      mayHaveNothing: true,
       ignoreError: attributes.boolean('ignore-error', true, { empty: true }),
       begin: (build) => {
         const recording = { build, options, used };
@@ -90,8 +95,8 @@ export class MountCaches implements CacheMountExchange, AsyncDisposable {
       },
       export: async (_build, context) => {
         attributes.tellUnused(context);
-        await this.#export([...used.values()], options, { wait }, context);
-        return {};
+        const written = await this.#export([...used.values()], options, { wait }, context);
+        return written === undefined ? {} : { 'cachemount.manifest': goJson(descriptorJson(written)) };
       },
     };
   }
@@ -123,39 +128,42 @@ export class MountCaches implements CacheMountExchange, AsyncDisposable {
     options: MountsOptions,
     { wait }: { readonly wait: boolean },
     context: ExportContext,
-  ): Promise<void> {
-    if (mounts.length === 0) return;
+  ): Promise<Descriptor | undefined> {
+    if (mounts.length === 0) return undefined;
     const { reference, insecure, timeoutMs } = options;
     const { sessions, owner, progress } = context;
     const repository = this.#deps.openRepository(reference, { insecure, sessions, held: true });
     const saver = new MountSaver(repository, options, this.#deps);
-    await bounded(PREPARE_MS, context.signal, (signal) => saver.prepare(mounts, { signal, owner }));
+    await bounded(PREPARE_MS, context.signal, (signal) => saver.prepare(mounts, { signal, owner, sessions }));
     if (wait) {
       const failures: unknown[] = [];
+      let written: Descriptor | undefined;
       await bounded(timeoutMs, context.signal, async (signal) => {
         for (const mount of mounts) {
           const { id } = mount.identity;
           const { moved } = context;
           const saved = await withRow(context, `saving cache mount ${id}`, (onProgress) =>
-            saver.save(mount, { signal, owner, moved, onProgress }),
+            saver.save(mount, { signal, owner, sessions, moved, onProgress }),
           ).catch((error: unknown) => {
             signal.throwIfAborted();
             failures.push(error);
             return undefined;
           });
+          if (saved?.kind === 'saved') written = saved.manifest;
           if (saved?.kind === 'left') progress.warn({ level: 1, short: notSaved(id, saved) });
         }
       });
       if (failures.length > 0) throw failures[0];
-      return;
+      return written;
     }
     if (this.#turn.waiting >= MAX_WAITING) {
       progress.warn({ level: 1, short: 'cache mounts are not saved: those of too many builds are waiting to be' });
-      return;
+      return undefined;
     }
     const ids = mounts.map(({ identity: { id } }) => id).join(', ');
     progress.log(1, Buffer.from(`saving cache mounts to ${options.name} in the background: ${ids}\n`));
     this.#inBackground(mounts, saver, options, owner);
+    return undefined;
   }
 
   /** Goes on when the client has its answer; how it went is in the builder's log. */
@@ -171,8 +179,7 @@ export class MountCaches implements CacheMountExchange, AsyncDisposable {
       await bounded(timeoutMs, this.#stop.signal, async (signal) => {
         for (const mount of mounts) {
           const { id } = mount.identity;
-          const work: WorkOptions = { signal, owner };
-          const saved = await saver.save(mount, work).catch((error: unknown) => {
+          const saved = await saver.save(mount, { signal, owner, sessions: () => [] }).catch((error: unknown) => {
             signal.throwIfAborted();
             log.warn('a cache mount could not be saved', { id, to: name, err: error });
             return undefined;

@@ -7,6 +7,7 @@ import {
 } from '../../../base/index.ts';
 import type { ExportOptions } from '../../exporters/index.ts';
 import { durationOption, sizeOption } from '../bounds.ts';
+import { type CacheTrust, cacheTrust, type TrustDeps } from '../trust.ts';
 
 const MAX_BYTES = 10_000_000_000;
 const MAX_AGE_MS = 30 * 24 * 3600_000;
@@ -30,10 +31,12 @@ export interface MountsOptions {
   /** What was saved longer ago is not restored. */
   readonly maxAgeMs: number;
   readonly timeoutMs: number;
+  /** What may be believed of what lies there, and how what is saved is signed. */
+  readonly trust: CacheTrust;
 }
 
 /** @throws CodedError CACHE_ATTRIBUTE */
-export function mountsOptions(options: ExportOptions, use: 'importer' | 'exporter'): MountsOptions {
+export function mountsOptions(options: ExportOptions, use: 'importer' | 'exporter', deps: TrustDeps): MountsOptions {
   const reference = referenceOf(options, use);
   const ids = options.text('ids');
   return {
@@ -45,6 +48,7 @@ export function mountsOptions(options: ExportOptions, use: 'importer' | 'exporte
     maxBytes: sizeOption(options, 'max-size') ?? MAX_BYTES,
     maxAgeMs: durationOption(options, 'max-age') ?? MAX_AGE_MS,
     timeoutMs: durationOption(options, 'timeout') ?? (use === 'importer' ? RESTORE_MS : SAVE_MS),
+    trust: cacheTrust(reference, options, use, deps),
   };
 }
 

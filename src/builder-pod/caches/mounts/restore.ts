@@ -21,7 +21,8 @@ export interface RestoreDeps {
 /** A repository that a build has mounts restored from. */
 export interface MountsImport {
   readonly options: MountsOptions;
-  readonly open: () => Pick<Repository, 'getManifest' | 'getBlob' | 'openBlob'>;
+  readonly open: () => Repository;
+  readonly sessions: () => readonly string[];
   /** It has failed, and is not asked again by its build. */
   isDead: boolean;
 }
@@ -72,12 +73,16 @@ export function restoring(
 
 async function find(
   identity: MountIdentity,
-  { options, open }: MountsImport,
+  { options, open, sessions }: MountsImport,
   { signal, owner }: WorkOptions,
   { pools }: RestoreDeps,
 ): Promise<SavedMount | undefined> {
   const key = mountKey(identity);
-  const saved = await readMount(open(), mountTag(options.prefix, key), {
+  const repository = open();
+  const { check } = options.trust;
+  const { domain, path } = options.reference;
+  const saved = await readMount(repository, mountTag(options.prefix, key), {
+    check: check && ((digest) => check(repository, { domain, path, digest }, { signal, sessions })),
     signal,
     worker: { pool: pools.short, owner },
   });

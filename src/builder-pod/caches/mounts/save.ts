@@ -43,6 +43,7 @@ export interface UsedMount {
 }
 
 interface SaveContext extends WorkOptions {
+  readonly sessions: () => readonly string[];
   /** Told of each blob that the registry has of it now. */
   readonly moved?: ((how: UploadOutcome, bytes: number) => void) | undefined;
   /** Bytes to send and sent. */
@@ -51,40 +52,44 @@ interface SaveContext extends WorkOptions {
 
 /** Why a mount was left as it is. */
 export type NotSaved = { readonly kind: 'left'; readonly why: string };
-type Saved = { readonly kind: 'saved'; readonly bytes: number } | NotSaved;
-
-type MountRepository = Pick<Repository, 'getManifest' | 'getBlob' | 'pushBlob' | 'putManifest'>;
+type Saved = { readonly kind: 'saved'; readonly bytes: number; readonly manifest: Descriptor } | NotSaved;
 
 /** Saves mounts of one build to one repository: each as it is at one moment, at which nobody writes in it. */
 export class MountSaver {
-  readonly #repository: MountRepository;
+  readonly #repository: Repository;
   readonly #options: MountsOptions;
   readonly #deps: SaveDeps;
   /** What is there, by the tags of mounts. */
   readonly #earlier = new Map<string, SavedMount>();
 
-  constructor(repository: MountRepository, options: MountsOptions, deps: SaveDeps) {
+  constructor(repository: Repository, options: MountsOptions, deps: SaveDeps) {
     this.#repository = repository;
     this.#options = options;
     this.#deps = deps;
   }
 
   /** Asks what is there, and whether it may be written: what needs the client, which may be gone when the rest is done. @throws CodedError */
-  async prepare(mounts: readonly UsedMount[], { signal, owner }: WorkOptions): Promise<void> {
+  async prepare(
+    mounts: readonly UsedMount[],
+    context: Pick<SaveContext, 'signal' | 'owner' | 'sessions'>,
+  ): Promise<void> {
+    const { signal, owner } = context;
     await this.#push(
       { digest: EMPTY.digest, size: EMPTY.bytes.length },
       async () => ReadableStream.from([EMPTY.bytes]),
-      {
-        ...{ signal, owner },
-      },
+      context,
     );
     for (const mount of mounts) {
       const tag = this.#tag(mount);
       const worker = { pool: this.#deps.pools.short, owner };
-      const found = await readMount(this.#repository, tag, { signal, worker }).catch((error: unknown) => {
-        // What is no cache mount makes way.
-        if (error instanceof CodedError && (error.code === 'invalid_argument' || error.code === 'data_loss'))
-          return undefined;
+      const { check } = this.#options.trust;
+      const access = {
+        ...{ signal, worker },
+        check: check && ((digest: Digest) => check(this.#repository, this.#image(digest), context)),
+      };
+      const found = await readMount(this.#repository, tag, access).catch((error: unknown) => {
+        // What is no cache mount, or nobody is to believe, makes way.
+        if (error instanceof CodedError && isWorthless(error)) return undefined;
         throw error;
       });
       if (found !== undefined) this.#earlier.set(tag, found);
@@ -128,9 +133,16 @@ export class MountSaver {
       })),
     });
     await this.#push(config.descriptor, async () => ReadableStream.from([config.bytes]), context);
-    const { mediaType } = manifest.descriptor;
-    await this.#repository.putManifest(this.#tag(mount), { mediaType, bytes: manifest.bytes }, { signal });
-    return { kind: 'saved', bytes: total };
+    const { mediaType, digest } = manifest.descriptor;
+    const put = (as: string) => this.#repository.putManifest(as, { mediaType, bytes: manifest.bytes }, { signal });
+    const { sign } = this.#options.trust;
+    if (sign !== undefined) {
+      // Signed before it has a name: who demands signatures finds it signed.
+      await put(digest);
+      await sign(this.#repository, this.#image(digest), context);
+    }
+    await put(this.#tag(mount));
+    return { kind: 'saved', bytes: total, manifest: manifest.descriptor };
   }
 
   /** Reads the volume, as long as nobody else wants it. */
@@ -200,6 +212,11 @@ export class MountSaver {
     moved?.(how, size);
   }
 
+  #image(digest: Digest) {
+    const { domain, path } = this.#options.reference;
+    return { domain, path, digest };
+  }
+
   #tag({ identity }: UsedMount): string {
     return mountTag(this.#options.prefix, mountKey(identity));
   }
@@ -210,6 +227,12 @@ const EMPTY = {
   bytes: Buffer.from('{}'),
   digest: 'sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a',
 } as const;
+
+function isWorthless({ code, reason }: CodedError): boolean {
+  return (
+    code === 'invalid_argument' || code === 'data_loss' || code === 'not_found' || reason === 'SIGNATURE_UNTRUSTED'
+  );
+}
 
 function left(why: string): NotSaved {
   return { kind: 'left', why };
