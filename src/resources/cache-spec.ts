@@ -253,7 +253,7 @@ export const cache = z
           64,
           'Those that are meant (default: all).',
         ).optional(),
-        maxSize: defaultsTo(byteSize('What is larger is neither saved nor restored.'), '10G').optional(),
+        maxSize: defaultsTo(byteSize('What is larger is neither saved nor restored.'), '10Gi').optional(),
         maxAge: defaultsTo(duration('What was saved longer ago is not restored.', '8760h'), '720h').optional(),
       }),
       {

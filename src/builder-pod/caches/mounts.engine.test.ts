@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -300,6 +301,16 @@ test.each(FAULTS)(
   },
   60_000,
 );
+
+test('what is not signed by a key that is trusted is not restored', async () => {
+  await build(one, step('echo x > /c/file', { id: 'signed' }), { to: WAIT });
+  const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const key = publicKey.export({ type: 'spki', format: 'pem' }).toString();
+  expect(await restored('ls /c', { 'verify-key': key }, { id: 'signed' })).toEqual({
+    log: '',
+    warnings: [`the cache mount signed could not be restored from ${repository}: it starts empty`],
+  });
+});
 
 test('where there is nothing nobody is warned, and what cannot be written fails no build', async () => {
   expect(await restored('ls /c', {}, { id: 'never' })).toEqual({ log: '', warnings: [] });

@@ -47,6 +47,11 @@ export function mountKey({ scope, id, seed = '' as Digest }: MountIdentity): str
   return digestHex(digestOf(JSON.stringify(['slipway cache mount', 1, scope, id, seed])));
 }
 
+/** As whoever wrote the Dockerfile knows it: frontends put a namespace before it, which is empty as a rule, and a slash. */
+export function mountName(id: string): string {
+  return id.startsWith('/') ? id.slice(1) : id;
+}
+
 /** A name in a repository for each mount, below the one that was given. */
 export function mountTag(prefix: string | undefined, key: string): string {
   return `${prefix ?? 'mount'}-${key}`;

@@ -4,6 +4,7 @@ export {
   MAX_MOUNT_CHUNKS,
   type MountIdentity,
   mountKey,
+  mountName,
   mountTag,
   type SavedMount,
 } from './artifact.ts';

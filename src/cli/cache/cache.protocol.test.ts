@@ -103,6 +103,60 @@ async function incomplete(repository: Repository): Promise<readonly string[]> {
 }
 
 describe.each(['docker', 'embedded'])('%s registry', (registry) => {
+  test('cache mounts are saved after the client has its answer, and are listed, explained, restored and pruned', async () => {
+    const name = `${hosts[registry]}/team/mounts`;
+    const dockerfile = (script: string) => {
+      const run = `RUN --mount=type=cache,id=go,target=/go ${script}`;
+      return `FROM scratch\nCOPY busybox /bin/busybox\nRUN ["/bin/busybox", "--install", "-s", "/bin"]\n${run}\n`;
+    };
+    const other = join(temp, `mounts-${registry}`);
+    mkdirSync(other);
+    copyFileSync('/bin/busybox', join(other, 'busybox'));
+    const run = async (script: string, ...args: readonly string[]) => {
+      writeFileSync(join(other, 'Dockerfile'), dockerfile(script));
+      const locals = ['--local', `context=${other}`, '--local', `dockerfile=${other}`];
+      const { code, text } = await ours.run([
+        'build',
+        '--progress=plain',
+        '--frontend=dockerfile.v0',
+        ...locals,
+        ...args,
+      ]);
+      if (code !== 0) throw new Error(text);
+      return text;
+    };
+    const saved = await run(
+      `echo kept > /go/file; : ${registry}`,
+      '--export-cache',
+      `type=mounts,ref=${name},ids=go;npm`,
+    );
+    expect(saved).toContain(`saving cache mounts to ${name} in the background: go`);
+    let listed: readonly { tag: string; kind: string; layers: number; createdAt: string }[] = [];
+    while (listed.length === 0) {
+      const { code, text } = await slipway('ls', name, '-o', 'json');
+      if (code === 0) listed = JSON.parse(text);
+      else await delay(100);
+    }
+    expect(listed).toMatchObject([{ kind: 'mounts', layers: 1 }]);
+    const tag = listed[0]?.tag ?? '';
+    expect(tag).toMatch(/^mount-[0-9a-f]{64}$/);
+    expect(await json('inspect', `${name}:${tag}`)).toMatchObject({
+      ...{ kind: 'mounts', id: 'go' },
+      chunks: [{ sharedWith: [] }],
+    });
+    expect((await slipway('inspect', `${name}:${tag}`)).text).toMatch(/cache mount go, .* in 1 chunks, saved/);
+
+    expect(await ours.run(['prune', '--all'])).toMatchObject({ code: 0 });
+    expect(await run('cat /go/file', '--import-cache', `type=mounts,ref=${name}`)).toContain(' kept');
+
+    expect(await slipway('prune', name, '--older-than', '1h')).toMatchObject({
+      code: 0,
+      text: 'deleted 0 of 1 caches\n',
+    });
+    const pruned = await slipway('prune', name, '--keep-last', '0');
+    expect(pruned.text).toContain(`deleted ${tag}`);
+  });
+
   test('what both daemons wrote is listed, explained, and pruned without a loss for what stays', async () => {
     const name = `${hosts[registry]}/team/app`;
     const repository = open(name);

@@ -9,6 +9,7 @@ import {
   type WorkOwner,
 } from '../../../base/index.ts';
 import type { ContentHasher } from '../../../cache/contenthash/index.ts';
+import { mountName } from '../../../cache/mounts/index.ts';
 import type { CacheMountExchange, CacheMountUse, ExchangedMount, ImmutableRef } from '../../../cache/ports.ts';
 import { descriptorJson } from '../../../oci/manifest/index.ts';
 import type { Repository } from '../../../oci/registry-client/index.ts';
@@ -94,6 +95,8 @@ export class MountCaches implements CacheMountExchange, AsyncDisposable {
         build.until.addEventListener('abort', () => this.#recordings.delete(recording), { once: true });
       },
       export: async (_build, context) => {
+        // Clients give it to whatever is exported.
+        attributes.text('mode');
         attributes.tellUnused(context);
         const written = await this.#export([...used.values()], options, { wait }, context);
         return written === undefined ? {} : { 'cachemount.manifest': goJson(descriptorJson(written)) };
@@ -103,7 +106,7 @@ export class MountCaches implements CacheMountExchange, AsyncDisposable {
 
   async of({ key, id, seed }: CacheMountUse, user: OpContext): Promise<ExchangedMount | undefined> {
     const isFor = ({ build, options: { ids } }: { readonly build: AskingBuild; readonly options: MountsOptions }) =>
-      isOf(build, user) && (ids === undefined || ids.has(id));
+      isOf(build, user) && (ids === undefined || ids.has(mountName(id)));
     const imports = [...this.#imports].filter(isFor);
     const recordings = [...this.#recordings].filter(isFor);
     if (imports.length === 0 && recordings.length === 0) return undefined;
@@ -140,7 +143,7 @@ export class MountCaches implements CacheMountExchange, AsyncDisposable {
       let written: Descriptor | undefined;
       await bounded(timeoutMs, context.signal, async (signal) => {
         for (const mount of mounts) {
-          const { id } = mount.identity;
+          const id = mountName(mount.identity.id);
           const { moved } = context;
           const saved = await withRow(context, `saving cache mount ${id}`, (onProgress) =>
             saver.save(mount, { signal, owner, sessions, moved, onProgress }),
@@ -160,7 +163,7 @@ export class MountCaches implements CacheMountExchange, AsyncDisposable {
       progress.warn({ level: 1, short: 'cache mounts are not saved: those of too many builds are waiting to be' });
       return undefined;
     }
-    const ids = mounts.map(({ identity: { id } }) => id).join(', ');
+    const ids = mounts.map(({ identity }) => mountName(identity.id)).join(', ');
     progress.log(1, Buffer.from(`saving cache mounts to ${options.name} in the background: ${ids}\n`));
     this.#inBackground(mounts, saver, options, owner);
     return undefined;
@@ -178,7 +181,7 @@ export class MountCaches implements CacheMountExchange, AsyncDisposable {
       using _turn = await this.#turn.acquire({ signal: this.#stop.signal });
       await bounded(timeoutMs, this.#stop.signal, async (signal) => {
         for (const mount of mounts) {
-          const { id } = mount.identity;
+          const id = mountName(mount.identity.id);
           const saved = await saver.save(mount, { signal, owner, sessions: () => [] }).catch((error: unknown) => {
             signal.throwIfAborted();
             log.warn('a cache mount could not be saved', { id, to: name, err: error });

@@ -9,7 +9,7 @@ import type { ExportOptions } from '../../exporters/index.ts';
 import { durationOption, sizeOption } from '../bounds.ts';
 import { type CacheTrust, cacheTrust, type TrustDeps } from '../trust.ts';
 
-const MAX_BYTES = 10_000_000_000;
+const MAX_BYTES = 10 * 2 ** 30;
 const MAX_AGE_MS = 30 * 24 * 3600_000;
 /** A step waits for what its mount begins with. */
 const RESTORE_MS = 5 * 60_000;
@@ -24,7 +24,7 @@ export interface MountsOptions {
   /** Before the names of all mounts: that of the tag, when one was given. */
   readonly prefix: string | undefined;
   readonly insecure: boolean;
-  /** All when undefined. */
+  /** By {@link mountName}; all when undefined. */
   readonly ids: ReadonlySet<string> | undefined;
   /** Of a mount's tar. */
   readonly maxBytes: number;

@@ -1,5 +1,12 @@
 import { CodedError, NO_LIMITS, systemClock, toCodedError, type WorkOptions } from '../../../base/index.ts';
-import { type MountIdentity, mountKey, mountTag, readMount, type SavedMount } from '../../../cache/mounts/index.ts';
+import {
+  type MountIdentity,
+  mountKey,
+  mountName,
+  mountTag,
+  readMount,
+  type SavedMount,
+} from '../../../cache/mounts/index.ts';
 import type { ContentStore, NamedFill } from '../../../cache/ports.ts';
 import { type UnpackLimits, unpackDirectoryChunks, unpackLimitsFor } from '../../../oci/layers/index.ts';
 import type { Repository } from '../../../oci/registry-client/index.ts';
@@ -44,7 +51,7 @@ export function restoring(
       try {
         const saved = await find(identity, from, bounded, deps);
         if (saved === undefined) continue;
-        await withRow({ progress }, `restoring cache mount ${identity.id}`, async (update) => {
+        await withRow({ progress }, `restoring cache mount ${mountName(identity.id)}`, async (update) => {
           const total = saved.chunks.reduce((sum, { blob }) => sum + blob.size, 0);
           const blobs = await pull(saved, from, deps, { ...bounded, onProgress: (bytes) => update(bytes, total) });
           isWritten = true;
@@ -130,7 +137,7 @@ function tooLate(timeoutMs: number): CodedError {
 function tell({ id }: MountIdentity, { options }: MountsImport, error: CodedError, progress: VertexProgress): void {
   progress.warn({
     level: 1,
-    short: `the cache mount ${id} could not be restored from ${options.name}: it starts empty`,
+    short: `the cache mount ${mountName(id)} could not be restored from ${options.name}: it starts empty`,
     detail: [error.message],
   });
 }

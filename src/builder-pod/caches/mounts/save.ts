@@ -14,6 +14,7 @@ import {
   MAX_MOUNT_CHUNKS,
   type MountIdentity,
   mountKey,
+  mountName,
   mountTag,
   readMount,
   type SavedMount,
@@ -125,7 +126,7 @@ export class MountSaver {
     await this.#pushAll([...blobs.values()], total, context);
     const { identity } = mount;
     const { config, manifest } = encodeMount({
-      ...{ id: identity.id, key: mountKey(identity), savedAt: systemClock.now(), diffId, diffSize, root },
+      ...{ id: mountName(identity.id), key: mountKey(identity), savedAt: systemClock.now(), diffId, diffSize, root },
       chunks: chunks.map(({ digest, size }) => ({
         digest,
         size,
