@@ -16,7 +16,7 @@ import type { ProgressMemory } from './event-buffer.ts';
 import { NONE, withOne } from './few.ts';
 import { recordDigest } from './key.ts';
 import { Lookup } from './lookup.ts';
-import type { CacheMap, CacheScope, LossKind, Miss, Op, Remains, Result, Vertex } from './ports.ts';
+import type { CacheMap, CacheScope, LossKind, Miss, Op, OpResolver, Remains, Result, Vertex } from './ports.ts';
 import { type BuildProgress, VertexHistory } from './progress.ts';
 import { Wanted } from './wanted.ts';
 
@@ -29,6 +29,13 @@ export interface VertexBuild {
   readonly limits: BuildLimits;
   readonly keepRemains?: ((vertex: Vertex, remains: Remains) => void) | undefined;
   sessions(): readonly string[];
+}
+
+/** A slow key, and the result that it was computed from. */
+interface Content {
+  readonly id: string;
+  readonly of: string;
+  readonly digest: Digest;
 }
 
 /** Where a vertex belongs. */
@@ -62,18 +69,18 @@ export class ActiveVertex {
   maps: readonly CacheMap[] = NONE;
   mapsDone = false;
   mapRun: Run | undefined;
-  /** Slow keys by input, each with the result it was computed from: a content key belongs to a result, not to a slot. */
-  readonly contents: ({ readonly id: string; readonly of: string; readonly digest: Digest } | undefined)[] = [];
-  readonly contentRuns: (Run | undefined)[] = [];
   /** Inputs whose content decides. */
-  contentInputs: readonly number[] = [];
+  contentInputs: readonly number[] = NONE;
   /** What exec made, by output. */
   outputs: (Held | undefined)[] = [];
   retired = false;
   #work: Set<Run> | undefined;
+  #contents: (Content | undefined)[] | undefined;
+  /** The computing of contents under way, by input. */
+  #contentRuns: Map<number, Run> | undefined;
   /** Something was shown of it beyond the look-up of its keys. */
   #worked = false;
-  readonly #resolve: () => Op;
+  readonly #resolver: OpResolver;
   #op: Op | undefined;
 
   constructor(
@@ -81,7 +88,7 @@ export class ActiveVertex {
     vertex: Vertex,
     inputs: readonly EdgeState[],
     { scope, scopeKey, caches, slot }: VertexPlace,
-    resolve: () => Op,
+    resolver: OpResolver,
     clock: Clock,
     memory: ProgressMemory,
   ) {
@@ -92,7 +99,7 @@ export class ActiveVertex {
     this.scopeKey = scopeKey;
     this.caches = caches;
     this.slot = slot;
-    this.#resolve = resolve;
+    this.#resolver = resolver;
     this.history = new VertexHistory(
       {
         digest: vertex.digest,
@@ -136,13 +143,18 @@ export class ActiveVertex {
   }
 
   get op(): Op {
-    this.#op ??= this.#resolve();
+    this.#op ??= this.#resolver.resolve(this.vertex);
     return this.#op;
   }
 
-  /** The op, if anything was asked of it yet. */
+  /** The op, if anything was asked of it yet and it may know more than its definition says. */
   get opened(): Op | undefined {
     return this.#op;
+  }
+
+  /** Something was made of it: one that is no more than its definition is made anew, should it be run again. */
+  made(): void {
+    if (this.inputs.length > 0 && this.#op?.definitionMap !== undefined) this.#op = undefined;
   }
 
   /** One more cache map; `done`: the last. */
@@ -155,8 +167,7 @@ export class ActiveVertex {
       );
     this.maps = withOne(this.maps, map);
     this.mapsDone = done;
-    if (length > 0)
-      this.contentInputs = map.inputs.flatMap((input, i) => (input.contentDigest === undefined ? [] : [i]));
+    if (length > 0) this.contentInputs = contentInputsOf(map);
   }
 
   /** What narrows the keys of an input. */
@@ -166,9 +177,34 @@ export class ActiveVertex {
 
   /** The slow key of an input: of the result that it holds, or of the one that was last held. */
   content(i: number): string | undefined {
-    const content = this.contents[i];
+    const content = this.#contents?.[i];
     const held = this.inputs[i]!.held;
     return held === undefined || held.result.id === content?.of ? content?.id : undefined;
+  }
+
+  contentRun(i: number): Run | undefined {
+    return this.#contentRuns?.get(i);
+  }
+
+  digesting(i: number, run: Run): void {
+    this.#contentRuns ??= new Map();
+    this.#contentRuns.set(i, run);
+  }
+
+  /** That has ended. */
+  digested(i: number): void {
+    this.#contentRuns?.delete(i);
+    if (this.#contentRuns?.size === 0) this.#contentRuns = undefined;
+  }
+
+  know(i: number, content: Content): void {
+    this.#contents ??= [];
+    this.#contents[i] = content;
+  }
+
+  /** Slow keys by input, each with the result it was computed from: a content key belongs to a result, not to a slot. */
+  get contents(): readonly (Content | undefined)[] {
+    return this.#contents ?? NONE;
   }
 
   edge(index: number): EdgeState {
@@ -205,6 +241,11 @@ export class ActiveVertex {
       yield;
     }
   }
+}
+
+function contentInputsOf({ inputs }: CacheMap): readonly number[] {
+  const decide = inputs.flatMap(({ contentDigest }, i) => (contentDigest === undefined ? [] : [i]));
+  return decide.length === 0 ? NONE : decide;
 }
 
 /** The name of a vertex in the active graph: its digest, unless something below it (or it) ignores the cache. */

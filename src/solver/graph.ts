@@ -88,8 +88,7 @@ export class ActiveGraph {
     const slot = `${key} ${readers}`;
     let active = this.#vertices.get(slot);
     if (active === undefined) {
-      const resolve = () => this.#resolver.resolve(vertex);
-      active = new ActiveVertex(key, vertex, inputs, { ...place, slot }, resolve, this.#clock, this.#memory);
+      active = new ActiveVertex(key, vertex, inputs, { ...place, slot }, this.#resolver, this.#clock, this.#memory);
       this.#vertices.set(slot, active);
     }
     if (!active.builds.has(build)) {

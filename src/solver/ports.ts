@@ -109,7 +109,7 @@ export interface VertexWarning {
   readonly ranges?: readonly { start: { line: number; character: number }; end: { line: number; character: number } }[];
 }
 
-/** An executable vertex. One instance per active vertex; `cacheMap` and `exec` are each called once at a time. */
+/** An executable vertex. One instance at a time per active vertex, and mostly one: what has a definition map is made anew when it is run again; `cacheMap` and `exec` are each called once at a time. */
 export interface Op<T = unknown> {
   /** The only cache map of an op with inputs whose definition says all of it: had at once, without a context. */
   readonly definitionMap?: () => CacheMap;

@@ -149,7 +149,10 @@ export class VertexHistory {
 
   subscribe(build: BuildProgress): void {
     if (!this.#builds.includes(build)) this.#builds = withOne(this.#builds, build);
-    if (!this.#keepers.includes(build)) this.#keepers = withOne(this.#keepers, build);
+    if (this.#keepers.includes(build)) return;
+    // Mostly it alone, and so one list.
+    const same = this.#keepers.length === 0 && this.#builds.length === 1;
+    this.#keepers = same ? this.#builds : withOne(this.#keepers, build);
   }
 
   unsubscribe(build: BuildProgress): void {

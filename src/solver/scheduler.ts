@@ -317,7 +317,7 @@ export class Scheduler {
     const { vertex } = edge;
     const { ready, over } = edge.asking.contents((i) => {
       const input = vertex.inputs[i]!;
-      const running = vertex.contentRuns[i];
+      const running = vertex.contentRun(i);
       if (running !== undefined) running.join(edge);
       else {
         this.ask(input, edge, Level.result);
@@ -331,7 +331,7 @@ export class Scheduler {
     const { vertex } = edge;
     const input = vertex.maps[0]!.inputs[i]!;
     const result = vertex.inputs[i]!.held!.result.clone();
-    vertex.contentRuns[i] = this.#start(
+    const run = this.#start(
       edge,
       async (context) => {
         try {
@@ -345,13 +345,14 @@ export class Scheduler {
         }
       },
       (digest) => {
-        vertex.contents[i] = { id: contentKey(digest), of: result.id, digest };
+        vertex.know(i, { id: contentKey(digest), of: result.id, digest });
       },
       () => {
-        vertex.contentRuns[i] = undefined;
+        vertex.digested(i);
         for (const each of vertex.edges) each.asking.heardAt(i);
       },
     );
+    vertex.digesting(i, run);
   }
 
   #load(edge: EdgeState, found: Found): void {
@@ -467,6 +468,7 @@ export class Scheduler {
     records: readonly (string | undefined)[],
     entered: readonly EnteredOutput[],
   ): void {
+    vertex.made();
     if (vertex.outputs.length === 0) vertex.outputs = results.map(() => undefined);
     for (const [index, result] of results.entries()) {
       if (vertex.retired || vertex.outputs[index] !== undefined) continue;

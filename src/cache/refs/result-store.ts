@@ -5,7 +5,28 @@ import type { Refs } from './manager.ts';
 
 /** A solver's result that is a ref; takes over the handle. */
 export function refResult(ref: ImmutableRef): Result<ImmutableRef> {
-  return { id: ref.id, value: ref, clone: () => refResult(ref.clone()), release: () => ref.release() };
+  return new RefResult(ref);
+}
+
+/** A class, since there are many. */
+class RefResult implements Result<ImmutableRef> {
+  readonly value: ImmutableRef;
+
+  constructor(value: ImmutableRef) {
+    this.value = value;
+  }
+
+  get id(): string {
+    return this.value.id;
+  }
+
+  clone(): Result<ImmutableRef> {
+    return new RefResult(this.value.clone());
+  }
+
+  release(): Promise<void> {
+    return this.value.release();
+  }
 }
 
 /** Results by the ids of their refs. Stored results are what the cache is made of: they stay until pruned, and `onResultDropped` tells of that. */

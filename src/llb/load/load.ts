@@ -140,7 +140,7 @@ function* inputsOf(given: readonly WireMessage[]): Generator<void, readonly Wire
     inputs.push({ digest, index });
     if (inputs.length % MOST_INPUTS === 0) yield;
   }
-  return inputs;
+  return inputs.slice(); // without room to grow
 }
 
 /** Digests of all that `root` needs, inputs before users; by an own stack, since a chain may be 100,000 long. */
@@ -205,7 +205,7 @@ function* makeVertex(
     // Mostly it came as it would be written.
     digest: !isRenamed && isCanonical(pb.Op, bytes) ? wireDigest : yield* digestSteps(renamed),
     name,
-    inputs,
+    inputs: inputs.slice(), // without room to grow
     op: vertexOp,
     ignoreCache: metadata.ignoreCache,
     ...(metadata.progressGroup ? { progressGroup: metadata.progressGroup } : {}),
