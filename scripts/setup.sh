@@ -87,7 +87,7 @@ fi
 export GOTOOLCHAIN=local GOFLAGS= CGO_ENABLED=0
 build() { # build KEYFILES... -- COMMAND: runs COMMAND when its key changed
   name=$1; shift
-  key=$(cat "$root/e2e/$name/go.mod" "$root/e2e/$name/go.sum" | sha256sum | cut -c1-16)
+  key=$(cat "$root/e2e/$name/go.mod" "$root/e2e/$name/go.sum" "$root/e2e/$name"/*.go 2>/dev/null | sha256sum | cut -c1-16)
   if [ "$(cat "$tools/$name.key" 2>/dev/null || true)" != "$key" ]; then
     say "building $name (once; some minutes)"
     (cd "$root/e2e/$name" && "$@") || die "building $name failed"
@@ -97,6 +97,8 @@ build() { # build KEYFILES... -- COMMAND: runs COMMAND when its key changed
 build tools "$go" build -trimpath -ldflags '-s -w' -o "$tools/" \
   github.com/moby/buildkit/cmd/buildkitd github.com/moby/buildkit/cmd/buildctl
 build s3 "$go" build -trimpath -ldflags '-s -w' -o "$tools/" github.com/versity/versitygw/cmd/versitygw
+build buildx "$go" build -trimpath -ldflags '-s -w' -o "$tools/" github.com/docker/buildx/cmd/buildx
+build cosign "$go" build -trimpath -ldflags '-s -w' -o "$tools/cosign-verify" .
 build conformance "$go" test -c -o "$tools/oci-conformance" github.com/opencontainers/distribution-spec/conformance
 # The control plane of the cluster tests. Without a version in them, kubectl and Helm refuse to talk to it.
 kubernetes() {

@@ -385,6 +385,15 @@ const FAILURES = {
     code: 'invalid_argument',
     text: 'The key that an image or a cache is to be signed with cannot be used.',
   },
+  SIGNING_SERVICE: {
+    code: ['unavailable', 'permission_denied'],
+    text: 'Fulcio or Rekor did not do their part of signing an image without a key of its own: the image is pushed and not signed.',
+  },
+  SIGNING_TOKEN: {
+    code: 'invalid_argument',
+    hint: 'give one of your identity provider, newly issued, with the audience that the Fulcio asks for (mostly sigstore)',
+    text: 'The identity token that the image is to be signed with is malformed or has expired.',
+  },
   SESSION_CLOSED: {
     code: 'unavailable',
     hint: 'keep the build client running until the build ends',

@@ -2,6 +2,7 @@ import { type AbortOptions, CodedError, type ImageReference } from '../../base/i
 import type { Repository } from '../../oci/registry-client/index.ts';
 import {
   demandedKeys,
+  keySigner,
   type SignedImage,
   SigningKey,
   signImage,
@@ -77,7 +78,7 @@ export function cacheTrust(
       signKey === undefined
         ? undefined
         : async (repository, image, access) =>
-            await signImage(repository, image, await signing(signKey, access), access),
+            await signImage(repository, image, keySigner(await signing(signKey, access)), access),
   };
 }
 

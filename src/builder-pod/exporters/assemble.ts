@@ -17,7 +17,14 @@ import {
   MEDIA_TYPE,
   parseImageConfig,
 } from '../../oci/manifest/index.ts';
-import { type AttestationManifest, attestationManifest, isInlineOnly, readAttestations } from './attestations.ts';
+import {
+  type AttestationManifest,
+  type AttestedStatement,
+  attestationManifest,
+  isInlineOnly,
+  readAttestations,
+  typesOf,
+} from './attestations.ts';
 import { type Annotation, type AttestationOptions, annotationsFor, checkAnnotations } from './attributes.ts';
 import type { ExportInputs, PlatformInput } from './inputs.ts';
 import { type LayerSource, layerSource, REWRITTEN_TIMES } from './layer-source.ts';
@@ -39,8 +46,8 @@ export interface AssembledExport {
   readonly images: readonly DockerImage[];
   /** Of `layers`, statements that lie in the content store and belong to no ref. */
   readonly stored: readonly Digest[];
-  /** Types of the predicates of its attestations, each once. */
-  readonly attested: readonly string[];
+  /** What its attestations state. */
+  readonly statements: readonly AttestedStatement[];
   /** By platform. */
   readonly parts: readonly ImagePart[];
 }
@@ -98,7 +105,6 @@ export async function assembleImage(
     images.flatMap((image) => image.layers.map((layer) => [layer.descriptor.digest, layer] as const)),
   );
   const attested: AttestationManifest[] = [];
-  const typesOf = new Map<PlatformInput, readonly string[]>();
   for (const { input, manifest } of images) {
     if (!attesting.includes(input)) continue;
     const { platform } = input;
@@ -106,15 +112,19 @@ export async function assembleImage(
     const read = await readAttestations(input.attestations, deps, context);
     const { asArtifact } = attestations;
     attested.push(await attestationManifest(manifest.descriptor, read, { names, platform, asArtifact }, deps, context));
-    typesOf.set(input, [...new Set(attested.at(-1)!.types)].sort());
   }
   const configs = new Map(images.map(({ config }) => [config.descriptor.digest, config] as const));
   for (const { blobs } of attested) for (const blob of blobs) configs.set(blob.descriptor.digest, blob);
   const stored = attested.flatMap((one) => one.stored);
+  const statements = attested.flatMap((one) => one.statements);
   const common = {
-    attested: [...new Set(attested.flatMap(({ types }) => types))].sort(),
+    statements,
     parts: images.map(({ input, manifest, config, layers: own }) => ({
-      ...{ platform: input.id, digest: manifest.descriptor.digest, attested: typesOf.get(input) ?? [] },
+      ...{
+        platform: input.id,
+        digest: manifest.descriptor.digest,
+        attested: typesOf(statements, manifest.descriptor.digest),
+      },
       size: [manifest, config, ...own].reduce((sum, { descriptor }) => sum + descriptor.size, 0),
     })),
     isIndex,

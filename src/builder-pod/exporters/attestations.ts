@@ -1,4 +1,11 @@
-import { CodedError, type Descriptor, type ImageReference, imagePackageUrl, type Platform } from '../../base/index.ts';
+import {
+  CodedError,
+  type Descriptor,
+  type Digest,
+  type ImageReference,
+  imagePackageUrl,
+  type Platform,
+} from '../../base/index.ts';
 import { describeDocument, type EncodedDocument, encodeManifest, MEDIA_TYPE } from '../../oci/manifest/index.ts';
 import { siblingModule, tasksOf } from '../../sys/index.ts';
 import {
@@ -26,7 +33,7 @@ const PREDICATE_TYPE = 'in-toto.io/predicate-type';
 const UNKNOWN: Platform = { architecture: 'unknown', os: 'unknown' };
 
 /** Of a statement, in memory until it is pushed or sent. */
-const MOST_HELD = 1 << 20;
+export const MOST_HELD = 1 << 20;
 
 const INLINE_ONLY = 'inline-only';
 const SBOM_CORE = 'sbom-core';
@@ -91,8 +98,16 @@ export interface AttestationManifest {
   readonly blobs: readonly EncodedDocument[];
   /** …and those that are too large to be held: they lie in the content store. */
   readonly stored: readonly LayerSource[];
-  /** Of the predicates. */
-  readonly types: readonly string[];
+  readonly statements: readonly AttestedStatement[];
+}
+
+/** A statement about an image, in memory or in the content store. */
+export interface AttestedStatement {
+  /** The manifest that it is about. */
+  readonly subject: Digest;
+  readonly predicateType: string;
+  readonly descriptor: Descriptor;
+  readonly bytes: Uint8Array | undefined;
 }
 
 /** The manifest that an index holds beside that of an image, with the attestations of it. */
@@ -116,10 +131,12 @@ export async function attestationManifest(
   const stored: LayerSource[] = [];
   const blobs: EncodedDocument[] = [];
   const layers: Descriptor[] = [];
+  const signable: AttestedStatement[] = [];
   for (const [at, { digest, size, bytes, predicateType }] of statements.entries()) {
     const annotations = { [PREDICATE_TYPE]: predicateType };
     const descriptor: Descriptor = { mediaType: STATEMENT_TYPE, digest, size, annotations };
     layers.push(descriptor);
+    signable.push({ subject: image.digest, predicateType, descriptor, bytes });
     if (bytes !== undefined) blobs.push({ descriptor, bytes });
     else {
       await content.adopt(files[at]!, digest, size, { signal: context.signal, owner: context.owner });
@@ -142,8 +159,14 @@ export async function attestationManifest(
     document,
     blobs: [config, ...blobs],
     stored,
-    types: attested.map(({ predicateType }) => predicateType),
+    statements: signable,
   };
+}
+
+/** Kinds of statements, each once; of one image alone where it is named. */
+export function typesOf(statements: readonly AttestedStatement[], of?: Digest): readonly string[] {
+  const chosen = statements.filter(({ subject }) => of === undefined || subject === of);
+  return [...new Set(chosen.map(({ predicateType }) => predicateType))].sort();
 }
 
 const EMPTY = describeDocument(MEDIA_TYPE.ociEmpty, Buffer.from('{}'));

@@ -1,6 +1,7 @@
 import { CodedError, type Digest, formatImageReference, type ImageReference } from '../../base/index.ts';
 import { signatureTag } from '../../oci/signature/index.ts';
 import { type AssembledExport, assembleImage, imageResponse, SEVERAL_PLATFORMS } from './assemble.ts';
+import { typesOf } from './attestations.ts';
 import {
   type Attributes,
   attestationOptions,
@@ -15,7 +16,7 @@ import { withRow } from './progress.ts';
 import { pushImage } from './push.ts';
 import { PushAhead } from './push-ahead.ts';
 import { metadataText, resultAnnotations } from './result.ts';
-import { signingSecrets, signPushed } from './sign.ts';
+import { signingOptions, signPushed } from './sign.ts';
 
 export interface ImageExporterOptions {
   /** Push by digest only: the tags are written by whoever asked. */
@@ -37,7 +38,7 @@ export function imageExporter(
   const compression = compressionOf(options, asked);
   const annotations = options.annotations();
   const epoch = options.epoch();
-  const signing = signingSecrets(options, push);
+  const signing = signingOptions(options, push);
   const name = options.text('name');
   const keepForeign = options.boolean('prefer-nondist-layers', false);
   const rewriteTimes = options.boolean('rewrite-timestamp', false);
@@ -91,7 +92,7 @@ export function imageExporter(
     const all = [...names, ...imageNames(beside, undefined, { failing: naming.failing })];
     for (const one of all) await withRow(context, `naming to ${formatImageReference(one)}`, () => {});
     if (push) await pushImage(image, all, { insecure, byDigest: byDigest || deferTags, ahead }, deps, context);
-    if (signing !== undefined) await signPushed(image.root, all, { insecure, secrets: signing }, deps, context);
+    if (signing !== undefined) await signPushed(image, all, { insecure, signing }, deps, context);
     return {
       // As they were written.
       response: imageResponse(image, [names.length === 0 ? '' : (named ?? ''), beside].filter(Boolean).join(',')),
@@ -103,7 +104,7 @@ export function imageExporter(
         insecure,
         size: sizeOf(image),
         platforms: inputs.platforms.map(({ id }) => id),
-        attested: image.attested,
+        attested: typesOf(image.statements),
         parts: image.parts,
         signatures: signing === undefined ? [] : signaturesOf(image.root.digest, all),
       },

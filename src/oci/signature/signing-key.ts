@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, type KeyObject, scrypt, sign, verify } from 'node:crypto';
+import { createHash, createPrivateKey, createPublicKey, type KeyObject, scrypt, sign, verify } from 'node:crypto';
 import { promisify } from 'node:util';
 import { z } from 'zod';
 import { CodedError } from '../../base/index.ts';
@@ -54,6 +54,27 @@ export class SigningKey {
     if ((key.asymmetricKeyDetails?.modulusLength ?? 0) > MAX_RSA_BITS)
       throw refuse(`it has ${key.asymmetricKeyDetails?.modulusLength} bits, and at most ${MAX_RSA_BITS} are used`);
     return new SigningKey(key);
+  }
+
+  /** Of one that is at hand. */
+  static of(key: KeyObject): SigningKey {
+    return new SigningKey(key);
+  }
+
+  get publicPem(): string {
+    return this.#public.export({ type: 'spki', format: 'pem' }).toString();
+  }
+
+  /** By which it is known: the SHA-256 of the public key (SPKI), in hex. */
+  get id(): string {
+    return createHash('sha256')
+      .update(this.#public.export({ type: 'spki', format: 'der' }))
+      .digest('hex');
+  }
+
+  /** For those that sign in a thread. */
+  get forTasks(): { readonly key: KeyObject; readonly hash: 'sha256' | null } {
+    return { key: this.#key, hash: this.#digest };
   }
 
   sign(payload: Uint8Array): Buffer {

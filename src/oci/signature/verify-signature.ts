@@ -10,14 +10,8 @@ import {
 } from '../../base/index.ts';
 import { parseManifestOrIndex } from '../manifest/index.ts';
 import type { Repository } from '../registry-client/index.ts';
-import {
-  MAX_SIGNATURES,
-  PAYLOAD_TYPE,
-  SIGNATURE,
-  SIGNED_BY,
-  type SignedImage,
-  signatureTag,
-} from './image-signature.ts';
+import { MAX_ATTACHED, SIGNATURE } from './attached.ts';
+import { PAYLOAD_TYPE, SIGNED_BY, type SignedImage, signatureTag } from './image-signature.ts';
 import type { VerifyingKey } from './verifying-key.ts';
 
 /** Of the manifest that has the signatures of one image: a hundred, some with a certificate beside. */
@@ -93,7 +87,7 @@ async function signaturesOf(
     });
   const parsed = parseManifestOrIndex(found.bytes, found.descriptor.mediaType);
   const layers = parsed.kind === 'manifest' ? parsed.manifest.layers : [];
-  const signatures = layers.slice(0, MAX_SIGNATURES).flatMap(({ mediaType, digest: of, size, annotations }) => {
+  const signatures = layers.slice(0, MAX_ATTACHED).flatMap(({ mediaType, digest: of, size, annotations }) => {
     const text = annotations?.[SIGNATURE] ?? '';
     const isOne =
       mediaType === PAYLOAD_TYPE && size <= MAX_PAYLOAD_BYTES && text !== '' && text.length <= MAX_SIGNATURE_LENGTH;

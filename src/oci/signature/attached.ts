@@ -1,0 +1,91 @@
+import { type AbortOptions, CodedError, type Descriptor, type Digest, digestOf } from '../../base/index.ts';
+import { MAX_MANIFEST_BYTES, MEDIA_TYPE, parseManifestOrIndex } from '../manifest/index.ts';
+import type { BlobSource, Repository } from '../registry-client/index.ts';
+import type { SignedContent, Signer } from './signer.ts';
+
+/** Sources: cosign's specs/SIGNATURE_SPEC.md and specs/COSIGN_PREDICATE_SPEC.md. */
+export const SIGNATURE = 'dev.cosignproject.cosign/signature';
+const CERTIFICATE = 'dev.sigstore.cosign/certificate';
+const BUNDLE = 'dev.sigstore.cosign/bundle';
+/** Ours: by whom, so that what somebody signs again takes the place of what he has signed before. */
+const SIGNER = 'build.slipway/signer';
+/** Of one image; also those of others count. */
+export const MAX_ATTACHED = 100;
+
+/** Where signatures go: the image's own repository. */
+export type SignatureRepository = Pick<Repository, 'getManifest' | 'pushBlob' | 'putManifest'>;
+
+/** What a verifier finds beside a signature. */
+export async function signedAnnotations(
+  { id, certificate, log }: Signer,
+  content: SignedContent,
+  options: AbortOptions,
+): Promise<Record<string, string>> {
+  return {
+    [SIGNER]: id,
+    ...(certificate === undefined ? {} : { [CERTIFICATE]: certificate }),
+    ...(log === undefined ? {} : { [BUNDLE]: await log(content, options) }),
+  };
+}
+
+export const isOf = ({ annotations }: Descriptor, { id }: Signer) => annotations?.[SIGNER] === id;
+
+/** The tag that signatures (`sig`) or attestations (`att`) of a manifest have in its repository. */
+export const attachedTag = (digest: Digest, kind: 'sig' | 'att') => `${digest.replace(':', '-')}.${kind}`;
+
+/** The layers of the manifest with this tag; none where there is none. */
+export async function attachedAt(
+  repository: SignatureRepository,
+  tag: string,
+  options: AbortOptions,
+): Promise<{ readonly descriptor?: Descriptor; readonly layers: readonly Descriptor[] }> {
+  try {
+    const { descriptor, bytes } = await repository.getManifest(tag, {
+      ...options,
+      maxBytes: MAX_MANIFEST_BYTES,
+      authoritative: true,
+    });
+    const parsed = parseManifestOrIndex(bytes, descriptor.mediaType);
+    return parsed.kind === 'manifest' ? { descriptor, layers: parsed.manifest.layers } : { layers: [] };
+  } catch (error) {
+    options.signal.throwIfAborted();
+    if (error instanceof CodedError && error.code === 'not_found') return { layers: [] };
+    throw error;
+  }
+}
+
+/** Writes the manifest that has these layers, some of which are brought, under the tag. */
+export async function attach(
+  repository: SignatureRepository,
+  tag: string,
+  layers: readonly Descriptor[],
+  blobs: readonly BlobSource[],
+  options: AbortOptions,
+): Promise<Descriptor> {
+  if (layers.length > MAX_ATTACHED)
+    throw CodedError.of('OCI_TOO_LARGE', `${tag} would have ${layers.length} entries, and has at most ${MAX_ATTACHED}`);
+  const config = Buffer.from(
+    JSON.stringify({
+      architecture: '',
+      created: '0001-01-01T00:00:00Z',
+      history: layers.map(() => ({ created: '0001-01-01T00:00:00Z' })),
+      os: '',
+      rootfs: { type: 'layers', diff_ids: layers.map((one) => one.digest) },
+      config: {},
+    }),
+  );
+  const manifest = Buffer.from(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: MEDIA_TYPE.ociManifest,
+      config: { mediaType: MEDIA_TYPE.ociConfig, size: config.length, digest: digestOf(config) },
+      layers,
+    }),
+  );
+  for (const blob of [...blobs, blobOf(config)]) await repository.pushBlob(blob, options);
+  return await repository.putManifest(tag, { mediaType: MEDIA_TYPE.ociManifest, bytes: manifest }, options);
+}
+
+export function blobOf(bytes: Uint8Array): BlobSource {
+  return { digest: digestOf(bytes), size: bytes.length, open: async () => ReadableStream.from([bytes]) };
+}
