@@ -2,6 +2,7 @@ import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { beforeEach, expect, test } from 'vitest';
 import { CodedError, type Descriptor, type Digest, digestOf, neverAborted } from '../../base/index.ts';
 import { signatureTag, signImage } from './image-signature.ts';
+import { keySigner } from './signer.ts';
 import { SigningKey } from './signing-key.ts';
 import { verifySignature } from './verify-signature.ts';
 import { VerifyingKey } from './verifying-key.ts';
@@ -70,7 +71,7 @@ beforeEach(() => {
 
 const TAG = signatureTag(IMAGE.digest);
 const sign = async (key: KeyObject, image: typeof IMAGE = IMAGE) =>
-  await signImage(repository as never, image, await SigningKey.parse(pem(key), undefined), options);
+  await signImage(repository as never, image, keySigner(await SigningKey.parse(pem(key), undefined)), options);
 const check = (keys = trusted, image = IMAGE) => verifySignature(repository, image, keys, options);
 
 type Layer = Descriptor & { readonly annotations: Record<string, string> };
