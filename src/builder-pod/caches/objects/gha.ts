@@ -9,7 +9,7 @@ import { inChunks } from './chunks.ts';
 import type { ObjectBlob, ObjectClient } from './client.ts';
 import type { GhaConfig } from './config.ts';
 import { goneError, readAll, storeError } from './failures.ts';
-import { send } from './http.ts';
+import { conflictError, saysConflict, send } from './http.ts';
 
 /** Of all that builders keep there: entries of other versions are other entries. */
 const VERSION = hash('sha256', '|go-actionscache-1.0', 'hex');
@@ -112,7 +112,7 @@ export function ghaClient(config: GhaConfig, agents: OutboundAgents): ObjectClie
         const reserved = await api.reserve(blobKey(blob), options);
         await reserved.upload(content, blob.size, options);
       } catch (error) {
-        // Another builder is at it, or was while this one asked.
+        // Another builder is at it, or was while this one asked: the blob counts as there, as with BuildKit. If it never comes, a reader does without it.
         if (toCodedError(error).code !== 'already_exists') throw error;
       }
     },
@@ -194,7 +194,11 @@ function second({ url, token, timeoutMs }: GhaConfig, agents: OutboundAgents): A
     },
     reserve: async (key, options) => {
       const reserved = await call('CreateCacheEntry', reservedV2, { key }, options);
-      if (!reserved.ok) throw storeError(`the reservation of ${key}`, undefined, reserved.message || 'it was refused');
+      if (!reserved.ok) {
+        const what = `the reservation of ${key}`;
+        if (saysConflict(reserved.message)) throw conflictError(what, reserved.message);
+        throw storeError(what, undefined, reserved.message || 'it was refused');
+      }
       return {
         upload: async (content, size, { signal }) => {
           const what = `the upload of ${key}`;

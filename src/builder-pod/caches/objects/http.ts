@@ -84,19 +84,36 @@ async function ask(
 }
 
 async function refusal(response: IncomingMessage, status: number, what: string): Promise<CodedError> {
-  const said = await readAll(response, what, MAX_SAID).then(messageOf, () => '');
-  if (status === 409) return new CodedError('already_exists', `${what}: ${said}`, { fault: 'infrastructure' });
-  return storeError(what, status, said);
+  const { said, conflict } = await readAll(response, what, MAX_SAID).then(wordsOf, () => NO_WORDS);
+  return status === 409 || conflict ? conflictError(what, said) : storeError(what, status, said);
 }
 
-/** What a JSON answer says for people. */
-function messageOf(bytes: Uint8Array): string {
+/** What somebody else was first with. */
+export function conflictError(what: string, said: string): CodedError {
+  return new CodedError('already_exists', `${what}: ${said}`, { fault: 'infrastructure' });
+}
+
+/** Whether these words say so. */
+export function saysConflict(said: string): boolean {
+  return /already[ _]?exists/i.test(said);
+}
+
+interface Words {
+  readonly said: string;
+  readonly conflict: boolean;
+}
+
+const NO_WORDS: Words = { said: '', conflict: false };
+
+/** What a JSON answer says for people, and whether it names a conflict. */
+function wordsOf(bytes: Uint8Array): Words {
   const text = Buffer.from(bytes).toString();
   try {
-    const { message, msg } = JSON.parse(text) as { readonly message?: unknown; readonly msg?: unknown };
-    return String(message ?? msg ?? '');
+    const { message, msg, code, typeKey } = JSON.parse(text) as Readonly<Record<string, unknown>>;
+    const said = String(message ?? msg ?? '');
+    return { said, conflict: saysConflict(`${code} ${typeKey} ${said}`) };
   } catch {
-    return text;
+    return { said: text, conflict: false };
   }
 }
 
