@@ -2,7 +2,17 @@ import { z } from 'zod';
 import { buildSpec } from './build-spec.ts';
 import { resource } from './resource.ts';
 import { rule } from './rules.ts';
-import { cacheStatus, conditions, count, failure, outputStatus, phase, resolved, slowestSteps } from './status.ts';
+import {
+  cacheStatus,
+  conditions,
+  count,
+  failure,
+  outputStatus,
+  phase,
+  pulled,
+  resolved,
+  slowestSteps,
+} from './status.ts';
 import { defaultsTo, dnsName, list, listMap, text, time } from './strings.ts';
 
 /** Most attempts that the record holds. */
@@ -75,6 +85,7 @@ export const buildRunStatus = z
     resolved: resolved.optional(),
     outputs: list(outputStatus, 16, 'Images that were pushed.').optional(),
     cache: cacheStatus.optional(),
+    pulled: pulled.optional(),
     slowestSteps: slowestSteps.optional(),
     failure: failure.optional(),
   })

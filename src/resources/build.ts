@@ -1,7 +1,17 @@
 import { z } from 'zod';
 import { buildSpec } from './build-spec.ts';
 import { resource } from './resource.ts';
-import { cacheStatus, conditions, count, failure, outputStatus, phase, resolved, slowestSteps } from './status.ts';
+import {
+  cacheStatus,
+  conditions,
+  count,
+  failure,
+  outputStatus,
+  phase,
+  pulled,
+  resolved,
+  slowestSteps,
+} from './status.ts';
 import { list, text, time } from './strings.ts';
 
 /** The annotation whose change starts a new run though the spec is the same. */
@@ -26,6 +36,7 @@ export const buildStatus = z
     image: text(700, 'First image of the newest run that succeeded, by digest.').optional(),
     resolved: resolved.optional(),
     cache: cacheStatus.optional(),
+    pulled: pulled.optional(),
     slowestSteps: slowestSteps.optional(),
     failure: failure.describe('Why the newest run did not succeed.').optional(),
   })

@@ -102,6 +102,17 @@ export const cacheStatus = z
   })
   .describe('Use of the cache.');
 
+export const pulled = list(
+  z
+    .strictObject({
+      source: text(512, 'Repository with its registry, or name of a store.'),
+      bytes: bytes('Bytes of layers.'),
+    })
+    .describe('A place that layers came from.'),
+  16,
+  'Where layers of base images and caches came from, the most first. What several runs want at once is counted to the one that began to pull it, and what the builder has is not pulled.',
+);
+
 export const slowestSteps = list(
   z.strictObject({ name: text(256, 'Name of the step.'), duration: text(32, 'How long it took.') }).describe('A step.'),
   5,

@@ -25,7 +25,7 @@ import {
 import type { TrustedRepositories } from '../../oci/signature/index.ts';
 import { createPools, fileSystemUsage, ownPrivileges } from '../../sys/index.ts';
 import { CacheStores, cacheTypes, MountCaches } from '../caches/index.ts';
-import { type CacheImporters, Engine } from '../engine/index.ts';
+import { type CacheImporters, Engine, PulledTally } from '../engine/index.ts';
 import {
   createExecutor,
   findRuntimes,
@@ -156,12 +156,14 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
     client.repository(reference, credentials(ids()), { insecure, told });
 
   const stores = new CacheStores();
+  const pulled = new PulledTally();
 
   // What is kept: database, blobs, snapshots, refs, cache keys
   const state = opened.use(
     await openState({
       ...{ root: options.root, pools, log, privileges, unpackLimits, ...cgroup },
       fetchers: { registry: registryFetcher(images), local: localFetcher(), store: stores.fetcher },
+      onPulled: pulled.add,
     }),
   );
   const { layout, refs } = state;
@@ -255,7 +257,7 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
   const explainer = new Explainer({ history, refs, hasher });
 
   const engine: Engine = new Engine({
-    ...{ pools, afterwork, refs, images, sources, resolver, log },
+    ...{ pools, afterwork, refs, images, sources, resolver, pulled, log },
     ...{ keys: state.keys, results: state.results },
     cacheImporters: new Map([...caches.importers, ['mounts', mounts.importer], ...(options.cacheImporters ?? [])]),
     cacheExports: {

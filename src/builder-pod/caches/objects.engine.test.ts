@@ -8,6 +8,7 @@ import { hostPlatform, neverAborted, newId, silentLogger } from '../../base/inde
 import { SessionRegistry } from '../../builder-api/index.ts';
 import { FileActions, type State as Llb, scratch } from '../../llb/index.ts';
 import { type Builder, openBuilder } from '../builder/index.ts';
+import type { PulledBytes } from '../engine/pulled-bytes.ts';
 import { type ToldSteps, watchSteps } from '../engine/testing/told-steps.ts';
 import { azureWorld, ghaWorld, type StoreWorld, s3World } from './testing/store-worlds.ts';
 
@@ -127,8 +128,9 @@ describe.each(Object.entries(WORLDS))('%s', (kind, open) => {
   async function solve(
     target: Llb,
     { from, to, scope = newId() }: { from?: object; to?: object; scope?: string } = {},
-  ): Promise<ToldSteps & { readonly image: string }> {
+  ): Promise<ToldSteps & { readonly image: string; readonly pulled: PulledBytes }> {
     const { observer, told } = watchSteps();
+    let pulled: PulledBytes = new Map();
     const cache = (attrs: object | undefined) =>
       attrs === undefined ? [] : [{ type, attrs: { ...world.attrs(name), ...attrs } }];
     try {
@@ -138,7 +140,11 @@ describe.each(Object.entries(WORLDS))('%s', (kind, open) => {
           frontendAttrs: new Map([['build-arg:SOURCE_DATE_EPOCH', '1']]),
           ...{ frontendInputs: new Map(), entitlements: [], exporters: [{ type: 'image', attrs: {} }] },
           ...{ cacheImports: cache(from), cacheExports: cache(to) },
-          ...{ scope: { write: scope, read: [scope] }, observer },
+          scope: { write: scope, read: [scope] },
+          observer: (solve) => {
+            pulled = solve.build.pulled;
+            return observer(solve);
+          },
         },
         { signal },
       );
@@ -148,6 +154,7 @@ describe.each(Object.entries(WORLDS))('%s', (kind, open) => {
       return {
         ...{ cached: steps(cached), ran: steps(ran), failed: [...failed], warnings },
         image: exporterResponse['containerimage.digest'] ?? '',
+        pulled,
       };
     } finally {
       await told();
@@ -161,13 +168,17 @@ describe.each(Object.entries(WORLDS))('%s', (kind, open) => {
     const first = await solve(graph(), { to: { mode: 'max' } });
     expect(first).toMatchObject({ failed: [], warnings: [] });
     const scope = newId();
-    expect(await solve(graph(), { from: {}, scope })).toMatchObject({
-      ...{ cached: ['one', 'three', 'two'], failed: [], warnings: [] },
-    });
+    const second = await solve(graph(), { from: {}, scope });
+    expect(second).toMatchObject({ cached: ['one', 'three', 'two'], failed: [], warnings: [] });
+    expect(second.pulled).toEqual(new Map());
     expect([requests('isIndex') > 0, requests('isLayer')]).toEqual([true, 0]);
     const third = await solve(secondOf(), { from: {}, scope });
     expect(third).toMatchObject({ cached: ['one', 'two'], ran: ['copied'], failed: [] });
     expect(requests('isLayer')).toBe(2);
+    const [[source, bytes] = [], ...others] = third.pulled;
+    expect([source, others]).toEqual([expect.stringMatching(new RegExp(`^${type}\\b`)), []]);
+    expect(bytes).toBeGreaterThan(100);
+    expect((await solve(secondOf(), { from: {}, scope })).pulled).toEqual(new Map());
   });
 
   test('what is there is kept beside what is new, where that is asked for', async () => {

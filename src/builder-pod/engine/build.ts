@@ -44,6 +44,7 @@ import { checkEntitlements } from './entitlements.ts';
 import { SourceLocations } from './error-source.ts';
 import { KeptView } from './kept-view.ts';
 import { MadeInputs, RequestScope } from './provenance/requests.ts';
+import type { PulledBytes, PulledTally } from './pulled-bytes.ts';
 import type { FailedSteps } from './remains.ts';
 import { SILENT } from './silent.ts';
 import { UnmetRequests } from './unmet-requests.ts';
@@ -61,6 +62,8 @@ export interface BuildServices {
   readonly worker: BridgeWorker;
   /** Types of remote caches that builds may read. */
   readonly cacheImporters?: CacheImporters | undefined;
+  /** Counts what builds pull. */
+  readonly pulled?: PulledTally;
   readonly log: Logger;
 }
 
@@ -98,6 +101,8 @@ export class Build {
   readonly resolutions: ResolutionMemo = new Map();
   /** What has failed so far, for a frontend that opens containers on it. */
   readonly failedSteps: FailedSteps;
+  /** So far. */
+  readonly pulled: PulledBytes;
   readonly #services: BuildServices;
   readonly #locations = new SourceLocations();
   readonly #refs = new Map<string, BuildRef>();
@@ -132,6 +137,9 @@ export class Build {
     this.#services = services;
     this.#view = new KeptView(services.afterwork, signal);
     this.#returned.promise.catch(() => {});
+    const pulled = services.pulled?.begin(job.owner);
+    if (pulled !== undefined) this.#made.use(pulled);
+    this.pulled = pulled?.bytes ?? new Map();
     this.#madeInputs = request.madeInputs ?? new MadeInputs();
     const { frontend = '', frontendAttrs: options, frontendInputs: inputs } = request;
     this.#root = new RequestScope({ frontend, options, inputs }, this.#madeInputs);

@@ -1,7 +1,8 @@
 import type { VertexState } from '../../solver/ports.ts';
 import { parseRemote, sameRepository } from '../sources/git/remote.ts';
 import { type ResolvedSource, resolvedSource } from '../sources/index.ts';
-import type { EngineJob } from './build-ref.ts';
+import type { Build } from './build.ts';
+import type { PulledBytes } from './pulled-bytes.ts';
 
 const SLOWEST = 5;
 /** Base images told of one build. */
@@ -22,12 +23,16 @@ export interface BuildFacts {
   /** Of the main context, where that is a git repository. */
   readonly commit: string | undefined;
   readonly baseImages: readonly { readonly name: string; readonly digest: string }[];
+  readonly pulled: PulledBytes;
 }
 
 type GitFact = Extract<ResolvedSource, { kind: 'git' }>;
 
 /** Reads the facts of a job that is not closed yet, and yields after each vertex. `context` is the main context's address, where it has one. */
-export function* factsOf(job: EngineJob, context: string | undefined): Generator<void, BuildFacts, void> {
+export function* factsOf(
+  { job, pulled }: Pick<Build, 'job' | 'pulled'>,
+  context: string | undefined,
+): Generator<void, BuildFacts, void> {
   let vertices = 0;
   let hits = 0;
   const gits: GitFact[] = [];
@@ -49,6 +54,7 @@ export function* factsOf(job: EngineJob, context: string | undefined): Generator
     slowest: yield* slowestOf(job.progress.states()),
     commit: mainCommit(gits, context),
     baseImages: [...images.values()],
+    pulled: new Map(pulled),
   };
 }
 

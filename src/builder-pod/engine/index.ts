@@ -12,6 +12,7 @@ export { type CacheImporter, type CacheImporters, SECRET_ATTRIBUTE } from './cac
 export { BUILDER_LLB_CAPS } from './capabilities.ts';
 export { Engine } from './engine.ts';
 export { type BuildFacts, factsOf } from './facts.ts';
+export { PulledTally } from './pulled-bytes.ts';
 export type {
   BuildEnd,
   BuildObserver,

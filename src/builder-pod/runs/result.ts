@@ -24,6 +24,7 @@ export function factFields(facts: BuildFacts | undefined): RunResult {
     })),
     commit: facts.commit ?? '',
     baseImages: facts.baseImages.map(({ name, digest }) => ({ name, digest })),
+    pulled: [...facts.pulled].map(([source, bytes]) => ({ source: source.slice(0, MAX_NAME), bytes })),
   };
 }
 

@@ -148,7 +148,7 @@ export class Run implements Disposable {
   }
 
   #readFacts(build: Build): Generator<void, BuildFacts, void> {
-    return factsOf(build.job, mainContext(this.request.solve));
+    return factsOf(build, mainContext(this.request.solve));
   }
 }
 

@@ -6,7 +6,7 @@ import { SqliteKeyStore } from '../../cache/keys/index.ts';
 import { Leases } from '../../cache/leases/index.ts';
 import { Database, Reserve } from '../../cache/metadata/index.ts';
 import type { BlobFetchers } from '../../cache/ports.ts';
-import { type LayerTools, layerTools, RefResultStore, Refs } from '../../cache/refs/index.ts';
+import { type LayerTools, layerTools, RefResultStore, Refs, type RefsOptions } from '../../cache/refs/index.ts';
 import { Trash } from '../../cache/snapshots/index.ts';
 import type { UnpackLimits } from '../../oci/layers/index.ts';
 import { lockFile, ownPrivileges, type Pools, type Privileges, sweep, WorkerPool } from '../../sys/index.ts';
@@ -19,6 +19,7 @@ export interface StateOptions {
   readonly pools: Pools;
   readonly log?: Logger;
   readonly fetchers?: BlobFetchers;
+  readonly onPulled?: RefsOptions['onPulled'];
   readonly onResultDropped?: (resultId: string) => void;
   /** The cgroup above those of this builder's steps, as the executor has it. */
   readonly cgroupParent?: string;
@@ -102,6 +103,7 @@ export async function openState(options: StateOptions): Promise<State> {
       ...{ db, content, snapshotter, pools, log, mountDirectory: layout.mounts },
       tools: options.tools ?? layerTools(pools, privileges, options.unpackLimits),
       ...(options.fetchers === undefined ? {} : { fetchers: options.fetchers }),
+      onPulled: options.onPulled,
       onResultDropped: (id) => {
         keys.dropResult(id);
         options.onResultDropped?.(id);

@@ -1,4 +1,4 @@
-import type { BuildLimits, Digest, Logger, WorkOptions } from '../../base/index.ts';
+import type { BuildLimits, Digest, Logger, WorkOptions, WorkOwner } from '../../base/index.ts';
 import type { BestEffort, Pools } from '../../sys/index.ts';
 import type { Database } from '../metadata/index.ts';
 import type { BlobFetchers, Compression, ContentStore, Snapshotter } from '../ports.ts';
@@ -84,6 +84,8 @@ export interface RefsOptions {
   readonly log: Logger;
   /** What lazy refs are pulled by; a place of a kind that is not here gives nothing. */
   readonly fetchers?: BlobFetchers;
+  /** Told of bytes that came from a place, by its name, for whoever began to pull them. */
+  readonly onPulled?: ((owner: WorkOwner, source: string, bytes: number) => void) | undefined;
   /** Told when a stored result is removed, so that cache keys forget it. */
   readonly onResultDropped?: (resultId: string) => void;
   /** Milliseconds since the epoch. */

@@ -30,6 +30,11 @@ export function pullLoss(error: unknown): LossKind | undefined {
   }
 }
 
+/** What a place is called where it is told what came from it. */
+export function sourceName(fetcher: BlobFetcher, place: BlobPlace): string {
+  return place.kind === 'registry' ? `${place.host}/${place.repository}` : fetcher.host(place);
+}
+
 /**
  * What the first place of a blob gives, asked one after another; undefined when it has none. @throws what was said where it is worth most, so that the blob is
  * gone only when all places said so; and at once what no other place can help with
@@ -53,4 +58,16 @@ export async function fromPlaces<T>(
   const worst = WORTH.find((kind) => failures.has(kind));
   if (worst !== undefined) throw failures.get(worst);
   return undefined;
+}
+
+/** Passes bytes on, and tells how many there were so far. */
+export function counter(report: (bytes: number) => void): TransformStream<Uint8Array, Uint8Array> {
+  let bytes = 0;
+  return new TransformStream({
+    transform(chunk, controller) {
+      bytes += chunk.length;
+      report(bytes);
+      controller.enqueue(chunk);
+    },
+  });
 }

@@ -1,6 +1,6 @@
 import { CodedError, type Descriptor, type WorkOptions } from '../../base/index.ts';
 import type { BlobPlace, Compression, ImmutableRef, Layer, Mount, Mounted, MutableRef, RefOptions } from '../ports.ts';
-import { fromPlaces } from './fetching.ts';
+import { counter, fromPlaces, sourceName } from './fetching.ts';
 import { blobGone, type LayerBlobs } from './layer-blobs.ts';
 import { type Losses, layerFailure, pullFailure } from './losses.ts';
 import { mountPrivately, readOnly } from './mounting.ts';
@@ -145,9 +145,17 @@ export class ImmutableHandle implements ImmutableRef {
         return await content.open(descriptor, options).catch((error: unknown) => {
           throw layerFailure(row.id, error, options);
         });
-      const opened = await fromPlaces(records.places, blob, options, (fetcher, place) =>
-        fetcher.open(place, descriptor, options),
-      ).catch((error: unknown) => {
+      const opened = await fromPlaces(records.places, blob, options, async (fetcher, place) => {
+        const stream = await fetcher.open(place, descriptor, options);
+        const source = sourceName(fetcher, place);
+        let told = 0;
+        return stream.pipeThrough(
+          counter((bytes) => {
+            records.options.onPulled?.(options.owner, source, bytes - told);
+            told = bytes;
+          }),
+        );
+      }).catch((error: unknown) => {
         throw pullFailure(row.id, error, options);
       });
       if (opened !== undefined) return opened;

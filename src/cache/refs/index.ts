@@ -1,4 +1,4 @@
-export type { LayerTools } from './context.ts';
+export type { LayerTools, RefsOptions } from './context.ts';
 export { layerTools } from './layer-tools.ts';
 export { localFetcher } from './local-fetcher.ts';
 export { Refs } from './manager.ts';

@@ -15,7 +15,7 @@ import {
 } from '../../base/index.ts';
 import type { RefOptions } from '../ports.ts';
 import { changedRefs, openChanges } from './changes.ts';
-import { fromPlaces } from './fetching.ts';
+import { counter, fromPlaces, sourceName } from './fetching.ts';
 import type { KnownLayers } from './layers-of.ts';
 import { type Losses, layerFailure, pullFailure } from './losses.ts';
 import type { RefRecords } from './records.ts';
@@ -152,9 +152,20 @@ export class Unlazier {
       const told = (line: string) => {
         for (const participant of onePerBuild(participants)) participant.told?.(line);
       };
-      const stream = await fetcher.open(place, descriptor, { signal, owner: ownerOf(participants), sessions, told });
-      const counted = stream.pipeThrough(counter((bytes) => report(bytes, false)));
-      await content.ingest(counted, { digest, size: descriptor.size }, { signal });
+      const owner = ownerOf(participants);
+      const stream = await fetcher.open(place, descriptor, { signal, owner, sessions, told });
+      let pulled = 0;
+      const counted = stream.pipeThrough(
+        counter((bytes) => {
+          pulled = bytes;
+          report(bytes, false);
+        }),
+      );
+      try {
+        await content.ingest(counted, { digest, size: descriptor.size }, { signal });
+      } finally {
+        records.options.onPulled?.(owner, sourceName(fetcher, place), pulled);
+      }
       records.places.deliver(digest, row.scope, place);
       report(descriptor.size, true);
       return content.path(digest);
@@ -282,16 +293,5 @@ function onePerBuild(participants: Participants): Iterable<RefOptions> {
 function gone(row: RefRow, what: string): CodedError {
   return CodedError.of('REF_CONTENT_GONE', `ref ${row.id} (${row.description}): ${what} can no longer be had`, {
     hint: 'build it again, or give the registry it came from',
-  });
-}
-
-function counter(report: (bytes: number) => void): TransformStream<Uint8Array, Uint8Array> {
-  let bytes = 0;
-  return new TransformStream({
-    transform(chunk, controller) {
-      bytes += chunk.length;
-      report(bytes);
-      controller.enqueue(chunk);
-    },
   });
 }

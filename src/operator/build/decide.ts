@@ -82,7 +82,7 @@ function summary({ build, now, trouble }: BuildView, runs: readonly KnownRun[], 
   };
   // What the record of the newest run says; of a deleted one, what was read of it.
   const source = newest === undefined ? before : run;
-  for (const field of ['startedAt', 'completedAt', 'resolved', 'cache', 'slowestSteps', 'failure'] as const)
+  for (const field of ['startedAt', 'completedAt', 'resolved', 'cache', 'pulled', 'slowestSteps', 'failure'] as const)
     if (source?.[field] !== undefined) Object.assign(status, { [field]: source[field] });
   const ready = readiness(build, newest, phase, wanted, trouble);
   const busy = build.fault === undefined && (wanted ? !build.spec.suspend : !isOver(phase));

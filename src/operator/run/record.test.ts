@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
+import { wire } from '../../builder-api/index.ts';
 import { buildRunStatus } from '../../resources/index.ts';
-import { outputsOf } from './record.ts';
+import { outputsOf, recordOf } from './record.ts';
 
 const digest = (letter: string) => `sha256:${letter.repeat(64)}`;
 const SLSA = 'https://slsa.dev/provenance/v1';
@@ -44,4 +45,15 @@ test('what a record tells of very many platforms stays small', () => {
     images,
   }));
   expect(JSON.stringify(outputsOf(many)).length).toBeLessThan(12 << 10);
+});
+
+test('a record tells where most of what was pulled came from', () => {
+  const pulled = Array.from({ length: 20 }, (_, at) => ({ source: `r.example.com/a${at}`, bytes: at }));
+  const record = recordOf(new wire.slipway.builder.v1.ResultResponse({ pulled }));
+  expect(record.pulled?.slice(0, 2)).toEqual([
+    { source: 'r.example.com/a19', bytes: 19 },
+    { source: 'r.example.com/a18', bytes: 18 },
+  ]);
+  expect(record.pulled).toHaveLength(16);
+  expect(buildRunStatus.safeParse(record)).toMatchObject({ success: true });
 });

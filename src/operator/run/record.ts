@@ -16,11 +16,15 @@ const MAX_PLATFORM_IMAGES = 32;
 const DIGEST = /^[a-z0-9]+:[a-f0-9]{32,128}$/;
 
 /** What of a builder's result goes into the record, whether it succeeded or not. */
-export function recordOf(result: Result): Pick<BuildRunStatus, 'resolved' | 'cache' | 'slowestSteps'> {
+export function recordOf(result: Result): Pick<BuildRunStatus, 'resolved' | 'cache' | 'pulled' | 'slowestSteps'> {
   const baseImages = result.baseImages
     .filter(({ digest }) => DIGEST.test(digest ?? ''))
     .slice(0, MAX_BASE_IMAGES)
     .map(({ name, digest }) => ({ name: clip(name ?? '', 512), digest: digest as string }));
+  const pulled = result.pulled
+    .map(({ source, bytes }) => ({ source: clip(source ?? '', 512), bytes: Number(bytes ?? 0) }))
+    .sort((a, b) => b.bytes - a.bytes)
+    .slice(0, 16);
   const slowest = result.slowestSteps
     .filter(({ cached }) => !cached)
     .slice(0, 5)
@@ -39,6 +43,7 @@ export function recordOf(result: Result): Pick<BuildRunStatus, 'resolved' | 'cac
       hits: result.hits,
       ...(result.caches.length === 0 ? {} : { exports: result.caches.slice(0, 8).map(exportOf) }),
     },
+    ...(pulled.length === 0 ? {} : { pulled }),
     ...(slowest.length === 0 ? {} : { slowestSteps: slowest }),
   };
 }
