@@ -66,6 +66,19 @@ test('what goes into keys is given back, and is there once for all builds; long 
   }
 });
 
+test('what was forgotten of keys that are known is made again', () => {
+  const keys = new RecordedKeys(db, MANY);
+  const steps = [step('one', [op, env('short')])];
+  for (const ref of ['first', 'second']) {
+    const id = record(ref);
+    all(keys.write(id, steps, false));
+    expect(all(keys.read(id))[0]!.maps[0]!.parts).toEqual([op, env('short')]);
+    history.remove(id);
+    all(keys.remove(id));
+    expect(rows('key_parts')).toBe(0);
+  }
+});
+
 test('keys of ever so many parts are bounded, and still differ where they do', () => {
   const keys = new RecordedKeys(db, MANY);
   const many = (last: string) => Array.from({ length: 20_000 }, (_, n) => env(n === 19_999 ? last : 'v'.repeat(100)));
@@ -103,15 +116,16 @@ test('two that have one key under two names are each told their own, and of part
   const keys = new RecordedKeys(db, MANY);
   const image = digestOf('image');
   const named = (name: string): KeyPart[] => [{ kind: 'base', name, value: image }, op];
+  const from = (name: string, source: string) => ({ ...step(name, named(source), image), inputs: [] });
   const ids = [history.start('a', 'one', {})!, history.start('b', 'one', {})!, history.start('b', 'two', {})!];
   const names = ['registry.acme.example/secret-project:1', 'docker.io/library/alpine:3', 'docker.io/library/alpine:3'];
-  for (const [at, id] of ids.entries()) all(keys.write(id, [step('FROM', named(names[at]!), image)], false));
+  for (const [at, id] of ids.entries()) all(keys.write(id, [from('FROM', names[at]!)], false));
   for (const [at, id] of ids.entries())
     expect(all(keys.read(id))[0]!.maps).toEqual([{ digest: image, parts: named(names[at]!) }]);
   expect(rows('key_parts')).toBe(2);
   // Within one build, too.
   const both = record('both');
-  all(keys.write(both, [step('FROM', named('x'), image), step('FROM too', named('y'), image)], false));
+  all(keys.write(both, [from('FROM', 'x'), from('FROM too', 'y')], false));
   expect(all(keys.read(both)).map(({ maps }) => maps[0]!.parts![0]!.name)).toEqual(['x', 'y']);
   // The parts of one go with it, and the other's stay.
   history.remove(ids[0]!);

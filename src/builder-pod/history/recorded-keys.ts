@@ -1,4 +1,4 @@
-import { type Digest, digestOf } from '../../base/index.ts';
+import { type Digest, digestOf, RecentMap } from '../../base/index.ts';
 import type { Database } from '../../cache/metadata/index.ts';
 import { isVolatile, type KeyedOutput, type KeyedVertex, type Miss } from '../../solver/index.ts';
 import { hiddenName, type RecordedPart, recordedParts } from './key-parts.ts';
@@ -40,15 +40,26 @@ const MOST_NAME = 1000;
 const MOST_INPUTS = 250;
 /** Of one input: what it selects is told whole or not at all. */
 const MOST_SELECTION = 16 << 10;
+/** The strings of a JSON list. */
+const LISTED = 'SELECT value FROM json_each(?1)';
 /** Vertices that are written, and rows that are removed, in one transaction. */
 const PORTION = 16;
 
 /** What is written at once. */
 interface Portion {
   readonly vertices: readonly StoredVertex[];
-  /** Texts by their digests. */
-  readonly parts: ReadonlyMap<Digest, string>;
+  /** How to make the texts of parts, by their digests: mostly they are there already. */
+  readonly parts: ReadonlyMap<Digest, () => string>;
 }
+
+/** What the text of a key's parts is called, and how long it is. */
+interface Told {
+  readonly digest: Digest;
+  readonly length: number;
+}
+
+/** Keys of which it is remembered how their parts are told: making that text costs more than all else. */
+const REMEMBERED = 10_000;
 
 /**
  * Keys of recorded builds and what went into them, in the metadata database; bounded for each record and for all. It is written and removed in portions, each a
@@ -57,6 +68,7 @@ interface Portion {
 export class RecordedKeys {
   readonly #db: Database;
   readonly #most: number;
+  readonly #told = new RecentMap<string, Told>(REMEMBERED);
 
   /** `most` characters of all records; the keys of the oldest go first. */
   constructor(db: Database, most: number) {
@@ -70,18 +82,18 @@ export class RecordedKeys {
     let room = MOST_VERTICES;
     let roomForParts = MOST_PARTS;
     for (let at = 0; at < vertices.length && room > 0; at += PORTION) {
-      const parts = new Map<Digest, string>();
+      const parts = new Map<Digest, () => string>();
       const stored: StoredVertex[] = [];
       for (const vertex of vertices.slice(at, at + PORTION)) {
         const maps = vertex.maps.map((map) => {
           const { digest } = map;
           if (isVolatile(digest) || roomForParts <= 0) return { digest };
-          const text = JSON.stringify(recordedParts(map.parts?.() ?? [], { hidden }));
-          const told = digestOf(text);
+          const make = () => JSON.stringify(recordedParts(map.parts?.() ?? [], { hidden }));
+          const told = this.#tell(vertex, digest, hidden, make);
           // Whoever else has them: what one record tells does not hang on others.
-          if (!parts.has(told)) roomForParts -= text.length;
-          parts.set(told, text);
-          return { digest, told };
+          if (!parts.has(told.digest)) roomForParts -= told.length;
+          parts.set(told.digest, make);
+          return { digest, told: told.digest };
         });
         stored.push({ ...bounded(vertex, hidden), maps });
         yield;
@@ -103,11 +115,19 @@ export class RecordedKeys {
   #insert(record: number, { parts }: Portion, text: string): boolean {
     if (this.#db.get('SELECT 1 FROM build_records WHERE id = ?', record) === undefined) return false;
     let bytes = text.length;
-    for (const [digest, made] of parts) {
-      const insert = 'INSERT OR IGNORE INTO key_parts (digest, parts) VALUES (?, ?)';
-      if (this.#db.run(insert, digest, made) > 0) bytes += made.length;
-      this.#db.run('INSERT OR IGNORE INTO key_part_uses VALUES (?, ?)', record, this.#partOf(digest)!);
+    const digests = JSON.stringify([...parts.keys()]);
+    const known = this.#db.all<{ digest: Digest }>(`SELECT digest FROM key_parts WHERE digest IN (${LISTED})`, digests);
+    const there = new Set(known.map(({ digest }) => digest));
+    for (const [digest, make] of parts) {
+      if (there.has(digest)) continue;
+      const made = make();
+      this.#db.run('INSERT INTO key_parts (digest, parts) VALUES (?, ?)', digest, made);
+      bytes += made.length;
     }
+    this.#db.run(
+      `INSERT OR IGNORE INTO key_part_uses SELECT ?2, num FROM key_parts WHERE digest IN (${LISTED})`,
+      ...[digests, record],
+    );
     this.#db.run('INSERT INTO recorded_vertices (record, vertices) VALUES (?, ?)', record, text);
     this.#db.run(
       `INSERT INTO recorded_keys VALUES (?, ?) ON CONFLICT (record) DO UPDATE SET bytes = bytes + excluded.bytes`,
@@ -116,8 +136,13 @@ export class RecordedKeys {
     return true;
   }
 
-  #partOf(digest: Digest): number | undefined {
-    return this.#db.get<{ num: number }>('SELECT num FROM key_parts WHERE digest = ?', digest)?.num;
+  /** What a key of a step with inputs is made of is told by the key itself; those of sources do not cover names. */
+  #tell({ inputs }: KeyedVertex, key: Digest, hidden: boolean, make: () => string): Told {
+    const tell = () => {
+      const text = make();
+      return { digest: digestOf(text), length: text.length };
+    };
+    return inputs.length === 0 ? tell() : this.#told.getOrMake(hidden ? `hidden ${key}` : key, tell);
   }
 
   /** Inputs before what stands on them. */

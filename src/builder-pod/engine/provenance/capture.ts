@@ -171,7 +171,10 @@ export function* captureGraph(
   // It grows while it is walked.
   for (const vertex of seen) {
     yield* capture.addVertex(vertex, pinOf(vertex));
-    yield* each(vertex.inputs, (input) => void seen.add(input.vertex));
+    for (const [at, input] of vertex.inputs.entries()) {
+      seen.add(input.vertex);
+      if ((at + 1) % PORTION === 0) yield;
+    }
     yield;
   }
   return capture;
