@@ -20,6 +20,8 @@ const buildOptions = z.object({
     .enum(['auto', 'plain', 'tty', 'rawjson', 'quiet'], { error: 'must be auto, plain, tty, rawjson or quiet' })
     .default('auto'),
   'sign-key': z.string().optional(),
+  'cache-sign-key': z.string().optional(),
+  'cache-verify-key': z.string().optional(),
   'no-cache': z.boolean().default(false),
   'metadata-file': z.string().optional(),
   'default-registry': z.string().optional(),
@@ -36,6 +38,8 @@ export interface BuildCommand {
   readonly progress: 'auto' | 'plain' | 'tty' | 'rawjson' | 'quiet';
   /** File of the key for spec.sign. */
   readonly signKey: string | undefined;
+  /** Files of the keys that caches are signed with, and verified. */
+  readonly cacheKeys: Readonly<Record<'cache-sign-key' | 'cache-verify-key', string | undefined>>;
   readonly noCache: boolean;
   readonly metadataFile: string | undefined;
   readonly defaultRegistry: string | undefined;
@@ -152,6 +156,8 @@ function parseBuildCommand(args: readonly string[]): BuildCommand {
     'metadata-file': { type: 'string' },
     'default-registry': { type: 'string' },
     'sign-key': { type: 'string' },
+    'cache-sign-key': { type: 'string' },
+    'cache-verify-key': { type: 'string' },
   };
   const data = readFlags('build', args, options, buildOptions);
   return {
@@ -162,6 +168,7 @@ function parseBuildCommand(args: readonly string[]): BuildCommand {
     builder: data.builder,
     progress: data.progress,
     signKey: data['sign-key'],
+    cacheKeys: { 'cache-sign-key': data['cache-sign-key'], 'cache-verify-key': data['cache-verify-key'] },
     noCache: data['no-cache'],
     metadataFile: data['metadata-file'],
     defaultRegistry: data['default-registry'],

@@ -24,6 +24,8 @@ Flags:
       --context DIR              folder for a source of kind upload; NAME=DIR for a named context
       --secret id=ID,src=FILE    value of a build secret; or id=ID,env=NAME; one for each of spec.secrets
       --sign-key FILE            the key for spec.sign, e.g. cosign.key; its password is in COSIGN_PASSWORD
+      --cache-sign-key FILE      the key for spec.cache.to[].sign; its password is in COSIGN_PASSWORD
+      --cache-verify-key FILE    public keys for verify.secretRef of spec.cache.from[] and to[]
       --builder ADDRESS          a running builder, e.g. unix:///run/buildkit/buildkitd.sock or tcp://host:1234
       --progress MODE            auto, plain, tty, rawjson or quiet (default auto)
       --no-cache                 run every step again

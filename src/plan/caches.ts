@@ -1,4 +1,4 @@
-import { cacheSecret } from '../base/index.ts';
+import { cacheSecret, invalidArgument } from '../base/index.ts';
 import {
   type BuildSpec,
   CACHE_SECRETS,
@@ -8,22 +8,27 @@ import {
   parseByteSize,
 } from '../resources/index.ts';
 import { cacheName } from './outputs.ts';
-import type { PlannedCache, PlannedSecret, PlanOptions } from './solve-plan.ts';
+import type { ClusterValues, PlannedCache, PlannedSecret, PlanOptions } from './solve-plan.ts';
 
 /** The caches that a Build reads and writes, as builders know them. @throws CodedError invalid_argument */
 export function planCaches(
   { cache }: BuildSpec,
-  { defaultRegistry }: PlanOptions,
+  { defaultRegistry, values }: PlanOptions,
 ): { readonly imports: PlannedCache[]; readonly exports: PlannedCache[] } {
   return {
     imports: [
-      ...(cache?.from ?? []).map((one, at) => placeOf(one, defaultRegistry, `spec.cache.from[${at}]`)),
+      ...(cache?.from ?? []).map((one, at) => {
+        const field = `spec.cache.from[${at}]`;
+        const { type, attrs } = placeOf(one, defaultRegistry, field);
+        return { type, attrs: { ...attrs, ...trusting(one, values, field) } };
+      }),
       ...mountsOf(cache?.mounts, 'from', defaultRegistry),
     ],
     exports: [
       ...(cache?.to ?? []).map((one, at) => {
-        const { type, attrs } = placeOf(one, defaultRegistry, `spec.cache.to[${at}]`);
-        return { type, attrs: { ...attrs, ...writing(one) } };
+        const field = `spec.cache.to[${at}]`;
+        const { type, attrs } = placeOf(one, defaultRegistry, field);
+        return { type, attrs: { ...attrs, ...writing(one), ...signing(one), ...trusting(one, values, field) } };
       }),
       // The status is to say how it went.
       ...mountsOf(cache?.mounts, 'to', defaultRegistry).map(({ type, attrs }) => ({
@@ -55,18 +60,33 @@ function mountsOf(
 /** Values of Secrets that stores are opened with, each once. */
 export function cacheSecrets({ cache }: BuildSpec): PlannedSecret[] {
   const found = new Map<string, PlannedSecret>();
-  const all = { from: cache?.from ?? [], to: cache?.to ?? [] };
+  const add = ({ name }: { readonly name: string }, key: string, rest: Omit<PlannedSecret, 'id' | 'secretRef'>) => {
+    const id = cacheSecret(name, key);
+    if (!found.has(id)) found.set(id, { id, secretRef: { name, key }, ...rest });
+  };
+  for (const [at, { sign }] of (cache?.to ?? []).entries()) {
+    if (sign === undefined) continue;
+    const field = `spec.cache.to[${at}].sign.secretRef`;
+    add(sign.secretRef, sign.secretRef.key ?? SIGNING_KEY, { field, flag: 'cache-sign-key' });
+    add(sign.secretRef, SIGNING_PASSWORD, { field, env: 'COSIGN_PASSWORD', optional: true });
+  }
+  const all: Readonly<Record<string, readonly (CacheSource | CacheTarget)[]>> = {
+    from: cache?.from ?? [],
+    to: cache?.to ?? [],
+  };
   for (const [list, caches] of Object.entries(all))
-    for (const [at, one] of caches.entries())
+    for (const [at, one] of caches.entries()) {
+      const keys = one.verify?.secretRef;
+      const field = `spec.cache.${list}[${at}]`;
+      if (keys !== undefined)
+        add(keys, keys.key ?? VERIFYING_KEY, { field: `${field}.verify.secretRef`, flag: 'cache-verify-key' });
       for (const store of CACHE_STORES) {
         const secretRef = one[store]?.secretRef;
         if (secretRef === undefined) continue;
-        const field = `spec.cache.${list}[${at}].${store}.secretRef`;
-        for (const { key, optional = false } of CACHE_SECRETS[store]) {
-          const id = cacheSecret(secretRef.name, key);
-          if (!found.has(id)) found.set(id, { id, secretRef: { ...secretRef, key }, field, optional });
-        }
+        for (const { key, optional = false } of CACHE_SECRETS[store])
+          add(secretRef, key, { field: `${field}.${store}.secretRef`, optional });
       }
+    }
   return [...found.values()];
 }
 
@@ -93,6 +113,40 @@ function placeOf(one: CacheSource | CacheTarget, defaultRegistry: string | undef
     return { type, attrs };
   }
   return { type: 'inline', attrs: {} };
+}
+
+/** Keys of a Secret as cosign makes it. */
+const SIGNING_KEY = 'cosign.key';
+const SIGNING_PASSWORD = 'cosign.password';
+const VERIFYING_KEY = 'cosign.pub';
+
+/** The key goes where the builder asks for it, and into nothing else: attributes have ids of secrets. */
+function signing({ sign }: CacheTarget): Record<string, string> {
+  if (sign === undefined) return {};
+  const { name, key = SIGNING_KEY } = sign.secretRef;
+  return { 'sign-key': cacheSecret(name, key), 'sign-password': cacheSecret(name, SIGNING_PASSWORD) };
+}
+
+function trusting(
+  { verify }: CacheSource | CacheTarget,
+  values: ClusterValues | undefined,
+  field: string,
+): Record<string, string> {
+  if (verify === undefined) return {};
+  const { publicKey, secretRef, configMapKeyRef } = verify;
+  if (publicKey !== undefined) return { 'verify-key': publicKey };
+  if (secretRef !== undefined) return { 'verify-key': cacheSecret(secretRef.name, secretRef.key ?? VERIFYING_KEY) };
+  if (configMapKeyRef === undefined) return {};
+  if (values === undefined)
+    throw invalidArgument(`${field}.verify comes from a ConfigMap, which only a cluster has`, {
+      hint: 'give the key itself (publicKey), or a secretRef and --cache-verify-key cosign.pub',
+    });
+  const { name, key } = configMapKeyRef;
+  const text = Buffer.from(values.configMaps.get(name)?.get(key) ?? []).toString('utf8');
+  // Anything else would be taken for the name of a secret.
+  if (!text.includes('-----BEGIN '))
+    throw invalidArgument(`${field}.verify: key ${key} of the ConfigMap ${name} has no public key in PEM form`);
+  return { 'verify-key': text };
 }
 
 /** How a cache is written. It is never the reason for which a Build fails. */

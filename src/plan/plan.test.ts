@@ -179,6 +179,36 @@ describe('planBuild', () => {
     ]);
   });
 
+  test('caches in registries are signed, and read with a signature, by keys that stand in no attribute', () => {
+    const cache = (text: string) => plan(`{ dockerfile: { inline: "FROM scratch" }, cache: { ${text} } }`);
+    const pem = '-----BEGIN PUBLIC KEY-----\\nAAAA\\n-----END PUBLIC KEY-----';
+    const { cacheImports, cacheExports, cacheSecrets } = cache(
+      `from: [{ ref: r.example.com/c, verify: { publicKey: "${pem}" } }], to: [{ ref: r.example.com/c, sign: { secretRef: { name: k, key: mine } }, verify: { secretRef: { name: k, key: old.pub } } }]`,
+    );
+    expect(cacheImports[0]?.attrs['verify-key']).toMatch(/^-----BEGIN PUBLIC KEY-----\n/);
+    expect(cacheExports[0]?.attrs).toMatchObject({
+      ...{ 'sign-key': 'slipway.build/cache/k/mine', 'sign-password': 'slipway.build/cache/k/cosign.password' },
+      'verify-key': 'slipway.build/cache/k/old.pub',
+    });
+    expect(cacheSecrets.map(({ secretRef, flag, env, optional }) => [secretRef.key, flag ?? env, optional])).toEqual([
+      ['mine', 'cache-sign-key', undefined],
+      ['cosign.password', 'COSIGN_PASSWORD', true],
+      ['old.pub', 'cache-verify-key', undefined],
+    ]);
+    const refusals = [
+      ['from: [{ ref: r.example.com/c, verify: {} }]', /exactly one of publicKey, secretRef, configMapKeyRef/],
+      ['from: [{ ref: r.example.com/c, verify: { publicKey: mine } }]', /must be a public key in PEM form/],
+      ['from: [{ ref: r.example.com/c, verify: { configMapKeyRef: { name: m, key: k } } }]', /only a cluster has/],
+      ['from: [{ s3: { bucket: b, region: r }, verify: { secretRef: { name: k } } }]', /verify is for a ref alone/],
+      [
+        'to: [{ s3: { bucket: b, region: r }, sign: { secretRef: { name: k } } }]',
+        /sign and verify are for a ref alone/,
+      ],
+      ['to: [{ inline: {}, sign: { secretRef: { name: k } } }]', /an inline cache is signed with its image/],
+    ] as const;
+    for (const [text, words] of refusals) expect(() => cache(text), text).toThrow(words);
+  });
+
   test('is the same for the same spec in another order of keys', () => {
     const one = plan('{ source: { inline: { files: { a: "1", b: "2", Dockerfile: "FROM scratch" } } } }');
     const other = plan('{ source: { inline: { files: { Dockerfile: "FROM scratch", b: "2", a: "1" } } } }');

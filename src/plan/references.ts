@@ -31,6 +31,13 @@ export function references(spec: BuildSpec): readonly Reference[] {
   for (const { id, secretRef } of spec.secrets ?? []) add('value', `spec.secrets[${id}]`, secretRef);
   for (const { id, secretRef } of spec.ssh ?? []) add('ssh', `spec.ssh[${id}]`, secretRef);
   if (spec.sign !== undefined) add('signing', 'spec.sign.secretRef', spec.sign.secretRef);
+  for (const [list, caches] of Object.entries({ from: spec.cache?.from ?? [], to: spec.cache?.to ?? [] }))
+    for (const [at, { verify }] of caches.entries())
+      if (verify?.configMapKeyRef !== undefined)
+        found.push({
+          ...{ kind: 'ConfigMap', ...verify.configMapKeyRef, use: 'value' },
+          field: `spec.cache.${list}[${at}].verify.configMapKeyRef`,
+        });
   for (const { field, secretRef, optional } of cacheSecrets(spec)) if (!optional) add('value', field, secretRef);
   for (const [at, { secretRef }] of (spec.registryAuth ?? []).entries())
     add('registry', `spec.registryAuth[${at}]`, secretRef);

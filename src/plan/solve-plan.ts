@@ -42,6 +42,10 @@ export interface PlannedSecret {
   readonly field: string;
   /** It is served as an empty one where it is not there. */
   readonly optional?: boolean;
+  /** The command's flag that names a file with it. */
+  readonly flag?: 'cache-sign-key' | 'cache-verify-key';
+  /** The command's environment variable that has it, where that is not called as the key is. */
+  readonly env?: string;
 }
 
 interface SecretRef {

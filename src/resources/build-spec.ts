@@ -3,7 +3,17 @@ import { cache } from './cache-spec.ts';
 import { MAX_SPEC_BYTES, MAX_SPEC_DEPTH, overLimit } from './limits.ts';
 import { exactlyOneOf, exclude, rule } from './rules.ts';
 import { namedContext, source } from './source.ts';
-import { defaultsTo, dnsName, duration, list, listMap, secretKeyRef, stringMap, text } from './strings.ts';
+import {
+  configMapKeyRef,
+  defaultsTo,
+  dnsName,
+  duration,
+  list,
+  listMap,
+  secretKeyRef,
+  stringMap,
+  text,
+} from './strings.ts';
 
 const dockerfile = rule(
   z.strictObject({
@@ -28,14 +38,7 @@ const arg = rule(
   z.strictObject({
     name: text(128, 'Name of the ARG.').regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be a variable name'),
     value: text(32_768, 'Its value.').optional(),
-    valueFrom: z
-      .strictObject({
-        configMapKeyRef: z
-          .strictObject({ name: dnsName('Name of the ConfigMap.'), key: text(253, 'Key within the ConfigMap.') })
-          .describe('A key of a ConfigMap of the same namespace.'),
-      })
-      .describe('Value from elsewhere.')
-      .optional(),
+    valueFrom: z.strictObject({ configMapKeyRef }).describe('Value from elsewhere.').optional(),
   }),
   exclude('value', 'valueFrom'),
 );

@@ -1,6 +1,16 @@
 import { z } from 'zod';
-import { type Rule, rule } from './rules.ts';
-import { byteSize, defaultsTo, dnsName, duration, imageName, list, text } from './strings.ts';
+import { exactlyOneOf, type Rule, rule } from './rules.ts';
+import {
+  byteSize,
+  configMapKeyRef,
+  defaultsTo,
+  dnsName,
+  duration,
+  imageName,
+  list,
+  secretKeyRef,
+  text,
+} from './strings.ts';
 
 const secretRef = (keys: string) =>
   z.strictObject({ name: dnsName('Name of the Secret.') }).describe(`A Secret of the same namespace with ${keys}.`);
@@ -122,6 +132,21 @@ function onlyWith(kinds: readonly string[], fields: readonly string[], message: 
 }
 
 const ref = imageName('Name in a registry.');
+
+const PUBLIC_KEY = /^\s*-----BEGIN (RSA )?PUBLIC KEY-----/;
+const verify = rule(
+  z.strictObject({
+    publicKey: text(16_384, 'Public keys in PEM form, of which one is enough.')
+      .regex(PUBLIC_KEY, 'must be a public key in PEM form')
+      .optional(),
+    secretRef: secretKeyRef
+      .describe('A Secret of the same namespace with them, under `cosign.pub` unless `key` names another.')
+      .optional(),
+    configMapKeyRef: configMapKeyRef.optional(),
+  }),
+  exactlyOneOf(['publicKey', 'secretRef', 'configMapKeyRef']),
+);
+const SIGNED_ALONE = 'for a ref alone: signatures lie beside what they are of in a registry';
 const insecure = z.boolean().describe('Speak to its registry without verified TLS.').optional();
 const inStores = { s3: stores.s3.optional(), gha: stores.gha.optional() };
 
@@ -129,6 +154,11 @@ const from = rule(
   z.strictObject({
     ref: ref.optional(),
     insecure,
+    verify: verify
+      .describe(
+        'Whose signature it must have, as cosign makes them, to be read: without one the run goes on as if there were no cache.',
+      )
+      .optional(),
     ...inStores,
     inline: z.unknown().describe('Refused: the cache that an image has is read by the name of the image.').optional(),
     local,
@@ -138,6 +168,7 @@ const from = rule(
     local: NO_LOCAL,
   }),
   onlyWith(['ref'], ['insecure'], 'insecure is for a ref; the address of a store says whether it has TLS'),
+  onlyWith(['ref'], ['verify'], `verify is ${SIGNED_ALONE}`),
 ).describe('A cache to read.');
 
 const WRITTEN = [
@@ -149,6 +180,13 @@ const to = rule(
   z.strictObject({
     ref: ref.optional(),
     insecure,
+    sign: z
+      .strictObject({ secretRef: secretKeyRef })
+      .describe(
+        'Sign it, as cosign does with a key: the Secret has `cosign.key`, and `cosign.password` where the key is sealed. Of what is there only what is signed with this key, or with one of `verify`, is taken up.',
+      )
+      .optional(),
+    verify: verify.describe('Whose signature what is there must have to be taken up.').optional(),
     ...inStores,
     inline: z
       .strictObject({})
@@ -199,6 +237,11 @@ const to = rule(
     ['ref'],
     ['insecure', 'imageManifest', 'ociMediaTypes'],
     'insecure, imageManifest and ociMediaTypes are for a ref alone',
+  ),
+  onlyWith(
+    ['ref'],
+    ['sign', 'verify'],
+    `sign and verify are ${SIGNED_ALONE}; an inline cache is signed with its image: spec.sign`,
   ),
   onlyWith(
     ['ref', ...CACHE_STORES],

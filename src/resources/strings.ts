@@ -78,6 +78,10 @@ export const secretKeyRef = z
   })
   .describe('A Secret of the same namespace.');
 
+export const configMapKeyRef = z
+  .strictObject({ name: dnsName('Name of the ConfigMap.'), key: text(253, 'Key within the ConfigMap.') })
+  .describe('A key of a ConfigMap of the same namespace.');
+
 const WEEK = '168h';
 
 /** A duration such as `90s` or `1h30m`: not none at all, which would mean "without end" to some, and no more than `max` (by default a week). */

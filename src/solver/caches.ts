@@ -72,6 +72,11 @@ export class Import {
   /** One of its results was lost. */
   lost(kind: LossKind): void {
     if (kind !== 'gone') this.#away++;
+    try {
+      this.#cache.lost?.(kind);
+    } catch (error) {
+      this.#failed(error);
+    }
   }
 
   get isAway(): boolean {

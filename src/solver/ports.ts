@@ -203,6 +203,8 @@ export interface ImportedCache<T = unknown> {
   readonly id: string;
   readonly keys: KeyReader;
   readonly results: ResultReader<T>;
+  /** Told whenever a result of it could not be had, or turned out to be lost: it is made anew. */
+  readonly lost?: (kind: LossKind) => void;
 }
 
 /** What solving emits; status streams, command line, metrics and tests read this one union. Times in ms since the epoch. */

@@ -7,7 +7,7 @@ import {
   type WorkOptions,
 } from '../../base/index.ts';
 import type { ImmutableRef } from '../../cache/ports.ts';
-import type { ImportedCache, VertexProgress, VertexWarning } from '../../solver/index.ts';
+import type { ImportedCache, LossKind, VertexProgress, VertexWarning } from '../../solver/ports.ts';
 import type { BridgeCacheImport } from '../frontends/index.ts';
 import type { EngineJob } from './build-ref.ts';
 import { importedFrom, importName, type UnmetRequests } from './unmet-requests.ts';
@@ -96,7 +96,7 @@ export class CacheImports {
     const late = AbortSignal.timeout(OPEN_MS);
     const signal = AbortSignal.any([this.#signal, late]);
     try {
-      return await this.#job.inVertex({ name: importName(one), id }, async (progress) => {
+      const opened = await this.#job.inVertex({ name: importName(one), id }, async (progress) => {
         try {
           using aborted = onAbort(signal);
           const opening = importer.open(one.attrs, {
@@ -112,12 +112,34 @@ export class CacheImports {
           throw error;
         }
       });
+      const lost = this.#tellOfLoss(one, id);
+      return opened.map(({ id: named, keys, results }) => ({ id: named, keys, results, lost }));
     } catch (error) {
       if (!this.#signal.aborted) this.#log.info('a cache could not be opened', { type: one.type, err: error });
       return [];
     }
   }
+
+  /** Tells of the first result of a cache that was not to be had. */
+  #tellOfLoss(one: BridgeCacheImport, id: string): (kind: LossKind) => void {
+    let isTold = false;
+    return (kind) => {
+      if (isTold || this.#signal.aborted) return;
+      isTold = true;
+      this.#job.warn(digestOf(id), {
+        level: 1,
+        short: `the cache ${importedFrom(one)} is not used as a whole: results of it are lost`.slice(0, MAX_WARNING),
+        detail: [LOST[kind], 'What they were of is built anew.'],
+      });
+    };
+  }
 }
+
+const LOST: Readonly<Record<LossKind, string>> = {
+  gone: 'Layers of it are missing, or are not what is said of them.',
+  refused: 'Layers of it may not be read.',
+  unavailable: 'Layers of it cannot be read for now.',
+};
 
 function tookTooLong(cause: unknown): CodedError {
   return new CodedError('deadline_exceeded', `it could not be opened in ${OPEN_MS / 1000} s`, { cause, fault: 'user' });

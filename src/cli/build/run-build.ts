@@ -26,7 +26,7 @@ export async function runBuild(command: BuildCommand, io: CliIo): Promise<void> 
   const planned = planBuild(build, { defaultRegistry: command.defaultRegistry ?? EMBEDDED_REGISTRY });
   const plan = command.noCache ? { ...planned, frontendAttrs: { ...planned.frontendAttrs, 'no-cache': '' } } : planned;
   const secrets = new Map([
-    ...resolveSecrets(plan, command.secrets, io.env),
+    ...resolveSecrets(plan, command.secrets, io.env, command.cacheKeys),
     ...signingSecrets(plan, command.signKey, io.env),
   ]);
   const folders = resolveFolders(plan, command, io);

@@ -14,6 +14,7 @@ export function resolveSecrets(
   plan: Pick<SolvePlan, 'secrets' | 'cacheSecrets' | 'gitAuth' | 'ssh'>,
   flags: readonly SecretFlag[],
   env: Readonly<Record<string, string | undefined>>,
+  files: CacheKeyFiles = {},
 ): ReadonlyMap<string, Uint8Array> {
   const values = new Map<string, Uint8Array>();
   if (plan.ssh.length > 0)
@@ -36,29 +37,47 @@ export function resolveSecrets(
         hint: `give it with ${missing.map(({ id }) => `--secret id=${id},src=FILE`).join(' ')}`,
       },
     );
-  for (const [id, value] of cacheValues(plan, flags, env)) values.set(id, value);
+  for (const [id, value] of cacheValues(plan, flags, env, files)) values.set(id, value);
   return values;
 }
+
+/** Files that flags name with keys of caches. */
+type CacheKeyFiles = Readonly<Partial<Record<'cache-sign-key' | 'cache-verify-key', string | undefined>>>;
 
 /** Values for the Secrets of caches: of flags named `SECRET/KEY`, else of environment variables that have the names of the keys. @throws CodedError invalid_argument that names all that are missing */
 function cacheValues(
   { cacheSecrets }: Pick<SolvePlan, 'cacheSecrets'>,
   flags: readonly SecretFlag[],
   env: Readonly<Record<string, string | undefined>>,
+  files: CacheKeyFiles,
 ): ReadonlyMap<string, Uint8Array> {
   const values = new Map<string, Uint8Array>();
   const missing: string[] = [];
-  for (const { id, secretRef, field, optional = false } of cacheSecrets) {
+  const hints = new Set<string>();
+  for (const { id, secretRef, field, flag: fileFlag, env: variable, optional = false } of cacheSecrets) {
     const { name, key = '' } = secretRef;
     const flag = flags.find((one) => one.id === flagOf(secretRef));
+    const file = fileFlag && files[fileFlag];
+    const given = fileFlag === undefined ? env[variable ?? key] : undefined;
     if (flag !== undefined) values.set(id, secretValue(flag, env));
-    else if (env[key] || optional) values.set(id, Buffer.from(env[key] ?? ''));
-    else missing.push(`${key} for ${field} (Secret ${name} on a cluster)`);
+    else if (file !== undefined) values.set(id, fileValue(`--${fileFlag}`, file));
+    else if (given || optional) values.set(id, Buffer.from(given ?? ''));
+    else {
+      missing.push(`${key} for ${field} (Secret ${name} on a cluster)`);
+      hints.add(
+        fileFlag === undefined ? 'set the environment variable of that name' : `give it with --${fileFlag} FILE`,
+      );
+    }
   }
   if (missing.length > 0)
     throw invalidArgument(`no value for ${missing.join(', ')}`, {
-      hint: 'set the environment variable of that name, or give it with --secret id=SECRET/KEY,src=FILE',
+      hint: `${[...hints].join('; ')}; or for each --secret id=SECRET/KEY,src=FILE`,
     });
+  for (const [flag, file] of Object.entries(files))
+    if (file !== undefined && !cacheSecrets.some((one) => one.flag === flag))
+      throw invalidArgument(
+        `--${flag}: the manifest has no ${flag === 'cache-sign-key' ? 'spec.cache.to[].sign' : 'verify.secretRef of a cache'}`,
+      );
   return values;
 }
 

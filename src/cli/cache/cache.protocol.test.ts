@@ -176,8 +176,8 @@ describe.each(['docker', 'embedded'])('%s registry', (registry) => {
     for (const { kind, records, size } of listed)
       if (kind === 'cache') expect([records > 3, size > 100_000]).toEqual([true, true]);
     const { text } = await slipway('ls', name);
-    expect(text).toMatch(/^TAG +KIND +RECORDS +LAYERS +SIZE +AGE +DIGEST\n/);
-    expect(text).toMatch(/\nthree +cache +\d+ +\d+ +[\d.]+[kM]B +0m +sha256:/);
+    expect(text).toMatch(/^TAG +KIND +RECORDS +LAYERS +SIZE +AGE +SIGNED +DIGEST\n/);
+    expect(text).toMatch(/\nthree +cache +\d+ +\d+ +[\d.]+[kM]B +0m +no +sha256:/);
 
     const graph = await json('inspect', `${name}:three`);
     expect(graph.records.some(({ step = '' }) => step.includes('cat /word'))).toBe(true);

@@ -85,6 +85,44 @@ describe('what a run refers to', () => {
     });
   });
 
+  test('caches: keys to sign with go as secrets, public ones as they are or by their names', async () => {
+    const pem = '-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n';
+    const spec = {
+      cache: {
+        from: [
+          { ref: 'r.example.com/c:main', verify: { secretRef: { name: 'signing' } } },
+          { ref: 'r.example.com/c:old', verify: { configMapKeyRef: { name: 'keys', key: 'old.pub' } } },
+        ],
+        to: [{ ref: 'r.example.com/c:main', sign: { secretRef: { name: 'signing' } } }],
+      },
+    };
+    const keys = { 'cosign.key': 'private', 'cosign.password': 'sesame', 'cosign.pub': pem };
+    const objects = { 'secrets/signing': secret(keys), 'configmaps/keys': { data: { 'old.pub': pem } } };
+    const id = (key: string) => `slipway.build/cache/signing/${key}`;
+    const { plan, secrets } = await sourcesOf(spec, objects);
+    expect(secrets).toEqual(Object.fromEntries(Object.entries(keys).map(([key, value]) => [id(key), value])));
+    expect(plan.cacheImports.map(({ attrs }) => attrs['verify-key'])).toEqual([id('cosign.pub'), pem]);
+    expect(plan.cacheExports).toMatchObject([
+      { attrs: { 'sign-key': id('cosign.key'), 'sign-password': id('cosign.password') } },
+    ]);
+    expect(JSON.stringify(plan)).not.toMatch(/private"|sesame/);
+
+    const prepared = async (others: Readonly<Record<string, object>>) =>
+      (await prepare(spec, { ...objects, ...others })).prepared;
+    expect(await prepared({ 'secrets/signing': secret({ 'cosign.pub': pem }) })).toMatchObject({
+      ...{ kind: 'waiting', reason: 'SecretKeyNotFound' },
+      message: 'spec.cache.to[0].sign.secretRef: the Secret signing has no key cosign.key',
+    });
+    expect(await prepared({ 'configmaps/keys': { data: {} } })).toMatchObject({
+      ...{ kind: 'waiting', reason: 'ConfigMapKeyNotFound' },
+      message: 'spec.cache.from[1].verify.configMapKeyRef: the ConfigMap keys has no key old.pub',
+    });
+    expect(await prepared({ 'configmaps/keys': { data: { 'old.pub': 'slipway.build/x' } } })).toMatchObject({
+      kind: 'refused',
+      failure: { message: expect.stringContaining('has no public key in PEM form') as string },
+    });
+  });
+
   test('git over http: basic authentication as a header, a token by its key, for its host alone', async () => {
     const basic = await sourcesOf(git('https://example.com:8443/r.git'), {
       'secrets/git': secret({ username: 'u', password: 'p' }),
