@@ -227,7 +227,7 @@ const layers =
 const many = Array.from({ length: 100_000 }, (_, n) => ({ digest: digestOf(`${n}`) }));
 
 /** Whether the cache is one that cannot be opened, or what is found in it cannot be had, or nothing is found in it. */
-const FAULTS: readonly (readonly [string, Fault, 'opened' | 'not opened'])[] = [
+const FAULTS: readonly (readonly [string, Fault, 'opened' | 'not opened' | 'misses'])[] = [
   ['its manifest is not there', (cache) => cache.put(cache.manifestDigest, undefined), 'not opened'],
   [
     'its manifest is another',
@@ -258,7 +258,11 @@ const FAULTS: readonly (readonly [string, Fault, 'opened' | 'not opened'])[] = [
     'not opened',
   ],
   ['its records are a hundred thousand', records(() => JSON.stringify(many)), 'not opened'],
-  ['its links lead in circles', records((text) => text.replaceAll(/"link":\d+/g, '"link":1')), 'misses'],
+  [
+    'its links lead in circles',
+    records((text) => text.replaceAll(/"link":(\d)/g, (_, at: string) => `"link":${1 - Number(at)}`)),
+    'misses',
+  ],
   ['its links lead nowhere', records((text) => text.replaceAll(/"link":\d+/g, '"link":99')), 'not opened'],
   [
     'its results are of layers that there are not',

@@ -329,7 +329,7 @@ test('what the builder demands of a repository no client can switch off', async 
   const asStrict = { on: strict };
   await writeSigned(repository, theirs);
   expectDropped(await build({ from: cacheAt(repository), ...asStrict }), repository, /none of its 1 signatures/);
-  // Not by a key of its own either, nor by other ways to name the cache.
+  // Not by a key of its own either, nor by a key of another.
   expectDropped(await read(repository, theirs, asStrict), repository, /none of its 1 signatures/);
   expect(await build({ from: cacheAt(repository) })).toMatchObject({ hit: true });
   await writeSigned(repository, ours);

@@ -1,6 +1,7 @@
 import {
   type AbortOptions,
   CodedError,
+  digestOf,
   type Logger,
   onAbort,
   toCodedError,
