@@ -97,7 +97,7 @@ export function encodeMount(mount: SavedMount): {
 
 /** What a config says, by the layers of its manifest. @throws CodedError CACHE_MALFORMED */
 export function decodeMount(bytes: Uint8Array, layers: readonly Descriptor[]): SavedMount {
-  const { chunks: listed, savedAt, ...said } = parse(bytes);
+  const { chunks: listed, savedAt, version: _version, ...said } = parse(bytes);
   const chunks = listed.map(([chunk, size, place]) => {
     const blob = layers[place];
     if (blob === undefined) throw malformed('it names a chunk that its manifest does not have');
