@@ -2,12 +2,13 @@ import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe } from 'vitest';
-import { CodedError, type Digest, digestOf, neverAborted, newId } from '../../base/index.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { CodedError, type Digest, digestOf, HOUSE, neverAborted, newId } from '../../base/index.ts';
 import { DIRECT } from '../../base/proxy.ts';
 import type { BlobPlace } from '../../cache/ports.ts';
 import { blobFetcherSuite } from '../../cache/testing/blob-fetcher-suite.ts';
 import { anonymous, RegistryClient } from '../../oci/registry-client/index.ts';
+import type { FaultProxy } from '../../oci/registry-client/testing/fault-proxy.ts';
 import { RegistryServer } from '../../oci/registry-server/index.ts';
 import { StreamPool, WorkerPool } from '../../sys/index.ts';
 import { ExportOptions, type ExportResponse } from '../exporters/index.ts';
@@ -31,6 +32,8 @@ interface TypeWorld {
   writer(name: string): Attributes;
   reader(name: string, written: ExportResponse): Attributes;
   readonly secrets: readonly string[];
+  /** In front of stores whose connections are bounded by this builder. */
+  readonly proxy?: FaultProxy;
 }
 
 interface Shared {
@@ -46,10 +49,10 @@ const OPTIONS = { s3: s3Options, gha: ghaOptions, azblob: azureOptions } as cons
 const objects =
   (kind: keyof typeof OPTIONS, open: (folder: string) => Promise<StoreWorld>) =>
   async ({ opened, folder, ...shared }: Shared): Promise<TypeWorld> => {
-    const { attrs, secrets } = opened.use(await open(join(folder, 'store')));
+    const { attrs, secrets, proxy } = opened.use(await open(join(folder, 'store')));
     const optionsOf = OPTIONS[kind];
     const type = objectCaches({ type: kind, exporting: '', optionsOf }, { ...shared, proxies: DIRECT, env: {} });
-    return { type, secrets, writer: attrs, reader: attrs };
+    return { type, secrets, writer: attrs, reader: attrs, proxy };
   };
 
 const registry =
@@ -160,6 +163,38 @@ describe.each(WORLDS)('%s', (name, open) => {
   };
 
   cacheStoreSuite(name, oneCache);
+
+  test('many builds at once take so many connections and no more', async () => {
+    const { proxy } = world;
+    if (proxy === undefined) return;
+    proxy.fault = (_req, _res, forward) => {
+      setTimeout(forward, 20);
+      return true;
+    };
+    const builds = Array.from({ length: 60 }, () => {
+      const cache = oneCache();
+      const layers = Array.from({ length: 4 }, () => layerToWrite(Buffer.from(newId().repeat(50))));
+      return { store: cache.writer(), layers };
+    });
+    const all = builds.flatMap(({ store, layers }) => layers.map((layer) => ({ store, layer })));
+    const access = { signal: neverAborted, sessions: () => ['s'], owner: HOUSE };
+    proxy.mostConnections = 0;
+    await Promise.all([
+      ...all.map(({ store, layer }) => store.putBlob(layer.source, fakeContext(neverAborted), () => {})),
+      ...builds.map(({ store }) => store.read(access)),
+    ]);
+    expect(proxy.mostConnections).toBeLessThanOrEqual(16 * 2 + 16);
+    proxy.mostConnections = 0;
+    const read = await Promise.all(
+      all.map(async ({ store, layer }) => {
+        const content = await store.openBlob(layer.source.descriptor, access);
+        return digestOf(Buffer.concat(await Array.fromAsync(content)));
+      }),
+    );
+    expect(read).toEqual(all.map(({ layer }) => layer.descriptor.digest));
+    expect(proxy.mostConnections).toBeLessThanOrEqual(32 + 16);
+    proxy.fault = () => undefined;
+  }, 60_000);
 
   // Registries are asked by their own: their blobs have a place that outlives the build.
   if (!name.startsWith('registry'))

@@ -46,6 +46,7 @@ export function azureOptions(
   return {
     config: { type: 'azblob', accountUrl, accountName, container, indexes, blobs, accountKey },
     name: `azblob://${accountName}/${container}/${indexes[0]}`,
+    host: new URL(accountUrl).host,
     parallel: PARALLEL,
   };
 }

@@ -96,13 +96,12 @@ export async function azureClient(config: AzureConfig, agents: OutboundAgents): 
 
   return {
     readIndexes: async ({ maxBytes, ...options }) => {
-      const found = await Promise.all(
-        config.indexes.map(async (key) => {
-          const body = await get(key, options);
-          return body === undefined ? [] : [await readAll(body, `${key} in ${where}`, maxBytes)];
-        }),
-      );
-      return found.flat();
+      const found: Uint8Array[] = [];
+      for (const key of config.indexes) {
+        const body = await get(key, options);
+        if (body !== undefined) found.push(await readAll(body, `${key} in ${where}`, maxBytes));
+      }
+      return found;
     },
     writeIndex: async (bytes, options) => {
       for (const key of config.indexes)

@@ -56,6 +56,8 @@ export interface ObjectStoreOptions {
   readonly config: ObjectConfig;
   /** For people; no secrets. */
   readonly name: string;
-  /** Blobs that are written at once. */
+  /** Whose connections are bounded, those of all builds together. */
+  readonly host: string;
+  /** Blobs that one build writes at once. */
   readonly parallel: number;
 }

@@ -36,7 +36,7 @@ export function ghaOptions(options: ExportOptions): ObjectStoreOptions {
     readable: scopes.map(({ Scope }) => Scope).slice(0, MAX_SCOPES),
     writable: scopes.findLast(({ Permission }) => (Permission & WRITE) !== 0)?.Scope ?? '',
   };
-  return { config, name: `gha scope ${scope}`, parallel: PARALLEL };
+  return { config, name: `gha scope ${scope}`, host: new URL(url).host, parallel: PARALLEL };
 }
 
 /** Older clients give the address of the second API by the name of the first. */

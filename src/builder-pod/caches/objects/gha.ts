@@ -76,15 +76,15 @@ export function ghaClient(config: GhaConfig, agents: OutboundAgents): ObjectClie
 
   return {
     readIndexes: async ({ maxBytes, ...options }) => {
-      const found = await Promise.all(
-        config.readable.map(async (scope) => {
-          const key = indexKey(scope);
-          const entry = await api.find(`${key}#`, options);
-          if (entry === undefined || !entry.key.startsWith(`${key}#`)) return [];
-          return [await readAll(await download(entry, `the index ${key}`, options), `the index ${key}`, maxBytes)];
-        }),
-      );
-      return found.flat();
+      const found: Uint8Array[] = [];
+      for (const scope of config.readable) {
+        const key = indexKey(scope);
+        const entry = await api.find(`${key}#`, options);
+        if (entry?.key.startsWith(`${key}#`) !== true) continue;
+        const what = `the index ${key}`;
+        found.push(await readAll(await download(entry, what, options), what, maxBytes));
+      }
+      return found;
     },
     writeIndex: async (bytes, options) => {
       const key = indexKey(config.writable);

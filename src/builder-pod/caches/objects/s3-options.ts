@@ -49,6 +49,7 @@ export function s3Options(
   return {
     config,
     name: `s3://${bucket}/${config.manifests}${names[0]}`,
+    host: endpoint === undefined ? `${bucket}.s3.${region}` : new URL(endpoint).host,
     parallel: Math.min(parallel, MAX_PARALLEL),
   };
 }

@@ -1,4 +1,13 @@
-import { CodedError, type Digest, digestOf, inSlices, type ProxySettings } from '../../../base/index.ts';
+import {
+  type AbortOptions,
+  CodedError,
+  type Descriptor,
+  type Digest,
+  digestOf,
+  inSlices,
+  KeyedSemaphore,
+  type ProxySettings,
+} from '../../../base/index.ts';
 import { encodeCacheConfig, MAX_CACHE_CONFIG_BYTES, readObjectCache } from '../../../cache/remote/index.ts';
 import { type StreamPool, siblingModule, streamTasksOf, type WorkerPool } from '../../../sys/index.ts';
 import { type ExportOptions, withRow } from '../../exporters/index.ts';
@@ -24,35 +33,49 @@ interface ObjectType {
   readonly optionsOf: (options: ExportOptions, env: ObjectDeps['env']) => ObjectStoreOptions;
 }
 
+/** What runs at once towards one host, of all builds together; the rest waits. None of these waits for another of its kind, and reading for nothing else. */
+const MAX_READS = 32;
+const MAX_WRITES = 16;
+const MAX_QUESTIONS = 16;
+
 const task = streamTasksOf<typeof import('./task.ts')>(siblingModule(import.meta.url, './task'));
 
 /** Caches in a store of objects: their config is one of them and says what their layers are, which are the others. */
 export function objectCaches({ type, exporting, optionsOf }: ObjectType, deps: ObjectDeps): CacheType {
   const { streams, stores, proxies } = deps;
+  const reads = new KeyedSemaphore(MAX_READS);
+  const writes = new KeyedSemaphore(MAX_WRITES);
+  const questions = new KeyedSemaphore(MAX_QUESTIONS);
   return {
     type,
     exporting,
     replaceable: true,
     store: (given) => {
-      const { config, name, parallel } = optionsOf(given, deps.env);
+      const { config, name, host, parallel } = optionsOf(given, deps.env);
       const common = { config, proxies };
       const openBlob: CacheStore['openBlob'] = async ({ digest, size }, { signal }) => {
         signal.throwIfAborted();
         const blob = { digest, size };
-        return piped(
-          (into, options) => streams.run(task('openBlob'), { ...common, blob, into }, { ...options, transfer: [into] }),
-          signal,
-        );
+        return piped(async (into, options) => {
+          using _place = await reads.acquire(host, options);
+          await streams.run(task('openBlob'), { ...common, blob, into }, { ...options, transfer: [into] });
+        }, signal);
       };
       const place = stores.place(type, config, { name, openBlob });
-      const keepBlob: CacheStore['keepBlob'] = async ({ digest, size }, { signal }) =>
+      const isThere = async ({ digest, size }: Descriptor, { signal }: AbortOptions) =>
         await streams.run(task('keepBlob'), { ...common, blob: { digest, size } }, { signal });
+      const asked = async <T>(ask: () => Promise<T>, signal: AbortSignal): Promise<T> => {
+        using _place = await questions.acquire(host, { signal });
+        return await ask();
+      };
+      const keepBlob: CacheStore['keepBlob'] = async (descriptor, { signal }) =>
+        await asked(() => isThere(descriptor, { signal }), signal);
       return () => ({
         ...{ name, place, parallel, openBlob, keepBlob, verifies: false, forgets: true },
         id: place.store,
         read: async ({ signal, owner }) => {
           const args = { ...common, maxBytes: MAX_CACHE_CONFIG_BYTES };
-          const indexes = await streams.run(task('readIndexes'), args, { signal });
+          const indexes = await asked(() => streams.run(task('readIndexes'), args, { signal }), signal);
           return await Promise.all(
             indexes.map((bytes) => readObjectCache(bytes, { signal, worker: { pool: deps.pool, owner } })),
           );
@@ -67,7 +90,7 @@ export function objectCaches({ type, exporting, optionsOf }: ObjectType, deps: O
             write: async (context) => {
               const { signal } = context;
               await withRow(context, `writing cache manifest ${name}`, () =>
-                streams.run(task('writeIndex'), { ...common, bytes }, { signal }),
+                asked(() => streams.run(task('writeIndex'), { ...common, bytes }, { signal }), signal),
               );
               return {};
             },
@@ -76,7 +99,9 @@ export function objectCaches({ type, exporting, optionsOf }: ObjectType, deps: O
         putBlob: async (layer, context, onProgress) => {
           const { signal } = context;
           const { digest, size } = layer.descriptor;
-          if (await keepBlob(layer.descriptor, context)) return;
+          // Before its content is opened, which may come from there as well.
+          using _place = await writes.acquire(host, { signal });
+          if (await isThere(layer.descriptor, { signal })) return;
           const content = counted(await layer.open(context), onProgress);
           try {
             const args = { ...common, blob: { digest, size }, content };
@@ -110,21 +135,26 @@ function counted(content: ReadableStream<Uint8Array>, onProgress: (bytes: number
   );
 }
 
-/** What a task in another thread writes, as a stream; its failure is told as the task tells it. */
+/** What a task in another thread writes, as a stream, which begins when somebody reads; its failure is told as the task tells it. */
 function piped(
-  run: (into: WritableStream<Uint8Array>, options: { readonly signal: AbortSignal }) => Promise<unknown>,
+  run: (into: WritableStream<Uint8Array>, options: { readonly signal: AbortSignal }) => Promise<void>,
   signal: AbortSignal,
 ): ReadableStream<Uint8Array> {
-  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
   const left = new AbortController();
-  const reader = readable.getReader();
-  const failure = run(writable, { signal: AbortSignal.any([signal, left.signal]) }).then(
-    () => undefined,
-    (error: unknown) => ({ error }),
-  );
+  let begun: ReturnType<typeof begin> | undefined;
+  const begin = () => {
+    const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+    const failure = run(writable, { signal: AbortSignal.any([signal, left.signal]) }).then(
+      () => undefined,
+      (error: unknown) => ({ error }),
+    );
+    return { reader: readable.getReader(), failure };
+  };
   return new ReadableStream<Uint8Array>(
     {
       pull: async (controller) => {
+        begun ??= begin();
+        const { reader, failure } = begun;
         try {
           const next = await Promise.race([reader.read(), failed(failure)]);
           if (!next.done) {
@@ -140,9 +170,10 @@ function piped(
         }
       },
       cancel: async (reason) => {
+        if (begun === undefined) return;
         left.abort(reason ?? new CodedError('cancelled', 'nothing more is wanted of the blob'));
-        await reader.cancel(reason).catch(() => {});
-        await failure;
+        await begun.reader.cancel(reason).catch(() => {});
+        await begun.failure;
       },
     },
     { highWaterMark: 0 },

@@ -11,17 +11,21 @@ interface Access {
   readonly proxies: ProxySettings;
 }
 
-/** Clients with their connections that are kept. */
 const MAX_CLIENTS = 32;
+/** A daemon has one. */
+const MAX_PROXIES = 4;
 /** For what is no blob. */
 const REQUEST_MS = 60_000;
 
 const clients = new RecentMap<string, Promise<ObjectClient>>(MAX_CLIENTS);
+/** Connections that are kept, of all clients together. */
+const connections = new RecentMap<string, OutboundAgents>(MAX_PROXIES);
 
 /** The libraries are loaded by the first cache of their type. */
 async function open({ config, proxies }: Access): Promise<ObjectClient> {
-  return await clients.getOrMake(JSON.stringify([config, proxies]), async () => {
-    const agents = new OutboundAgents(proxies);
+  const key = JSON.stringify([config, proxies]);
+  const client = clients.getOrMake(key, async () => {
+    const agents = connections.getOrMake(JSON.stringify(proxies), () => new OutboundAgents(proxies));
     switch (config.type) {
       case 's3':
         return (await import('./s3.ts')).s3Client(config, agents);
@@ -31,6 +35,12 @@ async function open({ config, proxies }: Access): Promise<ObjectClient> {
         return await (await import('./azblob.ts')).azureClient(config, agents);
     }
   });
+  try {
+    return await client;
+  } catch (error) {
+    clients.delete(key);
+    throw error;
+  }
 }
 
 /** Tasks of the streams pool. */

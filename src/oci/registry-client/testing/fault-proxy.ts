@@ -9,6 +9,8 @@ export class FaultProxy implements AsyncDisposable {
   readonly requests: { method: string; path: string; headers: IncomingMessage['headers'] }[] = [];
   readonly host: string;
   readonly #server;
+  /** How many have been open at once. */
+  mostConnections = 0;
   fault: Fault = () => undefined;
 
   private constructor(server: ReturnType<typeof createServer>) {
@@ -22,6 +24,12 @@ export class FaultProxy implements AsyncDisposable {
     const server = createServer((req, res) => proxy?.handle(req, res, target));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     proxy = new FaultProxy(server);
+    const opened = proxy;
+    server.on('connection', () =>
+      server.getConnections((_, count) => {
+        opened.mostConnections = Math.max(opened.mostConnections, count);
+      }),
+    );
     return proxy;
   }
 
