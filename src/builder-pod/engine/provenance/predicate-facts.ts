@@ -1,4 +1,4 @@
-import { type Descriptor, invalidArgument } from '../../../base/index.ts';
+import type { Descriptor } from '../../../base/index.ts';
 import type { SlsaVersion } from './options.ts';
 import type { ConfigSource, DigestSet, Parameters } from './parameters.ts';
 
@@ -40,11 +40,12 @@ export function keptFacts({ definition, ...facts }: PredicateFacts): readonly Ui
   return [Buffer.from(`${JSON.stringify(facts)}\n`), ...(definition === undefined ? [] : [definition])];
 }
 
-/** Reads what {@link keptFacts} has made. @throws CodedError invalid_argument for what is nothing of that */
-export function readFacts(bytes: Uint8Array): PredicateFacts {
+/** Reads what {@link keptFacts} has made; nothing where the predicate, which has its first line to itself, is there already. */
+export function readFacts(bytes: Uint8Array): PredicateFacts | undefined {
   const end = bytes.indexOf(NEWLINE);
-  if (end < 0) throw invalidArgument('no facts of a build');
-  const facts: PredicateFacts = JSON.parse(Buffer.from(bytes.subarray(0, end)).toString());
+  const line = Buffer.from(end < 0 ? bytes : bytes.subarray(0, end)).toString();
+  if (line === '{') return undefined;
+  const facts: PredicateFacts = JSON.parse(line);
   const definition = bytes.subarray(end + 1);
-  return definition.length === 0 ? facts : { ...facts, definition };
+  return end < 0 || definition.length === 0 ? facts : { ...facts, definition };
 }

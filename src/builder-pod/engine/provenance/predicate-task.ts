@@ -22,9 +22,15 @@ export function encodePredicate(facts: PredicateFacts): Uint8Array {
   return sharedBytes(Buffer.from(goJson(predicateOf(facts))));
 }
 
-/** Worker task: makes the predicate, in lines, of the facts that the file holds, and puts it in their place. */
+/**
+ * Worker task: makes the predicate, in lines, of the facts that the file holds, and puts it in their place. Where it was
+ * made before it is told again: whoever asked then may not have lived to write it down.
+ */
 export function writePredicate({ path }: { readonly path: string }): { digest: Digest; size: number } {
-  const bytes = Buffer.from(goJson(predicateOf(readFacts(readFileSync(path))), '  '));
+  const known = readFileSync(path);
+  const facts = readFacts(known);
+  if (facts === undefined) return { digest: digestOf(known), size: known.length };
+  const bytes = Buffer.from(goJson(predicateOf(facts), '  '));
   const made = `${path}.made`;
   try {
     writeFileSync(made, bytes, { mode: 0o600 });
