@@ -12,6 +12,13 @@ export interface Mount {
 export interface Snapshotter {
   prepare(key: string, parent: string | undefined, options: WorkOptions): Promise<void>;
   commit(name: string, key: string, options: WorkOptions): Promise<void>;
+  /**
+   * Where an image of the whole content of an active snapshot may be written, of a layer of so many packed bytes; undefined where it is to be written as files: it stands on another, or such
+   * images cannot be mounted here, or are not worth it.
+   */
+  imageFile(key: string, size: number, options: WorkOptions): Promise<string | undefined>;
+  /** From now on the snapshot holds what the image in {@link imageFile} says, read-only, and only waits for {@link commit}. False, and the image is gone, where it cannot be mounted after all. */
+  useImage(key: string, options: WorkOptions): Promise<boolean>;
   /** Mounts of an active snapshot (writable) or a committed one (read-only). */
   mounts(keyOrName: string): readonly Mount[];
   remove(keyOrName: string, options: AbortOptions): Promise<void>;

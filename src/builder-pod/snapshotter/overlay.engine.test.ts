@@ -3,14 +3,44 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { HOUSE, neverAborted } from '../../base/index.ts';
+import type { Snapshotter } from '../../cache/ports.ts';
 import { openTestState } from '../../cache/testing/open-state.ts';
 import { snapshotterSuite } from '../../cache/testing/snapshotter-suite.ts';
+import { indexLayer, packLayer } from '../../oci/layers/index.ts';
 import { inUserNamespace, ROOT } from '../../sys/index.ts';
 
 snapshotterSuite('overlay', openTestState);
 snapshotterSuite('overlay of a user namespace', () =>
   openTestState({ privileges: inUserNamespace(ROOT.capabilities) }),
 );
+
+/** What stands on nothing becomes an image as it is committed. */
+snapshotterSuite('overlay on images', async () => {
+  const state = await openTestState({ minImageBytes: 0 });
+  const { snapshotter, pools, layout } = state;
+  const commit: Snapshotter['commit'] = async (name, key, options) => {
+    const image = await snapshotter.imageFile(key, 1, options);
+    const parent = snapshotter.list().find((one) => one.name === key)?.parent;
+    expect(image === undefined).toBe(parent !== undefined);
+    if (image !== undefined && !snapshotter.has(name)) {
+      const directory = snapshotter.upperDir(key);
+      const blob = join(layout.tmp, 'layer.tar');
+      await packLayer(pools.bulk, { directory, into: blob, compression: { type: 'uncompressed' }, ...options });
+      for (const one of readdirSync(directory)) rmSync(join(directory, one), { recursive: true });
+      expect(await indexLayer(pools.bulk, { blob, directory, image, ...options })).toBe(true);
+      expect(await snapshotter.useImage(key, options)).toBe(true);
+    }
+    await snapshotter.commit(name, key, options);
+  };
+  const withImages = new Proxy(snapshotter, {
+    get(target, property) {
+      if (property === 'commit') return commit;
+      const value: unknown = Reflect.get(target, property);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+  return { snapshotter: withImages, [Symbol.asyncDispose]: () => state[Symbol.asyncDispose]() };
+});
 
 test('what is removed leaves the disk in the background, however deep', async () => {
   await using state = await openTestState();
@@ -79,4 +109,27 @@ test('an unsettling that failed leaves what was durable as it was, and the next 
   };
   await snapshotter.unsettle('kept', options);
   expect(synced).toBe(1);
+});
+
+test('an image is for what stands on nothing, is large, and of root in the machine’s own namespace', async () => {
+  const options = { signal: neverAborted, owner: HOUSE };
+  const large = 16 << 20;
+  {
+    await using state = await openTestState();
+    const { snapshotter } = state;
+    await snapshotter.prepare('small', undefined, options);
+    expect(await snapshotter.imageFile('small', 1000, options)).toBeUndefined();
+    expect(await snapshotter.imageFile('small', large, options)).toBeDefined();
+    await snapshotter.commit('small', 'small', options);
+    await snapshotter.prepare('top', 'small', options);
+    expect(await snapshotter.imageFile('top', large, options)).toBeUndefined();
+    // What the kernel does not take is none, and its layer goes into the directory.
+    await snapshotter.prepare('torn', undefined, options);
+    writeFileSync((await snapshotter.imageFile('torn', large, options))!, Buffer.alloc(8192, 1));
+    expect(await snapshotter.useImage('torn', options)).toBe(false);
+    expect(readdirSync(join(snapshotter.upperDir('torn'), '..')).sort()).toEqual(['fs', 'work']);
+  }
+  await using state = await openTestState({ privileges: inUserNamespace(ROOT.capabilities) });
+  await state.snapshotter.prepare('key', undefined, options);
+  expect(await state.snapshotter.imageFile('key', large, options)).toBeUndefined();
 });

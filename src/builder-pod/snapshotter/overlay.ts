@@ -5,6 +5,7 @@ import type { Database } from '../../cache/metadata/index.ts';
 import type { Mount, Snapshotter } from '../../cache/ports.ts';
 import type { Trash } from '../../cache/snapshots/index.ts';
 import { type Pools, type Privileges, siblingModule, tasksOf, type WorkerPool } from '../../sys/index.ts';
+import { imageIn, SnapshotImages } from './images.ts';
 
 interface OverlaySnapshotterOptions {
   readonly db: Database;
@@ -20,6 +21,8 @@ interface OverlaySnapshotterOptions {
   readonly rebooted: boolean;
   /** Wait from the first commit to the sync that marks it durable; 3,000 ms by default. */
   readonly syncDelayMs?: number;
+  /** Bytes of a packed layer from which on it becomes an image where that can be; 4 MiB by default. */
+  readonly minImageBytes?: number | undefined;
 }
 
 interface Row {
@@ -68,9 +71,14 @@ const MIGRATIONS = [
     PRIMARY KEY (snapshot, pos)
   ) WITHOUT ROWID;
   CREATE INDEX snapshot_layers_layer ON snapshot_layers (layer) WHERE layer IS NOT NULL;`,
+
+  // Its files lie in an image.
+  'ALTER TABLE snapshots ADD COLUMN image INTEGER NOT NULL DEFAULT 0',
 ];
 
 const task = tasksOf<typeof import('./tasks.ts')>(siblingModule(import.meta.url, './tasks'));
+/** Below that a layer has few files, and a mount that stays costs as much. */
+const MIN_IMAGE_BYTES = 4 << 20;
 /** The kernel takes 500 lower layers (fs/overlayfs/params.h). */
 const MAX_LAYERS = 500;
 const CHAIN = `WITH RECURSIVE chain (id, parent, depth) AS (
@@ -84,13 +92,14 @@ const DROP_TREE = `WITH RECURSIVE tree (id) AS (
 ) DELETE FROM snapshots WHERE id IN (SELECT id FROM tree)`;
 
 /**
- * Snapshots as overlayfs layers: `<id>/fs` is what a snapshot alone holds, `<id>/<position>` what a stack holds itself of its layers. The index is in SQLite and is written last, so that a crash leaves at most
+ * Snapshots as overlayfs layers: `<id>/fs` is what a snapshot alone holds (a mount of `<id>/image` where that is an image), `<id>/<position>` what a stack holds itself of its layers. The index is in SQLite and is written last, so that a crash leaves at most
  * directories that no row names, which the next start sweeps. Numbers are never used twice, by no life: a power loss may bring back the row of a snapshot
  * that was removed, and must not find another's directory under its number.
  */
 export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
   readonly #options: OverlaySnapshotterOptions;
   readonly #db: Database;
+  readonly #images: SnapshotImages;
   readonly #stop = new AbortController();
   #nextId: number;
   #touched = 1;
@@ -101,7 +110,8 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
   constructor(options: OverlaySnapshotterOptions) {
     this.#options = options;
     this.#db = options.db;
-    const { directory } = options;
+    const { directory, pools, privileges, minImageBytes: minBytes = MIN_IMAGE_BYTES } = options;
+    this.#images = new SnapshotImages({ pools, privileges, minBytes });
     // An option string has no room for these, and one layer's path has 256 bytes (fsconfig(2)).
     if (/[:,\\\s]/.test(directory) || directory.length > 220) {
       throw CodedError.of('SNAPSHOT_DIRECTORY', `state directory ${directory}: overlayfs cannot name layers below it`);
@@ -134,6 +144,20 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
       this.#options.trash.discard(directory);
       throw error;
     }
+  }
+
+  async imageFile(key: string, size: number, options: WorkOptions): Promise<string | undefined> {
+    options.signal.throwIfAborted();
+    const { id, parent } = this.#active(key);
+    return parent === null ? await this.#images.file(this.#directory(id), size, options) : undefined;
+  }
+
+  async useImage(key: string, options: WorkOptions): Promise<boolean> {
+    options.signal.throwIfAborted();
+    const { id } = this.#active(key);
+    if (!(await this.#images.mount(this.#directory(id), options))) return false;
+    this.#db.run('UPDATE snapshots SET image = 1 WHERE id = ?', id);
+    return true;
   }
 
   async commit(name: string, key: string, { signal }: WorkOptions): Promise<void> {
@@ -210,7 +234,7 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
       throw CodedError.of('SNAPSHOT_IN_USE', `snapshot ${keyOrName} is the parent of others`);
     }
     this.#db.reserved(() => this.#db.run('DELETE FROM snapshots WHERE id = ?', row.id));
-    this.#options.trash.discard(this.#directory(row.id));
+    this.#discard(row.id);
   }
 
   upperDir(keyOrName: string): string {
@@ -228,12 +252,16 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
 
   async usage(keyOrName: string, options: WorkOptions): Promise<{ readonly bytes: number; readonly inodes: number }> {
     const row = this.#row(keyOrName);
-    const known = this.#db.get<{ bytes: number | null; inodes: number }>(
-      'SELECT bytes, inodes FROM snapshots WHERE id = ?',
+    const known = this.#db.get<{ bytes: number | null; inodes: number; image: number }>(
+      'SELECT bytes, inodes, image FROM snapshots WHERE id = ?',
       row.id,
     );
     if (known !== undefined && known.bytes !== null) return { bytes: known.bytes, inodes: known.inodes };
-    const used = await this.#options.pools.bulk.run(task('usage'), { directories: this.ownDirs(keyOrName) }, options);
+    const args =
+      known?.image === 1
+        ? { directories: [], images: [imageIn(this.#directory(row.id))] }
+        : { directories: this.ownDirs(keyOrName), images: [] };
+    const used = await this.#options.pools.bulk.run(task('usage'), args, options);
     if (row.kind === 'committed') {
       const values = [used.bytes, used.inodes, row.id] as const;
       const sql = `UPDATE snapshots SET bytes = ?, inodes = ? WHERE id = ? AND kind = 'committed'`;
@@ -295,6 +323,7 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
     clearTimeout(this.#timer);
     await this.#syncing?.catch(() => {});
     this.#stop.abort(cancelledError());
+    this.#images.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -323,12 +352,13 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
 
   /** Rows without directories and directories without rows go; the next free number. */
   #sweep(): number {
-    const { directory, trash, rebooted } = this.#options;
+    const { directory, rebooted } = this.#options;
     const onDisk = new Set(readdirSync(directory));
-    const rows = this.#db.all<{ id: number; synced: number }>('SELECT id, synced FROM snapshots');
+    const rows = this.#db.all<{ id: number; synced: number; image: number }>('SELECT id, synced, image FROM snapshots');
     this.#db.reserved(() => {
-      for (const { id, synced } of rows) {
-        if (!onDisk.has(String(id)) || (rebooted && synced === 0)) this.#db.run(DROP_TREE, id);
+      for (const { id, synced, image } of rows) {
+        const isWhole = onDisk.has(String(id)) && !(rebooted && synced === 0);
+        if (!isWhole || (image === 1 && !this.#images.mountNow(this.#directory(id)))) this.#db.run(DROP_TREE, id);
       }
     });
     const kept = new Set(this.#db.all<{ id: number }>('SELECT id FROM snapshots').map(({ id }) => String(id)));
@@ -336,12 +366,17 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
     let highest = this.#db.get<{ n: number }>("SELECT seq AS n FROM sqlite_sequence WHERE name = 'snapshots'")?.n ?? 0;
     for (const name of onDisk) {
       if (/^\d+$/.test(name)) highest = Math.max(highest, Number(name));
-      if (!kept.has(name)) trash.discard(join(directory, name));
+      if (!kept.has(name)) this.#discard(name);
     }
     return highest + 1;
   }
 
-  #directory(id: number): string {
+  #discard(id: number | string): void {
+    const directory = this.#directory(id);
+    this.#options.trash.discard(directory, this.#images.forget(directory));
+  }
+
+  #directory(id: number | string): string {
     return join(this.#options.directory, String(id));
   }
 

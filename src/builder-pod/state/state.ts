@@ -27,6 +27,8 @@ export interface StateOptions {
   readonly privileges?: Privileges;
   /** What one layer may grow to. */
   readonly unpackLimits?: UnpackLimits | undefined;
+  /** Bytes of a packed layer from which on it becomes an image where that can be. */
+  readonly minImageBytes?: number | undefined;
   /** For tests. */
   readonly tools?: LayerTools;
   readonly syncDelayMs?: number;
@@ -91,6 +93,7 @@ export async function openState(options: StateOptions): Promise<State> {
   const snapshotter = opened.use(
     new OverlaySnapshotter({
       ...{ db, directory: layout.snapshots, trash, pools, background, rebooted, privileges },
+      minImageBytes: options.minImageBytes,
       ...(syncDelayMs === undefined ? {} : { syncDelayMs }),
     }),
   );

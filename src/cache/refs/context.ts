@@ -36,6 +36,20 @@ export interface LayerTools {
     },
     options: WorkOptions,
   ): Promise<void>;
+  /** The same as an image, of a layer that stands on none, in the new file `image`; false, and the file is gone, when it has to be a directory. */
+  index(
+    args: {
+      readonly blob: string;
+      /** What it is to be mounted on: its root has this one's owner, mode and time. */
+      readonly directory: string;
+      readonly image: string;
+      readonly digest: Digest;
+      readonly diffId: Digest;
+      readonly limits: BuildLimits;
+      readonly onProgress: (bytes: number) => void;
+    },
+    options: WorkOptions,
+  ): Promise<boolean>;
   /** Packs what an overlay upper directory changes of `below`, a view of the layers under it, into the file `into`. */
   pack(
     args: {

@@ -1,6 +1,7 @@
 import {
   applyLayer,
   convertLayer,
+  indexLayer,
   packLayer,
   restackLayer,
   type UnpackLimits,
@@ -15,6 +16,8 @@ export function layerTools({ bulk }: Pools, privileges: Privileges, limits?: Unp
     apply: async ({ limits: ofBuild, ...args }, options) => {
       await applyLayer(bulk, { ...args, privileges, limits: unpackLimitsFor(ofBuild, limits), ...options });
     },
+    index: ({ limits: ofBuild, ...args }, options) =>
+      indexLayer(bulk, { ...args, limits: unpackLimitsFor(ofBuild, limits), ...options }),
     pack: ({ directory, below, whole, into, compression: { type, level } }, options) =>
       packLayer(bulk, { directory, below, whole, into, compression: { type, level }, privileges, ...options }),
     restack: (args, options) => restackLayer(bulk, { ...args, overlayXattrs: privileges.overlayXattrs }, options),

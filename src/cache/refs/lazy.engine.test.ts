@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { CodedError, type Digest, digestOf, HOUSE, neverAborted } from '../../base/index.ts';
 import { RegistryError } from '../../oci/registry-client/index.ts';
@@ -81,6 +82,51 @@ describe('lazy refs', () => {
     // A chain that shares its lower part shares the snapshot.
     const lower = await state.refs.fromLayers(layers.slice(0, 1), { ...describing, places: [from.place] });
     expect(lower.lazy).toBe(false);
+  });
+
+  test('a base is one file that each life mounts; one that is damaged is unpacked again, and one that is pruned leaves nothing', async () => {
+    const { layers, bytes } = await image();
+    const root = mkdtempSync(join(tmpdir(), 'slipway-state-'));
+    const mounted = () =>
+      readFileSync('/proc/self/mounts', 'utf8')
+        .split('\n')
+        .filter((line) => line.includes(root));
+    const life = async (isLazy: boolean, between: (file: string) => void) => {
+      await using state = await openTestState({ root, minImageBytes: 0 });
+      const { refs, snapshotter } = state;
+      const ref = await refs.fromLayers(layers, { ...describing, places: [provider(bytes).place] });
+      expect(ref.lazy).toBe(isLazy);
+      {
+        await using view = await ref.mount(options);
+        expect(readdirSync(view.root).sort()).toEqual(['a', 'b']);
+        expect(readFileSync(join(view.root, 'a'), 'utf8')).toBe('one');
+      }
+      const [base] = snapshotter.list().filter(({ parent }) => parent === undefined);
+      const directory = snapshotter.upperDir(base!.name);
+      expect(mounted()).toEqual([expect.stringContaining(`${directory} erofs ro`)]);
+      // What stands on it may link its files, and is packed as if they lay in a directory.
+      const onTop = await build(state, ref, (view) => writeFileSync(join(view, 'a'), 'changed'));
+      expect((await onTop.layers(options)).length).toBe(3);
+      await onTop.release();
+      await ref.release();
+      between(join(dirname(directory), 'image'));
+    };
+    try {
+      await life(true, (file) => expect(existsSync(file)).toBe(true));
+      expect(mounted()).toEqual([]);
+      await life(false, (file) => writeFileSync(file, 'damaged'));
+      await life(true, () => {});
+      {
+        await using state = await openTestState({ root, minImageBytes: 0 });
+        await prune(state.refs, { ...options, all: true, blobGraceMs: -60_000 });
+        await state.trash.idle();
+        expect(state.snapshotter.list()).toEqual([]);
+        expect(readdirSync(state.layout.snapshots)).toEqual([]);
+        expect(mounted()).toEqual([]);
+      }
+    } finally {
+      rmSync(root, { recursive: true });
+    }
   });
 
   test('a build’s limit on what a layer unpacks to is told by name, and costs one that joined without it nothing', async () => {

@@ -148,7 +148,9 @@ test('layers are packed in the turns of the build that wants them', async () => 
     owners.push(owner);
     return Promise.reject(new Error('told'));
   };
-  await using state = await openTestState({ tools: { apply: told, pack: told, restack: told, convert: told } });
+  await using state = await openTestState({
+    tools: { apply: told, index: told, pack: told, restack: told, convert: told },
+  });
   const mutable = await state.refs.create(undefined, describing);
   const ref = await mutable.commit(options);
   const owner = { tenant: 'of-this-tenant', build: 'of-this-build' };
@@ -164,7 +166,7 @@ test('a layer that is packed although nobody waits for it is hurried by who then
     packing.resolve(bestEffort);
     return go.promise;
   };
-  await using state = await openTestState({ tools: { apply: pack, pack, restack: pack, convert: pack } });
+  await using state = await openTestState({ tools: { apply: pack, index: pack, pack, restack: pack, convert: pack } });
   const ref = await (await state.refs.create(undefined, describing)).commit(options);
   const early = ref.layers({ ...options, bestEffort: true });
   const hurried = new Int32Array((await packing.promise)!.flag);

@@ -260,13 +260,15 @@ export class Unlazier {
       const args = {
         blob,
         directory: snapshotter.upperDir(key),
-        lowers,
         digest,
         diffId,
         limits,
         onProgress: (n: number) => report(n, false),
       };
-      await tools.apply(args, work);
+      const image = await snapshotter.imageFile(key, total, work);
+      const isImage =
+        image !== undefined && (await tools.index({ ...args, image }, work)) && (await snapshotter.useImage(key, work));
+      if (!isImage) await tools.apply({ ...args, lowers }, work);
       await snapshotter.commit(name, key, work);
       snapshot = name;
       db.run('UPDATE refs SET snapshot = ?, size = NULL WHERE id = ?', name, id);

@@ -1,16 +1,21 @@
 import { constants, openSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { newId } from '../../base/index.ts';
-import { Dir, hasErrno, syncFileSystem, type TaskContext } from '../../sys/index.ts';
+import { Dir, hasErrno, syncFileSystem, type TaskContext, unmountOrDetach } from '../../sys/index.ts';
 
 /** Directory levels held open at once. */
 const MAX_DEPTH = 200;
 
 /** Worker task: removes what is in `directory` now, and some trees that lie elsewhere on its file system. */
 export function emptyTrash(
-  { directory, trees }: { readonly directory: string; readonly trees: readonly string[] },
+  {
+    directory,
+    trees,
+    mounts,
+  }: { readonly directory: string; readonly trees: readonly string[]; readonly mounts: readonly string[] },
   context: TaskContext,
 ): void {
+  for (const mounted of mounts) unmountOrDetach(mounted);
   using top = new Dir(openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY));
   const moved: string[] = [];
   const remover: Remover = { top, moved, context };

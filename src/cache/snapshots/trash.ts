@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { cancelledError, HOUSE, newId } from '../../base/index.ts';
-import { hasErrno, siblingModule, tasksOf, type WorkerPool } from '../../sys/index.ts';
+import { hasErrno, siblingModule, tasksOf, unmountOrDetach, type WorkerPool } from '../../sys/index.ts';
 
 const task = tasksOf<typeof import('./trash-task.ts')>(siblingModule(import.meta.url, './trash-task'));
 
@@ -13,6 +13,8 @@ export class Trash implements AsyncDisposable {
   readonly #directory: string;
   /** Trees that lie where they were: a full disk has no room for another name. Their owner finds them again should this life end first. */
   readonly #inPlace = new Set<string>();
+  /** What is to be unmounted first. */
+  readonly #mounts = new Set<string>();
   readonly #pool: WorkerPool;
   readonly #stop = new AbortController();
   #emptying: Promise<void> | undefined;
@@ -30,16 +32,19 @@ export class Trash implements AsyncDisposable {
 
   /**
    * Takes a file or tree on the same file system out of its place; one that is not there is no error. Its name is not to be used again: on a full disk it
-   * goes where it lies.
+   * goes where it lies. What is mounted `mountedAt` a path below goes first.
    */
-  discard(path: string): void {
+  discard(path: string, mountedAt?: string): void {
+    let place = join(this.#directory, newId());
     try {
-      renameSync(path, join(this.#directory, newId()));
+      renameSync(path, place);
     } catch (error) {
       if (hasErrno(error, 'ENOENT')) return;
       if (!hasErrno(error, 'ENOSPC', 'EDQUOT')) throw error;
       this.#inPlace.add(path);
+      place = path;
     }
+    if (mountedAt !== undefined) this.#mounts.add(join(place, mountedAt));
     this.#empty();
   }
 
@@ -58,6 +63,7 @@ export class Trash implements AsyncDisposable {
   async close(): Promise<void> {
     this.#stop.abort(cancelledError());
     await this.idle();
+    for (const mounted of this.#mounts) unmountOrDetach(mounted);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -77,9 +83,14 @@ export class Trash implements AsyncDisposable {
       this.#again = false;
       const trees = [...this.#inPlace];
       this.#inPlace.clear();
+      const mounts = [...this.#mounts];
       // What could not be removed (an I/O error) stays for the next life.
       await this.#pool
-        .run(task('emptyTrash'), { directory: this.#directory, trees }, { signal: this.#stop.signal, owner: HOUSE })
+        .run(
+          task('emptyTrash'),
+          { directory: this.#directory, trees, mounts },
+          { signal: this.#stop.signal, owner: HOUSE },
+        )
         .catch(() => {});
       this.#passes++;
       this.#endPass();

@@ -32,6 +32,7 @@ import type {
 import type { PackedTree } from './walk.ts';
 
 export type { LayerChunk, RootMetadata } from './chunks.ts';
+export { ErofsIndex, TAR_START, writeAll } from './erofs.ts';
 export { TOC_DIGEST, UNCOMPRESSED_SIZE } from './estargz.ts';
 export { DEFAULT_UNPACK_LIMITS, type UnpackLimits, unpackLimitsFor } from './limits.ts';
 
@@ -185,6 +186,23 @@ export function applyLayer(pool: WorkerPool, options: ApplyLayerOptions): Promis
   const { directory, lowers, digest, diffId, limits = DEFAULT_UNPACK_LIMITS, privileges = ROOT } = options;
   const whiteouts = { opaque: `${privileges.overlayXattrs}opaque` };
   return unpack(pool, options, { directory, whiteouts, lowers, digest, diffId, limits });
+}
+
+interface IndexLayerOptions extends Omit<ApplyLayerOptions, 'lowers' | 'privileges'> {
+  /** A new file. */
+  readonly image: string;
+}
+
+/**
+ * Writes a layer that stands on none as an image (EROFS) around its tar, for a read-only mount: what costs is the bytes, not the files. False, and no file is left, when it says what only a directory shows, or tells of more entries than are
+ * kept in memory. @throws as {@link applyLayer}
+ */
+export async function indexLayer(pool: WorkerPool, options: IndexLayerOptions): Promise<boolean> {
+  const { blob, directory, image, digest, diffId, limits = DEFAULT_UNPACK_LIMITS } = options;
+  const { signal, owner, onProgress } = options;
+  const onMessage = (bytes: unknown) => onProgress?.(bytes as number);
+  const args = { blob, directory, image, digest, diffId, limits };
+  return await pool.run(task('indexTask'), args, { signal, owner, onMessage });
 }
 
 interface ArchiveTarget {

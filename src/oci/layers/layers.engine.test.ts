@@ -42,6 +42,7 @@ import {
   convertLayer,
   DEFAULT_UNPACK_LIMITS,
   extractArchive,
+  indexLayer,
   packLayer,
   type UnpackLimits,
 } from './index.ts';
@@ -1091,5 +1092,117 @@ describe('hostile archives, as a layer and as what ADD unpacks', () => {
       expect(describeTree(out)).toEqual(before);
       expect(readdirSync(temp.path).sort()).toEqual(['blob', 'out', 'root']);
     }
+  });
+});
+
+describe('an image around a tar', () => {
+  /** What is seen of a layer as an image and as a directory; undefined where it needs a directory. */
+  async function bothOf(temp: string, blob: Buffer): Promise<{ image: unknown; directory: unknown } | undefined> {
+    const at = (name: string) => join(temp, name);
+    rmSync(temp, { recursive: true });
+    for (const name of ['', 'directory', 'mounted']) mkdirSync(at(name));
+    writeFileSync(at('blob'), blob);
+    const common = { blob: at('blob'), signal, owner: HOUSE };
+    const fits = await indexLayer(pools.bulk, { ...common, directory: at('mounted'), image: at('image') });
+    expect(existsSync(at('image'))).toBe(fits);
+    if (!fits) return undefined;
+    await applyLayer(pools.bulk, { ...common, directory: at('directory') });
+    mount({ type: 'erofs', source: at('image'), options: ['ro'] }, at('mounted'));
+    try {
+      return { image: describeTree(at('mounted')), directory: describeTree(at('directory')) };
+    } finally {
+      unmount(at('mounted'));
+    }
+  }
+
+  test('shows what a directory does, in every respect', async () => {
+    using temp = tempDirectory();
+    const source = join(temp.path, 'source');
+    mkdirSync(source);
+    fillTree(source);
+    // More names than one block has room for, some to the byte.
+    mkdirSync(join(source, 'many'));
+    for (let n = 0; n < 500; n++) writeFileSync(join(source, 'many', `${'n'.repeat(n % 250)}-${n}`), `${n}`);
+    const packed = join(temp.path, 'packed');
+    await packLayer(pools.bulk, { directory: source, into: packed, compression: gzip, signal, owner: HOUSE });
+    const seen = await bothOf(join(source, 'bin'), readFileSync(packed));
+    expect(Object.keys(seen?.directory as object).length).toBeGreaterThan(500);
+    expect(seen?.image).toEqual(seen?.directory);
+  });
+
+  test.each<[string, Buffer]>([
+    ['missing parents', tar({ name: 'a/b/c', content: 'x' })],
+    ['an entry twice', tar({ name: 'f', content: 'first' }, { name: './f', content: 'second' })],
+    [
+      'a directory that is said again',
+      tar(
+        { name: 'd', type: 'directory', mode: 0o700 },
+        { name: 'd/f' },
+        { name: 'd/', type: 'directory', mode: 0o750, mtime: 5n },
+      ),
+    ],
+    [
+      'a directory in place of a file, and the reverse',
+      tar({ name: 'a' }, { name: 'a/', type: 'directory' }, { name: 'b/c' }, { name: 'b' }),
+    ],
+    [
+      'a link to a name that then goes',
+      tar(
+        { name: 'a', content: 'kept' },
+        { name: 'b', type: 'hardlink', linkname: 'a' },
+        { name: 'a', content: 'new' },
+      ),
+    ],
+    ['a link to itself', tar({ name: 'a', content: 'kept' }, { name: 'a', type: 'hardlink', linkname: './a' })],
+    ['times that no file has', tar({ name: 'old', mtime: -5n }, { name: 'late', mtime: 1n << 64n })],
+    [
+      'entries below a directory that was replaced',
+      tar({ name: 'd/x/f' }, { name: 'd' }, { name: 'd', type: 'directory' }, { name: 'd/x/g' }),
+    ],
+  ])('%s', async (_, blob) => {
+    using temp = tempDirectory();
+    const seen = await bothOf(temp.path, blob);
+    const timeless = (tree: unknown) => withoutDirectoryTimes(tree as Record<string, unknown>);
+    expect(timeless(seen?.image)).toEqual(timeless(seen?.directory));
+    expect(seen).toBeDefined();
+  });
+
+  test.each<[string, Buffer]>([
+    ['a deletion', tar({ name: '.wh.gone' })],
+    ['a device that is a whiteout', tar({ name: 'gone', type: 'char', devmajor: 0, devminor: 0 })],
+    [
+      'what leads through a link',
+      tar({ name: 'l', type: 'symlink', linkname: 'd' }, { name: 'd', type: 'directory' }, { name: 'l/f' }),
+    ],
+    ['an attribute of another kind', tar({ name: 'f', xattrs: new Map([['system.other', Buffer.from('x')]]) })],
+    ['a link that leads nowhere', tar({ name: 'f', type: 'hardlink', linkname: 'nothing' })],
+    [
+      'more names than are kept in memory',
+      tar(
+        ...Array.from({ length: 17_000 }, (_, n) => ({
+          name: `l${n}`,
+          type: 'symlink' as const,
+          linkname: 'x'.repeat(4000),
+        })),
+      ),
+    ],
+  ])('%s needs a directory', async (_, blob) => {
+    using temp = tempDirectory();
+    expect(await bothOf(temp.path, blob)).toBeUndefined();
+  });
+
+  test('what escapes, is cut off or has another digest fails, and leaves no file', async () => {
+    using temp = tempDirectory();
+    const whole = tar({ name: 'f', content: 'x'.repeat(2000) });
+    await expect(bothOf(temp.path, tar({ name: '../f' }))).rejects.toMatchObject({ reason: 'LAYER_ESCAPE' });
+    await expect(bothOf(temp.path, whole.subarray(0, 1500))).rejects.toMatchObject({ reason: 'TAR_MALFORMED' });
+    const args = { blob: join(temp.path, 'blob'), directory: temp.path, image: join(temp.path, 'image') };
+    writeFileSync(args.blob, whole);
+    const digest: Digest = `sha256:${'0'.repeat(64)}`;
+    for (const wrong of [{ digest }, { diffId: digest }])
+      await expect(indexLayer(pools.bulk, { ...args, ...wrong, signal, owner: HOUSE })).rejects.toMatchObject({
+        reason: 'OCI_DIGEST_MISMATCH',
+      });
+    expect(existsSync(args.image)).toBe(false);
   });
 });

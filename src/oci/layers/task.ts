@@ -1,7 +1,14 @@
 import { createHash, type Hash } from 'node:crypto';
-import { chmodSync, chownSync, closeSync, openSync, readSync, writeSync } from 'node:fs';
+import { chmodSync, chownSync, closeSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import { CodedError, type Digest } from '../../base/index.ts';
-import { encodeName, type MessagePort, type StreamContext, type TaskContext, writePort } from '../../sys/index.ts';
+import {
+  encodeName,
+  lstat,
+  type MessagePort,
+  type StreamContext,
+  type TaskContext,
+  writePort,
+} from '../../sys/index.ts';
 import {
   type CompressionChoice,
   compressorId,
@@ -11,6 +18,7 @@ import {
 } from '../compression/index.ts';
 import { TAR_BLOCK, TarReader, TimeClamp } from '../tar/index.ts';
 import { type ChunkedLayer, type OverBound, type PackChunksArgs, packChunks, type RootMetadata } from './chunks.ts';
+import { ErofsIndex, NotIndexable, TAR_START, writeAll } from './erofs.ts';
 import { contentEnd, EstargzWriter, TOC_NAME } from './estargz.ts';
 import { limitError, type UnpackLimits } from './limits.ts';
 import { type RestackArgs, restack } from './restack.ts';
@@ -241,34 +249,82 @@ export async function unpackTask(args: UnpackArgs, context: TaskContext): Promis
 }
 
 async function unpackInto(args: UnpackArgs, context: TaskContext): Promise<Unpacked> {
-  const { blob, limits } = args;
-  const files = typeof blob === 'string' ? [blob] : blob;
+  using tree = new TreeWriter(args.directory, args);
+  const reader = new TarReader(tree, tarLimits(args.limits));
+  // As other unpackers: an archive that has ended does not mind what follows its gzip stream. A layer does, whose every byte has a meaning.
+  const mayTrail = () => args.whiteouts === 'plain' && reader.ended;
+  const sizes = await readTar(args, context, { take: (chunk) => reader.push(chunk), mayTrail });
+  reader.close();
+  tree.finish();
+  if (args.root !== undefined) setRoot(args.directory, args.root);
+  return { ...sizes, entries: reader.entries };
+}
+
+const tarLimits = (limits: UnpackLimits) => ({
+  maxBytes: limits.maxUnpackedBytes,
+  maxEntries: limits.maxUnpackedEntries,
+});
+
+interface IndexArgs extends Pick<UnpackArgs, 'directory' | 'digest' | 'diffId' | 'limits'> {
+  readonly blob: string;
+  /** Where the image is written, a new file. */
+  readonly image: string;
+}
+
+/** The image of {@link file://./erofs.ts}; false when the layer needs a directory. What is not finished is removed. */
+export async function indexTask(args: IndexArgs, context: TaskContext): Promise<boolean> {
+  let isWhole = false;
+  const fd = openSync(encodeName(args.image), 'wx', 0o600);
+  try {
+    const index = new ErofsIndex(() => reader.position, lstat(args.directory));
+    const reader = new TarReader(index, tarLimits(args.limits));
+    let end = TAR_START;
+    const take = (chunk: Uint8Array) => {
+      reader.push(chunk);
+      writeAll(fd, chunk, end);
+      end += chunk.length;
+    };
+    const { diffSize } = await readTar(args, context, { take });
+    reader.close();
+    index.finish(fd, diffSize);
+    isWhole = true;
+  } catch (error) {
+    if (!(error instanceof NotIndexable)) throw limitError(error, args.limits);
+  } finally {
+    closeSync(fd);
+    if (!isWhole) unlinkSync(encodeName(args.image));
+  }
+  return isWhole;
+}
+
+/** Unpacks a blob, its digests verified: that of what comes in and that of what comes out. */
+async function readTar(
+  args: Pick<UnpackArgs, 'blob' | 'digest' | 'diffId' | 'limits'>,
+  context: TaskContext,
+  to: { readonly take: (chunk: Uint8Array) => void; readonly mayTrail?: () => boolean },
+): Promise<Omit<Unpacked, 'entries'>> {
+  const files = typeof args.blob === 'string' ? [args.blob] : args.blob;
   await using input = new HashedInput(readFilesChunks(files, context), (bytes) => context.post(bytes));
   const diff = args.diffId === undefined ? undefined : createHash('sha256');
+  const maxBytes = args.limits.maxUnpackedBytes;
   let diffSize = 0;
-  using tree = new TreeWriter(args.directory, args);
-  const reader = new TarReader(tree, { maxBytes: limits.maxUnpackedBytes, maxEntries: limits.maxUnpackedEntries });
   try {
-    for await (const chunk of decompress(input.chunks(), { maxBytes: limits.maxUnpackedBytes, borrowed: true })) {
+    for await (const chunk of decompress(input.chunks(), { maxBytes, borrowed: true })) {
       context.throwIfAborted();
       diff?.update(chunk);
       diffSize += chunk.length;
-      reader.push(chunk);
+      to.take(chunk);
     }
   } catch (error) {
-    // As other unpackers: an archive that has ended does not mind what follows its gzip stream. A layer does, whose every byte has a meaning.
-    const isWhole = args.whiteouts === 'plain' && reader.ended;
-    if (!isWhole || !(error instanceof CodedError && error.reason === 'COMPRESSION_TRAILING')) throw error;
+    const mayTrail = to.mayTrail?.() === true;
+    if (!mayTrail || !(error instanceof CodedError && error.reason === 'COMPRESSION_TRAILING')) throw error;
   }
   await input.verify(args.digest);
   if (diff !== undefined) {
     const found: Digest = `sha256:${diff.digest('hex')}`;
     if (found !== args.diffId) throw mismatch('unpacked layer', args.diffId as Digest, found);
   }
-  reader.close();
-  tree.finish();
-  if (args.root !== undefined) setRoot(args.directory, args.root);
-  return { size: input.size, diffSize, entries: reader.entries };
+  return { size: input.size, diffSize };
 }
 
 /**

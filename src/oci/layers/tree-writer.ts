@@ -16,6 +16,7 @@ import {
 import { type TarEntry, type TarHandler, textOf } from '../tar/index.ts';
 import { Directories, isWhiteoutStat } from './directories.ts';
 import { AUFS_PREFIX, fsName, isPrivateXattr, OPAQUE_MARKER, pathComponents, WHITEOUT_PREFIX } from './names.ts';
+import { withinTime } from './times.ts';
 
 /** Whiteout entries become char 0/0 nodes and this attribute of opaque directories. `plain`: they are files like others. */
 export type Whiteouts = 'plain' | { readonly opaque: string };
@@ -29,14 +30,6 @@ interface TreeWriterOptions {
 }
 
 const YES = Buffer.from('y');
-/** The last time that fits 64 bits of nanoseconds, in April 2262. */
-const MAX_TIME = (1n << 63n) - 1n;
-
-/** Times before 1970 and after {@link MAX_TIME} become 1970, as containerd and BuildKit have them: what is packed of the files again is the same layer. */
-function withinTime(entry: TarEntry): TarEntry {
-  return entry.mtime < 0n || entry.mtime > MAX_TIME ? { ...entry, mtime: 0n } : entry;
-}
-
 /**
  * Writes archive entries below a directory, owners, modes, times (1970 to 2262) and attributes exactly. Nothing an archive says leads outside: paths are resolved
  * component by component against descriptors. Directory times are set by {@link finish}.

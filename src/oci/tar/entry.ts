@@ -26,6 +26,8 @@ export interface TarEntry {
   readonly gid: number;
   /** Content length in bytes; 0 for all but files. */
   readonly size: number;
+  /** Its content is not `size` bytes in a row of the archive. */
+  readonly sparse?: true;
   /** Nanoseconds since the epoch. */
   readonly mtime: bigint;
   /** Target of a symlink, verbatim, or the archive name of a hardlink's first name. */

@@ -295,6 +295,7 @@ export class TarReader {
       ...(type === 'symlink' || type === 'hardlink' ? { linkname } : {}),
       ...(isDevice ? { devmajor: number(block, 329, 8, 'devmajor'), devminor: number(block, 337, 8, 'devminor') } : {}),
       ...(pax.xattrs === undefined ? {} : { xattrs: pax.xattrs }),
+      ...(sparse === undefined ? {} : { sparse: true }),
     });
     if (sparse !== undefined) {
       const { data, hole } = this.#handler;
