@@ -37,12 +37,17 @@ interface Writing {
   pending: number;
   failure: Error | undefined;
   wake: () => void;
+  /** Blocks that the writer has not read yet, in their order. */
+  readonly blocks: SharedArrayBuffer[];
   readonly done: PromiseWithResolvers<{ hex?: string; isDone: boolean }>;
 }
 
 const task = tasksOf<typeof import('./tasks.ts')>(siblingModule(import.meta.url, './tasks'));
 /** Bytes of one ingest under way to the writer thread. */
 const WINDOW = 4 << 20;
+/** Bytes go to the writer in memory that both threads see, and that is used again: were each chunk copied for it, the collector would run all the time. */
+const BLOCK = 128 << 10;
+const IDLE_BLOCKS = 32;
 
 /** Blobs in a directory. The file system is the only truth: no index that could disagree with it. */
 export class FsContentStore implements ContentStore, AsyncDisposable {
@@ -51,6 +56,7 @@ export class FsContentStore implements ContentStore, AsyncDisposable {
   /** Files that are being removed: they are not here any more, and nothing takes their place before they are gone. */
   readonly #removing = new Map<string, Promise<unknown>>();
   #writer: Thread<ToWriter, FromWriter> | undefined;
+  readonly #idleBlocks: SharedArrayBuffer[] = [];
   #nextId = 1;
 
   constructor(options: FsContentStoreOptions) {
@@ -109,6 +115,15 @@ export class FsContentStore implements ContentStore, AsyncDisposable {
     const { writer, id, ingest } = this.#begin();
     using aborted = onAbort(signal);
     let finished = false;
+    let block: { readonly bytes: Uint8Array<SharedArrayBuffer>; used: number } | undefined;
+    const flush = () => {
+      if (block === undefined) return;
+      const { bytes, used } = block;
+      block = undefined;
+      ingest.pending += used;
+      ingest.blocks.push(bytes.buffer);
+      writer.post({ kind: 'data', id, bytes: bytes.subarray(0, used) });
+    };
     try {
       let size = 0;
       writer.post({ kind: 'open', id, path: this.#tempPath(), algorithm });
@@ -117,17 +132,25 @@ export class FsContentStore implements ContentStore, AsyncDisposable {
         if (done) break;
         size += value.length;
         if (expected.size !== undefined && size > expected.size) checkSize(expected, size);
-        ingest.pending += value.length;
-        writer.post({ kind: 'data', id, bytes: value });
-        while (ingest.pending > WINDOW && ingest.failure === undefined) {
-          const { promise, resolve } = Promise.withResolvers<void>();
-          ingest.wake = resolve;
-          await Promise.race([promise, aborted.promise]);
+        for (let at = 0; at < value.length; ) {
+          block ??= { bytes: new Uint8Array(this.#idleBlocks.pop() ?? new SharedArrayBuffer(BLOCK)), used: 0 };
+          const part = value.subarray(at, at + BLOCK - block.used);
+          block.bytes.set(part, block.used);
+          block.used += part.length;
+          at += part.length;
+          if (block.used < BLOCK) continue;
+          flush();
+          while (ingest.pending > WINDOW && ingest.failure === undefined) {
+            const { promise, resolve } = Promise.withResolvers<void>();
+            ingest.wake = resolve;
+            await Promise.race([promise, aborted.promise]);
+          }
         }
         if (ingest.failure !== undefined) throw ingest.failure;
       }
       finished = true;
       checkSize(expected, size);
+      flush();
       const hex = expected.digest === undefined ? undefined : digestHex(expected.digest);
       writer.post({ kind: 'end', id, blobs: this.#options.blobs, hex });
       // Not raced with the abort: the blob is then there, or not, when this settles.
@@ -216,7 +239,8 @@ export class FsContentStore implements ContentStore, AsyncDisposable {
   #begin() {
     const writer = this.#start();
     const id = this.#nextId++;
-    const ingest: Writing = { pending: 0, failure: undefined, wake: () => {}, done: Promise.withResolvers() };
+    const done: Writing['done'] = Promise.withResolvers();
+    const ingest: Writing = { pending: 0, failure: undefined, wake: () => {}, blocks: [], done };
     ingest.done.promise.catch(() => {});
     this.#writings.set(id, ingest);
     if (this.#writings.size === 1) writer.ref();
@@ -260,8 +284,11 @@ export class FsContentStore implements ContentStore, AsyncDisposable {
     writer.onMessage((message) => {
       const ingest = this.#writings.get(message.id);
       if (ingest === undefined) return;
-      if (message.kind === 'wrote') ingest.pending -= message.bytes;
-      else if (message.kind === 'done') ingest.done.resolve(message);
+      if (message.kind === 'wrote') {
+        ingest.pending -= message.bytes;
+        const block = ingest.blocks.shift();
+        if (block !== undefined && this.#idleBlocks.length < IDLE_BLOCKS) this.#idleBlocks.push(block);
+      } else if (message.kind === 'done') ingest.done.resolve(message);
       else {
         ingest.failure = toCodedError(Object.assign(new Error(message.message), { code: message.errno }));
         ingest.done.reject(ingest.failure);

@@ -5,7 +5,8 @@ import { fsyncDirectory, fsyncFile, type ThreadPort } from '../../sys/index.ts';
 
 export type ToWriter =
   | { readonly kind: 'open'; readonly id: number; readonly path: string; readonly algorithm: string }
-  | { readonly kind: 'data'; readonly id: number; readonly bytes: Uint8Array }
+  /** In shared memory, which is the sender's again with the `wrote` that answers it. */
+  | { readonly kind: 'data'; readonly id: number; readonly bytes: Uint8Array<SharedArrayBuffer> }
   /** Commits as `<blobs>/<algorithm>/<hex>`, only if the hash is `hex` when given. */
   | { readonly kind: 'end'; readonly id: number; readonly blobs: string; readonly hex: string | undefined }
   | { readonly kind: 'cancel'; readonly id: number }
