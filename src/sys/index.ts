@@ -9,6 +9,7 @@ export { CgroupBounds, type CgroupLimits, makeBoundedGroup } from './cgroup-boun
 export { CgroupMoves } from './cgroup-moves.ts';
 export { copyEntry, type EntryMetadata, setMetadata, type XattrRule } from './copy-entry.ts';
 export * from './dir.ts';
+export { fileStream } from './file-stream.ts';
 export * from './files.ts';
 export * from './flock.ts';
 export { startGuardian } from './guardian.ts';

@@ -1,15 +1,25 @@
 import { once } from 'node:events';
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import koffi from 'koffi';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { CodedError } from '../base/index.ts';
 import {
   Cgroup,
   cgroupLayout,
   copyFd,
+  fileStream,
   hasErrno,
   lockFile,
   openRoot,
@@ -152,3 +162,34 @@ test('a very deep tree is made and removed', () => {
   expect(root.readdir('/')).toEqual([]);
   rmSync(directory, { recursive: true });
 });
+
+test('a file as a stream: from where it is asked for, ended by its signal whoever reads, closed when it is cancelled', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-sys-'));
+  try {
+    const path = join(folder, 'file');
+    writeFileSync(path, Buffer.alloc(600_000, 'content'));
+    const { signal } = new AbortController();
+    const read = await new Response(fileStream(path, { start: 7, signal })).arrayBuffer();
+    expect(Buffer.from(read).equals(readFileSync(path).subarray(7))).toBe(true);
+    const stop = new AbortController();
+    const unread = fileStream(path, { signal: stop.signal });
+    stop.abort(new Error('enough'));
+    await expect(unread.getReader().read()).rejects.toThrow();
+    const openFiles = () => readdirSync('/proc/self/fd').filter((fd) => isOf(fd, path)).length;
+    const cancelled = fileStream(path, { signal }).getReader();
+    await cancelled.read();
+    expect(openFiles()).toBe(1);
+    await cancelled.cancel();
+    await vi.waitUntil(() => openFiles() === 0);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+function isOf(fd: string, path: string): boolean {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`) === path;
+  } catch {
+    return false;
+  }
+}

@@ -1,6 +1,5 @@
-import { createReadStream, existsSync, mkdirSync, readdirSync, statSync, utimesSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
 import {
   type AbortOptions,
   CodedError,
@@ -17,7 +16,7 @@ import {
   toCodedError,
   type WorkOptions,
 } from '../../base/index.ts';
-import { type Pools, siblingModule, startThread, type Thread, tasksOf } from '../../sys/index.ts';
+import { fileStream, type Pools, siblingModule, startThread, type Thread, tasksOf } from '../../sys/index.ts';
 import type { ContentStore } from '../ports.ts';
 import type { FromWriter, ToWriter } from './writer-thread.ts';
 
@@ -93,8 +92,7 @@ export class FsContentStore implements ContentStore, AsyncDisposable {
         `blob ${descriptor.digest} has ${info.size} bytes, ${descriptor.size} expected`,
       );
     }
-    const file = createReadStream(this.#file(descriptor.digest), { start: offset, highWaterMark: 1 << 18, signal });
-    return Readable.toWeb(file, { type: 'bytes' }) as ReadableStream<Uint8Array>;
+    return fileStream(this.#file(descriptor.digest), { start: offset, signal });
   }
 
   async ingest(

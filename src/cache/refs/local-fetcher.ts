@@ -1,7 +1,7 @@
-import { createReadStream, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
 import { CodedError, digestAlgorithm, digestHex } from '../../base/index.ts';
+import { fileStream } from '../../sys/index.ts';
 import type { BlobFetcher, BlobPlace } from '../ports.ts';
 
 /** Reads blobs of OCI layouts on this machine. */
@@ -21,9 +21,7 @@ export function localFetcher(): BlobFetcher<Extract<BlobPlace, { kind: 'local' }
           'data_loss',
           `blob ${digest} of ${directory} has not the ${size} bytes that it is said to have`,
         );
-      return Readable.toWeb(createReadStream(path, { highWaterMark: 1 << 18, signal }), {
-        type: 'bytes',
-      }) as ReadableStream<Uint8Array>;
+      return fileStream(path, { signal });
     },
   };
 }

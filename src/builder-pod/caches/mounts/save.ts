@@ -1,5 +1,3 @@
-import { createReadStream } from 'node:fs';
-import { Readable } from 'node:stream';
 import {
   type AbortOptions,
   CodedError,
@@ -22,7 +20,7 @@ import {
 import type { RefManager } from '../../../cache/ports.ts';
 import { type LayerChunk, packDirectoryChunks } from '../../../oci/layers/index.ts';
 import { isBlobUnknown, type Repository, type UploadOutcome } from '../../../oci/registry-client/index.ts';
-import { makeScratch, type Pools, type Privileges } from '../../../sys/index.ts';
+import { fileStream, makeScratch, type Pools, type Privileges } from '../../../sys/index.ts';
 import { endAll } from '../end-all.ts';
 import type { MountsOptions } from './options.ts';
 
@@ -194,7 +192,7 @@ export class MountSaver {
     const workers = Array.from({ length: Math.min(PARALLEL, blobs.length) }, async () => {
       for (const blob of queue) {
         signal.throwIfAborted();
-        await this.#push(blob, async (access) => openFile(blob.path, access), { ...context, signal });
+        await this.#push(blob, async (access) => fileStream(blob.path, access), { ...context, signal });
         sent += blob.size;
         context.onProgress?.(sent, total);
       }
@@ -249,9 +247,4 @@ async function opened<T extends AsyncDisposable | string>(
 ): Promise<{ readonly of: T } & AsyncDisposable> {
   const of = await opening;
   return { of, [Symbol.asyncDispose]: async () => void (typeof of === 'string' || (await of[Symbol.asyncDispose]())) };
-}
-
-function openFile(path: string, { signal }: AbortOptions): ReadableStream<Uint8Array> {
-  const file = createReadStream(path, { highWaterMark: 1 << 18, signal });
-  return Readable.toWeb(file, { type: 'bytes' }) as ReadableStream<Uint8Array>;
 }
