@@ -1,3 +1,4 @@
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import http2 from 'node:http2';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
@@ -157,6 +158,34 @@ ${dockerConfig('push', closed.host, `ada:${users.ada}`)}`);
     expect(refused?.message).toContain(`${closed.host}/team/cache:main`);
     expect(await tagged('uncached')).toBe(true);
     expect(await world.cluster.must(['get', 'events', '-A', '-o', 'json'])).toContain('CacheNotExported');
+  });
+
+  test('signs its cache, and reads one only with the signature that it asks for', async () => {
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const other = generateKeyPairSync('ed25519').publicKey;
+    const pem = (key: KeyObject) => key.export({ type: 'spki', format: 'pem' }).toString();
+    const ref = `${registry.host}/team/signed:main`;
+    const steps = 'RUN echo signed > /signed';
+    const sign = { secretRef: { name: 'signing' } };
+    await apply(`${secret('signing', { 'cosign.key': privateKey.export({ type: 'pkcs8', format: 'pem' }).toString() })}
+---
+${JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'keys' }, data: { 'team.pub': pem(publicKey) } })}
+${inline('signed', steps, { cache: { to: [{ ref, mode: 'max', sign }] } })}`);
+    await world.waitReady('signed');
+    const written = await lastRun('signed');
+    expect(condition(written, 'CacheExported')).toMatchObject({ status: 'True' });
+    const digest = written.status?.cache?.exports?.[0]?.digest ?? '';
+    expect(await tagged('team/signed', `${digest.replace(':', '-')}.sig`)).toBe(true);
+
+    // Scopes of their own: what they find is of the cache.
+    const reading = (name: string, verify: object) =>
+      inline(name, steps, { cache: { scope: name, from: [{ ref, verify }] } });
+    const trusting = reading('trusting', { configMapKeyRef: { name: 'keys', key: 'team.pub' } });
+    await apply(trusting + reading('doubting', { publicKey: pem(other) }));
+    for (const name of ['trusting', 'doubting']) await world.waitReady(name);
+    const hits = async (name: string) => (await lastRun(name)).status?.cache?.hits ?? 0;
+    expect(await hits('trusting')).toBeGreaterThan(0);
+    expect(await hits('doubting')).toBe(0);
   });
 
   test('right after a changed apply the old answer is not seen, and what did not change comes from the cache', async () => {
