@@ -63,7 +63,7 @@ test.each([
   };
   const rounds: number[] = [];
   for (let round = 0; round < 3; round++) rounds.push(await longestTurn(capture));
-  expect(Math.min(...rounds)).toBeLessThan(50);
+  expect(Math.min(...rounds)).toBeLessThan(20);
 });
 
 test('what is added of one step, or of what else was looked at, is added in portions', async () => {
