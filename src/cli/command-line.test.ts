@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { CodedError, cancelledError, invalidArgument } from '../base/index.ts';
-import { resolveSecrets } from './build/secrets.ts';
+import { resolveSecrets, signingSecrets } from './build/secrets.ts';
 import { parseCommandLine } from './command-line.ts';
 import { exitCodeOf, renderError } from './print-error.ts';
 
@@ -135,5 +135,39 @@ describe('errors', () => {
     expect(exitCodeOf(invalidArgument('x'), 'run')).toBe(1);
     expect(exitCodeOf(cancelledError(), 'run')).toBe(130);
     expect(exitCodeOf(new CodedError('unavailable', 'x'), 'run')).toBe(3);
+  });
+});
+
+describe('what signs', () => {
+  const none = { key: undefined, token: undefined };
+  const by = (kind: 'key' | 'token') => ({ signing: { by: kind, secretRef: { name: 's' }, field: 'spec.sign' } });
+  const valuesOf = (...args: Parameters<typeof signingSecrets>) =>
+    Object.fromEntries([...signingSecrets(...args)].map(([id, value]) => [id, Buffer.from(value).toString()]));
+
+  test('the flags are read', () => {
+    const flags = ['--sign-identity-token', 't', '--fulcio-url', 'https://f', '--rekor-url', 'https://r'];
+    expect(parseCommandLine(['build', '-f', 'x', ...flags])).toMatchObject({
+      ...{ signKey: undefined, signToken: 't' },
+      ...{ fulcioUrl: 'https://f', rekorUrl: 'https://r' },
+    });
+  });
+
+  test('a token comes from the file, or from SIGSTORE_ID_TOKEN', () => {
+    const env = { SIGSTORE_ID_TOKEN: 'a.b.c', COSIGN_PASSWORD: 'p' };
+    expect(valuesOf(by('token'), none, env)).toEqual({ 'slipway.build/identity-token': 'a.b.c' });
+    const token = import.meta.filename;
+    expect(valuesOf(by('token'), { key: undefined, token }, env)['slipway.build/identity-token']).toMatch(/^import/);
+    expect(valuesOf({ signing: undefined }, none, env)).toEqual({});
+  });
+
+  test.each([
+    [by('token'), none, /no identity token for spec\.sign \(Secret s on a cluster\)/],
+    [by('key'), none, /no key for spec\.sign/],
+    [by('key'), { key: 'k', token: 't' }, /--sign-identity-token: the manifest has no spec\.sign\.keyless/],
+    [by('token'), { key: 'k', token: undefined }, /--sign-key: the manifest has no spec\.sign\.secretRef/],
+    [{ signing: undefined }, { key: 'k', token: undefined }, /--sign-key: the manifest has no spec\.sign$/],
+    [by('token'), { key: undefined, token: '/nowhere' }, /--sign-identity-token: \/nowhere cannot be read/],
+  ])('%j and %j do not fit', (plan, flags, words) => {
+    expect(() => signingSecrets(plan, flags, {})).toThrow(words);
   });
 });

@@ -22,6 +22,9 @@ const buildOptions = z.object({
   'sign-key': z.string().optional(),
   'cache-sign-key': z.string().optional(),
   'cache-verify-key': z.string().optional(),
+  'sign-identity-token': z.string().optional(),
+  'fulcio-url': z.string().optional(),
+  'rekor-url': z.string().optional(),
   'no-cache': z.boolean().default(false),
   'metadata-file': z.string().optional(),
   'default-registry': z.string().optional(),
@@ -40,6 +43,11 @@ export interface BuildCommand {
   readonly signKey: string | undefined;
   /** Files of the keys that caches are signed with, and verified. */
   readonly cacheKeys: Readonly<Record<'cache-sign-key' | 'cache-verify-key', string | undefined>>;
+  /** File of the OIDC token for spec.sign.keyless. */
+  readonly signToken: string | undefined;
+  /** In the place of those of spec.sign. */
+  readonly fulcioUrl: string | undefined;
+  readonly rekorUrl: string | undefined;
   readonly noCache: boolean;
   readonly metadataFile: string | undefined;
   readonly defaultRegistry: string | undefined;
@@ -158,6 +166,9 @@ function parseBuildCommand(args: readonly string[]): BuildCommand {
     'sign-key': { type: 'string' },
     'cache-sign-key': { type: 'string' },
     'cache-verify-key': { type: 'string' },
+    'sign-identity-token': { type: 'string' },
+    'fulcio-url': { type: 'string' },
+    'rekor-url': { type: 'string' },
   };
   const data = readFlags('build', args, options, buildOptions);
   return {
@@ -169,6 +180,9 @@ function parseBuildCommand(args: readonly string[]): BuildCommand {
     progress: data.progress,
     signKey: data['sign-key'],
     cacheKeys: { 'cache-sign-key': data['cache-sign-key'], 'cache-verify-key': data['cache-verify-key'] },
+    signToken: data['sign-identity-token'],
+    fulcioUrl: data['fulcio-url'],
+    rekorUrl: data['rekor-url'],
     noCache: data['no-cache'],
     metadataFile: data['metadata-file'],
     defaultRegistry: data['default-registry'],

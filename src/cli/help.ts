@@ -26,6 +26,9 @@ Flags:
       --sign-key FILE            the key for spec.sign, e.g. cosign.key; its password is in COSIGN_PASSWORD
       --cache-sign-key FILE      the key for spec.cache.to[].sign; its password is in COSIGN_PASSWORD
       --cache-verify-key FILE    public keys for verify.secretRef of spec.cache.from[] and to[]
+      --sign-identity-token FILE the OIDC token for spec.sign.keyless; else it is in SIGSTORE_ID_TOKEN
+      --fulcio-url URL           the Fulcio for spec.sign.keyless
+      --rekor-url URL            the transparency log for spec.sign
       --builder ADDRESS          a running builder, e.g. unix:///run/buildkit/buildkitd.sock or tcp://host:1234
       --progress MODE            auto, plain, tty, rawjson or quiet (default auto)
       --no-cache                 run every step again

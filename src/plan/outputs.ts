@@ -6,6 +6,7 @@ import {
   parseImageReference,
   SIGNING_KEY_SECRET,
   SIGNING_PASSWORD_SECRET,
+  SIGNING_TOKEN_SECRET,
 } from '../base/index.ts';
 import type { BuildSpec } from '../resources/index.ts';
 import type { PlannedExporter, PlanOptions } from './solve-plan.ts';
@@ -27,12 +28,22 @@ export function outputExporters(spec: BuildSpec, options: PlanOptions): PlannedE
     for (const [key, value] of Object.entries(output.annotations ?? {})) attrs[`annotation.${key}`] = value;
     for (const [key, value] of Object.entries(output.indexAnnotations ?? {})) attrs[`annotation-index.${key}`] = value;
     if (spec.sourceDateEpoch !== undefined) attrs['source-date-epoch'] = String(spec.sourceDateEpoch);
-    if (spec.sign !== undefined) {
-      attrs['sign-key'] = SIGNING_KEY_SECRET;
-      attrs['sign-password'] = SIGNING_PASSWORD_SECRET;
-    }
+    Object.assign(attrs, signingAttrs(spec.sign));
     return { type: 'image', attrs };
   });
+}
+
+function signingAttrs(sign: BuildSpec['sign']): Record<string, string> {
+  if (sign === undefined) return {};
+  const { keyless, rekorUrl, tlog } = sign;
+  return {
+    ...(keyless === undefined
+      ? { 'sign-key': SIGNING_KEY_SECRET, 'sign-password': SIGNING_PASSWORD_SECRET }
+      : { 'sign-identity-token': SIGNING_TOKEN_SECRET }),
+    ...(keyless?.fulcioUrl === undefined ? {} : { 'sign-fulcio-url': keyless.fulcioUrl }),
+    ...(rekorUrl === undefined ? {} : { 'sign-rekor-url': rekorUrl }),
+    ...(tlog === undefined ? {} : { 'sign-tlog': String(tlog) }),
+  };
 }
 
 /** Full names that an output is pushed under. A name without a registry host goes to the default registry, never to Docker Hub's library. */

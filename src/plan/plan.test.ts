@@ -48,6 +48,36 @@ describe('planBuild', () => {
     expect(written(planned.frontendInputs['dockerfile'])).toEqual(['/Dockerfile=FROM scratch']);
   });
 
+  test('what is signed, by whom and with which services is the exporter’s attributes, with reserved ids of secrets', () => {
+    const signed = (sign: string) => {
+      const { exporters, signing } = plan(
+        `{ dockerfile: { inline: "FROM scratch" }, outputs: [{ image: a }], sign: ${sign} }`,
+      );
+      const attrs = Object.entries(exporters[0]?.attrs ?? {}).filter(([key]) => key.startsWith('sign-'));
+      return { attrs: Object.fromEntries(attrs), signing };
+    };
+    expect(signed('{ secretRef: { name: s }, rekorUrl: "https://r.test" }')).toEqual({
+      attrs: {
+        'sign-key': 'slipway.build/signing-key',
+        'sign-password': 'slipway.build/signing-password',
+        'sign-rekor-url': 'https://r.test',
+      },
+      signing: { by: 'key', secretRef: { name: 's' }, field: 'spec.sign.secretRef' },
+    });
+    const keyless = '{ keyless: { tokenSecretRef: { name: t, key: k }, fulcioUrl: "https://f.test" }, tlog: false }';
+    expect(signed(keyless)).toEqual({
+      attrs: {
+        'sign-identity-token': 'slipway.build/identity-token',
+        'sign-fulcio-url': 'https://f.test',
+        'sign-tlog': 'false',
+      },
+      signing: { by: 'token', secretRef: { name: 't', key: 'k' }, field: 'spec.sign.keyless.tokenSecretRef' },
+    });
+    for (const sign of ['{}', '{ secretRef: { name: s }, keyless: { tokenSecretRef: { name: t } } }'])
+      expect(() => signed(sign)).toThrow(/exactly one of secretRef, keyless/);
+    expect(() => signed('{ secretRef: { name: s }, rekorUrl: "file:///x" }')).toThrow(/must be an http or https URL/);
+  });
+
   test('an inline Dockerfile needs no source', () => {
     expect(written(plan('{ dockerfile: { inline: "FROM scratch" } }').frontendInputs['context'])).toEqual(['//']);
   });

@@ -39,9 +39,15 @@ export function planBuild(build: Pick<Build, 'spec'>, options: PlanOptions): Sol
       ...(spec.ssh ?? []).map(({ id, secretRef }) => ({ id, secretRef, field: `spec.ssh[${id}]` })),
       ...contexts.ssh,
     ],
-    signing: spec.sign === undefined ? undefined : { secretRef: spec.sign.secretRef, field: 'spec.sign.secretRef' },
+    signing: plannedSigning(spec.sign),
     timeoutMs: spec.timeout === undefined ? undefined : parseDuration(spec.timeout),
   };
+}
+
+function plannedSigning(sign: BuildSpec['sign']): SolvePlan['signing'] {
+  if (sign?.secretRef !== undefined) return { by: 'key', secretRef: sign.secretRef, field: 'spec.sign.secretRef' };
+  if (sign?.keyless === undefined) return undefined;
+  return { by: 'token', secretRef: sign.keyless.tokenSecretRef, field: 'spec.sign.keyless.tokenSecretRef' };
 }
 
 function planDockerfile(

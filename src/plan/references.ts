@@ -30,7 +30,9 @@ export function references(spec: BuildSpec): readonly Reference[] {
       found.push({ kind: 'ConfigMap', ...valueFrom.configMapKeyRef, field: `spec.args[${name}]`, use: 'value' });
   for (const { id, secretRef } of spec.secrets ?? []) add('value', `spec.secrets[${id}]`, secretRef);
   for (const { id, secretRef } of spec.ssh ?? []) add('ssh', `spec.ssh[${id}]`, secretRef);
-  if (spec.sign !== undefined) add('signing', 'spec.sign.secretRef', spec.sign.secretRef);
+  const { secretRef: signingKey, keyless } = spec.sign ?? {};
+  if (signingKey !== undefined) add('signing', 'spec.sign.secretRef', signingKey);
+  if (keyless !== undefined) add('value', 'spec.sign.keyless.tokenSecretRef', keyless.tokenSecretRef);
   for (const [list, caches] of Object.entries({ from: spec.cache?.from ?? [], to: spec.cache?.to ?? [] }))
     for (const [at, { verify }] of caches.entries())
       if (verify?.configMapKeyRef !== undefined)

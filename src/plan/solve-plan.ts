@@ -20,8 +20,8 @@ export interface SolvePlan {
   readonly gitAuth: readonly PlannedGitAuth[];
   /** Private keys that the session must serve as ssh agents, by id. */
   readonly ssh: readonly PlannedSecret[];
-  /** The key to sign outputs with, served as {@link SIGNING_KEY_SECRET}. */
-  readonly signing: Omit<PlannedSecret, 'id'> | undefined;
+  /** What outputs are signed with: a key, served as {@link SIGNING_KEY_SECRET}, or an OIDC token, as {@link SIGNING_TOKEN_SECRET}. */
+  readonly signing: (Omit<PlannedSecret, 'id'> & { readonly by: 'key' | 'token' }) | undefined;
   readonly timeoutMs: number | undefined;
 }
 

@@ -50,6 +50,39 @@ const idAndSecret = (description: string) =>
 const inlineSize = (source: string, given: string) =>
   `${given} ? ${source}.inline.files.map(path, size(path) + size(${source}.inline.files[path])).sum() : 0`;
 
+const serviceUrl = (description: string) =>
+  text(2048, description).regex(/^https?:\/\/[^\s@?#]+$/, 'must be an http or https URL');
+
+const sign = rule(
+  z.strictObject({
+    secretRef: secretKeyRef
+      .describe(
+        'A key, as cosign keeps it: the Secret has `cosign.key`, and `cosign.password` where the key is sealed (`cosign generate-key-pair k8s://NAMESPACE/NAME` makes one).',
+      )
+      .optional(),
+    keyless: z
+      .strictObject({
+        tokenSecretRef: secretKeyRef.describe(
+          'The OIDC token of who signs: the key named, or the only one. It must not have expired when the image has been pushed.',
+        ),
+        fulcioUrl: defaultsTo(
+          serviceUrl('The Fulcio that certifies a key for a moment.'),
+          'https://fulcio.sigstore.dev',
+        ).optional(),
+      })
+      .describe('No key but an identity.')
+      .optional(),
+    rekorUrl: serviceUrl(
+      'The transparency log; by default https://rekor.sigstore.dev for keyless, none for a key.',
+    ).optional(),
+    tlog: z
+      .boolean()
+      .describe('Whether signatures go to a transparency log (default: for keyless, and where rekorUrl is given).')
+      .optional(),
+  }),
+  exactlyOneOf(['secretRef', 'keyless']),
+).describe('Sign what is pushed and what is attested of it, as cosign does.');
+
 const attestations = z
   .strictObject({
     provenance: z
@@ -147,12 +180,7 @@ export const buildSpec = rule(
     ).optional(),
     outputs: list(output, 16, 'Images to push.').optional(),
     attestations: attestations.optional(),
-    sign: z
-      .strictObject({ secretRef: secretKeyRef })
-      .describe(
-        'Sign what is pushed, as cosign does with a key: the Secret has `cosign.key`, and `cosign.password` where the key is sealed (`cosign generate-key-pair k8s://NAMESPACE/NAME` makes one).',
-      )
-      .optional(),
+    sign: sign.optional(),
     sourceDateEpoch: z
       .number()
       .int()

@@ -1,5 +1,10 @@
 import { readFileSync, statSync } from 'node:fs';
-import { invalidArgument, SIGNING_KEY_SECRET, SIGNING_PASSWORD_SECRET } from '../../base/index.ts';
+import {
+  invalidArgument,
+  SIGNING_KEY_SECRET,
+  SIGNING_PASSWORD_SECRET,
+  SIGNING_TOKEN_SECRET,
+} from '../../base/index.ts';
 import type { SolvePlan } from '../../plan/index.ts';
 import type { SecretFlag } from '../command-line.ts';
 
@@ -83,23 +88,33 @@ function cacheValues(
 
 const flagOf = ({ name, key = '' }: SolvePlan['cacheSecrets'][number]['secretRef']) => `${name}/${key}`;
 
-/** The key that `--sign-key` names, where the manifest says that its image is signed. */
+/** What the manifest's image is signed with: the key that `--sign-key` names, or the token of `--sign-identity-token` or `SIGSTORE_ID_TOKEN`. @throws CodedError invalid_argument */
 export function signingSecrets(
-  plan: Pick<SolvePlan, 'signing'>,
-  file: string | undefined,
+  { signing }: Pick<SolvePlan, 'signing'>,
+  { key, token }: { readonly key: string | undefined; readonly token: string | undefined },
   env: Readonly<Record<string, string | undefined>>,
 ): ReadonlyMap<string, Uint8Array> {
-  if (plan.signing === undefined) {
-    if (file !== undefined) throw invalidArgument('--sign-key: the manifest has no spec.sign');
-    return new Map();
+  const given = { key: ['--sign-key', key], token: ['--sign-identity-token', token] } as const;
+  for (const [by, [flag, file]] of Object.entries(given))
+    if (file !== undefined && signing?.by !== by)
+      throw invalidArgument(
+        `${flag}: the manifest has no ${signing === undefined ? 'spec.sign' : `spec.sign.${by === 'key' ? 'secretRef' : 'keyless'}`}`,
+      );
+  if (signing === undefined) return new Map();
+  const missing = (what: string, hint: string) =>
+    invalidArgument(`no ${what} for ${signing.field} (Secret ${signing.secretRef.name} on a cluster)`, { hint });
+  if (signing.by === 'token') {
+    const text = env['SIGSTORE_ID_TOKEN'];
+    if (token === undefined && !text)
+      throw missing('identity token', 'give it with --sign-identity-token FILE, or in SIGSTORE_ID_TOKEN');
+    const value = token === undefined ? Buffer.from(text as string) : fileValue('--sign-identity-token', token);
+    return new Map([[SIGNING_TOKEN_SECRET, value]]);
   }
-  if (file === undefined)
-    throw invalidArgument(`no key for ${plan.signing.field} (Secret ${plan.signing.secretRef.name} on a cluster)`, {
-      hint: 'give it with --sign-key cosign.key, and its password as COSIGN_PASSWORD',
-    });
+  if (key === undefined)
+    throw missing('key', 'give it with --sign-key cosign.key, and its password as COSIGN_PASSWORD');
   const password = env['COSIGN_PASSWORD'];
   return new Map([
-    [SIGNING_KEY_SECRET, fileValue('--sign-key', file)],
+    [SIGNING_KEY_SECRET, fileValue('--sign-key', key)],
     ...(password === undefined ? [] : [[SIGNING_PASSWORD_SECRET, Buffer.from(password)] as const]),
   ]);
 }

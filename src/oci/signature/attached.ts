@@ -22,7 +22,8 @@ export async function signedAnnotations(
   options: AbortOptions,
 ): Promise<Record<string, string>> {
   return {
-    [SIGNER]: id,
+    // A key alone is known by what it has signed.
+    ...(content.kind === 'message' && certificate === undefined && log === undefined ? {} : { [SIGNER]: id }),
     ...(certificate === undefined ? {} : { [CERTIFICATE]: certificate }),
     ...(log === undefined ? {} : { [BUNDLE]: await log(content, options) }),
   };

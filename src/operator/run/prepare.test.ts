@@ -51,6 +51,22 @@ const dockerConfig = (host: string, auth: string) =>
   });
 
 describe('what a run refers to', () => {
+  test('what signs: a key with its password, or a token', async () => {
+    const output = { outputs: [{ image: 'r.test/a' }] };
+    const key = { ...output, sign: { secretRef: { name: 'k' } } };
+    const keys = secret({ 'cosign.key': 'KEY', 'cosign.password': 'P', 'cosign.pub': 'PUB' });
+    expect((await sourcesOf(key, { 'secrets/k': keys })).secrets).toEqual({
+      'slipway.build/signing-key': 'KEY',
+      'slipway.build/signing-password': 'P',
+    });
+    const token = { ...output, sign: { keyless: { tokenSecretRef: { name: 't' } } } };
+    expect((await sourcesOf(token, { 'secrets/t': secret({ token: 'JWT' }) })).secrets).toEqual({
+      'slipway.build/identity-token': 'JWT',
+    });
+    const { prepared } = await prepare(token, {});
+    expect(JSON.stringify(prepared)).toMatch(/spec\.sign\.keyless\.tokenSecretRef: there is no Secret t/);
+  });
+
   test('secrets: the key, or the only one', async () => {
     const spec = {
       secrets: [

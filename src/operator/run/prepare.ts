@@ -1,4 +1,10 @@
-import { type AbortOptions, SIGNING_KEY_SECRET, SIGNING_PASSWORD_SECRET, toCodedError } from '../../base/index.ts';
+import {
+  type AbortOptions,
+  SIGNING_KEY_SECRET,
+  SIGNING_PASSWORD_SECRET,
+  SIGNING_TOKEN_SECRET,
+  toCodedError,
+} from '../../base/index.ts';
 import {
   type DockerCredentialsOf,
   dockerConfigCredentials,
@@ -199,10 +205,13 @@ async function sessionSources(
     } else secrets.set(`GIT_AUTH_TOKEN.${host}`, found.only({ ...secretRef, field }));
   }
   if (plan.signing !== undefined) {
-    const { secretRef } = plan.signing;
-    secrets.set(SIGNING_KEY_SECRET, found.only({ ...secretRef, field: plan.signing.field, use: 'signing' }));
-    const password = found.keys('Secret', secretRef.name).get('cosign.password');
-    if (password !== undefined) secrets.set(SIGNING_PASSWORD_SECRET, password);
+    const { by, secretRef, field } = plan.signing;
+    if (by === 'token') secrets.set(SIGNING_TOKEN_SECRET, found.only({ ...secretRef, field, use: 'value' }));
+    else {
+      secrets.set(SIGNING_KEY_SECRET, found.only({ ...secretRef, field, use: 'signing' }));
+      const password = found.keys('Secret', secretRef.name).get('cosign.password');
+      if (password !== undefined) secrets.set(SIGNING_PASSWORD_SECRET, password);
+    }
   }
   const sshKeys = new Map<string, readonly SshKey[]>();
   for (const { id, secretRef, field } of plan.ssh) {
