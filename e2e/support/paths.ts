@@ -9,3 +9,4 @@ export const buildkitd = path.join(root, 'bin/buildkitd');
 export const buildctl = tool('buildctl');
 /** cosign's own verification: see e2e/cosign. */
 export const cosignVerify = tool('cosign-verify');
+export const buildx = tool('buildx');
