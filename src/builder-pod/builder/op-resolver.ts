@@ -1,4 +1,4 @@
-import { type Afterwork, CodedError, hostPlatform, type Places } from '../../base/index.ts';
+import { type Afterwork, CodedError, type Digest, hostPlatform, type Places, RecentMap } from '../../base/index.ts';
 import type { ContentHasher } from '../../cache/contenthash/index.ts';
 import type { CacheMountExchange, ImmutableRef, RefManager } from '../../cache/ports.ts';
 import { refResult } from '../../cache/refs/index.ts';
@@ -34,9 +34,16 @@ interface OpResolverOptions {
   readonly steps?: Places | undefined;
 }
 
+/** Runs whose keys are remembered. */
+const REMEMBERED = 10_000;
+
+/** Digests of keys of runs by what they are made of: the op, which the vertex's digest is of, and the platform. */
+type KeyDigests = RecentMap<string, Digest>;
+
 /** The ops that this builder runs. */
 export function opResolver(options: OpResolverOptions): OpResolver<VertexOp, ImmutableRef> {
-  return { resolve: (vertex) => hidingOwnPaths(resolveOp(vertex, options), options.stateRoot) };
+  const keys: KeyDigests = new RecentMap(REMEMBERED);
+  return { resolve: (vertex) => hidingOwnPaths(resolveOp(vertex, options, keys), options.stateRoot) };
 }
 
 /** The op, whose errors are for whoever builds: the vertex and the build show them. */
@@ -51,7 +58,7 @@ function hidingOwnPaths(op: Op<ImmutableRef>, stateRoot: string): Op<ImmutableRe
   };
 }
 
-function resolveOp(vertex: Vertex<VertexOp>, options: OpResolverOptions): Op<ImmutableRef> {
+function resolveOp(vertex: Vertex<VertexOp>, options: OpResolverOptions, keys: KeyDigests): Op<ImmutableRef> {
   const { op, platform, metadata } = vertex.op;
   const { refs, hasher, executor, afterwork, secrets, sources, steps, pools, tempDirectory, unpackLimits, logLimits } =
     options;
@@ -61,10 +68,12 @@ function resolveOp(vertex: Vertex<VertexOp>, options: OpResolverOptions): Op<Imm
       return sourceOp(op.body.source, platform, { sources });
     case 'exec': {
       const { linuxResources, ignoreCache: uncached } = metadata;
+      const on = platform ?? hostPlatform();
       return reportingLostInputs(
-        execOp(op.body.exec, platform ?? hostPlatform(), inputCount, {
+        execOp(op.body.exec, on, inputCount, {
           ...{ refs, executor, afterwork, secrets, hasher, places: steps, resultOf: refResult, logLimits },
           ...{ exchange: options.exchange, uncached },
+          keepDigest: (make) => keys.getOrMake(`${vertex.digest} ${JSON.stringify(on)}`, make),
           ...(linuxResources === undefined ? {} : { resources: linuxResources }),
         }),
       );

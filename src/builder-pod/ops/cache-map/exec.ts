@@ -2,7 +2,7 @@ import { posix } from 'node:path';
 import { digestOf, invalidArgument, type Platform } from '../../../base/index.ts';
 import type { ContentSelector } from '../../../cache/contenthash/index.ts';
 import type { ExecMount, ExecOp } from '../../../llb/index.ts';
-import { dedupePaths, keyOf, type OpCacheInput, type OpCacheMap, omitEmpty } from './op-cache-map.ts';
+import { dedupePaths, type KeepsDigest, keyOf, type OpCacheInput, type OpCacheMap, omitEmpty } from './op-cache-map.ts';
 
 const NETWORKS = ['unset', 'host', 'none'];
 const SECURITIES = ['sandbox', 'insecure'];
@@ -14,39 +14,42 @@ const CONTENT_CACHES = ['default', 'on', 'off'];
  * Keys of a run. What does not change what it makes is left out: addresses of extra hosts, proxies, names of cache mounts that are not their own path,
  * selectors (they go into the input's selector), resource limits. @throws CodedError invalid_argument for a content cache that cannot be.
  */
-export function execCacheMap(exec: ExecOp, platform: Platform, inputCount: number): OpCacheMap {
+export function execCacheMap(exec: ExecOp, platform: Platform, inputCount: number, keep?: KeepsDigest): OpCacheMap {
   const { meta } = exec;
   const mounts = isPlainRoot(exec.mounts) ? [] : exec.mounts;
   return {
-    ...keyOf(() => ({
-      Type: 'buildkit.exec.v0',
-      Exec: omitEmpty({
-        meta: omitEmpty({
-          args: meta.args,
-          env: meta.env,
-          cwd: meta.cwd,
-          user: meta.user,
-          extraHosts: meta.extraHosts.map(({ host }) => omitEmpty({ Host: host })),
-          hostname: meta.hostname,
-          ulimit: meta.ulimits.map(({ name, soft, hard }) => omitEmpty({ Name: name, Soft: soft, Hard: hard })),
-          cgroupParent: meta.cgroupParent,
-          removeMountStubsRecursive: meta.removeMountStubsRecursive,
-          validExitCodes: meta.validExitCodes,
+    ...keyOf(
+      () => ({
+        Type: 'buildkit.exec.v0',
+        Exec: omitEmpty({
+          meta: omitEmpty({
+            args: meta.args,
+            env: meta.env,
+            cwd: meta.cwd,
+            user: meta.user,
+            extraHosts: meta.extraHosts.map(({ host }) => omitEmpty({ Host: host })),
+            hostname: meta.hostname,
+            ulimit: meta.ulimits.map(({ name, soft, hard }) => omitEmpty({ Name: name, Soft: soft, Hard: hard })),
+            cgroupParent: meta.cgroupParent,
+            removeMountStubsRecursive: meta.removeMountStubsRecursive,
+            validExitCodes: meta.validExitCodes,
+          }),
+          mounts: mounts.map(mountJson),
+          network: NETWORKS.indexOf(exec.network),
+          security: SECURITIES.indexOf(exec.security),
+          secretenv: exec.secretEnv.map(({ id, name, optional }) => omitEmpty({ ID: id, name, optional })),
+          cdiDevices: exec.cdiDevices.map(({ name, optional }) => omitEmpty({ name, optional })),
         }),
-        mounts: mounts.map(mountJson),
-        network: NETWORKS.indexOf(exec.network),
-        security: SECURITIES.indexOf(exec.security),
-        secretenv: exec.secretEnv.map(({ id, name, optional }) => omitEmpty({ ID: id, name, optional })),
-        cdiDevices: exec.cdiDevices.map(({ name, optional }) => omitEmpty({ name, optional })),
+        OS: platform.os,
+        Arch: platform.architecture,
+        ...omitEmpty({
+          Variant: platform.variant,
+          OSVersion: platform['os.version'],
+          OSFeatures: platform['os.features'],
+        }),
       }),
-      OS: platform.os,
-      Arch: platform.architecture,
-      ...omitEmpty({
-        Variant: platform.variant,
-        OSVersion: platform['os.version'],
-        OSFeatures: platform['os.features'],
-      }),
-    })),
+      keep,
+    ),
     inputs: inputsOf(exec.mounts, inputCount),
   };
 }

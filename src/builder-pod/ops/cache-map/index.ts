@@ -1,7 +1,7 @@
 export { execCacheMap } from './exec.ts';
 export { fileCacheMap } from './file.ts';
 export { sourceParts } from './key-parts.ts';
-export { knownAtOnce, knownByWorker, type OpCacheMap } from './op-cache-map.ts';
+export { type KeepsDigest, knownAtOnce, knownByWorker, type OpCacheMap } from './op-cache-map.ts';
 export {
   diffCacheMap,
   mergeCacheMap,

@@ -72,9 +72,15 @@ function bindCacheMap({ digest, parts, inputs }: OpCacheMap, hasher: ContentHash
   };
 }
 
+/** Has a digest made, or has kept it of the same op as it was met before. */
+export type KeepsDigest = (make: () => Digest) => Digest;
+
 /** The digest and parts of a key; the value is made again when somebody asks for the parts, since it may hold whole files. */
-export function keyOf(made: () => Readonly<Record<string, unknown>>): Pick<OpCacheMap, 'digest' | 'parts'> {
-  return { digest: jsonDigest(made()), parts: () => keyParts(made()) };
+export function keyOf(
+  made: () => Readonly<Record<string, unknown>>,
+  keep: KeepsDigest = (make) => make(),
+): Pick<OpCacheMap, 'digest' | 'parts'> {
+  return { digest: keep(() => jsonDigest(made())), parts: () => keyParts(made()) };
 }
 
 /** Digest of a value's JSON as Go writes it: that JSON is what BuildKit hashes. */

@@ -19,7 +19,7 @@ import {
   StepLog,
 } from '../../executor/index.ts';
 import type { SourceSecrets } from '../../sources/index.ts';
-import { execCacheMap, knownAtOnce } from '../cache-map/index.ts';
+import { execCacheMap, type KeepsDigest, knownAtOnce } from '../cache-map/index.ts';
 import { refOptionsOf } from '../ref-options.ts';
 import { type MountEnvironment, type Output, type PreparedMounts, prepareMounts } from './mounts.ts';
 import { secretEnvironment } from './secrets.ts';
@@ -38,6 +38,8 @@ interface ExecOpOptions {
   readonly logLimits?: LogLimits | undefined;
   /** Of cache mounts; absent, they begin empty and stay here. */
   readonly exchange?: CacheMountExchange | undefined;
+  /** Digests of keys of ops that were met before. */
+  readonly keepDigest?: KeepsDigest | undefined;
   /** It is to run whatever is cached. */
   readonly uncached?: boolean;
 }
@@ -45,7 +47,7 @@ interface ExecOpOptions {
 /** The exec op: a process in a container on the inputs' file systems; a result for each mount with an output. */
 export function execOp(exec: ExecOp, platform: Platform, inputCount: number, options: ExecOpOptions): Op<ImmutableRef> {
   return {
-    ...knownAtOnce(() => execCacheMap(exec, platform, inputCount), options.hasher),
+    ...knownAtOnce(() => execCacheMap(exec, platform, inputCount, options.keepDigest), options.hasher),
     exec: (inputs, context) => runExec(exec, inputs, context, options),
   };
 }
