@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { zstdCompressSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { digestOf, hostPlatform, neverAborted, newId, silentLogger } from '../../base/index.ts';
 import { SessionRegistry } from '../../builder-api/index.ts';
@@ -23,6 +24,7 @@ let server: RegistryServer;
 /** Two machines. */
 let one: Builder;
 let other: Builder;
+let openOne: (root: string) => Promise<Builder>;
 /** Of this test. */
 let repository: string;
 
@@ -32,18 +34,18 @@ beforeAll(async () => {
   server = cleanup.use(await RegistryServer.start({ root: join(folder, 'registry'), durable: false }));
   proxy = cleanup.use(await FaultProxy.start(server.url));
   await pushBusybox(join(folder, 'rootfs'));
-  const open = async (root: string) =>
-    cleanup.use(
-      await openBuilder(
-        {
-          ...{ root: join(folder, root), sessions: new SessionRegistry({ logger: silentLogger }), labels: {} },
-          ...{ entitlements: new Set(), registries: {}, platforms: [hostPlatform()], maxParallelism: 4 },
-          ...{ network: 'none', log: silentLogger },
-        },
-        { signal },
-      ),
+  openOne = async (root) =>
+    await openBuilder(
+      {
+        ...{ root: join(folder, root), sessions: new SessionRegistry({ logger: silentLogger }), labels: {} },
+        ...{ entitlements: new Set(), registries: {}, platforms: [hostPlatform()], maxParallelism: 4 },
+        ...{ network: 'none', log: silentLogger },
+      },
+      { signal },
     );
-  [one, other] = await Promise.all([open('one'), open('other')]);
+  [one, other] = await Promise.all([openOne('one'), openOne('other')]);
+  cleanup.use(one);
+  cleanup.use(other);
 }, 120_000);
 afterAll(() => cleanup.disposeAsync());
 
@@ -310,6 +312,58 @@ test('what is not signed by a key that is trusted is not restored', async () => 
     log: '',
     warnings: [`the cache mount signed could not be restored from ${repository}: it starts empty`],
   });
+});
+
+const repositoryOf = () =>
+  cleanup
+    .use(new RegistryClient())
+    .repository({ domain: proxy.host, path: repository.slice(repository.indexOf('/') + 1) }, anonymous);
+/** The same bytes each time. */
+const same = 'echo same > /c/file; touch -d @1 /c/file';
+
+test('what the registry has lost of an earlier version is sent again', async () => {
+  await build(one, step(same, { id: 'lost' }), { to: WAIT });
+  const there = repositoryOf();
+  const [tag = ''] = await there.tags({ signal });
+  const { layers } = JSON.parse(Buffer.from((await there.getManifest(tag, { signal })).bytes).toString());
+  for (const { digest } of layers) expect(await there.deleteBlob(digest, { signal })).toBe(true);
+  expect((await build(one, step(same, { id: 'lost' }), { to: WAIT })).warnings).toEqual([]);
+  expect(await restored('cat /c/file', {}, { id: 'lost' })).toEqual({ log: 'same\n', warnings: [] });
+});
+
+test('what is forged is not restored, nor taken up by what is saved next', async () => {
+  await build(one, step(same, { id: 'forged' }), { to: WAIT });
+  const there = repositoryOf();
+  const [tag = ''] = await there.tags({ signal });
+  const { descriptor, bytes } = await there.getManifest(tag, { signal });
+  const manifest = JSON.parse(Buffer.from(bytes).toString());
+  const wrong = zstdCompressSync(Buffer.alloc(4096, 'another'));
+  const layer = { ...manifest.layers[0], digest: digestOf(wrong), size: wrong.length };
+  await there.pushBlob({ ...layer, open: async () => ReadableStream.from([new Uint8Array(wrong)]) }, { signal });
+  const forged = Buffer.from(JSON.stringify({ ...manifest, layers: [layer] }));
+  await there.putManifest(tag, { mediaType: descriptor.mediaType, bytes: forged }, { signal });
+  const warnings = [`the cache mount forged could not be restored from ${repository}: it starts empty`];
+  await other.state.refs.forgetNamed({ scope: 'team', key: 'cache-dir:forged' });
+  const next = await build(other, step(`ls /c; ${same}`, { id: 'forged' }), { from: {}, to: WAIT });
+  expect(next).toEqual({ log: '', warnings });
+  expect(await restored('cat /c/file', {}, { id: 'forged' })).toEqual({ log: 'same\n', warnings: [] });
+});
+
+test('a builder that stops gives up what it saves; what was there stays', async () => {
+  await build(one, step('echo before > /c/file', { id: 'stopped' }), { to: WAIT });
+  await other.state.refs.forgetNamed({ scope: 'team', key: 'cache-dir:stopped' });
+  const reached = Promise.withResolvers<void>();
+  proxy.fault = ({ method, url }) => {
+    if (method !== 'PUT' || !url?.includes('/manifests/')) return false;
+    reached.resolve();
+    return true;
+  };
+  const stopping = await openOne('stopping');
+  await build(stopping, step('echo after > /c/file', { id: 'stopped' }), { to: {} });
+  await reached.promise;
+  await stopping[Symbol.asyncDispose]();
+  proxy.fault = () => undefined;
+  expect((await restored('cat /c/file', {}, { id: 'stopped' })).log).toBe('before\n');
 });
 
 test('where there is nothing nobody is warned, and what cannot be written fails no build', async () => {

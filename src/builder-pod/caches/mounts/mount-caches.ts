@@ -5,11 +5,12 @@ import {
   goJson,
   type ImageReference,
   type Logger,
+  RecentMap,
   Semaphore,
   type WorkOwner,
 } from '../../../base/index.ts';
 import type { ContentHasher } from '../../../cache/contenthash/index.ts';
-import { mountName } from '../../../cache/mounts/index.ts';
+import { type MountIdentity, mountKey, mountName, mountTag } from '../../../cache/mounts/index.ts';
 import type { CacheMountExchange, CacheMountUse, ExchangedMount, ImmutableRef } from '../../../cache/ports.ts';
 import { descriptorJson } from '../../../oci/manifest/index.ts';
 import type { Repository } from '../../../oci/registry-client/index.ts';
@@ -25,6 +26,7 @@ import { MountSaver, type NotSaved, type SaveDeps, type UsedMount } from './save
 const MAX_USED = 100;
 /** Saves that wait for their turn, after their builds. */
 const MAX_WAITING = 16;
+const MAX_DAMAGED = 1000;
 /** What needs the client, before it has its answer. */
 const PREPARE_MS = 20_000;
 
@@ -56,6 +58,8 @@ export class MountCaches implements CacheMountExchange, AsyncDisposable {
   readonly #deps: MountCachesDeps;
   readonly #imports = new Set<MountsImport & { readonly build: AskingBuild }>();
   readonly #recordings = new Set<Recording>();
+  /** Names under which builds of this life have found what was damaged: a save takes up none of it. */
+  readonly #damaged = new RecentMap<string, boolean>(MAX_DAMAGED);
   /** One at a time: nobody waits for them. */
   readonly #turn = new Semaphore(1);
   readonly #background = new Set<Promise<void>>();
@@ -112,11 +116,16 @@ export class MountCaches implements CacheMountExchange, AsyncDisposable {
     if (imports.length === 0 && recordings.length === 0) return undefined;
     const identity = { scope: user.scope, id, seed: await this.#seed(seed, user) };
     return {
-      fill: imports.length === 0 ? undefined : restoring(identity, imports, user, this.#deps),
+      fill:
+        imports.length === 0 ? undefined : restoring(identity, imports, this.#restoring(identity, user), this.#deps),
       used: () => {
         for (const { used } of recordings) if (used.size < MAX_USED) used.set(key, { key, identity });
       },
     };
+  }
+
+  #restoring(identity: MountIdentity, { progress, limits }: OpContext) {
+    return { progress, limits, onDamage: (from: MountsOptions) => this.#damaged.set(placeOf(from, identity), true) };
   }
 
   /** What other builders know it by, too. */
@@ -136,7 +145,8 @@ export class MountCaches implements CacheMountExchange, AsyncDisposable {
     const { reference, insecure, timeoutMs } = options;
     const { sessions, owner, progress } = context;
     const repository = this.#deps.openRepository(reference, { insecure, sessions, held: true });
-    const saver = new MountSaver(repository, options, this.#deps);
+    const isWorthless = (identity: MountIdentity) => this.#damaged.get(placeOf(options, identity)) === true;
+    const saver = new MountSaver(repository, options, { ...this.#deps, isWorthless });
     await bounded(PREPARE_MS, context.signal, (signal) => saver.prepare(mounts, { signal, owner, sessions }));
     if (wait) {
       const failures: unknown[] = [];
@@ -216,6 +226,11 @@ function isOf({ owner, sessions, scope }: AskingBuild, user: OpContext): boolean
   if (owner.build === user.owner.build && owner.tenant === user.owner.tenant) return true;
   const wanting = user.sessions();
   return sessions().some((session) => wanting.includes(session));
+}
+
+/** Under which name it lies there. */
+function placeOf({ name, prefix }: MountsOptions, identity: MountIdentity): string {
+  return `${name} ${mountTag(prefix, mountKey(identity))}`;
 }
 
 function notSaved(id: string, { why }: NotSaved): string {

@@ -25,6 +25,11 @@ export interface RestoreDeps {
   readonly unpackLimits?: UnpackLimits | undefined;
 }
 
+interface Restoring extends Pick<OpContext, 'progress' | 'limits'> {
+  /** What lies there is not what it says it is: nothing is to be made of it. */
+  readonly onDamage: (from: MountsOptions) => void;
+}
+
 /** A repository that a build has mounts restored from. */
 export interface MountsImport {
   readonly options: MountsOptions;
@@ -38,7 +43,7 @@ export interface MountsImport {
 export function restoring(
   identity: MountIdentity,
   imports: readonly MountsImport[],
-  { progress, limits }: Pick<OpContext, 'progress' | 'limits'>,
+  { progress, limits, onDamage }: Restoring,
   deps: RestoreDeps,
 ): NamedFill {
   return async (target, options) => {
@@ -69,6 +74,7 @@ export function restoring(
         options.signal.throwIfAborted();
         const cause = late.aborted ? tooLate(timeoutMs) : toCodedError(error);
         from.isDead = !isDamage(cause);
+        if (!from.isDead) onDamage(from.options);
         tell(identity, from, cause, progress);
         // Another one needs an empty directory.
         if (isWritten) return false;

@@ -27,6 +27,11 @@ import type { MountsOptions } from './options.ts';
 /** Chunks on their way at once: they are small. */
 const PARALLEL = 4;
 
+interface SaverDeps extends SaveDeps {
+  /** What lies there of it is damaged. */
+  readonly isWorthless: (identity: MountIdentity) => boolean;
+}
+
 export interface SaveDeps {
   readonly refs: RefManager;
   readonly pools: Pools;
@@ -57,11 +62,11 @@ type Saved = { readonly kind: 'saved'; readonly bytes: number; readonly manifest
 export class MountSaver {
   readonly #repository: Repository;
   readonly #options: MountsOptions;
-  readonly #deps: SaveDeps;
+  readonly #deps: SaverDeps;
   /** What is there, by the tags of mounts. */
   readonly #earlier = new Map<string, SavedMount>();
 
-  constructor(repository: Repository, options: MountsOptions, deps: SaveDeps) {
+  constructor(repository: Repository, options: MountsOptions, deps: SaverDeps) {
     this.#repository = repository;
     this.#options = options;
     this.#deps = deps;
@@ -79,6 +84,7 @@ export class MountSaver {
       context,
     );
     for (const mount of mounts) {
+      if (this.#deps.isWorthless(mount.identity)) continue;
       const tag = this.#tag(mount);
       const worker = { pool: this.#deps.pools.short, owner };
       const { check } = this.#options.trust;
