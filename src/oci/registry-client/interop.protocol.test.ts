@@ -10,6 +10,7 @@ import { MEDIA_TYPE } from '../manifest/index.ts';
 import { type RegistryAccess, RegistryServer } from '../registry-server/index.ts';
 import { anonymous, RegistryClient } from './index.ts';
 import { dockerRegistry } from './testing/docker-registry.ts';
+import { FaultProxy } from './testing/fault-proxy.ts';
 import { staticCredentials } from './testing/static-credentials.ts';
 
 const run = promisify(execFile);
@@ -166,6 +167,81 @@ describe("our client and Debian's docker-registry", () => {
     ]);
     await repository.deleteManifest(pushed.digest, { signal });
     await expect(repository.resolve('v1', { signal })).rejects.toMatchObject({ code: 'not_found' });
+  });
+});
+
+/** Whether the registry has what came of an upload before its connection was cut: docker-registry then knows nothing of it any more. */
+type Keeps = boolean;
+
+describe.each<[string, Keeps, () => Promise<{ readonly host: string }>]>([
+  [
+    'the embedded registry',
+    true,
+    async () => cleanup.use(await RegistryServer.start({ root: join(folder, 'registry'), durable: false })),
+  ],
+  ["Debian's docker-registry", false, async () => cleanup.use(await dockerRegistry(folder))],
+])('a push to %s', (_name, keeps, start) => {
+  let proxy: FaultProxy;
+  let client: RegistryClient;
+  beforeEach(async () => {
+    proxy = cleanup.use(await FaultProxy.start(`http://${(await start()).host}`));
+    client = cleanup.use(new RegistryClient());
+  });
+
+  const open = (path: string) => client.repository({ domain: proxy.host, path }, anonymous);
+  const sent = () => proxy.requests.filter(({ method }) => method === 'PUT' || method === 'PATCH');
+  /** So many bodies are cut after a mebibyte. */
+  function cutsOff(times: number): () => number {
+    let cuts = 0;
+    proxy.fault = (req, _res, forward) => {
+      if (!['PUT', 'PATCH'].includes(req.method ?? '') || cuts === times) return false;
+      cuts++;
+      let seen = 0;
+      req.on('data', (chunk: Buffer) => {
+        seen += chunk.length;
+        if (seen > 1 << 20) req.socket.destroy();
+      });
+      forward();
+      return true;
+    };
+    return () => cuts;
+  }
+  const contentOf = async (path: string, bytes: Buffer) =>
+    digestOf(
+      await open(path).getBlob(
+        { mediaType: 'x/y', digest: digestOf(bytes), size: bytes.length },
+        { signal, maxBytes: bytes.length },
+      ),
+    );
+
+  test('moves no bytes where another repository has the blob, and all of them where it has not', async () => {
+    const options = { signal, mountFrom: ['team/none', 'team/app'] };
+    expect(await open('team/app').pushBlob(blob(content.layer), options)).toBe('uploaded');
+    proxy.requests.length = 0;
+    expect(await open('team/other').pushBlob(blob(content.layer), options)).toBe('mounted');
+    expect(sent()).toEqual([]);
+    expect(await contentOf('team/other', content.layer)).toBe(digestOf(content.layer));
+  });
+
+  test('goes in chunks where the size is not known, each of which may be cut where the registry keeps it', async () => {
+    const bytes = randomBytes(20 << 20);
+    const cuts = cutsOff(keeps ? 2 : 0);
+    const pieces = Array.from({ length: 20 }, (_, n) => bytes.subarray(n << 20, (n + 1) << 20));
+    const pushed = await open('team/app').pushStream(ReadableStream.from(pieces), () => digestOf(bytes), { signal });
+    expect(cuts()).toBe(keeps ? 2 : 0);
+    expect(pushed).toEqual({ digest: digestOf(bytes), size: bytes.length });
+    expect(sent().filter(({ method }) => method === 'PATCH').length).toBeGreaterThan(2);
+    expect(await contentOf('team/app', bytes)).toBe(digestOf(bytes));
+  });
+
+  test('goes on where it was cut, or anew where the registry has forgotten it', async () => {
+    const bytes = randomBytes(20 << 20);
+    const cuts = cutsOff(1);
+    expect(await open('team/app').pushBlob(blob(bytes), { signal })).toBe('uploaded');
+    expect(cuts()).toBe(1);
+    expect(await contentOf('team/app', bytes)).toBe(digestOf(bytes));
+    const [, rest] = sent();
+    expect(Number(rest?.headers['content-range']?.split('-')[0] ?? 0) > 0).toBe(keeps);
   });
 });
 
