@@ -159,6 +159,7 @@ async function seal(
   const { layer, bytes } = await sealStatement(
     {
       predicateType: statement.predicateType,
+      size: statement.descriptor.size,
       from: statement.bytes === undefined ? { file: content.path(lies) } : { bytes: statement.bytes },
       subjects:
         statement.subject === root.digest

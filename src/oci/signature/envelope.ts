@@ -1,4 +1,4 @@
-import type { AbortOptions, Descriptor, Digest, WorkOptions } from '../../base/index.ts';
+import { type AbortOptions, CodedError, type Descriptor, type Digest, type WorkOptions } from '../../base/index.ts';
 import { siblingModule, tasksOf, type WorkerPool } from '../../sys/index.ts';
 import type { BlobSource } from '../registry-client/index.ts';
 import {
@@ -14,6 +14,8 @@ import type { SealArgs } from './envelope-task.ts';
 import type { Signer } from './signer.ts';
 
 const ENVELOPE_TYPE = 'application/vnd.dsse.envelope.v1+json';
+/** A log is sent the statement, and its client holds that several times. */
+const MAX_LOGGED_BYTES = 32 << 20;
 const PREDICATE_TYPE = 'predicateType';
 
 const task = tasksOf<typeof import('./envelope-task.ts')>(siblingModule(import.meta.url, './envelope-task'));
@@ -28,15 +30,23 @@ interface SealedStatement {
 
 interface StatementToSeal extends Pick<SealArgs, 'from' | 'subjects' | 'file'> {
   readonly predicateType: string;
+  /** Of the statement, in bytes. */
+  readonly size: number;
 }
 
 /** Signs an in-toto statement as `cosign attest` does, once for all that it is then attached to. */
 export async function sealStatement(
-  { predicateType, ...args }: StatementToSeal,
+  { predicateType, size: given, ...args }: StatementToSeal,
   signer: Signer,
   pool: WorkerPool,
   options: WorkOptions,
 ): Promise<SealedStatement> {
+  if (signer.log !== undefined && given > MAX_LOGGED_BYTES)
+    throw CodedError.of(
+      'EXPORT_ATTESTATION',
+      `the attestation ${predicateType} has ${given} bytes, and at most ${MAX_LOGGED_BYTES} go to a transparency log`,
+      { hint: 'sign without a log (tlog: false, sign-tlog=false)' },
+    );
   const sealing = { ...args, ...signer.key.forTasks, withStatement: signer.log !== undefined };
   const { digest, size, bytes, signature, statement } = await pool.run(task('sealStatement'), sealing, options);
   const content = { kind: 'statement', statement: statement ?? new Uint8Array(), signature, envelope: digest } as const;
