@@ -74,7 +74,16 @@ describe('the resources', () => {
         ],
         platforms: ['linux/amd64'],
         secrets: [{ id: 'token', secretRef: { name: 's', key: 'k' } }],
-        outputs: [{ image: 'registry.example.com/app', tags: ['v1'], compression: 'zstd' }],
+        sign: { secretRef: { name: 'cosign' } },
+        attestations: { provenance: { mode: 'max', completeMaterials: true }, sbom: {} },
+        sourceDateEpoch: 1,
+        outputs: [
+          {
+            ...{ image: 'registry.example.com/app', tags: ['v1'], compression: 'zstd', preferNondistLayers: true },
+            ...{ annotations: { 'a.b/c': 'd e' }, ociArtifact: false },
+            platformAnnotations: [{ platform: 'linux/amd64', descriptorAnnotations: { a: 'b' } }],
+          },
+        ],
         cache: {
           from: [
             { ref: 'registry.example.com/cache', insecure: true },
@@ -83,6 +92,7 @@ describe('the resources', () => {
           to: [
             { ref: 'registry.example.com/cache', mode: 'max', maxAge: '720h', compression: 'zstd' },
             { gha: { secretRef: { name: 'job' } } },
+            { azblob: { accountUrl: 'https://acc.blob.core.windows.net', secretRef: { name: 'az' } }, mode: 'max' },
             { inline: {} },
           ],
         },
@@ -128,6 +138,26 @@ describe('the resources', () => {
       'a name that is none',
       { dockerfile: { inline: 'x' }, cache: { from: [{ ref: 'r.example.com/UPPER' }] } },
       /its path in lower case/,
+    ],
+    [
+      'a signature of nothing',
+      { dockerfile: { inline: 'x' }, sign: { secretRef: { name: 's' } } },
+      /sign is for what is pushed/,
+    ],
+    [
+      'attestations of an image without an index',
+      { dockerfile: { inline: 'x' }, attestations: { sbom: {} }, outputs: [{ image: 'a', ociMediaTypes: false }] },
+      /an image with attestations is an OCI index/,
+    ],
+    [
+      'an annotation with a space in its key',
+      { dockerfile: { inline: 'x' }, outputs: [{ image: 'a', annotations: { 'a b': 'c' } }] },
+      /keys must not be empty or have spaces/,
+    ],
+    [
+      'two times',
+      { dockerfile: { inline: 'x' }, sourceDateEpoch: 1, args: [{ name: 'SOURCE_DATE_EPOCH', value: '2' }] },
+      /sourceDateEpoch and the argument SOURCE_DATE_EPOCH exclude each other/,
     ],
     ['no timeout at all', { dockerfile: { inline: 'FROM scratch' }, timeout: '0s' }, /must be from 1s to 168h/],
     ['an endless wait', { dockerfile: { inline: 'x' }, queueTimeout: '99999999999h' }, /spec\.queueTimeout/],

@@ -25,8 +25,19 @@ export function outputExporters(spec: BuildSpec, options: PlanOptions): PlannedE
     if (output.rewriteTimestamp) attrs['rewrite-timestamp'] = 'true';
     if (ociMediaTypes !== undefined) attrs['oci-mediatypes'] = String(ociMediaTypes);
     if (output.insecure) attrs['registry.insecure'] = 'true';
-    for (const [key, value] of Object.entries(output.annotations ?? {})) attrs[`annotation.${key}`] = value;
-    for (const [key, value] of Object.entries(output.indexAnnotations ?? {})) attrs[`annotation-index.${key}`] = value;
+    if (output.preferNondistLayers) attrs['prefer-nondist-layers'] = 'true';
+    if (output.ociArtifact !== undefined) attrs['oci-artifact'] = String(output.ociArtifact);
+    const annotate = (prefix: string, all: Readonly<Record<string, string>> = {}) => {
+      for (const [key, value] of Object.entries(all)) attrs[`${prefix}.${key}`] = value;
+    };
+    annotate('annotation', output.annotations);
+    annotate('annotation-index', output.indexAnnotations);
+    annotate('annotation-manifest-descriptor', output.manifestDescriptorAnnotations);
+    annotate('annotation-index-descriptor', output.indexDescriptorAnnotations);
+    for (const { platform, annotations, descriptorAnnotations } of output.platformAnnotations ?? []) {
+      annotate(`annotation[${platform}]`, annotations);
+      annotate(`annotation-manifest-descriptor[${platform}]`, descriptorAnnotations);
+    }
     if (spec.sourceDateEpoch !== undefined) attrs['source-date-epoch'] = String(spec.sourceDateEpoch);
     Object.assign(attrs, signingAttrs(spec.sign));
     return { type: 'image', attrs };

@@ -261,7 +261,7 @@ describe('planBuild', () => {
       'attest:sbom': '"A=x,""y",generator=scan',
     });
     expect(Object.keys(asked('{}')).filter((name) => name.startsWith('attest:'))).toEqual([]);
-    expect(() => asked('{ sbom: {} }', ', ociMediaTypes: false')).toThrow('spec.outputs[0].ociMediaTypes');
+    expect(() => asked('{ sbom: {} }', ', ociMediaTypes: false')).toThrow('an image with attestations is an OCI index');
   });
 
   test('refuses by name what is not built yet', () => {

@@ -8,12 +8,16 @@ import {
   defaultsTo,
   dnsName,
   duration,
+  imageName,
   list,
   listMap,
   secretKeyRef,
   stringMap,
   text,
 } from './strings.ts';
+
+const PLATFORM = /^[a-z0-9]+\/[a-z0-9_]+(\/[a-z0-9]+)?$/;
+const PLATFORM_FORM = 'must be os/arch or os/arch/variant';
 
 const dockerfile = rule(
   z.strictObject({
@@ -94,6 +98,10 @@ const attestations = z
         version: defaultsTo(z.enum(['v1', 'v0.2']).describe('Version of the SLSA predicate.'), 'v1').optional(),
         builderId: text(1024, 'A URL that names the builder.').optional(),
         reproducible: z.boolean().describe('Says that the result can be built again to the same bytes.').optional(),
+        completeMaterials: z
+          .boolean()
+          .describe('Fail where the result was made of something that has no digest.')
+          .optional(),
       })
       .describe('Attach SLSA provenance: where the image comes from.')
       .optional(),
@@ -110,9 +118,25 @@ const attestations = z
   })
   .describe('What is said of the images, beside them in their registries.');
 
+const annotations = (description: string) =>
+  rule(stringMap(description), {
+    message: 'keys must not be empty or have spaces',
+    holds: (map) => Object.keys(map).every((key) => /^\S+$/.test(key)),
+    cel: "self.all(key, key.matches('^[^ ]+$'))",
+  }).optional();
+
+const OCI_ONLY = [
+  ...['indexAnnotations', 'manifestDescriptorAnnotations', 'indexDescriptorAnnotations', 'platformAnnotations'],
+  'ociArtifact',
+] as const;
+
 const output = rule(
   z.strictObject({
-    image: text(512, 'Repository to push to; a name without a registry host goes to the default registry.').min(1),
+    image: rule(imageName('Repository to push to; a name without a registry host goes to the default registry.'), {
+      message: 'must not name a digest: an output has tags',
+      holds: (name) => !name.includes('@'),
+      cel: "!self.contains('@')",
+    }),
     tags: list(
       text(128, 'A tag.').regex(/^\w[\w.-]{0,127}$/),
       32,
@@ -138,8 +162,30 @@ const output = rule(
       .describe('Bring times in layers down to sourceDateEpoch, but for those of base images.')
       .optional(),
     ociMediaTypes: defaultsTo(z.boolean().describe('OCI media types, or Docker’s.'), true).optional(),
-    annotations: stringMap('Annotations of the image manifest, or of each.').optional(),
-    indexAnnotations: stringMap('Annotations of the index of an image for several platforms.').optional(),
+    annotations: annotations('Annotations of the image manifest, or of each.'),
+    indexAnnotations: annotations('Annotations of the index of an image for several platforms.'),
+    manifestDescriptorAnnotations: annotations('Annotations of what an index says of the manifest, or of each.'),
+    indexDescriptorAnnotations: annotations('Annotations of what is said of the index.'),
+    platformAnnotations: listMap(
+      z
+        .strictObject({
+          platform: text(64, 'os/arch[/variant].').regex(PLATFORM, PLATFORM_FORM),
+          annotations: annotations('Of the manifest.'),
+          descriptorAnnotations: annotations('Of what the index says of it.'),
+        })
+        .describe('Annotations of one platform.'),
+      ['platform'],
+      16,
+      'Annotations of single platforms, which count before those of all.',
+    ).optional(),
+    preferNondistLayers: z
+      .boolean()
+      .describe('Layers of a base image whose manifest gives addresses for them keep these, and are not pushed.')
+      .optional(),
+    ociArtifact: defaultsTo(
+      z.boolean().describe('Attestations are artifacts that name their image, or images without a platform.'),
+      true,
+    ).optional(),
     insecure: z.boolean().describe('Push without verified TLS.').optional(),
   }),
   {
@@ -148,10 +194,11 @@ const output = rule(
     cel: "!has(self.compressionLevel) || self.compressionLevel <= 9 || (has(self.compression) && self.compression == 'zstd')",
   },
   {
-    message: 'estargz and indexAnnotations need OCI media types',
-    holds: ({ compression, ociMediaTypes, indexAnnotations }) =>
-      ociMediaTypes !== false || (compression !== 'estargz' && indexAnnotations === undefined),
-    cel: "!has(self.ociMediaTypes) || self.ociMediaTypes || !((has(self.compression) && self.compression == 'estargz') || has(self.indexAnnotations))",
+    message: `estargz and ${OCI_ONLY.join(', ')} need OCI media types`,
+    holds: (given) =>
+      given.ociMediaTypes !== false ||
+      (given.compression !== 'estargz' && OCI_ONLY.every((field) => given[field] === undefined)),
+    cel: `!has(self.ociMediaTypes) || self.ociMediaTypes || !((has(self.compression) && self.compression == 'estargz') || ${OCI_ONLY.map((field) => `has(self.${field})`).join(' || ')})`,
   },
 ).describe('An image to push.');
 
@@ -164,10 +211,7 @@ export const buildSpec = rule(
     llb: llb.optional(),
     args: listMap(arg.describe('A build argument.'), ['name'], 128, 'Build arguments.').optional(),
     platforms: list(
-      text(64, 'os/arch[/variant].').regex(
-        /^[a-z0-9]+\/[a-z0-9_]+(\/[a-z0-9]+)?$/,
-        'must be os/arch or os/arch/variant',
-      ),
+      text(64, 'os/arch[/variant].').regex(PLATFORM, PLATFORM_FORM),
       16,
       'Platforms to build for (default: the builder’s own).',
     ).optional(),
@@ -186,7 +230,9 @@ export const buildSpec = rule(
       .int()
       .min(0)
       .max(253_402_300_799)
-      .describe('Seconds since the epoch that all times are set to.')
+      .describe(
+        'Seconds since the epoch that all times are set to; its other forms are for the argument SOURCE_DATE_EPOCH in args.',
+      )
       .optional(),
     cache: cache.optional(),
     registryAuth: list(
@@ -244,6 +290,26 @@ export const buildSpec = rule(
     ).optional(),
   }),
   exclude('dockerfile', 'llb', ['llb']),
+  {
+    message: 'sign is for what is pushed: give outputs',
+    holds: ({ sign, outputs = [] }) => sign === undefined || outputs.length > 0,
+    cel: '!has(self.sign) || (has(self.outputs) && self.outputs.size() > 0)',
+    path: ['sign'],
+  },
+  {
+    message: 'an image with attestations is an OCI index: leave ociMediaTypes: false out',
+    holds: ({ attestations: { provenance, sbom } = {}, outputs = [] }) =>
+      (provenance ?? sbom) === undefined || outputs.every(({ ociMediaTypes }) => ociMediaTypes !== false),
+    cel: '!has(self.attestations) || !(has(self.attestations.provenance) || has(self.attestations.sbom)) || !has(self.outputs) || self.outputs.all(one, !has(one.ociMediaTypes) || one.ociMediaTypes)',
+    path: ['outputs'],
+  },
+  {
+    message: 'sourceDateEpoch and the argument SOURCE_DATE_EPOCH exclude each other',
+    holds: ({ sourceDateEpoch, args = [] }) =>
+      sourceDateEpoch === undefined || args.every(({ name }) => name !== 'SOURCE_DATE_EPOCH'),
+    cel: "!has(self.sourceDateEpoch) || !has(self.args) || self.args.all(one, one.name != 'SOURCE_DATE_EPOCH')",
+    path: ['sourceDateEpoch'],
+  },
   {
     message: 'a source is needed, unless the Dockerfile is inline or llb is given',
     holds: (spec) => spec.source !== undefined || spec.llb !== undefined || spec.dockerfile?.inline !== undefined,

@@ -66,6 +66,20 @@ const stores = {
       secretRef: secretRef('ACTIONS_RUNTIME_TOKEN, and the addresses as a job has them'),
     })
     .describe('The cache service of GitHub’s actions.'),
+  azblob: z
+    .strictObject({
+      accountUrl: url('Address of the storage account, such as https://ACCOUNT.blob.core.windows.net.'),
+      accountName: text(64, 'Its name (default: the first part of the address).').min(1).optional(),
+      container: defaultsTo(text(63, 'Name of the container.').min(3), 'buildkit-cache').optional(),
+      name: names,
+      prefix: text(512, 'What all names of blobs begin with.').optional(),
+      blobsPrefix: defaultsTo(text(512, 'What names of layers go on with.'), 'blobs').optional(),
+      manifestsPrefix: defaultsTo(text(512, 'What names of caches go on with.'), 'manifests').optional(),
+      secretRef: secretRef(
+        'AZURE_STORAGE_KEY, the key of the account; without it the builder’s own identity is used',
+      ).optional(),
+    })
+    .describe('A container of Azure Blob Storage.'),
 };
 
 type CacheStoreType = keyof typeof stores;
@@ -90,6 +104,7 @@ export const CACHE_SECRETS: Readonly<Record<CacheStoreType, readonly CacheSecret
     { key: 'ACTIONS_CACHE_URL', attribute: 'url', optional: true },
     { key: 'ACTIONS_RESULTS_URL', attribute: 'url_v2', optional: true },
   ],
+  azblob: [{ key: 'AZURE_STORAGE_KEY', attribute: 'secret_access_key' }],
 };
 
 export const CACHE_STORES = Object.keys(stores) as readonly CacheStoreType[];
@@ -148,7 +163,7 @@ const verify = rule(
 );
 const SIGNED_ALONE = 'for a ref alone: signatures lie beside what they are of in a registry';
 const insecure = z.boolean().describe('Speak to its registry without verified TLS.').optional();
-const inStores = { s3: stores.s3.optional(), gha: stores.gha.optional() };
+const inStores = { s3: stores.s3.optional(), gha: stores.gha.optional(), azblob: stores.azblob.optional() };
 
 const from = rule(
   z.strictObject({
@@ -173,7 +188,7 @@ const from = rule(
 
 const WRITTEN = [
   ...['mode', 'keepLast', 'maxAge', 'maxSize', 'continuousInterval', 'continuousBandwidth'],
-  ...['compression', 'compressionLevel', 'forceCompression'],
+  ...['compression', 'compressionLevel', 'forceCompression', 'ociMediaTypes'],
 ];
 
 const to = rule(
@@ -233,11 +248,7 @@ const to = rule(
     ociMediaTypes: defaultsTo(z.boolean().describe('OCI media types, or Docker’s.'), true).optional(),
   }),
   ...oneKind(['ref', ...CACHE_STORES, 'inline'], { local: NO_LOCAL }),
-  onlyWith(
-    ['ref'],
-    ['insecure', 'imageManifest', 'ociMediaTypes'],
-    'insecure, imageManifest and ociMediaTypes are for a ref alone',
-  ),
+  onlyWith(['ref'], ['insecure', 'imageManifest'], 'insecure and imageManifest are for a ref alone'),
   onlyWith(
     ['ref'],
     ['sign', 'verify'],

@@ -60,8 +60,24 @@ describe('parseBuild', () => {
   });
 
   test.each([
-    ['from: [{ ref: a, s3: { bucket: b, region: r } }]', 'exactly one of ref, s3, gha'],
-    ['from: [{}]', 'exactly one of ref, s3, gha'],
+    ['sign: { secretRef: { name: s } }, outputs: []', 'sign is for what is pushed'],
+    ['attestations: { sbom: {} }, outputs: [{ image: a, ociMediaTypes: false }]', 'is an OCI index'],
+    ['sourceDateEpoch: 1, args: [{ name: SOURCE_DATE_EPOCH, value: context }]', 'exclude each other'],
+    [
+      'outputs: [{ image: "a@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" }]',
+      'an output has tags',
+    ],
+    ['outputs: [{ image: UPPER }]', 'its path in lower case'],
+    ['outputs: [{ image: a, annotations: { "a b": c } }]', 'keys must not be empty or have spaces'],
+    ['outputs: [{ image: a, platformAnnotations: [{ platform: "linux" }] }]', 'must be os/arch'],
+  ])('a spec of %s is refused', (fields, message) => {
+    const spec = `{ dockerfile: { inline: x }, ${fields} }`;
+    expect(failure(minimal.replace(/spec:[\s\S]*/, `spec: ${spec}\n`))).toContain(message);
+  });
+
+  test.each([
+    ['from: [{ ref: a, s3: { bucket: b, region: r } }]', 'exactly one of ref, s3, gha, azblob'],
+    ['from: [{}]', 'exactly one of ref, s3, gha, azblob'],
     ['from: [{ inline: {} }]', 'is read by the name of the image: use ref'],
     ['from: [{ local: { src: x } }]', 'a directory is on the disk of one machine'],
     ['to: [{ local: { dest: x } }]', 'a directory is on the disk of one machine'],
