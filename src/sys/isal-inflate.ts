@@ -34,7 +34,7 @@ export interface InflateStep {
 export interface IsalInflater {
   /** The next input, once the last is used up; it must not change until then. */
   feed(input: Uint8Array): void;
-  /** Goes on, on a thread of libuv's. @throws Error when the stream is damaged */
+  /** Goes on, on a thread of libuv's. @throws Error when the stream is damaged, after all that came before */
   step(output: Uint8Array): Promise<InflateStep>;
   /** After the end: what was given beyond it. */
   rest(): Uint8Array;
@@ -80,6 +80,7 @@ class InflateState implements IsalInflater {
   readonly #lib: InflateLibrary;
   readonly #state = Buffer.alloc(STATE_ROOM);
   #input: Uint8Array = new Uint8Array(0);
+  #failure: Error | undefined;
 
   constructor(lib: InflateLibrary) {
     this.#lib = lib;
@@ -93,6 +94,7 @@ class InflateState implements IsalInflater {
   }
 
   async step(output: Uint8Array): Promise<InflateStep> {
+    if (this.#failure !== undefined) throw this.#failure;
     this.#room(output);
     const result = await new Promise<number>((resolve, reject) => {
       this.#lib.inflate.async(this.#state, (error, code) => {
@@ -126,10 +128,13 @@ class InflateState implements IsalInflater {
   }
 
   #stepped(output: Uint8Array, result: number): InflateStep {
-    if (result !== 0 && result !== OUT_OVERFLOW && result !== END_INPUT)
-      throw new Error(`invalid deflate data (${result})`);
     const state = this.#state;
     const room = state.readUInt32LE(STATE.availOut);
+    if (result !== 0 && result !== OUT_OVERFLOW && result !== END_INPUT) {
+      this.#failure = new Error(`invalid deflate data (${result})`);
+      if (room === output.length) throw this.#failure;
+      return { size: output.length - room, ended: false, hungry: false };
+    }
     const ended = state.readUInt32LE(STATE.blockState) === FINISHED;
     return { size: output.length - room, ended, hungry: !ended && room > 0 && state.readUInt32LE(STATE.availIn) === 0 };
   }

@@ -243,6 +243,18 @@ describe.each(libraries)('what follows a gzip stream, by $library', ({ use }) =>
     expect(waits).toBeLessThan(10);
   });
 
+  test('what comes before the damage, or before the end that is missing, is given first', async () => {
+    const tail = Buffer.concat([whole.subarray(0, whole.length >> 1), Buffer.alloc(5000, 0xff)]);
+    for (const packed of [whole.subarray(0, -9), tail, whole.subarray(0, 4000)]) {
+      let given = 0;
+      const reading = (async () => {
+        for await (const chunk of decompress(cut(packed, 1 << 19), { use })) given += chunk.length;
+      })();
+      await expect(reading).rejects.toMatchObject({ reason: 'COMPRESSION_CORRUPT' });
+      expect(given).toBeGreaterThan(1000);
+    }
+  });
+
   test('headers with all their fields are read', async () => {
     const fields = Buffer.concat([
       Buffer.from([0x1f, 0x8b, 8, 0x1e, 0, 0, 0, 0, 0, 3, 4, 0]),

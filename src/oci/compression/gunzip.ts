@@ -87,13 +87,13 @@ interface Filled {
 async function* inflateByIsal(bytes: Bytes, stream: IsalInflater, borrowed: boolean): AsyncGenerator<Uint8Array> {
   const kept = borrowed ? [Buffer.allocUnsafeSlow(CHUNK), Buffer.allocUnsafeSlow(CHUNK)] : [];
   const fill = async (output: Buffer<ArrayBuffer>): Promise<Filled> => {
-    for (let size = 0; ; ) {
-      const step: InflateStep = await stream.step(output.subarray(size)).catch((error: Error) => {
+    for (;;) {
+      const { size, ended, hungry }: InflateStep = await stream.step(output).catch((error: Error) => {
         throw corrupt(error.message, error);
       });
-      size += step.size;
-      if (step.ended || size === output.length) return { output, chunk: output.subarray(0, size), ended: step.ended };
-      if (!step.hungry) throw corrupt('it leads nowhere');
+      // What is there is given before more is asked for, which may never come.
+      if (size > 0 || ended) return { output, chunk: output.subarray(0, size), ended };
+      if (!hungry) throw corrupt('it leads nowhere');
       const input = await bytes.take();
       if (input === undefined) throw corrupt('unexpected end of file');
       stream.feed(input);
