@@ -1,4 +1,4 @@
-import { deflateRawSync, inflateRawSync } from 'node:zlib';
+import { inflateRawSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { ISAL_BLOCK, ISAL_DICTIONARY, openIsalDeflater } from './isal.ts';
 import { openIsalInflater } from './isal-inflate.ts';
@@ -37,14 +37,14 @@ test('where it compresses it unpacks, too: Debian has one library for both', () 
 });
 
 test.runIf(openIsalInflater() !== undefined)('damage ends a stream that is unpacked', async () => {
-  const packed = deflateRawSync(data);
-  packed.fill(0xff, 4000, 4040);
+  // A stored block (RFC 1951, 3.2.4), and one of a kind that there is not.
+  const content = data.subarray(0, 5000);
+  const packed = Buffer.concat([Buffer.from([0, 0x88, 0x13, 0x77, 0xec]), content, Buffer.from([7])]);
   const stream = openIsalInflater()!;
   stream.feed(packed);
   const output = Buffer.alloc(1 << 20);
   // What came before is told first.
   const { size } = await stream.step(output);
-  expect(output.subarray(0, 1000).equals(data.subarray(0, 1000))).toBe(true);
-  expect(size).toBeGreaterThan(1000);
+  expect(output.subarray(0, size).equals(content)).toBe(true);
   await expect(stream.step(output)).rejects.toThrow('invalid deflate data');
 });
