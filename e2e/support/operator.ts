@@ -39,7 +39,12 @@ export interface Resource {
     readonly phase?: string;
     readonly observedGeneration?: number;
     readonly conditions?: readonly Condition[];
-    readonly outputs?: readonly ({ readonly image: string; readonly digest: string; readonly size?: number } & Moved)[];
+    readonly outputs?: readonly ({
+      readonly image: string;
+      readonly digest: string;
+      readonly size?: number;
+      readonly images?: readonly { readonly platform: string; readonly digest: string }[];
+    } & Moved)[];
     readonly resolved?: {
       readonly commit?: string;
       readonly baseImages?: readonly { readonly name: string; readonly digest: string }[];

@@ -67,6 +67,9 @@ export interface InlineCache {
   ): Promise<Uint8Array | undefined>;
 }
 
+/** Key of an exporter's response with the digest of what it has written, where no manifest is: for the status, other builders tell clients nothing of it. */
+export const WRITTEN_INDEX = 'slipway.cache.index';
+
 /** By type. @throws CodedError for attributes that cannot be met */
 type CacheExporters = ReadonlyMap<string, (attrs: BridgeCacheImport['attrs']) => CacheExporter>;
 

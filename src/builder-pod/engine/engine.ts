@@ -35,7 +35,13 @@ import type { BridgeResult } from '../frontends/index.ts';
 import { Attesting, type BuiltProvenance } from './attesting.ts';
 import { Build, type BuildServices } from './build.ts';
 import type { BuildRef } from './build-ref.ts';
-import { type CacheExportTypes, inlineRecordsOf, type OpenedCacheExport, openCacheExports } from './cache-exports.ts';
+import {
+  type CacheExportTypes,
+  inlineRecordsOf,
+  type OpenedCacheExport,
+  openCacheExports,
+  WRITTEN_INDEX,
+} from './cache-exports.ts';
 import { ContinuousExports } from './continuous-exports.ts';
 import { EarlyPacking } from './early-packing.ts';
 import { grantEntitlements } from './entitlements.ts';
@@ -369,13 +375,16 @@ export class Engine implements AsyncDisposable {
       const exporterResponse: Record<string, string> = { ...frontendResponse({ metadata: result.metadata }) };
       for (const response of [...results.map((result) => result.response), ...cacheResponses])
         Object.assign(exporterResponse, response);
+      delete exporterResponse[WRITTEN_INDEX];
       await asked?.finalize(session, exporterResponse, { signal: buildSignal });
       const images = results.flatMap(({ image }, n) =>
         image === undefined ? [] : [{ ...image, moved: imageBytes[n]! }],
       );
       const written = caches.exporters.flatMap(({ target, mayHaveNothing }, n) => {
         const response = cacheResponses[n];
-        const digest = manifestDigest(response?.['cache.manifest'] ?? response?.['cachemount.manifest']);
+        const digest = manifestDigest(
+          response?.['cache.manifest'] ?? response?.['cachemount.manifest'] ?? response?.[WRITTEN_INDEX],
+        );
         const error = cacheErrors[n];
         if (mayHaveNothing === true && digest === undefined && error === undefined) return [];
         return [{ target, digest, moved: cacheBytes[n]!, ...(error === undefined ? {} : { error }) }];

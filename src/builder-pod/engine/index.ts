@@ -1,12 +1,13 @@
 export { type BuiltProvenance, keptProvenance, RECORDED_PREDICATE, writeProvenance } from './attesting.ts';
 export { Build } from './build.ts';
-export type {
-  CachedBuild,
-  CacheExporter,
-  CacheExportTypes,
-  ExportingBuild,
-  InlineCache,
-  UpdateContext,
+export {
+  type CachedBuild,
+  type CacheExporter,
+  type CacheExportTypes,
+  type ExportingBuild,
+  type InlineCache,
+  type UpdateContext,
+  WRITTEN_INDEX,
 } from './cache-exports.ts';
 export { type CacheImporter, type CacheImporters, SECRET_ATTRIBUTE } from './cache-imports.ts';
 export { BUILDER_LLB_CAPS } from './capabilities.ts';

@@ -4,12 +4,14 @@ import {
   type Descriptor,
   type Digest,
   digestOf,
+  goJson,
   inSlices,
   KeyedSemaphore,
   type ProxySettings,
 } from '../../../base/index.ts';
 import { encodeCacheConfig, MAX_CACHE_CONFIG_BYTES, readObjectCache } from '../../../cache/remote/index.ts';
 import { type StreamPool, siblingModule, streamTasksOf, type WorkerPool } from '../../../sys/index.ts';
+import { WRITTEN_INDEX } from '../../engine/index.ts';
 import { type ExportOptions, withRow } from '../../exporters/index.ts';
 import type { CacheContent, CacheStore, CacheType } from '../store.ts';
 import type { CacheStores } from '../stores.ts';
@@ -92,7 +94,7 @@ export function objectCaches({ type, exporting, optionsOf }: ObjectType, deps: O
               await withRow(context, `writing cache manifest ${name}`, () =>
                 asked(() => streams.run(task('writeIndex'), { ...common, bytes }, { signal }), signal),
               );
-              return {};
+              return { [WRITTEN_INDEX]: goJson({ digest: digestOf(bytes) }) };
             },
           };
         },
@@ -106,6 +108,7 @@ export function objectCaches({ type, exporting, optionsOf }: ObjectType, deps: O
           try {
             const args = { ...common, blob: { digest, size }, content };
             await streams.run(task('putBlob'), args, { signal, transfer: [content] });
+            context.moved?.('uploaded', size);
           } catch (error) {
             if (!content.locked) await content.cancel().catch(() => {});
             throw error;
