@@ -194,6 +194,16 @@ describe('the resources', () => {
     expect(await refused(run())).toContain('cancel cannot be taken back');
   });
 
+  test('lists are narrowed by pool, phase and Build', async () => {
+    const spec = (pool: string) => ({ dockerfile: { inline: 'FROM scratch' }, poolRef: { name: pool } });
+    for (const pool of ['fast', 'slow']) await taken(build(`in-${pool}`, spec(pool)));
+    const names = async (kind: string, selector: string) =>
+      (await cluster.must(['get', kind, '--field-selector', selector, '-o', 'name'])).trim();
+    expect(await names('sb', 'spec.poolRef.name=slow')).toBe('build.slipway.build/in-slow');
+    expect(await names('sb', 'status.phase=Failed')).toBe('');
+    expect(await names('sbr', 'spec.buildRef.name=app')).toBe('buildrun.slipway.build/run');
+  });
+
   test('a pool names builders by address', async () => {
     const pool = (address: string) =>
       JSON.stringify({

@@ -32,6 +32,8 @@ export interface Kind {
   readonly scope: 'Namespaced' | 'Cluster';
   readonly schema: z.ZodType;
   readonly columns: readonly Column[];
+  /** Fields that lists may be narrowed by: `kubectl get --field-selector`. */
+  readonly selectable?: readonly string[];
 }
 
 const condition = (type: string, field: string) => `.status.conditions[?(@.type=="${type}")].${field}`;
@@ -44,6 +46,7 @@ export const KINDS: readonly Kind[] = [
     shortNames: ['sb', 'slipbuild'],
     scope: 'Namespaced',
     schema: build,
+    selectable: ['.status.phase', '.spec.poolRef.name'],
     columns: [
       { name: 'Ready', type: 'string', jsonPath: condition('Ready', 'status') },
       { name: 'Reason', type: 'string', jsonPath: condition('Ready', 'reason') },
@@ -59,6 +62,7 @@ export const KINDS: readonly Kind[] = [
     shortNames: ['sbr', 'sliprun'],
     scope: 'Namespaced',
     schema: buildRun,
+    selectable: ['.status.phase', '.spec.buildRef.name', '.spec.buildSpec.poolRef.name'],
     columns: [
       { name: 'Build', type: 'string', jsonPath: '.spec.buildRef.name' },
       { name: 'Phase', type: 'string', jsonPath: '.status.phase' },
@@ -118,6 +122,9 @@ export function customResourceDefinition(kind: Kind): object {
           served: true,
           storage: true,
           subresources: { status: {} },
+          ...(kind.selectable === undefined
+            ? {}
+            : { selectableFields: kind.selectable.map((jsonPath) => ({ jsonPath })) }),
           additionalPrinterColumns: kind.columns.map((column) => ({ ...column })),
           schema: {
             openAPIV3Schema: {
