@@ -1,4 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { inlineCache } from '../src/builder-pod/caches/inline.ts';
+import { MountCaches } from '../src/builder-pod/caches/mounts/mount-caches.ts';
+import { mountsOptions } from '../src/builder-pod/caches/mounts/options.ts';
 import { azureOptions } from '../src/builder-pod/caches/objects/azblob-options.ts';
 import { ghaOptions } from '../src/builder-pod/caches/objects/gha-options.ts';
 import { s3Options } from '../src/builder-pod/caches/objects/s3-options.ts';
@@ -7,7 +10,8 @@ import { ghaToken } from '../src/builder-pod/caches/testing/gha-server.ts';
 import { cacheExporter } from '../src/builder-pod/caches/write.ts';
 import { provenanceOptions } from '../src/builder-pod/engine/provenance/options.ts';
 import { ExportOptions, openExporter } from '../src/builder-pod/exporters/index.ts';
-import { planBuild } from '../src/plan/index.ts';
+import { attestationRequests } from '../src/dockerfile/attestation-requests.ts';
+import { planBuild, type SolvePlan } from '../src/plan/index.ts';
 import { parseBuild } from '../src/resources/index.ts';
 
 /** Every attribute that the engine asks for is one that some Build sends, or stands here with the reason for which none does. */
@@ -30,7 +34,11 @@ const NO_FIELD: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   s3: { disable_accept_encoding: 'does nothing here' },
   gha: { repository: 'does nothing here', ghtoken: 'does nothing here' },
   azblob: {},
+  inline: { mode: 'an image carries a cache of its own layers only' },
+  mounts: {},
 };
+/** Refused by name with a reason where nothing can be signed. */
+const TRUST = ['sign-key', 'sign-password', 'verify-key'];
 
 const build = (spec: object) =>
   planBuild(
@@ -65,6 +73,7 @@ const whole = (sign: object = { secretRef: { name: 's' }, tlog: false }) => {
       ociMediaTypes: true,
       gha: { scope: 's', url: 'https://x', urlV2: 'https://y', version: 2, timeout: '1m', secretRef },
     },
+    inline: { inline: {} },
     azblob: { ociMediaTypes: true, azblob: { ...common, accountUrl: 'https://x', accountName: 'a', container: 'abc' } },
   };
   return build({
@@ -72,6 +81,7 @@ const whole = (sign: object = { secretRef: { name: 's' }, tlog: false }) => {
     sourceDateEpoch: 1,
     sign,
     attestations: {
+      sbom: { generator: 'scan.example.com/scanner:1', parameters: { SCAN: 'a,b', EXTRA: '"x"' } },
       provenance: { mode: 'max', version: 'v1', builderId: 'b', reproducible: true, completeMaterials: true },
     },
     outputs: [
@@ -80,7 +90,13 @@ const whole = (sign: object = { secretRef: { name: 's' }, tlog: false }) => {
         ...{ ociMediaTypes: true, preferNondistLayers: true, ociArtifact: true, insecure: true },
       },
     ],
-    cache: { to: Object.values(caches).map((cache) => ({ ...cache, ...written })) },
+    cache: {
+      to: Object.values(caches).map((cache) => ('inline' in cache ? cache : { ...cache, ...written })),
+      mounts: {
+        ...{ from: 'm', to: 'm', insecure: true, ids: ['a', 'b'], maxSize: '1Gi', maxAge: '1h', timeout: '1m' },
+        ...{ sign: { secretRef }, verify: { secretRef } },
+      },
+    },
   });
 };
 
@@ -100,9 +116,10 @@ function askedOf(values: Readonly<Record<string, string>>, use: (attrs: Record<s
 
 const sent = (attrs: Readonly<Record<string, string>>) => Object.keys(attrs).map((key) => key.replace(/^secret\./, ''));
 const deps = {} as never;
+const attrsOf = (caches: SolvePlan['cacheExports'], of: string) => caches.find(({ type }) => type === of)?.attrs ?? {};
 
 describe('every attribute of the engine is a field of a Build, or has a reason', () => {
-  const { exporters, cacheExports, frontendAttrs } = whole();
+  const { exporters, cacheExports, cacheImports, frontendAttrs } = whole();
   const check = (kind: string, asked: readonly string[], given: readonly string[]) => {
     const known = new Set([...given, ...Object.keys(NO_FIELD[kind] ?? {})]);
     expect(asked.filter((key) => !known.has(key))).toEqual([]);
@@ -157,8 +174,49 @@ describe('every attribute of the engine is a field of a Build, or has a reason',
     check('provenance', [...asked], [...parameters.keys()]);
   });
 
+  test('of an SBOM', () => {
+    const { sbom } = attestationRequests(new Map([['attest:sbom', frontendAttrs['attest:sbom'] ?? '']]));
+    expect(sbom).toEqual({
+      generator: 'scan.example.com/scanner:1',
+      parameters: new Map([
+        ['SCAN', 'a,b'],
+        ['EXTRA', '"x"'],
+      ]),
+    });
+  });
+
+  test('of cache mounts that are saved, and restored', async () => {
+    await using caches = new MountCaches({ trusted: [] } as never);
+    const saved = attrsOf(cacheExports, 'mounts');
+    check(
+      'mounts',
+      askedOf(saved, (all) => caches.exporter(all)),
+      sent(saved),
+    );
+    const restored = attrsOf(cacheImports, 'mounts');
+    const asked = askedOf(restored, (all) =>
+      mountsOptions(new ExportOptions('mounts cache', all), 'importer', { trusted: [] } as never),
+    );
+    // What is read is not signed.
+    check(
+      'mounts',
+      asked.filter((key) => !key.startsWith('sign-')),
+      sent(restored),
+    );
+  });
+
+  test('of a cache in the image', () => {
+    const attrs = attrsOf(cacheExports, 'inline');
+    const asked = askedOf(attrs, (all) => inlineCache(all, deps));
+    check(
+      'inline',
+      asked.filter((key) => !TRUST.includes(key)),
+      sent(attrs),
+    );
+  });
+
   test.each(['registry', 's3', 'gha', 'azblob'])('of a cache of type %s', (type) => {
-    const attrs: Readonly<Record<string, string>> = cacheExports.find((one) => one.type === type)?.attrs ?? {};
+    const attrs = attrsOf(cacheExports, type);
     const secrets = { access_key_id: 'k', secret_access_key: 'aGk=', session_token: 't', token: ghaToken() };
     const named = sent(attrs);
     const values: Record<string, string> = {
@@ -182,8 +240,7 @@ describe('every attribute of the engine is a field of a Build, or has a reason',
         deps,
       ),
     );
-    // Refused by name with a reason where nothing can be signed.
-    const trust = type === 'registry' ? [] : ['sign-key', 'sign-password', 'verify-key'];
+    const trust = type === 'registry' ? [] : TRUST;
     check(
       type,
       asked.filter((key) => !trust.includes(key)),

@@ -24,8 +24,8 @@ Flags:
       --context DIR              folder for a source of kind upload; NAME=DIR for a named context
       --secret id=ID,src=FILE    value of a build secret; or id=ID,env=NAME; one for each of spec.secrets
       --sign-key FILE            the key for spec.sign, e.g. cosign.key; its password is in COSIGN_PASSWORD
-      --cache-sign-key FILE      the key for spec.cache.to[].sign; its password is in COSIGN_PASSWORD
-      --cache-verify-key FILE    public keys for verify.secretRef of spec.cache.from[] and to[]
+      --cache-sign-key FILE      the key for sign of spec.cache.to[] and mounts; its password is in COSIGN_PASSWORD
+      --cache-verify-key FILE    public keys for verify.secretRef of spec.cache.from[], to[] and mounts
       --sign-identity-token FILE the OIDC token for spec.sign.keyless; else it is in SIGSTORE_ID_TOKEN
       --fulcio-url URL           the Fulcio for spec.sign.keyless
       --rekor-url URL            the transparency log for spec.sign

@@ -3,6 +3,7 @@ import {
   type BuildSpec,
   CACHE_SECRETS,
   CACHE_STORES,
+  type CacheMounts,
   type CacheSource,
   type CacheTarget,
   parseByteSize,
@@ -13,8 +14,9 @@ import type { ClusterValues, PlannedCache, PlannedSecret, PlanOptions } from './
 /** The caches that a Build reads and writes, as builders know them. @throws CodedError invalid_argument */
 export function planCaches(
   { cache }: BuildSpec,
-  { defaultRegistry, values }: PlanOptions,
+  options: PlanOptions,
 ): { readonly imports: PlannedCache[]; readonly exports: PlannedCache[] } {
+  const { defaultRegistry, values } = options;
   return {
     imports: [
       ...(cache?.from ?? []).map((one, at) => {
@@ -22,7 +24,7 @@ export function planCaches(
         const { type, attrs } = placeOf(one, defaultRegistry, field);
         return { type, attrs: { ...attrs, ...trusting(one, values, field) } };
       }),
-      ...mountsOf(cache?.mounts, 'from', defaultRegistry),
+      ...mountsOf(cache?.mounts, 'from', options),
     ],
     exports: [
       ...(cache?.to ?? []).map((one, at) => {
@@ -31,7 +33,7 @@ export function planCaches(
         return { type, attrs: { ...attrs, ...writing(one), ...signing(one), ...trusting(one, values, field) } };
       }),
       // The status is to say how it went.
-      ...mountsOf(cache?.mounts, 'to', defaultRegistry).map(({ type, attrs }) => ({
+      ...mountsOf(cache?.mounts, 'to', options).map(({ type, attrs }) => ({
         type,
         attrs: { ...attrs, wait: 'true', 'ignore-error': 'true' },
       })),
@@ -40,35 +42,54 @@ export function planCaches(
 }
 
 function mountsOf(
-  mounts: NonNullable<BuildSpec['cache']>['mounts'],
+  mounts: CacheMounts | undefined,
   way: 'from' | 'to',
-  defaultRegistry: string | undefined,
+  { defaultRegistry, values }: PlanOptions,
 ): PlannedCache[] {
   const ref = mounts?.[way];
   if (mounts === undefined || ref === undefined) return [];
-  const { insecure, ids, maxSize, maxAge } = mounts;
+  const { insecure, ids, maxSize, maxAge, timeout } = mounts;
   const attrs = {
     ref: cacheName(ref, defaultRegistry, `spec.cache.mounts.${way}`),
     ...(insecure ? { 'registry.insecure': 'true' } : {}),
     ...(ids === undefined ? {} : { ids: ids.join(';') }),
     ...(maxSize === undefined ? {} : { 'max-size': String(parseByteSize(maxSize)) }),
     ...(maxAge === undefined ? {} : { 'max-age': maxAge }),
+    ...(timeout === undefined ? {} : { timeout }),
+    ...(way === 'to' ? signing(mounts) : {}),
+    ...trusting(mounts, values, 'spec.cache.mounts'),
   };
   return [{ type: 'mounts', attrs }];
 }
 
-/** Values of Secrets that stores are opened with, each once. */
-export function cacheSecrets({ cache }: BuildSpec): PlannedSecret[] {
+/** Everything in a cache that may be signed or verified, by its field. */
+export function trustedCaches({ cache }: BuildSpec): readonly { readonly field: string; readonly one: Trusting }[] {
+  const listed = (list: 'from' | 'to') =>
+    (cache?.[list] ?? []).map((one: Trusting, at) => ({ field: `spec.cache.${list}[${at}]`, one }));
+  const mounts = cache?.mounts === undefined ? [] : [{ field: 'spec.cache.mounts', one: cache.mounts }];
+  return [...listed('from'), ...listed('to'), ...mounts];
+}
+
+type Trusting = Pick<CacheTarget, 'sign' | 'verify'>;
+
+/** Values of Secrets that caches are opened, signed and verified with, each once. */
+export function cacheSecrets(spec: BuildSpec): PlannedSecret[] {
+  const { cache } = spec;
   const found = new Map<string, PlannedSecret>();
   const add = ({ name }: { readonly name: string }, key: string, rest: Omit<PlannedSecret, 'id' | 'secretRef'>) => {
     const id = cacheSecret(name, key);
     if (!found.has(id)) found.set(id, { id, secretRef: { name, key }, ...rest });
   };
-  for (const [at, { sign }] of (cache?.to ?? []).entries()) {
-    if (sign === undefined) continue;
-    const field = `spec.cache.to[${at}].sign.secretRef`;
-    add(sign.secretRef, sign.secretRef.key ?? SIGNING_KEY, { field, flag: 'cache-sign-key' });
-    add(sign.secretRef, SIGNING_PASSWORD, { field, env: 'COSIGN_PASSWORD', optional: true });
+  for (const { field: at, one } of trustedCaches(spec)) {
+    const { sign, verify } = one;
+    const field = `${at}.sign.secretRef`;
+    if (sign !== undefined) {
+      add(sign.secretRef, sign.secretRef.key ?? SIGNING_KEY, { field, flag: 'cache-sign-key' });
+      add(sign.secretRef, SIGNING_PASSWORD, { field, env: 'COSIGN_PASSWORD', optional: true });
+    }
+    const keys = verify?.secretRef;
+    if (keys !== undefined)
+      add(keys, keys.key ?? VERIFYING_KEY, { field: `${at}.verify.secretRef`, flag: 'cache-verify-key' });
   }
   const all: Readonly<Record<string, readonly (CacheSource | CacheTarget)[]>> = {
     from: cache?.from ?? [],
@@ -76,10 +97,7 @@ export function cacheSecrets({ cache }: BuildSpec): PlannedSecret[] {
   };
   for (const [list, caches] of Object.entries(all))
     for (const [at, one] of caches.entries()) {
-      const keys = one.verify?.secretRef;
       const field = `spec.cache.${list}[${at}]`;
-      if (keys !== undefined)
-        add(keys, keys.key ?? VERIFYING_KEY, { field: `${field}.verify.secretRef`, flag: 'cache-verify-key' });
       for (const store of CACHE_STORES) {
         const secretRef = one[store]?.secretRef;
         if (secretRef === undefined) continue;
@@ -121,17 +139,13 @@ const SIGNING_PASSWORD = 'cosign.password';
 const VERIFYING_KEY = 'cosign.pub';
 
 /** The key goes where the builder asks for it, and into nothing else: attributes have ids of secrets. */
-function signing({ sign }: CacheTarget): Record<string, string> {
+function signing({ sign }: Trusting): Record<string, string> {
   if (sign === undefined) return {};
   const { name, key = SIGNING_KEY } = sign.secretRef;
   return { 'sign-key': cacheSecret(name, key), 'sign-password': cacheSecret(name, SIGNING_PASSWORD) };
 }
 
-function trusting(
-  { verify }: CacheSource | CacheTarget,
-  values: ClusterValues | undefined,
-  field: string,
-): Record<string, string> {
+function trusting({ verify }: Trusting, values: ClusterValues | undefined, field: string): Record<string, string> {
   if (verify === undefined) return {};
   const { publicKey, secretRef, configMapKeyRef } = verify;
   if (publicKey !== undefined) return { 'verify-key': publicKey };

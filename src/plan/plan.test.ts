@@ -162,7 +162,22 @@ describe('planBuild', () => {
       ...{ ref: 'r.example.com/mounts:main', ...bounds },
       ...{ wait: 'true', 'ignore-error': 'true' },
     });
-    for (const mounts of ['{ ids: [go] }', '{ from: "c", ids: ["a;b"] }', '{ to: "UPPER" }'])
+    const trusted = plan(
+      '{ dockerfile: { inline: "FROM scratch" }, cache: { mounts: { from: "r.example.com/m", to: "r.example.com/m", timeout: 2m, sign: { secretRef: { name: k } }, verify: { secretRef: { name: k } } } } }',
+    );
+    const read = { ref: 'r.example.com/m', timeout: '2m', 'verify-key': 'slipway.build/cache/k/cosign.pub' };
+    expect(trusted.cacheImports).toEqual([{ type: 'mounts', attrs: read }]);
+    expect(trusted.cacheExports[0]?.attrs).toMatchObject({ ...read, 'sign-key': 'slipway.build/cache/k/cosign.key' });
+    expect(trusted.cacheSecrets.map(({ field, optional = false }) => [field, optional])).toEqual([
+      ['spec.cache.mounts.sign.secretRef', false],
+      ['spec.cache.mounts.sign.secretRef', true],
+      ['spec.cache.mounts.verify.secretRef', false],
+    ]);
+    for (const mounts of [
+      ...['{ from: "c", sign: { secretRef: { name: k } } }', '{ from: "c", verify: {} }'],
+      '{ ids: [go] }',
+      ...['{ from: "c", ids: ["a;b"] }', '{ to: "UPPER" }'],
+    ])
       expect(() => plan(`{ dockerfile: { inline: "FROM scratch" }, cache: { mounts: ${mounts} } }`)).toThrow();
   });
 
@@ -356,6 +371,17 @@ describe('what only a cluster has', () => {
     });
     expect(planned.ssh.map(({ id }) => id)).toEqual(['default', 'git-key']);
     expect(() => plan(spec, { ...values, knownHosts: new Map() })).toThrow('has no known_hosts');
+  });
+
+  test('keys that cache mounts are verified with', () => {
+    const text =
+      '{ dockerfile: { inline: "FROM scratch" }, cache: { mounts: { from: "r.example.com/m", verify: { configMapKeyRef: { name: keys, key: pub } } } } }';
+    const pem = '-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n';
+    const keys = new Map([['keys', new Map([['pub', Buffer.from(pem)]])]]);
+    expect(plan(text, { ...values, configMaps: keys }).cacheImports[0]?.attrs['verify-key']).toBe(pem);
+    expect(() => plan(text, values)).toThrow(
+      /spec\.cache\.mounts\.verify: key pub of the ConfigMap keys has no public/,
+    );
   });
 
   test('credentials of git over http are bound to its host', () => {

@@ -1,5 +1,5 @@
 import type { BuildSpec, NamedContext, Source } from '../resources/index.ts';
-import { cacheSecrets } from './caches.ts';
+import { cacheSecrets, trustedCaches } from './caches.ts';
 
 /** Something of the Build's namespace that a spec names, and where it does. */
 export interface Reference {
@@ -33,13 +33,12 @@ export function references(spec: BuildSpec): readonly Reference[] {
   const { secretRef: signingKey, keyless } = spec.sign ?? {};
   if (signingKey !== undefined) add('signing', 'spec.sign.secretRef', signingKey);
   if (keyless !== undefined) add('value', 'spec.sign.keyless.tokenSecretRef', keyless.tokenSecretRef);
-  for (const [list, caches] of Object.entries({ from: spec.cache?.from ?? [], to: spec.cache?.to ?? [] }))
-    for (const [at, { verify }] of caches.entries())
-      if (verify?.configMapKeyRef !== undefined)
-        found.push({
-          ...{ kind: 'ConfigMap', ...verify.configMapKeyRef, use: 'value' },
-          field: `spec.cache.${list}[${at}].verify.configMapKeyRef`,
-        });
+  for (const { field, one } of trustedCaches(spec))
+    if (one.verify?.configMapKeyRef !== undefined)
+      found.push({
+        ...{ kind: 'ConfigMap', ...one.verify.configMapKeyRef, use: 'value' },
+        field: `${field}.verify.configMapKeyRef`,
+      });
   for (const { field, secretRef, optional } of cacheSecrets(spec)) if (!optional) add('value', field, secretRef);
   for (const [at, { secretRef }] of (spec.registryAuth ?? []).entries())
     add('registry', `spec.registryAuth[${at}]`, secretRef);

@@ -161,6 +161,17 @@ const verify = rule(
   }),
   exactlyOneOf(['publicKey', 'secretRef', 'configMapKeyRef']),
 );
+const verifyRead = verify
+  .describe(
+    'Whose signature it must have, as cosign makes them, to be read: without one the run goes on as if there were no cache.',
+  )
+  .optional();
+const signWritten = z
+  .strictObject({ secretRef: secretKeyRef })
+  .describe(
+    'Sign it, as cosign does with a key: the Secret has `cosign.key`, and `cosign.password` where the key is sealed. Of what is there only what is signed with this key, or with one of `verify`, is taken up.',
+  )
+  .optional();
 const SIGNED_ALONE = 'for a ref alone: signatures lie beside what they are of in a registry';
 const insecure = z.boolean().describe('Speak to its registry without verified TLS.').optional();
 const inStores = { s3: stores.s3.optional(), gha: stores.gha.optional(), azblob: stores.azblob.optional() };
@@ -169,11 +180,7 @@ const from = rule(
   z.strictObject({
     ref: ref.optional(),
     insecure,
-    verify: verify
-      .describe(
-        'Whose signature it must have, as cosign makes them, to be read: without one the run goes on as if there were no cache.',
-      )
-      .optional(),
+    verify: verifyRead,
     ...inStores,
     inline: z.unknown().describe('Refused: the cache that an image has is read by the name of the image.').optional(),
     local,
@@ -195,12 +202,7 @@ const to = rule(
   z.strictObject({
     ref: ref.optional(),
     insecure,
-    sign: z
-      .strictObject({ secretRef: secretKeyRef })
-      .describe(
-        'Sign it, as cosign does with a key: the Secret has `cosign.key`, and `cosign.password` where the key is sealed. Of what is there only what is signed with this key, or with one of `verify`, is taken up.',
-      )
-      .optional(),
+    sign: signWritten,
     verify: verify.describe('Whose signature what is there must have to be taken up.').optional(),
     ...inStores,
     inline: z
@@ -309,11 +311,21 @@ export const cache = z
         ).optional(),
         maxSize: defaultsTo(byteSize('What is larger is neither saved nor restored.'), '10Gi').optional(),
         maxAge: defaultsTo(duration('What was saved longer ago is not restored.', '8760h'), '720h').optional(),
+        timeout: duration(
+          'Longest time that a mount may take to be restored (default 5m), and all to be saved (default 10m).',
+        ).optional(),
+        sign: signWritten,
+        verify: verifyRead,
       }),
       {
         message: 'one of from and to must be set',
         holds: ({ from, to }) => from !== undefined || to !== undefined,
         cel: 'has(self.from) || has(self.to)',
+      },
+      {
+        message: 'sign is for what is saved: give to',
+        holds: ({ to, sign }) => sign === undefined || to !== undefined,
+        cel: '!has(self.sign) || has(self.to)',
       },
       {
         message: 'ids must not have semicolons',
@@ -330,5 +342,7 @@ export const cache = z
   })
   .describe('Cache use.');
 
+/** `spec.cache.mounts`. */
+export type CacheMounts = NonNullable<z.infer<typeof cache>['mounts']>;
 export type CacheSource = z.infer<typeof from>;
 export type CacheTarget = z.infer<typeof to>;

@@ -81,7 +81,7 @@ function cacheValues(
   for (const [flag, file] of Object.entries(files))
     if (file !== undefined && !cacheSecrets.some((one) => one.flag === flag))
       throw invalidArgument(
-        `--${flag}: the manifest has no ${flag === 'cache-sign-key' ? 'spec.cache.to[].sign' : 'verify.secretRef of a cache'}`,
+        `--${flag}: the manifest has no ${flag === 'cache-sign-key' ? 'spec.cache.to[].sign or spec.cache.mounts.sign' : 'verify.secretRef of a cache'}`,
       );
   return values;
 }
