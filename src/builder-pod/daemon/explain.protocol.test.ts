@@ -287,12 +287,13 @@ test('the command tells the same, as text and as JSON, and shows it while it bui
         },
       }),
     );
-  const watch = async () => {
-    const flags = ['--context', context, '--builder', daemon.address, '--progress', 'rawjson'];
+  const shown = async (...progress: readonly string[]) => {
+    const flags = ['--context', context, '--builder', daemon.address, ...progress];
     const { code, text: lines } = await slipway(['build', '-f', manifest, ...flags]);
     expect({ code, lines }).toMatchObject({ code: 0 });
-    return lines.split('\n').filter((line) => line.includes('"missed"'));
+    return lines.split('\n');
   };
+  const watch = async () => (await shown('--progress', 'rawjson')).filter((line) => line.includes('"missed"'));
   write('one');
   await watch();
   expect((await watch()).filter((line) => !line.includes('"short":""'))).toEqual([]);
@@ -300,6 +301,13 @@ test('the command tells the same, as text and as JSON, and shows it while it bui
   expect((await watch()).join()).toContain('"short":"changed: tool"');
   write('two');
   expect((await watch()).join()).toContain('"short":"changed: command"');
+  // Without a terminal, too: a line for each step that ran.
+  writeFileSync(join(context, 'tool'), 'a third one');
+  const lines = (await shown()).filter((line) => line.includes(' not cached: '));
+  expect(lines.map((line) => line.replace(/^#\d+ /, ''))).toEqual([
+    'not cached: changed: tool',
+    expect.stringMatching(/^not cached: what it stands on is another: .*COPY tool \/tool$/),
+  ]);
 });
 
 test('of a context of 100,000 files, after the daemon has been started again', async () => {

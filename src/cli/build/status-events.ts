@@ -61,8 +61,8 @@ export function* statusEvents(response: StatusResponse): Iterable<ProgressEvent>
         ...(warning.url ? { url: warning.url } : {}),
       },
     };
-  for (const { vertex, text, short } of missed)
-    yield { kind: 'missed', vertex: vertex as Digest, text: text ?? '', short: short ?? '' };
+  for (const { vertex, cause, text, short } of missed)
+    yield { kind: 'missed', vertex: vertex as Digest, cause: cause ?? '', text: text ?? '', short: short ?? '' };
   yield* ends;
 }
 

@@ -26,7 +26,7 @@ export function openDisplay(mode: ProgressMode, terminal: Terminal, now: () => n
   switch (chosen) {
     case 'plain': {
       const plain = new PlainProgress(model, (text) => terminal.write(text));
-      return { model, explains: false, event: (event) => plain.event(event), [Symbol.dispose]: () => plain.end() };
+      return { model, explains: true, event: (event) => plain.event(event), [Symbol.dispose]: () => plain.end() };
     }
     case 'rawjson':
       return {

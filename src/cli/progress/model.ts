@@ -4,7 +4,14 @@ import type { VertexEvent, VertexState, VertexWarning } from '../../solver/ports
 /** What a build's displays are told: what solving emits, and why steps missed the cache. */
 export type ProgressEvent =
   | VertexEvent
-  | { readonly kind: 'missed'; readonly vertex: Digest; readonly text: string; readonly short: string };
+  | {
+      readonly kind: 'missed';
+      readonly vertex: Digest;
+      /** As builders name it, e.g. `files`, `input`, `unkeyed`. */
+      readonly cause: string;
+      readonly text: string;
+      readonly short: string;
+    };
 
 /** A progress row inside a step, e.g. a layer being pulled. */
 interface Row {

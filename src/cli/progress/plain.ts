@@ -1,6 +1,9 @@
 import type { Digest } from '../../base/index.ts';
 import type { ProgressEvent, ProgressModel } from './model.ts';
-import { formatBytes, formatSeconds, printable } from './text.ts';
+import { formatBytes, formatSeconds, printable, truncate } from './text.ts';
+
+/** Characters of why a step missed the cache: a path in it may be of any length. */
+const MOST_REASON = 200;
 
 /** Line by line, for logs and pipes: the form that readers of `--progress=plain` know. */
 export class PlainProgress {
@@ -8,6 +11,8 @@ export class PlainProgress {
   readonly #write: (text: string) => void;
   readonly #announced = new Set<Digest>();
   readonly #ended = new Map<Digest, number>();
+  /** Why steps missed that are not announced yet. */
+  readonly #missed = new Map<Digest, string>();
   readonly #partial = new Map<string, string>();
 
   constructor(model: ProgressModel, write: (text: string) => void) {
@@ -23,6 +28,13 @@ export class PlainProgress {
     if (started !== undefined && !this.#announced.has(digest)) {
       this.#announced.add(digest);
       this.#write(`${tag} ${printable(name)}\n`);
+    }
+    // What is asked for in every build anyway is no news.
+    if (event.kind === 'missed' && event.cause !== 'unkeyed') this.#missed.set(digest, event.short || event.text);
+    const reason = this.#missed.get(digest);
+    if (reason && this.#announced.has(digest)) {
+      this.#missed.delete(digest);
+      this.#write(`${tag} not cached: ${truncate(printable(reason), MOST_REASON)}\n`);
     }
     if (event.kind === 'log')
       this.#log(digest, tag, event.timestamp - (started ?? event.timestamp), event.stream, event.data);

@@ -2,8 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { type Digest, digestOf } from '../../base/index.ts';
 import type { VertexEvent, VertexState } from '../../solver/ports.ts';
 import { openDisplay } from './display.ts';
-import { ProgressModel } from './model.ts';
-import { PlainProgress } from './plain.ts';
+import { type ProgressEvent, ProgressModel } from './model.ts';
 import { renderSummary } from './summary.ts';
 import { formatBytes, formatSeconds, printable, truncate } from './text.ts';
 import { renderTree } from './tree.ts';
@@ -20,6 +19,10 @@ const log = (name: string, text: string, timestamp = 1500): VertexEvent => ({
   timestamp,
 });
 
+const missed = (name: string, cause: string, short: string, text = short): ProgressEvent => ({
+  ...{ kind: 'missed', vertex: digestOf(name), cause, short, text },
+});
+
 const events: VertexEvent[] = [
   vertex('[base 1/2] FROM scratch'),
   vertex('[base 2/2] RUN make', { started: 1000 }),
@@ -28,7 +31,7 @@ const events: VertexEvent[] = [
   vertex('[base 1/2] FROM scratch', { started: 1000, completed: 1000, cached: true }),
 ];
 
-function plain(list: readonly VertexEvent[]): string {
+function plain(list: readonly ProgressEvent[]): string {
   const out: string[] = [];
   using display = openDisplay(
     'plain',
@@ -61,7 +64,26 @@ describe('plain progress', () => {
   });
 
   test('a step that never starts is not shown', () => {
-    expect(plain([vertex('a')])).toBe('');
+    expect(plain([vertex('a'), missed('a', 'files', 'changed: x')])).toBe('');
+  });
+
+  test('says on a line of its own why a step missed the cache, once the step is there', () => {
+    const out = plain([
+      vertex('a'),
+      missed('a', 'files', 'changed: src/\x1b[2Ja.txt'),
+      vertex('a', { started: 1 }),
+      vertex('b', { started: 1 }),
+      missed('b', 'input', '', 'what it stands on is another: a'),
+      vertex('c', { started: 1 }),
+      missed('c', 'unkeyed', '', 'it is asked for anew in every build'),
+      vertex('d', { started: 1, completed: 1 }),
+      missed('d', 'files', `changed: ${'x'.repeat(5000)}`),
+      missed('e', 'files', 'of a step that nobody knows'),
+    ]);
+    expect(out.replace(/x{100,}/, 'xx')).toBe(
+      '#1 a\n#1 not cached: changed: src/a.txt\n#2 b\n#2 not cached: what it stands on is another: a\n#3 c\n#4 d\n#4 DONE 0.0s\n\n#4 not cached: changed: xx…\n',
+    );
+    expect(out.length).toBeLessThan(500);
   });
 });
 
@@ -91,18 +113,11 @@ describe('tree', () => {
     const model = new ProgressModel();
     const step = vertex('[1/2] COPY package.json ./', { started: 1, completed: 2 });
     const digest = step.kind === 'vertex' ? step.vertex.digest : digestOf('');
-    for (const event of [step, { kind: 'missed', vertex: digest, text: '', short: 'changed: package.json' } as const])
-      model.apply(event);
-    model.apply({ kind: 'missed', vertex: digestOf('another'), text: 'x', short: 'x' });
+    const why = { kind: 'missed', vertex: digest, cause: 'files', text: '', short: 'changed: package.json' } as const;
+    for (const event of [step, why]) model.apply(event);
+    model.apply({ ...why, vertex: digestOf('another'), text: 'x', short: 'x' });
     const lines = renderTree(model, { width: 80, height: 20, now: 3000, color: false });
     expect(lines.join('\n')).toContain('COPY package.json ./ (changed: package.json)');
-    let plain = '';
-    const progress = new PlainProgress(new ProgressModel(), (text) => {
-      plain += text;
-    });
-    for (const event of [step, { kind: 'missed', vertex: digest, text: 'y', short: 'z' } as const])
-      progress.event(event);
-    expect(plain).not.toMatch(/[yz]/);
   });
 
   test('never exceeds the height of the terminal', () => {
