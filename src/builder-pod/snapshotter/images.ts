@@ -1,14 +1,27 @@
 import { join } from 'node:path';
-import type { WorkOptions } from '../../base/index.ts';
-import { mount, type Pools, type Privileges, ROOT, siblingModule, tasksOf, unmountOrDetach } from '../../sys/index.ts';
+import { CodedError, type Logger, type WorkOptions } from '../../base/index.ts';
+import {
+  hasErrno,
+  mount,
+  type Pools,
+  type Privileges,
+  ROOT,
+  siblingModule,
+  tasksOf,
+  unmountOrDetach,
+} from '../../sys/index.ts';
 
 const task = tasksOf<typeof import('./tasks.ts')>(siblingModule(import.meta.url, './tasks'));
+
+/** What says nothing of an image. */
+const SHORTAGES = ['ENOMEM', 'EMFILE', 'ENFILE', 'EAGAIN', 'EINTR'] as const;
 
 interface ImagesOptions {
   readonly pools: Pools;
   readonly privileges: Privileges;
   /** Bytes of a packed layer from which on an image is worth a mount that stays. */
   readonly minBytes: number;
+  readonly log: Logger;
 }
 
 /**
@@ -17,7 +30,7 @@ interface ImagesOptions {
  */
 export class SnapshotImages {
   readonly #options: ImagesOptions;
-  /** Mounted ones, by directory of the snapshot. */
+  /** Mounted ones, and those that may be, by directory of the snapshot. */
   readonly #mounted = new Set<string>();
   #works: Promise<boolean> | undefined;
 
@@ -43,17 +56,31 @@ export class SnapshotImages {
 
   /** @returns false, and the image is gone, when the kernel refuses it */
   async mount(directory: string, options: WorkOptions): Promise<boolean> {
+    // Before: who gives up waiting does not know whether it was.
+    this.#mounted.add(directory);
     const isMounted = await this.#options.pools.short.run(task('mountImage'), imageMount(directory), options);
-    if (isMounted) this.#mounted.add(directory);
+    if (!isMounted) this.#mounted.delete(directory);
     return isMounted;
   }
 
-  /** At start, before anybody is served. @returns whether it is there and whole */
+  /**
+   * At start, before anybody is served. @returns whether it is there, whole, and of use on this machine
+   * @throws CodedError unavailable where the machine is short of something
+   */
   mountNow(directory: string): boolean {
     const { image, target } = imageMount(directory);
     try {
       mount({ type: 'erofs', source: image, options: ['ro'] }, target);
-    } catch {
+    } catch (error) {
+      if (hasErrno(error, ...SHORTAGES))
+        throw new CodedError('unavailable', `failed to mount ${image}`, {
+          cause: error,
+          hint: 'start the builder again once the machine has memory and files to spare: nothing was lost',
+        });
+      this.#options.log.warn('a base layer cannot be mounted: what stands on it is made again when it is asked for', {
+        image,
+        err: error,
+      });
       return false;
     }
     this.#mounted.add(directory);

@@ -1,6 +1,14 @@
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { type AbortOptions, CodedError, cancelledError, HOUSE, onAbort, type WorkOptions } from '../../base/index.ts';
+import {
+  type AbortOptions,
+  CodedError,
+  cancelledError,
+  HOUSE,
+  type Logger,
+  onAbort,
+  type WorkOptions,
+} from '../../base/index.ts';
 import type { Database } from '../../cache/metadata/index.ts';
 import type { Mount, Snapshotter } from '../../cache/ports.ts';
 import type { Trash } from '../../cache/snapshots/index.ts';
@@ -15,6 +23,7 @@ interface OverlaySnapshotterOptions {
   readonly trash: Trash;
   readonly pools: Pools;
   readonly privileges: Privileges;
+  readonly log: Logger;
   /** For syncs, which wait for the disk and nobody for them. */
   readonly background: WorkerPool;
   /** The machine started anew since the last life: what is not marked durable may be torn, and is dropped. */
@@ -110,15 +119,20 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
   constructor(options: OverlaySnapshotterOptions) {
     this.#options = options;
     this.#db = options.db;
-    const { directory, pools, privileges, minImageBytes: minBytes = MIN_IMAGE_BYTES } = options;
-    this.#images = new SnapshotImages({ pools, privileges, minBytes });
+    const { directory, pools, privileges, log, minImageBytes: minBytes = MIN_IMAGE_BYTES } = options;
+    this.#images = new SnapshotImages({ pools, privileges, minBytes, log });
     // An option string has no room for these, and one layer's path has 256 bytes (fsconfig(2)).
     if (/[:,\\\s]/.test(directory) || directory.length > 220) {
       throw CodedError.of('SNAPSHOT_DIRECTORY', `state directory ${directory}: overlayfs cannot name layers below it`);
     }
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     this.#db.migrate('snapshots', MIGRATIONS);
-    this.#nextId = this.#sweep();
+    try {
+      this.#nextId = this.#sweep();
+    } catch (error) {
+      this.#images.close();
+      throw error;
+    }
     this.#touched = (this.#db.get<{ n: number | null }>('SELECT max(touched) AS n FROM snapshots')?.n ?? 0) + 1;
     if (this.#db.get('SELECT 1 FROM snapshots WHERE synced = 0') !== undefined) this.#scheduleSync();
   }

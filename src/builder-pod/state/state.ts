@@ -92,7 +92,7 @@ export async function openState(options: StateOptions): Promise<State> {
   const { syncDelayMs } = options;
   const snapshotter = opened.use(
     new OverlaySnapshotter({
-      ...{ db, directory: layout.snapshots, trash, pools, background, rebooted, privileges },
+      ...{ db, directory: layout.snapshots, trash, pools, background, rebooted, privileges, log },
       minImageBytes: options.minImageBytes,
       ...(syncDelayMs === undefined ? {} : { syncDelayMs }),
     }),

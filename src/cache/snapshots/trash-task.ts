@@ -22,12 +22,22 @@ export function emptyTrash(
   // Before the sync: what comes later is not on disk yet as what it is.
   const found = top.readdir();
   syncFileSystem(directory);
+  // What cannot be removed keeps nothing else from it.
+  const failures: unknown[] = [];
+  const remove = (parent: Dir, name: string) => {
+    try {
+      removeEntry(parent, name, 0, remover);
+    } catch (error) {
+      context.throwIfAborted();
+      failures.push(error);
+    }
+  };
   for (const path of trees) {
     using parent = new Dir(openSync(dirname(path), constants.O_RDONLY | constants.O_DIRECTORY));
-    removeEntry(parent, basename(path), 0, remover);
+    remove(parent, basename(path));
   }
-  for (let names = found; names.length > 0; names = moved.splice(0))
-    for (const name of names) removeEntry(top, name, 0, remover);
+  for (let names = found; names.length > 0; names = moved.splice(0)) for (const name of names) remove(top, name);
+  if (failures.length > 0) throw failures[0];
 }
 
 interface Remover {

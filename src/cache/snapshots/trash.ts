@@ -91,7 +91,12 @@ export class Trash implements AsyncDisposable {
           { directory: this.#directory, trees, mounts },
           { signal: this.#stop.signal, owner: HOUSE },
         )
-        .catch(() => {});
+        .then(
+          () => {
+            for (const mounted of mounts) this.#mounts.delete(mounted);
+          },
+          () => {},
+        );
       this.#passes++;
       this.#endPass();
     }
