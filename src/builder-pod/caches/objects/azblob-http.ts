@@ -7,6 +7,9 @@ import { answerOf } from './http.ts';
 
 /** For a request with what is tried again of it. */
 const REQUEST_MS = 60_000;
+/** For one that carries part of a blob, which may be slow to send. */
+const UPLOAD_MS = 600_000;
+const SMALL_BODY = 1 << 20;
 /** What is taken of an answer that is no blob. */
 const MAX_ANSWER = 1 << 20;
 
@@ -16,12 +19,13 @@ export function azureHttp(agents: OutboundAgents): IHttpClient {
     sendRequest: async (request) => {
       const { method, url, streamResponseStatusCodes } = request;
       const what = `${method} of ${new URL(url).pathname}`;
+      const body = bytesOf(request.body);
+      const isSmall = (body?.length ?? 0) <= SMALL_BODY;
       const response = await answerOf(method, url, {
-        ...{ what, agents, timeoutMs: REQUEST_MS },
+        ...{ what, agents, body, timeoutMs: isSmall ? REQUEST_MS : UPLOAD_MS },
         // Those that are given to the library are real ones.
         signal: (request.abortSignal as AbortSignal | undefined) ?? neverAborted,
         headers: request.headers.toJson({ preserveCase: true }),
-        body: bytesOf(request.body),
       });
       const status = response.statusCode ?? 0;
       const answer = { request, status, headers: headersOf(response, request.headers) };

@@ -23,12 +23,15 @@ const CONFLICTS: readonly (readonly [version: 1 | 2, status: number, body: objec
   [2, 200, { ok: false, message: 'cache entry with the same key, version, and scope already exists' }],
 ];
 
-async function opened(version: 1 | 2): Promise<{ proxy: FaultProxy; client: ObjectClient } & AsyncDisposable> {
+async function opened(
+  version: 1 | 2,
+  more: object = {},
+): Promise<{ proxy: FaultProxy; client: ObjectClient } & AsyncDisposable> {
   await using cleanup = new AsyncDisposableStack();
   const token = ghaToken();
   const server = cleanup.use(await GhaServer.start(token));
   const proxy = cleanup.use(await FaultProxy.start(server.url));
-  const attrs = { token, scope: 's', [version === 1 ? 'url' : 'url_v2']: `http://${proxy.host}` };
+  const attrs = { token, scope: 's', [version === 1 ? 'url' : 'url_v2']: `http://${proxy.host}`, ...more };
   const { config } = ghaOptions(new ExportOptions('gha cache', attrs));
   const client = ghaClient(config as GhaConfig, cleanup.use(new OutboundAgents(DIRECT)));
   const closing = cleanup.move();
@@ -83,4 +86,45 @@ test.each([1, 2] as const)('API %i: what is refused otherwise fails', async (ver
     code: 'failed_precondition',
     message: expect.stringContaining('Cache is full'),
   });
+});
+
+test.each([
+  1, 2,
+] as const)('API %i: a service that asks for more patience than the timeout is not waited for', async (version) => {
+  for (const [timeout, tries] of [
+    ['10m', 2],
+    ['500ms', 1],
+  ] as const) {
+    await using world = await opened(version, { timeout });
+    const { client, proxy } = world;
+    proxy.fault = (req, res) => {
+      if (proxy.requests.length > 1) return false;
+      req.resume();
+      res.writeHead(503, { 'retry-after': '1' }).end();
+      return true;
+    };
+    const kept = client.keepBlob({ digest: digestOf(Buffer.from('x')), size: 1 }, { signal });
+    if (tries === 2) expect(await kept).toBe(false);
+    else await expect(kept).rejects.toMatchObject({ code: 'unavailable' });
+    expect(proxy.requests).toHaveLength(tries);
+  }
+});
+
+test.each([
+  1, 2,
+] as const)('API %i: an answer that does not come within the timeout is not waited for', async (version) => {
+  await using world = await opened(version, { timeout: '200ms' });
+  const { client, proxy } = world;
+  // Neither one that is silent from the start, nor one that stops in the middle of what it says.
+  for (const begins of [false, true]) {
+    proxy.requests.length = 0;
+    proxy.fault = (req, res) => {
+      req.resume();
+      if (begins) res.writeHead(200, { 'content-type': 'application/json', 'content-length': '100' }).write('{');
+      return true;
+    };
+    const kept = client.keepBlob({ digest: digestOf(Buffer.from('x')), size: 1 }, { signal });
+    await expect(kept).rejects.toMatchObject({ code: 'unavailable' });
+    expect(proxy.requests).toHaveLength(1);
+  }
 });

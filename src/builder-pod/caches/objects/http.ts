@@ -46,7 +46,7 @@ export async function answerOf(method: string, url: string, options: SendOptions
   const { what, signal, timeoutMs, tries: most = MAX_TRIES } = options;
   const until = Date.now() + timeoutMs;
   for (let tries = 1; ; tries++) {
-    const answer = await ask(method, url, options).catch((error: Error) => {
+    const answer = await ask(method, url, options, Math.max(1, until - Date.now())).catch((error: Error) => {
       signal.throwIfAborted();
       return storeError(what, undefined, error.message, error);
     });
@@ -67,20 +67,24 @@ async function ask(
   method: string,
   address: string,
   { headers, body, agents, signal }: SendOptions,
+  leftMs: number,
 ): Promise<IncomingMessage> {
   const url = new URL(address);
   if (url.protocol !== 'http:' && url.protocol !== 'https:') throw new Error(`unsupported protocol ${url.protocol}`);
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const length = body === undefined ? {} : { 'content-length': body.length };
+  const idleMs = Math.min(IDLE_MS, leftMs);
   const request = (url.protocol === 'https:' ? requestHttps : requestHttp)(url, {
-    ...{ method, agent: agents.for(url), signal, timeout: IDLE_MS },
+    ...{ method, agent: agents.for(url), signal, timeout: idleMs },
     headers: { 'user-agent': 'slipway', ...headers, ...length },
   });
-  request.on('timeout', () => request.destroy(new Error(`nothing came for ${IDLE_MS / 1000} s`)));
+  request.on('timeout', () => request.destroy(new Error(`nothing came for ${idleMs / 1000} s`)));
   request.on('error', reject);
   request.on('response', resolve);
+  const late = () => request.destroy(new Error(`it was not answered within ${leftMs / 1000} s`));
+  const timer = setTimeout(late, leftMs);
   request.end(body);
-  return await promise;
+  return await promise.finally(() => clearTimeout(timer));
 }
 
 async function refusal(response: IncomingMessage, status: number, what: string): Promise<CodedError> {

@@ -10,6 +10,7 @@ import {
   PutObjectCommand,
   S3Client,
   S3ServiceException,
+  UploadPartCommand,
   UploadPartCopyCommand,
 } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
@@ -31,7 +32,16 @@ const PARTS_AHEAD = 2;
 /** What a copy takes at one go. */
 const MAX_COPY = 5 * 1024 ** 3;
 
-export function s3Client(config: S3Config, agents: OutboundAgents): ObjectClient {
+interface S3Limits {
+  /** Bytes of an object, or of a part of one, that are copied at one go. */
+  readonly maxCopy?: number;
+}
+
+export function s3Client(
+  config: S3Config,
+  agents: OutboundAgents,
+  { maxCopy = MAX_COPY }: S3Limits = {},
+): ObjectClient {
   const { bucket: Bucket, region, endpoint, pathStyle, credentials, retryMode, retryAttempts } = config;
   const { sessionToken, ...keys } = credentials ?? { accessKeyId: '', secretAccessKey: '' };
   const address = (scheme: string) => new URL(endpoint ?? `${scheme}://s3.${region}.amazonaws.com`);
@@ -74,7 +84,7 @@ export function s3Client(config: S3Config, agents: OutboundAgents): ObjectClient
   async function renew(Key: string, size: number, { signal: abortSignal }: AbortOptions): Promise<void> {
     const CopySource = `${Bucket}/${Key}`.split('/').map(encodeURIComponent).join('/');
     const Metadata = { 'updated-at': new Date().toISOString() };
-    if (size < MAX_COPY) {
+    if (size <= maxCopy) {
       const copy = { Bucket, Key, CopySource, Metadata, MetadataDirective: 'REPLACE' } as const;
       await client.send(new CopyObjectCommand(copy), { abortSignal });
       return;
@@ -84,9 +94,9 @@ export function s3Client(config: S3Config, agents: OutboundAgents): ObjectClient
     });
     try {
       const Parts: { ETag: string | undefined; PartNumber: number }[] = [];
-      for (let at = 0; at < size; at += MAX_COPY) {
+      for (let at = 0; at < size; at += maxCopy) {
         const PartNumber = Parts.length + 1;
-        const CopySourceRange = `bytes=${at}-${Math.min(at + MAX_COPY, size) - 1}`;
+        const CopySourceRange = `bytes=${at}-${Math.min(at + maxCopy, size) - 1}`;
         const part = { Bucket, Key, UploadId, PartNumber, CopySource, CopySourceRange };
         const { CopyPartResult } = await client.send(new UploadPartCopyCommand(part), { abortSignal });
         Parts.push({ ETag: CopyPartResult?.ETag, PartNumber });
@@ -126,7 +136,7 @@ export function s3Client(config: S3Config, agents: OutboundAgents): ObjectClient
     putBlob: async ({ digest, size }, Body, { signal }) => {
       const Key = blobKey(digest);
       const upload = new Upload({
-        client,
+        client: cutOff(client, signal),
         params: { Bucket, Key, Body },
         partSize: Math.max(PART_BYTES, Math.ceil(size / MAX_PARTS)),
         queueSize: PARTS_AHEAD,
@@ -148,6 +158,15 @@ export function s3Client(config: S3Config, agents: OutboundAgents): ObjectClient
       return body;
     },
   };
+}
+
+/** For an upload: the library leaves what is under way to itself when it is aborted, and takes its parts away only when that has ended. */
+function cutOff(client: S3Client, abortSignal: AbortSignal): S3Client {
+  const send = (command: Parameters<S3Client['send']>[0]) =>
+    command instanceof UploadPartCommand || command instanceof PutObjectCommand
+      ? client.send(command as UploadPartCommand, { abortSignal })
+      : client.send(command);
+  return Object.assign(Object.create(client) as S3Client, { send });
 }
 
 /** Undefined where the object is not there. */
