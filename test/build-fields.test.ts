@@ -237,6 +237,7 @@ describe('every attribute of the engine is a field of a Build, or has a reason',
               },
             },
         all,
+        { direct: false },
         deps,
       ),
     );

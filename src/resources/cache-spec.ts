@@ -52,7 +52,7 @@ const stores = {
       ).optional(),
       retryMaxAttempts: z.number().int().min(1).max(100).describe('How often a request is made at most.').optional(),
       secretRef: secretRef(
-        'AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, and AWS_SESSION_TOKEN where there is one; without it the builder’s own identity is used',
+        'AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, and AWS_SESSION_TOKEN where there is one; without it the builder’s own identity is used, where its configuration names the store',
       ).optional(),
     })
     .describe('A bucket of Amazon S3, or of a store that speaks as it does.'),
@@ -76,7 +76,7 @@ const stores = {
       blobsPrefix: defaultsTo(text(512, 'What names of layers go on with.'), 'blobs').optional(),
       manifestsPrefix: defaultsTo(text(512, 'What names of caches go on with.'), 'manifests').optional(),
       secretRef: secretRef(
-        'AZURE_STORAGE_KEY, the key of the account; without it the builder’s own identity is used',
+        'AZURE_STORAGE_KEY, the key of the account; without it the builder’s own identity is used, where its configuration names the store',
       ).optional(),
     })
     .describe('A container of Azure Blob Storage.'),

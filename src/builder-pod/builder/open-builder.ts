@@ -94,6 +94,8 @@ interface BuilderOptions {
   readonly cacheImporters?: CacheImporters;
   /** Caches that are read with a signature only; all are when absent. */
   readonly trustedCaches?: readonly TrustedRepositories[];
+  /** Stores of caches that whoever names one reaches as the builder itself; see docs/buildkitd.md. */
+  readonly ownIdentity?: ReadonlySet<string>;
   /** Of the history of builds. */
   readonly history?: HistoryLimits | undefined;
   /** Where stores of caches have defaults from; none when absent. */
@@ -235,7 +237,12 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
   };
   const caches = cacheTypes({
     ...{ openRepository, refs, keys: state.keys, results: state.results, stores, pool: pools.short },
-    ...{ streams: pools.streams, proxies: outbound.proxies, env: options.env ?? {} },
+    ...{
+      streams: pools.streams,
+      proxies: outbound.proxies,
+      env: options.env ?? {},
+      ownIdentity: options.ownIdentity ?? new Set(),
+    },
     ...trust,
     clientContent: async (ids, store, wait) => {
       const there = await contentOf(ids, store, wait);

@@ -28,7 +28,7 @@ async function opened(sessions: readonly string[]): Promise<string> {
     pool: expect.anything() as never,
   });
   const options = new ExportOptions('local cache', { src: 'cache', digest: descriptor.digest });
-  const store = type.store(options, 'importer')(() => sessions);
+  const store = type.store(options, { as: 'importer', direct: true })(() => sessions);
   const stream = await store.openBlob(descriptor, { signal: neverAborted, sessions: () => sessions });
   return Buffer.concat(await Array.fromAsync(stream)).toString();
 }

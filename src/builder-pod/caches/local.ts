@@ -35,7 +35,7 @@ export function localCaches({ clientContent, stores, pool }: LocalDeps): CacheTy
   return {
     type: 'local',
     exporting: 'exporting cache to client directory',
-    store: (options, use) => {
+    store: (options, { as: use }) => {
       // Both are known to clients, who have dealt with a tag before.
       const digest = options.text('digest') ?? '';
       options.text('tag');

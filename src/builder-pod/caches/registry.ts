@@ -47,7 +47,7 @@ export function registryCaches({ openRepository, pool, secret, trusted }: Regist
     exporting: 'exporting cache to registry',
     replaceable: true,
     signed: true,
-    store: (options, use) => {
+    store: (options, { as: use }) => {
       const reference = referenceOf(options, use);
       const insecure = options.boolean('registry.insecure', false, { empty: true });
       const form = use === 'exporter' ? cacheFormOf(options) : { imageManifest: true, oci: true };

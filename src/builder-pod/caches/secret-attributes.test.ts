@@ -28,7 +28,7 @@ const secret = async (id: string) => {
 };
 const opening = (attrs: Record<string, string>) => {
   const options = new ExportOptions('told cache', attrs);
-  return { options, open: storeOpener(told, options, 'importer', { secret }) };
+  return { options, open: storeOpener(told, options, { as: 'importer', direct: true }, { secret }) };
 };
 
 test('a value may be a secret of the client, asked for when the cache is opened; an empty one is none', async () => {

@@ -1,7 +1,7 @@
 import { CodedError } from '../../base/index.ts';
 import { SECRET_ATTRIBUTE } from '../engine/index.ts';
 import type { ExportOptions } from '../exporters/index.ts';
-import type { CacheStore, CacheType, StoreAccess } from './store.ts';
+import type { CacheStore, CacheType, CacheUse, StoreAccess } from './store.ts';
 
 /** A secret of the builds' clients; undefined where none has it. */
 export interface SecretsOfClients {
@@ -18,7 +18,7 @@ export interface SecretsOfClients {
 export function storeOpener(
   type: CacheType,
   options: ExportOptions,
-  use: 'importer' | 'exporter',
+  use: CacheUse,
   { secret }: SecretsOfClients,
 ): (access: StoreAccess) => Promise<CacheStore> {
   const named = options.below(SECRET_ATTRIBUTE);

@@ -51,7 +51,10 @@ const objects =
   async ({ opened, folder, ...shared }: Shared): Promise<TypeWorld> => {
     const { attrs, secrets, proxy } = opened.use(await open(join(folder, 'store')));
     const optionsOf = OPTIONS[kind];
-    const type = objectCaches({ type: kind, exporting: '', optionsOf }, { ...shared, proxies: DIRECT, env: {} });
+    const type = objectCaches(
+      { type: kind, exporting: '', optionsOf },
+      { ...shared, proxies: DIRECT, env: {}, ownIdentity: new Set() },
+    );
     return { type, secrets, writer: attrs, reader: attrs, proxy };
   };
 
@@ -151,8 +154,8 @@ describe.each(WORLDS)('%s', (name, open) => {
   }, 120_000);
   afterAll(() => opened.disposeAsync());
 
-  const opener = (attrs: Attributes, use: 'importer' | 'exporter'): CacheStore =>
-    world.type.store(new ExportOptions(`${name} cache`, attrs), use)(() => ['s']);
+  const opener = (attrs: Attributes, as: 'importer' | 'exporter'): CacheStore =>
+    world.type.store(new ExportOptions(`${name} cache`, attrs), { as, direct: false })(() => ['s']);
   const oneCache = (): CacheStoreWorld => {
     const cache = newId();
     return {

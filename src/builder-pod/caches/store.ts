@@ -1,6 +1,7 @@
 import type { AbortOptions, Descriptor, Digest, WorkOwner } from '../../base/index.ts';
 import type { BlobPlace, Layer } from '../../cache/ports.ts';
 import type { ReadCache, RecordToWrite } from '../../cache/remote/index.ts';
+import type { CacheAsker } from '../engine/index.ts';
 import type { ExportContext, ExportOptions, ExportResponse, LayerSource } from '../exporters/index.ts';
 
 /** A layer of a cache that is to be written. */
@@ -65,6 +66,11 @@ export interface CacheStore {
   openBlob(descriptor: Descriptor, access: StoreAccess): Promise<ReadableStream<Uint8Array>>;
 }
 
+/** What a store is opened for, and by whom. */
+export interface CacheUse extends CacheAsker {
+  readonly as: 'importer' | 'exporter';
+}
+
 /** A type of caches that lie in a store of their own. A new one is one of these and a line in the table of types. */
 export interface CacheType {
   readonly type: string;
@@ -75,5 +81,5 @@ export interface CacheType {
   /** A cache can have signatures beside it. */
   readonly signed?: boolean;
   /** The store that the attributes name, which they are checked for at once. @throws CodedError CACHE_ATTRIBUTE */
-  store(options: ExportOptions, use: 'importer' | 'exporter'): (sessions: () => readonly string[]) => CacheStore;
+  store(options: ExportOptions, use: CacheUse): (sessions: () => readonly string[]) => CacheStore;
 }

@@ -34,7 +34,7 @@ export function cacheTypes(deps: CacheDeps): {
   return {
     importers: new Map(types.map((type) => [type.type, importer(type, deps)])),
     exports: {
-      exporters: new Map(types.map((type) => [type.type, (attrs) => cacheExporter(type, attrs, deps)])),
+      exporters: new Map(types.map((type) => [type.type, (attrs, asker) => cacheExporter(type, attrs, asker, deps)])),
       inline: (attrs) => inlineCache(attrs, deps),
     },
   };
@@ -42,11 +42,11 @@ export function cacheTypes(deps: CacheDeps): {
 
 function importer(type: CacheType, { refs, secret }: Pick<CacheDeps, 'refs' | 'secret'>): CacheImporter {
   return {
-    open: async (attrs, { signal, sessions, owner }) => {
+    open: async (attrs, { signal, sessions, owner, direct }) => {
       const access = { signal, sessions, owner };
       const options = new ExportOptions(`${type.type} cache`, attrs);
       if (type.signed !== true) refuseTrust(type.type, options);
-      const open = storeOpener(type, options, 'importer', { secret });
+      const open = storeOpener(type, options, { as: 'importer', direct }, { secret });
       return await openCaches(await open(access), refs, access);
     },
   };

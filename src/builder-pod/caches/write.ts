@@ -9,7 +9,7 @@ import {
 } from '../../cache/remote/index.ts';
 import { isBlobUnknown } from '../../oci/registry-client/index.ts';
 import type { KeyReader, ResultStore } from '../../solver/index.ts';
-import type { CachedBuild, CacheExporter, UpdateContext } from '../engine/index.ts';
+import type { CacheAsker, CachedBuild, CacheExporter, UpdateContext } from '../engine/index.ts';
 import {
   compressionOf,
   type ExportContext,
@@ -40,11 +40,12 @@ export interface WriteDeps {
 export function cacheExporter(
   type: CacheType,
   attrs: Readonly<Record<string, string>>,
+  { direct }: CacheAsker,
   deps: WriteDeps & SecretsOfClients,
 ): CacheExporter {
   const options = new ExportOptions(`${type.type} cache`, attrs);
   if (type.signed !== true) refuseTrust(type.type, options);
-  const store = storeOpener(type, options, 'exporter', deps);
+  const store = storeOpener(type, options, { as: 'exporter', direct }, deps);
   const oci = ociTypesOf(options);
   const compression = compressionOf(options, oci);
   const mode = modeOf(options);

@@ -56,6 +56,17 @@ test('caches are demanded to be signed by keys in files, which must be there and
   expect(() => config('[[trusted-caches]]\nrepository = "*"\nkeys = []\n')).toThrow(/keys/);
 });
 
+test('stores that builds reach as the builder are named as they are asked for, and nothing else is taken for one', () => {
+  const of = (...stores: readonly string[]) =>
+    config(`[own-identity]\ncaches = ${JSON.stringify(stores)}\n`).ownIdentity;
+  expect(config('').ownIdentity).toEqual(new Set());
+  expect(of('s3://b', 'HTTPS://Acct.blob.core.windows.net:443/', 'https://minio.test:9000/b/')).toEqual(
+    new Set(['s3://b', 'https://acct.blob.core.windows.net', 'https://minio.test:9000/b']),
+  );
+  for (const wrong of ['', 'b', 's3://', 'https://h/a/b', 'https://h/?sig=x', 'file:///b', '*'])
+    expect(() => of(wrong)).toThrow(/own-identity\.caches .*expected s3:\/\/BUCKET/);
+});
+
 test('a CNI configuration at the usual place is not passed over', () => {
   const cniConfig = join(folder, 'cni.json');
   const read = (...args: string[]) => readConfig(parseFlags(args), { cniConfig });

@@ -65,6 +65,8 @@ export interface DaemonConfig {
   readonly contextLimit: Limit | undefined;
   /** Caches of registries that are read with a signature only. */
   readonly trustedCaches: readonly TrustedRepositories[];
+  /** Stores of caches that whoever names one reaches as the builder itself. */
+  readonly ownIdentity: ReadonlySet<string>;
 }
 
 const DEFAULT_ROOT = '/var/lib/buildkit';
@@ -143,6 +145,7 @@ export function readConfig(flags: Flags, { cniConfig = DEFAULT_CNI_CONFIG } = {}
     unpackLimits: unpackLimits(flags, oci),
     contextLimit: contextLimit(flags['max-context-bytes'] ?? oci['max-context-bytes']),
     trustedCaches: (file['trusted-caches'] ?? []).map(trustedCaches),
+    ownIdentity: new Set((file['own-identity']?.caches ?? []).map(ownStore)),
   };
 }
 
@@ -418,6 +421,17 @@ function trustedCaches({ repository, keys }: NonNullable<ConfigFile['trusted-cac
     }
   });
   return { repository, keys: parsed };
+}
+
+/** One form for each store, in which it is asked for. */
+function ownStore(text: string): string {
+  if (/^s3:\/\/[^\s?#]+$/.test(text)) return text;
+  const { protocol = '', origin, pathname = '', search, hash } = URL.parse(text) ?? {};
+  if (!/^https?:$/.test(protocol) || search !== '' || hash !== '' || !/^\/[^/]*\/?$/.test(pathname))
+    throw invalidArgument(
+      `own-identity.caches ${JSON.stringify(text)}: expected s3://BUCKET, https://HOST/BUCKET or https://ACCOUNT.blob.core.windows.net`,
+    );
+  return `${origin}${pathname.replace(/\/$/, '')}`;
 }
 
 /** A directory as Docker keeps one for each registry: authorities in `*.crt`, a client's certificate in `*.cert` with its `*.key`. */

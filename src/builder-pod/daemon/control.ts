@@ -78,7 +78,7 @@ export function registerControl(server: GrpcServer, options: ControlOptions): vo
     solve: async (message, { signal, peer }) => {
       let request: SolveRequest;
       try {
-        request = { ...(await solveRequest(message, SCOPE, { signal })), client: peer };
+        request = { ...(await solveRequest(message, SCOPE, { signal })), client: peer, direct: true };
       } catch (error) {
         engine.refuse(message.ref ?? '', error);
         throw error;

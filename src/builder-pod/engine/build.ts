@@ -79,6 +79,8 @@ interface BuildRequest {
   readonly entitlements: ReadonlySet<string>;
   readonly cacheImports?: readonly BridgeCacheImport[];
   readonly cacheExports?: readonly BridgeCacheImport[];
+  /** See {@link CacheAsker}. */
+  readonly direct?: boolean;
   /** What graphs were made for that are inputs of others, of the builds of its client. */
   readonly madeInputs?: MadeInputs;
 }
@@ -150,7 +152,9 @@ export class Build {
     });
     const { cacheImporters: importers = new Map(), log } = services;
     this.#unmet = new UnmetRequests(job, (type) => importers.has(type));
-    this.#imports = new CacheImports(job, importers, this.#unmet, { signal, log });
+    this.#imports = new CacheImports(job, importers, this.#unmet, {
+      ...{ signal, log, direct: request.direct === true },
+    });
     this.#imports.open(request.cacheImports ?? [], 'client');
     this.#unmet.tellExports(request.cacheExports ?? []);
     this.#unmet.tellOptions(request.frontendAttrs);

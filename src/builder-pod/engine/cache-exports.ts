@@ -3,6 +3,7 @@ import type { Compression, ImmutableRef, Layer } from '../../cache/ports.ts';
 import { type BuiltResult, findLostResult } from '../../solver/index.ts';
 import type { ExportContext, ExportResponse, InlineRecords } from '../exporters/index.ts';
 import type { BridgeCacheImport } from '../frontends/index.ts';
+import type { CacheAsker } from './cache-imports.ts';
 import type { SpareThreads } from './spare-threads.ts';
 
 /** What a build leads to, for who writes what it is found by. */
@@ -71,7 +72,7 @@ export interface InlineCache {
 export const WRITTEN_INDEX = 'slipway.cache.index';
 
 /** By type. @throws CodedError for attributes that cannot be met */
-type CacheExporters = ReadonlyMap<string, (attrs: BridgeCacheImport['attrs']) => CacheExporter>;
+type CacheExporters = ReadonlyMap<string, (attrs: BridgeCacheImport['attrs'], asker: CacheAsker) => CacheExporter>;
 
 /** What opens them, by the kind of what it opens. */
 export interface CacheExportTypes {
@@ -96,6 +97,7 @@ interface OpenedCacheExports {
 export function openCacheExports(
   asked: readonly BridgeCacheImport[],
   { exporters: types, inline: openInline }: CacheExportTypes,
+  asker: CacheAsker,
 ): OpenedCacheExports {
   let inline: InlineCache | undefined;
   const exporters: OpenedCacheExport[] = [];
@@ -112,7 +114,7 @@ export function openCacheExports(
     if (known.has(key)) throw CodedError.of('CACHE_ATTRIBUTE', 'duplicated cache exports');
     known.add(key);
     const open = types.get(type);
-    if (open !== undefined) exporters.push({ ...open(attrs), target: targetOf(one) });
+    if (open !== undefined) exporters.push({ ...open(attrs, asker), target: targetOf(one) });
     else if (attrs['ignore-error'] === 'true') unmet.push(one);
     else
       throw CodedError.of(

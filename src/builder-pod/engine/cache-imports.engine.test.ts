@@ -6,7 +6,7 @@ import { HOUSE, hostPlatform, neverAborted, newId, silentLogger } from '../../ba
 import { SessionRegistry } from '../../builder-api/index.ts';
 import type { ImmutableRef } from '../../cache/ports.ts';
 import { refResult } from '../../cache/refs/index.ts';
-import { FileActions, type State as Llb, scratch } from '../../llb/index.ts';
+import { encodeDefinition, FileActions, type State as Llb, scratch } from '../../llb/index.ts';
 import type { ImportedCache } from '../../solver/index.ts';
 import { createPools } from '../../sys/index.ts';
 import { type Builder, openBuilder } from '../builder/index.ts';
@@ -126,6 +126,43 @@ test('what another builder made is found by the keys of its cache and had from i
   const again = await solve(builder, text('four', text('three', graph())), 'here');
   expect(again.ran).toEqual(['four', 'exporting to image']);
   await builder[Symbol.asyncDispose]();
+});
+
+test.each([
+  true,
+  false,
+  undefined,
+])('whether a client is the builder’s own (%s) is told of what it asks for itself; a frontend never is', async (direct) => {
+  const asked: unknown[] = [];
+  const importer: CacheImporter = {
+    open: async ({ ref }, context) => {
+      asked.push([ref, context.direct]);
+      return [];
+    },
+  };
+  const builder = cleanup.use(await open('here', importer));
+  const ref = newId();
+  const cacheImports = ['client', 'both'].map((name) => ({ type: 'test', attrs: { ref: name } }));
+  const solving = builder.engine.solve(
+    {
+      ...{ ref, session: '', frontendAttrs: new Map(), frontendInputs: new Map(), exporters: [], entitlements: [] },
+      ...{ scope: { write: 'here', read: ['here'] }, cacheImports },
+      ...(direct === undefined ? {} : { direct }),
+    },
+    { signal },
+  );
+  const build = await builder.engine.build('here', ref, { signal, waitMs: 10_000 });
+  const ofFrontend = ['both', 'frontend'].map((name) => ({ type: 'test', attrs: { ref: name } }));
+  await build
+    .bridge(new Map())
+    .solve({ definition: encodeDefinition(graph().marshal()), cacheImports: ofFrontend }, { signal });
+  build.giveResult({ result: { metadata: new Map() } });
+  await solving;
+  expect(asked).toEqual([
+    ['client', direct === true],
+    ['both', direct === true],
+    ['frontend', false],
+  ]);
 });
 
 test('a cache that cannot be opened, or is of a type that is not known, is told of and costs nothing else', async () => {

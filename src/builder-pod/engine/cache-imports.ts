@@ -18,7 +18,13 @@ export interface CacheImporter {
   open(attrs: BridgeCacheImport['attrs'], context: CacheImportContext): Promise<readonly ImportedCache<ImmutableRef>[]>;
 }
 
-interface CacheImportContext extends WorkOptions {
+/** Who asks for a cache. */
+export interface CacheAsker {
+  /** A client that the builder serves by itself: neither an operator's build nor a frontend that some build runs. */
+  readonly direct: boolean;
+}
+
+interface CacheImportContext extends WorkOptions, CacheAsker {
   /** Whose credentials may be used. */
   readonly sessions: () => readonly string[];
   /** What the build writes, and refs of the cache belong to. */
@@ -47,24 +53,26 @@ export class CacheImports {
   readonly #unmet: UnmetRequests;
   readonly #signal: AbortSignal;
   readonly #log: Logger;
+  readonly #direct: boolean;
   readonly #opening = new Map<string, Promise<readonly ImportedCache<ImmutableRef>[]>>();
 
   constructor(
     job: EngineJob,
     importers: CacheImporters,
     unmet: UnmetRequests,
-    { signal, log }: AbortOptions & { readonly log: Logger },
+    { signal, log, direct }: AbortOptions & CacheAsker & { readonly log: Logger },
   ) {
     this.#job = job;
     this.#importers = importers;
     this.#unmet = unmet;
     this.#signal = signal;
     this.#log = log;
+    this.#direct = direct;
   }
 
   /**
-   * Begins to open those that are new; of a type that this builder does not know the user is told. What a frontend asks for is given no secret of the client: those that the client has named itself are
-   * open already.
+   * Begins to open those that are new; of a type that this builder does not know the user is told. What a frontend asks for is given no secret of the client, and not opened as the builder: those that the client has named itself
+   * are open already.
    */
   open(imports: readonly BridgeCacheImport[], asker: 'client' | 'frontend'): void {
     for (const one of imports) {
@@ -75,7 +83,7 @@ export class CacheImports {
       if (importer === undefined || this.#opening.size >= MAX_IMPORTS) this.#unmet.tellImports([one]);
       else if (asker === 'frontend' && Object.keys(one.attrs).some((name) => name.startsWith(SECRET_ATTRIBUTE)))
         this.#unmet.tellSecrets(one);
-      else this.#opening.set(key, this.#open(importer, one, key));
+      else this.#opening.set(key, this.#open(importer, one, key, { direct: this.#direct && asker === 'client' }));
     }
   }
 
@@ -92,6 +100,7 @@ export class CacheImports {
     importer: CacheImporter,
     one: BridgeCacheImport,
     id: string,
+    { direct }: CacheAsker,
   ): Promise<readonly ImportedCache<ImmutableRef>[]> {
     const { sessions, scope, owner } = this.#job;
     const late = AbortSignal.timeout(OPEN_MS);
@@ -101,7 +110,7 @@ export class CacheImports {
         try {
           using aborted = onAbort(signal);
           const opening = importer.open(one.attrs, {
-            ...{ signal, owner, sessions, scope: scope.write, progress },
+            ...{ signal, owner, sessions, scope: scope.write, progress, direct },
             until: this.#signal,
           });
           opening.catch(() => {});

@@ -205,7 +205,7 @@ export class Engine implements AsyncDisposable {
   }
 
   async #solve(request: SolveRequest, signal: AbortSignal): Promise<SolveOutcome> {
-    const { ref, session, limits = NO_LIMITS } = request;
+    const { ref, session, limits = NO_LIMITS, direct = false } = request;
     if (ref === '') throw invalidArgument('the build has no ref');
     if (this.#builds.has(ref)) throw new CodedError('already_exists', `job ID ${ref} exists`, { fault: 'user' });
     const attesting = new Attesting(request.frontendAttrs, this.#options);
@@ -216,7 +216,8 @@ export class Engine implements AsyncDisposable {
       });
     const given = request.exporters.map(open);
     const asked = request.sessionExporters === true ? this.#options.sessionExports : undefined;
-    const caches = openCacheExports(request.cacheExports ?? [], this.#options.cacheExports ?? { exporters: new Map() });
+    const types = this.#options.cacheExports ?? { exporters: new Map() };
+    const caches = openCacheExports(request.cacheExports ?? [], types, { direct });
     const over = new AbortController();
     const buildSignal = AbortSignal.any([signal, over.signal]);
     const sessions = () => (session === '' ? [] : [session]);
@@ -237,7 +238,7 @@ export class Engine implements AsyncDisposable {
     if (client !== undefined) this.#madeInputs.set(client, madeInputs);
     const build = new Build(
       {
-        ...{ ref, session, frontend, frontendAttrs, frontendInputs, entitlements, cacheImports, madeInputs },
+        ...{ ref, session, frontend, frontendAttrs, frontendInputs, entitlements, cacheImports, madeInputs, direct },
         cacheExports: caches.unmet,
       },
       { job, failedSteps },

@@ -9,7 +9,7 @@ export {
   type UpdateContext,
   WRITTEN_INDEX,
 } from './cache-exports.ts';
-export { type CacheImporter, type CacheImporters, SECRET_ATTRIBUTE } from './cache-imports.ts';
+export { type CacheAsker, type CacheImporter, type CacheImporters, SECRET_ATTRIBUTE } from './cache-imports.ts';
 export { BUILDER_LLB_CAPS } from './capabilities.ts';
 export { Engine } from './engine.ts';
 export { type BuildFacts, factsOf } from './facts.ts';

@@ -31,6 +31,8 @@ export interface SolveRequest {
   /** Remote caches to write, if that is possible: the user is told that this builder does not. */
   readonly cacheExports?: readonly BridgeCacheImport[];
   readonly scope: CacheScope;
+  /** Of a client that the builder serves by itself, which may what the builder may; not of an operator, whose tenants may not. */
+  readonly direct?: boolean;
   /** Of what is done for it, beside the builder's own; none when absent. */
   readonly limits?: BuildLimits;
   /** Images are pushed by digest only; who asked writes the tags. */

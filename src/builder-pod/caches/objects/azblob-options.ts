@@ -43,10 +43,16 @@ export function azureOptions(
   const accountKey = options.text('secret_access_key') || undefined;
   if (accountKey !== undefined && !/^[A-Za-z0-9+/]+={0,2}$/.test(accountKey))
     throw wrongAttribute('failed to create shared key: secret_access_key of the azblob cache is not base64');
+  const { origin, host, searchParams } = new URL(accountUrl);
   return {
     config: { type: 'azblob', accountUrl, accountName, container, indexes, blobs, accountKey },
     name: `azblob://${accountName}/${container}/${indexes[0]}`,
-    host: new URL(accountUrl).host,
+    host,
     parallel: PARALLEL,
+    asBuilder:
+      accountKey !== undefined || searchParams.has('sig')
+        ? undefined
+        : // The token goes there as it is: it is for none but the builder's own account.
+          { to: origin, direct: origin === URL.parse(env[`${VARIABLE}ACCOUNT_URL`] ?? '')?.origin },
   };
 }

@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -76,6 +79,30 @@ async function usedWhole(client: Awaited<ReturnType<typeof azureClient>>): Promi
   expect(Buffer.concat(await Array.fromAsync(rest as AsyncIterable<Buffer>))).toEqual(bytes.subarray(990));
 }
 
+/** Who tells the builder who it is; it gives tokens once it is `known`. */
+async function identityServer(): Promise<Pick<FaultProxy, 'requests'> & { known: boolean } & AsyncDisposable> {
+  const identities = await FaultProxy.start();
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const now = Math.floor(Date.now() / 1000);
+  const claims = { iat: now, nbf: now - 60, exp: now + 3600, aud: 'https://storage.azure.com' };
+  const iss = 'https://sts.windows.net/00000000-0000-0000-0000-000000000001/';
+  const token = [part({ alg: 'RS256', typ: 'JWT' }), part({ ...claims, iss }), 'c2ln'].join('.');
+  const server = {
+    ...{ requests: identities.requests, known: false },
+    [Symbol.asyncDispose]: () => identities[Symbol.asyncDispose](),
+  };
+  identities.fault = (_req, res) => {
+    const body = { access_token: token, expires_on: `${now + 3600}`, resource: '', token_type: 'Bearer' };
+    res.writeHead(server.known ? 200 : 400, { 'content-type': 'application/json' });
+    res.end(JSON.stringify(server.known ? body : { statusCode: 400, message: 'nobody' }));
+    return true;
+  };
+  vi.stubEnv('AZURE_TOKEN_CREDENTIALS', 'prod');
+  vi.stubEnv('IDENTITY_ENDPOINT', `http://${identities.host}/token`);
+  vi.stubEnv('IDENTITY_HEADER', 'who-i-am');
+  return server;
+}
+
 test('an index is written where the container is not there yet, under each of its names', async () => {
   const config = configOf();
   await (await azureClient(config, agents())).writeIndex(Buffer.from('x'), { signal });
@@ -109,29 +136,14 @@ test('without a key the builder’s own identity counts, with the certificates t
     join(folder, 'secure'),
     await authority.issue('azure', { names: ['127.0.0.1'] }),
   );
-  await using identities = await FaultProxy.start();
-  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
-  const now = Math.floor(Date.now() / 1000);
-  const claims = { iat: now, nbf: now - 60, exp: now + 3600, aud: 'https://storage.azure.com' };
-  const iss = 'https://sts.windows.net/00000000-0000-0000-0000-000000000001/';
-  const token = [part({ alg: 'RS256', typ: 'JWT' }), part({ ...claims, iss }), 'c2ln'].join('.');
-  let known = false;
-  identities.fault = (_req, res) => {
-    const body = { access_token: token, expires_on: `${now + 3600}`, resource: '', token_type: 'Bearer' };
-    res.writeHead(known ? 200 : 400, { 'content-type': 'application/json' });
-    res.end(JSON.stringify(known ? body : { statusCode: 400, message: 'nobody' }));
-    return true;
-  };
-  vi.stubEnv('AZURE_TOKEN_CREDENTIALS', 'prod');
-  vi.stubEnv('IDENTITY_ENDPOINT', `http://${identities.host}/token`);
-  vi.stubEnv('IDENTITY_HEADER', 'who-i-am');
+  await using identities = await identityServer();
   const config = configOf({ accountKey: undefined, accountUrl: `${secure.url}/${AZURE_ACCOUNT}` });
   const ca = readFileSync(authority.cert, 'utf8');
   const nobody = await azureClient(config, agents({ ca }));
   await expect(nobody.keepBlob(blobOf(Buffer.from('x')), { signal })).rejects.toMatchObject({
     code: 'unauthenticated',
   });
-  known = true;
+  identities.known = true;
   identities.requests.length = 0;
   await usedWhole(await azureClient(config, agents({ ca })));
   expect(identities.requests.map(({ headers }) => headers['x-identity-header'])).toEqual(['who-i-am']);
@@ -141,6 +153,39 @@ test('without a key the builder’s own identity counts, with the certificates t
     code: 'unavailable',
     message: expect.stringMatching(/certificate/),
   });
+}, 60_000);
+
+test('a store is given a token for stores alone, whatever it asks for, and none that it leads to is given one', async () => {
+  const authority = await makeAuthority(folder, 'hostile');
+  const { key, cert } = await authority.issue('hostile', { names: ['127.0.0.1', 'localhost'] });
+  await using identities = await identityServer();
+  identities.known = true;
+  const asked: string[] = [];
+  let answer: () => Readonly<Record<string, string>>;
+  const hostile = createServer({ key: readFileSync(key), cert: readFileSync(cert) }, (req, res) => {
+    asked.push(`${req.headers.host?.split(':')[0]} ${req.headers.authorization?.split(' ')[0]}`);
+    const headers = answer();
+    res.writeHead('location' in headers ? 307 : 401, headers).end();
+  }).listen(0);
+  cleanup.defer(() => void hostile.close());
+  await once(hostile, 'listening');
+  const { port } = hostile.address() as AddressInfo;
+  const config = configOf({ accountKey: undefined, accountUrl: `https://127.0.0.1:${port}/${AZURE_ACCOUNT}` });
+  const client = await azureClient(config, agents({ ca: readFileSync(authority.cert, 'utf8') }));
+  const ask = () => client.keepBlob(blobOf(Buffer.from('x')), { signal });
+
+  const tenant = '00000000-0000-0000-0000-000000000001';
+  const challenge = `Bearer authorization_uri=https://login.microsoftonline.com/${tenant}/oauth2/authorize resource_id=https://vault.azure.net`;
+  answer = () => ({ 'www-authenticate': challenge });
+  await expect(ask()).rejects.toMatchObject({ code: 'unauthenticated' });
+  const wanted = identities.requests.map(({ path }) => new URL(path, 'http://h').searchParams.get('resource'));
+  // One that it has already is not asked for again.
+  expect(wanted.filter((resource) => resource !== 'https://storage.azure.com')).toEqual([]);
+
+  asked.length = 0;
+  answer = () => ({ location: `https://localhost:${port}/x` });
+  await expect(ask()).rejects.toMatchObject({ code: 'failed_precondition' });
+  expect(asked).toEqual(['127.0.0.1 Bearer']);
 }, 60_000);
 
 test('of two builders that write one blob at once both end well, and it is whole', async () => {

@@ -11,7 +11,7 @@ export interface S3Config {
   readonly touchRefreshMs: number;
   readonly endpoint?: string | undefined;
   readonly pathStyle: boolean;
-  /** Those of the builder where absent. */
+  /** Those of the builder where absent, where they may be used: see {@link AsBuilder}. */
   readonly credentials?:
     | { readonly accessKeyId: string; readonly secretAccessKey: string; readonly sessionToken?: string | undefined }
     | undefined;
@@ -44,12 +44,20 @@ export interface AzureConfig {
   readonly indexes: readonly string[];
   /** What keys of blobs lie below. */
   readonly blobs: string;
-  /** Base64. Without one, and without a signature, the builder's own identity counts. */
+  /** Base64. Without one, and without a signature, the builder's own identity counts, where it may: see {@link AsBuilder}. */
   readonly accountKey?: string | undefined;
 }
 
 /** What a store is and how it is reached, with its credentials. */
 export type ObjectConfig = S3Config | GhaConfig | AzureConfig;
+
+/** What the builder would be known to as itself, since no credentials are given. */
+export interface AsBuilder {
+  /** `s3://BUCKET` of Amazon, `https://HOST/BUCKET` of another store of its kind, or `https://HOST` of Azure. */
+  readonly to: string;
+  /** Clients that the builder serves by itself may have it so. */
+  readonly direct: boolean;
+}
 
 /** What attributes say of a store. */
 export interface ObjectStoreOptions {
@@ -60,4 +68,5 @@ export interface ObjectStoreOptions {
   readonly host: string;
   /** Blobs that one build writes at once. */
   readonly parallel: number;
+  readonly asBuilder?: AsBuilder | undefined;
 }

@@ -51,5 +51,12 @@ export function s3Options(
     name: `s3://${bucket}/${config.manifests}${names[0]}`,
     host: endpoint === undefined ? `${bucket}.s3.${region}` : new URL(endpoint).host,
     parallel: Math.min(parallel, MAX_PARALLEL),
+    asBuilder: hasKeys
+      ? undefined
+      : {
+          to: endpoint === undefined ? `s3://${bucket}` : `${new URL(endpoint).origin}/${bucket}`,
+          // As with a BuildKit of one's own.
+          direct: true,
+        },
   };
 }

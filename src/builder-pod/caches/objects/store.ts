@@ -15,7 +15,8 @@ import { WRITTEN_INDEX } from '../../engine/index.ts';
 import { type ExportOptions, withRow } from '../../exporters/index.ts';
 import type { CacheContent, CacheStore, CacheType } from '../store.ts';
 import type { CacheStores } from '../stores.ts';
-import type { ObjectStoreOptions } from './config.ts';
+import { wrongAttribute } from './attributes.ts';
+import type { AsBuilder, ObjectStoreOptions } from './config.ts';
 
 export interface ObjectDeps {
   /** The thread in which stores are talked to, and their clients are loaded. */
@@ -26,6 +27,8 @@ export interface ObjectDeps {
   readonly proxies: ProxySettings;
   /** Of the builder, where stores have defaults from. */
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Stores ({@link AsBuilder}) that whoever names one reaches as the builder. */
+  readonly ownIdentity: ReadonlySet<string>;
 }
 
 interface ObjectType {
@@ -52,8 +55,10 @@ export function objectCaches({ type, exporting, optionsOf }: ObjectType, deps: O
     type,
     exporting,
     replaceable: true,
-    store: (given) => {
-      const { config, name, host, parallel } = optionsOf(given, deps.env);
+    store: (given, { direct }) => {
+      const { config, name, host, parallel, asBuilder } = optionsOf(given, deps.env);
+      if (asBuilder !== undefined && !(direct && asBuilder.direct) && !deps.ownIdentity.has(asBuilder.to))
+        throw withoutKey(type, asBuilder);
       const common = { config, proxies };
       const openBlob: CacheStore['openBlob'] = async ({ digest, size }, { signal }) => {
         signal.throwIfAborted();
@@ -117,6 +122,13 @@ export function objectCaches({ type, exporting, optionsOf }: ObjectType, deps: O
       });
     },
   };
+}
+
+function withoutKey(type: string, { to }: AsBuilder): CodedError {
+  return wrongAttribute(
+    `the ${type} cache has no key, and the builder does not show its own identity to ${to}`,
+    `give a key (a Build by secretRef), or name ${JSON.stringify(to)} in [own-identity] caches of the builder's configuration`,
+  );
 }
 
 function annotationsOf(layers: CacheContent['layers'], blob: Digest) {
