@@ -16,6 +16,7 @@ export * from './identity.ts';
 export * from './image-reference.ts';
 export * from './log.ts';
 export * from './loopback.ts';
+export * from './option-text.ts';
 export * from './package-url.ts';
 export * from './pattern-matcher.ts';
 export * from './places.ts';

@@ -1,7 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { CodedError, cancelledError, invalidArgument } from '../base/index.ts';
+import { provenanceOptions } from '../builder-pod/engine/provenance/options.ts';
+import { planBuild } from '../plan/index.ts';
+import { parseBuild } from '../resources/index.ts';
+import { PROVENANCE_PARAMETERS } from './attestation-flags.ts';
+import { withFlags } from './build/build-flags.ts';
 import { resolveSecrets, signingSecrets } from './build/secrets.ts';
-import { parseCommandLine } from './command-line.ts';
+import { type BuildCommand, parseCommandLine } from './command-line.ts';
 import { exitCodeOf, renderError } from './print-error.ts';
 
 const failure = (...args: string[]) => {
@@ -148,7 +153,7 @@ describe('what signs', () => {
     const flags = ['--sign-identity-token', 't', '--fulcio-url', 'https://f', '--rekor-url', 'https://r'];
     expect(parseCommandLine(['build', '-f', 'x', ...flags])).toMatchObject({
       ...{ signKey: undefined, signToken: 't' },
-      ...{ fulcioUrl: 'https://f', rekorUrl: 'https://r' },
+      ...{ fulcioUrl: 'https://f', rekorUrl: 'https://r', noTlog: false },
     });
   });
 
@@ -165,9 +170,107 @@ describe('what signs', () => {
     [by('key'), none, /no key for spec\.sign/],
     [by('key'), { key: 'k', token: 't' }, /--sign-identity-token: the manifest has no spec\.sign\.keyless/],
     [by('token'), { key: 'k', token: undefined }, /--sign-key: the manifest has no spec\.sign\.secretRef/],
-    [{ signing: undefined }, { key: 'k', token: undefined }, /--sign-key: the manifest has no spec\.sign$/],
     [by('token'), { key: undefined, token: '/nowhere' }, /--sign-identity-token: \/nowhere cannot be read/],
   ])('%j and %j do not fit', (plan, flags, words) => {
     expect(() => signingSecrets(plan, flags, {})).toThrow(words);
+  });
+});
+
+describe('flags in the place of fields of a manifest', () => {
+  const planOf = (flags: readonly string[], spec = '', env: Readonly<Record<string, string>> = {}) => {
+    const command = parseCommandLine(['build', '-f', 'b.yaml', ...flags]) as BuildCommand;
+    const text = `{ apiVersion: slipway.build/v1alpha1, kind: Build, metadata: { name: x }, spec: { dockerfile: { inline: "FROM scratch" }, ${spec || 'outputs: [{ image: x }]'} } }`;
+    return planBuild(withFlags(parseBuild(text, 'b.yaml'), command, env), { defaultRegistry: 'r.example.com' });
+  };
+  const attested = (...args: Parameters<typeof planOf>) =>
+    Object.entries(planOf(...args).frontendAttrs)
+      .filter(([name]) => name.startsWith('attest:'))
+      .map(([name, value]) => `${name.slice('attest:'.length)} ${value}`.trim());
+
+  test.each([
+    [['--provenance'], ['provenance mode=max']],
+    [
+      ['--provenance', '--sbom'],
+      ['provenance mode=max', 'sbom'],
+    ],
+    [['--provenance=true', '--sbom=false'], ['provenance mode=max']],
+    [['--provenance=min'], ['provenance mode=min']],
+    [['--provenance', 'mode=min,version=v0.2'], ['provenance mode=min,version=v0.2']],
+    [
+      ['--provenance=builder-id=https://b,reproducible=true,inline-only=true,complete-materials=false'],
+      ['provenance mode=max,builder-id=https://b,reproducible=true'],
+    ],
+    [['--sbom=generator=scan,EXTRA=1', '--no-cache'], ['sbom EXTRA=1,generator=scan']],
+    [
+      ['--attest', 'type=sbom,"LIST=a,b"', '--attest=type=provenance'],
+      ['provenance mode=max', 'sbom "LIST=a,b"'],
+    ],
+    [['--attest', 'type=provenance,disabled=true', '--attest', 'type=sbom,disabled=false'], ['sbom']],
+  ])('%j', (flags, wanted) => {
+    expect(attested(flags)).toEqual(wanted);
+  });
+
+  test('of attestations count before those of the manifest, kind by kind', () => {
+    const spec = 'outputs: [{ image: x }], attestations: { provenance: { builderId: b }, sbom: {} }';
+    expect(attested([], spec)).toEqual(['provenance mode=min,builder-id=b', 'sbom']);
+    expect(attested(['--provenance'], spec)).toEqual(['provenance mode=max', 'sbom']);
+    expect(attested(['--provenance=false', '--sbom=false'], spec)).toEqual([]);
+  });
+
+  test.each([
+    [['--attest', 'mode=max'], /expected type=provenance or type=sbom/],
+    [['--attest', 'type=vex'], /expected type=provenance or type=sbom/],
+    [['--attest', 'type=sbom', '--sbom'], /sbom is asked for twice/],
+    [['--provenance=mod=max'], /unknown parameter "mod" of provenance/],
+    [['--provenance=constructor=x'], /unknown parameter "constructor"/],
+    [['--provenance=maximum'], /"maximum" is no key=value/],
+    [
+      ['--provenance=mode=maximum'],
+      /b\.yaml, with the flags, is not a valid Build:\n {2}spec\.attestations\.provenance\.mode/,
+    ],
+    [['--provenance=reproducible=perhaps'], /reproducible=perhaps: expected true or false/],
+    [['--sbom="x'], /bad quoting/],
+    [['--sbom=generator='], /spec\.attestations\.sbom\.generator/],
+    [['--sign-key', 'k', '--sign-identity-token', 't'], /exclude each other/],
+    [['--sign-key', 'k', '--fulcio-url', 'https://f'], /--fulcio-url: a key signs/],
+    [['--sign-key', 'k', '--rekor-url', 'https://r', '--no-tlog'], /--no-tlog and --rekor-url exclude each other/],
+    [['--sign-key', 'k', '--rekor-url', 'file:///r'], /spec\.sign\.rekorUrl: must be an http or https URL/],
+    [['--rekor-url', 'https://r'], /--rekor-url: nothing is signed/],
+    [['--no-tlog'], /--no-tlog: nothing is signed/],
+  ])('%j is refused', (flags, words) => {
+    expect(() => planOf(flags)).toThrow(words);
+  });
+
+  test('of signatures stand for spec.sign, or beside it', () => {
+    const signed = (...args: Parameters<typeof planOf>) => {
+      const { signing, exporters } = planOf(...args);
+      const attrs = Object.entries(exporters[0]?.attrs ?? {}).filter(([name]) => name.startsWith('sign-'));
+      return [signing?.by, ...attrs.map(([name, value]) => `${name}=${value}`)];
+    };
+    const byKey = ['key', 'sign-key=slipway.build/signing-key', 'sign-password=slipway.build/signing-password'];
+    const byToken = ['token', 'sign-identity-token=slipway.build/identity-token'];
+    const [fulcio, rekor] = [
+      ['--fulcio-url', 'https://f'],
+      ['--rekor-url', 'https://r'],
+    ];
+    expect(signed([])).toEqual([undefined]);
+    expect(signed([], '', { SIGSTORE_ID_TOKEN: 't' })).toEqual([undefined]);
+    expect(signed(['--sign-key', 'k'])).toEqual(byKey);
+    expect(signed(['--sign-key', 'k', ...rekor])).toEqual([...byKey, 'sign-rekor-url=https://r']);
+    expect(signed(['--sign-identity-token', 't', '--no-tlog'])).toEqual([...byToken, 'sign-tlog=false']);
+    expect(signed(fulcio, '', { SIGSTORE_ID_TOKEN: 't' })).toEqual([...byToken, 'sign-fulcio-url=https://f']);
+    const spec =
+      'outputs: [{ image: x }], sign: { keyless: { tokenSecretRef: { name: t }, fulcioUrl: "https://a" }, tlog: false }';
+    expect(signed([...fulcio, ...rekor], spec)).toEqual([
+      ...[...byToken, 'sign-fulcio-url=https://f', 'sign-rekor-url=https://r', 'sign-tlog=true'],
+    ]);
+    expect(() => planOf(['--sign-key', 'k'], 'outputs: []')).toThrow(/spec\.sign: sign is for what is pushed/);
+  });
+
+  test('parameters of provenance are those that builders know', () => {
+    const asked = new Set<string>();
+    const note = (key: string) => void asked.add(key);
+    provenanceOptions({ get: note, has: note } as never);
+    expect(Object.keys(PROVENANCE_PARAMETERS).toSorted()).toEqual([...asked].toSorted());
   });
 });

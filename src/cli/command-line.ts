@@ -1,6 +1,7 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { z } from 'zod';
 import { invalidArgument } from '../base/index.ts';
+import { type AttestationFlags, attestationFlags, withImpliedValues } from './attestation-flags.ts';
 import { type CacheCommand, cacheCommand, cacheOptions } from './cache-command.ts';
 
 const keyValue = /^([A-Za-z]+)=(.*)$/;
@@ -25,6 +26,10 @@ const buildOptions = z.object({
   'sign-identity-token': z.string().optional(),
   'fulcio-url': z.string().optional(),
   'rekor-url': z.string().optional(),
+  'no-tlog': z.boolean().default(false),
+  provenance: z.string().optional(),
+  sbom: z.string().optional(),
+  attest: z.array(z.string()).default([]),
   'no-cache': z.boolean().default(false),
   'metadata-file': z.string().optional(),
   'default-registry': z.string().optional(),
@@ -39,15 +44,18 @@ export interface BuildCommand {
   /** Address of a running builder; undefined starts or joins the private one. */
   readonly builder: string | undefined;
   readonly progress: 'auto' | 'plain' | 'tty' | 'rawjson' | 'quiet';
-  /** File of the key for spec.sign. */
+  /** File of the key for spec.sign, or in its place. */
   readonly signKey: string | undefined;
   /** Files of the keys that caches are signed with, and verified. */
   readonly cacheKeys: Readonly<Record<'cache-sign-key' | 'cache-verify-key', string | undefined>>;
-  /** File of the OIDC token for spec.sign.keyless. */
+  /** File of the OIDC token for spec.sign.keyless, or in its place. */
   readonly signToken: string | undefined;
   /** In the place of those of spec.sign. */
   readonly fulcioUrl: string | undefined;
   readonly rekorUrl: string | undefined;
+  readonly noTlog: boolean;
+  /** In the place of those of spec.attestations. */
+  readonly attestations: AttestationFlags;
   readonly noCache: boolean;
   readonly metadataFile: string | undefined;
   readonly defaultRegistry: string | undefined;
@@ -169,8 +177,12 @@ function parseBuildCommand(args: readonly string[]): BuildCommand {
     'sign-identity-token': { type: 'string' },
     'fulcio-url': { type: 'string' },
     'rekor-url': { type: 'string' },
+    'no-tlog': { type: 'boolean' },
+    provenance: { type: 'string' },
+    sbom: { type: 'string' },
+    attest: { type: 'string', multiple: true },
   };
-  const data = readFlags('build', args, options, buildOptions);
+  const data = readFlags('build', withImpliedValues(args), options, buildOptions);
   return {
     kind: 'build',
     file: data.file,
@@ -183,6 +195,8 @@ function parseBuildCommand(args: readonly string[]): BuildCommand {
     signToken: data['sign-identity-token'],
     fulcioUrl: data['fulcio-url'],
     rekorUrl: data['rekor-url'],
+    noTlog: data['no-tlog'],
+    attestations: attestationFlags(data),
     noCache: data['no-cache'],
     metadataFile: data['metadata-file'],
     defaultRegistry: data['default-registry'],

@@ -23,12 +23,16 @@ Flags:
   -f, --file FILE                the manifest; - reads standard input
       --context DIR              folder for a source of kind upload; NAME=DIR for a named context
       --secret id=ID,src=FILE    value of a build secret; or id=ID,env=NAME; one for each of spec.secrets
-      --sign-key FILE            the key for spec.sign, e.g. cosign.key; its password is in COSIGN_PASSWORD
+      --provenance[=PARAMETERS]  attach provenance: min, max (the default), key=value,…, or false for none, whatever the manifest says
+      --sbom[=PARAMETERS]        attach an SBOM: generator=IMAGE and its parameters, or false for none
+      --attest type=KIND[,…]     the same: type=provenance or type=sbom, with parameters
+      --sign-key FILE            sign the image with this key, e.g. cosign.key; its password is in COSIGN_PASSWORD
       --cache-sign-key FILE      the key for sign of spec.cache.to[] and mounts; its password is in COSIGN_PASSWORD
       --cache-verify-key FILE    public keys for verify.secretRef of spec.cache.from[], to[] and mounts
-      --sign-identity-token FILE the OIDC token for spec.sign.keyless; else it is in SIGSTORE_ID_TOKEN
-      --fulcio-url URL           the Fulcio for spec.sign.keyless
-      --rekor-url URL            the transparency log for spec.sign
+      --sign-identity-token FILE sign it for the identity of this OIDC token; else, of spec.sign.keyless, it is in SIGSTORE_ID_TOKEN
+      --fulcio-url URL           the Fulcio that certifies the identity
+      --rekor-url URL            the transparency log of signatures
+      --no-tlog                  no transparency log
       --builder ADDRESS          a running builder, e.g. unix:///run/buildkit/buildkitd.sock or tcp://host:1234
       --progress MODE            auto, plain, tty, rawjson or quiet (default auto)
       --no-cache                 run every step again

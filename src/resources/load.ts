@@ -22,9 +22,14 @@ export function parseBuild(text: string, filename: string): Build {
   }
   if (typeof document !== 'object' || document === null)
     throw invalidArgument(`${filename}: expected one Build object`);
+  return checkBuild(document, filename);
+}
+
+/** @throws CodedError invalid_argument that names all fields that are at fault, and what they are of */
+export function checkBuild(document: object, what: string): Build {
   const parsed = build.safeParse(document);
   if (!parsed.success)
-    throw invalidArgument(`${filename} is not a valid Build:\n${describeIssues(parsed.error)}`, {
+    throw invalidArgument(`${what} is not a valid Build:\n${describeIssues(parsed.error)}`, {
       cause: parsed.error,
     });
   return parsed.data;

@@ -9,11 +9,12 @@ import {
   registerSessionServices,
 } from '../../builder-api/client/index.ts';
 import { planBuild, type SolvePlan, solveRequest } from '../../plan/index.ts';
-import { type Build, parseBuild } from '../../resources/index.ts';
+import { parseBuild } from '../../resources/index.ts';
 import type { BuildCommand } from '../command-line.ts';
 import type { CliIo } from '../io.ts';
 import { openDisplay, type ProgressDisplay } from '../progress/display.ts';
 import { renderSummary } from '../progress/summary.ts';
+import { withFlags } from './build-flags.ts';
 import { readDockerConfig } from './docker-config.ts';
 import { EMBEDDED_REGISTRY, embeddedRegistryAddress, openPrivateBuilder } from './private-builder.ts';
 import { resolveSecrets, signingSecrets } from './secrets.ts';
@@ -22,7 +23,7 @@ import { statusEvents } from './status-events.ts';
 /** `slipway build`: manifest → plan → solve on a builder, with progress on stderr. @throws CodedError */
 export async function runBuild(command: BuildCommand, io: CliIo): Promise<void> {
   const text = command.file === '-' ? await readAll(process.stdin) : readManifest(path.resolve(io.cwd, command.file));
-  const build = withServices(parseBuild(text, command.file), command);
+  const build = withFlags(parseBuild(text, command.file), command, io.env);
   const planned = planBuild(build, { defaultRegistry: command.defaultRegistry ?? EMBEDDED_REGISTRY });
   const plan = command.noCache ? { ...planned, frontendAttrs: { ...planned.frontendAttrs, 'no-cache': '' } } : planned;
   const secrets = new Map([
@@ -49,18 +50,6 @@ export async function runBuild(command: BuildCommand, io: CliIo): Promise<void> 
     display[Symbol.dispose]();
   }
   report(command, io, display, response, builder.root);
-}
-
-/** The manifest with the services that flags name for signing. @throws CodedError invalid_argument for one that nothing asks for */
-function withServices(build: Build, { fulcioUrl, rekorUrl }: BuildCommand): Build {
-  const { sign } = build.spec;
-  if (fulcioUrl !== undefined && sign?.keyless === undefined)
-    throw invalidArgument('--fulcio-url: the manifest has no spec.sign.keyless');
-  if (rekorUrl !== undefined && sign === undefined) throw invalidArgument('--rekor-url: the manifest has no spec.sign');
-  if (sign === undefined) return build;
-  const keyless = sign.keyless && { ...sign.keyless, ...(fulcioUrl === undefined ? {} : { fulcioUrl }) };
-  const logged = rekorUrl === undefined ? sign : { ...sign, rekorUrl };
-  return { ...build, spec: { ...build.spec, sign: keyless === undefined ? logged : { ...logged, keyless } } };
 }
 
 function readManifest(file: string): string {

@@ -88,7 +88,7 @@ function cacheValues(
 
 const flagOf = ({ name, key = '' }: SolvePlan['cacheSecrets'][number]['secretRef']) => `${name}/${key}`;
 
-/** What the manifest's image is signed with: the key that `--sign-key` names, or the token of `--sign-identity-token` or `SIGSTORE_ID_TOKEN`. @throws CodedError invalid_argument */
+/** What the image is signed with: the key that `--sign-key` names, or the token of `--sign-identity-token` or `SIGSTORE_ID_TOKEN`. @throws CodedError invalid_argument */
 export function signingSecrets(
   { signing }: Pick<SolvePlan, 'signing'>,
   { key, token }: { readonly key: string | undefined; readonly token: string | undefined },
@@ -96,10 +96,8 @@ export function signingSecrets(
 ): ReadonlyMap<string, Uint8Array> {
   const given = { key: ['--sign-key', key], token: ['--sign-identity-token', token] } as const;
   for (const [by, [flag, file]] of Object.entries(given))
-    if (file !== undefined && signing?.by !== by)
-      throw invalidArgument(
-        `${flag}: the manifest has no ${signing === undefined ? 'spec.sign' : `spec.sign.${by === 'key' ? 'secretRef' : 'keyless'}`}`,
-      );
+    if (file !== undefined && signing !== undefined && signing.by !== by)
+      throw invalidArgument(`${flag}: the manifest has no spec.sign.${by === 'key' ? 'secretRef' : 'keyless'}`);
   if (signing === undefined) return new Map();
   const missing = (what: string, hint: string) =>
     invalidArgument(`no ${what} for ${signing.field} (Secret ${signing.secretRef.name} on a cluster)`, { hint });

@@ -27,16 +27,21 @@ beforeAll(async () => {
 
 const file = (name: string) => path.join(folder, name);
 
-async function build(name: string, sign: string, flags: readonly string[], env: Readonly<Record<string, string>> = {}) {
+const ATTESTED = '{ provenance: {}, sbom: {} }';
+
+async function build(
+  name: string,
+  sign: string | undefined,
+  flags: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+) {
   const manifest = `apiVersion: slipway.build/v1alpha1
 kind: Build
 metadata: { name: ${name} }
 spec:
   source: { inline: { files: { Dockerfile: "FROM scratch\\nCOPY Dockerfile /\\n" } } }
   outputs: [{ image: ${registry}/${name} }]
-  attestations: { provenance: {}, sbom: {} }
-  sign: ${sign}
-`;
+${sign === undefined ? '' : `  attestations: ${ATTESTED}\n  sign: ${sign}\n`}`;
   writeFileSync(file(`${name}.yaml`), manifest);
   return await run(slipway, ['build', '-f', file(`${name}.yaml`), '--builder', builder, ...flags], {
     env: { ...env, DOCKER_CONFIG: folder },
@@ -81,4 +86,36 @@ test('with a key, and in a log where one is named', async () => {
     const { code, stderr } = await run(cosignVerify, [...by, ...what, `${registry}/by-key`]);
     expect(code, stderr).toBe(0);
   }
+});
+
+test('by flags alone, where the manifest says nothing of signatures and attestations', async () => {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  writeFileSync(file('flag.key'), privateKey.export({ type: 'pkcs8', format: 'pem' }));
+  writeFileSync(file('flag.pub'), publicKey.export({ type: 'spki', format: 'pem' }));
+  writeFileSync(file('token'), sigstore.token());
+  const identity = ['--identity', 'https://ci.test/app', '--issuer', sigstore.issuer];
+  const signing = [
+    { name: 'flag-key', flags: ['--sign-key', file('flag.key')], by: ['--key', file('flag.pub')] },
+    {
+      name: 'flag-token',
+      flags: ['--sign-identity-token', file('token'), '--fulcio-url', sigstore.url, '--no-tlog'],
+      by: [...identity, '--roots', sigstore.file('ca.pem')],
+    },
+  ];
+  const logged = sigstore.asked.filter((one) => one.includes('/log/')).length;
+  for (const { name, flags, by } of signing) {
+    const built = await build(name, undefined, [...flags, '--provenance=mode=max,builder-id=https://b.test', '--sbom']);
+    expect(built.code, built.output).toBe(0);
+    const signed = await run(cosignVerify, [...by, `${registry}/${name}`]);
+    expect(signed.code, signed.stderr).toBe(0);
+    const attested = await run(cosignVerify, [...by, '--attestations', `${registry}/${name}`]);
+    expect(attested.code, attested.stderr).toBe(0);
+    const statements = attested.stdout
+      .trim()
+      .split('\n')
+      .map((line) => Buffer.from((JSON.parse(line) as { payload: string }).payload, 'base64').toString());
+    expect(statements.some((one) => one.includes('https://spdx.dev/Document'))).toBe(true);
+    expect(statements.some((one) => one.includes('https://b.test') && one.includes('llbDefinition'))).toBe(true);
+  }
+  expect(sigstore.asked.filter((one) => one.includes('/log/'))).toHaveLength(logged);
 });
