@@ -11,6 +11,7 @@ const access = { signal: neverAborted, sessions: () => ['s'] };
 const told: CacheType = {
   type: 'told',
   exporting: '',
+  optional: ['other'],
   store: (options) => {
     const [key, other] = ['key', 'other'].map((name) => options.text(name));
     if (key === undefined) throw new Error('no key');
@@ -21,6 +22,7 @@ const told: CacheType = {
 const secrets = new Map([
   ['id', 'value\n'],
   ['none', ''],
+  ['line', '\r\n'],
 ]);
 const secret = async (id: string) => {
   const found = secrets.get(id);
@@ -31,7 +33,7 @@ const opening = (attrs: Record<string, string>) => {
   return { options, open: storeOpener(told, options, { as: 'importer', direct: true }, { secret }) };
 };
 
-test('a value may be a secret of the client, asked for when the cache is opened; an empty one is none', async () => {
+test('a value may be a secret of the client, asked for when the cache is opened; one that may be left out is none where it is empty', async () => {
   const { options, open } = opening({ 'secret.key': 'id', 'secret.other': 'none', typo: 'x' });
   expect((await open(access)).name).toBe('value undefined');
   const warned: string[] = [];
@@ -44,6 +46,12 @@ test('one that is not there is named, and nothing of its value ever is', async (
   await expect(opening({ 'secret.key': 'gone' }).open(access)).rejects.toThrow(
     'key of the told cache, secret gone: not found',
   );
+});
+
+test.each(['none', 'line'])('one that is needed and empty (%s) is not taken for none', async (id) => {
+  await expect(opening({ 'secret.key': id, key: 'other' }).open(access)).rejects.toMatchObject({
+    ...{ reason: 'SECRET_MISSING', message: `key of the told cache, secret ${id}: is empty` },
+  });
 });
 
 test('without secrets the attributes are checked at once', async () => {

@@ -29,20 +29,20 @@ export function storeOpener(
   return async ({ sessions, signal }) => {
     const values = await Promise.all(
       named.map(async ([name, id]) => {
-        const value = await secret(id, sessions(), { signal });
-        if (value !== undefined)
-          return [
-            name,
-            Buffer.from(value)
-              .toString('utf8')
-              .replace(/\r?\n$/, ''),
-          ] as const;
-        throw CodedError.of('SECRET_MISSING', `${name} of the ${type.type} cache, secret ${id}: not found`, {
+        const bytes = await secret(id, sessions(), { signal });
+        const value =
+          bytes &&
+          Buffer.from(bytes)
+            .toString('utf8')
+            .replace(/\r?\n$/, '');
+        if (value !== undefined && (value !== '' || type.optional?.includes(name) === true))
+          return [name, value] as const;
+        const why = value === undefined ? 'not found' : 'is empty';
+        throw CodedError.of('SECRET_MISSING', `${name} of the ${type.type} cache, secret ${id}: ${why}`, {
           hint: `give it to the build, e.g. --secret id=${id},src=FILE`,
         });
       }),
     );
-    // An empty one is none.
     const given = Object.fromEntries(values.filter(([, value]) => value !== ''));
     return type.store(options.with(given), use)(sessions);
   };

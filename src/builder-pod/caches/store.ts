@@ -80,6 +80,8 @@ export interface CacheType {
   readonly replaceable?: boolean;
   /** A cache can have signatures beside it. */
   readonly signed?: boolean;
+  /** Attributes that may be left empty as secrets: where a Secret does not have them, they are none. */
+  readonly optional?: readonly string[];
   /** The store that the attributes name, which they are checked for at once. @throws CodedError CACHE_ATTRIBUTE */
   store(options: ExportOptions, use: CacheUse): (sessions: () => readonly string[]) => CacheStore;
 }

@@ -27,8 +27,17 @@ export function cacheTypes(deps: CacheDeps): {
   const types: readonly CacheType[] = [
     registryCaches(deps),
     localCaches(deps),
-    objectCaches({ type: 's3', exporting: 'exporting cache to Amazon S3', optionsOf: s3Options }, deps),
-    objectCaches({ type: 'gha', exporting: 'exporting to GitHub Actions Cache', optionsOf: ghaOptions }, deps),
+    objectCaches(
+      { type: 's3', exporting: 'exporting cache to Amazon S3', optional: ['session_token'], optionsOf: s3Options },
+      deps,
+    ),
+    objectCaches(
+      {
+        ...{ type: 'gha', exporting: 'exporting to GitHub Actions Cache' },
+        ...{ optional: ['url', 'url_v2'], optionsOf: ghaOptions },
+      },
+      deps,
+    ),
     objectCaches({ type: 'azblob', exporting: 'exporting cache to Azure Blob Storage', optionsOf: azureOptions }, deps),
   ];
   return {

@@ -4,6 +4,26 @@ import { slowMachine, turnsDuring } from '../../base/testing/turns.ts';
 import { Control, type EncodedMessage, wire } from '../../builder-api/index.ts';
 import { type ControlOptions, registerControl } from './control.ts';
 
+test('what clients ask for here is asked for by the builder’s own', async () => {
+  const asked: unknown[] = [];
+  const engine = {
+    solve: async (request: object) => {
+      asked.push(request);
+      return { exporterResponse: {} };
+    },
+  };
+  let solve: ((request: object, context: object) => Promise<unknown>) | undefined;
+  const register = (service: unknown, handlers: { solve: typeof solve }) => {
+    if (service === Control) solve = handlers.solve;
+  };
+  registerControl(
+    { register } as never,
+    { stateRoot: '/state', engine, gc: { trigger: () => {} }, log: silentLogger } as unknown as ControlOptions,
+  );
+  await solve?.({ ref: 'build' }, { signal: neverAborted, peer: {} });
+  expect(asked).toMatchObject([{ ref: 'build', direct: true }]);
+});
+
 test('disk usage leaves out what an ended build is still letting go of', async () => {
   const order: string[] = [];
   const afterwork = new Afterwork();

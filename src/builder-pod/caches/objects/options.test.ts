@@ -48,6 +48,10 @@ test.each([
   [{ ...bucket, retry_mode: 'never' }, 'retry_mode must be "standard" or "adaptive"'],
   [{ ...bucket, retry_max_attempts: 'x' }, 'retry_max_attempts must be a positive integer'],
   [{ ...bucket, endpoint_url: 'file:///x' }, 'no URL'],
+  [{ ...bucket, access_key_id: 'k' }, 'the keys of the s3 cache are not whole'],
+  [{ ...bucket, access_key_id: '', secret_access_key: 's' }, 'the keys of the s3 cache are not whole'],
+  [{ ...bucket, session_token: 't' }, 'the keys of the s3 cache are not whole'],
+  [{ ...bucket, 'secret.session_token': 'id' }, 'the keys of the s3 cache are not whole'],
 ])('a bucket named by %j is refused: %s', (attrs, message) => {
   expect(() => s3(attrs)).toThrow(message);
 });

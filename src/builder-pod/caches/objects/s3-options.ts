@@ -1,3 +1,4 @@
+import { SECRET_ATTRIBUTE } from '../../engine/index.ts';
 import type { ExportOptions } from '../../exporters/index.ts';
 import { durationOf, isHttpUrl, namesOf, positiveInteger, wrongAttribute } from './attributes.ts';
 import type { ObjectStoreOptions, S3Config } from './config.ts';
@@ -5,6 +6,7 @@ import type { ObjectStoreOptions, S3Config } from './config.ts';
 const DAY_MS = 86_400_000;
 const MAX_PARALLEL = 64;
 const MAX_ATTEMPTS = 100;
+const KEYS = ['access_key_id', 'secret_access_key', 'session_token'];
 
 /** A cache in a bucket. @throws CodedError CACHE_ATTRIBUTE */
 export function s3Options(
@@ -35,6 +37,12 @@ export function s3Options(
   const secretAccessKey = options.text('secret_access_key') ?? '';
   const sessionToken = options.text('session_token') || undefined;
   const hasKeys = accessKeyId !== '' && secretAccessKey !== '';
+  // Whoever gives a part of them does not mean the builder's own.
+  if (!hasKeys && KEYS.some((name) => options.text(name) || options.below(SECRET_ATTRIBUTE + name).length > 0))
+    throw wrongAttribute(
+      'the keys of the s3 cache are not whole',
+      'give both access_key_id and secret_access_key, or neither, and no session_token then',
+    );
   const config: S3Config = {
     ...{ type: 's3', bucket, region, names, endpoint, retryMode },
     pathStyle: endpoint !== undefined && pathStyle,

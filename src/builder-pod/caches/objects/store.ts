@@ -34,6 +34,7 @@ export interface ObjectDeps {
 interface ObjectType {
   readonly type: string;
   readonly exporting: string;
+  readonly optional?: CacheType['optional'];
   /** @throws CodedError CACHE_ATTRIBUTE */
   readonly optionsOf: (options: ExportOptions, env: ObjectDeps['env']) => ObjectStoreOptions;
 }
@@ -46,7 +47,7 @@ const MAX_QUESTIONS = 16;
 const task = streamTasksOf<typeof import('./task.ts')>(siblingModule(import.meta.url, './task'));
 
 /** Caches in a store of objects: their config is one of them and says what their layers are, which are the others. */
-export function objectCaches({ type, exporting, optionsOf }: ObjectType, deps: ObjectDeps): CacheType {
+export function objectCaches({ type, exporting, optional = [], optionsOf }: ObjectType, deps: ObjectDeps): CacheType {
   const { streams, stores, proxies } = deps;
   const reads = new KeyedSemaphore(MAX_READS);
   const writes = new KeyedSemaphore(MAX_WRITES);
@@ -54,6 +55,7 @@ export function objectCaches({ type, exporting, optionsOf }: ObjectType, deps: O
   return {
     type,
     exporting,
+    optional,
     replaceable: true,
     store: (given, { direct }) => {
       const { config, name, host, parallel, asBuilder } = optionsOf(given, deps.env);
