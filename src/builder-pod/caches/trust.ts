@@ -84,7 +84,7 @@ export function cacheTrust(
 
 /** Refuses keys where there is nothing to sign. @throws CodedError CACHE_ATTRIBUTE */
 export function refuseTrust(type: string, options: ExportOptions): void {
-  const given = TRUST_ATTRIBUTES.find((name) => (options.text(name) ?? '') !== '');
+  const given = TRUST_ATTRIBUTES.find((name) => keyId(options, name) !== undefined);
   if (given === undefined) return;
   throw attributeError(
     `${given} is not possible with a cache of type ${type}`,
@@ -94,9 +94,12 @@ export function refuseTrust(type: string, options: ExportOptions): void {
   );
 }
 
-/** The id of a secret, or public keys themselves. @throws CodedError for a key where an id belongs, of which nothing is said again */
+/** The id of a secret, or public keys themselves. @throws CodedError for an empty one, which would demand nothing, and for a key where an id belongs, of which nothing is said again */
 function keyId(options: ExportOptions, name: (typeof TRUST_ATTRIBUTES)[number]): string | undefined {
-  const value = options.text(name) || undefined;
+  const value = options.text(name);
+  // A key may have no password.
+  if (value === '' && name === 'sign-password') return undefined;
+  if (value === '') throw attributeError(`${name} is empty`, 'give the id of a secret with the key, or leave it out');
   if (value === undefined || !isPem(value)) return value;
   if (name === 'verify-key') VerifyingKey.parse(value);
   else

@@ -34,6 +34,11 @@ interface Signing {
 export function signingOptions(options: ExportOptions, push: boolean): Signing | undefined {
   const text = (key: string) => options.text(key) || undefined;
   const url = (key: string) => checkedUrl(key, text(key));
+  const empty = ['sign-key', 'sign-identity-token'].find((name) => options.text(name) === '');
+  if (empty !== undefined)
+    throw CodedError.of('EXPORT_ATTRIBUTE', `${empty} is empty: nothing would be signed`, {
+      hint: 'give the id of a secret, or leave it out',
+    });
   const [key, password, token] = [text('sign-key'), text('sign-password'), text('sign-identity-token')];
   const [fulcioUrl, rekorUrl] = [url('sign-fulcio-url'), url('sign-rekor-url')];
   const isLogged = options.boolean('sign-tlog', token !== undefined || rekorUrl !== undefined, { empty: true });
