@@ -2,60 +2,24 @@ import { copyFileSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { diff, encodeDefinition, FileActions, local, merge, type State, scratch } from '../../llb/index.ts';
+import { diff, FileActions, local, merge, type State, scratch } from '../../llb/index.ts';
 import { dockerRegistry } from '../../oci/registry-client/testing/docker-registry.ts';
-import { OURS, REAL, TestDaemon } from '../daemon/testing/test-daemon.ts';
+import { OURS, REAL } from '../daemon/testing/test-daemon.ts';
+import {
+  carriedBy,
+  comparable,
+  type Daemons,
+  ExchangeDaemon,
+  exchange,
+  type Place,
+  type Steps,
+} from './testing/exchange.ts';
 import { azureWorld, ghaWorld, type StoreWorld, s3World } from './testing/store-worlds.ts';
 
 /** Caches written by the real daemon and by ours, each read by both: what is found in them must be the same, step by step. */
 const temp = mkdtempSync(join(tmpdir(), 'slipway-exchange-'));
 const context = join(temp, 'context');
 const cleanup = new AsyncDisposableStack();
-
-class Daemon extends TestDaemon {
-  /** Names of the steps by whether they were found; those of the build itself left out. */
-  async build(what: State | string, ...args: readonly string[]): Promise<Steps> {
-    const { code, text } = await this.run(
-      [
-        ...['build', '--progress=rawjson', '--local', `context=${context}`, ...args],
-        ...(typeof what === 'string'
-          ? ['--frontend=dockerfile.v0', `--opt=filename=${what}`, '--local', `dockerfile=${temp}`]
-          : []),
-      ],
-      typeof what === 'string' ? {} : { input: encodeDefinition(what.marshal()) },
-    );
-    if (code !== 0) throw new Error(`${this.name}: ${text}`);
-    const states = new Map<string, { readonly name: string; readonly cached?: boolean; readonly started?: string }>();
-    for (const line of text.split('\n')) {
-      if (!line.startsWith('{')) continue;
-      const { vertexes = [] } = JSON.parse(line) as {
-        vertexes?: (typeof states extends Map<string, infer V> ? V & { digest: string } : never)[];
-      };
-      for (const vertex of vertexes) states.set(vertex.digest, { ...states.get(vertex.digest), ...vertex });
-    }
-    const cached: string[] = [];
-    const ran: string[] = [];
-    for (const { name, cached: found, started } of states.values())
-      if (!OWN.test(name)) {
-        if (found === true) cached.push(name);
-        else if (started !== undefined) ran.push(name);
-      }
-    return { cached: cached.sort(), ran: ran.sort() };
-  }
-
-  async forget(): Promise<void> {
-    const { code, text } = await this.run(['prune', '--all']);
-    if (code !== 0) throw new Error(text);
-  }
-}
-
-interface Steps {
-  readonly cached: readonly string[];
-  readonly ran: readonly string[];
-}
-
-/** What is not a step: questions of the frontend, exports and imports. */
-const OWN = /^(?:\[internal\]|exporting |importing |inferred |pushing |copy |local:\/\/|\[auth\])/;
 
 const files = new FileActions();
 const busybox = local('context', { includePatterns: ['busybox'] });
@@ -119,7 +83,7 @@ const STORES = { s3: s3World, gha: ghaWorld(1), 'gha-second': ghaWorld(2), azblo
 
 let host: string;
 const worlds = new Map<string, StoreWorld>();
-let daemons: Readonly<Record<'ours' | 'theirs', Daemon>>;
+let daemons: Daemons;
 
 beforeAll(async () => {
   mkdirSync(join(context, 'd'), { recursive: true });
@@ -133,9 +97,13 @@ beforeAll(async () => {
   host = registry.host;
   for (const [type, open] of Object.entries(STORES))
     worlds.set(type, cleanup.use(await open(join(temp, `store-${type}`))));
-  const [ours, theirs] = [new Daemon(temp, 'ours', OURS), new Daemon(temp, 'theirs', REAL)] as const;
+  const inputs = { context, dockerfiles: temp };
+  const [ours, theirs] = [
+    new ExchangeDaemon(temp, 'ours', OURS, inputs),
+    new ExchangeDaemon(temp, 'theirs', REAL, inputs),
+  ];
   for (const daemon of [ours, theirs]) cleanup.defer(async () => void (await daemon.stop()));
-  daemons = { ours: (await ours.ready()) as Daemon, theirs: (await theirs.ready()) as Daemon };
+  daemons = { ours: await ours.ready(), theirs: await theirs.ready() };
 }, 300_000);
 
 afterAll(async () => {
@@ -148,48 +116,16 @@ const CASES: readonly (readonly [string, State | string])[] = [
   ...Object.keys(DOCKERFILES).map((name) => [`the Dockerfile ${name}`, name] as const),
 ];
 
-/** Of a place that has this name, to write a cache there and to read it. */
-interface Place {
-  readonly to: string;
-  readonly from: string;
-}
-
-/** Writes a cache with each daemon, and reads both with both. */
-async function exchange(
-  what: State | string,
-  name: string,
-  mode: string,
-  place: (writer: string) => Place,
-): Promise<void> {
-  const repository = `${host}/${name.replaceAll(/[^a-z]+/gi, '-').toLowerCase()}/${mode}`;
-  const found: Record<string, Steps> = {};
-  for (const [writer, daemon] of Object.entries(daemons)) {
-    await daemon.forget();
-    const image = `type=image,name=${repository}/image-${writer},push=true`;
-    await daemon.build(what, '--output', image, '--export-cache', `${place(writer).to},mode=${mode}`);
-  }
-  for (const writer of ['theirs', 'ours'])
-    for (const [reader, daemon] of Object.entries(daemons)) {
-      await daemon.forget();
-      found[`${writer} read by ${reader}`] = await daemon.build(
-        what,
-        ...['--output', `type=image,name=${repository}/again,push=true`],
-        ...['--import-cache', place(writer).from],
-      );
-    }
-  for (const reader of ['ours', 'theirs'])
-    expect(found[`ours read by ${reader}`]).toEqual(found[`theirs read by ${reader}`]);
-  // A step without inputs the real daemon runs again, though the cache has its result.
-  const [ours, theirs] = [found['theirs read by ours']!, found['theirs read by theirs']!];
-  expect(ours.cached).toEqual(expect.arrayContaining([...theirs.cached]));
-  expect(theirs.ran).toEqual(expect.arrayContaining([...ours.ran]));
-  expect(theirs.cached.length).toBeGreaterThan(mode === 'max' ? 2 : 0);
+/** Both caches under this name, by the mode, read by both. */
+async function exchangeAt(what: State | string, name: string, mode: string, place: (writer: string) => Place) {
+  const images = `${host}/${name.replaceAll(/[^a-z]+/gi, '-').toLowerCase()}/${mode}`;
+  await exchange(daemons, what, { images, mode, place });
 }
 
 describe.each(['max', 'min'])('%s', (mode) => {
   test.each(CASES)('%s', { timeout: 300_000 }, async (name, what) => {
     const repository = `${host}/${name.replaceAll(/[^a-z]+/gi, '-').toLowerCase()}/${mode}`;
-    await exchange(what, name, mode, (writer) => {
+    await exchangeAt(what, name, mode, (writer) => {
       const registry = `type=registry,ref=${repository}:${writer}`;
       return { to: registry, from: registry };
     });
@@ -209,7 +145,7 @@ describe.each([
     ['image-manifest=false', ''],
     ['oci-mediatypes=false,compression=zstd,tag=other', 'tag=other'],
   ])('in a directory of the client, %s', { timeout: 300_000 }, async (form, read) => {
-    await exchange(what, `local ${form.length} ${name}`, mode, (writer) => {
+    await exchangeAt(what, `local ${form.length} ${name}`, mode, (writer) => {
       const directory = join(folder('local'), `${form.length}`, writer);
       return {
         to: ['type=local', `dest=${directory}`, form].filter(Boolean).join(','),
@@ -220,45 +156,13 @@ describe.each([
 
   test.each(Object.keys(STORES))('in a store of type %s', { timeout: 300_000 }, async (type) => {
     const world = worlds.get(type)!;
-    await exchange(what, `${type} ${name}`, mode, (writer) => {
+    await exchangeAt(what, `${type} ${name}`, mode, (writer) => {
       const attrs = Object.entries(world.attrs(`${writer}-${mode}-${name.replaceAll(' ', '-')}`));
       const place = [`type=${type.replace(/-.*/, '')}`, ...attrs.map((pair) => pair.join('='))].join(',');
       return { to: place, from: place };
     });
   });
 });
-
-interface CarriedRecord {
-  readonly digest: string;
-  readonly inputs?: unknown;
-}
-
-/** The records in the configurations of an image, by its platforms, without times. */
-async function carriedBy(image: string): Promise<readonly (readonly CarriedRecord[])[]> {
-  const [repository, tag] = [image.replace('/', '/v2/').replace(/:[^:/]+$/, ''), image.split(':').at(-1)];
-  const accept = ['index', 'manifest'].map((kind) => `application/vnd.oci.image.${kind}.v1+json`).join(', ');
-  const document = async (path: string) =>
-    (await (await fetch(`http://${repository}/${path}`, { headers: { accept } })).json()) as {
-      readonly manifests?: readonly { readonly digest: string }[];
-      readonly config: { readonly digest: string };
-    };
-  const root = await document(`manifests/${tag}`);
-  const manifests =
-    root.manifests === undefined
-      ? [root]
-      : await Promise.all(root.manifests.map(({ digest }) => document(`manifests/${digest}`)));
-  return await Promise.all(
-    manifests.map(async ({ config: { digest } }) => {
-      const config = (await document(`blobs/${digest}`)) as { readonly 'moby.buildkit.cache.v0'?: string };
-      const records = Buffer.from(config['moby.buildkit.cache.v0'] ?? '', 'base64').toString();
-      return JSON.parse(records.replaceAll(/"createdAt":"[^"]+"/g, '"createdAt":""')) as CarriedRecord[];
-    }),
-  );
-}
-
-/** Those with inputs whole, of the others their keys: the real daemon carries no results of steps without inputs. */
-const comparable = (records: readonly CarriedRecord[]) =>
-  records.map(({ digest, ...rest }) => (rest.inputs === undefined ? { digest } : { digest, ...rest }));
 
 test.each([
   ...CASES.map(([name, what]) => [name, what, []] as const),

@@ -20,7 +20,7 @@ export async function outcome(child: ChildProcess): Promise<Output> {
   return { code: code ?? -1, text };
 }
 
-interface DaemonProgram {
+export interface DaemonProgram {
   readonly path: string;
   readonly args: readonly string[];
   /** Beside the environment of the tests. */

@@ -21,6 +21,7 @@ import { CodedError, type Digest, type ProxySettings, requestWords, transportWor
 import { OutboundAgents } from '../../../base/outbound-agents.ts';
 import type { StreamContext } from '../../../sys/index.ts';
 import { fileNameOf } from './file-name.ts';
+import { httpTime } from './http-time.ts';
 
 export interface DownloadArgs {
   readonly url: string;
@@ -268,8 +269,8 @@ async function save(
   const path = join(args.directory, filename);
   renameSync(temp, path);
   const lastModified = response.headers['last-modified'];
-  const time = lastModified === undefined ? Number.NaN : Date.parse(lastModified);
-  const seconds = Number.isNaN(time) ? 0 : time / 1000;
+  const time = lastModified === undefined ? undefined : httpTime(lastModified);
+  const seconds = time === undefined ? 0 : time / 1000;
   utimesSync(path, seconds, seconds);
   context.post({ current: size, total: size });
   const etag = plainEtag(response.headers.etag);
@@ -279,6 +280,6 @@ async function save(
     size,
     filename,
     ...(etag === undefined ? {} : { etag }),
-    ...(Number.isNaN(time) || lastModified === undefined ? {} : { lastModified: new Date(time).toUTCString() }),
+    ...(time === undefined ? {} : { lastModified: new Date(time).toUTCString() }),
   };
 }

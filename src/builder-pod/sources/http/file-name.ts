@@ -2,8 +2,8 @@ import { posix } from 'node:path';
 
 /** A name that is one component and nothing special; `download` where there is none. */
 function safeFileName(name: string): string {
-  const base = posix.basename(posix.join('/', name.replaceAll('\0', '')));
-  return base === '' || base === '.' || base === '..' || base.length > 255 ? 'download' : base;
+  const base = posix.basename(name.trim());
+  return base === '' || base === '.' || base === '..' || base.length > 255 || /\p{Cc}/u.test(base) ? 'download' : base;
 }
 
 /** The file's name: what the caller says, else Content-Disposition (RFC 6266, plain form), else the URL's last component. */

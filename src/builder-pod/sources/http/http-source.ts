@@ -53,7 +53,7 @@ interface Known extends Answer {
 
 const MAX_KNOWN = 1000;
 const task = streamTasksOf<typeof import('./download-task.ts')>(siblingModule(import.meta.url, './download-task'));
-const PLAIN_HEADERS = ['accept', 'user-agent'];
+const PLAIN_HEADERS = ['Accept', 'User-Agent'];
 
 /** `http://` and `https://`: a file. Answers with an ETag are remembered while the process lives, and asked about before they are fetched again. */
 export function httpSource(options: HttpSourceOptions): SourceFactory {
@@ -109,7 +109,10 @@ class HttpSource implements SourceInstance {
       throw new CodedError('unimplemented', 'source attribute http.sig.pubkey is not supported yet', { fault: 'user' });
     this.#headers = Object.entries(attrs)
       .filter(([name]) => name.startsWith('http.header.'))
-      .map(([name, value]) => ({ Name: name.slice('http.header.'.length).toLowerCase(), Value: value }))
+      .map(([name, Value]) => {
+        const header = name.slice('http.header.'.length);
+        return { Name: PLAIN_HEADERS.find((one) => one.toLowerCase() === header.toLowerCase()) ?? header, Value };
+      })
       .sort((a, b) => (a.Name < b.Name ? -1 : 1));
     for (const { Name, Value } of this.#headers)
       if (!PLAIN_HEADERS.includes(Name) || /[\r\n\0]/.test(Value))
