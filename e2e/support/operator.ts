@@ -54,6 +54,7 @@ export interface Resource {
       readonly hits: number;
       readonly exports?: readonly ({ readonly ref: string; readonly digest?: string } & Moved)[];
     };
+    readonly pulled?: readonly { readonly source: string; readonly bytes: number }[];
     readonly slowestSteps?: readonly { readonly name: string }[];
     readonly attempts?: readonly { readonly number: number; readonly builder?: string; readonly reason?: string }[];
     readonly queue?: { readonly position: number };
