@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto';
+import { zstdCompressSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { type Descriptor, type Digest, digestOf } from '../../base/index.ts';
 import { parseManifestOrIndex } from '../../oci/manifest/index.ts';
@@ -40,6 +42,18 @@ test('what is written of a mount is read again; a chunk that comes twice is one 
   });
 });
 
+test('a chunk that cannot be compressed may be as large as zstd makes it', () => {
+  const packed = (size: number) => ({
+    ...mountOf([]),
+    diffSize: MIB,
+    chunks: [{ ...chunk('a'), blob: { ...blobOf('a'), size } }],
+  });
+  const most = MIB + (MIB >> 7) + 1024;
+  expect(most).toBeGreaterThan(zstdCompressSync(randomBytes(MIB)).length);
+  expect(reread(packed(most)).chunks).toHaveLength(1);
+  expect(() => reread(packed(most + 1))).toThrow(`a chunk of ${MIB} bytes is in a blob of ${most + 1}`);
+});
+
 test('the largest one fits what registries and readers take', () => {
   const { config, manifest } = encodeMount(mountOf(Array.from({ length: MAX_MOUNT_CHUNKS }, (_, n) => `${n}`)));
   for (const { bytes } of [config, manifest]) expect(bytes.length).toBeLessThan(4 * MIB);
@@ -63,6 +77,14 @@ test.each<readonly [string, (config: Record<string, unknown>) => object]>([
   ['a chunk larger than any', (config) => ({ ...config, chunks: [[digestOf('x'), 1 << 30, 0]], diffSize: 1 << 30 })],
   ['a digest that is none', (config) => ({ ...config, diffId: 'sha256:../../etc' })],
   ['a mode with a type', (config) => ({ ...config, root: { mode: 0o104755, uid: 0, gid: 0 } })],
+  [
+    'a blob that is larger than its chunk can be',
+    (config) => ({ ...config, chunks: [[digestOf('a'), 5, 0]], diffSize: 5 }),
+  ],
+  [
+    'a blob of which one of its chunks is too small a part',
+    (config) => ({ ...config, chunks: [...[[digestOf('a'), MIB, 0]], [digestOf('b'), 0, 0]] }),
+  ],
   ['no time', (config) => ({ ...config, savedAt: 'yesterday' })],
   [
     '100,000 chunks',

@@ -14,8 +14,6 @@ export const MAX_MOUNT_CHUNKS = 4096;
 /** Chunks that are the same are listed each time. */
 const MAX_LISTED = 8 * MAX_MOUNT_CHUNKS;
 export const MAX_MOUNT_CONFIG_BYTES = 4 << 20;
-/** A chunk's blob: the largest chunk, and what zstd adds to what it cannot compress. */
-const MAX_BLOB = 9 << 20;
 const MAX_CHUNK = 8 << 20;
 
 /** Which mount something is of: whoever asks for another finds nothing. */
@@ -101,12 +99,17 @@ export function decodeMount(bytes: Uint8Array, layers: readonly Descriptor[]): S
   const chunks = listed.map(([chunk, size, place]) => {
     const blob = layers[place];
     if (blob === undefined) throw malformed('it names a chunk that its manifest does not have');
-    if (blob.size > MAX_BLOB) throw malformed(`a chunk of it has ${blob.size} bytes`);
+    if (blob.size > mostPacked(size)) throw malformed(`a chunk of ${size} bytes is in a blob of ${blob.size}`);
     return { digest: chunk, size, blob: { mediaType: CHUNK_TYPE, digest: blob.digest, size: blob.size } };
   });
   const sum = chunks.reduce((total, { size }) => total + size, 0);
   if (sum !== said.diffSize) throw malformed(`its chunks have ${sum} bytes and not ${said.diffSize}`);
   return { ...said, chunks, savedAt: Date.parse(savedAt) };
+}
+
+/** What zstd makes of so many bytes that it cannot compress: whoever bounds these bounds what is pulled for them. */
+function mostPacked(size: number): number {
+  return size + (size >> 7) + 1024;
 }
 
 function parse(bytes: Uint8Array): z.output<typeof configSchema> {
