@@ -125,7 +125,7 @@ export class Explainer {
         const lineage = known.get(vertex.digest) ?? '';
         const names = new Map(vertex.inputs.map((input) => [input.vertex.digest, input.vertex.name]));
         const nameOf = ({ vertex: input }: KeyedInput) => names.get(input) ?? 'an earlier step';
-        const recorded = recordedVertex(withinTenant(keys, scope), false);
+        const recorded = recordedVertex(withinTenant(keys, scope));
         yield await step(recorded, { earlier, lineage, known, nameOf }, { ...options, owner: HOUSE });
       }
     };

@@ -121,15 +121,15 @@ test('of a step that missed because one variable changed both keys are there, an
   expect(parts()).toBe(0);
 });
 
-test('of an operator’s builds nothing that users wrote is kept, and none is told what others made', async () => {
+test('of an operator’s builds no value is kept, and none is told what others made', async () => {
   await using builder = await open('tenants');
   const scope = { write: 'b', read: ['b'] };
   await solve(builder, 'theirs', program('hunter2'), { scope, recorded: 'outline' });
   const { maps } = await compiling(builder, 'theirs', 'b');
-  expect(maps[0]!.parts).toContainEqual({ kind: 'env', name: digestOf('TOKEN'), digest: digestOf('hunter2') });
+  expect(maps[0]!.parts).toContainEqual({ kind: 'env', name: 'TOKEN', digest: digestOf('hunter2') });
   const { db } = builder.state;
   for (const table of ['recorded_vertices', 'key_parts'])
-    expect(JSON.stringify(db.all(`SELECT * FROM ${table}`))).not.toMatch(/hunter2|base\.tar|127\.0\.0\.1/);
+    expect(JSON.stringify(db.all(`SELECT * FROM ${table}`))).not.toMatch(/hunter2|true compile/);
   await solve(builder, 'guess', program('hunter2'));
   expect(outcomes(await compiling(builder, 'guess'))).toEqual(['new']);
 });
@@ -158,14 +158,20 @@ test('another scope of the same tenant is named as the reason, another tenant’
   await expect(explained(builder, 'one', 'teams')).rejects.toMatchObject({ code: 'not_found' });
 });
 
-test('of an operator’s builds it is told what kind of thing changed, and no name or value', async () => {
+test('of an operator’s builds it is told what changed by name, without values, and to their own scope alone', async () => {
   await using builder = await open('hidden');
-  const hidden = { scope: { write: 'b', read: ['b'] }, recorded: 'outline' } as const;
-  await solve(builder, 'one', program('hunter2'), hidden);
-  await solve(builder, 'two', program('hunter3'), hidden);
+  const hidden = (write: string) => ({ scope: { write, read: [write] }, recorded: 'outline' }) as const;
+  await solve(builder, 'one', program('hunter2'), hidden('b'));
+  await solve(builder, 'two', program('hunter3'), hidden('b'));
   const told = await explained(builder, 'two', 'b');
-  expect(told).toMatchObject({ cause: 'part', text: 'a variable (build argument or ENV) has changed' });
-  expect(JSON.stringify(told)).not.toMatch(/TOKEN|hunter|base\.tar|compile/);
+  expect(told).toMatchObject({ cause: 'part', text: 'the variable (build argument or ENV) TOKEN has changed' });
+  expect(JSON.stringify(told)).not.toMatch(/hunter|compile/);
+  await solve(builder, 'three', program('hunter4'), hidden('c'));
+  const other = await explained(builder, 'three', 'c');
+  expect(other).toMatchObject({ cause: 'first' });
+  expect(JSON.stringify(other)).not.toContain('TOKEN');
+  for (const ref of ['one', 'two'])
+    await expect(explained(builder, ref, 'c')).rejects.toMatchObject({ code: 'not_found' });
 });
 
 test('a source that two have by different addresses is told to each by its own', async () => {

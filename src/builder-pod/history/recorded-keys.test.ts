@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { digestOf } from '../../base/index.ts';
 import { Database } from '../../cache/metadata/index.ts';
 import type { KeyedVertex, KeyPart, Miss } from '../../solver/index.ts';
+import { hidingOf } from './key-parts.ts';
 import { MIGRATIONS, RecordedKeys, withinTenant } from './recorded-keys.ts';
 import { HistoryStore } from './store.ts';
 
@@ -55,8 +56,8 @@ test('what goes into keys is given back, and is there once for all builds; long 
   const [first, second] = [record('first'), record('second')];
   const long = env('x'.repeat(10_000));
   const steps = [step('one', [op, env('short')]), step('two', [op, long])];
-  all(keys.write(first, steps, false));
-  all(keys.write(second, steps, false));
+  all(keys.write(first, steps, undefined));
+  all(keys.write(second, steps, undefined));
   expect(rows('key_parts')).toBe(2);
   for (const id of [first, second]) {
     expect(all(keys.read(id))).toMatchObject([
@@ -71,7 +72,7 @@ test('what was forgotten of keys that are known is made again', () => {
   const steps = [step('one', [op, env('short')])];
   for (const ref of ['first', 'second']) {
     const id = record(ref);
-    all(keys.write(id, steps, false));
+    all(keys.write(id, steps, undefined));
     expect(all(keys.read(id))[0]!.maps[0]!.parts).toEqual([op, env('short')]);
     history.remove(id);
     all(keys.remove(id));
@@ -84,7 +85,7 @@ test('keys of ever so many parts are bounded, and still differ where they do', (
   const many = (last: string) => Array.from({ length: 20_000 }, (_, n) => env(n === 19_999 ? last : 'v'.repeat(100)));
   const partsOf = (last: string) => {
     const id = record(last);
-    all(keys.write(id, [step('many', many(last))], false));
+    all(keys.write(id, [step('many', many(last))], undefined));
     return all(keys.read(id))[0]!.maps[0]!.parts!;
   };
   const [one, other] = [partsOf('one'), partsOf('other')];
@@ -93,23 +94,42 @@ test('keys of ever so many parts are bounded, and still differ where they do', (
   expect(one.slice(0, -1)).toEqual(other.slice(0, -1));
 });
 
-test('of what may come from Secrets nothing is kept but digests, whoever else has the same key', () => {
+const hiding = hidingOf(Object.entries({ 'build-arg:TOKEN': 'hunter2', 'build-arg:SHORT': 'a/b', target: 'team' }));
+
+test('of what may be secret no value is kept but its digest, whoever else has the same key; names are', () => {
   const keys = new RecordedKeys(db, MANY);
   const platform: KeyPart = { kind: 'platform', name: 'OS', value: 'linux' };
+  const filledIn: KeyPart = { kind: 'mount', name: '/run/hunter2', value: '{}' };
   const name = '[build 2/3] RUN login hunter2';
-  const steps = [step(name, [op, env('hunter2'), platform])];
+  const steps = [step(name, [op, env('hunter2'), filledIn, platform])];
   const [theirs, own] = [record('theirs'), record('own')];
-  all(keys.write(theirs, steps, true));
+  all(keys.write(theirs, steps, hiding));
   for (const table of ['key_parts', 'recorded_vertices'])
     expect(JSON.stringify(db.all(`SELECT * FROM ${table}`))).not.toContain('hunter2');
   expect(all(keys.read(theirs))[0]!.name).toBe(`[2/3] RUN ${digestOf(name)}`);
-  all(keys.write(own, steps, false));
+  all(keys.write(own, steps, undefined));
   expect(all(keys.read(theirs))[0]!.maps[0]!.parts).toEqual([
     op,
-    { kind: 'env', name: digestOf('TOKEN'), digest: digestOf('hunter2') },
+    { kind: 'env', name: 'TOKEN', digest: digestOf('hunter2') },
+    { kind: 'mount', name: digestOf('/run/hunter2'), digest: digestOf('{}') },
     platform,
   ]);
-  expect(all(keys.read(own))[0]!.maps[0]!.parts).toEqual([op, env('hunter2'), platform]);
+  expect(all(keys.read(own))[0]!.maps[0]!.parts).toEqual([op, env('hunter2'), filledIn, platform]);
+});
+
+test('a key that builds with other arguments have in common is told to each without its own', () => {
+  const keys = new RecordedKeys(db, MANY);
+  const mount: KeyPart = { kind: 'mount', name: '/run/hunter2', value: '{}' };
+  const [one, other] = [record('one'), record('other')];
+  all(keys.write(one, [step('RUN', [mount])], hidingOf([['build-arg:X', 'hunter3']])));
+  all(keys.write(other, [step('RUN', [mount])], hiding));
+  const nameIn = (id: number) => all(keys.read(id))[0]!.maps[0]!.parts![0]!.name;
+  expect([one, other].map(nameIn)).toEqual(['/run/hunter2', digestOf('/run/hunter2')]);
+  // With more arguments than are looked for no name is told.
+  const many = Array.from({ length: 1000 }, (_, n) => [`build-arg:${n}`, `value ${n}`] as const);
+  const third = record('third');
+  all(keys.write(third, [step('RUN', [mount])], hidingOf(many)));
+  expect(nameIn(third)).toBe(digestOf('/run/hunter2'));
 });
 
 test('two that have one key under two names are each told their own, and of parts that are alike there is one', () => {
@@ -119,13 +139,13 @@ test('two that have one key under two names are each told their own, and of part
   const from = (name: string, source: string) => ({ ...step(name, named(source), image), inputs: [] });
   const ids = [history.start('a', 'one', {})!, history.start('b', 'one', {})!, history.start('b', 'two', {})!];
   const names = ['registry.acme.example/secret-project:1', 'docker.io/library/alpine:3', 'docker.io/library/alpine:3'];
-  for (const [at, id] of ids.entries()) all(keys.write(id, [from('FROM', names[at]!)], false));
+  for (const [at, id] of ids.entries()) all(keys.write(id, [from('FROM', names[at]!)], undefined));
   for (const [at, id] of ids.entries())
     expect(all(keys.read(id))[0]!.maps).toEqual([{ digest: image, parts: named(names[at]!) }]);
   expect(rows('key_parts')).toBe(2);
   // Within one build, too.
   const both = record('both');
-  all(keys.write(both, [from('FROM', 'x'), from('FROM too', 'y')], false));
+  all(keys.write(both, [from('FROM', 'x'), from('FROM too', 'y')], undefined));
   expect(all(keys.read(both)).map(({ maps }) => maps[0]!.parts![0]!.name)).toEqual(['x', 'y']);
   // The parts of one go with it, and the other's stay.
   history.remove(ids[0]!);
@@ -134,46 +154,45 @@ test('two that have one key under two names are each told their own, and of part
   expect(all(keys.read(ids[1]!))[0]!.maps[0]!.parts).toEqual(named(names[1]!));
 });
 
-test('of a hidden build no name of a repository, a host or a path is kept, wherever it stands', () => {
+test('of a hidden build names of steps are not kept, in which values are filled in; what an image or a commit was is', () => {
   const keys = new RecordedKeys(db, MANY);
   const reference = 'registry.acme.example/team/app:1';
+  const [image, commit] = [digestOf('image'), 'c'.repeat(40)];
   const parts: KeyPart[] = [
-    { kind: 'base', name: reference, value: digestOf('image') },
-    { kind: 'source', name: `https://${reference}`, value: reference },
-    { kind: 'mount', name: `/${reference}`, value: reference },
-    { kind: 'env', name: reference, value: reference },
-    { kind: 'option', name: 'Filename', value: reference },
+    { kind: 'base', name: reference, value: image },
+    { kind: 'source', name: `https://${reference}`, value: commit },
+    { kind: 'source', name: 'elsewhere', value: 'token' },
+    { kind: 'option', name: 'Filename', value: image },
   ];
   const names = [
-    `[context ${reference}] load metadata`,
-    `[${reference} 2/3] COPY ${reference}`,
-    `[${reference}] RUN x`,
-    `[1/1] ${reference}`,
-    `[1/1] ACME x`,
-    `[linux/amd64 internal] load metadata for ${reference}`,
-    reference,
+    '[context acme] load metadata',
+    '[acme 2/3] COPY acme',
+    '[acme] RUN x',
+    '[1/1] acme',
+    '[1/1] ACME x',
+    '[linux/amd64 internal] load metadata for acme',
+    'acme',
   ];
-  const cache = `registry ${reference}`;
+  const cache = 'registry hunter2';
   const steps = names.map((name) => step(name, parts));
   const found = { output: 0, outcome: { kind: 'found', cache }, keys: ['key'], ground: [] } as const;
-  const unreadable = { ...found, outcome: { kind: 'run' }, miss: { kind: 'unreadable', cache } } as const;
-  const cached = { ...step('cached', [op]), outputs: [found, unreadable] };
+  const unreadable = { ...found, outcome: { kind: 'run' }, miss: { kind: 'unreadable', cache: 'own' } } as const;
+  const cached = { ...step('[internal] load build context', [op]), outputs: [found, unreadable] };
   const id = record('hidden');
-  all(keys.write(id, [...steps, cached], true));
-  for (const table of ['key_parts', 'recorded_vertices'])
-    expect(JSON.stringify(db.all(`SELECT * FROM ${table}`))).not.toMatch(/acme|team|app:1/i);
+  all(keys.write(id, [...steps, cached], hiding));
+  expect(JSON.stringify(db.all('SELECT * FROM recorded_vertices'))).not.toMatch(/acme|hunter/i);
   const read = all(keys.read(id));
   const places = ['', '[2/3] COPY ', '', '[1/1] ', '[1/1] ', '[internal] ', ''];
   expect(read.slice(0, -1).map(({ name }) => name)).toEqual(names.map((name, at) => `${places[at]}${digestOf(name)}`));
-  // Whether they are the same is still told.
-  expect(read[0]!.maps[0]!.parts!.slice(0, 2)).toEqual([
-    { kind: 'base', name: digestOf(reference), digest: digestOf(digestOf('image')) },
-    { kind: 'source', name: digestOf(`https://${reference}`), digest: digestOf(reference) },
+  expect(read[0]!.maps[0]!.parts!).toEqual([
+    ...parts.slice(0, 2),
+    { kind: 'source', name: 'elsewhere', digest: digestOf('token') },
+    { kind: 'option', name: 'Filename', digest: digestOf(image) },
   ]);
-  expect(read.at(-1)!.outputs).toMatchObject([
-    { outcome: { cache: digestOf(cache) } },
-    { miss: { cache: digestOf(cache) } },
-  ]);
+  expect(read.at(-1)!).toMatchObject({
+    name: '[internal] load build context',
+    outputs: [{ outcome: { cache: digestOf(cache) } }, { miss: { cache: 'own' } }],
+  });
 });
 
 test('what an earlier version shared by keys is forgotten, and its records get no names of others', async () => {
@@ -191,6 +210,23 @@ test('what an earlier version shared by keys is forgotten, and its records get n
   for (const table of ['recorded_keys', 'recorded_vertices', 'key_parts', 'key_part_uses']) expect(rows(table)).toBe(0);
 });
 
+test('records whose names an earlier version kept as digests are forgotten, and no others', async () => {
+  await db.close();
+  db = new Database(join(folder, 'old'));
+  db.migrate('recorded keys', MIGRATIONS.slice(0, 2));
+  for (const [id, name] of [digestOf('TOKEN'), 'TOKEN'].entries()) {
+    const vertices = JSON.stringify([{ ...step('RUN', []), maps: [{ digest: digestOf('x'), told: digestOf(name) }] }]);
+    db.run('INSERT INTO recorded_keys VALUES (?, 10)', id);
+    db.run('INSERT INTO recorded_vertices (record, vertices) VALUES (?, ?)', id, vertices);
+    db.run('INSERT INTO key_parts VALUES (?, ?, ?)', id, digestOf(name), JSON.stringify([{ kind: 'env', name }]));
+    db.run('INSERT INTO key_part_uses VALUES (?, ?)', id, id);
+  }
+  const keys = new RecordedKeys(db, MANY);
+  expect(all(keys.read(0))).toEqual([]);
+  expect(all(keys.read(1))).toMatchObject([{ maps: [{ parts: [{ name: 'TOKEN' }] }] }]);
+  for (const table of ['recorded_keys', 'recorded_vertices', 'key_parts', 'key_part_uses']) expect(rows(table)).toBe(1);
+});
+
 test('that another has a result is told within one tenant, and of what an earlier version wrote not at all', () => {
   const keys = new RecordedKeys(db, MANY);
   const missing = (scopes: readonly string[] | undefined): KeyedVertex => {
@@ -204,8 +240,8 @@ test('that another has a result is told within one tenant, and of what an earlie
   expect(missOf(withinTenant(missing(['teams/web', 'tea']), 'team'))).toEqual({ kind: 'new' });
   expect(missOf(withinTenant(missing(['team']), '.direct'))).toEqual({ kind: 'new' });
   const [old, now] = [record('old'), record('now')];
-  all(keys.write(old, [missing(undefined)], false));
-  all(keys.write(now, [missing([])], false));
+  all(keys.write(old, [missing(undefined)], undefined));
+  all(keys.write(now, [missing([])], undefined));
   expect([old, now].map((id) => all(keys.read(id))[0]!.outputs[0]!.miss?.kind)).toEqual(['new', 'outOfScope']);
 });
 
@@ -213,8 +249,8 @@ test('they go with their record, parts with the last that has them; what a kille
   const keys = new RecordedKeys(db, MANY);
   const steps = Array.from({ length: 100 }, (_, n) => step(`${n}`, [op, env(`${n}`)]));
   const [first, second] = [record('first'), record('second')];
-  all(keys.write(first, steps, false));
-  all(keys.write(second, steps.slice(0, 10), false));
+  all(keys.write(first, steps, undefined));
+  all(keys.write(second, steps.slice(0, 10), undefined));
   history.remove(first);
   all(keys.remove(first));
   expect(all(keys.read(first))).toEqual([]);
@@ -224,7 +260,7 @@ test('they go with their record, parts with the last that has them; what a kille
   all(keys.sweep());
   for (const table of ['recorded_keys', 'recorded_vertices', 'key_parts', 'key_part_uses']) expect(rows(table)).toBe(0);
   // A record that is gone before its keys are written gets none.
-  all(keys.write(second, steps, false));
+  all(keys.write(second, steps, undefined));
   expect(rows('recorded_vertices')).toBe(0);
 });
 
@@ -232,7 +268,9 @@ test('all together are bounded: those of the oldest records go', () => {
   const keys = new RecordedKeys(db, 100_000);
   const ids = Array.from({ length: 30 }, (_, n) => {
     const id = record(`${n}`);
-    all(keys.write(id, [step('one', [env(`${n} ${'x'.repeat(4000)}`), { ...op, value: 'y'.repeat(4000) }])], false));
+    all(
+      keys.write(id, [step('one', [env(`${n} ${'x'.repeat(4000)}`), { ...op, value: 'y'.repeat(4000) }])], undefined),
+    );
     return id;
   });
   const told = ids.map((id) => all(keys.read(id)).length);
@@ -248,7 +286,7 @@ test('those of one build are bounded, however many steps it has, and each portio
     step(`step ${n} ${'x'.repeat(800)}`, [op, env(`${n}`), { ...op, value: 'x'.repeat(200) }]),
   );
   let portions = 0;
-  for (const writing = keys.write(id, steps, false); writing.next().done !== true; ) portions++;
+  for (const writing = keys.write(id, steps, undefined); writing.next().done !== true; ) portions++;
   expect(db.get<{ bytes: number }>('SELECT bytes FROM recorded_keys')!.bytes).toBeLessThan(13 << 20);
   const read = all(keys.read(id));
   expect(read.length).toBeGreaterThan(5000);

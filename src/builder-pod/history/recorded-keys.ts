@@ -1,7 +1,7 @@
 import { type Digest, digestOf, RecentMap } from '../../base/index.ts';
 import type { Database } from '../../cache/metadata/index.ts';
 import { isVolatile, type KeyedOutput, type KeyedVertex, type Miss } from '../../solver/index.ts';
-import { hiddenName, type RecordedPart, recordedParts } from './key-parts.ts';
+import { type Hiding, hiddenName, type RecordedPart, recordedParts } from './key-parts.ts';
 
 /** What a record tells of the keys of one step. */
 export interface RecordedVertex extends Omit<KeyedVertex, 'maps'> {
@@ -30,6 +30,13 @@ export const MIGRATIONS = [
    DROP TABLE key_parts;
    CREATE TABLE key_parts (num INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE, parts TEXT NOT NULL);
    ALTER TABLE recorded_keys DROP COLUMN hidden;`,
+  // Names were kept as digests, which a name that is told would seem to have taken the place of.
+  `CREATE TEMP TABLE nameless AS SELECT DISTINCT record FROM key_part_uses WHERE part IN (SELECT num FROM key_parts WHERE parts LIKE '%"name":"sha256:%');
+   DELETE FROM recorded_keys WHERE record IN (SELECT record FROM nameless);
+   DELETE FROM recorded_vertices WHERE record IN (SELECT record FROM nameless);
+   DELETE FROM key_part_uses WHERE record IN (SELECT record FROM nameless);
+   DELETE FROM key_parts WHERE num NOT IN (SELECT part FROM key_part_uses);
+   DROP TABLE nameless;`,
 ];
 
 /** Characters that the vertices of one record take, some ten thousand, and their parts. */
@@ -77,8 +84,8 @@ export class RecordedKeys {
     db.migrate('recorded keys', MIGRATIONS);
   }
 
-  /** Writes them for a record that is there; `hidden` where what users wrote is not to be kept. On a full disk, or beyond the bounds, the rest is left out. */
-  *write(record: number, vertices: readonly KeyedVertex[], hidden: boolean): Generator<void, void, void> {
+  /** Writes them for a record that is there; with `hiding` where values are not to be kept. On a full disk, or beyond the bounds, the rest is left out. */
+  *write(record: number, vertices: readonly KeyedVertex[], hiding: Hiding | undefined): Generator<void, void, void> {
     let room = MOST_VERTICES;
     let roomForParts = MOST_PARTS;
     for (let at = 0; at < vertices.length && room > 0; at += PORTION) {
@@ -88,14 +95,14 @@ export class RecordedKeys {
         const maps = vertex.maps.map((map) => {
           const { digest } = map;
           if (isVolatile(digest) || roomForParts <= 0) return { digest };
-          const make = () => JSON.stringify(recordedParts(map.parts?.() ?? [], { hidden }));
-          const told = this.#tell(vertex, digest, hidden, make);
+          const make = () => JSON.stringify(recordedParts(map.parts?.() ?? [], hiding));
+          const told = this.#tell(vertex, digest, hiding, make);
           // Whoever else has them: what one record tells does not hang on others.
           if (!parts.has(told.digest)) roomForParts -= told.length;
           parts.set(told.digest, make);
           return { digest, told: told.digest };
         });
-        stored.push({ ...bounded(vertex, hidden), maps });
+        stored.push({ ...bounded(vertex, hiding), maps });
         yield;
       }
       const portion: Portion = { vertices: stored, parts };
@@ -137,12 +144,14 @@ export class RecordedKeys {
   }
 
   /** What a key of a step with inputs is made of is told by the key itself; those of sources do not cover names. */
-  #tell({ inputs }: KeyedVertex, key: Digest, hidden: boolean, make: () => string): Told {
+  #tell({ inputs }: KeyedVertex, key: Digest, hiding: Hiding | undefined, make: () => string): Told {
     const tell = () => {
       const text = make();
       return { digest: digestOf(text), length: text.length };
     };
-    return inputs.length === 0 ? tell() : this.#told.getOrMake(hidden ? `hidden ${key}` : key, tell);
+    return inputs.length === 0
+      ? tell()
+      : this.#told.getOrMake(hiding === undefined ? key : `${hiding.id} ${key}`, tell);
   }
 
   /** Inputs before what stands on them. */
@@ -221,24 +230,24 @@ export class RecordedKeys {
 }
 
 /** A vertex as a record would tell it. */
-export function recordedVertex(vertex: KeyedVertex, hidden: boolean): RecordedVertex {
+export function recordedVertex(vertex: KeyedVertex): RecordedVertex {
   const maps = vertex.maps.map(({ digest, parts }) =>
-    isVolatile(digest) ? { digest } : { digest, parts: recordedParts(parts?.() ?? [], { hidden }) },
+    isVolatile(digest) ? { digest } : { digest, parts: recordedParts(parts?.() ?? [], undefined) },
   );
-  return { ...bounded(vertex, hidden), maps };
+  return { ...bounded(vertex, undefined), maps };
 }
 
 /** With no more of it than is short work. */
-function bounded({ name, inputs, outputs, ...vertex }: KeyedVertex, hidden: boolean): KeyedVertex {
+function bounded({ name, inputs, outputs, ...vertex }: KeyedVertex, hiding: Hiding | undefined): KeyedVertex {
   // Remote caches are named by their repositories; the builder's own has no name.
   const withCache = <T extends { readonly kind: string; readonly cache?: string }>(told: T): T =>
-    hidden && told.cache ? { ...told, cache: digestOf(told.cache) } : told;
+    told.cache && hiding?.has(told.cache) ? { ...told, cache: digestOf(told.cache) } : told;
   return {
     ...vertex,
-    name: hidden ? hiddenName(name) : name.slice(0, MOST_NAME),
+    name: hiding !== undefined ? hiddenName(name) : name.slice(0, MOST_NAME),
     inputs: inputs.slice(0, MOST_INPUTS).map(({ selection, ...input }) => ({
       ...input,
-      ...(hidden || selection === undefined || selection.length > MOST_SELECTION ? {} : { selection }),
+      ...(selection === undefined || selection.length > MOST_SELECTION ? {} : { selection }),
     })),
     outputs: outputs.map(({ outcome, miss, ground, record: _record, ...output }) => ({
       ...output,

@@ -18,6 +18,7 @@ import type { BuildEnd, BuildObserver, BuildWatch } from '../engine/index.ts';
 import { buildkitCode } from '../protocol/index.ts';
 import { withoutOwnPaths } from '../state/own-paths.ts';
 import { fieldsOf, type HistoryFilter, patternTimeout } from './filter.ts';
+import { hidingOf } from './key-parts.ts';
 import { readLogFrames } from './log-frames.ts';
 import { LogSpace } from './log-space.ts';
 import { logTask, writeLog } from './log-writer.ts';
@@ -113,9 +114,9 @@ export class Recorder implements AsyncDisposable {
         }
       },
       ended: (end) => {
-        const isHidden = request.recorded === 'outline';
-        this.#complete(id, end, counts, written, isHidden ? undefined : owner);
-        this.#defer(() => inSlices(this.#keys.write(id, keyed, isHidden), { signal: neverAborted }));
+        const hiding = request.recorded === 'outline' ? hidingOf(request.frontendAttrs) : undefined;
+        this.#complete(id, end, counts, written, hiding === undefined ? owner : undefined);
+        this.#defer(() => inSlices(this.#keys.write(id, keyed, hiding), { signal: neverAborted }));
       },
     };
   };
