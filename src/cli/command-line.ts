@@ -115,6 +115,14 @@ const explainOptions = z.object({
   output: z.enum(['text', 'json'], { error: 'must be text or json' }).default('text'),
 });
 
+export interface ClusterTarget {
+  /** A BuildRun, or what there is by that name: a BuildRun, else the newest run of a Build. */
+  readonly kind: 'run' | 'runOrBuild';
+  readonly name: string;
+  readonly namespace: string | undefined;
+  readonly kubeconfig: string | undefined;
+}
+
 export interface ExplainCommand {
   readonly kind: 'explain';
   readonly target:
@@ -125,11 +133,11 @@ export interface ExplainCommand {
         /** As for a build. */
         readonly builder: string | undefined;
       }
+    | ClusterTarget
     | {
-        readonly kind: 'run';
+        /** A build of the private builder by its ref, else what a cluster has by that name. */
+        readonly kind: 'any';
         readonly name: string;
-        readonly namespace: string | undefined;
-        readonly kubeconfig: string | undefined;
       };
   readonly output: 'text' | 'json';
 }
@@ -246,16 +254,25 @@ function parseExplainCommand(args: readonly string[]): ExplainCommand {
     output: { type: 'string', short: 'o' },
   };
   const { data, positionals } = readArguments('explain', args, options, explainOptions, 1);
-  const [ref] = positionals;
+  const [name] = positionals;
   const { run, namespace, kubeconfig, output, builder = data.addr } = data;
-  if (run !== undefined) {
-    if (ref !== undefined || builder !== undefined)
-      throw invalidArgument('slipway explain: --run names a BuildRun, and goes with neither a build nor --builder');
-    return { kind: 'explain', target: { kind: 'run', name: run, namespace, kubeconfig }, output };
-  }
-  if (namespace !== undefined || kubeconfig !== undefined)
-    throw invalidArgument('slipway explain: --namespace and --kubeconfig go with --run');
-  return { kind: 'explain', target: { kind: 'build', ref, builder }, output };
+  const target = (): ExplainCommand['target'] => {
+    if (run !== undefined) {
+      if (name !== undefined || builder !== undefined)
+        throw invalidArgument('slipway explain: --run names a BuildRun, and goes with neither a build nor --builder');
+      return { kind: 'run', name: run, namespace, kubeconfig };
+    }
+    if (namespace === undefined && kubeconfig === undefined)
+      return name === undefined || builder !== undefined
+        ? { kind: 'build', ref: name, builder }
+        : { kind: 'any', name };
+    if (builder !== undefined)
+      throw invalidArgument('slipway explain: --namespace and --kubeconfig are of a cluster, and --builder of none');
+    if (name === undefined)
+      throw invalidArgument('slipway explain: --namespace and --kubeconfig go with the name of a BuildRun or a Build');
+    return { kind: 'runOrBuild', name, namespace, kubeconfig };
+  };
+  return { kind: 'explain', target: target(), output };
 }
 
 function readFlags<S extends z.ZodType>(

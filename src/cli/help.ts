@@ -4,7 +4,7 @@ Usage:
   slipway build -f build.yaml    build a Build manifest on this machine (or a named builder) and push its image
   slipway builderd [flags]       run the builder daemon (the same as buildkitd)
   slipway cache ls|inspect|prune look at caches in a registry, and delete those that are not worth their room
-  slipway explain [BUILD]        tell why steps of a build were run instead of taken from the cache
+  slipway explain [NAME]         tell why steps of a build or run were run instead of taken from the cache
   slipway operator [flags]       run the operator of a cluster
   slipway stop                   end the private builder that 'build' started
   slipway version
@@ -66,15 +66,17 @@ Flags:
 const EXPLAIN = `slipway explain: tell why steps of a build were run instead of taken from the cache
 
 Usage:
-  slipway explain [BUILD] [flags]          a build by its ref; the newest one without
-  slipway explain --run RUN [flags]        a BuildRun of a cluster
+  slipway explain [NAME] [flags]
+
+NAME is the ref of a build of this machine's private builder (or of --builder), else a BuildRun of the cluster, else a Build, whose newest run is told of.
+Without one it is the builder's newest build.
 
 Each step that ran is told with the first thing that is not as in the nearest earlier record of it: a file, a variable, the command, a base image, ….
 
 Flags:
       --builder ADDRESS          the builder that built it (default: the private one); also --addr
-      --run NAME                 a BuildRun; the builder of its last attempt is asked
-  -n, --namespace NAMESPACE      of the BuildRun (default: the kubeconfig's)
+      --run NAME                 a BuildRun and nothing else; the builder of its last attempt is asked
+  -n, --namespace NAMESPACE      of the BuildRun or Build, which NAME then is (default: the kubeconfig's)
       --kubeconfig FILE          cluster and credentials (default: $KUBECONFIG, ~/.kube/config)
   -o, --output FORMAT            text or json (default text)
 `;

@@ -4,6 +4,7 @@ import {
   copyFileSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -14,6 +15,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { neverAborted } from '../../base/index.ts';
 import { openBuilderClient } from '../../builder-api/client/index.ts';
+import { dockerRegistry } from '../../oci/registry-client/testing/docker-registry.ts';
 import { OURS, outcome, TestDaemon } from './testing/test-daemon.ts';
 
 /** Why a step ran, told of real builds by the daemon that built them. */
@@ -54,7 +56,7 @@ COPY src /src
 RUN --mount=type=bind,source=tool,target=/tool cat /tool && echo $MODE > /made
 `;
 
-async function build(dockerfile: string, ...more: readonly string[]): Promise<void> {
+async function built(dockerfile: string, ...more: readonly string[]): Promise<string> {
   const definition = join(folder, 'dockerfile');
   mkdirSync(definition, { recursive: true });
   writeFileSync(join(definition, 'Dockerfile'), dockerfile);
@@ -63,8 +65,12 @@ async function build(dockerfile: string, ...more: readonly string[]): Promise<vo
     ...['--local', `dockerfile=${definition}`, ...more],
   ]);
   if (code !== 0) throw new Error(text);
+  return text;
+}
+
+async function build(dockerfile: string, ...more: readonly string[]): Promise<void> {
   // What is told of misses is no concern of a client that does not ask.
-  expect(text).not.toMatch(/changed|WARN/);
+  expect(await built(dockerfile, ...more)).not.toMatch(/changed|WARN/);
 }
 
 async function explain(ref = ''): Promise<readonly Said[]> {
@@ -207,7 +213,16 @@ test('what a mount binds is told by the file', async () => {
   ]);
 });
 
-test('another platform, and another image of a tag', async () => {
+/** Pushes what is built to the daemon's own registry; its digest there. */
+async function push(dockerfile: string, tag: string): Promise<string> {
+  const metadata = join(folder, `${tag}.json`);
+  const output = ['--output', `type=image,name=${registry()}/base:${tag},push=true`, '--metadata-file', metadata];
+  await build(dockerfile, ...output);
+  return (JSON.parse(readFileSync(metadata, 'utf8')) as Readonly<Record<string, string>>)['containerimage.digest']!;
+}
+const registry = () => readFileSync(join(daemon.root, 'registry-address'), 'utf8').trim();
+
+test('another platform, and another image by its digest', async () => {
   await build(APP);
   const foreign = await after(
     () => {},
@@ -220,15 +235,8 @@ test('another platform, and another image of a tag', async () => {
     short: 'changed: platform',
   });
 
-  const registry = readFileSync(join(daemon.root, 'registry-address'), 'utf8').trim();
-  const push = async (dockerfile: string, tag: string) => {
-    const metadata = join(folder, `${tag}.json`);
-    const output = ['--output', `type=image,name=${registry}/base:${tag},push=true`, '--metadata-file', metadata];
-    await build(dockerfile, ...output);
-    return (JSON.parse(readFileSync(metadata, 'utf8')) as Readonly<Record<string, string>>)['containerimage.digest']!;
-  };
   const digests = [await push(BASE, 'one'), await push(`${BASE}RUN echo more > /more\n`, 'two')];
-  const [first, second] = digests.map((digest) => `FROM ${registry}/base@${digest}\nRUN echo one > /one\n`);
+  const [first, second] = digests.map((digest) => `FROM ${registry()}/base@${digest}\nRUN echo one > /one\n`);
   await build(first!);
   const said = await after(() => {}, second!);
   expect(said.find(({ step }) => step.includes('FROM'))).toMatchObject({
@@ -238,6 +246,45 @@ test('another platform, and another image of a tag', async () => {
   expect(said.find(({ step }) => step.includes('RUN'))).toMatchObject({
     cause: 'input',
     text: expect.stringContaining('FROM'),
+  });
+});
+
+test('a tag that names another image is told with what it named and what it names', async () => {
+  const dockerfile = `FROM ${registry()}/base:moved\nRUN echo one > /one\n`;
+  const was = await push(BASE, 'moved');
+  await build(dockerfile);
+  const is = await push(`${BASE}RUN echo more > /moved\n`, 'moved');
+  const said = await after(() => {}, dockerfile);
+  const text = `the base image ${registry()}/base:moved has changed (${was} → ${is})`;
+  expect(said.find(({ step }) => step.includes('FROM'))).toMatchObject({ cause: 'part', text });
+  expect(said.find(({ step }) => step.includes('RUN'))).toMatchObject({ cause: 'input' });
+});
+
+test('a cache that has a record and has lost its layers is named as the reason', async () => {
+  const data = join(folder, 'cache-registry');
+  mkdirSync(data);
+  await using other = await dockerRegistry(data);
+  const ref = `${other.host}/team/cache:main`;
+  const dockerfile = (last: string) => `${BASE}RUN echo kept > /kept\n${last}`;
+  await build(dockerfile(''), '--export-cache', `type=registry,ref=${ref},mode=max`);
+  // The records are read, and the layers are not there when a step is to run on them.
+  const blobs = join(data, 'data/docker/registry/v2/blobs/sha256');
+  const layers = readdirSync(blobs, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('/data'))
+    .map((name) => join(blobs, name))
+    .filter((file) =>
+      readFileSync(file)
+        .subarray(0, 2)
+        .equals(Buffer.from([0x1f, 0x8b])),
+    );
+  expect(layers.length).toBeGreaterThan(2);
+  for (const file of layers) rmSync(file);
+  expect(await daemon.run(['prune', '--all'])).toMatchObject({ code: 0 });
+  await built(dockerfile('RUN cat /kept\n'), '--import-cache', `type=registry,ref=${ref}`);
+  expect((await explain()).find(({ step }) => step.includes('echo kept'))).toMatchObject({
+    cause: 'unreadable',
+    text: `the cache ${ref} has a record of it, but its layers are gone`,
+    short: 'cache unreadable',
   });
 });
 

@@ -1,16 +1,14 @@
 import { KubeConfig } from '@kubernetes/client-node';
 import { invalidArgument, proxySettings } from '../../base/index.ts';
 import { openRunBuilder as openOnCluster, type RunBuilder } from '../../operator/index.ts';
+import type { ClusterTarget } from '../command-line.ts';
 import type { CliIo } from '../io.ts';
 
-interface RunTarget {
-  readonly namespace: string | undefined;
-  readonly name: string;
-  readonly kubeconfig: string | undefined;
-}
-
 /** The builder that has the record of a run of a cluster. @throws CodedError */
-export async function openRunBuilder({ namespace, name, kubeconfig }: RunTarget, io: CliIo): Promise<RunBuilder> {
+export async function openRunBuilder(
+  { kind, namespace, name, kubeconfig }: ClusterTarget,
+  io: CliIo,
+): Promise<RunBuilder> {
   const config = new KubeConfig();
   try {
     if (kubeconfig === undefined) config.loadFromDefault();
@@ -20,5 +18,5 @@ export async function openRunBuilder({ namespace, name, kubeconfig }: RunTarget,
   }
   const context = config.getContextObject(config.getCurrentContext());
   const key = { namespace: namespace ?? context?.namespace ?? 'default', name };
-  return await openOnCluster({ config, proxies: proxySettings(io.env), key }, io);
+  return await openOnCluster({ config, proxies: proxySettings(io.env), key, orBuild: kind === 'runOrBuild' }, io);
 }
