@@ -8,7 +8,7 @@ import { cache, root } from './support/paths.ts';
 import { must } from './support/run.ts';
 import { tempFolder } from './support/temp-folder.ts';
 
-/** An application of several stages from Debian packages, built by builders that share nothing: one in another order, by one thread, at another time. */
+/** An application of several stages from Debian packages, built by builders that share nothing: one in another order, by one thread, at another time, without the library that makes gzip fast. */
 const EPOCH = 1_700_000_000;
 
 const STAGES: Readonly<Record<string, string>> = {
@@ -56,7 +56,12 @@ describe('the same application', () => {
     const alone = path.join(work.path, 'buildkitd-alone');
     writeFileSync(alone, `#!/bin/sh\nexec taskset -c 0 ${OURS.path} "$@"\n`);
     chmodSync(alone, 0o755);
-    builders.push(new TestDaemon(work.path, 'one', OURS), new TestDaemon(work.path, 'other', { ...OURS, path: alone }));
+    // And a machine without ISA-L: what the loader finds is none.
+    const without = path.join(work.path, 'without-isal');
+    mkdirSync(without);
+    writeFileSync(path.join(without, 'libisal.so.2'), '');
+    const other = { ...OURS, path: alone, env: { LD_LIBRARY_PATH: without } };
+    builders.push(new TestDaemon(work.path, 'one', OURS), new TestDaemon(work.path, 'other', other));
     await Promise.all(builders.map((builder) => builder.ready()));
   });
   afterAll(async () => {
@@ -65,14 +70,19 @@ describe('the same application', () => {
   });
 
   async function build(builder: TestDaemon, order: readonly string[], output: string, more: readonly string[] = []) {
+    const text = order.map((name) => STAGES[name]).join('');
+    return await make(builder, text, output, ['--opt', `build-arg:SOURCE_DATE_EPOCH=${EPOCH}`, ...more]);
+  }
+
+  async function make(builder: TestDaemon, dockerfile: string, output: string, more: readonly string[] = []) {
     const dest = path.join(work.path, `${builder.name}-${readdirSync(work.path).length}`);
     mkdirSync(dest);
     // Who checks out the same sources has them from another time.
     utimesSync(path.join(context, 'words'), new Date(), new Date());
-    writeFileSync(path.join(dest, 'Dockerfile'), order.map((name) => STAGES[name]).join(''));
+    writeFileSync(path.join(dest, 'Dockerfile'), dockerfile);
     const { code, text } = await builder.run([
       ...['build', '--frontend=dockerfile.v0', '--local', `context=${context}`, '--local', `dockerfile=${dest}`],
-      ...['--opt', `build-arg:SOURCE_DATE_EPOCH=${EPOCH}`, ...more],
+      ...more,
       ...['--output', `type=oci,tar=false,${output},dest=${path.join(dest, 'out')}`],
     ]);
     expect(code, text).toBe(0);
@@ -112,11 +122,33 @@ describe('the same application', () => {
       entries.map((layer) => layer.map(({ mtime: _, ...entry }) => entry));
     expect(timeless(second.entries)).toEqual(timeless(first.entries));
   });
+
+  // No step writes a time into its large layer.
+  const added = 'FROM scratch\nADD libc6.tar /\n';
+  const arg = (value: string | number) => ['--opt', `build-arg:SOURCE_DATE_EPOCH=${value}`];
+  test.each<[string, readonly [dockerfile: string, output: string, more: readonly string[]]]>([
+    ['as an argument', [added, '', arg(EPOCH)]],
+    ['in the Dockerfile', [`ARG SOURCE_DATE_EPOCH=${EPOCH}\n${added}`, '', []]],
+    ['on the output', [added, `source-date-epoch=${EPOCH},`, []]],
+    ['for layers, too', [added, `source-date-epoch=${EPOCH},rewrite-timestamp=true,`, []]],
+  ])('packs a large layer in one way where a time is asked for, on builders that would not: %s', async (_, asked) => {
+    const [dockerfile, output, more] = asked;
+    const [one, other] = builders as [TestDaemon, TestDaemon];
+    const [fast, slow] = await Promise.all([one, other].map((builder) => make(builder, added, 'annotation.a=b')));
+    expect(fast?.entries).toEqual(slow?.entries);
+    expect(fast?.layers).not.toEqual(slow?.layers);
+    const [first, second] = await Promise.all(
+      [one, other].map((builder) => make(builder, dockerfile, `${output}annotation.a=b`, more)),
+    );
+    expect(first?.digest).toBe(second?.digest);
+  });
 });
 
 interface Image {
   readonly digest: string;
   readonly config: Readonly<Record<string, unknown>>;
+  /** Their digests. */
+  readonly layers: readonly string[];
   /** Of those layers that are packed by gzip. */
   readonly entries: readonly (readonly TarEntry[])[];
 }
@@ -133,6 +165,7 @@ function layersOf(layout: string): Image {
   return {
     digest,
     config: JSON.parse(blob(config.digest).toString()),
+    layers: layers.map((layer) => layer.digest),
     entries: packed.map((layer) => entriesOf(gunzipSync(blob(layer.digest)))),
   };
 }

@@ -185,6 +185,11 @@ export interface Compression {
   readonly level?: number;
   /** Convert blobs that exist in another form. */
   readonly force?: boolean;
+  /**
+   * The bytes that any builder would make, whatever it has and was asked before: what was made here in another way is made anew. Blobs that were given, and are not to be
+   * converted, stay.
+   */
+  readonly reproducible?: boolean;
 }
 
 /** What a new ref is kept as. */

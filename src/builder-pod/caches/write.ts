@@ -11,6 +11,7 @@ import { isBlobUnknown } from '../../oci/registry-client/index.ts';
 import type { KeyReader, ResultStore } from '../../solver/index.ts';
 import type { CacheAsker, CachedBuild, CacheExporter, UpdateContext } from '../engine/index.ts';
 import {
+  compressionFor,
   compressionOf,
   type ExportContext,
   ExportOptions,
@@ -144,7 +145,7 @@ class CacheWriter {
       spare &&
       (async <T>(work: (signal: AbortSignal) => Promise<T>) =>
         hurry?.aborted === true ? undefined : await spare.run(work, context));
-    const { compression } = this.#options;
+    const compression = compressionFor(context, this.#options.compression);
     const collecting = { mode, compression, partial: partial !== undefined, whenSpare };
     await using cache = await withRow(context, 'preparing build cache for export', () =>
       collectCache(build, collecting, this.#deps, context),

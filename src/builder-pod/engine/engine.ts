@@ -24,6 +24,7 @@ import {
   type VertexWarning,
 } from '../../solver/index.ts';
 import {
+  compressionFor,
   type Exporter,
   type ExportResponse,
   type ExportResult,
@@ -259,6 +260,8 @@ export class Engine implements AsyncDisposable {
     const solve = { request, build };
     const watches = new BuildWatches(observer === undefined ? observers : [...observers, observer], solve, log);
     const cacheBytes = caches.exporters.map(() => new MovedTally());
+    let reproducible =
+      isTimeAsked(request.frontendAttrs) || given.some((one) => one.compression?.reproducible === true);
     const growing = this.#continuous.begin({
       ...{ job: ref, scopes: job.scope.read, signal: buildSignal },
       caches: new Map(
@@ -266,7 +269,12 @@ export class Engine implements AsyncDisposable {
           continuous ? [[continuous, cacheBytes[n]!.moved] as const] : [],
         ),
       ),
-      context: { owner: job.owner, sessions, limits: () => limits, exporterId: given.length },
+      context: {
+        ...{ owner: job.owner, sessions, limits: () => limits, exporterId: given.length },
+        get reproducible() {
+          return reproducible;
+        },
+      },
     });
     for (const { begin } of caches.exporters)
       begin?.({ owner: job.owner, sessions, scope: job.scope.write, until: buildSignal });
@@ -275,6 +283,7 @@ export class Engine implements AsyncDisposable {
     try {
       const made = await this.#result(build, request, buildSignal);
       const result = await attesting.withScans(build, made, { signal: buildSignal });
+      reproducible ||= isTimeTold(result);
       const { edges, images: imageEdges, source } = planExport(build, result);
       const requested = frontendAttrs.get('platform')?.split(',') ?? [
         formatPlatform(this.#options.worker.platforms[0]!),
@@ -282,7 +291,7 @@ export class Engine implements AsyncDisposable {
       let named: readonly Exporter[] | undefined;
       const results: ExportResult[] = [];
       const imageBytes = given.map(() => new MovedTally());
-      const toImages = { owner: job.owner, sessions, limits: () => limits, progress: SILENT };
+      const toImages = { owner: job.owner, sessions, limits: () => limits, progress: SILENT, reproducible };
       const ahead = given.flatMap(({ ahead: pushing }, exporterId) => {
         const context = { ...toImages, exporterId, moved: imageBytes[exporterId]!.moved };
         return pushing
@@ -296,7 +305,9 @@ export class Engine implements AsyncDisposable {
       const exportSignal = AbortSignal.any([buildSignal, failed.signal]);
       let provenance: BuiltProvenance | undefined;
       const isTold = attesting.asked || (request.recorded ?? 'whole') === 'whole';
-      const compressions = given.flatMap(({ compression }) => compression ?? []);
+      const compressions = given.flatMap(({ compression: one }) =>
+        one ? [compressionFor({ reproducible }, one)] : [],
+      );
       await using packing = this.#packing.expect({
         ...{
           job: ref,
@@ -337,6 +348,7 @@ export class Engine implements AsyncDisposable {
                     progress,
                     sessions,
                     limits: () => limits,
+                    reproducible,
                     moved: imageBytes[exporterId].moved,
                     inlineRecords: inlineRecordsOf(caches.inline, built, job.scope.read),
                     exporterId,
@@ -351,7 +363,7 @@ export class Engine implements AsyncDisposable {
           if (failed.signal.aborted) throw failed.signal.reason;
           for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
           // After the outputs, whose layers they take as they were packed.
-          const context = { signal: buildSignal, owner: job.owner, sessions, limits: () => limits };
+          const context = { signal: buildSignal, owner: job.owner, sessions, limits: () => limits, reproducible };
           const cached = { roots: [...new Set(built.flatMap(({ keys }) => keys))], scopes: job.scope.read };
           await growing.stop();
           for (const [n, cache] of caches.exporters.entries())
@@ -508,4 +520,14 @@ function withEpoch(
   const epoch = frontendAttrs.get('build-arg:SOURCE_DATE_EPOCH');
   if (epoch === undefined || !/^(?:[+-]?\d+)?$/.test(epoch) || attrs['source-date-epoch'] !== undefined) return attrs;
   return { ...attrs, 'source-date-epoch': epoch };
+}
+
+/** Whether a build is told what time it is to be, in any form. */
+function isTimeAsked(frontendAttrs: ReadonlyMap<string, string>): boolean {
+  return (frontendAttrs.get('build-arg:SOURCE_DATE_EPOCH') ?? '') !== '';
+}
+
+/** Whether its frontend has found out. */
+function isTimeTold({ metadata }: BridgeResult): boolean {
+  return [...metadata].some(([key, value]) => key.startsWith('source.date.epoch') && value.length > 0);
 }

@@ -25,7 +25,13 @@ import {
   readAttestations,
   typesOf,
 } from './attestations.ts';
-import { type Annotation, type AttestationOptions, annotationsFor, checkAnnotations } from './attributes.ts';
+import {
+  type Annotation,
+  type AttestationOptions,
+  annotationsFor,
+  checkAnnotations,
+  compressionFor,
+} from './attributes.ts';
 import type { ExportInputs, PlatformInput } from './inputs.ts';
 import { type LayerSource, layerSource, REWRITTEN_TIMES } from './layer-source.ts';
 import type { ExportAttestation, ExportContext, ExporterDeps, ImagePart } from './ports.ts';
@@ -81,11 +87,13 @@ interface PlatformImage {
 /** Makes layers, configurations, manifests and, for several platforms, the index. Nothing is stored yet. */
 export async function assembleImage(
   { platforms, isMap }: ExportInputs,
-  options: AssembleOptions,
+  given: AssembleOptions,
   deps: Pick<ExporterDeps, 'bulk' | 'content'>,
   context: ExportContext,
 ): Promise<AssembledExport> {
-  const { oci, annotations: all } = options;
+  const { oci, annotations: all, rewriteTimes } = given;
+  const reproducible = context.reproducible || rewriteTimes || platforms.some(({ epoch }) => epoch !== undefined);
+  const options = { ...given, compression: compressionFor({ reproducible }, given.compression) };
   const isIndex = isMap || platforms.some(({ attestations }) => makeIndex(attestations, options));
   const attesting = isIndex ? platforms.filter(({ attestations }) => attestations.length > 0) : [];
   if (attesting.length > 0 && !oci)
@@ -96,7 +104,7 @@ export async function assembleImage(
   const packed = await withRow(context, 'exporting layers', () =>
     Promise.all(platforms.map(async (input) => ({ input, layers: await layersOf(input, options, context) }))),
   );
-  const layered = options.rewriteTimes
+  const layered = rewriteTimes
     ? await Promise.all(packed.map((one) => withClampedLayers(one, options, context)))
     : packed;
   const images: PlatformImage[] = [];

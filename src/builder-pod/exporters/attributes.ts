@@ -176,8 +176,8 @@ export function attestationOptions(
   return { inline: options.boolean('attestation-inline', inline), asArtifact };
 }
 
-/** How layers shall be packed. `oci`: whether OCI media types were asked for; undefined when nothing was said. */
-export function compressionOf(options: ExportOptions, oci: boolean | undefined): Compression {
+/** How layers shall be packed. `oci`: whether OCI media types were asked for; undefined when nothing was said. `reproducible`: what else is asked for pins their times. */
+export function compressionOf(options: ExportOptions, oci: boolean | undefined, reproducible = false): Compression {
   const type = options.text('compression') ?? 'gzip';
   const force = options.boolean('force-compression', false, {
     empty: true,
@@ -200,7 +200,12 @@ export function compressionOf(options: ExportOptions, oci: boolean | undefined):
       'EXPORT_COMPRESSION',
       `exporter option "compression=${type}" conflicts with "oci-mediatypes=false"`,
     );
-  return { type, ...levelOf(type, level), ...(force ? { force } : {}) };
+  return { type, ...levelOf(type, level), ...(force ? { force } : {}), ...(reproducible ? { reproducible } : {}) };
+}
+
+/** How layers are packed for this build. */
+export function compressionFor({ reproducible }: Pick<ExportContext, 'reproducible'>, asked: Compression): Compression {
+  return reproducible === true ? { ...asked, reproducible } : asked;
 }
 
 /** As Go's compressors take it: -1 is their default; zstd's is any number. */

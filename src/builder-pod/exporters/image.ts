@@ -35,13 +35,13 @@ export function imageExporter(
   const insecure = options.boolean('registry.insecure', false, { empty: true });
   const asked = ociTypesOf(options);
   const oci = asked ?? true;
-  const compression = compressionOf(options, asked);
   const annotations = options.annotations();
   const epoch = options.epoch();
   const signing = signingOptions(options, push);
   const name = options.text('name');
   const keepForeign = options.boolean('prefer-nondist-layers', false);
   const rewriteTimes = options.boolean('rewrite-timestamp', false);
+  const compression = compressionOf(options, asked, rewriteTimes || epoch?.seconds !== undefined);
   options.checkBooleans('unpack', 'store', 'name-canonical');
   options.checkBooleans('unsafe-internal-store-allow-incomplete');
   const attestations = attestationOptions(options, { inline: true, oci: asked });

@@ -5,7 +5,7 @@ import { type ImageExporterOptions, imageExporter } from './image.ts';
 import { layoutExporter } from './layout.ts';
 import type { Exporter, ExporterDeps } from './ports.ts';
 
-export { compressionOf, ExportOptions, ociTypesOf } from './attributes.ts';
+export { compressionFor, compressionOf, ExportOptions, ociTypesOf } from './attributes.ts';
 export { platformList } from './inputs.ts';
 export { type LayerSource, layerSource } from './layer-source.ts';
 export { platformWarnings } from './platform-check.ts';

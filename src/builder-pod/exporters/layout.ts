@@ -38,12 +38,12 @@ export function layoutExporter(type: 'oci' | 'docker', attributes: Attributes, d
   const asked = ociTypesOf(options);
   const oci = asked ?? true;
   const asTar = options.boolean('tar', true, { empty: true });
-  const compression = compressionOf(options, asked);
   const annotations = options.annotations();
   const epoch = options.epoch();
   const name = options.text('name');
   const keepForeign = options.boolean('prefer-nondist-layers', false);
   const rewriteTimes = options.boolean('rewrite-timestamp', false);
+  const compression = compressionOf(options, asked, rewriteTimes || epoch?.seconds !== undefined);
   const attestations = attestationOptions(options, { inline: false, oci: asked });
   if (name !== '*') imageNames(name, undefined, { failing: 'parse' });
 

@@ -36,6 +36,8 @@ export interface ExportContext extends WorkOptions {
   readonly limits?: (() => BuildLimits) | undefined;
   /** Where images are to carry a cache. */
   readonly inlineRecords?: InlineRecords | undefined;
+  /** The build says what time it is to be: its layers, in whichever output, are packed as every builder packs them. */
+  readonly reproducible?: boolean | undefined;
   /** Told of each blob that a registry has of it now: how it came there, and its size in bytes. */
   readonly moved?: ((how: UploadOutcome, bytes: number) => void) | undefined;
   /** Position among the exporters of the solve; the client's files go there. */

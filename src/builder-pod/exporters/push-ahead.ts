@@ -1,5 +1,6 @@
 import { cancelledError, type ImageReference } from '../../base/index.ts';
 import type { Compression, ImmutableRef } from '../../cache/ports.ts';
+import { compressionFor } from './attributes.ts';
 import { layerSource } from './layer-source.ts';
 import type { ExportContext, ExporterDeps } from './ports.ts';
 import { pushLayer } from './push.ts';
@@ -34,7 +35,8 @@ export class PushAhead {
   }
 
   async push(ref: ImmutableRef, context: ExportContext): Promise<void> {
-    const { names, insecure, compression, oci } = this.#options;
+    const { names, insecure, oci } = this.#options;
+    const compression = compressionFor(context, this.#options.compression);
     const layers = ref.lazy ? [] : (ref.packed({ compression }) ?? []);
     for (const reference of names) {
       const repository = this.#deps.openRepository(reference, { insecure, sessions: context.sessions });

@@ -7,6 +7,8 @@ export interface PackedBlob {
   readonly digest: Digest;
   readonly size: number;
   readonly diffId: Digest;
+  /** What made it, of the names that `oci/layers` gives. */
+  readonly compressor: string;
   /** Of its descriptor. */
   readonly annotations?: Readonly<Record<string, string>>;
 }

@@ -5,12 +5,13 @@ import {
   type Digest,
   type WorkOptions,
 } from '../../base/index.ts';
-import { TOC_DIGEST } from '../../oci/layers/index.ts';
+import { layerCompressors, TOC_DIGEST } from '../../oci/layers/index.ts';
 import { BestEffort } from '../../sys/index.ts';
 import type { Compression, Layer, RefOptions } from '../ports.ts';
 import { openChanges } from './changes.ts';
 import type { PackedBlob } from './context.ts';
 import { EMPTY_CHAIN } from './layer-chain.ts';
+import { layerCompression } from './layer-tools.ts';
 import { type Losses, layerFailure } from './losses.ts';
 import type { RefRecords } from './records.ts';
 import type { BlobRow, RefRow } from './schema.ts';
@@ -33,6 +34,17 @@ function blobType({ type }: Compression): BlobRow['type'] {
 
 function isPackedAs({ type, descriptor }: BlobRow, compression: Compression): boolean {
   return type === blobType(compression) && isEstargz(descriptor) === (compression.type === 'estargz');
+}
+
+/** Whether a blob, if it was made here, is what would be made now, as far as that matters. */
+function isMadeAs({ origin, compressor }: BlobRow, compression: Compression): boolean {
+  if (compression.reproducible !== true || origin === 'given') return true;
+  return layerCompressors(layerCompression(compression)).some((id) => id === compressor);
+}
+
+/** Names the work of making a blob so. */
+function nameOf({ type, level, force = false, reproducible = false }: Compression): string {
+  return `${type} ${level ?? ''} ${force} ${reproducible}`;
 }
 
 /** What is made of a layer that differs from it; undefined for the layer itself. */
@@ -123,7 +135,7 @@ export class LayerBlobs {
     const derived = derivation(compression, latest);
     const known = this.#derived(row, compression, derived);
     if (known !== undefined) return layerOf(known, row, this.#records);
-    const key = `${row.id} ${digest} ${derived} ${compression.type} ${compression.level ?? ''}`;
+    const key = `${row.id} ${digest} ${derived} ${nameOf(compression)}`;
     return this.#work.run(key, { ...options }, options, async ({ signal, participants }) => {
       const sessions = () => [...new Set([...participants].flatMap((p) => p.sessions()))];
       const work = { signal, owner: ownerOf(participants), sessions };
@@ -135,7 +147,8 @@ export class LayerBlobs {
       const packed = await this.#convert(row, source, { into: temp.path, compression, latest }, work);
       if (packed.diffId === source.diff_id) {
         this.#records.setMetadata(row.id, NO_TIME_AFTER, String(latest));
-        if (isPackedAs(source, compression)) return layerOf(source, row, this.#records);
+        if (isPackedAs(source, compression) && isMadeAs(source, compression))
+          return layerOf(source, row, this.#records);
         await this.#adopt(temp.path, packed, work);
         return this.#made(row, packed, compression, derivation(compression));
       }
@@ -154,7 +167,7 @@ export class LayerBlobs {
     // Before it is shared, so that nobody is held to another build's limits.
     if (row.kind === 'diff' && this.#records.usableBlobs(row).length === 0)
       for (const parent of this.#records.parents(row.id)) await this.#unlazier.unlazy(parent, options);
-    const key = `${row.id} ${compression.type} ${compression.level ?? ''} ${compression.force ?? false}`;
+    const key = `${row.id} ${nameOf(compression)}`;
     if (options.bestEffort !== true) this.#ahead.get(key)?.hurry();
     return this.#work.run(key, { ...options }, options, async ({ signal, participants }) => {
       const sessions = () => [...new Set([...participants].flatMap((p) => p.sessions()))];
@@ -174,17 +187,27 @@ export class LayerBlobs {
   /** A blob that is there, or can be had from where it came, and is as wanted. */
   #find(row: RefRow, compression: Compression): BlobRow | undefined {
     const usable = this.#records.usableBlobs(row);
-    const any = usable.find((blob) => blob.origin === 'given') ?? usable[0];
+    const given = usable.filter(({ origin }) => origin === 'given');
+    if (compression.reproducible) {
+      // Nothing that was made in another way is as good as what is to be made.
+      const kept = given.find((blob) => isPackedAs(blob, compression)) ?? (compression.force ? undefined : given[0]);
+      return (
+        kept ??
+        usable.find((blob) => isPackedAs(blob, compression) && isMadeAs(blob, compression)) ??
+        this.#derived(row, compression, derivation(compression))
+      );
+    }
     return (
       usable.find((blob) => isPackedAs(blob, compression)) ??
       this.#derived(row, compression, derivation(compression)) ??
-      (compression.force ? undefined : any)
+      (compression.force ? undefined : (given[0] ?? usable[0]))
     );
   }
 
   #derived(row: RefRow, compression: Compression, derived: string | undefined): BlobRow | undefined {
     if (derived === undefined) return undefined;
-    const isIt = (blob: BlobRow) => blob.derived === derived && blob.type === blobType(compression);
+    const isIt = (blob: BlobRow) =>
+      blob.derived === derived && blob.type === blobType(compression) && isMadeAs(blob, compression);
     return this.#records.blobs(row.id).find((blob) => isIt(blob) && this.#records.isHere(row, blob));
   }
 
@@ -203,7 +226,7 @@ export class LayerBlobs {
   }
 
   #made(row: RefRow, packed: PackedBlob, compression: Compression, derived: string | undefined): Layer {
-    const { digest, size, diffId, annotations } = packed;
+    const { digest, size, diffId, compressor, annotations } = packed;
     const descriptor: Descriptor = {
       mediaType: `${LAYER_TYPE}${SUFFIX[compression.type]}`,
       ...{ digest, size },
@@ -211,7 +234,7 @@ export class LayerBlobs {
     };
     const blob: BlobRow = {
       ...{ ref: row.id, digest, descriptor: JSON.stringify(descriptor), type: blobType(compression), diff_id: diffId },
-      ...{ origin: 'made', held: 1, derived: derived ?? null },
+      ...{ origin: 'made', held: 1, derived: derived ?? null, compressor },
     };
     this.#records.addBlob(blob);
     return layerOf(blob, row, this.#records);

@@ -151,10 +151,12 @@ export class RefRecords {
 
   addBlob(row: BlobRow): void {
     this.options.db.run(
-      `INSERT INTO ref_blobs (ref, digest, descriptor, type, diff_id, origin, held, derived) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+      `INSERT INTO ref_blobs (ref, digest, descriptor, type, diff_id, origin, held, derived, compressor)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (ref, digest) DO UPDATE SET descriptor = excluded.descriptor, type = excluded.type, diff_id = excluded.diff_id,
-         origin = excluded.origin, held = excluded.held, derived = excluded.derived`,
-      ...[row.ref, row.digest, row.descriptor, row.type, row.diff_id, row.origin, row.held, row.derived ?? null],
+         origin = excluded.origin, held = excluded.held, derived = excluded.derived, compressor = excluded.compressor`,
+      ...[row.ref, row.digest, row.descriptor, row.type, row.diff_id, row.origin, row.held],
+      ...[row.derived ?? null, row.compressor ?? null],
     );
     this.options.db.run('UPDATE refs SET size = NULL WHERE id = ?', row.ref);
   }

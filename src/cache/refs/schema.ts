@@ -110,6 +110,7 @@ export const MIGRATIONS: readonly Migration[] = [
   DELETE FROM ref_blobs WHERE ref IN (SELECT id FROM refs WHERE kind = 'whole');`,
   typePlaces,
   'ALTER TABLE ref_blobs ADD COLUMN derived TEXT',
+  'ALTER TABLE ref_blobs ADD COLUMN compressor TEXT',
 ];
 
 /** A blob has any number of places, each of a kind; what is no name of a repository is none. */
@@ -195,6 +196,8 @@ export interface BlobRow {
   readonly held: number;
   /** How its tar differs from the layer, of which it was made for images: it never stands for the ref. Null where it does not. */
   readonly derived?: string | null;
+  /** What made it here; null where it was given, or made before this was written down. */
+  readonly compressor?: string | null;
 }
 
 /** Whether the ref is had again by its blob, and not by those of others. */

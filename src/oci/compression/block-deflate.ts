@@ -33,7 +33,7 @@ const DEFAULT_ZLIB_LEVEL = 4;
 
 /**
  * ISA-L level 2 where the library is there and no level is asked for, else zlib (level 4 unless said), both on libuv's threads: the measured choices.
- * `use` overrides the choice, for tests and for reproducing another builder's bytes.
+ * `use` overrides the choice, for bytes that every builder makes.
  */
 export function openBlockDeflater({
   level: wanted,

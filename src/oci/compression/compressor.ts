@@ -12,7 +12,7 @@ import {
 export interface CompressionChoice {
   readonly type: 'gzip' | 'zstd' | 'uncompressed';
   readonly level?: number | undefined;
-  /** Pins what gzip's blocks are made by; default: ISA-L where it is present. */
+  /** Pins what gzip's blocks are made by; default: ISA-L where it is present. zlib, like zstd, comes with Node, so every builder has the same. */
   readonly implementation?: 'isal' | 'zlib' | undefined;
 }
 
@@ -20,7 +20,8 @@ export interface CompressionChoice {
 interface Compressor {
   /** Takes the chunk over; wait for a promise before the next call. */
   write(chunk: Uint8Array): Promise<void> | undefined;
-  finish(): Promise<void>;
+  /** @returns what made the bytes: one of {@link compressorIds} */
+  finish(): Promise<string>;
 }
 
 /** Gets compressed bytes, in order; they are borrowed until it returns. */
@@ -35,7 +36,7 @@ const DEFAULT_ZSTD_LEVEL = 3;
 export const WHOLE_GZIP = 4 << 20;
 /**
  * Go's 6, which is BuildKit's, makes tars of small files up to half a percent smaller than zlib's 6; 7 is mostly smaller than either. 8 and 9 take seconds for a MiB of the wrong content.
- * The bytes are the same on every x86-64 processor.
+ * The bytes are the same on every x86-64 processor, and on arm64.
  */
 const WHOLE_LEVEL = 7;
 /**
@@ -50,31 +51,38 @@ export function openCompressor(choice: CompressionChoice, sink: Sink, isAlone = 
     case 'gzip':
       return new GzipCompressor(choice, sink, isAlone);
     case 'zstd':
-      return zstdCompressor(zstdLevel(choice), sink);
+      return zstdCompressor(choice, sink);
     case 'uncompressed':
       return {
         write: (chunk) => {
           sink(chunk);
           return undefined;
         },
-        finish: async () => {},
+        finish: async () => 'uncompressed',
       };
   }
 }
 
-/** Names what makes the bytes of a layer: builders with equal ids make equal layers. Goes into the record of a reproducible build. */
-export function compressorId(choice: CompressionChoice): string {
+/** Names of what makes the bytes, of which the content's size chooses one: equal content by a compressor of equal name is equal. */
+export function compressorIds(choice: CompressionChoice): readonly string[] {
   switch (choice.type) {
-    case 'gzip': {
-      const whole =
-        choice.level === undefined ? `zlib-${process.versions.zlib}-l${WHOLE_LEVEL}-filtered-to-${WHOLE_GZIP},` : '';
-      return `gzip/${whole}${blockDeflater(choice).id}`;
-    }
+    case 'gzip':
+      return [...(choice.level === undefined ? [WHOLE_ID] : []), blocksId(choice)];
     case 'zstd':
-      return `zstd/${process.versions.zstd ?? 'unknown'}-l${zstdLevel(choice)}`;
+      return [zstdId(choice)];
     case 'uncompressed':
-      return 'uncompressed';
+      return ['uncompressed'];
   }
+}
+
+const WHOLE_ID = `gzip/zlib-${process.versions.zlib}-l${WHOLE_LEVEL}-filtered-to-${WHOLE_GZIP}`;
+
+function blocksId(choice: CompressionChoice): string {
+  return `gzip/${blockDeflater(choice).id}${choice.level === undefined ? `-from-${WHOLE_GZIP}` : ''}`;
+}
+
+function zstdId(choice: CompressionChoice): string {
+  return `zstd/${process.versions.zstd ?? 'unknown'}-l${zstdLevel(choice)}`;
 }
 
 function blockDeflater(choice: CompressionChoice): BlockDeflater {
@@ -169,6 +177,7 @@ function gzipTrailer(crc: number, size: number): Buffer {
 
 /** One gzip member: of small content as a whole, of what is larger, or is to have a level, out of independent blocks. */
 class GzipCompressor implements Compressor {
+  readonly #choice: CompressionChoice;
   readonly #deflater: BlockDeflater;
   readonly #sink: Sink;
   readonly #isAlone: () => boolean;
@@ -181,6 +190,7 @@ class GzipCompressor implements Compressor {
   #size = 0;
 
   constructor(choice: CompressionChoice, sink: Sink, isAlone: () => boolean) {
+    this.#choice = choice;
     this.#isAlone = isAlone;
     this.#deflater = blockDeflater(choice);
     this.#head = choice.level === undefined ? new Head() : undefined;
@@ -197,7 +207,8 @@ class GzipCompressor implements Compressor {
     return this.#blocks(head === undefined ? [chunk] : [head.bytes, chunk]);
   }
 
-  async finish(): Promise<void> {
+  async finish(): Promise<string> {
+    const isWhole = this.#head !== undefined;
     if (this.#head !== undefined) this.#sink(deflateWhole(this.#head.bytes));
     else {
       for (const block of this.#cutter.rest()) await this.#block(block);
@@ -205,6 +216,7 @@ class GzipCompressor implements Compressor {
       this.#sink(FINAL_BLOCK);
     }
     this.#sink(gzipTrailer(this.#crc, this.#size));
+    return isWhole ? WHOLE_ID : blocksId(this.#choice);
   }
 
   async #blocks(parts: readonly Uint8Array[]): Promise<void> {
@@ -228,10 +240,10 @@ class GzipCompressor implements Compressor {
   }
 }
 
-function zstdCompressor(level: number, sink: Sink): Compressor {
+function zstdCompressor(choice: CompressionChoice, sink: Sink): Compressor {
   const stream = createZstdCompress({
     chunkSize: DEFLATE_BLOCK,
-    params: { [zlib.ZSTD_c_compressionLevel]: level, [zlib.ZSTD_c_checksumFlag]: 1 },
+    params: { [zlib.ZSTD_c_compressionLevel]: zstdLevel(choice), [zlib.ZSTD_c_checksumFlag]: 1 },
   });
   let failure: unknown;
   stream.on('data', (bytes: Buffer) => {
@@ -263,6 +275,7 @@ function zstdCompressor(level: number, sink: Sink): Compressor {
       stream.end();
       await ended;
       check();
+      return zstdId(choice);
     },
   };
 }

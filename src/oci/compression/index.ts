@@ -1,3 +1,3 @@
-export { type CompressionChoice, compressorId, gzipMember, openCompressor } from './compressor.ts';
+export { type CompressionChoice, compressorIds, gzipMember, openCompressor } from './compressor.ts';
 export { decompress } from './decompress.ts';
 export { detectCompression, type StreamCompression } from './detect.ts';

@@ -17,23 +17,16 @@ import {
 } from '../../sys/index.ts';
 import type { StreamCompression } from '../compression/index.ts';
 import type { ChunkedLayer, OverBound, RootMetadata } from './chunks.ts';
+import type { LayerCompression } from './layer-compression.ts';
 import { DEFAULT_UNPACK_LIMITS, type UnpackLimits, unpackLimit } from './limits.ts';
 import type { RestackArgs } from './restack.ts';
-import type {
-  ConvertArgs,
-  ConvertedLayer,
-  LayerCompression,
-  PackArgs,
-  PackedLayer,
-  TreesArgs,
-  UnpackArgs,
-  Unpacked,
-} from './task.ts';
+import type { ConvertArgs, ConvertedLayer, PackArgs, PackedLayer, TreesArgs, UnpackArgs, Unpacked } from './task.ts';
 import type { PackedTree } from './walk.ts';
 
 export type { LayerChunk, RootMetadata } from './chunks.ts';
 export { ErofsIndex, TAR_START, writeAll } from './erofs.ts';
 export { TOC_DIGEST, UNCOMPRESSED_SIZE } from './estargz.ts';
+export { type LayerCompression, layerCompressors } from './layer-compression.ts';
 export { DEFAULT_UNPACK_LIMITS, type UnpackLimits, unpackLimitsFor } from './limits.ts';
 
 const url = siblingModule(import.meta.url, './task');

@@ -9,17 +9,12 @@ import {
   type TaskContext,
   writePort,
 } from '../../sys/index.ts';
-import {
-  type CompressionChoice,
-  compressorId,
-  decompress,
-  openCompressor,
-  type StreamCompression,
-} from '../compression/index.ts';
+import { decompress, openCompressor, type StreamCompression } from '../compression/index.ts';
 import { TAR_BLOCK, TarReader, TimeClamp } from '../tar/index.ts';
 import { type ChunkedLayer, type OverBound, type PackChunksArgs, packChunks, type RootMetadata } from './chunks.ts';
 import { ErofsIndex, NotIndexable, TAR_START, writeAll } from './erofs.ts';
 import { contentEnd, EstargzWriter, TOC_NAME } from './estargz.ts';
+import { type LayerCompression, layerCompressors } from './layer-compression.ts';
 import { limitError, type UnpackLimits } from './limits.ts';
 import { type RestackArgs, restack } from './restack.ts';
 import { TreeWriter, type Whiteouts } from './tree-writer.ts';
@@ -36,14 +31,11 @@ export interface PackedLayer {
   readonly diffId: Digest;
   /** Bytes of the tar. */
   readonly diffSize: number;
-  /** Compressor id: what made these bytes. */
+  /** What made these bytes, of {@link layerCompressors}. */
   readonly compressor: string;
   /** What its descriptor tells of the way in which it is packed. */
   readonly annotations?: Readonly<Record<string, string>>;
 }
-
-/** `estargz`: gzip with a table of contents behind the tar; the diff id covers that, too. */
-export type LayerCompression = CompressionChoice | { readonly type: 'estargz'; readonly level?: number | undefined };
 
 export interface PackArgs {
   readonly directory: string;
@@ -159,12 +151,13 @@ async function writeLayer(
   compression: LayerCompression,
   context: TaskContext,
 ): Promise<PackedLayer> {
-  if (compression.type === 'estargz') return await writeEstargz(chunks, into, compression.level, context);
+  if (compression.type === 'estargz') return await writeEstargz(chunks, into, compression, context);
   const diff = createHash('sha256');
   const isPlain = compression.type === 'uncompressed';
   const blob = isPlain ? diff : createHash('sha256');
   let size = 0;
   let diffSize = 0;
+  let madeBy: string;
   const fd = openSync(into, 'w', 0o600);
   try {
     const compressor = openCompressor(
@@ -182,26 +175,26 @@ async function writeLayer(
       diffSize += chunk.length;
       await compressor.write(chunk);
     }
-    await compressor.finish();
+    madeBy = await compressor.finish();
   } finally {
     closeSync(fd);
   }
   const diffId: Digest = `sha256:${diff.digest('hex')}`;
   const digest: Digest = isPlain ? diffId : `sha256:${blob.digest('hex')}`;
-  return { digest, size, diffId, diffSize, compressor: compressorId(compression) };
+  return { digest, size, diffId, diffSize, compressor: madeBy };
 }
 
 async function writeEstargz(
   chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
   into: string,
-  level: number | undefined,
+  compression: LayerCompression,
   context: TaskContext,
 ): Promise<PackedLayer> {
   const blob = createHash('sha256');
   let size = 0;
   const fd = openSync(into, 'w', 0o600);
   try {
-    const writer = new EstargzWriter(level, (bytes) => {
+    const writer = new EstargzWriter(compression.level, (bytes) => {
       blob.update(bytes);
       for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, bytes.length - at);
       size += bytes.length;
@@ -211,7 +204,7 @@ async function writeEstargz(
       writer.push(chunk);
     }
     const written = writer.finish();
-    const compressor = `estargz/zlib-${process.versions.zlib}${level === undefined ? '' : `-l${level}`}`;
+    const [compressor = compression.type] = layerCompressors(compression);
     return { ...written, digest: `sha256:${blob.digest('hex')}`, size, compressor };
   } finally {
     closeSync(fd);
