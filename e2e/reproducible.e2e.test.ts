@@ -142,6 +142,17 @@ describe('the same application', () => {
     );
     expect(first?.digest).toBe(second?.digest);
   });
+
+  test('writes the cache of such a build with the layers of its image', async () => {
+    const [one] = builders as [TestDaemon, TestDaemon];
+    const fast = await make(one, added, 'annotation.a=b');
+    const kept = path.join(work.path, 'kept-cache');
+    const writing = [...arg(EPOCH), '--export-cache', `type=local,mode=max,dest=${kept}`];
+    const { layers } = await make(one, added, 'annotation.a=b', writing);
+    const blobs = readdirSync(path.join(kept, 'blobs/sha256')).map((hex) => `sha256:${hex}`);
+    expect(blobs).toEqual(expect.arrayContaining([...layers]));
+    for (const layer of fast.layers) expect(blobs).not.toContain(layer);
+  });
 });
 
 interface Image {
