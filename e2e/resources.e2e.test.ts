@@ -95,6 +95,15 @@ describe('the resources', () => {
             { azblob: { accountUrl: 'https://acc.blob.core.windows.net', secretRef: { name: 'az' } }, mode: 'max' },
             { inline: {} },
           ],
+          mounts: {
+            ...{
+              from: 'registry.example.com/mounts',
+              to: 'registry.example.com/mounts',
+              timeout: '2m',
+              maxSize: '1Gi',
+            },
+            ...{ ids: ['deps'], sign: { secretRef: { name: 's' } }, verify: { secretRef: { name: 's' } } },
+          },
         },
         registryAuth: [{ secretRef: { name: 'push' } }],
         poolRef: { name: 'default' },
@@ -138,6 +147,21 @@ describe('the resources', () => {
       'a name that is none',
       { dockerfile: { inline: 'x' }, cache: { from: [{ ref: 'r.example.com/UPPER' }] } },
       /its path in lower case/,
+    ],
+    [
+      'a signature of cache mounts that are not saved',
+      { dockerfile: { inline: 'x' }, cache: { mounts: { from: 'a', sign: { secretRef: { name: 's' } } } } },
+      /sign is for what is saved/,
+    ],
+    [
+      'cache mounts verified with two keys',
+      {
+        dockerfile: { inline: 'x' },
+        cache: {
+          mounts: { from: 'a', verify: { secretRef: { name: 's' }, configMapKeyRef: { name: 'c', key: 'k' } } },
+        },
+      },
+      /exactly one of publicKey, secretRef, configMapKeyRef/,
     ],
     [
       'a signature of nothing',

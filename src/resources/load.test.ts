@@ -61,6 +61,7 @@ describe('parseBuild', () => {
 
   test.each([
     ['sign: { secretRef: { name: s } }, outputs: []', 'sign is for what is pushed'],
+    ['cache: { mounts: { from: a, sign: { secretRef: { name: s } } } }', 'sign is for what is saved'],
     ['attestations: { sbom: {} }, outputs: [{ image: a, ociMediaTypes: false }]', 'is an OCI index'],
     ['sourceDateEpoch: 1, args: [{ name: SOURCE_DATE_EPOCH, value: context }]', 'exclude each other'],
     [
