@@ -183,6 +183,21 @@ test('signatures go with what they are of, and those stay of what stays', async 
   expect(await pruneCaches(repository, PRUNE)).toMatchObject({ deleted: [], attached: [] });
 });
 
+test.each([
+  ['has been made within the hour', 3_600_000, 'read'],
+  ['cannot be read', 30 * DAY, 'lost'],
+])('a signature stays whose cache has no name yet, where that %s', async (_what, age, records) => {
+  const repository = repositoryOf(['untagged', 'last'], refused(404));
+  if (records === 'lost') Object.assign(repository, { getBlob: () => Promise.reject(refused(404)) });
+  const signature = signatureOf(repository.digestOf('untagged'));
+  repository.add(signature);
+  // Its newest result is of one millisecond after the beginning.
+  const pruned = await pruneCaches(repository, { ...PRUNE, now: age + 1 });
+  expect([pruned.attached, repository.deleted]).toEqual([[], []]);
+  if (records === 'read')
+    expect(await pruneCaches(repository, { ...PRUNE, now: age + 2 })).toMatchObject({ attached: [signature] });
+});
+
 test('what is attached under another name as well is left alone', async () => {
   const repository = repositoryOf(['a', 'b', 'c'], refused(404));
   const tag = signatureOf(repository.digestOf('a'));

@@ -12,6 +12,9 @@ const MOST_MANIFESTS = 5000;
 /** As many as a registry is asked for: whether there are more is not known then. */
 const MOST_TAGS = 100_000;
 
+/** In which a cache that has been pushed and signed is given its name. */
+const WRITING_MS = 3_600_000;
+
 export type ReadRepository = Pick<Repository, 'tags' | 'resolve' | 'getManifest' | 'getBlob' | 'referrers'>;
 
 /** A tag, and all that has to be in the repository for it. */
@@ -92,11 +95,14 @@ function isSignature(tag: string): boolean {
   return tag.endsWith('.sig');
 }
 
-/** Of these tags, what is attached to a cache that no tag names any more, or to nothing that is there: what replaced caches leave behind. @throws CodedError as {@link readTags} */
+/**
+ * Of these tags, what is attached to a cache that no tag names any more, or to nothing that is there: what replaced caches leave behind. Not that of caches which are young, or may be: they are signed before they have a name.
+ * @throws CodedError as {@link readTags}
+ */
 export async function readLeftovers(
   repository: ReadRepository,
   tags: readonly Tagged[],
-  options: AbortOptions,
+  options: AbortOptions & { readonly now: number },
 ): Promise<readonly Tagged[]> {
   const named = new Set(tags.flatMap(({ kind, manifests }) => (kind === 'attached' ? [] : manifests)));
   const places = new Semaphore(PARALLEL);
@@ -106,7 +112,9 @@ export async function readLeftovers(
       using _place = await places.acquire(options);
       const root = await orGone(readRoot(repository, tagged.of as Digest, options), false);
       // An image may have been pushed by its digest alone.
-      return root === undefined || isCache(root) ? [tagged] : [];
+      const isLeft =
+        root === undefined || (isCache(root) && options.now - (root.createdAt ?? options.now) > WRITING_MS);
+      return isLeft ? [tagged] : [];
     }),
   );
   return found.flat();
