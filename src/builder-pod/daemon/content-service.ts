@@ -10,7 +10,9 @@ import {
 import { Content, type GrpcServer, toNumber } from '../../builder-api/index.ts';
 import type { FsContentStore } from '../../cache/content/index.ts';
 import type { VisibleBlobs } from '../../cache/refs/index.ts';
+import type { WorkerPool } from '../../sys/index.ts';
 import type { Recorder } from '../history/index.ts';
+import { ContentFilter } from './content-filter.ts';
 
 /** Of one message. */
 const MAX_DATA = 1 << 20;
@@ -24,6 +26,8 @@ interface ContentServiceOptions {
   readonly history: Recorder;
   /** Whose blobs are shown. */
   readonly scope: string;
+  /** In which filters are tried. */
+  readonly pool: WorkerPool;
 }
 
 interface Readable {
@@ -36,7 +40,7 @@ interface Readable {
  * there, whoever knows its digest.
  */
 export function registerContent(server: GrpcServer, options: ContentServiceOptions): void {
-  const { content, visible, history, scope } = options;
+  const { content, visible, history, scope, pool } = options;
 
   const stored = (digest: Digest): Readable | undefined => {
     const size = content.info(digest)?.size;
@@ -61,12 +65,11 @@ export function registerContent(server: GrpcServer, options: ContentServiceOptio
     info: ({ digest }) => ({ info: { digest: digest ?? '', size: find(digest).size } }),
 
     list: async function* ({ filters }, { signal }) {
-      if ((filters ?? []).length > 0)
-        throw new CodedError('unimplemented', 'filters on content are not supported', { fault: 'user' });
+      const filter = new ContentFilter(filters ?? [], pool);
       await history.ready(scope, '', { signal });
       for await (const page of pages(visible, history.digests(scope))) {
         if (isTurnSpent()) await nextTurn({ signal });
-        const info = page.flatMap((digest) => {
+        const info = (await filter.matching(page, { signal })).flatMap((digest) => {
           const found = stored(digest) ?? history.blob(scope, digest);
           return found === undefined ? [] : [{ digest, size: found.size }];
         });
@@ -97,7 +100,16 @@ export function registerContent(server: GrpcServer, options: ContentServiceOptio
       throw new CodedError('not_found', `ingest ${JSON.stringify(ref ?? '')}: not found`, { fault: 'user' });
     },
     listStatuses: () => ({}),
+
+    write: readOnly,
+    update: readOnly,
+    delete: readOnly,
+    abort: readOnly,
   });
+}
+
+function readOnly(): never {
+  throw new CodedError('permission_denied', 'the content store of the builder is read-only', { fault: 'user' });
 }
 
 async function* pages(visible: VisibleBlobs, history: readonly Digest[]): AsyncGenerator<readonly Digest[]> {

@@ -98,7 +98,8 @@ export async function startDaemon(
   registerControl(server, { engine, worker, stateRoot, refs: state.refs, gc, history, explainer, log });
   registerLlbBridge(server, engine, worker, { stateRoot, scope: DIRECT });
   const { content, db } = state;
-  registerContent(server, { content, history, visible: new VisibleBlobs(db, DIRECT), scope: DIRECT });
+  const { short: pool } = state.pools;
+  registerContent(server, { content, history, pool, visible: new VisibleBlobs(db, DIRECT), scope: DIRECT });
 
   if (registry !== undefined) {
     const file = join(config.root, 'registry-address');
