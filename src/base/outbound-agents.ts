@@ -1,3 +1,4 @@
+import { createPrivateKey } from 'node:crypto';
 import { type AgentOptions, Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent, type AgentOptions as HttpsAgentOptions } from 'node:https';
 import { getCACertificates } from 'node:tls';
@@ -10,8 +11,13 @@ export interface TlsTrust {
   readonly insecure?: boolean;
   /** Certificates trusted beside the machine's, PEM. */
   readonly ca?: readonly string[];
-  /** PEM client certificate and key. */
-  readonly client?: { readonly cert: string; readonly key: string };
+  /** Certificates of a client with their keys, PEM: the first of each kind of key is shown to servers that take it. */
+  readonly client?: readonly KeyPair[];
+}
+
+interface KeyPair {
+  readonly cert: string;
+  readonly key: string;
 }
 
 /**
@@ -57,6 +63,16 @@ function tlsOptions({ insecure, ca, client }: TlsTrust): HttpsAgentOptions {
   return {
     rejectUnauthorized: insecure !== true,
     ...(ca === undefined ? {} : { ca: [...new Set([...getCACertificates('default'), ...ca])] }),
-    ...client,
+    ...(client === undefined ? {} : shown(client)),
   };
+}
+
+/** A context has room for one of each kind. */
+function shown(pairs: readonly KeyPair[]): Pick<HttpsAgentOptions, 'cert' | 'key'> {
+  const first = new Map<string | undefined, KeyPair>();
+  for (const pair of pairs) {
+    const { asymmetricKeyType } = createPrivateKey(pair.key);
+    if (!first.has(asymmetricKeyType)) first.set(asymmetricKeyType, pair);
+  }
+  return { cert: [...first.values()].map(({ cert }) => cert), key: [...first.values()].map(({ key }) => key) };
 }

@@ -152,11 +152,16 @@ describe('flags and file', () => {
 
   test('a directory of certificates is read as Docker keeps it', () => {
     const at = mkdtempSync(join(folder, 'certs-'));
-    for (const name of ['one.crt', 'two.crt', 'client.cert', 'client.key', 'readme'])
+    for (const name of ['one.crt', 'two.crt', 'a.cert', 'a.key', 'b.cert', 'b.key', 'readme'])
       writeFileSync(join(at, name), name);
+    const [a, b] = ['a', 'b'].map((name) => ({ cert: `${name}.cert`, key: `${name}.key` }));
     expect(config(`[registry."r.example"]\ntlsconfigdir = ["${at}"]\n`).registries).toEqual({
-      'r.example': { ca: ['one.crt', 'two.crt'], client: { cert: 'client.cert', key: 'client.key' } },
+      'r.example': { ca: ['one.crt', 'two.crt'], client: [a, b] },
     });
+    // Those that are named come first.
+    const named = ['b', 'a'].map((name) => `{ key = "${at}/${name}.key", cert = "${at}/${name}.cert" }`);
+    const both = `[registry."r.example"]\nkeypair = [${named}]\ntlsconfigdir = ["${at}"]\n`;
+    expect(config(both).registries['r.example']?.client).toEqual([b, a, a, b]);
   });
 
   test('what BuildKit’s own charts write is taken', () => {

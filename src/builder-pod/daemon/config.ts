@@ -390,16 +390,17 @@ function registryHosts(file: ConfigFile): RegistryHosts {
     Object.entries(file.registry ?? {}).map(([host, options]) => {
       const found = (options.tlsconfigdir ?? []).map(tlsDirectory);
       const ca = [...(options.ca ?? []), ...found.flatMap((one) => one.ca)];
-      const pair = options.keypair?.[0] ?? found.find((one) => one.pair !== undefined)?.pair;
+      const pairs = [...(options.keypair ?? []), ...found.flatMap((one) => one.pairs)];
+      const read = (path: string) => readFileSync(path, 'utf8');
       return [
         host,
         {
           ...(options.http === undefined ? {} : { plainHttp: options.http }),
           ...(options.insecure === undefined ? {} : { insecure: options.insecure }),
-          ...(ca.length === 0 ? {} : { ca: ca.map((path) => readFileSync(path, 'utf8')) }),
-          ...(pair === undefined
+          ...(ca.length === 0 ? {} : { ca: ca.map(read) }),
+          ...(pairs.length === 0
             ? {}
-            : { client: { cert: readFileSync(pair.cert, 'utf8'), key: readFileSync(pair.key, 'utf8') } }),
+            : { client: pairs.map(({ cert, key }) => ({ cert: read(cert), key: read(key) })) }),
           ...(options.mirrors === undefined ? {} : { mirrors: options.mirrors }),
           ...(concurrency === undefined ? {} : { concurrency }),
         },
@@ -434,17 +435,15 @@ function ownStore(text: string): string {
   return `${origin}${pathname.replace(/\/$/, '')}`;
 }
 
-/** A directory as Docker keeps one for each registry: authorities in `*.crt`, a client's certificate in `*.cert` with its `*.key`. */
+/** A directory as Docker keeps one for each registry: authorities in `*.crt`, certificates of a client in `*.cert` with their `*.key`. */
 function tlsDirectory(directory: string): {
   readonly ca: readonly string[];
-  readonly pair: { readonly cert: string; readonly key: string } | undefined;
+  readonly pairs: readonly { readonly cert: string; readonly key: string }[];
 } {
   if (!existsSync(directory)) throw invalidArgument(`tlsconfigdir: ${directory} is not there`);
   const names = readdirSync(directory).sort();
-  const certificate = names.find((name) => name.endsWith('.cert'));
-  const pair =
-    certificate === undefined
-      ? undefined
-      : { cert: join(directory, certificate), key: join(directory, certificate.replace(/cert$/, 'key')) };
-  return { ca: names.filter((name) => name.endsWith('.crt')).map((name) => join(directory, name)), pair };
+  const pairs = names
+    .filter((name) => name.endsWith('.cert'))
+    .map((name) => ({ cert: join(directory, name), key: join(directory, name.replace(/cert$/, 'key')) }));
+  return { ca: names.filter((name) => name.endsWith('.crt')).map((name) => join(directory, name)), pairs };
 }
