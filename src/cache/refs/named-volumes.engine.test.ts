@@ -56,6 +56,34 @@ test('a new name begins with what fills it, once for all who ask at the same tim
   await anew.release();
 });
 
+test('who holds what was forgotten lets it go at once, while another fills the name anew', async () => {
+  await using state = await openTestState();
+  const [one, two] = [
+    await state.refs.openNamed(named('shared'), describing),
+    await state.refs.openNamed(named('shared'), describing),
+  ];
+  await one.keep();
+  state.refs.forgetNamed(NAME);
+  const [begun, enough] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const fill: NamedFill = async ({ directory }) => {
+    begun.resolve();
+    await enough.promise;
+    writeFileSync(join(directory, 'filled'), '');
+    return true;
+  };
+  const opening = state.refs.openNamed(named('shared'), { ...describing, fill });
+  await begun.promise;
+  expect(state.snapshotter.list()).toHaveLength(2);
+  await one.release();
+  expect(await files(two)).toEqual([]);
+  await two.release();
+  expect(state.snapshotter.list()).toHaveLength(1);
+  enough.resolve();
+  const anew = await opening;
+  expect(await files(anew)).toEqual(['filled']);
+  await anew.release();
+});
+
 test('what does not fill it leaves nothing of itself, nor does what is aborted', async () => {
   await using state = await openTestState();
   const part = filling('part', false);

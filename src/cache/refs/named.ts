@@ -174,8 +174,7 @@ export class NamedRefs {
       this.#readings.delete(row.id);
       try {
         // Forgotten meanwhile, as what is open then is.
-        const now = records.options.db.get<{ key: string }>('SELECT key FROM named_refs WHERE id = ?', row.id);
-        if (now?.key === '') await this.#drop(row);
+        if (this.#isForgotten(row)) await this.#drop(row);
       } finally {
         over.resolve();
       }
@@ -208,6 +207,11 @@ export class NamedRefs {
       .under(ref)
       .flatMap(({ id, kind, snapshot }) => (kind === 'mutable' ? [id] : snapshot === null ? [] : [snapshot]));
     return (await losses.missing(snapshots, options)).size === 0;
+  }
+
+  #isForgotten({ id }: Row): boolean {
+    const { db } = this.#engine.records.options;
+    return db.get<{ key: string }>('SELECT key FROM named_refs WHERE id = ?', id)?.key === '';
   }
 
   async #drop({ id, ref }: Row): Promise<void> {
@@ -292,6 +296,8 @@ export class NamedRefs {
 
   /** One holder goes; what was never kept goes with the last. */
   async leave(open: Open): Promise<void> {
+    // To what is forgotten no other holder comes, and whoever has its name now may be filling another for minutes.
+    if (this.#isForgotten(open.row)) return await this.#leave(open);
     using _lock = await this.#choosing.acquire(open.lock, { signal: neverAborted });
     await this.#leave(open);
   }
