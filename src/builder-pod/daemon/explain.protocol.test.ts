@@ -4,12 +4,13 @@ import {
   copyFileSync,
   mkdirSync,
   mkdtempSync,
-  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer, request as forward } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -260,32 +261,56 @@ test('a tag that names another image is told with what it named and what it name
   expect(said.find(({ step }) => step.includes('RUN'))).toMatchObject({ cause: 'input' });
 });
 
-test('a cache that has a record and has lost its layers is named as the reason', async () => {
+test('a cache that has a record and does not give its layers is named as the reason', async () => {
   const data = join(folder, 'cache-registry');
   mkdirSync(data);
   await using other = await dockerRegistry(data);
-  const ref = `${other.host}/team/cache:main`;
-  const dockerfile = (last: string) => `${BASE}RUN echo kept > /kept\n${last}`;
-  await build(dockerfile(''), '--export-cache', `type=registry,ref=${ref},mode=max`);
-  // The records are read, and the layers are not there when a step is to run on them.
-  const blobs = join(data, 'data/docker/registry/v2/blobs/sha256');
-  const layers = readdirSync(blobs, { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('/data'))
-    .map((name) => join(blobs, name))
-    .filter((file) =>
-      readFileSync(file)
-        .subarray(0, 2)
-        .equals(Buffer.from([0x1f, 0x8b])),
-    );
-  expect(layers.length).toBeGreaterThan(2);
-  for (const file of layers) rmSync(file);
-  expect(await daemon.run(['prune', '--all'])).toMatchObject({ code: 0 });
-  await built(dockerfile('RUN cat /kept\n'), '--import-cache', `type=registry,ref=${ref}`);
-  expect((await explain()).find(({ step }) => step.includes('echo kept'))).toMatchObject({
-    cause: 'unreadable',
-    text: `the cache ${ref} has a record of it, but its layers are gone`,
-    short: 'cache unreadable',
+  // Manifests and records are given; what layers are answered with is the test's to say.
+  let answer = 200;
+  const layers = new Set<string>();
+  const front = createServer((request, response) => {
+    const digest = request.url?.split('/').at(-1) ?? '';
+    if (answer !== 200 && layers.has(digest)) {
+      const errors = [{ code: answer === 404 ? 'BLOB_UNKNOWN' : 'DENIED', message: 'no' }];
+      return void response.writeHead(answer, { 'content-type': 'application/json' }).end(JSON.stringify({ errors }));
+    }
+    const { method, headers } = request;
+    const onward = forward(`http://${other.host}${request.url}`, { method, headers }, (answered) => {
+      response.writeHead(answered.statusCode ?? 502, answered.headers);
+      answered.pipe(response);
+    });
+    request.pipe(onward.on('error', () => response.destroy()));
   });
+  await new Promise<void>((resolve) => front.listen(0, '127.0.0.1', resolve));
+  try {
+    const host = `127.0.0.1:${(front.address() as AddressInfo).port}`;
+    const ref = `${host}/team/cache:main`;
+    const dockerfile = (last: string) => `${BASE}RUN echo kept > /kept\n${last}`;
+    await build(dockerfile(''), '--export-cache', `type=registry,ref=${ref},mode=max`);
+    const manifest = await fetch(`http://${host}/v2/team/cache/manifests/main`, {
+      headers: { accept: 'application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json' },
+    });
+    const found = (await manifest.json()) as Readonly<Record<string, readonly Readonly<Record<string, string>>[]>>;
+    for (const { mediaType, digest } of found['manifests'] ?? found['layers'] ?? [])
+      if (mediaType?.includes('layer')) layers.add(digest ?? '');
+    expect(layers.size).toBeGreaterThan(2);
+    for (const [status, words] of [
+      [404, /has a record of it, but its layers are gone$/],
+      [403, /has a record of it, .*refused to give/],
+      [500, /has a record of it, .*could not give/],
+    ] as const) {
+      answer = status;
+      expect(await daemon.run(['prune', '--all'])).toMatchObject({ code: 0 });
+      await built(dockerfile('RUN cat /kept\n'), '--import-cache', `type=registry,ref=${ref}`);
+      expect((await explain()).find(({ step }) => step.includes('echo kept'))).toMatchObject({
+        ...{ cause: 'unreadable', short: 'cache unreadable' },
+        text: expect.stringMatching(words),
+      });
+    }
+  } finally {
+    front.closeAllConnections();
+    front.close();
+  }
 });
 
 test('what ignores the cache, what was pruned, and what came to no end', async () => {

@@ -52,7 +52,7 @@ export function causeWords(cause: Cause): Omit<MissedStep, 'vertex' | 'name'> {
         'out of scope',
       );
     case 'unreadable':
-      return told(unreadable(cache(cause.cache), cause.loss), 'cache unreadable');
+      return told(unreadable(cause.cache, cause.loss), 'cache unreadable');
     case 'first':
       return told('no build that is recorded here has run a step like it', 'new');
     case 'together':
@@ -116,16 +116,19 @@ function cache(id: string): string {
       : `the cache ${id.split(' ', 1)[0]}`;
 }
 
-function unreadable(name: string, loss: string | undefined): string {
+function unreadable(id: string, loss: string | undefined): string {
+  const name = cache(id);
+  // What was found in a remote cache is a record of the builder's own, and its layers stay where they are until a step needs them.
+  const [who, what] = id === '' ? ['whose layers lie in a registry or store that', 'them'] : ['but', 'its layers'];
   switch (loss) {
     case undefined:
       return `${name} could not be read`;
     case 'gone':
       return `${name} has a record of it, but its layers are gone`;
     case 'refused':
-      return `${name} has a record of it, but refused to give its layers`;
+      return `${name} has a record of it, ${who} refused to give ${what}`;
     default:
-      return `${name} has a record of it, but could not give its layers now`;
+      return `${name} has a record of it, ${who} could not give ${what} now`;
   }
 }
 
