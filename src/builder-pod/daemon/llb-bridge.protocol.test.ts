@@ -75,6 +75,21 @@ test('a call without a build says so', async () => {
   await expect(client.gateway.ping({}, { signal })).rejects.toThrow('no buildid found in context');
 });
 
+test('of a build that is refused Solve tells first: who asks the bridge meanwhile is held as long as he is there', async () => {
+  const ref = newId();
+  const options = { signal, metadata: new Metadata().add(BUILD_ID_METADATA, ref) };
+  let isAnswered = false;
+  const ping = client.gateway.ping({}, options).finally(() => {
+    isAnswered = true;
+  });
+  ping.catch(() => {});
+  const entitlements = ['security.insecure'];
+  await expect(client.control.solve({ ref, entitlements }, { signal })).rejects.toThrow('granting entitlement');
+  expect(isAnswered).toBe(false);
+  // Told in the end to who has not heard it from Solve.
+  await expect(ping).rejects.toThrow('granting entitlement');
+});
+
 test('files and directories are told exactly', async () => {
   const { session, options } = await frontend();
   const definition = encodeDefinition(local('context', { sessionId: session.id }).marshal());

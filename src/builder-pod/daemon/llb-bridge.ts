@@ -58,7 +58,11 @@ export function registerLlbBridge(
   const find = async ({ metadata, signal }: CallContext): Promise<ServedBridge> => {
     const ref = metadata.get(BUILD_ID_METADATA);
     if (ref === undefined || ref === '') throw invalidArgument('no buildid found in context');
-    const build = await engine.build(scope, ref, { signal, waitMs: BUILD_WAIT_MS });
+    const build = await engine.build(scope, ref, { signal, waitMs: BUILD_WAIT_MS }).catch(async (error: unknown) => {
+      // Solve says why first: a client who fails of that calls this off.
+      if (engine.wasRefused(ref)) await leftOrLate(signal, BUILD_WAIT_MS);
+      throw error;
+    });
     return {
       bridge: build.bridge(build.request.frontendInputs),
       giveResult: (outcome) => build.giveResult(outcome),
@@ -66,6 +70,12 @@ export function registerLlbBridge(
     };
   };
   serveBridge(server, worker, find, (error) => withoutOwnPaths(error, stateRoot));
+}
+
+/** Resolves when the caller has left, or after so many ms. */
+async function leftOrLate(signal: AbortSignal, ms: number): Promise<void> {
+  using late = onAbort(AbortSignal.any([signal, AbortSignal.timeout(ms)]));
+  await late.promise.catch(() => {});
 }
 
 /** LLBBridge to whoever is at the other end of a stream of bytes, e.g. a process by its standard streams. Dispose the server when that has ended. */
@@ -183,8 +193,7 @@ function serveBridge(
       }
       served.giveResult({ error: errorOfStatus(request.error) });
       // Solve tells of it first. Else buildctl, which waits for that a few seconds from this answer on, says that its own function failed.
-      using late = onAbort(AbortSignal.any([context.signal, AbortSignal.timeout(RETURN_WAIT_MS)]));
-      await Promise.race([served.over, late.promise]).catch(() => {});
+      await Promise.race([served.over.catch(() => {}), leftOrLate(context.signal, RETURN_WAIT_MS)]);
       await new Promise((resolve) => void setImmediate(resolve));
       return {};
     },
