@@ -273,10 +273,10 @@ export interface Annotation {
 const ANNOTATION = /^annotation(?:-([a-z-]+))?(?:\[([A-Za-z0-9_/-]+)\])?\.(\S+)$/;
 const TARGETS: ReadonlySet<string> = new Set(['manifest', 'index', 'manifest-descriptor', 'index-descriptor']);
 
-/** `annotation[-target][[platform]].KEY` of attributes or result metadata. @throws CodedError invalid_argument */
+/** `annotation[-target][[platform]].KEY` of attributes or result metadata, which come in any order and leave in one. @throws CodedError invalid_argument */
 export function parseAnnotations(entries: Iterable<readonly [string, string]>): Annotation[] {
   const found: Annotation[] = [];
-  for (const [name, value] of entries) {
+  for (const [name, value] of [...entries].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const match = ANNOTATION.exec(name);
     if (match === null) continue;
     const [, target = 'manifest', platform, key = ''] = match;
@@ -313,7 +313,7 @@ export function checkAnnotations(
   }
 }
 
-/** The annotations for one place, later ones winning; undefined for none. Those of an index hold for the whole, whatever platform they name. */
+/** The annotations for one place, those for its platform winning, then later ones; undefined for none. Those of an index hold for the whole, whatever platform they name. */
 export function annotationsFor(
   all: readonly Annotation[],
   target: AnnotationTarget,
@@ -325,5 +325,8 @@ export function annotationsFor(
       annotation.target === target &&
       (own === undefined || annotation.platform === undefined || annotation.platform === own),
   );
-  return chosen.length === 0 ? undefined : Object.fromEntries(chosen.map(({ key, value }) => [key, value]));
+  if (chosen.length === 0) return undefined;
+  const general = chosen.filter((annotation) => annotation.platform === undefined);
+  const special = chosen.filter((annotation) => annotation.platform !== undefined);
+  return Object.fromEntries([...general, ...special].map(({ key, value }) => [key, value]));
 }

@@ -143,6 +143,30 @@ describe('image', () => {
     expect([...mounted.opened, ...again.opened]).toEqual([]);
   });
 
+  test('an annotation for a platform wins over one for all, in whatever order a client sends them', async () => {
+    const { server, openRepository, at } = await registry();
+    const attributes = Object.entries({
+      ...{ name: `${server.host}/app`, push: 'true' },
+      ...{ 'annotation[linux/arm64].a': 'arm', 'annotation.a': 'all', 'annotation.c': 'all' },
+      // One platform by two names.
+      ...{ 'annotation[linux/arm64].b': 'arm64', 'annotation[linux/arm64/v8].b': 'arm64/v8' },
+    });
+    const source = multi();
+    const metadata = new Map([
+      ...source.metadata,
+      ['annotation[linux/arm64].c', Buffer.from('of the result')] as const,
+    ]);
+    for (const sent of [attributes, attributes.toReversed()]) {
+      const exporter = openExporter('image', Object.fromEntries(sent), fakeDeps({ openRepository }));
+      await exporter.export({ ...source, metadata }, fakeContext());
+      const { bytes } = await at('app').getManifest('latest', { signal });
+      const manifests = parseIndex(bytes).manifests.map(({ digest }) => at('app').getManifest(digest, { signal }));
+      const [amd, arm] = (await Promise.all(manifests)).map((one) => parseManifest(one.bytes).annotations);
+      expect(amd).toEqual({ a: 'all', c: 'all' });
+      expect(arm).toEqual({ a: 'arm', b: 'arm64', c: 'of the result' });
+    }
+  });
+
   test('several platforms become an index, with annotations where they were asked for', async () => {
     const { server, openRepository, at } = await registry();
     const attributes = {

@@ -90,6 +90,20 @@ describe('eStargz', () => {
     expect(gunzipSync(blob.subarray(0, at)).equals(tar)).toBe(true);
   });
 
+  test('is the same however the tar comes, also where much of it has no content', () => {
+    const names = Array.from({ length: 18_000 }, (_, n) => `empty/${n}`);
+    const empty = names.map((name) => ({ entry: { type: 'symlink', name, linkname: name } as const }));
+    const hollow = tarOf([file('a', big.subarray(0, 100)), ...empty, file('b', big.subarray(0, 1000))]);
+    expect(hollow.length).toBeGreaterThan(9 << 20);
+    const digests = [hollow.length, 1 << 18, 70_001].map((chunk) => sha(packed(hollow, chunk, 1).blob));
+    expect(new Set(digests).size).toBe(1);
+    expect(
+      gunzipSync(packed(hollow, 99_999, 1).blob)
+        .subarray(0, hollow.length)
+        .equals(hollow),
+    ).toBe(true);
+  });
+
   test('each part of each file is read by the table alone', () => {
     const { entries } = tableOf(blob);
     const contents = new Map(

@@ -105,12 +105,12 @@ export class EstargzWriter {
     let from = 0;
     for (let cut = this.#cuts[0]; cut !== undefined && cut.at <= start + chunk.length; cut = this.#cuts[0]) {
       this.#cuts.shift();
-      this.#append(chunk.subarray(from, cut.at - start));
+      this.#take(chunk.subarray(from, cut.at - start));
       from = cut.at - start;
       this.#flush();
       cut.entry.offset = this.#written;
     }
-    this.#append(chunk.subarray(from));
+    this.#take(chunk.subarray(from));
     this.#read = start + chunk.length;
   }
 
@@ -134,6 +134,15 @@ export class EstargzWriter {
         [UNCOMPRESSED_SIZE]: String(diffSize),
       },
     };
+  }
+
+  /** Of the tar: where a member ends is no matter of how it comes. */
+  #take(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length; ) {
+      const part = bytes.subarray(at, at + MOST_PENDING - this.#pendingSize);
+      this.#append(part);
+      at += part.length;
+    }
   }
 
   #append(bytes: Uint8Array): void {
