@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { BASE, makeContext } from '../../../e2e/support/context.ts';
 import { freePort } from '../../../e2e/support/ports.ts';
 import { outcome } from '../../builder-pod/daemon/testing/test-daemon.ts';
-import { EMBEDDED, RunWorld, SUCCEEDED } from '../../builder-pod/runs/testing/world.ts';
+import { EMBEDDED, RunWorld, SUCCEEDED, UNKNOWN } from '../../builder-pod/runs/testing/world.ts';
 
 /** Runs of a cluster, whose API server is one of the test's own that gives what it is given. */
 const objects = new Map<string, object>();
@@ -90,11 +90,12 @@ interface Told {
 
 /** Builds the repository as a BuildRun of this name. */
 async function attempt(name: string, repository: string, options: Partial<AttemptOptions> = {}): Promise<void> {
-  const { attrs = {}, scope = 'ns', outputs = [] } = options;
+  const { attrs = {}, scope = 'ns', outputs = [], state = SUCCEEDED } = options;
   const { id, ...request } = world.request(repository, { attrs, outputs });
   const scopes = { writeScope: scope, readScopes: [scope] };
   await world.client.builder.start({ id: id ?? null, ...request, ...scopes }, { signal: new AbortController().signal });
-  expect(await world.result(id)).toMatchObject({ state: SUCCEEDED });
+  const result = await world.result(id);
+  if (state !== UNKNOWN) expect(result).toMatchObject({ state });
   if (outputs.length > 0)
     await world.client.builder.commit({ id: id ?? null }, { signal: new AbortController().signal });
   run(name, id?.runUid ?? '', {
@@ -106,6 +107,8 @@ interface AttemptOptions {
   readonly attrs: Readonly<Record<string, string>>;
   readonly scope: string;
   readonly outputs: readonly (readonly string[])[];
+  /** That it comes to; `UNKNOWN` for any. */
+  readonly state: typeof SUCCEEDED | typeof UNKNOWN;
 }
 
 async function told(name: string): Promise<Told & { readonly all: string }> {
@@ -179,6 +182,28 @@ test('of a BuildRun it is told which base image has moved, with both digests', a
   expect((await told('onbase-2')).missed.map(({ text }) => text)).toContain(
     `the base image ${EMBEDDED}/base:1 has changed (${was} → ${is})`,
   );
+});
+
+test('of a BuildRun it is told of a mount, an option, another platform and what was pruned', async () => {
+  const dockerfile = (step: string) => `${BASE}RUN ${step} true > /made\n`;
+  await world.repository('steps', 'RUN --mount=type=tmpfs,target=/scratch true > /made\n');
+  await attempt('steps-1', 'steps');
+  const causeOf = async (name: string) => (await told(name)).missed.find((step) => step.name.includes('3/3] RUN'));
+  const change = (step: string) =>
+    world.git.commit('steps', (worktree) => writeFileSync(path.join(worktree, 'Dockerfile'), dockerfile(step)));
+  await change('--mount=type=tmpfs,target=/other');
+  await attempt('steps-2', 'steps');
+  expect((await causeOf('steps-2'))?.short).toMatch(/^changed: mount \/(scratch|other)$/);
+  await change('--mount=type=tmpfs,target=/other --network=none');
+  await attempt('steps-3', 'steps');
+  expect(await causeOf('steps-3')).toMatchObject({ cause: 'part', short: 'changed: --network' });
+  await Array.fromAsync(world.client.control.prune({ all: true }, { signal: new AbortController().signal }));
+  await attempt('steps-4', 'steps');
+  expect(await causeOf('steps-4')).toMatchObject({ cause: 'pruned', short: 'pruned' });
+  // What is for another machine may fail there, and is told of all the same.
+  await attempt('steps-5', 'steps', { attrs: { platform: 'linux/arm64' }, state: UNKNOWN });
+  const foreign = (await told('steps-5')).missed.find((step) => step.name.includes('2/3] RUN'));
+  expect(foreign).toMatchObject({ cause: 'part', short: 'changed: platform' });
 });
 
 test('of a BuildRun it is told that another scope of its namespace has the result', async () => {
