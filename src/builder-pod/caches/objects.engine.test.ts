@@ -10,6 +10,7 @@ import { FileActions, type State as Llb, scratch } from '../../llb/index.ts';
 import { type Builder, openBuilder } from '../builder/index.ts';
 import type { PulledBytes } from '../engine/pulled-bytes.ts';
 import { type ToldSteps, watchSteps } from '../engine/testing/told-steps.ts';
+import { inCircles } from './testing/in-circles.ts';
 import { azureWorld, ghaWorld, type StoreWorld, s3World } from './testing/store-worlds.ts';
 
 const signal = neverAborted;
@@ -84,7 +85,7 @@ const FAULTS: readonly (readonly [string, Fault])[] = [
       (body) => body.length,
     ),
   ],
-  ['its links lead in circles', forged(/"link":\d+/g, '"link":0')],
+  ['its links lead in circles', changed(isIndex, (body) => Buffer.from(inCircles(body.toString())))],
   ['its links lead nowhere', forged(/"link":\d+/g, '"link":99')],
   ['its layers are said to be what they are not', forged(/("diffID":"sha256:)[0-9a-f]{64}/g, `$1${'0'.repeat(64)}`)],
   ['nothing is said of its layers', forged(/"annotations":\{[^}]*\}/g, '"annotations":{}')],

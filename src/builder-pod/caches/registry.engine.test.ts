@@ -10,6 +10,7 @@ import { FaultProxy } from '../../oci/registry-client/testing/fault-proxy.ts';
 import { RegistryServer } from '../../oci/registry-server/index.ts';
 import { type Builder, openBuilder } from '../builder/index.ts';
 import { type ToldSteps, watchSteps } from '../engine/testing/told-steps.ts';
+import { inCircles } from './testing/in-circles.ts';
 
 const signal = neverAborted;
 const cleanup = new AsyncDisposableStack();
@@ -175,9 +176,28 @@ test('a cache that cannot be written fails the build, unless it is not to', asyn
 /** The repository as the registry's API has it. */
 const api = () => repository.replace('/', '/v2/');
 
-function answer(whether: boolean, res: ServerResponse, status: number, body: string | Buffer = ''): boolean {
-  if (whether) res.writeHead(status, { 'content-type': 'application/json' }).end(body);
+function answer(
+  whether: boolean,
+  res: ServerResponse,
+  status: number,
+  body: string | Buffer = '',
+  headers: Readonly<Record<string, string>> = {},
+): boolean {
+  if (whether) res.writeHead(status, { 'content-type': 'application/json', ...headers }).end(body);
   return whether;
+}
+
+/** A byte each second, so that the connection is never still. */
+function dripped(whether: boolean, res: ServerResponse, body: Buffer): boolean {
+  if (!whether) return false;
+  res.writeHead(200, {
+    'content-type': 'application/vnd.oci.image.manifest.v1+json',
+    'content-length': body.length,
+  });
+  let at = 0;
+  const timer = setInterval(() => res.write(body.subarray(at, ++at)), 1000);
+  res.on('close', () => clearInterval(timer));
+  return true;
 }
 
 type Fault = (req: IncomingMessage, res: ServerResponse, cache: CacheDocuments) => boolean;
@@ -226,6 +246,25 @@ function forged(change: (manifest: string, config: string) => readonly [string, 
 const LOST: readonly (readonly [string, Fault])[] = [
   ['its manifest is not there', (req, res) => answer(isManifest(req), res, 404, unknown)],
   ['it may not be read', (req, res) => answer(isManifest(req), res, 403)],
+  ['its registry is asked too much', (req, res) => answer(isManifest(req), res, 429, '', { 'retry-after': '1' })],
+  ['its registry fails', (req, res) => answer(isManifest(req), res, 503)],
+  ['its registry does not answer', (req) => isManifest(req)],
+  ['its manifest comes byte by byte', (req, res, { manifest }) => dripped(isManifest(req), res, manifest)],
+  [
+    'its config comes byte by byte',
+    (req, res, { config, configBytes }) => dripped(isBlob(req, config), res, configBytes),
+  ],
+  ['its config is larger than any', forged((manifest, config) => [manifest, config + ' '.repeat(2 << 20)])],
+  [
+    'its records are a hundred thousand',
+    forged((manifest, config) => [
+      manifest,
+      JSON.stringify({
+        ...(JSON.parse(config) as object),
+        records: Array.from({ length: 100_000 }, (_, n) => ({ digest: digestOf(`${n}`) })),
+      }),
+    ]),
+  ],
   ['its manifest is no JSON', (req, res) => answer(isManifest(req), res, 200, 'nonsense')],
   ['its config is not there', (req, res, { config }) => answer(isBlob(req, config), res, 404, unknown)],
   [
@@ -239,10 +278,15 @@ const LOST: readonly (readonly [string, Fault])[] = [
   ['its layers are not there', (req, res, { layers }) => answer(isBlob(req, ...layers), res, 404, unknown)],
   ['its layers are refused', (req, res, { layers }) => answer(isBlob(req, ...layers), res, 403)],
   [
+    'its layers are asked for too much',
+    (req, res, { layers }) => answer(isBlob(req, ...layers), res, 429, '', { 'retry-after': '1' }),
+  ],
+  ['its registry has no layer for now', (req, res, { layers }) => answer(isBlob(req, ...layers), res, 503)],
+  [
     'its layers are others',
     (req, res, { layers }) => answer(isBlob(req, ...layers), res, 200, Buffer.alloc(2000, 'x')),
   ],
-  ['its links lead in circles', forged((manifest, config) => [manifest, config.replaceAll(/"link":\d+/g, '"link":0')])],
+  ['its links lead in circles', forged((manifest, config) => [manifest, inCircles(config)])],
   ['its links lead nowhere', forged((manifest, config) => [manifest, config.replaceAll(/"link":\d+/g, '"link":99')])],
   [
     'its layers are said to be what they are not',
@@ -254,7 +298,7 @@ const LOST: readonly (readonly [string, Fault])[] = [
 ];
 
 describe('a cache costs time only when', () => {
-  test.each(LOST)('%s', async (_what, fault) => {
+  test.each(LOST)('%s', { timeout: 120_000 }, async (_what, fault) => {
     const target = copied(text('two', text('one')));
     const expected = await solve(fresh(), target, { to: [{ mode: 'max' }] });
     const cache = await documents();
@@ -266,5 +310,6 @@ describe('a cache costs time only when', () => {
     expect(outcome.image).toBe(right.image);
     expect(outcome.image).not.toBe(expected.image);
     expect(outcome.failed.filter((name) => name !== importing())).toEqual([]);
+    expect(outcome.warnings).toEqual([expect.stringContaining(`the cache ${repository}:cache is not used`)]);
   });
 });

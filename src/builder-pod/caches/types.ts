@@ -1,6 +1,5 @@
-import type { ImmutableRef, RefManager } from '../../cache/ports.ts';
-import { remoteCache } from '../../cache/remote/index.ts';
-import type { ImportedCache } from '../../solver/index.ts';
+import type { RefManager } from '../../cache/ports.ts';
+import { type RemoteCache, remoteCache } from '../../cache/remote/index.ts';
 import type { CacheExportTypes, CacheImporter, CacheImporters } from '../engine/index.ts';
 import { ExportOptions } from '../exporters/index.ts';
 import { inlineCache } from './inline.ts';
@@ -62,11 +61,7 @@ function importer(type: CacheType, { refs, secret }: Pick<CacheDeps, 'refs' | 's
 }
 
 /** The caches of a store, to be read by a build. */
-async function openCaches(
-  store: CacheStore,
-  refs: RefManager,
-  access: ReadAccess,
-): Promise<readonly ImportedCache<ImmutableRef>[]> {
+async function openCaches(store: CacheStore, refs: RefManager, access: ReadAccess): Promise<readonly RemoteCache[]> {
   const { id, name, place } = store;
   return await Promise.all(
     (await store.read(access)).map(({ digest, ...content }) =>

@@ -15,7 +15,12 @@ import { importedFrom, importName, type UnmetRequests } from './unmet-requests.t
 
 /** Opens caches of one type, as their attributes name them: several where one name stands for several images. Whatever it throws costs the build time and nothing else. */
 export interface CacheImporter {
-  open(attrs: BridgeCacheImport['attrs'], context: CacheImportContext): Promise<readonly ImportedCache<ImmutableRef>[]>;
+  open(attrs: BridgeCacheImport['attrs'], context: CacheImportContext): Promise<readonly OpenedCache[]>;
+}
+
+interface OpenedCache extends ImportedCache<ImmutableRef> {
+  /** Records of it that can never be found, since they lead in circles. */
+  readonly dropped?: number;
 }
 
 /** Who asks for a cache. */
@@ -122,7 +127,8 @@ export class CacheImports {
           throw error;
         }
       });
-      const lost = this.#tellOfLoss(one, id);
+      const dropped = opened.reduce((sum, cache) => sum + (cache.dropped ?? 0), 0);
+      const lost = this.#tellOfLoss(one, id, dropped);
       return opened.map(({ id: named, keys, results }) => ({ id: named, keys, results, lost }));
     } catch (error) {
       if (!this.#signal.aborted) this.#log.info('a cache could not be opened', { type: one.type, err: error });
@@ -130,18 +136,20 @@ export class CacheImports {
     }
   }
 
-  /** Tells of the first result of a cache that was not to be had. */
-  #tellOfLoss(one: BridgeCacheImport, id: string): (kind: LossKind) => void {
+  /** Tells once that a cache is not used as a whole: of its records that were dropped as it was opened, or of the first result that was not to be had. */
+  #tellOfLoss(one: BridgeCacheImport, id: string, dropped: number): (kind: LossKind) => void {
     let isTold = false;
-    return (kind) => {
+    const tell = (what: string, why: string) => {
       if (isTold || this.#signal.aborted) return;
       isTold = true;
       this.#job.warn(digestOf(id), {
         level: 1,
-        short: `the cache ${importedFrom(one)} is not used as a whole: results of it are lost`.slice(0, MAX_WARNING),
-        detail: [LOST[kind], 'What they were of is built anew.'],
+        short: `the cache ${importedFrom(one)} is not used as a whole: ${what}`.slice(0, MAX_WARNING),
+        detail: [why, 'What they were of is built anew.'],
       });
     };
+    if (dropped > 0) tell('records of it lead in circles', `No step can find them: ${dropped}.`);
+    return (kind) => tell('results of it are lost', LOST[kind]);
   }
 }
 

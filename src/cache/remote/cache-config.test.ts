@@ -11,7 +11,7 @@ import {
   readCacheConfig,
   readInlineRecords,
 } from './cache-config.ts';
-import { ConfigKeys } from './config-keys.ts';
+import { ConfigKeys, unreachedRecords } from './config-keys.ts';
 
 const parse = (bytes: Uint8Array): CacheConfig => atOnce(readCacheConfig(bytes));
 const digest = (name: number | string): Digest => digestOf(String(name));
@@ -247,4 +247,17 @@ test('a small document is read a record at a time, and no result is spread out b
     break;
   }
   expect(taken).toBeGreaterThan(600);
+});
+
+test('records that lead in circles, and what is reached from them alone, are counted', () => {
+  const record = (...inputs: readonly (readonly number[])[]) => ({
+    ...{ digest: digest(inputs.length), results: [] },
+    inputs: inputs.map((slot) => slot.map((link) => ({ selector: '', link }))),
+  });
+  const unreached = (...records: CacheConfig['records']) => atOnce(unreachedRecords({ layers: [], records }));
+  expect(unreached()).toBe(0);
+  expect(unreached(record(), record([0], [0]), record([1, 2]))).toBe(0);
+  expect(unreached(record([0]))).toBe(1);
+  expect(unreached(record([1]), record([0]), record([1]), record())).toBe(3);
+  expect(unreached(record(), record([0], [2]), record([1]))).toBe(2);
 });

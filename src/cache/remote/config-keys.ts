@@ -79,6 +79,25 @@ export class ConfigKeys implements KeyReader {
   }
 }
 
+/**
+ * How many records nothing leads to from the roots: those that lead in circles, and what is reached from them alone. Whoever looks for a key finds none of them. Yields after each record.
+ */
+export function* unreachedRecords({ records }: CacheConfig): Generator<void, number, void> {
+  const onwards = new Map<number, [record: number, slot: number][]>();
+  const open = records.map(({ inputs }) => new Set(inputs.keys()));
+  for (const [n, { inputs }] of records.entries()) {
+    for (const [slot, ways] of inputs.entries()) for (const { link } of ways) push(onwards, link, [n, slot]);
+    yield;
+  }
+  const reached = [...records.keys()].filter((n) => open[n]!.size === 0);
+  for (let at = 0; at < reached.length; at++) {
+    for (const [n, slot] of onwards.get(reached[at]!) ?? [])
+      if (open[n]!.delete(slot) && open[n]!.size === 0) reached.push(n);
+    yield;
+  }
+  return records.length - reached.length;
+}
+
 function nameOf(from: string, { input, record, selector }: CacheLink): string {
   return `${from} ${input} ${record} ${selector}`;
 }

@@ -8,4 +8,4 @@ export {
 } from './cache-manifest.ts';
 export { encodeInlineRecords, INLINE_KEY } from './inline-records.ts';
 export { type CacheBounds, mergeCaches } from './merge.ts';
-export { remoteCache } from './remote-cache.ts';
+export { type RemoteCache, remoteCache } from './remote-cache.ts';

@@ -3,7 +3,7 @@ import type { ImportedCache, OpContext, Result } from '../../solver/index.ts';
 import type { BlobPlace, ImmutableRef, Layer, RefManager } from '../ports.ts';
 import { refResult } from '../refs/index.ts';
 import { type CacheConfig, chainOf } from './cache-config.ts';
-import { ConfigKeys, resultNamed } from './config-keys.ts';
+import { ConfigKeys, resultNamed, unreachedRecords } from './config-keys.ts';
 
 /** A cache that another builder wrote, as it was read. */
 export interface RemoteCacheContent {
@@ -22,14 +22,21 @@ interface RemoteCacheOptions {
   readonly places: readonly BlobPlace[];
 }
 
+/** A cache that was read, and what of it was not. */
+export interface RemoteCache extends ImportedCache<ImmutableRef> {
+  /** Records that no key leads to, since they lead in circles. */
+  readonly dropped: number;
+}
+
 /** A remote cache to read. Its results are refs that stay lazy until a step mounts them. */
 export async function remoteCache(
   content: RemoteCacheContent,
   options: RemoteCacheOptions,
   { signal }: AbortOptions,
-): Promise<ImportedCache<ImmutableRef>> {
+): Promise<RemoteCache> {
   return {
     id: options.id,
+    dropped: await inSlices(unreachedRecords(content.config), { signal }),
     keys: await inSlices(ConfigKeys.of(content.config), { signal }),
     results: {
       exists: (record) => layersOf(content, record) !== undefined,
