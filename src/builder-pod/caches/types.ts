@@ -50,12 +50,20 @@ export function cacheTypes(deps: CacheDeps): {
 
 function importer(type: CacheType, { refs, secret }: Pick<CacheDeps, 'refs' | 'secret'>): CacheImporter {
   return {
-    open: async (attrs, { signal, sessions, owner, direct }) => {
+    open: async (attrs, { signal, sessions, owner, direct, progress }) => {
       const access = { signal, sessions, owner };
       const options = new ExportOptions(`${type.type} cache`, attrs);
       if (type.signed !== true) refuseTrust(type.type, options);
       const open = storeOpener(type, options, { as: 'importer', direct }, { secret });
-      return await openCaches(await open(access), refs, access);
+      const store = await open(access);
+      const caches = await openCaches(store, refs, access);
+      if (caches.length === 0)
+        progress.warn({
+          level: 1,
+          short: `the cache ${store.name} is not used: there is none yet`,
+          detail: ['The build goes on without it.'],
+        });
+      return caches;
     },
   };
 }

@@ -19,8 +19,8 @@ export interface CacheImporter {
 }
 
 interface OpenedCache extends ImportedCache<ImmutableRef> {
-  /** Records of it that can never be found, since they lead in circles. */
-  readonly dropped?: number;
+  /** What is wrong with what nobody can use of it. */
+  readonly dropped?: string;
 }
 
 /** Who asks for a cache. */
@@ -127,7 +127,7 @@ export class CacheImports {
           throw error;
         }
       });
-      const dropped = opened.reduce((sum, cache) => sum + (cache.dropped ?? 0), 0);
+      const dropped = opened.find((cache) => cache.dropped !== undefined)?.dropped;
       const lost = this.#tellOfLoss(one, id, dropped);
       return opened.map(({ id: named, keys, results }) => ({ id: named, keys, results, lost }));
     } catch (error) {
@@ -137,7 +137,7 @@ export class CacheImports {
   }
 
   /** Tells once that a cache is not used as a whole: of its records that were dropped as it was opened, or of the first result that was not to be had. */
-  #tellOfLoss(one: BridgeCacheImport, id: string, dropped: number): (kind: LossKind) => void {
+  #tellOfLoss(one: BridgeCacheImport, id: string, dropped: string | undefined): (kind: LossKind) => void {
     let isTold = false;
     const tell = (what: string, why: string) => {
       if (isTold || this.#signal.aborted) return;
@@ -148,7 +148,7 @@ export class CacheImports {
         detail: [why, 'What they were of is built anew.'],
       });
     };
-    if (dropped > 0) tell('records of it lead in circles', `No step can find them: ${dropped}.`);
+    if (dropped !== undefined) tell(dropped, 'No step can use them.');
     return (kind) => tell('results of it are lost', LOST[kind]);
   }
 }

@@ -15,7 +15,10 @@ export function importName(one: BridgeCacheImport): string {
 
 /** What a cache that is read is called where people are told of it. */
 export function importedFrom({ type, attrs }: BridgeCacheImport): string {
-  return (attrs['ref'] ?? attrs['src'] ?? attrs['url']) || type;
+  const named = attrs['ref'] || attrs['src'];
+  if (named) return named;
+  const within = [attrs['bucket'] ?? attrs['container'], attrs['scope'] ?? attrs['name']].filter(Boolean).join('/');
+  return [type, within || attrs['url']].filter(Boolean).join(' ');
 }
 
 /**

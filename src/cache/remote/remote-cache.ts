@@ -2,7 +2,7 @@ import { type AbortOptions, type Digest, inSlices } from '../../base/index.ts';
 import type { ImportedCache, OpContext, Result } from '../../solver/index.ts';
 import type { BlobPlace, ImmutableRef, Layer, RefManager } from '../ports.ts';
 import { refResult } from '../refs/index.ts';
-import { type CacheConfig, chainOf } from './cache-config.ts';
+import { type CacheConfig, type CacheConfigResult, chainOf } from './cache-config.ts';
 import { ConfigKeys, resultNamed, unreachedRecords } from './config-keys.ts';
 
 /** A cache that another builder wrote, as it was read. */
@@ -24,8 +24,8 @@ interface RemoteCacheOptions {
 
 /** A cache that was read, and what of it was not. */
 export interface RemoteCache extends ImportedCache<ImmutableRef> {
-  /** Records that no key leads to, since they lead in circles. */
-  readonly dropped: number;
+  /** What is wrong with what nobody can use of it. */
+  readonly dropped?: string;
 }
 
 /** A remote cache to read. Its results are refs that stay lazy until a step mounts them. */
@@ -34,9 +34,10 @@ export async function remoteCache(
   options: RemoteCacheOptions,
   { signal }: AbortOptions,
 ): Promise<RemoteCache> {
+  const dropped = await inSlices(whatIsDropped(content), { signal });
   return {
+    ...(dropped === undefined ? {} : { dropped }),
     id: options.id,
-    dropped: await inSlices(unreachedRecords(content.config), { signal }),
     keys: await inSlices(ConfigKeys.of(content.config), { signal }),
     results: {
       exists: (record) => layersOf(content, record) !== undefined,
@@ -45,10 +46,24 @@ export async function remoteCache(
   };
 }
 
+/** Yields after each record. */
+function* whatIsDropped(content: RemoteCacheContent): Generator<void, string | undefined, void> {
+  if ((yield* unreachedRecords(content.config)) > 0) return 'records of it lead in circles';
+  for (const { results } of content.config.records) {
+    if (results.some((result) => knownLayers(content, result) === undefined))
+      return 'of layers of it too little is said';
+    yield;
+  }
+  return undefined;
+}
+
 /** Undefined where nothing is known of one of them. */
-function layersOf({ config, layers }: RemoteCacheContent, record: string): readonly Layer[] | undefined {
-  const result = resultNamed(config, record);
-  if (result === undefined) return undefined;
+function layersOf(content: RemoteCacheContent, record: string): readonly Layer[] | undefined {
+  const result = resultNamed(content.config, record);
+  return result === undefined ? undefined : knownLayers(content, result);
+}
+
+function knownLayers({ config, layers }: RemoteCacheContent, result: CacheConfigResult): readonly Layer[] | undefined {
   const chain = chainOf(config, result);
   const known = chain.flatMap((layer) => layers.get(config.layers[layer]!.blob) ?? []);
   return known.length === chain.length ? known : undefined;
