@@ -3,29 +3,19 @@
  * computing: whole, and without the pauses of the collector.
  */
 import { renameSync, writeFileSync } from 'node:fs';
-import { PerformanceObserver } from 'node:perf_hooks';
 import { isMainThread } from 'node:worker_threads';
-import { meterTurns, type Turn } from './meter.ts';
+import { meterPauses, meterTurns, TOLD_MS, type Turn } from './meter.ts';
 
 /** Turns that are shorter are not looked at more closely. */
 const LONG_MS = 5;
-/** Pauses are told in a later turn than they were in. */
-const TOLD_MS = 50;
 
 const file = process.env['BENCH_TURNS'];
 if (isMainThread && file !== undefined) {
   let longest = 0;
   let own = 0;
-  let pauses: { readonly startTime: number; readonly duration: number }[] = [];
-  new PerformanceObserver((list) => {
-    const since = performance.now() - 10_000;
-    pauses = [...pauses.filter(({ startTime }) => startTime > since), ...list.getEntries()];
-  }).observe({ entryTypes: ['gc'] });
-  const began = Number(process.hrtime.bigint() / 1000n) / 1000 - performance.now();
-  const look = ({ beganUs, wallMs, cpuMs }: Turn) => {
-    const at = beganUs / 1000 - began;
-    const within = pauses.filter(({ startTime }) => startTime >= at && startTime <= at + wallMs);
-    own = Math.max(own, cpuMs - within.reduce((sum, { duration }) => sum + duration, 0));
+  const pausedMs = meterPauses();
+  const look = (turn: Turn) => {
+    own = Math.max(own, turn.cpuMs - pausedMs(turn));
   };
   meterTurns((turn) => {
     longest = Math.max(longest, turn.cpuMs);

@@ -1,3 +1,5 @@
+import { PerformanceObserver } from 'node:perf_hooks';
+
 /** How far this thread is: by the clock, and what it has computed. */
 interface Mark {
   readonly atUs: number;
@@ -30,5 +32,25 @@ export function meterTurns(tell: (turn: Turn) => void): () => void {
   }, 1).unref();
   return () => {
     began = mark();
+  };
+}
+
+/** Pauses of the collector are told in a later turn than they were in: so long after it they are known… */
+export const TOLD_MS = 50;
+/** …and for so long. */
+const KEPT_MS = 10_000;
+
+/** How much of a turn of this thread the collector took, in milliseconds by the clock: ask {@link TOLD_MS} after it. */
+export function meterPauses(): (turn: Turn) => number {
+  let pauses: { readonly startTime: number; readonly duration: number }[] = [];
+  new PerformanceObserver((list) => {
+    const since = performance.now() - KEPT_MS;
+    pauses = [...pauses.filter(({ startTime }) => startTime > since), ...list.getEntries()];
+  }).observe({ entryTypes: ['gc'] });
+  const origin = Number(process.hrtime.bigint() / 1000n) / 1000 - performance.now();
+  return ({ beganUs, wallMs }) => {
+    const at = beganUs / 1000 - origin;
+    const within = pauses.filter(({ startTime }) => startTime >= at && startTime <= at + wallMs);
+    return within.reduce((sum, { duration }) => sum + duration, 0);
   };
 }

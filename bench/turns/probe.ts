@@ -6,16 +6,28 @@ import { Session } from 'node:inspector/promises';
 import { createServer } from 'node:net';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { isMainThread } from 'node:worker_threads';
-import { meterTurns, type Turn } from './meter.ts';
+import { meterPauses, meterTurns, TOLD_MS, type Turn } from './meter.ts';
+
+/** Without the pauses of the collector. */
+interface OwnTurn extends Turn {
+  readonly ownMs: number;
+}
 
 export interface TurnReport {
-  readonly turns: readonly (Turn & { readonly stacks: readonly { readonly ms: number; readonly stack: string }[] })[];
+  /** Those that were long of themselves. */
+  readonly turns: readonly (OwnTurn & {
+    readonly stacks: readonly { readonly ms: number; readonly stack: string }[];
+  })[];
+  /** Those that were long with all that was in them. */
+  readonly longestMs: readonly number[];
   readonly above20: number;
   readonly delayMaxMs: number;
   readonly cpuS: number;
 }
 
 const KEPT = 6;
+/** Turns that are shorter are not looked at more closely. */
+const LONG_MS = 5;
 const SAMPLE_US = 500;
 const DEPTH = 9;
 
@@ -30,16 +42,24 @@ async function start(path: string): Promise<void> {
   await session.post('Profiler.enable');
   await session.post('Profiler.setSamplingInterval', { interval: SAMPLE_US });
   const delay = monitorEventLoopDelay({ resolution: 1 });
-  let longest: Turn[] = [];
+  let longest: OwnTurn[] = [];
+  let longestMs: number[] = [];
   let above20 = 0;
   let periodCpu = cpuUs();
+  const pausedMs = meterPauses();
+  const look = (turn: Turn) => {
+    const own = { ...turn, ownMs: turn.cpuMs - pausedMs(turn) };
+    if (own.ownMs > 20) above20++;
+    longest = [...longest, own].sort((a, b) => b.ownMs - a.ownMs).slice(0, KEPT);
+  };
   const anew = meterTurns((turn) => {
-    if (turn.cpuMs > 20) above20++;
-    if (turn.cpuMs > (longest.at(-1)?.cpuMs ?? 5) || longest.length < KEPT)
-      longest = [...longest, turn].sort((a, b) => b.cpuMs - a.cpuMs).slice(0, KEPT);
+    if (turn.cpuMs < LONG_MS) return;
+    longestMs = [...longestMs, turn.cpuMs].sort((a, b) => b - a).slice(0, KEPT);
+    setTimeout(look, TOLD_MS, turn).unref();
   });
   const begin = async () => {
     longest = [];
+    longestMs = [];
     above20 = 0;
     delay.reset();
     delay.enable();
@@ -50,7 +70,7 @@ async function start(path: string): Promise<void> {
   await begin();
   createServer(async (socket) => {
     const turns = longest;
-    const told = { above20, delayMaxMs: delay.max / 1e6, cpuS: (cpuUs() - periodCpu) / 1e6 };
+    const told = { longestMs, above20, delayMaxMs: delay.max / 1e6, cpuS: (cpuUs() - periodCpu) / 1e6 };
     const { profile } = await session.post('Profiler.stop');
     const report: TurnReport = { ...told, turns: turns.map((turn) => ({ ...turn, stacks: stacksOf(profile, turn) })) };
     await begin();

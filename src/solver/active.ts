@@ -87,6 +87,8 @@ export class ActiveVertex {
     key: string,
     vertex: Vertex,
     inputs: readonly EdgeState[],
+    /** Digests of the vertices that they are of, each once. */
+    below: readonly Digest[],
     { scope, scopeKey, caches, slot }: VertexPlace,
     resolver: OpResolver,
     clock: Clock,
@@ -103,7 +105,7 @@ export class ActiveVertex {
     this.history = new VertexHistory(
       {
         digest: vertex.digest,
-        inputs: [...new Set(vertex.inputs.map((input) => input.vertex.digest))],
+        inputs: below,
         name: vertex.name,
         cached: false,
         ...(vertex.progressGroup === undefined ? {} : { progressGroup: vertex.progressGroup }),
@@ -327,11 +329,15 @@ export class EdgeState extends Wanted<Asker> {
     this.vertex = vertex;
     this.index = index;
     this.lookup = new Lookup(this);
-    this.asking = new Asking(this);
+    this.asking = new Asking<EdgeState>(this);
   }
 
   get inputs(): readonly EdgeState[] {
     return this.vertex.inputs;
+  }
+
+  nameOf(asker: Asker): string {
+    return asker instanceof EdgeState ? asker.vertex.key : '';
   }
 
   /** Work under way that this edge waits for. */

@@ -1,3 +1,4 @@
+import { grown, type LargeMap } from '../base/index.ts';
 import { Level } from './level.ts';
 import type { CacheMap } from './ports.ts';
 
@@ -9,6 +10,8 @@ interface AskingEdge<I> {
     readonly contentInputs: readonly number[];
     content(input: number): string | undefined;
   };
+  /** As names of large maps are. */
+  nameOf(input: I): string;
   readonly lookup: { heard(input: number): void; restart(): void; onlyContentLeads(input: number): boolean };
 }
 
@@ -33,7 +36,7 @@ export class Asking<I extends { readonly level: Level }> {
   /** Nothing is wanted of them any more. */
   #isOver = false;
   /** Where an input stands, of an edge that has many. */
-  #places: Map<I, number[]> | undefined;
+  #places: Map<I, number[]> | LargeMap<I, number[]> | undefined;
   #placed = 0;
   /** Inputs whose content is wanted and not there yet; those of them about which something is to be done now. */
   #due: Set<number> | undefined;
@@ -102,7 +105,7 @@ export class Asking<I extends { readonly level: Level }> {
     const { inputs } = this.#edge;
     if (at < this.#placed || inputs.length <= FEW) return;
     this.#placed = at + 1;
-    this.#places ??= new Map();
+    this.#places = grown(this.#places ?? new Map<I, number[]>(), (input) => this.#edge.nameOf(input));
     const places = this.#places.get(inputs[at]!);
     if (places === undefined) this.#places.set(inputs[at]!, [at]);
     else places.push(at);

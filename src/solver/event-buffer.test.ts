@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { digestOf } from '../base/index.ts';
 import { EventBuffer, EventMemory } from './event-buffer.ts';
@@ -76,4 +77,33 @@ test('one large piece makes way for itself among many small ones, in whatever nu
   expect(memory.used).toBeLessThanOrEqual(16 << 20);
   expect(texts(large)[0]).toHaveLength(8 << 20);
   expect(small.all().at(-1)).toMatchObject({ id: 'row 59999' });
+});
+
+test('whatever is pushed and taken, it gives all in order, of a row the newest', () => {
+  const step = fc.oneof(
+    { weight: 4, arbitrary: fc.record({ kind: fc.constant('row' as const), n: fc.nat(5) }) },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('log' as const, 'state' as const), n: fc.nat(9) }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('take' as const), n: fc.integer({ min: 1, max: 40 }) }) },
+  );
+  const run = (steps: readonly { readonly kind: 'row' | 'log' | 'state' | 'take'; readonly n: number }[]) => {
+    const memory = new EventMemory({ each: 1 << 20, total: 1 << 20 });
+    const buffer = new EventBuffer(memory);
+    let expected: VertexEvent[] = [];
+    for (const [i, { kind, n }] of steps.entries()) {
+      if (kind === 'take') expect(buffer.take(n)).toEqual(expected.splice(0, n));
+      else {
+        const event = kind === 'row' ? row(`row ${n}`, i) : kind === 'log' ? log(`${n}`) : { ...state };
+        const name = event.kind === 'status' ? event.id : undefined;
+        expected = expected.filter((one) => !(one.kind === 'status' && one.id === name));
+        expected.push(event);
+        buffer.push(event);
+      }
+      expect(buffer.empty).toBe(expected.length === 0);
+      expect(memory.used).toBe(buffer.bytes);
+    }
+    expect(buffer.all()).toEqual(expected);
+    buffer.close();
+    expect([buffer.bytes, memory.used]).toEqual([0, 0]);
+  };
+  fc.assert(fc.property(fc.array(step, { maxLength: 600, size: 'max' }), run), { numRuns: 60 });
 });

@@ -1,4 +1,4 @@
-import type { Digest } from '../base/index.ts';
+import { type Digest, LargeMap } from '../base/index.ts';
 import type { VertexEvent } from './ports.ts';
 
 /** What a row or a warning is taken to weigh. */
@@ -73,22 +73,30 @@ export function progressMemory(): ProgressMemory {
  * many; of log bytes one line says so. States of vertices are never dropped.
  */
 export class EventBuffer {
-  readonly #events = new Map<string | number, VertexEvent>();
-  /** Keys of what can be dropped, oldest first. */
-  readonly #order = new Set<string | number>();
+  /** In order, among them places of what is gone. */
+  #places: Place[] = [];
+  /** The first place that has not been taken. */
+  #first = 0;
+  /** Before this one nothing can be dropped. */
+  #oldest = 0;
+  /** What is kept… */
+  #kept = 0;
+  /** …and of that what can be dropped. */
+  #droppable = 0;
+  /** Where rows are that nobody has read. */
+  readonly #rows = LargeMap.byText<string, Place>();
   /** Log bytes dropped by vertex. */
-  readonly #dropped = new Map<Digest, Dropped>();
+  readonly #dropped = LargeMap.byText<Digest, Dropped>();
   readonly #memory: EventMemory;
   #bytes = 0;
   #closed = false;
-  #next = 0;
 
   constructor(memory: EventMemory) {
     this.#memory = memory;
   }
 
   get empty(): boolean {
-    return this.#events.size === 0 && this.#dropped.size === 0;
+    return this.#kept === 0 && this.#dropped.size === 0;
   }
 
   get bytes(): number {
@@ -97,20 +105,31 @@ export class EventBuffer {
 
   push(event: VertexEvent): void {
     if (this.#closed) return;
-    const key = event.kind === 'status' ? `${event.vertex} ${event.id}` : this.#next++;
-    if (this.#order.has(key)) this.#drop(key);
-    this.#events.set(key, event);
-    if (event.kind === 'vertex') return;
-    this.#order.add(key);
-    this.#count(weightOf(event));
-    this.trim(this.#memory.each);
+    const place: Place = { event };
+    if (event.kind === 'status') {
+      const name = nameOf(event);
+      const earlier = this.#rows.get(name);
+      if (earlier !== undefined) this.#drop(earlier);
+      this.#rows.set(name, place);
+    }
+    this.#places.push(place);
+    this.#kept++;
+    if (event.kind !== 'vertex') {
+      this.#droppable++;
+      this.#count(weightOf(event));
+      this.trim(this.#memory.each);
+    }
+    this.#tidy();
   }
 
   /** Drops the oldest until what is left weighs no more than `limit`, save for the newest. */
   trim(limit: number): void {
-    for (const key of this.#order) {
-      if (this.bytes <= limit || this.#order.size === 1) break;
-      const event = this.#drop(key);
+    this.#oldest = Math.max(this.#oldest, this.#first);
+    for (; this.bytes > limit && this.#droppable > 1; this.#oldest++) {
+      const place = this.#places[this.#oldest]!;
+      const { event } = place;
+      if (event === undefined || event.kind === 'vertex') continue;
+      this.#drop(place);
       if (event.kind === 'log')
         this.#dropped.set(event.vertex, {
           bytes: (this.#dropped.get(event.vertex)?.bytes ?? 0) + event.data.length,
@@ -120,40 +139,45 @@ export class EventBuffer {
   }
 
   all(): readonly VertexEvent[] {
-    const untold = new Map(this.#dropped);
+    const told = new Set<Digest>();
     const events: VertexEvent[] = [];
     const tell = (vertex: Digest) => {
-      const dropped = untold.get(vertex);
-      if (dropped === undefined) return;
-      untold.delete(vertex);
+      const dropped = this.#dropped.get(vertex);
+      if (dropped === undefined || told.has(vertex)) return;
+      told.add(vertex);
       events.push(unkept(vertex, dropped));
     };
-    for (const event of this.#events.values()) {
+    for (let at = this.#first; at < this.#places.length; at++) {
+      const { event } = this.#places[at]!;
+      if (event === undefined) continue;
       if (event.kind === 'log') tell(event.vertex);
       events.push(event);
     }
-    for (const vertex of untold.keys()) tell(vertex);
+    for (const vertex of this.#dropped.keys()) tell(vertex);
     return events;
   }
 
   /** Takes out the oldest events, so many at most; of what was not kept it is said with the first. */
   take(most = Infinity): readonly VertexEvent[] {
-    if (this.#events.size <= most) {
+    if (this.#kept <= most) {
       const events = this.all();
-      this.#events.clear();
-      this.#order.clear();
+      this.#places = [];
+      this.#first = this.#oldest = this.#kept = this.#droppable = 0;
+      this.#rows.clear();
       this.#dropped.clear();
       if (this.bytes > 0) this.#count(-this.bytes);
       return events;
     }
     const taken: VertexEvent[] = [];
-    for (const [key, event] of this.#events) {
-      if (taken.length >= most) break;
+    for (; taken.length < most && this.#first < this.#places.length; this.#first++) {
+      const place = this.#places[this.#first]!;
+      const { event } = place;
+      if (event === undefined) continue;
       if (event.kind === 'log') taken.push(...this.#untold(event.vertex));
       taken.push(event);
-      if (event.kind === 'vertex') this.#events.delete(key);
-      else this.#drop(key);
+      this.#drop(place);
     }
+    this.#tidy();
     return taken;
   }
 
@@ -170,18 +194,40 @@ export class EventBuffer {
     this.take();
   }
 
-  #drop(key: string | number): VertexEvent {
-    const event = this.#events.get(key)!;
-    this.#events.delete(key);
-    this.#order.delete(key);
+  #drop(place: Place): void {
+    const { event } = place;
+    if (event === undefined) return;
+    place.event = undefined;
+    this.#kept--;
+    if (event.kind === 'vertex') return;
+    if (event.kind === 'status') this.#rows.delete(nameOf(event));
+    this.#droppable--;
     this.#count(-weightOf(event));
-    return event;
+  }
+
+  /** Places of what is gone are given up when they are the most. */
+  #tidy(): void {
+    if (this.#places.length <= 2 * this.#kept + FEW_PLACES) return;
+    this.#places = this.#places.filter(({ event }) => event !== undefined);
+    this.#first = this.#oldest = 0;
   }
 
   #count(bytes: number): void {
     this.#bytes += bytes;
     this.#memory.count(this, bytes);
   }
+}
+
+interface Place {
+  event: VertexEvent | undefined;
+}
+
+/** Places of what is gone that do not matter. */
+const FEW_PLACES = 64;
+
+/** What tells rows apart. */
+function nameOf({ id, vertex }: VertexEvent & { readonly kind: 'status' }): string {
+  return `${id} ${vertex}`;
 }
 
 function unkept(vertex: Digest, { bytes, timestamp }: Dropped): VertexEvent {

@@ -1,4 +1,4 @@
-import { type Clock, cancelledError, invalidArgument } from '../base/index.ts';
+import { type Clock, cancelledError, type Digest, invalidArgument, LargeMap } from '../base/index.ts';
 import { ActiveVertex, activeKey, type EdgeState, type Run, type VertexBuild, type VertexPlace } from './active.ts';
 import type { Caches } from './caches.ts';
 import type { ProgressMemory } from './event-buffer.ts';
@@ -14,7 +14,8 @@ interface GraphBuild extends VertexBuild {
   readonly scope: CacheScope;
   readonly caches: Caches;
   readonly progress: BuildProgress;
-  readonly vertices: Set<ActiveVertex>;
+  /** In the order in which it loaded them. */
+  readonly vertices: ActiveVertex[];
   readonly closed: boolean;
 }
 
@@ -24,7 +25,7 @@ export class ActiveGraph {
   readonly #scheduler: Scheduler;
   readonly #clock: Clock;
   readonly #memory: ProgressMemory;
-  readonly #vertices = new Map<string, ActiveVertex>();
+  readonly #vertices = LargeMap.byText<string, ActiveVertex>();
 
   constructor(resolver: OpResolver, scheduler: Scheduler, clock: Clock, memory: ProgressMemory) {
     this.#memory = memory;
@@ -44,22 +45,22 @@ export class ActiveGraph {
     const { scope, caches } = build;
     const ids = caches.imports.map(({ id }) => id);
     const readers = ids.length === 0 ? scopeKey : `${scopeKey} ${JSON.stringify(ids)}`;
-    const loaded = new Map<Vertex, ActiveVertex>();
-    const entered = new Set<Vertex>();
+    /** Those that have been come to, and what is made of them. */
+    const loaded = LargeMap.by<Vertex, ActiveVertex | undefined>(({ digest }) => digest);
     const open: Vertex[] = [edge.vertex];
     while (open.length > 0) {
       yield;
       if (build.closed) throw cancelledError();
       const vertex = open.at(-1)!;
-      if (loaded.has(vertex)) {
+      if (loaded.get(vertex) !== undefined) {
         open.pop();
         continue;
       }
-      if (!entered.has(vertex)) {
-        entered.add(vertex);
+      if (!loaded.has(vertex)) {
+        loaded.set(vertex, undefined);
         for (const input of vertex.inputs) {
-          if (loaded.has(input.vertex)) continue;
-          if (entered.has(input.vertex))
+          if (loaded.get(input.vertex) !== undefined) continue;
+          if (loaded.has(input.vertex))
             throw invalidArgument(`the graph has a cycle through ${JSON.stringify(vertex.name)}`);
           open.push(input.vertex);
         }
@@ -73,7 +74,10 @@ export class ActiveGraph {
         yield;
         if (build.closed) throw cancelledError();
       }
-      loaded.set(vertex, this.#enter(vertex, inputs.slice(), build, { scope, scopeKey, caches, readers }));
+      const below = yield* digestsBelow(vertex);
+      if (build.closed) throw cancelledError();
+      const place = { below, scope, scopeKey, caches, readers };
+      loaded.set(vertex, this.#enter(vertex, inputs.slice(), build, place));
     }
     return loaded.get(edge.vertex)!.edge(edge.index);
   }
@@ -82,18 +86,27 @@ export class ActiveGraph {
     vertex: Vertex,
     inputs: readonly EdgeState[],
     build: GraphBuild,
-    { readers, ...place }: Omit<VertexPlace, 'slot'> & { readonly readers: string },
+    {
+      below,
+      readers,
+      ...place
+    }: Omit<VertexPlace, 'slot'> & {
+      readonly below: readonly Digest[];
+      readonly readers: string;
+    },
   ): ActiveVertex {
     const key = activeKey(vertex, inputs);
-    const slot = `${key} ${readers}`;
+    // What tells vertices apart comes last: there the names of a large map differ.
+    const slot = `${readers} ${key}`;
     let active = this.#vertices.get(slot);
     if (active === undefined) {
-      active = new ActiveVertex(key, vertex, inputs, { ...place, slot }, this.#resolver, this.#clock, this.#memory);
+      const whole = { ...place, slot };
+      active = new ActiveVertex(key, vertex, inputs, below, whole, this.#resolver, this.#clock, this.#memory);
       this.#vertices.set(slot, active);
     }
     if (!active.builds.has(build)) {
       active.joined(build);
-      build.vertices.add(active);
+      build.vertices.push(active);
       build.progress.add(active.history);
     }
     return active;
@@ -109,4 +122,17 @@ export class ActiveGraph {
     for (const run of vertex.work) run.abortIfIdle();
     return [...vertex.work].filter((run) => run.aborted);
   }
+}
+
+/** The digests of the vertices that its inputs are of, each once. Yields after each portion. */
+function* digestsBelow({ inputs }: Vertex): Generator<void, readonly Digest[], void> {
+  if (inputs.length < MOST_INPUTS) return [...new Set(inputs.map(({ vertex }) => vertex.digest))];
+  const digests: Digest[] = [];
+  const met = LargeMap.byText<Digest, true>();
+  for (const [at, { vertex }] of inputs.entries()) {
+    if (!met.has(vertex.digest)) digests.push(vertex.digest);
+    met.set(vertex.digest, true);
+    if ((at + 1) % MOST_INPUTS === 0) yield;
+  }
+  return digests.slice(); // without room to grow
 }

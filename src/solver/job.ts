@@ -61,7 +61,7 @@ export class Job<O = unknown, T = unknown> implements AsyncDisposable {
   readonly sessions: () => readonly string[];
   readonly limits: BuildLimits;
   readonly keepRemains: VertexBuild['keepRemains'];
-  readonly vertices = new Set<ActiveVertex>();
+  readonly vertices: ActiveVertex[] = [];
   readonly alone: ReadonlySet<VertexBuild> = new Set([this]);
   readonly #openCache: (cache: ImportedCache<T>) => Import;
   readonly #graph: ActiveGraph;
@@ -270,9 +270,9 @@ export class Job<O = unknown, T = unknown> implements AsyncDisposable {
 
   /** What stands on others is left first: no vertex that somebody may yet join has lost an input. */
   *#leave(runs: Run[]): Generator<void, void, void> {
-    for (const vertex of [...this.vertices].reverse()) {
+    for (let vertex = this.vertices.at(-1); vertex !== undefined; vertex = this.vertices.at(-1)) {
       runs.push(...(yield* this.#graph.leave(vertex, this)));
-      this.vertices.delete(vertex);
+      this.vertices.pop();
       yield;
     }
   }

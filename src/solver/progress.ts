@@ -1,5 +1,14 @@
 import type { AbortOptions, Clock, Digest } from '../base/index.ts';
-import { cancelledError, inSlices, isTurnSpent, neverAborted, nextTurn, onAbort, toCodedError } from '../base/index.ts';
+import {
+  cancelledError,
+  inSlices,
+  isTurnSpent,
+  LargeMap,
+  neverAborted,
+  nextTurn,
+  onAbort,
+  toCodedError,
+} from '../base/index.ts';
 import { EventBuffer, type ProgressMemory } from './event-buffer.ts';
 import { NONE, withOne, without } from './few.ts';
 import type { VertexEvent, VertexProgress, VertexState } from './ports.ts';
@@ -30,6 +39,10 @@ export class VertexHistory {
     this.#state = state;
     this.#clock = clock;
     this.#events = [{ kind: 'vertex', vertex: state }];
+  }
+
+  get digest(): Digest {
+    return this.#state.digest;
   }
 
   get state(): VertexState {
@@ -173,6 +186,8 @@ export class VertexHistory {
   }
 }
 
+const digestOfVertex = ({ digest }: VertexHistory) => digest;
+
 function isForRecords(event: VertexEvent): boolean {
   return event.kind === 'log' && event.audience === 'records';
 }
@@ -185,7 +200,7 @@ export function allOf(waits: readonly (void | Promise<void>)[]): Promise<void> |
 
 /** How many vertices a watcher that comes late is told of, and how many events in one batch, before others have their turn. */
 const MOST_REPLAYED = 250;
-const MOST_EVENTS = 1000;
+const MOST_EVENTS = 500;
 
 interface Watcher {
   readonly buffer: EventBuffer;
@@ -197,12 +212,12 @@ interface Watcher {
 /** The vertices of one build, watched by any number of watchers, each of which first hears all that was: until it is over and nobody retains it. */
 export class BuildProgress {
   /** With their places among them. */
-  readonly #places = new Map<VertexHistory, number>();
+  readonly #places = LargeMap.by<VertexHistory, number>(digestOfVertex);
   readonly #histories: VertexHistory[] = [];
   /** The first of each digest. */
-  readonly #byDigest = new Map<Digest, VertexHistory>();
+  readonly #byDigest = LargeMap.byText<Digest, VertexHistory>();
   /** Those that went on without this build. */
-  readonly #left = new Map<VertexHistory, VertexEvent>();
+  readonly #left = LargeMap.by<VertexHistory, VertexEvent>(digestOfVertex);
   readonly #watchers = new Set<Watcher>();
   readonly #recordings = new Set<Recording>();
   readonly #memory: ProgressMemory;
@@ -246,7 +261,7 @@ export class BuildProgress {
     if (this.#closed || this.#places.has(history)) return;
     this.#places.set(history, this.#histories.length);
     this.#histories.push(history);
-    const { digest } = history.state;
+    const { digest } = history;
     if (!this.#byDigest.has(digest)) this.#byDigest.set(digest, history);
     history.subscribe(this);
     for (const recording of this.#recordings) recording.retell(history.replay());

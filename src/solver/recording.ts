@@ -4,7 +4,7 @@ import type { VertexEvent } from './ports.ts';
 
 /** What happens in this time is told at once: of a small build all. */
 const PAUSE_MS = 200;
-const MOST_EVENTS = 1000;
+const MOST_EVENTS = 500;
 /** What is printed is held back when so much of it waits to be written, of one build or of all. */
 const MOST_BYTES = 1 << 20;
 const MOST_OF_ALL = 64 << 20;

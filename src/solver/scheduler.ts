@@ -6,6 +6,7 @@ import {
   inSlices,
   isCancelled,
   isTurnSpent,
+  LargeMap,
   neverAborted,
   nextTurn,
   toCodedError,
@@ -53,9 +54,9 @@ export class Scheduler {
   /** How often somebody has asked for something: what orders asks and failures. */
   #asks = 0;
   /** Executions under way by what they make. */
-  readonly #executions = new Map<string, Run>();
+  readonly #executions = LargeMap.byText<string, Run>();
   /** Active edges by the id of the result they hold. */
-  readonly #holders = new Map<string, Set<EdgeState>>();
+  readonly #holders = LargeMap.byText<string, Set<EdgeState>>();
 
   constructor({ keys, results }: OwnCache, clock: Clock, observers: Observers) {
     this.#keys = keys;

@@ -217,7 +217,7 @@ test('a build that asks for what has just failed is not told of that failure, ho
     const failing = first.build(chain(), { signal });
     await running.promise;
     const building = second.build(chain(), { signal });
-    while (second.vertices.size < entered) await new Promise(setImmediate);
+    while (second.vertices.length < entered) await new Promise(setImmediate);
     world.gate = async () => {};
     hold.reject(new Error('of the first'));
     await expect(failing).rejects.toThrow('of the first');

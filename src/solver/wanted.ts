@@ -1,4 +1,4 @@
-import type { CodedError } from '../base/index.ts';
+import { type CodedError, grown, type LargeMap } from '../base/index.ts';
 import { Level } from './level.ts';
 
 /** A failure fails what was asked until it came about, `at` that time. */
@@ -23,8 +23,9 @@ export abstract class Wanted<A> {
   failure: Failure | undefined;
   /** Those who are yet to be told how far it has got. */
   untold: Iterator<A, undefined> | undefined;
-  #failing: Iterator<readonly [A, Ask], undefined> | undefined;
-  readonly #asks = new Map<A, Ask>();
+  #failing: Iterator<A, undefined> | undefined;
+  /** Mostly few. */
+  #asks: Map<A, Ask> | LargeMap<A, Ask> = new Map();
   /** How many ask for each level. */
   #fast = 0;
   #slow = 0;
@@ -47,6 +48,7 @@ export abstract class Wanted<A> {
     const before = levelOf(this.#asks.get(asker));
     if (before >= level) return false;
     this.#count(before, -1);
+    this.#asks = grown(this.#asks, (each) => this.nameOf(each));
     this.#asks.set(asker, at * LEVELS + level);
     this.#count(level, 1);
     return level > this.level;
@@ -62,7 +64,7 @@ export abstract class Wanted<A> {
 
   /** A failure takes with it the asks that it fails, and is not kept: whoever asks afterwards, or for more, has it tried again. */
   fail({ error, at }: Failure): void {
-    this.#failing ??= this.#asks.entries();
+    this.#failing ??= this.askers();
     this.failure = { error: this.failure?.error ?? error, at };
   }
 
@@ -75,7 +77,8 @@ export abstract class Wanted<A> {
         this.failure = this.#failing = undefined;
         return { askers, over: true };
       }
-      const [asker, ask] = next.value;
+      const asker = next.value;
+      const ask = this.#asks.get(asker) ?? Level.none;
       if (levelOf(ask) <= this.level || ask >= (this.failure!.at + 1) * LEVELS) continue;
       this.withdrawn(asker);
       askers.push(asker);
@@ -83,7 +86,12 @@ export abstract class Wanted<A> {
     return { askers, over: false };
   }
 
-  askers(): Iterator<A, undefined> {
-    return this.#asks.keys();
+  /** Those who ask when it is their turn; who begins to ask meanwhile may be left out. */
+  *askers(): Generator<A, undefined, void> {
+    for (const asker of this.#asks.keys()) if (this.#asks.has(asker)) yield asker;
+    return undefined;
   }
+
+  /** As names of large maps are. */
+  abstract nameOf(asker: A): string;
 }

@@ -1,5 +1,5 @@
 import { createGunzip } from 'node:zlib';
-import { CodedError } from '../../base/index.ts';
+import { CodedError, Gathered, isTurnSpent, neverAborted, nextTurn } from '../../base/index.ts';
 
 /** Largest message either way, as BuildKit's clients have it. */
 export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
@@ -59,15 +59,25 @@ export async function inflated(
     throw new CodedError('resource_exhausted', 'a compressed message is broken or larger than max', { cause });
   }
   // Copied also where it is one part, which would keep all the memory that was there for it.
-  return Buffer.concat(parts, length);
+  const message = Buffer.allocUnsafeSlow(length);
+  let at = 0;
+  for (const part of parts) {
+    if (isTurnSpent()) await nextTurn({ signal: neverAborted });
+    message.set(part, at);
+    at += part.length;
+  }
+  return message;
 }
+
+const HEADER_BYTES = 5;
 
 /** Cuts a byte stream into messages. A message that lies in one chunk is a view of it. */
 export class FrameParser {
   readonly #limit: number;
   readonly #gzip: boolean;
-  #parts: Uint8Array[] = [];
-  #have = 0;
+  #header = new Gathered(HEADER_BYTES);
+  /** Of the message whose header is whole. */
+  #body: Gathered | undefined;
 
   /** `encoding` is the peer's grpc-encoding. @throws CodedError unimplemented when it is unknown. */
   constructor(encoding: string | undefined, limit = MAX_MESSAGE_BYTES) {
@@ -79,53 +89,34 @@ export class FrameParser {
 
   /** Bytes of a message that is not whole. */
   get incomplete(): number {
-    return this.#have;
+    return this.#header.has + (this.#body?.has ?? 0);
   }
 
   /** Calls `onMessage` for each message that this chunk completes. @throws CodedError resource_exhausted | internal */
   push(chunk: Uint8Array, onMessage: (message: Framed) => void): void {
-    let bytes = chunk;
-    if (this.#have > 0) {
-      this.#parts.push(chunk);
-      this.#have += chunk.length;
-      const need = this.#need();
-      if (this.#have < need) return;
-      bytes = Buffer.concat(this.#parts, this.#have);
-      this.#parts = [];
-      this.#have = 0;
-    }
-    let at = 0;
-    while (bytes.length - at >= 5) {
-      const length = this.#lengthAt(bytes, at);
-      if (bytes.length - at - 5 < length) break;
-      const body = bytes.subarray(at + 5, at + 5 + length);
-      const flag = bytes[at]!;
-      at += 5 + length;
-      if (flag !== 0 && (flag !== 1 || !this.#gzip))
-        throw new CodedError('internal', 'compressed message without a known grpc-encoding');
-      onMessage({ body, isCompressed: flag === 1 });
-    }
-    if (at < bytes.length) {
-      this.#parts = [bytes.subarray(at)];
-      this.#have = bytes.length - at;
+    for (let at = 0; ; ) {
+      at = this.#header.take(chunk, at);
+      if (this.#header.missing > 0) return;
+      this.#body ??= new Gathered(this.#length());
+      at = this.#body.take(chunk, at);
+      if (this.#body.missing > 0) return;
+      const message = { body: this.#body.bytes, isCompressed: this.#header.bytes[0] === 1 };
+      this.#header = new Gathered(HEADER_BYTES);
+      this.#body = undefined;
+      onMessage(message);
     }
   }
 
-  /** Bytes needed before parsing goes on: the header, or header and body. */
-  #need(): number {
-    if (this.#have < 5) return 5;
-    const first = this.#parts[0]!;
-    if (first.length >= 5) return 5 + this.#lengthAt(first, 0);
-    this.#parts = [Buffer.concat(this.#parts, this.#have)];
-    return 5 + this.#lengthAt(this.#parts[0]!, 0);
-  }
-
-  #lengthAt(bytes: Uint8Array, at: number): number {
-    const length = bytes[at + 1]! * 0x1000000 + ((bytes[at + 2]! << 16) | (bytes[at + 3]! << 8) | bytes[at + 4]!);
+  /** What the header says of the message. */
+  #length(): number {
+    const { bytes } = this.#header;
+    const length = bytes[1]! * 0x1000000 + ((bytes[2]! << 16) | (bytes[3]! << 8) | bytes[4]!);
     if (length > this.#limit)
       throw new CodedError('resource_exhausted', `received message larger than max (${length} vs. ${this.#limit})`, {
         fault: 'user',
       });
+    if (bytes[0] !== 0 && (bytes[0] !== 1 || !this.#gzip))
+      throw new CodedError('internal', 'compressed message without a known grpc-encoding');
     return length;
   }
 }

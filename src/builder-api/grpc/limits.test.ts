@@ -13,7 +13,7 @@ import { CodedError, neverAborted, Shares } from '../../base/index.ts';
 import { openBuilderClient } from '../client/builder-client.ts';
 import { Control } from '../services/index.ts';
 import { moby } from '../wire/messages.js';
-import { FrameParser, frameMessage } from './framing.ts';
+import { FrameParser, frameHeader, frameMessage } from './framing.ts';
 import { HeldBytes } from './held-bytes.ts';
 import { ConnectionChannel, clientOf, GrpcServer, type Handlers } from './index.ts';
 import { Flow, MessageQueue, pumpMessages } from './messages.ts';
@@ -355,6 +355,27 @@ test('frames are found however the bytes are cut', () => {
     expect(seen).toEqual(messages.map((message) => message.toString('hex')));
     expect(parser.incomplete).toBe(0);
   }
+});
+
+test('a long message is whole however it is cut, and what is announced takes no memory before it comes', () => {
+  const long = Buffer.alloc(5 << 20, 'abcdefg');
+  const bytes = Buffer.concat([Buffer.from('first'), long, Buffer.from('last')].map(frameMessage));
+  for (const size of [16 << 10, (1 << 20) - 3, 1 << 20, 3 << 20]) {
+    const parser = new FrameParser(undefined);
+    const seen: Buffer[] = [];
+    for (let at = 0; at < bytes.length; at += size)
+      parser.push(bytes.subarray(at, at + size), ({ body }) => seen.push(Buffer.from(body)));
+    expect(seen.map((body) => body.toString())).toEqual(['first', long.toString(), 'last']);
+    expect(parser.incomplete).toBe(0);
+  }
+  const before = process.memoryUsage.rss();
+  const open = Array.from({ length: 40 }, () => new FrameParser(undefined));
+  for (const parser of open) {
+    parser.push(frameHeader(16 << 20), () => {});
+    for (let sent = 0; sent < 17; sent++) parser.push(long.subarray(0, 64 << 10), () => {});
+  }
+  expect(open.map(({ incomplete }) => incomplete)).toEqual(open.map(() => 5 + 17 * (64 << 10)));
+  expect(process.memoryUsage.rss() - before).toBeLessThan(300 << 20);
 });
 
 test('timeouts and messages in headers', () => {

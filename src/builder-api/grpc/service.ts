@@ -89,8 +89,8 @@ type Handler<M extends AnyMethod> =
     ? Kind extends 'unary'
       ? (request: Request, context: CallContext) => Promise<Response | EncodedMessage> | Response
       : Kind extends 'serverStream'
-        ? (request: Request, context: CallContext) => AsyncIterable<Response>
-        : (requests: AsyncIterable<Request>, context: CallContext) => AsyncIterable<Response>
+        ? (request: Request, context: CallContext) => AsyncIterable<Response | EncodedMessage>
+        : (requests: AsyncIterable<Request>, context: CallContext) => AsyncIterable<Response | EncodedMessage>
     : never;
 
 /** Handlers of a service; a method without one answers `unimplemented`. */

@@ -3,6 +3,7 @@ import {
   CodedError,
   invalidArgument,
   isTurnSpent,
+  joined,
   type Logger,
   nextTurn,
   onAbort,
@@ -198,14 +199,20 @@ export function registerControl(server: GrpcServer, options: ControlOptions): vo
   server.register(Control, handlers, { wireCode: buildkitCode });
 }
 
+/** What is told of records is joined to so many, a few hundred of them. */
+const USAGE_BYTES = 64 * 1024;
+
 /** What is told of many records takes long to encode, so it is done in slices: messages of one list are one message, joined. */
 async function usageAnswer(records: readonly DiskUsage[], options: AbortOptions): Promise<EncodedMessage> {
   const parts: Uint8Array[] = [];
-  for (const record of records) {
+  const pieces = records
+    .values()
+    .map((record) => v1.DiskUsageResponse.encode({ record: [usageMessage(record)] }).finish());
+  for (const part of joined(pieces, USAGE_BYTES)) {
+    parts.push(part);
     if (isTurnSpent()) await nextTurn(options);
-    parts.push(v1.DiskUsageResponse.encode({ record: [usageMessage(record)] }).finish());
   }
-  return new EncodedMessage([Buffer.concat(parts)]);
+  return new EncodedMessage(parts);
 }
 
 function usageMessage(record: DiskUsage): UsageRecord {

@@ -1,9 +1,9 @@
-import { type CodedError, type Digest, restated, toCodedError } from '../../base/index.ts';
+import { type CodedError, type Digest, LargeMap, restated, toCodedError } from '../../base/index.ts';
 import { type LlbVertex, sourceDetails, type VertexOp } from '../../llb/index.ts';
 
 /** Where in the user's files the steps of a build stand; tells errors of a step by `errdefs.Source`. */
 export class SourceLocations {
-  readonly #locations = new Map<string, VertexOp['locations']>();
+  readonly #locations = LargeMap.byText<string, VertexOp['locations']>();
 
   add({ digest, op }: LlbVertex): void {
     if (op.locations.length > 0) this.#locations.set(digest, op.locations);

@@ -7,7 +7,7 @@ import {
   type FrontendResult,
   syntaxIsBuiltIn,
 } from '../../dockerfile/index.ts';
-import { encodeDefinition } from '../../llb/index.ts';
+import { type Definition, decodeDefinitionInSlices, encodeDefinition } from '../../llb/index.ts';
 import type { LanePort } from '../../sys/index.ts';
 import type { BridgeRef, BridgeResult } from './bridge.ts';
 import { newestInArchive, timeOf } from './source-times.ts';
@@ -76,7 +76,14 @@ async function buildSample(): Promise<void> {
   ).catch(() => {});
 }
 
+async function graphsOf({ inputs }: ThreadData, call: CallOptions): Promise<ReadonlyMap<string, Definition>> {
+  const graphs = new Map<string, Definition>();
+  for (const [name, parts] of inputs) graphs.set(name, await decodeDefinitionInSlices(Buffer.concat(parts), call));
+  return graphs;
+}
+
 function clientOf(bridge: BridgeClient, data: ThreadData): DockerfileClient {
+  let graphs: Promise<ReadonlyMap<string, Definition>> | undefined;
   return {
     options: data.options,
     sessionId: data.sessionId,
@@ -100,10 +107,14 @@ function clientOf(bridge: BridgeClient, data: ThreadData): DockerfileClient {
         bridge.notice('the built-in Dockerfile frontend stands for the one that the syntax line names', { reference });
         throw syntaxIsBuiltIn(reference);
       }
-      const request = { frontend, frontendOptions: options, frontendInputs: inputs };
+      const frontendInputs = mapValues(inputs, encodeDefinition);
+      const request = { frontend, frontendOptions: options, frontendInputs };
       return toResult(bridge, await bridge.call('solve', [request], call));
     },
-    inputs: async () => data.inputs,
+    inputs: (call) => {
+      graphs ??= graphsOf(data, call);
+      return graphs;
+    },
     warn: (warning) => bridge.warn(warning),
   };
 }

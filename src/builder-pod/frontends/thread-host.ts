@@ -1,9 +1,17 @@
-import { CodedError, type Logger, Semaphore, toCodedError } from '../../base/index.ts';
+import { type AbortOptions, CodedError, type Logger, Semaphore, toCodedError } from '../../base/index.ts';
+import { type Definition, decodeDefinitionInSlices, encodeDefinitionInSlices } from '../../llb/index.ts';
 import { type Lane, type LaneEnd, SharedThreads } from '../../sys/index.ts';
-import type { BridgeCall, BridgeRef, BridgeResult, BridgeWarning, FrontendBridge } from './bridge.ts';
+import type {
+  BridgeCall,
+  BridgeRef,
+  BridgeResult,
+  BridgeSolveRequest,
+  BridgeWarning,
+  FrontendBridge,
+} from './bridge.ts';
 import type { FrontendRequest } from './frontend.ts';
 import { RUN_LIMITS } from './run-limits.ts';
-import type { FromFrontend, ThreadData, ToFrontend } from './thread-messages.ts';
+import type { CrossingSolve, FromFrontend, ThreadData, ToFrontend } from './thread-messages.ts';
 
 export interface ThreadFrontendOptions {
   /** The module that the threads run; it exports `serve` (see thread-client.ts). */
@@ -54,9 +62,11 @@ export class FrontendThreads implements AsyncDisposable {
   }
 
   async run(request: FrontendRequest, bridge: FrontendBridge, call: BridgeCall): Promise<BridgeResult> {
+    const inputs = new Map<string, readonly Uint8Array[]>();
+    for (const [name, graph] of request.inputs) inputs.set(name, await encodeDefinitionInSlices(graph, call));
     const data: ThreadData = {
       options: request.options,
-      inputs: request.inputs,
+      inputs,
       sessionId: bridge.sessionId,
       workers: bridge.workers,
       llbCaps: bridge.llbCaps,
@@ -183,7 +193,8 @@ class BridgeServer {
     let reply: ToFrontend;
     try {
       const method = this.#bridge[name] as (...all: unknown[]) => Promise<unknown>;
-      const value = await method.call(this.#bridge, ...args, { signal });
+      const crossed = name === 'solve' ? [await solveRequest(args[0] as CrossingSolve, { signal })] : args;
+      const value = await method.call(this.#bridge, ...crossed, { signal });
       reply = { kind: 'reply', id, value: name === 'solve' ? idsOf(value as BridgeResult) : value };
     } catch (error) {
       const { code, message, fault, reason, hint, details } = toCodedError(error);
@@ -220,6 +231,16 @@ class BridgeServer {
     }, silence);
     this.#silence.unref();
   }
+}
+
+async function solveRequest(
+  { frontendInputs, ...request }: CrossingSolve,
+  options: AbortOptions,
+): Promise<BridgeSolveRequest> {
+  if (frontendInputs === undefined) return request;
+  const graphs = new Map<string, Definition>();
+  for (const [name, bytes] of frontendInputs) graphs.set(name, await decodeDefinitionInSlices(bytes, options));
+  return { ...request, frontendInputs: graphs };
 }
 
 /** A result for a frontend that knows its refs by their ids: what they stand for stays here, since to copy a graph of thousands of steps fails. */

@@ -1,11 +1,11 @@
 import type { Code, ErrorDetail, Fault, Reason } from '../../base/index.ts';
-import type { Definition } from '../../llb/index.ts';
-import type { BridgeResult, BridgeWarning, BridgeWorker, FrontendBridge } from './bridge.ts';
+import type { BridgeResult, BridgeSolveRequest, BridgeWarning, BridgeWorker, FrontendBridge } from './bridge.ts';
 
-/** What a built-in frontend begins its run with. */
+/** What a built-in frontend begins its run with. Graphs cross encoded: to copy one of thousands of steps takes long, or fails. */
 export interface ThreadData {
   readonly options: ReadonlyMap<string, string>;
-  readonly inputs: ReadonlyMap<string, Definition>;
+  /** The bytes of each in parts. */
+  readonly inputs: ReadonlyMap<string, readonly Uint8Array[]>;
   readonly sessionId: string;
   readonly workers: readonly BridgeWorker[];
   readonly llbCaps: readonly string[];
@@ -21,8 +21,16 @@ export type CallName =
   | 'resolveImageConfig'
   | 'resolveSourceMeta';
 
+export interface CrossingSolve extends Omit<BridgeSolveRequest, 'frontendInputs'> {
+  readonly frontendInputs?: ReadonlyMap<string, Uint8Array>;
+}
+
 /** A call's arguments without the signal: calls end with the run that made them. */
-export type CallArguments<N extends CallName> = Parameters<FrontendBridge[N]> extends [...infer A, unknown] ? A : never;
+export type CallArguments<N extends CallName> = N extends 'solve'
+  ? [CrossingSolve]
+  : Parameters<FrontendBridge[N]> extends [...infer A, unknown]
+    ? A
+    : never;
 
 export type FromFrontend =
   | { readonly kind: 'call'; readonly id: number; readonly name: CallName; readonly args: readonly unknown[] }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { CodedError, digestOf, HOUSE, neverAborted, silentLogger } from '../../base/index.ts';
+import { wire } from '../../builder-api/index.ts';
 import { Database } from '../../cache/metadata/index.ts';
 import { progressMemory } from '../../solver/event-buffer.ts';
 import { Recording } from '../../solver/recording.ts';
@@ -118,7 +119,9 @@ async function logOf(recorder: Recorder, ref: string, scope = 'a'): Promise<stri
   const messages = recorder.replay(scope, ref, { signal });
   if (messages === undefined) return undefined;
   let text = '';
-  for await (const { logs } of messages) for (const { msg } of logs ?? []) text += Buffer.from(msg ?? []).toString();
+  for await (const { parts } of messages)
+    for (const { msg } of wire.moby.buildkit.v1.StatusResponse.decode(Buffer.concat(parts)).logs ?? [])
+      text += Buffer.from(msg ?? []).toString();
   return text;
 }
 

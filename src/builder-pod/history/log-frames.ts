@@ -1,4 +1,5 @@
-import { wire } from '../../builder-api/index.ts';
+import { Gathered, joined } from '../../base/index.ts';
+import { EncodedMessage, wire } from '../../builder-api/index.ts';
 import type { VertexEvent } from '../../solver/index.ts';
 import { statusMessages } from '../protocol/index.ts';
 
@@ -6,36 +7,51 @@ import { statusMessages } from '../protocol/index.ts';
 export const LOG_TYPE = 'application/vnd.buildkit.status.v0';
 
 const { StatusResponse } = wire.moby.buildkit.v1;
-type Status = wire.moby.buildkit.v1.StatusResponse.$Properties;
 
 const HEAD = 4;
 /** None of ours is longer. */
 const MAX_FRAME = 64 << 20;
 
-export function logFrames(events: readonly VertexEvent[]): Uint8Array<ArrayBuffer> {
-  const parts: Uint8Array[] = [];
+/** What is copied and handed over at one go: one step of very many inputs makes a message of megabytes. */
+const PORTION_BYTES = 1 << 20;
+const PIECE_BYTES = 256 << 10;
+
+/** Messages as they stand in a log, in portions. */
+export function* logFrames(events: readonly VertexEvent[]): Generator<Uint8Array, void, void> {
+  yield* joined(pieces(events), PORTION_BYTES);
+}
+
+function* pieces(events: readonly VertexEvent[]): Generator<Uint8Array, void, void> {
   for (const message of statusMessages(events)) {
     const body = StatusResponse.encode(message).finish();
     const head = Buffer.alloc(HEAD);
     head.writeUInt32LE(body.length);
-    parts.push(head, body);
+    if (body.length <= PIECE_BYTES) yield Buffer.concat([head, body]);
+    else {
+      yield head;
+      for (let at = 0; at < body.length; at += PIECE_BYTES) yield body.subarray(at, at + PIECE_BYTES);
+    }
   }
-  return Buffer.concat(parts);
 }
 
-/** The messages of a log, up to its end or what is no whole message any more. */
-export async function* readLogFrames(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Status, void> {
-  let rest = Buffer.alloc(0);
+/** The messages of a log as they stand there, up to its end or what is no whole message any more. */
+export async function* readLogFrames(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<EncodedMessage, void> {
+  let head = new Gathered(HEAD);
+  let body: Gathered | undefined;
   for await (const chunk of chunks) {
-    rest = rest.length === 0 ? Buffer.from(chunk) : Buffer.concat([rest, chunk]);
-    let at = 0;
-    while (rest.length - at >= HEAD) {
-      const length = rest.readUInt32LE(at);
-      if (length > MAX_FRAME) return;
-      if (rest.length - at - HEAD < length) break;
-      yield StatusResponse.decode(rest.subarray(at + HEAD, at + HEAD + length));
-      at += HEAD + length;
+    for (let at = 0; ; ) {
+      at = head.take(chunk, at);
+      if (head.missing > 0) break;
+      if (body === undefined) {
+        const length = Buffer.from(head.bytes).readUInt32LE();
+        if (length > MAX_FRAME) return;
+        body = new Gathered(length);
+      }
+      at = body.take(chunk, at);
+      if (body.missing > 0) break;
+      yield new EncodedMessage([body.bytes]);
+      head = new Gathered(HEAD);
+      body = undefined;
     }
-    rest = rest.subarray(at);
   }
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Digest } from '../../base/index.ts';
 import { hasErrno } from '../../sys/index.ts';
 
-/** Worker task: adds whole frames to a log, all of them or, where there is no room, none. */
+/** Worker task: adds bytes to a log, all of them or, where there is no room, none. */
 export function append({ path, bytes }: { readonly path: string; readonly bytes: Uint8Array }): void {
   const fd = openSync(path, 'a', 0o600);
   try {

@@ -1,4 +1,4 @@
-import { type Logger, neverAborted, type WorkOwner } from '../../base/index.ts';
+import { isTurnSpent, type Logger, neverAborted, nextTurn, type WorkOwner } from '../../base/index.ts';
 import type { Recording, VertexEvent } from '../../solver/index.ts';
 import { siblingModule, tasksOf, type WorkerPool } from '../../sys/index.ts';
 import { logFrames } from './log-frames.ts';
@@ -29,10 +29,11 @@ export async function writeLog(
   let isBroken = false;
   for await (const batch of recording.batches({ signal: neverAborted })) {
     if (isBroken) continue;
-    const bytes = logFrames([...fitting(batch, room)]);
-    if (bytes.length === 0) continue;
     try {
-      await pool.run(logTask('append'), { path, bytes }, { signal: neverAborted, owner });
+      for (const bytes of logFrames([...fitting(batch, room)])) {
+        await pool.run(logTask('append'), { path, bytes }, { signal: neverAborted, owner });
+        if (isTurnSpent()) await nextTurn({ signal: neverAborted });
+      }
     } catch (error) {
       isBroken = true;
       log.warn('the log of a build is not recorded any further', { path, err: error });

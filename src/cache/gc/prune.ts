@@ -1,4 +1,4 @@
-import { type AbortOptions, isTurnSpent, nextTurn } from '../../base/index.ts';
+import { type AbortOptions, isTurnSpent, LargeMap, nextTurn } from '../../base/index.ts';
 import { fileSystemUsage } from '../../sys/index.ts';
 import type { Refs } from '../refs/index.ts';
 import { type CollectOptions, collectBlobs } from './blobs.ts';
@@ -62,7 +62,7 @@ async function removeUntil(
   { signal, onRecord }: PruneOptions,
   removed: DiskUsage[],
 ): Promise<void> {
-  const byId = new Map<string, DiskUsage>();
+  const byId = LargeMap.byText<string, DiskUsage>();
   const worth = ({ lastUsedAt, usageCount }: DiskUsage) => lastUsedAt + Math.min(usageCount, MAX_USES) * USE_WEIGHT_MS;
   // Leaves only: a parent becomes one when its last child goes.
   const leaves = new Heap<DiskUsage>((a, b) => worth(a) - worth(b));

@@ -1,3 +1,4 @@
+import { LargeMap } from '../../base/index.ts';
 import type { CacheRecord, KeyReader } from '../../solver/index.ts';
 
 /** A key with all that a cache manifest says of it. */
@@ -23,7 +24,7 @@ export function* walkKeys(
   scopes: readonly string[],
 ): Generator<void, readonly KeyRecord[], void> {
   const records: KeyRecord[] = [];
-  const state = new Map<string, 'open' | 'done'>();
+  const state = LargeMap.byText<string, 'open' | 'done'>();
   const open = [...roots];
   while (open.length > 0) {
     const id = open.at(-1)!;

@@ -1,4 +1,4 @@
-import { type Descriptor, type Digest, newId } from '../../base/index.ts';
+import { type Descriptor, type Digest, LargeMap, newId } from '../../base/index.ts';
 import type { RecordType } from '../ports.ts';
 import type { RefsOptions } from './context.ts';
 import { EMPTY_CHAIN } from './layer-chain.ts';
@@ -31,7 +31,7 @@ interface NewRef {
 /** The stored rows of refs, and what only this life knows of them: open handles. No wait in here: every method is one step. */
 export class RefRecords {
   readonly options: RefsOptions;
-  readonly #handles = new Map<string, number>();
+  readonly #handles = LargeMap.byText<string, number>();
   readonly places: BlobPlaces;
 
   constructor(options: RefsOptions) {

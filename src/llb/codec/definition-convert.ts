@@ -1,9 +1,10 @@
-import type { Digest } from '../../base/index.ts';
+import { type Digest, mapFor } from '../../base/index.ts';
 import type { Definition, OpMetadata, SourceInfo, SourceLocation, SourceMap, SourceRange } from '../op.ts';
 import { assertBounded } from './bounds.ts';
 import { bool, bytes, compact, list, num, record, str, sub, toMap } from './fields.ts';
 import * as pb from './messages.ts';
-import { encodeMessage, message, one, type WireMessage, type WireValue } from './schema.ts';
+import { encodeMessage, type WireMessage, type WireValue } from './schema.ts';
+import { WireWriter } from './writer.ts';
 
 export function definitionFromWire(wire: WireMessage): Definition {
   const steps = definitionSteps(wire);
@@ -14,8 +15,9 @@ export function definitionFromWire(wire: WireMessage): Definition {
 
 /** {@link definitionFromWire} that yields after each entry. */
 export function* definitionSteps(wire: WireMessage): Generator<void, Definition, void> {
-  const metadata = new Map<Digest, OpMetadata>();
-  for (const [digest, value] of (wire['metadata'] ?? new Map()) as ReadonlyMap<string, WireMessage>) {
+  const described = (wire['metadata'] ?? new Map()) as ReadonlyMap<string, WireMessage>;
+  const metadata = mapFor<Digest, OpMetadata>(described.size);
+  for (const [digest, value] of described) {
     assertBounded(pb.OpMetadata, value, `the metadata of ${digest}`);
     metadata.set(digest as Digest, metadataFromWire(value));
     yield;
@@ -36,25 +38,35 @@ export function definitionToWire(definition: Definition): WireMessage {
   };
 }
 
-/** Bytes of a definition, in pieces, one a step: fields in their order, entries of maps in that of the maps. */
-export function* definitionPieces({ ops, metadata, source }: Definition): Generator<Uint8Array, void, void> {
+/** Bytes of a definition, in pieces: fields in their order, entries of maps in that of the maps; those of its source come as {@link sourcePieces} gives them. */
+export function* definitionPieces(
+  { ops, metadata }: Definition,
+  source: readonly Uint8Array[] | undefined,
+): Generator<Uint8Array, void, void> {
   for (const op of ops) yield encodeMessage(pb.Definition, { def: [op] });
   for (const [digest, value] of metadata)
     yield encodeMessage(pb.Definition, { metadata: new Map([[digest, metadataToWire(value)]]) });
   if (source === undefined) return;
-  const pieces: Uint8Array[] = [];
-  for (const [digest, locations] of source.locations) {
-    const one = { locations: locations.map(locationToWire) };
-    pieces.push(encodeMessage(pb.Source, { locations: new Map([[digest, one]]) }));
-    yield new Uint8Array();
-  }
-  const { infos } = sourceMapToWire({ ...source, locations: new Map() });
-  const all = Buffer.concat([...pieces, encodeMessage(pb.Source, { infos })]);
-  yield encodeMessage(WRAPPED, { source: all });
+  const head = new WireWriter();
+  head.tag(SOURCE_FIELD, 2);
+  head.varint(source.reduce((bytes, { length }) => bytes + length, 0));
+  yield head.finish();
+  yield* source;
 }
 
-/** A definition whose source is encoded already. */
-const WRAPPED = message('Definition', [one(3, 'source', 'bytes')]);
+const SOURCE_FIELD = pb.Definition.fields.find(({ name }) => name === 'source')!.number;
+
+/** The same of a source map. Yields after each entry, as its length stands before it. */
+export function* sourcePieces(source: SourceMap): Generator<void, readonly Uint8Array[], void> {
+  const pieces: Uint8Array[] = [];
+  for (const [digest, locations] of source.locations) {
+    const each = { locations: locations.map(locationToWire) };
+    pieces.push(encodeMessage(pb.Source, { locations: new Map([[digest, each]]) }));
+    yield;
+  }
+  const { infos } = sourceMapToWire({ ...source, locations: new Map() });
+  return [...pieces, encodeMessage(pb.Source, { infos })];
+}
 
 function metadataFromWire(wire: WireMessage): OpMetadata {
   const exportCache = sub(wire, 'exportCache');
@@ -90,8 +102,9 @@ function metadataToWire(metadata: OpMetadata): WireMessage {
 }
 
 function* sourceMapSteps(wire: WireMessage): Generator<void, SourceMap, void> {
-  const locations = new Map<Digest, readonly SourceLocation[]>();
-  for (const [digest, value] of (wire['locations'] ?? new Map()) as ReadonlyMap<string, WireMessage>) {
+  const located = (wire['locations'] ?? new Map()) as ReadonlyMap<string, WireMessage>;
+  const locations = mapFor<Digest, readonly SourceLocation[]>(located.size);
+  for (const [digest, value] of located) {
     assertBounded(pb.Locations, value, `the source locations of ${digest}`);
     locations.set(digest as Digest, list(value, 'locations').map(locationFromWire));
     yield;

@@ -1,6 +1,12 @@
-import { type AbortOptions, inSlices, isTurnSpent, nextTurn } from '../../base/index.ts';
+import { type AbortOptions, inSlices, isTurnSpent, joined, nextTurn } from '../../base/index.ts';
 import type { Definition, ExecOp, Op } from '../op.ts';
-import { definitionFromWire, definitionPieces, definitionSteps, definitionToWire } from './definition-convert.ts';
+import {
+  definitionFromWire,
+  definitionPieces,
+  definitionSteps,
+  definitionToWire,
+  sourcePieces,
+} from './definition-convert.ts';
 import * as pb from './messages.ts';
 import { execFromWire, opFromWire, opToWire } from './op-convert.ts';
 import { decodeMessage, decodeSteps, encodeMessage, type WireMessage } from './schema.ts';
@@ -31,7 +37,7 @@ export function encodeDefinition(definition: Definition): Uint8Array<ArrayBuffer
 }
 
 /** Bytes are joined to so many. */
-const CHUNK_BYTES = 256 * 1024;
+const CHUNK_BYTES = 64 * 1024;
 
 /**
  * Bytes of a definition, in chunks, made in slices between which others have their turn; those of {@link encodeDefinition} where its maps are in the order of their
@@ -41,20 +47,14 @@ export async function encodeDefinitionInSlices(
   definition: Definition,
   options: AbortOptions,
 ): Promise<readonly Uint8Array[]> {
+  const { source } = definition;
+  const located = source && (await inSlices(sourcePieces(source), options));
   const chunks: Uint8Array[] = [];
-  let pieces: Uint8Array[] = [];
-  let bytes = 0;
-  for (const piece of definitionPieces(definition)) {
-    pieces.push(piece);
-    bytes += piece.length;
-    if (bytes >= CHUNK_BYTES) {
-      chunks.push(Buffer.concat(pieces));
-      pieces = [];
-      bytes = 0;
-    }
+  for (const chunk of joined(definitionPieces(definition, located), CHUNK_BYTES)) {
+    chunks.push(chunk);
     if (isTurnSpent()) await nextTurn(options);
   }
-  return [...chunks, Buffer.concat(pieces)];
+  return chunks;
 }
 
 /** One op of a definition. @throws CodedError invalid_argument */

@@ -1,3 +1,4 @@
+import { LargeMap } from '../../base/index.ts';
 import { malformed, WireReader } from './reader.ts';
 import { WireWriter } from './writer.ts';
 
@@ -146,7 +147,9 @@ function entryOf(field: Field): Schema {
 }
 
 function put(target: WireMessage, field: Field, key: string, value: WireValue): void {
-  const entries = (target[field.name] ?? new Map()) as Map<string, WireValue>;
+  let entries = target[field.name] as Map<string, WireValue> | LargeMap<string, WireValue> | undefined;
+  // What a whole graph is described by: there may be as many entries as ops.
+  entries ??= typeof field.type === 'function' ? LargeMap.byText() : new Map();
   entries.set(key, value);
   target[field.name] = entries;
 }

@@ -8,6 +8,7 @@ import {
   inSlices,
   invalidArgument,
   isDigest,
+  LargeMap,
   normalizePlatform,
   type Platform,
 } from '../../base/index.ts';
@@ -64,7 +65,7 @@ function* load(input: Uint8Array | Definition, options: LoadOptions): Generator<
   if (definition.ops.length > limits.maxOps) throw tooLarge(`${definition.ops.length} ops`, limits);
   yield* checkLocations(definition.source);
 
-  const ops = new Map<Digest, WireOp>();
+  const ops = LargeMap.byText<Digest, WireOp>();
   let last: Digest | undefined;
   let bytes = 0;
   for (const op of definition.ops) {
@@ -75,7 +76,7 @@ function* load(input: Uint8Array | Definition, options: LoadOptions): Generator<
     assertOpBounded(pb.Op, message, { bytes: op.length, what: `op ${last}` });
     const inputs = (message['inputs'] ?? []) as readonly WireMessage[];
     if (inputs.length > limits.maxOps) throw tooLarge(`an op with ${inputs.length} inputs`, limits);
-    ops.set(last, { bytes: op, message, inputs: yield* inputsOf(inputs) });
+    ops.set(last, { digest: last, bytes: op, message, inputs: yield* inputsOf(inputs) });
     yield;
   }
   if (ops.size < 2) throw invalidArgument(`invalid LLB with ${ops.size} vertexes`);
@@ -90,24 +91,22 @@ function* load(input: Uint8Array | Definition, options: LoadOptions): Generator<
   }
 
   const defaultPlatform = normalizePlatform(options.platform ?? hostPlatform());
-  const loaded = new Map<Digest, LlbVertex>();
-  const known = new Set<Digest>();
+  const known = LargeMap.byText<Digest, true>();
   const vertices: LlbVertex[] = [];
-  const digests = new Map<Digest, Digest>();
+  const digests = LargeMap.byText<Digest, Digest>();
   let unknownFields = 0;
-  for (const digest of yield* inputsFirst(ops, target.digest)) {
-    const wire = ops.get(digest)!;
+  for (const wire of yield* inputsFirst(ops, target.digest)) {
     unknownFields += yield* countUnknown(pb.Op, wire.message);
-    const vertex = yield* makeVertex(digest, wire, loaded, definition, defaultPlatform);
-    loaded.set(digest, vertex);
+    const vertex = yield* makeVertex(wire, ops, definition, defaultPlatform);
+    wire.vertex = vertex;
     // Two encodings of one op are one vertex.
     if (!known.has(vertex.digest)) vertices.push(vertex);
-    known.add(vertex.digest);
-    digests.set(digest, vertex.digest);
+    known.set(vertex.digest, true);
+    digests.set(wire.digest, vertex.digest);
     yield;
   }
   return {
-    root: edgeTo(loaded, target),
+    root: edgeTo(ops, target),
     vertices,
     digests,
     unknownFields,
@@ -119,11 +118,18 @@ interface WireInput {
   readonly index: number;
 }
 
+type WireOps = ReadonlyMap<Digest, WireOp>;
+
 /** An op as it came. */
 interface WireOp {
+  readonly digest: Digest;
   readonly bytes: Uint8Array;
   readonly message: WireMessage;
   readonly inputs: readonly WireInput[];
+  /** Whether all that it needs is in order, or being put there. */
+  order?: 'open' | 'done';
+  /** What was made of it. */
+  vertex?: LlbVertex;
 }
 
 /** Inputs of one op that are looked at in one step. */
@@ -143,43 +149,43 @@ function* inputsOf(given: readonly WireMessage[]): Generator<void, readonly Wire
   return inputs.slice(); // without room to grow
 }
 
-/** Digests of all that `root` needs, inputs before users; by an own stack, since a chain may be 100,000 long. */
-function* inputsFirst(ops: ReadonlyMap<Digest, WireOp>, root: Digest): Generator<void, Digest[], void> {
-  const order: Digest[] = [];
-  const state = new Map<Digest, 'open' | 'done'>();
-  const stack: { digest: Digest; inputs: readonly WireInput[]; next: number }[] = [];
-  const push = (digest: Digest) => {
+/** All that `root` needs, inputs before users; by an own stack, since a chain may be 100,000 long. */
+function* inputsFirst(ops: WireOps, root: Digest): Generator<void, WireOp[], void> {
+  const order: WireOp[] = [];
+  const stack: { readonly op: WireOp; next: number }[] = [];
+  const visit = (digest: Digest) => {
     const op = ops.get(digest);
     if (!op) throw invalidArgument(`invalid missing input digest ${digest}`);
-    state.set(digest, 'open');
-    stack.push({ digest, inputs: op.inputs, next: 0 });
+    if (op.order === 'open') throw invalidArgument(`invalid LLB: ${digest} needs itself`);
+    if (op.order === 'done') return;
+    op.order = 'open';
+    stack.push({ op, next: 0 });
   };
-  push(root);
+  visit(root);
   for (let top = stack.at(-1); top; top = stack.at(-1)) {
     yield;
-    const input = top.inputs[top.next++];
-    if (!input) {
+    const input = top.op.inputs[top.next++];
+    if (input) visit(input.digest);
+    else {
       stack.pop();
-      state.set(top.digest, 'done');
-      order.push(top.digest);
-    } else if (!state.has(input.digest)) push(input.digest);
-    else if (state.get(input.digest) === 'open') throw invalidArgument(`invalid LLB: ${input.digest} needs itself`);
+      top.op.order = 'done';
+      order.push(top.op);
+    }
   }
   return order;
 }
 
 /** Yields after each step of what is long for an op of many inputs. */
 function* makeVertex(
-  wireDigest: Digest,
-  { bytes, message, inputs: given }: WireOp,
-  loaded: ReadonlyMap<Digest, LlbVertex>,
+  { digest: wireDigest, bytes, message, inputs: given }: WireOp,
+  ops: WireOps,
   definition: Definition,
   defaultPlatform: Platform,
 ): Generator<void, LlbVertex, void> {
   const inputs: LlbEdge[] = [];
   let isRenamed = false;
   for (const [i, input] of given.entries()) {
-    const edge = edgeTo(loaded, input);
+    const edge = edgeTo(ops, input);
     isRenamed ||= edge.vertex.digest !== given[i]!.digest;
     inputs.push(edge);
     if (inputs.length % MOST_INPUTS === 0) yield;
@@ -232,8 +238,8 @@ function renameInputs(message: WireMessage, inputs: readonly LlbEdge[]): WireMes
   return { ...message, inputs: named };
 }
 
-function edgeTo(loaded: ReadonlyMap<Digest, LlbVertex>, { digest, index }: WireInput): LlbEdge {
-  const vertex = loaded.get(digest)!;
+function edgeTo(ops: WireOps, { digest, index }: WireInput): LlbEdge {
+  const vertex = ops.get(digest)!.vertex!;
   const { outputs } = vertex.op;
   if (index >= outputs) throw invalidArgument(`invalid output index ${index}: ${vertex.name} has ${outputs} outputs`);
   return { vertex, index };

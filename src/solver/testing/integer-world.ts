@@ -1,4 +1,4 @@
-import { type BuildLimits, type Digest, digestOf, NO_LIMITS, neverAborted, newId } from '../../base/index.ts';
+import { type BuildLimits, type Digest, digestOf, LargeMap, NO_LIMITS, neverAborted, newId } from '../../base/index.ts';
 import type { Job } from '../job.ts';
 import {
   type CacheMap,
@@ -69,14 +69,14 @@ export class IntegerWorld {
   readonly mapped: string[] = [];
   readonly digested: string[] = [];
   readonly loaded: string[] = [];
-  readonly stored = new Map<string, number>();
+  readonly stored = LargeMap.byText<string, number>();
   /** Handles given out and not yet released. */
   open = 0;
   running = 0;
   /** Results that look whole but cannot be used, unless by this session. */
   readonly #broken = new Map<string, { readonly kind: LossKind; readonly unless: string | undefined }>();
   /** What executions have made, by result id. */
-  readonly made: Map<string, Made>;
+  readonly made: LargeMap<string, Made>;
   /** Told of each execution that begins, with what it runs on. */
   began: (what: IntegerVertex, inputs: readonly Result[], context: OpContext) => void = () => {};
   /** Called at each op's call, to hold it up. */
@@ -88,7 +88,7 @@ export class IntegerWorld {
   readonly #name: string;
 
   /** Worlds that import from one another have names of their own, and may share what is known of what was made. */
-  constructor(name = '', made = new Map<string, Made>()) {
+  constructor(name = '', made = LargeMap.byText<string, Made>()) {
     this.#name = name;
     this.made = made;
   }

@@ -1,4 +1,4 @@
-import type { Digest } from '../../base/index.ts';
+import { type Digest, LargeMap } from '../../base/index.ts';
 import { isVolatile } from '../key.ts';
 import type { CacheLink, CacheRecord, KeyStore } from '../ports.ts';
 
@@ -10,12 +10,12 @@ interface Target {
 /** A {@link KeyStore} that lives as long as the process: tests and throw-away solves. */
 export class MemoryKeyStore implements KeyStore {
   /** Links of an id: targets by link, each with its scopes. */
-  readonly #links = new Map<string, Map<string, Target>>();
+  readonly #links = LargeMap.byText<string, Map<string, Target>>();
   /** The same by the record that they lead to. */
-  readonly #byRecord = new Map<Digest, Set<Target>>();
-  readonly #back = new Map<string, Map<string, { readonly from: string; readonly link: CacheLink }>>();
-  readonly #results = new Map<string, Map<string, { createdAt: number; readonly scopes: Set<string> }>>();
-  readonly #keysOf = new Map<string, Set<string>>();
+  readonly #byRecord = LargeMap.byText<Digest, Set<Target>>();
+  readonly #back = LargeMap.byText<string, Map<string, { readonly from: string; readonly link: CacheLink }>>();
+  readonly #results = LargeMap.byText<string, Map<string, { createdAt: number; readonly scopes: Set<string> }>>();
+  readonly #keysOf = LargeMap.byText<string, Set<string>>();
   /** Scopes whose record of a key was dropped. */
   readonly #dropped = new Map<string, Set<string>>();
 
@@ -119,7 +119,7 @@ function linkName(link: CacheLink): string {
   return `${link.input} ${link.record} ${link.selector}`;
 }
 
-function getOrAdd<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+function getOrAdd<K, V>(map: Map<K, V> | LargeMap<K, V>, key: K, make: () => V): V {
   let value = map.get(key);
   if (value === undefined) {
     value = make();

@@ -2,6 +2,7 @@ import {
   formatImageReference,
   formatPlatform,
   type ImageReference,
+  LargeMap,
   type Platform,
   parseImageReference,
 } from '../../../base/index.ts';
@@ -167,12 +168,14 @@ export function* captureGraph(
   pinOf: (vertex: LlbVertex) => string | undefined,
 ): Generator<void, Capture, void> {
   const capture = new Capture();
-  const seen = new Set<LlbVertex>([root]);
+  const seen = LargeMap.by<LlbVertex, true>(({ digest }) => digest).set(root, true);
+  const all = [root];
   // It grows while it is walked.
-  for (const vertex of seen) {
+  for (const vertex of all) {
     yield* capture.addVertex(vertex, pinOf(vertex));
-    for (const [at, input] of vertex.inputs.entries()) {
-      seen.add(input.vertex);
+    for (const [at, { vertex: input }] of vertex.inputs.entries()) {
+      if (!seen.has(input)) all.push(input);
+      seen.set(input, true);
       if ((at + 1) % PORTION === 0) yield;
     }
     yield;

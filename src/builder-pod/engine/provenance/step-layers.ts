@@ -1,4 +1,4 @@
-import { inSlices } from '../../../base/index.ts';
+import { inSlices, LargeMap, mapFor } from '../../../base/index.ts';
 import type { ImmutableRef } from '../../../cache/ports.ts';
 import type { KeyedOutput, KeyReader, OpContext, ResultStore } from '../../../solver/index.ts';
 import type { EngineJob } from '../build-ref.ts';
@@ -37,8 +37,8 @@ export async function stepLayers(
 }
 
 /** The ops by their vertices. Yields after each. */
-function* opsOf({ digests }: Pick<CapturedPart['ref'], 'digests'>): Generator<void, Map<string, string>, void> {
-  const found = new Map<string, string>();
+function* opsOf({ digests }: Pick<CapturedPart['ref'], 'digests'>): Generator<void, ReadonlyMap<string, string>, void> {
+  const found = mapFor<string, string>(digests.size);
   for (const [wire, vertex] of digests) {
     found.set(vertex, wire);
     yield;
@@ -52,17 +52,21 @@ function* stepRecords(
   ops: ReadonlyMap<string, string>,
   keys: LayerDeps['keys'],
 ): Generator<void, Iterable<StepRecord>, void> {
-  const found = new Map<string, StepRecord>();
+  const found: StepRecord[] = [];
+  const names = LargeMap.byText<string, true>();
   for (const vertex of job.keyed()) {
     yield;
     const op = vertex === undefined ? undefined : ops.get(vertex.digest);
     if (vertex === undefined || op === undefined) continue;
     for (const one of vertex.outputs) {
       const record = recordOf(one, keys, job.scope.read);
-      if (record !== undefined) found.set(`${op} ${one.output} ${record}`, { op, output: one.output, record });
+      const name = `${op} ${one.output} ${record}`;
+      if (record === undefined || names.has(name)) continue;
+      names.set(name, true);
+      found.push({ op, output: one.output, record });
     }
   }
-  return found.values();
+  return found;
 }
 
 /** That of the result which the build has used; of a step whose result it did not need, the only one that its keys have: which of several the others were made of is not known. */
