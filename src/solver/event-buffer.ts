@@ -208,8 +208,15 @@ export class EventBuffer {
   /** Places of what is gone are given up when they are the most. */
   #tidy(): void {
     if (this.#places.length <= 2 * this.#kept + FEW_PLACES) return;
-    this.#places = this.#places.filter(({ event }) => event !== undefined);
-    this.#first = this.#oldest = 0;
+    if (2 * this.#first > this.#places.length) {
+      // Mostly they were taken, and then nothing need be looked at.
+      this.#places = this.#places.slice(this.#first);
+      this.#oldest = Math.max(0, this.#oldest - this.#first);
+    } else {
+      this.#places = this.#places.filter(({ event }) => event !== undefined);
+      this.#oldest = 0;
+    }
+    this.#first = 0;
   }
 
   #count(bytes: number): void {
