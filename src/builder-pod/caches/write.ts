@@ -22,6 +22,7 @@ import {
   Throttle,
   withRow,
 } from '../exporters/index.ts';
+import { LayersAhead } from './ahead.ts';
 import { bandwidthOf, cacheBounds, intervalOf } from './bounds.ts';
 import { type CollectedCache, collectCache } from './collect.ts';
 import { endAll } from './end-all.ts';
@@ -60,7 +61,10 @@ export function cacheExporter(
     );
   // What is written while the build goes on is always put beside what is there.
   const bounds = cacheBounds(options, merge || isContinuous);
-  const writer = new CacheWriter(store, { compression, oci: oci ?? true }, deps);
+  const layers = { compression, oci: oci ?? true };
+  const ahead =
+    mode === 'max' ? new LayersAhead({ open: store, gives: type.replaceable === true, ...layers }, deps) : undefined;
+  const writer = new CacheWriter(store, { ...layers, ahead }, deps);
   const throttle = isContinuous ? new Throttle(bandwidthOf(options)) : undefined;
   return {
     name: type.exporting,
@@ -73,6 +77,7 @@ export function cacheExporter(
         options.tellUnused(context);
       }
     },
+    ahead,
     continuous: throttle && {
       intervalMs: intervalOf(options),
       update: async (build, context) => {
@@ -95,6 +100,8 @@ interface LayerOptions {
   readonly compression: Compression;
   /** Types that layers are given. */
   readonly oci: boolean;
+  /** What may have layers in the store already. */
+  readonly ahead: LayersAhead | undefined;
 }
 
 interface WriteOptions {
@@ -163,8 +170,10 @@ class CacheWriter {
       await this.#put(cache, kept, store, { ...options, looks }, context);
     const response = await put(others, store.forgets)
       .catch(async (error: unknown) => {
-        if (others.length === 0 || !isBlobUnknown(error)) throw error;
+        if (!isBlobUnknown(error)) throw error;
         // Something is not there any more. It may be what this build has put there.
+        const hadOwn = this.#options.ahead?.forget() === true;
+        if (others.length === 0 && !hadOwn) throw error;
         this.#given.clear();
         return await put(others, true);
       })
@@ -211,7 +220,7 @@ class CacheWriter {
     const own = index.blobs.filter((blob) => cache.layers.has(blob) && !isGiven(blob));
     const layers = own.map((blob) => content.layers.get(blob)!.source);
     const slowed = layers.map((layer) => partial?.throttle.slowed(layer, partial) ?? layer);
-    await putLayers(slowed, store, parallel, context);
+    await putLayers(slowed, store, { parallel, ahead: this.#options.ahead }, context);
     for (const blob of [...own, ...(looks ? index.blobs : [])]) this.#given.add(blob);
     return await index.write(context);
   }
@@ -294,7 +303,7 @@ async function lostOf(
 async function putLayers(
   layers: readonly LayerSource[],
   store: CacheStore,
-  parallel: number,
+  { parallel, ahead }: { readonly parallel: number; readonly ahead: LayersAhead | undefined },
   context: ExportContext,
 ): Promise<void> {
   const failed = new AbortController();
@@ -305,9 +314,11 @@ async function putLayers(
       access.signal.throwIfAborted();
       const { digest, size } = source.descriptor;
       await withRow(context, `writing layer ${digest}`, async (update) => {
-        // Who reads it later would find out that it is damaged, when what it was made of is gone.
-        if (!store.verifies) await source.check(access);
-        await store.putBlob(source, access, (bytes) => update(bytes, size));
+        if ((await ahead?.has(digest)) !== true) {
+          // Who reads it later would find out that it is damaged, when what it was made of is gone.
+          if (!store.verifies) await source.check(access);
+          await store.putBlob(source, access, (bytes) => update(bytes, size));
+        }
         update(size, size);
       });
     }

@@ -1,4 +1,4 @@
-import { CodedError, type WorkOwner } from '../../base/index.ts';
+import { CodedError, type Semaphore, type WorkOwner } from '../../base/index.ts';
 import type { Compression, ImmutableRef, Layer } from '../../cache/ports.ts';
 import { type BuiltResult, findLostResult } from '../../solver/index.ts';
 import type { ExportContext, ExportResponse, InlineRecords } from '../exporters/index.ts';
@@ -37,6 +37,8 @@ export interface CacheExporter {
   export(build: CachedBuild, context: ExportContext): Promise<ExportResponse>;
   /** Where what is finished is to be written while the build goes on. */
   readonly continuous?: ContinuousCache | undefined;
+  /** Where what {@link export} needs is made ready while the build goes on. Whatever goes wrong, that meets it, too. */
+  readonly ahead?: ContinuousCache | undefined;
 }
 
 /** A cache that grows with its build. */
@@ -48,6 +50,10 @@ export interface ContinuousCache {
    * @returns false where something is left for another time
    */
   update(build: CachedBuild, context: UpdateContext): Promise<boolean>;
+  /** The export takes over what is under way, so that is neither waited for nor ended before it. */
+  readonly isTakenOver?: boolean;
+  /** Settles when what updates have left under way is at its end, at the latest when their signal has fired. */
+  settled?(): Promise<void>;
 }
 
 export interface UpdateContext extends ExportContext {
@@ -55,6 +61,10 @@ export interface UpdateContext extends ExportContext {
   readonly spare?: SpareThreads | undefined;
   /** Fires when it is waited for: nothing is held back any more, and nothing new is begun. */
   readonly hurry: AbortSignal;
+  /** Of uploads that go ahead, of all caches of the build: a place for each. */
+  readonly uploads: Semaphore;
+  /** Registries that are given layers of the build's images while it goes on. */
+  readonly imageHosts: ReadonlySet<string>;
 }
 
 /** A cache that images carry, as far as it is of their layers. */

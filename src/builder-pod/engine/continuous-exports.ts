@@ -1,4 +1,4 @@
-import { type AbortOptions, cancelledError, type Logger, onAbort, sleep } from '../../base/index.ts';
+import { type AbortOptions, cancelledError, type Logger, onAbort, Semaphore, sleep } from '../../base/index.ts';
 import type { ImmutableRef } from '../../cache/ports.ts';
 import type { VertexOp } from '../../llb/index.ts';
 import type { SolverObserver } from '../../solver/index.ts';
@@ -23,11 +23,13 @@ interface GrowingBuild extends AbortOptions {
   readonly caches: ReadonlyMap<ContinuousCache, ExportContext['moved']>;
   /** Whose records may be told of. */
   readonly scopes: readonly string[];
-  readonly context: Omit<ExportContext, 'signal' | 'progress'>;
+  readonly context: Omit<ExportContext, 'signal' | 'progress'> & Pick<UpdateContext, 'imageHosts'>;
 }
 
 /** The caches of one build while it goes on. Disposing ends what is under way. */
 interface Growing extends AsyncDisposable {
+  /** Outputs are exported: nothing goes ahead of them any more. */
+  giveWay(): void;
   /** No further update is begun, and the one under way is given a moment. */
   stop(): Promise<void>;
   /** Whether there is something for {@link leave} to write into this one. */
@@ -58,8 +60,9 @@ export class ContinuousExports {
   }
 
   begin(build: GrowingBuild): Growing {
+    const shared = { spare: this.#spare, uploads: new Semaphore(1) };
     const caches = new Map(
-      [...build.caches.keys()].map((cache) => [cache, new GrowingCache(cache, build, this.#spare, this.#log)]),
+      [...build.caches.keys()].map((cache) => [cache, new GrowingCache(cache, build, shared, this.#log)]),
     );
     if (caches.size > 0) this.#builds.set(build.job, [...caches.values()]);
     const end = async () => {
@@ -67,6 +70,9 @@ export class ContinuousExports {
       await Promise.all([...caches.values()].map((cache) => cache.end()));
     };
     return {
+      giveWay: () => {
+        for (const cache of caches.values()) cache.giveWay();
+      },
       stop: async () => {
         this.#builds.delete(build.job);
         await Promise.all([...caches.values()].map((cache) => cache.stop()));
@@ -79,10 +85,12 @@ export class ContinuousExports {
   }
 }
 
+type SharedByCaches = { readonly spare: SpareThreads } & Pick<UpdateContext, 'uploads'>;
+
 class GrowingCache {
   readonly #cache: ContinuousCache;
   readonly #build: GrowingBuild;
-  readonly #spare: SpareThreads;
+  readonly #shared: SharedByCaches;
   readonly #log: Logger;
   readonly #roots = new Set<string>();
   readonly #began = performance.now();
@@ -95,10 +103,10 @@ class GrowingCache {
   problem: unknown;
   #failures = 0;
 
-  constructor(cache: ContinuousCache, build: GrowingBuild, spare: SpareThreads, log: Logger) {
+  constructor(cache: ContinuousCache, build: GrowingBuild, shared: SharedByCaches, log: Logger) {
     this.#cache = cache;
     this.#build = build;
-    this.#spare = spare;
+    this.#shared = shared;
     this.#log = log;
   }
 
@@ -111,7 +119,13 @@ class GrowingCache {
     if (this.hasMore && !this.#hurry.signal.aborted) this.#running ??= this.#run();
   }
 
+  giveWay(): void {
+    if (this.#cache.isTakenOver === true) this.#hurry.abort(cancelledError('the build exports what it has made'));
+  }
+
   async stop(): Promise<void> {
+    this.giveWay();
+    if (this.#cache.isTakenOver === true) return;
     this.#hurry.abort(cancelledError('the build writes its cache'));
     const patience = new AbortController();
     const waited = sleep(HURRY_MS, { signal: patience.signal }).catch(() => {});
@@ -123,6 +137,7 @@ class GrowingCache {
     this.#hurry.abort();
     this.#over.abort(cancelledError('the build is over'));
     await this.#running;
+    await this.#cache.settled?.();
   }
 
   async leave({ progress }: Pick<ExportContext, 'progress'>): Promise<void> {
@@ -141,7 +156,7 @@ class GrowingCache {
     while (!pause.signal.aborted) {
       try {
         await sleep(wait, pause);
-        if (this.hasMore) await this.#update({ signal, spare: this.#spare, hurry: this.#hurry.signal });
+        if (this.hasMore) await this.#update({ signal, spare: this.#shared.spare, hurry: this.#hurry.signal });
         else if (this.#failures === 0) {
           // Begins anew with the next result.
           this.#running = undefined;
@@ -169,7 +184,11 @@ class GrowingCache {
     const roots = [...this.#roots];
     const whole = await this.#cache.update(
       { roots, scopes: this.#build.scopes },
-      { progress: SILENT, moved: this.#build.caches.get(this.#cache), ...this.#build.context, ...context },
+      {
+        ...{ progress: SILENT, moved: this.#build.caches.get(this.#cache), uploads: this.#shared.uploads },
+        ...this.#build.context,
+        ...context,
+      },
     );
     if (whole) this.#written = roots.length;
   }

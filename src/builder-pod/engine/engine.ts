@@ -265,8 +265,8 @@ export class Engine implements AsyncDisposable {
     const growing = this.#continuous.begin({
       ...{ job: ref, scopes: job.scope.read, signal: buildSignal },
       caches: new Map(
-        caches.exporters.flatMap(({ continuous }, n) =>
-          continuous ? [[continuous, cacheBytes[n]!.moved] as const] : [],
+        caches.exporters.flatMap(({ continuous, ahead = continuous }, n) =>
+          ahead ? [[ahead, cacheBytes[n]!.moved] as const] : [],
         ),
       ),
       context: {
@@ -274,6 +274,7 @@ export class Engine implements AsyncDisposable {
         get reproducible() {
           return reproducible;
         },
+        imageHosts: new Set(given.flatMap(({ ahead }) => ahead?.hosts ?? [])),
       },
     });
     for (const { begin } of caches.exporters)
@@ -325,6 +326,7 @@ export class Engine implements AsyncDisposable {
         async (built) => {
           packing.stop();
           for (const { ahead: pushing } of given) pushing?.stop();
+          growing.giveWay();
           if (isTold) provenance ??= await attesting.capture(build, result, { signal: buildSignal });
           const parts = provenance;
           const input = parts === undefined ? source(built) : attesting.attested(build, source(built), parts);

@@ -4,6 +4,7 @@ export {
   type CachedBuild,
   type CacheExporter,
   type CacheExportTypes,
+  type ContinuousCache,
   type ExportingBuild,
   type InlineCache,
   type UpdateContext,

@@ -23,7 +23,7 @@ export type {
 export { withRow } from './progress.ts';
 export { pushLayer } from './push.ts';
 export { frontendResponse } from './result.ts';
-export { Throttle } from './throttle.ts';
+export { AHEAD_BANDWIDTH, Throttle } from './throttle.ts';
 
 /** An exporter by its type and attributes as clients send them. Bad attributes are found here, before anything is built. @throws CodedError */
 export function openExporter(

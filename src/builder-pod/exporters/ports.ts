@@ -102,7 +102,14 @@ export interface Exporter {
   /** How it wants layers, when it makes any: they can be packed before, and a cache export can use the same. */
   readonly compression?: Compression;
   /** Takes results of which its image will consist, each packed, while later steps run. Whatever goes wrong, {@link export} meets it, too. */
-  readonly ahead?: { push(ref: ImmutableRef, context: ExportContext): Promise<void>; stop(): void } | undefined;
+  readonly ahead?:
+    | {
+        /** Registries that it gives them to. */
+        readonly hosts: readonly string[];
+        push(ref: ImmutableRef, context: ExportContext): Promise<void>;
+        stop(): void;
+      }
+    | undefined;
   export(source: ExportSource, context: ExportContext): Promise<ExportResult>;
 }
 

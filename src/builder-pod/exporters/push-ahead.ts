@@ -4,10 +4,7 @@ import { compressionFor } from './attributes.ts';
 import { layerSource } from './layer-source.ts';
 import type { ExportContext, ExporterDeps } from './ports.ts';
 import { pushLayer } from './push.ts';
-import { Throttle } from './throttle.ts';
-
-/** Bytes a second, while steps run. */
-const BANDWIDTH = 32 << 20;
+import { AHEAD_BANDWIDTH, Throttle } from './throttle.ts';
 
 interface PushAheadOptions {
   readonly names: readonly ImageReference[];
@@ -23,7 +20,7 @@ interface PushAheadOptions {
 export class PushAhead {
   readonly #options: PushAheadOptions;
   readonly #deps: Pick<ExporterDeps, 'openRepository'>;
-  readonly #throttle = new Throttle(BANDWIDTH);
+  readonly #throttle = new Throttle(AHEAD_BANDWIDTH);
   readonly #hurry = new AbortController();
   /** By repository and digest; they never reject. */
   readonly #given = new Map<string, Promise<void>>();
@@ -32,6 +29,11 @@ export class PushAhead {
   constructor(options: PushAheadOptions, deps: Pick<ExporterDeps, 'openRepository'>) {
     this.#options = options;
     this.#deps = deps;
+  }
+
+  /** Of the registries. */
+  get hosts(): readonly string[] {
+    return this.#options.names.map(({ domain }) => domain);
   }
 
   async push(ref: ImmutableRef, context: ExportContext): Promise<void> {

@@ -1,6 +1,9 @@
 import { type AbortOptions, sleep } from '../../base/index.ts';
 import type { LayerSource } from './layer-source.ts';
 
+/** Bytes a second that go ahead of an export, while steps run. */
+export const AHEAD_BANDWIDTH = 32 << 20;
+
 interface Slowness {
   /** Nothing is held back any more once this fires. */
   readonly hurry: AbortSignal;

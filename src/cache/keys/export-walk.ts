@@ -16,19 +16,20 @@ const MAX_WAYS = 50;
 
 /**
  * The keys from which `roots` are reached in the given scopes, each once, inputs before what they lead to. A key that is the target of links has the
- * digest of those links; a root has its own id. Yields after each.
+ * digest of those links; a root has its own id. Those that are `known`, and what only leads to them, are left out. Yields after each.
  */
 export function* walkKeys(
   store: KeyReader,
   roots: readonly string[],
   scopes: readonly string[],
+  known: ReadonlySet<string> = new Set(),
 ): Generator<void, readonly KeyRecord[], void> {
   const records: KeyRecord[] = [];
   const state = LargeMap.byText<string, 'open' | 'done'>();
   const open = [...roots];
   while (open.length > 0) {
     const id = open.at(-1)!;
-    const at = state.get(id);
+    const at = known.has(id) ? 'done' : state.get(id);
     if (at === 'done') {
       open.pop();
       continue;
@@ -37,7 +38,7 @@ export function* walkKeys(
     const backlinks = store.backlinks(id, scopes);
     if (at === undefined) {
       state.set(id, 'open');
-      for (const { from } of backlinks) if (!state.has(from)) open.push(from);
+      for (const { from } of backlinks) if (!state.has(from) && !known.has(from)) open.push(from);
       continue;
     }
     open.pop();

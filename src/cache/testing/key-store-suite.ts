@@ -159,6 +159,8 @@ export function keyStoreSuite(name: string, open: () => KeyStore): void {
         { selector: 'sel', from: base },
       ]);
       expect(records.find((record) => record.id === base)!.digest).toBe(base);
+      const without = (...known: string[]) => walked(store, ['copy-key'], ['main'], new Set(known)).map(({ id }) => id);
+      expect([without(base), without('copy-key')]).toEqual([[content, 'copy-key'], []]);
     });
   });
 }
