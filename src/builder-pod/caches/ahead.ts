@@ -4,7 +4,7 @@ import type { Compression, ImmutableRef, Layer } from '../../cache/ports.ts';
 import { isTooLarge } from '../../cache/remote/index.ts';
 import type { KeyReader, ResultStore } from '../../solver/index.ts';
 import type { CachedBuild, ContinuousCache, UpdateContext } from '../engine/index.ts';
-import { AHEAD_BANDWIDTH, layerSource, Throttle } from '../exporters/index.ts';
+import { AHEAD_BANDWIDTH, compressionFor, layerSource, Throttle } from '../exporters/index.ts';
 import type { CacheStore, StoreAccess } from './store.ts';
 
 /** Between looks for what has been finished, in ms: the last ones are left to the export. */
@@ -94,7 +94,7 @@ export class LayersAhead implements ContinuousCache {
 
   /** Whether it is packed, or is left to the export; false where it was given up for others. */
   async #pack({ results }: KeyRecord, scopes: readonly string[], context: UpdateContext): Promise<boolean> {
-    const { compression } = this.#options;
+    const compression = compressionFor(context, this.#options.compression);
     const { spare, owner, sessions, limits } = context;
     const loading = { ...context, scope: scopes[0] ?? '', limits: limits ?? (() => ({})) };
     for (const { resultId } of results) {
@@ -133,7 +133,7 @@ export class LayersAhead implements ContinuousCache {
         this.#store ??= this.#options.open(context);
         const store = await this.#store;
         if (isGivenByImage(store, context)) return;
-        for (const layer of ref.packed({ compression: this.#options.compression }) ?? []) {
+        for (const layer of ref.packed({ compression: compressionFor(context, this.#options.compression) }) ?? []) {
           const { digest } = layer.descriptor;
           if (this.#giving.has(digest)) continue;
           if (this.#failed || signal.aborted) return;
