@@ -120,7 +120,7 @@ describe('what buildctl’s user reads when a build fails, or is not done as ask
   test('a cache import of a type that is not known is named in a warning, and the build goes on', async () => {
     const at = context('imports', 'FROM scratch\nCOPY a.txt /\n');
     const asked = ['--import-cache', 'type=floppy,name=b'];
-    const told = /WARN: the cache floppy is not used: this builder does not read caches of type floppy yet/;
+    const told = /WARN: the cache floppy b is not used: this builder does not read caches of type floppy yet/;
     const { output } = await succeeds(at, asked);
     expect(output).toMatch(told);
     expect(steps(output).ran).toEqual(['COPY a.txt /']);
