@@ -98,7 +98,7 @@ export async function openState(options: StateOptions): Promise<State> {
     }),
   );
   // Only now: had the sweep been cut short, the next start must do it again.
-  setValue('boot', bootId);
+  if (value('boot') !== bootId) setValue('boot', bootId);
   const content = opened.use(new FsContentStore({ blobs: layout.blobs, tmp: layout.tmp, pools }));
   const keys = new SqliteKeyStore(db);
   const refs = opened.use(
