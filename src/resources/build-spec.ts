@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { cache } from './cache-spec.ts';
 import { MAX_SPEC_BYTES, MAX_SPEC_DEPTH, overLimit } from './limits.ts';
+import { packing } from './packing.ts';
 import { exactlyOneOf, exclude, rule } from './rules.ts';
 import { namedContext, source } from './source.ts';
 import {
@@ -142,17 +143,7 @@ const output = rule(
       32,
       'Tags to write (default: the tag in image, else latest).',
     ).optional(),
-    compression: defaultsTo(
-      z.enum(['gzip', 'estargz', 'zstd', 'uncompressed']).describe('How layers are packed that are made anew.'),
-      'gzip',
-    ).optional(),
-    compressionLevel: z
-      .number()
-      .int()
-      .min(0)
-      .max(22)
-      .describe('0 (none) to 9 for gzip and estargz, 1 to 22 for zstd; default fast.')
-      .optional(),
+    ...packing,
     forceCompression: z
       .boolean()
       .describe('Pack layers of base images, and those that were packed before, in this way, too.')

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { packing } from './packing.ts';
 import { exactlyOneOf, type Rule, rule } from './rules.ts';
 import {
   byteSize,
@@ -231,17 +232,7 @@ const to = rule(
       '10s',
     ).optional(),
     continuousBandwidth: defaultsTo(byteSize('Bytes a second that go out while the run goes on.'), '32Mi').optional(),
-    compression: defaultsTo(
-      z.enum(['gzip', 'estargz', 'zstd', 'uncompressed']).describe('How layers are packed that are made anew.'),
-      'gzip',
-    ).optional(),
-    compressionLevel: z
-      .number()
-      .int()
-      .min(0)
-      .max(22)
-      .describe('0 (none) to 9 for gzip and estargz, 1 to 22 for zstd; default fast.')
-      .optional(),
+    ...packing,
     forceCompression: z
       .boolean()
       .describe('Pack layers that were packed otherwise before in this way, too.')
