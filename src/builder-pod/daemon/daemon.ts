@@ -111,8 +111,9 @@ export async function startDaemon(
   opened.use(engine);
   opened.use(serveRuns(server, builder, config, { sessions, log, onOver: () => gc.trigger() }));
   const addresses: string[] = [];
+  // The reserve that this start took is there again before any build can take it: all but what sockets need, and then that.
+  await state.reserve.fill({ but: config.addresses.length });
   for (const address of config.addresses) addresses.push(await listen(server, address, config, opened));
-  // All files of a start are made: what is left of the reserve is taken again before any build can.
   await state.reserve.fill();
   sessions.startAhead();
   builder.startAhead();

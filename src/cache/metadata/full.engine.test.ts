@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, copyFileSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, copyFileSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -122,6 +122,24 @@ describe('a database whose disk is full', () => {
     await db.checkpoint();
     expect(found().keys.has(1e6)).toBe(true);
     expect(statSync(`${path()}-wal`).size).toBe(1 << 20);
+  });
+
+  test('what was given away of the reserve is taken again when it is closed: a later life has no other room', async () => {
+    const directory = join(disk, 'reserve');
+    {
+      await using reserve = new Reserve({ directory, pool });
+      await using db = new Database(path(), { pool, reserve, logBytes: 64 << 10 });
+      db.migrate('t', TABLE);
+      await reserve.fill();
+      fill();
+      expect(reserve.release()).toBe(true);
+    }
+    expect(readdirSync(directory).length).toBeGreaterThan(0);
+    fill();
+    await using reserve = new Reserve({ directory, pool });
+    expect(reserve.release()).toBe(true);
+    await using db = new Database(path(), { pool, reserve, logBytes: 64 << 10 });
+    db.reserved(() => db.run('INSERT INTO t VALUES (1, ?)', 'x'));
   });
 
   test('it is opened on one: the reserve is given away, and taken again as far as there is room', async () => {

@@ -53,11 +53,12 @@ export class Reserve implements AsyncDisposable {
     return names.length > 0;
   }
 
-  /** Takes as much of it as can be had. */
-  async fill(): Promise<void> {
+  /** Takes as much of it as can be had; all but so many files where that is told. */
+  async fill({ but = 0 }: { readonly but?: number } = {}): Promise<void> {
     const { pool, directory } = this.#options;
-    if (pool === undefined || this.#closed || this.#names().length >= this.#files) return;
-    const args = { directory, files: this.#files, bytes: FILE_BYTES };
+    const files = this.#files - but;
+    if (pool === undefined || this.#closed || this.#names().length >= files) return;
+    const args = { directory, files, bytes: FILE_BYTES };
     // What could not be had now is tried for at the next interval.
     this.#filling ??= pool
       .run(task('fillReserve'), args, { signal: neverAborted, owner: HOUSE })
@@ -68,10 +69,12 @@ export class Reserve implements AsyncDisposable {
     await this.#filling;
   }
 
+  /** Leaves it as full as can be: what lies beside it has no other room when it is opened again. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#closed = true;
     clearInterval(this.#timer);
     await this.#filling;
+    await this.fill();
+    this.#closed = true;
   }
 
   #names(): string[] {
