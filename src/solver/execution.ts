@@ -54,7 +54,7 @@ function* joinKey(vertex: ActiveVertex, ground: readonly Ground[]): Generator<vo
   return `${vertex.scopeKey} ${unshared} ${key}`;
 }
 
-interface Stores {
+export interface Stores {
   readonly keys: KeyStore;
   readonly results: ResultStore;
   readonly clock: Clock;
