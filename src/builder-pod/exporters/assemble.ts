@@ -2,7 +2,6 @@ import { CodedError, type Descriptor, type Digest, goJson, type ImageReference }
 import type { Compression, Layer } from '../../cache/ports.ts';
 import { INLINE_KEY } from '../../cache/remote/index.ts';
 import {
-  alignHistory,
   type DockerImage,
   describeDocument,
   descriptorJson,
@@ -11,12 +10,10 @@ import {
   encodeIndex,
   encodeManifest,
   epochTime,
-  finishConfig,
-  historyOf,
   type ImageLayer,
   MEDIA_TYPE,
-  parseImageConfig,
 } from '../../oci/manifest/index.ts';
+import { siblingModule, type Task, tasksOf } from '../../sys/index.ts';
 import {
   type AttestationManifest,
   type AttestedStatement,
@@ -32,6 +29,7 @@ import {
   checkAnnotations,
   compressionFor,
 } from './attributes.ts';
+import { diffIdsOf, finishedConfig } from './config-task.ts';
 import type { ExportInputs, PlatformInput } from './inputs.ts';
 import { type LayerSource, layerSource, REWRITTEN_TIMES } from './layer-source.ts';
 import type { ExportAttestation, ExportContext, ExporterDeps, ImagePart } from './ports.ts';
@@ -74,8 +72,12 @@ interface AssembleOptions {
 /** Why several platforms in a result that is no map are no image. */
 export const SEVERAL_PLATFORMS = 'cannot export multiple platforms without multi-platform enabled';
 
+/** Bytes of a configuration that is read at once: it takes a millisecond or two. */
+const MAX_AT_ONCE = 64 << 10;
 const CREATED_AT = 'buildkit/createdat';
 const DESCRIPTION = 'buildkit/description';
+
+const configTask = tasksOf<typeof import('./config-task.ts')>(siblingModule(import.meta.url, './config-task'));
 
 interface PlatformImage {
   readonly input: PlatformInput;
@@ -105,10 +107,10 @@ export async function assembleImage(
     Promise.all(platforms.map(async (input) => ({ input, layers: await layersOf(input, options, context) }))),
   );
   const layered = rewriteTimes
-    ? await Promise.all(packed.map((one) => withClampedLayers(one, options, context)))
+    ? await Promise.all(packed.map((one) => withClampedLayers(one, options, deps, context)))
     : packed;
   const images: PlatformImage[] = [];
-  for (const { input, layers } of layered) images.push(await platformImage(input, layers, options, context));
+  for (const { input, layers } of layered) images.push(await platformImage(input, layers, options, deps, context));
   const layers = new Map(
     images.flatMap((image) => image.layers.map((layer) => [layer.descriptor.digest, layer] as const)),
   );
@@ -192,6 +194,7 @@ interface LayeredInput {
 async function withClampedLayers(
   { input, layers }: LayeredInput,
   { compression }: AssembleOptions,
+  deps: Pick<ExporterDeps, 'bulk'>,
   context: ExportContext,
 ): Promise<LayeredInput> {
   const { ref, epoch, baseConfig } = input;
@@ -201,7 +204,10 @@ async function withClampedLayers(
     context.progress.warn({ level: 1, short });
     return { input, layers };
   }
-  const base = baseConfig === undefined ? [] : parseImageConfig(baseConfig).rootfs.diff_ids;
+  const base =
+    baseConfig === undefined
+      ? []
+      : await readConfig(configTask('diffIdsOf'), diffIdsOf, { config: baseConfig }, deps, context);
   const differing = layers.findIndex(({ diffId }, n) => diffId !== base[n]);
   const kept = differing < 0 ? layers.length : differing;
   const { signal, owner, sessions, limits } = context;
@@ -225,17 +231,27 @@ function goTime(seconds: number): string {
   return epochTime(seconds).replace('T', ' ').replace('Z', ' +0000 UTC');
 }
 
+async function readConfig<A extends { readonly config: Uint8Array; readonly baseConfig?: Uint8Array | undefined }, R>(
+  to: Task<A, R>,
+  here: (args: A) => R,
+  args: A,
+  deps: Pick<ExporterDeps, 'bulk'>,
+  { signal, owner }: ExportContext,
+): Promise<R> {
+  const bytes = args.config.length + (args.baseConfig?.length ?? 0);
+  return bytes <= MAX_AT_ONCE ? here(args) : await deps.bulk.run(to, args, { signal, owner });
+}
+
 async function platformImage(
   input: PlatformInput,
   layers: readonly Layer[],
   options: AssembleOptions,
+  deps: Pick<ExporterDeps, 'bulk'>,
   context: ExportContext,
 ): Promise<PlatformImage> {
   const { oci, keepForeign } = options;
-  const given = input.config === undefined ? emptyConfig(input.platform) : input.config;
-  const image = alignHistory(layers.map(toImageLayer), historyOf(given));
-  const baseHistory = input.baseConfig === undefined ? undefined : historyOf(input.baseConfig);
-  const { ref, epoch } = input;
+  const { ref, epoch, baseConfig } = input;
+  const ofImage = layers.map(toImageLayer);
   const records =
     ref === undefined
       ? undefined
@@ -245,9 +261,11 @@ async function platformImage(
           context,
         );
   const extra = records === undefined ? {} : { [INLINE_KEY]: Buffer.from(records).toString('base64') };
-  const bytes = finishConfig(given, image, { sourceDateEpoch: epoch, baseHistory, extra });
+  const given = input.config === undefined ? emptyConfig(input.platform) : input.config;
+  const toFinish = { config: given, baseConfig, layers: ofImage, sourceDateEpoch: epoch, extra };
+  const bytes = await readConfig(configTask('finishedConfig'), finishedConfig, toFinish, deps, context);
   const config = describeDocument(oci ? MEDIA_TYPE.ociConfig : MEDIA_TYPE.dockerConfig, bytes);
-  const sources = image.layers.map(({ descriptor }) => layerSource(descriptor, input.ref, { oci, keepForeign }));
+  const sources = ofImage.map(({ descriptor }) => layerSource(descriptor, input.ref, { oci, keepForeign }));
   const annotations = annotationsFor(options.annotations, 'manifest', input.platform);
   const manifest = encodeManifest({
     schemaVersion: 2,

@@ -35,6 +35,11 @@ const ACCEPT_MANIFESTS = [
   '*/*;q=0.1',
 ].join(', ');
 
+/** Bytes of a document that is read as a whole to find out what it is. */
+const MOST_AT_ONCE = 64 << 10;
+const HEAD = 4 << 10;
+/** A media type after nothing but members that are texts or numbers. */
+const TYPE_FIRST = /^\s*\{(?:\s*"[^"\\]*"\s*:\s*(?:"[^"\\]*"|\d+)\s*,)*?\s*"mediaType"\s*:\s*"([^"\\]*)"/;
 /** Content types that file servers and lax registries give, which say nothing of a manifest: what it says itself counts. */
 const UNTOLD = new Set(['', 'application/json', 'text/plain', 'application/octet-stream', 'binary/octet-stream']);
 
@@ -497,7 +502,9 @@ function parseJson(bytes: Uint8Array): unknown {
   }
 }
 
+/** Of a long document as far as its beginning tells. */
 function mediaTypeInside(bytes: Uint8Array): string | undefined {
+  if (bytes.length > MOST_AT_ONCE) return TYPE_FIRST.exec(Buffer.from(bytes.subarray(0, HEAD)).toString())?.[1];
   const { mediaType } = (parseJson(bytes) ?? {}) as { mediaType?: unknown };
   return typeof mediaType === 'string' ? mediaType : undefined;
 }

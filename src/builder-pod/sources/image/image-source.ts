@@ -111,7 +111,7 @@ class ImageSource implements SourceInstance {
 
   async #resolve(context: OpContext): Promise<ResolvedImage> {
     if (this.#resolved !== undefined) return this.#resolved;
-    const { signal, scope } = context;
+    const { signal, owner, scope } = context;
     const id = `resolve docker-image://${this.#reference}`;
     const started = Date.now();
     context.progress.status({ id, started });
@@ -119,6 +119,7 @@ class ImageSource implements SourceInstance {
     const image = await this.#options.resolver
       .resolve(this.#reference, {
         signal,
+        owner,
         scope,
         platform: this.#platform,
         mode: this.#mode,

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Descriptor, digestOf, HOUSE, neverAborted, type Platform, parsePlatform } from '../../../base/index.ts';
 import { anonymous, RegistryClient } from '../../../oci/registry-client/index.ts';
+import { WorkerPool } from '../../../sys/index.ts';
 import { ByteCache } from './byte-cache.ts';
 import { registryFetcher } from './image-source.ts';
 import { ImageResolver } from './resolver.ts';
@@ -185,6 +186,49 @@ test.each([
     layers: rootfs.diff_ids.map((digest) => ({ mediaType: LAYER, digest, size })),
   });
   await expect(resolve(root)).rejects.toMatchObject({ code: 'resource_exhausted', reason: 'OCI_TOO_LARGE' });
+});
+
+describe('long documents', () => {
+  let read: number;
+  beforeEach(() => {
+    const pool = cleanup.use(new WorkerPool({ name: 'documents', threads: 1 }));
+    const client = cleanup.use(new RegistryClient({ retry: { delaysMs: [] } }));
+    const counting = Object.assign(Object.create(pool) as WorkerPool, {
+      run: (...args: Parameters<WorkerPool['run']>) => {
+        read++;
+        return pool.run(...args);
+      },
+    });
+    read = 0;
+    resolver = new ImageResolver({ client, credentials: () => anonymous, pool: counting });
+  });
+
+  const others = Array.from({ length: 1000 }, (_, n) =>
+    labelled({ mediaType: MANIFEST, digest: digestOf(`${n}`), size: 1 }, 'arm64'),
+  );
+
+  test('are read by a worker, and lead to the same as short ones', async () => {
+    expect(await resolve(index(image('short')))).toBe('short');
+    expect(read).toBe(0);
+    const root = index(...others, labelled(image('x'), 'amd64'));
+    expect(await resolve(root)).toBe('x');
+    expect(read).toBe(1);
+    await expect(resolve(root, 'linux/s390x')).rejects.toMatchObject({
+      reason: 'OCI_PLATFORM',
+      hint: expect.stringContaining('linux/arm64, linux/amd64'),
+    });
+  });
+
+  test('are refused as short ones are', async () => {
+    const both = put(INDEX, { schemaVersion: 2, mediaType: INDEX, manifests: others, layers: [] });
+    await expect(resolve(both)).rejects.toMatchObject({ reason: 'OCI_MALFORMED' });
+    const annotations = Object.fromEntries(Array.from({ length: 20_000 }, (_, n) => [`${n}`, '']));
+    const config = put(CONFIG, { ...parsePlatform('amd64'), rootfs: { type: 'layers', diff_ids: [digestOf('x')] } });
+    const layers = [{ mediaType: LAYER, digest: digestOf('x'), size: 1, annotations }];
+    const labelledLayer = put(MANIFEST, { schemaVersion: 2, mediaType: MANIFEST, config, layers });
+    await expect(resolve(labelledLayer)).rejects.toMatchObject({ reason: 'OCI_TOO_LARGE' });
+    expect(read).toBe(2);
+  });
 });
 
 test('small answers count, however many names they are kept under', () => {

@@ -5,33 +5,31 @@ import {
   type Descriptor,
   type Digest,
   formatImageReference,
+  HOUSE,
   type ImageReference,
   isDigest,
   KeyedMutex,
   type Platform,
   parseImageReference,
   platformRank,
+  type WorkOwner,
   withDefaultTag,
 } from '../../../base/index.ts';
 import type { Layer } from '../../../cache/ports.ts';
 import {
-  configPlatform,
   isConfigType,
   isLayerType,
   MAX_CONFIG_BYTES,
   MAX_MANIFEST_BYTES,
-  manifestsFor,
   noMatch,
-  parseImageConfig,
-  parseManifestOrIndex,
 } from '../../../oci/manifest/index.ts';
 import type { Caller, CredentialProvider, RegistryClient, Repository } from '../../../oci/registry-client/index.ts';
+import { siblingModule, type Task, tasksOf, type WorkerPool } from '../../../sys/index.ts';
 import { ByteCache, type CachedBytes } from './byte-cache.ts';
+import { imageConfig, imageDocument, MAX_DOCUMENTS, MAX_LAYERS } from './document-task.ts';
 
-/** Manifests and indexes that are asked for to find one image. */
-const MAX_DOCUMENTS = 64;
-/** What can be mounted: more would be found out after all of it was unpacked. */
-const MAX_LAYERS = 500;
+/** Bytes of a document that is read at once: it takes a millisecond or two. */
+const MAX_AT_ONCE = 64 << 10;
 /** Of all layers of an image, packed. */
 const MAX_IMAGE_BYTES = 2 ** 40;
 
@@ -42,6 +40,8 @@ export type ResolveMode = 'default' | 'pull' | 'local';
 export type ResolutionMemo = Map<string, Promise<Descriptor>>;
 
 interface ResolveImageOptions extends AbortOptions {
+  /** For whom long documents are read. */
+  readonly owner?: WorkOwner;
   readonly platform: Platform;
   readonly mode: ResolveMode;
   readonly scope: string;
@@ -85,7 +85,11 @@ interface ImageResolverOptions {
   readonly client: RegistryClient;
   /** Gives the same object for the same sessions, so that tokens are reused. */
   readonly credentials: (sessions: readonly string[]) => CredentialProvider;
+  /** Reads long documents. Whoever has nobody to serve meanwhile does without. */
+  readonly pool?: WorkerPool;
 }
+
+const task = tasksOf<typeof import('./document-task.ts')>(siblingModule(import.meta.url, './document-task'));
 
 /**
  * Resolves image names to manifests and configs. Manifests and configs are kept in memory (32 MiB) by scope, repository and digest: no scope reads what
@@ -179,29 +183,40 @@ export class ImageResolver {
     if (++search.documents > MAX_DOCUMENTS)
       throw CodedError.of('OCI_MALFORMED', `more than ${MAX_DOCUMENTS} manifests lead to the image`);
     const { bytes, descriptor } = await this.#manifest(wanted, search);
-    const parsed = parseManifestOrIndex(bytes, descriptor.mediaType);
-    if (parsed.kind === 'index') {
-      there.push(...parsed.index.manifests.flatMap((one) => one.platform ?? []));
-      for (const entry of manifestsFor(parsed.index, platform)) {
+    const { mediaType } = descriptor;
+    const read = await this.#read(task('imageDocument'), imageDocument, { bytes, mediaType, platform }, search);
+    if (read.kind === 'index') {
+      there.push(...read.platforms);
+      for (const entry of read.entries) {
         const found = await this.#find(entry, search);
         if (found !== undefined) return found;
       }
       return undefined;
     }
-    const { config: configured, layers } = parsed.manifest;
+    const { config: configured, layers } = read;
     const isNamed = descriptor.digest === root.digest || wanted.platform !== undefined;
     if (!isConfigType(configured.mediaType)) {
       if (!isNamed) return undefined;
       throw unsupportedType('its configuration', configured.mediaType);
     }
     const config = await this.#config(configured, search);
-    const image = parseImageConfig(config);
-    const of = configPlatform(image);
+    const { platform: of, diffIds } = await this.#read(task('imageConfig'), imageConfig, { bytes: config }, search);
     if (!isNamed && platformRank(platform, of) === undefined) {
       there.push(of);
       return undefined;
     }
-    return { manifest: descriptor, config, layers: pairLayers(layers, image.rootfs.diff_ids) };
+    return { manifest: descriptor, config, layers: pairLayers(layers, diffIds) };
+  }
+
+  async #read<A extends { readonly bytes: Uint8Array }, R>(
+    to: Task<A, R>,
+    here: (args: A) => R,
+    args: A,
+    { signal, owner = HOUSE }: Query,
+  ): Promise<R> {
+    const { pool } = this.#options;
+    if (pool === undefined || args.bytes.length <= MAX_AT_ONCE) return here(args);
+    return await pool.run(to, args, { signal, owner });
   }
 
   async #manifest({ digest, size }: Descriptor, query: Query): Promise<CachedBytes> {
