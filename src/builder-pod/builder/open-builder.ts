@@ -153,7 +153,7 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
     }),
   );
   const credentials = credentialsOf(sessions, options.sessionAuthMs);
-  const images = new ImageResolver({ client, credentials });
+  const images = new ImageResolver({ client, credentials, pool: pools.short });
   const openRepository: Builder['openRepository'] = (reference, { insecure, sessions: ids, told }) =>
     client.repository(reference, credentials(ids()), { insecure, told });
 
@@ -255,7 +255,7 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
   const history = opened.use(
     new Recorder({
       ...{ db: state.db, leases: state.leases, directory: layout.history, stateRoot },
-      ...{ pool: pools.short, bulk: pools.bulk, log },
+      ...{ pool: pools.short, bulk: pools.bulk, stores: state, log },
       limits: options.history ?? DEFAULT_HISTORY,
       mostLogBytes: Math.min(MOST_LOG_BYTES, fileSystemUsage(stateRoot).total / 50),
     }),

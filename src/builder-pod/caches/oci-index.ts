@@ -43,7 +43,7 @@ export async function encodeOciIndex(
       await withRow(context, `writing config ${config.descriptor.digest}`, () => putConfig(config, context));
       const what = form.imageManifest ? 'cache image manifest' : 'cache manifest';
       await withRow(context, `writing ${what} ${digest}`, () => putManifest(manifest, context));
-      return { 'cache.manifest': goJson(descriptorJson(manifest.descriptor)) };
+      return { response: { 'cache.manifest': goJson(descriptorJson(manifest.descriptor)) }, digest };
     },
   };
 }

@@ -11,7 +11,8 @@ import { anonymous, RegistryClient } from '../../oci/registry-client/index.ts';
 import type { FaultProxy } from '../../oci/registry-client/testing/fault-proxy.ts';
 import { RegistryServer } from '../../oci/registry-server/index.ts';
 import { StreamPool, WorkerPool } from '../../sys/index.ts';
-import { ExportOptions, type ExportResponse } from '../exporters/index.ts';
+import type { CacheWritten } from '../engine/index.ts';
+import { ExportOptions } from '../exporters/index.ts';
 import { fakeContext } from '../exporters/testing/fakes.ts';
 import { type LocalDeps, localCaches } from './local.ts';
 import { azureOptions } from './objects/azblob-options.ts';
@@ -30,7 +31,7 @@ type Attributes = Readonly<Record<string, string>>;
 interface TypeWorld {
   readonly type: CacheType;
   writer(name: string): Attributes;
-  reader(name: string, written: ExportResponse): Attributes;
+  reader(name: string, written: CacheWritten): Attributes;
   readonly secrets: readonly string[];
   /** In front of stores whose connections are bounded by this builder. */
   readonly proxy?: FaultProxy;
@@ -123,10 +124,7 @@ async function local({ pool, stores }: Shared): Promise<TypeWorld> {
   return {
     ...{ type: localCaches({ clientContent, stores, pool }), secrets: [] },
     writer: (name) => ({ dest: name }),
-    reader: (name, written) => {
-      const { digest } = JSON.parse(written['cache.manifest'] ?? '{}') as { digest: string };
-      return { src: name, digest };
-    },
+    reader: (name, { digest = '' }) => ({ src: name, digest }),
   };
 }
 

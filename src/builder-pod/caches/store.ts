@@ -1,8 +1,8 @@
 import type { AbortOptions, Descriptor, Digest, WorkOwner } from '../../base/index.ts';
 import type { BlobPlace, Layer } from '../../cache/ports.ts';
 import type { ReadCache, RecordToWrite } from '../../cache/remote/index.ts';
-import type { CacheAsker } from '../engine/index.ts';
-import type { ExportContext, ExportOptions, ExportResponse, LayerSource } from '../exporters/index.ts';
+import type { CacheAsker, CacheWritten } from '../engine/index.ts';
+import type { ExportContext, ExportOptions, LayerSource } from '../exporters/index.ts';
 
 /** A layer of a cache that is to be written. */
 export interface LayerToWrite extends Layer {
@@ -25,7 +25,7 @@ export interface CacheIndex {
   /** Layers that it names, each once. */
   readonly blobs: readonly Digest[];
   /** Puts it under the cache's names, in place of what they stood for. All its layers are there by then. */
-  write(context: ExportContext): Promise<ExportResponse>;
+  write(context: ExportContext): Promise<CacheWritten>;
 }
 
 export interface StoreAccess extends AbortOptions {

@@ -9,13 +9,12 @@ import {
 } from '../../cache/remote/index.ts';
 import { isBlobUnknown } from '../../oci/registry-client/index.ts';
 import type { KeyReader, ResultStore } from '../../solver/index.ts';
-import type { CacheAsker, CachedBuild, CacheExporter, UpdateContext } from '../engine/index.ts';
+import type { CacheAsker, CachedBuild, CacheExporter, CacheWritten, UpdateContext } from '../engine/index.ts';
 import {
   compressionFor,
   compressionOf,
   type ExportContext,
   ExportOptions,
-  type ExportResponse,
   type LayerSource,
   layerSource,
   ociTypesOf,
@@ -32,6 +31,8 @@ import { refuseTrust } from './trust.ts';
 
 /** Uploads at once that belong to builds which go on: they leave room for what steps fetch. */
 const PARALLEL_WHILE_BUILDING = 2;
+
+const NOTHING: CacheWritten = { response: {} };
 
 export interface WriteDeps {
   readonly keys: KeyReader;
@@ -71,8 +72,8 @@ export function cacheExporter(
     ignoreError: options.boolean('ignore-error', isContinuous, { empty: true }),
     export: async (build, context) => {
       try {
-        const written = await writer.write(build, { mode: mode === 'min' ? 'min' : 'max', merge, bounds }, context);
-        return written.response ?? {};
+        const { written } = await writer.write(build, { mode: mode === 'min' ? 'min' : 'max', merge, bounds }, context);
+        return written ?? NOTHING;
       } finally {
         options.tellUnused(context);
       }
@@ -113,9 +114,9 @@ interface WriteOptions {
   readonly partial?: (Pick<UpdateContext, 'spare' | 'hurry'> & { readonly throttle: Throttle }) | undefined;
 }
 
-interface Written {
+interface Writing {
   /** Undefined where all of it is there already. */
-  readonly response: ExportResponse | undefined;
+  readonly written: CacheWritten | undefined;
   /** Results that are left for another time. */
   readonly postponed: number;
 }
@@ -138,13 +139,13 @@ class CacheWriter {
 
   /** @returns false where something is left for another time: also to look whether who wrote at the same moment has overwritten it */
   async update(build: CachedBuild, options: WriteOptions, context: ExportContext): Promise<boolean> {
-    const { response, postponed } = await this.write(build, options, context);
+    const { written, postponed } = await this.write(build, options, context);
     const isNew = build.roots.length !== this.#looked;
     this.#looked = build.roots.length;
-    return postponed === 0 && (response === undefined || !isNew);
+    return postponed === 0 && (written === undefined || !isNew);
   }
 
-  async write(build: CachedBuild, options: WriteOptions, context: ExportContext): Promise<Written> {
+  async write(build: CachedBuild, options: WriteOptions, context: ExportContext): Promise<Writing> {
     const { mode, merge, partial } = options;
     const { spare, hurry } = partial ?? {};
     const store = await this.#open(context);
@@ -157,7 +158,7 @@ class CacheWriter {
     await using cache = await withRow(context, 'preparing build cache for export', () =>
       collectCache(build, collecting, this.#deps, context),
     );
-    if (cache === undefined || isTooLarge(cache.records.length)) return { response: tooLarge(context), postponed: 0 };
+    if (cache === undefined || isTooLarge(cache.records.length)) return { written: tooLarge(context), postponed: 0 };
     const { left, postponed } = cache;
     if (left.length > 0)
       context.progress.warn({
@@ -168,7 +169,7 @@ class CacheWriter {
     const others = merge ? await readOthers(store, context) : [];
     const put = async (kept: readonly ReadCache[], looks: boolean) =>
       await this.#put(cache, kept, store, { ...options, looks }, context);
-    const response = await put(others, store.forgets)
+    const written = await put(others, store.forgets)
       .catch(async (error: unknown) => {
         if (!isBlobUnknown(error)) throw error;
         // Something is not there any more. It may be what this build has put there.
@@ -182,7 +183,7 @@ class CacheWriter {
         if (others.length === 0 || !isBlobUnknown(error)) throw error;
         return await put([], false);
       });
-    return { response, postponed };
+    return { written, postponed };
   }
 
   async #put(
@@ -191,7 +192,7 @@ class CacheWriter {
     store: CacheStore,
     { bounds, partial, looks }: WriteOptions & { readonly looks: boolean },
     context: ExportContext,
-  ): Promise<ExportResponse | undefined> {
+  ): Promise<CacheWritten | undefined> {
     const isGiven = (blob: Digest) => partial !== undefined && this.#given.has(blob);
     const parallel = partial ? Math.min(PARALLEL_WHILE_BUILDING, store.parallel) : store.parallel;
     const kept = others.map((other) => ({ ...other, layers: new Map(other.layers) }));
@@ -213,7 +214,7 @@ class CacheWriter {
     if (index === undefined) return tooLarge(context);
     if (index.blobs.length === 0) {
       context.progress.warn({ level: 1, short: 'nothing of this build has layers, so no cache is written' });
-      return {};
+      return NOTHING;
     }
     if (partial !== undefined && others.some(({ configDigest }) => configDigest === index.configDigest))
       return undefined;
@@ -326,11 +327,11 @@ async function putLayers(
   await endAll(workers, { failed, signal: context.signal });
 }
 
-function tooLarge({ progress }: ExportContext): ExportResponse {
+function tooLarge({ progress }: ExportContext): CacheWritten {
   progress.warn({
     level: 1,
     short: 'the cache of this build is not written: it has more records than any builder reads',
     detail: ['Builders read a mebibyte of them, which is some thousands of steps.'],
   });
-  return {};
+  return NOTHING;
 }

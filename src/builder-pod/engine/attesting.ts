@@ -1,4 +1,12 @@
-import { type AbortOptions, type Digest, inSlices, type Logger, newId, type WorkOptions } from '../../base/index.ts';
+import {
+  type AbortOptions,
+  type Digest,
+  inSlices,
+  type Logger,
+  NO_LIMITS,
+  newId,
+  type WorkOptions,
+} from '../../base/index.ts';
 import type { ImmutableRef } from '../../cache/ports.ts';
 import {
   attestationRequests,
@@ -10,7 +18,7 @@ import {
   scannerOf,
 } from '../../dockerfile/index.ts';
 import { givenOutput } from '../../llb/index.ts';
-import type { KeyReader, OpContext, ResultStore } from '../../solver/index.ts';
+import type { KeyedVertex, OpContext } from '../../solver/index.ts';
 import { type Pools, siblingModule, tasksOf, type WorkerPool } from '../../sys/index.ts';
 import { type ExportAttestation, type ExportSource, platformList } from '../exporters/index.ts';
 import type { BridgeAttestation, BridgeRef, BridgeResult } from '../frontends/index.ts';
@@ -26,16 +34,15 @@ import {
   type ListedPlatform,
   predicateFacts,
 } from './provenance/provenance.ts';
-import { stepLayers } from './provenance/step-layers.ts';
+import { type StepLayerStores, stepLayers, stepOutputs } from './provenance/step-layers.ts';
+import { SILENT } from './silent.ts';
 
 const predicateTask = tasksOf<typeof import('./provenance/predicate-task.ts')>(
   siblingModule(import.meta.url, './provenance/predicate-task'),
 );
 
-interface AttestingServices {
+interface AttestingServices extends StepLayerStores {
   readonly pools: Pools;
-  readonly keys: KeyReader;
-  readonly results: Pick<ResultStore<ImmutableRef>, 'load'>;
   readonly log: Logger;
 }
 
@@ -43,19 +50,28 @@ interface AttestingServices {
 const MOST_RECORDED = 8 << 20;
 
 /** What the record of a build keeps to tell the provenance of a part, with all that is known; of a huge graph without it. */
-export function keptProvenance(part: CapturedPart, { times, builderId }: BuiltProvenance): readonly Uint8Array[] {
+export async function keptProvenance(
+  part: CapturedPart,
+  { keyed, scopes }: { readonly keyed: Iterable<KeyedVertex>; readonly scopes: readonly string[] },
+  { times, builderId }: BuiltProvenance,
+  options: AbortOptions,
+): Promise<readonly Uint8Array[]> {
   const bytes = part.ref.definition?.length ?? part.ref.graph.ops.reduce((sum, op) => sum + op.length, 0);
-  const mode = bytes > MOST_RECORDED ? 'min' : 'max';
-  const options = { version: 'v1', mode, builderId, reproducible: false, completeMaterials: false } as const;
-  return keptFacts(predicateFacts(part, options, times));
+  const kept = { version: 'v1', builderId, reproducible: false, completeMaterials: false } as const;
+  if (bytes > MOST_RECORDED) return keptFacts(predicateFacts(part, { ...kept, mode: 'min' }, times));
+  const outputs = await inSlices(stepOutputs(keyed, part.ref), options);
+  return keptFacts({ ...predicateFacts(part, { ...kept, mode: 'max' }, times), steps: { outputs, scopes } });
 }
 
-/** Makes the predicate of what was kept in a file, and puts it in its place. */
+/** Makes the predicate of what was kept in a file, with the layers that are still there, and puts it in its place. */
 export async function writeProvenance(
   path: string,
-  { pool, ...options }: WorkOptions & { readonly pool: WorkerPool },
+  { pool, stores, ...options }: WorkOptions & { readonly pool: WorkerPool; readonly stores: StepLayerStores },
 ): Promise<{ readonly digest: Digest; readonly size: number }> {
-  return await pool.run(predicateTask('writePredicate'), { path }, options);
+  const { outputs = [], scopes = [] } = (await pool.run(predicateTask('keptSteps'), { path }, options)) ?? {};
+  const context = { ...options, scope: scopes[0] ?? '', sessions: () => [], limits: () => NO_LIMITS, progress: SILENT };
+  const layers = await stepLayers(outputs, scopes, stores, context);
+  return await pool.run(predicateTask('writePredicate'), { path, layers }, options);
 }
 
 /** Type of the predicate that {@link writeProvenance} makes. */
@@ -164,14 +180,17 @@ export class Attesting {
   }
 
   /** What the parts of a result stand on, while its build holds them. */
-  async capture(build: Build, result: BridgeResult, options: AbortOptions): Promise<BuiltProvenance> {
-    const platforms = this.#platforms(result);
-    const parts = await inSlices(captureResult(build, result, platforms), options);
+  async capture(build: Build, result: BridgeResult, options: AbortOptions): Promise<readonly CapturedPart[]> {
+    return await inSlices(captureResult(build, result, this.#platforms(result)), options);
+  }
+
+  /** The same for the build's record, once all is exported. */
+  built(parts: readonly CapturedPart[]): BuiltProvenance {
     return { parts, times: this.#times, builderId: this.#provenance?.builderId ?? '' };
   }
 
   /** The result with what is attested of it. */
-  attested(build: Build, source: ExportSource, { parts }: BuiltProvenance): ExportSource {
+  attested(build: Build, source: ExportSource, parts: readonly CapturedPart[]): ExportSource {
     const options = this.#provenance;
     const attestations = new Map(
       [...(source.attestations ?? [])].map(([id, all]) => [
@@ -248,16 +267,17 @@ export class Attesting {
         const { job } = build;
         const access: OpContext = {
           ...{ signal: context.signal, owner: job.owner, sessions: job.sessions, limits: () => job.limits },
-          ...{ scope: job.scope.write, progress: { status() {}, log() {}, warn() {} } },
+          ...{ scope: job.scope.write, progress: SILENT },
         };
-        const layers = options.mode === 'max' ? await stepLayers(job, part, { keys, results }, access) : [];
+        const steps = options.mode === 'max' ? await inSlices(stepOutputs(job.keyed(), part.ref), context) : [];
+        const layers = await stepLayers(steps, job.scope.read, { keys, results }, access);
         const facts = predicateFacts(part, options, this.#times, layers);
         return await pools.bulk.run(predicateTask('encodePredicate'), facts, context);
       },
     };
   }
 
-  /** Its end is when what is made is first told of. */
+  /** Its end is when its provenance is first told: to an exporter that has packed its layers, else to the record once all is exported. */
   get #times(): BuildTimes {
     this.#finishedAt ??= Date.now();
     return { invocationId: this.#invocationId, startedAt: this.#startedAt, finishedAt: this.#finishedAt };

@@ -1,4 +1,4 @@
-import { CodedError, type Semaphore, type WorkOwner } from '../../base/index.ts';
+import { CodedError, type Digest, type Semaphore, type WorkOwner } from '../../base/index.ts';
 import type { Compression, ImmutableRef, Layer } from '../../cache/ports.ts';
 import { type BuiltResult, findLostResult } from '../../solver/index.ts';
 import type { ExportContext, ExportResponse, InlineRecords } from '../exporters/index.ts';
@@ -24,6 +24,14 @@ export interface ExportingBuild {
   readonly until: AbortSignal;
 }
 
+/** What writing a cache came to. */
+export interface CacheWritten {
+  /** What clients are told of it. */
+  readonly response: ExportResponse;
+  /** Of the document that names it, a manifest or an index of the store's own (of several, the last); undefined where none was written. */
+  readonly digest?: Digest | undefined;
+}
+
 /** One remote cache to write, its attributes already checked. */
 export interface CacheExporter {
   /** Of its vertex, e.g. `exporting cache to registry`. */
@@ -34,7 +42,7 @@ export interface CacheExporter {
   readonly mayHaveNothing?: boolean;
   /** Told before anything is built. */
   begin?(build: ExportingBuild): void;
-  export(build: CachedBuild, context: ExportContext): Promise<ExportResponse>;
+  export(build: CachedBuild, context: ExportContext): Promise<CacheWritten>;
   /** Where what is finished is to be written while the build goes on. */
   readonly continuous?: ContinuousCache | undefined;
   /** Where what {@link export} needs is made ready while the build goes on. Whatever goes wrong, that meets it, too. */
@@ -78,9 +86,6 @@ export interface InlineCache {
   ): Promise<Uint8Array | undefined>;
 }
 
-/** Key of an exporter's response with the digest of what it has written, where no manifest is: for the status, other builders tell clients nothing of it. */
-export const WRITTEN_INDEX = 'slipway.cache.index';
-
 /** By type. @throws CodedError for attributes that cannot be met */
 type CacheExporters = ReadonlyMap<string, (attrs: BridgeCacheImport['attrs'], asker: CacheAsker) => CacheExporter>;
 
@@ -96,7 +101,7 @@ export interface OpenedCacheExport extends CacheExporter {
   readonly target: string;
 }
 
-interface OpenedCacheExports {
+export interface OpenedCacheExports {
   readonly exporters: readonly OpenedCacheExport[];
   readonly inline: InlineCache | undefined;
   /** Of types that this builder does not know, which the build can go on without. */

@@ -27,7 +27,7 @@ interface GrowingBuild extends AbortOptions {
 }
 
 /** The caches of one build while it goes on. Disposing ends what is under way. */
-interface Growing extends AsyncDisposable {
+export interface Growing extends AsyncDisposable {
   /** Outputs are exported: nothing goes ahead of them any more. */
   giveWay(): void;
   /** No further update is begun, and the one under way is given a moment. */

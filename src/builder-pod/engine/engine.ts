@@ -3,8 +3,6 @@ import {
   type Clock,
   CodedError,
   cancelledError,
-  type Descriptor,
-  formatPlatform,
   invalidArgument,
   NO_LIMITS,
   onAbort,
@@ -13,73 +11,27 @@ import {
 } from '../../base/index.ts';
 import type { ImmutableRef } from '../../cache/ports.ts';
 import type { VertexOp } from '../../llb/index.ts';
-import {
-  type BuiltResult,
-  findLostResult,
-  type KeyStore,
-  type OpResolver,
-  type ResultStore,
-  Solver,
-  type SolverObserver,
-  type VertexWarning,
-} from '../../solver/index.ts';
-import {
-  compressionFor,
-  type Exporter,
-  type ExportResponse,
-  type ExportResult,
-  type ExportSource,
-  frontendResponse,
-  platformWarnings,
-} from '../exporters/index.ts';
+import { type KeyStore, type OpResolver, type ResultStore, Solver, type SolverObserver } from '../../solver/index.ts';
 import type { BridgeResult } from '../frontends/index.ts';
-import { Attesting, type BuiltProvenance } from './attesting.ts';
+import { Attesting } from './attesting.ts';
 import { Build, type BuildServices } from './build.ts';
-import type { BuildRef } from './build-ref.ts';
-import {
-  type CacheExportTypes,
-  inlineRecordsOf,
-  type OpenedCacheExport,
-  openCacheExports,
-  WRITTEN_INDEX,
-} from './cache-exports.ts';
+import { BuildExports, type ExportServices, openExports } from './build-exports.ts';
 import { ContinuousExports } from './continuous-exports.ts';
 import { EarlyPacking } from './early-packing.ts';
 import { grantEntitlements } from './entitlements.ts';
-import { MovedTally } from './moved-bytes.ts';
 import { BuildWatches } from './observer.ts';
 import { MadeInputs } from './provenance/requests.ts';
 import { FailedSteps } from './remains.ts';
-import { SILENT } from './silent.ts';
 import type { BuildEnd, BuildObserver, SolveOutcome, SolveRequest } from './solve.ts';
 import { SpareThreads } from './spare-threads.ts';
 
 /** How long a build that is over is still known, for watchers that come late. */
 const KEEP_MS = 10_000;
 
-/** Asks clients for outputs of what was built, and tells them how these ended. */
-interface SessionExports {
-  find(
-    session: string,
-    result: { readonly metadata: ReadonlyMap<string, Uint8Array>; readonly refs: readonly string[] },
-    options: AbortOptions,
-  ): Promise<SolveRequest['exporters']>;
-  finalize(session: string, response: ExportResponse, options: AbortOptions): Promise<void>;
-}
-
-interface EngineOptions extends BuildServices {
+interface EngineOptions extends BuildServices, ExportServices {
   readonly resolver: OpResolver<VertexOp, ImmutableRef>;
   readonly keys: KeyStore;
   readonly results: ResultStore<ImmutableRef>;
-  /** @throws CodedError for an unknown type or bad attributes */
-  readonly openExporter: (
-    type: string,
-    attrs: Readonly<Record<string, string>>,
-    options: { readonly deferTags: boolean },
-  ) => Exporter;
-  readonly sessionExports?: SessionExports;
-  /** Types of remote caches that builds may write. */
-  readonly cacheExports?: CacheExportTypes | undefined;
   /** Entitlements that builds may ask for. */
   readonly allowedEntitlements: ReadonlySet<string>;
   /** Told of every solve, of whatever kind. */
@@ -93,8 +45,7 @@ interface EngineOptions extends BuildServices {
 export class Engine implements AsyncDisposable {
   readonly #options: EngineOptions;
   readonly #solver: Solver<VertexOp, ImmutableRef>;
-  readonly #packing: EarlyPacking;
-  readonly #continuous: ContinuousExports;
+  readonly #ahead: { readonly packing: EarlyPacking; readonly continuous: ContinuousExports };
   readonly #builds = new Map<string, Build>();
   /** By the client. */
   readonly #madeInputs = new WeakMap<object, MadeInputs>();
@@ -111,9 +62,10 @@ export class Engine implements AsyncDisposable {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     const spare = new SpareThreads(options.pools.bulk.places);
-    this.#packing = new EarlyPacking({ spare });
-    this.#continuous = new ContinuousExports({ spare, log: options.log });
-    const observers = [...(options.observers ?? []), this.#packing.observer, this.#continuous.observer];
+    const packing = new EarlyPacking({ spare });
+    const continuous = new ContinuousExports({ spare, log: options.log });
+    this.#ahead = { packing, continuous };
+    const observers = [...(options.observers ?? []), packing.observer, continuous.observer];
     this.#solver = new Solver({ ...options, clock: this.#clock, observers });
   }
 
@@ -211,18 +163,10 @@ export class Engine implements AsyncDisposable {
     if (this.#builds.has(ref)) throw new CodedError('already_exists', `job ID ${ref} exists`, { fault: 'user' });
     const attesting = new Attesting(request.frontendAttrs, this.#options);
     const entitlements = grantEntitlements(request.entitlements, this.#options.allowedEntitlements);
-    const open = ({ type, attrs }: SolveRequest['exporters'][number]) =>
-      this.#options.openExporter(type, withEpoch(attrs, request.frontendAttrs), {
-        deferTags: request.deferTags === true,
-      });
-    const given = request.exporters.map(open);
-    const asked = request.sessionExporters === true ? this.#options.sessionExports : undefined;
-    const types = this.#options.cacheExports ?? { exporters: new Map() };
-    const caches = openCacheExports(request.cacheExports ?? [], types, { direct });
+    const opened = openExports(request, this.#options);
     const over = new AbortController();
     const buildSignal = AbortSignal.any([signal, over.signal]);
     const sessions = () => (session === '' ? [] : [session]);
-    const cacheVertex = (n: number) => `${session || ref}-cache-${n}`;
     const failedSteps = new FailedSteps();
     // Only a frontend outside can ask for more when a step has failed.
     const driven = request.definition === undefined && (request.frontend ?? '') === '';
@@ -240,7 +184,7 @@ export class Engine implements AsyncDisposable {
     const build = new Build(
       {
         ...{ ref, session, frontend, frontendAttrs, frontendInputs, entitlements, cacheImports, madeInputs, direct },
-        cacheExports: caches.unmet,
+        cacheExports: opened.caches.unmet,
       },
       { job, failedSteps },
       this.#options,
@@ -259,162 +203,23 @@ export class Engine implements AsyncDisposable {
     const { observer } = request;
     const solve = { request, build };
     const watches = new BuildWatches(observer === undefined ? observers : [...observers, observer], solve, log);
-    const cacheBytes = caches.exporters.map(() => new MovedTally());
-    let reproducible =
-      isTimeAsked(request.frontendAttrs) || given.some((one) => one.compression?.reproducible === true);
-    const growing = this.#continuous.begin({
-      ...{ job: ref, scopes: job.scope.read, signal: buildSignal },
-      caches: new Map(
-        caches.exporters.flatMap(({ continuous, ahead = continuous }, n) =>
-          ahead ? [[ahead, cacheBytes[n]!.moved] as const] : [],
-        ),
-      ),
-      context: {
-        ...{ owner: job.owner, sessions, limits: () => limits, exporterId: given.length },
-        get reproducible() {
-          return reproducible;
-        },
-        imageHosts: new Set(given.flatMap(({ ahead }) => ahead?.hosts ?? [])),
-      },
-    });
-    for (const { begin } of caches.exporters)
-      begin?.({ owner: job.owner, sessions, scope: job.scope.write, until: buildSignal });
+    const exports = new BuildExports(opened, { ...solve, signal: buildSignal }, { ...this.#options, ...this.#ahead });
     let end: BuildEnd | undefined;
     begun.move();
     try {
       const made = await this.#result(build, request, buildSignal);
       const result = await attesting.withScans(build, made, { signal: buildSignal });
-      reproducible ||= isTimeTold(result);
-      const { edges, images: imageEdges, source } = planExport(build, result);
-      const requested = frontendAttrs.get('platform')?.split(',') ?? [
-        formatPlatform(this.#options.worker.platforms[0]!),
-      ];
-      let named: readonly Exporter[] | undefined;
-      const results: ExportResult[] = [];
-      const imageBytes = given.map(() => new MovedTally());
-      const toImages = { owner: job.owner, sessions, limits: () => limits, progress: SILENT, reproducible };
-      const ahead = given.flatMap(({ ahead: pushing }, exporterId) => {
-        const context = { ...toImages, exporterId, moved: imageBytes[exporterId]!.moved };
-        return pushing
-          ? [(ref: ImmutableRef, options: AbortOptions) => pushing.push(ref, { ...context, ...options })]
-          : [];
-      });
-      const cacheResponses: ExportResponse[] = [];
-      const cacheErrors: CodedError[] = [];
-      // The first failure ends the other exports; a lost result does not.
-      const failed = new AbortController();
-      const exportSignal = AbortSignal.any([buildSignal, failed.signal]);
-      let provenance: BuiltProvenance | undefined;
-      const isTold = attesting.asked || (request.recorded ?? 'whole') === 'whole';
-      const compressions = given.flatMap(({ compression: one }) =>
-        one ? [compressionFor({ reproducible }, one)] : [],
-      );
-      await using packing = this.#packing.expect({
-        ...{
-          job: ref,
-          edges: imageEdges,
-          compressions,
-          ahead,
-          sessions,
-          owner: job.owner,
-          limits: () => limits,
-          signal: buildSignal,
-        },
-      });
-      await job.use(
-        edges,
-        async (built) => {
-          packing.stop();
-          for (const { ahead: pushing } of given) pushing?.stop();
-          growing.giveWay();
-          if (isTold) provenance ??= await attesting.capture(build, result, { signal: buildSignal });
-          const parts = provenance;
-          const input = parts === undefined ? source(built) : attesting.attested(build, source(built), parts);
-          if (asked !== undefined && named === undefined) {
-            const refs = built.map(({ result: { id } }) => id);
-            const found = await asked.find(session, { metadata: input.metadata, refs }, { signal: buildSignal });
-            named = found.map(open);
-          }
-          const exporters = [...given, ...(named ?? [])];
-          const warnings = platformWarnings(input, requested);
-          const outcomes = await Promise.allSettled(
-            exporters.map(async (exporter, exporterId) => {
-              // One that has ended is not done again for the sake of another: the client takes a file only once.
-              results[exporterId] ??= await job
-                .inVertex({ name: exporter.name, id: `${session || ref}-export-${exporterId}` }, (progress) => {
-                  imageBytes[exporterId] ??= new MovedTally();
-                  if (exporterId === 0) for (const short of warnings) progress.warn({ level: 1, short });
-                  return exporter.export(input, {
-                    signal: exportSignal,
-                    owner: job.owner,
-                    progress,
-                    sessions,
-                    limits: () => limits,
-                    reproducible,
-                    moved: imageBytes[exporterId].moved,
-                    inlineRecords: inlineRecordsOf(caches.inline, built, job.scope.read),
-                    exporterId,
-                  });
-                })
-                .catch((error: unknown) => {
-                  if (findLostResult(error) === undefined) failed.abort(error);
-                  throw error;
-                });
-            }),
-          );
-          if (failed.signal.aborted) throw failed.signal.reason;
-          for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
-          // After the outputs, whose layers they take as they were packed.
-          const context = { signal: buildSignal, owner: job.owner, sessions, limits: () => limits, reproducible };
-          const cached = { roots: [...new Set(built.flatMap(({ keys }) => keys))], scopes: job.scope.read };
-          await growing.stop();
-          for (const [n, cache] of caches.exporters.entries())
-            cacheResponses[n] ??= await job
-              .inVertex({ name: cache.name, id: cacheVertex(n) }, async (progress) => {
-                const { moved } = cacheBytes[n]!;
-                const exporterId = exporters.length + n;
-                const response = await cache.export(cached, { ...context, progress, moved, exporterId });
-                const problem = cache.continuous === undefined ? undefined : growing.problem(cache.continuous);
-                if (problem !== undefined) progress.warn(lateWarning(problem));
-                return response;
-              })
-              .catch((error: unknown) => {
-                if (buildSignal.aborted || !cache.ignoreError || findLostResult(error) !== undefined) throw error;
-                log.info('a cache could not be written, and is not to fail its build', { err: error });
-                cacheErrors[n] = toCodedError(error);
-                return {};
-              });
-        },
-        { signal: buildSignal },
-      );
-      const exporterResponse: Record<string, string> = { ...frontendResponse({ metadata: result.metadata }) };
-      for (const response of [...results.map((result) => result.response), ...cacheResponses])
-        Object.assign(exporterResponse, response);
-      delete exporterResponse[WRITTEN_INDEX];
-      await asked?.finalize(session, exporterResponse, { signal: buildSignal });
-      const images = results.flatMap(({ image }, n) =>
-        image === undefined ? [] : [{ ...image, moved: imageBytes[n]! }],
-      );
-      const written = caches.exporters.flatMap(({ target, mayHaveNothing }, n) => {
-        const response = cacheResponses[n];
-        const digest = manifestDigest(
-          response?.['cache.manifest'] ?? response?.['cachemount.manifest'] ?? response?.[WRITTEN_INDEX],
-        );
-        const error = cacheErrors[n];
-        if (mayHaveNothing === true && digest === undefined && error === undefined) return [];
-        return [{ target, digest, moved: cacheBytes[n]!, ...(error === undefined ? {} : { error }) }];
-      });
-      const outcome = { exporterResponse, images, caches: written };
-      end = { kind: 'done', outcome, exports: results, provenance };
-      return outcome;
+      const done = await exports.write(result, attesting);
+      end = done;
+      return done.outcome;
     } catch (error) {
-      if (!buildSignal.aborted) await this.#leave(build, caches.exporters, growing, cacheVertex);
+      if (!buildSignal.aborted) await exports.leave();
       end = { kind: 'failed', error: signal.aborted ? toCodedError(signal.reason) : build.explain(error) };
       throw end.error;
     } finally {
       await watches.ending();
       over.abort(cancelledError('the build is over'));
-      await growing[Symbol.asyncDispose]();
+      await exports[Symbol.asyncDispose]();
       await build.close();
       await job.close();
       if (end !== undefined) watches.ended(end);
@@ -424,27 +229,6 @@ export class Engine implements AsyncDisposable {
         retained[Symbol.dispose]();
       }, KEEP_MS).unref();
     }
-  }
-
-  /** A build that failed leaves what it had finished to who builds next. */
-  async #leave(
-    { job }: Build,
-    exporters: readonly OpenedCacheExport[],
-    growing: ReturnType<ContinuousExports['begin']>,
-    vertexOf: (n: number) => string,
-  ): Promise<void> {
-    await growing.stop();
-    // Side by side: whoever waits for the error waits for the slowest of them, not for all.
-    await Promise.all(
-      exporters.map(async ({ continuous, name }, n) => {
-        if (continuous === undefined || !growing.hasMore(continuous)) return;
-        await job
-          .inVertex({ name, id: vertexOf(n) }, (progress) => growing.leave(continuous, { progress }))
-          .catch((error: unknown) =>
-            this.#options.log.info('what a failed build had finished could not be left', { err: error }),
-          );
-      }),
-    );
   }
 
   async #result(build: Build, request: SolveRequest, signal: AbortSignal): Promise<BridgeResult> {
@@ -458,78 +242,4 @@ export class Engine implements AsyncDisposable {
     using aborted = onAbort(signal);
     return await Promise.race([build.returned, aborted.promise]);
   }
-}
-
-/** Of a cache that is written now and was not to be while its build went on. */
-function lateWarning(problem: unknown): VertexWarning {
-  return {
-    level: 1,
-    short: 'the cache could be written at the end only: had the build failed, nothing would have been left of it',
-    detail: [String(problem)],
-  };
-}
-
-/** Of the descriptor that a cache's response has. */
-function manifestDigest(descriptor: string | undefined): string | undefined {
-  return descriptor === undefined ? undefined : (JSON.parse(descriptor) as Pick<Descriptor, 'digest'>).digest;
-}
-
-interface ExportPlan {
-  readonly edges: readonly BuildRef['edge'][];
-  /** Those of them whose layers are in images: what attestations are made from is read, and given to nobody. */
-  readonly images: readonly BuildRef['edge'][];
-  readonly source: (built: readonly BuiltResult<ImmutableRef>[]) => ExportSource;
-}
-
-/** The edges that a result stands for, and how their results are put back in its place. */
-function planExport(build: Build, result: BridgeResult): ExportPlan {
-  const edges: BuildRef['edge'][] = [];
-  const place = (id: string | undefined): number | undefined => {
-    const ref = id === undefined ? undefined : build.find(id);
-    return ref === undefined ? undefined : edges.push(ref.edge) - 1;
-  };
-  const edgesAt = (all: readonly (number | undefined)[]) => all.flatMap((n) => (n === undefined ? [] : edges[n]!));
-  const { metadata } = result;
-  const at = (built: readonly BuiltResult<ImmutableRef>[], n: number | undefined) =>
-    n === undefined ? undefined : built[n]!.result.value;
-  const said = [...(result.attestations ?? [])].map(
-    ([platform, all]) => [platform, all.map((given) => ({ given, place: place(given.ref?.id) }))] as const,
-  );
-  const attestations = (built: readonly BuiltResult<ImmutableRef>[]) =>
-    new Map(
-      said.map(([platform, all]) => [platform, all.map(({ given, place: n }) => ({ ...given, ref: at(built, n) }))]),
-    );
-  if (result.refs === undefined) {
-    const only = place(result.ref?.id);
-    return {
-      ...{ edges, images: edgesAt([only]) },
-      source: (built) => ({ ref: at(built, only), metadata, attestations: attestations(built) }),
-    };
-  }
-  const places = [...result.refs].map(([id, ref]) => [id, place(ref.id)] as const);
-  const refs = (built: readonly BuiltResult<ImmutableRef>[]) => new Map(places.map(([id, n]) => [id, at(built, n)]));
-  return {
-    ...{ edges, images: edgesAt(places.map(([, n]) => n)) },
-    source: (built) => ({ refs: refs(built), metadata, attestations: attestations(built) }),
-  };
-}
-
-/** SOURCE_DATE_EPOCH given as a build argument holds for every output that names none; where it is no number, it is for the frontend to understand. */
-function withEpoch(
-  attrs: Readonly<Record<string, string>>,
-  frontendAttrs: ReadonlyMap<string, string>,
-): Readonly<Record<string, string>> {
-  const epoch = frontendAttrs.get('build-arg:SOURCE_DATE_EPOCH');
-  if (epoch === undefined || !/^(?:[+-]?\d+)?$/.test(epoch) || attrs['source-date-epoch'] !== undefined) return attrs;
-  return { ...attrs, 'source-date-epoch': epoch };
-}
-
-/** Whether a build is told what time it is to be, in any form. */
-function isTimeAsked(frontendAttrs: ReadonlyMap<string, string>): boolean {
-  return (frontendAttrs.get('build-arg:SOURCE_DATE_EPOCH') ?? '') !== '';
-}
-
-/** Whether its frontend has found out. */
-function isTimeTold({ metadata }: BridgeResult): boolean {
-  return [...metadata].some(([key, value]) => key.startsWith('source.date.epoch') && value.length > 0);
 }

@@ -5,7 +5,10 @@ import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { CodedError, digestOf, HOUSE, neverAborted, silentLogger } from '../../base/index.ts';
 import { wire } from '../../builder-api/index.ts';
 import { Database } from '../../cache/metadata/index.ts';
+import type { ImmutableRef } from '../../cache/ports.ts';
+import { encodeDefinition, FileActions, scratch } from '../../llb/index.ts';
 import { progressMemory } from '../../solver/event-buffer.ts';
+import type { KeyedOutput, Result } from '../../solver/index.ts';
 import { Recording } from '../../solver/recording.ts';
 import { WorkerPool } from '../../sys/index.ts';
 import type { BuildWatch, BuiltProvenance, ObservedBuild } from '../engine/index.ts';
@@ -44,6 +47,7 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'slipway-history-'));
   db = new Database(join(folder, 'db'));
   held.clear();
+  results.clear();
 });
 afterEach(async () => {
   await db.close();
@@ -51,6 +55,20 @@ afterEach(async () => {
 });
 
 const directory = () => join(folder, 'history');
+/** Results whose layers are packed, each with one of its name. */
+const results = new Map<string, Result<ImmutableRef>>();
+const stores = {
+  keys: {
+    results: (key: string) =>
+      [...results.keys()].filter((id) => id === key).map((resultId) => ({ resultId, createdAt: 0 })),
+  },
+  results: { load: async (id: string) => results.get(id) },
+};
+const packedResult = (id: string): Result<ImmutableRef> => {
+  const layer = { descriptor: { mediaType: 'layer', digest: digestOf(id), size: 1 }, diffId: digestOf(id) };
+  const value = { packed: () => [layer] } as unknown as ImmutableRef;
+  return { id, value, clone: () => packedResult(id), release: async () => {} };
+};
 const options = (limits = LIMITS, now = () => Date.now(), workers = pool) => ({
   stateRoot: folder,
   mostLogBytes: 1 << 20,
@@ -58,6 +76,7 @@ const options = (limits = LIMITS, now = () => Date.now(), workers = pool) => ({
   leases,
   pool: workers,
   bulk: workers,
+  stores,
   directory: directory(),
   limits,
   clock: { now },
@@ -72,7 +91,13 @@ const made: ExportResult = {
 };
 
 /** A build that tells one line, and goes on until it is ended. */
-function begin(recorder: Recorder, ref: string, request: Partial<ObservedBuild['request']> = {}, text = `of ${ref}\n`) {
+function begin(
+  recorder: Recorder,
+  ref: string,
+  request: Partial<ObservedBuild['request']> = {},
+  text = `of ${ref}\n`,
+  outputs: readonly KeyedOutput[] = [],
+) {
   const vertex = digestOf(ref);
   const recording = new Recording(progressMemory().recordings);
   const print = (printed: string) =>
@@ -80,7 +105,7 @@ function begin(recorder: Recorder, ref: string, request: Partial<ObservedBuild['
   recording.tell({ kind: 'vertex', vertex: { digest: vertex, inputs: [], name: ref, cached: false } });
   print(text);
   const states = [{ digest: vertex, inputs: [], name: ref, cached: false, started: 1, completed: 2 }];
-  const keyed = () => [{ digest: vertex, name: ref, maps: [], inputs: [], outputs: [] }];
+  const keyed = () => [{ digest: vertex, name: ref, maps: [], inputs: [], outputs }];
   const job = { progress: { states: () => states }, record: () => recording, keyed, owner: HOUSE };
   const watch: BuildWatch = recorder.observe({
     request: {
@@ -385,10 +410,18 @@ describe('provenance', () => {
     ...{ images: [], git: [], http: [], locals: ['context'], secrets: [], ssh: [] },
     ...{ networkAccess: false, incomplete: false },
   };
-  const part = (id: string) => ({ id, ref: { definition: new Uint8Array(), graph: { ops: [] } }, capture });
+  const graph = scratch()
+    .file(new FileActions().mkfile('/f', 0o644, Buffer.from('x')))
+    .marshal();
+  const definition = encodeDefinition(graph);
+  /** Its only step is the vertex of the build. */
+  const part = (id: string, build = '') => {
+    const digests = new Map([[digestOf(graph.ops[0]!), digestOf(build)]]);
+    return { id, ref: { definition, digests, graph: { ops: [] } }, capture };
+  };
   const ofParts = (...ids: string[]) =>
     ({
-      parts: ids.map(part),
+      parts: ids.map((id) => part(id)),
       times: { invocationId: 'i', startedAt: 1000, finishedAt: 2000 },
       builderId: 'b',
     }) as unknown as BuiltProvenance;
@@ -426,6 +459,36 @@ describe('provenance', () => {
     for (const digest of several) await predicateOf(recorder, digest);
     await recorder.ready('a', '', { signal });
     expect(attestationsOf(recorder, 'one')).toEqual([one]);
+  });
+
+  test('tells the layers of steps that are still there when somebody looks, also of those whose result was not needed', async () => {
+    const outputs = {
+      used: { outcome: { kind: 'run' }, record: 'used', keys: [] },
+      idle: { outcome: { kind: 'idle' }, keys: ['idle'] },
+    } as const;
+    const ofBuild = (ref: string) => ({ ...ofParts(), parts: [part('', ref)] }) as unknown as BuiltProvenance;
+    {
+      await using recorder = open();
+      for (const [ref, output] of Object.entries(outputs))
+        begin(recorder, ref, {}, undefined, [{ ...output, output: 0, ground: [] }]).end(undefined, ofBuild(ref));
+      begin(recorder, 'gone', {}, undefined, [{ ...outputs.used, record: 'gone', output: 0, ground: [] }]).end(
+        undefined,
+        ofBuild('gone'),
+      );
+    }
+    for (const id of ['used', 'idle']) results.set(id, packedResult(id));
+    await using recorder = open();
+    await recorder.ready('a', '', { signal });
+    const told = async (ref: string) => {
+      const [{ digest } = {}] = attestationsOf(recorder, ref);
+      return (await predicateOf(recorder, digest!)).runDetails.metadata.buildkit_metadata.layers;
+    };
+    const layersOf = (id: string) => ({ 'step0:0': [[expect.objectContaining({ digest: digestOf(id) })]] });
+    expect([await told('used'), await told('idle'), await told('gone')]).toEqual([
+      layersOf('used'),
+      layersOf('idle'),
+      undefined,
+    ]);
   });
 
   test('is told whole to whoever watches as builds end, and goes with its record', async () => {

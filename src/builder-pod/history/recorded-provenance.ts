@@ -1,7 +1,14 @@
 import { join } from 'node:path';
 import { type AbortOptions, HOUSE, type Logger, neverAborted, onAbort, type WorkOwner } from '../../base/index.ts';
+import type { KeyedVertex } from '../../solver/index.ts';
 import type { WorkerPool } from '../../sys/index.ts';
-import { type BuiltProvenance, keptProvenance, RECORDED_PREDICATE, writeProvenance } from '../engine/index.ts';
+import {
+  type BuiltProvenance,
+  keptProvenance,
+  RECORDED_PREDICATE,
+  type StepLayerStores,
+  writeProvenance,
+} from '../engine/index.ts';
 import { logTask } from './log-writer.ts';
 import { fileOf, type HistoryStore, type RecordedAttestation, type StoredRecord } from './store.ts';
 
@@ -15,12 +22,23 @@ interface RecordedProvenanceOptions {
   readonly pool: WorkerPool;
   /** For what takes its time. */
   readonly bulk: WorkerPool;
+  /** Where layers of steps are found. */
+  readonly stores: StepLayerStores;
   readonly log: Logger;
 }
 
+/** A build that is over. */
+interface EndedBuild {
+  readonly provenance: BuiltProvenance;
+  readonly keyed: readonly KeyedVertex[];
+  /** That it could read. */
+  readonly scopes: readonly string[];
+  readonly owner: WorkOwner;
+}
+
 /**
- * What each part of a recorded result was made of. When a build ends a file gets what is known of it, the graph as it came; the predicate is made of that, in the
- * same place, once somebody looks at the record, which of most records nobody ever does.
+ * What each part of a recorded result was made of. When a build ends a file gets what is known of it, the graph as it came, and by what the layers of its steps are found; the predicate is made of that,
+ * in the same place, once somebody looks at the record, which of most records nobody ever does.
  */
 export class RecordedProvenance {
   readonly #options: RecordedProvenanceOptions;
@@ -32,14 +50,14 @@ export class RecordedProvenance {
   }
 
   /** The record is right without, where it cannot be kept. */
-  async keep(id: number, provenance: BuiltProvenance, owner: WorkOwner): Promise<void> {
+  async keep(id: number, { provenance, owner, ...build }: EndedBuild): Promise<void> {
     const { store, pool, log } = this.#options;
     const parts = provenance.parts.slice(0, MOST_PARTS);
     const paths = parts.map((_, place) => this.#path(id, place));
     try {
       const attested: RecordedAttestation[] = [];
       for (const [place, part] of parts.entries()) {
-        const kept = keptProvenance(part, provenance);
+        const kept = await keptProvenance(part, build, provenance, { signal: neverAborted });
         await pool.run(logTask('keep'), { path: paths[place]!, pieces: kept }, { signal: neverAborted, owner });
         const size = kept.reduce((sum, { length }) => sum + length, 0);
         attested.push({ part: part.id, size, predicateType: RECORDED_PREDICATE });
@@ -72,14 +90,14 @@ export class RecordedProvenance {
   }
 
   async #make({ id, attested }: Pick<StoredRecord, 'id' | 'attested'>): Promise<void> {
-    const { store, bulk: pool, log } = this.#options;
+    const { store, bulk: pool, stores, log } = this.#options;
     const made: RecordedAttestation[] = [];
     for (const [place, one] of attested.entries()) {
       const path = this.#path(id, place);
       try {
         const written =
           one.digest === undefined
-            ? await writeProvenance(path, { pool, signal: neverAborted, owner: HOUSE })
+            ? await writeProvenance(path, { pool, stores, signal: neverAborted, owner: HOUSE })
             : undefined;
         made.push({ ...one, ...written });
       } catch (error) {

@@ -9,12 +9,11 @@ import {
   type Logger,
   neverAborted,
   onAbort,
-  type WorkOwner,
 } from '../../base/index.ts';
 import { statusOfError, wire } from '../../builder-api/index.ts';
 import type { KeyedVertex } from '../../solver/index.ts';
 import { siblingModule, tasksOf, type WorkerPool } from '../../sys/index.ts';
-import type { BuildEnd, BuildObserver, BuildWatch } from '../engine/index.ts';
+import type { BuildEnd, BuildObserver, BuildWatch, BuiltProvenance, StepLayerStores } from '../engine/index.ts';
 import { buildkitCode } from '../protocol/index.ts';
 import { withoutOwnPaths } from '../state/own-paths.ts';
 import { fieldsOf, type HistoryFilter, patternTimeout } from './filter.ts';
@@ -43,6 +42,8 @@ interface RecorderOptions extends HistoryStoreOptions {
   readonly pool: WorkerPool;
   /** For what takes its time. */
   readonly bulk: WorkerPool;
+  /** Where layers of steps are found. */
+  readonly stores: StepLayerStores;
   readonly log: Logger;
 }
 
@@ -115,7 +116,12 @@ export class Recorder implements AsyncDisposable {
       },
       ended: (end) => {
         const hiding = request.recorded === 'outline' ? hidingOf(request.frontendAttrs) : undefined;
-        this.#complete(id, end, counts, written, hiding === undefined ? owner : undefined);
+        const keep = async (provenance: BuiltProvenance) => {
+          // Secrets of an operator's build may be in it.
+          if (hiding !== undefined) return;
+          await this.#provenance.keep(id, { provenance, keyed, scopes: request.scope.read, owner });
+        };
+        this.#complete(id, end, { counts, written, keep });
         this.#defer(() => inSlices(this.#keys.write(id, keyed, hiding), { signal: neverAborted }));
       },
     };
@@ -290,16 +296,21 @@ export class Recorder implements AsyncDisposable {
   #complete(
     id: number,
     end: BuildEnd,
-    counts: BuildRecord,
-    written: Promise<number>,
-    owner: WorkOwner | undefined,
+    {
+      counts,
+      written,
+      keep,
+    }: {
+      readonly counts: BuildRecord;
+      readonly written: Promise<number>;
+      readonly keep: (provenance: BuiltProvenance) => Promise<void>;
+    },
   ): void {
     const told = end.kind === 'done' ? resultFields(end) : failureOf(this.#status(end.error));
     this.#store.complete(id, { ...told, fields: { ...counts, ...told.fields } });
     this.#defer(async () => {
       await this.#seal(id, await written);
-      if (end.kind === 'done' && end.provenance !== undefined && owner !== undefined)
-        await this.#provenance.keep(id, end.provenance, owner);
+      if (end.kind === 'done' && end.provenance !== undefined) await keep(end.provenance);
       const record = this.#listeners.size === 0 ? undefined : this.#store.byId(id);
       if (record !== undefined) await this.#provenance.make([record], { signal: neverAborted });
       this.#tell(COMPLETE, id);

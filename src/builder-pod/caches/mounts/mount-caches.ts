@@ -103,7 +103,8 @@ export class MountCaches implements CacheMountExchange, AsyncDisposable {
         attributes.text('mode');
         attributes.tellUnused(context);
         const written = await this.#export([...used.values()], options, { wait }, context);
-        return written === undefined ? {} : { 'cachemount.manifest': goJson(descriptorJson(written)) };
+        if (written === undefined) return { response: {} };
+        return { response: { 'cachemount.manifest': goJson(descriptorJson(written)) }, digest: written.digest };
       },
     };
   }

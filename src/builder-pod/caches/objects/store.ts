@@ -4,14 +4,12 @@ import {
   type Descriptor,
   type Digest,
   digestOf,
-  goJson,
   inSlices,
   KeyedSemaphore,
   type ProxySettings,
 } from '../../../base/index.ts';
 import { encodeCacheConfig, MAX_CACHE_CONFIG_BYTES, readObjectCache } from '../../../cache/remote/index.ts';
 import { type StreamPool, siblingModule, streamTasksOf, type WorkerPool } from '../../../sys/index.ts';
-import { WRITTEN_INDEX } from '../../engine/index.ts';
 import { type ExportOptions, withRow } from '../../exporters/index.ts';
 import type { CacheContent, CacheStore, CacheType } from '../store.ts';
 import type { CacheStores } from '../stores.ts';
@@ -92,8 +90,9 @@ export function objectCaches({ type, exporting, optional = [], optionsOf }: Obje
         encode: async ({ records, layers }, options) => {
           const described = (blob: Digest) => annotationsOf(layers, blob);
           const { bytes, blobs } = await inSlices(encodeCacheConfig(records, described), options);
+          const digest = digestOf(bytes);
           return {
-            configDigest: digestOf(bytes),
+            configDigest: digest,
             size: bytes.length,
             blobs: [...new Set(blobs)],
             write: async (context) => {
@@ -101,7 +100,7 @@ export function objectCaches({ type, exporting, optional = [], optionsOf }: Obje
               await withRow(context, `writing cache manifest ${name}`, () =>
                 asked(() => streams.run(task('writeIndex'), { ...common, bytes }, { signal }), signal),
               );
-              return { [WRITTEN_INDEX]: goJson({ digest: digestOf(bytes) }) };
+              return { response: {}, digest };
             },
           };
         },

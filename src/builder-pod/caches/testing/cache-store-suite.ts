@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type Digest, digestOf, HOUSE, neverAborted } from '../../../base/index.ts';
 import { pullLoss } from '../../../cache/refs/fetching.ts';
-import type { ExportContext, ExportResponse, LayerSource } from '../../exporters/index.ts';
+import type { CacheWritten } from '../../engine/index.ts';
+import type { ExportContext, LayerSource } from '../../exporters/index.ts';
 import { fakeContext } from '../../exporters/testing/fakes.ts';
 import type { CacheContent, CacheStore, LayerToWrite } from '../store.ts';
 
@@ -10,7 +11,7 @@ export interface CacheStoreWorld {
   /** The store as who writes opens it, anew each time. */
   writer(): CacheStore;
   /** The same as who reads does, who knows what writing answered last. */
-  reader(written: ExportResponse): CacheStore;
+  reader(written: CacheWritten): CacheStore;
   /** What may be told to nobody. */
   readonly secrets: readonly string[];
 }
@@ -55,7 +56,7 @@ export function cacheStoreSuite(name: string, open: () => CacheStoreWorld): void
       ],
     };
 
-    async function write(written: CacheContent, store = world.writer()): Promise<ExportResponse> {
+    async function write(written: CacheContent, store = world.writer()): Promise<CacheWritten> {
       const index = await store.encode(written, { signal: neverAborted });
       for (const blob of index.blobs) {
         const layer = written.layers.get(blob);
@@ -67,7 +68,7 @@ export function cacheStoreSuite(name: string, open: () => CacheStoreWorld): void
       Buffer.concat(await Array.fromAsync(await store.openBlob(layer.source.descriptor, access)));
 
     test('says that there is nothing where nothing was written', async () => {
-      const reader = world.reader({ 'cache.manifest': JSON.stringify({ digest: digestOf('nothing') }) });
+      const reader = world.reader({ response: {}, digest: digestOf('nothing') });
       const read = await reader.read(access).catch((error: unknown) => error);
       if (read instanceof Error) expect(read).toMatchObject({ code: 'not_found' });
       else expect(read).toEqual([]);
@@ -78,8 +79,10 @@ export function cacheStoreSuite(name: string, open: () => CacheStoreWorld): void
       const index = await store.encode(content, { signal: neverAborted });
       expect([...index.blobs].sort()).toEqual([lower, upper].sort());
       expect(index.size).toBeGreaterThan(0);
-      const [read, ...others] = await world.reader(await write(content, store)).read(access);
+      const written = await write(content, store);
+      const [read, ...others] = await world.reader(written).read(access);
       expect(others).toEqual([]);
+      expect(read?.digest).toBe(written.digest);
       expect(read?.configDigest).toBe(index.configDigest);
       expect(read?.config.records.map(({ digest }) => digest).sort()).toEqual(
         content.records.map(({ digest }) => digest).sort(),

@@ -2,7 +2,18 @@ import type { Descriptor } from '../../../base/index.ts';
 import type { SlsaVersion } from './options.ts';
 import type { ConfigSource, DigestSet, Parameters } from './parameters.ts';
 
-/** A layer of a step's result, by the name of its output. */
+/** An output of a step, by what its layers are found by. */
+export interface StepOutput {
+  /** Digest of the op as the definition has it. */
+  readonly op: string;
+  readonly output: number;
+  /** Of the result that the build has used, in the builder's own store… */
+  readonly record?: string;
+  /** …or, of a step whose result it did not need, the keys that it has. */
+  readonly keys?: readonly string[];
+}
+
+/** Layers of a step's result, by the name of its output. */
 export interface StepLayers {
   /** Digest of the op as the definition has it. */
   readonly op: string;
@@ -33,19 +44,31 @@ export interface PredicateFacts {
   readonly layers?: readonly StepLayers[];
 }
 
+/** Steps whose layers are looked for when somebody asks. */
+export interface KeptSteps {
+  readonly outputs: readonly StepOutput[];
+  /** Whose records their build could read. */
+  readonly scopes: readonly string[];
+}
+
+/** What is kept until somebody asks for a predicate. */
+interface KeptFacts extends PredicateFacts {
+  readonly steps?: KeptSteps;
+}
+
 const NEWLINE = 0x0a;
 
 /** The facts as a line of JSON, and the graph as it is encoded: little work for whoever has them, and all that a predicate is made of later. */
-export function keptFacts({ definition, ...facts }: PredicateFacts): readonly Uint8Array[] {
+export function keptFacts({ definition, ...facts }: KeptFacts): readonly Uint8Array[] {
   return [Buffer.from(`${JSON.stringify(facts)}\n`), ...(definition === undefined ? [] : [definition])];
 }
 
 /** Reads what {@link keptFacts} has made; nothing where the predicate, which has its first line to itself, is there already. */
-export function readFacts(bytes: Uint8Array): PredicateFacts | undefined {
+export function readFacts(bytes: Uint8Array): KeptFacts | undefined {
   const end = bytes.indexOf(NEWLINE);
   const line = Buffer.from(end < 0 ? bytes : bytes.subarray(0, end)).toString();
   if (line === '{') return undefined;
-  const facts: PredicateFacts = JSON.parse(line);
+  const facts: KeptFacts = JSON.parse(line);
   const definition = bytes.subarray(end + 1);
   return end < 0 || definition.length === 0 ? facts : { ...facts, definition };
 }

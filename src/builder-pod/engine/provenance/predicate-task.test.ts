@@ -15,8 +15,8 @@ test('a predicate that was made before is told again: nobody wrote it down, or t
       ...{ isRequestWhole: true, areMaterialsWhole: true, isHermetic: true },
     };
     writeFileSync(path, Buffer.concat(keptFacts(facts)));
-    const made = writePredicate({ path });
-    expect(writePredicate({ path })).toEqual(made);
+    const made = writePredicate({ path, layers: [] });
+    expect(writePredicate({ path, layers: [] })).toEqual(made);
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -4,7 +4,7 @@ import { buildSteps, decodeDefinition, digestMapping, sourceJson } from '../../.
 import { sharedBytes } from '../../../sys/index.ts';
 import type { SlsaVersion } from './options.ts';
 import type { Parameters } from './parameters.ts';
-import { type PredicateFacts, readFacts } from './predicate-facts.ts';
+import { type KeptSteps, type PredicateFacts, readFacts, type StepLayers } from './predicate-facts.ts';
 
 export const PREDICATE_TYPE: Readonly<Record<SlsaVersion, string>> = {
   v1: 'https://slsa.dev/provenance/v1',
@@ -22,15 +22,23 @@ export function encodePredicate(facts: PredicateFacts): Uint8Array {
   return sharedBytes(Buffer.from(goJson(predicateOf(facts))));
 }
 
+/** Worker task: the steps whose layers the predicate is to tell that is to be made of this file; none where it is made. */
+export function keptSteps({ path }: { readonly path: string }): KeptSteps | undefined {
+  return readFacts(readFileSync(path))?.steps;
+}
+
 /**
  * Worker task: makes the predicate, in lines, of the facts that the file holds, and puts it in their place. Where it was
  * made before it is told again: whoever asked then may not have lived to write it down.
  */
-export function writePredicate({ path }: { readonly path: string }): { digest: Digest; size: number } {
+export function writePredicate({ path, layers }: { readonly path: string; readonly layers: readonly StepLayers[] }): {
+  digest: Digest;
+  size: number;
+} {
   const known = readFileSync(path);
   const facts = readFacts(known);
   if (facts === undefined) return { digest: digestOf(known), size: known.length };
-  const bytes = Buffer.from(goJson(predicateOf(facts), '  '));
+  const bytes = Buffer.from(goJson(predicateOf({ ...facts, layers }), '  '));
   const made = `${path}.made`;
   try {
     writeFileSync(made, bytes, { mode: 0o600 });

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { type Descriptor, digestOf, neverAborted } from '../../../base/index.ts';
+import { type Descriptor, digestOf, inSlices, neverAborted } from '../../../base/index.ts';
 import { slowMachine, WorkInTurns } from '../../../base/testing/turns.ts';
 import type { ImmutableRef } from '../../../cache/ports.ts';
 import type { KeyedOutput, KeyedVertex, OpContext, Result } from '../../../solver/index.ts';
-import { stepLayers } from './step-layers.ts';
+import { type StepLayerStores, stepLayers, stepOutputs } from './step-layers.ts';
 
 const RUN = { kind: 'run' } as const;
 const IDLE = { kind: 'idle' } as const;
@@ -23,15 +23,13 @@ async function told(steps: readonly KeyedVertex[], stored: Readonly<Record<strin
       value: { packed: () => [{ descriptor: layer(record) }] } as unknown as ImmutableRef,
       release: async () => {},
     }) as Result<ImmutableRef>;
-  const found = await stepLayers(
-    { keyed: () => steps[Symbol.iterator]() as Generator<KeyedVertex>, scope: { write: 'a', read: ['a'] } },
-    { ref: { digests: new Map(steps.map(({ digest, name }) => [digestOf(`wire ${name}`), digest])) } },
-    {
-      keys: { results: (id) => (stored[id] ?? []).map((resultId, n) => ({ resultId, createdAt: -n })) },
-      results: { load },
-    },
-    { signal: neverAborted } as OpContext,
-  );
+  const digests = new Map(steps.map(({ digest, name }) => [digestOf(`wire ${name}`), digest]));
+  const outputs = await inSlices(stepOutputs(steps, { digests }), { signal: neverAborted });
+  const keys: StepLayerStores['keys'] = {
+    results: (id) => (stored[id] ?? []).map((resultId, n) => ({ resultId, createdAt: -n })),
+  };
+  const context = { signal: neverAborted } as OpContext;
+  const found = await stepLayers(outputs, ['a'], { keys, results: { load } }, context);
   const names = new Map(
     [...steps.map(({ name }) => `wire ${name}`), 'own', 'newer', 'older', 'first', 'second'].map((name) => [
       digestOf(name) as string,
@@ -91,8 +89,21 @@ test('the steps of a large graph are looked at in portions', async () => {
       }
     },
   };
-  const job = { keyed: () => [], scope: { read: [] } };
-  const context = { signal: neverAborted };
-  expect(await stepLayers(job as never, { ref: { digests } } as never, {} as never, context as never)).toEqual([]);
+  expect(await inSlices(stepOutputs([], { digests } as never), { signal: neverAborted })).toEqual([]);
   expect(work.most).toBeLessThan(50);
+});
+
+test('layers of many results are looked for in portions, and no more are told than anybody reads', async () => {
+  using _slow = await slowMachine();
+  const work = new WorkInTurns();
+  const layer = { descriptor: { mediaType: 'layer', digest: digestOf('layer'), size: 1 } };
+  const load = async (id: string) => {
+    work.count();
+    const value = { packed: () => Array.from({ length: 100 }, () => layer) } as unknown as ImmutableRef;
+    return { id, value, release: async () => {} } as Result<ImmutableRef>;
+  };
+  const outputs = Array.from({ length: 300 }, (_, n) => ({ op: `op ${n}`, output: 0, record: `record ${n}` }));
+  const stores = { keys: { results: () => [] }, results: { load } };
+  expect(await stepLayers(outputs, [], stores, { signal: neverAborted } as OpContext)).toHaveLength(100);
+  expect(work.most).toBeLessThan(10);
 });

@@ -1,88 +1,82 @@
-import { inSlices, LargeMap, mapFor } from '../../../base/index.ts';
+import { isTurnSpent, mapFor, nextTurn } from '../../../base/index.ts';
 import type { ImmutableRef } from '../../../cache/ports.ts';
-import type { KeyedOutput, KeyReader, OpContext, ResultStore } from '../../../solver/index.ts';
-import type { EngineJob } from '../build-ref.ts';
-import type { StepLayers } from './predicate-facts.ts';
+import type { KeyedVertex, KeyReader, OpContext, ResultStore } from '../../../solver/index.ts';
+import type { StepLayers, StepOutput } from './predicate-facts.ts';
 import type { CapturedPart } from './provenance.ts';
 
-/** Steps whose layers are told. */
+/** Outputs that are looked at, steps whose layers are told, and layers of all of them. */
+const MOST_OUTPUTS = 4000;
 const MOST_STEPS = 1000;
+const MOST_LAYERS = 10_000;
 
-interface LayerDeps {
+export interface StepLayerStores {
   readonly keys: Pick<KeyReader, 'results'>;
   readonly results: Pick<ResultStore<ImmutableRef>, 'load'>;
 }
 
-interface StepRecord {
-  readonly op: string;
-  readonly output: number;
-  readonly record: string;
-}
-
-/** The layers of the results of a build's steps, of those that are packed or were given: nothing is packed for it. */
-export async function stepLayers(
-  job: Pick<EngineJob, 'keyed' | 'scope'>,
-  { ref }: { readonly ref: Pick<CapturedPart['ref'], 'digests'> },
-  { keys, results }: LayerDeps,
-  context: OpContext,
-): Promise<readonly StepLayers[]> {
-  const ops = await inSlices(opsOf(ref), context);
-  const found: StepLayers[] = [];
-  for (const { op, output, record } of await inSlices(stepRecords(job, ops, keys), context)) {
-    if (found.length >= MOST_STEPS) break;
-    const chain = await packedLayers(record, results, context);
-    if (chain !== undefined && chain.length > 0) found.push({ op, output, chain });
-  }
-  return found;
-}
-
-/** The ops by their vertices. Yields after each. */
-function* opsOf({ digests }: Pick<CapturedPart['ref'], 'digests'>): Generator<void, ReadonlyMap<string, string>, void> {
-  const found = mapFor<string, string>(digests.size);
+/** The outputs of a build's steps, of those that its graph has. Yields after each vertex. */
+export function* stepOutputs(
+  vertices: Iterable<KeyedVertex | undefined>,
+  { digests }: Pick<CapturedPart['ref'], 'digests'>,
+): Generator<void, readonly StepOutput[], void> {
+  const ops = mapFor<string, string>(digests.size);
   for (const [wire, vertex] of digests) {
-    found.set(vertex, wire);
+    ops.set(vertex, wire);
     yield;
   }
-  return found;
-}
-
-/** The records of the steps' results, each once. Yields after each vertex. */
-function* stepRecords(
-  job: Pick<EngineJob, 'keyed' | 'scope'>,
-  ops: ReadonlyMap<string, string>,
-  keys: LayerDeps['keys'],
-): Generator<void, Iterable<StepRecord>, void> {
-  const found: StepRecord[] = [];
-  const names = LargeMap.byText<string, true>();
-  for (const vertex of job.keyed()) {
+  const found: StepOutput[] = [];
+  for (const vertex of vertices) {
     yield;
     const op = vertex === undefined ? undefined : ops.get(vertex.digest);
     if (vertex === undefined || op === undefined) continue;
-    for (const one of vertex.outputs) {
-      const record = recordOf(one, keys, job.scope.read);
-      const name = `${op} ${one.output} ${record}`;
-      if (record === undefined || names.has(name)) continue;
-      names.set(name, true);
-      found.push({ op, output: one.output, record });
+    for (const { output, outcome, record, keys } of vertex.outputs) {
+      if (found.length >= MOST_OUTPUTS) return found;
+      if (outcome.kind === 'idle') found.push({ op, output, keys });
+      else if (record !== undefined) found.push({ op, output, record });
     }
   }
   return found;
 }
 
-/** That of the result which the build has used; of a step whose result it did not need, the only one that its keys have: which of several the others were made of is not known. */
-function recordOf(
-  { record, outcome, keys }: KeyedOutput,
-  reader: LayerDeps['keys'],
+/** The layers of the results of steps, of those that are still there and are packed or were given: nothing is packed for it. */
+export async function stepLayers(
+  outputs: readonly StepOutput[],
+  scopes: readonly string[],
+  { keys, results }: StepLayerStores,
+  context: OpContext,
+): Promise<readonly StepLayers[]> {
+  const found: StepLayers[] = [];
+  const looked = new Set<string>();
+  let layers = 0;
+  for (const { op, output, ...by } of outputs) {
+    if (isTurnSpent()) await nextTurn(context);
+    if (found.length >= MOST_STEPS) break;
+    const record = by.record ?? onlyResult(by.keys ?? [], keys, scopes);
+    const name = `${op} ${output} ${record}`;
+    if (record === undefined || looked.has(name)) continue;
+    looked.add(name);
+    const chain = await packedLayers(record, results, context);
+    if (chain === undefined || chain.length === 0) continue;
+    layers += chain.length;
+    if (layers > MOST_LAYERS) break;
+    found.push({ op, output, chain });
+  }
+  return found;
+}
+
+/** Of several it is not known which the others were made of. */
+function onlyResult(
+  all: readonly string[],
+  reader: StepLayerStores['keys'],
   scopes: readonly string[],
 ): string | undefined {
-  if (outcome.kind !== 'idle') return record;
-  const [only, ...others] = new Set(keys.flatMap((key) => reader.results(key, scopes).map(({ resultId }) => resultId)));
+  const [only, ...others] = new Set(all.flatMap((key) => reader.results(key, scopes).map(({ resultId }) => resultId)));
   return others.length === 0 ? only : undefined;
 }
 
 async function packedLayers(
   record: string,
-  results: LayerDeps['results'],
+  results: StepLayerStores['results'],
   context: OpContext,
 ): Promise<StepLayers['chain'] | undefined> {
   context.signal.throwIfAborted();
