@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
+import { Implementations } from './implementations.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
 const read = (file: string) => readFileSync(path.join(root, file), 'utf8');
@@ -36,71 +37,51 @@ test('a conformance suite is called by tests', () => {
 
 /** Interfaces with two implementations that are in no row of the table, and why none is needed. */
 const WITHOUT_SUITE: Readonly<Record<string, string>> = {
+  BlobHost: 'the hosts of one repository, made by one class',
+  BuildWatch:
+    'a callback bag: what they do with what they are told differs in all, and that none of them harms a build is for who tells them',
+  CacheImporter: 'one reads a cache store, which has a suite; that of mounts notes who asks, and opens nothing',
+  CacheMap: 'what an op says of itself: data',
+  CacheMapInput: 'what an op says of an input: data',
   CacheType: 'opens the cache stores, which have a suite',
+  Clock: 'the time; that of tests is what they set it to',
   CredentialProvider: 'those of sessions; the double answers what a test tells it',
   DockerfileClient: 'the way to a frontend bridge, which has a suite; the double answers what a test tells it',
   EnvLookup: 'variables by name: data',
+  EventRecorder: 'one that writes Events; the double notes them',
+  FrontendRef: 'the graph that a solve gave, of the bridge, which has a suite, or of the double',
   GraphNode: 'a kind of vertex each: what they have in common is their type',
   LayerSource: 'a blob of the store or of a ref, whose ports have suites',
   Logger: 'one that writes and one that does not',
   Op: 'a kind of vertex each, or another one as it stands and something more',
   OpCacheMap: 'one for each kind of op: data',
+  OpContext: 'what an op is called with: data of the builds that want it, and a callback bag',
+  OpResolver: 'says which op a vertex is; the double has ops of integers',
   Output: 'an output of a node: data',
   PacketStream: 'the messages of one call, of either end',
   ProgressDisplay: 'what an event looks like differs in all of them',
+  Result: 'handles of what a result store gives, whose suite looks at them',
   StoreWorld: 'servers of tests, which the tests of the cache stores stand on',
   SessionFileSender: 'that of sessions; the double answers what a test tells it',
   TarHandler:
     'one archive is given to both writers of layers, and what is seen of it compared (oci/layers/layers.engine.test.ts)',
+  VertexProgress: 'a callback bag: who is told of rows, logs and warnings',
 };
 
-/** What makes each exported interface that has methods: classes, functions that return an object of it, and constants. */
-function makers(): readonly { readonly port: string; readonly by: ReadonlySet<string> }[] {
-  const texts = files.filter((file) => !file.includes('/wire/')).map((file) => ({ file, text: read(`src/${file}`) }));
-  const ports = texts.flatMap(({ file, text }) =>
-    [...text.matchAll(/^export interface (\w+)[^\n]*\{\n(.*?)^\}/gms)]
-      .filter(([, , body]) => /^ {2}\w+\??(?:<.*>)?\(/m.test(body!))
-      .map(([, port]) => ({ port: port!, file, by: new Set<string>() })),
-  );
-  for (const { file, text } of texts) {
-    const made = (port: string, name: string) => {
-      for (const one of ports) if (one.port === port && isSeen(one, file, text)) one.by.add(name);
-    };
-    for (const [, name, implemented] of text.matchAll(/\bclass (\w+)[^{]*? implements ([^{]+)\{/g))
-      for (const [port] of implemented!.replaceAll(/<[^<>]*>/g, '').matchAll(/\w+/g)) {
-        made(port, `${file} ${name}`);
-        // It stands for another, which need not say what it is.
-        if (/\/testing\/|\.test\.ts$/.test(file)) made(port, 'what it stands for');
-      }
-    if (file.endsWith('.test.ts')) continue;
-    for (const [, name, port, body] of text.matchAll(
-      /\bfunction (\w+)[^{}]*?(?:\{[^{}]*\}[^{}]*?)*\): (?:Promise<)?(\w+)(?:<[^\n]*>)?>? \{\n(.*?)^\}/gms,
-    ))
-      if (/\breturn \{/.test(body!)) made(port!, `${file} ${name}()`);
-    for (const [, name, port] of text.matchAll(/^export const (\w+): (\w+)[^\n]* = \{/gm))
-      made(port!, `${file} ${name}`);
-  }
-  return ports;
-}
-
-/** Whether a file means this interface by its name: the same name may be another's elsewhere. */
-function isSeen(port: { readonly port: string; readonly file: string }, file: string, text: string): boolean {
-  if (file === port.file) return true;
-  const imports = text.matchAll(/^(?:import|export) (?:type )?\{([^}]*)\} from '(\.[^']+)';$/gm);
-  return [...imports].some(([, names, from]) => {
-    if (!new RegExp(`\\b${port.port}\\b`).test(names!)) return false;
-    const source = path.posix.join(path.posix.dirname(file), from!);
-    return source === port.file || (source.endsWith('index.ts') && port.file.startsWith(path.posix.dirname(source)));
-  });
-}
+/** Code that is ours: what is generated for the wire has interfaces of its own. */
+const implementations = new Implementations(
+  path.join(root, 'src'),
+  files.filter((file) => !file.split('/').includes('wire')),
+);
 
 test('an interface with two implementations has a suite, or a reason to have none', () => {
   const rows = new Set(table().map(({ port }) => port));
-  const twice = makers().filter(({ by }) => by.size > 1);
-  const found = new Set(twice.map(({ port }) => port));
-  // What looks for them sees classes, functions and constants.
-  for (const port of ['Channel', 'BlobFetcher', 'ObjectClient', 'Logger', 'Process']) expect(found).toContain(port);
-  const open = twice.filter(({ port }) => !rows.has(port) && !(port in WITHOUT_SUITE));
-  expect(open.map(({ port, by }) => `${port}: ${[...by].join(', ')}`)).toEqual([]);
+  const twice = implementations.all().filter(({ by }) => by.size > 1);
+  const found = new Set(twice.map(({ name }) => name));
+  // What looks for them sees classes, functions and constants, properties of classes, members of literals, and what is a port but for what may be missing.
+  const seen = ['Channel', 'BlobFetcher', 'ObjectClient', 'Logger', 'Process', 'SolverObserver', 'ContinuousCache'];
+  for (const port of seen) expect(found).toContain(port);
+  const open = twice.filter(({ name }) => !rows.has(name) && !(name in WITHOUT_SUITE));
+  expect(open.map(({ name, by }) => `${name}: ${[...by].join(', ')}`)).toEqual([]);
   expect(Object.keys(WITHOUT_SUITE).filter((port) => rows.has(port) || !found.has(port))).toEqual([]);
 });

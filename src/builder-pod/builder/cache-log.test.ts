@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { type LogFields, type Logger, silentLogger } from '../../base/index.ts';
-import { loadDefinition, local, type State } from '../../llb/index.ts';
+import { loadDefinition, local, type State, type VertexOp } from '../../llb/index.ts';
 import type { VertexOutput } from '../../solver/index.ts';
+import { solverObserverSuite } from '../../solver/testing/observer-suite.ts';
 import { execCacheMap } from '../ops/cache-map/index.ts';
 import { cacheLog } from './cache-log.ts';
 
@@ -21,6 +22,13 @@ function step(state: State) {
   const output: VertexOutput<typeof vertex.op> = { vertex, output: 0, scope: 'main', jobs: ['the build'] };
   return { output, map: { ...execCacheMap(body.exec, platform, 1), inputs: [{}] } };
 }
+
+for (const explain of [false, true])
+  solverObserverSuite<VertexOp, undefined>(`the daemon's log${explain ? ', which explains' : ''}`, () => ({
+    ...{ observer: cacheLog(recording().log, { explain }), job: 'job', value: undefined },
+    vertex: step(local('ctx').run({ args: ['make'] }).root).output.vertex,
+    ...{ end: async () => {}, [Symbol.asyncDispose]: async () => {} },
+  }));
 
 test('a miss is told with the inputs and the parts of the step that differ, and without what they say', () => {
   const { log, lines } = recording();

@@ -59,6 +59,7 @@ export class LayersAhead implements ContinuousCache {
   }
 
   async update({ roots, scopes }: CachedBuild, context: UpdateContext): Promise<boolean> {
+    context.signal.throwIfAborted();
     const walk = walkKeys(this.#deps.keys, roots, scopes, this.#looked);
     for (const record of await inSlices(walk, context)) {
       this.#looked.add(record.id);

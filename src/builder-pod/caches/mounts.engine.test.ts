@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { zstdCompressSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { digestOf, hostPlatform, neverAborted, newId, silentLogger } from '../../base/index.ts';
+import { digestOf, HOUSE, hostPlatform, neverAborted, newId, silentLogger } from '../../base/index.ts';
 import { SessionRegistry } from '../../builder-api/index.ts';
 import { FileActions, image, type State as Llb, scratch } from '../../llb/index.ts';
 import { anonymous, RegistryClient } from '../../oci/registry-client/index.ts';
@@ -14,8 +14,9 @@ import { FaultProxy } from '../../oci/registry-client/testing/fault-proxy.ts';
 import { RegistryServer } from '../../oci/registry-server/index.ts';
 import type { VertexEvent } from '../../solver/ports.ts';
 import { type Builder, openBuilder } from '../builder/index.ts';
-import type { BuildObserver } from '../engine/index.ts';
+import type { BuildObserver, SolveRequest } from '../engine/index.ts';
 import { makeBusyboxRoot } from '../executor/testing/busybox.ts';
+import { cacheExporterSuite, faultsOf } from './testing/cache-exporter-suite.ts';
 
 const signal = neverAborted;
 const cleanup = new AsyncDisposableStack();
@@ -102,6 +103,21 @@ interface Told {
   readonly warnings: readonly string[];
 }
 
+async function solve(
+  builder: Builder,
+  target: Llb,
+  { scope = 'team', ...request }: Partial<Omit<SolveRequest, 'scope'>> & { readonly scope?: string },
+): Promise<void> {
+  await builder.engine.solve(
+    {
+      ...{ ref: newId(), session: '', definition: target.marshal(), exporters: [] },
+      ...{ frontendAttrs: new Map(), frontendInputs: new Map(), entitlements: [] },
+      ...{ scope: { write: scope, read: [scope] }, ...request },
+    },
+    { signal },
+  );
+}
+
 async function build(
   builder: Builder,
   target: Llb,
@@ -123,14 +139,7 @@ async function build(
   const cache = (attrs: Attrs | undefined) =>
     attrs === undefined ? [] : [{ type: 'mounts', attrs: { ref: repository, ...attrs } }];
   try {
-    await builder.engine.solve(
-      {
-        ...{ ref: newId(), session: '', definition: target.marshal(), exporters: [] },
-        ...{ frontendAttrs: new Map(), frontendInputs: new Map(), entitlements: [] },
-        ...{ cacheImports: cache(from), cacheExports: cache(to), scope: { write: scope, read: [scope] }, observer },
-      },
-      { signal },
-    );
+    await solve(builder, target, { cacheImports: cache(from), cacheExports: cache(to), scope, observer });
   } finally {
     await watching;
   }
@@ -144,6 +153,24 @@ async function restored(script: string, from: Attrs = {}, mount: Mount = {}, sco
 }
 
 const WAIT = { wait: 'true' };
+
+/** What is saved is waited for: else only the builder's log says how it went. */
+cacheExporterSuite('cache mounts', async () => ({
+  open: (attrs) => one.mountCaches.exporter({ ref: repository, ...WAIT, ...attrs }),
+  run: async (exporter) => {
+    const until = new AbortController();
+    let owner = HOUSE;
+    const observer: BuildObserver = ({ build: { job } }) => {
+      owner = job.owner;
+      exporter.begin?.({ owner, sessions: job.sessions, scope: job.scope.write, until: until.signal });
+      return {};
+    };
+    await solve(one, step('echo kept > /c/file', { id: newId() }), { observer });
+    return { build: { roots: [], scopes: ['team'] }, of: { owner } };
+  },
+  ...faultsOf(proxy, { domain: server.host, path: repository.split('/')[1]! }, cleanup.use(new RegistryClient())),
+  [Symbol.asyncDispose]: async () => {},
+}));
 const fill = 'echo first > /c/file; mkdir /c/sub; ln -s ../file /c/sub/link; chmod 1777 /c; chown 3:4 /c/sub';
 const show = 'cat /c/sub/link; stat -c "%a %u %n" /c; stat -c "%u:%g" /c/sub';
 const isChunk = ({ method, url }: IncomingMessage) => method === 'GET' && url?.includes('/blobs/') === true;

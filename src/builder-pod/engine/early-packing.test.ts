@@ -13,6 +13,7 @@ import {
   type VertexOp,
 } from '../../llb/index.ts';
 import type { Edge, Result } from '../../solver/index.ts';
+import { solverObserverSuite } from '../../solver/testing/observer-suite.ts';
 import { EarlyPacking } from './early-packing.ts';
 import { edgeName, exportedChain } from './exported-chain.ts';
 import { SpareThreads } from './spare-threads.ts';
@@ -146,6 +147,17 @@ describe('packing ahead', () => {
       });
     return { threads, ahead, resulted };
   }
+
+  solverObserverSuite<VertexOp, ImmutableRef>('layers that are packed ahead', () => {
+    const early = new EarlyPacking({ spare: new SpareThreads(new Threads().pool), quietMs: 0 });
+    const ahead = early.expect({
+      ...{ job: 'job', edges: [upper], compressions: [gzip], sessions: () => [], limits: () => ({}) },
+      ...{ signal: neverAborted, owner: HOUSE, ahead: [async () => {}] },
+    });
+    const end = async () => await ahead[Symbol.asyncDispose]();
+    const value = { layers: async () => [] } as unknown as ImmutableRef;
+    return { observer: early.observer, vertex: upper.vertex, job: 'job', value, end, [Symbol.asyncDispose]: end };
+  });
 
   test('one result after another, in threads that nobody wants, and all is let go of', async () => {
     const { threads, ahead, resulted } = start([gzip, { type: 'zstd' }]);
