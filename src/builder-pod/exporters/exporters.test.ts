@@ -124,6 +124,23 @@ describe('image', () => {
     expect(context.open.size).toBe(0);
   });
 
+  test('a long configuration, which a worker finishes, is as the frontend gave it', async () => {
+    const { openRepository, server, at } = await registry();
+    const { store } = fakeContent();
+    const source = single();
+    const Labels = Object.fromEntries(Array.from({ length: 5000 }, (_, n) => [`label ${n}`, 'with its value']));
+    const config = Buffer.from(JSON.stringify({ architecture: 'amd64', os: 'linux', config: { Labels } }));
+    const metadata = new Map([['containerimage.config', config]]);
+    const deps = fakeDeps({ content: store, bulk, openRepository });
+    const exporter = openExporter('image', { name: `${server.host}/long`, push: 'true' }, deps);
+    const { response } = await exporter.export({ ...source, metadata }, fakeContext());
+    const digest = response['containerimage.config.digest'] as Digest;
+    const { size } = (await at('long').hasBlob(digest, { signal }))!;
+    const bytes = await at('long').getBlob({ mediaType: '', digest, size }, { signal, maxBytes: 1e6 });
+    const { config: made, rootfs } = parseImageConfig(bytes);
+    expect([made, rootfs.diff_ids.length]).toEqual([{ Labels }, 2]);
+  });
+
   test('present blobs are not read again, and those of a sister repository are mounted', async () => {
     const { server, openRepository } = await registry();
     const deps = fakeDeps({ openRepository });
