@@ -238,16 +238,7 @@ export interface RefManager {
   /**
    * Named writable refs that live on between builds (cache mounts, git mirrors), one holder at a time per id unless shared.
    */
-  openNamed(
-    name: NamedRef,
-    options: WorkOptions & {
-      readonly parent?: ImmutableRef;
-      readonly description: string;
-      readonly recordType: RecordType;
-      /** Asked where the name has no instance yet; others who want it wait meanwhile. */
-      readonly fill?: NamedFill | undefined;
-    },
-  ): Promise<NamedWritableRef>;
+  openNamed(name: NamedRef, options: OpenNamedOptions): Promise<NamedWritableRef>;
   /**
    * What an instance of the name has, as nobody writes in it: of those that nobody has open, until somebody wants it. Nobody waits: `busy` where all are open, `absent`
    * where nothing is kept.
@@ -257,6 +248,14 @@ export interface RefManager {
    * From now on the name, and those that go on from it with a colon, start empty. Who has an instance open keeps it to the end; the promise is that of removing the others.
    */
   forgetNamed(name: Omit<NamedRef, 'sharing'>): Promise<void>;
+}
+
+export interface OpenNamedOptions extends WorkOptions {
+  readonly parent?: ImmutableRef;
+  readonly description: string;
+  readonly recordType: RecordType;
+  /** Asked where the name has no instance yet; others who want it wait meanwhile. */
+  readonly fill?: NamedFill | undefined;
 }
 
 export interface NamedRef {

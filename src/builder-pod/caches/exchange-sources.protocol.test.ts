@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -9,12 +9,10 @@ import { startGitServer } from '../../../e2e/support/git-server.ts';
 import { type Digest, digestOf } from '../../base/index.ts';
 import { FileActions, git, http, image, local, merge, type State } from '../../llb/index.ts';
 import { dockerRegistry } from '../../oci/registry-client/testing/docker-registry.ts';
-import { OURS, REAL } from '../daemon/testing/test-daemon.ts';
-import { carriedBy, comparable, type Daemons, ExchangeDaemon, exchange, keysOf } from './testing/exchange.ts';
+import { carriedBy, comparable, type Daemons, exchange, exchangeDaemons, keysOf } from './testing/exchange.ts';
 
 /** Caches of builds that begin with images, repositories and files of the network, and whose steps mount whatever can be mounted, exchanged with the real daemon both ways. */
 const temp = mkdtempSync(join(tmpdir(), 'slipway-exchange-sources-'));
-const context = join(temp, 'context');
 const cleanup = new AsyncDisposableStack();
 let daemons: Daemons;
 
@@ -161,11 +159,7 @@ const GRAPHS: Readonly<Record<string, (at: Places) => State>> = {
 };
 
 beforeAll(async () => {
-  mkdirSync(join(context, 'd'), { recursive: true });
   mkdirSync(join(temp, 'registry'));
-  copyFileSync('/bin/busybox', join(context, 'busybox'));
-  for (const name of ['f', 'd/g']) writeFileSync(join(context, name), `${name}\n`);
-  for (const name of ['busybox', 'f', 'd/g', 'd', '.']) utimesSync(join(context, name), 1_500_000_000, 1_500_000_000);
   const { host: registry } = cleanup.use(await dockerRegistry(join(temp, 'registry')));
 
   const server = createServer((req, res) => {
@@ -192,16 +186,10 @@ beforeAll(async () => {
   const key = join(temp, 'key');
   execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key]);
   writeFileSync(join(temp, 'token'), 'secret');
-  const inputs = {
-    ...{ context, dockerfiles: temp },
+  daemons = await exchangeDaemons(temp, cleanup, {
+    dockerfiles: temp,
     args: ['--secret', `id=token,src=${join(temp, 'token')}`, '--ssh', `default=${key}`],
-  };
-  const [ours, theirs] = [
-    new ExchangeDaemon(temp, 'ours', OURS, inputs),
-    new ExchangeDaemon(temp, 'theirs', REAL, inputs),
-  ];
-  for (const daemon of [ours, theirs]) cleanup.defer(async () => void (await daemon.stop()));
-  daemons = { ours: await ours.ready(), theirs: await theirs.ready() };
+  });
 
   const busybox = 'FROM scratch\nCOPY busybox /bin/busybox\n';
   const installed =
@@ -209,7 +197,7 @@ beforeAll(async () => {
   writeFileSync(join(temp, 'base'), `${busybox}${installed}ENV BASE=yes\nWORKDIR /\n`);
   writeFileSync(join(temp, 'all'), `${busybox}ENV ALL=yes\n`);
   const pushed = async (name: string, ...args: readonly string[]): Promise<Digest> => {
-    await theirs.build(
+    await daemons.theirs.build(
       name,
       '--output',
       `type=image,name=${registry}/base:${name},push=true,oci-mediatypes=true`,

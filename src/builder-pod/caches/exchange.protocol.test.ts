@@ -1,16 +1,15 @@
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { diff, FileActions, local, merge, type State, scratch } from '../../llb/index.ts';
 import { dockerRegistry } from '../../oci/registry-client/testing/docker-registry.ts';
-import { OURS, REAL } from '../daemon/testing/test-daemon.ts';
 import {
   carriedBy,
   comparable,
   type Daemons,
-  ExchangeDaemon,
   exchange,
+  exchangeDaemons,
   type Place,
   type Steps,
 } from './testing/exchange.ts';
@@ -18,7 +17,6 @@ import { azureWorld, ghaWorld, type StoreWorld, s3World } from './testing/store-
 
 /** Caches written by the real daemon and by ours, each read by both: what is found in them must be the same, step by step. */
 const temp = mkdtempSync(join(tmpdir(), 'slipway-exchange-'));
-const context = join(temp, 'context');
 const cleanup = new AsyncDisposableStack();
 
 const files = new FileActions();
@@ -86,24 +84,14 @@ const worlds = new Map<string, StoreWorld>();
 let daemons: Daemons;
 
 beforeAll(async () => {
-  mkdirSync(join(context, 'd'), { recursive: true });
   mkdirSync(join(temp, 'registry'));
-  copyFileSync('/bin/busybox', join(context, 'busybox'));
-  for (const name of ['f', 'd/g']) writeFileSync(join(context, name), `${name}\n`);
-  for (const name of ['busybox', 'f', 'd/g', 'd', '.']) utimesSync(join(context, name), 1_500_000_000, 1_500_000_000);
   for (const [name, text] of Object.entries({ ...DOCKERFILES, platforms: PLATFORMS }))
     writeFileSync(join(temp, name), text);
   const registry = cleanup.use(await dockerRegistry(join(temp, 'registry')));
   host = registry.host;
   for (const [type, open] of Object.entries(STORES))
     worlds.set(type, cleanup.use(await open(join(temp, `store-${type}`))));
-  const inputs = { context, dockerfiles: temp };
-  const [ours, theirs] = [
-    new ExchangeDaemon(temp, 'ours', OURS, inputs),
-    new ExchangeDaemon(temp, 'theirs', REAL, inputs),
-  ];
-  for (const daemon of [ours, theirs]) cleanup.defer(async () => void (await daemon.stop()));
-  daemons = { ours: await ours.ready(), theirs: await theirs.ready() };
+  daemons = await exchangeDaemons(temp, cleanup, { dockerfiles: temp });
 }, 300_000);
 
 afterAll(async () => {

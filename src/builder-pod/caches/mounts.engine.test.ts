@@ -6,14 +6,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { zstdCompressSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { digestOf, HOUSE, hostPlatform, neverAborted, newId, silentLogger } from '../../base/index.ts';
-import { SessionRegistry } from '../../builder-api/index.ts';
+import { digestOf, HOUSE, hostPlatform, neverAborted, newId } from '../../base/index.ts';
 import { FileActions, image, type State as Llb, scratch } from '../../llb/index.ts';
 import { anonymous, RegistryClient } from '../../oci/registry-client/index.ts';
 import { FaultProxy } from '../../oci/registry-client/testing/fault-proxy.ts';
 import { RegistryServer } from '../../oci/registry-server/index.ts';
 import type { VertexEvent } from '../../solver/ports.ts';
-import { type Builder, openBuilder } from '../builder/index.ts';
+import type { Builder } from '../builder/index.ts';
+import { openTestBuilder } from '../builder/testing/open-test-builder.ts';
 import type { BuildObserver, SolveRequest } from '../engine/index.ts';
 import { makeBusyboxRoot } from '../executor/testing/busybox.ts';
 import { cacheExporterSuite, faultsOf } from './testing/cache-exporter-suite.ts';
@@ -35,18 +35,8 @@ beforeAll(async () => {
   server = cleanup.use(await RegistryServer.start({ root: join(folder, 'registry'), durable: false }));
   proxy = cleanup.use(await FaultProxy.start(server.url));
   await pushBusybox(join(folder, 'rootfs'));
-  openOne = async (root) =>
-    await openBuilder(
-      {
-        ...{ root: join(folder, root), sessions: new SessionRegistry({ logger: silentLogger }), labels: {} },
-        ...{ entitlements: new Set(), registries: {}, platforms: [hostPlatform()], maxParallelism: 4 },
-        ...{ network: 'none', log: silentLogger },
-      },
-      { signal },
-    );
+  openOne = async (root) => await openTestBuilder(join(folder, root), cleanup, { maxParallelism: 4 });
   [one, other] = await Promise.all([openOne('one'), openOne('other')]);
-  cleanup.use(one);
-  cleanup.use(other);
 }, 120_000);
 afterAll(() => cleanup.disposeAsync());
 

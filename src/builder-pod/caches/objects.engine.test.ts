@@ -4,10 +4,10 @@ import { type IncomingMessage, request, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { hostPlatform, neverAborted, newId, silentLogger } from '../../base/index.ts';
-import { SessionRegistry } from '../../builder-api/index.ts';
+import { neverAborted, newId } from '../../base/index.ts';
 import { FileActions, type State as Llb, scratch } from '../../llb/index.ts';
-import { type Builder, openBuilder } from '../builder/index.ts';
+import type { Builder } from '../builder/index.ts';
+import { openTestBuilder } from '../builder/testing/open-test-builder.ts';
 import type { PulledBytes } from '../engine/pulled-bytes.ts';
 import { type ToldSteps, watchSteps } from '../engine/testing/told-steps.ts';
 import { inCircles } from './testing/in-circles.ts';
@@ -104,16 +104,7 @@ describe.each(Object.entries(WORLDS))('%s', (kind, open) => {
     const folder = mkdtempSync(join(tmpdir(), `slipway-${type}-`));
     cleanup.defer(() => rmSync(folder, { recursive: true, force: true }));
     world = cleanup.use(await open(join(folder, 'store')));
-    const sessions = cleanup.use(new SessionRegistry({ logger: silentLogger }));
-    builder = cleanup.use(
-      await openBuilder(
-        {
-          ...{ root: join(folder, 'state'), sessions, labels: {}, entitlements: new Set(), registries: {} },
-          ...{ platforms: [hostPlatform()], maxParallelism: 2, network: 'none', log: silentLogger },
-        },
-        { signal },
-      ),
-    );
+    builder = await openTestBuilder(join(folder, 'state'), cleanup, { maxParallelism: 2 });
   }, 120_000);
   afterAll(() => cleanup.disposeAsync());
 

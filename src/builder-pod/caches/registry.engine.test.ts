@@ -3,12 +3,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { digestOf, hostPlatform, neverAborted, newId, silentLogger } from '../../base/index.ts';
-import { SessionRegistry } from '../../builder-api/index.ts';
+import { digestOf, neverAborted, newId } from '../../base/index.ts';
 import { FileActions, type State as Llb, scratch } from '../../llb/index.ts';
 import { FaultProxy } from '../../oci/registry-client/testing/fault-proxy.ts';
 import { RegistryServer } from '../../oci/registry-server/index.ts';
-import { type Builder, openBuilder } from '../builder/index.ts';
+import type { Builder } from '../builder/index.ts';
+import { openTestBuilder } from '../builder/testing/open-test-builder.ts';
 import { type ToldSteps, watchSteps } from '../engine/testing/told-steps.ts';
 import { inCircles } from './testing/in-circles.ts';
 
@@ -24,16 +24,7 @@ beforeAll(async () => {
   cleanup.defer(() => rmSync(folder, { recursive: true, force: true }));
   const registry = cleanup.use(await RegistryServer.start({ root: join(folder, 'registry'), durable: false }));
   proxy = cleanup.use(await FaultProxy.start(registry.url));
-  const sessions = cleanup.use(new SessionRegistry({ logger: silentLogger }));
-  builder = cleanup.use(
-    await openBuilder(
-      {
-        ...{ root: join(folder, 'state'), sessions, labels: {}, entitlements: new Set(), registries: {} },
-        ...{ platforms: [hostPlatform()], maxParallelism: 2, network: 'none', log: silentLogger },
-      },
-      { signal },
-    ),
-  );
+  builder = await openTestBuilder(join(folder, 'state'), cleanup, { maxParallelism: 2 });
 }, 120_000);
 afterAll(() => cleanup.disposeAsync());
 

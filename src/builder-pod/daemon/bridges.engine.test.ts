@@ -3,18 +3,12 @@ import type { AddressInfo } from 'node:net';
 import { duplexPair } from 'node:stream';
 import { afterAll, beforeAll } from 'vitest';
 import { tempFolder } from '../../../e2e/support/temp-folder.ts';
-import { hostPlatform, neverAborted, newId, silentLogger } from '../../base/index.ts';
-import {
-  ConnectionChannel,
-  clientOf,
-  LLBBridge,
-  SessionRegistry,
-  toBigInt,
-  toNumber,
-} from '../../builder-api/index.ts';
+import { neverAborted, newId } from '../../base/index.ts';
+import { ConnectionChannel, clientOf, LLBBridge, toBigInt, toNumber } from '../../builder-api/index.ts';
 import { decodeDefinition, encodeDefinition, http } from '../../llb/index.ts';
 import { decodeName } from '../../sys/index.ts';
-import { type Builder, openBuilder } from '../builder/index.ts';
+import type { Builder } from '../builder/index.ts';
+import { openTestBuilder } from '../builder/testing/open-test-builder.ts';
 import type { BridgeStat, FrontendBridge } from '../frontends/index.ts';
 
 import { serveBridgeOver } from './llb-bridge.ts';
@@ -26,16 +20,7 @@ afterAll(() => cleanup.disposeAsync());
 let builder: Builder;
 beforeAll(async () => {
   const folder = cleanup.use(tempFolder('bridges')).path;
-  const sessions = cleanup.use(new SessionRegistry({ logger: silentLogger }));
-  builder = cleanup.use(
-    await openBuilder(
-      {
-        ...{ root: `${folder}/root`, sessions, labels: {}, entitlements: new Set(), registries: {} },
-        ...{ platforms: [hostPlatform()], maxParallelism: 0, network: 'none', log: silentLogger },
-      },
-      { signal },
-    ),
-  );
+  builder = await openTestBuilder(`${folder}/root`, cleanup);
 });
 
 function asked(bridge: FrontendBridge): AskedBridge {

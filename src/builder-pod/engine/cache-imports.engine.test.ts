@@ -2,14 +2,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { HOUSE, hostPlatform, neverAborted, newId, silentLogger } from '../../base/index.ts';
-import { SessionRegistry } from '../../builder-api/index.ts';
+import { HOUSE, neverAborted, newId } from '../../base/index.ts';
 import type { ImmutableRef } from '../../cache/ports.ts';
 import { refResult } from '../../cache/refs/index.ts';
 import { encodeDefinition, FileActions, type State as Llb, scratch } from '../../llb/index.ts';
 import type { ImportedCache } from '../../solver/index.ts';
 import { createPools } from '../../sys/index.ts';
-import { type Builder, openBuilder } from '../builder/index.ts';
+import type { Builder } from '../builder/index.ts';
+import { openTestBuilder } from '../builder/testing/open-test-builder.ts';
 import { openState, type State } from '../state/index.ts';
 import type { CacheImporter } from './cache-imports.ts';
 import { type ToldSteps, watchSteps } from './testing/told-steps.ts';
@@ -26,15 +26,10 @@ beforeEach(() => {
 afterEach(() => cleanup.disposeAsync());
 
 async function open(root: string, importer?: CacheImporter): Promise<Builder> {
-  const sessions = cleanup.use(new SessionRegistry({ logger: silentLogger }));
-  return await openBuilder(
-    {
-      ...{ root: join(folder, root), sessions, labels: {}, entitlements: new Set(), registries: {} },
-      ...{ platforms: [hostPlatform()], maxParallelism: 2, network: 'none', log: silentLogger },
-      ...(importer === undefined ? {} : { cacheImporters: new Map([['test', importer]]) }),
-    },
-    { signal },
-  );
+  return await openTestBuilder(join(folder, root), cleanup, {
+    maxParallelism: 2,
+    ...(importer === undefined ? {} : { cacheImporters: new Map([['test', importer]]) }),
+  });
 }
 
 /** Another builder's state as a cache that can be read: keys as they stand, layers in its directory. */

@@ -6,12 +6,12 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { formatPlatform, hostPlatform, neverAborted, newId, silentLogger } from '../../base/index.ts';
-import { SessionRegistry } from '../../builder-api/index.ts';
+import { formatPlatform, hostPlatform, neverAborted, newId } from '../../base/index.ts';
 import { FileActions, http, type State as Llb, scratch } from '../../llb/index.ts';
 import { FaultProxy } from '../../oci/registry-client/testing/fault-proxy.ts';
 import { RegistryServer } from '../../oci/registry-server/index.ts';
-import { type Builder, openBuilder } from '../builder/index.ts';
+import type { Builder } from '../builder/index.ts';
+import { openTestBuilder } from '../builder/testing/open-test-builder.ts';
 import { makeBusyboxRoot } from '../executor/testing/busybox.ts';
 import type { SolveOutcome } from './solve.ts';
 
@@ -41,16 +41,7 @@ beforeEach(async () => {
     server.close();
   });
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const sessions = cleanup.use(new SessionRegistry({ logger: silentLogger }));
-  builder = cleanup.use(
-    await openBuilder(
-      {
-        ...{ root: join(folder, 'root'), sessions, labels: {}, entitlements: new Set(), registries: {} },
-        ...{ platforms: [hostPlatform()], maxParallelism: 0, network: 'host', log: silentLogger },
-      },
-      { signal },
-    ),
-  );
+  builder = await openTestBuilder(join(folder, 'root'), cleanup, { network: 'host' });
 });
 afterEach(() => cleanup.disposeAsync());
 

@@ -4,16 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import {
-  type Descriptor,
-  type Digest,
-  digestOf,
-  hostPlatform,
-  neverAborted,
-  newId,
-  silentLogger,
-} from '../../base/index.ts';
-import { SessionRegistry } from '../../builder-api/index.ts';
+import { type Descriptor, type Digest, digestOf, hostPlatform, neverAborted, newId } from '../../base/index.ts';
 import { diskUsage, prune } from '../../cache/gc/index.ts';
 import { FileActions, image, type State as Llb, scratch } from '../../llb/index.ts';
 import { parseManifestOrIndex } from '../../oci/manifest/index.ts';
@@ -21,7 +12,8 @@ import { anonymous, RegistryClient, type Repository } from '../../oci/registry-c
 import { FaultProxy } from '../../oci/registry-client/testing/fault-proxy.ts';
 import { RegistryServer } from '../../oci/registry-server/index.ts';
 import type { VertexEvent } from '../../solver/ports.ts';
-import { type Builder, openBuilder } from '../builder/index.ts';
+import type { Builder } from '../builder/index.ts';
+import { openTestBuilder } from '../builder/testing/open-test-builder.ts';
 import { makeBusyboxRoot } from '../executor/testing/busybox.ts';
 import type { BuildObserver } from './solve.ts';
 
@@ -49,16 +41,7 @@ beforeEach(async () => {
 afterEach(() => cleanup.disposeAsync());
 
 async function open(): Promise<void> {
-  const sessions = cleanup.use(new SessionRegistry({ logger: silentLogger }));
-  builder = cleanup.use(
-    await openBuilder(
-      {
-        ...{ root: join(folder, 'root'), sessions, labels: {}, entitlements: new Set(), registries: {} },
-        ...{ platforms: [hostPlatform()], maxParallelism: 2, network: 'none', log: silentLogger },
-      },
-      { signal },
-    ),
-  );
+  builder = await openTestBuilder(join(folder, 'root'), cleanup, { maxParallelism: 2 });
 }
 
 function repositoryOf(path: string): Repository {

@@ -5,10 +5,10 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { hostPlatform, neverAborted, newId, silentLogger } from '../../base/index.ts';
-import { SessionRegistry } from '../../builder-api/index.ts';
+import { neverAborted, newId } from '../../base/index.ts';
 import { FileActions, http, type State as Llb, scratch } from '../../llb/index.ts';
-import { type Builder, openBuilder } from '../builder/index.ts';
+import type { Builder } from '../builder/index.ts';
+import { openTestBuilder } from '../builder/testing/open-test-builder.ts';
 import { makeBusyboxRoot } from '../executor/testing/busybox.ts';
 import type { BuildObserver } from './solve.ts';
 
@@ -26,16 +26,7 @@ beforeAll(async () => {
   const tar = execFileSync('tar', ['-C', rootfs, '-cf', '-', '.'], { maxBuffer: 64 << 20 });
   const address = await serve((_req, res) => res.end(tar));
   base = scratch().file(new FileActions().copy(http(`${address}/base.tar`), '/base.tar', '/', { attemptUnpack: true }));
-  const sessions = cleanup.use(new SessionRegistry({ logger: silentLogger }));
-  builder = cleanup.use(
-    await openBuilder(
-      {
-        ...{ root: join(folder, 'root'), sessions, labels: {}, entitlements: new Set(), registries: {} },
-        ...{ platforms: [hostPlatform()], maxParallelism: 0, network: 'none', log: silentLogger },
-      },
-      { signal: neverAborted },
-    ),
-  );
+  builder = await openTestBuilder(join(folder, 'root'), cleanup);
 });
 afterAll(() => cleanup.disposeAsync());
 

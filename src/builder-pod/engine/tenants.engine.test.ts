@@ -4,14 +4,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { type Descriptor, digestOf, HOUSE, hostPlatform, neverAborted, newId, silentLogger } from '../../base/index.ts';
-import { SessionRegistry } from '../../builder-api/index.ts';
+import { type Descriptor, digestOf, HOUSE, hostPlatform, neverAborted, newId } from '../../base/index.ts';
 import { FileActions, image, type State as Llb, scratch } from '../../llb/index.ts';
 import { anonymous, RegistryClient, type Repository } from '../../oci/registry-client/index.ts';
 import { FaultProxy } from '../../oci/registry-client/testing/fault-proxy.ts';
 import { RegistryServer } from '../../oci/registry-server/index.ts';
 import type { VertexEvent } from '../../solver/ports.ts';
-import { type Builder, openBuilder } from '../builder/index.ts';
+import type { Builder } from '../builder/index.ts';
+import { openTestBuilder } from '../builder/testing/open-test-builder.ts';
 import { makeBusyboxRoot } from '../executor/testing/busybox.ts';
 import type { BuildObserver } from './solve.ts';
 
@@ -61,16 +61,7 @@ beforeAll(async () => {
     res.writeHead(401, { 'www-authenticate': 'Basic realm="a"' }).end();
     return true;
   };
-  const sessions = cleanup.use(new SessionRegistry({ logger: silentLogger }));
-  builder = cleanup.use(
-    await openBuilder(
-      {
-        ...{ root: join(folder, 'root'), sessions, labels: {}, entitlements: new Set(), registries: {} },
-        ...{ platforms: [hostPlatform()], maxParallelism: 2, network: 'none', log: silentLogger },
-      },
-      { signal },
-    ),
-  );
+  builder = await openTestBuilder(join(folder, 'root'), cleanup, { maxParallelism: 2 });
   isTenantA = true;
   expect(await solve('a', step(image(`${registry.host}/a/private`), 'cat /secret.txt'), registry.host)).toContain(
     SECRET,

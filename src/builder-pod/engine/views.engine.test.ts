@@ -5,11 +5,11 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { hostPlatform, newId, neverAborted as signal, silentLogger } from '../../base/index.ts';
-import { SessionRegistry } from '../../builder-api/index.ts';
+import { newId, neverAborted as signal } from '../../base/index.ts';
 import { diff, encodeDefinition, FileActions, http, type State as Llb, merge, scratch } from '../../llb/index.ts';
 import { bind, mountsBelow, unmount } from '../../sys/index.ts';
-import { type Builder, openBuilder } from '../builder/index.ts';
+import type { Builder } from '../builder/index.ts';
+import { openTestBuilder } from '../builder/testing/open-test-builder.ts';
 import { makeBusyboxRoot } from '../executor/testing/busybox.ts';
 import type { Build } from './build.ts';
 
@@ -30,16 +30,7 @@ beforeAll(async () => {
   cleanup.defer(() => void server.close());
   const from = http(`http://127.0.0.1:${(server.address() as AddressInfo).port}/base.tar`);
   base = scratch().file(new FileActions().copy(from, '/base.tar', '/', { attemptUnpack: true }));
-  const sessions = cleanup.use(new SessionRegistry({ logger: silentLogger }));
-  builder = cleanup.use(
-    await openBuilder(
-      {
-        ...{ root: join(folder, 'root'), sessions, labels: {}, entitlements: new Set(), registries: {} },
-        ...{ platforms: [hostPlatform()], maxParallelism: 0, network: 'none', log: silentLogger },
-      },
-      { signal },
-    ),
-  );
+  builder = await openTestBuilder(join(folder, 'root'), cleanup);
 });
 afterAll(() => cleanup.disposeAsync());
 

@@ -163,7 +163,7 @@ export interface AttestationOptions {
 }
 
 /** How attestations of an image are kept; `inline` is what is meant where nothing is said, `oci` whether OCI media types were asked for. */
-export function attestationOptions(
+function attestationOptions(
   options: ExportOptions,
   { inline, oci }: { readonly inline: boolean; readonly oci: boolean | undefined },
 ): AttestationOptions {
@@ -223,6 +223,18 @@ function levelOf(type: Compression['type'], level: number | undefined): Pick<Com
 /** Whether OCI media types were asked for; undefined when nothing was said. */
 export function ociTypesOf(options: ExportOptions): boolean | undefined {
   return options.text('oci-mediatypes') === undefined ? undefined : options.boolean('oci-mediatypes', true);
+}
+
+/** What all outputs that are images are told alike. `inline`: whether attestations that are inline alone make an index. @throws CodedError for attributes that cannot be met */
+export function imageOptions(options: ExportOptions, { inline }: { readonly inline: boolean }) {
+  const asked = ociTypesOf(options);
+  const annotations = options.annotations();
+  const epoch = options.epoch();
+  const keepForeign = options.boolean('prefer-nondist-layers', false);
+  const rewriteTimes = options.boolean('rewrite-timestamp', false);
+  const compression = compressionOf(options, asked, rewriteTimes || epoch?.seconds !== undefined);
+  const attestations = attestationOptions(options, { inline, oci: asked });
+  return { epoch, image: { oci: asked ?? true, annotations, keepForeign, rewriteTimes, compression, attestations } };
 }
 
 /**

@@ -2,14 +2,7 @@ import { CodedError, type Digest, formatImageReference, type ImageReference } fr
 import { signatureTag } from '../../oci/signature/index.ts';
 import { type AssembledExport, assembleImage, imageResponse, SEVERAL_PLATFORMS } from './assemble.ts';
 import { typesOf } from './attestations.ts';
-import {
-  type Attributes,
-  attestationOptions,
-  compressionOf,
-  ExportOptions,
-  imageNames,
-  ociTypesOf,
-} from './attributes.ts';
+import { type Attributes, ExportOptions, imageNames, imageOptions } from './attributes.ts';
 import { exportInputs } from './inputs.ts';
 import type { ExportContext, Exporter, ExporterDeps, ExportResult, ExportSource } from './ports.ts';
 import { withRow } from './progress.ts';
@@ -33,18 +26,12 @@ export function imageExporter(
   const push = options.boolean('push', false, { empty: true });
   const byDigest = options.boolean('push-by-digest', false, { empty: true });
   const insecure = options.boolean('registry.insecure', false, { empty: true });
-  const asked = ociTypesOf(options);
-  const oci = asked ?? true;
-  const annotations = options.annotations();
-  const epoch = options.epoch();
+  const { epoch, image: asked } = imageOptions(options, { inline: true });
+  const { oci, keepForeign, rewriteTimes, compression } = asked;
   const signing = signingOptions(options, push);
   const name = options.text('name');
-  const keepForeign = options.boolean('prefer-nondist-layers', false);
-  const rewriteTimes = options.boolean('rewrite-timestamp', false);
-  const compression = compressionOf(options, asked, rewriteTimes || epoch?.seconds !== undefined);
   options.checkBooleans('unpack', 'store', 'name-canonical');
   options.checkBooleans('unsafe-internal-store-allow-incomplete');
-  const attestations = attestationOptions(options, { inline: true, oci: asked });
   const naming = { byDigest, failing: push ? 'push' : 'parse' } as const;
   // Names known now are checked now: a typo should not cost a build.
   if (name !== '*') imageNames(name, undefined, naming);
@@ -70,15 +57,7 @@ export function imageExporter(
     const inputs = exportInputs(source, epoch, SEVERAL_PLATFORMS);
     const image = await assembleImage(
       inputs,
-      {
-        oci,
-        compression,
-        annotations: [...resultAnnotations(source), ...annotations],
-        attestations,
-        keepForeign,
-        rewriteTimes,
-        names,
-      },
+      { ...asked, annotations: [...resultAnnotations(source), ...asked.annotations], names },
       deps,
       context,
     );

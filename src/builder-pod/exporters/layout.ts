@@ -15,14 +15,7 @@ import {
   layoutTar,
 } from '../../oci/manifest/index.ts';
 import { type AssembledExport, assembleImage, imageResponse, SEVERAL_PLATFORMS } from './assemble.ts';
-import {
-  type Attributes,
-  attestationOptions,
-  compressionOf,
-  ExportOptions,
-  imageNames,
-  ociTypesOf,
-} from './attributes.ts';
+import { type Attributes, ExportOptions, imageNames, imageOptions } from './attributes.ts';
 import { exportInputs } from './inputs.ts';
 import type { ExportContext, Exporter, ExporterDeps, ExportResult, ExportSource } from './ports.ts';
 import { withRow } from './progress.ts';
@@ -35,16 +28,10 @@ import { requireSender } from './sender.ts';
  */
 export function layoutExporter(type: 'oci' | 'docker', attributes: Attributes, deps: ExporterDeps): Exporter {
   const options = new ExportOptions(type, attributes);
-  const asked = ociTypesOf(options);
-  const oci = asked ?? true;
+  const { epoch, image: asked } = imageOptions(options, { inline: false });
+  const { compression } = asked;
   const asTar = options.boolean('tar', true, { empty: true });
-  const annotations = options.annotations();
-  const epoch = options.epoch();
   const name = options.text('name');
-  const keepForeign = options.boolean('prefer-nondist-layers', false);
-  const rewriteTimes = options.boolean('rewrite-timestamp', false);
-  const compression = compressionOf(options, asked, rewriteTimes || epoch?.seconds !== undefined);
-  const attestations = attestationOptions(options, { inline: false, oci: asked });
   if (name !== '*') imageNames(name, undefined, { failing: 'parse' });
 
   async function run(given: ExportSource, context: ExportContext): Promise<ExportResult> {
@@ -58,15 +45,7 @@ export function layoutExporter(type: 'oci' | 'docker', attributes: Attributes, d
     const names = imageNames(name, metadataText(source, 'image.name'), { failing: 'parse' });
     const assembled = await assembleImage(
       inputs,
-      {
-        oci,
-        compression,
-        annotations: [...resultAnnotations(source), ...annotations],
-        attestations,
-        keepForeign,
-        rewriteTimes,
-        names,
-      },
+      { ...asked, annotations: [...resultAnnotations(source), ...asked.annotations], names },
       deps,
       context,
     );

@@ -5,10 +5,10 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { digestOf, hostPlatform, neverAborted, silentLogger } from '../../base/index.ts';
-import { SessionRegistry } from '../../builder-api/index.ts';
+import { digestOf, neverAborted } from '../../base/index.ts';
 import { FileActions, http, type State as Llb, scratch } from '../../llb/index.ts';
-import { type Builder, openBuilder } from '../builder/index.ts';
+import type { Builder } from '../builder/index.ts';
+import { openTestBuilder } from '../builder/testing/open-test-builder.ts';
 import type { SolveRequest } from '../engine/index.ts';
 import { makeBusyboxRoot } from '../executor/testing/busybox.ts';
 import type { RecordedVertex } from './recorded-keys.ts';
@@ -41,14 +41,7 @@ beforeAll(async () => {
 afterAll(() => cleanup.disposeAsync());
 
 async function open(root: string): Promise<Builder> {
-  const sessions = cleanup.use(new SessionRegistry({ logger: silentLogger }));
-  return await openBuilder(
-    {
-      ...{ root: join(folder, root), sessions, labels: {}, entitlements: new Set(), registries: {} },
-      ...{ platforms: [hostPlatform()], maxParallelism: 0, network: 'none', log: silentLogger },
-    },
-    { signal },
-  );
+  return await openTestBuilder(join(folder, root), cleanup);
 }
 
 async function solve({ engine }: Builder, ref: string, target: Llb, more: Partial<SolveRequest> = {}): Promise<void> {

@@ -5,11 +5,10 @@ import type {
   ImmutableRef,
   Layer,
   MutableRef,
-  NamedFill,
   NamedReading,
   NamedRef,
   NamedWritableRef,
-  RecordType,
+  OpenNamedOptions,
   RefManager,
   RefOptions,
 } from '../ports.ts';
@@ -205,15 +204,7 @@ export class Refs implements RefManager, AsyncDisposable {
     }
   }
 
-  openNamed(
-    name: NamedRef,
-    options: WorkOptions & {
-      readonly parent?: ImmutableRef;
-      readonly description: string;
-      readonly recordType: RecordType;
-      readonly fill?: NamedFill | undefined;
-    } & Partial<RefOptions>,
-  ): Promise<NamedWritableRef> {
+  openNamed(name: NamedRef, options: OpenNamedOptions & Partial<RefOptions>): Promise<NamedWritableRef> {
     return this.#named.open(name, options);
   }
 

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type Digest, digestOf } from '../../base/index.ts';
 import { recordDigest } from '../../solver/index.ts';
+import { recordGraphs } from '../testing/record-graphs.ts';
 import { atOnce } from '../testing/walked.ts';
 import {
   type CacheConfig,
@@ -16,34 +17,7 @@ import { ConfigKeys, unreachedRecords } from './config-keys.ts';
 const parse = (bytes: Uint8Array): CacheConfig => atOnce(readCacheConfig(bytes));
 const digest = (name: number | string): Digest => digestOf(String(name));
 
-/** Graphs as they are walked: inputs before what they lead to. */
-const graphs = fc
-  .array(
-    fc.record({
-      digest: fc.nat(20).map(digest),
-      inputs: fc.array(
-        fc.array(fc.record({ selector: fc.constantFrom('', 's'), link: fc.nat() }), { minLength: 1, maxLength: 3 }),
-        { maxLength: 2 },
-      ),
-      results: fc.array(
-        fc.record({
-          blobs: fc.array(fc.nat(6).map(digest), { minLength: 1, maxLength: 4 }),
-          createdAt: fc.integer({ min: 1, max: 2 ** 40 }),
-        }),
-        { maxLength: 1 },
-      ),
-    }),
-    { maxLength: 12 },
-  )
-  .map((records) =>
-    records.map(
-      (record, n): RecordToWrite => ({
-        ...record,
-        inputs:
-          n === 0 ? [] : record.inputs.map((ways) => ways.map(({ selector, link }) => ({ selector, link: link % n }))),
-      }),
-    ),
-  );
+const graphs = recordGraphs({ names: 20, latest: 2 ** 40 });
 
 /** What a record says, whatever its place. */
 function meanings(records: readonly RecordToWrite[]): string[] {

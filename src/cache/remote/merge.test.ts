@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Digest, digestOf } from '../../base/index.ts';
 import type { Layer } from '../ports.ts';
+import { recordGraphs } from '../testing/record-graphs.ts';
 import { atOnce } from '../testing/walked.ts';
 import { encodeCacheConfig, type RecordToWrite, readCacheConfig } from './cache-config.ts';
 import { type CacheBounds, mergeCaches } from './merge.ts';
@@ -47,33 +48,7 @@ const step = (name: string, at: number, below: readonly number[] = [], blobs = [
   results: [{ blobs: blobs.map(digest), createdAt: at }],
 });
 
-const graphs = fc
-  .array(
-    fc.record({
-      digest: fc.nat(8).map(digest),
-      inputs: fc.array(
-        fc.array(fc.record({ selector: fc.constantFrom('', 's'), link: fc.nat() }), { minLength: 1, maxLength: 3 }),
-        { maxLength: 2 },
-      ),
-      results: fc.array(
-        fc.record({
-          blobs: fc.array(fc.nat(6).map(digest), { minLength: 1, maxLength: 4 }),
-          createdAt: fc.integer({ min: 1, max: NOW }),
-        }),
-        { maxLength: 1 },
-      ),
-    }),
-    { maxLength: 12 },
-  )
-  .map((records) =>
-    records.map(
-      (record, n): RecordToWrite => ({
-        ...record,
-        inputs:
-          n === 0 ? [] : record.inputs.map((ways) => ways.map(({ selector, link }) => ({ selector, link: link % n }))),
-      }),
-    ),
-  );
+const graphs = recordGraphs({ names: 8, latest: NOW });
 
 describe('without bounds', () => {
   test('all results of all caches are there, reached as before', () => {

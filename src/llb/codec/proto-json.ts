@@ -3,8 +3,10 @@ import * as pb from './messages.ts';
 import { opToWire } from './op-convert.ts';
 import { type Field, isZero, type Schema, type WireMessage, type WireValue } from './schema.ts';
 
-/** Fields that BuildKit's `.proto` files write otherwise than in camelCase, by message: in JSON a name is what it is there. */
-const NAMES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+type Names = Readonly<Record<string, Readonly<Record<string, string>>>>;
+
+/** Fields that BuildKit's `.proto` files write with other capitals, by message: in JSON of whatever kind a name is what it is there. */
+export const CAPITALS: Names = {
   Platform: {
     architecture: 'Architecture',
     os: 'OS',
@@ -19,10 +21,9 @@ const NAMES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   SecretOpt: { id: 'ID' },
   SSHOpt: { id: 'ID' },
   Mount: { tmpfsOpt: 'TmpfsOpt', sshOpt: 'SSHOpt', resultId: 'resultID' },
-  UserOpt: { byId: 'byID' },
   Definition: { source: 'Source' },
-  ExportCache: { value: 'Value' },
 };
+const NAMES: Names = { ...CAPITALS, UserOpt: { byId: 'byID' }, ExportCache: { value: 'Value' } };
 
 /** An op as protobuf's JSON mapping has it, for readers of BuildKit's messages: enums are numbers, 64-bit integers text, bytes base64. */
 export function opToProtoJson(op: Op): object {

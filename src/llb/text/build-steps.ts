@@ -1,5 +1,6 @@
 import { digestOf } from '../../base/index.ts';
 import * as pb from '../codec/messages.ts';
+import { CAPITALS } from '../codec/proto-json.ts';
 import { malformed } from '../codec/reader.ts';
 import { decodeMessage, type Schema, type WireMessage, type WireValue } from '../codec/schema.ts';
 import type { Definition, SourceMap } from '../op.ts';
@@ -126,23 +127,10 @@ function bodyJson(kind: string, body: WireMessage): unknown {
   return json;
 }
 
-/** Names that the field's JSON writes otherwise than its fields are called here. */
-const NAMES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  Platform: {
-    architecture: 'Architecture',
-    os: 'OS',
-    variant: 'Variant',
-    osVersion: 'OSVersion',
-    osFeatures: 'OSFeatures',
-  },
+/** Names that Go's JSON writes otherwise than its fields are called here: with an underscore where their `.proto` files do. */
+const NAMES: typeof CAPITALS = {
+  ...CAPITALS,
   Meta: { proxyEnv: 'proxy_env' },
-  HostIP: { host: 'Host', ip: 'IP' },
-  Ulimit: { name: 'Name', soft: 'Soft', hard: 'Hard' },
-  SecretEnv: { id: 'ID' },
-  Mount: { tmpfsOpt: 'TmpfsOpt', sshOpt: 'SSHOpt', resultId: 'resultID' },
-  CacheOpt: { id: 'ID' },
-  SecretOpt: { id: 'ID' },
-  SSHOpt: { id: 'ID' },
   ProxyEnv: {
     httpProxy: 'http_proxy',
     httpsProxy: 'https_proxy',
@@ -155,7 +143,6 @@ const NAMES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     excludePatterns: 'exclude_patterns',
     requiredPaths: 'required_paths',
   },
-  Definition: { source: 'Source' },
 };
 
 /** Fields that say nothing are left out. Nesting is bounded where the message is decoded. */

@@ -6,7 +6,6 @@ import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
 import {
   AccountSASPermissions,
   AccountSASResourceTypes,
@@ -20,6 +19,8 @@ import { DIRECT, digestOf, neverAborted } from '../../../base/index.ts';
 import { OutboundAgents } from '../../../base/outbound-agents.ts';
 import { FaultProxy } from '../../../oci/registry-client/testing/fault-proxy.ts';
 import { AZURE_ACCOUNT, AZURE_KEY, azureContainer, azureServer } from '../testing/azure-server.ts';
+import { behindProxy } from '../testing/store-worlds.ts';
+import { blobOf, streamed } from '../testing/streamed-blob.ts';
 import { azureClient } from './azblob.ts';
 import type { AzureConfig } from './config.ts';
 
@@ -41,19 +42,11 @@ const configOf = (change: Partial<AzureConfig> = {}): AzureConfig => ({
   ...change,
 });
 const agents = (options = {}) => cleanup.use(new OutboundAgents(DIRECT, options));
-const blobOf = (bytes: Uint8Array) => ({ digest: digestOf(bytes), size: bytes.length });
-const streamed = (bytes: Uint8Array, step = 1 << 20) =>
-  Readable.from(
-    (function* () {
-      for (let at = 0; at < bytes.length; at += step) yield bytes.subarray(at, at + step);
-    })(),
-  );
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'slipway-azblob-'));
   cleanup.defer(() => rmSync(folder, { recursive: true, force: true }));
-  server = cleanup.use(await azureServer(join(folder, 'plain')));
-  proxy = cleanup.use(await FaultProxy.start(server.url));
+  ({ server, proxy } = cleanup.use(await behindProxy(azureServer(join(folder, 'plain')))));
 }, 60_000);
 afterAll(() => cleanup.disposeAsync());
 afterEach(() => {

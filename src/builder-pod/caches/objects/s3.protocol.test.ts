@@ -2,13 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { DIRECT, digestOf, neverAborted } from '../../../base/index.ts';
 import { OutboundAgents } from '../../../base/outbound-agents.ts';
-import { FaultProxy } from '../../../oci/registry-client/testing/fault-proxy.ts';
+import type { FaultProxy } from '../../../oci/registry-client/testing/fault-proxy.ts';
 import { ExportOptions } from '../../exporters/index.ts';
 import { S3_KEYS, S3_REGION, s3Server } from '../testing/s3-server.ts';
+import { behindProxy } from '../testing/store-worlds.ts';
+import { blobOf, streamed } from '../testing/streamed-blob.ts';
 import type { S3Config } from './config.ts';
 import { s3Client } from './s3.ts';
 import { s3Options } from './s3-options.ts';
@@ -30,16 +31,8 @@ function clientOf(attrs: Attributes, limits: Parameters<typeof s3Client>[2] = {}
 }
 
 const fileOf = (key: string) => join(folder, 'data', BUCKET, key);
-const blobOf = (bytes: Uint8Array) => ({ digest: digestOf(bytes), size: bytes.length });
 const requests = (pattern: RegExp) =>
   proxy.requests.map(({ method, path }) => `${method} ${decodeURIComponent(path)}`).filter((one) => pattern.test(one));
-
-function streamed(bytes: Uint8Array, step = 1 << 20): Readable {
-  const pieces = function* () {
-    for (let at = 0; at < bytes.length; at += step) yield bytes.subarray(at, at + step);
-  };
-  return Readable.from(pieces());
-}
 
 async function read(client: ReturnType<typeof clientOf>, bytes: Uint8Array, offset = 0): Promise<Buffer> {
   const stream = await client.openBlob(blobOf(bytes), { offset, signal });
@@ -57,8 +50,7 @@ async function written(client: ReturnType<typeof clientOf>, bytes: Uint8Array, k
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'slipway-s3-'));
   cleanup.defer(() => rmSync(folder, { recursive: true, force: true }));
-  const server = cleanup.use(await s3Server(folder, BUCKET));
-  proxy = cleanup.use(await FaultProxy.start(server.url));
+  ({ proxy } = cleanup.use(await behindProxy(s3Server(folder, BUCKET))));
 }, 60_000);
 afterAll(() => cleanup.disposeAsync());
 afterEach(() => {

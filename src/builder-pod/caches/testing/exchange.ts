@@ -1,6 +1,8 @@
+import { copyFileSync, mkdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect } from 'vitest';
 import { encodeDefinition, type State } from '../../../llb/index.ts';
-import { type DaemonProgram, TestDaemon } from '../../daemon/testing/test-daemon.ts';
+import { type DaemonProgram, OURS, REAL, TestDaemon } from '../../daemon/testing/test-daemon.ts';
 
 /** What builds are made of: the build context, and the folder of Dockerfiles. */
 interface Inputs {
@@ -69,6 +71,26 @@ export class ExchangeDaemon extends TestDaemon {
 }
 
 export type Daemons = Readonly<Record<'ours' | 'theirs', ExchangeDaemon>>;
+
+/** Both daemons, with a build context of files that are the same for all runs: `busybox`, `f` and `d/g`. They are stopped with `cleanup`. */
+export async function exchangeDaemons(
+  folder: string,
+  cleanup: AsyncDisposableStack,
+  { dockerfiles, args }: Omit<Inputs, 'context'>,
+): Promise<Daemons> {
+  const context = join(folder, 'context');
+  mkdirSync(join(context, 'd'), { recursive: true });
+  copyFileSync('/bin/busybox', join(context, 'busybox'));
+  for (const name of ['f', 'd/g']) writeFileSync(join(context, name), `${name}\n`);
+  for (const name of ['busybox', 'f', 'd/g', 'd', '.']) utimesSync(join(context, name), 1_500_000_000, 1_500_000_000);
+  const inputs = { context, dockerfiles, ...(args === undefined ? {} : { args }) };
+  const [ours, theirs] = [
+    new ExchangeDaemon(folder, 'ours', OURS, inputs),
+    new ExchangeDaemon(folder, 'theirs', REAL, inputs),
+  ];
+  for (const daemon of [ours, theirs]) cleanup.defer(async () => void (await daemon.stop()));
+  return { ours: await ours.ready(), theirs: await theirs.ready() };
+}
 
 /** How a cache is written and read. */
 export interface Place {

@@ -4,12 +4,12 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { hostPlatform, neverAborted, newId, silentLogger } from '../../../base/index.ts';
-import { SessionRegistry } from '../../../builder-api/index.ts';
+import { neverAborted, newId } from '../../../base/index.ts';
 import { FileActions, http, type State as Llb, scratch } from '../../../llb/index.ts';
 import { FaultProxy } from '../../../oci/registry-client/testing/fault-proxy.ts';
 import { RegistryServer } from '../../../oci/registry-server/index.ts';
-import { type Builder, openBuilder } from '../../builder/index.ts';
+import type { Builder } from '../../builder/index.ts';
+import { openTestBuilder } from '../../builder/testing/open-test-builder.ts';
 import { type ToldSteps, watchSteps } from '../../engine/testing/told-steps.ts';
 import { makeBusyboxRoot } from '../../executor/testing/busybox.ts';
 
@@ -88,16 +88,7 @@ export class GatedBuilds implements AsyncDisposable {
     const gate = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     const unpacked = new FileActions().copy(http(`${gate}/base.tar`), '/base.tar', '/', { attemptUnpack: true });
     const base = scratch().file(unpacked, { name: 'base' });
-    const sessions = cleanup.use(new SessionRegistry({ logger: silentLogger }));
-    const builder = cleanup.use(
-      await openBuilder(
-        {
-          ...{ root: join(folder, 'state'), sessions, labels: {}, entitlements: new Set(), registries: {} },
-          ...{ platforms: [hostPlatform()], maxParallelism: 2, network: 'host', log: silentLogger },
-        },
-        { signal: neverAborted },
-      ),
-    );
+    const builder = await openTestBuilder(join(folder, 'state'), cleanup, { maxParallelism: 2, network: 'host' });
     return new GatedBuilds({ proxy, builder, base, waiting }, gate, opened, cleanup.move());
   }
 

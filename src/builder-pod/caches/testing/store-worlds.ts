@@ -27,14 +27,20 @@ export interface StoreWorld extends AsyncDisposable {
   readonly target: string;
 }
 
-export async function s3World(folder: string): Promise<StoreWorld> {
+/** A server behind a proxy; both end together. */
+export async function behindProxy<S extends AsyncDisposable & { readonly url: string }>(start: Promise<S>) {
   await using opened = new AsyncDisposableStack();
-  const server = opened.use(await s3Server(folder, 'caches'));
+  const server = opened.use(await start);
   const proxy = opened.use(await FaultProxy.start(server.url));
   const closing = opened.move();
+  return { server, proxy, target: server.url, [Symbol.asyncDispose]: () => closing.disposeAsync() };
+}
+
+export async function s3World(folder: string): Promise<StoreWorld> {
+  const behind = await behindProxy(s3Server(folder, 'caches'));
+  const { proxy } = behind;
   return {
-    proxy,
-    target: server.url,
+    ...behind,
     attrs: (name) => ({
       ...{ bucket: 'caches', region: S3_REGION, endpoint_url: `http://${proxy.host}`, use_path_style: 'true' },
       ...{ ...S3_KEYS, name, prefix: `of-${name}/` },
@@ -44,18 +50,14 @@ export async function s3World(folder: string): Promise<StoreWorld> {
     isIndex: ({ method, url }) => method === 'GET' && url?.includes('/manifests/') === true,
     isLayer: ({ method, url }) => method === 'GET' && url?.includes('/blobs/sha256') === true,
     missing: { status: 404, body: '<Error><Code>NoSuchKey</Code><Message>no such key</Message></Error>' },
-    [Symbol.asyncDispose]: () => closing.disposeAsync(),
   };
 }
 
 export async function azureWorld(folder: string): Promise<StoreWorld> {
-  await using opened = new AsyncDisposableStack();
-  const server = opened.use(await azureServer(folder));
-  const proxy = opened.use(await FaultProxy.start(server.url));
-  const closing = opened.move();
+  const { server, ...behind } = await behindProxy(azureServer(folder));
+  const { proxy } = behind;
   return {
-    proxy,
-    target: server.url,
+    ...behind,
     attrs: (name) => ({
       ...{ account_url: `http://${proxy.host}/${AZURE_ACCOUNT}`, account_name: AZURE_ACCOUNT },
       ...{ secret_access_key: AZURE_KEY, name, prefix: `of-${name}`, container: 'caches' },
@@ -69,26 +71,21 @@ export async function azureWorld(folder: string): Promise<StoreWorld> {
     isIndex: ({ method, url }) => method === 'GET' && url?.includes('/manifests/') === true,
     isLayer: ({ method, url }) => method === 'GET' && /\/blobs\/sha256(?::|%3A)/.test(url ?? ''),
     missing: { status: 404, body: '', headers: { 'x-ms-error-code': 'BlobNotFound' } },
-    [Symbol.asyncDispose]: () => closing.disposeAsync(),
   };
 }
 
 /** The cache service of GitHub's actions in one of its versions. */
 export const ghaWorld = (version: 1 | 2) => async (): Promise<StoreWorld> => {
-  await using opened = new AsyncDisposableStack();
   const token = ghaToken();
-  const server = opened.use(await GhaServer.start(token));
-  const proxy = opened.use(await FaultProxy.start(server.url));
-  const closing = opened.move();
+  const { server, ...behind } = await behindProxy(GhaServer.start(token));
+  const { proxy } = behind;
   return {
-    proxy,
-    target: server.url,
+    ...behind,
     attrs: (name) => ({ token, scope: name, [version === 2 ? 'url_v2' : 'url']: `http://${proxy.host}/` }),
     secrets: [token],
     loseLayers: () => server.evict('buildkit-blob-'),
     isIndex: ({ method, url }) => method === 'GET' && url?.startsWith('/content/index-') === true,
     isLayer: ({ method, url }) => method === 'GET' && url?.startsWith('/content/buildkit-blob-') === true,
     missing: { status: 404, body: '' },
-    [Symbol.asyncDispose]: () => closing.disposeAsync(),
   };
 };

@@ -28,8 +28,8 @@ import { siblingModule, type Task, tasksOf, type WorkerPool } from '../../../sys
 import { ByteCache, type CachedBytes } from './byte-cache.ts';
 import { imageConfig, imageDocument, MAX_DOCUMENTS, MAX_LAYERS } from './document-task.ts';
 
-/** Bytes of a document that is read at once: it takes a millisecond or two. */
-const MAX_AT_ONCE = 64 << 10;
+/** Bytes of a document that is read at once: it takes a few milliseconds, where 4 MiB take forty and more. */
+const MAX_AT_ONCE = 32 << 10;
 /** Of all layers of an image, packed. */
 const MAX_IMAGE_BYTES = 2 ** 40;
 
