@@ -48,17 +48,12 @@ export function mknod(path: string, mode: number, major = 0, minor = 0): void {
   check(libc.mknodat(AT_FDCWD, cPath(path), mode, makeDevice(major, minor)), 'mknod', path);
 }
 
-/** Makes a file that is open durable; waits for the disk. */
-export function fsyncFile(fd: number, path: string): void {
-  tellStart('sync', path);
-  fsyncSync(fd);
-}
-
-/** Makes a directory's entries durable. */
+/** Makes a directory's entries durable; waits for the disk. */
 export function fsyncDirectory(path: string): void {
   const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
-    fsyncFile(fd, path);
+    tellStart('sync', path);
+    fsyncSync(fd);
   } finally {
     closeSync(fd);
   }

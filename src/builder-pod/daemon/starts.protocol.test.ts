@@ -78,8 +78,8 @@ test('builds start no thread, and no process but the runtime; those that are cac
   expect(threads.filter(isOfPool).length).toBeLessThanOrEqual(2 * Math.max(2, availableParallelism()) + 3);
 });
 
-/** What is done from time to time for all: logs of the history, the database, syncs of snapshots. */
-const isUpkeep = (line: string) => /^(task (append|seal|settleOnDisk|checkpoint)|sync) /.test(`${line} `);
+/** What is done from time to time for all: logs of the history, the database, syncs of snapshots and blobs. */
+const isUpkeep = (line: string) => /^(task (append|seal|settleOnDisk|syncBlobs|checkpoint)|sync) /.test(`${line} `);
 
 test('a step starts one process, mounts its root and calls three threads, and has nothing synced for itself; one that is cached does none of it', async () => {
   const [few, many] = [2, 7];

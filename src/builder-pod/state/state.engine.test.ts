@@ -130,6 +130,21 @@ test('after a restart of the machine only what was marked durable is served', as
   expect(readdirSync(state.layout.snapshots)).toHaveLength(1);
 });
 
+test('a layer blob that was not on the disk when the machine lost its power is made again', async () => {
+  const life = async (bootId: string, id?: string) => {
+    await using state = await openTestState({ root, bootId, syncDelayMs: 1e6 });
+    const ref = id === undefined ? await build(state, 'a') : (await state.refs.get(id))!;
+    await state.snapshotter.sync();
+    const before = ref.packed({});
+    const [layer] = await ref.layers(options);
+    expect(state.content.has(layer!.descriptor.digest)).toBe(true);
+    return { id: ref.id, wasThere: before !== undefined, digest: layer!.descriptor.digest };
+  };
+  const { id, digest } = await life('one');
+  expect(await life('one', id)).toMatchObject({ wasThere: true, digest });
+  expect(await life('two', id)).toMatchObject({ wasThere: false, digest });
+});
+
 test('what was removed, and is brought back by a power loss, does not stand for what was made after it', async () => {
   const ends = ['', '-wal', '-shm'];
   const copy = (from: string, to: string) => {

@@ -97,9 +97,11 @@ export async function openState(options: StateOptions): Promise<State> {
       ...(syncDelayMs === undefined ? {} : { syncDelayMs }),
     }),
   );
-  // Only now: had the sweep been cut short, the next start must do it again.
+  const content = opened.use(
+    new FsContentStore({ blobs: layout.blobs, tmp: layout.tmp, pools, background, rebooted, syncDelayMs }),
+  );
+  // Only now: had the sweeps been cut short, the next start must do them again.
   if (value('boot') !== bootId) setValue('boot', bootId);
-  const content = opened.use(new FsContentStore({ blobs: layout.blobs, tmp: layout.tmp, pools }));
   const keys = new SqliteKeyStore(db);
   const refs = opened.use(
     await Refs.open({

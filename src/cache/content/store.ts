@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, statSync, utimesSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   type AbortOptions,
@@ -16,8 +16,17 @@ import {
   toCodedError,
   type WorkOptions,
 } from '../../base/index.ts';
-import { fileStream, type Pools, siblingModule, startThread, type Thread, tasksOf } from '../../sys/index.ts';
+import {
+  fileStream,
+  type Pools,
+  siblingModule,
+  startThread,
+  type Thread,
+  tasksOf,
+  type WorkerPool,
+} from '../../sys/index.ts';
 import type { ContentStore } from '../ports.ts';
+import { markedIn, unmark } from './marks.ts';
 import type { FromWriter, ToWriter } from './writer-thread.ts';
 
 interface FsContentStoreOptions {
@@ -26,6 +35,12 @@ interface FsContentStoreOptions {
   /** Directory of temp files on the same file system; its owner empties it at start. */
   readonly tmp: string;
   readonly pools: Pools;
+  /** For syncs, which wait for the disk and nobody for them. */
+  readonly background: WorkerPool;
+  /** The machine started anew since the last life: what may not have been on the disk by then is dropped. */
+  readonly rebooted: boolean;
+  /** Wait from a blob to the sync that makes it durable; 3,000 ms by default. */
+  readonly syncDelayMs?: number | undefined;
 }
 
 type Source = ReadableStream<Uint8Array> | AsyncIterable<Uint8Array> | Uint8Array;
@@ -47,6 +62,7 @@ const WINDOW = 4 << 20;
 /** Bytes go to the writer in memory that both threads see, and that is used again: were each chunk copied for it, the collector would run all the time. */
 const BLOCK = 128 << 10;
 const IDLE_BLOCKS = 32;
+const SYNC_DELAY_MS = 3_000;
 
 /** Blobs in a directory. The file system is the only truth: no index that could disagree with it. */
 export class FsContentStore implements ContentStore, AsyncDisposable {
@@ -57,11 +73,25 @@ export class FsContentStore implements ContentStore, AsyncDisposable {
   #writer: Thread<ToWriter, FromWriter> | undefined;
   readonly #idleBlocks: SharedArrayBuffer[] = [];
   #nextId = 1;
+  /** How many blobs the writer has placed. */
+  #placed = 0;
+  /** Folders with blobs that another writer has placed, and that may not be on the disk. */
+  #earlier: readonly string[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #syncing: Promise<void> | undefined;
+  #closed = false;
 
   constructor(options: FsContentStoreOptions) {
     this.#options = options;
-    mkdirSync(join(options.blobs, 'sha256'), { recursive: true });
-    mkdirSync(options.tmp, { recursive: true });
+    const { blobs, tmp, rebooted } = options;
+    mkdirSync(join(blobs, 'sha256'), { recursive: true });
+    mkdirSync(tmp, { recursive: true });
+    if (rebooted)
+      for (const folder of markedIn(blobs, 'folder')) {
+        for (const path of markedIn(folder, 'file')) rmSync(path, { force: true });
+        unmark(folder, 'folder');
+      }
+    this.#takeUp();
   }
 
   has(digest: Digest): boolean {
@@ -175,8 +205,10 @@ export class FsContentStore implements ContentStore, AsyncDisposable {
   }
 
   async adopt(path: string, digest: Digest, size: number, options: WorkOptions): Promise<void> {
+    options.signal.throwIfAborted();
     const target = this.#file(digest);
-    await this.#options.pools.short.run(task('seal'), { path, size }, options);
+    const actual = statSync(path).size;
+    if (actual !== size) throw CodedError.of('CONTENT_SIZE_MISMATCH', `${path}: has ${actual} bytes, ${size} expected`);
     await this.#ask((id) => ({ kind: 'adopt', id, path, target }));
   }
 
@@ -215,12 +247,50 @@ export class FsContentStore implements ContentStore, AsyncDisposable {
     yield* await pools.bulk.run(task('listBlobs'), { blobs }, { signal: neverAborted, owner: HOUSE });
   }
 
+  /** Puts all that is here on the disk: nobody needs to wait for it, it happens by itself. */
+  async sync(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    await this.#syncing?.catch(() => {});
+    this.#syncing = this.#sync().finally(() => {
+      this.#syncing = undefined;
+    });
+    await this.#syncing;
+  }
+
   async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    await this.#syncing?.catch(() => {});
     await this.#writer?.terminate();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  async #sync(): Promise<void> {
+    const { background, blobs } = this.#options;
+    const [until, folders] = [this.#placed, this.#earlier];
+    const earlier = await background.run(task('syncBlobs'), { blobs, folders }, { signal: neverAborted, owner: HOUSE });
+    await this.#ask((id) => ({ kind: 'synced', id, until, earlier, folders }));
+    if (this.#earlier === folders) this.#earlier = [];
+  }
+
+  /** What another writer has left to be synced. */
+  #takeUp(): void {
+    this.#earlier = markedIn(this.#options.blobs, 'folder');
+    if (this.#earlier.length > 0) this.#scheduleSync();
+  }
+
+  #scheduleSync(): void {
+    if (this.#timer !== undefined || this.#closed) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      // What could not be marked is tried again.
+      this.sync().catch(() => this.#scheduleSync());
+    }, this.#options.syncDelayMs ?? SYNC_DELAY_MS);
+    this.#timer.unref();
   }
 
   /** A blob that is here, and is from now on as good as new for whoever removes old ones. */
@@ -286,15 +356,25 @@ export class FsContentStore implements ContentStore, AsyncDisposable {
         ingest.pending -= message.bytes;
         const block = ingest.blocks.shift();
         if (block !== undefined && this.#idleBlocks.length < IDLE_BLOCKS) this.#idleBlocks.push(block);
-      } else if (message.kind === 'done') ingest.done.resolve(message);
-      else {
+      } else if (message.kind === 'done') {
+        if (message.placed > this.#placed) {
+          this.#placed = message.placed;
+          this.#scheduleSync();
+        }
+        ingest.done.resolve(message);
+      } else {
         ingest.failure = toCodedError(Object.assign(new Error(message.message), { code: message.errno }));
         ingest.done.reject(ingest.failure);
       }
       ingest.wake();
     });
     const gone = (error?: unknown) => {
-      if (this.#writer === writer) this.#writer = undefined;
+      if (this.#writer === writer) {
+        this.#writer = undefined;
+        // The next one counts anew.
+        this.#placed = 0;
+        if (!this.#closed) this.#takeUp();
+      }
       for (const ingest of this.#writings.values()) {
         ingest.failure = new CodedError('unavailable', 'the blob writer ended', { cause: error });
         ingest.done.reject(ingest.failure);

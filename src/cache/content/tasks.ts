@@ -1,21 +1,15 @@
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readdirSync, readSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { CodedError, type Digest, isDigest } from '../../base/index.ts';
-import { fsyncFile, hasErrno, type TaskContext } from '../../sys/index.ts';
+import { type Digest, isDigest } from '../../base/index.ts';
+import { hasErrno, syncFileSystem, type TaskContext } from '../../sys/index.ts';
+import { markedIn } from './marks.ts';
 
-/** Worker task: makes a file that a worker wrote ready to be a blob. */
-export function seal({ path, size }: { path: string; size: number }): void {
-  const fd = openSync(path, 'r');
-  try {
-    const actual = statSync(path).size;
-    if (actual !== size) {
-      throw CodedError.of('CONTENT_SIZE_MISMATCH', `${path}: has ${actual} bytes, ${size} expected`);
-    }
-    fsyncFile(fd, path);
-  } finally {
-    closeSync(fd);
-  }
+/** Worker task: puts all blobs on the disk; those of these folders that an earlier life may not have got there. */
+export function syncBlobs({ blobs, folders }: { blobs: string; folders: readonly string[] }): readonly string[] {
+  const earlier = folders.flatMap((folder) => markedIn(folder, 'file'));
+  syncFileSystem(blobs);
+  return earlier;
 }
 
 /** Worker task: the digest of a file's bytes as hex; undefined when there is no such file. */

@@ -1,7 +1,8 @@
 import { createHash, type Hash } from 'node:crypto';
 import { closeSync, mkdirSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { fsyncDirectory, fsyncFile, type ThreadPort } from '../../sys/index.ts';
+import type { ThreadPort } from '../../sys/index.ts';
+import { mark, unmark } from './marks.ts';
 
 export type ToWriter =
   | { readonly kind: 'open'; readonly id: number; readonly path: string; readonly algorithm: string }
@@ -13,12 +14,26 @@ export type ToWriter =
   /** A finished file becomes `target`. */
   | { readonly kind: 'adopt'; readonly id: number; readonly path: string; readonly target: string }
   /** Only if it was last written or asked for at `before` at the latest (ms since the epoch). */
-  | { readonly kind: 'remove'; readonly id: number; readonly path: string; readonly before: number };
+  | { readonly kind: 'remove'; readonly id: number; readonly path: string; readonly before: number }
+  /** On the disk are all blobs up to the one of this number, and these of an earlier life; `folders` may have none left that is not. */
+  | {
+      readonly kind: 'synced';
+      readonly id: number;
+      readonly until: number;
+      readonly earlier: readonly string[];
+      readonly folders: readonly string[];
+    };
 
 export type FromWriter =
   | { readonly kind: 'wrote'; readonly id: number; readonly bytes: number }
-  /** Of the last message for this id: whether it was carried out. */
-  | { readonly kind: 'done'; readonly id: number; readonly isDone: boolean; readonly hex?: string }
+  /** Of the last message for this id: whether it was carried out. `placed` counts the blobs that were given names. */
+  | {
+      readonly kind: 'done';
+      readonly id: number;
+      readonly isDone: boolean;
+      readonly hex?: string;
+      readonly placed: number;
+    }
   | { readonly kind: 'error'; readonly id: number; readonly errno: string | undefined; readonly message: string };
 
 interface Writing {
@@ -34,6 +49,39 @@ interface Writing {
  */
 export function start(port: ThreadPort<ToWriter, FromWriter>): void {
   const writings = new Map<number, Writing>();
+  let placed = 0;
+  /** Blobs that may not be on the disk yet, each with its number; and folders that are marked for them. */
+  const unsynced = new Map<string, number>();
+  const marked = new Set<string>();
+
+  /** Gives a file its name, for good. */
+  function place(path: string, target: string): void {
+    const folder = dirname(target);
+    if (!marked.has(folder)) {
+      mkdirSync(folder, { recursive: true });
+      mark(folder, 'folder');
+      marked.add(folder);
+    }
+    mark(path, 'file');
+    renameSync(path, target);
+    unsynced.set(target, ++placed);
+  }
+
+  function unmarkSynced({ until, earlier, folders }: ToWriter & { kind: 'synced' }): void {
+    const durable = [...unsynced].flatMap(([path, number]) => (number <= until ? [path] : []));
+    for (const path of durable) unsynced.delete(path);
+    // What was written anew since is younger than the sync.
+    for (const path of [...durable, ...earlier]) if (!unsynced.has(path)) unmark(path, 'file');
+    const needed = new Set([...unsynced.keys()].map(dirname));
+    for (const folder of new Set([...marked, ...folders])) {
+      if (needed.has(folder)) continue;
+      unmark(folder, 'folder');
+      marked.delete(folder);
+    }
+  }
+
+  const done = (id: number, isDone: boolean, hex?: string) =>
+    port.post({ kind: 'done', id, isDone, placed, ...(hex === undefined ? {} : { hex }) });
 
   function drop(id: number): void {
     const writing = writings.get(id);
@@ -47,14 +95,22 @@ export function start(port: ThreadPort<ToWriter, FromWriter>): void {
     const { id } = message;
     if (message.kind === 'adopt') {
       place(message.path, message.target);
-      port.post({ kind: 'done', id, isDone: true });
+      done(id, true);
+      return;
+    }
+    if (message.kind === 'synced') {
+      unmarkSynced(message);
+      done(id, true);
       return;
     }
     if (message.kind === 'remove') {
       const stat = statSync(message.path, { throwIfNoEntry: false });
       const isDone = stat !== undefined && stat.mtimeMs <= message.before;
-      if (isDone) rmSync(message.path, { force: true });
-      port.post({ kind: 'done', id, isDone });
+      if (isDone) {
+        rmSync(message.path, { force: true });
+        unsynced.delete(message.path);
+      }
+      done(id, isDone);
       return;
     }
     if (message.kind === 'open') {
@@ -74,12 +130,9 @@ export function start(port: ThreadPort<ToWriter, FromWriter>): void {
     } else {
       const hex = writing.hash.digest('hex');
       const committed = message.hex === undefined || message.hex === hex;
-      if (committed) {
-        fsyncFile(writing.fd, writing.path);
-        place(writing.path, `${message.blobs}/${writing.algorithm}/${hex}`);
-      }
+      if (committed) place(writing.path, `${message.blobs}/${writing.algorithm}/${hex}`);
       drop(id);
-      port.post({ kind: 'done', id, hex, isDone: committed });
+      done(id, committed, hex);
     }
   }
 
@@ -92,12 +145,4 @@ export function start(port: ThreadPort<ToWriter, FromWriter>): void {
       port.post({ kind: 'error', id: message.id, errno: code, message: text });
     }
   });
-}
-
-/** Gives a synced file its name, for good. */
-function place(path: string, target: string): void {
-  const folder = dirname(target);
-  mkdirSync(folder, { recursive: true });
-  renameSync(path, target);
-  fsyncDirectory(folder);
 }

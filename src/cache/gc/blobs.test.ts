@@ -15,7 +15,13 @@ let content: FsContentStore;
 beforeEach(() => {
   folder = mkdtempSync(path.join(tmpdir(), 'slipway-blobs-'));
   pools = createPools({ short: 2, bulk: 2 });
-  content = new FsContentStore({ blobs: path.join(folder, 'blobs'), tmp: path.join(folder, 'tmp'), pools });
+  content = new FsContentStore({
+    blobs: path.join(folder, 'blobs'),
+    tmp: path.join(folder, 'tmp'),
+    pools,
+    background: pools.bulk,
+    rebooted: false,
+  });
 });
 afterEach(async () => {
   await content.close();
