@@ -1,25 +1,58 @@
-import { createReadStream } from 'node:fs';
+import { addAbortListener } from 'node:events';
+import { type FileHandle, open } from 'node:fs/promises';
 
-/** A file from `start` on, as fast as it is read. Node's own adapter (`Readable.toWeb`) copies every chunk for byte streams: twice the memory that the collector is to find. */
+/** What is read at once for who brings no memory. */
+const CHUNK = 1 << 18;
+
+/**
+ * A file from `start` on, as fast as it is read. A stream of bytes: who reads with memory of its own (`getReader({ mode: 'byob' })`) has it filled, so that the collector finds nothing. Node's own adapter (`Readable.toWeb`) makes
+ * two buffers for every chunk.
+ */
 export function fileStream(
   path: string,
   { start = 0, signal }: { readonly start?: number; readonly signal: AbortSignal },
 ): ReadableStream<Uint8Array> {
-  const file = createReadStream(path, { start, signal, highWaterMark: 1 << 18 });
-  // Told to whoever reads next; nobody may be reading when the signal ends it.
-  file.on('error', () => {});
-  const chunks: AsyncIterator<Uint8Array> = file[Symbol.asyncIterator]();
-  return new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        const { done, value } = await chunks.next();
-        if (done === true) controller.close();
-        else controller.enqueue(value);
-      },
-      cancel() {
-        file.destroy();
-      },
+  let opening: Promise<FileHandle> | undefined;
+  let isOver = false;
+  let at = start;
+  let aborting: Disposable | undefined;
+  const end = () => {
+    isOver = true;
+    aborting?.[Symbol.dispose]();
+    // After a read that is under way.
+    void opening?.then((file) => file.close()).catch(() => {});
+  };
+  return new ReadableStream({
+    type: 'bytes',
+    start(controller) {
+      aborting = addAbortListener(signal, () => {
+        if (isOver) return;
+        end();
+        controller.error(signal.reason);
+      });
     },
-    { highWaterMark: 0 },
-  );
+    async pull(controller) {
+      try {
+        opening ??= open(path, 'r');
+        const file = await opening;
+        if (isOver) return;
+        const request = controller.byobRequest;
+        const into = (request?.view as Uint8Array<ArrayBuffer> | null | undefined) ?? new Uint8Array(CHUNK);
+        const { bytesRead } = await file.read(into, 0, into.byteLength, at);
+        if (isOver) return;
+        at += bytesRead;
+        if (bytesRead === 0) {
+          end();
+          controller.close();
+          request?.respond(0);
+        } else if (request) request.respond(bytesRead);
+        else controller.enqueue(into.subarray(0, bytesRead));
+      } catch (error) {
+        if (isOver) return;
+        end();
+        throw error;
+      }
+    },
+    cancel: end,
+  });
 }

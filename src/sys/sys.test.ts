@@ -171,6 +171,19 @@ test('a file as a stream: from where it is asked for, ended by its signal whoeve
     const { signal } = new AbortController();
     const read = await new Response(fileStream(path, { start: 7, signal })).arrayBuffer();
     expect(Buffer.from(read).equals(readFileSync(path).subarray(7))).toBe(true);
+    // Into memory of the reader's own.
+    const filling = fileStream(path, { start: 7, signal }).getReader({ mode: 'byob' });
+    const parts: Buffer[] = [];
+    let memory = new ArrayBuffer(100_000);
+    for (
+      let next = await filling.read(new Uint8Array(memory));
+      !next.done;
+      next = await filling.read(new Uint8Array(memory))
+    ) {
+      parts.push(Buffer.from(next.value));
+      memory = next.value.buffer as ArrayBuffer;
+    }
+    expect(Buffer.concat(parts).equals(Buffer.from(read))).toBe(true);
     const stop = new AbortController();
     const unread = fileStream(path, { signal: stop.signal });
     stop.abort(new Error('enough'));

@@ -73,6 +73,27 @@ describe.each(choices)('compressing as %o', (choice) => {
       expect(whole.equals(await pack(choice, data, 70_000, isAlone))).toBe(true);
   });
 
+  test('gives memory back only once it is needed no more', async () => {
+    const data = sample(WHOLE_GZIP + 3_700_000);
+    const out: Buffer[] = [];
+    using compressor = openCompressor(choice, (bytes) => void out.push(Buffer.from(bytes)));
+    const idle: Buffer[] = [];
+    let used = 0;
+    for (let at = 0; at < data.length; at += 1 << 20) {
+      const memory = idle.pop() ?? Buffer.alloc(1 << 20);
+      const chunk = memory.subarray(0, data.copy(memory, 0, at));
+      await compressor.write(chunk, () => {
+        // As whoever fills it anew.
+        memory.fill(0xff);
+        idle.push(memory);
+        used++;
+      });
+    }
+    await compressor.finish();
+    expect(used).toBeGreaterThan(4);
+    expect(Buffer.concat(out).equals(await pack(choice, data))).toBe(true);
+  });
+
   test('takes nothing at all', async () => {
     expect(await unpack(cut(await pack(choice, Buffer.alloc(0)), 5))).toHaveLength(0);
   });

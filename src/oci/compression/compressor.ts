@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { crc32, createZstdCompress, deflateRawSync, constants as zlib } from 'node:zlib';
+import { crc32, createZstdCompress, deflateRawSync, type ZstdCompress, constants as zlib } from 'node:zlib';
 import {
   type BlockDeflater,
   DEFLATE_BLOCK,
@@ -17,17 +17,19 @@ export interface CompressionChoice {
 }
 
 /** Compresses chunks into a sink, in order. For workers. The output depends on the bytes alone, not on chunk sizes, timing or threads. */
-interface Compressor {
-  /** Takes the chunk over; wait for a promise before the next call. */
-  write(chunk: Uint8Array): Promise<void> | undefined;
+interface Compressor extends Disposable {
+  /** Takes the chunk over, until `done` says that it is needed no more, if it ever does; wait for a promise before the next call. */
+  write(chunk: Uint8Array, done?: () => void): Promise<void> | undefined;
   /** @returns what made the bytes: one of {@link compressorIds} */
   finish(): Promise<string>;
 }
 
-/** Gets compressed bytes, in order; they are borrowed until it returns. */
+/** Gets compressed bytes, in order; nobody changes them afterwards. */
 type Sink = (bytes: Uint8Array) => void;
 
 const DEFAULT_ZSTD_LEVEL = 3;
+/** Chunks that wait for the compressor. */
+const ZSTD_AHEAD = 2;
 
 /**
  * Content of up to so many bytes is compressed by zlib as a whole, unless a level is asked for: as small as BuildKit makes it. What is larger goes in blocks, some ten times as fast and a
@@ -51,14 +53,16 @@ export function openCompressor(choice: CompressionChoice, sink: Sink, isAlone = 
     case 'gzip':
       return new GzipCompressor(choice, sink, isAlone);
     case 'zstd':
-      return zstdCompressor(choice, sink);
+      return new ZstdCompressor(choice, sink);
     case 'uncompressed':
       return {
-        write: (chunk) => {
+        write: (chunk, done) => {
           sink(chunk);
+          done?.();
           return undefined;
         },
         finish: async () => 'uncompressed',
+        [Symbol.dispose]: () => {},
       };
   }
 }
@@ -125,6 +129,10 @@ class BlockCutter {
     yield block;
   }
 
+  get isEmpty(): boolean {
+    return this.#carried === 0;
+  }
+
   #keep(part: Uint8Array): void {
     this.#carry.push(part);
     this.#carried += part.length;
@@ -181,7 +189,7 @@ class GzipCompressor implements Compressor {
   readonly #deflater: BlockDeflater;
   readonly #sink: Sink;
   readonly #isAlone: () => boolean;
-  readonly #pending: Promise<Uint8Array>[] = [];
+  readonly #pending: { readonly made: Promise<Uint8Array>; done?: (() => void) | undefined }[] = [];
   readonly #cutter = new BlockCutter();
   /** All there was so far, while that is little. */
   #head: Head | undefined;
@@ -198,13 +206,16 @@ class GzipCompressor implements Compressor {
     sink(GZIP_HEADER);
   }
 
-  write(chunk: Uint8Array): Promise<void> | undefined {
+  write(chunk: Uint8Array, done?: () => void): Promise<void> | undefined {
     this.#crc = crc32(chunk, this.#crc);
     this.#size += chunk.length;
     const head = this.#head;
-    if (head?.take(chunk) === true) return undefined;
+    if (head?.take(chunk) === true) {
+      done?.();
+      return undefined;
+    }
     this.#head = undefined;
-    return this.#blocks(head === undefined ? [chunk] : [head.bytes, chunk]);
+    return this.#blocks(head === undefined ? [chunk] : [head.bytes, chunk], done);
   }
 
   async finish(): Promise<string> {
@@ -219,8 +230,14 @@ class GzipCompressor implements Compressor {
     return isWhole ? WHOLE_ID : blocksId(this.#choice);
   }
 
-  async #blocks(parts: readonly Uint8Array[]): Promise<void> {
+  [Symbol.dispose](): void {
+    // Blocks that are under way end by themselves.
+  }
+
+  async #blocks(parts: readonly Uint8Array[], done: (() => void) | undefined): Promise<void> {
     for (const part of parts) for (const block of this.#cutter.cut(part)) await this.#block(block);
+    const last = this.#pending.at(-1);
+    if (last !== undefined && this.#cutter.isEmpty) last.done = done;
   }
 
   /** Once there is a place for it. */
@@ -231,51 +248,89 @@ class GzipCompressor implements Compressor {
       : this.#deflater.deflate(input, this.#dictionary);
     // Handled when it is its turn in #drain.
     made.catch(() => {});
-    this.#pending.push(made);
-    this.#dictionary = input.subarray(Math.max(0, input.length - DEFLATE_DICTIONARY));
+    this.#pending.push({ made });
+    // The block itself may be written over by then.
+    this.#dictionary = Buffer.from(input.subarray(Math.max(0, input.length - DEFLATE_DICTIONARY)));
   }
 
   async #drain(downTo: number): Promise<void> {
-    while (this.#pending.length > downTo) this.#sink(await this.#pending.shift()!);
+    while (this.#pending.length > downTo) {
+      const { made, done } = this.#pending[0]!;
+      this.#sink(await made);
+      this.#pending.shift();
+      done?.();
+    }
   }
 }
 
-function zstdCompressor(choice: CompressionChoice, sink: Sink): Compressor {
-  const stream = createZstdCompress({
-    chunkSize: DEFLATE_BLOCK,
-    params: { [zlib.ZSTD_c_compressionLevel]: zstdLevel(choice), [zlib.ZSTD_c_checksumFlag]: 1 },
-  });
-  let failure: unknown;
-  stream.on('data', (bytes: Buffer) => {
-    // A throw in here would escape as an uncaught exception.
-    try {
-      sink(bytes);
-    } catch (error) {
-      stream.destroy(error as Error);
+/**
+ * One frame, made on a thread of libuv's while the caller reads what comes next. On one alone: Node's stream takes it for the end when libzstd's own threads leave something of their input for later.
+ */
+class ZstdCompressor implements Compressor {
+  readonly #id: string;
+  readonly #stream: ZstdCompress;
+  /** Chunks that are not taken yet. */
+  #under = 0;
+  #failure: Error | undefined;
+  #wake = () => {};
+
+  constructor(choice: CompressionChoice, sink: Sink) {
+    this.#id = zstdId(choice);
+    this.#stream = createZstdCompress({
+      chunkSize: DEFLATE_BLOCK,
+      params: { [zlib.ZSTD_c_compressionLevel]: zstdLevel(choice), [zlib.ZSTD_c_checksumFlag]: 1 },
+    });
+    this.#stream.on('data', (bytes: Buffer) => {
+      // A throw in here would escape as an uncaught exception.
+      try {
+        sink(bytes);
+      } catch (error) {
+        this.#stream.destroy(error as Error);
+      }
+    });
+    this.#stream.on('error', (error) => {
+      this.#failure = error;
+      this.#wake();
+    });
+  }
+
+  write(chunk: Uint8Array, done?: () => void): Promise<void> | undefined {
+    this.#check();
+    this.#under++;
+    this.#stream.write(chunk, () => {
+      done?.();
+      this.#under--;
+      this.#wake();
+    });
+    return this.#under > ZSTD_AHEAD ? this.#until(ZSTD_AHEAD) : undefined;
+  }
+
+  async finish(): Promise<string> {
+    // What is written together with the end would be packed as the end: that is to hang on no timing.
+    await this.#until(0);
+    const ended = once(this.#stream, 'end');
+    this.#stream.end();
+    await ended;
+    this.#check();
+    return this.#id;
+  }
+
+  /** Lets go of its memory, whether it is finished or not. */
+  [Symbol.dispose](): void {
+    this.#stream.destroy();
+  }
+
+  /** Until no more chunks than these are to be taken. */
+  async #until(most: number): Promise<void> {
+    while (this.#under > most && this.#failure === undefined) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#wake = resolve;
+      await promise;
     }
-  });
-  stream.on('error', (error) => {
-    failure = error;
-  });
-  const check = () => {
-    if (failure !== undefined) throw failure;
-  };
-  const cutter = new BlockCutter();
-  return {
-    write: (chunk) => {
-      check();
-      let hasRoom = true;
-      for (const block of cutter.cut(chunk)) hasRoom = stream.write(block);
-      return hasRoom ? undefined : once(stream, 'drain').then(check);
-    },
-    finish: async () => {
-      check();
-      for (const block of cutter.rest()) stream.write(block);
-      const ended = once(stream, 'end');
-      stream.end();
-      await ended;
-      check();
-      return zstdId(choice);
-    },
-  };
+    this.#check();
+  }
+
+  #check(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+  }
 }

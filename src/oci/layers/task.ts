@@ -5,12 +5,13 @@ import {
   encodeName,
   lstat,
   type MessagePort,
+  openSha256,
   type StreamContext,
   type TaskContext,
   writePort,
 } from '../../sys/index.ts';
 import { decompress, openCompressor, type StreamCompression } from '../compression/index.ts';
-import { TAR_BLOCK, TarReader, TimeClamp } from '../tar/index.ts';
+import { ChunkMemory, TAR_BLOCK, TarReader, TimeClamp } from '../tar/index.ts';
 import { type ChunkedLayer, type OverBound, type PackChunksArgs, packChunks, type RootMetadata } from './chunks.ts';
 import { ErofsIndex, NotIndexable, TAR_START, writeAll } from './erofs.ts';
 import { contentEnd, EstargzWriter, TOC_NAME } from './estargz.ts';
@@ -48,14 +49,16 @@ export interface PackArgs {
 }
 
 export async function packLayerTask(args: PackArgs, context: TaskContext): Promise<PackedLayer> {
+  const memory = new ChunkMemory();
   const chunks = packTree(args.directory, {
+    memory,
     below: args.below,
     whole: args.whole,
     maxMtime: args.maxMtime,
     overlayXattrs: args.overlayXattrs,
     check: () => context.throwIfAborted(),
   });
-  return writeLayer(chunks, args.into, args.compression, context);
+  return await writeLayer(chunks, args.into, args.compression, context, memory);
 }
 
 export function packChunksTask(args: PackChunksArgs, context: TaskContext): ChunkedLayer | OverBound {
@@ -144,23 +147,24 @@ async function* clampTimes(tar: AsyncIterable<Uint8Array>, latest: number): Asyn
   clamp.finish();
 }
 
-/** Compresses into a file, both digests in the same pass. */
+/** Compresses into a file, both digests in the same pass. Chunks go back to where they came from. */
 async function writeLayer(
   chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
   into: string,
   compression: LayerCompression,
   context: TaskContext,
+  memory?: ChunkMemory,
 ): Promise<PackedLayer> {
   if (compression.type === 'estargz') return await writeEstargz(chunks, into, compression, context);
-  const diff = createHash('sha256');
+  using diff = openSha256(context.isAlone);
   const isPlain = compression.type === 'uncompressed';
-  const blob = isPlain ? diff : createHash('sha256');
+  using blob = openSha256(context.isAlone);
   let size = 0;
   let diffSize = 0;
   let madeBy: string;
   const fd = openSync(into, 'w', 0o600);
   try {
-    const compressor = openCompressor(
+    using compressor = openCompressor(
       compression,
       (bytes) => {
         if (!isPlain) blob.update(bytes);
@@ -171,16 +175,22 @@ async function writeLayer(
     );
     for await (const chunk of chunks) {
       context.throwIfAborted();
-      diff.update(chunk);
       diffSize += chunk.length;
-      await compressor.write(chunk);
+      let users = 2;
+      const done = () => {
+        if (--users === 0) memory?.giveBack(chunk);
+      };
+      diff.update(chunk, done);
+      await compressor.write(chunk, done);
+      await diff.room();
+      await blob.room();
     }
     madeBy = await compressor.finish();
   } finally {
     closeSync(fd);
   }
-  const diffId: Digest = `sha256:${diff.digest('hex')}`;
-  const digest: Digest = isPlain ? diffId : `sha256:${blob.digest('hex')}`;
+  const diffId: Digest = `sha256:${await diff.digest()}`;
+  const digest: Digest = isPlain ? diffId : `sha256:${await blob.digest()}`;
   return { digest, size, diffId, diffSize, compressor: madeBy };
 }
 

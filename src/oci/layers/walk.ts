@@ -1,7 +1,7 @@
 import { closeSync, constants, openSync, readdirSync } from 'node:fs';
 import { CodedError } from '../../base/index.ts';
 import { Dir, O_PATH, ROOT as ROOT_PRIVILEGES, readXattrsOf, type Stat } from '../../sys/index.ts';
-import { type ByteString, byteString, type TarEntry, TarWriter } from '../tar/index.ts';
+import { type ByteString, byteString, type ChunkMemory, type TarEntry, TarWriter } from '../tar/index.ts';
 import { saysTheSame, wholeSeconds } from './compare.ts';
 import { isWhiteoutStat } from './directories.ts';
 import { archiveName, fsName, isPrivateXattr, WHITEOUT_PREFIX } from './names.ts';
@@ -16,6 +16,8 @@ interface WalkOptions {
 interface PackerOptions extends WalkOptions {
   /** Before the names of overlayfs's attributes in the tree. */
   readonly overlayXattrs?: string;
+  /** Where chunks are given back. */
+  readonly memory?: ChunkMemory | undefined;
   /** To the nearest second, as BuildKit's tar exporter; else cut, as layers. */
   readonly roundTimes?: boolean;
 }
@@ -32,7 +34,7 @@ const METACOPY = 'overlay.metacopy';
 export function* packTree(
   directory: string,
   options: WalkOptions &
-    Pick<PackerOptions, 'overlayXattrs'> & {
+    Pick<PackerOptions, 'overlayXattrs' | 'memory'> & {
       readonly below?: string | undefined;
       readonly whole?: boolean | undefined;
     } = {},
@@ -97,7 +99,7 @@ interface LinkName {
 }
 
 class TreePacker {
-  readonly writer = new TarWriter();
+  readonly writer: TarWriter;
   /** Instead of each entry's own time. */
   mtimeNs: bigint | undefined;
   readonly #options: PackerOptions;
@@ -109,6 +111,7 @@ class TreePacker {
 
   constructor(options: PackerOptions) {
     this.#options = options;
+    this.writer = new TarWriter(options.memory);
     this.#check = options.check ?? (() => {});
   }
 

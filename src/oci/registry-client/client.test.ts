@@ -123,6 +123,38 @@ describe('pushing and pulling', () => {
     expect(layer.opened).toBe(1);
   });
 
+  test('content that fills the memory of its reader is sent whole, and takes none of its own', async () => {
+    const server = await serve();
+    const repository = client().repository({ domain: server.host, path: 'app' }, anonymous);
+    const own: number[] = [];
+    for (const size of [1, 511 << 10, 512 << 10, (512 << 10) + 1, 5_000_000]) {
+      const bytes = randomBytes(size);
+      const open = async () => {
+        let at = 0;
+        return new ReadableStream({
+          type: 'bytes',
+          pull: (controller) => {
+            const { byobRequest } = controller;
+            if (byobRequest === null) return void own.push(size);
+            if (at === size) controller.close();
+            const view = byobRequest.view as Uint8Array;
+            // Now and then less than there is room for.
+            const part = bytes.subarray(at, at + Math.min(view.length, 300_000));
+            view.set(part);
+            at += part.length;
+            byobRequest.respond(part.length);
+          },
+        });
+      };
+      const source = { digest: digestOf(bytes), size, open };
+      expect(await repository.pushBlob(source, { signal })).toBe('uploaded');
+      expect((await read(await repository.openBlob({ ...source, mediaType: '' }, { signal }))).equals(bytes)).toBe(
+        true,
+      );
+    }
+    expect(own).toEqual([]);
+  });
+
   test('wrong credentials are refused once, with a hint and without the secret', async () => {
     const proxy = await proxied({ kind: 'token', users });
     const repository = client().repository({ domain: proxy.host, path: 'app' }, staticCredentials('ada', 'hunter22'));

@@ -4,13 +4,13 @@ import { request as requestHttps } from 'node:https';
 import { type AbortOptions, CodedError, transportWords } from '../../base/index.ts';
 
 /** A body whose length is known: bytes that can be sent again, or a stream that is read once. */
-export type RequestBody =
-  | Uint8Array
-  | {
-      readonly length: number;
-      readonly stream: ReadableStream<Uint8Array>;
-      readonly onProgress?: ((sent: number) => void) | undefined;
-    };
+export type RequestBody = Uint8Array | StreamBody;
+
+interface StreamBody {
+  readonly length: number;
+  readonly stream: ReadableStream<Uint8Array>;
+  readonly onProgress?: ((sent: number) => void) | undefined;
+}
 
 export interface HttpCall {
   readonly method: string;
@@ -74,9 +74,9 @@ async function sendOnce(
   if (body === undefined) request.end();
   else if (body instanceof Uint8Array) request.end(body);
   else {
-    const reader = body.stream.getReader();
+    const reader = new BodyReader(body);
     let sent = false;
-    const stop = () => void reader.cancel().catch(() => {});
+    const stop = () => void reader.cancel();
     promise.then((response) => {
       // An answer before the end is a refusal: the rest is not sent, and the connection is of no more use.
       if (!sent) response.once('end', () => request.destroy());
@@ -94,24 +94,69 @@ async function sendOnce(
   return await promise;
 }
 
+/** Bytes that are read while those before are on their way. */
+const BLOCK = 512 << 10;
+
+/** Reads a body, and where its source fills memory of others, always into the same. */
+class BodyReader {
+  readonly #plain: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  readonly #filling: ReadableStreamBYOBReader | undefined;
+  readonly #idle: ArrayBuffer[] = [];
+  /** One more than announced would be too many. */
+  #left: number;
+
+  constructor({ stream, length }: StreamBody) {
+    this.#left = length + 1;
+    try {
+      this.#filling = stream.getReader({ mode: 'byob' });
+    } catch {
+      this.#plain = stream.getReader();
+    }
+  }
+
+  /** Undefined at the end. */
+  async read(): Promise<Uint8Array | undefined> {
+    if (this.#plain !== undefined) return (await this.#plain.read()).value;
+    const into = this.#idle.pop() ?? new ArrayBuffer(Math.min(BLOCK, this.#left));
+    const { done, value } = await this.#filling!.read(new Uint8Array(into));
+    if (done) return undefined;
+    this.#left -= value.length;
+    return value;
+  }
+
+  /** What was read is needed no more. */
+  giveBack({ buffer }: Uint8Array): void {
+    if (this.#filling !== undefined) this.#idle.push(buffer as ArrayBuffer);
+  }
+
+  async cancel(): Promise<void> {
+    await (this.#plain ?? this.#filling)?.cancel().catch(() => {});
+  }
+}
+
 /** Whether all was sent; false when the reader was cancelled from outside, because nothing more is wanted. */
 async function writeBody(
   request: ReturnType<typeof requestHttp>,
-  reader: ReadableStreamDefaultReader<Uint8Array>,
-  body: Exclude<RequestBody, Uint8Array>,
+  reader: BodyReader,
+  body: StreamBody,
 ): Promise<boolean> {
   let sent = 0;
   let answered = false;
   request.once('response', () => {
     answered = true;
   });
+  let next = reader.read();
   for (;;) {
-    const { done, value } = await reader.read();
+    const value = await next;
     if (answered || request.destroyed) return false;
-    if (done) break;
+    if (value === undefined) break;
     sent += value.length;
     if (sent > body.length) throw wrongLength(body.length, 'more');
-    if (!request.write(value)) await drained(request);
+    next = reader.read();
+    // Told when it is its turn.
+    next.catch(() => {});
+    await written(request, value);
+    reader.giveBack(value);
     body.onProgress?.(sent);
   }
   if (sent < body.length) throw wrongLength(body.length, `only ${sent}`);
@@ -119,17 +164,17 @@ async function writeBody(
   return true;
 }
 
-function drained(request: ReturnType<typeof requestHttp>): Promise<void> {
+/** Until the connection has taken the bytes, or nothing more is wanted. */
+function written(request: ReturnType<typeof requestHttp>, bytes: Uint8Array): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const done = () => {
-    request.off('drain', done);
     request.off('close', done);
     request.off('response', done);
     resolve();
   };
-  request.once('drain', done);
   request.once('close', done);
   request.once('response', done);
+  request.write(bytes, done);
   if (request.destroyed) done();
   return promise;
 }

@@ -5,19 +5,40 @@ import { renderTarHeader } from './header.ts';
 
 /** Bytes of a full chunk. */
 const CHUNK = 1 << 20;
+/** Chunks that are kept until they are used again. */
+const IDLE_CHUNKS = 8;
+
+/** Memory of full chunks. Whoever has finished with one may give it back: new memory for each would cost as much as reading into it. */
+export class ChunkMemory {
+  readonly #idle: Buffer[] = [];
+
+  take(): Buffer {
+    return this.#idle.pop() ?? Buffer.allocUnsafeSlow(CHUNK);
+  }
+
+  giveBack(chunk: Uint8Array): void {
+    if (chunk.length === CHUNK && this.#idle.length < IDLE_CHUNKS) this.#idle.push(chunk as Buffer);
+  }
+}
 
 /**
  * Writes an archive synchronously into large chunks, for workers. Finished chunks wait in a queue: a caller {@link take}s them whenever
  * {@link ready} (usually after each entry and each {@link readFrom}). The bytes depend on the calls alone.
  */
 export class TarWriter {
-  #buffer = Buffer.allocUnsafeSlow(CHUNK);
+  readonly #memory: ChunkMemory;
+  #buffer: Buffer;
   #used = 0;
   #full: Buffer[] = [];
   /** Content bytes that the open entry still lacks. */
   #missing = 0;
   #size = 0;
   #name = '';
+
+  constructor(memory = new ChunkMemory()) {
+    this.#memory = memory;
+    this.#buffer = memory.take();
+  }
 
   /** Whether a chunk can be taken. */
   get ready(): boolean {
@@ -107,7 +128,7 @@ export class TarWriter {
 
   #flip(): void {
     this.#full.push(this.#buffer);
-    this.#buffer = Buffer.allocUnsafeSlow(CHUNK);
+    this.#buffer = this.#memory.take();
     this.#used = 0;
   }
 }
