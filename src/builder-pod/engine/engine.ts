@@ -12,6 +12,7 @@ import {
 import type { ImmutableRef } from '../../cache/ports.ts';
 import type { VertexOp } from '../../llb/index.ts';
 import { type KeyStore, type OpResolver, type ResultStore, Solver, type SolverObserver } from '../../solver/index.ts';
+import { readLongConfig } from '../exporters/index.ts';
 import type { BridgeResult } from '../frontends/index.ts';
 import { Attesting } from './attesting.ts';
 import { Build, type BuildServices } from './build.ts';
@@ -208,6 +209,7 @@ export class Engine implements AsyncDisposable {
     begun.move();
     try {
       const made = await this.#result(build, request, buildSignal);
+      await readLongConfig(made, { pool: this.#options.pools.bulk, owner: job.owner, signal: buildSignal });
       const result = await attesting.withScans(build, made, { signal: buildSignal });
       const done = await exports.write(result, attesting);
       end = done;

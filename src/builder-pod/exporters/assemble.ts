@@ -13,7 +13,7 @@ import {
   type ImageLayer,
   MEDIA_TYPE,
 } from '../../oci/manifest/index.ts';
-import { siblingModule, type Task, tasksOf } from '../../sys/index.ts';
+import type { Task } from '../../sys/index.ts';
 import {
   type AttestationManifest,
   type AttestedStatement,
@@ -29,8 +29,8 @@ import {
   checkAnnotations,
   compressionFor,
 } from './attributes.ts';
-import { diffIdsOf, finishedConfig } from './config-task.ts';
-import type { ExportInputs, PlatformInput } from './inputs.ts';
+import { diffIdsOf, finishedConfig, MAX_AT_ONCE } from './config-task.ts';
+import { configTask, type ExportInputs, type PlatformInput } from './inputs.ts';
 import { type LayerSource, layerSource, REWRITTEN_TIMES } from './layer-source.ts';
 import type { ExportAttestation, ExportContext, ExporterDeps, ImagePart } from './ports.ts';
 import { withRow } from './progress.ts';
@@ -72,12 +72,8 @@ interface AssembleOptions {
 /** Why several platforms in a result that is no map are no image. */
 export const SEVERAL_PLATFORMS = 'cannot export multiple platforms without multi-platform enabled';
 
-/** Bytes of a configuration that is read at once: it takes a millisecond or two. */
-const MAX_AT_ONCE = 64 << 10;
 const CREATED_AT = 'buildkit/createdat';
 const DESCRIPTION = 'buildkit/description';
-
-const configTask = tasksOf<typeof import('./config-task.ts')>(siblingModule(import.meta.url, './config-task'));
 
 interface PlatformImage {
   readonly input: PlatformInput;

@@ -8,7 +8,7 @@ import { anonymous, RegistryClient } from '../../oci/registry-client/index.ts';
 import { RegistryServer } from '../../oci/registry-server/index.ts';
 import { TarReader } from '../../oci/tar/index.ts';
 import { createPools } from '../../sys/index.ts';
-import { type ExporterDeps, type ExportSource, openExporter } from './index.ts';
+import { type ExporterDeps, type ExportSource, openExporter, readLongConfig } from './index.ts';
 import { type FakeRef, FakeSender, fakeContent, fakeContext, fakeDeps, fakeRef } from './testing/fakes.ts';
 
 function parseManifest(bytes: Uint8Array, mediaType?: string) {
@@ -124,21 +124,30 @@ describe('image', () => {
     expect(context.open.size).toBe(0);
   });
 
-  test('a long configuration, which a worker finishes, is as the frontend gave it', async () => {
+  test('long configurations are read and finished by a worker, and are as the frontend gave them', async () => {
     const { openRepository, server, at } = await registry();
     const { store } = fakeContent();
-    const source = single();
     const Labels = Object.fromEntries(Array.from({ length: 5000 }, (_, n) => [`label ${n}`, 'with its value']));
-    const config = Buffer.from(JSON.stringify({ architecture: 'amd64', os: 'linux', config: { Labels } }));
-    const metadata = new Map([['containerimage.config', config]]);
     const deps = fakeDeps({ content: store, bulk, openRepository });
-    const exporter = openExporter('image', { name: `${server.host}/long`, push: 'true' }, deps);
-    const { response } = await exporter.export({ ...source, metadata }, fakeContext());
+    const pushed = async (platform: object) => {
+      const metadata = new Map([['containerimage.config', json({ ...platform, config: { Labels } })]]);
+      await readLongConfig({ metadata }, { pool: bulk, signal, owner: HOUSE });
+      const exporter = openExporter('image', { name: `${server.host}/long`, push: 'true' }, deps);
+      return await exporter.export({ ...single(), metadata }, fakeContext());
+    };
+    const { response, image } = await pushed({ architecture: 's390x', os: 'linux' });
+    expect(image?.platforms).toEqual(['linux/s390x']);
     const digest = response['containerimage.config.digest'] as Digest;
     const { size } = (await at('long').hasBlob(digest, { signal }))!;
     const bytes = await at('long').getBlob({ mediaType: '', digest, size }, { signal, maxBytes: 1e6 });
-    const { config: made, rootfs } = parseImageConfig(bytes);
-    expect([made, rootfs.diff_ids.length]).toEqual([{ Labels }, 2]);
+    const { config, rootfs } = parseImageConfig(bytes);
+    expect([config, rootfs.diff_ids.length]).toEqual([{ Labels }, 2]);
+    await expect(pushed({ os: 'linux' })).rejects.toMatchObject({ reason: 'EXPORT_PLATFORM' });
+    const platforms = new Map([['refs.platforms', json({ Platforms: Object.entries(Labels) })]]);
+    const exporter = openExporter('image', {}, deps);
+    await expect(exporter.export({ ...single(), metadata: platforms }, fakeContext())).rejects.toMatchObject({
+      message: expect.stringContaining('refs.platforms has'),
+    });
   });
 
   test('present blobs are not read again, and those of a sister repository are mounted', async () => {

@@ -6,7 +6,7 @@ import { layoutExporter } from './layout.ts';
 import type { Exporter, ExporterDeps } from './ports.ts';
 
 export { compressionFor, compressionOf, ExportOptions, ociTypesOf } from './attributes.ts';
-export { platformList } from './inputs.ts';
+export { platformList, readLongConfig } from './inputs.ts';
 export { type LayerSource, layerSource } from './layer-source.ts';
 export { platformWarnings } from './platform-check.ts';
 export type {

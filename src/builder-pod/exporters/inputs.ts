@@ -1,6 +1,8 @@
-import { CodedError, formatPlatform, hostPlatform, normalizePlatform, type Platform } from '../../base/index.ts';
+import { formatPlatform, hostPlatform, normalizePlatform, type Platform, type WorkOptions } from '../../base/index.ts';
 import type { ImmutableRef } from '../../cache/ports.ts';
+import { siblingModule, tasksOf, type WorkerPool } from '../../sys/index.ts';
 import { type Epoch, parseEpoch } from './attributes.ts';
+import { MAX_AT_ONCE, object, platformError, platformOf, platformOfConfig } from './config-task.ts';
 import type { ExportAttestation, ExportSource } from './ports.ts';
 import { metadataText } from './result.ts';
 
@@ -70,7 +72,7 @@ interface ListedPlatform {
 export function platformList({ metadata }: Pick<ExportSource, 'metadata'>): readonly ListedPlatform[] {
   const bytes = metadata.get('refs.platforms');
   if (bytes === undefined) {
-    const platform = platformOfConfig(metadata.get('containerimage.config')) ?? hostPlatform();
+    const platform = knownPlatform(metadata.get('containerimage.config')) ?? hostPlatform();
     return [{ id: formatPlatform(platform), platform }];
   }
   const { Platforms } = object(parse(bytes));
@@ -86,7 +88,38 @@ export function platformList({ metadata }: Pick<ExportSource, 'metadata'>): read
   });
 }
 
+export const configTask = tasksOf<typeof import('./config-task.ts')>(siblingModule(import.meta.url, './config-task'));
+
+/** What was read of long configurations. */
+const read = new WeakMap<Uint8Array, { readonly platform: Platform | undefined } | { readonly error: unknown }>();
+
+/** Has a worker find out the platform of a result, where its configuration is long: before anything asks for it, which does so at once. */
+export async function readLongConfig(
+  { metadata }: Pick<ExportSource, 'metadata'>,
+  { pool, ...options }: WorkOptions & { readonly pool: WorkerPool },
+): Promise<void> {
+  const config = metadata.get('containerimage.config');
+  if (config === undefined || config.length <= MAX_AT_ONCE || metadata.has('refs.platforms')) return;
+  const found = await pool.run(configTask('platformOfConfig'), { config }, options).then(
+    (platform) => ({ platform }),
+    (error: unknown) => ({ error }),
+  );
+  options.signal.throwIfAborted();
+  read.set(config, found);
+}
+
+function knownPlatform(config: Uint8Array | undefined): Platform | undefined {
+  if (config === undefined) return undefined;
+  const known = read.get(config);
+  if (known === undefined) return platformOfConfig({ config });
+  // Whoever needs it says what is wrong with it.
+  if ('error' in known) throw known.error;
+  return known.platform;
+}
+
 function parse(bytes: Uint8Array): unknown {
+  if (bytes.length > MAX_AT_ONCE)
+    throw platformError(`refs.platforms has ${bytes.length} bytes, more than ${MAX_AT_ONCE}`);
   try {
     return JSON.parse(Buffer.from(bytes).toString('utf8') || '{}');
   } catch (cause) {
@@ -94,44 +127,8 @@ function parse(bytes: Uint8Array): unknown {
   }
 }
 
-function object(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {};
-}
-
-function platformOf(json: Readonly<Record<string, unknown>>): Platform {
-  const text = (key: string) => (typeof json[key] === 'string' ? json[key] : '');
-  const features = Array.isArray(json['os.features']) ? json['os.features'] : [];
-  return {
-    architecture: text('architecture'),
-    os: text('os'),
-    variant: text('variant'),
-    'os.version': text('os.version'),
-    'os.features': features.filter((feature) => typeof feature === 'string'),
-  };
-}
-
 /** As the field's programs print it. */
 function shown(platform: Platform): string {
   const { architecture, os, variant = '' } = platform;
   return `{${architecture} ${os} ${platform['os.version'] ?? ''} [${(platform['os.features'] ?? []).join(' ')}] ${variant}}`;
-}
-
-function platformOfConfig(config: Uint8Array | undefined): Platform | undefined {
-  if (config === undefined) return undefined;
-  let json: unknown;
-  try {
-    json = JSON.parse(Buffer.from(config).toString('utf8'));
-  } catch {
-    // The exporter that needs the configuration says what is wrong with it.
-    return undefined;
-  }
-  const platform = platformOf(object(json));
-  if (platform.os === '' && platform.architecture === '') return undefined;
-  if (platform.os === '' || platform.architecture === '')
-    throw platformError('invalid image config: os and architecture must be specified together');
-  return normalizePlatform(platform);
-}
-
-function platformError(message: string, cause?: unknown) {
-  return CodedError.of('EXPORT_PLATFORM', message, { ...(cause === undefined ? {} : { cause }) });
 }
