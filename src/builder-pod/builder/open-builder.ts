@@ -34,7 +34,7 @@ import {
   networksOf,
   type StepLimits,
 } from '../executor/index.ts';
-import { type ExporterDeps, openExporter } from '../exporters/index.ts';
+import { type ExporterDeps, Outflow, type OutflowBounds, openExporter } from '../exporters/index.ts';
 import { dockerfileFrontend, FrontendRegistry, gatewayFrontend } from '../frontends/index.ts';
 import { DEFAULT_HISTORY, Explainer, type HistoryLimits, Recorder } from '../history/index.ts';
 import {
@@ -96,6 +96,8 @@ interface BuilderOptions {
   readonly trustedCaches?: readonly TrustedRepositories[];
   /** Stores of caches that whoever names one reaches as the builder itself; see docs/buildkitd.md. */
   readonly ownIdentity?: ReadonlySet<string>;
+  /** Of what is sent while builds go on, of all of them together; see docs/buildkitd.md. */
+  readonly outflow?: OutflowBounds;
   /** Of the history of builds. */
   readonly history?: HistoryLimits | undefined;
   /** Where stores of caches have defaults from; none when absent. */
@@ -225,7 +227,9 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
     return session === undefined ? undefined : clientContent(session, store);
   };
   const dockerfile = opened.use(dockerfileFrontend({ log, threads: Math.ceil(cores / CORES_PER_FRONTEND) }));
+  const outflow = new Outflow(options.outflow);
   const exporters: ExporterDeps = {
+    outflow,
     ...{ content: state.content, bulk: pools.bulk, streams: pools.streams, tempDirectory: layout.tmp },
     openRepository,
     secret: (id, ids, wait) => secrets.any(id, ids, wait),
@@ -236,7 +240,7 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
     contentSink: (ids, options) => contentOf(ids, 'export', options),
   };
   const caches = cacheTypes({
-    ...{ openRepository, refs, keys: state.keys, results: state.results, stores, pool: pools.short },
+    ...{ openRepository, refs, keys: state.keys, results: state.results, stores, pool: pools.short, outflow },
     ...{
       streams: pools.streams,
       proxies: outbound.proxies,

@@ -4,6 +4,7 @@ import type { ImmutableRef, Layer } from '../../cache/ports.ts';
 import type { ResultStore } from '../../solver/index.ts';
 import { MemoryKeyStore } from '../../solver/testing/memory-key-store.ts';
 import type { UpdateContext } from '../engine/index.ts';
+import { Outflow } from '../exporters/index.ts';
 import { LayersAhead } from './ahead.ts';
 import type { CacheStore } from './store.ts';
 
@@ -49,7 +50,7 @@ function world({ verifies = true, host = 'registry.example.com' } = {}) {
   } as unknown as CacheStore;
   const ahead = new LayersAhead(
     { open: async () => store, gives: true, compression: { type: 'gzip' }, oci: true },
-    { keys, results },
+    { keys, results, outflow: new Outflow() },
   );
   const hurry = new AbortController();
   /** Whether there are threads that nobody wants. */

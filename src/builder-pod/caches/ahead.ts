@@ -4,8 +4,9 @@ import type { Compression, ImmutableRef, Layer } from '../../cache/ports.ts';
 import { isTooLarge } from '../../cache/remote/index.ts';
 import type { KeyReader, ResultStore } from '../../solver/index.ts';
 import type { CachedBuild, ContinuousCache, UpdateContext } from '../engine/index.ts';
-import { AHEAD_BANDWIDTH, compressionFor, layerSource, Throttle } from '../exporters/index.ts';
+import { AHEAD_BANDWIDTH, compressionFor, layerSource, type Outflow, type OutflowPart } from '../exporters/index.ts';
 import type { CacheStore, StoreAccess } from './store.ts';
+import { whileBuilding } from './while-building.ts';
 
 /** Between looks for what has been finished, in ms: the last ones are left to the export. */
 const INTERVAL_MS = 100;
@@ -25,6 +26,7 @@ interface AheadOptions {
 interface AheadDeps {
   readonly keys: KeyReader;
   readonly results: ResultStore<ImmutableRef>;
+  readonly outflow: Outflow;
 }
 
 interface Waiting {
@@ -33,15 +35,15 @@ interface Waiting {
 }
 
 /**
- * Makes ready what a cache with all results needs, while later steps of its build run: results are packed in threads that nobody wants, one after another, and their layers given to the store, one at a time and within a
- * bandwidth. Nothing names these before the index is written. What goes wrong is met again by the export, which takes over what is under way.
+ * Makes ready what a cache with all results needs, while later steps of its build run: results are packed in threads that nobody wants, one after another, and their layers given to the store, one at a time and within the
+ * builder's outflow. Nothing names these before the index is written. What goes wrong is met again by the export, which takes over what is under way.
  */
 export class LayersAhead implements ContinuousCache {
   readonly intervalMs = INTERVAL_MS;
   readonly isTakenOver = true;
   readonly #options: AheadOptions;
   readonly #deps: AheadDeps;
-  readonly #throttle = new Throttle(AHEAD_BANDWIDTH);
+  readonly #outflow: OutflowPart;
   /** Records that were looked at, with all that leads to them. */
   readonly #looked = new Set<string>();
   readonly #waiting: Waiting[] = [];
@@ -56,6 +58,7 @@ export class LayersAhead implements ContinuousCache {
   constructor(options: AheadOptions, deps: AheadDeps) {
     this.#options = options;
     this.#deps = deps;
+    this.#outflow = deps.outflow.part(AHEAD_BANDWIDTH);
   }
 
   async update({ roots, scopes }: CachedBuild, context: UpdateContext): Promise<boolean> {
@@ -151,7 +154,7 @@ export class LayersAhead implements ContinuousCache {
 
   async #put({ descriptor }: Layer, ref: ImmutableRef, store: CacheStore, context: UpdateContext): Promise<void> {
     const { oci } = this.#options;
-    const layer = this.#throttle.slowed(layerSource(descriptor, ref, { oci }), context);
+    const layer = layerSource(descriptor, ref, { oci });
     try {
       if (!store.verifies) {
         // The export waits for the upload, but for no thread: it looks for itself.
@@ -159,7 +162,7 @@ export class LayersAhead implements ContinuousCache {
         const looked = await context.spare?.run((signal) => layer.check({ ...context, signal }), { signal: until });
         if (looked === undefined) return;
       }
-      await store.putBlob(layer, context, () => {});
+      await whileBuilding(store, this.#outflow, context).putBlob(layer, context, () => {});
       this.#given.set(descriptor.digest, performance.now());
     } catch {
       this.#failed = true;

@@ -1,12 +1,10 @@
 import { CodedError, parseDuration, parseSize } from '../../base/index.ts';
 import type { CacheBounds } from '../../cache/remote/index.ts';
-import type { ExportOptions } from '../exporters/index.ts';
+import { AHEAD_BANDWIDTH, type ExportOptions } from '../exporters/index.ts';
 
 /** Of a cache that takes up what is there, where nothing else is said: without bounds it would grow for ever. */
 const MERGED = { keepLast: 5, maxAgeMs: 30 * 24 * 3600_000 };
 const INTERVAL_MS = 10_000;
-/** Of uploads while a build goes on, in bytes a second. */
-const BANDWIDTH = 32 << 20;
 
 /** `keep-last`, `max-age` and `max-size` of a cache to be written. @throws CodedError CACHE_ATTRIBUTE */
 export function cacheBounds(options: ExportOptions, merged: boolean): CacheBounds {
@@ -26,9 +24,9 @@ export function intervalOf(options: ExportOptions): number {
   return durationOption(options, 'continuous-interval') ?? INTERVAL_MS;
 }
 
-/** `continuous-bandwidth`, in bytes a second; infinite for 0. @throws CodedError CACHE_ATTRIBUTE */
+/** `continuous-bandwidth`, in bytes a second, of this export alone; infinite for 0. @throws CodedError CACHE_ATTRIBUTE */
 export function bandwidthOf(options: ExportOptions): number {
-  const bandwidth = sizeOption(options, 'continuous-bandwidth') ?? BANDWIDTH;
+  const bandwidth = sizeOption(options, 'continuous-bandwidth') ?? AHEAD_BANDWIDTH;
   return bandwidth === 0 ? Number.POSITIVE_INFINITY : bandwidth;
 }
 

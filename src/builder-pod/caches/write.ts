@@ -17,8 +17,9 @@ import {
   ExportOptions,
   type LayerSource,
   layerSource,
+  type Outflow,
+  type OutflowPart,
   ociTypesOf,
-  Throttle,
   withRow,
 } from '../exporters/index.ts';
 import { LayersAhead } from './ahead.ts';
@@ -28,6 +29,7 @@ import { endAll } from './end-all.ts';
 import { type SecretsOfClients, storeOpener } from './secret-attributes.ts';
 import type { CacheContent, CacheIndex, CacheStore, CacheType, LayerToWrite, StoreAccess } from './store.ts';
 import { refuseTrust } from './trust.ts';
+import { whileBuilding } from './while-building.ts';
 
 /** Uploads at once that belong to builds which go on: they leave room for what steps fetch. */
 const PARALLEL_WHILE_BUILDING = 2;
@@ -35,6 +37,8 @@ const PARALLEL_WHILE_BUILDING = 2;
 const NOTHING: CacheWritten = { response: {} };
 
 export interface WriteDeps {
+  /** For what is written while its build goes on. */
+  readonly outflow: Outflow;
   readonly keys: KeyReader;
   readonly results: ResultStore<ImmutableRef>;
 }
@@ -66,7 +70,7 @@ export function cacheExporter(
   const ahead =
     mode === 'max' ? new LayersAhead({ open: store, gives: type.replaceable === true, ...layers }, deps) : undefined;
   const writer = new CacheWriter(store, { ...layers, ahead }, deps);
-  const throttle = isContinuous ? new Throttle(bandwidthOf(options)) : undefined;
+  const outflow = isContinuous ? deps.outflow.part(bandwidthOf(options)) : undefined;
   return {
     name: type.exporting,
     ignoreError: options.boolean('ignore-error', isContinuous, { empty: true }),
@@ -79,10 +83,10 @@ export function cacheExporter(
       }
     },
     ahead,
-    continuous: throttle && {
+    continuous: outflow && {
       intervalMs: intervalOf(options),
       update: async (build, context) => {
-        const growing = { mode: 'max', merge: true, bounds, partial: { ...context, throttle } } as const;
+        const growing = { mode: 'max', merge: true, bounds, partial: { ...context, outflow } } as const;
         return await writer.update(build, growing, context);
       },
     },
@@ -111,7 +115,7 @@ interface WriteOptions {
   readonly merge: boolean;
   readonly bounds: CacheBounds;
   /** Of a build that goes on. */
-  readonly partial?: (Pick<UpdateContext, 'spare' | 'hurry'> & { readonly throttle: Throttle }) | undefined;
+  readonly partial?: (Pick<UpdateContext, 'spare' | 'hurry'> & { readonly outflow: OutflowPart }) | undefined;
 }
 
 interface Writing {
@@ -148,7 +152,8 @@ class CacheWriter {
   async write(build: CachedBuild, options: WriteOptions, context: ExportContext): Promise<Writing> {
     const { mode, merge, partial } = options;
     const { spare, hurry } = partial ?? {};
-    const store = await this.#open(context);
+    const opened = await this.#open(context);
+    const store = partial ? whileBuilding(opened, partial.outflow, { ...context, ...partial }) : opened;
     const whenSpare =
       spare &&
       (async <T>(work: (signal: AbortSignal) => Promise<T>) =>
@@ -220,8 +225,7 @@ class CacheWriter {
       return undefined;
     const own = index.blobs.filter((blob) => cache.layers.has(blob) && !isGiven(blob));
     const layers = own.map((blob) => content.layers.get(blob)!.source);
-    const slowed = layers.map((layer) => partial?.throttle.slowed(layer, partial) ?? layer);
-    await putLayers(slowed, store, { parallel, ahead: this.#options.ahead }, context);
+    await putLayers(layers, store, { parallel, ahead: this.#options.ahead }, context);
     for (const blob of [...own, ...(looks ? index.blobs : [])]) this.#given.add(blob);
     return await index.write(context);
   }

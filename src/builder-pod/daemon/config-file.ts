@@ -120,6 +120,7 @@ export const configFileSchema = z.strictObject({
     })
     .optional(),
   cache: z.unknown().optional(),
+  outflow: z.strictObject({ bandwidth: size.optional(), requests: z.number().int().optional() }).optional(),
   'own-identity': z.strictObject({ caches: z.array(z.string()).optional() }).optional(),
   'trusted-caches': z
     .array(z.strictObject({ repository: z.string().min(1), keys: z.array(z.string()).min(1) }))

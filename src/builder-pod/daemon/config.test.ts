@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { parseDuration, parseSize } from '../../base/index.ts';
 import { DEFAULT_UNPACK_LIMITS } from '../../oci/layers/index.ts';
+import { DEFAULT_OUTFLOW } from '../builder/index.ts';
 import { flagsWithVariables, readConfig } from './config.ts';
 import { parseFlags } from './flags.ts';
 import { logLimitsOf } from './log-limits.ts';
@@ -65,6 +66,16 @@ test('stores that builds reach as the builder are named as they are asked for, a
   );
   for (const wrong of ['', 'b', 's3://', 'https://h/a/b', 'https://h/?sig=x', 'file:///b', '*'])
     expect(() => of(wrong)).toThrow(/own-identity\.caches .*expected s3:\/\/BUCKET/);
+});
+
+test('what is sent while builds go on is bounded, by the file where it says otherwise', () => {
+  const of = (toml: string) => config(`[outflow]\n${toml}\n`).outflow;
+  expect(config('').outflow).toEqual(DEFAULT_OUTFLOW);
+  expect(of('bandwidth = "10MiB"\nrequests = 3')).toEqual({ bytesPerSecond: 10 << 20, requests: 3 });
+  expect(of('bandwidth = 0').bytesPerSecond).toBe(Number.POSITIVE_INFINITY);
+  for (const wrong of ['bandwidth = "fast"', 'bandwidth = "20%"', 'bandwidth = -1'])
+    expect(() => of(wrong)).toThrow(/outflow\.bandwidth/);
+  for (const wrong of ['requests = 0', 'requests = 1000']) expect(() => of(wrong)).toThrow(/outflow\.requests/);
 });
 
 test('a CNI configuration at the usual place is not passed over', () => {

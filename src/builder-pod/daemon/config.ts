@@ -18,6 +18,7 @@ import { DEFAULT_UNPACK_LIMITS, type UnpackLimits } from '../../oci/layers/index
 import type { RegistryHosts } from '../../oci/registry-client/index.ts';
 import { type TrustedRepositories, VerifyingKey } from '../../oci/signature/index.ts';
 import { openRoot, readGroups } from '../../sys/index.ts';
+import { DEFAULT_OUTFLOW, type OutflowBounds } from '../builder/index.ts';
 import { NETWORK_MODES, type NetworkMode, type StepLimits } from '../executor/index.ts';
 import { DEFAULT_HISTORY, type HistoryLimits } from '../history/index.ts';
 import { type ConfigFile, idleKeys, parseConfigFile } from './config-file.ts';
@@ -67,12 +68,16 @@ export interface DaemonConfig {
   readonly trustedCaches: readonly TrustedRepositories[];
   /** Stores of caches that whoever names one reaches as the builder itself. */
   readonly ownIdentity: ReadonlySet<string>;
+  /** Of what is sent while builds go on, of all of them together. */
+  readonly outflow: OutflowBounds;
 }
 
 const DEFAULT_ROOT = '/var/lib/buildkit';
 const DEFAULT_ADDRESS = 'unix:///run/buildkit/buildkitd.sock';
 const DEFAULT_CONFIG = '/etc/buildkit/buildkitd.toml';
 const DEFAULT_CNI_CONFIG = '/etc/buildkit/cni.json';
+/** What goes out slowly must leave room for what builds wait for: stores of objects take sixteen blobs at once. */
+const MAX_OUTFLOW_REQUESTS = 12;
 const MAX_GRACE_MS = 14 * 24 * 3600 * 1000;
 /** The names that a runtime may be asked for by; which of the two runs is the executor's choice. */
 const RUNTIMES: ReadonlySet<string> = new Set(['', 'runc', 'buildkit-runc', 'crun']);
@@ -146,6 +151,7 @@ export function readConfig(flags: Flags, { cniConfig = DEFAULT_CNI_CONFIG } = {}
     contextLimit: contextLimit(flags['max-context-bytes'] ?? oci['max-context-bytes']),
     trustedCaches: (file['trusted-caches'] ?? []).map(trustedCaches),
     ownIdentity: new Set((file['own-identity']?.caches ?? []).map(ownStore)),
+    outflow: outflow(file.outflow),
   };
 }
 
@@ -344,6 +350,16 @@ function historyLimits({ maxEntries, maxAge, maxLogSize }: NonNullable<ConfigFil
     maxEntries: maxEntries ?? DEFAULT_HISTORY.maxEntries,
     maxAgeMs: maxAge === undefined ? DEFAULT_HISTORY.maxAgeMs : parseDuration(maxAge, 'history.maxAge'),
   };
+}
+
+function outflow({ bandwidth, requests }: NonNullable<ConfigFile['outflow']> = {}): OutflowBounds {
+  const bytes = bandwidth === undefined ? DEFAULT_OUTFLOW.bytesPerSecond : parseSize(bandwidth, 'outflow.bandwidth', 0);
+  if (!(bytes >= 0) || (typeof bandwidth === 'string' && bandwidth.endsWith('%')))
+    throw invalidArgument(`outflow.bandwidth ${bandwidth}: expected bytes a second such as 64MiB, or 0 for no bound`);
+  const most = requests ?? DEFAULT_OUTFLOW.requests;
+  if (!(most >= 1 && most <= MAX_OUTFLOW_REQUESTS))
+    throw invalidArgument(`outflow.requests ${requests}: expected a number from 1 to ${MAX_OUTFLOW_REQUESTS}`);
+  return { bytesPerSecond: bytes === 0 ? Number.POSITIVE_INFINITY : bytes, requests: most };
 }
 
 function gcPolicy(flags: Flags, oci: OciConfig, disk: number): readonly GcRule[] {

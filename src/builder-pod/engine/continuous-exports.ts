@@ -14,6 +14,8 @@ const PART_OF_BUILD = 1 / 20;
 const MOST_BETWEEN_MS = 5 * 60_000;
 /** What a build waits for an update that is under way when it comes to write its cache itself. */
 const HURRY_MS = 10_000;
+/** Of an update that its build waits for. */
+const AWAITED = AbortSignal.abort();
 /** What a build that has failed waits for what it had finished to be written. */
 const LEAVE_MS = 30_000;
 
@@ -145,7 +147,7 @@ class GrowingCache {
     const signal = AbortSignal.any([this.#build.signal, late]);
     using aborted = onAbort(signal);
     // Whatever it is that does not end is not waited for.
-    await Promise.race([this.#update({ progress, signal, hurry: this.#hurry.signal }), aborted.promise]);
+    await Promise.race([this.#update({ progress, signal, hurry: AWAITED }), aborted.promise]);
   }
 
   async #run(): Promise<void> {

@@ -8,6 +8,7 @@ import type { Exporter, ExporterDeps } from './ports.ts';
 export { compressionFor, compressionOf, ExportOptions, ociTypesOf } from './attributes.ts';
 export { platformList, readLongConfig } from './inputs.ts';
 export { type LayerSource, layerSource } from './layer-source.ts';
+export { AHEAD_BANDWIDTH, DEFAULT_OUTFLOW, Outflow, type OutflowBounds, type OutflowPart } from './outflow.ts';
 export { platformWarnings } from './platform-check.ts';
 export type {
   ExportAttestation,
@@ -23,7 +24,6 @@ export type {
 export { withRow } from './progress.ts';
 export { pushLayer } from './push.ts';
 export { frontendResponse } from './result.ts';
-export { AHEAD_BANDWIDTH, Throttle } from './throttle.ts';
 
 /** An exporter by its type and attributes as clients send them. Bad attributes are found here, before anything is built. @throws CodedError */
 export function openExporter(

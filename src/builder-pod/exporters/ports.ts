@@ -11,6 +11,7 @@ import type { Compression, ContentStore, ImmutableRef, Layer } from '../../cache
 import type { BlobSource, UploadOptions, UploadOutcome } from '../../oci/registry-client/index.ts';
 import type { VertexProgress } from '../../solver/ports.ts';
 import type { StreamPool, WorkerPool } from '../../sys/index.ts';
+import type { Outflow } from './outflow.ts';
 
 export interface ExportAttestation extends Attestation<ImmutableRef> {
   /** Of one that lies in no ref: makes its predicate, as JSON without spaces. */
@@ -171,6 +172,8 @@ export interface PushRepository {
 type FromClient<T> = (sessions: readonly string[], options: AbortOptions) => T | undefined | Promise<T | undefined>;
 
 export interface ExporterDeps {
+  /** For what is pushed while its build goes on. */
+  readonly outflow: Outflow;
   readonly content: ContentStore;
   readonly bulk: WorkerPool;
   /** For what goes at a client's pace. */

@@ -2,9 +2,9 @@ import { cancelledError, type ImageReference } from '../../base/index.ts';
 import type { Compression, ImmutableRef } from '../../cache/ports.ts';
 import { compressionFor } from './attributes.ts';
 import { layerSource } from './layer-source.ts';
+import { AHEAD_BANDWIDTH, type OutflowPart } from './outflow.ts';
 import type { ExportContext, ExporterDeps } from './ports.ts';
 import { pushLayer } from './push.ts';
-import { AHEAD_BANDWIDTH, Throttle } from './throttle.ts';
 
 interface PushAheadOptions {
   readonly names: readonly ImageReference[];
@@ -19,16 +19,17 @@ interface PushAheadOptions {
  */
 export class PushAhead {
   readonly #options: PushAheadOptions;
-  readonly #deps: Pick<ExporterDeps, 'openRepository'>;
-  readonly #throttle = new Throttle(AHEAD_BANDWIDTH);
+  readonly #deps: Pick<ExporterDeps, 'openRepository' | 'outflow'>;
+  readonly #outflow: OutflowPart;
   readonly #hurry = new AbortController();
   /** By repository and digest; they never reject. */
   readonly #given = new Map<string, Promise<void>>();
   #failed = false;
 
-  constructor(options: PushAheadOptions, deps: Pick<ExporterDeps, 'openRepository'>) {
+  constructor(options: PushAheadOptions, deps: Pick<ExporterDeps, 'openRepository' | 'outflow'>) {
     this.#options = options;
     this.#deps = deps;
+    this.#outflow = deps.outflow.part(AHEAD_BANDWIDTH);
   }
 
   /** Of the registries. */
@@ -46,12 +47,14 @@ export class PushAhead {
         const name = nameOf(reference, descriptor.digest);
         if (this.#given.has(name)) continue;
         if (this.#failed || this.#hurry.signal.aborted) return;
-        const layer = this.#throttle.slowed(layerSource(descriptor, ref, { oci }), { hurry: this.#hurry.signal });
-        const pushing = pushLayer(layer, reference, { repository, insecure, onProgress: () => {} }, context).catch(
-          () => {
+        const held = { owner: context.owner, signal: context.signal, hurry: this.#hurry.signal };
+        const pushing = this.#outflow
+          .upload(layerSource(descriptor, ref, { oci }), held, (layer) =>
+            pushLayer(layer, reference, { repository, insecure, onProgress: () => {} }, context),
+          )
+          .catch(() => {
             this.#failed = true;
-          },
-        );
+          });
         this.#given.set(name, pushing);
         await pushing;
       }

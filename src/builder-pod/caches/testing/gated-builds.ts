@@ -8,7 +8,7 @@ import { neverAborted, newId } from '../../../base/index.ts';
 import { FileActions, http, type State as Llb, scratch } from '../../../llb/index.ts';
 import { FaultProxy } from '../../../oci/registry-client/testing/fault-proxy.ts';
 import { RegistryServer } from '../../../oci/registry-server/index.ts';
-import type { Builder } from '../../builder/index.ts';
+import type { Builder, OutflowBounds } from '../../builder/index.ts';
 import { openTestBuilder } from '../../builder/testing/open-test-builder.ts';
 import { type ToldSteps, watchSteps } from '../../engine/testing/told-steps.ts';
 import { makeBusyboxRoot } from '../../executor/testing/busybox.ts';
@@ -63,7 +63,7 @@ export class GatedBuilds implements AsyncDisposable {
     this.#cleanup = cleanup;
   }
 
-  static async start(): Promise<GatedBuilds> {
+  static async start(options: { readonly outflow?: OutflowBounds } = {}): Promise<GatedBuilds> {
     await using cleanup = new AsyncDisposableStack();
     const folder = mkdtempSync(join(tmpdir(), 'slipway-gated-'));
     cleanup.defer(() => rmSync(folder, { recursive: true, force: true }));
@@ -88,7 +88,8 @@ export class GatedBuilds implements AsyncDisposable {
     const gate = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     const unpacked = new FileActions().copy(http(`${gate}/base.tar`), '/base.tar', '/', { attemptUnpack: true });
     const base = scratch().file(unpacked, { name: 'base' });
-    const builder = await openTestBuilder(join(folder, 'state'), cleanup, { maxParallelism: 2, network: 'host' });
+    const fixed = { maxParallelism: 2, network: 'host', ...options } as const;
+    const builder = await openTestBuilder(join(folder, 'state'), cleanup, fixed);
     return new GatedBuilds({ proxy, builder, base, waiting }, gate, opened, cleanup.move());
   }
 
@@ -149,8 +150,8 @@ export class GatedBuilds implements AsyncDisposable {
   }
 
   /** What whoever reads the cache now gets; undefined for none. */
-  async written(): Promise<CacheConfig | undefined> {
-    const answer = await fetch(`http://${this.api}/manifests/cache`);
+  async written(tag = 'cache'): Promise<CacheConfig | undefined> {
+    const answer = await fetch(`http://${this.api}/manifests/${tag}`);
     const manifest = (await answer.json()) as { config: { digest: string }; layers: { digest: string }[] };
     if (!answer.ok) return undefined;
     for (const { digest } of manifest.layers)

@@ -4,6 +4,7 @@ import { type Digest, digestOf, HOUSE, neverAborted } from '../../../base/index.
 import type { ContentStore, ImmutableRef, Layer, RefOptions } from '../../../cache/ports.ts';
 import { byteString, TarWriter } from '../../../oci/tar/index.ts';
 import type { VertexProgress } from '../../../solver/ports.ts';
+import { Outflow } from '../outflow.ts';
 import type { ExportContext, ExporterDeps, SendTarget, SentTree, SessionFileSender } from '../ports.ts';
 
 export interface FakeRef extends ImmutableRef {
@@ -192,6 +193,7 @@ export function fakeDeps(deps: Partial<ExporterDeps>): ExporterDeps {
       return missing();
     },
     tempDirectory: '/tmp',
+    outflow: new Outflow(),
     openRepository: missing,
     ...deps,
   };
