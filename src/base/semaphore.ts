@@ -44,12 +44,23 @@ export class Semaphore {
         signal.removeEventListener('abort', onAbort);
       }
     }
+    return this.#permit(wanted);
+  }
+
+  /** One permit where it is free, and nobody waits. */
+  tryAcquire(): Disposable | undefined {
+    if (this.#queue.length > 0 || this.#free < 1) return undefined;
+    this.#free--;
+    return this.#permit(1);
+  }
+
+  #permit(weight: number): Disposable {
     let released = false;
     return {
       [Symbol.dispose]: () => {
         if (released) return;
         released = true;
-        this.#free += wanted;
+        this.#free += weight;
         this.#grant();
       },
     };
@@ -74,29 +85,48 @@ export class KeyedSemaphore<K = string> {
   }
 
   async acquire(key: K, options: AbortOptions): Promise<Disposable> {
-    let entry = this.#locks.get(key);
-    if (entry === undefined) {
-      entry = { semaphore: new Semaphore(this.capacity), users: 0 };
-      this.#locks.set(key, entry);
-    }
-    const held = entry;
-    held.users++;
-    const leave = () => {
-      if (--held.users === 0) this.#locks.delete(key);
-    };
+    const { semaphore, leave } = this.#enter(key);
     try {
-      const permit = await held.semaphore.acquire(options);
-      return {
-        [Symbol.dispose]: () => {
-          permit[Symbol.dispose]();
-          leave();
-        },
-      };
+      return held(await semaphore.acquire(options), leave);
     } catch (error) {
       leave();
       throw error;
     }
   }
+
+  /** Undefined where it would have to wait. */
+  tryAcquire(key: K): Disposable | undefined {
+    const { semaphore, leave } = this.#enter(key);
+    const permit = semaphore.tryAcquire();
+    if (permit === undefined) leave();
+    return permit && held(permit, leave);
+  }
+
+  #enter(key: K): { readonly semaphore: Semaphore; readonly leave: () => void } {
+    let entry = this.#locks.get(key);
+    if (entry === undefined) {
+      entry = { semaphore: new Semaphore(this.capacity), users: 0 };
+      this.#locks.set(key, entry);
+    }
+    const entered = entry;
+    entered.users++;
+    const leave = () => {
+      if (--entered.users === 0) this.#locks.delete(key);
+    };
+    return { semaphore: entered.semaphore, leave };
+  }
+}
+
+function held(permit: Disposable, leave: () => void): Disposable {
+  let isHeld = true;
+  return {
+    [Symbol.dispose]: () => {
+      if (!isHeld) return;
+      isHeld = false;
+      permit[Symbol.dispose]();
+      leave();
+    },
+  };
 }
 
 /** One holder at a time per key, first come first served. */

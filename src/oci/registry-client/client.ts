@@ -7,12 +7,11 @@ import {
   silentLogger,
 } from '../../base/index.ts';
 import { OutboundAgents } from '../../base/outbound-agents.ts';
-import { SegmentBudget } from './blob-download.ts';
+import { defaultRetryPolicy, type RetryPolicy, SegmentBudget } from '../blob-download/index.ts';
 import type { Caller, CredentialProvider } from './credentials.ts';
 import { Endpoint } from './endpoint.ts';
 import type { RegistryHostOptions, RegistryHosts } from './hosts.ts';
 import { Repository } from './repository.ts';
-import { defaultRetryPolicy, type RetryPolicy } from './retry.ts';
 import { TagMemo } from './tag-memo.ts';
 import { discard } from './transport.ts';
 

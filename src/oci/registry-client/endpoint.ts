@@ -1,11 +1,12 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import { type AbortOptions, CodedError, isLoopback, type Logger, Semaphore, sleep } from '../../base/index.ts';
 import type { OutboundAgents } from '../../base/outbound-agents.ts';
+import type { RetryPolicy } from '../blob-download/index.ts';
 import { Authorizer } from './authorizer.ts';
 import { type Caller, type CredentialProvider, identityOf } from './credentials.ts';
 import { connectionError, errorFromResponse } from './errors.ts';
 import { isLocalAddress, type RegistryHostOptions } from './hosts.ts';
-import { type RetryPolicy, withRetry } from './retry.ts';
+import { withRetry } from './retry.ts';
 import { discard, type RequestBody, send } from './transport.ts';
 
 const MAX_REDIRECTS = 5;

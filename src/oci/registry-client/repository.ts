@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import {
   type AbortOptions,
   CodedError,
@@ -10,8 +11,17 @@ import {
   isCancelled,
   isDigest,
 } from '../../base/index.ts';
+import {
+  type BlobAnswer,
+  type BlobHost,
+  downloadBlob,
+  firstHost,
+  partOf,
+  rangeHeader,
+  type SegmentBudget,
+  TransferError,
+} from '../blob-download/index.ts';
 import { MAX_MANIFEST_BYTES, MEDIA_TYPE } from '../manifest/index.ts';
-import { downloadBlob, type SegmentBudget } from './blob-download.ts';
 import {
   type BlobSource,
   STORED,
@@ -23,7 +33,7 @@ import {
 import type { Caller } from './credentials.ts';
 import type { Endpoint, RegistryCall } from './endpoint.ts';
 import { RegistryError } from './errors.ts';
-import { type BlobHost, firstHost } from './range-reader.ts';
+import { verdictOf } from './retry.ts';
 import type { TagMemo } from './tag-memo.ts';
 import { discard, readBody } from './transport.ts';
 
@@ -66,6 +76,9 @@ interface RepositoryOptions {
   readonly tags: TagMemo;
   readonly segments: SegmentBudget;
 }
+
+/** What servers say that want no Range, instead of leaving it out of account. */
+const NO_RANGES: ReadonlySet<number> = new Set([400, 416, 501]);
 
 /** Addresses of a blob that are asked. */
 const MAX_URLS = 5;
@@ -218,7 +231,7 @@ export class Repository {
       state: firstHost(),
       told: this.#caller.told,
       logger: this.#origin.options.logger,
-      budget: this.#segments,
+      room: () => this.#segments.take(),
       onClose: () => permit[Symbol.dispose](),
     });
   }
@@ -230,26 +243,32 @@ export class Repository {
       expect: [200, 206],
       scopes: this.#scopes('pull'),
     };
-    return {
-      name: endpoint.host,
-      retry: endpoint.options.retry,
-      open: (headers, options) => endpoint.requestOnce({ ...call, headers }, this.#caller, options),
-    };
+    return this.#registryHost(endpoint.host, endpoint, () => call);
   }
 
   /** Where a descriptor says that the blob is to be had: asked without credentials, by the rules for redirects. */
   #elsewhere(url: string): BlobHost {
     const origin = this.#origin;
+    return this.#registryHost(URL.parse(url)?.host ?? url, origin, () => ({
+      ...{ method: 'GET', target: origin.locate(url, origin.urlOf('')) },
+      ...{ expect: [200, 206], scopes: [] },
+    }));
+  }
+
+  #registryHost(name: string, endpoint: Endpoint, call: () => RegistryCall): BlobHost {
     return {
-      name: URL.parse(url)?.host ?? url,
-      retry: origin.options.retry,
-      open: (headers, options) => {
-        const target = origin.locate(url, origin.urlOf(''));
-        return origin.requestOnce(
-          { method: 'GET', target, expect: [200, 206], scopes: [], headers },
-          this.#caller,
-          options,
-        );
+      ...{ name, retry: endpoint.options.retry },
+      open: async (range, options) => {
+        const headers = range === undefined ? {} : { range: rangeHeader(range) };
+        return answered(await endpoint.requestOnce({ ...call(), headers }, this.#caller, options));
+      },
+      judge: (error) => ({
+        ...verdictOf(error),
+        noRanges: error instanceof RegistryError && NO_RANGES.has(error.status),
+      }),
+      failure: (message, cause) => {
+        const isCut = cause instanceof TransferError && cause.passes;
+        return CodedError.of(isCut ? 'REGISTRY_CUT' : 'REGISTRY_CONNECTION', message, { cause });
       },
     };
   }
@@ -529,4 +548,9 @@ function blobMismatch(descriptor: Descriptor): CodedError {
   return CodedError.of('OCI_DIGEST_MISMATCH', `the blob ${descriptor.digest} is not what its digest says`, {
     hint: 'the registry or something between changed it',
   });
+}
+
+function answered(body: IncomingMessage): BlobAnswer {
+  const { 'content-range': contentRange, 'content-length': contentLength } = body.headers;
+  return { body, ...partOf({ isPart: body.statusCode === 206, contentRange, contentLength }) };
 }

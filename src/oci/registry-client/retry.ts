@@ -1,15 +1,7 @@
-import { type AbortOptions, CodedError, type Logger, sleep, transportWords } from '../../base/index.ts';
+import { type AbortOptions, CodedError, type Logger, sleep } from '../../base/index.ts';
+import { delayBefore, type RetryPolicy, tellWait, type Verdict } from '../blob-download/index.ts';
 import type { Caller } from './credentials.ts';
 import { RegistryError } from './errors.ts';
-
-/** Waits between attempts; as many retries as entries. */
-export interface RetryPolicy {
-  readonly delaysMs: readonly number[];
-  /** Longest wait a registry may ask for by Retry-After, in ms. */
-  readonly maxRetryAfterMs: number;
-}
-
-export const defaultRetryPolicy: RetryPolicy = { delaysMs: [1000, 2000, 4000], maxRetryAfterMs: 60_000 };
 
 const TRANSIENT_ERRNO = new Set([
   'ECONNRESET',
@@ -35,19 +27,9 @@ function isTransient(error: unknown): boolean {
   return error instanceof Error && TRANSIENT_ERRNO.has((error as NodeJS.ErrnoException).code ?? '');
 }
 
-/** The wait before retry number `retry` (0 first) after `error`; undefined when it is not to be tried again. */
-export function delayBefore(policy: RetryPolicy, retry: number, error: unknown): number | undefined {
-  const planned = policy.delaysMs[retry];
-  if (planned === undefined || !isTransient(error)) return undefined;
-  const asked = error instanceof RegistryError ? error.retryAfterMs : undefined;
-  if (asked === undefined) return planned;
-  return asked > policy.maxRetryAfterMs ? undefined : asked;
-}
-
-/** In BuildKit's words, which people search for. */
-export function tellWait(told: Caller['told'], error: unknown, waitMs: number): void {
-  told?.(`error: ${error instanceof CodedError ? error.message : transportWords(error)}`);
-  told?.(`retrying in ${Number((waitMs / 1000).toFixed(3))}s`);
+/** What a failure of a request says of another attempt. */
+export function verdictOf(error: unknown): Verdict {
+  return { passes: isTransient(error), afterMs: error instanceof RegistryError ? error.retryAfterMs : undefined };
 }
 
 /**
@@ -65,7 +47,7 @@ export async function withRetry<T>(
       return await attempt();
     } catch (error) {
       options.signal.throwIfAborted();
-      const wait = options.replayable?.() === false ? undefined : delayBefore(policy, retry, error);
+      const wait = options.replayable?.() === false ? undefined : delayBefore(policy, retry, verdictOf(error));
       if (wait === undefined) throw error;
       logger.info('retrying a registry request', { err: error, durationMs: wait });
       tellWait(options.told, error, wait);

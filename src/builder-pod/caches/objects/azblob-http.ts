@@ -13,8 +13,8 @@ const SMALL_BODY = 1 << 20;
 /** What is taken of an answer that is no blob. */
 const MAX_ANSWER = 1 << 20;
 
-/** How requests of Azure's library are sent here: by our agents, again where a failure may pass, and with no more taken of an answer than there may be. */
-export function azureHttp(agents: OutboundAgents): IHttpClient {
+/** How requests of Azure's library are sent here: by our agents, again where a failure may pass (so often in all, where that is said), and with no more taken of an answer than there may be. */
+export function azureHttp(agents: OutboundAgents, { tries }: { readonly tries?: number } = {}): IHttpClient {
   return {
     sendRequest: async (request) => {
       const { method, url, streamResponseStatusCodes } = request;
@@ -23,6 +23,7 @@ export function azureHttp(agents: OutboundAgents): IHttpClient {
       const isSmall = (body?.length ?? 0) <= SMALL_BODY;
       const response = await answerOf(method, url, {
         ...{ what, agents, body, timeoutMs: isSmall ? REQUEST_MS : UPLOAD_MS },
+        ...(tries === undefined ? {} : { tries }),
         // Those that are given to the library are real ones.
         signal: (request.abortSignal as AbortSignal | undefined) ?? neverAborted,
         headers: request.headers.toJson({ preserveCase: true }),

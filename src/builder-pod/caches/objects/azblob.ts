@@ -4,13 +4,17 @@ import type { Readable } from 'node:stream';
 import {
   AnonymousCredential,
   BlobServiceClient,
+  type ContainerClient,
+  type IHttpClient,
   newPipeline,
   RestError,
   StorageSharedKeyCredential,
 } from '@azure/storage-blob';
 import { type AbortOptions, CodedError } from '../../../base/index.ts';
 import type { OutboundAgents } from '../../../base/outbound-agents.ts';
+import { type BlobAnswer, type ByteRange, partOf } from '../../../oci/blob-download/index.ts';
 import { azureHttp } from './azblob-http.ts';
+import { storeHost } from './blob-host.ts';
 import { inChunks } from './chunks.ts';
 import type { ObjectBlob, ObjectClient } from './client.ts';
 import type { AzureConfig } from './config.ts';
@@ -26,28 +30,39 @@ const BLOCKS_AHEAD = 2;
 const BLOCK_ID_BYTES = 64;
 
 export async function azureClient(config: AzureConfig, agents: OutboundAgents): Promise<ObjectClient> {
-  const pipeline = newPipeline(await credentialOf(config, agents), {
-    httpClient: azureHttp(agents),
-    userAgentOptions: { userAgentPrefix: 'slipway' },
-    // It is tried again below the library.
-    retryOptions: { maxTries: 1 },
-  });
-  const container = new BlobServiceClient(config.accountUrl, pipeline).getContainerClient(config.container);
+  const credential = await credentialOf(config, agents);
+  const containerBy = (httpClient: IHttpClient) => {
+    const pipeline = newPipeline(credential, {
+      httpClient,
+      userAgentOptions: { userAgentPrefix: 'slipway' },
+      // It is tried again below the library.
+      retryOptions: { maxTries: 1 },
+    });
+    return new BlobServiceClient(config.accountUrl, pipeline).getContainerClient(config.container);
+  };
+  const container = containerBy(azureHttp(agents));
+  /** For blobs, which are gone on with where they broke off by who reads them. */
+  const reading = containerBy(azureHttp(agents, { tries: 1 }));
   const at = (key: string) => container.getBlockBlobClient(key);
   const blobKey = (digest: string) => posix.join(config.blobs, digest);
   const where = `the container ${config.container}`;
 
   /** Undefined where there is none. */
-  async function get(key: string, { signal }: AbortOptions, offset = 0): Promise<Readable | undefined> {
-    const what = `GET of ${key} in ${where}`;
-    const answer = await at(key)
-      .download(offset, undefined, { abortSignal: signal, maxRetryRequests: 0 })
-      .catch((error: unknown) => missing(error, what, { signal }));
-    const body = answer?.readableStreamBody as Readable | undefined;
-    if (offset === 0 || body === undefined || answer?.contentRange?.startsWith(`bytes ${offset}-`) === true)
-      return body;
-    body.destroy();
-    throw storeError(what, undefined, `it cannot be read from byte ${offset} on`);
+  async function get(
+    by: ContainerClient,
+    key: string,
+    { signal }: AbortOptions,
+    range?: ByteRange,
+  ): Promise<BlobAnswer | undefined> {
+    const { from, to } = range ?? { from: 0 };
+    const answer = await by
+      .getBlockBlobClient(key)
+      .download(from, to === undefined ? undefined : to - from, { abortSignal: signal, maxRetryRequests: 0 })
+      .catch((error: unknown) => missing(error, `GET of ${key} in ${where}`, { signal }));
+    if (answer === undefined) return undefined;
+    const { contentRange, contentLength, _response } = answer;
+    const isPart = _response.status === 206;
+    return { body: answer.readableStreamBody as Readable, ...partOf({ isPart, contentRange, contentLength }) };
   }
 
   async function isThere({ digest, size }: ObjectBlob, { signal }: AbortOptions): Promise<boolean> {
@@ -98,8 +113,8 @@ export async function azureClient(config: AzureConfig, agents: OutboundAgents): 
     readIndexes: async ({ maxBytes, ...options }) => {
       const found: Uint8Array[] = [];
       for (const key of config.indexes) {
-        const body = await get(key, options);
-        if (body !== undefined) found.push(await readAll(body, `${key} in ${where}`, maxBytes));
+        const answer = await get(container, key, options);
+        if (answer !== undefined) found.push(await readAll(answer.body, `${key} in ${where}`, maxBytes));
       }
       return found;
     },
@@ -128,11 +143,15 @@ export async function azureClient(config: AzureConfig, agents: OutboundAgents): 
         failed(error, `PUT of ${key} in ${where}`, options);
       }
     },
-    openBlob: async (blob, { offset, ...options }) => {
-      const body = await get(blobKey(blob.digest), options, offset);
-      if (body === undefined) throw goneError(blob, where);
-      return body;
-    },
+    blobHost: (blob) =>
+      storeHost({
+        name: `blob ${blob.digest} in ${where}`,
+        open: async (range, options) => {
+          const answer = await get(reading, blobKey(blob.digest), options, range);
+          if (answer === undefined) throw goneError(blob, where);
+          return answer;
+        },
+      }),
   };
 }
 
@@ -162,8 +181,10 @@ function failed(error: unknown, what: string, { signal }: AbortOptions): never {
   const { name, message } = error instanceof Error ? error : { name: '', message: String(error) };
   // It carries the request with its headers, and so goes no further; the rest of its message repeats them.
   if (error instanceof RestError)
-    throw storeError(what, error.statusCode, `${codeOf(error) ?? ''} ${message.split('\n')[0]}`);
-  throw storeError(what, TOKENLESS.has(name) ? 401 : undefined, message, error);
+    throw storeError(what, error.statusCode, `${codeOf(error) ?? ''} ${message.split('\n')[0]}`, {
+      retryAfter: error.response?.headers.get('retry-after'),
+    });
+  throw storeError(what, TOKENLESS.has(name) ? 401 : undefined, message, { cause: error });
 }
 
 /** What the library of identities says when there is none, or it is not taken. */

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { AbortOptions, Digest } from '../../../base/index.ts';
+import type { BlobHost } from '../../../oci/blob-download/index.ts';
 
 export interface ObjectBlob {
   readonly digest: Digest;
@@ -14,6 +15,6 @@ export interface ObjectClient {
   /** Whether the blob is there; one that is then stays for a while. */
   keepBlob(blob: ObjectBlob, options: AbortOptions): Promise<boolean>;
   putBlob(blob: ObjectBlob, content: Readable, options: AbortOptions): Promise<void>;
-  /** From `offset` on. @throws CodedError REF_CONTENT_GONE */
-  openBlob(blob: ObjectBlob, options: AbortOptions & { readonly offset: number }): Promise<Readable>;
+  /** Where it is read from; a blob that is not there fails as REF_CONTENT_GONE. */
+  blobHost(blob: ObjectBlob): BlobHost;
 }

@@ -1,18 +1,42 @@
 import type { Readable } from 'node:stream';
-import { CodedError, toCodedError } from '../../../base/index.ts';
+import { type Code, CodedError, type CodedErrorOptions, toCodedError } from '../../../base/index.ts';
 import type { ObjectBlob } from './client.ts';
 
 const MAX_WORDS = 500;
 
+interface StoreErrorOptions extends CodedErrorOptions {
+  /** Undefined where nothing came. */
+  readonly status: number | undefined;
+  readonly retryAfterMs?: number | undefined;
+}
+
+/** A store said no, or nothing. */
+export class StoreError extends CodedError {
+  readonly status: number | undefined;
+  /** What it asked to wait, in ms. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(code: Code, message: string, { status, retryAfterMs, ...options }: StoreErrorOptions) {
+    super(code, message, options);
+    this.status = status;
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
 /** What a store answered, by its HTTP status; without one nothing came. Words of the store are told, not what it was asked with. */
-export function storeError(what: string, status: number | undefined, said: string, cause?: unknown): CodedError {
+export function storeError(
+  what: string,
+  status: number | undefined,
+  said: string,
+  { cause, retryAfter }: { readonly cause?: unknown; readonly retryAfter?: string | undefined } = {},
+): StoreError {
   const words = said
     .replace(/[\u0000-\u0020\u007f-\u009f]+/g, ' ')
     .trim()
     .slice(0, MAX_WORDS);
   const answer = status === undefined ? '' : ` was answered with ${status}`;
-  return new CodedError(codeOf(status), `${what}${answer}${words === '' ? '' : `: ${words}`}`, {
-    fault: 'infrastructure',
+  return new StoreError(codeOf(status), `${what}${answer}${words === '' ? '' : `: ${words}`}`, {
+    ...{ fault: 'infrastructure', status, retryAfterMs: retryAfterMs(retryAfter) },
     ...(cause === undefined ? {} : { cause }),
   });
 }
@@ -27,6 +51,14 @@ function codeOf(status: number | undefined) {
 /** Whether what was answered with this HTTP status, or not at all, may be answered otherwise later. */
 export function mayPass(status: number | undefined): boolean {
   return status === undefined || status === 408 || status === 429 || status >= 500;
+}
+
+/** Of the header Retry-After: seconds or a date, in ms from now. */
+export function retryAfterMs(header: string | undefined): number | undefined {
+  if (header === undefined) return undefined;
+  const seconds = Number(header);
+  const ms = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(header) - Date.now();
+  return Number.isNaN(ms) ? undefined : Math.max(0, ms);
 }
 
 export function goneError({ digest }: ObjectBlob, where: string): CodedError {
@@ -45,7 +77,9 @@ export async function readAll(stream: Readable, what: string, maxBytes: number):
       chunks.push(chunk);
     }
   } catch (error) {
-    throw error instanceof CodedError ? error : storeError(what, undefined, toCodedError(error).message, error);
+    throw error instanceof CodedError
+      ? error
+      : storeError(what, undefined, toCodedError(error).message, { cause: error });
   } finally {
     stream.destroy();
   }

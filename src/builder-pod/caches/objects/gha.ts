@@ -1,10 +1,11 @@
 import { hash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
-import { type AbortOptions, CodedError, toCodedError } from '../../../base/index.ts';
+import { type AbortOptions, type Code, CodedError, toCodedError } from '../../../base/index.ts';
 import type { OutboundAgents } from '../../../base/outbound-agents.ts';
+import { type BlobAnswer, type ByteRange, partOf, rangeHeader } from '../../../oci/blob-download/index.ts';
+import { storeHost } from './blob-host.ts';
 import { inChunks } from './chunks.ts';
 import type { ObjectBlob, ObjectClient } from './client.ts';
 import type { GhaConfig } from './config.ts';
@@ -46,10 +47,18 @@ interface Entry {
   readonly url: string;
 }
 
+interface AskOptions extends AbortOptions {
+  /** How often it is asked, in all; several times where absent. */
+  readonly tries?: number;
+}
+
+/** How an address is refused whose time is over. */
+const EXPIRED: ReadonlySet<Code> = new Set(['unauthenticated', 'permission_denied', 'not_found']);
+
 /** One of the two APIs of the service. */
 interface Api {
   /** The newest entry whose key begins with this. */
-  find(key: string, options: AbortOptions): Promise<Entry | undefined>;
+  find(key: string, options: AskOptions): Promise<Entry | undefined>;
   /** @throws CodedError already_exists */
   reserve(key: string, options: AbortOptions): Promise<Reserved>;
 }
@@ -64,14 +73,20 @@ export function ghaClient(config: GhaConfig, agents: OutboundAgents): ObjectClie
   const indexKey = (scope: string) => `index-${config.scope}-${FORMAT}-${hash('sha256', scope, 'hex').slice(0, 8)}`;
   const blobKey = ({ digest }: ObjectBlob) => `buildkit-blob-${FORMAT}-${digest}`;
 
-  async function download({ url }: Entry, what: string, { signal }: AbortOptions, offset = 0): Promise<Readable> {
-    const headers = offset === 0 ? {} : { range: `bytes=${offset}-` };
-    // What fails on the way is asked for again by who reads.
-    const options = { headers, signal, agents, what, timeoutMs: config.timeoutMs, tries: 1 };
-    const { response } = await send('GET', url, options);
-    if (offset === 0 || response.headers['content-range']?.startsWith(`bytes ${offset}-`) === true) return response;
-    response.destroy();
-    throw new CodedError('unavailable', `${what} cannot be read from byte ${offset} on`);
+  async function download({ url }: Entry, what: string, options: AskOptions, range?: ByteRange): Promise<BlobAnswer> {
+    const headers: Record<string, string> = range === undefined ? {} : { range: rangeHeader(range) };
+    const { status, response } = await send('GET', url, {
+      ...{ ...options, headers, agents, what, timeoutMs: config.timeoutMs },
+    });
+    const { 'content-range': contentRange, 'content-length': contentLength } = response.headers;
+    return { body: response, ...partOf({ isPart: status === 206, contentRange, contentLength }) };
+  }
+
+  async function find(blob: ObjectBlob, options: AskOptions): Promise<Entry> {
+    const key = blobKey(blob);
+    const entry = await api.find(key, options);
+    if (entry?.key !== key) throw goneError(blob, where);
+    return entry;
   }
 
   return {
@@ -82,7 +97,7 @@ export function ghaClient(config: GhaConfig, agents: OutboundAgents): ObjectClie
         const entry = await api.find(`${key}#`, options);
         if (entry?.key.startsWith(`${key}#`) !== true) continue;
         const what = `the index ${key}`;
-        found.push(await readAll(await download(entry, what, options), what, maxBytes));
+        found.push(await readAll((await download(entry, what, options)).body, what, maxBytes));
       }
       return found;
     },
@@ -116,11 +131,25 @@ export function ghaClient(config: GhaConfig, agents: OutboundAgents): ObjectClie
         if (toCodedError(error).code !== 'already_exists') throw error;
       }
     },
-    openBlob: async (blob, { offset, ...options }) => {
-      const key = blobKey(blob);
-      const entry = await api.find(key, options);
-      if (entry?.key !== key) throw goneError(blob, where);
-      return await download(entry, `blob ${blob.digest}`, options, offset);
+    blobHost: (blob) => {
+      const name = `blob ${blob.digest} in ${where}`;
+      let known: Entry | undefined;
+      return storeHost({
+        name,
+        open: async (range, { signal }) => {
+          // What fails on the way is asked for again by who reads.
+          const options = { signal, tries: 1 };
+          if (known !== undefined)
+            try {
+              return await download(known, name, options, range);
+            } catch (error) {
+              // Addresses are signed for a while.
+              if (!EXPIRED.has(toCodedError(error).code)) throw error;
+            }
+          known = await find(blob, options);
+          return await download(known, name, options, range);
+        },
+      });
     },
   };
 }
@@ -131,13 +160,13 @@ async function* chunkOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
 
 function first({ url, token, timeoutMs }: GhaConfig, agents: OutboundAgents): Api {
   const base = `${url}/_apis/artifactcache`;
-  const call = async (method: string, path: string, what: string, body: Body, { signal }: AbortOptions) => {
+  const call = async (method: string, path: string, what: string, body: Body, options: AskOptions) => {
     const headers = {
       authorization: `Bearer ${token}`,
       accept: 'application/json;api-version=6.0-preview.1',
       ...body.headers,
     };
-    return await send(method, `${base}/${path}`, { headers, body: body.bytes, signal, agents, what, timeoutMs });
+    return await send(method, `${base}/${path}`, { ...options, headers, body: body.bytes, agents, what, timeoutMs });
   };
   return {
     find: async (key, options) => {
@@ -177,12 +206,12 @@ function first({ url, token, timeoutMs }: GhaConfig, agents: OutboundAgents): Ap
 }
 
 function second({ url, token, timeoutMs }: GhaConfig, agents: OutboundAgents): Api {
-  const call = async <T extends z.ZodType>(method: string, schema: T, args: object, { signal }: AbortOptions) => {
+  const call = async <T extends z.ZodType>(method: string, schema: T, args: object, options: AskOptions) => {
     const { headers, bytes } = jsonBody({ ...args, version: VERSION });
     const what = `${method} of the actions cache`;
     const { response } = await send('POST', `${url}/${TWIRP}/${method}`, {
       headers: { authorization: `Bearer ${token}`, ...headers },
-      ...{ body: bytes, signal, agents, what, timeoutMs },
+      ...{ ...options, body: bytes, agents, what, timeoutMs },
     });
     return await answered(response, schema, what);
   };
@@ -241,6 +270,6 @@ async function answered<T extends z.ZodType>(response: IncomingMessage, schema: 
   try {
     return schema.parse(JSON.parse(Buffer.from(bytes).toString()));
   } catch (error) {
-    throw storeError(what, response.statusCode, 'the answer is not what it should be', error);
+    throw storeError(what, response.statusCode, 'the answer is not what it should be', { cause: error });
   }
 }

@@ -3,7 +3,7 @@ import { request as requestHttps } from 'node:https';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type AbortOptions, CodedError } from '../../../base/index.ts';
 import type { OutboundAgents } from '../../../base/outbound-agents.ts';
-import { mayPass, readAll, storeError } from './failures.ts';
+import { mayPass, readAll, retryAfterMs, storeError } from './failures.ts';
 
 interface SendOptions extends AbortOptions {
   readonly headers: Readonly<Record<string, string>>;
@@ -48,7 +48,7 @@ export async function answerOf(method: string, url: string, options: SendOptions
   for (let tries = 1; ; tries++) {
     const answer = await ask(method, url, options, Math.max(1, until - Date.now())).catch((error: Error) => {
       signal.throwIfAborted();
-      return storeError(what, undefined, error.message, error);
+      return storeError(what, undefined, error.message, { cause: error });
     });
     const failed = answer instanceof CodedError;
     if (!failed && !mayPass(answer.statusCode)) return answer;
@@ -89,7 +89,8 @@ async function ask(
 
 async function refusal(response: IncomingMessage, status: number, what: string): Promise<CodedError> {
   const { said, conflict } = await readAll(response, what, MAX_SAID).then(wordsOf, () => NO_WORDS);
-  return status === 409 || conflict ? conflictError(what, said) : storeError(what, status, said);
+  if (status === 409 || conflict) return conflictError(what, said);
+  return storeError(what, status, said, { retryAfter: response.headers['retry-after'] });
 }
 
 /** What somebody else was first with. */
@@ -119,11 +120,4 @@ function wordsOf(bytes: Uint8Array): Words {
   } catch {
     return { said: text, conflict: false };
   }
-}
-
-function retryAfterMs(header: string | undefined): number | undefined {
-  if (header === undefined) return undefined;
-  const seconds = Number(header);
-  const ms = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(header) - Date.now();
-  return Number.isNaN(ms) ? undefined : Math.max(0, ms);
 }

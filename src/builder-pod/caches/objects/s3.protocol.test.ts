@@ -34,9 +34,9 @@ const fileOf = (key: string) => join(folder, 'data', BUCKET, key);
 const requests = (pattern: RegExp) =>
   proxy.requests.map(({ method, path }) => `${method} ${decodeURIComponent(path)}`).filter((one) => pattern.test(one));
 
-async function read(client: ReturnType<typeof clientOf>, bytes: Uint8Array, offset = 0): Promise<Buffer> {
-  const stream = await client.openBlob(blobOf(bytes), { offset, signal });
-  return Buffer.concat(await Array.fromAsync(stream as AsyncIterable<Buffer>));
+async function read(client: ReturnType<typeof clientOf>, bytes: Uint8Array, from = 0): Promise<Buffer> {
+  const { body } = await client.blobHost(blobOf(bytes)).open(from === 0 ? undefined : { from }, { signal });
+  return Buffer.concat(await Array.fromAsync(body as AsyncIterable<Buffer>));
 }
 
 /** A blob that was written so long ago, at this key. */

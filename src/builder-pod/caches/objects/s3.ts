@@ -9,6 +9,7 @@ import {
   HeadObjectCommand,
   PutObjectCommand,
   S3Client,
+  type S3ClientConfig,
   S3ServiceException,
   UploadPartCommand,
   UploadPartCopyCommand,
@@ -16,6 +17,8 @@ import {
 import { Upload } from '@aws-sdk/lib-storage';
 import type { AbortOptions } from '../../../base/index.ts';
 import type { OutboundAgents } from '../../../base/outbound-agents.ts';
+import { type BlobAnswer, type ByteRange, partOf, rangeHeader } from '../../../oci/blob-download/index.ts';
+import { storeHost } from './blob-host.ts';
 import type { ObjectClient } from './client.ts';
 import type { S3Config } from './config.ts';
 import { goneError, readAll, storeError } from './failures.ts';
@@ -45,7 +48,7 @@ export function s3Client(
   const { bucket: Bucket, region, endpoint, pathStyle, credentials, retryMode, retryAttempts } = config;
   const { sessionToken, ...keys } = credentials ?? { accessKeyId: '', secretAccessKey: '' };
   const address = (scheme: string) => new URL(endpoint ?? `${scheme}://s3.${region}.amazonaws.com`);
-  const client = new S3Client({
+  const configuration: S3ClientConfig = {
     region,
     forcePathStyle: pathStyle,
     // Stores other than Amazon's know no newer ones; what is read is verified by its digest.
@@ -62,7 +65,10 @@ export function s3Client(
     ...(credentials === undefined ? {} : { credentials: { ...keys, ...(sessionToken ? { sessionToken } : {}) } }),
     ...(retryMode === undefined ? {} : { retryMode }),
     ...(retryAttempts === undefined ? {} : { maxAttempts: retryAttempts }),
-  });
+  };
+  const client = new S3Client(configuration);
+  /** For blobs, which are gone on with where they broke off by who reads them. */
+  const reading = new S3Client({ ...configuration, maxAttempts: 1 });
   const blobKey = (digest: string) => config.blobs + digest;
 
   async function head(Key: string, { signal: abortSignal }: AbortOptions) {
@@ -72,12 +78,20 @@ export function s3Client(
   }
 
   /** Undefined where there is none. */
-  async function get(Key: string, { signal: abortSignal }: AbortOptions, offset = 0): Promise<Readable | undefined> {
-    const range = offset === 0 ? {} : { Range: `bytes=${offset}-` };
-    const answer = await client
-      .send(new GetObjectCommand({ Bucket, Key, ...range }), { abortSignal })
+  async function get(
+    by: S3Client,
+    Key: string,
+    { signal: abortSignal }: AbortOptions,
+    range?: ByteRange,
+  ): Promise<BlobAnswer | undefined> {
+    const Range = range && rangeHeader(range);
+    const answer = await by
+      .send(new GetObjectCommand({ Bucket, Key, Range }), { abortSignal })
       .catch((error: unknown) => missing(error, `GET of ${Key} in ${Bucket}`));
-    return answer?.Body as Readable | undefined;
+    if (answer === undefined) return undefined;
+    const { ContentRange: contentRange, ContentLength: contentLength } = answer;
+    const isPart = answer.$metadata.httpStatusCode === 206;
+    return { body: answer.Body as Readable, ...partOf({ isPart, contentRange, contentLength }) };
   }
 
   /** Objects are renewed by copying them onto themselves: rules that delete what is old leave them. */
@@ -113,8 +127,8 @@ export function s3Client(
     // As other builders do: further names are written only.
     readIndexes: async ({ maxBytes, ...options }) => {
       const key = config.manifests + config.names[0];
-      const body = await get(key, options);
-      return body === undefined ? [] : [await readAll(body, `${key} in ${Bucket}`, maxBytes)];
+      const answer = await get(client, key, options);
+      return answer === undefined ? [] : [await readAll(answer.body, `${key} in ${Bucket}`, maxBytes)];
     },
     writeIndex: async (Body, { signal: abortSignal }) => {
       for (const name of config.names) {
@@ -152,11 +166,16 @@ export function s3Client(
         signal.removeEventListener('abort', stop);
       }
     },
-    openBlob: async (blob, { offset, ...options }) => {
-      const body = await get(blobKey(blob.digest), options, offset);
-      if (body === undefined) throw goneError(blob, `the bucket ${Bucket}`);
-      return body;
-    },
+    blobHost: (blob) =>
+      storeHost({
+        name: `blob ${blob.digest} in ${Bucket}`,
+        attempts: retryAttempts,
+        open: async (range, options) => {
+          const answer = await get(reading, blobKey(blob.digest), options, range);
+          if (answer === undefined) throw goneError(blob, `the bucket ${Bucket}`);
+          return answer;
+        },
+      }),
   };
 }
 
@@ -177,6 +196,9 @@ function missing(error: unknown, what: string): undefined {
 
 function failed(error: unknown, what: string): never {
   if (error instanceof S3ServiceException)
-    throw storeError(what, error.$metadata.httpStatusCode, `${error.name}: ${error.message}`, error);
-  throw storeError(what, undefined, error instanceof Error ? error.message : String(error), error);
+    throw storeError(what, error.$metadata.httpStatusCode, `${error.name}: ${error.message}`, {
+      cause: error,
+      retryAfter: error.$response?.headers['retry-after'],
+    });
+  throw storeError(what, undefined, error instanceof Error ? error.message : String(error), { cause: error });
 }

@@ -37,8 +37,7 @@ interface ObjectType {
   readonly optionsOf: (options: ExportOptions, env: ObjectDeps['env']) => ObjectStoreOptions;
 }
 
-/** What runs at once towards one host, of all builds together; the rest waits. None of these waits for another of its kind, and reading for nothing else. */
-const MAX_READS = 32;
+/** What runs at once towards one host, of all builds together, beside what is read; the rest waits. None of these waits for another of its kind. */
 const MAX_WRITES = 16;
 const MAX_QUESTIONS = 16;
 
@@ -47,7 +46,6 @@ const task = streamTasksOf<typeof import('./task.ts')>(siblingModule(import.meta
 /** Caches in a store of objects: their config is one of them and says what their layers are, which are the others. */
 export function objectCaches({ type, exporting, optional = [], optionsOf }: ObjectType, deps: ObjectDeps): CacheType {
   const { streams, stores, proxies } = deps;
-  const reads = new KeyedSemaphore(MAX_READS);
   const writes = new KeyedSemaphore(MAX_WRITES);
   const questions = new KeyedSemaphore(MAX_QUESTIONS);
   return {
@@ -64,8 +62,7 @@ export function objectCaches({ type, exporting, optional = [], optionsOf }: Obje
         signal.throwIfAborted();
         const blob = { digest, size };
         return piped(async (into, options) => {
-          using _place = await reads.acquire(host, options);
-          await streams.run(task('openBlob'), { ...common, blob, into }, { ...options, transfer: [into] });
+          await streams.run(task('openBlob'), { ...common, host, blob, into }, { ...options, transfer: [into] });
         }, signal);
       };
       const place = stores.place(type, config, { name, openBlob });

@@ -1,10 +1,10 @@
 import { Readable } from 'node:stream';
-import { type ProxySettings, RecentMap } from '../../../base/index.ts';
+import { KeyedSemaphore, type ProxySettings, RecentMap, silentLogger } from '../../../base/index.ts';
 import { OutboundAgents } from '../../../base/outbound-agents.ts';
+import { downloadBlob, firstHost, SegmentBudget } from '../../../oci/blob-download/index.ts';
 import type { StreamContext } from '../../../sys/index.ts';
 import type { ObjectBlob, ObjectClient } from './client.ts';
 import type { ObjectConfig } from './config.ts';
-import { wholeBlob } from './whole-blob.ts';
 
 interface Access {
   readonly config: ObjectConfig;
@@ -16,8 +16,12 @@ const MAX_CLIENTS = 32;
 const MAX_PROXIES = 4;
 /** For what is no blob. */
 const REQUEST_MS = 60_000;
+/** Requests for blobs that one host is asked at once, of all builds together; the rest waits. Whoever has a place waits for no other of its kind. */
+const MAX_READS = 32;
 
 const clients = new RecentMap<string, Promise<ObjectClient>>(MAX_CLIENTS);
+const reads = new KeyedSemaphore(MAX_READS);
+const segments = new SegmentBudget();
 /** Connections that are kept, of all clients together. */
 const connections = new RecentMap<string, OutboundAgents>(MAX_PROXIES);
 
@@ -79,16 +83,27 @@ export async function putBlob(
   }
 }
 
-/** Writes the blob into a stream. */
-export async function openBlob(
-  args: Access & { readonly blob: ObjectBlob; readonly into: WritableStream<Uint8Array> },
-  { signal }: StreamContext,
-): Promise<void> {
-  const { blob } = args;
+interface Reading extends Access {
+  readonly blob: ObjectBlob;
+  readonly into: WritableStream<Uint8Array>;
+  /** Whose reads are bounded, those of all builds together. */
+  readonly host: string;
+}
+
+/** Writes the blob into a stream. A large one comes by several requests at once, where there is room and its host has places. */
+export async function openBlob(args: Reading, { signal }: StreamContext): Promise<void> {
+  const { blob, host } = args;
   const writer = args.into.getWriter();
   writer.closed.catch(() => {});
   try {
-    for await (const chunk of wholeBlob(await open(args), blob, { signal })) {
+    using _place = await reads.acquire(host, { signal });
+    const client = await open(args);
+    const content = await downloadBlob({
+      ...{ signal, size: blob.size, offset: 0, state: firstHost(), logger: silentLogger, onClose: () => {} },
+      hosts: [client.blobHost(blob)],
+      room: () => roomFor(host),
+    });
+    for await (const chunk of content) {
       await writer.ready;
       await writer.write(chunk);
     }
@@ -97,6 +112,20 @@ export async function openBlob(
     await writer.abort(error).catch(() => {});
     throw error;
   }
+}
+
+/** For a request that comes before its turn: memory, and a place at the host that nobody waits for. */
+function roomFor(host: string): Disposable | undefined {
+  const place = reads.tryAcquire(host);
+  const memory = place && segments.take();
+  if (memory === undefined) {
+    place?.[Symbol.dispose]();
+    return undefined;
+  }
+  const room = new DisposableStack();
+  room.use(place);
+  room.use(memory);
+  return room;
 }
 
 function within(signal: AbortSignal): AbortSignal {

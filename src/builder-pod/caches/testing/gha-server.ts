@@ -156,11 +156,11 @@ export class GhaServer implements AsyncDisposable {
       return;
     }
     const range = req.headers['x-ms-range'] ?? req.headers.range;
-    const [, start] = /bytes=(\d+)-/.exec(String(range ?? '')) ?? [];
+    const [, start, end] = /bytes=(\d+)-(\d*)/.exec(String(range ?? '')) ?? [];
     const from = Number(start ?? 0);
-    const part = entry.content.subarray(from);
-    const total = entry.content.length;
-    const ranged = start === undefined ? {} : { 'content-range': `bytes ${from}-${total - 1}/${total}` };
+    const part = entry.content.subarray(from, end ? Number(end) + 1 : undefined);
+    const last = from + part.length - 1;
+    const ranged = start === undefined ? {} : { 'content-range': `bytes ${from}-${last}/${entry.content.length}` };
     res.writeHead(start === undefined ? 200 : 206, { ...headers, ...ranged, 'content-length': part.length }).end(part);
   }
 }

@@ -1,23 +1,12 @@
-import type { IncomingMessage } from 'node:http';
 import { type AbortOptions, CodedError, type Logger, sleep, transportWords } from '../../base/index.ts';
-import type { Caller } from './credentials.ts';
-import { RegistryError } from './errors.ts';
-import { delayBefore, type RetryPolicy, tellWait } from './retry.ts';
+import { Connection } from './connection.ts';
+import { type BlobHost, TransferError } from './host.ts';
+import { delayBefore, tellWait } from './retry.ts';
 
 /** Progress after which a cut connection gets its full number of retries again. */
 const RESET_AFTER = 1 << 20;
 /** So long a host may take for that many bytes, in ms: one that drips is left as one that hangs is. */
 const MOST_PER_RESET_MS = 300_000;
-/** What servers say that want no Range, instead of leaving it out of account. */
-const NO_RANGES: ReadonlySet<number> = new Set([400, 416, 501]);
-
-/** A host that may have the blob. */
-export interface BlobHost {
-  readonly name: string;
-  readonly retry: RetryPolicy;
-  /** One attempt: 200 is the whole blob, 206 what the Range header asked for. */
-  open(headers: Readonly<Record<string, string>>, options: AbortOptions): Promise<IncomingMessage>;
-}
 
 /** What the readers of one blob have found out of its hosts. */
 interface HostState {
@@ -36,7 +25,8 @@ export interface BlobDownload extends AbortOptions {
   /** Asked in order: one that fails for good, also in the middle, is left for the next. */
   readonly hosts: readonly BlobHost[];
   readonly state: HostState;
-  readonly told: Caller['told'];
+  /** Told, a line at a time, why it takes long. */
+  readonly told?: ((line: string) => void) | undefined;
   readonly logger: Logger;
 }
 
@@ -53,7 +43,7 @@ export class RangeReader implements Disposable {
   #progressMark: number;
   /** Waited for the host since then, in ms. */
   #waitedMs = 0;
-  #current: { readonly response: IncomingMessage; readonly chunks: AsyncIterator<Buffer> } | undefined;
+  #current: { readonly connection: Connection; readonly chunks: AsyncGenerator<Buffer> } | undefined;
 
   constructor(download: BlobDownload, from: number, to: number) {
     this.#download = download;
@@ -94,7 +84,7 @@ export class RangeReader implements Disposable {
         this.#let();
         return undefined;
       }
-      throw CodedError.of('REGISTRY_CUT', `after ${this.#position} of ${size} bytes: unexpected EOF`);
+      throw new TransferError('unexpected EOF', { passes: true });
     });
   }
 
@@ -103,7 +93,7 @@ export class RangeReader implements Disposable {
   }
 
   #let(): void {
-    this.#current?.response.destroy();
+    this.#current?.connection[Symbol.dispose]();
     this.#current = undefined;
   }
 
@@ -117,11 +107,12 @@ export class RangeReader implements Disposable {
         this.#let();
         signal.throwIfAborted();
         const host = hosts[this.#host]!;
-        if (state.ranges && error instanceof RegistryError && NO_RANGES.has(error.status)) {
+        const verdict = error instanceof TransferError ? error : host.judge(error);
+        if (state.ranges && 'noRanges' in verdict && verdict.noRanges === true) {
           state.ranges = false;
           continue;
         }
-        const wait = delayBefore(host.retry, this.#retries++, error);
+        const wait = delayBefore(host.retry, this.#retries++, verdict);
         if (wait === undefined && this.#host + 1 < hosts.length) {
           // Another reader of the blob may have left it already.
           if (state.host === this.#host) {
@@ -133,11 +124,7 @@ export class RangeReader implements Disposable {
         if (wait === undefined)
           throw error instanceof CodedError
             ? error
-            : CodedError.of(
-                'REGISTRY_CONNECTION',
-                `after ${this.#position} of ${size} bytes: ${transportWords(error)}`,
-                { cause: error },
-              );
+            : host.failure(`after ${this.#position} of ${size} bytes: ${transportWords(error)}`, error);
         tellWait(told, error, wait);
         await sleep(wait, { signal });
       }
@@ -152,62 +139,32 @@ export class RangeReader implements Disposable {
       this.#waitedMs = 0;
     }
     const isPart = state.ranges && (this.#position > 0 || this.#to < size);
-    const last = this.#to < size ? `${this.#to - 1}` : '';
-    const headers: Record<string, string> = isPart ? { range: `bytes=${this.#position}-${last}` } : {};
-    const response = await hosts[this.#host]!.open(headers, { signal });
-    response.on('error', () => {});
-    let skip = 0;
-    try {
-      if (response.statusCode === 206) this.#checkRange(response.headers['content-range']);
-      else {
-        const length = response.headers['content-length'];
-        if (length !== undefined && Number(length) !== size)
-          throw this.#wrongSize(`the registry says it has ${length}`);
-        // The server knows no ranges: what is there already is read over.
-        skip = this.#position;
-        if (isPart) state.ranges = false;
-      }
-    } catch (error) {
-      response.destroy();
-      throw error;
-    }
-    const chunks: AsyncIterable<Buffer> = skip === 0 ? response : skipping(response, skip);
-    this.#current = { response, chunks: chunks[Symbol.asyncIterator]() };
+    const range = isPart ? { from: this.#position, ...(this.#to < size ? { to: this.#to } : {}) } : undefined;
+    const host = hosts[this.#host]!;
+    const connection = await Connection.open(host, range, { signal });
+    const { from } = connection;
+    // A host that knows no ranges: what is there already is read over.
+    this.#current = { connection, chunks: connection.chunks(from === undefined ? this.#position : 0) };
+    if (connection.size !== undefined && connection.size !== size)
+      throw this.#wrongSize(`${host.name} says it has ${connection.size}`);
+    if (from !== undefined && from !== this.#position)
+      throw this.#wrongSize(`${host.name} answered with what begins at ${from}, not at ${this.#position}`);
+    if (from === undefined && isPart) state.ranges = false;
   }
 
-  /** @throws CodedError once the host has taken too long for too little */
+  /** @throws TransferError once the host has taken too long for too little */
   async #waitFor<T>(chunk: Promise<T>): Promise<T> {
     const since = performance.now();
     const result = await chunk;
     this.#waitedMs += performance.now() - since;
     if (this.#waitedMs > MOST_PER_RESET_MS)
-      throw CodedError.of(
-        'REGISTRY_CONNECTION',
-        `after ${this.#position} of ${this.#download.size} bytes: less than ${RESET_AFTER} bytes came in ${MOST_PER_RESET_MS / 1000} seconds`,
-      );
+      throw new TransferError(`less than ${RESET_AFTER} bytes came in ${MOST_PER_RESET_MS / 1000} seconds`, {
+        passes: false,
+      });
     return result;
-  }
-
-  #checkRange(header: string | undefined): void {
-    const { size } = this.#download;
-    const range = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(header ?? '');
-    if (range === null || Number(range[1]) !== this.#position || (range[2] !== '*' && Number(range[2]) !== size))
-      throw this.#wrongSize(`the registry answered with the range ${header ?? 'none'}`);
   }
 
   #wrongSize(why: string): CodedError {
     return CodedError.of('OCI_SIZE_MISMATCH', `the blob is to have ${this.#download.size} bytes, but ${why}`);
-  }
-}
-
-async function* skipping(response: IncomingMessage, count: number): AsyncGenerator<Buffer> {
-  let left = count;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    if (left >= chunk.length) {
-      left -= chunk.length;
-      continue;
-    }
-    yield left === 0 ? chunk : chunk.subarray(left);
-    left = 0;
   }
 }

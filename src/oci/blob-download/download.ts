@@ -25,7 +25,8 @@ export class SegmentBudget {
 
 interface DownloadOptions extends BlobDownload {
   readonly offset: number;
-  readonly budget: SegmentBudget;
+  /** Room for a segment that is read before its turn, until disposed; undefined where there is none. */
+  readonly room: () => Disposable | undefined;
   /** Called once, when nothing more will be read. */
   readonly onClose: () => void;
 }
@@ -93,7 +94,7 @@ export async function downloadBlob(options: DownloadOptions): Promise<ReadableSt
 async function* inSegments(
   first: RangeReader,
   next: number,
-  { budget, ...download }: DownloadOptions,
+  { room: roomFor, ...download }: DownloadOptions,
 ): AsyncGenerator<Uint8Array> {
   const { size } = download;
   const ahead: { readonly chunks: Promise<readonly Uint8Array[]>; readonly room: Disposable }[] = [];
@@ -104,7 +105,7 @@ async function* inSegments(
   };
   const readAhead = () => {
     while (next < size && ahead.length < AHEAD) {
-      const room = budget.take();
+      const room = roomFor();
       if (room === undefined) return;
       const chunks = Array.fromAsync(chunksOf(following()));
       // Heard when its turn comes.
