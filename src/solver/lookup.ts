@@ -120,8 +120,13 @@ export class Lookup {
     if (cache === undefined) return ask();
     const before = cache.failures;
     const answer = ask();
-    if (cache.failures > before) this.unreadable = new Set([...this.unreadable, cache.id]);
+    if (cache.failures > before) this.passedOver(cache.id);
     return answer;
+  }
+
+  /** What this cache has is not known, or not to be had. */
+  passedOver(cache: string): void {
+    this.unreadable = new Set([...this.unreadable, cache]);
   }
 
   /** Nothing that can still come makes a match, in any cache. */

@@ -115,9 +115,13 @@ function findImported(edge: EdgeState, { imports }: Caches, searches: number): F
 }
 
 function newestIn(edge: EdgeState, cache: Import, place: number): Found | undefined {
-  if (cache.isAway) return undefined;
+  const { candidates } = edge.lookup.searches[place]!;
+  if (cache.isAway) {
+    if (candidates.size > 0) edge.lookup.passedOver(cache.id);
+    return undefined;
+  }
   let best: Found | undefined;
-  for (const key of edge.lookup.searches[place]!.candidates) {
+  for (const key of candidates) {
     for (const { resultId: record, createdAt } of cache.keys.results(key, edge.vertex.scope.read)) {
       if (best !== undefined && best.createdAt >= createdAt) continue;
       if (!edge.usable({ cache: cache.id, record }) || !cache.exists(record)) continue;

@@ -313,6 +313,29 @@ test('a cache that has a record and does not give its layers is named as the rea
   }
 });
 
+test('a cache that could not be opened is named beside what differs, and why', async () => {
+  await build(APP);
+  const none = `${registry()}/team/none:main`;
+  await built(APP, '--opt', 'build-arg:MODE=other', '--import-cache', `type=registry,ref=${none}`);
+  const step = (await explain()).find(({ cause }) => cause === 'part');
+  expect(step).toMatchObject({ short: 'changed: MODE' });
+  expect(step?.text).toMatch(
+    /MODE has changed; it may be elsewhere: the cache .*\/team\/none:main was not read \(.*not.found/i,
+  );
+  const text = await slipway(['explain', '--addr', daemon.address, '-o', 'json']);
+  const told = JSON.parse(text.text) as { readonly missed: readonly { readonly unread?: readonly object[] }[] };
+  expect(told.missed.flatMap(({ unread = [] }) => unread)).toContainEqual({
+    ...{ cache: none, why: expect.stringMatching(/not.found/i) },
+  });
+  // Where it is all that is known it is told in short as well.
+  await built(`${BASE}RUN echo never seen\n`, '--import-cache', `type=registry,ref=${none}`);
+  expect((await explain()).find(({ step: name }) => name.includes('never seen'))).toMatchObject({
+    ...{ cause: 'first', short: 'new, cache unreadable' },
+  });
+  await built(APP);
+  expect((await explain()).some(({ text: sentence }) => sentence.includes('was not read'))).toBe(false);
+});
+
 test('what ignores the cache, what was pruned, and what came to no end', async () => {
   await build(APP);
   const ignored = await after(() => {}, APP, '--no-cache');

@@ -24,7 +24,7 @@ import type { ImageResolver, ResolutionMemo, SourceRegistry } from '../sources/i
 import { BuildBridges } from './build-bridges.ts';
 import { BuildContainers, type ContainerServices } from './build-containers.ts';
 import { BuildRef, type EngineJob } from './build-ref.ts';
-import { type CacheImporters, CacheImports } from './cache-imports.ts';
+import { type CacheImporters, CacheImports, type UnreadCache } from './cache-imports.ts';
 import { checkEntitlements } from './entitlements.ts';
 import { SourceLocations } from './error-source.ts';
 import { KeptView } from './kept-view.ts';
@@ -135,6 +135,11 @@ export class Build {
     unmet.tellOptions(request.frontendAttrs);
     const parts = { imports: this.#imports, unmet, containers: this.#containers };
     this.#bridges = new BuildBridges(this, services, parts);
+  }
+
+  /** Caches that it was to read and does not, or not as a whole. */
+  get unreadCaches(): readonly UnreadCache[] {
+    return this.#imports.unread;
   }
 
   /** A graph to solve when something of it is wanted. Undefined for an empty one. @throws CodedError */

@@ -39,6 +39,13 @@ interface CacheImportContext extends WorkOptions, CacheAsker {
   readonly until: AbortSignal;
 }
 
+/** A cache that a build was to read and does not, or not as a whole. */
+export interface UnreadCache {
+  /** As it was asked for, for people. */
+  readonly cache: string;
+  readonly why: string;
+}
+
 /** By type. */
 export type CacheImporters = ReadonlyMap<string, CacheImporter>;
 
@@ -60,6 +67,7 @@ export class CacheImports {
   readonly #log: Logger;
   readonly #direct: boolean;
   readonly #opening = new Map<string, Promise<readonly ImportedCache<ImmutableRef>[]>>();
+  readonly #unread: UnreadCache[] = [];
 
   constructor(
     job: EngineJob,
@@ -85,11 +93,19 @@ export class CacheImports {
       const sorted = Object.entries(one.attrs).sort(([a], [b]) => (a < b ? -1 : 1));
       const key = JSON.stringify([one.type, sorted]);
       if (this.#opening.has(key)) continue;
-      if (importer === undefined || this.#opening.size >= MAX_IMPORTS) this.#unmet.tellImports([one]);
-      else if (asker === 'frontend' && Object.keys(one.attrs).some((name) => name.startsWith(SECRET_ATTRIBUTE)))
+      if (importer === undefined || this.#opening.size >= MAX_IMPORTS) {
+        this.#note(one, `this builder does not read caches of type ${one.type} yet`);
+        this.#unmet.tellImports([one]);
+      } else if (asker === 'frontend' && Object.keys(one.attrs).some((name) => name.startsWith(SECRET_ATTRIBUTE))) {
+        this.#note(one, 'a frontend may not open it with secrets of the client');
         this.#unmet.tellSecrets(one);
-      else this.#opening.set(key, this.#open(importer, one, key, { direct: this.#direct && asker === 'client' }));
+      } else this.#opening.set(key, this.#open(importer, one, key, { direct: this.#direct && asker === 'client' }));
     }
+  }
+
+  /** What was asked for until now and cannot be read, as far as is known. */
+  get unread(): readonly UnreadCache[] {
+    return this.#unread;
   }
 
   /** From now on the build reads what has been opened. */
@@ -124,16 +140,25 @@ export class CacheImports {
           this.#signal.throwIfAborted();
           const error = late.aborted ? tookTooLong(cause) : toCodedError(cause);
           progress.warn(notUsed(one, error));
+          this.#note(one, error.message);
           throw error;
         }
       });
       const dropped = opened.find((cache) => cache.dropped !== undefined)?.dropped;
+      if (dropped !== undefined) this.#note(one, dropped);
+      else if (opened.length === 0) this.#note(one, 'there is none yet');
       const lost = this.#tellOfLoss(one, id, dropped);
       return opened.map(({ id: named, keys, results }) => ({ id: named, keys, results, lost }));
     } catch (error) {
       if (!this.#signal.aborted) this.#log.info('a cache could not be opened', { type: one.type, err: error });
       return [];
     }
+  }
+
+  #note(one: BridgeCacheImport, why: string): void {
+    const cache = importedFrom(one).slice(0, MAX_WARNING);
+    if (this.#unread.length < MAX_IMPORTS && !this.#unread.some((noted) => noted.cache === cache))
+      this.#unread.push({ cache, why: why.slice(0, MAX_WARNING) });
   }
 
   /** Tells once that a cache is not used as a whole: of its records that were dropped as it was opened, or of the first result that was not to be had. */

@@ -10,7 +10,13 @@ export type {
   InlineCache,
   UpdateContext,
 } from './cache-exports.ts';
-export { type CacheAsker, type CacheImporter, type CacheImporters, SECRET_ATTRIBUTE } from './cache-imports.ts';
+export {
+  type CacheAsker,
+  type CacheImporter,
+  type CacheImporters,
+  SECRET_ATTRIBUTE,
+  type UnreadCache,
+} from './cache-imports.ts';
 export { BUILDER_LLB_CAPS } from './capabilities.ts';
 export { Engine } from './engine.ts';
 export { type BuildFacts, factsOf } from './facts.ts';

@@ -1,6 +1,7 @@
 import { isDigest } from '../../base/index.ts';
 import type { wire } from '../../builder-api/index.ts';
 import type { ContentChange } from '../../cache/contenthash/index.ts';
+import type { UnreadCache } from '../engine/index.ts';
 import type { Cause } from './causes.ts';
 import type { DifferingPart } from './earlier-steps.ts';
 import type { RecordedPart } from './key-parts.ts';
@@ -37,8 +38,8 @@ const OPTION_WORDS: Readonly<Record<string, string>> = {
 };
 
 /** A cause as people and programs are told it. */
-export function causeWords(cause: Cause): Omit<MissedStep, 'vertex' | 'name'> {
-  const told = (text: string, short = ''): Omit<MissedStep, 'vertex' | 'name'> => ({ cause: cause.kind, text, short });
+export function causeWords(cause: Cause): Told {
+  const told = (text: string, short = ''): Told => ({ cause: cause.kind, text, short });
   switch (cause.kind) {
     case 'ignored':
       return told('the build was told to use no cache for it', 'no cache');
@@ -101,6 +102,31 @@ export function causeWords(cause: Cause): Omit<MissedStep, 'vertex' | 'name'> {
       };
     }
   }
+}
+
+type Told = Omit<MissedStep, 'vertex' | 'name'>;
+
+/** What was not found for a reason of its own, wherever it was looked for. */
+const SOUGHT_NOWHERE: ReadonlySet<Cause['kind']> = new Set(['ignored', 'unkeyed']);
+/** Where that nothing was found says nothing of what has changed. */
+const NOT_THERE: ReadonlySet<Cause['kind']> = new Set(['first', 'gone', 'pruned', 'outOfScope']);
+const MOST_UNREAD = 3;
+
+/** The same beside caches in which it may be, and which the build could not read. */
+export function withUnread(told: Told, cause: Cause, unread: readonly UnreadCache[]): Told {
+  if (unread.length === 0 || SOUGHT_NOWHERE.has(cause.kind)) return told;
+  const named = unread.slice(0, MOST_UNREAD).map(({ cache: name, why }) => {
+    const which = name === '' ? 'a cache' : `the cache ${name}`;
+    return `${which} was not read${why === '' ? '' : ` (${why})`}`;
+  });
+  const more = unread.length > MOST_UNREAD ? `, and ${unread.length - MOST_UNREAD} more` : '';
+  const short = NOT_THERE.has(cause.kind) ? [told.short, 'cache unreadable'].filter(Boolean).join(', ') : told.short;
+  return {
+    ...told,
+    text: `${told.text}; it may be elsewhere: ${named.join(', ')}${more}`,
+    short,
+    unread: unread.map(({ cache: name, why }) => ({ cache: name, why })),
+  };
 }
 
 /** A step's name as it is shown: without the digest that stands for what users wrote. */

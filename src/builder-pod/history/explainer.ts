@@ -13,8 +13,8 @@ import type { ContentHasher } from '../../cache/contenthash/index.ts';
 import type { RefManager } from '../../cache/ports.ts';
 import type { VertexOp } from '../../llb/index.ts';
 import type { KeyedVertex, SolverObserver, Vertex } from '../../solver/index.ts';
-import type { BuildObserver } from '../engine/index.ts';
-import { causeWords, stepName } from './cause-words.ts';
+import type { BuildObserver, UnreadCache } from '../engine/index.ts';
+import { causeWords, stepName, withUnread } from './cause-words.ts';
 import { causeOf, missedOutput } from './causes.ts';
 import { EarlierSteps, lineageOf, lineages, placeOf } from './earlier-steps.ts';
 import { type RecordedVertex, recordedVertex, withinTenant } from './recorded-keys.ts';
@@ -42,13 +42,18 @@ interface LiveMiss {
   readonly keyed: () => KeyedVertex | undefined;
 }
 
+interface LiveBuild {
+  readonly misses: LiveMiss[];
+  readonly unread: () => readonly UnreadCache[];
+}
+
 type KeyedInput = RecordedVertex['inputs'][number];
 
 /** Tells why steps were run, from the records of builds and of what their cache still holds; nothing is computed or kept for it but when somebody asks. */
 export class Explainer {
   readonly #options: ExplainerOptions;
   /** Of builds under way. */
-  readonly #live = new Map<string, LiveMiss[]>();
+  readonly #live = new Map<string, LiveBuild>();
 
   constructor(options: ExplainerOptions) {
     this.#options = options;
@@ -56,14 +61,14 @@ export class Explainer {
 
   readonly observe: BuildObserver = ({ build }) => {
     const { id } = build.job;
-    this.#live.set(id, []);
+    this.#live.set(id, { misses: [], unread: () => build.unreadCaches });
     return { ended: () => void this.#live.delete(id) };
   };
 
   readonly observer: SolverObserver<VertexOp> = {
     missed: ({ vertex, jobs, keyed }) => {
       for (const job of jobs) {
-        const misses = this.#live.get(job);
+        const misses = this.#live.get(job)?.misses;
         if (misses !== undefined && misses.length < MOST_LIVE) misses.push({ vertex, keyed });
       }
     },
@@ -92,12 +97,13 @@ export class Explainer {
     const names = new Map(vertices.map((vertex) => [vertex.digest, vertex.name]));
     const known = await inSlices(lineages(vertices), options);
     const earlier = new EarlierSteps(history.earlierKeys(scope, name, options));
+    const unread = history.unread(scope, name);
     let told: MissedStep[] = [];
     for (const vertex of missed) {
       if (isTurnSpent()) await nextTurn(options);
       const lineage = known.get(vertex.digest) ?? '';
       const nameOf = ({ vertex: input }: KeyedInput) => names.get(input) ?? 'an earlier step';
-      told.push(await this.#step(vertex, { earlier, lineage, known, nameOf }, { ...options, owner: HOUSE }));
+      told.push(await this.#step(vertex, { earlier, lineage, known, nameOf, unread }, { ...options, owner: HOUSE }));
       if (told.length < MOST_STEPS) continue;
       yield { missed: told };
       told = [];
@@ -107,7 +113,7 @@ export class Explainer {
 
   /** Of a build under way, as steps miss: call it again and again for those that are new. */
   follow(scope: string, job: string): (options: AbortOptions) => AsyncGenerator<MissedStep, void> {
-    const misses = this.#live.get(job) ?? [];
+    const { misses, unread } = this.#live.get(job) ?? { misses: [], unread: () => [] };
     const known = new Map<Digest, string>();
     const told = new Set<Digest>();
     let earlier: EarlierSteps | undefined;
@@ -126,7 +132,8 @@ export class Explainer {
         const names = new Map(vertex.inputs.map((input) => [input.vertex.digest, input.vertex.name]));
         const nameOf = ({ vertex: input }: KeyedInput) => names.get(input) ?? 'an earlier step';
         const recorded = recordedVertex(withinTenant(keys, scope));
-        yield await step(recorded, { earlier, lineage, known, nameOf }, { ...options, owner: HOUSE });
+        const build = { earlier, lineage, known, nameOf, unread: unread() };
+        yield await step(recorded, build, { ...options, owner: HOUSE });
       }
     };
   }
@@ -138,6 +145,7 @@ export class Explainer {
       readonly lineage: string;
       readonly known: ReadonlyMap<Digest, string>;
       readonly nameOf: (input: KeyedInput) => string;
+      readonly unread: readonly UnreadCache[];
     },
     options: WorkOptions,
   ): Promise<MissedStep> {
@@ -149,7 +157,11 @@ export class Explainer {
     const earlier = compares ? await build.earlier.nearest(sought, options) : undefined;
     const changes = (before: KeyedInput, now: KeyedInput) => this.#changes(before, now, options);
     const cause = await causeOf(vertex, miss, { ...options, earlier, nameOf, changes });
-    return { vertex: vertex.digest, name: stepName(vertex.name), ...causeWords(cause) };
+    return {
+      vertex: vertex.digest,
+      name: stepName(vertex.name),
+      ...withUnread(causeWords(cause), cause, build.unread),
+    };
   }
 
   async #changes(before: KeyedInput, now: KeyedInput, options: WorkOptions) {

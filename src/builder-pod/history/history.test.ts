@@ -112,7 +112,7 @@ function begin(
       ...{ ref, session: '', frontend: 'dockerfile.v0', frontendAttrs: new Map(), frontendInputs: new Map() },
       ...{ exporters: [], entitlements: [], scope: { write: 'a', read: ['a'] }, ...request },
     },
-    build: { job, warnings: 3 } as unknown as ObservedBuild['build'],
+    build: { job, warnings: 3, unreadCaches: [] } as unknown as ObservedBuild['build'],
   });
   const end = (error?: CodedError, provenance?: BuiltProvenance) => {
     for (const steps = watch.ending?.(); steps?.next().done === false; );

@@ -1,6 +1,7 @@
 import { type Digest, digestOf, RecentMap } from '../../base/index.ts';
 import type { Database } from '../../cache/metadata/index.ts';
 import { isVolatile, type KeyedOutput, type KeyedVertex, type Miss } from '../../solver/index.ts';
+import type { UnreadCache } from '../engine/index.ts';
 import { type Hiding, hiddenName, type RecordedPart, recordedParts } from './key-parts.ts';
 
 /** What a record tells of the keys of one step. */
@@ -37,6 +38,7 @@ export const MIGRATIONS = [
    DELETE FROM key_part_uses WHERE record IN (SELECT record FROM nameless);
    DELETE FROM key_parts WHERE num NOT IN (SELECT part FROM key_part_uses);
    DROP TABLE nameless;`,
+  'CREATE TABLE unread_caches (record INTEGER PRIMARY KEY, caches TEXT NOT NULL);',
 ];
 
 /** Characters that the vertices of one record take, some ten thousand, and their parts. */
@@ -175,6 +177,19 @@ export class RecordedKeys {
     return read;
   }
 
+  /** The same of caches that the build was to read and could not. */
+  writeUnread(record: number, unread: readonly UnreadCache[], hiding: Hiding | undefined): void {
+    if (unread.length === 0) return;
+    const caches = JSON.stringify(unread.map((one) => (isHidden(one, hiding) ? HIDDEN : one)));
+    const insert = 'INSERT OR REPLACE INTO unread_caches SELECT id, ?2 FROM build_records WHERE id = ?1';
+    this.#db.ifRoom(() => void this.#db.run(insert, record, caches));
+  }
+
+  unread(record: number): readonly UnreadCache[] {
+    const row = this.#db.get<{ caches: string }>('SELECT caches FROM unread_caches WHERE record = ?', record);
+    return row === undefined ? [] : (JSON.parse(row.caches) as readonly UnreadCache[]);
+  }
+
   #parts(told: Digest | undefined): { readonly parts?: readonly RecordedPart[] } {
     if (told === undefined) return {};
     const row = this.#db.get<{ parts: string }>('SELECT parts FROM key_parts WHERE digest = ?', told);
@@ -188,6 +203,7 @@ export class RecordedKeys {
 
   #removeSome(record: number): boolean {
     this.#db.run('DELETE FROM recorded_keys WHERE record = ?', record);
+    this.#db.run('DELETE FROM unread_caches WHERE record = ?', record);
     const rows = 'SELECT num FROM recorded_vertices WHERE record = ? LIMIT ?';
     const vertices = this.#db.run(`DELETE FROM recorded_vertices WHERE num IN (${rows})`, record, PORTION);
     const parts = this.#db.all<{ part: number }>(
@@ -209,7 +225,7 @@ export class RecordedKeys {
     const gone = (table: string) =>
       `SELECT DISTINCT record FROM ${table} WHERE record NOT IN (SELECT id FROM build_records)`;
     const left = this.#db.all<{ record: number }>(
-      `${gone('recorded_keys')} UNION ${gone('recorded_vertices')} UNION ${gone('key_part_uses')}`,
+      `${gone('recorded_keys')} UNION ${gone('recorded_vertices')} UNION ${gone('key_part_uses')} UNION ${gone('unread_caches')}`,
     );
     for (const { record } of left) yield* this.remove(record);
   }
@@ -227,6 +243,13 @@ export class RecordedKeys {
       yield* this.remove(record);
     }
   }
+}
+
+/** Of one whose name, or what went wrong with it, has the value of an argument in it. */
+const HIDDEN: UnreadCache = { cache: '', why: '' };
+
+function isHidden({ cache, why }: UnreadCache, hiding: Hiding | undefined): boolean {
+  return hiding !== undefined && (hiding.has(cache) || hiding.has(why));
 }
 
 /** A vertex as a record would tell it. */

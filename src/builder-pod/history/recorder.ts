@@ -13,7 +13,14 @@ import {
 import { statusOfError, wire } from '../../builder-api/index.ts';
 import type { KeyedVertex } from '../../solver/index.ts';
 import { siblingModule, tasksOf, type WorkerPool } from '../../sys/index.ts';
-import type { BuildEnd, BuildObserver, BuildWatch, BuiltProvenance, StepLayerStores } from '../engine/index.ts';
+import type {
+  BuildEnd,
+  BuildObserver,
+  BuildWatch,
+  BuiltProvenance,
+  StepLayerStores,
+  UnreadCache,
+} from '../engine/index.ts';
 import { buildkitCode } from '../protocol/index.ts';
 import { withoutOwnPaths } from '../state/own-paths.ts';
 import { fieldsOf, type HistoryFilter, patternTimeout } from './filter.ts';
@@ -122,7 +129,11 @@ export class Recorder implements AsyncDisposable {
           await this.#provenance.keep(id, { provenance, keyed, scopes: request.scope.read, owner });
         };
         this.#complete(id, end, { counts, written, keep });
-        this.#defer(() => inSlices(this.#keys.write(id, keyed, hiding), { signal: neverAborted }));
+        const { unreadCaches } = build;
+        this.#defer(async () => {
+          this.#keys.writeUnread(id, unreadCaches, hiding);
+          await inSlices(this.#keys.write(id, keyed, hiding), { signal: neverAborted });
+        });
       },
     };
   };
@@ -209,6 +220,12 @@ export class Recorder implements AsyncDisposable {
   /** The same of a solve of an operator. */
   replayRun(ref: string, { signal }: AbortOptions) {
     return this.#replay(this.#store.findRun(ref), signal);
+  }
+
+  /** Caches that a build which is over was to read and could not, once that is written. */
+  unread(scope: string, ref: string): readonly UnreadCache[] {
+    const found = this.#store.find(scope, ref);
+    return found === undefined ? [] : this.#keys.unread(found.id);
   }
 
   /**

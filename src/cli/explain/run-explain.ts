@@ -107,20 +107,23 @@ function text({ run, build, found, missed }: Explanation): string {
 }
 
 function json({ run, build, steps, found, missed }: Explanation): string {
-  const told = missed.map(({ vertex, name, cause, text: sentence, short, step, changes = [], changeCount }) => ({
-    ...{ vertex, name, cause, text: sentence, short },
-    ...(step ? { step } : {}),
-    ...(changes?.length
-      ? {
-          changes: changes.map(({ kind, name: of, change, before, after }) => ({
-            ...{ kind, change },
-            ...(of ? { name: of } : {}),
-            ...(before || after ? { before, after } : {}),
-          })),
-          changeCount,
-        }
-      : {}),
-  }));
+  const told = missed.map(
+    ({ vertex, name, cause, text: sentence, short, step, changes = [], changeCount, unread }) => ({
+      ...{ vertex, name, cause, text: sentence, short },
+      ...(step ? { step } : {}),
+      ...(unread?.length ? { unread: unread.map(({ cache, why }) => ({ cache, why })) } : {}),
+      ...(changes?.length
+        ? {
+            changes: changes.map(({ kind, name: of, change, before, after }) => ({
+              ...{ kind, change },
+              ...(of ? { name: of } : {}),
+              ...(before || after ? { before, after } : {}),
+            })),
+            changeCount,
+          }
+        : {}),
+    }),
+  );
   return `${JSON.stringify({ run, build, steps, found, missed: told }, null, 2)}\n`;
 }
 
