@@ -269,11 +269,17 @@ describe('a cache that fails or lies costs time only', () => {
     for (const id of elsewhere.stored.keys()) world.lose(id, kind);
     const tried: string[] = [];
     world.gate = async (what) => void (what.startsWith('import') && tried.push(what));
-    const job = newJob(world.solver(), { caches: [world.importOf(elsewhere, 'cache')] });
+    const misses: Miss[] = [];
+    const solver = world.solver([{ missed: ({ miss }) => void misses.push(miss) }]);
+    const job = newJob(solver, { caches: [world.importOf(elsewhere, 'cache')] });
     const edge = { vertex: long, index: 0 };
     expect(await job.use([edge], async ([built]) => world.use(built!.result), { signal })).toBe(1);
     expect(new Set(world.ran).size).toBe(21);
     expect(tried).toHaveLength(3);
+    // Of those that nobody tried to load it is the reason as well.
+    expect(misses.map((miss) => [miss.kind, 'cache' in miss ? miss.cache : ''])).toEqual(
+      Array.from({ length: 21 }, () => ['unreadable', 'cache']),
+    );
     await job.close();
     expect(world.open).toBe(0);
   });

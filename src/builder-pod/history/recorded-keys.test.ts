@@ -296,3 +296,24 @@ test('those of one build are bounded, however many steps it has, and each portio
   expect(removals).toBeGreaterThan(read.length / 50);
   expect(rows('key_parts')).toBe(0);
 });
+
+test('caches that could not be read are told as long as the record is there, without values of arguments', () => {
+  const keys = new RecordedKeys(db, MANY);
+  const [own, theirs, gone] = [record('own'), record('theirs'), record('gone')];
+  const unread = [
+    { cache: 'registry.test/cache:main', why: 'not found' },
+    { cache: 'registry.test/hunter2', why: 'not found' },
+  ];
+  keys.writeUnread(own, unread, undefined);
+  keys.writeUnread(theirs, unread, hiding);
+  expect(keys.unread(own)).toEqual(unread);
+  expect(keys.unread(theirs)).toEqual([unread[0], { cache: '', why: '' }]);
+  history.remove(gone);
+  keys.writeUnread(gone, unread, undefined);
+  for (const id of [own, theirs]) {
+    history.remove(id);
+    all(keys.remove(id));
+  }
+  expect(keys.unread(own)).toEqual([]);
+  expect(rows('unread_caches')).toBe(0);
+});
