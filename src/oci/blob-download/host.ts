@@ -41,6 +41,14 @@ export class TransferError extends Error {
   }
 }
 
+/** What servers say that want no Range, instead of leaving it out of account. */
+const WANT_NO_RANGE: ReadonlySet<number> = new Set([400, 416, 501]);
+
+/** Whether what was answered with this HTTP status may be given where no range is asked for. */
+export function mayWantNoRange(status: number): boolean {
+  return WANT_NO_RANGE.has(status);
+}
+
 export function rangeHeader({ from, to }: ByteRange): string {
   return `bytes=${from}-${to === undefined ? '' : to - 1}`;
 }

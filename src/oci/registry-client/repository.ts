@@ -16,6 +16,7 @@ import {
   type BlobHost,
   downloadBlob,
   firstHost,
+  mayWantNoRange,
   partOf,
   rangeHeader,
   type SegmentBudget,
@@ -76,9 +77,6 @@ interface RepositoryOptions {
   readonly tags: TagMemo;
   readonly segments: SegmentBudget;
 }
-
-/** What servers say that want no Range, instead of leaving it out of account. */
-const NO_RANGES: ReadonlySet<number> = new Set([400, 416, 501]);
 
 /** Addresses of a blob that are asked. */
 const MAX_URLS = 5;
@@ -250,8 +248,10 @@ export class Repository {
   #elsewhere(url: string): BlobHost {
     const origin = this.#origin;
     return this.#registryHost(URL.parse(url)?.host ?? url, origin, () => ({
-      ...{ method: 'GET', target: origin.locate(url, origin.urlOf('')) },
-      ...{ expect: [200, 206], scopes: [] },
+      method: 'GET',
+      target: origin.locate(url, origin.urlOf('')),
+      expect: [200, 206],
+      scopes: [],
     }));
   }
 
@@ -264,7 +264,7 @@ export class Repository {
       },
       judge: (error) => ({
         ...verdictOf(error),
-        noRanges: error instanceof RegistryError && NO_RANGES.has(error.status),
+        noRanges: error instanceof RegistryError && mayWantNoRange(error.status),
       }),
       failure: (message, cause) => {
         const isCut = cause instanceof TransferError && cause.passes;

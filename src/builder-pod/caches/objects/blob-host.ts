@@ -1,11 +1,9 @@
 import { CodedError } from '../../../base/index.ts';
-import { type BlobHost, defaultRetryPolicy, TransferError } from '../../../oci/blob-download/index.ts';
+import { type BlobHost, defaultRetryPolicy, mayWantNoRange, TransferError } from '../../../oci/blob-download/index.ts';
 import { StoreError, storeError } from './failures.ts';
 
 /** A blob of which nothing comes for so long is asked for again. */
 const IDLE_MS = 20_000;
-/** What servers say that want no ranges. */
-const NO_RANGES: ReadonlySet<number | undefined> = new Set([400, 416, 501]);
 
 interface StoreHostOptions {
   /** For people. */
@@ -22,13 +20,15 @@ export function storeHost({ name, attempts, open }: StoreHostOptions): BlobHost 
     retry: { ...defaultRetryPolicy, ...(attempts === undefined ? {} : { delaysMs: delays(attempts - 1) }) },
     judge: (error) => ({
       passes: error instanceof CodedError ? error.code === 'unavailable' : error instanceof Error,
-      ...(error instanceof StoreError ? { afterMs: error.retryAfterMs, noRanges: NO_RANGES.has(error.status) } : {}),
+      ...(error instanceof StoreError
+        ? { afterMs: error.retryAfterMs, noRanges: mayWantNoRange(error.status ?? 0) }
+        : {}),
     }),
     failure: (message, cause) => storeError(name, undefined, message, cause instanceof TransferError ? {} : { cause }),
   };
 }
 
-/** So many, each twice the one before. */
+/** So many: those of a registry, and then the last of them. */
 function delays(count: number): readonly number[] {
   const { delaysMs } = defaultRetryPolicy;
   const last = delaysMs.at(-1)!;
