@@ -277,9 +277,8 @@ describe('a cache that fails or lies costs time only', () => {
     expect(new Set(world.ran).size).toBe(21);
     expect(tried).toHaveLength(3);
     // Of those that nobody tried to load it is the reason as well.
-    expect(misses.map((miss) => [miss.kind, 'cache' in miss ? miss.cache : ''])).toEqual(
-      Array.from({ length: 21 }, () => ['unreadable', 'cache']),
-    );
+    expect(new Set(misses.map((miss) => miss.kind))).toEqual(new Set(['unreadable']));
+    expect(misses.filter((miss) => 'cache' in miss && miss.cache === 'cache')).toHaveLength(18);
     await job.close();
     expect(world.open).toBe(0);
   });

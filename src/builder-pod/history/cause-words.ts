@@ -120,11 +120,11 @@ export function withUnread(told: Told, cause: Cause, unread: readonly UnreadCach
     return `${which} was not read${why === '' ? '' : ` (${why})`}`;
   });
   const more = unread.length > MOST_UNREAD ? `, and ${unread.length - MOST_UNREAD} more` : '';
-  const short = NOT_THERE.has(cause.kind) ? [told.short, 'cache unreadable'].filter(Boolean).join(', ') : told.short;
+  const isShort = NOT_THERE.has(cause.kind);
   return {
     ...told,
     text: `${told.text}; it may be elsewhere: ${named.join(', ')}${more}`,
-    short,
+    ...(isShort ? { short: [told.short, 'cache unreadable'].filter(Boolean).join(', ') } : {}),
     unread: unread.map(({ cache: name, why }) => ({ cache: name, why })),
   };
 }

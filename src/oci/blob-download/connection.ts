@@ -1,6 +1,6 @@
 import { addAbortListener } from 'node:events';
 import type { Readable } from 'node:stream';
-import { type AbortOptions, onAbort } from '../../base/index.ts';
+import type { AbortOptions } from '../../base/index.ts';
 import { type BlobAnswer, type BlobHost, type ByteRange, TransferError } from './host.ts';
 
 /** One answer of a host, as it comes; it ends with its signal, and when nothing comes of it while somebody waits. */
@@ -15,7 +15,7 @@ export class Connection implements Disposable {
     this.size = size;
     this.#body = body;
     this.#watch = watch;
-    watch.onOver((error) => body.destroy(error));
+    watch.onOver(() => body.destroy());
     // Whoever reads it is told.
     body.on('error', () => {});
   }
@@ -29,8 +29,7 @@ export class Connection implements Disposable {
         ({ body }) => watch.signal.aborted && body.destroy(),
         () => {},
       );
-      using over = onAbort(watch.signal);
-      return new Connection(await watch.wait(Promise.race([asked, over.promise])), watch);
+      return new Connection(await watch.wait(asked), watch);
     } catch (error) {
       watch[Symbol.dispose]();
       throw error;
@@ -60,14 +59,15 @@ class Watch implements Disposable {
   readonly #over = new AbortController();
   readonly #listeners = new DisposableStack();
   readonly #timer: NodeJS.Timeout | undefined;
-  #isWaiting = false;
+  /** Of who waits now. */
+  #giveUp: ((reason: unknown) => void) | undefined;
 
   constructor(idleMs: number | undefined, { signal }: AbortOptions) {
-    this.#listeners.use(addAbortListener(signal, () => this.#over.abort(signal.reason)));
+    this.#listeners.use(addAbortListener(signal, () => this.#end(signal.reason)));
     if (idleMs === undefined) return;
     const error = new TransferError(`nothing came for ${idleMs / 1000} s`, { passes: true });
     this.#timer = setTimeout(() => {
-      if (this.#isWaiting) this.#over.abort(error);
+      if (this.#giveUp !== undefined) this.#end(error);
     }, idleMs);
     this.#listeners.defer(() => clearTimeout(this.#timer));
   }
@@ -76,18 +76,25 @@ class Watch implements Disposable {
     return this.#over.signal;
   }
 
-  onOver(end: (error: Error) => void): void {
-    this.#listeners.use(addAbortListener(this.signal, () => end(this.signal.reason as Error)));
+  onOver(end: () => void): void {
+    this.#listeners.use(addAbortListener(this.signal, end));
   }
 
   async wait<T>(work: Promise<T>): Promise<T> {
-    this.#isWaiting = true;
+    this.signal.throwIfAborted();
+    const { promise: over, reject } = Promise.withResolvers<never>();
+    this.#giveUp = reject;
     this.#timer?.refresh();
     try {
-      return await work;
+      return await Promise.race([work, over]);
     } finally {
-      this.#isWaiting = false;
+      this.#giveUp = undefined;
     }
+  }
+
+  #end(reason: unknown): void {
+    this.#giveUp?.(reason);
+    this.#over.abort(reason);
   }
 
   [Symbol.dispose](): void {
