@@ -44,6 +44,10 @@ export class FaultProxy implements AsyncDisposable {
         new URL(req.url ?? '/', target),
         { method: req.method, headers: req.headers },
         (answer) => {
+          if (res.destroyed) {
+            answer.destroy();
+            return;
+          }
           res.writeHead(answer.statusCode ?? 0, answer.headers);
           answer.pipe(res);
           res.on('close', () => answer.destroy());
