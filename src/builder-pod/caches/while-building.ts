@@ -18,6 +18,6 @@ export function whileBuilding(
     },
     keepBlob: (descriptor, access) => outflow.request(held, () => store.keepBlob(descriptor, access)),
     putBlob: (layer, context, onProgress) =>
-      outflow.upload(layer, held, (slowed) => store.putBlob(slowed, context, onProgress)),
+      outflow.upload(layer, held, (open) => store.putBlob({ ...layer, open }, context, onProgress)),
   };
 }

@@ -10,6 +10,7 @@ import { RegistryServer } from '../../oci/registry-server/index.ts';
 import type { Result, ResultStore } from '../../solver/index.ts';
 import { MemoryKeyStore } from '../../solver/testing/memory-key-store.ts';
 import { WorkerPool } from '../../sys/index.ts';
+import { Outflow } from '../exporters/index.ts';
 import { fakeRef } from '../exporters/testing/fakes.ts';
 import { registryCaches } from './registry.ts';
 import { type CacheExporterWorld, cacheExporterSuite, faultsOf } from './testing/cache-exporter-suite.ts';
@@ -73,7 +74,7 @@ async function registryWorld(mode: string) {
   return {
     ...{ build, run, held },
     open: (more: Readonly<Record<string, string>> = {}) =>
-      cacheExporter(type, { ...attrs, ...more }, { direct: false }, { ...stores, secret }),
+      cacheExporter(type, { ...attrs, ...more }, { direct: false }, { ...stores, secret, outflow: new Outflow() }),
     hasLayer: async () =>
       (await client.repository(repository, anonymous).hasBlob(layer.digest, { signal: neverAborted })) !== undefined,
     ...faultsOf(proxy, repository, client),

@@ -25,7 +25,7 @@ function layerOf(chunks: readonly Uint8Array[]): LayerSource {
 const chunks = Array.from({ length: 20 }, (_, n) => new Uint8Array([n]));
 const soon = () => new Promise<'nothing'>((resolve) => setImmediate(resolve, 'nothing'));
 const opened = async (part: OutflowPart, layer: LayerSource, how = held) =>
-  await part.upload(layer, how, (slowed) => slowed.open({ ...access, signal: how.signal }));
+  await part.upload(layer, how, (open) => open({ ...access, signal: how.signal }));
 
 afterEach(() => void vi.useRealTimers());
 
@@ -54,9 +54,9 @@ describe('bytes', () => {
   });
 
   test('have nothing in between where there is no bound', async () => {
-    const one = layerOf(chunks);
+    const stream = ReadableStream.from(chunks) as ReadableStream<Uint8Array>;
     const part = new Outflow({ bytesPerSecond: UNBOUNDED, requests: 9 }).part(UNBOUNDED);
-    expect(await part.upload(one, held, async (layer) => layer)).toBe(one);
+    expect(await opened(part, { ...layerOf(chunks), open: async () => stream })).toBe(stream);
   });
 
   test('of a huge layer let those of other builds pass, whatever comes at once, and all keep the bound', async () => {

@@ -1,5 +1,11 @@
-import { FairQueue, KeyedSemaphore, onAbort, type WorkOptions, type WorkOwner } from '../../base/index.ts';
-import type { LayerSource } from './layer-source.ts';
+import {
+  type AbortOptions,
+  FairQueue,
+  KeyedSemaphore,
+  onAbort,
+  type WorkOptions,
+  type WorkOwner,
+} from '../../base/index.ts';
 
 /** Of all that goes out while builds go on. */
 export interface OutflowBounds {
@@ -24,6 +30,12 @@ const MOST_WAIT_MS = 60_000;
 interface Held extends WorkOptions {
   /** Nothing is held back any more once this fires: the build waits for it. */
   readonly hurry: AbortSignal;
+}
+
+/** What is opened to be sent. */
+interface Content<A extends AbortOptions> {
+  readonly descriptor: { readonly size: number };
+  open(access: A): Promise<ReadableStream<Uint8Array>>;
 }
 
 interface Waiter {
@@ -188,35 +200,38 @@ export class OutflowPart {
     }
   }
 
-  /** The same for an upload: what is opened of the layer comes no faster than it may go. */
-  async upload<T>(layer: LayerSource, held: Held, work: (layer: LayerSource) => Promise<T>): Promise<T> {
-    return await this.request(held, () => work(this.#slowed(layer, held)));
+  /** The same for an upload: what is opened by what `work` is given comes no faster than it may go. */
+  async upload<A extends AbortOptions, T>(
+    content: Content<A>,
+    held: Held,
+    work: (open: Content<A>['open']) => Promise<T>,
+  ): Promise<T> {
+    return await this.request(held, () => work((access) => this.#opened(content, access, held)));
   }
 
-  #slowed(layer: LayerSource, held: Held): LayerSource {
-    if (!this.#shared.own.isBounded && !this.#shared.all.isBounded) return layer;
-    return {
-      ...layer,
-      open: async (access) => {
-        const stream = await layer.open(access);
-        const pacing = { ...held, signal: AbortSignal.any([access.signal, held.signal]) };
-        /** Bytes that are still to come, and those that have had their turn. */
-        let left = layer.descriptor.size;
-        let due = 0;
-        const slow = new TransformStream<Uint8Array, Uint8Array>({
-          transform: async (chunk, controller) => {
-            for (due -= chunk.length; due < 0; ) {
-              const bytes = Math.min(TURN, Math.max(left, -due));
-              await this.#pass(bytes, pacing);
-              due += bytes;
-              left -= bytes;
-            }
-            controller.enqueue(chunk);
-          },
-        });
-        return stream.pipeThrough(slow);
+  async #opened<A extends AbortOptions>(
+    content: Content<A>,
+    access: A,
+    held: Held,
+  ): Promise<ReadableStream<Uint8Array>> {
+    const stream = await content.open(access);
+    if (!this.#shared.own.isBounded && !this.#shared.all.isBounded) return stream;
+    const pacing = { ...held, signal: AbortSignal.any([access.signal, held.signal]) };
+    /** Bytes that are still to come, and those that have had their turn. */
+    let left = content.descriptor.size;
+    let due = 0;
+    const slow = new TransformStream<Uint8Array, Uint8Array>({
+      transform: async (chunk, controller) => {
+        for (due -= chunk.length; due < 0; ) {
+          const bytes = Math.min(TURN, Math.max(left, -due));
+          await this.#pass(bytes, pacing);
+          due += bytes;
+          left -= bytes;
+        }
+        controller.enqueue(chunk);
       },
-    };
+    });
+    return stream.pipeThrough(slow);
   }
 
   async #pass(bytes: number, held: Held): Promise<void> {

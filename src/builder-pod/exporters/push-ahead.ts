@@ -47,10 +47,11 @@ export class PushAhead {
         const name = nameOf(reference, descriptor.digest);
         if (this.#given.has(name)) continue;
         if (this.#failed || this.#hurry.signal.aborted) return;
+        const layer = layerSource(descriptor, ref, { oci });
         const held = { owner: context.owner, signal: context.signal, hurry: this.#hurry.signal };
         const pushing = this.#outflow
-          .upload(layerSource(descriptor, ref, { oci }), held, (layer) =>
-            pushLayer(layer, reference, { repository, insecure, onProgress: () => {} }, context),
+          .upload(layer, held, (open) =>
+            pushLayer({ ...layer, open }, reference, { repository, insecure, onProgress: () => {} }, context),
           )
           .catch(() => {
             this.#failed = true;
