@@ -84,6 +84,37 @@ test('who holds what was forgotten lets it go at once, while another fills the n
   await anew.release();
 });
 
+test.each([
+  'shared',
+  'locked',
+] as const)('what is forgotten while somebody fills it is theirs alone (%s), and goes with them', async (sharing) => {
+  await using state = await openTestState();
+  const [begun, enough] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const fill: NamedFill = async ({ directory }) => {
+    begun.resolve();
+    await enough.promise;
+    writeFileSync(join(directory, 'filled'), '');
+    return true;
+  };
+  const opening = state.refs.openNamed(named(sharing), { ...describing, fill });
+  await begun.promise;
+  await state.refs.forgetNamed(NAME);
+  const uncached = state.refs.openNamed(named(sharing), describing);
+  enough.resolve();
+  const filled = await opening;
+  const anew = await uncached;
+  expect([await files(filled), await files(anew)]).toEqual([['filled'], []]);
+  await write(anew, 'anew');
+  for (const ref of [anew, filled]) {
+    await ref.keep();
+    await ref.release();
+  }
+  const again = await state.refs.openNamed(named(sharing), describing);
+  expect(await files(again)).toEqual(['anew']);
+  await again.release();
+  expect(state.snapshotter.list()).toHaveLength(1);
+});
+
 test('what does not fill it leaves nothing of itself, nor does what is aborted', async () => {
   await using state = await openTestState();
   const part = filling('part', false);

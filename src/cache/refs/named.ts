@@ -54,6 +54,8 @@ export class NamedRefs {
   readonly #choosing = new KeyedMutex();
   readonly #open = new Map<string, Open>();
   readonly #openRefs = new Set<string>();
+  /** Instances that are being made: each will have the key that it has here when it is there. */
+  readonly #starting = new Set<{ readonly scope: string; key: string }>();
   /** By the id of the instance. */
   readonly #readings = new Map<string, Reading>();
 
@@ -240,6 +242,9 @@ export class NamedRefs {
     const { snapshotter, db } = records.options;
     const parent = options.parent === undefined ? undefined : records.row(options.parent.id);
     const ref = newId();
+    const starting = { scope: name.scope, key: name.key };
+    this.#starting.add(starting);
+    using _started = { [Symbol.dispose]: () => this.#starting.delete(starting) };
     await this.#prepare(ref, parent?.snapshot ?? undefined, options);
     const row: Row = { id: `${records.now().toString(36).padStart(10, '0')}${newId()}`, ref, kept: 0 };
     try {
@@ -253,7 +258,8 @@ export class NamedRefs {
           recordType,
           scope: name.scope,
         });
-        db.run('INSERT INTO named_refs (id, scope, key, ref) VALUES (?, ?, ?, ?)', row.id, name.scope, name.key, ref);
+        const { scope, key } = starting;
+        db.run('INSERT INTO named_refs (id, scope, key, ref) VALUES (?, ?, ?, ?)', row.id, scope, key, ref);
       });
     } catch (error) {
       await snapshotter.remove(ref, { signal: neverAborted }).catch(() => {});
@@ -281,10 +287,12 @@ export class NamedRefs {
     this.#engine.records.options.db.run("UPDATE named_refs SET kept = 1 WHERE id = ? AND key <> ''", row.id);
   }
 
-  /** Takes the instances out of reach, at once; gives their refs. Those that are open go when they are left. */
+  /** Takes the instances out of reach, at once; gives their refs. Those that are open go when they are left, as do those that somebody fills or begins. */
   forget({ scope, key }: Omit<NamedRef, 'sharing'>): readonly string[] {
     const { db } = this.#engine.records.options;
     const below = `${key}:`;
+    for (const one of this.#starting)
+      if (one.scope === scope && (one.key === key || one.key.startsWith(below))) one.key = '';
     const of = 'scope = ? AND (key = ? OR substr(key, 1, ?) = ?)';
     const parameters = [scope, key, below.length, below] as const;
     return db.transaction(() => {
