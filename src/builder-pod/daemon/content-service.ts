@@ -66,7 +66,7 @@ export function registerContent(server: GrpcServer, options: ContentServiceOptio
 
     list: async function* ({ filters }, { signal }) {
       const filter = new ContentFilter(filters ?? [], pool);
-      await history.ready(scope, '', { signal });
+      await history.ready(scope, { signal });
       for await (const page of pages(visible, history.digests(scope))) {
         if (isTurnSpent()) await nextTurn({ signal });
         const info = (await filter.matching(page, { signal })).flatMap((digest) => {

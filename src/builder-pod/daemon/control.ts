@@ -167,8 +167,7 @@ export function registerControl(server: GrpcServer, options: ControlOptions): vo
         if (live.length < MAX_WAITING_EVENTS) live.push(event);
         wake.resolve();
       });
-      // A record is told whole, with its log and what is attested of it.
-      await (activeOnly ? history.settled(context) : history.ready(DIRECT, ref, context));
+      await history.settled(context);
       // The list has what happened meanwhile.
       live.length = 0;
       const known = await history.matching(history.list(DIRECT, { activeOnly, ref }), filter, context);
@@ -176,7 +175,9 @@ export function registerControl(server: GrpcServer, options: ControlOptions): vo
       yield* known.filter((event) => !isOver(event));
       const over = known.filter(isOver);
       // Newest first when limited.
-      yield* limit > 0 ? over.reverse().slice(0, limit) : over;
+      const told = limit > 0 ? over.toReversed().slice(0, limit) : over;
+      // A record is told whole, with its log and what is attested of it.
+      yield* history.whole(told, context);
       if (request.earlyExit === true) return;
       using aborted = onAbort(context.signal);
       while (true) {

@@ -447,7 +447,7 @@ describe('provenance', () => {
       expect([attestationsOf(recorder, 'one'), attestationsOf(recorder, 'several')]).toEqual([[], []]);
     }
     await using recorder = open();
-    await Promise.all([recorder.ready('a', '', { signal }), recorder.ready('a', 'one', { signal })]);
+    await Promise.all([recorder.ready('a', { signal }), recorder.ready('a', { signal })]);
     const [one, ...none] = attestationsOf(recorder, 'one');
     expect(none).toEqual([]);
     expect(await predicateOf(recorder, one!.digest!)).toMatchObject({
@@ -457,7 +457,7 @@ describe('provenance', () => {
     const several = attestationsOf(recorder, 'several').map(({ digest }) => digest!);
     expect(several).toHaveLength(2);
     for (const digest of several) await predicateOf(recorder, digest);
-    await recorder.ready('a', '', { signal });
+    await recorder.ready('a', { signal });
     expect(attestationsOf(recorder, 'one')).toEqual([one]);
   });
 
@@ -478,7 +478,7 @@ describe('provenance', () => {
     }
     for (const id of ['used', 'idle']) results.set(id, packedResult(id));
     await using recorder = open();
-    await recorder.ready('a', '', { signal });
+    await recorder.ready('a', { signal });
     const told = async (ref: string) => {
       const [{ digest } = {}] = attestationsOf(recorder, ref);
       return (await predicateOf(recorder, digest!)).runDetails.metadata.buildkit_metadata.layers;
@@ -489,6 +489,33 @@ describe('provenance', () => {
       layersOf('idle'),
       undefined,
     ]);
+  });
+
+  test('is made for the records that are taken alone, a few at once, and never again', async () => {
+    const counts = { begun: 0, now: 0, most: 0 };
+    const counting = {
+      run: async (...args: Parameters<WorkerPool['run']>) => {
+        if (args[0].fn === 'writePredicate') counts.begun++;
+        counts.most = Math.max(counts.most, ++counts.now);
+        return await pool.run(...args).finally(() => counts.now--);
+      },
+    } as unknown as WorkerPool;
+    await using recorder = new Recorder({ ...options(), bulk: counting });
+    for (let n = 0; n < 12; n++) begin(recorder, `${n}`).end(undefined, ofParts(''));
+    await recorder.settled();
+    const listed = recorder.list('a', all);
+    expect([listed.length, counts.begun]).toEqual([12, 0]);
+    const told = await Array.fromAsync(recorder.whole(listed.slice(3, 4), { signal }));
+    expect(told.map(({ record }) => [record.ref, record.result?.attestations?.length])).toEqual([['3', 1]]);
+    expect(counts.begun).toBe(1);
+    const lists = [1, 2].map(() => Array.fromAsync(recorder.whole(listed, { signal })));
+    for (const whole of await Promise.all(lists))
+      expect(whole.map(({ record }) => [record.ref, record.result?.attestations?.length])).toEqual(
+        listed.map(({ record }) => [record.ref, 1]),
+      );
+    expect(counts).toEqual({ begun: 12, now: 0, most: 4 });
+    await recorder.ready('a', { signal });
+    expect(counts.begun).toBe(12);
   });
 
   test('is told whole to whoever watches as builds end, and goes with its record', async () => {
@@ -510,7 +537,7 @@ describe('provenance', () => {
     begin(recorder, 'whole').end(undefined, ofParts(''));
     await recorder.settled();
     writeFileSync(join(directory(), '1.0'), 'nothing of it');
-    await recorder.ready('a', '', { signal });
+    await recorder.ready('a', { signal });
     expect(attestationsOf(recorder, 'damaged')).toEqual([]);
     expect(attestationsOf(recorder, 'whole')).toHaveLength(1);
   });

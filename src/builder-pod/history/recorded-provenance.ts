@@ -10,7 +10,12 @@ import {
   writeProvenance,
 } from '../engine/index.ts';
 import { logTask } from './log-writer.ts';
-import { fileOf, type HistoryStore, type RecordedAttestation, type StoredRecord } from './store.ts';
+import { fileOf, type HistoryStore, type RecordedAttestation } from './store.ts';
+
+/** Whether all of it is there to be read. */
+export function isMade(attested: readonly RecordedAttestation[]): boolean {
+  return attested.every(({ digest }) => digest !== undefined);
+}
 
 /** Parts of one result whose provenance is kept. */
 const MOST_PARTS = 64;
@@ -69,19 +74,16 @@ export class RecordedProvenance {
     }
   }
 
-  /** Has made what these records tell and is not made yet, one record after the other; by whoever was first. */
-  async make(records: Iterable<Pick<StoredRecord, 'id' | 'attested'>>, { signal }: AbortOptions): Promise<void> {
-    using aborted = onAbort(signal);
-    for (const record of records) {
-      if (record.attested.every(({ digest }) => digest !== undefined)) continue;
-      signal.throwIfAborted();
-      let making = this.#making.get(record.id);
-      if (making === undefined) {
-        making = this.#make(record).finally(() => this.#making.delete(record.id));
-        this.#making.set(record.id, making);
-      }
-      await Promise.race([making, aborted.promise]);
+  /** Has made what a record tells and is not made yet, by whoever was first. */
+  async make(id: number, { signal }: AbortOptions): Promise<void> {
+    signal.throwIfAborted();
+    let making = this.#making.get(id);
+    if (making === undefined) {
+      making = this.#make(id).finally(() => this.#making.delete(id));
+      this.#making.set(id, making);
     }
+    using aborted = onAbort(signal);
+    await Promise.race([making, aborted.promise]);
   }
 
   /** Resolves when nothing is being made. */
@@ -89,8 +91,11 @@ export class RecordedProvenance {
     await Promise.all(this.#making.values());
   }
 
-  async #make({ id, attested }: Pick<StoredRecord, 'id' | 'attested'>): Promise<void> {
+  async #make(id: number): Promise<void> {
     const { store, bulk: pool, stores, log } = this.#options;
+    // As it is now: whoever was before may have made it since the record was listed.
+    const attested = store.byId(id)?.attested ?? [];
+    if (isMade(attested)) return;
     const made: RecordedAttestation[] = [];
     for (const [place, one] of attested.entries()) {
       const path = this.#path(id, place);

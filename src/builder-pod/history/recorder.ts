@@ -30,7 +30,7 @@ import { LogSpace } from './log-space.ts';
 import { logTask, writeLog } from './log-writer.ts';
 import { countSteps, failureOf, resultFields, startFields } from './record-fields.ts';
 import { RecordedKeys, type RecordedVertex, withinTenant } from './recorded-keys.ts';
-import { RecordedProvenance } from './recorded-provenance.ts';
+import { isMade, RecordedProvenance } from './recorded-provenance.ts';
 import { type BuildRecord, fileOf, HistoryStore, type HistoryStoreOptions, type StoredRecord } from './store.ts';
 
 const v1 = wire.moby.buildkit.v1;
@@ -39,6 +39,13 @@ const { STARTED, COMPLETE, DELETED } = v1.BuildHistoryEventType;
 export interface HistoryEvent {
   readonly type: wire.moby.buildkit.v1.BuildHistoryEventType;
   readonly record: BuildRecord;
+}
+
+/** A record as it was listed. */
+interface ListedRecord extends HistoryEvent {
+  readonly id: number;
+  /** It tells all that it can. */
+  readonly isWhole: boolean;
 }
 
 interface RecorderOptions extends HistoryStoreOptions {
@@ -61,6 +68,8 @@ const FILTER_TIMEOUT_MS = 2000;
 /** Of what the logs may take, what keys may take beside them. */
 const KEYS_OF_LOGS = 16;
 const MOST_PINNED = 200;
+/** Records of a list for which what they tell is made at the same time. */
+const MADE_AT_ONCE = 4;
 /** A log that is larger is no short work. */
 const LARGE_LOG = 4 << 20;
 
@@ -144,31 +153,54 @@ export class Recorder implements AsyncDisposable {
     await Promise.race([Promise.all(this.#closing), aborted.promise]);
   }
 
-  /** Resolves once all that records of this scope tell of builds that have ended until now can be had; with `ref` of that build. */
-  async ready(scope: string, ref: string, { signal }: AbortOptions): Promise<void> {
+  /** Resolves once all that records of this scope tell of builds that have ended until now can be had. */
+  async ready(scope: string, { signal }: AbortOptions): Promise<void> {
     await this.settled({ signal });
-    const told = this.#store.list(scope).filter((one) => ref === '' || one.ref === ref);
-    await this.#provenance.make(told, { signal });
+    for await (const _ of this.whole(this.list(scope, { activeOnly: false, ref: '' }), { signal }));
   }
 
-  /** What is active, then what is over; whole once they are {@link ready}. */
+  /** What is active, then what is over, as far as it is known without work: {@link whole} makes the rest. */
   list(
     scope: string,
     { activeOnly, ref }: { readonly activeOnly: boolean; readonly ref: string },
-  ): readonly HistoryEvent[] {
-    const all = this.#store.list(scope).filter((one) => ref === '' || one.ref === ref);
-    const active = all.flatMap(({ isOver, record }) => (isOver ? [] : [{ type: STARTED, record }]));
-    if (activeOnly) return active;
-    const done = all.flatMap(({ isOver, record }) => (isOver ? [{ type: COMPLETE, record }] : []));
-    return [...active, ...done];
+  ): readonly ListedRecord[] {
+    const all = this.#store
+      .list(scope)
+      .filter((one) => ref === '' || one.ref === ref)
+      .map(({ id, isOver, attested, record }) => ({
+        ...{ type: isOver ? COMPLETE : STARTED, record, id },
+        isWhole: isMade(attested),
+      }));
+    const active = all.filter(({ type }) => type === STARTED);
+    return activeOnly ? active : [...active, ...all.filter(({ type }) => type === COMPLETE)];
+  }
+
+  /** Tells them in their order, each once all that it tells can be had. Nothing is made for those that nobody takes, but for a few ahead. */
+  async *whole(listed: readonly ListedRecord[], { signal }: AbortOptions): AsyncGenerator<HistoryEvent, void> {
+    const begun: Promise<HistoryEvent>[] = [];
+    for (let at = 0; at < listed.length; at++) {
+      for (const one of listed.slice(begun.length, at + MADE_AT_ONCE)) {
+        const making = this.#whole(one, { signal });
+        // Told when its turn comes.
+        making.catch(() => {});
+        begun.push(making);
+      }
+      yield await begun[at]!;
+    }
+  }
+
+  async #whole({ id, isWhole, ...event }: ListedRecord, { signal }: AbortOptions): Promise<HistoryEvent> {
+    if (isWhole) return event;
+    await this.#provenance.make(id, { signal });
+    return { ...event, record: this.#store.byId(id)?.record ?? event.record };
   }
 
   /** Those whose record matches any of the filters, or is gone. Patterns are tried in a worker, for a bounded time. */
-  async matching(
-    events: readonly HistoryEvent[],
+  async matching<E extends HistoryEvent>(
+    events: readonly E[],
     filter: HistoryFilter,
     { signal }: AbortOptions,
-  ): Promise<readonly HistoryEvent[]> {
+  ): Promise<readonly E[]> {
     if (filter.length === 0 || events.length === 0) return events;
     const timeout = AbortSignal.timeout(FILTER_TIMEOUT_MS);
     const records = events.map(({ record }) => fieldsOf(record));
@@ -328,8 +360,7 @@ export class Recorder implements AsyncDisposable {
     this.#defer(async () => {
       await this.#seal(id, await written);
       if (end.kind === 'done' && end.provenance !== undefined) await keep(end.provenance);
-      const record = this.#listeners.size === 0 ? undefined : this.#store.byId(id);
-      if (record !== undefined) await this.#provenance.make([record], { signal: neverAborted });
+      if (this.#listeners.size > 0) await this.#provenance.make(id, { signal: neverAborted });
       this.#tell(COMPLETE, id);
       this.#removeAll(this.#store.prune());
     });
