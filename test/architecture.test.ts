@@ -147,7 +147,7 @@ describe('rooms', () => {
         else if (!specifier.startsWith('node:')) packages.add(specifier);
       }
     }
-    expect([...packages].sort()).toEqual(['js-yaml', 'koffi', 'pino', 'smol-toml', 'socks-proxy-agent', 'zod']);
+    expect([...packages].sort()).toEqual(['js-yaml', 'pino', 'smol-toml', 'socks-proxy-agent', 'zod']);
   });
 
   test('testing/ folders are imported by tests only', () => {
@@ -163,6 +163,13 @@ describe('rooms', () => {
       .filter(({ file, room }) => room !== 'sys' && !isTest(file))
       .flatMap(({ imports }) => imports.filter(({ specifier }) => guarded.includes(specifier)));
     expect(wrong).toEqual([]);
+  });
+
+  test('threads are started and ended in one place, and machine code is loaded and called in one', () => {
+    const having = (pattern: RegExp) =>
+      modules.filter(({ file, text }) => !isTest(file) && pattern.test(text)).map(({ file }) => file);
+    expect(having(/\bnew Worker\(|\bworker\.terminate\(/)).toEqual(['sys/threads/own-thread.ts']);
+    expect(having(/\bcreateRequire\b|^import (?!type ).*'koffi'/m)).toEqual(['sys/native.ts']);
   });
 
   test('only threads and processes of their own wait for the disk', () => {

@@ -1,5 +1,5 @@
 import { deflateRawSync } from 'node:zlib';
-import koffi from 'koffi';
+import { addressOf, openLibrary } from './native.ts';
 
 /** Offsets in `struct inflate_state` (ISA-L 2.26 to 2.31, include/igzip_lib.h) on 64-bit machines; its size is that of 2.30. */
 const STATE = {
@@ -57,10 +57,10 @@ let library: InflateLibrary | null | undefined;
 function loadLibrary(): InflateLibrary | null {
   if (library !== undefined) return library;
   try {
-    const lib = koffi.load('libisal.so.2');
+    const lib = openLibrary('libisal.so.2');
     const loaded: InflateLibrary = {
-      init: lib.func('void isal_inflate_init(void*)') as InflateLibrary['init'],
-      inflate: lib.func('int isal_inflate(void*)') as Inflate,
+      init: lib.func('void isal_inflate_init(void*)'),
+      inflate: lib.func('int isal_inflate(void*)'),
     };
     library = passesTrial(loaded) ? loaded : null;
   } catch {
@@ -89,7 +89,7 @@ class InflateState implements IsalInflater {
 
   feed(input: Uint8Array): void {
     this.#input = input;
-    this.#state.writeBigUInt64LE(koffi.address(input), STATE.nextIn);
+    this.#state.writeBigUInt64LE(addressOf(input), STATE.nextIn);
     this.#state.writeUInt32LE(input.length, STATE.availIn);
   }
 
@@ -123,7 +123,7 @@ class InflateState implements IsalInflater {
   }
 
   #room(output: Uint8Array): void {
-    this.#state.writeBigUInt64LE(koffi.address(output), STATE.nextOut);
+    this.#state.writeBigUInt64LE(addressOf(output), STATE.nextOut);
     this.#state.writeUInt32LE(output.length, STATE.availOut);
   }
 

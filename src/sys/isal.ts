@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { inflateRawSync } from 'node:zlib';
-import koffi from 'koffi';
+import { addressOf, openLibrary } from './native.ts';
 
 /** Offsets in `struct isal_zstream` (ISA-L 2.x, include/igzip_lib.h) on 64-bit machines; its size is that of 2.30. */
 const STREAM = {
@@ -63,11 +63,11 @@ let library: IsalLibrary | null | undefined;
 function loadLibrary(): IsalLibrary | null {
   if (library !== undefined) return library;
   try {
-    const lib = koffi.load('libisal.so.2');
+    const lib = openLibrary('libisal.so.2');
     library = {
-      init: lib.func('void isal_deflate_init(void*)') as IsalLibrary['init'],
-      setDictionary: lib.func('int isal_deflate_set_dict(void*, void*, uint32_t)') as IsalLibrary['setDictionary'],
-      deflate: lib.func('int isal_deflate(void*)') as Deflate,
+      init: lib.func('void isal_deflate_init(void*)'),
+      setDictionary: lib.func('int isal_deflate_set_dict(void*, void*, uint32_t)'),
+      deflate: lib.func('int isal_deflate(void*)'),
       version: loadedVersion(),
     };
   } catch {
@@ -166,7 +166,7 @@ class DeflateState {
     this.#lib.init(stream);
     stream.writeUInt32LE(this.#level, STREAM.level);
     stream.writeUInt32LE(this.#levelBuffer.length, STREAM.levelBufferSize);
-    stream.writeBigUInt64LE(koffi.address(this.#levelBuffer), STREAM.levelBuffer);
+    stream.writeBigUInt64LE(addressOf(this.#levelBuffer), STREAM.levelBuffer);
     stream.writeUInt16LE(0, STREAM.endOfStream);
     stream.writeUInt16LE(SYNC_FLUSH, STREAM.flush);
     if (dictionary !== undefined && dictionary.length > 0) {
@@ -174,9 +174,9 @@ class DeflateState {
       const result = this.#lib.setDictionary(stream, this.#dictionary, dictionary.length);
       if (result !== 0) throw new Error(`isal_deflate_set_dict failed: ${result}`);
     }
-    stream.writeBigUInt64LE(koffi.address(this.#input), STREAM.nextIn);
+    stream.writeBigUInt64LE(addressOf(this.#input), STREAM.nextIn);
     stream.writeUInt32LE(data.length, STREAM.availIn);
-    stream.writeBigUInt64LE(koffi.address(this.#output), STREAM.nextOut);
+    stream.writeBigUInt64LE(addressOf(this.#output), STREAM.nextOut);
     stream.writeUInt32LE(this.#output.length, STREAM.availOut);
   }
 

@@ -1,31 +1,14 @@
 import { constants } from 'node:os';
-import koffi from 'koffi';
 import { cName } from './names.ts';
+import { lastFailure, openLibrary } from './native.ts';
 
 /**
  * libc through koffi's synchronous calls (asynchronous ones can starve libuv's threads). Private to this room: nothing outside
  * `src/sys` names a function of this file.
  */
-const lib = koffi.load('libc.so.6');
+const { func } = openLibrary('libc.so.6');
 
 type Pointer = Uint8Array | Uint16Array | BigUint64Array | Int32Array | null;
-
-const readErrno = koffi.errno;
-/** The errno of the last failed call on this thread. */
-let failure = 0;
-
-/**
- * A function of libc whose errno is kept at once. Later it may be another's: V8 waits for the helpers of a collection, and that wait leaves EAGAIN, at any
- * allocation and at the entry of any function of ours.
- */
-function func(prototype: string): unknown {
-  const native = lib.func(prototype) as (...args: readonly unknown[]) => number;
-  return (...args: readonly unknown[]) => {
-    const result = native(...args);
-    if (result < 0) failure = readErrno();
-    return result;
-  };
-}
 
 export const libc = {
   clockGettime: func('int clock_gettime(int, void*)') as (clock: number, time: Pointer) => number,
@@ -235,7 +218,7 @@ NAME_BY_ERRNO.set(constants.errno.EOPNOTSUPP, 'EOPNOTSUPP');
 
 /** The errno name (`ENOENT`) of the last failed call on this thread. */
 export function lastErrno(): string {
-  return errnoName(failure);
+  return errnoName(lastFailure());
 }
 
 function errnoName(errno: number): string {
@@ -243,7 +226,7 @@ function errnoName(errno: number): string {
 }
 
 /** An error in Node's own shape (`code`, `errno`, `syscall`, `path`), so that one check reads both. */
-export function sysError(syscall: string, path?: string, errno = failure): NodeJS.ErrnoException {
+export function sysError(syscall: string, path?: string, errno = lastFailure()): NodeJS.ErrnoException {
   const code = errnoName(errno);
   const error: NodeJS.ErrnoException = new Error(`${code}: ${syscall}${path === undefined ? '' : ` '${path}'`}`);
   error.code = code;

@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
-import koffi from 'koffi';
+import { openLibrary } from './native.ts';
 
 interface Digests {
   /** @returns an address; 0 where there is none */
@@ -26,20 +26,12 @@ let library: Digests | null | undefined;
 function loadLibrary(): Digests | null {
   if (library !== undefined) return library;
   try {
-    const node = koffi.load(null);
-    const make = node.func('uintptr_t EVP_MD_CTX_new()') as () => number | bigint;
-    const algorithm = node.func('uintptr_t EVP_sha256()') as () => number | bigint;
-    const init = node.func('int EVP_DigestInit_ex(uintptr_t, uintptr_t, uintptr_t)') as (
-      context: bigint,
-      algorithm: number | bigint,
-      engine: number,
-    ) => number;
-    const finish = node.func('int EVP_DigestFinal_ex(uintptr_t, void*, void*)') as (
-      context: bigint,
-      output: Uint8Array,
-      length: null,
-    ) => number;
-    const free = node.func('void EVP_MD_CTX_free(uintptr_t)') as (context: bigint) => void;
+    const node = openLibrary(null);
+    const make = node.func('uintptr_t EVP_MD_CTX_new()');
+    const algorithm = node.func('uintptr_t EVP_sha256()');
+    const init = node.func('int EVP_DigestInit_ex(uintptr_t, uintptr_t, uintptr_t)');
+    const finish = node.func('int EVP_DigestFinal_ex(uintptr_t, void*, void*)');
+    const free = node.func('void EVP_MD_CTX_free(uintptr_t)');
     const loaded: Digests = {
       begin: () => {
         const context = BigInt(make());
@@ -47,7 +39,7 @@ function loadLibrary(): Digests | null {
         free(context);
         return 0n;
       },
-      update: node.func('int EVP_DigestUpdate(uintptr_t, const void*, size_t)') as Update,
+      update: node.func('int EVP_DigestUpdate(uintptr_t, const void*, size_t)'),
       finish: (context, output) => finish(context, output, null),
       free,
     };

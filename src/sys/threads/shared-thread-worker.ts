@@ -4,6 +4,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { cancelledError, FairQueue, type WorkOwner } from '../../base/index.ts';
 import { type PlainError, toPlainError } from './error-transfer.ts';
 import { IdleMemory } from './idle-memory.ts';
+import type { ThreadStart } from './native-gate.ts';
 import {
   type FromSharedThread,
   type SharedThreadData,
@@ -16,7 +17,7 @@ import type { LanePort } from './shared-threads.ts';
 /** What runs in a shared thread: loads its module and calls `serve(port)` for each lane. What a lane throws, now or later, ends the lane; what belongs to none ends the thread. */
 if (parentPort === null) throw new Error('this module runs in a worker thread only');
 const port = parentPort;
-const { module, preload, warm, cpuMs, state: memoryOfState } = workerData as SharedThreadData;
+const { module, preload, warm, cpuMs, state: memoryOfState } = (workerData as ThreadStart<SharedThreadData>).data;
 const state = new ThreadState(memoryOfState);
 state.thread = Number(readlinkSync('/proc/thread-self').split('/').at(-1));
 

@@ -1,7 +1,7 @@
-import { type ResourceLimits, type Transferable, Worker } from 'node:worker_threads';
+import type { ResourceLimits, Transferable } from 'node:worker_threads';
 import { CodedError, cancelledError, HOUSE, type WorkOwner } from '../../base/index.ts';
 import { fromPlainError } from './error-transfer.ts';
-import { THREAD_NODE_OPTIONS } from './node-options.ts';
+import { OwnThread } from './own-thread.ts';
 import {
   type FromSharedThread,
   type SharedThreadData,
@@ -73,7 +73,7 @@ interface OpenLane {
 }
 
 interface SharedThread {
-  readonly worker: Worker;
+  readonly own: OwnThread;
   readonly lanes: Map<number, OpenLane>;
   readonly state: ThreadState;
   /** `alone`: one lane's from the start; `held`: left to those it has. Both end with their last lane. `ending`: gets no lanes any more. */
@@ -139,15 +139,15 @@ export class SharedThreads<In = unknown, Out = unknown> implements AsyncDisposab
         if (!thread.lanes.delete(id)) return;
         resolve(end);
         if (thread.lanes.size > 0) return;
-        thread.worker.unref();
+        thread.own.worker.unref();
         if (thread.role !== 'shared' || this.#isTooMany(thread)) this.#end(thread);
       },
     };
     thread.lanes.set(id, lane);
-    thread.worker.ref();
+    thread.own.worker.ref();
     this.#watch();
     const send = (message: ToSharedThread, transfer: readonly Transferable[] = []) => {
-      if (thread.lanes.get(id) === lane) thread.worker.postMessage(message, [...transfer]);
+      if (thread.lanes.get(id) === lane) thread.own.worker.postMessage(message, [...transfer]);
     };
     send({ t: 'open', lane: id, owner });
     return {
@@ -171,7 +171,7 @@ export class SharedThreads<In = unknown, Out = unknown> implements AsyncDisposab
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     clearInterval(this.#timer);
-    await Promise.all([...this.#threads].map(({ worker }) => worker.terminate()));
+    await Promise.all([...this.#threads].map(({ own }) => own.end()));
   }
 
   #shared(): SharedThread[] {
@@ -203,7 +203,7 @@ export class SharedThreads<In = unknown, Out = unknown> implements AsyncDisposab
 
   #end(thread: SharedThread): void {
     thread.role = 'ending';
-    void thread.worker.terminate();
+    void thread.own.end();
   }
 
   #start({
@@ -223,17 +223,15 @@ export class SharedThreads<In = unknown, Out = unknown> implements AsyncDisposab
       cpuMs: this.#options.cpuMs,
       state: state.memory,
     };
-    const worker = new Worker(siblingModule(import.meta.url, './shared-thread-worker'), {
-      name,
-      execArgv: [...THREAD_NODE_OPTIONS],
-      trackUnmanagedFds: false,
-      workerData: data,
-      ...(resourceLimits === undefined ? {} : { resourceLimits }),
+    const own = new OwnThread({
+      module: siblingModule(import.meta.url, './shared-thread-worker'),
+      ...{ name, data, resourceLimits },
     });
+    const { worker } = own;
     worker.unref();
     this.#started++;
     const thread: SharedThread = {
-      worker,
+      own,
       lanes: new Map(),
       state,
       role,
@@ -310,7 +308,7 @@ export class SharedThreads<In = unknown, Out = unknown> implements AsyncDisposab
       thread.silent = 0;
       thread.suspect = false;
       thread.asked++;
-      thread.worker.postMessage({ t: 'ping' } satisfies ToSharedThread);
+      thread.own.worker.postMessage({ t: 'ping' } satisfies ToSharedThread);
       return;
     }
     thread.silent++;
@@ -343,6 +341,6 @@ export class SharedThreads<In = unknown, Out = unknown> implements AsyncDisposab
     );
     if (thread.lanes.size === 0) this.#end(thread);
     const held = [...this.#threads].filter(({ role, lanes }) => role === 'held' && lanes.size > 0);
-    if (held.length > MAX_HELD) void held[0]?.worker.terminate();
+    if (held.length > MAX_HELD) void held[0]?.own.end();
   }
 }

@@ -1,10 +1,10 @@
-import { type ResourceLimits, type Transferable, Worker } from 'node:worker_threads';
+import type { ResourceLimits, Transferable } from 'node:worker_threads';
 import { type AbortOptions, CodedError, type Computation } from '../../base/index.ts';
 import { tellStart } from '../starts.ts';
 import type { BestEffort } from './best-effort.ts';
 import { fromPlainError } from './error-transfer.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
-import { THREAD_NODE_OPTIONS } from './node-options.ts';
+import { OwnThread } from './own-thread.ts';
 import { siblingModule } from './sibling-module.ts';
 
 interface TaskThreadsOptions {
@@ -35,7 +35,7 @@ interface Running {
 }
 
 interface Slot {
-  readonly worker: Worker;
+  readonly thread: OwnThread;
   readonly running: Map<number, Running>;
 }
 
@@ -68,12 +68,12 @@ export class TaskThreads implements AsyncDisposable {
       bestEffort?.hurry();
       this.#send(slot, { kind: 'abort', id });
       const { abortGraceMs } = this.#options;
-      if (abortGraceMs !== undefined) grace = setTimeout(() => void slot.worker.terminate(), abortGraceMs);
+      if (abortGraceMs !== undefined) grace = setTimeout(() => void slot.thread.end(), abortGraceMs);
     };
     const shared = { abortFlag: flag.buffer, bestEffort: bestEffort?.flag };
     this.#send(slot, { kind: 'run', id, module: module.href, fn, args, ...shared }, transfer);
     slot.running.set(id, { onMessage, resolve, reject });
-    slot.worker.ref();
+    slot.thread.worker.ref();
     signal.addEventListener('abort', onAbort, { once: true });
     const ended = promise
       .catch((error: unknown) => {
@@ -83,7 +83,7 @@ export class TaskThreads implements AsyncDisposable {
         clearTimeout(grace);
         signal.removeEventListener('abort', onAbort);
         slot.running.delete(id);
-        if (slot.running.size === 0) slot.worker.unref();
+        if (slot.running.size === 0) slot.thread.worker.unref();
       });
     return { computes: true, ended: ended as Promise<T> };
   }
@@ -91,11 +91,11 @@ export class TaskThreads implements AsyncDisposable {
   /** Ends all threads; their tasks reject as cancelled. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
-    await Promise.all([...this.#slots].map((slot) => slot.worker.terminate()));
+    await Promise.all([...this.#slots].map((slot) => slot.thread.end()));
   }
 
   #send(slot: Slot, message: ToWorker, transfer: readonly Transferable[] = []): void {
-    slot.worker.postMessage(message, [...transfer]);
+    slot.thread.worker.postMessage(message, [...transfer]);
   }
 
   #closedError(): CodedError {
@@ -111,14 +111,10 @@ export class TaskThreads implements AsyncDisposable {
   }
 
   #start(): Slot {
-    const worker = new Worker(siblingModule(import.meta.url, './pool-worker'), {
-      name: this.#options.name,
-      execArgv: [...THREAD_NODE_OPTIONS],
-      // Descriptors from openat and friends are closed through node:fs, which would take each for a mistake.
-      trackUnmanagedFds: false,
-      ...(this.#options.resourceLimits === undefined ? {} : { resourceLimits: this.#options.resourceLimits }),
-    });
-    const slot: Slot = { worker, running: new Map() };
+    const { name, resourceLimits } = this.#options;
+    const thread = new OwnThread({ module: siblingModule(import.meta.url, './pool-worker'), name, resourceLimits });
+    const { worker } = thread;
+    const slot: Slot = { thread, running: new Map() };
     this.#slots.add(slot);
     let failure: Error | undefined;
     worker.on('message', (message: FromWorker) => {
@@ -133,7 +129,7 @@ export class TaskThreads implements AsyncDisposable {
     });
     worker.on('exit', (code) => {
       this.#slots.delete(slot);
-      const error = this.#closed ? this.#closedError() : crashError(this.#options.name, code, failure);
+      const error = this.#closed ? this.#closedError() : crashError(name, code, failure);
       for (const { reject } of slot.running.values()) reject(error);
     });
     return slot;

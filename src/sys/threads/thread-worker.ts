@@ -1,11 +1,12 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { toPlainError } from './error-transfer.ts';
-import type { ThreadFromWorker, ThreadPort, ThreadToWorker } from './thread.ts';
+import type { ThreadStart } from './native-gate.ts';
+import type { DedicatedThreadData, ThreadFromWorker, ThreadPort, ThreadToWorker } from './thread.ts';
 
 /** What runs in a dedicated thread: loads its module, calls `start(port, data)`, and delivers messages. */
 if (parentPort === null) throw new Error('this module runs in a worker thread only');
 const port = parentPort;
-const { module, data } = workerData as { readonly module: string; readonly data: unknown };
+const { module, data } = (workerData as ThreadStart<DedicatedThreadData>).data;
 
 const early: unknown[] = [];
 let handler: ((message: unknown) => void) | undefined;

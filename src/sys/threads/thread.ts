@@ -1,6 +1,6 @@
-import { type ResourceLimits, type Transferable, Worker } from 'node:worker_threads';
+import type { ResourceLimits, Transferable } from 'node:worker_threads';
 import { fromPlainError, type PlainError } from './error-transfer.ts';
-import { THREAD_NODE_OPTIONS } from './node-options.ts';
+import { OwnThread } from './own-thread.ts';
 import { siblingModule } from './sibling-module.ts';
 import { crashError } from './task-threads.ts';
 
@@ -11,6 +11,12 @@ export interface ThreadToWorker {
 export type ThreadFromWorker =
   | { readonly kind: 'message'; readonly message: unknown }
   | { readonly kind: 'error'; readonly error: PlainError };
+
+/** What a dedicated thread is started with. */
+export interface DedicatedThreadData {
+  readonly module: string;
+  readonly data: unknown;
+}
 
 /** The inner end of a dedicated thread. Its module exports `start(port: ThreadPort<In, Out>, data): void | Promise<void>`. */
 export interface ThreadPort<In = unknown, Out = unknown> {
@@ -42,14 +48,12 @@ interface ThreadOptions {
 
 /** Starts a dedicated thread (the registry, the writer of blobs). */
 export function startThread<In = unknown, Out = unknown>(options: ThreadOptions): Thread<In, Out> {
-  const worker = new Worker(siblingModule(import.meta.url, './thread-worker'), {
-    name: options.name,
-    execArgv: [...THREAD_NODE_OPTIONS],
-    trackUnmanagedFds: false,
-    workerData: { module: options.module.href, data: options.data },
-    transferList: [...(options.transfer ?? [])],
-    ...(options.resourceLimits === undefined ? {} : { resourceLimits: options.resourceLimits }),
+  const thread = new OwnThread({
+    ...{ module: siblingModule(import.meta.url, './thread-worker'), name: options.name },
+    data: { module: options.module.href, data: options.data } satisfies DedicatedThreadData,
+    ...{ transfer: options.transfer, resourceLimits: options.resourceLimits },
   });
+  const { worker } = thread;
   const { promise: ended, resolve, reject } = Promise.withResolvers<void>();
   // Whoever does not await `ended` learns of the failure by silence, not by a crash of the process.
   ended.catch(() => {});
@@ -71,7 +75,7 @@ export function startThread<In = unknown, Out = unknown>(options: ThreadOptions)
   });
   const terminate = async () => {
     terminated = true;
-    await worker.terminate();
+    await thread.end();
   };
   return {
     post: (message, transfer = []) => worker.postMessage({ message } satisfies ThreadToWorker, [...transfer]),
