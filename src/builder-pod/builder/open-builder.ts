@@ -202,7 +202,7 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
   sources.register('http', http);
   sources.register('https', http);
   const trusted = options.trustedCaches ?? [];
-  const trust = { trusted, secret: secrets.any.bind(secrets) };
+  const trust = { trusted, secret: secrets.any.bind(secrets), documents: pools.short };
   const mounts = opened.use(
     new MountCaches({
       ...trust,

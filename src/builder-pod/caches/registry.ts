@@ -51,7 +51,7 @@ export function registryCaches({ openRepository, pool, secret, trusted }: Regist
       const reference = referenceOf(options, use);
       const insecure = options.boolean('registry.insecure', false, { empty: true });
       const form = use === 'exporter' ? cacheFormOf(options) : { imageManifest: true, oci: true };
-      const trust = cacheTrust(reference, options, use, { secret, trusted });
+      const trust = cacheTrust(reference, options, use, { secret, trusted, documents: pool });
       const { domain, path } = reference;
       const name = formatImageReference(reference);
       const failed = (error: unknown) => {

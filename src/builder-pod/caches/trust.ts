@@ -1,4 +1,4 @@
-import { type AbortOptions, CodedError, type ImageReference } from '../../base/index.ts';
+import { type AbortOptions, CodedError, HOUSE, type ImageReference } from '../../base/index.ts';
 import type { Repository } from '../../oci/registry-client/index.ts';
 import {
   demandedKeys,
@@ -10,6 +10,7 @@ import {
   VerifyingKey,
   verifySignature,
 } from '../../oci/signature/index.ts';
+import type { WorkerPool } from '../../sys/index.ts';
 import type { ExportOptions } from '../exporters/index.ts';
 import type { StoreAccess } from './store.ts';
 
@@ -18,6 +19,8 @@ export interface TrustDeps {
   readonly secret: (id: string, sessions: readonly string[], options: AbortOptions) => Promise<Uint8Array | undefined>;
   /** What this builder demands of caches, whatever its clients say. */
   readonly trusted: readonly TrustedRepositories[];
+  /** Reads long manifests of signatures. */
+  readonly documents?: WorkerPool | undefined;
 }
 
 /** Attributes that name keys, which caches in registries alone can have. */
@@ -39,8 +42,9 @@ export function cacheTrust(
   reference: ImageReference,
   options: ExportOptions,
   use: 'importer' | 'exporter',
-  { secret, trusted }: TrustDeps,
+  { secret, trusted, documents }: TrustDeps,
 ): CacheTrust {
+  const worker = documents && { pool: documents, owner: HOUSE };
   const [signKey, password, verifyKey] = TRUST_ATTRIBUTES.map((name) => keyId(options, name));
   if (use === 'importer' && (signKey ?? password) !== undefined)
     throw attributeError('a cache that is read is not signed', 'give sign-key to what is exported');
@@ -71,14 +75,17 @@ export function cacheTrust(
       !isAsked && demanded === undefined
         ? undefined
         : async (repository, image, access) => {
-            if (isAsked) await verifySignature(repository, image, await verifying(access), access);
-            if (demanded !== undefined) await verifySignature(repository, image, demanded, access);
+            const reading = { signal: access.signal, worker };
+            if (isAsked) await verifySignature(repository, image, await verifying(access), reading);
+            if (demanded !== undefined) await verifySignature(repository, image, demanded, reading);
           },
     sign:
       signKey === undefined
         ? undefined
         : async (repository, image, access) =>
-            await signImage(repository, image, keySigner(await signing(signKey, access)), access),
+            await signImage(repository, image, keySigner(await signing(signKey, access)), {
+              ...{ signal: access.signal, worker },
+            }),
   };
 }
 

@@ -90,7 +90,8 @@ export async function signPushed(
   deps: SignDeps,
   context: ExportContext,
 ): Promise<void> {
-  const { signal, sessions } = context;
+  const { signal, sessions, owner } = context;
+  const attaching = { signal, worker: { pool: deps.bulk, owner } };
   await using files = new AsyncDisposableStack();
   const { signer, sealed } = await sealAll().catch((error: unknown) => {
     signal.throwIfAborted();
@@ -101,11 +102,11 @@ export async function signPushed(
     await withRow(context, `signing ${domain}/${path}@${root.digest}`, async () => {
       const repository = deps.openRepository({ domain, path }, { insecure, sessions });
       try {
-        await signImage(repository, { domain, path, digest: root.digest }, signer, { signal });
+        await signImage(repository, { domain, path, digest: root.digest }, signer, attaching);
         const attested = Map.groupBy(sealed, ({ of }) => of);
         if (sealed.length > 0) attested.set(root.digest, sealed);
         for (const [digest, envelopes] of attested)
-          await attachEnvelopes(repository, digest, envelopes, signer, { signal });
+          await attachEnvelopes(repository, digest, envelopes, signer, attaching);
       } catch (error) {
         signal.throwIfAborted();
         throw pushError(error, `failed to sign ${domain}/${path}@${root.digest}`);

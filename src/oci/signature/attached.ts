@@ -1,6 +1,15 @@
-import { type AbortOptions, CodedError, type Descriptor, type Digest, digestOf } from '../../base/index.ts';
-import { MAX_MANIFEST_BYTES, MEDIA_TYPE, parseManifestOrIndex } from '../manifest/index.ts';
+import {
+  type AbortOptions,
+  CodedError,
+  type Descriptor,
+  type Digest,
+  digestOf,
+  type WorkOwner,
+} from '../../base/index.ts';
+import { siblingModule, tasksOf, type WorkerPool } from '../../sys/index.ts';
+import { MAX_MANIFEST_BYTES, MEDIA_TYPE } from '../manifest/index.ts';
 import type { BlobSource, Repository } from '../registry-client/index.ts';
+import { attachedLayers, MAX_ATTACHED } from './document-task.ts';
 import type { SignedContent, Signer } from './signer.ts';
 
 /** Sources: cosign's specs/SIGNATURE_SPEC.md and specs/COSIGN_PREDICATE_SPEC.md. */
@@ -9,8 +18,8 @@ const CERTIFICATE = 'dev.sigstore.cosign/certificate';
 const BUNDLE = 'dev.sigstore.cosign/bundle';
 /** Ours: by whom, so that what somebody signs again takes the place of what he has signed before. */
 const SIGNER = 'build.slipway/signer';
-/** Of one image; also those of others count. */
-export const MAX_ATTACHED = 100;
+/** Bytes of a manifest that is read where it is wanted: it takes a few milliseconds. */
+const MAX_AT_ONCE = 32 << 10;
 
 /** Where signatures go: the image's own repository. */
 export type SignatureRepository = Pick<Repository, 'getManifest' | 'pushBlob' | 'putManifest'>;
@@ -34,20 +43,36 @@ export const isOf = ({ annotations }: Descriptor, { id }: Signer) => annotations
 /** The tag that signatures (`sig`) or attestations (`att`) of a manifest have in its repository. */
 export const attachedTag = (digest: Digest, kind: 'sig' | 'att') => `${digest.replace(':', '-')}.${kind}`;
 
+export interface AttachedOptions extends AbortOptions {
+  /** Reads long manifests. Whoever has nobody to serve meanwhile does without. */
+  readonly worker?: { readonly pool: WorkerPool; readonly owner: WorkOwner } | undefined;
+}
+
+const task = tasksOf<typeof import('./document-task.ts')>(siblingModule(import.meta.url, './document-task'));
+
+/** What the manifest has attached. @throws CodedError for what is no manifest */
+export async function readAttached(
+  { descriptor: { mediaType }, bytes }: Awaited<ReturnType<Repository['getManifest']>>,
+  { signal, worker }: AttachedOptions,
+): Promise<readonly Descriptor[]> {
+  const args = { bytes, mediaType };
+  if (worker === undefined || bytes.length <= MAX_AT_ONCE) return attachedLayers(args);
+  return await worker.pool.run(task('attachedLayers'), args, { signal, owner: worker.owner });
+}
+
 /** The layers of the manifest with this tag; none where there is none. */
 export async function attachedAt(
   repository: SignatureRepository,
   tag: string,
-  options: AbortOptions,
+  options: AttachedOptions,
 ): Promise<{ readonly descriptor?: Descriptor; readonly layers: readonly Descriptor[] }> {
   try {
-    const { descriptor, bytes } = await repository.getManifest(tag, {
-      ...options,
+    const found = await repository.getManifest(tag, {
+      signal: options.signal,
       maxBytes: MAX_MANIFEST_BYTES,
       authoritative: true,
     });
-    const parsed = parseManifestOrIndex(bytes, descriptor.mediaType);
-    return parsed.kind === 'manifest' ? { descriptor, layers: parsed.manifest.layers } : { layers: [] };
+    return { descriptor: found.descriptor, layers: await readAttached(found, options) };
   } catch (error) {
     options.signal.throwIfAborted();
     if (error instanceof CodedError && error.code === 'not_found') return { layers: [] };

@@ -1,7 +1,8 @@
-import { type AbortOptions, CodedError, type Descriptor, type Digest, type WorkOptions } from '../../base/index.ts';
+import { CodedError, type Descriptor, type Digest, type WorkOptions } from '../../base/index.ts';
 import { siblingModule, tasksOf, type WorkerPool } from '../../sys/index.ts';
 import type { BlobSource } from '../registry-client/index.ts';
 import {
+  type AttachedOptions,
   attach,
   attachedAt,
   attachedTag,
@@ -67,7 +68,7 @@ export async function attachEnvelopes(
   digest: Digest,
   envelopes: readonly { readonly layer: Descriptor; readonly blob: BlobSource }[],
   signer: Signer,
-  options: AbortOptions,
+  options: AttachedOptions,
 ): Promise<Descriptor> {
   const tag = attachedTag(digest, 'att');
   const { layers } = await attachedAt(repository, tag, options);

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import type { AbortOptions, Descriptor, Digest, ImageReference } from '../../base/index.ts';
+import type { Descriptor, Digest, ImageReference } from '../../base/index.ts';
 import {
+  type AttachedOptions,
   attach,
   attachedAt,
   attachedTag,
@@ -33,7 +34,7 @@ export async function signImage(
   repository: SignatureRepository,
   image: SignedImage,
   signer: Signer,
-  options: AbortOptions,
+  options: AttachedOptions,
 ): Promise<Descriptor> {
   const tag = signatureTag(image.digest);
   const payload = signingPayload(image);

@@ -1,6 +1,7 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { beforeEach, expect, test } from 'vitest';
-import { CodedError, type Descriptor, type Digest, digestOf, neverAborted } from '../../base/index.ts';
+import { CodedError, type Descriptor, type Digest, digestOf, HOUSE, neverAborted } from '../../base/index.ts';
+import { WorkerPool } from '../../sys/index.ts';
 import { signatureTag, signImage } from './image-signature.ts';
 import { keySigner } from './signer.ts';
 import { SigningKey } from './signing-key.ts';
@@ -263,4 +264,27 @@ test.each([
   }
   expect(refused).toMatchObject({ reason: 'VERIFYING_KEY', message: expect.stringMatching(words) as string });
   if (text.length > 100) expect(String(refused)).not.toContain(text.slice(40, 80));
+});
+
+test('a long manifest of signatures is read by a worker, for who signs and for who verifies', async () => {
+  await using pool = new WorkerPool({ name: 'documents', threads: 1 });
+  const reading = { ...options, worker: { pool, owner: HOUSE } };
+  await sign(theirs.privateKey);
+  const long = (name: string) => ({
+    mediaType: 'application/x',
+    digest: digestOf(name),
+    size: 1,
+    annotations: { name: name.repeat(1000) },
+  });
+  change((layers) => [...layers, ...Array.from({ length: 40 }, (_, n) => long(`of another ${n}`))]);
+  const key = keySigner(await SigningKey.parse(pem(ours.privateKey), undefined));
+  await signImage(repository as never, IMAGE, key, reading);
+  await verifySignature(repository, IMAGE, trusted, reading);
+  await verifySignature(repository, IMAGE, VerifyingKey.parse(publicPem(theirs.publicKey)), reading);
+  const { layers } = JSON.parse(repository.manifests.get(TAG)!.toString()) as { layers: Layer[] };
+  expect(layers).toHaveLength(42);
+  change(() => [
+    { ...long('x'), annotations: Object.fromEntries(Array.from({ length: 6000 }, (_, n) => [`${n}`, ''])) },
+  ]);
+  await expect(verifySignature(repository, IMAGE, trusted, reading)).rejects.toMatchObject({ reason: 'OCI_TOO_LARGE' });
 });

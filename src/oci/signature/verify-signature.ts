@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import {
-  type AbortOptions,
   annotate,
   CodedError,
   type Descriptor,
@@ -8,9 +7,9 @@ import {
   type ImageReference,
   parseImageReference,
 } from '../../base/index.ts';
-import { parseManifestOrIndex } from '../manifest/index.ts';
 import type { Repository } from '../registry-client/index.ts';
-import { MAX_ATTACHED, SIGNATURE } from './attached.ts';
+import { type AttachedOptions, readAttached, SIGNATURE } from './attached.ts';
+import { MAX_ATTACHED } from './document-task.ts';
 import { PAYLOAD_TYPE, SIGNED_BY, type SignedImage, signatureTag } from './image-signature.ts';
 import type { VerifyingKey } from './verifying-key.ts';
 
@@ -40,7 +39,7 @@ export async function verifySignature(
   repository: ReadRepository,
   image: SignedImage,
   keys: readonly VerifyingKey[],
-  options: AbortOptions,
+  options: AttachedOptions,
 ): Promise<void> {
   const name = `${image.domain}/${image.path}@${image.digest}`;
   const signatures = await signaturesOf(repository, image, name, options);
@@ -51,7 +50,7 @@ export async function verifySignature(
   for (const { payload: descriptor, signature } of signatures) {
     let payload = payloads.get(descriptor.digest);
     try {
-      payload ??= await repository.getBlob(descriptor, { ...options, maxBytes: MAX_PAYLOAD_BYTES });
+      payload ??= await repository.getBlob(descriptor, { signal: options.signal, maxBytes: MAX_PAYLOAD_BYTES });
       payloads.set(descriptor.digest, payload);
     } catch (error) {
       options.signal.throwIfAborted();
@@ -76,17 +75,16 @@ async function signaturesOf(
   repository: ReadRepository,
   { digest }: SignedImage,
   name: string,
-  options: AbortOptions,
+  options: AttachedOptions,
 ): Promise<readonly FoundSignature[]> {
   const found = await repository
-    .getManifest(signatureTag(digest), { ...options, maxBytes: MAX_MANIFEST_BYTES })
+    .getManifest(signatureTag(digest), { signal: options.signal, maxBytes: MAX_MANIFEST_BYTES })
     .catch((error: unknown) => {
       options.signal.throwIfAborted();
       if (error instanceof CodedError && error.code === 'not_found') throw untrusted(`${name} is not signed`, error);
       throw annotate(error, `failed to read the signatures of ${name}`);
     });
-  const parsed = parseManifestOrIndex(found.bytes, found.descriptor.mediaType);
-  const layers = parsed.kind === 'manifest' ? parsed.manifest.layers : [];
+  const layers = await readAttached(found, options);
   const signatures = layers.slice(0, MAX_ATTACHED).flatMap(({ mediaType, digest: of, size, annotations }) => {
     const text = annotations?.[SIGNATURE] ?? '';
     const isOne =
