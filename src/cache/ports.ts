@@ -120,9 +120,9 @@ export interface ImmutableRef {
    */
   mount(options: RefOptions): Promise<Mounted>;
   /** Blobs of the whole chain, bottom first, made where missing (diff, compress). Empty for scratch. @throws LostResultError */
-  layers(options: RefOptions & { readonly compression?: Compression }): Promise<readonly Layer[]>;
+  layers(options: RefOptions & LayerOptions): Promise<readonly Layer[]>;
   /** The same where each is made already, or was given; undefined where one is not. */
-  packed(options: { readonly compression?: Compression }): readonly Layer[] | undefined;
+  packed(options: LayerOptions): readonly Layer[] | undefined;
   /**
    * A layer of this ref, as {@link layers} gave it, with no time in it later than `latest` (seconds since the epoch), packed so in any case. What is made of it
    * stands for the layer in images only. @throws LostResultError
@@ -165,6 +165,13 @@ export interface MutableRef extends WritableRef {
 export interface NamedWritableRef extends WritableRef {
   /** Without a first `keep` it is dropped when its last holder releases it. */
   keep(): Promise<void>;
+}
+
+/** How layers are wanted. */
+interface LayerOptions {
+  readonly compression?: Compression;
+  /** Layers of other refs, packed so, by what only the builder knows: they are taken as they are, and those that are not there are entered. For many refs that stand on each other. */
+  readonly known?: Map<string, Layer> | undefined;
 }
 
 /** Session ids whose credentials may be used to pull lazy content now. */

@@ -47,6 +47,9 @@ export class LayersAhead implements ContinuousCache {
   /** Records that were looked at, with all that leads to them. */
   readonly #looked = new Set<string>();
   readonly #waiting: Waiting[] = [];
+  /** Layers by their refs: when each was packed, and when it was to be given. */
+  readonly #packed = new Map<string, Layer>();
+  readonly #offered = new Map<string, Layer>();
   /** By digest; they never reject. */
   readonly #giving = new Map<string, Promise<void>>();
   /** When each was there. */
@@ -100,6 +103,7 @@ export class LayersAhead implements ContinuousCache {
   async #pack({ results }: KeyRecord, scopes: readonly string[], context: UpdateContext): Promise<boolean> {
     const compression = compressionFor(context, this.#options.compression);
     const { spare, owner, sessions, limits } = context;
+    const known = this.#packed;
     const loading = { ...context, scope: scopes[0] ?? '', limits: limits ?? (() => ({})) };
     for (const { resultId } of results) {
       let ref: ImmutableRef | undefined;
@@ -110,9 +114,9 @@ export class LayersAhead implements ContinuousCache {
         if (ref.lazy || spare === undefined) return true;
         const packing = ref;
         const layers =
-          ref.packed({ compression }) ??
+          ref.packed({ compression, known }) ??
           (await spare.run(
-            (signal) => packing.layers({ owner, sessions, limits, compression, signal, bestEffort: true }),
+            (signal) => packing.layers({ owner, sessions, limits, compression, known, signal, bestEffort: true }),
             context,
           ));
         if (layers === undefined) return false;
@@ -137,7 +141,9 @@ export class LayersAhead implements ContinuousCache {
         this.#store ??= this.#options.open(context);
         const store = await this.#store;
         if (isGivenByImage(store, context)) return;
-        for (const layer of ref.packed({ compression: compressionFor(context, this.#options.compression) }) ?? []) {
+        // As they are known by now: also where they may be mounted from.
+        const compression = compressionFor(context, this.#options.compression);
+        for (const layer of ref.packed({ compression, known: this.#offered }) ?? []) {
           const { digest } = layer.descriptor;
           if (this.#giving.has(digest)) continue;
           if (this.#failed || signal.aborted) return;

@@ -69,12 +69,13 @@ export async function collectCache(
     for (const ref of held) await ref.release();
   });
   let postponed = 0;
+  const known = new Map<string, Layer>();
   const pack = async (ref: ImmutableRef): Promise<readonly Layer[] | undefined> => {
-    if (whenSpare === undefined) return await ref.layers({ ...access(context), compression });
+    if (whenSpare === undefined) return await ref.layers({ ...access(context), compression, known });
     if (ref.lazy) return undefined;
     const packed = await whenSpare((until) => {
       const signal = AbortSignal.any([until, failed.signal]);
-      return ref.layers({ ...access(context), compression, signal, bestEffort: true });
+      return ref.layers({ ...access(context), compression, known, signal, bestEffort: true });
     });
     if (packed === undefined) postponed++;
     return packed?.value;
@@ -87,7 +88,7 @@ export async function collectCache(
         const ref = (await results.load(resultId, loading))?.value;
         if (ref === undefined) continue;
         held.push(ref);
-        const layers = ref.packed({ compression }) ?? (isWanted ? await pack(ref) : undefined);
+        const layers = ref.packed({ compression, known }) ?? (isWanted ? await pack(ref) : undefined);
         if (layers === undefined) continue;
         found.set(id, { ref, layers, createdAt });
         return;

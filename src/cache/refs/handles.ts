@@ -82,15 +82,18 @@ export class ImmutableHandle implements ImmutableRef {
     }
   }
 
-  layers(options: RefOptions & { readonly compression?: Compression }): Promise<readonly Layer[]> {
+  layers({
+    compression = DEFAULT_COMPRESSION,
+    known,
+    ...options
+  }: Parameters<ImmutableRef['layers']>[0]): Promise<readonly Layer[]> {
     this.#row();
-    const compression = options.compression ?? DEFAULT_COMPRESSION;
-    return this.#guard(options, () => this.#engine.blobs.layers(this.id, compression, options));
+    return this.#guard(options, () => this.#engine.blobs.layers(this.id, { compression, known }, options));
   }
 
-  packed({ compression = DEFAULT_COMPRESSION }: { readonly compression?: Compression }): readonly Layer[] | undefined {
+  packed({ compression = DEFAULT_COMPRESSION, known }: Parameters<ImmutableRef['packed']>[0]) {
     this.#row();
-    return this.#engine.blobs.packed(this.id, compression);
+    return this.#engine.blobs.packed(this.id, { compression, known });
   }
 
   clamped(
@@ -138,7 +141,8 @@ export class ImmutableHandle implements ImmutableRef {
   async #openBlob(descriptor: Descriptor, options: RefOptions): Promise<ReadableStream<Uint8Array>> {
     const { records } = this.#engine;
     const { content } = records.options;
-    for (const row of records.layersOf(this.id)) {
+    // Mostly of what was made last.
+    for (const row of records.layersOf(this.id).reverse()) {
       const blob = records.blobs(row.id).find(({ digest }) => digest === descriptor.digest);
       if (blob === undefined) continue;
       if (records.isHere(row, blob))

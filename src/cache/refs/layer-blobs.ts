@@ -88,6 +88,12 @@ function layerGone({ id }: RefRow): CodedError {
   return new CodedError('not_found', `ref ${id}: its layer can no longer be had`, { fault: 'infrastructure' });
 }
 
+interface Wanted {
+  readonly compression: Compression;
+  /** By ref. */
+  readonly known: Map<string, Layer> | undefined;
+}
+
 /** Makes blobs of refs' layers where they are missing, each once. */
 export class LayerBlobs {
   readonly #records: RefRecords;
@@ -104,17 +110,28 @@ export class LayerBlobs {
   }
 
   /** Blobs of the ref's layers, bottom first. */
-  layers(id: string, compression: Compression, options: RefOptions): Promise<Layer[]> {
-    return Promise.all(this.#rows(id).map((row) => this.#layer(row, compression, options)));
+  layers(id: string, { compression, known }: Wanted, options: RefOptions): Promise<Layer[]> {
+    return Promise.all(
+      this.#rows(id).map(async (row) => {
+        const layer = known?.get(row.id) ?? (await this.#layer(row, compression, options));
+        known?.set(row.id, layer);
+        return layer;
+      }),
+    );
   }
 
   /** The same where all are there already. */
-  packed(id: string, compression: Compression): Layer[] | undefined {
+  packed(id: string, { compression, known }: Wanted): Layer[] | undefined {
     const layers: Layer[] = [];
     for (const row of this.#rows(id)) {
-      const blob = this.#find(row, compression);
-      if (blob === undefined) return undefined;
-      layers.push(layerOf(blob, row, this.#records));
+      let layer = known?.get(row.id);
+      if (layer === undefined) {
+        const blob = this.#find(row, compression);
+        if (blob === undefined) return undefined;
+        layer = layerOf(blob, row, this.#records);
+        known?.set(row.id, layer);
+      }
+      layers.push(layer);
     }
     return layers;
   }

@@ -1,5 +1,5 @@
 import { isTurnSpent, mapFor, nextTurn } from '../../../base/index.ts';
-import type { ImmutableRef } from '../../../cache/ports.ts';
+import type { ImmutableRef, Layer } from '../../../cache/ports.ts';
 import type { KeyedVertex, KeyReader, OpContext, ResultStore } from '../../../solver/index.ts';
 import type { StepLayers, StepOutput } from './predicate-facts.ts';
 import type { CapturedPart } from './provenance.ts';
@@ -47,6 +47,7 @@ export async function stepLayers(
 ): Promise<readonly StepLayers[]> {
   const found: StepLayers[] = [];
   const looked = new Set<string>();
+  const known = new Map<string, Layer>();
   let layers = 0;
   for (const { op, output, ...by } of outputs) {
     if (isTurnSpent()) await nextTurn(context);
@@ -55,7 +56,7 @@ export async function stepLayers(
     const name = `${op} ${output} ${record}`;
     if (record === undefined || looked.has(name)) continue;
     looked.add(name);
-    const chain = await packedLayers(record, results, context);
+    const chain = await packedLayers(record, results, known, context);
     if (chain === undefined || chain.length === 0) continue;
     layers += chain.length;
     if (layers > MOST_LAYERS) break;
@@ -77,13 +78,14 @@ function onlyResult(
 async function packedLayers(
   record: string,
   results: StepLayerStores['results'],
+  known: Map<string, Layer>,
   context: OpContext,
 ): Promise<StepLayers['chain'] | undefined> {
   context.signal.throwIfAborted();
   const loaded = await results.load(record, context).catch(() => undefined);
   if (loaded === undefined) return undefined;
   try {
-    return loaded.value.packed({})?.map(({ descriptor }) => descriptor);
+    return loaded.value.packed({ known })?.map(({ descriptor }) => descriptor);
   } finally {
     await loaded.release();
   }
