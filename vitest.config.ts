@@ -20,6 +20,8 @@ export default defineConfig({
           pool: 'forks',
           // A process for each file loads the same modules again, which costs more than most tests do: whatever a test changes for all, it puts back.
           isolate: false,
+          // On the last core too: much of it waits.
+          maxWorkers: '100%',
           ...patience(120_000),
         },
       },

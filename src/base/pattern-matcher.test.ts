@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { matchGlob } from './glob.ts';
 import { type ParentMatches, PatternMatcher, parseIgnoreFile } from './pattern-matcher.ts';
+import { runs } from './testing/runs.ts';
 
 interface Vectors {
   patterns: { patterns: string[]; error?: boolean; paths?: Record<string, boolean> }[];
@@ -73,7 +74,7 @@ test('a pruned directory holds nothing unmatched, a directory not worth entering
       if (prunedAt !== undefined) expect(result).toBe(true);
       if (unreachable && prunedAt === undefined) expect(result).toBe(false);
     }),
-    { numRuns: 2000 },
+    runs(2000),
   );
 });
 

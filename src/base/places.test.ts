@@ -4,6 +4,7 @@ import { FairQueue } from './fair-queue.ts';
 import { HOUSE } from './index.ts';
 import { type Computation, Places } from './places.ts';
 import { neverAborted } from './signals.ts';
+import { runs } from './testing/runs.ts';
 
 const signal = neverAborted;
 const TENANTS = ['a', 'b', 'c', 'd'];
@@ -94,7 +95,7 @@ describe('a fair queue', () => {
         expect(served).toHaveLength(pushed - removed);
         expect(new Set(served).size).toBe(served.length);
       }),
-      { numRuns: 300 },
+      runs(300),
     );
   });
 
@@ -229,7 +230,7 @@ describe('places', () => {
         expect(most).toBeLessThanOrEqual(capacity);
         expect([places.held, places.waiting]).toEqual([0, 0]);
       }),
-      { numRuns: 200 },
+      runs(200),
     );
   });
 });

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { CodedError } from '../base/index.ts';
+import { runs } from '../base/testing/runs.ts';
 import { decodeOp } from '../llb/index.ts';
 import { buildDockerfile } from './build.ts';
 import { checkDockerfile } from './check.ts';
@@ -91,7 +92,7 @@ test('no text makes the parser or the instruction reader throw anything but a co
       failsOnlyWithCodes(() => parseDockerfile(text));
       failsOnlyWithCodes(() => checkDockerfile(`FROM scratch\n${text}`));
     }),
-    { numRuns: 1500 },
+    runs(1500),
   );
 });
 
@@ -106,7 +107,7 @@ test('no text makes a build throw anything but a fault of the user', async () =>
         expect(error.fault).toBe('user');
       }
     }),
-    { numRuns: 600 },
+    runs(600),
   );
 });
 
@@ -128,7 +129,7 @@ test('every instruction lies on lines of the file, in order', () => {
         last = location.endLine;
       }
     }),
-    { numRuns: 500 },
+    runs(500),
   );
 });
 
@@ -161,7 +162,7 @@ test('patterns take off and replace what the equal regular expression matches', 
       const trimmed = reversed.replace(new RegExp(`^${backwards}`, 'u'), '');
       expect(parsed.trimSuffix(text, longest)).toBe([...trimmed].reverse().join(''));
     }),
-    { numRuns: 1000 },
+    runs(1000),
   );
 });
 

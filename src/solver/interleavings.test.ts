@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { runs } from '../base/testing/runs.ts';
 import { constant, type IntegerVertex, IntegerWorld, solveOnce, vertex } from './testing/integer-world.ts';
 
 /** A random graph: node i takes inputs from nodes before it; `content` marks inputs whose content decides. */
@@ -82,7 +83,7 @@ test('in every order each op runs once for all builds, only what they need runs,
       expect(world.ran).toEqual([]);
       expect([world.open, world.running, solver.activeVertices]).toEqual([0, 0, 0]);
     }),
-    { numRuns: 200 },
+    runs(200),
   );
 });
 
@@ -108,7 +109,7 @@ test('renamed sources of equal content rerun nothing beyond what content does no
       expect(world.ran.filter((name) => byContent.has(name))).toEqual([]);
       expect(world.open).toBe(0);
     }),
-    { numRuns: 200 },
+    runs(200),
   );
 });
 
@@ -141,7 +142,7 @@ test('cancelling any builds at any time leaves the others whole', async () => {
         expect([world.open, world.running, solver.activeVertices]).toEqual([0, 0, 0]);
       },
     ),
-    { numRuns: 300 },
+    runs(300),
   );
 });
 
@@ -162,7 +163,7 @@ test('failures fail exactly the builds that need them', async () => {
       expect(values).toEqual(healed.targets.map((target) => healed.value(target)));
       expect([world.open, world.running, solver.activeVertices]).toEqual([0, 0, 0]);
     }),
-    { numRuns: 200 },
+    runs(200),
   );
 });
 
@@ -188,6 +189,6 @@ test('whatever stored results are unusable, builds come to the right end', async
         expect([world.open, world.running, solver.activeVertices]).toEqual([0, 0, 0]);
       },
     ),
-    { numRuns: 200 },
+    runs(200),
   );
 });

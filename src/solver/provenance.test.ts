@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { neverAborted } from '../base/index.ts';
+import { runs } from '../base/testing/runs.ts';
 import type { Job } from './job.ts';
 import { type ImportedCache, type LossKind, LostResultError, type Result } from './ports.ts';
 import type { Solver } from './solver.ts';
@@ -356,6 +357,6 @@ test('a result is one that its own steps made, whoever asks is answered, and non
         expect([...trial.faults, ...trial.left()]).toEqual([]);
       },
     ),
-    { numRuns: 100, endOnFailure: true },
+    { ...runs(100), endOnFailure: true },
   );
 });

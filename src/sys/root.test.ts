@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { runs } from '../base/testing/runs.ts';
 import { openRoot, type Root } from './root.ts';
 
 let base: string;
@@ -85,7 +86,7 @@ describe('hostile symlinks stay inside', () => {
         }
         expect(readFileSync(join(base, 'outside/secret'), 'utf8')).toBe('outside');
       }),
-      { numRuns: 300 },
+      runs(300),
     );
   });
 });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { neverAborted } from '../../base/index.ts';
+import { runs } from '../../base/testing/runs.ts';
 import { openRoot } from '../../sys/index.ts';
 import type { RawCall } from '../grpc/channel.ts';
 import { Metadata } from '../grpc/metadata.ts';
@@ -58,7 +59,7 @@ test('an entry is marked where the last listing has it, just so, wherever others
       const seen = await marked(await listingOf(messagesOf(before)), messagesOf(after));
       for (const [path, asLast] of seen) expect([path, asLast]).toEqual([path, before[path] === after[path]]);
     }),
-    { numRuns: 300 },
+    runs(300),
   );
 });
 

@@ -6,6 +6,17 @@ import { expect, test } from 'vitest';
 import { WorkerPool } from '../../sys/index.ts';
 import { Trash } from './trash.ts';
 
+/** What lies two levels below, of what is not removed meanwhile. */
+function namesIn(folder: string): string[] {
+  return readdirSync(folder).flatMap((name) => {
+    try {
+      return readdirSync(path.join(folder, name));
+    } catch {
+      return [];
+    }
+  });
+}
+
 test('what was discarded is gone once settled, however much more comes meanwhile', async () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'slipway-trash-'));
   try {
@@ -29,7 +40,7 @@ test('what was discarded is gone once settled, however much more comes meanwhile
       writeFileSync(path.join(mine, `mine-${round}`), 'x');
       trash.discard(mine);
       await trash.settled();
-      expect(readdirSync(path.join(folder, 'trash'), { recursive: true }).join()).not.toContain(`mine-${round}`);
+      expect(namesIn(path.join(folder, 'trash'))).not.toContain(`mine-${round}`);
     }
     isOver = true;
     await others;

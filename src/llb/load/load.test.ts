@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { digestOf, neverAborted as signal } from '../../base/index.ts';
+import { runs } from '../../base/testing/runs.ts';
 import {
   decodeDefinition,
   decodeDefinitionInSlices,
@@ -179,7 +180,7 @@ test('damaged bytes are refused cleanly, never crash', () => {
         expect(error).toMatchObject({ code: 'invalid_argument' });
       }
     }),
-    { numRuns: 3000 },
+    runs(3000),
   );
 });
 
