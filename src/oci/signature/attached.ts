@@ -60,7 +60,7 @@ export async function readAttached(
   return await worker.pool.run(task('attachedLayers'), args, { signal, owner: worker.owner });
 }
 
-/** The layers of the manifest with this tag; none where there is none. */
+/** The layers of the manifest with this tag; none where there is none. @throws CodedError for more than are read: what is written then would lack somebody's */
 export async function attachedAt(
   repository: SignatureRepository,
   tag: string,
@@ -72,7 +72,12 @@ export async function attachedAt(
       maxBytes: MAX_MANIFEST_BYTES,
       authoritative: true,
     });
-    return { descriptor: found.descriptor, layers: await readAttached(found, options) };
+    const layers = await readAttached(found, options);
+    if (layers.length > MAX_ATTACHED)
+      throw CodedError.of('OCI_TOO_LARGE', `${tag} has more than ${MAX_ATTACHED} entries, and nothing is added to it`, {
+        hint: 'take out of it what nobody needs any more: cosign clean',
+      });
+    return { descriptor: found.descriptor, layers };
   } catch (error) {
     options.signal.throwIfAborted();
     if (error instanceof CodedError && error.code === 'not_found') return { layers: [] };
