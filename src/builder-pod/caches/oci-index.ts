@@ -39,8 +39,10 @@ export async function encodeOciIndex(
     configDigest: config.descriptor.digest,
     size: Math.max(bytes.length, manifest.bytes.length),
     blobs: [...new Set(blobs)],
-    write: async (context) => {
+    begin: async (context) => {
       await withRow(context, `writing config ${config.descriptor.digest}`, () => putConfig(config, context));
+    },
+    write: async (context) => {
       const what = form.imageManifest ? 'cache image manifest' : 'cache manifest';
       await withRow(context, `writing ${what} ${digest}`, () => putManifest(manifest, context));
       return { response: { 'cache.manifest': goJson(descriptorJson(manifest.descriptor)) }, digest };

@@ -24,7 +24,9 @@ export interface CacheIndex {
   readonly size: number;
   /** Layers that it names, each once. */
   readonly blobs: readonly Digest[];
-  /** Puts it under the cache's names, in place of what they stood for. All its layers are there by then. */
+  /** Puts what it needs beside its layers, while these are put. Nothing names that yet. */
+  begin?(context: ExportContext): Promise<void>;
+  /** Puts it under the cache's names, in place of what they stood for. All its layers are there by then, and what {@link begin} puts. */
   write(context: ExportContext): Promise<CacheWritten>;
 }
 

@@ -14,7 +14,12 @@ export function whileBuilding(
     read: (access) => outflow.request(held, () => store.read(access)),
     encode: async (content, options) => {
       const index = await store.encode(content, options);
-      return { ...index, write: (context) => outflow.request(held, () => index.write(context)) };
+      const { begin } = index;
+      return {
+        ...index,
+        ...(begin === undefined ? {} : { begin: (context) => outflow.request(held, () => begin(context)) }),
+        write: (context) => outflow.request(held, () => index.write(context)),
+      };
     },
     keepBlob: (descriptor, access) => outflow.request(held, () => store.keepBlob(descriptor, access)),
     putBlob: (layer, context, onProgress) =>

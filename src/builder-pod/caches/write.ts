@@ -225,7 +225,7 @@ class CacheWriter {
       return undefined;
     const own = index.blobs.filter((blob) => cache.layers.has(blob) && !isGiven(blob));
     const layers = own.map((blob) => content.layers.get(blob)!.source);
-    await putLayers(layers, store, { parallel, ahead: this.#options.ahead }, context);
+    await putLayers(layers, index, store, { parallel, ahead: this.#options.ahead }, context);
     for (const blob of [...own, ...(looks ? index.blobs : [])]) this.#given.add(blob);
     return await index.write(context);
   }
@@ -307,6 +307,7 @@ async function lostOf(
 /** The first failure stops the others, and all have ended before it is told. */
 async function putLayers(
   layers: readonly LayerSource[],
+  index: CacheIndex,
   store: CacheStore,
   { parallel, ahead }: { readonly parallel: number; readonly ahead: LayersAhead | undefined },
   context: ExportContext,
@@ -328,7 +329,8 @@ async function putLayers(
       });
     }
   });
-  await endAll(workers, { failed, signal: context.signal });
+  const beside = index.begin === undefined ? [] : [index.begin(access)];
+  await endAll([...workers, ...beside], { failed, signal: context.signal });
 }
 
 function tooLarge({ progress }: ExportContext): CacheWritten {

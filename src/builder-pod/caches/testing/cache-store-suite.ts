@@ -62,6 +62,7 @@ export function cacheStoreSuite(name: string, open: () => CacheStoreWorld): void
         const layer = written.layers.get(blob);
         if (layer !== undefined) await store.putBlob(layer.source, contextOf(), () => {});
       }
+      await index.begin?.(contextOf());
       return await index.write(contextOf());
     }
     const bytesIn = async (store: CacheStore, layer: LayerToWrite) =>
@@ -134,6 +135,7 @@ export function cacheStoreSuite(name: string, open: () => CacheStoreWorld): void
       await expect(store.openBlob(layers[0]!.source.descriptor, { ...access, signal: gone })).rejects.toThrow('enough');
       await expect(store.putBlob(layers[1]!.source, contextOf(gone), () => {})).rejects.toThrow('enough');
       const index = await store.encode(content, { signal: neverAborted });
+      if (index.begin !== undefined) await expect(index.begin(contextOf(gone))).rejects.toThrow('enough');
       await expect(index.write(contextOf(gone))).rejects.toThrow('enough');
       await expect(store.read({ ...access, signal: gone })).rejects.toThrow('enough');
     });
