@@ -25,7 +25,7 @@ export * from './process/spawn.ts';
 export { openTerminal, type Terminal } from './process/terminal.ts';
 export * from './root.ts';
 export { makeScratch, type Scratch } from './scratch.ts';
-export { openSha256 } from './sha256.ts';
+export { Sha256 } from './sha256.ts';
 export { peerProcess } from './socket-peer.ts';
 export * from './stat.ts';
 export { lifeCgroup, markEnvironment, sweep } from './sweep.ts';

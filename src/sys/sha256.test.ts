@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { openSha256 } from './sha256.ts';
+import { Sha256 } from './sha256.ts';
 
 const hex = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
@@ -10,7 +10,7 @@ test.each([
 ])('the digest of what comes in parts of any size, %s, whose memory is used again once it is given back', async (_, alone) => {
   const all = randomBytes(9_000_000);
   for (const size of [0, 5000, 70_000, 1 << 20, all.length]) {
-    using hash = openSha256(() => alone);
+    using hash = new Sha256(() => alone);
     const idle: Buffer[] = [];
     let at = 0;
     for (let turn = 0; at < all.length; turn++) {
@@ -27,17 +27,17 @@ test.each([
     }
     expect(await hash.digest()).toBe(hex(all));
   }
-  using empty = openSha256(() => alone);
+  using empty = new Sha256(() => alone);
   expect(await empty.digest()).toBe(hex(Buffer.alloc(0)));
 });
 
 test('one that is given up in the middle takes nothing with it', async () => {
   const bytes = randomBytes(1 << 20);
   for (let n = 0; n < 20; n++) {
-    using hash = openSha256();
+    using hash = new Sha256();
     for (let part = 0; part <= n % 3; part++) hash.update(bytes);
   }
-  using other = openSha256();
+  using other = new Sha256();
   other.update(bytes);
   expect(await other.digest()).toBe(hex(bytes));
 });

@@ -59,18 +59,13 @@ function passesTrial({ begin, update, finish, free }: Digests): boolean {
   return isDone.every((one) => one === 1) && createHash('sha256').update(sample).digest().equals(output);
 }
 
-/** For workers. */
-export function openSha256(isAlone = () => false): Sha256 {
-  return new Sha256(isAlone);
-}
-
 interface Part {
   readonly bytes: Uint8Array;
   readonly done: (() => void) | undefined;
 }
 
-/** Of what comes in parts, in order: beside the calling thread, on one of libuv's, where that can be; while `isAlone` says so, on the calling thread. */
-class Sha256 implements Disposable {
+/** A SHA-256 of what comes in parts, in order: made beside the calling thread, on one of libuv's, where that can be; while `isAlone` says so, on the calling thread. For workers. */
+export class Sha256 implements Disposable {
   readonly #isAlone: () => boolean;
   readonly #aside: { readonly lib: Digests; readonly context: bigint } | undefined;
   /** Where there is nothing to do it aside. */
@@ -82,7 +77,7 @@ class Sha256 implements Disposable {
   #disposed = false;
   #wake = () => {};
 
-  constructor(isAlone: () => boolean) {
+  constructor(isAlone = () => false) {
     this.#isAlone = isAlone;
     const lib = loadLibrary();
     const context = lib?.begin() ?? 0n;

@@ -5,7 +5,7 @@ import {
   encodeName,
   lstat,
   type MessagePort,
-  openSha256,
+  Sha256,
   type StreamContext,
   type TaskContext,
   writePort,
@@ -156,9 +156,9 @@ async function writeLayer(
   memory?: ChunkMemory,
 ): Promise<PackedLayer> {
   if (compression.type === 'estargz') return await writeEstargz(chunks, into, compression, context);
-  using diff = openSha256(context.isAlone);
+  using diff = new Sha256(context.isAlone);
   const isPlain = compression.type === 'uncompressed';
-  using blob = openSha256(context.isAlone);
+  using blob = new Sha256(context.isAlone);
   let size = 0;
   let diffSize = 0;
   let madeBy: string;
