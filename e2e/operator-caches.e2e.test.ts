@@ -1,3 +1,4 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { S3_KEYS, S3_REGION, s3Server } from '../src/builder-pod/caches/testing/s3-server.ts';
@@ -70,6 +71,43 @@ describe('the status of a Build', () => {
     expect(made.status?.cache?.exports?.[0]?.pushedBytes).toBeGreaterThan(5000);
     const told = await world.cluster.must(['get', 'builds.slipway.build,buildruns.slipway.build,events', '-o', 'json']);
     expect(`${told}${world.operator.log()}`).not.toContain(S3_KEYS.secret_access_key);
+  });
+
+  test('of cache mounts: each scope has its own, in the builder and in the registry, and none sees what another saved', async () => {
+    const repository = `${registry.host}/saved-mounts`;
+    const dockerfile = (n: string) =>
+      `FROM ${registry.host}/base\nRUN --mount=type=cache,id=deps,target=/c ls /c > /found && echo x > /c/of-${n}\n`;
+    const run = async (name: string, scope: string | undefined) => {
+      await apply(
+        build(name, {
+          dockerfile: { inline: dockerfile(name) },
+          cache: { ...(scope === undefined ? {} : { scope }), mounts: { from: repository, to: repository } },
+          outputs: [{ image: `${registry.host}/${name}`, tags: ['v1'] }],
+        }),
+      );
+      await world.waitReady(name);
+      const ran = await world.builders[0]!.buildctl([
+        ...['build', '--frontend=dockerfile.v0', '--progress=plain', '--no-cache'],
+        ...['--local', `context=${work.path}`, '--local', `dockerfile=${path.join(work.path, 'show')}`],
+        ...['--opt', `build-arg:IMAGE=${registry.host}/${name}:v1`],
+      ]);
+      expect(ran.code, ran.output).toBe(0);
+      return [...ran.output.matchAll(/found: (\S*)/g)].map(([, found]) => found).filter((found) => found !== '$f');
+    };
+    mkdirSync(path.join(work.path, 'show'));
+    writeFileSync(
+      path.join(work.path, 'show/Dockerfile'),
+      'ARG IMAGE\nFROM $IMAGE\nRUN for f in $(cat /found) end; do echo "found: $f"; done\n',
+    );
+    expect(await run('mounts-one', 'red')).toEqual(['end']);
+    // Its builder has the mount of that scope, and the registry too.
+    expect(await run('mounts-two', 'blue')).toEqual(['end']);
+    expect(await run('mounts-three', undefined)).toEqual(['end']);
+    await world.builders[0]!.buildctl(['prune', '--all']);
+    expect(await run('mounts-four', 'red')).toEqual(['of-mounts-one', 'end']);
+    expect(await run('mounts-five', 'blue')).toEqual(['of-mounts-two', 'end']);
+    const listed = (await (await fetch(`${registry.url}/v2/saved-mounts/tags/list`)).json()) as { tags: string[] };
+    expect(listed.tags).toHaveLength(3);
   });
 
   test('of an image for two platforms: each has its digest, size and attestations', async () => {

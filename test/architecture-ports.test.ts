@@ -43,6 +43,7 @@ const WITHOUT_SUITE: Readonly<Record<string, string>> = {
   CacheImporter: 'one reads a cache store, which has a suite; that of mounts notes who asks, and opens nothing',
   CacheMap: 'what an op says of itself: data',
   CacheMapInput: 'what an op says of an input: data',
+  BlobSource: 'bytes by their digest, in one piece or in several',
   CacheType: 'opens the cache stores, which have a suite',
   Clock: 'the time; that of tests is what they set it to',
   CredentialProvider: 'those of sessions; the double answers what a test tells it',

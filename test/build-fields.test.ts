@@ -14,6 +14,7 @@ import { attestationRequests } from '../src/dockerfile/attestation-requests.ts';
 import { planBuild, type SolvePlan } from '../src/plan/index.ts';
 import { parseBuild } from '../src/resources/index.ts';
 
+const NO_TLOG = 'what an identity signs is verified by its log alone, and a key needs none';
 /** Every attribute that the engine asks for is one that some Build sends, or stands here with the reason for which none does. */
 const NO_FIELD: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   image: {
@@ -30,15 +31,19 @@ const NO_FIELD: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'inline-only': 'of exported files, which a Build has none of',
     filename: 'of exported files, which a Build has none of',
   },
-  registry: {},
+  registry: { 'sign-tlog': NO_TLOG },
   s3: { disable_accept_encoding: 'does nothing here' },
   gha: { repository: 'does nothing here', ghtoken: 'does nothing here' },
   azblob: {},
   inline: { mode: 'an image carries a cache of its own layers only' },
-  mounts: {},
+  mounts: { 'sign-tlog': NO_TLOG },
 };
 /** Refused by name with a reason where nothing can be signed. */
-const TRUST = ['sign-key', 'sign-password', 'verify-key'];
+const TRUST = [
+  ...['sign-key', 'sign-password', 'verify-key'],
+  ...['sign-identity-token', 'sign-fulcio-url', 'sign-rekor-url', 'sign-tlog'],
+  ...['verify-identity', 'verify-issuer', 'verify-trusted-root'],
+];
 
 const build = (spec: object) =>
   planBuild(
@@ -50,7 +55,10 @@ const build = (spec: object) =>
   );
 
 /** With every field of an output, of attestations and of each kind of cache. */
-const whole = (sign: object = { secretRef: { name: 's' }, tlog: false }) => {
+const whole = (
+  sign: object = { secretRef: { name: 's' }, tlog: false },
+  trust: object = { sign: { secretRef: { name: 's' } }, verify: { secretRef: { name: 's' } } },
+) => {
   const secretRef = { name: 's' };
   const written = {
     ...{ mode: 'continuous', keepLast: 1, maxAge: '1h', maxSize: '1Gi', continuousInterval: '1s' },
@@ -60,7 +68,7 @@ const whole = (sign: object = { secretRef: { name: 's' }, tlog: false }) => {
   const caches = {
     registry: {
       ...{ ref: 'c', insecure: true, imageManifest: true, ociMediaTypes: true },
-      ...{ sign: { secretRef }, verify: { secretRef } },
+      ...trust,
     },
     s3: {
       ociMediaTypes: true,
@@ -94,11 +102,18 @@ const whole = (sign: object = { secretRef: { name: 's' }, tlog: false }) => {
       to: Object.values(caches).map((cache) => ('inline' in cache ? cache : { ...cache, ...written })),
       mounts: {
         ...{ from: 'm', to: 'm', insecure: true, ids: ['a', 'b'], maxSize: '1Gi', maxAge: '1h', timeout: '1m' },
-        ...{ sign: { secretRef }, verify: { secretRef } },
+        ...trust,
       },
     },
   });
 };
+
+/** The same, caches signed by who has no key. */
+const byIdentity = () =>
+  whole(undefined, {
+    sign: { keyless: { tokenSecretRef: { name: 't' }, fulcioUrl: 'https://f.test', rekorUrl: 'https://r.test' } },
+    verify: { identity: { identity: 'a', issuer: 'b', trustedRootSecretRef: { name: 't' } } },
+  });
 
 /** Keys that are asked for of attributes that have these values. */
 function askedOf(values: Readonly<Record<string, string>>, use: (attrs: Record<string, string>) => unknown): string[] {
@@ -121,6 +136,10 @@ const attrsOf = (caches: SolvePlan['cacheExports'], of: string) => caches.find((
 
 describe('every attribute of the engine is a field of a Build, or has a reason', () => {
   const { exporters, cacheExports, cacheImports, frontendAttrs } = whole();
+  const other = byIdentity();
+  const both = (attrs: Readonly<Record<string, string>>, more: Readonly<Record<string, string>>) => [
+    ...new Set([...sent(attrs), ...sent(more)]),
+  ];
   const check = (kind: string, asked: readonly string[], given: readonly string[]) => {
     const known = new Set([...given, ...Object.keys(NO_FIELD[kind] ?? {})]);
     expect(asked.filter((key) => !known.has(key))).toEqual([]);
@@ -194,7 +213,7 @@ describe('every attribute of the engine is a field of a Build, or has a reason',
     check(
       'mounts',
       askedOf(saved, (all) => caches.exporter(all)),
-      sent(saved),
+      both(saved, attrsOf(other.cacheExports, 'mounts')),
     );
     const restored = attrsOf(cacheImports, 'mounts');
     const asked = askedOf(restored, (all) =>
@@ -202,9 +221,9 @@ describe('every attribute of the engine is a field of a Build, or has a reason',
     );
     // What is read is not signed.
     check(
-      'mounts',
+      'mounts, restored',
       asked.filter((key) => !key.startsWith('sign-')),
-      sent(restored),
+      both(restored, attrsOf(other.cacheImports, 'mounts')),
     );
   });
 
@@ -241,14 +260,14 @@ describe('every attribute of the engine is a field of a Build, or has a reason',
             },
         all,
         { direct: false },
-        deps,
+        { outflow: { part: () => undefined } } as never,
       ),
     );
     const trust = type === 'registry' ? [] : TRUST;
     check(
       type,
       asked.filter((key) => !trust.includes(key)),
-      named,
+      both(attrs, attrsOf(other.cacheExports, type)),
     );
   });
 });

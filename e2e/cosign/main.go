@@ -4,17 +4,23 @@ package main
 
 import (
 	"context"
+	"crypto"
+	"crypto/sha256"
 	"crypto/x509"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/sigstore/cosign/v3/pkg/cosign"
 	"github.com/sigstore/cosign/v3/pkg/oci"
 	"github.com/sigstore/cosign/v3/pkg/signature"
+	"github.com/sigstore/sigstore-go/pkg/root"
+	"github.com/sigstore/sigstore/pkg/cryptoutils"
 	"github.com/sigstore/sigstore/pkg/tuf"
 )
 
@@ -32,6 +38,7 @@ func verify(ctx context.Context) error {
 	issuer := flag.String("issuer", "", "who must know that")
 	rekor := flag.String("rekor", "", "file of the log's public key; without it no log is asked for")
 	attestations := flag.Bool("attestations", false, "of attestations, not the image")
+	bundles := flag.Bool("bundles", false, "of bundles that refer to it, which newer verifiers look for first, not under its tags")
 	flag.Parse()
 	ref, err := name.ParseReference(flag.Arg(0))
 	if err != nil {
@@ -43,10 +50,18 @@ func verify(ctx context.Context) error {
 			return err
 		}
 	}
+	trust := trustedRoot{logs: map[string]*root.TransparencyLog{}}
 	if *roots != "" {
 		pem, err := os.ReadFile(*roots)
 		if err != nil {
 			return err
+		}
+		certificates, err := cryptoutils.UnmarshalCertificatesFromPEM(pem)
+		if err != nil {
+			return err
+		}
+		for _, one := range certificates {
+			trust.authorities = append(trust.authorities, &root.FulcioCertificateAuthority{Root: one})
 		}
 		options.RootCerts = x509.NewCertPool()
 		if !options.RootCerts.AppendCertsFromPEM(pem) {
@@ -64,10 +79,29 @@ func verify(ctx context.Context) error {
 			return err
 		}
 		options.RekorPubKeys = &keys
+		public, err := cryptoutils.UnmarshalPEMToPublicKey(pem)
+		if err != nil {
+			return err
+		}
+		der, err := x509.MarshalPKIXPublicKey(public)
+		if err != nil {
+			return err
+		}
+		id := sha256.Sum256(der)
+		trust.logs[hex.EncodeToString(id[:])] = &root.TransparencyLog{
+			ValidityPeriodStart: time.Unix(0, 0), ID: id[:], HashFunc: crypto.SHA256, SignatureHashFunc: crypto.SHA256, PublicKey: public,
+		}
 	}
 	var found []oci.Signature
 	var logged bool
-	if *attestations {
+	if *bundles {
+		options.NewBundleFormat = true
+		options.ClaimVerifier = cosign.IntotoSubjectClaimVerifier
+		if options.TrustedMaterial, err = trust.material(); err != nil {
+			return err
+		}
+		found, logged, err = cosign.VerifyImageAttestations(ctx, ref, options)
+	} else if *attestations {
 		options.ClaimVerifier = cosign.IntotoSubjectClaimVerifier
 		found, logged, err = cosign.VerifyImageAttestations(ctx, ref, options)
 	} else {
@@ -92,4 +126,14 @@ func verify(ctx context.Context) error {
 		fmt.Println(string(line))
 	}
 	return nil
+}
+
+// trustedRoot is who is believed, as the newer verifier takes it.
+type trustedRoot struct {
+	authorities []root.CertificateAuthority
+	logs        map[string]*root.TransparencyLog
+}
+
+func (t trustedRoot) material() (root.TrustedMaterial, error) {
+	return root.NewTrustedRoot(root.TrustedRootMediaType01, t.authorities, nil, nil, t.logs)
 }

@@ -15,3 +15,5 @@ export interface Descriptor {
 
 /** Annotation of a layer descriptor: the digest of its uncompressed tar (containerd, BuildKit). */
 export const ANNOTATION_UNCOMPRESSED = 'containerd.io/uncompressed';
+/** Ours, of a layer in a cache: what packed it, where a builder of Slipway did. */
+export const ANNOTATION_COMPRESSOR = 'build.slipway/compressor';

@@ -379,7 +379,7 @@ const FAILURES = {
   SIGNATURE_UNTRUSTED: {
     code: 'failed_precondition',
     fault: 'user',
-    text: 'What was read from a registry has no signature by a key that is trusted for it.',
+    text: 'What was read from a registry has no signature by a key or identity that is trusted for it.',
   },
   SIGNING_KEY: {
     code: 'invalid_argument',
@@ -485,7 +485,7 @@ const FAILURES = {
   UNSUPPORTED_ATTRIBUTE: { code: 'invalid_argument', text: 'A source has an attribute that is malformed or unknown.' },
   VERIFYING_KEY: {
     code: 'invalid_argument',
-    text: 'The public key that signatures are to be verified with cannot be used.',
+    text: 'The public key, or trusted root, that signatures are to be verified with cannot be used.',
   },
 } as const satisfies Readonly<Record<string, FailureKind>>;
 

@@ -89,6 +89,8 @@ export interface ContentStore extends BlobProvider {
 export interface Layer {
   readonly descriptor: Descriptor;
   readonly diffId: Digest;
+  /** What packed it, by the name that builders have for it, where one of them is known to have done so. */
+  readonly compressor?: string | undefined;
 }
 
 export type RecordType =

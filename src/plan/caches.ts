@@ -83,13 +83,19 @@ export function cacheSecrets(spec: BuildSpec): PlannedSecret[] {
   for (const { field: at, one } of trustedCaches(spec)) {
     const { sign, verify } = one;
     const field = `${at}.sign.secretRef`;
-    if (sign !== undefined) {
+    if (sign?.secretRef !== undefined) {
       add(sign.secretRef, sign.secretRef.key ?? SIGNING_KEY, { field, flag: 'cache-sign-key' });
       add(sign.secretRef, SIGNING_PASSWORD, { field, env: 'COSIGN_PASSWORD', optional: true });
     }
+    const token = sign?.keyless?.tokenSecretRef;
+    if (token !== undefined)
+      add(token, token.key ?? TOKEN, { field: `${at}.sign.keyless.tokenSecretRef`, env: 'SIGSTORE_ID_TOKEN' });
     const keys = verify?.secretRef;
     if (keys !== undefined)
       add(keys, keys.key ?? VERIFYING_KEY, { field: `${at}.verify.secretRef`, flag: 'cache-verify-key' });
+    const root = verify?.identity?.trustedRootSecretRef;
+    if (root !== undefined)
+      add(root, root.key ?? TRUSTED_ROOT, { field: `${at}.verify.identity.trustedRootSecretRef` });
   }
   const all: Readonly<Record<string, readonly (CacheSource | CacheTarget)[]>> = {
     from: cache?.from ?? [],
@@ -137,17 +143,33 @@ function placeOf(one: CacheSource | CacheTarget, defaultRegistry: string | undef
 const SIGNING_KEY = 'cosign.key';
 const SIGNING_PASSWORD = 'cosign.password';
 const VERIFYING_KEY = 'cosign.pub';
+/** Of Secrets for those who sign without one. */
+const TOKEN = 'token';
+const TRUSTED_ROOT = 'trusted_root.json';
 
 /** The key goes where the builder asks for it, and into nothing else: attributes have ids of secrets. */
 function signing({ sign }: Trusting): Record<string, string> {
-  if (sign === undefined) return {};
+  if (sign?.keyless !== undefined) {
+    const { tokenSecretRef, fulcioUrl, rekorUrl } = sign.keyless;
+    return {
+      'sign-identity-token': cacheSecret(tokenSecretRef.name, tokenSecretRef.key ?? TOKEN),
+      ...(fulcioUrl === undefined ? {} : { 'sign-fulcio-url': fulcioUrl }),
+      ...(rekorUrl === undefined ? {} : { 'sign-rekor-url': rekorUrl }),
+    };
+  }
+  if (sign?.secretRef === undefined) return {};
   const { name, key = SIGNING_KEY } = sign.secretRef;
   return { 'sign-key': cacheSecret(name, key), 'sign-password': cacheSecret(name, SIGNING_PASSWORD) };
 }
 
 function trusting({ verify }: Trusting, values: ClusterValues | undefined, field: string): Record<string, string> {
   if (verify === undefined) return {};
-  const { publicKey, secretRef, configMapKeyRef } = verify;
+  const { publicKey, secretRef, configMapKeyRef, identity: by } = verify;
+  if (by !== undefined) {
+    const { name: root, key: at = TRUSTED_ROOT } = by.trustedRootSecretRef;
+    const trusted = { 'verify-identity': by.identity, 'verify-issuer': by.issuer };
+    return { ...trusted, 'verify-trusted-root': cacheSecret(root, at) };
+  }
   if (publicKey !== undefined) return { 'verify-key': publicKey };
   if (secretRef !== undefined) return { 'verify-key': cacheSecret(secretRef.name, secretRef.key ?? VERIFYING_KEY) };
   if (configMapKeyRef === undefined) return {};

@@ -240,8 +240,25 @@ describe('planBuild', () => {
       ['cosign.password', 'COSIGN_PASSWORD', true],
       ['old.pub', 'cache-verify-key', undefined],
     ]);
+    const keyless = cache(
+      `from: [{ ref: r.example.com/c, verify: { identity: { identity: "https://ci.test/app", issuer: "https://issuer.test", trustedRootSecretRef: { name: t } } } }], to: [{ ref: r.example.com/c, sign: { keyless: { tokenSecretRef: { name: t, key: jwt }, rekorUrl: "https://rekor.test" } } }]`,
+    );
+    expect(keyless.cacheImports[0]?.attrs).toMatchObject({
+      ...{ 'verify-identity': 'https://ci.test/app', 'verify-issuer': 'https://issuer.test' },
+      'verify-trusted-root': 'slipway.build/cache/t/trusted_root.json',
+    });
+    expect(keyless.cacheExports[0]?.attrs).toMatchObject({
+      ...{ 'sign-identity-token': 'slipway.build/cache/t/jwt', 'sign-rekor-url': 'https://rekor.test' },
+    });
+    expect(keyless.cacheSecrets.map(({ field, env }) => [field, env])).toEqual([
+      ['spec.cache.from[0].verify.identity.trustedRootSecretRef', undefined],
+      ['spec.cache.to[0].sign.keyless.tokenSecretRef', 'SIGSTORE_ID_TOKEN'],
+    ]);
     const refusals = [
-      ['from: [{ ref: r.example.com/c, verify: {} }]', /exactly one of publicKey, secretRef, configMapKeyRef/],
+      [
+        'from: [{ ref: r.example.com/c, verify: {} }]',
+        /exactly one of publicKey, secretRef, configMapKeyRef, identity/,
+      ],
       ['from: [{ ref: r.example.com/c, verify: { publicKey: mine } }]', /must be a public key in PEM form/],
       ['from: [{ ref: r.example.com/c, verify: { configMapKeyRef: { name: m, key: k } } }]', /only a cluster has/],
       ['from: [{ s3: { bucket: b, region: r }, verify: { secretRef: { name: k } } }]', /verify is for a ref alone/],

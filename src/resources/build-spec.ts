@@ -13,6 +13,7 @@ import {
   list,
   listMap,
   secretKeyRef,
+  serviceUrl,
   stringMap,
   text,
 } from './strings.ts';
@@ -54,9 +55,6 @@ const idAndSecret = (description: string) =>
 /** CEL for the characters of a source's inline files. */
 const inlineSize = (source: string, given: string) =>
   `${given} ? ${source}.inline.files.map(path, size(path) + size(${source}.inline.files[path])).sum() : 0`;
-
-const serviceUrl = (description: string) =>
-  text(2048, description).regex(/^https?:\/\/[^\s@?#]+$/, 'must be an http or https URL');
 
 const sign = rule(
   z.strictObject({

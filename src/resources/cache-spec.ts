@@ -10,6 +10,7 @@ import {
   imageName,
   list,
   secretKeyRef,
+  serviceUrl,
   text,
 } from './strings.ts';
 
@@ -159,18 +160,47 @@ const verify = rule(
       .describe('A Secret of the same namespace with them, under `cosign.pub` unless `key` names another.')
       .optional(),
     configMapKeyRef: configMapKeyRef.optional(),
+    identity: z
+      .strictObject({
+        identity: text(2048, 'An address or a URI, exactly as certificates name it.').min(1),
+        issuer: text(2048, 'Of the OIDC token that proved it.').min(1),
+        trustedRootSecretRef: secretKeyRef.describe(
+          'A Secret of the same namespace with the trusted root of sigstore, under `trusted_root.json` unless `key` names another.',
+        ),
+      })
+      .describe('Who has signed it without a key.')
+      .optional(),
   }),
-  exactlyOneOf(['publicKey', 'secretRef', 'configMapKeyRef']),
+  exactlyOneOf(['publicKey', 'secretRef', 'configMapKeyRef', 'identity']),
 );
 const verifyRead = verify
   .describe(
     'Whose signature it must have, as cosign makes them, to be read: without one the run goes on as if there were no cache.',
   )
   .optional();
-const signWritten = z
-  .strictObject({ secretRef: secretKeyRef })
+const signWritten = rule(
+  z.strictObject({
+    secretRef: secretKeyRef
+      .describe('A key: the Secret has `cosign.key`, and `cosign.password` where the key is sealed.')
+      .optional(),
+    keyless: z
+      .strictObject({
+        tokenSecretRef: secretKeyRef.describe(
+          'The OIDC token of who signs, under `token` unless `key` names another. It must not have expired when the cache is written.',
+        ),
+        fulcioUrl: defaultsTo(
+          serviceUrl('The Fulcio that certifies a key for a moment.'),
+          'https://fulcio.sigstore.dev',
+        ).optional(),
+        rekorUrl: defaultsTo(serviceUrl('The transparency log.'), 'https://rekor.sigstore.dev').optional(),
+      })
+      .describe('No key but an identity.')
+      .optional(),
+  }),
+  exactlyOneOf(['secretRef', 'keyless']),
+)
   .describe(
-    'Sign it, as cosign does with a key: the Secret has `cosign.key`, and `cosign.password` where the key is sealed. Of what is there only what is signed with this key, or with one of `verify`, is taken up.',
+    'Sign it, as cosign does. Of what is there only what is signed with this key, or as `verify` demands, is taken up.',
   )
   .optional();
 const SIGNED_ALONE = 'for a ref alone: signatures lie beside what they are of in a registry';

@@ -67,6 +67,10 @@ export const dnsName = (description: string) =>
     .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, 'must be a lower-case DNS name')
     .describe(description);
 
+/** Of a service of sigstore: no credentials, and nothing behind the path. */
+export const serviceUrl = (description: string) =>
+  text(2048, description).regex(/^https?:\/\/[^\s@?#]+$/, 'must be an http or https URL');
+
 /** Reference to a Secret in the Build's namespace, or to a key of it. */
 export const secretKeyRef = z
   .strictObject({

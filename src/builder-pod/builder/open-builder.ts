@@ -202,7 +202,10 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
   sources.register('http', http);
   sources.register('https', http);
   const trusted = options.trustedCaches ?? [];
-  const trust = { trusted, secret: secrets.any.bind(secrets), documents: pools.short };
+  const trust = {
+    ...{ trusted, secret: secrets.any.bind(secrets) },
+    ...{ documents: pools.short, streams: pools.streams },
+  };
   const mounts = opened.use(
     new MountCaches({
       ...trust,

@@ -96,13 +96,17 @@ interface Told {
 async function solve(
   builder: Builder,
   target: Llb,
-  { scope = 'team', ...request }: Partial<Omit<SolveRequest, 'scope'>> & { readonly scope?: string },
+  {
+    scope = 'team',
+    reads = [],
+    ...request
+  }: Partial<Omit<SolveRequest, 'scope'>> & { readonly scope?: string; readonly reads?: readonly string[] },
 ): Promise<void> {
   await builder.engine.solve(
     {
       ...{ ref: newId(), session: '', definition: target.marshal(), exporters: [] },
       ...{ frontendAttrs: new Map(), frontendInputs: new Map(), entitlements: [] },
-      ...{ scope: { write: scope, read: [scope] }, ...request },
+      ...{ scope: { write: scope, read: reads }, ...request },
     },
     { signal },
   );
@@ -111,7 +115,12 @@ async function solve(
 async function build(
   builder: Builder,
   target: Llb,
-  { from, to, scope = 'team' }: { readonly from?: Attrs; readonly to?: Attrs; readonly scope?: string } = {},
+  {
+    from,
+    to,
+    scope,
+    reads,
+  }: { readonly from?: Attrs; readonly to?: Attrs; readonly scope?: string; readonly reads?: readonly string[] } = {},
 ): Promise<Told> {
   const log: Buffer[] = [];
   const warnings: string[] = [];
@@ -129,7 +138,9 @@ async function build(
   const cache = (attrs: Attrs | undefined) =>
     attrs === undefined ? [] : [{ type: 'mounts', attrs: { ref: repository, ...attrs } }];
   try {
-    await solve(builder, target, { cacheImports: cache(from), cacheExports: cache(to), scope, observer });
+    const caches = { cacheImports: cache(from), cacheExports: cache(to) };
+    const scopes = { ...(scope === undefined ? {} : { scope }), ...(reads === undefined ? {} : { reads }) };
+    await solve(builder, target, { ...caches, ...scopes, observer });
   } finally {
     await watching;
   }
@@ -219,6 +230,28 @@ test('who has another scope, id or seed finds nothing of it', async () => {
   expect(await ls({ id: 's', source: seed('b') })).toBe('seed\n');
   // What was deleted of the seed stays deleted.
   expect(await ls({ id: 's', source: seed('a') })).toBe('file\n');
+});
+
+test('a mount that the own scope has not comes from the nearest that is read, and is saved as its own alone', async () => {
+  for (const scope of ['far', 'near', 'hidden']) await build(one, step(`echo ${scope} > /c/file`), { to: WAIT, scope });
+  const own = async (
+    script: string,
+    reads: readonly string[],
+    { to, scope = 'own' }: { to?: Attrs; scope?: string } = {},
+  ) => {
+    await other.state.refs.forgetNamed({ scope, key: 'cache-dir:c' });
+    const asked = { from: {}, scope, reads, ...(to === undefined ? {} : { to }) };
+    const { log, warnings } = await build(other, step(script), asked);
+    expect(warnings).toEqual([]);
+    return log;
+  };
+  expect(await own('ls /c', [])).toBe('');
+  expect(await own('cat /c/file', ['absent', 'near', 'far'])).toBe('near\n');
+  expect(await own('cat /c/file; echo own > /c/file', ['far', 'near'], { to: WAIT })).toBe('far\n');
+  // Its own comes first from now on; what it had it from is as it was, and reads nothing of it.
+  expect(await own('cat /c/file', ['far', 'near'])).toBe('own\n');
+  for (const scope of ['far', 'near']) expect(await own('cat /c/file', [], { scope })).toBe(`${scope}\n`);
+  expect(await own('ls /c', ['absent'], { scope: 'nobody' })).toBe('');
 });
 
 test('ids say which mounts, bounds say what is too large or too old, and each is told', async () => {

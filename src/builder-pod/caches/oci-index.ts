@@ -1,11 +1,22 @@
-import { type AbortOptions, CodedError, type Descriptor, goJson, inSlices } from '../../base/index.ts';
+import {
+  type AbortOptions,
+  ANNOTATION_COMPRESSOR,
+  ANNOTATION_UNCOMPRESSED,
+  CodedError,
+  type Descriptor,
+  goJson,
+  inSlices,
+} from '../../base/index.ts';
 import { type CacheManifestForm, encodeCacheConfig, encodeCacheManifest } from '../../cache/remote/index.ts';
 import { descriptorJson, type EncodedDocument } from '../../oci/manifest/index.ts';
 import { type ExportContext, type ExportOptions, withRow } from '../exporters/index.ts';
 import type { CacheContent, CacheIndex, LayerToWrite } from './store.ts';
 
 /** Annotations of a cache's layers that who reads it needs. */
-const LAYER_ANNOTATIONS = ['containerd.io/uncompressed', 'buildkit/createdat', 'buildkit/description'];
+const LAYER_ANNOTATIONS = [
+  ...[ANNOTATION_UNCOMPRESSED, ANNOTATION_COMPRESSOR],
+  ...['buildkit/createdat', 'buildkit/description'],
+];
 
 /** How a cache is kept that is named by a manifest or an index. An image's manifest has OCI's types always. @throws CodedError */
 export function cacheFormOf(options: ExportOptions): CacheManifestForm {

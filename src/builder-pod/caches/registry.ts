@@ -41,7 +41,7 @@ function referenceOf(options: ExportOptions, what: string): ImageReference {
 }
 
 /** Caches in registries, and those that images there carry. */
-export function registryCaches({ openRepository, pool, secret, trusted }: RegistryDeps): CacheType {
+export function registryCaches({ openRepository, pool, ...trusting }: RegistryDeps): CacheType {
   return {
     type: 'registry',
     exporting: 'exporting cache to registry',
@@ -51,7 +51,7 @@ export function registryCaches({ openRepository, pool, secret, trusted }: Regist
       const reference = referenceOf(options, use);
       const insecure = options.boolean('registry.insecure', false, { empty: true });
       const form = use === 'exporter' ? cacheFormOf(options) : { imageManifest: true, oci: true };
-      const trust = cacheTrust(reference, options, use, { secret, trusted, documents: pool });
+      const trust = cacheTrust(reference, options, use, { ...trusting, documents: pool });
       const { domain, path } = reference;
       const name = formatImageReference(reference);
       const failed = (error: unknown) => {

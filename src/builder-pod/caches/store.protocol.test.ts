@@ -61,12 +61,13 @@ const objects =
 
 const registry =
   (key?: string) =>
-  async ({ opened, folder, pool }: Shared): Promise<TypeWorld> => {
+  async ({ opened, folder, pool, streams }: Shared): Promise<TypeWorld> => {
     const server = opened.use(await RegistryServer.start({ root: join(folder, 'registry'), durable: false }));
     const client = opened.use(new RegistryClient({ retry: { delaysMs: [] } }));
     const type = registryCaches({
       ...{
         pool,
+        streams,
         trusted: [],
         secret: async (id) => (id === 'key' && key !== undefined ? Buffer.from(key) : undefined),
       },

@@ -228,7 +228,11 @@ describe('a cache is dropped, with one warning, that is', () => {
   test('signed by another', async () => {
     const repository = newRepository();
     await writeSigned(repository, theirs);
-    expectDropped(await read(repository), repository, /none of its 1 signatures is by a key that is trusted/);
+    expectDropped(
+      await read(repository),
+      repository,
+      /none of its 1 signatures is by a key or identity that is trusted/,
+    );
   });
 
   test('brought here from another repository, with its signature', async () => {
@@ -301,7 +305,7 @@ test('who signs takes up nothing that is not signed', async () => {
   const repository = newRepository();
   await build({ n: 'evil', to: `${cacheAt(repository)},mode=max` });
   const merged = await writeSigned(repository, ours, ',merge=true', 'one');
-  expect(merged.warnings.join('\n')).toMatch(/is not taken up: it is not signed by a key that is trusted/);
+  expect(merged.warnings.join('\n')).toMatch(/is not taken up: it is not signed by a key or identity that is trusted/);
   expect(await read(repository, ours, { n: 'evil' })).toMatchObject({ hit: false, warnings: [] });
   const second = await writeSigned(repository, ours, ',merge=true', 'two');
   expect(second.warnings).toEqual([]);

@@ -9,7 +9,7 @@ import { FaultProxy } from '../../oci/registry-client/testing/fault-proxy.ts';
 import { RegistryServer } from '../../oci/registry-server/index.ts';
 import type { Result, ResultStore } from '../../solver/index.ts';
 import { MemoryKeyStore } from '../../solver/testing/memory-key-store.ts';
-import { WorkerPool } from '../../sys/index.ts';
+import { StreamPool, WorkerPool } from '../../sys/index.ts';
 import { Outflow } from '../exporters/index.ts';
 import { fakeRef } from '../exporters/testing/fakes.ts';
 import { registryCaches } from './registry.ts';
@@ -59,7 +59,7 @@ async function registryWorld(mode: string) {
   const client = opened.use(new RegistryClient({ retry: { delaysMs: [] } }));
   const secret = async () => undefined;
   const type = registryCaches({
-    ...{ pool, trusted: [], secret },
+    ...{ pool, trusted: [], secret, streams: opened.use(new StreamPool({ name: 'streams' })) },
     openRepository: (reference, { insecure }) => client.repository(reference, anonymous, { insecure }),
   });
   const { roots, layer, held, ...stores } = builtOnce();

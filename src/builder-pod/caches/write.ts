@@ -241,7 +241,7 @@ async function readOthers(store: CacheStore, context: ExportContext): Promise<re
     if (code === 'not_found' || reason === 'CACHE_MALFORMED') return [];
     if (reason === 'SIGNATURE_UNTRUSTED') {
       // Nobody's records are vouched for by who only found them there.
-      const short = `what is at ${store.name} is not taken up: it is not signed by a key that is trusted`;
+      const short = `what is at ${store.name} is not taken up: it is not signed by a key or identity that is trusted`;
       context.progress.warn({ level: 1, short, detail: [String(error)] });
       return [];
     }

@@ -123,7 +123,17 @@ export const configFileSchema = z.strictObject({
   outflow: z.strictObject({ bandwidth: size.optional(), requests: z.number().int().optional() }).optional(),
   'own-identity': z.strictObject({ caches: z.array(z.string()).optional() }).optional(),
   'trusted-caches': z
-    .array(z.strictObject({ repository: z.string().min(1), keys: z.array(z.string()).min(1) }))
+    .array(
+      z.strictObject({
+        repository: z.string().min(1),
+        keys: z.array(z.string()).min(1).optional(),
+        identities: z
+          .array(z.strictObject({ identity: z.string().min(1), issuer: z.string().min(1) }))
+          .min(1)
+          .optional(),
+        'trusted-root': z.string().min(1).optional(),
+      }),
+    )
     .optional(),
 });
 

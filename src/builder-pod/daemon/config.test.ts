@@ -55,6 +55,22 @@ test('caches are demanded to be signed by keys in files, which must be there and
   expect(() => config(toml('registry.test', secret))).toThrow(/private key/);
   expect(() => config(toml('https://registry.test'))).toThrow(/expected a registry's host/);
   expect(() => config('[[trusted-caches]]\nrepository = "*"\nkeys = []\n')).toThrow(/keys/);
+  expect(() => config('[[trusted-caches]]\nrepository = "*"\n')).toThrow(/expected keys, or identities/);
+  const root = join(folder, 'trusted_root.json');
+  const rawBytes = Buffer.from('x').toString('base64');
+  const document = {
+    mediaType: 'application/vnd.dev.sigstore.trustedroot+json;version=0.1',
+    certificateAuthorities: [{ certChain: { certificates: [{ rawBytes }] } }],
+    tlogs: [{ publicKey: { rawBytes } }],
+  };
+  const byIdentity = `[[trusted-caches]]\nrepository = "*"\nidentities = [{ identity = "a", issuer = "b" }]\n`;
+  const withRoot = `${byIdentity}trusted-root = "${root}"\n`;
+  writeFileSync(root, JSON.stringify(document));
+  expect(config(withRoot).trustedCaches).toMatchObject([{ keys: [], identities: [{ identity: 'a', issuer: 'b' }] }]);
+  expect(() => config(byIdentity)).toThrow(/given together/);
+  expect(() => config(`${toml('*')}trusted-root = "${root}"\n`)).toThrow(/given together/);
+  writeFileSync(root, JSON.stringify({ ...document, tlogs: [] }));
+  expect(() => config(withRoot)).toThrow(/trusted_root\.json.*names no authority of certificates, or no log/);
 });
 
 test('stores that builds reach as the builder are named as they are asked for, and nothing else is taken for one', () => {

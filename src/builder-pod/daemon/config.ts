@@ -16,7 +16,7 @@ import {
 import { defaultGcPolicy, type GcRule } from '../../cache/gc/index.ts';
 import { DEFAULT_UNPACK_LIMITS, type UnpackLimits } from '../../oci/layers/index.ts';
 import type { RegistryHosts } from '../../oci/registry-client/index.ts';
-import { type TrustedRepositories, VerifyingKey } from '../../oci/signature/index.ts';
+import { checkTrustedRoot, type TrustedRepositories, VerifyingKey } from '../../oci/signature/index.ts';
 import { openRoot, readGroups } from '../../sys/index.ts';
 import { DEFAULT_OUTFLOW, type OutflowBounds } from '../builder/index.ts';
 import { NETWORK_MODES, type NetworkMode, type StepLimits } from '../executor/index.ts';
@@ -426,18 +426,32 @@ function registryHosts(file: ConfigFile): RegistryHosts {
 }
 
 /** A table that cannot be read as it stands keeps the daemon from starting: left out, it would demand nothing. */
-function trustedCaches({ repository, keys }: NonNullable<ConfigFile['trusted-caches']>[number]): TrustedRepositories {
+function trustedCaches({
+  repository,
+  keys = [],
+  identities = [],
+  'trusted-root': root,
+}: NonNullable<ConfigFile['trusted-caches']>[number]): TrustedRepositories {
   const name = `trusted-caches: ${repository}`;
   if (!REPOSITORY_PREFIX.test(repository))
     throw invalidArgument(`${name}: expected a registry's host, a repository below it, or *`);
-  const parsed = keys.flatMap((path) => {
+  if (keys.length + identities.length === 0) throw invalidArgument(`${name}: expected keys, or identities`);
+  if (identities.length > 0 !== (root !== undefined))
+    throw invalidArgument(`${name}: identities and trusted-root are given together`);
+  const read = <T>(path: string, parse: (bytes: Uint8Array) => T): T => {
     try {
-      return VerifyingKey.parse(readFileSync(path));
+      return parse(readFileSync(path));
     } catch (error) {
       throw annotate(error, `${name}: ${path}`);
     }
+  };
+  const parsed = keys.flatMap((path) => read(path, (bytes) => VerifyingKey.parse(bytes)));
+  if (root === undefined) return { repository, keys: parsed, identities: [] };
+  const bytes = read(root, (found) => {
+    checkTrustedRoot(found);
+    return found;
   });
-  return { repository, keys: parsed };
+  return { repository, keys: parsed, identities: identities.map((one) => ({ ...one, root: bytes })) };
 }
 
 /** One form for each store, in which it is asked for. */

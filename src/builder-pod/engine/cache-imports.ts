@@ -34,6 +34,8 @@ interface CacheImportContext extends WorkOptions, CacheAsker {
   readonly sessions: () => readonly string[];
   /** What the build writes, and refs of the cache belong to. */
   readonly scope: string;
+  /** What it may read, that among it and first. */
+  readonly readScopes: readonly string[];
   readonly progress: VertexProgress;
   /** Fires when the build is over. */
   readonly until: AbortSignal;
@@ -131,7 +133,7 @@ export class CacheImports {
         try {
           using aborted = onAbort(signal);
           const opening = importer.open(one.attrs, {
-            ...{ signal, owner, sessions, scope: scope.write, progress, direct },
+            ...{ signal, owner, sessions, scope: scope.write, readScopes: scope.read, progress, direct },
             until: this.#signal,
           });
           opening.catch(() => {});

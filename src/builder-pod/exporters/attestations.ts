@@ -28,7 +28,7 @@ export const attestationTask = tasksOf<typeof import('./attestation-task.ts')>(
 const REFERENCE_TYPE = 'vnd.docker.reference.type';
 const REFERENCE_DIGEST = 'vnd.docker.reference.digest';
 const ARTIFACT_TYPE = 'application/vnd.docker.attestation.manifest.v1+json';
-const STATEMENT_TYPE = 'application/vnd.in-toto+json';
+export const STATEMENT_TYPE = 'application/vnd.in-toto+json';
 const PREDICATE_TYPE = 'in-toto.io/predicate-type';
 const UNKNOWN: Platform = { architecture: 'unknown', os: 'unknown' };
 

@@ -2,11 +2,11 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
-import { CodedError, digestOf } from '../../base/index.ts';
+import { digestOf } from '../../base/index.ts';
 import { createPools } from '../../sys/index.ts';
 import { type ExporterDeps, openExporter } from './index.ts';
 import { Destination, type ExportWorld, exporterSuite } from './testing/exporter-suite.ts';
-import { fakeContent, fakeDeps } from './testing/fakes.ts';
+import { fakeContent, fakeDeps, unsigned } from './testing/fakes.ts';
 
 const pools = createPools({ short: 1, bulk: 1 });
 afterAll(() => pools[Symbol.asyncDispose]());
@@ -64,7 +64,7 @@ exporterSuite('image, pushed', () =>
         await destination.take(destination.does === 'refuse' ? ReadableStream.from([]) : await open(options), options);
         return 'uploaded';
       },
-      getManifest: () => Promise.reject(new CodedError('not_found', 'nothing is there')),
+      ...unsigned,
       putManifest: async (_reference, { mediaType, bytes }, options) => {
         await destination.take(ReadableStream.from([bytes]), options);
         return { mediaType, digest: digestOf(bytes), size: bytes.length };

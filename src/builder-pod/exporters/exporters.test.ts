@@ -9,7 +9,7 @@ import { RegistryServer } from '../../oci/registry-server/index.ts';
 import { TarReader } from '../../oci/tar/index.ts';
 import { createPools } from '../../sys/index.ts';
 import { type ExporterDeps, type ExportSource, openExporter, readLongConfig } from './index.ts';
-import { type FakeRef, FakeSender, fakeContent, fakeContext, fakeDeps, fakeRef } from './testing/fakes.ts';
+import { type FakeRef, FakeSender, fakeContent, fakeContext, fakeDeps, fakeRef, unsigned } from './testing/fakes.ts';
 
 function parseManifest(bytes: Uint8Array, mediaType?: string) {
   const parsed = parseManifestOrIndex(bytes, mediaType);
@@ -276,7 +276,7 @@ describe('image', () => {
         setTimeout(() => controller.abort(reason), 5);
         return new Promise((_, reject) => stop.addEventListener('abort', () => reject(stop.reason)));
       },
-      getManifest: () => Promise.reject(new CodedError('not_found', 'nothing is there')),
+      ...unsigned,
       putManifest: async () => {
         throw new Error('too early');
       },
@@ -303,7 +303,7 @@ describe('image', () => {
           running--;
         }
       },
-      getManifest: () => Promise.reject(new CodedError('not_found', 'nothing is there')),
+      ...unsigned,
       putManifest: async (reference) => {
         puts.push(reference);
         throw new Error('too early');

@@ -9,7 +9,7 @@ import { withRow } from './progress.ts';
 import { pushImage } from './push.ts';
 import { PushAhead } from './push-ahead.ts';
 import { metadataText, resultAnnotations } from './result.ts';
-import { signingOptions, signPushed } from './sign.ts';
+import { checkSignable, signingOptions, signPushed } from './sign.ts';
 
 export interface ImageExporterOptions {
   /** Push by digest only: the tags are written by whoever asked. */
@@ -70,6 +70,7 @@ export function imageExporter(
         : `${dangling.prefix}@${image.root.digest}`;
     const all = [...names, ...imageNames(beside, undefined, { failing: naming.failing })];
     for (const one of all) await withRow(context, `naming to ${formatImageReference(one)}`, () => {});
+    if (signing !== undefined) checkSignable(image, signing);
     if (push) await pushImage(image, all, { insecure, byDigest: byDigest || deferTags, ahead }, deps, context);
     if (signing !== undefined) await signPushed(image, all, { insecure, signing }, deps, context);
     return {

@@ -24,6 +24,7 @@ export type {
 export { withRow } from './progress.ts';
 export { pushLayer } from './push.ts';
 export { frontendResponse } from './result.ts';
+export { openSigner, type Signing, signingOptions } from './sign.ts';
 
 /** An exporter by its type and attributes as clients send them. Bad attributes are found here, before anything is built. @throws CodedError */
 export function openExporter(

@@ -44,7 +44,7 @@ export function layerSource(
     ([key]) =>
       key === REWRITTEN_TIMES ||
       key.startsWith('containerd.io/snapshot/stargz/') ||
-      !/^(?:buildkit|containerd\.io)\//.test(key),
+      !/^(?:buildkit|build\.slipway|containerd\.io)\//.test(key),
   );
   const sources = Object.entries(annotations)
     .filter(([key]) => key.startsWith(DISTRIBUTION_SOURCE))

@@ -9,6 +9,7 @@ import type {
 } from '../../base/index.ts';
 import type { Compression, ContentStore, ImmutableRef, Layer } from '../../cache/ports.ts';
 import type { BlobSource, UploadOptions, UploadOutcome } from '../../oci/registry-client/index.ts';
+import type { BundleRepository } from '../../oci/signature/index.ts';
 import type { VertexProgress } from '../../solver/ports.ts';
 import type { StreamPool, WorkerPool } from '../../sys/index.ts';
 import type { Outflow } from './outflow.ts';
@@ -154,18 +155,13 @@ interface SessionContentSink {
 }
 
 /** A repository to push to; the registry client's `Repository` is one. */
-export interface PushRepository {
+export interface PushRepository extends BundleRepository {
   pushBlob(source: BlobSource, options: UploadOptions): Promise<UploadOutcome>;
   putManifest(
     reference: string,
     manifest: { readonly mediaType: string; readonly bytes: Uint8Array },
     options: AbortOptions,
   ): Promise<Descriptor>;
-  /** @throws CodedError not_found */
-  getManifest(
-    reference: string,
-    options: AbortOptions & { readonly maxBytes?: number; readonly authoritative?: boolean },
-  ): Promise<{ readonly descriptor: Descriptor; readonly bytes: Uint8Array }>;
 }
 
 /** What the first of these sessions that is there offers. */

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
+import { digestOf } from '../../base/index.ts';
 import { ExportOptions } from './attributes.ts';
-import { signingOptions } from './sign.ts';
+import { checkSignable, signingOptions } from './sign.ts';
 
 const signing = (attrs: Readonly<Record<string, string>>) => signingOptions(new ExportOptions('image', attrs), true);
 
@@ -15,4 +16,17 @@ test.each([
 test('a key may have no password, and who asks for no signature gets none', () => {
   expect(signing({ 'sign-key': 'k', 'sign-password': '' })?.by).toEqual({ kind: 'key', key: 'k', password: undefined });
   expect(signing({})).toBeUndefined();
+});
+
+test('an attestation that no log takes is found before anything is pushed', () => {
+  const descriptor = { mediaType: 'application/vnd.in-toto+json', digest: digestOf(''), size: 33 << 20 };
+  const statements = [{ subject: digestOf('image'), predicateType: 'large', descriptor, bytes: undefined }];
+  const [logged, unlogged] = [signing({ 'sign-key': 'k', 'sign-tlog': 'true' })!, signing({ 'sign-key': 'k' })!];
+  expect(() => checkSignable({ statements }, logged)).toThrow(
+    expect.objectContaining({
+      reason: 'EXPORT_ATTESTATION',
+      message: expect.stringMatching(/large has 34603008 bytes/) as string,
+    }),
+  );
+  checkSignable({ statements }, unlogged);
 });

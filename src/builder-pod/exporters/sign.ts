@@ -1,25 +1,38 @@
-import { annotate, CodedError, type Digest, type ImageReference, imagePackageUrl } from '../../base/index.ts';
-import { type BlobSource, pushError } from '../../oci/registry-client/index.ts';
 import {
+  annotate,
+  CodedError,
+  type Descriptor,
+  type Digest,
+  type ImageReference,
+  imagePackageUrl,
+} from '../../base/index.ts';
+import { describeDocument } from '../../oci/manifest/index.ts';
+import { type BlobSource, pushError, RegistryError } from '../../oci/registry-client/index.ts';
+import {
+  attachBundles,
   attachEnvelopes,
+  bundleBlob,
+  checkLoggable,
+  imageStatement,
   keylessSigner,
   loggedKeySigner,
+  SIGNED_IMAGE,
   type Signer,
   SigningKey,
   sealStatement,
   signImage,
 } from '../../oci/signature/index.ts';
 import type { AssembledExport } from './assemble.ts';
-import { type AttestedStatement, MOST_HELD } from './attestations.ts';
+import { type AttestedStatement, MOST_HELD, STATEMENT_TYPE } from './attestations.ts';
 import type { ExportOptions } from './attributes.ts';
-import type { ExportContext, ExporterDeps } from './ports.ts';
+import type { ExportContext, ExporterDeps, PushRepository } from './ports.ts';
 import { withRow } from './progress.ts';
 
 const PUBLIC_FULCIO = 'https://fulcio.sigstore.dev';
 const PUBLIC_REKOR = 'https://rekor.sigstore.dev';
 
 /** Who is to sign, by ids of the client's secrets, and with whom. */
-interface Signing {
+export interface Signing {
   readonly by:
     | { readonly kind: 'key'; readonly key: string; readonly password: string | undefined }
     | { readonly kind: 'token'; readonly token: string; readonly fulcioUrl: string };
@@ -82,18 +95,27 @@ function checkedUrl(key: string, text: string | undefined): string | undefined {
 
 type SignDeps = Pick<ExporterDeps, 'openRepository' | 'secret' | 'streams' | 'bulk' | 'content'>;
 
-/** Signs what was pushed, and what is attested of it, once in each repository. */
+/** Finds before anything is pushed what could not be signed then. @throws CodedError EXPORT_ATTESTATION */
+export function checkSignable({ statements }: Pick<AssembledExport, 'statements'>, { rekorUrl }: Signing): void {
+  if (rekorUrl === undefined) return;
+  for (const { predicateType, descriptor } of statements) checkLoggable({ predicateType, size: descriptor.size });
+}
+
+/** How registries say that they take no manifests of this form. */
+const NO_REFERRERS: ReadonlySet<number> = new Set([400, 404, 405, 406, 415, 422, 501]);
+
+/** Signs what was pushed, and what is attested of it, once in each repository: in the form of old verifiers, and of new ones. */
 export async function signPushed(
-  { root, statements }: Pick<AssembledExport, 'root' | 'statements'>,
+  { root, statements, manifests }: Pick<AssembledExport, 'root' | 'statements' | 'manifests'>,
   names: readonly ImageReference[],
   { insecure, signing }: { readonly insecure: boolean; readonly signing: Signing },
   deps: SignDeps,
   context: ExportContext,
 ): Promise<void> {
-  const { signal, sessions, owner } = context;
+  const { signal, sessions, owner, progress } = context;
   const attaching = { signal, worker: { pool: deps.bulk, owner } };
   await using files = new AsyncDisposableStack();
-  const { signer, sealed } = await sealAll().catch((error: unknown) => {
+  const { signer, signature, sealed } = await sealAll().catch((error: unknown) => {
     signal.throwIfAborted();
     throw annotate(error, 'pushed, but not signed');
   });
@@ -107,6 +129,8 @@ export async function signPushed(
         if (sealed.length > 0) attested.set(root.digest, sealed);
         for (const [digest, envelopes] of attested)
           await attachEnvelopes(repository, digest, envelopes, signer, attaching);
+        attested.set(root.digest, [signature, ...sealed]);
+        await attachAll(repository, attested);
       } catch (error) {
         signal.throwIfAborted();
         throw pushError(error, `failed to sign ${domain}/${path}@${root.digest}`);
@@ -114,22 +138,46 @@ export async function signPushed(
     });
   }
 
+  async function attachAll(repository: PushRepository, all: ReadonlyMap<Digest, readonly Sealed[]>) {
+    try {
+      for (const [digest, envelopes] of all) {
+        const bundles = envelopes.map(({ bundle, blob }) => ({ bundle, blob: bundleBlob(bundle, blob) }));
+        await attachBundles(repository, descriptorOf(digest), bundles, signer, { signal });
+      }
+    } catch (error) {
+      if (!(error instanceof RegistryError && NO_REFERRERS.has(error.status))) throw error;
+      progress.warn({
+        level: 1,
+        short: `the registry takes no bundles of signatures, verifiers find those of the older form: ${error.message}`,
+      });
+    }
+  }
+
   async function sealAll() {
     const signer = await openSigner(signing, deps, context);
-    const sealed: (Awaited<ReturnType<typeof seal>> & { readonly of: Digest })[] = [];
+    const sealOne = async (one: AttestedStatement) => await seal(one, { root, names, signer }, deps, files, context);
+    const sealed: Sealed[] = [];
     if (statements.length > 0)
       await withRow(context, `signing attestations of ${root.digest}`, async () => {
-        for (const one of statements)
-          sealed.push({ ...(await seal(one, { root, names, signer }, deps, files, context)), of: one.subject });
+        for (const one of statements) sealed.push(await sealOne(one));
       });
-    return { signer, sealed };
+    const { descriptor, bytes } = describeDocument(STATEMENT_TYPE, imageStatement(root.digest));
+    const signature = await sealOne({ subject: root.digest, predicateType: SIGNED_IMAGE, descriptor, bytes });
+    return { signer, signature, sealed };
+  }
+
+  function descriptorOf(digest: Digest): Descriptor {
+    const found = [root, ...manifests.map(({ descriptor }) => descriptor)].find((one) => one.digest === digest);
+    if (found === undefined) throw CodedError.of('INVARIANT', `${digest} is attested, and is no manifest of the image`);
+    return found;
   }
 }
 
-async function openSigner(
+/** @throws CodedError where it cannot be had */
+export async function openSigner(
   { by, rekorUrl }: Signing,
-  { secret: secretOf, streams }: SignDeps,
-  { signal, sessions }: ExportContext,
+  { secret: secretOf, streams }: Pick<SignDeps, 'secret' | 'streams'>,
+  { signal, sessions }: Pick<ExportContext, 'signal' | 'sessions'>,
 ): Promise<Signer> {
   const secret = async (id: string) => await secretOf?.(id, sessions(), { signal });
   const required = async (what: string, id: string, file: string) => {
@@ -150,6 +198,8 @@ async function openSigner(
   return loggedKeySigner(await SigningKey.parse(pem, password), { streams, rekorUrl });
 }
 
+type Sealed = Awaited<ReturnType<typeof seal>>;
+
 /** The statement about its platform, and where that is in an index about that as well, so that both lead to it. */
 async function seal(
   statement: AttestedStatement,
@@ -162,7 +212,7 @@ async function seal(
   const isLarge = statement.descriptor.size > MOST_HELD / 2;
   const file = isLarge ? files.use(await content.temp()).path : undefined;
   const { digest: lies } = statement.descriptor;
-  const { layer, bytes } = await sealStatement(
+  const { layer, bytes, bundle } = await sealStatement(
     {
       predicateType: statement.predicateType,
       size: statement.descriptor.size,
@@ -181,5 +231,5 @@ async function seal(
   if (file !== undefined) await content.adopt(file, digest, size, { signal, owner });
   const open: BlobSource['open'] =
     bytes === undefined ? async (options) => content.open(layer, options) : async () => ReadableStream.from([bytes]);
-  return { layer, blob: { digest, size, open } };
+  return { of: statement.subject, layer, blob: { digest, size, open }, bundle };
 }

@@ -1,4 +1,5 @@
 import {
+  ANNOTATION_COMPRESSOR,
   ANNOTATION_UNCOMPRESSED,
   CodedError,
   type Descriptor,
@@ -36,10 +37,15 @@ function isPackedAs({ type, descriptor }: BlobRow, compression: Compression): bo
   return type === blobType(compression) && isEstargz(descriptor) === (compression.type === 'estargz');
 }
 
-/** Whether a blob, if it was made here, is what would be made now, as far as that matters. */
-function isMadeAs({ origin, compressor }: BlobRow, compression: Compression): boolean {
-  if (compression.reproducible !== true || origin === 'given') return true;
-  return layerCompressors(layerCompression(compression)).some((id) => id === compressor);
+/** Whether its bytes are those of where it came from, whatever made them there; not of a step's layer that another builder of ours has packed. */
+function isAsGiven({ origin, compressor }: BlobRow): boolean {
+  return origin === 'given' && compressor == null;
+}
+
+/** Whether a blob, if a builder made it, is what would be made now, as far as that matters. */
+function isMadeAs(blob: BlobRow, compression: Compression): boolean {
+  if (compression.reproducible !== true || isAsGiven(blob)) return true;
+  return layerCompressors(layerCompression(compression)).some((id) => id === blob.compressor);
 }
 
 /** Names the work of making a blob so. */
@@ -68,6 +74,7 @@ function layerOf(blob: BlobRow, row: RefRow, records: RefRecords): Layer {
   const annotations = {
     ...descriptor.annotations,
     [ANNOTATION_UNCOMPRESSED]: blob.diff_id,
+    ...(blob.compressor == null ? {} : { [ANNOTATION_COMPRESSOR]: blob.compressor }),
     'buildkit/createdat': new Date(row.created_at).toISOString(),
     'buildkit/description': row.description,
     ...Object.fromEntries(
@@ -204,8 +211,8 @@ export class LayerBlobs {
   /** A blob that is there, or can be had from where it came, and is as wanted. */
   #find(row: RefRow, compression: Compression): BlobRow | undefined {
     const usable = this.#records.usableBlobs(row);
-    const given = usable.filter(({ origin }) => origin === 'given');
     if (compression.reproducible) {
+      const given = usable.filter(isAsGiven);
       // Nothing that was made in another way is as good as what is to be made.
       const kept = given.find((blob) => isPackedAs(blob, compression)) ?? (compression.force ? undefined : given[0]);
       return (
@@ -217,7 +224,7 @@ export class LayerBlobs {
     return (
       usable.find((blob) => isPackedAs(blob, compression)) ??
       this.#derived(row, compression, derivation(compression)) ??
-      (compression.force ? undefined : (given[0] ?? usable[0]))
+      (compression.force ? undefined : (usable.find(({ origin }) => origin === 'given') ?? usable[0]))
     );
   }
 

@@ -124,7 +124,7 @@ export class Refs implements RefManager, AsyncDisposable {
         if (known === undefined || !this.records.blobs(id).some((blob) => blob.digest === digest)) {
           this.records.addBlob({
             ...{ ref: id, digest, descriptor: JSON.stringify(layer.descriptor), type: compressionOf(mediaType) },
-            ...{ diff_id: layer.diffId, origin: 'given', held: 0 },
+            ...{ diff_id: layer.diffId, origin: 'given', held: 0, compressor: layer.compressor ?? null },
           });
         }
         this.records.places.add(id, digest, places);

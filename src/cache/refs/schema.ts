@@ -196,7 +196,7 @@ export interface BlobRow {
   readonly held: number;
   /** How its tar differs from the layer, of which it was made for images: it never stands for the ref. Null where it does not. */
   readonly derived?: string | null;
-  /** What made it here; null where it was given, or made before this was written down. */
+  /** What made it, here or, of one that was given, at the builder that says so; null where that is not known. */
   readonly compressor?: string | null;
 }
 

@@ -33,6 +33,8 @@ interface LayerAnnotations {
   readonly size: number;
   /** RFC 3339. */
   readonly createdAt?: string | undefined;
+  /** What packed it; ours. */
+  readonly compressor?: string | undefined;
 }
 
 interface CacheConfigRecord {
@@ -65,6 +67,7 @@ const annotationsSchema = z.object({
   diffID: digest,
   size: z.int().min(0),
   createdAt: z.string().max(64).optional(),
+  compressor: z.string().optional().catch(undefined),
 });
 const layerSchema = z.object({ blob: digest, parent: omitted(z.int().min(-1)), annotations: z.unknown().optional() });
 const recordSchema = z.object({

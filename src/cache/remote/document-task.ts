@@ -1,4 +1,12 @@
-import { ANNOTATION_UNCOMPRESSED, atOnce, type Descriptor, type Digest, digestOf, isDigest } from '../../base/index.ts';
+import {
+  ANNOTATION_COMPRESSOR,
+  ANNOTATION_UNCOMPRESSED,
+  atOnce,
+  type Descriptor,
+  type Digest,
+  digestOf,
+  isDigest,
+} from '../../base/index.ts';
 import { TOC_DIGEST, UNCOMPRESSED_SIZE } from '../../oci/layers/index.ts';
 import { isLayerType, isManifestType, parseImageConfig, parseManifestOrIndex } from '../../oci/manifest/index.ts';
 import type { Layer } from '../ports.ts';
@@ -10,6 +18,7 @@ import { INLINE_KEY } from './inline-records.ts';
 
 const DESCRIPTION = 'buildkit/description';
 const MAX_DESCRIPTION = 4096;
+const COMPRESSOR = /^[\w./+-]{1,256}$/;
 /** Entries of a list in one text. */
 const PORTION = 50;
 
@@ -59,7 +68,10 @@ export function objectOf({ bytes }: { readonly bytes: Uint8Array }): {
   const config = atOnce(readCacheConfig(bytes));
   const described = config.layers.flatMap(({ blob, said }) => {
     if (said === undefined) return [];
-    const annotations = { [ANNOTATION_UNCOMPRESSED]: said.diffID };
+    const annotations = {
+      [ANNOTATION_UNCOMPRESSED]: said.diffID,
+      ...(said.compressor === undefined ? {} : { [ANNOTATION_COMPRESSOR]: said.compressor }),
+    };
     return [{ mediaType: said.mediaType, digest: blob, size: said.size, annotations }];
   });
   return { digest: digestOf(bytes), config: textsOf(config), layers: layersOf(described) };
@@ -134,6 +146,13 @@ function layersOf(descriptors: readonly Descriptor[]): readonly Layer[] {
     const diffId = descriptor.annotations?.[ANNOTATION_UNCOMPRESSED];
     if (!isLayerType(descriptor.mediaType) || diffId === undefined || !isDigest(diffId)) return [];
     const { annotations, ...kept } = named(descriptor);
-    return [{ descriptor: { ...kept, annotations: { [ANNOTATION_UNCOMPRESSED]: diffId, ...annotations } }, diffId }];
+    const compressor = descriptor.annotations?.[ANNOTATION_COMPRESSOR];
+    return [
+      {
+        descriptor: { ...kept, annotations: { [ANNOTATION_UNCOMPRESSED]: diffId, ...annotations } },
+        diffId,
+        ...(compressor === undefined || !COMPRESSOR.test(compressor) ? {} : { compressor }),
+      },
+    ];
   });
 }

@@ -42,3 +42,4 @@ export {
   parseManifestOrIndex,
 } from './parse.ts';
 export { manifestsFor, noMatch } from './select-platform.ts';
+export type { ImageManifest } from './types.ts';

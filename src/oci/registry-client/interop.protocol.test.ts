@@ -155,6 +155,32 @@ describe("our client and Debian's docker-registry", () => {
     expect(await other.pushBlob(blob(content.layer), { signal, mountFrom: ['team/app'] })).toBe('mounted');
     expect(await repository.tags({ signal })).toEqual(['v1']);
     expect(await repository.referrers(pushed.digest, { signal })).toEqual([]);
+    // In a registry that lists no referrers the list is ours to keep, and others', who write it at the same time.
+    const referrer = (kind: string) => ({
+      ...({
+        schemaVersion: 2,
+        mediaType: OCI_MANIFEST,
+        artifactType: `application/x.${kind}`,
+        subject: pushed,
+      } as const),
+      config: { mediaType: 'x/y', digest: streamed.digest, size: streamed.size },
+      layers: [layer],
+      annotations: { kind },
+    });
+    const attached = await Promise.all(
+      ['a', 'b'].map((kind) => repository.putReferrer(referrer(kind), { signal, replaced: [] })),
+    );
+    const found = () => repository.referrers(pushed.digest, { signal });
+    expect(new Set((await found()).map(({ digest }) => digest))).toEqual(new Set(attached.map(({ digest }) => digest)));
+    expect(await repository.referrers(pushed.digest, { signal, artifactType: 'application/x.b' })).toMatchObject([
+      { digest: attached[1]?.digest, artifactType: 'application/x.b', annotations: { kind: 'b' } },
+    ]);
+    const replaced = attached.map(({ digest }) => digest);
+    const last = await repository.putReferrer(referrer('c'), { signal, replaced });
+    for (const one of replaced) await repository.deleteManifest(one, { signal });
+    expect(await found()).toMatchObject([{ digest: last.digest, mediaType: OCI_MANIFEST }]);
+    expect(await repository.putReferrer(referrer('c'), { signal, replaced })).toEqual(last);
+    expect(await found()).toHaveLength(1);
     const creds = user === undefined ? [] : ['--src-creds', 'ada:lovelace'];
     await run('skopeo', [
       '--insecure-policy',

@@ -22,7 +22,7 @@ import {
   type SegmentBudget,
   TransferError,
 } from '../blob-download/index.ts';
-import { MAX_MANIFEST_BYTES, MEDIA_TYPE } from '../manifest/index.ts';
+import { encodeManifest, type ImageManifest, MAX_MANIFEST_BYTES, MEDIA_TYPE } from '../manifest/index.ts';
 import {
   type BlobSource,
   STORED,
@@ -34,9 +34,10 @@ import {
 import type { Caller } from './credentials.ts';
 import type { Endpoint, RegistryCall } from './endpoint.ts';
 import { RegistryError } from './errors.ts';
+import { descriptorsOf, fallbackTag, NO_REFERRERS, NOT_SERVED, withReferrer } from './referrers.ts';
 import { verdictOf } from './retry.ts';
 import type { TagMemo } from './tag-memo.ts';
-import { discard, readBody } from './transport.ts';
+import { discard, parseJson, readBody } from './transport.ts';
 
 const ACCEPT_MANIFESTS = [
   MEDIA_TYPE.ociIndex,
@@ -55,6 +56,8 @@ const TYPE_FIRST = /^\s*\{(?:\s*"[^"\\]*"\s*:\s*(?:"[^"\\]*"|\d+)\s*,)*?\s*"medi
 const UNTOLD = new Set(['', 'application/json', 'text/plain', 'application/octet-stream', 'binary/octet-stream']);
 
 const MAX_TAGS = 100_000;
+/** At a list of referrers that others write, too. */
+const MAX_LIST_LOOKS = 6;
 
 interface Manifest {
   readonly descriptor: Descriptor;
@@ -334,6 +337,14 @@ export class Repository {
     manifest: { readonly mediaType: string; readonly bytes: Uint8Array },
     options: AbortOptions,
   ): Promise<Descriptor> {
+    return (await this.#putManifest(reference, manifest, options)).descriptor;
+  }
+
+  async #putManifest(
+    reference: string,
+    manifest: { readonly mediaType: string; readonly bytes: Uint8Array },
+    options: AbortOptions,
+  ) {
     const digest = isDigest(reference) ? reference : digestOf(manifest.bytes);
     using _changed = this.#changing(reference);
     const response = await this.#origin.request(
@@ -347,13 +358,46 @@ export class Repository {
       options,
     );
     discard(response);
-    const said = response.headers['docker-content-digest'];
+    const { headers } = response;
+    const said = headers['docker-content-digest'];
     if (said !== undefined && said !== digest)
       throw CodedError.of(
         'OCI_DIGEST_MISMATCH',
         `the registry stored ${this.#name(reference)} as ${said}, not ${digest}`,
       );
-    return { mediaType: manifest.mediaType, digest, size: manifest.bytes.length };
+    return { descriptor: { mediaType: manifest.mediaType, digest, size: manifest.bytes.length }, headers };
+  }
+
+  /**
+   * Puts a manifest that has a subject, by its digest. A registry that does not say that it has taken notice of the subject lists no referrers: then the list is kept under the fallback tag, as the distribution-spec (1.1)
+   * leaves it to clients; those replaced are not on it any more.
+   */
+  async putReferrer(
+    manifest: ImageManifest & { readonly subject: Descriptor },
+    options: AbortOptions & { readonly replaced: readonly Digest[] },
+  ): Promise<Descriptor> {
+    const { bytes } = encodeManifest(manifest);
+    const { mediaType, artifactType, annotations, subject } = manifest;
+    const { descriptor, headers } = await this.#putManifest(digestOf(bytes), { mediaType, bytes }, options);
+    if (headers['oci-subject'] !== undefined) return descriptor;
+    const entry = {
+      ...descriptor,
+      ...(artifactType === undefined ? {} : { artifactType }),
+      ...(annotations === undefined ? {} : { annotations }),
+    };
+    const tag = fallbackTag(subject.digest);
+    // Nothing keeps another from writing it meanwhile but to look what came of it.
+    for (let look = 0; look < MAX_LIST_LOOKS; look++) {
+      const found = (await this.#fallbackReferrers(subject.digest, options)) ?? NO_REFERRERS;
+      const list = withReferrer(found, entry, options.replaced);
+      if (list === undefined) return descriptor;
+      await this.putManifest(tag, list, options);
+    }
+    throw CodedError.of(
+      'REGISTRY_BODY',
+      `the list of referrers ${this.#name(tag)} did not stay as it was written ${MAX_LIST_LOOKS} times`,
+      { hint: 'others write it at the same time: try again' },
+    );
   }
 
   /** Removes a tag or manifest; whether it was there. */
@@ -408,8 +452,8 @@ export class Repository {
         body = await readBody(response, MAX_MANIFEST_BYTES, 'the list of referrers', options);
         target = this.#nextPage(response.headers.link, target);
       } catch (error) {
-        if (!(error instanceof RegistryError) || error.status !== 404) throw error;
-        body = Buffer.from((await this.#fallbackReferrers(digest, options)) ?? '{"manifests":[]}');
+        if (!(error instanceof RegistryError) || !NOT_SERVED.has(error.status)) throw error;
+        body = Buffer.from((await this.#fallbackReferrers(digest, options)) ?? NO_REFERRERS);
         target = undefined;
       }
       found.push(...descriptorsOf(body));
@@ -419,7 +463,7 @@ export class Repository {
 
   async #fallbackReferrers(digest: Digest, options: AbortOptions): Promise<Uint8Array | undefined> {
     try {
-      return (await this.#getManifest(this.#origin, digest.replace(':', '-').slice(0, 128), options)).bytes;
+      return (await this.#getManifest(this.#origin, fallbackTag(digest), options)).bytes;
     } catch (error) {
       if (error instanceof RegistryError && error.status === 404) return undefined;
       throw error;
@@ -513,31 +557,11 @@ function mediaTypeOf(header: string | undefined): string {
   return (header ?? '').split(';')[0]?.trim() ?? '';
 }
 
-function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(Buffer.from(bytes).toString());
-  } catch (error) {
-    throw CodedError.of('REGISTRY_BODY', 'the registry answered with something that is no JSON', { cause: error });
-  }
-}
-
 /** Of a long document as far as its beginning tells. */
 function mediaTypeInside(bytes: Uint8Array): string | undefined {
   if (bytes.length > MOST_AT_ONCE) return TYPE_FIRST.exec(Buffer.from(bytes.subarray(0, HEAD)).toString())?.[1];
   const { mediaType } = (parseJson(bytes) ?? {}) as { mediaType?: unknown };
   return typeof mediaType === 'string' ? mediaType : undefined;
-}
-
-function descriptorsOf(bytes: Uint8Array): Descriptor[] {
-  const { manifests } = (parseJson(bytes) ?? {}) as { manifests?: unknown };
-  if (!Array.isArray(manifests)) return [];
-  return manifests.filter(
-    (entry): entry is Descriptor =>
-      typeof entry?.digest === 'string' &&
-      isDigest(entry.digest) &&
-      typeof entry.mediaType === 'string' &&
-      Number.isSafeInteger(entry.size),
-  );
 }
 
 function digestMatches(bytes: Uint8Array, digest: Digest): boolean {

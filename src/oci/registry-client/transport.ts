@@ -224,3 +224,12 @@ export async function readBody(
   }
   return Buffer.concat(chunks, size);
 }
+
+/** @throws CodedError REGISTRY_BODY */
+export function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(bytes).toString());
+  } catch (error) {
+    throw CodedError.of('REGISTRY_BODY', 'the registry answered with something that is no JSON', { cause: error });
+  }
+}

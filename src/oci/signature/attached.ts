@@ -10,14 +10,14 @@ import { siblingModule, tasksOf, type WorkerPool } from '../../sys/index.ts';
 import { MAX_MANIFEST_BYTES, MEDIA_TYPE } from '../manifest/index.ts';
 import type { BlobSource, Repository } from '../registry-client/index.ts';
 import { attachedLayers, MAX_ATTACHED } from './document-task.ts';
-import type { SignedContent, Signer } from './signer.ts';
+import type { LogEntry, SignedContent, Signer } from './signer.ts';
 
 /** Sources: cosign's specs/SIGNATURE_SPEC.md and specs/COSIGN_PREDICATE_SPEC.md. */
 export const SIGNATURE = 'dev.cosignproject.cosign/signature';
-const CERTIFICATE = 'dev.sigstore.cosign/certificate';
-const BUNDLE = 'dev.sigstore.cosign/bundle';
+export const CERTIFICATE = 'dev.sigstore.cosign/certificate';
+export const BUNDLE = 'dev.sigstore.cosign/bundle';
 /** Ours: by whom, so that what somebody signs again takes the place of what he has signed before. */
-const SIGNER = 'build.slipway/signer';
+export const SIGNER = 'build.slipway/signer';
 /** Bytes of a manifest that is read where it is wanted: it takes a few milliseconds. */
 const MAX_AT_ONCE = 32 << 10;
 
@@ -25,16 +25,16 @@ const MAX_AT_ONCE = 32 << 10;
 export type SignatureRepository = Pick<Repository, 'getManifest' | 'pushBlob' | 'putManifest'>;
 
 /** What a verifier finds beside a signature. */
-export async function signedAnnotations(
+export function signedAnnotations(
   { id, certificate, log }: Signer,
-  content: SignedContent,
-  options: AbortOptions,
-): Promise<Record<string, string>> {
+  kind: SignedContent['kind'],
+  entry: LogEntry | undefined,
+): Record<string, string> {
   return {
     // A key alone is known by what it has signed.
-    ...(content.kind === 'message' && certificate === undefined && log === undefined ? {} : { [SIGNER]: id }),
+    ...(kind === 'message' && certificate === undefined && log === undefined ? {} : { [SIGNER]: id }),
     ...(certificate === undefined ? {} : { [CERTIFICATE]: certificate }),
-    ...(log === undefined ? {} : { [BUNDLE]: await log(content, options) }),
+    ...(entry === undefined ? {} : { [BUNDLE]: entry.annotation }),
   };
 }
 

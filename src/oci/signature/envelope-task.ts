@@ -1,5 +1,5 @@
-import { type KeyObject, sign } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { createHash, type KeyObject, sign } from 'node:crypto';
+import { closeSync, openSync, readFileSync, readSync, writeFileSync } from 'node:fs';
 import { CodedError, type Digest, digestOf } from '../../base/index.ts';
 import { sharedBytes } from '../../sys/index.ts';
 
@@ -18,9 +18,12 @@ interface Sealed {
   readonly statement?: Uint8Array;
 }
 
+/** Where bytes lie. */
+type Part = { readonly bytes: Uint8Array } | { readonly file: string };
+
 /** A statement as the builder writes it, where it lies, and what else it is about. */
 export interface SealArgs {
-  readonly from: { readonly bytes: Uint8Array } | { readonly file: string };
+  readonly from: Part;
   readonly subjects: readonly { readonly name: string; readonly digest: Readonly<Record<string, string>> }[];
   readonly key: KeyObject;
   readonly hash: 'sha256' | null;
@@ -33,8 +36,7 @@ export interface SealArgs {
 export function sealStatement({ from, subjects, key, hash, file, withStatement }: SealArgs): Sealed {
   const given = 'file' in from ? readFileSync(from.file) : Buffer.from(from.bytes);
   const statement = withSubjects(given, subjects);
-  const head = Buffer.from(`DSSEv1 ${STATEMENT_TYPE.length} ${STATEMENT_TYPE} ${statement.length} `);
-  const signature = sign(hash, Buffer.concat([head, statement]), key);
+  const signature = sign(hash, encodedForSigning(STATEMENT_TYPE, statement), key);
   // Byte for byte what is sent to a log, which keeps its digest: cosign compares that with what it finds.
   const signatures = JSON.stringify([{ sig: signature.toString('base64') }]);
   const envelope = Buffer.concat([
@@ -48,6 +50,36 @@ export function sealStatement({ from, subjects, key, hash, file, withStatement }
     ...(file === undefined ? { bytes: envelope } : {}),
     ...(withStatement ? { statement: sharedBytes(statement) } : {}),
   };
+}
+
+/** What of an envelope is signed. */
+export function encodedForSigning(type: string, payload: Uint8Array): Buffer {
+  return Buffer.concat([Buffer.from(`DSSEv1 ${type.length} ${type} ${payload.length} `), payload]);
+}
+
+/** Worker task: digest and size of what lies in several places, one after the other. */
+export function describeParts({ parts }: { readonly parts: readonly Part[] }): {
+  readonly digest: Digest;
+  readonly size: number;
+} {
+  const hash = createHash('sha256');
+  let size = 0;
+  const add = (bytes: Uint8Array) => {
+    hash.update(bytes);
+    size += bytes.length;
+  };
+  for (const part of parts)
+    if ('bytes' in part) add(part.bytes);
+    else {
+      const chunk = Buffer.allocUnsafe(1 << 20);
+      const file = openSync(part.file, 'r');
+      try {
+        for (let read = readSync(file, chunk); read > 0; read = readSync(file, chunk)) add(chunk.subarray(0, read));
+      } finally {
+        closeSync(file);
+      }
+    }
+  return { digest: `sha256:${hash.digest('hex')}`, size };
 }
 
 function withSubjects(statement: Buffer, subjects: SealArgs['subjects']): Buffer {

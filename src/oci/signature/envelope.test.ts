@@ -1,10 +1,13 @@
 import { createPublicKey, generateKeyPairSync, type KeyObject, verify } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { tempFolder } from '../../../e2e/support/temp-folder.ts';
 import { digestOf, HOUSE, neverAborted as signal } from '../../base/index.ts';
 import { WorkerPool } from '../../sys/index.ts';
+import { blobOf } from './attached.ts';
+import { bundleBlob } from './bundle.ts';
 import { sealStatement } from './envelope.ts';
 import { keySigner } from './signer.ts';
 import { SigningKey } from './signing-key.ts';
@@ -59,11 +62,19 @@ test.each([
   const from = { bytes: statement };
   const plain = await sealStatement({ ...common, from, subjects: [] }, signer, pool, options);
   expect(opened(plain.bytes!, privateKey)).toBe(statement.toString());
-  const { layer, bytes } = await sealStatement({ ...common, from, subjects: [subject('z')] }, signer, pool, options);
+  const sealing = { ...common, from, subjects: [subject('z')] };
+  const { layer, bytes, bundle } = await sealStatement(sealing, signer, pool, options);
   expect(opened(bytes!, privateKey)).toBe(statementOf([...subjects, subject('z')], PREDICATE).toString());
   expect(layer).toMatchObject({
     ...{ mediaType: 'application/vnd.dsse.envelope.v1+json', digest: digestOf(bytes!), size: bytes!.length },
     annotations: { 'dev.cosignproject.cosign/signature': '', predicateType: 'p' },
+  });
+  const whole = await text(await bundleBlob(bundle, blobOf(bytes!)).open({ signal }));
+  expect(bundle).toMatchObject({ predicateType: 'p', digest: digestOf(Buffer.from(whole)), size: whole.length });
+  expect(JSON.parse(whole)).toEqual({
+    mediaType: 'application/vnd.dev.sigstore.bundle.v0.3+json',
+    verificationMaterial: { publicKey: { hint: expect.any(String) as string }, tlogEntries: [] },
+    dsseEnvelope: JSON.parse(Buffer.from(bytes!).toString()) as unknown,
   });
 });
 
@@ -73,9 +84,11 @@ test('one that lies in a file goes into a file', async () => {
   const [from, file] = [path.join(folder, 'from'), path.join(folder, 'to')];
   writeFileSync(from, statement);
   const sealing = { predicateType: 'p', size: statement.length, from: { file: from }, subjects: [subject('z')], file };
-  const { layer, bytes } = await sealStatement(sealing, keySigner(SigningKey.of(privateKey)), pool, options);
+  const { layer, bytes, bundle } = await sealStatement(sealing, keySigner(SigningKey.of(privateKey)), pool, options);
   expect(bytes).toBeUndefined();
   expect(digestOf(readFileSync(file))).toBe(layer.digest);
+  const whole = await text(await bundleBlob(bundle, blobOf(readFileSync(file))).open({ signal }));
+  expect(bundle).toMatchObject({ digest: digestOf(Buffer.from(whole)), size: whole.length });
   expect(opened(readFileSync(file), privateKey)).toBe(statementOf([subject('z')], '1').toString());
 });
 

@@ -11,11 +11,12 @@ import {
   type SignatureRepository,
   signedAnnotations,
 } from './attached.ts';
+import { BUNDLE_TAIL, type Bundle, bundleHead } from './bundle.ts';
 import type { SealArgs } from './envelope-task.ts';
 import type { Signer } from './signer.ts';
 
 const ENVELOPE_TYPE = 'application/vnd.dsse.envelope.v1+json';
-/** A log is sent the statement, and its client holds that several times. */
+/** A log of the first version is sent the whole statement, of which it keeps the hash alone: its client holds that five times over. */
 const MAX_LOGGED_BYTES = 32 << 20;
 const PREDICATE_TYPE = 'predicateType';
 
@@ -27,6 +28,8 @@ interface SealedStatement {
   readonly layer: Descriptor;
   /** Undefined for one that was written into the file. */
   readonly bytes: Uint8Array | undefined;
+  /** The envelope once more, with what it is verified by. */
+  readonly bundle: Bundle;
 }
 
 interface StatementToSeal extends Pick<SealArgs, 'from' | 'subjects' | 'file'> {
@@ -35,28 +38,48 @@ interface StatementToSeal extends Pick<SealArgs, 'from' | 'subjects' | 'file'> {
   readonly size: number;
 }
 
-/** Signs an in-toto statement as `cosign attest` does, once for all that it is then attached to. */
+/** Whether a log takes a statement of this size, in bytes. @throws CodedError EXPORT_ATTESTATION */
+export function checkLoggable({
+  predicateType,
+  size,
+}: {
+  readonly predicateType: string;
+  readonly size: number;
+}): void {
+  if (size <= MAX_LOGGED_BYTES) return;
+  throw CodedError.of(
+    'EXPORT_ATTESTATION',
+    `the attestation ${predicateType} has ${size} bytes, and at most ${MAX_LOGGED_BYTES} go to a transparency log`,
+    { hint: 'sign without a log (tlog: false, sign-tlog=false)' },
+  );
+}
+
+/** Signs an in-toto statement as `cosign attest` does, in the old form and the new, once for all that it is then attached to. */
 export async function sealStatement(
   { predicateType, size: given, ...args }: StatementToSeal,
   signer: Signer,
   pool: WorkerPool,
   options: WorkOptions,
 ): Promise<SealedStatement> {
-  if (signer.log !== undefined && given > MAX_LOGGED_BYTES)
-    throw CodedError.of(
-      'EXPORT_ATTESTATION',
-      `the attestation ${predicateType} has ${given} bytes, and at most ${MAX_LOGGED_BYTES} go to a transparency log`,
-      { hint: 'sign without a log (tlog: false, sign-tlog=false)' },
-    );
+  if (signer.log !== undefined) checkLoggable({ predicateType, size: given });
   const sealing = { ...args, ...signer.key.forTasks, withStatement: signer.log !== undefined };
   const { digest, size, bytes, signature, statement } = await pool.run(task('sealStatement'), sealing, options);
   const content = { kind: 'statement', statement: statement ?? new Uint8Array(), signature, envelope: digest } as const;
+  const entry = await signer.log?.(content, options);
   const annotations = {
     [SIGNATURE]: '',
     [PREDICATE_TYPE]: predicateType,
-    ...(await signedAnnotations(signer, content, options)),
+    ...signedAnnotations(signer, 'statement', entry),
   };
-  return { layer: { mediaType: ENVELOPE_TYPE, digest, size, annotations }, bytes };
+  const head = bundleHead(signer, entry);
+  const envelope = bytes === undefined ? { file: args.file as string } : { bytes };
+  const parts = [{ bytes: head }, envelope, { bytes: BUNDLE_TAIL }];
+  const described = await pool.run(task('describeParts'), { parts }, options);
+  return {
+    layer: { mediaType: ENVELOPE_TYPE, digest, size, annotations },
+    bytes,
+    bundle: { predicateType, head, ...described },
+  };
 }
 
 /**

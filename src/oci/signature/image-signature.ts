@@ -51,7 +51,7 @@ export async function signImage(
   const sha256 = createHash('sha256').update(payload).digest();
   const annotations = {
     [SIGNATURE]: signature.toString('base64'),
-    ...(await signedAnnotations(signer, { kind: 'message', sha256, signature }, options)),
+    ...signedAnnotations(signer, 'message', await signer.log?.({ kind: 'message', sha256, signature }, options)),
   };
   const others = there.layers.filter((one) => one.digest !== digest || !isOf(one, signer));
   const layers = [...others, { mediaType: PAYLOAD_TYPE, digest, size, annotations }];

@@ -1,8 +1,10 @@
-export { attachEnvelopes, sealStatement } from './envelope.ts';
+export { attachBundles, type BundleRepository, bundleBlob, imageStatement, SIGNED_IMAGE } from './bundle.ts';
+export { attachEnvelopes, checkLoggable, sealStatement } from './envelope.ts';
 export { type SignedImage, signatureTag, signImage } from './image-signature.ts';
-export { keySigner, type Signer } from './signer.ts';
+export type { Signer } from './signer.ts';
 export { SigningKey } from './signing-key.ts';
 export { keylessSigner, loggedKeySigner } from './sigstore.ts';
-export { demandedKeys, type TrustedRepositories } from './trusted-repositories.ts';
-export { verifySignature } from './verify-signature.ts';
+export { demandedSigners, type TrustedRepositories } from './trusted-repositories.ts';
+export { type SignatureVerifier, verifySignature } from './verify-signature.ts';
+export { checkTrustedRoot, identityVerifier, type TrustedIdentity } from './verifying-identity.ts';
 export { VerifyingKey } from './verifying-key.ts';

@@ -11,6 +11,14 @@ export type SignedContent =
       readonly envelope: Digest;
     };
 
+/** What proves that a log has taken up a signature. */
+export interface LogEntry {
+  /** As cosign keeps it beside a signature. */
+  readonly annotation: string;
+  /** As bundles of sigstore have it: a `TransparencyLogEntry`, for JSON. */
+  readonly bundled: object;
+}
+
 /** Who signs: a key, and where it lives for this build alone the certificate that says whose it is. */
 export interface Signer {
   readonly key: SigningKey;
@@ -18,8 +26,8 @@ export interface Signer {
   readonly id: string;
   /** In PEM form: that of the key alone. */
   readonly certificate?: string;
-  /** Writes the signature to a transparency log. @returns what proves it, as cosign keeps it beside the signature */
-  readonly log?: ((content: SignedContent, options: AbortOptions) => Promise<string>) | undefined;
+  /** Writes the signature to a transparency log. */
+  readonly log?: ((content: SignedContent, options: AbortOptions) => Promise<LogEntry>) | undefined;
 }
 
 /** A signer that is known by its public key. */

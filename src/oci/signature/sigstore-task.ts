@@ -6,7 +6,7 @@ import type { SignatureBundle } from '@sigstore/sign';
 import { CodedError } from '../../base/index.ts';
 import type { StreamContext } from '../../sys/index.ts';
 import { STATEMENT_TYPE } from './envelope-task.ts';
-import type { SignedContent } from './signer.ts';
+import type { LogEntry, SignedContent } from './signer.ts';
 
 /** Retries of what may pass: 408, 429, 5xx, and connections that break. */
 const RETRY = { retries: 2, minTimeout: 500, maxTimeout: 5000 };
@@ -40,11 +40,11 @@ export async function certify(
   return certified.certificate;
 }
 
-/** Task of the streams pool: has a Rekor log take up a signature. @returns its entry, as cosign keeps it beside the signature @throws CodedError */
+/** Task of the streams pool: has a Rekor log take up a signature. @throws CodedError */
 export async function witness(
   { content, verifier, ...service }: ServiceArgs & { readonly content: SignedContent; readonly verifier: string },
   context: StreamContext,
-): Promise<string> {
+): Promise<LogEntry> {
   const { RekorWitness } = await import('@sigstore/sign');
   const rekor = new RekorWitness({ rekorBaseURL: service.url, ...options(service) });
   const { tlogEntries = [] } = await asked('Rekor', service, context, () =>
@@ -54,20 +54,36 @@ export async function witness(
   if (entry === undefined) throw refused('Rekor', service.url, 'it sent no entry');
   const promise = entry.inclusionPromise?.signedEntryTimestamp;
   if (promise === undefined) throw refused('Rekor', service.url, 'its entry has no signed timestamp');
+  const proof = entry.inclusionProof;
+  if (!proof?.checkpoint?.envelope) throw refused('Rekor', service.url, 'its entry has no proof that it is in the log');
   const signature = Buffer.from(content.signature).toString('base64');
   const kept = [signature, ...(content.kind === 'statement' ? [content.envelope.slice('sha256:'.length)] : [])];
   const body = entry.canonicalizedBody.toString('utf8');
   if (!kept.every((one) => body.includes(JSON.stringify(one))))
     throw refused('Rekor', service.url, 'its entry is of another signature');
-  return JSON.stringify({
-    SignedEntryTimestamp: promise.toString('base64'),
+  const { logIndex, logId, kindVersion, integratedTime } = entry;
+  const timestamp = promise.toString('base64');
+  const logged = entry.canonicalizedBody.toString('base64');
+  const annotation = JSON.stringify({
+    SignedEntryTimestamp: timestamp,
     Payload: {
-      body: entry.canonicalizedBody.toString('base64'),
-      integratedTime: Number(entry.integratedTime),
-      logIndex: Number(entry.logIndex),
-      logID: entry.logId.keyId.toString('hex'),
+      body: logged,
+      integratedTime: Number(integratedTime),
+      logIndex: Number(logIndex),
+      logID: logId.keyId.toString('hex'),
     },
   });
+  const bundled = {
+    ...{ logIndex, logId: { keyId: logId.keyId.toString('base64') }, kindVersion, integratedTime },
+    inclusionPromise: { signedEntryTimestamp: timestamp },
+    inclusionProof: {
+      ...{ logIndex: proof.logIndex, treeSize: proof.treeSize, rootHash: proof.rootHash.toString('base64') },
+      hashes: proof.hashes.map((hash) => hash.toString('base64')),
+      checkpoint: { envelope: proof.checkpoint.envelope },
+    },
+    canonicalizedBody: logged,
+  };
+  return { annotation, bundled };
 }
 
 const options = ({ timeoutMs }: ServiceArgs) => ({ retry: RETRY, timeout: timeoutMs });

@@ -34,7 +34,8 @@ async function signOnce(token?: string, timeoutMs?: number) {
   const payload = Buffer.from(newId());
   const signature = signer.key.sign(payload);
   const sha256 = createHash('sha256').update(payload).digest();
-  const bundle = JSON.parse(await signer.log!({ kind: 'message', sha256, signature }, { signal })) as {
+  const { annotation } = await signer.log!({ kind: 'message', sha256, signature }, { signal });
+  const bundle = JSON.parse(annotation) as {
     Payload: { body: string };
   };
   return { signer, payload, signature, bundle };
@@ -101,6 +102,7 @@ test.each([
   ['rekor', 'endless', 'unavailable', /more than 16777216 bytes/],
   ['rekor', 'other-signature', 'unavailable', /of another signature/],
   ['rekor', 'no-timestamp', 'unavailable', /no signed timestamp/],
+  ['rekor', 'no-proof', 'unavailable', /no proof that it is in the log/],
 ] as const)('%s that fails so ends it with its words: %j', async (service, fault, code, words) => {
   sigstore.faults[service] = fault;
   const limit = fault === 'hangs' ? 1500 : 20_000;
@@ -135,5 +137,5 @@ test('a signature that the log has already is found there', async () => {
     signature: key.sign(payload),
   } as const;
   const [first, second] = [await signer.log!(content, { signal }), await signer.log!(content, { signal })];
-  expect(second).toBe(first);
+  expect(second).toEqual(first);
 });

@@ -1,13 +1,13 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { parseImageReference } from '../../base/index.ts';
-import { demandedKeys, type TrustedRepositories } from './trusted-repositories.ts';
+import { demandedSigners, type TrustedRepositories } from './trusted-repositories.ts';
 import { VerifyingKey } from './verifying-key.ts';
 
 const keys = () =>
   VerifyingKey.parse(generateKeyPairSync('ed25519').publicKey.export({ type: 'spki', format: 'pem' }).toString());
 const named = (...repositories: readonly string[]): readonly TrustedRepositories[] =>
-  repositories.map((repository) => ({ repository, keys: keys() }));
+  repositories.map((repository) => ({ repository, keys: keys(), identities: [] }));
 
 test.each([
   ['registry.test/team/cache', 'registry.test'],
@@ -24,7 +24,7 @@ test.each([
   ['cache', 'index.docker.io'],
   ['anywhere.test/x', '*'],
 ])('%s is among what %s names', (name, repository) => {
-  expect(demandedKeys(parseImageReference(name), named(repository))).toBeDefined();
+  expect(demandedSigners(parseImageReference(name), named(repository))).toBeDefined();
 });
 
 test.each([
@@ -35,13 +35,13 @@ test.each([
   ['registry.test/other', 'registry.test/team'],
   ['elsewhere.test/registry.test/team', 'registry.test/team'],
 ])('%s is not among what %s names', (name, repository) => {
-  expect(demandedKeys(parseImageReference(name), named(repository))).toBeUndefined();
+  expect(demandedSigners(parseImageReference(name), named(repository))).toBeUndefined();
 });
 
 test('the entry that names it most closely counts alone, wherever it stands', () => {
   const trusted = named('registry.test/team', '*', 'registry.test/team/cache', 'registry.test');
-  const [team, all, cache, registry] = trusted.map((one) => one.keys);
-  const of = (name: string) => demandedKeys(parseImageReference(name), trusted);
+  const [team, all, cache, registry] = trusted;
+  const of = (name: string) => demandedSigners(parseImageReference(name), trusted);
   expect(of('registry.test/team/cache')).toBe(cache);
   expect(of('registry.test/team/other')).toBe(team);
   expect(of('registry.test/x')).toBe(registry);

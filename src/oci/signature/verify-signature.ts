@@ -8,16 +8,31 @@ import {
   parseImageReference,
 } from '../../base/index.ts';
 import type { Repository } from '../registry-client/index.ts';
-import { type AttachedOptions, readAttached, SIGNATURE } from './attached.ts';
+import { type AttachedOptions, BUNDLE, CERTIFICATE, readAttached, SIGNATURE } from './attached.ts';
 import { MAX_ATTACHED } from './document-task.ts';
 import { PAYLOAD_TYPE, SIGNED_BY, type SignedImage, signatureTag } from './image-signature.ts';
-import type { VerifyingKey } from './verifying-key.ts';
 
 /** Of the manifest that has the signatures of one image: a hundred, some with a certificate beside. */
 const MAX_MANIFEST_BYTES = 1 << 20;
 const MAX_PAYLOAD_BYTES = 64 << 10;
 /** In base64: of an RSA key of 8192 bits it has 1368 characters. */
 const MAX_SIGNATURE_LENGTH = 4096;
+
+/** Of a certificate, and of an entry of a log: some 2 and 8 KB. */
+const MAX_PROOF_LENGTH = 64 << 10;
+
+/** What lies beside a signature and says whose it is. */
+interface SignatureProof {
+  /** In PEM form. */
+  readonly certificate: string | undefined;
+  /** The entry of a log. */
+  readonly logged: string | undefined;
+}
+
+/** Knows what one has signed, or one of several. */
+export interface SignatureVerifier {
+  verify(payload: Uint8Array, signature: Uint8Array, proof: SignatureProof): Promise<boolean>;
+}
 
 const payloadSchema = z.object({
   critical: z.object({
@@ -31,14 +46,14 @@ const payloadSchema = z.object({
 type ReadRepository = Pick<Repository, 'getManifest' | 'getBlob'>;
 
 /**
- * Looks for one signature of a manifest or index, by one of the keys and for this very digest in this very repository: what was signed elsewhere, or for another, says nothing here. All that is not signed by a key is
+ * Looks for one signature of a manifest or index, by one of those that are trusted and for this very digest in this very repository: what was signed elsewhere, or for another, says nothing here. All that is not signed by one of them is
  * somebody's; nothing of it is read but what verifies.
  * @throws CodedError SIGNATURE_UNTRUSTED where there is none; as the registry fails where that cannot be found out
  */
 export async function verifySignature(
   repository: ReadRepository,
   image: SignedImage,
-  keys: readonly VerifyingKey[],
+  trusted: readonly SignatureVerifier[],
   options: AttachedOptions,
 ): Promise<void> {
   const name = `${image.domain}/${image.path}@${image.digest}`;
@@ -47,7 +62,7 @@ export async function verifySignature(
   let misplaced: string | undefined;
   // Of one repository and digest all are, as a rule, of the same bytes.
   const payloads = new Map<Digest, Uint8Array>();
-  for (const { payload: descriptor, signature } of signatures) {
+  for (const { payload: descriptor, signature, proof } of signatures) {
     let payload = payloads.get(descriptor.digest);
     try {
       payload ??= await repository.getBlob(descriptor, { signal: options.signal, maxBytes: MAX_PAYLOAD_BYTES });
@@ -57,18 +72,19 @@ export async function verifySignature(
       unread ??= error;
       continue;
     }
-    if (!(await isBy(keys, payload, signature))) continue;
+    if (!(await isBy(trusted, payload, signature, proof))) continue;
     misplaced = fault(payload, image);
     if (misplaced === undefined) return;
   }
-  if (misplaced !== undefined) throw untrusted(`${name}: the signature by a key that is trusted ${misplaced}`);
+  if (misplaced !== undefined) throw untrusted(`${name}: the signature that is trusted ${misplaced}`);
   if (unread !== undefined) throw annotate(unread, `failed to read a signature of ${name}`);
-  throw untrusted(`${name}: none of its ${signatures.length} signatures is by a key that is trusted`);
+  throw untrusted(`${name}: none of its ${signatures.length} signatures is by a key or identity that is trusted`);
 }
 
 interface FoundSignature {
   readonly payload: Descriptor;
   readonly signature: Buffer;
+  readonly proof: SignatureProof;
 }
 
 async function signaturesOf(
@@ -90,14 +106,24 @@ async function signaturesOf(
     const isOne =
       mediaType === PAYLOAD_TYPE && size <= MAX_PAYLOAD_BYTES && text !== '' && text.length <= MAX_SIGNATURE_LENGTH;
     // From the registry alone, wherever else it is said to be.
-    return isOne ? [{ payload: { mediaType, digest: of, size }, signature: Buffer.from(text, 'base64') }] : [];
+    const [certificate, logged] = [CERTIFICATE, BUNDLE].map((name) => bounded(annotations?.[name]));
+    const signature = Buffer.from(text, 'base64');
+    return isOne ? [{ payload: { mediaType, digest: of, size }, signature, proof: { certificate, logged } }] : [];
   });
   if (signatures.length === 0) throw untrusted(`${name} is not signed: what has the tag of its signatures has none`);
   return signatures;
 }
 
-async function isBy(keys: readonly VerifyingKey[], payload: Uint8Array, signature: Uint8Array): Promise<boolean> {
-  for (const key of keys) if (await key.verify(payload, signature)) return true;
+const bounded = (text: string | undefined) =>
+  text !== undefined && text.length <= MAX_PROOF_LENGTH ? text : undefined;
+
+async function isBy(
+  trusted: readonly SignatureVerifier[],
+  payload: Uint8Array,
+  signature: Uint8Array,
+  proof: SignatureProof,
+): Promise<boolean> {
+  for (const one of trusted) if (await one.verify(payload, signature, proof)) return true;
   return false;
 }
 

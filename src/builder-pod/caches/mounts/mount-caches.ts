@@ -51,7 +51,7 @@ interface Recording {
 }
 
 /**
- * Cache mounts that lie in registries (caches of the type `mounts`). A build that imports them has new volumes filled before its first step sees them; one that exports them has those that its steps used saved when it is done,
+ * Cache mounts that lie in registries (caches of the type `mounts`). A build that imports them has new volumes filled before its first step sees them, from the first of the scopes that it reads which has them; one that exports them has those that its steps used saved when it is done,
  * which it does not wait for unless it asks to.
  */
 export class MountCaches implements CacheMountExchange, AsyncDisposable {
@@ -70,11 +70,11 @@ export class MountCaches implements CacheMountExchange, AsyncDisposable {
   }
 
   readonly importer: CacheImporter = {
-    open: async (attrs, { owner, sessions, scope, until }) => {
+    open: async (attrs, { owner, sessions, scope, readScopes, until }) => {
       const options = mountsOptions(new ExportOptions('mounts cache', attrs), 'importer', this.#deps);
       const { reference, insecure } = options;
       const open = () => this.#deps.openRepository(reference, { insecure, sessions, held: false });
-      const asked = { build: { owner, sessions, scope }, options, open, sessions, isDead: false };
+      const asked = { build: { owner, sessions, scope }, scopes: readScopes, options, open, sessions, isDead: false };
       this.#imports.add(asked);
       until.addEventListener('abort', () => this.#imports.delete(asked), { once: true });
       if (until.aborted) this.#imports.delete(asked);
@@ -117,16 +117,16 @@ export class MountCaches implements CacheMountExchange, AsyncDisposable {
     if (imports.length === 0 && recordings.length === 0) return undefined;
     const identity = { scope: user.scope, id, seed: await this.#seed(seed, user) };
     return {
-      fill:
-        imports.length === 0 ? undefined : restoring(identity, imports, this.#restoring(identity, user), this.#deps),
+      fill: imports.length === 0 ? undefined : restoring(identity, imports, this.#restoring(user), this.#deps),
       used: () => {
         for (const { used } of recordings) if (used.size < MAX_USED) used.set(key, { key, identity });
       },
     };
   }
 
-  #restoring(identity: MountIdentity, { progress, limits }: OpContext) {
-    return { progress, limits, onDamage: (from: MountsOptions) => this.#damaged.set(placeOf(from, identity), true) };
+  #restoring({ progress, limits }: OpContext) {
+    const onDamage = (from: MountsOptions, identity: MountIdentity) => this.#damaged.set(placeOf(from, identity), true);
+    return { progress, limits, onDamage };
   }
 
   /** What other builders know it by, too. */

@@ -27,11 +27,13 @@ export interface RestoreDeps {
 
 interface Restoring extends Pick<OpContext, 'progress' | 'limits'> {
   /** What lies there is not what it says it is: nothing is to be made of it. */
-  readonly onDamage: (from: MountsOptions) => void;
+  readonly onDamage: (from: MountsOptions, identity: MountIdentity) => void;
 }
 
 /** A repository that a build has mounts restored from. */
 export interface MountsImport {
+  /** Whose mounts it may have, the nearest first. */
+  readonly scopes: readonly string[];
   readonly options: MountsOptions;
   readonly open: () => Repository;
   readonly sessions: () => readonly string[];
@@ -39,15 +41,17 @@ export interface MountsImport {
   isDead: boolean;
 }
 
-/** Fills a new volume with what was saved of it, by the first of these that has it. Whatever goes wrong costs time, and one warning. */
+/**
+ * Fills a new volume with what was saved of it, or of the same mount in another scope that the build may read: of the nearest scope, by the first repository that has it. Whatever goes wrong costs time, and one warning.
+ */
 export function restoring(
-  identity: MountIdentity,
+  mount: MountIdentity,
   imports: readonly MountsImport[],
   { progress, limits, onDamage }: Restoring,
   deps: RestoreDeps,
 ): NamedFill {
   return async (target, options) => {
-    for (const from of imports) {
+    for (const { from, identity } of candidates(mount, imports)) {
       if (from.isDead) continue;
       const { timeoutMs } = from.options;
       const late = AbortSignal.timeout(timeoutMs);
@@ -74,7 +78,7 @@ export function restoring(
         options.signal.throwIfAborted();
         const cause = late.aborted ? tooLate(timeoutMs) : toCodedError(error);
         from.isDead = !isDamage(cause);
-        if (!from.isDead) onDamage(from.options);
+        if (!from.isDead) onDamage(from.options, identity);
         tell(identity, from, cause, progress);
         // Another one needs an empty directory.
         if (isWritten) return false;
@@ -82,6 +86,16 @@ export function restoring(
     }
     return false;
   };
+}
+
+/** Where it may be had, in that order. */
+function* candidates(mount: MountIdentity, imports: readonly MountsImport[]) {
+  const most = Math.max(...imports.map(({ scopes }) => scopes.length));
+  for (let nth = 0; nth < most; nth++)
+    for (const from of imports) {
+      const scope = from.scopes[nth];
+      if (scope !== undefined) yield { from, identity: { ...mount, scope } };
+    }
 }
 
 async function find(

@@ -1,5 +1,6 @@
 import {
   type AbortOptions,
+  ANNOTATION_COMPRESSOR,
   CodedError,
   type Descriptor,
   type Digest,
@@ -132,7 +133,8 @@ function withoutKey(type: string, { to }: AsBuilder): CodedError {
 function annotationsOf(layers: CacheContent['layers'], blob: Digest) {
   const { diffId, descriptor, source } = layers.get(blob)!;
   const { mediaType, size } = source.descriptor;
-  return { mediaType, diffID: diffId, size, createdAt: descriptor.annotations?.['buildkit/createdat'] };
+  const { 'buildkit/createdat': createdAt, [ANNOTATION_COMPRESSOR]: compressor } = descriptor.annotations ?? {};
+  return { mediaType, diffID: diffId, size, createdAt, ...(compressor === undefined ? {} : { compressor }) };
 }
 
 function counted(content: ReadableStream<Uint8Array>, onProgress: (bytes: number) => void): ReadableStream<Uint8Array> {

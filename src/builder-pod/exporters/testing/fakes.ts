@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
-import { type Digest, digestOf, HOUSE, neverAborted } from '../../../base/index.ts';
+import { CodedError, type Digest, digestOf, HOUSE, neverAborted } from '../../../base/index.ts';
 import type { ContentStore, ImmutableRef, Layer, RefOptions } from '../../../cache/ports.ts';
 import { byteString, TarWriter } from '../../../oci/tar/index.ts';
 import type { VertexProgress } from '../../../solver/ports.ts';
 import { Outflow } from '../outflow.ts';
-import type { ExportContext, ExporterDeps, SendTarget, SentTree, SessionFileSender } from '../ports.ts';
+import type { ExportContext, ExporterDeps, PushRepository, SendTarget, SentTree, SessionFileSender } from '../ports.ts';
 
 export interface FakeRef extends ImmutableRef {
   /** Blobs opened so far. */
@@ -198,3 +198,12 @@ export function fakeDeps(deps: Partial<ExporterDeps>): ExporterDeps {
     ...deps,
   };
 }
+
+/** Of a repository in which nothing is, and nothing is signed. */
+export const unsigned: Omit<PushRepository, 'pushBlob' | 'putManifest'> = {
+  getManifest: () => Promise.reject(new CodedError('not_found', 'nothing is there')),
+  getBlob: () => Promise.reject(new CodedError('not_found', 'nothing is there')),
+  referrers: async () => [],
+  putReferrer: () => Promise.reject(new Error('nothing is signed')),
+  deleteManifest: async () => false,
+};

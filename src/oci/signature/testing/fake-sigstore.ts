@@ -15,7 +15,8 @@ type Fault =
   | 'endless'
   | 'other-key'
   | 'other-signature'
-  | 'no-timestamp';
+  | 'no-timestamp'
+  | 'no-proof';
 
 const ISSUER = 'https://issuer.test';
 /** Of Fulcio's certificates: the first form, a text without a type, and the second. */
@@ -34,6 +35,8 @@ export class FakeSigstore implements AsyncDisposable {
   readonly #issuer = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   readonly #log = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   readonly #entries = new Map<string, object>();
+  /** Hashes of all entries, in their order. */
+  readonly #leaves: Buffer[] = [];
   readonly #server: Server;
   /** Of Fulcio or Rekor. */
   readonly faults: { fulcio?: Fault | undefined; rekor?: Fault | undefined } = {};
@@ -72,6 +75,32 @@ export class FakeSigstore implements AsyncDisposable {
   /** `ca.pem`: root of certificates; `rekor.pub`: key of the log. */
   file(name: string): string {
     return path.join(this.#folder, name);
+  }
+
+  /** As sigstore's clients take it. */
+  trustedRoot(): string {
+    const der = this.#log.publicKey.export({ type: 'spki', format: 'der' });
+    const rawBytes = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64');
+    const validFor = { start: '2020-01-01T00:00:00Z' };
+    const certificate = new X509Certificate(readFileSync(this.file('ca.pem')));
+    return JSON.stringify({
+      mediaType: 'application/vnd.dev.sigstore.trustedroot+json;version=0.1',
+      tlogs: [
+        {
+          ...{ baseUrl: this.url, hashAlgorithm: 'SHA2_256' },
+          publicKey: { rawBytes: rawBytes(der), keyDetails: 'PKIX_ECDSA_P256_SHA_256', validFor },
+          logId: { keyId: createHash('sha256').update(der).digest('base64') },
+        },
+      ],
+      certificateAuthorities: [
+        {
+          ...{ subject: { organization: 'test', commonName: 'fulcio' }, uri: this.url, validFor },
+          certChain: { certificates: [{ rawBytes: rawBytes(certificate.raw) }] },
+        },
+      ],
+      ctlogs: [],
+      timestampAuthorities: [],
+    });
   }
 
   token(claims: Claims = {}): string {
@@ -180,10 +209,30 @@ export class FakeSigstore implements AsyncDisposable {
     const logID = sha256(this.#log.publicKey.export({ type: 'spki', format: 'der' }));
     const payload = { body, integratedTime: Math.floor(Date.now() / 1000), logID, logIndex: this.#entries.size };
     const signedEntryTimestamp = sign('sha256', Buffer.from(JSON.stringify(payload)), this.#log.privateKey);
-    const verification =
-      fault === 'no-timestamp' ? {} : { signedEntryTimestamp: signedEntryTimestamp.toString('base64') };
+    this.#leaves.push(hashOf(0, Buffer.from(body, 'base64')));
+    const verification = {
+      ...(fault === 'no-timestamp' ? {} : { signedEntryTimestamp: signedEntryTimestamp.toString('base64') }),
+      ...(fault === 'no-proof' ? {} : { inclusionProof: this.#proof(payload.logIndex) }),
+    };
     this.#entries.set(uuid, { [uuid]: { ...payload, verification } });
     answer(response, 201, this.#entries.get(uuid)!);
+  }
+
+  /** That the entry is in the tree as it is now, and the log's word for the tree (RFC 6962, C2SP's signed notes). */
+  #proof(logIndex: number) {
+    const treeSize = this.#leaves.length;
+    const root = treeHash(this.#leaves);
+    const note = `rekor.test - 1\n${treeSize}\n${root.toString('base64')}\n`;
+    const keyHash = createHash('sha256')
+      .update(this.#log.publicKey.export({ type: 'spki', format: 'der' }))
+      .digest()
+      .subarray(0, 4);
+    const signature = Buffer.concat([keyHash, sign('sha256', Buffer.from(note), this.#log.privateKey)]);
+    return {
+      ...{ logIndex, treeSize, rootHash: root.toString('hex') },
+      hashes: auditPath(logIndex, this.#leaves).map((hash) => hash.toString('hex')),
+      checkpoint: `${note}\n\u2014 rekor.test ${signature.toString('base64')}\n`,
+    };
   }
 
   #show(uuid: string, response: ServerResponse) {
@@ -218,6 +267,28 @@ interface Envelope {
 }
 
 const sha256 = (bytes: Uint8Array | string) => createHash('sha256').update(bytes).digest('hex');
+
+function hashOf(kind: 0 | 1, ...parts: readonly Buffer[]): Buffer {
+  return createHash('sha256')
+    .update(Buffer.concat([Buffer.from([kind]), ...parts]))
+    .digest();
+}
+
+/** The largest power of two below it. */
+const splitOf = (count: number) => 2 ** Math.floor(Math.log2(count - 1));
+
+function treeHash(leaves: readonly Buffer[]): Buffer {
+  if (leaves.length === 1) return leaves[0] as Buffer;
+  const split = splitOf(leaves.length);
+  return hashOf(1, treeHash(leaves.slice(0, split)), treeHash(leaves.slice(split)));
+}
+
+function auditPath(at: number, leaves: readonly Buffer[]): readonly Buffer[] {
+  if (leaves.length === 1) return [];
+  const split = splitOf(leaves.length);
+  const [left, right] = [leaves.slice(0, split), leaves.slice(split)];
+  return at < split ? [...auditPath(at, left), treeHash(right)] : [...auditPath(at - split, right), treeHash(left)];
+}
 
 function keyOf(base64: string) {
   const pem = Buffer.from(base64, 'base64').toString();
