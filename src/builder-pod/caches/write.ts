@@ -315,7 +315,9 @@ async function putLayers(
   const failed = new AbortController();
   const access = { ...context, signal: AbortSignal.any([context.signal, failed.signal]) };
   const queue = layers.values();
-  const workers = Array.from({ length: Math.min(parallel, layers.length) }, async () => {
+  const workers = Array.from({ length: Math.min(parallel, layers.length) }, async (_, place) => {
+    // What went ahead and is under way has one of the places.
+    if (place === 0) await ahead?.settled();
     for (const source of queue) {
       access.signal.throwIfAborted();
       const { digest, size } = source.descriptor;
