@@ -8,11 +8,23 @@ export interface AbortOptions {
 /** A signal that never fires, for places that truly end with the process. */
 export const neverAborted: AbortSignal = new AbortController().signal;
 
-/** Sleeps; rejects with the signal's reason. */
+/** What a timer can wait at most, some 24 days: one for more would be over at once. */
+export const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** Fires after so long, of which nobody has checked that a timer can wait it. */
+export function timeoutSignal(ms: number): AbortSignal {
+  return AbortSignal.timeout(timerMs(ms));
+}
+
+function timerMs(ms: number): number {
+  return Math.min(MAX_TIMER_MS, Math.max(0, Math.ceil(ms)));
+}
+
+/** Sleeps, for as long as a timer can wait; rejects with the signal's reason. */
 export async function sleep(ms: number, { signal }: AbortOptions): Promise<void> {
   using aborted = onAbort(signal);
   const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
+  const timer = setTimeout(resolve, timerMs(ms));
   try {
     await Promise.race([promise, aborted.promise]);
   } finally {

@@ -1,5 +1,5 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
-import { CodedError, cancelledError, isCancelled, type Logger } from '../../base/index.ts';
+import { CodedError, cancelledError, isCancelled, type Logger, MAX_TIMER_MS } from '../../base/index.ts';
 import { Drain } from './drain.ts';
 import { assertSendable, frameHeader, frameMessage } from './framing.ts';
 import { Flow, type Hold, type MessageSink, pumpMessages } from './messages.ts';
@@ -11,7 +11,6 @@ import { trailersOfError, type WireCode } from './status.ts';
 const TIMEOUT_UNITS: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 };
 /** Of a message that is framed by a copy: fewer writes cost less. */
 const COPIED_BYTES = 64 * 1024;
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Milliseconds of a grpc-timeout header; undefined when there is none. @throws CodedError invalid_argument */
 export function parseGrpcTimeout(text: string | undefined): number | undefined {

@@ -134,6 +134,8 @@ class CacheWriter {
   readonly #given = new Set<string>();
   /** How many roots the last update had. */
   #looked = 0;
+  /** More is only added to what a build is found by: what was too large once is not walked again for an update. */
+  #isTooLarge = false;
 
   constructor(open: (access: StoreAccess) => Promise<CacheStore>, options: LayerOptions, deps: WriteDeps) {
     this.#open = open;
@@ -143,6 +145,7 @@ class CacheWriter {
 
   /** @returns false where something is left for another time: also to look whether who wrote at the same moment has overwritten it */
   async update(build: CachedBuild, options: WriteOptions, context: ExportContext): Promise<boolean> {
+    if (this.#isTooLarge) return true;
     const { written, postponed } = await this.write(build, options, context);
     const isNew = build.roots.length !== this.#looked;
     this.#looked = build.roots.length;
@@ -163,7 +166,8 @@ class CacheWriter {
     await using cache = await withRow(context, 'preparing build cache for export', () =>
       collectCache(build, collecting, this.#deps, context),
     );
-    if (cache === undefined || isTooLarge(cache.records.length)) return { written: tooLarge(context), postponed: 0 };
+    this.#isTooLarge = cache === undefined || isTooLarge(cache.records.length);
+    if (cache === undefined || this.#isTooLarge) return { written: tooLarge(context), postponed: 0 };
     const { left, postponed } = cache;
     if (left.length > 0)
       context.progress.warn({

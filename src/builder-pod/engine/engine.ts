@@ -215,8 +215,9 @@ export class Engine implements AsyncDisposable {
       end = done;
       return done.outcome;
     } catch (error) {
-      if (!buildSignal.aborted) await exports.leave();
+      // Why it failed is known now: who goes while what is finished is still sent changes nothing of it.
       end = { kind: 'failed', error: signal.aborted ? toCodedError(signal.reason) : build.explain(error) };
+      if (!buildSignal.aborted) await exports.leave();
       throw end.error;
     } finally {
       await watches.ending();

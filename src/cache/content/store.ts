@@ -271,8 +271,10 @@ export class FsContentStore implements ContentStore, AsyncDisposable {
 
   async #sync(): Promise<void> {
     const { background, blobs } = this.#options;
-    const [until, folders] = [this.#placed, this.#earlier];
+    const [writer, until, folders] = [this.#writer, this.#placed, this.#earlier];
     const earlier = await background.run(task('syncBlobs'), { blobs, folders }, { signal: neverAborted, owner: HOUSE });
+    // Another one counts anew, and finds what this one has left by its marks.
+    if (until > 0 && this.#writer !== writer) return;
     await this.#ask((id) => ({ kind: 'synced', id, until, earlier, folders }));
     if (this.#earlier === folders) this.#earlier = [];
   }

@@ -1,7 +1,14 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
-import { type AbortOptions, type CodedError, invalidArgument, newId, systemClock } from '../../base/index.ts';
+import {
+  type AbortOptions,
+  type CodedError,
+  invalidArgument,
+  newId,
+  systemClock,
+  timeoutSignal,
+} from '../../base/index.ts';
 import {
   type BuilderClient,
   dockerConfigCredentials,
@@ -33,7 +40,7 @@ export async function runBuild(command: BuildCommand, io: CliIo): Promise<void> 
   const folders = resolveFolders(plan, command, io);
   const builder =
     command.builder === undefined ? await openPrivateBuilder(io) : { address: command.builder, root: undefined };
-  const timeout = plan.timeoutMs === undefined ? [] : [AbortSignal.timeout(plan.timeoutMs)];
+  const timeout = plan.timeoutMs === undefined ? [] : [timeoutSignal(plan.timeoutMs)];
   const signal = AbortSignal.any([io.signal, ...timeout]);
   const dockerConfig = readDockerConfig(io);
   const credentials = dockerConfig === undefined ? undefined : dockerConfigCredentials(dockerConfig);

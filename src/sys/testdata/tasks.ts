@@ -1,5 +1,6 @@
 import { CodedError } from '../../base/index.ts';
 import { runOrThrow } from '../process/run.ts';
+import { nativeGate } from '../threads/native-gate.ts';
 import type { StreamContext, TaskContext } from '../threads/task.ts';
 
 export function double(value: number): number {
@@ -36,6 +37,15 @@ export function compute(stop: SharedArrayBuffer, context: TaskContext): void {
 
 export function spinDeaf(): void {
   for (;;);
+}
+
+/** As native code does that takes long, and what calls it again. */
+export function goThroughGate(ms: number): void {
+  nativeGate?.enter();
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+  nativeGate?.leave();
+  nativeGate?.enter();
+  nativeGate?.leave();
 }
 
 export function crash(): void {

@@ -43,6 +43,8 @@ interface Slot {
 export class TaskThreads implements AsyncDisposable {
   readonly #options: TaskThreadsOptions;
   readonly #slots = new Set<Slot>();
+  /** Those that are being ended: nothing more is given to them, though their task may be over before they are. */
+  readonly #ending = new Set<Slot>();
   #nextId = 1;
   #closed = false;
 
@@ -68,7 +70,7 @@ export class TaskThreads implements AsyncDisposable {
       bestEffort?.hurry();
       this.#send(slot, { kind: 'abort', id });
       const { abortGraceMs } = this.#options;
-      if (abortGraceMs !== undefined) grace = setTimeout(() => void slot.thread.end(), abortGraceMs);
+      if (abortGraceMs !== undefined) grace = setTimeout(() => this.#end(slot), abortGraceMs);
     };
     const shared = { abortFlag: flag.buffer, bestEffort: bestEffort?.flag };
     this.#send(slot, { kind: 'run', id, module: module.href, fn, args, ...shared }, transfer);
@@ -91,7 +93,7 @@ export class TaskThreads implements AsyncDisposable {
   /** Ends all threads; their tasks reject as cancelled. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
-    await Promise.all([...this.#slots].map((slot) => slot.thread.end()));
+    await Promise.all([...this.#slots, ...this.#ending].map((slot) => slot.thread.end()));
   }
 
   #send(slot: Slot, message: ToWorker, transfer: readonly Transferable[] = []): void {
@@ -110,6 +112,12 @@ export class TaskThreads implements AsyncDisposable {
     return this.#start();
   }
 
+  #end(slot: Slot): void {
+    this.#slots.delete(slot);
+    this.#ending.add(slot);
+    void slot.thread.end();
+  }
+
   #start(): Slot {
     const { name, resourceLimits } = this.#options;
     const thread = new OwnThread({ module: siblingModule(import.meta.url, './pool-worker'), name, resourceLimits });
@@ -122,13 +130,15 @@ export class TaskThreads implements AsyncDisposable {
       if (running === undefined) return;
       if (message.kind === 'post') running.onMessage?.(message.message);
       else if (message.kind === 'result') running.resolve(message.value);
-      else running.reject(fromPlainError(message.error));
+      // What is cut off by the end of its thread fails in words of its own.
+      else running.reject(this.#closed ? this.#closedError() : fromPlainError(message.error));
     });
     worker.on('error', (error: unknown) => {
       failure = error instanceof Error ? error : new Error(String(error));
     });
     worker.on('exit', (code) => {
       this.#slots.delete(slot);
+      this.#ending.delete(slot);
       const error = this.#closed ? this.#closedError() : crashError(name, code, failure);
       for (const { reject } of slot.running.values()) reject(error);
     });

@@ -152,6 +152,17 @@ describe('a worker pool', () => {
     expect(busy.places).toMatchObject({ held: 0, waiting: 0 });
   });
 
+  test('one that is over before its thread has ended leaves that thread to nobody', async () => {
+    await using busy = new WorkerPool({ name: 'busy', threads: 1, abortGraceMs: 20 });
+    const stop = new AbortController();
+    await busy.run(task('double'), 1, { signal, owner: HOUSE });
+    const first = busy.run(task('goThroughGate'), 300, { signal: stop.signal, owner: HOUSE });
+    const second = busy.run(task('goThroughGate'), 50, { signal, owner: HOUSE });
+    stop.abort(cancelledError('no longer wanted'));
+    await expect(first).rejects.toThrow('no longer wanted');
+    await second;
+  });
+
   test('an abort in the very turn that gives a task its place is heard', async () => {
     const controller = new AbortController();
     const running = pool.run(task('spin'), undefined, { signal: controller.signal, owner: HOUSE });

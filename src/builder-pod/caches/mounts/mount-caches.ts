@@ -7,6 +7,7 @@ import {
   type Logger,
   RecentMap,
   Semaphore,
+  timeoutSignal,
   type WorkOwner,
 } from '../../../base/index.ts';
 import type { ContentHasher } from '../../../cache/contenthash/index.ts';
@@ -239,7 +240,7 @@ function notSaved(id: string, { why }: NotSaved): string {
 }
 
 async function bounded<T>(ms: number, signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const late = AbortSignal.timeout(ms);
+  const late = timeoutSignal(ms);
   try {
     return await work(AbortSignal.any([signal, late]));
   } catch (error) {

@@ -1,4 +1,11 @@
-import { CodedError, NO_LIMITS, systemClock, toCodedError, type WorkOptions } from '../../../base/index.ts';
+import {
+  CodedError,
+  NO_LIMITS,
+  systemClock,
+  timeoutSignal,
+  toCodedError,
+  type WorkOptions,
+} from '../../../base/index.ts';
 import {
   type MountIdentity,
   mountKey,
@@ -54,7 +61,7 @@ export function restoring(
     for (const { from, identity } of candidates(mount, imports)) {
       if (from.isDead) continue;
       const { timeoutMs } = from.options;
-      const late = AbortSignal.timeout(timeoutMs);
+      const late = timeoutSignal(timeoutMs);
       const bounded = { ...options, signal: AbortSignal.any([options.signal, late]) };
       let isWritten = false;
       try {
