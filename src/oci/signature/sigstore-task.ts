@@ -102,15 +102,25 @@ function bundleContent(content: SignedContent): SignatureBundle {
   return { $case: 'messageSignature', messageSignature: { messageDigest, signature } };
 }
 
-/** The requests that are made for one ask: the library takes no signal, and reads all that it is sent. */
-const requests = new AsyncLocalStorage<Set<ClientRequest>>();
+/** What is asked of a service: the library takes no signal, reads all that it is sent, and tries again whoever waits. */
+interface Ask {
+  readonly requests: Set<ClientRequest>;
+  /** Fires when it is over. */
+  readonly until: AbortSignal;
+}
+
+const asks = new AsyncLocalStorage<Ask>();
 let isWatching = false;
 
 function watchRequests(): void {
   if (isWatching) return;
   isWatching = true;
-  subscribe('http.client.request.start', (message) => {
-    requests.getStore()?.add((message as { readonly request: ClientRequest }).request);
+  // Before anything of it is sent.
+  subscribe('http.client.request.created', (message) => {
+    const { request } = message as { readonly request: ClientRequest };
+    const ask = asks.getStore();
+    if (ask?.until.aborted) request.destroy();
+    else ask?.requests.add(request);
   });
 }
 
@@ -122,13 +132,13 @@ async function asked<T>(
   token?: string,
 ): Promise<T> {
   watchRequests();
-  const made = new Set<ClientRequest>();
+  const requests = new Set<ClientRequest>();
   const stop = new AbortController();
   const late = AbortSignal.timeout(timeoutMs);
   const until = AbortSignal.any([signal, late, stop.signal]);
   const before = new WeakMap<object, number>();
   const look = setInterval(() => {
-    for (const { socket } of made) {
+    for (const { socket } of requests) {
       if (!socket) continue;
       const start = before.get(socket) ?? 0;
       before.set(socket, start);
@@ -138,14 +148,15 @@ async function asked<T>(
   const ended = Promise.withResolvers<never>();
   until.addEventListener('abort', () => ended.reject(until.reason), { once: true });
   try {
-    return await Promise.race([requests.run(made, ask), ended.promise]);
+    return await Promise.race([asks.run({ requests, until }, ask), ended.promise]);
   } catch (error) {
     signal.throwIfAborted();
     if (late.aborted) throw refused(service, url, `it gave no answer in ${timeoutMs / 1000} s`, error);
     throw serviceError(service, url, error, token);
   } finally {
     clearInterval(look);
-    for (const request of made) request.destroy();
+    stop.abort();
+    for (const request of requests) request.destroy();
   }
 }
 

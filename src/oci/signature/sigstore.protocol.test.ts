@@ -1,9 +1,12 @@
 import { createHash, generateKeyPairSync, verify, X509Certificate } from 'node:crypto';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import type { ClientRequest } from 'node:http';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type CodedError, newId } from '../../base/index.ts';
 import { StreamPool } from '../../sys/index.ts';
 import { SigningKey } from './signing-key.ts';
 import { keylessSigner, loggedKeySigner } from './sigstore.ts';
+import { certify } from './sigstore-task.ts';
 import { FakeSigstore } from './testing/fake-sigstore.ts';
 
 const stack = new AsyncDisposableStack();
@@ -116,6 +119,28 @@ test('what passes is tried again', async () => {
   sigstore.faults.fulcio = { status: 503, times: 1 };
   sigstore.faults.rekor = { status: 429, times: 1 };
   await signOnce();
+});
+
+test('nothing is sent any more once nobody waits, though the library tries again', async () => {
+  sigstore.faults.fulcio = 'hangs';
+  const ends: Promise<unknown>[] = [];
+  const retried = Promise.withResolvers<void>();
+  const see = (message: unknown) => {
+    ends.push(
+      new Promise((resolve) => (message as { readonly request: ClientRequest }).request.once('close', resolve)),
+    );
+    if (ends.length === 3) retried.resolve();
+  };
+  subscribe('http.client.request.created', see);
+  using _ = { [Symbol.dispose]: () => void unsubscribe('http.client.request.created', see) };
+  const before = sigstore.asked.length;
+  const { privateKey: key } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const asking = certify({ url: sigstore.url, timeoutMs: 1500, token: sigstore.token(), key }, { signal } as never);
+  await expect(asking).rejects.toMatchObject({ reason: 'SIGNING_SERVICE' });
+  sigstore.faults.fulcio = { status: 503 };
+  await retried.promise;
+  await Promise.all(ends);
+  expect(sigstore.asked.length - before).toBe(1);
 });
 
 test('who leaves is not waited for', async () => {
