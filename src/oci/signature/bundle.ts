@@ -4,6 +4,7 @@ import { type AbortOptions, type Descriptor, type Digest, digestHex } from '../.
 import { MEDIA_TYPE, parseManifestOrIndex } from '../manifest/index.ts';
 import type { BlobSource, Repository } from '../registry-client/index.ts';
 import { blobOf, isOf, SIGNER } from './attached.ts';
+import { MAX_ATTACHED } from './document-task.ts';
 import { encodedForSigning, STATEMENT_TYPE } from './envelope-task.ts';
 import type { LogEntry, Signer } from './signer.ts';
 
@@ -113,7 +114,8 @@ async function signatureOf(
 ): Promise<Descriptor | undefined> {
   // What is to be logged may not be yet.
   if (predicateType !== SIGNED_IMAGE || signer.certificate !== undefined || signer.log !== undefined) return undefined;
-  for (const one of before) if (await signs(repository, one, digest, signer, options)) return one;
+  for (const one of before.slice(0, MAX_ATTACHED))
+    if (await signs(repository, one, digest, signer, options)) return one;
   return undefined;
 }
 
@@ -148,7 +150,10 @@ async function signs(
     const { payload, signatures } = dsseEnvelope;
     return (
       statement.equals(Buffer.from(payload, 'base64')) &&
-      key.verify(encodedForSigning(STATEMENT_TYPE, statement), Buffer.from(signatures[0].sig, 'base64'))
+      (await key.verifying.verify(
+        encodedForSigning(STATEMENT_TYPE, statement),
+        Buffer.from(signatures[0].sig, 'base64'),
+      ))
     );
   } catch {
     // Whatever it is, it is none; a registry that fails is met again by what is written.

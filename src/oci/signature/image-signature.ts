@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Descriptor, Digest, ImageReference } from '../../base/index.ts';
+import type { AbortOptions, Descriptor, Digest, ImageReference } from '../../base/index.ts';
 import {
   type AttachedOptions,
   attach,
@@ -16,6 +16,8 @@ import type { Signer } from './signer.ts';
 /** Sources: cosign's specs/SIGNATURE_SPEC.md, containers-signature(5) for the payload. */
 export const PAYLOAD_TYPE = 'application/vnd.dev.cosign.simplesigning.v1+json';
 export const SIGNED_BY = 'cosign container image signature';
+/** In base64: of an RSA key of 8192 bits it has 1368 characters. */
+export const MAX_SIGNATURE_LENGTH = 4096;
 
 /** A manifest or index, and the repository that it is signed in. */
 export interface SignedImage extends Pick<ImageReference, 'domain' | 'path'> {
@@ -42,12 +44,17 @@ export async function signImage(
   const blob = blobOf(payload);
   const { digest, size } = blob;
   // What is to be logged may not be yet.
-  if (signer.log === undefined)
-    for (const { digest: of, annotations } of there.layers) {
-      const signature = Buffer.from(annotations?.[SIGNATURE] ?? '', 'base64');
-      if (of === digest && signer.key.verify(payload, signature)) return there.descriptor as Descriptor;
-    }
-  const signature = signer.key.sign(payload);
+  if (
+    signer.log === undefined &&
+    (await isSigned(
+      payload,
+      there.layers.filter((one) => one.digest === digest),
+      signer,
+      options,
+    ))
+  )
+    return there.descriptor as Descriptor;
+  const signature = await signer.key.sign(payload);
   const sha256 = createHash('sha256').update(payload).digest();
   const annotations = {
     [SIGNATURE]: signature.toString('base64'),
@@ -56,6 +63,22 @@ export async function signImage(
   const others = there.layers.filter((one) => one.digest !== digest || !isOf(one, signer));
   const layers = [...others, { mediaType: PAYLOAD_TYPE, digest, size, annotations }];
   return await attach(repository, tag, layers, [blob], options);
+}
+
+/** Whether one of these, at most a hundred, is the signature of the key. Who can push chooses them, so each is verified but once and none by this thread. */
+async function isSigned(
+  payload: Uint8Array,
+  entries: readonly Descriptor[],
+  { key: { verifying } }: Signer,
+  { signal }: AbortOptions,
+): Promise<boolean> {
+  const signatures = new Set(entries.map(({ annotations }) => annotations?.[SIGNATURE] ?? ''));
+  for (const text of signatures) {
+    signal.throwIfAborted();
+    if (text.length > MAX_SIGNATURE_LENGTH) continue;
+    if (await verifying.verify(payload, Buffer.from(text, 'base64'))) return true;
+  }
+  return false;
 }
 
 /** What is signed, byte for byte as cosign writes it. */

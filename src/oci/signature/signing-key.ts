@@ -1,4 +1,4 @@
-import { createHash, createPrivateKey, createPublicKey, type KeyObject, scrypt, sign, verify } from 'node:crypto';
+import { createHash, createPrivateKey, createPublicKey, type KeyObject, scrypt, sign } from 'node:crypto';
 import { promisify } from 'node:util';
 import { z } from 'zod';
 import { CodedError } from '../../base/index.ts';
@@ -33,6 +33,9 @@ const sealedKey = z.object({
 });
 
 const derive = promisify<Buffer, Buffer, number, { N: number; r: number; p: number; maxmem: number }, Buffer>(scrypt);
+
+// In a thread of Node's own: with a long key it takes many milliseconds.
+const signInThread = promisify<'sha256' | null, Uint8Array, KeyObject, Buffer>(sign);
 
 /** A private key that signs as cosign does: ECDSA and RSA over SHA-256, Ed25519. */
 export class SigningKey {
@@ -77,12 +80,8 @@ export class SigningKey {
     return { key: this.#key, hash: this.#digest };
   }
 
-  sign(payload: Uint8Array): Buffer {
-    return sign(this.#digest, payload, this.#key);
-  }
-
-  verify(payload: Uint8Array, signature: Uint8Array): boolean {
-    return verify(this.#digest, payload, this.#public, signature);
+  async sign(payload: Uint8Array): Promise<Buffer> {
+    return await signInThread(this.#digest, payload, this.#key);
   }
 
   /** What others verify with. */

@@ -35,7 +35,7 @@ const open = (token = sigstore.token(), timeoutMs = 20_000) =>
 async function signOnce(token?: string, timeoutMs?: number) {
   const signer = await open(token, timeoutMs);
   const payload = Buffer.from(newId());
-  const signature = signer.key.sign(payload);
+  const signature = await signer.key.sign(payload);
   const sha256 = createHash('sha256').update(payload).digest();
   const { annotation } = await signer.log!({ kind: 'message', sha256, signature }, { signal });
   const bundle = JSON.parse(annotation) as {
@@ -159,7 +159,7 @@ test('a signature that the log has already is found there', async () => {
   const content = {
     kind: 'message',
     sha256: createHash('sha256').update(payload).digest(),
-    signature: key.sign(payload),
+    signature: await key.sign(payload),
   } as const;
   const [first, second] = [await signer.log!(content, { signal }), await signer.log!(content, { signal })];
   expect(second).toEqual(first);

@@ -88,7 +88,7 @@ async function signedPayload(payload: object | string): Promise<void> {
   const key = await SigningKey.parse(pem(ours.privateKey), undefined);
   const digest = digestOf(bytes);
   repository.blobs.set(digest, bytes);
-  const signature = key.sign(bytes).toString('base64');
+  const signature = (await key.sign(bytes)).toString('base64');
   const annotations = { 'dev.cosignproject.cosign/signature': signature };
   change((layers) => layers.map((layer) => ({ ...layer, digest, size: bytes.length, annotations })));
 }

@@ -10,13 +10,11 @@ import {
 import type { Repository } from '../registry-client/index.ts';
 import { type AttachedOptions, BUNDLE, CERTIFICATE, readAttached, SIGNATURE } from './attached.ts';
 import { MAX_ATTACHED } from './document-task.ts';
-import { PAYLOAD_TYPE, SIGNED_BY, type SignedImage, signatureTag } from './image-signature.ts';
+import { MAX_SIGNATURE_LENGTH, PAYLOAD_TYPE, SIGNED_BY, type SignedImage, signatureTag } from './image-signature.ts';
 
 /** Of the manifest that has the signatures of one image: a hundred, some with a certificate beside. */
 const MAX_MANIFEST_BYTES = 1 << 20;
 const MAX_PAYLOAD_BYTES = 64 << 10;
-/** In base64: of an RSA key of 8192 bits it has 1368 characters. */
-const MAX_SIGNATURE_LENGTH = 4096;
 
 /** Of a certificate, and of an entry of a log: some 2 and 8 KB. */
 const MAX_PROOF_LENGTH = 64 << 10;
