@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { digestOf, HOUSE, neverAborted } from '../../../base/index.ts';
 import { DIRECT } from '../../../base/proxy.ts';
+import { pullLoss } from '../../../cache/refs/fetching.ts';
 import { StreamPool, WorkerPool } from '../../../sys/index.ts';
 import { ExportOptions } from '../../exporters/index.ts';
 import { fakeContext } from '../../exporters/testing/fakes.ts';
@@ -99,6 +100,17 @@ describe.each(WORLDS)('%s', (name, open, optionsOf) => {
     return true;
   }
 
+  /** Gives other bytes, of an object of so many. */
+  function other({ from, to = BYTES.length }: Asked, res: ServerResponse, size: number): boolean {
+    const headers = {
+      ...ETAG,
+      'content-length': to - from,
+      'content-range': `bytes ${from}-${to - 1}/${size}`,
+    };
+    res.writeHead(206, headers).end(Buffer.alloc(to - from));
+    return true;
+  }
+
   test('a large layer comes by several ranges at once', async () => {
     const waiting: (() => void)[] = [];
     const seen = watched((range, _res, forward) => {
@@ -137,6 +149,14 @@ describe.each(WORLDS)('%s', (name, open, optionsOf) => {
     });
     expect(await read()).toBe(LAYER.descriptor.digest);
     expect(seen.ranges.length).toBeLessThanOrEqual(2);
+  });
+
+  test('an object that becomes another on the way is a loss, which its step is made anew for', async () => {
+    watched((range, res) => range !== undefined && range.from > 0 && other(range, res, 2 * BYTES.length));
+    expect(await read().then(() => 'given', pullLoss)).toBe('unavailable');
+    // Of one that is as long as before its digest tells.
+    watched((range, res) => range !== undefined && range.from > 0 && other(range, res, BYTES.length));
+    expect(await read()).not.toBe(LAYER.descriptor.digest);
   });
 
   test('many at once take no more requests than a host is asked, and all come', async () => {
