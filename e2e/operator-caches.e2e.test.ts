@@ -92,7 +92,7 @@ describe('the status of a Build', () => {
         ...['--opt', `build-arg:IMAGE=${registry.host}/${name}:v1`],
       ]);
       expect(ran.code, ran.output).toBe(0);
-      return [...ran.output.matchAll(/found: (\S*)/g)].map(([, found]) => found).filter((found) => found !== '$f');
+      return [...ran.output.matchAll(/found: ([\w-]+)/g)].map(([, found]) => found);
     };
     mkdirSync(path.join(work.path, 'show'));
     writeFileSync(

@@ -16,24 +16,32 @@ const BUNDLE_TYPE = 'application/vnd.dev.sigstore.bundle+json;version=0.1';
 
 /** Task of the streams pool: whether one of these has signed it. Whatever cannot be read is by nobody. */
 export async function isByIdentity({ trusted, ...signed }: IdentityArgs): Promise<boolean> {
+  const library = await loadLibrary();
   for (const one of trusted)
     try {
-      if (await isBy(one, signed)) return true;
+      if (isBy(one, signed, library)) return true;
     } catch {
       // Of another root, expired, malformed: nothing of it counts.
     }
   return false;
 }
 
-async function isBy(
-  { identity, issuer, root }: TrustedIdentity,
-  { payload, signature, certificate, logged }: Omit<IdentityArgs, 'trusted'>,
-): Promise<boolean> {
-  const [{ toSignedEntity, toTrustMaterial, Verifier }, { bundleFromJSON }, { TrustedRoot }] = await Promise.all([
+/** By the first who needs it. */
+async function loadLibrary() {
+  const [verify, bundle, specs] = await Promise.all([
     import('@sigstore/verify'),
     import('@sigstore/bundle'),
     import('@sigstore/protobuf-specs'),
   ]);
+  return { ...verify, bundleFromJSON: bundle.bundleFromJSON, TrustedRoot: specs.TrustedRoot };
+}
+
+function isBy(
+  { identity, issuer, root }: TrustedIdentity,
+  { payload, signature, certificate, logged }: Omit<IdentityArgs, 'trusted'>,
+  library: Awaited<ReturnType<typeof loadLibrary>>,
+): boolean {
+  const { toSignedEntity, toTrustMaterial, Verifier, bundleFromJSON, TrustedRoot } = library;
   const material = toTrustMaterial(TrustedRoot.fromJSON(JSON.parse(Buffer.from(root).toString('utf8'))));
   const { SignedEntryTimestamp, Payload } = JSON.parse(logged) as {
     readonly SignedEntryTimestamp: string;
