@@ -33,3 +33,4 @@ export * from './signals.ts';
 export * from './slices.ts';
 export * from './transport-words.ts';
 export * from './units.ts';
+export * from './without-credentials.ts';

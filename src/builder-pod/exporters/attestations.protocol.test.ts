@@ -48,6 +48,8 @@ interface Case {
   readonly type: string;
   readonly attrs?: Readonly<Record<string, string>>;
   readonly platforms?: readonly string[];
+  /** Files of each platform's result beside its own. */
+  readonly beside?: Readonly<Record<string, string>>;
   /** Files of the ref that attestations name. */
   readonly files?: Readonly<Record<string, string>>;
   /** `ref` of each is the ref of those files unless it says otherwise. */
@@ -69,7 +71,7 @@ function treeOf(files: Readonly<Record<string, string>>): Uint8Array {
 
 /** All that the exporter gave, by its path; an error as its text. */
 async function exported(name: string, given: Case) {
-  const { type, attrs = {}, platforms = ['linux/amd64'], files = {}, attestations } = given;
+  const { type, attrs = {}, platforms = ['linux/amd64'], files = {}, beside = {}, attestations } = given;
   const client = clients.get(name)!;
   // The time of a directory is that of its making, which would be in the layers.
   const isImage = type !== 'local' && type !== 'tar';
@@ -100,7 +102,7 @@ async function exported(name: string, given: Case) {
     const refs: Record<string, { id?: string | null }> = {};
     for (const id of platforms)
       refs[id] = await solve(
-        treeOf({ [`of-${id.slice(6)}`]: 'x', ...(isImage ? {} : { [`dir/${id.slice(6)}`]: 'y' }) }),
+        treeOf({ [`of-${id.slice(6)}`]: 'x', ...(isImage ? {} : { [`dir/${id.slice(6)}`]: 'y' }), ...beside }),
       );
     const own = await solve(treeOf({ none: '', ...files }));
     const config = (id: string) =>
@@ -271,6 +273,11 @@ CASES['oci inline forced'] = () => ({
 });
 CASES['oci inline with another'] = () => ({ ...CASES['oci']!(), ...amd({ ...one, metadata: inline }, one) });
 CASES['docker'] = () => ({ ...CASES['oci']!(), type: 'docker' });
+for (const mode of ['copy', 'delete'])
+  CASES[`local over a file of its name, ${mode}`] = () => ({
+    ...{ type: 'local', attrs: { mode }, files, beside: { 'a.json': 'of the result' } },
+    ...amd(one),
+  });
 for (const type of ['local', 'tar']) {
   CASES[type] = () => ({ type, files, ...amd(one, { kind: 1, path: '/bundle' }) });
   CASES[`${type} inline`] = () => ({ type, files, ...amd({ ...one, metadata: inline }) });

@@ -589,8 +589,8 @@ describe('files', () => {
     await openExporter('local', { mode: 'delete' }, deps).export(map, context);
     expect(sender.transfers).toBe(4);
     expect(sender.trees.slice(3).map(({ prefix, target }) => [prefix, target.multiPlatform])).toEqual([
-      ['linux_amd64', true],
       ['linux_arm_v7', true],
+      ['linux_amd64', true],
     ]);
     expect(() => openExporter('local', { mode: 'mirror' }, deps)).toThrow('invalid local exporter mode "mirror"');
   });

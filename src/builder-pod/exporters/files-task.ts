@@ -18,7 +18,7 @@ export function findSource(args: { readonly directory: string; readonly from: st
   return inside;
 }
 
-/** Worker task: no file of one tree has the path of another's. @throws CodedError invalid_argument naming the first that does */
+/** Worker task: no file of one platform has the path of another's; what goes beside a platform's own files takes their place. @throws CodedError invalid_argument naming the first that does */
 export function checkOverlap(args: { readonly trees: readonly TreeFiles[] }, context: TaskContext): void {
   const owners = new Map<string, string>();
   for (const { id, directory } of args.trees) {
@@ -26,7 +26,7 @@ export function checkOverlap(args: { readonly trees: readonly TreeFiles[] }, con
     for (const path of filesOf(root, '/')) {
       context.throwIfAborted();
       const other = owners.get(path);
-      if (other !== undefined)
+      if (other !== undefined && other !== id)
         throw CodedError.of(
           'EXPORT_PLATFORM',
           `cannot overwrite ${path.slice(1)} from ${other} with ${id} when split option is disabled`,

@@ -49,8 +49,8 @@ export function localExporter(attributes: Attributes, deps: ExporterDeps): Expor
           { signal: context.signal, onProgress: (bytes) => update(bytes) },
         ),
       );
-    // The client removes what does not come in the one transfer.
-    if (mode === 'delete') await send('copying files', trees.list);
+    // The client removes what does not come in the one transfer, where the first of two files with one name is taken; of several transfers it is the last.
+    if (mode === 'delete') await send('copying files', trees.list.toReversed());
     else
       for (const tree of trees.list) await send(isSplit ? `copying files ${tree.input.id}` : 'copying files', [tree]);
     return { response: {} };

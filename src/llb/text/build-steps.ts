@@ -1,4 +1,4 @@
-import { digestOf } from '../../base/index.ts';
+import { digestOf, withoutCredentials } from '../../base/index.ts';
 import * as pb from '../codec/messages.ts';
 import { CAPITALS } from '../codec/proto-json.ts';
 import { malformed } from '../codec/reader.ts';
@@ -119,12 +119,15 @@ function optional(name: string, schema: Schema, value: WireValue | undefined): o
 function bodyJson(kind: string, body: WireMessage): unknown {
   const schema = pb.Op.fields.find(({ name }) => name === kind)!.type as () => Schema;
   const json = messageJson(schema(), body);
-  const { attrs } = json;
-  if (kind === 'source' && typeof attrs === 'object' && attrs !== null) {
-    const kept = Object.entries(attrs).filter(([name]) => !OF_ONE_CLIENT.includes(name));
-    return { ...json, attrs: kept.length === 0 ? undefined : Object.fromEntries(kept) };
-  }
-  return json;
+  if (kind !== 'source') return json;
+  // What is published tells nobody how to log in.
+  const masked = (value: unknown) => (typeof value === 'string' ? withoutCredentials(value) : value);
+  const kept = Object.entries(json['attrs'] ?? {}).filter(([name]) => !OF_ONE_CLIENT.includes(name));
+  return {
+    ...json,
+    ...('identifier' in json ? { identifier: masked(json['identifier']) } : {}),
+    attrs: kept.length === 0 ? undefined : Object.fromEntries(kept.map(([name, value]) => [name, masked(value)])),
+  };
 }
 
 /** Names that Go's JSON writes otherwise than its fields are called here: with an underscore where their `.proto` files do. */

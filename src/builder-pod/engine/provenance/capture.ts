@@ -5,6 +5,7 @@ import {
   LargeMap,
   type Platform,
   parseImageReference,
+  withoutCredentials,
 } from '../../../base/index.ts';
 import type { ExecOp, LlbVertex, SourceOp } from '../../../llb/index.ts';
 
@@ -208,15 +209,6 @@ function gitUrl(identifier: string, attrs: Readonly<Record<string, string>>): st
   const remote = attrs['git.fullurl'] || (hash < 0 ? identifier : identifier.slice(0, hash));
   const isTransport = /^(https?|ssh|git):\/\//i.test(remote) || /^[\w-][\w.-]*@[\w.-]+:/.test(remote);
   return withoutCredentials(`${isTransport ? remote : `https://${remote}`}${ref === '' ? '' : `#${ref}`}`);
-}
-
-/** With the user and password of a URL masked. */
-export function withoutCredentials(text: string): string {
-  return text.replace(
-    /^([a-z][a-z0-9+.-]*:\/\/)([^/?#]*)@/i,
-    (_, scheme: string, user: string) =>
-      `${scheme}${user.startsWith(':') ? '' : 'xxxxx'}${user.includes(':') ? ':xxxxx' : ''}@`,
-  );
 }
 
 function parsed(ref: string): ImageReference | undefined {

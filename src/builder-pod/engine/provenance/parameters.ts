@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
+import { withoutCredentials } from '../../../base/index.ts';
 import { parseGitRef } from '../../../dockerfile/index.ts';
-import { type Named, type Sources, withoutCredentials } from './capture.ts';
+import type { Named, Sources } from './capture.ts';
 
 /** Digests by algorithm, in hex. */
 export type DigestSet = Readonly<Record<string, string>>;

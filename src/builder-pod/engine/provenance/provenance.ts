@@ -6,13 +6,14 @@ import {
   type Platform,
   parseImageReference,
   withDefaultTag,
+  withoutCredentials,
 } from '../../../base/index.ts';
 import { encodeDefinition } from '../../../llb/index.ts';
 import type { BridgeResult } from '../../frontends/index.ts';
 import { sourcePin } from '../../sources/index.ts';
 import type { Build } from '../build.ts';
 import type { BuildRef } from '../build-ref.ts';
-import { type Capture, captureGraph, type ImageSource, type Sources, withoutCredentials } from './capture.ts';
+import { type Capture, captureGraph, type ImageSource, type Sources } from './capture.ts';
 import type { ProvenanceOptions } from './options.ts';
 import { commitDigest, digestSet, leastParameters, type Parameters, type RequestFacts } from './parameters.ts';
 import type { PredicateFacts, StepLayers } from './predicate-facts.ts';
