@@ -35,6 +35,7 @@ export { IdleMemory } from './threads/idle-memory.ts';
 export { createPools, type Pools, StreamPool, type TaskOptions, WorkerPool } from './threads/pool.ts';
 export { sharedBytes } from './threads/shared-bytes.ts';
 export { type Lane, type LaneEnd, type LanePort, SharedThreads } from './threads/shared-threads.ts';
+export { type DocumentOptions, readDocument } from './threads/short-document.ts';
 export * from './threads/sibling-module.ts';
 export { type MessagePort, portToStream, writePort } from './threads/stream-port.ts';
 export { type StreamContext, streamTasksOf, type Task, type TaskContext, tasksOf } from './threads/task.ts';

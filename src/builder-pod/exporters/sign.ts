@@ -142,7 +142,7 @@ export async function signPushed(
     try {
       for (const [digest, envelopes] of all) {
         const bundles = envelopes.map(({ bundle, blob }) => ({ bundle, blob: bundleBlob(bundle, blob) }));
-        await attachBundles(repository, descriptorOf(digest), bundles, signer, { signal });
+        await attachBundles(repository, descriptorOf(digest), bundles, signer, attaching);
       }
     } catch (error) {
       if (!(error instanceof RegistryError && NO_REFERRERS.has(error.status))) throw error;

@@ -3,8 +3,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { cancelledError, type Digest, digestOf, neverAborted } from '../../base/index.ts';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { cancelledError, type Digest, digestOf, HOUSE, neverAborted } from '../../base/index.ts';
+import { WorkerPool } from '../../sys/index.ts';
 import { MEDIA_TYPE } from '../manifest/index.ts';
 import { type RegistryAccess, RegistryServer, refreshToken } from '../registry-server/index.ts';
 import { anonymous, type BlobSource, type CredentialProvider, RegistryClient, RegistryError } from './index.ts';
@@ -231,6 +232,28 @@ describe('pushing and pulling', () => {
     expect(await repository.deleteManifest(sbom.digest, { signal })).toBe(true);
     expect(await digests()).toEqual([signature.digest]);
     expect(await repository.deleteManifest(sbom.digest, { signal })).toBe(false);
+  });
+
+  test('a long list of referrers is read by a worker, a short one at once', async () => {
+    await using pool = new WorkerPool({ name: 'documents', threads: 1 });
+    const run = vi.spyOn(pool, 'run');
+    const reading = { signal, worker: { pool, owner: HOUSE }, artifactType: 'application/x.b' };
+    const server = await serve();
+    const repository = client().repository({ domain: server.host, path: 'app' }, anonymous);
+    const config = blob(Buffer.from('{}'));
+    await repository.pushBlob(config, { signal });
+    const subject = await repository.putManifest('v1', image(config, []), { signal });
+    const attach = async (artifactType: string, words: string) => {
+      const manifest = image(config, [], { artifactType, subject, annotations: { words } });
+      return await repository.putManifest(digestOf(manifest.bytes), manifest, { signal });
+    };
+    const { digest } = await attach('application/x.b', 'short');
+    expect(await repository.referrers(subject.digest, reading)).toMatchObject([{ digest }]);
+    expect(run).not.toHaveBeenCalled();
+    const long = await attach('application/x.b', 'long'.repeat(10_000));
+    const found = await repository.referrers(subject.digest, reading);
+    expect(found.map((one) => one.digest).sort()).toEqual([digest, long.digest].sort());
+    expect(run).toHaveBeenCalledOnce();
   });
 });
 

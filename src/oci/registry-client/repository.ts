@@ -11,6 +11,7 @@ import {
   isCancelled,
   isDigest,
 } from '../../base/index.ts';
+import { type DocumentOptions, readDocument } from '../../sys/index.ts';
 import {
   type BlobAnswer,
   type BlobHost,
@@ -34,7 +35,7 @@ import {
 import type { Caller } from './credentials.ts';
 import type { Endpoint, RegistryCall } from './endpoint.ts';
 import { RegistryError } from './errors.ts';
-import { descriptorsOf, fallbackTag, NO_REFERRERS, NOT_SERVED, withReferrer } from './referrers.ts';
+import { fallbackTag, LISTED, NO_REFERRERS, NOT_SERVED, WITH_REFERRER } from './referrers.ts';
 import { verdictOf } from './retry.ts';
 import type { TagMemo } from './tag-memo.ts';
 import { discard, parseJson, readBody } from './transport.ts';
@@ -374,7 +375,7 @@ export class Repository {
    */
   async putReferrer(
     manifest: ImageManifest & { readonly subject: Descriptor },
-    options: AbortOptions & { readonly replaced: readonly Digest[] },
+    options: DocumentOptions & { readonly replaced: readonly Digest[] },
   ): Promise<Descriptor> {
     const { bytes } = encodeManifest(manifest);
     const { mediaType, artifactType, annotations, subject } = manifest;
@@ -389,7 +390,8 @@ export class Repository {
     // Nothing keeps another from writing it meanwhile but to look what came of it.
     for (let look = 0; look < MAX_LIST_LOOKS; look++) {
       const found = (await this.#fallbackReferrers(subject.digest, options)) ?? NO_REFERRERS;
-      const list = withReferrer(found, entry, options.replaced);
+      const args = { bytes: found, entry, replaced: options.replaced };
+      const list = await readDocument(found.length, WITH_REFERRER, args, options);
       if (list === undefined) return descriptor;
       await this.putManifest(tag, list, options);
     }
@@ -429,14 +431,14 @@ export class Repository {
   /** Manifests that name this one as their subject; by the referrers API, else by the fallback tag (distribution-spec 1.1). */
   async referrers(
     digest: Digest,
-    options: AbortOptions & { readonly artifactType?: string },
+    options: DocumentOptions & { readonly artifactType?: string },
   ): Promise<readonly Descriptor[]> {
     const filter = options.artifactType;
     const query = filter === undefined ? '' : `?artifactType=${encodeURIComponent(filter)}`;
     const found: Descriptor[] = [];
     let target: string | URL | undefined = `${this.path}/referrers/${digest}${query}`;
     for (let page = 0; target !== undefined && page < 100; page++) {
-      let body: Buffer;
+      let bytes: Uint8Array;
       try {
         const response = await this.#origin.request(
           {
@@ -449,16 +451,17 @@ export class Repository {
           this.#caller,
           options,
         );
-        body = await readBody(response, MAX_MANIFEST_BYTES, 'the list of referrers', options);
+        bytes = await readBody(response, MAX_MANIFEST_BYTES, 'the list of referrers', options);
         target = this.#nextPage(response.headers.link, target);
       } catch (error) {
         if (!(error instanceof RegistryError) || !NOT_SERVED.has(error.status)) throw error;
-        body = Buffer.from((await this.#fallbackReferrers(digest, options)) ?? NO_REFERRERS);
+        bytes = (await this.#fallbackReferrers(digest, options)) ?? NO_REFERRERS;
         target = undefined;
       }
-      found.push(...descriptorsOf(body));
+      const listed = await readDocument(bytes.length, LISTED, { bytes, artifactType: options.artifactType }, options);
+      for (const one of listed) found.push(one);
     }
-    return filter === undefined ? found : found.filter((entry) => entry.artifactType === filter);
+    return found;
   }
 
   async #fallbackReferrers(digest: Digest, options: AbortOptions): Promise<Uint8Array | undefined> {

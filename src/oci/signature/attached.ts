@@ -1,12 +1,5 @@
-import {
-  type AbortOptions,
-  CodedError,
-  type Descriptor,
-  type Digest,
-  digestOf,
-  type WorkOwner,
-} from '../../base/index.ts';
-import { siblingModule, tasksOf, type WorkerPool } from '../../sys/index.ts';
+import { type AbortOptions, CodedError, type Descriptor, type Digest, digestOf } from '../../base/index.ts';
+import { type DocumentOptions, readDocument, siblingModule, tasksOf } from '../../sys/index.ts';
 import { MAX_MANIFEST_BYTES, MEDIA_TYPE } from '../manifest/index.ts';
 import type { BlobSource, Repository } from '../registry-client/index.ts';
 import { attachedLayers, MAX_ATTACHED } from './document-task.ts';
@@ -18,8 +11,6 @@ export const CERTIFICATE = 'dev.sigstore.cosign/certificate';
 export const BUNDLE = 'dev.sigstore.cosign/bundle';
 /** Ours: by whom, so that what somebody signs again takes the place of what he has signed before. */
 export const SIGNER = 'build.slipway/signer';
-/** Bytes of a manifest that is read where it is wanted: it takes a few milliseconds. */
-const MAX_AT_ONCE = 32 << 10;
 
 /** Where signatures go: the image's own repository. */
 export type SignatureRepository = Pick<Repository, 'getManifest' | 'pushBlob' | 'putManifest'>;
@@ -43,21 +34,18 @@ export const isOf = ({ annotations }: Descriptor, { id }: Signer) => annotations
 /** The tag that signatures (`sig`) or attestations (`att`) of a manifest have in its repository. */
 export const attachedTag = (digest: Digest, kind: 'sig' | 'att') => `${digest.replace(':', '-')}.${kind}`;
 
-export interface AttachedOptions extends AbortOptions {
-  /** Reads long manifests. Whoever has nobody to serve meanwhile does without. */
-  readonly worker?: { readonly pool: WorkerPool; readonly owner: WorkOwner } | undefined;
-}
+export type AttachedOptions = DocumentOptions;
 
 const task = tasksOf<typeof import('./document-task.ts')>(siblingModule(import.meta.url, './document-task'));
+
+const LAYERS = { task: task('attachedLayers'), here: attachedLayers };
 
 /** What the manifest has attached. @throws CodedError for what is no manifest */
 export async function readAttached(
   { descriptor: { mediaType }, bytes }: Awaited<ReturnType<Repository['getManifest']>>,
-  { signal, worker }: AttachedOptions,
+  options: AttachedOptions,
 ): Promise<readonly Descriptor[]> {
-  const args = { bytes, mediaType };
-  if (worker === undefined || bytes.length <= MAX_AT_ONCE) return attachedLayers(args);
-  return await worker.pool.run(task('attachedLayers'), args, { signal, owner: worker.owner });
+  return await readDocument(bytes.length, LAYERS, { bytes, mediaType }, options);
 }
 
 /** The layers of the manifest with this tag; none where there is none. @throws CodedError for more than are read: what is written then would lack somebody's */

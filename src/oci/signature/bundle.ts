@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { type AbortOptions, type Descriptor, type Digest, digestHex } from '../../base/index.ts';
 import { MEDIA_TYPE, parseManifestOrIndex } from '../manifest/index.ts';
 import type { BlobSource, Repository } from '../registry-client/index.ts';
-import { blobOf, isOf, SIGNER } from './attached.ts';
+import { type AttachedOptions, blobOf, isOf, SIGNER } from './attached.ts';
 import { MAX_ATTACHED } from './document-task.ts';
 import { encodedForSigning, STATEMENT_TYPE } from './envelope-task.ts';
 import type { LogEntry, Signer } from './signer.ts';
@@ -70,7 +70,7 @@ export async function attachBundles(
   subject: Descriptor,
   bundles: readonly { readonly bundle: Bundle; readonly blob: BlobSource }[],
   signer: Signer,
-  options: AbortOptions,
+  options: AttachedOptions,
 ): Promise<void> {
   const there = await repository.referrers(subject.digest, { ...options, artifactType: BUNDLE_TYPE });
   const kept = new Set<Digest>();

@@ -24,12 +24,10 @@ import {
   noMatch,
 } from '../../../oci/manifest/index.ts';
 import type { Caller, CredentialProvider, RegistryClient, Repository } from '../../../oci/registry-client/index.ts';
-import { siblingModule, type Task, tasksOf, type WorkerPool } from '../../../sys/index.ts';
+import { readDocument, siblingModule, type Task, tasksOf, type WorkerPool } from '../../../sys/index.ts';
 import { ByteCache, type CachedBytes } from './byte-cache.ts';
 import { imageConfig, imageDocument, MAX_DOCUMENTS, MAX_LAYERS } from './document-task.ts';
 
-/** Bytes of a document that is read at once: it takes a few milliseconds, where 4 MiB take forty and more. */
-const MAX_AT_ONCE = 32 << 10;
 /** Of all layers of an image, packed. */
 const MAX_IMAGE_BYTES = 2 ** 40;
 
@@ -215,8 +213,8 @@ export class ImageResolver {
     { signal, owner = HOUSE }: Query,
   ): Promise<R> {
     const { pool } = this.#options;
-    if (pool === undefined || args.bytes.length <= MAX_AT_ONCE) return here(args);
-    return await pool.run(to, args, { signal, owner });
+    const worker = pool === undefined ? undefined : { pool, owner };
+    return await readDocument(args.bytes.length, { task: to, here }, args, { signal, worker });
   }
 
   async #manifest({ digest, size }: Descriptor, query: Query): Promise<CachedBytes> {
