@@ -1,17 +1,35 @@
 /** What a map may hold before it is split. */
 const WHOLE = 4096;
 const PARTS = 64;
+/** Characters at the end of a name that are looked at: digests differ there. More, step by step, where so many names have the same place. */
+const END = 8;
+const LONGER = 8;
+const LONGEST_END = 1 << 16;
+const CROWD = 16;
+/** Nobody outside knows which names are in one place. */
+const SEED = Math.floor(Math.random() * 2 ** 32);
+
+/** Entries by their places. */
+type Part<K, V> = Map<number, Cell<K, V>>;
+
+/** An entry, before others in the same place. */
+interface Cell<K, V> {
+  readonly key: K;
+  value: V;
+  next: Cell<K, V> | undefined;
+}
 
 /**
- * A map for very many entries. One of the language's own moves all of its entries at once whenever it has to grow, which of a hundred thousand takes
- * longer than a thread may be kept that serves others; this one consists of many that are small. It keeps no order once it holds more than a few thousand, and
- * who goes through it while it changes may miss what is new and meet what is gone. What is a key is told by identity, as in any map; keys that `nameOf` gives
- * names with the same end are looked for in the same part: they should differ there, as digests do.
+ * A map for very many entries. One of the language's own moves all of its entries at once whenever it has to grow, and V8 enters each text that is a key of any, or is
+ * looked for, in one table of all texts, which grows likewise: of a hundred thousand either takes longer than a thread may be kept that serves others. This one
+ * consists of many that are small, by numbers that are made of the names of keys. It keeps no order, and who goes through it while it changes may miss what is new and
+ * meet what is gone. What is a key is told by identity, as in any map; names had best differ at their end, as digests do.
  */
 export class LargeMap<K, V> implements ReadonlyMap<K, V> {
   readonly #nameOf: (key: K) => string;
+  #end = END;
   /** One until it is split. */
-  #parts: readonly Map<K, V>[] = [new Map()];
+  #parts: readonly Part<K, V>[] = [new Map()];
   #size = 0;
 
   private constructor(nameOf: (key: K) => string) {
@@ -32,27 +50,41 @@ export class LargeMap<K, V> implements ReadonlyMap<K, V> {
   }
 
   get(key: K): V | undefined {
-    return this.#partOf(key).get(key);
+    return this.#cellOf(key)?.value;
   }
 
   has(key: K): boolean {
-    return this.#partOf(key).has(key);
+    return this.#cellOf(key) !== undefined;
   }
 
   set(key: K, value: V): this {
-    const part = this.#partOf(key);
-    const before = part.size;
-    part.set(key, value);
-    this.#size += part.size - before;
-    if (this.#parts.length === 1 && this.#size > WHOLE) this.#split();
+    const place = this.#placeOf(key);
+    const part = this.#partOf(place);
+    const first = part.get(place);
+    const cell = cellIn(first, key);
+    if (cell !== undefined) cell.value = value;
+    else {
+      part.set(place, { key, value, next: first });
+      if (++this.#size > WHOLE && this.#parts.length === 1) this.#split(part);
+      if (first !== undefined && this.#end < LONGEST_END && isCrowd(first)) this.#lookAtMore();
+    }
     return this;
   }
 
   delete(key: K): boolean {
-    const deleted = this.#partOf(key).delete(key);
-    if (deleted) this.#size--;
-    if (this.#size === 0 && this.#parts.length > 1) this.clear();
-    return deleted;
+    const place = this.#placeOf(key);
+    const part = this.#partOf(place);
+    const first = part.get(place);
+    const cell = cellIn(first, key);
+    if (first === undefined || cell === undefined) return false;
+    if (cell !== first) {
+      let before = first;
+      while (before.next !== cell) before = before.next!;
+      before.next = cell.next;
+    } else if (cell.next !== undefined) part.set(place, cell.next);
+    else part.delete(place);
+    if (--this.#size === 0 && this.#parts.length > 1) this.clear();
+    return true;
   }
 
   clear(): void {
@@ -61,17 +93,17 @@ export class LargeMap<K, V> implements ReadonlyMap<K, V> {
   }
 
   *entries(): Generator<[K, V], undefined, unknown> {
-    for (const part of this.#parts) yield* part;
+    for (const { key, value } of this.#cells()) yield [key, value];
     return undefined;
   }
 
   *keys(): Generator<K, undefined, unknown> {
-    for (const part of this.#parts) yield* part.keys();
+    for (const { key } of this.#cells()) yield key;
     return undefined;
   }
 
   *values(): Generator<V, undefined, unknown> {
-    for (const part of this.#parts) yield* part.values();
+    for (const { value } of this.#cells()) yield value;
     return undefined;
   }
 
@@ -83,16 +115,58 @@ export class LargeMap<K, V> implements ReadonlyMap<K, V> {
     for (const [key, value] of this.entries()) tell(value, key, this);
   }
 
-  #partOf(key: K): Map<K, V> {
-    return this.#parts.length === 1 ? this.#parts[0]! : this.#parts[placeOf(this.#nameOf(key))]!;
+  *#cells(): Generator<Cell<K, V>, void, unknown> {
+    for (const part of this.#parts)
+      for (const first of part.values())
+        for (let cell: Cell<K, V> | undefined = first; cell; cell = cell.next) yield cell;
   }
 
-  #split(): void {
-    const entries = this.#parts[0]!;
-    const parts = Array.from({ length: PARTS }, () => new Map<K, V>());
-    for (const [key, value] of entries) parts[placeOf(this.#nameOf(key))]!.set(key, value);
-    this.#parts = parts;
+  #cellOf(key: K): Cell<K, V> | undefined {
+    const place = this.#placeOf(key);
+    return cellIn(this.#partOf(place).get(place), key);
   }
+
+  #partOf(place: number): Part<K, V> {
+    return this.#parts[this.#parts.length === 1 ? 0 : place & (PARTS - 1)]!;
+  }
+
+  #split(whole: Part<K, V>): void {
+    this.#parts = Array.from({ length: PARTS }, () => new Map());
+    for (const [place, first] of whole) this.#partOf(place).set(place, first);
+  }
+
+  #lookAtMore(): void {
+    this.#end *= LONGER;
+    const cells = [...this.#cells()];
+    this.#parts = this.#parts.map(() => new Map());
+    for (const { key, value } of cells) {
+      const place = this.#placeOf(key);
+      const part = this.#partOf(place);
+      part.set(place, { key, value, next: part.get(place) });
+    }
+  }
+
+  /** By the last characters of its name (FNV-1a); its last bits tell the part. */
+  #placeOf(key: K): number {
+    const name = this.#nameOf(key);
+    let hash = SEED;
+    for (let at = Math.max(name.length - this.#end, 0); at < name.length; at++)
+      hash = Math.imul(hash ^ name.charCodeAt(at), 0x01000193);
+    // As a small integer, which V8 keeps in place.
+    return (hash ^ (hash >>> 15)) & 0x3fffffff;
+  }
+}
+
+function cellIn<K, V>(first: Cell<K, V> | undefined, key: K): Cell<K, V> | undefined {
+  let cell = first;
+  while (cell !== undefined && cell.key !== key) cell = cell.next;
+  return cell;
+}
+
+function isCrowd<K, V>(first: Cell<K, V>): boolean {
+  let count = 1;
+  for (let cell = first.next; cell !== undefined; cell = cell.next) count++;
+  return count >= CROWD;
 }
 
 /** A map that so many entries will come into: one of the language's where they are few. */
@@ -106,12 +180,4 @@ export function grown<K, V>(map: Map<K, V> | LargeMap<K, V>, nameOf: (key: K) =>
   const large = LargeMap.by<K, V>(nameOf);
   for (const [key, value] of map) large.set(key, value);
   return large;
-}
-
-/** By the last few characters (FNV-1a). */
-function placeOf(name: string): number {
-  let hash = 0x811c9dc5;
-  for (let at = Math.max(name.length - 4, 0); at < name.length; at++)
-    hash = Math.imul(hash ^ name.charCodeAt(at), 0x01000193);
-  return (hash ^ (hash >>> 16)) & (PARTS - 1);
 }

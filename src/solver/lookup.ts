@@ -101,7 +101,7 @@ export class Lookup {
 
   get #candidates(): number {
     let count = 0;
-    for (const { candidates } of this.searches) count += candidates.size;
+    for (const { candidates } of this.searches) count += candidates.length;
     return count;
   }
 

@@ -1,4 +1,5 @@
 import type { Digest } from '../base/index.ts';
+import { withOne } from './few.ts';
 import { CONTENT_OUTPUT, isVolatile, rootKey } from './key.ts';
 import { Level } from './level.ts';
 import type { CacheMap, CacheScope, KeyReader } from './ports.ts';
@@ -23,12 +24,18 @@ export interface SearchedInput {
   readonly lookup: { readonly searches: readonly Pick<Search, 'keys'>[] };
 }
 
-/** The ways into an input slot: by the id that one begins at, the stored keys it leads to. */
-type Slot = Map<string, string[]>;
+/** A way into an input slot: from this id to the stored keys that it leads to. */
+interface Way {
+  readonly id: string;
+  readonly targets: readonly string[];
+}
+
+/** Few, so a list: V8 enters texts that are keys of maps in one table of all texts, which has to grow with a large graph, all at once. */
+type Slot = readonly Way[];
 
 // Of most edges of a large graph there is nothing to know yet.
-const NO_WAYS: Slot = new Map();
-const NO_KEYS: ReadonlySet<string> = new Set();
+const NO_WAYS: Slot = [];
+const NO_KEYS: readonly string[] = [];
 const NO_IDS: never[] = [];
 const NO_SLOTS: never[] = [];
 
@@ -52,7 +59,7 @@ export class Search {
   /** How many of those lead to a key, and how many keys all of them lead to. */
   #exhaustedLeads: Counts | undefined;
   #common = 0;
-  #candidates: Set<string> | undefined;
+  #candidates: string[] | undefined;
   #roots = 0;
 
   constructor(edge: SearchedEdge, reader: KeyReader, place: number, maxKeys = Infinity) {
@@ -60,11 +67,11 @@ export class Search {
     this.#reader = reader;
     this.#place = place;
     this.#maxKeys = maxKeys;
-    this.#slots = edge.vertex.inputs.map(() => NO_WAYS);
+    this.#slots = new Array<Slot>(edge.vertex.inputs.length).fill(NO_WAYS);
   }
 
   /** Keys of the edge there, as far as known. They need not name one and the same result. */
-  get candidates(): ReadonlySet<string> {
+  get candidates(): readonly string[] {
     return this.#candidates ?? NO_KEYS;
   }
 
@@ -127,58 +134,56 @@ export class Search {
   /** The ids from which input `i` leads to a key. */
   ways(i: number, target: string): readonly string[] {
     const ids: string[] = [];
-    for (const [id, targets] of this.#slots[i]!) if (targets.includes(target)) ids.push(id);
+    for (const { id, targets } of this.#slots[i]!) if (targets.includes(target)) ids.push(id);
     return ids;
   }
 
   /** Notes one more way from input `i` to a key that it leads to, stored since it was looked up. */
   linked(i: number, id: string, target: string): void {
-    this.#slots[i]!.get(id)?.push(target);
+    this.#slots[i] = this.#slots[i]!.map((way) =>
+      way.id === id ? { id, targets: withOne(way.targets, target) } : way,
+    );
   }
 
   /** Whether anything leads to a record of the op from input `i`. */
   leadsOn(i: number): boolean {
-    for (const targets of this.#slots[i]!.values()) if (targets.length > 0) return true;
+    for (const { targets } of this.#slots[i]!) if (targets.length > 0) return true;
     return false;
   }
 
   #found(id: string): void {
-    this.#candidates ??= new Set();
-    this.#candidates.add(id);
+    if (this.#candidates === undefined) this.#candidates = [id];
+    else if (!this.#candidates.includes(id)) this.#candidates.push(id);
   }
 
   #look(input: number, id: string, selector: string): 0 | 1 {
-    let slot = this.#slots[input]!;
-    if (slot.has(id)) return 0;
-    if (slot === NO_WAYS) {
-      slot = new Map();
-      this.#slots[input] = slot;
-    }
+    const before = this.#slots[input]!;
+    for (const way of before) if (way.id === id) return 0;
     const { vertex, record } = this.#edge;
-    const before = slot.size === 0 ? NO_KEYS : targetsOf(slot);
     const unstored = isVolatile(id) || isVolatile(record);
     const targets = unstored ? [] : this.#reader.links(id, { input, record, selector }, vertex.scope.read);
-    slot.set(id, [...targets]);
+    this.#slots[input] = withOne(before, { id, targets: targets.slice() });
     const each = targets.length > 1 ? new Set(targets) : targets;
-    for (const target of each) if (!before.has(target)) this.#lead(input, target);
+    const known = before.length === 0 ? undefined : new Set(targetsOf(before));
+    for (const target of each) if (known?.has(target) !== true) this.#lead(input, target);
     return 1;
   }
 
   /** An input has come to lead to a key. */
   #lead(input: number, target: string): void {
-    this.#leads ??= new Map();
+    this.#leads ??= new Counts();
     if (this.#exhausted[input] === true) {
-      this.#exhaustedLeads ??= new Map();
-      if (addTo(this.#exhaustedLeads, target) === this.#exhaustedSlots) this.#common++;
+      this.#exhaustedLeads ??= new Counts();
+      if (this.#exhaustedLeads.add(target) === this.#exhaustedSlots) this.#common++;
     }
-    if (addTo(this.#leads, target) < this.#slots.length || this.candidates.size >= this.#maxKeys) return;
+    if (this.#leads.add(target) < this.#slots.length || this.candidates.length >= this.#maxKeys) return;
     this.#found(target);
     this.know(target);
   }
 
   #exhaust(input: number, isExhausted: boolean): void {
     if ((this.#exhausted[input] ?? false) === isExhausted) return;
-    if (this.#exhausted === NO_SLOTS) this.#exhausted = this.#slots.map(() => false);
+    if (this.#exhausted === NO_SLOTS) this.#exhausted = new Array<boolean>(this.#slots.length).fill(false);
     this.#exhausted[input] = isExhausted;
     if (isExhausted) this.#count(input);
     else {
@@ -193,27 +198,35 @@ export class Search {
     this.#exhaustedSlots++;
     this.#common = 0;
     for (const target of targetsOf(this.#slots[exhausted]!)) {
-      this.#exhaustedLeads ??= new Map();
-      if (addTo(this.#exhaustedLeads, target) === this.#exhaustedSlots) this.#common++;
+      this.#exhaustedLeads ??= new Counts();
+      if (this.#exhaustedLeads.add(target) === this.#exhaustedSlots) this.#common++;
     }
   }
 }
 
-function targetsOf(slot: Slot): ReadonlySet<string> {
-  if (slot.size === 0) return NO_KEYS;
-  const targets = new Set<string>();
-  for (const some of slot.values()) for (const target of some) targets.add(target);
-  return targets;
+/** Each once. */
+function targetsOf(slot: Slot): Iterable<string> {
+  const [first, ...others] = slot;
+  if (first === undefined) return NO_KEYS;
+  if (others.length === 0 && first.targets.length < 2) return first.targets;
+  return new Set(slot.flatMap(({ targets }) => targets));
 }
 
-/** How often each was added. */
-type Counts = Map<string, number>;
+/** How often each id was added. Mostly there is one. */
+class Counts {
+  #first: string | undefined;
+  #count = 0;
+  #others: Map<string, number> | undefined;
 
-/** Returns how often it was now. */
-function addTo(counts: Counts, id: string): number {
-  const count = (counts.get(id) ?? 0) + 1;
-  counts.set(id, count);
-  return count;
+  /** Returns how often it was now. */
+  add(id: string): number {
+    this.#first ??= id;
+    if (this.#first === id) return ++this.#count;
+    this.#others ??= new Map();
+    const count = (this.#others.get(id) ?? 0) + 1;
+    this.#others.set(id, count);
+    return count;
+  }
 }
 
 /** The id of the slow key of a content digest. */
