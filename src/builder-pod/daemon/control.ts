@@ -2,10 +2,8 @@ import {
   type AbortOptions,
   CodedError,
   invalidArgument,
-  isTurnSpent,
-  joined,
+  joinedInSlices,
   type Logger,
-  nextTurn,
   onAbort,
 } from '../../base/index.ts';
 import {
@@ -205,15 +203,10 @@ const USAGE_BYTES = 64 * 1024;
 
 /** What is told of many records takes long to encode, so it is done in slices: messages of one list are one message, joined. */
 async function usageAnswer(records: readonly DiskUsage[], options: AbortOptions): Promise<EncodedMessage> {
-  const parts: Uint8Array[] = [];
   const pieces = records
     .values()
     .map((record) => v1.DiskUsageResponse.encode({ record: [usageMessage(record)] }).finish());
-  for (const part of joined(pieces, USAGE_BYTES)) {
-    parts.push(part);
-    if (isTurnSpent()) await nextTurn(options);
-  }
-  return new EncodedMessage(parts);
+  return new EncodedMessage(await joinedInSlices(pieces, USAGE_BYTES, options));
 }
 
 function usageMessage(record: DiskUsage): UsageRecord {

@@ -2,10 +2,33 @@ import type { Field, Schema } from './schema.ts';
 
 /**
  * Whether bytes that decode are canonical: what would be written again of what is read of them. A scan that makes nothing, for what nearly all clients send; where
- * it is not certain it says no.
+ * it is not certain it says no. Yields after each portion of many fields.
  */
-export function isCanonical(schema: Schema, bytes: Uint8Array): boolean {
-  return new Scan(bytes).message(schema, bytes.length);
+export function* isCanonical(schema: Schema, bytes: Uint8Array): Generator<void, boolean, void> {
+  const scan = new Scan(bytes);
+  const fields = new Fields(schema);
+  for (let n = 1; scan.left > 0; n++) {
+    if (!scan.field(fields)) return false;
+    if (n % PORTION === 0) yield;
+  }
+  return scan.left === 0;
+}
+
+/** Fields that are looked at in one step. */
+const PORTION = 500;
+
+/** How far the fields of a message have been looked at. */
+class Fields {
+  readonly schema: Schema;
+  last: Field | undefined;
+  place = -1;
+  /** Where the key of the map entry before lies. */
+  keyAt = 0;
+  keyEnd = 0;
+
+  constructor(schema: Schema) {
+    this.schema = schema;
+  }
 }
 
 class Scan {
@@ -18,51 +41,57 @@ class Scan {
     this.#bytes = bytes;
   }
 
-  /** Fields in the schema's order, each once unless it is a list or map, none at its default, none unknown. */
-  message(schema: Schema, end: number): boolean {
-    let last: Field | undefined;
-    let place = -1;
-    /** Where the key of the map entry before lies. */
-    let keyAt = 0;
-    let keyEnd = 0;
-    while (this.#at < end) {
-      const tag = this.#varint();
-      const field = tag > 0x7fffffff ? undefined : schema.byNumber.get(tag >>> 3);
-      if (field === undefined) return false;
-      const at = field === last ? place : schema.fields.indexOf(field);
-      if (at < place) return false;
-      const again = field === last;
-      if (field.group !== undefined && last?.group === field.group) return false;
-      last = field;
-      place = at;
-      const { type, cardinality } = field;
-      const isDelimited = typeof type === 'function' || type === 'string' || type === 'bytes';
-      const isPacked = cardinality === 'many' && !isDelimited;
-      if (again && cardinality !== 'map' && (cardinality !== 'many' || isPacked)) return false;
-      if ((tag & 7) !== (isDelimited || isPacked || cardinality === 'map' ? 2 : 0)) return false;
-      if (cardinality === 'map') {
-        const entry = this.#end();
-        if (entry < 0 || this.#varint() !== 0x0a) return false;
-        const stop = this.#end();
-        if (stop < 0 || (again && !this.#isAfter(keyAt, keyEnd, stop))) return false;
-        [keyAt, keyEnd] = [this.#at, stop];
-        this.#at = stop;
-        if (this.#at >= entry || this.#varint() !== 16 + (isDelimited ? 2 : 0) || !this.#value(type, true))
-          return false;
-        if (this.#at !== entry) return false;
-      } else if (isPacked) {
-        const stop = this.#end();
-        if (stop <= this.#at) return false;
-        while (this.#at < stop) if (!this.#value(type, true)) return false;
-      } else if (!this.#value(type, cardinality !== 'one')) return false;
-    }
+  get left(): number {
+    return this.#bytes.length - this.#at;
+  }
+
+  #message(schema: Schema, end: number): boolean {
+    const fields = new Fields(schema);
+    while (this.#at < end) if (!this.field(fields)) return false;
     return this.#at === end;
+  }
+
+  /** Fields in the schema's order, each once unless it is a list or map, none at its default, none unknown. */
+  field(fields: Fields): boolean {
+    const { schema, last, place } = fields;
+    const tag = this.#varint();
+    const field = tag > 0x7fffffff ? undefined : schema.byNumber.get(tag >>> 3);
+    if (field === undefined) return false;
+    const again = field === last;
+    const at = again ? place : schema.fields.indexOf(field);
+    if (at < place) return false;
+    if (field.group !== undefined && last?.group === field.group) return false;
+    fields.last = field;
+    fields.place = at;
+    const { type, cardinality } = field;
+    const isDelimited = typeof type === 'function' || type === 'string' || type === 'bytes';
+    const isPacked = cardinality === 'many' && !isDelimited;
+    if (again && cardinality !== 'map' && (cardinality !== 'many' || isPacked)) return false;
+    if ((tag & 7) !== (isDelimited || isPacked || cardinality === 'map' ? 2 : 0)) return false;
+    if (cardinality === 'map') return this.#entry(fields, type, isDelimited, again);
+    if (!isPacked) return this.#value(type, cardinality !== 'one');
+    const stop = this.#end();
+    if (stop <= this.#at) return false;
+    while (this.#at < stop) if (!this.#value(type, true)) return false;
+    return true;
+  }
+
+  #entry(fields: Fields, type: Field['type'], isDelimited: boolean, again: boolean): boolean {
+    const entry = this.#end();
+    if (entry < 0 || this.#varint() !== 0x0a) return false;
+    const stop = this.#end();
+    if (stop < 0 || (again && !this.#isAfter(fields.keyAt, fields.keyEnd, stop))) return false;
+    fields.keyAt = this.#at;
+    fields.keyEnd = stop;
+    this.#at = stop;
+    if (this.#at >= entry || this.#varint() !== 16 + (isDelimited ? 2 : 0) || !this.#value(type, true)) return false;
+    return this.#at === entry;
   }
 
   #value(type: Field['type'], mayBeZero: boolean): boolean {
     if (typeof type === 'function') {
       const end = this.#end();
-      return end >= 0 && this.message(type(), end);
+      return end >= 0 && this.#message(type(), end);
     }
     if (type === 'string' || type === 'bytes') {
       const end = this.#end();

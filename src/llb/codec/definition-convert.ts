@@ -3,7 +3,7 @@ import type { Definition, OpMetadata, SourceInfo, SourceLocation, SourceMap, Sou
 import { assertBounded } from './bounds.ts';
 import { bool, bytes, compact, list, num, record, str, sub, toMap } from './fields.ts';
 import * as pb from './messages.ts';
-import { encodeMessage, type WireMessage, type WireValue } from './schema.ts';
+import { encodeMessage, entryOf, fieldOf, type Schema, type WireMessage, type WireValue } from './schema.ts';
 import { WireWriter } from './writer.ts';
 
 export function definitionFromWire(wire: WireMessage): Definition {
@@ -38,35 +38,96 @@ export function definitionToWire(definition: Definition): WireMessage {
   };
 }
 
-/** Bytes of a definition, in pieces: fields in their order, entries of maps in that of the maps; those of its source come as {@link sourcePieces} gives them. */
+/** Entries of maps as the messages that they are. */
+const METADATA_ENTRY = entryOf(pb.Definition, 'metadata');
+const LOCATIONS_ENTRY = entryOf(pb.Source, 'locations');
+
+/** Bytes of a definition, in pieces: fields in their order, entries of maps in that of the maps; its source as {@link sourcePieces} gives it. */
 export function* definitionPieces(
   { ops, metadata }: Definition,
-  source: readonly Uint8Array[] | undefined,
+  source: readonly Uint8Array[],
 ): Generator<Uint8Array, void, void> {
-  for (const op of ops) yield encodeMessage(pb.Definition, { def: [op] });
-  for (const [digest, value] of metadata)
-    yield encodeMessage(pb.Definition, { metadata: new Map([[digest, metadataToWire(value)]]) });
-  if (source === undefined) return;
-  const head = new WireWriter();
-  head.tag(SOURCE_FIELD, 2);
-  head.varint(source.reduce((bytes, { length }) => bytes + length, 0));
-  yield head.finish();
+  for (const op of ops) {
+    yield headOf(pb.Definition, 'def', op.length);
+    yield op;
+  }
+  for (const [key, value] of metadata) {
+    const entry = encodeMessage(METADATA_ENTRY, { key, value: metadataToWire(value) });
+    yield headOf(pb.Definition, 'metadata', entry.length);
+    yield entry;
+  }
   yield* source;
 }
 
-const SOURCE_FIELD = pb.Definition.fields.find(({ name }) => name === 'source')!.number;
+/** The source of a definition as a field of it, in pieces. Yields after each, as its length stands before it. */
+export function* sourcePieces({ source }: Definition): Generator<void, readonly Uint8Array[], void> {
+  const pieces = new Pieces();
+  if (source !== undefined) yield* pieces.field(pb.Definition, 'source', addSource(pieces, source));
+  return pieces.all;
+}
 
-/** The same of a source map. Yields after each entry, as its length stands before it. */
-export function* sourcePieces(source: SourceMap): Generator<void, readonly Uint8Array[], void> {
-  const pieces: Uint8Array[] = [];
-  for (const [digest, locations] of source.locations) {
-    const each = { locations: locations.map(locationToWire) };
-    pieces.push(encodeMessage(pb.Source, { locations: new Map([[digest, each]]) }));
+function* addSource(pieces: Pieces, { locations, infos }: SourceMap): Generator<void, void, void> {
+  for (const [digest, some] of locations) {
+    const entry = encodeMessage(LOCATIONS_ENTRY, { key: digest, value: { locations: some.map(locationToWire) } });
+    pieces.add(headOf(pb.Source, 'locations', entry.length));
+    pieces.add(entry);
     yield;
   }
-  const { infos } = sourceMapToWire({ ...source, locations: new Map() });
-  return [...pieces, encodeMessage(pb.Source, { infos })];
+  for (const info of infos) yield* pieces.field(pb.Source, 'infos', addInfo(pieces, info));
 }
+
+function* addInfo(pieces: Pieces, { filename, data, definition, language }: SourceInfo): Generator<void, void, void> {
+  pieces.add(encodeMessage(pb.SourceInfo, { filename }));
+  if (data.length > 0) {
+    pieces.add(headOf(pb.SourceInfo, 'data', data.length));
+    pieces.add(data);
+  }
+  if (definition !== undefined) yield* pieces.field(pb.SourceInfo, 'definition', addDefinition(pieces, definition));
+  pieces.add(encodeMessage(pb.SourceInfo, { language }));
+  yield;
+}
+
+function* addDefinition(pieces: Pieces, definition: Definition): Generator<void, void, void> {
+  for (const piece of definitionPieces(definition, [])) {
+    pieces.add(piece);
+    yield;
+  }
+  const { source } = definition;
+  if (source !== undefined) yield* pieces.field(pb.Definition, 'source', addSource(pieces, source));
+}
+
+/** Pieces of bytes, one after the other. */
+class Pieces {
+  readonly all: Uint8Array[] = [];
+  #length = 0;
+
+  add(piece: Uint8Array): void {
+    this.all.push(piece);
+    this.#length += piece.length;
+  }
+
+  /** A field that consists of what is added by these steps. */
+  *field(schema: Schema, name: string, steps: Iterable<void>): Generator<void, void, void> {
+    const place = this.all.push(NOTHING) - 1;
+    const before = this.#length;
+    yield* steps;
+    const head = headOf(schema, name, this.#length - before);
+    this.all[place] = head;
+    this.#length += head.length;
+  }
+}
+
+const NOTHING = new Uint8Array();
+
+/** What stands before a field of so many bytes. */
+function headOf(schema: Schema, name: string, length: number): Uint8Array {
+  const writer = new WireWriter(HEAD_BYTES);
+  writer.tag(fieldOf(schema, name).number, 2);
+  writer.varint(length);
+  return writer.finish();
+}
+
+const HEAD_BYTES = 20;
 
 function metadataFromWire(wire: WireMessage): OpMetadata {
   const exportCache = sub(wire, 'exportCache');

@@ -1,4 +1,4 @@
-import { type AbortOptions, inSlices, isTurnSpent, joined, nextTurn } from '../../base/index.ts';
+import { type AbortOptions, inSlices, joinedInSlices } from '../../base/index.ts';
 import type { Definition, ExecOp, Op } from '../op.ts';
 import {
   definitionFromWire,
@@ -47,14 +47,8 @@ export async function encodeDefinitionInSlices(
   definition: Definition,
   options: AbortOptions,
 ): Promise<readonly Uint8Array[]> {
-  const { source } = definition;
-  const located = source && (await inSlices(sourcePieces(source), options));
-  const chunks: Uint8Array[] = [];
-  for (const chunk of joined(definitionPieces(definition, located), CHUNK_BYTES)) {
-    chunks.push(chunk);
-    if (isTurnSpent()) await nextTurn(options);
-  }
-  return chunks;
+  const source = await inSlices(sourcePieces(definition), options);
+  return await joinedInSlices(definitionPieces(definition, source), CHUNK_BYTES, options);
 }
 
 /** One op of a definition. @throws CodedError invalid_argument */

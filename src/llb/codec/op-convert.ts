@@ -1,5 +1,5 @@
 import type { Digest, Platform } from '../../base/index.ts';
-import type { BuildOp, ExecMeta, ExecMount, ExecOp, Op, OpBody, SecretMount, SourceOp } from '../op.ts';
+import type { BuildOp, ExecMeta, ExecMount, ExecOp, Input, Op, OpBody, SecretMount, SourceOp } from '../op.ts';
 import { definitionFromWire, definitionToWire } from './definition-convert.ts';
 import { bool, compact, enumOf, list, num, numbers, record, str, strings, sub, toMap } from './fields.ts';
 import { fileFromWire, fileToWire } from './file-convert.ts';
@@ -12,18 +12,20 @@ const mountTypes = enumOf('mount type', ['bind', 'secret', 'ssh', 'cache', 'tmpf
 const sharings = enumOf('cache sharing mode', ['shared', 'private', 'locked']);
 const contentCaches = enumOf('content cache mode', ['default', 'on', 'off']);
 
-export function opFromWire(wire: WireMessage): Op {
+/** `inputs` may be given, where they are known: they may be very many. */
+export function opFromWire(wire: WireMessage, inputs: readonly Input[] = inputsFromWire(wire)): Op {
   const platform = sub(wire, 'platform');
   const constraints = sub(wire, 'constraints');
   return compact({
-    inputs: list(wire, 'inputs').map((input) => ({
-      digest: str(input, 'digest') as Digest,
-      index: num(input, 'index'),
-    })),
+    inputs,
     platform: platform && platformFromWire(platform),
     constraints: constraints && strings(constraints, 'filter'),
     body: bodyFromWire(wire),
   });
+}
+
+function inputsFromWire(wire: WireMessage): readonly Input[] {
+  return list(wire, 'inputs').map((input) => ({ digest: str(input, 'digest') as Digest, index: num(input, 'index') }));
 }
 
 export function opToWire(op: Op): WireMessage {

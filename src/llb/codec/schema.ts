@@ -119,7 +119,7 @@ export function* decodeSteps(
       readField(schema, target, reader, depth);
     } else if (field.cardinality === 'map') {
       // An entry is a message of a key and a value.
-      const { key, value } = yield* decodeSteps(entryOf(field), inner, {}, depth);
+      const { key, value } = yield* decodeSteps(entryOfField(field), inner, {}, depth);
       put(target, field, (key ?? '') as string, value ?? zero(field.type));
     } else {
       const type = (field.type as () => Schema)();
@@ -137,7 +137,16 @@ export function* decodeSteps(
 
 const ENTRIES = new WeakMap<Field, Schema>();
 
-function entryOf(field: Field): Schema {
+export function fieldOf({ fields }: Schema, name: string): Field {
+  return fields.find((field) => field.name === name)!;
+}
+
+/** A message as which an entry of this map is written. */
+export function entryOf(schema: Schema, name: string): Schema {
+  return entryOfField(fieldOf(schema, name));
+}
+
+function entryOfField(field: Field): Schema {
   let entry = ENTRIES.get(field);
   if (entry === undefined) {
     entry = message(`${field.name} entry`, [one(1, 'key', 'string'), one(2, 'value', field.type)]);

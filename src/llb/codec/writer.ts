@@ -2,8 +2,13 @@ const utf8 = new TextEncoder();
 
 /** Protobuf wire bytes, growing as they are written (protobuf encoding specification). */
 export class WireWriter {
-  #bytes = new Uint8Array(256);
+  #bytes: Uint8Array<ArrayBuffer>;
   #at = 0;
+
+  /** Begins with room for so many. */
+  constructor(bytes = 256) {
+    this.#bytes = new Uint8Array(bytes);
+  }
 
   finish(): Uint8Array<ArrayBuffer> {
     return this.#bytes.slice(0, this.#at);

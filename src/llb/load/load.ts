@@ -20,7 +20,7 @@ import * as pb from '../codec/messages.ts';
 import { opFromWire } from '../codec/op-convert.ts';
 import { countUnknown, decodeMessage, decodeSteps, encodeMessage, type WireMessage } from '../codec/schema.ts';
 import { EMPTY_METADATA } from '../graph/options.ts';
-import type { Definition, Op, OpMetadata, SourceMap } from '../op.ts';
+import type { Definition, Input, Op, OpMetadata, SourceMap } from '../op.ts';
 import { vertexName } from './names.ts';
 import { outputCount, validateOp } from './validate.ts';
 import type { LlbEdge, LlbGraph, LlbVertex, VertexOp } from './vertex.ts';
@@ -113,11 +113,6 @@ function* load(input: Uint8Array | Definition, options: LoadOptions): Generator<
   };
 }
 
-interface WireInput {
-  readonly digest: Digest;
-  readonly index: number;
-}
-
 type WireOps = ReadonlyMap<Digest, WireOp>;
 
 /** An op as it came. */
@@ -125,7 +120,7 @@ interface WireOp {
   readonly digest: Digest;
   readonly bytes: Uint8Array;
   readonly message: WireMessage;
-  readonly inputs: readonly WireInput[];
+  readonly inputs: readonly Input[];
   /** Whether all that it needs is in order, or being put there. */
   order?: 'open' | 'done';
   /** What was made of it. */
@@ -136,8 +131,8 @@ interface WireOp {
 const MOST_INPUTS = 250;
 
 /** @throws CodedError invalid_argument for one that cannot be */
-function* inputsOf(given: readonly WireMessage[]): Generator<void, readonly WireInput[], void> {
-  const inputs: WireInput[] = [];
+function* inputsOf(given: readonly WireMessage[]): Generator<void, readonly Input[], void> {
+  const inputs: Input[] = [];
   for (const [i, input] of given.entries()) {
     const digest = (input['digest'] as string | undefined) ?? '';
     const index = Number(input['index'] ?? 0);
@@ -183,16 +178,18 @@ function* makeVertex(
   defaultPlatform: Platform,
 ): Generator<void, LlbVertex, void> {
   const inputs: LlbEdge[] = [];
+  /** By which they go, if any of them is called otherwise than it came. */
+  const names: Input[] = [];
   let isRenamed = false;
-  for (const [i, input] of given.entries()) {
+  for (const input of given) {
     const edge = edgeTo(ops, input);
-    isRenamed ||= edge.vertex.digest !== given[i]!.digest;
+    const { digest } = edge.vertex;
+    isRenamed ||= digest !== input.digest;
     inputs.push(edge);
+    names.push(digest === input.digest ? input : { digest, index: input.index });
     if (inputs.length % MOST_INPUTS === 0) yield;
   }
-  const renamed = isRenamed ? renameInputs(message, inputs) : message;
-  const op = opFromWire(renamed);
-  if (inputs.length >= MOST_INPUTS) yield;
+  const op = opFromWire(message, isRenamed ? names.slice() : given); // without room to grow
   validateOp(op);
   const metadata: OpMetadata = definition.metadata.get(wireDigest) ?? EMPTY_METADATA;
   const name = metadata.description['llb.customname'] ?? vertexName(op, inputs);
@@ -209,7 +206,7 @@ function* makeVertex(
   };
   return {
     // Mostly it came as it would be written.
-    digest: !isRenamed && isCanonical(pb.Op, bytes) ? wireDigest : yield* digestSteps(renamed),
+    digest: !isRenamed && (yield* isCanonical(pb.Op, bytes)) ? wireDigest : yield* digestSteps(message, names),
     name,
     inputs: inputs.slice(), // without room to grow
     op: vertexOp,
@@ -218,27 +215,20 @@ function* makeVertex(
   };
 }
 
-/** Digest of the canonical bytes of an op, which begin with its inputs. */
-function* digestSteps({ inputs = [], ...rest }: WireMessage): Generator<void, Digest, void> {
+/** Digest of the canonical bytes of an op whose inputs go by these names: the bytes begin with them. */
+function* digestSteps({ inputs = [], ...rest }: WireMessage, names: readonly Input[]): Generator<void, Digest, void> {
   const all = inputs as readonly WireMessage[];
   const digest = digester();
   for (let at = 0; at < all.length; at += MOST_INPUTS) {
-    digest.update(encodeMessage(pb.Op, { inputs: all.slice(at, at + MOST_INPUTS) }));
+    const some = all.slice(at, at + MOST_INPUTS).map((input, i) => ({ ...input, digest: names[at + i]!.digest }));
+    digest.update(encodeMessage(pb.Op, { inputs: some }));
     if (at > 0) yield;
   }
   digest.update(encodeMessage(pb.Op, rest));
   return digest.digest();
 }
 
-function renameInputs(message: WireMessage, inputs: readonly LlbEdge[]): WireMessage {
-  const named = (message['inputs'] as readonly WireMessage[]).map((input, i) => ({
-    ...input,
-    digest: inputs[i]!.vertex.digest,
-  }));
-  return { ...message, inputs: named };
-}
-
-function edgeTo(ops: WireOps, { digest, index }: WireInput): LlbEdge {
+function edgeTo(ops: WireOps, { digest, index }: Input): LlbEdge {
   const vertex = ops.get(digest)!.vertex!;
   const { outputs } = vertex.op;
   if (index >= outputs) throw invalidArgument(`invalid output index ${index}: ${vertex.name} has ${outputs} outputs`);
