@@ -6,7 +6,6 @@ import {
   CodedError,
   cancelledError,
   type Digest,
-  digestOf,
   sharedLimits,
   type WorkOwner,
 } from '../base/index.ts';
@@ -246,16 +245,13 @@ export class ActiveVertex {
 }
 
 function contentInputsOf({ inputs }: CacheMap): readonly number[] {
-  const decide = inputs.flatMap(({ contentDigest }, i) => (contentDigest === undefined ? [] : [i]));
-  return decide.length === 0 ? NONE : decide;
-}
-
-/** The name of a vertex in the active graph: its digest, unless something below it (or it) ignores the cache. */
-export function activeKey(vertex: Vertex, inputs: readonly EdgeState[]): string {
-  const plain = inputs.every((input) => input.vertex.key === input.vertex.vertex.digest);
-  if (plain && !vertex.ignoreCache) return vertex.digest;
-  const inputKeys = inputs.map((input) => input.vertex.key).join(',');
-  return digestOf(`${vertex.digest}${vertex.ignoreCache ? '-ignorecache' : ''}(${inputKeys})`);
+  let decide: number[] | undefined;
+  for (let i = 0; i < inputs.length; i++) {
+    if (inputs[i]!.contentDigest === undefined) continue;
+    decide ??= [];
+    decide.push(i);
+  }
+  return decide ?? NONE;
 }
 
 /** Who asks for an edge: another edge, or a build's demand. */
@@ -364,7 +360,7 @@ export class EdgeState extends Wanted<Asker> {
   /** Stored keys that name one and the same: all that a source is known by, else those of the very result that is held. */
   get names(): readonly string[] {
     const source = this.inputs.length === 0 && !this.vertex.vertex.ignoreCache;
-    return source ? [...this.lookup.own.candidates] : (this.held?.keys ?? []);
+    return source ? this.lookup.own.candidates.slice() : (this.held?.keys ?? []);
   }
 
   /** What links to its keys name; asked once the vertex has a cache map. */

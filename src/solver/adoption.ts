@@ -1,3 +1,4 @@
+import { LargeMap } from '../base/index.ts';
 import type { EdgeState } from './active.ts';
 import type { Caches } from './caches.ts';
 import type { CacheLink } from './ports.ts';
@@ -10,7 +11,7 @@ export function* adopt(edge: EdgeState, key: string, place: number): Generator<v
   const { own, imports }: Caches = edge.vertex.caches;
   const cache = imports[place - 1]!;
   const links: { from: string; link: CacheLink; target: string; scope: string }[] = [];
-  const seen = new Map<EdgeState, Set<string>>();
+  const seen = LargeMap.by<EdgeState, Set<string>>(({ vertex }) => vertex.key);
   const open = [{ at: edge, id: key }];
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     const { at, id } = next;
@@ -23,7 +24,7 @@ export function* adopt(edge: EdgeState, key: string, place: number): Generator<v
       const search = below.lookup.searches[place]!;
       for (const way of at.lookup.searches[place]!.ways(input, id)) {
         const isContent = way === vertex.content(input);
-        if (!isContent && !search.candidates.has(way)) continue;
+        if (!isContent && !search.candidates.includes(way)) continue;
         const isRoot = isContent || below.inputs.length === 0;
         const from = isRoot ? way : cache.ownName(way);
         const link = { input, record, selector: isContent ? '' : vertex.selector(input) };

@@ -44,6 +44,8 @@ interface Schedule {
   letGo(edge: EdgeState): void;
   /** See `Scheduler.stepBack`. */
   stepBack(lost: LostResultError, builds: ReadonlySet<VertexBuild>): boolean;
+  /** How many results were taken from edges by that. */
+  losses(): number;
 }
 
 interface WorkOptions extends OwnCache {
@@ -241,7 +243,7 @@ export class EdgeWork {
 
   /** A step of making an edge ready to be run; what is ready, or nothing when the edge was woken instead. */
   #prepared(edge: EdgeState): Prepared | undefined {
-    edge.preparing ??= prepare(this.#stores.keys, edge);
+    edge.preparing ??= prepare(this.#stores.keys, edge, () => this.#schedule.losses());
     // Of few inputs at one go: nobody else comes to the same meanwhile.
     for (let n = 0; n < FEW_PREPARED || !isTurnSpent(); n++) {
       const step = edge.preparing.next();

@@ -15,15 +15,23 @@ import {
   type ResultStore,
 } from './ports.ts';
 
+/** Inputs that are looked at once more in one step. */
+const MOST_INPUTS = 250;
+
 /**
- * Makes an edge ready to be run: takes what every input holds now, and finds out why it is run. Yields after each input; undefined when one of them holds no result
- * any more.
+ * Makes an edge ready to be run: takes what every input holds now, and finds out why it is run. `losses` counts results that were taken from inputs. Yields after
+ * each input; undefined when one of them holds no result any more.
  */
-export function* prepare(store: KeyStore, edge: EdgeState): Generator<void, Prepared | undefined, void> {
+export function* prepare(
+  store: KeyStore,
+  edge: EdgeState,
+  losses: () => number,
+): Generator<void, Prepared | undefined, void> {
   const { vertex } = edge;
   const ground: Ground[] = [];
   const inputs: Result[] = [];
   let isReady = false;
+  const before = losses();
   try {
     for (const [i, input] of vertex.inputs.entries()) {
       const { held } = input;
@@ -38,11 +46,29 @@ export function* prepare(store: KeyStore, edge: EdgeState): Generator<void, Prep
     const key = yield* joinKey(vertex, ground);
     const miss = yield* missOf(store, edge, ground);
     yield;
-    isReady = ground.every(({ result }, i) => vertex.inputs[i]!.held?.result.id === result);
+    isReady = losses() === before || (yield* areHeld(edge, ground, losses));
     return isReady ? { ground: ground.slice(), inputs, key, miss } : undefined;
   } finally {
     if (!isReady) void releaseAll(inputs);
   }
+}
+
+/** Whether the inputs hold what they held, after a loss. Yields after each portion. */
+function* areHeld(
+  { inputs }: EdgeState,
+  ground: readonly Ground[],
+  losses: () => number,
+): Generator<void, boolean, void> {
+  let before: number;
+  do {
+    before = losses();
+    for (const [at, { result }] of ground.entries()) {
+      if (inputs[at]!.held?.result.id !== result) return false;
+      if ((at + 1) % MOST_INPUTS === 0) yield;
+    }
+    // Behind one that was looked at another may have been lost.
+  } while (losses() !== before);
+  return true;
 }
 
 /** What executions are joined by: the op's key and, for each input, the content that decides or else the very result. Yields after each portion. */
@@ -110,7 +136,8 @@ async function saveResults(
   results: readonly Result[],
 ): Promise<readonly (string | undefined)[]> {
   // Also what nobody waits for any more: it is finished.
-  const found = [...run.grounds].some(([vertex, ground]) => stays(vertex, ground));
+  let found = false;
+  for (const [vertex, ground] of run.grounds) found ||= await inSlices(stays(vertex, ground), { signal: neverAborted });
   const records: (string | undefined)[] = [];
   for (const result of results) records.push(found ? await store.save(result) : undefined);
   return records;

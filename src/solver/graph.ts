@@ -1,5 +1,5 @@
-import { type Clock, cancelledError, type Digest, invalidArgument, LargeMap } from '../base/index.ts';
-import { ActiveVertex, activeKey, type EdgeState, type Run, type VertexBuild, type VertexPlace } from './active.ts';
+import { type Clock, cancelledError, type Digest, digester, invalidArgument, LargeMap } from '../base/index.ts';
+import { ActiveVertex, type EdgeState, type Run, type VertexBuild, type VertexPlace } from './active.ts';
 import type { Caches } from './caches.ts';
 import type { ProgressMemory } from './event-buffer.ts';
 import type { CacheScope, Edge, OpResolver, Vertex } from './ports.ts';
@@ -8,6 +8,8 @@ import type { Scheduler } from './scheduler.ts';
 
 /** Inputs of one vertex that are looked up in one step. */
 const MOST_INPUTS = 250;
+/** Inputs of which a list is as quick as a map. */
+const FEW_INPUTS = 8;
 
 /** A build that loads vertices. */
 interface GraphBuild extends VertexBuild {
@@ -58,7 +60,8 @@ export class ActiveGraph {
       }
       if (!loaded.has(vertex)) {
         loaded.set(vertex, undefined);
-        for (const input of vertex.inputs) {
+        for (const [at, input] of vertex.inputs.entries()) {
+          if ((at + 1) % MOST_INPUTS === 0) yield;
           if (loaded.get(input.vertex) !== undefined) continue;
           if (loaded.has(input.vertex))
             throw invalidArgument(`the graph has a cycle through ${JSON.stringify(vertex.name)}`);
@@ -75,8 +78,9 @@ export class ActiveGraph {
         if (build.closed) throw cancelledError();
       }
       const below = yield* digestsBelow(vertex);
+      const key = yield* activeKey(vertex, inputs);
       if (build.closed) throw cancelledError();
-      const place = { below, scope, scopeKey, caches, readers };
+      const place = { key, below, scope, scopeKey, caches, readers };
       loaded.set(vertex, this.#enter(vertex, inputs.slice(), build, place));
     }
     return loaded.get(edge.vertex)!.edge(edge.index);
@@ -87,15 +91,16 @@ export class ActiveGraph {
     inputs: readonly EdgeState[],
     build: GraphBuild,
     {
+      key,
       below,
       readers,
       ...place
     }: Omit<VertexPlace, 'slot'> & {
+      readonly key: string;
       readonly below: readonly Digest[];
       readonly readers: string;
     },
   ): ActiveVertex {
-    const key = activeKey(vertex, inputs);
     // What tells vertices apart comes last: there the names of a large map differ.
     const slot = `${readers} ${key}`;
     let active = this.#vertices.get(slot);
@@ -124,10 +129,32 @@ export class ActiveGraph {
   }
 }
 
+/** The name of a vertex in the active graph: its digest, unless something below it (or it) ignores the cache. Yields after each portion of inputs. */
+function* activeKey(vertex: Vertex, inputs: readonly EdgeState[]): Generator<void, string, void> {
+  let isPlain = !vertex.ignoreCache;
+  for (let at = 0; isPlain && at < inputs.length; at += MOST_INPUTS) {
+    if (at > 0) yield;
+    isPlain = inputs.slice(at, at + MOST_INPUTS).every((input) => input.vertex.key === input.vertex.vertex.digest);
+  }
+  if (isPlain) return vertex.digest;
+  const hash = digester();
+  hash.update(`${vertex.digest}${vertex.ignoreCache ? '-ignorecache' : ''}(`);
+  for (let at = 0; at < inputs.length; at += MOST_INPUTS) {
+    if (at > 0) yield;
+    const keys = inputs.slice(at, at + MOST_INPUTS).map((input) => input.vertex.key);
+    hash.update(`${at > 0 ? ',' : ''}${keys.join(',')}`);
+  }
+  hash.update(')');
+  return hash.digest();
+}
+
 /** The digests of the vertices that its inputs are of, each once. Yields after each portion. */
 function* digestsBelow({ inputs }: Vertex): Generator<void, readonly Digest[], void> {
-  if (inputs.length < MOST_INPUTS) return [...new Set(inputs.map(({ vertex }) => vertex.digest))];
   const digests: Digest[] = [];
+  if (inputs.length <= FEW_INPUTS) {
+    for (const { vertex } of inputs) if (!digests.includes(vertex.digest)) digests.push(vertex.digest);
+    return digests.slice();
+  }
   const met = LargeMap.byText<Digest, true>();
   for (const [at, { vertex }] of inputs.entries()) {
     if (!met.has(vertex.digest)) digests.push(vertex.digest);

@@ -3,10 +3,18 @@ import type { ActiveVertex, Ground } from './active.ts';
 import { isVolatile, linkedKey, recordDigest, rootKey, volatileKey } from './key.ts';
 import type { KeyReader } from './ports.ts';
 
-/** Whether a later build could come to what is made on this ground. */
-export function stays({ maps }: ActiveVertex, ground: readonly Ground[]): boolean {
+/** Inputs that are looked at in one step. */
+const PORTION = 250;
+
+/** Whether a later build could come to what is made on this ground. Yields after each portion. */
+export function* stays({ maps }: ActiveVertex, ground: readonly Ground[]): Generator<void, boolean, void> {
   if (ground.length === 0) return maps.some(({ digest }) => !isVolatile(digest));
-  return !isVolatile(maps[0]!.digest) && ground.every(({ content, keys }) => content !== undefined || keys.length > 0);
+  if (isVolatile(maps[0]!.digest)) return false;
+  for (const [at, { content, keys }] of ground.entries()) {
+    if (content === undefined && keys.length === 0) return false;
+    if ((at + 1) % PORTION === 0) yield;
+  }
+  return true;
 }
 
 /**
@@ -21,7 +29,7 @@ export function* storedKeys(
 ): Generator<void, readonly string[], void> {
   const { maps } = vertex;
   if (ground.length === 0) return maps.map(({ digest }) => rootKey(digest, output)).filter((id) => !isVolatile(id));
-  if (!stays(vertex, ground)) return [];
+  if (!(yield* stays(vertex, ground))) return [];
   yield;
   const { digest } = maps[0]!;
   const record = recordDigest(digest, output);

@@ -1,9 +1,8 @@
 import type { ActiveVertex, EdgeState } from './active.ts';
-import type { KeyedOutput, KeyedVertex } from './ports.ts';
+import { type KeyedOutput, type KeyedVertex, MOST_KEYED_INPUTS } from './ports.ts';
 
-/** Ways to a key that are told of one input, and inputs that are told of. */
+/** Ways to a key that are told of one input. */
 const MOST_WAYS = 4;
-const MOST_INPUTS = 250;
 
 /** Read off while the vertex is active; undefined for one whose key nobody asked for. */
 export function keyedVertex(active: ActiveVertex): KeyedVertex | undefined {
@@ -13,7 +12,7 @@ export function keyedVertex(active: ActiveVertex): KeyedVertex | undefined {
     digest: vertex.digest,
     name: vertex.name,
     maps: [...maps],
-    inputs: inputs.slice(0, MOST_INPUTS).map((input, i) => {
+    inputs: inputs.slice(0, MOST_KEYED_INPUTS).map((input, i) => {
       const selector = active.selector(i);
       const content = contents[i];
       const selection = maps[0]?.inputs[i]?.selection;
@@ -35,7 +34,7 @@ export function keyedLater(active: ActiveVertex): () => KeyedVertex | undefined 
 
 /** From which ids each input of an edge leads to a key of it, as far as that is told. */
 export function waysTo({ vertex, lookup }: EdgeState, key: string): readonly (readonly string[])[] {
-  return vertex.inputs.slice(0, MOST_INPUTS).map((_, i) => lookup.own.ways(i, key).slice(0, MOST_WAYS));
+  return vertex.inputs.slice(0, MOST_KEYED_INPUTS).map((_, i) => lookup.own.ways(i, key).slice(0, MOST_WAYS));
 }
 
 function keyedOutput(edge: EdgeState): KeyedOutput {
@@ -52,7 +51,7 @@ function keyedOutput(edge: EdgeState): KeyedOutput {
     return { output, outcome: { kind }, ...used, keys: keys.slice(0, MOST_WAYS), ground: [] };
   }
   const ways = missed.on
-    .slice(0, MOST_INPUTS)
+    .slice(0, MOST_KEYED_INPUTS)
     .map(({ content, keys }) => (content === undefined ? keys : [content, ...keys]));
   const ground = ways.map((keys) => keys.slice(0, MOST_WAYS));
   return { output, outcome: { kind: 'run' }, miss: missed.why, ...used, keys: result?.keys ?? [], ground };

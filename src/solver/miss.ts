@@ -12,16 +12,10 @@ export function* missOf(store: KeyStore, edge: EdgeState, ground: readonly Groun
   const { read } = vertex.scope;
   if (vertex.vertex.ignoreCache) return { kind: 'ignored' };
   yield;
-  if (!stays(vertex, ground)) return { kind: 'unkeyed' };
-  yield;
-  const differing = (inputs: readonly number[]): Miss => ({
-    kind: 'differs',
-    inputs: inputs.map((input): DifferingInput => ({ input, content: ground[input]!.content !== undefined })),
-  });
+  if (!(yield* stays(vertex, ground))) return { kind: 'unkeyed' };
   // What ignored the cache, or stands on what did, is nothing that was there before, whatever its keys are.
-  const anew = ground.flatMap(({ content, name }, i) => (content === undefined && isVolatile(name) ? [i] : []));
-  if (anew.length > 0) return differing(anew);
-  yield;
+  const anew = yield* differing(ground, ({ content, name }) => content === undefined && isVolatile(name));
+  if (anew.length > 0) return { kind: 'differs', inputs: anew };
   const [cache] = lookup.unreadable;
   const unreadable = edge.unreadable ?? (cache === undefined ? undefined : { cache });
   if (unreadable !== undefined) return { kind: 'unreadable', ...unreadable };
@@ -32,8 +26,24 @@ export function* missOf(store: KeyStore, edge: EdgeState, ground: readonly Groun
   if (elsewhere.length > 0)
     return { kind: 'outOfScope', scopes: elsewhere.flatMap((key) => store.scopesOf(key, MOST_SCOPES)) };
   if (ground.length > 0 && store.leadsTo(edge.record, read)) {
-    const fresh = [...ground.keys()].filter((i) => !lookup.own.leadsOn(i));
-    return differing(fresh.length > 0 ? fresh : [...ground.keys()]);
+    const fresh = yield* differing(ground, (_, i) => !lookup.own.leadsOn(i));
+    return { kind: 'differs', inputs: fresh.length > 0 ? fresh : yield* differing(ground, () => true) };
   }
   return { kind: 'new' };
+}
+
+/** Inputs that are looked at in one step. */
+const PORTION = 250;
+
+/** Those inputs. Yields after each portion. */
+function* differing(
+  ground: readonly Ground[],
+  isOne: (of: Ground, input: number) => boolean,
+): Generator<void, readonly DifferingInput[], void> {
+  const inputs: DifferingInput[] = [];
+  for (const [input, of] of ground.entries()) {
+    if (isOne(of, input)) inputs.push({ input, content: of.content !== undefined });
+    if ((input + 1) % PORTION === 0) yield;
+  }
+  return inputs;
 }

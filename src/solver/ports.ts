@@ -275,11 +275,15 @@ export type Miss =
   | { readonly kind: 'differs'; readonly inputs: readonly DifferingInput[] }
   | { readonly kind: 'unreadable'; readonly cache: string; readonly loss?: LossKind };
 
+/** Inputs of one vertex, the first of them, whose keys are told. */
+export const MOST_KEYED_INPUTS = 250;
+
 /** What a build has found out about the keys of a vertex. */
 export interface KeyedVertex {
   readonly digest: Digest;
   readonly name: string;
   readonly maps: readonly CacheMap[];
+  /** As far as they are told, see {@link MOST_KEYED_INPUTS}. */
   readonly inputs: readonly KeyedInput[];
   readonly outputs: readonly KeyedOutput[];
 }

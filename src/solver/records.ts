@@ -117,7 +117,7 @@ function findImported(edge: EdgeState, { imports }: Caches, searches: number): F
 function newestIn(edge: EdgeState, cache: Import, place: number): Found | undefined {
   const { candidates } = edge.lookup.searches[place]!;
   if (cache.isAway) {
-    if (candidates.size > 0) edge.lookup.passedOver(cache.id);
+    if (candidates.length > 0) edge.lookup.passedOver(cache.id);
     return undefined;
   }
   let best: Found | undefined;

@@ -23,6 +23,8 @@ export class Scheduler {
   readonly #loop = new EdgeLoop((edge) => this.#look(edge));
   /** How often somebody has asked for something: what orders asks and failures. */
   #asks = 0;
+  /** Results that were taken from edges which somebody still wants. */
+  #losses = 0;
   /** Active edges by the id of the result they hold. */
   readonly #holders = LargeMap.byText<string, Set<EdgeState>>();
 
@@ -37,6 +39,7 @@ export class Scheduler {
         hold: (edge, held) => this.#hold(edge, held),
         letGo: (edge) => this.#letGo(edge),
         stepBack: (lost, builds) => this.stepBack(lost, builds),
+        losses: () => this.#losses,
       },
     );
   }
@@ -77,6 +80,7 @@ export class Scheduler {
       if (held.origin !== undefined) edge.refuse(held.origin, kind === 'gone' ? vertex.builds : builds, kind);
       if (vertex.outputs[edge.index]?.result.id === held.result.id) this.#discardMade(edge);
       this.#release(edge);
+      this.#losses++;
       edge.level = Level.slow;
       this.#wake(edge);
     }
@@ -273,12 +277,8 @@ export class Scheduler {
 
   #hold(edge: EdgeState, held: Held): void {
     edge.held = held;
-    let holders = this.#holders.get(held.result.id);
-    if (holders === undefined) {
-      holders = new Set();
-      this.#holders.set(held.result.id, holders);
-    }
-    holders.add(edge);
+    const holders = this.#holders.get(held.result.id) ?? new Set<EdgeState>();
+    this.#holders.set(held.result.id, holders.add(edge));
     edge.lookup.settle();
     this.#reach(edge, Level.result);
   }

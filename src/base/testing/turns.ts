@@ -94,3 +94,14 @@ function ownMs(
   const within = pauses.filter(({ startTime }) => startTime >= beganAt && startTime <= endedAt);
   return cpuMs - within.reduce((sum, { duration }) => sum + duration, 0);
 }
+
+/** The same of the best of a few rounds: what a compiler or another process does in one of them is not in all. */
+export async function leastLongestTurn(round: () => Promise<() => Promise<unknown>>): Promise<number> {
+  let least = Infinity;
+  for (let rounds = 0; rounds < MOST_ROUNDS && least > ENOUGH_MS; rounds++)
+    least = Math.min(least, await longestTurn(await round()));
+  return least;
+}
+
+const MOST_ROUNDS = 3;
+const ENOUGH_MS = 15;

@@ -1,6 +1,13 @@
 import { type LogFields, type Logger, RecentMap } from '../../base/index.ts';
 import type { VertexOp } from '../../llb/index.ts';
-import { type CacheMap, isVolatile, type Miss, type SolverObserver, type Vertex } from '../../solver/index.ts';
+import {
+  type CacheMap,
+  isVolatile,
+  type Miss,
+  MOST_KEYED_INPUTS,
+  type SolverObserver,
+  type Vertex,
+} from '../../solver/index.ts';
 
 /** Steps whose last key is remembered, to tell in what the next differs; and caches whose failures were told. */
 const MAX_STEPS = 1000;
@@ -54,9 +61,10 @@ export function cacheLog(log: Logger, { explain }: { readonly explain: boolean }
 function reasonOf(vertex: Vertex, miss: Miss): LogFields {
   const { kind } = miss;
   if (kind === 'differs') {
+    const inputs = miss.inputs.slice(0, MOST_KEYED_INPUTS);
     return {
       why: kind,
-      inputs: miss.inputs.map(({ input, content }) => ({ step: vertex.inputs[input]!.vertex.name, content })),
+      inputs: inputs.map(({ input, content }) => ({ step: vertex.inputs[input]!.vertex.name, content })),
     };
   }
   return kind === 'unreadable' ? { why: kind, cache: miss.cache, loss: miss.loss } : { why: kind };

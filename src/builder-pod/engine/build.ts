@@ -4,7 +4,10 @@ import {
   annotate,
   CodedError,
   inSlices,
+  isTurnSpent,
+  LargeMap,
   type Logger,
+  nextTurn,
   type Platform,
   restated,
 } from '../../base/index.ts';
@@ -155,7 +158,7 @@ export class Build {
     await this.#imports.ready({ signal });
     const platform: Platform | undefined = this.#services.worker.platforms[0];
     let graph: LlbGraph | undefined;
-    const uncached = new Set<string>();
+    const uncached = LargeMap.byText<string, true>();
     try {
       graph = await loadDefinitionInSlices(definition, { signal, ...(platform === undefined ? {} : { platform }) });
       if (graph === undefined) return undefined;
@@ -165,7 +168,10 @@ export class Build {
     }
     const { afterwork, refs } = this.#services;
     const scope = this.job.scope.write;
-    for (const key of uncached) afterwork.run(() => refs.forgetNamed({ scope, key }));
+    for (const key of uncached.keys()) {
+      afterwork.run(() => refs.forgetNamed({ scope, key }));
+      if (isTurnSpent()) await nextTurn({ signal });
+    }
     const ref = new BuildRef(encoded, definition, graph, {
       job: this.job,
       pools: this.#services.pools,
@@ -187,11 +193,11 @@ export class Build {
   }
 
   /** Notes what is to be known of a graph, and that it may be built. Yields after each vertex. */
-  *#look({ vertices }: LlbGraph, uncached: Set<string>): Generator<void, void, void> {
+  *#look({ vertices }: LlbGraph, uncached: LargeMap<string, true>): Generator<void, void, void> {
     for (const vertex of vertices) {
       this.#locations.add(vertex);
       checkEntitlements(vertex, this.request.entitlements);
-      for (const key of uncachedMounts(vertex)) uncached.add(key);
+      for (const key of uncachedMounts(vertex)) uncached.set(key, true);
       yield;
     }
   }

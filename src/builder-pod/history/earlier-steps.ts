@@ -1,4 +1,4 @@
-import { type AbortOptions, type Digest, digestOf, inSlices } from '../../base/index.ts';
+import { type AbortOptions, type Digest, digestOf, inSlices, mapFor } from '../../base/index.ts';
 import type { RecordedPart } from './key-parts.ts';
 import type { RecordedVertex } from './recorded-keys.ts';
 
@@ -114,7 +114,7 @@ function keysOfStep({ name, maps }: RecordedVertex): readonly string[] {
 export function* lineages(
   vertices: readonly Pick<RecordedVertex, 'digest' | 'name' | 'inputs'>[],
 ): Generator<void, ReadonlyMap<Digest, string>, void> {
-  const known = new Map<Digest, string>();
+  const known = mapFor<Digest, string>(vertices.length);
   for (const { digest, name, inputs } of vertices) {
     const below = distinct(inputs).map((vertex) => known.get(vertex) ?? '');
     known.set(digest, lineageOf(name, below));

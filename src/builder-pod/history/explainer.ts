@@ -5,6 +5,8 @@ import {
   HOUSE,
   inSlices,
   isTurnSpent,
+  LargeMap,
+  mapFor,
   nextTurn,
   type WorkOptions,
 } from '../../base/index.ts';
@@ -12,7 +14,7 @@ import type { wire } from '../../builder-api/index.ts';
 import type { ContentHasher } from '../../cache/contenthash/index.ts';
 import type { RefManager } from '../../cache/ports.ts';
 import type { VertexOp } from '../../llb/index.ts';
-import type { KeyedVertex, SolverObserver, Vertex } from '../../solver/index.ts';
+import { type KeyedVertex, MOST_KEYED_INPUTS, type SolverObserver, type Vertex } from '../../solver/index.ts';
 import type { BuildObserver, UnreadCache } from '../engine/index.ts';
 import { causeWords, stepName, withUnread } from './cause-words.ts';
 import { causeOf, missedOutput } from './causes.ts';
@@ -94,7 +96,7 @@ export class Explainer {
     const missed = vertices.filter((vertex) => missedOutput(vertex) !== undefined);
     const found = vertices.filter(({ outputs }) => outputs.some(({ outcome }) => outcome.kind === 'found'));
     yield { ref: name, steps: vertices.length, found: found.length, missed: [] };
-    const names = new Map(vertices.map((vertex) => [vertex.digest, vertex.name]));
+    const names = await inSlices(namesOf(vertices), options);
     const known = await inSlices(lineages(vertices), options);
     const earlier = new EarlierSteps(history.earlierKeys(scope, name, options));
     const unread = history.unread(scope, name);
@@ -114,7 +116,7 @@ export class Explainer {
   /** Of a build under way, as steps miss: call it again and again for those that are new. */
   follow(scope: string, job: string): (options: AbortOptions) => AsyncGenerator<MissedStep, void> {
     const { misses, unread } = this.#live.get(job) ?? { misses: [], unread: () => [] };
-    const known = new Map<Digest, string>();
+    const known = LargeMap.byText<Digest, string>();
     const told = new Set<Digest>();
     let earlier: EarlierSteps | undefined;
     let at = 0;
@@ -129,7 +131,7 @@ export class Explainer {
         earlier ??= new EarlierSteps(history.earlierKeys(scope, undefined, options));
         await inSlices(addLineages(vertex, known), options);
         const lineage = known.get(vertex.digest) ?? '';
-        const names = new Map(vertex.inputs.map((input) => [input.vertex.digest, input.vertex.name]));
+        const names = new Map(toldInputs(vertex).map((input) => [input.vertex.digest, input.vertex.name]));
         const nameOf = ({ vertex: input }: KeyedInput) => names.get(input) ?? 'an earlier step';
         const recorded = recordedVertex(withinTenant(keys, scope));
         const build = { earlier, lineage, known, nameOf, unread: unread() };
@@ -179,12 +181,26 @@ export class Explainer {
   }
 }
 
+function* namesOf(vertices: readonly RecordedVertex[]): Generator<void, ReadonlyMap<Digest, string>, void> {
+  const names = mapFor<Digest, string>(vertices.length);
+  for (const { digest, name } of vertices) {
+    names.set(digest, name);
+    yield;
+  }
+  return names;
+}
+
+/** Those that a record tells. */
+function toldInputs({ inputs }: Vertex): Vertex['inputs'] {
+  return inputs.slice(0, MOST_KEYED_INPUTS);
+}
+
 /** Those of a vertex and of all below it that are not known yet. */
-function* addLineages(top: Vertex, known: Map<Digest, string>): Generator<void, void, void> {
+function* addLineages(top: Vertex, known: LargeMap<Digest, string>): Generator<void, void, void> {
   const open = [top];
   for (let vertex = open.at(-1); vertex !== undefined; vertex = open.at(-1)) {
     yield;
-    const inputs = [...new Map(vertex.inputs.map((input) => [input.vertex.digest, input.vertex])).values()];
+    const inputs = [...new Map(toldInputs(vertex).map((input) => [input.vertex.digest, input.vertex])).values()];
     const missing = inputs.filter(({ digest }) => !known.has(digest));
     open.push(...missing);
     if (missing.length > 0) continue;

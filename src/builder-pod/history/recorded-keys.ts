@@ -1,6 +1,6 @@
 import { type Digest, digestOf, RecentMap } from '../../base/index.ts';
 import type { Database } from '../../cache/metadata/index.ts';
-import { isVolatile, type KeyedOutput, type KeyedVertex, type Miss } from '../../solver/index.ts';
+import { isVolatile, type KeyedOutput, type KeyedVertex, type Miss, MOST_KEYED_INPUTS } from '../../solver/index.ts';
 import type { UnreadCache } from '../engine/index.ts';
 import { type Hiding, hiddenName, type RecordedPart, recordedParts } from './key-parts.ts';
 
@@ -46,7 +46,6 @@ const MOST_VERTICES = 8 << 20;
 const MOST_PARTS = 4 << 20;
 /** Of a vertex. */
 const MOST_NAME = 1000;
-const MOST_INPUTS = 250;
 /** Of one input: what it selects is told whole or not at all. */
 const MOST_SELECTION = 16 << 10;
 /** The strings of a JSON list. */
@@ -268,7 +267,7 @@ function bounded({ name, inputs, outputs, ...vertex }: KeyedVertex, hiding: Hidi
   return {
     ...vertex,
     name: hiding !== undefined ? hiddenName(name) : name.slice(0, MOST_NAME),
-    inputs: inputs.slice(0, MOST_INPUTS).map(({ selection, ...input }) => ({
+    inputs: inputs.slice(0, MOST_KEYED_INPUTS).map(({ selection, ...input }) => ({
       ...input,
       ...(selection === undefined || selection.length > MOST_SELECTION ? {} : { selection }),
     })),
@@ -277,8 +276,8 @@ function bounded({ name, inputs, outputs, ...vertex }: KeyedVertex, hiding: Hidi
       outcome: withCache(outcome),
       ...(miss === undefined
         ? {}
-        : { miss: 'inputs' in miss ? { ...miss, inputs: miss.inputs.slice(0, MOST_INPUTS) } : withCache(miss) }),
-      ground: ground.slice(0, MOST_INPUTS),
+        : { miss: 'inputs' in miss ? { ...miss, inputs: miss.inputs.slice(0, MOST_KEYED_INPUTS) } : withCache(miss) }),
+      ground: ground.slice(0, MOST_KEYED_INPUTS),
     })),
   };
 }

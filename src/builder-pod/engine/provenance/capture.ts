@@ -40,55 +40,55 @@ const PORTION = 250;
 
 /** What a graph stands on, found by walking it. */
 export class Capture implements Sources {
-  readonly #images = new Map<string, ImageSource>();
-  readonly #git = new Map<string, { readonly url: string; readonly commit: string }>();
-  readonly #http = new Map<string, { readonly url: string; readonly digest: string }>();
-  readonly #locals = new Map<string, string>();
-  readonly #secrets = new Map<string, Named>();
-  readonly #ssh = new Map<string, Named>();
+  readonly #images = new Entries<ImageSource>();
+  readonly #git = new Entries<Sources['git'][number]>();
+  readonly #http = new Entries<Sources['http'][number]>();
+  readonly #locals = new Entries<string>();
+  readonly #secrets = new Entries<Named>();
+  readonly #ssh = new Entries<Named>();
   /** A step could reach a network. */
   networkAccess = false;
   /** It has a source of which nothing is known. */
   incomplete = false;
 
   get images(): readonly ImageSource[] {
-    return [...this.#images.values()];
+    return this.#images.list;
   }
 
   get git(): Sources['git'] {
-    return [...this.#git.values()];
+    return this.#git.list;
   }
 
   get http(): Sources['http'] {
-    return [...this.#http.values()];
+    return this.#http.list;
   }
 
   get locals(): readonly string[] {
-    return [...this.#locals.values()];
+    return this.#locals.list;
   }
 
   get secrets(): readonly Named[] {
-    return [...this.#secrets.values()];
+    return this.#secrets.list;
   }
 
   get ssh(): readonly Named[] {
-    return [...this.#ssh.values()];
+    return this.#ssh.list;
   }
 
   /** Yields after each portion. */
   *merge(other: Capture): Generator<void, void, void> {
-    yield* each(other.#images.values(), (image) => this.addImage(image));
-    yield* each(other.#git.values(), (git) => addFirst(this.#git, git.url, git));
-    yield* each(other.#http.values(), (http) => addFirst(this.#http, http.url, http));
-    yield* each(other.#locals.values(), (name) => addFirst(this.#locals, name, name));
-    yield* each(other.#secrets.values(), (secret) => addNamed(this.#secrets, secret));
-    yield* each(other.#ssh.values(), (ssh) => addNamed(this.#ssh, ssh));
+    yield* each(other.#images.list, (image) => this.addImage(image));
+    yield* each(other.#git.list, (git) => this.#git.add(git.url, git));
+    yield* each(other.#http.list, (http) => this.#http.add(http.url, http));
+    yield* each(other.#locals.list, (name) => this.#locals.add(name, name));
+    yield* each(other.#secrets.list, (secret) => addNamed(this.#secrets, secret));
+    yield* each(other.#ssh.list, (ssh) => addNamed(this.#ssh, ssh));
     this.networkAccess ||= other.networkAccess;
     this.incomplete ||= other.incomplete;
   }
 
   addImage(image: ImageSource): void {
-    addFirst(this.#images, JSON.stringify([image.ref, image.local, platformOf(image)]), image);
+    this.#images.add(JSON.stringify([image.ref, image.local, platformOf(image)]), image);
   }
 
   /** Yields after each portion. */
@@ -101,24 +101,25 @@ export class Capture implements Sources {
 
   /** An image that is there by its tag is not told once more by its digest; all in the order of their names. Yields after each portion. */
   *finish(): Generator<void, void, void> {
-    const named: { readonly key: string; readonly name: string | undefined; readonly pinned: boolean }[] = [];
-    yield* each(this.#images, ([key, { ref }]) => {
-      const one = parsed(ref);
-      named.push({ key, name: nameAndTag(one), pinned: one?.digest !== undefined });
+    const named: { readonly image: ImageSource; readonly name: string | undefined; readonly pinned: boolean }[] = [];
+    yield* each(this.#images.list, (image) => {
+      const one = parsed(image.ref);
+      named.push({ image, name: nameAndTag(one), pinned: one?.digest !== undefined });
     });
-    const tagged = new Set<string | undefined>();
+    const tagged = LargeMap.byText<string, true>();
     yield* each(named, ({ name, pinned }) => {
-      if (!pinned && name !== undefined) tagged.add(name);
+      if (!pinned && name !== undefined) tagged.set(name, true);
     });
-    yield* each(named, ({ key, name, pinned }) => {
-      if (pinned && tagged.has(name)) this.#images.delete(key);
+    const left: ImageSource[] = [];
+    yield* each(named, ({ image, name, pinned }) => {
+      if (!pinned || name === undefined || !tagged.has(name)) left.push(image);
     });
-    yield* sort(this.#images, ({ ref }) => ref);
-    yield* sort(this.#git, ({ url }) => url);
-    yield* sort(this.#http, ({ url }) => url);
-    yield* sort(this.#locals, (name) => name);
-    yield* sort(this.#secrets, ({ id }) => id);
-    yield* sort(this.#ssh, ({ id }) => id);
+    yield* this.#images.sort(({ ref }) => ref, left);
+    yield* this.#git.sort(({ url }) => url);
+    yield* this.#http.sort(({ url }) => url);
+    yield* this.#locals.sort((name) => name);
+    yield* this.#secrets.sort(({ id }) => id);
+    yield* this.#ssh.sort(({ id }) => id);
   }
 
   #addSource({ identifier, attrs }: SourceOp, pin: string | undefined, platform: Platform | undefined): void {
@@ -132,7 +133,7 @@ export class Capture implements Sources {
         break;
       case 'git': {
         const url = gitUrl(rest, attrs);
-        addFirst(this.#git, url, { url, commit: pin ?? '' });
+        this.#git.add(url, { url, commit: pin ?? '' });
         for (const name of ['git.authtokensecret', 'git.authheadersecret'])
           if (attrs[name]) addNamed(this.#secrets, { id: attrs[name], optional: true });
         if (attrs['git.mountsshsock']) addNamed(this.#ssh, { id: attrs['git.mountsshsock'], optional: true });
@@ -141,11 +142,11 @@ export class Capture implements Sources {
       case 'http':
       case 'https': {
         const url = withoutCredentials(identifier);
-        addFirst(this.#http, url, { url, digest: pin ?? '' });
+        this.#http.add(url, { url, digest: pin ?? '' });
         break;
       }
       case 'local':
-        addFirst(this.#locals, rest, rest);
+        this.#locals.add(rest, rest);
         break;
       default:
         this.incomplete = true;
@@ -184,14 +185,36 @@ export function* captureGraph(
   return capture;
 }
 
-/** Whoever is first stays. */
-function addFirst<T>(all: Map<string, T>, key: string, one: T): void {
-  if (!all.has(key)) all.set(key, one);
+/** Things of one kind by what they are called, in the order in which they came until they are sorted. */
+class Entries<T> {
+  readonly #places = LargeMap.byText<string, number>();
+  #list: T[] = [];
+
+  get list(): readonly T[] {
+    return this.#list;
+  }
+
+  /** Whoever is first stays. */
+  add(name: string, one: T): void {
+    if (!this.#places.has(name)) this.put(name, one);
+  }
+
+  put(name: string, one: T): void {
+    const place = this.#places.get(name) ?? this.#list.length;
+    this.#places.set(name, place);
+    this.#list[place] = one;
+  }
+
+  /** When all of them are there: those that are left, in their order. Yields after each portion. */
+  *sort(orderOf: (one: T) => string, left: readonly T[] = this.#list): Generator<void, void, void> {
+    this.#list = yield* sorted(left, orderOf);
+  }
 }
 
 /** It is required where any user requires it. */
-function addNamed(all: Map<string, Named>, { id, optional }: Named): void {
-  if (!optional || !all.has(id)) all.set(id, { id, optional });
+function addNamed(all: Entries<Named>, { id, optional }: Named): void {
+  if (optional) all.add(id, { id, optional });
+  else all.put(id, { id, optional });
 }
 
 /** Yields after each portion. */
@@ -229,32 +252,24 @@ function platformOf({ platform }: ImageSource): string {
   return platform === undefined ? '' : `${formatPlatform(platform)} ${platform['os.version'] ?? ''}`;
 }
 
-/** Puts a map in the order of its values, those that are equal in the order in which they came: sorts portions and merges them. Yields after each portion. */
-function* sort<T>(all: Map<string, T>, keyOf: (one: T) => string): Generator<void, void, void> {
-  type Entry = readonly [key: string, value: T, order: string];
-  const entries: Entry[] = [];
-  yield* each(all, ([key, value]) => void entries.push([key, value, keyOf(value)]));
-  let runs: Entry[][] = [];
-  for (let at = 0; at < entries.length; at += PORTION) {
-    runs.push(entries.slice(at, at + PORTION).sort(([, , a], [, , b]) => (a < b ? -1 : a > b ? 1 : 0)));
+/** In their order, those that are equal in the order in which they came: sorts portions and merges them. Yields after each portion. */
+function* sorted<T>(all: readonly T[], orderOf: (one: T) => string): Generator<void, T[], void> {
+  let runs: T[][] = [];
+  for (let at = 0; at < all.length; at += PORTION) {
+    const run = all.slice(at, at + PORTION);
+    runs.push(run.sort((a, b) => (orderOf(a) < orderOf(b) ? -1 : orderOf(a) > orderOf(b) ? 1 : 0)));
     yield;
   }
   while (runs.length > 1) {
-    const merged: Entry[][] = [];
+    const merged: T[][] = [];
     for (let at = 0; at < runs.length; at += 2) {
-      const both: Entry[] = [];
-      yield* each(
-        inOrder(runs[at]!, runs[at + 1] ?? [], ([, , order]) => order),
-        (one) => void both.push(one),
-      );
+      const both: T[] = [];
+      yield* each(inOrder(runs[at]!, runs[at + 1] ?? [], orderOf), (one) => void both.push(one));
       merged.push(both);
     }
     runs = merged;
   }
-  yield* each(runs[0] ?? [], ([key, value]) => {
-    all.delete(key);
-    all.set(key, value);
-  });
+  return runs[0] ?? [];
 }
 
 function* inOrder<T>(first: readonly T[], second: readonly T[], keyOf: (one: T) => string): Generator<T> {

@@ -3,6 +3,7 @@ import {
   formatPlatform,
   hostPlatform,
   imagePackageUrl,
+  LargeMap,
   type Platform,
   parseImageReference,
   withDefaultTag,
@@ -45,7 +46,7 @@ export function* captureResult(
   result: BridgeResult,
   platforms: readonly ListedPlatform[],
 ): Generator<void, readonly CapturedPart[], void> {
-  const pins = new Map<string, string>();
+  const pins = LargeMap.byText<string, string>();
   for (const { state, op } of build.job.loaded()) {
     const pin = op === undefined ? undefined : sourcePin(op);
     if (pin !== undefined) pins.set(state.digest, pin);

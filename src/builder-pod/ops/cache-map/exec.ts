@@ -2,7 +2,15 @@ import { posix } from 'node:path';
 import { digestOf, invalidArgument, type Platform } from '../../../base/index.ts';
 import type { ContentSelector } from '../../../cache/contenthash/index.ts';
 import type { ExecMount, ExecOp } from '../../../llb/index.ts';
-import { dedupePaths, type KeepsDigest, keyOf, type OpCacheInput, type OpCacheMap, omitEmpty } from './op-cache-map.ts';
+import {
+  dedupePaths,
+  type KeepsDigest,
+  keyOf,
+  NOTHING,
+  type OpCacheInput,
+  type OpCacheMap,
+  omitEmpty,
+} from './op-cache-map.ts';
 
 const NETWORKS = ['unset', 'host', 'none'];
 const SECURITIES = ['sandbox', 'insecure'];
@@ -89,20 +97,25 @@ function isPlainRoot(mounts: readonly ExecMount[]): boolean {
   return dest === '/' && !readonly && type === 'bind' && !cache && !ssh && !secret && resultId === '';
 }
 
+/** Of very many inputs few are mounted. */
 function inputsOf(mounts: readonly ExecMount[], inputCount: number): OpCacheInput[] {
-  const selectors = Array.from({ length: inputCount }, (): string[] => []);
-  const byContent = new Array<boolean>(inputCount).fill(false);
+  const mounted = new Map<number, { readonly paths: string[]; byContent: boolean }>();
   for (const mount of mounts) {
-    if (mount.input < 0 || mount.type === 'secret' || mount.type === 'ssh' || mount.type === 'tmpfs') continue;
+    const { input, type } = mount;
+    if (input < 0 || input >= inputCount || type === 'secret' || type === 'ssh' || type === 'tmpfs') continue;
     const path = posix.join('/', mount.selector).replace(/(?<=.)\/$/, '');
-    selectors[mount.input]?.push(path);
+    const paths = mounted.get(input)?.paths ?? [];
+    paths.push(path);
     // The last mount of an input decides, as with BuildKit.
-    byContent[mount.input] = decidesByContent(mount, path);
+    mounted.set(input, { paths, byContent: decidesByContent(mount, path) });
   }
-  return selectors.map((paths, index) => ({
-    ...(paths.length > 0 ? { selector: digestOf(paths.join('\0')) } : {}),
-    ...(byContent[index] ? { content: contentSelectors(paths) } : {}),
-  }));
+  const inputs = new Array<OpCacheInput>(inputCount).fill(NOTHING);
+  for (const [input, { paths, byContent }] of mounted)
+    inputs[input] = {
+      selector: digestOf(paths.join('\0')),
+      ...(byContent ? { content: contentSelectors(paths) } : {}),
+    };
+  return inputs;
 }
 
 /** Content may decide where the run cannot hand on files that were not looked at; for roots it would cost more than it gives. */

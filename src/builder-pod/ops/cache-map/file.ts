@@ -7,6 +7,7 @@ import {
   compareBytes,
   dedupePaths,
   jsonDigest,
+  NOTHING,
   type OpCacheInput,
   type OpCacheMap,
   omitEmpty,
@@ -26,11 +27,19 @@ export function fileCacheMap(file: FileOp, inputCount: number): OpCacheMap {
   return {
     digest: jsonDigest({ ...parts, Actions: parts.Actions.map((action) => Buffer.from(goJson(action))) }),
     parts: () => keyParts(partsOf(new Reads(inputCount))),
-    inputs: Array.from({ length: inputCount }, (_, index) => (changed.has(index) ? NOTHING : inputOf(reads.of(index)))),
+    inputs: inputsOf(
+      inputCount,
+      reads.all.filter(([input]) => !changed.has(input)),
+    ),
   };
 }
 
-const NOTHING: OpCacheInput = {};
+/** Of very many inputs few are read. */
+function inputsOf(count: number, read: Iterable<readonly [number, readonly ContentSelector[]]>): OpCacheInput[] {
+  const inputs = new Array<OpCacheInput>(count).fill(NOTHING);
+  for (const [input, selectors] of read) inputs[input] = inputOf(selectors);
+  return inputs;
+}
 
 /** What is read of each input; of most nothing. */
 class Reads {
@@ -41,8 +50,8 @@ class Reads {
     this.inputs = inputs;
   }
 
-  of(input: number): readonly ContentSelector[] {
-    return this.#selectors.get(input) ?? [];
+  get all(): IteratorObject<[number, readonly ContentSelector[]]> {
+    return this.#selectors.entries();
   }
 
   has(input: number): boolean {
@@ -57,7 +66,6 @@ class Reads {
 }
 
 function inputOf(selectors: readonly ContentSelector[]): OpCacheInput {
-  if (selectors.length === 0) return NOTHING;
   const paths = selectors.map((selector) => selector.path).sort(compareBytes);
   return { selector: digestOf(paths.reverse().join('\0')), content: dedupeSelectors(selectors) };
 }

@@ -19,6 +19,9 @@ export interface OpCacheInput {
   readonly content?: readonly ContentSelector[];
 }
 
+/** Of most inputs there is nothing to say. */
+export const NOTHING: OpCacheInput = {};
+
 /** How the solver asks an op for keys that its definition alone makes; content is read through the hasher. */
 export function knownAtOnce(
   map: () => OpCacheMap,
@@ -48,7 +51,6 @@ export function knownByWorker(
   };
 }
 
-/** Of most inputs there is nothing to say. */
 const NO_KEYS: CacheMapInput = {};
 
 function bindCacheMap({ digest, parts, inputs }: OpCacheMap, hasher: ContentHasher): CacheMap {

@@ -1,4 +1,4 @@
-import { keyOf, type OpCacheMap, omitEmpty } from './op-cache-map.ts';
+import { keyOf, NOTHING, type OpCacheInput, type OpCacheMap, omitEmpty } from './op-cache-map.ts';
 
 export function mergeCacheMap(inputs: readonly number[], inputCount: number): OpCacheMap {
   return plain(
@@ -21,5 +21,5 @@ export function diffCacheMap(diff: { readonly lower: number; readonly upper: num
 }
 
 function plain(parts: () => Readonly<Record<string, unknown>>, inputCount: number): OpCacheMap {
-  return { ...keyOf(parts), inputs: Array.from({ length: inputCount }, () => ({})) };
+  return { ...keyOf(parts), inputs: new Array<OpCacheInput>(inputCount).fill(NOTHING) };
 }
