@@ -53,7 +53,7 @@ const LONG_MS = 5;
  * Milliseconds that the program computed in the longest turn of this thread's event loop meanwhile: its own CPU time, which no other process takes from it, without the
  * pauses of the collector, which come when V8 wants them. Those are known by the clock alone, so on a busy machine less is told than it was, never more.
  */
-export async function longestTurn(work: () => Promise<unknown>): Promise<number> {
+async function longestTurn(work: () => Promise<unknown>): Promise<number> {
   const pauses: { readonly startTime: number; readonly duration: number }[] = [];
   const collections = new PerformanceObserver((list) => void pauses.push(...list.getEntries()));
   collections.observe({ entryTypes: ['gc'] });
@@ -95,7 +95,7 @@ function ownMs(
   return cpuMs - within.reduce((sum, { duration }) => sum + duration, 0);
 }
 
-/** The same of the best of a few rounds: what a compiler or another process does in one of them is not in all. */
+/** The least {@link longestTurn} of a few rounds: what a compiler or another process does in one of them is not in all. */
 export async function leastLongestTurn(round: () => Promise<() => Promise<unknown>>): Promise<number> {
   let least = Infinity;
   for (let rounds = 0; rounds < MOST_ROUNDS && least > ENOUGH_MS; rounds++)
