@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -10,6 +10,7 @@ import {
   type Daemons,
   exchange,
   exchangeDaemons,
+  layersOf,
   type Place,
   type Steps,
 } from './testing/exchange.ts';
@@ -152,19 +153,25 @@ describe.each([
   });
 });
 
+const PLATFORM = '--opt=platform=linux/amd64,linux/arm64';
+const REWRITTEN = ',rewrite-timestamp=true,source-date-epoch=1000';
+
 test.each([
-  ...CASES.map(([name, what]) => [name, what, []] as const),
-  ['platforms', 'platforms', ['--opt=platform=linux/amd64,linux/arm64']] as const,
-])('records that an image carries, of %s', { timeout: 300_000 }, async (name, what, args) => {
+  ...CASES.map(([name, what]) => [name, what, '', []] as const),
+  ['platforms', 'platforms', '', [PLATFORM]] as const,
+  // Its layers are not those that steps made.
+  ...CASES.map(([name, what]) => [`${name} rewritten`, what, REWRITTEN, []] as const),
+  ['platforms rewritten', 'platforms', REWRITTEN, [PLATFORM]] as const,
+])('records that an image carries, of %s', { timeout: 300_000 }, async (name, what, attributes, args) => {
   const image = (writer: string) => `${host}/inline-${name.replaceAll(/[^a-z]+/gi, '-').toLowerCase()}:${writer}`;
   for (const [writer, daemon] of Object.entries(daemons)) {
     await daemon.forget();
-    const output = `type=image,name=${image(writer)},push=true`;
+    const output = `type=image,name=${image(writer)},push=true${attributes}`;
     await daemon.build(what, '--output', output, '--export-cache', 'type=inline', ...args);
   }
   const carried = await carriedBy(image('ours'));
   expect(carried.map(comparable)).toEqual((await carriedBy(image('theirs'))).map(comparable));
-  expect(carried).toHaveLength(args.length === 0 ? 1 : 2);
+  expect(carried).toHaveLength(what === 'platforms' ? 2 : 1);
   for (const writer of ['theirs', 'ours']) {
     const found: Steps[] = [];
     for (const daemon of [daemons.theirs, daemons.ours]) {
@@ -175,4 +182,32 @@ test.each([
     expect(found[1]?.cached).toEqual(expect.arrayContaining([...(found[0]?.cached ?? [])]));
     expect(found[0]?.cached.length).toBeGreaterThan(0);
   }
+});
+
+test('what an image with rewritten times carries is built on by who says no time: the same files, with the times that the image has', {
+  timeout: 300_000,
+}, async () => {
+  const chain = GRAPHS['a chain']!;
+  const more = sh(chain, 'cat /a /b > /more; stat -c %Y /a /b > /times');
+  const image = `${host}/inline-built-on:1`;
+  const output = `type=image,name=${image},push=true${REWRITTEN}`;
+  await daemons.ours.forget();
+  await daemons.ours.build(chain, '--output', output, '--export-cache', 'type=inline');
+  const built = await layersOf(image);
+  const results = [];
+  for (const daemon of [daemons.theirs, daemons.ours]) {
+    await daemon.forget();
+    const folder = join(temp, `built-on-${daemon.name}`);
+    const { cached, ran } = await daemon.build(
+      more,
+      ...['--import-cache', `type=registry,ref=${image}`, '--output', `type=local,dest=${folder}`],
+    );
+    const [text, times] = ['more', 'times'].map((name) => readFileSync(join(folder, name), 'utf8'));
+    results.push({ cached, ran, text, times, copied: statSync(join(folder, 'b')).mtimeMs });
+    const again = `${host}/inline-built-on:${daemon.name}`;
+    await daemon.build(chain, '--output', `type=image,name=${again},push=true`);
+    expect(await layersOf(again)).toEqual(built);
+  }
+  expect(results[1]).toEqual(results[0]);
+  expect(results[1]).toMatchObject({ text: 'a\nb\n', times: '1000\n1000\n', copied: 1_000_000 });
 });

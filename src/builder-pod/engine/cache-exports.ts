@@ -78,6 +78,7 @@ export interface UpdateContext extends ExportContext {
 /** A cache that images carry, as far as it is of their layers. */
 export interface InlineCache {
   readonly ignoreError: boolean;
+  /** As {@link InlineRecords}. */
   records(
     build: CachedBuild,
     image: { readonly layers: readonly Layer[]; readonly latest: number | undefined },

@@ -99,14 +99,19 @@ export async function assembleImage(
       hint: 'set oci-mediatypes=true',
     });
   checkAnnotations(all, { platforms: platforms.map(({ platform }) => platform), isIndex, oci });
-  const packed = await withRow(context, 'exporting layers', () =>
-    Promise.all(platforms.map(async (input) => ({ input, layers: await layersOf(input, options, context) }))),
+  const asPacked = await withRow(context, 'exporting layers', () =>
+    Promise.all(
+      platforms.map(async (input) => {
+        const packed = await layersOf(input, options, context);
+        return { input, layers: packed, packed };
+      }),
+    ),
   );
   const layered = rewriteTimes
-    ? await Promise.all(packed.map((one) => withClampedLayers(one, options, deps, context)))
-    : packed;
+    ? await Promise.all(asPacked.map((one) => withClampedLayers(one, options, deps, context)))
+    : asPacked;
   const images: PlatformImage[] = [];
-  for (const { input, layers } of layered) images.push(await platformImage(input, layers, options, deps, context));
+  for (const one of layered) images.push(await platformImage(one, options, deps, context));
   const layers = new Map(
     images.flatMap((image) => image.layers.map((layer) => [layer.descriptor.digest, layer] as const)),
   );
@@ -183,35 +188,39 @@ async function layersOf(
 
 interface LayeredInput {
   readonly input: PlatformInput;
+  /** Of the image. */
   readonly layers: readonly Layer[];
+  /** As caches know them, each at the place of what the image has in its stead. */
+  readonly packed: readonly Layer[];
 }
 
 /** Layers without times later than the epoch; those of the base image, as far as it is what lies below, stay as they are. */
 async function withClampedLayers(
-  { input, layers }: LayeredInput,
+  given: LayeredInput,
   { compression }: AssembleOptions,
   deps: Pick<ExporterDeps, 'bulk'>,
   context: ExportContext,
 ): Promise<LayeredInput> {
+  const { input, packed } = given;
   const { ref, epoch, baseConfig } = input;
-  if (ref === undefined) return { input, layers };
+  if (ref === undefined) return given;
   if (epoch === undefined) {
     const short = 'rewrite-timestamp is specified, but no source-date-epoch was found';
     context.progress.warn({ level: 1, short });
-    return { input, layers };
+    return given;
   }
   const base =
     baseConfig === undefined
       ? []
       : await readConfig(configTask('diffIdsOf'), diffIdsOf, { config: baseConfig }, deps, context);
-  const differing = layers.findIndex(({ diffId }, n) => diffId !== base[n]);
-  const kept = differing < 0 ? layers.length : differing;
+  const differing = packed.findIndex(({ diffId }, n) => diffId !== base[n]);
+  const kept = differing < 0 ? packed.length : differing;
   const { signal, owner, sessions, limits } = context;
   const work = { signal, owner, sessions, limits, compression, latest: epoch };
   const row = `rewriting layers with source-date-epoch ${epoch} (${goTime(epoch)})`;
-  const clamped = await withRow(context, row, () =>
+  const layers = await withRow(context, row, () =>
     Promise.all(
-      layers.map(async (layer, n) => {
+      packed.map(async (layer, n) => {
         if (n < kept) return layer;
         const { descriptor, diffId } = await ref.clamped(layer, work);
         const annotations = { ...descriptor.annotations, [REWRITTEN_TIMES]: String(epoch) };
@@ -219,7 +228,7 @@ async function withClampedLayers(
       }),
     ),
   );
-  return { input, layers: clamped };
+  return { input, layers, packed };
 }
 
 /** As Go prints a time. */
@@ -239,8 +248,7 @@ async function readConfig<A extends { readonly config: Uint8Array; readonly base
 }
 
 async function platformImage(
-  input: PlatformInput,
-  layers: readonly Layer[],
+  { input, layers, packed }: LayeredInput,
   options: AssembleOptions,
   deps: Pick<ExporterDeps, 'bulk'>,
   context: ExportContext,
@@ -252,7 +260,7 @@ async function platformImage(
     ref === undefined
       ? undefined
       : await context.inlineRecords?.(
-          { ref, layers, latest: epoch === undefined ? undefined : epoch * 1000 },
+          { ref, layers: packed, latest: epoch === undefined ? undefined : epoch * 1000 },
           options.compression,
           context,
         );

@@ -46,7 +46,10 @@ export interface ExportContext extends WorkOptions {
   readonly exporterId: number;
 }
 
-/** What an image is to carry of the cache by which its parts are found; undefined for nothing. */
+/**
+ * What an image is to carry of the cache by which its parts are found; undefined for nothing. Its layers are given as they were packed, whatever was made of them for the image: records know no others,
+ * and tell them by their position.
+ */
 export type InlineRecords = (
   image: { readonly ref: ImmutableRef; readonly layers: readonly Layer[]; readonly latest: number | undefined },
   compression: Compression,

@@ -6,7 +6,7 @@ import { type CacheDocument, cacheDocument, type RecordToWrite } from './cache-c
 export const INLINE_KEY = 'moby.buildkit.cache.v0';
 
 interface InlineOptions {
-  /** Of the image, bottom first. */
+  /** Of the image, bottom first, as they were packed: it may have others in their stead, each at the same position. */
   readonly layers: readonly Pick<Layer, 'descriptor'>[];
   /** Ms since the epoch that times are brought down to. */
   readonly latest?: number | undefined;

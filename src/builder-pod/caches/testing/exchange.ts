@@ -149,12 +149,19 @@ interface CarriedRecord {
 interface RegistryDocument {
   readonly manifests?: readonly { readonly digest: string }[];
   readonly config: { readonly digest: string };
+  readonly layers: readonly { readonly digest: string }[];
 }
 
 async function registryDocument(image: string, what: (tag: string) => string): Promise<unknown> {
   const [repository, tag] = [image.replace('/', '/v2/').replace(/:[^:/]+$/, ''), image.split(':').at(-1)!];
   const accept = ['index', 'manifest'].map((kind) => `application/vnd.oci.image.${kind}.v1+json`).join(', ');
   return await (await fetch(`http://${repository}/${what(tag)}`, { headers: { accept } })).json();
+}
+
+/** Digests of an image for one platform, bottom first. */
+export async function layersOf(image: string): Promise<readonly string[]> {
+  const { layers } = (await registryDocument(image, (tag) => `manifests/${tag}`)) as RegistryDocument;
+  return layers.map(({ digest }) => digest);
 }
 
 /** The records in the configurations of an image, by its platforms, without times. */
