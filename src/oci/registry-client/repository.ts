@@ -10,6 +10,7 @@ import {
   digestOf,
   isCancelled,
   isDigest,
+  KeyedMutex,
 } from '../../base/index.ts';
 import { type DocumentOptions, readDocument } from '../../sys/index.ts';
 import {
@@ -57,6 +58,8 @@ const TYPE_FIRST = /^\s*\{(?:\s*"[^"\\]*"\s*:\s*(?:"[^"\\]*"|\d+)\s*,)*?\s*"medi
 const UNTOLD = new Set(['', 'application/json', 'text/plain', 'application/octet-stream', 'binary/octet-stream']);
 
 const MAX_TAGS = 100_000;
+/** Lists of referrers that are being written by this process: each is read, changed and written back. */
+const LISTS = new KeyedMutex();
 /** At a list of referrers that others write, too. */
 const MAX_LIST_LOOKS = 6;
 
@@ -387,7 +390,8 @@ export class Repository {
       ...(annotations === undefined ? {} : { annotations }),
     };
     const tag = fallbackTag(subject.digest);
-    // Nothing keeps another from writing it meanwhile but to look what came of it.
+    using _alone = await LISTS.acquire(this.#name(tag), options);
+    // Nothing keeps other builders from writing it meanwhile but to look what came of it.
     for (let look = 0; look < MAX_LIST_LOOKS; look++) {
       const found = (await this.#fallbackReferrers(subject.digest, options)) ?? NO_REFERRERS;
       const args = { bytes: found, entry, replaced: options.replaced };
