@@ -5,7 +5,7 @@ import { decodeDefinitionInSlices, encodeDefinition, encodeDefinitionInSlices, e
 import type { Definition, Op, OpMetadata, SourceLocation } from '../op.ts';
 import { loadDefinitionInSlices } from './load.ts';
 
-const MANY = 100_000;
+const MANY = 30_000;
 const LONG_MS = 20;
 
 /** A graph of very many vertices, all of which are described and have a place in a file. */
