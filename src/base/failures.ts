@@ -48,6 +48,12 @@ const FAILURES = {
   BUILD_UNKNOWN: { code: 'not_found', coded: true, text: 'The builder knows no build of this name.' },
   COMMIT_TIMEOUT: { code: 'deadline_exceeded', text: 'Writing the tags took too long.' },
   CACHE_ATTRIBUTE: { code: 'invalid_argument', text: 'An attribute of a remote cache is malformed or missing.' },
+  CACHE_DISK: {
+    code: 'resource_exhausted',
+    fault: 'infrastructure',
+    hint: 'free space on the builder, or bound what is restored with max-size',
+    text: "What is saved of a cache mount would take more of the builder's disk than is free.",
+  },
   CACHE_MALFORMED: { code: 'invalid_argument', text: 'A remote cache says what cannot be.' },
   CACHE_NOT_FOUND: { code: 'not_found', fault: 'user', text: 'There is no cache under this name.' },
   COMPRESSION_CORRUPT: { code: 'invalid_argument', text: 'A compressed stream is damaged.' },

@@ -82,7 +82,7 @@ interface BuilderOptions {
   readonly unpackLimits?: UnpackLimits | undefined;
   /** What the files of one directory that a client sends may come to. */
   readonly contextLimit?: Limit | undefined;
-  /** Bytes of the disk that what clients send leaves free. */
+  /** Bytes of the disk that what clients send, and cache mounts that are restored, leave free. */
   readonly leastFree?: (disk: { readonly total: number }) => number;
   /** Told, perhaps often, when there is little more than that left. */
   readonly onDiskLow?: () => void;
@@ -188,8 +188,9 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
   const hasher = new ContentHasher({ pool: pools.bulk });
   const secrets = new SessionSecrets(sessions, join(layout.run, 'agents'), pools.short);
   const states = new LocalStates(state.db);
+  const keepFree = options.leastFree?.(fileSystemUsage(stateRoot)) ?? 0;
   const space = new TransferSpace({
-    keepFree: options.leastFree?.(fileSystemUsage(stateRoot)) ?? 0,
+    keepFree,
     ...(options.onDiskLow === undefined ? {} : { onLow: options.onDiskLow }),
   });
   const receiver = new LocalReceiver({ registry: sessions, refs, states, afterwork, trees: hasher, space });
@@ -209,7 +210,17 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
   const mounts = opened.use(
     new MountCaches({
       ...trust,
-      ...{ refs, pools, privileges, hasher, log, unpackLimits, content: state.content, tempDirectory: layout.tmp },
+      ...{
+        refs,
+        pools,
+        privileges,
+        hasher,
+        log,
+        unpackLimits,
+        keepFree,
+        content: state.content,
+        tempDirectory: layout.tmp,
+      },
       openRepository: (reference, { insecure, sessions: ids, held }) => {
         const given = credentials(ids());
         return client.repository(reference, held ? heldCredentials(given) : given, { insecure });

@@ -22,6 +22,7 @@ const signal = neverAborted;
 const cleanup = new AsyncDisposableStack();
 let proxy: FaultProxy;
 let server: RegistryServer;
+let folder: string;
 /** Two machines. */
 let one: Builder;
 let other: Builder;
@@ -30,7 +31,7 @@ let openOne: (root: string) => Promise<Builder>;
 let repository: string;
 
 beforeAll(async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'slipway-mounts-'));
+  folder = mkdtempSync(join(tmpdir(), 'slipway-mounts-'));
   cleanup.defer(() => rmSync(folder, { recursive: true, force: true }));
   server = cleanup.use(await RegistryServer.start({ root: join(folder, 'registry'), durable: false }));
   proxy = cleanup.use(await FaultProxy.start(server.url));
@@ -273,6 +274,47 @@ test('ids say which mounts, bounds say what is too large or too old, and each is
     warnings: [`the cache mount large could not be restored from ${repository}: it starts empty`],
   });
   await expect(build(one, both(), { to: { ref: '' } })).rejects.toMatchObject({ reason: 'CACHE_ATTRIBUTE' });
+});
+
+test('holes stay holes on another machine, and zeros become some', async () => {
+  const make = 'truncate -s 300M /c/sparse; echo end >> /c/sparse; head -c 50m /dev/zero > /c/zeros';
+  await build(one, step(make, { id: 'holes' }), { to: WAIT });
+  const { log, warnings } = await restored(
+    'wc -c < /c/sparse; tail -n 1 /c/sparse | tail -c 4; du -sk /c',
+    {},
+    { id: 'holes' },
+  );
+  expect(warnings).toEqual([]);
+  const [bytes, end, du] = log.split('\n');
+  expect([bytes, end]).toEqual([`${300 * 2 ** 20 + 4}`, 'end']);
+  expect(Number.parseInt(du!, 10)).toBeLessThan(200);
+});
+
+test('what is too large by its holes is told without being read', async () => {
+  // Zeros for many minutes.
+  const large = step('for n in 1 2 3 4; do truncate -s 2048G /c/$n; done', { id: 'endless' });
+  expect((await build(one, large, { to: { ...WAIT, 'max-size': '7168GiB' } })).warnings).toEqual([
+    `the cache mount endless is not saved: it is larger than ${7 * 2 ** 40} bytes (max-size)`,
+  ]);
+});
+
+test('where there is no room for it a mount starts empty, with one warning, and nothing of it is pulled', async () => {
+  await build(one, step('echo x > /c/file', { id: 'roomless' }), { to: WAIT });
+  await using closing = new AsyncDisposableStack();
+  const full = await openTestBuilder(join(folder, 'full'), closing, {
+    leastFree: ({ total }) => total,
+  });
+  proxy.requests.length = 0;
+  expect(await build(full, step('ls /c', { id: 'roomless' }), { from: {} })).toEqual({
+    log: '',
+    warnings: [`the cache mount roomless could not be restored from ${repository}: it starts empty`],
+  });
+  // Its config.
+  expect(proxy.requests.filter(({ method, path }) => method === 'GET' && /mounts-.*\/blobs\//.test(path))).toHaveLength(
+    1,
+  );
+  // It is not taken for damaged.
+  expect((await restored('cat /c/file', {}, { id: 'roomless' })).log).toBe('x\n');
 });
 
 test('a mount that a step uses is not waited for', async () => {

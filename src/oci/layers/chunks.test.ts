@@ -1,19 +1,25 @@
 import {
   chmodSync,
+  closeSync,
+  linkSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   rmSync,
   statSync,
   symlinkSync,
+  truncateSync,
+  utimesSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { type Digest, HOUSE, neverAborted } from '../../base/index.ts';
-import { createPools } from '../../sys/index.ts';
+import { createPools, fileSystemUsage } from '../../sys/index.ts';
 import type { ChunkedLayer } from './chunks.ts';
 import { DEFAULT_UNPACK_LIMITS, packDirectoryChunks, unpackDirectoryChunks } from './index.ts';
 
@@ -45,7 +51,7 @@ const noise = (bytes: number, seed: number) => {
 async function pack(
   from: string,
   known: readonly Digest[] = [],
-  bounds: { maxBytes?: number; maxChunks?: number } = {},
+  bounds: { maxBytes?: number; maxChunks?: number; below?: string } = {},
 ) {
   const into = directory();
   const packed = await packDirectoryChunks(pools.bulk, {
@@ -77,7 +83,7 @@ test('a directory comes back from its chunks as it was, itself too', async () =>
   expect(isEmpty).toBe(false);
   const into = directory();
   const paths = chunks.map(({ digest }) => blobs.get(digest)!.path);
-  const whole = { directory: into, lowers: [], diffId, root, limits: DEFAULT_UNPACK_LIMITS, ...work };
+  const whole = { directory: into, lowers: [], diffId, root, limits: DEFAULT_UNPACK_LIMITS, keepFree: 0, ...work };
   await unpackDirectoryChunks(pools.bulk, { blobs: paths, ...whole });
   expect(readdirSync(into, { recursive: true }).sort()).toEqual(readdirSync(from, { recursive: true }).sort());
   for (let n = 0; n < 8; n++)
@@ -109,4 +115,71 @@ test('what is larger than it may be is told, and what is empty', async () => {
   expect(await pack(from, [], { maxBytes: 5 << 20 })).toEqual({ kind: 'over', bound: 'bytes' });
   expect(await pack(from, [], { maxChunks: 2 })).toEqual({ kind: 'over', bound: 'chunks' });
   expect(packedOf(await pack(directory())).isEmpty).toBe(true);
+});
+
+/** Bytes that are allocated. */
+const taken = (path: string) => statSync(path).blocks * 512;
+
+async function unpack(packed: ChunkedLayer, keepFree = 0): Promise<string> {
+  const into = directory();
+  const { blobs, chunks, diffId, root } = packed;
+  const paths = chunks.map(({ digest }) => blobs.get(digest)!.path);
+  const whole = { blobs: paths, directory: into, lowers: [], diffId, root, limits: DEFAULT_UNPACK_LIMITS, keepFree };
+  await unpackDirectoryChunks(pools.bulk, { ...whole, ...work });
+  return into;
+}
+
+test('zeros take no room where it comes back, wherever they are, and all else is as it was', async () => {
+  const from = directory();
+  const MB = 1 << 20;
+  const file = (name: string, size: number, parts: readonly (readonly [at: number, bytes: Buffer])[]) => {
+    const path = join(from, name);
+    writeFileSync(path, '');
+    truncateSync(path, size);
+    const fd = openSync(path, 'r+');
+    for (const [at, bytes] of parts) writeSync(fd, bytes, 0, bytes.length, at);
+    closeSync(fd);
+  };
+  file('sparse', 40 * MB + 77, [[20 * MB + 5, noise(10_000, 1)]]);
+  file('begins', 10 * MB, [[0, noise(4, 2)]]);
+  file('ends', 10 * MB + 1, [[10 * MB, Buffer.from('x')]]);
+  file('nothing', 10 * MB, []);
+  // Zeros that are stored, and pieces of blocks.
+  writeFileSync(join(from, 'stored'), Buffer.alloc(10 * MB));
+  writeFileSync(join(from, 'pieces'), Buffer.concat([Buffer.alloc(3000), noise(3000, 3), Buffer.alloc(5000)]));
+  writeFileSync(join(from, 'empty'), '');
+  const into = await unpack(packedOf(await pack(from)));
+  for (const name of readdirSync(from))
+    expect([name, readFileSync(join(into, name)).equals(readFileSync(join(from, name)))]).toEqual([name, true]);
+  const all = readdirSync(into).map((name) => taken(join(into, name)));
+  expect(all.reduce((sum, bytes) => sum + bytes, 0)).toBeLessThan(200_000);
+});
+
+test('what would leave less of the disk free than is to stay is not unpacked', async () => {
+  const packed = packedOf(await pack(tree()));
+  const { free } = fileSystemUsage(folder);
+  await expect(unpack(packed, 2 * free)).rejects.toMatchObject({ reason: 'CACHE_DISK' });
+});
+
+test('how large a tree is, is known before anything of it is read', async () => {
+  const from = directory();
+  // As a stream of zeros it would take hours.
+  for (const name of ['a', 'b', 'c']) {
+    writeFileSync(join(from, name), '');
+    truncateSync(join(from, name), 2 ** 42);
+  }
+  const most = { maxBytes: 2 * 2 ** 42 };
+  expect(await pack(from, [], most)).toEqual({ kind: 'over', bound: 'bytes' });
+});
+
+test('names of one file count once, and what is as below does not count', async () => {
+  const [from, below] = [directory(), directory()];
+  writeFileSync(join(from, 'one'), noise(600_000, 1));
+  linkSync(join(from, 'one'), join(from, 'other'));
+  for (const where of [from, below]) {
+    writeFileSync(join(where, 'same'), noise(600_000, 2));
+    utimesSync(join(where, 'same'), 1e9, 1e9);
+  }
+  expect((await pack(from, [], { maxBytes: 1_000_000, below })).kind).toBe('packed');
+  expect((await pack(from, [], { maxBytes: 1_000_000 })).kind).toBe('over');
 });

@@ -5,6 +5,7 @@ import { constants, zstdCompressSync } from 'node:zlib';
 import type { Digest } from '../../base/index.ts';
 import { encodeName, type TaskContext } from '../../sys/index.ts';
 import { ChunkCutter } from './chunk-cutter.ts';
+import { isLargerThan } from './measure.ts';
 import { openDirectory, packTree } from './walk.ts';
 
 /** Fast: what is in caches is mostly packed already, and is read as often as it is written. */
@@ -62,6 +63,9 @@ export function packChunks(
   context: Pick<TaskContext, 'throwIfAborted'>,
 ): ChunkedLayer | OverBound {
   const { directory, below, into, known, maxBytes, maxChunks, overlayXattrs } = args;
+  const check = () => context.throwIfAborted();
+  // Holes take as long to read as what is stored.
+  if (isLargerThan(maxBytes, directory, { below, check })) return { kind: 'over', bound: 'bytes' };
   const tar = createHash('sha256');
   let diffSize = 0;
   const chunks: LayerChunk[] = [];
@@ -82,7 +86,7 @@ export function packChunks(
     blobs.set(digest, { digest: blob, size: frame.length, path });
   };
   const cutter = new ChunkCutter();
-  const tree = packTree(directory, { below, overlayXattrs, check: () => context.throwIfAborted() });
+  const tree = packTree(directory, { below, overlayXattrs, check });
   for (const bytes of tree) {
     context.throwIfAborted();
     tar.update(bytes);

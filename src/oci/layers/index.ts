@@ -28,6 +28,7 @@ export { ErofsIndex, TAR_START, writeAll } from './erofs.ts';
 export { TOC_DIGEST, UNCOMPRESSED_SIZE } from './estargz.ts';
 export { type LayerCompression, layerCompressors } from './layer-compression.ts';
 export { DEFAULT_UNPACK_LIMITS, type UnpackLimits, unpackLimitsFor } from './limits.ts';
+export { hasRoom, noRoom } from './room.ts';
 
 const url = siblingModule(import.meta.url, './task');
 const task = tasksOf<typeof import('./task.ts')>(url);
@@ -109,14 +110,16 @@ interface UnpackChunksOptions extends WorkOptions {
   readonly diffId: Digest;
   readonly root: RootMetadata;
   readonly limits: UnpackLimits;
+  /** Bytes of the disk that are left to others. */
+  readonly keepFree: number;
   readonly privileges?: Privileges | undefined;
 }
 
-/** Opposite of {@link packDirectoryChunks}, as {@link applyLayer}. @throws CodedError data_loss where it is not what `diffId` says */
+/** Opposite of {@link packDirectoryChunks}, as {@link applyLayer}; zeros take no room. @throws CodedError data_loss where it is not what `diffId` says, CACHE_DISK where there is no room */
 export async function unpackDirectoryChunks(pool: WorkerPool, options: UnpackChunksOptions): Promise<Unpacked> {
-  const { blobs, directory, lowers, diffId, root, limits, privileges = ROOT, signal, owner } = options;
+  const { blobs, directory, lowers, diffId, root, limits, keepFree, privileges = ROOT, signal, owner } = options;
   const whiteouts = lowers.length === 0 ? 'plain' : { opaque: `${privileges.overlayXattrs}opaque` };
-  const args: UnpackArgs = { blob: blobs, directory, whiteouts, lowers, diffId, root, limits };
+  const args: UnpackArgs = { blob: blobs, directory, whiteouts, lowers, diffId, root, limits, thrift: { keepFree } };
   return await pool.run(task('unpackTask'), args, { signal, owner });
 }
 

@@ -18,7 +18,7 @@ import { contentEnd, EstargzWriter, TOC_NAME } from './estargz.ts';
 import { type LayerCompression, layerCompressors } from './layer-compression.ts';
 import { limitError, type UnpackLimits } from './limits.ts';
 import { type RestackArgs, restack } from './restack.ts';
-import { TreeWriter, type Whiteouts } from './tree-writer.ts';
+import { type Thrift, TreeWriter, type Whiteouts } from './tree-writer.ts';
 import { type PackedTree, packTree, packTrees } from './walk.ts';
 
 /** What runs in a bulk worker; {@link file://./index.ts} has the face. */
@@ -232,6 +232,7 @@ export interface UnpackArgs {
   readonly digest?: Digest | undefined;
   readonly diffId?: Digest | undefined;
   readonly limits: UnpackLimits;
+  readonly thrift?: Thrift | undefined;
   /** Of the directory itself. */
   readonly root?: RootMetadata | undefined;
 }

@@ -16,6 +16,7 @@ import {
 import { type TarEntry, type TarHandler, textOf } from '../tar/index.ts';
 import { Directories, isWhiteoutStat } from './directories.ts';
 import { AUFS_PREFIX, fsName, isPrivateXattr, OPAQUE_MARKER, pathComponents, WHITEOUT_PREFIX } from './names.ts';
+import { Room } from './room.ts';
 import { withinTime } from './times.ts';
 
 /** Whiteout entries become char 0/0 nodes and this attribute of opaque directories. `plain`: they are files like others. */
@@ -27,8 +28,17 @@ interface TreeWriterOptions {
   readonly lowers?: readonly string[] | undefined;
   /** Replaces all owners. */
   readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
+  /** For what an archive of a few bytes can be much of: zeros become holes, whatever the archive says, and so many bytes of the disk stay free. */
+  readonly thrift?: Thrift | undefined;
 }
 
+export interface Thrift {
+  readonly keepFree: number;
+}
+
+/** What files are allocated by: smaller holes save nothing. */
+const HOLE_BYTES = 4096;
+const ZEROS = Buffer.alloc(HOLE_BYTES);
 const YES = Buffer.from('y');
 /**
  * Writes archive entries below a directory, owners, modes, times (1970 to 2262) and attributes exactly. Nothing an archive says leads outside: paths are resolved
@@ -44,11 +54,15 @@ export class TreeWriter implements TarHandler, Disposable {
   #file: { readonly fd: number; readonly dir: Dir; readonly name: string; readonly entry: TarEntry } | undefined;
   /** Where the open file's content goes on. */
   #at = 0;
+  /** Where the open file ends so far. */
+  #end = 0;
+  readonly #room: Room | undefined;
   /** Something on the way of a kept directory descriptor was removed. */
   #stale = false;
 
   constructor(directory: string, options: TreeWriterOptions) {
     this.#options = options;
+    this.#room = options.thrift && new Room(directory, options.thrift.keepFree);
     this.#root = new Dir(openSync(encodeName(directory), O_PATH | constants.O_DIRECTORY));
     try {
       for (const lower of options.lowers ?? []) this.#lowers.push(openRoot(lower));
@@ -70,6 +84,7 @@ export class TreeWriter implements TarHandler, Disposable {
     const name = parts.pop();
     // Of the root itself an archive says nothing: it is what it was before.
     if (name === undefined) return;
+    this.#room?.entry();
     if (this.#options.whiteouts !== 'plain' && name.startsWith(WHITEOUT_PREFIX)) {
       this.#whiteout(parts, name);
       return;
@@ -81,17 +96,43 @@ export class TreeWriter implements TarHandler, Disposable {
 
   data(chunk: Uint8Array): void {
     if (this.#file === undefined) return;
+    if (this.#room === undefined) this.#write(this.#file.fd, chunk);
+    else this.#writeThriftily(this.#file.fd, this.#room, chunk);
+  }
+
+  #write(fd: number, chunk: Uint8Array): void {
     for (let at = 0; at < chunk.length; ) {
-      const count = writeSync(this.#file.fd, chunk, at, chunk.length - at, this.#at);
+      const count = writeSync(fd, chunk, at, chunk.length - at, this.#at);
       at += count;
       this.#at += count;
     }
+    this.#end = this.#at;
+  }
+
+  /** What was never written of a new file is zeros. */
+  #writeThriftily(fd: number, room: Room, chunk: Uint8Array): void {
+    let begin = 0;
+    const flush = (end: number) => {
+      if (end === begin) return;
+      room.bytes(end - begin);
+      this.#write(fd, chunk.subarray(begin, end));
+    };
+    const first = this.#at;
+    for (let at = 0; at < chunk.length; ) {
+      const end = Math.min(at + HOLE_BYTES - ((first + at) % HOLE_BYTES), chunk.length);
+      if (chunk[at] === 0 && ZEROS.compare(chunk, at, end, 0, end - at) === 0) {
+        flush(at);
+        this.#at = first + end;
+        begin = end;
+      }
+      at = end;
+    }
+    flush(chunk.length);
   }
 
   hole(size: number): void {
     if (this.#file === undefined) return;
     this.#at += size;
-    ftruncateSync(this.#file.fd, this.#at);
   }
 
   end(): void {
@@ -99,6 +140,7 @@ export class TreeWriter implements TarHandler, Disposable {
     if (file === undefined) return;
     this.#file = undefined;
     try {
+      if (this.#at > this.#end) ftruncateSync(file.fd, this.#at);
       const { uid, gid } = this.#owner(file.entry);
       // Changing the owner clears setuid and capabilities: they follow.
       fchownSync(file.fd, uid, gid);
@@ -187,6 +229,7 @@ export class TreeWriter implements TarHandler, Disposable {
           const fd = dir.open(name, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600);
           this.#file = { fd, dir, name, entry };
           this.#at = 0;
+          this.#end = 0;
         });
         return;
       case 'hardlink':
@@ -232,6 +275,7 @@ export class TreeWriter implements TarHandler, Disposable {
       const stat = lower.lstatIfAny(path);
       if (stat === undefined) continue;
       if (stat.type !== 'file') return false;
+      this.#room?.bytes(stat.size);
       const from = lower.open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
       try {
         const to = dir.open(name, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600);

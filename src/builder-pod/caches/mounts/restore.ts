@@ -15,7 +15,13 @@ import {
   type SavedMount,
 } from '../../../cache/mounts/index.ts';
 import type { ContentStore, NamedFill } from '../../../cache/ports.ts';
-import { type UnpackLimits, unpackDirectoryChunks, unpackLimitsFor } from '../../../oci/layers/index.ts';
+import {
+  hasRoom,
+  noRoom,
+  type UnpackLimits,
+  unpackDirectoryChunks,
+  unpackLimitsFor,
+} from '../../../oci/layers/index.ts';
 import type { Repository } from '../../../oci/registry-client/index.ts';
 import type { OpContext, VertexProgress } from '../../../solver/index.ts';
 import type { Pools, Privileges } from '../../../sys/index.ts';
@@ -30,6 +36,8 @@ export interface RestoreDeps {
   readonly pools: Pools;
   readonly privileges: Privileges;
   readonly unpackLimits?: UnpackLimits | undefined;
+  /** Bytes of the disk that are left to others. */
+  readonly keepFree: number;
 }
 
 interface Restoring extends Pick<OpContext, 'progress' | 'limits'> {
@@ -67,13 +75,16 @@ export function restoring(
       try {
         const saved = await find(identity, from, bounded, deps);
         if (saved === undefined) continue;
+        const { keepFree } = deps;
+        const least = leastRoom(saved);
+        if (!hasRoom(target.directory, least, keepFree)) noRoom(least, keepFree);
         await withRow({ progress }, `restoring cache mount ${mountName(identity.id)}`, async (update) => {
           const total = saved.chunks.reduce((sum, { blob }) => sum + blob.size, 0);
           const blobs = await pull(saved, from, deps, { ...bounded, onProgress: (bytes) => update(bytes, total) });
           isWritten = true;
           const most = unpackLimitsFor(limits() ?? NO_LIMITS, deps.unpackLimits);
           await unpackDirectoryChunks(deps.pools.bulk, {
-            ...{ blobs, diffId: saved.diffId, root: saved.root, privileges: deps.privileges },
+            ...{ blobs, diffId: saved.diffId, root: saved.root, privileges: deps.privileges, keepFree },
             limits: { ...most, maxUnpackedBytes: Math.min(most.maxUnpackedBytes, saved.diffSize) },
             ...target,
             ...bounded,
@@ -84,8 +95,10 @@ export function restoring(
       } catch (error) {
         options.signal.throwIfAborted();
         const cause = late.aborted ? tooLate(timeoutMs) : toCodedError(error);
-        from.isDead = !isDamage(cause);
-        if (!from.isDead) onDamage(from.options, identity);
+        const isDamaged = isDamage(cause);
+        // Another mount may be whole, or smaller.
+        from.isDead = !isDamaged && cause.reason !== 'CACHE_DISK';
+        if (isDamaged) onDamage(from.options, identity);
         tell(identity, from, cause, progress);
         // Another one needs an empty directory.
         if (isWritten) return false;
@@ -152,7 +165,13 @@ async function pull(
   return chunks.map(({ blob }) => content.path(blob.digest));
 }
 
-/** Whether it is what is saved that is wrong, and not where it lies: another mount may be whole. */
+/** Bytes that it takes at the least, as it comes and unpacked, but for holes within chunks. Those of holes alone are the same. */
+function leastRoom({ chunks }: SavedMount): number {
+  const distinct = new Map(chunks.map(({ digest, size, blob }) => [digest, size + blob.size])).values();
+  return distinct.reduce((sum, bytes) => sum + bytes, 0);
+}
+
+/** Whether it is what is saved that is wrong, and not where it lies. */
 function isDamage({ code, reason }: CodedError): boolean {
   return code === 'data_loss' || code === 'invalid_argument' || code === 'not_found' || reason === 'UNPACK_LIMIT';
 }
