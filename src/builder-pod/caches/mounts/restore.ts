@@ -96,12 +96,13 @@ export function restoring(
         options.signal.throwIfAborted();
         const cause = late.aborted ? tooLate(timeoutMs) : toCodedError(error);
         const isDamaged = isDamage(cause);
+        const isRoomless = cause.reason === 'CACHE_DISK';
         // Another mount may be whole, or smaller.
-        from.isDead = !isDamaged && cause.reason !== 'CACHE_DISK';
+        from.isDead = !isDamaged && !isRoomless;
         if (isDamaged) onDamage(from.options, identity);
         tell(identity, from, cause, progress);
-        // Another one needs an empty directory.
-        if (isWritten) return false;
+        // Another one needs an empty directory, and as much room.
+        if (isWritten || isRoomless) return false;
       }
     }
     return false;
