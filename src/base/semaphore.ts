@@ -87,7 +87,7 @@ export class KeyedSemaphore<K = string> {
   async acquire(key: K, options: AbortOptions): Promise<Disposable> {
     const { semaphore, leave } = this.#enter(key);
     try {
-      return held(await semaphore.acquire(options), leave);
+      return released(await semaphore.acquire(options), leave);
     } catch (error) {
       leave();
       throw error;
@@ -99,7 +99,7 @@ export class KeyedSemaphore<K = string> {
     const { semaphore, leave } = this.#enter(key);
     const permit = semaphore.tryAcquire();
     if (permit === undefined) leave();
-    return permit && held(permit, leave);
+    return permit && released(permit, leave);
   }
 
   #enter(key: K): { readonly semaphore: Semaphore; readonly leave: () => void } {
@@ -117,7 +117,8 @@ export class KeyedSemaphore<K = string> {
   }
 }
 
-function held(permit: Disposable, leave: () => void): Disposable {
+/** A permit after whose release something else is done, once. */
+export function released(permit: Disposable, leave: () => void): Disposable {
   let isHeld = true;
   return {
     [Symbol.dispose]: () => {

@@ -3,6 +3,7 @@ import {
   FairQueue,
   KeyedSemaphore,
   onAbort,
+  released,
   type WorkOptions,
   type WorkOwner,
 } from '../../base/index.ts';
@@ -117,15 +118,7 @@ class Requests {
       ofBuild[Symbol.dispose]();
       throw error;
     }
-    let isHeld = true;
-    return {
-      [Symbol.dispose]: () => {
-        if (!isHeld) return;
-        isHeld = false;
-        ofBuild[Symbol.dispose]();
-        this.#give();
-      },
-    };
+    return released(ofBuild, () => this.#give());
   }
 
   async #take(owner: WorkOwner, signal: AbortSignal): Promise<void> {

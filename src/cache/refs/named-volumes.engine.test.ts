@@ -38,6 +38,18 @@ function readingOf(read: NamedReading | string): NamedReading {
   return read;
 }
 
+/** A fill that has begun, and ends when it is enough. */
+function heldFill() {
+  const [begun, enough] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const fill: NamedFill = async ({ directory }) => {
+    begun.resolve();
+    await enough.promise;
+    writeFileSync(join(directory, 'filled'), '');
+    return true;
+  };
+  return { fill, begun, enough };
+}
+
 test('a new name begins with what fills it, once for all who ask at the same time, and never again', async () => {
   await using state = await openTestState();
   const filled = filling('filled');
@@ -64,13 +76,7 @@ test('who holds what was forgotten lets it go at once, while another fills the n
   ];
   await one.keep();
   state.refs.forgetNamed(NAME);
-  const [begun, enough] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-  const fill: NamedFill = async ({ directory }) => {
-    begun.resolve();
-    await enough.promise;
-    writeFileSync(join(directory, 'filled'), '');
-    return true;
-  };
+  const { fill, begun, enough } = heldFill();
   const opening = state.refs.openNamed(named('shared'), { ...describing, fill });
   await begun.promise;
   expect(state.snapshotter.list()).toHaveLength(2);
@@ -89,13 +95,7 @@ test.each([
   'locked',
 ] as const)('what is forgotten while somebody fills it is theirs alone (%s), and goes with them', async (sharing) => {
   await using state = await openTestState();
-  const [begun, enough] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-  const fill: NamedFill = async ({ directory }) => {
-    begun.resolve();
-    await enough.promise;
-    writeFileSync(join(directory, 'filled'), '');
-    return true;
-  };
+  const { fill, begun, enough } = heldFill();
   const opening = state.refs.openNamed(named(sharing), { ...describing, fill });
   await begun.promise;
   await state.refs.forgetNamed(NAME);
