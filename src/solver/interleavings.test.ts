@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { neverAborted } from '../base/index.ts';
 import { runs } from '../base/testing/runs.ts';
-import { constant, type IntegerVertex, IntegerWorld, solveOnce, vertex } from './testing/integer-world.ts';
+import { constant, type IntegerVertex, IntegerWorld, newJob, solveOnce, vertex } from './testing/integer-world.ts';
 
 /** A random graph: node i takes inputs from nodes before it; `content` marks inputs whose content decides. */
 interface Plan {
@@ -82,6 +83,32 @@ test('in every order each op runs once for all builds, only what they need runs,
       await s.waitFor(Promise.all(graph.targets.map((target) => solveOnce(solver, target))));
       expect(world.ran).toEqual([]);
       expect([world.open, world.running, solver.activeVertices]).toEqual([0, 0, 0]);
+    }),
+    runs(200),
+  );
+});
+
+test('in every order a build is told of one interval of a step at a time, and of its end', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.scheduler(), plan, async (s, shape) => {
+      const world = new IntegerWorld();
+      world.gate = (what) => s.schedule(Promise.resolve(), what);
+      const solver = world.solver();
+      const told = build(shape).targets.map(async (target) => {
+        const job = newJob(solver);
+        const states = Array.fromAsync(job.watch({ signal: neverAborted }));
+        const { result } = await job.build({ vertex: target, index: 0 }, { signal: neverAborted });
+        await result.release();
+        await job.close();
+        return (await states).flat().flatMap((event) => (event.kind === 'vertex' ? [event.vertex] : []));
+      });
+      for (const states of await s.waitFor(Promise.all(told))) {
+        for (const ofVertex of Map.groupBy(states, ({ digest }) => digest).values()) {
+          const intervals = [...Map.groupBy(ofVertex, ({ started }) => started).entries()];
+          const open = intervals.filter(([started, ofOne]) => started !== undefined && !ofOne.at(-1)?.completed);
+          expect(open).toEqual([]);
+        }
+      }
     }),
     runs(200),
   );

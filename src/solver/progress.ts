@@ -53,12 +53,16 @@ export class VertexHistory {
     return this.#state.started !== undefined && this.#state.completed === undefined;
   }
 
-  /** Begins an interval of work, or goes on with one that has paused. */
+  /**
+   * Begins an interval of work, or goes on with the one that is open or has paused: clients take each start that they are told of for an interval
+   * of its own, and show a step as running until all of them have ended.
+   */
   start(cached = false): void {
-    const paused = this.#resume() !== undefined;
+    const isOpen = this.running;
+    this.#resume();
+    if (isOpen && this.#state.cached === cached) return;
     const { completed: _, error: __, ...rest } = this.#state;
-    if (paused && rest.cached === cached) return;
-    this.#become({ ...rest, started: (paused ? rest.started : undefined) ?? this.#clock.now(), cached });
+    this.#become({ ...rest, started: (isOpen ? rest.started : undefined) ?? this.#clock.now(), cached });
   }
 
   /**
