@@ -1,4 +1,6 @@
+import { writeFileSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
+import type { Reporter } from 'vitest/node';
 
 /**
  * Layers of tests (CONTRIBUTING.md): `unit` needs neither root nor network; `engine` needs root, overlayfs and runc and runs
@@ -9,8 +11,16 @@ import { defineConfig } from 'vitest/config';
 const patience = (ms: number) => ({ testTimeout: ms, hookTimeout: ms, expect: { poll: { timeout: ms / 2 } } });
 const alone = { pool: 'forks' as const, fileParallelism: false, ...patience(300_000) };
 
+/** Where scripts/test.ts reads what came of a layer: `<report>.json` of its tests, `<report>.errors.json` of what was thrown outside of any. */
+const report = process.env['SLIPWAY_TEST_REPORT'];
+const unhandled: Reporter = {
+  onTestRunEnd: (_, errors) =>
+    writeFileSync(`${report}.errors.json`, JSON.stringify(errors.map(({ message, stack }) => stack || message))),
+};
+
 export default defineConfig({
   test: {
+    ...(report === undefined ? {} : { reporters: ['dot', ['json', { outputFile: `${report}.json` }], unhandled] }),
     projects: [
       {
         test: {

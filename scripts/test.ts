@@ -1,11 +1,12 @@
 /**
  * Runs every layer of tests one after the other and adds up: lint, types, then the vitest projects. Prints each suite's time; the last line
- * is `N passed, N failed`. A file that could not be loaded and a test that was skipped count as failed. Arguments narrow the layers: `scripts/test.ts unit`.
+ * is `N passed, N failed`, and before it stands why what failed did. A file that could not be loaded and a test that was skipped count as failed. Arguments narrow the layers: `scripts/test.ts unit`.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 
 interface Report {
   readonly testResults: readonly {
@@ -14,9 +15,16 @@ interface Report {
     readonly message?: string;
     readonly startTime: number;
     readonly endTime: number;
-    readonly assertionResults: readonly { readonly fullName: string; readonly status: string }[];
+    readonly assertionResults: readonly {
+      readonly fullName: string;
+      readonly status: string;
+      readonly failureMessages?: readonly string[];
+    }[];
   }[];
 }
+
+/** Of why a test failed, at the end: where only the last of the output is kept, all of it is to be there. */
+const MOST_SHOWN = 600;
 
 const root = path.resolve(import.meta.dirname, '..');
 const work = mkdtempSync(path.join(tmpdir(), 'slipway-test-'));
@@ -25,13 +33,13 @@ let passed = 0;
 let failed = 0;
 const failures: string[] = [];
 
-function node(args: readonly string[]): { ok: boolean; seconds: number } {
+function node(args: readonly string[], env: NodeJS.ProcessEnv = {}): { ok: boolean; seconds: number } {
   const started = performance.now();
   const result = spawnSync(process.execPath, args, {
     cwd: root,
     stdio: ['ignore', 'inherit', 'inherit'],
     // Properties as often as they are worth, see `src/base/testing/runs.ts`.
-    env: { ...process.env, SLIPWAY_ALL_RUNS: '1' },
+    env: { ...process.env, SLIPWAY_ALL_RUNS: '1', ...env },
   });
   return { ok: result.status === 0, seconds: (performance.now() - started) / 1000 };
 }
@@ -46,21 +54,23 @@ function check(name: string, args: readonly string[]): void {
   print(`${ok ? 'ok  ' : 'FAIL'} ${name} ${seconds.toFixed(1)}s`);
 }
 
+function shown(message: string): string {
+  const lines = stripVTControlCharacters(message).split('\n');
+  const text = lines.filter((line) => !/^\s+at .*(node_modules\/vitest|new Promise)/.test(line)).join('\n');
+  return `\n    ${(text.length > MOST_SHOWN ? `${text.slice(0, MOST_SHOWN)}…` : text).replaceAll('\n', '\n    ')}`;
+}
+
 function project(name: string): void {
-  const file = path.join(work, `${name}.json`);
+  const file = path.join(work, name);
   print(`--- ${name}`);
-  const { ok, seconds } = node([
-    'node_modules/vitest/vitest.mjs',
-    'run',
-    '--project',
-    name,
-    '--reporter=dot',
-    '--reporter=json',
-    `--outputFile.json=${file}`,
-  ]);
+  const { ok, seconds } = node(['node_modules/vitest/vitest.mjs', 'run', '--project', name], {
+    SLIPWAY_TEST_REPORT: file,
+  });
   let report: Report;
+  let errors: readonly string[];
   try {
-    report = JSON.parse(readFileSync(file, 'utf8')) as Report;
+    report = JSON.parse(readFileSync(`${file}.json`, 'utf8')) as Report;
+    errors = JSON.parse(readFileSync(`${file}.errors.json`, 'utf8')) as string[];
   } catch {
     failed++;
     failures.push(`${name}: the runner ended without a report`);
@@ -73,13 +83,15 @@ function project(name: string): void {
     passed += suite.assertionResults.length - bad.length;
     const loadFailed = suite.assertionResults.length === 0 || (bad.length === 0 && suite.status === 'failed');
     failedHere += bad.length + (loadFailed ? 1 : 0);
-    for (const test of bad) failures.push(`${short}: ${test.fullName} (${test.status})`);
+    for (const { fullName, status, failureMessages = [] } of bad)
+      failures.push(`${short}: ${fullName} (${status})${failureMessages.map(shown).join('')}`);
     if (loadFailed) failures.push(`${short}: ${suite.message?.split('\n')[0] || 'no test ran'}`);
     if (name !== 'unit')
       print(
         `${bad.length === 0 && !loadFailed ? 'ok  ' : 'FAIL'} ${short} ${((suite.endTime - suite.startTime) / 1000).toFixed(1)}s`,
       );
   }
+  for (const error of errors) failures.push(`${name}: thrown outside of any test${shown(error)}`);
   if (!ok && failedHere === 0) {
     failedHere++;
     failures.push(`${name}: the runner failed outside of any test`);
