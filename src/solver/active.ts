@@ -225,6 +225,14 @@ export class ActiveVertex {
     this.history.start(cached);
   }
 
+  /** Shows that this vertex is run as part of what runs already, with all that is known of that. */
+  startedWith({ vertices }: Run): void {
+    const first = [...vertices].find(({ history }) => history.running && history.isKept);
+    this.#worked = true;
+    if (first === undefined) this.history.start();
+    else this.history.join(first.history);
+  }
+
   /** Shows inputs that have never had to do anything, and all below them, as cached; before this vertex, as they would have run. Yields after each. */
   *showUnused(): Generator<void, void, void> {
     const idle: ActiveVertex[] = [];

@@ -207,7 +207,7 @@ export class EdgeWork {
     const running = this.#executions.get(key);
     if (running !== undefined) {
       void releaseAll(inputs);
-      if (running.began && !running.vertices.has(vertex)) vertex.started(false);
+      if (running.began && !running.vertices.has(vertex)) vertex.startedWith(running);
       if (!running.grounds.has(vertex)) running.grounds.set(vertex, ground);
       running.join(edge);
       return;

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { digestOf, neverAborted as signal, systemClock } from '../base/index.ts';
 import { progressMemory } from './event-buffer.ts';
-import type { VertexState } from './ports.ts';
+import type { OpContext, VertexState } from './ports.ts';
 import { BuildProgress, VertexHistory } from './progress.ts';
-import { constant, type IntegerVertex, IntegerWorld, newJob, sum } from './testing/integer-world.ts';
+import { constant, type IntegerVertex, IntegerWorld, newJob, sum, vertex } from './testing/integer-world.ts';
 
 /** States of the vertices as a watcher of one build is told them, by name. */
 async function told(world: IntegerWorld, target: IntegerVertex): Promise<ReadonlyMap<string, readonly VertexState[]>> {
@@ -50,6 +50,45 @@ test('a step whose content cannot be read is shown as failed', async () => {
   };
   const states = await told(world, top);
   expect(states.get('copy')?.at(-1)).toMatchObject({ error: 'not found', completed: expect.any(Number) });
+});
+
+test('who wants what another build runs already is shown what it has printed so far, and from then on', async () => {
+  const world = new IntegerWorld();
+  const solver = world.solver();
+  const [printed, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const op = {
+    cacheName: 'step',
+    compute: async (_: readonly number[], { progress }: OpContext) => {
+      progress.log(1, Buffer.from('before'));
+      progress.status({ id: 'row', current: 1, total: 2 });
+      printed.resolve();
+      await go.promise;
+      progress.log(1, Buffer.from('after'));
+      return 1;
+    },
+  };
+  const want = (label: string) => {
+    const job = newJob(solver);
+    const target = vertex(op, [constant(1)], { label });
+    const shown = (async () => {
+      const watching = Array.fromAsync(job.watch({ signal }));
+      const { result } = await job.build({ vertex: target, index: 0 }, { signal });
+      await result.release();
+      await job.close();
+      const events = (await watching).flat().filter((event) => event.kind === 'log' || event.kind === 'status');
+      return events.map((event) => [event.vertex === target.digest, event.kind === 'log' ? `${event.data}` : event.id]);
+    })();
+    return { shown, runs: () => job.progress.stateOf(target.digest)?.started !== undefined };
+  };
+  const first = want('step');
+  await printed.promise;
+  const second = want('the same step of another build');
+  await expect.poll(second.runs).toBe(true);
+  go.resolve();
+  const all = ['before', 'row', 'after'].map((what) => [true, what]);
+  expect(await first.shown).toEqual(all);
+  expect(await second.shown).toEqual(all);
+  expect(world.ran.filter((name) => name === 'step')).toEqual(['step']);
 });
 
 test('what a step has printed counts until the last build that may show it is over and retained by nobody', async () => {

@@ -65,6 +65,20 @@ export class VertexHistory {
     this.#become({ ...rest, started: (isOpen ? rest.started : undefined) ?? this.#clock.now(), cached });
   }
 
+  /** Begins what another does already: what that has printed and shown since it began is told of this one, too. */
+  join(running: VertexHistory): void {
+    this.start();
+    const told = running.replay();
+    const began = told.findLastIndex(({ kind }) => kind === 'vertex');
+    for (const event of told.slice(began + 1))
+      if (event.kind !== 'vertex') void this.emit({ ...event, vertex: this.#state.digest });
+  }
+
+  /** Whether anybody may yet be shown what it has told. */
+  get isKept(): boolean {
+    return !this.#forgotten;
+  }
+
   /**
    * Ends an interval that another follows, mostly at once: what a source is has been asked, and now it is fetched or found. So that nobody reads
    * twice that it is done, the end is told only when nothing follows.
