@@ -21,6 +21,8 @@ const unhandled: Reporter = {
 export default defineConfig({
   test: {
     ...(report === undefined ? {} : { reporters: ['dot', ['json', { outputFile: `${report}.json` }], unhandled] }),
+    // Those that say that they may run side by side mostly wait.
+    maxConcurrency: 20,
     projects: [
       {
         test: {
