@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { neverAborted } from '../base/index.ts';
 import { runs } from '../base/testing/runs.ts';
+import type { VertexEvent, VertexState } from './ports.ts';
 import { constant, type IntegerVertex, IntegerWorld, newJob, solveOnce, vertex } from './testing/integer-world.ts';
 
 /** A random graph: node i takes inputs from nodes before it; `content` marks inputs whose content decides. */
@@ -88,29 +89,54 @@ test('in every order each op runs once for all builds, only what they need runs,
   );
 });
 
-test('in every order a build is told of one interval of a step at a time, and of its end', async () => {
+/** The states of each vertex among events. */
+function statesOf(batches: readonly (readonly VertexEvent[])[]): Iterable<readonly VertexState[]> {
+  const states = batches.flat().flatMap((event) => (event.kind === 'vertex' ? [event.vertex] : []));
+  return Map.groupBy(states, ({ digest }) => digest).values();
+}
+
+/** Ends each interval before the next begins, and the last one. */
+function expectWhole(states: readonly VertexState[]): void {
+  let open: number | undefined;
+  for (const { started, completed } of states) {
+    if (open !== undefined) expect(started, JSON.stringify(states)).toBe(open);
+    open = completed === undefined ? started : undefined;
+  }
+  expect(open, JSON.stringify(states)).toBeUndefined();
+}
+
+test('in every order a build is told of one interval of a step at a time and of its end, whoever fails or leaves', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.scheduler(), plan, async (s, shape) => {
-      const world = new IntegerWorld();
-      world.gate = (what) => s.schedule(Promise.resolve(), what);
-      const solver = world.solver();
-      const told = build(shape).targets.map(async (target) => {
-        const job = newJob(solver);
-        const states = Array.fromAsync(job.watch({ signal: neverAborted }));
-        const { result } = await job.build({ vertex: target, index: 0 }, { signal: neverAborted });
-        await result.release();
-        await job.close();
-        return (await states).flat().flatMap((event) => (event.kind === 'vertex' ? [event.vertex] : []));
-      });
-      for (const states of await s.waitFor(Promise.all(told))) {
-        for (const ofVertex of Map.groupBy(states, ({ digest }) => digest).values()) {
-          const intervals = [...Map.groupBy(ofVertex, ({ started }) => started).entries()];
-          const open = intervals.filter(([started, ofOne]) => started !== undefined && !ofOne.at(-1)?.completed);
-          expect(open).toEqual([]);
-        }
-      }
-    }),
-    runs(200),
+    fc.asyncProperty(
+      fc.scheduler(),
+      plan,
+      fc.array(fc.boolean(), { minLength: 4, maxLength: 4 }),
+      fc.nat(30),
+      async (s, shape, cancelled, bad) => {
+        const world = new IntegerWorld();
+        world.gate = (what) => s.schedule(Promise.resolve(), what);
+        const solver = world.solver();
+        await using retained = new AsyncDisposableStack();
+        const jobs = build(shape, '', new Set([bad])).targets.map(async (target, i) => {
+          const controller = new AbortController();
+          if (cancelled[i])
+            void s.schedule(Promise.resolve(), `cancel ${i}`).then(() => controller.abort(new Error('gone')));
+          const job = newJob(solver);
+          retained.use(job.progress.retain());
+          const told = Array.fromAsync(job.watch({ signal: neverAborted }));
+          const built = await job.build({ vertex: target, index: 0 }, controller).catch(() => undefined);
+          await built?.result.release();
+          await job.close();
+          for (const states of statesOf(await told)) expectWhole(states);
+          return job;
+        });
+        // Whoever comes when all is over is told no less, and nothing of what others did later.
+        for (const job of await s.waitFor(Promise.all(jobs)))
+          for (const states of statesOf(await Array.fromAsync(job.watch({ signal: neverAborted }))))
+            expectWhole(states);
+      },
+    ),
+    runs(300),
   );
 });
 

@@ -91,6 +91,33 @@ test('who wants what another build runs already is shown what it has printed so 
   expect(world.ran.filter((name) => name === 'step')).toEqual(['step']);
 });
 
+test('a build that is over is told nothing of what others do with its steps, whenever it looks', async () => {
+  const memory = progressMemory();
+  const state = { digest: digestOf('step'), inputs: [], name: 'step', cached: false };
+  let now = 0;
+  const history = new VertexHistory(state, { now: () => ++now }, memory);
+  const [first, second] = [new BuildProgress(memory), new BuildProgress(memory)];
+  using _kept = first.retain();
+  for (const build of [first, second]) build.add(history);
+  history.start();
+  const live = Array.fromAsync(first.watch({ signal }));
+  const closing = first.close();
+  closing.next();
+  // Between two of its slices.
+  history.complete();
+  history.start();
+  for (const _ of closing);
+  const statesOf = (batches: Awaited<typeof live>) =>
+    batches.flat().flatMap((event) => (event.kind === 'vertex' ? [event.vertex] : []));
+  const expected = [
+    state,
+    { ...state, started: 1 },
+    { ...state, started: 1, completed: expect.any(Number), error: 'context canceled' },
+  ];
+  expect(statesOf(await live)).toEqual(expected);
+  expect(statesOf(await Array.fromAsync(first.watch({ signal })))).toEqual(expected);
+});
+
 test('what a step has printed counts until the last build that may show it is over and retained by nobody', async () => {
   const memory = progressMemory();
   const state = { digest: digestOf('step'), inputs: [], name: 'step', cached: false };

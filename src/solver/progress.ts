@@ -236,6 +236,8 @@ export class BuildProgress {
   readonly #byDigest = LargeMap.byText<Digest, VertexHistory>();
   /** Those that went on without this build. */
   readonly #left = LargeMap.by<VertexHistory, VertexEvent>(digestOfVertex);
+  /** What each came to while this build had it, by place; filled when it is over. */
+  readonly #last: VertexState[] = [];
   readonly #watchers = new Set<Watcher>();
   readonly #recordings = new Set<Recording>();
   readonly #memory: ProgressMemory;
@@ -303,7 +305,7 @@ export class BuildProgress {
   /** All that happens from now on, whole: steps wait when it is not read. */
   record(): Recording {
     const recording = new Recording(this.#memory.recordings);
-    for (const history of this.#histories) recording.retell(this.#replayed(history));
+    for (let at = 0; at < this.#histories.length; at++) recording.retell(this.#replayed(at));
     if (this.#closed) recording.end();
     else this.#recordings.add(recording);
     return recording;
@@ -335,12 +337,15 @@ export class BuildProgress {
     if (this.#closed) return;
     for (const history of this.#histories) {
       history.settle();
+      // All at once: what others begin after this build has left is no interval of it.
       history.unsubscribe(this);
+      this.#last.push(history.state);
+      if (history.running) {
+        const vertex = { ...history.state, completed: Date.now(), error: cancelledError().message };
+        this.#left.set(history, { kind: 'vertex', vertex });
+        this.publish({ kind: 'vertex', vertex }, history);
+      }
       yield;
-      if (!history.running) continue;
-      const vertex = { ...history.state, completed: Date.now(), error: cancelledError().message };
-      this.#left.set(history, { kind: 'vertex', vertex });
-      this.publish({ kind: 'vertex', vertex }, history);
     }
     this.#closed = true;
     for (const watcher of this.#watchers) watcher.wake();
@@ -377,12 +382,19 @@ export class BuildProgress {
   #replay(watcher: Watcher): void {
     const to = Math.min(this.#histories.length, watcher.told + MOST_REPLAYED);
     for (; watcher.told < to; watcher.told++) {
-      for (const event of this.#replayed(this.#histories[watcher.told]!)) watcher.buffer.push(event);
+      for (const event of this.#replayed(watcher.told)) watcher.buffer.push(event);
     }
   }
 
-  #replayed(history: VertexHistory): readonly VertexEvent[] {
+  /** What is to be told of a vertex to those who come late: none of the intervals that others have had it for since. */
+  #replayed(at: number): readonly VertexEvent[] {
+    const history = this.#histories[at]!;
+    const events = history.replay();
+    const last = this.#last[at];
+    if (last === undefined) return events;
+    const end = events.findIndex((event) => event.kind === 'vertex' && event.vertex === last);
+    const own = events.filter(({ kind }, n) => n <= end || kind !== 'vertex');
     const left = this.#left.get(history);
-    return left === undefined ? history.replay() : [...history.replay(), left];
+    return left === undefined ? own : [...own, left];
   }
 }
