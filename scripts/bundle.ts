@@ -7,7 +7,7 @@ const root = path.resolve(import.meta.dirname, '..');
 const src = path.join(root, 'src');
 
 /** What `bin/` runs and what `exports` names; beside them only what runs in threads is an entry. */
-const ENTRIES = ['cli/main', 'builder-pod/main', 'llb/index'];
+const ENTRIES = ['cli/main', 'cli/buildctl/main', 'builder-pod/main', 'llb/index'];
 /** Has machine code, so it stays a dependency. */
 const EXTERNAL = ['koffi'];
 /** Looked for by libraries that do without. */
