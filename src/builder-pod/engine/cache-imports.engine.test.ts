@@ -10,6 +10,7 @@ import type { ImportedCache } from '../../solver/index.ts';
 import { createPools } from '../../sys/index.ts';
 import type { Builder } from '../builder/index.ts';
 import { openTestBuilder } from '../builder/testing/open-test-builder.ts';
+import type { BridgeCacheImport } from '../frontends/index.ts';
 import { openState, type State } from '../state/index.ts';
 import type { CacheImporter } from './cache-imports.ts';
 import { type ToldSteps, watchSteps } from './testing/told-steps.ts';
@@ -75,7 +76,7 @@ async function solve(
   builder: Builder,
   target: Llb,
   scope: string,
-  imports: readonly string[] = [],
+  imports: readonly (string | BridgeCacheImport)[] = [],
 ): Promise<ToldSteps> {
   const { observer, told } = watchSteps();
   await builder.engine.solve(
@@ -83,7 +84,7 @@ async function solve(
       ...{ ref: newId(), session: '', definition: target.marshal() },
       ...{ frontendAttrs: new Map(), frontendInputs: new Map(), entitlements: [] },
       exporters: [{ type: 'image', attrs: {} }],
-      cacheImports: imports.map((type) => ({ type, attrs: { ref: type } })),
+      cacheImports: imports.map((one) => (typeof one === 'string' ? { type: one, attrs: { ref: one } } : one)),
       ...{ scope: { write: scope, read: [scope] }, observer },
     },
     { signal },
@@ -171,5 +172,21 @@ test('a cache that cannot be opened, or is of a type that is not known, is told 
   expect(outcome.warnings.toSorted()).toEqual([
     'the cache strange is not used: this builder does not read caches of type strange yet',
     'the cache test is not used: no such manifest',
+  ]);
+});
+
+test('of more caches than a build reads those that are left out are told of, each with why', async () => {
+  const none: CacheImporter = { open: async () => [] };
+  const builder = cleanup.use(await open('here', none));
+  const names = Array.from({ length: 34 }, (_, i) => `cache ${i}`);
+  const outcome = await solve(
+    builder,
+    graph(),
+    'here',
+    names.map((ref) => ({ type: 'test', attrs: { ref } })),
+  );
+  expect(outcome.warnings.toSorted()).toEqual([
+    'the cache cache 32 is not used: a build reads 32 caches at most',
+    'the cache cache 33 is not used: a build reads 32 caches at most',
   ]);
 });

@@ -11,11 +11,12 @@ import type { ImmutableRef } from '../../cache/ports.ts';
 import type { ImportedCache, LossKind, VertexProgress, VertexWarning } from '../../solver/ports.ts';
 import type { BridgeCacheImport } from '../frontends/index.ts';
 import type { EngineJob } from './build-ref.ts';
-import { importedFrom, importName, type UnmetRequests } from './unmet-requests.ts';
+import { importedFrom, importName, type UnmetRequests, unknownType } from './unmet-requests.ts';
 
 /** Opens caches of one type, as their attributes name them: several where one name stands for several images. Whatever it throws costs the build time and nothing else. */
 export interface CacheImporter {
-  open(attrs: BridgeCacheImport['attrs'], context: CacheImportContext): Promise<readonly OpenedCache[]>;
+  /** None where there is none yet; nothing where caches of the type hold no records of steps. */
+  open(attrs: BridgeCacheImport['attrs'], context: CacheImportContext): Promise<readonly OpenedCache[] | undefined>;
 }
 
 interface OpenedCache extends ImportedCache<ImmutableRef> {
@@ -95,9 +96,11 @@ export class CacheImports {
       const sorted = Object.entries(one.attrs).sort(([a], [b]) => (a < b ? -1 : 1));
       const key = JSON.stringify([one.type, sorted]);
       if (this.#opening.has(key)) continue;
-      if (importer === undefined || this.#opening.size >= MAX_IMPORTS) {
-        this.#note(one, `this builder does not read caches of type ${one.type} yet`);
-        this.#unmet.tellImports([one]);
+      const isFull = this.#opening.size >= MAX_IMPORTS;
+      if (importer === undefined || isFull) {
+        const why = importer === undefined ? unknownType(one) : `a build reads ${MAX_IMPORTS} caches at most`;
+        this.#note(one, why);
+        this.#unmet.tellImport(one, why);
       } else if (asker === 'frontend' && Object.keys(one.attrs).some((name) => name.startsWith(SECRET_ATTRIBUTE))) {
         this.#note(one, 'a frontend may not open it with secrets of the client');
         this.#unmet.tellSecrets(one);
@@ -146,6 +149,7 @@ export class CacheImports {
           throw error;
         }
       });
+      if (opened === undefined) return [];
       const dropped = opened.find((cache) => cache.dropped !== undefined)?.dropped;
       if (dropped !== undefined) this.#note(one, dropped);
       else if (opened.length === 0) this.#note(one, 'there is none yet');

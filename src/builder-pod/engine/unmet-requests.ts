@@ -21,6 +21,11 @@ export function importedFrom({ type, attrs }: BridgeCacheImport): string {
   return [type, within || attrs['url']].filter(Boolean).join(' ');
 }
 
+/** Why a cache of this type is not read. */
+export function unknownType({ type }: BridgeCacheImport): string {
+  return `this builder does not read caches of type ${type} yet`;
+}
+
 /**
  * What a build asks for and goes on without, since its result is right all the same: remote caches of types that are not known, or not written
  * yet. The user is told of each, once.
@@ -35,14 +40,13 @@ export class UnmetRequests {
     this.#isImported = isImported;
   }
 
-  tellImports(imports: readonly BridgeCacheImport[]): void {
-    for (const one of imports) {
-      this.#tell(
-        importName(one),
-        `the cache ${importedFrom(one)} is not used: this builder does not read caches of type ${one.type} yet`,
-        'The build goes on without it; what this builder has built before is still used.',
-      );
-    }
+  /** `why` ends the sentence that begins with the cache's not being used. */
+  tellImport(one: BridgeCacheImport, why: string): void {
+    this.#tell(
+      importName(one),
+      `the cache ${importedFrom(one)} is not used: ${why}`,
+      'The build goes on without it; what this builder has built before is still used.',
+    );
   }
 
   /** Of a cache that a frontend names, with secrets of the client in it. */
@@ -78,7 +82,7 @@ export class UnmetRequests {
         ?.split(',')
         .filter((ref) => ref !== '') ?? [];
     const imports = [...listed, ...references.map((ref) => ({ type: 'registry', attrs: { ref } }))];
-    this.tellImports(imports.filter(({ type }) => !this.#isImported(type)));
+    for (const one of imports) if (!this.#isImported(one.type)) this.tellImport(one, unknownType(one));
   }
 
   #tell(vertex: string, short: string, detail: string): void {

@@ -125,7 +125,8 @@ function parse(tree: ScannedTree, path: string, most: number): Readonly<Record<s
   const content = tree.text(path, most);
   if (content === undefined) return undefined;
   try {
-    return object(JSON.parse(content));
+    // npm reads files with a byte order mark, too.
+    return object(JSON.parse(content.replace(/^\uFEFF/, '')));
   } catch (error) {
     tree.note(path, (error as Error).message.slice(0, 200));
     return undefined;

@@ -125,7 +125,7 @@ const ALPINE = {
 };
 const LANGUAGES = {
   'app/node_modules/left-pad/package.json': '{"name":"left-pad","version":"1.3.0","license":"WTFPL"}',
-  'app/node_modules/@scope/a/package.json': '{"name":"@scope/a","version":"2.0.0","license":{"type":"MIT"}}',
+  'app/node_modules/@scope/a/package.json': '\uFEFF{"name":"@scope/a","version":"2.0.0","license":{"type":"MIT"}}',
   'app/node_modules/left-pad/test/package.json': '{"name":"no","version":"1.0.0"}',
   'app/package.json': '{"name":"app","version":"1.0.0"}',
   'app/package-lock.json':

@@ -47,8 +47,23 @@ type AskingBuild = Pick<ExportingBuild, 'owner' | 'sessions' | 'scope'>;
 interface Recording {
   readonly build: AskingBuild;
   readonly options: MountsOptions;
-  /** By key. */
-  readonly used: Map<string, UsedMount>;
+  readonly used: UsedMounts;
+}
+
+/** Mounts that steps of one build have used, by key, so many at most. */
+class UsedMounts {
+  readonly #byKey = new Map<string, UsedMount>();
+  /** There were more than are saved. */
+  hasMore = false;
+
+  add(mount: UsedMount): void {
+    if (this.#byKey.has(mount.key) || this.#byKey.size < MAX_USED) this.#byKey.set(mount.key, mount);
+    else this.hasMore = true;
+  }
+
+  get all(): readonly UsedMount[] {
+    return [...this.#byKey.values()];
+  }
 }
 
 /**
@@ -79,7 +94,7 @@ export class MountCaches implements CacheMountExchange, AsyncDisposable {
       this.#imports.add(asked);
       until.addEventListener('abort', () => this.#imports.delete(asked), { once: true });
       if (until.aborted) this.#imports.delete(asked);
-      return [];
+      return undefined;
     },
   };
 
@@ -89,7 +104,7 @@ export class MountCaches implements CacheMountExchange, AsyncDisposable {
     const options = mountsOptions(attributes, 'exporter', this.#deps);
     // The key is the client's, who must be there to give it.
     const wait = attributes.boolean('wait', false, { empty: true }) || options.trust.sign !== undefined;
-    const used = new Map<string, UsedMount>();
+    const used = new UsedMounts();
     return {
       name: 'exporting cache mounts',
       mayHaveNothing: true,
@@ -103,7 +118,13 @@ export class MountCaches implements CacheMountExchange, AsyncDisposable {
         // Clients give it to whatever is exported.
         attributes.text('mode');
         attributes.tellUnused(context);
-        const written = await this.#export([...used.values()], options, { wait }, context);
+        if (used.hasMore)
+          context.progress.warn({
+            level: 1,
+            short: `only ${MAX_USED} of the cache mounts are saved: the build has used more`,
+            detail: ['Name those that are to be saved (id), or save the others by builds of their own.'],
+          });
+        const written = await this.#export(used.all, options, { wait }, context);
         if (written === undefined) return { response: {} };
         return { response: { 'cachemount.manifest': goJson(descriptorJson(written)) }, digest: written.digest };
       },
@@ -120,7 +141,7 @@ export class MountCaches implements CacheMountExchange, AsyncDisposable {
     return {
       fill: imports.length === 0 ? undefined : restoring(identity, imports, this.#restoring(user), this.#deps),
       used: () => {
-        for (const { used } of recordings) if (used.size < MAX_USED) used.set(key, { key, identity });
+        for (const { used } of recordings) used.add({ key, identity });
       },
     };
   }
