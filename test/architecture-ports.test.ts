@@ -62,7 +62,6 @@ const WITHOUT_SUITE: Readonly<Record<string, string>> = {
   PacketStream: 'the messages of one call, of either end',
   ProgressDisplay: 'what an event looks like differs in all of them',
   Result: 'handles of what a result store gives, whose suite looks at them',
-  StoreWorld: 'servers of tests, which the tests of the cache stores stand on',
   SessionFileSender: 'that of sessions; the double answers what a test tells it',
   TarHandler:
     'one archive is given to both writers of layers, and what is seen of it compared (oci/layers/layers.engine.test.ts)',

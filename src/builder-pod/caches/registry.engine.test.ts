@@ -14,6 +14,7 @@ import { inCircles } from './testing/in-circles.ts';
 
 const signal = neverAborted;
 const cleanup = new AsyncDisposableStack();
+let registry: RegistryServer;
 let proxy: FaultProxy;
 let builder: Builder;
 /** Of this test. */
@@ -22,7 +23,7 @@ let repository: string;
 beforeAll(async () => {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-remote-'));
   cleanup.defer(() => rmSync(folder, { recursive: true, force: true }));
-  const registry = cleanup.use(await RegistryServer.start({ root: join(folder, 'registry'), durable: false }));
+  registry = cleanup.use(await RegistryServer.start({ root: join(folder, 'registry'), durable: false }));
   proxy = cleanup.use(await FaultProxy.start(registry.url));
   builder = await openTestBuilder(join(folder, 'state'), cleanup, { maxParallelism: 2 });
 }, 120_000);
@@ -39,8 +40,8 @@ afterEach(() => {
 const fresh = () => newId();
 
 const timestamp = 1_500_000_000n * 10n ** 9n;
-const text = (name: string, on: Llb = scratch()) =>
-  on.file(new FileActions().mkfile(`/${name}`, 0o644, Buffer.from(name), { timestamp }), { name });
+const text = (name: string, on: Llb = scratch(), content = name) =>
+  on.file(new FileActions().mkfile(`/${name}`, 0o644, Buffer.from(content), { timestamp }), { name });
 /** Reads what is below it, so that it must be mounted. */
 const copied = (from: Llb) => scratch().file(new FileActions().copy(from, '/two', '/copied'), { name: 'copied' });
 const graph = () => text('three', text('two', text('one')));
@@ -51,10 +52,18 @@ interface Outcome extends ToldSteps {
 
 type Cache = Readonly<Record<string, string>>;
 
-async function solve(
+interface Caches {
+  readonly from?: readonly Cache[];
+  readonly to?: readonly Cache[];
+}
+
+const solve = (scope: string, target: Llb, caches?: Caches) => solveIn(repository, scope, target, caches);
+
+async function solveIn(
+  repository: string,
   scope: string,
   target: Llb,
-  { from = [], to = [] }: { readonly from?: readonly Cache[]; readonly to?: readonly Cache[] } = {},
+  { from = [], to = [] }: Caches = {},
 ): Promise<Outcome> {
   const { observer, told } = watchSteps();
   const remote = (attrs: Cache) => ({ type: 'registry', attrs: { ref: `${repository}:cache`, ...attrs } });
@@ -84,7 +93,7 @@ async function solve(
   }
 }
 
-const importing = () => `importing cache manifest from ${repository}:cache`;
+const importing = (of = repository) => `importing cache manifest from ${of}:cache`;
 const exporting = 'exporting cache to registry';
 /** Layers that were read. */
 const pulled = (): readonly string[] =>
@@ -165,7 +174,7 @@ test('a cache that cannot be written fails the build, unless it is not to', asyn
 });
 
 /** The repository as the registry's API has it. */
-const api = () => repository.replace('/', '/v2/');
+const api = (of = repository) => of.replace('/', '/v2/');
 
 function answer(
   whether: boolean,
@@ -201,8 +210,8 @@ interface CacheDocuments {
   readonly layers: readonly string[];
 }
 
-async function documents(): Promise<CacheDocuments> {
-  const at = async (path: string) => Buffer.from(await (await fetch(`http://${api()}/${path}`)).arrayBuffer());
+async function documents(of: string): Promise<CacheDocuments> {
+  const at = async (path: string) => Buffer.from(await (await fetch(`http://${api(of)}/${path}`)).arrayBuffer());
   const manifest = await at('manifests/cache');
   const { config, layers } = JSON.parse(manifest.toString()) as {
     config: { digest: string };
@@ -288,19 +297,23 @@ const LOST: readonly (readonly [string, Fault])[] = [
   ],
 ];
 
-describe('a cache costs time only when', () => {
-  test.each(LOST)('%s', { timeout: 120_000 }, async (_what, fault) => {
-    const target = copied(text('two', text('one')));
-    const expected = await solve(fresh(), target, { to: [{ mode: 'max' }] });
-    const cache = await documents();
+// Most of the time goes by with waiting for what does not come: all at once, each with a proxy of its own.
+describe.concurrent('a cache costs time only when', () => {
+  test.each(LOST)('%s', async (_what, fault) => {
+    await using between = await FaultProxy.start(registry.url);
+    const name = newId();
+    const at = `${between.host}/app-${name}`;
+    const target = copied(text('two', text('one', scratch(), name), name));
+    const expected = await solveIn(at, fresh(), target, { to: [{ mode: 'max' }] });
+    const cache = await documents(at);
     // The result itself must be made, so that what was found below it is mounted.
     const beyond = (on: Llb) => scratch().file(new FileActions().copy(on, '/copied', '/last'), { name: 'last' });
-    const right = await solve(fresh(), beyond(target));
-    proxy.fault = (req, res) => fault(req, res, cache);
-    const outcome = await solve(fresh(), beyond(target), { from: [{}] });
+    const right = await solveIn(at, fresh(), beyond(target));
+    between.fault = (req, res) => fault(req, res, cache);
+    const outcome = await solveIn(at, fresh(), beyond(target), { from: [{}] });
     expect(outcome.image).toBe(right.image);
     expect(outcome.image).not.toBe(expected.image);
-    expect(outcome.failed.filter((name) => name !== importing())).toEqual([]);
-    expect(outcome.warnings).toEqual([expect.stringContaining(`the cache ${repository}:cache is not used`)]);
+    expect(outcome.failed.filter((step) => step !== importing(at))).toEqual([]);
+    expect(outcome.warnings).toEqual([expect.stringContaining(`the cache ${at}:cache is not used`)]);
   });
 });

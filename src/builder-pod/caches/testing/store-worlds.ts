@@ -25,6 +25,8 @@ export interface StoreWorld extends AsyncDisposable {
   };
   /** Where the proxy leads. */
   readonly target: string;
+  /** The same store behind another proxy, which ends with what is returned. */
+  beside(): Promise<StoreWorld>;
 }
 
 /** A server behind a proxy; both end together. */
@@ -36,11 +38,23 @@ export async function behindProxy<S extends AsyncDisposable & { readonly url: st
   return { server, proxy, target: server.url, [Symbol.asyncDispose]: () => closing.disposeAsync() };
 }
 
+type Behind = Pick<StoreWorld, 'proxy' | 'target'> & AsyncDisposable;
+
+/** A store behind a proxy, or behind another one. */
+function worldOf(
+  { proxy, target, ...ends }: Behind,
+  store: (proxy: FaultProxy) => Omit<StoreWorld, keyof Behind | 'beside'>,
+): StoreWorld {
+  const beside = async () => {
+    const other = await FaultProxy.start(target);
+    return worldOf({ proxy: other, target, [Symbol.asyncDispose]: () => other[Symbol.asyncDispose]() }, store);
+  };
+  return { proxy, target, beside, ...ends, ...store(proxy) };
+}
+
 export async function s3World(folder: string): Promise<StoreWorld> {
   const behind = await behindProxy(s3Server(folder, 'caches'));
-  const { proxy } = behind;
-  return {
-    ...behind,
+  return worldOf(behind, (proxy) => ({
     attrs: (name) => ({
       ...{ bucket: 'caches', region: S3_REGION, endpoint_url: `http://${proxy.host}`, use_path_style: 'true' },
       ...{ ...S3_KEYS, name, prefix: `of-${name}/` },
@@ -50,14 +64,12 @@ export async function s3World(folder: string): Promise<StoreWorld> {
     isIndex: ({ method, url }) => method === 'GET' && url?.includes('/manifests/') === true,
     isLayer: ({ method, url }) => method === 'GET' && url?.includes('/blobs/sha256') === true,
     missing: { status: 404, body: '<Error><Code>NoSuchKey</Code><Message>no such key</Message></Error>' },
-  };
+  }));
 }
 
 export async function azureWorld(folder: string): Promise<StoreWorld> {
   const { server, ...behind } = await behindProxy(azureServer(folder));
-  const { proxy } = behind;
-  return {
-    ...behind,
+  return worldOf(behind, (proxy) => ({
     attrs: (name) => ({
       ...{ account_url: `http://${proxy.host}/${AZURE_ACCOUNT}`, account_name: AZURE_ACCOUNT },
       ...{ secret_access_key: AZURE_KEY, name, prefix: `of-${name}`, container: 'caches' },
@@ -71,21 +83,19 @@ export async function azureWorld(folder: string): Promise<StoreWorld> {
     isIndex: ({ method, url }) => method === 'GET' && url?.includes('/manifests/') === true,
     isLayer: ({ method, url }) => method === 'GET' && /\/blobs\/sha256(?::|%3A)/.test(url ?? ''),
     missing: { status: 404, body: '', headers: { 'x-ms-error-code': 'BlobNotFound' } },
-  };
+  }));
 }
 
 /** The cache service of GitHub's actions in one of its versions. */
 export const ghaWorld = (version: 1 | 2) => async (): Promise<StoreWorld> => {
   const token = ghaToken();
   const { server, ...behind } = await behindProxy(GhaServer.start(token));
-  const { proxy } = behind;
-  return {
-    ...behind,
+  return worldOf(behind, (proxy) => ({
     attrs: (name) => ({ token, scope: name, [version === 2 ? 'url_v2' : 'url']: `http://${proxy.host}/` }),
     secrets: [token],
     loseLayers: () => server.evict('buildkit-blob-'),
     isIndex: ({ method, url }) => method === 'GET' && url?.startsWith('/content/index-') === true,
     isLayer: ({ method, url }) => method === 'GET' && url?.startsWith('/content/buildkit-blob-') === true,
     missing: { status: 404, body: '' },
-  };
+  }));
 };
