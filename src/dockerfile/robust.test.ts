@@ -406,17 +406,20 @@ describe('what a Dockerfile costs grows with its length, not with its square', (
   };
   const cost = async (body: string): Promise<number> => {
     const client = new FakeClient({ Dockerfile: `FROM scratch AS first\n${body}` });
-    const before = process.cpuUsage();
+    const before = process.threadCpuUsage();
     await buildDockerfile(client, call);
-    const { user, system } = process.cpuUsage(before);
+    const { user, system } = process.threadCpuUsage(before);
     return user + system;
   };
   test.each(Object.keys(kinds))('%s', async (kind) => {
     const ofMany = kinds[kind]!;
     await cost(ofMany(500));
-    const [once, eightTimes] = [await cost(ofMany(800)), await cost(ofMany(6400))];
+    // What the collector or a compiler takes in one round is not in all.
+    let ratio = Infinity;
+    for (let round = 0; round < 3 && ratio >= 40; round++)
+      ratio = Math.min(ratio, (await cost(ofMany(6400))) / (await cost(ofMany(800))));
     // With the square it would be 64 times as much.
-    expect(eightTimes / once).toBeLessThan(40);
+    expect(ratio).toBeLessThan(40);
   });
 });
 

@@ -120,9 +120,11 @@ describe('a hostile peer', () => {
       stream.on('error', () => {});
       stream.end(frameMessage(Buffer.alloc(0)));
     }
-    await delay(300);
-    expect(running).toBe(250);
+    await expect.poll(() => running).toBe(250);
+    // Whatever else was sent has come before this is answered.
     await stillServes(path);
+    await delay(100);
+    expect(running).toBe(250);
   });
 
   test.each<[string, Record<string, string>, Buffer, string]>([
@@ -226,7 +228,8 @@ describe('a hostile peer', () => {
       if (state === 'solving') stream.end();
     }
     await expect.poll(() => ended.length).toBeGreaterThanOrEqual(4);
-    await expect.poll(() => solving.size).toBe(state === 'solving' ? 11 - ended.length : 1);
+    // The others are still at work, however many have ended until then.
+    await expect.poll(() => solving.size + (state === 'solving' ? ended.length : 10)).toBe(11);
     expect(new Set(ended)).toEqual(new Set(['8']));
     expect(ended.length).toBeLessThan(8);
     const other = new ConnectionChannel(netConnect(port, '127.0.0.1'));

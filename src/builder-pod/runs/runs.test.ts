@@ -332,14 +332,13 @@ describe('room', () => {
   });
 
   test('is given back by a solve that nobody is attached to, not by one that is watched', async () => {
-    // Long enough for a busy machine to come from its start to its watch.
-    const { runs, start } = open({ unattachedMs: 1000 });
+    const { runs, start } = open({ unattachedMs: 400 });
     await start('watched');
-    await start('alone');
     const stop = new AbortController();
     const watching = (async () => {
       for await (const _ of runs.watchable(id('watched'))!.events({ signal: stop.signal }));
     })();
+    await start('alone');
     while ((await runs.result(id('alone'), { signal, wait: false })).state === RUNNING)
       await new Promise((resolve) => setTimeout(resolve, 10));
     expect(await runs.result(id('alone'), { signal, wait: false })).toMatchObject({ reason: 'RUN_UNATTACHED' });

@@ -35,8 +35,9 @@ test('what nobody waits for leaves cores to others, until somebody does', async 
 
   bestEffort.hurry();
   const before = { ...used };
-  await expect.poll(() => used.asked).toBeGreaterThan(before.asked + 500);
-  expect(used.unasked - before.unasked).toBeGreaterThan((used.asked - before.asked) / 3);
+  await expect.poll(() => used.unasked).toBeGreaterThan(before.unasked + 500);
+  // They may have shared the cores unevenly with those others for a while.
+  expect(used.asked - before.asked).toBeLessThan(8 * (used.unasked - before.unasked));
   Atomics.store(new Int32Array(stop), 0, 1);
   await Promise.all(running);
   over.abort(cancelledError());
