@@ -28,6 +28,8 @@ import { platformOf } from './worker.ts';
 
 /** How long a call may come before the Solve that it belongs to. */
 const BUILD_WAIT_MS = 3000;
+/** How long calls of a build that was refused wait, so that its client hears of that by Solve. */
+const REFUSED_WAIT_MS = 1000;
 /** How long the answer to a returned error waits for Solve to fail of it. */
 const RETURN_WAIT_MS = 10_000;
 
@@ -60,7 +62,7 @@ export function registerLlbBridge(
     if (ref === undefined || ref === '') throw invalidArgument('no buildid found in context');
     const build = await engine.build(scope, ref, { signal, waitMs: BUILD_WAIT_MS }).catch(async (error: unknown) => {
       // Solve says why first: a client who fails of that calls this off.
-      if (engine.wasRefused(ref)) await leftOrLate(signal, BUILD_WAIT_MS);
+      if (engine.wasRefused(ref)) await leftOrLate(signal, REFUSED_WAIT_MS);
       throw error;
     });
     return {
