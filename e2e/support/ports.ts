@@ -5,6 +5,9 @@ import { createServer } from 'node:net';
 const LOWEST = 10_000;
 const FIRST_GIVEN = Number.parseInt(readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8'), 10);
 
+/** One that is asked for next may be wanted before this one is listened on. */
+const given = new Set<number>();
+
 /**
  * A TCP port of loopback that nobody uses, for programs that cannot pick one themselves. It lies below those that the kernel gives to whoever asks for any,
  * so that no connection takes it before that program does.
@@ -12,6 +15,7 @@ const FIRST_GIVEN = Number.parseInt(readFileSync('/proc/sys/net/ipv4/ip_local_po
 export async function freePort(): Promise<number> {
   while (true) {
     const port = randomInt(LOWEST, Math.max(FIRST_GIVEN, 2 * LOWEST));
+    if (given.has(port)) continue;
     const server = createServer();
     const isFree = await new Promise<boolean>((resolve) => {
       server.once('error', () => resolve(false));
@@ -19,6 +23,7 @@ export async function freePort(): Promise<number> {
     });
     if (!isFree) continue;
     await new Promise((resolve) => server.close(resolve));
+    given.add(port);
     return port;
   }
 }

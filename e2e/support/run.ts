@@ -29,14 +29,13 @@ export function run(command: string, args: readonly string[], options: RunOption
   const out: string[] = [];
   const err: string[] = [];
   const all: string[] = [];
-  const collect = (into: string[]) => (chunk: Buffer) => {
-    const text = chunk.toString('utf8');
+  const collect = (into: string[]) => (text: string) => {
     into.push(text);
     all.push(text);
     options.onOutput?.(all.join(''));
   };
-  child.stdout.on('data', collect(out));
-  child.stderr.on('data', collect(err));
+  child.stdout.setEncoding('utf8').on('data', collect(out));
+  child.stderr.setEncoding('utf8').on('data', collect(err));
   child.stdin.on('error', () => {});
   child.stdin.end(options.input ?? '');
   child.on('error', reject);

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { createWriteStream, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -35,6 +36,7 @@ export function startService(command: string, args: readonly string[], options: 
   });
   // Later than its exit when a child of its own still holds the streams.
   child.once('close', () => log.end());
+  const written = once(log, 'close');
   const over = () => child.exitCode !== null || child.signalCode !== null;
   const service: Service = {
     process: child,
@@ -52,7 +54,11 @@ export function startService(command: string, args: readonly string[], options: 
     ready: async (ready, timeoutMs = 240_000) => {
       const until = Date.now() + timeoutMs;
       while (!(await ready().catch(() => false))) {
-        if (!service.running) throw new Error(`${command} ended:\n${service.log().slice(-6000)}`);
+        if (!service.running) {
+          // What it said last may still be on its way into the file.
+          await Promise.race([written, sleep(10_000, undefined, { ref: false })]);
+          throw new Error(`${command} ended:\n${service.log().slice(-6000)}`);
+        }
         if (Date.now() > until) {
           child.kill('SIGKILL');
           throw new Error(`${command} is not ready:\n${service.log().slice(-6000)}`);
