@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type Descriptor, type Digest, digestOf, hostPlatform, neverAborted, newId } from '../../base/index.ts';
 import { diskUsage, prune } from '../../cache/gc/index.ts';
 import { FileActions, image, type State as Llb, scratch } from '../../llb/index.ts';
@@ -16,6 +16,12 @@ import type { Builder } from '../builder/index.ts';
 import { openTestBuilder } from '../builder/testing/open-test-builder.ts';
 import { makeBusyboxRoot } from '../executor/testing/busybox.ts';
 import type { BuildObserver } from './solve.ts';
+
+// As many attempts as ever, with less time between them.
+vi.mock(import('../../oci/blob-download/retry.ts'), async (original) => {
+  const actual = await original();
+  return { ...actual, defaultRetryPolicy: { ...actual.defaultRetryPolicy, delaysMs: [10, 20, 40] } };
+});
 
 const signal = neverAborted;
 const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';

@@ -16,8 +16,16 @@ import { placeText } from './places.ts';
 const options = { signal: neverAborted, owner: HOUSE, sessions: () => [] };
 const describing = { ...options, description: 'test' };
 
-/** A registry: the layers of an image, made in a state of its own. */
+/** A registry: the layers of an image, made once in a state of its own. */
 async function image(): Promise<{ layers: readonly Layer[]; bytes: Map<Digest, Buffer> }> {
+  made ??= makeImage();
+  const { layers, bytes } = await made;
+  return { layers, bytes: new Map(bytes) };
+}
+
+let made: ReturnType<typeof makeImage> | undefined;
+
+async function makeImage() {
   await using state = await openTestState();
   const one = await build(state, undefined, (root) => {
     writeFileSync(join(root, 'a'), 'one');

@@ -10,7 +10,7 @@ import { mountsBelow } from '../../sys/index.ts';
 import { collectBlobs } from '../gc/index.ts';
 import { openTestState } from './open-state.ts';
 
-const KILLS = 20;
+const KILLS = 12;
 const options = { signal: neverAborted, owner: HOUSE, sessions: () => [] };
 
 /** Runs the worker on `root` and kills it some time after it has said `count` lines, whatever the machine's speed; all that it said. */
