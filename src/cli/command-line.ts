@@ -82,6 +82,7 @@ const operatorOptions = z.object({
     .regex(/:[0-9]{1,5}$/, 'must be host:port')
     .default(':8080'),
   'default-registry': z.string().min(1).optional(),
+  pools: z.string().min(1).optional(),
   workers: z
     .string()
     .regex(/^[1-9][0-9]{0,2}$/, 'must be from 1 to 999')
@@ -101,6 +102,8 @@ export interface OperatorCommand {
   readonly builderGraceMs: number;
   readonly metricsAddress: string;
   readonly defaultRegistry: string | undefined;
+  /** File of the BuilderPools that the operator keeps. */
+  readonly pools: string | undefined;
   readonly workers: number;
   readonly logFormat: 'json' | 'text';
   readonly logLevel: string;
@@ -224,6 +227,7 @@ function parseOperatorCommand(args: readonly string[]): OperatorCommand {
     builderGraceMs: data['builder-grace'],
     metricsAddress: data['metrics-addr'],
     defaultRegistry: data['default-registry'],
+    pools: data.pools,
     workers: data.workers,
     logFormat: data['log-format'],
     logLevel: data['log-level'],

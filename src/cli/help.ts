@@ -58,6 +58,7 @@ Flags:
       --builder-grace TIME       how long a builder may be silent before its runs go elsewhere (default 60s)
       --metrics-addr ADDRESS     host:port of /healthz, /readyz and /metrics (default :8080)
       --default-registry HOST    registry for image names without a host (default: none; such names are refused)
+      --pools FILE               BuilderPools (YAML) that the operator makes, and sets back to what the file says when it begins to lead
       --workers N                objects of each kind in work at once (default 8)
       --log-format FORMAT        json or text (default json)
       --log-level LEVEL          debug, info, warn or error (default info)

@@ -1,10 +1,12 @@
 import type { KubeConfig } from '@kubernetes/client-node';
 import { type AbortOptions, type Logger, type ProxySettings, toCodedError } from '../base/index.ts';
+import type { BuilderPool } from '../resources/index.ts';
 import { BY_OWNER, buildReconciler, ownerOf } from './build/reconcile.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
 import { type KnownRun, knownBuildType, knownRunType } from './known.ts';
 import { operatorMetrics } from './metrics/metrics.ts';
 import { Builders } from './pool/builders.ts';
+import { keepPools } from './pool/keep-pools.ts';
 import { poolReconciler } from './pool/reconcile.ts';
 import { builderPoolType, FIELD_MANAGER } from './resource-types.ts';
 import { RunReconciler } from './run/reconcile.ts';
@@ -36,6 +38,8 @@ interface OperatorOptions extends AbortOptions {
   readonly defaultRegistry: string | undefined;
   /** How long a builder may be silent before its runs go elsewhere. */
   readonly builderGraceMs: number;
+  /** Made, and set back to this, when the operator begins to lead. */
+  readonly keptPools: readonly BuilderPool[];
   /** Objects of each kind that are reconciled at once. */
   readonly workers: number;
 }
@@ -168,7 +172,10 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
           for (const object of runs.list()) runController.add(keyOf(object));
           for (const object of pools.list()) poolController.add(keyOf(object));
           try {
-            await Promise.all([buildController, runController, poolController].map((one) => one.run(leadership)));
+            await Promise.all([
+              ...[buildController, runController, poolController].map((one) => one.run(leadership)),
+              keepPools(client, options.keptPools, { ...leadership, log }),
+            ]);
           } finally {
             leading = false;
             // Whoever leads next takes the solves up, and that may be this one.

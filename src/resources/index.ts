@@ -7,7 +7,7 @@ export { CACHE_SECRETS, CACHE_STORES, type CacheMounts, type CacheSource, type C
 export { parseDuration } from './duration.ts';
 export { buildHash } from './hash.ts';
 export { overLimit, storedBytes } from './limits.ts';
-export { checkBuild, parseBuild } from './load.ts';
+export { checkBuild, parseBuild, parseBuilderPools } from './load.ts';
 export type { NamedContext, Source } from './source.ts';
 export { type Condition, type Failure, isOver, type OutputStatus, PHASES, type Phase } from './status.ts';
 export { parseStored } from './stored.ts';

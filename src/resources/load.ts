@@ -1,7 +1,8 @@
-import { load as loadYaml, YAMLException } from 'js-yaml';
+import { loadAll, load as loadYaml, YAMLException } from 'js-yaml';
 import type { z } from 'zod';
 import { invalidArgument } from '../base/index.ts';
 import { type Build, build } from './build.ts';
+import { type BuilderPool, builderPool } from './builder-pool.ts';
 
 /** Longest manifest that is read, in characters. */
 const MAX_MANIFEST = 4 * 1024 * 1024;
@@ -11,25 +12,44 @@ const MAX_MANIFEST = 4 * 1024 * 1024;
  * @throws CodedError invalid_argument that names the file and the line (syntax) or the fields (content); all faults at once.
  */
 export function parseBuild(text: string, filename: string): Build {
-  if (text.length > MAX_MANIFEST) throw invalidArgument(`${filename} is longer than ${MAX_MANIFEST} characters`);
-  let document: unknown;
-  try {
-    document = loadYaml(text, { filename });
-  } catch (error) {
-    if (!(error instanceof YAMLException)) throw error;
-    const line = error.mark === undefined ? '' : `:${error.mark.line + 1}`;
-    throw invalidArgument(`${filename}${line}: not valid YAML: ${error.reason}`, { cause: error });
-  }
+  const document = readManifest(text, filename, loadYaml);
   if (typeof document !== 'object' || document === null)
     throw invalidArgument(`${filename}: expected one Build object`);
   return checkBuild(document, filename);
 }
 
+/** Reads `BuilderPool`s from YAML, any number of documents. @throws CodedError invalid_argument as {@link parseBuild} */
+export function parseBuilderPools(text: string, filename: string): readonly BuilderPool[] {
+  const documents = readManifest(text, filename, (yaml, options) => loadAll(yaml, options));
+  return documents
+    .filter((document) => document !== null && document !== undefined)
+    .map((document) => check(builderPool, document, filename, 'BuilderPool'));
+}
+
+function readManifest<T>(
+  text: string,
+  filename: string,
+  load: (text: string, options: { readonly filename: string }) => T,
+): T {
+  if (text.length > MAX_MANIFEST) throw invalidArgument(`${filename} is longer than ${MAX_MANIFEST} characters`);
+  try {
+    return load(text, { filename });
+  } catch (error) {
+    if (!(error instanceof YAMLException)) throw error;
+    const line = error.mark === undefined ? '' : `:${error.mark.line + 1}`;
+    throw invalidArgument(`${filename}${line}: not valid YAML: ${error.reason}`, { cause: error });
+  }
+}
+
 /** @throws CodedError invalid_argument that names all fields that are at fault, and what they are of */
 export function checkBuild(document: object, what: string): Build {
-  const parsed = build.safeParse(document);
+  return check(build, document, what, 'Build');
+}
+
+function check<S extends z.ZodType>(schema: S, document: unknown, what: string, kind: string): z.output<S> {
+  const parsed = schema.safeParse(document);
   if (!parsed.success)
-    throw invalidArgument(`${what} is not a valid Build:\n${describeIssues(parsed.error)}`, {
+    throw invalidArgument(`${what} is not a valid ${kind}:\n${describeIssues(parsed.error)}`, {
       cause: parsed.error,
     });
   return parsed.data;

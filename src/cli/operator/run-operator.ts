@@ -3,6 +3,7 @@ import { KubeConfig } from '@kubernetes/client-node';
 import { invalidArgument, proxySettings } from '../../base/index.ts';
 import { pinoLogger } from '../../base/pino-logger.ts';
 import { runOperator } from '../../operator/index.ts';
+import { type BuilderPool, parseBuilderPools } from '../../resources/index.ts';
 import type { OperatorCommand } from '../command-line.ts';
 import type { CliIo } from '../io.ts';
 
@@ -27,9 +28,21 @@ export async function runOperatorCommand(command: OperatorCommand, io: CliIo): P
     metricsAddress: command.metricsAddress,
     defaultRegistry: command.defaultRegistry,
     builderGraceMs: command.builderGraceMs,
+    keptPools: command.pools === undefined ? [] : readPools(command.pools),
     workers: command.workers,
     signal: io.signal,
   });
+}
+
+/** @throws CodedError invalid_argument that names the file and what is wrong */
+function readPools(file: string): readonly BuilderPool[] {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw invalidArgument(`--pools: ${file} cannot be read: ${(cause as Error).message}`, { cause });
+  }
+  return parseBuilderPools(text, file);
 }
 
 function podNamespace(): string | undefined {
