@@ -100,7 +100,7 @@ build s3 "$go" build -trimpath -ldflags '-s -w' -o "$tools/" github.com/versity/
 build buildx "$go" build -trimpath -ldflags '-s -w' -o "$tools/" github.com/docker/buildx/cmd/buildx
 build cosign "$go" build -trimpath -ldflags '-s -w' -o "$tools/cosign-verify" .
 build conformance "$go" test -c -o "$tools/oci-conformance" github.com/opencontainers/distribution-spec/conformance
-# The control plane of the cluster tests. Without a version in them, kubectl and Helm refuse to talk to it.
+# The cluster of the tests: control plane and node. Without a version in them, kubectl and Helm refuse to talk to it.
 kubernetes() {
   version=$(awk '$1 == "k8s.io/kubernetes" { print $2; exit } $2 == "k8s.io/kubernetes" { print $3; exit }' go.mod)
   minor=${version#v1.}; minor=${minor%%.*}
@@ -109,9 +109,21 @@ kubernetes() {
     flags="$flags -X $package.gitVersion=$version -X $package.gitMajor=1 -X $package.gitMinor=$minor -X $package.gitTreeState=clean"
     flags="$flags -X $package.gitCommit=0000000000000000000000000000000000000000 -X $package.buildDate=2026-01-01T00:00:00Z"
   done
-  for command in kube-apiserver kube-controller-manager kubectl; do
+  for command in kube-apiserver kube-controller-manager kubectl kubelet kube-scheduler kube-proxy; do
     "$go" build -trimpath -ldflags "$flags" -o "$tools/" "k8s.io/kubernetes/cmd/$command" || return 1
   done
   "$go" build -trimpath -ldflags '-s -w' -o "$tools/etcd" go.etcd.io/etcd/server/v3
 }
 build kubernetes kubernetes
+# Of its own module: it asks for newer versions of what the cluster is built from.
+helm() {
+  package=helm.sh/helm/v3
+  flags="-s -w -X $package/internal/version.version=$(awk '$1 == "helm.sh/helm/v3" { print $2 }' go.mod)"
+  minor=$(awk '$1 == "k8s.io/client-go" { sub("v0.", "", $2); sub("[.].*", "", $2); print $2 }' go.mod)
+  for part in chartutil lint/rules; do
+    flags="$flags -X $package/pkg/$part.k8sVersionMajor=1 -X $package/pkg/$part.k8sVersionMinor=$minor"
+  done
+  "$go" build -trimpath -ldflags "$flags" -o "$tools/" "$package/cmd/helm"
+}
+build helm helm
+build coredns "$go" build -trimpath -ldflags '-s -w' -o "$tools/" .

@@ -1,25 +1,19 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { get } from 'node:https';
+import { mkdirSync } from 'node:fs';
 import path from 'node:path';
-import { type Authority, base64File, makeAuthority } from './certificates.ts';
-import { cache } from './paths.ts';
+import { tool } from '../../test/tools.ts';
+import { isApiServerReady } from './api-server.ts';
+import { makeAuthority } from './certificates.ts';
+import { writeKubeconfig } from './kubeconfig.ts';
+import { type Kubectl, kubectlOf } from './kubectl.ts';
 import { freePort } from './ports.ts';
-import { must, type Ran, type RunOptions, run } from './run.ts';
+import { must } from './run.ts';
 import { type Service, startService } from './service.ts';
 
 /** A control plane without nodes: etcd, kube-apiserver and kube-controller-manager, on loopback. Disposing ends all three. */
-export interface Cluster extends AsyncDisposable {
+export interface Cluster extends Kubectl, AsyncDisposable {
   readonly url: string;
   /** Of a cluster admin. */
   readonly kubeconfig: string;
-  /** kubectl as the admin. */
-  kubectl(args: readonly string[], options?: RunOptions): Promise<Ran>;
-  /** kubectl that must succeed; what it printed. */
-  must(args: readonly string[], options?: RunOptions): Promise<string>;
-  /** `kubectl apply` of YAML text. */
-  apply(yaml: string): Promise<Ran>;
-  /** An object, undefined when there is none. */
-  get<T = Readonly<Record<string, unknown>>>(kind: string, name: string, namespace?: string): Promise<T | undefined>;
   /** A kubeconfig for a ServiceAccount, with a token of the API server. */
   serviceAccountKubeconfig(namespace: string, name: string): Promise<string>;
   /** Ends the API server and starts it again on the same port, after `downMs`. */
@@ -28,8 +22,6 @@ export interface Cluster extends AsyncDisposable {
   compact(): Promise<void>;
   log(component: 'etcd' | 'apiserver' | 'controller-manager'): string;
 }
-
-const tool = (name: string) => path.join(cache, 'tools', name);
 
 /** Starts a control plane with its state below `folder`. */
 export async function startCluster(folder: string): Promise<Cluster> {
@@ -79,7 +71,7 @@ export async function startCluster(folder: string): Promise<Cluster> {
       ],
       { logFile: at('apiserver.log') },
     );
-    await service.ready(() => answers(`${url}/readyz`, ca));
+    await service.ready(() => isApiServerReady(url, ca));
     return service;
   };
   let apiServer = await startApiServer();
@@ -112,28 +104,14 @@ export async function startCluster(folder: string): Promise<Cluster> {
     ),
   );
 
-  const kubectl = (args: readonly string[], options: RunOptions = {}) =>
-    run(tool('kubectl'), args, { ...options, env: { KUBECONFIG: kubeconfig, HOME: root, ...options.env } });
+  const admin = kubectlOf(kubeconfig, root);
   const cluster: Cluster = {
+    ...admin,
     url,
     kubeconfig,
-    kubectl,
-    must: async (args, options) => {
-      const ran = await kubectl(args, options);
-      if (ran.code !== 0) throw new Error(`kubectl ${args.join(' ')} ended with ${ran.code}:\n${ran.output}`);
-      return ran.stdout;
-    },
-    apply: (yaml) => kubectl(['apply', '-f', '-'], { input: yaml }),
-    get: async <T>(kind: string, name: string, namespace = 'default') => {
-      const ran = await kubectl(['get', kind, name, '-n', namespace, '-o', 'json', '--ignore-not-found']);
-      if (ran.code !== 0) throw new Error(ran.output);
-      return ran.stdout.trim() === '' ? undefined : (JSON.parse(ran.stdout) as T);
-    },
     serviceAccountKubeconfig: async (namespace, name) => {
       const token = (await cluster.must(['create', 'token', name, '-n', namespace, '--duration', '4h'])).trim();
-      const file = at(`${namespace}-${name}.kubeconfig`);
-      writeFileSync(file, kubeconfigText(url, ca, `token: ${token}`), { mode: 0o600 });
-      return file;
+      return writeKubeconfig(at(`${namespace}-${name}.kubeconfig`), url, ca, { token });
     },
     restartApiServer: async (downMs = 0) => {
       await apiServer.stop('SIGTERM', 3000);
@@ -149,40 +127,13 @@ export async function startCluster(folder: string): Promise<Cluster> {
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
   // Made by the controller manager: once it is there, so are the controllers.
-  await manager.ready(async () => (await kubectl(['get', 'serviceaccount', 'default'])).code === 0);
+  await manager.ready(async () => (await admin.kubectl(['get', 'serviceaccount', 'default'])).code === 0);
   const owned = opened.move();
   return cluster;
-}
-
-function answers(url: string, ca: Authority): Promise<boolean> {
-  return new Promise((resolve) => {
-    const request = get(url, { ca: Buffer.from(base64File(ca.cert), 'base64'), timeout: 2000 }, (response) => {
-      response.resume();
-      resolve(response.statusCode === 200);
-    });
-    request.once('error', () => resolve(false));
-    request.once('timeout', () => request.destroy());
-  });
 }
 
 async function post(url: string, body: object): Promise<unknown> {
   const answer = await fetch(url, { method: 'POST', body: JSON.stringify(body) });
   if (!answer.ok) throw new Error(`${url}: ${answer.status} ${await answer.text()}`);
   return await answer.json();
-}
-
-function writeKubeconfig(file: string, url: string, ca: Authority, user: { cert: string; key: string }): string {
-  const text = `client-certificate-data: ${base64File(user.cert)}, client-key-data: ${base64File(user.key)}`;
-  writeFileSync(file, kubeconfigText(url, ca, text), { mode: 0o600 });
-  return file;
-}
-
-function kubeconfigText(url: string, ca: Authority, user: string): string {
-  return `apiVersion: v1
-kind: Config
-clusters: [{ name: e2e, cluster: { server: "${url}", certificate-authority-data: ${base64File(ca.cert)} } }]
-users: [{ name: user, user: { ${user} } }]
-contexts: [{ name: e2e, context: { cluster: e2e, user: user, namespace: default } }]
-current-context: e2e
-`;
 }

@@ -10,3 +10,4 @@ export const buildctl = tool('buildctl');
 /** cosign's own verification: see e2e/cosign. */
 export const cosignVerify = tool('cosign-verify');
 export const buildx = tool('buildx');
+export const kubectl = tool('kubectl');
