@@ -116,7 +116,7 @@ export function registerControl(server: GrpcServer, options: ControlOptions): vo
       context.sendHeaders(new Metadata().add(CURRENT_TIMESTAMP_METADATA, new Date().toISOString()));
       const misses = request.explain === true ? explainer.follow(DIRECT, build.job.id) : undefined;
       for await (const events of build.job.watch({ signal: context.signal })) {
-        yield* statusMessages(events);
+        yield* statusMessages(events, context);
         if (misses !== undefined) for await (const missed of misses(context)) yield { missed: [missed] };
       }
     },

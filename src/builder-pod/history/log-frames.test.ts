@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { digestOf } from '../../base/index.ts';
+import { digestOf, neverAborted as signal } from '../../base/index.ts';
 import { type EncodedMessage, wire } from '../../builder-api/index.ts';
 import type { VertexEvent } from '../../solver/index.ts';
 import { logFrames, readLogFrames } from './log-frames.ts';
@@ -17,7 +17,7 @@ const decoded = ({ parts }: EncodedMessage) => wire.moby.buildkit.v1.StatusRespo
 
 test('a log reads as it was written, in portions, also where one step has very many inputs', async () => {
   const events = [state('small', 2), state('wide', 40_000), state('last', 0)];
-  const portions = [...logFrames(events)];
+  const portions = await Array.fromAsync(logFrames(events, { signal }));
   expect(portions.length).toBeGreaterThan(2);
   for (const { length } of portions) expect(length).toBeLessThan(2 << 20);
   const bytes = Buffer.concat(portions);

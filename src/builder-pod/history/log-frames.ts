@@ -1,37 +1,36 @@
-import { Gathered, joined } from '../../base/index.ts';
-import { EncodedMessage, wire } from '../../builder-api/index.ts';
+import { type AbortOptions, Gathered, joined } from '../../base/index.ts';
+import { EncodedMessage, lengthOf } from '../../builder-api/index.ts';
 import type { VertexEvent } from '../../solver/index.ts';
 import { statusMessages } from '../protocol/index.ts';
 
 /** A log is what the Status stream told, each message after its length: what BuildKit keeps under this type. */
 export const LOG_TYPE = 'application/vnd.buildkit.status.v0';
 
-const { StatusResponse } = wire.moby.buildkit.v1;
-
 const HEAD = 4;
 /** None of ours is longer. */
 const MAX_FRAME = 64 << 20;
 
-/** What is copied and handed over at one go: one step of very many inputs makes a message of megabytes. */
+/** What is handed over at one go: one step of very many inputs makes a message of megabytes. */
 const PORTION_BYTES = 1 << 20;
-const PIECE_BYTES = 256 << 10;
 
 /** Messages as they stand in a log, in portions. */
-export function* logFrames(events: readonly VertexEvent[]): Generator<Uint8Array, void, void> {
-  yield* joined(pieces(events), PORTION_BYTES);
-}
-
-function* pieces(events: readonly VertexEvent[]): Generator<Uint8Array, void, void> {
-  for (const message of statusMessages(events)) {
-    const body = StatusResponse.encode(message).finish();
+export async function* logFrames(
+  events: readonly VertexEvent[],
+  options: AbortOptions,
+): AsyncGenerator<Uint8Array, void, void> {
+  let pieces: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const { parts } of statusMessages(events, options)) {
     const head = Buffer.alloc(HEAD);
-    head.writeUInt32LE(body.length);
-    if (body.length <= PIECE_BYTES) yield Buffer.concat([head, body]);
-    else {
-      yield head;
-      for (let at = 0; at < body.length; at += PIECE_BYTES) yield body.subarray(at, at + PIECE_BYTES);
-    }
+    head.writeUInt32LE(lengthOf(parts));
+    pieces.push(head, ...parts);
+    bytes += HEAD + lengthOf(parts);
+    if (bytes < PORTION_BYTES) continue;
+    yield* joined(pieces, PORTION_BYTES);
+    pieces = [];
+    bytes = 0;
   }
+  yield* joined(pieces, PORTION_BYTES);
 }
 
 /** The messages of a log as they stand there, up to its end or what is no whole message any more. */

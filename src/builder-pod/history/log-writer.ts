@@ -30,7 +30,7 @@ export async function writeLog(
   for await (const batch of recording.batches({ signal: neverAborted })) {
     if (isBroken) continue;
     try {
-      for (const bytes of logFrames([...fitting(batch, room)])) {
+      for await (const bytes of logFrames([...fitting(batch, room)], { signal: neverAborted })) {
         await pool.run(logTask('append'), { path, bytes }, { signal: neverAborted, owner });
         if (isTurnSpent()) await nextTurn({ signal: neverAborted });
       }

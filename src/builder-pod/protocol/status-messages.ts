@@ -1,17 +1,48 @@
-import { timestampOf, type wire } from '../../builder-api/index.ts';
+import { type AbortOptions, inSlices } from '../../base/index.ts';
+import { delimited, EncodedMessage, timestampOf, wire } from '../../builder-api/index.ts';
 import type { VertexEvent } from '../../solver/index.ts';
 
-type Status = wire.moby.buildkit.v1.StatusResponse.$Properties;
+const { StatusResponse, Vertex } = wire.moby.buildkit.v1;
+/** The number of StatusResponse's field of vertices. */
+const VERTEXES = 1;
 
 /** Of one message: clients take 16 MiB at most, and BuildKit's daemon splits logs here. */
 const MAX_BYTES = 1 << 20;
 const MAX_ROWS = 1000;
+const INPUT_BYTES = 80;
+/** Of one vertex, encoded at one go. */
+const MAX_INPUTS = MAX_BYTES / INPUT_BYTES;
 
 const optional = <K extends string>(key: K, ms: number | undefined) =>
   ms === undefined ? {} : ({ [key]: timestampOf(ms) } as Record<K, ReturnType<typeof timestampOf>>);
 
-/** Events as messages of the Status stream. */
-export function* statusMessages(events: readonly VertexEvent[]): Generator<Status> {
+/**
+ * Events as messages of the Status stream. Each state of a vertex names all its inputs, since clients keep the last as it stands: those of a step of very many are encoded in slices.
+ */
+export async function* statusMessages(
+  events: readonly VertexEvent[],
+  options: AbortOptions,
+): AsyncGenerator<EncodedMessage, void, void> {
+  for (const message of messages(events)) yield new EncodedMessage(await inSlices(encoded(message), options));
+}
+
+function* encoded(message: Building): Generator<void, readonly Uint8Array[], void> {
+  const isWide = ({ inputs }: (typeof message.vertexes)[number]) => (inputs?.length ?? 0) > MAX_INPUTS;
+  const wide = message.vertexes.filter(isWide);
+  const vertexes = wide.length === 0 ? message.vertexes : message.vertexes.filter((vertex) => !isWide(vertex));
+  const parts: Uint8Array[] = [StatusResponse.encode({ ...message, vertexes }).finish()];
+  for (const { inputs = [], ...vertex } of wide) {
+    const body = [Vertex.encode(vertex).finish()];
+    for (let at = 0; at < inputs!.length; at += MAX_INPUTS) {
+      yield;
+      body.push(Vertex.encode({ inputs: inputs!.slice(at, at + MAX_INPUTS) }).finish());
+    }
+    parts.push(...delimited(VERTEXES, body));
+  }
+  return parts;
+}
+
+function* messages(events: readonly VertexEvent[]): Generator<Building, void, void> {
   let message = empty();
   let bytes = 0;
   let rows = 0;
@@ -38,7 +69,7 @@ function sizeOf(event: VertexEvent): number {
     case 'status':
       return event.id.length + event.name.length;
     case 'vertex':
-      return event.vertex.name.length + (event.vertex.error?.length ?? 0) + event.vertex.inputs.length * 80;
+      return event.vertex.name.length + (event.vertex.error?.length ?? 0) + event.vertex.inputs.length * INPUT_BYTES;
     case 'warning': {
       const { short, detail = [], sourceInfo } = event.warning;
       return detail.reduce((sum, line) => sum + line.length, short.length) + (sourceInfo?.data.length ?? 0);

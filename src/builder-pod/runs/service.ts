@@ -31,7 +31,7 @@ export function registerBuilder(
         yield* history.replayRun(buildRefOf(id), { signal }) ?? [];
         return;
       }
-      for await (const events of run.events({ signal })) yield* statusMessages(events);
+      for await (const events of run.events({ signal })) yield* statusMessages(events, { signal });
     },
 
     cancel: async (request, options) => ({
