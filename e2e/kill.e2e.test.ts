@@ -7,10 +7,10 @@ import { steps } from './support/context.ts';
 import { leftovers, tempFiles } from './support/leftovers.ts';
 import { tempFolder } from './support/temp-folder.ts';
 
-const ROUNDS = Number(process.env['KILL_ROUNDS'] ?? 50);
+const ROUNDS = Number(process.env['KILL_ROUNDS'] ?? 25);
 
 /**
- * The daemon is ended at random points of a build, fifty times by each signal. The next life finds no mount, process, cgroup or temp file of the last one, and has not
+ * The daemon is ended at random points of a build, many times by each signal. The next life finds no mount, process, cgroup or temp file of the last one, and has not
  * lost what was finished: a step that a build has completed is never run again.
  */
 // Side by side: each is mostly waiting, for starts and for the grace that a signal leaves.
