@@ -9,7 +9,7 @@ import { startGitServer } from '../../../e2e/support/git-server.ts';
 import { type Digest, digestOf } from '../../base/index.ts';
 import { FileActions, git, http, image, local, merge, type State } from '../../llb/index.ts';
 import { dockerRegistry } from '../../oci/registry-client/testing/docker-registry.ts';
-import { carriedBy, comparable, type Daemons, exchange, exchangeDaemons, keysOf } from './testing/exchange.ts';
+import { atOnce, carriedBy, comparable, type Daemons, exchange, exchangeDaemons, keysOf } from './testing/exchange.ts';
 
 /** Caches of builds that begin with images, repositories and files of the network, and whose steps mount whatever can be mounted, exchanged with the real daemon both ways. */
 const temp = mkdtempSync(join(tmpdir(), 'slipway-exchange-sources-'));
@@ -226,7 +226,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await cleanup.disposeAsync();
   rmSync(temp, { recursive: true, force: true });
-}, 60_000);
+});
 
 type Case = readonly [name: string, mode: string, what: (at: Places) => State | string];
 const CASES: readonly Case[] = [
@@ -254,11 +254,11 @@ test.each(['images', 'fetched', 'mounts'])('records that an image carries, of th
   timeout: 300_000,
 }, async (name) => {
   const carried: Record<string, unknown> = {};
-  for (const [writer, daemon] of Object.entries(daemons)) {
+  await atOnce(daemons, async (daemon, writer) => {
     const ref = `${places.registry}/inline-${name}:${writer}`;
     await daemon.forget();
     await daemon.build(name, '--output', `type=image,name=${ref},push=true`, '--export-cache', 'type=inline');
     carried[writer] = (await carriedBy(ref)).map(comparable);
-  }
+  });
   expect(carried['ours']).toEqual(carried['theirs']);
 });

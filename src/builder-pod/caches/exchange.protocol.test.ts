@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { diff, FileActions, local, merge, type State, scratch } from '../../llb/index.ts';
 import { dockerRegistry } from '../../oci/registry-client/testing/docker-registry.ts';
 import {
+  atOnce,
   carriedBy,
   comparable,
   type Daemons,
@@ -98,7 +99,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await cleanup.disposeAsync();
   rmSync(temp, { recursive: true, force: true });
-}, 60_000);
+});
 
 const CASES: readonly (readonly [string, State | string])[] = [
   ...Object.entries(GRAPHS),
@@ -164,23 +165,23 @@ test.each([
   ['platforms rewritten', 'platforms', REWRITTEN, [PLATFORM]] as const,
 ])('records that an image carries, of %s', { timeout: 300_000 }, async (name, what, attributes, args) => {
   const image = (writer: string) => `${host}/inline-${name.replaceAll(/[^a-z]+/gi, '-').toLowerCase()}:${writer}`;
-  for (const [writer, daemon] of Object.entries(daemons)) {
+  await atOnce(daemons, async (daemon, writer) => {
     await daemon.forget();
     const output = `type=image,name=${image(writer)},push=true${attributes}`;
     await daemon.build(what, '--output', output, '--export-cache', 'type=inline', ...args);
-  }
+  });
   const carried = await carriedBy(image('ours'));
   expect(carried.map(comparable)).toEqual((await carriedBy(image('theirs'))).map(comparable));
   expect(carried).toHaveLength(what === 'platforms' ? 2 : 1);
   for (const writer of ['theirs', 'ours']) {
-    const found: Steps[] = [];
-    for (const daemon of [daemons.theirs, daemons.ours]) {
+    const found = {} as Record<keyof Daemons, Steps>;
+    await atOnce(daemons, async (daemon, reader) => {
       await daemon.forget();
       const from = `type=registry,ref=${image(writer)}`;
-      found.push(await daemon.build(what, '--output', 'type=image', '--import-cache', from, ...args));
-    }
-    expect(found[1]?.cached).toEqual(expect.arrayContaining([...(found[0]?.cached ?? [])]));
-    expect(found[0]?.cached.length).toBeGreaterThan(0);
+      found[reader] = await daemon.build(what, '--output', 'type=image', '--import-cache', from, ...args);
+    });
+    expect(found.ours.cached).toEqual(expect.arrayContaining([...found.theirs.cached]));
+    expect(found.theirs.cached.length).toBeGreaterThan(0);
   }
 });
 

@@ -92,6 +92,14 @@ export async function exchangeDaemons(
   return { ours: await ours.ready(), theirs: await theirs.ready() };
 }
 
+/** The same with both, each on its own. */
+export async function atOnce(
+  daemons: Daemons,
+  work: (daemon: ExchangeDaemon, name: keyof Daemons) => Promise<void>,
+): Promise<void> {
+  await Promise.all((['theirs', 'ours'] as const).map((name) => work(daemons[name], name)));
+}
+
 /** How a cache is written and read. */
 export interface Place {
   readonly to: string;
@@ -114,20 +122,20 @@ export async function exchange(
   { images, mode, place, sources = /^$/ }: Exchange,
 ): Promise<void> {
   const found: Record<string, Steps> = {};
-  for (const [writer, daemon] of Object.entries(daemons)) {
+  await atOnce(daemons, async (daemon, writer) => {
     await daemon.forget();
     const image = `type=image,name=${images}/image-${writer},push=true`;
     await daemon.build(what, '--output', image, '--export-cache', `${place(writer).to},mode=${mode}`);
-  }
+  });
   for (const writer of ['theirs', 'ours'])
-    for (const [reader, daemon] of Object.entries(daemons)) {
+    await atOnce(daemons, async (daemon, reader) => {
       await daemon.forget();
       found[`${writer} read by ${reader}`] = await daemon.build(
         what,
-        ...['--output', `type=image,name=${images}/again,push=true`],
+        ...['--output', `type=image,name=${images}/again-${reader},push=true`],
         ...['--import-cache', place(writer).from],
       );
-    }
+    });
   const steps = ({ cached, ran }: Steps) => ({
     cached: cached.filter((name) => !sources.test(name)),
     ran: ran.filter((name) => !sources.test(name)),
