@@ -47,11 +47,15 @@ const isOfPool = (line: string) => /^thread (short|bulk|streams|background|blob-
 const processesOf = (started: readonly string[]) =>
   started.filter((line) => line.startsWith('process')).map((line) => basename(line.split(' ')[1]!));
 
+/** What builds leave to be done is done. */
+async function quiet(): Promise<void> {
+  for (let seen = -1; seen < starts().length; await delay(500)) seen = starts().length;
+}
+
 async function toldOf(work: () => Promise<unknown>): Promise<readonly string[]> {
   const before = starts().length;
   await work();
-  // Also what a build leaves to be done.
-  await delay(500);
+  await quiet();
   return starts().slice(before);
 }
 
@@ -61,6 +65,7 @@ async function startedBy(work: () => Promise<unknown>): Promise<readonly string[
 
 test('builds start no thread, and no process but the runtime; those that are cached mount nothing', async () => {
   await Promise.all(['a', 'b', 'c'].map((value) => build(value)));
+  await quiet();
   const cached = await startedBy(async () => {
     for (let n = 0; n < 3; n++) await build('a');
   });
