@@ -27,9 +27,7 @@ describe('the life of a daemon', () => {
   afterAll(() => work[Symbol.dispose]());
   const folder = (name: string) => path.dirname(makeContext(path.join(work.path, name, 'context'), {}));
 
-  test('TCP with mutual TLS: a client of the authority builds, none and others are refused', {
-    timeout: 120_000,
-  }, async () => {
+  test('TCP with mutual TLS: a client of the authority builds, none and others are refused', async () => {
     const at = folder('tls');
     const authority = await makeAuthority(at, 'ours');
     const stranger = await makeAuthority(at, 'theirs');

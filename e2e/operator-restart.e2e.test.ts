@@ -123,12 +123,8 @@ describe('a killed operator', () => {
     gate.open('between');
     // The builder goes on alone: it pushes the digest, and no tag.
     await expect
-      .poll(
-        () =>
-          proxy.requests.some((one) => one.method === 'PUT' && one.path.startsWith('/v2/between/manifests/sha256:')),
-        {
-          timeout: 60_000,
-        },
+      .poll(() =>
+        proxy.requests.some((one) => one.method === 'PUT' && one.path.startsWith('/v2/between/manifests/sha256:')),
       )
       .toBe(true);
     expect(await tagged('between')).toBe(false);

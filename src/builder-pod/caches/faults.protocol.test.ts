@@ -74,7 +74,7 @@ beforeAll(async () => {
   proxy = cleanup.use(await FaultProxy.start(registry.url));
   writer = await new TestDaemon(temp, 'writer').ready();
   reader = await new TestDaemon(temp, 'reader').ready();
-}, 120_000);
+});
 afterAll(async () => {
   await writer?.stop();
   await reader?.stop();
@@ -312,7 +312,7 @@ describe.each(['local', 'inline'])('a cache of type %s', (type) => {
     expect(await read()).toMatchObject({ files: contents(right), found: ['one', 'two'], failed: [], warnings: [] });
   });
 
-  test.each(FAULTS)('costs time only when %s', { timeout: 120_000 }, async (_what, fault, outcome) => {
+  test.each(FAULTS)('costs time only when %s', async (_what, fault, outcome) => {
     fault(cache);
     const { files, failed, warnings } = await read();
     expect(files).toEqual(contents(right));

@@ -42,7 +42,7 @@ beforeAll(async () => {
   };
   writers = { ours: await started('ours', OURS), theirs: await started('theirs', REAL) };
   reader = await started('reader', OURS);
-}, 120_000);
+});
 
 afterAll(async () => {
   await cleanup.disposeAsync();

@@ -40,7 +40,7 @@ beforeAll(async () => {
   writeFileSync(path.join(folder, 'app/Dockerfile'), `FROM ${host}/base\nCOPY first /\nCOPY second /\n`);
   await build(one, 'base', 'base');
   fresh = await build(other, 'app', 'fresh', PINNED);
-}, 120_000);
+});
 
 async function build(
   builder: TestBuilder,

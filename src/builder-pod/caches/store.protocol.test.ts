@@ -150,7 +150,7 @@ describe.each(WORLDS)('%s', (name, open) => {
     const pool = opened.use(new WorkerPool({ name: 'documents', threads: 1 }));
     const streams = opened.use(new StreamPool({ name: 'streams' }));
     world = await open({ pool, streams, stores, folder, opened });
-  }, 120_000);
+  });
   afterAll(() => opened.disposeAsync());
 
   const opener = (attrs: Attributes, as: 'importer' | 'exporter'): CacheStore =>
@@ -196,7 +196,7 @@ describe.each(WORLDS)('%s', (name, open) => {
     expect(read).toEqual(all.map(({ layer }) => layer.descriptor.digest));
     expect(proxy.mostConnections).toBeLessThanOrEqual(32 + 16);
     proxy.fault = () => undefined;
-  }, 60_000);
+  });
 
   // Registries are asked by their own: their blobs have a place that outlives the build.
   if (!name.startsWith('registry'))

@@ -44,7 +44,7 @@ beforeAll(async () => {
   );
   builder = stack.use(await startBuilder(file('plain')));
   strict = stack.use(await startBuilder(file('strict'), ['--config', file('strict.toml')]));
-}, 120_000);
+});
 afterEach(() => {
   sigstore.faults.fulcio = undefined;
   sigstore.faults.rekor = undefined;

@@ -34,7 +34,7 @@ beforeAll(async () => {
     writeFileSync(file(`${name}.pem`), privateKey.export({ type: 'pkcs8', format: 'pem' }));
     writeFileSync(file(`${name}.pub`), publicKey.export({ type: 'spki', format: 'pem' }));
   }
-}, 120_000);
+});
 
 async function build(image: string, signing: string, options: readonly string[] = []) {
   writeFileSync(file('token'), sigstore.token());

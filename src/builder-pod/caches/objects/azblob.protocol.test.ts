@@ -47,7 +47,7 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'slipway-azblob-'));
   cleanup.defer(() => rmSync(folder, { recursive: true, force: true }));
   ({ server, proxy } = cleanup.use(await behindProxy(azureServer(join(folder, 'plain')))));
-}, 60_000);
+});
 afterAll(() => cleanup.disposeAsync());
 afterEach(() => {
   proxy.fault = () => undefined;
@@ -147,7 +147,7 @@ test('without a key the builder’s own identity counts, with the certificates t
     code: 'unavailable',
     message: expect.stringMatching(/certificate/),
   });
-}, 60_000);
+});
 
 test('a store is given a token for stores alone, whatever it asks for, and none that it leads to is given one', async () => {
   const authority = await makeAuthority(folder, 'hostile');
@@ -180,7 +180,7 @@ test('a store is given a token for stores alone, whatever it asks for, and none 
   answer = () => ({ location: `https://localhost:${port}/x` });
   await expect(ask()).rejects.toMatchObject({ code: 'failed_precondition' });
   expect(asked).toEqual(['127.0.0.1 Bearer']);
-}, 60_000);
+});
 
 test('of two builders that write one blob at once both end well, and it is whole', async () => {
   const config = configOf();

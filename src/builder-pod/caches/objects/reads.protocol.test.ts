@@ -58,7 +58,7 @@ describe.each(WORLDS)('%s', (name, open, optionsOf) => {
     const options = new ExportOptions(`${name} cache`, world.attrs('large'));
     store = type.store(options, { as: 'exporter', direct: false })(() => ['s']);
     await store.putBlob(LAYER.source, fakeContext(neverAborted), () => {});
-  }, 120_000);
+  });
   afterAll(() => opened.disposeAsync());
   afterEach(() => {
     world.proxy.fault = () => undefined;

@@ -52,10 +52,7 @@ test('a repository over ssh: by the agent, with the host key known, and not othe
   await writeFile(key, server.privateKey, { mode: 0o600 });
   const agentSocket = join(folder, 'agent');
   start('ssh-agent', ['-D', '-a', agentSocket]);
-  for (let attempt = 0; attempt < 100; attempt++) {
-    if ((await readdir(folder)).includes('agent')) break;
-    await delay(20);
-  }
+  while (!(await readdir(folder)).includes('agent')) await delay(20);
   await run('ssh-add', ['-q', key], { env: { ...process.env, SSH_AUTH_SOCK: agentSocket } });
   const url = `${server.url}${source}`;
 
