@@ -71,7 +71,7 @@ describe('a cluster that runs pods', () => {
       '-n',
       NAMESPACE,
       '--for=jsonpath={.status.phase}=Succeeded',
-      '--timeout=120s',
+      '--timeout=240s',
       `pod/${name}`,
     ];
     const ran = await cluster.kubectl(ended);
@@ -126,7 +126,7 @@ describe('a cluster that runs pods', () => {
         spec: { selector: labels, ports: [{ port: 80, targetPort: 8080 }] },
       },
     );
-    await cluster.must(['rollout', 'status', '-n', NAMESPACE, 'deployment/web', '--timeout=120s']);
+    await cluster.must(['rollout', 'status', '-n', NAMESPACE, 'deployment/web', '--timeout=240s']);
     // Rules of the node's follow the endpoints a moment later.
     const ask = (host: string) => `until wget -q -O - http://${host}/; do sleep 0.2; done`;
     await apply(

@@ -2,12 +2,13 @@ import { copyFileSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { must } from './run.ts';
 
-/** Copies a program of this machine with the shared libraries that it loads to the same paths below `root`. */
-export async function copyProgram(name: string, root: string): Promise<void> {
+/** Copies a program of this machine, by its name or path, to `at` below `root` (the same path when absent), and the shared libraries that it loads to theirs. */
+export async function copyProgram(name: string, root: string, at?: string): Promise<void> {
   const program = (await must('sh', ['-c', `command -v ${name}`])).stdout.trim();
   const libraries = (await must('ldd', [program])).stdout.matchAll(/(?:=> |^\s+)(\/\S+)/gm);
-  for (const file of [program, ...[...libraries].map(([, library]) => library as string)]) {
-    mkdirSync(path.join(root, path.dirname(file)), { recursive: true });
-    copyFileSync(file, path.join(root, file));
+  for (const [from, to] of [[program, at ?? program], ...[...libraries].map(([, library]) => [library, library])]) {
+    const file = path.join(root, to as string);
+    mkdirSync(path.dirname(file), { recursive: true });
+    copyFileSync(from as string, file);
   }
 }

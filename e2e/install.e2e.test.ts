@@ -1,0 +1,108 @@
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { tool } from '../test/tools.ts';
+import { startBuilder } from './support/builder.ts';
+import { BASE, building, makeContext } from './support/context.ts';
+import { root } from './support/paths.ts';
+import { openPodCluster, type PodCluster } from './support/pod-cluster.ts';
+import { must } from './support/run.ts';
+import { pushSlipwayImage } from './support/slipway-image.ts';
+import { tempFolder } from './support/temp-folder.ts';
+
+const NAMESPACE = 'slipway-system';
+const BUILDERS = 'slipway-builders';
+/** Of Builds and what is made by them. */
+const TEAM = 'slipway-e2e-team';
+
+/** What a new user does: Helm installs Slipway, a Build is applied, and its image runs. */
+describe('Slipway on a cluster', () => {
+  const work = tempFolder('install');
+  let cluster: PodCluster;
+
+  beforeAll(async () => {
+    cluster = await openPodCluster(work.path);
+    await using builder = await startBuilder(work.path);
+    await pushSlipwayImage(path.join(work.path, 'slipway'), builder, `${cluster.registry}/slipway:e2e`);
+    const base = makeContext(path.join(work.path, 'base'), { Dockerfile: BASE });
+    const output = `type=image,name=${cluster.registry}/base:1,push=true,registry.insecure=true`;
+    await building(() => builder).succeeds(base, ['--output', output]);
+    await cluster.must(['create', 'namespace', TEAM]);
+  });
+  afterAll(async () => {
+    await cluster?.[Symbol.asyncDispose]();
+    work[Symbol.dispose]();
+  });
+
+  const helm = (...args: string[]) =>
+    must(tool('helm'), [...args, '--namespace', NAMESPACE], {
+      env: { KUBECONFIG: cluster.kubeconfig, HOME: path.join(work.path, 'kubectl') },
+    });
+  /** What there is to read where something did not come. */
+  const told = async () => {
+    const asked = [
+      ['get', 'pods,builds,buildruns,builderpools', '-A', '-o', 'wide'],
+      ['describe', 'builds,buildruns', '-n', TEAM],
+      ['get', 'events', '-A'],
+      ['logs', '-n', NAMESPACE, '-l', 'app.kubernetes.io/component=operator', '--tail=100'],
+      ['logs', '-n', BUILDERS, '-l', 'app.kubernetes.io/component=builder', '--tail=100'],
+    ];
+    return (await Promise.all(asked.map((args) => cluster.kubectl(args)))).map(({ output }) => output).join('\n');
+  };
+  const waitFor = async (namespace: string, what: string, condition: string) => {
+    const ran = await cluster.kubectl(['wait', '-n', namespace, `--for=${condition}`, '--timeout=240s', what]);
+    if (ran.code !== 0) throw new Error(`${ran.output}\n${await told()}`);
+  };
+
+  test('is installed by Helm, builds what is applied, and pods run what was built', async () => {
+    const image = { registry: cluster.registry, repository: 'slipway', tag: 'e2e' };
+    const values = path.join(work.path, 'values.json');
+    writeFileSync(
+      values,
+      JSON.stringify({
+        defaultRegistry: cluster.registry,
+        operator: { image, replicas: 1 },
+        builders: {
+          image,
+          config: `[registry."${cluster.registry}"]\nhttp = true\n`,
+          resources: { requests: { cpu: '100m', memory: '256Mi' } },
+        },
+      }),
+    );
+    await helm('install', 'slipway', path.join(root, 'charts/slipway'), '--create-namespace', '--values', values);
+    await waitFor(NAMESPACE, 'deployment/slipway-operator', 'condition=Available');
+    const build = {
+      apiVersion: 'slipway.build/v1alpha1',
+      kind: 'Build',
+      metadata: { name: 'hello' },
+      spec: {
+        source: { inline: { files: { 'word.txt': 'hello\n' } } },
+        dockerfile: {
+          inline: `FROM ${cluster.registry}/base:1\nCOPY word.txt /word\nRUN echo built >> /word\nCMD ["cat", "/word"]\n`,
+        },
+        outputs: [{ image: 'hello' }],
+      },
+    };
+    const applied = await cluster.kubectl(['apply', '-n', TEAM, '-f', '-'], { input: JSON.stringify(build) });
+    expect(applied.code, applied.output).toBe(0);
+    await waitFor(TEAM, 'builds.slipway.build/hello', 'condition=Ready');
+    const reported = await cluster.must([
+      ...['get', 'builds.slipway.build/hello', '-n', TEAM, '-o', 'jsonpath={.status.outputs[0].digest}'],
+    ]);
+    const pushed = `docker://${cluster.registry}/hello`;
+    const found = await must('skopeo', ['inspect', '--tls-verify=false', '--format', '{{.Digest}}', pushed]);
+    expect(found.stdout.trim()).toBe(reported);
+
+    const run = ['run', 'hello', '-n', TEAM, '--restart=Never', `--image=${cluster.registry}/hello@${reported}`];
+    await cluster.must(run);
+    await waitFor(TEAM, 'pod/hello', 'jsonpath={.status.phase}=Succeeded');
+    expect(await cluster.must(['logs', '-n', TEAM, 'hello'])).toBe('hello\nbuilt\n');
+  });
+
+  test('its end takes all that it brought, but for Builds', async () => {
+    await helm('uninstall', 'slipway', '--wait');
+    expect(await cluster.get('deployment', 'slipway-operator', NAMESPACE)).toBeUndefined();
+    expect(await cluster.get('builds.slipway.build', 'hello', TEAM)).toBeDefined();
+    await cluster.must(['delete', 'namespace', TEAM, NAMESPACE, '--wait=false']);
+  });
+});
