@@ -31,6 +31,8 @@ export interface StateOptions {
   readonly minImageBytes?: number | undefined;
   /** For tests. */
   readonly tools?: LayerTools;
+  /** For what nobody waits for; two threads of its own where absent. */
+  readonly background?: WorkerPool;
   readonly syncDelayMs?: number;
   readonly bootId?: string;
 }
@@ -54,6 +56,8 @@ export interface State extends AsyncDisposable {
   readonly pools: Pools;
 }
 
+const BACKGROUND_THREADS = 2;
+
 const STATE_TABLES = ['CREATE TABLE state (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID'];
 
 /**
@@ -70,7 +74,8 @@ export async function openState(options: StateOptions): Promise<State> {
   // First of all: a step of the earlier life may still be writing.
   const swept = await sweep({ stateId: id, directory: layout.root }, options.cgroupParent);
   if (swept.processes + swept.mounts > 0) log.info('ended what an earlier life left', swept);
-  const background = opened.use(new WorkerPool({ name: 'background', threads: 2 }));
+  const background =
+    options.background ?? opened.use(new WorkerPool({ name: 'background', threads: BACKGROUND_THREADS }));
   const reserve = opened.use(new Reserve({ directory: layout.reserve, pool: background }));
   // A start writes and makes files of its own; nobody else does now.
   if (reserve.isNeeded) reserve.release();
