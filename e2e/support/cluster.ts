@@ -75,7 +75,8 @@ export async function startCluster(folder: string): Promise<Cluster> {
     return service;
   };
   let apiServer = await startApiServer();
-  opened.defer(() => apiServer.stop('SIGTERM', 3000).then(() => undefined));
+  // Nobody needs what it would wait for.
+  opened.defer(() => apiServer.stop('SIGKILL').then(() => undefined));
 
   const kubeconfigFor = async (name: string, organization: string) =>
     writeKubeconfig(at(`${name}.kubeconfig`), url, ca, await ca.issue(name, { organization }));
