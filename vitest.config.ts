@@ -4,7 +4,7 @@ import type { Reporter } from 'vitest/node';
 
 /**
  * Layers of tests (CONTRIBUTING.md): `unit` needs neither root nor network; `engine` needs root, overlayfs and runc and runs
- * one file at a time; `protocol` adds the real clients; `e2e` runs whole journeys. Whatever waits here waits long: a machine that is busy otherwise fails no
+ * one file at a time; `protocol` adds the real clients, two files at a time; `e2e` runs whole journeys. Whatever waits here waits long: a machine that is busy otherwise fails no
  * test, and what never comes is an error all the same.
  */
 
@@ -38,7 +38,16 @@ export default defineConfig({
         },
       },
       { test: { name: 'engine', include: ['src/**/*.engine.test.ts'], ...alone } },
-      { test: { name: 'protocol', include: ['src/**/*.protocol.test.ts'], ...alone } },
+      {
+        test: {
+          name: 'protocol',
+          include: ['src/**/*.protocol.test.ts'],
+          pool: 'forks',
+          // Each has daemons, registries and folders of its own, and waits for them most of its time.
+          maxWorkers: 2,
+          ...patience(300_000),
+        },
+      },
       { test: { name: 'e2e', include: ['e2e/**/*.e2e.test.ts'], ...alone } },
     ],
   },
