@@ -19,6 +19,7 @@ import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 import { neverAborted } from '../../base/index.ts';
+import { runs } from '../../base/testing/runs.ts';
 import { decodeName, lstat, openRoot } from '../../sys/index.ts';
 import type { RawCall } from '../grpc/channel.ts';
 import { MessageQueue } from '../grpc/messages.ts';
@@ -376,7 +377,7 @@ describe('a transfer', () => {
         expect(snapshot(to)).toEqual(snapshot(from));
         expect((await transfer(from, to)).requested).toBe(0);
       }),
-      { numRuns: 30 },
+      runs(30),
     );
     await fc.assert(
       fc.asyncProperty(tree, tree, async (before, changes) => {
@@ -388,7 +389,7 @@ describe('a transfer', () => {
         await transferListed(from, to, listing);
         expect(snapshot(to)).toEqual(snapshot(from));
       }),
-      { numRuns: 30 },
+      runs(30),
     );
   });
 });
