@@ -5,7 +5,7 @@ export const BLOCKS = 64;
 export interface Addresses {
   /** Of the cluster's things on the machine: its end of the link, cgroups. */
   readonly name: string;
-  /** The machine as the node and its pods see it. */
+  /** The end of the link on the machine. */
   readonly machine: string;
   readonly node: string;
   readonly linkBits: number;

@@ -1,6 +1,5 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
-import { dockerRegistry } from '../../../src/oci/registry-client/testing/docker-registry.ts';
 import { tool } from '../../../test/tools.ts';
 import { makeAuthority } from '../certificates.ts';
 import { kubectlOf } from '../kubectl.ts';
@@ -11,6 +10,7 @@ import { startControlPlane } from './control-plane.ts';
 import { startNameServer } from './name-server.ts';
 import { openNamespaces } from './namespaces.ts';
 import { makePauseImage } from './pause.ts';
+import { startRegistry } from './registry.ts';
 
 /** A cluster of one node that runs pods. */
 export interface NodeCluster extends AsyncDisposable {
@@ -26,19 +26,19 @@ export interface NodeCluster extends AsyncDisposable {
 export async function startNodeCluster(folder: string): Promise<NodeCluster> {
   await using opened = new AsyncDisposableStack();
   const at = (name: string) => path.join(folder, name);
-  for (const name of ['pki', 'registry']) mkdirSync(at(name));
+  mkdirSync(at('pki'));
   // Processes end before their groups go.
   const groups = opened.use(new AsyncDisposableStack());
   const namespaces = opened.use(await openNamespaces(folder));
-  const { name, machine, node } = namespaces.addresses;
+  const { name, node } = namespaces.addresses;
   groups.use(await makeCgroups(name));
-  const registry = opened.use(await dockerRegistry(at('registry'), '', machine));
+  const registry = await startRegistry(folder, namespaces);
 
   const ca = await makeAuthority(at('pki'), 'kubernetes');
   const plane = await startControlPlane(at('pki'), namespaces, ca);
   const serving = await ca.issue(`system:node:${NODE}`, { organization: 'system:nodes', names: [NODE, node] });
   const files = writeConfiguration(folder, namespaces.addresses, {
-    registry: registry.host,
+    registry,
     clientCa: ca.cert,
     serving,
     proxyKubeconfig: await plane.kubeconfigOf('system:kube-proxy'),
@@ -65,7 +65,7 @@ export async function startNodeCluster(folder: string): Promise<NodeCluster> {
   return {
     name,
     kubeconfig: plane.kubeconfig,
-    registry: registry.host,
+    registry,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

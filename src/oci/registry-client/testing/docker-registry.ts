@@ -6,19 +6,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { freePort } from '../../../../e2e/support/ports.ts';
 
 /** Debian's docker-registry on a port of its own, with its data in `folder`; `auth` is a part of its configuration. */
-export async function dockerRegistry(
-  folder: string,
-  auth = '',
-  address = '127.0.0.1',
-): Promise<{ readonly host: string } & AsyncDisposable> {
+export async function dockerRegistry(folder: string, auth = ''): Promise<{ readonly host: string } & AsyncDisposable> {
   const port = await freePort();
   const config = join(folder, 'config.yml');
   await writeFile(
     config,
-    `version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: ${folder}/data\n  delete:\n    enabled: true\nhttp:\n  addr: ${address}:${port}\n${auth}`,
+    `version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: ${folder}/data\n  delete:\n    enabled: true\nhttp:\n  addr: 127.0.0.1:${port}\n${auth}`,
   );
   const child = spawn('docker-registry', ['serve', config], { stdio: 'ignore' });
-  const host = `${address}:${port}`;
+  const host = `127.0.0.1:${port}`;
   for (;;) {
     if (child.exitCode !== null) throw new Error('docker-registry ended');
     const answered = await fetch(`http://${host}/v2/`).catch(() => undefined);
