@@ -61,9 +61,15 @@ describe('where the Dockerfile comes from', () => {
     expect(error.hint).toContain('filename');
   });
 
-  test('too large a file is refused unread', async () => {
+  test('too large a file is refused, and read no further than tells so', async () => {
     const error = await failure(new FakeClient({ Dockerfile: '#'.repeat(16 * 1024 * 1024 + 1) }));
     expect(error.message).toContain('exceeds maximum allowed size');
+  });
+
+  test('each file that may be there is asked for once', async () => {
+    const client = new FakeClient({ Dockerfile: 'FROM scratch\nCOPY a /a\n' });
+    await buildDockerfile(client, call);
+    expect(client.asked).toEqual(['read Dockerfile', 'read Dockerfile.dockerignore', 'read .dockerignore']);
   });
 
   test('a git context brings both, and no ignore file is asked for', async () => {

@@ -279,19 +279,10 @@ export function parseIgnoreText(text: string, name: string): string[] {
 }
 
 async function readWhole(ref: FrontendRef, path: string, options: CallOptions): Promise<Uint8Array> {
-  const tooLarge = () =>
-    CodedError.of('DOCKERFILE_TOO_LARGE', `${path} exceeds maximum allowed size of ${MAX_FILE_BYTES} bytes`);
-  let size = 0;
-  try {
-    ({ size } = await ref.statFile(path, options));
-  } catch (error) {
-    options.signal.throwIfAborted();
-    // Otherwise reading reports what is wrong.
-    if (isSourceFailure(error)) throw error;
-  }
-  if (size > MAX_FILE_BYTES) throw tooLarge();
+  // One byte more than it may have tells that it is too large: its size need not be asked for.
   const data = await ref.readFile(path, { offset: 0, length: MAX_FILE_BYTES + 1 }, options);
-  if (data.length > MAX_FILE_BYTES) throw tooLarge();
+  if (data.length > MAX_FILE_BYTES)
+    throw CodedError.of('DOCKERFILE_TOO_LARGE', `${path} exceeds maximum allowed size of ${MAX_FILE_BYTES} bytes`);
   return data;
 }
 

@@ -32,6 +32,7 @@ export { lifeCgroup, markEnvironment, sweep } from './sweep.ts';
 export * from './syncfs.ts';
 export { BestEffort } from './threads/best-effort.ts';
 export { IdleMemory } from './threads/idle-memory.ts';
+export { loadedModule } from './threads/loaded-module.ts';
 export { createPools, type Pools, StreamPool, type TaskOptions, WorkerPool } from './threads/pool.ts';
 export { sharedBytes } from './threads/shared-bytes.ts';
 export { type Lane, type LaneEnd, type LanePort, SharedThreads } from './threads/shared-threads.ts';

@@ -1,6 +1,6 @@
 import { Duplex, duplexPair } from 'node:stream';
 import { CodedError, cancelledError, HOUSE, onAbort, Shares, type WorkOwner } from '../../base/index.ts';
-import type { LanePort } from '../../sys/index.ts';
+import { type LanePort, loadedModule } from '../../sys/index.ts';
 import { type Channel, clientOf, type RawCall } from '../grpc/channel.ts';
 import { ConnectionChannel } from '../grpc/client.ts';
 import { HeldBytes } from '../grpc/held-bytes.ts';
@@ -317,8 +317,7 @@ export function serve(port: Port): Promise<void> {
     tasks.set(id, controller);
     using hold = held.hold();
     try {
-      const loaded = (await import(module)) as Record<string, unknown>;
-      const run = loaded[fn];
+      const run = (await loadedModule(module))[fn];
       if (typeof run !== 'function') throw new CodedError('internal', `${module} exports no function ${fn}`);
       controller.signal.throwIfAborted();
       const context: SessionTaskContext = {

@@ -37,6 +37,8 @@ export class FakeClient implements DockerfileClient {
   buildPlatforms: readonly Platform[] = [{ os: 'linux', architecture: 'amd64' }];
   llbCaps: ReadonlySet<string> = new Set(LLB_CAPS);
   /** Answers `forward`; unset, there is no other frontend. */
+  /** What was asked of files. */
+  readonly asked: string[] = [];
   onForward: ((request: ForwardRequest) => Promise<FrontendResult>) | undefined;
   readonly #files: ReadonlyMap<string, string | Uint8Array>;
 
@@ -56,11 +58,15 @@ export class FakeClient implements DockerfileClient {
     return {
       id: `ref${this.solved.length}`,
       readFile: async (path, range) => {
+        this.asked.push(`read ${path}`);
         const offset = range?.offset ?? 0;
         const data = find(path);
         return data.subarray(offset, range?.length === undefined ? undefined : offset + range.length);
       },
-      statFile: async (path) => ({ size: find(path).length }),
+      statFile: async (path) => {
+        this.asked.push(`stat ${path}`);
+        return { size: find(path).length };
+      },
     };
   }
 

@@ -1,3 +1,4 @@
+import { registerHooks } from 'node:module';
 import { CodedError } from '../../base/index.ts';
 import { runOrThrow } from '../process/run.ts';
 import { nativeGate } from '../threads/native-gate.ts';
@@ -65,4 +66,20 @@ export function bytes(size: number, context: TaskContext): Uint8Array {
 
 export async function runEcho(text: string, { signal }: StreamContext): Promise<string> {
   return runOrThrow('/bin/echo', [text], { signal });
+}
+
+let lookups: number | undefined;
+
+/** How often this thread's loader was asked to find a module, from the first call of this on. */
+export function loaderLookups(): number {
+  if (lookups === undefined) {
+    lookups = 0;
+    registerHooks({
+      resolve(specifier, context, next) {
+        lookups = (lookups ?? 0) + 1;
+        return next(specifier, context);
+      },
+    });
+  }
+  return lookups;
 }

@@ -3,6 +3,7 @@ import { cancelledError } from '../../base/index.ts';
 import { Pacer } from './best-effort.ts';
 import { toPlainError } from './error-transfer.ts';
 import { IdleMemory } from './idle-memory.ts';
+import { loadedModule } from './loaded-module.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
 import type { StreamContext } from './task.ts';
 
@@ -38,8 +39,7 @@ async function runTask(task: ToWorker & { kind: 'run' }): Promise<void> {
     transfer: (...values) => void transfers.push(...values),
   };
   try {
-    const module = (await import(task.module)) as Record<string, unknown>;
-    const fn = module[task.fn];
+    const fn = (await loadedModule(task.module))[task.fn];
     if (typeof fn !== 'function') throw new Error(`${task.module} exports no function ${task.fn}`);
     const value: unknown = await fn(task.args, context);
     send({ kind: 'result', id: task.id, value }, transfers);

@@ -25,6 +25,14 @@ describe('a worker pool', () => {
     expect(results).toEqual(Array.from({ length: 50 }, (_, at) => at * 2));
   });
 
+  test('finds the module of a task once in each thread', async () => {
+    await using single = new WorkerPool({ name: 'test', threads: 1 });
+    const options = { signal, owner: HOUSE };
+    await single.run(task('loaderLookups'), undefined, options);
+    for (let at = 0; at < 5; at++) await single.run(task('double'), at, options);
+    expect(await single.run(task('loaderLookups'), undefined, options)).toBe(0);
+  });
+
   test('a task may start processes: they are reaped where no signals come', async () => {
     await using streams = new StreamPool({ name: 'streams' });
     const texts = Array.from({ length: 20 }, (_, at) => `text ${at}`);
