@@ -1,4 +1,4 @@
-/** Builds what is published, in dist/: bundles, licences of what went into them, and the declarations of the library. */
+/** Builds what is published, in dist/: bundles, licences of what went into them, and, unless `--without-types` is said, the declarations of the library. */
 import { spawnSync } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -9,9 +9,11 @@ const root = path.resolve(import.meta.dirname, '..');
 const dist = path.join(root, 'dist');
 rmSync(dist, { recursive: true, force: true });
 writeFileSync(path.join(dist, 'THIRD-PARTY'), thirdParty(await bundle(dist)));
-const declared = spawnSync(
-  process.execPath,
-  [path.join(root, 'node_modules/typescript/bin/tsc'), '-p', path.join(root, 'tsconfig.build.json')],
-  { stdio: 'inherit' },
-);
-process.exitCode = declared.status ?? 1;
+if (!process.argv.includes('--without-types')) {
+  const declared = spawnSync(
+    process.execPath,
+    [path.join(root, 'node_modules/typescript/bin/tsc'), '-p', path.join(root, 'tsconfig.build.json')],
+    { stdio: 'inherit' },
+  );
+  process.exitCode = declared.status ?? 1;
+}

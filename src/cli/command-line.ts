@@ -161,6 +161,7 @@ export function parseCommandLine(args: readonly string[]): Command {
     return { kind: 'help', topic: rest[0] };
   if (name === 'version' || name === '--version' || name === '-v') return { kind: 'version' };
   if (rest.includes('--help') || rest.includes('-h')) return { kind: 'help', topic: name };
+  if (rest.includes('--version')) return { kind: 'version' };
   if (name === 'stop') return { kind: 'stop' };
   if (name === 'operator') return parseOperatorCommand(rest);
   if (name === 'cache') return parseCacheCommand(rest);
