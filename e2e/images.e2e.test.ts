@@ -30,7 +30,7 @@ let context: string;
 const inputs: Record<'base' | 'modules' | 'runtime', string> = { base: '', modules: '', runtime: '' };
 
 /** Builds `images/<name>.yaml` as it stands, but from what this machine has. @returns the digest */
-async function build(name: string, by: TestBuilder, repository: string): Promise<string> {
+async function build(name: string, repository: string, flags: readonly string[] = []): Promise<string> {
   const manifest = at(`${repository}.yaml`);
   const given = readFileSync(path.join(root, `images/${name}.yaml`), 'utf8');
   const more = `  args: [{ name: BASE, value: "${inputs.base}" }]
@@ -41,20 +41,22 @@ async function build(name: string, by: TestBuilder, repository: string): Promise
   writeFileSync(manifest, given.replace(`image: slipway-${name}\n`, `image: ${repository}\n`) + more);
   const metadata = at(`${repository}.json`);
   await must(slipway, [
-    ...['build', '-f', manifest, '--context', root, '--builder', by.address, '--progress', 'plain'],
+    ...['build', '-f', manifest, '--context', root, '--builder', builder.address, '--progress', 'plain'],
+    ...flags,
     ...['--default-registry', new URL(registry.url).host, '--metadata-file', metadata],
   ]);
   return (JSON.parse(readFileSync(metadata, 'utf8')) as Record<string, string>)['containerimage.digest'] ?? '';
 }
 
+const reference = (repository: string) => `docker://${new URL(registry.url).host}/${repository}`;
+
 async function pulled(repository: string): Promise<Unpacked> {
-  const from = `docker://${new URL(registry.url).host}/${repository}`;
-  await must('skopeo', ['copy', '-q', '--src-tls-verify=false', from, `oci:${at(repository)}:it`]);
+  await must('skopeo', ['copy', '-q', '--src-tls-verify=false', reference(repository), `oci:${at(repository)}:it`]);
   return await unpackImage(`${at(repository)}:it`, work.path);
 }
 
 beforeAll(async () => {
-  const starting = startCluster(work.path);
+  const starting = startCluster(work.path).then((one) => cleanup.use(one));
   const tar = (name: string) => at(`${name}.tar`);
   await debianTar(tar('base'), PACKAGES);
   await npmTars({ modules: tar('modules'), runtime: tar('runtime') });
@@ -62,7 +64,7 @@ beforeAll(async () => {
   for (const name of ['base', 'modules', 'runtime'] as const)
     inputs[name] = await pushTar(registry.url, name, tar(name));
   builder = cleanup.use(await startBuilder(at('.')));
-  cluster = cleanup.use(await starting);
+  cluster = await starting;
   context = at('context');
   mkdirSync(context);
   copyFileSync('/bin/busybox', path.join(context, 'busybox'));
@@ -114,7 +116,7 @@ test('Docker’s bake file makes both, for both architectures', async () => {
 describe('the operator', () => {
   let image: Unpacked;
   beforeAll(async () => {
-    await build('operator', builder, 'slipway-operator');
+    await build('operator', 'slipway-operator');
     image = await pulled('slipway-operator');
   });
 
@@ -155,7 +157,7 @@ describe('the builder', () => {
   let digest: string;
   let image: Unpacked;
   beforeAll(async () => {
-    digest = await build('builder', builder, 'slipway-builder');
+    digest = await build('builder', 'slipway-builder');
     image = await pulled('slipway-builder');
   });
 
@@ -178,10 +180,12 @@ describe('the builder', () => {
   const expectMade = (out: string) =>
     expect(readFileSync(at(`${out}/made`)).equals(readFileSync('/bin/busybox'))).toBe(true);
 
-  test('has the same digest from a builder that has nothing of it', async () => {
-    mkdirSync(at('other'));
-    await using other = await startBuilder(at('other'));
-    expect(await build('builder', other, 'slipway-builder-again')).toBe(digest);
+  test('has the same bytes when all of it is built again', async () => {
+    const again = await build('builder', 'slipway-builder-again', ['--no-cache']);
+    const manifest = async (repository: string) =>
+      JSON.parse((await must('skopeo', ['inspect', '--raw', '--tls-verify=false', reference(repository)])).stdout);
+    expect(await manifest('slipway-builder-again')).toEqual(await manifest('slipway-builder'));
+    expect(again).toBe(digest);
   });
 
   test('builds as a container, by the real clients over TCP', async () => {

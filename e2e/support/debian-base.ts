@@ -1,4 +1,13 @@
-import { mkdirSync, readFileSync, realpathSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { must } from './run.ts';
 
@@ -58,15 +67,12 @@ export async function debianTar(file: string, packages: readonly string[]): Prom
   rmSync(`${file}.list`);
 }
 
-/** The path by which a package's file is reached where /bin is a link to /usr/bin; undefined for what is not there. */
+/** The path by which a package's file is reached where /bin is a link to /usr/bin; undefined for what is not there, and for such links. */
 function realPath(listed: string): string | undefined {
-  try {
-    const at = path.join(realpathSync(path.dirname(listed)), path.basename(listed));
-    // Links of the tree itself.
-    return DIRECTORIES.includes(at.slice(1)) || statSync(path.dirname(at)).isDirectory() === false ? undefined : at;
-  } catch {
-    return undefined;
-  }
+  const folder = path.dirname(listed);
+  if (!existsSync(folder)) return undefined;
+  const at = path.join(realpathSync(folder), path.basename(listed));
+  return DIRECTORIES.includes(at.slice(1)) || lstatSync(at, { throwIfNoEntry: false }) === undefined ? undefined : at;
 }
 
 /** The packages with all that they depend on, of alternatives the first that is installed. */

@@ -29,6 +29,7 @@ export async function pushTar(url: string, name: string, file: string): Promise<
     os: 'linux',
     config: { Env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'] },
     rootfs: { type: 'layers', diff_ids: [layer] },
+    history: [{ created_by: name }],
   });
   const configDigest = `sha256:${createHash('sha256').update(config).digest('hex')}`;
   await putBlob(configDigest, config);

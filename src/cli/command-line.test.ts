@@ -19,6 +19,11 @@ const failure = (...args: string[]) => {
 };
 
 describe('parseCommandLine', () => {
+  test('tells its version behind any command, as the entry point of an image has one', () => {
+    for (const command of [[], ['operator'], ['build'], ['cache', 'ls']])
+      expect(parseCommandLine([...command, '--version'])).toEqual({ kind: 'version' });
+  });
+
   test('reads a build with folders and secrets', () => {
     expect(
       parseCommandLine([
