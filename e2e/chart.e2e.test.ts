@@ -6,6 +6,7 @@ import { parseCommandLine } from '../src/cli/command-line.ts';
 import { parseBuilderPools } from '../src/resources/index.ts';
 import { chart, helm, type Manifest, manifests, renderChart } from './support/helm.ts';
 import { root } from './support/paths.ts';
+import { must } from './support/run.ts';
 import { tempFolder } from './support/temp-folder.ts';
 
 /** Without the CRDs, which are long. */
@@ -131,6 +132,15 @@ test('certificates that Helm makes are renewed after two thirds of their validit
   const left = (await renewAfter(30)) - Date.now() / 1000;
   expect(left / 86_400).toBeGreaterThan(19.9);
   expect(left / 86_400).toBeLessThan(20.1);
+});
+
+test('manifests for those who have no Helm are those of the chart, without keys', async () => {
+  const { stdout } = await must('sh', [path.join(root, 'scripts/manifests.sh'), '--set', 'builders.replicas=3']);
+  const kinds = manifests(stdout).map(({ kind }) => kind);
+  for (const kind of ['CustomResourceDefinition', 'Deployment', 'StatefulSet']) expect(kinds).toContain(kind);
+  expect(kinds).not.toContain('Secret');
+  expect(kinds).not.toContain('Pod');
+  expect(stdout).toContain('slipway-builder-2.slipway-builder');
 });
 
 interface Container {

@@ -10,7 +10,6 @@ import { type GitServer, startGitServer } from './support/git-server.ts';
 import { type SshServer, startSshServer } from './support/git-ssh.ts';
 import { runImage } from './support/image.ts';
 import { type OperatorWorld, type Resource, startOperatorWorld } from './support/operator.ts';
-import { root } from './support/paths.ts';
 import { freePort } from './support/ports.ts';
 import { must, run } from './support/run.ts';
 import { tempFolder } from './support/temp-folder.ts';
@@ -612,21 +611,6 @@ ${inline('signed', steps, { cache: { to: [{ ref, mode: 'max', sign }] } })}`);
     expect(await world.metric('slipway_buildruns_total', { phase: 'Succeeded' })).toBeGreaterThan(0);
     expect(await world.metric('slipway_buildruns_total', { phase: 'Failed' })).toBeGreaterThan(0);
     for (const line of world.operator.log().trim().split('\n')) expect(() => JSON.parse(line) as unknown).not.toThrow();
-  });
-
-  test('what deploy/ has is taken as it is, and its certificates trust one another', async () => {
-    const { cluster } = world;
-    for (const file of ['operator.yaml', 'pool.yaml'])
-      await cluster.must(['apply', '--dry-run=server', '-f', path.join(root, 'deploy', file)]);
-    const pki = path.join(work.path, 'made-pki');
-    await must('sh', [path.join(root, 'deploy/certificates.sh'), pki, 'builder.example.com', '10.0.0.7']);
-    for (const [name, purpose] of [
-      ['builder', 'sslserver'],
-      ['tls', 'sslclient'],
-    ] as const)
-      await must('openssl', ['verify', '-purpose', purpose, '-CAfile', `${pki}/ca.crt`, `${pki}/${name}.crt`]);
-    const names = await run('openssl', ['x509', '-in', `${pki}/builder.crt`, '-noout', '-ext', 'subjectAltName']);
-    expect(names.stdout).toContain('DNS:builder.example.com, IP Address:10.0.0.7');
   });
 
   test('the operator may do what it needs and no more', async () => {

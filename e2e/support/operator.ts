@@ -5,11 +5,12 @@ import { startBuilder, type TestBuilder } from './builder.ts';
 import { base64File, makeAuthority } from './certificates.ts';
 import { type Cluster, startCluster } from './cluster.ts';
 import { makeContext } from './context.ts';
+import { renderChart } from './helm.ts';
 import { root, slipway } from './paths.ts';
 import { freePort } from './ports.ts';
 import { type Service, startService } from './service.ts';
 
-/** Namespace and account of the operator, as deploy/ has them. */
+/** Namespace and account of the operator, as the chart has them. */
 const NAMESPACE = 'slipway-system';
 const ACCOUNT = 'slipway-operator';
 
@@ -124,7 +125,9 @@ export async function startOperatorWorld(folder: string, options: WorldOptions =
   const cluster = opened.use(await startCluster(folder));
   await cluster.must(['apply', '--server-side', '-f', path.join(root, 'crds')]);
   await cluster.must(['wait', '--for=condition=Established', '--timeout=60s', 'crd', '--all']);
-  await cluster.must(['apply', '-f', path.join(root, 'deploy/rbac.yaml')]);
+  await cluster.must(['create', 'namespace', NAMESPACE]);
+  const rbac = await renderChart(path.join(folder, 'helm'), {}, ['--show-only=templates/operator/rbac.yaml']);
+  await cluster.must(['apply', '-f', '-'], { input: rbac });
 
   const pki = path.join(folder, 'builder-pki');
   mkdirSync(pki, { recursive: true });

@@ -52,7 +52,7 @@ export function apiError(what: string, status: number, body: string): KubeError 
     code,
     `${what}: ${parsed.message ?? `HTTP status ${status}`}`,
     tooLarge ? 'TooLarge' : (parsed.reason ?? String(status)),
-    { hint: code === 'permission_denied' ? 'does the account have the role of deploy/?' : undefined },
+    { hint: code === 'permission_denied' ? 'does the account have the role that the chart gives it?' : undefined },
   );
 }
 
