@@ -36,9 +36,9 @@ export class FakeClient implements DockerfileClient {
   sessionId = 'session';
   buildPlatforms: readonly Platform[] = [{ os: 'linux', architecture: 'amd64' }];
   llbCaps: ReadonlySet<string> = new Set(LLB_CAPS);
-  /** Answers `forward`; unset, there is no other frontend. */
   /** What was asked of files. */
   readonly asked: string[] = [];
+  /** Answers `forward`; unset, there is no other frontend. */
   onForward: ((request: ForwardRequest) => Promise<FrontendResult>) | undefined;
   readonly #files: ReadonlyMap<string, string | Uint8Array>;
 
