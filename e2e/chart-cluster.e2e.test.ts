@@ -59,9 +59,9 @@ const pods = async (namespace: string, component: string) =>
 
 test('the defaults are installed by one command: two operators that are not privileged, and a builder in a namespace that allows it', async () => {
   expect(await release('install', 'slipway', chart)).toContain('kubectl describe build/hello');
-  await cluster.must(['wait', '--for=condition=Established', '--timeout=60s', 'crd/builds.slipway.build']);
-  await expect.poll(() => pods(NAMESPACE, 'operator'), { timeout: 120_000 }).toBe(2);
-  await expect.poll(() => pods(BUILDERS, 'builder'), { timeout: 120_000 }).toBe(1);
+  await cluster.must(['wait', '--for=condition=Established', '--timeout=240s', 'crd/builds.slipway.build']);
+  await expect.poll(() => pods(NAMESPACE, 'operator')).toBe(2);
+  await expect.poll(() => pods(BUILDERS, 'builder')).toBe(1);
 });
 
 test('the certificates that Helm makes trust one another, each for its own purpose, and stay over upgrades', async () => {
@@ -76,7 +76,7 @@ test('the certificates that Helm makes trust one another, each for its own purpo
 
   await upgrade('--set=builders.replicas=2');
   expect(await secrets()).toEqual(before);
-  await expect.poll(() => pods(BUILDERS, 'builder'), { timeout: 120_000 }).toBe(2);
+  await expect.poll(() => pods(BUILDERS, 'builder')).toBe(2);
 });
 
 test('what is off by default is taken by the API server too', async () => {
@@ -172,17 +172,17 @@ test('the account may do what the operator needs and no more; those who may edit
 
   await cluster.must(['create', 'rolebinding', 'ada', '--clusterrole=edit', '--user=ada']);
   await cluster.must(['create', 'rolebinding', 'eve', '--clusterrole=view', '--user=eve']);
-  await expect.poll(() => may('create', 'builds.slipway.build', 'ada', '-ndefault'), { timeout: 60_000 }).toBe('yes');
+  await expect.poll(() => may('create', 'builds.slipway.build', 'ada', '-ndefault')).toBe('yes');
   expect(await may('create', 'buildruns.slipway.build', 'ada', '-ndefault')).toBe('no');
   expect(await may('patch', 'builds.slipway.build', 'ada', '-ndefault', '--subresource=status')).toBe('no');
-  await expect.poll(() => may('list', 'buildruns.slipway.build', 'eve', '-ndefault'), { timeout: 60_000 }).toBe('yes');
+  await expect.poll(() => may('list', 'buildruns.slipway.build', 'eve', '-ndefault')).toBe('yes');
   expect(await may('create', 'builds.slipway.build', 'eve', '-ndefault')).toBe('no');
 });
 
 test('an uninstall leaves the CRDs and what was built, and nothing that runs', async () => {
   await release('uninstall', 'slipway');
   expect(await cluster.get('build', 'slipway-test', NAMESPACE)).toBeDefined();
-  await expect.poll(() => cluster.get('namespace', BUILDERS), { timeout: 120_000 }).toBeUndefined();
+  await expect.poll(() => cluster.get('namespace', BUILDERS)).toBeUndefined();
   expect(await cluster.must(['get', 'clusterroles', '-l', 'app.kubernetes.io/part-of=slipway', '-o', 'name'])).toBe('');
   // As it is installed again over what stayed.
   await release('install', 'slipway', chart, '--set=builders.enabled=false');

@@ -262,9 +262,7 @@ test('daemons run side by side, each on its own root; one root has one daemon; a
   };
   const logged = async (daemon: Daemon, ref: string) => (await daemon.run(['debug', 'logs', ref])).text;
   await expect
-    .poll(() => execFileSync('grep', ['-r', '-l', 'telling', join(two.root, 'history')], { encoding: 'utf8' }), {
-      timeout: 60_000,
-    })
+    .poll(() => execFileSync('grep', ['-r', '-l', 'telling', join(two.root, 'history')], { encoding: 'utf8' }))
     .not.toBe('');
   const before = await histories(two);
   expect(before).toEqual([

@@ -88,7 +88,7 @@ async function exported(name: string, given: Case) {
   });
   const ref = newId();
   const over = new AbortController();
-  const bound = AbortSignal.any([over.signal, AbortSignal.timeout(15_000)]);
+  const bound = AbortSignal.any([over.signal, AbortSignal.timeout(60_000)]);
   const solving = client.control.solve(
     { ref, session: session.id, exporters: [{ type, attrs: { ...attrs } }] },
     { signal: bound },
