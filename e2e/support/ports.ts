@@ -7,6 +7,8 @@ const FIRST_GIVEN = Number.parseInt(readFileSync('/proc/sys/net/ipv4/ip_local_po
 
 /** One that is asked for next may be wanted before this one is listened on. */
 const given = new Set<number>();
+/** Files of tests that run side by side have ports of their own: even ones, or odd ones. */
+const PART = Number(process.env['VITEST_POOL_ID'] ?? 0) % 2;
 
 /**
  * A TCP port of loopback that nobody uses, for programs that cannot pick one themselves. It lies below those that the kernel gives to whoever asks for any,
@@ -14,7 +16,7 @@ const given = new Set<number>();
  */
 export async function freePort(): Promise<number> {
   while (true) {
-    const port = randomInt(LOWEST, Math.max(FIRST_GIVEN, 2 * LOWEST));
+    const port = 2 * randomInt(LOWEST / 2, Math.floor(Math.max(FIRST_GIVEN, 2 * LOWEST) / 2)) + PART;
     if (given.has(port)) continue;
     const server = createServer();
     const isFree = await new Promise<boolean>((resolve) => {
