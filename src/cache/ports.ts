@@ -13,10 +13,10 @@ export interface Snapshotter {
   prepare(key: string, parent: string | undefined, options: WorkOptions): Promise<void>;
   commit(name: string, key: string, options: WorkOptions): Promise<void>;
   /**
-   * Where an image of the whole content of an active snapshot may be written, of a layer of so many packed bytes; undefined where it is to be written as files: it stands on another, or such
-   * images cannot be mounted here, or are not worth it.
+   * Where an image of the whole content of an active snapshot may be written, of a layer of so many packed bytes, or of what the caller alone knows to be worth it; undefined where it is to be written as files: it stands
+   * on another, or such images cannot be mounted here, or are not worth it, or are too many.
    */
-  imageFile(key: string, size: number, options: WorkOptions): Promise<string | undefined>;
+  imageFile(key: string, size: number | undefined, options: WorkOptions): Promise<string | undefined>;
   /** From now on the snapshot holds what the image in {@link imageFile} says, read-only, and only waits for {@link commit}. False, and the image is gone, where it cannot be mounted after all. */
   useImage(key: string, options: WorkOptions): Promise<boolean>;
   /** Mounts of an active snapshot (writable) or a committed one (read-only). */
@@ -159,6 +159,10 @@ export interface WritableRef {
 
 /** One that becomes a state that never changes: end with `commit` or `release` (drops it). */
 export interface MutableRef extends WritableRef {
+  /** {@link Snapshotter.imageFile} of what the caller knows to be worth an image. */
+  imageFile(options: WorkOptions): Promise<string | undefined>;
+  /** {@link Snapshotter.useImage}. */
+  useImage(options: WorkOptions): Promise<boolean>;
   /** With `whole` it is one layer of all that is in it, whatever it was written on; with `passing` it is gone with the last handle. */
   commit(options: WorkOptions & { readonly whole?: boolean; readonly passing?: boolean }): Promise<ImmutableRef>;
 }

@@ -10,7 +10,7 @@ import type { Target } from './target.ts';
 /** Files whose content is being written at once; a sane sender interleaves a handful. */
 const MAX_OPEN_FILES = 512;
 /** Bytes that a file may have grown by while it was sent. */
-const MAX_GROWTH = 256 * 1024 * 1024;
+export const MAX_GROWTH = 256 * 1024 * 1024;
 /** First pieces held back so that a small file is written in one go. */
 const MAX_HELD_BYTES = 8 * 1024 * 1024;
 

@@ -30,8 +30,9 @@ import { directoryMetadata, readDirectoryMetadata } from './metadata.ts';
 import { fromGoMode, toGoMode } from './mode.ts';
 import { assertCleanPath, comparePaths } from './order.ts';
 import { decodePacket, encodePacket, type FileStat, type FsPacket, type PacketStream } from './packets.ts';
-import { type ReceiveOptions, type ReceiveProgress, receiveTree } from './receive.ts';
+import { type ReceiveOptions, receiveTree } from './receive.ts';
 import { type SendOptions, sendTree } from './send.ts';
+import type { ReceiveProgress } from './transfer.ts';
 import { walkTree } from './walk.ts';
 
 const signal = neverAborted;

@@ -1,23 +1,24 @@
-import {
-  type AbortOptions,
-  CodedError,
-  inSlices,
-  invalidArgument,
-  isTurnSpent,
-  nextTurn,
-  toCodedError,
-} from '../../base/index.ts';
-import { type Dir, hasErrno, type Stat } from '../../sys/index.ts';
+import { inSlices, invalidArgument, isTurnSpent, nextTurn } from '../../base/index.ts';
+import type { Dir, Stat } from '../../sys/index.ts';
 import { ArrivingFiles, type FileHasher } from './arriving.ts';
-import { entryBytes } from './kept-bytes.ts';
 import { fromGoMode, typeOfGoMode } from './mode.ts';
-import { assertCleanPath, comparePaths } from './order.ts';
+import { assertCleanPath } from './order.ts';
 import type { FileStat, PacketStream } from './packets.ts';
 import { type Place, Target } from './target.ts';
+import {
+  type ContentAsking,
+  failing,
+  type Intake,
+  type IntakeProgress,
+  parentOf,
+  type ReceiveProgress,
+  runTransfer,
+  type TransferOptions,
+} from './transfer.ts';
 
 export type ReceiveOptions = Place & ReceiveBehaviour;
 
-interface ReceiveBehaviour extends AbortOptions {
+interface ReceiveBehaviour extends TransferOptions {
   /** `metadata`: an entry with equal type, size, time and links keeps its content; `none`: all content is asked for. */
   readonly differ: 'metadata' | 'none';
   /** Keep what the sender does not name. */
@@ -32,37 +33,7 @@ interface ReceiveBehaviour extends AbortOptions {
   readonly hashFile?: (stat: FileStat) => FileHasher | undefined;
   /** Told of bytes that files are listed with, and of those that come beyond; what it throws ends the transfer. */
   readonly onSize?: (bytes: number) => void;
-  readonly onProgress?: (progress: ReceiveProgress) => void;
-  /** Counts what is kept of the listing and of content; what it throws ends the transfer. */
-  readonly hold?: { add(bytes: number): void };
 }
-
-export interface ReceiveProgress {
-  readonly entries: number;
-  /** Files whose content was asked for. */
-  readonly requested: number;
-  /** Bytes of content so far. */
-  readonly bytes: number;
-  readonly removed: number;
-  /** Whatever was made, replaced, removed, or given other metadata: 0 means the directory was the same already. */
-  readonly changes: number;
-  /** Files that came with another length than was listed: they changed while they were sent. */
-  readonly misstated: number;
-}
-
-/** What the system says of an entry that no file here can be. */
-const IMPOSSIBLE = [
-  'ENAMETOOLONG',
-  'EINVAL',
-  'E2BIG',
-  'ENOTSUP',
-  'EOPNOTSUPP',
-  'ERANGE',
-  'EOVERFLOW',
-  'EMLINK',
-] as const;
-
-const shown = (path: string): string => JSON.stringify(path.length > 200 ? `${path.slice(0, 200)}…` : path);
 
 interface Level {
   readonly path: string;
@@ -75,20 +46,16 @@ interface Level {
  * The receiving side of an fsutil transfer: brings `root` in line with what the sender lists, asking only for content that differs. Synchronous
  * on the file system: for a worker, which others share: work that grows with what the sender lists gives them turns. @throws CodedError
  */
-export async function receiveTree(stream: PacketStream, options: ReceiveOptions): Promise<ReceiveProgress> {
-  try {
+export function receiveTree(stream: PacketStream, options: ReceiveOptions): Promise<ReceiveProgress> {
+  return failing(stream, options, async () => {
     using target = await Target.open(options, options);
-    using receiver = new Receiver(stream, options, target);
-    return await receiver.run();
-  } catch (error) {
-    const failure = options.signal.aborted ? options.signal.reason : error;
-    void stream.send({ type: 'error', message: toCodedError(failure).message });
-    throw failure;
-  }
+    using receiver = new Receiver((id) => stream.send({ type: 'request', id }), options, target);
+    return await runTransfer(stream, receiver, options);
+  });
 }
 
-class Receiver implements Disposable {
-  readonly #stream: PacketStream;
+class Receiver implements Intake, Disposable {
+  readonly #request: ContentAsking;
   readonly #options: ReceiveBehaviour;
   readonly #target: Target;
   readonly #arriving: ArrivingFiles;
@@ -97,17 +64,12 @@ class Receiver implements Disposable {
   readonly #directories: FileStat[] = [];
   readonly #hardlinks: FileStat[] = [];
   readonly #files = new Set<string>();
-  #last: string | undefined;
-  #nextId = 0;
-  #listed = false;
-  #finished = false;
   #requested = 0;
   #removed = 0;
-  /** What is being made. */
-  #about = '';
+  about = '';
 
-  constructor(stream: PacketStream, options: ReceiveBehaviour, target: Target) {
-    this.#stream = stream;
+  constructor(request: ContentAsking, options: ReceiveBehaviour, target: Target) {
+    this.#request = request;
     this.#options = options;
     this.#target = target;
     this.#arriving = new ArrivingFiles(target, options);
@@ -117,61 +79,7 @@ class Receiver implements Disposable {
         level.dir = target.root.openDir(`/${level.path}`);
       }
     };
-  }
-
-  async run(): Promise<ReceiveProgress> {
-    try {
-      return await this.#run();
-    } catch (error) {
-      const code = IMPOSSIBLE.find((code) => hasErrno(error, code));
-      if (code === undefined) throw error;
-      throw CodedError.of('CONTEXT_ENTRY', `file transfer: ${shown(this.#about)} cannot be made: ${code}`, {
-        cause: error,
-      });
-    }
-  }
-
-  async #run(): Promise<ReceiveProgress> {
-    const { signal } = this.#options;
-    this.#enter('', this.#target.root.openDir('/'), true);
-    for await (const packet of this.#stream.packets) {
-      signal.throwIfAborted();
-      if (isTurnSpent()) await nextTurn(this.#options);
-      switch (packet.type) {
-        case 'stat': {
-          this.#about = packet.stat.path;
-          const wait = this.#onStat(packet.stat, packet.asLast === true);
-          if (wait !== undefined) await wait;
-          break;
-        }
-        case 'statEnd':
-          if (this.#listed) throw invalidArgument('file transfer: the listing ended twice');
-          this.#listed = true;
-          await this.#removeLeft(undefined);
-          break;
-        case 'data': {
-          this.#about = this.#arriving.pathOf(packet.id);
-          const wait = this.#arriving.take(packet.id, packet.data);
-          if (wait !== undefined) await wait;
-          break;
-        }
-        case 'error':
-          throw new CodedError('unknown', `file transfer: the sender failed: ${packet.message}`, { fault: 'user' });
-        case 'fin':
-          if (!this.#finished) throw invalidArgument('file transfer: the sender finished too early');
-          return this.#progress();
-        case 'request':
-          throw invalidArgument('file transfer: unexpected request from the sender');
-      }
-      if (this.#listed && this.#arriving.size === 0 && !this.#finished) {
-        await this.#finish();
-        this.#finished = true;
-        void this.#stream.send({ type: 'fin' });
-      }
-      this.#options.onProgress?.(this.#progress());
-    }
-    signal.throwIfAborted();
-    throw new CodedError('unavailable', 'file transfer: the stream ended before the files were there');
+    this.#enter('', target.root.openDir('/'), true);
   }
 
   [Symbol.dispose](): void {
@@ -179,9 +87,12 @@ class Receiver implements Disposable {
     for (const level of this.#levels) level.dir[Symbol.dispose]();
   }
 
-  #progress(): ReceiveProgress {
+  get pending(): number {
+    return this.#arriving.size;
+  }
+
+  progress(): IntakeProgress {
     return {
-      entries: this.#nextId,
       requested: this.#requested,
       bytes: this.#arriving.bytes,
       removed: this.#removed,
@@ -190,20 +101,19 @@ class Receiver implements Disposable {
     };
   }
 
-  #onStat(stat: FileStat, asLast: boolean): Promise<void> | undefined {
-    const { path } = stat;
-    if (this.#listed) throw invalidArgument('file transfer: an entry after the end of the listing');
-    assertCleanPath(path);
-    if (this.#last !== undefined && comparePaths(this.#last, path) >= 0)
-      throw invalidArgument(`file transfer: ${JSON.stringify(path)} is out of order`);
-    this.#last = path;
-    this.#options.hold?.add(entryBytes(stat));
-    const id = this.#nextId++;
-    const slash = path.lastIndexOf('/');
-    const parent = slash < 0 ? '' : path.slice(0, slash);
-    const name = path.slice(slash + 1);
+  entry(stat: FileStat, id: number, asLast: boolean): Promise<void> | undefined {
+    const { parent, name } = parentOf(stat.path);
     const go = () => this.#onEntry(this.#leaveTo(parent), name, stat, id, asLast);
     return this.#leavesBehind(parent) ? this.#removeLeft(parent).then(go) : go();
+  }
+
+  listed(): Promise<void> {
+    return this.#removeLeft(undefined);
+  }
+
+  data(id: number, data: Uint8Array): Promise<void> | undefined {
+    this.about = this.#arriving.pathOf(id);
+    return this.#arriving.take(id, data);
   }
 
   #onEntry(level: Level, name: string, stat: FileStat, id: number, asLast: boolean): Promise<void> | undefined {
@@ -289,7 +199,7 @@ class Receiver implements Disposable {
     this.#options.onEntry?.(stat, false);
     this.#requested++;
     this.#arriving.expect(id, stat, there);
-    return stat.size === 0 ? undefined : this.#stream.send({ type: 'request', id });
+    return stat.size === 0 ? undefined : this.#request(id);
   }
 
   #onSpecial(
@@ -322,10 +232,10 @@ class Receiver implements Disposable {
   }
 
   /** Makes hard links, then sets metadata of directories from the inside out. */
-  async #finish(): Promise<void> {
+  async finish(): Promise<void> {
     for (const link of this.#hardlinks) {
       if (isTurnSpent()) await nextTurn(this.#options);
-      this.#about = link.path;
+      this.about = link.path;
       const target = this.#target.root.lstat(link.linkname);
       const existing = this.#target.root.lstatIfAny(link.path);
       const keeps = existing !== undefined && existing.ino === target.ino && existing.dev === target.dev;
@@ -339,7 +249,7 @@ class Receiver implements Disposable {
     }
     for (const stat of this.#directories.reverse()) {
       if (isTurnSpent()) await nextTurn(this.#options);
-      this.#about = stat.path;
+      this.about = stat.path;
       const { dir, name } = this.#target.parentOf(stat.path);
       const existing = dir.lstat(name);
       const sameMetadata = this.#target.sameMetadata(dir, name, stat, existing);

@@ -16,10 +16,13 @@ const task = tasksOf<typeof import('./tasks.ts')>(siblingModule(import.meta.url,
 /** What says nothing of an image. */
 const SHORTAGES = ['ENOMEM', 'EMFILE', 'ENFILE', 'EAGAIN', 'EINTR'] as const;
 
+/** Each step that starts copies all mounts of the builder: from so many on no image is made that could be a directory as well. */
+const MAX_OPTIONAL = 128;
+
 interface ImagesOptions {
   readonly pools: Pools;
   readonly privileges: Privileges;
-  /** Bytes of a packed layer from which on an image is worth a mount that stays. */
+  /** Bytes of a packed layer from which on an image is worth a mount that stays; with `Infinity` no image is. */
   readonly minBytes: number;
   readonly log: Logger;
 }
@@ -38,10 +41,12 @@ export class SnapshotImages {
     this.#options = options;
   }
 
-  /** Where the image of a snapshot in `directory` goes that a layer of so many packed bytes fills; undefined where it is to be a directory. */
-  async file(directory: string, size: number, options: WorkOptions): Promise<string | undefined> {
+  /** Where the image of a snapshot in `directory` goes that a layer of so many packed bytes fills, or whatever else where that is not told; undefined where it is to be a directory. */
+  async file(directory: string, size: number | undefined, options: WorkOptions): Promise<string | undefined> {
     const { privileges, minBytes, pools } = this.#options;
-    if (size < minBytes || privileges.overlayXattrs !== ROOT.overlayXattrs) return undefined;
+    const isWorth = size === undefined ? this.#mounted.size < MAX_OPTIONAL : size >= minBytes;
+    if (!isWorth || minBytes === Number.POSITIVE_INFINITY || privileges.overlayXattrs !== ROOT.overlayXattrs)
+      return undefined;
     this.#works ??= pools.short.run(task('imagesWork'), { directory: join(directory, 'trial') }, options);
     const tried = this.#works;
     try {

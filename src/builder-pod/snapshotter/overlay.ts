@@ -30,7 +30,7 @@ interface OverlaySnapshotterOptions {
   readonly rebooted: boolean;
   /** Wait from the first commit to the sync that marks it durable; 3,000 ms by default. */
   readonly syncDelayMs?: number;
-  /** Bytes of a packed layer from which on it becomes an image where that can be; 4 MiB by default. */
+  /** Bytes of a packed layer from which on it becomes an image where that can be; 4 MiB by default, with `Infinity` nothing does. */
   readonly minImageBytes?: number | undefined;
 }
 
@@ -160,7 +160,7 @@ export class OverlaySnapshotter implements Snapshotter, AsyncDisposable {
     }
   }
 
-  async imageFile(key: string, size: number, options: WorkOptions): Promise<string | undefined> {
+  async imageFile(key: string, size: number | undefined, options: WorkOptions): Promise<string | undefined> {
     options.signal.throwIfAborted();
     const { id, parent } = this.#active(key);
     return parent === null ? await this.#images.file(this.#directory(id), size, options) : undefined;

@@ -229,6 +229,16 @@ export class MutableHandle extends WritableHandle implements MutableRef {
     return this.#engine.records.options.snapshotter.mounts(this.id);
   }
 
+  imageFile(options: WorkOptions): Promise<string | undefined> {
+    this.#check();
+    return this.#engine.records.options.snapshotter.imageFile(this.id, undefined, options);
+  }
+
+  useImage(options: WorkOptions): Promise<boolean> {
+    this.#check();
+    return this.#engine.records.options.snapshotter.useImage(this.id, options);
+  }
+
   async commit({
     whole = false,
     passing = false,

@@ -24,7 +24,7 @@ import type { ConvertArgs, ConvertedLayer, PackArgs, PackedLayer, TreesArgs, Unp
 import type { PackedTree } from './walk.ts';
 
 export type { LayerChunk, RootMetadata } from './chunks.ts';
-export { ErofsIndex, TAR_START, writeAll } from './erofs.ts';
+export { ErofsIndex, NotIndexable, TAR_START, writeAll } from './erofs.ts';
 export { TOC_DIGEST, UNCOMPRESSED_SIZE } from './estargz.ts';
 export { type LayerCompression, layerCompressors } from './layer-compression.ts';
 export { DEFAULT_UNPACK_LIMITS, type UnpackLimits, unpackLimitsFor } from './limits.ts';

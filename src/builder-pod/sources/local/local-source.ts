@@ -17,6 +17,8 @@ export const receiveModule = siblingModule(import.meta.url, './receive-task');
 const MAX_DEPTH = 24;
 const DEPTH_KEY = 'local.depth';
 const LISTING_KEY = 'local.listing';
+/** Of fewer entries a directory is made, since an image is a mount that stays. */
+const MIN_IMAGE_ENTRIES = 256;
 /** Chains that are to go once the builds that read them are over. */
 const MAX_OLD = 1000;
 
@@ -39,13 +41,15 @@ interface LocalReceiverDeps {
   /** Content digests are made while files arrive and handed there. */
   readonly trees?: ContentTrees;
   readonly space?: TransferSpace;
+  /** Entries from which on a directory that comes as a whole is kept as an image where that can be; 256 by default. */
+  readonly minImageEntries?: number | undefined;
 }
 
 /**
  * Receives directories of build clients. The state that a directory had at its last transfer is an immutable ref; a new transfer is compared with it, and
  * writes the difference, from the first one on, into a fresh layer on top of it, which becomes the next state, one layer of all that is there for whoever
  * packs it. So no build waits for another's transfer, a state that a build reads never changes, a transfer that is cut off leaves the old state, and when
- * nothing changed nothing is made: the old ref itself is the answer.
+ * nothing changed nothing is made: the old ref itself is the answer. A large first state is an image, where snapshots can be: one file, to which contents are appended as they come.
  */
 export class LocalReceiver {
   readonly #registry: SessionRegistry;
@@ -54,16 +58,18 @@ export class LocalReceiver {
   readonly #trees: ContentTrees | undefined;
   readonly #afterwork: Afterwork;
   readonly #space: TransferSpace | undefined;
+  readonly #minImageEntries: number;
   /** Last states of directories that have begun anew. */
   readonly #old = new Set<string>();
 
-  constructor({ registry, refs, states, afterwork, trees, space }: LocalReceiverDeps) {
+  constructor({ registry, refs, states, afterwork, trees, space, minImageEntries }: LocalReceiverDeps) {
     this.#registry = registry;
     this.#afterwork = afterwork;
     this.#refs = refs;
     this.#states = states;
     this.#trees = trees;
     this.#space = space;
+    this.#minImageEntries = minImageEntries ?? MIN_IMAGE_ENTRIES;
   }
 
   /** The directory as the client has it now. @throws CodedError not_found when the client does not offer it or is gone */
@@ -74,6 +80,16 @@ export class LocalReceiver {
   }
 
   async #from(session: Session, source: LocalSource, options: ReceiveLocalOptions): Promise<ImmutableRef> {
+    return (await this.#into(session, source, true, options)) ?? (await this.#into(session, source, false, options))!;
+  }
+
+  /** Undefined where it came as an image that cannot be mounted after all. */
+  async #into(
+    session: Session,
+    source: LocalSource,
+    mayBeImage: boolean,
+    options: ReceiveLocalOptions,
+  ): Promise<ImmutableRef | undefined> {
     if (!session.supports(FileSync, FileSync.methods.diffCopy))
       throw new CodedError(
         'failed_precondition',
@@ -102,7 +118,7 @@ export class LocalReceiver {
         session,
         source,
         next,
-        { ref: base, root: before?.root, listing },
+        { ref: base, root: before?.root, listing, mayBeImage },
         taken,
         options,
       );
@@ -116,7 +132,8 @@ export class LocalReceiver {
       return base;
     }
     await base?.release();
-    const state = await next.commit(options);
+    const state = await next.commit(received.isImage, options);
+    if (state === undefined) return undefined;
     try {
       state.setMetadata(DEPTH_KEY, String(depth + 1));
       if (received.listing !== undefined) setListing(state, received.listing);
@@ -152,6 +169,7 @@ export class LocalReceiver {
       readonly ref: ImmutableRef | undefined;
       readonly root: string | undefined;
       readonly listing: Uint8Array | undefined;
+      readonly mayBeImage: boolean;
     },
     taken: ReturnType<TransferSpace['begin']> | undefined,
     { signal, progress, limit }: ReceiveLocalOptions,
@@ -159,13 +177,17 @@ export class LocalReceiver {
     const id = `transferring ${source.name}:`;
     const started = Date.now();
     const { name, includePatterns, excludePatterns, followPaths, differ } = source;
+    const isFirst = last.ref === undefined;
+    const directory = isFirst ? await next.begin() : last.root;
+    const image = isFirst && last.mayBeImage ? await next.imageFile() : undefined;
     const args: ReceiveDirectoryArgs = {
-      directory: last.ref === undefined ? await next.begin() : last.root,
-      readonly: last.ref !== undefined,
+      directory,
+      image: image === undefined ? undefined : { path: image, minEntries: this.#minImageEntries },
+      readonly: !isFirst,
       listing: last.listing,
       differ,
       tree: last.ref === undefined ? undefined : this.#trees?.treeOf(last.ref),
-      empty: last.ref === undefined,
+      empty: isFirst,
       limit,
       request: { name, includePatterns, excludePatterns, followPaths },
     };
@@ -230,8 +252,15 @@ class NextState implements AsyncDisposable {
     return this.#mounted.root;
   }
 
-  async commit(options: WorkOptions): Promise<ImmutableRef> {
+  /** Where an image of it may be written instead of files; once it has begun. */
+  imageFile(): Promise<string | undefined> {
+    return this.#ref!.imageFile(this.#options);
+  }
+
+  /** Undefined where it is an image that cannot be mounted. */
+  async commit(isImage: boolean, options: WorkOptions): Promise<ImmutableRef | undefined> {
     await this.#mounted?.[Symbol.asyncDispose]();
+    if (isImage && !(await this.#ref!.useImage(options))) return undefined;
     const state = await this.#ref!.commit({ ...options, whole: true });
     this.#ref = undefined;
     return state;
