@@ -51,6 +51,8 @@ const WITHOUT_SUITE: Readonly<Record<string, string>> = {
   EnvLookup: 'variables by name: data',
   EventRecorder: 'one that writes Events; the double notes them',
   FrontendRef: 'the graph that a solve gave, of the bridge, which has a suite, or of the double',
+  Intake:
+    'one transfer is given to both of a directory, and what is seen of it compared (sources/local/image-intake.engine.test.ts)',
   GraphNode: 'a kind of vertex each: what they have in common is their type',
   LayerSource: 'a blob of the store or of a ref, whose ports have suites',
   Logger: 'one that writes and one that does not',

@@ -120,6 +120,8 @@ test('an image is for what stands on nothing, is large, and of root in the machi
     await snapshotter.prepare('small', undefined, options);
     expect(await snapshotter.imageFile('small', 1000, options)).toBeUndefined();
     expect(await snapshotter.imageFile('small', large, options)).toBeDefined();
+    // Whether it is worth it only the caller knows.
+    expect(await snapshotter.imageFile('small', undefined, options)).toBeDefined();
     await snapshotter.commit('small', 'small', options);
     await snapshotter.prepare('top', 'small', options);
     expect(await snapshotter.imageFile('top', large, options)).toBeUndefined();

@@ -28,6 +28,7 @@ import {
   type SourceSecrets,
 } from './index.ts';
 import { LocalReceiver, LocalStates, parseLocalSource } from './local/index.ts';
+import type { ReceiveDirectoryArgs } from './local/receive-task.ts';
 import { noSecrets } from './testing/no-secrets.ts';
 
 const signal = neverAborted;
@@ -509,6 +510,24 @@ describe('local', () => {
     for (const record of await diskUsage(state.refs, { signal })) expect(record.inUse).toBe(false);
     await prune(state.refs, { signal, all: true });
     expect(state.snapshotter.list()).toEqual([]);
+  });
+
+  test('a directory that came as an image which cannot be mounted after all is received once more, as files', async () => {
+    const asked: boolean[] = [];
+    const run = async (_task: unknown, { directory, image }: ReceiveDirectoryArgs) => {
+      asked.push(image !== undefined);
+      writeFileSync(image?.path ?? join(directory!, 'f'), Buffer.alloc(8192, 1));
+      return { ...received, isImage: image !== undefined };
+    };
+    const states = new LocalStates(state.db);
+    const afterwork = cleanup.use(new Afterwork());
+    const clients = { ...registry, get: async () => ({ ...session, run }) } as unknown as SessionRegistry;
+    const receiver = new LocalReceiver({ registry: clients, refs: state.refs, states, afterwork });
+    const ref = await receiver.receive(source, { ...context, sessions: () => ['s'] });
+    expect(asked).toEqual([true, false]);
+    expect(readdirSync(await mounted(ref))).toEqual(['f']);
+    expect(state.snapshotter.list()).toHaveLength(1);
+    await ref.release();
   });
 });
 

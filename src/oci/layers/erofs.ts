@@ -29,6 +29,9 @@ const MAX_KEPT_BYTES = 64 << 20;
 /** Addresses are 32-bit numbers of blocks; half of that is left for what stands behind the tar. */
 const MAX_TAR = 2 ** 31 * BLOCK;
 
+/** Entries, or blocks, in a step. */
+const STEP = 512;
+
 const TYPE_BITS = {
   file: 0o100000,
   directory: 0o040000,
@@ -50,9 +53,9 @@ interface Node {
   uid: number;
   gid: number;
   mtime: bigint;
-  readonly size: number;
+  size: number;
   /** Of its content in the image. */
-  readonly at: number;
+  at: number;
   readonly target?: string;
   readonly device?: number;
   xattrs: Buffer | undefined;
@@ -72,6 +75,7 @@ export class ErofsIndex implements TarHandler {
   #keptBytes = 0;
   #lastPath = '';
   #last: Node;
+  #newest: Node | undefined;
 
   /**
    * @param position bytes of the archive that were read: in {@link entry}, where its content is
@@ -101,8 +105,10 @@ export class ErofsIndex implements TarHandler {
     const xattrs = xattrsOf(entry);
     this.#keptBytes += xattrs?.length ?? 0;
     const { mode, uid, gid, mtime } = entry;
-    if (entry.type !== 'directory') this.#put(siblings, name, { ...leafOf(entry, this.#position()), xattrs });
-    else if (there?.children === undefined) this.#put(siblings, name, { ...directoryOf(entry), xattrs });
+    if (entry.type !== 'directory') {
+      this.#newest = { ...leafOf(entry, this.#position()), xattrs };
+      this.#put(siblings, name, this.#newest);
+    } else if (there?.children === undefined) this.#put(siblings, name, { ...directoryOf(entry), xattrs });
     // Attributes that it had stay, as they do in a directory.
     else if (there.xattrs !== undefined && xattrs !== undefined) throw new NotIndexable(name);
     else Object.assign(there, { mode, uid, gid, mtime, xattrs: xattrs ?? there.xattrs });
@@ -112,17 +118,33 @@ export class ErofsIndex implements TarHandler {
     throw new NotIndexable('a sparse file');
   }
 
+  /** As {@link entry}, of a file whose content is yet to come: to be told where it is and how long it became. */
+  expect(entry: TarEntry & { readonly type: 'file' }): (position: number, size: number) => void {
+    this.entry(entry);
+    const node = this.#newest!;
+    return (position, size) => {
+      node.at = TAR_START + position;
+      node.size = size;
+    };
+  }
+
   /** Writes what stands before and behind a tar of so many bytes. */
   finish(fd: number, tarSize: number): void {
+    for (const _ of this.finishing(fd, tarSize));
+  }
+
+  /** {@link finish} in steps, for a thread that others share. */
+  *finishing(fd: number, tarSize: number): Generator<void, void, void> {
     const meta = Math.ceil((TAR_START + tarSize) / 4096) * 4096;
-    const { nodes, parents } = this.#numbered();
+    const { nodes, parents } = yield* this.#numbered();
     const last = nodes.at(-1)!;
     const inodes = Buffer.alloc(last.nid * SLOT + sizeOf(last));
     const content = new Blocks(meta + Math.ceil(inodes.length / BLOCK) * BLOCK);
-    for (const node of nodes) {
+    for (const [n, node] of nodes.entries()) {
+      if (n % STEP === 0) yield;
       const { at, size } =
         node.children !== undefined
-          ? content.add(direntBlocks(node, parents.get(node)!))
+          ? content.add(yield* direntBlocks(node, parents.get(node)!))
           : node.target !== undefined
             ? content.add([Buffer.from(node.target, 'latin1')])
             : node;
@@ -176,15 +198,17 @@ export class ErofsIndex implements TarHandler {
   }
 
   /** All that is left, the root first, each with its number; and the parents of directories. */
-  #numbered(): { readonly nodes: readonly Node[]; readonly parents: ReadonlyMap<Node, Node> } {
+  *#numbered(): Generator<void, { readonly nodes: readonly Node[]; readonly parents: ReadonlyMap<Node, Node> }, void> {
     const nodes = [this.#root];
     const parents = new Map([[this.#root, this.#root]]);
     let nid = FIRST_NID;
+    let seen = 0;
     // Those that are found on the way are appended.
     for (const node of nodes) {
       node.nid = nid;
       nid += Math.ceil(sizeOf(node) / SLOT);
       for (const child of node.children?.values() ?? []) {
+        if (++seen % STEP === 0) yield;
         if (child.children !== undefined) parents.set(child, node);
         if (child.children !== undefined) node.links++;
         else child.links++;
@@ -261,7 +285,7 @@ function writeInode(inodes: Buffer, node: Node, at: number, size: number): void 
 const sizeOf = ({ xattrs }: Node) => INODE + (xattrs?.length ?? 0);
 
 /** Names in the order of their bytes, as many to a block as fit: their descriptions first, the names behind. */
-function direntBlocks(node: Node, parent: Node): Buffer[] {
+function* direntBlocks(node: Node, parent: Node): Generator<void, Buffer[], void> {
   const entries = [...node.children!, ['.', node] as const, ['..', parent] as const];
   entries.sort(([a], [b]) => (a < b ? -1 : 1));
   const blocks: Buffer[] = [];
@@ -281,6 +305,7 @@ function direntBlocks(node: Node, parent: Node): Buffer[] {
       nameAt += block.write(name, nameAt, 'latin1');
     }
     blocks.push(block);
+    if (blocks.length % STEP === 0) yield;
   }
   return blocks;
 }

@@ -64,11 +64,11 @@ interface Build {
 }
 
 /** A daemon just large enough for `buildctl build --frontend`: each build runs `run` inside LLBBridge.Solve. */
-async function daemon(run: (build: Build) => Promise<void>) {
+async function daemon(run: (build: Build) => Promise<void>, as: 'directories' | 'images' = 'directories') {
   const address = `unix://${join(tempDir(), 'sock')}`;
   const server = new GrpcServer();
   const registry = new SessionRegistry();
-  const state = await openTestState();
+  const state = await openTestState(as === 'directories' ? { minImageBytes: Number.POSITIVE_INFINITY } : {});
   cleanups.push(() => state[Symbol.asyncDispose]());
   const begun = vi.spyOn(state.refs, 'create');
   /** Of received refs, by id. */
@@ -84,7 +84,8 @@ async function daemon(run: (build: Build) => Promise<void>) {
   cleanups.push(() => pool.close());
   const trees = new ContentHasher({ pool });
   const states = new LocalStates(state.db);
-  const receiver = new LocalReceiver({ registry, refs: state.refs, states, afterwork: new Afterwork(), trees });
+  const deps = { registry, refs: state.refs, states, afterwork: new Afterwork(), trees };
+  const receiver = new LocalReceiver({ ...deps, minImageEntries: 0 });
   interface Running {
     readonly session: string;
     readonly returned: PromiseWithResolvers<void>;
@@ -177,7 +178,7 @@ async function daemon(run: (build: Build) => Promise<void>) {
     () => server.close(),
     () => registry[Symbol.asyncDispose](),
   );
-  return { address, registry, rows, begun };
+  return { address, registry, rows, begun, state };
 }
 
 interface Outcome {
@@ -228,9 +229,15 @@ function context(files: number): string {
 const whole = (name: string) => parseLocalSource(name, {});
 
 describe('buildctl', () => {
-  test('sends its context; the second time only what changed; and shows the transfer', async () => {
+  test.each([
+    'directories',
+    'images',
+  ] as const)('sends its context; the second time only what changed; and shows the transfer (%s)', async (as) => {
     const received: string[] = [];
-    const { address, rows, begun } = await daemon(async (b) => void received.push(await b.receive(whole('context'))));
+    const { address, rows, begun, state } = await daemon(
+      async (b) => void received.push(await b.receive(whole('context'))),
+      as,
+    );
     const dir = context(2000);
     const args = ['--local', `context=${dir}`, '--local', `dockerfile=${dir}`];
     const first = await build(address, args);
@@ -238,6 +245,7 @@ describe('buildctl', () => {
     expect(first.output).toContain('transferring context:');
     expect(execFileSync('diff', ['-r', dir, received[0]!]).toString()).toBe('');
     expect(statSync(join(received[0]!, 'big')).mode & 0o7777).toBe(0o4750);
+    expect(existsSync(join(received[0]!, '../image'))).toBe(as === 'images');
     const firstBytes = rows.at(-1)!.current!;
     expect(firstBytes).toBeGreaterThan(8_000_000);
 
@@ -254,6 +262,7 @@ describe('buildctl', () => {
     expect(received[2]).toBe(received[1]);
     // What did not change is only looked at.
     expect(begun).toHaveBeenCalledTimes(2);
+    expect(state.snapshotter.list()).toHaveLength(2);
   });
 
   test('what one tenant sent is not there for another who says to have the same', async () => {

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import http2 from 'node:http2';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -165,7 +165,9 @@ const HOSTILE: readonly (readonly [string, (stream: http2.ServerHttp2Stream) => 
   ['says nothing any more', (stream) => send(stream, [stat('a', 5)]), { reason: 'SESSION_STALLED', fault: 'user' }],
 ];
 
-test.each(HOSTILE)('a client that %s is cut off, and a transfer beside it goes on', async (_what, serve, failure) => {
+test.each(
+  HOSTILE.flatMap(([what, ...how]) => [false, true].map((isImage) => [what, isImage, ...how] as const)),
+)('a client that %s is cut off, and a transfer beside it goes on (as an image: %s)', async (_what, isImage, serve, failure) => {
   const { registry, client } = await sessions({ limits: { sessionBytes: 2 << 20, stallMs: 4000 } });
   const over = Promise.withResolvers<void>();
   const good = await client((stream) => {
@@ -184,7 +186,10 @@ test.each(HOSTILE)('a client that %s is cut off, and a transfer beside it goes o
   const directory = tempDir();
   const transfer = good.receive(directory);
   const bad = await client(serve);
-  await expect(bad.receive()).rejects.toMatchObject(failure);
+  const place = tempDir();
+  const image = isImage ? { path: join(place, 'image'), minEntries: 0 } : undefined;
+  await expect(bad.receive(tempDir(), { image })).rejects.toMatchObject(failure);
+  expect(readdirSync(place)).toEqual([]);
   over.resolve();
   await transfer;
   expect(readFileSync(join(directory, 'file'), 'utf8')).toMatch(/^\.*$/);
@@ -249,10 +254,12 @@ test.each([
 ])('a client that %s than its directory may have is refused', async (_what, size, content) => {
   const { client } = await sessions({});
   const { receive } = await client((stream) => sendFile(stream, size, content));
-  await expect(receive(tempDir(), { limit: { most: 100, name: 'a limit' } })).rejects.toMatchObject({
-    ...{ code: 'resource_exhausted', reason: 'CONTEXT_TOO_LARGE', fault: 'policy' },
-    message: 'the files of context have more than 100 bytes (a limit)',
-  });
+  const image = { path: join(tempDir(), 'image'), minEntries: 0 };
+  for (const more of [{}, { image }])
+    await expect(receive(tempDir(), { limit: { most: 100, name: 'a limit' }, ...more })).rejects.toMatchObject({
+      ...{ code: 'resource_exhausted', reason: 'CONTEXT_TOO_LARGE', fault: 'policy' },
+      message: 'the files of context have more than 100 bytes (a limit)',
+    });
   const whole = await client((stream) => sendFile(stream, 100, '.'.repeat(100)));
   await whole.receive(tempDir(), { limit: { most: 100, name: 'a limit' } });
 });

@@ -77,9 +77,9 @@ export class ImageContents implements Disposable {
   }
 
   /** Writes what is left; `finish` the rest of the file, which stays from then on. */
-  finish(finish: (fd: number) => void): void {
+  async finish(finish: (fd: number) => Promise<void>): Promise<void> {
     this.#flush();
-    finish(this.#open());
+    await finish(this.#open());
     this.#isKept = true;
   }
 

@@ -1,4 +1,4 @@
-import { invalidArgument } from '../../../base/index.ts';
+import { inSlices, invalidArgument } from '../../../base/index.ts';
 // By their rooms, as in ./receive-task.ts.
 import {
   assertCleanPath,
@@ -15,6 +15,7 @@ import {
   typeOfGoMode,
 } from '../../../builder-api/fsutil/index.ts';
 import { ErofsIndex, NotIndexable } from '../../../oci/layers/index.ts';
+import type { TarEntry } from '../../../oci/tar/index.ts';
 import { encodeName, type Stat } from '../../../sys/index.ts';
 import { type ContentRoom, ImageContents } from './image-contents.ts';
 
@@ -28,6 +29,8 @@ type ImageIntakeOptions = Pick<ReceiveOptions, 'signal' | 'onEntry' | 'hashFile'
 
 interface Arriving {
   readonly stat: FileStat;
+  /** To be told where it is and how long it became. */
+  readonly whole: (position: number, size: number) => void;
   received: number;
   room: ContentRoom | undefined;
   hasher: FileHasher | undefined;
@@ -47,7 +50,6 @@ export class ImageIntake implements Intake, Disposable {
   readonly #hardlinks: FileStat[] = [];
   /** Directories that entries may be in now, the root first. */
   readonly #levels = [''];
-  #position = 0;
   #requested = 0;
   #bytes = 0;
   #misstated = 0;
@@ -57,7 +59,7 @@ export class ImageIntake implements Intake, Disposable {
   /** @param root of whose attributes the listing says nothing */
   constructor(image: string, root: Stat, request: ContentAsking, options: ImageIntakeOptions) {
     this.#contents = new ImageContents(image);
-    this.#index = new ErofsIndex(() => this.#position, root);
+    this.#index = new ErofsIndex(() => 0, root);
     this.#request = request;
     this.#options = options;
   }
@@ -87,7 +89,7 @@ export class ImageIntake implements Intake, Disposable {
     this.#options.hold?.add(NODE_BYTES + name.length);
     const type = typeOfGoMode(stat.mode);
     if (type !== 'file') {
-      this.#add(stat);
+      this.#index.entry(entryOf(stat));
       this.#options.onEntry?.(stat, false);
       if (type === 'dir') this.#levels.push(path);
       return undefined;
@@ -105,7 +107,8 @@ export class ImageIntake implements Intake, Disposable {
     this.#files.add(path);
     this.#options.onEntry?.(stat, false);
     this.#requested++;
-    const file: Arriving = { stat, received: 0, room: undefined, hasher: undefined };
+    const whole = this.#index.expect({ ...entryOf(stat), type: 'file' });
+    const file: Arriving = { stat, whole, received: 0, room: undefined, hasher: undefined };
     if (stat.size === 0) {
       this.#end(file);
       return undefined;
@@ -144,12 +147,17 @@ export class ImageIntake implements Intake, Disposable {
 
   /** Hard links, whose files are all there now, and the index. */
   async finish(): Promise<void> {
+    await inSlices(this.#linking(), this.#options);
+    await this.#contents.finish((fd) => inSlices(this.#index.finishing(fd, this.#contents.end), this.#options));
+  }
+
+  *#linking(): Generator<void, void, void> {
     for (const link of this.#hardlinks) {
       this.about = link.path;
-      this.#add(link);
+      this.#index.entry(entryOf(link));
       this.#options.onEntry?.(link, false);
+      yield;
     }
-    this.#contents.finish((fd) => this.#index.finish(fd, this.#contents.end));
   }
 
   [Symbol.dispose](): void {
@@ -159,28 +167,27 @@ export class ImageIntake implements Intake, Disposable {
   #end(file: Arriving): void {
     const { stat, received, room } = file;
     if (received !== stat.size) this.#misstated++;
-    this.#position = room?.at ?? 0;
-    this.#add(stat, received);
+    file.whole(room?.at ?? 0, received);
     file.hasher ??= this.#options.hashFile?.(stat);
     file.hasher?.end();
   }
+}
 
-  #add(stat: FileStat, size = 0): void {
-    const { uid, gid, linkname, modTime: mtime, devmajor, devminor } = stat;
-    const type = typeOfGoMode(stat.mode);
-    const isLink = linkname !== '' && (type === 'symlink' || type === 'file');
-    // What the kernel or an archive would take for something else.
-    if (mtime < 0n || (type === 'symlink' && !isLink)) throw new NotIndexable(stat.path);
-    const xattrs = Object.entries(stat.xattrs).filter(([key]) => isCarried(key));
-    this.#index.entry({
-      type: type === 'dir' ? 'directory' : type === 'file' && isLink ? 'hardlink' : type,
-      name: bytesOf(stat.path),
-      mode: fromGoMode(stat.mode) & 0o7777,
-      ...{ uid, gid, size, mtime, devmajor, devminor },
-      ...(isLink ? { linkname: bytesOf(linkname) } : {}),
-      ...(xattrs.length === 0 ? {} : { xattrs: new Map(xattrs.map(([key, value]) => [bytesOf(key), value])) }),
-    });
-  }
+function entryOf(stat: FileStat): TarEntry {
+  const { uid, gid, linkname, modTime: mtime, devmajor, devminor } = stat;
+  const type = typeOfGoMode(stat.mode);
+  const isLink = linkname !== '' && (type === 'symlink' || type === 'file');
+  // What the kernel or an archive would take for something else.
+  if (mtime < 0n || (type === 'symlink' && !isLink)) throw new NotIndexable(stat.path);
+  const xattrs = Object.entries(stat.xattrs).filter(([key]) => isCarried(key));
+  return {
+    type: type === 'dir' ? 'directory' : type === 'file' && isLink ? 'hardlink' : type,
+    name: bytesOf(stat.path),
+    mode: fromGoMode(stat.mode) & 0o7777,
+    ...{ uid, gid, size: 0, mtime, devmajor, devminor },
+    ...(isLink ? { linkname: bytesOf(linkname) } : {}),
+    ...(xattrs.length === 0 ? {} : { xattrs: new Map(xattrs.map(([key, value]) => [bytesOf(key), value])) }),
+  };
 }
 
 /** As archives have names. */
