@@ -265,6 +265,22 @@ describe('buildctl', () => {
     expect(state.snapshotter.list()).toHaveLength(2);
   });
 
+  test('sends it once more, as files, where there is something in it that only a directory shows', async () => {
+    const received: string[] = [];
+    const { address } = await daemon(async (b) => void received.push(await b.receive(whole('context'))), 'images');
+    const dir = context(400);
+    // Before 1970, and late in the listing: contents are under way.
+    utimesSync(join(dir, 'd9/f9'), -1_000_000, -1_000_000);
+    for (const _ of [1, 2]) {
+      const outcome = await build(address, ['--local', `context=${dir}`]);
+      expect(outcome.code, outcome.output).toBe(0);
+    }
+    expect(execFileSync('diff', ['-r', dir, received[0]!]).toString()).toBe('');
+    expect(statSync(join(received[0]!, 'd9/f9')).mtimeMs).toBe(-1_000_000_000);
+    expect(readdirSync(join(received[0]!, '..'))).not.toContain('image');
+    expect(received[1]).toBe(received[0]);
+  });
+
   test('what one tenant sent is not there for another who says to have the same', async () => {
     // Files are taken to be unchanged when size and time are: of what a scope has sent, and of nothing else.
     const received: string[] = [];
