@@ -19,7 +19,6 @@ import { neverAborted } from '../../../base/index.ts';
 import { runs } from '../../../base/testing/runs.ts';
 import {
   type FileStat,
-  type FsPacket,
   type PacketStream,
   receiveTree,
   runTransfer,
@@ -31,6 +30,7 @@ import { decodeName, lstat, mknod, mount, openRoot, setXattr, unmount } from '..
 import { ImageIntake } from './image-intake.ts';
 
 const signal = neverAborted;
+type FsPacket = Parameters<PacketStream['send']>[0];
 
 /** Packets in one direction. */
 class Packets implements AsyncIterable<FsPacket> {
