@@ -269,14 +269,13 @@ describe('buildctl', () => {
     const received: string[] = [];
     const { address } = await daemon(async (b) => void received.push(await b.receive(whole('context'))), 'images');
     const dir = context(400);
-    // Before 1970, and late in the listing: contents are under way.
-    utimesSync(join(dir, 'd9/f9'), -1_000_000, -1_000_000);
+    // Late in the listing: contents are under way.
+    writeFileSync(join(dir, 'd9/.wh.f'), 'no deletion');
     for (const _ of [1, 2]) {
       const outcome = await build(address, ['--local', `context=${dir}`]);
       expect(outcome.code, outcome.output).toBe(0);
     }
     expect(execFileSync('diff', ['-r', dir, received[0]!]).toString()).toBe('');
-    expect(statSync(join(received[0]!, 'd9/f9')).mtimeMs).toBe(-1_000_000_000);
     expect(readdirSync(join(received[0]!, '..'))).not.toContain('image');
     expect(received[1]).toBe(received[0]);
   });
