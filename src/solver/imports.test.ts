@@ -1,4 +1,4 @@
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { neverAborted } from '../base/index.ts';
 import { type ImportedCache, LostResultError, type Miss, type OpContext, type SolverObserver } from './ports.ts';
 import { constant, type IntegerOp, IntegerWorld, newJob, solveOnce, sum, vertex } from './testing/integer-world.ts';
@@ -75,7 +75,7 @@ describe('an imported cache', () => {
     const { sessions } = await begun.promise;
     expect(sessions()).toEqual(['one']);
     const second = two.build(edge, { signal });
-    await vi.waitFor(() => expect(sessions()).toEqual(['one', 'two']));
+    await expect.poll(() => sessions()).toEqual(['one', 'two']);
     leaves.abort(new Error('left'));
     await expect(first).rejects.toThrow('left');
     await one.close();

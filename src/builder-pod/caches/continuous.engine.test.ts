@@ -9,7 +9,7 @@ let world: GatedBuilds;
 
 beforeAll(async () => {
   world = await GatedBuilds.start();
-}, 120_000);
+});
 afterAll(() => world[Symbol.asyncDispose]());
 beforeEach(() => world.begin());
 afterEach(() => world.end());
@@ -126,12 +126,12 @@ describe('a build that comes to no end', () => {
     expect(again.ran).toContain('three');
   });
 
-  test('has failed, and its caches take long: they are waited for side by side', { timeout: 120_000 }, async () => {
+  test('has failed, and its caches take long: they are waited for side by side', async () => {
     const held: (() => void)[] = [];
     world.proxy.fault = (req, _res, forward) => req.method === 'PUT' && isManifest(req) && held.push(forward) > 0;
     const cache = (tag: string) => ({ ...CONTINUOUS, 'continuous-interval': '1h', ref: `${world.repository}:${tag}` });
     const building = world.solve(fresh(), failing(ONE()), { to: ['a', 'b', 'c'].map(cache) });
-    await expect.poll(() => held.length, { timeout: 20_000 }).toBe(3);
+    await expect.poll(() => held.length).toBe(3);
     world.proxy.fault = () => undefined;
     for (const forward of held) forward();
     expect(String((await building).error)).toMatch(/no such file|not found/);

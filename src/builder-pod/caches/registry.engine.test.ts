@@ -26,7 +26,7 @@ beforeAll(async () => {
   registry = cleanup.use(await RegistryServer.start({ root: join(folder, 'registry'), durable: false }));
   proxy = cleanup.use(await FaultProxy.start(registry.url));
   builder = await openTestBuilder(join(folder, 'state'), cleanup, { maxParallelism: 2 });
-}, 120_000);
+});
 afterAll(() => cleanup.disposeAsync());
 
 beforeEach(() => {

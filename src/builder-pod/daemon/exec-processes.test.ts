@@ -182,6 +182,6 @@ test('what a process does not read yet is held back, and none of it is lost', as
 });
 
 async function started(bridge: ContainerBridge, count: number): Promise<readonly FakeProcess[]> {
-  await expect.poll(() => bridge.processes.length, { timeout: 20_000 }).toBe(count);
+  await expect.poll(() => bridge.processes.length).toBe(count);
   return bridge.processes;
 }

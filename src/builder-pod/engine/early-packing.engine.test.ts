@@ -87,11 +87,11 @@ function packed(of: string): readonly string[] {
 
 test('layers of an image are packed while a later step runs; those of a build without one are not', async () => {
   const without = solve(graph('without'), undefined);
-  await expect.poll(() => steps.has('without'), { timeout: 60_000 }).toBe(true);
+  await expect.poll(() => steps.has('without')).toBe(true);
   const building = solve(graph('image'), 'image');
-  await expect.poll(() => steps.has('image'), { timeout: 60_000 }).toBe(true);
+  await expect.poll(() => steps.has('image')).toBe(true);
   // The last step of both runs on until it is answered.
-  await expect.poll(() => packed('echo image').length, { timeout: 60_000 }).toBe(1);
+  await expect.poll(() => packed('echo image').length).toBe(1);
   expect(packed('echo without')).toEqual([]);
   const early = packed('echo image');
   for (const response of steps.values()) response.end('answered');
@@ -130,7 +130,7 @@ describe('an image that is pushed', () => {
   test('has the layers of steps that are finished in its registry before the last step is, and no tag', async () => {
     const building = solve(graph('pushed'), 'image', attrs);
     // The base, and the file.
-    await expect.poll(() => sent().length, { timeout: 60_000 }).toBe(2);
+    await expect.poll(() => sent().length).toBe(2);
     expect(manifests()).toEqual([]);
     const before = sent().reduce((sum, bytes) => sum + bytes, 0);
     for (const response of steps.values()) response.end('answered');
@@ -167,11 +167,11 @@ describe('an image that is pushed', () => {
         ]),
       },
     });
-    await expect.poll(() => [...steps.keys()].sort(), { timeout: 60_000 }).toEqual(['core', 'scanned']);
+    await expect.poll(() => [...steps.keys()].sort()).toEqual(['core', 'scanned']);
     steps.get('scanned')!.end('{}');
     steps.get('core')!.end('answered');
     // Results are packed in the order in which they came: the one that is scanned would be by now.
-    await expect.poll(() => packed('echo later').length, { timeout: 60_000 }).toBe(1);
+    await expect.poll(() => packed('echo later').length).toBe(1);
     steps.get('later')!.end('answered');
     await building;
     const digests = proxy.requests.flatMap(({ path }) => /sha256[:%][0-9a-fA-F]+/.exec(decodeURIComponent(path)) ?? []);
@@ -187,8 +187,8 @@ describe('an image that is pushed', () => {
       return true;
     };
     const away = solve(graph('away'), 'image', attrs);
-    await expect.poll(() => steps.has('away'), { timeout: 60_000 }).toBe(true);
-    await expect.poll(() => proxy.requests.some(({ method }) => method === 'POST'), { timeout: 60_000 }).toBe(true);
+    await expect.poll(() => steps.has('away')).toBe(true);
+    await expect.poll(() => proxy.requests.some(({ method }) => method === 'POST')).toBe(true);
     proxy.fault = () => undefined;
     for (const response of steps.values()) response.end('answered');
     expect((await away).images).toHaveLength(1);
@@ -197,7 +197,7 @@ describe('an image that is pushed', () => {
     const over = new AbortController();
     const given = solve(graph('given-up'), 'image', { ...attrs, name: `${proxy.host}/other:1` }, over.signal);
     given.catch(() => {});
-    await expect.poll(() => held, { timeout: 60_000 }).toBeGreaterThan(0);
+    await expect.poll(() => held).toBeGreaterThan(0);
     over.abort(new Error('given up'));
     await expect(given).rejects.toThrow('given up');
   });

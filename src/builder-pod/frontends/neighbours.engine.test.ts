@@ -58,7 +58,7 @@ describe('beside good neighbours', () => {
     const controller = new AbortController();
     const bridge = new FakeBridge({});
     const looping = failureOf(threads.run(withOptions({ do: 'loop' }), bridge, { signal: controller.signal }));
-    await expect.poll(() => bridge.warnings, { timeout: 20_000 }).toHaveLength(1);
+    await expect.poll(() => bridge.warnings).toHaveLength(1);
     controller.abort(new CodedError('cancelled', 'enough'));
     expect((await looping).message).toBe('enough');
     // Its thread is found held up by nobody, and another serves.

@@ -227,7 +227,7 @@ test('a record and its log outlive the builder', async () => {
 test('a build that ran when the builder was killed has failed, and what it had told is there', async () => {
   const before = open();
   const { stop } = begin(before, 'killed');
-  await expect.poll(() => readdirSync(directory()), { timeout: 30_000 }).toHaveLength(1);
+  await expect.poll(() => readdirSync(directory())).toHaveLength(1);
   expect(before.list('a', all)).toMatchObject([{ type: 0, record: { ref: 'killed' } }]);
   {
     await using recorder = open();
@@ -344,7 +344,7 @@ describe('bounds', () => {
     await recorder.settled();
     const running = ['a', 'b'].map((ref) => begin(recorder, ref));
     for (let n = 0; n < 25; n++) for (const { print } of running) await print(text);
-    await expect.poll(() => refsOf(recorder), { timeout: 30_000 }).toEqual(['a', 'b']);
+    await expect.poll(() => refsOf(recorder)).toEqual(['a', 'b']);
     for (const { end } of running) end();
     await recorder.settled();
     const sizes = recorder.list('a', all).map(({ record }) => Number(record.logs?.size));

@@ -139,7 +139,7 @@ test('one that has computed for long gets nobody else, and another thread is mad
   const { until, release } = blockFor(300);
   computing.lane.post(until);
   const answer = neighbour.ask('at last');
-  await expect.poll(() => threads.started, { timeout: 20_000 }).toBe(2);
+  await expect.poll(() => threads.started).toBe(2);
   expect(await open(threads).ask('x')).toMatch(/^x/);
   expect(await open(threads).ask('y')).toMatch(/^y/);
   expect(neighbour.heard).toHaveLength(1);

@@ -160,8 +160,8 @@ export function containerSuite(runtime: Runtime): void {
       await round();
       const before = descriptors();
       for (let n = 0; n < 3; n++) await round();
-      await expect.poll(files, { timeout: 20_000 }).toEqual(['process-0.log', 'process-0.pid']);
-      await expect.poll(descriptors, { timeout: 20_000 }).toBeLessThanOrEqual(before);
+      await expect.poll(files).toEqual(['process-0.log', 'process-0.pid']);
+      await expect.poll(descriptors).toBeLessThanOrEqual(before);
     });
 
     test('a signal reaches the process that it is for', async () => {
