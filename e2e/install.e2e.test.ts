@@ -54,6 +54,21 @@ describe('Slipway on a cluster', () => {
     if (ran.code !== 0) throw new Error(`${ran.output}\n${await told()}`);
   };
 
+  const applyBuild = async (name: string, steps: readonly string[]) => {
+    const build = {
+      apiVersion: 'slipway.build/v1alpha1',
+      kind: 'Build',
+      metadata: { name },
+      spec: {
+        source: { inline: { files: { 'word.txt': 'hello\n' } } },
+        dockerfile: { inline: [`FROM ${cluster.registry}/base:1`, ...steps, ''].join('\n') },
+        outputs: [{ image: name }],
+      },
+    };
+    const applied = await cluster.kubectl(['apply', '-n', TEAM, '-f', '-'], { input: JSON.stringify(build) });
+    expect(applied.code, applied.output).toBe(0);
+  };
+
   test('is installed by Helm, builds what is applied, and pods run what was built', async () => {
     const image = { registry: cluster.registry, repository: 'slipway', tag: 'e2e' };
     const values = path.join(work.path, 'values.json');
@@ -71,20 +86,7 @@ describe('Slipway on a cluster', () => {
     );
     await helm('install', 'slipway', path.join(root, 'charts/slipway'), '--create-namespace', '--values', values);
     await waitFor(NAMESPACE, 'deployment/slipway-operator', 'condition=Available');
-    const build = {
-      apiVersion: 'slipway.build/v1alpha1',
-      kind: 'Build',
-      metadata: { name: 'hello' },
-      spec: {
-        source: { inline: { files: { 'word.txt': 'hello\n' } } },
-        dockerfile: {
-          inline: `FROM ${cluster.registry}/base:1\nCOPY word.txt /word\nRUN echo built >> /word\nCMD ["cat", "/word"]\n`,
-        },
-        outputs: [{ image: 'hello' }],
-      },
-    };
-    const applied = await cluster.kubectl(['apply', '-n', TEAM, '-f', '-'], { input: JSON.stringify(build) });
-    expect(applied.code, applied.output).toBe(0);
+    await applyBuild('hello', ['COPY word.txt /word', 'RUN echo built >> /word', 'CMD ["cat", "/word"]']);
     await waitFor(TEAM, 'builds.slipway.build/hello', 'condition=Ready');
     const reported = await cluster.must([
       ...['get', 'builds.slipway.build/hello', '-n', TEAM, '-o', 'jsonpath={.status.outputs[0].digest}'],
@@ -97,6 +99,24 @@ describe('Slipway on a cluster', () => {
     await cluster.must(run);
     await waitFor(TEAM, 'pod/hello', 'jsonpath={.status.phase}=Succeeded');
     expect(await cluster.must(['logs', '-n', TEAM, 'hello'])).toBe('hello\nbuilt\n');
+  });
+
+  test('a build runs on, once, while its operator’s pod is killed and another takes over', async () => {
+    // It ends once there is such a repository.
+    const sought = `${cluster.ownName === undefined ? 'https' : 'http'}://${cluster.registry}/v2/sign/tags/list`;
+    await applyBuild('waiting', [`RUN until wget -q -O /dev/null ${sought}; do sleep 0.5; done; echo went >> /went`]);
+    await waitFor(TEAM, 'builds.slipway.build/waiting', 'jsonpath={.status.phase}=Running');
+    const operators = ['pods', '-n', NAMESPACE, '-l', 'app.kubernetes.io/component=operator'];
+    await cluster.must(['delete', ...operators, '--force', '--grace-period=0']);
+    await cluster.must(['rollout', 'status', '-n', NAMESPACE, 'deployment/slipway-operator', '--timeout=240s']);
+    await must('skopeo', [
+      ...['copy', '-q', '--src-tls-verify=false', '--dest-tls-verify=false'],
+      ...[`docker://${cluster.registry}/base:1`, `docker://${cluster.registry}/sign:1`],
+    ]);
+    await waitFor(TEAM, 'builds.slipway.build/waiting', 'condition=Ready');
+    const attempts = ['get', 'buildruns', '-n', TEAM, '-o'];
+    const field = '{range .items[?(@.spec.buildRef.name=="waiting")]}{.status.attempts[*].number} {end}';
+    expect(await cluster.must([...attempts, `jsonpath=${field}`])).toBe('1 ');
   });
 
   test('its end takes all that it brought, but for Builds', async () => {
