@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { root } from './paths.ts';
-import { must } from './run.ts';
+import { run } from './run.ts';
 
 interface Locked {
   readonly dependencies?: Readonly<Record<string, string>>;
@@ -23,10 +23,12 @@ export async function npmTars(files: { readonly modules: string; readonly runtim
   );
   const tar = async (file: string, names: readonly string[]) => {
     const folders = closure(names).map((folder) => `node_modules/${folder}`);
-    await must('tar', [
+    const { code, output } = await run('tar', [
       ...['--sort=name', '--numeric-owner', '--owner=0', '--group=0', '--exclude=node-linux-*/include'],
       ...['--exclude=node-linux-*/share', '--transform=s,^,slipway/,', '-C', root, '-cf', file, ...folders],
     ]);
+    // 1: a file changed meanwhile, as one does that is linked from elsewhere just then; what is in it stays.
+    if (code !== 0 && code !== 1) throw new Error(`tar ended with ${code}:\n${output}`);
   };
   await tar(files.modules, [...runs, ...MAKERS, ...imported]);
   await tar(files.runtime, runs);
