@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -7,8 +7,9 @@ const TREE = '/sys/fs/cgroup';
 /** Makes the group that all pods of a node lie in, in the one tree of cgroup v2 or in that of each controller of v1. Disposing removes it with all below. */
 export async function makeCgroups(name: string): Promise<AsyncDisposable> {
   const unified = existsSync(path.join(TREE, 'cgroup.controllers'));
-  const trees = unified ? [TREE] : readdirSync(TREE).map((tree) => path.join(TREE, tree));
-  const groups = trees
+  // Controllers that share a tree are links to it.
+  const trees = unified ? [TREE] : readdirSync(TREE).map((tree) => realpathSync(path.join(TREE, tree)));
+  const groups = [...new Set(trees)]
     .filter((tree) => existsSync(path.join(tree, 'cgroup.procs')))
     .map((tree) => path.join(tree, name));
   // Of a run that was killed.
