@@ -73,15 +73,16 @@ function images(): number {
   return readdirSync(snapshots).filter((id) => existsSync(join(snapshots, id, 'image'))).length;
 }
 
+function many(root: string): Record<string, unknown> {
+  const seen = describeTree(join(root, 'many'));
+  return Object.fromEntries(
+    Object.entries(seen).map(([path, entry]) => [path, { ...(entry as object), owner: undefined }]),
+  );
+}
+
 test('all that a build does with its directory is done with one that is an image, over a change and a restart of the builder', async () => {
   const first = await build('first');
   expect(images()).toBe(1);
-  const many = (root: string) => {
-    const seen = describeTree(join(root, 'many'));
-    return Object.fromEntries(
-      Object.entries(seen).map(([path, entry]) => [path, { ...(entry as object), owner: undefined }]),
-    );
-  };
   expect(many(first.out)).toEqual(many(context));
   const at = (build: { readonly out: string }, name: string) => readFileSync(join(build.out, name), 'utf8').trim();
   expect(at(first, 'packed/inside')).toBe('inside');
@@ -107,4 +108,20 @@ test('all that a build does with its directory is done with one that is an image
   expect((await daemon.run(['prune', '--all'])).code).toBe(0);
   await expect.poll(() => images()).toBe(0);
   expect(many((await build('anew')).out)).toEqual(many(context));
-});
+}, 120_000);
+
+test('a builder that is killed while it receives one begins anew, and what is left of it goes', async () => {
+  for (let n = 0; n < 3000; n++) writeFileSync(join(context, 'many', `more-${n}`), Buffer.alloc(5000, n));
+  expect((await daemon.run(['prune', '--all'])).code).toBe(0);
+  await expect.poll(images).toBe(0);
+  const killed = build('killed').catch(() => {});
+  await expect.poll(images, { interval: 5 }).toBe(1);
+  await daemon.stop('SIGKILL');
+  await killed;
+  // By which it is known that the next one listens.
+  rmSync(join(folder, 'daemon.sock'));
+  daemon = await started();
+  expect(many((await build('after')).out)).toEqual(many(context));
+  expect((await daemon.run(['prune', '--all'])).code).toBe(0);
+  await expect.poll(images).toBe(0);
+}, 120_000);
