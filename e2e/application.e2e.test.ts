@@ -36,7 +36,7 @@ describe('the application', () => {
       'ca-certificates',
     ]);
     copyFileSync(path.join(root, 'e2e/testdata/toolchain.Dockerfile'), path.join(trees, 'Dockerfile'));
-    registry = await RegistryServer.start({ root: path.join(work.path, 'registry') });
+    registry = await RegistryServer.start({ root: path.join(work.path, 'registry'), durable: false });
     git = await startGitServer(work.path);
     commit = await git.create('fortune', path.join(root, 'e2e/testdata/app'));
     builder = await startBuilder(work.path);

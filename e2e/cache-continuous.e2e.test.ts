@@ -13,7 +13,7 @@ let registry: RegistryServer;
 let gate: Gate;
 
 beforeAll(async () => {
-  registry = await RegistryServer.start({ root: path.join(work.path, 'registry') });
+  registry = await RegistryServer.start({ root: path.join(work.path, 'registry'), durable: false });
   gate = await startGate();
 });
 

@@ -23,7 +23,7 @@ describe('a registry with faults', () => {
   beforeAll(async () => {
     makeContext(context, { Dockerfile: `${BASE}FROM base\nCOPY noise /\nRUN echo $RANDOM > /x\n` });
     writeFileSync(path.join(context, 'noise'), noise);
-    registry = await RegistryServer.start({ root: path.join(folder, 'registry') });
+    registry = await RegistryServer.start({ root: path.join(folder, 'registry'), durable: false });
     proxy = await FaultProxy.start(registry.url);
     builder = await startBuilder(folder);
   });

@@ -94,7 +94,7 @@ describe('layers, pulled back by skopeo and unpacked by umoci', () => {
     await must('touch', ['-d', '2001-02-03 04:05:06.123456789 UTC', path.join(context, 'timed')]);
     await must('setfattr', ['-n', 'user.colour', '-v', 'green', path.join(context, 'timed')]);
     await must('setcap', ['cap_net_raw+ep', path.join(context, 'capable')]);
-    registry = await RegistryServer.start({ root: path.join(folder, 'registry') });
+    registry = await RegistryServer.start({ root: path.join(folder, 'registry'), durable: false });
     builder = await startBuilder(folder);
     mkdirSync(path.join(folder, 'small'));
     small = await startBuilder(path.join(folder, 'small'), ['--max-unpacked-bytes', '16MiB']);

@@ -43,7 +43,7 @@ describe('a full disk', () => {
   beforeAll(async () => {
     mkdirSync(root);
     mkdirSync(path.join(folder, 'maker'));
-    registry = await RegistryServer.start({ root: path.join(folder, 'registry') });
+    registry = await RegistryServer.start({ root: path.join(folder, 'registry'), durable: false });
     await pushBases(folder, registry);
   });
   afterEach(async () => {

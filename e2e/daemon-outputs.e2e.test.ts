@@ -46,7 +46,7 @@ describe('outputs of buildctl build', () => {
   beforeAll(async () => {
     makeContext(context, { Dockerfile: DOCKERFILE, 'a.txt': 'one\n' });
     writeFileSync(token, '12345');
-    registry = await RegistryServer.start({ root: path.join(folder, 'registry') });
+    registry = await RegistryServer.start({ root: path.join(folder, 'registry'), durable: false });
     builder = await startBuilder(folder);
     await succeeds(context, opts);
   });

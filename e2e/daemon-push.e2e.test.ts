@@ -32,7 +32,11 @@ describe('pushing with the client’s credentials', () => {
 
   beforeAll(async () => {
     makeContext(context, { Dockerfile: 'FROM scratch\nCOPY a.txt busybox /\n', 'a.txt': 'one\n' });
-    tokens = await RegistryServer.start({ root: path.join(folder, 'tokens'), access: { kind: 'token', users } });
+    tokens = await RegistryServer.start({
+      root: path.join(folder, 'tokens'),
+      durable: false,
+      access: { kind: 'token', users },
+    });
     const port = await freePort();
     debianHost = `127.0.0.1:${port}`;
     const { stdout } = await must('htpasswd', ['-nbB', 'ada', users.ada]);

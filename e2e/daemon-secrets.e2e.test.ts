@@ -53,7 +53,7 @@ FROM good AS bad
 RUN ${mounts} cat /run/secrets/token > /never-committed; exit 5
 `,
     });
-    registry = await RegistryServer.start({ root: path.join(folder, 'registry') });
+    registry = await RegistryServer.start({ root: path.join(folder, 'registry'), durable: false });
     builder = await startBuilder(folder, ['--debug']);
   });
   afterAll(async () => {

@@ -29,7 +29,11 @@ describe('the application, applied', () => {
       ...['golang-1.19-go', 'golang-1.19-src', 'ca-certificates'],
     ]);
     copyFileSync(path.join(root, 'e2e/testdata/toolchain.Dockerfile'), path.join(trees, 'Dockerfile'));
-    registry = await RegistryServer.start({ root: path.join(work.path, 'registry'), access: { kind: 'basic', users } });
+    registry = await RegistryServer.start({
+      root: path.join(work.path, 'registry'),
+      durable: false,
+      access: { kind: 'basic', users },
+    });
     git = await startGitServer(work.path, { password: 'gitpass' });
     world = await startOperatorWorld(work.path);
     goproxy = (await run('go', ['env', 'GOPROXY']).catch(() => undefined))?.stdout.trim() ?? '';

@@ -15,7 +15,7 @@ describe('the status of a Build', () => {
   let bucket: Awaited<ReturnType<typeof s3Server>>;
 
   beforeAll(async () => {
-    registry = opened.use(await RegistryServer.start({ root: path.join(work.path, 'registry') }));
+    registry = opened.use(await RegistryServer.start({ root: path.join(work.path, 'registry'), durable: false }));
     bucket = opened.use(await s3Server(path.join(work.path, 's3'), 'caches'));
     world = opened.use(await startOperatorWorld(work.path, { builders: 1 }));
     await world.pushBase(`${registry.host}/base`);

@@ -16,7 +16,7 @@ describe('a killed operator', () => {
   let gate: Gate;
 
   beforeAll(async () => {
-    registry = await RegistryServer.start({ root: path.join(work.path, 'registry') });
+    registry = await RegistryServer.start({ root: path.join(work.path, 'registry'), durable: false });
     proxy = await FaultProxy.start(registry.url);
     gate = await startGate();
     world = await startOperatorWorld(work.path, { builders: 2, operatorFlags: ['--builder-grace', '10s'] });

@@ -23,7 +23,7 @@ describe('a Build in a cluster', () => {
   let sigstore: FakeSigstore;
 
   beforeAll(async () => {
-    registry = opened.use(await RegistryServer.start({ root: file('registry') }));
+    registry = opened.use(await RegistryServer.start({ root: file('registry'), durable: false }));
     sigstore = opened.use(await FakeSigstore.start());
     world = opened.use(await startOperatorWorld(work.path, { builders: 1 }));
     await world.pushBase(`${registry.host}/base`);

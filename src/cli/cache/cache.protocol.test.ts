@@ -39,7 +39,9 @@ beforeAll(async () => {
   mkdirSync(docker);
   hosts['docker'] = cleanup.use(await dockerRegistry(docker)).host;
   const access = { kind: 'token', users } as const;
-  hosts['embedded'] = cleanup.use(await RegistryServer.start({ root: join(temp, 'embedded'), access })).host;
+  hosts['embedded'] = cleanup.use(
+    await RegistryServer.start({ root: join(temp, 'embedded'), durable: false, access }),
+  ).host;
   const auths = Object.fromEntries(
     Object.values(hosts).map((host) => [host, { auth: Buffer.from('ada:lovelace').toString('base64') }]),
   );
