@@ -517,7 +517,7 @@ test('tags are written with the credentials of the session, once that is back, a
 });
 
 test('a solve that nobody is attached to ends itself, and one whose session stays away; a busy builder takes no more; one that stops says so', async () => {
-  await using small = await RunWorld.open(['--max-runs', '1', '--unattached-timeout', '2s', '--session-grace', '1s']);
+  await using small = await RunWorld.open(['--max-runs', '1', '--unattached-timeout', '5s', '--session-grace', '1s']);
   await small.repository('busy', GATED);
   const build = (name: string) => small.request('busy', { attrs: { 'build-arg:NAME': name } });
   const { builder } = small.client;
@@ -530,7 +530,7 @@ test('a solve that nobody is attached to ends itself, and one whose session stay
     reason: 'BUILDER_BUSY',
     fault: 'infrastructure',
   });
-  await sleep(3000);
+  await sleep(6000);
   small.gate.open('attended');
   expect(await logs.done).toContain('after-the-gate');
 
