@@ -2,6 +2,7 @@ import type { KubeConfig } from '@kubernetes/client-node';
 import { type AbortOptions, type Logger, type ProxySettings, toCodedError } from '../base/index.ts';
 import type { BuilderPool } from '../resources/index.ts';
 import { BY_OWNER, buildReconciler, ownerOf } from './build/reconcile.ts';
+import { conditionOf } from './conditions.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
 import { type KnownRun, knownBuildType, knownRunType } from './known.ts';
 import { operatorMetrics } from './metrics/metrics.ts';
@@ -45,6 +46,8 @@ interface OperatorOptions extends AbortOptions {
 }
 
 const LEASE = 'slipway-operator';
+/** After which a pool is looked at for runs that wait: many come at once. */
+const DEMAND_MS = 100;
 
 /** Runs until the signal: reconciles while it leads, and waits for its turn while another does. */
 export async function runOperator(options: OperatorOptions): Promise<void> {
@@ -86,8 +89,16 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
       weight: (pool, namespace) =>
         pools.get(pool)?.spec.namespaceWeights?.find((one) => one.namespace === namespace)?.weight ?? 1,
       most: (pool) => pools.get(pool)?.spec.runsPerNamespace ?? Number.POSITIVE_INFINITY,
+      why: (name) => {
+        const pool = pools.get(name);
+        const ready = pool?.spec.managed === undefined ? undefined : conditionOf(pool.status?.conditions, 'Ready');
+        return ready?.status === 'False' ? { reason: ready.reason, message: ready.message } : undefined;
+      },
     },
     (key) => runController.add(key),
+    (pool) => {
+      if (pools.get(pool)?.spec.managed !== undefined) poolController.addAfter(pool, DEMAND_MS);
+    },
   );
   await using builders = new Builders(client, () => runReconciler.addresses);
 

@@ -1,7 +1,9 @@
 import { z } from 'zod';
+import { MAX_BUILDERS, managedBuilders } from './managed-builders.ts';
 import { resource } from './resource.ts';
+import { rule } from './rules.ts';
 import { conditions, count } from './status.ts';
-import { byteSize, defaultsTo, dnsName, duration, list, listMap, text } from './strings.ts';
+import { byteSize, defaultsTo, dnsName, duration, list, listMap, text, time } from './strings.ts';
 
 /** The pool of Builds that name none. */
 export const DEFAULT_POOL = 'default';
@@ -31,14 +33,15 @@ const limits = z
   })
   .describe('Bounds of what a Build does, where they are stricter than the builder’s own; one that is hit is named.');
 
-export const builderPoolSpec = z
-  .strictObject({
+export const builderPoolSpec = rule(
+  z.strictObject({
+    managed: managedBuilders.optional(),
     endpoints: listMap(
       endpoint,
       ['address'],
       64,
       'Builders that are run elsewhere, e.g. `slipway builderd` on machines.',
-    ),
+    ).optional(),
     allowedNamespaces: list(
       dnsName('Name of a namespace.'),
       256,
@@ -65,14 +68,50 @@ export const builderPoolSpec = z
     defaultTimeout: defaultsTo(duration('Timeout of Builds that name none.'), '1h').optional(),
     maxTimeout: defaultsTo(duration('Longest timeout of a Build; a longer one is cut to it.'), '24h').optional(),
     limits: limits.optional(),
+  }),
+  {
+    message: 'managed or endpoints must be set',
+    holds: ({ managed, endpoints }) => managed !== undefined || endpoints !== undefined,
+    cel: 'has(self.managed) || has(self.endpoints)',
+  },
+).describe('Which builders belong to it.');
+
+const size = (description: string) => z.number().int().min(0).describe(description);
+
+const managedBuilder = z
+  .strictObject({
+    pod: text(253, 'Name of the pod.'),
+    phase: z
+      .enum(['Starting', 'Ready', 'NotReady', 'Cordoned', 'Ending', 'Quarantined'])
+      .describe('Cordoned ones end their runs and take no more; quarantined ones are kept to be looked at.'),
+    node: text(253, 'Its node.').optional(),
+    address: text(512, 'host:port of the builder.').optional(),
+    architecture: text(64, 'Of its node, where the pool asks for one.').optional(),
+    running: count('Runs that are on it.').optional(),
+    capacity: count('Runs at once.').optional(),
+    version: text(128, 'Version of the builder.').optional(),
+    platforms: list(text(64, 'os/arch[/variant].'), 16, 'Platforms that it builds for.').optional(),
+    diskTotalBytes: size('Size of the file system of its state.').optional(),
+    diskFreeBytes: size('What is free of it.').optional(),
+    inodesTotal: size('Inodes of it.').optional(),
+    inodesFree: size('Those that are free.').optional(),
+    since: time('When it came to its phase.').optional(),
+    reason: text(128, 'Why it is in its phase: stable CamelCase word for machines.').optional(),
+    message: text(1024, 'What a person should know.').optional(),
   })
-  .describe('Which builders belong to it.');
+  .describe('A pod.');
 
 const builderPoolStatus = z
   .strictObject({
     observedGeneration: z.number().int().min(0).describe('Generation that the status speaks of.').optional(),
-    conditions: conditions.describe('Ready.').optional(),
+    conditions: conditions.describe('Ready, Progressing and Degraded.').optional(),
     ready: count('Builders that answer.').optional(),
+    replicas: count('Pods that the operator runs for it.').optional(),
+    wanted: count('Pods that it has use for now.').optional(),
+    running: count('Runs that are on its builders.').optional(),
+    queued: count('Runs that wait for a place.').optional(),
+    profile: z.enum(['privileged', 'userNamespace']).describe('What its pods may do on their nodes.').optional(),
+    builders: listMap(managedBuilder, ['pod'], 2 * MAX_BUILDERS, 'The pods one by one.').optional(),
     endpoints: listMap(
       z
         .strictObject({
@@ -96,5 +135,9 @@ export const builderPool = resource('BuilderPool', builderPoolSpec, builderPoolS
   'Builders that runs are placed on. The pool named default serves Builds that name none.',
 );
 
+/** The builders of a pool that are run elsewhere. */
+export const endpointsOf = ({ spec }: BuilderPool): readonly Endpoint[] => spec.endpoints ?? [];
+
 export type BuilderPoolStatus = z.infer<typeof builderPoolStatus>;
+
 export type BuilderPool = z.infer<typeof builderPool>;

@@ -85,6 +85,9 @@ export const KINDS: readonly Kind[] = [
     columns: [
       { name: 'Ready', type: 'string', jsonPath: condition('Ready', 'status') },
       { name: 'Builders', type: 'integer', jsonPath: '.status.ready' },
+      { name: 'Pods', type: 'integer', jsonPath: '.status.replicas' },
+      { name: 'Running', type: 'integer', jsonPath: '.status.running' },
+      { name: 'Queued', type: 'integer', jsonPath: '.status.queued' },
       { name: 'Message', type: 'string', jsonPath: condition('Ready', 'message') },
       age,
     ],

@@ -21,6 +21,11 @@ export interface BuilderState {
   readonly address: string;
   readonly ready: boolean;
   readonly capacity: number;
+  /** Of one that is a pod. */
+  readonly pod?: string | undefined;
+  readonly node?: string | undefined;
+  /** os/arch[/variant] that it builds for. */
+  readonly platforms?: readonly string[];
 }
 
 interface PoolView {
@@ -31,6 +36,8 @@ interface PoolView {
   readonly weight: (pool: string, namespace: string) => number;
   /** Most places of one namespace at once. */
   readonly most: (pool: string) => number;
+  /** Why a pool has no builder that answers, where more is known. */
+  readonly why?: (pool: string) => { readonly reason: string; readonly message: string } | undefined;
 }
 
 /** Runs of a pool that wait, by namespace, each in its order. */
@@ -49,14 +56,17 @@ interface Queue {
 export class Dispatcher {
   readonly #pools: PoolView;
   readonly #onGrant: (key: KeyText) => void;
+  readonly #onWaiting: (pool: string) => void;
   readonly #queues = new Map<string, Queue>();
   readonly #queued = new Map<string, QueuedRun>();
   readonly #held = new Map<string, Place & { readonly namespace: string }>();
   #scheduled = false;
 
-  constructor(pools: PoolView, onGrant: (key: KeyText) => void) {
+  /** `onWaiting`: runs of a pool have found no place. */
+  constructor(pools: PoolView, onGrant: (key: KeyText) => void, onWaiting: (pool: string) => void = () => {}) {
     this.#pools = pools;
     this.#onGrant = onGrant;
+    this.#onWaiting = onWaiting;
   }
 
   enqueue(run: QueuedRun): void {
@@ -100,8 +110,10 @@ export class Dispatcher {
         reason: 'PoolNotAllowed',
         message: `the BuilderPool ${pool} does not take builds of namespace ${namespace}`,
       };
-    if (!builders.some(({ ready }) => ready))
-      return { kind: 'impossible', reason: 'NoBuilderReady', message: `no builder of the BuilderPool ${pool} answers` };
+    if (!builders.some(({ ready }) => ready)) {
+      const none = { reason: 'NoBuilderReady', message: `no builder of the BuilderPool ${pool} answers` };
+      return { kind: 'impossible', ...(this.#pools.why?.(pool) ?? none) };
+    }
     return this.#position(pool, namespace, uid);
   }
 
@@ -129,6 +141,23 @@ export class Dispatcher {
     );
   }
 
+  /** How many of those that wait for a pool would be given a place if there were enough. */
+  demand(pool: string): number {
+    const held = this.#heldBy(pool);
+    let demand = 0;
+    for (const [namespace, runs] of this.#queues.get(pool)?.namespaces ?? [])
+      if (this.#pools.allows(pool, namespace))
+        demand += Math.max(0, Math.min(runs.length, this.#pools.most(pool) - (held.get(namespace) ?? 0)));
+    return demand;
+  }
+
+  /** Places that are held, by builder. */
+  held(): ReadonlyMap<string, number> {
+    const held = new Map<string, number>();
+    for (const { address } of this.#held.values()) held.set(address, (held.get(address) ?? 0) + 1);
+    return held;
+  }
+
   /** Grants what can be granted, soon. */
   schedule(): void {
     if (this.#scheduled) return;
@@ -141,19 +170,19 @@ export class Dispatcher {
 
   #grant(pool: string, queue: Queue): void {
     const builders = this.#pools.builders(pool)?.filter(({ ready }) => ready) ?? [];
-    const used = new Map<string, number>();
-    for (const { address } of this.#held.values()) used.set(address, (used.get(address) ?? 0) + 1);
+    const used = this.held();
     const free = builders
-      .map(({ address, capacity }) => ({ address, free: capacity - (used.get(address) ?? 0) }))
+      .map((builder) => ({ ...builder, free: builder.capacity - (used.get(builder.address) ?? 0) }))
       .filter((builder) => builder.free > 0);
     const held = this.#heldBy(pool);
     while (free.length > 0) {
       const namespace = this.#next(pool, queue, held);
-      if (namespace === undefined) return;
+      if (namespace === undefined) break;
       const run = (queue.namespaces.get(namespace) as QueuedRun[])[0] as QueuedRun;
       this.#leave(run.uid);
       const chosen = choose(run, free);
-      this.#held.set(run.uid, { address: chosen.address, pool, namespace });
+      const { address, pod, node } = chosen;
+      this.#held.set(run.uid, { address, pool, pod, node, namespace });
       held.set(namespace, (held.get(namespace) ?? 0) + 1);
       queue.clock = turnOf(queue, namespace);
       queue.served.set(namespace, queue.clock + 1 / this.#pools.weight(pool, namespace));
@@ -161,6 +190,7 @@ export class Dispatcher {
       if (--chosen.free === 0) free.splice(free.indexOf(chosen), 1);
       this.#onGrant(run.key);
     }
+    if (queue.namespaces.size > 0) this.#onWaiting(pool);
   }
 
   /** The namespace that gets the next place. */

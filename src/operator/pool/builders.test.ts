@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Authority, type Certificate, makeAuthority } from '../../../e2e/support/certificates.ts';
 import { neverAborted } from '../../base/index.ts';
 import { Builder, GrpcServer } from '../../builder-api/index.ts';
-import type { BuilderPool, Endpoint } from '../../resources/index.ts';
+import { type BuilderPool, type Endpoint, endpointsOf } from '../../resources/index.ts';
 import type { KubeClient } from '../runtime/index.ts';
 import { Builders } from './builders.ts';
 import { poolStatus } from './reconcile.ts';
@@ -51,7 +51,10 @@ async function world(server: Certificate, client: Certificate, inUse: readonly s
     builders,
     pool,
     secret,
-    probe: async () => (await builders.probe(pool, { signal }))[0],
+    probe: async () => {
+      builders.keep('p', endpointsOf(pool));
+      return (await builders.probe('p', { signal }))[0];
+    },
     [Symbol.asyncDispose]: async () => {
       await builders[Symbol.asyncDispose]();
       await builder.close();
@@ -83,7 +86,7 @@ test('a connection stays while a run is on it, also when its pool is gone', asyn
   const used: string[] = [];
   await using kept = await world(await server(), await ca.issue('operator'), used);
   await kept.probe();
-  const address = kept.pool.spec.endpoints[0]!.address;
+  const address = endpointsOf(kept.pool)[0]!.address;
   used.push(address);
   await kept.builders.forget('p');
   expect(await kept.builders.client(address)?.builder.load({}, { signal })).toMatchObject({ capacity: 3 });
@@ -99,21 +102,22 @@ test('a builder is of use while another of its pool hangs, and keeps its connect
   await using mixed = await world(await server(), await ca.issue('operator'));
   const [good] = mixed.pool.spec.endpoints as readonly Endpoint[];
   const endpoints = [{ address: `127.0.0.1:${(hanging.address() as AddressInfo).port}` }, good];
-  const pool = { metadata: { name: 'mixed' }, spec: { endpoints } } as unknown as BuilderPool;
+  mixed.builders.keep('mixed', endpoints as readonly Endpoint[]);
   const heard = Promise.withResolvers<void>();
   const over = new AbortController();
-  const probing = mixed.builders.probe(pool, { signal: over.signal, onHeard: () => heard.resolve() });
+  const probing = mixed.builders.probe('mixed', { signal: over.signal, onHeard: () => heard.resolve() });
   probing.catch(() => {});
   try {
     await heard.promise;
-    const ready = { address: good?.address, ready: true, capacity: 3 };
-    expect(mixed.builders.states('mixed')).toEqual([ready]);
+    const ready = { address: good?.address as string, ready: true, capacity: 3 };
+    expect(mixed.builders.states('mixed')).toMatchObject([ready]);
     await mixed.builders.forget('another');
-    expect(await mixed.builders.client(ready.address!)?.builder.load({}, { signal })).toMatchObject({ capacity: 3 });
+    expect(await mixed.builders.client(ready.address)?.builder.load({}, { signal })).toMatchObject({ capacity: 3 });
     // What was known of it counts until it is heard of again.
-    const again = mixed.builders.probe(pool, { signal: over.signal });
+    mixed.builders.keep('mixed', endpoints as readonly Endpoint[]);
+    const again = mixed.builders.probe('mixed', { signal: over.signal });
     again.catch(() => {});
-    expect(mixed.builders.states('mixed')).toEqual([ready]);
+    expect(mixed.builders.states('mixed')).toMatchObject([ready]);
   } finally {
     over.abort(new Error('the test is over'));
     await expect(probing).rejects.toThrow();

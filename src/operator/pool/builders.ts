@@ -1,16 +1,45 @@
 import { createHash } from 'node:crypto';
 import { type AbortOptions, toCodedError } from '../../base/index.ts';
 import { type BuilderClient, openBuilderClient } from '../../builder-api/client/index.ts';
-import type { BuilderPool, BuilderPoolStatus, Endpoint } from '../../resources/index.ts';
+import type { Endpoint } from '../../resources/index.ts';
 import type { BuilderState } from '../dispatch/dispatcher.ts';
 import type { KubeClient } from '../runtime/index.ts';
 import { builderTarget, clientTls } from './client-tls.ts';
 
 const PROBE_MS = 5000;
+const UNWELL_FRESH_MS = 1000;
 /** Certificates are read again so often, and at once when a builder does not answer. */
 const TLS_FRESH_MS = 60_000;
 
-export type EndpointStatus = NonNullable<BuilderPoolStatus['endpoints']>[number];
+/** A builder to keep in touch with. */
+interface Target extends Endpoint {
+  /** Of one that is a pod. */
+  readonly pod?: string | undefined;
+  readonly node?: string | undefined;
+  /** It ends what it has, and is given no more. */
+  readonly cordoned?: boolean | undefined;
+}
+
+/** How a builder was when it was last asked. */
+export interface Heard {
+  readonly address: string;
+  /** It takes builds. */
+  readonly ready: boolean;
+  readonly capacity?: number;
+  readonly running?: number;
+  readonly version?: string;
+  readonly platforms?: string[];
+  /** Why it takes none. */
+  readonly message?: string;
+}
+
+interface Known {
+  readonly target: Target;
+  /** Undefined for one that has not been heard of yet. */
+  readonly heard: Heard | undefined;
+  /** By `performance.now()`. */
+  readonly askedAt: number;
+}
 
 interface Connection {
   readonly client: BuilderClient;
@@ -23,8 +52,8 @@ export class Builders implements AsyncDisposable {
   readonly #connections = new Map<string, Connection>();
   readonly #tlsReadAt = new Map<string, number>();
   #over = false;
-  /** Of the endpoints of each pool; undefined for one that has not been heard of yet. */
-  readonly #states = new Map<string, ReadonlyMap<string, EndpointStatus | undefined>>();
+  /** Of each pool, by address. */
+  readonly #pools = new Map<string, Map<string, Known>>();
 
   readonly #inUse: () => ReadonlySet<string>;
 
@@ -41,38 +70,76 @@ export class Builders implements AsyncDisposable {
 
   /** Builders of a pool, each as it was last heard of. */
   states(pool: string): readonly BuilderState[] {
-    return [...(this.#states.get(pool)?.values() ?? [])]
-      .filter((state) => state !== undefined)
-      .map(({ address, ready, capacity }) => ({ address, ready, capacity: capacity ?? 0 }));
+    return [...(this.#pools.get(pool)?.values() ?? [])].flatMap(({ target, heard }) => {
+      if (heard === undefined) return [];
+      const { address, pod, node, cordoned } = target;
+      const { ready, capacity = 0, platforms = [] } = heard;
+      return { address, pod, node, platforms, ready: ready && cordoned !== true, capacity };
+    });
   }
 
-  /** Asks every endpoint of a pool how it is; connects to new ones. Each counts as soon as it is heard of, which `onHeard` tells: one that hangs keeps nobody from the others. */
+  /** Whether the pool has a builder of this address, be it that nothing was heard of it yet. */
+  has(pool: string, address: string): boolean {
+    return this.#pools.get(pool)?.has(address) === true;
+  }
+
+  heard(pool: string, address: string): Heard | undefined {
+    return this.#pools.get(pool)?.get(address)?.heard;
+  }
+
+  /** From now on it is given no runs, until {@link keep} says otherwise. */
+  cordon(pool: string, address: string): void {
+    const known = this.#pools.get(pool);
+    const one = known?.get(address);
+    if (one !== undefined) known?.set(address, { ...one, target: { ...one.target, cordoned: true } });
+  }
+
+  /** Which builders a pool has. What was heard of those that stay still counts; an address that is another pod's by now is as new. */
+  keep(pool: string, targets: readonly Target[]): void {
+    const before = this.#pools.get(pool);
+    const now = new Map<string, Known>();
+    for (const target of targets) {
+      const known = before?.get(target.address);
+      const same = known !== undefined && known.target.pod === target.pod;
+      now.set(target.address, same ? { ...known, target } : { target, heard: undefined, askedAt: -Infinity });
+    }
+    this.#pools.set(pool, now);
+  }
+
+  /**
+   * Asks the builders of a pool how they are, but for those that were well less than `freshMs` ago or not a second ago; connects to new ones. Each counts as soon as it is heard of, which
+   * `onHeard` tells: one that hangs keeps nobody from the others.
+   */
   async probe(
-    pool: BuilderPool,
-    { signal, onHeard }: AbortOptions & { readonly onHeard?: () => void },
-  ): Promise<readonly EndpointStatus[]> {
-    const { name } = pool.metadata;
-    const before = this.#states.get(name);
-    const states = new Map(pool.spec.endpoints.map(({ address }) => [address, before?.get(address)]));
-    // Before any is asked: from now on their connections are in use.
-    this.#states.set(name, states);
-    const ask = async (endpoint: Endpoint): Promise<EndpointStatus> => {
-      const state = await this.#probeOne(endpoint, { signal });
-      states.set(endpoint.address, state);
-      onHeard?.();
-      return state;
+    pool: string,
+    { signal, onHeard, freshMs = 0 }: AbortOptions & { readonly onHeard?: () => void; readonly freshMs?: number },
+  ): Promise<readonly Heard[]> {
+    const targets = [...(this.#pools.get(pool)?.values() ?? [])];
+    const ask = async ({ target, heard, askedAt }: Known): Promise<Heard> => {
+      const now = performance.now();
+      if (heard !== undefined && now - askedAt < (heard.ready ? freshMs : Math.min(freshMs, UNWELL_FRESH_MS)))
+        return heard;
+      const told = await this.#probeOne(target, { signal });
+      const known = this.#pools.get(pool);
+      const one = known?.get(target.address);
+      // Meanwhile it may have gone, or be another.
+      if (one !== undefined && one.target.pod === target.pod) {
+        known?.set(target.address, { ...one, heard: told, askedAt: now });
+        onHeard?.();
+      }
+      return told;
     };
-    const all = await Promise.all(pool.spec.endpoints.map(ask));
+    const all = await Promise.all(targets.map(ask));
     await this.#closeUnused();
     return all;
   }
 
   async forget(pool: string): Promise<void> {
-    this.#states.delete(pool);
+    this.#pools.delete(pool);
     await this.#closeUnused();
   }
 
-  async #probeOne(endpoint: Endpoint, { signal }: AbortOptions): Promise<EndpointStatus> {
+  async #probeOne(endpoint: Endpoint, { signal }: AbortOptions): Promise<Heard> {
     const { address } = endpoint;
     try {
       const client = await this.#connect(endpoint, { signal });
@@ -80,6 +147,7 @@ export class Builders implements AsyncDisposable {
       return {
         address,
         ready: !load.draining,
+        running: load.running,
         capacity: Math.min(endpoint.capacity ?? load.capacity, load.capacity),
         ...(load.version === '' ? {} : { version: load.version.slice(0, 128) }),
         ...(load.platforms.length === 0 ? {} : { platforms: load.platforms.slice(0, 16) }),
@@ -115,7 +183,7 @@ export class Builders implements AsyncDisposable {
   }
 
   async #closeUnused(): Promise<void> {
-    const used = new Set([...this.#states.values()].flatMap((states) => [...states.keys()]));
+    const used = new Set([...this.#pools.values()].flatMap((known) => [...known.keys()]));
     for (const address of this.#over ? [] : this.#inUse()) used.add(address);
     for (const [address, { client }] of this.#connections) {
       if (used.has(address)) continue;
@@ -127,7 +195,7 @@ export class Builders implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#over = true;
-    this.#states.clear();
+    this.#pools.clear();
     await this.#closeUnused();
   }
 }

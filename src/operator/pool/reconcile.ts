@@ -1,9 +1,11 @@
-import type { BuilderPool, BuilderPoolStatus } from '../../resources/index.ts';
+import { type BuilderPool, type BuilderPoolStatus, endpointsOf } from '../../resources/index.ts';
 import { withCondition } from '../conditions.ts';
 import { builderPoolType } from '../resource-types.ts';
 import { type Informer, type KubeClient, plainTexts, type Reconcile } from '../runtime/index.ts';
 import { sameStatus, writeStatus } from '../status.ts';
-import type { Builders, EndpointStatus } from './builders.ts';
+import type { Builders, Heard } from './builders.ts';
+
+type EndpointStatus = NonNullable<BuilderPoolStatus['endpoints']>[number];
 
 /** How often builders are asked how they are. */
 const PROBE_EVERY_MS = 10_000;
@@ -26,7 +28,8 @@ export function poolReconciler({ client, pools, builders, onHeard }: PoolReconci
       onHeard();
       return undefined;
     }
-    const endpoints = await builders.probe(pool, { signal, onHeard });
+    builders.keep(key, endpointsOf(pool));
+    const endpoints = await builders.probe(key, { signal, onHeard });
     const status = plainTexts(poolStatus(pool, endpoints, client.now()));
     if (!sameStatus(pool.status, status))
       await writeStatus({ client, informer: pools }, builderPoolType, pool, status, { signal });
@@ -34,13 +37,14 @@ export function poolReconciler({ client, pools, builders, onHeard }: PoolReconci
   };
 }
 
-export function poolStatus(pool: BuilderPool, endpoints: readonly EndpointStatus[], now: number): BuilderPoolStatus {
+export function poolStatus(pool: BuilderPool, heard: readonly Heard[], now: number): BuilderPoolStatus {
+  const endpoints: EndpointStatus[] = heard.map(({ running: _, ...endpoint }) => endpoint);
   const ready = endpoints.filter((endpoint) => endpoint.ready).length;
   const { generation } = pool.metadata;
   return {
     observedGeneration: generation ?? 1,
     ready,
-    endpoints: [...endpoints],
+    endpoints,
     conditions: withCondition(
       pool.status?.conditions,
       {

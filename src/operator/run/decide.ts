@@ -28,6 +28,9 @@ const RETRY_MOST_MS = 60_000;
 export interface Place {
   readonly address: string;
   readonly pool: string;
+  /** Of a builder that is a pod. */
+  readonly pod?: string | undefined;
+  readonly node?: string | undefined;
 }
 
 /** How a run waits for a place: its position from 1, or why there can be none. */
@@ -127,6 +130,8 @@ function decideQueued(view: RunView, before: BuildRunStatus): RunDecision {
       number: attempts.length + 1,
       builder: place.address,
       pool: place.pool,
+      ...(place.pod === undefined ? {} : { pod: place.pod }),
+      ...(place.node === undefined ? {} : { node: place.node }),
       startedAt: timeText(now),
     };
     const { queue: _, ...rest } = before;
@@ -136,7 +141,7 @@ function decideQueued(view: RunView, before: BuildRunStatus): RunDecision {
       attempts: [...attempts, attempt],
       startedAt: before.startedAt ?? timeText(now),
     };
-    const scheduled = condition(view, status, 'Scheduled', 'True', 'Placed', `runs on ${place.address}`);
+    const scheduled = condition(view, status, 'Scheduled', 'True', 'Placed', `runs on ${place.pod ?? place.address}`);
     return { status: condition(view, scheduled, 'Succeeded', 'Unknown', 'Running', 'the build runs') };
   }
   const leftMs = queueDeadline(view, before) - now;

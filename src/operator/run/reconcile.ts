@@ -1,5 +1,5 @@
 import { type AbortOptions, CodedError, type Logger } from '../../base/index.ts';
-import { type BuilderPool, type BuildRunStatus, DEFAULT_POOL, isOver } from '../../resources/index.ts';
+import { type BuilderPool, type BuildRunStatus, DEFAULT_POOL, endpointsOf, isOver } from '../../resources/index.ts';
 import type { Dispatcher, QueuedRun } from '../dispatch/dispatcher.ts';
 import { SolveTask } from '../dispatch/solve-task.ts';
 import { type KnownBuild, type KnownRun, knownRunType } from '../known.ts';
@@ -197,7 +197,11 @@ export class RunReconciler {
     const name = run.metadata.name;
     if (phase === 'Running') {
       metrics.started(status);
-      record('Normal', 'Running', `${name} runs on ${status.attempts?.at(-1)?.builder}`);
+      record(
+        'Normal',
+        'Running',
+        `${name} runs on ${status.attempts?.at(-1)?.pod ?? status.attempts?.at(-1)?.builder}`,
+      );
     } else if (isOver(phase)) {
       metrics.ended(status);
       if (phase === 'Succeeded') {
@@ -260,7 +264,10 @@ export class RunReconciler {
     const name = poolOf(run);
     const pools = this.#parts.pools.list();
     const pool = pools.find(({ metadata }) => metadata.name === name);
-    const has = (one: BuilderPool) => one.spec.endpoints.some(({ address }) => address === attempt.builder);
+    const { builders } = this.#parts;
+    const has = (one: BuilderPool) =>
+      endpointsOf(one).some(({ address }) => address === attempt.builder) ||
+      builders.has(one.metadata.name, attempt.builder);
     const allowed = pool?.spec.allowedNamespaces?.includes(run.metadata.namespace as string) ?? true;
     // One that is in no pool any more may have been taken out while the run was on it.
     const there = pool !== undefined && has(pool) ? true : !pools.some(has);

@@ -1,7 +1,7 @@
 import type { KubeConfig } from '@kubernetes/client-node';
 import { type AbortOptions, CodedError, type ProxySettings, toCodedError } from '../../base/index.ts';
 import { type BuilderClient, openBuilderClient } from '../../builder-api/client/index.ts';
-import { type BuildRun, DEFAULT_POOL } from '../../resources/index.ts';
+import { type BuildRun, DEFAULT_POOL, endpointsOf } from '../../resources/index.ts';
 import { builderTarget, clientTls } from '../pool/client-tls.ts';
 import { builderPoolType, buildRunType, buildType } from '../resource-types.ts';
 import { type KubeClient, type ObjectKey, openKubeClient } from '../runtime/index.ts';
@@ -37,7 +37,7 @@ export async function openRunBuilder(
       hint: 'ask again when it is over',
     });
   const pool = await kube.get(builderPoolType, { name: attempt.pool ?? DEFAULT_POOL }, { signal });
-  const endpoint = pool.spec.endpoints.find(({ address }) => address === attempt.builder);
+  const endpoint = endpointsOf(pool).find(({ address }) => address === attempt.builder);
   if (endpoint === undefined)
     throw new CodedError(
       'not_found',

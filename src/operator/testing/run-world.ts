@@ -47,7 +47,7 @@ export class RunWorld {
     this.dispatcher = new Dispatcher(
       {
         builders: (pool) =>
-          pools.get(pool)?.spec.endpoints.map(({ address }) => ({ address, ready: true, capacity: 1 })),
+          pools.get(pool)?.spec.endpoints?.map(({ address }) => ({ address, ready: true, capacity: 1 })),
         allows: (pool, namespace) => pools.get(pool)?.spec.allowedNamespaces?.includes(namespace) ?? true,
         weight: () => 1,
         most: () => Number.POSITIVE_INFINITY,
@@ -60,7 +60,7 @@ export class RunWorld {
       builds,
       pools,
       dispatcher: this.dispatcher,
-      builders: { client: () => this.builder.client } as unknown as Builders,
+      builders: { client: () => this.builder.client, has: () => false } as unknown as Builders,
       events: { record: (about, _, reason, message) => this.told.push(`${about.kind} ${reason}: ${message}`) },
       metrics: operatorMetrics(),
       log: silentLogger,
