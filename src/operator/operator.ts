@@ -94,6 +94,10 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
         const ready = pool?.spec.managed === undefined ? undefined : conditionOf(pool.status?.conditions, 'Ready');
         return ready?.status === 'False' ? { reason: ready.reason, message: ready.message } : undefined;
       },
+      revision: (pool) => {
+        const { uid, generation } = pools.get(pool)?.metadata ?? {};
+        return `${uid} ${generation}`;
+      },
     },
     (key) => runController.add(key),
     (pool) => {

@@ -46,7 +46,7 @@ describe('places', () => {
 
   test('are as many as the builder takes, and those found running count', async () => {
     const { dispatcher, granted } = world([{ address: 'a', ready: true, capacity: 2 }]);
-    dispatcher.occupy('old', { address: 'a', pool: 'p' }, 'n');
+    dispatcher.occupy(run('old'), { address: 'a', pool: 'p' });
     for (const uid of ['x', 'y']) dispatcher.enqueue(run(uid));
     await settled();
     expect(granted).toEqual(['x']);

@@ -1,31 +1,23 @@
-import { createHash } from 'node:crypto';
 import type { Place, Waiting } from '../run/decide.ts';
 import type { KeyText } from '../runtime/index.ts';
+import { NOTHING_TAKEN, overrun, type Room, type Taken, withUse } from './admission.ts';
+import { type Candidate, choose } from './choose.ts';
+import { matchesPlatform } from './platforms.ts';
+import { PoolQueue, placeId, type QueuedRun } from './queue.ts';
 
-export interface QueuedRun {
-  readonly uid: string;
-  readonly key: KeyText;
-  readonly namespace: string;
-  readonly pool: string;
-  readonly priority: number;
-  /** When it was first seen, ms since the epoch: who is first is served first. */
-  readonly queuedAt: number;
-  /** The Build, whose runs like to go where its last ones went. */
-  readonly affinity: string;
-  /** Builders on which an attempt failed for the platform's fault: the last to be tried again. */
-  readonly avoid: readonly string[];
-}
+export { placeId, type QueuedRun } from './queue.ts';
 
 /** A builder as the dispatcher sees it. */
-export interface BuilderState {
+export interface BuilderState extends Room {
   readonly address: string;
   readonly ready: boolean;
-  readonly capacity: number;
   /** Of one that is a pod. */
   readonly pod?: string | undefined;
   readonly node?: string | undefined;
-  /** os/arch[/variant] that it builds for. */
-  readonly platforms?: readonly string[];
+  /** Undefined where it does not tell: it is taken to have them all. */
+  readonly platforms?: readonly string[] | undefined;
+  /** How much of a sketch of keys it holds, 0 to 1. */
+  readonly holds?: ((needs: Uint8Array) => number) | undefined;
 }
 
 interface PoolView {
@@ -38,73 +30,102 @@ interface PoolView {
   readonly most: (pool: string) => number;
   /** Why a pool has no builder that answers, where more is known. */
   readonly why?: (pool: string) => { readonly reason: string; readonly message: string } | undefined;
+  /** Another value whenever one of the three before may give another one. */
+  readonly revision?: (pool: string) => unknown;
 }
 
-/** Runs of a pool that wait, by namespace, each in its order. */
-interface Queue {
-  readonly namespaces: Map<string, QueuedRun[]>;
-  /** Up to when each namespace has been served, in turns of weight 1; those behind the clock are as new. */
-  readonly served: Map<string, number>;
-  clock: number;
+interface Pool {
+  readonly queue: PoolQueue;
+  revision: unknown;
+}
+
+interface Held extends Place {
+  readonly run: QueuedRun;
+}
+
+/** What is held on one builder. */
+interface Busy {
+  taken: Taken;
+  readonly works: Map<string, number>;
+}
+
+/** A ready builder in one round of grants. */
+interface Open extends BuilderState {
+  free: number;
 }
 
 /**
- * Queues of runs by pool, and who holds which place. Places of a pool are shared by namespace: the next goes to the one that holds the fewest for its weight, among equals to the one
- * whose turn it is; within a namespace priority counts, then age. Places belong to run uids: taken when a run is granted one or is found running, given back when its
- * solve is over. Nothing of it is stored: a new operator finds it all in the records.
+ * Who holds which place, and who gets the next: {@link PoolQueue} says whose turn it is, {@link choose} which builder, {@link overrun} whether it has the room. Places belong to runs, or to parts of them:
+ * taken when a run is granted one or is found running, given back when its solve is over. Nothing of it is stored: a new operator finds it all in the records.
  */
 export class Dispatcher {
-  readonly #pools: PoolView;
+  readonly #view: PoolView;
   readonly #onGrant: (key: KeyText) => void;
   readonly #onWaiting: (pool: string) => void;
-  readonly #queues = new Map<string, Queue>();
+  readonly #pools = new Map<string, Pool>();
   readonly #queued = new Map<string, QueuedRun>();
-  readonly #held = new Map<string, Place & { readonly namespace: string }>();
+  readonly #held = new Map<string, Held>();
+  readonly #busy = new Map<string, Busy>();
+  /** Why a run that had its turn has no place yet. */
+  readonly #heldBack = new Map<string, { readonly reason: string; readonly message: string }>();
   #scheduled = false;
 
   /** `onWaiting`: runs of a pool have found no place. */
-  constructor(pools: PoolView, onGrant: (key: KeyText) => void, onWaiting: (pool: string) => void = () => {}) {
-    this.#pools = pools;
+  constructor(view: PoolView, onGrant: (key: KeyText) => void, onWaiting: (pool: string) => void = () => {}) {
+    this.#view = view;
     this.#onGrant = onGrant;
     this.#onWaiting = onWaiting;
   }
 
   enqueue(run: QueuedRun): void {
-    const before = this.#queued.get(run.uid);
-    if (this.#held.has(run.uid) || before !== undefined) return;
-    this.#queued.set(run.uid, run);
-    const queue = this.#queues.get(run.pool) ?? { namespaces: new Map(), served: new Map(), clock: 0 };
-    this.#queues.set(run.pool, queue);
-    const runs = queue.namespaces.get(run.namespace) ?? [];
-    queue.namespaces.set(run.namespace, runs);
-    // From the end: most come last.
-    let at = runs.length;
-    while (at > 0 && order(run, runs[at - 1] as QueuedRun) < 0) at--;
-    runs.splice(at, 0, run);
+    const id = placeId(run);
+    if (this.#held.has(id) || this.#queued.has(id)) return;
+    this.#queued.set(id, run);
+    this.#pool(run.pool).queue.add(run);
     this.schedule();
   }
 
   /** A run that runs already, as its record says. */
-  occupy(uid: string, place: Place, namespace: string): void {
-    this.#leave(uid);
-    this.#held.set(uid, { ...place, namespace });
+  occupy(run: QueuedRun, place: Place): void {
+    const id = placeId(run);
+    const held = this.#held.get(id);
+    if (held?.address === place.address && held.pool === place.pool) return;
+    this.#leave(id);
+    this.#drop(id);
+    this.#hold(run, place, { turn: false });
   }
 
-  /** Neither queued nor running any more. */
-  release(uid: string): void {
-    this.#leave(uid);
-    if (this.#held.delete(uid)) this.schedule();
+  /** Neither queued nor running any more; `id` as {@link placeId} has it. */
+  release(id: string): void {
+    this.#leave(id);
+    if (this.#drop(id)) this.schedule();
   }
 
-  placeOf(uid: string): Place | undefined {
-    return this.#held.get(uid);
+  placeOf(id: string): Place | undefined {
+    return this.#held.get(id);
   }
 
-  waiting({ pool, uid, namespace }: Pick<QueuedRun, 'pool' | 'uid' | 'namespace'>): Waiting | undefined {
-    const builders = this.#pools.builders(pool);
+  /** Places that are taken on a builder. */
+  placesOn(address: string): number {
+    return this.#busy.get(address)?.taken.runs ?? 0;
+  }
+
+  /** How many of those that wait for a pool would be given a place if there were enough; by the platform that they ask for (`''` for any), as if each were alone. */
+  demand(pool: string): { readonly all: number; readonly byPlatform: ReadonlyMap<string, number> } {
+    return this.#pools.get(pool)?.queue.demand() ?? { all: 0, byPlatform: new Map() };
+  }
+
+  /** Places that are held, by builder. */
+  held(): ReadonlyMap<string, number> {
+    return new Map([...this.#busy].map(([address, { taken }]) => [address, taken.runs]));
+  }
+
+  waiting(asked: Pick<QueuedRun, 'pool' | 'uid' | 'part' | 'namespace' | 'platform'>): Waiting | undefined {
+    const { pool, namespace, platform } = asked;
+    const builders = this.#view.builders(pool);
     if (builders === undefined)
       return { kind: 'impossible', reason: 'PoolNotFound', message: `there is no BuilderPool ${pool}` };
-    if (!this.#pools.allows(pool, namespace))
+    if (!this.#view.allows(pool, namespace))
       return {
         kind: 'impossible',
         reason: 'PoolNotAllowed',
@@ -112,50 +133,31 @@ export class Dispatcher {
       };
     if (!builders.some(({ ready }) => ready)) {
       const none = { reason: 'NoBuilderReady', message: `no builder of the BuilderPool ${pool} answers` };
-      return { kind: 'impossible', ...(this.#pools.why?.(pool) ?? none) };
+      return { kind: 'impossible', ...(this.#view.why?.(pool) ?? none) };
     }
-    return this.#position(pool, namespace, uid);
-  }
-
-  /** Its place in the queue of its namespace, and of each other one those that come before it when turns are taken by weight. */
-  #position(pool: string, namespace: string, uid: string): Waiting | undefined {
-    const namespaces = this.#queues.get(pool)?.namespaces ?? new Map<string, QueuedRun[]>();
-    const own = (namespaces.get(namespace)?.findIndex((run) => run.uid === uid) ?? -1) + 1;
-    if (own === 0) return undefined;
-    const weight = this.#pools.weight(pool, namespace);
-    let position = own;
-    for (const [other, runs] of namespaces)
-      if (other !== namespace)
-        position += Math.min(runs.length, Math.floor(((own - 1) * this.#pools.weight(pool, other)) / weight));
-    const held = this.#heldBy(pool).get(namespace) ?? 0;
-    return { kind: 'position', position, ...(held >= this.#pools.most(pool) ? { limited: held } : {}) };
+    if (!builders.some((one) => one.ready && has(one, platform)))
+      return {
+        kind: 'impossible',
+        reason: 'NoBuilderForPlatform',
+        message: `no builder of the BuilderPool ${pool} that answers builds for ${platform}`,
+      };
+    const id = placeId(asked);
+    const run = this.#queued.get(id);
+    if (run === undefined) return undefined;
+    const { queue } = this.#pool(pool);
+    const position = queue.position(run);
+    if (position === undefined) return undefined;
+    const held = queue.heldBy(namespace);
+    if (held >= this.#view.most(pool)) return { kind: 'position', position, limited: held };
+    const because = this.#heldBack.get(run.work ?? id) ?? this.#heldBack.get(id);
+    return { kind: 'position', position, ...(because === undefined ? {} : { because }) };
   }
 
   /** How many wait, by pool. */
   lengths(): ReadonlyMap<string, number> {
     return new Map(
-      [...this.#queues].map(([pool, { namespaces }]) => [
-        pool,
-        [...namespaces.values()].reduce((sum, runs) => sum + runs.length, 0),
-      ]),
+      [...this.#pools].map(([pool, { queue }]) => [pool, queue.waiting] as const).filter(([, count]) => count > 0),
     );
-  }
-
-  /** How many of those that wait for a pool would be given a place if there were enough. */
-  demand(pool: string): number {
-    const held = this.#heldBy(pool);
-    let demand = 0;
-    for (const [namespace, runs] of this.#queues.get(pool)?.namespaces ?? [])
-      if (this.#pools.allows(pool, namespace))
-        demand += Math.max(0, Math.min(runs.length, this.#pools.most(pool) - (held.get(namespace) ?? 0)));
-    return demand;
-  }
-
-  /** Places that are held, by builder. */
-  held(): ReadonlyMap<string, number> {
-    const held = new Map<string, number>();
-    for (const { address } of this.#held.values()) held.set(address, (held.get(address) ?? 0) + 1);
-    return held;
   }
 
   /** Grants what can be granted, soon. */
@@ -164,81 +166,166 @@ export class Dispatcher {
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
-      for (const [pool, queue] of this.#queues) this.#grant(pool, queue);
+      for (const [name, pool] of this.#pools) this.#grant(name, pool);
     });
   }
 
-  #grant(pool: string, queue: Queue): void {
-    const builders = this.#pools.builders(pool)?.filter(({ ready }) => ready) ?? [];
-    const used = this.held();
-    const free = builders
-      .map((builder) => ({ ...builder, free: builder.capacity - (used.get(builder.address) ?? 0) }))
-      .filter((builder) => builder.free > 0);
-    const held = this.#heldBy(pool);
-    while (free.length > 0) {
-      const namespace = this.#next(pool, queue, held);
-      if (namespace === undefined) break;
-      const run = (queue.namespaces.get(namespace) as QueuedRun[])[0] as QueuedRun;
-      this.#leave(run.uid);
-      const chosen = choose(run, free);
-      const { address, pod, node } = chosen;
-      this.#held.set(run.uid, { address, pool, pod, node, namespace });
-      held.set(namespace, (held.get(namespace) ?? 0) + 1);
-      queue.clock = turnOf(queue, namespace);
-      queue.served.set(namespace, queue.clock + 1 / this.#pools.weight(pool, namespace));
-      for (const [other, until] of queue.served) if (until <= queue.clock) queue.served.delete(other);
-      if (--chosen.free === 0) free.splice(free.indexOf(chosen), 1);
+  #grant(name: string, pool: Pool): void {
+    const { queue } = pool;
+    const revision = this.#view.revision?.(name);
+    if (revision !== pool.revision || revision === undefined) queue.rulesChanged();
+    pool.revision = revision;
+    const ready = (this.#view.builders(name) ?? [])
+      .filter(({ ready }) => ready)
+      .map((one): Open => ({ ...one, free: one.capacity - this.placesOn(one.address) }));
+    const open = new Map(ready.filter(({ free }) => free > 0).map((one) => [one.address, one]));
+    for (const work of [...queue.parked]) {
+      const { here, open: joinable } = this.#doing(work, ready);
+      if (here.length > 0 && joinable.length === 0) continue;
+      this.#heldBack.delete(work);
+      queue.unpark(work);
+    }
+    const tooLarge: QueuedRun[] = [];
+    while (open.size > 0) {
+      const run = queue.next((platform) => [...open.values()].some((one) => has(one, platform)));
+      if (run === undefined) break;
+      const able = [...open.values()].filter((one) => has(one, run.platform));
+      const { here, open: joinable } = run.work === undefined ? NOWHERE : this.#doing(run.work, ready);
+      const wanted = here.filter(({ address }) => !run.avoid.includes(address));
+      if (wanted.length > 0) {
+        const join = joinable.find(({ address }) => !run.avoid.includes(address));
+        if (join === undefined) this.#park(queue, run.work as string, wanted[0] as Open);
+        else this.#give(queue, run, join, open);
+        continue;
+      }
+      const fitting = able.filter((one) => this.#overrun(one, run) === 0);
+      if (fitting.length === 0) {
+        // The builder that needs the least to become free for it is kept for it: small runs must not starve a large one.
+        const kept = able.reduce((best, one) => (this.#overrun(one, run) < this.#overrun(best, run) ? one : best));
+        open.delete(kept.address);
+        tooLarge.push(run);
+        queue.setAside(run);
+        this.#heldBack.set(placeId(run), {
+          reason: 'WaitsForResources',
+          message: `waits until ${kept.address} has the memory and CPU free that it needs`,
+        });
+        continue;
+      }
+      const fresh = fitting.filter(({ address }) => !run.avoid.includes(address));
+      const candidates = (fresh.length > 0 ? fresh : fitting).map((one) => this.#candidate(one, run));
+      this.#give(queue, run, open.get(choose(run.affinity, candidates).address) as Open, open);
+    }
+    for (const run of tooLarge) queue.resume(run);
+    if (queue.waiting > 0) this.#onWaiting(name);
+    this.#forgetIdle(name);
+  }
+
+  /** Gives the run a place, and those that do the same as far as there are more on that builder: what is done once serves them all. */
+  #give(queue: PoolQueue, first: QueuedRun, builder: Open, open: Map<string, Open>): void {
+    for (let run: QueuedRun | undefined = first; run !== undefined && builder.free > 0; ) {
+      const { address, pod, node } = builder;
+      this.#hold(run, { address, pool: run.pool, pod, node }, { turn: true });
+      this.#leave(placeId(run));
+      builder.free--;
       this.#onGrant(run.key);
+      const next: QueuedRun | undefined = run.work === undefined ? undefined : queue.firstAlike(run.work);
+      run =
+        next !== undefined &&
+        queue.mayHoldMore(next.namespace) &&
+        has(builder, next.platform) &&
+        !next.avoid.includes(address)
+          ? next
+          : undefined;
     }
-    if (queue.namespaces.size > 0) this.#onWaiting(pool);
+    if (builder.free <= 0) open.delete(builder.address);
   }
 
-  /** The namespace that gets the next place. */
-  #next(pool: string, queue: Queue, held: ReadonlyMap<string, number>): string | undefined {
-    let best: { readonly namespace: string; readonly share: number; readonly turn: number } | undefined;
-    for (const namespace of queue.namespaces.keys()) {
-      const holds = held.get(namespace) ?? 0;
-      if (!this.#pools.allows(pool, namespace) || holds >= this.#pools.most(pool)) continue;
-      const share = holds / this.#pools.weight(pool, namespace);
-      const turn = turnOf(queue, namespace);
-      if (best === undefined || share < best.share || (share === best.share && turn < best.turn))
-        best = { namespace, share, turn };
+  #park(queue: PoolQueue, work: string, { address }: Open): void {
+    queue.park(work);
+    this.#heldBack.set(work, {
+      reason: 'SameWorkRuns',
+      message: `waits for a place on ${address}, where another run does the same`,
+    });
+  }
+
+  /** Ready builders that do this work now, and those of them that have a place. */
+  #doing(work: string, ready: readonly Open[]): { readonly here: readonly Open[]; readonly open: readonly Open[] } {
+    const here = ready.filter(({ address }) => this.#busy.get(address)?.works.has(work) === true);
+    return { here, open: here.filter(({ free }) => free > 0) };
+  }
+
+  #overrun(builder: Open, { use = {} }: QueuedRun): number {
+    return overrun(builder, this.#busy.get(builder.address)?.taken ?? NOTHING_TAKEN, use);
+  }
+
+  #candidate({ address, capacity, holds }: Open, { needs }: QueuedRun): Candidate {
+    const held = needs === undefined ? undefined : holds?.(needs);
+    return { address, capacity, used: this.placesOn(address), holds: held ?? 0 };
+  }
+
+  #hold(run: QueuedRun, place: Place, options: { readonly turn: boolean }): void {
+    const busy = this.#busy.get(place.address) ?? { taken: NOTHING_TAKEN, works: new Map() };
+    this.#busy.set(place.address, busy);
+    // What is done already takes no more for another that waits for it.
+    const joins = run.work !== undefined && busy.works.has(run.work);
+    const held = { ...place, run: joins ? { ...run, use: { memory: 0, cpus: 0 } } : run };
+    this.#held.set(placeId(run), held);
+    this.#heldBack.delete(placeId(run));
+    busy.taken = withUse(busy.taken, held.run.use ?? {});
+    if (run.work !== undefined) busy.works.set(run.work, (busy.works.get(run.work) ?? 0) + 1);
+    this.#pool(place.pool).queue.take(run.namespace, options);
+  }
+
+  #drop(id: string): boolean {
+    const held = this.#held.get(id);
+    if (held === undefined) return false;
+    this.#held.delete(id);
+    const { run, address, pool } = held;
+    const busy = this.#busy.get(address) as Busy;
+    busy.taken = withUse(busy.taken, run.use ?? {}, -1);
+    if (run.work !== undefined) {
+      const left = (busy.works.get(run.work) as number) - 1;
+      if (left > 0) busy.works.set(run.work, left);
+      else busy.works.delete(run.work);
     }
-    return best?.namespace;
+    if (busy.taken.runs === 0) this.#busy.delete(address);
+    this.#pool(pool).queue.giveBack(run.namespace);
+    this.#forgetIdle(pool);
+    return true;
   }
 
-  #heldBy(pool: string): Map<string, number> {
-    const held = new Map<string, number>();
-    for (const place of this.#held.values())
-      if (place.pool === pool) held.set(place.namespace, (held.get(place.namespace) ?? 0) + 1);
-    return held;
-  }
-
-  #leave(uid: string): void {
-    const run = this.#queued.get(uid);
+  #leave(id: string): void {
+    const run = this.#queued.get(id);
     if (run === undefined) return;
-    this.#queued.delete(uid);
-    const namespaces = this.#queues.get(run.pool)?.namespaces;
-    const runs = namespaces?.get(run.namespace);
-    runs?.splice(runs.indexOf(run), 1);
-    if (runs?.length === 0) namespaces?.delete(run.namespace);
-    // Whoever may create Builds names pools as they like, also ones that there are not.
-    if (namespaces?.size === 0) this.#queues.delete(run.pool);
+    this.#queued.delete(id);
+    this.#heldBack.delete(id);
+    const { queue } = this.#pool(run.pool);
+    queue.remove(run);
+    if (run.work !== undefined && queue.firstAlike(run.work) === undefined) this.#heldBack.delete(run.work);
+    this.#forgetIdle(run.pool);
+  }
+
+  #pool(name: string): Pool {
+    const known = this.#pools.get(name);
+    if (known !== undefined) return known;
+    const queue = new PoolQueue({
+      allows: (namespace) => this.#view.allows(name, namespace),
+      weight: (namespace) => this.#view.weight(name, namespace),
+      most: () => this.#view.most(name),
+    });
+    const pool = { queue, revision: this.#view.revision?.(name) };
+    this.#pools.set(name, pool);
+    return pool;
+  }
+
+  /** Whoever may create Builds names pools as they like, also ones that there are not. */
+  #forgetIdle(name: string): void {
+    if (this.#pools.get(name)?.queue.isIdle) this.#pools.delete(name);
   }
 }
 
-const turnOf = ({ served, clock }: Queue, namespace: string): number => Math.max(served.get(namespace) ?? 0, clock);
+const NOWHERE = { here: [], open: [] };
 
-function order(a: QueuedRun, b: QueuedRun): number {
-  return b.priority - a.priority || a.queuedAt - b.queuedAt || (a.key < b.key ? -1 : 1);
-}
-
-/**
- * Of the builders with a free place: one that did not fail it before; among those the one that this Build hashes to, so that it finds its own cache (rendezvous hashing: a new
- * builder takes only its share of Builds away).
- */
-function choose<B extends { readonly address: string }>(run: QueuedRun, free: readonly B[]): B {
-  const fresh = free.filter(({ address }) => !run.avoid.includes(address));
-  const score = ({ address }: B) => createHash('sha256').update(`${run.affinity}\0${address}`).digest('hex');
-  return (fresh.length > 0 ? fresh : free).reduce((best, one) => (score(one) > score(best) ? one : best));
+function has({ platforms }: BuilderState, platform: string | undefined): boolean {
+  return platform === undefined || platforms === undefined || matchesPlatform(platforms, platform);
 }

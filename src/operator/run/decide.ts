@@ -37,8 +37,11 @@ export interface Place {
 export type Waiting =
   | {
       readonly kind: 'position';
-      readonly position: number /** Places that its namespace holds, when it may hold no more. */;
+      readonly position: number;
+      /** Places that its namespace holds, when it may hold no more. */
       readonly limited?: number;
+      /** Why it has no place though it had its turn. */
+      readonly because?: { readonly reason: string; readonly message: string };
     }
   | { readonly kind: 'impossible'; readonly reason: string; readonly message: string };
 
@@ -167,22 +170,17 @@ function decideQueued(view: RunView, before: BuildRunStatus): RunDecision {
 function withPosition(
   view: RunView,
   before: BuildRunStatus,
-  { position, limited }: Extract<Waiting, { readonly kind: 'position' }>,
+  { position, limited, because }: Extract<Waiting, { readonly kind: 'position' }>,
 ): BuildRunStatus {
   const retrying = before.conditions?.some(({ type, reason }) => type === 'Scheduled' && reason === 'Retrying');
-  const status =
+  const why =
     limited === undefined
-      ? retrying
-        ? before
-        : condition(view, before, 'Scheduled', 'False', 'Queued', 'waits for a builder')
-      : condition(
-          view,
-          before,
-          'Scheduled',
-          'False',
-          'NamespaceLimit',
-          `its namespace has ${limited} runs on the pool, as many as runsPerNamespace lets it`,
-        );
+      ? (because ?? (retrying ? undefined : { reason: 'Queued', message: 'waits for a builder' }))
+      : {
+          reason: 'NamespaceLimit',
+          message: `its namespace has ${limited} runs on the pool, as many as runsPerNamespace lets it`,
+        };
+  const status = why === undefined ? before : condition(view, before, 'Scheduled', 'False', why.reason, why.message);
   const written = status.queue?.position;
   return written !== undefined && position <= written && position > written / 2
     ? status

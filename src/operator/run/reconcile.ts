@@ -281,14 +281,10 @@ export class RunReconciler {
     if (!this.#tasks.has(metadata.uid as string) && this.#foreignPlace(run) !== undefined) return;
     const attempt = status.attempts?.at(-1);
     if (attempt !== undefined)
-      this.#parts.dispatcher.occupy(
-        metadata.uid as string,
-        {
-          address: attempt.builder,
-          pool: attempt.pool ?? DEFAULT_POOL,
-        },
-        metadata.namespace as string,
-      );
+      this.#parts.dispatcher.occupy(queuedRun(run), {
+        address: attempt.builder,
+        pool: attempt.pool ?? DEFAULT_POOL,
+      });
   }
 
   #finish(uid: string): void {
