@@ -56,5 +56,30 @@ export const serviceAccountType = uncheckedType<ServiceAccount>({
   kind: 'ServiceAccount',
 });
 
+/** What Flux's source-controller says of its sources: unchecked, another's. */
+export interface FluxSource extends KubeObject {
+  readonly spec?: { readonly suspend?: boolean };
+  readonly status?: {
+    readonly observedGeneration?: number;
+    readonly conditions?: readonly { readonly type?: string; readonly status?: string; readonly message?: string }[];
+    readonly artifact?: { readonly url?: unknown; readonly digest?: unknown; readonly revision?: unknown };
+  };
+}
+
+const FLUX_PLURALS: Readonly<Record<string, string>> = {
+  GitRepository: 'gitrepositories',
+  OCIRepository: 'ocirepositories',
+  Bucket: 'buckets',
+};
+
+/** In the versions that Flux 2 has had, the newest first. */
+export const fluxSourceTypes = (kind: string): readonly ResourceType<FluxSource>[] =>
+  ['v1', 'v1beta2'].map((version) =>
+    uncheckedType<FluxSource>({
+      ...{ group: 'source.toolkit.fluxcd.io', version, namespaced: true, kind },
+      plural: FLUX_PLURALS[kind] ?? '',
+    }),
+  );
+
 /** Who writes, in managedFields. */
 export const FIELD_MANAGER = 'slipway-operator';

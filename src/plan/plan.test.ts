@@ -361,6 +361,7 @@ describe('what only a cluster has', () => {
   const values: ClusterValues = {
     configMaps: new Map([['conf', new Map([['a.txt', Buffer.from('A')]])]]),
     knownHosts: new Map([['key', 'git.example.com ssh-ed25519 AAAA']]),
+    fluxArtifacts: new Map(),
   };
   const spec = `{
     source: { git: { url: "ssh://git@git.example.com/r.git", ref: v1, subPath: app, secretRef: { name: key } } },
@@ -403,7 +404,12 @@ describe('what only a cluster has', () => {
 
   test('credentials of git over http are bound to its host', () => {
     expect(plan(spec, values).gitAuth).toEqual([
-      { host: 'example.com:8443', secretRef: { name: 'web' }, field: 'spec.contexts[lib].git.secretRef' },
+      {
+        id: undefined,
+        host: 'example.com:8443',
+        secretRef: { name: 'web' },
+        field: 'spec.contexts[lib].git.secretRef',
+      },
     ]);
   });
 

@@ -15,7 +15,7 @@ import { refuseUnbuilt } from './unbuilt.ts';
 export function planBuild(build: Pick<Build, 'spec'>, options: PlanOptions): SolvePlan {
   const { spec } = build;
   refuseUnbuilt(spec);
-  const contexts: ContextPlan = { attrs: {}, inputs: {}, uploads: [], gitAuth: [], ssh: [] };
+  const contexts: ContextPlan = { attrs: {}, inputs: {}, uploads: [], gitAuth: [], httpAuth: [], ssh: [] };
   const { attrs } = contexts;
   const frontend = spec.llb === undefined ? planDockerfile(spec, contexts, options.values) : undefined;
   Object.assign(attrs, attestationAttrs(spec));
@@ -35,6 +35,7 @@ export function planBuild(build: Pick<Build, 'spec'>, options: PlanOptions): Sol
     secrets: (spec.secrets ?? []).map(({ id, secretRef }) => ({ id, secretRef, field: `spec.secrets[${id}]` })),
     cacheSecrets: cacheSecrets(spec),
     gitAuth: contexts.gitAuth,
+    httpAuth: contexts.httpAuth,
     ssh: [
       ...(spec.ssh ?? []).map(({ id, secretRef }) => ({ id, secretRef, field: `spec.ssh[${id}]` })),
       ...contexts.ssh,
@@ -59,13 +60,14 @@ function planDockerfile(
   const { dockerfile } = spec;
   // First: contexts look at them.
   for (const arg of spec.args ?? []) attrs[`build-arg:${arg.name}`] = argValue(arg, values);
-  if (spec.source !== undefined) planContext(spec.source, plan, values);
+  const around = { plan, values, platforms: spec.platforms };
+  if (spec.source !== undefined) planContext(spec.source, around);
   else inputs['context'] = inlineDefinition({}, 'spec.source');
   if (dockerfile?.inline !== undefined)
     inputs['dockerfile'] = inlineDefinition({ Dockerfile: dockerfile.inline }, 'spec.dockerfile.inline');
   else if (dockerfile?.path !== undefined) attrs['filename'] = dockerfile.path;
   if (dockerfile?.target !== undefined) attrs['target'] = dockerfile.target;
-  for (const context of spec.contexts ?? []) planNamedContext(context, plan, values);
+  for (const context of spec.contexts ?? []) planNamedContext(context, around);
   if (spec.platforms?.length) attrs['platform'] = spec.platforms.join(',');
   if (spec.cache?.noCache) attrs['no-cache'] = '';
   if (spec.network === 'none' || spec.network === 'host') attrs['force-network-mode'] = spec.network;

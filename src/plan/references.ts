@@ -1,5 +1,6 @@
 import type { BuildSpec, NamedContext, Source } from '../resources/index.ts';
 import { cacheSecrets, trustedCaches } from './caches.ts';
+import type { FluxObject } from './solve-plan.ts';
 
 /** Something of the Build's namespace that a spec names, and where it does. */
 export interface Reference {
@@ -9,8 +10,8 @@ export interface Reference {
   readonly key?: string | undefined;
   /** Field of the Build, e.g. `spec.secrets[token]`. */
   readonly field: string;
-  /** `value`: the key, or the only one. `git`: credentials by the Secret's type. `ssh`: a private key. `registry`: a docker config. `files`: all keys. `signing`: a private key and its password as cosign keeps them. */
-  readonly use: 'value' | 'git' | 'ssh' | 'registry' | 'files' | 'signing';
+  /** `value`: the key, or the only one. `git`, `http`: credentials by the Secret's type. `ssh`: a private key. `registry`: a docker config. `files`: all keys. `signing`: a private key and its password as cosign keeps them. */
+  readonly use: 'value' | 'git' | 'http' | 'ssh' | 'registry' | 'files' | 'signing';
 }
 
 /** All Secrets and ConfigMaps that a spec names itself, in its order. */
@@ -22,9 +23,9 @@ export function references(spec: BuildSpec): readonly Reference[] {
     if (source.configMap !== undefined)
       found.push({ kind: 'ConfigMap', name: source.configMap.name, field: `${field}.configMap`, use: 'files' });
     if (source.git?.secretRef !== undefined) add('git', `${field}.git.secretRef`, source.git.secretRef);
+    if (source.http?.secretRef !== undefined) add('http', `${field}.http.secretRef`, source.http.secretRef);
   };
-  if (spec.source !== undefined) addSource(spec.source, 'spec.source');
-  for (const context of spec.contexts ?? []) addSource(context, `spec.contexts[${context.name}]`);
+  for (const { source, field } of sourcesOf(spec)) addSource(source, field);
   for (const { name, valueFrom } of spec.args ?? [])
     if (valueFrom !== undefined)
       found.push({ kind: 'ConfigMap', ...valueFrom.configMapKeyRef, field: `spec.args[${name}]`, use: 'value' });
@@ -43,4 +44,22 @@ export function references(spec: BuildSpec): readonly Reference[] {
   for (const [at, { secretRef }] of (spec.registryAuth ?? []).entries())
     add('registry', `spec.registryAuth[${at}]`, secretRef);
   return found;
+}
+
+/** A source of Flux that a spec names, and where it does. */
+export interface FluxReference extends FluxObject {
+  readonly field: string;
+}
+
+export function fluxReferences(spec: Pick<BuildSpec, 'source' | 'contexts'>): readonly FluxReference[] {
+  return sourcesOf(spec).flatMap(({ source: { flux }, field }) =>
+    flux === undefined ? [] : [{ kind: flux.kind, name: flux.name, field: `${field}.flux` }],
+  );
+}
+
+function sourcesOf({ source, contexts = [] }: Pick<BuildSpec, 'source' | 'contexts'>) {
+  return [
+    ...(source === undefined ? [] : [{ source, field: 'spec.source' }]),
+    ...contexts.map((one) => ({ source: one, field: `spec.contexts[${one.name}]` })),
+  ];
 }

@@ -18,6 +18,8 @@ export interface SolvePlan {
   readonly cacheSecrets: readonly PlannedSecret[];
   /** Credentials that git sources ask for, by host. */
   readonly gitAuth: readonly PlannedGitAuth[];
+  /** Authorization headers that http sources ask for, by id: a Secret with user and password, or one with a token or the header. */
+  readonly httpAuth: readonly PlannedSecret[];
   /** Private keys that the session must serve as ssh agents, by id. */
   readonly ssh: readonly PlannedSecret[];
   /** What outputs are signed with: a key, served as {@link SIGNING_KEY_SECRET}, or an OIDC token, as {@link SIGNING_TOKEN_SECRET}. */
@@ -54,6 +56,8 @@ interface SecretRef {
 }
 
 export interface PlannedGitAuth {
+  /** Of the secrets `<id>.token` and `<id>.header`; undefined for those that all repositories of the host are asked with. */
+  readonly id: string | undefined;
   /** With port, as git sources ask. */
   readonly host: string;
   readonly secretRef: SecretRef;
@@ -66,7 +70,25 @@ export interface ClusterValues {
   readonly configMaps: ReadonlyMap<string, ReadonlyMap<string, Uint8Array>>;
   /** `known_hosts` of Secrets for git over ssh, by their name. */
   readonly knownHosts: ReadonlyMap<string, string>;
+  /** What sources of Flux have fetched, by {@link fluxKey}. */
+  readonly fluxArtifacts: ReadonlyMap<string, FluxArtifact>;
 }
+
+/** A tar archive that Flux's source-controller serves. */
+export interface FluxArtifact {
+  readonly url: string;
+  /** sha256. */
+  readonly digest: string;
+  readonly revision: string;
+}
+
+/** A source of Flux, in the namespace of the Build. */
+export interface FluxObject {
+  readonly kind: string;
+  readonly name: string;
+}
+
+export const fluxKey = ({ kind, name }: FluxObject): string => `${kind}/${name}`;
 
 export interface PlanOptions {
   /** Registry host for output names that have none, e.g. `slipway.localhost`; without it they are refused. */

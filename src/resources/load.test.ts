@@ -42,7 +42,7 @@ describe('parseBuild', () => {
 
   test('exactly one kind of source', () => {
     expect(failure(minimal.replace('inline: {', 'upload: {}, inline: {'))).toContain(
-      'exactly one of git, http, oci, configMap, inline, upload',
+      'exactly one of git, http, oci, flux, configMap, inline, upload',
     );
   });
 

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { exactlyOneOf, rule } from './rules.ts';
-import { defaultsTo, relativePath, secretKeyRef, text } from './strings.ts';
+import { defaultsTo, dnsName, imageName, relativePath, secretKeyRef, text } from './strings.ts';
+
+const SUB_PATH = 'Folder of it that is the context.';
 
 const git = z
   .strictObject({
@@ -18,10 +20,46 @@ const git = z
 
 const http = z
   .strictObject({
-    url: text(2048, 'http(s) URL of a tar archive (plain, gzip, xz, zstd).').min(1),
-    checksum: text(135, 'Expected digest, sha256:<hex>.').optional(),
+    url: text(2048, 'URL of a tar archive (plain, gzip, bzip2, xz, zstd); of another file, that file.').regex(
+      /^https?:\/\/[^\s/?#]/,
+      'must be an http or https URL',
+    ),
+    checksum: text(71, 'Digest that it must have.')
+      .regex(/^sha256:[0-9a-f]{64}$/, 'must be sha256: and 64 hexadecimal digits')
+      .optional(),
+    subPath: relativePath(1024, SUB_PATH).optional(),
+    secretRef: secretKeyRef
+      .describe(
+        'Credentials: a Secret of type kubernetes.io/basic-auth (username, password), or one with a bearer token, or a whole Authorization header such as `Basic …`, under the key named or the only one.',
+      )
+      .optional(),
   })
   .describe('An archive fetched over http(s).');
+
+const oci = z
+  .strictObject({
+    image: imageName('Image reference; credentials come from registryAuth and serviceAccountName.'),
+    artifact: defaultsTo(
+      z
+        .boolean()
+        .describe(
+          'It may be an artifact whose layers are tar archives, such as those of Flux: they are unpacked. The main context may always be one.',
+        ),
+      false,
+    ).optional(),
+    subPath: relativePath(1024, SUB_PATH).optional(),
+  })
+  .describe('The file system of an image, or the archives of an artifact.');
+
+const flux = z
+  .strictObject({
+    kind: z
+      .enum(['GitRepository', 'OCIRepository', 'Bucket'])
+      .describe('Kind of the source, of source.toolkit.fluxcd.io.'),
+    name: dnsName('Its name, in the namespace of the Build.'),
+    subPath: relativePath(1024, SUB_PATH).optional(),
+  })
+  .describe('What a source of Flux has fetched (its `status.artifact`). A new revision starts a new run.');
 
 const inline = z
   .strictObject({
@@ -45,10 +83,8 @@ const inline = z
 const sourceFields = {
   git: git.optional(),
   http: http.optional(),
-  oci: z
-    .strictObject({ image: text(512, 'Image reference.').min(1) })
-    .describe('The file system of an image.')
-    .optional(),
+  oci: oci.optional(),
+  flux: flux.optional(),
   configMap: z
     .strictObject({ name: text(253, 'Name of a ConfigMap of the same namespace.').min(1) })
     .describe('Keys of a ConfigMap as files.')
@@ -57,7 +93,7 @@ const sourceFields = {
   upload: z.strictObject({}).describe('A folder that the client uploads (`slipway build --context DIR`).').optional(),
 };
 
-const oneKind = exactlyOneOf(['git', 'http', 'oci', 'configMap', 'inline', 'upload']);
+const oneKind = exactlyOneOf(['git', 'http', 'oci', 'flux', 'configMap', 'inline', 'upload']);
 
 export const source = rule(z.strictObject(sourceFields), oneKind).describe(
   'Where the files come from: exactly one kind.',

@@ -46,6 +46,7 @@ import {
   SessionSecrets,
 } from '../session/index.ts';
 import {
+  ArtifactUnpacker,
   gitSource,
   httpSource,
   ImageResolver,
@@ -197,7 +198,11 @@ export async function openBuilder(options: BuilderOptions, { signal }: AbortOpti
   const upkeep = opened.use(new MirrorUpkeep(refs, pools.short, log));
   const http = httpSource({ refs, secrets, proxies: outbound.proxies, pool: pools.streams });
   const sources = new SourceRegistry();
-  sources.register('docker-image', imageSource({ resolver: images, refs, memo: (ids) => engine.resolutionsOf(ids) }));
+  const artifacts = new ArtifactUnpacker({
+    ...{ refs, content: state.content, pool: pools.bulk, tempDirectory: layout.tmp, unpackLimits },
+  });
+  const memo = (ids: readonly string[]) => engine.resolutionsOf(ids);
+  sources.register('docker-image', imageSource({ resolver: images, refs, artifacts, memo }));
   sources.register('local', localSourceFactory(receiver, options.contextLimit));
   sources.register('git', gitSource({ refs, secrets, upkeep, outbound, pool: pools.short }));
   sources.register('http', http);

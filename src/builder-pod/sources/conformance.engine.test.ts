@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import {
   type AbortOptions,
   Afterwork,
@@ -16,7 +17,15 @@ import type { SessionRegistry } from '../../builder-api/index.ts';
 import { openTestState } from '../../cache/testing/open-state.ts';
 import { anonymous, RegistryClient } from '../../oci/registry-client/index.ts';
 import type { State } from '../state/index.ts';
-import { gitSource, httpSource, ImageResolver, imageSource, MirrorUpkeep, registryFetcher } from './index.ts';
+import {
+  ArtifactUnpacker,
+  gitSource,
+  httpSource,
+  ImageResolver,
+  imageSource,
+  MirrorUpkeep,
+  registryFetcher,
+} from './index.ts';
 import { LocalReceiver, LocalStates, localSourceFactory } from './local/index.ts';
 import type { SourceFactory, SourceRequest } from './source.ts';
 import { noSecrets } from './testing/no-secrets.ts';
@@ -151,38 +160,54 @@ sourceSuite(
 );
 
 const OCI = 'application/vnd.oci.image';
-sourceSuite(
-  'image',
-  () =>
-    served(({ state, host, answers, resolver }) => ({
-      factory: imageSource({ refs: state.refs, resolver }),
-      request: { identifier: `${host}/app:latest`, platform: hostPlatform() },
-      serve: (content) => {
-        const directory = join(state.layout.root, 'image');
-        rmSync(directory, { recursive: true, force: true });
-        mkdirSync(directory);
-        writeFileSync(join(directory, 'f'), content);
-        const tar = execFileSync('tar', ['-C', directory, '--mtime=@0', '-cf', '-', 'f']);
-        const blob = (mediaType: string, bytes: Buffer) => {
-          const digest = digestOf(bytes);
-          answers.set(`/v2/app/blobs/${digest}`, { bytes });
-          return { mediaType, digest, size: bytes.length };
-        };
-        const rootfs = { type: 'layers', diff_ids: [digestOf(tar)] };
-        const bytes = Buffer.from(
-          JSON.stringify({
-            schemaVersion: 2,
-            mediaType: `${OCI}.manifest.v1+json`,
-            config: blob(`${OCI}.config.v1+json`, Buffer.from(JSON.stringify({ ...hostPlatform(), rootfs }))),
-            layers: [blob(`${OCI}.layer.v1.tar`, tar)],
-          }),
-        );
-        const headers = { 'content-type': `${OCI}.manifest.v1+json` };
-        for (const name of ['latest', digestOf(bytes)]) answers.set(`/v2/app/manifests/${name}`, { bytes, headers });
-      },
-    })),
-  { keyed: true },
-);
+/** An image, or an artifact such as Flux has: the same archive by other names. */
+const image = (artifact: boolean) => () =>
+  served(({ state, host, answers, resolver }) => ({
+    factory: imageSource({
+      refs: state.refs,
+      resolver,
+      artifacts: new ArtifactUnpacker({
+        ...{ refs: state.refs, content: state.content, pool: state.pools.bulk, unpackLimits: undefined },
+        tempDirectory: state.layout.tmp,
+      }),
+    }),
+    request: {
+      ...{ identifier: `${host}/app:latest`, platform: hostPlatform() },
+      attrs: artifact ? { 'image.artifact': 'true' } : {},
+    },
+    serve: (content) => {
+      const directory = join(state.layout.root, 'image');
+      rmSync(directory, { recursive: true, force: true });
+      mkdirSync(directory);
+      writeFileSync(join(directory, 'f'), content);
+      const tar = execFileSync('tar', ['-C', directory, '--mtime=@0', '-cf', '-', 'f']);
+      const blob = (mediaType: string, bytes: Buffer) => {
+        const digest = digestOf(bytes);
+        answers.set(`/v2/app/blobs/${digest}`, { bytes });
+        return { mediaType, digest, size: bytes.length };
+      };
+      const rootfs = { type: 'layers', diff_ids: [digestOf(tar)] };
+      const bytes = Buffer.from(
+        JSON.stringify({
+          schemaVersion: 2,
+          mediaType: `${OCI}.manifest.v1+json`,
+          ...(artifact
+            ? {
+                config: blob('application/vnd.cncf.flux.config.v1+json', Buffer.from('{}')),
+                layers: [blob('application/vnd.cncf.flux.content.v1.tar+gzip', gzipSync(tar))],
+              }
+            : {
+                config: blob(`${OCI}.config.v1+json`, Buffer.from(JSON.stringify({ ...hostPlatform(), rootfs }))),
+                layers: [blob(`${OCI}.layer.v1.tar`, tar)],
+              }),
+        }),
+      );
+      const headers = { 'content-type': `${OCI}.manifest.v1+json` };
+      for (const name of ['latest', digestOf(bytes)]) answers.set(`/v2/app/manifests/${name}`, { bytes, headers });
+    },
+  }));
+sourceSuite('image', image(false), { keyed: true });
+sourceSuite('artifact', image(true), { keyed: true });
 
 /** The client is made up; what receives from it and keeps it is not. */
 sourceSuite(

@@ -18,6 +18,7 @@ import type { OpContext } from '../../solver/ports.ts';
 import { BUILDKIT_VERSION } from '../daemon/worker.ts';
 import { sourceKeyDigest, sourceOp } from '../ops/source.ts';
 import {
+  ArtifactUnpacker,
   gitSource,
   httpSource,
   ImageResolver,
@@ -58,7 +59,11 @@ afterEach(() => cleanup.disposeAsync());
 function sources(secrets: SourceSecrets = noSecrets): SourceRegistry {
   const registry = new SourceRegistry();
   const upkeep = cleanup.use(new MirrorUpkeep(state.refs, state.pools.short));
-  registry.register('docker-image', imageSource({ resolver, refs: state.refs }));
+  const { refs, content, pools, layout } = state;
+  const artifacts = new ArtifactUnpacker({
+    ...{ refs, content, pool: pools.bulk, tempDirectory: layout.tmp, unpackLimits: undefined },
+  });
+  registry.register('docker-image', imageSource({ resolver, refs, artifacts }));
   registry.register('git', gitSource({ refs: state.refs, secrets, upkeep, pool: state.pools.short }));
   const http = httpSource({ refs: state.refs, secrets, pool: state.pools.streams });
   registry.register('http', http);

@@ -68,6 +68,8 @@ export interface ImageOptions extends StepOptions {
   readonly layerLimit?: number;
   /** The digest that the reference must resolve to. */
   readonly checksum?: Digest;
+  /** It may be an artifact whose layers are tar archives: they are unpacked one over the other. Slipway's own: other builders take it for an image. */
+  readonly artifact?: boolean;
 }
 
 /** A container image. @throws CodedError invalid_argument for a name that is none. */
@@ -83,6 +85,7 @@ export function image(reference: string, options: ImageOptions = {}): State {
   set.set('image.recordtype', options.recordType);
   set.set('image.layerlimit', options.layerLimit?.toString(), 'source.image.layerlimit');
   set.set('image.checksum', options.checksum, 'source.image.checksum');
+  if (options.artifact) set.set('image.artifact', 'true');
   return source({ identifier: `docker-image://${name}`, attrs: set.attrs }, ['source.image', ...set.caps], options);
 }
 

@@ -152,6 +152,90 @@ describe('what a run refers to', () => {
     expect(token.secrets).toEqual({ 'GIT_AUTH_TOKEN.example.com': 't' });
   });
 
+  test('two Secrets for one host: the first for all of it, the second for its repository alone', async () => {
+    const git = (name: string) => ({ url: 'https://example.com/r.git', secretRef: { name } });
+    const contexts = [
+      { name: 'a', git: git('a') },
+      { name: 'b', git: git('b') },
+      { name: 'c', git: git('b') },
+    ];
+    const found = await sourcesOf(
+      { contexts },
+      { 'secrets/a': secret({ token: 'A' }), 'secrets/b': secret({ username: 'u', password: 'B' }) },
+    );
+    expect(found.secrets).toEqual({ 'GIT_AUTH_TOKEN.example.com': 'A', 'git-b.header': 'Basic dTpC' });
+    expect(found.plan.frontendAttrs).toMatchObject({
+      'context:a': 'https://example.com/r.git',
+      'context:b': 'input:b',
+    });
+  });
+
+  test('archives over http: basic authentication, a token, or a whole header', async () => {
+    const http = (name: string, secretRef: object) => ({ name, http: { url: `https://x.test/${name}`, secretRef } });
+    const { secrets } = await sourcesOf(
+      {
+        contexts: [
+          http('a', { name: 'basic' }),
+          http('b', { name: 'token' }),
+          http('c', { name: 'more', key: 'header' }),
+        ],
+      },
+      {
+        'secrets/basic': secret({ username: 'u', password: 'p' }),
+        'secrets/token': secret({ pat: 'T\n' }),
+        'secrets/more': secret({ header: 'Negotiate xyz', password: 'p' }),
+      },
+    );
+    expect(secrets).toEqual({
+      'http-basic': `Basic ${Buffer.from('u:p').toString('base64')}`,
+      'http-token': 'Bearer T',
+      'http-more-header': 'Negotiate xyz',
+    });
+  });
+
+  describe('a source of Flux', () => {
+    const artifact = { url: 'http://flux.test/a.tar.gz', digest: `sha256:${'a'.repeat(64)}`, revision: 'main@sha1:1' };
+    const object = (status: object) => ({ metadata: { generation: 2 }, status: { observedGeneration: 2, ...status } });
+    const ready = { conditions: [{ type: 'Ready', status: 'True' }] };
+    const spec = { source: { flux: { kind: 'GitRepository', name: 'app', subPath: 'web' } } };
+    const at = async (status: object) => (await prepare(spec, { 'gitrepositories/app': object(status) })).prepared;
+
+    test('is the archive that it has, by its digest', async () => {
+      const { plan } = await sourcesOf(spec, { 'gitrepositories/app': object({ ...ready, artifact }) });
+      const text = Buffer.from(plan.frontendInputs['context'] ?? []).toString('latin1');
+      for (const part of [artifact.url, artifact.digest, '/web']) expect(text).toContain(part);
+    });
+
+    test.each<readonly [string, object, string, RegExp]>([
+      ['has nothing yet', ready, 'FluxSourceNotReady', /spec\.source\.flux: the GitRepository app is not ready/],
+      [
+        'is of an older generation',
+        { ...ready, artifact, observedGeneration: 1 },
+        'FluxSourceNotReady',
+        /being fetched/,
+      ],
+      [
+        'cannot be fetched',
+        { artifact, conditions: [{ type: 'Ready', status: 'False', message: 'no such branch' }] },
+        ...(['FluxSourceNotReady', /no such branch/] as const),
+      ],
+      ['has no digest', { ...ready, artifact: { ...artifact, digest: 'x' } }, 'FluxArtifactUnusable', /digest/],
+      [
+        'names a file of the builder',
+        { ...ready, artifact: { ...artifact, url: 'file:///etc/passwd' } },
+        ...(['FluxArtifactUnusable', /url/] as const),
+      ],
+    ])('that %s is waited for', async (_name, status, reason, message) => {
+      expect(await at(status)).toEqual({ kind: 'waiting', reason, message: expect.stringMatching(message) as string });
+    });
+
+    test('that is not there is waited for, in the namespace of the Build alone', async () => {
+      const { prepared, asked } = await prepare(spec);
+      expect(prepared).toMatchObject({ kind: 'waiting', reason: 'FluxSourceNotFound' });
+      expect(new Set(asked)).toEqual(new Set(['team gitrepositories/app']));
+    });
+  });
+
   test('registries: the first that knows the host, then those of the ServiceAccount', async () => {
     const found = await sourcesOf(
       {

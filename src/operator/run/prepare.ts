@@ -13,11 +13,22 @@ import {
   type SshKey,
 } from '../../builder-api/client/index.ts';
 import { checkDockerfile, DockerfileError } from '../../dockerfile/index.ts';
-import { type ClusterValues, planBuild, type Reference, references, type SolvePlan } from '../../plan/index.ts';
+import {
+  type ClusterValues,
+  type FluxArtifact,
+  fluxKey,
+  fluxReferences,
+  planBuild,
+  type Reference,
+  references,
+  type SolvePlan,
+} from '../../plan/index.ts';
 import type { BuildRun, Failure } from '../../resources/index.ts';
 import { type ConfigMap, configMapType, type Secret, secretType, serviceAccountType } from '../resource-types.ts';
 import type { KubeClient } from '../runtime/index.ts';
 import { failureOf, snippetOf } from './failure.ts';
+import { fluxArtifact } from './flux.ts';
+import { MissingValue } from './missing.ts';
 
 export interface PrepareOptions {
   readonly client: KubeClient;
@@ -32,18 +43,6 @@ export type Prepared =
   | { readonly kind: 'waiting'; readonly reason: string; readonly message: string }
   | { readonly kind: 'refused'; readonly failure: Failure };
 
-type Missing = Extract<Prepared, { readonly kind: 'waiting' }>;
-
-/** A key of a Secret or ConfigMap that is not there, found while values are picked. */
-class MissingValue extends Error {
-  readonly missing: Missing;
-
-  constructor(reason: string, message: string) {
-    super(message);
-    this.missing = { kind: 'waiting', reason, message };
-  }
-}
-
 const DOCKER_CONFIG = '.dockerconfigjson';
 
 /**
@@ -57,7 +56,11 @@ export async function prepareRun(run: BuildRun, options: PrepareOptions & AbortO
     const found = new Objects(run, options);
     const named = references(spec);
     for (const reference of named) await found.load(reference);
-    const plan = planBuild({ spec }, { defaultRegistry: options.defaultRegistry, values: clusterValues(named, found) });
+    const fluxArtifacts = new Map<string, FluxArtifact>();
+    for (const reference of fluxReferences(spec))
+      fluxArtifacts.set(fluxKey(reference), await fluxArtifact(reference, run.metadata.namespace as string, options));
+    const values = clusterValues(named, found, fluxArtifacts);
+    const plan = planBuild({ spec }, { defaultRegistry: options.defaultRegistry, values });
     if (plan.uploads.length > 0)
       return {
         kind: 'refused',
@@ -65,12 +68,12 @@ export async function prepareRun(run: BuildRun, options: PrepareOptions & AbortO
           class: 'user',
           reason: 'UploadNotPossible',
           message:
-            'spec.source.upload: nobody is there to upload it; slipway build -f uploads a folder, on a cluster use git, http, configMap or inline',
+            'spec.source.upload: nobody is there to upload it; slipway build -f uploads a folder, on a cluster use git, http, oci, flux, configMap or inline',
         },
       };
     return { kind: 'ready', plan, sources: await sessionSources(plan, named, found, run, options) };
   } catch (error) {
-    if (error instanceof MissingValue) return error.missing;
+    if (error instanceof MissingValue) return { kind: 'waiting', reason: error.reason, message: error.message };
     const coded = toCodedError(error);
     if (coded.fault === 'infrastructure' || options.signal.aborted) throw error;
     return { kind: 'refused', failure: failureOf(coded) };
@@ -174,7 +177,11 @@ class Objects {
 const decoded = (data: Readonly<Record<string, string>> | undefined) =>
   new Map(Object.entries(data ?? {}).map(([key, text]) => [key, Buffer.from(text, 'base64')] as const));
 
-function clusterValues(named: readonly Reference[], found: Objects): ClusterValues {
+function clusterValues(
+  named: readonly Reference[],
+  found: Objects,
+  fluxArtifacts: ClusterValues['fluxArtifacts'],
+): ClusterValues {
   const configMaps = new Map<string, ReadonlyMap<string, Uint8Array>>();
   const knownHosts = new Map<string, string>();
   for (const { kind, name, use } of named) {
@@ -182,7 +189,7 @@ function clusterValues(named: readonly Reference[], found: Objects): ClusterValu
     const hosts = use === 'git' ? found.keys(kind, name).get('known_hosts') : undefined;
     if (hosts !== undefined) knownHosts.set(name, Buffer.from(hosts).toString('utf8'));
   }
-  return { configMaps, knownHosts };
+  return { configMaps, knownHosts, fluxArtifacts };
 }
 
 async function sessionSources(
@@ -196,14 +203,13 @@ async function sessionSources(
   for (const { id, secretRef, field } of plan.secrets) secrets.set(id, found.only({ ...secretRef, field }));
   for (const { id, secretRef } of plan.cacheSecrets)
     secrets.set(id, found.keys('Secret', secretRef.name).get(secretRef.key ?? '') ?? new Uint8Array());
-  for (const { host, secretRef, field } of plan.gitAuth) {
-    const keys = found.keys('Secret', secretRef.name);
-    const [username, password] = ['username', 'password'].map((key) => keys.get(key));
-    if (secretRef.key === undefined && password !== undefined) {
-      const pair = `${Buffer.from(username ?? '').toString()}:${Buffer.from(password).toString()}`;
-      secrets.set(`GIT_AUTH_HEADER.${host}`, Buffer.from(`Basic ${Buffer.from(pair).toString('base64')}`));
-    } else secrets.set(`GIT_AUTH_TOKEN.${host}`, found.only({ ...secretRef, field }));
+  for (const { id, host, secretRef, field } of plan.gitAuth) {
+    const basic = basicAuth(found, secretRef);
+    if (basic !== undefined) secrets.set(id === undefined ? `GIT_AUTH_HEADER.${host}` : `${id}.header`, basic);
+    else secrets.set(id === undefined ? `GIT_AUTH_TOKEN.${host}` : `${id}.token`, found.only({ ...secretRef, field }));
   }
+  for (const { id, secretRef, field } of plan.httpAuth)
+    secrets.set(id, basicAuth(found, secretRef) ?? authorizationHeader(found.only({ ...secretRef, field })));
   if (plan.signing !== undefined) {
     const { by, secretRef, field } = plan.signing;
     if (by === 'token') secrets.set(SIGNING_TOKEN_SECRET, found.only({ ...secretRef, field, use: 'value' }));
@@ -232,6 +238,21 @@ async function sessionSources(
   for (const { use, name, key, field } of named) if (use === 'registry') addConfig(name, key ?? DOCKER_CONFIG, field);
   for (const name of await pullSecrets(run, found, options)) addConfig(name, DOCKER_CONFIG, 'spec.serviceAccountName');
   return { secrets, sshKeys, credentials: configs.length === 0 ? undefined : firstOf(configs) };
+}
+
+/** The header of a Secret with user name and password, if it is one and none of its keys is named. */
+function basicAuth(found: Objects, { name, key }: Reference | { name: string; key?: string | undefined }) {
+  const keys = found.keys('Secret', name);
+  const [username, password] = ['username', 'password'].map((one) => keys.get(one));
+  if (key !== undefined || password === undefined) return undefined;
+  const pair = `${Buffer.from(username ?? '').toString()}:${Buffer.from(password).toString()}`;
+  return Buffer.from(`Basic ${Buffer.from(pair).toString('base64')}`);
+}
+
+/** A token, or the scheme and what follows it. */
+function authorizationHeader(secret: Uint8Array): Uint8Array {
+  const text = Buffer.from(secret).toString('utf8').trim();
+  return Buffer.from(/\s/.test(text) ? text : `Bearer ${text}`);
 }
 
 /** Names of the ServiceAccount's pull secrets that are there; as with pods, one that is not is no fault. */

@@ -13,11 +13,14 @@ import type { BlobFetcher, BlobPlace, ImmutableRef, RecordType, RefManager } fro
 import { lineLog } from '../../../solver/index.ts';
 import type { OpContext } from '../../../solver/ports.ts';
 import { numberAttr, type SourceFactory, type SourceInstance, type SourceKey, type SourceRequest } from '../source.ts';
+import type { ArtifactUnpacker } from './artifact.ts';
 import type { ImageResolver, ResolutionMemo, ResolvedImage, ResolveMode } from './resolver.ts';
 
 interface ImageSourceOptions {
   readonly resolver: ImageResolver;
   readonly refs: RefManager;
+  /** Unpacks artifacts. */
+  readonly artifacts: ArtifactUnpacker;
   /** The names that the builds of these sessions have looked up. */
   readonly memo?: (sessions: readonly string[]) => ResolutionMemo | undefined;
 }
@@ -50,6 +53,7 @@ class ImageSource implements SourceInstance {
   readonly #recordType: RecordType | undefined;
   readonly #layerLimit: number | undefined;
   readonly #checksum: string | undefined;
+  readonly #mayBeArtifact: boolean;
   #resolved: ResolvedImage | undefined;
 
   constructor(options: ImageSourceOptions, { identifier, attrs, platform }: SourceRequest) {
@@ -69,6 +73,7 @@ class ImageSource implements SourceInstance {
     this.#layerLimit = numberAttr(attrs, 'image.layerlimit');
     if (this.#layerLimit === 0) throw invalidArgument('source attribute image.layerlimit: must be above 0');
     this.#checksum = attrs['image.checksum'] || undefined;
+    this.#mayBeArtifact = attrs['image.artifact'] === 'true';
   }
 
   /**
@@ -76,7 +81,7 @@ class ImageSource implements SourceInstance {
    * a lying image must not take the place of the one it names (BuildKit dropped that key for the same reason).
    */
   async cacheKey(context: OpContext): Promise<SourceKey> {
-    const { root, reference } = await this.#resolve(context);
+    const { root, reference, artifact } = await this.#resolve(context);
     const { os, architecture, variant } = this.#platform;
     const version = this.#platform['os.version'];
     const features = this.#platform['os.features'];
@@ -88,6 +93,7 @@ class ImageSource implements SourceInstance {
       ...(version ? { OSVersion: version } : {}),
       ...(features?.length ? { OSFeatures: features } : {}),
       ...(this.#layerLimit === undefined ? {} : { Limit: this.#layerLimit }),
+      ...(artifact === undefined ? {} : { Artifact: true }),
     };
     const { digest: _pinned, ...named } = parseImageReference(reference);
     const resolved = { kind: 'image', name: formatImageReference(named), digest: root.digest } as const;
@@ -95,10 +101,14 @@ class ImageSource implements SourceInstance {
   }
 
   async snapshot(context: OpContext): Promise<ImmutableRef> {
-    const { layers, reference, root } = await this.#resolve(context);
-    const { refs } = this.#options;
+    const { layers, reference, root, artifact } = await this.#resolve(context);
+    const { refs, resolver, artifacts } = this.#options;
     const { domain, path } = parseImageReference(reference);
     const pinned = reference.includes('@') ? reference : `${reference}@${root.digest}`;
+    if (artifact !== undefined) {
+      const repository = resolver.repository({ domain, path }, context.sessions(), { told: lineLog(context.progress) });
+      return await artifacts.unpack({ name: pinned, blobs: artifact, repository }, context);
+    }
     return await refs.fromLayers(this.#layerLimit === undefined ? layers : layers.slice(0, this.#layerLimit), {
       signal: context.signal,
       owner: context.owner,
@@ -124,6 +134,7 @@ class ImageSource implements SourceInstance {
         platform: this.#platform,
         mode: this.#mode,
         sessions: () => context.sessions(),
+        artifacts: this.#mayBeArtifact,
         told: lineLog(context.progress),
         ...(memo === undefined ? {} : { memo }),
       })

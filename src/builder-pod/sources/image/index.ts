@@ -1,2 +1,3 @@
+export { ArtifactUnpacker } from './artifact.ts';
 export { imageSource, registryFetcher } from './image-source.ts';
 export { ImageResolver, type ResolutionMemo } from './resolver.ts';

@@ -46,6 +46,8 @@ interface ResolveImageOptions extends AbortOptions {
   /** Sessions whose credentials may be used. */
   readonly sessions: () => readonly string[];
   readonly memo?: ResolutionMemo;
+  /** What is no image is told as the blobs of an artifact, and not refused. */
+  readonly artifacts?: boolean;
   /** Told why it takes long. */
   readonly told?: Caller['told'];
 }
@@ -59,6 +61,8 @@ export interface ResolvedImage {
   readonly config: Uint8Array;
   /** Bottom first. */
   readonly layers: readonly Layer[];
+  /** Of an artifact: its blobs, in their order; it has no configuration and no layers. */
+  readonly artifact?: readonly Descriptor[];
 }
 
 /** One look-up of a name. */
@@ -193,6 +197,11 @@ export class ImageResolver {
     }
     const { config: configured, layers } = read;
     const isNamed = descriptor.digest === root.digest || wanted.platform !== undefined;
+    const isImage = isConfigType(configured.mediaType) && layers.every((layer) => isLayerType(layer.mediaType));
+    if (search.artifacts === true && !isImage) {
+      checkSize(layers);
+      return { manifest: descriptor, config: new Uint8Array(), layers: [], artifact: layers };
+    }
     if (!isConfigType(configured.mediaType)) {
       if (!isNamed) return undefined;
       throw unsupportedType('its configuration', configured.mediaType);
@@ -257,14 +266,18 @@ function unsupportedType(what: string, mediaType: string): CodedError {
   );
 }
 
-function pairLayers(layers: readonly Descriptor[], diffIds: readonly Digest[]): readonly Layer[] {
-  for (const { mediaType, digest } of layers)
-    if (!isLayerType(mediaType)) throw unsupportedType(`layer ${digest}`, mediaType);
+function checkSize(layers: readonly Descriptor[]): void {
   if (layers.length > MAX_LAYERS)
     throw CodedError.of('OCI_TOO_LARGE', `the image has ${layers.length} layers, overlayfs takes ${MAX_LAYERS}`);
   const total = layers.reduce((sum, { size }) => sum + size, 0);
   if (total > MAX_IMAGE_BYTES)
     throw CodedError.of('OCI_TOO_LARGE', `the layers have ${total} bytes together, more than ${MAX_IMAGE_BYTES}`);
+}
+
+function pairLayers(layers: readonly Descriptor[], diffIds: readonly Digest[]): readonly Layer[] {
+  for (const { mediaType, digest } of layers)
+    if (!isLayerType(mediaType)) throw unsupportedType(`layer ${digest}`, mediaType);
+  checkSize(layers);
   if (layers.length !== diffIds.length)
     throw CodedError.of('OCI_MALFORMED', `malformed manifest: ${layers.length} layers, but ${diffIds.length} diff ids`);
   return layers.map((layer, i) => {
