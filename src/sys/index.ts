@@ -19,6 +19,7 @@ export { hasErrno } from './libc.ts';
 export * from './mount.ts';
 export * from './mountinfo.ts';
 export { decodeName, encodeName } from './names.ts';
+export { ownResources } from './own-resources.ts';
 export * from './privileges.ts';
 export * from './process/run.ts';
 export * from './process/spawn.ts';

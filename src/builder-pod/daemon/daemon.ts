@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { AbortOptions, Logger, OutboundSettings } from '../../base/index.ts';
+import { type AbortOptions, cancelledError, type Logger, type OutboundSettings } from '../../base/index.ts';
 import { GrpcServer, SessionRegistry } from '../../builder-api/index.ts';
 import { GarbageCollector, leastFree } from '../../cache/gc/index.ts';
 import { VisibleBlobs } from '../../cache/refs/index.ts';
@@ -16,6 +16,7 @@ import type { DaemonConfig, ListenAddress } from './config.ts';
 import { registerContent } from './content-service.ts';
 import { DIRECT, registerControl } from './control.ts';
 import { registerLlbBridge } from './llb-bridge.ts';
+import { UsageReader } from './usage.ts';
 import { BUILDKIT_VERSION, workerRecord } from './worker.ts';
 
 /** How long running calls may wind up when the daemon ends. */
@@ -109,7 +110,11 @@ export async function startDaemon(
   opened.defer(() => server.close({ graceMs: CLOSE_GRACE_MS }));
   // Builds end while their clients can still be told.
   opened.use(engine);
-  opened.use(serveRuns(server, builder, config, { sessions, log, onOver: () => gc.trigger() }));
+  const over = new AbortController();
+  opened.defer(() => over.abort(cancelledError('the daemon ends')));
+  const reader = new UsageReader(state, log, over.signal);
+  const usage = () => reader.read();
+  opened.use(serveRuns(server, builder, config, { sessions, log, usage, onOver: () => gc.trigger() }));
   const addresses: string[] = [];
   // The reserve that this start took is there again before any build can take it: all but what sockets need, and then that.
   await state.reserve.fill({ but: config.addresses.length });
@@ -129,7 +134,7 @@ function serveRuns(
   server: GrpcServer,
   { engine, history, explainer, state, openRepository }: Builder,
   { maxRuns, unattachedMs, platforms }: DaemonConfig,
-  others: Pick<RunsOptions, 'sessions' | 'log' | 'onOver'>,
+  { usage, ...others }: Pick<RunsOptions, 'sessions' | 'log' | 'onOver'> & { readonly usage: UsageReader['read'] },
 ): Runs {
   const runs = new Runs({
     ...others,
@@ -143,7 +148,11 @@ function serveRuns(
     unattachedMs,
   });
   const { package: name, version } = BUILDKIT_VERSION;
-  registerBuilder(server, runs, { id: state.id, platforms, version: `${name} ${version}` }, history);
+  const identity = {
+    ...{ id: state.id, platforms, version: `${name} ${version}`, usage, startedMs: Date.now() },
+    busyMs: () => engine.busyMs,
+  };
+  registerBuilder(server, runs, identity, history);
   registerExplainer(server, DIRECT, { explainer, history });
   return runs;
 }

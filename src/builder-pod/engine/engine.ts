@@ -58,6 +58,9 @@ export class Engine implements AsyncDisposable {
   readonly #stop = new AbortController();
   /** With the time at which each began. */
   readonly #active = new Map<Promise<unknown>, number>();
+  /** Up to when the last of them ended. */
+  #busyMs = 0;
+  #busyFrom = 0;
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -78,6 +81,11 @@ export class Engine implements AsyncDisposable {
   /** When the oldest of them began (ms since the epoch); infinite for none. */
   get busySince(): number {
     return Math.min(...this.#active.values());
+  }
+
+  /** For how long, all in all, there was at least one (ms). */
+  get busyMs(): number {
+    return this.#busyMs + (this.#active.size > 0 ? performance.now() - this.#busyFrom : 0);
   }
 
   get services(): BuildServices {
@@ -150,11 +158,14 @@ export class Engine implements AsyncDisposable {
   async solve(request: SolveRequest, { signal }: AbortOptions): Promise<SolveOutcome> {
     this.#stop.signal.throwIfAborted();
     const solving = this.#solve(request, AbortSignal.any([signal, this.#stop.signal]));
+    if (this.#active.size === 0) this.#busyFrom = performance.now();
     this.#active.set(solving, Date.now());
     try {
       return await solving;
     } finally {
+      const { busyMs } = this;
       this.#active.delete(solving);
+      if (this.#active.size === 0) this.#busyMs = busyMs;
     }
   }
 

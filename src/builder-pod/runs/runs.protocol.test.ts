@@ -52,7 +52,13 @@ describe('a solve', () => {
     expect(await builder().start(request, { signal })).toMatchObject({ state: RUNNING, alreadyKnown: true });
     expect(await builder().result({ id: id! }, { signal })).toMatchObject({ state: RUNNING, commit });
     await expect(builder().commit({ id: id! }, { signal })).rejects.toMatchObject({ reason: 'RUN_NOT_OVER' });
-    expect(await builder().load({}, { signal })).toMatchObject({ running: 1, capacity: 4, draining: false });
+    const load = await builder().load({}, { signal });
+    expect(load).toMatchObject({ running: 1, capacity: 4, draining: false });
+    for (const field of ['diskTotal', 'inodesTotal', 'memoryLimit', 'memoryUsed', 'cpuMillis'] as const)
+      expect(toNumber(load.usage?.[field]), field).toBeGreaterThan(0);
+    expect(toNumber(load.usage?.diskFree)).toBeLessThanOrEqual(toNumber(load.usage?.diskTotal));
+    expect(toNumber(load.startedMs)).toBeLessThanOrEqual(Date.now());
+    expect(toNumber(load.busyMs)).toBeGreaterThan(0);
     // Whoever comes to the builder itself neither watches nor drives it.
     const foreign = { signal, metadata: new Metadata().add(BUILD_ID_METADATA, buildRefOf(runId(id))) };
     await Promise.all([

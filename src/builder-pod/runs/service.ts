@@ -1,5 +1,5 @@
 import { formatPlatform, type Platform } from '../../base/index.ts';
-import { Builder, type GrpcServer } from '../../builder-api/index.ts';
+import { Builder, type GrpcServer, type wire } from '../../builder-api/index.ts';
 import type { Recorder } from '../history/index.ts';
 import { statusMessages } from '../protocol/index.ts';
 import { buildRefOf, runId } from './id.ts';
@@ -12,6 +12,12 @@ interface BuilderIdentity {
   readonly id: string;
   readonly platforms: readonly Platform[];
   readonly version: string;
+  /** When this life of it began, ms since the epoch. */
+  readonly startedMs: number;
+  /** For how long of it a build was under way. */
+  readonly busyMs: () => number;
+  /** What it has to build with; undefined while that could not be read. */
+  readonly usage: () => Promise<wire.slipway.builder.v1.Usage.$Properties | undefined>;
 }
 
 /** Serves `slipway.builder.v1`. */
@@ -50,13 +56,16 @@ export function registerBuilder(
       return {};
     },
 
-    load: () => ({
+    load: async () => ({
       running: runs.running,
       capacity: runs.capacity,
       draining: runs.draining,
       builderId: identity.id,
       platforms: identity.platforms.map((platform) => formatPlatform(platform)),
       version: identity.version,
+      usage: (await identity.usage()) ?? null,
+      startedMs: Math.floor(identity.startedMs),
+      busyMs: Math.floor(identity.busyMs()),
     }),
   });
 }
